@@ -1,0 +1,1 @@
+"""What a run is, as values: schema, loading, fingerprints."""

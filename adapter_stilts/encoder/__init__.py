@@ -1,0 +1,1 @@
+"""The frozen trunk and what hangs on it."""

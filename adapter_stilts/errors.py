@@ -1,0 +1,81 @@
+"""Every error a user can meet, with the exit code it ends in.
+
+    StiltsError                  1   failed while running
+    ├── UsageError               2   a command line or configuration that cannot be
+    │   ├── UnknownName          2   a name that is not registered; the nearest right one is suggested
+    │   ├── ConfigError          2   mistakes in a configuration file, all of them at once
+    │   └── CompositionError     2   an adapter composition that has no meaning here
+    ├── MissingError             3   something that should be there is not, or cannot be reached
+    │   ├── TaskDataError        3   a data file that is missing, truncated, empty or wrong
+    │   └── Unreachable          3   the network was needed and is off, or did not answer
+    ├── ArtefactError            4   a trunk, bundle or run that is corrupt or does not fit
+    ├── DoesNotFit               5   memory or disk is too small for the settings
+    └── Interrupted            130   stopped by the user; progress is saved
+
+Each says what is wrong, where, and what to do:
+
+    raise TaskDataError("label 'neutal' is not one of: contradiction, entailment, neutral",
+                        where="data/xnli/test.sw.tsv, line 4012", do="correct the row")
+"""
+
+from __future__ import annotations
+
+
+class StiltsError(Exception):
+    """What went wrong, where, and what to do about it."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: str = "", do: str = "") -> None:
+        self.what = what
+        self.where = where
+        self.do = do
+        super().__init__(self.__str__())
+
+    def __str__(self) -> str:
+        lines = [f"{type(self).__name__}: {self.what}"]
+        if self.where:
+            lines.append(f"  where: {self.where}")
+        if self.do:
+            lines.append(f"  do:    {self.do}")
+        return "\n".join(lines)
+
+
+class UsageError(StiltsError):
+    exit_code = 2
+
+
+class UnknownName(UsageError):
+    """A name nobody registered."""
+
+
+class ConfigError(UsageError):
+    """One or more mistakes in a configuration."""
+
+
+class CompositionError(UsageError):
+    """A composition of adapters that cannot be built."""
+
+
+class MissingError(StiltsError):
+    exit_code = 3
+
+
+class TaskDataError(MissingError):
+    """A data file that is missing, truncated, empty or wrong; `where` names the file and line."""
+
+
+class Unreachable(MissingError):
+    """The network was needed and is off, or did not answer."""
+
+
+class ArtefactError(StiltsError):
+    exit_code = 4
+
+
+class DoesNotFit(StiltsError):
+    exit_code = 5
+
+
+class Interrupted(StiltsError):
+    exit_code = 130

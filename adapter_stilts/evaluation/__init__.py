@@ -1,0 +1,1 @@
+"""Measuring: metrics, predictions, zero-shot transfer."""

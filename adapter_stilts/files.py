@@ -1,0 +1,109 @@
+"""Files: atomic writes, hashes, and text read by "\\n" alone.
+
+A file is written beside its final name, flushed to disk and renamed, so that a reader never sees half of one and a full disk
+leaves the old content in place. Text is split at "\\n" only: real corpora contain U+2028 and U+0085, at which `str.splitlines`
+would cut a sentence in two.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from adapter_stilts.errors import DoesNotFit, StiltsError, TaskDataError
+
+NO_SPACE = (28, 122)  # ENOSPC, EDQUOT
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Translate a full disk or a refused write into one clear error."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_SPACE:
+            raise DoesNotFit("the disk is full; what was written before is kept", where=str(path), do="free some space and run the same command again") from error
+        raise StiltsError(f"cannot write: {error.strerror or error}", where=str(path), do="check the folder and its permissions") from error
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[IO[bytes]]:
+    """A binary file that appears under `path` whole, or not at all."""
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.chmod(name, 0o644)
+            os.replace(name, path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    with atomic_write(path) as stream:
+        stream.write(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    write_bytes(path, content.encode("utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, sort_keys=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file; a missing or broken one is a TaskDataError naming the place."""
+    text = read_text(path)
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise TaskDataError(f"not valid JSON: {error.msg}", where=f"{path}, line {error.lineno}", do="the file may be truncated; fetch or write it again") from error
+
+
+def sha256(path: Path) -> str:
+    """The hash of a file's bytes as they lie on disk, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def read_text(path: Path) -> str:
+    """A whole UTF-8 text, plain or gzip."""
+    return "\n".join(line for _, line in numbered_lines(path))
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Lines of a UTF-8 text, plain or gzip, numbered from 1, without their "\\n" or a "\\r" before it."""
+    number = 0
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
+            for raw in stream:
+                number += 1
+                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+                yield number, line.removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise TaskDataError(f"not UTF-8: byte {error.object[error.start]:#04x} at position {error.start}", where=f"{path}, line {number}", do="convert the file to UTF-8") from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise TaskDataError(f"the gzip file is truncated or damaged: {error}", where=f"{path}, line {number + 1}", do="fetch or write it again") from error
+    except FileNotFoundError as error:
+        raise TaskDataError("no such file", where=str(path), do="check the path") from error
+    except IsADirectoryError as error:
+        raise TaskDataError("a folder where a file was expected", where=str(path), do="name the file") from error
+    except OSError as error:
+        raise TaskDataError(f"cannot read: {error.strerror or error}", where=str(path), do="check the file and its permissions") from error

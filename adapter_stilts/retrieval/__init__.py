@@ -1,0 +1,1 @@
+"""Finding translations with FAISS."""

@@ -1,0 +1,1 @@
+"""One FAISS index per file."""

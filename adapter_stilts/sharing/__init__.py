@@ -1,0 +1,1 @@
+"""Adapters that travel: manifest, bundle, verification."""

@@ -1,0 +1,1 @@
+"""Runs: one from start to end, and what is done with many."""

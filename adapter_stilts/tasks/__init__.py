@@ -1,0 +1,1 @@
+"""Tasks: a reader with its facts attached, one small file each."""

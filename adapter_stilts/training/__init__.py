@@ -1,0 +1,1 @@
+"""Changing the few weights that may change."""

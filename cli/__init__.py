@@ -1,0 +1,1 @@
+"""The command line, installed as adapter_stilts_cli."""

@@ -1,0 +1,1 @@
+"""Ready-made configurations; each opens with the command line that uses it."""
