@@ -1,0 +1,45 @@
+# What a person does with this repository. `make` alone lists it.
+# Set-up needs python3 (3.11 or later) and pip, nothing else, and happens by itself in .venv.
+
+PYTHON ?= python3
+VENV ?= .venv
+WORKERS ?= 2
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+export OMP_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fix bench miniature
+
+help:  ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY)  ## train, stack, fuse and score adapters on the embedded miniature, offline
+	env -u OMP_NUM_THREADS $(BIN)/adapter-stilts demo
+
+test: $(READY)  ## run the tests: offline, on CPU, warnings as errors
+	$(BIN)/pytest -q -n $(WORKERS)
+
+check: $(READY)  ## ruff, mypy --strict and the floors
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: $(READY)  ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+
+bench: $(READY)  ## run every benchmark; results are appended to benchmarks/results/
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+miniature: $(READY)  ## rebuild the embedded tiny XLM-R from its grammars
+	env -u OMP_NUM_THREADS $(BIN)/python -m adapter_stilts.miniature.build
+
+# torch comes first and pinned, so that the resolver does not reach for a build with gigabytes of CUDA packages.
+# Where the venv module has no ensurepip (Debian without python3-venv), the system's pip installs into the environment.
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "adapter-stilts needs Python 3.11 or later: make PYTHON=/path/to/python3.11"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || $(PYTHON) -m venv --clear --without-pip $(VENV)
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet torch==2.13.0
+	$(PYTHON) -m pip --python $(BIN)/python install --quiet -e ".[dev]"
+	@touch $(READY)
