@@ -1,0 +1,206 @@
+"""YAML, `--set a.b=c` and flags to a RunConfig, with every mistake reported at once.
+
+    load(Path("configs/train/nli.yaml"), ["training.epochs=2"], [Given("--seed", "training.seed", 7)])
+
+What comes later wins: the schema's defaults, the file, `--set`, the flags of the command. A key given both by a flag and by `--set`
+with different values is a mistake rather than a riddle. A number where text belongs is taken as it was written ("007" stays "007").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from adapter_stilts.config import yaml_text
+from adapter_stilts.config.mistakes import Mistake, dotted, mistake, short
+from adapter_stilts.config.schema import RunConfig, keys
+from adapter_stilts.config.yaml_text import Document, Key
+from adapter_stilts.errors import ConfigError, TaskDataError
+from adapter_stilts.files import read_text
+
+OPEN = {"adapter.settings", "task.columns", "data.files"}  # keys of the user's own choosing stand under these
+SECTIONS = {key.rsplit(".", 1)[0] for key in keys() if "." in key}
+
+
+@dataclass(frozen=True)
+class Given:
+    """A value from the command line: the flag it came by, the key it sets."""
+
+    flag: str
+    key: str
+    value: object
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """A value laid over the file: where it came from, its path, and the YAML it was written in (None for a flag's value)."""
+
+    origin: str
+    path: tuple[Key, ...]
+    value: object
+    document: Document | None
+
+
+def load(path: Path | None = None, settings: Sequence[str] = (), flags: Sequence[Given] = ()) -> RunConfig:
+    """The configuration of a run; raises ConfigError with one line for each mistake."""
+    document = _read(path) if path else Document("", {}, None)
+    lines = [f"{dotted(where)}: stands here a second time (line {line})" for where, line in document.repeated]
+    overlays, wrong = _overlays(settings)
+    overlays += [Overlay(given.flag, tuple(given.key.split(".")), given.value, None) for given in flags]
+    lines += wrong + _given_twice(overlays)
+    tree = _without_empty_sections(document.value or {})
+    for overlay in overlays:
+        tree = _put(tree, overlay.path, overlay.value)
+    found = _validated(tree, lambda where: _wording(where, document, overlays))
+    if isinstance(found, RunConfig) and not lines:
+        return found
+    if not isinstance(found, RunConfig):
+        lines += [one.text(_place(one.path, document, overlays)) for one in found]
+    raise _config_error(lines, document.name)
+
+
+def with_settings(config: RunConfig, settings: Mapping[str, object]) -> RunConfig:
+    """The same configuration with some dotted keys changed; raises ConfigError like `load`."""
+    tree: Any = config.model_dump(mode="json")
+    for key, value in settings.items():
+        tree = _put(tree, tuple(key.split(".")), value)
+    found = _validated(tree, lambda where: None)
+    if isinstance(found, RunConfig):
+        return found
+    raise _config_error([one.text("") for one in found], "")
+
+
+def dump(config: RunConfig) -> str:
+    """The resolved configuration as YAML, every default written out; `load` reads it back to an equal value."""
+    return yaml_text.dump(config.model_dump(mode="json"))
+
+
+def _read(path: Path) -> Document:
+    try:
+        text = read_text(path)
+    except TaskDataError as error:
+        raise ConfigError(error.what, where=error.where, do="name a configuration file; `adapter-stilts list recipes` shows ready-made ones") from error
+    document = yaml_text.parse(text, str(path))
+    if not isinstance(document.value, dict | None):
+        raise ConfigError(f"a configuration is keys and values, not {short(document.value)}", where=str(path), do="write `key: value` lines")
+    return document
+
+
+def _overlays(settings: Sequence[str]) -> tuple[list[Overlay], list[str]]:
+    """Each `--set a.b=c` as an overlay, and a sentence for each that cannot be read."""
+    overlays, wrong = [], []
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        path = tuple(key.strip().split("."))
+        if not equals or not all(path):
+            wrong.append(f"--set {setting}: write it as key=value, for example --set training.epochs=2")
+            continue
+        if problem := _misplaced(path):
+            wrong.append(f"--set {setting}: {problem}")
+            continue
+        try:
+            document = yaml_text.parse(text, f"--set {setting}")
+        except ConfigError as error:
+            wrong.append(f"--set {setting}: {error.what}; put the value in quotes")
+            continue
+        overlays.append(Overlay(f"--set {setting}", path, document.value, document))
+    return overlays, wrong
+
+
+def _misplaced(path: Sequence[str]) -> str:
+    """Why a path sets nothing: it names a whole section, or goes on below a single value."""
+    known = set(keys())
+    if dotted(path) in SECTIONS:
+        return f"{dotted(path)} is a section; set one of its keys: {', '.join(key for key in sorted(known) if key.startswith(dotted(path) + '.'))}"
+    above = next((dotted(path[:end]) for end in range(1, len(path)) if dotted(path[:end]) in known - SECTIONS - OPEN), "")
+    return f"{above} holds one value, no keys" if above else ""
+
+
+def _given_twice(overlays: Sequence[Overlay]) -> list[str]:
+    flags = {overlay.path: overlay for overlay in overlays if overlay.document is None}
+    return [
+        f"{dotted(overlay.path)}: given twice, by {flags[overlay.path].origin} ({short(flags[overlay.path].value)}) and by {overlay.origin}"
+        for overlay in overlays
+        if overlay.document is not None and overlay.path in flags and flags[overlay.path].value != overlay.value
+    ]
+
+
+def _without_empty_sections(tree: dict[str, Any]) -> dict[str, Any]:
+    """A section's name with nothing under it means its defaults."""
+    return {key: value for key, value in tree.items() if not (value is None and key in SECTIONS)}
+
+
+def _put(tree: Any, path: Sequence[Key], value: object) -> Any:
+    """A copy of the tree with one value changed; a section that is no mapping is left for the schema to report."""
+    if not path:
+        return value
+    if isinstance(tree, list):
+        return [_put(item, path[1:], value) if number == path[0] else item for number, item in enumerate(tree)]
+    if not isinstance(tree, dict):
+        return tree
+    return {**tree, path[0]: _put(tree.get(path[0], {}), path[1:], value)}
+
+
+def _remove(tree: Any, path: Sequence[Key]) -> Any:
+    if isinstance(tree, list) or len(path) == 1:
+        return {key: value for key, value in tree.items() if key != path[0]} if isinstance(tree, dict) else None
+    return {**tree, path[0]: _remove(tree.get(path[0]), path[1:])} if isinstance(tree, dict) else tree
+
+
+def _validated(tree: Any, wording: Callable[[Sequence[Key]], str | None]) -> RunConfig | list[Mistake]:
+    """The tree as a RunConfig, or its mistakes: those of single keys, then those between keys that are right by themselves."""
+    try:
+        return RunConfig.model_validate(tree)
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+    texts = {tuple(one["loc"]): written for one in errors if one["type"] == "string_type" and (written := wording(one["loc"])) is not None}
+    if texts:
+        for path, written in texts.items():
+            tree = _put(tree, path, written)
+        return _validated(tree, wording)
+    mistakes = [_conflict(one["ctx"], tree) if one["type"] == "conflict" else mistake(one) for one in errors]
+    if any(one["type"] == "conflict" for one in errors):
+        return mistakes
+    return mistakes + _conflicts(tree, {one.path for one in mistakes})
+
+
+def _conflicts(tree: Any, wrong: set[tuple[Key, ...]]) -> list[Mistake]:
+    """The schema checks keys against each other only once all are right by themselves, so drop the wrong ones and ask again."""
+    for path in wrong:
+        tree = _remove(tree, path)
+    try:
+        RunConfig.model_validate(tree)
+    except ValidationError as error:
+        roots = {str(path[0]) for path in wrong}
+        found = [one["ctx"] for one in error.errors(include_url=False) if one["type"] == "conflict"]
+        return [_conflict(context, tree) for context in found if not {context["key"], context["other"]} & roots]
+    return []
+
+
+def _conflict(context: Mapping[str, Any], tree: Any) -> Mistake:
+    return Mistake((context["key"],), tree.get(context["key"]), context["message"], shows_value=False)
+
+
+def _wording(path: Sequence[Key], document: Document, overlays: Sequence[Overlay]) -> str | None:
+    for overlay in reversed(overlays):
+        if tuple(path[: len(overlay.path)]) == overlay.path:
+            return overlay.document.wording(path[len(overlay.path) :]) if overlay.document else None
+    return document.wording(path)
+
+
+def _place(path: Sequence[Key], document: Document, overlays: Sequence[Overlay]) -> str:
+    """Where a key was given: the flag, the `--set`, or the line of the file."""
+    for overlay in reversed(overlays):
+        if tuple(path[: len(overlay.path)]) == overlay.path or overlay.path[: len(path)] == tuple(path):
+            return overlay.origin
+    line = document.line(path)
+    return f"line {line}" if line else ""
+
+
+def _config_error(lines: Sequence[str], name: str) -> ConfigError:
+    what = lines[0] if len(lines) == 1 else f"{len(lines)} mistakes in the configuration\n" + "\n".join(f"    {line}" for line in lines)
+    return ConfigError(what, where=name, do="correct " + ("it" if len(lines) == 1 else "them all") + " and run the command again")

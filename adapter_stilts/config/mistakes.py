@@ -1,0 +1,95 @@
+"""A schema's complaints as sentences: the key, the value, what would do, and the nearest right name.
+
+    training.lerning_rate = 0.1: no such key; did you mean training.learning_rate? (nli.yaml, line 3)
+    training.epochs = 'many': should be a whole number (--set training.epochs=many)
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pydantic_core import ErrorDetails
+
+from adapter_stilts.config.schema import keys
+from adapter_stilts.config.yaml_text import Key
+
+LONGEST_VALUE = 60
+SENTENCES = {
+    "int": "should be a whole number",
+    "float": "should be a number",
+    "number": "should be a number",
+    "finite": "should be a finite number",
+    "bool": "should be true or false",
+    "string": "should be text",
+    "tuple": "should be a list",
+    "list": "should be a list",
+    "dict": "should be a mapping of names to values",
+    "model": "should be a section: keys and values, indented under it",
+}
+BOUNDS = {"greater_than_equal": ("at least", "ge"), "greater_than": ("above", "gt"), "less_than_equal": ("at most", "le"), "less_than": ("below", "lt")}
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One thing that is wrong: its key, the value found there, and a sentence."""
+
+    path: tuple[Key, ...]
+    value: object
+    sentence: str
+    shows_value: bool = True
+
+    def text(self, place: str) -> str:
+        shown = f" = {short(self.value)}" if self.shows_value else ""
+        return f"{dotted(self.path)}{shown}: {self.sentence}" + (f" ({place})" if place else "")
+
+
+def mistake(error: ErrorDetails) -> Mistake:
+    """One of pydantic's errors in our words."""
+    path = tuple(part for part in error["loc"] if part != "[key]")
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "extra_forbidden":
+        return Mistake(path, error["input"], f"no such key; {nearest_key(path)}", shows_value=not isinstance(error["input"], dict | list))
+    if kind == "literal_error":
+        choices = re.findall(r"'([^']*)'", context["expected"])
+        return Mistake(path, error["input"], f"should be one of: {', '.join(choices)}{nearest_value(error['input'], choices)}")
+    if kind in BOUNDS:
+        words, limit = BOUNDS[kind]
+        return Mistake(path, error["input"], f"should be {words} {context[limit]:g}")
+    return Mistake(path, error["input"], SENTENCES.get(kind.split("_")[0], error["msg"]))
+
+
+def nearest_key(path: Sequence[Key]) -> str:
+    """ "did you mean ...?" for a key that does not exist; else the keys that do."""
+    known = [key.split(".") for key in keys()]
+    section, name = [str(part) for part in path[:-1]], str(path[-1])
+    here = [key[-1] for key in known if key[:-1] == section]
+    if near := _near(name, here):
+        return f"did you mean {dotted((*section, near))}?"
+    elsewhere = [".".join(key) for key in known if len(key) > 1 and key[-1] == name]
+    if elsewhere := elsewhere or [near for near in [_near(dotted(path), list(keys()), cutoff=0.75)] if near]:
+        return f"did you mean {' or '.join(elsewhere)}?"
+    return f"keys here: {', '.join(here)}" if here else "see `adapter-stilts train --help`"
+
+
+def nearest_value(value: object, choices: Iterable[str]) -> str:
+    near = _near(str(value), list(choices))
+    return f"; did you mean '{near}'?" if near else ""
+
+
+def dotted(path: Iterable[Key]) -> str:
+    return ".".join(str(part) for part in path)
+
+
+def short(value: object) -> str:
+    """A value as it may stand in one line of a message."""
+    text = repr(value)
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 4] + " ..."
+
+
+def _near(wrong: str, right: Sequence[str], cutoff: float = 0.6) -> str:
+    plain = {name.lower().replace("-", "_"): name for name in right}
+    found = difflib.get_close_matches(wrong.lower().replace("-", "_"), plain, n=1, cutoff=cutoff)
+    return plain[found[0]] if found else ""

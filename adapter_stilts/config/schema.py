@@ -1,0 +1,209 @@
+"""What a run is, as values: one frozen section per concern, every default written here and nowhere else.
+
+    RunConfig
+    ├── trunk       name revision precision
+    ├── adapter     kind settings
+    ├── task        name columns labels ignore_labels
+    ├── data        folder files
+    ├── how, after, composition, control
+    ├── training    max_steps epochs learning_rate token_budget ... limit_gb
+    ├── fusion      train_target_adapter penalty learning_rate
+    ├── retrieval   layer pool k margin
+    └── evaluation  protocol languages
+
+Sections refuse unknown keys. `load.py` makes them from YAML and `--set`, with sentences for every mistake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+How = Literal["direct", "sequential", "stack", "fuse", "merge", "joint"]
+Control = Literal["none", "shuffled-labels", "random-adapter"]
+Precision = Literal["auto", "fp32", "bf16", "int8", "nf4"]
+Pool = Literal["mean", "mean_words", "first", "max"]
+Margin = Literal["ratio", "distance", "absolute"]
+Protocol = Literal["xtreme", "xtreme-r", "jiant", "own"]
+Split = Literal["train", "validation", "test"]
+
+NEEDS_PARENTS = ("sequential", "stack", "fuse", "merge")
+
+
+def _no_bool(value: object) -> object:
+    """Python takes True for 1; a configuration that says `true` where a number belongs is mistaken."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("number_type", "should be a number")
+    return value
+
+
+def _one_is_a_list(value: object) -> object:
+    """`languages: sw` and `--set evaluation.languages=sw,de` mean what they say."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _layers(value: object) -> object:
+    """One layer, several ("2,4,6" or a list), or "all"."""
+    if value is None or value == "all":
+        return value
+    parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
+    numbers = [str(part).strip() for part in parts]
+    if not numbers or not all(number.isdecimal() for number in numbers):
+        raise PydanticCustomError("layer", "should be a layer number, several of them, or 'all'")
+    return int(numbers[0]) if len(numbers) == 1 else tuple(int(number) for number in numbers)
+
+
+def _one_value(value: object) -> object:
+    if not isinstance(value, bool | int | float | str):
+        raise PydanticCustomError("one_value", "should be one number, text, true or false")
+    return value
+
+
+Int = Annotated[int, BeforeValidator(_no_bool)]
+Float = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_one_is_a_list)]
+Setting = Annotated[bool | int | float | str, BeforeValidator(_one_value)]
+Layers = Annotated[int | tuple[int, ...] | Literal["all"], BeforeValidator(_layers)]
+
+
+class Section(BaseModel):
+    """What all sections share: frozen, and no key that is not declared."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Trunk(Section):
+    """The pretrained XLM-R; `precision` "auto" is bf16 where the processor has it, else fp32."""
+
+    name: str = "miniature"
+    revision: str | None = None
+    precision: Precision = "auto"
+
+
+class Adapter(Section):
+    """The kind of adapter that is trained, and what differs from the kind's own settings."""
+
+    kind: str = "seq_bn"
+    settings: dict[str, Setting] = {}
+
+
+class Task(Section):
+    """What is learned; `name` is a task of `adapter-stilts list tasks` or a YAML file that describes one.
+
+    columns        our field -> the column of the file, where its name is not a usual one
+    labels         the labels in their order; None: those of the task, or those found in the training rows
+    ignore_labels  rows with these labels are left out (SNLI's "-")
+    """
+
+    name: str = ""
+    columns: dict[str, str] = {}
+    labels: Texts | None = None
+    ignore_labels: Texts = ()
+
+
+class Data(Section):
+    """Where examples lie: a folder searched for each task's files, or files named per split."""
+
+    folder: str | None = None
+    files: dict[Split, Texts] = {}
+
+
+class Training(Section):
+    """How long and how fast; lengths in tokens, `warmup` as a fraction of all steps.
+
+    max_steps        optimiser steps; None: as many as `epochs` take
+    minutes          wall-clock bound; None: none
+    token_budget     padded tokens of one forward pass; `accumulation` of them make a step
+    evaluate_steps   None: after every epoch
+    patience         evaluations without a gain before training stops; 0: never
+    train_rows       a seeded sample of this many rows; None: all
+    limit_gb         memory that training must fit in; None: whatever there is
+    """
+
+    max_steps: Annotated[Int, Field(ge=1)] | None = None
+    epochs: Annotated[Int, Field(ge=1)] = 3
+    minutes: Annotated[Float, Field(gt=0)] | None = None
+    learning_rate: Annotated[Float, Field(gt=0, le=1)] = 1e-4
+    token_budget: Annotated[Int, Field(ge=1)] = 2048
+    accumulation: Annotated[Int, Field(ge=1)] = 1
+    max_length: Annotated[Int, Field(ge=8)] = 256
+    train_rows: Annotated[Int, Field(ge=1)] | None = None
+    seed: Annotated[Int, Field(ge=0, lt=2**63)] = 13
+    warmup: Annotated[Float, Field(ge=0, lt=1)] = 0.1
+    weight_decay: Annotated[Float, Field(ge=0)] = 0.01
+    clip: Annotated[Float, Field(ge=0)] = 1.0
+    patience: Annotated[Int, Field(ge=0)] = 5
+    evaluate_steps: Annotated[Int, Field(ge=1)] | None = None
+    checkpoint_steps: Annotated[Int, Field(ge=1)] = 500
+    log_steps: Annotated[Int, Field(ge=1)] = 10
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    gradient_checkpointing: bool = False
+    limit_gb: Annotated[Float, Field(gt=0)] | None = None
+
+
+class Fusion(Section):
+    """AdapterFusion: `penalty` weighs ||I - V||_F^2 of the value matrices (Pfeiffer et al. 2021, https://arxiv.org/abs/2005.00247)."""
+
+    train_target_adapter: bool = False
+    penalty: Annotated[Float, Field(ge=0)] = 0.01
+    learning_rate: Annotated[Float, Field(gt=0, le=1)] = 5e-5
+
+
+class Retrieval(Section):
+    """How sentences become vectors and pairs are scored; None: as the protocol says."""
+
+    layer: Layers | None = None
+    pool: Pool | None = None
+    k: Annotated[Int, Field(ge=1)] | None = None
+    margin: Margin | None = None
+
+
+class Evaluation(Section):
+    """What is scored: `languages` () is all that the task has."""
+
+    protocol: Protocol = "xtreme"
+    languages: Texts = ()
+
+
+class RunConfig(Section):
+    """One run. `after` names the runs it builds on, `composition` overrides what `how` makes of them."""
+
+    trunk: Trunk = Trunk()
+    adapter: Adapter = Adapter()
+    task: Task = Task()
+    data: Data = Data()
+    how: How = "direct"
+    after: Texts = ()
+    composition: str = ""
+    control: Control = "none"
+    training: Training = Training()
+    fusion: Fusion = Fusion()
+    retrieval: Retrieval = Retrieval()
+    evaluation: Evaluation = Evaluation()
+
+    @model_validator(mode="after")
+    def _parents_fit_how(self) -> RunConfig:
+        if self.how in NEEDS_PARENTS and not self.after:
+            raise _conflict("how", f"'{self.how}' builds on earlier runs, but `after` names none; name them, or use 'direct'", "after")
+        if self.how not in NEEDS_PARENTS and self.after:
+            raise _conflict("after", f"'{self.how}' starts from nothing, but `after` names {len(self.after)}; leave `after` out, or use 'stack'", "how")
+        return self
+
+
+def _conflict(key: str, message: str, other: str) -> PydanticCustomError:
+    """Two keys that do not go together; load.py reports it at `key`, unless either is wrong by itself."""
+    return PydanticCustomError("conflict", "{message}", {"key": key, "other": other, "message": message})
+
+
+def keys(model: type[BaseModel] = RunConfig, prefix: str = "") -> Iterator[str]:
+    """Every dotted key a user may set, sections included: "trunk", "trunk.name", ..."""
+    for name, field in model.model_fields.items():
+        yield prefix + name
+        inner: Any = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from keys(inner, f"{prefix}{name}.")

@@ -1,0 +1,158 @@
+"""YAML as text that keeps its lines: values for the schema, and the line and wording of each for its mistakes.
+
+Scalars follow YAML 1.2's core schema, not PyYAML's YAML 1.1: `no` is Norwegian, not false; `1e-4` is a number, not text; `12:30` is
+text, not 750. What `dump` writes reads the same under both.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import yaml
+
+from adapter_stilts.errors import ConfigError
+
+Key: TypeAlias = str | int
+TAG = "tag:yaml.org,2002:"
+SCALARS: Sequence[tuple[str, str, str]] = (
+    ("null", r"~|null|Null|NULL|", "~nN"),
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", r"[-+]?[0-9]+", "-+0123456789"),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+.0123456789"),
+)
+READ: Mapping[str, Callable[[str], object]] = {
+    "str": str,
+    "null": lambda text: None,
+    "bool": lambda text: text.lower() == "true",
+    "int": int,
+    "float": lambda text: float(text.replace(".inf", "inf").replace(".nan", "nan")),
+}
+
+
+@dataclass(frozen=True)
+class Document:
+    """A YAML text: `value` as plain Python, `root` to find lines in, `name` to call it by, `repeated` keys with their lines."""
+
+    name: str
+    value: Any
+    root: yaml.Node | None
+    repeated: tuple[tuple[tuple[Key, ...], int], ...] = ()
+
+    def line(self, path: Sequence[Key]) -> int | None:
+        """The line of a key, or of the nearest thing above it that exists; counted from 1."""
+        node, line = self.root, None
+        for key in path:
+            found = _child(node, key)
+            if found is None:
+                break
+            line, node = found
+        return line
+
+    def wording(self, path: Sequence[Key]) -> str | None:
+        """How a plain scalar was written ("007" for 7); None for anything else."""
+        node = self.root
+        for key in path:
+            found = _child(node, key)
+            if found is None:
+                return None
+            node = found[1]
+        return node.value if isinstance(node, yaml.ScalarNode) and node.style is None and node.value else None
+
+
+def parse(text: str, name: str) -> Document:
+    """Read one YAML document; raises ConfigError naming the line for anything that is not plain YAML."""
+    try:
+        root = yaml.compose(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise _not_yaml(str(error.problem or error.context), name, mark.line + 1 if mark else None) from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise _not_yaml(str(error).split("\n")[0], name, None) from error
+    reader = _Reader(name)
+    return Document(name, reader.value(root, ()) if root is not None else None, root, tuple(reader.repeated))
+
+
+def dump(value: object) -> str:
+    """A value of dictionaries, lists and scalars as YAML, keys in their order."""
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader with YAML 1.2's scalars in place of YAML 1.1's."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """SafeDumper that quotes whatever either version of YAML would not read as text."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+_Loader.yaml_implicit_resolvers = {}
+for _kind, _pattern, _first in SCALARS:
+    _Loader.add_implicit_resolver(TAG + _kind, re.compile(rf"^(?:{_pattern})$"), list(_first) + ([""] if _kind == "null" else []))
+    _Dumper.add_implicit_resolver(TAG + _kind, re.compile(rf"^(?:{_pattern})$"), list(_first) + ([""] if _kind == "null" else []))
+
+
+class _Reader:
+    """Nodes to values; an alias is read once however often it is used, and one that contains itself is refused."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.repeated: list[tuple[tuple[Key, ...], int]] = []
+        self._known: dict[int, object] = {}
+        self._open: set[int] = set()
+
+    def value(self, node: yaml.Node, path: tuple[Key, ...]) -> object:
+        if id(node) in self._known:
+            return self._known[id(node)]
+        if id(node) in self._open:
+            raise _not_yaml("an alias that contains itself", self.name, _line(node))
+        self._open.add(id(node))
+        self._known[id(node)] = self._read(node, path)
+        return self._known[id(node)]
+
+    def _read(self, node: yaml.Node, path: tuple[Key, ...]) -> object:
+        if isinstance(node, yaml.MappingNode) and node.tag == TAG + "map":
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode) and node.tag == TAG + "seq":
+            return [self.value(child, (*path, number)) for number, child in enumerate(node.value)]
+        read = READ.get(node.tag.removeprefix(TAG))
+        if not isinstance(node, yaml.ScalarNode) or read is None:
+            raise _not_yaml(f"the tag {node.tag} is not used here", self.name, _line(node))
+        try:
+            return read(node.value)
+        except ValueError:  # an explicit tag on other text, or a number of thousands of digits
+            return node.value
+
+    def _mapping(self, node: yaml.MappingNode, path: tuple[Key, ...]) -> dict[str, object]:
+        values: dict[str, object] = {}
+        for key, child in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise _not_yaml("a key that is a list or a mapping", self.name, _line(key))
+            if key.value in values:
+                self.repeated.append(((*path, key.value), _line(key)))
+            values[key.value] = self.value(child, (*path, key.value))
+        return values
+
+
+def _child(node: yaml.Node | None, key: Key) -> tuple[int, yaml.Node] | None:
+    """The line and node under a key, the last one where it is repeated."""
+    if isinstance(node, yaml.MappingNode):
+        found = [(_line(name), child) for name, child in node.value if isinstance(name, yaml.ScalarNode) and name.value == str(key)]
+        return found[-1] if found else None
+    if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
+        return _line(node.value[key]), node.value[key]
+    return None
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _not_yaml(problem: str, name: str, line: int | None) -> ConfigError:
+    where = f"{name}, line {line}" if line else name
+    return ConfigError(f"not valid YAML: {problem}", where=where, do="correct the line; values with special characters go in quotes")
