@@ -1,0 +1,208 @@
+"""A training run on disk, from which it continues bit by bit as if it had never stopped.
+
+    checkpoints/step-00000120/
+      state.json               position, counters, losses; the identity of the configuration; the hash of every file, and its own
+      weights.safetensors      every trained parameter, under its name in the model
+      optimiser.safetensors    AdamW's moments
+      best.safetensors         the best unit so far: adapter, fusion and head of one step (absent before the first evaluation)
+
+Only what is trained is stored; the trunk and frozen source adapters are not. A checkpoint is written beside its final name, flushed,
+renamed, and only then is the older one removed, so that one whole checkpoint exists at every moment. Random numbers need no saving:
+each step's generators follow from the seed and the step's position (see order.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from adapter_stilts.errors import ArtefactError
+from adapter_stilts.files import disk_errors
+
+FORMAT = 1
+STATE = "state.json"
+START_AGAIN = "train from the start with --overwrite; the finished runs in other folders are not touched"
+
+
+@dataclass
+class State:
+    """The position of a run between two optimiser steps, and all that it has counted so far."""
+
+    step: int = 0  # optimiser steps behind us
+    epoch: int = 0  # epoch of the next batch
+    batch: int = 0  # number of the next batch in its epoch
+    seconds: float = 0.0
+    tokens: int = 0  # without padding
+    loss_sum: float = 0.0  # since the last logged row
+    loss_count: float = 0.0
+    losses: list[tuple[int, float]] = field(default_factory=list)
+    evaluated: int = 0  # the step of the last evaluation
+    best_step: int | None = None
+    best_score: float | None = None
+    without_gain: int = 0  # evaluations since the best one
+    scaler: dict[str, float] = field(default_factory=dict)  # fp16 loss scaling
+    metrics_bytes: int = 0  # length of metrics.jsonl at this moment
+    stopped_by: str = ""  # "" while there is more to do
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    state: State
+    weights: dict[str, Tensor]
+    optimiser: dict[str, Tensor]
+    best: dict[str, Tensor]
+
+
+def save(folder: Path, checkpoint: Checkpoint, identity: str) -> Path:
+    """Write the newest checkpoint and remove the one before.
+
+    Raises DoesNotFit where the disk is full; the earlier checkpoint is then still whole.
+    """
+    final = _next_name(folder, checkpoint.state.step)
+    partial = folder / f".partial-{os.getpid()}"
+    with disk_errors(final):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            _write(partial, checkpoint, identity)
+            partial.rename(final)
+            _sync_folder(folder)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        _remove_others(folder, final)
+    return final
+
+
+def newest(folder: Path) -> Path | None:
+    """The newest whole checkpoint, or None; remains of a write that was cut off do not count."""
+    return max(folder.glob("step-*"), key=_age, default=None) if folder.is_dir() else None
+
+
+def load(path: Path, identity: str) -> Checkpoint:
+    """Read a checkpoint back and verify it, down to the last bit.
+
+    Raises ArtefactError where it belongs to another configuration, or was cut short or changed.
+    """
+    document = _read_state(path)
+    if document["identity"] != identity:
+        what = f"this checkpoint belongs to another configuration ({document['identity']}, now {identity})"
+        raise ArtefactError(what, where=str(path), do=f"use another folder, or {START_AGAIN}")
+    tensors = {name: _read_tensors(path / name, expected) for name, expected in document["files"].items()}
+    return Checkpoint(_state(document["state"], path), tensors["weights.safetensors"], tensors["optimiser.safetensors"], tensors.get("best.safetensors", {}))
+
+
+def clear(folder: Path) -> None:
+    """Remove every checkpoint."""
+    with disk_errors(folder):
+        if folder.is_dir():
+            shutil.rmtree(folder)
+
+
+def snapshot(trained: Mapping[str, nn.Parameter]) -> dict[str, Tensor]:
+    """A copy of the trained parameters in main memory: one consistent unit."""
+    return {name: parameter.detach().to("cpu", copy=True) for name, parameter in trained.items()}
+
+
+def restore(trained: Mapping[str, nn.Parameter], saved: Mapping[str, Tensor], where: str) -> None:
+    """Put a unit back into the model, in place; names and shapes must agree to the last one."""
+    wrong = sorted(set(trained) ^ set(saved)) or [name for name in trained if trained[name].shape != saved[name].shape]
+    if wrong:
+        raise ArtefactError(f"the checkpoint does not fit this model: {', '.join(wrong[:5])}", where=where, do=START_AGAIN)
+    for name, parameter in trained.items():
+        parameter.data.copy_(saved[name])
+
+
+def _write(partial: Path, checkpoint: Checkpoint, identity: str) -> None:
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    parts = {"weights.safetensors": checkpoint.weights, "optimiser.safetensors": checkpoint.optimiser, "best.safetensors": checkpoint.best}
+    hashes = {name: _write_bytes(partial / name, _packed(tensors)) for name, tensors in parts.items() if tensors or name != "best.safetensors"}
+    document = {"format": FORMAT, "identity": identity, "files": hashes, "state": asdict(checkpoint.state)}
+    _write_bytes(partial / STATE, json.dumps({**document, "sha256": _digest(document)}, indent=1).encode())
+    _sync_folder(partial)
+
+
+def _packed(tensors: Mapping[str, Tensor]) -> bytes:
+    return safetensors.torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+
+
+def _write_bytes(path: Path, content: bytes) -> str:
+    with path.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    return hashlib.sha256(content).hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _next_name(folder: Path, step: int) -> Path:
+    """A step may be saved more than once (stopped, then evaluated): step-00000120, step-00000120.1, ..."""
+    before = newest(folder)
+    again = _age(before)[1] + 1 if before is not None and _age(before)[0] == step else 0
+    return folder / (f"step-{step:08d}.{again}" if again else f"step-{step:08d}")
+
+
+def _age(path: Path) -> tuple[int, int]:
+    step, _, again = path.name.removeprefix("step-").partition(".")
+    return int(step), int(again or 0)
+
+
+def _remove_others(folder: Path, final: Path) -> None:
+    for path in folder.iterdir():
+        if path != final and path.name.startswith(("step-", ".partial-")):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads((path / STATE).read_bytes())
+        stated = document.pop("sha256")
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise _damaged(path / STATE) from error
+    if _digest(document) != stated:
+        raise _damaged(path / STATE)
+    if document["format"] != FORMAT:
+        raise ArtefactError(f"checkpoint format {document['format']}, but this version reads format {FORMAT}", where=str(path), do=START_AGAIN)
+    return dict(document)
+
+
+def _state(saved: dict[str, Any], path: Path) -> State:
+    if set(saved) != {item.name for item in fields(State)}:
+        raise _damaged(path / STATE)
+    losses = [(int(step), float(loss)) for step, loss in saved["losses"]]
+    return State(**{**saved, "losses": losses})
+
+
+def _read_tensors(path: Path, expected: str) -> dict[str, Tensor]:
+    try:
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != expected:
+            raise _damaged(path)
+        return safetensors.torch.load(content)
+    except (OSError, SafetensorError) as error:
+        raise _damaged(path) from error
+
+
+def _digest(document: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+def _damaged(path: Path) -> ArtefactError:
+    return ArtefactError("the checkpoint is damaged: its content does not have the hash it was written with", where=str(path), do=START_AGAIN)

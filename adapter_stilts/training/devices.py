@@ -1,0 +1,105 @@
+"""Which processes train together, on which device, and how their sums are joined.
+
+Training works on the sum of losses, never on a local mean: each process takes rows r, r+P, r+2P ... of the same global batch, and
+sums of losses, counts and gradients are added over processes before anything is divided. Two processes of budget b therefore follow
+one process of budget 2b within rounding, and a process whose share is empty still takes part. Processes come from accelerate
+(`accelerate launch`, torchrun); without either there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import reduce
+from torch import Tensor, nn
+
+from adapter_stilts.errors import UsageError
+from adapter_stilts.training.plan import Batch
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process among its equals."""
+
+    rank: int = 0
+    count: int = 1
+    device: str = "cpu"  # where sums over processes are made
+
+    @property
+    def main(self) -> bool:
+        return self.rank == 0
+
+    def share(self, batch: Batch) -> Batch:
+        """This process's rows of a global batch; may be empty."""
+        return batch if self.count == 1 else {name: tensor[self.rank :: self.count] for name, tensor in batch.items()}
+
+    def total(self, tensor: Tensor) -> Tensor:
+        """The sum over processes; the tensor itself where there is one process."""
+        return tensor if self.count == 1 else _tensor(reduce(tensor, "sum"))
+
+    def total_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
+        """Add every parameter's gradient over processes, as one flat tensor; one that no process has stays None."""
+        if self.count == 1:
+            return
+        present = torch.tensor([parameter.grad is not None for parameter in parameters], dtype=parameters[0].dtype, device=parameters[0].device)
+        parts = [(torch.zeros_like(parameter) if parameter.grad is None else parameter.grad).reshape(-1) for parameter in parameters]
+        sizes = [*(part.numel() for part in parts), len(parts)]
+        *summed, present = torch.split(self.total(torch.cat([*parts, present])), sizes)
+        for parameter, gradient, found in zip(parameters, summed, present.tolist(), strict=True):
+            parameter.grad = gradient.view_as(parameter).clone() if found else None
+
+    def from_main(self, value: float) -> float:
+        """The main process's number, in every process."""
+        mine = torch.tensor(value if self.main else 0.0, dtype=torch.float64, device=self.device)
+        return float(self.total(mine))
+
+    @torch.no_grad()
+    def align(self, parameters: Sequence[nn.Parameter]) -> None:
+        """Give every process the main process's parameters, bit by bit."""
+        for parameter in parameters if self.count > 1 else ():
+            parameter.copy_(self.total(parameter if self.main else torch.zeros_like(parameter)))
+
+
+def processes(device: torch.device) -> Processes:
+    """The processes that accelerate or torchrun started, training on `device`; one where neither did."""
+    state = PartialState()
+    return Processes(state.process_index, state.num_processes, str(device))
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The device of this process: "auto" is its own GPU where there is one, else the CPU; anything else is taken as said."""
+    if name == "auto":
+        state = PartialState()
+        return torch.device(state.device)
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        advice = "use --device cpu, or check CUDA_VISIBLE_DEVICES and the driver"
+        raise UsageError(f"device '{name}' was asked for, but this PyTorch sees no CUDA device", do=advice)
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise UsageError(f"no device called '{name}'", do="one of: auto, cpu, cuda, cuda:0, ...") from error
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """The precision of the forward pass; trained parameters stay float32."""
+    if precision == "fp16" and device.type != "cuda":
+        raise UsageError("precision fp16 needs a CUDA device", where="training.precision", do="use bf16 or fp32 on the CPU")
+    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+    return torch.autocast(device.type, dtype=dtype if precision != "fp32" else torch.bfloat16, enabled=precision != "fp32")
+
+
+@contextmanager
+def own_generators(device: torch.device) -> Iterator[None]:
+    """Torch's global generators are the loop's while it runs, and the caller's again afterwards."""
+    cuda = [device.index if device.index is not None else torch.cuda.current_device()] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda):
+        yield
+
+
+def _tensor(value: object) -> Tensor:
+    assert isinstance(value, Tensor)
+    return value

@@ -1,0 +1,248 @@
+"""Batches to loss to step; the loop does not know which task it serves.
+
+The position is (epoch, batch) and everything random follows from it (order.py). Stopping, evaluating and saving happen between two
+steps (step.py), so a run that was killed and resumed goes through the same numbers as one that was not.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from torch import Tensor
+
+from adapter_stilts.errors import Interrupted, StiltsError
+from adapter_stilts.training import checkpoint as checkpoints
+from adapter_stilts.training.checkpoint import Checkpoint, State
+from adapter_stilts.training.devices import own_generators
+from adapter_stilts.training.interrupt import StopSignal
+from adapter_stilts.training.journal import Journal
+from adapter_stilts.training.order import Order, seed_evaluation, seed_step
+from adapter_stilts.training.plan import Batch, Outcome, Progress, Trainable, TrainingData, TrainingPlan
+from adapter_stilts.training.schedule import linear
+from adapter_stilts.training.step import Stepper, Taken
+
+__all__ = ["Outcome", "Progress", "StopSignal", "TrainingData", "TrainingPlan", "train"]
+
+Model = TypeVar("Model", bound=Trainable)
+
+
+def silent(progress: Progress) -> None:
+    """Show nothing."""
+
+
+def train(
+    model: Model,
+    data: TrainingData,
+    plan: TrainingPlan,
+    *,
+    folder: Path | None = None,
+    validate: Callable[[Model], float] | None = None,
+    resume: bool = False,
+    identity: str = "",
+    progress: Callable[[Progress], None] = silent,
+    stop: StopSignal | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Outcome:
+    """Train the parameters of `model` that require a gradient, on the device they are on.
+
+    folder     holds metrics.jsonl and checkpoints/; None keeps nothing
+    validate   a score of the model as it stands, higher is better; the step with the best one is loaded at the end
+    resume     continue from the folder's checkpoint where there is one; otherwise what an earlier training left in the folder is removed
+    identity   the configuration's fingerprint; a checkpoint of another one is refused
+
+    Raises Interrupted after a requested stop, with a checkpoint on disk; StiltsError where the loss is no longer a number;
+    ArtefactError for a damaged or foreign checkpoint; DoesNotFit on a full disk.
+    """
+    stepper = Stepper(model, plan)
+    score = None if validate is None else lambda: validate(model)
+    with own_generators(stepper.device):
+        return Run(stepper, data, plan, folder, score, identity, progress, stop or StopSignal(), clock).to_the_end(resume)
+
+
+class Run:
+    """One training in progress: a stepper, its position, and what it has to tell."""
+
+    def __init__(
+        self,
+        stepper: Stepper,
+        data: TrainingData,
+        plan: TrainingPlan,
+        folder: Path | None,
+        validate: Callable[[], float] | None,
+        identity: str,
+        progress: Callable[[Progress], None],
+        stop: StopSignal,
+        clock: Callable[[], float],
+    ) -> None:
+        self.stepper, self.data, self.plan, self.folder = stepper, data, plan, folder
+        self.validate, self.identity, self.progress, self.stop, self.clock = validate, identity, progress, stop, clock
+        self.main, self.processes = stepper.processes.main, stepper.processes
+        self.order = Order(data.lengths, plan.token_budget * self.processes.count, plan.accumulation, plan.seed)
+        self.total = plan.max_steps or (0 if plan.minutes else self.order.steps(plan.epochs))
+        self.checkpoints = folder / "checkpoints" if folder is not None else None
+        self.journal = Journal(folder / "metrics.jsonl" if folder is not None and self.main else None)
+        self.state = State()
+        self.best: dict[str, Tensor] = {}
+        self.saved = 0  # the step of the checkpoint on disk
+        self.stopping = False
+
+    def to_the_end(self, resume: bool) -> Outcome:
+        self._begin(resume)
+        state = self.state
+        while not state.stopped_by:
+            if self._asked_to_stop():
+                self._interrupt()
+            if self._evaluation_is_due():
+                self._evaluate()
+            state.stopped_by = self._end(with_patience=True)
+            if state.stopped_by or (state.step % self.plan.checkpoint_steps == 0 and state.step > self.saved):
+                self._save()
+            if not state.stopped_by:
+                self._step()
+        if self.best:
+            checkpoints.restore(self.stepper.trained, self.best, "the best unit")
+        return Outcome(state.step, state.epoch + bool(state.batch), state.best_step, state.best_score, tuple(state.losses), state.seconds, state.stopped_by)
+
+    def _begin(self, resume: bool) -> None:
+        """Take up the newest checkpoint, or start with an empty folder."""
+        path = checkpoints.newest(self.checkpoints) if self.checkpoints is not None and resume else None
+        if path is not None:
+            self._restore(checkpoints.load(path, self.identity), str(path))
+        else:
+            if self.checkpoints is not None and self.main:
+                checkpoints.clear(self.checkpoints)
+            self.processes.align(self.stepper.parameters)
+        self.journal.cut(self.state.metrics_bytes)
+        self.stepper.model.checkpoint_gradients(self.plan.gradient_checkpointing)
+        self.now, self.first = self.clock(), (self.state.step, self.state.tokens, self.state.seconds)
+
+    def _restore(self, found: Checkpoint, where: str) -> None:
+        checkpoints.restore(self.stepper.trained, found.weights, where)
+        self.stepper.restore(found.optimiser, found.state.scaler, where)
+        self.state, self.best, self.saved = found.state, found.best, found.state.step
+
+    def _step(self) -> None:
+        state, plan = self.state, self.plan
+        group = self.order.group(state.epoch, state.batch)
+        batches = [self._batch(rows, state.batch + number) for number, rows in enumerate(group)]
+        rate = plan.learning_rate * linear(self._done(state.step), self._done(state.step + 1), plan.warmup)
+        seed_step(plan.seed, state.step, self.processes.rank)
+        self.stepper.model.train()
+        try:
+            taken = self.stepper.step(batches, rate, self.stop.requested, self._elapsed())
+        except StiltsError as error:
+            raise self._lost(error) from error
+        epoch = state.epoch
+        self._advance(group, taken)
+        self._log(epoch, rate, taken)
+        self._show(epoch, rate, taken)
+
+    def _batch(self, rows: list[int], number: int) -> Batch:
+        batch = self.data.collate(rows)
+        return batch if self.data.prepare is None else self.data.prepare(batch, self.order.masks(self.state.epoch, number))
+
+    def _advance(self, group: list[list[int]], taken: Taken) -> None:
+        state = self.state
+        state.step += 1
+        state.batch += len(group)
+        if state.batch >= len(self.order.batches(state.epoch)):
+            state.epoch, state.batch = state.epoch + 1, 0
+        state.tokens += self.order.tokens(group)
+        state.loss_sum, state.loss_count = state.loss_sum + taken.loss_sum, state.loss_count + taken.count
+        state.seconds += taken.seconds
+        self.stopping = taken.stop
+
+    def _log(self, epoch: int, rate: float, taken: Taken) -> None:
+        """A row every `log_steps` steps and at the last one: the mean loss since the row before."""
+        state = self.state
+        if state.step % self.plan.log_steps and not self._end():
+            return
+        loss = state.loss_sum / max(state.loss_count, 1.0)
+        penalty = {"penalty": taken.penalty} if taken.penalty else {}
+        norm = taken.gradient_norm if math.isfinite(taken.gradient_norm) else None  # fp16: a step that was left out
+        row = {"step": state.step, "epoch": epoch + 1, "loss": loss, **penalty, "learning_rate": rate, "grad_norm": norm, "tokens": state.tokens}
+        self.journal.append({**row, "seconds": round(state.seconds, 3)})
+        state.losses.append((state.step, loss))
+        state.loss_sum = state.loss_count = 0.0
+
+    def _show(self, epoch: int, rate: float, taken: Taken) -> None:
+        step, tokens, seconds = self.first
+        here = max(self.state.seconds - seconds, 1e-9)  # since this process began, resumed or not
+        left = (self.total - self.state.step) * here / (self.state.step - step) if self.total else math.inf
+        if self.plan.minutes is not None:
+            left = min(left, 60 * self.plan.minutes - self.state.seconds)
+        loss = taken.loss_sum / max(taken.count, 1.0)
+        self.progress(Progress(self.state.step, self.total, epoch + 1, loss, rate, (self.state.tokens - tokens) / here, max(left, 0.0)))
+
+    def _evaluation_is_due(self) -> bool:
+        state, every = self.state, self.plan.evaluate_steps
+        if self.validate is None or state.step == 0 or state.evaluated == state.step:
+            return False
+        return (state.step % every == 0 if every else state.batch == 0) or bool(self._end())
+
+    def _evaluate(self) -> None:
+        assert self.validate is not None
+        state = self.state
+        seed_evaluation(self.plan.seed, state.step)
+        score = self.processes.from_main(float(self.validate()))
+        if not math.isfinite(score):
+            raise StiltsError(f"the validation score at step {state.step} is {score}", where=str(self.folder or ""), do="check the validation data and metric")
+        better = state.best_score is None or score > state.best_score
+        if better:
+            state.best_step, state.best_score, self.best = state.step, score, checkpoints.snapshot(self.stepper.trained)
+        state.without_gain = 0 if better else state.without_gain + 1
+        state.evaluated = state.step
+        state.seconds += self.processes.from_main(self._elapsed())
+        self.journal.append({"step": state.step, "epoch": state.epoch + bool(state.batch), "score": score, "best": better, "seconds": round(state.seconds, 3)})
+
+    def _end(self, with_patience: bool = False) -> str:
+        """What ends training at this position; "" where nothing does."""
+        plan, state = self.plan, self.state
+        if plan.max_steps is not None and state.step >= plan.max_steps:
+            return "steps"
+        if plan.minutes is not None and state.seconds >= 60 * plan.minutes:
+            return "minutes"
+        if plan.max_steps is None and plan.minutes is None and state.epoch >= plan.epochs:
+            return "epochs"
+        return "patience" if with_patience and plan.patience and state.without_gain >= plan.patience else ""
+
+    def _done(self, step: int) -> float:
+        """The fraction of training behind `step`, by steps or by the clock, whichever is further."""
+        by_steps = step / self.total if self.total else 0.0
+        by_clock = self.state.seconds / (60 * self.plan.minutes) if self.plan.minutes is not None else 0.0
+        return min(1.0, max(by_steps, by_clock))
+
+    def _asked_to_stop(self) -> bool:
+        """Several processes stop at the step in which they agreed on it; one alone need not wait for a step."""
+        return self.stopping or (self.processes.count == 1 and self.stop.requested)
+
+    def _interrupt(self) -> None:
+        where = str(self.folder) if self.folder is not None else ""
+        self._save()
+        kept = "progress is saved" if self.folder is not None else "nothing is saved, since no folder was given"
+        at = f"step {self.state.step} of {self.total}" if self.total else f"step {self.state.step}"
+        raise Interrupted(f"stopped at {at}; {kept}", where=where, do="run the same command again with --resume to continue")
+
+    def _save(self) -> None:
+        if self.checkpoints is not None and self.main:
+            self.state.metrics_bytes = self.journal.length()
+            self.state.scaler = self.stepper.scale()
+            weights = checkpoints.snapshot(self.stepper.trained)
+            checkpoints.save(self.checkpoints, Checkpoint(self.state, weights, self.stepper.moments(), self.best), self.identity)
+        self.saved = self.state.step
+
+    def _lost(self, error: StiltsError) -> StiltsError:
+        """A step that could not be taken moved nothing, so the state before it is saved."""
+        self._save()
+        kept = f"the weights of step {self.state.step} and the best ones are kept" if self.folder is not None else "nothing is kept, since no folder was given"
+        advice = "lower training.learning_rate, train in fp32, or look for broken rows in the data"
+        return StiltsError(f"{error.what} at step {self.state.step + 1}; {kept}", where=str(self.checkpoints or ""), do=advice)
+
+    def _elapsed(self) -> float:
+        """Seconds since the last call."""
+        before, self.now = self.now, self.clock()
+        return self.now - before

@@ -1,0 +1,62 @@
+"""The order of batches, and every random number of training, as functions of the seed and the position.
+
+Nothing is drawn from a stream that runs on: the order of an epoch follows from (seed, epoch), a batch's masks from (seed, epoch, batch)
+and a step's dropout from (seed, step, process). A resumed run therefore needs its position and nothing else, and an evaluation between
+two steps cannot shift what comes after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import torch
+
+from adapter_stilts.data.batches import token_budget_batches
+from adapter_stilts.errors import TaskDataError
+from adapter_stilts.seeding import Seeds
+
+
+class Order:
+    """The batches of each epoch: global ones, of `budget` padded tokens, which the processes share by rows."""
+
+    def __init__(self, lengths: Sequence[int], budget: int, accumulation: int, seed: int) -> None:
+        if not lengths:
+            raise TaskDataError("there are no training examples", do="check the task's train split and its filters")
+        self._lengths = lengths
+        self._budget = budget
+        self._accumulation = accumulation
+        self._seeds = Seeds(seed)
+        self._epoch = lru_cache(maxsize=1)(self._draw)
+
+    def batches(self, epoch: int) -> list[list[int]]:
+        """Row numbers of every batch of an epoch."""
+        return self._epoch(epoch)
+
+    def group(self, epoch: int, batch: int) -> list[list[int]]:
+        """The batches of one optimiser step, from number `batch` on; fewer at the end of an epoch."""
+        return self.batches(epoch)[batch : batch + self._accumulation]
+
+    def steps(self, epochs: int) -> int:
+        """Optimiser steps of the first `epochs` epochs."""
+        return sum(-(-len(self._draw(epoch)) // self._accumulation) for epoch in range(epochs))
+
+    def tokens(self, group: list[list[int]]) -> int:
+        """Tokens of these batches, without padding."""
+        return sum(self._lengths[row] for rows in group for row in rows)
+
+    def masks(self, epoch: int, batch: int) -> torch.Generator:
+        """The generator that prepares a batch: the same on every process."""
+        return self._seeds.torch(f"prepare/{epoch}/{batch}")
+
+    def _draw(self, epoch: int) -> list[list[int]]:
+        return token_budget_batches(self._lengths, self._budget, self._seeds.torch(f"order/{epoch}"))
+
+
+def seed_step(seed: int, step: int, rank: int) -> None:
+    """Set torch's global generators for one step: dropout differs by step and by process."""
+    torch.manual_seed(Seeds(seed).number(f"dropout/{step}/{rank}"))
+
+
+def seed_evaluation(seed: int, step: int) -> None:
+    torch.manual_seed(Seeds(seed).number(f"evaluation/{step}"))

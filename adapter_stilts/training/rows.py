@@ -1,0 +1,44 @@
+"""Tokenised features as training data: their lengths, their collation, and fresh masks where the task is masked language modelling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from adapter_stilts.data.examples import Format
+from adapter_stilts.data.features import Feature, collate, length
+from adapter_stilts.data.masking import mask_tokens
+from adapter_stilts.training.plan import Batch, TrainingData
+
+
+@dataclass(frozen=True)
+class Masking:
+    """How a masked-language-modelling batch is masked."""
+
+    vocabulary: int
+    mask_id: int
+    special_ids: tuple[int, ...]
+    rate: float = 0.15
+
+
+def feature_data(features: Sequence[Feature], format: Format, pad_id: int, masking: Masking | None = None) -> TrainingData:
+    """Training data from tokenised features; text features need `masking`."""
+
+    def rows(numbers: Sequence[int]) -> Batch:
+        return collate([features[number] for number in numbers], pad_id, format)
+
+    return TrainingData([length(feature) for feature in features], rows, masker(masking) if masking else None)
+
+
+def masker(masking: Masking) -> Callable[[Batch, torch.Generator], Batch]:
+    """A `prepare` that masks `input_ids` and sets `labels` to what stood there."""
+    special = torch.tensor(masking.special_ids)
+
+    def prepare(batch: Batch, generator: torch.Generator) -> Batch:
+        ids = batch["input_ids"]
+        inputs, labels = mask_tokens(ids, torch.isin(ids, special), masking.vocabulary, masking.mask_id, masking.rate, generator)
+        return {**batch, "input_ids": inputs, "labels": labels}
+
+    return prepare
