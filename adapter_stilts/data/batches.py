@@ -1,0 +1,60 @@
+"""Batches of a token budget: rows of like length together, so that less than 5 % of what is computed is padding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+PADDING = 0.05  # of all tokens, padding included
+BATCHES_PER_WINDOW = 64  # fewer, and neighbours in a sorted window differ too much in length
+LIMITS = (1.0, 0.15, 0.10, 0.08, PADDING)  # the padding one batch may have: the first that keeps the whole below PADDING
+
+
+def token_budget_batches(lengths: Sequence[int], budget: int, generator: torch.Generator, window: int = 1024, multiple: int = 1) -> list[list[int]]:
+    """Every row once, in batches of at most `budget` tokens, padding included, in an order set by `generator` alone.
+
+    The rows are shuffled, sorted by length inside windows, cut into batches, and the batches shuffled. A batch may be smaller than
+    the budget where the next row is so much longer that it would be mostly padding.
+    lengths   tokens of each row, at least 1
+    window    rows of a window, at least; it is widened to hold 64 batches
+    multiple  batches hold a multiple of this many rows where the budget and the end of a window allow
+
+    A row longer than the budget makes a batch of its own.
+    """
+    if not lengths:
+        return []
+    order: list[int] = torch.randperm(len(lengths), generator=generator).tolist()
+    window = max(window, BATCHES_PER_WINDOW * budget * len(lengths) // sum(lengths))
+    windows = [sorted(order[start : start + window], key=lambda row: lengths[row]) for start in range(0, len(order), window)]
+    batches = _tightest(windows, lengths, budget, multiple)
+    return [batches[place] for place in torch.randperm(len(batches), generator=generator).tolist()]
+
+
+def _tightest(windows: Sequence[Sequence[int]], lengths: Sequence[int], budget: int, multiple: int) -> list[list[int]]:
+    for limit in LIMITS:
+        batches = [batch for rows in windows for batch in _cut(rows, lengths, budget, multiple, limit)]
+        area = sum(len(batch) * lengths[batch[-1]] for batch in batches)
+        if area - sum(lengths) < PADDING * area:
+            break
+    return batches
+
+
+def _cut(rows: Sequence[int], lengths: Sequence[int], budget: int, multiple: int, limit: float) -> list[list[int]]:
+    """Cut rows sorted by rising length; a batch ends at the budget, or where its padding would pass `limit`."""
+    batches = []
+    first = 0
+    while first < len(rows):
+        last, used = first + 1, lengths[rows[first]]
+        while last < len(rows) and _fits((last + 1 - first) * lengths[rows[last]], used + lengths[rows[last]], budget, limit):
+            used += lengths[rows[last]]
+            last += 1
+        if last < len(rows) and last - first > multiple:
+            last -= (last - first) % multiple
+        batches.append(list(rows[first:last]))
+        first = last
+    return batches
+
+
+def _fits(area: int, used: int, budget: int, limit: float) -> bool:
+    return area <= budget and area - used <= limit * area

@@ -1,0 +1,54 @@
+"""Feature: one row of a batch, as token ids and class numbers; an example becomes one feature or several.
+
+A long sentence to tag is cut into pieces and a long context into windows; `example` says which example a feature came from, and the
+features of one example follow each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from adapter_stilts.data.pieces import Offsets
+
+IGNORED = -100  # a target that counts in no loss
+
+Ids: TypeAlias = tuple[int, ...]
+Target: TypeAlias = int | tuple[int, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """Token ids and what they should predict.
+
+    row        index among the features made together
+    example    index of the example it came from
+    input_ids  [T] ids; for choice, C rows of ids
+    target     pair, single, choice: a class, -100 where unknown
+               tags: a class per token, -100 but at the first sub-word of a word
+               span: (start, end) tokens, both included; (0, 0) where the window holds no answer; (-100, -100) where unknown
+               text: None, since masking makes the target anew for every batch
+    words      tags: the position of each word's first sub-word
+    offsets    span: the (start, end) characters of the context under each token, (-1, -1) outside the context
+    window     span: which window of the context, from 0
+    """
+
+    row: int
+    example: int
+    input_ids: Ids | tuple[Ids, ...]
+    target: Target = None
+    words: Ids = ()
+    offsets: Offsets = ()
+    window: int = 0
+
+
+def token_rows(feature: Feature) -> tuple[Ids, ...]:
+    """The rows of ids of one feature: its one row, or one per choice."""
+    rows: list[Ids] = [ids for ids in feature.input_ids if isinstance(ids, tuple)]
+    return tuple(rows) or (tuple(id for id in feature.input_ids if isinstance(id, int)),)
+
+
+def length(feature: Feature) -> int:
+    """Tokens a feature takes in a batch: T, or C times its longest choice."""
+    first = feature.input_ids[0]
+    return len(feature.input_ids) if isinstance(first, int) else len(feature.input_ids) * max(map(len, token_rows(feature)))

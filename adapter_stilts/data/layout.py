@@ -1,0 +1,32 @@
+"""Layout: how a file of rows is to be read, apart from which file it is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from adapter_stilts.data.examples import Format
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a reader needs to know beyond the file itself.
+
+    columns        our field -> the file's column (a name, or a position counted from 0 where the file has no header); fields left out
+                   are found by their usual names
+    labels         the labels allowed, None for any
+    label_names    the file's label -> ours ("0" -> "entailment")
+    ignore_labels  tags: these tags, or entity types, are read as "O"
+    drop_labels    rows with these labels are left out (SNLI's "-": the annotators did not agree)
+    keep           column -> the values to keep; other rows are left out (one language of a file that holds many)
+    labelled       a file without a label column is refused
+    """
+
+    format: Format
+    columns: Mapping[str, str] = field(default_factory=dict)
+    labels: tuple[str, ...] | None = None
+    label_names: Mapping[str, str] = field(default_factory=dict)
+    ignore_labels: tuple[str, ...] = ()
+    drop_labels: tuple[str, ...] = ()
+    keep: Mapping[str, Collection[str]] = field(default_factory=dict)
+    labelled: bool = True

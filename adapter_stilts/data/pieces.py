@@ -1,0 +1,85 @@
+"""Text to sub-word ids: the one place that talks to the tokenizer.
+
+Texts are cut by the tokenizer's own fast backend, without special tokens; the features put those around them, as XLM-R does:
+`<s> a </s>` for one text and `<s> a </s></s> b </s>` for two. Offsets count characters (code points) of the text and leave out
+white space, which XLM-R's pieces carry in front.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # importing transformers takes seconds, and only a type is needed
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+PAIR_SPECIALS = 4  # <s> a </s></s> b </s>
+SINGLE_SPECIALS = 2  # <s> a </s>
+
+Offsets = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The ids of the special tokens that stand around texts."""
+
+    start: int
+    end: int
+    unknown: int
+
+    def single(self, ids: Sequence[int]) -> tuple[int, ...]:
+        return (self.start, *ids, self.end)
+
+    def pair(self, first: Sequence[int], second: Sequence[int]) -> tuple[int, ...]:
+        return (self.start, *first, self.end, self.end, *second, self.end)
+
+
+def marks(tokenizer: PreTrainedTokenizerFast) -> Marks:
+    return Marks(int(tokenizer.cls_token_id), int(tokenizer.sep_token_id), int(tokenizer.unk_token_id))
+
+
+def pieces(tokenizer: PreTrainedTokenizerFast, texts: Iterable[str]) -> list[list[int]]:
+    """The sub-word ids of each text, whole, without special tokens; equal texts are cut once."""
+    texts = list(texts)
+    distinct = list(dict.fromkeys(texts))
+    found = {text: cut.ids for text, cut in zip(distinct, _plain(tokenizer).encode_batch_fast(distinct, add_special_tokens=False), strict=True)}
+    return [found[text] for text in texts]
+
+
+def pieces_with_offsets(tokenizer: PreTrainedTokenizerFast, texts: Iterable[str]) -> list[tuple[list[int], Offsets]]:
+    """The sub-word ids of each text and the (start, end) characters each covers, white space left out."""
+    texts = list(texts)
+    distinct = list(dict.fromkeys(texts))
+    cuts = _plain(tokenizer).encode_batch(distinct, add_special_tokens=False)
+    found = {text: (cut.ids, tuple(_trim(text, *span) for span in cut.offsets)) for text, cut in zip(distinct, cuts, strict=True)}
+    return [found[text] for text in texts]
+
+
+def shorten(first: Sequence[int], second: Sequence[int], room: int) -> tuple[Sequence[int], Sequence[int]]:
+    """Both sides cut, longest first, to `room` ids together: the rule of transformers' `truncation=True`."""
+    short, long = sorted((len(first), len(second)))
+    if short + long <= room:
+        return first, second
+    if 2 * short > room:
+        short, long = room // 2, room // 2 + room % 2
+    else:
+        long = room - short
+    return (first[:long], second[:short]) if len(first) > len(second) else (first[:short], second[:long])
+
+
+def _plain(tokenizer: PreTrainedTokenizerFast) -> Tokenizer:
+    """The backend with the padding and truncation of earlier calls switched off."""
+    backend: Tokenizer = tokenizer.backend_tokenizer
+    backend.no_truncation()
+    backend.no_padding()
+    return backend
+
+
+def _trim(text: str, start: int, end: int) -> tuple[int, int]:
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return start, end

@@ -1,0 +1,122 @@
+"""A file to examples: by its suffix (".gz" taken off) and the format it should be read as.
+
+    read_rows(Path("train.jsonl.gz"), "pair", labels=("contradiction", "entailment", "neutral"))
+
+    pair single choice      .jsonl .json .tsv (with a header, or XTREME's without one); any other name is taken for tab-separated text
+    tags                    .conllu .iob2 .conll ... (a word a line), .jsonl .json (lists of words and tags)
+    span                    .json (SQuAD), .jsonl (flat rows, as on the hub)
+    text                    .jsonl .json .tsv, anything else a text a line
+    aligned                 .jsonl .json .tsv; two files through read_aligned
+    pools                   three files through read_pools
+
+Every mistake in a file is a TaskDataError that names file and line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from adapter_stilts.data.columns import COUPLE_FIELDS
+from adapter_stilts.data.examples import Classified, Example, Format
+from adapter_stilts.data.layout import Layout
+from adapter_stilts.data.parallel_rows import read_aligned, read_pools, text_lines
+from adapter_stilts.data.squad_rows import squad_rows
+from adapter_stilts.data.table_rows import row_builder
+from adapter_stilts.data.tables import Row, empty, first_cells, json_document, json_line_rows, json_rows, suffix, tab_rows
+from adapter_stilts.data.tagged_rows import tagged_rows
+from adapter_stilts.errors import TaskDataError, UsageError
+
+__all__ = ["Layout", "examples_of", "read", "read_aligned", "read_pools", "read_rows"]
+
+JSON_LINES, JSON = (".jsonl", ".ndjson"), (".json",)
+NOT_READ = {
+    ".csv": "save it as tab-separated text or JSON lines",
+    ".xlsx": "save it as tab-separated text",
+    ".parquet": "load it as a data set of the hub",
+    ".zip": "unpack it",
+}
+
+
+def read_rows(path: Path, format: Format, columns: Mapping[str, str] | None = None, labels: Sequence[str] | None = None) -> list[Example]:
+    """The examples of one file; `columns` maps our fields to its columns where their names are not the usual ones."""
+    return read(path, Layout(format, columns or {}, None if labels is None else tuple(labels)))
+
+
+def read(path: Path, layout: Layout) -> list[Example]:
+    """The examples of one file of a format that takes one file. Raises TaskDataError for an empty file or a repeated id."""
+    if suffix(path) in NOT_READ:
+        raise TaskDataError(f"files of type {suffix(path)} are not read", where=str(path), do=NOT_READ[suffix(path)])
+    examples = list(_examples(path, layout))
+    if not examples:
+        raise _nothing_left(path, layout)
+    _refuse_repeated_ids(examples, path)
+    return examples
+
+
+def examples_of(rows: Iterable[Row], layout: Layout, where: str) -> Iterator[Example]:
+    """Rows with named columns to examples: kept where `layout.keep` says so, numbered from 0 where they have no id."""
+    build = None
+    number = 0
+    for row in rows:
+        if any(str(row.cells.get(column, "")) not in values for column, values in layout.keep.items()):
+            continue
+        build = build or row_builder(layout, list(row.cells), where)
+        example = build(row, str(number))
+        number += 1
+        if not (isinstance(example, Classified) and example.label in layout.drop_labels):
+            yield example
+
+
+def _examples(path: Path, layout: Layout) -> Iterator[Example]:
+    kind = suffix(path)
+    if layout.format == "pools":
+        raise UsageError("mining pools are three files: both sides and the gold pairs", where=str(path), do="give all three")
+    if layout.format == "span" and kind in JSON:
+        document = json_document(path)
+        if isinstance(document, dict) and "data" in document:
+            yield from squad_rows(document, path, layout.labelled)
+            return
+    if kind in JSON_LINES:
+        yield from examples_of(json_line_rows(path), layout, str(path))
+    elif kind in JSON:
+        yield from examples_of(json_rows(path), layout, str(path))
+    elif layout.format == "tags":
+        yield from tagged_rows(path, layout)
+    elif layout.format == "text" and kind != ".tsv":
+        yield from text_lines(path)
+    else:
+        layout, header = _header(path, layout)
+        yield from examples_of(tab_rows(path, header), layout, str(path))
+
+
+def _header(path: Path, layout: Layout) -> tuple[Layout, list[str] | None]:
+    """The columns of a tab-separated file without a header line; None where it has one.
+
+    A file has none where its columns are given as positions, or where the last cell of its first line is a label already.
+    """
+    cells = first_cells(path)
+    positions = [str(number) for number in range(len(cells))]
+    if layout.columns and all(column.isdecimal() for column in layout.columns.values()):
+        return layout, positions
+    labels = {label.casefold() for label in (*(layout.labels or ()), *layout.label_names)}
+    if layout.format in ("pair", "single") and len(cells) > 1 and cells[-1].strip().casefold() in labels:
+        texts = COUPLE_FIELDS.get(layout.format, ("text",))
+        columns = dict(zip((*texts, "label"), positions[-len(texts) - 1 :], strict=True))
+        return Layout(**{**vars(layout), "columns": columns}), positions
+    return layout, None
+
+
+def _nothing_left(path: Path, layout: Layout) -> TaskDataError:
+    if not layout.keep:
+        return empty(path)
+    wanted = " and ".join(f"{column} = {' or '.join(sorted(values))}" for column, values in layout.keep.items())
+    return TaskDataError(f"no row with {wanted}", where=str(path), do="choose values that the file has")
+
+
+def _refuse_repeated_ids(examples: Sequence[Example], path: Path) -> None:
+    seen: set[str] = set()
+    for example in examples:
+        if example.id in seen:
+            raise TaskDataError(f"id '{example.id}' occurs twice", where=str(path), do="give every row an id of its own; predictions are matched by it")
+        seen.add(example.id)

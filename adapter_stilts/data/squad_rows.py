@@ -1,0 +1,55 @@
+"""SQuAD's JSON, versions 1.1 and 2.0: articles of paragraphs of questions, as XQuAD, MLQA, TyDiQA and JSQuAD use it too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import cast
+
+from adapter_stilts.data.examples import Answer, SpanQuestion
+from adapter_stilts.errors import TaskDataError
+
+Node = Mapping[str, object]
+
+
+def squad_rows(document: Node, path: Path, labelled: bool) -> Iterator[SpanQuestion]:
+    """The questions in file order. A question without answers must say `is_impossible`, unless the file need not be labelled."""
+    for a, article in enumerate(_nodes(document, "data", str(path))):
+        for p, paragraph in enumerate(_nodes(article, "paragraphs", f"{path}, article {a}")):
+            where = f"{path}, article {a}, paragraph {p}"
+            context = _text(paragraph, "context", where)
+            for qa in _nodes(paragraph, "qas", where):
+                yield _question(qa, context, where, labelled)
+
+
+def _question(qa: Node, context: str, where: str, labelled: bool) -> SpanQuestion:
+    id = str(qa.get("id", ""))
+    if not id:
+        raise TaskDataError("a question without an id", where=where, do="give every question an id; predictions are matched by it")
+    where = f"{where}, question '{id}'"
+    impossible = bool(qa.get("is_impossible", False))
+    if labelled and not impossible and not qa.get("answers"):
+        raise TaskDataError("a question without answers", where=where, do="add its answers, or `is_impossible: true` where the context holds none")
+    answers = () if impossible else tuple(_answer(answer, where) for answer in _nodes(qa, "answers", where))
+    return SpanQuestion(id, _text(qa, "question", where), context, answers)
+
+
+def _answer(answer: Node, where: str) -> Answer:
+    start = answer.get("answer_start")
+    if not isinstance(start, int):
+        raise TaskDataError(f"answer_start is not a number: {start!r}", where=where, do="write the character, counted from 0, where the answer begins")
+    return Answer(_text(answer, "text", where), start)
+
+
+def _nodes(node: Node, key: str, where: str) -> list[Node]:
+    value = node.get(key, [] if key == "answers" else None)
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise TaskDataError(f"no list '{key}' of objects here, as SQuAD's JSON has", where=where, do="check that this is a SQuAD file")
+    return cast(list[Node], value)
+
+
+def _text(node: Node, key: str, where: str) -> str:
+    value = node.get(key)
+    if not isinstance(value, str):
+        raise TaskDataError(f"no text '{key}' here", where=where, do="check that this is a SQuAD file")
+    return value

@@ -1,0 +1,107 @@
+"""Files of rows with named columns: JSON lines, a JSON list, and tab-separated text with or without a header.
+
+Tab-separated text is never quoted: a quotation mark is a character like any other, as in the releases of GLUE and XNLI.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapter_stilts.errors import TaskDataError
+from adapter_stilts.files import numbered_lines, read_text
+
+Cells = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: where it stands, for messages, and its cells by column."""
+
+    where: str
+    cells: Cells
+
+
+def suffix(path: Path) -> str:
+    """The suffix that tells the layout, in lower case, with ".gz" taken off: ".jsonl" of "a.jsonl.gz"."""
+    return Path(path.name.removesuffix(".gz")).suffix.lower()
+
+
+def json_line_rows(path: Path) -> Iterator[Row]:
+    """One JSON object a line; blank lines are skipped."""
+    for number, line in numbered_lines(path):
+        if line.strip():
+            yield Row(f"{path}, line {number}", _object(_parse(line, path, number), f"{path}, line {number}"))
+
+
+def json_rows(path: Path) -> Iterator[Row]:
+    """The objects of a JSON list; a file that is JSON lines in spite of its name is read as such."""
+    value = json_document(path)
+    if value is None:
+        yield from json_line_rows(path)
+        return
+    for number, item in enumerate(value if isinstance(value, list) else [value]):
+        yield Row(f"{path}, item {number}", _object(item, f"{path}, item {number}"))
+
+
+def json_document(path: Path) -> object | None:
+    """A file's one JSON value, or None where it holds one value a line."""
+    text = read_text(path)
+    if not text.strip():
+        raise empty(path)
+    try:
+        value: object = json.loads(text)
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data":
+            return None
+        raise _broken(error, path, error.lineno) from error
+    return value
+
+
+def tab_rows(path: Path, header: Sequence[str] | None) -> Iterator[Row]:
+    """Rows of tab-separated text under the given header, or else under the file's first line."""
+    for number, line in numbered_lines(path):
+        cells = line.split("\t")
+        if header is None:
+            header = cells
+        elif line:
+            if len(cells) != len(header):
+                raise TaskDataError(
+                    f"{len(cells)} columns where {len(header)} are expected: {', '.join(header)}",
+                    where=f"{path}, line {number}",
+                    do="correct the row; a tab inside a cell is not allowed",
+                )
+            yield Row(f"{path}, line {number}", dict(zip(header, cells, strict=True)))
+
+
+def first_cells(path: Path) -> list[str]:
+    """The cells of the first line of a tab-separated file."""
+    for _, line in numbered_lines(path):
+        return line.split("\t")
+    raise empty(path)
+
+
+def empty(path: Path) -> TaskDataError:
+    return TaskDataError("the file is empty", where=str(path), do="fetch or write it again")
+
+
+def _parse(line: str, path: Path, number: int) -> object:
+    try:
+        value: object = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise _broken(error, path, number) from error
+    return value
+
+
+def _broken(error: json.JSONDecodeError, path: Path, number: int) -> TaskDataError:
+    return TaskDataError(
+        f"not valid JSON: {error.msg}", where=f"{path}, line {number}, column {error.colno}", do="the file may be truncated; fetch or write it again"
+    )
+
+
+def _object(value: object, where: str) -> Cells:
+    if not isinstance(value, dict):
+        raise TaskDataError(f"a JSON object was expected, not {str(value)[:40]!r}", where=where, do="write one object with named columns per row")
+    return value
