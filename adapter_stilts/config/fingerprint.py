@@ -6,8 +6,8 @@ when they must give the same result, so everything that decides a result is in i
     training.checkpoint_steps   resuming is exact, so when a checkpoint was written changes nothing
     training.log_steps          how often a line is logged
 
-The output folder is no part of a configuration, so moving a run does not change its name. The folder of the data is part of it:
-other files may lie elsewhere.
+The output folder is no part of a configuration, so moving a run does not change its name. Where the data lies is part of it: other
+files may lie elsewhere.
 """
 
 from __future__ import annotations
@@ -29,16 +29,18 @@ def identity(config: RunConfig) -> dict[str, Any]:
 
 
 def fingerprint(*values: object) -> str:
-    """8 hexadecimal digits over the values in order: configurations, sections, or anything JSON can hold.
+    """8 hexadecimal digits over the values in order: configurations, sections, and anything JSON can hold, nested as it may be.
 
     Raises TypeError for a value that has no JSON form and ValueError for one that is not a number (nan, infinity): such a value
     has no canonical text.
     """
-    canonical = json.dumps([_plain(value) for value in values], sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    canonical = json.dumps(values, default=_plain, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:8]
 
 
 def _plain(value: object) -> object:
     if isinstance(value, RunConfig):
         return identity(value)
-    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    raise TypeError(f"{type(value).__name__} has no canonical form: {value!r}")

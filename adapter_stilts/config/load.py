@@ -22,7 +22,7 @@ from adapter_stilts.config.yaml_text import Document, Key
 from adapter_stilts.errors import ConfigError, TaskDataError
 from adapter_stilts.files import read_text
 
-OPEN = {"adapter.settings", "task.columns", "data.files"}  # keys of the user's own choosing stand under these
+OPEN = {"adapter.settings", "task.columns"}  # keys of the user's own choosing stand under these
 SECTIONS = {key.rsplit(".", 1)[0] for key in keys() if "." in key}
 
 

@@ -4,10 +4,10 @@
     ├── trunk       name revision precision
     ├── adapter     kind settings
     ├── task        name columns labels ignore_labels
-    ├── data        folder files
+    ├── data        sources
     ├── how, after, composition, control
     ├── training    max_steps epochs learning_rate token_budget ... limit_gb
-    ├── fusion      train_target_adapter penalty learning_rate
+    ├── fusion      target_adapter penalty learning_rate
     ├── retrieval   layer pool k margin
     └── evaluation  protocol languages
 
@@ -28,7 +28,6 @@ Precision = Literal["auto", "fp32", "bf16", "int8", "nf4"]
 Pool = Literal["mean", "mean_words", "first", "max"]
 Margin = Literal["ratio", "distance", "absolute"]
 Protocol = Literal["xtreme", "xtreme-r", "jiant", "own"]
-Split = Literal["train", "validation", "test"]
 
 NEEDS_PARENTS = ("sequential", "stack", "fuse", "merge")
 
@@ -107,10 +106,9 @@ class Task(Section):
 
 
 class Data(Section):
-    """Where examples lie: a folder searched for each task's files, or files named per split."""
+    """Where examples lie, as typed after --data: one folder, or "train=FILE" and the like, or "miniature"; () is the trunk's usual place."""
 
-    folder: str | None = None
-    files: dict[Split, Texts] = {}
+    sources: Texts = ()
 
 
 class Training(Section):
@@ -121,7 +119,9 @@ class Training(Section):
     token_budget     padded tokens of one forward pass; `accumulation` of them make a step
     evaluate_steps   None: after every epoch
     patience         evaluations without a gain before training stops; 0: never
-    train_rows       a seeded sample of this many rows; None: all
+    rows             train on a seeded sample of this many rows; None: all
+    validation_rows  the same for the validation that chooses the best step
+    max_length       None: the task's own, at most what the trunk has positions for
     limit_gb         memory that training must fit in; None: whatever there is
     """
 
@@ -131,12 +131,14 @@ class Training(Section):
     learning_rate: Annotated[Float, Field(gt=0, le=1)] = 1e-4
     token_budget: Annotated[Int, Field(ge=1)] = 2048
     accumulation: Annotated[Int, Field(ge=1)] = 1
-    max_length: Annotated[Int, Field(ge=8)] = 256
-    train_rows: Annotated[Int, Field(ge=1)] | None = None
+    max_length: Annotated[Int, Field(ge=8)] | None = None
+    rows: Annotated[Int, Field(ge=1)] | None = None
+    validation_rows: Annotated[Int, Field(ge=1)] | None = None
     seed: Annotated[Int, Field(ge=0, lt=2**63)] = 13
     warmup: Annotated[Float, Field(ge=0, lt=1)] = 0.1
     weight_decay: Annotated[Float, Field(ge=0)] = 0.01
     clip: Annotated[Float, Field(ge=0)] = 1.0
+    head_dropout: Annotated[Float, Field(ge=0, lt=1)] = 0.1
     patience: Annotated[Int, Field(ge=0)] = 5
     evaluate_steps: Annotated[Int, Field(ge=1)] | None = None
     checkpoint_steps: Annotated[Int, Field(ge=1)] = 500
@@ -147,11 +149,14 @@ class Training(Section):
 
 
 class Fusion(Section):
-    """AdapterFusion: `penalty` weighs ||I - V||_F^2 of the value matrices (Pfeiffer et al. 2021, https://arxiv.org/abs/2005.00247)."""
+    """AdapterFusion: `penalty` weighs ||I - V||_F^2 of the value matrices (Pfeiffer et al. 2021, https://arxiv.org/abs/2005.00247).
+
+    learning_rate   of a run with `how: fuse`; None: training.learning_rate
+    """
 
     train_target_adapter: bool = False
     penalty: Annotated[Float, Field(ge=0)] = 0.01
-    learning_rate: Annotated[Float, Field(gt=0, le=1)] = 5e-5
+    learning_rate: Annotated[Float, Field(gt=0, le=1)] | None = None
 
 
 class Retrieval(Section):
@@ -166,7 +171,7 @@ class Retrieval(Section):
 class Evaluation(Section):
     """What is scored: `languages` () is all that the task has."""
 
-    protocol: Protocol = "xtreme"
+    protocol: Protocol = "own"
     languages: Texts = ()
 
 

@@ -1,0 +1,43 @@
+"""What a long piece of work tells whoever watches it: sentences, tables and progress.
+
+The library calls a Reporter and does not know who listens. The command line gives one that draws on the terminal; `Silent` is for
+tests and for programs that want only the returned value.
+
+    with report.progress("training nli") as progress:
+        progress(120, 500, "loss 0.71")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol, TypeAlias
+
+Advance: TypeAlias = Callable[[int, int, str], None]  # done, total (0 where unknown), detail
+
+
+class Reporter(Protocol):
+    """Someone who is told how the work goes; nothing a Reporter does changes a result."""
+
+    def say(self, text: str) -> None:
+        """One line for a person."""
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Rows for a person; every row has one value per column."""
+
+    def progress(self, label: str) -> AbstractContextManager[Advance]:
+        """A bar, open as long as the context: call what it gives with (done, total, detail)."""
+
+
+class Silent:
+    """A Reporter that tells nobody."""
+
+    def say(self, text: str) -> None:
+        pass
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        pass
+
+    @contextmanager
+    def progress(self, label: str) -> Iterator[Advance]:
+        yield lambda done, total, detail="": None
