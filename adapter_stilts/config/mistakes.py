@@ -1,7 +1,7 @@
 """A schema's complaints as sentences: the key, the value, what would do, and the nearest right name.
 
-    training.lerning_rate = 0.1: no such key; did you mean training.learning_rate? (nli.yaml, line 3)
-    training.epochs = 'many': should be a whole number (--set training.epochs=many)
+training.lerning_rate = 0.1: no such key; did you mean training.learning_rate? (nli.yaml, line 3)
+training.epochs = 'many': should be a whole number (--set training.epochs=many)
 """
 
 from __future__ import annotations

@@ -149,14 +149,15 @@ class Training(Section):
 
 
 class Fusion(Section):
-    """AdapterFusion: `penalty` weighs ||I - V||_F^2 of the value matrices (Pfeiffer et al. 2021, https://arxiv.org/abs/2005.00247).
+    """AdapterFusion (Pfeiffer et al. 2021, https://arxiv.org/abs/2005.00247).
 
-    learning_rate   of a run with `how: fuse`; None: training.learning_rate
+    target_adapter  train the target's own adapter on top of the fusion, too
+    penalty         weighs ||I - V||_F^2 of the value matrices
     """
 
-    train_target_adapter: bool = False
+    target_adapter: bool = False
     penalty: Annotated[Float, Field(ge=0)] = 0.01
-    learning_rate: Annotated[Float, Field(gt=0, le=1)] | None = None
+    learning_rate: Annotated[Float, Field(gt=0, le=1)] = 5e-5
 
 
 class Retrieval(Section):

@@ -9,11 +9,15 @@ tests and for programs that want only the returned value.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
-Advance: TypeAlias = Callable[[int, int, str], None]  # done, total (0 where unknown), detail
+
+class Advance(Protocol):
+    """Told how far the work is: `done` of `total` (0 where unknown), and a word about it."""
+
+    def __call__(self, done: int, total: int, detail: str = "") -> None: ...
 
 
 class Reporter(Protocol):
@@ -40,4 +44,8 @@ class Silent:
 
     @contextmanager
     def progress(self, label: str) -> Iterator[Advance]:
-        yield lambda done, total, detail="": None
+        yield _nothing
+
+
+def _nothing(done: int, total: int, detail: str = "") -> None:
+    pass
