@@ -1,0 +1,143 @@
+"""Answers to questions: from span logits to text, and from two texts to exact match and F1.
+
+Two normalisations are in use. SQuAD's lower-cases, deletes ASCII punctuation and English articles, and is applied to every language
+by XTREME's XQuAD and TyDiQA. MLQA's deletes all punctuation of Unicode and the articles of the answer's own language, and cuts
+Chinese into characters. Text is decoded by character offsets, so an answer is always a piece of the context as it stands.
+
+Rajpurkar et al. (2016), https://arxiv.org/abs/1606.05250; Lewis et al. (2020), https://arxiv.org/abs/1910.07475
+"""
+
+from __future__ import annotations
+
+import re
+import string
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapter_stilts.registry import unknown_name
+
+Normalise: TypeAlias = Callable[[str], str]
+
+N_BEST = 20  # starts and ends considered in each window
+LONGEST = 30  # sub-words of an answer
+
+ARTICLES = {
+    "en": r"\b(a|an|the)\b",
+    "es": r"\b(un|una|unos|unas|el|la|los|las)\b",
+    "de": r"\b(ein|eine|einen|einem|eines|einer|der|die|das|den|dem|des)\b",
+    "vi": r"\b(của|là|cái|chiếc|những)\b",
+    "ar": "ال",  # anywhere, also inside words: the official expression's first branch can never match
+    "hi": "",
+    "zh": "",
+}
+ASCII_PUNCTUATION = str.maketrans("", "", string.punctuation)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One window of a context as the model saw it: logits [T, 2] for start and end, and each token's characters, (-1, -1) outside the context."""
+
+    logits: NDArray[np.float32]
+    offsets: Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The best answer: its text and characters in the context, its start plus end logit, and the same of "no answer"."""
+
+    text: str
+    start: int
+    end: int
+    score: float
+    null_score: float
+
+    @property
+    def null_odds(self) -> float:
+        """How much better "no answer" scored; above a threshold the question counts as unanswerable."""
+        return self.null_score - self.score
+
+
+def best_span(context: str, windows: Sequence[Window], *, n_best: int = N_BEST, longest: int = LONGEST) -> Span:
+    """The answer with the highest start plus end logit over all windows of a context.
+
+    Only tokens of the context can start or end it, at most `longest` sub-words apart; among equals the first window, start and end
+    win. "No answer" is the lowest start plus end logit of `<s>` over the windows: each of them has to find nothing.
+    A context without any token gives the empty answer.
+    """
+    null = min(float(window.logits[0].sum()) for window in windows)
+    best = Span("", 0, 0, -np.inf, null)
+    for window in windows:
+        score, first, last = _best_pair(window, n_best, longest)
+        if score > best.score:
+            start, end = window.offsets[first][0], window.offsets[last][1]
+            best = Span(context[start:end].strip(), start, end, score, null)
+    return best
+
+
+def exact_match(prediction: str, answers: Sequence[str], normalise: Normalise) -> float:
+    """1.0 where the normalised prediction equals one of the normalised answers."""
+    guess = normalise(prediction)
+    return float(any(guess == normalise(answer) for answer in answers))
+
+
+def token_f1(prediction: str, answers: Sequence[str], normalise: Normalise) -> float:
+    """The best F1 of shared tokens over the answers; 0 where none is shared, also for an empty prediction."""
+    guess = normalise(prediction).split()
+    return max((_overlap(guess, normalise(answer).split()) for answer in answers), default=0.0)
+
+
+def squad_text(text: str) -> str:
+    """SQuAD v1.1: lower case, no ASCII punctuation, no English articles, single spaces."""
+    return " ".join(re.sub(ARTICLES["en"], " ", text.lower().translate(ASCII_PUNCTUATION)).split())
+
+
+def mlqa_text(language: str) -> Normalise:
+    """MLQA's normalisation for a language; UnknownName for one it does not define, rather than another language's rule."""
+    if language not in ARTICLES:
+        raise unknown_name("MLQA language", language, ARTICLES, where="answer normalisation")
+    articles = re.compile(ARTICLES[language]) if ARTICLES[language] else None
+    cut = _characters if language == "zh" else str.split
+
+    def normalise(text: str) -> str:
+        bare = "".join(character for character in text.lower() if not _is_punctuation(character))
+        return " ".join(cut(articles.sub(" ", bare) if articles else bare))
+
+    return normalise
+
+
+def character_text(text: str) -> str:
+    """For scripts that write no spaces: without punctuation or space, every character a token; not a metric of any benchmark."""
+    return " ".join(character for character in text.lower() if not _is_punctuation(character) and not character.isspace())
+
+
+def _best_pair(window: Window, n_best: int, longest: int) -> tuple[float, int, int]:
+    """(score, first token, last token) of a window's best span; -inf where no token belongs to the context."""
+    inside = np.flatnonzero(np.array([start >= 0 for start, _ in window.offsets]))
+    if not len(inside):
+        return -np.inf, 0, 0
+    starts, ends = (np.sort(inside[np.argsort(-window.logits[inside, side], kind="stable")[:n_best]]) for side in (0, 1))
+    scores = window.logits[starts, 0].astype(np.float64)[:, None] + window.logits[ends, 1].astype(np.float64)
+    width = ends - starts[:, None]
+    scores[(width < 0) | (width >= longest)] = -np.inf
+    place = np.unravel_index(int(scores.argmax()), scores.shape)
+    return float(scores[place]), int(starts[place[0]]), int(ends[place[1]])
+
+
+def _overlap(guess: Sequence[str], answer: Sequence[str]) -> float:
+    same = sum((Counter(guess) & Counter(answer)).values())
+    return 2 * same / (len(guess) + len(answer)) if same else 0.0
+
+
+def _characters(text: str) -> list[str]:
+    """White-space tokens, but every Chinese character (U+4E00 to U+9FA5) on its own."""
+    return re.sub("([\u4e00-\u9fa5])", r" \1 ", text).split()
+
+
+def _is_punctuation(character: str) -> bool:
+    return character in string.punctuation or unicodedata.category(character).startswith("P")

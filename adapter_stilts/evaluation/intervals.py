@@ -1,0 +1,222 @@
+"""How far a score can be believed: bootstrap intervals, paired comparisons, intervals over seeds.
+
+Every metric here is a function of sums: accuracy is sum(right) / sum(counted), micro F1 is 2 sum(correct) / (sum(predicted) +
+sum(gold)). So a score comes with its units, an array [N, S] whose rows are what one example (sentence, question, query) adds to the
+sums, and a replicate is that function of resampled sums:
+
+    units = [[1, 1], [0, 1], [1, 1]]             three examples, two of them right
+    bootstrap_interval(units, "ratio", seed=13)  a low and a high end around 0.667
+
+The resample depends on the seed, the stratum and the number of rows alone, so arms compared over the same rows share it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias, cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from adapter_stilts.errors import StiltsError
+from adapter_stilts.registry import Registry
+from adapter_stilts.seeding import Seeds
+
+Array: TypeAlias = NDArray[np.float64]
+Statistic: TypeAlias = Callable[[Array], Array]
+REPLICATES = 1000
+DRAWS = 1 << 22  # random numbers held in memory at once
+POWER = 2.8016  # standard errors that a two-sided 5 % test finds 80 % of the time: z(0.975) + z(0.8)
+
+statistics: Registry[Statistic] = Registry("statistic")
+
+
+@statistics.register("ratio")
+def ratio(sums: Array) -> Array:
+    """[..., (right, counted)] to the fraction that is right."""
+    return _fraction(sums[..., 0], sums[..., 1])
+
+
+@statistics.register("f1")
+def f1(sums: Array) -> Array:
+    """[..., (correct, predicted, gold)] to F1; 0 where nothing is predicted and nothing is gold."""
+    return _fraction(2 * sums[..., 0], sums[..., 1] + sums[..., 2])
+
+
+@statistics.register("precision")
+def precision(sums: Array) -> Array:
+    """[..., (correct, predicted, gold)] to the fraction of the predicted that is correct."""
+    return _fraction(sums[..., 0], sums[..., 1])
+
+
+@statistics.register("recall")
+def recall(sums: Array) -> Array:
+    """[..., (correct, predicted, gold)] to the fraction of the gold that was found."""
+    return _fraction(sums[..., 0], sums[..., 2])
+
+
+@statistics.register("accuracy_f1")
+def accuracy_f1(sums: Array) -> Array:
+    """[..., (right, counted, correct, predicted, gold)] to the mean of accuracy and F1, as GLUE scores QQP."""
+    return (ratio(sums[..., :2]) + f1(sums[..., 2:])) / 2
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How much better arm a scored than arm b, over the same rows."""
+
+    difference: float  # score(a) - score(b), a fraction
+    interval: tuple[float, float]
+    p: float  # two-sided
+    standard_error: float
+    detectable: float  # the smallest true difference this design would find at 5 % in 80 % of cases
+
+
+def score_of(units: ArrayLike, statistic: str) -> float:
+    """The score that units [N, S] add up to."""
+    return float(statistics[statistic](_rows(units).sum(axis=0)))
+
+
+def bootstrap_interval(units: ArrayLike, statistic: str, *, seed: int, replicates: int = REPLICATES, level: float = 0.95) -> tuple[float, float]:
+    """The percentile interval of a score over resampled rows of units [N, S].
+
+    Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 13
+    """
+    return _percentiles(replicate(units, statistic, seed=seed, replicates=replicates), level)
+
+
+def replicate(units: ArrayLike, statistic: str, *, seed: int, replicates: int = REPLICATES, stratum: str = "") -> Array:
+    """The score in each of `replicates` resamples of the rows, [replicates]; equal seed, stratum and N share their resamples."""
+    rows = _rows(units)
+    draws = _resamples(len(rows), Seeds(seed).numpy(f"bootstrap/{stratum}"), replicates)
+    return np.concatenate([statistics[statistic](counts @ rows) for counts in draws])
+
+
+def paired_bootstrap(
+    a: ArrayLike | Sequence[ArrayLike], b: ArrayLike | Sequence[ArrayLike], statistic: str, *, seed: int, replicates: int = REPLICATES, level: float = 0.95
+) -> Comparison:
+    """Compare two arms scored over the same rows; every resample is drawn once and applied to both.
+
+    a, b   units [N, S], or a list of them, one per language: the score is then the mean over languages, each resampled on its own
+
+    Raises StiltsError where the rows of the two arms cannot be paired.
+    """
+    arms = _pairs(a, b)
+    difference = float(np.mean([score_of(x, statistic) - score_of(y, statistic) for x, y in arms]))
+    spread = np.mean([_difference(x, y, statistic, seed, replicates, str(i)) for i, (x, y) in enumerate(arms)], axis=0)
+    return _comparison(difference, spread, level)
+
+
+def nested_bootstrap(
+    a: Sequence[Sequence[ArrayLike]], b: Sequence[Sequence[ArrayLike]], statistic: str, *, seed: int, replicates: int = REPLICATES, level: float = 0.95
+) -> Comparison:
+    """The paired comparison when seeds and languages are samples too: a[seed][language] and b[seed][language] are units [N, S].
+
+    A replicate draws seeds, languages and rows; a language's rows are drawn alike under every seed, since those share its examples.
+    """
+    arms = [_pairs(one, other) for one, other in zip(a, b, strict=True)]
+    scores = [score_of(x, statistic) - score_of(y, statistic) for pairs in arms for x, y in pairs]
+    spreads = np.array([[_difference(x, y, statistic, seed, replicates, str(i)) for i, (x, y) in enumerate(pairs)] for pairs in arms])
+    seeds, languages, _ = spreads.shape  # [seeds, languages, replicates]
+    generator = Seeds(seed).numpy("bootstrap/nested")
+    picked_seeds = generator.integers(0, seeds, (seeds, 1, replicates))
+    picked_languages = generator.integers(0, languages, (1, languages, replicates))
+    return _comparison(float(np.mean(scores)), spreads[picked_seeds, picked_languages, np.arange(replicates)].mean(axis=(0, 1)), level)
+
+
+def equivalent(interval: tuple[float, float], margin: float) -> bool:
+    """Two one-sided tests at 5 %: whether the 90 % interval of a difference lies within +-margin, so that the arms count as equal."""
+    return -margin < interval[0] and interval[1] < margin
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """p-values corrected for having tested several targets (Holm 1979), in the order given."""
+    order = np.argsort(values, kind="stable")
+    corrected = np.maximum.accumulate([(len(values) - rank) * values[place] for rank, place in enumerate(order)])
+    result = np.empty(len(values))
+    result[order] = np.minimum(corrected, 1)
+    return [float(value) for value in result]
+
+
+def seed_interval(scores: Sequence[float], level: float = 0.95) -> tuple[float, float] | None:
+    """The t interval of a mean over seeds; None for fewer than two, which say nothing of their spread."""
+    n = len(scores)
+    if n < 2:
+        return None
+    mean, half = float(np.mean(scores)), t_quantile((1 + level) / 2, n - 1) * float(np.std(scores, ddof=1)) / math.sqrt(n)
+    return mean - half, mean + half
+
+
+def t_quantile(probability: float, freedom: int) -> float:
+    """Student's t at a probability of at least one half, by bisection of its distribution (Abramowitz and Stegun 26.7.3 and 26.7.4)."""
+    low, high = 0.0, math.pi / 2  # of the angle arctan(t / sqrt(freedom))
+    for _ in range(80):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _within(middle, freedom) < 2 * probability - 1 else (low, middle)
+    return math.sqrt(freedom) * math.tan(low)
+
+
+def _within(angle: float, freedom: int) -> float:
+    """P(|t| < sqrt(freedom) tan(angle)), the finite series for whole degrees of freedom."""
+    sine, cosine = math.sin(angle), math.cos(angle)
+    term, total = (cosine, 0.0) if freedom % 2 else (1.0, 0.0)
+    for power in range(1 if freedom % 2 else 0, freedom - 1, 2):
+        total += term
+        term *= cosine * cosine * (power + 1) / (power + 2)
+    return (angle + sine * total) * 2 / math.pi if freedom % 2 else sine * total
+
+
+def _resamples(n: int, generator: np.random.Generator, replicates: int) -> Iterator[Array]:
+    """How often each of n rows is drawn, replicate by replicate, in slices [r, n]."""
+    at_once = max(1, DRAWS // n)
+    for first in range(0, replicates, at_once):
+        count = min(at_once, replicates - first)
+        picked = generator.integers(0, n, (count, n)) + n * np.arange(count)[:, None]
+        yield np.bincount(picked.ravel(), minlength=count * n).reshape(count, n).astype(np.float64)
+
+
+def _difference(a: Array, b: Array, statistic: str, seed: int, replicates: int, stratum: str) -> Array:
+    columns = a.shape[1]
+    both = np.concatenate([a, b], axis=1)
+    draws = _resamples(len(both), Seeds(seed).numpy(f"bootstrap/{stratum}"), replicates)
+    sums = np.concatenate([counts @ both for counts in draws])
+    return statistics[statistic](sums[:, :columns]) - statistics[statistic](sums[:, columns:])
+
+
+def _comparison(difference: float, spread: Array, level: float) -> Comparison:
+    tail = min(int((spread <= 0).sum()), int((spread >= 0).sum()))
+    error = float(np.std(spread, ddof=1)) if len(spread) > 1 else 0.0
+    return Comparison(difference, _percentiles(spread, level), min(1.0, 2 * (tail + 1) / (len(spread) + 1)), error, POWER * error)
+
+
+def _percentiles(spread: Array, level: float) -> tuple[float, float]:
+    low, high = np.quantile(spread, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _rows(units: ArrayLike) -> Array:
+    rows = np.asarray(units, dtype=np.float64)
+    if rows.ndim != 2 or not len(rows):
+        raise StiltsError(f"units of shape {list(rows.shape)}, where [N, S] with at least one row was expected", do="score at least one example")
+    return rows
+
+
+def _pairs(a: ArrayLike | Sequence[ArrayLike], b: ArrayLike | Sequence[ArrayLike]) -> list[tuple[Array, Array]]:
+    left, right = _strata(a), _strata(b)
+    if [x.shape for x in left] != [y.shape for y in right]:
+        rows = f"{[len(x) for x in left]} and {[len(y) for y in right]}"
+        raise StiltsError(f"rows that cannot be paired: {rows}", do="compare runs scored on the same examples of the same languages")
+    return list(zip(left, right, strict=True))
+
+
+def _strata(units: ArrayLike | Sequence[ArrayLike]) -> list[Array]:
+    if isinstance(units, np.ndarray) and units.ndim == 2:
+        return [_rows(units)]
+    return [_rows(part) for part in cast(Sequence[ArrayLike], units)]
+
+
+def _fraction(above: Array, below: Array) -> Array:
+    above, below = np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64)
+    return np.divide(above, below, out=np.zeros_like(above), where=below != 0)
