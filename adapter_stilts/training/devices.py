@@ -2,23 +2,28 @@
 
 Training works on the sum of losses, never on a local mean: each process takes rows r, r+P, r+2P ... of the same global batch, and
 sums of losses, counts and gradients are added over processes before anything is divided. Two processes of budget b therefore follow
-one process of budget 2b within rounding, and a process whose share is empty still takes part. Processes come from accelerate
-(`accelerate launch`, torchrun); without either there is one.
+one process of budget 2b within rounding, and a process whose share is empty still takes part.
+
+Processes are started by torchrun or by `accelerate launch --multi_gpu`, which work on CPUs too; without either there is one. The
+launcher behind `accelerate launch --cpu` starts a single process whatever number it is given (unless it finds MPI), and is refused.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from accelerate import PartialState
-from accelerate.utils import reduce
+from accelerate.utils import parse_flag_from_env, reduce
 from torch import Tensor, nn
 
-from adapter_stilts.errors import UsageError
+from adapter_stilts.errors import ConfigError, UsageError
 from adapter_stilts.training.plan import Batch
+
+WORLD_SIZES = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 
 
 @dataclass(frozen=True)
@@ -66,15 +71,15 @@ class Processes:
 
 def processes(device: torch.device) -> Processes:
     """The processes that accelerate or torchrun started, training on `device`; one where neither did."""
-    state = PartialState()
+    state = _state(cpu=device.type == "cpu")
     return Processes(state.process_index, state.num_processes, str(device))
 
 
 def pick_device(name: str = "auto") -> torch.device:
     """The device of this process: "auto" is its own GPU where there is one, else the CPU; anything else is taken as said."""
     if name == "auto":
-        state = PartialState()
-        return torch.device(state.device)
+        cpu = parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.cuda.is_available()
+        return torch.device(_state(cpu).device)
     if name.startswith("cuda") and not torch.cuda.is_available():
         advice = "use --device cpu, or check CUDA_VISIBLE_DEVICES and the driver"
         raise UsageError(f"device '{name}' was asked for, but this PyTorch sees no CUDA device", do=advice)
@@ -87,7 +92,7 @@ def pick_device(name: str = "auto") -> torch.device:
 def autocast(device: torch.device, precision: str) -> torch.autocast:
     """The precision of the forward pass; trained parameters stay float32."""
     if precision == "fp16" and device.type != "cuda":
-        raise UsageError("precision fp16 needs a CUDA device", where="training.precision", do="use bf16 or fp32 on the CPU")
+        raise ConfigError("precision fp16 needs a CUDA device", where="training.precision", do="use bf16 or fp32 on the CPU")
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
     return torch.autocast(device.type, dtype=dtype if precision != "fp32" else torch.bfloat16, enabled=precision != "fp32")
 
@@ -98,6 +103,14 @@ def own_generators(device: torch.device) -> Iterator[None]:
     cuda = [device.index if device.index is not None else torch.cuda.current_device()] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=cuda):
         yield
+
+
+def _state(cpu: bool) -> PartialState:
+    asked_for_several = parse_flag_from_env("ACCELERATE_USE_CPU") and "MASTER_PORT" in os.environ
+    if asked_for_several and not any(name in os.environ for name in WORLD_SIZES):
+        what = "`accelerate launch --cpu` was asked for several processes and started one"
+        raise UsageError(what, do="use `torchrun --nproc-per-node N`, `accelerate launch --multi_gpu --num_processes N` (CPUs too), or --num_processes 1")
+    return PartialState(cpu=cpu)
 
 
 def _tensor(value: object) -> Tensor:

@@ -79,8 +79,9 @@ class Run:
         clock: Callable[[], float],
     ) -> None:
         self.stepper, self.data, self.plan, self.folder = stepper, data, plan, folder
-        self.validate, self.identity, self.progress, self.stop, self.clock = validate, identity, progress, stop, clock
+        self.validate, self.identity, self.stop, self.clock = validate, identity, stop, clock
         self.main, self.processes = stepper.processes.main, stepper.processes
+        self.progress = progress if self.main else silent
         self.order = Order(data.lengths, plan.token_budget * self.processes.count, plan.accumulation, plan.seed)
         self.total = plan.max_steps or (0 if plan.minutes else self.order.steps(plan.epochs))
         self.checkpoints = folder / "checkpoints" if folder is not None else None

@@ -1,0 +1,41 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapter_stilts.errors import ArtefactError
+from adapter_stilts.training.plan import TrainingPlan
+from adapter_stilts.training.schedule import linear, moments, optimiser, restore_moments
+
+
+def test_rises_to_one_and_falls_to_zero():
+    """Ten steps, two of warm-up: half, full, then down by eighths."""
+    factors = [linear(step / 10, (step + 1) / 10, 0.2) for step in range(10)]
+    assert factors == pytest.approx([0.5, 1.0, 1.0, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125])
+    assert linear(1.0, 1.0, 0.2) == 0.0
+
+
+def test_starts_at_full_rate_without_warm_up():
+    assert [linear(step / 4, (step + 1) / 4, 0.0) for step in range(4)] == [1.0, 0.75, 0.5, 0.25]
+
+
+@given(st.floats(0, 1), st.floats(0, 0.99))
+def test_stays_between_zero_and_one(done, warmup):
+    assert 0.0 <= linear(done, min(1.0, done + 0.01), warmup) <= 1.0
+
+
+def test_decays_matrices_but_not_vectors_or_what_is_spared():
+    matrix, vector, spared = (torch.nn.Parameter(torch.ones(shape)) for shape in ((2, 2), (2,), (2, 2)))
+    adamw = optimiser({"matrix": matrix, "vector": vector, "spared": spared}, [spared], TrainingPlan(weight_decay=0.3))
+    decay = {id(parameter): group["weight_decay"] for group in adamw.param_groups for parameter in group["params"]}
+    assert decay == {id(matrix): 0.3, id(vector): 0.0, id(spared): 0.0}
+    assert adamw.defaults["eps"] == 1e-8
+
+
+def test_refuses_moments_of_another_shape():
+    one, other = torch.nn.Parameter(torch.ones(2, 2)), torch.nn.Parameter(torch.ones(3, 2))
+    adamw = optimiser({"w": one}, [], TrainingPlan())
+    one.grad = torch.ones(2, 2)
+    adamw.step()
+    with pytest.raises(ArtefactError, match="optimiser state of 'w' does not fit"):
+        restore_moments(optimiser({"w": other}, [], TrainingPlan()), {"w": other}, moments(adamw, {"w": one}), "here")
