@@ -1,0 +1,99 @@
+"""From the name of a trunk to the folder it lies in: "miniature", a folder, or a hub id at a pinned revision.
+
+Only configuration, safetensors and tokenizer files are ever fetched, the local cache is asked first, and nothing is fetched offline.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from adapter_stilts.errors import MissingError, Unreachable
+
+FILES = ("config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer.json", "sentencepiece.bpe.model")
+HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+SECONDS = 10.0  # how long the hub may take to answer
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a trunk lies; revision is the commit for one from the hub, else empty."""
+
+    folder: Path
+    revision: str
+
+
+def find(name: str, revision: str | None, offline: bool | None) -> Place:
+    """The folder of a trunk. offline None means: as HF_HUB_OFFLINE says.
+
+    Raises MissingError for a folder that is not there, Unreachable for a hub id that is neither cached nor reachable.
+    """
+    if name == "miniature":
+        return Place(_miniature(), "")
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return Place(folder, "")
+    if folder.exists():
+        raise MissingError("a trunk is a folder, and this is a file", where=name, do="name the folder that holds config.json and model.safetensors")
+    if _looks_like_path(name):
+        raise MissingError("there is no such folder", where=name, do=_advice(name))
+    return _from_hub(name, revision, is_offline() if offline is None else offline)
+
+
+def is_offline() -> bool:
+    """Whether the user has switched the hub off."""
+    return any(os.environ.get(name, "").strip().upper() in ("1", "ON", "YES", "TRUE") for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
+
+
+def _miniature() -> Path:
+    folder = Path(str(resources.files("adapter_stilts.miniature") / "trunk"))
+    if not folder.is_dir():
+        raise MissingError("the miniature trunk is not part of this installation", where=str(folder), do="install the package again")
+    return folder
+
+
+def _looks_like_path(name: str) -> bool:
+    return not HUB_ID.fullmatch(name) or name.startswith((".", "~")) or bool(difflib.get_close_matches(name.lower(), ["miniature"], cutoff=0.7))
+
+
+def _advice(name: str) -> str:
+    if difflib.get_close_matches(name.lower(), ["miniature"], cutoff=0.7):
+        return "did you mean 'miniature'? otherwise name a folder or a hub id such as FacebookAI/xlm-roberta-base"
+    return "name a folder, a hub id such as FacebookAI/xlm-roberta-base, or 'miniature'"
+
+
+def _from_hub(name: str, revision: str | None, offline: bool) -> Place:
+    cached = _snapshot(name, revision, local=True)
+    if cached is not None:
+        return cached
+    if offline:
+        raise Unreachable(f"'{name}' is not in the local cache, and the hub is switched off", where="HF_HUB_OFFLINE", do="fetch it once with the hub on, or name a folder")
+    fetched = _snapshot(name, revision, local=False)
+    if fetched is None:
+        raise MissingError(f"the hub's '{name}' lacks safetensors weights, config.json or tokenizer.json", do="choose a repository with these files")
+    return fetched
+
+
+def _snapshot(name: str, revision: str | None, local: bool) -> Place | None:
+    """A hub repository's folder in the cache, fetched unless `local`; None where files are missing from it."""
+    from huggingface_hub import errors, snapshot_download
+
+    try:
+        folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(FILES), local_files_only=local, etag_timeout=SECONDS))
+    except errors.LocalEntryNotFoundError as error:
+        if local:
+            return None
+        raise Unreachable(f"the hub did not answer when asked for '{name}'", do="check the network, or name a folder") from error
+    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.GatedRepoError) as error:
+        at = f" at revision {revision}" if revision else ""
+        raise MissingError(f"the hub has no '{name}'{at} that it shows us", do="check the name and revision; a private one needs HF_TOKEN") from error
+    except (errors.HFValidationError, OSError) as error:
+        if local:
+            return None
+        raise Unreachable(f"cannot fetch '{name}' from the hub: {error}", do="check the network and the cache folder, or name a folder") from error
+    complete = (folder / "config.json").is_file() and any(folder.glob("*.safetensors")) and any((folder / file).is_file() for file in FILES[3:])
+    return Place(folder, folder.name) if complete else None

@@ -1,0 +1,226 @@
+"""The kinds of adapter a user may name, as data.
+
+A kind is a name, the backend that builds it, the settings that may be changed, where it sits in a layer, and what it may be
+composed with. A kind made of parts the backend knows is one entry here; a kind that is new to the backend is one file there.
+
+    kinds["seq_bn"].settings["reduction_factor"]     # 16
+    resolve(kinds["seq_bn"], {"reduction_factor": 2})
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TypeAlias
+
+from adapter_stilts.errors import UsageError
+from adapter_stilts.registry import Registry, unknown_name
+
+Setting: TypeAlias = int | float | bool | str | tuple[int, ...] | tuple[str, ...]
+
+ALL = frozenset({"stack", "fuse", "average", "parallel"})
+REASONS = {
+    "lora": {"fuse": "fusion weighs what bottlenecks add to the hidden state, and low-rank changes act inside the projections"},
+    "ia3": {"fuse": "fusion weighs what bottlenecks add to the hidden state, and (IA)^3 scales the projections"},
+    "prefix_tuning": {
+        "fuse": "a prefix adds keys and values, not a change of the hidden state",
+        "average": "two prefixes have no mean: they are attended to side by side",
+    },
+    "mam": {"fuse": "its prefix adds keys and values, not a change of the hidden state", "average": "its prefixes have no mean: they are attended to side by side"},
+    "seq_bn_inv": {
+        "fuse": "its invertible part sits below all layers, where there is no fusion; lay it under the fusion: stack(de, fuse(a, b))",
+        "average": "the mean of two invertible parts cannot be inverted",
+    },
+    "full": dict.fromkeys(("fuse", "average", "parallel"), "it replaces the trunk itself"),
+}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of adapter.
+
+    library    the names of the backend's parts it is made of
+    settings   every setting a user may change, with its default
+    places     where in a layer it acts: attention, output (bottlenecks), linear, prefix, embedding, trunk
+    composes   the compositions it may take part in
+    fresh      how far a fresh adapter may move a hidden state, as |h' - h| / |h| at any layer; 0 leaves it bit-equal, None makes no promise
+    """
+
+    name: str
+    summary: str
+    paper: str
+    library: tuple[str, ...]
+    settings: Mapping[str, Setting]
+    places: frozenset[str]
+    composes: frozenset[str]
+    fresh: float | None
+    backend: str = "adapterhub"
+
+    def because(self, verb: str) -> str:
+        """Why it cannot take part in a composition."""
+        return REASONS.get(self.name, {}).get(verb, "it has no meaning there")
+
+
+kinds: Registry[Kind] = Registry("adapter kind")
+
+
+def resolve(kind: Kind, overrides: Mapping[str, object]) -> dict[str, Setting]:
+    """Every setting of a kind, defaults replaced by `overrides`; a wrong name or type is refused."""
+    wrong = next((name for name in overrides if name not in kind.settings), None)
+    if wrong is not None:
+        raise unknown_name(f"setting of {kind.name}", wrong, kind.settings or {"(none: this kind has no settings)": 0})
+    return {name: _checked(kind, name, overrides[name]) if name in overrides else default for name, default in kind.settings.items()}
+
+
+def _checked(kind: Kind, name: str, value: object) -> Setting:
+    """The value in the type of its default; a whole number will do where a fraction is expected."""
+    default = kind.settings[name]
+    if isinstance(default, tuple) and isinstance(value, (list, tuple)) and all(type(item) is (str if name == "attn_matrices" else int) for item in value):
+        return tuple(value)
+    if isinstance(value, str) and (isinstance(default, str) or (name == "scaling" and value in ("learned", "channel"))):
+        return value
+    if isinstance(default, bool) or isinstance(value, bool):
+        if isinstance(default, bool) and isinstance(value, bool):
+            return value
+    elif isinstance(default, float) and isinstance(value, (int, float)) and math.isfinite(value):
+        return float(value)
+    elif isinstance(default, int) and isinstance(value, int) and value > 0:
+        return value
+    raise UsageError(f"{kind.name}.{name} cannot be {value!r}", where="adapter.settings", do=f"give it a value like its default, {default!r}")
+
+
+def _settings(**values: Setting) -> Mapping[str, Setting]:
+    return MappingProxyType(values)
+
+
+def _add(kind: Kind) -> None:
+    kinds.add(kind.name, kind)
+
+
+_add(
+    Kind(
+        "seq_bn",
+        summary="one bottleneck after the feed-forward block of each layer (Pfeiffer)",
+        paper="https://arxiv.org/abs/2005.00052",
+        library=("seq_bn",),
+        settings=_settings(reduction_factor=16.0, non_linearity="relu", scaling=1.0, dropout=0.0, init_weights="bert", ln_before=False, leave_out=()),
+        places=frozenset({"output"}),
+        composes=ALL,
+        fresh=0.5,
+    )
+)
+_add(
+    Kind(
+        "double_seq_bn",
+        summary="two bottlenecks per layer, after attention and after the feed-forward block (Houlsby)",
+        paper="https://arxiv.org/abs/1902.00751",
+        library=("double_seq_bn",),
+        settings=_settings(reduction_factor=16.0, non_linearity="swish", scaling=1.0, dropout=0.0, init_weights="bert", ln_before=False, leave_out=()),
+        places=frozenset({"attention", "output"}),
+        composes=ALL,
+        fresh=0.5,
+    )
+)
+_add(
+    Kind(
+        "par_bn",
+        summary="one wide bottleneck beside the feed-forward block of each layer",
+        paper="https://arxiv.org/abs/2110.04366",
+        library=("par_bn",),
+        settings=_settings(reduction_factor=2.0, non_linearity="relu", scaling=4.0, dropout=0.0, init_weights="mam_adapter", leave_out=()),
+        places=frozenset({"output"}),
+        composes=ALL,
+        fresh=0.0,
+    )
+)
+_add(
+    Kind(
+        "seq_bn_inv",
+        summary="seq_bn with an invertible block on the embeddings: a language adapter (MAD-X)",
+        paper="https://arxiv.org/abs/2005.00052",
+        library=("seq_bn_inv",),
+        settings=_settings(
+            reduction_factor=16.0, non_linearity="relu", scaling=1.0, dropout=0.0, init_weights="bert", ln_before=False, leave_out=(), inv_adapter_reduction_factor=2.0
+        ),
+        places=frozenset({"output", "embedding"}),
+        composes=frozenset({"stack", "parallel"}),
+        fresh=0.5,
+    )
+)
+_add(
+    Kind(
+        "compacter",
+        summary="two bottlenecks per layer whose matrices are sums of Kronecker products",
+        paper="https://arxiv.org/abs/2106.04647",
+        library=("compacter",),
+        settings=_settings(reduction_factor=32.0, non_linearity="gelu", scaling=1.0, dropout=0.0, phm_dim=4, phm_rank=1, shared_phm_rule=True, leave_out=()),
+        places=frozenset({"attention", "output"}),
+        composes=ALL,
+        fresh=0.01,
+    )
+)
+_add(
+    Kind(
+        "lora",
+        summary="low-rank changes of the query and value projections",
+        paper="https://arxiv.org/abs/2106.09685",
+        library=("lora",),
+        settings=_settings(
+            r=8, alpha=8, dropout=0.0, attn_matrices=("q", "v"), selfattn_lora=True, intermediate_lora=False, output_lora=False, init_weights="lora", leave_out=()
+        ),
+        places=frozenset({"linear"}),
+        composes=frozenset({"stack", "average", "parallel"}),
+        fresh=0.0,
+    )
+)
+_add(
+    Kind(
+        "ia3",
+        summary="learned scales on keys, values and the feed-forward block",
+        paper="https://arxiv.org/abs/2205.05638",
+        library=("ia3",),
+        settings=_settings(attn_matrices=("k", "v"), selfattn_lora=True, intermediate_lora=True, output_lora=False, init_weights="ia3", leave_out=()),
+        places=frozenset({"linear"}),
+        composes=frozenset({"stack", "average", "parallel"}),
+        fresh=0.0,
+    )
+)
+_add(
+    Kind(
+        "prefix_tuning",
+        summary="learned keys and values before those of the sentence, in each layer",
+        paper="https://arxiv.org/abs/2101.00190",
+        library=("prefix_tuning",),
+        settings=_settings(prefix_length=30, bottleneck_size=512, flat=False, non_linearity="tanh", dropout=0.0, leave_out=()),
+        places=frozenset({"prefix"}),
+        composes=frozenset({"stack", "parallel"}),
+        fresh=None,
+    )
+)
+_add(
+    Kind(
+        "mam",
+        summary="prefix tuning and a parallel bottleneck together (mix-and-match)",
+        paper="https://arxiv.org/abs/2110.04366",
+        library=("prefix_tuning", "par_bn"),
+        settings=_settings(prefix_length=30, bottleneck_size=800, reduction_factor=2.0, scaling=4.0, dropout=0.0, leave_out=()),
+        places=frozenset({"output", "prefix"}),
+        composes=frozenset({"stack", "parallel"}),
+        fresh=None,
+    )
+)
+_add(
+    Kind(
+        "full",
+        summary="the whole trunk, trained; for comparison only",
+        paper="https://arxiv.org/abs/1911.02116",
+        library=(),
+        settings=_settings(),
+        places=frozenset({"trunk"}),
+        composes=frozenset({"stack"}),
+        fresh=0.0,
+        backend="whole_trunk",
+    )
+)

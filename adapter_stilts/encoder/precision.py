@@ -1,0 +1,88 @@
+"""The precision a trunk is held and run in."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from adapter_stilts.errors import UsageError
+from adapter_stilts.registry import unknown_name
+
+PRECISIONS = ("auto", "fp32", "bf16", "int8", "nf4")
+NATIVE_CPU = ("amx_bf16", "avx512_bf16")  # processor flags that make bf16 products faster than float32
+AMPERE = (8, 0)  # the first CUDA capability with bf16
+
+
+def resolve_precision(precision: str, device: torch.device) -> str:
+    """ "auto" to bf16 where the device has it natively, else fp32; UsageError for a precision this machine cannot run."""
+    if precision not in PRECISIONS:
+        raise unknown_name("trunk precision", precision, PRECISIONS, where="trunk.precision")
+    if precision == "auto":
+        return "bf16" if _native_bf16(device) else "fp32"
+    if precision in ("int8", "nf4"):
+        _check_quantised(precision, device)
+    return precision
+
+
+def resolve_device(device: str | torch.device) -> torch.device:
+    """A device that is there; UsageError otherwise."""
+    try:
+        found = torch.device(device)
+    except RuntimeError as error:
+        raise UsageError(f"there is no device called '{device}'", do="use cpu, cuda or mps") from error
+    if (found.type == "cuda" and not torch.cuda.is_available()) or (found.type == "mps" and not torch.backends.mps.is_available()):
+        raise UsageError(f"this machine has no {found.type} device that torch can use", do="use cpu, or check the installation with `adapter-stilts doctor`")
+    return found
+
+
+def storage(precision: str, name: str) -> torch.dtype:
+    """The type a weight is held in: layer norms stay float32, the rest follows the precision."""
+    return torch.float32 if precision == "fp32" or ".LayerNorm." in name else torch.bfloat16
+
+
+def quantise(model: nn.Module, precision: str) -> None:
+    """Replace the projections of all layers by 8-bit or 4-bit ones (bitsandbytes); they are packed when moved to the device."""
+    import bitsandbytes
+
+    for layer in model.encoder.layer:
+        for parent in [module for module in layer.modules() if any(isinstance(child, nn.Linear) for child in module.children())]:
+            for name, linear in [(name, child) for name, child in parent.named_children() if isinstance(child, nn.Linear)]:
+                setattr(parent, name, _packed(bitsandbytes.nn, linear, precision))
+
+
+def _packed(library: object, linear: nn.Linear, precision: str) -> nn.Module:
+    if precision == "int8":
+        packed = library.Linear8bitLt(linear.in_features, linear.out_features, has_fp16_weights=False)
+        packed.weight = library.Int8Params(linear.weight.data.half(), requires_grad=False, has_fp16_weights=False)
+    else:
+        packed = library.Linear4bit(linear.in_features, linear.out_features, compute_dtype=torch.bfloat16, quant_type="nf4")
+        packed.weight = library.Params4bit(linear.weight.data, requires_grad=False, quant_type="nf4")
+    packed.bias = linear.bias
+    return packed
+
+
+def _check_quantised(precision: str, device: torch.device) -> None:
+    if device.type != "cuda":
+        raise UsageError(f"{precision} trunks run on CUDA devices only, and this one is {device.type}", where="trunk.precision", do="use fp32 or bf16 here")
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise UsageError(f"{precision} needs the library bitsandbytes", where="trunk.precision", do="pip install 'adapter-stilts[bnb]', or use fp32 or bf16")
+
+
+def _native_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= AMPERE
+    return device.type == "cpu" and bool(_processor_flags() & set(NATIVE_CPU))
+
+
+@functools.cache
+def _processor_flags() -> frozenset[str]:
+    """The processor's flags as Linux lists them; none elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n")
+    except OSError:
+        return frozenset()
+    return frozenset(next((line.split(":", 1)[1].split() for line in lines if line.startswith("flags")), []))

@@ -1,0 +1,126 @@
+"""A trunk's config.json, read as data: allow-listed keys only, and the configuration built by us.
+
+transformers 4.57 lets a config.json choose code to run: `auto_map` names Python files in the folder, and a planted
+`_attn_implementation_internal` reaches the remote-kernel loader even when another implementation is asked for (CVE-2026-4372,
+CVE-2026-5241). Both are refused by name, and whatever is not on the list is never passed on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adapter_stilts.errors import ArtefactError, MissingError
+
+if TYPE_CHECKING:
+    from transformers import XLMRobertaConfig
+
+ACTIVATIONS = ("gelu", "gelu_new", "relu", "silu", "swish", "tanh")
+
+
+@dataclass(frozen=True)
+class TrunkConfig:
+    """The numbers of an XLM-R, with XLM-R Base's value where config.json may leave one out."""
+
+    vocab_size: int
+    hidden_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    intermediate_size: int
+    max_position_embeddings: int = 514
+    type_vocab_size: int = 1
+    pad_token_id: int = 1
+    bos_token_id: int = 0
+    eos_token_id: int = 2
+    hidden_act: str = "gelu"
+    hidden_dropout_prob: float = 0.1
+    attention_probs_dropout_prob: float = 0.1
+    layer_norm_eps: float = 1e-5
+    initializer_range: float = 0.02
+
+    @property
+    def max_length(self) -> int:
+        """The longest input in tokens; XLM-R counts positions from the padding id."""
+        return self.max_position_embeddings - self.pad_token_id - 1
+
+
+def read_config(folder: Path) -> TrunkConfig:
+    """config.json of a trunk. Raises MissingError where there is none, ArtefactError for one that is broken, foreign or would run code."""
+    path = folder / "config.json"
+    raw = _read_object(path)
+    _refuse_code(raw, path)
+    if raw.get("model_type") != "xlm-roberta":
+        raise ArtefactError(f"model_type is {raw.get('model_type')!r}, and only 'xlm-roberta' can be a trunk", where=str(path), do="choose an XLM-R")
+    if raw.get("position_embedding_type", "absolute") != "absolute":
+        raise ArtefactError("its positions are not absolute", where=str(path), do="choose an XLM-R")
+    return check_config({name: raw[name] for name in TrunkConfig.__dataclass_fields__ if raw.get(name) is not None}, str(path))
+
+
+def check_config(values: Mapping[str, object], where: str) -> TrunkConfig:
+    """Numbers of the right type and size; ArtefactError for the first that is not."""
+    fields = TrunkConfig.__dataclass_fields__
+    for name, field in fields.items():
+        if name not in values:
+            if isinstance(field.default, (int, float, str)):
+                continue
+            raise ArtefactError(f"'{name}' is missing", where=where, do="fetch the trunk again")
+        _check_value(name, str(field.type), values[name], where)
+    config = TrunkConfig(**values)  # type: ignore[arg-type]
+    if config.hidden_size % config.num_attention_heads:
+        raise ArtefactError(f"{config.hidden_size} dimensions cannot be split over {config.num_attention_heads} heads", where=where, do="fetch the trunk again")
+    if config.max_length < 1 or config.pad_token_id >= config.vocab_size:
+        raise ArtefactError(f"{config.max_position_embeddings} positions and padding id {config.pad_token_id} leave no room", where=where, do="fetch the trunk again")
+    return config
+
+
+def library_config(config: TrunkConfig) -> XLMRobertaConfig:
+    """The library's configuration object, made new each time: the library changes the one it is given."""
+    from transformers import XLMRobertaConfig
+
+    values = {name: getattr(config, name) for name in TrunkConfig.__dataclass_fields__}
+    return XLMRobertaConfig(**values, position_embedding_type="absolute", attn_implementation="sdpa")
+
+
+def _read_object(path: Path) -> dict[str, object]:
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise MissingError("there is no config.json", where=str(path.parent), do="name the folder of an XLM-R: config.json, model.safetensors, tokenizer.json") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise ArtefactError(f"config.json cannot be read: {error}", where=str(path), do="fetch the trunk again") from error
+    if not isinstance(raw, dict):
+        raise ArtefactError("config.json is not a JSON object", where=str(path), do="fetch the trunk again")
+    return raw
+
+
+def _refuse_code(raw: Mapping[str, object], path: Path) -> None:
+    for key, value in _pairs(raw):
+        if key == "auto_map" or (key == "trust_remote_code" and value):
+            raise ArtefactError(f"'{key}' asks for code from the folder to be run", where=str(path), do="we never run a trunk's code; choose one without it, or remove the key")
+        if "attn_implementation" in key:
+            raise ArtefactError(f"'{key}' chooses code to run, possibly from the network", where=str(path), do="remove the key; we always use PyTorch's own attention")
+
+
+def _pairs(value: object) -> Iterator[tuple[str, object]]:
+    """Every key at any depth."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield key, inner
+            yield from _pairs(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _pairs(inner)
+
+
+def _check_value(name: str, kind: str, value: object, where: str) -> None:
+    if kind == "int":
+        good = isinstance(value, int) and not isinstance(value, bool) and value >= (0 if name.endswith("_id") else 1)
+    elif kind == "float":
+        good = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1
+    else:
+        good = value in ACTIVATIONS
+    if not good:
+        raise ArtefactError(f"'{name}' cannot be {value!r}", where=where, do="fetch the trunk again")
