@@ -58,15 +58,18 @@ def _layers(value: object) -> object:
 
 
 def _one_value(value: object) -> object:
-    if not isinstance(value, bool | int | float | str):
-        raise PydanticCustomError("one_value", "should be one number, text, true or false")
+    """A scalar, or a list of whole numbers or of texts (an adapter's layers, its projections)."""
+    items = value if isinstance(value, list | tuple) else [value]
+    single = not isinstance(value, list | tuple) and isinstance(value, bool | float)
+    if not single and not all(type(item) is int for item in items) and not all(type(item) is str for item in items):
+        raise PydanticCustomError("one_value", "should be one number, text, true or false, or a list of numbers or texts")
     return value
 
 
 Int = Annotated[int, BeforeValidator(_no_bool)]
 Float = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_one_is_a_list)]
-Setting = Annotated[bool | int | float | str, BeforeValidator(_one_value)]
+Setting = Annotated[bool | int | float | str | tuple[int, ...] | tuple[str, ...], BeforeValidator(_one_value)]
 Layers = Annotated[int | tuple[int, ...] | Literal["all"], BeforeValidator(_layers)]
 
 

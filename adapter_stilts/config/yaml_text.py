@@ -90,7 +90,12 @@ class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: object) -> bool:
         return True
 
+    def text(self, data: str) -> yaml.Node:
+        """Text with a line break other than "\\n" is escaped: PyYAML writes it as it is and reads a "\\n" back."""
+        return self.represent_scalar(TAG + "str", data, style='"' if any(mark in data for mark in "\r\x85\u2028\u2029\ufeff") else None)
 
+
+_Dumper.add_representer(str, _Dumper.text)
 _Loader.yaml_implicit_resolvers = {}
 for _kind, _pattern, _first in SCALARS:
     _Loader.add_implicit_resolver(TAG + _kind, re.compile(rf"^(?:{_pattern})$"), list(_first) + ([""] if _kind == "null" else []))

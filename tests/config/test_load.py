@@ -42,7 +42,7 @@ def test_lets_the_last_of_two_equal_settings_win():
 
 
 def test_reports_five_mistakes_in_five_lines(written):
-    text = "trunk:\n  nam: nano\ntraining:\n  lerning_rate: 0.1\n  epochs: many\nhow: stak\nadapter:\n  settings: {a: [1]}\n"
+    text = "trunk:\n  nam: nano\ntraining:\n  lerning_rate: 0.1\n  epochs: many\nhow: stak\nadapter:\n  settings: {a: [1, x]}\n"
     lines = message(written(text)).split("\n")
     assert lines[0] == "ConfigError: 5 mistakes in the configuration"
     told = lines[1:6]
@@ -50,7 +50,7 @@ def test_reports_five_mistakes_in_five_lines(written):
     assert any("training.lerning_rate = 0.1: no such key; did you mean training.learning_rate? (line 4)" in line for line in told)
     assert any("training.epochs = 'many': should be a whole number (line 5)" in line for line in told)
     assert any("how = 'stak': should be one of: direct, sequential, stack, fuse, merge, joint; did you mean 'stack'? (line 6)" in line for line in told)
-    assert any("adapter.settings.a = [1]: should be one number, text, true or false (line 8)" in line for line in told)
+    assert any("adapter.settings.a = [1, 'x']: should be one number, text, true or false, or a list of numbers or texts (line 8)" in line for line in told)
     assert lines[6].endswith("run.yaml")
     assert lines[7].startswith("  do:")
 
@@ -161,7 +161,8 @@ def test_changes_single_keys_of_a_value():
         with_settings(RunConfig(), {"trunk.precision": "half"})
 
 
-scalars = st.one_of(st.booleans(), st.integers(-(10**6), 10**6), st.floats(allow_nan=False, allow_infinity=False), st.text())
+numbers = st.integers(-(10**6), 10**6)
+scalars = st.one_of(st.booleans(), numbers, st.floats(allow_nan=False, allow_infinity=False), st.text(), st.lists(numbers), st.lists(st.text()))
 
 
 @given(
