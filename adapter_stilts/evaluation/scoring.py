@@ -100,6 +100,7 @@ def score(metric: str, examples: Sequence[Example], predictions: Predictions, op
 
 def score_labels(gold: Sequence[object], predicted: Sequence[object], options: Options | None = None) -> Score:
     """Accuracy of labels, choices or line numbers, one per example."""
+    _refuse_placeholders(gold)
     return _score("accuracy", [("accuracy", accuracy_units(gold, predicted), "ratio")], len(gold), options or Options())
 
 
@@ -149,7 +150,6 @@ def _score(headline: str, measured: Iterable[tuple[str, Array, str]], n: int, op
 
 def _accuracy(metric: str, examples: Sequence[Example], predictions: Predictions, options: Options) -> Score:
     gold, guesses = [str(_label(example)) for example in examples], [str(guess) for guess in _sequence(predictions)]
-    _refuse_placeholders(gold)
     scored = score_labels(gold, guesses, options)
     if metric == "accuracy":
         return scored
@@ -228,7 +228,7 @@ def _gold_tags(example: Example) -> Tags:
     raise TaskDataError("a sentence without gold tags cannot be scored", where=f"example '{example.id}'", do="give the file that has the tags")
 
 
-def _refuse_placeholders(gold: Sequence[str]) -> None:
+def _refuse_placeholders(gold: Sequence[object]) -> None:
     """A released test file without its labels often repeats one: scoring against it gives 0.33 and looks like a result."""
     if len(gold) >= PLACEHOLDERS and len(set(gold)) == 1:
         raise TaskDataError(f"all {len(gold)} gold labels are '{gold[0]}': these are placeholders", do="fetch the file that has the labels")
