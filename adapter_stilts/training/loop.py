@@ -47,7 +47,7 @@ def train(
     stop: StopSignal | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Outcome:
-    """Train the parameters of `model` that require a gradient, on the device they are on.
+    """Train what `model` says is trainable, on the device it is on.
 
     folder     holds metrics.jsonl and checkpoints/; None keeps nothing
     validate   a score of the model as it stands, higher is better; the step with the best one is loaded at the end

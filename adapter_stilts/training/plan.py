@@ -7,7 +7,7 @@ processes adds up to the same mean.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -99,9 +99,10 @@ class Outcome:
 
 
 class Trainable(Protocol):
-    """A model the loop can train: an nn.Module whose trained parameters are those that require a gradient."""
+    """A model the loop can train."""
 
-    training: bool
+    def trainable(self) -> list[tuple[str, nn.Parameter]]:
+        """Every parameter that requires a gradient, once, under the name it has in a checkpoint."""
 
     def loss_parts(self, batch: Batch) -> tuple[Tensor, Tensor | int, Tensor | float]:
         """(summed loss, how many terms it sums, penalty added once a step)."""
@@ -112,6 +113,5 @@ class Trainable(Protocol):
     def checkpoint_gradients(self, on: bool) -> None:
         """Recompute activations in the backward pass instead of keeping them."""
 
-    def train(self, mode: bool = True) -> object: ...
-
-    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]: ...
+    def train(self, mode: bool = True) -> object:
+        """Dropout on or off."""

@@ -38,9 +38,9 @@ class Stepper:
 
     def __init__(self, model: Trainable, plan: TrainingPlan) -> None:
         self.model, self.plan = model, plan
-        self.trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+        self.trained = dict(model.trainable())
         if not self.trained:
-            raise StiltsError("nothing to train: no parameter requires a gradient", do="name the adapter, fusion or head to train")
+            raise StiltsError("nothing to train: no part of the model trains", do="name the adapter, fusion or head to train")
         self.parameters = list(self.trained.values())
         self.device = self.parameters[0].device
         self.processes = processes(self.device)

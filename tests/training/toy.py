@@ -47,6 +47,9 @@ class Toy(nn.Module):
         loss = nn.functional.cross_entropy(self(batch).float(), batch["labels"], reduction="sum", ignore_index=-100)
         return loss, (batch["labels"] != -100).sum(), 0.01 * (self.fusion - torch.eye(WIDTH, device=self.fusion.device)).square().sum()
 
+    def trainable(self):
+        return [(name, parameter) for name, parameter in self.named_parameters() if parameter.requires_grad]
+
     def without_decay(self):
         return [self.fusion]
 
@@ -86,7 +89,7 @@ def accuracy(model):
 
 
 def trained(model):
-    return {name: parameter.detach().clone() for name, parameter in model.named_parameters() if parameter.requires_grad}
+    return {name: parameter.detach().clone() for name, parameter in model.trainable()}
 
 
 def main():
