@@ -31,6 +31,20 @@ def token_budget_batches(lengths: Sequence[int], budget: int, generator: torch.G
     return [batches[place] for place in torch.randperm(len(batches), generator=generator).tolist()]
 
 
+def length_sorted_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
+    """Every row once, longest first, in batches of at most `budget` tokens, padding included: for reading, where order means nothing.
+
+    The first batch is the largest, so what does not fit in memory fails at once. A row longer than the budget makes a batch of its own.
+    """
+    batches: list[list[int]] = []
+    for row in sorted(range(len(lengths)), key=lambda row: (-lengths[row], row)):
+        if batches and (len(batches[-1]) + 1) * lengths[batches[-1][0]] <= budget:
+            batches[-1].append(row)
+        else:
+            batches.append([row])
+    return batches
+
+
 def _tightest(windows: Sequence[Sequence[int]], lengths: Sequence[int], budget: int, multiple: int) -> list[list[int]]:
     for limit in LIMITS:
         batches = [batch for rows in windows for batch in _cut(rows, lengths, budget, multiple, limit)]

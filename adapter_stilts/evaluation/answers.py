@@ -13,7 +13,7 @@ import re
 import string
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -61,6 +61,17 @@ class Span:
     def null_odds(self) -> float:
         """How much better "no answer" scored; above a threshold the question counts as unanswerable."""
         return self.null_score - self.score
+
+
+class Answers(dict[str, str]):
+    """Answer texts by question id, with the spans they came from; "" where "no answer" scored above the threshold.
+
+    spans   by question id; empty where the texts were read from a file
+    """
+
+    def __init__(self, spans: Mapping[str, Span], null_threshold: float | None = None) -> None:
+        super().__init__({question: "" if _silent(span, null_threshold) else span.text for question, span in spans.items()})
+        self.spans = dict(spans)
 
 
 def best_span(context: str, windows: Sequence[Window], *, n_best: int = N_BEST, longest: int = LONGEST) -> Span:
@@ -114,6 +125,10 @@ def mlqa_text(language: str) -> Normalise:
 def character_text(text: str) -> str:
     """For scripts that write no spaces: without punctuation or space, every character a token; not a metric of any benchmark."""
     return " ".join(character for character in text.lower() if not _is_punctuation(character) and not character.isspace())
+
+
+def _silent(span: Span, null_threshold: float | None) -> bool:
+    return null_threshold is not None and span.null_odds > null_threshold
 
 
 def _best_pair(window: Window, n_best: int, longest: int) -> tuple[float, int, int]:

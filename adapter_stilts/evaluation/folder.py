@@ -12,13 +12,14 @@ the right answer of line i is i. The score is the same, but a Tatoeba folder of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from adapter_stilts.data.examples import Format
 from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.evaluation.entities import Tags
+from adapter_stilts.evaluation.scoring import Predictions
 from adapter_stilts.files import numbered_lines, read_json, write_json, write_text
 
 Form: TypeAlias = Literal["lines", "tags", "answers", "pairs"]
@@ -40,6 +41,12 @@ def prediction_path(folder: Path, task: str, language: str, form: Form, split: s
         if not part or part.startswith(".") or "/" in part or "\\" in part:
             raise UsageError(f"'{part}' cannot be part of a file's name", do="use the task's and the language's plain names")
     return folder / task / f"{split}-{language}.{'json' if form == 'answers' else 'tsv'}"
+
+
+def write(path: Path, form: Form, predictions: Predictions | Iterable[tuple[str, str]]) -> None:
+    """Predictions in the form of their task."""
+    writers: dict[Form, Callable[[Path, Any], None]] = {"lines": write_lines, "tags": write_tags, "answers": write_answers, "pairs": write_pairs}
+    writers[form](path, predictions)
 
 
 def write_lines(path: Path, predictions: Iterable[str | int]) -> None:

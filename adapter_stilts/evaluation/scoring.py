@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias, cast
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from adapter_stilts.data.examples import Classified, Example, MultipleChoice, SpanQuestion, Tagged
 from adapter_stilts.errors import StiltsError, TaskDataError
-from adapter_stilts.evaluation.answers import Normalise, character_text, mlqa_text, squad_text
+from adapter_stilts.evaluation.answers import Answers, Normalise, character_text, mlqa_text, squad_text
 from adapter_stilts.evaluation.entities import Tags, chunk_counts
 from adapter_stilts.evaluation.intervals import REPLICATES, bootstrap_interval, score_of
 from adapter_stilts.evaluation.metrics import accuracy_units, answer_units, answerable_units, best_null_threshold, pair_units, positive_units, token_units
@@ -170,6 +170,9 @@ def _tags(metric: str, examples: Sequence[Example], predictions: Predictions, op
 
 def _answers(metric: str, examples: Sequence[Example], predictions: Predictions, options: Options) -> Score:
     gold = {example.id: [answer.text for answer in example.answers] for example in examples if isinstance(example, SpanQuestion)}
+    if isinstance(predictions, Answers) and metric == "squad_v2" and options.null_odds is None:
+        options = replace(options, null_odds={question: span.null_odds for question, span in predictions.spans.items()})
+        predictions = {question: span.text for question, span in predictions.spans.items()}
     if not isinstance(predictions, Mapping):
         predictions = dict(zip(gold, cast(Sequence[str], predictions), strict=True))
     return score_answers(metric, gold, predictions, options)
