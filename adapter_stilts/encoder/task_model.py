@@ -58,6 +58,14 @@ class TaskModel(nn.Module):
         head = [(f"head/{name}", parameter) for name, parameter in self.head.named_tensors().items() if parameter.requires_grad]
         return [*self.encoder.trainable(), *head]
 
+    def without_decay(self) -> list[Tensor]:
+        """The fusions' value matrices: they start at the identity, and weight decay would pull them to zero."""
+        return [value for fusion in self.encoder.fusions.values() for value in fusion.value_matrices()]
+
+    def checkpoint_gradients(self, on: bool) -> None:
+        """Compute the layers' activations again in the backward pass instead of keeping them."""
+        self.encoder.gradient_checkpointing(on)
+
     def trained_state(self) -> dict[str, dict[str, Tensor]]:
         """Copies of all that trains, float32 on the CPU: "adapter/<name>", "fusion/<name>", "head", each a set of tensors. One consistent unit."""
         return {unit: {name: copied(parameter) for name, parameter in tensors.items()} for unit, tensors in self._units().items()}

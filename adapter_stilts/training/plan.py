@@ -107,7 +107,7 @@ class Trainable(Protocol):
     def loss_parts(self, batch: Batch) -> tuple[Tensor, Tensor | int, Tensor | float]:
         """(summed loss, how many terms it sums, penalty added once a step)."""
 
-    def without_decay(self) -> Iterable[nn.Parameter]:
+    def without_decay(self) -> Iterable[Tensor]:
         """Trained matrices that weight decay must leave alone (fusion values, which start at the identity)."""
 
     def checkpoint_gradients(self, on: bool) -> None:

@@ -27,7 +27,7 @@ def linear(done: float, ahead: float, warmup: float) -> float:
     return max(0.0, min(1.0, rise, (1.0 - done) / (1.0 - warmup)))
 
 
-def optimiser(trained: Mapping[str, nn.Parameter], spared: Iterable[nn.Parameter], plan: TrainingPlan) -> torch.optim.AdamW:
+def optimiser(trained: Mapping[str, nn.Parameter], spared: Iterable[Tensor], plan: TrainingPlan) -> torch.optim.AdamW:
     """AdamW by the plan; biases, norms (every vector) and the `spared` matrices are not decayed."""
     kept = {id(parameter) for parameter in spared}
     vectors = [parameter for parameter in trained.values() if parameter.ndim < 2 or id(parameter) in kept]
