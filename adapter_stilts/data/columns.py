@@ -75,11 +75,11 @@ def find_columns(format: Format, names: Sequence[str], given: Mapping[str, str],
     """
     found = {field_called(format, key): _existing(column, names, where) for key, column in given.items()}
     _add_couple(format, names, found)
+    _add_languages(format, names, found)
     for field, usual in FIELDS[format].items():
         column = _first(usual, names, found.values())
         if field not in found and column is not None:
             found[field] = column
-    _add_languages(format, names, found)
     _require(format, names, found, where)
     return found
 
@@ -141,12 +141,14 @@ def _add_couple(format: Format, names: Sequence[str], found: dict[str, str]) -> 
 
 
 def _add_languages(format: Format, names: Sequence[str], found: dict[str, str]) -> None:
-    """Columns named by languages, one of them English: the other is the foreign side."""
+    """Columns named by languages, one of them English: the other is the foreign side. "id" is Indonesian only where nothing else is foreign."""
     fields = COUPLE_FIELDS.get(format, ())
     if format not in ("aligned", "text") or any(field in found for field in fields):
         return
     english = [name for name in names if ENGLISH.fullmatch(name)]
     foreign = [name for name in names if LANGUAGE_COLUMN.fullmatch(name) and name not in english]
+    if len(foreign) > 1:
+        foreign = [name for name in foreign if name not in ID]
     if len(english) == 1 and len(foreign) == 1:
         found |= dict(zip(fields, (foreign[0], english[0]), strict=True))
 

@@ -16,8 +16,8 @@ class Layout:
                    are found by their usual names
     labels         the labels allowed, None for any
     label_names    the file's label -> ours ("0" -> "entailment")
-    ignore_labels  tags: these tags, or entity types, are read as "O"
-    drop_labels    rows with these labels are left out (SNLI's "-": the annotators did not agree)
+    ignore_labels  pair, single: rows with these labels are left out (SNLI's "-", on which the annotators did not agree);
+                   tags: these tags, or entity types, are read as "O"
     keep           column -> the values to keep; other rows are left out (one language of a file that holds many)
     labelled       a file without a label column is refused
     """
@@ -27,6 +27,5 @@ class Layout:
     labels: tuple[str, ...] | None = None
     label_names: Mapping[str, str] = field(default_factory=dict)
     ignore_labels: tuple[str, ...] = ()
-    drop_labels: tuple[str, ...] = ()
     keep: Mapping[str, Collection[str]] = field(default_factory=dict)
     labelled: bool = True

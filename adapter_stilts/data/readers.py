@@ -64,7 +64,7 @@ def examples_of(rows: Iterable[Row], layout: Layout, where: str) -> Iterator[Exa
         build = build or row_builder(layout, list(row.cells), where)
         example = build(row, str(number))
         number += 1
-        if not (isinstance(example, Classified) and example.label in layout.drop_labels):
+        if not (isinstance(example, Classified) and example.label in layout.ignore_labels):
             yield example
 
 

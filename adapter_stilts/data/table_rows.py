@@ -93,7 +93,7 @@ def _aligned(row: Row, id: str, found: Mapping[str, str], layout: Layout) -> Bit
 def _label(row: Row, found: Mapping[str, str], layout: Layout) -> str:
     if "label" not in found:
         return ""
-    allowed = None if layout.labels is None else (*layout.labels, *layout.drop_labels)
+    allowed = None if layout.labels is None else (*layout.labels, *layout.ignore_labels)
     return spelled(_cell(row, found["label"]), allowed, layout.label_names, row.where)
 
 

@@ -1,0 +1,161 @@
+"""Task: what a task is, as data. One small file per task registers it by being here; `sources.py` finds and reads its rows.
+
+A file is named by the pattern of its original release, tried at any depth of a folder, plain or with ".gz":
+
+    {l}      a language as the release spells it (de, deu, zho_Hans); later ones in the same pattern are equal to the first
+    *        anything but a slash
+    "a b"    files that belong together, in one folder: both sides of a bitext, or two pools and their gold pairs
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from adapter_stilts.data.examples import Classified, Example, Format, Tagged
+from adapter_stilts.data.tags import OUTSIDE, entity_type
+from adapter_stilts.errors import TaskDataError
+from adapter_stilts.registry import Registry
+
+SPLITS = ("train", "validation", "test")
+SPLIT_NAMES: Mapping[str, tuple[str, ...]] = {"train": ("train",), "validation": ("validation", "valid", "dev", "val"), "test": ("test",)}
+
+NLI_LABELS = ("contradiction", "entailment", "neutral")  # XTREME's order
+BINARY_LABELS = ("0", "1")
+UPOS = ("ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT", "SCONJ", "SYM", "VERB", "X")
+NER_LABELS = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
+
+Patterns = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Hub:
+    """A data set of the hub, as far as protocol facts go.
+
+    config       its configuration; "{l}" is the language as `codes` spells it, or as the task does
+    revision     a commit or branch; "" is the newest
+    splits       our split -> the data set's
+    codes        language -> how the configuration names spell it
+    label_names  the data set's label (a class number as text) -> ours
+    """
+
+    id: str
+    config: str = ""
+    revision: str = ""
+    splits: Mapping[str, str] = field(default_factory=lambda: {split: split for split in SPLITS})
+    codes: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
+    label_names: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task and its facts.
+
+    format           which examples it has (data/examples.py)
+    metric           accuracy, accuracy_f1, chunk_f1, squad, squad_v2, mlqa, mining or perplexity
+    languages        the published ones; others that lie in a folder work as well
+    labels           in the order of the head's outputs; None: found in the training rows (labels_of)
+    train_language   the language it is trained and selected in
+    train_task       the task whose training rows it learns from, where it has none of its own
+    held_out         one in so many groups of training rows (a question's context, a row) is validation, for a task without such a split
+    files            split -> patterns, the first that matches counts
+    concatenate      several files of one split and language belong together (the treebanks of a language); otherwise that is refused
+    columns, label_names, ignore_labels   see data/layout.py
+    language_column  a column that tells the language where a file holds many
+    id_prefixes      language -> how its ids begin ("english-"), where one file holds many
+    folder           its name in XTREME's prediction folders
+    miniature        its data set in the miniature, "" where there is none
+    unanswerable     span: questions without an answer are part of it
+    leaks            tasks whose training data touch this one's test data, in words
+    substitutions    where our reading differs from the published set-up, in words; copied to every manifest
+    """
+
+    name: str
+    format: Format
+    metric: str
+    summary: str
+    languages: tuple[str, ...] = ()
+    labels: tuple[str, ...] | None = None
+    train_language: str = "en"
+    train_task: str = ""
+    held_out: int = 0
+    files: Patterns = field(default_factory=dict)
+    concatenate: bool = False
+    columns: Mapping[str, str] = field(default_factory=dict)
+    label_names: Mapping[str, str] = field(default_factory=dict)
+    ignore_labels: tuple[str, ...] = ()
+    language_column: str = ""
+    id_prefixes: Mapping[str, str] = field(default_factory=dict)
+    hub: Hub | None = None
+    miniature: str = ""
+    max_length: int = 128
+    folder: str = ""
+    unanswerable: bool = False
+    licence: str = ""
+    paper: str = ""
+    leaks: str = ""
+    substitutions: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", self.folder or self.name)
+
+    @property
+    def retrieval(self) -> bool:
+        """Whether it trains nothing and compares sentence vectors."""
+        return self.format in ("aligned", "pools")
+
+    def has_split(self, split: str) -> bool:
+        """Whether the task as published has the split, its training task's rows included."""
+        own = split in self.files or (self.hub is not None and split in self.hub.splits)
+        return own or (split == "train" and bool(self.train_task)) or (split == "validation" and self.held_out > 0)
+
+
+tasks: Registry[Task] = Registry("task", package="adapter_stilts.tasks")
+
+
+def register(task: Task) -> Task:
+    """Put a task under its name and its aliases."""
+    for name in (task.name, *task.aliases):
+        tasks.add(name, task)
+    return task
+
+
+def all_tasks() -> list[Task]:
+    """Every task once, by name."""
+    return [task for name in tasks if (task := tasks[name]).name == name]
+
+
+def codes(text: str) -> tuple[str, ...]:
+    """Language codes, written in a line."""
+    return tuple(text.split())
+
+
+def splits(*patterns: str) -> dict[str, tuple[str, ...]]:
+    """Patterns for all three splits: {split} stands for train; validation, valid, dev or val; test."""
+    return {split: tuple(pattern.replace("{split}", name) for pattern in patterns for name in names) for split, names in SPLIT_NAMES.items()}
+
+
+def labels_of(task: Task, examples: Sequence[Example]) -> tuple[str, ...] | None:
+    """The classes of a head: the task's own, or those of its training rows, sorted; None for a format without any.
+
+    Found tags are completed: all of UPOS where every tag is one of it, and both B- and I- of every entity type.
+    Raises TaskDataError for a row without a label.
+    """
+    if task.format not in ("pair", "single", "tags"):
+        return None
+    if task.labels is not None:
+        return task.labels
+    found = {label for example in examples for label in _labels(example)}
+    if task.format == "tags" and found <= set(UPOS):
+        return UPOS
+    marked = {entity_type(tag) for tag in found if entity_type(tag) != tag} if task.format == "tags" else set()
+    return tuple(sorted(found | {f"{mark}-{name}" for name in marked for mark in "BI"} | ({OUTSIDE} if marked else set())))
+
+
+def _labels(example: Example) -> tuple[str, ...]:
+    found = example.tags if isinstance(example, Tagged) else (example.label,) if isinstance(example, Classified) else ()
+    if not found or "" in found:
+        raise TaskDataError("a training row without a label", where=f"row '{example.id}'", do="fill in its label or leave it out")
+    return found

@@ -1,0 +1,62 @@
+"""Named entities: PAN-X as in XTREME, Universal NER, and MasakhaNER. All are learned on English and scored on PER, ORG and LOC."""
+
+from __future__ import annotations
+
+from adapter_stilts.tasks.base import NER_LABELS, Hub, Task, codes, register, splits
+
+TAGS = {str(number): tag for number, tag in enumerate(NER_LABELS)}
+
+register(
+    Task(
+        "panx",
+        "tags",
+        "chunk_f1",
+        "PAN-X (WikiAnn): entities in 40 languages, marked by links of Wikipedia",
+        languages=codes("ar he vi id jv ms tl eu ml ta te af nl en de el bn hi mr ur fa fr it pt es bg ru ja ka ko th sw yo my zh kk tr et fi hu"),
+        labels=NER_LABELS,
+        files={
+            "train": ("panx/train-{l}.tsv", "{l}/train", "panx.{l}.train.conll"),
+            "validation": ("panx/dev-{l}.tsv", "{l}/dev", "panx.{l}.dev.conll"),
+            "test": ("panx/test-{l}.tsv", "{l}/test", "panx.{l}.test.conll"),
+        },
+        hub=Hub("google/xtreme", "PAN-X.{l}", label_names=TAGS),
+        miniature="ner",
+        licence="by Wikipedia edition; CC BY-SA",
+        paper="https://aclanthology.org/P17-1178",
+    )
+)
+register(
+    Task(
+        "uner",
+        "tags",
+        "chunk_f1",
+        "Universal NER: entities marked by people on Universal Dependencies",
+        languages=codes("da de en hr pt ru sk sr sv tl zh"),
+        labels=NER_LABELS,
+        files=splits("{l}_*-ud-{split}.iob2"),
+        concatenate=True,
+        miniature="ner",
+        licence="by treebank; mostly CC BY-SA",
+        paper="https://arxiv.org/abs/2311.09122",
+    )
+)
+register(
+    Task(
+        "masakhaner",
+        "tags",
+        "chunk_f1",
+        "MasakhaNER 1.0: entities in African languages; its dates are read as no entity",
+        languages=codes("amh hau ibo kin lug luo pcm swa wol yor"),
+        labels=NER_LABELS,
+        ignore_labels=("DATE",),
+        train_task="uner",
+        files={
+            "validation": ("masakhaner.{l}.dev.conll", "{l}.dev.conll", "{l}/dev.txt"),
+            "test": ("masakhaner.{l}.test.conll", "{l}.test.conll", "{l}/test.txt"),
+        },
+        miniature="ner",
+        licence="CC BY-NC 4.0",
+        paper="https://arxiv.org/abs/2103.11811",
+        substitutions=("DATE is read as no entity",),
+    )
+)

@@ -1,0 +1,120 @@
+"""The files of a task in a folder: patterns of release names to paths, for the language asked for.
+
+A folder is searched at any depth. Where a pattern matches several files of one split and language, they are read one after another
+only if the task says so; otherwise which was meant is for the user to say, unless all hold the same bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapter_stilts.errors import TaskDataError
+from adapter_stilts.files import sha256
+from adapter_stilts.tasks.base import Task
+from adapter_stilts.tasks.languages import iso1, same_language, spelled_in
+
+CODE = r"(?P<l>[a-z]{2,3}(?:[_-][A-Z][A-Za-z]{1,3})?)"
+SHOWN = 8  # names in a message
+
+
+@dataclass(frozen=True)
+class Found:
+    """Files that belong together and the language their names give, "" where they give none."""
+
+    paths: tuple[Path, ...]
+    language: str
+
+
+def find(task: Task, split: str, language: str, folder: Path) -> list[Found]:
+    """The files of one split and language: the first of the task's patterns that matches any.
+
+    Raises TaskDataError where there are none (with the names looked for and the languages that are there) and where several
+    different files match a task that has one.
+    """
+    names = _names(folder)
+    for pattern in task.files.get(split, ()):
+        matches = [found for found in _matches(pattern, folder, names) if _serves(found, task, language)]
+        if matches:
+            return matches if task.concatenate else [_only(matches, task, split)]
+    raise _missing(task, split, language, folder, names)
+
+
+def languages_in(task: Task, split: str, folder: Path) -> tuple[str, ...]:
+    """The languages whose files lie in the folder, as the task spells them or else as ISO 639-1 does; "" for files that do not say."""
+    names = _names(folder)
+    found = {match.language for pattern in task.files.get(split, ()) for match in _matches(pattern, folder, names)}
+    return tuple(sorted({spelled_in(code, task.languages) or iso1(code) if code else "" for code in found}))
+
+
+def language_in_name(path: Path, task: Task) -> str:
+    """The language that a file's own name gives under any pattern of the task, "" where none does."""
+    for patterns in task.files.values():
+        for pattern in patterns:
+            for part in pattern.split():
+                if (match := _regex(part.split("/")[-1]).fullmatch(path.name)) and "l" in match.groupdict():
+                    return spelled_in(match["l"], task.languages) or iso1(match["l"])
+    return ""
+
+
+def _serves(found: Found, task: Task, language: str) -> bool:
+    if found.language:
+        return same_language(found.language, language)
+    return bool(task.language_column or task.id_prefixes) or same_language(task.train_language, language)
+
+
+def _names(folder: Path) -> list[str]:
+    """All files under the folder, as posix paths relative to it, sorted."""
+    if not folder.is_dir():
+        raise TaskDataError("no such folder", where=str(folder), do="name the folder that holds the task's files")
+    return sorted(Path(base, name).relative_to(folder).as_posix() for base, _, names in os.walk(folder) for name in names)
+
+
+def _matches(pattern: str, folder: Path, names: Iterable[str]) -> Iterator[Found]:
+    """Every group of files that fits; a plain file is taken before the same name with ".gz"."""
+    first, *others = pattern.split()
+    regex = _regex(first)
+    known = set(names)
+    for name in names:
+        match = regex.fullmatch(name)
+        if match is None or (name.endswith(".gz") and name.removesuffix(".gz") in known):
+            continue
+        language = match.groupdict().get("l", "")
+        rest = [_present(match["lead"] + other.replace("{l}", language), known) for other in others]
+        if None not in rest:
+            yield Found(tuple(folder / part for part in (name, *rest) if part is not None), language)
+
+
+def _regex(pattern: str) -> re.Pattern[str]:
+    parts = re.split(r"(\{l\}|\*)", pattern)
+    text = "".join({"{l}": "(?P=l)", "*": "[^/]*"}.get(part, re.escape(part)) for part in parts)
+    return re.compile(r"(?P<lead>(?:.*/)?)" + text.replace("(?P=l)", CODE, 1) + r"(?:\.gz)?")
+
+
+def _present(name: str, known: set[str]) -> str | None:
+    return next((candidate for candidate in (name, f"{name}.gz") if candidate in known), None)
+
+
+def _only(matches: list[Found], task: Task, split: str) -> Found:
+    contents = {tuple(sha256(path) for path in match.paths) for match in matches}
+    if len(contents) > 1:
+        paths = ", ".join(str(match.paths[0]) for match in matches[:SHOWN])
+        raise TaskDataError(
+            f"{len(matches)} different files could be the {split} split of '{task.name}': {paths}",
+            do=f"name a smaller folder, or the file itself with --data {split}=FILE",
+        )
+    return matches[0]
+
+
+def _missing(task: Task, split: str, language: str, folder: Path, names: list[str]) -> TaskDataError:
+    patterns = task.files.get(split, ())
+    if not patterns:
+        return TaskDataError(f"'{task.name}' has no {split} split in files", where=str(folder), do=f"give one with --data {split}=FILE")
+    there = sorted({match.language for pattern in patterns for match in _matches(pattern, folder, names)} - {""})
+    looked = ", ".join(pattern.replace("{l}", language) for pattern in patterns[:SHOWN])
+    advice = f"this folder has it in: {', '.join(there)}" if there else f"check --data, or give the file with --data {split}=FILE"
+    what = f"no file for the {split} split of '{task.name}' in '{language}'"
+    return TaskDataError(f"{what}; looked for {looked} (plain or .gz)", where=f"{folder} and below", do=advice)

@@ -1,0 +1,88 @@
+"""Tasks named after a format: files of the user's own, no configuration needed.
+
+    --data train=pairs.jsonl --data validation=more.tsv
+
+or a folder in which the files are called by language and split: de.test.jsonl, xnli.de.test.jsonl, test-de.tsv, test.de.jsonl.
+"""
+
+from __future__ import annotations
+
+from adapter_stilts.tasks.base import BINARY_LABELS, NLI_LABELS, Task, register, splits
+
+OWN = "your own files: "
+TABLES = (
+    *("{l}.{split}.jsonl", "*.{l}.{split}.jsonl", "{split}.{l}.jsonl", "{split}.jsonl"),
+    *("{l}.{split}.tsv", "*.{l}.{split}.tsv", "{split}.{l}.tsv", "{split}-{l}.tsv", "{split}.tsv"),
+)
+TAGGED = ("{l}.{split}.conll", "*.{l}.{split}.conll", "{l}_*-ud-{split}.iob2", "{l}/{split}.txt", "{split}-{l}.tsv", "{split}.conll")
+TREES = ("{l}_*-ud-{split}.conllu", "{split}-{l}.tsv", "{split}.conllu")
+QUESTIONS = ("{l}.{split}.json", "*.{l}.{split}.json", "{split}.{l}.json", "{split}-{l}.json", "{split}.json")
+TEXTS = ("{split}/{l}.txt", "{l}.{split}.txt", "{l}.txt", "{l}.jsonl")
+BITEXTS = ("{split}/{l}.txt {split}/eng.txt", "{l}-eng.tsv", "{l}-en.tsv", "{l}.{split}test eng_Latn.{split}test", "{l}.txt eng.txt", "{l}.txt en.txt")
+
+register(
+    Task(
+        "nli",
+        "pair",
+        "accuracy",
+        OWN + "does a premise entail, contradict or leave open a hypothesis",
+        labels=NLI_LABELS,
+        label_names={"entailed": "entailment"},
+        ignore_labels=("-",),
+        files=splits(*TABLES),
+        miniature="nli",
+    )
+)
+register(
+    Task(
+        "paraphrase",
+        "pair",
+        "accuracy",
+        OWN + "do two texts mean the same (1) or not (0)",
+        labels=BINARY_LABELS,
+        files=splits(*TABLES),
+        miniature="paraphrase",
+    )
+)
+register(Task("pair", "pair", "accuracy", OWN + "two texts and a label of any set", files=splits(*TABLES), miniature="nli"))
+register(Task("single", "single", "accuracy", OWN + "a text and a label of any set", files=splits(*TABLES), miniature="domain"))
+register(Task("pos", "tags", "chunk_f1", OWN + "part-of-speech tags of words", files=splits(*TREES), concatenate=True, miniature="pos"))
+register(Task("ner", "tags", "chunk_f1", OWN + "entities, as IOB tags of words", files=splits(*TAGGED), miniature="ner"))
+register(Task("qa", "span", "squad", OWN + "questions answered by a span of a context", files=splits(*QUESTIONS), max_length=384, miniature="qa"))
+register(
+    Task(
+        "qa2",
+        "span",
+        "squad_v2",
+        OWN + "questions answered by a span of a context, or not at all",
+        files=splits(*QUESTIONS),
+        max_length=384,
+        unanswerable=True,
+        miniature="qa2",
+    )
+)
+register(Task("choice", "choice", "accuracy", OWN + "several endings of a prompt, one of them right", files=splits(*TABLES), miniature="choice"))
+register(
+    Task(
+        "mlm",
+        "text",
+        "perplexity",
+        OWN + "text for masked language modelling",
+        files=splits(*TEXTS),
+        concatenate=True,
+        held_out=50,
+        max_length=256,
+        miniature="mlm",
+    )
+)
+register(
+    Task(
+        "bitext",
+        "aligned",
+        "accuracy",
+        OWN + "two files that are translations of each other, line by line",
+        files=splits(*BITEXTS),
+        max_length=512,
+        miniature="bitext",
+    )
+)

@@ -1,0 +1,39 @@
+"""Paraphrase identification: PAWS-X, and Quora's question pairs as an English intermediate task."""
+
+from __future__ import annotations
+
+from adapter_stilts.tasks.base import BINARY_LABELS, Hub, Task, codes, register
+
+register(
+    Task(
+        "pawsx",
+        "pair",
+        "accuracy",
+        "PAWS-X: adversarial paraphrases in 7 languages; trained on English alone",
+        languages=codes("de en es fr ja ko zh"),
+        labels=BINARY_LABELS,
+        files={
+            "train": ("x-final/en/train.tsv", "en/train.tsv", "pawsx/train-{l}.tsv", "pawsx.{l}.train.jsonl"),
+            "validation": ("x-final/{l}/dev_2k.tsv", "{l}/dev_2k.tsv", "pawsx/dev-{l}.tsv", "pawsx.{l}.dev.jsonl"),
+            "test": ("x-final/{l}/test_2k.tsv", "{l}/test_2k.tsv", "pawsx/test-{l}.tsv", "pawsx.{l}.test.jsonl"),
+        },
+        hub=Hub("google/xtreme", "PAWS-X.{l}"),
+        miniature="paraphrase",
+        licence="may be used freely with acknowledgement of Google LLC",
+        paper="https://arxiv.org/abs/1908.11828",
+    )
+)
+register(
+    Task(
+        "qqp",
+        "pair",
+        "accuracy_f1",
+        "Quora question pairs: do two English questions ask the same",
+        languages=("en",),
+        labels=BINARY_LABELS,
+        files={"train": ("QQP/train.tsv", "qqp/train.tsv"), "validation": ("QQP/dev.tsv", "qqp/dev.tsv")},
+        hub=Hub("nyu-mll/glue", "qqp", splits={"train": "train", "validation": "validation"}, label_names={"0": "0", "1": "1"}),
+        miniature="paraphrase",
+        licence="Quora's terms of service",
+    )
+)

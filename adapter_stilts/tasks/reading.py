@@ -1,0 +1,87 @@
+"""A task's files, once found, to examples and to the facts that a manifest keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from adapter_stilts.data.examples import Example
+from adapter_stilts.data.readers import Layout, read, read_aligned, read_pools
+from adapter_stilts.data.tables import json_line_rows, suffix, tab_rows
+from adapter_stilts.errors import UsageError
+from adapter_stilts.files import sha256
+from adapter_stilts.tasks.base import Task
+from adapter_stilts.tasks.finding import Found
+from adapter_stilts.tasks.languages import all_codes, iso1, spelled_in
+
+TABLES = (".jsonl", ".json", ".tsv")  # files that hold both sides of a bitext
+
+
+@dataclass(frozen=True)
+class FileFact:
+    """A file that was read: where, its bytes, and how many examples it gave."""
+
+    path: Path
+    sha256: str
+    rows: int
+
+
+def read_found(task: Task, found: Sequence[Found], split: str, language: str, columns: Mapping[str, str]) -> tuple[list[Example], tuple[FileFact, ...]]:
+    """All examples in file order. Ids stay as the file has them; where several files are read, the file's name is put before."""
+    examples: list[Example] = []
+    facts: list[FileFact] = []
+    for group in found:
+        rows = _read(task, group, split, language, columns)
+        facts += [FileFact(path, sha256(path), len(rows)) for path in group.paths]
+        name = group.paths[0].name.removesuffix(".gz")
+        examples += [replace(row, id=f"{name}:{row.id}") for row in rows] if len(found) > 1 else rows
+    return examples, tuple(facts)
+
+
+def layout_of(task: Task, columns: Mapping[str, str], keep: Mapping[str, Collection[str]] | None = None, labelled: bool = True) -> Layout:
+    return Layout(
+        task.format,
+        columns={**task.columns, **columns},
+        labels=task.labels,
+        label_names=task.label_names,
+        ignore_labels=task.ignore_labels,
+        keep=keep or {},
+        labelled=labelled,
+    )
+
+
+def values_of(task: Task, paths: Sequence[Path], column: str) -> tuple[str, ...]:
+    """The languages that a column of these files names, as the task spells them; none where they lack the column."""
+    found = set()
+    for path in paths:
+        rows = json_line_rows(path) if suffix(path) == ".jsonl" else tab_rows(path, None)
+        for row in rows:
+            if column not in row.cells:
+                break
+            found.add(str(row.cells[column]))
+    return tuple(sorted({spelled_in(code, task.languages) or iso1(code) for code in found}))
+
+
+def of_language(task: Task, examples: Sequence[Example], language: str) -> list[Example]:
+    """The rows whose ids begin as this language's do, where the task tells languages so."""
+    if not task.id_prefixes:
+        return list(examples)
+    spelled = spelled_in(language, task.id_prefixes)
+    return [example for example in examples if spelled and example.id.startswith(task.id_prefixes[spelled])]
+
+
+def _read(task: Task, group: Found, split: str, language: str, columns: Mapping[str, str]) -> list[Example]:
+    if task.format == "pools":
+        return [_pools(group.paths)]
+    if task.format == "aligned" and len(group.paths) > 1:
+        return [*read_aligned(group.paths[0], group.paths[1])]
+    keep = {task.language_column: all_codes(language)} if task.language_column and not group.language else {}
+    return of_language(task, read(group.paths[0], layout_of(task, columns, keep, labelled=split != "test")), language)
+
+
+def _pools(paths: Sequence[Path]) -> Example:
+    if len(paths) not in (2, 3):
+        listed = ", ".join(map(str, paths))
+        raise UsageError(f"a mining set is two or three files, got {len(paths)}: {listed}", do="give the foreign side, the English side and the gold pairs")
+    return read_pools(paths[0], paths[1], paths[2] if len(paths) == 3 else None)

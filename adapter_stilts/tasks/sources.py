@@ -1,0 +1,167 @@
+"""Where a task's rows come from (the miniature, plain files, or the hub), and what was read, with hashes.
+
+    load(find_task("xnli"), "test", "sw", Where("files", folder=Path("data"))).examples
+
+The train split of a task that has none of its own is that of its training task: XNLI trains on MNLI, XQuAD on SQuAD.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from adapter_stilts.data.examples import Example, Pools
+from adapter_stilts.data.tables import suffix
+from adapter_stilts.errors import TaskDataError, UsageError
+from adapter_stilts.registry import unknown_name
+from adapter_stilts.tasks.base import SPLITS, Task, tasks
+from adapter_stilts.tasks.finding import Found, find, language_in_name, languages_in
+from adapter_stilts.tasks.holding import kept_for
+from adapter_stilts.tasks.hub import hub_examples
+from adapter_stilts.tasks.languages import spelled_in
+from adapter_stilts.tasks.miniature import miniature_examples, miniature_languages
+from adapter_stilts.tasks.reading import TABLES, FileFact, read_found, values_of
+
+Kind = Literal["miniature", "files", "hub"]
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where to read from.
+
+    folder   files: searched for release names; hub: a folder that holds copies of the data sets as <owner>/<name>
+    files    split -> files of the user's own; they are read whatever they are called
+    columns  our field -> the files' column, over those of the task
+    offline  hub: only what is cached
+    cache    hub: the folder of the cache, None for the usual one
+    """
+
+    kind: Kind = "files"
+    folder: Path | None = None
+    files: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
+    offline: bool = False
+    cache: Path | None = None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What was read, for the manifest."""
+
+    task: str
+    split: str
+    language: str
+    kind: Kind
+    files: tuple[FileFact, ...] = ()
+    hub: str = ""
+    revision: str = ""
+    rows: int = 0
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The examples of one split and language, and where they came from; a mining task gives one Pools."""
+
+    examples: list[Example]
+    origin: Origin
+
+
+def load(task: Task, split: str, language: str, where: Where, labels: Sequence[str] | None = None) -> Loaded:
+    """The rows of one split and language.
+
+    labels  the classes a head knows, where the task leaves them open: a label outside them is refused with file and line
+
+    Raises TaskDataError for files that are missing or wrong, Unreachable where the hub is needed and off, UnknownName for a language
+    that a closed source does not have.
+    """
+    if split not in SPLITS:
+        raise unknown_name("split", split, SPLITS)
+    if labels is not None and task.labels is None:
+        task = replace(task, labels=tuple(labels))
+    if where.kind == "miniature":
+        examples, language = miniature_examples(task, split, language)
+        return Loaded(examples, Origin(task.name, split, language, "miniature", rows=_count(examples)))
+    language = spelled_in(language, task.languages) or language
+    source, stored = _source(task, split, where)
+    if where.kind == "hub":
+        examples, revision = hub_examples(source, stored, language, where.columns, where.folder, where.cache, where.offline)
+        origin = Origin(task.name, split, language, "hub", hub=source.hub.id if source.hub else "", revision=revision)
+    else:
+        examples, facts = read_found(source, _found(source, stored, language, where), stored, language, where.columns)
+        origin = Origin(task.name, split, language, "files", files=facts)
+    if task.held_out and (split, stored) in (("train", "train"), ("validation", "train")):
+        examples = kept_for(split, examples, task.held_out)
+    if not examples:
+        raise TaskDataError(f"no row of the {split} split of '{task.name}' in '{language}'", do="check the language and the files")
+    return Loaded(examples, replace(origin, rows=_count(examples)))
+
+
+def has_split(task: Task, split: str, where: Where) -> bool:
+    """Whether the split can be had from there, as far as names tell; nothing is read."""
+    if where.kind == "miniature":
+        return bool(task.miniature)
+    source, stored = _source(task, split, where)
+    if where.kind == "hub":
+        return source.hub is not None and stored in source.hub.splits
+    if where.files or where.folder is None:
+        return stored in where.files
+    return bool(languages_in(source, stored, where.folder))
+
+
+def languages_of(task: Task, split: str, where: Where) -> tuple[str, ...]:
+    """The languages to be had, as the task spells them, or in ISO 639-1."""
+    if where.kind == "miniature":
+        return miniature_languages(task)
+    if where.kind == "hub":
+        return task.languages or (task.train_language,)
+    if split in where.files:
+        return _languages_of_files(task, where.files[split])
+    if where.folder is None:
+        return ()
+    found = languages_in(task, split, where.folder)
+    if "" in found and task.language_column:
+        matches = find(task, split, task.train_language, where.folder)
+        return values_of(task, [path for match in matches for path in match.paths], task.language_column)
+    if "" in found and task.id_prefixes:
+        return tuple(task.id_prefixes)
+    return tuple(code or task.train_language for code in found)
+
+
+def _source(task: Task, split: str, where: Where) -> tuple[Task, str]:
+    """The task and split whose rows are read for this one."""
+    given = split in where.files
+    if split == "train" and task.train_task and not given and split not in task.files:
+        return tasks[task.train_task], "train"
+    own = given or split in task.files or (task.hub is not None and split in task.hub.splits)
+    if split == "validation" and task.held_out and (where.files or not own) and not given:
+        return _source(task, "train", where)
+    return task, split
+
+
+def _found(task: Task, split: str, language: str, where: Where) -> list[Found]:
+    if where.files:
+        if split not in where.files:
+            given = ", ".join(sorted(where.files))
+            raise TaskDataError(f"no file for the {split} split of '{task.name}'; given: {given}", do=f"add --data {split}=FILE")
+        return _given(task, where.files[split])
+    if where.folder is None:
+        raise UsageError(f"'{task.name}' needs its files", do=f"name a folder with --data DIR, or files with --data {split}=FILE")
+    return find(task, split, language, where.folder)
+
+
+def _given(task: Task, paths: Sequence[Path]) -> list[Found]:
+    """Files named one by one: each for itself, but for the two or three that make a bitext or a mining set."""
+    together = {"pools": len(paths), "aligned": 1 if suffix(paths[0]) in TABLES else 2}.get(task.format, 1)
+    return [Found(tuple(paths[start : start + together]), "") for start in range(0, len(paths), together)]
+
+
+def _languages_of_files(task: Task, paths: Sequence[Path]) -> tuple[str, ...]:
+    if task.language_column and (values := values_of(task, paths, task.language_column)):
+        return values
+    return (next((code for path in paths if (code := language_in_name(path, task))), "") or task.train_language,)
+
+
+def _count(examples: Sequence[Example]) -> int:
+    return sum(len(example.gold) if isinstance(example, Pools) else 1 for example in examples)
