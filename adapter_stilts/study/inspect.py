@@ -1,0 +1,129 @@
+"""What there is: tasks, kinds, recipes, runs and languages, and what one run says of itself. From metadata only, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from adapter_stilts.encoder.kinds import kinds
+from adapter_stilts.errors import ArtefactError, MissingError
+from adapter_stilts.files import read_json
+from adapter_stilts.sharing.manifest import MANIFEST, Manifest, read_manifest
+from adapter_stilts.study.run_folder import IDENTITY, means, read_results
+from adapter_stilts.tasks.base import SPLITS, Task, all_tasks
+from adapter_stilts.tasks.languages import iso1, iso3
+
+DEPTH = 3  # folders below the one asked for in which runs are looked for
+
+
+def list_tasks() -> list[dict[str, Any]]:
+    """Every task with its facts; `files` holds the names of its original release per split."""
+    return [_task(task) for task in all_tasks()]
+
+
+def list_kinds() -> list[dict[str, Any]]:
+    """Every kind of adapter with its settings and the compositions it may take part in."""
+    return [
+        {
+            "kind": kind.name,
+            "summary": kind.summary,
+            "composes": sorted(kind.composes),
+            "settings": dict(kind.settings),
+            "paper": kind.paper,
+            "backend": kind.backend,
+        }
+        for kind in kinds.values()
+    ]
+
+
+def list_languages() -> list[dict[str, Any]]:
+    """Every language that some task names, by its ISO 639-1 code, with the tasks that have it."""
+    found: dict[str, set[str]] = {}
+    for task in all_tasks():
+        for language in (task.train_language, *task.languages):
+            found.setdefault(iso1(language), set()).add(task.name)
+    return [{"language": code, "iso3": iso3(code), "tasks": sorted(found[code])} for code in sorted(found)]
+
+
+def list_recipes() -> list[dict[str, Any]]:
+    """The ready-made configurations: where each lies, what it is for, and the command it opens with."""
+    root = Path(str(files("adapter_stilts_configs")))
+    return [_recipe(path, root) for path in sorted(root.rglob("*.yaml"))]
+
+
+def list_runs(folder: Path) -> list[dict[str, Any]]:
+    """The runs in a folder and below, finished or not; a damaged one is listed with what is wrong."""
+    if not folder.is_dir():
+        raise MissingError("no such folder", where=str(folder), do="name the folder that holds the runs; `adapter-stilts train` makes ./runs")
+    return [_run(path) for path in _run_folders(folder)]
+
+
+def info(folder: Path) -> dict[str, Any]:
+    """Everything a finished run says of itself: its manifest, its scores and their means, and its size in bytes."""
+    manifest = read_manifest(folder)
+    rows = read_results(folder)
+    size = sum(path.stat().st_size for path in (folder / name for name in manifest.files) if path.is_file())
+    return {"run": str(folder), **manifest.model_dump(mode="json"), "bytes": size, "results": rows, "means": means(rows)}
+
+
+def _task(task: Task) -> dict[str, Any]:
+    return {
+        "task": task.name,
+        "aliases": list(task.aliases),
+        "format": task.format,
+        "metric": task.metric,
+        "summary": task.summary,
+        "languages": list(task.languages),
+        "labels": list(task.labels or ()),
+        "trained_on": task.train_task or task.name,
+        "files": {split: list(task.files[split]) for split in SPLITS if split in task.files},
+        "hub": asdict(task.hub) if task.hub else None,
+        "miniature": task.miniature,
+        "licence": task.licence,
+        "paper": task.paper,
+        "leaks": task.leaks,
+        "substitutions": list(task.substitutions),
+    }
+
+
+def _recipe(path: Path, root: Path) -> dict[str, Any]:
+    """A recipe opens with two comments: its command line, then what it is for."""
+    lines = [line.removeprefix("#").strip() for line in path.read_text(encoding="utf-8").split("\n") if line.startswith("#")]
+    return {"recipe": path.relative_to(root).as_posix(), "command": lines[0] if lines else "", "summary": " ".join(lines[1:]), "path": str(path)}
+
+
+def _run_folders(folder: Path, depth: int = DEPTH) -> Iterable[Path]:
+    if (folder / MANIFEST).is_file() or (folder / IDENTITY).is_file():
+        yield folder
+    elif depth:
+        for child in sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()):
+            yield from _run_folders(child, depth - 1)
+
+
+def _run(folder: Path) -> dict[str, Any]:
+    try:
+        rows = read_results(folder)
+        facts = _facts(read_manifest(folder)) if (folder / MANIFEST).is_file() else {"state": "unfinished", **_claimed(folder)}
+    except (ArtefactError, MissingError) as error:
+        return {"run": str(folder), "state": f"damaged: {error.what}", "scores": {}}
+    scores = {f"{row['task']} {row['language']}": row["score"] for row in rows if row.get("headline")}
+    return {"run": str(folder), **facts, "scores": scores}
+
+
+def _facts(manifest: Manifest) -> Mapping[str, Any]:
+    state = "finished" if manifest.control == "none" else f"finished ({manifest.control})"
+    return {
+        "state": state,
+        "task": manifest.task,
+        "how": manifest.how,
+        "composition": manifest.composition,
+        "trunk": manifest.trunk.name,
+        "seed": manifest.seeds.get("training"),
+    }
+
+
+def _claimed(folder: Path) -> Mapping[str, Any]:
+    return {"task": read_json(folder / IDENTITY).get("name", "")}

@@ -1,0 +1,5 @@
+"""`python -m adapter_stilts_cli`."""
+
+from .app import main
+
+main()

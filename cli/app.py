@@ -1,0 +1,163 @@
+"""`adapter-stilts`: the verbs, and the one place where errors become three lines and an exit code.
+
+Command bodies import the library when they run, so that `--help` answers without waiting for torch. Everything a verb prints for
+programs goes to stdout, everything for people to stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
+from inspect import cleandoc
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from adapter_stilts import __version__
+from adapter_stilts.errors import DoesNotFit, Interrupted, StiltsError, UsageError
+
+from . import demo, evaluate, inspect, train
+
+PROGRAM = "adapter-stilts"
+
+
+class StiltsGroup(TyperGroup):
+    """Prints a StiltsError, a mistyped command line or an interrupt as what, where, do; no traceback."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        try:
+            code = super().main(args, prog_name or PROGRAM, complete_var, False, windows_expand_args, **extra)
+        except typer.TyperException as error:
+            failed(UsageError(error.format_message().rstrip("."), do=f"see `{_command_path(error)} --help`"))
+            code = UsageError.exit_code
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            with terminated_like_interrupted():
+                return super().invoke(ctx)
+        except StiltsError as error:
+            failed(error)
+            raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt as error:
+            failed(Interrupted("stopped", do="run the same command again; what was finished is kept"))
+            raise typer.Exit(Interrupted.exit_code) from error
+        except Exception as error:
+            if not _out_of_memory(error):
+                raise
+            advice = "lower training.token_budget (and raise training.accumulation), or use a smaller trunk"
+            failed(DoesNotFit("out of memory", where=str(error).split("\n")[0], do=advice))
+            raise typer.Exit(DoesNotFit.exit_code) from error
+
+
+def failed(error: StiltsError) -> None:
+    typer.echo(str(error), err=True)
+
+
+@contextmanager
+def terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM ends a command as Ctrl-C does; training puts its own handler above this one."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not the main thread, which is where signals arrive
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def quiet_libraries(environment: MutableMapping[str, str]) -> None:
+    """No telemetry, and no advice from the libraries underneath; what the user has set stays."""
+    for name, value in (("HF_HUB_DISABLE_TELEMETRY", "1"), ("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1"), ("TOKENIZERS_PARALLELISM", "false")):
+        environment.setdefault(name, value)
+
+
+def _command_path(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return context.command_path if context is not None else PROGRAM
+
+
+def _out_of_memory(error: Exception) -> bool:
+    torch = sys.modules.get("torch")
+    return isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError))
+
+
+def group() -> typer.Typer:
+    return typer.Typer(
+        cls=StiltsGroup, rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False, context_settings={"help_option_names": ["-h", "--help"]}
+    )
+
+
+def verb(under: typer.Typer, name: str, command: Callable[..., None]) -> None:
+    """Register a command; the example at the end of its docstring goes to the end of its help, below the options."""
+    text = cleandoc(command.__doc__ or "")
+    start = text.index("\b\nExample")
+    under.command(name, help=text[:start], epilog=text[start:])(command)
+
+
+app, lists = group(), group()
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    ctx: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", callback=_version, is_eager=True)] = False
+) -> None:
+    """Intermediate-task training with adapters over a frozen XLM-R, scored
+    zero-shot across languages.
+
+    \b
+    Start here, offline and without options:
+      adapter-stilts demo
+    """
+    quiet_libraries(os.environ)
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
+
+
+@lists.callback(invoke_without_command=True)
+def start_list(ctx: typer.Context) -> None:
+    """List tasks, kinds, recipes, runs or languages."""
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
+
+
+verb(app, "demo", demo.demo)
+verb(app, "train", train.train)
+verb(app, "fuse", train.fuse)
+verb(app, "eval", evaluate.evaluate)
+app.add_typer(lists, name="list")
+verb(app, "info", inspect.info)
+verb(app, "doctor", inspect.doctor)
+for _name, _command in inspect.LISTS.items():
+    verb(lists, _name, _command)
+
+
+def main() -> None:
+    """The console script."""
+    app()

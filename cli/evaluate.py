@@ -1,0 +1,103 @@
+"""`eval`: zero-shot scores of a run, and retrieval with a run or a bare trunk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import progress, render
+from .options import (
+    RUNS,
+    ConfigOption,
+    DataOption,
+    DryRunOption,
+    JsonOption,
+    Margin,
+    Pool,
+    Protocol,
+    SeedOption,
+    SetOption,
+    Split,
+    TrunkOption,
+    configuration,
+    names,
+)
+
+if TYPE_CHECKING:
+    from adapter_stilts.config.schema import RunConfig
+    from adapter_stilts.study.evaluate import Request
+
+
+def evaluate(
+    tasks: Annotated[str, typer.Option("--tasks", metavar="LIST", help="Tasks to score, separated by commas.")],
+    run: Annotated[Path | None, typer.Argument(metavar="RUN", help="A finished run; leave it out to read a bare trunk.")] = None,
+    trunk: TrunkOption = None,
+    languages: Annotated[
+        str | None, typer.Option("--languages", metavar="LIST", help="Languages to score, separated by commas; all the task has by default.")
+    ] = None,
+    protocol: Annotated[Protocol | None, typer.Option("--protocol", help="Whose rules the scores follow.")] = None,
+    layer: Annotated[str | None, typer.Option("--layer", metavar="N|N,N|all", help="Where sentence vectors are read; 0 is the embedding.")] = None,
+    pool: Annotated[Pool | None, typer.Option("--pool", help="How token states become a sentence vector.")] = None,
+    k: Annotated[int | None, typer.Option("-k", metavar="N", help="Neighbours that a margin compares with.")] = None,
+    margin: Annotated[Margin | None, typer.Option("--margin", help="How a pair's cosine is compared with its neighbours'.")] = None,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    settings: SetOption = None,
+    seed: SeedOption = None,
+    split: Annotated[Split, typer.Option("--split", help="Which part of the task's data is scored.")] = Split.test,
+    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="Where scores and predictions go; by default the run's own folder.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Score again what has scores already.")] = False,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Score a run, or a bare trunk, in every language.
+
+    A bare trunk can only do retrieval. Only what is missing is computed; predictions are kept in XTREME's folder form.
+
+    \b
+    Examples:
+      adapter-stilts eval runs/nli-1a2b3c4d --tasks xnli,tatoeba --languages de,sw
+      adapter-stilts eval --trunk miniature --tasks tatoeba,bucc2018 --layer all
+    """
+    from adapter_stilts.study import evaluate as study
+
+    typed = {
+        "--trunk": ("trunk.name", trunk),
+        "--languages": ("evaluation.languages", names(languages)),
+        "--protocol": ("evaluation.protocol", protocol and protocol.value),
+        "--layer": ("retrieval.layer", layer),
+        "--pool": ("retrieval.pool", pool and pool.value),
+        "-k": ("retrieval.k", k),
+        "--margin": ("retrieval.margin", margin and margin.value),
+        "--data": ("data.sources", tuple(data or ())),
+        "--seed": ("training.seed", seed),
+    }
+    asked = request(configuration(config, settings, typed), run, names(tasks), split.value)
+    found = study.evaluate(asked, out=out, runs=RUNS, overwrite=overwrite, dry_run=dry_run, report=progress.reporter())
+    render.finish(found, as_json)
+
+
+def request(config: RunConfig, run: Path | None, tasks: tuple[str, ...], split: str) -> Request:
+    """The library's request for a configuration; a run brings its own trunk unless one is named."""
+    from adapter_stilts.study.evaluate import Request
+
+    layer, named = config.retrieval.layer, "name" in config.trunk.model_fields_set
+    return Request(
+        run=run,
+        trunk=config.trunk.name if named or run is None else None,
+        tasks=tasks,
+        languages=config.evaluation.languages,
+        protocol=config.evaluation.protocol,
+        layers=(layer,) if isinstance(layer, int) else layer if isinstance(layer, tuple) else None,
+        all_layers=layer == "all",
+        pool=config.retrieval.pool,
+        k=config.retrieval.k,
+        margin=config.retrieval.margin,
+        data=config.data.sources,
+        split=split,
+        precision=config.trunk.precision,
+        seed=config.training.seed,
+        task_settings=config.task.model_dump(exclude_defaults=True),
+    )

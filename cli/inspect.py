@@ -1,0 +1,198 @@
+"""`list ...`, `info` and `doctor`: what there is, from metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from . import render
+from .options import RUNS, JsonOption
+
+
+def tasks(
+    files: Annotated[bool, typer.Option("--files", help="Show the file names that --data DIR is searched for.")] = False, as_json: JsonOption = False
+) -> None:
+    """List the tasks.
+
+    Those named after a format (nli, pair, pos, qa, ...) read files of your own.
+
+    \b
+    Example:
+      adapter-stilts list tasks --files
+    """
+    from adapter_stilts.study import inspect as study
+
+    found = study.list_tasks()
+    if as_json:
+        render.document({"tasks": found})
+    elif files:
+        rows = [(row["task"], split, pattern) for row in found for split, patterns in row["files"].items() for pattern in patterns]
+        render.table("", ("task", "split", "file"), rows)
+    else:
+        render.table("", ("task", "format", "metric", "languages", "summary"), [_task(row) for row in found])
+
+
+def kinds(as_json: JsonOption = False) -> None:
+    """List the kinds of adapter for --kind, with their settings.
+
+    \b
+    Example:
+      adapter-stilts list kinds
+    """
+    from adapter_stilts.study import inspect as study
+
+    found = study.list_kinds()
+    if as_json:
+        render.document({"kinds": found})
+    else:
+        rows = [(row["kind"], row["summary"], row["composes"], _settings(row["settings"])) for row in found]
+        render.table("", ("kind", "what it is", "composes", "settings"), rows)
+
+
+def recipes(as_json: JsonOption = False) -> None:
+    """List ready-made configurations.
+
+    Each opens with the command that uses it.
+
+    \b
+    Example:
+      adapter-stilts list recipes
+    """
+    from adapter_stilts.study import inspect as study
+
+    found = study.list_recipes()
+    if as_json:
+        render.document({"recipes": found})
+    else:
+        render.table("", ("recipe", "what it is for", "path"), [(row["recipe"], row["summary"], row["path"]) for row in found])
+
+
+def runs(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that holds the runs.")] = RUNS, as_json: JsonOption = False) -> None:
+    """List the runs in a folder, finished or not.
+
+    \b
+    Example:
+      adapter-stilts list runs
+    """
+    from adapter_stilts.study import inspect as study
+
+    found = study.list_runs(folder) if folder != RUNS or folder.exists() else []
+    if as_json:
+        render.document({"runs": found})
+    else:
+        rows = [(row["run"], row["state"], row.get("task"), row.get("how"), row.get("composition"), row.get("trunk"), _scores(row["scores"])) for row in found]
+        render.table("", ("run", "state", "task", "how", "composition", "trunk", "scores"), rows)
+
+
+def languages(as_json: JsonOption = False) -> None:
+    """List the languages of all tasks.
+
+    \b
+    Example:
+      adapter-stilts list languages
+    """
+    from adapter_stilts.study import inspect as study
+
+    found = study.list_languages()
+    if as_json:
+        render.document({"languages": found})
+    else:
+        render.table("", ("language", "iso3", "tasks"), [(row["language"], row["iso3"], row["tasks"]) for row in found])
+
+
+LISTS: Mapping[str, Callable[..., None]] = {"tasks": tasks, "kinds": kinds, "recipes": recipes, "runs": runs, "languages": languages}
+
+
+def info(run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run.")], as_json: JsonOption = False) -> None:
+    """Show what a run says of itself.
+
+    Trunk, parts, parents, training and scores, from its manifest.
+
+    \b
+    Example:
+      adapter-stilts info runs/nli-1a2b3c4d
+    """
+    from adapter_stilts.study import inspect as study
+
+    found = study.info(run)
+    if as_json:
+        render.document(found)
+        return
+    trunk, training = found["trunk"], found["training"]
+    facts = {name: found[name] for name in ("run", "task", "how", "control", "composition")}
+    facts["trunk"] = f"{trunk['name']} ({trunk['layers']} layers of width {trunk['hidden']}, {trunk['precision']}, fingerprint {trunk['fingerprint']})"
+    facts["parents"] = [parent["name"] for parent in found["parents"]]
+    facts["training"] = _pairs({name: value for name, value in training.items() if isinstance(value, (int, float, str))})
+    facts |= {name: found[name] for name in ("seconds", "device", "licence", "bytes")}
+    render.facts(facts | {"substitutions": "; ".join(found["substitutions"])})
+    render.table(
+        "\nparts",
+        ("part", "role", "active", "trained", "parameters"),
+        [[part.get(name) for name in ("part", "role", "active", "trained", "parameters")] for part in found["parts"]],
+    )
+    render.results(found["results"])
+
+
+def doctor(
+    data: Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Also look which tasks' files lie in this folder.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check this machine.
+
+    Versions against those the tests run with, devices, what is cached of the hub, and with --data which tasks' files lie in a folder.
+
+    \b
+    Example:
+      adapter-stilts doctor
+    """
+    from adapter_stilts.study import doctor as study
+
+    found = study.doctor(data)
+    if as_json:
+        render.document(found)
+        return
+    render.table("packages", ("package", "tested", "installed", "state"), [tuple(row.values()) for row in found["packages"]])
+    rows = [(row["device"], row["name"], f"{row['memory_bytes'] / 2**30:.1f} GB", row["threads"], row["bf16"]) for row in found["devices"]]
+    render.table("\ndevices", ("device", "name", "memory", "threads", "bf16"), rows)
+    if "data" in found:
+        render.table("\ndata", ("task", "train", "validation", "test"), [tuple(row.values()) for row in found["data"]["tasks"]])
+    hub, disk = found["hub"], found["disk"]
+    typer.echo("")
+    render.facts(
+        {
+            "python": found["python"],
+            "network": "off (HF_HUB_OFFLINE)" if hub["offline"] else "used for trunks and tasks of the hub, and nothing else",
+            "hub cache": hub["cache"],
+            "cached models": hub["models"],
+            "cached tasks": hub["tasks"],
+            "free disk": f"{disk['free_bytes'] / 1e9:.1f} GB",
+            "environment": _pairs(found["environment"]),
+            "problems": "; ".join(found["problems"]) or "none",
+        }
+    )
+
+
+def _task(row: Mapping[str, Any]) -> tuple[object, ...]:
+    return row["task"], row["format"], row["metric"], len(row["languages"]) or "", row["summary"]
+
+
+def _pairs(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{name}={render.cell(value)}" for name, value in values.items())
+
+
+def _settings(values: Mapping[str, object]) -> str:
+    """Settings as they are typed after --set adapter.settings."""
+    return ", ".join(f"{name}={_typed(value)}" for name, value in values.items())
+
+
+def _typed(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, tuple) else render.cell(value)
+
+
+def _scores(scores: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {render.percent(score)}" for name, score in scores.items())

@@ -1,0 +1,118 @@
+"""How work is followed on stderr: rich bars on a terminal, otherwise one plain line every few seconds.
+
+Colours follow NO_COLOR, which rich honours itself. Under several processes only the first one speaks.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+from . import render
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from adapter_stilts.study.reporting import Advance, Reporter
+
+SECONDS = 5.0
+
+
+def reporter() -> Reporter:
+    """The reporter for this process and its stderr."""
+    from adapter_stilts.study.reporting import Silent
+
+    if not render.speaks():
+        return Silent()
+    return Drawn(sys.stderr) if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" else Plain(sys.stderr)
+
+
+class Plain:
+    """Lines of text; a step of progress is shown at most every `seconds`, and at the end."""
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic, seconds: float = SECONDS) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._seconds = seconds
+
+    def say(self, text: str) -> None:
+        print(text, file=self._stream, flush=True)
+
+    def table(self, title: str, columns: Sequence[str], rows: render.Rows) -> None:
+        render.table(title, columns, rows, self._stream)
+
+    @contextmanager
+    def progress(self, label: str) -> Iterator[Advance]:
+        started = shown = self._clock()
+        last = (0, 0, "")
+
+        def advance(done: int, total: int, detail: str = "") -> None:
+            nonlocal shown, last
+            last = (done, total, detail)
+            if self._clock() - shown >= self._seconds:
+                shown = self._clock()
+                self.say(line(label, *last, shown - started))
+
+        yield advance
+        if last[0]:
+            self.say(line(label, *last, self._clock() - started))
+
+
+class Drawn:
+    """Rich bars, with sentences and tables above them."""
+
+    def __init__(self, stream: TextIO) -> None:
+        from rich.console import Console
+
+        self._stream = stream
+        self._console = Console(file=stream, highlight=False)
+        self._bars: Progress | None = None
+
+    def say(self, text: str) -> None:
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def table(self, title: str, columns: Sequence[str], rows: render.Rows) -> None:
+        render.table(title, columns, rows, self._stream)
+
+    @contextmanager
+    def progress(self, label: str) -> Iterator[Advance]:
+        with self._live() as bars:
+            task = bars.add_task(label, total=None, detail="")
+
+            def advance(done: int, total: int, detail: str = "") -> None:
+                bars.update(task, completed=done, total=total or None, detail=detail)
+
+            yield advance
+
+    @contextmanager
+    def _live(self) -> Iterator[Progress]:
+        """One display for bars that are open at the same time: rich allows no second one."""
+        if self._bars is not None:
+            yield self._bars
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        with Progress(*columns, TextColumn("{task.fields[detail]}", markup=False), console=self._console) as self._bars:
+            try:
+                yield self._bars
+            finally:
+                self._bars = None
+
+
+def line(label: str, done: int, total: int, detail: str, seconds: float) -> str:
+    """ "training nli 120/500 (24 %) in 8 s, 25 s left, loss 0.71"."""
+    share = f"/{total} ({100 * done // total} %)" if total else ""
+    left = f", {span(seconds * (total - done) / done)} left" if total > done > 0 else ""
+    return f"{label} {done}{share} in {span(seconds)}{left}" + (f", {detail}" if detail else "")
+
+
+def span(seconds: float) -> str:
+    """Seconds as a person says them."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

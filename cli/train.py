@@ -1,0 +1,115 @@
+"""`train` and `fuse`: verbs that leave a run behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import progress, render
+from .options import (
+    RUNS,
+    ConfigOption,
+    ControlOption,
+    DataOption,
+    DryRunOption,
+    How,
+    JsonOption,
+    KindOption,
+    LimitOption,
+    OutOption,
+    ResumeOption,
+    SeedOption,
+    SetOption,
+    TrunkOption,
+    configuration,
+    names,
+)
+
+
+def train(
+    task: Annotated[str, typer.Argument(help="A task of `list tasks`, or a YAML file that describes one.")],
+    trunk: TrunkOption = None,
+    kind: KindOption = None,
+    how: Annotated[How | None, typer.Option("--how", help="How the run uses what was learned before.")] = None,
+    after: Annotated[list[str] | None, typer.Option("--after", metavar="RUN", help="A finished run to build on (repeatable).")] = None,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    settings: SetOption = None,
+    seed: SeedOption = None,
+    control: ControlOption = None,
+    limit_gb: LimitOption = None,
+    out: OutOption = None,
+    resume: ResumeOption = True,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train an adapter and a head for a task.
+
+    The trunk stays frozen. --how and --after build on earlier runs: their adapters are continued, stacked under or fused.
+
+    \b
+    Examples:
+      adapter-stilts train nli
+      adapter-stilts train xnli --how stack --after runs/nli-1a2b3c4d
+      adapter-stilts train pair --data train=pairs.tsv --data validation=dev.tsv --trunk xlm-roberta-base
+    """
+    from adapter_stilts.study import train as study
+
+    typed = {
+        "TASK": ("task.name", task),
+        "--trunk": ("trunk.name", trunk),
+        "--kind": ("adapter.kind", kind),
+        "--how": ("how", how and how.value),
+        "--after": ("after", tuple(after or ())),
+        "--data": ("data.sources", tuple(data or ())),
+        "--seed": ("training.seed", seed),
+        "--control": ("control", control and control.value),
+        "--limit-gb": ("training.limit_gb", limit_gb),
+    }
+    chosen = configuration(config, settings, typed)
+    found = study.train(chosen, names(task), out=out, runs=RUNS, resume=resume, overwrite=not resume, dry_run=dry_run, report=progress.reporter())
+    render.finish(found, as_json)
+
+
+def fuse(
+    sources: Annotated[list[Path], typer.Argument(metavar="RUN", help="Finished runs whose adapters are fused; they stay frozen.")],
+    target: Annotated[str, typer.Option("--target", metavar="TASK", help="The task that fusion layers and a head are trained for.")],
+    trunk: TrunkOption = None,
+    kind: KindOption = None,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    settings: SetOption = None,
+    seed: SeedOption = None,
+    control: ControlOption = None,
+    limit_gb: LimitOption = None,
+    out: OutOption = None,
+    resume: ResumeOption = True,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train AdapterFusion over finished runs.
+
+    Their adapters stay frozen; fusion layers and a head are trained for the target task, and what they listen to is reported per source, layer and language.
+
+    \b
+    Example:
+      adapter-stilts fuse runs/nli-1a2b3c4d runs/qa-5e6f7a8b --target xnli
+    """
+    from adapter_stilts.study import fuse as study
+
+    typed = {
+        "--target": ("task.name", target),
+        "RUN": ("after", tuple(str(source) for source in sources)),
+        "fuse": ("how", "fuse"),
+        "--trunk": ("trunk.name", trunk),
+        "--kind": ("adapter.kind", kind),
+        "--data": ("data.sources", tuple(data or ())),
+        "--seed": ("training.seed", seed),
+        "--control": ("control", control and control.value),
+        "--limit-gb": ("training.limit_gb", limit_gb),
+    }
+    chosen = configuration(config, settings, typed)
+    found = study.fuse(tuple(sources), target, chosen, out=out, runs=RUNS, resume=resume, overwrite=not resume, dry_run=dry_run, report=progress.reporter())
+    render.finish(found, as_json)
