@@ -81,7 +81,11 @@ def verify_files(folder: Path, manifest: Manifest) -> None:
         if not path.is_file():
             raise ArtefactError(f"a file of the run is missing: {name}", where=str(folder), do="fetch the bundle again, or train the run again")
         if sha256(path) != expected:
-            raise ArtefactError(f"a file of the run was changed or damaged: {name} does not match its sha256", where=str(path), do="fetch the bundle again, or train the run again")
+            raise ArtefactError(
+                f"a file of the run was changed or damaged: {name} does not match its sha256",
+                where=str(path),
+                do="fetch the bundle again, or train the run again",
+            )
     for role in ROLES:
         for path in sorted((folder / role).glob("*.safetensors")):
             if path.relative_to(folder).as_posix() not in manifest.files:

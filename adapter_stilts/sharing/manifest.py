@@ -93,9 +93,13 @@ def read_manifest(folder: Path) -> Manifest:
     except (ValueError, ValidationError) as error:
         raise ArtefactError(f"the manifest is damaged: {_first_line(error)}", where=str(path), do="fetch the bundle again, or train the run again") from error
     if manifest.version != VERSION:
-        raise ArtefactError(f"manifest version {manifest.version}; this program reads {VERSION}", where=str(path), do="use a matching version of adapter-stilts")
+        raise ArtefactError(
+            f"manifest version {manifest.version}; this program reads {VERSION}", where=str(path), do="use a matching version of adapter-stilts"
+        )
     if _checksum(fields) != manifest.checksum:
-        raise ArtefactError("the manifest was changed after it was written: its checksum differs", where=str(path), do="fetch the bundle again, or train the run again")
+        raise ArtefactError(
+            "the manifest was changed after it was written: its checksum differs", where=str(path), do="fetch the bundle again, or train the run again"
+        )
     return manifest
 
 

@@ -57,6 +57,10 @@ class Processes:
         for parameter, gradient, found in zip(parameters, summed, present.tolist(), strict=True):
             parameter.grad = gradient.view_as(parameter).clone() if found else None
 
+    def wait(self) -> None:
+        """Go on when every process has come this far."""
+        self.from_main(0.0)
+
     def from_main(self, value: float) -> float:
         """The main process's number, in every process."""
         mine = torch.tensor(value if self.main else 0.0, dtype=torch.float64, device=self.device)

@@ -1,0 +1,128 @@
+"""Models from lineages and back: a fresh run's model, a finished run's model, and the parts to store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+import torch
+
+from adapter_stilts.data.examples import Format
+from adapter_stilts.encoder.composition import fusion_name, fusions, names, parse
+from adapter_stilts.encoder.heads import Head, build_head
+from adapter_stilts.encoder.model import AdapterEncoder
+from adapter_stilts.encoder.task_model import TaskModel
+from adapter_stilts.encoder.transfer import check_tensors, copied, copy_tensors
+from adapter_stilts.encoder.trunk import Trunk
+from adapter_stilts.errors import ArtefactError
+from adapter_stilts.seeding import Seeds
+from adapter_stilts.sharing.bundle import Bundle, Part
+from adapter_stilts.study.lineage import Lineage
+
+
+def new_model(
+    trunk: Trunk, lineage: Lineage, format: Format, *, kind: str, settings: Mapping[str, Any], labels: int, seeds: Seeds, dropout: float = 0.1
+) -> TaskModel:
+    """The model a run starts from: frozen parts of its parents, fresh (or continued) trained parts, a fresh head."""
+    encoder = AdapterEncoder(trunk)
+    for name, part in lineage.frozen.items():
+        encoder.load(name, part.facts["kind"], part.facts["settings"], part.tensors)
+    if lineage.new and lineage.start is not None:
+        encoder.load(lineage.new, lineage.start.facts["kind"], lineage.start.facts["settings"], lineage.start.tensors)
+    elif lineage.new:
+        encoder.add(lineage.new, kind, settings, seeds.number("adapter"))
+    for fuse in fusions(lineage.composition):
+        if fusion_name(fuse) == lineage.new_fusion:
+            encoder.add_fusion(fuse, seeds.number("fusion"))
+        else:
+            encoder.load_fusion(fuse, lineage.fusions[fusion_name(fuse)].tensors)
+    encoder.activate(lineage.composition)
+    model = TaskModel(encoder, _head(trunk, format, labels, seeds.number("head"), dropout), format)
+    model.train_parts(lineage.trained)
+    return model
+
+
+def finished_model(trunk: Trunk, bundle: Bundle) -> TaskModel:
+    """A stored run's model, nothing trainable; refuses a trunk of other weights."""
+    encoder = finished_encoder(trunk, bundle)
+    (part,) = bundle.of("head")
+    head = _head(trunk, part.facts["format"], len(part.facts["labels"]), seed=0, dropout=0.0)
+    check_tensors("the head", head.named_tensors(), part.tensors)
+    copy_tensors(head.named_tensors(), part.tensors)
+    model = TaskModel(encoder, head, part.facts["format"])
+    model.train_parts((), head=False)
+    return model.eval()
+
+
+def finished_encoder(trunk: Trunk, bundle: Bundle) -> AdapterEncoder:
+    """A stored run's trunk and adapters, without its head."""
+    check_trunk(trunk, bundle)
+    encoder = AdapterEncoder(trunk)
+    composition = parse(bundle.manifest.composition)
+    for part in bundle.of("adapter"):
+        encoder.load(part.name, part.facts["kind"], part.facts["settings"], part.tensors)
+    stored = {part.name: part for part in bundle.of("fusion")}
+    for fuse in fusions(composition):
+        encoder.load_fusion(fuse, stored[fusion_name(fuse)].tensors)
+    encoder.activate(composition)
+    encoder.train(())
+    return encoder
+
+
+def check_trunk(trunk: Trunk, bundle: Bundle) -> None:
+    """Refuse to put adapters on a trunk that they were not trained on."""
+    expected = bundle.manifest.trunk
+    if trunk.fingerprint == expected.fingerprint:
+        return
+    if (trunk.layers, trunk.hidden) != (expected.layers, expected.hidden):
+        what = f"the run was trained on a trunk of {expected.layers} layers of width {expected.hidden}; '{trunk.name}' has {trunk.layers} of {trunk.hidden}"
+    else:
+        what = f"the run was trained on a trunk with other weights (fingerprint {expected.fingerprint}; '{trunk.name}' has {trunk.fingerprint})"
+    raise ArtefactError(
+        what,
+        where=str(bundle.folder),
+        do=f"use the trunk it was trained on: {expected.name}" + (f" at revision {expected.revision}" if expected.revision else ""),
+    )
+
+
+def parts_of(model: TaskModel, lineage: Lineage, *, kind: str, settings: Mapping[str, Any], head_facts: Mapping[str, Any]) -> list[Part]:
+    """Everything a finished run stores, in the order of its composition."""
+    encoder = model.encoder
+    parts = []
+    for name in dict.fromkeys(names(lineage.composition)):
+        given = lineage.frozen.get(name) or lineage.start
+        own = name == lineage.new
+        facts = {
+            "kind": kind if given is None else given.facts["kind"],
+            "settings": dict(settings) if given is None else given.facts["settings"],
+            "trained": own,
+        }
+        parts.append(Part("adapter", name, facts, encoder.tensors(name)))
+    for fuse in fusions(lineage.composition):
+        name = fusion_name(fuse)
+        parts.append(Part("fusion", name, {"trained": name == lineage.new_fusion}, encoder.fusion_tensors(fuse)))
+    parts.append(Part("head", "head", dict(head_facts), {name: copied(parameter) for name, parameter in model.head.named_tensors().items()}))
+    return parts
+
+
+def table_rows(model: TaskModel) -> list[dict[str, Any]]:
+    """The table every run prints and stores: part, role, active, trained, parameters."""
+    return [asdict(row) for row in model.table()]
+
+
+def mixed_up(lineage: Lineage, seeds: Seeds) -> Lineage:
+    """The same lineage with the entries of each starting tensor permuted: as large as trained weights, and nothing of what was learned."""
+    if lineage.start is None:
+        return lineage
+    generator = seeds.torch("random adapter")
+    tensors = {
+        name: tensor.flatten()[torch.randperm(tensor.numel(), generator=generator)].reshape(tensor.shape)
+        for name, tensor in sorted(lineage.start.tensors.items())
+    }
+    return replace(lineage, start=replace(lineage.start, tensors=tensors))
+
+
+def _head(trunk: Trunk, format: Format, labels: int, seed: int, dropout: float) -> Head:
+    outputs = {"text": trunk.vocabulary, "span": 2, "choice": 1}.get(format, labels)
+    return build_head(format, trunk.hidden, outputs, seed, dropout, trunk.mask_head)

@@ -1,0 +1,201 @@
+"""`eval`: zero-shot scores per language for a run, and retrieval for a run or a bare trunk; computes only what is missing.
+
+    evaluate(Request(run=Path("runs/nli-1a2b3c4d"), trunk=None, tasks=("xnli", "tatoeba")), ...)
+
+Tasks with a head need a run that trained one of the same format and labels. Retrieval tasks need no head: they read the trunk with
+the run's composition active, or the bare trunk. Results go to the run's folder, or to a folder named after trunk and settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from adapter_stilts.config.fingerprint import fingerprint
+from adapter_stilts.encoder.model import AdapterEncoder
+from adapter_stilts.encoder.task_model import TaskModel
+from adapter_stilts.encoder.trunk import Trunk, load_trunk
+from adapter_stilts.errors import UsageError
+from adapter_stilts.sharing.bundle import Bundle, load_bundle
+from adapter_stilts.study.build import finished_model
+from adapter_stilts.study.card import write_card
+from adapter_stilts.study.material import where_of
+from adapter_stilts.study.measure import Reading, measure
+from adapter_stilts.study.reporting import Reporter
+from adapter_stilts.study.retrieval import RetrievalSettings, measure_retrieval, planned
+from adapter_stilts.study.run_folder import claim, locked, means, merge_results, read_results, result_key, write_results
+from adapter_stilts.tasks.base import Task
+from adapter_stilts.tasks.languages import same_language
+from adapter_stilts.tasks.sources import Where, languages_of, load
+from adapter_stilts.tasks.user import find_task
+from adapter_stilts.training.devices import pick_device
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to evaluate, as typed: a run, or a trunk alone; tasks; languages (none: all there are)."""
+
+    run: Path | None
+    trunk: str | None
+    tasks: tuple[str, ...]
+    languages: tuple[str, ...] = ()
+    protocol: str = "own"
+    layers: tuple[int, ...] | None = None
+    all_layers: bool = False
+    pool: str | None = None
+    k: int | None = None
+    margin: str | None = None
+    data: tuple[str, ...] = ()
+    split: str = "test"
+    precision: str = "auto"
+    save_vectors: bool | None = None
+    seed: int = 13
+    token_budget: int = 8192
+    task_settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is measured: an encoder, and its head where a run trained one."""
+
+    folder: Path
+    trunk: Trunk
+    encoder: AdapterEncoder
+    model: TaskModel | None
+    bundle: Bundle | None
+
+    @property
+    def composition(self) -> str:
+        """The identity of what the encoder computes, for vector caches."""
+        return f"{self.trunk.fingerprint}/{self.trunk.precision}" + (f"/{self.bundle.manifest.checksum}" if self.bundle else "")
+
+
+def evaluate(request: Request, *, out: Path | None, runs: Path, overwrite: bool, dry_run: bool, report: Reporter) -> dict[str, Any]:
+    """Score what is missing and return every row of the run's results.json that was asked for."""
+    tasks = [find_task(name, dict(request.task_settings)) for name in request.tasks]
+    subject = _subject(request, out, runs)
+    jobs = [(task, language, where) for task in tasks for where in [_where(request, subject, task)] for language in _languages(request, task, where)]
+    if dry_run:
+        for task, language, _ in jobs:
+            report.say(f"would score {task.name} in {language}")
+        return {
+            "run": str(subject.folder),
+            "results": [],
+            "planned": [{"task": task.name, "language": language, "split": request.split} for task, language, _ in jobs],
+        }
+    with locked(subject.folder):
+        if subject.bundle is None:
+            claim(subject.folder, subject.folder.name.rpartition("-")[2], subject.folder.name)
+        return _score_all(request, subject, jobs, overwrite=overwrite, report=report)
+
+
+def _score_all(request: Request, subject: Subject, jobs: Sequence[tuple[Task, str, Where]], *, overwrite: bool, report: Reporter) -> dict[str, Any]:
+    rows: list[Mapping[str, Any]] = list(read_results(subject.folder))
+    asked: list[tuple[str, ...]] = []
+    with report.progress("scoring") as progress:
+        for number, (task, language, where) in enumerate(jobs):
+            known = [] if overwrite else _known(rows, request, task, language, subject)
+            found = known or _score(request, subject, task, language, where)
+            asked.extend(result_key(row) for row in found)
+            if not known:
+                rows = merge_results(rows, found)
+                write_results(subject.folder, rows)
+            progress(number + 1, len(jobs), f"{task.name} {language}{' (already there)' if known else ''}")
+    document = write_results(subject.folder, rows)
+    if subject.bundle is not None:
+        write_card(subject.folder, subject.bundle.manifest, document["results"])
+    wanted = set(asked)
+    results = [row for row in document["results"] if result_key(row) in wanted]
+    return {
+        "run": str(subject.folder),
+        "composition": subject.bundle.manifest.composition if subject.bundle else "",
+        "results": results,
+        "means": means(results),
+    }
+
+
+def _known(rows: Sequence[Mapping[str, Any]], request: Request, task: Task, language: str, subject: Subject) -> list[Mapping[str, Any]]:
+    """Rows that answer this job already; for retrieval only where every layer asked for is there."""
+    same = [
+        row
+        for row in rows
+        if (row["task"], row["protocol"], row["split"]) == (task.name, request.protocol, request.split) and same_language(row["language"], language)
+    ]
+    if not task.retrieval:
+        return same
+    wanted = planned(_retrieval_settings(request, subject), task)
+    chosen = [row for row in same if row["settings"].get("id") in wanted]
+    return chosen if {row["settings"].get("id") for row in chosen} == wanted else []
+
+
+def _score(request: Request, subject: Subject, task: Task, language: str, where: Where) -> list[dict[str, Any]]:
+    if task.retrieval:
+        return measure_retrieval(subject.encoder, subject.composition, task, language, where, _retrieval_settings(request, subject), folder=subject.folder)
+    loaded = load(task, request.split, language, where)
+    model, facts = _head(subject, task)
+    reading = Reading(tuple(facts["labels"]) or None, facts["max_length"], request.token_budget, request.protocol, request.seed)
+    return measure(model, task, loaded, reading, subject.folder)
+
+
+def _retrieval_settings(request: Request, subject: Subject) -> RetrievalSettings:
+    layers = tuple(range(subject.trunk.layers + 1)) if request.all_layers else request.layers
+    save = request.save_vectors if request.save_vectors is not None else (layers is None or len(layers) == 1)
+    return RetrievalSettings(
+        protocol=request.protocol,
+        layers=layers,
+        pool=request.pool,
+        k=request.k,
+        margin=request.margin,
+        split=request.split,
+        save_vectors=save,
+        seed=request.seed,
+        depth=subject.trunk.layers,
+        token_budget=request.token_budget,
+    )
+
+
+def _head(subject: Subject, task: Task) -> tuple[TaskModel, Mapping[str, Any]]:
+    """The run's head, if it fits the task."""
+    if subject.model is None or subject.bundle is None:
+        raise UsageError(
+            f"'{task.name}' needs a head, and a trunk alone has none",
+            do=f"train one: `adapter-stilts train {task.train_task or task.name}`, then `adapter-stilts eval RUN --tasks {task.name}`",
+        )
+    (part,) = subject.bundle.of("head")
+    labels = set(part.facts["labels"])
+    if part.facts["format"] != task.format:
+        what = f"the run's head answers {part.facts['format']} tasks ({part.facts['task']}), '{task.name}' is a {task.format} task"
+        raise UsageError(what, where=str(subject.folder), do=f"evaluate a run that was trained on {task.train_task or task.name}")
+    if task.labels and not set(task.labels) <= labels:
+        what = f"the run's head knows the labels {', '.join(sorted(labels))}; '{task.name}' also has {', '.join(sorted(set(task.labels) - labels))}"
+        raise UsageError(what, where=str(subject.folder), do=f"evaluate a run that was trained on {task.train_task or task.name}")
+    return subject.model, part.facts
+
+
+def _subject(request: Request, out: Path | None, runs: Path) -> Subject:
+    device = str(pick_device())
+    if request.run is None:
+        if request.trunk is None:
+            raise UsageError("nothing to evaluate", do="name a run, or a trunk with --trunk")
+        trunk = load_trunk(request.trunk, precision=request.precision, device=device)
+        folder = out or runs / f"trunk-{Path(request.trunk).name}-{fingerprint([trunk.fingerprint, trunk.precision])}"
+        encoder = AdapterEncoder(trunk).to(device)
+        encoder.eval()
+        return Subject(folder, trunk, encoder, None, None)
+    bundle = load_bundle(request.run)
+    facts = bundle.manifest.trunk
+    precision = facts.precision if request.precision == "auto" else request.precision
+    trunk = load_trunk(request.trunk or facts.name, revision=None if request.trunk else facts.revision, precision=precision, device=device)
+    model = finished_model(trunk, bundle).to(device)
+    model.eval()
+    return Subject(out or request.run, trunk, model.encoder, model, bundle)
+
+
+def _where(request: Request, subject: Subject, task: Task) -> Where:
+    return where_of(request.data, subject.trunk.name, columns=dict(request.task_settings.get("columns") or {}))
+
+
+def _languages(request: Request, task: Task, where: Where) -> tuple[str, ...]:
+    return request.languages or languages_of(task, request.split, where)

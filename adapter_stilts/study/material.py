@@ -1,0 +1,97 @@
+"""From what the user typed to examples and features: where the data lies, which rows it gives, and what became of them.
+
+`--data` is a folder searched by release names, `split=FILE` for files of one's own, or the word `miniature`. Without it the
+miniature trunk reads the miniature and every other trunk reads the hub; which one was used is written in the manifest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from adapter_stilts.data.examples import Classified, Example, MultipleChoice, SpanQuestion, Tagged
+from adapter_stilts.errors import TaskDataError, UsageError
+from adapter_stilts.seeding import Seeds
+from adapter_stilts.tasks.sources import Loaded, Origin, Where
+
+MINIATURE = "miniature"
+
+
+def where_of(sources: Sequence[str], trunk: str, *, columns: Mapping[str, str]) -> Where:
+    """The place a task is read from, from what was typed after --data; raises UsageError or TaskDataError."""
+    folder, files = parse_sources(sources)
+    if files:
+        return Where("files", files={split: tuple(map(Path, paths)) for split, paths in files.items()}, columns=dict(columns))
+    if folder and folder != MINIATURE:
+        if not Path(folder).is_dir():
+            what = "a file where a folder was expected" if Path(folder).is_file() else "no such folder"
+            raise TaskDataError(what, where=folder, do=f"name the folder that holds the task's files, or a file as --data train={folder}")
+        return Where("files", folder=Path(folder), columns=dict(columns))
+    if folder == MINIATURE or trunk == MINIATURE:
+        return Where("miniature", columns=dict(columns))
+    return Where("hub", columns=dict(columns))
+
+
+def parse_sources(sources: Sequence[str]) -> tuple[str | None, dict[str, tuple[str, ...]]]:
+    """What was typed after --data as (folder, files per split); raises UsageError for sources that do not go together."""
+    folders = [source for source in sources if "=" not in source or Path(source).is_dir()]
+    files: dict[str, tuple[str, ...]] = {}
+    for source in sources:
+        if source not in folders:
+            split, _, path = source.partition("=")
+            files[_split(split)] = (*files.get(_split(split), ()), path)
+    if len(folders) > 1 or (folders and files):
+        raise UsageError(f"--data takes one folder, or files as split=FILE; got: {', '.join(sources)}", do="keep one kind")
+    return (folders[0] if folders else None), files
+
+
+def _split(name: str) -> str:
+    known = {"train": "train", "validation": "validation", "dev": "validation", "valid": "validation", "val": "validation", "test": "test"}
+    if name not in known:
+        raise UsageError(f"--data {name}=...: '{name}' is no split", do="use train=, validation= or test=")
+    return known[name]
+
+
+def origin_facts(origin: Origin) -> dict[str, Any]:
+    """What the manifest stores about a split: its files with rows and sha256, or the hub id and revision."""
+    facts = {key: value for key, value in asdict(origin).items() if value not in (None, "", ())}
+    facts["files"] = [{**asdict(fact), "path": str(fact.path)} for fact in origin.files]
+    return facts
+
+
+def shuffled_labels(examples: Sequence[Example], seeds: Seeds) -> list[Example]:
+    """The same inputs under labels dealt out at random: what is left when there is nothing to learn.
+
+    Classified: labels permuted among rows. Tagged: all tags permuted among all words. MultipleChoice: the right answer drawn anew.
+    SpanQuestion: questions permuted among the rows, so that the answer does not follow from the question.
+    """
+    draw = seeds.python("shuffled labels")
+    first = examples[0]
+    if isinstance(first, Classified):
+        labels = [row.label for row in examples if isinstance(row, Classified)]
+        draw.shuffle(labels)
+        return [Classified(row.id, row.text, row.pair, label) for row, label in zip(examples, labels, strict=True) if isinstance(row, Classified)]
+    if isinstance(first, Tagged):
+        tags = [tag for row in examples if isinstance(row, Tagged) for tag in row.tags]
+        draw.shuffle(tags)
+        dealt = iter(tags)
+        return [Tagged(row.id, row.words, tuple(next(dealt) for _ in row.words)) for row in examples if isinstance(row, Tagged)]
+    if isinstance(first, MultipleChoice):
+        return [MultipleChoice(row.id, row.prompt, row.choices, draw.randrange(len(row.choices))) for row in examples if isinstance(row, MultipleChoice)]
+    if isinstance(first, SpanQuestion):
+        questions = [row.question for row in examples if isinstance(row, SpanQuestion)]
+        draw.shuffle(questions)
+        return [
+            SpanQuestion(row.id, question, row.context, row.answers) for row, question in zip(examples, questions, strict=True) if isinstance(row, SpanQuestion)
+        ]
+    raise UsageError("--control shuffled-labels needs a task with labels", do="leave it out for masked language modelling and retrieval")
+
+
+def subset(loaded: Loaded, rows: int | None, seeds: Seeds) -> list[Example]:
+    """All examples, or `rows` of them drawn without replacement, in file order."""
+    if rows is None or rows >= len(loaded.examples):
+        return list(loaded.examples)
+    chosen = sorted(seeds.python("train rows").sample(range(len(loaded.examples)), rows))
+    return [loaded.examples[i] for i in chosen]
