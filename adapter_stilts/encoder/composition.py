@@ -173,7 +173,7 @@ def _check_shape(block: Block, whole: Composition) -> None:
         return
     inner = next((node for part in block.parts for node in walk(part) if isinstance(node, Parallel)), None)
     if inner is not None:
-        _refuse(f"{inner} inside {block}: channels can only be split at the top or in a stack", whole, "put parallel outermost and repeat the rest in each channel")
+        _refuse(f"{inner} inside {block}: channels split only at the top or in a stack", whole, "put parallel outermost, the rest in each channel")
     if isinstance(block, Fuse) and len(set(block.parts)) < len(block.parts):
         _refuse(f"{block} names the same part twice", whole, "fuse different adapters")
     if isinstance(block, Average):
@@ -198,7 +198,7 @@ def _check_weights(average: Average, whole: Composition) -> None:
     if len(weights) != len(average.parts):
         _refuse(f"{average} has {len(average.parts)} parts and {len(weights)} weights", whole, "give one weight per part")
     if not all(map(math.isfinite, weights)) or abs(sum(weights) - 1) > 1e-6:
-        _refuse(f"the weights of {average} sum to {sum(weights):g}, not to 1", whole, "an average's weights sum to 1; for other arithmetic on weights use `merge`")
+        _refuse(f"the weights of {average} sum to {sum(weights):g}, not to 1", whole, "make them sum to 1; for other arithmetic use `merge`")
 
 
 def _check_kinds(block: Block, whole: Composition, kinds: Mapping[str, Kind]) -> None:
@@ -206,7 +206,8 @@ def _check_kinds(block: Block, whole: Composition, kinds: Mapping[str, Kind]) ->
     for name in names(block):
         if verb not in kinds[name].composes:
             allowed = ", ".join(sorted(kinds[name].composes)) or "nothing: it runs alone"
-            _refuse(f"'{name}' is of kind {kinds[name].name}, which cannot {verb} in {block}: {kinds[name].because(verb)}", whole, f"its kind allows: {allowed}")
+            why = kinds[name].because(verb)
+            _refuse(f"'{name}' is of kind {kinds[name].name}, which cannot {verb} in {block}: {why}", whole, f"its kind allows: {allowed}")
     places = {part: {place for name in names(part) for place in kinds[name].places} for part in block.parts}
     if isinstance(block, Fuse) and len({frozenset(found) for found in places.values()}) > 1:
         listed = "; ".join(f"{part} at {', '.join(sorted(found))}" for part, found in places.items())

@@ -71,7 +71,7 @@ def _from_hub(name: str, revision: str | None, offline: bool) -> Place:
     if cached is not None:
         return cached
     if offline:
-        raise Unreachable(f"'{name}' is not in the local cache, and the hub is switched off", where="HF_HUB_OFFLINE", do="fetch it once with the hub on, or name a folder")
+        raise Unreachable(f"'{name}' is not in the local cache, and the hub is switched off", do="unset HF_HUB_OFFLINE to fetch it once, or name a folder")
     fetched = _snapshot(name, revision, local=False)
     if fetched is None:
         raise MissingError(f"the hub's '{name}' lacks safetensors weights, config.json or tokenizer.json", do="choose a repository with these files")

@@ -28,7 +28,10 @@ REASONS = {
         "fuse": "a prefix adds keys and values, not a change of the hidden state",
         "average": "two prefixes have no mean: they are attended to side by side",
     },
-    "mam": {"fuse": "its prefix adds keys and values, not a change of the hidden state", "average": "its prefixes have no mean: they are attended to side by side"},
+    "mam": {
+        "fuse": "its prefix adds keys and values, not a change of the hidden state",
+        "average": "two prefixes have no mean: they are attended to side by side",
+    },
     "seq_bn_inv": {
         "fuse": "its invertible part sits below all layers, where there is no fusion; lay it under the fusion: stack(de, fuse(a, b))",
         "average": "the mean of two invertible parts cannot be inverted",
@@ -142,7 +145,14 @@ _add(
         paper="https://arxiv.org/abs/2005.00052",
         library=("seq_bn_inv",),
         settings=_settings(
-            reduction_factor=16.0, non_linearity="relu", scaling=1.0, dropout=0.0, init_weights="bert", ln_before=False, leave_out=(), inv_adapter_reduction_factor=2.0
+            reduction_factor=16.0,
+            inv_adapter_reduction_factor=2.0,
+            non_linearity="relu",
+            scaling=1.0,
+            dropout=0.0,
+            init_weights="bert",
+            ln_before=False,
+            leave_out=(),
         ),
         places=frozenset({"output", "embedding"}),
         composes=frozenset({"stack", "parallel"}),
@@ -168,7 +178,15 @@ _add(
         paper="https://arxiv.org/abs/2106.09685",
         library=("lora",),
         settings=_settings(
-            r=8, alpha=8, dropout=0.0, attn_matrices=("q", "v"), selfattn_lora=True, intermediate_lora=False, output_lora=False, init_weights="lora", leave_out=()
+            r=8,
+            alpha=8,
+            dropout=0.0,
+            attn_matrices=("q", "v"),
+            selfattn_lora=True,
+            intermediate_lora=False,
+            output_lora=False,
+            init_weights="lora",
+            leave_out=(),
         ),
         places=frozenset({"linear"}),
         composes=frozenset({"stack", "average", "parallel"}),

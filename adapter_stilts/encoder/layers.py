@@ -7,6 +7,7 @@ it. The residual stream and the layer norms are float32 in every precision; unde
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +15,11 @@ from torch.nn import functional
 
 from adapter_stilts.encoder.sites import Active
 
+if TYPE_CHECKING:
+    from transformers.models.xlm_roberta.modeling_xlm_roberta import XLMRobertaEmbeddings, XLMRobertaLayer, XLMRobertaSelfAttention
 
-def embed(embeddings: nn.Module, input_ids: Tensor) -> Tensor:
+
+def embed(embeddings: XLMRobertaEmbeddings, input_ids: Tensor) -> Tensor:
     """Token ids [B, T] to hidden state 0, [B, T, H] float32."""
     pad = embeddings.padding_idx
     tokens = input_ids.ne(pad).int()
@@ -26,7 +30,7 @@ def embed(embeddings: nn.Module, input_ids: Tensor) -> Tensor:
     return dropped
 
 
-def run_layer(layer: nn.Module, index: int, hidden: Tensor, blocked: Tensor | None, active: Active | None) -> Tensor:
+def run_layer(layer: XLMRobertaLayer, index: int, hidden: Tensor, blocked: Tensor | None, active: Active | None) -> Tensor:
     """hidden [B, T, H] float32 through layer `index`; `blocked` is what `padding` gives."""
     attention, output = layer.attention, layer.output
 
@@ -43,7 +47,7 @@ def run_layer(layer: nn.Module, index: int, hidden: Tensor, blocked: Tensor | No
     return normalise(output.LayerNorm, narrow + middle)
 
 
-def normalise(norm: nn.Module, hidden: Tensor) -> Tensor:
+def normalise(norm: nn.LayerNorm, hidden: Tensor) -> Tensor:
     """Layer norm in float32, whatever came in."""
     return functional.layer_norm(hidden.float(), norm.normalized_shape, norm.weight.float(), norm.bias.float(), norm.eps)
 
@@ -53,7 +57,7 @@ def padding(attention_mask: Tensor) -> Tensor | None:
     return None if bool(attention_mask.all()) else (attention_mask == 0)[:, None, None, :]
 
 
-def _attend(attention: nn.Module, index: int, hidden: Tensor, blocked: Tensor | None, active: Active | None) -> Tensor:
+def _attend(attention: XLMRobertaSelfAttention, index: int, hidden: Tensor, blocked: Tensor | None, active: Active | None) -> Tensor:
     heads, width = attention.num_attention_heads, attention.attention_head_size
     rows, length, _ = hidden.shape
 

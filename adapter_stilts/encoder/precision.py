@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -45,23 +47,23 @@ def storage(precision: str, name: str) -> torch.dtype:
 
 
 def quantise(model: nn.Module, precision: str) -> None:
-    """Replace the projections of all layers by 8-bit or 4-bit ones (bitsandbytes); they are packed when moved to the device."""
-    import bitsandbytes
+    """Replace every projection by an 8-bit or 4-bit one (bitsandbytes); they are packed when moved to the device."""
+    library = importlib.import_module("bitsandbytes.nn")
+    for parent in list(model.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.Linear):
+                setattr(parent, name, _packed(library, child, precision))
 
-    for layer in model.encoder.layer:
-        for parent in [module for module in layer.modules() if any(isinstance(child, nn.Linear) for child in module.children())]:
-            for name, linear in [(name, child) for name, child in parent.named_children() if isinstance(child, nn.Linear)]:
-                setattr(parent, name, _packed(bitsandbytes.nn, linear, precision))
 
-
-def _packed(library: object, linear: nn.Linear, precision: str) -> nn.Module:
+def _packed(library: Any, linear: nn.Linear, precision: str) -> nn.Module:
+    packed: nn.Module
     if precision == "int8":
         packed = library.Linear8bitLt(linear.in_features, linear.out_features, has_fp16_weights=False)
         packed.weight = library.Int8Params(linear.weight.data.half(), requires_grad=False, has_fp16_weights=False)
     else:
         packed = library.Linear4bit(linear.in_features, linear.out_features, compute_dtype=torch.bfloat16, quant_type="nf4")
         packed.weight = library.Params4bit(linear.weight.data, requires_grad=False, quant_type="nf4")
-    packed.bias = linear.bias
+    packed.register_parameter("bias", linear.bias)
     return packed
 
 

@@ -37,7 +37,7 @@ class TaskModel(nn.Module):
     def forward(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Logits in float32, of the shape the head's format has; see `heads.py`."""
         if self.encoder.composition is not None and channels(self.encoder.composition) > 1:
-            raise UsageError("one head cannot read several parallel channels", where=str(self.encoder.composition), do="activate one channel, or use channel_logits")
+            raise UsageError("one head cannot read parallel channels", where=str(self.encoder.composition), do="activate one channel, or use channel_logits")
         input_ids, attention_mask = batch["input_ids"], batch["attention_mask"]
         hidden = self.encoder.hidden(input_ids.view(-1, input_ids.shape[-1]), attention_mask.view(-1, attention_mask.shape[-1]))
         logits: Tensor = self.head(hidden, batch)
@@ -87,11 +87,8 @@ class TaskModel(nn.Module):
 
     def _units(self) -> dict[str, dict[str, nn.Parameter]]:
         """The parameters that train, by unit and name."""
-        units: dict[str, dict[str, nn.Parameter]] = {}
-        for part, tensors in self.encoder.trained_parts():
-            units[part] = tensors
         head = {name: parameter for name, parameter in self.head.named_tensors().items() if parameter.requires_grad}
-        return units | ({"head": head} if head else {})
+        return dict(self.encoder.trained_parts()) | ({"head": head} if head else {})
 
 
 def channel_logits(encoder: AdapterEncoder, heads: Sequence[Head], batch: Mapping[str, Tensor]) -> list[Tensor]:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "cls_token": "<s>", "unk_token": "<unk>", "pad_token": "<pad>", "mask_token": "<mask>"}
 
+GET_FAST = "fetch tokenizer.json, or pip install sentencepiece protobuf"
+ONE_PLACE = "fetch tokenizer and weights from one place"
+
 
 def load_tokenizer(folder: Path, config: TrunkConfig) -> XLMRobertaTokenizerFast:
     """From tokenizer.json, else from sentencepiece.bpe.model where the library that reads it is installed.
@@ -22,9 +25,9 @@ def load_tokenizer(folder: Path, config: TrunkConfig) -> XLMRobertaTokenizerFast
     fast, slow = folder / "tokenizer.json", folder / "sentencepiece.bpe.model"
     tokenizer = _fast(fast, config) if fast.is_file() else _converted(slow, config)
     if len(tokenizer) > config.vocab_size:
-        raise ArtefactError(f"the tokenizer knows {len(tokenizer)} tokens and the trunk {config.vocab_size}", where=str(folder), do="fetch both from one place")
+        raise ArtefactError(f"the tokenizer knows {len(tokenizer)} tokens and the trunk {config.vocab_size}", where=str(folder), do=ONE_PLACE)
     if tokenizer.pad_token_id != config.pad_token_id:
-        raise ArtefactError(f"the tokenizer pads with {tokenizer.pad_token_id} and the trunk with {config.pad_token_id}", where=str(folder), do="fetch both from one place")
+        raise ArtefactError(f"the tokenizer pads with {tokenizer.pad_token_id}, the trunk with {config.pad_token_id}", where=str(folder), do=ONE_PLACE)
     return tokenizer
 
 
@@ -32,10 +35,9 @@ def _fast(path: Path, config: TrunkConfig) -> XLMRobertaTokenizerFast:
     from transformers import XLMRobertaTokenizerFast
 
     try:
-        tokenizer: XLMRobertaTokenizerFast = XLMRobertaTokenizerFast(tokenizer_file=str(path), model_max_length=config.max_length, **SPECIAL)
+        return XLMRobertaTokenizerFast(tokenizer_file=str(path), model_max_length=config.max_length, **SPECIAL)  # type: ignore[no-untyped-call]
     except Exception as error:
         raise ArtefactError(f"the tokenizer cannot be read: {error}", where=str(path), do="fetch it again") from error
-    return tokenizer
 
 
 def _converted(path: Path, config: TrunkConfig) -> XLMRobertaTokenizerFast:
@@ -44,9 +46,8 @@ def _converted(path: Path, config: TrunkConfig) -> XLMRobertaTokenizerFast:
     if not path.is_file():
         raise MissingError("there is no tokenizer.json", where=str(path.parent), do="fetch the trunk again, all of its files")
     try:
-        tokenizer: XLMRobertaTokenizerFast = XLMRobertaTokenizerFast(vocab_file=str(path), model_max_length=config.max_length, **SPECIAL)
+        return XLMRobertaTokenizerFast(vocab_file=str(path), model_max_length=config.max_length, **SPECIAL)  # type: ignore[no-untyped-call]
     except ImportError as error:
-        raise MissingError("there is no tokenizer.json, and reading sentencepiece.bpe.model needs a library that is not installed", where=str(path), do="fetch tokenizer.json") from error
+        raise MissingError("there is no tokenizer.json, and the library that reads this file is not installed", where=str(path), do=GET_FAST) from error
     except Exception as error:
-        raise ArtefactError(f"the tokenizer cannot be converted: {error}", where=str(path), do="fetch tokenizer.json") from error
-    return tokenizer
+        raise ArtefactError(f"the tokenizer cannot be converted: {error}", where=str(path), do=GET_FAST) from error

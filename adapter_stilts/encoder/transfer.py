@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from adapter_stilts.errors import ArtefactError
 
+ELSEWHERE = "it was made for another trunk or with other settings"
 LAYER = re.compile(r"(?:^|\.)encoder\.layer\.(\d+)\.")
 
 
@@ -63,15 +64,15 @@ def _above(name: str, depth: int, layers: int) -> bool:
 
 def _check_names(what: str, wanted: set[str], given: set[str]) -> None:
     if missing := sorted(wanted - given):
-        raise ArtefactError(f"{what} lacks {_some(missing)}", do="it was made for another trunk or with other settings; fetch it again or train it here")
+        raise ArtefactError(f"{what} lacks {_some(missing)}", do=f"{ELSEWHERE}; fetch it again or train it here")
     if extra := sorted(given - wanted):
-        raise ArtefactError(f"{what} holds {_some(extra)}, which has no place here", do="it was made for another trunk or with other settings")
+        raise ArtefactError(f"{what} holds {_some(extra)}, which has no place here", do=ELSEWHERE)
 
 
 def _check_tensor(what: str, name: str, tensor: Tensor, parameter: nn.Parameter) -> None:
     if tensor.shape != parameter.shape:
         raise ArtefactError(
-            f"{what} holds '{name}' of shape {list(tensor.shape)}, and {list(parameter.shape)} fits here", do="it was made for another trunk or with other settings"
+            f"{what} holds '{name}' of shape {list(tensor.shape)}, and {list(parameter.shape)} fits here", do=ELSEWHERE
         )
     if not tensor.is_floating_point():
         raise ArtefactError(f"{what} holds '{name}' as {tensor.dtype}, not as floating-point numbers", do="fetch it again")

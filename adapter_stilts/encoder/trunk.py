@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,14 +41,14 @@ class Trunk:
     mask_head     weights of the masked-LM head where the file has them: dense.weight, dense.bias, layer_norm.weight, layer_norm.bias, bias
     """
 
-    model: XLMRobertaModel
-    tokenizer: XLMRobertaTokenizerFast
+    model: XLMRobertaModel = field(repr=False)
+    tokenizer: XLMRobertaTokenizerFast = field(repr=False)
     config: TrunkConfig
     name: str
     revision: str
     fingerprint: str
     precision: str
-    mask_head: dict[str, Tensor] | None
+    mask_head: dict[str, Tensor] | None = field(repr=False)
 
     @property
     def layers(self) -> int:
@@ -90,7 +90,9 @@ def load_trunk(name: str, *, revision: str | None = None, precision: str = "auto
     tokenizer = load_tokenizer(place.folder, config)
     if chosen in ("int8", "nf4"):
         quantise(model, chosen)
-    return Trunk(model.to(where).eval(), tokenizer, config, name, place.revision, fingerprint, chosen, mask_head(source))
+    model.train(False)
+    nn.Module.to(model, where)
+    return Trunk(model, tokenizer, config, name, place.revision, fingerprint, chosen, mask_head(source))
 
 
 def new_trunk(tokenizer_folder: Path, *, hidden: int, layers: int, heads: int, intermediate: int, max_length: int, seed: int, dropout: float = 0.1) -> Trunk:
@@ -105,7 +107,8 @@ def new_trunk(tokenizer_folder: Path, *, hidden: int, layers: int, heads: int, i
     for name, parameter in model.named_parameters():
         found.add(name, parameter.detach())
     tokenizer = load_tokenizer(tokenizer_folder, config)
-    return Trunk(model.requires_grad_(False).eval(), tokenizer, config, f"new, seed {seed}", "", found.value(), "fp32", None)
+    model.requires_grad_(False).train(False)
+    return Trunk(model, tokenizer, config, f"new, seed {seed}", "", found.value(), "fp32", None)
 
 
 def save_trunk(
@@ -128,20 +131,17 @@ def save_trunk(
 
 def _empty_model(config: TrunkConfig) -> XLMRobertaModel:
     """The library's model with no memory behind its weights yet."""
-    from transformers import XLMRobertaModel
-
     with torch.device("meta"):
-        model: XLMRobertaModel = XLMRobertaModel(library_config(config), add_pooling_layer=False)
-    return model
+        return _random_model(config)
 
 
-def _random_model(config: TrunkConfig) -> nn.Module:
+def _random_model(config: TrunkConfig) -> XLMRobertaModel:
     from transformers import XLMRobertaModel
 
-    return XLMRobertaModel(library_config(config), add_pooling_layer=False)
+    return XLMRobertaModel(library_config(config), add_pooling_layer=False)  # type: ignore[no-untyped-call]
 
 
-def _fill(model: nn.Module, source: Source, precision: str) -> str:
+def _fill(model: XLMRobertaModel, source: Source, precision: str) -> str:
     """Give the model the weights of the file, in the precision asked for; returns their fingerprint."""
     wanted = {name: parameter.shape for name, parameter in model.named_parameters()}
     check_names(source, wanted)
@@ -150,7 +150,7 @@ def _fill(model: nn.Module, source: Source, precision: str) -> str:
         check_tensor(name, tensor, wanted[name], source.places[name][0])
         found.add(name, tensor)
         _set(model, name, tensor.to(storage(precision, name), copy=True))
-    _forget_buffers(model)
+    _fill_buffers(model)
     return found.value()
 
 
@@ -159,10 +159,9 @@ def _set(model: nn.Module, name: str, tensor: Tensor) -> None:
     setattr(model.get_submodule(path), leaf, nn.Parameter(tensor, requires_grad=False))
 
 
-def _forget_buffers(model: nn.Module) -> None:
-    """Real buffers in place of the empty ones; both hold what can be counted, not learned."""
-    embeddings = model.embeddings
-    length = embeddings.position_ids.shape[1]
+def _fill_buffers(model: XLMRobertaModel) -> None:
+    """Real buffers in place of the empty ones; they hold what is counted, not learned."""
+    embeddings, length = model.embeddings, model.config.max_position_embeddings
     embeddings.position_ids = torch.arange(length).expand(1, -1)
     embeddings.token_type_ids = torch.zeros(1, length, dtype=torch.long)
 

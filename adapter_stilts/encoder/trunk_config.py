@@ -18,6 +18,8 @@ from adapter_stilts.errors import ArtefactError, MissingError
 if TYPE_CHECKING:
     from transformers import XLMRobertaConfig
 
+REFETCH = "fetch the trunk again, all of its files"
+NEEDED = "name the folder of an XLM-R: config.json, model.safetensors, tokenizer.json"
 ACTIVATIONS = ("gelu", "gelu_new", "relu", "silu", "swish", "tanh")
 
 
@@ -66,13 +68,13 @@ def check_config(values: Mapping[str, object], where: str) -> TrunkConfig:
         if name not in values:
             if isinstance(field.default, (int, float, str)):
                 continue
-            raise ArtefactError(f"'{name}' is missing", where=where, do="fetch the trunk again")
+            raise ArtefactError(f"'{name}' is missing", where=where, do=REFETCH)
         _check_value(name, str(field.type), values[name], where)
     config = TrunkConfig(**values)  # type: ignore[arg-type]
     if config.hidden_size % config.num_attention_heads:
-        raise ArtefactError(f"{config.hidden_size} dimensions cannot be split over {config.num_attention_heads} heads", where=where, do="fetch the trunk again")
+        raise ArtefactError(f"{config.hidden_size} dimensions cannot be split over {config.num_attention_heads} heads", where=where, do=REFETCH)
     if config.max_length < 1 or config.pad_token_id >= config.vocab_size:
-        raise ArtefactError(f"{config.max_position_embeddings} positions and padding id {config.pad_token_id} leave no room", where=where, do="fetch the trunk again")
+        raise ArtefactError(f"{config.max_position_embeddings} positions and padding id {config.pad_token_id} leave no room", where=where, do=REFETCH)
     return config
 
 
@@ -81,27 +83,27 @@ def library_config(config: TrunkConfig) -> XLMRobertaConfig:
     from transformers import XLMRobertaConfig
 
     values = {name: getattr(config, name) for name in TrunkConfig.__dataclass_fields__}
-    return XLMRobertaConfig(**values, position_embedding_type="absolute", attn_implementation="sdpa")
+    return XLMRobertaConfig(**values, position_embedding_type="absolute", attn_implementation="sdpa")  # type: ignore[no-untyped-call]
 
 
 def _read_object(path: Path) -> dict[str, object]:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise MissingError("there is no config.json", where=str(path.parent), do="name the folder of an XLM-R: config.json, model.safetensors, tokenizer.json") from error
+        raise MissingError("there is no config.json", where=str(path.parent), do=NEEDED) from error
     except (OSError, ValueError, RecursionError) as error:
-        raise ArtefactError(f"config.json cannot be read: {error}", where=str(path), do="fetch the trunk again") from error
+        raise ArtefactError(f"config.json cannot be read: {error}", where=str(path), do=REFETCH) from error
     if not isinstance(raw, dict):
-        raise ArtefactError("config.json is not a JSON object", where=str(path), do="fetch the trunk again")
+        raise ArtefactError("config.json is not a JSON object", where=str(path), do=REFETCH)
     return raw
 
 
 def _refuse_code(raw: Mapping[str, object], path: Path) -> None:
     for key, value in _pairs(raw):
         if key == "auto_map" or (key == "trust_remote_code" and value):
-            raise ArtefactError(f"'{key}' asks for code from the folder to be run", where=str(path), do="we never run a trunk's code; choose one without it, or remove the key")
+            raise ArtefactError(f"'{key}' asks for code from the folder to be run", where=str(path), do="choose a trunk without it")
         if "attn_implementation" in key:
-            raise ArtefactError(f"'{key}' chooses code to run, possibly from the network", where=str(path), do="remove the key; we always use PyTorch's own attention")
+            raise ArtefactError(f"'{key}' chooses code to run, even from the network", where=str(path), do="remove the key; we use PyTorch's own attention")
 
 
 def _pairs(value: object) -> Iterator[tuple[str, object]]:
@@ -123,4 +125,4 @@ def _check_value(name: str, kind: str, value: object, where: str) -> None:
     else:
         good = value in ACTIVATIONS
     if not good:
-        raise ArtefactError(f"'{name}' cannot be {value!r}", where=where, do="fetch the trunk again")
+        raise ArtefactError(f"'{name}' cannot be {value!r}", where=where, do=REFETCH)

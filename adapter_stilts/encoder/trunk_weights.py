@@ -13,10 +13,13 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from adapter_stilts.encoder.trunk_config import REFETCH
 from adapter_stilts.errors import ArtefactError, MissingError
 
 PREFIXES = ("roberta.", "model.")
 MASK_HEAD = ("dense.weight", "dense.bias", "layer_norm.weight", "layer_norm.bias", "bias")
+ONE_PLACE = "fetch config.json and weights from one place"
+CONVERT = "convert them to safetensors, or fetch a trunk that has them"
 PIECE = 1 << 22  # values hashed at a time
 FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 
@@ -49,7 +52,7 @@ def find_weights(folder: Path) -> Source:
             for name in file.keys():  # noqa: SIM118  (not a mapping)
                 canonical = next((name.removeprefix(prefix) for prefix in PREFIXES if name.startswith(prefix)), name)
                 if canonical in places:
-                    raise ArtefactError(f"'{canonical}' is stored twice", where=str(path), do="fetch the trunk again")
+                    raise ArtefactError(f"'{canonical}' is stored twice", where=str(path), do=REFETCH)
                 places[canonical] = (path, name)
     return Source(folder, places)
 
@@ -59,21 +62,20 @@ def check_names(source: Source, wanted: Mapping[str, torch.Size]) -> None:
     missing = sorted(set(wanted) - set(source.places))
     if missing:
         more = f" and {len(missing) - 1} more tensors" if len(missing) > 1 else ""
-        raise ArtefactError(f"the weights lack '{missing[0]}'{more}, which config.json calls for", where=str(source.folder), do="fetch the trunk again, all of its files")
-    own = [name for name in source.places if name.startswith(("embeddings.", "encoder.")) and not name.endswith((".position_ids", ".token_type_ids"))]
-    extra = sorted(set(own) - set(wanted))
-    if extra:
-        raise ArtefactError(f"the weights hold '{extra[0]}', which config.json does not call for", where=str(source.folder), do="fetch config.json and weights from one place")
+        raise ArtefactError(f"the weights lack '{missing[0]}'{more}, which config.json calls for", where=str(source.folder), do=REFETCH)
+    own = {name for name in source.places if name.startswith(("embeddings.", "encoder.")) and not name.endswith(("_ids",))}
+    if extra := sorted(own - set(wanted)):
+        raise ArtefactError(f"the weights hold '{extra[0]}', which config.json does not call for", where=str(source.folder), do=ONE_PLACE)
 
 
 def check_tensor(name: str, tensor: Tensor, shape: torch.Size, where: Path) -> None:
     """The shape the configuration calls for, and numbers; ArtefactError otherwise."""
     if tensor.shape != shape:
-        raise ArtefactError(f"'{name}' has shape {list(tensor.shape)}, and config.json calls for {list(shape)}", where=str(where), do="fetch config.json and weights from one place")
+        raise ArtefactError(f"'{name}' has shape {list(tensor.shape)}, and config.json calls for {list(shape)}", where=str(where), do=ONE_PLACE)
     if tensor.dtype not in FLOATS:
         raise ArtefactError(f"'{name}' is stored as {tensor.dtype}", where=str(where), do="choose a trunk stored in floating point")
     if not bool(torch.isfinite(tensor).all()):
-        raise ArtefactError(f"'{name}' holds values that are not finite numbers", where=str(where), do="fetch the trunk again")
+        raise ArtefactError(f"'{name}' holds values that are not finite numbers", where=str(where), do=REFETCH)
 
 
 def mask_head(source: Source) -> dict[str, Tensor] | None:
@@ -108,7 +110,7 @@ class Fingerprint:
 
 
 def _digest(piece: Tensor) -> bytes:
-    return hashlib.sha256(memoryview(piece.to(torch.float32).contiguous().numpy()).cast("B")).digest()
+    return hashlib.sha256(piece.to(torch.float32).contiguous().numpy().data).digest()
 
 
 def _opened(path: Path) -> safe_open:
@@ -120,7 +122,7 @@ def _opened(path: Path) -> safe_open:
 
 def _tensor(file: safe_open, path: Path, name: str) -> Tensor:
     try:
-        tensor: Tensor = file.get_tensor(name)
+        tensor: Tensor = file.get_tensor(name)  # type: ignore[no-untyped-call]
     except (SafetensorError, OSError, ValueError) as error:
         raise ArtefactError(f"'{name}' cannot be read: {error}", where=str(path), do="the file is truncated or damaged; fetch it again") from error
     return tensor
@@ -140,5 +142,5 @@ def _shards(index: Path) -> list[Path]:
 def _no_weights(folder: Path, path: Path) -> Exception:
     pickles = sorted(found.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for found in folder.glob(pattern))
     if pickles:
-        return ArtefactError(f"the weights are a pickle ({pickles[0]}), which can run code when it is read", where=str(folder), do="convert them to safetensors, or fetch a trunk that has them")
-    return MissingError(f"there is no {path.name}", where=str(folder), do="fetch the trunk again, all of its files")
+        return ArtefactError(f"the weights are a pickle ({pickles[0]}), which can run code when it is read", where=str(folder), do=CONVERT)
+    return MissingError(f"there is no {path.name}", where=str(folder), do=REFETCH)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from adapters.configuration import ADAPTER_CONFIG_MAP, ADAPTERFUSION_CONFIG_MAP, AdapterConfig
@@ -23,15 +23,24 @@ from adapter_stilts.encoder.backends.base import AdapterParts, Change, FusionPar
 from adapter_stilts.encoder.kinds import Kind, Setting
 from adapter_stilts.errors import UsageError
 
+if TYPE_CHECKING:
+    from transformers import XLMRobertaModel
+
 STREAM = {"attention": "attention.output", "output": "output"}
-LINEAR = {"query": "attention.self.query", "key": "attention.self.key", "value": "attention.self.value", "intermediate": "intermediate.dense", "output_dense": "output.dense"}
+LINEAR = {
+    "query": "attention.self.query",
+    "key": "attention.self.key",
+    "value": "attention.self.value",
+    "intermediate": "intermediate.dense",
+    "output_dense": "output.dense",
+}
 PREFIX = "prefix_tuning.prefix_tunings.self_prefix"
 SHARED_RULE = "shared_parameters"
 INVERTIBLE = "invertible_adapters"
 CONTAINERS = ("adapters", "loras", "prefix_tunings", INVERTIBLE, SHARED_RULE, "adapter_fusion_layer")
 
 
-def build(kind: Kind, settings: Mapping[str, Setting], shape: TrunkShape, depth: int, trunk: nn.Module) -> AdapterParts:
+def build(kind: Kind, settings: Mapping[str, Setting], shape: TrunkShape, depth: int, trunk: XLMRobertaModel) -> AdapterParts:
     """A fresh adapter; settings the library cannot build are UsageError."""
     parts = LibraryParts(depth)
     try:
@@ -39,7 +48,8 @@ def build(kind: Kind, settings: Mapping[str, Setting], shape: TrunkShape, depth:
             config = _configured(ADAPTER_CONFIG_MAP[part], settings)
             BUILDERS[config.architecture](parts, config, shape)
     except (AssertionError, ValueError, KeyError, AttributeError, ZeroDivisionError, RuntimeError) as error:
-        raise UsageError(f"cannot build {kind.name} with these settings: {error}", where="adapter.settings", do=f"its defaults are {dict(kind.settings)}") from error
+        what = f"cannot build {kind.name} with these settings: {error}"
+        raise UsageError(what, where="adapter.settings", do=f"its defaults are {dict(kind.settings)}") from error
     return parts
 
 
@@ -71,7 +81,7 @@ class LibraryParts(AdapterParts):
         return self._sites.get((layer, site))
 
     def prefixes(self, batch: int) -> Mapping[int, Prefix]:
-        module = self.at(PREFIX)
+        module: Any = self.at(PREFIX)
         if module is None:
             return {}
         rows = batch if self.training and module.dropout.p > 0 else 1
@@ -230,4 +240,8 @@ def _add_prefix(parts: LibraryParts, config: AdapterConfig, shape: TrunkShape) -
     parts.put(PREFIX, make(len(parts.prefix_layers), shape.heads, shape.hidden, config))
 
 
-BUILDERS: dict[str | None, Callable[[LibraryParts, AdapterConfig, TrunkShape], None]] = {None: _add_bottlenecks, "lora": _add_low_rank, "prefix_tuning": _add_prefix}
+BUILDERS: dict[str | None, Callable[[LibraryParts, AdapterConfig, TrunkShape], None]] = {
+    None: _add_bottlenecks,
+    "lora": _add_low_rank,
+    "prefix_tuning": _add_prefix,
+}

@@ -10,13 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from adapter_stilts.encoder.kinds import Kind, Setting
 
+if TYPE_CHECKING:
+    from transformers import XLMRobertaModel
+
+M = TypeVar("M", bound=nn.Module)
 Norm: TypeAlias = Callable[[Tensor], Tensor]
 STREAM_SITES = ("attention", "output")
 LINEAR_SITES = ("query", "key", "value", "intermediate", "output_dense")
@@ -104,7 +108,7 @@ class AdapterParts(nn.Module):
         """Its change of the embeddings."""
         return None
 
-    def trunk(self) -> nn.Module | None:
+    def trunk(self) -> XLMRobertaModel | None:
         """The trunk it puts in place of the frozen one (kind full)."""
         return None
 
@@ -124,15 +128,15 @@ class FusionParts(AdapterParts):
 class Backend(Protocol):
     """A library of adapters."""
 
-    def build(self, kind: Kind, settings: Mapping[str, Setting], shape: TrunkShape, depth: int, trunk: nn.Module) -> AdapterParts:
+    def build(self, kind: Kind, settings: Mapping[str, Setting], shape: TrunkShape, depth: int, trunk: XLMRobertaModel) -> AdapterParts:
         """A fresh adapter for the lowest `depth` layers, drawn from the global generator; UsageError for settings that cannot be built."""
 
     def build_fusion(self, sites: tuple[str, ...], shape: TrunkShape, depth: int) -> FusionParts:
         """A fresh fusion at the given sites of the lowest `depth` layers, drawn from the global generator."""
 
 
-def draw(seed: int, make: Callable[[], nn.Module]) -> nn.Module:
-    """Make a module whose initial values depend on `seed` alone; the global generators are left as they were."""
+def draw(seed: int, make: Callable[[], M]) -> M:
+    """Make something whose initial values depend on `seed` alone; the global generators are left as they were."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         return make()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -12,8 +13,11 @@ from adapter_stilts.encoder.backends.base import AdapterParts, FusionParts, Trun
 from adapter_stilts.encoder.kinds import Kind, Setting
 from adapter_stilts.errors import UsageError
 
+if TYPE_CHECKING:
+    from transformers import XLMRobertaModel
 
-def build(kind: Kind, settings: Mapping[str, Setting], shape: TrunkShape, depth: int, trunk: nn.Module) -> AdapterParts:
+
+def build(kind: Kind, settings: Mapping[str, Setting], shape: TrunkShape, depth: int, trunk: XLMRobertaModel) -> AdapterParts:
     """A copy of the trunk as it is; nothing is drawn."""
     if any(parameter.dtype != torch.float32 for parameter in trunk.parameters()):
         raise UsageError("kind full trains the trunk itself, which must then be in float32", where="trunk.precision", do="set trunk.precision to fp32")
@@ -27,7 +31,7 @@ def build_fusion(sites: tuple[str, ...], shape: TrunkShape, depth: int) -> Fusio
 class WholeTrunk(AdapterParts):
     """A trained copy of the trunk; its tensors carry the trunk's own names."""
 
-    def __init__(self, copied: nn.Module) -> None:
+    def __init__(self, copied: XLMRobertaModel) -> None:
         super().__init__()
         self.copied = copied
 
@@ -37,5 +41,5 @@ class WholeTrunk(AdapterParts):
     def layers(self) -> frozenset[int]:
         return frozenset({0})
 
-    def trunk(self) -> nn.Module | None:
+    def trunk(self) -> XLMRobertaModel | None:
         return self.copied
