@@ -29,7 +29,7 @@ from .options import (
 
 
 def train(
-    task: Annotated[str, typer.Argument(help="A task of `list tasks`, or a YAML file that describes one.")],
+    task: Annotated[str, typer.Argument(metavar="TASK", help="A task of `list tasks`, or a YAML file that describes one.")],
     trunk: TrunkOption = None,
     kind: KindOption = None,
     how: Annotated[How | None, typer.Option("--how", help="How the run uses what was learned before.")] = None,

@@ -1,0 +1,40 @@
+"""The command line in this process, and a library that writes down how it was called instead of training."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+import pytest
+from adapter_stilts_cli.app import app
+from typer.testing import CliRunner
+
+import adapter_stilts.study
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    """Call `adapter-stilts` in an empty folder; stdout and stderr are kept apart."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *words, env=None: CliRunner().invoke(app, list(words), env=env, catch_exceptions=False)
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """The keyword and other arguments of every library call, by verb; each call returns one made-up score."""
+    found: dict[str, dict[str, object]] = {}
+
+    def recorder(verb):
+        def record(*values, **named):
+            found[verb] = {"values": values, **named}
+            row = {"task": "xnli", "protocol": "own", "language": "sw", "metric": "accuracy", "score": 0.5, "n": 10, "interval": [0.25, float("nan")]}
+            return {"run": "runs/xnli-00000000", "results": [row]}
+
+        return record
+
+    for name in ("train", "fuse", "evaluate", "demo"):
+        module = ModuleType(f"adapter_stilts.study.{name}")
+        module.__dict__.update({name: recorder(name), "Request": dict})
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        monkeypatch.setattr(adapter_stilts.study, name, module, raising=False)
+    return found

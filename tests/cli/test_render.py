@@ -1,0 +1,50 @@
+"""Tables that no pipe shortens, and JSON that every reader takes."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import numpy as np
+from adapter_stilts_cli import render
+
+
+class Terminal(io.StringIO):
+    """Text that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_aligns_names_to_the_left_and_numbers_to_the_right():
+    text = render.aligned("scores", ("task", "n"), [["xnli", "5 010"], ["tatoeba", "1"]])
+    assert text == "scores\ntask         n\nxnli     5 010\ntatoeba      1"
+
+
+def test_shortens_nothing_in_a_pipe():
+    stream = io.StringIO()
+    render.table("", ("a", "b"), [("x" * 500, "[red]")], stream)
+    assert "x" * 500 in stream.getvalue()
+
+
+def test_draws_on_a_terminal_without_reading_markup_in_the_data(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    stream = Terminal()
+    render.table("title", ("a", "n"), [("[red]not a colour[/red]", 3)], stream)
+    assert "[red]not a colour[/red]" in stream.getvalue()
+    assert "\x1b[3" not in stream.getvalue()
+
+
+def test_writes_values_as_people_read_them():
+    assert [render.cell(value) for value in (None, True, 1234567, 0.123456, ("a", "b"), "two\nlines")] == ["", "yes", "1 234 567", "0.1235", "a b", "two lines"]
+
+
+def test_writes_json_of_paths_tuples_and_numpy(capsys, tmp_path):
+    render.document({"path": tmp_path, "pair": (1, 2), "mean": np.float32(0.5), "n": np.int64(3), "none": float("nan"), "set": {"b", "a"}, "text": "ü"})
+    found = json.loads(capsys.readouterr().out)
+    assert found == {"path": str(tmp_path), "pair": [1, 2], "mean": 0.5, "n": 3, "none": None, "set": ["a", "b"], "text": "ü"}
+
+
+def test_prints_no_table_where_there_is_no_score(capsys):
+    render.finish({"results": [], "run": "runs/a"}, as_json=False)
+    assert capsys.readouterr().out == "run  runs/a\n"

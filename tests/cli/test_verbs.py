@@ -1,0 +1,146 @@
+"""What each verb makes of its words: the configuration, and the one library call."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+
+from adapter_stilts.config.schema import RunConfig
+
+
+def test_trains_with_the_defaults_of_the_schema(run, calls):
+    assert run("train", "nli").exit_code == 0
+    config, tasks = calls["train"]["values"]
+    assert tasks == ("nli",)
+    assert config == RunConfig.model_validate({"task": {"name": "nli"}})
+    assert {name: calls["train"][name] for name in ("out", "runs", "resume", "overwrite", "dry_run")} == {
+        "out": None,
+        "runs": Path("runs"),
+        "resume": True,
+        "overwrite": False,
+        "dry_run": False,
+    }
+
+
+def test_puts_every_flag_of_train_under_its_key(run, calls):
+    words = """train pair --trunk xlm-roberta-base --kind lora --how stack --after runs/a --after runs/b --data train=a.tsv --data validation=b.tsv --seed 7
+        --control shuffled-labels --limit-gb 4 --set training.epochs=2 --set task.columns.premise=Satz -o here --overwrite --dry-run"""
+    assert run(*shlex.split(words)).exit_code == 0
+    config = calls["train"]["values"][0]
+    assert (config.trunk.name, config.adapter.kind, config.how, config.after) == ("xlm-roberta-base", "lora", "stack", ("runs/a", "runs/b"))
+    assert (config.data.sources, config.control) == (("train=a.tsv", "validation=b.tsv"), "shuffled-labels")
+    assert (config.training.seed, config.training.limit_gb, config.training.epochs, config.task.columns) == (7, 4.0, 2, {"premise": "Satz"})
+    assert (calls["train"]["out"], calls["train"]["resume"], calls["train"]["overwrite"], calls["train"]["dry_run"]) == (Path("here"), False, True, True)
+
+
+def test_keeps_a_comma_in_a_path(run, calls):
+    run("train", "pair", "--data", "train=a,b.tsv", "--how", "stack", "--after", "runs/a,b")
+    config = calls["train"]["values"][0]
+    assert (config.data.sources, config.after) == (("train=a,b.tsv",), ("runs/a,b",))
+
+
+def test_passes_several_tasks_on(run, calls):
+    run("train", "nli, qa")
+    assert calls["train"]["values"][1] == ("nli", "qa")
+
+
+def test_reads_a_configuration_file_below_the_flags(run, calls, tmp_path):
+    (tmp_path / "run.yaml").write_text("training: {seed: 3, epochs: 4}\n")
+    run("train", "nli", "--config", "run.yaml", "--seed", "5")
+    config = calls["train"]["values"][0]
+    assert (config.training.seed, config.training.epochs) == (5, 4)
+
+
+def test_reports_all_mistakes_of_a_configuration_and_trains_nothing(run, calls):
+    result = run("train", "nli", "--set", "training.epohcs=2", "--set", "how=stak", "--json")
+    assert result.exit_code == 2
+    assert not result.stdout
+    assert "2 mistakes" in result.stderr
+    assert "did you mean training.epochs?" in result.stderr
+    assert not calls
+
+
+def test_fuses_runs_under_a_target(run, calls):
+    assert run("fuse", "runs/a", "runs/b", "--target", "xnli", "--set", "fusion.target_adapter=true").exit_code == 0
+    sources, target, config = calls["fuse"]["values"]
+    assert (sources, target) == ((Path("runs/a"), Path("runs/b")), "xnli")
+    assert (config.how, config.after, config.task.name, config.fusion.target_adapter) == ("fuse", ("runs/a", "runs/b"), "xnli", True)
+
+
+def test_evaluates_a_run_on_its_own_trunk(run, calls):
+    assert run("eval", "runs/a", "--tasks", "xnli, tatoeba", "--languages", "de,sw").exit_code == 0
+    (request,) = calls["evaluate"]["values"]
+    assert (request["run"], request["trunk"], request["tasks"], request["languages"]) == (Path("runs/a"), None, ("xnli", "tatoeba"), ("de", "sw"))
+    assert (request["protocol"], request["layers"], request["all_layers"], request["split"], request["task_settings"]) == ("own", None, False, "test", {})
+
+
+def test_evaluates_the_miniature_where_neither_run_nor_trunk_is_named(run, calls):
+    run("eval", "--tasks", "tatoeba")
+    assert (calls["evaluate"]["values"][0]["run"], calls["evaluate"]["values"][0]["trunk"]) == (None, "miniature")
+
+
+@pytest.mark.parametrize(("typed", "layers", "every"), [("4", (4,), False), ("2,4", (2, 4), False), ("all", None, True)])
+def test_reads_layers_as_one_several_or_all(run, calls, typed, layers, every):
+    run("eval", "--tasks", "tatoeba", "--layer", typed)
+    request = calls["evaluate"]["values"][0]
+    assert (request["layers"], request["all_layers"]) == (layers, every)
+
+
+def test_puts_every_flag_of_eval_into_the_request(run, calls):
+    words = "eval --trunk folder --tasks bucc2018 --protocol jiant --pool first -k 8 --margin distance --data d --seed 3 --split validation"
+    assert run(*words.split(), "--set", "trunk.precision=fp32", "--set", "task.columns.label=gold", "-o", "out", "--overwrite", "--dry-run").exit_code == 0
+    request = calls["evaluate"]["values"][0]
+    wanted = {
+        "trunk": "folder",
+        "protocol": "jiant",
+        "pool": "first",
+        "k": 8,
+        "margin": "distance",
+        "data": ("d",),
+        "seed": 3,
+        "split": "validation",
+        "precision": "fp32",
+    }
+    assert {name: request[name] for name in wanted} == wanted
+    assert request["task_settings"] == {"columns": {"label": "gold"}}
+    assert (calls["evaluate"]["out"], calls["evaluate"]["overwrite"], calls["evaluate"]["dry_run"]) == (Path("out"), True, True)
+
+
+def test_runs_the_demo_without_options(run, calls):
+    assert run("demo").exit_code == 0
+    assert {name: calls["demo"][name] for name in ("out", "seed", "overwrite", "dry_run")} == {
+        "out": Path("runs/demo"),
+        "seed": 13,
+        "overwrite": False,
+        "dry_run": False,
+    }
+
+
+@pytest.mark.parametrize("words", ["demo", "train nli", "fuse a b --target xnli", "eval a --tasks xnli"])
+def test_prints_one_json_document_on_stdout(run, calls, words):
+    result = run(*words.split(), "--json")
+    assert json.loads(result.stdout)["results"][0]["interval"] == [0.25, None]
+
+
+@pytest.mark.parametrize("words", ["demo", "train nli", "fuse a b --target xnli", "eval a --tasks xnli"])
+def test_prints_scores_as_percent_and_the_run_folder_for_people(run, calls, words):
+    result = run(*words.split())
+    assert [line.split() for line in result.stdout.strip().split("\n")][2] == ["xnli", "own", "sw", "accuracy", "50.0", "25.0", "to", "10"]
+    assert result.stdout.rstrip().endswith("run  runs/xnli-00000000")
+
+
+def test_prints_from_the_first_of_several_processes_only(run, calls):
+    assert not run("train", "nli", "--json", env={"RANK": "1"}).stdout
+    assert run("train", "nli", "--json", env={"RANK": "0"}).stdout
+
+
+@pytest.mark.parametrize("verb", ["demo", "train", "fuse", "eval"])
+def test_accepts_the_examples_of_its_own_help(run, calls, verb):
+    examples = [line.strip() for line in run(verb, "--help").stdout.rsplit("Example", 1)[1].split("\n") if "adapter-stilts" in line]
+    assert examples
+    for example in examples:
+        result = run(*shlex.split(example)[1:])
+        assert result.exit_code == 0, result.stderr
