@@ -1,0 +1,193 @@
+"""From a meaning to words: what all ten grammars share. Each file in `languages/` fills the slots of a clause and says their order.
+
+A slot is a phrase: agent, subject (a thing that is described), thing, partner, place, time, verb and a few of a language's own. Each word
+knows its part of speech, the slot it came from and, in names, its entity type; gold labels are read from these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar, TypeAlias
+
+from adapter_stilts.miniature.lexicon import Lexicon, load
+from adapter_stilts.miniature.world import CITIES, FEMALE, NAMES, ORGS, Clause, Sentence, Thing
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word; `space` says whether a blank separates it from the word before."""
+
+    text: str
+    tag: str
+    role: str = ""
+    entity: str = ""
+    space: bool = True
+
+
+Words: TypeAlias = tuple[Word, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a meaning is told: `front` moves "time" or "place" to the start, `other` prefers synonyms, `shift` a second word order."""
+
+    front: str = ""
+    other: bool = False
+    shift: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a clause's words depend on besides its meaning."""
+
+    style: Style = Style()
+    mode: str = "main"  # "main", "sub" (after because) or "ask"
+    asked: str = ""  # the slot a question asks for
+    pronoun: str = ""  # the slot, "agent" or "subject", that was named in the clause before
+
+
+class Grammar:
+    """One language. Subclasses give `orders` (slot names by mode or fronting, optionally by frame) and fill slots."""
+
+    code: ClassVar[str]
+    blank: ClassVar[bool] = True
+    stop: ClassVar[str] = "."
+    mark: ClassVar[str] = "?"
+    because: ClassVar[str]
+    conjunction: ClassVar[str]
+    orders: ClassVar[Mapping[str, str]]
+
+    def __init__(self) -> None:
+        self.lexicon: Lexicon = load(self.code)
+
+    # -- whole sentences
+
+    def sentence(self, meaning: Sentence, style: Style) -> Words:
+        """A sentence with its full stop."""
+        return self.finish(self.body(meaning, style), self.stop)
+
+    def question(self, clause: Clause, asked: str, style: Style) -> Words:
+        """A question for one slot of a clause: "agent", "thing", "partner", "place" or "time"."""
+        return self.finish(self.clause(clause, Context(style, "ask", asked)), self.mark)
+
+    def phrase(self, name: str) -> str:
+        """A fixed question, "cause" or "effect"."""
+        return self.form("phrases", name)
+
+    def body(self, meaning: Sentence, style: Style) -> Words:
+        first = self.clause(meaning.first, Context(style))
+        if meaning.second is None:
+            return first
+        plain = replace(style, front="")
+        if meaning.link == "and":
+            return first + self.words(self.conjunction, "CCONJ") + self.clause(meaning.second, Context(plain))
+        second = Context(plain, "sub", pronoun=shared(meaning.first, meaning.second))
+        return first + self.words(self.because, "SCONJ") + self.clause(meaning.second, second)
+
+    def finish(self, words: Words, mark: str) -> Words:
+        """Capital at the start, closing mark at the end."""
+        first = next(index for index, word in enumerate(words) if word.tag != "PUNCT")
+        start = words[first]
+        capital = replace(start, text=self.capital(start.text[:1]) + start.text[1:])
+        return glued((*words[:first], capital, *words[first + 1 :])) + (Word(mark, "PUNCT", space=False),)
+
+    def capital(self, letter: str) -> str:
+        return letter.upper()
+
+    # -- clauses
+
+    def clause(self, clause: Clause, context: Context) -> Words:
+        """The words of one clause, each marked with the slot it stands in."""
+        slots = self.slots(clause, context)
+        words: list[Word] = []
+        for slot in self.order(clause, context).split():
+            phrase = slots.get(slot) or ()
+            words.extend(replace(word, role=word.role or slot) for word in phrase)
+        return tuple(words)
+
+    def order(self, clause: Clause, context: Context) -> str:
+        kind = context.mode
+        if kind == "main" and context.style.front == "time" and clause.time:
+            kind = "time"
+        elif kind == "main" and context.style.front == "place" and clause.place and clause.frame != "move":
+            kind = "place"
+        elif kind == "main" and context.style.shift:
+            kind = "shift"
+        for name in (f"{clause.frame}:{kind}", f"{clause.frame}:main" if kind == "shift" else "", kind):
+            if name in self.orders:
+                return self.orders[name]
+        return self.orders["main"]
+
+    def slots(self, clause: Clause, context: Context) -> dict[str, Words]:
+        """Phrases by slot name; empty ones vanish from the order."""
+        raise NotImplementedError
+
+    # -- words
+
+    def form(self, section: str, concept: str, column: int = 0, context: Context | None = None) -> str:
+        """One form of a concept; its synonym where the style asks for other words."""
+        forms = self.lexicon.forms(section, concept, context.style.other if context else False)
+        return forms[min(column, len(forms) - 1)]
+
+    def words(self, phrase: str, tag: str, entity: str = "", role: str = "") -> Words:
+        """A phrase's words: "word/TAG" has its own tag, function words the lexicon's, the others `tag`."""
+        found: list[Word] = []
+        for part in phrase.split():
+            text, _, own = part.rpartition("/") if "/" in part else (part, "", "")
+            kind = own or self.lexicon.tags.get(text, tag)
+            known = entity if kind == tag or own == "PROPN" else ""
+            space = self.blank and text not in ",、"
+            found.append(Word(text, "PUNCT" if text in ",、" else kind, role, known, space))
+        return tuple(found)
+
+    def place_section(self, place: str) -> str:
+        return "cities" if place in CITIES else "orgs" if place in ORGS else "places"
+
+    def asked(self, clause: Clause, slot: str) -> Words:
+        """The question word for a slot."""
+        return self.words(self.form("ask", "goal" if slot == "place" and clause.frame == "move" else slot), "PRON")
+
+
+def shared(first: Clause, second: Clause) -> str:
+    """Which slot of the second clause was named in the first, so that a pronoun (or nothing) can stand for it."""
+    if second.agent and second.agent == first.agent:
+        return "agent"
+    if second.frame == "be" and first.thing and second.thing and second.thing.noun == first.thing.noun:
+        return "subject"
+    return ""
+
+
+def glued(words: Words) -> Words:
+    """The words without a blank before the first."""
+    return (replace(words[0], space=False), *words[1:])
+
+
+def female(person: str) -> bool:
+    return person in FEMALE
+
+
+def is_name(person: str) -> bool:
+    return person in NAMES
+
+
+def thing_of(clause: Clause) -> Thing:
+    """The clause's object; its frame guarantees that there is one."""
+    assert clause.thing is not None
+    return clause.thing
+
+
+def text_of(words: Words) -> str:
+    """The surface text."""
+    return "".join(f" {word.text}" if word.space else word.text for word in words).strip()
+
+
+def starts_of(words: Words) -> tuple[int, ...]:
+    """Where each word starts in `text_of`, in code points."""
+    starts: list[int] = []
+    position = 0
+    for index, word in enumerate(words):
+        position += 1 if word.space and index else 0
+        starts.append(position)
+        position += len(word.text)
+    return tuple(starts)

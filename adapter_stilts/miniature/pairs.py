@@ -1,0 +1,217 @@
+"""Rows for inference, paraphrase, topics and tags.
+
+Inference rows come three to a hypothesis, one per label, so that the hypothesis alone tells nothing. Sentences are understood to be
+about the same event, as in SNLI: a different colour, place or time contradicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from adapter_stilts.miniature import world
+from adapter_stilts.miniature.causes import sample_cause
+from adapter_stilts.miniature.grammar import Style
+from adapter_stilts.miniature.rendering import text
+from adapter_stilts.miniature.rows import Labelled, Told
+from adapter_stilts.miniature.sampling import EVENTS, PLAIN_FRAMES, Sampler, optional_facts, settled, strip, without
+from adapter_stilts.miniature.world import KIND_OF, OPPOSITES, TOPICS, Clause, Sentence, Thing
+
+def inference(sampler: Sampler, build: Callable[[Sampler], tuple[Sentence, Sentence, Sentence, Clause] | None]) -> Iterator[Labelled]:
+    """Triples: entailing, contradicting and neutral premises of one hypothesis, for ever."""
+    while True:
+        found = build(sampler)
+        if found is None:
+            continue
+        *premises, hypothesis = found
+        if not sampler.allows(hypothesis, *(clause for premise in premises for clause in premise.clauses)):
+            continue
+        asserted = Told(Sentence(hypothesis), sampler.style())
+        for premise, label in zip(premises, ("entailment", "contradiction", "neutral"), strict=True):
+            yield Labelled((Told(premise, sampler.style()),), (asserted,), label)
+
+
+def one_event(sampler: Sampler) -> tuple[Sentence, Sentence, Sentence, Clause] | None:
+    """Premises of one clause: more is said, one fact differs, or one fact is missing."""
+    rng = sampler.rng
+    full = sampler.clause([verb for verb in EVENTS if sampler.only([verb])])
+    stated = optional_facts(full)
+    if full.negated:
+        return negated_event(sampler, full)
+    if not stated:
+        return None
+    hypothesis = without(full, *(fact for fact in stated if rng.random() < 0.45))
+    said = optional_facts(hypothesis)
+    if not said:
+        return None
+    entailing = without(full, *(fact for fact in stated if fact not in said and rng.random() < 0.4))
+    against = contradict(sampler, entailing, said)
+    neutral = without(full, rng.choice(said))
+    if rng.random() < 0.4 and hypothesis.thing and hypothesis.thing.noun in KIND_OF and not {"count", "modifier"} & {*said}:
+        general = Thing(KIND_OF[hypothesis.thing.noun])
+        if rng.random() < 0.5:
+            hypothesis = replace(hypothesis, thing=general)
+        else:  # the other way round, the kind does not tell which of its members
+            neutral = replace(entailing, thing=general)
+    return Sentence(entailing), Sentence(against), Sentence(neutral), hypothesis
+
+
+def negated_event(sampler: Sampler, full: Clause) -> tuple[Sentence, Sentence, Sentence, Clause] | None:
+    """A negated hypothesis follows from itself in other words; nothing follows from another negated event."""
+    other = sampler.changed(sampler.changed(full, "verb"), sampler.rng.choice(("time", "place") if full.frame != "move" else ("time",)))
+    if not other.negated or other.verb == full.verb:
+        return None
+    return Sentence(full), Sentence(replace(full, negated=False)), Sentence(other), full
+
+
+def contradict(sampler: Sampler, clause: Clause, said: list[str]) -> Clause:
+    """A premise that cannot be true together with the hypothesis: one fact both state differs."""
+    kinds = [fact for fact in said if fact != "modifier" or (clause.thing and (clause.thing.modifier in world.QUALITIES or len(sampler.modifiers(clause.thing.noun)) > 2))]
+    kinds += ["negated", "noun"] if clause.thing else ["negated"]
+    kinds += ["verb"] if clause.verb in OPPOSITES else []
+    return sampler.changed(clause, sampler.rng.choice(kinds))
+
+
+def two_clauses(sampler: Sampler) -> tuple[Sentence, Sentence, Sentence, Clause] | None:
+    """Premises of two clauses joined by "and" or "because", of states and handovers; the hypothesis is about one of them."""
+    rng = sampler.rng
+    if rng.random() < 0.3:
+        return handover(sampler)
+    if rng.random() < 0.5:
+        pair = sample_cause(sampler)
+        first, second, link = pair.effect, pair.cause, "because"
+    else:
+        first, second, link = sampler.clause((*world.FEELINGS, *EVENTS), bare=True), sampler.clause((*world.STATES, "locate", "exist")), "and"
+    about_second = rng.random() < 0.5
+    hypothesis = second if about_second else first
+    if hypothesis.frame == "weather" or not {hypothesis.verb} & {*world.FEELINGS, *world.STATES, "locate", *OPPOSITES}:
+        return None
+    opposed = replace(hypothesis, negated=not hypothesis.negated) if hypothesis.verb not in OPPOSITES or rng.random() < 0.4 else replace(hypothesis, verb=OPPOSITES[hypothesis.verb])
+    if hypothesis.frame == "locate":
+        opposed = sampler.changed(hypothesis, "place")
+    opposed = settled(opposed)
+    unrelated = sampler.clause(world.FEELINGS if hypothesis.frame == "feel" else EVENTS if hypothesis.agent else world.STATES, hypothesis.agent, bare=True)
+    if unrelated.verb in (hypothesis.verb, OPPOSITES.get(hypothesis.verb)):
+        return None
+    kept = [second if about_second else first for _ in range(3)]
+    kept[1:] = [opposed, unrelated]
+    links = (link, "and", "and")
+    pairs = [(first, new) if about_second else (new, second) for new in kept]
+    entailing, against, neutral = (Sentence(*(a, way, b)) for (a, b), way in zip(pairs, links, strict=True))
+    return entailing, against, neutral, hypothesis
+
+
+def handover(sampler: Sampler) -> tuple[Sentence, Sentence, Sentence, Clause] | None:
+    """Who gives is not who gets: "Anna gave Peter a book" says that Peter got a book from Anna."""
+    given = replace(sampler.clause(("give", "send")), negated=False)
+    if given.frame != "give" or given.verb not in ("give", "send"):
+        return None
+    swapped = replace(given, agent=given.partner, partner=given.agent, surname="")
+    plain = strip(given)
+    hypothesis = converse(plain)
+    other = sampler.changed(given, "partner")
+    return Sentence(given), Sentence(swapped), Sentence(other), hypothesis
+
+
+def converse(clause: Clause) -> Clause:
+    """The same handover from the other side."""
+    return replace(clause, verb="get", agent=clause.partner, partner=clause.agent, surname="")
+
+
+def paraphrases(sampler: Sampler) -> Iterator[Labelled]:
+    """Pairs that mean the same in other words or order ("1"), and pairs that differ in one fact or in who did what ("0")."""
+    rng = sampler.rng
+    while True:
+        meaning = sampler_sentence(sampler)
+        label = rng.choice(("0", "1"))
+        other = same(sampler, meaning) if label == "1" else different(sampler, meaning)
+        if other is not None and sampler.allows(*other.clauses):
+            first, second = (Told(sentence, style) for sentence, style in zip((meaning, other), other_styles(sampler), strict=True))
+            if text([first], "en") != text([second], "en"):
+                yield Labelled((first,), (second,), label)
+
+
+def other_styles(sampler: Sampler) -> tuple[Style, Style]:
+    """Two ways of telling that differ wherever the sentence lets them."""
+    rng = sampler.rng
+    front, other, shift = rng.choice(("", "time", "place")), rng.random() < 0.5, rng.random() < 0.5
+    return Style(front, other, shift), Style("" if front else rng.choice(("time", "place")), not other, not shift)
+
+
+def sampler_sentence(sampler: Sampler) -> Sentence:
+    """One event, or two of different people joined by "and"."""
+    first = sampler.clause([verb for verb in EVENTS if sampler.only([verb])])
+    if sampler.rng.random() < 0.35:
+        second = sampler.clause([verb for verb in EVENTS if sampler.only([verb])])
+        if second.agent != first.agent:
+            return Sentence(without(first, "time"), "and", without(second, "time"))
+    return Sentence(first)
+
+
+def same(sampler: Sampler, meaning: Sentence) -> Sentence | None:
+    """The same meaning, from the other side or in the other order where there is one."""
+    if meaning.second is not None:
+        return Sentence(meaning.second, meaning.link, meaning.first)
+    if meaning.first.verb in ("give", "send") and not meaning.first.negated and sampler.rng.random() < 0.7:
+        return Sentence(converse(meaning.first))
+    return meaning
+
+
+def different(sampler: Sampler, meaning: Sentence) -> Sentence | None:
+    """One fact differs, or two clauses or people exchange theirs."""
+    first, second = meaning.first, meaning.second
+    if second is not None and sampler.rng.random() < 0.6:
+        if first.place and second.place and first.place != second.place and "move" not in (first.frame, second.frame):
+            return Sentence(replace(second, place=first.place), meaning.link, replace(first, place=second.place))
+        return Sentence(replace(second, agent=first.agent), meaning.link, replace(first, agent=second.agent)) if not {first.agent, second.agent} & {first.partner, second.partner} else None
+    if first.partner and sampler.rng.random() < 0.6:
+        swapped = replace(first, agent=first.partner, partner=first.agent)
+        return Sentence(converse(swapped)) if first.verb in ("give", "send") and not first.negated and sampler.rng.random() < 0.5 else Sentence(swapped)
+    facts = [fact for fact in optional_facts(first) if fact != "modifier" or (first.thing and len(sampler.modifiers(first.thing.noun)) > 2)]
+    fact = sampler.rng.choice([*facts, "negated", "agent", *(["noun"] if first.thing else ["verb"])])
+    changed = sampler.changed(first, fact)
+    return Sentence(changed) if second is None else Sentence(second, meaning.link, changed)
+
+
+def topics(sampler: Sampler) -> Iterator[Labelled]:
+    """Single sentences by topic."""
+    while True:
+        for topic, verbs in TOPICS.items():
+            meaning = Sentence(sampler.clause([verb for verb in verbs if sampler.only([verb])]))
+            if sampler.holds(meaning):
+                yield Labelled((Told(meaning, sampler.style()),), label=topic)
+
+
+def tagged(sampler: Sampler) -> Iterator[Labelled]:
+    """Sentences of all kinds for word tags; a few people have surnames."""
+    rng = sampler.rng
+    while True:
+        meaning = any_sentence(sampler)
+        first = meaning.first
+        if first.agent in world.NAMES and rng.random() < 0.4:
+            first = replace(first, surname=rng.choice(world.SURNAMES))
+        yield Labelled((Told(replace(meaning, first=first), sampler.style()),))
+
+
+def any_sentence(sampler: Sampler) -> Sentence:
+    """A sentence of any kind: one clause, a cause, or two clauses joined by "and"."""
+    while True:
+        meaning = some_sentence(sampler)
+        if sampler.holds(meaning):
+            return meaning
+
+
+def some_sentence(sampler: Sampler) -> Sentence:
+    rng = sampler.rng
+    chance = rng.random()
+    if chance < 0.15 and sampler.domain is world.GENERAL:
+        cause = sample_cause(sampler)
+        return Sentence(cause.effect, "because", cause.cause)
+    verbs = [verb for verb in sampler.domain.verbs if sampler.only([verb])]
+    likely = [verb for verb in verbs if world.FRAMES[verb] not in PLAIN_FRAMES] * 3 + verbs
+    first = sampler.clause(likely)
+    if chance < 0.35:
+        second = sampler.clause(likely)
+        if second.agent != first.agent:
+            return Sentence(first, "and", second)
+    return Sentence(first)
