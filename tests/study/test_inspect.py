@@ -1,0 +1,113 @@
+"""Lists and facts come from metadata, and nothing heavy is loaded for them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from adapter_stilts.errors import ArtefactError, MissingError
+from adapter_stilts.files import write_bytes
+from adapter_stilts.sharing.manifest import Manifest, TrunkFacts, write_manifest
+from adapter_stilts.study.inspect import info, list_kinds, list_languages, list_recipes, list_runs, list_tasks
+from adapter_stilts.study.run_folder import claim, write_results
+
+ROW = {
+    "task": "xnli",
+    "protocol": "own",
+    "language": "sw",
+    "metric": "accuracy",
+    "score": 0.5,
+    "n": 10,
+    "interval": [0.4, 0.6],
+    "split": "test",
+    "headline": True,
+    "settings": {},
+}
+
+
+@pytest.fixture
+def finished(tmp_path):
+    """A finished run of 12 bytes of weights and one score, and a function that makes another."""
+
+    def make(name: str, control: str = "none"):
+        folder = tmp_path / "runs" / name
+        write_bytes(folder / "adapter" / "xnli.safetensors", b"twelve bytes")
+        trunk = TrunkFacts(name="miniature", revision=None, fingerprint="ab" * 8, layers=2, hidden=8, precision="fp32")
+        fields = dict.fromkeys(("parents", "data", "substitutions", "parts"), ())
+        words = {"format": "pair", "language": "en", "how": "direct", "composition": "xnli", "device": "CPU", "licence": "", "identity": "00000000"}
+        maps = {"seeds": {"training": 13}, "versions": {}, "training": {}, "files": {"adapter/xnli.safetensors": "0" * 64}}
+        write_manifest(folder, Manifest(name=name, task="xnli", control=control, trunk=trunk, seconds=1.0, peak_memory=1, **fields, **words, **maps))
+        write_results(folder, [ROW])
+        return folder
+
+    return make
+
+
+def test_lists_every_task_once_with_its_release_names():
+    found = {row["task"]: row for row in list_tasks()}
+    assert {"nli", "paraphrase", "pair", "single", "pos", "ner", "qa", "choice", "mlm", "bitext", "xnli", "tatoeba"} <= set(found)
+    assert found["xnli"]["trained_on"] == "mnli"
+    assert found["tatoeba"]["files"]["test"]
+
+
+def test_lists_kinds_with_their_settings_and_compositions():
+    found = {row["kind"]: row for row in list_kinds()}
+    assert found["seq_bn"]["settings"]["reduction_factor"] == 16
+    assert "fuse" not in found["lora"]["composes"]
+
+
+def test_lists_languages_by_their_short_code():
+    found = {row["language"]: row for row in list_languages()}
+    assert found["sw"]["iso3"] == "swa"
+    assert {"xnli", "xcopa", "tatoeba"} <= set(found["sw"]["tasks"])
+
+
+def test_lists_recipes_with_the_command_that_uses_them():
+    found = list_recipes()
+    assert found
+    for row in found:
+        assert row["command"].startswith("adapter-stilts ")
+        assert row["recipe"] in row["command"]
+        assert row["summary"]
+
+
+def test_lists_finished_unfinished_and_damaged_runs_at_any_depth(finished, tmp_path):
+    done = finished("demo/xnli-1")
+    finished("xnli-2", control="shuffled-labels")
+    claim(tmp_path / "runs" / "nli-3", "33333333", "nli")
+    broken = finished("xnli-4")
+    (broken / "manifest.json").write_text("{}")
+    found = {row["run"]: row for row in list_runs(tmp_path / "runs")}
+    assert [row["state"].split(":")[0] for row in found.values()] == ["finished", "unfinished", "finished (shuffled-labels)", "damaged"]
+    assert found[str(done)]["scores"] == {"xnli sw": 0.5}
+    assert found[str(done)]["trunk"] == "miniature"
+
+
+def test_refuses_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(MissingError, match="no such folder"):
+        list_runs(tmp_path / "nowhere")
+
+
+def test_tells_everything_of_a_run(finished):
+    found = info(finished("xnli-1"))
+    assert (found["task"], found["bytes"], found["results"], found["means"]["without_retrieval"]) == ("xnli", 12, [ROW], 0.5)
+
+
+def test_refuses_a_run_whose_manifest_was_changed(finished):
+    folder = finished("xnli-1")
+    text = (folder / "manifest.json").read_text()
+    (folder / "manifest.json").write_text(text.replace('"xnli"', '"mnli"'))
+    with pytest.raises(ArtefactError, match="checksum"):
+        info(folder)
+
+
+def test_does_not_wait_for_torch():
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, adapter_stilts.study.inspect as i; i.list_tasks(); i.list_kinds(); print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert not {"torch", "transformers", "adapters", "datasets", "peft"} & set(done.stdout.split())

@@ -1,0 +1,49 @@
+"""Every ready-made configuration opens with its command, and the command runs (at miniature size, as a dry run)."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+from adapter_stilts_cli.app import app
+from typer.testing import CliRunner
+
+from adapter_stilts.config.load import load
+
+ROOT = Path(__file__).parent.parent
+RECIPES = sorted((ROOT / "configs").rglob("*.yaml"))
+
+
+def opening(recipe: Path) -> list[str]:
+    return [line.removeprefix("# ") for line in recipe.read_text(encoding="utf-8").split("\n")[:2]]
+
+
+def test_has_recipes_to_offer():
+    assert len(RECIPES) >= 5
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_opens_with_its_command_and_its_purpose(recipe):
+    command, purpose = opening(recipe)
+    assert command.startswith("adapter-stilts ")
+    assert f"--config {recipe.relative_to(ROOT).as_posix()}" in command
+    assert purpose.endswith(".")
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_holds_no_mistake(recipe):
+    load(recipe)
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_runs_at_miniature_size(recipe, monkeypatch, tmp_path):
+    monkeypatch.chdir(ROOT)
+    words = shlex.split(opening(recipe)[0])[1:]
+    result = CliRunner().invoke(
+        app, [*words, "--trunk", "miniature", "--data", "miniature", "-o", str(tmp_path / "out"), "--dry-run", "--json"], catch_exceptions=False
+    )
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["results"] == []
+    assert not (tmp_path / "out").exists()
