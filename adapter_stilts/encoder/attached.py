@@ -52,8 +52,8 @@ class AttachedParts(nn.Module):
     def __init__(self, trunk: Trunk, layers: int | None = None) -> None:
         super().__init__()
         self.trunk = trunk
-        self.depth = trunk.layers if layers is None else layers
-        check_layer(self.depth, trunk.layers)
+        self.depth = trunk.depth if layers is None else layers
+        check_layer(self.depth, trunk.depth)
         self.base: XLMRobertaModel = trunk.model
         self.adapters: dict[str, Attached] = {}
         self.fusions: dict[str, FusionParts] = {}

@@ -21,6 +21,7 @@ from torch.utils.checkpoint import checkpoint
 
 from adapter_stilts.encoder.attached import Attached, AttachedParts, Part, check_layer
 from adapter_stilts.encoder.composition import fusion_name, fusions, names, split_channels
+from adapter_stilts.encoder.kept_rows import KeptRows
 from adapter_stilts.encoder.layers import embed, padding, run_layer
 from adapter_stilts.encoder.sites import Active, FusionAttention
 from adapter_stilts.encoder.trunk import Trunk
@@ -105,7 +106,10 @@ class AdapterEncoder(AttachedParts):
 
     def word_embeddings(self) -> Tensor:
         """The word embeddings of the trunk that runs, [V, H], in its precision."""
-        weight: Tensor = self._running().embeddings.word_embeddings.weight
+        table = self._running().embeddings.word_embeddings
+        if isinstance(table, KeptRows):
+            raise UsageError("masked text needs all rows of the word embeddings", do="load the trunk without `rows`")
+        weight: Tensor = table.weight
         return weight
 
     def fusion_penalty(self) -> Tensor:

@@ -1,10 +1,9 @@
-"""A trunk's weights: read from safetensors, verified against the configuration, fingerprinted. Nothing is ever unpickled."""
+"""A trunk's weights: read from safetensors, verified against the configuration. Nothing is ever unpickled."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from adapter_stilts.encoder.fingerprint import piece_digest, rows_per_piece
 from adapter_stilts.encoder.trunk_config import REFETCH
 from adapter_stilts.errors import ArtefactError, MissingError
 
@@ -20,8 +20,8 @@ PREFIXES = ("roberta.", "model.")
 MASK_HEAD = ("dense.weight", "dense.bias", "layer_norm.weight", "layer_norm.bias", "bias")
 ONE_PLACE = "fetch config.json and weights from one place"
 CONVERT = "convert them to safetensors, or fetch a trunk that has them"
-PIECE = 1 << 22  # values hashed at a time
-FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
+DAMAGED = "the file is truncated or damaged; fetch it again"
+FLOATS = ("F32", "F16", "BF16", "F64")
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,22 @@ class Source:
     folder: Path
     places: Mapping[str, tuple[Path, str]]
 
-    def read(self, names: list[str]) -> Iterator[tuple[str, Tensor]]:
-        """Tensors by canonical name, file by file."""
-        for path in sorted({self.places[name][0] for name in names}):
-            with _opened(path) as file:
-                for name in names:
-                    if self.places[name][0] == path:
-                        yield name, _tensor(file, path, self.places[name][1])
+    def header(self, name: str) -> tuple[torch.Size, str]:
+        """Shape and stored type of a tensor."""
+        path, stored = self.places[name]
+        with opened(path) as file:
+            found = file.get_slice(stored)
+            return torch.Size(found.get_shape()), found.get_dtype()
+
+    def piece(self, name: str, start: int, stop: int) -> Tensor:
+        """Rows start..stop of a tensor. The file is opened for each, so that no more than this stays in memory."""
+        path, stored = self.places[name]
+        with opened(path) as file:
+            try:
+                piece: Tensor = file.get_slice(stored)[start:stop]
+            except (SafetensorError, OSError, ValueError) as error:
+                raise ArtefactError(f"'{stored}' cannot be read: {error}", where=str(path), do=DAMAGED) from error
+        return piece
 
 
 def find_weights(folder: Path) -> Source:
@@ -48,7 +57,7 @@ def find_weights(folder: Path) -> Source:
     for path in paths:
         if not path.is_file():
             raise _no_weights(folder, path)
-        with _opened(path) as file:
+        with opened(path) as file:
             for name in file.keys():  # noqa: SIM118  (not a mapping)
                 canonical = next((name.removeprefix(prefix) for prefix in PREFIXES if name.startswith(prefix)), name)
                 if canonical in places:
@@ -68,14 +77,40 @@ def check_names(source: Source, wanted: Mapping[str, torch.Size]) -> None:
         raise ArtefactError(f"the weights hold '{extra[0]}', which config.json does not call for", where=str(source.folder), do=ONE_PLACE)
 
 
-def check_tensor(name: str, tensor: Tensor, shape: torch.Size, where: Path) -> None:
-    """The shape the configuration calls for, and numbers; ArtefactError otherwise."""
-    if tensor.shape != shape:
-        raise ArtefactError(f"'{name}' has shape {list(tensor.shape)}, and config.json calls for {list(shape)}", where=str(where), do=ONE_PLACE)
-    if tensor.dtype not in FLOATS:
-        raise ArtefactError(f"'{name}' is stored as {tensor.dtype}", where=str(where), do="choose a trunk stored in floating point")
-    if not bool(torch.isfinite(tensor).all()):
-        raise ArtefactError(f"'{name}' holds values that are not finite numbers", where=str(where), do=REFETCH)
+def check_tensor(source: Source, name: str, shape: torch.Size) -> None:
+    """The shape the configuration calls for, in floating point; ArtefactError otherwise."""
+    (found, dtype), where = source.header(name), str(source.places[name][0])
+    if found != shape:
+        raise ArtefactError(f"'{name}' has shape {list(found)}, and config.json calls for {list(shape)}", where=where, do=ONE_PLACE)
+    if dtype not in FLOATS:
+        raise ArtefactError(f"'{name}' is stored as {dtype}", where=where, do="choose a trunk stored in floating point")
+
+
+def read_tensor(source: Source, name: str, dtype: torch.dtype, rows: Tensor | None = None) -> tuple[Tensor, bytes]:
+    """A tensor in `dtype`, all of it or some rows of it, and the digest of all of it.
+
+    rows  ascending row numbers; the others are hashed and let go
+
+    Read in pieces, on as many threads as torch uses, so that the file is never in memory whole.
+    """
+    shape, _ = source.header(name)
+    step = rows_per_piece(shape)
+    kept = torch.empty((shape[0] if rows is None else len(rows), *shape[1:]), dtype=dtype)
+
+    def read(start: int) -> bytes:
+        piece = source.piece(name, start, start + step)
+        if not bool(torch.isfinite(piece).all()):
+            raise ArtefactError(f"'{name}' holds values that are not finite numbers", where=str(source.places[name][0]), do=REFETCH)
+        if rows is None:
+            kept[start : start + step] = piece
+        else:
+            low, high = (int(torch.searchsorted(rows, edge)) for edge in (start, start + step))
+            kept[low:high] = piece[rows[low:high] - start]
+        return piece_digest(piece)
+
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        digests = list(pool.map(read, range(0, shape[0], step)))
+    return kept, b"".join(digests)
 
 
 def mask_head(source: Source) -> dict[str, Tensor] | None:
@@ -83,49 +118,15 @@ def mask_head(source: Source) -> dict[str, Tensor] | None:
     names = [f"lm_head.{name}" for name in MASK_HEAD]
     if not all(name in source.places for name in names):
         return None
-    return {name.removeprefix("lm_head."): tensor.float() for name, tensor in source.read(names)}
+    return {name.removeprefix("lm_head."): read_tensor(source, name, torch.float32)[0] for name in names}
 
 
-class Fingerprint:
-    """A hash of a trunk's weights, whatever they are called, sharded, stored or run in.
-
-    Each tensor is hashed as its float32 values. Every float16 and bfloat16 value is a float32 value, so a file stored in half precision
-    has the fingerprint of the same file widened; rounding a float32 file to half precision changes its weights and its fingerprint. The
-    pooler and the heads are not part of it.
-    """
-
-    def __init__(self) -> None:
-        self._digests: dict[str, str] = {}
-
-    def add(self, name: str, tensor: Tensor) -> None:
-        """Hash one tensor, in pieces, on as many threads as torch uses."""
-        flat = tensor.reshape(-1)
-        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-            pieces = list(pool.map(lambda start: _digest(flat[start : start + PIECE]), range(0, flat.numel(), PIECE)))
-        self._digests[name] = hashlib.sha256(f"{name} {list(tensor.shape)} ".encode() + b"".join(pieces)).hexdigest()
-
-    def value(self) -> str:
-        """32 hexadecimal digits."""
-        return hashlib.sha256("\n".join(f"{name} {digest}" for name, digest in sorted(self._digests.items())).encode()).hexdigest()[:32]
-
-
-def _digest(piece: Tensor) -> bytes:
-    return hashlib.sha256(piece.to(torch.float32).contiguous().numpy().data).digest()
-
-
-def _opened(path: Path) -> safe_open:
+def opened(path: Path) -> safe_open:
+    """A safetensors file; ArtefactError for one that is truncated or damaged."""
     try:
         return safe_open(path, framework="pt")
     except (SafetensorError, OSError) as error:
-        raise ArtefactError(f"the weights cannot be read: {error}", where=str(path), do="the file is truncated or damaged; fetch it again") from error
-
-
-def _tensor(file: safe_open, path: Path, name: str) -> Tensor:
-    try:
-        tensor: Tensor = file.get_tensor(name)  # type: ignore[no-untyped-call]
-    except (SafetensorError, OSError, ValueError) as error:
-        raise ArtefactError(f"'{name}' cannot be read: {error}", where=str(path), do="the file is truncated or damaged; fetch it again") from error
-    return tensor
+        raise ArtefactError(f"the weights cannot be read: {error}", where=str(path), do=DAMAGED) from error
 
 
 def _shards(index: Path) -> list[Path]:

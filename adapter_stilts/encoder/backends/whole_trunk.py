@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from adapter_stilts.encoder.backends.base import AdapterParts, FusionParts, TrunkShape
+from adapter_stilts.encoder.kept_rows import KeptRows
 from adapter_stilts.encoder.kinds import Kind, Setting
 from adapter_stilts.errors import UsageError
 
@@ -18,10 +19,14 @@ if TYPE_CHECKING:
 
 
 def build(kind: Kind, settings: Mapping[str, Setting], shape: TrunkShape, depth: int, trunk: XLMRobertaModel) -> AdapterParts:
-    """A copy of the trunk as it is; nothing is drawn."""
+    """A copy of the lowest `depth` layers as they are; nothing is drawn."""
     if any(parameter.dtype != torch.float32 for parameter in trunk.parameters()):
         raise UsageError("kind full trains the trunk itself, which must then be in float32", where="trunk.precision", do="set trunk.precision to fp32")
-    return WholeTrunk(copy.deepcopy(trunk))
+    if isinstance(trunk.embeddings.word_embeddings, KeptRows):
+        raise UsageError("kind full holds all rows of the word embeddings, and only some were loaded", do="load the trunk without `rows`")
+    copied = copy.deepcopy(trunk)
+    copied.encoder.layer = copied.encoder.layer[:depth]
+    return WholeTrunk(copied)
 
 
 def build_fusion(sites: tuple[str, ...], shape: TrunkShape, depth: int) -> FusionParts:
