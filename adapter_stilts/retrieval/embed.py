@@ -1,0 +1,115 @@
+"""Sentences to unit vectors, read at a layer of the trunk with whatever composition is active.
+
+    vectors = embed(encoder, sentences, layer=14)                      [N, H] float32, in the order of the sentences
+    by_layer = embed_layers(encoder, sentences, layers=range(25))      one pass for all of them
+
+Layer k is hidden_states[k]: 0 the embedding output, i the output of layer i; layers above the highest one asked for never run.
+Equal sentences are read once, in batches of like length, so a vector depends on its batch by rounding alone. A sentence without any
+text is `<s></s>` and has a vector like every other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import torch
+
+from adapter_stilts.data.batches import length_sorted_batches
+from adapter_stilts.data.pieces import SINGLE_SPECIALS, marks, pieces
+from adapter_stilts.encoder.composition import channels
+from adapter_stilts.encoder.model import AdapterEncoder
+from adapter_stilts.errors import UsageError
+from adapter_stilts.retrieval.pooling import Vectors, poolings, unit
+
+MAX_LENGTH = 512  # tokens of a sentence, its two marks included; less where the trunk has fewer positions
+TOKEN_BUDGET = 8192
+CUT_AT_ONCE = 1 << 16  # sentences whose pieces are held before they are cut to length
+
+
+def embed(
+    encoder: AdapterEncoder,
+    sentences: Sequence[str],
+    *,
+    layer: int,
+    pool: str = "mean",
+    token_budget: int = TOKEN_BUDGET,
+    max_length: int = MAX_LENGTH,
+    progress: Callable[[int, int], None] | None = None,
+) -> Vectors:
+    """Unit vectors [N, H] of one layer; see `embed_layers`."""
+    return embed_layers(encoder, sentences, layers=(layer,), pool=pool, token_budget=token_budget, max_length=max_length, progress=progress)[layer]
+
+
+@torch.inference_mode()
+def embed_layers(
+    encoder: AdapterEncoder,
+    sentences: Sequence[str],
+    *,
+    layers: Iterable[int],
+    pool: str = "mean",
+    token_budget: int = TOKEN_BUDGET,
+    max_length: int = MAX_LENGTH,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[int, Vectors]:
+    """Unit vectors [N, H] float32 of several layers from one pass.
+
+    pool        "mean", "mean_words" (without `<s>` and `</s>`), "first" or "max"
+    max_length  tokens; longer sentences are cut, as in XTREME
+    progress    told how many of the distinct sentences are done
+
+    Raises UsageError for a layer that is not there or parallel channels, StiltsError naming the line of a vector that is zero or not finite.
+    """
+    wanted = sorted(set(layers))
+    _check(encoder, sentences, wanted)
+    texts = list(dict.fromkeys(sentences))
+    rows = _rows(encoder, texts, min(max_length, encoder.trunk.max_length))
+    pooled = {layer: np.empty((len(texts), encoder.trunk.hidden), dtype=np.float32) for layer in wanted}
+    was_training, done = encoder.training, 0
+    encoder.eval()
+    try:
+        for batch in length_sorted_batches([len(row) for row in rows], token_budget):
+            for layer, vectors in _batch(encoder, [rows[row] for row in batch], wanted, pool).items():
+                pooled[layer][batch] = vectors
+            done += len(batch)
+            if progress is not None:
+                progress(done, len(texts))
+    finally:
+        encoder.train(was_training)
+    number = {text: place for place, text in enumerate(texts)}
+    places = np.array([number[sentence] for sentence in sentences], dtype=np.int64)
+    return {layer: unit(vectors[places]) for layer, vectors in pooled.items()}
+
+
+def _batch(encoder: AdapterEncoder, rows: Sequence[Sequence[int]], layers: Sequence[int], pool: str) -> dict[int, Vectors]:
+    device = next(encoder.parameters()).device
+    longest = max(map(len, rows))
+    ids = torch.tensor([[*row, *[encoder.trunk.pad_id] * (longest - len(row))] for row in rows], device=device)
+    mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows], device=device)
+    if len(layers) == 1:
+        states = {layers[0]: encoder.hidden(ids, mask, layers[0])}
+    else:
+        collected = encoder.hidden(ids, mask, layers[-1], collect=True)
+        states = {layer: collected[layer] for layer in layers}
+    return {layer: poolings[pool](state.float(), mask).cpu().numpy() for layer, state in states.items()}
+
+
+def _rows(encoder: AdapterEncoder, texts: Sequence[str], max_length: int) -> list[tuple[int, ...]]:
+    tokenizer = encoder.trunk.tokenizer
+    around = marks(tokenizer)
+    rows = []
+    for start in range(0, len(texts), CUT_AT_ONCE):
+        rows += [around.single(ids[: max_length - SINGLE_SPECIALS]) for ids in pieces(tokenizer, texts[start : start + CUT_AT_ONCE])]
+    return rows
+
+
+def _check(encoder: AdapterEncoder, sentences: Sequence[str], layers: Sequence[int]) -> None:
+    if not sentences:
+        raise UsageError("no sentence to encode", do="give at least one")
+    outside = [layer for layer in layers if not 0 <= layer <= encoder.trunk.layers]
+    if outside or not layers:
+        raise UsageError(
+            f"layer {outside[0] if outside else 'none'} of a trunk of {encoder.trunk.layers}", do=f"use 0 (the embeddings) to {encoder.trunk.layers}"
+        )
+    if encoder.composition is not None and channels(encoder.composition) > 1:
+        raise UsageError("parallel channels give a sentence several vectors", where=str(encoder.composition), do="activate one of them at a time")

@@ -1,0 +1,71 @@
+"""Token states to sentence vectors: pooling, and what may be done to the vectors after it.
+
+A sentence is `<s> pieces </s>`. "mean" averages over all its tokens, the two marks included, as XTREME and jiant do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from adapter_stilts.errors import StiltsError
+from adapter_stilts.registry import Registry
+
+Vectors: TypeAlias = NDArray[np.float32]
+Pool: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+
+poolings: Registry[Pool] = Registry("pooling")
+
+
+@poolings.register("mean")
+def mean(hidden: Tensor, attention_mask: Tensor) -> Tensor:
+    """The mean over all tokens, `<s>` and `</s>` included: [B, T, H], [B, T] to [B, H]."""
+    weights = attention_mask.to(hidden.dtype).unsqueeze(-1)
+    return (hidden * weights).sum(1) / weights.sum(1)
+
+
+@poolings.register("mean_words")
+def mean_words(hidden: Tensor, attention_mask: Tensor) -> Tensor:
+    """The mean over the pieces between `<s>` and `</s>`; a sentence without any is the mean of its two marks."""
+    inside = attention_mask.clone()
+    inside[:, 0] = 0
+    inside.scatter_(1, attention_mask.sum(1, keepdim=True) - 1, 0)
+    empty = inside.sum(1, keepdim=True) == 0
+    return mean(hidden, torch.where(empty, attention_mask, inside))
+
+
+@poolings.register("first")
+def first(hidden: Tensor, attention_mask: Tensor) -> Tensor:
+    """The state of `<s>`."""
+    return hidden[:, 0]
+
+
+@poolings.register("max")
+def maximum(hidden: Tensor, attention_mask: Tensor) -> Tensor:
+    """The largest value of every dimension over all tokens."""
+    return hidden.masked_fill(attention_mask.unsqueeze(-1) == 0, float("-inf")).amax(1)
+
+
+def unit(vectors: Vectors) -> Vectors:
+    """Vectors [N, H] at length 1; StiltsError names the line of one that is zero or not finite."""
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
+    wrong = np.flatnonzero(~np.isfinite(lengths[:, 0]) | (lengths[:, 0] == 0))
+    if len(wrong):
+        kind = "zero" if lengths[wrong[0], 0] == 0 else "not finite"
+        raise StiltsError(
+            f"the vector of a sentence is {kind}", where=f"line {wrong[0] + 1}", do="try another layer, or precision fp32; the adapter may have diverged"
+        )
+    return np.asarray(vectors / lengths, dtype=np.float32)
+
+
+def centred(vectors: Vectors) -> Vectors:
+    """One language's vectors less their mean, at length 1 again: what they share is often the language itself.
+
+    An ablation, never a headline. Libovický et al. (2020), https://arxiv.org/abs/2004.05160
+    """
+    return unit(np.asarray(vectors - vectors.mean(axis=0, dtype=np.float64), dtype=np.float32))

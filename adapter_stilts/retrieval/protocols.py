@@ -1,0 +1,100 @@
+"""Retrieval protocols as data: everything a published number depends on, beside the vectors themselves.
+
+    protocol("xtreme", "tatoeba").layer.at_depth(24)      14
+    protocol("xtreme", "bucc2018").layer.at_depth(12)     10: the same relative depth, since there is no official one
+
+XTREME's code counts layers from the first of its last 24, so its "13" is hidden_states[14], and its BUCC script reads
+hidden_states[20] because it never passes the number of layers on. jiant reads hidden_states[14] for both. The pooling of XTREME's
+BUCC is the mean that its 2020 runs used: its script asks for the first token, which the code ignored until 2021. `own` differs from
+jiant in cutting the threshold only between different scores, so that the threshold reaches the F1 it was chosen for.
+
+Hu et al. (2020), https://arxiv.org/abs/2003.11080; Phang et al. (2020), https://arxiv.org/abs/2005.13013
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+from adapter_stilts.errors import UsageError
+from adapter_stilts.registry import unknown_name
+
+Duplicates: TypeAlias = Literal["unique", "expand"]
+ThresholdRule: TypeAlias = Literal["any", "between"]
+Setting: TypeAlias = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A hidden state of the 24-layer trunk; index 0 is the embedding output, i the output of layer i."""
+
+    of_24: int
+
+    def at_depth(self, layers: int) -> int:
+        """The hidden state at the same relative depth, rounded half up."""
+        return math.floor(self.of_24 * layers / 24 + 0.5)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How sentences become unit vectors, pairs and a score.
+
+    direction    tatoeba: the headline's queries and what they search, "en->xx" or "xx->en"
+    duplicates   bucc2018: "unique": pairs survive only where both texts occur once in their pool; "expand": every id of the text counts
+    threshold    bucc2018: a threshold lies midway between the best candidate and the next, where "any" may fall between equal
+                 scores and "between" only between different ones; at the last candidate it is that candidate's score
+    minimum      bucc2018: candidates must score more than this
+    """
+
+    name: str
+    task: str
+    layer: Layer
+    pool: str = "mean"
+    direction: str = "en->xx"
+    k: int = 4
+    margin: str = "ratio"
+    retrieval: str = "max"
+    minimum: float | None = 0.0
+    duplicates: Duplicates = "expand"
+    threshold: ThresholdRule = "between"
+    centring: bool = False
+    max_length: int = 512
+
+    def settings(self, layers: int) -> dict[str, Setting]:
+        """What a score must be reported with, for a trunk of so many layers."""
+        used: dict[str, Setting] = {"layer": self.layer.at_depth(layers), "layers": layers, "pool": self.pool, "centring": self.centring}
+        used |= {"k": self.k, "margin": self.margin, "max_length": self.max_length}
+        if self.task == "tatoeba":
+            return used | {"direction": self.direction}
+        return used | {"retrieval": self.retrieval, "duplicates": self.duplicates, "threshold_rule": self.threshold}
+
+
+XTREME_TATOEBA = Protocol("xtreme", "tatoeba", Layer(14))
+XTREME_BUCC = Protocol("xtreme", "bucc2018", Layer(20), duplicates="unique", threshold="any")
+PROTOCOLS = (
+    XTREME_TATOEBA,
+    XTREME_BUCC,
+    replace(XTREME_TATOEBA, name="xtreme-r"),
+    replace(XTREME_TATOEBA, name="jiant"),
+    Protocol("jiant", "bucc2018", Layer(14), threshold="any"),
+    replace(XTREME_TATOEBA, name="own"),
+    Protocol("own", "bucc2018", Layer(14)),
+)
+BY_NAME = {(one.name, one.task): one for one in PROTOCOLS}
+
+
+def protocol(name: str, task: str) -> Protocol:
+    """The protocol of a name for "tatoeba" or "bucc2018" ("bucc" for short).
+
+    Raises UnknownName for a name or task nobody defined, UsageError for a task that the named benchmark does not have.
+    """
+    task = {"bucc": "bucc2018"}.get(task, task)
+    if name not in {one.name for one in PROTOCOLS}:
+        raise unknown_name("retrieval protocol", name, {one.name for one in PROTOCOLS})
+    if task not in {one.task for one in PROTOCOLS}:
+        raise unknown_name("retrieval task", task, {one.task for one in PROTOCOLS})
+    if (name, task) not in BY_NAME:
+        others = ", ".join(sorted(one.name for one in PROTOCOLS if one.task == task))
+        raise UsageError(f"protocol '{name}' has no {task}", do=f"use one of: {others}")
+    return BY_NAME[name, task]

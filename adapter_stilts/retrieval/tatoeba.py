@@ -1,0 +1,63 @@
+"""Retrieval with a known partner: row i of one side is the translation of row i of the other.
+
+XTREME's headline takes every English sentence, finds its nearest foreign sentence by cosine, and counts how often it is the right
+one: no margin, no centring. The other direction, the mean of both and the margin variants are reported beside it under names of
+their own. The order of the files is kept, so the right answer of line i is i; XTREME sorts the English side, which changes neither
+neighbours nor score.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapter_stilts.errors import StiltsError
+from adapter_stilts.retrieval.indexes.base import Vectors
+from adapter_stilts.retrieval.measured import Measured, accuracy
+from adapter_stilts.retrieval.mining import best_partners
+from adapter_stilts.retrieval.neighbours import both_ways
+from adapter_stilts.retrieval.pooling import centred
+from adapter_stilts.retrieval.protocols import Protocol
+
+Numbers: TypeAlias = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Tatoeba:
+    """The headline first; `predictions` [N] is the number of the sentence found for each of its queries."""
+
+    measures: tuple[Measured, ...]
+    predictions: Numbers
+
+    @property
+    def headline(self) -> Measured:
+        return self.measures[0]
+
+
+def tatoeba(foreign: Vectors, english: Vectors, protocol: Protocol) -> Tatoeba:
+    """Score unit vectors of aligned sentences, [N, H] each.
+
+    Metrics: accuracy (the protocol's direction), accuracy-xx-en (the other), accuracy-mean, and with the protocol's margin over its k
+    neighbours accuracy-margin, accuracy-margin-xx-en and accuracy-margin-mean.
+    Raises StiltsError where the sides have different numbers of rows.
+    """
+    if len(foreign) != len(english):
+        raise StiltsError(f"{len(foreign)} foreign and {len(english)} English vectors", do="give one vector per line of two aligned files")
+    if protocol.centring:
+        foreign, english = centred(foreign), centred(english)
+    to_foreign, to_english = both_ways(english, foreign, protocol.k)
+    queries, others = (to_foreign, to_english) if protocol.direction == "en->xx" else (to_english, to_foreign)
+    plain = (queries.index[:, 0], others.index[:, 0])
+    margin = (best_partners(queries, others.mean, protocol.margin).target, best_partners(others, queries.mean, protocol.margin).target)
+    back = "xx-en" if protocol.direction == "en->xx" else "en-xx"
+    return Tatoeba((*_measures("accuracy", *plain, back), *_measures("accuracy-margin", *margin, back)), plain[0])
+
+
+def _measures(name: str, onward: Numbers, back: Numbers, direction: str) -> tuple[Measured, Measured, Measured]:
+    gold = np.arange(len(onward))
+    one, other = accuracy(name, onward == gold), accuracy(f"{name}-{direction}", back == gold)
+    both = Measured(f"{name}-mean", (one.score + other.score) / 2, one.n, one.units + other.units, "ratio")
+    return one, other, both
