@@ -62,7 +62,15 @@ FIELDS: Mapping[Format, Mapping[str, tuple[str, ...]]] = {
     "text": {"text": ("text", "sentence", "content", "line", "code", "document"), "id": ID},
     "aligned": {"id": ID},
 }
-OPTIONAL = {"id", "label", "tags", "answers", "question", "lead", "pair"}
+NEEDED: Mapping[Format, tuple[str, ...]] = {
+    "pair": ("text", "pair"),
+    "single": ("text",),
+    "tags": ("words",),
+    "span": ("question", "context"),
+    "choice": ("prompt", "choices"),
+    "text": ("text",),
+    "aligned": ("source", "target"),
+}
 LANGUAGE_COLUMN = re.compile(r"[a-z]{2,3}([_-][A-Z][A-Za-z]{1,3})?")
 ENGLISH = re.compile(r"eng?([_-][A-Z][A-Za-z]{1,3})?")
 
@@ -154,10 +162,7 @@ def _add_languages(format: Format, names: Sequence[str], found: dict[str, str]) 
 
 
 def _require(format: Format, names: Sequence[str], found: Mapping[str, str], where: str) -> None:
-    needed = [*COUPLE_FIELDS.get(format, ()), *FIELDS[format]]
-    missing = [field for field in needed if field not in found and field not in (OPTIONAL if field != "pair" or format == "text" else ())]
-    if format == "choice":
-        missing = [field for field in missing if not (field == "choices" and numbered_choices(names)) and not (field == "prompt" and "question" in found)]
+    missing = [field for field in NEEDED[format] if field not in found and not _stands_in(field, format, names, found)]
     if not missing:
         return
     field = missing[0]
@@ -168,6 +173,11 @@ def _require(format: Format, names: Sequence[str], found: Mapping[str, str], whe
         where=where,
         do=f"{near}name the column with columns.{field}=...",
     )
+
+
+def _stands_in(field: str, format: Format, names: Sequence[str], found: Mapping[str, str]) -> bool:
+    """Numbered columns make up the choices, and a question alone may be the prompt."""
+    return format == "choice" and ((field == "prompt" and "question" in found) or (field == "choices" and bool(numbered_choices(names))))
 
 
 def _usual(format: Format, field: str) -> list[str]:

@@ -29,7 +29,8 @@ class Feature:
                span: (start, end) tokens, both included; (0, 0) where the window holds no answer; (-100, -100) where unknown
                text: None, since masking makes the target anew for every batch
     words      tags: the position of each word's first sub-word
-    offsets    span: the (start, end) characters of the context under each token, (-1, -1) outside the context
+    offsets    span: the (start, end) characters of the context under each token, (-1, -1) outside the context; not kept in
+               training, where nothing is decoded
     window     span: which window of the context, from 0
     """
 

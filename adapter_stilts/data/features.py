@@ -1,7 +1,7 @@
 """Examples and a tokenizer to features, and features to padded tensors.
 
-    rows = features("pair", examples, tokenizer, labels=("contradiction", "entailment", "neutral"), max_length=128, training=True)
-    batch = collate(rows[:32], tokenizer.pad_token_id, "pair")     # input_ids [B, T], attention_mask [B, T], labels [B], rows [B]
+rows = features("pair", examples, tokenizer, labels=("contradiction", "entailment", "neutral"), max_length=128, training=True)
+batch = collate(rows[:32], tokenizer.pad_token_id, "pair")     # input_ids [B, T], attention_mask [B, T], labels [B], rows [B]
 """
 
 from __future__ import annotations

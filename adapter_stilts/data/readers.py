@@ -27,7 +27,7 @@ from adapter_stilts.data.tables import Row, empty, first_cells, json_document, j
 from adapter_stilts.data.tagged_rows import tagged_rows
 from adapter_stilts.errors import TaskDataError, UsageError
 
-__all__ = ["Layout", "examples_of", "read", "read_aligned", "read_pools", "read_rows"]
+__all__ = ["Layout", "examples_of", "read", "read_aligned", "read_pools", "read_rows", "stream"]
 
 JSON_LINES, JSON = (".jsonl", ".ndjson"), (".json",)
 NOT_READ = {
@@ -45,9 +45,7 @@ def read_rows(path: Path, format: Format, columns: Mapping[str, str] | None = No
 
 def read(path: Path, layout: Layout) -> list[Example]:
     """The examples of one file of a format that takes one file. Raises TaskDataError for an empty file or a repeated id."""
-    if suffix(path) in NOT_READ:
-        raise TaskDataError(f"files of type {suffix(path)} are not read", where=str(path), do=NOT_READ[suffix(path)])
-    examples = list(_examples(path, layout))
+    examples = list(stream(path, layout))
     if not examples:
         raise _nothing_left(path, layout)
     _refuse_repeated_ids(examples, path)
@@ -68,8 +66,11 @@ def examples_of(rows: Iterable[Row], layout: Layout, where: str) -> Iterator[Exa
             yield example
 
 
-def _examples(path: Path, layout: Layout) -> Iterator[Example]:
+def stream(path: Path, layout: Layout) -> Iterator[Example]:
+    """The same one by one, without the checks that need the whole file."""
     kind = suffix(path)
+    if kind in NOT_READ:
+        raise TaskDataError(f"files of type {kind} are not read", where=str(path), do=NOT_READ[kind])
     if layout.format == "pools":
         raise UsageError("mining pools are three files: both sides and the gold pairs", where=str(path), do="give all three")
     if layout.format == "span" and kind in JSON:

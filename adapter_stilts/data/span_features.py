@@ -7,7 +7,7 @@ This is XTREME's and SQuAD's "doc stride". The `stride` of transformers' tokeniz
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from adapter_stilts.data.examples import Answer, SpanQuestion
@@ -33,13 +33,14 @@ class Windows:
 
 
 def span_features(examples: Sequence[SpanQuestion], tokenizer: PreTrainedTokenizerFast, windows: Windows, training: bool) -> Iterator[Feature]:
-    """All windows of every question; in training, questions whose answer is not where they say are left out."""
+    """All windows of every question; in training without offsets, and without questions whose answer is not where they say."""
     around = marks(tokenizer)
     questions = pieces(tokenizer, (example.question for example in examples))
     contexts = pieces_with_offsets(tokenizer, (example.context for example in examples))
     for index, example in enumerate(examples):
         if not (training and is_misplaced(example)):
-            yield from _features(index, example, questions[index][: windows.query_length], contexts[index], around, windows)
+            for feature in _features(index, example, questions[index][: windows.query_length], contexts[index], around, windows):
+                yield replace(feature, offsets=()) if training else feature
 
 
 def is_misplaced(example: SpanQuestion) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from adapter_stilts.data.examples import Answer, SpanQuestion
+from adapter_stilts.data.tables import whole_text
 from adapter_stilts.errors import TaskDataError
 
 Node = Mapping[str, object]
@@ -49,7 +50,6 @@ def _nodes(node: Node, key: str, where: str) -> list[Node]:
 
 
 def _text(node: Node, key: str, where: str) -> str:
-    value = node.get(key)
-    if not isinstance(value, str):
-        raise TaskDataError(f"no text '{key}' here", where=where, do="check that this is a SQuAD file")
-    return value
+    if key not in node:
+        raise TaskDataError(f"no '{key}' here, as SQuAD's JSON has", where=where, do="check that this is a SQuAD file")
+    return whole_text(node[key], key, where)

@@ -1,7 +1,7 @@
 """Rows with named columns to examples; the same for a JSON lines file, a TSV and a data set of the hub.
 
-    build = row_builder(layout, ["premise", "hypothesis", "label"], where="train.jsonl")
-    build(Row("train.jsonl, line 1", {"premise": ..., ...}), "0")      # Classified("0", ...)
+build = row_builder(layout, ["premise", "hypothesis", "label"], where="train.jsonl")
+build(Row("train.jsonl, line 1", {"premise": ..., ...}), "0")      # Classified("0", ...)
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from adapter_stilts.data.columns import LABEL, find_columns, nearest, numbered_c
 from adapter_stilts.data.examples import Answer, Bitext, Classified, Example, Format, MultipleChoice, PlainText, SpanQuestion, Tagged
 from adapter_stilts.data.labels import spelled
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.tables import Row
+from adapter_stilts.data.tables import Row, whole_text
 from adapter_stilts.data.tags import clean_tags
 from adapter_stilts.errors import TaskDataError
 
@@ -46,9 +46,7 @@ def _require_labels(layout: Layout, names: Sequence[str], found: Mapping[str, st
         return
     near = next((advice for name in (field, *LABEL) if (advice := nearest(name, names))), "")
     if layout.labelled or near:
-        raise TaskDataError(
-            f"no column for '{field}'; the columns are: {', '.join(names)}", where=where, do=f"{near}name the column with columns.{field}=..."
-        )
+        raise TaskDataError(f"no column for '{field}'; the columns are: {', '.join(names)}", where=where, do=f"{near}name the column with columns.{field}=...")
 
 
 def _pair(row: Row, id: str, found: Mapping[str, str], layout: Layout) -> Classified:
@@ -159,10 +157,7 @@ def _list(row: Row, column: str) -> list[object]:
 
 
 def _string(row: Row, column: str) -> str:
-    cell = _cell(row, column)
-    if not isinstance(cell, str):
-        raise TaskDataError(f"'{column}' is not text: {str(cell)[:40]!r}", where=row.where, do="correct the row")
-    return cell
+    return whole_text(_cell(row, column), column, row.where)
 
 
 def _cell(row: Row, column: str) -> object:

@@ -83,6 +83,15 @@ def first_cells(path: Path) -> list[str]:
     raise empty(path)
 
 
+def whole_text(cell: object, what: str, where: str) -> str:
+    """A cell that must be text, without half characters: JSON can write one half of a surrogate pair, which no file can hold."""
+    if not isinstance(cell, str):
+        raise TaskDataError(f"'{what}' is not text: {str(cell)[:40]!r}", where=where, do="correct the row")
+    if not cell.isascii() and any("\ud800" <= character <= "\udfff" for character in cell):
+        raise TaskDataError(f"'{what}' holds half a character (a lone surrogate)", where=where, do="write the row again in UTF-8")
+    return cell
+
+
 def empty(path: Path) -> TaskDataError:
     return TaskDataError("the file is empty", where=str(path), do="fetch or write it again")
 

@@ -53,13 +53,14 @@ class Task:
     """A task and its facts.
 
     format           which examples it has (data/examples.py)
-    metric           accuracy, accuracy_f1, chunk_f1, squad, squad_v2, mlqa, mining or perplexity
+    metric           accuracy, accuracy_f1, chunk_f1, token_accuracy, squad, squad_v2, mlqa, retrieval, mining or perplexity
     languages        the published ones; others that lie in a folder work as well
     labels           in the order of the head's outputs; None: found in the training rows (labels_of)
     train_language   the language it is trained and selected in
     train_task       the task whose training rows it learns from, where it has none of its own
     held_out         one in so many groups of training rows (a question's context, a row) is validation, for a task without such a split
     files            split -> patterns, the first that matches counts
+    any_name         files are called as users call them: of those that a pattern matches, only the ones with the right columns and labels count
     concatenate      several files of one split and language belong together (the treebanks of a language); otherwise that is refused
     columns, label_names, ignore_labels   see data/layout.py
     language_column  a column that tells the language where a file holds many
@@ -81,6 +82,7 @@ class Task:
     train_task: str = ""
     held_out: int = 0
     files: Patterns = field(default_factory=dict)
+    any_name: bool = False
     concatenate: bool = False
     columns: Mapping[str, str] = field(default_factory=dict)
     label_names: Mapping[str, str] = field(default_factory=dict)

@@ -12,9 +12,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from adapter_stilts.data.columns import nearest
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import sha256
 from adapter_stilts.tasks.base import Task
+from adapter_stilts.tasks.fitting import fits
 from adapter_stilts.tasks.languages import iso1, same_language, spelled_in
 
 CODE = r"(?P<l>[a-z]{2,3}(?:[_-][A-Z][A-Za-z]{1,3})?)"
@@ -36,17 +38,23 @@ def find(task: Task, split: str, language: str, folder: Path) -> list[Found]:
     different files match a task that has one.
     """
     names = _names(folder)
+    unfit: list[Found] = []
     for pattern in task.files.get(split, ()):
         matches = [found for found in _matches(pattern, folder, names) if _serves(found, task, language)]
-        if matches:
-            return matches if task.concatenate else [_only(matches, task, split)]
+        fitting = [found for found in matches if fits(task, found.paths[0])] if task.any_name else matches
+        if fitting:
+            return fitting if task.concatenate else [_only(fitting, task, split)]
+        unfit = unfit or matches
+    if unfit:
+        return unfit[:1]  # reading it says what is wrong with it
     raise _missing(task, split, language, folder, names)
 
 
 def languages_in(task: Task, split: str, folder: Path) -> tuple[str, ...]:
     """The languages whose files lie in the folder, as the task spells them or else as ISO 639-1 does; "" for files that do not say."""
     names = _names(folder)
-    found = {match.language for pattern in task.files.get(split, ()) for match in _matches(pattern, folder, names)}
+    matches = [match for pattern in task.files.get(split, ()) for match in _matches(pattern, folder, names)]
+    found = {match.language for match in matches if not task.any_name or fits(task, match.paths[0])}
     return tuple(sorted({spelled_in(code, task.languages) or iso1(code) if code else "" for code in found}))
 
 
@@ -115,6 +123,6 @@ def _missing(task: Task, split: str, language: str, folder: Path, names: list[st
         return TaskDataError(f"'{task.name}' has no {split} split in files", where=str(folder), do=f"give one with --data {split}=FILE")
     there = sorted({match.language for pattern in patterns for match in _matches(pattern, folder, names)} - {""})
     looked = ", ".join(pattern.replace("{l}", language) for pattern in patterns[:SHOWN])
-    advice = f"this folder has it in: {', '.join(there)}" if there else f"check --data, or give the file with --data {split}=FILE"
+    advice = f"{nearest(language, there)}this folder has it in: {', '.join(there)}" if there else f"check --data, or give the file with --data {split}=FILE"
     what = f"no file for the {split} split of '{task.name}' in '{language}'"
     return TaskDataError(f"{what}; looked for {looked} (plain or .gz)", where=f"{folder} and below", do=advice)

@@ -17,8 +17,7 @@ TABLES = (
 TAGGED = ("{l}.{split}.conll", "*.{l}.{split}.conll", "{l}_*-ud-{split}.iob2", "{l}/{split}.txt", "{split}-{l}.tsv", "{split}.conll")
 TREES = ("{l}_*-ud-{split}.conllu", "{split}-{l}.tsv", "{split}.conllu")
 QUESTIONS = ("{l}.{split}.json", "*.{l}.{split}.json", "{split}.{l}.json", "{split}-{l}.json", "{split}.json")
-TEXTS = ("{split}/{l}.txt", "{l}.{split}.txt", "{l}.txt", "{l}.jsonl")
-BITEXTS = ("{split}/{l}.txt {split}/eng.txt", "{l}-eng.tsv", "{l}-en.tsv", "{l}.{split}test eng_Latn.{split}test", "{l}.txt eng.txt", "{l}.txt en.txt")
+BITEXTS = splits("{split}/{l}.txt {split}/eng.txt", "{l}-eng.tsv", "{l}-en.tsv", "{l}.txt eng.txt", "{l}.txt en.txt")
 
 register(
     Task(
@@ -30,6 +29,7 @@ register(
         label_names={"entailed": "entailment"},
         ignore_labels=("-",),
         files=splits(*TABLES),
+        any_name=True,
         miniature="nli",
     )
 )
@@ -41,14 +41,17 @@ register(
         OWN + "do two texts mean the same (1) or not (0)",
         labels=BINARY_LABELS,
         files=splits(*TABLES),
+        any_name=True,
         miniature="paraphrase",
     )
 )
-register(Task("pair", "pair", "accuracy", OWN + "two texts and a label of any set", files=splits(*TABLES), miniature="nli"))
-register(Task("single", "single", "accuracy", OWN + "a text and a label of any set", files=splits(*TABLES), miniature="domain"))
-register(Task("pos", "tags", "chunk_f1", OWN + "part-of-speech tags of words", files=splits(*TREES), concatenate=True, miniature="pos"))
-register(Task("ner", "tags", "chunk_f1", OWN + "entities, as IOB tags of words", files=splits(*TAGGED), miniature="ner"))
-register(Task("qa", "span", "squad", OWN + "questions answered by a span of a context", files=splits(*QUESTIONS), max_length=384, miniature="qa"))
+register(Task("pair", "pair", "accuracy", OWN + "two texts and a label of any set", files=splits(*TABLES), any_name=True, miniature="nli"))
+register(Task("single", "single", "accuracy", OWN + "a text and a label of any set", files=splits(*TABLES), any_name=True, miniature="domain"))
+register(Task("pos", "tags", "chunk_f1", OWN + "part-of-speech tags of words", files=splits(*TREES), any_name=True, concatenate=True, miniature="pos"))
+register(Task("ner", "tags", "chunk_f1", OWN + "entities, as IOB tags of words", files=splits(*TAGGED), any_name=True, miniature="ner"))
+register(
+    Task("qa", "span", "squad", OWN + "questions answered by a span of a context", files=splits(*QUESTIONS), any_name=True, max_length=384, miniature="qa")
+)
 register(
     Task(
         "qa2",
@@ -56,19 +59,20 @@ register(
         "squad_v2",
         OWN + "questions answered by a span of a context, or not at all",
         files=splits(*QUESTIONS),
+        any_name=True,
         max_length=384,
         unanswerable=True,
         miniature="qa2",
     )
 )
-register(Task("choice", "choice", "accuracy", OWN + "several endings of a prompt, one of them right", files=splits(*TABLES), miniature="choice"))
+register(Task("choice", "choice", "accuracy", OWN + "several endings of a prompt, one of them right", files=splits(*TABLES), any_name=True, miniature="choice"))
 register(
     Task(
         "mlm",
         "text",
         "perplexity",
         OWN + "text for masked language modelling",
-        files=splits(*TEXTS),
+        files={"train": ("train/{l}.txt", "{l}.train.txt", "{l}.txt", "{l}.jsonl"), "test": ("test/{l}.txt", "{l}.test.txt")},
         concatenate=True,
         held_out=50,
         max_length=256,
@@ -79,9 +83,9 @@ register(
     Task(
         "bitext",
         "aligned",
-        "accuracy",
+        "retrieval",
         OWN + "two files that are translations of each other, line by line",
-        files=splits(*BITEXTS),
+        files=BITEXTS | {"test": ("{l}.devtest eng_Latn.devtest", *BITEXTS["test"])},
         max_length=512,
         miniature="bitext",
     )

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapter_stilts.data.examples import Example
-from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.readers import examples_of
 from adapter_stilts.data.tables import Row
 from adapter_stilts.errors import StiltsError, TaskDataError, Unreachable
 from adapter_stilts.tasks.base import Hub, Task
+from adapter_stilts.tasks.fitting import layout_of
 from adapter_stilts.tasks.languages import all_codes, spelled_in
 from adapter_stilts.tasks.reading import of_language
 
@@ -45,12 +45,10 @@ def hub_examples(
         raise TaskDataError(f"'{task.name}' has no {split} split on the hub; it has: {', '.join(hub.splits)}", do=f"give one with --data {split}=FILE")
     table = _load(hub, hub.splits[split], _config(task, hub, language), folder, cache, offline)
     where = f"{hub.id} {_config(task, hub, language)}".strip()
-    layout = Layout(
-        task.format,
+    layout = layout_of(
+        task,
         columns={**hub.columns, **columns},
-        labels=task.labels,
         label_names={**_class_names(table), **task.label_names, **hub.label_names},
-        ignore_labels=task.ignore_labels,
         keep={task.language_column: all_codes(language)} if task.language_column else {},
         labelled=split != "test",
     )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adapter_stilts.data.examples import Example
-from adapter_stilts.data.readers import Layout, read, read_aligned, read_pools
+from adapter_stilts.data.readers import read, read_aligned, read_pools
 from adapter_stilts.data.tables import json_line_rows, suffix, tab_rows
 from adapter_stilts.errors import UsageError
 from adapter_stilts.files import sha256
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.finding import Found
+from adapter_stilts.tasks.fitting import layout_of
 from adapter_stilts.tasks.languages import all_codes, iso1, spelled_in
 
 TABLES = (".jsonl", ".json", ".tsv")  # files that hold both sides of a bitext
@@ -37,18 +38,6 @@ def read_found(task: Task, found: Sequence[Found], split: str, language: str, co
         name = group.paths[0].name.removesuffix(".gz")
         examples += [replace(row, id=f"{name}:{row.id}") for row in rows] if len(found) > 1 else rows
     return examples, tuple(facts)
-
-
-def layout_of(task: Task, columns: Mapping[str, str], keep: Mapping[str, Collection[str]] | None = None, labelled: bool = True) -> Layout:
-    return Layout(
-        task.format,
-        columns={**task.columns, **columns},
-        labels=task.labels,
-        label_names=task.label_names,
-        ignore_labels=task.ignore_labels,
-        keep=keep or {},
-        labelled=labelled,
-    )
 
 
 def values_of(task: Task, paths: Sequence[Path], column: str) -> tuple[str, ...]:
@@ -77,7 +66,8 @@ def _read(task: Task, group: Found, split: str, language: str, columns: Mapping[
     if task.format == "aligned" and len(group.paths) > 1:
         return [*read_aligned(group.paths[0], group.paths[1])]
     keep = {task.language_column: all_codes(language)} if task.language_column and not group.language else {}
-    return of_language(task, read(group.paths[0], layout_of(task, columns, keep, labelled=split != "test")), language)
+    layout = layout_of(task, columns={**task.columns, **columns}, keep=keep, labelled=split != "test")
+    return of_language(task, read(group.paths[0], layout), language)
 
 
 def _pools(paths: Sequence[Path]) -> Example:

@@ -12,7 +12,7 @@ register(
     Task(
         "tatoeba",
         "aligned",
-        "accuracy",
+        "retrieval",
         "Tatoeba: find an English sentence's translation among up to 1,000",
         languages=XTREME,
         files={"test": ("tatoeba.{l}-eng.{l} tatoeba.{l}-eng.eng",)},

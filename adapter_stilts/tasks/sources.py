@@ -20,7 +20,7 @@ from adapter_stilts.tasks.base import SPLITS, Task, tasks
 from adapter_stilts.tasks.finding import Found, find, language_in_name, languages_in
 from adapter_stilts.tasks.holding import kept_for
 from adapter_stilts.tasks.hub import hub_examples
-from adapter_stilts.tasks.languages import spelled_in
+from adapter_stilts.tasks.languages import iso1, spelled_in
 from adapter_stilts.tasks.miniature import miniature_examples, miniature_languages
 from adapter_stilts.tasks.reading import TABLES, FileFact, read_found, values_of
 
@@ -83,7 +83,7 @@ def load(task: Task, split: str, language: str, where: Where, labels: Sequence[s
     if where.kind == "miniature":
         examples, language = miniature_examples(task, split, language)
         return Loaded(examples, Origin(task.name, split, language, "miniature", rows=_count(examples)))
-    language = spelled_in(language, task.languages) or language
+    language = spelled_in(language, task.languages) or iso1(language)
     source, stored = _source(task, split, where)
     if where.kind == "hub":
         examples, revision = hub_examples(source, stored, language, where.columns, where.folder, where.cache, where.offline)

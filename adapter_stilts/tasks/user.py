@@ -30,7 +30,7 @@ METRICS = {
     "span": ("squad", "squad_v2", "mlqa"),
     "choice": ("accuracy",),
     "text": ("perplexity",),
-    "aligned": ("accuracy",),
+    "aligned": ("retrieval",),
     "pools": ("mining",),
 }
 LENGTHS = {"span": 384, "text": 256, "aligned": 512, "pools": 512}

@@ -1,0 +1,27 @@
+"""Whether a file's first row can be a row of a task: told by its columns and its label."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+from adapter_stilts.data.layout import Layout
+from adapter_stilts.data.readers import stream
+from adapter_stilts.errors import TaskDataError
+from adapter_stilts.tasks.base import Task
+
+
+def layout_of(task: Task, **changes: object) -> Layout:
+    """How a task's files are to be read."""
+    own = {"columns": task.columns, "labels": task.labels, "label_names": task.label_names, "ignore_labels": task.ignore_labels}
+    return Layout(task.format, **{**own, **changes})  # type: ignore[arg-type]
+
+
+def fits(task: Task, path: Path) -> bool:
+    """Formats of one sentence a line fit any file."""
+    if task.retrieval:
+        return True
+    try:
+        return bool(list(islice(stream(path, layout_of(task)), 1)))
+    except TaskDataError:
+        return False
