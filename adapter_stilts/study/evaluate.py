@@ -66,11 +66,6 @@ class Subject:
     model: TaskModel | None
     bundle: Bundle | None
 
-    @property
-    def composition(self) -> str:
-        """The identity of what the encoder computes, for vector caches."""
-        return f"{self.trunk.fingerprint}/{self.trunk.precision}" + (f"/{self.bundle.manifest.checksum}" if self.bundle else "")
-
 
 def evaluate(request: Request, *, out: Path | None, runs: Path, overwrite: bool, dry_run: bool, report: Reporter) -> dict[str, Any]:
     """Score what is missing and return every row of the run's results.json that was asked for."""
@@ -132,7 +127,7 @@ def _known(rows: Sequence[Mapping[str, Any]], request: Request, task: Task, lang
 
 def _score(request: Request, subject: Subject, task: Task, language: str, where: Where) -> list[dict[str, Any]]:
     if task.retrieval:
-        return measure_retrieval(subject.encoder, subject.composition, task, language, where, _retrieval_settings(request, subject), folder=subject.folder)
+        return measure_retrieval(subject.encoder, task, language, where, _retrieval_settings(request, subject), subject.folder)
     loaded = load(task, request.split, language, where)
     model, facts = _head(subject, task)
     reading = Reading(tuple(facts["labels"]) or None, facts["max_length"], request.token_budget, request.protocol, request.seed)

@@ -1,0 +1,149 @@
+"""What does an intermediate task do on real text: for retrieval, and under target tasks that are scored zero-shot?
+
+Measured: six English intermediate tasks (three seeds each) over one frozen trunk; each read on Tatoeba in 36 languages at every layer and
+on six mining sets (threshold from dev, applied to test); five target tasks trained directly, after an intermediate task (sequential,
+stack) and over the fusion of all six; controls: shuffled labels, and an adapter whose trained weights are permuted.
+Not measured: other rates, sizes or lengths than those named here; nothing was tuned on what is scored. No sentence about XLM-R Base or
+Large follows from a small trunk.
+
+    python benchmarks/real_transfer.py --trunk ../shared/models/nano-xlmr --data ../shared/data --out /tmp/grid --jobs 2
+    python benchmarks/real_tables.py /tmp/grid --name nano-xlmr          # the tables, from the folder alone
+
+Finished runs are skipped, so the command may be repeated, and `--minutes` may cut it into pieces.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from pathlib import Path
+
+from real_grid import RATE, SEEDS, SETS, Job, intermediates, targets
+
+
+def main() -> None:
+    options = _options()
+    options.out.mkdir(parents=True, exist_ok=True)
+    started = time.perf_counter()
+    deadline = started + 60 * options.minutes
+    pool = ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn"), initializer=_threads, initargs=(options.threads,))
+    with pool:
+        done = _run_all(pool, [Job("trunk", "", "trunk", 0, retrieval=True), *intermediates(options.seeds), *targets(options.seeds)], options, deadline)
+    facts = {"trunk": options.trunk.name, "steps": options.steps, "token_budget": options.token_budget, "learning_rate": RATE, "seeds": list(options.seeds), "rows": options.rows}
+    (options.out / "grid.json").write_text(json.dumps({**facts, "jobs": done, "seconds": round(time.perf_counter() - started)}, indent=1))
+    print(f"{sum(done.values())} of {len(done)} runs are there after {time.perf_counter() - started:.0f} s", flush=True)
+
+
+def _run_all(pool: ProcessPoolExecutor, jobs: list[Job], options: argparse.Namespace, deadline: float) -> dict[str, bool]:
+    """Start each run as soon as those it builds on are there; none is started after the deadline."""
+    done = {job.name: False for job in jobs}
+    waiting, running = list(jobs), dict[Future[str], str]()
+    while waiting or running:
+        ready = [job for job in waiting if all(done[parent] for parent in job.after)] if time.perf_counter() < deadline else []
+        if not ready and not running:
+            break
+        for job in ready[: 2 * options.jobs - len(running)]:
+            waiting.remove(job)
+            running[pool.submit(run, job, options)] = job.name
+        finished, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in finished:
+            name = running.pop(future)
+            try:
+                print(future.result(), flush=True)
+                done[name] = True
+            except Exception as error:  # one failed run must not end the others; it is told and left out of the tables
+                print(f"{name} FAILED: {type(error).__name__}: {error}", flush=True)
+    return done
+
+
+def run(job: Job, options: argparse.Namespace) -> str:
+    """Train one run and read it on everything it is to be read on."""
+    from adapter_stilts.config.load import with_settings
+    from adapter_stilts.config.schema import RunConfig
+    from adapter_stilts.study.reporting import Silent
+    from adapter_stilts.study.train import train
+
+    started = time.perf_counter()
+    folder = options.out / job.name
+    if job.how != "trunk":
+        config = with_settings(RunConfig(), _settings(job, options))
+        train(config, (job.task,), out=folder, runs=options.out, resume=True, overwrite=False, dry_run=False, report=Silent())
+    trained = time.perf_counter() - started
+    _read(job, folder, options)
+    return f"{job.name}: trained in {trained:.0f} s, read in {time.perf_counter() - started - trained:.0f} s"
+
+
+def _settings(job: Job, options: argparse.Namespace) -> dict[str, object]:
+    chosen = SETS[job.task]
+    sources = [f"train={options.data / file}" for file in chosen.train] + [f"validation={options.data / file}" for file in chosen.validation]
+    return {
+        "trunk.name": str(options.trunk),
+        "trunk.precision": options.precision,
+        "data.sources": sources,
+        "task.ignore_labels": list(chosen.ignore),
+        "how": job.how,
+        "after": [str(options.out / parent) for parent in job.after],
+        "control": job.control,
+        "training.seed": job.seed,
+        "training.learning_rate": RATE,
+        "training.max_steps": options.steps,
+        "training.token_budget": options.token_budget,
+        "training.evaluate_steps": max(1, options.steps // 4),
+        "training.validation_rows": 1000,
+        "training.rows": options.rows,
+        "training.checkpoint_steps": 100_000,
+        "training.patience": 0,
+    }
+
+
+def _read(job: Job, folder: Path, options: argparse.Namespace) -> None:
+    from adapter_stilts.study.evaluate import Request, evaluate
+    from adapter_stilts.study.reporting import Silent
+
+    subject = {"run": None, "trunk": str(options.trunk)} if job.how == "trunk" else {"run": folder, "trunk": None}
+    common = {"out": folder, "runs": options.out, "overwrite": False, "dry_run": False, "report": Silent()}
+    fixed = {**subject, "precision": options.precision, "save_vectors": False, "token_budget": 4 * options.token_budget}
+    if job.retrieval:
+        evaluate(Request(tasks=("tatoeba",), data=(str(options.data / "tatoeba"),), all_layers=True, **fixed), **common)
+        evaluate(Request(tasks=("bucc",), data=(str(options.data / "mining"),), **fixed), **common)
+    if job.how != "trunk" and job.control != "random-adapter":
+        for reading in SETS[job.task].tests:
+            settings = {"ignore_labels": reading.ignore}
+            request = Request(tasks=(reading.task,), languages=(reading.language,), data=(f"test={options.data / reading.file}",), task_settings=settings, **fixed)
+            evaluate(request, **common)
+
+
+def _threads(count: int) -> None:
+    os.environ["OMP_NUM_THREADS"] = str(count)
+    import torch
+
+    torch.set_num_threads(count)
+
+
+def _seeds(text: str) -> Sequence[int]:
+    return tuple(int(seed) for seed in text.split(","))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trunk", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seeds", type=_seeds, default=SEEDS)
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--rows", type=int, default=None)
+    parser.add_argument("--token-budget", type=int, default=4096)
+    parser.add_argument("--precision", default="fp32")
+    parser.add_argument("--minutes", type=float, default=1e6)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
