@@ -70,7 +70,7 @@ def _read(model: TaskModel, features: Sequence[Feature], token_budget: int, keep
     device = next(model.parameters()).device
     by_token = model.format in ("tags", "span")
     found: dict[int, T] = {}
-    was_training = model.training
+    modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
         for rows in length_sorted_batches([length(feature) for feature in features], token_budget):
@@ -78,7 +78,8 @@ def _read(model: TaskModel, features: Sequence[Feature], token_budget: int, keep
             read = model({name: tensor.to(device) for name, tensor in batch.items()}).cpu().numpy()
             found |= {row: keep(one[: length(features[row])] if by_token else one, features[row]) for row, one in zip(rows, read, strict=True)}
     finally:
-        model.train(was_training)
+        for module, training in modes:
+            module.training = training
     return [found[row] for row in range(len(features))]
 
 

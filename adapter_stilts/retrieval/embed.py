@@ -65,7 +65,7 @@ def embed_layers(
     texts = list(dict.fromkeys(sentences))
     rows = _rows(encoder, texts, min(max_length, encoder.trunk.max_length))
     pooled = {layer: np.empty((len(texts), encoder.trunk.hidden), dtype=np.float32) for layer in wanted}
-    was_training, done = encoder.training, 0
+    modes, done = [(module, module.training) for module in encoder.modules()], 0
     encoder.eval()
     try:
         for batch in length_sorted_batches([len(row) for row in rows], token_budget):
@@ -75,7 +75,8 @@ def embed_layers(
             if progress is not None:
                 progress(done, len(texts))
     finally:
-        encoder.train(was_training)
+        for module, training in modes:
+            module.training = training
     number = {text: place for place, text in enumerate(texts)}
     places = np.array([number[sentence] for sentence in sentences], dtype=np.int64)
     return {layer: unit(vectors[places]) for layer, vectors in pooled.items()}

@@ -1,0 +1,135 @@
+"""Vectors are checked against the library's own model, one sentence at a time, pooled by hand."""
+
+import numpy as np
+import pytest
+import torch
+
+from adapter_stilts.encoder.composition import parse
+from adapter_stilts.errors import StiltsError, UnknownName, UsageError
+from adapter_stilts.retrieval.embed import embed, embed_layers
+
+POOLS = {
+    "mean": lambda states: states.mean(0),
+    "mean_words": lambda states: states[1:-1].mean(0),
+    "first": lambda states: states[0],
+    "max": lambda states: states.max(0).values,
+}
+
+
+@torch.no_grad()
+def one_at_a_time(trunk, sentence, layer, pool):
+    ids = trunk.tokenizer(sentence, truncation=True, max_length=trunk.max_length, return_tensors="pt")
+    states = trunk.model(**ids, output_hidden_states=True).hidden_states[layer][0]
+    vector = POOLS[pool](states).numpy()
+    return vector / np.linalg.norm(vector)
+
+
+@pytest.mark.parametrize("pool", list(POOLS))
+@pytest.mark.parametrize("layer", [0, 1, 2])
+def test_gives_what_the_librarys_model_gives_sentence_by_sentence(encoder, sentences, layer, pool):
+    vectors = embed(encoder, sentences, layer=layer, pool=pool, token_budget=60)
+    expected = np.stack([one_at_a_time(encoder.trunk, sentence, layer, pool) for sentence in sentences])
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(vectors, expected, atol=1e-5)
+
+
+def test_does_not_depend_on_the_batch(encoder, sentences):
+    alone, together = (embed(encoder, sentences, layer=2, token_budget=budget) for budget in (1, 10_000))
+    np.testing.assert_allclose(alone, together, atol=1e-6)
+
+
+def test_keeps_the_order_of_the_sentences(encoder, sentences):
+    forward, backward = embed(encoder, sentences, layer=1), embed(encoder, sentences[::-1], layer=1)
+    np.testing.assert_allclose(forward, backward[::-1], atol=1e-6)
+
+
+def test_reads_several_layers_in_one_pass(encoder, sentences, monkeypatch):
+    calls = []
+    hidden = encoder.hidden
+    monkeypatch.setattr(encoder, "hidden", lambda *args, **kwargs: calls.append(1) or hidden(*args, **kwargs))
+    by_layer = embed_layers(encoder, sentences, layers=[2, 0], token_budget=10_000)
+    assert (sorted(by_layer), len(calls)) == ([0, 2], 1)
+    for layer, vectors in by_layer.items():
+        np.testing.assert_allclose(vectors, embed(encoder, sentences, layer=layer), atol=1e-6)
+
+
+def test_encodes_equal_sentences_once(encoder, sentences, monkeypatch):
+    rows = []
+    hidden = encoder.hidden
+    monkeypatch.setattr(encoder, "hidden", lambda ids, *rest, **named: rows.append(len(ids)) or hidden(ids, *rest, **named))
+    vectors = embed(encoder, [sentences[0], sentences[1], sentences[0]], layer=1)
+    assert sum(rows) == 2
+    assert np.array_equal(vectors[0], vectors[2])
+
+
+def test_gives_unit_vectors(encoder, sentences):
+    assert np.linalg.norm(embed(encoder, sentences, layer=2), axis=1) == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("pool", list(POOLS))
+def test_gives_an_empty_sentence_the_vector_of_its_two_marks(encoder, pool):
+    (vector,) = embed(encoder, [""], layer=2, pool=pool)
+    expected = one_at_a_time(encoder.trunk, "", 2, "mean" if pool == "mean_words" else pool)
+    np.testing.assert_allclose(vector, expected, atol=1e-5)
+
+
+def test_cuts_a_sentence_that_is_too_long(encoder, sentences):
+    (vector,) = embed(encoder, [" ".join(sentences)], layer=2)
+    np.testing.assert_allclose(vector, one_at_a_time(encoder.trunk, " ".join(sentences), 2, "mean"), atol=1e-5)
+
+
+def test_reads_the_active_composition_and_leaves_the_mode_alone(encoder, sentences):
+    bare = embed(encoder, sentences, layer=2)
+    encoder.add("a", "seq_bn", seed=1)
+    tensors = {name: torch.randn(tensor.shape, generator=torch.Generator().manual_seed(1)) for name, tensor in encoder.tensors("a").items()}
+    encoder.remove("a")
+    encoder.load("a", "seq_bn", {}, tensors)
+    encoder.activate(parse("a"))
+    modes = [module.training for module in encoder.train().modules()]
+    assert np.abs(embed(encoder, sentences, layer=2) - bare).max() > 1e-3
+    assert [module.training for module in encoder.modules()] == modes
+
+
+def test_refuses_parallel_channels(encoder, sentences):
+    for name in "ab":
+        encoder.add(name, "seq_bn", seed=1)
+    encoder.activate(parse("parallel(a, b)"))
+    with pytest.raises(UsageError, match="parallel channels"):
+        embed(encoder, sentences, layer=2)
+
+
+def test_names_the_line_of_a_vector_that_is_not_finite(encoder, sentences, monkeypatch):
+    hidden = encoder.hidden
+
+    def broken(ids, mask, *rest, **named):
+        states = hidden(ids, mask, *rest, **named).clone()
+        states[mask.sum(1) == mask.sum(1).max()] = float("nan")  # the longest sentence of the batch
+        return states
+
+    monkeypatch.setattr(encoder, "hidden", broken)
+    ids = encoder.trunk.tokenizer(list(sentences))["input_ids"]
+    longest = max(range(len(ids)), key=lambda row: len(ids[row]))
+    with pytest.raises(StiltsError, match=rf"not finite\n  where: line {longest + 1}\n"):
+        embed(encoder, sentences, layer=2, token_budget=10_000)
+
+
+def test_refuses_a_layer_that_is_not_there(encoder, sentences):
+    with pytest.raises(UsageError, match="layer 3 of a trunk of 2"):
+        embed(encoder, sentences, layer=3)
+
+
+def test_refuses_to_encode_nothing(encoder):
+    with pytest.raises(UsageError, match="no sentence"):
+        embed(encoder, [], layer=1)
+
+
+def test_suggests_the_nearest_pooling(encoder, sentences):
+    with pytest.raises(UnknownName, match="did you mean 'mean_words'"):
+        embed(encoder, sentences, layer=1, pool="mean_word")
+
+
+def test_says_how_far_it_is(encoder, sentences):
+    told = []
+    embed(encoder, [*sentences, sentences[0]], layer=1, token_budget=50, progress=lambda done, total: told.append((done, total)))
+    assert told[-1] == (len(sentences), len(sentences))
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
