@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from adapter_stilts.errors import UsageError
+
 from . import progress, render
 from .options import (
     RUNS,
@@ -83,6 +85,8 @@ def request(config: RunConfig, run: Path | None, tasks: tuple[str, ...], split: 
     """The library's request for a configuration; a run brings its own trunk unless one is named."""
     from adapter_stilts.study.evaluate import Request
 
+    if not tasks:
+        raise UsageError("--tasks names no task", do="name one or more, for example --tasks xnli,tatoeba; `adapter-stilts list tasks` shows them")
     layer, named = config.retrieval.layer, "name" in config.trunk.model_fields_set
     return Request(
         run=run,

@@ -109,6 +109,12 @@ def test_puts_every_flag_of_eval_into_the_request(run, calls):
     assert (calls["evaluate"]["out"], calls["evaluate"]["overwrite"], calls["evaluate"]["dry_run"]) == (Path("out"), True, True)
 
 
+def test_refuses_an_empty_list_of_tasks(run, calls):
+    result = run("eval", "--tasks", " , ")
+    assert (result.exit_code, calls) == (2, {})
+    assert "--tasks names no task" in result.stderr
+
+
 def test_runs_the_demo_without_options(run, calls):
     assert run("demo").exit_code == 0
     assert {name: calls["demo"][name] for name in ("out", "seed", "overwrite", "dry_run")} == {
