@@ -5,7 +5,6 @@ import pytest
 from adapter_stilts.errors import UnknownName, UsageError
 from adapter_stilts.retrieval.protocols import PROTOCOLS, protocol
 
-
 LAYERS = [
     ("xtreme", "tatoeba", 14, 7, 4),
     ("xtreme", "bucc2018", 20, 10, 5),
