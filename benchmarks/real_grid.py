@@ -58,10 +58,21 @@ SETS = {
         ("nli/taxinli.en.jsonl.gz", "nli/cad.en.train.jsonl.gz"),
         ("nli/cad.en.dev.jsonl.gz",),
         readings(
-            "nli", {"en": "nc/xnli/xnli.en.test.jsonl.gz", "sw": "nc/xnli/xnli.sw.test.jsonl.gz", "ko": "nli/xnli.ko.test.jsonl.gz", "ja": "nli/jnli.ja.valid.jsonl.gz"}
+            "nli",
+            {
+                "en": "nc/xnli/xnli.en.test.jsonl.gz",
+                "sw": "nc/xnli/xnli.sw.test.jsonl.gz",
+                "ko": "nli/xnli.ko.test.jsonl.gz",
+                "ja": "nli/jnli.ja.valid.jsonl.gz",
+            },
         ),
     ),
-    "qa": Set("qa", ("qa/qamr.en.test.json.gz",), ("qa/qamr.en.dev.json.gz",), readings("qa", {code: f"qa/xquad.{code}.json.gz" for code in "en de hi th tr zh".split()})),
+    "qa": Set(
+        "qa",
+        ("qa/qamr.en.test.json.gz",),
+        ("qa/qamr.en.dev.json.gz",),
+        readings("qa", {code: f"qa/xquad.{code}.json.gz" for code in "en de hi th tr zh".split()}),
+    ),
     "pos": Set(
         "pos",
         ("ud/en_ewt-ud-train.conllu.gz",),

@@ -29,10 +29,14 @@ REPLICATES = 2000
 
 @dataclass(frozen=True)
 class Arm:
-    """One line of a table: what it is called, and its run for each seed."""
+    """One line of a table: what it is called, and its run for each seed (the same one, for a trunk that has no seed)."""
 
     label: str
-    runs: tuple[Path, ...]
+    by_seed: Mapping[int, Path]
+
+    @property
+    def runs(self) -> tuple[Path, ...]:
+        return tuple(dict.fromkeys(self.by_seed.values()))
 
 
 def main() -> None:
@@ -42,7 +46,7 @@ def main() -> None:
     arms = [_arm(options.folder, label, pattern, seeds, done) for label, pattern in _retrieval_arms()]
     arms = [arm for arm in arms if arm.runs]
     parts = [_head(grid, options.name)]
-    trunk = Arm("trunk alone", (options.folder / "trunk",))
+    trunk = Arm("trunk alone", dict.fromkeys(seeds, options.folder / "trunk"))
     parts.append(_layers([trunk, *arms]))
     parts.append(_compared("Tatoeba at the protocol's layer, English to foreign", "tatoeba", "accuracy", trunk, arms))
     parts.append(_compared("Mining, threshold from dev applied to test", "bucc2018", "f1", trunk, arms))
@@ -66,10 +70,21 @@ def _target(folder: Path, target: str, seeds: Sequence[int], done: set[str]) -> 
     """One target: direct, then every way to use an intermediate task, on the languages that are not English."""
     metric = {"nli": "accuracy", "choice": "accuracy", "paraphrase": "accuracy"}.get(target, "f1")
     direct = _arm(folder, "direct", f"{target}-s{{seed}}", seeds, done)
-    arms = [_arm(folder, f"{how} after {source}", f"{target}-{how}-{source}-s{{seed}}", seeds, done) for how in ("sequential", "stack") for source in SOURCES[target]]
+    arms = [
+        _arm(folder, f"{how} after {source}", f"{target}-{how}-{source}-s{{seed}}", seeds, done)
+        for how in ("sequential", "stack")
+        for source in SOURCES[target]
+    ]
     arms.append(_arm(folder, "fuse of all six", f"{target}-fuse-s{{seed}}", seeds, done))
     shuffled = _arm(folder, "direct, shuffled labels (control)", f"{target}-shuffled-s{{seed}}", seeds, done)
-    return _compared(f"Target {target}: zero-shot mean over languages other than English, and English", target, metric, direct, [arm for arm in (*arms, shuffled) if arm.runs], zero_shot=True)
+    return _compared(
+        f"Target {target}: zero-shot mean over languages other than English, and English",
+        target,
+        metric,
+        direct,
+        [arm for arm in (*arms, shuffled) if arm.runs],
+        zero_shot=True,
+    )
 
 
 def _compared(title: str, task: str, metric: str, base: Arm, arms: Sequence[Arm], *, zero_shot: bool = False) -> str:
@@ -82,7 +97,9 @@ def _compared(title: str, task: str, metric: str, base: Arm, arms: Sequence[Arm]
     languages = _languages(base.runs[0], task, metric, zero_shot)
     lines = [f"\n### {title}\n", f"n per language: {_sizes(base.runs[0], task, metric)}; {len(languages)} languages in the mean.\n"]
     english = zero_shot and bool(_english(base, task, metric))
-    lines += [f"| arm | seeds | mean | 95 % over seeds |{' English |' if english else ''} points against {base.label} | 95 % (seeds, languages, rows) | p (Holm) |"]
+    lines += [
+        f"| arm | seeds | mean | 95 % over seeds |{' English |' if english else ''} points against {base.label} | 95 % (seeds, languages, rows) | p (Holm) |"
+    ]
     lines += [f"|---|---|---|---|{'---|' if english else ''}---|---|---|"]
     for number, (arm, scores) in enumerate(scored):
         spread = seed_interval(scores)
@@ -100,18 +117,27 @@ def _compared(title: str, task: str, metric: str, base: Arm, arms: Sequence[Arm]
 def _layers(arms: Sequence[Arm]) -> str:
     """Tatoeba by layer: the mean over languages and seeds."""
     layers = sorted({row["settings"]["layer"] for row in _rows(arms[0].runs[0]) if row["task"] == "tatoeba"})
-    lines = ["\n### Tatoeba, English to foreign, mean over languages, by hidden state\n", "| arm | " + " | ".join(map(str, layers)) + " |", "|---" * (len(layers) + 1) + "|"]
+    lines = [
+        "\n### Tatoeba, English to foreign, mean over languages, by hidden state\n",
+        "| arm | " + " | ".join(map(str, layers)) + " |",
+        "|---" * (len(layers) + 1) + "|",
+    ]
     for arm in arms:
         means = []
         for layer in layers:
-            scores = [row["score"] for run in arm.runs for row in _rows(run) if row["task"] == "tatoeba" and row["metric"] == "accuracy" and row["settings"]["layer"] == layer]
+            scores = [
+                row["score"]
+                for run in arm.runs
+                for row in _rows(run)
+                if row["task"] == "tatoeba" and row["metric"] == "accuracy" and row["settings"]["layer"] == layer
+            ]
             means.append(f"{100 * np.mean(scores):.2f}")
         lines.append(f"| {arm.label} | " + " | ".join(means) + " |")
     return "\n".join(lines) + "\n"
 
 
 def _compare(arm: Arm, base: Arm, task: str, metric: str, zero_shot: bool) -> Comparison:
-    pairs = [(run, base.runs[min(number, len(base.runs) - 1)]) for number, run in enumerate(arm.runs)]
+    pairs = [(run, base.by_seed[seed]) for seed, run in arm.by_seed.items() if seed in base.by_seed]
     languages = _languages(base.runs[0], task, metric, zero_shot)
     a = [[_units(run, _row(run, task, metric, language)) for language in languages] for run, _ in pairs]
     b = [[_units(run, _row(run, task, metric, language)) for language in languages] for _, run in pairs]
@@ -155,7 +181,7 @@ def _units(run: Path, row: Mapping[str, Any]) -> NDArray[np.float64]:
 
 
 def _arm(folder: Path, label: str, pattern: str, seeds: Sequence[int], done: set[str]) -> Arm:
-    return Arm(label, tuple(folder / name for seed in seeds if (name := pattern.format(seed=seed)) in done))
+    return Arm(label, {seed: folder / name for seed in seeds if (name := pattern.format(seed=seed)) in done})
 
 
 def _sizes(run: Path, task: str, metric: str) -> str:

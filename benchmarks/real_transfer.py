@@ -34,7 +34,14 @@ def main() -> None:
     pool = ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn"), initializer=_threads, initargs=(options.threads,))
     with pool:
         done = _run_all(pool, [Job("trunk", "", "trunk", 0, retrieval=True), *intermediates(options.seeds), *targets(options.seeds)], options, deadline)
-    facts = {"trunk": options.trunk.name, "steps": options.steps, "token_budget": options.token_budget, "learning_rate": RATE, "seeds": list(options.seeds), "rows": options.rows}
+    facts = {
+        "trunk": options.trunk.name,
+        "steps": options.steps,
+        "token_budget": options.token_budget,
+        "learning_rate": RATE,
+        "seeds": list(options.seeds),
+        "rows": options.rows,
+    }
     (options.out / "grid.json").write_text(json.dumps({**facts, "jobs": done, "seconds": round(time.perf_counter() - started)}, indent=1))
     print(f"{sum(done.values())} of {len(done)} runs are there after {time.perf_counter() - started:.0f} s", flush=True)
 
@@ -114,7 +121,9 @@ def _read(job: Job, folder: Path, options: argparse.Namespace) -> None:
     if job.how != "trunk" and job.control != "random-adapter":
         for reading in SETS[job.task].tests:
             settings = {"ignore_labels": reading.ignore}
-            request = Request(tasks=(reading.task,), languages=(reading.language,), data=(f"test={options.data / reading.file}",), task_settings=settings, **fixed)
+            request = Request(
+                tasks=(reading.task,), languages=(reading.language,), data=(f"test={options.data / reading.file}",), task_settings=settings, **fixed
+            )
             evaluate(request, **common)
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias, cast
 
 import numpy as np
@@ -90,7 +91,7 @@ def bootstrap_interval(units: ArrayLike, statistic: str, *, seed: int, replicate
 def replicate(units: ArrayLike, statistic: str, *, seed: int, replicates: int = REPLICATES, stratum: str = "") -> Array:
     """The score in each of `replicates` resamples of the rows, [replicates]; equal seed, stratum and N share their resamples."""
     rows = _rows(units)
-    draws = _resamples(len(rows), Seeds(seed).numpy(f"bootstrap/{stratum}"), replicates)
+    draws = _resamples(len(rows), Seeds(seed).number(f"bootstrap/{stratum}"), replicates)
     return np.concatenate([statistics[statistic](counts @ rows) for counts in draws])
 
 
@@ -168,19 +169,32 @@ def _within(angle: float, freedom: int) -> float:
     return (angle + sine * total) * 2 / math.pi if freedom % 2 else sine * total
 
 
-def _resamples(n: int, generator: np.random.Generator, replicates: int) -> Iterator[Array]:
+def _resamples(n: int, seed: int, replicates: int) -> Iterator[Array]:
     """How often each of n rows is drawn, replicate by replicate, in slices [r, n]."""
+    generator = np.random.default_rng(seed)
     at_once = max(1, DRAWS // n)
+    if replicates <= at_once:
+        yield _drawn_once(n, seed, replicates)
+        return
     for first in range(0, replicates, at_once):
-        count = min(at_once, replicates - first)
-        picked = generator.integers(0, n, (count, n)) + n * np.arange(count)[:, None]
-        yield np.bincount(picked.ravel(), minlength=count * n).reshape(count, n).astype(np.float64)
+        yield _drawn(n, generator, min(at_once, replicates - first))
+
+
+@lru_cache(maxsize=4)
+def _drawn_once(n: int, seed: int, count: int) -> Array:
+    """The one slice of a small test set, kept: its metrics, layers and languages of the same size share it."""
+    return _drawn(n, np.random.default_rng(seed), count)
+
+
+def _drawn(n: int, generator: np.random.Generator, count: int) -> Array:
+    picked = generator.integers(0, n, (count, n)) + n * np.arange(count)[:, None]
+    return np.bincount(picked.ravel(), minlength=count * n).reshape(count, n).astype(np.float64)
 
 
 def _difference(a: Array, b: Array, statistic: str, seed: int, replicates: int, stratum: str) -> Array:
     columns = a.shape[1]
     both = np.concatenate([a, b], axis=1)
-    draws = _resamples(len(both), Seeds(seed).numpy(f"bootstrap/{stratum}"), replicates)
+    draws = _resamples(len(both), Seeds(seed).number(f"bootstrap/{stratum}"), replicates)
     sums = np.concatenate([counts @ both for counts in draws])
     return statistics[statistic](sums[:, :columns]) - statistics[statistic](sums[:, columns:])
 

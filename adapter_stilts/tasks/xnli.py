@@ -19,7 +19,7 @@ register(
         },
         language_column="language",
         hub=Hub("google/xtreme", "XNLI", splits={"validation": "validation", "test": "test"}),
-        miniature="nli",
+        miniature="nli-target",
         licence="CC BY-NC 4.0",
         paper="https://arxiv.org/abs/1809.05053",
         leaks="its training set is MNLI",

@@ -1,0 +1,205 @@
+"""`demo`: the main job on the miniature, offline, and a table that says plainly what helped and what did not.
+
+Intermediate tasks (nli, paraphrase, qa) are trained in English; xnli, the target, has few English rows and is scored in nine other
+languages. Each arm is compared with `direct` over the same rows, and each encoder's retrieval with that of the trunk alone. Two
+controls show what is left when there is nothing to learn: nli with shuffled labels, and nli's adapter with its weights permuted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapter_stilts.config.load import with_settings
+from adapter_stilts.config.schema import RunConfig
+from adapter_stilts.evaluation.intervals import Comparison, paired_bootstrap
+from adapter_stilts.files import write_json
+from adapter_stilts.study.evaluate import Request, evaluate
+from adapter_stilts.study.reporting import Reporter, Silent
+from adapter_stilts.study.run_folder import read_results
+from adapter_stilts.study.train import train
+
+TARGET = "xnli"
+INTERMEDIATE = {"training.epochs": 4, "training.learning_rate": 1e-3, "training.token_budget": 2048}
+TARGETED = {"training.epochs": 15, "training.learning_rate": 1e-3, "training.token_budget": 1024}
+COMMON = {"trunk.name": "miniature", "trunk.precision": "fp32", "training.checkpoint_steps": 1000, "training.validation_rows": 300}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One run of the demo; `label` names its line in the table, "" for a run that only others build on."""
+
+    name: str
+    task: str
+    how: str = "direct"
+    after: tuple[str, ...] = ()
+    control: str = "none"
+    label: str = ""
+
+
+STAGES = (
+    Stage("nli", "nli"),
+    Stage("paraphrase", "paraphrase"),
+    Stage("qa", "qa"),
+    Stage("nli-shuffled", "nli", control="shuffled-labels"),
+    Stage("nli-random", "nli", "sequential", ("nli",), "random-adapter"),
+    Stage("direct", TARGET, label="direct"),
+    Stage("sequential", TARGET, "sequential", ("nli",), label="sequential after nli"),
+    Stage("stack", TARGET, "stack", ("nli",), label="stack on nli"),
+    Stage("fuse", TARGET, "fuse", ("nli", "paraphrase", "qa"), label="fuse nli, paraphrase, qa"),
+    Stage("stack-shuffled", TARGET, "stack", ("nli-shuffled",), label="control: stack on shuffled labels"),
+    Stage("stack-random", TARGET, "stack", ("nli-random",), label="control: stack on a random adapter"),
+)
+READ = ("nli", "paraphrase", "qa", "nli-shuffled", "nli-random")  # whose encoders retrieval reads, beside the trunk alone
+RETRIEVAL = (("tatoeba", "accuracy"), ("bucc2018", "f1"))
+
+
+def demo(*, out: Path, seed: int, overwrite: bool, dry_run: bool, report: Reporter) -> dict[str, Any]:
+    """Run every stage that is missing under `out` and return the table as data: rows per arm with scores, gains and intervals."""
+    if dry_run:
+        for stage in STAGES:
+            report.say(f"would train {stage.name}: {stage.task} {stage.how} {' '.join(stage.after)}".rstrip())
+        return {"run": str(out), "stages": [stage.name for stage in STAGES], "results": []}
+    report.say(
+        "The miniature: generated sentences in ten languages and a tiny XLM-R. Its scores show that everything works; they say nothing about XLM-R itself."
+    )
+    with report.progress("demo") as progress:
+        total = len(STAGES) + len(READ) + 1
+        for number, stage in enumerate(STAGES):
+            progress(number, total, f"training {stage.name}")
+            _train(stage, out, seed, overwrite)
+        for number, name in enumerate(("trunk", *READ)):
+            progress(len(STAGES) + number, total, f"finding translations with {name}")
+            _retrieve(name, out, seed, overwrite)
+        progress(total, total, "done")
+    target, retrieval = _target_rows(out, seed), _retrieval_rows(out, seed)
+    _show(report, target, retrieval)
+    document = {
+        "run": str(out),
+        "miniature": True,
+        "seed": seed,
+        "target": target,
+        "retrieval": retrieval,
+        "verdicts": [_verdict(row) for row in (*target, *retrieval) if row["gain"] is not None],
+    }
+    document["results"] = [{**row, "run": name} for name in (*(stage.name for stage in STAGES), "trunk") for row in read_results(out / name) if row["headline"]]
+    write_json(out / "demo.json", document)
+    return document
+
+
+def _train(stage: Stage, out: Path, seed: int, overwrite: bool) -> None:
+    settings = {**COMMON, **(TARGETED if stage.task == TARGET else INTERMEDIATE), "how": stage.how, "control": stage.control, "training.seed": seed}
+    config = with_settings(RunConfig(), {**settings, "after": [str(out / parent) for parent in stage.after]})
+    folder = out / stage.name
+    train(config, (stage.task,), out=folder, runs=out, resume=True, overwrite=overwrite, dry_run=False, report=Silent())
+    if stage.label:
+        evaluate(_request(folder, (TARGET,), seed), out=None, runs=out, overwrite=overwrite, dry_run=False, report=Silent())
+
+
+def _retrieve(name: str, out: Path, seed: int, overwrite: bool) -> None:
+    request = _request(None if name == "trunk" else out / name, tuple(task for task, _ in RETRIEVAL), seed)
+    evaluate(request, out=out / name, runs=out, overwrite=overwrite, dry_run=False, report=Silent())
+
+
+def _request(run: Path | None, tasks: tuple[str, ...], seed: int) -> Request:
+    return Request(run=run, trunk=None if run else "miniature", tasks=tasks, data=("miniature",), precision="fp32", seed=seed, save_vectors=False)
+
+
+def _target_rows(out: Path, seed: int) -> list[dict[str, Any]]:
+    """One row per arm: English, the mean over the other languages, and the gain over direct."""
+    arms = [stage for stage in STAGES if stage.label]
+    scores = {stage.name: _by_language(out / stage.name, TARGET, "accuracy") for stage in arms}
+    foreign = [language for language in scores["direct"] if language != "en"]
+    rows = []
+    for stage in arms:
+        found = scores[stage.name]
+        gain = None if stage.name == "direct" else _compare(out / stage.name, out / "direct", TARGET, "accuracy", foreign, seed)
+        zero_shot = float(np.mean([found[language]["score"] for language in foreign]))
+        rows.append(
+            {
+                "arm": stage.label,
+                "task": TARGET,
+                "english": found["en"]["score"],
+                "score": zero_shot,
+                "languages": len(foreign),
+                "n": found["en"]["n"],
+                **_gain(gain),
+            }
+        )
+    return rows
+
+
+def _retrieval_rows(out: Path, seed: int) -> list[dict[str, Any]]:
+    rows = []
+    for task, metric in RETRIEVAL:
+        for name in ("trunk", *READ):
+            found = _by_language(out / name, task, metric)
+            gain = None if name == "trunk" else _compare(out / name, out / "trunk", task, metric, list(found), seed)
+            score = float(np.mean([row["score"] for row in found.values()]))
+            label = {"trunk": "trunk alone", "nli-shuffled": "control: nli, shuffled labels", "nli-random": "control: nli, random adapter"}.get(name, name)
+            rows.append({"arm": label, "task": task, "score": score, "languages": len(found), "n": next(iter(found.values()))["n"], **_gain(gain)})
+    return rows
+
+
+def _by_language(folder: Path, task: str, metric: str) -> dict[str, Mapping[str, Any]]:
+    rows = [row for row in read_results(folder) if (row["task"], row["metric"], row["split"]) == (task, metric, "test")]
+    return {row["language"]: row for row in rows}
+
+
+def _compare(arm: Path, base: Path, task: str, metric: str, languages: Sequence[str], seed: int) -> Comparison:
+    a, b = _by_language(arm, task, metric), _by_language(base, task, metric)
+    return paired_bootstrap(
+        [_units(arm, a[code]) for code in languages], [_units(base, b[code]) for code in languages], a[languages[0]]["statistic"], seed=seed
+    )
+
+
+def _units(folder: Path, row: Mapping[str, Any]) -> NDArray[np.float64]:
+    units: NDArray[np.float64] = np.load(folder / row["units"], allow_pickle=False)
+    return units
+
+
+def _gain(gain: Comparison | None) -> dict[str, Any]:
+    return {"gain": gain.difference, "interval": list(gain.interval), "p": gain.p} if gain else {"gain": None, "interval": None, "p": None}
+
+
+def _verdict(row: Mapping[str, Any]) -> str:
+    """One plain sentence on an arm."""
+    if row["gain"] is None:
+        return f"{row['task']}: {row['arm']} is what the others are compared with."
+    low, high = row["interval"]
+    word = "helped" if low > 0 else "hurt" if high < 0 else "made no difference that this data can show"
+    against = "direct" if row["task"] == TARGET else "the trunk alone"
+    return f"{row['task']}: {row['arm']} {word}: {100 * row['gain']:+.1f} points against {against} (95 % {100 * low:+.1f} to {100 * high:+.1f})."
+
+
+def _show(report: Reporter, target: Sequence[Mapping[str, Any]], retrieval: Sequence[Mapping[str, Any]]) -> None:
+    first = target[0]
+    report.table(
+        f"{TARGET} from few English rows: English, and the zero-shot mean over {first['languages']} other languages (n {first['n']} each)",
+        ("arm", "English", "zero-shot", "against direct", "95 % interval"),
+        [(row["arm"], _percent(row["english"]), _percent(row["score"]), *_cells(row)) for row in target],
+    )
+    for task, metric in RETRIEVAL:
+        rows = [row for row in retrieval if row["task"] == task]
+        report.table(
+            f"{task} ({metric}), mean over {rows[0]['languages']} languages (n {rows[0]['n']} each)",
+            ("encoder", "score", "against the trunk", "95 % interval"),
+            [(row["arm"], _percent(row["score"]), *_cells(row)) for row in rows],
+        )
+    for row in (*target[1:], *(row for row in retrieval if row["gain"] is not None)):
+        report.say(_verdict(row))
+
+
+def _percent(score: float) -> str:
+    return f"{100 * score:.1f}"
+
+
+def _cells(row: Mapping[str, Any]) -> tuple[str, str]:
+    if row["gain"] is None:
+        return "", ""
+    return f"{100 * row['gain']:+.1f}", f"{100 * row['interval'][0]:+.1f} to {100 * row['interval'][1]:+.1f}"
