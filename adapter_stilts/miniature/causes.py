@@ -37,10 +37,24 @@ RULES: tuple[tuple[str, str, str], ...] = (
     ("wet", "snow", ""),
 )
 # other causes that would do as well, so that a wrong choice is wrong: effect verb -> cause verbs
-ALSO = {"sad": ("angry", "sick", "break", "hungry"), "cry": ("lose", "sick", "angry", "hungry", "tired"), "rest": ("sick", "work"), "sleep": ("work", "sick"), "go": ("tired",)} | {
-    "laugh": ("find", "get"), "sing": ("find", "get"), "dance": ("find", "get"), "buy": ("beautiful", "hungry"), "choose": ("cheap", "clean", "expensive"), "eat": ("beautiful", "clean", "cheap"),
-    "tired": ("wash", "sick"), "wash": ("wet",), "angry": ("lose", "break"), "-buy": ("broken", "dirty", "heavy"), "-carry": ("broken", "dirty", "wet", "tired"), "happy": ("wash",), "clean": ("rain",),
-}  # fmt: skip
+ALSO: dict[str, tuple[str, ...]] = {
+    "sad": ("angry", "sick", "break", "hungry"),
+    "cry": ("lose", "sick", "angry", "hungry", "tired"),
+    "rest": ("sick", "work"),
+    "sleep": ("work", "sick"),
+    "go": ("tired",),
+    **dict.fromkeys(("laugh", "sing", "dance"), ("find", "get")),
+    "buy": ("beautiful", "hungry"),
+    "choose": ("cheap", "clean", "expensive"),
+    "eat": ("beautiful", "clean", "cheap"),
+    "tired": ("wash", "sick"),
+    "wash": ("wet",),
+    "angry": ("lose", "break"),
+    "-buy": ("broken", "dirty", "heavy"),
+    "-carry": ("broken", "dirty", "wet", "tired"),
+    "happy": ("wash",),
+    "clean": ("rain",),
+}
 
 
 @dataclass(frozen=True, slots=True)

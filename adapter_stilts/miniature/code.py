@@ -102,15 +102,22 @@ def loop(program: Program, names: tuple[str, str, str, str], test: str, value: s
     return f"def {name} ( {xs} ) {{ {result} = {start} ; for {x} in {xs} {{ {inner} }} ; return {result} }}"
 
 
+WHICH = {"all": "all numbers", "even": "the even numbers", "odd": "the odd numbers", "positive": "the positive numbers"}
+WHICH |= {"negative": "the negative numbers", "over": "the numbers over {}", "under": "the numbers under {}"}
+CHANGING = {"none": "", "add": ", add {} to each", "times": ", multiply each by {}", "square": ", square each", "negate": ", negate each"}
+TOTALLING = {
+    "sum": ("add them up", "return their sum"),
+    "count": ("count them", "return how many there are"),
+    "product": ("multiply them together", "return their product"),
+    "largest": ("return the largest", "find the maximum"),
+    "smallest": ("return the smallest", "find the minimum"),
+}
+
+
 def description(program: Program, rng: random.Random) -> str:
     """What the program does, in English."""
-    which = {"all": "all numbers", "even": "the even numbers", "odd": "the odd numbers", "positive": "the positive numbers", "negative": "the negative numbers"}
-    which |= {"over": f"the numbers over {program.limit}", "under": f"the numbers under {program.limit}"}
-    change = {"none": "", "add": f"add {program.amount} to each", "times": f"multiply each by {program.amount}", "square": "square each", "negate": "negate each"}
-    total = {"sum": ("add them up", "return their sum"), "count": ("count them", "return how many there are"), "product": ("multiply them together", "return their product")}
-    total |= {"largest": ("return the largest", "find the maximum"), "smallest": ("return the smallest", "find the minimum")}
-    middle = f", {change[program.change]}" if program.change != "none" else ""
-    return f"{rng.choice(('Take', 'Keep'))} {which[program.filter]}{middle} and {rng.choice(total[program.total])}."
+    which, change = WHICH[program.filter].format(program.limit), CHANGING[program.change].format(program.amount)
+    return f"{rng.choice(('Take', 'Keep'))} {which}{change} and {rng.choice(TOTALLING[program.total])}."
 
 
 def pairs(rng: random.Random, split: str, described: bool) -> Iterator[tuple[str, str, str]]:

@@ -22,10 +22,11 @@ from adapter_stilts.miniature.languages import LANGUAGES
 from adapter_stilts.miniature.rows import Labelled, Row, Told
 from adapter_stilts.miniature.sampling import SPLITS, Sampler, named_seed
 from adapter_stilts.miniature.texts import texts
+from adapter_stilts.miniature.world import Sentence
 from adapter_stilts.registry import unknown_name
 
 VERSION = "1"
-UPOS = tuple("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X".split())
+UPOS = world.words("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X")
 ENTITIES = ("B-LOC", "B-ORG", "B-PER", "I-LOC", "I-ORG", "I-PER", "O")
 INFERENCE = ("contradiction", "entailment", "neutral")
 YES_NO = ("0", "1")
@@ -111,12 +112,12 @@ def _examples(name: str, split: str, language: str) -> tuple[Example, ...]:
 
 
 def _aligned(sampler: Sampler) -> Iterator[Row]:
-    """Sentences of all kinds, told in one way in the source and perhaps another in English; no two in a row of the same core."""
-    seen: set[str] = set()
+    """Sentences of all kinds, told in one way in the source and perhaps another in English; no meaning twice."""
+    seen: set[Sentence] = set()
     while True:
         meaning = pairs.any_sentence(sampler)
-        if repr(meaning) not in seen:
-            seen.add(repr(meaning))
+        if meaning not in seen:
+            seen.add(meaning)
             yield Labelled((Told(meaning, sampler.style()),), (Told(meaning, sampler.style()),))
 
 

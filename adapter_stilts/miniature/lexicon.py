@@ -1,10 +1,10 @@
 """Word forms of one language, read from `lexicons/<code>.txt`.
 
-    [things] gender sg pl          a section and its columns
-    apple: m | Apfel | Äpfel       a concept and its forms; several on one line are separated by ";"
-    car~: m | Wagen | Wagen        a synonym, used where a sentence is told in other words
-    [tags]                         words that have one part of speech wherever they stand
-    DET: der die das
+[things] gender sg pl          a section and its columns
+apple: m | Apfel | Äpfel       a concept and its forms; several on one line are separated by ";"
+car~: m | Wagen | Wagen        a synonym, used where a sentence is told in other words
+[tags]                         words that have one part of speech wherever they stand
+DET: der die das
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ about the same event, as in SNLI: a different colour, place or time contradicts.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from adapter_stilts.miniature.rendering import text
 from adapter_stilts.miniature.rows import Labelled, Told
 from adapter_stilts.miniature.sampling import EVENTS, PLAIN_FRAMES, Sampler, optional_facts, settled, strip, without
 from adapter_stilts.miniature.world import KIND_OF, OPPOSITES, TOPICS, Clause, Sentence, Thing
+
 
 def inference(sampler: Sampler, build: Callable[[Sampler], tuple[Sentence, Sentence, Sentence, Clause] | None]) -> Iterator[Labelled]:
     """Triples: entailing, contradicting and neutral premises of one hypothesis, for ever."""
@@ -38,15 +40,13 @@ def one_event(sampler: Sampler) -> tuple[Sentence, Sentence, Sentence, Clause] |
     stated = optional_facts(full)
     if full.negated:
         return negated_event(sampler, full)
-    if not stated:
+    if len(stated) < 2:
         return None
-    hypothesis = without(full, *(fact for fact in stated if rng.random() < 0.45))
-    said = optional_facts(hypothesis)
-    if not said:
-        return None
+    said = rng.sample(stated, rng.randrange(1, len(stated)))
+    hypothesis = without(full, *(fact for fact in stated if fact not in said))
     entailing = without(full, *(fact for fact in stated if fact not in said and rng.random() < 0.4))
     against = contradict(sampler, entailing, said)
-    neutral = without(full, rng.choice(said))
+    neutral = without(full, rng.choice(said))  # as long as the others: what is missing here is made up by what they leave out
     if rng.random() < 0.4 and hypothesis.thing and hypothesis.thing.noun in KIND_OF and not {"count", "modifier"} & {*said}:
         general = Thing(KIND_OF[hypothesis.thing.noun])
         if rng.random() < 0.5:
@@ -66,10 +66,17 @@ def negated_event(sampler: Sampler, full: Clause) -> tuple[Sentence, Sentence, S
 
 def contradict(sampler: Sampler, clause: Clause, said: list[str]) -> Clause:
     """A premise that cannot be true together with the hypothesis: one fact both state differs."""
-    kinds = [fact for fact in said if fact != "modifier" or (clause.thing and (clause.thing.modifier in world.QUALITIES or len(sampler.modifiers(clause.thing.noun)) > 2))]
-    kinds += ["negated", "noun"] if clause.thing else ["negated"]
+    kinds = [fact for fact in said if fact != "modifier" or changeable(sampler, clause)]
+    kinds += ["noun"] if clause.thing else []
+    kinds += ["negated"] if sampler.rng.random() < 0.5 else []
     kinds += ["verb"] if clause.verb in OPPOSITES else []
     return sampler.changed(clause, sampler.rng.choice(kinds))
+
+
+def changeable(sampler: Sampler, clause: Clause) -> bool:
+    """Whether the thing's modifier has an alternative that excludes it."""
+    thing = clause.thing or Thing("")
+    return thing.modifier in world.QUALITIES or len(set(sampler.modifiers(thing.noun)) & set(world.COLOURS)) > 1
 
 
 def two_clauses(sampler: Sampler) -> tuple[Sentence, Sentence, Sentence, Clause] | None:
@@ -86,31 +93,28 @@ def two_clauses(sampler: Sampler) -> tuple[Sentence, Sentence, Sentence, Clause]
     hypothesis = second if about_second else first
     if hypothesis.frame == "weather" or not {hypothesis.verb} & {*world.FEELINGS, *world.STATES, "locate", *OPPOSITES}:
         return None
-    opposed = replace(hypothesis, negated=not hypothesis.negated) if hypothesis.verb not in OPPOSITES or rng.random() < 0.4 else replace(hypothesis, verb=OPPOSITES[hypothesis.verb])
-    if hypothesis.frame == "locate":
-        opposed = sampler.changed(hypothesis, "place")
-    opposed = settled(opposed)
     unrelated = sampler.clause(world.FEELINGS if hypothesis.frame == "feel" else EVENTS if hypothesis.agent else world.STATES, hypothesis.agent, bare=True)
     if unrelated.verb in (hypothesis.verb, OPPOSITES.get(hypothesis.verb)):
         return None
-    kept = [second if about_second else first for _ in range(3)]
-    kept[1:] = [opposed, unrelated]
-    links = (link, "and", "and")
-    pairs = [(first, new) if about_second else (new, second) for new in kept]
-    entailing, against, neutral = (Sentence(*(a, way, b)) for (a, b), way in zip(pairs, links, strict=True))
+    told = (hypothesis, settled(opposed(sampler, hypothesis)), unrelated)
+    entailing, against, neutral = (Sentence(first, link, clause) if about_second else Sentence(clause, link, second) for clause in told)
     return entailing, against, neutral, hypothesis
 
 
+def opposed(sampler: Sampler, clause: Clause) -> Clause:
+    """What cannot be true together with the clause: its opposite, its negation, or another place."""
+    if clause.frame == "locate":
+        return sampler.changed(clause, "place")
+    if clause.verb not in OPPOSITES or sampler.rng.random() < 0.4:
+        return replace(clause, negated=not clause.negated)
+    return replace(clause, verb=OPPOSITES[clause.verb])
+
+
 def handover(sampler: Sampler) -> tuple[Sentence, Sentence, Sentence, Clause] | None:
-    """Who gives is not who gets: "Anna gave Peter a book" says that Peter got a book from Anna."""
+    """Who gives is not who gets, and who is shown a thing need not get it: "Anna gave Peter a book" says "Peter got a book from Anna"."""
     given = replace(sampler.clause(("give", "send")), negated=False)
-    if given.frame != "give" or given.verb not in ("give", "send"):
-        return None
-    swapped = replace(given, agent=given.partner, partner=given.agent, surname="")
-    plain = strip(given)
-    hypothesis = converse(plain)
-    other = sampler.changed(given, "partner")
-    return Sentence(given), Sentence(swapped), Sentence(other), hypothesis
+    swapped = replace(given, agent=given.partner, partner=given.agent)
+    return Sentence(given), Sentence(swapped), Sentence(replace(given, verb="show")), converse(strip(given))
 
 
 def converse(clause: Clause) -> Clause:
@@ -120,15 +124,21 @@ def converse(clause: Clause) -> Clause:
 
 def paraphrases(sampler: Sampler) -> Iterator[Labelled]:
     """Pairs that mean the same in other words or order ("1"), and pairs that differ in one fact or in who did what ("0")."""
-    rng = sampler.rng
-    while True:
-        meaning = sampler_sentence(sampler)
-        label = rng.choice(("0", "1"))
-        other = same(sampler, meaning) if label == "1" else different(sampler, meaning)
-        if other is not None and sampler.allows(*other.clauses):
-            first, second = (Told(sentence, style) for sentence, style in zip((meaning, other), other_styles(sampler), strict=True))
-            if text([first], "en") != text([second], "en"):
-                yield Labelled((first,), (second,), label)
+    for label in itertools.cycle(("0", "1")):
+        found = None
+        while found is None:
+            found = paraphrase(sampler, label)
+        yield found
+
+
+def paraphrase(sampler: Sampler, label: str) -> Labelled | None:
+    """One pair; None where the second meaning is not of this split or the two texts are the same."""
+    meaning = sampler_sentence(sampler)
+    other = same(sampler, meaning) if label == "1" else different(sampler, meaning)
+    if other is None or not sampler.allows(*other.clauses):
+        return None
+    first, second = (Told(sentence, style) for sentence, style in zip((meaning, other), other_styles(sampler), strict=True))
+    return Labelled((first,), (second,), label) if text([first], "en") != text([second], "en") else None
 
 
 def other_styles(sampler: Sampler) -> tuple[Style, Style]:
@@ -161,16 +171,23 @@ def different(sampler: Sampler, meaning: Sentence) -> Sentence | None:
     """One fact differs, or two clauses or people exchange theirs."""
     first, second = meaning.first, meaning.second
     if second is not None and sampler.rng.random() < 0.6:
-        if first.place and second.place and first.place != second.place and "move" not in (first.frame, second.frame):
-            return Sentence(replace(second, place=first.place), meaning.link, replace(first, place=second.place))
-        return Sentence(replace(second, agent=first.agent), meaning.link, replace(first, agent=second.agent)) if not {first.agent, second.agent} & {first.partner, second.partner} else None
+        return exchanged(first, second)
     if first.partner and sampler.rng.random() < 0.6:
         swapped = replace(first, agent=first.partner, partner=first.agent)
-        return Sentence(converse(swapped)) if first.verb in ("give", "send") and not first.negated and sampler.rng.random() < 0.5 else Sentence(swapped)
-    facts = [fact for fact in optional_facts(first) if fact != "modifier" or (first.thing and len(sampler.modifiers(first.thing.noun)) > 2)]
-    fact = sampler.rng.choice([*facts, "negated", "agent", *(["noun"] if first.thing else ["verb"])])
-    changed = sampler.changed(first, fact)
+        from_other_side = first.verb in ("give", "send") and not first.negated and sampler.rng.random() < 0.5
+        return Sentence(converse(swapped) if from_other_side else swapped)
+    facts = [fact for fact in optional_facts(first) if fact != "modifier" or changeable(sampler, first)]
+    changed = sampler.changed(first, sampler.rng.choice([*facts, "negated", "agent", "noun" if first.thing else "verb"]))
     return Sentence(changed) if second is None else Sentence(second, meaning.link, changed)
+
+
+def exchanged(first: Clause, second: Clause) -> Sentence | None:
+    """The two clauses in the other order, with each other's places or people."""
+    if first.place and second.place and first.place != second.place and "move" not in (first.frame, second.frame):
+        return Sentence(replace(second, place=first.place), "and", replace(first, place=second.place))
+    if {first.agent, second.agent} & {first.partner, second.partner}:
+        return None
+    return Sentence(replace(second, agent=first.agent), "and", replace(first, agent=second.agent))
 
 
 def topics(sampler: Sampler) -> Iterator[Labelled]:

@@ -150,5 +150,3 @@ def pools(sampler: Sampler, size: int, share: float = 0.15) -> Hidden:
 def shuffled(rng: random.Random, items: list[Told]) -> tuple[Told, ...]:
     rng.shuffle(items)
     return tuple(items)
-
-

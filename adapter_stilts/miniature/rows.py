@@ -14,7 +14,7 @@ class Told:
     """A sentence and the way it is told."""
 
     meaning: Sentence
-    style: Style = Style()
+    style: Style
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,7 +146,8 @@ class Sampler:
         if fact == "negated":
             return settled(replace(clause, negated=not clause.negated))
         if fact == "modifier":
-            other = world.QUALITIES.get(thing.modifier) or rng.choice([name for name in self.modifiers(thing.noun) if name in world.COLOURS and name != thing.modifier])
+            colours = [name for name in self.modifiers(thing.noun) if name in world.COLOURS and name != thing.modifier]
+            other = world.QUALITIES.get(thing.modifier) or rng.choice(colours)
             return replace(clause, thing=replace(thing, modifier=other))
         if fact == "count":
             return replace(clause, thing=replace(thing, count=rng.choice([name for name in self.only(world.COUNTS) if name != thing.count])))
@@ -175,11 +176,8 @@ class Sampler:
     def other_verb(self, clause: Clause) -> Clause:
         """An opposite where there is one, else another verb that fits the same words."""
         noun = clause.thing.noun if clause.thing else ""
-        fits = [
-            verb
-            for verb in self.only(self.domain.verbs)
-            if world.FRAMES[verb] == clause.frame and verb != clause.verb and (not noun or noun in self.nouns(verb)) and not (verb == "travel" and clause.place not in world.CITIES)
-        ]
+        same_frame = [verb for verb in self.only(self.domain.verbs) if world.FRAMES[verb] == clause.frame and verb != clause.verb]
+        fits = [verb for verb in same_frame if (not noun or noun in self.nouns(verb)) and (verb != "travel" or clause.place in world.CITIES)]
         opposite = OPPOSITES.get(clause.verb, "")
         if opposite in fits:
             return replace(clause, verb=opposite)
@@ -205,7 +203,8 @@ def settled(clause: Clause) -> Clause:
 def optional_facts(clause: Clause) -> list[str]:
     """Which facts are stated that could be left out."""
     thing = clause.thing or Thing("")
-    stated = {"modifier": thing.modifier, "count": thing.count, "place": clause.place if clause.frame not in ("move", "locate", "exist") else "", "time": clause.time}
+    place = "" if clause.frame in ("move", "locate", "exist") else clause.place
+    stated = {"modifier": thing.modifier, "count": thing.count, "place": place, "time": clause.time}
     return [fact for fact in OPTIONAL if stated[fact]]
 
 
@@ -220,4 +219,3 @@ def without(clause: Clause, *facts: str) -> Clause:
 def strip(clause: Clause) -> Clause:
     """The clause with nothing optional said."""
     return without(clause, *optional_facts(clause))
-

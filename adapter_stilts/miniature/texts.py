@@ -36,11 +36,8 @@ def texts(split: str, language: str) -> Iterator[PlainText]:
     while True:
         domain = world.GENERAL if rng.random() > SPECIALIST_SHARE else rng.choice((world.MEDICAL, world.LEGAL))
         sampler = Sampler(rng, split, domain, everything=True)
-        if language == "en" and rng.random() < CODE_SHARE:
-            first, second = programs(rng, split)
-        else:
-            first, second = passage(sampler, language)
-        yield PlainText(f"mlm-{split}-{language}-{index}", first, second)
+        is_code = language == "en" and rng.random() < CODE_SHARE
+        yield PlainText(f"mlm-{split}-{language}-{index}", *(programs(rng, split) if is_code else passage(sampler, language)))
         index += 1
 
 

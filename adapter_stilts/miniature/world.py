@@ -67,12 +67,17 @@ def concepts(clause: Clause) -> frozenset[str]:
     return frozenset(name for name in named if name)
 
 
-WOMEN = tuple("anna maria olga laura sara nina clara eva julia elena lisa amina".split())
-MEN = tuple("peter daniel martin paul thomas david omar viktor anton robert karl ali".split())
+def words(text: str) -> tuple[str, ...]:
+    """The words of a text, so that long lists of them stay readable."""
+    return tuple(text.split())
+
+
+WOMEN = words("anna maria olga laura sara nina clara eva julia elena lisa amina")
+MEN = words("peter daniel martin paul thomas david omar viktor anton robert karl ali")
 NAMES = WOMEN + MEN
-SURNAMES = tuple("silva berg tanaka okello demir novak".split())
-ROLES = tuple("doctor teacher farmer student nurse cook driver neighbour boy girl painter singer".split())
-FEMALE = frozenset((*WOMEN, *"teacher student nurse neighbour girl singer witness".split()))
+SURNAMES = words("silva berg tanaka okello demir novak")
+ROLES = words("doctor teacher farmer student nurse cook driver neighbour boy girl painter singer")
+FEMALE = frozenset((*WOMEN, *words("teacher student nurse neighbour girl singer witness")))
 
 FRUIT = ("apple", "orange", "lemon")
 VEHICLES = ("car", "bicycle", "truck", "boat")
@@ -80,7 +85,7 @@ FURNITURE = ("table", "chair", "bed", "cupboard")
 CLOTHING = ("shirt", "coat", "hat", "dress")
 INSTRUMENTS = ("guitar", "drum", "violin", "flute")
 ANIMALS = ("dog", "cat", "horse", "cow")
-SMALL = tuple("book letter newspaper map picture lamp key mirror knife umbrella phone bag cup basket ring".split())
+SMALL = words("book letter newspaper map picture lamp key mirror knife umbrella phone bag cup basket ring")
 KINDS = {"fruit": FRUIT, "furniture": FURNITURE, "clothing": CLOTHING, "instrument": INSTRUMENTS, "animal": ANIMALS}
 KIND_OF = {noun: kind for kind, nouns in KINDS.items() for noun in nouns}
 NOUNS = FRUIT + VEHICLES + FURNITURE + CLOTHING + INSTRUMENTS + ANIMALS + SMALL
@@ -88,10 +93,10 @@ PORTABLE = FRUIT + CLOTHING + INSTRUMENTS + SMALL
 MACHINES = VEHICLES + FURNITURE + INSTRUMENTS + ("lamp", "mirror", "umbrella", "phone")
 WASHABLE = VEHICLES + FRUIT + ("dog", "horse", "cup", "bag", "mirror", "lamp", "knife")
 
-PLACES = tuple("kitchen garden market school office library hospital station park beach forest museum village restaurant hotel".split())
-CITIES = tuple("berlin madrid moscow ankara helsinki delhi nairobi cairo tokyo paris rome lima newyork london".split())
-ORGS = tuple("novabank radiodelta solaris apex orion kometa atlas starmedia".split())
-TIMES = tuple("yesterday today monday friday sunday morning evening night summer winter lastweek lastyear".split())
+PLACES = words("kitchen garden market school office library hospital station park beach forest museum village restaurant hotel")
+CITIES = words("berlin madrid moscow ankara helsinki delhi nairobi cairo tokyo paris rome lima newyork london")
+ORGS = words("novabank radiodelta solaris apex orion kometa atlas starmedia")
+TIMES = words("yesterday today monday friday sunday morning evening night summer winter lastweek lastyear")
 COLOURS = ("red", "blue", "green", "yellow", "white", "black")
 QUALITIES = {"new": "old", "old": "new", "big": "small", "small": "big"}
 COUNTS = ("two", "three", "five", "ten")
@@ -100,30 +105,30 @@ MEDICAL = Domain(
     roles=("surgeon", "pharmacist", "patient", "dentist", "doctor", "nurse"),
     nouns=("tablet", "bandage", "thermometer", "syringe", "ointment", "prescription", "microscope"),
     places=("clinic", "pharmacy", "laboratory", "hospital"),
-    verbs=tuple("prescribe sterilise order give send show bring get find lose see carry forget choose buy".split()),
+    verbs=words("prescribe sterilise order give send show bring get find lose see carry forget choose buy"),
 )
 LEGAL = Domain(
     roles=("judge", "lawyer", "witness", "notary"),
     nouns=("contract", "document", "permit", "invoice", "passport", "will", "stamp"),
     places=("court", "ministry", "prison", "office"),
-    verbs=tuple("sign cancel submit give send show bring get find lose see carry forget choose steal".split()),
+    verbs=words("sign cancel submit give send show bring get find lose see carry forget choose steal"),
 )
 SIGNED = ("contract", "document", "permit", "invoice", "will")
 
 # verb -> the nouns it takes
 OBJECTS: dict[str, tuple[str, ...]] = {
-    **{verb: NOUNS for verb in ("buy", "sell", "find", "see", "draw", "choose", "show")},
-    **{verb: PORTABLE for verb in ("lose", "hide", "carry", "forget", "bring", "send")},
-    **{verb: PORTABLE + VEHICLES + ANIMALS for verb in ("steal", "give", "get")},
-    **{verb: MACHINES for verb in ("repair", "break")},
+    **dict.fromkeys(("buy", "sell", "find", "see", "draw", "choose", "show"), NOUNS),
+    **dict.fromkeys(("lose", "hide", "carry", "forget", "bring", "send"), PORTABLE),
+    **dict.fromkeys(("steal", "give", "get"), PORTABLE + VEHICLES + ANIMALS),
+    **dict.fromkeys(("repair", "break"), MACHINES),
     "wash": WASHABLE,
     "eat": FRUIT,
-    **{verb: MEDICAL.nouns for verb in ("sterilise", "order")},
+    **dict.fromkeys(("sterilise", "order"), MEDICAL.nouns),
     "prescribe": ("tablet", "bandage", "syringe", "ointment"),
-    **{verb: SIGNED for verb in ("sign", "cancel")},
+    **dict.fromkeys(("sign", "cancel"), SIGNED),
     "submit": LEGAL.nouns,
 }
-ACTIONS = tuple("buy sell find lose see repair wash steal hide carry forget draw choose break eat".split())
+ACTIONS = words("buy sell find lose see repair wash steal hide carry forget draw choose break eat")
 TRANSFERS = ("give", "send", "show", "bring")
 ACTIVITIES = ("sleep", "work", "sing", "dance", "laugh", "cry", "wait", "rest", "play")
 MOTIONS = ("go", "return", "travel")
@@ -146,10 +151,17 @@ SPECIAL = ("sterilise", "order", "prescribe", "sign", "cancel", "submit")
 GENERAL = Domain(ROLES, NOUNS, PLACES, tuple(verb for verb in FRAMES if verb not in SPECIAL))
 
 # pairs of verbs that exclude each other when told of the same event
-OPPOSITES = {
-    "buy": "sell", "sell": "buy", "find": "lose", "lose": "find", "repair": "break", "break": "repair", "laugh": "cry", "cry": "laugh", "work": "rest", "rest": "work",
-    "happy": "sad", "sad": "happy", "dirty": "clean", "clean": "dirty", "expensive": "cheap", "cheap": "expensive",
-}  # fmt: skip
+_OPPOSITES = (
+    ("buy", "sell"),
+    ("find", "lose"),
+    ("repair", "break"),
+    ("laugh", "cry"),
+    ("work", "rest"),
+    ("happy", "sad"),
+    ("dirty", "clean"),
+    ("expensive", "cheap"),
+)
+OPPOSITES = {**dict(_OPPOSITES), **{second: first for first, second in _OPPOSITES}}
 
 # modifiers that are odd on some kinds of thing
 FITTING = {**dict.fromkeys(FRUIT, ("red", "green", "yellow", "big", "small")), **dict.fromkeys(ANIMALS, ("white", "black", "big", "small"))}
@@ -164,4 +176,6 @@ TOPICS: dict[str, tuple[str, ...]] = {
 }
 
 # Words that occur in no task's training or validation rows, only in test rows (and, as in any pretrained model, in pretraining text).
-HELD_OUT = frozenset("amina laura david karl painter singer lemon truck flute cow basket map museum beach delhi lima kometa yellow ten sunday winter hide dance travel".split())
+HELD_OUT = frozenset(
+    words("amina laura david karl painter singer lemon truck flute cow basket map museum beach delhi lima kometa yellow ten sunday winter hide dance travel")
+)

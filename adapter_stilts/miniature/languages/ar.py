@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import ClassVar
 
 from adapter_stilts.miniature.grammar import Context, Grammar, Style, Words, female, glued, is_name, shared, thing_of
 from adapter_stilts.miniature.world import Clause, Sentence
@@ -13,7 +15,7 @@ class Arabic(Grammar):
     mark = "؟"
     because = "لأن"
     conjunction = "و"
-    orders = {
+    orders: ClassVar[Mapping[str, str]] = {
         "main": "not verb agent subject state thing partner place time",
         "shift": "agent subject not verb state thing partner place time",
         "time": "time not verb agent subject state thing partner place",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from adapter_stilts.miniature.grammar import Context, Grammar, Words, female, is_name, thing_of
 from adapter_stilts.miniature.world import Clause
 
@@ -12,7 +15,7 @@ class German(Grammar):
     code = "de"
     because = ", weil"
     conjunction = "und"
-    orders = {
+    orders: ClassVar[Mapping[str, str]] = {
         "main": "agent subject verb time partner thing giver not place state particle",
         "shift": "agent subject verb partner thing giver time not place state particle",
         "time": "time verb agent subject partner thing giver not place state particle",

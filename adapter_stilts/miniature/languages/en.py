@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from adapter_stilts.miniature.grammar import Context, Grammar, Words, female, is_name, thing_of
 from adapter_stilts.miniature.world import ACTIVITIES, Clause, Thing
 
@@ -12,7 +15,7 @@ class English(Grammar):
     code = "en"
     because = "because"
     conjunction = "and"
-    orders = {
+    orders: ClassVar[Mapping[str, str]] = {
         "main": f"agent subject verb {TAIL}",
         "shift": "agent subject verb receiver thing giver place time",
         "time": "time agent subject verb thing partner place",
@@ -21,7 +24,7 @@ class English(Grammar):
         "exist:main": "there verb thing place time",
         "exist:time": "time there verb thing place",
         "exist:place": "place there verb thing time",
-        "ask": f"wh verb agent subject base thing partner left place time",
+        "ask": "wh verb agent subject base thing partner left place time",
     }
 
     def slots(self, clause: Clause, context: Context) -> dict[str, Words]:

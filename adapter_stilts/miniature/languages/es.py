@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from adapter_stilts.miniature.grammar import Context, Grammar, Words, female, glued, is_name, thing_of
 from adapter_stilts.miniature.world import Clause
 
@@ -10,7 +13,7 @@ class Spanish(Grammar):
     code = "es"
     because = "porque"
     conjunction = "y"
-    orders = {
+    orders: ClassVar[Mapping[str, str]] = {
         "main": "agent subject no verb thing partner place time",
         "shift": "agent subject no verb thing partner time place",
         "time": "time agent subject no verb thing partner place",

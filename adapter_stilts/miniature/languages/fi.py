@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from adapter_stilts.miniature.grammar import Context, Grammar, Words, is_name, thing_of
 from adapter_stilts.miniature.world import Clause
 
@@ -13,7 +16,7 @@ class Finnish(Grammar):
     code = "fi"
     because = ", koska"
     conjunction = "ja"
-    orders = {
+    orders: ClassVar[Mapping[str, str]] = {
         "main": "agent subject verb thing partner place time",
         "shift": "agent subject verb partner thing time place",
         "time": "time agent subject verb thing partner place",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from adapter_stilts.miniature.grammar import Context, Grammar, Words, female, is_name, thing_of
 from adapter_stilts.miniature.world import Clause, Thing
 
@@ -13,7 +16,7 @@ class Hindi(Grammar):
     stop = "।"
     because = "क्योंकि"
     conjunction = "और"
-    orders = {
+    orders: ClassVar[Mapping[str, str]] = {
         "main": "agent subject time place partner thing verb",
         "shift": "agent subject place time thing partner verb",
         "time": "time agent subject place partner thing verb",
@@ -67,7 +70,7 @@ class Hindi(Grammar):
         else:
             kind = self.form("verbs", clause.verb, 0, context)
             form = self.form("verbs", clause.verb, 1 if kind == "x" else 1 + int(gender == "f") + 2 * int(plural), context)
-        before, plus, after = form.partition("+") if "+" in form else ("", "", form)
+        before, _, after = form.partition("+") if "+" in form else ("", "", form)
         return self.words(f"{before} {'नहीं' if clause.negated else ''} {after}", "VERB")
 
     def agreement(self, clause: Clause, context: Context) -> tuple[str, bool]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import ClassVar
 
 from adapter_stilts.miniature.grammar import Context, Grammar, Style, Words, glued, is_name, shared, thing_of
 from adapter_stilts.miniature.world import ANIMALS, Clause, Sentence
@@ -17,7 +19,7 @@ class Japanese(Grammar):
     mark = "。"
     because = "ので"
     conjunction = "て"
-    orders = {
+    orders: ClassVar[Mapping[str, str]] = {
         "main": "agent subject time place partner thing count verb",
         "shift": "agent subject place time thing count partner verb",
         "time": "time agent subject place partner thing count verb",
@@ -34,7 +36,8 @@ class Japanese(Grammar):
         if meaning.second is None:
             return self.clause(meaning.first, Context(style))
         if meaning.link == "and":
-            return linked(self.clause(meaning.first, Context(style))) + self.words("、", "PUNCT") + self.clause(meaning.second, Context(replace(style, front="")))
+            first, second = self.clause(meaning.first, Context(style)), self.clause(meaning.second, Context(replace(style, front="")))
+            return linked(first) + self.words("、", "PUNCT") + second
         omitted = shared(meaning.first, meaning.second)
         cause = self.clause(meaning.second, Context(replace(style, front=""), "main" if omitted == "agent" else "sub"))
         main = self.clause(meaning.first, Context(style, pronoun="agent" if omitted == "agent" else ""))

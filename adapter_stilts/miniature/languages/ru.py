@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from adapter_stilts.miniature.grammar import Context, Grammar, Words, female, is_name, thing_of
 from adapter_stilts.miniature.world import Clause
 
@@ -13,7 +16,7 @@ class Russian(Grammar):
     code = "ru"
     because = ", потому/ADV что/SCONJ"
     conjunction = ", а"
-    orders = {
+    orders: ClassVar[Mapping[str, str]] = {
         "main": "agent subject not verb partner thing giver place time",
         "shift": "time agent subject not verb thing partner giver place",
         "time": "time agent subject not verb partner thing giver place",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from adapter_stilts.miniature.grammar import Context, Grammar, Words, is_name, thing_of
 from adapter_stilts.miniature.world import Clause, Thing
 
@@ -17,7 +20,7 @@ class Swahili(Grammar):
     code = "sw"
     because = "kwa/ADP sababu/NOUN"
     conjunction = "na/CCONJ"
-    orders = {
+    orders: ClassVar[Mapping[str, str]] = {
         "main": "agent subject verb partner thing giver place time",
         "shift": "agent subject verb partner thing giver time place",
         "time": "time agent subject verb partner thing giver place",
@@ -38,7 +41,10 @@ class Swahili(Grammar):
         }
         if clause.partner:
             person = self.person(clause.partner, context, "partner")
-            slots["giver" if clause.frame == "get" else "partner"] = self.words("kutoka/ADP kwa", "ADP", role="partner") + person if clause.frame == "get" else person
+            if clause.frame == "get":
+                slots["giver"] = self.words("kutoka/ADP kwa", "ADP", role="partner") + person
+            else:
+                slots["partner"] = person
         if clause.frame in ("be", "locate"):
             slots["subject"] = self.described(thing_of(clause), context) if context.pronoun != "subject" else ()
         elif clause.thing:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import ClassVar
 
 from adapter_stilts.miniature.grammar import Context, Grammar, Words, is_name, thing_of
 from adapter_stilts.miniature.world import Clause
@@ -12,7 +14,7 @@ class Turkish(Grammar):
     code = "tr"
     because = ", çünkü"
     conjunction = "ve"
-    orders = {
+    orders: ClassVar[Mapping[str, str]] = {
         "main": "agent subject time place partner thing verb",
         "shift": "agent subject place time partner thing verb",
         "time": "time agent subject place partner thing verb",
