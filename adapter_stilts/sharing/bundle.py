@@ -6,26 +6,28 @@
     head/head.safetensors     the output layer of the task; head/head.json holds its labels
 
 Every adapter of the composition is there, those of the parents too, so that a run travels alone. The bytes depend on the weights
-and settings only: no time, no path.
+and settings only: no time, no path. A bundle is such a folder with its manifest; checkpoints and predictions need not come along.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import safetensors.torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
 from torch import Tensor
 
-from adapter_stilts.errors import ArtefactError
+from adapter_stilts.errors import ArtefactError, StiltsError
 from adapter_stilts.files import sha256, write_bytes, write_json
-from adapter_stilts.sharing.manifest import Manifest, read_manifest
+from adapter_stilts.sharing.manifest import FETCH_AGAIN, Manifest, read_manifest
+from adapter_stilts.sharing.weight_files import ROLES, remove_weights, unlisted_weights
 
-ROLES = ("adapter", "fusion", "head")
+FILE_NAME = re.compile(r"[^\s./\\(),=][^\s/\\(),=]*")
 
 
 @dataclass(frozen=True)
@@ -47,22 +49,53 @@ class Bundle:
     parts: tuple[Part, ...]
 
     def of(self, role: str) -> tuple[Part, ...]:
+        """The parts of one role, in the order they were written."""
         return tuple(part for part in self.parts if part.role == role)
 
 
-def save_parts(folder: Path, parts: Iterable[Part]) -> dict[str, str]:
-    """Write the parts and return the sha256 of each file by its path in the run."""
-    hashes = {}
+class Described(BaseModel):
+    """What the JSON beside a safetensors file must say."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    name: str
+    tensors: dict[str, list[int]]
+
+
+class DescribedAdapter(Described):
+    kind: str
+    settings: dict[str, Any]
+    trained: bool
+
+
+class DescribedFusion(Described):
+    trained: bool
+
+
+class DescribedHead(Described):
+    format: str
+    task: str
+    labels: list[str]
+    max_length: int
+
+
+DESCRIPTIONS: dict[str, type[Described]] = {"adapter": DescribedAdapter, "fusion": DescribedFusion, "head": DescribedHead}
+
+
+def save_parts(folder: Path, parts: Sequence[Part]) -> dict[str, str]:
+    """Replace the weights in a folder by these parts; returns the sha256 of each file by its path in the run.
+
+    Raises DoesNotFit on a full disk.
+    """
+    remove_weights(folder)
+    hashes: dict[str, str] = {}
     for role in ROLES:
         for number, part in enumerate([part for part in parts if part.role == role], start=1):
-            stem = folder / role / (str(number) if role == "fusion" else part.name)
+            stem = f"{role}/{number if role == 'fusion' else _file_name(part.name)}"
             tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(part.tensors.items())}
             shapes = {name: list(tensor.shape) for name, tensor in tensors.items()}
-            write_bytes(stem.with_name(stem.name + ".safetensors"), safetensors.torch.save(tensors))
-            write_json(stem.with_name(stem.name + ".json"), {"name": part.name, **part.facts, "tensors": shapes})
-            for suffix in (".safetensors", ".json"):
-                path = stem.with_name(stem.name + suffix)
-                hashes[path.relative_to(folder).as_posix()] = sha256(path)
+            write_bytes(folder / f"{stem}.safetensors", safetensors.torch.save(tensors))
+            write_json(folder / f"{stem}.json", {"name": part.name, **part.facts, "tensors": shapes})
+            hashes |= {name: sha256(folder / name) for name in (f"{stem}.safetensors", f"{stem}.json")}
     return hashes
 
 
@@ -71,7 +104,7 @@ def load_bundle(folder: Path) -> Bundle:
     manifest = read_manifest(folder)
     verify_files(folder, manifest)
     names = [name for name in manifest.files if name.endswith(".safetensors")]
-    return Bundle(folder, manifest, tuple(_read_part(folder, name) for name in names))
+    return Bundle(folder, manifest, tuple(_read_part(folder, name, manifest) for name in names))
 
 
 def verify_files(folder: Path, manifest: Manifest) -> None:
@@ -79,29 +112,45 @@ def verify_files(folder: Path, manifest: Manifest) -> None:
     for name, expected in manifest.files.items():
         path = folder / name
         if not path.is_file():
-            raise ArtefactError(f"a file of the run is missing: {name}", where=str(folder), do="fetch the bundle again, or train the run again")
-        if sha256(path) != expected:
-            raise ArtefactError(
-                f"a file of the run was changed or damaged: {name} does not match its sha256",
-                where=str(path),
-                do="fetch the bundle again, or train the run again",
-            )
-    for role in ROLES:
-        for path in sorted((folder / role).glob("*.safetensors")):
-            if path.relative_to(folder).as_posix() not in manifest.files:
-                raise ArtefactError(f"a weight file that the manifest does not list: {path.name}", where=str(path), do="remove it")
+            raise ArtefactError(f"a file of the run is missing: {name}", where=str(folder), do=FETCH_AGAIN)
+        if _hash(path) != expected:
+            raise ArtefactError(f"a file of the run was changed or damaged: {name} does not match its sha256", where=str(path), do=FETCH_AGAIN)
+    for path in unlisted_weights(folder, manifest.files):
+        raise ArtefactError(f"a weight file that the manifest does not list: {path.parent.name}/{path.name}", where=str(path), do="remove it")
 
 
-def _read_part(folder: Path, name: str) -> Part:
+def _read_part(folder: Path, name: str, manifest: Manifest) -> Part:
     path = folder / name
-    facts = json.loads(path.with_suffix(".json").read_bytes())
-    shapes = facts.pop("tensors")
+    role, described = name.split("/")[0], f"{name.removesuffix('.safetensors')}.json"
+    if described not in manifest.files:
+        raise ArtefactError(f"the manifest lists {name} without {described}", where=str(folder), do=FETCH_AGAIN)
+    facts = _read_facts(folder / described, DESCRIPTIONS[role])
     try:
         tensors = safetensors.torch.load(path.read_bytes())
-    except safetensors.SafetensorError as error:
-        raise ArtefactError(f"not a whole safetensors file: {error}", where=str(path), do="fetch the bundle again") from error
+    except (SafetensorError, OSError) as error:
+        raise ArtefactError(f"not a whole safetensors file: {error}", where=str(path), do=FETCH_AGAIN) from error
     found = {key: list(tensor.shape) for key, tensor in tensors.items()}
-    if found != shapes:
-        wrong = sorted(set(found) ^ set(shapes)) or sorted(key for key in found if found[key] != shapes[key])
-        raise ArtefactError(f"tensors and description disagree: {', '.join(wrong[:3])}", where=str(path), do="fetch the bundle again")
-    return Part(name.split("/")[0], facts.pop("name"), facts, tensors)
+    if found != facts.tensors:
+        wrong = sorted(set(found) ^ set(facts.tensors)) or sorted(key for key in found if found[key] != facts.tensors[key])
+        raise ArtefactError(f"tensors and description disagree about {', '.join(wrong[:3])}", where=str(path), do=FETCH_AGAIN)
+    return Part(role, facts.name, facts.model_dump(exclude={"name", "tensors"}), tensors)
+
+
+def _read_facts(path: Path, description: type[Described]) -> Described:
+    try:
+        return description.model_validate_json(path.read_bytes())
+    except (ValidationError, OSError) as error:
+        raise ArtefactError("the description of a part is not one", where=str(path), do=FETCH_AGAIN) from error
+
+
+def _file_name(name: str) -> str:
+    if not FILE_NAME.fullmatch(name):
+        raise StiltsError(f"'{name}' cannot name a file", do="give the task a name of letters, digits, '-' and '_'")
+    return name
+
+
+def _hash(path: Path) -> str:
+    try:
+        return sha256(path)
+    except OSError as error:
+        raise ArtefactError(f"cannot read: {error.strerror or error}", where=str(path), do="check the file and its permissions") from error

@@ -6,19 +6,20 @@ The manifest is written last, so a folder with one is whole. It carries a hash o
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from adapter_stilts.errors import ArtefactError, MissingError
-from adapter_stilts.files import write_json
+from adapter_stilts.sharing.sealed import read_sealed, write_sealed
+from adapter_stilts.sharing.weight_files import ROLES
 
 MANIFEST = "manifest.json"
+CONFIG = "config.yaml"
+IDENTITY = "identity.json"  # whose folder this is, from the first moment on
 VERSION = 1
+FETCH_AGAIN = "fetch the bundle again, or train the run again with --overwrite"
 
 
 class TrunkFacts(BaseModel):
@@ -43,13 +44,25 @@ class Parent(BaseModel):
 
 
 class Manifest(BaseModel):
-    """Everything needed to load, verify and repeat a run."""
+    """Everything needed to load, verify and repeat a run.
+
+    identity      the fingerprint of all that decides the weights
+    task_file     the YAML file that describes the task, "" for one of ours
+    format        of the task's examples
+    data          per split: task, language, kind (miniature, files or hub), files with rows and sha256, or hub id and revision
+    seconds       from the first step to the manifest; of a run that was resumed, at least its training
+    peak_memory   bytes, of the process that finished the run
+    training      steps, epochs, best step and score, rows, features, processes
+    parts         the table of parts: part, role, active, trained, parameters
+    files         path in the run -> sha256: the weights, their descriptions, config.yaml
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     version: int = VERSION
     name: str
     identity: str
     task: str
+    task_file: str = ""
     format: str
     language: str
     how: str
@@ -70,43 +83,45 @@ class Manifest(BaseModel):
     files: dict[str, str]
     checksum: str = ""
 
-    def sealed(self) -> Manifest:
-        """The same manifest with the checksum of everything else in it."""
-        return self.model_copy(update={"checksum": _checksum(self.model_dump(mode="json"))})
+    @field_validator("files")
+    @classmethod
+    def _inside_the_run(cls, files: dict[str, str]) -> dict[str, str]:
+        """A bundle may come from anywhere; its manifest must not name files elsewhere on this machine."""
+        for name in files:
+            parts = PurePosixPath(name).parts
+            if name != CONFIG and not (len(parts) == 2 and parts[0] in ROLES and parts[1] not in ("..", ".") and "\\" not in name):
+                raise ValueError(f"'{name}' cannot be a file of a run")
+        return files
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
-    sealed = manifest.sealed()
-    write_json(folder / MANIFEST, sealed.model_dump(mode="json"))
-    return sealed
+    """Write the manifest and return it with its checksum."""
+    found = write_sealed(folder / MANIFEST, manifest.model_dump(mode="json"))
+    return manifest.model_copy(update={"checksum": found})
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a run or bundle, its own checksum verified; raises MissingError or ArtefactError."""
+    """The manifest of a run or bundle, every byte of it verified; raises MissingError or ArtefactError."""
     path = folder / MANIFEST
     if not path.is_file():
-        what = "the run is not finished: it has no manifest" if (folder / "config.yaml").is_file() else "no run here"
-        raise MissingError(what, where=str(folder), do="name a finished run's folder; `adapter-stilts list runs` shows them")
+        raise _no_manifest(folder)
+    fields = read_sealed(path, "the manifest", do=FETCH_AGAIN)
+    if fields.get("version") != VERSION:
+        what = f"manifest version {fields.get('version')}, and this program reads {VERSION}"
+        raise ArtefactError(what, where=str(path), do="use a matching version of adapter-stilts")
     try:
-        fields = json.loads(path.read_bytes())
-        manifest = Manifest.model_validate(fields)
-    except (ValueError, ValidationError) as error:
-        raise ArtefactError(f"the manifest is damaged: {_first_line(error)}", where=str(path), do="fetch the bundle again, or train the run again") from error
-    if manifest.version != VERSION:
-        raise ArtefactError(
-            f"manifest version {manifest.version}; this program reads {VERSION}", where=str(path), do="use a matching version of adapter-stilts"
-        )
-    if _checksum(fields) != manifest.checksum:
-        raise ArtefactError(
-            "the manifest was changed after it was written: its checksum differs", where=str(path), do="fetch the bundle again, or train the run again"
-        )
-    return manifest
+        return Manifest.model_validate(fields)
+    except ValidationError as error:
+        raise ArtefactError(f"the manifest is not one of a run: {_first(error)}", where=str(path), do=FETCH_AGAIN) from error
 
 
-def _checksum(fields: Mapping[str, Any]) -> str:
-    rest = {key: value for key, value in fields.items() if key != "checksum"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+def _no_manifest(folder: Path) -> MissingError:
+    if any((folder / name).exists() for name in (IDENTITY, CONFIG, "checkpoints")):
+        return MissingError("the run is not finished: it has no manifest yet", where=str(folder), do="finish it: run the command that started it again")
+    what = "no run here: there is no manifest.json" if folder.is_dir() else "no such folder"
+    return MissingError(what, where=str(folder), do="name a finished run's folder; `adapter-stilts list runs` shows them")
 
 
-def _first_line(error: Exception) -> str:
-    return " ".join(str(error).split("\n")[:3]).strip()
+def _first(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

@@ -1,6 +1,6 @@
 """What AdapterFusion looks at: the mean attention per layer and source adapter, for each language scored.
 
-    fusion/attention.json   {"fuse(nli, qa)": {"nli-target": {"sw": [[0.7, 0.3], ...], ...}}}   [L, A] per task and language
+    fusion/attention.json   {"fuse(nli, qa)": {"xnli": {"test": {"sw": [[0.7, 0.3], ...], ...}}}}   [L, A] per task, split and language
 
 The weight of a source in a layer is averaged over all tokens that are not padding; a row sums to 1.
 """
@@ -15,24 +15,29 @@ from typing import Any
 from torch import Tensor
 
 from adapter_stilts.encoder.composition import Fuse, fusion_name
+from adapter_stilts.errors import ArtefactError
 from adapter_stilts.files import write_json
 
 FILE = "attention.json"
 
 
-def store_attention(folder: Path, task: str, language: str, weights: Mapping[str, Tensor]) -> None:
+def store_attention(folder: Path, task: str, split: str, language: str, weights: Mapping[str, Tensor]) -> None:
     """Add one language's attention [L, A] per fusion to fusion/attention.json."""
-    path = folder / "fusion" / FILE
     stored: dict[str, Any] = read_attention(folder)
     for fusion, table in weights.items():
-        stored.setdefault(fusion, {}).setdefault(task, {})[language] = [[round(float(value), 6) for value in row] for row in table]
-    write_json(path, stored)
+        of_split = stored.setdefault(fusion, {}).setdefault(task, {}).setdefault(split, {})
+        of_split[language] = [[round(float(value), 6) for value in row] for row in table]
+    write_json(folder / "fusion" / FILE, stored)
 
 
 def read_attention(folder: Path) -> dict[str, Any]:
     """All stored attention of a run, {} where there is none."""
     path = folder / "fusion" / FILE
-    return json.loads(path.read_bytes()) if path.is_file() else {}
+    try:
+        found: dict[str, Any] = json.loads(path.read_bytes()) if path.is_file() else {}
+    except ValueError as error:
+        raise ArtefactError("the stored attention is not JSON", where=str(path), do="remove the file and evaluate again") from error
+    return found
 
 
 def source_names(fuse: Fuse) -> tuple[str, ...]:
@@ -40,12 +45,13 @@ def source_names(fuse: Fuse) -> tuple[str, ...]:
     return tuple(str(part) for part in fuse.parts)
 
 
-def attention_table(attention: Mapping[str, Any], fuses: tuple[Fuse, ...]) -> list[tuple[str, str, str, float]]:
-    """(task, language, source, mean weight over layers) for a table on the screen."""
-    rows = []
-    for fuse in fuses:
-        for task, languages in attention.get(fusion_name(fuse), {}).items():
-            for language, layers in languages.items():
-                for number, source in enumerate(source_names(fuse)):
-                    rows.append((task, language, source, sum(layer[number] for layer in layers) / len(layers)))
-    return rows
+def attention_table(attention: Mapping[str, Any], fuses: tuple[Fuse, ...]) -> list[tuple[str, str, str, str, float]]:
+    """(task, split, language, source, mean weight over layers) for a table on the screen."""
+    return [
+        (task, split, language, source, sum(layer[number] for layer in layers) / len(layers))
+        for fuse in fuses
+        for task, splits in attention.get(fusion_name(fuse), {}).items()
+        for split, languages in splits.items()
+        for language, layers in languages.items()
+        for number, source in enumerate(source_names(fuse))
+    ]

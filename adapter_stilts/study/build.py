@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
-from typing import Any
-
-import torch
+from dataclasses import asdict
+from typing import Any, cast
 
 from adapter_stilts.data.examples import Format
 from adapter_stilts.encoder.composition import fusion_name, fusions, names, parse
@@ -18,6 +16,7 @@ from adapter_stilts.encoder.trunk import Trunk
 from adapter_stilts.errors import ArtefactError
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import Bundle, Part
+from adapter_stilts.study.adoption import check_parts
 from adapter_stilts.study.lineage import Lineage
 
 
@@ -44,13 +43,14 @@ def new_model(
 
 
 def finished_model(trunk: Trunk, bundle: Bundle) -> TaskModel:
-    """A stored run's model, nothing trainable; refuses a trunk of other weights."""
+    """A stored run's model, nothing trainable; ArtefactError for a trunk of other weights or parts that do not fit."""
     encoder = finished_encoder(trunk, bundle)
     (part,) = bundle.of("head")
-    head = _head(trunk, part.facts["format"], len(part.facts["labels"]), seed=0, dropout=0.0)
+    format = cast(Format, part.facts["format"])
+    head = _head(trunk, format, len(part.facts["labels"]), seed=0, dropout=0.0)
     check_tensors("the head", head.named_tensors(), part.tensors)
     copy_tensors(head.named_tensors(), part.tensors)
-    model = TaskModel(encoder, head, part.facts["format"])
+    model = TaskModel(encoder, head, format)
     model.train_parts((), head=False)
     return model.eval()
 
@@ -58,15 +58,17 @@ def finished_model(trunk: Trunk, bundle: Bundle) -> TaskModel:
 def finished_encoder(trunk: Trunk, bundle: Bundle) -> AdapterEncoder:
     """A stored run's trunk and adapters, without its head."""
     check_trunk(trunk, bundle)
-    encoder = AdapterEncoder(trunk)
     composition = parse(bundle.manifest.composition)
+    check_parts(bundle, composition)
+    encoder = AdapterEncoder(trunk)
     for part in bundle.of("adapter"):
         encoder.load(part.name, part.facts["kind"], part.facts["settings"], part.tensors)
     stored = {part.name: part for part in bundle.of("fusion")}
     for fuse in fusions(composition):
         encoder.load_fusion(fuse, stored[fusion_name(fuse)].tensors)
     encoder.activate(composition)
-    encoder.train(())
+    encoder.train_parts(())
+    encoder.eval()
     return encoder
 
 
@@ -76,28 +78,22 @@ def check_trunk(trunk: Trunk, bundle: Bundle) -> None:
     if trunk.fingerprint == expected.fingerprint:
         return
     if (trunk.layers, trunk.hidden) != (expected.layers, expected.hidden):
-        what = f"the run was trained on a trunk of {expected.layers} layers of width {expected.hidden}; '{trunk.name}' has {trunk.layers} of {trunk.hidden}"
+        shapes = [f"{one.layers} layers of width {one.hidden} ('{one.name}')" for one in (expected, trunk)]
+        what = f"the run was trained on a trunk of {shapes[0]}, and this one is of {shapes[1]}"
     else:
-        what = f"the run was trained on a trunk with other weights (fingerprint {expected.fingerprint}; '{trunk.name}' has {trunk.fingerprint})"
-    raise ArtefactError(
-        what,
-        where=str(bundle.folder),
-        do=f"use the trunk it was trained on: {expected.name}" + (f" at revision {expected.revision}" if expected.revision else ""),
-    )
+        what = f"the run was trained on weights {expected.fingerprint} ('{expected.name}'); '{trunk.name}' has others, {trunk.fingerprint}"
+    revision = f" at revision {expected.revision}" if expected.revision else ""
+    raise ArtefactError(what, where=str(bundle.folder), do=f"use the trunk it was trained on: --trunk {expected.name}{revision}")
 
 
 def parts_of(model: TaskModel, lineage: Lineage, *, kind: str, settings: Mapping[str, Any], head_facts: Mapping[str, Any]) -> list[Part]:
-    """Everything a finished run stores, in the order of its composition."""
+    """Everything a finished run stores, in the order of its composition. `kind` and `settings` are those of the adapter made here."""
     encoder = model.encoder
     parts = []
-    for name in dict.fromkeys(names(lineage.composition)):
-        given = lineage.frozen.get(name) or lineage.start
+    for name in names(lineage.composition):
         own = name == lineage.new
-        facts = {
-            "kind": kind if given is None else given.facts["kind"],
-            "settings": dict(settings) if given is None else given.facts["settings"],
-            "trained": own,
-        }
+        given = {"kind": kind, "settings": dict(settings)} if own else lineage.frozen[name].facts
+        facts = {"kind": given["kind"], "settings": given["settings"], "trained": own}
         parts.append(Part("adapter", name, facts, encoder.tensors(name)))
     for fuse in fusions(lineage.composition):
         name = fusion_name(fuse)
@@ -109,18 +105,6 @@ def parts_of(model: TaskModel, lineage: Lineage, *, kind: str, settings: Mapping
 def table_rows(model: TaskModel) -> list[dict[str, Any]]:
     """The table every run prints and stores: part, role, active, trained, parameters."""
     return [asdict(row) for row in model.table()]
-
-
-def mixed_up(lineage: Lineage, seeds: Seeds) -> Lineage:
-    """The same lineage with the entries of each starting tensor permuted: as large as trained weights, and nothing of what was learned."""
-    if lineage.start is None:
-        return lineage
-    generator = seeds.torch("random adapter")
-    tensors = {
-        name: tensor.flatten()[torch.randperm(tensor.numel(), generator=generator)].reshape(tensor.shape)
-        for name, tensor in sorted(lineage.start.tensors.items())
-    }
-    return replace(lineage, start=replace(lineage.start, tensors=tensors))
 
 
 def _head(trunk: Trunk, format: Format, labels: int, seed: int, dropout: float) -> Head:

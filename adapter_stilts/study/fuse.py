@@ -26,9 +26,9 @@ def fuse(
         raise UsageError(f"fusion needs two or more runs, got {len(sources)}", do="name the runs to fuse: adapter-stilts fuse RUN RUN --target TASK")
     config = config.model_copy(update={"how": "fuse", "after": tuple(str(source) for source in sources)})
     document = train(config, (target,), out=out, runs=runs, resume=resume, overwrite=overwrite, dry_run=dry_run, report=report)
-    if dry_run:
+    if dry_run or not document:  # another process than the first
         return document
     attention = read_attention(Path(document["run"]))
     table = attention_table(attention, fusions(parse(document["composition"])))
-    report.table("attention, mean over layers", ("task", "language", "source", "weight"), [(*row[:3], f"{row[3]:.3f}") for row in table])
+    report.table("attention, mean over layers", ("task", "split", "language", "source", "weight"), [(*row[:4], f"{row[4]:.3f}") for row in table])
     return {**document, "attention": attention}

@@ -6,19 +6,21 @@
     fuse       after nli, qa   fuse(nli, qa)            fusion layers over frozen adapters; stack(fuse(nli, qa), xnli) when asked
 
 A parent may itself be a composition: its whole stack comes along, frozen. Adapters of different parents that share a name are
-told apart by a number ("nli", "nli-2"); the same adapter reached twice is taken once.
+told apart by a number ("nli", "nli-2"); the same adapter reached twice is taken once. A composition given as text arranges the
+parents' adapters and the new one in another way: "stack(de, fuse(nli, qa), xnli)" after three runs.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from adapter_stilts.encoder.composition import Average, Composition, Fuse, Name, Stack, fusion_name, fusions, parse
+from adapter_stilts.encoder.composition import Composition, Fuse, Name, Stack, fusion_name, fusions, names, normal, parse, validate
+from adapter_stilts.encoder.kinds import kinds
 from adapter_stilts.errors import CompositionError, UsageError
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.sharing.bundle import Bundle, Part
+from adapter_stilts.study.adoption import Adopted, free_name
 
 HOWS = ("direct", "sequential", "stack", "fuse")
 
@@ -39,121 +41,98 @@ class Lineage:
         return tuple(part for part in (self.new_fusion, self.new) if part)
 
 
-def lineage(how: str, parents: Sequence[Bundle], name: str, *, target_adapter: bool = False) -> Lineage:
-    """The composition of a run called `name`; raises UsageError where `how` and its parents do not go together."""
+def lineage(how: str, parents: Sequence[Bundle], name: str, kind: str, *, target_adapter: bool = False, composition: str = "") -> Lineage:
+    """The composition of a run whose own adapter is called `name` and is of `kind`.
+
+    target_adapter  fuse: train an adapter of the target's own on top
+    composition     text that takes the place of what `how` would make; stack and fuse only
+
+    Raises UsageError where `how` and its parents do not go together, CompositionError for a composition that cannot run.
+    """
     if how not in HOWS:
         raise unknown_name("way to build on earlier runs (--how)", how, HOWS)
-    _check_parents(how, parents)
+    _check_parents(how, parents, composition)
     if how == "direct":
-        return Lineage(Name(name), {}, {}, None, name, "")
-    adopted = _Adopted()
-    compositions = [adopted.take(parent) for parent in parents]
-    own = adopted.free_name(name)
+        found = Lineage(Name(name), {}, {}, None, name, "")
+    elif how == "sequential":
+        found = _sequential(parents[0], name)
+    else:
+        found = _on_top(how, parents, name, target_adapter, composition)
+    own = found.start.facts["kind"] if found.start else kind
+    table = {part.name: kinds[part.facts["kind"]] for part in found.frozen.values()} | ({found.new: kinds[own]} if found.new else {})
+    return replace(found, composition=validate(found.composition, table))
+
+
+def _on_top(how: str, parents: Sequence[Bundle], name: str, target_adapter: bool, text: str) -> Lineage:
+    """Frozen parents under something new: an adapter, fusion layers, or both."""
+    adopted = Adopted()
+    below = [adopted.take(parent) for parent in parents]
+    own = free_name(name, adopted.adapters)
+    if text:
+        return _as_written(text, adopted, own)
     if how == "stack":
-        below = compositions[0] if len(compositions) == 1 else Stack(tuple(compositions))
-        return Lineage(stacked(below, Name(own)), adopted.adapters, adopted.fusions, None, own, "")
-    if how == "fuse":
-        fuse = Fuse(tuple(compositions))
-        composition = stacked(fuse, Name(own)) if target_adapter else fuse
-        return Lineage(composition, adopted.adapters, adopted.fusions, None, own if target_adapter else "", fusion_name(fuse))
-    return _sequential(parents[0], name)
-
-
-def stacked(below: Composition, above: Composition) -> Composition:
-    """`above` on top of `below`, as one flat stack."""
-    lower = below.parts if isinstance(below, Stack) else (below,)
-    upper = above.parts if isinstance(above, Stack) else (above,)
-    return Stack((*lower, *upper))
+        return Lineage(Stack((below[0], Name(own))), adopted.adapters, adopted.fusions, None, own, "")
+    fuse = Fuse(tuple(below))
+    _check_different(below, parents)
+    composition = Stack((fuse, Name(own))) if target_adapter else fuse
+    return Lineage(composition, adopted.adapters, adopted.fusions, None, own if target_adapter else "", fusion_name(fuse))
 
 
 def _sequential(parent: Bundle, name: str) -> Lineage:
     """The parent's composition with its trained adapter replaced by a new one that starts from its weights."""
     trained = [part for part in parent.of("adapter") if part.facts["trained"]]
     if len(trained) != 1:
-        raise UsageError(
-            f"--how sequential continues one adapter; '{parent.manifest.composition}' trained {len(trained)}",
-            where=str(parent.folder),
-            do="use --how stack, or name a run that trained one adapter",
-        )
+        what = f"--how sequential continues the one adapter that a run trained; '{parent.manifest.composition}' trained {len(trained) or 'none'}"
+        raise UsageError(what, where=str(parent.folder), do="use --how stack, or name a run that trained an adapter")
     old = trained[0].name
     rest = {part.name: part for part in parent.of("adapter") if part.name != old}
-    own = _free(name, rest)
-    fused = {part.name: part for part in parent.of("fusion")}
-    return Lineage(renamed(parse(parent.manifest.composition), {old: own}), rest, fused, trained[0], own, "")
+    own = free_name(name, rest)
+    adopted = Adopted()
+    composition = adopted.take(parent, {old: own})
+    start = adopted.adapters.pop(own)
+    return Lineage(composition, adopted.adapters, adopted.fusions, start, own, "")
 
 
-def renamed(composition: Composition, table: Mapping[str, str]) -> Composition:
-    """The same tree with adapters under other names."""
-    if isinstance(composition, Name):
-        return Name(table.get(composition.name, composition.name))
-    parts = tuple(renamed(part, table) for part in composition.parts)
-    if isinstance(composition, Average):
-        return replace(composition, parts=parts)
-    return type(composition)(parts)
+def _as_written(text: str, adopted: Adopted, own: str) -> Lineage:
+    """A composition of the user's, over adapters of the parents and the new one."""
+    tree = normal(parse(text))
+    known = {*adopted.adapters, own}
+    for name in names(tree):
+        if name not in known:
+            raise unknown_name("adapter of these runs, and no new one,", name, known, where=f"composition: {text}")
+    fresh = [fusion_name(fuse) for fuse in fusions(tree) if fusion_name(fuse) not in adopted.fusions]
+    new = own if own in names(tree) else ""
+    if len(fresh) > 1:
+        raise CompositionError(f"{len(fresh)} fusions would be trained at once: {', '.join(fresh)}", where=text, do="train them one after another")
+    if not fresh and not new:
+        raise CompositionError("nothing in it would be trained", where=text, do=f"put the new adapter '{own}' into it, or a fusion")
+    given = {name: adopted.adapters[name] for name in names(tree) if name != own}
+    kept = {name: adopted.fusions[name] for name in map(fusion_name, fusions(tree)) if name in adopted.fusions}
+    return Lineage(tree, given, kept, None, new, fresh[0] if fresh else "")
 
 
-class _Adopted:
-    """The adapters and fusions taken over from parents so far, under names that do not clash."""
-
-    def __init__(self) -> None:
-        self.adapters: dict[str, Part] = {}
-        self.fusions: dict[str, Part] = {}
-
-    def take(self, parent: Bundle) -> Composition:
-        table = {part.name: self._adopt(part) for part in parent.of("adapter")}
-        composition = renamed(parse(parent.manifest.composition), table)
-        old = fusions(parse(parent.manifest.composition))
-        by_name = {part.name: part for part in parent.of("fusion")}
-        for before, after in zip(old, fusions(composition), strict=True):
-            part = by_name[fusion_name(before)]
-            self.fusions[fusion_name(after)] = replace(part, name=fusion_name(after))
-        return composition
-
-    def _adopt(self, part: Part) -> str:
-        for name, known in self.adapters.items():
-            if known.facts.get("kind") == part.facts.get("kind") and digest(known) == digest(part):
-                return name
-        name = self.free_name(part.name)
-        self.adapters[name] = replace(part, name=name, facts={**part.facts, "trained": False})
-        return name
-
-    def free_name(self, name: str) -> str:
-        return _free(name, self.adapters)
+def _check_different(below: Sequence[Composition], parents: Sequence[Bundle]) -> None:
+    for number, one in enumerate(below):
+        if one in below[:number]:
+            first, second = parents[below.index(one)].folder, parents[number].folder
+            raise UsageError(f"the same adapter would be fused with itself: {first} and {second} hold the same weights", do="name different runs")
 
 
-def digest(part: Part) -> str:
-    """A hash of a part's weights."""
-    total = hashlib.sha256()
-    for key, tensor in sorted(part.tensors.items()):
-        total.update(key.encode() + tensor.detach().cpu().float().contiguous().numpy().tobytes())
-    return total.hexdigest()
-
-
-def _free(name: str, taken: Mapping[str, object]) -> str:
-    number, candidate = 2, name
-    while candidate in taken:
-        candidate, number = f"{name}-{number}", number + 1
-    return candidate
-
-
-def _check_parents(how: str, parents: Sequence[Bundle]) -> None:
+def _check_parents(how: str, parents: Sequence[Bundle], composition: str) -> None:
+    if composition and how not in ("stack", "fuse"):
+        raise UsageError(f"a composition arranges what earlier runs learned, and --how is {how}", where="composition", do="use --how stack or --how fuse")
     if how == "direct" and parents:
         raise UsageError("--how direct starts from nothing, but --after names a run", do="leave --after out, or use --how sequential, stack or fuse")
-    if how in ("sequential", "stack") and len(parents) != 1:
-        raise UsageError(
-            f"--how {how} needs exactly one --after RUN, got {len(parents)}", do="name the run of the intermediate task, for example --after runs/nli-1a2b3c4d"
-        )
-    if how == "fuse" and len(parents) < 2:
+    if (how == "sequential" or (how == "stack" and not composition)) and len(parents) != 1:
+        advice = "name the run of the intermediate task, for example --after runs/nli-1a2b3c4d"
+        raise UsageError(f"--how {how} needs exactly one --after RUN, got {len(parents)}", do=advice)
+    if how == "fuse" and len(parents) < 2 and not composition:
         raise UsageError(f"--how fuse needs two or more --after RUN, got {len(parents)}", do="name the runs to fuse, each with its own --after")
-    for parent in parents:
-        if how != "sequential" and any(part.facts.get("kind") == "full" for part in parent.of("adapter")):
-            raise CompositionError(
-                "a fully fine-tuned trunk is no adapter: it cannot be stacked or fused", where=str(parent.folder), do="use --how sequential after it"
-            )
-    fingerprints = {parent.manifest.trunk.fingerprint for parent in parents}
-    if len(fingerprints) > 1:
-        raise UsageError(
-            f"the runs were trained on {len(fingerprints)} different trunks",
-            where=", ".join(str(parent.folder) for parent in parents),
-            do="use runs of one trunk",
-        )
+    _check_one_trunk(parents)
+
+
+def _check_one_trunk(parents: Sequence[Bundle]) -> None:
+    trunks = {parent.manifest.trunk.fingerprint: parent for parent in parents}
+    if len(trunks) > 1:
+        listed = "; ".join(f"{parent.folder} on {parent.manifest.trunk.name} ({mark})" for mark, parent in trunks.items())
+        raise UsageError(f"the runs were trained on {len(trunks)} different trunks", where=listed, do="use runs of one trunk")

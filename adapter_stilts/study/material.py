@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from adapter_stilts.data.examples import Classified, Example, MultipleChoice, SpanQuestion, Tagged
+from adapter_stilts.data.examples import Example
 from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.tasks.sources import Loaded, Origin, Where
@@ -59,34 +59,6 @@ def origin_facts(origin: Origin) -> dict[str, Any]:
     facts = {key: value for key, value in asdict(origin).items() if value not in (None, "", ())}
     facts["files"] = [{**asdict(fact), "path": str(fact.path)} for fact in origin.files]
     return facts
-
-
-def shuffled_labels(examples: Sequence[Example], seeds: Seeds) -> list[Example]:
-    """The same inputs under labels dealt out at random: what is left when there is nothing to learn.
-
-    Classified: labels permuted among rows. Tagged: all tags permuted among all words. MultipleChoice: the right answer drawn anew.
-    SpanQuestion: questions permuted among the rows, so that the answer does not follow from the question.
-    """
-    draw = seeds.python("shuffled labels")
-    first = examples[0]
-    if isinstance(first, Classified):
-        labels = [row.label for row in examples if isinstance(row, Classified)]
-        draw.shuffle(labels)
-        return [Classified(row.id, row.text, row.pair, label) for row, label in zip(examples, labels, strict=True) if isinstance(row, Classified)]
-    if isinstance(first, Tagged):
-        tags = [tag for row in examples if isinstance(row, Tagged) for tag in row.tags]
-        draw.shuffle(tags)
-        dealt = iter(tags)
-        return [Tagged(row.id, row.words, tuple(next(dealt) for _ in row.words)) for row in examples if isinstance(row, Tagged)]
-    if isinstance(first, MultipleChoice):
-        return [MultipleChoice(row.id, row.prompt, row.choices, draw.randrange(len(row.choices))) for row in examples if isinstance(row, MultipleChoice)]
-    if isinstance(first, SpanQuestion):
-        questions = [row.question for row in examples if isinstance(row, SpanQuestion)]
-        draw.shuffle(questions)
-        return [
-            SpanQuestion(row.id, question, row.context, row.answers) for row, question in zip(examples, questions, strict=True) if isinstance(row, SpanQuestion)
-        ]
-    raise UsageError("--control shuffled-labels needs a task with labels", do="leave it out for masked language modelling and retrieval")
 
 
 def subset(loaded: Loaded, rows: int | None, seeds: Seeds) -> list[Example]:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adapter_stilts.data.examples import Example
-from adapter_stilts.data.features import features
+from adapter_stilts.data.features import Feature, features
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.evaluation import folder as forms
 from adapter_stilts.evaluation.predict import predict
 from adapter_stilts.evaluation.scoring import Options, Predictions, Score, score
-from adapter_stilts.files import atomic_write
+from adapter_stilts.files import write_bytes
 from adapter_stilts.study.attention import store_attention
 from adapter_stilts.study.masked import masked_score
 from adapter_stilts.study.material import origin_facts
@@ -45,10 +47,10 @@ def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, fold
     if task.format == "text":
         scored, predictions = masked_score(model, loaded.examples, reading.max_length, reading.token_budget, reading.seed), None
     else:
-        predictions, attention = _predict(model, task, loaded.examples, reading)
+        predictions, attention = _predict(model, task, loaded.examples, _features(model, task, loaded.examples, reading), reading)
         scored = score(task.metric, loaded.examples, predictions, Options(language=origin.language, seed=reading.seed))
         if attention and folder is not None:
-            store_attention(folder, task.name, origin.language, attention)
+            store_attention(folder, task.name, origin.split, origin.language, attention)
     paths = _store(folder, task, origin.language, origin.split, predictions, scored)
     settings = {"max_length": reading.max_length}
     return [
@@ -69,18 +71,32 @@ def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, fold
 
 def validation_score(task: Task, examples: Sequence[Example], reading: Reading) -> Callable[[TaskModel], float]:
     """A function for the training loop: the headline metric on the source language's validation rows; higher is better."""
+    found: list[Feature] = []  # made once, by the first evaluation
 
     def validate(model: TaskModel) -> float:
         if task.format == "text":
             return masked_score(model, examples, reading.max_length, reading.token_budget, reading.seed, replicates=0).value
-        predictions, _ = _predict(model, task, examples, reading)
+        found.extend([] if found else _features(model, task, examples, reading))
+        predictions, _ = _predict(model, task, examples, found, reading)
         return score(task.metric, examples, predictions, Options(language=task.train_language, replicates=0)).value
 
     return validate
 
 
-def _predict(model: TaskModel, task: Task, examples: Sequence[Example], reading: Reading) -> tuple[Predictions, Mapping[str, Any]]:
-    found = features(task.format, examples, model.encoder.trunk.tokenizer, labels=reading.labels, max_length=reading.max_length, training=False)
+def write_array(path: Path, array: NDArray[Any]) -> None:
+    """An array as .npy. Raises DoesNotFit on a full disk, which NumPy writing by itself would not tell from other errors."""
+    content = io.BytesIO()
+    np.save(content, array, allow_pickle=False)
+    write_bytes(path, content.getvalue())
+
+
+def _features(model: TaskModel, task: Task, examples: Sequence[Example], reading: Reading) -> list[Feature]:
+    return features(task.format, examples, model.encoder.trunk.tokenizer, labels=reading.labels, max_length=reading.max_length, training=False)
+
+
+def _predict(
+    model: TaskModel, task: Task, examples: Sequence[Example], found: Sequence[Feature], reading: Reading
+) -> tuple[Predictions, Mapping[str, Any]]:
     with model.encoder.capture_attention() as attention:
         predictions = predict(model, examples, found, labels=reading.labels, token_budget=reading.token_budget, unanswerable=task.unanswerable)
     return predictions, {name: attention.mean(name) for name in attention.sums}
@@ -95,6 +111,5 @@ def _store(folder: Path | None, task: Task, language: str, split: str, predictio
         forms.write(path, forms.FORMS[task.format], predictions)
         stored["predictions"] = path.relative_to(folder).as_posix()
     path = folder / "units" / task.name / f"{split}-{language}.npy"
-    with atomic_write(path) as stream:
-        np.save(stream, scored.units, allow_pickle=False)
+    write_array(path, scored.units)
     return {**stored, "units": path.relative_to(folder).as_posix(), "statistic": scored.main.statistic}

@@ -7,33 +7,42 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adapter_stilts.config.fingerprint import fingerprint
-from adapter_stilts.config.schema import RunConfig
+from adapter_stilts.config.schema import Adapter, RunConfig
 from adapter_stilts.data.examples import Example
-from adapter_stilts.data.features import Feature, features, length
+from adapter_stilts.data.features import Feature, features, length, misplaced_answers
 from adapter_stilts.encoder.kinds import kinds, resolve
 from adapter_stilts.encoder.model import FUSION_PENALTY
 from adapter_stilts.encoder.trunk import Trunk, load_trunk
 from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.seeding import Seeds
-from adapter_stilts.sharing.bundle import Bundle, load_bundle
+from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
 from adapter_stilts.study.build import check_trunk
+from adapter_stilts.study.controls import RANDOM_ADAPTER, SHUFFLED_LABELS, check_control, random_adapter, shuffled_labels
+from adapter_stilts.study.identity import Decisions, run_identity
 from adapter_stilts.study.lineage import Lineage, lineage
-from adapter_stilts.study.material import origin_facts, shuffled_labels, subset, where_of
+from adapter_stilts.study.material import subset, where_of
 from adapter_stilts.study.reporting import Reporter
 from adapter_stilts.tasks.base import Task, labels_of
 from adapter_stilts.tasks.sources import Loaded, Where, has_split, load
 from adapter_stilts.tasks.user import find_task
-from adapter_stilts.training.devices import pick_device
+from adapter_stilts.training.devices import Processes, pick_device, processes
 from adapter_stilts.training.order import Order
 from adapter_stilts.training.plan import TrainingPlan
+
+MERGE, JOINT, FUSE = "merge", "joint", "fuse"
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything decided before the first step."""
+    """Everything decided before the first step.
+
+    kind, settings  of the adapter made here
+    labels          in the order of the head's outputs; None for a format without any
+    examples        the rows trained on, after sampling and the control
+    """
 
     config: RunConfig
+    plan: TrainingPlan
     task: Task
     trunk: Trunk
     parents: tuple[Bundle, ...]
@@ -47,64 +56,95 @@ class Prepared:
     features: list[Feature]
     max_length: int
     device: str
+    processes: Processes
     identity: str
+
+    @property
+    def trains(self) -> bool:
+        """Whether there is anything to train: a random adapter is a run without a step."""
+        return self.config.control != RANDOM_ADAPTER
+
+    @property
+    def seeds(self) -> Seeds:
+        return Seeds(self.config.training.seed)
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole training, without early stopping; 0 where the clock alone ends it."""
+        if not self.trains or (self.plan.minutes and not self.plan.max_steps):
+            return 0
+        order = Order([length(feature) for feature in self.features], self.plan.token_budget * self.processes.count, self.plan.accumulation, self.plan.seed)
+        return self.plan.max_steps or order.steps(self.plan.epochs)
 
 
 def prepare(config: RunConfig, tasks: Sequence[str], report: Reporter) -> Prepared:
-    """Load and check everything a run needs; every refusal comes before the first step."""
+    """Load and check everything a run needs; every refusal comes before the first step, the cheap ones first."""
     task = _one_task(config, tasks)
+    plan = training_plan(config)
+    seeds = Seeds(plan.seed)
     parents = tuple(load_bundle(Path(folder)) for folder in config.after)
-    device = str(pick_device())
+    line = lineage(config.how, parents, task.name, config.adapter.kind, target_adapter=config.fusion.target_adapter, composition=config.composition)
+    kind, settings = _kind(config.adapter, line.start)
+    if config.control == RANDOM_ADAPTER:
+        line = random_adapter(line, seeds)
+    where = where_of(config.data.sources, config.trunk.name, columns=config.task.columns)
+    loaded = load(task, "train", task.train_language, where)
+    labels = labels_of(task, loaded.examples)
+    validation = _validation(task, where, labels)
+    examples = subset(loaded, config.training.rows, seeds)
+    if config.control == SHUFFLED_LABELS:
+        examples = shuffled_labels(task.format, examples, seeds)
+    device = pick_device()
     trunk = load_trunk(config.trunk.name, revision=config.trunk.revision, precision=config.trunk.precision, device=device)
     for parent in parents:
         check_trunk(trunk, parent)
-    line = lineage(config.how, parents, task.name, target_adapter=config.fusion.target_adapter)
-    seeds = Seeds(config.training.seed)
-    where = where_of(config.data.sources, config.trunk.name, columns=config.task.columns)
-    loaded = load(task, "train", task.train_language, where)
-    examples = subset(loaded, config.training.rows, seeds)
-    labels = labels_of(task, examples)
-    validation = _validation(task, where, labels)
-    if config.control == "shuffled-labels":
-        examples = shuffled_labels(examples, seeds)
     max_length = _max_length(config, task, trunk, report)
-    found = features(task.format, examples, trunk.tokenizer, labels=labels, max_length=max_length, training=True)
-    if not found:
-        raise TaskDataError(
-            "no row of the training data can be trained on", where=task.name, do="check that answers stand in their contexts and texts are not empty"
-        )
-    kind, settings = (
-        (line.start.facts["kind"], dict(line.start.facts["settings"]))
-        if line.start
-        else (config.adapter.kind, resolve(kinds[config.adapter.kind], config.adapter.settings))
+    found = _features(task, examples, trunk, labels, max_length, report)
+    together = processes(device)
+    sampled = config.training.model_dump(include={"rows", "validation_rows", "head_dropout"})
+    decisions = Decisions(config.how, config.control, kind, settings, labels, {**sampled, "max_length": max_length}, together.count)
+    data = [loaded] if validation is None else [loaded, validation]
+    identity = run_identity(task, data, trunk, parents, line, plan, decisions)
+    return Prepared(
+        config, plan, task, trunk, parents, line, kind, settings, labels, loaded, validation, examples, found, max_length, str(device), together, identity
     )
-    identity = _identity(config, task, trunk, parents, loaded, validation)
-    return Prepared(config, task, trunk, parents, line, kind, settings, labels, loaded, validation, examples, found, max_length, device, identity)
 
 
 def training_plan(config: RunConfig) -> TrainingPlan:
     """The training section as plain values; a fusion run has its own learning rate and penalty."""
     section = config.training.model_dump()
     values = {name: value for name, value in section.items() if name in TrainingPlan.__dataclass_fields__}
-    if config.how == "fuse":
-        values["learning_rate"] = config.fusion.learning_rate or config.training.learning_rate
+    if config.how == FUSE:
+        values["learning_rate"] = config.fusion.learning_rate
     return TrainingPlan(**values, fusion_penalty=config.fusion.penalty / FUSION_PENALTY)
 
 
-def planned_steps(prepared: Prepared, plan: TrainingPlan) -> int:
-    """Optimiser steps of a whole training, without early stopping."""
-    return plan.max_steps or Order([length(feature) for feature in prepared.features], plan.token_budget, plan.accumulation, plan.seed).steps(plan.epochs)
-
-
 def _one_task(config: RunConfig, tasks: Sequence[str]) -> Task:
+    """The task, if the configuration asks for something this version does."""
     if len(tasks) != 1:
         raise UsageError(f"one task at a time; got {len(tasks)}: {', '.join(tasks)}", do="train each task on its own and build on the runs with --how fuse")
     task = find_task(tasks[0], config.task.model_dump(exclude_none=True))
-    if task.format in ("aligned", "pools"):
+    if task.retrieval:
         raise UsageError(f"'{task.name}' trains nothing: it reads the encoder as it is", do=f"use `adapter-stilts eval RUN --tasks {task.name}`")
-    if config.how in ("merge", "joint"):
+    if config.how in (MERGE, JOINT):
         raise UsageError(f"--how {config.how} is not available in this version", do="use direct, sequential, stack or fuse")
+    if config.training.limit_gb is not None:
+        advice = "lower training.token_budget and raise training.accumulation, or set training.gradient_checkpointing=true"
+        raise UsageError("--limit-gb is not available in this version", where="training.limit_gb", do=advice)
+    check_control(config.control, config.how, task.format)
     return task
+
+
+def _kind(wanted: Adapter, start: Part | None) -> tuple[str, dict[str, Any]]:
+    """Kind and settings of the new adapter: those of the one it continues, else those of the configuration."""
+    settings: dict[str, Any] = resolve(kinds[wanted.kind], wanted.settings)
+    if start is None:
+        return wanted.kind, settings
+    kind, given = start.facts["kind"], dict(start.facts["settings"])
+    if wanted != Adapter() and (kind, resolve(kinds[kind], given)) != (wanted.kind, settings):
+        what = f"--how sequential continues an adapter of kind {kind} with its settings, and another was asked for: {wanted.kind}"
+        raise UsageError(what, where="adapter", do="leave --kind and adapter.settings out, or use --how stack")
+    return kind, given
 
 
 def _validation(task: Task, where: Where, labels: tuple[str, ...] | None) -> Loaded | None:
@@ -112,23 +152,18 @@ def _validation(task: Task, where: Where, labels: tuple[str, ...] | None) -> Loa
     return load(task, "validation", task.train_language, where, labels) if has_split(task, "validation", where) else None
 
 
+def _features(task: Task, examples: Sequence[Example], trunk: Trunk, labels: Sequence[str] | None, max_length: int, report: Reporter) -> list[Feature]:
+    found = features(task.format, examples, trunk.tokenizer, labels=labels, max_length=max_length, training=True)
+    if not found:
+        what = "no row of the training data can be trained on"
+        raise TaskDataError(what, where=task.name, do="check that answers stand in their contexts and texts are not empty")
+    if task.format == "span" and (skipped := misplaced_answers(examples)):
+        report.say(f"{skipped} of {len(examples)} questions are left out: their answer is not where the data says it is")
+    return found
+
+
 def _max_length(config: RunConfig, task: Task, trunk: Trunk, report: Reporter) -> int:
     wanted = config.training.max_length or task.max_length
     if wanted > trunk.max_length:
         report.say(f"inputs are cut at {trunk.max_length} tokens, which is all this trunk has positions for (asked for {wanted})")
     return min(wanted, trunk.max_length)
-
-
-def _identity(config: RunConfig, task: Task, trunk: Trunk, parents: Sequence[Bundle], train: Loaded, validation: Loaded | None) -> str:
-    origins = [origin_facts(loaded.origin) for loaded in (train, validation) if loaded is not None]
-    hashes = [[file["sha256"] for file in origin.get("files", ())] or origin for origin in origins]
-    return fingerprint(
-        {
-            "config": config,
-            "task": task.name,
-            "trunk": trunk.fingerprint,
-            "precision": trunk.precision,
-            "parents": [parent.manifest.identity for parent in parents],
-            "data": hashes,
-        }
-    )

@@ -1,7 +1,8 @@
 """A run on disk: where it lies, whether it may be written, and its results.
 
     runs/nli-1a2b3c4d/
-      config.yaml manifest.json metrics.jsonl results.json README.md adapter/ head/ fusion/ predictions/ vectors/ checkpoints/
+      identity.json config.yaml manifest.json metrics.jsonl results.json README.md
+      adapter/ head/ fusion/ predictions/ units/ vectors/ checkpoints/
 
 A folder belongs to one identity (the fingerprint of everything that decides the weights). The same identity resumes or is done;
 another one is refused unless the caller says to overwrite. One process at a time: a lock that dies with its holder.
@@ -9,8 +10,8 @@ another one is refused unless the caller says to overwrite. One process at a tim
 
 from __future__ import annotations
 
+import errno
 import fcntl
-import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,25 +19,42 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from adapter_stilts.errors import ArtefactError, UsageError
-from adapter_stilts.files import disk_errors, read_json, write_json
-from adapter_stilts.sharing.manifest import MANIFEST
+from adapter_stilts.errors import ArtefactError, StiltsError, UsageError
+from adapter_stilts.files import disk_errors, write_json
+from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, MANIFEST
+from adapter_stilts.sharing.sealed import read_sealed, write_sealed
+from adapter_stilts.sharing.weight_files import ROLES, is_remains, remove_weights
+
+__all__ = ["IDENTITY", "STATES", "State", "claim", "clear", "locked", "means", "merge_results", "read_results", "result_key", "state_of", "write_results"]
 
 State = Literal["new", "resumable", "done"]
-IDENTITY = "identity.json"
-OWN = ("config.yaml", IDENTITY, MANIFEST, "metrics.jsonl", "results.json", "README.md", "adapter", "head", "fusion", "predictions", "vectors", "checkpoints")
+STATES: tuple[State, ...] = ("new", "resumable", "done")
+LOCK = ".lock"
+RESULTS = "results.json"
+FILES = (CONFIG, "metrics.jsonl", RESULTS, "README.md")
+FOLDERS = {
+    "checkpoints": ("step-*", ".partial-*"),
+    "fusion": ("attention.json",),
+    "predictions": ("*/*.tsv", "*/*.json"),
+    "units": ("*/*.npy",),
+    "vectors": ("*/*.npy",),
+}
 
 
 def state_of(folder: Path, identity: str, *, overwrite: bool) -> State:
-    """What stands in `folder`: nothing, an unfinished or a finished run of the same identity; anything else is refused."""
-    if not folder.exists() or not any(entry.name != ".lock" for entry in folder.iterdir()):
+    """What stands in `folder`: nothing, an unfinished or a finished run of the same identity; anything else is refused.
+
+    overwrite  a run of any identity counts as nothing; a folder that holds no run is refused all the same
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError("a file where the run's folder should be", where=str(folder), do="name another folder with -o")
+    if not folder.exists() or not any(entry.name != LOCK and not is_remains(entry) for entry in folder.iterdir()):
         return "new"
+    if not (folder / IDENTITY).is_file():
+        raise UsageError("the folder is not empty and holds no run", where=str(folder), do="name another folder with -o")
     if overwrite:
         return "new"
-    path = folder / IDENTITY
-    if not path.is_file():
-        raise UsageError("the folder is not empty and holds no run", where=str(folder), do="name another folder with -o, or add --overwrite")
-    found = read_json(path).get("identity")
+    found = _identity(folder)
     if found != identity:
         raise UsageError(
             f"the folder holds a run of another configuration ({found}, asked for {identity})",
@@ -52,13 +70,21 @@ def claim(folder: Path, identity: str, name: str) -> None:
 
 
 def clear(folder: Path) -> None:
-    """Remove what a run wrote, and nothing else that may lie in the folder."""
-    for name in OWN:
-        path = folder / name
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
+    """Remove what a run wrote, and nothing else that may lie in the folder; the manifest goes first, the claim last."""
+    with disk_errors(folder):
+        (folder / MANIFEST).unlink(missing_ok=True)
+        remove_weights(folder)
+        for name, patterns in FOLDERS.items():
+            for pattern in patterns:
+                for path in sorted((folder / name).glob(pattern)):
+                    _remove(path)
+        for name in FILES:
+            (folder / name).unlink(missing_ok=True)
+        for path in sorted(folder.rglob(".*.partial")):
             path.unlink(missing_ok=True)
+        for name in (*FOLDERS, *ROLES):
+            _remove_empty(folder / name)
+        (folder / IDENTITY).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -66,34 +92,31 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold the folder for this process; a second one is refused. The lock goes with the process, however it ends."""
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        stream = (folder / ".lock").open("w")
+        stream = (folder / LOCK).open("w")
     with stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise StiltsError(f"the folder cannot be locked: {error.strerror}", where=str(folder), do="use a folder on a local disk") from error
             raise UsageError("another process is working on this run", where=str(folder), do="wait for it, or name another folder with -o") from error
         yield
 
 
 def read_results(folder: Path) -> list[dict[str, Any]]:
     """The rows of results.json, [] where there is none; a changed file is an ArtefactError."""
-    path = folder / "results.json"
+    path = folder / RESULTS
     if not path.is_file():
         return []
-    document = read_json(path)
-    rows = document.get("results", [])
-    if document.get("checksum") != _checksum(rows):
-        raise ArtefactError("the scores were changed after they were written", where=str(path), do="remove results.json and evaluate again")
-    return list(rows)
+    document = read_sealed(path, RESULTS, do="remove it and evaluate again")
+    return list(document["results"])
 
 
 def write_results(folder: Path, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """results.json: one row per task, protocol, language and metric, and the means over languages and tasks."""
-    ordered = sorted(
-        rows, key=lambda row: (row["task"], row["protocol"], row["split"], row["language"], row["metric"], json.dumps(row.get("settings", {}), sort_keys=True))
-    )
-    document = {"results": ordered, "means": means(ordered), "checksum": _checksum(ordered)}
-    write_json(folder / "results.json", document)
+    ordered = sorted(rows, key=result_key)
+    document = {"results": ordered, "means": means(ordered)}
+    write_sealed(folder / RESULTS, document)
     return document
 
 
@@ -105,32 +128,55 @@ def merge_results(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, A
 
 
 def result_key(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a score is the score of."""
     return (row["task"], row["protocol"], row["split"], row["language"], row["metric"], json.dumps(row.get("settings", {}), sort_keys=True))
 
 
 def means(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The unweighted mean over languages of every task's headline metric, and over tasks with and without retrieval.
 
-    A task read at several settings (layers) has a mean for each under "tasks"; it enters the mean over tasks only where one setting was read.
+    A task read in several ways (protocols, splits, layers) has a mean for each under "tasks"; it enters the means over tasks only
+    where it was read in one. Validation scores enter none.
     """
-    by_task: dict[str, dict[str, list[float]]] = {}
+    readings: dict[str, dict[tuple[str, str, str], list[float]]] = {}
     for row in rows:
         if row.get("headline") and row["split"] != "validation":
-            by_task.setdefault(row["task"], {}).setdefault(json.dumps(row.get("settings", {}), sort_keys=True), []).append(row["score"])
-    tasks = {
-        task: [{"settings": json.loads(key), "score": sum(v) / len(v), "languages": len(v)} for key, v in settings.items()]
-        for task, settings in by_task.items()
-    }
+            reading = (row["protocol"], row["split"], json.dumps(row.get("settings", {}), sort_keys=True))
+            readings.setdefault(row["task"], {}).setdefault(reading, []).append(row["score"])
+    tasks = {task: [_task_mean(*reading, scores) for reading, scores in found.items()] for task, found in readings.items()}
     retrieval = {row["task"] for row in rows if row.get("retrieval")}
     single = {task: found[0]["score"] for task, found in tasks.items() if len(found) == 1}
     trained = [score for task, score in single.items() if task not in retrieval]
-    every = list(single.values())
-    return {"tasks": tasks, "with_retrieval": _mean(every), "without_retrieval": _mean(trained)}
+    return {"tasks": tasks, "with_retrieval": _mean(list(single.values())), "without_retrieval": _mean(trained)}
+
+
+def _task_mean(protocol: str, split: str, settings: str, scores: Sequence[float]) -> dict[str, Any]:
+    return {"protocol": protocol, "split": split, "settings": json.loads(settings), "score": _mean(scores), "languages": len(scores)}
 
 
 def _mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def _checksum(rows: Sequence[Mapping[str, Any]]) -> str:
-    return hashlib.sha256(json.dumps(list(rows), sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+def _identity(folder: Path) -> str:
+    try:
+        return str(json.loads((folder / IDENTITY).read_bytes())["identity"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        what = f"{IDENTITY} is damaged, so it cannot be told whose run this is"
+        raise ArtefactError(what, where=str(folder), do="name another folder with -o, or add --overwrite to replace it") from error
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder and those in it, as far as they are empty."""
+    if folder.is_dir() and not folder.is_symlink():
+        for child in sorted(folder.iterdir()):
+            _remove_empty(child)
+        if not any(folder.iterdir()):
+            folder.rmdir()

@@ -1,0 +1,51 @@
+"""JSON that notices a changed byte: a document that carries the hash of everything else in it and is written in one form only.
+
+    write_sealed(path, {"results": [...]})             {"results": [...], "checksum": "9f86..."}
+    read_sealed(path, "results.json", do="...")        ArtefactError where a single byte differs from what was written
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from adapter_stilts.errors import ArtefactError
+from adapter_stilts.files import write_text
+
+CHECKSUM = "checksum"
+
+
+def write_sealed(path: Path, fields: Mapping[str, Any]) -> str:
+    """Write a document and return its checksum. ValueError for a number that JSON does not have (nan, infinity)."""
+    found = checksum(fields)
+    write_text(path, _text({**_rest(fields), CHECKSUM: found}))
+    return found
+
+
+def read_sealed(path: Path, noun: str, *, do: str) -> dict[str, Any]:
+    """The fields of a document, its checksum among them; ArtefactError where it is not byte for byte what `write_sealed` wrote."""
+    try:
+        content = path.read_bytes()
+        fields = json.loads(content)
+        whole = isinstance(fields, dict) and fields.get(CHECKSUM) == checksum(fields) and _text(fields).encode() == content
+    except (OSError, ValueError, RecursionError) as error:
+        raise ArtefactError(f"{noun} is damaged: {' '.join(str(error).split())}", where=str(path), do=do) from error
+    if not whole:
+        raise ArtefactError(f"{noun} does not match its checksum: it was changed or damaged after it was written", where=str(path), do=do)
+    return dict(fields)
+
+
+def checksum(fields: Mapping[str, Any]) -> str:
+    """The sha256 of a document without its checksum, in hexadecimal."""
+    return hashlib.sha256(_text(_rest(fields)).encode()).hexdigest()
+
+
+def _rest(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name != CHECKSUM}
+
+
+def _text(fields: Mapping[str, Any]) -> str:
+    return json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -1,0 +1,75 @@
+"""What a run is, as 8 hexadecimal digits: a fingerprint of everything that decides its weights, and of nothing else.
+
+In it: the task and its labels, the bytes and rows of its data, the trunk's weights, configuration, tokenizer and precision, the
+composition with the weights taken over from earlier runs, the new adapter's kind and settings, every number of training, the control,
+and how many processes train together. Not in it: where any of this lies, when checkpoints and log lines are written, and what is
+scored afterwards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from adapter_stilts.config.fingerprint import fingerprint
+from adapter_stilts.encoder.trunk import Trunk
+from adapter_stilts.sharing.bundle import Bundle
+from adapter_stilts.study.lineage import Lineage
+from adapter_stilts.tasks.base import Task
+from adapter_stilts.tasks.sources import Loaded
+from adapter_stilts.training.plan import TrainingPlan
+
+DECIDES_NOTHING = ("checkpoint_steps", "log_steps")
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What else the configuration decides, as plain values.
+
+    features  how rows become features: max_length, rows and validation_rows of the samples, head_dropout
+    """
+
+    how: str
+    control: str
+    kind: str
+    settings: Mapping[str, Any]
+    labels: tuple[str, ...] | None
+    features: Mapping[str, Any]
+    processes: int
+
+
+def run_identity(
+    task: Task, data: Sequence[Loaded], trunk: Trunk, parents: Sequence[Bundle], lineage: Lineage, plan: TrainingPlan, decisions: Decisions
+) -> str:
+    """The identity of a run; two runs share it exactly when they must end with the same weights."""
+    return fingerprint(
+        {
+            "task": [task.name, task.format, task.metric, task.unanswerable],
+            "data": [_data(loaded) for loaded in data],
+            "trunk": [trunk.fingerprint, trunk.precision, asdict(trunk.config), _hash(trunk.tokenizer.backend_tokenizer.to_str())],
+            "parents": [_weights(parent) for parent in parents],
+            "composition": [str(lineage.composition), lineage.new, lineage.new_fusion],
+            "plan": {name: value for name, value in asdict(plan).items() if name not in DECIDES_NOTHING},
+            "decisions": asdict(decisions),
+        }
+    )
+
+
+def _data(loaded: Loaded) -> dict[str, Any]:
+    """A split by its rows, and by its files' bytes where it comes from files."""
+    rows = hashlib.sha256()
+    for example in loaded.examples:
+        rows.update(f"{example!r}\n".encode())
+    return {"split": loaded.origin.split, "rows": rows.hexdigest(), "files": [file.sha256 for file in loaded.origin.files]}
+
+
+def _weights(parent: Bundle) -> dict[str, Any]:
+    """A parent by the hashes of the files it hands on; its head stays behind."""
+    files = {name: found for name, found in parent.manifest.files.items() if name.startswith(("adapter/", "fusion/"))}
+    return {"composition": parent.manifest.composition, "files": files}
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,163 @@
+"""Small runs: rows of our own in the shapes of real files, the tiny XLM-R, and a call that trains for a few steps."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from adapter_stilts.config.load import with_settings
+from adapter_stilts.config.schema import RunConfig
+from adapter_stilts.study.reporting import Silent
+
+NAMES = ("Anna", "Ben", "Carla", "Dmitri", "Emeka", "Fatima")
+THINGS = ("apples", "books", "cats", "trains", "tables", "euros")
+PLACES = ("Paris", "Berlin", "Madrid", "Rome")
+NLI = ("contradiction", "entailment", "neutral")
+
+
+@pytest.fixture(scope="session")
+def rows():
+    """`rows(format, number, start)` makes rows as dictionaries; each differs from the others."""
+
+    def make(format: str, number: int, start: int = 0) -> list[dict[str, object]]:
+        return [ROWS[format](number) for number in range(start, start + number)]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory, rows):
+    """`data(task)` is what --data takes: train and validation files of the task, made once."""
+    folder = tmp_path_factory.mktemp("rows")
+
+    def make(task: str, train: int = 24, validation: int = 12) -> tuple[str, ...]:
+        found = []
+        for split, number, start in (("train", train, 0), ("validation", validation, 1000)):
+            path = folder / f"{task}-{number}-{split}{SUFFIXES.get(task, '.jsonl')}"
+            if not path.exists():
+                write_rows(path, task, rows(task, number, start))
+            found.append(f"{split}={path}")
+        return tuple(found)
+
+    return make
+
+
+@pytest.fixture
+def config(tiny_folder, data):
+    """`config(task, key=value, ...)`: a run of three steps on the tiny trunk; dotted keys are written with "__"."""
+
+    def make(task: str = "nli", **settings: object) -> RunConfig:
+        base = {
+            "task.name": task,
+            "trunk.name": str(tiny_folder),
+            "trunk.precision": "fp32",
+            "data.sources": data(task if not task.endswith(".yaml") else "nli"),
+            "training.max_steps": 3,
+            "training.token_budget": 256,
+            "training.learning_rate": 0.01,
+            "training.log_steps": 1,
+        }
+        return with_settings(RunConfig(), {**base, **{name.replace("__", "."): value for name, value in settings.items()}})
+
+    return make
+
+
+@pytest.fixture
+def trained(config, tmp_path):
+    """`trained(task, out="name", key=value, ...)` trains and returns the run's folder."""
+    from adapter_stilts.study.train import train
+
+    def make(task: str = "nli", out: str | None = None, overwrite: bool = False, report=None, **settings: object) -> Path:
+        chosen = config(task, **settings)
+        folder = tmp_path / out if out else None
+        found = train(
+            chosen, (task,), out=folder, runs=tmp_path / "runs", resume=not overwrite, overwrite=overwrite, dry_run=False, report=report or Silent()
+        )
+        return Path(found["run"])
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def contents():
+    """The files of a run by path, hashed; `contents(folder, "adapter", "head")` for some of its folders."""
+
+    def read(folder: Path, *parts: str) -> dict[str, str]:
+        roots = [folder / part for part in parts] if parts else [folder]
+        paths = [path for root in roots for path in sorted(root.rglob("*")) if path.is_file()]
+        return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+    return read
+
+
+class Heard:
+    """A Reporter that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.tables: list[tuple[str, tuple[str, ...], list[tuple[object, ...]]]] = []
+        self.progress = Silent().progress
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+    def table(self, title, columns, rows) -> None:
+        self.tables.append((title, tuple(columns), [tuple(row) for row in rows]))
+
+
+@pytest.fixture
+def heard():
+    return Heard()
+
+
+def write_rows(path: Path, task: str, found: list[dict[str, object]]) -> None:
+    if task == "qa":
+        document = {"version": "1", "data": [{"title": "t", "paragraphs": found}]}
+        path.write_text(json.dumps(document), encoding="utf-8")
+    elif task in ("pos", "ner"):
+        path.write_text("".join("".join(f"{word}\t{tag}\n" for word, tag in row["words"]) + "\n" for row in found), encoding="utf-8")
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in found), encoding="utf-8")
+
+
+SUFFIXES = {"qa": ".json", "pos": ".conll", "ner": ".conll"}
+
+
+def sentence(number: int) -> str:
+    return f"{NAMES[number % 6]} bought {number} {THINGS[number // 6 % 6]} in {PLACES[number // 5 % 4]} on Monday."
+
+
+def nli(number: int) -> dict[str, object]:
+    return {"premise": sentence(number), "hypothesis": sentence(number * 7 % 31), "label": NLI[number % 3]}
+
+
+def paraphrase(number: int) -> dict[str, object]:
+    return {"sentence1": sentence(number), "sentence2": sentence(number // 2), "label": str(number % 2)}
+
+
+def single(number: int) -> dict[str, object]:
+    return {"text": sentence(number), "label": ("trade", "travel")[number % 2]}
+
+
+def ner(number: int) -> dict[str, object]:
+    name, _, amount, thing, _, place, _, _ = sentence(number).split()
+    return {"words": [(name, "B-PER"), ("bought", "O"), (amount, "O"), (thing, "O"), ("in", "O"), (place, "B-LOC")]}
+
+
+def choice(number: int) -> dict[str, object]:
+    return {"premise": sentence(number), "choices": [THINGS[number % 6], "nothing"], "label": number % 2}
+
+
+def qa(number: int) -> dict[str, object]:
+    context, thing = sentence(number), THINGS[number // 6 % 6]
+    return {"context": context, "qas": [{"id": str(number), "question": "What?", "answers": [{"text": thing, "answer_start": context.index(thing)}]}]}
+
+
+def mlm(number: int) -> dict[str, object]:
+    return {"text": sentence(number)}
+
+
+ROWS = {"nli": nli, "paraphrase": paraphrase, "pair": nli, "single": single, "ner": ner, "choice": choice, "qa": qa, "mlm": mlm}
