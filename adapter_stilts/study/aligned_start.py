@@ -45,7 +45,8 @@ def left_vectors(table: Tensor, rank: int) -> tuple[Tensor, Tensor]:
 
 
 def _orthonormal(columns: Tensor) -> Tensor:
-    return torch.linalg.qr(columns).Q.contiguous()  # a sparse product with LAPACK's column order is twenty times slower
+    basis: Tensor = torch.linalg.qr(columns).Q
+    return basis.contiguous()  # a sparse product with LAPACK's column order is twenty times slower
 
 
 def _counts(corpus: Corpus, vocabulary: int) -> Tensor:
