@@ -21,7 +21,7 @@ class KeptRows(nn.Embedding):
     """
 
     def __init__(self, rows: Tensor, weight: Tensor, vocabulary: int) -> None:
-        super().__init__(*weight.shape, _weight=weight, _freeze=True)
+        super().__init__(weight.shape[0], weight.shape[1], _weight=weight, _freeze=True)
         place = torch.full((vocabulary,), -1, dtype=torch.int32)
         place[rows] = torch.arange(len(rows), dtype=torch.int32)
         self.register_buffer("place", place, persistent=False)

@@ -48,7 +48,8 @@ class Kind:
     settings   every setting a user may change, with its default
     places     where in a layer it acts: attention, output (bottlenecks), linear, prefix, embedding, trunk
     composes   the compositions it may take part in
-    fresh      how far a fresh adapter may move a hidden state, as |h' - h| / |h| at any layer; 0 leaves it bit-equal, None makes no promise
+    fresh      how far a fresh adapter with default settings may move a hidden state, as |h' - h| / |h| at any layer; 0: not at all, bit by bit;
+               None: no promise
     """
 
     name: str
@@ -111,7 +112,7 @@ _add(
         settings=_settings(reduction_factor=16.0, non_linearity="relu", scaling=1.0, dropout=0.0, init_weights="bert", ln_before=False, leave_out=()),
         places=frozenset({"output"}),
         composes=ALL,
-        fresh=0.5,
+        fresh=0.25,
     )
 )
 _add(
@@ -123,7 +124,7 @@ _add(
         settings=_settings(reduction_factor=16.0, non_linearity="swish", scaling=1.0, dropout=0.0, init_weights="bert", ln_before=False, leave_out=()),
         places=frozenset({"attention", "output"}),
         composes=ALL,
-        fresh=0.5,
+        fresh=0.25,
     )
 )
 _add(
@@ -156,7 +157,7 @@ _add(
         ),
         places=frozenset({"output", "embedding"}),
         composes=frozenset({"stack", "parallel"}),
-        fresh=0.5,
+        fresh=0.25,
     )
 )
 _add(

@@ -1,0 +1,92 @@
+"""Faults of transformers 4.57.6: each test states the right behaviour, and our code shows it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from adapter_stilts.encoder.trunk import load_trunk
+from adapter_stilts.errors import ArtefactError
+
+# A planted `_attn_implementation_internal` in config.json reaches the remote-kernel loader even where attn_implementation="sdpa" is passed.
+PLANTED = ["_attn_implementation_internal", "_attn_implementation", "attn_implementation", "_attn_implementation_autoset"]
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Every attempt to reach the network, which also fails."""
+    asked: list[object] = []
+
+    def refuse(*args: object, **_: object) -> None:
+        asked.append(args)
+        raise AssertionError("the network was asked")
+
+    for owner, name in ((socket.socket, "connect"), (socket.socket, "connect_ex"), (socket, "getaddrinfo"), (socket, "create_connection")):
+        monkeypatch.setattr(owner, name, refuse)
+    return asked
+
+
+@pytest.fixture
+def plant(tiny_folder: Path, tmp_path: Path) -> Callable[..., Path]:
+    """A copy of the tiny trunk with keys added to its config.json."""
+
+    def make(**keys: object) -> Path:
+        folder = Path(shutil.copytree(tiny_folder, tmp_path / "planted"))
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8")) | keys
+        (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+        return folder
+
+    return make
+
+
+@pytest.mark.parametrize("key", PLANTED)
+def test_a_planted_attention_is_refused_without_a_network_call(key: str, plant: Callable[..., Path], no_network: list[object]) -> None:
+    with pytest.raises(ArtefactError, match=f"'{key}' chooses code to run") as caught:
+        load_trunk(str(plant(**{key: "somebody/kernel"})), precision="fp32")
+    assert caught.value.exit_code == 4
+    assert "config.json" in caught.value.where
+    assert not no_network
+
+
+@pytest.mark.parametrize("key", PLANTED)
+def test_a_planted_attention_is_refused_at_any_depth(key: str, plant: Callable[..., Path]) -> None:
+    with pytest.raises(ArtefactError, match=f"'{key}' chooses code to run"):
+        load_trunk(str(plant(text_config={"inner": [{key: "somebody/kernel"}]})), precision="fp32")
+
+
+def test_code_beside_the_weights_is_refused(plant: Callable[..., Path], no_network: list[object]) -> None:
+    folder = plant(auto_map={"AutoModel": "modeling.Evil"})
+    (folder / "modeling.py").write_text("raise SystemExit('it ran')", encoding="utf-8")
+    with pytest.raises(ArtefactError, match="'auto_map' asks for code"):
+        load_trunk(str(folder), precision="fp32")
+    assert not no_network
+
+
+def test_only_listed_keys_reach_the_library(plant: Callable[..., Path]) -> None:
+    switches = ("is_decoder", "add_cross_attention", "output_attentions", "torchscript")
+    folder = plant(**dict.fromkeys(switches, True), quantization_config={"load_in_8bit": True}, unheard_of=1)
+    config = load_trunk(str(folder), precision="fp32").model.config
+    assert not any(getattr(config, switch) for switch in switches)
+    assert not hasattr(config, "quantization_config")
+    assert not hasattr(config, "unheard_of")
+    assert config._attn_implementation == "sdpa"
+
+
+def test_a_tokenizer_configuration_is_not_obeyed(plant: Callable[..., Path]) -> None:
+    folder = plant()
+    (folder / "tokenizer_config.json").write_text(json.dumps({"auto_map": {"AutoTokenizer": ["evil.Evil", None]}, "tokenizer_class": "Evil"}), encoding="utf-8")
+    assert type(load_trunk(str(folder), precision="fp32").tokenizer).__name__ == "XLMRobertaTokenizerFast"
+
+
+def test_a_pickle_is_never_opened(plant: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = plant()
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("a pickle was opened"))
+    with pytest.raises(ArtefactError, match="a pickle"):
+        load_trunk(str(folder), precision="fp32")
