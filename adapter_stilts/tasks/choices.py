@@ -63,7 +63,7 @@ register(
         languages=("en",),
         files={"train": ("hellaswag_train.jsonl",), "validation": ("hellaswag_val.jsonl",)},
         hub=Hub("Rowan/hellaswag", revision=CONVERTED, splits={"train": "train", "validation": "validation"}),
-        miniature="choice",
+        miniature="choice4",
         licence="MIT",
         paper="https://arxiv.org/abs/1905.07830",
     )
@@ -76,7 +76,7 @@ register(
         "Cosmos QA: causes and effects in everyday stories, of four answers",
         languages=("en",),
         hub=Hub("allenai/cosmos_qa", revision=CONVERTED, splits={"train": "train", "validation": "validation"}),
-        miniature="choice",
+        miniature="choice4",
         licence="CC BY 4.0",
         paper="https://arxiv.org/abs/1909.00277",
     )
@@ -89,7 +89,7 @@ register(
         "CommonsenseQA: a question and five words",
         languages=("en",),
         hub=Hub("tau/commonsense_qa", splits={"train": "train", "validation": "validation"}),
-        miniature="choice",
+        miniature="choice4",
         licence="MIT",
         paper="https://arxiv.org/abs/1811.00937",
     )

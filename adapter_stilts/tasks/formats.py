@@ -46,7 +46,7 @@ register(
     )
 )
 register(Task("pair", "pair", "accuracy", OWN + "two texts and a label of any set", files=splits(*TABLES), any_name=True, miniature="nli"))
-register(Task("single", "single", "accuracy", OWN + "a text and a label of any set", files=splits(*TABLES), any_name=True, miniature="domain"))
+register(Task("single", "single", "accuracy", OWN + "a text and a label of any set", files=splits(*TABLES), any_name=True, miniature="single"))
 register(Task("pos", "tags", "chunk_f1", OWN + "part-of-speech tags of words", files=splits(*TREES), any_name=True, concatenate=True, miniature="pos"))
 register(Task("ner", "tags", "chunk_f1", OWN + "entities, as IOB tags of words", files=splits(*TAGGED), any_name=True, miniature="ner"))
 register(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from adapter_stilts.data.examples import Example
+from adapter_stilts.data.examples import Example, Pools
 from adapter_stilts.data.readers import read, read_aligned, read_pools
 from adapter_stilts.data.tables import json_line_rows, suffix, tab_rows
 from adapter_stilts.errors import UsageError
@@ -34,10 +34,15 @@ def read_found(task: Task, found: Sequence[Found], split: str, language: str, co
     facts: list[FileFact] = []
     for group in found:
         rows = _read(task, group, split, language, columns)
-        facts += [FileFact(path, sha256(path), len(rows)) for path in group.paths]
+        facts += [FileFact(path, sha256(path), size) for path, size in zip(group.paths, _sizes(rows), strict=False)]
         name = group.paths[0].name.removesuffix(".gz")
         examples += [replace(row, id=f"{name}:{row.id}") for row in rows] if len(found) > 1 else rows
     return examples, tuple(facts)
+
+
+def count(examples: Sequence[Example]) -> int:
+    """How many rows a score is taken over: examples, or the gold pairs of a mining set."""
+    return sum(len(example.gold) if isinstance(example, Pools) else 1 for example in examples)
 
 
 def values_of(task: Task, paths: Sequence[Path], column: str) -> tuple[str, ...]:
@@ -68,6 +73,12 @@ def _read(task: Task, group: Found, split: str, language: str, columns: Mapping[
     keep = {task.language_column: all_codes(language)} if task.language_column and not group.language else {}
     layout = layout_of(task, columns={**task.columns, **columns}, keep=keep, labelled=split != "test")
     return of_language(task, read(group.paths[0], layout), language)
+
+
+def _sizes(rows: Sequence[Example]) -> tuple[int, int, int]:
+    """Rows of each file of a group: the sentences of both pools and the gold pairs, or the examples."""
+    first = rows[0]
+    return (len(first.source), len(first.target), len(first.gold)) if isinstance(first, Pools) else (len(rows),) * 3
 
 
 def _pools(paths: Sequence[Path]) -> Example:

@@ -47,3 +47,14 @@ register(
         aliases=("bucc",),
     )
 )
+for domain in ("medical", "legal"):
+    register(
+        Task(
+            f"bitext-{domain}",
+            "aligned",
+            "retrieval",
+            f"the miniature's {domain} sentences and their translations, for comparison with its general ones",
+            miniature=f"bitext-{domain}",
+            max_length=512,
+        )
+    )

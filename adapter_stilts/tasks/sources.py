@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from adapter_stilts.data.examples import Example, Pools
+from adapter_stilts.data.examples import Example
 from adapter_stilts.data.tables import suffix
 from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.registry import unknown_name
@@ -21,8 +21,8 @@ from adapter_stilts.tasks.finding import Found, find, language_in_name, language
 from adapter_stilts.tasks.holding import kept_for
 from adapter_stilts.tasks.hub import hub_examples
 from adapter_stilts.tasks.languages import iso1, spelled_in
-from adapter_stilts.tasks.miniature import miniature_examples, miniature_languages
-from adapter_stilts.tasks.reading import TABLES, FileFact, read_found, values_of
+from adapter_stilts.tasks.miniature import VERSION, miniature_examples, miniature_of
+from adapter_stilts.tasks.reading import TABLES, FileFact, count, read_found, values_of
 
 Kind = Literal["miniature", "files", "hub"]
 
@@ -82,7 +82,7 @@ def load(task: Task, split: str, language: str, where: Where, labels: Sequence[s
         task = replace(task, labels=tuple(labels))
     if where.kind == "miniature":
         examples, language = miniature_examples(task, split, language)
-        return Loaded(examples, Origin(task.name, split, language, "miniature", rows=_count(examples)))
+        return Loaded(examples, Origin(task.name, split, language, "miniature", revision=VERSION, rows=count(examples)))
     language = spelled_in(language, task.languages) or iso1(language)
     source, stored = _source(task, split, where)
     if where.kind == "hub":
@@ -95,13 +95,13 @@ def load(task: Task, split: str, language: str, where: Where, labels: Sequence[s
         examples = kept_for(split, examples, task.held_out)
     if not examples:
         raise TaskDataError(f"no row of the {split} split of '{task.name}' in '{language}'", do="check the language and the files")
-    return Loaded(examples, replace(origin, rows=_count(examples)))
+    return Loaded(examples, replace(origin, rows=count(examples)))
 
 
 def has_split(task: Task, split: str, where: Where) -> bool:
     """Whether the split can be had from there, as far as names tell; nothing is read."""
     if where.kind == "miniature":
-        return bool(task.miniature)
+        return split in miniature_of(task).sizes
     source, stored = _source(task, split, where)
     if where.kind == "hub":
         return source.hub is not None and stored in source.hub.splits
@@ -113,7 +113,7 @@ def has_split(task: Task, split: str, where: Where) -> bool:
 def languages_of(task: Task, split: str, where: Where) -> tuple[str, ...]:
     """The languages to be had, as the task spells them, or in ISO 639-1."""
     if where.kind == "miniature":
-        return miniature_languages(task)
+        return miniature_of(task).languages
     if where.kind == "hub":
         return task.languages or (task.train_language,)
     if split in where.files:
@@ -162,6 +162,3 @@ def _languages_of_files(task: Task, paths: Sequence[Path]) -> tuple[str, ...]:
         return values
     return (next((code for path in paths if (code := language_in_name(path, task))), "") or task.train_language,)
 
-
-def _count(examples: Sequence[Example]) -> int:
-    return sum(len(example.gold) if isinstance(example, Pools) else 1 for example in examples)
