@@ -21,10 +21,12 @@ def aligned_embeddings(corpus: Corpus, vocabulary: int, hidden: int) -> Tensor:
 
     Draws from torch's global generator.
     """
-    left, values = left_vectors(_weighted(_counts(corpus, vocabulary)), hidden)
+    counts = _counts(corpus, vocabulary)
+    left, values = left_vectors(_weighted(counts), hidden)
+    paired = torch.zeros(vocabulary, 1).index_fill(0, counts.indices()[0], 1.0)
     vectors = torch.nn.functional.pad(left * values.sqrt(), (0, hidden - len(values)))
     lengths = vectors.norm(dim=1, keepdim=True)
-    aligned: Tensor = torch.where(lengths > 1e-6, vectors / lengths.clamp(min=1e-9), 0.0) * SPREAD * hidden**0.5
+    aligned: Tensor = paired * vectors / lengths.clamp(min=1e-9) * SPREAD * hidden**0.5
     return aligned
 
 

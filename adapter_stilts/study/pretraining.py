@@ -12,7 +12,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -59,7 +59,7 @@ class Recipe:
     mask_rate: float = 0.2
     language_exponent: float = 0.7
     aligned_start: bool = False  # word embeddings from an SVD of the translation pairs
-    dropout: float = 0.0
+    dropout: float = 0.1  # written into config.json for whoever trains on the trunk; pretraining itself uses none
     precision: str = "fp32"
     checkpoint_steps: int = 500
     seed: int = 13
@@ -99,7 +99,7 @@ def pretrain(
     trunk = _fresh(vocabulary, recipe, corpus)
     model = _model(trunk, recipe).to(where)
     outcome = train(model, _data(rows, trunk, recipe), _plan(recipe), folder=out / "training", resume=True, identity=identity, progress=progress, stop=stop)
-    _save(out, trunk, model)
+    _save(out, trunk, model, recipe.dropout)
     write_json(out / FACTS, _facts(recipe, identity, corpus, rows, outcome))
     with disk_errors(out):
         shutil.rmtree(out / "training")
@@ -117,7 +117,7 @@ def _vocabulary(texts: Mapping[str, Sequence[PlainText]], folder: Path, recipe: 
 
 def _fresh(vocabulary: Path, recipe: Recipe, corpus: Corpus) -> Trunk:
     shape = {"hidden": recipe.hidden, "layers": recipe.layers, "heads": recipe.heads, "intermediate": 4 * recipe.hidden, "max_length": recipe.max_length}
-    trunk = new_trunk(vocabulary, **shape, seed=recipe.seed, dropout=recipe.dropout)
+    trunk = new_trunk(vocabulary, **shape, seed=recipe.seed, dropout=0.0)
     if recipe.aligned_start:
         with own_generators(torch.device("cpu")):
             torch.manual_seed(Seeds(recipe.seed).number("aligned start"))
@@ -158,10 +158,11 @@ def _plan(recipe: Recipe) -> TrainingPlan:
     )
 
 
-def _save(out: Path, trunk: Trunk, model: TaskModel) -> None:
+def _save(out: Path, trunk: Trunk, model: TaskModel, dropout: float) -> None:
     """The trunk's own folder: float16 weights with their head, the tokenizer, and the metrics."""
     head = {name: parameter.detach().cpu() for name, parameter in model.head.named_tensors().items()}
-    save_trunk(trunk, out, torch.float16, weights=model.encoder.tensors(PART), mask_head=head)
+    config = replace(trunk.config, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
+    save_trunk(replace(trunk, config=config), out, torch.float16, weights=model.encoder.tensors(PART), mask_head=head)
     write_bytes(out / "metrics.jsonl", (out / "training" / "metrics.jsonl").read_bytes())
 
 
