@@ -7,7 +7,8 @@ sums, and a replicate is that function of resampled sums:
     units = [[1, 1], [0, 1], [1, 1]]             three examples, two of them right
     bootstrap_interval(units, "ratio", seed=13)  a low and a high end around 0.667
 
-The resample depends on the seed, the stratum and the number of rows alone, so arms compared over the same rows share it.
+Arms are compared by `paired_bootstrap`, which draws every resample once for both. Rows of zeros (most sentences of a mining pool) count
+among the N but are not drawn one by one.
 """
 
 from __future__ import annotations
@@ -89,10 +90,8 @@ def bootstrap_interval(units: ArrayLike, statistic: str, *, seed: int, replicate
 
 
 def replicate(units: ArrayLike, statistic: str, *, seed: int, replicates: int = REPLICATES, stratum: str = "") -> Array:
-    """The score in each of `replicates` resamples of the rows, [replicates]; equal seed, stratum and N share their resamples."""
-    rows = _rows(units)
-    draws = _resamples(len(rows), Seeds(seed).number(f"bootstrap/{stratum}"), replicates)
-    return np.concatenate([statistics[statistic](counts @ rows) for counts in draws])
+    """The score in each of `replicates` resamples of the rows, [replicates]; the strata of one seed are drawn independently."""
+    return statistics[statistic](_resampled_sums(_rows(units), Seeds(seed).number(f"bootstrap/{stratum}"), replicates))
 
 
 def paired_bootstrap(
@@ -169,33 +168,39 @@ def _within(angle: float, freedom: int) -> float:
     return (angle + sine * total) * 2 / math.pi if freedom % 2 else sine * total
 
 
-def _resamples(n: int, seed: int, replicates: int) -> Iterator[Array]:
-    """How often each of n rows is drawn, replicate by replicate, in slices [r, n]."""
+def _resampled_sums(rows: Array, seed: int, replicates: int) -> Array:
+    """The summed rows of each resample, [replicates, S].
+
+    Of the N draws of a replicate, those that fall on a row of zeros add nothing: only their number is drawn.
+    """
+    live = rows[rows.any(axis=1)]
+    if not len(live):
+        return np.zeros((replicates, rows.shape[1]))
+    if len(rows) * replicates <= DRAWS:
+        return _counts_once(len(rows), len(live), seed, replicates) @ live
+    return np.concatenate([counts @ live for counts in _counts(len(rows), len(live), seed, replicates)])
+
+
+@lru_cache(maxsize=2)
+def _counts_once(n: int, live: int, seed: int, replicates: int) -> Array:
+    """The counts of a small test set, kept: its metrics and layers, and languages of the same size, share them."""
+    return np.concatenate(list(_counts(n, live, seed, replicates)))
+
+
+def _counts(n: int, live: int, seed: int, replicates: int) -> Iterator[Array]:
+    """How often each of `live` rows among n is drawn, replicate by replicate, in slices [r, live]."""
     generator = np.random.default_rng(seed)
+    draws = generator.binomial(n, live / n, replicates)
     at_once = max(1, DRAWS // n)
-    if replicates <= at_once:
-        yield _drawn_once(n, seed, replicates)
-        return
     for first in range(0, replicates, at_once):
-        yield _drawn(n, generator, min(at_once, replicates - first))
-
-
-@lru_cache(maxsize=4)
-def _drawn_once(n: int, seed: int, count: int) -> Array:
-    """The one slice of a small test set, kept: its metrics, layers and languages of the same size share it."""
-    return _drawn(n, np.random.default_rng(seed), count)
-
-
-def _drawn(n: int, generator: np.random.Generator, count: int) -> Array:
-    picked = generator.integers(0, n, (count, n)) + n * np.arange(count)[:, None]
-    return np.bincount(picked.ravel(), minlength=count * n).reshape(count, n).astype(np.float64)
+        part = draws[first : first + at_once]
+        picked = generator.integers(0, live, int(part.sum())) + live * np.repeat(np.arange(len(part)), part)
+        yield np.bincount(picked, minlength=len(part) * live).reshape(len(part), live).astype(np.float64)
 
 
 def _difference(a: Array, b: Array, statistic: str, seed: int, replicates: int, stratum: str) -> Array:
     columns = a.shape[1]
-    both = np.concatenate([a, b], axis=1)
-    draws = _resamples(len(both), Seeds(seed).number(f"bootstrap/{stratum}"), replicates)
-    sums = np.concatenate([counts @ both for counts in draws])
+    sums = _resampled_sums(np.concatenate([a, b], axis=1), Seeds(seed).number(f"bootstrap/{stratum}"), replicates)
     return statistics[statistic](sums[:, :columns]) - statistics[statistic](sums[:, columns:])
 
 

@@ -55,6 +55,21 @@ def test_gives_the_same_interval_for_the_same_seed_and_another_for_another():
     assert not np.array_equal(replicate(units, "ratio", seed=4), replicate(units, "ratio", seed=5))
 
 
+def test_spreads_over_rows_of_zeros_as_over_any_other():
+    # 300 rows that count in a pool of 20,000: resampling all rows by a plain loop gives the same spread as drawing only those 300.
+    units = np.zeros((20_000, 3))
+    units[:300] = [[1, 1, 1], [0, 1, 0], [0, 0, 1]] * 100
+    draw = np.random.default_rng(2)
+    loops = [score_of(units[draw.integers(0, 20_000, 20_000)], "f1") for _ in range(400)]
+    spread = replicate(units, "f1", seed=1, replicates=4000)
+    assert np.std(spread) == pytest.approx(np.std(loops), rel=0.15)
+    assert np.mean(spread) == pytest.approx(np.mean(loops), abs=0.01)
+
+
+def test_scores_nought_in_every_resample_of_nothing():
+    assert bootstrap_interval(np.zeros((5, 3)), "f1", seed=1) == (0.0, 0.0)
+
+
 def test_does_not_depend_on_how_many_replicates_fit_in_memory(monkeypatch):
     units = coin(40, 25)
     whole = replicate(units, "ratio", seed=2, replicates=30)
