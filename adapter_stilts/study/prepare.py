@@ -9,7 +9,8 @@ from typing import Any
 
 from adapter_stilts.config.schema import Adapter, RunConfig
 from adapter_stilts.data.examples import Example
-from adapter_stilts.data.features import Feature, features, length, misplaced_answers
+from adapter_stilts.data.feature import Feature, length, token_rows
+from adapter_stilts.data.features import features, misplaced_answers
 from adapter_stilts.encoder.kinds import kinds, resolve
 from adapter_stilts.encoder.model import FUSION_PENALTY
 from adapter_stilts.encoder.trunk import Trunk, load_trunk
@@ -23,7 +24,7 @@ from adapter_stilts.study.lineage import Lineage, lineage
 from adapter_stilts.study.material import subset, where_of
 from adapter_stilts.study.reporting import Reporter
 from adapter_stilts.tasks.base import Task, labels_of
-from adapter_stilts.tasks.sources import Loaded, Where, has_split, load
+from adapter_stilts.tasks.sources import Loaded, has_split, load
 from adapter_stilts.tasks.user import find_task
 from adapter_stilts.training.devices import Processes, pick_device, processes
 from adapter_stilts.training.order import Order
@@ -87,26 +88,37 @@ def prepare(config: RunConfig, tasks: Sequence[str], report: Reporter) -> Prepar
     kind, settings = _kind(config.adapter, line.start)
     if config.control == RANDOM_ADAPTER:
         line = random_adapter(line, seeds)
-    where = where_of(config.data.sources, config.trunk.name, columns=config.task.columns)
-    loaded = load(task, "train", task.train_language, where)
-    labels = labels_of(task, loaded.examples)
-    validation = _validation(task, where, labels)
-    examples = subset(loaded, config.training.rows, seeds)
+    train, validation, labels = _data(config, task)
+    examples = subset(train, config.training.rows, seeds)
     if config.control == SHUFFLED_LABELS:
         examples = shuffled_labels(task.format, examples, seeds)
     device = pick_device()
     trunk = load_trunk(config.trunk.name, revision=config.trunk.revision, precision=config.trunk.precision, device=device)
     for parent in parents:
         check_trunk(trunk, parent)
-    max_length = _max_length(config, task, trunk, report)
-    found = _features(task, examples, trunk, labels, max_length, report)
+    max_length = min(config.training.max_length or task.max_length, trunk.max_length)
     together = processes(device)
-    sampled = config.training.model_dump(include={"rows", "validation_rows", "head_dropout"})
-    decisions = Decisions(config.how, config.control, kind, settings, labels, {**sampled, "max_length": max_length}, together.count)
-    data = [loaded] if validation is None else [loaded, validation]
-    identity = run_identity(task, data, trunk, parents, line, plan, decisions)
+    reading = {**config.training.model_dump(include={"rows", "validation_rows", "head_dropout"}), "max_length": max_length}
+    decisions = Decisions(config.how, config.control, kind, settings, labels, reading, together.count)
+    data = [train] if validation is None else [train, validation]
     return Prepared(
-        config, plan, task, trunk, parents, line, kind, settings, labels, loaded, validation, examples, found, max_length, str(device), together, identity
+        config=config,
+        plan=plan,
+        task=task,
+        trunk=trunk,
+        parents=parents,
+        lineage=line,
+        kind=kind,
+        settings=settings,
+        labels=labels,
+        train=train,
+        validation=validation,
+        examples=examples,
+        features=_features(config, task, examples, trunk, labels, max_length, report),
+        max_length=max_length,
+        device=str(device),
+        processes=together,
+        identity=run_identity(task, data, trunk, parents, line, plan, decisions),
     )
 
 
@@ -140,30 +152,33 @@ def _kind(wanted: Adapter, start: Part | None) -> tuple[str, dict[str, Any]]:
     settings: dict[str, Any] = resolve(kinds[wanted.kind], wanted.settings)
     if start is None:
         return wanted.kind, settings
-    kind, given = start.facts["kind"], dict(start.facts["settings"])
-    if wanted != Adapter() and (kind, resolve(kinds[kind], given)) != (wanted.kind, settings):
+    kind = start.facts["kind"]
+    given: dict[str, Any] = resolve(kinds[kind], start.facts["settings"])
+    if wanted != Adapter() and (kind, given) != (wanted.kind, settings):
         what = f"--how sequential continues an adapter of kind {kind} with its settings, and another was asked for: {wanted.kind}"
         raise UsageError(what, where="adapter", do="leave --kind and adapter.settings out, or use --how stack")
     return kind, given
 
 
-def _validation(task: Task, where: Where, labels: tuple[str, ...] | None) -> Loaded | None:
-    """The source language's validation split; None where there is none."""
-    return load(task, "validation", task.train_language, where, labels) if has_split(task, "validation", where) else None
+def _data(config: RunConfig, task: Task) -> tuple[Loaded, Loaded | None, tuple[str, ...] | None]:
+    """The training split, the source language's validation split where there is one, and the labels that all training rows have."""
+    where = where_of(config.data.sources, config.trunk.name, columns=config.task.columns)
+    train = load(task, "train", task.train_language, where)
+    labels = labels_of(task, train.examples)
+    validation = load(task, "validation", task.train_language, where, labels) if has_split(task, "validation", where) else None
+    return train, validation, labels
 
 
-def _features(task: Task, examples: Sequence[Example], trunk: Trunk, labels: Sequence[str] | None, max_length: int, report: Reporter) -> list[Feature]:
+def _features(
+    config: RunConfig, task: Task, examples: Sequence[Example], trunk: Trunk, labels: Sequence[str] | None, max_length: int, report: Reporter
+) -> list[Feature]:
     found = features(task.format, examples, trunk.tokenizer, labels=labels, max_length=max_length, training=True)
     if not found:
         what = "no row of the training data can be trained on"
         raise TaskDataError(what, where=task.name, do="check that answers stand in their contexts and texts are not empty")
     if task.format == "span" and (skipped := misplaced_answers(examples)):
         report.say(f"{skipped} of {len(examples)} questions are left out: their answer is not where the data says it is")
-    return found
-
-
-def _max_length(config: RunConfig, task: Task, trunk: Trunk, report: Reporter) -> int:
     wanted = config.training.max_length or task.max_length
-    if wanted > trunk.max_length:
-        report.say(f"inputs are cut at {trunk.max_length} tokens, which is all this trunk has positions for (asked for {wanted})")
-    return min(wanted, trunk.max_length)
+    if wanted > max_length and any(len(row) >= max_length for feature in found for row in token_rows(feature)):
+        report.say(f"inputs are cut at {max_length} tokens, which is all this trunk has positions for (asked for {wanted})")
+    return found

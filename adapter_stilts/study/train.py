@@ -91,7 +91,7 @@ def _run(prepared: Prepared, model: TaskModel, folder: Path, *, resume: bool, re
 
 
 def _model(prepared: Prepared) -> TaskModel:
-    return new_model(
+    model = new_model(
         prepared.trunk,
         prepared.lineage,
         prepared.task.format,
@@ -100,7 +100,10 @@ def _model(prepared: Prepared) -> TaskModel:
         labels=len(prepared.labels or ()),
         seeds=prepared.seeds,
         dropout=prepared.config.training.head_dropout,
-    ).to(prepared.device)
+    )
+    if not prepared.trains:
+        model.train_parts((), head=False)
+    return model.to(prepared.device)
 
 
 def _train(prepared: Prepared, model: TaskModel, folder: Path, *, resume: bool, report: Reporter) -> Outcome:
