@@ -18,7 +18,7 @@ class Layout:
     label_names    the file's label -> ours ("0" -> "entailment")
     ignore_labels  pair, single: rows with these labels are left out (SNLI's "-", on which the annotators did not agree);
                    tags: these tags, or entity types, are read as "O"
-    keep           column -> the values to keep; other rows are left out (one language of a file that holds many)
+    keep           column -> the values to keep, where the file has the column (one language of a file that holds many)
     labelled       a file without a label column is refused
     """
 

@@ -57,7 +57,7 @@ def examples_of(rows: Iterable[Row], layout: Layout, where: str) -> Iterator[Exa
     build = None
     number = 0
     for row in rows:
-        if any(str(row.cells.get(column, "")) not in values for column, values in layout.keep.items()):
+        if any(column in row.cells and str(row.cells[column]) not in values for column, values in layout.keep.items()):
             continue
         build = build or row_builder(layout, list(row.cells), where)
         example = build(row, str(number))

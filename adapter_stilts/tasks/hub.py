@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 CONVERTED = "refs/convert/parquet"
 OFFLINE_WORDS = {"1", "ON", "YES", "TRUE"}
+ANSWER_SECONDS = 10
 COMMIT = re.compile(r"@([0-9a-f]{40})")
 
 
@@ -69,23 +70,36 @@ def _load(hub: Hub, split: str, config: str, folder: Path | None, cache: Path | 
     if local is not None and not local.is_dir():
         do = f"download it there: huggingface-cli download --repo-type dataset {hub.id}"
         raise TaskDataError(f"no copy of '{hub.id}' in this folder", where=str(local), do=do)
-    off = offline or os.environ.get("HF_HUB_OFFLINE", "").upper() in OFFLINE_WORDS or local is not None
+    reason = "" if local is not None else _unreachable(offline)
     try:
-        with _network(off):
+        with _network(off=bool(reason) or local is not None):
             return load_dataset(
                 str(local or hub.id),
                 config or None,
                 split=split,
                 revision=None if local else hub.revision or None,
                 cache_dir=str(cache) if cache else None,
-                download_config=DownloadConfig(local_files_only=off),
+                download_config=DownloadConfig(local_files_only=bool(reason)),
             )
     except (OSError, RuntimeError, ValueError, ImportError) as error:
-        raise _translated(error, hub, config, split, off) from error
+        raise _translated(error, f"{hub.id} {config} {split}".replace("  ", " "), reason) from error
 
 
-def _translated(error: Exception, hub: Hub, config: str, split: str, off: bool) -> StiltsError:
-    where = f"{hub.id} {config} {split}".replace("  ", " ")
+def _unreachable(offline: bool) -> str:
+    """Why the hub cannot be asked, "" where it can: one short question instead of the libraries' half minute of retries."""
+    from huggingface_hub.constants import ENDPOINT
+    from huggingface_hub.utils import get_session  # type: ignore[attr-defined]
+
+    if offline or os.environ.get("HF_HUB_OFFLINE", "").upper() in OFFLINE_WORDS:
+        return "the network is off"
+    try:
+        get_session().head(ENDPOINT, timeout=ANSWER_SECONDS)
+    except OSError:
+        return "the hub does not answer"
+    return ""
+
+
+def _translated(error: Exception, where: str, reason: str) -> StiltsError:
     said = str(error).splitlines()[0] if str(error) else type(error).__name__
     if "script" in said.lower():
         return TaskDataError(
@@ -93,11 +107,9 @@ def _translated(error: Exception, hub: Hub, config: str, split: str, off: bool) 
             where=where,
             do=f"use its conversion (revision {CONVERTED}) in a task file of your own, or give its files with --data DIR",
         )
-    if off:
-        do = "unset HF_HUB_OFFLINE, or give its files with --data DIR"
-        return Unreachable(f"the network is off and the data set is not cached: {said}", where=where, do=do)
-    if isinstance(error, ConnectionError):
-        return Unreachable(f"the hub does not answer: {said}", where=where, do="try again, or give the task's files with --data DIR")
+    if reason or isinstance(error, ConnectionError):
+        what = f"{reason or 'the hub does not answer'} and the data set is not cached: {said}"
+        return Unreachable(what, where=where, do="unset HF_HUB_OFFLINE, connect, or give the task's files with --data DIR")
     return TaskDataError(f"cannot be read: {said}", where=where, do=f"try revision {CONVERTED} in a task file of your own, or give its files with --data DIR")
 
 
@@ -106,7 +118,7 @@ def _network(off: bool) -> Iterator[None]:
     """The libraries' own switches, set for the time of one call; they read the environment only once, when imported."""
     import datasets.config
     import huggingface_hub.constants
-    from huggingface_hub.utils._http import reset_sessions
+    from huggingface_hub.utils import reset_sessions  # type: ignore[attr-defined]
 
     before = (datasets.config.HF_HUB_OFFLINE, huggingface_hub.constants.HF_HUB_OFFLINE)
     datasets.config.HF_HUB_OFFLINE = huggingface_hub.constants.HF_HUB_OFFLINE = off or before[1]

@@ -21,7 +21,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from adapter_stilts.data.columns import field_called
 from adapter_stilts.errors import ConfigError, MissingError, UnknownName
 from adapter_stilts.files import read_text
-from adapter_stilts.tasks.base import SPLITS, Task, tasks
+from adapter_stilts.miniature.datasets import DATASETS
+from adapter_stilts.tasks.base import SPLITS, Hub, Task, tasks
 
 METRICS = {
     "pair": ("accuracy", "accuracy_f1"),
@@ -59,6 +60,20 @@ Patterns = Annotated[tuple[str, ...], BeforeValidator(_patterns)]
 Names = Annotated[dict[str, str], BeforeValidator(_text_keys)]
 
 
+class HubSection(BaseModel):
+    """A data set of the hub; the meanings are those of Hub (base.py)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: Annotated[str, Field(pattern=r"^[\w.-]+(/[\w.-]+)?$")]
+    config: str = ""
+    revision: str = ""
+    splits: dict[Literal["train", "validation", "test"], str] = {"train": "train", "validation": "validation", "test": "test"}
+    codes: Names = {}
+    columns: Names = {}
+    label_names: Names = {}
+
+
 class TaskFile(BaseModel):
     """What a task file may say; the meanings are those of Task (base.py)."""
 
@@ -79,6 +94,7 @@ class TaskFile(BaseModel):
     label_names: Names = {}
     ignore_labels: Words = ()
     language_column: str = ""
+    hub: HubSection | None = None
     miniature: str = ""
     max_length: Annotated[int, Field(ge=8)] | None = None
     licence: str = ""
@@ -127,6 +143,7 @@ def _task(described: TaskFile) -> Task:
     values = described.model_dump()
     values["metric"] = described.metric or METRICS[described.format][0]
     values["max_length"] = described.max_length or LENGTHS.get(described.format, 128)
+    values["hub"] = Hub(**values["hub"]) if values["hub"] else None
     return Task(**values, unanswerable=values["metric"] == "squad_v2")
 
 
@@ -144,17 +161,21 @@ def _mistakes(described: TaskFile) -> list[str]:
         found.append(f"train_task: no task called '{described.train_task}'{_nearest(described.train_task, list(tasks))}")
     elif described.train_task and tasks[described.train_task].format != described.format:
         found.append(f"train_task: '{described.train_task}' is of format '{tasks[described.train_task].format}', not '{described.format}'")
+    if described.miniature and (described.miniature not in DATASETS or DATASETS[described.miniature].format != described.format):
+        known = sorted(name for name, data in DATASETS.items() if data.format == described.format)
+        found.append(f"miniature: '{described.miniature}' is no data set of the format '{described.format}' (one of: {', '.join(known)})")
     return found
 
 
 def _sentence(item: Any) -> str:
     place = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
-        return f"unknown key '{place}'{_nearest(place, list(TaskFile.model_fields))}"
+        known = HubSection.model_fields if len(item["loc"]) > 1 else TaskFile.model_fields
+        return f"unknown key '{place}'{_nearest(str(item['loc'][-1]), list(known))}"
     if item["type"] == "missing":
         return f"'{place}' is missing"
-    if place.startswith("files."):
-        return f"{place}: a split is one of {', '.join(SPLITS)}, with a list of file names"
+    if place.startswith(("files.", "hub.splits.")):
+        return f"{place}: a split is one of {', '.join(SPLITS)}, with what holds it"
     return f"{place}: {item['msg'][0].lower()}{item['msg'][1:]}"
 
 

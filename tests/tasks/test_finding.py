@@ -1,0 +1,125 @@
+"""Release names to files, in any folder, for any language."""
+
+import pytest
+
+from adapter_stilts.errors import TaskDataError
+from adapter_stilts.tasks.base import Task, tasks
+from adapter_stilts.tasks.finding import find, language_in_name, languages_in
+
+
+@pytest.fixture
+def folder(write, tmp_path):
+    """Make empty-ish files by name; returns their folder."""
+
+    def make(*names, text="x\n"):
+        for name in names:
+            write(name, text)
+        return tmp_path
+
+    return make
+
+
+def names(found, folder):
+    return [path.relative_to(folder).as_posix() for match in found for path in match.paths]
+
+
+def test_finds_both_sides_of_tatoeba_at_any_depth_plain_or_gzip(folder):
+    root = folder("deep/er/tatoeba.pes-eng.pes.gz", "deep/er/tatoeba.pes-eng.eng", "tatoeba.deu-eng.deu")
+    assert names(find(tasks["tatoeba"], "test", "fa", root), root) == ["deep/er/tatoeba.pes-eng.pes.gz", "deep/er/tatoeba.pes-eng.eng"]
+    assert languages_in(tasks["tatoeba"], "test", root) == ("fa",)
+
+
+@pytest.mark.parametrize("split", ["test", "validation"])
+def test_finds_bucc_by_its_release_names_and_by_split(folder, split):
+    released = {"test": "training", "validation": "sample"}[split]
+    root = folder(*[f"bucc/de-en.{released}.{part}" for part in ("de", "en", "gold")])
+    assert names(find(tasks["bucc"], split, "deu", root), root) == [f"bucc/de-en.{released}.{part}" for part in ("de", "en", "gold")]
+    other = {"test": "test", "validation": "dev"}[split]
+    folder(*[f"own/sw-en.{other}.{part}.gz" for part in ("sw", "en", "gold")])
+    assert languages_in(tasks["bucc"], split, root) == ("de", "sw")
+
+
+@pytest.mark.parametrize(
+    ("task", "language", "name"),
+    [
+        ("xquad", "deu", "xquad.de.json"),
+        ("xcopa", "est", "data/et/test.et.jsonl"),
+        ("xcopa", "et", "xcopa.et.test.jsonl.gz"),
+        ("xnli", "de", "xnli.test.tsv"),
+        ("xnli", "kor", "xnli.ko.test.jsonl"),
+        ("xnli", "de", "xnli/test-de.tsv"),
+        ("pawsx", "de", "x-final/de/test_2k.tsv"),
+        ("udpos", "zh", "UD_Chinese-GSD/zh_gsd-ud-test.conllu"),
+        ("udpos", "cop", "cop_scriptorium-ud-test.conllu"),
+        ("uner", "sv", "sv_pud-ud-test.iob2.gz"),
+        ("masakhaner", "sw", "data/swa/test.txt"),
+        ("panx", "de", "de/test"),
+        ("mlqa", "es", "test/test-context-es-question-es.json"),
+        ("tydiqa", "sw", "tydiqa-goldp-v1.1-dev.json"),
+    ],
+)
+def test_finds_a_release_by_its_names(folder, task, language, name):
+    root = folder(name)
+    assert names(find(tasks[task], "test", language, root), root) == [name]
+
+
+def test_takes_all_treebanks_of_a_language(folder):
+    root = folder("de_gsd-ud-test.conllu", "more/de_pud-ud-test.conllu", "fr_pud-ud-test.conllu")
+    assert names(find(tasks["udpos"], "test", "de", root), root) == ["de_gsd-ud-test.conllu", "more/de_pud-ud-test.conllu"]
+
+
+def test_takes_a_plain_file_before_its_gzip(folder):
+    root = folder("xquad.de.json", "xquad.de.json.gz")
+    assert names(find(tasks["xquad"], "test", "de", root), root) == ["xquad.de.json"]
+
+
+def test_refuses_two_different_files_and_takes_one_of_two_equal_ones(folder, write):
+    root = folder("a/xquad.de.json", "b/xquad.de.json")
+    assert names(find(tasks["xquad"], "test", "de", root), root) == ["a/xquad.de.json"]
+    write("b/xquad.de.json", "other\n")
+    with pytest.raises(TaskDataError, match=r"2 different files could be the test split of 'xquad'(.|\n)*--data test=FILE"):
+        find(tasks["xquad"], "test", "de", root)
+
+
+def test_says_what_was_looked_for_and_which_languages_are_there(folder):
+    root = folder("xquad.de.json", "xquad.tr.json")
+    with pytest.raises(TaskDataError, match=r"of 'xquad' in 'dee'; looked for xquad.dee.json(.|\n)*did you mean 'de'\?(.|\n)*de, tr"):
+        find(tasks["xquad"], "test", "dee", root)
+    with pytest.raises(TaskDataError, match=r"no file for the test split of 'tatoeba'(.|\n)*check --data"):
+        find(tasks["tatoeba"], "test", "de", root)
+    with pytest.raises(TaskDataError, match="'tatoeba' has no train split"):
+        find(tasks["tatoeba"], "train", "de", root)
+    with pytest.raises(TaskDataError, match=r"no such folder(.|\n)*nowhere"):
+        find(tasks["tatoeba"], "test", "de", root / "nowhere")
+
+
+def test_gives_a_file_without_a_language_to_the_training_language_alone(folder):
+    root = folder("train-v1.1.json")
+    assert find(tasks["squad"], "train", "en", root)
+    with pytest.raises(TaskDataError, match="in 'de'"):
+        find(tasks["squad"], "train", "de", root)
+
+
+def test_leaves_files_of_other_tasks_to_them_where_names_are_the_users_own(write, tmp_path):
+    write("xcopa.de.test.jsonl", '{"premise": "p", "choice1": "a", "choice2": "b", "question": "cause", "label": 0}\n')
+    write("deu.test.jsonl", '{"sentence1": "a", "sentence2": "b", "label": 1}\n')
+    write("own.de.test.jsonl", '{"premise": "a", "hypothesis": "b", "label": "neutral"}\n')
+    assert names(find(tasks["nli"], "test", "de", tmp_path), tmp_path) == ["own.de.test.jsonl"]
+    assert names(find(tasks["paraphrase"], "test", "de", tmp_path), tmp_path) == ["deu.test.jsonl"]
+    assert names(find(tasks["choice"], "test", "de", tmp_path), tmp_path) == ["xcopa.de.test.jsonl"]
+
+
+def test_shows_the_one_misfit_where_nothing_fits(write, tmp_path):
+    path = write("own.de.test.jsonl", '{"premise": "a", "hypothesis": "b", "label": "neutal"}\n')
+    assert [match.paths for match in find(tasks["nli"], "test", "de", tmp_path)] == [(path,)]
+
+
+def test_tells_the_language_of_a_file_by_its_name(tmp_path):
+    cases = {"ner": "sv_pud-ud-test.iob2.gz", "nli": "xnli.kor.test.jsonl", "tatoeba": "tatoeba.pes-eng.pes", "single": "reviews.tsv"}
+    assert {name: language_in_name(tmp_path / file, tasks[name]) for name, file in cases.items()} == {"ner": "sv", "nli": "ko", "tatoeba": "fa", "single": ""}
+
+
+def test_takes_codes_with_scripts_and_regions_for_languages(folder):
+    own = Task("own", "text", "perplexity", "x", files={"test": ("{l}.devtest",)})
+    root = folder("swh_Latn.devtest", "pt_BR.devtest", "zho_Hans.devtest", "German.devtest", "x.y.devtest")
+    assert languages_in(own, "test", root) == ("pt", "sw", "zh")

@@ -1,0 +1,24 @@
+"""A validation split held out of training rows."""
+
+from adapter_stilts.data.examples import Classified, SpanQuestion
+from adapter_stilts.tasks.holding import group_of, kept_for
+
+
+def questions():
+    return [SpanQuestion(f"{context}-{number}", "Q?", f"context {context}", ()) for context in range(400) for number in range(3)]
+
+
+def test_cuts_rows_in_two_parts_by_context():
+    train, held = kept_for("train", questions(), 20), kept_for("validation", questions(), 20)
+    assert sorted(row.id for row in train + held) == sorted(row.id for row in questions())
+    assert not {group_of(row) for row in train} & {group_of(row) for row in held}
+    assert 0.02 < len(held) / len(questions()) < 0.09
+
+
+def test_never_moves_a_row_when_others_come_or_go():
+    held = {row.id for row in kept_for("validation", questions(), 20)}
+    assert {row.id for row in kept_for("validation", questions()[::-2], 20)} == {row.id for row in questions()[::-2]} & held
+
+
+def test_keeps_hypotheses_of_one_premise_together():
+    assert group_of(Classified("0", "p", "h", "a")) == group_of(Classified("1", "p", "other", "b"))
