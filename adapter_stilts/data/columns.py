@@ -109,6 +109,14 @@ def field_called(format: Format, key: str) -> str:
 NUMBERED = re.compile(r"(choice|hypothesis|ending|answer|option|sol|alternative)_?([0-9]|[a-e])", re.IGNORECASE)
 
 
+def is_header(format: Format, cells: Sequence[str]) -> bool:
+    """Whether the first line of a file names the needed columns."""
+    try:
+        return bool(find_columns(format, cells, {}, ""))
+    except TaskDataError:
+        return False
+
+
 def numbered_choices(names: Iterable[str]) -> list[str]:
     """Columns choice1, choice2, ... (or hypothesis1, ending0, answerA, ...) in order; the name with the most columns wins."""
     groups: dict[str, list[str]] = {}

@@ -15,10 +15,11 @@ Every mistake in a file is a TaskDataError that names file and line.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from adapter_stilts.data.columns import COUPLE_FIELDS
-from adapter_stilts.data.examples import Classified, Example, Format
+from adapter_stilts.data.columns import COUPLE_FIELDS, is_header
+from adapter_stilts.data.examples import Classified, Example, Format, Tagged
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.parallel_rows import read_aligned, read_pools, text_lines
 from adapter_stilts.data.squad_rows import squad_rows
@@ -62,7 +63,7 @@ def examples_of(rows: Iterable[Row], layout: Layout, where: str) -> Iterator[Exa
         build = build or row_builder(layout, list(row.cells), where)
         example = build(row, str(number))
         number += 1
-        if not (isinstance(example, Classified) and example.label in layout.ignore_labels):
+        if not _is_left_out(example, layout):
             yield example
 
 
@@ -91,21 +92,32 @@ def stream(path: Path, layout: Layout) -> Iterator[Example]:
         yield from examples_of(tab_rows(path, header), layout, str(path))
 
 
+def _is_left_out(example: Example, layout: Layout) -> bool:
+    """A label nobody wants, or a sentence whose words all lack a tag."""
+    return (isinstance(example, Classified) and example.label in layout.ignore_labels) or (isinstance(example, Tagged) and not example.words)
+
+
 def _header(path: Path, layout: Layout) -> tuple[Layout, list[str] | None]:
     """The columns of a tab-separated file without a header line; None where it has one.
 
-    A file has none where its columns are given as positions, or where the last cell of its first line is a label already.
+    A file has none where its columns are given as positions, where the last cell of its first line is a label already, or where it
+    need not be labelled and its first line holds the texts alone (XTREME's test files).
     """
     cells = first_cells(path)
     positions = [str(number) for number in range(len(cells))]
     if layout.columns and all(column.isdecimal() for column in layout.columns.values()):
         return layout, positions
+    if layout.columns or layout.format not in ("pair", "single"):
+        return layout, None
+    texts = COUPLE_FIELDS.get(layout.format, ("text",))
     labels = {label.casefold() for label in (*(layout.labels or ()), *layout.label_names)}
-    if layout.format in ("pair", "single") and len(cells) > 1 and cells[-1].strip().casefold() in labels:
-        texts = COUPLE_FIELDS.get(layout.format, ("text",))
-        columns = dict(zip((*texts, "label"), positions[-len(texts) - 1 :], strict=True))
-        return Layout(**{**vars(layout), "columns": columns}), positions
-    return layout, None
+    if len(cells) > len(texts) and cells[-1].strip().casefold() in labels:
+        fields = dict(zip((*texts, "label"), positions[-len(texts) - 1 :], strict=True))
+    elif not layout.labelled and len(cells) == len(texts) and not is_header(layout.format, cells):
+        fields = dict(zip(texts, positions, strict=True))
+    else:
+        return layout, None
+    return replace(layout, columns=fields), positions
 
 
 def _nothing_left(path: Path, layout: Layout) -> TaskDataError:

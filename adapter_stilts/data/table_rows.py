@@ -15,7 +15,7 @@ from adapter_stilts.data.examples import Answer, Bitext, Classified, Example, Fo
 from adapter_stilts.data.labels import spelled
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.tables import Row, whole_text
-from adapter_stilts.data.tags import clean_tags
+from adapter_stilts.data.tags import NO_TAG, clean_tags
 from adapter_stilts.errors import TaskDataError
 
 Builder = Callable[[Row, str], Example]
@@ -62,6 +62,9 @@ def _tagged(row: Row, id: str, found: Mapping[str, str], layout: Layout) -> Tagg
     tags = [str(tag) for tag in _list(row, found["tags"])] if "tags" in found else []
     if tags and len(tags) != len(words):
         raise TaskDataError(f"{len(words)} words and {len(tags)} tags", where=row.where, do="give every word one tag")
+    if NO_TAG in tags:
+        words = [word for word, tag in zip(words, tags, strict=True) if tag != NO_TAG]
+        tags = [tag for tag in tags if tag != NO_TAG]
     return Tagged(id, tuple(words), clean_tags(tags, layout, row.where))
 
 
@@ -91,8 +94,8 @@ def _aligned(row: Row, id: str, found: Mapping[str, str], layout: Layout) -> Bit
 def _label(row: Row, found: Mapping[str, str], layout: Layout) -> str:
     if "label" not in found:
         return ""
-    allowed = None if layout.labels is None else (*layout.labels, *layout.ignore_labels)
-    return spelled(_cell(row, found["label"]), allowed, layout.label_names, row.where)
+    label = spelled(_cell(row, found["label"]), None, layout.label_names, row.where)
+    return label if label in layout.ignore_labels else spelled(label, layout.labels, {}, row.where)
 
 
 def _choices(row: Row, found: Mapping[str, str]) -> tuple[list[str], list[str]]:

@@ -4,19 +4,21 @@ CoNLL-U      ID FORM LEMMA UPOS ...       the tag is UPOS; the words are the syn
                                           left out. XTREME fuses the words of a range into one; the two differ a little.
 IOB2         ID FORM TAG - ANNOTATOR      Universal NER; rows begin with a number and comments with "#"
 plain        WORD ... TAG                 WNUT, Wikigold, MasakhaNER, CoNLL-2003, XTREME: the first and the last column, by tabs where the
-                                          file has any and by spaces otherwise. A word may be "#" or hold a space.
+                                          file has any and by spaces otherwise. A word may be "#" or hold a space. A file of words
+                                          alone has no tags, which is refused unless the layout says that it need have none.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 from adapter_stilts.data.examples import Tagged
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.tables import suffix
-from adapter_stilts.data.tags import OUTSIDE, clean_tags
+from adapter_stilts.data.tags import NO_TAG, OUTSIDE, clean_tags
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import numbered_lines
 
@@ -25,19 +27,19 @@ WordTag = tuple[str, str]
 
 COMMENT = re.compile(r"#\s*\w[\w :-]*=")  # "# sent_id = x", "# text = ..."; a row "#<TAB>O" is no comment
 DOCUMENT_START = "-DOCSTART-"
-NO_TAG = "_"
 CONLLU_COLUMNS, UPOS_COLUMN = 10, 3
+LOOKED_AT = 200  # lines that settle a file's layout
 
 
 def tagged_rows(path: Path, layout: Layout) -> Iterator[Tagged]:
     """The sentences of a file; words tagged "_" (and sentences of nothing else) are left out."""
-    read = _dialect(path)
+    read = _dialect(path, layout.labelled)
     number = 0
     for lines in _sentences(path):
         rows = [read(line, f"{path}, line {place}") for place, line in lines]
         kept = [row for row in rows if row is not None and row[0] != DOCUMENT_START]
         if kept:
-            tags = clean_tags([tag for _, tag in kept], layout, f"{path}, lines {lines[0][0]}-{lines[-1][0]}")
+            tags = clean_tags([tag for _, tag in kept if tag], layout, f"{path}, lines {lines[0][0]}-{lines[-1][0]}")
             yield Tagged(str(number), tuple(word for word, _ in kept), tags)
             number += 1
 
@@ -55,20 +57,16 @@ def _sentences(path: Path) -> Iterator[Lines]:
         yield lines
 
 
-def _dialect(path: Path) -> Callable[[str, str], WordTag | None]:
+def _dialect(path: Path, labelled: bool) -> Callable[[str, str], WordTag | None]:
     """How to read a line of this file, found from its name and its first rows."""
     if suffix(path) == ".conllu":
         return _conllu
-    tabs, numbered, prefix = False, False, ""
-    for count, (_, line) in enumerate(numbered_lines(path)):
-        cells = line.split("\t")
-        tabs = tabs or len(cells) > 1
-        numbered = numbered or (len(cells) > 3 and cells[0] == "1")
-        if count > 200:
-            break
-    if numbered:
+    first = [line for _, line in islice(numbered_lines(path), LOOKED_AT)]
+    if any(len(cells) > 3 and cells[0] == "1" for cells in (line.split("\t") for line in first)):
         return _numbered
-    separator = "\t" if tabs else None
+    separator = "\t" if any("\t" in line for line in first) else None
+    if not labelled and all(len(line.split(separator)) < 2 for line in first):
+        return lambda line, where: (line.strip(), "")
     prefix = _language_prefix(path, separator)
     return lambda line, where: _plain(line, where, separator, prefix)
 

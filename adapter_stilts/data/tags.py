@@ -12,6 +12,7 @@ from adapter_stilts.data.labels import wrong_label
 from adapter_stilts.data.layout import Layout
 
 OUTSIDE = "O"
+NO_TAG = "_"  # Universal Dependencies' empty cell: the row of a multi-word token, or a word nobody tagged; such words are left out
 
 
 def clean_tags(tags: Sequence[str], layout: Layout, where: str) -> tuple[str, ...]:

@@ -75,10 +75,16 @@ def _serves(found: Found, task: Task, language: str) -> bool:
 
 
 def _names(folder: Path) -> list[str]:
-    """All files under the folder, as posix paths relative to it, sorted."""
+    """All files under the folder, as posix paths relative to it, sorted; links are followed, each folder once, and hidden ones left out."""
     if not folder.is_dir():
         raise TaskDataError("no such folder", where=str(folder), do="name the folder that holds the task's files")
-    return sorted(Path(base, name).relative_to(folder).as_posix() for base, _, names in os.walk(folder) for name in names)
+    found: list[str] = []
+    visited: set[str] = set()
+    for base, inner, names in os.walk(folder, followlinks=True):
+        inner[:] = [name for name in inner if not name.startswith(".") and os.path.realpath(Path(base, name)) not in visited]
+        visited.update(os.path.realpath(Path(base, name)) for name in inner)
+        found += [Path(base, name).relative_to(folder).as_posix() for name in names]
+    return sorted(found)
 
 
 def _matches(pattern: str, folder: Path, names: Iterable[str]) -> Iterator[Found]:

@@ -161,4 +161,3 @@ def _languages_of_files(task: Task, paths: Sequence[Path]) -> tuple[str, ...]:
     if task.language_column and (values := values_of(task, paths, task.language_column)):
         return values
     return (next((code for path in paths if (code := language_in_name(path, task))), "") or task.train_language,)
-

@@ -168,3 +168,15 @@ def test_refuses_rows_that_are_no_objects(write):
 def test_refuses_csv_and_says_what_to_do(write):
     with pytest.raises(TaskDataError, match=r"\.csv are not read(.|\n)*tab-separated"):
         read_rows(write("a.csv", "a,b\n"), "pair")
+
+
+def test_reads_xtremes_test_files_without_labels_only_where_told(write):
+    path = write("test-de.tsv", "eins\tzwei\ndrei\tvier\n")
+    assert read(path, Layout("pair", labels=NLI, labelled=False)) == [Classified("0", "eins", "zwei", ""), Classified("1", "drei", "vier", "")]
+    with pytest.raises(TaskDataError, match="no column for 'text'"):
+        read(path, Layout("pair", labels=NLI))
+
+
+def test_does_not_offer_ignored_labels_as_right_ones(write):
+    with pytest.raises(TaskDataError, match=r"is not one of: contradiction, entailment, neutral\n"):
+        read(write("a.jsonl", ROW.replace("neutral", "x")), Layout("pair", labels=NLI, ignore_labels=("-",)))

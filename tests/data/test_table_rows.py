@@ -99,3 +99,8 @@ def test_takes_true_and_one_for_the_same_label(rows):
 
 def test_finds_the_columns_of_code_search(rows):
     assert rows("pair", {"id": "c", "query": "sort a list", "code": "sorted(x)", "label": 0}, labels=("0", "1")).pair == "sorted(x)"
+
+
+def test_leaves_out_words_without_a_tag_and_sentences_of_nothing_else(write):
+    rows = [{"tokens": ["al", "a", "el"], "pos_tags": ["_", "ADP", "DET"]}, {"tokens": ["x"], "pos_tags": ["_"]}]
+    assert read_rows(write("a.jsonl", "".join(json.dumps(row) + "\n" for row in rows)), "tags") == [Tagged("0", ("a", "el"), ("ADP", "DET"))]

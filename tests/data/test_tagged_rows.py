@@ -80,3 +80,10 @@ def test_refuses_a_word_without_a_tag(write):
 def test_refuses_a_truncated_conllu_row(write):
     with pytest.raises(TaskDataError, match=r"3 columns where CoNLL-U has 10(.|\n)*line 5"):
         read_rows(write("a.conllu", "\n".join(CONLLU.split("\n")[:4]) + "\n2\tnos\tnos"), "tags")
+
+
+def test_reads_words_without_tags_only_where_told(write):
+    path = write("test-de.tsv", "Ada\nsingt\n\nx\n")
+    assert read(path, Layout("tags", labelled=False)) == [Tagged("0", ("Ada", "singt"), ()), Tagged("1", ("x",), ())]
+    with pytest.raises(TaskDataError, match=r"a word without a tag: 'Ada'(.|\n)*line 1"):
+        read(path, Layout("tags"))

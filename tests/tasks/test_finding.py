@@ -123,3 +123,12 @@ def test_takes_codes_with_scripts_and_regions_for_languages(folder):
     own = Task("own", "text", "perplexity", "x", files={"test": ("{l}.devtest",)})
     root = folder("swh_Latn.devtest", "pt_BR.devtest", "zho_Hans.devtest", "German.devtest", "x.y.devtest")
     assert languages_in(own, "test", root) == ("pt", "sw", "zh")
+
+
+def test_follows_links_once_and_leaves_hidden_folders_out(folder):
+    root = folder("real/xquad.de.json", ".cache/xquad.tr.json") / "real"
+    (root / "again").symlink_to(root)
+    (root.parent / "data").mkdir()
+    (root.parent / "data" / "linked").symlink_to(root)
+    assert languages_in(tasks["xquad"], "test", root.parent / "data") == ("de",)
+    assert languages_in(tasks["xquad"], "test", root.parent) == ("de",)

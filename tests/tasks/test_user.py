@@ -91,7 +91,8 @@ def test_refuses_a_missing_file_and_an_unknown_task(tmp_path):
 
 
 def test_reads_a_data_set_of_the_hub_that_a_task_file_names(write):
-    task = task_from_yaml(write("own.yaml", "name: own\nformat: pair\nhub: {id: me/data, config: 'x.{l}', revision: refs/convert/parquet, splits: {test: dev}}\n"))
+    hub = "{id: me/data, config: 'x.{l}', revision: refs/convert/parquet, splits: {test: dev}}"
+    task = task_from_yaml(write("own.yaml", f"name: own\nformat: pair\nhub: {hub}\n"))
     assert (task.hub.id, task.hub.config, task.hub.revision, task.hub.splits) == ("me/data", "x.{l}", "refs/convert/parquet", {"test": "dev"})
     with pytest.raises(ConfigError, match=r"unknown key 'hub.revison' \(did you mean 'revision'\?\)"):
         task_from_yaml(write("own.yaml", "name: own\nformat: pair\nhub: {id: me/data, revison: a}\n"))
