@@ -8,7 +8,7 @@ the run's composition active, or the bare trunk. Results go to the run's folder,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,15 +89,20 @@ def evaluate(request: Request, *, out: Path | None, runs: Path, overwrite: bool,
 def _score_all(request: Request, subject: Subject, jobs: Sequence[tuple[Task, str, Where]], *, overwrite: bool, report: Reporter) -> dict[str, Any]:
     rows: list[Mapping[str, Any]] = list(read_results(subject.folder))
     asked: list[tuple[str, ...]] = []
+    missing: list[tuple[Task, str, Where]] = []
+    for task, language, where in jobs:
+        known = [] if overwrite else _known(rows, request, task, language, subject)
+        asked.extend(result_key(row) for row in known)
+        if not known:
+            missing.append((task, language, where))
+    if len(missing) < len(jobs):
+        report.say(f"{len(jobs) - len(missing)} of {len(jobs)} scores are there already (--overwrite scores them again)")
     with report.progress("scoring") as progress:
-        for number, (task, language, where) in enumerate(jobs):
-            known = [] if overwrite else _known(rows, request, task, language, subject)
-            found = known or _score(request, subject, task, language, where)
+        for number, (task, language, found) in enumerate(_scores(request, subject, missing)):
             asked.extend(result_key(row) for row in found)
-            if not known:
-                rows = merge_results(rows, found)
-                write_results(subject.folder, rows)
-            progress(number + 1, len(jobs), f"{task.name} {language}{' (already there)' if known else ''}")
+            rows = merge_results(rows, found)
+            write_results(subject.folder, rows)
+            progress(number + 1, len(missing), f"{task.name} {language}")
     document = write_results(subject.folder, rows)
     if subject.bundle is not None:
         write_card(subject.folder, subject.bundle.manifest, document["results"])
@@ -109,6 +114,20 @@ def _score_all(request: Request, subject: Subject, jobs: Sequence[tuple[Task, st
         "results": results,
         "means": means(results),
     }
+
+
+def _scores(request: Request, subject: Subject, jobs: Sequence[tuple[Task, str, Where]]) -> Iterator[tuple[Task, str, list[dict[str, Any]]]]:
+    """The rows of each job; the languages of one retrieval task are read together."""
+    for task in dict.fromkeys(task.name for task, _, _ in jobs):
+        chosen = [job for job in jobs if job[0].name == task]
+        first, _, where = chosen[0]
+        if first.retrieval:
+            languages = [language for _, language, _ in chosen]
+            for language, rows in measure_retrieval(subject.encoder, first, languages, where, _retrieval_settings(request, subject), subject.folder):
+                yield first, language, rows
+        else:
+            for one, language, place in chosen:
+                yield one, language, _score(request, subject, one, language, place)
 
 
 def _known(rows: Sequence[Mapping[str, Any]], request: Request, task: Task, language: str, subject: Subject) -> list[Mapping[str, Any]]:
@@ -126,10 +145,8 @@ def _known(rows: Sequence[Mapping[str, Any]], request: Request, task: Task, lang
 
 
 def _score(request: Request, subject: Subject, task: Task, language: str, where: Where) -> list[dict[str, Any]]:
-    if task.retrieval:
-        return measure_retrieval(subject.encoder, task, language, where, _retrieval_settings(request, subject), subject.folder)
-    loaded = load(task, request.split, language, where)
     model, facts = _head(subject, task)
+    loaded = load(task, request.split, language, where, tuple(facts["labels"]) or None)
     reading = Reading(tuple(facts["labels"]) or None, facts["max_length"], request.token_budget, request.protocol, request.seed)
     return measure(model, task, loaded, reading, subject.folder)
 

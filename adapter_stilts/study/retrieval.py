@@ -9,7 +9,7 @@ computed from are kept where one layer was read, so that the score can be recomp
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -35,6 +35,8 @@ from adapter_stilts.retrieval.tatoeba import tatoeba
 from adapter_stilts.study.material import origin_facts
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.sources import Loaded, Where, load
+
+MEMORY = 1 << 30  # bytes of vectors held at once
 
 
 @dataclass(frozen=True)
@@ -67,56 +69,105 @@ def planned(settings: RetrievalSettings, task: Task) -> set[str]:
     return {_described(rules, settings, layer)["id"] for layer in _layers(rules, settings)}
 
 
-def measure_retrieval(encoder: AdapterEncoder, task: Task, language: str, where: Where, settings: RetrievalSettings, folder: Path) -> list[dict[str, Any]]:
-    """Rows for one language: Tatoeba in both directions, or mining with the threshold from validation applied to test."""
+def measure_retrieval(
+    encoder: AdapterEncoder, task: Task, languages: Sequence[str], where: Where, settings: RetrievalSettings, folder: Path
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Rows language by language: Tatoeba in both directions, or mining with the threshold from validation applied to test.
+
+    Languages are read together as far as their vectors fit in `MEMORY`, since their English sides share sentences.
+    """
     rules = _rules(settings, task)
-    loaded = load(task, settings.split, language, where)
-    if task.format == "aligned":
-        return _aligned(encoder, task, loaded, rules, settings, folder)
-    tuning = load(task, "validation", language, where) if settings.split == "test" else None
-    return _pools(encoder, task, loaded, tuning, rules, settings, folder)
+    _layers(rules, settings)
+    for group in _groups(task, languages, where, rules, settings, encoder.trunk.hidden):
+        vectors = _Vectors(encoder, [text for loaded in group.values() for one in loaded for text in _texts(one)], rules, settings)
+        for language, loaded in group.items():
+            rows = _aligned if task.format == "aligned" else _pools
+            yield language, rows(vectors, task, loaded, rules, settings, folder)
 
 
-def _aligned(encoder: AdapterEncoder, task: Task, loaded: Loaded, rules: Protocol, settings: RetrievalSettings, folder: Path) -> list[dict[str, Any]]:
+class _Vectors:
+    """The vectors of every sentence of a group of languages, read once per distinct text."""
+
+    def __init__(self, encoder: AdapterEncoder, texts: Sequence[str], rules: Protocol, settings: RetrievalSettings) -> None:
+        distinct = list(dict.fromkeys(texts))
+        self._place = {text: number for number, text in enumerate(distinct)}
+        self._layers = embed_layers(
+            encoder, distinct, layers=_layers(rules, settings), pool=rules.pool, token_budget=settings.token_budget, max_length=rules.max_length
+        )
+
+    def sides(self, loaded: Loaded) -> Sides:
+        source, target = _sentences(loaded)
+        return Sides(*({layer: vectors[[self._place[text] for text in side]] for layer, vectors in self._layers.items()} for side in (source, target)))
+
+
+def _groups(task: Task, languages: Sequence[str], where: Where, rules: Protocol, settings: RetrievalSettings, hidden: int) -> Iterator[dict[str, list[Loaded]]]:
+    """Languages with their test rows, and validation rows where a threshold is tuned, as many at once as fit in memory."""
+    splits = [settings.split] if task.format == "aligned" or settings.split != "test" else [settings.split, "validation"]
+    room = MEMORY // (4 * hidden * len(_layers(rules, settings)))
+    group: dict[str, list[Loaded]] = {}
+    count = 0
+    for language in languages:
+        loaded = [load(task, split, language, where) for split in splits]
+        size = sum(len(_texts(one)) for one in loaded)
+        if group and count + size > room:
+            yield group
+            group, count = {}, 0
+        group[language] = loaded
+        count += size
+    yield group
+
+
+def _texts(loaded: Loaded) -> list[str]:
+    source, target = _sentences(loaded)
+    return [*source, *target]
+
+
+def _sentences(loaded: Loaded) -> tuple[Sequence[str], Sequence[str]]:
+    """The foreign and the English side."""
+    if isinstance(loaded.examples[0], Pools):
+        return loaded.examples[0].source, loaded.examples[0].target
     examples = cast(Sequence[Bitext], loaded.examples)
-    sides = _sides(encoder, [row.source for row in examples], [row.target for row in examples], rules, settings)
+    return [row.source for row in examples], [row.target for row in examples]
+
+
+def _aligned(vectors: _Vectors, task: Task, loaded: Sequence[Loaded], rules: Protocol, settings: RetrievalSettings, folder: Path) -> list[dict[str, Any]]:
+    sides = vectors.sides(loaded[0])
     rows = []
     for layer in sides.source:
         found = tatoeba(sides.source[layer], sides.target[layer], rules)
-        paths = _kept(folder, task, loaded, rules, layer, sides, settings)
-        path = forms.prediction_path(folder / "predictions", task.folder, loaded.origin.language, "lines", settings.split)
+        paths = _kept(folder, task, loaded[0], rules, layer, sides, settings)
         if len(sides.source) == 1:
-            forms.write(path, "lines", found.predictions.tolist())
-            paths["predictions"] = path.relative_to(folder).as_posix()
-        rows += _rows(task, loaded, rules, settings, layer, found.measures, folder, paths)
+            paths |= _predicted(folder, task, loaded[0], "lines", found.predictions.tolist())
+        rows += _rows(task, loaded[0], rules, settings, layer, found.measures, folder, paths)
     return rows
 
 
-def _pools(
-    encoder: AdapterEncoder, task: Task, loaded: Loaded, tuning: Loaded | None, rules: Protocol, settings: RetrievalSettings, folder: Path
-) -> list[dict[str, Any]]:
-    (pools,) = cast(Sequence[Pools], loaded.examples)
-    sides = _sides(encoder, pools.source, pools.target, rules, settings)
-    dev = cast(Pools, tuning.examples[0]) if tuning is not None else None
-    dev_sides = _sides(encoder, dev.source, dev.target, rules, settings) if dev is not None else None
+def _pools(vectors: _Vectors, task: Task, loaded: Sequence[Loaded], rules: Protocol, settings: RetrievalSettings, folder: Path) -> list[dict[str, Any]]:
+    """Mining rows of the split asked for; where that is test, of validation too, whose best threshold is applied to test."""
+    pools, sides = [cast(Pools, one.examples[0]) for one in loaded], [vectors.sides(one) for one in loaded]
     rows = []
-    for layer in sides.source:
-        mined = mine_pools(sides.source[layer], sides.target[layer], pools, rules)
-        paths = _kept(folder, task, loaded, rules, layer, sides, settings)
-        if dev is None or dev_sides is None or tuning is None:
-            cut = best_threshold(mined, pools.gold, rules.threshold).threshold
-            found = Bucc(score_oracle(mined, pools.gold, rules.threshold), (), cut, mined.above(cut))
+    for layer in sides[0].source:
+        mined = [mine_pools(side.source[layer], side.target[layer], pool, rules) for side, pool in zip(sides, pools, strict=True)]
+        paths = [_kept(folder, task, one, rules, layer, side, settings) for one, side in zip(loaded, sides, strict=True)]
+        if len(loaded) == 1:
+            cut = best_threshold(mined[0], pools[0].gold, rules.threshold).threshold
+            found = Bucc(score_oracle(mined[0], pools[0].gold, rules.threshold), (), cut, mined[0].above(cut))
         else:
-            dev_mined = mine_pools(dev_sides.source[layer], dev_sides.target[layer], dev, rules)
-            found = bucc(mined, pools.gold, rules.threshold, dev=dev_mined, dev_gold=dev.gold)
-            _kept(folder, task, tuning, rules, layer, dev_sides, settings)
-            rows += _rows(task, tuning, rules, settings, layer, _by_sentence(found.dev_measures, dev), folder, {"threshold": found.threshold})
-        if len(sides.source) == 1:
-            path = forms.prediction_path(folder / "predictions", task.folder, loaded.origin.language, "pairs", settings.split)
-            forms.write(path, "pairs", found.pairs)
-            paths["predictions"] = path.relative_to(folder).as_posix()
-        rows += _rows(task, loaded, rules, settings, layer, _by_sentence(found.measures, pools), folder, {**paths, "threshold": found.threshold})
+            found = bucc(mined[0], pools[0].gold, rules.threshold, dev=mined[1], dev_gold=pools[1].gold)
+            rows += _rows(
+                task, loaded[1], rules, settings, layer, _by_sentence(found.dev_measures, pools[1]), folder, {**paths[1], "threshold": found.threshold}
+            )
+        if len(sides[0].source) == 1:
+            paths[0] |= _predicted(folder, task, loaded[0], "pairs", found.pairs)
+        rows += _rows(task, loaded[0], rules, settings, layer, _by_sentence(found.measures, pools[0]), folder, {**paths[0], "threshold": found.threshold})
     return rows
+
+
+def _predicted(folder: Path, task: Task, loaded: Loaded, form: forms.Form, predictions: Any) -> dict[str, Any]:
+    """Write the predictions of a reading at one layer in XTREME's folder form."""
+    path = forms.prediction_path(folder / "predictions", task.folder, loaded.origin.language, form, loaded.origin.split)
+    forms.write(path, form, predictions)
+    return {"predictions": path.relative_to(folder).as_posix()}
 
 
 def _by_sentence(measures: Sequence[Measured], pools: Pools) -> list[Measured]:
@@ -179,13 +230,6 @@ def _described(rules: Protocol, settings: RetrievalSettings, layer: int) -> dict
     """What a retrieval score depends on, and a short id of it."""
     described = {**rules.settings(settings.depth), "protocol_layer": rules.layer.at_depth(settings.depth), "layer": layer}
     return {**described, "id": fingerprint(described)}
-
-
-def _sides(encoder: AdapterEncoder, source: Sequence[str], target: Sequence[str], rules: Protocol, settings: RetrievalSettings) -> Sides:
-    """Both sides in one pass over their distinct sentences."""
-    layers = _layers(rules, settings)
-    both = embed_layers(encoder, [*source, *target], layers=layers, pool=rules.pool, token_budget=settings.token_budget, max_length=rules.max_length)
-    return Sides({layer: both[layer][: len(source)] for layer in layers}, {layer: both[layer][len(source) :] for layer in layers})
 
 
 def _kept(folder: Path, task: Task, loaded: Loaded, rules: Protocol, layer: int, sides: Sides, settings: RetrievalSettings) -> dict[str, Any]:
