@@ -45,11 +45,12 @@ class Feature:
 
 def token_rows(feature: Feature) -> tuple[Ids, ...]:
     """The rows of ids of one feature: its one row, or one per choice."""
-    rows: list[Ids] = [ids for ids in feature.input_ids if isinstance(ids, tuple)]
-    return tuple(rows) or (tuple(id for id in feature.input_ids if isinstance(id, int)),)
+    if isinstance(feature.input_ids[0], tuple):
+        return feature.input_ids
+    return (feature.input_ids,)
 
 
 def length(feature: Feature) -> int:
     """Tokens a feature takes in a batch: T, or C times its longest choice."""
-    first = feature.input_ids[0]
-    return len(feature.input_ids) if isinstance(first, int) else len(feature.input_ids) * max(map(len, token_rows(feature)))
+    rows = token_rows(feature)
+    return len(rows) * max(map(len, rows))

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -65,15 +66,25 @@ def collate(features: Sequence[Feature], pad_id: int, format: Format) -> dict[st
     labels is [B] for pair, single and choice, [B, T] for tags, [B, 2] for span; -100 where nothing is to be predicted.
     """
     rows = [row for feature in features for row in token_rows(feature)]
-    longest = max(map(len, rows))
-    ids = torch.tensor([(*row, *[pad_id] * (longest - len(row))) for row in rows])
-    mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
-    if format == "choice":
-        ids, mask = ids.view(len(features), -1, longest), mask.view(len(features), -1, longest)
-    batch = {"input_ids": ids, "attention_mask": mask, "rows": torch.tensor([feature.row for feature in features])}
-    if format != "text":
-        batch["labels"] = torch.tensor([_padded(feature, longest) if format == "tags" else feature.target for feature in features])
+    shape = (len(features), -1, max(map(len, rows))) if format == "choice" else (len(features), max(map(len, rows)))
+    batch = {
+        "input_ids": _padded(rows, pad_id).view(shape),
+        "attention_mask": _padded([(1,) * len(row) for row in rows], 0).view(shape),
+        "rows": torch.tensor([feature.row for feature in features]),
+    }
+    if format == "tags":
+        batch["labels"] = _padded([cast(Ids, feature.target) for feature in features], IGNORED)
+    elif format != "text":
+        batch["labels"] = torch.tensor([feature.target for feature in features])
     return batch
+
+
+def _padded(rows: Sequence[Ids], filler: int) -> Tensor:
+    """Rows of different length as one [N, T], filled up at the end."""
+    table = np.full((len(rows), max(map(len, rows))), filler, dtype=np.int64)
+    for place, row in enumerate(rows):
+        table[place, : len(row)] = row
+    return torch.from_numpy(table)
 
 
 def _made(
@@ -116,7 +127,3 @@ def _require_gold(format: Format, examples: Sequence[Example]) -> None:
             case Classified(label="") | MultipleChoice(label=-1) | Tagged(tags=()):
                 raise TaskDataError("an example without a label cannot be trained on", where=f"example '{example.id}'", do="fill in its label or leave it out")
 
-
-def _padded(feature: Feature, longest: int) -> Ids:
-    target = cast(Ids, feature.target)
-    return (*target, *[IGNORED] * (longest - len(target)))
