@@ -5,6 +5,7 @@ It travels with the bundle, so it names files without the folders they lay in on
 
 from __future__ import annotations
 
+import functools
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,10 +24,7 @@ def write_card(folder: Path, manifest: Manifest, rows: Sequence[Mapping[str, Any
 
 def card(manifest: Manifest, rows: Sequence[Mapping[str, Any]]) -> str:
     """The card as Markdown."""
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True, keep_trailing_newline=True)
-    environment.filters |= {"cell": _cell, "percent": _percent, "interval": _interval, "metric": _metric, "source": _source, "shell": shlex.quote}
-    template = environment.from_string(Path(__file__).with_name("card.md.j2").read_text(encoding="utf-8"))
-    return template.render(
+    return _template().render(
         m=manifest.model_dump(),
         rows=rows,
         what=_what(manifest),
@@ -34,6 +32,13 @@ def card(manifest: Manifest, rows: Sequence[Mapping[str, Any]]) -> str:
         task=Path(manifest.task_file).name if manifest.task_file else manifest.task,
         duration=_duration(manifest.seconds),
     )
+
+
+@functools.cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True, keep_trailing_newline=True)
+    environment.filters |= {"cell": _cell, "percent": _percent, "interval": _interval, "metric": _metric, "source": _source, "shell": shlex.quote}
+    return environment.from_string(Path(__file__).with_name("card.md.j2").read_text(encoding="utf-8"))
 
 
 def _what(manifest: Manifest) -> str:

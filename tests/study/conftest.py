@@ -93,6 +93,18 @@ def contents():
     return read
 
 
+@pytest.fixture(scope="session")
+def flip():
+    """`flip(path, place, mask)` changes one byte of a file; a mask of 0 is taken for 1."""
+
+    def change(path: Path, place: int, mask: int) -> None:
+        content = bytearray(path.read_bytes())
+        content[place % len(content)] ^= mask % 256 or 1
+        path.write_bytes(content)
+
+    return change
+
+
 class Heard:
     """A Reporter that remembers what it was told."""
 
