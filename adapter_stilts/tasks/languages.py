@@ -52,6 +52,11 @@ def iso3(code: str) -> str:
     return _to_three.get(short, short)
 
 
+def is_known(code: str) -> bool:
+    """Whether the code stands in these tables; a code that does not may still be a language."""
+    return iso1(code) in _to_three
+
+
 def same_language(first: str, second: str) -> bool:
     return iso1(first) == iso1(second)
 

@@ -70,6 +70,8 @@ def _read(task: Task, group: Found, split: str, language: str, columns: Mapping[
         return [_pools(group.paths)]
     if task.format == "aligned" and len(group.paths) > 1:
         return [*read_aligned(group.paths[0], group.paths[1])]
+    if task.format == "aligned" and suffix(group.paths[0]) not in TABLES:
+        raise UsageError("one side of a bitext alone", where=str(group.paths[0]), do=f"give both: --data {split}=FOREIGN --data {split}=ENGLISH")
     keep = {task.language_column: all_codes(language)} if task.language_column and not group.language else {}
     layout = layout_of(task, columns={**task.columns, **columns}, keep=keep, labelled=split != "test")
     return of_language(task, read(group.paths[0], layout), language)

@@ -20,9 +20,11 @@ from adapter_stilts.tasks.base import SPLITS, Task, tasks
 from adapter_stilts.tasks.finding import Found, find, language_in_name, languages_in
 from adapter_stilts.tasks.holding import kept_for
 from adapter_stilts.tasks.hub import hub_examples
-from adapter_stilts.tasks.languages import iso1, spelled_in
+from adapter_stilts.tasks.languages import is_known, iso1, spelled_in
 from adapter_stilts.tasks.miniature import VERSION, miniature_examples, miniature_of
 from adapter_stilts.tasks.reading import TABLES, FileFact, count, read_found, values_of
+
+UNDETERMINED = "und"  # ISO 639's code for a language nobody has told
 
 Kind = Literal["miniature", "files", "hub"]
 
@@ -160,4 +162,11 @@ def _given(task: Task, paths: Sequence[Path]) -> list[Found]:
 def _languages_of_files(task: Task, paths: Sequence[Path]) -> tuple[str, ...]:
     if task.language_column and (values := values_of(task, paths, task.language_column)):
         return values
-    return (next((code for path in paths if (code := language_in_name(path, task))), "") or task.train_language,)
+    named = next((code for path in paths if (code := language_in_name(path, task))), "")
+    return (named or _language_of_suffix(paths[0]) or (UNDETERMINED if task.retrieval else task.train_language),)
+
+
+def _language_of_suffix(path: Path) -> str:
+    """ "de" of "news.de.gz", as both sides of a bitext are often called."""
+    code = suffix(path).removeprefix(".")
+    return iso1(code) if is_known(code) else ""

@@ -89,6 +89,16 @@ def test_reads_a_bitext_from_two_files_or_one_table(write):
     assert load(tasks["bitext"], "test", "de", Where(files={"test": (table,)})).examples == expected
 
 
+def test_refuses_one_side_of_a_bitext(write):
+    with pytest.raises(UsageError, match=r"one side of a bitext alone(.|\n)*a.de(.|\n)*--data test=FOREIGN --data test=ENGLISH"):
+        load(tasks["bitext"], "test", "de", Where(files={"test": (write("a.de", "eins\n"),)}))
+
+
+@pytest.mark.parametrize(("task", "name", "language"), [("bitext", "news.deu.gz", "de"), ("bitext", "news.txt", "und"), ("nli", "pairs.jsonl", "en")])
+def test_tells_the_language_of_given_files_from_their_names(tmp_path, task, name, language):
+    assert languages_of(tasks[task], "test", Where(files={"test": (tmp_path / name,)})) == (language,)
+
+
 def test_reads_mining_pools_and_counts_each_file(write):
     paths = write("a.de", "d1\teins\nd2\tzwei\n"), write("a.en", "e1\tone\ne2\ttwo\ne3\tthree\n"), write("a.gold", "d1\te1\n")
     loaded = load(tasks["bucc"], "test", "de", Where(files={"test": paths}))
