@@ -22,7 +22,6 @@ from adapter_stilts.study.controls import RANDOM_ADAPTER, SHUFFLED_LABELS, check
 from adapter_stilts.study.identity import Decisions, run_identity
 from adapter_stilts.study.lineage import Lineage, lineage
 from adapter_stilts.study.material import subset, where_of
-from adapter_stilts.study.reporting import Reporter
 from adapter_stilts.tasks.base import Task, labels_of
 from adapter_stilts.tasks.sources import Loaded, has_split, load
 from adapter_stilts.tasks.user import find_task
@@ -40,6 +39,7 @@ class Prepared:
     kind, settings  of the adapter made here
     labels          in the order of the head's outputs; None for a format without any
     examples        the rows trained on, after sampling and the control
+    notes           what a person should know before training starts
     """
 
     config: RunConfig
@@ -59,6 +59,7 @@ class Prepared:
     device: str
     processes: Processes
     identity: str
+    notes: tuple[str, ...]
 
     @property
     def trains(self) -> bool:
@@ -78,7 +79,7 @@ class Prepared:
         return self.plan.max_steps or order.steps(self.plan.epochs)
 
 
-def prepare(config: RunConfig, tasks: Sequence[str], report: Reporter) -> Prepared:
+def prepare(config: RunConfig, tasks: Sequence[str]) -> Prepared:
     """Load and check everything a run needs; every refusal comes before the first step, the cheap ones first."""
     task = _one_task(config, tasks)
     plan = training_plan(config)
@@ -96,7 +97,9 @@ def prepare(config: RunConfig, tasks: Sequence[str], report: Reporter) -> Prepar
     trunk = load_trunk(config.trunk.name, revision=config.trunk.revision, precision=config.trunk.precision, device=device)
     for parent in parents:
         check_trunk(trunk, parent)
-    max_length = min(config.training.max_length or task.max_length, trunk.max_length)
+    wanted = config.training.max_length or task.max_length
+    max_length = min(wanted, trunk.max_length)
+    found = _features(task, examples, trunk, labels, max_length)
     together = processes(device)
     reading = {**config.training.model_dump(include={"rows", "validation_rows", "head_dropout"}), "max_length": max_length}
     decisions = Decisions(config.how, config.control, kind, settings, labels, reading, together.count)
@@ -114,11 +117,12 @@ def prepare(config: RunConfig, tasks: Sequence[str], report: Reporter) -> Prepar
         train=train,
         validation=validation,
         examples=examples,
-        features=_features(config, task, examples, trunk, labels, max_length, report),
+        features=found,
         max_length=max_length,
         device=str(device),
         processes=together,
         identity=run_identity(task, data, trunk, parents, line, plan, decisions),
+        notes=_notes(task, examples, found, wanted, max_length),
     )
 
 
@@ -169,16 +173,18 @@ def _data(config: RunConfig, task: Task) -> tuple[Loaded, Loaded | None, tuple[s
     return train, validation, labels
 
 
-def _features(
-    config: RunConfig, task: Task, examples: Sequence[Example], trunk: Trunk, labels: Sequence[str] | None, max_length: int, report: Reporter
-) -> list[Feature]:
+def _features(task: Task, examples: Sequence[Example], trunk: Trunk, labels: Sequence[str] | None, max_length: int) -> list[Feature]:
     found = features(task.format, examples, trunk.tokenizer, labels=labels, max_length=max_length, training=True)
     if not found:
         what = "no row of the training data can be trained on"
         raise TaskDataError(what, where=task.name, do="check that answers stand in their contexts and texts are not empty")
-    if task.format == "span" and (skipped := misplaced_answers(examples)):
-        report.say(f"{skipped} of {len(examples)} questions are left out: their answer is not where the data says it is")
-    wanted = config.training.max_length or task.max_length
-    if wanted > max_length and any(len(row) >= max_length for feature in found for row in token_rows(feature)):
-        report.say(f"inputs are cut at {max_length} tokens, which is all this trunk has positions for (asked for {wanted})")
     return found
+
+
+def _notes(task: Task, examples: Sequence[Example], found: Sequence[Feature], wanted: int, max_length: int) -> tuple[str, ...]:
+    notes = []
+    if task.format == "span" and (skipped := misplaced_answers(examples)):
+        notes.append(f"{skipped} of {len(examples)} questions are left out: their answer is not where the data says it is")
+    if wanted > max_length and any(len(row) >= max_length for feature in found for row in token_rows(feature)):
+        notes.append(f"inputs are cut at {max_length} tokens, which is all this trunk has positions for (asked for {wanted})")
+    return tuple(notes)

@@ -43,12 +43,14 @@ def train(
 
     Under torchrun or `accelerate launch` every process trains; the first alone writes the folder, and the others return {}.
     """
-    prepared = prepare(config, tasks, report)
+    prepared = prepare(config, tasks)
     folder = out or runs / f"{prepared.task.name}-{prepared.identity}"
     state = state_of(folder, prepared.identity, overwrite=overwrite)
     if state == "done":
         return _done(folder, report) if prepared.processes.main else {}
     model = _model(prepared)
+    for note in prepared.notes:
+        report.say(note)
     if dry_run:
         return _preview(prepared, model, folder, state, report)
     if not prepared.processes.main:

@@ -54,7 +54,7 @@ def config(tiny_folder, data):
             "task.name": task,
             "trunk.name": str(tiny_folder),
             "trunk.precision": "fp32",
-            "data.sources": data(task if not task.endswith(".yaml") else "nli"),
+            "data.sources": data(task if task in ROWS else "nli"),
             "training.max_steps": 3,
             "training.token_budget": 256,
             "training.learning_rate": 0.01,
