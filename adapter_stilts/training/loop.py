@@ -226,7 +226,7 @@ class Run:
         self._save()
         kept = "progress is saved" if self.folder is not None else "nothing is saved, since no folder was given"
         at = f"step {self.state.step} of {self.total}" if self.total else f"step {self.state.step}"
-        raise Interrupted(f"stopped at {at}; {kept}", where=where, do="run the same command again with --resume to continue")
+        raise Interrupted(f"stopped at {at}; {kept}", where=where, do="run the same command again to continue (--resume)")
 
     def _save(self) -> None:
         if self.checkpoints is not None and self.main:

@@ -1,0 +1,182 @@
+"""How far does a small XLM-R come when it is pretrained on the data pack's text? Makes a trunk for checks on real input.
+
+Measured: steps, tokens per second, the final loss, and retrieval of NTREX dev sentences (396 a language, mean pooling, every layer).
+Not measured: any task; and no sentence about XLM-R Base or Large follows from a small trunk. Sentences of every evaluation set (Tatoeba,
+FLORES, NTREX dev and test, mining) are kept out, compared by their letters and digits alone.
+
+    python benchmarks/pretrain_trunk.py ../shared/data build/nano --minutes 60
+    python benchmarks/pretrain_trunk.py ../shared/data build/nano --minutes 20 --device cuda --token-budget 65536
+
+Part of the text may not be used commercially (`nc/`), so the trunk may not be shipped either. An interrupted run continues.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import platform
+import unicodedata
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from adapter_stilts.data.examples import PlainText
+from adapter_stilts.encoder.model import AdapterEncoder
+from adapter_stilts.encoder.trunk import load_trunk
+from adapter_stilts.errors import StiltsError
+from adapter_stilts.retrieval.embed import embed_layers
+from adapter_stilts.study.pretraining import Recipe, pretrain
+from adapter_stilts.tasks.languages import iso1
+from adapter_stilts.training.interrupt import StopSignal
+from adapter_stilts.training.plan import Progress
+
+RESULTS = Path(__file__).parent / "results" / "pretrain_trunk.jsonl"
+CHECKED = ("deu", "fra", "spa", "rus", "tur", "fin", "hin", "arb", "jpn", "swa")
+EVALUATION = ("tatoeba/**/tatoeba.*", "parallel/flores200/*.gz", "parallel/ntrex/dev/*.gz", "parallel/ntrex/test/*.gz", "mining/*.gz")
+SHORTEST, LONGEST = 3, 600  # characters of a sentence
+
+
+def main() -> None:
+    options = _options()
+    recipe = Recipe(
+        steps=options.steps,
+        minutes=options.minutes,
+        vocabulary=options.vocabulary,
+        layers=options.layers,
+        hidden=options.hidden,
+        heads=options.hidden // 64,
+        max_length=256,
+        learning_rate=options.learning_rate,
+        token_budget=options.token_budget,
+        aligned_start=True,
+        precision=options.precision,
+    )
+    texts = Text(options.data, options.without).read()
+    print(f"{sum(map(len, texts.values()))} rows in {len(texts)} languages", flush=True)
+    with StopSignal() as stop:
+        try:
+            pretrain(texts, options.out, recipe, device=options.device, progress=show, stop=stop)
+        except StiltsError as error:
+            raise SystemExit(str(error)) from error
+    accuracy = by_layer(options.out, options.data / "parallel" / "ntrex" / "dev")
+    print("NTREX dev accuracy by layer, mean over", " ".join(CHECKED), ":", " ".join(f"{100 * share:.1f}" for share in accuracy), "%")
+    facts = json.loads((options.out / "pretraining.json").read_text(encoding="utf-8"))
+    row = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "machine": platform.machine(), "device": options.device, "threads": torch.get_num_threads()}
+    row |= {name: facts[name] for name in ("recipe", "steps", "loss", "seconds")} | {"accuracy_by_layer": accuracy}
+    with RESULTS.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(row) + "\n")
+
+
+class Text:
+    """The pack's pretraining text by language: each single sentence once, and each pair with English once."""
+
+    def __init__(self, data: Path, without: Iterable[str]) -> None:
+        self.data, self.without = data, tuple(without)
+        self.banned = {key(line.split("\t")[-1]) for pattern in EVALUATION for path in sorted(data.glob(pattern)) for line in lines(path)}
+        self.single: dict[str, dict[str, None]] = {}
+        self.pairs: dict[str, dict[tuple[str, str], None]] = {}
+
+    def read(self) -> dict[str, list[PlainText]]:
+        for path in self._files("nc/tatoeba_more/mono/*.gz"):
+            self._add(path.name.split(".")[0], lines(path))
+        for path in self._files("text/leipzig_sentences/*.gz"):
+            self._add(path.name.split(".")[0], lines(path))
+        for path in self._files("text/stories/*.gz"):
+            self._add(path.name.split(".")[0], (json.loads(line)["text"] for line in lines(path)))
+        for folder, english in (("parallel/ntrex/train", "eng"), ("parallel/tico19", "en")):
+            for path in self._files(f"{folder}/*.gz"):
+                if path.name not in (f"{english}.txt.gz", "ids.txt.gz"):
+                    self._pair(path.name.split(".")[0], zip(lines(path), lines(path.with_name(f"{english}.txt.gz")), strict=True))
+        for path in self._files("nc/tatoeba_more/pairs/*.gz"):
+            self._pair(path.name[:3], ((row[0], row[1]) for row in columns(path, 2)))
+        for path in self._files("parallel/tldr/*.gz"):
+            self._pair(path.name.split("-")[0], ((row[2], row[1]) for row in columns(path, 3)))
+        found = {language: [PlainText(str(row), text) for row, text in enumerate(texts)] for language, texts in sorted(self.single.items())}
+        for language, pairs in sorted(self.pairs.items()):
+            found.setdefault(language, []).extend(PlainText(f"pair {row}", *pair) for row, pair in enumerate(pairs))
+        return found
+
+    def _files(self, pattern: str) -> list[Path]:
+        return [path for path in sorted(self.data.glob(pattern)) if not path.relative_to(self.data).as_posix().startswith(self.without or ("\0",))]
+
+    def _add(self, language: str, sentences: Iterable[str]) -> None:
+        kept = self.single.setdefault(iso1(language), {})
+        for sentence in map(tidy, sentences):
+            if self._good(sentence):
+                kept.setdefault(sentence)
+
+    def _pair(self, language: str, pairs: Iterable[tuple[str, str]]) -> None:
+        """Both sides are text of their own too; one whose other side is kept out still is."""
+        kept = self.pairs.setdefault(iso1(language), {})
+        rows = [(tidy(foreign), tidy(english)) for foreign, english in pairs]
+        self._add(language, (foreign for foreign, _ in rows))
+        self._add("en", (english for _, english in rows))
+        kept.update((row, None) for row in rows if all(map(self._good, row)))
+
+    def _good(self, sentence: str) -> bool:
+        found = key(sentence)
+        return SHORTEST <= len(sentence) <= LONGEST and bool(found) and found not in self.banned
+
+
+def lines(path: Path) -> Iterator[str]:
+    raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    return (line.removesuffix("\r") for line in raw.decode("utf-8").removesuffix("\n").split("\n"))
+
+
+def columns(path: Path, number: int) -> Iterator[list[str]]:
+    """The rows of a TSV file but for its header and rows with too few or too many columns."""
+    rows = (line.split("\t") for line in lines(path))
+    next(rows)
+    return (row for row in rows if len(row) == number)
+
+
+def tidy(sentence: str) -> str:
+    return " ".join(sentence.split())
+
+
+def key(sentence: str) -> str:
+    """A sentence by its letters, marks and digits, so that punctuation and case hide no evaluation sentence."""
+    return "".join(sign for sign in unicodedata.normalize("NFKC", sentence).casefold() if unicodedata.category(sign)[0] in "LMN")
+
+
+def show(progress: Progress) -> None:
+    if progress.step % 50 == 0:
+        minutes = progress.seconds_left / 60
+        print(f"step {progress.step}  loss {progress.loss:.3f}  {progress.tokens_per_second:.0f} tokens/s  {minutes:.1f} min left", flush=True)
+
+
+def by_layer(folder: Path, dev: Path) -> list[float]:
+    """Share of sentences whose nearest English one is their translation, per layer, over languages alike."""
+    encoder = AdapterEncoder(load_trunk(str(folder), precision="fp32")).eval()
+    layers = range(encoder.depth + 1)
+    english = embed_layers(encoder, list(lines(dev / "eng.txt.gz")), layers=layers, max_length=256)
+    shares = []
+    for language in CHECKED:
+        foreign = embed_layers(encoder, list(lines(dev / f"{language}.txt.gz")), layers=layers, max_length=256)
+        shares.append([float(np.mean((foreign[layer] @ english[layer].T).argmax(1) == np.arange(len(english[layer])))) for layer in layers])
+    return [round(float(share), 4) for share in np.mean(shares, axis=0)]
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="the data pack's root")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--minutes", type=float)
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--hidden", type=int, default=256)
+    parser.add_argument("--vocabulary", type=int, default=24000)
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--token-budget", type=int, default=3072)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--precision", default="bf16", choices=("fp32", "bf16", "fp16"))
+    parser.add_argument("--without", action="append", default=[], metavar="PREFIX", help="leave files out, for example parallel/tico19 (repeatable)")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
