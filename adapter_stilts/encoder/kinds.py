@@ -112,7 +112,7 @@ _add(
         settings=_settings(reduction_factor=16.0, non_linearity="relu", scaling=1.0, dropout=0.0, init_weights="bert", ln_before=False, leave_out=()),
         places=frozenset({"output"}),
         composes=ALL,
-        fresh=0.25,
+        fresh=0.5,
     )
 )
 _add(
@@ -124,7 +124,7 @@ _add(
         settings=_settings(reduction_factor=16.0, non_linearity="swish", scaling=1.0, dropout=0.0, init_weights="bert", ln_before=False, leave_out=()),
         places=frozenset({"attention", "output"}),
         composes=ALL,
-        fresh=0.25,
+        fresh=0.5,
     )
 )
 _add(
@@ -157,7 +157,7 @@ _add(
         ),
         places=frozenset({"output", "embedding"}),
         composes=frozenset({"stack", "parallel"}),
-        fresh=0.25,
+        fresh=0.5,
     )
 )
 _add(

@@ -26,7 +26,7 @@ from adapter_stilts.encoder.precision import quantise, resolve_device, resolve_p
 from adapter_stilts.encoder.tokenizer import load_tokenizer
 from adapter_stilts.encoder.transfer import layer_of
 from adapter_stilts.encoder.trunk_config import TrunkConfig, check_config, library_config, read_config
-from adapter_stilts.encoder.trunk_weights import Source, check_names, check_tensor, find_weights, mask_head, read_tensor
+from adapter_stilts.encoder.trunk_weights import Source, check_names, check_tensor, find_weights, mask_head, read_tensor, threads
 from adapter_stilts.errors import ArtefactError, UsageError
 from adapter_stilts.files import write_bytes, write_json, write_text
 from adapter_stilts.seeding import Seeds
@@ -181,12 +181,13 @@ def _fill(model: XLMRobertaModel, source: Source, precision: str, layers: int, r
     check_names(source, wanted)
     digests: dict[str, tuple[torch.Size, bytes]] = {}
     kept = None if rows is None else torch.tensor(rows)
-    for name, shape in wanted.items():
-        check_tensor(source, name, shape)
-        tensor, digest = read_tensor(source, name, storage(precision, name), kept if name == WORDS else None)
-        digests[name] = (shape, digest)
-        if (layer_of(name) or 0) < layers:
-            _set(model, name, tensor)
+    with threads() as pool:
+        for name, shape in wanted.items():
+            check_tensor(source, name, shape)
+            tensor, digest = read_tensor(source, name, storage(precision, name), pool, kept if name == WORDS else None)
+            digests[name] = (shape, digest)
+            if (layer_of(name) or 0) < layers:
+                _set(model, name, tensor)
     if kept is not None:
         model.embeddings.word_embeddings = KeptRows(kept, model.embeddings.word_embeddings.weight.data, wanted[WORDS][0])
     model.encoder.layer = model.encoder.layer[:layers]  # those above were never given memory

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,20 +86,20 @@ def check_tensor(source: Source, name: str, shape: torch.Size) -> None:
         raise ArtefactError(f"'{name}' is stored as {dtype}", where=where, do="choose a trunk stored in floating point")
 
 
-def read_tensor(source: Source, name: str, dtype: torch.dtype, rows: Tensor | None = None) -> tuple[Tensor, bytes]:
+def read_tensor(source: Source, name: str, dtype: torch.dtype, pool: Executor, rows: Tensor | None = None) -> tuple[Tensor, bytes]:
     """A tensor in `dtype`, all of it or some rows of it, and the digest of all of it.
 
     rows  ascending row numbers; the others are hashed and let go
 
-    Read in pieces, on as many threads as torch uses, so that the file is never in memory whole.
+    Read in pieces, so that the file is never in memory whole; the pool's threads share them out.
     """
     shape, _ = source.header(name)
     step = rows_per_piece(shape)
     kept = torch.empty((shape[0] if rows is None else len(rows), *shape[1:]), dtype=dtype)
 
     def read(start: int) -> bytes:
-        piece = source.piece(name, start, start + step)
-        if not bool(torch.isfinite(piece).all()):
+        piece = source.piece(name, start, start + step).to(torch.float32)
+        if not bool(piece.sum().isfinite()) and not bool(piece.isfinite().all()):  # the sum alone is seven times faster
             raise ArtefactError(f"'{name}' holds values that are not finite numbers", where=str(source.places[name][0]), do=REFETCH)
         if rows is None:
             kept[start : start + step] = piece
@@ -108,8 +108,7 @@ def read_tensor(source: Source, name: str, dtype: torch.dtype, rows: Tensor | No
             kept[low:high] = piece[rows[low:high] - start]
         return piece_digest(piece)
 
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        digests = list(pool.map(read, range(0, shape[0], step)))
+    digests = list(pool.map(read, range(0, shape[0], step)))
     return kept, b"".join(digests)
 
 
@@ -118,7 +117,13 @@ def mask_head(source: Source) -> dict[str, Tensor] | None:
     names = [f"lm_head.{name}" for name in MASK_HEAD]
     if not all(name in source.places for name in names):
         return None
-    return {name.removeprefix("lm_head."): read_tensor(source, name, torch.float32)[0] for name in names}
+    with threads() as pool:
+        return {name.removeprefix("lm_head."): read_tensor(source, name, torch.float32, pool)[0] for name in names}
+
+
+def threads() -> ThreadPoolExecutor:
+    """As many threads as torch uses."""
+    return ThreadPoolExecutor(torch.get_num_threads())
 
 
 def opened(path: Path) -> safe_open:

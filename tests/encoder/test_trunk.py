@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import XLMRobertaModel
+from transformers import XLMRobertaModel, XLMRobertaTokenizerFast
 
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.trunk import Trunk, load_trunk, new_trunk, save_trunk, trunk_tokenizer
@@ -149,6 +149,16 @@ def test_loads_only_layers_and_rows_asked_for_with_the_same_fingerprint(tiny_fol
         AdapterEncoder(part).hidden(torch.tensor([[0, 190, 191, 192, 193, 2]]), torch.ones(1, 6, dtype=torch.long))
     with pytest.raises(UsageError, match="cannot be saved"):
         save_trunk(part, tiny_folder / "never")
+
+
+def test_tokenizer_is_the_librarys(shared_path: Callable[[str], Path]) -> None:
+    place = shared_path("models/nano-xlmr")
+    ours, theirs = trunk_tokenizer(str(place)), XLMRobertaTokenizerFast.from_pretrained(place)
+    for text in ("Das ist <mask> altes Haus.", "これは  古い\u3000家です。", "سلام دنیا", "ab\u2028cd\tef </s> <unk>", "", "🙂🙃"):
+        assert ours(text)["input_ids"] == theirs(text)["input_ids"], text
+        assert ours(text, "b")["input_ids"] == theirs(text, "b")["input_ids"], text
+    assert ours.all_special_ids == theirs.all_special_ids
+    assert ours.model_max_length == 256
 
 
 def test_tokenizer_comes_alone(tiny_folder: Path, tiny_trunk: Trunk) -> None:
