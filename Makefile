@@ -6,6 +6,7 @@ VENV ?= .venv
 WORKERS ?= 2
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+TRAINING := benchmarks/rebuild_miniature_trunk.py benchmarks/pretrain_trunk.py  # an hour each, and not part of `make bench`
 
 export OMP_NUM_THREADS ?= 1
 
@@ -30,10 +31,10 @@ fix: $(READY)  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 
 bench: $(READY)  ## run every benchmark; results are appended to benchmarks/results/
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in $(filter-out $(TRAINING),$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 miniature: $(READY)  ## rebuild the embedded tiny XLM-R from its grammars
-	env -u OMP_NUM_THREADS $(BIN)/python -m adapter_stilts.miniature.build
+	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/rebuild_miniature_trunk.py
 
 # torch comes first and pinned, so that the resolver does not reach for a build with gigabytes of CUDA packages.
 # Where the venv module has no ensurepip (Debian without python3-venv), the system's pip installs into the environment.
