@@ -14,8 +14,8 @@ def test_takes_four_root_n_cells_where_there_are_enough_vectors(number, lists):
     assert default_lists(number) == lists
 
 
-@pytest.mark.parametrize(("lists", "probes"), [(1, 1), (8, 8), (256, 32)])
-def test_searches_one_cell_in_eight(lists, probes):
+@pytest.mark.parametrize(("lists", "probes"), [(1, 1), (8, 8), (20, 8), (256, 8), (4000, 125)])
+def test_searches_one_cell_in_32_and_at_least_eight(lists, probes):
     assert default_probes(lists) == probes
 
 
