@@ -205,9 +205,9 @@ def _check_kinds(block: Block, whole: Composition, kinds: Mapping[str, Kind]) ->
     verb = _verb(block)
     for name in names(block):
         if verb not in kinds[name].composes:
-            allowed = ", ".join(sorted(kinds[name].composes)) or "nothing: it runs alone"
-            why = kinds[name].because(verb)
-            _refuse(f"'{name}' is of kind {kinds[name].name}, which cannot {verb} in {block}: {why}", whole, f"its kind allows: {allowed}")
+            allowed = ", ".join(sorted(kinds[name].composes))
+            what = f"'{name}' is of kind {kinds[name].name}, which cannot {verb} in {block}"
+            _refuse(f"{what}: {kinds[name].refuses[verb]}", whole, f"its kind allows: {allowed}")
     places = {part: {place for name in names(part) for place in kinds[name].places} for part in block.parts}
     if isinstance(block, Fuse) and len({frozenset(found) for found in places.values()}) > 1:
         listed = "; ".join(f"{part} at {', '.join(sorted(found))}" for part, found in places.items())

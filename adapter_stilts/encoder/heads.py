@@ -59,7 +59,7 @@ class ChoiceHead(SentenceHead):
 
     def forward(self, hidden: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
         there = batch["attention_mask"].any(-1)  # [B, C]
-        return super().forward(hidden, batch).view(there.shape).masked_fill(~there, NEVER)
+        return super().forward(hidden, batch).float().view(there.shape).masked_fill(~there, NEVER)
 
 
 class TagHead(Head):
@@ -83,7 +83,7 @@ class SpanHead(Head):
         self.out = nn.Linear(hidden, 2)
 
     def forward(self, hidden: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
-        logits: Tensor = self.out(hidden)
+        logits: Tensor = self.out(hidden).float()  # half precision, under an autocast around us, cannot hold NEVER
         return logits.masked_fill(batch["attention_mask"].eq(0).unsqueeze(-1), NEVER)
 
 

@@ -71,7 +71,8 @@ def _from_hub(name: str, revision: str | None, offline: bool) -> Place:
     if cached is not None:
         return cached
     if offline:
-        raise Unreachable(f"'{name}' is not in the local cache, and the hub is switched off", do="unset HF_HUB_OFFLINE to fetch it once, or name a folder")
+        what = f"'{name}' is neither a folder nor in the hub's local cache, and the hub is switched off"
+        raise Unreachable(what, do="unset HF_HUB_OFFLINE to fetch it once, or name a folder")
     fetched = _snapshot(name, revision, local=False)
     if fetched is None:
         raise MissingError(f"the hub's '{name}' lacks safetensors weights, config.json or tokenizer.json", do="choose a repository with these files")
@@ -87,10 +88,11 @@ def _snapshot(name: str, revision: str | None, local: bool) -> Place | None:
     except errors.LocalEntryNotFoundError as error:
         if local:
             return None
-        raise Unreachable(f"the hub did not answer when asked for '{name}'", do="check the network, or name a folder") from error
+        raise Unreachable(f"'{name}' is not a folder, and the hub did not answer when asked for it", do="check the network, or name a folder") from error
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.GatedRepoError) as error:
         at = f" at revision {revision}" if revision else ""
-        raise MissingError(f"the hub has no '{name}'{at} that it shows us", do="check the name and revision; a private one needs HF_TOKEN") from error
+        what = f"'{name}' is not a folder, and the hub has none of that name{at} that it shows us"
+        raise MissingError(what, do="check the name and revision; a private one needs HF_TOKEN") from error
     except (errors.HFValidationError, OSError) as error:
         if local:
             return None

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -20,24 +20,9 @@ from adapter_stilts.registry import Registry, unknown_name
 
 Setting: TypeAlias = int | float | bool | str | tuple[int, ...] | tuple[str, ...]
 
-ALL = frozenset({"stack", "fuse", "average", "parallel"})
-REASONS = {
-    "lora": {"fuse": "fusion weighs what bottlenecks add to the hidden state, and low-rank changes act inside the projections"},
-    "ia3": {"fuse": "fusion weighs what bottlenecks add to the hidden state, and (IA)^3 scales the projections"},
-    "prefix_tuning": {
-        "fuse": "a prefix adds keys and values, not a change of the hidden state",
-        "average": "two prefixes have no mean: they are attended to side by side",
-    },
-    "mam": {
-        "fuse": "its prefix adds keys and values, not a change of the hidden state",
-        "average": "two prefixes have no mean: they are attended to side by side",
-    },
-    "seq_bn_inv": {
-        "fuse": "its invertible part sits below all layers, where there is no fusion; lay it under the fusion: stack(de, fuse(a, b))",
-        "average": "the mean of two invertible parts cannot be inverted",
-    },
-    "full": dict.fromkeys(("fuse", "average", "parallel"), "it replaces the trunk itself"),
-}
+COMPOSITIONS = frozenset({"stack", "fuse", "average", "parallel"})
+NO_PREFIX_FUSION = "a prefix adds keys and values, not a change of the hidden state"
+NO_PREFIX_MEAN = "two prefixes have no mean: they are attended to side by side"
 
 
 @dataclass(frozen=True)
@@ -47,7 +32,7 @@ class Kind:
     library    the names of the backend's parts it is made of
     settings   every setting a user may change, with its default
     places     where in a layer it acts: attention, output (bottlenecks), linear, prefix, embedding, trunk
-    composes   the compositions it may take part in
+    refuses    the compositions it cannot take part in, each with the reason
     fresh      how far a fresh adapter with default settings may move a hidden state, as |h' - h| / |h| at any layer; 0: not at all, bit by bit;
                None: no promise
     """
@@ -58,13 +43,14 @@ class Kind:
     library: tuple[str, ...]
     settings: Mapping[str, Setting]
     places: frozenset[str]
-    composes: frozenset[str]
     fresh: float | None
+    refuses: Mapping[str, str] = field(default_factory=dict)
     backend: str = "adapterhub"
 
-    def because(self, verb: str) -> str:
-        """Why it cannot take part in a composition."""
-        return REASONS.get(self.name, {}).get(verb, "it has no meaning there")
+    @property
+    def composes(self) -> frozenset[str]:
+        """The compositions it may take part in."""
+        return COMPOSITIONS - set(self.refuses)
 
 
 kinds: Registry[Kind] = Registry("adapter kind")
@@ -111,7 +97,6 @@ _add(
         library=("seq_bn",),
         settings=_settings(reduction_factor=16.0, non_linearity="relu", scaling=1.0, dropout=0.0, init_weights="bert", ln_before=False, leave_out=()),
         places=frozenset({"output"}),
-        composes=ALL,
         fresh=0.5,
     )
 )
@@ -123,7 +108,6 @@ _add(
         library=("double_seq_bn",),
         settings=_settings(reduction_factor=16.0, non_linearity="swish", scaling=1.0, dropout=0.0, init_weights="bert", ln_before=False, leave_out=()),
         places=frozenset({"attention", "output"}),
-        composes=ALL,
         fresh=0.5,
     )
 )
@@ -135,7 +119,6 @@ _add(
         library=("par_bn",),
         settings=_settings(reduction_factor=2.0, non_linearity="relu", scaling=4.0, dropout=0.0, init_weights="mam_adapter", leave_out=()),
         places=frozenset({"output"}),
-        composes=ALL,
         fresh=0.0,
     )
 )
@@ -156,8 +139,11 @@ _add(
             leave_out=(),
         ),
         places=frozenset({"output", "embedding"}),
-        composes=frozenset({"stack", "parallel"}),
         fresh=0.5,
+        refuses={
+            "fuse": "its invertible part sits below all layers, where there is no fusion; lay it under the fusion: stack(de, fuse(a, b))",
+            "average": "the mean of two invertible parts cannot be inverted",
+        },
     )
 )
 _add(
@@ -168,7 +154,6 @@ _add(
         library=("compacter",),
         settings=_settings(reduction_factor=32.0, non_linearity="gelu", scaling=1.0, dropout=0.0, phm_dim=4, phm_rank=1, shared_phm_rule=True, leave_out=()),
         places=frozenset({"attention", "output"}),
-        composes=ALL,
         fresh=0.01,
     )
 )
@@ -190,8 +175,8 @@ _add(
             leave_out=(),
         ),
         places=frozenset({"linear"}),
-        composes=frozenset({"stack", "average", "parallel"}),
         fresh=0.0,
+        refuses={"fuse": "fusion weighs what bottlenecks add to the hidden state, and low-rank changes act inside the projections"},
     )
 )
 _add(
@@ -202,8 +187,8 @@ _add(
         library=("ia3",),
         settings=_settings(attn_matrices=("k", "v"), selfattn_lora=True, intermediate_lora=True, output_lora=False, init_weights="ia3", leave_out=()),
         places=frozenset({"linear"}),
-        composes=frozenset({"stack", "average", "parallel"}),
         fresh=0.0,
+        refuses={"fuse": "fusion weighs what bottlenecks add to the hidden state, and (IA)^3 scales the projections"},
     )
 )
 _add(
@@ -214,8 +199,8 @@ _add(
         library=("prefix_tuning",),
         settings=_settings(prefix_length=30, bottleneck_size=512, flat=False, non_linearity="tanh", dropout=0.0, leave_out=()),
         places=frozenset({"prefix"}),
-        composes=frozenset({"stack", "parallel"}),
         fresh=None,
+        refuses={"fuse": NO_PREFIX_FUSION, "average": NO_PREFIX_MEAN},
     )
 )
 _add(
@@ -226,8 +211,8 @@ _add(
         library=("prefix_tuning", "par_bn"),
         settings=_settings(prefix_length=30, bottleneck_size=800, reduction_factor=2.0, scaling=4.0, dropout=0.0, leave_out=()),
         places=frozenset({"output", "prefix"}),
-        composes=frozenset({"stack", "parallel"}),
         fresh=None,
+        refuses={"fuse": NO_PREFIX_FUSION, "average": NO_PREFIX_MEAN},
     )
 )
 _add(
@@ -238,8 +223,8 @@ _add(
         library=(),
         settings=_settings(),
         places=frozenset({"trunk"}),
-        composes=frozenset({"stack"}),
         fresh=0.0,
+        refuses=dict.fromkeys(("fuse", "average", "parallel"), "it replaces the trunk itself"),
         backend="whole_trunk",
     )
 )

@@ -148,6 +148,15 @@ def test_padding_changes_neither_span_scores_nor_their_loss() -> None:
     torch.testing.assert_close(loss("span", wide, labels)[0], loss("span", short, labels)[0])
 
 
+@pytest.mark.parametrize("format", ["span", "choice"])
+def test_runs_under_half_precision_around_it(format: str) -> None:
+    head = build_head(format, 8, 2, seed=1).eval()  # type: ignore[arg-type]
+    mask = nn.functional.pad(ones(2, 2, 4), (0, 1)) if format == "choice" else nn.functional.pad(ones(4, 4), (0, 1))
+    mask[1, 1] = 0
+    with torch.autocast("cpu", dtype=torch.float16):
+        assert float(head(states(4, 5, 8), {"attention_mask": mask}).detach().min()) == NEVER
+
+
 # ---- masked text
 
 

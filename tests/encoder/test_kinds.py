@@ -7,7 +7,7 @@ import torch
 
 from adapter_stilts.encoder.backends import adapterhub
 from adapter_stilts.encoder.backends.base import TrunkShape
-from adapter_stilts.encoder.kinds import kinds, resolve
+from adapter_stilts.encoder.kinds import Kind, kinds, resolve
 from adapter_stilts.errors import UnknownName, UsageError
 
 BASE = TrunkShape(layers=12, hidden=768, heads=12, intermediate=3072)
@@ -119,6 +119,15 @@ def test_refuses_a_value_of_another_type(kind: str, settings: dict[str, object])
 def test_refuses_settings_that_cannot_be_built(kind: str, settings: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         size(kind, BASE, **settings)
+
+
+def test_a_new_kind_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"reduction_factor": 32.0, "phm_dim": 4}
+    summary, paper = "one hypercomplex bottleneck per layer", "https://arxiv.org/abs/2106.04647"
+    kind = Kind("compacter++", summary, paper, ("compacter++",), settings, frozenset({"output"}), 0.01)
+    monkeypatch.setitem(kinds._things, kind.name, kind)
+    assert size("compacter++", BASE) == 12 * (3 * 768 + 3 * 24) + 4**3  # 28,576 in the library's own table
+    assert kinds["compacter++"].composes == {"stack", "fuse", "average", "parallel"}
 
 
 def test_every_kind_says_what_it_is() -> None:

@@ -32,7 +32,7 @@ def labelled(batch: Batch, format: str) -> Batch:
 
 
 def train_a_little(model: TaskModel, batch: Batch, steps: int = 4) -> list[float]:
-    model.train()
+    model.eval()  # no dropout: the same losses every time
     optimiser = torch.optim.Adam([parameter for _, parameter in model.trainable()], lr=0.01)
     losses = []
     for _ in range(steps):
@@ -41,7 +41,6 @@ def train_a_little(model: TaskModel, batch: Batch, steps: int = 4) -> list[float
         (parts.total / parts.targets + parts.penalty).backward()
         optimiser.step()
         losses.append(float(parts.total.detach()) / parts.targets)
-    model.eval()
     return losses
 
 
