@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from adapter_stilts.data.examples import Example
 from adapter_stilts.data.features import features
@@ -26,22 +27,35 @@ def masking_of(format: str, trunk: Trunk) -> Masking | None:
     return Masking(trunk.vocabulary, tokenizer.mask_token_id, tuple(tokenizer.all_special_ids))
 
 
-@torch.no_grad()
 def masked_score(model: TaskModel, examples: Sequence[Example], max_length: int, token_budget: int, seed: int, *, replicates: int = REPLICATES) -> Score:
-    """Accuracy on masked tokens, 15 % of each text; the masks depend on `seed` alone, so that runs can be compared."""
+    """Accuracy on masked tokens, 15 % of each text; the masks depend on `seed` alone, so that runs can be compared.
+
+    A unit is a text, or a piece of one that is longer than max_length. The model is left in the mode it was in.
+    """
+    was_training = model.training
+    model.eval()
+    try:
+        units = _units(model, examples, max_length, token_budget, seed)
+    finally:
+        model.train(was_training)
+    interval = bootstrap_interval(units, "ratio", seed=seed, replicates=replicates) if replicates else None
+    return Score((Measure("masked_accuracy", score_of(units, "ratio"), interval, units, "ratio"),), "masked_accuracy", int(units[:, 1].sum()))
+
+
+@torch.no_grad()
+def _units(model: TaskModel, examples: Sequence[Example], max_length: int, token_budget: int, seed: int) -> NDArray[np.float64]:
+    """(right, masked) of each text, [N, 2]."""
     trunk = model.encoder.trunk
     found = features("text", examples, trunk.tokenizer, max_length=max_length, training=False)
     data = feature_data(found, "text", trunk.pad_id, masking_of("text", trunk))
-    order = Order(data.lengths, token_budget, 1, seed)
+    assert data.prepare is not None
     device = next(model.parameters()).device
-    model.eval()
-    rows = []
-    for number, batch_rows in enumerate(order.batches(0)):
-        assert data.prepare is not None
-        batch = {name: tensor.to(device) for name, tensor in data.prepare(data.collate(batch_rows), Seeds(seed).torch(f"masked/{number}")).items()}
-        picked = batch["labels"] != -100
-        right = model(batch).argmax(-1) == batch["labels"][picked]
-        rows.append((float(right.sum()), float(picked.sum())))
-    units = np.array(rows, dtype=np.float64)
-    interval = bootstrap_interval(units, "ratio", seed=seed, replicates=replicates) if replicates else None
-    return Score((Measure("masked_accuracy", score_of(units, "ratio"), interval, units, "ratio"),), "masked_accuracy", int(units[:, 1].sum()))
+    units = np.zeros((len(found), 2))
+    for number, rows in enumerate(Order(data.lengths, token_budget, 1, seed).batches(0)):
+        prepared = data.prepare(data.collate(rows), Seeds(seed).torch(f"masked/{number}"))
+        batch = {name: tensor.to(device) for name, tensor in prepared.items()}
+        picked = batch["labels"] != -100  # [B, T]
+        right = torch.zeros_like(picked)
+        right[picked] = model(batch).argmax(-1) == batch["labels"][picked]
+        units[batch["rows"].cpu().numpy()] = torch.stack([right.sum(-1), picked.sum(-1)], dim=-1).cpu().numpy()
+    return units

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adapter_stilts.config.schema import Adapter, RunConfig
+from adapter_stilts.config.schema import Adapter, RunConfig, Training
 from adapter_stilts.data.examples import Example
 from adapter_stilts.data.feature import Feature, length, token_rows
 from adapter_stilts.data.features import features, misplaced_answers
@@ -122,7 +122,7 @@ def prepare(config: RunConfig, tasks: Sequence[str]) -> Prepared:
         device=str(device),
         processes=together,
         identity=run_identity(task, data, trunk, parents, line, plan, decisions),
-        notes=_notes(task, examples, found, wanted, max_length),
+        notes=(*_notes(task, examples, found, wanted, max_length), *_unused(config)),
     )
 
 
@@ -188,3 +188,10 @@ def _notes(task: Task, examples: Sequence[Example], found: Sequence[Feature], wa
     if wanted > max_length and any(len(row) >= max_length for feature in found for row in token_rows(feature)):
         notes.append(f"inputs are cut at {max_length} tokens, which is all this trunk has positions for (asked for {wanted})")
     return tuple(notes)
+
+
+def _unused(config: RunConfig) -> list[str]:
+    """A learning rate that was given and is not the one of this run."""
+    if config.how != FUSE or config.training.learning_rate == Training().learning_rate:
+        return []
+    return [f"training.learning_rate is not used: a fusion learns at fusion.learning_rate, which is {config.fusion.learning_rate:g}"]

@@ -15,6 +15,7 @@ from typing import Any
 
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.task_model import TaskModel
+from adapter_stilts.files import write_bytes
 from adapter_stilts.sharing.bundle import save_parts, verify_files
 from adapter_stilts.sharing.manifest import read_manifest, write_manifest
 from adapter_stilts.study.build import new_model, parts_of, table_rows
@@ -55,7 +56,8 @@ def train(
         return _preview(prepared, model, folder, state, report)
     if not prepared.processes.main:
         state = STATES[int(prepared.processes.from_main(0))]
-        _train(prepared, model, folder, resume=resume and state == "resumable", report=Silent())
+        if prepared.trains:
+            _train(prepared, model, folder, resume=resume and state == "resumable", report=Silent())
         return {}
     with locked(folder):
         state = state_of(folder, prepared.identity, overwrite=overwrite)
@@ -110,6 +112,7 @@ def _model(prepared: Prepared) -> TaskModel:
 
 def _train(prepared: Prepared, model: TaskModel, folder: Path, *, resume: bool, report: Reporter) -> Outcome:
     if not prepared.trains:
+        write_bytes(folder / "metrics.jsonl", b"")
         return Outcome(0, 0, None, None, (), 0.0, "control")
     validate = _validator(prepared)
     if validate is None:
