@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 SEEDS = (13, 17, 23)
+BOTH = ("tatoeba", "mining")
 RATE = 5e-4
 
 
@@ -44,7 +45,7 @@ class Job:
     seed: int
     after: tuple[str, ...] = ()
     control: str = "none"
-    retrieval: bool = False
+    retrieval: tuple[str, ...] = ()  # of "tatoeba", "mining"
     settings: dict[str, object] = field(default_factory=dict)
 
 
@@ -71,13 +72,16 @@ SETS = {
         "qa",
         ("qa/qamr.en.test.json.gz",),
         ("qa/qamr.en.dev.json.gz",),
-        readings("qa", {code: f"qa/xquad.{code}.json.gz" for code in "en de hi th tr zh".split()}),
+        readings("qa", {code: f"qa/xquad.{code}.json.gz" for code in ["en", "de", "hi", "th", "tr", "zh"]}),
     ),
     "pos": Set(
         "pos",
         ("ud/en_ewt-ud-train.conllu.gz",),
         ("ud/en_ewt-ud-dev.conllu.gz",),
-        readings("pos", {"en": "ud/en_ewt-ud-test.conllu.gz", **{code: f"ud/{code}_pud-ud-test.conllu.gz" for code in "ar de fi hi id tr zh".split()}}),
+        readings(
+            "pos",
+            {"en": "ud/en_ewt-ud-test.conllu.gz", **{code: f"ud/{code}_pud-ud-test.conllu.gz" for code in ["ar", "de", "fi", "hi", "id", "tr", "zh"]}},
+        ),
     ),
     "ner": Set(
         "ner",
@@ -87,7 +91,7 @@ SETS = {
             "ner",
             {
                 "en": "ner/en_ewt-ud-test.iob2.gz",
-                **{code: f"ner/{code}_pud-ud-test.iob2.gz" for code in "de sv zh".split()},
+                **{code: f"ner/{code}_pud-ud-test.iob2.gz" for code in ["de", "sv", "zh"]},
                 "sw": "nc/masakhaner/swa.test.conll.gz",
             },
             ("MISC", "DATE"),
@@ -98,29 +102,37 @@ SETS = {
         "choice",
         ("mcq/ecare.en.train.jsonl.gz",),
         ("mcq/ecare.en.dev.jsonl.gz",),
-        readings("choice", {code: f"mcq/xcopa.{code}.test.jsonl.gz" for code in "et id sw ta th tr zh".split()}),
+        readings("choice", {code: f"mcq/xcopa.{code}.test.jsonl.gz" for code in ["et", "id", "sw", "ta", "th", "tr", "zh"]}),
     ),
     "paraphrase": Set(
         "paraphrase",
         ("nc/paraphrase_pivot/eng.train.jsonl.gz",),
         ("nc/paraphrase_pivot/eng.dev.jsonl.gz",),
-        readings("paraphrase", {code: f"nc/paraphrase_pivot/{code}.test.jsonl.gz" for code in "eng ara bul deu ell fin fra rus spa tur".split()}),
+        (),
     ),
 }
 TARGETS = ("nli", "pos", "ner", "qa", "choice")
-SOURCES = {"nli": ("paraphrase", "qa"), "pos": ("nli", "paraphrase"), "ner": ("nli", "pos"), "qa": ("nli", "paraphrase"), "choice": ("nli", "paraphrase")}
-SHUFFLED = ("nli", "paraphrase", "qa")
+SOURCES = {"nli": ("paraphrase",), "pos": ("nli",), "ner": ("pos",), "qa": ("nli",), "choice": ("nli",)}
+SHUFFLED = ("nli", "paraphrase")
+
+
+def jobs(seeds: Sequence[int]) -> list[Job]:
+    """The whole grid: everything of the first seed, then the intermediate runs of the others, then their targets."""
+    first, others = seeds[:1], seeds[1:]
+    return [*intermediates(first), *targets(first), *intermediates(others), *targets(others)]
 
 
 def intermediates(seeds: Sequence[int]) -> list[Job]:
     """Every task on its own, and the same with shuffled labels."""
-    jobs = [Job(f"{task}-s{seed}", task, "direct", seed, retrieval=True) for seed in seeds for task in SETS]
-    return jobs + [Job(f"{task}-shuffled-s{seed}", task, "direct", seed, control="shuffled-labels", retrieval=True) for seed in seeds for task in SHUFFLED]
+    found = [Job(f"{task}-s{seed}", task, "direct", seed, retrieval=BOTH) for seed in seeds for task in SETS]
+    return found + [
+        Job(f"{task}-shuffled-s{seed}", task, "direct", seed, control="shuffled-labels", retrieval=("tatoeba",)) for seed in seeds for task in SHUFFLED
+    ]
 
 
 def targets(seeds: Sequence[int]) -> list[Job]:
     """Every target after intermediate tasks of the same seed, the fusion of all, and the random adapter."""
-    jobs = [Job(f"random-s{seed}", "nli", "sequential", seed, (f"nli-s{seed}",), control="random-adapter", retrieval=True) for seed in seeds]
+    jobs = [Job(f"random-s{seed}", "nli", "sequential", seed, (f"nli-s{seed}",), control="random-adapter", retrieval=("tatoeba",)) for seed in seeds]
     for seed in seeds:
         for target in TARGETS:
             for how in ("sequential", "stack"):

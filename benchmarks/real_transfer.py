@@ -15,15 +15,18 @@ Finished runs are skipped, so the command may be repeated, and `--minutes` may c
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import multiprocessing
 import os
+import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
+from typing import Any
 
-from real_grid import RATE, SEEDS, SETS, Job, intermediates, targets
+from real_grid import BOTH, RATE, SEEDS, SETS, Job, Reading, jobs
 
 
 def main() -> None:
@@ -33,7 +36,7 @@ def main() -> None:
     deadline = started + 60 * options.minutes
     pool = ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn"), initializer=_threads, initargs=(options.threads,))
     with pool:
-        done = _run_all(pool, [Job("trunk", "", "trunk", 0, retrieval=True), *intermediates(options.seeds), *targets(options.seeds)], options, deadline)
+        done = _run_all(pool, [Job("trunk", "", "trunk", 0, retrieval=BOTH), *jobs(options.seeds)], options, deadline)
     facts = {
         "trunk": options.trunk.name,
         "steps": options.steps,
@@ -42,6 +45,7 @@ def main() -> None:
         "seeds": list(options.seeds),
         "rows": options.rows,
     }
+    facts["argv"] = sys.argv[1:]
     (options.out / "grid.json").write_text(json.dumps({**facts, "jobs": done, "seconds": round(time.perf_counter() - started)}, indent=1))
     print(f"{sum(done.values())} of {len(done)} runs are there after {time.perf_counter() - started:.0f} s", flush=True)
 
@@ -63,7 +67,7 @@ def _run_all(pool: ProcessPoolExecutor, jobs: list[Job], options: argparse.Names
             try:
                 print(future.result(), flush=True)
                 done[name] = True
-            except Exception as error:  # one failed run must not end the others; it is told and left out of the tables
+            except Exception as error:  # noqa: BLE001 - one failed run must not end the others; it is told and left out of the tables
                 print(f"{name} FAILED: {type(error).__name__}: {error}", flush=True)
     return done
 
@@ -115,16 +119,48 @@ def _read(job: Job, folder: Path, options: argparse.Namespace) -> None:
     subject = {"run": None, "trunk": str(options.trunk)} if job.how == "trunk" else {"run": folder, "trunk": None}
     common = {"out": folder, "runs": options.out, "overwrite": False, "dry_run": False, "report": Silent()}
     fixed = {**subject, "precision": options.precision, "save_vectors": False, "token_budget": 4 * options.token_budget}
-    if job.retrieval:
+    if "tatoeba" in job.retrieval:
         evaluate(Request(tasks=("tatoeba",), data=(str(options.data / "tatoeba"),), all_layers=True, **fixed), **common)
+    if "mining" in job.retrieval:
         evaluate(Request(tasks=("bucc",), data=(str(options.data / "mining"),), **fixed), **common)
     if job.how != "trunk" and job.control != "random-adapter":
         for reading in SETS[job.task].tests:
             settings = {"ignore_labels": reading.ignore}
             request = Request(
-                tasks=(reading.task,), languages=(reading.language,), data=(f"test={options.data / reading.file}",), task_settings=settings, **fixed
+                tasks=(reading.task,), languages=(reading.language,), data=(f"test={_thinned(reading, options)}",), task_settings=settings, **fixed
             )
             evaluate(request, **common)
+
+
+def _thinned(reading: Reading, options: argparse.Namespace) -> Path:
+    """A test file with at most `--test-rows` rows, taken at equal distances, so that a small machine can read it; tagged files stay whole.
+
+    Of SQuAD files it keeps whole paragraphs, with five questions each on average.
+    """
+    source = options.data / reading.file
+    if options.test_rows is None or not (source.name.endswith(("jsonl.gz", "json.gz"))):
+        return source
+    target = options.out / "thinned" / source.name
+    if target.is_file():
+        return target
+    text = gzip.decompress(source.read_bytes()).decode("utf-8")
+    if source.name.endswith("jsonl.gz"):
+        lines = [line for line in text.split("\n") if line]
+        text = "".join(f"{line}\n" for line in _every(lines, options.test_rows))
+    else:
+        document = json.loads(text)
+        paragraphs = [paragraph for article in document["data"] for paragraph in article["paragraphs"]]
+        text = json.dumps({**document, "data": [{"title": "", "paragraphs": _every(paragraphs, options.test_rows // 5)}]}, ensure_ascii=False)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_suffix(f".{os.getpid()}")
+    partial.write_bytes(gzip.compress(text.encode("utf-8"), mtime=0))
+    partial.rename(target)
+    return target
+
+
+def _every(rows: list[Any], wanted: int) -> list[Any]:
+    """At most `wanted` rows at equal distances."""
+    return rows if len(rows) <= wanted else [rows[number * len(rows) // wanted] for number in range(wanted)]
 
 
 def _threads(count: int) -> None:
@@ -148,6 +184,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seeds", type=_seeds, default=SEEDS)
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--rows", type=int, default=None)
+    parser.add_argument("--test-rows", type=int, default=None)
     parser.add_argument("--token-budget", type=int, default=4096)
     parser.add_argument("--precision", default="fp32")
     parser.add_argument("--minutes", type=float, default=1e6)
