@@ -30,7 +30,9 @@ def disk_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in NO_SPACE:
-            raise DoesNotFit("the disk is full; what was written before is kept", where=str(path), do="free some space and run the same command again") from error
+            raise DoesNotFit(
+                "the disk is full; what was written before is kept", where=str(path), do="free some space and run the same command again"
+            ) from error
         raise StiltsError(f"cannot write: {error.strerror or error}", where=str(path), do="check the folder and its permissions") from error
 
 
@@ -71,7 +73,9 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise TaskDataError(f"not valid JSON: {error.msg}", where=f"{path}, line {error.lineno}", do="the file may be truncated; fetch or write it again") from error
+        raise TaskDataError(
+            f"not valid JSON: {error.msg}", where=f"{path}, line {error.lineno}", do="the file may be truncated; fetch or write it again"
+        ) from error
 
 
 def sha256(path: Path) -> str:
@@ -98,7 +102,9 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
                 yield number, line.removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError as error:
-        raise TaskDataError(f"not UTF-8: byte {error.object[error.start]:#04x} at position {error.start}", where=f"{path}, line {number}", do="convert the file to UTF-8") from error
+        raise TaskDataError(
+            f"not UTF-8: byte {error.object[error.start]:#04x} at position {error.start}", where=f"{path}, line {number}", do="convert the file to UTF-8"
+        ) from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise TaskDataError(f"the gzip file is truncated or damaged: {error}", where=f"{path}, line {number + 1}", do="fetch or write it again") from error
     except FileNotFoundError as error:

@@ -199,10 +199,13 @@ def _head(grid: Mapping[str, Any], name: str) -> str:
     except (OSError, subprocess.CalledProcessError):
         commit = "unknown"
     rows = grid["rows"] or "all"
+    seeds, rows, tests = ", ".join(map(str, grid["seeds"])), grid["rows"] or "all", grid["test_rows"] or "all"
     return (
-        f"# {name}\n\nMade by `benchmarks/real_transfer.py` and `benchmarks/real_tables.py` at commit {commit} on {_machine()}. Seeds {', '.join(map(str, grid['seeds']))} for both stages; "
-        f"{grid['steps']} steps of {grid['token_budget']} padded tokens a run, learning rate {grid['learning_rate']:g}, kind seq_bn, {rows} training rows; the best of four checkpoints by English validation. "
-        f"{sum(grid['jobs'].values())} of {len(grid['jobs'])} runs are there; {grid['seconds']} s in all."
+        f"# {name}\n\nMade by `benchmarks/real_transfer.py` and `benchmarks/real_tables.py` at commit {commit} on {_machine()}.\n"
+        f"Seeds {seeds} for both stages; {grid['steps']} steps of {grid['token_budget']} padded tokens a run, learning rate {grid['learning_rate']:g},\n"
+        f"kind seq_bn, trunk in {grid['precision']}, {rows} training rows, the best of four checkpoints by English validation; at most {tests} test rows per\n"
+        f"language of NLI, QA and multiple choice, at equal distances. {sum(grid['jobs'].values())} of {len(grid['jobs'])} runs are there.\n\n"
+        f"Command: `python benchmarks/real_transfer.py {' '.join(grid['argv'])}`"
     )
 
 
