@@ -118,7 +118,7 @@ def _read(job: Job, folder: Path, options: argparse.Namespace) -> None:
 
     subject = {"run": None, "trunk": str(options.trunk)} if job.how == "trunk" else {"run": folder, "trunk": None}
     common = {"out": folder, "runs": options.out, "overwrite": False, "dry_run": False, "report": Silent()}
-    fixed = {**subject, "precision": options.precision, "save_vectors": False, "token_budget": 4 * options.token_budget}
+    fixed = {**subject, "precision": options.precision, "save_vectors": False, "token_budget": options.token_budget}
     if "tatoeba" in job.retrieval:
         evaluate(Request(tasks=("tatoeba",), data=(str(options.data / "tatoeba"),), all_layers=True, **fixed), **common)
     if "mining" in job.retrieval:
