@@ -7,6 +7,7 @@ would cut a sentence in two.
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import json
@@ -20,7 +21,7 @@ from typing import IO, Any
 
 from adapter_stilts.errors import DoesNotFit, StiltsError, TaskDataError
 
-NO_SPACE = (28, 122)  # ENOSPC, EDQUOT
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # EFBIG: a limit on the size of a file
 
 
 @contextmanager

@@ -21,11 +21,10 @@ from typing import Any, Literal
 
 from adapter_stilts.errors import ArtefactError, StiltsError, UsageError
 from adapter_stilts.files import disk_errors, write_json
-from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, MANIFEST
+from adapter_stilts.sharing.manifest import CONFIG, MANIFEST
+from adapter_stilts.sharing.manifest import IDENTITY as IDENTITY
 from adapter_stilts.sharing.sealed import read_sealed, write_sealed
 from adapter_stilts.sharing.weight_files import ROLES, is_remains, remove_weights
-
-__all__ = ["IDENTITY", "STATES", "State", "claim", "clear", "locked", "means", "merge_results", "read_results", "result_key", "state_of", "write_results"]
 
 State = Literal["new", "resumable", "done"]
 STATES: tuple[State, ...] = ("new", "resumable", "done")
@@ -80,11 +79,17 @@ def clear(folder: Path) -> None:
                     _remove(path)
         for name in FILES:
             (folder / name).unlink(missing_ok=True)
-        for path in sorted(folder.rglob(".*.partial")):
-            path.unlink(missing_ok=True)
+        remove_remains(folder)
         for name in (*FOLDERS, *ROLES):
             _remove_empty(folder / name)
         (folder / IDENTITY).unlink(missing_ok=True)
+
+
+def remove_remains(folder: Path) -> None:
+    """Remove what writes left behind whose process was killed; only for who holds the folder."""
+    with disk_errors(folder):
+        for path in sorted(folder.rglob(".*.partial")):
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

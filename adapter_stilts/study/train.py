@@ -26,7 +26,7 @@ from adapter_stilts.study.measure import Reading, measure, validation_score
 from adapter_stilts.study.prepare import Prepared, prepare
 from adapter_stilts.study.record import document, head_facts, manifest_of, preview, write_config
 from adapter_stilts.study.reporting import Reporter, Silent
-from adapter_stilts.study.run_folder import STATES, claim, clear, locked, state_of, write_results
+from adapter_stilts.study.run_folder import STATES, claim, clear, locked, remove_remains, state_of, write_results
 from adapter_stilts.training.interrupt import StopSignal
 from adapter_stilts.training.loop import Outcome, Progress
 from adapter_stilts.training.loop import train as train_loop
@@ -66,6 +66,7 @@ def train(
         prepared.processes.from_main(STATES.index(state))
         if overwrite:
             clear(folder)
+        remove_remains(folder)
         claim(folder, prepared.identity, prepared.task.name)
         write_config(prepared, folder)
         _run(prepared, model, folder, resume=resume and state == "resumable", report=report)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
+import os
+import runpy
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -103,6 +107,71 @@ def flip():
         path.write_bytes(content)
 
     return change
+
+
+class Started:
+    """A training in a process of its own."""
+
+    def __init__(self, process, told) -> None:
+        self.process, self.told, self.messages = process, told, []
+
+    def wait_for(self, step: int) -> None:
+        """Until the step is done, or the process has ended."""
+        while self._hear() and self.messages[-1][0] < step:
+            pass
+
+    def stop(self, number: int) -> int:
+        """Send a signal and wait for the end; the exit code, negative for a signal."""
+        with suppress(ProcessLookupError):  # it has ended by itself
+            os.kill(self.process.pid, number)
+        return self.end()
+
+    def end(self) -> int:
+        while self._hear():
+            pass
+        self.process.join(60)
+        return self.process.exitcode
+
+    def _hear(self) -> bool:
+        try:
+            self.messages.append(self.told.recv())
+        except EOFError:
+            return False
+        return True
+
+
+@pytest.fixture(scope="session")
+def process():
+    """`process(config, out, pause=0, largest=None)` starts a training in a fresh process, forked from one that has everything imported."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["adapter_stilts.study.train", "adapter_stilts.encoder.backends.adapterhub", "transformers.models.xlm_roberta"])
+    started = []
+
+    def start(config: RunConfig, out: Path, pause: float = 0.0, largest: int | None = None) -> Started:
+        told, tell = context.Pipe(duplex=False)
+        given = {"CONFIG": flat(config.model_dump(mode="json")), "OUT": str(out), "TELL": tell, "PAUSE": pause, "LARGEST": largest}
+        one = context.Process(target=runpy.run_path, args=(str(Path(__file__).with_name("start.py")), given, "__main__"))
+        one.start()
+        tell.close()
+        started.append(one)
+        return Started(one, told)
+
+    yield start
+    for one in started:
+        if one.is_alive():
+            one.kill()
+        one.join()
+
+
+def flat(tree: dict[str, object], prefix: str = "") -> dict[str, object]:
+    """A configuration as dotted keys."""
+    found = {}
+    for name, value in tree.items():
+        if isinstance(value, dict) and prefix + name not in ("adapter.settings", "task.columns"):
+            found |= flat(value, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = value
+    return found
 
 
 class Heard:
