@@ -1,0 +1,155 @@
+"""Zero-shot scores of runs and trunks: what is scored, what is skipped, what is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adapter_stilts.errors import ArtefactError, TaskDataError, UnknownName, UsageError
+from adapter_stilts.study.evaluate import Request, evaluate
+from adapter_stilts.study.reporting import Silent
+from adapter_stilts.study.run_folder import read_results
+
+
+@pytest.fixture
+def scored(tmp_path):
+    """`scored(request)` evaluates into `tmp_path`."""
+
+    def call(request, out=None, overwrite=False, dry_run=False):
+        return evaluate(request, out=out, runs=tmp_path, overwrite=overwrite, dry_run=dry_run, report=Silent())
+
+    return call
+
+
+@pytest.fixture
+def bitext(tmp_path):
+    """A folder with Tatoeba files for a language that is on no list of ours."""
+    folder = tmp_path / "data" / "v1"
+    folder.mkdir(parents=True)
+    english = ["The cat sleeps.", "Anna bought two apples.", "The train leaves at seven.", "Berlin is old."]
+    foreign = ["Kissin uinu.", "Anna osti omenaa kaksi.", "Seitsemältä juna lähtee.", "Vanha on Berlin."]
+    (folder / "tatoeba.krl-eng.eng").write_text("\n".join(english) + "\n", encoding="utf-8")
+    (folder / "tatoeba.krl-eng.krl").write_text("\n".join(foreign) + "\n", encoding="utf-8")
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def pools(tmp_path):
+    """A mining set in BUCC's layout for one language, dev and test."""
+    folder = tmp_path / "mining"
+    folder.mkdir()
+    for split in ("dev", "test"):
+        for side, words in (("fi", "kissa juna omena talo kirja tuoli"), ("en", "cat train apple house book chair")):
+            lines = [f"{side}-{number}\t{split} {word} {number}" for number, word in enumerate(words.split())]
+            (folder / f"fi-en.{split}.{side}").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        (folder / f"fi-en.{split}.gold").write_text("fi-0\ten-0\nfi-2\ten-2\n", encoding="utf-8")
+    return folder
+
+
+def tatoeba(trunk, data, **more):
+    return Request(run=None, trunk=str(trunk), tasks=("tatoeba",), data=(str(data),), precision="fp32", **more)
+
+
+def test_scores_a_bare_trunk_as_brute_force_on_its_saved_vectors_does(scored, tiny_folder, bitext):
+    found = scored(tatoeba(tiny_folder, bitext, layers=(1,)))
+    row = next(row for row in found["results"] if row["metric"] == "accuracy")
+    folder = bitext.parent / found["run"].split("/")[-1]
+    source, target = (np.load(folder / row["vectors"][side]) for side in ("source", "target"))
+    nearest = ((target[:, None] - source[None]) ** 2).sum(-1).argmin(1)
+    assert row["score"] == pytest.approx((nearest == np.arange(4)).mean(), abs=1e-9)
+    assert (folder / row["predictions"]).read_text().split() == [str(number) for number in nearest]
+    assert (row["language"], row["n"], row["settings"]["layer"], row["settings"]["direction"]) == ("krl", 4, 1, "en->xx")
+
+
+def test_reads_every_layer_in_one_go_and_each_like_alone(scored, tiny_folder, bitext, tmp_path):
+    together = scored(tatoeba(tiny_folder, bitext, all_layers=True), out=tmp_path / "all")
+    alone = scored(tatoeba(tiny_folder, bitext, layers=(2,)), out=tmp_path / "one")
+    chosen = {row["metric"]: row["score"] for row in together["results"] if row["settings"]["layer"] == 2}
+    assert {row["settings"]["layer"] for row in together["results"]} == {0, 1, 2}
+    assert chosen == {row["metric"]: row["score"] for row in alone["results"]}
+
+
+def test_computes_only_what_is_missing(scored, tiny_folder, bitext, tmp_path, monkeypatch):
+    out = tmp_path / "kept"
+    first = scored(tatoeba(tiny_folder, bitext, layers=(1,)), out=out)
+    monkeypatch.setattr("adapter_stilts.study.evaluate.measure_retrieval", lambda *_: pytest.fail("scored again"))
+    assert scored(tatoeba(tiny_folder, bitext, layers=(1,)), out=out)["results"] == first["results"]
+
+
+def test_keeps_scores_of_other_settings_beside_new_ones(scored, tiny_folder, bitext, tmp_path):
+    out = tmp_path / "kept"
+    scored(tatoeba(tiny_folder, bitext, layers=(1,)), out=out)
+    scored(tatoeba(tiny_folder, bitext, layers=(2,)), out=out)
+    assert {row["settings"]["layer"] for row in read_results(out)} == {1, 2}
+
+
+def test_applies_the_threshold_from_dev_to_test(scored, tiny_folder, pools, tmp_path):
+    request = Request(run=None, trunk=str(tiny_folder), tasks=("bucc",), data=(str(pools),), precision="fp32")
+    rows = {(row["split"], row["metric"]): row for row in scored(request, out=tmp_path / "mined")["results"]}
+    assert {("test", "f1"), ("test", "f1-oracle"), ("validation", "f1-oracle")} <= set(rows)
+    assert ("validation", "f1") not in rows
+    assert rows["test", "f1"]["threshold"] == rows["validation", "f1-oracle"]["threshold"]
+    pairs = [tuple(line.split("\t")) for line in (tmp_path / "mined" / rows["test", "f1"]["predictions"]).read_text().splitlines()]
+    correct = len({("fi-0", "en-0"), ("fi-2", "en-2")} & set(pairs))
+    assert rows["test", "f1"]["score"] == pytest.approx(2 * correct / (len(pairs) + 2))
+
+
+def test_scores_a_run_with_its_own_head(scored, trained, data):
+    run = trained("nli")
+    path = next(source for source in data("nli") if source.startswith("validation=")).partition("=")[2]
+    found = scored(Request(run=run, trunk=None, tasks=("nli",), data=(f"test={path}",), languages=("sw",)))
+    (row,) = found["results"]
+    gold = [json.loads(line)["label"] for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    predicted = (run / row["predictions"]).read_text().split()
+    assert row["score"] == pytest.approx(np.mean([a == b for a, b in zip(gold, predicted, strict=True)]))
+    assert (row["language"], row["n"], row["predictions"]) == ("sw", len(gold), "predictions/nli/test-sw.tsv")
+    assert row["interval"][0] <= row["score"] <= row["interval"][1]
+
+
+def test_says_what_a_bare_trunk_lacks(scored, tiny_folder, data):
+    with pytest.raises(UsageError, match="needs a head"):
+        scored(Request(run=None, trunk=str(tiny_folder), tasks=("nli",), data=data("nli"), split="validation"))
+
+
+def test_refuses_a_head_of_another_format(scored, trained, data):
+    run = trained("nli")
+    with pytest.raises(UsageError, match="answers pair tasks"):
+        scored(Request(run=run, trunk=None, tasks=("pos",), data=data("nli"), split="validation"))
+
+
+def test_refuses_the_adapters_of_a_run_on_another_trunk(scored, trained, data):
+    run = trained("nli")
+    with pytest.raises(ArtefactError, match="trained on"):
+        scored(Request(run=run, trunk="miniature", tasks=("nli",), data=data("nli"), split="validation"))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "said"),
+    [({"layers": (9,)}, UsageError, "layer 9"), ({"protocol": "xtrem"}, UnknownName, "xtreme"), ({"pool": "meen"}, UnknownName, "mean")],
+)
+def test_refuses_what_it_cannot_read_with(scored, tiny_folder, bitext, change, error, said):
+    with pytest.raises(error, match=said):
+        scored(replace(tatoeba(tiny_folder, bitext), **change))
+
+
+def test_names_the_files_it_looked_for(scored, tiny_folder, bitext):
+    with pytest.raises(TaskDataError, match="xx|looked|no "):
+        scored(tatoeba(tiny_folder, bitext, languages=("fr",)))
+
+
+def test_loses_no_score_to_a_file_that_breaks_off(scored, tiny_folder, bitext, tmp_path):
+    out = tmp_path / "kept"
+    scored(tatoeba(tiny_folder, bitext, layers=(1,)), out=out)
+    (bitext / "v1" / "tatoeba.xyz-eng.eng").write_text("one\ntwo\n")
+    (bitext / "v1" / "tatoeba.xyz-eng.xyz").write_text("yksi\n")
+    with pytest.raises(TaskDataError, match="rows|lines"):
+        scored(tatoeba(tiny_folder, bitext, layers=(1,)), out=out)
+    assert {row["language"] for row in read_results(out)} == {"krl"}
+
+
+def test_plans_without_reading_a_sentence(scored, tiny_folder, bitext):
+    assert scored(tatoeba(tiny_folder, bitext), dry_run=True)["planned"] == [{"task": "tatoeba", "language": "krl", "split": "test"}]

@@ -1,0 +1,38 @@
+"""Every command of the README that needs no data of the reader's own does what the README says, cut to two training steps."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from adapter_stilts_cli.app import app
+from typer.testing import CliRunner
+
+ROOT = Path(__file__).parents[1]
+LINES = re.findall(r"^ {4}(adapter-stilts .*)$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+OWN = ("FacebookAI", "mnli", "--data data", "train.tsv", "demo")  # the reader's models and data, and the demo, which has a test of its own
+COMMANDS = [line for line in LINES if not any(word in line for word in OWN)]
+
+
+def test_runs_the_readme_from_top_to_bottom(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    assert len(COMMANDS) >= 12
+    for command in COMMANDS:
+        words = [
+            *shlex.split(command)[1:],
+            *(["--set", "training.max_steps=2", "--set", "training.rows=60"] if command.split()[1] in ("train", "fuse") else []),
+        ]
+        words += ["--languages", "de,ja"] if command.split()[1] == "eval" else []
+        result = CliRunner().invoke(app, words, catch_exceptions=False)
+        assert result.exit_code == 0, f"{command}\n{result.stderr}"
+    assert {"nli", "qa", "xnli-after-nli", "xnli-direct", "xnli-fused", "nli-shuffled"} <= {path.name for path in (tmp_path / "runs").iterdir()}
+    assert sorted(json.loads((tmp_path / "runs/xnli-fused/fusion/attention.json").read_text())) == ["fuse(nli, qa)"]
+
+
+@pytest.mark.parametrize("verb", ["demo", "train", "fuse", "eval", "list", "info", "doctor"])
+def test_shows_an_example_in_the_help_of_every_verb(verb):
+    assert "Example" in CliRunner().invoke(app, [verb, "--help"]).stdout
