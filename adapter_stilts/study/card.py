@@ -63,6 +63,7 @@ def _source(origin: Mapping[str, Any]) -> str:
     if origin.get("files"):
         return "; ".join(f"{Path(file['path']).name}, {file['rows']:,} rows, sha256 `{file['sha256'][:12]}`" for file in origin["files"])
     rows = f", {origin['rows']:,} rows" if origin.get("rows") else ""
+    rows += f", sha256 `{origin['rows_sha256'][:12]}`" if origin.get("rows_sha256") else ""
     if origin["kind"] == "hub":
         revision = f" at revision `{origin['revision']}`" if origin.get("revision") else ""
         return f"`{origin['hub']}` on the hub{revision}{rows}"

@@ -57,12 +57,17 @@ def run_identity(
     )
 
 
-def _data(loaded: Loaded) -> dict[str, Any]:
-    """A split by its rows, and by its files' bytes where it comes from files."""
+def rows_digest(loaded: Loaded) -> str:
+    """The sha256 of a split's examples, in their order."""
     rows = hashlib.sha256()
     for example in loaded.examples:
         rows.update(f"{example!r}\n".encode())
-    return {"split": loaded.origin.split, "rows": rows.hexdigest(), "files": [file.sha256 for file in loaded.origin.files]}
+    return rows.hexdigest()
+
+
+def _data(loaded: Loaded) -> dict[str, Any]:
+    """A split by its rows, and by its files' bytes where it comes from files."""
+    return {"split": loaded.origin.split, "rows": rows_digest(loaded), "files": [file.sha256 for file in loaded.origin.files]}
 
 
 def _weights(parent: Bundle) -> dict[str, Any]:

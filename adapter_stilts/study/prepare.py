@@ -82,6 +82,7 @@ class Prepared:
 def prepare(config: RunConfig, tasks: Sequence[str]) -> Prepared:
     """Load and check everything a run needs; every refusal comes before the first step, the cheap ones first."""
     task = _one_task(config, tasks)
+    config = config.model_copy(update={"task": config.task.model_copy(update={"name": tasks[0]})})
     plan = training_plan(config)
     seeds = Seeds(plan.seed)
     parents = tuple(load_bundle(Path(folder)) for folder in config.after)

@@ -12,9 +12,11 @@ from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.files import sha256, write_text
 from adapter_stilts.sharing.manifest import CONFIG, Manifest, Parent, TrunkFacts, read_manifest
 from adapter_stilts.study import facts
+from adapter_stilts.study.identity import rows_digest
 from adapter_stilts.study.material import origin_facts
 from adapter_stilts.study.prepare import Prepared
 from adapter_stilts.study.run_folder import read_results
+from adapter_stilts.tasks.sources import Loaded
 from adapter_stilts.training.plan import Outcome
 
 TASK_FILES = (".yaml", ".yml")
@@ -37,7 +39,6 @@ def resolved(prepared: Prepared) -> RunConfig:
 def manifest_of(prepared: Prepared, folder: Path, parts: Sequence[dict[str, Any]], hashes: Mapping[str, str], outcome: Outcome, seconds: float) -> Manifest:
     """The manifest of a run whose weights and config.yaml are in the folder. seconds: of this process."""
     config, task, trunk = prepared.config, prepared.task, prepared.trunk
-    origins = [loaded.origin for loaded in (prepared.train, prepared.validation) if loaded is not None]
     counts = {"rows": len(prepared.examples), "features": len(prepared.features), "processes": prepared.processes.count}
     return Manifest(
         name=folder.resolve().name,
@@ -58,7 +59,7 @@ def manifest_of(prepared: Prepared, folder: Path, parts: Sequence[dict[str, Any]
             precision=trunk.precision,
         ),
         parents=tuple(Parent(name=parent.manifest.name, folder=str(parent.folder), checksum=parent.manifest.checksum) for parent in prepared.parents),
-        data=tuple(origin_facts(origin) for origin in origins),
+        data=tuple(_origin(loaded) for loaded in (prepared.train, prepared.validation) if loaded is not None),
         seeds={"training": config.training.seed},
         versions=facts.versions(),
         device=facts.device_name(prepared.device),
@@ -110,6 +111,12 @@ def preview(prepared: Prepared, folder: Path, state: str, parts: Sequence[dict[s
         "parts": list(parts),
         "results": [],
     }
+
+
+def _origin(loaded: Loaded) -> dict[str, Any]:
+    """Where a split came from, with its files' hashes, or that of its rows where it comes from no files."""
+    found = origin_facts(loaded.origin)
+    return found if found["files"] else {**found, "rows_sha256": rows_digest(loaded)}
 
 
 def _outcome(outcome: Outcome) -> dict[str, Any]:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.task_model import TaskModel
+from adapter_stilts.errors import StiltsError
 from adapter_stilts.files import write_bytes
 from adapter_stilts.sharing.bundle import save_parts, verify_files
 from adapter_stilts.sharing.manifest import read_manifest, write_manifest
@@ -26,12 +28,13 @@ from adapter_stilts.study.measure import Reading, measure, validation_score
 from adapter_stilts.study.prepare import Prepared, prepare
 from adapter_stilts.study.record import document, head_facts, manifest_of, preview, write_config
 from adapter_stilts.study.reporting import Reporter, Silent
-from adapter_stilts.study.run_folder import STATES, claim, clear, locked, remove_remains, state_of, write_results
+from adapter_stilts.study.run_folder import STATES, State, claim, clear, locked, remove_remains, state_of, write_results
 from adapter_stilts.training.interrupt import StopSignal
 from adapter_stilts.training.loop import Outcome, Progress
 from adapter_stilts.training.loop import train as train_loop
 from adapter_stilts.training.rows import feature_data
 
+REFUSED = -1  # in the place of a state: the first process could not have the folder
 COLUMNS = ("part", "role", "active", "trained", "parameters")
 
 
@@ -55,15 +58,11 @@ def train(
     if dry_run:
         return _preview(prepared, model, folder, state, report)
     if not prepared.processes.main:
-        state = STATES[int(prepared.processes.from_main(0))]
-        if prepared.trains:
-            _train(prepared, model, folder, resume=resume and state == "resumable", report=Silent())
-        return {}
-    with locked(folder):
-        state = state_of(folder, prepared.identity, overwrite=overwrite)
+        return _follow(prepared, model, folder, resume)
+    with ExitStack() as held:
+        state = _enter(held, prepared, folder, overwrite)
         if state == "done":
             return _done(folder, report)
-        prepared.processes.from_main(STATES.index(state))
         if overwrite:
             clear(folder)
         remove_remains(folder)
@@ -71,6 +70,26 @@ def train(
         write_config(prepared, folder)
         _run(prepared, model, folder, resume=resume and state == "resumable", report=report)
     return document(folder)
+
+
+def _enter(held: ExitStack, prepared: Prepared, folder: Path, overwrite: bool) -> State:
+    """Lock the folder and look at it again, now that nobody else can change it; the other processes are told what was found."""
+    try:
+        held.enter_context(locked(folder))
+        state = state_of(folder, prepared.identity, overwrite=overwrite)
+    except StiltsError:
+        prepared.processes.from_main(REFUSED)
+        raise
+    prepared.processes.from_main(STATES.index(state))
+    return state
+
+
+def _follow(prepared: Prepared, model: TaskModel, folder: Path, resume: bool) -> dict[str, Any]:
+    """Train beside the first process, which alone writes and speaks."""
+    found = int(prepared.processes.from_main(0))
+    if prepared.trains and found != REFUSED and STATES[found] != "done":
+        _train(prepared, model, folder, resume=resume and STATES[found] == "resumable", report=Silent())
+    return {}
 
 
 def _done(folder: Path, report: Reporter) -> dict[str, Any]:

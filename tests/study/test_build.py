@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import random
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from adapter_stilts.errors import ArtefactError
 from adapter_stilts.sharing.bundle import load_bundle
 from adapter_stilts.study.build import finished_encoder, finished_model
 from adapter_stilts.study.reporting import Silent
+from adapter_stilts.study.run_folder import read_results
 
 SCRIPT = Path(__file__).with_name("reload.py")
 SMALL = {
@@ -107,6 +109,21 @@ def test_holds_every_part_of_the_composition_and_of_the_parents(runs, contents):
         *(f"adapter/{name}.{suffix}" for name in ("nli-2", "nli", "paraphrase") for suffix in ("json", "safetensors")),
         *("fusion/1.json", "fusion/1.safetensors", "fusion/attention.json", "head/head.json", "head/head.safetensors"),
     ]
+
+
+def test_notices_a_changed_byte_in_any_file_of_a_run(runs, flip, tmp_path):
+    folder = shutil.copytree(runs["fp32-fuse-target"][0], tmp_path / "run")
+    draw = random.Random(5)
+    listed = [*load_bundle(folder).manifest.files, "manifest.json", "results.json"]
+    assert {"config.yaml", "adapter/nli.json", "fusion/1.safetensors", "head/head.safetensors"} <= {*listed}
+    for name in listed:
+        whole = (folder / name).read_bytes()
+        for _ in range(4):
+            flip(folder / name, draw.randrange(len(whole)), draw.randrange(1, 256))
+            with pytest.raises(ArtefactError) as caught:
+                (load_bundle if name != "results.json" else read_results)(folder)
+            assert caught.value.exit_code == 4
+            (folder / name).write_bytes(whole)
 
 
 def test_carries_the_adapters_of_its_parents_unchanged(runs):

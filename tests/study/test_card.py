@@ -64,14 +64,14 @@ def test_opens_with_what_the_run_is():
 def test_names_files_by_name_with_rows_and_hash():
     origins = (
         {"split": "train", "language": "en", "kind": "files", "files": [*FILES, {**FILES[0], "path": "b/more.tsv", "rows": 6}], "rows": 1240},
-        {"split": "validation", "language": "en", "kind": "miniature", "files": [], "rows": 80},
+        {"split": "validation", "language": "en", "kind": "miniature", "files": [], "rows": 80, "rows_sha256": "cd" * 32},
         {"split": "test", "language": "sw", "kind": "hub", "files": [], "hub": "facebook/xnli", "revision": "b8dd5d7", "rows": 5010},
         {"split": "test", "language": "de", "kind": "hub", "files": [], "hub": "facebook/xnli"},
     )
     text = card(manifest(data=origins), [])
     check_markdown(text)
     assert "* train (en): train.jsonl, 1,234 rows, sha256 `abababababab`; more.tsv, 6 rows, sha256 `abababababab`\n" in text
-    assert "* validation (en): the embedded miniature, 80 rows\n" in text
+    assert "* validation (en): the embedded miniature, 80 rows, sha256 `cdcdcdcdcdcd`\n" in text
     assert "* test (sw): `facebook/xnli` on the hub at revision `b8dd5d7`, 5,010 rows\n" in text
     assert "* test (de): `facebook/xnli` on the hub\n" in text
 

@@ -17,6 +17,7 @@ from adapter_stilts.sharing.bundle import load_bundle
 from adapter_stilts.study.reporting import Silent
 from adapter_stilts.study.run_folder import locked, read_results
 from adapter_stilts.study.train import train
+from adapter_stilts.training.devices import Processes
 
 FORMATS = ("nli", "single", "ner", "choice", "qa", "mlm")
 
@@ -153,6 +154,21 @@ def test_does_not_overwrite_a_folder_that_is_no_run(config, tmp_path):
     with pytest.raises(UsageError, match="holds no run"):
         start(config(), tmp_path, overwrite=True)
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["README.md"]
+
+
+def test_lets_the_other_processes_go_when_the_first_cannot_have_the_folder(config, tmp_path, monkeypatch):
+    """Or they would wait for it until the launcher kills them."""
+    told = []
+    monkeypatch.setattr(Processes, "from_main", lambda self, value: told.append(value) or (module.REFUSED if self.rank else value))
+    with locked(tmp_path / "run"):
+        for rank in (0, 1):
+            monkeypatch.setattr(adapter_stilts.study.prepare, "processes", lambda device, rank=rank: Processes(rank, 2, "cpu"))
+            if rank == 0:
+                with pytest.raises(UsageError, match="another process"):
+                    start(config(), tmp_path / "run")
+            else:
+                assert start(config(), tmp_path / "run") == {}
+    assert told == [module.REFUSED, 0]
 
 
 def test_refuses_a_second_process_on_the_same_folder(config, tmp_path):
@@ -296,6 +312,17 @@ def test_trains_a_task_of_the_users_own_and_names_it(trained, tmp_path, data):
     assert (manifest.task, manifest.task_file, manifest.licence, manifest.composition) == ("mine", str(task), "CC0", "mine")
     assert folder.name == f"mine-{manifest.identity}"
     assert "--tasks mine.yaml" in (folder / "README.md").read_text()
+
+
+def test_trains_on_the_embedded_miniature_and_says_so(trained):
+    folder = trained("nli", trunk__name="miniature", data__sources=[], training__rows=16, training__validation_rows=8, training__max_steps=1)
+    manifest = load_bundle(folder).manifest
+    assert (manifest.trunk.name, manifest.trunk.revision) == ("miniature", None)
+    assert [(one["split"], one["kind"], one["files"], len(one["rows_sha256"])) for one in manifest.data] == [
+        ("train", "miniature", [], 64),
+        ("validation", "miniature", [], 64),
+    ]
+    assert "the embedded miniature" in (folder / "README.md").read_text()
 
 
 def test_takes_labels_from_all_training_rows_though_it_trains_on_some(trained):
