@@ -41,7 +41,7 @@ def draw(rng: random.Random, split: str) -> Program:
     """A program of a split."""
     while True:
         which, change = rng.choice(FILTERS), rng.choice(CHANGES)
-        found = Program(which, number(rng, which), change, number(rng, change), rng.choice(TOTALS))
+        found = Program(which, rng.choice(numbers(which)), change, rng.choice(numbers(change)), rng.choice(TOTALS))
         if sensible(found) and split_of_program(found) == split:
             return found
 
@@ -51,28 +51,16 @@ def sensible(program: Program) -> bool:
     return (program.filter, program.change) != ("all", "none") and (program.total != "count" or program.change == "none")
 
 
-def number(rng: random.Random, part: str) -> int:
-    return rng.choice(NUMBERS) if part in NUMBERED else 0
+def neighbours(program: Program, split: str) -> list[Program]:
+    """All programs of the split that differ in one part or one number."""
+    found = [replace(program, filter=which, limit=limit) for which in FILTERS for limit in numbers(which)]
+    found += [replace(program, change=change, amount=amount) for change in CHANGES for amount in numbers(change)]
+    found += [replace(program, total=total) for total in TOTALS]
+    return [other for other in found if other != program and sensible(other) and split_of_program(other) == split]
 
 
-def other(rng: random.Random, program: Program, split: str) -> Program:
-    """A program of the same split that differs in one part or one number."""
-    while True:
-        part = rng.choice(("filter", "change", "total", "limit", "amount"))
-        if part == "filter":
-            which = rng.choice(FILTERS)
-            found = replace(program, filter=which, limit=number(rng, which))
-        elif part == "change":
-            change = rng.choice(CHANGES)
-            found = replace(program, change=change, amount=number(rng, change))
-        elif part == "total":
-            found = replace(program, total=rng.choice(TOTALS))
-        elif part == "limit":
-            found = replace(program, limit=number(rng, program.filter))
-        else:
-            found = replace(program, amount=number(rng, program.change))
-        if found != program and sensible(found) and split_of_program(found) == split:
-            return found
+def numbers(part: str) -> tuple[int, ...]:
+    return NUMBERS if part in NUMBERED else (0,)
 
 
 def source(program: Program, rng: random.Random) -> str:
@@ -123,9 +111,11 @@ def description(program: Program, rng: random.Random) -> str:
 def pairs(rng: random.Random, split: str, described: bool) -> Iterator[tuple[str, str, str]]:
     """Two texts and "1" where they mean the same: two programs, or an English description and a program."""
     while True:
-        program = draw(rng, split)
-        label = rng.choice("01")
-        second = program if label == "1" else other(rng, program, split)
+        program, label = draw(rng, split), rng.choice("01")
+        others = [program] if label == "1" else neighbours(program, split)
+        if not others:
+            continue
+        second = rng.choice(others)
         first = description(program, rng) if described else source(program, rng)
         text = source(second, rng)
         if text != first:

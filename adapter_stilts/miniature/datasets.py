@@ -169,7 +169,7 @@ DATASETS: Mapping[str, Dataset] = {
         Dataset("qa2", "span", None, "as qa, with a third of the questions unanswerable", _sized(2400, 240, 240)),
         Dataset("choice", "choice", None, "which of two was the cause or effect", _sized(1500)),
         Dataset("choice4", "choice", None, "which of four was the cause or effect", _sized(1500)),
-        Dataset("mlm", "text", None, "pretraining text with translations", _sized(8000)),
+        Dataset("mlm", "text", None, "pretraining text with translations", _sized(16000)),
         Dataset("bitext", "aligned", None, "sentences and their English translations", _sized(1000), FOREIGN),
         Dataset("bitext-medical", "aligned", None, "the same, from clinics and pharmacies", _sized(600), FOREIGN),
         Dataset("bitext-legal", "aligned", None, "the same, from courts and ministries", _sized(600), FOREIGN),

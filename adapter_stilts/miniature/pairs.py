@@ -6,7 +6,7 @@ about the same event, as in SNLI: a different colour, place or time contradicts.
 
 from __future__ import annotations
 
-import itertools
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -67,8 +67,8 @@ def negated_event(sampler: Sampler, full: Clause) -> tuple[Sentence, Sentence, S
 def contradict(sampler: Sampler, clause: Clause, said: list[str]) -> Clause:
     """A premise that cannot be true together with the hypothesis: one fact both state differs."""
     kinds = [fact for fact in said if fact != "modifier" or changeable(sampler, clause)]
-    kinds += ["noun"] if clause.thing else []
-    kinds += ["negated"] if sampler.rng.random() < 0.5 else []
+    kinds += ["noun"] if sampler.other_nouns(clause) else []
+    kinds += ["negated"] if sampler.rng.random() < 0.5 or not kinds else []
     kinds += ["verb"] if clause.verb in OPPOSITES else []
     return sampler.changed(clause, sampler.rng.choice(kinds))
 
@@ -123,22 +123,38 @@ def converse(clause: Clause) -> Clause:
 
 
 def paraphrases(sampler: Sampler) -> Iterator[Labelled]:
-    """Pairs that mean the same in other words or order ("1"), and pairs that differ in one fact or in who did what ("0")."""
-    for label in itertools.cycle(("0", "1")):
-        found = None
-        while found is None:
-            found = paraphrase(sampler, label)
-        yield found
+    """Pairs that mean the same in other words or order ("1"), and pairs that differ in one fact or in who did what ("0").
+
+    The two labels take turns, each pair with one of the other label that shares as large a part of its words: overlap tells nothing.
+    """
+    waiting: dict[tuple[int, str], list[Labelled]] = defaultdict(list)
+    while True:
+        for label in ("0", "1"):
+            row = paraphrase(sampler, label)
+            part = overlap(row)
+            waiting[part, label].append(row)
+            if waiting[part, "0"] and waiting[part, "1"]:
+                yield waiting[part, "0"].pop(0)
+                yield waiting[part, "1"].pop(0)
 
 
-def paraphrase(sampler: Sampler, label: str) -> Labelled | None:
-    """One pair; None where the second meaning is not of this split or the two texts are the same."""
-    meaning = sampler_sentence(sampler)
-    other = same(sampler, meaning) if label == "1" else different(sampler, meaning)
-    if other is None or not sampler.allows(*other.clauses):
-        return None
-    first, second = (Told(sentence, style) for sentence, style in zip((meaning, other), other_styles(sampler), strict=True))
-    return Labelled((first,), (second,), label) if text([first], "en") != text([second], "en") else None
+def overlap(row: Labelled) -> int:
+    """Tenths of the English words that both texts have."""
+    first, second = (set(text(side, "en").lower().rstrip(".").split()) for side in (row.first, row.second))
+    return round(10 * len(first & second) / len(first | second))
+
+
+def paraphrase(sampler: Sampler, label: str) -> Labelled:
+    """One pair of different texts, both of the split."""
+    while True:
+        meaning = some_events(sampler)
+        other = same(sampler, meaning) if label == "1" else different(sampler, meaning)
+        if other is None or not sampler.allows(*other.clauses):
+            continue
+        styles = other_styles(sampler) if label == "1" else (sampler.style(), sampler.style())
+        first, second = (Told(sentence, style) for sentence, style in zip((meaning, other), styles, strict=True))
+        if text([first], "en") != text([second], "en"):
+            return Labelled((first,), (second,), label)
 
 
 def other_styles(sampler: Sampler) -> tuple[Style, Style]:
@@ -148,7 +164,7 @@ def other_styles(sampler: Sampler) -> tuple[Style, Style]:
     return Style(front, other, shift), Style("" if front else rng.choice(("time", "place")), not other, not shift)
 
 
-def sampler_sentence(sampler: Sampler) -> Sentence:
+def some_events(sampler: Sampler) -> Sentence:
     """One event, or two of different people joined by "and"."""
     first = sampler.clause([verb for verb in EVENTS if sampler.only([verb])])
     if sampler.rng.random() < 0.35:
@@ -177,7 +193,7 @@ def different(sampler: Sampler, meaning: Sentence) -> Sentence | None:
         from_other_side = first.verb in ("give", "send") and not first.negated and sampler.rng.random() < 0.5
         return Sentence(converse(swapped) if from_other_side else swapped)
     facts = [fact for fact in optional_facts(first) if fact != "modifier" or changeable(sampler, first)]
-    changed = sampler.changed(first, sampler.rng.choice([*facts, "negated", "agent", "noun" if first.thing else "verb"]))
+    changed = sampler.changed(first, sampler.rng.choice([*facts, "negated", "agent", "noun" if sampler.other_nouns(first) else "verb"]))
     return Sentence(changed) if second is None else Sentence(second, meaning.link, changed)
 
 
@@ -194,9 +210,10 @@ def topics(sampler: Sampler) -> Iterator[Labelled]:
     """Single sentences by topic."""
     while True:
         for topic, verbs in TOPICS.items():
-            meaning = Sentence(sampler.clause([verb for verb in verbs if sampler.only([verb])]))
-            if sampler.holds(meaning):
-                yield Labelled((Told(meaning, sampler.style()),), label=topic)
+            meaning = None
+            while meaning is None or not sampler.holds(meaning):
+                meaning = Sentence(sampler.clause([verb for verb in verbs if sampler.only([verb])]))
+            yield Labelled((Told(meaning, sampler.style()),), label=topic)
 
 
 def tagged(sampler: Sampler) -> Iterator[Labelled]:

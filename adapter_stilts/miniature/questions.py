@@ -47,8 +47,9 @@ def distractors(sampler: Sampler, target: Clause) -> list[Clause] | None:
     rng = sampler.rng
     same_person = sampler.clause(EVENTS, agent=target.agent)
     same_event = sampler.changed(target, "agent")
-    for fact in ("place", "time", "noun"):
-        if rng.random() < 0.7 and (fact != "noun" or target.thing) and (fact != "place" or target.place) and (fact != "time" or target.time):
+    present = {"place": bool(target.place), "time": bool(target.time), "noun": bool(sampler.other_nouns(target))}
+    for fact in present:
+        if present[fact] and rng.random() < 0.7:
             same_event = sampler.changed(same_event, fact)
     found = [replace(same_person, negated=False), same_event]
     rng.shuffle(found)

@@ -152,7 +152,7 @@ class Sampler:
         if fact == "count":
             return replace(clause, thing=replace(thing, count=rng.choice([name for name in self.only(world.COUNTS) if name != thing.count])))
         if fact == "noun":
-            return settled(replace(clause, thing=replace(thing, noun=self.other_noun(clause, thing))))
+            return settled(replace(clause, thing=replace(thing, noun=rng.choice(self.other_nouns(clause)))))
         if fact == "verb":
             return self.other_verb(clause)
         names = {"agent": self.people(), "partner": self.people(), "time": self.only(world.TIMES), "place": []}[fact]
@@ -168,10 +168,14 @@ class Sampler:
             other if fact == "place" else clause.place, other if fact == "time" else clause.time, clause.negated,
         )  # fmt: skip
 
-    def other_noun(self, clause: Clause, thing: Thing) -> str:
-        choices = [noun for noun in self.nouns(clause.verb) if noun != thing.noun and thing.noun not in (world.KIND_OF.get(noun), *world.KINDS.get(noun, ()))]
-        fitting = [noun for noun in choices if not thing.modifier or thing.modifier in self.modifiers(noun)]
-        return self.rng.choice(fitting or choices)
+    def other_nouns(self, clause: Clause) -> list[str]:
+        """Nouns that could stand instead and mean something else: none of the same kind, so that "a fruit" is not said again."""
+        thing = clause.thing
+        if thing is None:
+            return []
+        kind = world.KIND_OF.get(thing.noun, thing.noun)
+        found = [noun for noun in self.nouns(clause.verb) if noun != thing.noun and world.KIND_OF.get(noun) != kind]
+        return [noun for noun in found if not thing.modifier or thing.modifier in self.modifiers(noun)]
 
     def other_verb(self, clause: Clause) -> Clause:
         """An opposite where there is one, else another verb that fits the same words."""

@@ -1,0 +1,35 @@
+"""Causes and effects hang together, and wrong candidates are wrong."""
+
+from __future__ import annotations
+
+import random
+
+from adapter_stilts.miniature.causes import plausible, sample_cause
+from adapter_stilts.miniature.questions import choices
+from adapter_stilts.miniature.sampling import Sampler
+from adapter_stilts.miniature.world import Clause, Thing
+
+
+def test_shares_the_person_or_the_thing() -> None:
+    sampler = Sampler(random.Random(2), "train")
+    for _ in range(300):
+        pair = sample_cause(sampler)
+        if pair.cause.frame == "feel":
+            assert pair.cause.agent == pair.effect.agent
+        if pair.effect.verb in ("repair", "wash", "buy"):
+            assert pair.effect.thing is not None
+            assert pair.cause.thing == Thing(pair.effect.thing.noun)
+
+
+def test_finds_a_tired_sleeper_plausible_and_a_hungry_one_not() -> None:
+    assert plausible(Clause("sleep", "anna"), Clause("tired", "anna"))
+    assert not plausible(Clause("sleep", "anna"), Clause("hungry", "anna"))
+
+
+def test_offers_one_plausible_candidate() -> None:
+    rows = choices(Sampler(random.Random(4), "train"), 4)
+    for row in (next(rows) for _ in range(100)):
+        prompt = row.prompt.meaning.first
+        for index, told in enumerate(row.choices):
+            effect, cause = (prompt, told.meaning.first) if row.kind == "cause" else (told.meaning.first, prompt)
+            assert plausible(effect, cause) == (index == row.label)
