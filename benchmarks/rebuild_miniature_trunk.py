@@ -25,6 +25,7 @@ import torch
 from adapter_stilts.data.examples import Bitext, PlainText
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.trunk import load_trunk
+from adapter_stilts.encoder.trunk_config import read_config
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.miniature.datasets import FOREIGN, examples, fingerprint, trunk_folder
 from adapter_stilts.miniature.languages import LANGUAGES
@@ -40,16 +41,17 @@ RESULTS = ROOT / "benchmarks" / "results" / "rebuild_miniature_trunk.jsonl"
 
 def main() -> None:
     options = _options()
+    shape = read_config(trunk_folder())  # the trunk that is there says how large its successor is
     recipe = Recipe(
         steps=options.steps,
-        vocabulary=3500,
-        layers=6,
-        hidden=128,
-        heads=4,
-        max_length=128,
+        vocabulary=shape.vocab_size,
+        layers=shape.num_hidden_layers,
+        hidden=shape.hidden_size,
+        heads=shape.num_attention_heads,
+        max_length=shape.max_length,
         learning_rate=options.learning_rate,
-        token_budget=3072,
-        pair_share=options.pair_share,
+        token_budget=4096,
+        pair_share=None,
         language_exponent=1.0,
         aligned_start=not options.plain_start,
         checkpoint_steps=200,
@@ -97,9 +99,8 @@ def by_layer(folder: Path) -> list[float]:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "miniature-trunk", help="where it is made; a finished trunk there is taken as it is")
-    parser.add_argument("--steps", type=int, default=6500)
+    parser.add_argument("--steps", type=int, default=4500)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
-    parser.add_argument("--pair-share", type=float, default=0.8, help="of the rows; the text has this share of pairs (translations, answers, restatements)")
     parser.add_argument("--plain-start", action="store_true", help="random word embeddings instead of aligned ones")
     parser.add_argument("--keep", action="store_true", help="keep the trunk that the package has")
     return parser.parse_args()

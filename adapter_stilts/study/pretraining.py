@@ -55,7 +55,7 @@ class Recipe:
     learning_rate: float = 1e-3
     warmup: float = 0.06
     token_budget: int = 4096
-    pair_share: float = 0.5  # of the rows; the rest are single texts
+    pair_share: float | None = 0.5  # of the rows; the rest are single texts. None: as many as the texts have
     mask_rate: float = 0.2
     language_exponent: float = 0.7
     aligned_start: bool = False  # word embeddings from an SVD of the translation pairs
@@ -67,7 +67,7 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.steps is None and self.minutes is None:
             raise ConfigError("neither steps nor minutes are given", where="recipe", do="say how long to pretrain")
-        if not (0 <= self.pair_share <= 1 and 0 < self.mask_rate < 1):
+        if not (0 <= (self.pair_share or 0) <= 1 and 0 < self.mask_rate < 1):
             raise ConfigError(f"pair_share {self.pair_share} and mask_rate {self.mask_rate} are shares", where="recipe", do="give numbers between 0 and 1")
 
 

@@ -90,8 +90,8 @@ def encode(texts: Mapping[str, Sequence[PlainText]], tokenizer: Tokenizer) -> Co
     return Corpus(torch.cat([torch.zeros(0, dtype=torch.int32), *parts]), singles, pairs)
 
 
-def sample(corpus: Corpus, *, max_length: int, pair_share: float, exponent: float, seed: int) -> Rows:
-    """An epoch's rows, `pair_share` of them pairs; every text and every pair is in it at least once.
+def sample(corpus: Corpus, *, max_length: int, pair_share: float | None, exponent: float, seed: int) -> Rows:
+    """An epoch's rows, `pair_share` of them pairs (None: as it comes); every text and every pair is in it at least once.
 
     Raises UsageError where the corpus lacks what the share asks for.
     """
@@ -103,11 +103,14 @@ def sample(corpus: Corpus, *, max_length: int, pair_share: float, exponent: floa
 
     single = _repeats({language: _size([(*span, 0, 0) for span in spans]) for language, spans in corpus.singles.items()}, exponent)
     double = _repeats({language: _size(rows) for language, rows in corpus.pairs.items()}, exponent)
-    if (pair_share > 0 and not double) or (pair_share < 1 and not single):
+    if not (single or double):
+        raise UsageError("there is no text to pretrain on", do="give texts of at least two tokens")
+    if pair_share is not None and ((pair_share > 0 and not double) or (pair_share < 1 and not single)):
         missing = "translation pairs" if not double else "single texts"
         raise UsageError(f"the pair share is {pair_share}, but there are no {missing}", where="pair_share", do="give some, or set the share to 0 or 1")
-    rows, paired = _drawn(single, stretches, 1.0, seed) if pair_share < 1 else [], _drawn(double, pairs, 1.0, seed) if pair_share > 0 else []
-    if rows and paired:
+    rows = _drawn(single, stretches, 1.0, seed) if pair_share != 1 else []
+    paired = _drawn(double, pairs, 1.0, seed) if pair_share != 0 else []
+    if pair_share and rows and paired:
         wanted = len(rows) / len(paired) * pair_share / (1 - pair_share)  # pairs for each pair, were every stretch read once
         rows = _drawn(single, stretches, max(1.0, 1 / wanted), seed)
         paired = _drawn(double, pairs, max(1.0, wanted), seed)

@@ -62,6 +62,12 @@ def test_mixes_pairs_in_by_their_share_and_loses_none(pairs, share):
     assert set(covered(rows)) == set(range(first, 1000 + 10 * pairs))
 
 
+def test_takes_pairs_as_they_come_without_a_share():
+    rows = sample(corpus_of({"xx": [10] * 30}, [(4, 6)] * 50), max_length=12, pair_share=None, exponent=1.0, seed=1)
+    assert len(rows.spans) == 80
+    assert set(covered(rows).values()) == {1}
+
+
 def test_joins_neighbours_up_to_many_lengths():
     rows = sample(corpus_of({"xx": [4] * 3000}), max_length=66, pair_share=0.0, exponent=1.0, seed=1)
     lengths = Counter(rows.lengths)
@@ -74,6 +80,11 @@ def test_joins_neighbours_up_to_many_lengths():
 def test_refuses_a_share_of_what_is_not_there(texts, pairs, share):
     with pytest.raises(UsageError, match=r"the pair share is 0.5, but there are no (translation pairs|single texts)"):
         sample(corpus_of({"xx": texts}, pairs), max_length=16, pair_share=share, exponent=0.7, seed=1)
+
+
+def test_refuses_no_text_at_all():
+    with pytest.raises(UsageError, match="there is no text to pretrain on"):
+        sample(corpus_of({"xx": []}), max_length=16, pair_share=None, exponent=0.7, seed=1)
 
 
 def test_makes_the_rows_the_tokenizer_makes(tiny_folder):
