@@ -28,7 +28,7 @@ DECIDES_NOTHING = ("checkpoint_steps", "log_steps")
 class Decisions:
     """What else the configuration decides, as plain values.
 
-    features  how rows become features: max_length, rows and validation_rows of the samples, head_dropout
+    numbers  those outside the plan: max_length, rows and validation_rows of the samples, head_dropout
     """
 
     how: str
@@ -36,7 +36,7 @@ class Decisions:
     kind: str
     settings: Mapping[str, Any]
     labels: tuple[str, ...] | None
-    features: Mapping[str, Any]
+    numbers: Mapping[str, Any]
     processes: int
 
 

@@ -85,6 +85,8 @@ def prepare(config: RunConfig, tasks: Sequence[str]) -> Prepared:
     config = config.model_copy(update={"task": config.task.model_copy(update={"name": tasks[0]})})
     plan = training_plan(config)
     seeds = Seeds(plan.seed)
+    device = pick_device()
+    together = processes(device)
     parents = tuple(load_bundle(Path(folder)) for folder in config.after)
     line = lineage(config.how, parents, task.name, config.adapter.kind, target_adapter=config.fusion.target_adapter, composition=config.composition)
     kind, settings = _kind(config.adapter, line.start)
@@ -94,16 +96,14 @@ def prepare(config: RunConfig, tasks: Sequence[str]) -> Prepared:
     examples = subset(train, config.training.rows, seeds)
     if config.control == SHUFFLED_LABELS:
         examples = shuffled_labels(task.format, examples, seeds)
-    device = pick_device()
     trunk = load_trunk(config.trunk.name, revision=config.trunk.revision, precision=config.trunk.precision, device=device)
     for parent in parents:
         check_trunk(trunk, parent)
     wanted = config.training.max_length or task.max_length
     max_length = min(wanted, trunk.max_length)
     found = _features(task, examples, trunk, labels, max_length)
-    together = processes(device)
-    reading = {**config.training.model_dump(include={"rows", "validation_rows", "head_dropout"}), "max_length": max_length}
-    decisions = Decisions(config.how, config.control, kind, settings, labels, reading, together.count)
+    numbers = {**config.training.model_dump(include={"rows", "validation_rows", "head_dropout"}), "max_length": max_length}
+    decisions = Decisions(config.how, config.control, kind, settings, labels, numbers, together.count)
     data = [train] if validation is None else [train, validation]
     return Prepared(
         config=config,
