@@ -25,7 +25,6 @@ import torch
 from adapter_stilts.data.examples import Bitext, PlainText
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.trunk import load_trunk
-from adapter_stilts.encoder.trunk_config import read_config
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.miniature.datasets import FOREIGN, examples, fingerprint, trunk_folder
 from adapter_stilts.miniature.languages import LANGUAGES
@@ -41,14 +40,13 @@ RESULTS = ROOT / "benchmarks" / "results" / "rebuild_miniature_trunk.jsonl"
 
 def main() -> None:
     options = _options()
-    shape = read_config(trunk_folder())  # the trunk that is there says how large its successor is
     recipe = Recipe(
         steps=options.steps,
-        vocabulary=shape.vocab_size,
-        layers=shape.num_hidden_layers,
-        hidden=shape.hidden_size,
-        heads=shape.num_attention_heads,
-        max_length=shape.max_length,
+        vocabulary=5000,
+        layers=4,
+        hidden=128,
+        heads=4,
+        max_length=128,
         learning_rate=options.learning_rate,
         token_budget=4096,
         pair_share=None,
@@ -99,7 +97,7 @@ def by_layer(folder: Path) -> list[float]:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "miniature-trunk", help="where it is made; a finished trunk there is taken as it is")
-    parser.add_argument("--steps", type=int, default=4500)
+    parser.add_argument("--steps", type=int, default=2700)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--plain-start", action="store_true", help="random word embeddings instead of aligned ones")
     parser.add_argument("--keep", action="store_true", help="keep the trunk that the package has")

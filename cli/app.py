@@ -142,7 +142,12 @@ def start(
 
 @lists.callback(invoke_without_command=True)
 def start_list(ctx: typer.Context) -> None:
-    """List tasks, kinds, recipes, runs or languages."""
+    """List tasks, kinds, recipes, runs or languages.
+
+    \b
+    Example:
+      adapter-stilts list runs
+    """
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help())
 

@@ -179,7 +179,7 @@ def _require(format: Format, names: Sequence[str], found: Mapping[str, str], whe
     raise TaskDataError(
         f"no column for '{field}' (usual names: {', '.join(usual)}); the columns are: {', '.join(names)}",
         where=where,
-        do=f"{near}name the column with columns.{field}=...",
+        do=f"{near}name the column with task.columns.{field}=...",
     )
 
 

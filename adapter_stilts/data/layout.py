@@ -19,7 +19,7 @@ class Layout:
     ignore_labels  pair, single: rows with these labels are left out (SNLI's "-", on which the annotators did not agree);
                    tags: these tags, or entity types, are read as "O"
     keep           column -> the values to keep, where the file has the column (one language of a file that holds many)
-    labelled       a file without a label column is refused
+    labelled       a file without a label column is refused, and so is a row without a label
     """
 
     format: Format

@@ -122,14 +122,15 @@ def _header(path: Path, layout: Layout) -> tuple[Layout, list[str] | None]:
 
 def _nothing_left(path: Path, layout: Layout) -> TaskDataError:
     if not layout.keep:
-        return empty(path)
+        return empty(path, "the file has a header and no rows" if suffix(path) == ".tsv" else "the file is empty")
     wanted = " and ".join(f"{column} = {' or '.join(sorted(values))}" for column, values in layout.keep.items())
     return TaskDataError(f"no row with {wanted}", where=str(path), do="choose values that the file has")
 
 
 def _refuse_repeated_ids(examples: Sequence[Example], path: Path) -> None:
-    seen: set[str] = set()
-    for example in examples:
+    seen: dict[str, int] = {}
+    for number, example in enumerate(examples, start=1):
         if example.id in seen:
-            raise TaskDataError(f"id '{example.id}' occurs twice", where=str(path), do="give every row an id of its own; predictions are matched by it")
-        seen.add(example.id)
+            where = f"{path}, examples {seen[example.id]} and {number} of {len(examples)}"
+            raise TaskDataError(f"id '{example.id}' occurs twice", where=where, do="give every row an id of its own; predictions are matched by it")
+        seen[example.id] = number

@@ -46,7 +46,8 @@ def _require_labels(layout: Layout, names: Sequence[str], found: Mapping[str, st
         return
     near = next((advice for name in (field, *LABEL) if (advice := nearest(name, names))), "")
     if layout.labelled or near:
-        raise TaskDataError(f"no column for '{field}'; the columns are: {', '.join(names)}", where=where, do=f"{near}name the column with columns.{field}=...")
+        do = f"{near}name the column with task.columns.{field}=..."
+        raise TaskDataError(f"no column for '{field}'; the columns are: {', '.join(names)}", where=where, do=do)
 
 
 def _pair(row: Row, id: str, found: Mapping[str, str], layout: Layout) -> Classified:
@@ -95,6 +96,8 @@ def _label(row: Row, found: Mapping[str, str], layout: Layout) -> str:
     if "label" not in found:
         return ""
     label = spelled(_cell(row, found["label"]), None, layout.label_names, row.where)
+    if not label and layout.labelled and "" not in layout.ignore_labels:
+        raise TaskDataError("a row without a label", where=row.where, do="fill in its label or leave the row out")
     return label if label in layout.ignore_labels else spelled(label, layout.labels, {}, row.where)
 
 

@@ -92,8 +92,8 @@ def whole_text(cell: object, what: str, where: str) -> str:
     return cell
 
 
-def empty(path: Path) -> TaskDataError:
-    return TaskDataError("the file is empty", where=str(path), do="fetch or write it again")
+def empty(path: Path, what: str = "the file is empty") -> TaskDataError:
+    return TaskDataError(what, where=str(path), do="fetch or write it again")
 
 
 def _parse(line: str, path: Path, number: int) -> object:

@@ -32,6 +32,11 @@ def find(name: str, revision: str | None, offline: bool | None) -> Place:
 
     Raises MissingError for a folder that is not there, Unreachable for a hub id that is neither cached nor reachable.
     """
+    return local(name) or _from_hub(name, revision, is_offline() if offline is None else offline)
+
+
+def local(name: str) -> Place | None:
+    """The folder of a trunk that lies on this machine by name, None for a hub id; MissingError for a name that can be neither."""
     if name == "miniature":
         return Place(_miniature(), "")
     folder = Path(name).expanduser()
@@ -41,7 +46,7 @@ def find(name: str, revision: str | None, offline: bool | None) -> Place:
         raise MissingError("a trunk is a folder, and this is a file", where=name, do="name the folder that holds config.json and model.safetensors")
     if _looks_like_path(name):
         raise MissingError("there is no such folder", where=name, do=_advice(name))
-    return _from_hub(name, revision, is_offline() if offline is None else offline)
+    return None
 
 
 def is_offline() -> bool:

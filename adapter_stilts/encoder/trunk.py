@@ -123,6 +123,13 @@ def load_trunk(
     return Trunk(model, tokenizer, config, name, place.revision, found, chosen, mask_head(source))
 
 
+def check_local(name: str) -> None:
+    """Refuse at once a trunk whose name or config.json cannot be right; a hub id passes, and nothing is fetched."""
+    place = hub.local(name)
+    if place is not None:
+        read_config(place.folder)
+
+
 def trunk_tokenizer(name: str, *, revision: str | None = None, offline: bool | None = None) -> XLMRobertaTokenizerFast:
     """A trunk's tokenizer alone: what says which rows a run's data uses, before the trunk is loaded."""
     place = hub.find(name, revision, offline)

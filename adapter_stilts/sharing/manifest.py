@@ -89,7 +89,7 @@ class Manifest(BaseModel):
         """A bundle may come from anywhere; its manifest must not name files elsewhere on this machine."""
         for name in files:
             parts = PurePosixPath(name).parts
-            if name != CONFIG and not (len(parts) == 2 and parts[0] in ROLES and parts[1] not in ("..", ".") and "\\" not in name):
+            if name not in (CONFIG, IDENTITY) and not (len(parts) == 2 and parts[0] in ROLES and parts[1] not in ("..", ".") and "\\" not in name):
                 raise ValueError(f"'{name}' cannot be a file of a run")
         return files
 

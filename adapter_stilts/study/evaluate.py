@@ -28,7 +28,7 @@ from adapter_stilts.study.retrieval import RetrievalSettings, measure_retrieval,
 from adapter_stilts.study.run_folder import claim, locked, means, merge_results, read_results, result_key, write_results
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import same_language
-from adapter_stilts.tasks.sources import Where, languages_of, load
+from adapter_stilts.tasks.sources import Where, languages_of, load, nothing_found
 from adapter_stilts.tasks.user import find_task
 from adapter_stilts.training.devices import pick_device
 
@@ -213,8 +213,12 @@ def _subject(request: Request, out: Path | None, runs: Path) -> Subject:
 
 
 def _where(request: Request, subject: Subject, task: Task) -> Where:
-    return where_of(request.data, subject.trunk.name, columns=dict(request.task_settings.get("columns") or {}))
+    trunk = subject.bundle.manifest.trunk.name if subject.bundle else subject.trunk.name  # a run's own trunk may lie elsewhere now
+    return where_of(request.data, trunk, columns=dict(request.task_settings.get("columns") or {}))
 
 
 def _languages(request: Request, task: Task, where: Where) -> tuple[str, ...]:
-    return request.languages or languages_of(task, request.split, where)
+    found = request.languages or languages_of(task, request.split, where)
+    if not found:
+        raise nothing_found(task, request.split, where)
+    return found

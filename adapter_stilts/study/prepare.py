@@ -13,7 +13,7 @@ from adapter_stilts.data.feature import Feature, length, token_rows
 from adapter_stilts.data.features import features, misplaced_answers
 from adapter_stilts.encoder.kinds import kinds, resolve
 from adapter_stilts.encoder.model import FUSION_PENALTY
-from adapter_stilts.encoder.trunk import Trunk, load_trunk
+from adapter_stilts.encoder.trunk import Trunk, check_local, load_trunk
 from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
@@ -30,6 +30,7 @@ from adapter_stilts.training.order import Order
 from adapter_stilts.training.plan import TrainingPlan
 
 MERGE, JOINT, FUSE = "merge", "joint", "fuse"
+FULL = "full"  # the kind that trains the trunk
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ def prepare(config: RunConfig, tasks: Sequence[str]) -> Prepared:
     seeds = Seeds(plan.seed)
     device = pick_device()
     together = processes(device)
+    check_local(config.trunk.name)
     parents = tuple(load_bundle(Path(folder)) for folder in config.after)
     line = lineage(config.how, parents, task.name, config.adapter.kind, target_adapter=config.fusion.target_adapter, composition=config.composition)
     kind, settings = _kind(config.adapter, line.start)
@@ -96,7 +98,7 @@ def prepare(config: RunConfig, tasks: Sequence[str]) -> Prepared:
     examples = subset(train, config.training.rows, seeds)
     if config.control == SHUFFLED_LABELS:
         examples = shuffled_labels(task.format, examples, seeds)
-    trunk = load_trunk(config.trunk.name, revision=config.trunk.revision, precision=config.trunk.precision, device=device)
+    trunk = load_trunk(config.trunk.name, revision=config.trunk.revision, precision=_precision(config, kind), device=device)
     for parent in parents:
         check_trunk(trunk, parent)
     wanted = config.training.max_length or task.max_length
@@ -138,6 +140,8 @@ def training_plan(config: RunConfig) -> TrainingPlan:
 
 def _one_task(config: RunConfig, tasks: Sequence[str]) -> Task:
     """The task, if the configuration asks for something this version does."""
+    if not any(tasks):
+        raise UsageError("no task is named", do="name one of `adapter-stilts list tasks`, or a YAML file that describes one")
     if len(tasks) != 1:
         raise UsageError(f"one task at a time; got {len(tasks)}: {', '.join(tasks)}", do="train each task on its own and build on the runs with --how fuse")
     task = find_task(tasks[0], config.task.model_dump(exclude_none=True))
@@ -163,6 +167,11 @@ def _kind(wanted: Adapter, start: Part | None) -> tuple[str, dict[str, Any]]:
         what = f"--how sequential continues an adapter of kind {kind} with its settings, and another was asked for: {wanted.kind}"
         raise UsageError(what, where="adapter", do="leave --kind and adapter.settings out, or use --how stack")
     return kind, given
+
+
+def _precision(config: RunConfig, kind: str) -> str:
+    """ "auto" is float32 where the trunk itself is trained."""
+    return "fp32" if kind == FULL and config.trunk.precision == "auto" else config.trunk.precision
 
 
 def _data(config: RunConfig, task: Task) -> tuple[Loaded, Loaded | None, tuple[str, ...] | None]:

@@ -10,7 +10,7 @@ from typing import Any
 from adapter_stilts.config.load import dump
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.files import sha256, write_text
-from adapter_stilts.sharing.manifest import CONFIG, Manifest, Parent, TrunkFacts, read_manifest
+from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, Manifest, Parent, TrunkFacts, read_manifest
 from adapter_stilts.study import facts
 from adapter_stilts.study.identity import rows_digest
 from adapter_stilts.study.material import origin_facts
@@ -69,7 +69,7 @@ def manifest_of(prepared: Prepared, folder: Path, parts: Sequence[dict[str, Any]
         substitutions=task.substitutions,
         training={**_outcome(outcome), **counts},
         parts=tuple(parts),
-        files={**hashes, CONFIG: sha256(folder / CONFIG)},
+        files={**hashes, **{name: sha256(folder / name) for name in (IDENTITY, CONFIG)}},
     )
 
 

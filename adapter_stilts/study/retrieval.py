@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.data.examples import Bitext, Pools
@@ -23,7 +22,6 @@ from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.errors import UsageError
 from adapter_stilts.evaluation import folder as forms
 from adapter_stilts.evaluation.intervals import bootstrap_interval
-from adapter_stilts.files import atomic_write
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.retrieval.bucc import Bucc, best_threshold, bucc, mine_pools, score_oracle
 from adapter_stilts.retrieval.embed import embed_layers
@@ -33,6 +31,7 @@ from adapter_stilts.retrieval.pooling import Vectors, poolings
 from adapter_stilts.retrieval.protocols import Protocol, protocol
 from adapter_stilts.retrieval.tatoeba import tatoeba
 from adapter_stilts.study.material import origin_facts
+from adapter_stilts.study.measure import write_array
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.sources import Loaded, Where, load
 
@@ -191,7 +190,7 @@ def _rows(
     for number, measure in enumerate(measures):
         path = folder / "units" / task.name / f"{origin.split}-{origin.language}.{described['id']}.{measure.metric}.npy"
         if number == 0:
-            _save(path, measure.units)
+            write_array(path, measure.units)
         rows.append(
             {
                 **base,
@@ -239,11 +238,6 @@ def _kept(folder: Path, task: Task, loaded: Loaded, rules: Protocol, layer: int,
     kept = {}
     for side, vectors in (("source", sides.source[layer]), ("target", sides.target[layer])):
         path = folder / "vectors" / task.name / f"{loaded.origin.split}-{loaded.origin.language}.layer{layer}.{rules.pool}.{side}.npy"
-        _save(path, vectors)
+        write_array(path, vectors)
         kept[side] = path.relative_to(folder).as_posix()
     return {"vectors": kept}
-
-
-def _save(path: Path, array: NDArray[Any]) -> None:
-    with atomic_write(path) as stream:
-        np.save(stream, array, allow_pickle=False)

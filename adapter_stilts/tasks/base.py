@@ -53,7 +53,7 @@ class Task:
     """A task and its facts.
 
     format           which examples it has (data/examples.py)
-    metric           accuracy, accuracy_f1, chunk_f1, token_accuracy, squad, squad_v2, mlqa, retrieval, mining or perplexity
+    metric           accuracy, accuracy_f1, chunk_f1, token_accuracy, squad, squad_v2, mlqa, retrieval, mining or masked_accuracy
     languages        the published ones; others that lie in a folder work as well
     labels           in the order of the head's outputs; None: found in the training rows (labels_of)
     train_language   the language it is trained and selected in

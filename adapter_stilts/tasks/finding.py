@@ -58,6 +58,11 @@ def languages_in(task: Task, split: str, folder: Path) -> tuple[str, ...]:
     return tuple(sorted({spelled_in(code, task.languages) or iso1(code) if code else "" for code in found}))
 
 
+def no_files(task: Task, split: str, folder: Path) -> TaskDataError:
+    """The error for a folder that holds a split in no language at all, with the names looked for."""
+    return _missing(task, split, "", folder, _names(folder))
+
+
 def language_in_name(path: Path, task: Task) -> str:
     """The language that a file's own name gives under any pattern of the task, "" where none does."""
     for patterns in task.files.values():
@@ -128,7 +133,7 @@ def _missing(task: Task, split: str, language: str, folder: Path, names: list[st
     if not patterns:
         return TaskDataError(f"'{task.name}' has no {split} split in files", where=str(folder), do=f"give one with --data {split}=FILE")
     there = sorted({match.language for pattern in patterns for match in _matches(pattern, folder, names)} - {""})
-    looked = ", ".join(pattern.replace("{l}", language) for pattern in patterns[:SHOWN])
+    looked = ", ".join(pattern.replace("{l}", language or "LANGUAGE") for pattern in patterns[:SHOWN])
     advice = f"{nearest(language, there)}this folder has it in: {', '.join(there)}" if there else f"check --data, or give the file with --data {split}=FILE"
-    what = f"no file for the {split} split of '{task.name}' in '{language}'"
+    what = f"no file for the {split} split of '{task.name}'" + (f" in '{language}'" if language else "")
     return TaskDataError(f"{what}; looked for {looked} (plain or .gz)", where=f"{folder} and below", do=advice)

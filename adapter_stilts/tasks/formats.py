@@ -70,7 +70,7 @@ register(
     Task(
         "mlm",
         "text",
-        "perplexity",
+        "masked_accuracy",
         OWN + "text for masked language modelling",
         files={"train": ("train/{l}.txt", "{l}.train.txt", "{l}.txt", "{l}.jsonl"), "test": ("test/{l}.txt", "{l}.test.txt")},
         concatenate=True,

@@ -41,7 +41,8 @@ def hub_examples(
     """
     hub = task.hub
     if hub is None:
-        raise TaskDataError(f"'{task.name}' is not on the hub as a data set that can be read", do="give its files with --data DIR")
+        do = "give its files with --data DIR" + (", or read the embedded one with --data miniature" if task.miniature else "")
+        raise TaskDataError(f"'{task.name}' is not on the hub as a data set that can be read", do=do)
     if split not in hub.splits:
         raise TaskDataError(f"'{task.name}' has no {split} split on the hub; it has: {', '.join(hub.splits)}", do=f"give one with --data {split}=FILE")
     table = _load(hub, hub.splits[split], _config(task, hub, language), folder, cache, offline)

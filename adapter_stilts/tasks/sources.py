@@ -14,10 +14,10 @@ from typing import Literal
 
 from adapter_stilts.data.examples import Example
 from adapter_stilts.data.tables import suffix
-from adapter_stilts.errors import TaskDataError, UsageError
+from adapter_stilts.errors import StiltsError, TaskDataError, UsageError
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.tasks.base import SPLITS, Task, tasks
-from adapter_stilts.tasks.finding import Found, find, language_in_name, languages_in
+from adapter_stilts.tasks.finding import Found, find, language_in_name, languages_in, no_files
 from adapter_stilts.tasks.holding import kept_for
 from adapter_stilts.tasks.hub import hub_examples
 from adapter_stilts.tasks.languages import is_known, iso1, spelled_in
@@ -113,7 +113,7 @@ def has_split(task: Task, split: str, where: Where) -> bool:
 
 
 def languages_of(task: Task, split: str, where: Where) -> tuple[str, ...]:
-    """The languages to be had, as the task spells them, or in ISO 639-1."""
+    """The languages to be had, as the task spells them, or in ISO 639-1; () where there is none: `nothing_found` says what was looked for."""
     if where.kind == "miniature":
         return miniature_of(task).languages
     if where.kind == "hub":
@@ -131,6 +131,11 @@ def languages_of(task: Task, split: str, where: Where) -> tuple[str, ...]:
     return tuple(code or task.train_language for code in found)
 
 
+def nothing_found(task: Task, split: str, where: Where) -> StiltsError:
+    """The error for a place that holds a split in no language at all."""
+    return _not_given(task, split, where) if where.folder is None else no_files(task, split, where.folder)
+
+
 def _source(task: Task, split: str, where: Where) -> tuple[Task, str]:
     """The task and split whose rows are read for this one."""
     given = split in where.files
@@ -145,12 +150,18 @@ def _source(task: Task, split: str, where: Where) -> tuple[Task, str]:
 def _found(task: Task, split: str, language: str, where: Where) -> list[Found]:
     if where.files:
         if split not in where.files:
-            given = ", ".join(sorted(where.files))
-            raise TaskDataError(f"no file for the {split} split of '{task.name}'; given: {given}", do=f"add --data {split}=FILE")
+            raise _not_given(task, split, where)
         return _given(task, where.files[split])
     if where.folder is None:
-        raise UsageError(f"'{task.name}' needs its files", do=f"name a folder with --data DIR, or files with --data {split}=FILE")
+        raise _not_given(task, split, where)
     return find(task, split, language, where.folder)
+
+
+def _not_given(task: Task, split: str, where: Where) -> StiltsError:
+    if where.files:
+        given = ", ".join(sorted(where.files))
+        return TaskDataError(f"no file for the {split} split of '{task.name}'; given: {given}", do=f"add --data {split}=FILE")
+    return UsageError(f"'{task.name}' needs its files", do=f"name a folder with --data DIR, or files with --data {split}=FILE")
 
 
 def _given(task: Task, paths: Sequence[Path]) -> list[Found]:

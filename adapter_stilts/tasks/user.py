@@ -30,7 +30,7 @@ METRICS = {
     "tags": ("chunk_f1", "token_accuracy"),
     "span": ("squad", "squad_v2", "mlqa"),
     "choice": ("accuracy",),
-    "text": ("perplexity",),
+    "text": ("masked_accuracy",),
     "aligned": ("retrieval",),
     "pools": ("mining",),
 }

@@ -120,7 +120,7 @@ def test_tells_the_language_of_a_file_by_its_name(tmp_path):
 
 
 def test_takes_codes_with_scripts_and_regions_for_languages(folder):
-    own = Task("own", "text", "perplexity", "x", files={"test": ("{l}.devtest",)})
+    own = Task("own", "text", "masked_accuracy", "x", files={"test": ("{l}.devtest",)})
     root = folder("swh_Latn.devtest", "pt_BR.devtest", "zho_Hans.devtest", "German.devtest", "x.y.devtest")
     assert languages_in(own, "test", root) == ("pt", "sw", "zh")
 
