@@ -53,7 +53,7 @@ class Recipe:
     heads: int = 4
     max_length: int = 128
     learning_rate: float = 1e-3
-    warmup: float = 0.06
+    warmup: float = 0.1
     token_budget: int = 4096
     pair_share: float | None = 0.5  # of the rows; the rest are single texts. None: as many as the texts have
     mask_rate: float = 0.2
