@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from adapter_stilts.errors import ArtefactError
-from adapter_stilts.files import write_text
+from adapter_stilts.files import write_bytes
 
 CHECKSUM = "checksum"
 
@@ -21,7 +21,7 @@ CHECKSUM = "checksum"
 def write_sealed(path: Path, fields: Mapping[str, Any]) -> str:
     """Write a document and return its checksum. ValueError for a number that JSON does not have (nan, infinity)."""
     found = checksum(fields)
-    write_text(path, _text({**_rest(fields), CHECKSUM: found}))
+    write_bytes(path, _bytes({**_rest(fields), CHECKSUM: found}))
     return found
 
 
@@ -30,7 +30,7 @@ def read_sealed(path: Path, noun: str, *, do: str) -> dict[str, Any]:
     try:
         content = path.read_bytes()
         fields = json.loads(content)
-        whole = isinstance(fields, dict) and fields.get(CHECKSUM) == checksum(fields) and _text(fields).encode() == content
+        whole = isinstance(fields, dict) and fields.get(CHECKSUM) == checksum(fields) and _bytes(fields) == content
     except (OSError, ValueError, RecursionError) as error:
         raise ArtefactError(f"{noun} is damaged: {' '.join(str(error).split())}", where=str(path), do=do) from error
     if not whole:
@@ -40,12 +40,13 @@ def read_sealed(path: Path, noun: str, *, do: str) -> dict[str, Any]:
 
 def checksum(fields: Mapping[str, Any]) -> str:
     """The sha256 of a document without its checksum, in hexadecimal."""
-    return hashlib.sha256(_text(_rest(fields)).encode()).hexdigest()
+    return hashlib.sha256(_bytes(_rest(fields))).hexdigest()
 
 
 def _rest(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if name != CHECKSUM}
 
 
-def _text(fields: Mapping[str, Any]) -> str:
-    return json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+def _bytes(fields: Mapping[str, Any]) -> bytes:
+    """The one form; half characters (a path that is no UTF-8) become JSON's own escapes."""
+    return (json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8", "backslashreplace")

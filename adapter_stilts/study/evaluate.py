@@ -25,7 +25,7 @@ from adapter_stilts.study.material import where_of
 from adapter_stilts.study.measure import Reading, measure
 from adapter_stilts.study.reporting import Reporter
 from adapter_stilts.study.retrieval import RetrievalSettings, measure_retrieval, planned
-from adapter_stilts.study.run_folder import claim, locked, means, merge_results, read_results, result_key, write_results
+from adapter_stilts.study.run_folder import claim, locked, means, merge_results, read_results, result_key, state_of, write_results
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import same_language
 from adapter_stilts.tasks.sources import Where, languages_of, load, nothing_found
@@ -61,9 +61,13 @@ CPU_BUDGET, GPU_BUDGET = 2048, 16384  # on a CPU a larger batch falls out of the
 
 @dataclass(frozen=True)
 class Subject:
-    """What is measured: an encoder, and its head where a run trained one."""
+    """What is measured: an encoder, and its head where a run trained one.
+
+    identity  whose scores the folder holds, "" where it is the run's own
+    """
 
     folder: Path
+    identity: str
     trunk: Trunk
     encoder: AdapterEncoder
     model: TaskModel | None
@@ -78,6 +82,9 @@ def evaluate(request: Request, *, out: Path | None, runs: Path, overwrite: bool,
     """Score what is missing and return every row of the run's results.json that was asked for."""
     tasks = [find_task(name, dict(request.task_settings)) for name in request.tasks]
     subject = _subject(request, out, runs)
+    for task in tasks:
+        if not task.retrieval:
+            _head(subject, task)  # before anything is scored or written
     jobs = [(task, language, where) for task in tasks for where in [_where(request, subject, task)] for language in _languages(request, task, where)]
     if dry_run:
         for task, language, _ in jobs:
@@ -88,8 +95,8 @@ def evaluate(request: Request, *, out: Path | None, runs: Path, overwrite: bool,
             "planned": [{"task": task.name, "language": language, "split": request.split} for task, language, _ in jobs],
         }
     with locked(subject.folder):
-        if subject.bundle is None:
-            claim(subject.folder, subject.folder.name.rpartition("-")[2], subject.folder.name)
+        if subject.identity:
+            claim(subject.folder, subject.identity, subject.folder.name)
         return _score_all(request, subject, jobs, overwrite=overwrite, report=report)
 
 
@@ -199,17 +206,22 @@ def _subject(request: Request, out: Path | None, runs: Path) -> Subject:
         if request.trunk is None:
             raise UsageError("nothing to evaluate", do="name a run, or a trunk with --trunk")
         trunk = load_trunk(request.trunk, precision=request.precision, device=device)
-        folder = out or runs / f"trunk-{Path(request.trunk).name}-{fingerprint([trunk.fingerprint, trunk.precision])}"
+        identity = fingerprint([trunk.fingerprint, trunk.precision])
+        folder = out or runs / f"trunk-{Path(request.trunk).name}-{identity}"
+        state_of(folder, identity, overwrite=False)
         encoder = AdapterEncoder(trunk).to(device)
         encoder.eval()
-        return Subject(folder, trunk, encoder, None, None)
+        return Subject(folder, identity, trunk, encoder, None, None)
     bundle = load_bundle(request.run)
+    identity = "" if out is None or out.resolve() == request.run.resolve() else fingerprint([bundle.manifest.identity, bundle.manifest.files])
+    if out is not None and identity:
+        state_of(out, identity, overwrite=False)  # another run's folder, or one that holds something else, is not written to
     facts = bundle.manifest.trunk
     precision = facts.precision if request.precision == "auto" else request.precision
     trunk = load_trunk(request.trunk or facts.name, revision=None if request.trunk else facts.revision, precision=precision, device=device)
     model = finished_model(trunk, bundle).to(device)
     model.eval()
-    return Subject(out or request.run, trunk, model.encoder, model, bundle)
+    return Subject(out or request.run, identity, trunk, model.encoder, model, bundle)
 
 
 def _where(request: Request, subject: Subject, task: Task) -> Where:

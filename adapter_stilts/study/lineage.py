@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from adapter_stilts.encoder.composition import Composition, Fuse, Name, Stack, fusion_name, fusions, names, normal, parse, validate
+from adapter_stilts.encoder.composition import Composition, Fuse, Name, Stack, channels, fusion_name, fusions, names, normal, parse, validate
 from adapter_stilts.encoder.kinds import kinds
 from adapter_stilts.errors import CompositionError, UsageError
 from adapter_stilts.registry import unknown_name
@@ -100,6 +100,8 @@ def _as_written(text: str, adopted: Adopted, own: str) -> Lineage:
     for name in names(tree):
         if name not in known:
             raise unknown_name("adapter of these runs, and no new one,", name, known, where=f"composition: {text}")
+    if channels(tree) > 1:
+        raise CompositionError("one head cannot learn from parallel channels", where=text, do="use stack, fuse or average")
     fresh = [fusion_name(fuse) for fuse in fusions(tree) if fusion_name(fuse) not in adopted.fusions]
     new = own if own in names(tree) else ""
     if len(fresh) > 1:

@@ -98,7 +98,7 @@ def prepare(config: RunConfig, tasks: Sequence[str]) -> Prepared:
     examples = subset(train, config.training.rows, seeds)
     if config.control == SHUFFLED_LABELS:
         examples = shuffled_labels(task.format, examples, seeds)
-    trunk = load_trunk(config.trunk.name, revision=config.trunk.revision, precision=_precision(config, kind), device=device)
+    trunk = load_trunk(config.trunk.name, revision=config.trunk.revision, precision=_precision(config, kind, line), device=device)
     for parent in parents:
         check_trunk(trunk, parent)
     wanted = config.training.max_length or task.max_length
@@ -169,9 +169,10 @@ def _kind(wanted: Adapter, start: Part | None) -> tuple[str, dict[str, Any]]:
     return kind, given
 
 
-def _precision(config: RunConfig, kind: str) -> str:
-    """ "auto" is float32 where the trunk itself is trained."""
-    return "fp32" if kind == FULL and config.trunk.precision == "auto" else config.trunk.precision
+def _precision(config: RunConfig, kind: str, line: Lineage) -> str:
+    """What the configuration says; "auto" is float32 where the trunk itself is trained, here or by a parent."""
+    trains_trunk = (kind == FULL and line.new) or any(part.facts["kind"] == FULL for part in line.frozen.values())
+    return "fp32" if trains_trunk and config.trunk.precision == "auto" else config.trunk.precision
 
 
 def _data(config: RunConfig, task: Task) -> tuple[Loaded, Loaded | None, tuple[str, ...] | None]:

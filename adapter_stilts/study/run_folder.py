@@ -126,10 +126,14 @@ def write_results(folder: Path, rows: Sequence[Mapping[str, Any]]) -> dict[str, 
 
 
 def merge_results(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Rows by key; a new row replaces an old one of the same task, protocol, split, language, metric and settings."""
-    rows = {result_key(row): row for row in old}
-    rows.update({result_key(row): row for row in new})
-    return list(rows.values())
+    """Rows by key; a new row replaces an old one of the same task, protocol, split, language, metric and settings.
+
+    A predictions file holds the last reading written to it: rows of other settings that named the same file name it no longer.
+    """
+    fresh = {result_key(row): row for row in new}
+    written = {row["predictions"]: row.get("settings") for row in fresh.values() if "predictions" in row}
+    rows = {result_key(row): row for row in old} | fresh
+    return [_without(row, "predictions") if written.get(row.get("predictions"), row.get("settings")) != row.get("settings") else row for row in rows.values()]
 
 
 def result_key(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -153,6 +157,10 @@ def means(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     single = {task: found[0]["score"] for task, found in tasks.items() if len(found) == 1}
     trained = [score for task, score in single.items() if task not in retrieval]
     return {"tasks": tasks, "with_retrieval": _mean(list(single.values())), "without_retrieval": _mean(trained)}
+
+
+def _without(row: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != key}
 
 
 def _task_mean(protocol: str, split: str, settings: str, scores: Sequence[float]) -> dict[str, Any]:

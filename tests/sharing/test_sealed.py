@@ -54,3 +54,8 @@ def test_refuses_a_number_that_json_does_not_have(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         write_sealed(tmp_path / "document.json", {"score": float("nan")})
     assert not list(tmp_path.iterdir())
+
+
+def test_keeps_a_path_that_is_no_utf8(tmp_path):
+    write_sealed(tmp_path / "results.json", {"run": "d\udcc3\udcbc"})
+    assert read_sealed(tmp_path / "results.json", "results", do="")["run"] == "d\udcc3\udcbc"

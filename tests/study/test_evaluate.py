@@ -153,3 +153,28 @@ def test_loses_no_score_to_a_file_that_breaks_off(scored, tiny_folder, bitext, t
 
 def test_plans_without_reading_a_sentence(scored, tiny_folder, bitext):
     assert scored(tatoeba(tiny_folder, bitext), dry_run=True)["planned"] == [{"task": "tatoeba", "language": "krl", "split": "test"}]
+
+
+def test_leaves_a_folder_alone_that_holds_other_scores(scored, trained, tiny_folder, bitext, tmp_path):
+    first, second = trained(out="first"), trained(out="second", training__seed=2)
+    before = {path: path.read_bytes() for path in second.rglob("*") if path.is_file()}
+    with pytest.raises(UsageError, match="another configuration"):
+        scored(tatoeba(tiny_folder, bitext), out=second)
+    with pytest.raises(UsageError, match="another configuration"):
+        scored(Request(run=first, trunk=None, tasks=("tatoeba",), data=(str(bitext),)), out=second)
+    assert {path: path.read_bytes() for path in second.rglob("*") if path.is_file()} == before
+    for _ in range(2):  # a folder of its own may be written to again
+        scored(Request(run=first, trunk=None, tasks=("tatoeba",), data=(str(bitext),)), out=tmp_path / "own")
+
+
+def test_says_at_once_that_a_task_needs_a_head(scored, tiny_folder, bitext):
+    request = replace(tatoeba(tiny_folder, bitext), tasks=("tatoeba", "xnli"))
+    with pytest.raises(UsageError, match="needs a head"):
+        scored(request, out=bitext / "out")
+    assert not (bitext / "out").exists()
+
+
+def test_says_which_files_were_looked_for_where_there_are_none(scored, trained, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(TaskDataError, match=r"no file for the test split of 'xnli'; looked for .*xnli"):
+        scored(Request(run=trained(out="run"), trunk=None, tasks=("xnli",), data=(str(tmp_path / "empty"),)))

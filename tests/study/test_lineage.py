@@ -210,3 +210,8 @@ def check(line: Lineage, parents: list[Bundle]) -> None:
     assert {digest(part) for part in line.fusions.values()} == {digest(part) for parent in parents for part in parent.of("fusion")}
     assert not any(part.facts["trained"] for part in (*line.frozen.values(), *line.fusions.values()))
     assert all(part.name == name for name, part in line.frozen.items())
+
+
+def test_refuses_parallel_channels_under_one_head(nli):
+    with pytest.raises(CompositionError, match="parallel channels"):
+        lineage("stack", [nli], "xnli", "seq_bn", composition="parallel(nli, xnli)")

@@ -62,3 +62,8 @@ def test_reports_a_label_that_only_validation_has(config, data, tmp_path):
     (tmp_path / "validation.jsonl").write_text(json.dumps({"text": "Anna", "label": "weather"}) + "\n")
     with pytest.raises(TaskDataError, match="weather"):
         prepare(config("single", data__sources=[data("single")[0], f"validation={tmp_path / 'validation.jsonl'}"]), ("single",))
+
+
+def test_reads_the_trunk_in_float32_where_it_is_trained(config):
+    prepared = prepare(config(adapter__kind="full", trunk__precision="auto"), ("nli",))
+    assert prepared.trunk.precision == "fp32"

@@ -168,3 +168,12 @@ def test_does_not_mix_protocols_or_layers_in_a_mean():
 def test_writes_json_that_others_read(tmp_path):
     write_results(tmp_path, [row()])
     assert json.loads((tmp_path / "results.json").read_text())["means"]["without_retrieval"] == 0.5
+
+
+def test_takes_the_predictions_from_rows_whose_file_another_reading_has_written_over():
+    key = {"task": "tatoeba", "protocol": "own", "split": "test", "language": "sw", "metric": "accuracy", "score": 0.5}
+    old = {**key, "settings": {"layer": 1}, "predictions": "predictions/tatoeba/test-sw.tsv"}
+    new = {**old, "settings": {"layer": 2}}
+    same = {**old, "protocol": "xtreme"}
+    assert merge_results([old], [new]) == [{**key, "settings": {"layer": 1}}, new]
+    assert merge_results([old], [same]) == [old, same]
