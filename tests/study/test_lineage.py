@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from adapter_stilts.encoder.composition import fusion_name, fusions, names, parse
-from adapter_stilts.errors import ArtefactError, UnknownName, UsageError
+from adapter_stilts.errors import ArtefactError, CompositionError, UnknownName, UsageError
 from adapter_stilts.sharing.bundle import Bundle, Part
 from adapter_stilts.sharing.manifest import Manifest, TrunkFacts
 from adapter_stilts.study.adoption import digest
