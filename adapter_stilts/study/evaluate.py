@@ -106,6 +106,9 @@ def _score_all(request: Request, subject: Subject, jobs: Sequence[tuple[Task, st
     missing: list[tuple[Task, str, Where]] = []
     for task, language, where in jobs:
         known = [] if overwrite else _known(rows, request, task, language, subject)
+        if known and not _same_data(known, task, request.split, language, where):
+            report.say(f"{task.name} {language} was scored on other data before; its scores are replaced")
+            known = []
         asked.extend(result_key(row) for row in known)
         if not known:
             missing.append((task, language, where))
@@ -156,6 +159,14 @@ def _known(rows: Sequence[Mapping[str, Any]], request: Request, task: Task, lang
     wanted = planned(_retrieval_settings(request, subject), task)
     chosen = [row for row in same if row["settings"].get("id") in wanted]
     return chosen if {row["settings"].get("id") for row in chosen} == wanted else []
+
+
+def _same_data(rows: Sequence[Mapping[str, Any]], task: Task, split: str, language: str, where: Where) -> bool:
+    """Whether scores are of the data that would be read now: files by their bytes, anything else by its kind."""
+    if where.kind != "files":
+        return all(isinstance(row["data"], Mapping) and row["data"]["kind"] == where.kind for row in rows)
+    now = [file.sha256 for file in load(task, split, language, where).origin.files]
+    return all(not isinstance(row["data"], Mapping) and [file["sha256"] for file in row["data"]] == now for row in rows)
 
 
 def _score(request: Request, subject: Subject, task: Task, language: str, where: Where) -> list[dict[str, Any]]:

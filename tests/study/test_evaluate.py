@@ -178,3 +178,17 @@ def test_says_which_files_were_looked_for_where_there_are_none(scored, trained, 
     (tmp_path / "empty").mkdir()
     with pytest.raises(TaskDataError, match=r"no file for the test split of 'xnli'; looked for .*xnli"):
         scored(Request(run=trained(out="run"), trunk=None, tasks=("xnli",), data=(str(tmp_path / "empty"),)))
+
+
+def test_scores_again_what_was_scored_on_other_data(scored, trained, rows, tmp_path):
+    run = trained(out="run")
+    first, other = tmp_path / "first.jsonl", tmp_path / "other.jsonl"
+    first.write_text("".join(json.dumps(row) + "\n" for row in rows("nli", 6, 3000)), encoding="utf-8")
+    other.write_text("".join(json.dumps(row) + "\n" for row in rows("nli", 9, 4000)), encoding="utf-8")
+    ask = Request(run=run, trunk=None, tasks=("nli",), languages=("sw",), data=(f"test={first}",))
+    assert [row["n"] for row in scored(ask)["results"]] == [6]
+    assert [row["n"] for row in scored(replace(ask, data=(f"test={other}",)))["results"]] == [9]
+    other.rename(tmp_path / "moved.jsonl")
+    before = (run / "predictions/nli/test-sw.tsv").stat().st_mtime_ns
+    assert [row["n"] for row in scored(replace(ask, data=(f"test={tmp_path / 'moved.jsonl'}",)))["results"]] == [9]
+    assert (run / "predictions/nli/test-sw.tsv").stat().st_mtime_ns == before
