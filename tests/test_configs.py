@@ -11,9 +11,11 @@ from adapter_stilts_cli.app import app
 from typer.testing import CliRunner
 
 from adapter_stilts.config.load import load
+from adapter_stilts.tasks.user import find_task
 
 ROOT = Path(__file__).parent.parent
-RECIPES = sorted((ROOT / "configs").rglob("*.yaml"))
+TASKS = sorted((ROOT / "configs" / "tasks").glob("*.yaml"))
+RECIPES = [path for path in sorted((ROOT / "configs").rglob("*.yaml")) if path not in TASKS]
 
 
 def opening(recipe: Path) -> list[str]:
@@ -24,17 +26,22 @@ def test_has_recipes_to_offer():
     assert len(RECIPES) >= 5
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("recipe", [*RECIPES, *TASKS], ids=lambda path: path.stem)
 def test_opens_with_its_command_and_its_purpose(recipe):
     command, purpose = opening(recipe)
     assert command.startswith("adapter-stilts ")
-    assert f"--config {recipe.relative_to(ROOT).as_posix()}" in command
+    assert f"{'train' if recipe in TASKS else '--config'} {recipe.relative_to(ROOT).as_posix()}" in command
     assert purpose.endswith(".")
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
 def test_holds_no_mistake(recipe):
     load(recipe)
+
+
+@pytest.mark.parametrize("path", TASKS, ids=lambda path: path.stem)
+def test_describes_a_task_without_a_mistake(path):
+    assert find_task(str(path)).name == path.stem
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
