@@ -47,6 +47,7 @@ def main() -> None:
         hidden=128,
         heads=4,
         max_length=128,
+        warmup=0.06,
         learning_rate=options.learning_rate,
         token_budget=4096,
         pair_share=None,
