@@ -131,7 +131,7 @@ def test_prints_one_json_document_on_stdout(run, calls, words):
     assert json.loads(result.stdout)["results"][0]["interval"] == [0.25, None]
 
 
-@pytest.mark.parametrize("words", ["demo", "train nli", "fuse a b --target xnli", "eval a --tasks xnli"])
+@pytest.mark.parametrize("words", ["train nli", "fuse a b --target xnli", "eval a --tasks xnli"])
 def test_prints_scores_as_percent_and_the_run_folder_for_people(run, calls, words):
     result = run(*words.split())
     assert [line.split() for line in result.stdout.strip().split("\n")][2] == ["xnli", "own", "sw", "accuracy", "50.0", "25.0", "to", "10"]
