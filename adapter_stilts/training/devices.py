@@ -10,6 +10,7 @@ launcher behind `accelerate launch --cpu` starts a single process whatever numbe
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -76,6 +77,8 @@ class Processes:
 def processes(device: torch.device) -> Processes:
     """The processes that accelerate or torchrun started, training on `device`; one where neither did."""
     state = _state(cpu=device.type == "cpu")
+    if state.num_processes > 1:
+        atexit.register(_leave)
     return Processes(state.process_index, state.num_processes, str(device))
 
 
@@ -115,6 +118,12 @@ def _state(cpu: bool) -> PartialState:
         what = "`accelerate launch --cpu` was asked for several processes and started one"
         raise UsageError(what, do="use `torchrun --nproc-per-node N`, `accelerate launch --multi_gpu --num_processes N` (CPUs too), or --num_processes 1")
     return PartialState(cpu=cpu)
+
+
+def _leave() -> None:
+    """End the process group before the interpreter does: its threads, left running, abort a process that has done its work."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _tensor(value: object) -> Tensor:
