@@ -94,7 +94,10 @@ def remove_remains(folder: Path) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder for this process; a second one is refused. The lock goes with the process, however it ends."""
+    """Hold the folder for this process; a second one is refused. The lock goes with the process, however it ends.
+
+    Where the work fails before anything but the claim was written, the folder goes too.
+    """
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         stream = (folder / LOCK).open("w")
@@ -105,7 +108,20 @@ def locked(folder: Path) -> Iterator[None]:
             if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
                 raise StiltsError(f"the folder cannot be locked: {error.strerror}", where=str(folder), do="use a folder on a local disk") from error
             raise UsageError("another process is working on this run", where=str(folder), do="wait for it, or name another folder with -o") from error
-        yield
+        try:
+            yield
+        except BaseException:
+            _leave_nothing(folder)
+            raise
+
+
+def _leave_nothing(folder: Path) -> None:
+    """Remove a folder that holds a lock and a claim, and nothing that was worked for."""
+    names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else {RESULTS}
+    if names <= {LOCK, IDENTITY}:
+        for name in (IDENTITY, LOCK):
+            (folder / name).unlink(missing_ok=True)
+        _remove_empty(folder)
 
 
 def read_results(folder: Path) -> list[dict[str, Any]]:

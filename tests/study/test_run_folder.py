@@ -123,6 +123,26 @@ def test_is_held_by_one_process_at_a_time(tmp_path):
         pass
 
 
+def fail(folder, *, after_work):
+    with locked(folder):
+        claim(folder, "abc", "run")
+        if after_work:
+            (folder / "metrics.jsonl").write_text("{}\n", encoding="utf-8")
+        raise StiltsError("no data")
+
+
+def test_leaves_no_folder_where_the_work_failed_before_it_began(tmp_path):
+    with pytest.raises(StiltsError, match="no data"):
+        fail(tmp_path / "run", after_work=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_leaves_the_folder_where_something_was_worked_for_before_it_failed(tmp_path):
+    with pytest.raises(StiltsError, match="no data"):
+        fail(tmp_path / "run", after_work=True)
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {".lock", "identity.json", "metrics.jsonl"}
+
+
 def test_says_that_a_folder_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StiltsError, match="cannot write"), locked(tmp_path / "file" / "run"):
