@@ -45,3 +45,15 @@ def make_tied():
         return np.random.default_rng(seed).choice(np.array([-0.25, 0.25], dtype=np.float32), size=(rows, 16))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def flip():
+    """`flip(path, place, mask)` changes one byte of a file."""
+
+    def change(path, place, mask):
+        content = bytearray(path.read_bytes())
+        content[place % len(content)] ^= mask
+        path.write_bytes(content)
+
+    return change
