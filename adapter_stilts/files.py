@@ -10,18 +10,24 @@ from __future__ import annotations
 import errno
 import gzip
 import hashlib
+import io
 import json
 import os
 import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
+
+import zstandard
 
 from adapter_stilts.errors import DoesNotFit, StiltsError, TaskDataError
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # EFBIG: a limit on the size of a file
+COMPRESSED = (".gz", ".zst")
+AT_ONCE = 1 << 12  # compressed bytes; zstd may make 32,000 times as many of them
 
 
 @contextmanager
@@ -90,28 +96,78 @@ def sha256(path: Path) -> str:
 
 
 def read_text(path: Path) -> str:
-    """A whole UTF-8 text, plain or gzip."""
+    """A whole UTF-8 text, plain, gzip or zstd."""
     return "\n".join(line for _, line in numbered_lines(path))
 
 
-def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Lines of a UTF-8 text, plain or gzip, numbered from 1, without their "\\n" or a "\\r" before it."""
+def bare_name(path: Path) -> str:
+    """A file's name without what says that it is compressed: "a.jsonl" of "a.jsonl.gz"."""
+    return path.stem if path.suffix in COMPRESSED else path.name
+
+
+def numbered_lines(path: Path, longest: int | None = None) -> Iterator[tuple[int, str]]:
+    """Lines of a UTF-8 text, plain, gzip or zstd, numbered from 1, without their "\n" or a "\r" before it.
+
+    longest  bytes; a longer line is refused before it is held in memory
+    """
     number = 0
     try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
-            for raw in stream:
+        with _opened(path) as stream:
+            for raw in stream if longest is None else iter(partial(stream.readline, longest + 1), b""):
                 number += 1
+                if longest is not None and len(raw) > longest:
+                    do = "write one sentence a line; is this a text file?"
+                    raise TaskDataError(f"a line of more than {longest} bytes", where=f"{path}, line {number}", do=do)
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
                 yield number, line.removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError as error:
         raise TaskDataError(
             f"not UTF-8: byte {error.object[error.start]:#04x} at position {error.start}", where=f"{path}, line {number}", do="convert the file to UTF-8"
         ) from error
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise TaskDataError(f"the gzip file is truncated or damaged: {error}", where=f"{path}, line {number + 1}", do="fetch or write it again") from error
+    except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
+        what = f"the {'zstd' if path.suffix == '.zst' else 'gzip'} file is truncated or damaged: {error}"
+        raise TaskDataError(what, where=f"{path}, line {number + 1}", do="fetch or write it again") from error
     except FileNotFoundError as error:
         raise TaskDataError("no such file", where=str(path), do="check the path") from error
     except IsADirectoryError as error:
         raise TaskDataError("a folder where a file was expected", where=str(path), do="name the file") from error
     except OSError as error:
         raise TaskDataError(f"cannot read: {error.strerror or error}", where=str(path), do="check the file and its permissions") from error
+
+
+def _opened(path: Path) -> io.BufferedIOBase:
+    if path.suffix == ".gz":
+        return gzip.GzipFile(path, "rb")
+    return io.BufferedReader(_Zstd(path), 1 << 16) if path.suffix == ".zst" else path.open("rb")
+
+
+class _Zstd(io.RawIOBase):
+    """The content of a zstd file, frame after frame; EOFError where the last one is cut off, which the library's own reader passes over."""
+
+    def __init__(self, path: Path) -> None:
+        self._stream = path.open("rb")
+        self._frame = zstandard.ZstdDecompressor().decompressobj()
+        self._begun = False
+        self._ready = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._ready:
+            content = self._frame.unused_data or self._stream.read(AT_ONCE)
+            if self._frame.eof:
+                self._frame, self._begun = zstandard.ZstdDecompressor().decompressobj(), False
+            if not content:
+                if self._begun:
+                    raise EOFError("its end is missing")
+                return 0
+            self._ready, self._begun = memoryview(self._frame.decompress(content)), True
+        count = min(len(buffer), len(self._ready))
+        buffer[:count] = self._ready[:count]
+        self._ready = self._ready[count:]
+        return count
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()

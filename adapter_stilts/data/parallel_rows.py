@@ -8,7 +8,7 @@ from pathlib import Path
 from adapter_stilts.data.examples import Bitext, PlainText, Pools
 from adapter_stilts.data.tables import empty
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.files import numbered_lines
+from adapter_stilts.files import bare_name, numbered_lines
 
 SHOWN = 3  # offending ids in a message
 
@@ -44,7 +44,7 @@ def read_pools(source_path: Path, target_path: Path, gold_path: Path | None) -> 
     source = _pool(source_path)
     target = _pool(target_path)
     gold = frozenset(_gold(gold_path, source, target)) if gold_path else frozenset()
-    return Pools(source_path.name.removesuffix(".gz"), tuple(source), tuple(source.values()), tuple(target), tuple(target.values()), gold)
+    return Pools(bare_name(source_path), tuple(source), tuple(source.values()), tuple(target), tuple(target.values()), gold)
 
 
 def _pool(path: Path) -> dict[str, str]:

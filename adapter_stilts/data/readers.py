@@ -1,4 +1,4 @@
-"""A file to examples: by its suffix (".gz" taken off) and the format it should be read as.
+"""A file to examples: by its suffix (".gz" or ".zst" taken off) and the format it should be read as.
 
     read_rows(Path("train.jsonl.gz"), "pair", labels=("contradiction", "entailment", "neutral"))
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.files import numbered_lines, read_text
+from adapter_stilts.files import bare_name, numbered_lines, read_text
 
 Cells = Mapping[str, object]
 
@@ -25,8 +25,8 @@ class Row:
 
 
 def suffix(path: Path) -> str:
-    """The suffix that tells the layout, in lower case, with ".gz" taken off: ".jsonl" of "a.jsonl.gz"."""
-    return Path(path.name.removesuffix(".gz")).suffix.lower()
+    """The suffix that tells the layout, in lower case, with ".gz" or ".zst" taken off: ".jsonl" of "a.jsonl.gz"."""
+    return Path(bare_name(path)).suffix.lower()
 
 
 def json_line_rows(path: Path) -> Iterator[Row]:

@@ -1,0 +1,191 @@
+"""Sentences of a file of any size, one by one: what `encode` and `mine` read. Every line is a row, so that row and line number agree.
+
+    source = sentence_source(Path("news.de.zst"))
+    for sentence in sentences(source): ...              Sentence(line=1, id="", text="Guten Morgen.")
+
+    lines   a sentence a line: .txt, and any name that is none of the others
+    ids     BUCC's "id TAB sentence", told by its first line ("de-000000001"), or asked for
+    tsv     .tsv: one column, by its name in the first line, or by its number (from 0) in a file without such a line
+    jsonl   .jsonl .ndjson: one field of the object in every line
+
+Each may be plain, gzip or zstd. Lines end at "\\n" alone. White space around a sentence is taken off. A line with nothing else is a
+blank row: it keeps its place, and it has no vector. A TSV's first line, where it names columns, is no row; row 0 is then line 2.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from adapter_stilts.data.columns import FIELDS
+from adapter_stilts.data.tables import empty, suffix, whole_text
+from adapter_stilts.errors import TaskDataError, UsageError
+from adapter_stilts.files import numbered_lines
+from adapter_stilts.registry import unknown_name
+
+LAYOUTS = ("lines", "ids", "tsv", "jsonl")
+BY_SUFFIX = {".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+ELSEWHERE = {
+    ".csv": "save it as tab-separated text or JSON lines",
+    ".json": "write one object a line (.jsonl)",
+    ".xlsx": "save it as tab-separated text",
+    ".parquet": "write it as JSON lines",
+    ".zip": "unpack it",
+    ".bz2": "compress it with gzip or zstd",
+    ".xz": "compress it with gzip or zstd",
+    ".npy": "vectors need no encoding",
+}
+BUCC_ID = re.compile(r"[a-z]{2,3}-\d{6,}\t")
+LONGEST = 1 << 24  # bytes of a line; more is no sentence, and is refused before it fills the memory
+
+
+class Sentence(NamedTuple):
+    """One row: its line in the file, from 1; its id, "" where the layout has none; its text, "" for a blank row."""
+
+    line: int
+    id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file and how its rows are read.
+
+    column   tsv: the place of the sentence in a row; jsonl: the name of the field is in `field`
+    header   tsv: the names of the columns; () where the file has none
+    """
+
+    path: Path
+    layout: str
+    column: int = 0
+    field: str = ""
+    header: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a file holds: its rows, how many of them are blank, and a hash of the texts, whatever the file's layout and compression."""
+
+    rows: int
+    blank: int
+    sha256: str
+
+
+def sentence_source(path: Path, layout: str | None = None, column: str | None = None) -> Source:
+    """How a file is read: as asked, or by its suffix and its first line.
+
+    column  the column of a TSV or the field of JSON lines; None takes the first usual name ("text", "sentence", ...) that is there
+
+    Raises TaskDataError for a file that cannot be read so, UsageError for a column where there is none.
+    """
+    kind = suffix(path)
+    if layout is None and kind in ELSEWHERE:
+        raise TaskDataError(f"files of type {kind} are not read", where=str(path), do=ELSEWHERE[kind])
+    if layout is not None and layout not in LAYOUTS:
+        raise unknown_name("layout", layout, LAYOUTS)
+    first = next(islice(numbered_lines(path, LONGEST), 1), None)
+    if first is None:
+        raise empty(path)
+    chosen = layout or BY_SUFFIX.get(kind) or ("ids" if BUCC_ID.match(first[1]) else "lines")
+    if chosen == "tsv":
+        return _table(path, first[1].split("\t"), column)
+    if chosen == "jsonl":
+        return Source(path, chosen, field=column or _usual(_fields(first[1], f"{path}, line 1"), path))
+    if column is not None:
+        raise UsageError(f"column '{column}' of a file that has none: it is read as {chosen}", where=str(path), do="leave it out, or add --format tsv")
+    return Source(path, chosen)
+
+
+def sentences(source: Source) -> Iterator[Sentence]:
+    """The rows in order. Raises TaskDataError with the line of what is not UTF-8, has no such column, or is no text."""
+    for number, line in numbered_lines(source.path, LONGEST):
+        if source.layout == "lines":
+            yield Sentence(number, "", line.strip())
+        elif not line.strip():
+            yield Sentence(number, "", "")
+        elif source.layout == "ids":
+            yield _with_id(line, number, source.path)
+        elif source.layout == "jsonl":
+            yield Sentence(number, "", _field(line, source.field, f"{source.path}, line {number}"))
+        elif number > 1 or not source.header:
+            yield Sentence(number, "", _cell(line, source, number))
+
+
+def survey(source: Source) -> Survey:
+    """Read the whole file once, so that a mistake in its last line is found before hours of work. Raises TaskDataError for a file without rows."""
+    digest, rows, blank = hashlib.sha256(), 0, 0
+    for sentence in sentences(source):
+        content = sentence.text.encode()
+        digest.update(len(content).to_bytes(8, "big") + content)
+        rows += 1
+        blank += not content
+    if not rows:
+        raise empty(source.path, "the file has a header and no rows")
+    return Survey(rows, blank, digest.hexdigest())
+
+
+def _with_id(line: str, number: int, path: Path) -> Sentence:
+    id, tab, text = line.partition("\t")
+    if not tab:
+        do = "the file may be truncated; for a sentence a line add --format lines"
+        raise TaskDataError(f"no tab between id and sentence: {line[:40]!r}", where=f"{path}, line {number}", do=do)
+    return Sentence(number, id, text.strip())
+
+
+def _table(path: Path, first: list[str], column: str | None) -> Source:
+    if column is not None and column not in first and column.isdecimal():
+        if int(column) >= len(first):
+            do = f"use 0 to {len(first) - 1}"
+            raise TaskDataError(f"column {column} of a file with {len(first)}, counted from 0", where=f"{path}, line 1", do=do)
+        return Source(path, "tsv", int(column), header=())
+    name = column or _usual(first, path)
+    if name not in first:
+        raise _not_there("column", name, first, f"{path}, line 1")
+    return Source(path, "tsv", first.index(name), header=tuple(first))
+
+
+def _cell(line: str, source: Source, number: int) -> str:
+    cells = line.split("\t")
+    if len(cells) != len(source.header) if source.header else source.column >= len(cells):
+        wanted = f"{len(source.header)} are expected: {', '.join(source.header)}" if source.header else f"at least {source.column + 1} are expected"
+        do = "correct the row; a tab inside a cell is not allowed"
+        raise TaskDataError(f"{len(cells)} columns where {wanted}", where=f"{source.path}, line {number}", do=do)
+    return cells[source.column].strip()
+
+
+def _field(line: str, name: str, where: str) -> str:
+    fields = _fields(line, where)
+    if name not in fields:
+        raise _not_there("field", name, fields, where)
+    return whole_text(fields[name], name, where).strip()
+
+
+def _fields(line: str, where: str) -> dict[str, object]:
+    try:
+        value: object = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        what = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+        raise TaskDataError(f"not valid JSON: {what}", where=where, do="the file may be truncated; fetch or write it again") from error
+    if not isinstance(value, dict):
+        raise TaskDataError(f"a JSON object was expected, not {str(value)[:40]!r}", where=where, do="write one object with named fields per line")
+    return value
+
+
+def _not_there(noun: str, name: str, known: Iterable[str], where: str) -> TaskDataError:
+    found = unknown_name(noun, name, known)
+    return TaskDataError(found.what, where=where, do=found.do)
+
+
+def _usual(names: Iterable[str], path: Path) -> str:
+    names = list(names)
+    found = [name for name in FIELDS["text"]["text"] if name in names]
+    if not found:
+        do = "name it: --column NAME, or --column 0 for the first column of a TSV whose first line is a row"
+        raise TaskDataError(f"no column is called as sentences usually are; there are: {', '.join(names)}"[:300], where=f"{path}, line 1", do=do)
+    return found[0]
