@@ -56,6 +56,7 @@ class Margin(StrEnum):
     ratio = "ratio"
     distance = "distance"
     absolute = "absolute"
+    csls = "csls"
 
 
 class Split(StrEnum):

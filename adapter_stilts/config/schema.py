@@ -26,7 +26,7 @@ How = Literal["direct", "sequential", "stack", "fuse", "merge", "joint"]
 Control = Literal["none", "shuffled-labels", "random-adapter"]
 Precision = Literal["auto", "fp32", "bf16", "int8", "nf4"]
 Pool = Literal["mean", "mean_words", "first", "max"]
-Margin = Literal["ratio", "distance", "absolute"]
+Margin = Literal["ratio", "distance", "absolute", "csls"]
 Protocol = Literal["xtreme", "xtreme-r", "jiant", "own"]
 
 NEEDS_PARENTS = ("sequential", "stack", "fuse", "merge")

@@ -13,7 +13,7 @@ protocol's: XTREME drops them (such gold pairs can never be found), jiant and we
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -22,14 +22,15 @@ from numpy.typing import NDArray
 
 from adapter_stilts.data.examples import Pools
 from adapter_stilts.errors import StiltsError, TaskDataError
+from adapter_stilts.retrieval.distinct import Distinct, distinct, expand, unique
 from adapter_stilts.retrieval.indexes.base import IndexSettings, Vectors
 from adapter_stilts.retrieval.measured import Measured
 from adapter_stilts.retrieval.mining import Pairs, mine
 from adapter_stilts.retrieval.neighbours import both_ways
 from adapter_stilts.retrieval.pooling import centred
 from adapter_stilts.retrieval.protocols import Duplicates, Protocol, ThresholdRule
+from adapter_stilts.retrieval.thresholds import best_f1, require_gold
 
-Numbers: TypeAlias = NDArray[np.int64]
 IdPair: TypeAlias = tuple[str, str]
 
 
@@ -38,7 +39,7 @@ class Mined:
     """Candidate pairs of ids, best first, and their scores [P]."""
 
     ids: tuple[IdPair, ...]
-    score: NDArray[np.float32]
+    score: NDArray[np.float64]
 
     def above(self, threshold: float) -> tuple[IdPair, ...]:
         """The pairs that score at least `threshold`."""
@@ -61,21 +62,6 @@ class Bucc:
     dev_measures: tuple[Measured, ...]
     threshold: float
     pairs: tuple[IdPair, ...]
-
-
-@dataclass(frozen=True)
-class Distinct:
-    """The distinct texts of a pool: `rows` [U] is the line whose vector stands for each, `of_line` [N] the text of each line."""
-
-    rows: Numbers
-    of_line: Numbers
-
-    def lines(self) -> list[list[int]]:
-        """The lines of each text."""
-        found: list[list[int]] = [[] for _ in self.rows]
-        for line, text in enumerate(self.of_line.tolist()):
-            found[text].append(line)
-        return found
 
 
 def mine_pools(source: Vectors, target: Vectors, pools: Pools, protocol: Protocol, *, index: str = "exact", settings: IndexSettings | None = None) -> Mined:
@@ -120,41 +106,20 @@ def bucc(
     return Bucc(measures, score_oracle(dev, dev_gold, rule) if dev is not None else (), threshold, test.above(threshold))
 
 
-def distinct(texts: Sequence[str]) -> Distinct:
-    """Texts told apart without white space at their ends, in order of first appearance; the last line's vector stands for a text, as in LASER."""
-    number: dict[str, int] = {}
-    of_line = np.array([number.setdefault(text.strip(), len(number)) for text in texts], dtype=np.int64)
-    rows = np.zeros(len(number), dtype=np.int64)
-    rows[of_line] = np.arange(len(of_line))  # of several lines, the last one written stays
-    return Distinct(rows, of_line)
-
-
 def best_threshold(mined: Mined, gold: Collection[IdPair], rule: ThresholdRule = "between") -> Threshold:
-    """The threshold with the best F1 on these pairs: midway between the last pair kept and the next; the first best where several are.
+    """The threshold with the best F1 on these pairs; `rule` as in `thresholds.best_f1`.
 
-    rule   "between" cuts only between different scores; "any" after any candidate, as XTREME and jiant do, so that pairs of equal
-           score may come along beyond the F1 it was chosen for
-
-    0.0 where no candidate is right, as in the scripts it follows.
     Raises TaskDataError without gold pairs.
     """
-    _require_gold(gold)
+    require_gold(len(gold))
     wanted = set(gold)
-    right = np.cumsum([pair in wanted for pair in mined.ids], dtype=np.int64)
-    if not len(right) or not right[-1]:
-        return Threshold(0.0, 0.0)
-    f1 = 2 * right / (np.arange(1, len(right) + 1) + len(wanted))
-    if rule == "between":
-        f1[:-1][mined.score[:-1] == mined.score[1:]] = -1
-    best = int(f1.argmax())
-    score = mined.score.astype(np.float64)
-    cut = score[best] if best + 1 == len(score) else (score[best] + score[best + 1]) / 2
-    return Threshold(float(cut), float(f1[best]))
+    cut = best_f1(np.fromiter((pair in wanted for pair in mined.ids), np.bool_, len(mined.ids)), mined.score, len(wanted), rule)
+    return Threshold(cut.threshold, cut.f1)
 
 
 def score_mining(mined: Mined, gold: Collection[IdPair], threshold: float) -> tuple[Measured, Measured, Measured]:
     """f1, precision and recall of the pairs at or above a threshold that was chosen elsewhere; n is the number of gold pairs."""
-    _require_gold(gold)
+    require_gold(len(gold))
     return _measures(mined.above(threshold), gold, "")
 
 
@@ -164,16 +129,9 @@ def score_oracle(mined: Mined, gold: Collection[IdPair], rule: ThresholdRule = "
 
 
 def _with_ids(pairs: Pairs, left: Distinct, right: Distinct, pools: Pools, duplicates: Duplicates) -> Mined:
-    sources, targets = left.lines(), right.lines()
-    ids: list[IdPair] = []
-    scores: list[float] = []
-    for source, target, score in zip(pairs.source.tolist(), pairs.target.tolist(), pairs.score.tolist(), strict=True):
-        if duplicates == "unique" and (len(sources[source]) > 1 or len(targets[target]) > 1):
-            continue
-        named = [(pools.source_ids[a], pools.target_ids[b]) for a in sources[source] for b in targets[target]]
-        ids += named
-        scores += [score] * len(named)
-    return Mined(tuple(ids), np.array(scores, dtype=np.float32))
+    lines = (unique if duplicates == "unique" else expand)(pairs, left, right)
+    sources, targets = map(pools.source_ids.__getitem__, lines.source.tolist()), map(pools.target_ids.__getitem__, lines.target.tolist())
+    return Mined(tuple(zip(sources, targets, strict=True)), lines.score)
 
 
 def _measures(kept: Collection[IdPair], gold: Collection[IdPair], suffix: str) -> tuple[Measured, Measured, Measured]:
@@ -193,7 +151,3 @@ def _units(mined: set[IdPair], gold: set[IdPair]) -> tuple[NDArray[np.float64], 
         np.add.at(units[:, column], np.array([place[source] for source, _ in pairs], dtype=np.int64), 1)
     return units, keys
 
-
-def _require_gold(gold: Collection[IdPair]) -> None:
-    if not gold:
-        raise TaskDataError("no gold pair to tune or score by", do="give a file of gold pairs, or a threshold")

@@ -18,10 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapter_stilts.registry import Registry
-from adapter_stilts.retrieval.margin import margin_scores
+from adapter_stilts.retrieval.compared import pair_similarities
+from adapter_stilts.retrieval.margin import Scores, margin_scores
 from adapter_stilts.retrieval.neighbours import Neighbours
 
 Numbers: TypeAlias = NDArray[np.int64]
+Flags: TypeAlias = NDArray[np.bool_]
+
+AT_ONCE = 1 << 18  # sentences whose neighbours are scored together
+ROUNDS = 64  # of greedy matching; each leaves a fraction of the pairs, except for chains made to defeat it
 
 
 @dataclass(frozen=True)
@@ -30,20 +35,20 @@ class Pairs:
 
     source: Numbers  # [P]
     target: Numbers  # [P]
-    score: NDArray[np.float32]  # [P]
+    score: Scores  # [P]
 
     def __len__(self) -> int:
         return len(self.score)
 
     def above(self, threshold: float) -> Pairs:
         """Those that score at least `threshold`."""
-        return self._chosen(self.score.astype(np.float64) >= threshold)
+        return self.chosen(self.score.astype(np.float64) >= threshold)
 
     def over(self, minimum: float) -> Pairs:
         """Those that score more than `minimum`."""
-        return self._chosen(self.score.astype(np.float64) > minimum)
+        return self.chosen(self.score.astype(np.float64) > minimum)
 
-    def _chosen(self, which: NDArray[np.bool_] | Numbers) -> Pairs:
+    def chosen(self, which: Flags | Numbers) -> Pairs:
         return Pairs(self.source[which], self.target[which], self.score[which])
 
 
@@ -56,7 +61,7 @@ def mine(forward: Neighbours, backward: Neighbours, *, margin: str = "ratio", re
     """Candidate pairs of N sources and M targets.
 
     forward, backward   each source's nearest targets [N, K], each target's nearest sources [M, K]
-    margin              "ratio", "distance" or "absolute"
+    margin              "ratio", "distance", "absolute" or "csls"
     retrieval           "max": the best of both directions, each sentence at most once; "forward", "backward": the best for every
                         source, or target; "intersection": pairs that are best in both directions
 
@@ -67,33 +72,61 @@ def mine(forward: Neighbours, backward: Neighbours, *, margin: str = "ratio", re
     return mode(onward, Pairs(back.target, back.source, back.score))
 
 
-def best_partners(found: Neighbours, others: NDArray[np.float32], margin: str) -> Pairs:
+def best_partners(found: Neighbours, others: Scores, margin: str) -> Pairs:
     """For every query, in order, the neighbour with the highest margin; `others` is the base sentences' own mean similarity [M]."""
-    scores = margin_scores(found.similarity, found.mean[:, None], others[found.index], margin)  # [N, K]
-    best = scores.argmax(axis=1)[:, None]
-    partner, score = np.take_along_axis(found.index, best, 1)[:, 0], np.take_along_axis(scores, best, 1)[:, 0]
+    own, partner, score = found.mean, np.empty(len(found.index), dtype=np.int64), np.empty(len(found.index))
+    for start in range(0, len(partner), AT_ONCE):
+        rows = slice(start, start + AT_ONCE)
+        scores = margin_scores(found.similarity[rows], own[rows, None], others[found.index[rows]], margin)  # [n, K]
+        best = scores.argmax(axis=1)[:, None]
+        partner[rows], score[rows] = np.take_along_axis(found.index[rows], best, 1)[:, 0], np.take_along_axis(scores, best, 1)[:, 0]
     return Pairs(np.arange(len(partner)), partner, score)
 
 
 def score_pairs(
     source: NDArray[np.float32], target: NDArray[np.float32], forward: Neighbours, backward: Neighbours, margin: str = "ratio"
-) -> NDArray[np.float32]:
+) -> Scores:
     """The margin of given pairs, row i of `source` [P, H] with row i of `target` [P, H], against their neighbourhoods."""
-    cosine = np.einsum("ph,ph->p", source, target, dtype=np.float32)
-    return margin_scores(cosine, forward.mean, backward.mean, margin)
+    return margin_scores(pair_similarities(source, target), forward.mean, backward.mean, margin)
+
+
+def one_to_one(source: Numbers, target: Numbers) -> Numbers:
+    """The places, in order, of pairs that a greedy walk keeps: each pair whose sentences no earlier pair has taken.
+
+    In rounds: a pair that is the first still there for both its sentences is kept by the walk whatever comes later, and everything
+    else of those sentences goes.
+    """
+    kept, left = [np.empty(0, dtype=np.int64)], np.arange(len(source))
+    first_source, first_target = (np.empty(int(side.max(initial=-1)) + 1, dtype=np.int64) for side in (source, target))
+    free_source, free_target = np.ones(len(first_source), dtype=np.bool_), np.ones(len(first_target), dtype=np.bool_)
+    for _ in range(ROUNDS):
+        if not len(left):
+            break
+        one, other = source[left], target[left]
+        first_source[one[::-1]], first_target[other[::-1]] = left[::-1], left[::-1]  # of several, the last one written stays
+        wins = left[(first_source[one] == left) & (first_target[other] == left)]
+        free_source[source[wins]], free_target[target[wins]] = False, False
+        kept.append(wins)
+        left = left[free_source[one] & free_target[other]]
+    kept.append(_walked(source, target, left, free_source, free_target))
+    return np.sort(np.concatenate(kept))
+
+
+def _walked(source: Numbers, target: Numbers, left: Numbers, free_source: Flags, free_target: Flags) -> Numbers:
+    """The walk itself, for what the rounds have not settled."""
+    kept = []
+    for place, one, other in zip(left.tolist(), source[left].tolist(), target[left].tolist(), strict=True):
+        if free_source[one] and free_target[other]:
+            free_source[one] = free_target[other] = False
+            kept.append(place)
+    return np.array(kept, dtype=np.int64)
 
 
 @retrievals.register("max")
 def _max(forward: Pairs, backward: Pairs) -> Pairs:
     """Both lists together, best first, skipping a sentence that already has a partner."""
     both = _best_first(_joined(forward, backward))
-    free_source, free_target = bytearray(b"\1") * (int(both.source.max()) + 1), bytearray(b"\1") * (int(both.target.max()) + 1)
-    kept = []
-    for place, (source, target) in enumerate(zip(both.source.tolist(), both.target.tolist(), strict=True)):
-        if free_source[source] and free_target[target]:
-            free_source[source] = free_target[target] = 0
-            kept.append(place)
-    return both._chosen(np.array(kept, dtype=np.int64))
+    return both.chosen(one_to_one(both.source, both.target))
 
 
 @retrievals.register("forward")
@@ -108,7 +141,7 @@ def _backward(forward: Pairs, backward: Pairs) -> Pairs:
 
 @retrievals.register("intersection")
 def _intersection(forward: Pairs, backward: Pairs) -> Pairs:
-    return _best_first(forward._chosen(backward.source[forward.target] == forward.source))
+    return _best_first(forward.chosen(backward.source[forward.target] == forward.source))
 
 
 def _joined(one: Pairs, other: Pairs) -> Pairs:
@@ -116,4 +149,4 @@ def _joined(one: Pairs, other: Pairs) -> Pairs:
 
 
 def _best_first(pairs: Pairs) -> Pairs:
-    return pairs._chosen(np.argsort(-pairs.score, kind="stable"))
+    return pairs.chosen(np.argsort(-pairs.score, kind="stable"))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from adapter_stilts.data.examples import Pools
 from adapter_stilts.errors import StiltsError, TaskDataError
-from adapter_stilts.retrieval.bucc import Mined, best_threshold, bucc, distinct, mine_pools, score_mining, score_oracle
+from adapter_stilts.retrieval.bucc import Mined, best_threshold, bucc, mine_pools, score_mining, score_oracle
 from adapter_stilts.retrieval.protocols import protocol
 
 XTREME, JIANT, OWN = (protocol(name, "bucc2018") for name in ("xtreme", "jiant", "own"))
@@ -76,13 +76,6 @@ def test_finds_the_candidates_that_the_slow_steps_find(pools_and_vectors, seed, 
     assert set(mined.ids) == set(expected)
     np.testing.assert_allclose(mined.score, [expected[pair] for pair in mined.ids], atol=1e-5)
     assert (np.diff(mined.score) <= 0).all()
-
-
-def test_takes_the_last_vector_of_a_repeated_text():
-    found = distinct(["a", "b", " a ", "c", "b"])
-    assert found.of_line.tolist() == [0, 1, 0, 2, 1]
-    assert found.rows.tolist() == [2, 4, 3]
-    assert found.lines() == [[0, 2], [1, 4], [3]]
 
 
 def test_gives_a_repeated_text_all_its_ids_or_none(make_units):

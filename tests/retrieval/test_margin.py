@@ -9,10 +9,10 @@ from adapter_stilts.retrieval.margin import margin_scores
 COSINE, FORWARD, BACKWARD = (np.array(values, dtype=np.float32) for values in ([0.9, 0.5], [0.4, 0.5], [0.8, 0.5]))
 
 
-@pytest.mark.parametrize(("margin", "expected"), [("ratio", [1.5, 1.0]), ("distance", [0.3, 0.0]), ("absolute", [0.9, 0.5])])
+@pytest.mark.parametrize(("margin", "expected"), [("ratio", [1.5, 1.0]), ("distance", [0.3, 0.0]), ("absolute", [0.9, 0.5]), ("csls", [0.6, 0.0])])
 def test_compares_a_pair_with_its_neighbourhoods(margin, expected):
     scores = margin_scores(COSINE, FORWARD, BACKWARD, margin)
-    assert scores.dtype == np.float32
+    assert scores.dtype == np.float64
     np.testing.assert_allclose(scores, expected, atol=1e-6)
 
 

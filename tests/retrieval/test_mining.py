@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapter_stilts.errors import UnknownName
-from adapter_stilts.retrieval.mining import Pairs, mine, score_pairs
+from adapter_stilts.retrieval.mining import Pairs, mine, one_to_one, score_pairs
 from adapter_stilts.retrieval.neighbours import both_ways
 
-MARGINS = {"ratio": lambda a, b: a / b, "distance": lambda a, b: a - b, "absolute": lambda a, b: a}
+MARGINS = {"ratio": lambda a, b: a / b, "distance": lambda a, b: a - b, "absolute": lambda a, b: a, "csls": lambda a, b: 2 * a - 2 * b}
 
 
 def slowly(source, target, k, margin, retrieval):
@@ -119,3 +119,28 @@ def test_scores_given_pairs_against_their_neighbourhoods(make_units):
 def test_suggests_the_nearest_mode(make_units):
     with pytest.raises(UnknownName, match="did you mean 'intersection'"):
         mined(make_units(1, 4), make_units(2, 4), 2, "ratio", "intersect")
+
+
+PAIRS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=60)
+
+
+def walked(pairs):
+    kept, used_source, used_target = [], set(), set()
+    for place, (source, target) in enumerate(pairs):
+        if source not in used_source and target not in used_target:
+            kept.append(place)
+            used_source.add(source)
+            used_target.add(target)
+    return kept
+
+
+@given(PAIRS)
+def test_keeps_the_pairs_that_a_greedy_walk_keeps(pairs):
+    columns = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    assert one_to_one(columns[:, 0], columns[:, 1]).tolist() == walked(pairs)
+
+
+def test_follows_a_chain_that_is_longer_than_its_rounds():
+    chain = [(number // 2 + number % 2, number // 2) for number in range(401)]  # every pair shares a sentence with the next
+    columns = np.array(chain)
+    assert one_to_one(columns[:, 0], columns[:, 1]).tolist() == walked(chain) == list(range(0, 401, 2))

@@ -50,13 +50,6 @@ def test_gives_the_same_from_shards_as_from_one_index(request, make):
     np.testing.assert_allclose(whole.similarity, parts.similarity, atol=1e-6)
 
 
-def test_reads_queries_in_slices(make_units, monkeypatch):
-    queries, base = make_units(1, 50), make_units(2, 60)
-    whole = nearest(queries, base, 4)
-    monkeypatch.setattr("adapter_stilts.retrieval.neighbours.QUERIES", 7)
-    assert np.array_equal(whole.index, nearest(queries, base, 4).index)
-
-
 def test_reads_a_memory_map(make_units, tmp_path):
     base = make_units(2, 60)
     np.save(tmp_path / "base.npy", base)

@@ -1,9 +1,9 @@
-"""What a nearest-neighbour index is: a function from unit vectors [N, H] to a FAISS index over inner products.
+"""What a nearest-neighbour index is: an empty, trained FAISS index over inner products, to which vectors are added shard by shard.
 
-    @indexes.register("exact")
-    def exact(vectors, settings): ...
+    indexes.add("ivf", Index(train, extra=..., ...))
 
-A file beside this one that registers a builder is a new `--index`.
+A file beside this one that adds an entry is a new `--index`. Whatever an index returns is compared again at full precision by
+`search.py`, so a compressed or coarse index can miss a neighbour but never report one nearer than it is.
 """
 
 from __future__ import annotations
@@ -27,9 +27,35 @@ class IndexSettings:
 
     lists: int | None = None  # cells the vectors are sorted into
     probes: int | None = None  # cells searched for each query
+    links: int | None = None  # of a graph, per vector
+    breadth: int | None = None  # of a walk through the graph
     seed: int = 13  # of the k-means that finds the cells
 
 
-Build: TypeAlias = Callable[[Vectors, IndexSettings], faiss.Index]
+Train: TypeAlias = Callable[[Vectors, int, IndexSettings], faiss.Index]
 
-indexes: Registry[Build] = Registry("index", package="adapter_stilts.retrieval.indexes")
+
+@dataclass(frozen=True)
+class Index:
+    """One way to search.
+
+    train       (sample [S, H], number of vectors to come, settings) to an empty index; None: every vector is compared, no index is made
+    sample      how many vectors it wants to be trained on, of so many
+    extra       bytes per vector that the index holds, for vectors of a width, beside the float32 vectors themselves
+    candidates  how many it is asked for, so that the k best of them are the true ones
+    compressed  its own similarities are rough: they only choose the candidates
+    sharded     its answers do not depend on how the vectors are cut into shards, if the same trained index is used for all
+    one_thread  several threads would fill it differently every time
+    """
+
+    train: Train | None
+    sample: Callable[[int, IndexSettings], int]
+    extra: Callable[[int], int]
+    candidates: Callable[[int], int]
+    compressed: bool = False
+    sharded: bool = True
+    one_thread: bool = False
+    summary: str = ""
+
+
+indexes: Registry[Index] = Registry("index", package="adapter_stilts.retrieval.indexes")

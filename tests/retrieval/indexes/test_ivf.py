@@ -5,7 +5,7 @@ import pytest
 
 from adapter_stilts.errors import UsageError
 from adapter_stilts.retrieval.indexes.base import IndexSettings, indexes
-from adapter_stilts.retrieval.indexes.ivf import default_lists, default_probes
+from adapter_stilts.retrieval.indexes.cells import default_lists, default_probes, sample_size
 from adapter_stilts.retrieval.neighbours import nearest
 
 
@@ -19,6 +19,11 @@ def test_searches_one_cell_in_32_and_at_least_eight(lists, probes):
     assert default_probes(lists) == probes
 
 
+@pytest.mark.parametrize(("rows", "lists", "size"), [(50, None, 40), (1_000_000, None, 160_000), (1_000_000, 100, 4000), (60, 50, 60)])
+def test_is_trained_on_forty_vectors_a_cell(rows, lists, size):
+    assert sample_size(rows, IndexSettings(lists=lists)) == size
+
+
 def test_finds_the_same_for_the_same_seed(make_units):
     queries, base = make_units(1, 30), make_units(2, 500)
     settings = IndexSettings(lists=20, probes=2, seed=7)
@@ -26,19 +31,22 @@ def test_finds_the_same_for_the_same_seed(make_units):
     assert np.array_equal(one.index, other.index)
 
 
-def test_fills_every_place_though_a_cell_holds_fewer(make_units):
+@pytest.mark.parametrize("name", ["ivf", "ivf-sq", "ivf-pq"])
+def test_fills_every_place_though_a_cell_holds_fewer(make_units, name):
     queries, base = make_units(1, 30), make_units(2, 200)
-    found = nearest(queries, base, 20, index="ivf", settings=IndexSettings(lists=50, probes=1))
+    found = nearest(queries, base, 20, index=name, settings=IndexSettings(lists=50, probes=1))
     assert found.index.min() >= 0
     assert all(len(set(row)) == 20 for row in found.index.tolist())
 
 
-def test_says_nothing_on_stderr_about_few_training_vectors(make_units, capfd):
-    indexes["ivf"](make_units(2, 100), IndexSettings(lists=30))
+@pytest.mark.parametrize("name", ["ivf", "ivf-sq", "ivf-pq"])
+def test_says_nothing_on_stderr_about_few_training_vectors(make_units, capfd, name):
+    indexes[name].train(make_units(2, 100), 100, IndexSettings(lists=30))
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.parametrize("name", ["ivf", "ivf-sq", "ivf-pq"])
 @pytest.mark.parametrize("settings", [IndexSettings(lists=20), IndexSettings(lists=4, probes=5)])
-def test_refuses_more_cells_than_vectors_or_probes_than_cells(make_units, settings):
+def test_refuses_more_cells_than_vectors_or_probes_than_cells(make_units, name, settings):
     with pytest.raises(UsageError, match="lists and"):
-        indexes["ivf"](make_units(1, 10), settings)
+        indexes[name].train(make_units(1, 10), 10, settings)

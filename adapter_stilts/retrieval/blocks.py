@@ -1,0 +1,105 @@
+"""Vectors that may not fit in memory: anything that has `rows`, `dimension` and hands out float32 unit vectors block by block.
+
+    source = open_vectors(path)       a folder or file on disk (`vectors.py`)
+    target = Held(array)              an array
+    Chosen(source, rows)              some of its rows, in another order
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapter_stilts.errors import StiltsError
+from adapter_stilts.retrieval.indexes.base import Vectors
+
+Numbers = NDArray[np.int64]
+
+PIECE = 1 << 14  # rows read at once
+
+
+class Blocks(Protocol):
+    """[rows, dimension] float32 vectors of length 1."""
+
+    @property
+    def rows(self) -> int: ...
+
+    @property
+    def dimension(self) -> int: ...
+
+    def block(self, start: int, stop: int) -> Vectors:
+        """Rows from `start` up to `stop`, [stop - start, dimension]."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """An array of unit vectors in memory, or a memory map of one."""
+
+    array: Vectors
+
+    @property
+    def rows(self) -> int:
+        return len(self.array)
+
+    @property
+    def dimension(self) -> int:
+        return int(self.array.shape[1])
+
+    def block(self, start: int, stop: int) -> Vectors:
+        return np.ascontiguousarray(self.array[start:stop], dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Rows of other vectors by number, [U]; they are read page by page, so that far jumps read nothing between."""
+
+    whole: Blocks
+    numbers: Numbers
+
+    @property
+    def rows(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def dimension(self) -> int:
+        return self.whole.dimension
+
+    def block(self, start: int, stop: int) -> Vectors:
+        numbers = self.numbers[start:stop]
+        out = np.empty((len(numbers), self.dimension), dtype=np.float32)
+        order = np.argsort(numbers, kind="stable")
+        cuts = np.flatnonzero(np.diff(numbers[order] // PIECE)) + 1
+        for places in np.split(order, cuts) if len(order) else ():
+            first = int(numbers[places[0]])
+            out[places] = self.whole.block(first, int(numbers[places[-1]]) + 1)[numbers[places] - first]
+        return out
+
+
+def pieces(blocks: Blocks, size: int = PIECE, stop: int | None = None, start: int = 0) -> Iterator[tuple[int, Vectors]]:
+    """(first row, vectors) piece by piece."""
+    end = blocks.rows if stop is None else stop
+    for first in range(start, end, size):
+        yield first, blocks.block(first, min(first + size, end))
+
+
+def gathered(blocks: Blocks, start: int, stop: int) -> Vectors:
+    """A long block as one array, read piece by piece: no second copy of it is ever held."""
+    if isinstance(blocks, Held):
+        return blocks.block(start, stop)
+    out = np.empty((stop - start, blocks.dimension), dtype=np.float32)
+    for first, piece in pieces(blocks, stop=stop, start=start):
+        out[first - start : first - start + len(piece)] = piece
+    return out
+
+
+def check_alike(one: Blocks, other: Blocks) -> None:
+    """Raises StiltsError where two sides cannot be compared."""
+    if one.dimension != other.dimension or not one.rows or not other.rows:
+        shapes = f"[{one.rows}, {one.dimension}] and [{other.rows}, {other.dimension}]"
+        do = "give vectors of one encoder and layer for both sides, at least one each"
+        raise StiltsError(f"vectors of shapes {shapes}, where [N, H] and [M, H] were expected", do=do)
+

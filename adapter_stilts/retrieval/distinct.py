@@ -1,0 +1,109 @@
+"""Sentences that occur several times: searched once, and given back for every line, or dropped, as the protocol has it.
+
+    left = distinct(source_texts)
+    left.rows       [U]  the line whose vector stands for each text        left.of_line   [N]  the text of each line, -1 for a blank one
+    expand(pairs, left, right)     pairs of texts to pairs of lines, every line of a text
+    once(pairs, left, right)       the first line of each text
+    unique(pairs, left, right)     without texts that occur several times
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapter_stilts.errors import DoesNotFit
+from adapter_stilts.retrieval.blocks import Blocks, pieces
+from adapter_stilts.retrieval.mining import Pairs
+
+Numbers: TypeAlias = NDArray[np.int64]
+
+MOST_PAIRS = 1 << 28  # lines that repeated texts may be written out as: two boilerplate lines of 50,000 copies each are more than 2 billion pairs
+ODD = 0x9E3779B97F4A7C15  # 2^64 / golden ratio, which is odd
+
+
+@dataclass(frozen=True)
+class Distinct:
+    """The distinct texts of a side, [U], and its lines, [N]."""
+
+    rows: Numbers
+    of_line: Numbers
+
+    @cached_property
+    def count(self) -> Numbers:
+        """[U] lines of each text."""
+        return np.bincount(self.of_line[self.of_line >= 0], minlength=len(self.rows)).astype(np.int64)
+
+    @cached_property
+    def lines(self) -> Numbers:
+        """The lines text by text, in order: those of text u are lines[start[u] : start[u] + count[u]]."""
+        return np.argsort(self.of_line, kind="stable")[np.count_nonzero(self.of_line < 0) :].astype(np.int64)
+
+    @cached_property
+    def start(self) -> Numbers:
+        return np.cumsum(self.count) - self.count
+
+    @property
+    def first(self) -> Numbers:
+        """[U] the first line of each text."""
+        return self.lines[self.start]
+
+
+def distinct(texts: Sequence[str]) -> Distinct:
+    """Texts told apart without white space at their ends, in order of first appearance; the last line's vector stands for a text, as in LASER."""
+    number: dict[str, int] = {}
+    of_line = np.array([number.setdefault(text.strip(), len(number)) for text in texts], dtype=np.int64)
+    rows = np.zeros(len(number), dtype=np.int64)
+    rows[of_line] = np.arange(len(of_line))  # of several lines, the last one written stays
+    return Distinct(rows, of_line)
+
+
+def by_first_rows(first: Numbers, blank: NDArray[np.bool_]) -> Distinct:
+    """From the first line with the same text of each line [N]; blank lines are no text."""
+    rows = np.unique(first[~blank])
+    return Distinct(rows, np.where(blank, -1, np.searchsorted(rows, first)))
+
+
+def by_vectors(blocks: Blocks) -> Distinct:
+    """Lines told apart by the bytes of their vectors; for vectors whose texts are not known."""
+    weights = np.random.default_rng(ODD).integers(1 << 63, size=(2, blocks.dimension), dtype=np.uint64) | np.uint64(1)
+    keys = np.empty((blocks.rows, 2), dtype=np.uint64)
+    for start, piece in pieces(blocks, 1 << 12):
+        bits = (piece + np.float32(0)).view(np.uint32).astype(np.uint64) + np.uint64(ODD)  # -0 + 0 is 0, which equals it
+        bits ^= bits >> np.uint64(29)
+        bits *= bits
+        for column, weight in enumerate(weights):
+            keys[start : start + len(piece), column] = (bits * weight).sum(axis=1, dtype=np.uint64)
+    order = np.lexsort((keys[:, 1], keys[:, 0]))
+    fresh = np.ones(blocks.rows, dtype=np.bool_)
+    fresh[1:] = (keys[order[1:]] != keys[order[:-1]]).any(axis=1)
+    first = np.empty(blocks.rows, dtype=np.int64)
+    first[order] = order[np.flatnonzero(fresh)][np.cumsum(fresh) - 1]
+    return by_first_rows(first, np.zeros(blocks.rows, dtype=np.bool_))
+
+
+def once(pairs: Pairs, left: Distinct, right: Distinct) -> Pairs:
+    return Pairs(left.first[pairs.source], right.first[pairs.target], pairs.score)
+
+
+def unique(pairs: Pairs, left: Distinct, right: Distinct) -> Pairs:
+    return once(pairs.chosen((left.count[pairs.source] == 1) & (right.count[pairs.target] == 1)), left, right)
+
+
+def expand(pairs: Pairs, left: Distinct, right: Distinct) -> Pairs:
+    """Every line of the one text with every line of the other. Raises DoesNotFit where that is more than `MOST_PAIRS`."""
+    wide = right.count[pairs.target]
+    each = left.count[pairs.source] * wide
+    total = int(each.sum())
+    if total > MOST_PAIRS:
+        what = f"{len(pairs)} pairs of texts are {total} pairs of lines, since some texts occur very often"
+        raise DoesNotFit(what, do="write each pair of texts once (--duplicates once), or take repeated lines out first")
+    pair = np.repeat(np.arange(len(pairs)), each)
+    within = np.arange(total) - np.repeat(np.cumsum(each) - each, each)
+    source = left.lines[left.start[pairs.source[pair]] + within // wide[pair]]
+    return Pairs(source, right.lines[right.start[pairs.target[pair]] + within % wide[pair]], pairs.score[pair])

@@ -1,0 +1,103 @@
+"""How much memory a search and the mining after it take, from the numbers alone, and the shard that keeps them below a limit.
+
+    fit(sizes, indexes["exact"], limit=4_000_000_000, held=resident())      Steps, or DoesNotFit saying what would fit
+
+Everything that grows with the data is counted: results of both directions, the vectors of one shard, the index over them, the
+k-means sample, the lists that are sorted when pairs are made. `held` is what the process has before it starts.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapter_stilts.errors import DoesNotFit
+from adapter_stilts.retrieval.indexes.base import Index, IndexSettings
+from adapter_stilts.retrieval.search import ALIGNED, QUERY_ROWS, RESULTS, Steps
+
+GB = 1e9
+RESULT = 12  # bytes of a neighbour: a similarity and a row number
+CANDIDATE = 16  # of a compressed index's candidate: its rank beside
+SETTLING = 48  # while the neighbours of a block are ordered: similarities, rows and orders, before and after
+MINING = 136  # of a sentence while pairs are made: both lists of best partners, joined, ordered, matched
+TILES = 96 << 20  # FAISS's matrix products, the cosines compared again, reading buffers
+SPARE = 0.8  # of the memory that is free, where no limit is given
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Sentences of both sides, the width of their vectors, and neighbours."""
+
+    source: int
+    target: int
+    width: int
+    k: int
+
+
+def fit(sizes: Sizes, kind: Index, limit: float, held: int, settings: IndexSettings | None = None) -> Steps:
+    """The largest shards that stay below `limit` bytes.
+
+    Raises DoesNotFit where not even the smallest do, naming every part and the limit that would be enough.
+    """
+    most, each = max(sizes.source, sizes.target), 4 * sizes.width + (kind.extra(sizes.width) if kind.train else 0)
+    parts = _parts(sizes, kind, settings or IndexSettings(), held)
+    fixed = held + parts["results"] + parts["one block of queries"]
+    rows = min(most, int((limit - fixed) // each))
+    smallest = min(most, ALIGNED) if kind.sharded else most
+    needed = max(fixed + smallest * each, held + parts["results"] + parts["k-means"], held + parts["results"] + parts["making pairs"])
+    if rows < smallest or needed > limit:
+        parts[f"{smallest} vectors at once"] = smallest * each
+        raise DoesNotFit(
+            f"mining {sizes.source} x {sizes.target} vectors of {sizes.width} needs {needed / GB:.2f} GB, the limit is {limit / GB:.2f} GB",
+            where="memory: " + ", ".join(f"{name} {size / GB:.2f} GB" for name, size in parts.items()),
+            do=f"use --limit-gb {_up(needed)} or more{'' if kind.sharded else ', or --index exact or ivf-pq, which can be searched in shards'}",
+        )
+    return Steps(rows if rows == most else max(smallest, rows // ALIGNED * ALIGNED))
+
+
+def peak(sizes: Sizes, kind: Index, steps: Steps, held: int, settings: IndexSettings | None = None) -> int:
+    """Bytes at the highest point, by the same count."""
+    parts = _parts(sizes, kind, settings or IndexSettings(), held)
+    rows = min(steps.base_rows, max(sizes.source, sizes.target))
+    shard = rows * (4 * sizes.width + (kind.extra(sizes.width) if kind.train else 0))
+    return held + parts["results"] + max(parts["one block of queries"] + shard, parts["k-means"], parts["making pairs"])
+
+
+def resident() -> int:
+    """Bytes of memory this process has now."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    except OSError:
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # a bound, where the system does not say
+        return most if sys.platform == "darwin" else most * 1024
+
+
+def default_limit() -> float:
+    """What this process has and four fifths of what is free; infinity where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text().split("\n")
+        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+        most = Path("/sys/fs/cgroup/memory.max").read_text().strip() if Path("/sys/fs/cgroup/memory.max").exists() else "max"
+        used = int(Path("/sys/fs/cgroup/memory.current").read_text()) if most != "max" else 0
+    except (OSError, StopIteration, ValueError):
+        return float("inf")
+    return resident() + SPARE * (free if most == "max" else min(free, max(0, int(most) - used)))
+
+
+def _parts(sizes: Sizes, kind: Index, settings: IndexSettings, held: int) -> dict[str, int]:
+    both, most, asked = sizes.source + sizes.target, max(sizes.source, sizes.target), kind.candidates(sizes.k)
+    block = min(QUERY_ROWS, most) * (8 * sizes.width + SETTLING * (asked + sizes.k)) + TILES + RESULTS * RESULT * 2
+    return {
+        "the process so far": held,
+        "results": both * sizes.k * RESULT + (most * asked * CANDIDATE if kind.compressed else 0),
+        "one block of queries": block,
+        "k-means": 8 * sizes.width * kind.sample(most, settings) if kind.train else 0,
+        "making pairs": both * MINING,
+    }
+
+
+def _up(size: float) -> str:
+    """Gigabytes rounded up to two places."""
+    return f"{-(-size // 1e7) / 100:.2f}"

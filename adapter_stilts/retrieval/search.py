@@ -1,0 +1,216 @@
+"""K nearest neighbours among vectors that need not fit in memory: shard after shard of the base, block after block of the queries.
+
+    found = search(queries, base, 4)
+    found = search(queries, base, 4, index="ivf", steps=Steps(base_rows=1 << 20), saved=Saved(path, identity))
+
+The answer does not depend on the size of the shards: candidates are compared again at full precision, the lower row comes first
+among equals, and an approximate index is trained once, on a sample that is a function of the rows alone, and filled with one shard
+at a time. After a kill the search goes on where it was saved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from adapter_stilts.errors import UsageError
+from adapter_stilts.retrieval.blocks import Blocks, Chosen, check_alike, gathered
+from adapter_stilts.retrieval.compared import Numbers, Vectors, similarities, slack
+from adapter_stilts.retrieval.gpu import on_gpus
+from adapter_stilts.retrieval.indexes.base import Index, IndexSettings, indexes
+from adapter_stilts.retrieval.saved import Saved
+
+ALIGNED = 1 << 12  # rows that FAISS multiplies at once: larger shards are cut at multiples, so that all its sums are the same in any shard
+QUERY_ROWS = 1 << 14
+RESULTS = 1 << 22  # similarities held while ties are settled
+Progress: TypeAlias = Callable[[int, int], None]
+Ask: TypeAlias = Callable[[Vectors, int], tuple[Vectors, Numbers]]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """How much is held at once; nothing that is found depends on it."""
+
+    base_rows: int = 1 << 62
+    query_rows: int = QUERY_ROWS
+
+    def shards(self, rows: int) -> list[tuple[int, int]]:
+        size = self.base_rows if self.base_rows < ALIGNED else self.base_rows // ALIGNED * ALIGNED
+        return list(_ranges(rows, size))
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """For each of N queries its K nearest, nearest first."""
+
+    similarity: Vectors  # [N, K]
+    index: Numbers  # [N, K] rows of the base vectors
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """[N] mean similarity of each neighbourhood, which the margin needs."""
+        return np.asarray(self.similarity.mean(axis=1, dtype=np.float64))
+
+
+def search(
+    queries: Blocks,
+    base: Blocks,
+    k: int,
+    *,
+    index: str = "exact",
+    settings: IndexSettings | None = None,
+    steps: Steps | None = None,
+    saved: Saved | None = None,
+    progress: Progress | None = None,
+) -> Neighbours:
+    """The min(k, M) nearest of `base` [M, H] for each of `queries` [N, H].
+
+    progress   told (blocks of queries done, all there are, shard by shard)
+
+    Raises StiltsError where the two do not have one width or either is empty, UsageError for k below 1.
+    """
+    check_alike(queries, base)
+    if k < 1:
+        raise UsageError(f"{k} neighbours", where="k", do="ask for at least 1")
+    kind, k, steps, settings = indexes[index], min(k, base.rows), steps or Steps(), settings or IndexSettings()
+    found = _Running.empty(queries.rows, min(kind.candidates(k), base.rows) if kind.compressed else k, kind)
+    shards, blocks = steps.shards(base.rows), list(_ranges(queries.rows, steps.query_rows))
+    total, done = len(shards) * len(blocks), saved.load(found.arrays) if saved else 0
+    trained = kind.train(_sample(base, kind.sample(base.rows, settings), settings.seed), base.rows, settings) if kind.train and done < total else None
+    for number, (start, stop) in enumerate(shards):
+        if (number + 1) * len(blocks) <= done:
+            continue
+        shard = gathered(base, start, stop)
+        ask = _asker(kind, trained, shard)
+        for place, (first, last) in enumerate(blocks, number * len(blocks)):
+            if place < done:
+                continue
+            block = queries.block(first, last)
+            found.take(slice(first, last), _roughly(ask, shard, block, kind, k) if kind.compressed else _truly(ask, shard, block, kind, k), start)
+            _told(progress, place + 1, total)
+            if saved:
+                saved.offer(place + 1, found.arrays)
+        del ask, shard
+    if saved and done < total:
+        saved.save(total, found.arrays)
+    return _completed(found.best(k), queries, base, steps)
+
+
+@dataclass(frozen=True)
+class _Running:
+    """The best so far of every query: what they are ranked by, the true similarity, the row; -1 where nothing is known yet."""
+
+    rank: Vectors
+    similarity: Vectors
+    index: Numbers
+
+    @classmethod
+    def empty(cls, rows: int, width: int, kind: Index) -> _Running:
+        similarity = np.full((rows, width), -np.inf, dtype=np.float32)
+        return cls(similarity.copy() if kind.compressed else similarity, similarity, np.full((rows, width), -1, dtype=np.int64))
+
+    @property
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        own = {} if self.rank is self.similarity else {"rank": self.rank}
+        return {"similarity": self.similarity, "index": self.index, **own}
+
+    def take(self, rows: slice, new: _Running, start: int) -> None:
+        """Merge what a shard gave for some rows; `start` is the shard's first row."""
+        moved = np.where(new.index >= 0, new.index + start, -1)
+        index = np.concatenate([self.index[rows], moved], axis=1)
+        similarity, rank = (np.concatenate([old[rows], added], axis=1) for old, added in ((self.similarity, new.similarity), (self.rank, new.rank)))
+        order = np.lexsort((index, -rank), axis=-1)[:, : self.index.shape[1]]
+        self.rank[rows] = np.take_along_axis(rank, order, 1)
+        self.similarity[rows] = np.take_along_axis(similarity, order, 1)
+        self.index[rows] = np.take_along_axis(index, order, 1)
+
+    def best(self, k: int) -> Neighbours:
+        if self.rank is self.similarity:
+            return Neighbours(self.similarity, self.index)
+        for start in range(0, len(self.index), QUERY_ROWS):
+            rows = slice(start, start + QUERY_ROWS)
+            order = np.lexsort((self.index[rows], -self.similarity[rows]), axis=-1)
+            self.similarity[rows] = np.take_along_axis(self.similarity[rows], order, 1)
+            self.index[rows] = np.take_along_axis(self.index[rows], order, 1)
+        return Neighbours(np.ascontiguousarray(self.similarity[:, :k]), np.ascontiguousarray(self.index[:, :k]))
+
+
+def _truly(ask: Ask, shard: Vectors, queries: Vectors, kind: Index, k: int) -> _Running:
+    """The k nearest of a shard, in full precision: asked for a few more, and for twice as many again while the last could hide a better one."""
+    k, width = min(k, len(shard)), min(kind.candidates(k), len(shard))
+    similarity, index, unsure = _compared(ask, shard, queries, k, width)
+    while len(unsure):
+        width = min(2 * width, len(shard))
+        still = []
+        for start, stop in _ranges(len(unsure), max(1, RESULTS // width)):
+            rows = unsure[start:stop]
+            similarity[rows], index[rows], left = _compared(ask, shard, np.ascontiguousarray(queries[rows]), k, width)
+            still.append(rows[left])
+        unsure = np.concatenate(still)
+    return _Running(similarity, similarity, index)
+
+
+def _compared(ask: Ask, shard: Vectors, queries: Vectors, k: int, width: int) -> tuple[Vectors, Numbers, Numbers]:
+    """The k best of `width` candidates, and which queries may have a better one beyond them."""
+    rough, places = ask(queries, width)
+    similarity = similarities(queries, shard, places)
+    order = np.lexsort((places, -similarity), axis=-1)[:, :k]
+    best = np.take_along_axis(similarity, order, 1)
+    open_end = (places[:, -1] >= 0) & (best[:, -1] <= rough[:, -1] + slack(queries.shape[1]))
+    unsure = np.flatnonzero(open_end) if width < len(shard) else np.empty(0, dtype=np.int64)
+    return best, np.take_along_axis(places, order, 1), unsure
+
+
+def _roughly(ask: Ask, shard: Vectors, queries: Vectors, kind: Index, k: int) -> _Running:
+    """The candidates of a compressed index, ranked as it ranks them, with their true similarities beside."""
+    rank, places = ask(queries, min(kind.candidates(k), len(shard)))
+    return _Running(np.where(places >= 0, rank, -np.inf).astype(np.float32), similarities(queries, shard, places), places)
+
+
+def _completed(found: Neighbours, queries: Blocks, base: Blocks, steps: Steps) -> Neighbours:
+    """Queries whose cells held fewer than k vectors are compared with all."""
+    short = np.flatnonzero(found.index[:, -1] < 0)
+    if len(short):
+        whole = search(Chosen(queries, short), base, found.index.shape[1], steps=steps)
+        found.similarity[short], found.index[short] = whole.similarity, whole.index
+    return found
+
+
+def _asker(kind: Index, trained: faiss.Index | None, shard: Vectors) -> Ask:
+    """A function from queries and a number of places to FAISS's similarities and places."""
+    on_gpu = on_gpus(trained, shard)
+    if on_gpu is not None:
+        return on_gpu.search
+    if trained is None:
+        return lambda queries, width: faiss.knn(queries, shard, width, metric=faiss.METRIC_INNER_PRODUCT)
+    trained.reset()
+    threads = faiss.omp_get_max_threads()
+    try:
+        faiss.omp_set_num_threads(1 if kind.one_thread else threads)
+        trained.add(shard)
+    finally:
+        faiss.omp_set_num_threads(threads)
+    return lambda queries, width: trained.search(queries, width)
+
+
+def _sample(base: Blocks, size: int, seed: int) -> Vectors:
+    """Vectors to train an index on, drawn from all of them."""
+    if size >= base.rows:
+        return gathered(base, 0, base.rows)
+    rows = np.sort(np.random.default_rng(seed).choice(base.rows, size, replace=False))
+    return Chosen(base, rows).block(0, size)
+
+
+def _told(progress: Progress | None, done: int, total: int) -> None:
+    if progress is not None:
+        progress(done, total)
+
+
+def _ranges(rows: int, size: int) -> Iterator[tuple[int, int]]:
+    for start in range(0, rows, size):
+        yield start, min(start + size, rows)
