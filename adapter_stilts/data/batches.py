@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import torch
 
+from adapter_stilts.errors import TaskDataError
+
 PADDING = 0.05  # of all tokens, padding included
 BATCHES_PER_WINDOW = 64  # fewer, and neighbours in a sorted window differ too much in length
 LIMITS = (1.0, 0.15, 0.10, 0.08, PADDING)  # the padding one batch may have: the first that keeps the whole below PADDING
@@ -43,6 +45,32 @@ def length_sorted_batches(lengths: Sequence[int], budget: int) -> list[list[int]
         else:
             batches.append([row])
     return batches
+
+
+def at_least(batches: Sequence[Sequence[int]], lengths: Sequence[int], budget: int, smallest: int) -> list[list[int]]:
+    """The same rows in batches of at least `smallest`, for losses that compare the rows of a batch.
+
+    Rows of batches that are too small come together in batches of their own, those of like length. What is left of them joins, row by
+    row, the batch that grows least, of those that stay within the budget where there are any; so a batch may pass the budget by a few rows.
+    Raises TaskDataError for fewer rows than one batch needs.
+    """
+    if len(lengths) < smallest:
+        raise TaskDataError(f"{len(lengths)} training rows, and a batch needs {smallest} to compare with each other", do="give more rows")
+    kept = [list(batch) for batch in batches if len(batch) >= smallest]
+    loose = sorted((row for batch in batches if len(batch) < smallest for row in batch), key=lambda row: (lengths[row], row))
+    whole = len(loose) - len(loose) % smallest
+    kept += [loose[start : start + smallest] for start in range(0, whole, smallest)]
+    for row in loose[whole:]:
+        grown = [_growth(batch, row, lengths, budget) for batch in kept]
+        kept[grown.index(min(grown))].append(row)
+    return kept
+
+
+def _growth(batch: Sequence[int], row: int, lengths: Sequence[int], budget: int) -> tuple[bool, int]:
+    """Whether a batch would pass the budget with one row more, and by how many tokens it would grow."""
+    longest = max(lengths[one] for one in batch)
+    area = (len(batch) + 1) * max(longest, lengths[row])
+    return area > budget, area - len(batch) * longest
 
 
 def _tightest(windows: Sequence[Sequence[int]], lengths: Sequence[int], budget: int, multiple: int) -> list[list[int]]:

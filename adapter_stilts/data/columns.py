@@ -59,6 +59,14 @@ FIELDS: Mapping[Format, Mapping[str, tuple[str, ...]]] = {
         "label": ("label", "gold_label", "answerkey", "answer_key", "answer", "correct", "gold"),
         "id": ID,
     },
+    "ranking": {
+        "query": ("query", "question", "mention"),
+        "positive": ("positive", "entity", "answer", "passage", "document", "code"),
+        "context": ("context", "paragraph"),
+        "gold": ("gold", "positive_id", "entity_id", "candidate_id", "gold_ids", "positives"),
+        "answers": ("answers",),
+        "id": ("id", "example_id", "query_id", "uid", "guid", "idx", "qid"),
+    },
     "text": {"text": ("text", "sentence", "content", "line", "code", "document"), "id": ID},
     "aligned": {"id": ID},
 }
@@ -68,6 +76,7 @@ NEEDED: Mapping[Format, tuple[str, ...]] = {
     "tags": ("words",),
     "span": ("question", "context"),
     "choice": ("prompt", "choices"),
+    "ranking": ("query",),
     "text": ("text",),
     "aligned": ("source", "target"),
 }

@@ -1,11 +1,12 @@
 """The shapes of a row: what a reader yields and everything above consumes.
 
-Every example has an `id`, unique within its file, by which predictions are matched with gold. Six formats cover all tasks:
+Every example has an `id`, unique within its file, by which predictions are matched with gold. The formats:
 
     pair, single   Classified       one or two texts and a label
     tags           Tagged           words and one tag each
     span           SpanQuestion     a question, a context, and where the answer stands in it
     choice         MultipleChoice   a prompt and several endings, one of them right
+    ranking        Query            a text and what answers it; in evaluation, found among many a Candidate
     text           PlainText        text for masked language modelling
     aligned        Bitext           a sentence and its translation (retrieval with a known partner)
     pools          Pools            two unaligned sets of sentences that hide translation pairs (mining)
@@ -16,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Format = Literal["pair", "single", "tags", "span", "choice", "text", "aligned", "pools"]
+Format = Literal["pair", "single", "tags", "span", "choice", "ranking", "text", "aligned", "pools"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,34 @@ class MultipleChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """Something a query may find: a text, or a sentence (`text`) and the paragraph it stands in (`context`).
+
+    answers  the ids of the queries it is an answer to, where the pool says so and not the query; the same id in every language
+    """
+
+    id: str
+    text: str
+    context: str | None = None
+    language: str = ""
+    answers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A text that looks for a candidate.
+
+    positive  what it should find, in training rows
+    gold      ids of what it should find in a pool; () where the pool's candidates say what they answer
+    """
+
+    id: str
+    text: str
+    positive: Candidate | None = None
+    gold: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PlainText:
     """Text without a label; `pair` holds its translation where the two are modelled together."""
 
@@ -96,4 +125,4 @@ class Pools:
     gold: frozenset[tuple[str, str]]
 
 
-Example: TypeAlias = Classified | Tagged | SpanQuestion | MultipleChoice | PlainText | Bitext | Pools
+Example: TypeAlias = Classified | Tagged | SpanQuestion | MultipleChoice | Candidate | Query | PlainText | Bitext | Pools

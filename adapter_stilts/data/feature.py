@@ -28,10 +28,12 @@ class Feature:
                tags: a class per token, -100 but at the first sub-word of a word
                span: (start, end) tokens, both included; (0, 0) where the window holds no answer; (-100, -100) where unknown
                text: None, since masking makes the target anew for every batch
+               ranking: two numbers by which equal positives are known (ranking_features.py); None where nothing is learned
     words      tags: the position of each word's first sub-word
     offsets    span: the (start, end) characters of the context under each token, (-1, -1) outside the context; not kept in
                training, where nothing is decoded
     window     span: which window of the context, from 0
+    candidate  ranking, in training: the ids of what the query should find
     """
 
     row: int
@@ -41,6 +43,7 @@ class Feature:
     words: Ids = ()
     offsets: Offsets = ()
     window: int = 0
+    candidate: Ids = ()
 
 
 def token_rows(feature: Feature) -> tuple[Ids, ...]:
@@ -51,6 +54,6 @@ def token_rows(feature: Feature) -> tuple[Ids, ...]:
 
 
 def length(feature: Feature) -> int:
-    """Tokens a feature takes in a batch: T, or C times its longest choice."""
+    """Tokens a feature takes in a batch: T, or C times its longest choice; a query and its candidate together."""
     rows = token_rows(feature)
-    return len(rows) * max(map(len, rows))
+    return len(rows) * max(map(len, rows)) + len(feature.candidate)

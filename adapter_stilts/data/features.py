@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adapter_stilts.data.examples import Classified, Example, Format, MultipleChoice, PlainText, SpanQuestion, Tagged
+from adapter_stilts.data.examples import Classified, Example, Format, MultipleChoice, PlainText, Query, SpanQuestion, Tagged
 from adapter_stilts.data.feature import IGNORED, Feature, Ids, length, token_rows
 from adapter_stilts.data.labels import wrong_label
+from adapter_stilts.data.ranking_features import query_features
 from adapter_stilts.data.sentence_features import choice_features, classified_features, text_features
 from adapter_stilts.data.span_features import Windows, is_misplaced, span_features
 from adapter_stilts.data.tagged_features import tagged_features
@@ -43,7 +44,7 @@ def features(
 
     labels        pair, single, tags: the classes; a class number is a position in it
     max_length    tokens of the longest row, special tokens included
-    query_length  span: tokens kept of a question
+    query_length  span, ranking: tokens of a question; for ranking special tokens included, and max_length is that of a candidate
     window_step   span: tokens by which the start of a context window advances
     training      every example must carry its gold answer; span questions whose answer is not at its place are left out
 
@@ -57,13 +58,16 @@ def features(
 
 def misplaced_answers(examples: Sequence[Example]) -> int:
     """How many questions training leaves out because their answer is not where the data say."""
-    return sum(isinstance(example, SpanQuestion) and is_misplaced(example) for example in examples)
+    lost = (is_misplaced(example) if isinstance(example, SpanQuestion) else isinstance(example, Query) and example.positive is None for example in examples)
+    return sum(lost)
 
 
 def collate(features: Sequence[Feature], pad_id: int, format: Format) -> dict[str, Tensor]:
     """One padded batch, int64: input_ids and attention_mask [B, T] ([B, C, T] for choice), rows [B], and labels but for text.
 
-    labels is [B] for pair, single and choice, [B, T] for tags, [B, 2] for span; -100 where nothing is to be predicted.
+    labels is [B] for pair, single and choice, [B, T] for tags, [B, 2] for span; -100 where nothing is to be predicted. For ranking
+    they are [B, 2] as well, what tells equal positives, with candidate_ids and candidate_mask [B, T'] beside the queries; rows that
+    are only to be read have neither.
     """
     rows = [row for feature in features for row in token_rows(feature)]
     shape = (len(features), -1, max(map(len, rows))) if format == "choice" else (len(features), max(map(len, rows)))
@@ -74,7 +78,12 @@ def collate(features: Sequence[Feature], pad_id: int, format: Format) -> dict[st
     }
     if format == "tags":
         batch["labels"] = _padded([cast(Ids, feature.target) for feature in features], IGNORED)
-    elif format != "text":
+    elif format == "ranking" and features[0].candidate:
+        candidates = [feature.candidate for feature in features]
+        batch["candidate_ids"] = _padded(candidates, pad_id)
+        batch["candidate_mask"] = _padded([(1,) * len(row) for row in candidates], 0)
+        batch["labels"] = torch.tensor([feature.target for feature in features])
+    elif format not in ("text", "ranking"):
         batch["labels"] = torch.tensor([feature.target for feature in features])
     return batch
 
@@ -107,6 +116,8 @@ def _made(
             return span_features(cast(Sequence[SpanQuestion], examples), tokenizer, windows, training)
         case "choice":
             return choice_features(cast(Sequence[MultipleChoice], examples), tokenizer, max_length)
+        case "ranking":
+            return query_features(cast(Sequence[Query], examples), tokenizer, min(windows.query_length, windows.max_length), windows.max_length, training)
         case "text":
             return text_features(cast(Sequence[PlainText], examples), tokenizer, max_length)
         case _:

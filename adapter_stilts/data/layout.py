@@ -20,6 +20,8 @@ class Layout:
                    tags: these tags, or entity types, are read as "O"
     keep           column -> the values to keep, where the file has the column (one language of a file that holds many)
     labelled       a file without a label column is refused, and so is a row without a label
+    candidates     ranking: read what there is to be found (the sentences of paragraphs, entities, positives), not what looks for it
+    language       ranking: of the file, where its rows do not say
     """
 
     format: Format
@@ -29,3 +31,5 @@ class Layout:
     ignore_labels: tuple[str, ...] = ()
     keep: Mapping[str, Collection[str]] = field(default_factory=dict)
     labelled: bool = True
+    candidates: bool = False
+    language: str = ""

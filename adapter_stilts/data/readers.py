@@ -5,6 +5,7 @@
     pair single choice      .jsonl .json .tsv (with a header, or XTREME's without one); any other name is taken for tab-separated text
     tags                    .conllu .iob2 .conll ... (a word a line), .jsonl .json (lists of words and tags)
     span                    .json (SQuAD), .jsonl (flat rows, as on the hub)
+    ranking                 .json (SQuAD, XQuAD-R), .jsonl (Mewsli-X, or a query and its positive), .tsv
     text                    .jsonl .json .tsv, anything else a text a line
     aligned                 .jsonl .json .tsv; two files through read_aligned
     pools                   three files through read_pools
@@ -21,7 +22,9 @@ from pathlib import Path
 from adapter_stilts.data.columns import COUPLE_FIELDS, is_header
 from adapter_stilts.data.examples import Classified, Example, Format, Tagged
 from adapter_stilts.data.layout import Layout
+from adapter_stilts.data.mewsli import plain_rows
 from adapter_stilts.data.parallel_rows import read_aligned, read_pools, text_lines
+from adapter_stilts.data.ranking_rows import candidates_of, squad_ranking
 from adapter_stilts.data.squad_rows import squad_rows
 from adapter_stilts.data.table_rows import row_builder
 from adapter_stilts.data.tables import Row, empty, first_cells, json_document, json_line_rows, json_rows, suffix, tab_rows
@@ -36,6 +39,7 @@ NOT_READ = {
     ".xlsx": "save it as tab-separated text",
     ".parquet": "load it as a data set of the hub",
     ".zip": "unpack it",
+    ".tar": "unpack it (tar -xzf FILE)",
 }
 
 
@@ -57,6 +61,11 @@ def examples_of(rows: Iterable[Row], layout: Layout, where: str) -> Iterator[Exa
     """Rows with named columns to examples: kept where `layout.keep` says so, numbered from 0 where they have no id."""
     build = None
     number = 0
+    if layout.format == "ranking":
+        rows = (plain for row in rows for plain in plain_rows(row))
+        if layout.candidates:
+            yield from candidates_of(rows, layout, where)
+            return
     for row in rows:
         if any(column in row.cells and str(row.cells[column]) not in values for column, values in layout.keep.items()):
             continue
@@ -74,10 +83,10 @@ def stream(path: Path, layout: Layout) -> Iterator[Example]:
         raise TaskDataError(f"files of type {kind} are not read", where=str(path), do=NOT_READ[kind])
     if layout.format == "pools":
         raise UsageError("mining pools are three files: both sides and the gold pairs", where=str(path), do="give all three")
-    if layout.format == "span" and kind in JSON:
+    if layout.format in ("span", "ranking") and kind in JSON:
         document = json_document(path)
         if isinstance(document, dict) and "data" in document:
-            yield from squad_rows(document, path, layout.labelled)
+            yield from squad_rows(document, path, layout.labelled) if layout.format == "span" else squad_ranking(document, path, layout)
             return
     if kind in JSON_LINES:
         yield from examples_of(json_line_rows(path), layout, str(path))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from adapter_stilts.data.examples import Answer, SpanQuestion
-from adapter_stilts.data.tables import whole_text
+from adapter_stilts.data.tables import Row, cell_of, whole_text
 from adapter_stilts.errors import TaskDataError
 
 Node = Mapping[str, object]
@@ -15,12 +15,35 @@ Node = Mapping[str, object]
 
 def squad_rows(document: Node, path: Path, labelled: bool) -> Iterator[SpanQuestion]:
     """The questions in file order. A question without answers must say `is_impossible`, unless the file need not be labelled."""
+    for paragraph, context, where in paragraphs(document, path):
+        yield from paragraph_questions(paragraph, context, where, labelled)
+
+
+def paragraphs(document: Node, path: Path) -> Iterator[tuple[Node, str, str]]:
+    """(paragraph, its text, where it stands) in file order."""
     for a, article in enumerate(_nodes(document, "data", str(path))):
         for p, paragraph in enumerate(_nodes(article, "paragraphs", f"{path}, article {a}")):
             where = f"{path}, article {a}, paragraph {p}"
-            context = _text(paragraph, "context", where)
-            for qa in _nodes(paragraph, "qas", where):
-                yield _question(qa, context, where, labelled)
+            yield paragraph, _text(paragraph, "context", where), where
+
+
+def paragraph_questions(paragraph: Node, context: str, where: str, labelled: bool) -> Iterator[SpanQuestion]:
+    """The questions of one paragraph."""
+    for qa in _nodes(paragraph, "qas", where):
+        yield _question(qa, context, where, labelled)
+
+
+def flat_answers(row: Row, column: str) -> tuple[Answer, ...]:
+    """Answers as {"text": [...], "answer_start": [...]} (the hub) or [{"text": ..., "answer_start": ...}, ...] (SQuAD)."""
+    cell = cell_of(row, column)
+    try:
+        if isinstance(cell, dict):
+            couples = list(zip(cell["text"], cell["answer_start"], strict=True))
+        else:
+            couples = [(answer["text"], answer["answer_start"]) for answer in cast(list[dict[str, object]], cell or [])]
+        return tuple(Answer(str(text), int(cast(int, start))) for text, start in couples)
+    except (KeyError, TypeError, ValueError) as error:
+        raise TaskDataError(f"answers need a text and an answer_start each: {str(cell)[:80]}", where=row.where, do="write them as SQuAD does") from error
 
 
 def _question(qa: Node, context: str, where: str, labelled: bool) -> SpanQuestion:

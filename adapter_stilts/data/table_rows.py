@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import cast
 
 from adapter_stilts.data.columns import LABEL, find_columns, nearest, numbered_choices
-from adapter_stilts.data.examples import Answer, Bitext, Classified, Example, Format, MultipleChoice, PlainText, SpanQuestion, Tagged
+from adapter_stilts.data.examples import Bitext, Classified, Example, Format, MultipleChoice, PlainText, SpanQuestion, Tagged
 from adapter_stilts.data.labels import spelled
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.tables import Row, whole_text
+from adapter_stilts.data.ranking_rows import query_of
+from adapter_stilts.data.squad_rows import flat_answers
+from adapter_stilts.data.tables import Row, cell_of, whole_text
 from adapter_stilts.data.tags import NO_TAG, clean_tags
 from adapter_stilts.errors import TaskDataError
 
@@ -34,7 +35,7 @@ def row_builder(layout: Layout, names: Sequence[str], where: str) -> Builder:
         found |= {f"choice {number}": column for number, column in enumerate(given or numbered_choices(names))}
 
     def build(row: Row, number: str) -> Example:
-        id = str(_cell(row, found["id"])) if "id" in found else number
+        id = str(cell_of(row, found["id"])) if "id" in found else number
         return make(row, id, found, layout)
 
     return build
@@ -70,7 +71,7 @@ def _tagged(row: Row, id: str, found: Mapping[str, str], layout: Layout) -> Tagg
 
 
 def _span(row: Row, id: str, found: Mapping[str, str], layout: Layout) -> SpanQuestion:
-    answers = _answers(row, found["answers"]) if "answers" in found else ()
+    answers = flat_answers(row, found["answers"]) if "answers" in found else ()
     return SpanQuestion(id, _string(row, found["question"]), _string(row, found["context"]), answers)
 
 
@@ -95,7 +96,7 @@ def _aligned(row: Row, id: str, found: Mapping[str, str], layout: Layout) -> Bit
 def _label(row: Row, found: Mapping[str, str], layout: Layout) -> str:
     if "label" not in found:
         return ""
-    label = spelled(_cell(row, found["label"]), None, layout.label_names, row.where)
+    label = spelled(cell_of(row, found["label"]), None, layout.label_names, row.where)
     if not label and layout.labelled and "" not in layout.ignore_labels:
         raise TaskDataError("a row without a label", where=row.where, do="fill in its label or leave the row out")
     return label if label in layout.ignore_labels else spelled(label, layout.labels, {}, row.where)
@@ -105,14 +106,14 @@ def _choices(row: Row, found: Mapping[str, str]) -> tuple[list[str], list[str]]:
     """The names by which a label may call the choices ("A", "B"; none where it counts) and their texts."""
     if "choices" not in found:
         return [], [_string(row, column) for field, column in found.items() if field.startswith("choice ")]
-    cell = _cell(row, found["choices"])
+    cell = cell_of(row, found["choices"])
     if isinstance(cell, dict) and "text" in cell:
         return [str(name) for name in cell.get("label", [])], [str(text) for text in cell["text"]]
     return [], [str(choice) for choice in _list(row, found["choices"])]
 
 
 def _choice_label(row: Row, found: Mapping[str, str], layout: Layout, names: Sequence[str]) -> int:
-    text = spelled(_cell(row, found["label"]), None, layout.label_names, row.where) if "label" in found else ""
+    text = spelled(cell_of(row, found["label"]), None, layout.label_names, row.where) if "label" in found else ""
     if text in ("", "-1"):
         return -1
     count = len(names) or len(_choices(row, found)[1])
@@ -126,32 +127,20 @@ def _choice_label(row: Row, found: Mapping[str, str], layout: Layout, names: Seq
     )
 
 
-def _answers(row: Row, column: str) -> tuple[Answer, ...]:
-    """Answers as {"text": [...], "answer_start": [...]} (the hub) or [{"text": ..., "answer_start": ...}, ...] (SQuAD)."""
-    cell = _cell(row, column)
-    try:
-        if isinstance(cell, dict):
-            couples = list(zip(cell["text"], cell["answer_start"], strict=True))
-        else:
-            couples = [(answer["text"], answer["answer_start"]) for answer in cast(list[dict[str, object]], cell or [])]
-        return tuple(Answer(str(text), int(cast(int, start))) for text, start in couples)
-    except (KeyError, TypeError, ValueError) as error:
-        raise TaskDataError(f"answers need a text and an answer_start each: {str(cell)[:80]}", where=row.where, do="write them as SQuAD does") from error
-
-
 BUILDERS: Mapping[Format, Callable[[Row, str, Mapping[str, str], Layout], Example]] = {
     "pair": _pair,
     "single": _single,
     "tags": _tagged,
     "span": _span,
     "choice": _choice,
+    "ranking": query_of,
     "text": _text,
     "aligned": _aligned,
 }
 
 
 def _list(row: Row, column: str) -> list[object]:
-    cell = _cell(row, column)
+    cell = cell_of(row, column)
     if isinstance(cell, str) and cell.startswith("["):
         try:
             cell = json.loads(cell)
@@ -163,10 +152,4 @@ def _list(row: Row, column: str) -> list[object]:
 
 
 def _string(row: Row, column: str) -> str:
-    return whole_text(_cell(row, column), column, row.where)
-
-
-def _cell(row: Row, column: str) -> object:
-    if column not in row.cells:
-        raise TaskDataError(f"no column '{column}' in this row; it has: {', '.join(row.cells)}", where=row.where, do="give every row the same columns")
-    return row.cells[column]
+    return whole_text(cell_of(row, column), column, row.where)

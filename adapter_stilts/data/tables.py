@@ -83,6 +83,13 @@ def first_cells(path: Path) -> list[str]:
     raise empty(path)
 
 
+def cell_of(row: Row, column: str) -> object:
+    """A row's cell; TaskDataError where this row lacks the column."""
+    if column not in row.cells:
+        raise TaskDataError(f"no column '{column}' in this row; it has: {', '.join(row.cells)}", where=row.where, do="give every row the same columns")
+    return row.cells[column]
+
+
 def whole_text(cell: object, what: str, where: str) -> str:
     """A cell that must be text, without half characters: JSON can write one half of a surrogate pair, which no file can hold."""
     if not isinstance(cell, str):

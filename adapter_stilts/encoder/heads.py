@@ -111,6 +111,30 @@ class MaskHead(Head):
         return functional.linear(read.to(weight.dtype), weight).float() + self.bias
 
 
+class RankingHead(Head):
+    """ranking: a text as a unit vector, [B, H]; the same head for queries and candidates.
+
+    pooler   dense and tanh on the first token, as XTREME-R does it
+    mean     the mean over all tokens, with nothing to train but the scale
+
+    `scale` multiplies cosines in the in-batch softmax; it is learned from 100 on.
+    """
+
+    def __init__(self, hidden: int, pool: str) -> None:
+        super().__init__()
+        self.pool = pool
+        self.dense = nn.Linear(hidden, hidden) if pool == "pooler" else None
+        self.scale = nn.Parameter(torch.tensor([100.0]))
+
+    def forward(self, hidden: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+        if self.dense is not None:
+            pooled = torch.tanh(self.dense(hidden[:, 0]))
+        else:
+            weights = batch["attention_mask"].to(hidden.dtype).unsqueeze(-1)
+            pooled = (hidden * weights).sum(1) / weights.sum(1)
+        return functional.normalize(pooled.float(), dim=-1)
+
+
 HEADS: dict[str, type[SentenceHead] | type[TagHead] | type[SpanHead] | type[MaskHead]] = {
     "pair": SentenceHead,
     "single": SentenceHead,
@@ -121,14 +145,22 @@ HEADS: dict[str, type[SentenceHead] | type[TagHead] | type[SpanHead] | type[Mask
 }
 
 
-def build_head(format: Format, hidden: int, labels: int, seed: int, dropout: float = 0.1, mask_head: Mapping[str, Tensor] | None = None) -> Head:
+POOLS = ("pooler", "mean")
+
+
+def build_head(
+    format: Format, hidden: int, labels: int, seed: int, dropout: float = 0.1, mask_head: Mapping[str, Tensor] | None = None, pool: str = "pooler"
+) -> Head:
     """A fresh head; its weights depend on `seed` and the sizes alone.
 
-    labels      classes or tags; ignored for span (2) and choice (1); the vocabulary's size for text
+    labels      classes or tags; ignored for span (2), choice (1) and ranking; the vocabulary's size for text
     mask_head   for text, the pretrained head to start from (Trunk.mask_head)
+    pool        for ranking, how a text becomes a vector: "pooler" or "mean"
     """
+    if format == "ranking":
+        return _ranking_head(hidden, seed, pool)
     if format not in HEADS:
-        raise unknown_name("head for the format", format, HEADS)
+        raise unknown_name("head for the format", format, [*HEADS, "ranking"])
     if labels < 1:
         raise UsageError(f"a head needs at least one label, and {labels} were given", do="check the task's labels")
     outputs = 1 if format == "choice" else labels
@@ -136,6 +168,14 @@ def build_head(format: Format, hidden: int, labels: int, seed: int, dropout: flo
     assert isinstance(head, Head)
     if format == "text" and mask_head is not None:
         copy_into("the trunk's masked-LM head", head, mask_head, depth=0, layers=0)
+    return head
+
+
+def _ranking_head(hidden: int, seed: int, pool: str) -> Head:
+    if pool not in POOLS:
+        raise unknown_name("pooling of a ranking head", pool, POOLS)
+    head = draw(Seeds(seed).number("head/ranking"), lambda: _initialised(RankingHead(hidden, pool)))
+    assert isinstance(head, RankingHead)
     return head
 
 

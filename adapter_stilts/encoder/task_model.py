@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from adapter_stilts.data.examples import Format
 from adapter_stilts.encoder.composition import channels
-from adapter_stilts.encoder.heads import Head, MaskHead, loss
+from adapter_stilts.encoder.heads import Head, MaskHead, RankingHead, loss
+from adapter_stilts.encoder.in_batch import in_batch_loss
 from adapter_stilts.encoder.model import AdapterEncoder, Part
 from adapter_stilts.encoder.transfer import check_tensors, copied, copy_tensors
 from adapter_stilts.errors import ArtefactError, UsageError
@@ -35,7 +36,7 @@ class TaskModel(nn.Module):
             head.tie(encoder.word_embeddings, encoder.before_decoder)
 
     def forward(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """Logits in float32, of the shape the head's format has; see `heads.py`."""
+        """Logits in float32, of the shape the head's format has; see `heads.py`. For ranking, unit vectors of whatever is in input_ids."""
         if self.encoder.composition is not None and channels(self.encoder.composition) > 1:
             raise UsageError("one head cannot read parallel channels", where=str(self.encoder.composition), do="activate one channel, or use channel_logits")
         input_ids, attention_mask = batch["input_ids"], batch["attention_mask"]
@@ -44,8 +45,16 @@ class TaskModel(nn.Module):
         return logits.float()
 
     def loss_parts(self, batch: Mapping[str, Tensor]) -> LossParts:
-        """The loss of a batch in parts that add up over processes and accumulation steps."""
-        total, count = loss(self.format, self(batch), batch["labels"])
+        """The loss of a batch in parts that add up over processes and accumulation steps.
+
+        Under "ranking" queries are compared with the candidates of all processes, but with those of this batch alone: a step of two
+        small batches has fewer negatives than one of a large batch.
+        """
+        if isinstance(self.head, RankingHead):
+            candidates = self({"input_ids": batch["candidate_ids"], "attention_mask": batch["candidate_mask"]})
+            total, count = in_batch_loss(self(batch), candidates, self.head.scale, batch["labels"])
+        else:
+            total, count = loss(self.format, self(batch), batch["labels"])
         return LossParts(total, count, self.encoder.fusion_penalty())
 
     def train_parts(self, parts: Iterable[str], head: bool = True) -> None:

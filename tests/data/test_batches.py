@@ -7,7 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapter_stilts.data.batches import token_budget_batches
+from adapter_stilts.data.batches import at_least, token_budget_batches
+from adapter_stilts.errors import TaskDataError
 
 
 def generator(seed=13):
@@ -58,3 +59,23 @@ def test_gives_a_row_beyond_the_budget_a_batch_of_its_own():
 
 def test_makes_no_batch_of_nothing():
     assert token_budget_batches([], 100, generator()) == []
+
+
+@given(st.lists(st.integers(1, 40), min_size=3, max_size=80), st.integers(10, 120), st.integers(2, 3))
+def test_leaves_no_row_without_others_to_compare_with(lengths, budget, smallest):
+    batches = token_budget_batches(lengths, budget, torch.Generator().manual_seed(1))
+    found = at_least(batches, lengths, budget, smallest)
+    assert sorted(row for batch in found for row in batch) == list(range(len(lengths)))
+    assert all(len(batch) >= smallest for batch in found)
+    fitting = [batch for batch in batches if len(batch) >= smallest]
+    assert sum(batch in found for batch in fitting) >= len(fitting) - (smallest - 1)  # only what is left over joins another batch
+
+
+def test_brings_lone_rows_of_like_length_together():
+    assert at_least([[0], [1], [2, 3], [4], [5]], [30, 9, 5, 5, 31, 10], 32, 2) == [[2, 3], [1, 5], [0, 4]]
+    assert at_least([[0, 1], [2, 3], [4]], [4, 4, 9, 9, 8], 30, 2) == [[0, 1], [2, 3, 4]]  # 27 tokens; beside the short ones it would be 24, 16 more
+
+
+def test_refuses_fewer_rows_than_a_batch_compares():
+    with pytest.raises(TaskDataError, match="1 training rows, and a batch needs 2"):
+        at_least([[0]], [4], 100, 2)

@@ -1,0 +1,76 @@
+"""Mewsli-X's JSON lines to plain rows: a mention in its sentence, and the description of an entity, as XTREME-R's baseline writes them.
+
+    {"context": {...}, "mentions": [...]}           one row per mention: id, query, gold, language
+    {"contextual_mention": {...}, "entity": {...}}  one row: id, query, positive, gold, language
+    {"entity_id": ..., "description": ..., ...}     one row: id, text, language
+
+A query is `mention: left { mention } right`: one sentence, the mention in braces, and before it once more, since what is too long is cut
+at its end. Rows of any other shape are left as they are.
+Ruder et al. (2021), https://aclanthology.org/2021.emnlp-main.802
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import cast
+
+from adapter_stilts.data.tables import Row
+from adapter_stilts.errors import TaskDataError
+
+Node = Mapping[str, object]
+
+BRACES = re.compile(r"{(.*?)}")  # in the text itself they become parentheses
+AS_RELEASED = "fetch the release again; its lines hold context, mentions and sentence_spans"
+
+
+def plain_rows(row: Row) -> Iterator[Row]:
+    """The rows that one line of Mewsli-X stands for; the row itself where it is none. Raises TaskDataError for a line of another build."""
+    cells = row.cells
+    try:
+        if "contextual_mention" in cells and "entity" in cells:
+            pair, entity = cast(Node, cells["contextual_mention"]), cast(Node, cells["entity"])
+            yield Row(row.where, {**_mention(pair, cast(Node, pair["mention"]), row.where), "positive": _description(entity)})
+        elif "mentions" in cells and "context" in cells:
+            for mention in cast(list[Node], cells["mentions"]):
+                yield Row(row.where, _mention(cells, mention, row.where))
+        elif "sentence_spans" in cells and "description" in cells:
+            yield Row(row.where, {"id": cells["entity_id"], "text": _description(cells), "language": cells["description_language"]})
+        else:
+            yield row
+    except (KeyError, TypeError, AttributeError) as error:
+        raise TaskDataError(f"this line is not as Mewsli-X has them: {error!r}", where=row.where, do=AS_RELEASED) from error
+
+
+def _mention(line: Node, mention: Node, where: str) -> dict[str, object]:
+    context, span = cast(Node, line["context"]), cast(Node, mention["mention_span"])
+    id, text = str(mention["example_id"]), str(context["text"])
+    start, end, name = cast(int, span["start"]), cast(int, span["end"]), str(span["text"])
+    where = f"{where}, mention '{id}'"
+    if not text:
+        raise TaskDataError("the articles' text is missing", where=where, do="run the release's get-mewsli-x.sh, which puts it in")
+    if text[start:end] != name:
+        raise TaskDataError(f"the mention is '{name}', but its place holds '{text[start:end]}'", where=where, do=AS_RELEASED)
+    left, right = _sentence(cast(list[Node], context["sentence_spans"]), start, end, where)
+    around = [BRACES.sub(r"(\1)", part) for part in (text[left:start], text[end:right])]
+    query = _one_line(f"{name}: {around[0]} {{ {name} }} {around[1]}")
+    return {"id": id, "query": query, "gold": str(mention["entity_id"]), "language": str(context["language"])}
+
+
+def _sentence(spans: list[Node], start: int, end: int, where: str) -> tuple[int, int]:
+    """The first sentence that holds the whole mention."""
+    for span in spans:
+        left, right = cast(int, span["start"]), cast(int, span["end"])
+        if left <= start < right and end <= right:
+            return left, right
+    raise TaskDataError("no sentence holds the whole mention", where=where, do=AS_RELEASED)
+
+
+def _description(entity: Node) -> str:
+    text = str(entity["description"])
+    return _one_line(" ".join(text[cast(int, span["start"]) : cast(int, span["end"])] for span in cast(list[Node], entity["sentence_spans"])))
+
+
+def _one_line(text: str) -> str:
+    """As the baseline does it: line breaks become spaces, and two spaces one, once."""
+    return " ".join(text.splitlines()).replace("  ", " ").strip()
