@@ -26,8 +26,9 @@ from adapter_stilts.tasks.base import Task, labels_of
 from adapter_stilts.tasks.sources import Loaded, has_split, load
 from adapter_stilts.tasks.user import find_task
 from adapter_stilts.training.devices import Processes, pick_device, processes
-from adapter_stilts.training.order import Order
+from adapter_stilts.training.order import Order, smallest_batch
 from adapter_stilts.training.plan import TrainingPlan
+from adapter_stilts.training.rows import rows_needed
 
 MERGE, JOINT, FUSE = "merge", "joint", "fuse"
 FULL = "full"  # the kind that trains the trunk
@@ -76,7 +77,8 @@ class Prepared:
         """Optimiser steps of the whole training, without early stopping; 0 where the clock alone ends it."""
         if not self.trains or (self.plan.minutes and not self.plan.max_steps):
             return 0
-        order = Order([length(feature) for feature in self.features], self.plan.token_budget * self.processes.count, self.plan.accumulation, self.plan.seed)
+        lengths, smallest = [length(feature) for feature in self.features], smallest_batch(rows_needed(self.task.format), self.processes.count)
+        order = Order(lengths, self.plan.token_budget * self.processes.count, self.plan.accumulation, self.plan.seed, smallest)
         return self.plan.max_steps or order.steps(self.plan.epochs)
 
 

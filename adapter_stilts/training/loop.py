@@ -20,7 +20,7 @@ from adapter_stilts.training.checkpoint import Checkpoint, State
 from adapter_stilts.training.devices import own_generators
 from adapter_stilts.training.interrupt import StopSignal
 from adapter_stilts.training.journal import Journal
-from adapter_stilts.training.order import Order, seed_evaluation, seed_step
+from adapter_stilts.training.order import Order, seed_evaluation, seed_step, smallest_batch
 from adapter_stilts.training.plan import Batch, Outcome, Progress, Trainable, TrainingData, TrainingPlan
 from adapter_stilts.training.schedule import linear
 from adapter_stilts.training.step import Stepper, Taken
@@ -82,7 +82,8 @@ class Run:
         self.validate, self.identity, self.stop, self.clock = validate, identity, stop, clock
         self.main, self.processes = stepper.processes.main, stepper.processes
         self.progress = progress if self.main else silent
-        self.order = Order(data.lengths, plan.token_budget * self.processes.count, plan.accumulation, plan.seed)
+        smallest = smallest_batch(data.smallest, self.processes.count)
+        self.order = Order(data.lengths, plan.token_budget * self.processes.count, plan.accumulation, plan.seed, smallest)
         self.total = plan.max_steps or (0 if plan.minutes else self.order.steps(plan.epochs))
         self.checkpoints = folder / "checkpoints" if folder is not None else None
         self.journal = Journal(folder / "metrics.jsonl" if folder is not None and self.main else None)

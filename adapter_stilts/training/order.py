@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import torch
 
-from adapter_stilts.data.batches import token_budget_batches
+from adapter_stilts.data.batches import at_least, token_budget_batches
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.seeding import Seeds
 
@@ -20,12 +20,13 @@ from adapter_stilts.seeding import Seeds
 class Order:
     """The batches of each epoch: global ones, of `budget` padded tokens, which the processes share by rows."""
 
-    def __init__(self, lengths: Sequence[int], budget: int, accumulation: int, seed: int) -> None:
+    def __init__(self, lengths: Sequence[int], budget: int, accumulation: int, seed: int, smallest: int = 1) -> None:
         if not lengths:
             raise TaskDataError("there are no training examples", do="check the task's train split and its filters")
         self._lengths = lengths
         self._budget = budget
         self._accumulation = accumulation
+        self._smallest = smallest
         self._seeds = Seeds(seed)
         self._epoch = lru_cache(maxsize=1)(self._draw)
 
@@ -50,7 +51,13 @@ class Order:
         return self._seeds.torch(f"prepare/{epoch}/{batch}")
 
     def _draw(self, epoch: int) -> list[list[int]]:
-        return token_budget_batches(self._lengths, self._budget, self._seeds.torch(f"order/{epoch}"))
+        batches = token_budget_batches(self._lengths, self._budget, self._seeds.torch(f"order/{epoch}"))
+        return batches if self._smallest == 1 else at_least(batches, self._lengths, self._budget, self._smallest)
+
+
+def smallest_batch(rows: int, processes: int) -> int:
+    """Rows a global batch must have where a batch on its own needs `rows`: 1 where rows do not meet, else one for each process as well."""
+    return 1 if rows == 1 else max(rows, processes)
 
 
 def seed_step(seed: int, step: int, rank: int) -> None:

@@ -65,11 +65,13 @@ class TrainingData:
 
     `prepare` changes a batch just before it is used, with a generator that depends on seed, epoch and batch number alone
     (masking draws new masks every epoch, and the same ones after a resume).
+    `smallest` is how many rows a batch must have, where its rows are compared with each other; each process gets at least one.
     """
 
     lengths: Sequence[int]
     collate: Callable[[Sequence[int]], Batch]
     prepare: Callable[[Batch, torch.Generator], Batch] | None = None
+    smallest: int = 1
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,12 @@ def feature_data(features: Sequence[Feature], format: Format, pad_id: int, maski
     def rows(numbers: Sequence[int]) -> Batch:
         return collate([features[number] for number in numbers], pad_id, format)
 
-    return TrainingData([length(feature) for feature in features], rows, masker(masking) if masking else None)
+    return TrainingData([length(feature) for feature in features], rows, masker(masking) if masking else None, rows_needed(format))
+
+
+def rows_needed(format: Format) -> int:
+    """How many rows a batch must have: a query alone has nothing to be told from."""
+    return 2 if format == "ranking" else 1
 
 
 def masker(masking: Masking) -> Callable[[Batch, torch.Generator], Batch]:
