@@ -100,12 +100,16 @@ class Task(Section):
     columns        our field -> the column of the file, where its name is not a usual one
     labels         the labels in their order; None: those of the task, or those found in the training rows
     ignore_labels  rows with these labels are left out (SNLI's "-")
+    multiword      treebanks: "split" reads syntactic words, "fuse" the words of the text; None: as the protocol does
+    hub            the id of one of the task's data sets on the hub, where it has several; None: the usual one
     """
 
     name: str = ""
     columns: dict[str, str] = {}
     labels: Texts | None = None
     ignore_labels: Texts = ()
+    multiword: Literal["fuse", "split"] | None = None
+    hub: str | None = None
 
 
 class Data(Section):

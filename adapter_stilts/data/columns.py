@@ -32,6 +32,7 @@ COUPLES: Mapping[Format, tuple[tuple[str, str], ...]] = {
         ("query", "passage"),
         ("query", "document"),
         ("query", "code"),
+        ("doc", "code"),
         ("func1", "func2"),
         ("text", "pair"),
     ),
@@ -49,7 +50,11 @@ FIELDS: Mapping[Format, Mapping[str, tuple[str, ...]]] = {
         "label": LABEL,
         "id": ID,
     },
-    "tags": {"words": ("tokens", "words", "word", "token", "form"), "tags": ("tags", "ner_tags", "pos_tags", "upos", "ner", "pos", "labels"), "id": ID},
+    "tags": {
+        "words": ("tokens", "words", "word", "token", "form"),
+        "tags": ("tags", "ner_tags", "pos_tags", "upos", "ner", "pos", "chunk_tags", "labels"),
+        "id": ID,
+    },
     "span": {"question": ("question",), "context": ("context", "passage", "paragraph"), "answers": ("answers", "answer"), "id": ID},
     "choice": {
         "prompt": ("premise", "ctx_a", "context", "ctx", "prompt", "article", "passage", "sentence", "goal"),

@@ -111,7 +111,7 @@ def _made(
             return classified_features(rows, tokenizer, _classes(labels, (row.label for row in rows if row.label)), max_length)
         case "tags":
             sentences = cast(Sequence[Tagged], examples)
-            return tagged_features(sentences, tokenizer, _classes(labels, (tag for row in sentences for tag in row.tags)), max_length)
+            return tagged_features(sentences, tokenizer, _classes(labels, (tag for row in sentences for tag in row.tags if training)), max_length)
         case "span":
             return span_features(cast(Sequence[SpanQuestion], examples), tokenizer, windows, training)
         case "choice":

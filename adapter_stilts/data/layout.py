@@ -21,7 +21,12 @@ class Layout:
     keep           column -> the values to keep, where the file has the column (one language of a file that holds many)
     labelled       a file without a label column is refused, and so is a row without a label
     candidates     ranking: read what there is to be found (the sentences of paragraphs, entities, positives), not what looks for it
-    language       ranking: of the file, where its rows do not say
+    tag_column     CoNLL-U: the column that holds the tag: upos, xpos or deprel
+    multiword      CoNLL-U: "split" reads syntactic words, "fuse" the words of the text, as XTREME does
+    language       ISO 639-1 where it is known: of a file to rank whose rows do not say; fused words are tagged by its list
+    codes          the spellings of that language; a file whose rows say another is refused. () where any will do
+    skip_short     rows with too few columns are left out and counted, in a release that has some (QQP)
+    number_rows    ids of the file are not ids: rows are numbered instead
     """
 
     format: Format
@@ -32,4 +37,9 @@ class Layout:
     keep: Mapping[str, Collection[str]] = field(default_factory=dict)
     labelled: bool = True
     candidates: bool = False
+    tag_column: str = "upos"
+    multiword: str = "split"
     language: str = ""
+    codes: Collection[str] = ()
+    skip_short: bool = False
+    number_rows: bool = False

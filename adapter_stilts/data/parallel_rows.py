@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from adapter_stilts.data.examples import Bitext, PlainText, Pools
-from adapter_stilts.data.tables import empty
+from adapter_stilts.data.tables import Row, empty
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import bare_name, numbered_lines
 
@@ -45,6 +45,28 @@ def read_pools(source_path: Path, target_path: Path, gold_path: Path | None) -> 
     target = _pool(target_path)
     gold = frozenset(_gold(gold_path, source, target)) if gold_path else frozenset()
     return Pools(bare_name(source_path), tuple(source), tuple(source.values()), tuple(target), tuple(target.values()), gold)
+
+
+def pools_of(rows: Iterable[Row], columns: Mapping[str, str], where: str) -> Pools:
+    """Both pools from rows of gold pairs alone: source_id, source, target_id and target by column. The pools hold nothing but the pairs.
+
+    Raises TaskDataError for a column that is not there and for an id that stands for two different sentences.
+    """
+    pools: tuple[dict[str, str], dict[str, str]] = ({}, {})
+    gold = set()
+    for row in rows:
+        if missing := [column for column in columns.values() if column not in row.cells]:
+            what = f"no column '{missing[0]}'; the columns are: {', '.join(row.cells)}"
+            raise TaskDataError(what, where=row.where, do="give the shared task's own files with --data DIR")
+        cells = {field: str(row.cells[column]).strip() for field, column in columns.items()}
+        for pool, side in zip(pools, ("source", "target"), strict=True):
+            if pool.setdefault(cells[f"{side}_id"], cells[side]) != cells[side]:
+                raise TaskDataError(f"id '{cells[f'{side}_id']}' stands for two sentences", where=row.where, do="give every sentence an id of its own")
+        gold.add((cells["source_id"], cells["target_id"]))
+    if not gold:
+        raise TaskDataError("no pair", where=where, do="choose another split or language")
+    source, target = pools
+    return Pools(where, tuple(source), tuple(source.values()), tuple(target), tuple(target.values()), frozenset(gold))
 
 
 def _pool(path: Path) -> dict[str, str]:

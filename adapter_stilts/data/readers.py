@@ -2,8 +2,8 @@
 
     read_rows(Path("train.jsonl.gz"), "pair", labels=("contradiction", "entailment", "neutral"))
 
-    pair single choice      .jsonl .json .tsv (with a header, or XTREME's without one); any other name is taken for tab-separated text
-    tags                    .conllu .iob2 .conll ... (a word a line), .jsonl .json (lists of words and tags)
+    pair single choice      .jsonl .json .csv .tsv (with a header, or XTREME's without one); any other name is taken for tab-separated text
+    tags                    .conllu .iob2 .conll ... (a word a line), .auto (CCGbank), .jsonl .json (lists of words and tags)
     span                    .json (SQuAD), .jsonl (flat rows, as on the hub)
     ranking                 .json (SQuAD, XQuAD-R), .jsonl (Mewsli-X, or a query and its positive), .tsv
     text                    .jsonl .json .tsv, anything else a text a line
@@ -15,27 +15,30 @@ Every mistake in a file is a TaskDataError that names file and line.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from adapter_stilts.data.columns import COUPLE_FIELDS, is_header
 from adapter_stilts.data.examples import Classified, Example, Format, Tagged
+from adapter_stilts.data.joined_rows import labelled_rows, paired_rows
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.mewsli import plain_rows
+from adapter_stilts.data.nested import flat
 from adapter_stilts.data.parallel_rows import read_aligned, read_pools, text_lines
 from adapter_stilts.data.ranking_rows import candidates_of, squad_ranking
 from adapter_stilts.data.squad_rows import squad_rows
 from adapter_stilts.data.table_rows import row_builder
-from adapter_stilts.data.tables import Row, empty, first_cells, json_document, json_line_rows, json_rows, suffix, tab_rows
+from adapter_stilts.data.tables import Row, csv_rows, empty, first_cells, json_document, json_line_rows, json_rows, suffix, tab_rows
 from adapter_stilts.data.tagged_rows import tagged_rows
 from adapter_stilts.errors import TaskDataError, UsageError
 
-__all__ = ["Layout", "examples_of", "read", "read_aligned", "read_pools", "read_rows", "stream"]
+__all__ = ["Layout", "examples_of", "read", "read_aligned", "read_joined", "read_pools", "read_rows", "refuse_repeated_ids", "stream"]
 
-JSON_LINES, JSON = (".jsonl", ".ndjson"), (".json",)
+JSON_LINES, JSON, CSV = (".jsonl", ".ndjson"), (".json",), ".csv"
+LANGUAGE_COLUMNS = ("language", "lang", "langs")  # what releases call the column that names a row's language
 NOT_READ = {
-    ".csv": "save it as tab-separated text or JSON lines",
     ".xlsx": "save it as tab-separated text",
     ".parquet": "load it as a data set of the hub",
     ".zip": "unpack it",
@@ -48,16 +51,33 @@ def read_rows(path: Path, format: Format, columns: Mapping[str, str] | None = No
     return read(path, Layout(format, columns or {}, None if labels is None else tuple(labels)))
 
 
-def read(path: Path, layout: Layout) -> list[Example]:
-    """The examples of one file of a format that takes one file. Raises TaskDataError for an empty file or a repeated id."""
-    examples = list(stream(path, layout))
+def read(path: Path, layout: Layout, dropped: Counter[str] | None = None) -> list[Example]:
+    """The examples of one file of a format that takes one file.
+
+    dropped  counts the rows left out, by reason
+
+    Raises TaskDataError for an empty file or a repeated id.
+    """
+    examples = list(stream(path, layout, dropped))
     if not examples:
         raise _nothing_left(path, layout)
-    _refuse_repeated_ids(examples, path)
+    if layout.number_rows:
+        examples = [replace(example, id=str(number)) for number, example in enumerate(examples)]
+    refuse_repeated_ids(examples, str(path))
     return examples
 
 
-def examples_of(rows: Iterable[Row], layout: Layout, where: str) -> Iterator[Example]:
+def read_joined(first: Path, second: Path, layout: Layout, dropped: Counter[str] | None = None) -> list[Example]:
+    """The examples of two files that hold one split together; see joined_rows.py."""
+    rows = labelled_rows(first, second) if suffix(first) in JSON_LINES else paired_rows(first, second)
+    examples = list(examples_of(rows, layout, str(first), dropped))
+    if not examples:
+        raise _nothing_left(first, layout)
+    refuse_repeated_ids(examples, str(first))
+    return examples
+
+
+def examples_of(rows: Iterable[Row], layout: Layout, where: str, dropped: Counter[str] | None = None) -> Iterator[Example]:
     """Rows with named columns to examples: kept where `layout.keep` says so, numbered from 0 where they have no id."""
     build = None
     number = 0
@@ -66,19 +86,24 @@ def examples_of(rows: Iterable[Row], layout: Layout, where: str) -> Iterator[Exa
         if layout.candidates:
             yield from candidates_of(rows, layout, where)
             return
-    for row in rows:
+    for row in map(flat, rows):
         if any(column in row.cells and str(row.cells[column]) not in values for column, values in layout.keep.items()):
             continue
+        _refuse_another_language(row, layout)
         build = build or row_builder(layout, list(row.cells), where)
         example = build(row, str(number))
         number += 1
-        if not _is_left_out(example, layout):
+        if reason := _left_out(example, layout):
+            if dropped is not None:
+                dropped[reason] += 1
+        else:
             yield example
 
 
-def stream(path: Path, layout: Layout) -> Iterator[Example]:
+def stream(path: Path, layout: Layout, dropped: Counter[str] | None = None) -> Iterator[Example]:
     """The same one by one, without the checks that need the whole file."""
     kind = suffix(path)
+    dropped = Counter() if dropped is None else dropped
     if kind in NOT_READ:
         raise TaskDataError(f"files of type {kind} are not read", where=str(path), do=NOT_READ[kind])
     if layout.format == "pools":
@@ -89,21 +114,46 @@ def stream(path: Path, layout: Layout) -> Iterator[Example]:
             yield from squad_rows(document, path, layout.labelled) if layout.format == "span" else squad_ranking(document, path, layout)
             return
     if kind in JSON_LINES:
-        yield from examples_of(json_line_rows(path), layout, str(path))
+        yield from examples_of(json_line_rows(path), layout, str(path), dropped)
     elif kind in JSON:
-        yield from examples_of(json_rows(path), layout, str(path))
+        yield from examples_of(json_rows(path), layout, str(path), dropped)
+    elif kind == CSV:
+        yield from examples_of(csv_rows(path), layout, str(path), dropped)
     elif layout.format == "tags":
         yield from tagged_rows(path, layout)
     elif layout.format == "text" and kind != ".tsv":
         yield from text_lines(path)
     else:
         layout, header = _header(path, layout)
-        yield from examples_of(tab_rows(path, header), layout, str(path))
+        yield from examples_of(tab_rows(path, header, dropped if layout.skip_short else None), layout, str(path), dropped)
 
 
-def _is_left_out(example: Example, layout: Layout) -> bool:
-    """A label nobody wants, or a sentence whose words all lack a tag."""
-    return (isinstance(example, Classified) and example.label in layout.ignore_labels) or (isinstance(example, Tagged) and not example.words)
+def refuse_repeated_ids(examples: Sequence[Example], where: str) -> None:
+    """Raise TaskDataError for an id that two examples share."""
+    seen: dict[str, int] = {}
+    for number, example in enumerate(examples, start=1):
+        if example.id in seen:
+            place = f"{where}, examples {seen[example.id]} and {number} of {len(examples)}"
+            raise TaskDataError(f"id '{example.id}' occurs twice", where=place, do="give every row an id of its own; predictions are matched by it")
+        seen[example.id] = number
+
+
+def _left_out(example: Example, layout: Layout) -> str:
+    """Why a row is left out: a label nobody wants, or a sentence whose words all lack a tag; "" for one that is kept."""
+    if isinstance(example, Classified) and example.label in layout.ignore_labels:
+        return f"label '{example.label}'"
+    return "no word with a tag" if isinstance(example, Tagged) and not example.words else ""
+
+
+def _refuse_another_language(row: Row, layout: Layout) -> None:
+    """A row that says it is of another language than its file or its configuration; a task of many languages in a file keeps rows instead."""
+    for column in LANGUAGE_COLUMNS if layout.codes else ():
+        told = row.cells.get(column)
+        said = {str(code) for code in told} if isinstance(told, list | tuple) else {told} if isinstance(told, str) else set()
+        wrong = sorted(said - set(layout.codes)) if column not in layout.keep else []
+        if wrong:
+            what = f"a row in '{wrong[0]}' among those of '{layout.language}' (column '{column}')"
+            raise TaskDataError(what, where=row.where, do="give each language a file of its own, or drop the column")
 
 
 def _header(path: Path, layout: Layout) -> tuple[Layout, list[str] | None]:
@@ -134,12 +184,3 @@ def _nothing_left(path: Path, layout: Layout) -> TaskDataError:
         return empty(path, "the file has a header and no rows" if suffix(path) == ".tsv" else "the file is empty")
     wanted = " and ".join(f"{column} = {' or '.join(sorted(values))}" for column, values in layout.keep.items())
     return TaskDataError(f"no row with {wanted}", where=str(path), do="choose values that the file has")
-
-
-def _refuse_repeated_ids(examples: Sequence[Example], path: Path) -> None:
-    seen: dict[str, int] = {}
-    for number, example in enumerate(examples, start=1):
-        if example.id in seen:
-            where = f"{path}, examples {seen[example.id]} and {number} of {len(examples)}"
-            raise TaskDataError(f"id '{example.id}' occurs twice", where=where, do="give every row an id of its own; predictions are matched by it")
-        seen[example.id] = number

@@ -152,4 +152,7 @@ def _list(row: Row, column: str) -> list[object]:
 
 
 def _string(row: Row, column: str) -> str:
-    return whole_text(cell_of(row, column), column, row.where)
+    cell = cell_of(row, column)
+    if column.endswith("_tokens") and isinstance(cell, list | tuple):
+        cell = " ".join(map(str, cell))  # CodeXGLUE keeps code and comments as lists of tokens
+    return whole_text(cell, column, row.where)

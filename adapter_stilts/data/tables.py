@@ -1,11 +1,16 @@
-"""Files of rows with named columns: JSON lines, a JSON list, and tab-separated text with or without a header.
+"""Files of rows with named columns: JSON lines, a JSON list, CSV, and tab-separated text with or without a header.
 
-Tab-separated text is never quoted: a quotation mark is a character like any other, as in the releases of GLUE and XNLI.
+Tab-separated text is not quoted: a quotation mark is a character like any other, as in the releases of GLUE and XNLI. The files that
+XTREME's scripts prepare are the exception: they end their lines with "\\r\\n", and a cell with a quotation mark in it is quoted.
 """
 
 from __future__ import annotations
 
+import csv
+import gzip
+import io
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,13 +65,39 @@ def json_document(path: Path) -> object | None:
     return value
 
 
-def tab_rows(path: Path, header: Sequence[str] | None) -> Iterator[Row]:
-    """Rows of tab-separated text under the given header, or else under the file's first line."""
+def csv_rows(path: Path) -> Iterator[Row]:
+    """Rows of comma-separated text under the file's first line; a quoted cell may hold commas and line ends."""
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+    header: list[str] | None = None
+    try:
+        for cells in reader:
+            where = f"{path}, line {reader.line_num}"
+            if header is None:
+                header = cells
+            elif cells:
+                if len(cells) != len(header):
+                    what = f"{len(cells)} columns where {len(header)} are expected: {', '.join(header)}"
+                    raise TaskDataError(what, where=where, do="correct the row, or quote a cell that holds a comma")
+                yield Row(where, dict(zip(header, cells, strict=True)))
+    except csv.Error as error:
+        raise TaskDataError(f"not valid CSV: {error}", where=f"{path}, line {reader.line_num}", do="the file may be truncated; fetch it again") from error
+
+
+def tab_rows(path: Path, header: Sequence[str] | None, short: Counter[str] | None = None) -> Iterator[Row]:
+    """Rows of tab-separated text under the given header, or else under the file's first line.
+
+    short  rows with too few columns are counted there and left out; None: they are refused
+    """
+    quoted = _is_quoted(path)
     for number, line in numbered_lines(path):
         cells = line.split("\t")
         if header is None:
             header = cells
         elif line:
+            cells = [_unquoted(cell) for cell in cells] if quoted else cells
+            if short is not None and len(cells) < len(header):
+                short["too few columns"] += 1
+                continue
             if len(cells) != len(header):
                 raise TaskDataError(
                     f"{len(cells)} columns where {len(header)} are expected: {', '.join(header)}",
@@ -88,6 +119,22 @@ def cell_of(row: Row, column: str) -> object:
     if column not in row.cells:
         raise TaskDataError(f"no column '{column}' in this row; it has: {', '.join(row.cells)}", where=row.where, do="give every row the same columns")
     return row.cells[column]
+
+
+def _is_quoted(path: Path) -> bool:
+    """Whether the file was written by Python's csv module, whose lines end with "\\r\\n"."""
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
+            return stream.readline().endswith(b"\r\n")
+    except (OSError, EOFError):
+        return False  # whoever reads the file says what is wrong with it
+
+
+def _unquoted(cell: str) -> str:
+    """The text of a cell that was quoted because it holds a quotation mark, which is then doubled; any other cell as it is."""
+    inner = cell[1:-1]
+    quoted = len(cell) > 1 and cell[0] == cell[-1] == '"' and '""' in inner and '"' not in inner.replace('""', "")
+    return inner.replace('""', '"') if quoted else cell
 
 
 def whole_text(cell: object, what: str, where: str) -> str:

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 
 def tagged_features(examples: Sequence[Tagged], tokenizer: PreTrainedTokenizerFast, classes: dict[str, int], max_length: int) -> Iterator[Feature]:
+    """A tag that the head does not know has no class: nothing is learned from it, and it is scored as wrong."""
     around = marks(tokenizer)
     room = max_length - SINGLE_SPECIALS
     cut = iter(pieces(tokenizer, (word for example in examples for word in example.words)))
     for index, example in enumerate(examples):
         # A word that leaves no piece, or more than a whole row, becomes one unknown token (XTREME's rule).
         words = [ids if 0 < len(ids) <= room else [around.unknown] for ids in (next(cut) for _ in example.words)]
-        targets = [classes[tag] for tag in example.tags] or [IGNORED] * len(words)
+        targets = [classes.get(tag, IGNORED) for tag in example.tags] or [IGNORED] * len(words)
         for first, last in _runs([len(ids) for ids in words], room):
             yield _feature(index, words[first:last], targets[first:last], around)
 

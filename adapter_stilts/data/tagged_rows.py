@@ -1,7 +1,7 @@
-"""Tagged sentences, a word a line and a blank line between sentences: CoNLL-U, numbered IOB2, and plain "word tag" files.
+"""Tagged sentences, a word a line and a blank line between sentences: CoNLL-U, numbered IOB2, and plain "word tag" files; and CCGbank.
 
-CoNLL-U      ID FORM LEMMA UPOS ...       the tag is UPOS; the words are the syntactic words: ranges (3-4) and empty nodes (8.1) are
-                                          left out. XTREME fuses the words of a range into one; the two differ a little.
+CoNLL-U      ID FORM LEMMA UPOS ...       a treebank; see conllu_rows.py
+CCGbank                                   derivations, or a sentence a line; see ccg_rows.py
 IOB2         ID FORM TAG - ANNOTATOR      Universal NER; rows begin with a number and comments with "#"
 plain        WORD ... TAG                 WNUT, Wikigold, MasakhaNER, CoNLL-2003, XTREME: the first and the last column, by tabs where the
                                           file has any and by spaces otherwise. A word may be "#" or hold a space. A file of words
@@ -11,14 +11,16 @@ plain        WORD ... TAG                 WNUT, Wikigold, MasakhaNER, CoNLL-2003
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+from adapter_stilts.data.ccg_rows import ccg_rows, is_ccg
+from adapter_stilts.data.conllu_rows import conllu_words
 from adapter_stilts.data.examples import Tagged
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.tables import suffix
-from adapter_stilts.data.tags import NO_TAG, OUTSIDE, clean_tags
+from adapter_stilts.data.tags import OUTSIDE, clean_tags
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import numbered_lines
 
@@ -27,17 +29,21 @@ WordTag = tuple[str, str]
 
 COMMENT = re.compile(r"#\s*\w[\w :-]*=")  # "# sent_id = x", "# text = ..."; a row "#<TAB>O" is no comment
 DOCUMENT_START = "-DOCSTART-"
-CONLLU_COLUMNS, UPOS_COLUMN = 10, 3
+CONLLU, CCG = ".conllu", ".auto"
+PREFIX = re.compile(r"[a-z]{2,3}(-[a-z]+)*:")  # PAN-X marks every word with its language
 LOOKED_AT = 200  # lines that settle a file's layout
 
 
 def tagged_rows(path: Path, layout: Layout) -> Iterator[Tagged]:
     """The sentences of a file; words tagged "_" (and sentences of nothing else) are left out."""
-    read = _dialect(path, layout.labelled)
+    first = [line for _, line in islice(numbered_lines(path), LOOKED_AT)]
+    if suffix(path) == CCG or (suffix(path) != CONLLU and is_ccg(first)):
+        yield from ccg_rows(path, layout)
+        return
+    read = _reader(path, first, layout)
     number = 0
     for lines in _sentences(path):
-        rows = [read(line, f"{path}, line {place}") for place, line in lines]
-        kept = [row for row in rows if row is not None and row[0] != DOCUMENT_START]
+        kept = [row for row in read(lines) if row[0] != DOCUMENT_START]
         if kept:
             tags = clean_tags([tag for _, tag in kept if tag], layout, f"{path}, lines {lines[0][0]}-{lines[-1][0]}")
             yield Tagged(str(number), tuple(word for word, _ in kept), tags)
@@ -57,29 +63,24 @@ def _sentences(path: Path) -> Iterator[Lines]:
         yield lines
 
 
-def _dialect(path: Path, labelled: bool) -> Callable[[str, str], WordTag | None]:
-    """How to read a line of this file, found from its name and its first rows."""
-    if suffix(path) == ".conllu":
-        return _conllu
-    first = [line for _, line in islice(numbered_lines(path), LOOKED_AT)]
+def _reader(path: Path, first: Sequence[str], layout: Layout) -> Callable[[Lines], list[WordTag]]:
+    """How to read a sentence of this file, found from its name and its first rows."""
+    if suffix(path) == CONLLU:
+        fuse = layout.multiword == "fuse"
+        return lambda lines: conllu_words(lines, path, tag=layout.tag_column, fuse=fuse, language=layout.language)
+    read = _dialect(path, first, layout)
+    return lambda lines: [row for place, line in lines if (row := read(line, f"{path}, line {place}")) is not None]
+
+
+def _dialect(path: Path, first: Sequence[str], layout: Layout) -> Callable[[str, str], WordTag | None]:
+    """How to read a line of a file that is no treebank."""
     if any(len(cells) > 3 and cells[0] == "1" for cells in (line.split("\t") for line in first)):
         return _numbered
     separator = "\t" if any("\t" in line for line in first) else None
-    if not labelled and all(len(line.split(separator)) < 2 for line in first):
+    if not layout.labelled and all(len(line.split(separator)) < 2 for line in first):
         return lambda line, where: (line.strip(), "")
-    prefix = _language_prefix(path, separator)
+    prefix = _language_prefix(path, separator, layout)
     return lambda line, where: _plain(line, where, separator, prefix)
-
-
-def _conllu(line: str, where: str) -> WordTag | None:
-    if line.startswith("#"):
-        return None
-    cells = line.split("\t")
-    if len(cells) != CONLLU_COLUMNS:
-        raise TaskDataError(f"{len(cells)} columns where CoNLL-U has {CONLLU_COLUMNS}", where=where, do="the file may be truncated; fetch or write it again")
-    if not cells[0].isdecimal() or cells[UPOS_COLUMN] == NO_TAG:
-        return None
-    return cells[1], cells[UPOS_COLUMN]
 
 
 def _numbered(line: str, where: str) -> WordTag | None:
@@ -102,14 +103,21 @@ def _plain(line: str, where: str, separator: str | None, prefix: str) -> WordTag
     return cells[0].removeprefix(prefix), cells[-1].strip()
 
 
-def _language_prefix(path: Path, separator: str | None) -> str:
-    """ "de:" where every word of the file begins so, as in PAN-X's own archive; otherwise nothing."""
-    prefixes = set()
-    for _, line in numbered_lines(path):
+def _language_prefix(path: Path, separator: str | None, layout: Layout) -> str:
+    """ "de:" where every word of the file begins so, as in PAN-X's own archive; otherwise nothing.
+
+    Raises TaskDataError where the words begin with several languages, or with another than the one asked for.
+    """
+    found: dict[str, int] = {}  # prefix -> the first line that has it
+    for number, line in numbered_lines(path):
         if line.strip(" \t\r"):
             head, mark, _ = line.split(separator)[0].partition(":")
-            prefixes.add(head + mark)
-            if len(prefixes) > 1 or not mark:
+            if not PREFIX.fullmatch(head + mark):
                 return ""
-    prefix = prefixes.pop() if prefixes else ""
-    return prefix if re.fullmatch(r"[a-z]{2,3}(-[a-z]+)*:", prefix) else ""
+            found.setdefault(head + mark, number)
+    several = len(found) > 1
+    if several or (found and layout.codes and next(iter(found))[:-1] not in layout.codes):
+        told = ", ".join(f"{prefix[:-1]} from line {number} on" for prefix, number in found.items())
+        what = f"two languages in one file: {told}" if several else f"the words are marked {told}, and the rows of '{layout.language}' were asked for"
+        raise TaskDataError(what, where=str(path), do="give each language a file of its own")
+    return next(iter(found), "")

@@ -13,7 +13,7 @@ from adapter_stilts.errors import ArtefactError, MissingError
 from adapter_stilts.files import read_json
 from adapter_stilts.sharing.manifest import MANIFEST, Manifest, read_manifest
 from adapter_stilts.study.run_folder import IDENTITY, means, read_results
-from adapter_stilts.tasks.base import SPLITS, Task, all_tasks
+from adapter_stilts.tasks.base import SPLITS, Hub, Task, all_tasks
 from adapter_stilts.tasks.languages import iso1, iso3
 
 DEPTH = 3  # folders below the one asked for in which runs are looked for
@@ -43,7 +43,7 @@ def list_languages() -> list[dict[str, Any]]:
     """Every language that some task names, by its ISO 639-1 code, with the tasks that have it."""
     found: dict[str, set[str]] = {}
     for task in all_tasks():
-        for language in (task.train_language, *task.languages):
+        for language in (task.train_language, *task.languages, *task.extra_languages):
             found.setdefault(iso1(language), set()).add(task.name)
     return [{"language": code, "iso3": iso3(code), "tasks": sorted(found[code])} for code in sorted(found)]
 
@@ -77,15 +77,34 @@ def _task(task: Task) -> dict[str, Any]:
         "metric": task.metric,
         "summary": task.summary,
         "languages": list(task.languages),
+        "extra_languages": list(task.extra_languages),
+        "splits": [split for split in SPLITS if task.has_split(split)],
+        "sizes": dict(task.sizes),
         "labels": list(task.labels or ()),
         "trained_on": task.train_task or task.name,
+        "parts": list(task.parts),
         "files": {split: list(task.files[split]) for split in SPLITS if split in task.files},
         "hub": asdict(task.hub) if task.hub else None,
+        "sources": [_source(hub) for hub in task.hubs],
         "miniature": task.miniature,
         "licence": task.licence,
         "paper": task.paper,
-        "leaks": task.leaks,
-        "substitutions": list(task.substitutions),
+        "leaks": [asdict(leak) for leak in task.leaks],
+        "stands_for": task.stands_for,
+        "substitutions": [*task.substitutions, *task.stand_ins.values()],
+    }
+
+
+def _source(hub: Hub) -> dict[str, Any]:
+    """A data set of the hub; certainty says what is known of its files, note where its rows differ from the published set-up."""
+    return {
+        "id": hub.id,
+        "config": hub.config,
+        "revision": hub.revision or "newest",
+        "splits": dict(hub.splits),
+        "languages": list(hub.languages),
+        "certainty": hub.certainty,
+        "note": hub.note,
     }
 
 

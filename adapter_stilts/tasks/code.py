@@ -1,8 +1,8 @@
-"""Programs: code search and the two CodeXGLUE tasks that question 2 of intermediate training asks about."""
+"""Programs: the tasks of CodeXGLUE that pairs and single texts can hold: code search, clone detection and defect detection."""
 
 from __future__ import annotations
 
-from adapter_stilts.tasks.base import BINARY_LABELS, Hub, Task, register
+from adapter_stilts.tasks.base import BINARY_LABELS, UNVERIFIED, Hub, Task, register
 
 LICENCE = "C-UDA 1.0"
 
@@ -19,8 +19,7 @@ register(
             "validation": ("cosqa.dev.jsonl", "cosqa-dev.json"),
             "test": ("cosqa.dev.jsonl", "cosqa-dev.json"),
         },
-        substitutions=("the test split is the development set: CoSQA's test labels are not public",),
-        columns={"text": "query", "pair": "code"},
+        stand_ins={"test": "the test split is CoSQA's development set: its test labels are not public"},
         miniature="code-search",
         max_length=256,
         licence=LICENCE,
@@ -35,7 +34,10 @@ register(
         "BigCloneBench: do two Java methods do the same",
         labels=BINARY_LABELS,
         languages=("en",),
-        hub=Hub("google/code_x_glue_cc_clone_detection_big_clone_bench", label_names={"False": "0", "True": "1"}),
+        joined="pairs",
+        files={"train": ("train.txt data.jsonl",), "validation": ("valid.txt data.jsonl",), "test": ("test.txt data.jsonl",)},
+        hub=Hub("google/code_x_glue_cc_clone_detection_big_clone_bench"),
+        sizes={"train": "901,028 [S]", "validation": "415,416 [S]", "test": "415,416 [S]"},
         miniature="clones",
         max_length=400,
         licence=LICENCE,
@@ -50,9 +52,42 @@ register(
         "Devign: is a C function vulnerable",
         labels=BINARY_LABELS,
         languages=("en",),
-        hub=Hub("google/code_x_glue_cc_defect_detection", columns={"text": "func", "label": "target"}, label_names={"False": "0", "True": "1"}),
+        columns={"text": "func", "label": "target"},
+        files={
+            "train": ("Defect-detection/dataset/train.jsonl", "train.jsonl"),
+            "validation": ("Defect-detection/dataset/valid.jsonl", "valid.jsonl"),
+            "test": ("Defect-detection/dataset/test.jsonl", "test.jsonl"),
+        },
+        any_name=True,
+        hub=Hub("google/code_x_glue_cc_defect_detection", certainty=UNVERIFIED),
+        sizes={"train": "21,854 [S]", "validation": "2,732 [S]", "test": "2,732 [S]"},
         max_length=400,
         licence=LICENCE,
         paper="https://arxiv.org/abs/1909.03496",
+    )
+)
+register(
+    Task(
+        "codesearch",
+        "pair",
+        "accuracy",
+        "code search (AdvTest): does a comment describe a Python function; half of the pairs are made not to match",
+        labels=BINARY_LABELS,
+        languages=("en",),
+        mismatches=True,
+        columns={"text": "docstring_tokens", "pair": "code_tokens"},
+        files={
+            "train": ("NL-code-search-Adv/dataset/train.jsonl", "train.jsonl"),
+            "validation": ("NL-code-search-Adv/dataset/valid.jsonl", "valid.jsonl"),
+            "test": ("NL-code-search-Adv/dataset/test.jsonl", "test.jsonl"),
+        },
+        any_name=True,
+        hub=Hub("google/code_x_glue_tc_nl_code_search_adv", certainty=UNVERIFIED),
+        sizes={"train": "251,820 [S]", "validation": "9,604 [S]", "test": "19,210 [S]"},
+        substitutions=("code search is read as pairs that match or not; CodeXGLUE ranks all functions for a comment",),
+        miniature="code-search",
+        max_length=256,
+        licence=LICENCE,
+        paper="https://arxiv.org/abs/1909.09436",
     )
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from adapter_stilts.tasks.base import NER_LABELS, Hub, Task, codes, register, splits
 
 TAGS = {str(number): tag for number, tag in enumerate(NER_LABELS)}
+PANX = codes("ar he vi id jv ms tl eu ml ta te af nl en de el bn hi mr ur fa fr it pt es bg ru ja ka ko th sw yo my zh kk tr et fi hu")
+ADDED = codes("qu pl uk az lt pa gu ro")  # by XTREME-R
 
 register(
     Task(
@@ -12,14 +14,25 @@ register(
         "tags",
         "chunk_f1",
         "PAN-X (WikiAnn): entities in 40 languages, marked by links of Wikipedia",
-        languages=codes("ar he vi id jv ms tl eu ml ta te af nl en de el bn hi mr ur fa fr it pt es bg ru ja ka ko th sw yo my zh kk tr et fi hu"),
+        languages=PANX,
+        extra_languages=ADDED,
         labels=NER_LABELS,
         files={
-            "train": ("panx/train-{l}.tsv", "{l}/train", "panx.{l}.train.conll"),
-            "validation": ("panx/dev-{l}.tsv", "{l}/dev", "panx.{l}.dev.conll"),
-            "test": ("panx/test-{l}.tsv", "{l}/test", "panx.{l}.test.conll"),
+            "train": ("panx/train-{l}.tsv", "{l}/train", "{l}-train", "panx.{l}.train.conll"),
+            "validation": ("panx/dev-{l}.tsv", "{l}/dev", "{l}-dev", "panx.{l}.dev.conll"),
+            "test": ("panx/test-{l}.tsv", "{l}/test", "{l}-test", "panx.{l}.test.conll"),
         },
-        hub=Hub("google/xtreme", "PAN-X.{l}", label_names=TAGS),
+        hub=Hub("google/xtreme", "PAN-X.{l}", label_names=TAGS, languages=PANX),
+        more_hubs=(
+            Hub(
+                "unimelb-nlp/wikiann",
+                "{l}",
+                label_names=TAGS,
+                languages=(*PANX, *ADDED),
+                note="rows of WikiAnn on the hub: whether its splits are those of XTREME's archive is not known",
+            ),
+        ),
+        sizes={"train": "20,000 [S]", "validation": "10,000 [S]", "test": "1,000 to 10,000 by language [S]"},
         miniature="ner",
         licence="by Wikipedia edition; CC BY-SA",
         paper="https://aclanthology.org/P17-1178",

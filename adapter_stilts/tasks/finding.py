@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from adapter_stilts.tasks.fitting import fits
 from adapter_stilts.tasks.languages import iso1, same_language, spelled_in
 
 CODE = r"(?P<l>[a-z]{2,3}(?:[_-][A-Z][A-Za-z]{1,3})?)"
+NAME = r"(?P<name>[a-z]+)"
 SHOWN = 8  # names in a message
 
 
@@ -40,7 +41,7 @@ def find(task: Task, split: str, language: str, folder: Path) -> list[Found]:
     names = _names(folder)
     unfit: list[Found] = []
     for pattern in task.files.get(split, ()):
-        matches = [found for found in _matches(pattern, folder, names) if _serves(found, task, language)]
+        matches = [found for found in _matches(pattern, folder, names, task.language_names) if _serves(found, task, language)]
         fitting = [found for found in matches if fits(task, found.paths[0])] if task.any_name else matches
         if fitting:
             return fitting if task.concatenate else [_only(fitting, task, split)]
@@ -53,7 +54,7 @@ def find(task: Task, split: str, language: str, folder: Path) -> list[Found]:
 def languages_in(task: Task, split: str, folder: Path) -> tuple[str, ...]:
     """The languages whose files lie in the folder, as the task spells them or else as ISO 639-1 does; "" for files that do not say."""
     names = _names(folder)
-    matches = [match for pattern in task.files.get(split, ()) for match in _matches(pattern, folder, names)]
+    matches = [match for pattern in task.files.get(split, ()) for match in _matches(pattern, folder, names, task.language_names)]
     found = {match.language for match in matches if not task.any_name or fits(task, match.paths[0])}
     return tuple(sorted({spelled_in(code, task.languages) or iso1(code) if code else "" for code in found}))
 
@@ -68,8 +69,9 @@ def language_in_name(path: Path, task: Task) -> str:
     for patterns in task.files.values():
         for pattern in patterns:
             for part in pattern.split():
-                if (match := _regex(part.split("/")[-1]).fullmatch(path.name)) and "l" in match.groupdict():
-                    return spelled_in(match["l"], task.languages) or iso1(match["l"])
+                match = _regex(part.split("/")[-1]).fullmatch(path.name)
+                if match and (code := _language(match, task.language_names)):
+                    return spelled_in(code, task.languages) or iso1(code)
     return ""
 
 
@@ -92,7 +94,7 @@ def _names(folder: Path) -> list[str]:
     return sorted(found)
 
 
-def _matches(pattern: str, folder: Path, names: Iterable[str]) -> Iterator[Found]:
+def _matches(pattern: str, folder: Path, names: Iterable[str], called: Mapping[str, str]) -> Iterator[Found]:
     """Every group of files that fits; a plain file is taken before the same name with ".gz"."""
     first, *others = pattern.split()
     regex = _regex(first)
@@ -101,15 +103,22 @@ def _matches(pattern: str, folder: Path, names: Iterable[str]) -> Iterator[Found
         match = regex.fullmatch(name)
         if match is None or (name.endswith(".gz") and name.removesuffix(".gz") in known):
             continue
-        language = match.groupdict().get("l", "")
+        language = _language(match, called)
         rest = [_present(match["lead"] + other.replace("{l}", language), known) for other in others]
         if None not in rest:
             yield Found(tuple(folder / part for part in (name, *rest) if part is not None), language)
 
 
+def _language(match: re.Match[str], called: Mapping[str, str]) -> str:
+    """The language a matched name gives by its code, or by its name where the task has such; "" for none."""
+    found = match.groupdict()
+    named = (code for code, name in called.items() if name == found.get("name"))
+    return found.get("l") or next(named, "")
+
+
 def _regex(pattern: str) -> re.Pattern[str]:
-    parts = re.split(r"(\{l\}|\*)", pattern)
-    text = "".join({"{l}": "(?P=l)", "*": "[^/]*"}.get(part, re.escape(part)) for part in parts)
+    parts = re.split(r"(\{l\}|\{name\}|\*)", pattern)
+    text = "".join({"{l}": "(?P=l)", "{name}": NAME, "*": "[^/]*"}.get(part, re.escape(part)) for part in parts)
     return re.compile(r"(?P<lead>(?:.*/)?)" + text.replace("(?P=l)", CODE, 1) + r"(?:\.gz)?")
 
 
@@ -132,8 +141,9 @@ def _missing(task: Task, split: str, language: str, folder: Path, names: list[st
     patterns = task.files.get(split, ())
     if not patterns:
         return TaskDataError(f"'{task.name}' has no {split} split in files", where=str(folder), do=f"give one with --data {split}=FILE")
-    there = sorted({match.language for pattern in patterns for match in _matches(pattern, folder, names)} - {""})
-    looked = ", ".join(pattern.replace("{l}", language or "LANGUAGE") for pattern in patterns[:SHOWN])
+    there = sorted({match.language for pattern in patterns for match in _matches(pattern, folder, names, task.language_names)} - {""})
+    name = task.language_names.get(spelled_in(language, task.language_names) or "", "LANGUAGE")
+    looked = ", ".join(pattern.replace("{l}", language or "LANGUAGE").replace("{name}", name) for pattern in patterns[:SHOWN])
     advice = f"{nearest(language, there)}this folder has it in: {', '.join(there)}" if there else f"check --data, or give the file with --data {split}=FILE"
     what = f"no file for the {split} split of '{task.name}'" + (f" in '{language}'" if language else "")
     return TaskDataError(f"{what}; looked for {looked} (plain or .gz)", where=f"{folder} and below", do=advice)

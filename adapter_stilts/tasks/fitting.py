@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -13,8 +14,18 @@ from adapter_stilts.tasks.base import Task
 
 def layout_of(task: Task, **changes: object) -> Layout:
     """How a task's files are to be read."""
-    own = {"columns": task.columns, "labels": task.labels, "label_names": task.label_names, "ignore_labels": task.ignore_labels}
-    return Layout(task.format, **{**own, **changes})  # type: ignore[arg-type]
+    own = Layout(
+        task.format,
+        task.columns,
+        task.labels,
+        task.label_names,
+        task.ignore_labels,
+        labelled=not task.mismatches,
+        tag_column=task.tag_column,
+        multiword=task.multiword or "split",
+        skip_short=task.skip_short,
+    )
+    return replace(own, **changes)  # type: ignore[arg-type]
 
 
 def fits(task: Task, path: Path) -> bool:

@@ -1,61 +1,101 @@
 """Data sets of the hub to examples, through `datasets`, at the revision the task names.
 
 A folder may stand in for the hub: it holds copies of the data sets as <owner>/<name>, as `huggingface-cli download --local-dir` makes
-them. Data sets that are scripts are refused by `datasets` >= 4; their conversion lies at the revision refs/convert/parquet.
+them. Data sets that are scripts are refused by `datasets` >= 4; their conversion lies at the revision refs/convert/parquet, which is
+read where a task names no revision and the newest one is a script. The manifest says which was read.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adapter_stilts.data.columns import find_columns
 from adapter_stilts.data.examples import Example
-from adapter_stilts.data.readers import examples_of
+from adapter_stilts.data.layout import Layout
+from adapter_stilts.data.parallel_rows import pools_of
+from adapter_stilts.data.readers import examples_of, refuse_repeated_ids
 from adapter_stilts.data.tables import Row
-from adapter_stilts.errors import StiltsError, TaskDataError, Unreachable
+from adapter_stilts.errors import TaskDataError
 from adapter_stilts.tasks.base import Hub, Task
 from adapter_stilts.tasks.fitting import layout_of
+from adapter_stilts.tasks.hub_choice import hub_of
+from adapter_stilts.tasks.hub_errors import CONVERTED, is_script, translated
 from adapter_stilts.tasks.languages import all_codes, spelled_in
-from adapter_stilts.tasks.reading import of_language
+from adapter_stilts.tasks.reading import languages_asked, of_language
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-CONVERTED = "refs/convert/parquet"
 OFFLINE_WORDS = {"1", "ON", "YES", "TRUE"}
 ANSWER_SECONDS = 10
 COMMIT = re.compile(r"@([0-9a-f]{40})")
 
 
+@dataclass(frozen=True)
+class HubRows:
+    """Rows of one split and language, the data set and configuration they come from, and its revision.
+
+    revision  the branch asked for and the commit, as far as they are known; "" for a folder
+    """
+
+    examples: list[Example]
+    hub: Hub
+    config: str
+    revision: str
+
+
 def hub_examples(
-    task: Task, split: str, language: str, columns: Mapping[str, str], folder: Path | None, cache: Path | None, offline: bool
-) -> tuple[list[Example], str]:
-    """The rows of one split and language, and the commit they come from ("" for a folder).
+    task: Task, split: str, language: str, columns: Mapping[str, str], folder: Path | None, cache: Path | None, offline: bool, dropped: Counter[str]
+) -> HubRows:
+    """The rows of one split and language.
+
+    dropped  counts the rows left out, by reason
 
     Raises TaskDataError for a task that is not on the hub, or a data set that cannot be read, and Unreachable where the network would
     be needed and is off or does not answer.
     """
-    hub = task.hub
-    if hub is None:
-        do = "give its files with --data DIR" + (", or read the embedded one with --data miniature" if task.miniature else "")
-        raise TaskDataError(f"'{task.name}' is not on the hub as a data set that can be read", do=do)
-    if split not in hub.splits:
-        raise TaskDataError(f"'{task.name}' has no {split} split on the hub; it has: {', '.join(hub.splits)}", do=f"give one with --data {split}=FILE")
-    table = _load(hub, hub.splits[split], _config(task, hub, language), folder, cache, offline)
-    where = f"{hub.id} {_config(task, hub, language)}".strip()
-    layout = layout_of(
+    hub = hub_of(task, split, language, folder)
+    config = _config(task, hub, language)
+    where = f"{hub.id} {config}".strip()
+    tables = [
+        (part, *table)
+        for name in config.split("+")
+        for part in hub.splits[split].split("+")
+        if (table := _load(hub, part, name, Place(folder, cache, offline), several="+" in config)) is not None
+    ]
+    if not tables:
+        raise TaskDataError(f"no configuration has a {hub.splits[split]} split", where=where, do="give its files with --data DIR")
+    examples: list[Example] = []
+    for part, table, _ in tables:
+        rows = (Row(f"{where}, {split}, row {number}", cells) for number, cells in enumerate(table))
+        if task.format == "pools":
+            examples.append(pools_of(rows, hub.columns, where))
+            continue
+        layout = _layout(task, hub, split, language, columns, table, where)
+        found = list(examples_of(rows, layout, where, dropped))
+        refuse_repeated_ids(found, where)
+        examples += [replace(row, id=f"{table.config_name}/{part}:{row.id}") for row in found] if len(tables) > 1 else found
+    revision = ", ".join(dict.fromkeys(_revision(table, asked) for _, table, asked in tables))
+    return HubRows(of_language(task, examples, language, dropped), hub, config, revision)
+
+
+def _layout(task: Task, hub: Hub, split: str, language: str, columns: Mapping[str, str], table: Dataset, where: str) -> Layout:
+    given = {**hub.columns, **columns}
+    return layout_of(
         task,
-        columns={**hub.columns, **columns},
-        label_names={**_class_names(table), **task.label_names, **hub.label_names},
-        keep={task.language_column: all_codes(language)} if task.language_column else {},
-        labelled=split != "test",
+        columns=given,
+        label_names={**_class_names(table, task, given, where), **task.label_names, **hub.label_names},
+        keep={task.language_column: all_codes(language)} if task.language_column in table.column_names else {},
+        labelled=split != "test" and not task.mismatches,
+        **languages_asked(task, language),
     )
-    rows = (Row(f"{where}, {split}, row {number}", cells) for number, cells in enumerate(table))
-    return of_language(task, list(examples_of(rows, layout, where)), language), _commit(table) or hub.revision
 
 
 def _config(task: Task, hub: Hub, language: str) -> str:
@@ -64,26 +104,50 @@ def _config(task: Task, hub: Hub, language: str) -> str:
     return hub.config.replace("{l}", hub.codes[code] if code else spelled_in(language, task.languages) or language)
 
 
-def _load(hub: Hub, split: str, config: str, folder: Path | None, cache: Path | None, offline: bool) -> Dataset:
+@dataclass(frozen=True)
+class Place:
+    """A folder that stands in for the hub, or None; the cache; whether only what is cached may be read."""
+
+    folder: Path | None
+    cache: Path | None
+    offline: bool
+
+
+def _load(hub: Hub, split: str, config: str, place: Place, *, several: bool) -> tuple[Dataset, str] | None:
+    """The table and the revision asked for; None for one of several configurations that does not have the split.
+
+    The rule of revisions: the one the task names; else the newest, and where that is a loading script, its conversion.
+    """
+    where = f"{hub.id} {config} {split}".replace("  ", " ")
+    reason = "" if place.folder is not None else _unreachable(place.offline)
+    revisions = [hub.revision] if hub.revision or place.folder is not None else ["", CONVERTED]
+    for number, revision in enumerate(revisions, start=1):
+        try:
+            return _table(hub.id, split, config, revision, place, bool(reason)), revision
+        except (OSError, RuntimeError, ValueError, ImportError) as error:
+            if several and "unknown split" in str(error).lower():
+                return None
+            if not is_script(error) or number == len(revisions):
+                raise translated(error, where, reason, tried=revisions[:number]) from error
+    raise AssertionError("a revision is always tried")
+
+
+def _table(id: str, split: str, config: str, revision: str, place: Place, local_only: bool) -> Dataset:
     from datasets import DownloadConfig, load_dataset  # seconds to import, and only this source needs it
 
-    local = folder / hub.id if folder is not None else None
+    local = place.folder / id if place.folder is not None else None
     if local is not None and not local.is_dir():
-        do = f"download it there: huggingface-cli download --repo-type dataset {hub.id}"
-        raise TaskDataError(f"no copy of '{hub.id}' in this folder", where=str(local), do=do)
-    reason = "" if local is not None else _unreachable(offline)
-    try:
-        with _network(off=bool(reason) or local is not None):
-            return load_dataset(
-                str(local or hub.id),
-                config or None,
-                split=split,
-                revision=None if local else hub.revision or None,
-                cache_dir=str(cache) if cache else None,
-                download_config=DownloadConfig(local_files_only=bool(reason)),
-            )
-    except (OSError, RuntimeError, ValueError, ImportError) as error:
-        raise _translated(error, f"{hub.id} {config} {split}".replace("  ", " "), reason) from error
+        do = f"download it there: huggingface-cli download --repo-type dataset {id}"
+        raise TaskDataError(f"no copy of '{id}' in this folder", where=str(local), do=do)
+    with _network(off=local_only or local is not None):
+        return load_dataset(
+            str(local or id),
+            config or None,
+            split=split,
+            revision=None if local else revision or None,
+            cache_dir=str(place.cache) if place.cache else None,
+            download_config=DownloadConfig(local_files_only=local_only),
+        )
 
 
 def _unreachable(offline: bool) -> str:
@@ -98,20 +162,6 @@ def _unreachable(offline: bool) -> str:
     except OSError:
         return "the hub does not answer"
     return ""
-
-
-def _translated(error: Exception, where: str, reason: str) -> StiltsError:
-    said = str(error).splitlines()[0] if str(error) else type(error).__name__
-    if "script" in said.lower():
-        return TaskDataError(
-            f"the data set is a loading script, which is not run: {said}",
-            where=where,
-            do=f"use its conversion (revision {CONVERTED}) in a task file of your own, or give its files with --data DIR",
-        )
-    if reason or isinstance(error, ConnectionError):
-        what = f"{reason or 'the hub does not answer'} and the data set is not cached: {said}"
-        return Unreachable(what, where=where, do="unset HF_HUB_OFFLINE, connect, or give the task's files with --data DIR")
-    return TaskDataError(f"cannot be read: {said}", where=where, do=f"try revision {CONVERTED} in a task file of your own, or give its files with --data DIR")
 
 
 @contextmanager
@@ -131,18 +181,20 @@ def _network(off: bool) -> Iterator[None]:
         reset_sessions()
 
 
-def _class_names(table: Dataset) -> dict[str, str]:
-    """Class numbers to names for the one column of the data set that has such ("0" -> "B-PER"); none where several do."""
-    found: list[list[str]] = []
-    for feature in table.features.values():
-        inner: Any = getattr(feature, "feature", feature)
-        if hasattr(inner, "names"):
-            found.append(inner.names)
-    return {str(number): name for number, name in enumerate(found[0])} if len(found) == 1 else {}
+def _class_names(table: Dataset, task: Task, given: Mapping[str, str], where: str) -> dict[str, str]:
+    """Class numbers to names for the column of labels or tags ("0" -> "B-PER"), where the data set names its classes.
+
+    A choice is called by its number, whatever the data set calls it.
+    """
+    if task.format not in ("pair", "single", "tags"):
+        return {}
+    found = find_columns(task.format, table.column_names, given, where)
+    feature: Any = table.features.get(found.get("tags" if task.format == "tags" else "label", ""))
+    names = getattr(getattr(feature, "feature", feature), "names", None)
+    return {str(number): name for number, name in enumerate(names or ())}
 
 
-def _commit(table: Dataset) -> str:
-    """The commit that `datasets` downloaded, from the addresses it keeps."""
-    sources = " ".join(map(str, table.info.download_checksums or {}))
-    match = COMMIT.search(sources)
-    return match[1] if match else ""
+def _revision(table: Dataset, asked: str) -> str:
+    """What was read: the branch asked for and the commit that `datasets` downloaded, from the addresses it keeps."""
+    match = COMMIT.search(" ".join(map(str, table.info.download_checksums or {})))
+    return "@".join(filter(None, (asked if asked != (match or [""])[0][1:] else "", match[1] if match else "")))

@@ -42,7 +42,7 @@ _to_two = {three: two for two, three in _to_three.items()} | dict(zip(_aliases[:
 
 def iso1(code: str) -> str:
     """The two-letter code, or the code itself, in lower case and without script or region, where there is none."""
-    base = VARIANT.split(code.strip().lower())[0]
+    base = VARIANT.split(code.strip().lower())[0].strip()
     return _to_two.get(base, base)
 
 

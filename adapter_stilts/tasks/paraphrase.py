@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapter_stilts.tasks.base import BINARY_LABELS, Hub, Task, codes, register
+from adapter_stilts.tasks.base import BINARY_LABELS, UNVERIFIED, Hub, Task, codes, register
 
 register(
     Task(
@@ -18,6 +18,8 @@ register(
             "test": ("x-final/{l}/test_2k.tsv", "{l}/test_2k.tsv", "pawsx/test-{l}.tsv", "pawsx.{l}.test.jsonl"),
         },
         hub=Hub("google/xtreme", "PAWS-X.{l}"),
+        more_hubs=(Hub("google-research-datasets/paws-x", "{l}", label_names={"0": "0", "1": "1"}, certainty=UNVERIFIED),),
+        sizes={"train": "49,401 [S]", "validation": "2,000 [S]", "test": "2,000 [S]"},
         miniature="paraphrase",
         licence="may be used freely with acknowledgement of Google LLC",
         paper="https://arxiv.org/abs/1908.11828",
@@ -32,7 +34,9 @@ register(
         languages=("en",),
         labels=BINARY_LABELS,
         files={"train": ("QQP/train.tsv", "qqp/train.tsv"), "validation": ("QQP/dev.tsv", "qqp/dev.tsv")},
-        hub=Hub("nyu-mll/glue", "qqp", splits={"train": "train", "validation": "validation"}, label_names={"0": "0", "1": "1"}),
+        skip_short=True,  # GLUE's file has a few rows that break off
+        hub=Hub("nyu-mll/glue", "qqp", splits={"train": "train", "validation": "validation"}, label_names={"0": "0", "1": "1"}, certainty=UNVERIFIED),
+        sizes={"train": "363,846 [M]", "validation": "40,430 [M]"},
         miniature="paraphrase",
         licence="Quora's terms of service",
     )

@@ -6,7 +6,23 @@ set instead.
 
 from __future__ import annotations
 
-from adapter_stilts.tasks.base import Hub, Task, codes, register
+from adapter_stilts.tasks.base import UNVERIFIED, Hub, Task, codes, register
+from adapter_stilts.tasks.leaks import Leak
+
+PUBLIC_TEST = {"test": "the test split is SQuAD's development set: its test set is not public"}
+TWO = {"train": "train", "validation": "validation", "test": "validation"}
+TRANSLATED = "it is translated from SQuAD's development set"
+TYDIQA = {
+    "ar": "arabic",
+    "bn": "bengali",
+    "en": "english",
+    "fi": "finnish",
+    "id": "indonesian",
+    "ko": "korean",
+    "ru": "russian",
+    "sw": "swahili",
+    "te": "telugu",
+}
 
 register(
     Task(
@@ -16,13 +32,15 @@ register(
         "SQuAD 1.1: English questions about Wikipedia paragraphs",
         languages=("en",),
         files={"train": ("train-v1.1.json",), "validation": ("dev-v1.1.json",), "test": ("dev-v1.1.json",)},
-        hub=Hub("rajpurkar/squad", splits={"train": "train", "validation": "validation", "test": "validation"}),
+        hub=Hub("rajpurkar/squad", splits=TWO, certainty=UNVERIFIED),
+        more_hubs=(Hub("google/xtreme", "SQuAD", splits=TWO),),
+        sizes={"train": "87,599 [S]", "validation": "10,570 [M]"},
         miniature="qa",
         max_length=384,
         licence="CC BY-SA 4.0",
         paper="https://arxiv.org/abs/1606.05250",
-        leaks="its development set is the source of XQuAD",
-        substitutions=("the test split is the development set: SQuAD's test set is not public",),
+        leaks=(Leak("squad_v2", "in-task", "SQuAD 2.0 repeats its questions"),),
+        stand_ins=PUBLIC_TEST,
     )
 )
 register(
@@ -33,14 +51,15 @@ register(
         "SQuAD 2.0: the same with questions that have no answer",
         languages=("en",),
         files={"train": ("train-v2.0.json",), "validation": ("dev-v2.0.json",), "test": ("dev-v2.0.json",)},
-        hub=Hub("rajpurkar/squad_v2", splits={"train": "train", "validation": "validation", "test": "validation"}),
+        hub=Hub("rajpurkar/squad_v2", splits=TWO, certainty=UNVERIFIED),
+        sizes={"train": "130,319 [M]", "validation": "11,873 [M]"},
         miniature="qa2",
         max_length=384,
         unanswerable=True,
         licence="CC BY-SA 4.0",
         paper="https://arxiv.org/abs/1806.03822",
-        leaks="its development set is the source of XQuAD",
-        substitutions=("the test split is the development set: SQuAD's test set is not public",),
+        leaks=(Leak("squad", "in-task", "SQuAD 1.1 holds its questions that have an answer"),),
+        stand_ins=PUBLIC_TEST,
     )
 )
 register(
@@ -50,15 +69,23 @@ register(
         "squad",
         "XQuAD: 1,190 questions of SQuAD in 11 languages",
         languages=codes("ar de el en es hi ru th tr vi zh"),
+        extra_languages=("ro",),
         train_task="squad",
         held_out=50,
         files={"test": ("xquad.{l}.json",)},
-        hub=Hub("google/xquad", "xquad.{l}", splits={"test": "validation"}),
+        hub=Hub("google/xquad", "xquad.{l}", splits={"test": "validation"}, languages=codes("ar de el en es hi ru th tr vi zh ro")),
+        more_hubs=(Hub("google/xtreme", "XQuAD.{l}", splits={"test": "validation"}, languages=codes("ar de el en es hi ru th tr vi zh")),),
+        sizes={"test": "1,190 [S]"},
         miniature="qa",
         max_length=384,
         licence="CC BY-SA 4.0",
         paper="https://arxiv.org/abs/1910.11856",
-        leaks="it is translated from SQuAD's development set",
+        leaks=(
+            Leak("squad", "in-task", "SQuAD 1.1 is its training set"),
+            Leak("squad", "selection", TRANSLATED, ("validation",)),
+            Leak("squad_v2", "in-task", "SQuAD 2.0 holds its training set"),
+            Leak("squad_v2", "selection", f"{TRANSLATED}, whose paragraphs SQuAD 2.0 shares", ("validation",)),
+        ),
     )
 )
 register(
@@ -72,6 +99,12 @@ register(
         held_out=50,
         files={"test": ("test-context-{l}-question-{l}.json",)},
         hub=Hub("google/xtreme", "MLQA.{l}.{l}", splits={"test": "test"}),
+        more_hubs=(Hub("facebook/mlqa", "mlqa.{l}.{l}", splits={"test": "test"}, certainty=UNVERIFIED),),
+        sizes={"test": "4,517 to 11,590 by language [S]"},
+        leaks=(
+            Leak("squad", "in-task", "SQuAD 1.1 is its training set"),
+            Leak("squad_v2", "in-task", "SQuAD 2.0 holds its training set"),
+        ),
         miniature="qa",
         max_length=384,
         licence="CC BY-SA 3.0",
@@ -87,25 +120,19 @@ register(
         languages=codes("ar bn en fi id ko ru sw te"),
         held_out=20,
         files={
-            "train": ("tydiqa-goldp-v1.1-train.json", "tydiqa.{l}.train.json"),
-            "test": ("tydiqa-goldp-v1.1-dev.json", "tydiqa.{l}.dev.json"),
+            "train": ("tydiqa-goldp-v1.1-train.json", "tydiqa.goldp.{l}.train.json", "tydiqa.{l}.train.json"),
+            "test": ("tydiqa-goldp-v1.1-dev.json", "tydiqa-goldp-dev-{name}.json", "tydiqa.goldp.{l}.dev.json", "tydiqa.{l}.dev.json"),
         },
-        id_prefixes={
-            "ar": "arabic-",
-            "bn": "bengali-",
-            "en": "english-",
-            "fi": "finnish-",
-            "id": "indonesian-",
-            "ko": "korean-",
-            "ru": "russian-",
-            "sw": "swahili-",
-            "te": "telugu-",
-        },
+        unnumbered=("tydiqa.goldp.*.train.json",),  # XTREME cuts the ids of its training files down to a small number
+        language_names=TYDIQA,
+        id_prefixes={code: f"{name}-" for code, name in TYDIQA.items()},
         hub=Hub("google/xtreme", "tydiqa", splits={"train": "train", "test": "validation"}),
+        more_hubs=(Hub("google-research-datasets/tydiqa", "secondary_task", splits={"train": "train", "test": "validation"}, certainty=UNVERIFIED),),
+        sizes={"train": "3,696 in English [S]", "test": "323 to 2,719 by language [S]"},
         miniature="qa",
         max_length=384,
         licence="Apache-2.0",
         paper="https://arxiv.org/abs/2003.05002",
-        leaks="its training file holds all nine languages; only the rows of the language asked for are read",
+        leaks=(Leak("tydiqa", "target", "the other languages' training rows are of the same set as their test rows", languages="other"),),
     )
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from pathlib import Path
 
 from adapter_stilts.data.examples import Example, Pools
-from adapter_stilts.data.readers import read, read_aligned, read_pools
+from adapter_stilts.data.readers import read, read_aligned, read_joined, read_pools
 from adapter_stilts.data.tables import json_line_rows, suffix, tab_rows
 from adapter_stilts.errors import UsageError
 from adapter_stilts.files import sha256
@@ -28,14 +30,19 @@ class FileFact:
     rows: int
 
 
-def read_found(task: Task, found: Sequence[Found], split: str, language: str, columns: Mapping[str, str]) -> tuple[list[Example], tuple[FileFact, ...]]:
-    """All examples in file order. Ids stay as the file has them; where several files are read, the file's name is put before."""
+def read_found(
+    task: Task, found: Sequence[Found], split: str, language: str, columns: Mapping[str, str], dropped: Counter[str]
+) -> tuple[list[Example], tuple[FileFact, ...]]:
+    """All examples in file order. Ids stay as the file has them; where several files are read, the file's name is put before.
+
+    dropped  counts the rows left out, by reason
+    """
     examples: list[Example] = []
     facts: list[FileFact] = []
     for group in found:
-        rows = _read(task, group, split, language, columns)
+        rows = _read(task, group, split, language, columns, dropped)
         facts += [FileFact(path, sha256(path), size) for path, size in zip(group.paths, _sizes(rows), strict=False)]
-        name = group.paths[0].name.removesuffix(".gz")
+        name = _name(group.paths[0], found)
         examples += [replace(row, id=f"{name}:{row.id}") for row in rows] if len(found) > 1 else rows
     return examples, tuple(facts)
 
@@ -57,15 +64,35 @@ def values_of(task: Task, paths: Sequence[Path], column: str) -> tuple[str, ...]
     return tuple(sorted({spelled_in(code, task.languages) or iso1(code) for code in found}))
 
 
-def of_language(task: Task, examples: Sequence[Example], language: str) -> list[Example]:
-    """The rows whose ids begin as this language's do, where the task tells languages so."""
+def of_language(task: Task, examples: Sequence[Example], language: str, dropped: Counter[str], *, named: bool = False) -> list[Example]:
+    """The rows whose ids begin as this language's do, where the task tells languages so.
+
+    named  the file's name gives the language: ids that begin as no language's do are of it too (XTREME takes the prefixes off)
+    """
     if not task.id_prefixes:
         return list(examples)
-    spelled = spelled_in(language, task.id_prefixes)
-    return [example for example in examples if spelled and example.id.startswith(task.id_prefixes[spelled])]
+    own = task.id_prefixes.get(spelled_in(language, task.id_prefixes) or "", "")
+    others = tuple(prefix for prefix in task.id_prefixes.values() if prefix != own)
+    kept = [example for example in examples if (own and example.id.startswith(own)) or (named and not example.id.startswith(others))]
+    if len(kept) < len(examples):
+        dropped["of another language"] += len(examples) - len(kept)
+    return kept
 
 
-def _read(task: Task, group: Found, split: str, language: str, columns: Mapping[str, str]) -> list[Example]:
+def languages_asked(task: Task, language: str) -> dict[str, object]:
+    """What a layout says of the language, where the task has several and each has rows of its own."""
+    several = len(task.languages) > 1 and task.format != "ranking"  # what is to be found by a query may be in any language
+    return {"language": iso1(language), "codes": all_codes(language) if several else ()}
+
+
+def _name(path: Path, found: Sequence[Found]) -> str:
+    """A file's name, with its folder where several files are called the same (R1/train.jsonl, R2/train.jsonl)."""
+    name = path.name.removesuffix(".gz")
+    same = sum(group.paths[0].name.removesuffix(".gz") == name for group in found)
+    return f"{path.parent.name}/{name}" if same > 1 else name
+
+
+def _read(task: Task, group: Found, split: str, language: str, columns: Mapping[str, str], dropped: Counter[str]) -> list[Example]:
     if task.format == "pools":
         return [_pools(group.paths)]
     if task.format == "aligned" and len(group.paths) > 1:
@@ -73,8 +100,17 @@ def _read(task: Task, group: Found, split: str, language: str, columns: Mapping[
     if task.format == "aligned" and suffix(group.paths[0]) not in TABLES:
         raise UsageError("one side of a bitext alone", where=str(group.paths[0]), do=f"give both: --data {split}=FOREIGN --data {split}=ENGLISH")
     keep = {task.language_column: all_codes(language)} if task.language_column and not group.language else {}
-    layout = layout_of(task, columns={**task.columns, **columns}, keep=keep, labelled=split != "test")
-    return of_language(task, read(group.paths[0], layout), language)
+    layout = layout_of(
+        task,
+        columns={**task.columns, **columns},
+        keep=keep,
+        labelled=split != "test" and not task.mismatches,
+        number_rows=any(fnmatch(group.paths[0].name.removesuffix(".gz"), pattern) for pattern in task.unnumbered),
+        **languages_asked(task, language),
+    )
+    if task.joined and len(group.paths) > 1:
+        return read_joined(group.paths[0], group.paths[1], layout, dropped)
+    return of_language(task, read(group.paths[0], layout, dropped), language, dropped, named=bool(group.language))
 
 
 def _sizes(rows: Sequence[Example]) -> tuple[int, int, int]:

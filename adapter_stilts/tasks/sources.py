@@ -7,12 +7,15 @@ The train split of a task that has none of its own is that of its training task:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
-from adapter_stilts.data.examples import Example
+from adapter_stilts.data.examples import Classified, Example
+from adapter_stilts.data.mismatched import with_mismatches
+from adapter_stilts.data.placeholders import refuse_placeholders
 from adapter_stilts.data.tables import suffix
 from adapter_stilts.errors import StiltsError, TaskDataError, UsageError
 from adapter_stilts.registry import unknown_name
@@ -20,9 +23,11 @@ from adapter_stilts.tasks.base import SPLITS, Task, tasks
 from adapter_stilts.tasks.finding import Found, find, language_in_name, languages_in, no_files
 from adapter_stilts.tasks.holding import kept_for
 from adapter_stilts.tasks.hub import hub_examples
+from adapter_stilts.tasks.hub_choice import languages_at
 from adapter_stilts.tasks.languages import is_known, iso1, spelled_in
 from adapter_stilts.tasks.miniature import VERSION, miniature_examples, miniature_of
 from adapter_stilts.tasks.reading import TABLES, FileFact, count, read_found, values_of
+from adapter_stilts.tasks.substitutions import multiword_of, substitutions_of
 
 UNDETERMINED = "und"  # ISO 639's code for a language nobody has told
 
@@ -50,7 +55,13 @@ class Where:
 
 @dataclass(frozen=True)
 class Origin:
-    """What was read, for the manifest."""
+    """What was read, for the manifest.
+
+    dropped        rows left out, by reason
+    parts          the tasks whose rows these are, where the task is made of several
+    multiword      how a treebank's multi-word tokens were read, "" for anything else
+    substitutions  where these rows differ from the published set-up, in words
+    """
 
     task: str
     split: str
@@ -58,8 +69,13 @@ class Origin:
     kind: Kind
     files: tuple[FileFact, ...] = ()
     hub: str = ""
+    config: str = ""
     revision: str = ""
     rows: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    parts: tuple[str, ...] = ()
+    multiword: str = ""
+    substitutions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,24 +96,54 @@ def load(task: Task, split: str, language: str, where: Where, labels: Sequence[s
     """
     if split not in SPLITS:
         raise unknown_name("split", split, SPLITS)
-    if labels is not None and task.labels is None:
+    if labels is not None and task.labels is None and not task.open_labels:
         task = replace(task, labels=tuple(labels))
     if where.kind == "miniature":
         examples, language = miniature_examples(task, split, language)
         return Loaded(examples, Origin(task.name, split, language, "miniature", revision=VERSION, rows=count(examples)))
     language = spelled_in(language, task.languages) or iso1(language)
     source, stored = _source(task, split, where)
-    if where.kind == "hub":
-        examples, revision = hub_examples(source, stored, language, where.columns, where.folder, where.cache, where.offline)
-        origin = Origin(task.name, split, language, "hub", hub=source.hub.id if source.hub else "", revision=revision)
-    else:
-        examples, facts = read_found(source, _found(source, stored, language, where), stored, language, where.columns)
-        origin = Origin(task.name, split, language, "files", files=facts)
+    examples, origin = _rows(source, stored, language, where)
     if task.held_out and (split, stored) in (("train", "train"), ("validation", "train")):
         examples = kept_for(split, examples, task.held_out)
     if not examples:
-        raise TaskDataError(f"no row of the {split} split of '{task.name}' in '{language}'", do="check the language and the files")
-    return Loaded(examples, replace(origin, rows=count(examples)))
+        dropped = "".join(f"; {number:,} left out: {reason}" for reason, number in origin.dropped.items())
+        raise TaskDataError(f"no row of the {split} split of '{task.name}' in '{language}'{dropped}", do="check the language, the labels and the files")
+    if split != "train" and not task.any_name:
+        refuse_placeholders(examples, task.labels, f"{split} split of '{task.name}' in '{language}'")
+    parts = () if stored in where.files else source.parts
+    return Loaded(examples, replace(origin, task=task.name, split=split, parts=parts, rows=count(examples)))
+
+
+def _rows(task: Task, split: str, language: str, where: Where) -> tuple[list[Example], Origin]:
+    """A task's own rows, or those of its parts one after another."""
+    if task.parts and split not in where.files:
+        return _together(task, [(part, *_rows(*_source(tasks[part], split, where), language, where)) for part in task.parts], split, language, where)
+    dropped: Counter[str] = Counter()
+    if where.kind == "hub":
+        found = hub_examples(task, split, language, where.columns, where.folder, where.cache, where.offline, dropped)
+        examples = found.examples
+        notes = substitutions_of(task, split, hub=found.hub.id)
+        origin = Origin(task.name, split, language, "hub", hub=found.hub.id, config=found.config, revision=found.revision, substitutions=notes)
+    else:
+        examples, facts = read_found(task, _found(task, split, language, where), split, language, where.columns, dropped)
+        notes = substitutions_of(task, split, files=facts, given=split in where.files)
+        origin = Origin(task.name, split, language, "files", files=facts, multiword=multiword_of(task, facts), substitutions=notes)
+    if task.mismatches:
+        examples = [*with_mismatches(cast(list[Classified], examples), f"{split} split of '{task.name}'")]
+    return examples, replace(origin, dropped=dict(dropped))
+
+
+def _together(task: Task, parts: Sequence[tuple[str, list[Example], Origin]], split: str, language: str, where: Where) -> tuple[list[Example], Origin]:
+    """The rows of several tasks as those of one; each id says which task it is from."""
+    examples = [replace(row, id=f"{name}:{row.id}") for name, rows, _ in parts for row in rows]
+    dropped = {f"{name}: {reason}": number for name, _, origin in parts for reason, number in origin.dropped.items()}
+    places = [(origin.hub, origin.config, origin.revision) for _, _, origin in parts if where.kind == "hub"]
+    hub, config, revision = (" + ".join(facts) for facts in zip(*places, strict=True)) if places else ("", "", "")
+    files = tuple(fact for _, _, origin in parts for fact in origin.files)
+    notes = tuple(dict.fromkeys(note for name, _, origin in parts for note in origin.substitutions))
+    origin = Origin(task.name, split, language, where.kind, files, hub, config, revision, dropped=dropped, substitutions=notes)
+    return examples, origin
 
 
 def has_split(task: Task, split: str, where: Where) -> bool:
@@ -105,8 +151,10 @@ def has_split(task: Task, split: str, where: Where) -> bool:
     if where.kind == "miniature":
         return split in miniature_of(task).sizes
     source, stored = _source(task, split, where)
+    if source.parts and stored not in where.files:
+        return all(has_split(tasks[part], stored, where) for part in source.parts)
     if where.kind == "hub":
-        return source.hub is not None and stored in source.hub.splits
+        return any(stored in hub.splits for hub in source.hubs)
     if where.files or where.folder is None:
         return stored in where.files
     return bool(languages_in(source, stored, where.folder))
@@ -117,7 +165,10 @@ def languages_of(task: Task, split: str, where: Where) -> tuple[str, ...]:
     if where.kind == "miniature":
         return miniature_of(task).languages
     if where.kind == "hub":
-        return task.languages or (task.train_language,)
+        known = dict.fromkeys(code for hub in task.hubs if split in hub.splits for code in languages_at(hub, task))
+        return tuple(known) or task.languages or (task.train_language,)
+    if task.parts and split not in where.files:
+        return languages_of(tasks[task.parts[0]], split, where)
     if split in where.files:
         return _languages_of_files(task, where.files[split])
     if where.folder is None:
@@ -141,7 +192,7 @@ def _source(task: Task, split: str, where: Where) -> tuple[Task, str]:
     given = split in where.files
     if split == "train" and task.train_task and not given and split not in task.files:
         return tasks[task.train_task], "train"
-    own = given or split in task.files or (task.hub is not None and split in task.hub.splits)
+    own = given or split in task.files or bool(task.parts) or any(split in hub.splits for hub in task.hubs)
     if split == "validation" and task.held_out and (where.files or not own) and not given:
         return _source(task, "train", where)
     return task, split
@@ -166,7 +217,8 @@ def _not_given(task: Task, split: str, where: Where) -> StiltsError:
 
 def _given(task: Task, paths: Sequence[Path]) -> list[Found]:
     """Files named one by one: each for itself, but for the two or three that make a bitext or a mining set."""
-    together = {"pools": len(paths), "aligned": 1 if suffix(paths[0]) in TABLES else 2}.get(task.format, 1)
+    joined = 2 if task.joined and len(paths) > 1 and suffix(paths[0]) != suffix(paths[1]) else 1
+    together = {"pools": len(paths), "aligned": 1 if suffix(paths[0]) in TABLES else 2}.get(task.format, joined)
     return [Found(tuple(paths[start : start + together]), "") for start in range(0, len(paths), together)]
 
 

@@ -1,12 +1,13 @@
 """Part-of-speech tagging on Universal Dependencies, as in XTREME.
 
-XTREME fuses the words of a multi-word token; a treebank's own files are read here by their syntactic words. Its prepared files
-(test-de.tsv) are read as they are.
+XTREME fuses the words of a multi-word token. A treebank's own files are read so under its protocols, and by their syntactic words
+otherwise; `task.multiword` says fuse or split for either. XTREME's prepared files (test-de.tsv) are read as they are.
 """
 
 from __future__ import annotations
 
-from adapter_stilts.tasks.base import UPOS, Hub, Task, register
+from adapter_stilts.tasks.base import SCRIPT, UPOS, Hub, Task, register
+from adapter_stilts.tasks.leaks import Leak
 
 NAMES = {
     "af": "Afrikans",
@@ -44,6 +45,15 @@ NAMES = {
     "zh": "Chinese",
 }  # google/xtreme's own spelling, "Afrikans" included
 
+# The languages that XTREME-R adds, each with all its treebanks of UD 2.7 that have sentences.
+ADDED = {
+    "lt": "lt_alksnis+lt_hse",
+    "pl": "pl_lfg+pl_pdb+pl_pud",
+    "uk": "uk_iu",
+    "wo": "wo_wtf",
+    "ro": "ro_nonstandard+ro_rrt+ro_simonero",
+}
+
 register(
     Task(
         "udpos",
@@ -51,6 +61,7 @@ register(
         "chunk_f1",
         "part-of-speech tags (UPOS) in 33 languages",
         languages=tuple(NAMES),
+        extra_languages=tuple(ADDED),
         labels=UPOS,
         files={
             "train": ("{l}_*-ud-train.conllu", "udpos/train-{l}.tsv"),
@@ -58,10 +69,30 @@ register(
             "test": ("{l}_*-ud-test.conllu", "udpos/test-{l}.tsv"),
         },
         concatenate=True,
-        hub=Hub("google/xtreme", "udpos.{l}", codes=NAMES),
+        hub=Hub(
+            "google/xtreme",
+            "udpos.{l}",
+            codes=NAMES,
+            note="rows of google/xtreme on the hub: their multi-word tokens are not those of XTREME's own files",
+        ),
+        more_hubs=(
+            Hub(
+                "universal-dependencies/universal_dependencies",
+                "{l}",
+                codes=ADDED,
+                columns={"words": "tokens", "tags": "upos"},
+                languages=tuple(ADDED),
+                certainty=SCRIPT,
+                note="rows of Universal Dependencies on the hub, in its version; XTREME-R reads UD 2.7 with multi-word tokens fused",
+            ),
+        ),
+        sizes={"train": "21,253 [S]", "validation": "3,974 [S]", "test": "47 to 20,436 by language [S]"},
         miniature="pos",
         licence="by treebank; mostly CC BY-SA",
         paper="https://universaldependencies.org",
-        substitutions=("CoNLL-U is read by syntactic words; XTREME fuses multi-word tokens",),
+        leaks=(
+            Leak("ud-xpos", "in-task", "its sentences are the training set's, under other tags"),
+            Leak("ud-deprel", "in-task", "its sentences are the training set's, under other tags"),
+        ),
     )
 )

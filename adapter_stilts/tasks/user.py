@@ -22,6 +22,7 @@ from adapter_stilts.data.columns import field_called
 from adapter_stilts.errors import ConfigError, MissingError, UnknownName
 from adapter_stilts.files import read_text
 from adapter_stilts.miniature.datasets import DATASETS
+from adapter_stilts.registry import unknown_name
 from adapter_stilts.tasks.base import SPLITS, Hub, Task, tasks
 
 METRICS = {
@@ -102,9 +103,11 @@ class TaskFile(BaseModel):
 
 
 def find_task(name: str, settings: Mapping[str, Any] | None = None) -> Task:
-    """The task of that name, or of that YAML file, with `columns`, `labels` and `ignore_labels` from a configuration set over it.
+    """The task of that name, or of that YAML file, with the `task` section of a configuration set over it.
 
-    Raises UnknownName with the nearest task, MissingError for a file that is not there, ConfigError for mistakes in it.
+    settings  columns, labels, ignore_labels; multiword (fuse or split); hub (the id of one of its data sets, to be read alone)
+
+    Raises UnknownName with the nearest task or data set, MissingError for a file that is not there, ConfigError for mistakes in it.
     """
     task = task_from_yaml(Path(name)) if name.endswith((".yaml", ".yml")) else tasks[name]
     settings = settings or {}
@@ -116,7 +119,19 @@ def find_task(name: str, settings: Mapping[str, Any] | None = None) -> Task:
         columns=columns,
         labels=tuple(map(str, labels)) if labels else task.labels,
         ignore_labels=tuple(dict.fromkeys((*task.ignore_labels, *ignored))),
+        multiword=settings.get("multiword") or task.multiword,
+        **_chosen(task, settings.get("hub") or ""),
     )
+
+
+def _chosen(task: Task, id: str) -> dict[str, Any]:
+    """The fields of a task that is to be read from one data set of the hub."""
+    if not id:
+        return {}
+    known = {hub.id: hub for hub in task.hubs}
+    if id not in known:
+        raise unknown_name(f"data set of '{task.name}' on the hub", id, known, where="task.hub")
+    return {"hub": known[id], "more_hubs": ()}
 
 
 def task_from_yaml(path: Path) -> Task:

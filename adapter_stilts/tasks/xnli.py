@@ -1,8 +1,9 @@
-"""XNLI: MultiNLI's development and test sets, translated by people into fourteen languages. It trains on English MNLI."""
+"""XNLI: 7,500 pairs written in English as MultiNLI's were, and translated by people into fourteen languages. It trains on English MNLI."""
 
 from __future__ import annotations
 
-from adapter_stilts.tasks.base import NLI_LABELS, Hub, Task, codes, register
+from adapter_stilts.tasks.base import NLI_LABELS, UNVERIFIED, Hub, Task, codes, register
+from adapter_stilts.tasks.leaks import Leak
 
 register(
     Task(
@@ -17,11 +18,19 @@ register(
             "validation": ("xnli.dev.tsv", "xnli.dev.jsonl", "xnli.{l}.dev.jsonl", "xnli.{l}.dev.tsv", "xnli/dev-{l}.tsv"),
             "test": ("xnli.test.tsv", "xnli.test.jsonl", "xnli.{l}.test.jsonl", "xnli.{l}.test.tsv", "xnli/test-{l}.tsv"),
         },
+        label_names={"contradictory": "contradiction"},
         language_column="language",
         hub=Hub("google/xtreme", "XNLI", splits={"validation": "validation", "test": "test"}),
+        more_hubs=(Hub("facebook/xnli", "{l}", splits={"validation": "validation", "test": "test"}, certainty=UNVERIFIED),),
+        sizes={"train": "392,702 [S]", "validation": "2,490 [S]", "test": "5,010 [S]"},
         miniature="nli-target",
         licence="CC BY-NC 4.0",
         paper="https://arxiv.org/abs/1809.05053",
-        leaks="its training set is MNLI",
+        leaks=(
+            Leak("mnli", "in-task", "MNLI is its training set"),
+            Leak("snli", "in-task", "SNLI is the same task on other texts"),
+            Leak("anli", "in-task", "ANLI is the same task on other texts"),
+            Leak("anli+", "in-task", "ANLI+ holds its training set"),
+        ),
     )
 )

@@ -20,6 +20,8 @@ OTHER = {
     "task.columns": {"label": "l"},
     "task.labels": ["a"],
     "task.ignore_labels": ["-"],
+    "task.multiword": "fuse",
+    "task.hub": "google/xtreme",
     "data.sources": ["d"],
     "composition": "a",
     "control": "shuffled-labels",

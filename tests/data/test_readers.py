@@ -165,9 +165,9 @@ def test_refuses_rows_that_are_no_objects(write):
         read_rows(write("a.jsonl", "[1, 2]\n"), "pair")
 
 
-def test_refuses_csv_and_says_what_to_do(write):
-    with pytest.raises(TaskDataError, match=r"\.csv are not read(.|\n)*tab-separated"):
-        read_rows(write("a.csv", "a,b\n"), "pair")
+def test_refuses_spreadsheets_and_says_what_to_do(write):
+    with pytest.raises(TaskDataError, match=r"\.xlsx are not read(.|\n)*tab-separated"):
+        read_rows(write("a.xlsx", "a,b\n"), "pair")
 
 
 def test_reads_xtremes_test_files_without_labels_only_where_told(write):

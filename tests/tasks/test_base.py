@@ -34,7 +34,7 @@ def test_describes_every_task_without_contradiction(task):
         assert DATASETS[task.miniature].format == task.format
         assert task.labels is None or set(DATASETS[task.miniature].labels) == set(task.labels)
     for patterns in task.files.values():
-        assert all(len(pattern.split()) == {"pools": 3, "aligned": len(pattern.split())}.get(task.format, 1) for pattern in patterns)
+        assert all(len(pattern.split()) == {"pools": 3, "aligned": len(pattern.split())}.get(task.format, 1) or task.joined for pattern in patterns)
 
 
 def test_lists_xtremes_languages():

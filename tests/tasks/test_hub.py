@@ -2,6 +2,7 @@
 
 import json
 import socket
+from collections import Counter
 
 import pytest
 
@@ -131,7 +132,7 @@ def test_refuses_to_run_a_loading_script_and_names_the_conversion(write, tmp_pat
     write("own/scripted/scripted.py", "raise SystemExit('this must not run')\n")
     task = Task("scripted", "pair", "accuracy", "x", labels=NLI_LABELS, hub=Hub("own/scripted"))
     with pytest.raises(TaskDataError, match=r"refs/convert/parquet(.|\n)*--data DIR"):
-        hub_examples(task, "train", "en", {}, tmp_path, tmp_path / "cache", False)
+        hub_examples(task, "train", "en", {}, tmp_path, tmp_path / "cache", False, Counter())
 
 
 @pytest.mark.parametrize("by_environment", [True, False])

@@ -1,0 +1,80 @@
+"""CCGbank: words and their supertags (lexical categories), from derivations or from a sentence a line.
+
+    .auto    ID=wsj_0001.1 PARSER=GOLD NUMPARSE=1
+             (<T S[dcl] 0 2> (<L NP NNP NNP Vinken NP>) (<L S[dcl]\\NP VBZ VBZ sleeps S[dcl]\\NP>) )
+    pipes    Vinken|NNP|NP sleeps|VBZ|S[dcl]\\NP
+    columns  Vinken sleeps TAB NP S[dcl]\\NP              (jiant's files)
+
+Hockenmaier and Steedman (2007), https://aclanthology.org/J07-3004; the corpus is licensed by the LDC (LDC2005T13).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from adapter_stilts.data.examples import Tagged
+from adapter_stilts.data.layout import Layout
+from adapter_stilts.data.tags import clean_tags
+from adapter_stilts.errors import TaskDataError
+from adapter_stilts.files import numbered_lines
+
+LEAF = re.compile(r"\(<L ([^ >]+) ([^ >]+) ([^ >]+) ([^ >]+) ([^ >]+)>\)")  # category, two part-of-speech tags, word, category with its indexes
+SENTENCE = re.compile(r"ID=(\S+)")
+BRACKETS = {"-LRB-": "(", "-RRB-": ")", "-LCB-": "{", "-RCB-": "}", "-LSB-": "[", "-RSB-": "]"}  # as the treebank writes them
+
+Words = list[tuple[str, str]]
+
+
+def is_ccg(lines: Sequence[str]) -> bool:
+    """Whether a file that begins with these lines is one of the three; a word and its tag a line is not."""
+    full = [line for line in lines if line.strip()]
+    if not full or full[0].startswith(("ID=", "(<T ", "(<L ")) or all(_pipes(line) for line in full):
+        return bool(full)
+    sentences = [_columns(line) for line in full]
+    return all(sentences) and max(map(len, sentences)) > 1
+
+
+def ccg_rows(path: Path, layout: Layout) -> Iterator[Tagged]:
+    """The sentences of a file. Raises TaskDataError with its line for one that cannot be read."""
+    id = ""
+    for number, line in numbered_lines(path):
+        if not line.strip():
+            continue
+        if match := SENTENCE.match(line):
+            id = match[1]
+            continue
+        where = f"{path}, line {number}"
+        words = _words(line, where)
+        tags = clean_tags([tag for _, tag in words], layout, where)
+        yield Tagged(id or str(number - 1), tuple(word for word, _ in words), tags)
+        id = ""
+
+
+def _words(line: str, where: str) -> Words:
+    found = _leaves(line) if line.startswith("(<") else _columns(line) or _pipes(line)
+    if not found:
+        do = "a sentence is a derivation (<T ...>), words as word|POS|category, or words TAB categories; the file may be truncated"
+        raise TaskDataError(f"no words with their categories: {line[:60]!r}", where=where, do=do)
+    return found
+
+
+def _leaves(line: str) -> Words:
+    """The leaves of a derivation; none where it does not end, as at the end of a truncated file."""
+    whole = line.count("(") == line.count(")")
+    return [(BRACKETS.get(word, word), category) for category, _, _, word, _ in LEAF.findall(line)] if whole else []
+
+
+def _pipes(line: str) -> Words:
+    """word|POS|category, with "|" allowed in the word."""
+    parts = [part.rsplit("|", 2) for part in line.split()]
+    return [(BRACKETS.get(part[0], part[0]), part[2]) for part in parts] if parts and all(len(part) == 3 and all(part) for part in parts) else []
+
+
+def _columns(line: str) -> Words:
+    text, tab, categories = line.partition("\t")
+    words, tags = text.split(" "), categories.split()
+    if not tab or "\t" in categories or len(words) != len(tags):
+        return []
+    return list(zip(words, tags, strict=True))

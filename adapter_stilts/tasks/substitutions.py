@@ -1,0 +1,45 @@
+"""Substitutions: where rows that were read differ from the published set-up, in words, for the manifest and under every table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from adapter_stilts.data.tables import suffix
+from adapter_stilts.tasks.base import Task
+
+TREEBANK = ".conllu"
+SPLIT_WORDS = "CoNLL-U is read by syntactic words; XTREME fuses multi-word tokens"
+OTHER_COLUMN = "the tags are the treebank's {column} column"
+
+
+class File(Protocol):
+    """A file that was read, by its path."""
+
+    @property
+    def path(self) -> Path: ...
+
+
+def substitutions_of(task: Task, split: str, *, files: tuple[File, ...] = (), hub: str = "", given: bool = False) -> tuple[str, ...]:
+    """What a reader of the scores should know of these rows.
+
+    split  of the task whose rows they are
+    files  those read, none for the hub
+    hub    the data set read, "" for files
+    given  the files were named one by one, so that what a release lacks is not known to be missing here
+    """
+    notes = list(task.substitutions)
+    if task.stands_for:
+        notes.append(f"{task.name} stands in for {task.stands_for}, whose corpus is licensed")
+    if split in task.stand_ins and not given:
+        notes.append(task.stand_ins[split])
+    if multiword_of(task, files) == "split" and task.tag_column == "upos":
+        notes.append(SPLIT_WORDS)
+    notes += [known.note for known in task.hubs if known.id == hub and known.note]
+    return tuple(dict.fromkeys(notes))
+
+
+def multiword_of(task: Task, files: tuple[File, ...]) -> str:
+    """How multi-word tokens were read: "split" or "fuse" where treebanks were, "" for anything else."""
+    treebanks = task.format == "tags" and any(suffix(file.path) == TREEBANK for file in files)
+    return (task.multiword or "split") if treebanks else ""
