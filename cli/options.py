@@ -50,6 +50,23 @@ class Pool(StrEnum):
     max = "max"
 
 
+class Dtype(StrEnum):
+    """How vectors are stored."""
+
+    float32 = "float32"
+    float16 = "float16"
+    int8 = "int8"
+
+
+class Layout(StrEnum):
+    """How a file of sentences is laid out."""
+
+    lines = "lines"
+    ids = "ids"
+    tsv = "tsv"
+    jsonl = "jsonl"
+
+
 class Margin(StrEnum):
     """How a pair's cosine is compared with those of its neighbours."""
 

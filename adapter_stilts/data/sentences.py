@@ -17,11 +17,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
+from unicodedata import category
 
 from adapter_stilts.data.columns import FIELDS
 from adapter_stilts.data.tables import empty, suffix, whole_text
@@ -42,6 +43,8 @@ ELSEWHERE = {
     ".npy": "vectors need no encoding",
 }
 BUCC_ID = re.compile(r"[a-z]{2,3}-\d{6,}\t")
+UNSEEN = ("Cc", "Cf", "Zs", "Zl", "Zp")  # control characters, those that only direct others (zero-width space, soft hyphen), white space
+TOLD_EVERY = 1 << 16
 LONGEST = 1 << 24  # bytes of a line; more is no sentence, and is refused before it fills the memory
 
 
@@ -106,7 +109,7 @@ def sentences(source: Source) -> Iterator[Sentence]:
     """The rows in order. Raises TaskDataError with the line of what is not UTF-8, has no such column, or is no text."""
     for number, line in numbered_lines(source.path, LONGEST):
         if source.layout == "lines":
-            yield Sentence(number, "", line.strip())
+            yield Sentence(number, "", visible(line))
         elif not line.strip():
             yield Sentence(number, "", "")
         elif source.layout == "ids":
@@ -117,17 +120,45 @@ def sentences(source: Source) -> Iterator[Sentence]:
             yield Sentence(number, "", _cell(line, source, number))
 
 
-def survey(source: Source) -> Survey:
-    """Read the whole file once, so that a mistake in its last line is found before hours of work. Raises TaskDataError for a file without rows."""
-    digest, rows, blank = hashlib.sha256(), 0, 0
-    for sentence in sentences(source):
-        content = sentence.text.encode()
-        digest.update(len(content).to_bytes(8, "big") + content)
-        rows += 1
-        blank += not content
-    if not rows:
+def visible(text: str) -> str:
+    """A text without the white space around it; "" where nothing of it can be seen."""
+    text = text.strip()
+    if text.isprintable():
+        return text
+    return "" if all(category(character) in UNSEEN for character in text) else text
+
+
+def survey(source: Source, progress: Callable[[int], None] | None = None) -> Survey:
+    """Read the whole file once, so that a mistake in its last line is found before hours of work. Raises TaskDataError for a file without rows.
+
+    progress  told the rows so far, now and then
+    """
+    passed = Seen()
+    for _ in passed.passing(sentences(source)):
+        if progress is not None and passed.rows % TOLD_EVERY == 0:
+            progress(passed.rows)
+    if not passed.rows:
         raise empty(source.path, "the file has a header and no rows")
-    return Survey(rows, blank, digest.hexdigest())
+    return passed.survey()
+
+
+class Seen:
+    """Counts and hashes rows as they pass by."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self.rows, self._blank = 0, 0
+
+    def passing(self, rows: Iterable[Sentence]) -> Iterator[Sentence]:
+        for sentence in rows:
+            content = sentence.text.encode()
+            self._digest.update(len(content).to_bytes(8, "big") + content)
+            self.rows += 1
+            self._blank += not content
+            yield sentence
+
+    def survey(self) -> Survey:
+        return Survey(self.rows, self._blank, self._digest.hexdigest())
 
 
 def _with_id(line: str, number: int, path: Path) -> Sentence:
@@ -135,7 +166,7 @@ def _with_id(line: str, number: int, path: Path) -> Sentence:
     if not tab:
         do = "the file may be truncated; for a sentence a line add --format lines"
         raise TaskDataError(f"no tab between id and sentence: {line[:40]!r}", where=f"{path}, line {number}", do=do)
-    return Sentence(number, id, text.strip())
+    return Sentence(number, id, visible(text))
 
 
 def _table(path: Path, first: list[str], column: str | None) -> Source:
@@ -156,14 +187,14 @@ def _cell(line: str, source: Source, number: int) -> str:
         wanted = f"{len(source.header)} are expected: {', '.join(source.header)}" if source.header else f"at least {source.column + 1} are expected"
         do = "correct the row; a tab inside a cell is not allowed"
         raise TaskDataError(f"{len(cells)} columns where {wanted}", where=f"{source.path}, line {number}", do=do)
-    return cells[source.column].strip()
+    return visible(cells[source.column])
 
 
 def _field(line: str, name: str, where: str) -> str:
     fields = _fields(line, where)
     if name not in fields:
         raise _not_there("field", name, fields, where)
-    return whole_text(fields[name], name, where).strip()
+    return visible(whole_text(fields[name], name, where))
 
 
 def _fields(line: str, where: str) -> dict[str, object]:

@@ -130,6 +130,11 @@ def check_local(name: str) -> None:
         read_config(place.folder)
 
 
+def trunk_config(name: str, *, revision: str | None = None, offline: bool | None = None) -> TrunkConfig:
+    """A trunk's numbers alone: what says which layers are to be loaded."""
+    return read_config(hub.find(name, revision, offline).folder)
+
+
 def trunk_tokenizer(name: str, *, revision: str | None = None, offline: bool | None = None) -> XLMRobertaTokenizerFast:
     """A trunk's tokenizer alone: what says which rows a run's data uses, before the trunk is loaded."""
     place = hub.find(name, revision, offline)
@@ -193,7 +198,7 @@ def _fill(model: XLMRobertaModel, source: Source, precision: str, layers: int, r
             check_tensor(source, name, shape)
             tensor, digest = read_tensor(source, name, storage(precision, name), pool, kept if name == WORDS else None)
             digests[name] = (shape, digest)
-            if (layer_of(name) or 0) < layers:
+            if (layer := layer_of(name)) is None or layer < layers:
                 _set(model, name, tensor)
     if kept is not None:
         model.embeddings.word_embeddings = KeptRows(kept, model.embeddings.word_embeddings.weight.data, wanted[WORDS][0])

@@ -11,9 +11,11 @@ text is `<s></s>` and has a vector like every other.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from adapter_stilts.data.batches import length_sorted_batches
 from adapter_stilts.data.pieces import SINGLE_SPECIALS, marks, pieces
@@ -21,6 +23,8 @@ from adapter_stilts.encoder.composition import channels
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.errors import UsageError
 from adapter_stilts.retrieval.pooling import Vectors, poolings, unit
+
+TokenIds: TypeAlias = NDArray[np.int32]
 
 MAX_LENGTH = 512  # tokens of a sentence, its two marks included; less where the trunk has fewer positions
 TOKEN_BUDGET = 8192
@@ -41,7 +45,6 @@ def embed(
     return embed_layers(encoder, sentences, layers=(layer,), pool=pool, token_budget=token_budget, max_length=max_length, progress=progress)[layer]
 
 
-@torch.inference_mode()
 def embed_layers(
     encoder: AdapterEncoder,
     sentences: Sequence[str],
@@ -61,52 +64,56 @@ def embed_layers(
     Raises UsageError for a layer that is not there or parallel channels, StiltsError naming the line of a vector that is zero or not finite.
     """
     wanted = sorted(set(layers))
-    _check(encoder, sentences, wanted)
+    if not sentences:
+        raise UsageError("no sentence to encode", do="give at least one")
+    check_reading(encoder, wanted)
     texts = list(dict.fromkeys(sentences))
-    rows = _rows(encoder, texts, min(max_length, encoder.trunk.max_length))
-    pooled = {layer: np.empty((len(texts), encoder.trunk.hidden), dtype=np.float32) for layer in wanted}
-    modes, done = [(module, module.training) for module in encoder.modules()], 0
-    encoder.eval()
-    try:
-        for batch in length_sorted_batches([len(row) for row in rows], token_budget):
-            for layer, vectors in _batch(encoder, [rows[row] for row in batch], wanted, pool).items():
-                pooled[layer][batch] = vectors
-            done += len(batch)
-            if progress is not None:
-                progress(done, len(texts))
-    finally:
-        for module, training in modes:
-            module.training = training
+    rows: list[TokenIds] = []
+    for start in range(0, len(texts), CUT_AT_ONCE):
+        rows += token_rows(encoder, texts[start : start + CUT_AT_ONCE], max_length)[0]
+    pooled = embed_rows(encoder, rows, layers=wanted, pool=pool, token_budget=token_budget, progress=progress)
     number = {text: place for place, text in enumerate(texts)}
     places = np.array([number[sentence] for sentence in sentences], dtype=np.int64)
     return {layer: unit(vectors[places]) for layer, vectors in pooled.items()}
 
 
-def _batch(encoder: AdapterEncoder, rows: Sequence[Sequence[int]], layers: Sequence[int], pool: str) -> dict[int, Vectors]:
-    device = next(encoder.parameters()).device
-    longest = max(map(len, rows))
-    ids = torch.tensor([[*row, *[encoder.trunk.pad_id] * (longest - len(row))] for row in rows], device=device)
-    mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows], device=device)
-    if len(layers) == 1:
-        states = {layers[0]: encoder.hidden(ids, mask, layers[0])}
-    else:
-        collected = encoder.hidden(ids, mask, layers[-1], collect=True)
-        states = {layer: collected[layer] for layer in layers}
-    return {layer: poolings[pool](state.float(), mask).cpu().numpy() for layer, state in states.items()}
+@torch.inference_mode()
+def embed_rows(
+    encoder: AdapterEncoder,
+    rows: Sequence[TokenIds],
+    *,
+    layers: Sequence[int],
+    pool: str,
+    token_budget: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[int, Vectors]:
+    """Token ids of N sentences to pooled vectors [N, H] float32 by layer, as they come: not yet at length 1. The encoder's mode is left alone."""
+    pooled = {layer: np.empty((len(rows), encoder.trunk.hidden), dtype=np.float32) for layer in layers}
+    modes, done = [(module, module.training) for module in encoder.modules()], 0
+    encoder.eval()
+    try:
+        for batch in length_sorted_batches([len(row) for row in rows], token_budget):
+            for layer, vectors in _batch(encoder, [rows[row] for row in batch], layers, pool).items():
+                pooled[layer][batch] = vectors
+            done += len(batch)
+            if progress is not None:
+                progress(done, len(rows))
+    finally:
+        for module, training in modes:
+            module.training = training
+    return pooled
 
 
-def _rows(encoder: AdapterEncoder, texts: Sequence[str], max_length: int) -> list[tuple[int, ...]]:
-    tokenizer = encoder.trunk.tokenizer
-    around = marks(tokenizer)
-    rows = []
-    for start in range(0, len(texts), CUT_AT_ONCE):
-        rows += [around.single(ids[: max_length - SINGLE_SPECIALS]) for ids in pieces(tokenizer, texts[start : start + CUT_AT_ONCE])]
-    return rows
+def token_rows(encoder: AdapterEncoder, texts: Sequence[str], max_length: int) -> tuple[list[TokenIds], list[bool]]:
+    """The token ids of each text with `<s>` and `</s>`, and whether it was cut to `max_length` or to what the trunk reads."""
+    room = min(max_length, encoder.trunk.max_length) - SINGLE_SPECIALS
+    around = marks(encoder.trunk.tokenizer)
+    found = pieces(encoder.trunk.tokenizer, texts)
+    return [np.array(around.single(ids[:room]), dtype=np.int32) for ids in found], [len(ids) > room for ids in found]
 
 
-def _check(encoder: AdapterEncoder, sentences: Sequence[str], layers: Sequence[int]) -> None:
-    if not sentences:
-        raise UsageError("no sentence to encode", do="give at least one")
+def check_reading(encoder: AdapterEncoder, layers: Sequence[int]) -> None:
+    """UsageError for a layer that is not there, or a composition that gives a sentence several vectors."""
     outside = [layer for layer in layers if not 0 <= layer <= encoder.trunk.layers]
     if outside or not layers:
         raise UsageError(
@@ -114,3 +121,18 @@ def _check(encoder: AdapterEncoder, sentences: Sequence[str], layers: Sequence[i
         )
     if encoder.composition is not None and channels(encoder.composition) > 1:
         raise UsageError("parallel channels give a sentence several vectors", where=str(encoder.composition), do="activate one of them at a time")
+
+
+def _batch(encoder: AdapterEncoder, rows: Sequence[TokenIds], layers: Sequence[int], pool: str) -> dict[int, Vectors]:
+    device = next(encoder.parameters()).device
+    lengths = np.array([len(row) for row in rows])
+    inside = np.arange(lengths.max()) < lengths[:, None]
+    padded = np.full(inside.shape, encoder.trunk.pad_id, dtype=np.int64)
+    padded[inside] = np.concatenate(rows)
+    ids, mask = torch.from_numpy(padded).to(device), torch.from_numpy(inside.astype(np.int64)).to(device)
+    if len(layers) == 1:
+        states = {layers[0]: encoder.hidden(ids, mask, layers[0])}
+    else:
+        collected = encoder.hidden(ids, mask, layers[-1], collect=True)
+        states = {layer: collected[layer] for layer in layers}
+    return {layer: poolings[pool](state.float(), mask).cpu().numpy() for layer, state in states.items()}

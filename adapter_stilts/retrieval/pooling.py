@@ -19,6 +19,8 @@ from adapter_stilts.registry import Registry
 Vectors: TypeAlias = NDArray[np.float32]
 Pool: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
+AT_ONCE = 1 << 12  # vectors that are held in float64 at once
+
 poolings: Registry[Pool] = Registry("pooling")
 
 
@@ -53,14 +55,16 @@ def maximum(hidden: Tensor, attention_mask: Tensor) -> Tensor:
 
 def unit(vectors: Vectors) -> Vectors:
     """Vectors [N, H] at length 1; StiltsError names the line of one that is zero or not finite."""
-    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
-    wrong = np.flatnonzero(~np.isfinite(lengths[:, 0]) | (lengths[:, 0] == 0))
-    if len(wrong):
-        kind = "zero" if lengths[wrong[0], 0] == 0 else "not finite"
-        raise StiltsError(
-            f"the vector of a sentence is {kind}", where=f"line {wrong[0] + 1}", do="try another layer, or precision fp32; the adapter may have diverged"
-        )
-    return np.asarray(vectors / lengths, dtype=np.float32)
+    found = np.empty(vectors.shape, dtype=np.float32)
+    for start in range(0, len(vectors), AT_ONCE):
+        found[start : start + AT_ONCE] = _unit(vectors[start : start + AT_ONCE], np.arange(start, len(vectors)))
+    return found
+
+
+def to_unit(vectors: Vectors, rows: NDArray[np.int64]) -> None:
+    """The same in place; `rows` [N] says which row of the file each vector is of."""
+    for start in range(0, len(vectors), AT_ONCE):
+        vectors[start : start + AT_ONCE] = _unit(vectors[start : start + AT_ONCE], rows[start:])
 
 
 def centred(vectors: Vectors) -> Vectors:
@@ -69,3 +73,13 @@ def centred(vectors: Vectors) -> Vectors:
     An ablation, never a headline. Libovický et al. (2020), https://arxiv.org/abs/2004.05160
     """
     return unit(np.asarray(vectors - vectors.mean(axis=0, dtype=np.float64), dtype=np.float32))
+
+
+def _unit(vectors: Vectors, rows: NDArray[np.int64]) -> Vectors:
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
+    wrong = np.flatnonzero(~np.isfinite(lengths[:, 0]) | (lengths[:, 0] == 0))
+    if len(wrong):
+        kind = "zero" if lengths[wrong[0], 0] == 0 else "not finite"
+        do = "try another layer, or precision fp32; the adapter may have diverged"
+        raise StiltsError(f"the vector of a sentence is {kind}", where=f"line {rows[wrong[0]] + 1}", do=do)
+    return np.asarray(vectors / lengths, dtype=np.float32)

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from adapter_stilts.errors import ArtefactError, MissingError, TaskDataError, UsageError
 from adapter_stilts.files import sha256
+from adapter_stilts.retrieval.known import HASH_BYTES
 from adapter_stilts.retrieval.ledger import AGAIN, Ledger, read_ledger
 from adapter_stilts.retrieval.pooling import Vectors
 from adapter_stilts.retrieval.quantised import widened
@@ -35,8 +36,6 @@ from adapter_stilts.retrieval.quantised import widened
 Rows: TypeAlias = NDArray[np.int64]
 Flags: TypeAlias = NDArray[np.bool_]
 Texts: TypeAlias = NDArray[np.uint8]
-
-HASH_BYTES = 16  # of a text's hash
 
 
 class StoredVectors(Protocol):
@@ -195,34 +194,50 @@ class ArrayFile:
 
 
 class ShardFiles:
-    """The files of a folder's shards, each checked against the ledger before it is first read. Unfinished folders have some, too."""
+    """The files of a folder's shards, each checked against the ledger before it is first read; also of a folder that is being written."""
 
     def __init__(self, folder: Path, ledger: Ledger) -> None:
         self.shard_rows = int(ledger.made["shard_rows"])
         self._folder = folder
         self._dtype = np.dtype(ledger.made["dtype"])
-        self._hashes = [shard.files for shard in ledger.shards]
+        self._hashes = {name: hash for shard in ledger.shards for name, hash in shard.files.items()}
         self._checked: set[str] = set()
+
+    def add(self, files: Mapping[str, str]) -> None:
+        """Know of a shard that was just written."""
+        self._hashes |= files
+        self._checked |= set(files)
+
+    def check_all(self) -> None:
+        """Refuse a folder with a file that is not there or not what the ledger says."""
+        for name in self._hashes:
+            self.check(name)
 
     def vectors(self, shard: int, rows: slice | Rows) -> Vectors:
         """Rows of a shard as unit vectors in float32."""
         scales = self.read("scales", shard, rows) if self._dtype == np.int8 else None
         return widened(self.read("vectors", shard, rows), scales)
 
+    def stored(self, part: str, rows: Rows) -> NDArray[Any]:
+        """Rows of the whole file as they are stored, in the order given."""
+        shards, within = np.divmod(rows, self.shard_rows)
+        found = [(np.flatnonzero(shards == shard), self.read(part, int(shard), within[shards == shard])) for shard in np.unique(shards)]
+        return np.concatenate([values for _, values in found])[np.argsort(np.concatenate([places for places, _ in found]))]
+
     def read(self, part: str, shard: int, rows: slice | Rows) -> NDArray[Any]:
         """Rows of one file of a shard as they are stored."""
         name = file_name(part, shard)
-        self.check(name, self._hashes[shard].get(name, ""))
+        self.check(name)
         return _rows(self._folder / name, rows)
 
-    def check(self, name: str, expected: str) -> None:
+    def check(self, name: str) -> None:
         """Refuse a file that is not there or not what the ledger says."""
         if name in self._checked:
             return
         path = self._folder / name
         if not path.is_file():
             raise ArtefactError("a file of the vectors is missing", where=str(path), do=AGAIN)
-        if sha256(path) != expected:
+        if sha256(path) != self._hashes.get(name):
             raise ArtefactError("a file of the vectors was changed or damaged: it does not match its sha256", where=str(path), do=AGAIN)
         self._checked.add(name)
 

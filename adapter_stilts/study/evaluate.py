@@ -26,6 +26,7 @@ from adapter_stilts.study.measure import Reading, measure
 from adapter_stilts.study.reporting import Reporter
 from adapter_stilts.study.retrieval import RetrievalSettings, measure_retrieval, planned
 from adapter_stilts.study.run_folder import claim, locked, means, merge_results, read_results, result_key, state_of, write_results
+from adapter_stilts.study.sentence_reader import CPU_BUDGET, GPU_BUDGET
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import same_language
 from adapter_stilts.tasks.sources import Where, languages_of, load, nothing_found
@@ -54,9 +55,6 @@ class Request:
     seed: int = 13
     token_budget: int | None = None  # tokens read at once; None: what suits the device
     task_settings: Mapping[str, Any] = field(default_factory=dict)
-
-
-CPU_BUDGET, GPU_BUDGET = 2048, 16384  # on a CPU a larger batch falls out of the cache and is read a third slower
 
 
 @dataclass(frozen=True)

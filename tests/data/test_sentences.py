@@ -3,10 +3,11 @@
 import gzip
 import hashlib
 import json
+from unicodedata import category
 
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapter_stilts.data.sentences import LONGEST, Sentence, sentence_source, sentences, survey
@@ -51,13 +52,24 @@ def test_reads_several_zstd_frames_and_an_empty_one(tmp_path):
     assert [row.text for row in sentences(sentence_source(tmp_path / "a.zst"))] == ["a", "bc", *["c"] * 69_999]
 
 
+@settings(deadline=None, max_examples=25)
 @given(st.lists(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), max_size=20), min_size=1, max_size=8))
 def test_breaks_lines_at_newlines_alone(tmp_path_factory, lines):
     path = tmp_path_factory.mktemp("lines") / "a.txt"
     path.write_bytes("".join(line + "\n" for line in lines).encode())
     expected = [line.removesuffix("\r") for line in lines]
     expected[0] = expected[0].removeprefix("\ufeff")  # the mark that opens a file of Windows
-    assert [row.text for row in sentences(sentence_source(path, "lines"))] == [line.strip() for line in expected]
+    unseen = {"Cc", "Cf", "Zs", "Zl", "Zp"}
+    expected = [line.strip() if any(category(character) not in unseen for character in line) else "" for line in expected]
+    assert [row.text for row in sentences(sentence_source(path, "lines"))] == expected
+
+
+SEEN = [("\u200b", ""), ("\x07 \ufeff\u00ad", ""), ("\u2028\u3000", ""), ("\u200ba", "\u200ba"), ("\ue000", "\ue000"), ("\x07a b", "\x07a b")]
+
+
+@pytest.mark.parametrize(("line", "text"), SEEN)
+def test_takes_a_line_for_blank_when_nothing_of_it_can_be_seen(texts, line, text):
+    assert texts("a.txt", f"x\n{line}\n") == ["x", text]
 
 
 def test_counts_a_last_line_without_an_end(texts):

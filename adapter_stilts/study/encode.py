@@ -1,0 +1,265 @@
+"""`encode`: a file of sentences to a folder of unit vectors, shard by shard; goes on where it was stopped, with the same bytes.
+
+    encode(Request(Path("news.de.zst"), trunk="miniature"), out=Path("vectors/de"), ...)
+
+The file is read twice: once to count its rows and find every mistake in it, once to encode it. Memory is that of the trunk, one
+shard and a table of texts of a fixed size, however long the file is. A folder without a name of its own is called after all that
+its bytes depend on, so the same text is never encoded twice by the same encoder. The ledger holds no time and no machine.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from adapter_stilts.config.fingerprint import fingerprint
+from adapter_stilts.data.sentences import Seen, Sentence, Source, Survey, sentence_source, sentences, survey
+from adapter_stilts.errors import TaskDataError, UsageError
+from adapter_stilts.files import bare_name, disk_errors
+from adapter_stilts.registry import unknown_name
+from adapter_stilts.retrieval.embed import MAX_LENGTH, check_reading
+from adapter_stilts.retrieval.encoding import Reading, encode_shard, remember
+from adapter_stilts.retrieval.known import KnownTexts
+from adapter_stilts.retrieval.ledger import LEDGER, Shard, append, begin, read_ledger, repair, seal
+from adapter_stilts.retrieval.pooling import poolings
+from adapter_stilts.retrieval.quantised import DTYPES
+from adapter_stilts.retrieval.shards import write_npy
+from adapter_stilts.retrieval.vectors import ShardFiles, file_name
+from adapter_stilts.sharing.weight_files import is_remains
+from adapter_stilts.study.facts import peak_memory
+from adapter_stilts.study.reporting import Reporter
+from adapter_stilts.study.run_folder import LOCK, locked, remove_remains
+from adapter_stilts.study.sentence_reader import SentenceReader, sentence_reader
+
+SHARD_ROWS = 1 << 16
+REMEMBERED = 1 << 22  # texts of earlier shards that are not encoded again: 24 bytes each
+TOLD = ("folder", "rows", "blank", "repeated", "cut", "dimension", "dtype", "shards", "layer", "pool", "encoded", "seconds", "sentences_per_second")
+TOLD_ONLY = ("file", "layout", "trunk_name")  # what the ledger says for people; the vectors do not depend on it
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to encode, with what, and how it is stored.
+
+    layout, column  see `data/sentences.py`; None: as the file's name and first line say
+    layer           None: where `own` reads for mining
+    token_budget    None: what suits the device
+    """
+
+    file: Path
+    run: Path | None = None
+    trunk: str | None = None
+    revision: str | None = None
+    precision: str = "auto"
+    layer: int | None = None
+    pool: str = "mean"
+    layout: str | None = None
+    column: str | None = None
+    dtype: str = "float32"
+    shard_rows: int = SHARD_ROWS
+    token_budget: int | None = None
+    max_length: int = MAX_LENGTH
+    limit_gb: float | None = None
+
+
+def encode(request: Request, *, out: Path | None, runs: Path, overwrite: bool, dry_run: bool, report: Reporter) -> dict[str, Any]:
+    """Encode what is missing; returns what lies in the folder then, and how fast it went.
+
+    out  None: <runs>/vectors/<the file's name>-<8 hex of everything the vectors depend on>
+
+    Raises TaskDataError for a mistake in the file (before anything is encoded), UsageError for settings or a folder that cannot be, DoesNotFit on
+    a full disk: finished shards are kept, and the same command goes on from there.
+    """
+    _check(request)
+    source = sentence_source(request.file, request.layout, request.column)
+    with report.progress(f"checking {request.file.name}") as progress:
+        found = survey(source, lambda rows: progress(rows, 0))
+    reader = sentence_reader(request.run, request.trunk, layer=request.layer, revision=request.revision, precision=request.precision)
+    return encode_with(reader, request, source, found, out=out, runs=runs, overwrite=overwrite, dry_run=dry_run, report=report)
+
+
+def encode_with(
+    reader: SentenceReader, request: Request, source: Source, found: Survey, *, out: Path | None, runs: Path, overwrite: bool, dry_run: bool, report: Reporter
+) -> dict[str, Any]:
+    """The same with an encoder that is loaded and a file that was surveyed: for several files with one encoder."""
+    check_reading(reader.encoder, (reader.layer,))
+    made = _made(reader, request, source, found)
+    folder = out or runs / "vectors" / f"{Path(bare_name(request.file)).stem}-{fingerprint(_decides(made))}"
+    shards = math.ceil(found.rows / request.shard_rows)
+    known = _state(folder, made, overwrite=overwrite)
+    if dry_run:
+        report.say(f"would encode {found.rows} rows of {request.file} in {shards} shards to {folder}")
+        return {"folder": str(folder), "state": known, **_counts(made, ())}
+    with locked(folder):
+        if _state(folder, made, overwrite=overwrite) == "new":
+            _clear(folder)
+            begin(folder, made)
+        remove_remains(folder)
+        repair(folder)
+        work, seen = _Work(folder, reader, request, found, report), Seen()
+        state = work.finish(seen.passing(sentences(source)))
+        if state != "done" and seen.survey() != found:
+            _clear(folder)
+            raise TaskDataError("the file changed while it was read", where=str(request.file), do="run the command again when it is at rest")
+        if state != "done":
+            seal(folder)
+    found_there = work.summary()
+    _tell(found_there, state, made["max_length"], report)
+    return {"folder": str(folder), "state": state, **found_there}
+
+
+class _Work:
+    """One folder being filled."""
+
+    def __init__(self, folder: Path, reader: SentenceReader, request: Request, found: Survey, report: Reporter) -> None:
+        ledger = read_ledger(folder)
+        self._folder, self._encoder, self._rows, self._report = folder, reader.encoder, found.rows, report
+        self._made, self._shards, self._sealed = ledger.made, list(ledger.shards), ledger.sealed
+        self._size = request.shard_rows
+        self._reading = Reading(reader.layer, request.pool, ledger.made["max_length"], ledger.made["token_budget"], request.dtype)
+        self._name = request.file.name
+        self._files, self._known = ShardFiles(folder, ledger), KnownTexts(REMEMBERED)
+        self._read, self._seconds = 0, 0.0  # by this process
+
+    def finish(self, rows: Iterator[Sentence]) -> str:
+        """Encode the shards that are missing, from all rows of the file, which are read to the end; returns "new", "resumed" or "done"."""
+        self._files.check_all()
+        state = "done" if self._sealed else "resumed" if self._shards else "new"
+        start = len(self._shards) * self._size
+        if state == "resumed":
+            self._report.say(f"going on at row {min(start, self._rows) + 1} of {self._rows}; the shards before it are whole")
+        for shard in self._shards if state == "resumed" else ():
+            remember(self._known, self._files.read("texts", shard.shard, slice(0, shard.rows)), shard.shard * self._size)
+        started = time.monotonic()
+        if start < self._rows:
+            next(islice(rows, start - 1, start), None) if start else None
+            with self._report.progress(f"encoding {self._name}") as progress:
+                for first in range(start, self._rows, self._size):
+                    self._encode(rows, first, _Pace(progress, self._rows - start, first - start, min(self._size, self._rows - first), started))
+        if state != "done":
+            deque(rows, maxlen=0)  # what the file has beyond the rows that were counted
+        self._read, self._seconds = max(0, self._rows - start), time.monotonic() - started
+        return state
+
+    def _encode(self, rows: Iterator[Sentence], first: int, pace: Callable[[int, int], None]) -> None:
+        number, count = first // self._size, min(self._size, self._rows - first)
+        made = encode_shard(self._encoder, rows, first, count, self._reading, self._known, pace)
+        count = made.rows  # fewer where the file has become shorter, which is noticed at its end
+        files = {}
+        for part, shape, dtype, blocks in made.stored(self._reading.dtype, self._files.stored):
+            name = file_name(part, number)
+            files[name] = write_npy(self._folder / name, shape, dtype, blocks)
+        shard = Shard(number, count, made.blank, made.repeated, made.cut, files)
+        append(self._folder, shard)
+        self._files.add(files)
+        self._shards.append(shard)
+
+    def summary(self) -> dict[str, Any]:
+        device = str(next(self._encoder.parameters()).device)
+        work: dict[str, Any] = {"encoded": self._read, "peak_memory": peak_memory(device), "device": device}
+        if self._read:
+            work |= {"seconds": round(self._seconds, 3), "sentences_per_second": round(self._read / self._seconds, 1)}
+        return {**_counts(self._made, self._shards), **work}
+
+
+class _Pace:
+    """Progress in rows of the file, from the share of a shard's sentences that is done, with the speed so far."""
+
+    def __init__(self, progress: Callable[[int, int, str], None], total: int, before: int, rows: int, started: float) -> None:
+        self._progress, self._total, self._before, self._rows, self._started = progress, total, before, rows, started
+
+    def __call__(self, done: int, of: int) -> None:
+        rows = self._before + self._rows * done // of
+        seconds = time.monotonic() - self._started
+        self._progress(rows, self._total, f"{rows / seconds:.0f} sentences/s" if seconds > 0 else "")
+
+
+def _made(reader: SentenceReader, request: Request, source: Source, found: Survey) -> dict[str, Any]:
+    """The first line of the ledger."""
+    trunk = reader.encoder.trunk
+    where = source.layout + (f", {request.column}" if request.column else "")
+    return {
+        "file": str(request.file),
+        "layout": where,
+        "text": found.sha256,
+        "rows": found.rows,
+        **reader.made,
+        "pool": request.pool,
+        "max_length": min(request.max_length, trunk.max_length),
+        "token_budget": request.token_budget or reader.token_budget,
+        "dimension": trunk.hidden,
+        "dtype": request.dtype,
+        "shard_rows": request.shard_rows,
+    }
+
+
+def _decides(made: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in made.items() if name not in (*TOLD_ONLY, "format")}
+
+
+def _counts(made: Any, shards: Any) -> dict[str, Any]:
+    counts = {name: sum(getattr(shard, name) for shard in shards) for name in ("blank", "repeated", "cut")}
+    told = {name: made[name] for name in ("rows", "dimension", "dtype", "trunk_name", "trunk", "composition", "layer", "pool", "text")}
+    return {**told, **counts, "shards": len(shards), "shard_rows": made["shard_rows"]}
+
+
+def _check(request: Request) -> None:
+    if request.pool not in poolings:
+        raise unknown_name("pooling", request.pool, poolings)
+    if request.dtype not in DTYPES:
+        raise unknown_name("type to store vectors in", request.dtype, DTYPES)
+    if request.shard_rows < 1 or (request.token_budget or 1) < 1:
+        raise UsageError("a shard has at least one row, and a batch at least one token", do="give a larger number")
+    if request.file.exists() and not (request.file.is_file() or request.file.is_dir()):
+        raise TaskDataError("a pipe cannot be encoded: it is read twice, and again to go on after a stop", where=str(request.file), do="write it to a file")
+
+
+def _state(folder: Path, made: dict[str, Any], *, overwrite: bool) -> str:
+    """What stands in the folder: nothing ("new"), or unfinished or finished vectors of the same making; anything else is refused."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError("a file where the folder of vectors should be", where=str(folder), do="name another folder with -o")
+    names = {entry.name for entry in folder.iterdir() if entry.name != LOCK and not is_remains(entry)} if folder.is_dir() else set()
+    if not names:
+        return "new"
+    if LEDGER not in names:
+        raise UsageError("the folder is not empty and holds no vectors", where=str(folder), do="name another folder with -o")
+    if overwrite:
+        return "new"
+    ledger = read_ledger(folder)
+    changed = [name for name, value in _decides(made).items() if ledger.made.get(name) != value]
+    if changed:
+        told = ", ".join(f"{name} {_short(ledger.made.get(name))} (asked for {_short(made[name])})" for name in changed)
+        raise UsageError(f"the folder holds other vectors: {told}", where=str(folder), do="name another folder with -o, or add --overwrite to replace them")
+    return "done" if ledger.sealed else "resumed"
+
+
+def _tell(found: Mapping[str, Any], state: str, max_length: int, report: Reporter) -> None:
+    """What a person should know of these vectors."""
+    if state == "done":
+        report.say("these vectors are there already, whole (--overwrite makes them again)")
+    if found["blank"] == found["rows"]:
+        report.say(f"none of the {found['rows']} rows has any text: there is no vector to search")
+    elif found["blank"]:
+        report.say(f"{found['blank']} of {found['rows']} rows have no text: they keep their places, are zero, and are marked")
+    if found["cut"]:
+        report.say(f"{found['cut']} sentences are longer than the {max_length} tokens that are read; their ends were left out")
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 20 else f"{text[:12]}..."
+
+
+def _clear(folder: Path) -> None:
+    """Remove the vectors of a folder, and nothing else; the ledger goes first."""
+    with disk_errors(folder):
+        (folder / LEDGER).unlink(missing_ok=True)
+        for part in ("vectors", "scales", "texts"):
+            for path in folder.glob(f"{part}-[0-9]*.npy"):
+                path.unlink()
