@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 from adapter_stilts import __version__
 from adapter_stilts.errors import DoesNotFit, Interrupted, StiltsError, UsageError
 
-from . import demo, encode, evaluate, inspect, train
+from . import demo, encode, evaluate, inspect, score, train
 
 PROGRAM = "adapter-stilts"
 
@@ -156,6 +156,7 @@ verb(app, "demo", demo.demo)
 verb(app, "train", train.train)
 verb(app, "fuse", train.fuse)
 verb(app, "eval", evaluate.evaluate)
+verb(app, "score", score.score)
 verb(app, "encode", encode.encode)
 app.add_typer(lists, name="list")
 verb(app, "info", inspect.info)

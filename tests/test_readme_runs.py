@@ -19,7 +19,8 @@ COMMANDS = [line for line in LINES if not any(word in line for word in OWN)]
 
 def test_runs_the_readme_from_top_to_bottom(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    for folder in ("configs", "examples"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
     assert len(COMMANDS) >= 12
     for command in COMMANDS:
         words = [
@@ -33,6 +34,6 @@ def test_runs_the_readme_from_top_to_bottom(tmp_path, monkeypatch):
     assert sorted(json.loads((tmp_path / "runs/xnli-fused/fusion/attention.json").read_text())) == ["fuse(nli, qa)"]
 
 
-@pytest.mark.parametrize("verb", ["demo", "train", "fuse", "eval", "list", "info", "doctor"])
+@pytest.mark.parametrize("verb", ["demo", "train", "fuse", "eval", "score", "list", "info", "doctor"])
 def test_shows_an_example_in_the_help_of_every_verb(verb):
     assert "Example" in CliRunner().invoke(app, [verb, "--help"]).stdout

@@ -1,8 +1,15 @@
 """A whole benchmark from its folder of predictions and its folder of labels: a row per task, language and metric, and the means.
 
-The numbers are those of XTREME's own evaluate.py, as fractions: per task the unweighted mean over languages; question answering
-counts (mean exact match + mean F1) / 2; groups and `all_task` are unweighted means over tasks, and are given only where every one
-of their tasks is there. The labels decide which languages count: a labelled language without predictions is an error.
+The numbers are those of XTREME's own evaluate.py, as fractions. A task's score is the unweighted mean over its languages; question
+answering counts (mean exact match + mean F1) / 2; LAReQA is one mean over the questions of all languages. Then, by name:
+
+    classification, tagging, ...   unweighted mean over the tasks of a group
+    all_task                       unweighted mean over all tasks, which leaderboards show
+    all_group                      unweighted mean over the groups, which also circulates and is another number
+    without_retrieval              all_task without the retrieval tasks; all_group_without_retrieval likewise
+
+A mean is given only where all its tasks are there. A labelled language without predictions is an error; published languages without
+labels are named in `missing_languages`, since a mean over the others is partial.
 
     labels/xnli/test-sw.tsv  predictions/xnli/test-sw.tsv      the same layout on both sides (folder.py); labels of
     labels/xquad/test-zh.json                                  question answering are SQuAD files
@@ -10,127 +17,132 @@ of their tasks is there. The labels decide which languages count: a labelled lan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
-from adapter_stilts.data.examples import SpanQuestion
-from adapter_stilts.data.readers import read_rows
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.evaluation.folder import Form, prediction_path, read_answers, read_lines, read_pairs, read_tags
-from adapter_stilts.evaluation.results import Result
-from adapter_stilts.evaluation.scoring import Options, Score, score_answers, score_labels, score_pairs, score_tags
+from adapter_stilts.evaluation.benchmarks import BENCHMARKS, Benchmark
+from adapter_stilts.evaluation.folder import ENDINGS, Form, found_path
+from adapter_stilts.evaluation.given import METRICS, score_file
+from adapter_stilts.evaluation.results import Result, Setting
+from adapter_stilts.evaluation.scoring import Options
 from adapter_stilts.registry import unknown_name
 
-FILES: dict[str, Form] = {"accuracy": "lines", "chunk_f1": "tags", "squad": "answers", "mlqa": "answers", "mining": "pairs"}
+__all__ = ["BenchmarkScore", "score_benchmark", "score_file"]
 
-
-@dataclass(frozen=True)
-class Benchmark:
-    """Tasks by group, and the metric of each."""
-
-    groups: dict[str, tuple[str, ...]]
-    metrics: dict[str, str]
-
-
-BENCHMARKS = {
-    "xtreme": Benchmark(
-        {"classification": ("pawsx", "xnli"), "tagging": ("udpos", "panx"), "qa": ("xquad", "mlqa", "tydiqa"), "retrieval": ("bucc2018", "tatoeba")},
-        {"pawsx": "accuracy", "xnli": "accuracy", "udpos": "chunk_f1", "panx": "chunk_f1", "xquad": "squad", "mlqa": "mlqa", "tydiqa": "squad"}
-        | {"bucc2018": "mining", "tatoeba": "accuracy"},
-    ),
-}
+PARTS = {"squad": ("exact_match", "f1"), "mlqa": ("exact_match", "f1"), "chunk_f1": ("f1",), "mining": ("f1",), "retrieval": ("accuracy",)}
+POOLED = ("map20",)  # averaged over all questions of all languages
 
 
 @dataclass(frozen=True)
 class BenchmarkScore:
-    """Every row, and the means by name: each task, each group, `all_task`, and `without_retrieval` beside it."""
+    """Every row, the means by name, and what they lack.
+
+    missing_tasks       tasks without predictions or without labels
+    missing_languages   by task, published languages without labels
+    not_scored          folders and languages that are there and count in nothing
+    """
 
     rows: tuple[Result, ...]
     means: dict[str, float]
+    missing_tasks: tuple[str, ...]
+    missing_languages: dict[str, tuple[str, ...]]
+    not_scored: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        return not self.missing_tasks and not self.missing_languages
 
 
 def score_benchmark(name: str, predictions: Path, labels: Path, options: Options | None = None) -> BenchmarkScore:
     """Score every task of a benchmark that both folders hold.
 
-    Raises TaskDataError where they share no task or a labelled language has no predictions; UnknownName for another benchmark.
+    Raises TaskDataError where they share no task, a labelled language has no predictions, or files do not belong together; UnknownName
+    for another benchmark.
     """
     if name not in BENCHMARKS:
         raise unknown_name("benchmark", name, BENCHMARKS)
     benchmark = BENCHMARKS[name]
+    for folder in (predictions, labels):
+        if not folder.is_dir():
+            raise TaskDataError("no such folder", where=str(folder), do="name the folder that holds one folder for each task")
     tasks = [task for task in benchmark.metrics if (predictions / task).is_dir() and (labels / task).is_dir()]
     if not tasks:
         wanted = ", ".join(benchmark.metrics)
         raise TaskDataError(f"no task of {name} in both folders", where=f"{predictions} and {labels}", do=f"put each task in a folder of its name: {wanted}")
-    rows = [row for task in tasks for row in _task_rows(name, task, benchmark.metrics[task], predictions, labels, options or Options())]
-    return BenchmarkScore(tuple(rows), _means(benchmark, rows))
+    languages = {task: _languages(benchmark, task, labels / task) for task in tasks}
+    rows = [row for task in tasks for row in _task_rows(name, benchmark.metrics[task], task, languages[task], predictions, labels, options or Options())]
+    return BenchmarkScore(
+        tuple(rows),
+        _means(benchmark, rows),
+        tuple(task for task in benchmark.metrics if task not in tasks),
+        {task: lacking for task in tasks if (lacking := tuple(one for one in benchmark.languages[task] if one not in languages[task]))},
+        _not_scored(benchmark, languages, predictions, labels),
+    )
 
 
-def score_file(metric: str, gold: Path, predictions: Path, options: Options | None = None) -> Score:
-    """Score one file of predictions against one of labels, both in the folder form of the metric."""
-    if metric not in FILES:
-        raise unknown_name("metric", metric, FILES)
-    try:
-        return SCORERS[FILES[metric]](metric, gold, predictions, options or Options())
-    except TaskDataError as error:
-        raise error if error.where.startswith((str(gold), str(predictions))) else _placed(error, predictions) from error
-
-
-def _lines(metric: str, gold: Path, predictions: Path, options: Options) -> Score:
-    return score_labels(read_lines(gold), read_lines(predictions), options)
-
-
-def _tags(metric: str, gold: Path, predictions: Path, options: Options) -> Score:
-    return score_tags(read_tags(gold), read_tags(predictions), options)
-
-
-def _answers(metric: str, gold: Path, predictions: Path, options: Options) -> Score:
-    questions = cast(list[SpanQuestion], read_rows(gold, "span"))
-    return score_answers(metric, {row.id: [answer.text for answer in row.answers] for row in questions}, read_answers(predictions), options)
-
-
-def _pairs(metric: str, gold: Path, predictions: Path, options: Options) -> Score:
-    return score_pairs(read_pairs(gold), read_pairs(predictions), options)
-
-
-SCORERS: dict[Form, Callable[[str, Path, Path, Options], Score]] = {"lines": _lines, "tags": _tags, "answers": _answers, "pairs": _pairs}
-
-
-def _task_rows(name: str, task: str, metric: str, predictions: Path, labels: Path, options: Options) -> list[Result]:
+def _task_rows(name: str, metric: str, task: str, languages: Sequence[str], predictions: Path, labels: Path, options: Options) -> list[Result]:
+    form = _form(task, metric)
     rows = []
-    for language in _languages(labels / task):
-        gold, guessed = (prediction_path(folder, task, language, FILES[metric]) for folder in (labels, predictions))
+    for language in languages:
+        gold, guessed = (found_path(folder, task, language, form) for folder in (labels, predictions))
         score = score_file(metric, gold, guessed, replace(options, language=language))
-        rows += [Result(task, name, language, one.metric, one.score, score.n, one.interval) for one in score.measures]
+        settings: dict[str, Setting] = {"rule": options.rule} if metric == "chunk_f1" else {}
+        settings |= {"unanswered": score.unanswered} if score.unanswered else {}
+        rows += [Result(task, name, language, one.metric, one.score, score.n, one.interval, settings=settings) for one in score.measures]
     return rows
 
 
-def _languages(folder: Path) -> list[str]:
-    found = sorted(path.stem.removeprefix("test-") for path in folder.glob("test-*") if path.suffix in (".tsv", ".json"))
+def _form(task: str, metric: str) -> Form:
+    return "choices" if task == "xcopa" else METRICS[metric]
+
+
+def _languages(benchmark: Benchmark, task: str, folder: Path) -> list[str]:
+    """The published languages that are labelled; where there is none of those, whatever is labelled."""
+    found = _labelled(folder, _form(task, benchmark.metrics[task]))
     if not found:
-        raise TaskDataError("no label file", where=str(folder), do="labels are called test-<language>.tsv, or .json for question answering")
-    return found
+        endings = " or ".join(f"test-<language>.{ending}" for ending in ENDINGS[_form(task, benchmark.metrics[task])])
+        raise TaskDataError("no label file", where=str(folder), do=f"labels are called {endings}")
+    return [language for language in benchmark.languages[task] if language in found] or found
+
+
+def _labelled(folder: Path, form: Form) -> list[str]:
+    return sorted({path.stem.removeprefix("test-") for ending in ENDINGS[form] for path in folder.glob(f"test-*.{ending}")})
+
+
+def _not_scored(benchmark: Benchmark, languages: Mapping[str, Sequence[str]], predictions: Path, labels: Path) -> tuple[str, ...]:
+    folders = [f"{path}" for side in (predictions, labels) for path in sorted(side.iterdir()) if path.is_dir() and path.name not in languages]
+    files = []
+    for task, scored in languages.items():
+        for side in (predictions, labels):
+            extra = [one for one in _labelled(side / task, _form(task, benchmark.metrics[task])) if one not in scored]
+            files += [f"{side / task}: {', '.join(extra)}"] if extra else []
+    return (*folders, *files)
 
 
 def _means(benchmark: Benchmark, rows: Sequence[Result]) -> dict[str, float]:
     scored = {task: [row for row in rows if row.task == task] for task in benchmark.metrics}
-    means = {task: _task_mean(benchmark.metrics[task], of_task) for task, of_task in scored.items() if of_task}
-    groups = {group: tasks for group, tasks in benchmark.groups.items() if all(task in means for task in tasks)}
-    result = means | {group: float(np.mean([means[task] for task in tasks])) for group, tasks in groups.items()}
-    if len(means) == len(benchmark.metrics):
-        others = [task for task in means if task not in benchmark.groups.get("retrieval", ())]
-        result |= {"all_task": float(np.mean(list(means.values()))), "without_retrieval": float(np.mean([means[task] for task in others]))}
-    return result
+    tasks = {task: _task_mean(benchmark.metrics[task], of_task) for task, of_task in scored.items() if of_task}
+    groups = {group: _mean(tasks, members) for group, members in benchmark.groups.items() if all(task in tasks for task in members)}
+    others = [task for task in benchmark.metrics if task not in benchmark.retrieval]
+    other_groups = [group for group in benchmark.averaged if not set(benchmark.groups[group]) & set(benchmark.retrieval)]
+    totals = {
+        "all_task": (tasks, list(benchmark.metrics)),
+        "all_group": (groups, list(benchmark.averaged)),
+        "without_retrieval": (tasks, others),
+        "all_group_without_retrieval": (groups, other_groups),
+    }
+    return tasks | groups | {name: _mean(of, members) for name, (of, members) in totals.items() if all(member in of for member in members)}
 
 
 def _task_mean(metric: str, rows: Sequence[Result]) -> float:
-    names = {"accuracy": ("accuracy",), "squad": ("exact_match", "f1"), "mlqa": ("exact_match", "f1")}.get(metric, ("f1",))
-    return float(np.mean([np.mean([row.score for row in rows if row.metric == name]) for name in names]))
+    if metric in POOLED:
+        return float(np.average([row.score for row in rows], weights=[row.n for row in rows]))
+    return float(np.mean([np.mean([row.score for row in rows if row.metric == name]) for name in PARTS.get(metric, (metric,))]))
 
 
-def _placed(error: TaskDataError, path: Path) -> TaskDataError:
-    """The same complaint, with the file of predictions it is about."""
-    return TaskDataError(error.what, where=f"{path}, {error.where}" if error.where else str(path), do=error.do)
+def _mean(scores: Mapping[str, float], names: Sequence[str]) -> float:
+    return float(np.mean([scores[name] for name in names]))

@@ -20,7 +20,7 @@ class Result:
     score: float
     n: int
     interval: tuple[float, float] | None = None
-    split: str = "test"
+    split: str = "test"  # "" where only files are known
     settings: Mapping[str, Setting] = field(default_factory=dict)  # what the number depends on beyond the protocol's name: layer, pooling, threshold
     units: Path | None = None  # the file of per-example sums, relative to the run, from which paired comparisons are made
 
@@ -29,7 +29,8 @@ class Result:
         row: dict[str, object] = {"task": self.task, "protocol": self.protocol, "language": self.language}
         row |= {"metric": self.metric, "score": self.score, "n": self.n}
         row["interval"] = None if self.interval is None else list(self.interval)
-        row["split"] = self.split
+        if self.split:
+            row["split"] = self.split
         if self.settings:
             row["settings"] = dict(self.settings)
         if self.units is not None:

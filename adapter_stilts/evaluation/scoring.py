@@ -3,7 +3,8 @@
     score("accuracy", examples, ["neutral", "entailment", ...]).metrics       {"accuracy": 0.81}
     score("mlqa", questions, {"q1": "Paris"}, language="de").headline         "f1"
 
-`score_labels`, `score_tags`, `score_answers` and `score_pairs` do the same for what is read from prediction files, without examples.
+`score_labels`, `score_tags`, `score_answers`, `score_pairs` and `score_ranked` do the same for what is read from prediction files, without
+examples.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from adapter_stilts.evaluation.answers import Answers, Normalise, character_text
 from adapter_stilts.evaluation.entities import Tags, chunk_counts
 from adapter_stilts.evaluation.intervals import REPLICATES, bootstrap_interval, score_of
 from adapter_stilts.evaluation.metrics import accuracy_units, answer_units, answerable_units, best_null_threshold, pair_units, positive_units, token_units
+from adapter_stilts.evaluation.ranking import precision_units, reciprocal_units
 from adapter_stilts.registry import unknown_name
 
 Array: TypeAlias = NDArray[np.float64]
@@ -48,6 +50,7 @@ class Score:
     measures: tuple[Measure, ...]
     headline: str
     n: int  # examples, sentences or questions
+    unanswered: int = 0  # questions without a prediction, which score 0 and count
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -104,6 +107,19 @@ def score_labels(gold: Sequence[object], predicted: Sequence[object], options: O
     return _score("accuracy", [("accuracy", accuracy_units(gold, predicted), "ratio")], len(gold), options or Options())
 
 
+def score_positive(gold: Sequence[str], predicted: Sequence[str], options: Options | None = None) -> Score:
+    """Accuracy, F1 of the label `options.positive`, and their mean, as GLUE scores QQP."""
+    options = options or Options()
+    accuracy = score_labels(gold, predicted, options)
+    if options.positive not in gold:
+        known = ", ".join(sorted(set(gold)))
+        raise TaskDataError(f"no example is labelled '{options.positive}', whose F1 is asked for", do=f"name the positive label, one of: {known}")
+    positives = positive_units(gold, predicted, options.positive)
+    both = np.concatenate([accuracy.units, positives], axis=1)
+    measured = [("accuracy", accuracy.units, "ratio"), ("f1", positives, "f1"), ("accuracy_f1", both, "accuracy_f1")]
+    return _score("accuracy_f1", measured, len(gold), options)
+
+
 def score_tags(gold: Sequence[Tags], predicted: Sequence[Tags], options: Options | None = None) -> Score:
     """Chunk F1, precision and recall, and token accuracy beside them; the unit is the sentence."""
     options = options or Options()
@@ -117,15 +133,16 @@ def score_tags(gold: Sequence[Tags], predicted: Sequence[Tags], options: Options
 def score_answers(metric: str, gold: Mapping[str, Sequence[str]], predicted: Mapping[str, str], options: Options | None = None) -> Score:
     """Exact match and F1 of answers by question id; metric is squad, squad_v2 or mlqa."""
     options = options or Options()
-    answers = list(gold.values())
+    answers, unanswered = list(gold.values()), sum(question not in predicted for question in gold)
     if metric == "squad_v2":
         final = silenced(predicted, options.null_odds, options.null_threshold)
         measured = _em_f1(answerable_units(answers, [final.get(question) for question in gold]))
-        return _score("f1", [*measured, *_oracles(gold, predicted, options.null_odds)], len(gold), options)
+        return _score("f1", [*measured, *_oracles(gold, predicted, options.null_odds)], len(gold), options, unanswered)
     guesses = [predicted.get(question) for question in gold]
     _require_answers(gold)
     normalise = mlqa_text(options.language) if metric == "mlqa" else squad_text
-    return _score("f1", [*_em_f1(answer_units(answers, guesses, normalise)), *_by_character(answers, guesses, options.language)], len(gold), options)
+    measured = [*_em_f1(answer_units(answers, guesses, normalise)), *_by_character(answers, guesses, options.language)]
+    return _score("f1", measured, len(gold), options, unanswered)
 
 
 def score_pairs(gold: Collection[tuple[str, str]], mined: Collection[tuple[str, str]], options: Options | None = None) -> Score:
@@ -136,30 +153,32 @@ def score_pairs(gold: Collection[tuple[str, str]], mined: Collection[tuple[str, 
     return _score("f1", [(name, units, name) for name in ("f1", "precision", "recall")], len(set(gold)), options or Options())
 
 
+def score_ranked(metric: str, gold: Mapping[str, Collection[str]], ranked: Mapping[str, Sequence[str]], options: Options | None = None) -> Score:
+    """Ranked candidates by question or mention; metric is map20 or mrr20. A question without candidates scores 0 and counts."""
+    if not gold:
+        raise TaskDataError("no question to score", do="give a gold file with at least one question")
+    for question, right in gold.items():
+        if not right:
+            raise TaskDataError("a question without a gold id cannot be scored", where=f"question '{question}'", do="leave it out, or add its gold ids")
+    units = (precision_units if metric == "map20" else reciprocal_units)(list(gold.values()), [ranked.get(question, ()) for question in gold])
+    return _score(metric, [(metric, units, "ratio")], len(gold), options or Options(), sum(question not in ranked for question in gold))
+
+
 def silenced(predicted: Mapping[str, str], null_odds: Mapping[str, float] | None, threshold: float = 0.0) -> dict[str, str]:
     """Answers by question, "" where the odds of "no answer" are above the threshold."""
     return {question: "" if null_odds and null_odds.get(question, -np.inf) > threshold else text for question, text in predicted.items()}
 
 
-def _score(headline: str, measured: Iterable[tuple[str, Array, str]], n: int, options: Options) -> Score:
+def _score(headline: str, measured: Iterable[tuple[str, Array, str]], n: int, options: Options, unanswered: int = 0) -> Score:
     def interval(units: Array, statistic: str) -> tuple[float, float] | None:
         return bootstrap_interval(units, statistic, seed=options.seed, replicates=options.replicates) if options.replicates else None
 
-    return Score(tuple(Measure(name, score_of(units, how), interval(units, how), units, how) for name, units, how in measured), headline, n)
+    return Score(tuple(Measure(name, score_of(units, how), interval(units, how), units, how) for name, units, how in measured), headline, n, unanswered)
 
 
 def _accuracy(metric: str, examples: Sequence[Example], predictions: Predictions, options: Options) -> Score:
     gold, guesses = [str(_label(example)) for example in examples], [str(guess) for guess in _sequence(predictions)]
-    scored = score_labels(gold, guesses, options)
-    if metric == "accuracy":
-        return scored
-    if options.positive not in gold:
-        known = ", ".join(sorted(set(gold)))
-        raise TaskDataError(f"no example is labelled '{options.positive}', whose F1 is asked for", do=f"name the positive label, one of: {known}")
-    positives = positive_units(gold, guesses, options.positive)
-    both = np.concatenate([scored.units, positives], axis=1)
-    measured = [("accuracy", scored.units, "ratio"), ("f1", positives, "f1"), ("accuracy_f1", both, "accuracy_f1")]
-    return _score("accuracy_f1", measured, len(gold), options)
+    return (score_labels if metric == "accuracy" else score_positive)(gold, guesses, options)
 
 
 def _tags(metric: str, examples: Sequence[Example], predictions: Predictions, options: Options) -> Score:

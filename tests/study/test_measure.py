@@ -12,7 +12,7 @@ import torch
 from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
-from adapter_stilts.evaluation.folder import read_answers, read_lines, read_tags
+from adapter_stilts.evaluation.folder import read_answers, read_choices, read_lines, read_tags
 from adapter_stilts.study.masked import masked_score
 from adapter_stilts.study.material import where_of
 from adapter_stilts.study.measure import Reading, measure, validation_score
@@ -65,7 +65,7 @@ def test_scores_what_it_predicted(subject, tmp_path):
 
 
 def test_writes_predictions_in_the_form_of_their_task(subject, tmp_path):
-    for name, read in (("ner", read_tags), ("qa", read_answers), ("choice", read_lines)):
+    for name, read in (("ner", read_tags), ("qa", read_answers), ("choice", read_choices)):
         model, task, loaded, reading = subject(name)
         rows = measure(model, task, loaded, reading, tmp_path)
         assert len(read(tmp_path / rows[0]["predictions"])) == len(loaded.examples)

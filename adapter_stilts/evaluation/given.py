@@ -1,0 +1,159 @@
+"""Anybody's prediction files: read, checked against the gold file, scored.
+
+    score_file("accuracy", Path("labels.tsv"), Path("predictions.tsv")).value        0.81
+    score_file("chunk_f1", Path("de_pud-ud-test.conllu"), Path("tags.tsv"), task=find_task("udpos"))
+
+Predictions are in XTREME's folder form (folder.py). Gold is in the same form, or a file of the task's own release. What cannot be a
+fair comparison is refused: gold that is a placeholder, predictions for other examples, labels of another naming.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, cast
+
+from adapter_stilts.data.examples import Classified, MultipleChoice, SpanQuestion, Tagged
+from adapter_stilts.data.layout import Layout
+from adapter_stilts.data.readers import read
+from adapter_stilts.data.tables import json_line_rows, suffix
+from adapter_stilts.errors import TaskDataError, UsageError
+from adapter_stilts.evaluation import checks
+from adapter_stilts.evaluation.entities import Tags
+from adapter_stilts.evaluation.folder import Form, read_answers, read_choices, read_lines, read_pairs, read_ranked, read_tags
+from adapter_stilts.evaluation.scoring import Options, Score, score_answers, score_labels, score_pairs, score_positive, score_ranked, score_tags
+from adapter_stilts.files import numbered_lines
+from adapter_stilts.registry import unknown_name
+from adapter_stilts.tasks.base import Task
+from adapter_stilts.tasks.fitting import layout_of
+
+METRICS: dict[str, Form] = {
+    "accuracy": "lines",
+    "accuracy_f1": "lines",
+    "retrieval": "lines",
+    "chunk_f1": "tags",
+    "token_accuracy": "tags",
+    "squad": "answers",
+    "squad_v2": "answers",
+    "mlqa": "answers",
+    "mining": "pairs",
+    "map20": "ranked",
+    "mrr20": "ranked",
+}
+LOOKED_AT = 200  # lines that settle what a file is
+ROWS = (".jsonl", ".ndjson", ".json")
+
+
+def score_file(metric: str, gold: Path, predictions: Path, options: Options | None = None, task: Task | None = None) -> Score:
+    """Score one file of predictions against one of gold.
+
+    metric   a name of METRICS
+    task     says how a gold file of a task's own release is read; none is needed for gold in the form of predictions
+
+    Raises TaskDataError, naming file and place, for files that cannot be read or do not belong together; UnknownName for another metric.
+    """
+    if metric not in METRICS:
+        raise unknown_name("metric", metric, METRICS)
+    try:
+        return SCORERS[METRICS[metric]](metric, gold, predictions, options or Options(), task)
+    except TaskDataError as error:
+        raise error if error.where.startswith((str(gold), str(predictions))) else _placed(error, predictions) from error
+
+
+def _lines(metric: str, gold: Path, predictions: Path, options: Options, task: Task | None) -> Score:
+    right, guessed = _labels(gold, task), _labels(predictions, None)
+    checks.filled(right, gold)
+    checks.filled(guessed, predictions)
+    checks.same_number(len(right), len(guessed), gold, predictions)
+    if metric == "retrieval":
+        checks.line_numbers(right, gold)
+        checks.line_numbers(guessed, predictions)
+        return score_labels(right, guessed, options)
+    checks.no_placeholders(right, gold)
+    checks.same_names(right, guessed, gold, predictions)
+    return (score_positive if metric == "accuracy_f1" else score_labels)(right, guessed, options)
+
+
+def _tags(metric: str, gold: Path, predictions: Path, options: Options, task: Task | None) -> Score:
+    (words, right), (said, guessed) = _sentences(gold, task), _sentences(predictions, None)
+    checks.no_placeholders([tag for sentence in right for tag in sentence], gold, constant=False)
+    if words and said:
+        checks.same_words(words, said, gold, predictions)
+    scored = score_tags(right, guessed, options)
+    return scored if metric == "chunk_f1" else Score(scored.measures, "token_accuracy", scored.n)
+
+
+def _answers(metric: str, gold: Path, predictions: Path, options: Options, task: Task | None) -> Score:
+    layout = layout_of(task) if task and task.format == "span" else Layout("span")
+    questions = cast(list[SpanQuestion], read(gold, replace(layout, labelled=metric != "squad_v2")))
+    right = {row.id: [answer.text for answer in row.answers] for row in questions}
+    checks.no_withheld_answers(right, gold)
+    guessed = read_answers(predictions)
+    checks.known_ids(right, guessed, gold, predictions)
+    checks.known_ids(right, options.null_odds or {}, gold, predictions)
+    return score_answers(metric, right, guessed, options)
+
+
+def _pairs(metric: str, gold: Path, predictions: Path, options: Options, task: Task | None) -> Score:
+    right, guessed = read_pairs(gold), read_pairs(predictions)
+    checks.same_pools(right, guessed, gold, predictions)
+    return score_pairs(right, guessed, options)
+
+
+def _ranked(metric: str, gold: Path, predictions: Path, options: Options, task: Task | None) -> Score:
+    right, guessed = read_ranked(gold, "gold"), read_ranked(predictions)
+    checks.known_ids(right, guessed, gold, predictions)
+    many = next((question for question, ids in right.items() if len(set(ids)) > 1), "")
+    if metric == "mrr20" and many:
+        raise TaskDataError(f"mention '{many}' has {len(right[many])} gold ids", where=str(gold), do="give one gold id a mention, or score with map20")
+    return score_ranked(metric, right, guessed, options)
+
+
+Scorer = Callable[[str, Path, Path, Options, Task | None], Score]
+SCORERS: Mapping[Form, Scorer] = {"lines": _lines, "tags": _tags, "answers": _answers, "pairs": _pairs, "ranked": _ranked}
+
+
+def _labels(path: Path, task: Task | None) -> list[str]:
+    """A label a line, {"label": ...} a line, or the labels of a file of the task."""
+    if suffix(path) in ROWS:
+        first = next(json_line_rows(path), None) if suffix(path) != ".json" else None
+        if first is not None and set(first.cells) <= {"id", "idx", "label"}:
+            whole = isinstance(first.cells.get("label"), int)
+            return read_choices(path) if whole else [str(row.cells.get("label", "")) for row in json_line_rows(path)]
+        return _labels_of_rows(path, task)
+    if any("\t" in line for _, line in islice(numbered_lines(path), LOOKED_AT)):
+        return _labels_of_rows(path, task)
+    return read_lines(path)
+
+
+def _labels_of_rows(path: Path, task: Task | None) -> list[str]:
+    if task is None or task.format not in ("pair", "single", "choice"):
+        what = "rows of several columns where one label a line was expected"
+        raise TaskDataError(what, where=str(path), do="write the labels alone, one a line; a gold file of a task is read with --task")
+    return [str(row.label) for row in cast(Sequence[Classified | MultipleChoice], read(path, layout_of(task)))]
+
+
+def _sentences(path: Path, task: Task | None) -> tuple[list[Tags], list[Tags]]:
+    """(words, tags) by sentence; no words where the file has tags alone, one a line."""
+    lines = (line for _, line in islice(numbered_lines(path), LOOKED_AT))
+    if suffix(path) in (".conllu", *ROWS) or any(len(line.split()) > 1 for line in lines):
+        layout: Any = layout_of(task, labels=None) if task and task.format == "tags" else Layout("tags")
+        rows = cast(list[Tagged], read(path, layout))
+        return [row.words for row in rows], [row.tags for row in rows]
+    sentences = read_tags(path)
+    if not sentences:
+        raise TaskDataError("the file is empty", where=str(path), do="give one tag a line and an empty line after every sentence")
+    return [], list(sentences)
+
+
+def needs_language(metric: str, language: str) -> None:
+    """MLQA's normalisation is that of a language, which no file names."""
+    if metric == "mlqa" and not language:
+        raise UsageError("mlqa answers are compared by the rules of their language, and none is named", do="add --language, for example --language de")
+
+
+def _placed(error: TaskDataError, path: Path) -> TaskDataError:
+    """The same complaint, with the file of predictions it is about."""
+    return TaskDataError(error.what, where=f"{path}, {error.where}" if error.where else str(path), do=error.do)

@@ -1,0 +1,48 @@
+"""Ranked candidates against gold ids: mAP@20 (LAReQA) and MRR@20 (Mewsli-X), each with one row of units per question.
+
+    precision_units([{"a", "b"}], [["a", "x", "b"]])     [[(1/1 + 2/3) / 2, 1]]
+    reciprocal_units([{"b"}], [["a", "b"]])              [[1/2, 1]]
+
+Only the first 20 candidates count. A candidate that stands there again keeps its place and is no second hit. XTREME-R calls
+Mewsli-X's measure map@20: with one gold entity a mention the two are the same.
+
+Roy et al. (2020), https://arxiv.org/abs/2004.05484; Ruder et al. (2021), https://arxiv.org/abs/2104.07412
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[np.float64]
+DEEPEST = 20  # candidates that count
+
+
+def precision_units(gold: Sequence[Collection[str]], ranked: Sequence[Sequence[str]]) -> Array:
+    """[N, 2]: average precision over the first 20 candidates, whose divisor is min(number of gold ids, 20), and one question counted."""
+    return _counted([_average_precision(set(right), candidates[:DEEPEST]) for right, candidates in zip(gold, ranked, strict=True)])
+
+
+def reciprocal_units(gold: Sequence[Collection[str]], ranked: Sequence[Sequence[str]]) -> Array:
+    """[N, 2]: one over the place of the first gold id among the first 20, 0 where there is none, and one mention counted."""
+    return _counted([_reciprocal(set(right), candidates[:DEEPEST]) for right, candidates in zip(gold, ranked, strict=True)])
+
+
+def _average_precision(gold: set[str], candidates: Sequence[str]) -> float:
+    total, found = 0.0, set[str]()
+    for place, candidate in enumerate(candidates, start=1):
+        if candidate in gold and candidate not in found:
+            found.add(candidate)
+            total += len(found) / place
+    return total / min(len(gold), DEEPEST)
+
+
+def _reciprocal(gold: set[str], candidates: Sequence[str]) -> float:
+    return next((1 / place for place, candidate in enumerate(candidates, start=1) if candidate in gold), 0.0)
+
+
+def _counted(scores: Sequence[float]) -> Array:
+    return np.array([(score, 1.0) for score in scores], dtype=np.float64).reshape(-1, 2)

@@ -1,0 +1,166 @@
+"""Files of anybody's: read in every form they come in, and refused where a number would mean nothing."""
+
+import json
+
+import pytest
+
+from adapter_stilts.data.readers import read_rows
+from adapter_stilts.errors import TaskDataError, UnknownName
+from adapter_stilts.evaluation.folder import read_choices, read_odds, read_ranked, write_choices, write_ranked, write_tags
+from adapter_stilts.evaluation.given import score_file
+from adapter_stilts.evaluation.scoring import Options
+from adapter_stilts.tasks.user import find_task
+
+FEW = Options(replicates=0)
+LABELS = ["neutral", "entailment", "contradiction", "neutral"] * 4
+
+
+@pytest.fixture
+def put(tmp_path):
+    def write(name, content):
+        path = tmp_path / name
+        path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+        return path
+
+    return write
+
+
+def lines(labels):
+    return "".join(f"{label}\n" for label in labels)
+
+
+def squad(answers, **more):
+    qas = [{"id": question, "question": "?", "answers": [{"text": text, "answer_start": 0}], **more} for question, text in answers.items()]
+    return {"data": [{"paragraphs": [{"context": "Anna und Bert", "qas": qas}]}]}
+
+
+@pytest.mark.parametrize("gold", ["lines", "release", "jsonl"])
+def test_reads_gold_labels_alone_or_in_a_file_of_the_task(put, gold):
+    forms = {
+        "lines": ("g.tsv", lines(["neutral", "entailment"])),
+        "release": ("g.tsv", "sentence1\tsentence2\tgold_label\na\tb\tneutral\nc\td\tentailment\n"),
+        "jsonl": ("g.jsonl", '{"premise": "a", "hypothesis": "b", "label": "neutral"}\n{"premise": "c", "hypothesis": "d", "label": "entailment"}\n'),
+    }
+    found = score_file("accuracy", put(*forms[gold]), put("p.tsv", "neutral\nneutral\n"), FEW, find_task("xnli"))
+    assert (found.value, found.n) == (0.5, 2)
+
+
+def test_reads_choices_as_xtreme_r_writes_them_and_as_the_release_does(put):
+    release = '{"premise": "a", "choice1": "b", "choice2": "c", "question": "cause", "label": %d, "idx": %d}\n'
+    gold, predicted = put("test.sw.jsonl", release % (1, 0) + release % (0, 1)), put("test-sw.jsonl", '{"label": 1}\n{"label": 1}\n')
+    assert score_file("accuracy", gold, predicted, FEW, find_task("xcopa")).value == 0.5
+    assert score_file("accuracy", put("g.jsonl", '{"label": 1}\n{"label": 0}\n'), predicted, FEW).value == 0.5
+    assert score_file("accuracy", gold, put("p.tsv", "1\n1\n"), FEW, find_task("xcopa")).value == 0.5
+
+
+def test_writes_choices_and_ranked_ids_so_that_they_read_back(tmp_path):
+    write_choices(tmp_path / "c.jsonl", [1, 0])
+    assert (tmp_path / "c.jsonl").read_text() == '{"label": 1}\n{"label": 0}\n'
+    assert read_choices(tmp_path / "c.jsonl") == ["1", "0"]
+    write_ranked(tmp_path / "r.jsonl", {"q\u2028": ["a", "ü"], "r": []})
+    assert read_ranked(tmp_path / "r.jsonl") == {"q\u2028": ("a", "ü"), "r": ()}
+
+
+def test_reads_tags_with_their_words_or_alone(put):
+    gold = put("g.conllu", "1\tHunde\tHund\tNOUN\t_\t_\t0\troot\t_\t_\n2\tbellen\tbellen\tVERB\t_\t_\t1\tx\t_\t_\n\n")
+    for content in ("NOUN\nNOUN\n\n", "Hunde\tNOUN\nbellen\tNOUN\n"):
+        found = score_file("chunk_f1", gold, put("p.tsv", content), FEW, find_task("udpos"))
+        assert (found.metrics["token_accuracy"], found.metrics["f1"]) == (0.5, 0.0)  # NOUN NOUN is one chunk of two words
+    assert score_file("token_accuracy", gold, put("p.tsv", "NOUN\nNOUN\n"), FEW).headline == "token_accuracy"
+
+
+def test_reads_mewslix_as_xtreme_r_has_it(put):
+    gold, predicted = put("g.json", {"m1": ["Q1"], "m2": ["Q2"]}), put("p.json", {"m1": ["Q9", "Q1"]})
+    found = score_file("mrr20", gold, predicted, FEW)
+    assert (found.value, found.unanswered) == (0.25, 1)
+
+
+def test_counts_a_missing_answer_and_says_so(put):
+    found = score_file("squad", put("g.json", squad({"q": "Anna", "r": "Bert"})), put("p.json", {"q": "anna"}), FEW)
+    assert (found.metrics["exact_match"], found.unanswered) == (0.5, 1)
+
+
+def test_silences_answers_by_their_odds(put):
+    document = squad({"q": "Anna"})
+    document["data"][0]["paragraphs"][0]["qas"].append({"id": "r", "question": "?", "answers": [], "is_impossible": True})
+    gold, predicted = put("g.json", document), put("p.json", {"q": "Anna", "r": "Bert"})
+    odds = read_odds(put("o.json", {"q": -1.5, "r": -0.5}))
+    at_zero = score_file("squad_v2", gold, predicted, Options(null_odds=odds, replicates=0)).metrics
+    assert (at_zero["exact_match"], at_zero["exact_match-oracle"], at_zero["f1-oracle"]) == (0.5, 1.0, 1.0)
+    assert score_file("squad_v2", gold, predicted, Options(null_odds=odds, null_threshold=-1, replicates=0)).metrics["exact_match"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("metric", "gold", "predicted", "what"),
+    [
+        ("accuracy", lines(["0"] * 20), lines(["0", "1"] * 10), "all 20 gold labels are '0': these are placeholders"),
+        ("accuracy", lines(["?"] * 2), lines(["0", "1"]), "all 2 gold labels are '?': these are placeholders"),
+        ("accuracy", lines(["a", "-", "b"]), lines(["a", "a", "a"]), "gold label '-' stands for no label"),
+        ("accuracy", lines(LABELS), lines(LABELS[1:]), "15 predictions for 16 examples"),
+        ("accuracy", lines(LABELS), lines(["0", "1", "2", "1"] * 4), "no prediction is a label of the gold file: '0', '1', '2' against"),
+        ("accuracy", lines(LABELS), lines([*LABELS[:3], "", *LABELS[4:]]), "an empty line where a label was expected"),
+        ("accuracy", lines(LABELS), "", "the file is empty"),
+        ("retrieval", lines(["0", "1"]), lines(["0", "one"]), "'one' is no line number"),
+        ("chunk_f1", lines(["_"] * 3), lines(["X"] * 3), "all 3 gold labels are '_'"),
+        ("chunk_f1", "O\n\nO\n", "O\n\nO\nO\n", "2 predicted tags for 1 words"),
+        ("chunk_f1", "O\n\nO\n", "O\n", "1 predicted sentences for 2 gold ones"),
+        ("chunk_f1", "Anna\tB-PER\n", "Bert\tB-PER\n", "the word 'Bert' where"),
+        ("mining", "d1\te1\n", "e1\td1\n", "the columns are swapped"),
+        ("mining", "d1\te1\n", "".join(f"x{n}\ty{n}\n" for n in range(12)), "no id is one of the gold pairs"),
+    ],
+)
+def test_refuses_files_whose_score_would_mean_nothing(put, metric, gold, predicted, what):
+    with pytest.raises(TaskDataError) as caught:
+        score_file(metric, put("g.tsv", gold), put("p.tsv", predicted), FEW)
+    assert what in caught.value.what
+    assert caught.value.where.split(",")[0].endswith(("g.tsv", "p.tsv"))
+    assert caught.value.do
+
+
+@pytest.mark.parametrize(
+    ("metric", "gold", "predicted", "what"),
+    [
+        ("squad", squad({"q": "", "r": ""}), {"q": "Anna"}, "all 2 gold answers are empty: they are withheld"),
+        ("squad", squad({"q": "Anna"}), {"q": "Anna", "z": "Bert"}, "1 of 2 predicted ids are not in the gold file: 'z'"),
+        ("squad", squad({"q": "Anna"}), '{"q": "Anna", "q": "Bert"}', "id 'q' occurs twice"),
+        ("squad", squad({"q": "Anna"}), {"q": ["Anna"]}, "not an object of question ids and answer texts"),
+        ("squad", squad({"q": "Anna"}), '{"q": "An', "not valid JSON"),
+        ("map20", {"q": ["a"]}, {"r": ["a"]}, "predicted ids are not in the gold file: 'r'"),
+        ("mrr20", {"q": ["a", "b"]}, {"q": ["a"]}, "mention 'q' has 2 gold ids"),
+        ("map20", {"q": "a"}, {"q": ["a"]}, "no list of ids"),
+    ],
+)
+def test_refuses_answers_to_other_questions(put, metric, gold, predicted, what):
+    with pytest.raises(TaskDataError) as caught:
+        score_file(metric, put("g.json", gold), put("p.json", predicted), FEW)
+    assert what in caught.value.what
+
+
+def test_takes_an_unbalanced_but_labelled_file(put):
+    gold = ["1"] * 30 + ["0"]
+    assert score_file("accuracy", put("g.tsv", lines(gold)), put("p.tsv", lines(["1"] * 31)), FEW).value == pytest.approx(30 / 31)
+
+
+def test_suggests_the_nearest_metric(put):
+    with pytest.raises(UnknownName, match="did you mean 'accuracy'"):
+        score_file("acuracy", put("g.tsv", ""), put("p.tsv", ""))
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("language", ["de", "en", "hi", "th", "tr", "zh"])
+def test_gives_xquad_against_itself_the_full_score(shared_path, tmp_path, language):
+    gold = shared_path(f"data/qa/xquad.{language}.json.gz")
+    answers = {row.id: row.answers[0].text for row in read_rows(gold, "span")}
+    (tmp_path / "p.json").write_text(json.dumps(answers))
+    for metric in ("squad", *(["mlqa"] if language not in ("th", "tr") else [])):
+        found = score_file(metric, gold, tmp_path / "p.json", Options(language=language, replicates=0))
+        assert set(found.metrics.values()) == {1.0}
+        assert found.n == 1190
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", ["ud/ar_pud-ud-test.conllu.gz", "ud/zh_pud-ud-test.conllu.gz", "ner/de_pud-ud-test.iob2.gz", "ner/wnut17.test.conll.gz"])
+def test_gives_tags_against_themselves_the_full_score(shared_path, tmp_path, name):
+    gold = shared_path(f"data/{name}")
+    write_tags(tmp_path / "p.tsv", [row.tags for row in read_rows(gold, "tags")])
+    assert set(score_file("chunk_f1", gold, tmp_path / "p.tsv", FEW).metrics.values()) == {1.0}
