@@ -8,6 +8,7 @@ import torch
 
 from adapter_stilts.errors import TaskDataError
 
+TASK = "task"  # in a batch of a mixture: the number of the task that its rows are of, [B]
 PADDING = 0.05  # of all tokens, padding included
 BATCHES_PER_WINDOW = 64  # fewer, and neighbours in a sorted window differ too much in length
 LIMITS = (1.0, 0.15, 0.10, 0.08, PADDING)  # the padding one batch may have: the first that keeps the whole below PADDING

@@ -1,7 +1,8 @@
 """From what the user typed to examples and features: where the data lies, which rows it gives, and what became of them.
 
-`--data` is a folder searched by release names, `split=FILE` for files of one's own, or the word `miniature`. Without it the
-miniature trunk reads the miniature and every other trunk reads the hub; which one was used is written in the manifest.
+`--data` is a folder searched by release names, `split=FILE` for files of one's own, or the word `miniature`. Where a run has several
+tasks, `TASK/split=FILE` and `TASK=FOLDER` are for one of them, and what names no task is for all that have nothing of their own. Without
+any of it the miniature trunk reads the miniature and every other trunk reads the hub; which one was used is written in the manifest.
 """
 
 from __future__ import annotations
@@ -13,15 +14,19 @@ from typing import Any
 
 from adapter_stilts.data.examples import Example
 from adapter_stilts.errors import TaskDataError, UsageError
+from adapter_stilts.registry import unknown_name
 from adapter_stilts.seeding import Seeds
-from adapter_stilts.tasks.sources import Loaded, Origin, Where
+from adapter_stilts.tasks.sources import Origin, Where
 
 MINIATURE = "miniature"
 
 
-def where_of(sources: Sequence[str], trunk: str, *, columns: Mapping[str, str]) -> Where:
-    """The place a task is read from, from what was typed after --data; raises UsageError or TaskDataError."""
-    folder, files = parse_sources(sources)
+def where_of(sources: Sequence[str], trunk: str, *, columns: Mapping[str, str], task: str = "", tasks: Sequence[str] = ()) -> Where:
+    """The place a task is read from, from what was typed after --data; raises UsageError or TaskDataError.
+
+    task, tasks  whose place it is, and all tasks that the sources are for
+    """
+    folder, files = parse_sources(_concerning(sources, task, tasks))
     if files:
         return Where("files", files={split: tuple(map(Path, paths)) for split, paths in files.items()}, columns=dict(columns))
     if folder and folder != MINIATURE:
@@ -35,7 +40,7 @@ def where_of(sources: Sequence[str], trunk: str, *, columns: Mapping[str, str]) 
 
 
 def parse_sources(sources: Sequence[str]) -> tuple[str | None, dict[str, tuple[str, ...]]]:
-    """What was typed after --data as (folder, files per split); raises UsageError for sources that do not go together."""
+    """What was typed after --data for one task as (folder, files per split); raises UsageError for sources that do not go together."""
     folders = [source for source in sources if "=" not in source or Path(source).is_dir()]
     files: dict[str, tuple[str, ...]] = {}
     for source in sources:
@@ -45,6 +50,39 @@ def parse_sources(sources: Sequence[str]) -> tuple[str | None, dict[str, tuple[s
     if len(folders) > 1 or (folders and files):
         raise UsageError(f"--data takes one folder, or files as split=FILE; got: {', '.join(sources)}", do="keep one kind")
     return (folders[0] if folders else None), files
+
+
+def for_task(entries: Sequence[str], task: str, tasks: Sequence[str], where: str) -> tuple[str, ...]:
+    """Of values that may be for one task ("mlm/sw") or for all ("de"), those of this task: its own where it has any.
+
+    Raises UnknownName for a task that is not among `tasks`.
+    """
+    own, common = [], []
+    for entry in entries:
+        named, slash, value = entry.rpartition("/")
+        if slash and named not in tasks:
+            raise unknown_name("task of this run", named, tasks, where=where)
+        if not slash or named == task:
+            (own if slash else common).append(value)
+    return tuple(own or common)
+
+
+def _concerning(sources: Sequence[str], task: str, tasks: Sequence[str]) -> tuple[str, ...]:
+    """The sources of one task, without its name; those of no task where it has none of its own."""
+    own, common = [], []
+    for source in sources:
+        key, equals, path = source.partition("=")
+        named, slash, split = key.rpartition("/")
+        if not equals or Path(source).is_dir() or (not slash and key not in tasks):
+            common.append(source)
+        elif (named or key) not in tasks:
+            raise unknown_name("task of this run", named, tasks, where=f"--data {source}")
+        elif (named or key) == task:
+            own.append(f"{split}={path}" if slash else path)
+    if not own and len(tasks) > 1 and (files := parse_sources(common)[1]):
+        split = next(iter(files))
+        raise UsageError(f"which task is --data {split}=... for, of {', '.join(tasks)}?", do=f"name it: --data {task}/{split}=FILE")
+    return tuple(own or common)
 
 
 def _split(name: str) -> str:
@@ -61,9 +99,9 @@ def origin_facts(origin: Origin) -> dict[str, Any]:
     return facts
 
 
-def subset(loaded: Loaded, rows: int | None, seeds: Seeds) -> list[Example]:
+def subset(examples: Sequence[Example], rows: int | None, seeds: Seeds) -> list[Example]:
     """All examples, or `rows` of them drawn without replacement, in file order."""
-    if rows is None or rows >= len(loaded.examples):
-        return list(loaded.examples)
-    chosen = sorted(seeds.python("train rows").sample(range(len(loaded.examples)), rows))
-    return [loaded.examples[i] for i in chosen]
+    if rows is None or rows >= len(examples):
+        return list(examples)
+    chosen = sorted(seeds.python("train rows").sample(range(len(examples)), rows))
+    return [examples[i] for i in chosen]

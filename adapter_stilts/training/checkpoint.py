@@ -29,22 +29,30 @@ from torch import Tensor, nn
 from adapter_stilts.errors import ArtefactError
 from adapter_stilts.files import disk_errors
 
-FORMAT = 1
+FORMAT = 2
 STATE = "state.json"
 START_AGAIN = "train from the start with --overwrite; the finished runs in other folders are not touched"
 
 
 @dataclass
-class State:
-    """The position of a run between two optimiser steps, and all that it has counted so far."""
+class Place:
+    """A position between two optimiser steps."""
 
     step: int = 0  # optimiser steps behind us
     epoch: int = 0  # epoch of the next batch
-    batch: int = 0  # number of the next batch in its epoch
+    batch: int = 0  # number of the next batch in its epoch; in a mixture, of the next step
+
+
+@dataclass
+class State(Place):
+    """The position of a run, and all that it has counted so far."""
+
+    tasks: dict[str, Place] = field(default_factory=dict)  # of a mixture: where each task is in its own rows
     seconds: float = 0.0
     tokens: int = 0  # without padding
     loss_sum: float = 0.0  # since the last logged row
     loss_count: float = 0.0
+    task_losses: dict[str, list[float]] = field(default_factory=dict)  # of a mixture: sum and steps of each task's mean losses since then
     losses: list[tuple[int, float]] = field(default_factory=list)
     evaluated: int = 0  # the step of the last evaluation
     best_step: int | None = None
@@ -187,7 +195,7 @@ def _state(saved: dict[str, Any], path: Path) -> State:
     if set(saved) != {item.name for item in fields(State)}:
         raise _damaged(path / STATE)
     losses = [(int(step), float(loss)) for step, loss in saved["losses"]]
-    return State(**{**saved, "losses": losses})
+    return State(**{**saved, "losses": losses, "tasks": {task: Place(**place) for task, place in saved["tasks"].items()}})
 
 
 def _read_tensors(path: Path, expected: str) -> dict[str, Tensor]:

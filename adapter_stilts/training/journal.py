@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from adapter_stilts.errors import ArtefactError
@@ -20,7 +21,7 @@ class Journal:
     def __init__(self, path: Path | None) -> None:
         self._path = path
 
-    def append(self, row: dict[str, float | int | str | bool | None]) -> None:
+    def append(self, row: Mapping[str, object]) -> None:
         """Write one row. Raises DoesNotFit on a full disk."""
         if self._path is None:
             return

@@ -1,6 +1,6 @@
 """Batches to loss to step; the loop does not know which task it serves.
 
-The position is (epoch, batch) and everything random follows from it (order.py). Stopping, evaluating and saving happen between two
+The position is (step, epoch, batch) and everything random follows from it (order.py, course.py). Stopping, evaluating and saving happen between two
 steps (step.py), so a run that was killed and resumed goes through the same numbers as one that was not.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,16 +16,18 @@ from torch import Tensor
 
 from adapter_stilts.errors import Interrupted, StiltsError
 from adapter_stilts.training import checkpoint as checkpoints
+from adapter_stilts.training import losses
 from adapter_stilts.training.checkpoint import Checkpoint, State
+from adapter_stilts.training.course import Turn, course
 from adapter_stilts.training.devices import own_generators
 from adapter_stilts.training.interrupt import StopSignal
 from adapter_stilts.training.journal import Journal
-from adapter_stilts.training.order import Order, seed_evaluation, seed_step, smallest_batch
-from adapter_stilts.training.plan import Batch, Outcome, Progress, Trainable, TrainingData, TrainingPlan
+from adapter_stilts.training.order import seed_evaluation, seed_step
+from adapter_stilts.training.plan import Mixture, Outcome, Progress, Trainable, TrainingData, TrainingPlan, Validation
 from adapter_stilts.training.schedule import linear
 from adapter_stilts.training.step import Stepper, Taken
 
-__all__ = ["Outcome", "Progress", "StopSignal", "TrainingData", "TrainingPlan", "train"]
+__all__ = ["Mixture", "Outcome", "Progress", "StopSignal", "TrainingData", "TrainingPlan", "train"]
 
 Model = TypeVar("Model", bound=Trainable)
 
@@ -36,11 +38,11 @@ def silent(progress: Progress) -> None:
 
 def train(
     model: Model,
-    data: TrainingData,
+    data: TrainingData | Mixture,
     plan: TrainingPlan,
     *,
     folder: Path | None = None,
-    validate: Callable[[Model], float] | None = None,
+    validate: Callable[[Model], Validation] | None = None,
     resume: bool = False,
     identity: str = "",
     progress: Callable[[Progress], None] = silent,
@@ -50,7 +52,8 @@ def train(
     """Train what `model` says is trainable, on the device it is on.
 
     folder     holds metrics.jsonl and checkpoints/; None keeps nothing
-    validate   a score of the model as it stands, higher is better; the step with the best one is loaded at the end
+    validate   a score of the model as it stands, or one a task, whose plain mean counts; higher is better, and the step with the best one
+               is loaded at the end
     resume     continue from the folder's checkpoint where there is one; otherwise what an earlier training left in the folder is removed
     identity   the configuration's fingerprint; a checkpoint of another one is refused
 
@@ -69,22 +72,21 @@ class Run:
     def __init__(
         self,
         stepper: Stepper,
-        data: TrainingData,
+        data: TrainingData | Mixture,
         plan: TrainingPlan,
         folder: Path | None,
-        validate: Callable[[], float] | None,
+        validate: Callable[[], Validation] | None,
         identity: str,
         progress: Callable[[Progress], None],
         stop: StopSignal,
         clock: Callable[[], float],
     ) -> None:
-        self.stepper, self.data, self.plan, self.folder = stepper, data, plan, folder
+        self.stepper, self.plan, self.folder = stepper, plan, folder
         self.validate, self.identity, self.stop, self.clock = validate, identity, stop, clock
         self.main, self.processes = stepper.processes.main, stepper.processes
         self.progress = progress if self.main else silent
-        smallest = smallest_batch(data.smallest, self.processes.count)
-        self.order = Order(data.lengths, plan.token_budget * self.processes.count, plan.accumulation, plan.seed, smallest)
-        self.total = plan.max_steps or (0 if plan.minutes else self.order.steps(plan.epochs))
+        self.course = course(data, plan, self.processes.count)
+        self.total = plan.max_steps or (0 if plan.minutes else self.course.steps(plan.epochs))
         self.checkpoints = folder / "checkpoints" if folder is not None else None
         self.journal = Journal(folder / "metrics.jsonl" if folder is not None and self.main else None)
         self.state = State()
@@ -107,7 +109,8 @@ class Run:
                 self._step()
         if self.best:
             checkpoints.restore(self.stepper.trained, self.best, "the best unit")
-        return Outcome(state.step, state.epoch + bool(state.batch), state.best_step, state.best_score, tuple(state.losses), state.seconds, state.stopped_by)
+        epochs, steps = state.epoch + bool(state.batch), {task: place.step for task, place in state.tasks.items()}
+        return Outcome(state.step, epochs, state.best_step, state.best_score, tuple(state.losses), state.seconds, state.stopped_by, steps)
 
     def _begin(self, resume: bool) -> None:
         """Take up the newest checkpoint, or start with an empty folder."""
@@ -129,32 +132,23 @@ class Run:
 
     def _step(self) -> None:
         state, plan = self.state, self.plan
-        group = self.order.group(state.epoch, state.batch)
-        batches = [self._batch(rows, state.batch + number) for number, rows in enumerate(group)]
+        turn, epoch = self.course.turn(state), state.epoch
         rate = plan.learning_rate * linear(self._done(state.step), self._done(state.step + 1), plan.warmup)
         seed_step(plan.seed, state.step, self.processes.rank)
         self.stepper.model.train()
         try:
-            taken = self.stepper.step(batches, rate, self.stop.requested, self._elapsed())
+            taken = self.stepper.step(turn.batches, rate, self.stop.requested, self._elapsed())
         except StiltsError as error:
             raise self._lost(error) from error
-        epoch = state.epoch
-        self._advance(group, taken)
+        self._advance(turn, taken)
         self._log(epoch, rate, taken)
         self._show(epoch, rate, taken)
 
-    def _batch(self, rows: list[int], number: int) -> Batch:
-        batch = self.data.collate(rows)
-        return batch if self.data.prepare is None else self.data.prepare(batch, self.order.masks(self.state.epoch, number))
-
-    def _advance(self, group: list[list[int]], taken: Taken) -> None:
+    def _advance(self, turn: Turn, taken: Taken) -> None:
         state = self.state
-        state.step += 1
-        state.batch += len(group)
-        if state.batch >= len(self.order.batches(state.epoch)):
-            state.epoch, state.batch = state.epoch + 1, 0
-        state.tokens += self.order.tokens(group)
-        state.loss_sum, state.loss_count = state.loss_sum + taken.loss_sum, state.loss_count + taken.count
+        self.course.advance(state, turn)
+        state.tokens += turn.tokens
+        losses.count(state, turn.task, taken.loss_sum, taken.count)
         state.seconds += taken.seconds
         self.stopping = taken.stop
 
@@ -163,13 +157,13 @@ class Run:
         state = self.state
         if state.step % self.plan.log_steps and not self._end():
             return
-        loss = state.loss_sum / max(state.loss_count, 1.0)
+        found = losses.read(state)
         penalty = {"penalty": taken.penalty} if taken.penalty else {}
         norm = taken.gradient_norm if math.isfinite(taken.gradient_norm) else None  # fp16: a step that was left out
-        row = {"step": state.step, "epoch": epoch + 1, "loss": loss, **penalty, "learning_rate": rate, "grad_norm": norm, "tokens": state.tokens}
+        row = {"step": state.step, "epoch": epoch + 1, **found, **penalty, "learning_rate": rate, "grad_norm": norm, "tokens": state.tokens}
         self.journal.append({**row, "seconds": round(state.seconds, 3)})
-        state.losses.append((state.step, loss))
-        state.loss_sum = state.loss_count = 0.0
+        state.losses.append((state.step, found["loss"]))
+        losses.reset(state)
 
     def _show(self, epoch: int, rate: float, taken: Taken) -> None:
         step, tokens, seconds = self.first
@@ -190,7 +184,9 @@ class Run:
         assert self.validate is not None
         state = self.state
         seed_evaluation(self.plan.seed, state.step)
-        score = self.processes.from_main(float(self.validate()))
+        found = self.validate()
+        each = dict(found) if isinstance(found, Mapping) else {}
+        score = self.processes.from_main(sum(each.values()) / len(each) if isinstance(found, Mapping) else float(found))
         if not math.isfinite(score):
             raise StiltsError(f"the validation score at step {state.step} is {score}", where=str(self.folder or ""), do="check the validation data and metric")
         better = state.best_score is None or score > state.best_score
@@ -199,7 +195,8 @@ class Run:
         state.without_gain = 0 if better else state.without_gain + 1
         state.evaluated = state.step
         state.seconds += self.processes.from_main(self._elapsed())
-        self.journal.append({"step": state.step, "epoch": state.epoch + bool(state.batch), "score": score, "best": better, "seconds": round(state.seconds, 3)})
+        row = {"step": state.step, "epoch": state.epoch + bool(state.batch), "score": score, **({"scores": each} if each else {}), "best": better}
+        self.journal.append({**row, "seconds": round(state.seconds, 3)})
 
     def _end(self, with_patience: bool = False) -> str:
         """What ends training at this position; "" where nothing does."""

@@ -40,7 +40,11 @@ class Order:
 
     def steps(self, epochs: int) -> int:
         """Optimiser steps of the first `epochs` epochs."""
-        return sum(-(-len(self._draw(epoch)) // self._accumulation) for epoch in range(epochs))
+        return sum(self.steps_of(epoch) for epoch in range(epochs))
+
+    def steps_of(self, epoch: int) -> int:
+        """Optimiser steps of one epoch."""
+        return -(-len(self._draw(epoch)) // self._accumulation)
 
     def tokens(self, group: list[list[int]]) -> int:
         """Tokens of these batches, without padding."""

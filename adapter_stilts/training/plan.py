@@ -1,14 +1,14 @@
 """What the training loop is given and what it gives back, as plain values.
 
-`TrainingData` is rows by number: how long each is, and how several become one batch of tensors. The loop knows nothing else of a
-task. `Trainable` is all it asks of a model: a summed loss with its count, so that any split of a batch over accumulation steps and
+`TrainingData` is rows by number: how long each is, and how several become one batch of tensors; a `Mixture` is several of them. The
+loop knows nothing else of a task. `Trainable` is all it asks of a model: a summed loss with its count, so that any split of a batch over accumulation steps and
 processes adds up to the same mean.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from adapter_stilts.errors import ConfigError
 
 Batch: TypeAlias = dict[str, Tensor]
+Validation: TypeAlias = float | Mapping[str, float]  # one score, or one a task, of which the plain mean counts
 PRECISIONS = ("fp32", "bf16", "fp16")
 
 
@@ -75,6 +76,14 @@ class TrainingData:
 
 
 @dataclass(frozen=True)
+class Mixture:
+    """Several tasks learned at once: their rows, and the probability that a step is one of each (sampler.py)."""
+
+    data: Mapping[str, TrainingData]
+    shares: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Progress:
     """Where training stands after a step; `total` is 0 where only the clock ends it."""
 
@@ -98,6 +107,7 @@ class Outcome:
     losses: tuple[tuple[int, float], ...]  # (step, mean loss since the row before), as logged
     seconds: float
     stopped_by: str  # "steps", "epochs", "minutes" or "patience"
+    tasks: Mapping[str, int] = field(default_factory=dict)  # of a mixture: the steps that each task had
 
 
 class Trainable(Protocol):

@@ -11,7 +11,7 @@ from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.study.material import origin_facts, parse_sources, subset, where_of
 from adapter_stilts.tasks.reading import FileFact
-from adapter_stilts.tasks.sources import Loaded, Origin
+from adapter_stilts.tasks.sources import Origin
 
 
 def test_reads_the_miniature_for_the_miniature_trunk_and_the_hub_for_any_other():
@@ -55,13 +55,13 @@ def test_says_how_a_file_is_named(tmp_path):
 
 
 def test_draws_some_rows_without_replacement_in_file_order():
-    loaded = Loaded([PlainText(str(number), "x") for number in range(50)], Origin("mlm", "train", "en", "files"))
-    some = [int(row.id) for row in subset(loaded, 10, Seeds(1))]
+    texts = [PlainText(str(number), "x") for number in range(50)]
+    some = [int(row.id) for row in subset(texts, 10, Seeds(1))]
     assert some == sorted(set(some))
     assert len(some) == 10
-    assert some == [int(row.id) for row in subset(loaded, 10, Seeds(1))]
-    assert some != [int(row.id) for row in subset(loaded, 10, Seeds(2))]
-    assert subset(loaded, None, Seeds(1)) == subset(loaded, 50, Seeds(1)) == subset(loaded, 51, Seeds(1)) == loaded.examples
+    assert some == [int(row.id) for row in subset(texts, 10, Seeds(1))]
+    assert some != [int(row.id) for row in subset(texts, 10, Seeds(2))]
+    assert subset(texts, None, Seeds(1)) == subset(texts, 50, Seeds(1)) == subset(texts, 51, Seeds(1)) == texts
 
 
 def test_tells_where_rows_came_from_as_json_values():
