@@ -24,6 +24,16 @@ class How(StrEnum):
     joint = "joint"
 
 
+class Sampler(StrEnum):
+    """How the task of the next step is drawn from several."""
+
+    proportional = "proportional"
+    uniform = "uniform"
+    temperature = "temperature"
+    capped = "capped"
+    weights = "weights"
+
+
 class Control(StrEnum):
     """A run that should learn nothing, to compare with."""
 
@@ -92,7 +102,8 @@ DataOption: TypeAlias = Annotated[
     typer.Option(
         "--data",
         metavar="DIR|SPLIT=FILE",
-        help="A folder searched for each task's files by their release names, or train=FILE, validation=FILE, test=FILE (repeatable).",
+        help="A folder searched for each task's files by their release names, or train=FILE, validation=FILE, test=FILE (repeatable); "
+        "of several tasks, TASK=DIR and TASK/train=FILE are for one.",
     ),
 ]
 ConfigOption: TypeAlias = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="A YAML configuration; `list recipes` shows ready-made ones.")]

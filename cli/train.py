@@ -20,6 +20,7 @@ from .options import (
     LimitOption,
     OutOption,
     ResumeOption,
+    Sampler,
     SeedOption,
     SetOption,
     TrunkOption,
@@ -29,11 +30,14 @@ from .options import (
 
 
 def train(
-    task: Annotated[str, typer.Argument(metavar="TASK", help="A task of `list tasks`, or a YAML file that describes one.")],
+    task: Annotated[
+        str, typer.Argument(metavar="TASK", help="A task of `list tasks`, or a YAML file that describes one; several with commas for --how joint.")
+    ],
     trunk: TrunkOption = None,
     kind: KindOption = None,
     how: Annotated[How | None, typer.Option("--how", help="How the run uses what was learned before.")] = None,
     after: Annotated[list[str] | None, typer.Option("--after", metavar="RUN", help="A finished run to build on (repeatable).")] = None,
+    sampler: Annotated[Sampler | None, typer.Option("--sampler", help="--how joint: how the task of each step is drawn.")] = None,
     data: DataOption = None,
     config: ConfigOption = None,
     settings: SetOption = None,
@@ -47,12 +51,14 @@ def train(
 ) -> None:
     """Train an adapter and a head for a task.
 
-    The trunk stays frozen. --how and --after build on earlier runs: their adapters are continued, stacked under or fused.
+    The trunk stays frozen. --how and --after build on earlier runs: their adapters are continued, stacked under or fused. --how joint trains one adapter for
+    several tasks, with a head each.
 
     \b
     Examples:
       adapter-stilts train nli
       adapter-stilts train xnli --how stack --after runs/nli-1a2b3c4d
+      adapter-stilts train nli,qa,mlm --how joint --sampler temperature --data mlm/train=texts.txt
       adapter-stilts train pair --data train=pairs.tsv --data validation=dev.tsv --trunk xlm-roberta-base
     """
     from adapter_stilts.study import train as study
@@ -63,6 +69,7 @@ def train(
         "--kind": ("adapter.kind", kind),
         "--how": ("how", how and how.value),
         "--after": ("after", tuple(after or ())),
+        "--sampler": ("training.sampler.name", sampler and sampler.value),
         "--data": ("data.sources", tuple(data or ())),
         "--seed": ("training.seed", seed),
         "--control": ("control", control and control.value),

@@ -22,7 +22,7 @@ from adapter_stilts.config.yaml_text import Document, Key
 from adapter_stilts.errors import ConfigError, TaskDataError
 from adapter_stilts.files import read_text
 
-OPEN = {"adapter.settings", "task.columns"}  # keys of the user's own choosing stand under these
+OPEN = {"adapter.settings", "task.columns", "training.sampler.weights"}  # keys of the user's own choosing stand under these
 SECTIONS = {key.rsplit(".", 1)[0] for key in keys() if "." in key}
 
 
@@ -162,7 +162,7 @@ def _validated(tree: Any, wording: Callable[[Sequence[Key]], str | None]) -> Run
         for path, written in texts.items():
             tree = _put(tree, path, written)
         return _validated(tree, wording)
-    mistakes = [_conflict(one["ctx"], tree) if one["type"] == "conflict" else mistake(one) for one in errors]
+    mistakes = [_conflict(one["ctx"]) if one["type"] == "conflict" else mistake(one) for one in errors]
     if any(one["type"] == "conflict" for one in errors):
         return mistakes
     return mistakes + _conflicts(tree, {one.path for one in mistakes})
@@ -175,14 +175,19 @@ def _conflicts(tree: Any, wrong: set[tuple[Key, ...]]) -> list[Mistake]:
     try:
         RunConfig.model_validate(tree)
     except ValidationError as error:
-        roots = {str(path[0]) for path in wrong}
         found = [one["ctx"] for one in error.errors(include_url=False) if one["type"] == "conflict"]
-        return [_conflict(context, tree) for context in found if not {context["key"], context["other"]} & roots]
+        return [_conflict(context) for context in found if not any(_touches(path, context[key]) for path in wrong for key in ("key", "other"))]
     return []
 
 
-def _conflict(context: Mapping[str, Any], tree: Any) -> Mistake:
-    return Mistake((context["key"],), tree.get(context["key"]), context["message"], shows_value=False)
+def _conflict(context: Mapping[str, Any]) -> Mistake:
+    return Mistake(tuple(context["key"].split(".")), None, context["message"], shows_value=False)
+
+
+def _touches(path: Sequence[Key], key: str) -> bool:
+    """Whether a place is a dotted key, or above or below it."""
+    parts = key.split(".")
+    return all(str(one) == other for one, other in zip(path, parts, strict=False))
 
 
 def _wording(path: Sequence[Key], document: Document, overlays: Sequence[Overlay]) -> str | None:

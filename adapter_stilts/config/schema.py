@@ -4,22 +4,23 @@
     ├── trunk       name revision precision
     ├── adapter     kind settings
     ├── task        name columns labels ignore_labels
-    ├── data        sources
+    ├── data        sources language
     ├── how, after, composition, control
-    ├── training    max_steps epochs learning_rate token_budget ... limit_gb
+    ├── training    max_steps epochs learning_rate token_budget ... limit_gb, sampler (name temperature cap weights)
     ├── fusion      target_adapter penalty learning_rate
     ├── retrieval   layer pool k margin
-    └── evaluation  protocol languages
+    └── evaluation  protocol languages head
 
 Sections refuse unknown keys. `load.py` makes them from YAML and `--set`, with sentences for every mistake.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 How = Literal["direct", "sequential", "stack", "fuse", "merge", "joint"]
@@ -28,7 +29,10 @@ Precision = Literal["auto", "fp32", "bf16", "int8", "nf4"]
 Pool = Literal["mean", "mean_words", "first", "max"]
 Margin = Literal["ratio", "distance", "absolute", "csls"]
 Protocol = Literal["xtreme", "xtreme-r", "jiant", "own"]
+SamplerName = Literal["proportional", "uniform", "temperature", "capped", "weights"]
 
+LANGUAGE = re.compile(r"([^/\s]+/)?[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*")
+SAMPLER_KEYS = {"temperature": ("temperature",), "cap": ("capped", "temperature"), "weights": ("weights",)}  # who uses which
 NEEDS_PARENTS = ("sequential", "stack", "fuse", "merge")
 
 
@@ -57,6 +61,12 @@ def _layers(value: object) -> object:
     return int(numbers[0]) if len(numbers) == 1 else tuple(int(number) for number in numbers)
 
 
+def _language(value: str) -> str:
+    if not LANGUAGE.fullmatch(value):
+        raise PydanticCustomError("language", "should be a language code (sw, deu, zh_Hans), a task and a code (mlm/sw), or 'all'")
+    return value
+
+
 def _one_value(value: object) -> object:
     """A scalar, or a list of whole numbers or of texts (an adapter's layers, its projections)."""
     items = value if isinstance(value, list | tuple) else [value]
@@ -70,6 +80,7 @@ Int = Annotated[int, BeforeValidator(_no_bool)]
 Float = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_one_is_a_list)]
 Setting = Annotated[bool | int | float | str | tuple[int, ...] | tuple[str, ...], BeforeValidator(_one_value)]
+Languages = Annotated[tuple[Annotated[str, AfterValidator(_language)], ...], BeforeValidator(_one_is_a_list)]
 Layers = Annotated[int | tuple[int, ...] | Literal["all"], BeforeValidator(_layers)]
 
 
@@ -113,9 +124,31 @@ class Task(Section):
 
 
 class Data(Section):
-    """Where examples lie, as typed after --data: one folder, or "train=FILE" and the like, or "miniature"; () is the trunk's usual place."""
+    """Where examples lie, and in which language they are trained on.
+
+    sources   as typed after --data: one folder, or "train=FILE" and the like, or "miniature"; "mlm/train=FILE" and "mlm=FOLDER" are for one of
+              several tasks; () is the trunk's usual place
+    language  of the training rows: one, or several that share as many rows as the task has in its own, or "all"; "mlm/sw" is for one of several
+              tasks; () is the task's own language, and for masked language modelling beside other tasks every language
+    """
 
     sources: Texts = ()
+    language: Languages = ()
+
+
+class Sampler(Section):
+    """--how joint: the task of each step, by jiant's samplers; n is a task's number of training rows.
+
+    name         proportional (p ~ n), uniform, temperature (p ~ min(n, cap)^(1/temperature)), capped (p ~ min(n, cap)) or weights (p ~ weights)
+    temperature  1 is proportional; the higher, the more even
+    cap          rows of a task that count at most; None: all
+    weights      task -> its weight; any positive numbers
+    """
+
+    name: SamplerName = "proportional"
+    temperature: Annotated[Float, Field(gt=0)] = 2.0
+    cap: Annotated[Int, Field(ge=1)] | None = None
+    weights: dict[str, Annotated[Float, Field(gt=0)]] = {}
 
 
 class Training(Section):
@@ -129,6 +162,8 @@ class Training(Section):
     rows             train on a seeded sample of this many rows; None: all
     validation_rows  the same for the validation that chooses the best step
     max_length       None: the task's own, at most what the trunk has positions for
+    mask_rate        masked language modelling: the fraction of tokens to be told
+    sampler          --how joint: which task the next step learns
     limit_gb         memory that training must fit in; None: whatever there is
     """
 
@@ -153,6 +188,8 @@ class Training(Section):
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     gradient_checkpointing: bool = False
     limit_gb: Annotated[Float, Field(gt=0)] | None = None
+    mask_rate: Annotated[Float, Field(gt=0, lt=1)] = 0.15
+    sampler: Sampler = Sampler()
 
 
 class Fusion(Section):
@@ -177,10 +214,15 @@ class Retrieval(Section):
 
 
 class Evaluation(Section):
-    """What is scored: `languages` () is all that the task has."""
+    """What is scored.
+
+    languages  () is all that the task has
+    head       of a run with several heads, the one that answers; "": that of the same task, or the only one that fits
+    """
 
     protocol: Protocol = "own"
     languages: Texts = ()
+    head: str = ""
 
 
 class RunConfig(Section):
@@ -205,6 +247,20 @@ class RunConfig(Section):
             raise _conflict("how", f"'{self.how}' builds on earlier runs, but `after` names none; name them, or use 'direct'", "after")
         if self.how not in NEEDS_PARENTS and self.after:
             raise _conflict("after", f"'{self.how}' starts from nothing, but `after` names {len(self.after)}; leave `after` out, or use 'stack'", "how")
+        return self
+
+    @model_validator(mode="after")
+    def _sampler_keys_fit(self) -> RunConfig:
+        sampler, plain = self.training.sampler, Sampler()
+        if sampler != plain and self.how != "joint":
+            raise _conflict("training.sampler", f"a sampler mixes the tasks of `how: joint`, and `how` is '{self.how}'", "how")
+        for key, users in SAMPLER_KEYS.items():
+            if getattr(sampler, key) != getattr(plain, key) and sampler.name not in users:
+                what = f"the sampler '{sampler.name}' has no use for it; leave it out, or use '{users[0]}'"
+                raise _conflict(f"training.sampler.{key}", what, "training.sampler.name")
+        for key, name in (("cap", "capped"), ("weights", "weights")):
+            if sampler.name == name and not getattr(sampler, key):
+                raise _conflict("training.sampler.name", f"'{name}' needs training.sampler.{key}", f"training.sampler.{key}")
         return self
 
 

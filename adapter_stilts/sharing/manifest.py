@@ -47,8 +47,12 @@ class Manifest(BaseModel):
     """Everything needed to load, verify and repeat a run.
 
     identity      the fingerprint of all that decides the weights
+    task          of a run of several tasks, their names with commas between them
     task_file     the YAML file that describes the task, "" for one of ours
-    format        of the task's examples
+    format        of the task's examples; "joint" for several tasks
+    language      of the training rows, several with commas between them
+    tasks         of a run of several tasks: for each its name, format, languages, rows, share of the steps drawn and steps it had
+    seen          language -> the tasks that this run or one it builds on has learned in it
     data          per split: task, language, kind (miniature, files or hub), files with rows and sha256, or hub id and revision
     seconds       from the first step to the manifest; of a run that was resumed, at least its training
     peak_memory   bytes, of the process that finished the run
@@ -78,6 +82,8 @@ class Manifest(BaseModel):
     peak_memory: int
     licence: str
     substitutions: tuple[str, ...]
+    tasks: tuple[dict[str, Any], ...] = ()
+    seen: dict[str, list[str]] = {}
     training: dict[str, Any]
     parts: tuple[dict[str, Any], ...]
     files: dict[str, str]

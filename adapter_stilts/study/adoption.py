@@ -55,7 +55,8 @@ class Adopted:
 
 def check_parts(bundle: Bundle, composition: Composition) -> None:
     """The stored parts are those of the composition, no more and no less; ArtefactError otherwise."""
-    wanted = {"adapter": set(names(composition)), "fusion": {fusion_name(fuse) for fuse in fusions(composition)}, "head": {"head"}}
+    heads = {str(task["task"]) for task in bundle.manifest.tasks} or {"head"}
+    wanted = {"adapter": set(names(composition)), "fusion": {fusion_name(fuse) for fuse in fusions(composition)}, "head": heads}
     for role, expected in wanted.items():
         if expected != (found := {part.name for part in bundle.of(role)}):
             what = f"the run's composition {composition} and its {role} parts disagree about {', '.join(sorted(expected ^ found))}"

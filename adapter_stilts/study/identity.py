@@ -28,25 +28,28 @@ DECIDES_NOTHING = ("checkpoint_steps", "log_steps")
 class Decisions:
     """What else the configuration decides, as plain values.
 
-    numbers  those outside the plan: max_length, rows and validation_rows of the samples, head_dropout
+    labels   of each task
+    numbers  those outside the plan: max_length, rows and validation_rows of the samples, head_dropout, mask_rate
+    sampler  of a joint run
     """
 
     how: str
     control: str
     kind: str
     settings: Mapping[str, Any]
-    labels: tuple[str, ...] | None
+    labels: Mapping[str, tuple[str, ...] | None]
     numbers: Mapping[str, Any]
     processes: int
+    sampler: Mapping[str, Any]
 
 
 def run_identity(
-    task: Task, data: Sequence[Loaded], trunk: Trunk, parents: Sequence[Bundle], lineage: Lineage, plan: TrainingPlan, decisions: Decisions
+    tasks: Sequence[Task], data: Sequence[Loaded], trunk: Trunk, parents: Sequence[Bundle], lineage: Lineage, plan: TrainingPlan, decisions: Decisions
 ) -> str:
     """The identity of a run; two runs share it exactly when they must end with the same weights."""
     return fingerprint(
         {
-            "task": [task.name, task.format, task.metric, task.unanswerable],
+            "tasks": [[task.name, task.format, task.metric, task.unanswerable] for task in tasks],
             "data": [_data(loaded) for loaded in data],
             "trunk": [trunk.fingerprint, trunk.precision, asdict(trunk.config), _hash(trunk.tokenizer.backend_tokenizer.to_str())],
             "parents": [_weights(parent) for parent in parents],
@@ -67,7 +70,8 @@ def rows_digest(loaded: Loaded) -> str:
 
 def _data(loaded: Loaded) -> dict[str, Any]:
     """A split by its rows, and by its files' bytes where it comes from files."""
-    return {"split": loaded.origin.split, "rows": rows_digest(loaded), "files": [file.sha256 for file in loaded.origin.files]}
+    origin = loaded.origin
+    return {"split": origin.split, "language": origin.language, "rows": rows_digest(loaded), "files": [file.sha256 for file in origin.files]}
 
 
 def _weights(parent: Bundle) -> dict[str, Any]:

@@ -4,6 +4,7 @@
     sequential after nli       xnli                     a fresh adapter that starts from nli's weights
     stack      after nli       stack(nli, xnli)         a fresh adapter on top of nli, which stays frozen
     fuse       after nli, qa   fuse(nli, qa)            fusion layers over frozen adapters; stack(fuse(nli, qa), xnli) when asked
+    joint                      joint                    a fresh adapter that several tasks share
 
 A parent may itself be a composition: its whole stack comes along, frozen. Adapters of different parents that share a name are
 told apart by a number ("nli", "nli-2"); the same adapter reached twice is taken once. A composition given as text arranges the
@@ -22,7 +23,8 @@ from adapter_stilts.registry import unknown_name
 from adapter_stilts.sharing.bundle import Bundle, Part
 from adapter_stilts.study.adoption import Adopted, free_name
 
-HOWS = ("direct", "sequential", "stack", "fuse")
+HOWS = ("direct", "sequential", "stack", "fuse", "joint")
+ALONE = ("direct", "joint")  # start from nothing
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def lineage(how: str, parents: Sequence[Bundle], name: str, kind: str, *, target
     if how not in HOWS:
         raise unknown_name("way to build on earlier runs (--how)", how, HOWS)
     _check_parents(how, parents, composition)
-    if how == "direct":
+    if how in ALONE:
         found = Lineage(Name(name), {}, {}, None, name, "")
     elif how == "sequential":
         found = _sequential(parents[0], name)
@@ -123,8 +125,8 @@ def _check_different(below: Sequence[Composition], parents: Sequence[Bundle]) ->
 def _check_parents(how: str, parents: Sequence[Bundle], composition: str) -> None:
     if composition and how not in ("stack", "fuse"):
         raise UsageError(f"a composition arranges what earlier runs learned, and --how is {how}", where="composition", do="use --how stack or --how fuse")
-    if how == "direct" and parents:
-        raise UsageError("--how direct starts from nothing, but --after names a run", do="leave --after out, or use --how sequential, stack or fuse")
+    if how in ALONE and parents:
+        raise UsageError(f"--how {how} starts from nothing, but --after names a run", do="leave --after out, or use --how sequential, stack or fuse")
     if (how == "sequential" or (how == "stack" and not composition)) and len(parents) != 1:
         advice = "name the run of the intermediate task, for example --after runs/nli-1a2b3c4d"
         raise UsageError(f"--how {how} needs exactly one --after RUN, got {len(parents)}", do=advice)

@@ -18,13 +18,15 @@ from adapter_stilts.seeding import Seeds
 from adapter_stilts.training.order import Order
 from adapter_stilts.training.rows import Masking, feature_data
 
+SCORED = 0.15  # of the tokens of a text, when masked language modelling is scored
 
-def masking_of(format: str, trunk: Trunk) -> Masking | None:
+
+def masking_of(format: str, trunk: Trunk, rate: float = SCORED) -> Masking | None:
     """How batches of a text task are masked; None for every other format."""
     if format != "text":
         return None
     tokenizer = trunk.tokenizer
-    return Masking(trunk.vocabulary, tokenizer.mask_token_id, tuple(tokenizer.all_special_ids))
+    return Masking(trunk.vocabulary, tokenizer.mask_token_id, tuple(tokenizer.all_special_ids), rate)
 
 
 def masked_score(model: TaskModel, examples: Sequence[Example], max_length: int, token_budget: int, seed: int, *, replicates: int = REPLICATES) -> Score:

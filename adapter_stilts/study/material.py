@@ -57,7 +57,8 @@ def for_task(entries: Sequence[str], task: str, tasks: Sequence[str], where: str
 
     Raises UnknownName for a task that is not among `tasks`.
     """
-    own, common = [], []
+    own: list[str] = []
+    common: list[str] = []
     for entry in entries:
         named, slash, value = entry.rpartition("/")
         if slash and named not in tasks:
@@ -69,7 +70,8 @@ def for_task(entries: Sequence[str], task: str, tasks: Sequence[str], where: str
 
 def _concerning(sources: Sequence[str], task: str, tasks: Sequence[str]) -> tuple[str, ...]:
     """The sources of one task, without its name; those of no task where it has none of its own."""
-    own, common = [], []
+    own: list[str] = []
+    common: list[str] = []
     for source in sources:
         key, equals, path = source.partition("=")
         named, slash, split = key.rpartition("/")

@@ -19,6 +19,7 @@ from adapter_stilts.evaluation.predict import predict
 from adapter_stilts.evaluation.scoring import Options, Predictions, Score, score
 from adapter_stilts.files import write_bytes
 from adapter_stilts.study.attention import store_attention
+from adapter_stilts.study.build import HEAD
 from adapter_stilts.study.masked import masked_score
 from adapter_stilts.study.material import origin_facts
 from adapter_stilts.tasks.base import Task
@@ -27,13 +28,14 @@ from adapter_stilts.tasks.sources import Loaded
 
 @dataclass(frozen=True)
 class Reading:
-    """How examples become predictions: the head's labels, the length of an input, and how many tokens go at once."""
+    """How examples become predictions: the head's labels, the length of an input, how many tokens go at once, and of several heads which one."""
 
     labels: tuple[str, ...] | None
     max_length: int
     token_budget: int
     protocol: str = "own"
     seed: int = 0
+    head: str = HEAD
 
 
 def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, folder: Path | None) -> list[dict[str, Any]]:
@@ -52,7 +54,7 @@ def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, fold
         if attention and folder is not None:
             store_attention(folder, task.name, origin.split, origin.language, attention)
     paths = _store(folder, task, origin.language, origin.split, predictions, scored)
-    settings = {"max_length": reading.max_length}
+    settings = {"max_length": reading.max_length, **({"head": reading.head} if reading.head != HEAD else {})}
     return [
         {
             **base,
@@ -69,8 +71,8 @@ def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, fold
     ]
 
 
-def validation_score(task: Task, examples: Sequence[Example], reading: Reading) -> Callable[[TaskModel], float]:
-    """A function for the training loop: the headline metric on the source language's validation rows; higher is better."""
+def validation_score(task: Task, examples: Sequence[Example], reading: Reading, language: str = "") -> Callable[[TaskModel], float]:
+    """A function for the training loop: the headline metric on validation rows of a language ("": the task's own); higher is better."""
     found: list[Feature] = []  # made once, by the first evaluation
 
     def validate(model: TaskModel) -> float:
@@ -78,7 +80,7 @@ def validation_score(task: Task, examples: Sequence[Example], reading: Reading) 
             return masked_score(model, examples, reading.max_length, reading.token_budget, reading.seed, replicates=0).value
         found.extend([] if found else _features(model, task, examples, reading))
         predictions, _ = _predict(model, task, examples, found, reading)
-        return score(task.metric, examples, predictions, Options(language=task.train_language, replicates=0)).value
+        return score(task.metric, examples, predictions, Options(language=language or task.train_language, replicates=0)).value
 
     return validate
 

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from adapter_stilts.config.schema import Adapter, RunConfig, Training
-from adapter_stilts.data.examples import Example
-from adapter_stilts.data.feature import Feature, length, token_rows
-from adapter_stilts.data.features import features, misplaced_answers
 from adapter_stilts.encoder.kinds import kinds, resolve
 from adapter_stilts.encoder.model import FUSION_PENALTY
 from adapter_stilts.encoder.trunk import Trunk, check_local, load_trunk
-from adapter_stilts.errors import TaskDataError, UsageError
+from adapter_stilts.errors import UsageError
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
 from adapter_stilts.study.build import check_trunk
-from adapter_stilts.study.controls import RANDOM_ADAPTER, SHUFFLED_LABELS, check_control, random_adapter, shuffled_labels
+from adapter_stilts.study.controls import RANDOM_ADAPTER, check_control, random_adapter
 from adapter_stilts.study.identity import Decisions, run_identity
 from adapter_stilts.study.lineage import Lineage, lineage
-from adapter_stilts.study.material import subset, where_of
-from adapter_stilts.tasks.base import Task, labels_of
-from adapter_stilts.tasks.sources import Loaded, has_split, load
+from adapter_stilts.study.masked import masking_of
+from adapter_stilts.study.material import for_task
+from adapter_stilts.study.task_data import TEXT, TaskData, TaskRows, read_rows, tokenised
+from adapter_stilts.tasks.base import Task
+from adapter_stilts.tasks.sources import Loaded
 from adapter_stilts.tasks.user import find_task
+from adapter_stilts.training.course import course
 from adapter_stilts.training.devices import Processes, pick_device, processes
-from adapter_stilts.training.order import Order, smallest_batch
-from adapter_stilts.training.plan import TrainingPlan
-from adapter_stilts.training.rows import rows_needed
+from adapter_stilts.training.plan import Mixture, TrainingData, TrainingPlan
+from adapter_stilts.training.rows import feature_data
+from adapter_stilts.training.sampler import Sampler, shares
 
 MERGE, JOINT, FUSE = "merge", "joint", "fuse"
 FULL = "full"  # the kind that trains the trunk
@@ -38,30 +38,31 @@ FULL = "full"  # the kind that trains the trunk
 class Prepared:
     """Everything decided before the first step.
 
-    kind, settings  of the adapter made here
-    labels          in the order of the head's outputs; None for a format without any
-    examples        the rows trained on, after sampling and the control
+    name            of the run's folder and of the adapter made here
+    kind, settings  of that adapter
+    data            the rows of its task; of a joint run, of each of its tasks
+    shares          joint: how probable each task is in a step
     notes           what a person should know before training starts
     """
 
     config: RunConfig
     plan: TrainingPlan
-    task: Task
+    name: str
     trunk: Trunk
     parents: tuple[Bundle, ...]
     lineage: Lineage
     kind: str
     settings: dict[str, Any]
-    labels: tuple[str, ...] | None
-    train: Loaded
-    validation: Loaded | None
-    examples: list[Example]
-    features: list[Feature]
-    max_length: int
+    data: tuple[TaskData, ...]
+    shares: Mapping[str, float]
     device: str
     processes: Processes
     identity: str
     notes: tuple[str, ...]
+
+    @property
+    def joint(self) -> bool:
+        return self.config.how == JOINT
 
     @property
     def trains(self) -> bool:
@@ -73,61 +74,70 @@ class Prepared:
         return Seeds(self.config.training.seed)
 
     @property
+    def rows(self) -> TrainingData | Mixture:
+        """The data as the training loop takes it."""
+        found = {one.task.name: self._rows(one) for one in self.data}
+        return Mixture(found, self.shares) if self.joint else next(iter(found.values()))
+
+    @property
     def steps(self) -> int:
         """Optimiser steps of the whole training, without early stopping; 0 where the clock alone ends it."""
         if not self.trains or (self.plan.minutes and not self.plan.max_steps):
             return 0
-        lengths, smallest = [length(feature) for feature in self.features], smallest_batch(rows_needed(self.task.format), self.processes.count)
-        order = Order(lengths, self.plan.token_budget * self.processes.count, self.plan.accumulation, self.plan.seed, smallest)
-        return self.plan.max_steps or order.steps(self.plan.epochs)
+        return self.plan.max_steps or course(self.rows, self.plan, self.processes.count).steps(self.plan.epochs)
+
+    def _rows(self, one: TaskData) -> TrainingData:
+        masking = masking_of(one.task.format, self.trunk, self.config.training.mask_rate)
+        return feature_data(one.features, one.task.format, self.trunk.pad_id, masking)
 
 
 def prepare(config: RunConfig, tasks: Sequence[str]) -> Prepared:
     """Load and check everything a run needs; every refusal comes before the first step, the cheap ones first."""
-    task = _one_task(config, tasks)
-    config = config.model_copy(update={"task": config.task.model_copy(update={"name": tasks[0]})})
+    found = _tasks(config, tasks)
+    config = config.model_copy(update={"task": config.task.model_copy(update={"name": ",".join(tasks)})})
     plan = training_plan(config)
     seeds = Seeds(plan.seed)
     device = pick_device()
     together = processes(device)
     check_local(config.trunk.name)
     parents = tuple(load_bundle(Path(folder)) for folder in config.after)
-    line = lineage(config.how, parents, task.name, config.adapter.kind, target_adapter=config.fusion.target_adapter, composition=config.composition)
+    names = tuple(task.name for task in found)
+    name = JOINT if config.how == JOINT else _named(found[0], config)
+    line = lineage(config.how, parents, name, config.adapter.kind, target_adapter=config.fusion.target_adapter, composition=config.composition)
     kind, settings = _kind(config.adapter, line.start)
     if config.control == RANDOM_ADAPTER:
         line = random_adapter(line, seeds)
-    train, validation, labels = _data(config, task)
-    examples = subset(train, config.training.rows, seeds)
-    if config.control == SHUFFLED_LABELS:
-        examples = shuffled_labels(task.format, examples, seeds)
+    rows = [read_rows(config, task, names) for task in found]
     trunk = load_trunk(config.trunk.name, revision=config.trunk.revision, precision=_precision(config, kind, line), device=device)
     for parent in parents:
         check_trunk(trunk, parent)
-    wanted = config.training.max_length or task.max_length
-    max_length = min(wanted, trunk.max_length)
-    found = _features(task, examples, trunk, labels, max_length)
-    numbers = {**config.training.model_dump(include={"rows", "validation_rows", "head_dropout"}), "max_length": max_length}
-    decisions = Decisions(config.how, config.control, kind, settings, labels, numbers, together.count)
-    data = [train] if validation is None else [train, validation]
+    data = tuple(tokenised(one, trunk, config.training.max_length) for one in rows)
+    sampler = Sampler(**config.training.sampler.model_dump())
+    decisions = Decisions(
+        config.how,
+        config.control,
+        kind,
+        settings,
+        {one.task.name: one.labels for one in data},
+        {**config.training.model_dump(include={"rows", "validation_rows", "head_dropout"}), **_numbers(config, data)},
+        together.count,
+        asdict(sampler) if config.how == JOINT else {},
+    )
     return Prepared(
         config=config,
         plan=plan,
-        task=task,
+        name=name,
         trunk=trunk,
         parents=parents,
         lineage=line,
         kind=kind,
         settings=settings,
-        labels=labels,
-        train=train,
-        validation=validation,
-        examples=examples,
-        features=found,
-        max_length=max_length,
+        data=data,
+        shares=shares(sampler, {one.task.name: len(one.examples) for one in data}) if config.how == JOINT else {},
         device=str(device),
         processes=together,
-        identity=run_identity(task, data, trunk, parents, line, plan, decisions),
-        notes=(*_notes(task, examples, found, wanted, max_length), *_unused(config)),
+        identity=run_identity(found, _read(rows), trunk, parents, line, plan, decisions),
+        notes=(*(note for one in data for note in one.notes), *_unused(config)),
     )
 
 
@@ -140,22 +150,54 @@ def training_plan(config: RunConfig) -> TrainingPlan:
     return TrainingPlan(**values, fusion_penalty=config.fusion.penalty / FUSION_PENALTY)
 
 
-def _one_task(config: RunConfig, tasks: Sequence[str]) -> Task:
-    """The task, if the configuration asks for something this version does."""
-    if not any(tasks):
+def _tasks(config: RunConfig, names: Sequence[str]) -> tuple[Task, ...]:
+    """The tasks, if the configuration asks for something this version does."""
+    if not any(names):
         raise UsageError("no task is named", do="name one of `adapter-stilts list tasks`, or a YAML file that describes one")
-    if len(tasks) != 1:
-        raise UsageError(f"one task at a time; got {len(tasks)}: {', '.join(tasks)}", do="train each task on its own and build on the runs with --how fuse")
-    task = find_task(tasks[0], config.task.model_dump(exclude_none=True))
-    if task.retrieval:
-        raise UsageError(f"'{task.name}' trains nothing: it reads the encoder as it is", do=f"use `adapter-stilts eval RUN --tasks {task.name}`")
-    if config.how in (MERGE, JOINT):
-        raise UsageError(f"--how {config.how} is not available in this version", do="use direct, sequential, stack or fuse")
+    if len(names) > 1 and config.how != JOINT:
+        advice = "add --how joint to learn them together, or train each on its own and build on the runs with --how fuse"
+        raise UsageError(f"one task at a time; got {len(names)}: {', '.join(names)}", do=advice)
+    found = tuple(find_task(name, config.task.model_dump(exclude_none=True)) for name in names)
+    for task in found:
+        if task.retrieval:
+            raise UsageError(f"'{task.name}' trains nothing: it reads the encoder as it is", do=f"use `adapter-stilts eval RUN --tasks {task.name}`")
+    if config.how == JOINT:
+        _check_joint(config, [task.name for task in found])
+    if config.how == MERGE:
+        raise UsageError(f"--how {config.how} is not available in this version", do="use direct, sequential, stack, fuse or joint")
     if config.training.limit_gb is not None:
         advice = "lower training.token_budget and raise training.accumulation, or set training.gradient_checkpointing=true"
         raise UsageError("--limit-gb is not available in this version", where="training.limit_gb", do=advice)
-    check_control(config.control, config.how, task.format)
-    return task
+    for task in found:
+        check_control(config.control, config.how, task.format)
+    return found
+
+
+def _check_joint(config: RunConfig, names: Sequence[str]) -> None:
+    """Refuse a mixture of one task, of a task twice, and what is said of tasks without saying of which."""
+    if len(names) < 2:
+        raise UsageError(f"--how joint learns several tasks at once, and one is named: {names[0]}", do=f"name more, for example {names[0]},mlm")
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UsageError(f"'{twice}' is named twice", do="name each task once; training.sampler.weights makes one more frequent")
+    if given := next((key for key in ("columns", "labels", "ignore_labels") if getattr(config.task, key)), None):
+        what = f"task.{given} describes one task, and there are {len(names)}"
+        raise UsageError(what, where=f"task.{given}", do="describe that task in a YAML file, and name the file in the place of the task")
+
+
+def _named(task: Task, config: RunConfig) -> str:
+    """The name of a task's adapter: with its languages, where the configuration names them."""
+    chosen = for_task(config.data.language, task.name, [task.name], "data.language")
+    return "-".join((task.name, *chosen))
+
+
+def _numbers(config: RunConfig, data: Sequence[TaskData]) -> dict[str, Any]:
+    """The lengths of inputs, and the mask rate where text is masked."""
+    masks = {"mask_rate": config.training.mask_rate} if any(one.task.format == TEXT for one in data) else {}
+    return {"max_length": [one.max_length for one in data], **masks}
+
+
+def _read(rows: Sequence[TaskRows]) -> list[Loaded]:
+    return [loaded for one in rows for loaded in (*one.train, *one.validation)]
 
 
 def _kind(wanted: Adapter, start: Part | None) -> tuple[str, dict[str, Any]]:
@@ -175,32 +217,6 @@ def _precision(config: RunConfig, kind: str, line: Lineage) -> str:
     """What the configuration says; "auto" is float32 where the trunk itself is trained, here or by a parent."""
     trains_trunk = (kind == FULL and line.new) or any(part.facts["kind"] == FULL for part in line.frozen.values())
     return "fp32" if trains_trunk and config.trunk.precision == "auto" else config.trunk.precision
-
-
-def _data(config: RunConfig, task: Task) -> tuple[Loaded, Loaded | None, tuple[str, ...] | None]:
-    """The training split, the source language's validation split where there is one, and the labels that all training rows have."""
-    where = where_of(config.data.sources, config.trunk.name, columns=config.task.columns)
-    train = load(task, "train", task.train_language, where)
-    labels = labels_of(task, train.examples)
-    validation = load(task, "validation", task.train_language, where, labels) if has_split(task, "validation", where) else None
-    return train, validation, labels
-
-
-def _features(task: Task, examples: Sequence[Example], trunk: Trunk, labels: Sequence[str] | None, max_length: int) -> list[Feature]:
-    found = features(task.format, examples, trunk.tokenizer, labels=labels, max_length=max_length, training=True)
-    if not found:
-        what = "no row of the training data can be trained on"
-        raise TaskDataError(what, where=task.name, do="check that answers stand in their contexts and texts are not empty")
-    return found
-
-
-def _notes(task: Task, examples: Sequence[Example], found: Sequence[Feature], wanted: int, max_length: int) -> tuple[str, ...]:
-    notes = []
-    if task.format == "span" and (skipped := misplaced_answers(examples)):
-        notes.append(f"{skipped} of {len(examples)} questions are left out: their answer is not where the data says it is")
-    if wanted > max_length and any(len(row) >= max_length for feature in found for row in token_rows(feature)):
-        notes.append(f"inputs are cut at {max_length} tokens, which is all this trunk has positions for (asked for {wanted})")
-    return tuple(notes)
 
 
 def _unused(config: RunConfig) -> list[str]:

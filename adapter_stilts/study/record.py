@@ -12,10 +12,12 @@ from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.files import sha256, write_text
 from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, Manifest, Parent, TrunkFacts, read_manifest
 from adapter_stilts.study import facts
+from adapter_stilts.study.build import HEAD
 from adapter_stilts.study.identity import rows_digest
 from adapter_stilts.study.material import origin_facts
-from adapter_stilts.study.prepare import Prepared
+from adapter_stilts.study.prepare import JOINT, Prepared
 from adapter_stilts.study.run_folder import read_results
+from adapter_stilts.study.task_data import TEXT, TaskData
 from adapter_stilts.tasks.sources import Loaded
 from adapter_stilts.training.plan import Outcome
 
@@ -32,21 +34,21 @@ def resolved(prepared: Prepared) -> RunConfig:
     config = prepared.config
     trunk = config.trunk.model_copy(update={"precision": prepared.trunk.precision, "revision": prepared.trunk.revision or None})
     adapter = config.adapter.model_copy(update={"kind": prepared.kind, "settings": prepared.settings})
-    training = config.training.model_copy(update={"max_length": prepared.max_length})
+    training = config.training.model_copy(update={} if prepared.joint else {"max_length": prepared.data[0].max_length})
     return config.model_copy(update={"trunk": trunk, "adapter": adapter, "training": training})
 
 
 def manifest_of(prepared: Prepared, folder: Path, parts: Sequence[dict[str, Any]], hashes: Mapping[str, str], outcome: Outcome, seconds: float) -> Manifest:
     """The manifest of a run whose weights and config.yaml are in the folder. seconds: of this process."""
-    config, task, trunk = prepared.config, prepared.task, prepared.trunk
-    counts = {"rows": len(prepared.examples), "features": len(prepared.features), "processes": prepared.processes.count}
+    config, trunk, data = prepared.config, prepared.trunk, prepared.data
+    counts = {"rows": sum(len(one.examples) for one in data), "features": sum(len(one.features) for one in data), "processes": prepared.processes.count}
     return Manifest(
         name=folder.resolve().name,
         identity=prepared.identity,
-        task=task.name,
-        task_file=config.task.name if config.task.name.endswith(TASK_FILES) else "",
-        format=task.format,
-        language=task.train_language,
+        task=",".join(one.task.name for one in data),
+        task_file=config.task.name if config.task.name.endswith(TASK_FILES) and not prepared.joint else "",
+        format=JOINT if prepared.joint else data[0].task.format,
+        language=",".join(dict.fromkeys(language for one in data for language in one.languages)),
         how=config.how,
         control=config.control,
         composition=str(prepared.lineage.composition),
@@ -59,24 +61,46 @@ def manifest_of(prepared: Prepared, folder: Path, parts: Sequence[dict[str, Any]
             precision=trunk.precision,
         ),
         parents=tuple(Parent(name=parent.manifest.name, folder=str(parent.folder), checksum=parent.manifest.checksum) for parent in prepared.parents),
-        data=tuple(_origin(loaded) for loaded in (prepared.train, prepared.validation) if loaded is not None),
+        data=tuple(_origin(loaded) for one in data for loaded in (*one.train, *one.validation)),
         seeds={"training": config.training.seed},
         versions=facts.versions(),
         device=facts.device_name(prepared.device),
         seconds=round(max(seconds, outcome.seconds), 3),
         peak_memory=facts.peak_memory(prepared.device),
-        licence=task.licence,
-        substitutions=task.substitutions,
+        licence="; ".join(dict.fromkeys(one.task.licence for one in data if one.task.licence)),
+        substitutions=tuple(dict.fromkeys(text for one in data for text in one.task.substitutions)),
+        tasks=tuple(task_facts(prepared, one, outcome.tasks) for one in data) if prepared.joint else (),
+        seen=_seen(prepared),
         training={**_outcome(outcome), **counts},
         parts=tuple(parts),
         files={**hashes, **{name: sha256(folder / name) for name in (IDENTITY, CONFIG)}},
     )
 
 
-def head_facts(prepared: Prepared) -> dict[str, Any]:
-    """What head/head.json says beside the shapes: everything needed to use the head on new rows."""
-    task = prepared.task
-    return {"format": task.format, "task": task.name, "labels": list(prepared.labels or ()), "max_length": prepared.max_length}
+def task_facts(prepared: Prepared, data: TaskData, steps: Mapping[str, int]) -> dict[str, Any]:
+    """One task of a joint run: its rows, how probable it was in a step, and how many steps it had."""
+    name = data.task.name
+    counts = {"rows": len(data.examples), "features": len(data.features), "share": round(prepared.shares[name], 6)}
+    return {"task": name, "format": data.task.format, "languages": list(data.languages), **counts, **({"steps": steps[name]} if name in steps else {})}
+
+
+def head_facts(prepared: Prepared) -> dict[str, dict[str, Any]]:
+    """What head/NAME.json says beside the shapes: everything needed to use the head on new rows."""
+    return {
+        one.task.name if prepared.joint else HEAD: {
+            "format": one.task.format,
+            "task": one.task.name,
+            "labels": list(one.labels or ()),
+            "max_length": one.max_length,
+        }
+        for one in prepared.data
+    }
+
+
+def language_of(prepared: Prepared) -> str:
+    """The language of a language adapter: one that learned text of one language; "" for any other."""
+    (first, *others) = prepared.data
+    return first.languages[0] if not others and first.task.format == TEXT and len(first.languages) == 1 else ""
 
 
 def document(folder: Path) -> dict[str, Any]:
@@ -90,6 +114,7 @@ def document(folder: Path) -> dict[str, Any]:
         "composition": manifest.composition,
         "parts": list(manifest.parts),
         "training": manifest.training,
+        **({"tasks": list(manifest.tasks)} if manifest.tasks else {}),
         "substitutions": list(manifest.substitutions),
         "results": read_results(folder),
     }
@@ -97,20 +122,34 @@ def document(folder: Path) -> dict[str, Any]:
 
 def preview(prepared: Prepared, folder: Path, state: str, parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The JSON document of `--dry-run`: what the run would be. bytes: of its weights on disk, about."""
+    data = prepared.data
     return {
         "run": str(folder),
         "identity": prepared.identity,
         "state": state,
-        "task": prepared.task.name,
+        "task": ",".join(one.task.name for one in data),
         "how": prepared.config.how,
         "composition": str(prepared.lineage.composition),
-        "rows": len(prepared.examples),
-        "validation_rows": len(prepared.validation.examples) if prepared.validation else 0,
+        "rows": sum(len(one.examples) for one in data),
+        "validation_rows": sum(len(loaded.examples) for one in data for loaded in one.validation),
         "steps": prepared.steps,
+        **({"tasks": [task_facts(prepared, one, {}) for one in data]} if prepared.joint else {}),
         "bytes": 4 * sum(row["parameters"] for row in parts if row["role"] != "trunk"),
         "parts": list(parts),
         "results": [],
     }
+
+
+def _seen(prepared: Prepared) -> dict[str, list[str]]:
+    """Language -> tasks learned in it, here or in a run that this one builds on."""
+    found: dict[str, set[str]] = {}
+    for parent in prepared.parents:
+        for language, tasks in parent.manifest.seen.items():
+            found.setdefault(language, set()).update(tasks)
+    for one in prepared.data if prepared.trains else ():
+        for language in one.languages:
+            found.setdefault(language, set()).add(one.task.name)
+    return {language: sorted(tasks) for language, tasks in sorted(found.items())}
 
 
 def _origin(loaded: Loaded) -> dict[str, Any]:
@@ -121,4 +160,5 @@ def _origin(loaded: Loaded) -> dict[str, Any]:
 
 def _outcome(outcome: Outcome) -> dict[str, Any]:
     """How training ended, with the last loss in the place of all of them, which are in metrics.jsonl."""
-    return {**asdict(outcome), "losses": [[step, round(loss, 6)] for step, loss in outcome.losses[-1:]]}
+    found = {**asdict(outcome), "losses": [[step, round(loss, 6)] for step, loss in outcome.losses[-1:]]}
+    return found if outcome.tasks else {name: value for name, value in found.items() if name != "tasks"}

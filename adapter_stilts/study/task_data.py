@@ -137,7 +137,7 @@ def _validation(
     """The validation rows of the languages trained on; where none of them has any, those of the task's own language, and a note."""
     there = [(language, where) for language, where in places if has_split(task, "validation", where)]
     own = [(language, where) for language, where in there if not chosen or where.files or _has(task, language, where)]
-    notes = ()
+    notes: tuple[str, ...] = ()
     if there and not own:
         own = [(task.train_language, there[0][1])]
         notes = (f"{task.name} is selected on validation rows in {task.train_language}: there are none in {', '.join(one for one, _ in places)}",)

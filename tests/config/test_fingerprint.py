@@ -23,6 +23,7 @@ OTHER = {
     "task.multiword": "fuse",
     "task.hub": "google/xtreme",
     "data.sources": ["d"],
+    "data.language": ["sw"],
     "composition": "a",
     "control": "shuffled-labels",
     "training.max_steps": 3,
@@ -44,6 +45,7 @@ OTHER = {
     "training.precision": "bf16",
     "training.gradient_checkpointing": True,
     "training.limit_gb": 4,
+    "training.mask_rate": 0.3,
     "fusion.target_adapter": True,
     "fusion.penalty": 0.5,
     "fusion.learning_rate": 0.5,
@@ -53,8 +55,10 @@ OTHER = {
     "retrieval.margin": "ratio",
     "evaluation.protocol": "jiant",
     "evaluation.languages": ["sw"],
+    "evaluation.head": "nli",
     "how": "joint",
 }
+SAMPLER = {"name": "uniform", "temperature": 3, "cap": 50, "weights": {"nli": 2}}  # of `how: joint`, each beside the name that uses it
 NOTHING = {"training.checkpoint_steps": 9, "training.log_steps": 9}
 
 
@@ -71,6 +75,15 @@ def test_changes_with_every_setting_that_decides_a_result(key):
     assert fingerprint(with_settings(RunConfig(), {key: OTHER[key]})) != fingerprint(RunConfig())
 
 
+@pytest.mark.parametrize("key", sorted(SAMPLER))
+def test_changes_with_the_sampler_of_a_mixture(key):
+    names = {"cap": "capped"}
+    base = {"how": "joint", "training.sampler.name": names.get(key, key if key != "name" else "proportional")}
+    needed = {"capped": {"training.sampler.cap": 40}, "weights": {"training.sampler.weights": {"nli": 1}}}.get(base["training.sampler.name"], {})
+    one = with_settings(RunConfig(), {**base, **needed})
+    assert fingerprint(with_settings(RunConfig(), {**base, **needed, f"training.sampler.{key}": SAMPLER[key]})) != fingerprint(one)
+
+
 @pytest.mark.parametrize("key", sorted(NOTHING))
 def test_does_not_change_with_a_setting_that_decides_nothing(key):
     assert fingerprint(with_settings(RunConfig(), {key: NOTHING[key]})) == fingerprint(RunConfig())
@@ -78,7 +91,7 @@ def test_does_not_change_with_a_setting_that_decides_nothing(key):
 
 def test_is_tested_on_every_key_there_is():
     sections = {key.rsplit(".", 1)[0] for key in keys() if "." in key}
-    assert set(keys()) - sections == {*OTHER, *NOTHING, "after"}  # `after` needs a `how` beside it
+    assert set(keys()) - sections == {*OTHER, *NOTHING, *(f"training.sampler.{key}" for key in SAMPLER), "after"}  # `after` needs a `how` beside it
 
 
 def test_treats_a_nested_configuration_like_a_bare_one():
