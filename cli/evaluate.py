@@ -103,5 +103,6 @@ def request(config: RunConfig, run: Path | None, tasks: tuple[str, ...], split: 
         split=split,
         precision=config.trunk.precision,
         seed=config.training.seed,
+        head=config.evaluation.head,
         task_settings=config.task.model_dump(exclude_defaults=True),
     )

@@ -126,8 +126,12 @@ def info(run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run
     facts["trunk"] = f"{trunk['name']} ({trunk['layers']} layers of width {trunk['hidden']}, {trunk['precision']}, fingerprint {trunk['fingerprint']})"
     facts["parents"] = [parent["name"] for parent in found["parents"]]
     facts["training"] = _pairs({name: value for name, value in training.items() if isinstance(value, (int, float, str))})
+    facts["seen"] = [f"{language} ({', '.join(tasks)})" for language, tasks in found["seen"].items()]
     facts |= {name: found[name] for name in ("seconds", "device", "licence", "bytes")}
     render.facts(facts | {"substitutions": "; ".join(found["substitutions"])})
+    if found["tasks"]:
+        columns = ("task", "format", "languages", "rows", "share", "steps")
+        render.table("\ntasks", columns, [[task.get(name) for name in columns] for task in found["tasks"]])
     render.table(
         "\nparts",
         ("part", "role", "active", "trained", "parameters"),

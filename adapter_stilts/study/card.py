@@ -48,6 +48,7 @@ def _what(manifest: Manifest) -> str:
         "direct": f"An adapter and a head for {task}",
         "sequential": f"An adapter and a head for {task} that starts from the weights of {parents}",
         "stack": f"An adapter and a head for {task} on top of {parents}",
+        "joint": "One adapter, and a head each, for " + " and ".join(f"`{task['task']}`" for task in manifest.tasks),
         "fuse": f"A fusion of {parents} and a head for {task}",
     }
     return sentences.get(manifest.how, f"A run for {task} after {parents}")

@@ -19,8 +19,9 @@ from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.encoder.trunk import Trunk, load_trunk
 from adapter_stilts.errors import UsageError
 from adapter_stilts.sharing.bundle import Bundle, load_bundle
-from adapter_stilts.study.build import finished_model
+from adapter_stilts.study.build import finished_models
 from adapter_stilts.study.card import write_card
+from adapter_stilts.study.head_choice import head_for
 from adapter_stilts.study.material import where_of
 from adapter_stilts.study.measure import Reading, measure
 from adapter_stilts.study.reporting import Reporter
@@ -55,20 +56,22 @@ class Request:
     seed: int = 13
     token_budget: int | None = None  # tokens read at once; None: what suits the device
     task_settings: Mapping[str, Any] = field(default_factory=dict)
+    head: str = ""  # of several heads, the one that answers; "": the one that fits the task
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is measured: an encoder, and its head where a run trained one.
+    """What is measured: an encoder, and its heads where a run trained some.
 
     identity  whose scores the folder holds, "" where it is the run's own
+    models    one for each head of the run, by the head's name; all over the encoder
     """
 
     folder: Path
     identity: str
     trunk: Trunk
     encoder: AdapterEncoder
-    model: TaskModel | None
+    models: Mapping[str, TaskModel]
     bundle: Bundle | None
 
     def budget(self, request: Request) -> int:
@@ -82,8 +85,9 @@ def evaluate(request: Request, *, out: Path | None, runs: Path, overwrite: bool,
     subject = _subject(request, out, runs)
     for task in tasks:
         if not task.retrieval:
-            _head(subject, task)  # before anything is scored or written
-    jobs = [(task, language, where) for task in tasks for where in [_where(request, subject, task)] for language in _languages(request, task, where)]
+            head_for(subject.bundle, task, request.head)  # before anything is scored or written
+    places = {task.name: _where(request, subject, task, [one.name for one in tasks]) for task in tasks}
+    jobs = [(task, language, where) for task in tasks for where in [places[task.name]] for language in _languages(request, task, where)]
     if dry_run:
         for task, language, _ in jobs:
             report.say(f"would score {task.name} in {language}")
@@ -168,10 +172,11 @@ def _same_data(rows: Sequence[Mapping[str, Any]], task: Task, split: str, langua
 
 
 def _score(request: Request, subject: Subject, task: Task, language: str, where: Where) -> list[dict[str, Any]]:
-    model, facts = _head(subject, task)
-    loaded = load(task, request.split, language, where, tuple(facts["labels"]) or None)
-    reading = Reading(tuple(facts["labels"]) or None, facts["max_length"], subject.budget(request), request.protocol, request.seed)
-    return measure(model, task, loaded, reading, subject.folder)
+    part = head_for(subject.bundle, task, request.head)
+    labels = tuple(part.facts["labels"]) or None
+    loaded = load(task, request.split, language, where, labels)
+    reading = Reading(labels, part.facts["max_length"], subject.budget(request), request.protocol, request.seed, part.name)
+    return measure(subject.models[part.name], task, loaded, reading, subject.folder)
 
 
 def _retrieval_settings(request: Request, subject: Subject) -> RetrievalSettings:
@@ -191,24 +196,6 @@ def _retrieval_settings(request: Request, subject: Subject) -> RetrievalSettings
     )
 
 
-def _head(subject: Subject, task: Task) -> tuple[TaskModel, Mapping[str, Any]]:
-    """The run's head, if it fits the task."""
-    if subject.model is None or subject.bundle is None:
-        raise UsageError(
-            f"'{task.name}' needs a head, and a trunk alone has none",
-            do=f"train one: `adapter-stilts train {task.train_task or task.name}`, then `adapter-stilts eval RUN --tasks {task.name}`",
-        )
-    (part,) = subject.bundle.of("head")
-    labels = set(part.facts["labels"])
-    if part.facts["format"] != task.format:
-        what = f"the run's head answers {part.facts['format']} tasks ({part.facts['task']}), '{task.name}' is a {task.format} task"
-        raise UsageError(what, where=str(subject.folder), do=f"evaluate a run that was trained on {task.train_task or task.name}")
-    if task.labels and not set(task.labels) <= labels:
-        what = f"the run's head knows the labels {', '.join(sorted(labels))}; '{task.name}' also has {', '.join(sorted(set(task.labels) - labels))}"
-        raise UsageError(what, where=str(subject.folder), do=f"evaluate a run that was trained on {task.train_task or task.name}")
-    return subject.model, part.facts
-
-
 def _subject(request: Request, out: Path | None, runs: Path) -> Subject:
     device = str(pick_device())
     if request.run is None:
@@ -220,7 +207,7 @@ def _subject(request: Request, out: Path | None, runs: Path) -> Subject:
         state_of(folder, identity, overwrite=False)
         encoder = AdapterEncoder(trunk).to(device)
         encoder.eval()
-        return Subject(folder, identity, trunk, encoder, None, None)
+        return Subject(folder, identity, trunk, encoder, {}, None)
     bundle = load_bundle(request.run)
     identity = "" if out is None or out.resolve() == request.run.resolve() else fingerprint([bundle.manifest.identity, bundle.manifest.files])
     if out is not None and identity:
@@ -228,14 +215,13 @@ def _subject(request: Request, out: Path | None, runs: Path) -> Subject:
     facts = bundle.manifest.trunk
     precision = facts.precision if request.precision == "auto" else request.precision
     trunk = load_trunk(request.trunk or facts.name, revision=None if request.trunk else facts.revision, precision=precision, device=device)
-    model = finished_model(trunk, bundle).to(device)
-    model.eval()
-    return Subject(out or request.run, identity, trunk, model.encoder, model, bundle)
+    models = {name: model.to(device).eval() for name, model in finished_models(trunk, bundle).items()}
+    return Subject(out or request.run, identity, trunk, next(iter(models.values())).encoder, models, bundle)
 
 
-def _where(request: Request, subject: Subject, task: Task) -> Where:
+def _where(request: Request, subject: Subject, task: Task, tasks: Sequence[str]) -> Where:
     trunk = subject.bundle.manifest.trunk.name if subject.bundle else subject.trunk.name  # a run's own trunk may lie elsewhere now
-    return where_of(request.data, trunk, columns=dict(request.task_settings.get("columns") or {}))
+    return where_of(request.data, trunk, columns=dict(request.task_settings.get("columns") or {}), task=task.name, tasks=tasks)
 
 
 def _languages(request: Request, task: Task, where: Where) -> tuple[str, ...]:

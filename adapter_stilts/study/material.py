@@ -19,6 +19,7 @@ from adapter_stilts.seeding import Seeds
 from adapter_stilts.tasks.sources import Origin, Where
 
 MINIATURE = "miniature"
+SPLIT_NAMES = {"train": "train", "validation": "validation", "dev": "validation", "valid": "validation", "val": "validation", "test": "test"}
 
 
 def where_of(sources: Sequence[str], trunk: str, *, columns: Mapping[str, str], task: str = "", tasks: Sequence[str] = ()) -> Where:
@@ -68,6 +69,14 @@ def for_task(entries: Sequence[str], task: str, tasks: Sequence[str], where: str
     return tuple(own or common)
 
 
+def check_assigned(sources: Sequence[str], tasks: Sequence[str]) -> None:
+    """Refuse files of which nobody can tell for which of several tasks they are."""
+    for source in sources:
+        key, equals, _ = source.partition("=")
+        if equals and key in SPLIT_NAMES and not Path(source).is_dir():
+            raise UsageError(f"which task is --data {source} for, of {', '.join(tasks)}?", do=f"name it: --data {tasks[0]}/{source}")
+
+
 def _concerning(sources: Sequence[str], task: str, tasks: Sequence[str]) -> tuple[str, ...]:
     """The sources of one task, without its name; those of no task where it has none of its own."""
     own: list[str] = []
@@ -81,17 +90,13 @@ def _concerning(sources: Sequence[str], task: str, tasks: Sequence[str]) -> tupl
             raise unknown_name("task of this run", named, tasks, where=f"--data {source}")
         elif (named or key) == task:
             own.append(f"{split}={path}" if slash else path)
-    if not own and len(tasks) > 1 and (files := parse_sources(common)[1]):
-        split = next(iter(files))
-        raise UsageError(f"which task is --data {split}=... for, of {', '.join(tasks)}?", do=f"name it: --data {task}/{split}=FILE")
     return tuple(own or common)
 
 
 def _split(name: str) -> str:
-    known = {"train": "train", "validation": "validation", "dev": "validation", "valid": "validation", "val": "validation", "test": "test"}
-    if name not in known:
+    if name not in SPLIT_NAMES:
         raise UsageError(f"--data {name}=...: '{name}' is no split", do="use train=, validation= or test=")
-    return known[name]
+    return SPLIT_NAMES[name]
 
 
 def origin_facts(origin: Origin) -> dict[str, Any]:

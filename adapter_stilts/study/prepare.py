@@ -19,7 +19,7 @@ from adapter_stilts.study.controls import RANDOM_ADAPTER, check_control, random_
 from adapter_stilts.study.identity import Decisions, run_identity
 from adapter_stilts.study.lineage import Lineage, lineage
 from adapter_stilts.study.masked import masking_of
-from adapter_stilts.study.material import for_task
+from adapter_stilts.study.material import check_assigned, for_task
 from adapter_stilts.study.task_data import TEXT, TaskData, TaskRows, read_rows, tokenised
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.sources import Loaded
@@ -113,6 +113,7 @@ def prepare(config: RunConfig, tasks: Sequence[str]) -> Prepared:
         check_trunk(trunk, parent)
     data = tuple(tokenised(one, trunk, config.training.max_length) for one in rows)
     sampler = Sampler(**config.training.sampler.model_dump())
+    chances = shares(sampler, {one.task.name: len(one.examples) for one in data}) if config.how == JOINT else {}
     decisions = Decisions(
         config.how,
         config.control,
@@ -133,11 +134,11 @@ def prepare(config: RunConfig, tasks: Sequence[str]) -> Prepared:
         kind=kind,
         settings=settings,
         data=data,
-        shares=shares(sampler, {one.task.name: len(one.examples) for one in data}) if config.how == JOINT else {},
+        shares=chances,
         device=str(device),
         processes=together,
         identity=run_identity(found, _read(rows), trunk, parents, line, plan, decisions),
-        notes=(*(note for one in data for note in one.notes), *_unused(config)),
+        notes=(*_mixed(chances), *(note for one in data for note in one.notes), *_unused(config)),
     )
 
 
@@ -179,6 +180,7 @@ def _check_joint(config: RunConfig, names: Sequence[str]) -> None:
         raise UsageError(f"--how joint learns several tasks at once, and one is named: {names[0]}", do=f"name more, for example {names[0]},mlm")
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UsageError(f"'{twice}' is named twice", do="name each task once; training.sampler.weights makes one more frequent")
+    check_assigned(config.data.sources, names)
     if given := next((key for key in ("columns", "labels", "ignore_labels") if getattr(config.task, key)), None):
         what = f"task.{given} describes one task, and there are {len(names)}"
         raise UsageError(what, where=f"task.{given}", do="describe that task in a YAML file, and name the file in the place of the task")
@@ -194,6 +196,12 @@ def _numbers(config: RunConfig, data: Sequence[TaskData]) -> dict[str, Any]:
     """The lengths of inputs, and the mask rate where text is masked."""
     masks = {"mask_rate": config.training.mask_rate} if any(one.task.format == TEXT for one in data) else {}
     return {"max_length": [one.max_length for one in data], **masks}
+
+
+def _mixed(chances: Mapping[str, float]) -> list[str]:
+    """How often each task is learned, the most frequent first."""
+    ordered = sorted(chances.items(), key=lambda one: -one[1])
+    return [f"of the steps, {', '.join(f'{100 * share:.3g} % learn {task}' for task, share in ordered)}"] if ordered else []
 
 
 def _read(rows: Sequence[TaskRows]) -> list[Loaded]:

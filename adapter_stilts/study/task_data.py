@@ -22,7 +22,7 @@ from adapter_stilts.seeding import Seeds
 from adapter_stilts.study.controls import SHUFFLED_LABELS, shuffled_labels
 from adapter_stilts.study.material import for_task, subset, where_of
 from adapter_stilts.tasks.base import Task, labels_of
-from adapter_stilts.tasks.languages import same_language
+from adapter_stilts.tasks.languages import is_known, same_language
 from adapter_stilts.tasks.sources import Loaded, Where, has_split, languages_of, load
 
 TEXT = "text"
@@ -122,7 +122,8 @@ def _by_language(task: Task, where: Where) -> list[tuple[str, Where]]:
     def grouped(paths: Sequence[Path]) -> dict[str, tuple[Path, ...]]:
         found: dict[str, tuple[Path, ...]] = {}
         for path in paths:
-            (language,) = languages_of(task, "train", replace(where, files={"train": (path,)}))
+            (named,) = languages_of(task, "train", replace(where, files={"train": (path,)}))
+            language = named if is_known(named) else task.train_language
             found[language] = (*found.get(language, ()), path)
         return found
 

@@ -31,7 +31,7 @@ def parts():
     draw = torch.Generator().manual_seed(5)
     adapter = {"encoder.layer.0.down": torch.randn(4, 3, generator=draw), "encoder.layer.1.down": torch.randn(4, 3, generator=draw)}
     return (
-        Part("adapter", "nli", {"kind": "seq_bn", "settings": {"reduction_factor": 16.0, "leave_out": []}, "trained": True}, adapter),
+        Part("adapter", "nli", {"kind": "seq_bn", "settings": {"reduction_factor": 16.0, "leave_out": []}, "trained": True, "language": ""}, adapter),
         Part("fusion", "fuse(nli, qa)", {"trained": False}, {"value": torch.eye(3)}),
         Part("head", "head", {"format": "pair", "task": "nli", "labels": ["no", "yes"], "max_length": 64}, {"out": torch.randn(2, 3, generator=draw)}),
     )

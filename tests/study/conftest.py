@@ -51,14 +51,23 @@ def data(tmp_path_factory, rows):
 
 @pytest.fixture
 def config(tiny_folder, data):
-    """`config(task, key=value, ...)`: a run of three steps on the tiny trunk; dotted keys are written with "__"."""
+    """`config(task, key=value, ...)`: a run of three steps on the tiny trunk; dotted keys are written with "__".
+
+    Several tasks ("nli,mlm") are learned together, each from files of its own.
+    """
+
+    def sources(task: str) -> tuple[str, ...]:
+        if "," in task:
+            return tuple(f"{one}/{source}" for one in task.split(",") if one in ROWS for source in data(one))
+        return data(task if task in ROWS else "nli")
 
     def make(task: str = "nli", **settings: object) -> RunConfig:
         base = {
             "task.name": task,
             "trunk.name": str(tiny_folder),
             "trunk.precision": "fp32",
-            "data.sources": data(task if task in ROWS else "nli"),
+            "data.sources": sources(task),
+            "how": "joint" if "," in task else "direct",
             "training.max_steps": 3,
             "training.token_budget": 256,
             "training.learning_rate": 0.01,
@@ -78,7 +87,7 @@ def trained(config, tmp_path):
         chosen = config(task, **settings)
         folder = tmp_path / out if out else None
         found = train(
-            chosen, (task,), out=folder, runs=tmp_path / "runs", resume=not overwrite, overwrite=overwrite, dry_run=False, report=report or Silent()
+            chosen, tuple(task.split(",")), out=folder, runs=tmp_path / "runs", resume=not overwrite, overwrite=overwrite, dry_run=False, report=report or Silent()
         )
         return Path(found["run"])
 

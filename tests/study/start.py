@@ -39,7 +39,7 @@ def main():
     config = with_settings(RunConfig(), CONFIG)
     folder = Path(OUT)
     try:
-        train(config, (config.task.name,), out=folder, runs=folder.parent, resume=True, overwrite=False, dry_run=False, report=Told())
+        train(config, tuple(config.task.name.split(",")), out=folder, runs=folder.parent, resume=True, overwrite=False, dry_run=False, report=Told())
     except StiltsError as error:
         TELL.send(("error", error.exit_code, str(error)))
         sys.exit(error.exit_code)

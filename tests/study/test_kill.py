@@ -57,18 +57,20 @@ def kill_and_finish(config, folder, process, draw, kills):
 
 @pytest.fixture
 def settings(trained):
-    """A plain run, and a fusion with an adapter of its own."""
+    """A plain run, a mixture of tasks, and a fusion with an adapter of its own."""
 
     def make(name):
         if name == "direct":
             return MORE
+        if name == "joint":
+            return {**MORE, "task": "nli,mlm,ner", "training__sampler__name": "uniform"}
         parents = [str(trained("paraphrase")), str(trained("single"))]
         return {**MORE, "how": "fuse", "after": parents, "fusion__target_adapter": True, "fusion__learning_rate": 0.01}
 
     return make
 
 
-@pytest.mark.parametrize("name", ["direct", "fuse"])
+@pytest.mark.parametrize("name", ["direct", "fuse", "joint"])
 def test_ends_the_same_after_kills(config, settings, process, unbroken, tmp_path, contents, name):
     chosen = config(**settings(name))
     whole = unbroken(name, chosen, process)
@@ -79,7 +81,7 @@ def test_ends_the_same_after_kills(config, settings, process, unbroken, tmp_path
 
 @pytest.mark.slow
 @pytest.mark.parametrize("repetition", range(12))
-@pytest.mark.parametrize("name", ["direct", "fuse"])
+@pytest.mark.parametrize("name", ["direct", "fuse", "joint"])
 def test_ends_the_same_after_many_kills(config, settings, process, unbroken, tmp_path, contents, name, repetition):
     chosen = config(**settings(name))
     whole = unbroken(f"{name}-{repetition}", chosen, process)

@@ -33,7 +33,7 @@ def test_gives_a_fusion_its_own_learning_rate_and_penalty():
 
 def test_counts_the_steps_of_all_epochs(config):
     prepared = prepare(config(training__max_steps=None, training__epochs=2, training__token_budget=200), ("nli",))
-    lengths = [length(feature) for feature in prepared.features]
+    lengths = [length(feature) for feature in prepared.data[0].features]
     seeds = Seeds(13)
     assert prepared.steps == sum(len(token_budget_batches(lengths, 200, seeds.torch(f"order/{epoch}"))) for epoch in range(2))
 

@@ -45,13 +45,16 @@ def rows(folder):
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().split("\n") if line]
 
 
-@pytest.mark.parametrize("launcher", ["torchrun", pytest.param("accelerate", marks=pytest.mark.slow)])
-def test_trains_as_one_process_of_twice_the_budget_would(config, still, data, tmp_path, contents, launcher):
+CASES = [("torchrun", "nli"), ("torchrun", "nli,mlm"), pytest.param("accelerate", "nli", marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize(("launcher", "tasks"), CASES)
+def test_trains_as_one_process_of_twice_the_budget_would(config, still, tmp_path, contents, launcher, tasks):
     settings = {"training__max_steps": 5, "training__head_dropout": 0.0, "trunk__name": str(still), "training__log_steps": 1}
     alone = tmp_path / "alone"
     train(
-        config(**settings, training__token_budget=256),
-        ("nli",),
+        alike := config(tasks, **settings, training__token_budget=256),
+        tuple(tasks.split(",")),
         out=alone,
         runs=tmp_path,
         resume=True,
@@ -60,8 +63,8 @@ def test_trains_as_one_process_of_twice_the_budget_would(config, still, data, tm
         report=Silent(),
     )
     sets = ["trunk.precision=fp32", "training.max_steps=5", "training.head_dropout=0", "training.log_steps=1", "training.learning_rate=0.01"]
-    words = ["train", "nli", "--trunk", str(still), "-o", str(tmp_path / "two"), "--json"]
-    for flag, values in (("--data", data("nli")), ("--set", (*sets, "training.token_budget=128"))):
+    words = ["train", tasks, "--how", alike.how, "--trunk", str(still), "-o", str(tmp_path / "two"), "--json"]
+    for flag, values in (("--data", alike.data.sources), ("--set", (*sets, "training.token_budget=128"))):
         words += [word for value in values for word in (flag, value)]
     command = [sys.executable, "-m", *LAUNCHERS[launcher], free_port(), "-m", "adapter_stilts_cli", *words]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
@@ -73,5 +76,6 @@ def test_trains_as_one_process_of_twice_the_budget_would(config, still, data, tm
     one, two = rows(alone), rows(tmp_path / "two")
     for name in ("step", "loss", "grad_norm", "learning_rate", "tokens", "score"):
         assert [row[name] for row in two if name in row] == pytest.approx([row[name] for row in one if name in row], rel=1e-4)
+    assert [row.get("tasks", {}).keys() for row in two] == [row.get("tasks", {}).keys() for row in one]
     load_bundle(tmp_path / "two")
     assert sorted(contents(tmp_path / "two")) == sorted(contents(alone))
