@@ -86,9 +86,8 @@ def trained(config, tmp_path):
     def make(task: str = "nli", out: str | None = None, overwrite: bool = False, report=None, **settings: object) -> Path:
         chosen = config(task, **settings)
         folder = tmp_path / out if out else None
-        found = train(
-            chosen, tuple(task.split(",")), out=folder, runs=tmp_path / "runs", resume=not overwrite, overwrite=overwrite, dry_run=False, report=report or Silent()
-        )
+        again = {"resume": not overwrite, "overwrite": overwrite, "dry_run": False}
+        found = train(chosen, tuple(task.split(",")), out=folder, runs=tmp_path / "runs", report=report or Silent(), **again)
         return Path(found["run"])
 
     return make

@@ -25,8 +25,12 @@ def test_resumes_as_if_it_had_never_stopped(toy, mixture, tmp_path, same_bits, r
     whole, parts, fresh = toy.Toy(), toy.Toy(), toy.Toy()
     unbroken = train(whole, mixture, plan, folder=tmp_path / "whole", validate=toy.accuracy)
     stop = StopSignal()
+
+    def at(progress):
+        if progress.step == step:
+            stop.request()
+
     with pytest.raises(Interrupted):
-        at = lambda progress: stop.request() if progress.step == step else None  # noqa: E731
         train(parts, mixture, plan, folder=tmp_path / "parts", validate=toy.accuracy, stop=stop, progress=at)
     resumed = train(fresh, mixture, plan, folder=tmp_path / "parts", validate=toy.accuracy, resume=True)
     assert same_bits(toy.trained(fresh), toy.trained(whole))

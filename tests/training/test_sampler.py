@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -59,7 +60,7 @@ def test_draws_each_task_as_often_as_its_share_says(name, seed):
 def test_draws_steps_independently_of_each_other():
     """A task follows itself as often as its share says: 5 standard deviations of a binomial count."""
     found = [draw({"a": 0.3, "b": 0.7}, 4, step) for step in range(4000)]
-    after = [following for one, following in zip(found, found[1:], strict=False) if one == "a"]
+    after = [following for one, following in itertools.pairwise(found) if one == "a"]
     assert abs(after.count("a") - 0.3 * len(after)) <= 5 * math.sqrt(len(after) * 0.3 * 0.7)
 
 
