@@ -111,15 +111,16 @@ SETS = {
         (),
     ),
 }
-TARGETS = ("nli", "pos", "ner", "qa", "choice")
+TARGETS = ("nli", "pos", "ner", "choice", "qa")
 SOURCES = {"nli": ("paraphrase",), "pos": ("nli",), "ner": ("pos",), "qa": ("nli",), "choice": ("nli",)}
 SHUFFLED = ("nli", "paraphrase")
 
 
 def jobs(seeds: Sequence[int]) -> list[Job]:
-    """The whole grid: everything of the first seed, then the intermediate runs of the others, then their targets."""
+    """The whole grid: everything of the first seed, then the intermediate runs of the others, then their targets, the costliest one last."""
     first, others = seeds[:1], seeds[1:]
-    return [*intermediates(first), *targets(first), *intermediates(others), *targets(others)]
+    later = sorted(targets(others), key=lambda job: job.task == TARGETS[-1])
+    return [*intermediates(first), *targets(first), *intermediates(others), *later]
 
 
 def intermediates(seeds: Sequence[int]) -> list[Job]:

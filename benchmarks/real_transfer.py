@@ -19,6 +19,8 @@ import gzip
 import json
 import multiprocessing
 import os
+import platform
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -28,34 +30,45 @@ from typing import Any
 
 from real_grid import BOTH, RATE, SEEDS, SETS, Job, Reading, jobs
 
+DECIDING = ("steps", "token_budget", "precision", "rows", "test_rows")  # the options that decide a score, beside the trunk and the grid itself
+
 
 def main() -> None:
     options = _options()
-    options.out.mkdir(parents=True, exist_ok=True)
-    started = time.perf_counter()
-    deadline = started + 60 * options.minutes
+    record = Record(options)
     pool = ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn"), initializer=_threads, initargs=(options.threads,))
     with pool:
-        done = _run_all(pool, [Job("trunk", "", "trunk", 0, retrieval=BOTH), *jobs(options.seeds)], options, deadline)
-    facts = {
-        "trunk": options.trunk.name,
-        "steps": options.steps,
-        "token_budget": options.token_budget,
-        "learning_rate": RATE,
-        "seeds": list(options.seeds),
-        "rows": options.rows,
-    }
-    facts["argv"] = sys.argv[1:]
-    (options.out / "grid.json").write_text(json.dumps({**facts, "jobs": done, "seconds": round(time.perf_counter() - started)}, indent=1))
-    print(f"{sum(done.values())} of {len(done)} runs are there after {time.perf_counter() - started:.0f} s", flush=True)
+        _run_all(pool, [Job("trunk", "", "trunk", 0, retrieval=BOTH), *jobs(options.seeds)], options, record)
+    print(f"{sum(map(bool, record.runs.values()))} of {len(record.runs)} runs are there", flush=True)
 
 
-def _run_all(pool: ProcessPoolExecutor, jobs: list[Job], options: argparse.Namespace, deadline: float) -> dict[str, bool]:
+class Record:
+    """grid.json: what decides a run, the machine, and the seconds of every run that is there; written after each, so that a stop loses nothing."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        options.out.mkdir(parents=True, exist_ok=True)
+        self.path = options.out / "grid.json"
+        self.facts = {name: getattr(options, name) for name in DECIDING} | {"trunk": options.trunk.name, "learning_rate": RATE}
+        self.more = {"seeds": list(options.seeds), "argv": sys.argv[1:], "commit": _commit(), "machine": platform.machine(), "cores": os.cpu_count()}
+        names = ["trunk", *(job.name for job in jobs(options.seeds))]
+        before = json.loads(self.path.read_text(encoding="utf-8")) if self.path.is_file() else {}
+        if before and before["facts"] != json.loads(json.dumps(self.facts)):
+            raise SystemExit(f"{self.path} was made with other settings: {before['facts']}; choose another --out")
+        self.runs: dict[str, dict[str, float] | None] = {**dict.fromkeys(names), **before.get("runs", {})}
+
+    def add(self, name: str, seconds: dict[str, float]) -> None:
+        self.runs[name] = seconds
+        partial = self.path.with_suffix(".partial")
+        partial.write_text(json.dumps({"facts": self.facts, **self.more, "runs": self.runs}, indent=1), encoding="utf-8")
+        partial.rename(self.path)
+
+
+def _run_all(pool: ProcessPoolExecutor, jobs: list[Job], options: argparse.Namespace, record: Record) -> None:
     """Start each run as soon as those it builds on are there; none is started after the deadline."""
-    done = {job.name: False for job in jobs}
-    waiting, running = list(jobs), dict[Future[str], str]()
+    deadline = time.perf_counter() + 60 * options.minutes
+    waiting, running = [job for job in jobs if not record.runs[job.name]], dict[Future[dict[str, float]], str]()
     while waiting or running:
-        ready = [job for job in waiting if all(done[parent] for parent in job.after)] if time.perf_counter() < deadline else []
+        ready = [job for job in waiting if all(record.runs[parent] for parent in job.after)] if time.perf_counter() < deadline else []
         if not ready and not running:
             break
         for job in ready[: 2 * options.jobs - len(running)]:
@@ -65,15 +78,14 @@ def _run_all(pool: ProcessPoolExecutor, jobs: list[Job], options: argparse.Names
         for future in finished:
             name = running.pop(future)
             try:
-                print(future.result(), flush=True)
-                done[name] = True
+                record.add(name, future.result())
+                print(f"{name}: {record.runs[name]}", flush=True)
             except Exception as error:  # noqa: BLE001 - one failed run must not end the others; it is told and left out of the tables
                 print(f"{name} FAILED: {type(error).__name__}: {error}", flush=True)
-    return done
 
 
-def run(job: Job, options: argparse.Namespace) -> str:
-    """Train one run and read it on everything it is to be read on."""
+def run(job: Job, options: argparse.Namespace) -> dict[str, float]:
+    """Train one run and read it on everything it is to be read on; the seconds of both (few, where an earlier call had done it)."""
     from adapter_stilts.config.load import with_settings
     from adapter_stilts.config.schema import RunConfig
     from adapter_stilts.study.reporting import Silent
@@ -86,7 +98,7 @@ def run(job: Job, options: argparse.Namespace) -> str:
         train(config, (job.task,), out=folder, runs=options.out, resume=True, overwrite=False, dry_run=False, report=Silent())
     trained = time.perf_counter() - started
     _read(job, folder, options)
-    return f"{job.name}: trained in {trained:.0f} s, read in {time.perf_counter() - started - trained:.0f} s"
+    return {"trained": round(trained, 1), "read": round(time.perf_counter() - started - trained, 1)}
 
 
 def _settings(job: Job, options: argparse.Namespace) -> dict[str, object]:
@@ -161,6 +173,13 @@ def _thinned(reading: Reading, options: argparse.Namespace) -> Path:
 def _every(rows: list[Any], wanted: int) -> list[Any]:
     """At most `wanted` rows at equal distances."""
     return rows if len(rows) <= wanted else [rows[number * len(rows) // wanted] for number in range(wanted)]
+
+
+def _commit() -> str:
+    try:
+        return subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True, cwd=Path(__file__).parent).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
 
 
 def _threads(count: int) -> None:
