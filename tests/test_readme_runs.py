@@ -21,6 +21,7 @@ def test_runs_the_readme_from_top_to_bottom(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for folder in ("configs", "examples"):
         (tmp_path / folder).symlink_to(ROOT / folder)
+    (tmp_path / "news.de").write_text("Guten Morgen.\n\nDer Zug nach Rom fährt um neun.\nGuten Morgen.\n", encoding="utf-8")
     assert len(COMMANDS) >= 12
     for command in COMMANDS:
         words = [
@@ -31,9 +32,10 @@ def test_runs_the_readme_from_top_to_bottom(tmp_path, monkeypatch):
         result = CliRunner().invoke(app, words, catch_exceptions=False)
         assert result.exit_code == 0, f"{command}\n{result.stderr}"
     assert {"nli", "qa", "xnli-after-nli", "xnli-direct", "xnli-fused", "nli-shuffled"} <= {path.name for path in (tmp_path / "runs").iterdir()}
+    assert (tmp_path / "vectors/de/vectors-00000.npy").is_file()
     assert sorted(json.loads((tmp_path / "runs/xnli-fused/fusion/attention.json").read_text())) == ["fuse(nli, qa)"]
 
 
-@pytest.mark.parametrize("verb", ["demo", "train", "fuse", "eval", "score", "list", "info", "doctor"])
+@pytest.mark.parametrize("verb", ["demo", "train", "fuse", "eval", "encode", "score", "list", "info", "doctor"])
 def test_shows_an_example_in_the_help_of_every_verb(verb):
     assert "Example" in CliRunner().invoke(app, [verb, "--help"]).stdout

@@ -1,13 +1,13 @@
-"""Vectors kept on disk under a name made from everything they depend on, so that a changed setting can never find old ones.
+"""Vectors kept on disk beside what made them, and read again only where all of that is the same.
 
-    cache = VectorCache(folder)
     key = VectorKey(trunk="4f1c...", composition="mnli 9a3b...", layer=14, pool="mean", precision="bf16", max_length=512)
-    vectors = embed_cached(cache, key, encoder, sentences, layers=(14,))
+    keep(path, key, sentences, vectors)
+    kept(path, key, sentences)              the vectors, or None where the file is of another key or other sentences, or is damaged
 
-    <folder>/<32 hex>.npy     the vectors, [N, H] float32
-    <folder>/<32 hex>.json    what they are: the key, the number of sentences, the sha256 of the .npy
+    <path>.npy     the vectors, [N, H] float32
+    <path>.json    what they are: the key, the hash of the sentences and their number, the sha256 of the .npy
 
-A file whose bytes do not match its sha256 is never used: it is made again, and the log says so.
+What says that a file is whole is written last. A file whose bytes do not match its sha256 is never used, and the log says so.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.files import atomic_write, read_json, sha256, write_json
-from adapter_stilts.retrieval.embed import TOKEN_BUDGET, embed_layers
+from adapter_stilts.files import read_json, sha256, write_json
 from adapter_stilts.retrieval.pooling import Vectors
+from adapter_stilts.retrieval.shards import write_npy
 
 log = logging.getLogger(__name__)
 
@@ -41,65 +41,29 @@ class VectorKey:
     precision: str
     max_length: int
 
-    def name(self, texts: str) -> str:
-        """The file's name, for texts with this hash."""
-        return hashlib.sha256(json.dumps([asdict(self), texts], sort_keys=True).encode()).hexdigest()[:32]
+
+def keep(path: Path, key: VectorKey, sentences: Sequence[str], vectors: Vectors) -> None:
+    """Store vectors [N, H] under `path`.npy. Raises DoesNotFit on a full disk."""
+    path.with_suffix(".json").unlink(missing_ok=True)
+    found = write_npy(path, vectors.shape, "float32", [np.asarray(vectors, dtype=np.float32)])
+    write_json(path.with_suffix(".json"), {**_facts(key, sentences), "sha256": found})
 
 
-@dataclass(frozen=True)
-class VectorCache:
-    """A folder of vectors by content."""
-
-    folder: Path
-
-    def get(self, key: VectorKey, sentences: Sequence[str]) -> Vectors | None:
-        """The vectors of these sentences, or None where there are none that can be trusted."""
-        path = self._path(key, sentences)
-        if not path.is_file() or not path.with_suffix(".json").is_file():
-            return None
-        if not _intact(path):
-            log.warning("%s is damaged: its vectors are computed again", path)
-            return None
-        vectors: Vectors = np.load(path, allow_pickle=False)
-        return vectors
-
-    def put(self, key: VectorKey, sentences: Sequence[str], vectors: Vectors) -> None:
-        """Store vectors [N, H]; what says that they are whole is written last."""
-        path = self._path(key, sentences)
-        path.with_suffix(".json").unlink(missing_ok=True)
-        with atomic_write(path) as stream:
-            np.save(stream, np.asarray(vectors, dtype=np.float32), allow_pickle=False)
-        write_json(path.with_suffix(".json"), {**asdict(key), "texts": text_hash(sentences), "sentences": len(sentences), "sha256": sha256(path)})
-
-    def _path(self, key: VectorKey, sentences: Sequence[str]) -> Path:
-        return self.folder / f"{key.name(text_hash(sentences))}.npy"
-
-
-def embed_cached(
-    cache: VectorCache | None,
-    key: VectorKey,
-    encoder: AdapterEncoder,
-    sentences: Sequence[str],
-    *,
-    layers: Iterable[int],
-    token_budget: int = TOKEN_BUDGET,
-    progress: Callable[[int, int], None] | None = None,
-) -> dict[int, Vectors]:
-    """Unit vectors by layer, those that are missing computed in one pass; `key.layer` is set to each layer in turn.
-
-    None for the cache computes all of them and stores nothing.
-    """
-    wanted = list(layers)
-    known = {layer: cache.get(replace(key, layer=layer), sentences) for layer in wanted} if cache else {}
-    found = {layer: vectors for layer, vectors in known.items() if vectors is not None}
-    missing = [layer for layer in wanted if layer not in found]
-    if missing:
-        made = embed_layers(encoder, sentences, layers=missing, pool=key.pool, token_budget=token_budget, max_length=key.max_length, progress=progress)
-        for layer, vectors in made.items():
-            if cache:
-                cache.put(replace(key, layer=layer), sentences, vectors)
-        found |= made
-    return {layer: found[layer] for layer in wanted}
+def kept(path: Path, key: VectorKey, sentences: Sequence[str]) -> Vectors | None:
+    """The vectors of these sentences, or None where there are none that can be trusted."""
+    if not path.is_file() or not path.with_suffix(".json").is_file():
+        return None
+    try:
+        facts = read_json(path.with_suffix(".json"))
+        same, whole = {**facts, "sha256": ""} == {**_facts(key, sentences), "sha256": ""}, facts["sha256"] == sha256(path)
+    except (TaskDataError, KeyError, TypeError):
+        same, whole = True, False
+    if same and not whole:
+        log.warning("%s is damaged: its vectors are computed again", path)
+    if not same or not whole:
+        return None
+    vectors: Vectors = np.load(path, allow_pickle=False)
+    return vectors
 
 
 def text_hash(sentences: Sequence[str]) -> str:
@@ -111,8 +75,6 @@ def text_hash(sentences: Sequence[str]) -> str:
     return digest.hexdigest()
 
 
-def _intact(path: Path) -> bool:
-    try:
-        return bool(read_json(path.with_suffix(".json"))["sha256"] == sha256(path))
-    except (TaskDataError, KeyError, TypeError):
-        return False
+def _facts(key: VectorKey, sentences: Sequence[str]) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads(json.dumps({**asdict(key), "texts": text_hash(sentences), "sentences": len(sentences)}))
+    return facts

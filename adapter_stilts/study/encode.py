@@ -32,12 +32,12 @@ from adapter_stilts.retrieval.quantised import DTYPES
 from adapter_stilts.retrieval.shards import write_npy
 from adapter_stilts.retrieval.vectors import ShardFiles, file_name
 from adapter_stilts.sharing.weight_files import is_remains
+from adapter_stilts.study.encode_memory import rows_of_a_shard
 from adapter_stilts.study.facts import peak_memory
 from adapter_stilts.study.reporting import Reporter
 from adapter_stilts.study.run_folder import LOCK, locked, remove_remains
 from adapter_stilts.study.sentence_reader import SentenceReader, sentence_reader
 
-SHARD_ROWS = 1 << 16
 REMEMBERED = 1 << 22  # texts of earlier shards that are not encoded again: 24 bytes each
 TOLD = ("folder", "rows", "blank", "repeated", "cut", "dimension", "dtype", "shards", "layer", "pool", "encoded", "seconds", "sentences_per_second")
 TOLD_ONLY = ("file", "layout", "trunk_name")  # what the ledger says for people; the vectors do not depend on it
@@ -49,7 +49,9 @@ class Request:
 
     layout, column  see `data/sentences.py`; None: as the file's name and first line say
     layer           None: where `own` reads for mining
+    shard_rows      None: 65,536, or as many as fit under the limit
     token_budget    None: what suits the device
+    limit_gb        memory that encoding must fit in
     """
 
     file: Path
@@ -62,7 +64,7 @@ class Request:
     layout: str | None = None
     column: str | None = None
     dtype: str = "float32"
-    shard_rows: int = SHARD_ROWS
+    shard_rows: int | None = None
     token_budget: int | None = None
     max_length: int = MAX_LENGTH
     limit_gb: float | None = None
@@ -73,8 +75,8 @@ def encode(request: Request, *, out: Path | None, runs: Path, overwrite: bool, d
 
     out  None: <runs>/vectors/<the file's name>-<8 hex of everything the vectors depend on>
 
-    Raises TaskDataError for a mistake in the file (before anything is encoded), UsageError for settings or a folder that cannot be, DoesNotFit on
-    a full disk: finished shards are kept, and the same command goes on from there.
+    Raises TaskDataError for a mistake in the file (before anything is encoded), UsageError for settings or a folder that cannot be, DoesNotFit for
+    a limit that is too low and on a full disk: finished shards are kept, and the same command goes on from there.
     """
     _check(request)
     source = sentence_source(request.file, request.layout, request.column)
@@ -91,7 +93,7 @@ def encode_with(
     check_reading(reader.encoder, (reader.layer,))
     made = _made(reader, request, source, found)
     folder = out or runs / "vectors" / f"{Path(bare_name(request.file)).stem}-{fingerprint(_decides(made))}"
-    shards = math.ceil(found.rows / request.shard_rows)
+    shards = math.ceil(found.rows / made["shard_rows"])
     known = _state(folder, made, overwrite=overwrite)
     if dry_run:
         report.say(f"would encode {found.rows} rows of {request.file} in {shards} shards to {folder}")
@@ -121,7 +123,7 @@ class _Work:
         ledger = read_ledger(folder)
         self._folder, self._encoder, self._rows, self._report = folder, reader.encoder, found.rows, report
         self._made, self._shards, self._sealed = ledger.made, list(ledger.shards), ledger.sealed
-        self._size = request.shard_rows
+        self._size = int(ledger.made["shard_rows"])
         self._reading = Reading(reader.layer, request.pool, ledger.made["max_length"], ledger.made["token_budget"], request.dtype)
         self._name = request.file.name
         self._files, self._known = ShardFiles(folder, ledger), KnownTexts(REMEMBERED)
@@ -138,7 +140,7 @@ class _Work:
             remember(self._known, self._files.read("texts", shard.shard, slice(0, shard.rows)), shard.shard * self._size)
         started = time.monotonic()
         if start < self._rows:
-            next(islice(rows, start - 1, start), None) if start else None
+            deque(islice(rows, start), maxlen=0)  # those that are encoded
             with self._report.progress(f"encoding {self._name}") as progress:
                 for first in range(start, self._rows, self._size):
                     self._encode(rows, first, _Pace(progress, self._rows - start, first - start, min(self._size, self._rows - first), started))
@@ -184,6 +186,8 @@ def _made(reader: SentenceReader, request: Request, source: Source, found: Surve
     """The first line of the ledger."""
     trunk = reader.encoder.trunk
     where = source.layout + (f", {request.column}" if request.column else "")
+    reading = {"max_length": min(request.max_length, trunk.max_length), "token_budget": request.token_budget or reader.token_budget}
+    shard_rows = rows_of_a_shard(reader.encoder, request.shard_rows, request.limit_gb, rows=found.rows, remembered=REMEMBERED, **reading)
     return {
         "file": str(request.file),
         "layout": where,
@@ -191,11 +195,10 @@ def _made(reader: SentenceReader, request: Request, source: Source, found: Surve
         "rows": found.rows,
         **reader.made,
         "pool": request.pool,
-        "max_length": min(request.max_length, trunk.max_length),
-        "token_budget": request.token_budget or reader.token_budget,
+        **reading,
         "dimension": trunk.hidden,
         "dtype": request.dtype,
-        "shard_rows": request.shard_rows,
+        "shard_rows": shard_rows,
     }
 
 
@@ -214,7 +217,7 @@ def _check(request: Request) -> None:
         raise unknown_name("pooling", request.pool, poolings)
     if request.dtype not in DTYPES:
         raise unknown_name("type to store vectors in", request.dtype, DTYPES)
-    if request.shard_rows < 1 or (request.token_budget or 1) < 1:
+    if 0 in (request.shard_rows, request.token_budget) or min(request.shard_rows or 1, request.token_budget or 1) < 0:
         raise UsageError("a shard has at least one row, and a batch at least one token", do="give a larger number")
     if request.file.exists() and not (request.file.is_file() or request.file.is_dir()):
         raise TaskDataError("a pipe cannot be encoded: it is read twice, and again to go on after a stop", where=str(request.file), do="write it to a file")

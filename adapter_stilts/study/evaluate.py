@@ -27,7 +27,7 @@ from adapter_stilts.study.measure import Reading, measure
 from adapter_stilts.study.reporting import Reporter
 from adapter_stilts.study.retrieval import RetrievalSettings, measure_retrieval, planned
 from adapter_stilts.study.run_folder import claim, locked, means, merge_results, read_results, result_key, state_of, write_results
-from adapter_stilts.study.sentence_reader import CPU_BUDGET, GPU_BUDGET
+from adapter_stilts.study.sentence_reader import CPU_BUDGET, GPU_BUDGET, active_parts
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import same_language
 from adapter_stilts.tasks.sources import Where, languages_of, load, nothing_found
@@ -184,6 +184,7 @@ def _retrieval_settings(request: Request, subject: Subject) -> RetrievalSettings
     save = request.save_vectors if request.save_vectors is not None else (layers is None or len(layers) == 1)
     return RetrievalSettings(
         protocol=request.protocol,
+        composition=fingerprint(active_parts(subject.bundle)) if subject.bundle else "",
         layers=layers,
         pool=request.pool,
         k=request.k,

@@ -4,6 +4,7 @@ Every row says which layer, pooling, margin and direction it was read with, and 
 computed from are kept where one layer was read, so that the score can be recomputed:
 
     vectors/tatoeba/test-de.layer4.mean.source.npy     [N, H] float32 of length 1, the foreign side, in the order of the file
+    vectors/tatoeba/test-de.layer4.mean.source.json    what made them; another reading of the same vectors takes them from here
     vectors/tatoeba/test-de.layer4.mean.target.npy     the English side
 """
 
@@ -24,6 +25,7 @@ from adapter_stilts.evaluation import folder as forms
 from adapter_stilts.evaluation.intervals import bootstrap_interval
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.retrieval.bucc import Bucc, best_threshold, bucc, mine_pools, score_oracle
+from adapter_stilts.retrieval.cache import VectorKey, keep, kept
 from adapter_stilts.retrieval.embed import embed_layers
 from adapter_stilts.retrieval.margin import margins
 from adapter_stilts.retrieval.measured import Measured
@@ -40,10 +42,15 @@ MEMORY = 1 << 30  # bytes of vectors held at once
 
 @dataclass(frozen=True)
 class RetrievalSettings:
-    """What may differ from the protocol; None leaves it as the protocol says. depth: the trunk's layers."""
+    """What may differ from the protocol; None leaves it as the protocol says.
+
+    depth        the trunk's layers
+    composition  what is active on the trunk, with the hashes of its adapters; "" for the bare trunk
+    """
 
     protocol: str
     depth: int
+    composition: str = ""
     layers: tuple[int, ...] | None = None
     pool: str | None = None
     k: int | None = None
@@ -78,25 +85,57 @@ def measure_retrieval(
     rules = _rules(settings, task)
     _layers(rules, settings)
     for group in _groups(task, languages, where, rules, settings, encoder.trunk.hidden):
-        vectors = _Vectors(encoder, [text for loaded in group.values() for one in loaded for text in _texts(one)], rules, settings)
+        vectors = _Vectors(encoder, task, [one for loaded in group.values() for one in loaded], rules, settings, folder)
         for language, loaded in group.items():
             rows = _aligned if task.format == "aligned" else _pools
             yield language, rows(vectors, task, loaded, rules, settings, folder)
 
 
 class _Vectors:
-    """The vectors of every sentence of a group of languages, read once per distinct text."""
+    """The vectors of every sentence of a group of languages: those that an earlier reading kept, the others read once per distinct text."""
 
-    def __init__(self, encoder: AdapterEncoder, texts: Sequence[str], rules: Protocol, settings: RetrievalSettings) -> None:
-        distinct = list(dict.fromkeys(texts))
+    def __init__(self, encoder: AdapterEncoder, task: Task, group: Sequence[Loaded], rules: Protocol, settings: RetrievalSettings, folder: Path) -> None:
+        self._task, self._rules, self._settings, self._folder = task, rules, settings, folder
+        trunk, layers = encoder.trunk, _layers(rules, settings)
+        self._keys = {layer: VectorKey(trunk.fingerprint, settings.composition, layer, rules.pool, trunk.precision, rules.max_length) for layer in layers}
+        self._known = {_name(one): sides for one in group if (sides := self._kept(one)) is not None}
+        distinct = list(dict.fromkeys(text for one in group if _name(one) not in self._known for text in _texts(one)))
         self._place = {text: number for number, text in enumerate(distinct)}
-        self._layers = embed_layers(
-            encoder, distinct, layers=_layers(rules, settings), pool=rules.pool, token_budget=settings.token_budget, max_length=rules.max_length
+        budget = settings.token_budget
+        self._layers = (
+            embed_layers(encoder, distinct, layers=layers, pool=rules.pool, token_budget=budget, max_length=rules.max_length) if distinct else {}
         )
 
     def sides(self, loaded: Loaded) -> Sides:
+        if _name(loaded) in self._known:
+            return self._known[_name(loaded)]
         source, target = _sentences(loaded)
         return Sides(*({layer: vectors[[self._place[text] for text in side]] for layer, vectors in self._layers.items()} for side in (source, target)))
+
+    def keep(self, loaded: Loaded, layer: int, sides: Sides) -> dict[str, Any]:
+        """Write the vectors of a language, unless they lie there already; returns where, where they are kept at all."""
+        if not self._settings.save_vectors:
+            return {}
+        paths = {side: self._path(loaded, layer, side) for side in ("source", "target")}
+        if _name(loaded) not in self._known:
+            for path, sentences, vectors in zip(paths.values(), _sentences(loaded), (sides.source[layer], sides.target[layer]), strict=True):
+                keep(path, self._keys[layer], sentences, vectors)
+        return {"vectors": {side: path.relative_to(self._folder).as_posix() for side, path in paths.items()}}
+
+    def _kept(self, loaded: Loaded) -> Sides | None:
+        """What an earlier reading left, if every layer of both sides is there and made of the same."""
+        found: list[dict[int, Vectors]] = []
+        for side, sentences in zip(("source", "target"), _sentences(loaded), strict=True):
+            by_layer = {layer: kept(self._path(loaded, layer, side), key, sentences) for layer, key in self._keys.items()}
+            found.append({layer: vectors for layer, vectors in by_layer.items() if vectors is not None})
+        return Sides(*found) if all(len(one) == len(self._keys) for one in found) else None
+
+    def _path(self, loaded: Loaded, layer: int, side: str) -> Path:
+        return self._folder / "vectors" / self._task.name / f"{_name(loaded)}.layer{layer}.{self._rules.pool}.{side}.npy"
+
+
+def _name(loaded: Loaded) -> str:
+    return f"{loaded.origin.split}-{loaded.origin.language}"
 
 
 def _groups(task: Task, languages: Sequence[str], where: Where, rules: Protocol, settings: RetrievalSettings, hidden: int) -> Iterator[dict[str, list[Loaded]]]:
@@ -134,7 +173,7 @@ def _aligned(vectors: _Vectors, task: Task, loaded: Sequence[Loaded], rules: Pro
     rows = []
     for layer in sides.source:
         found = tatoeba(sides.source[layer], sides.target[layer], rules)
-        paths = _kept(folder, task, loaded[0], rules, layer, sides, settings)
+        paths = vectors.keep(loaded[0], layer, sides)
         if len(sides.source) == 1:
             paths |= _predicted(folder, task, loaded[0], "lines", found.predictions.tolist())
         rows += _rows(task, loaded[0], rules, settings, layer, found.measures, folder, paths)
@@ -147,7 +186,7 @@ def _pools(vectors: _Vectors, task: Task, loaded: Sequence[Loaded], rules: Proto
     rows = []
     for layer in sides[0].source:
         mined = [mine_pools(side.source[layer], side.target[layer], pool, rules) for side, pool in zip(sides, pools, strict=True)]
-        paths = [_kept(folder, task, one, rules, layer, side, settings) for one, side in zip(loaded, sides, strict=True)]
+        paths = [vectors.keep(one, layer, side) for one, side in zip(loaded, sides, strict=True)]
         if len(loaded) == 1:
             cut = best_threshold(mined[0], pools[0].gold, rules.threshold).threshold
             found = Bucc(score_oracle(mined[0], pools[0].gold, rules.threshold), (), cut, mined[0].above(cut))
@@ -229,15 +268,3 @@ def _described(rules: Protocol, settings: RetrievalSettings, layer: int) -> dict
     """What a retrieval score depends on, and a short id of it."""
     described = {**rules.settings(settings.depth), "protocol_layer": rules.layer.at_depth(settings.depth), "layer": layer}
     return {**described, "id": fingerprint(described)}
-
-
-def _kept(folder: Path, task: Task, loaded: Loaded, rules: Protocol, layer: int, sides: Sides, settings: RetrievalSettings) -> dict[str, Any]:
-    """The files of the vectors, where they are kept."""
-    if not settings.save_vectors:
-        return {}
-    kept = {}
-    for side, vectors in (("source", sides.source[layer]), ("target", sides.target[layer])):
-        path = folder / "vectors" / task.name / f"{loaded.origin.split}-{loaded.origin.language}.layer{layer}.{rules.pool}.{side}.npy"
-        write_array(path, vectors)
-        kept[side] = path.relative_to(folder).as_posix()
-    return {"vectors": kept}

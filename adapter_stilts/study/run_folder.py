@@ -36,7 +36,7 @@ FOLDERS = {
     "fusion": ("attention.json",),
     "predictions": ("*/*.tsv", "*/*.json"),
     "units": ("*/*.npy",),
-    "vectors": ("*/*.npy",),
+    "vectors": ("*/*.npy", "*/*.json"),
 }
 
 

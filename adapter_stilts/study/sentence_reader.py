@@ -56,7 +56,7 @@ def sentence_reader(run: Path | None, trunk: str | None, *, layer: int | None = 
     loaded = load_trunk(trunk, revision=revision, precision=precision, device=device, layers=chosen)
     encoder = AdapterEncoder(loaded) if bundle is None else finished_encoder(loaded, bundle)
     encoder.to(device).eval()
-    made = {"trunk": loaded.fingerprint, "trunk_name": loaded.name, "precision": loaded.precision, **_parts(bundle), "layer": chosen}
+    made = {"trunk": loaded.fingerprint, "trunk_name": loaded.name, "precision": loaded.precision, **active_parts(bundle), "layer": chosen}
     return SentenceReader(encoder, chosen, made)
 
 
@@ -68,7 +68,7 @@ def _layer(asked: int | None, layers: int) -> int:
     return asked
 
 
-def _parts(bundle: Bundle | None) -> dict[str, Any]:
+def active_parts(bundle: Bundle | None) -> dict[str, Any]:
     """The composition, and the hash of each of its adapters and fusions."""
     if bundle is None:
         return {"composition": "", "adapters": {}}

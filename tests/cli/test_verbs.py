@@ -150,3 +150,39 @@ def test_accepts_the_examples_of_its_own_help(run, calls, verb):
     for example in examples:
         result = run(*shlex.split(example)[1:])
         assert result.exit_code == 0, result.stderr
+
+
+def test_encodes_with_what_was_typed(run, monkeypatch, tmp_path):
+    asked = {}
+    (tmp_path / "a.tsv").write_text("de\ten\nja\tyes\n")
+
+    def record(request, **named):
+        asked.update({"request": request, **named})
+        return {"folder": "vectors/a", "rows": 1}
+
+    monkeypatch.setattr("adapter_stilts.study.encode.encode", record)
+    words = """encode a.tsv --column en --run runs/a --layer 3 --pool max --dtype int8 --shard-rows 100 --limit-gb 2 --format tsv
+        --set trunk.precision=fp32 -o v --overwrite --dry-run --json"""
+    result = run(*shlex.split(words))
+    assert (result.exit_code, json.loads(result.stdout)) == (0, {"folder": "vectors/a", "rows": 1})
+    request = asked["request"]
+    assert (request.file, request.run, request.trunk, request.precision) == (Path("a.tsv"), Path("runs/a"), None, "fp32")
+    assert (request.layer, request.pool, request.dtype, request.shard_rows, request.limit_gb) == (3, "max", "int8", 100, 2.0)
+    assert (request.layout, request.column) == ("tsv", "en")
+    assert (asked["out"], asked["runs"], asked["overwrite"], asked["dry_run"]) == (Path("v"), Path("runs"), True, True)
+
+
+def test_encodes_with_the_defaults_of_the_library(run, monkeypatch):
+    asked = []
+    monkeypatch.setattr("adapter_stilts.study.encode.encode", lambda request, **named: asked.append(request) or {"folder": "v", "rows": 1})
+    result = run("encode", "a.txt")
+    assert (result.exit_code, result.stdout) == (0, "folder  v\nrows    1\n")
+    from adapter_stilts.study.encode import Request
+
+    assert asked == [Request(Path("a.txt"), trunk="miniature")]
+
+
+def test_encodes_at_one_layer_only(run):
+    result = run("encode", "a.txt", "--set", "retrieval.layer=1,2")
+    assert result.exit_code == 2
+    assert "vectors are read at one layer" in result.stderr

@@ -5,65 +5,62 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from adapter_stilts.retrieval.cache import VectorCache, VectorKey, embed_cached, text_hash
+from adapter_stilts.retrieval.cache import VectorKey, keep, kept, text_hash
 
 KEY = VectorKey("trunk", "mnli 9a3b", 1, "mean", "fp32", 512)
 TEXTS = ["one", "two"]
 VECTORS = np.array([[1, 0], [0, 1]], dtype=np.float32)
 
 
-def test_finds_what_it_stored(tmp_path):
-    cache = VectorCache(tmp_path / "vectors")
-    cache.put(KEY, TEXTS, VECTORS)
-    found = cache.get(KEY, TEXTS)
+@pytest.fixture
+def path(tmp_path):
+    keep(tmp_path / "a" / "de.npy", KEY, TEXTS, VECTORS)
+    return tmp_path / "a" / "de.npy"
+
+
+def test_finds_what_it_stored(path):
+    found = kept(path, KEY, TEXTS)
     assert found is not None
     assert found.dtype == np.float32
     assert np.array_equal(found, VECTORS)
+    assert np.array_equal(np.load(path), VECTORS)
 
 
 CHANGES = [{"trunk": "other"}, {"composition": ""}, {"layer": 2}, {"pool": "first"}, {"precision": "bf16"}, {"max_length": 128}]
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: next(iter(change)))
-def test_finds_nothing_for_another_setting(tmp_path, change):
-    VectorCache(tmp_path).put(KEY, TEXTS, VECTORS)
-    assert VectorCache(tmp_path).get(replace(KEY, **change), TEXTS) is None
+def test_finds_nothing_for_another_setting(path, change, caplog):
+    assert kept(path, replace(KEY, **change), TEXTS) is None
+    assert not caplog.text
 
 
 @pytest.mark.parametrize("texts", [["two", "one"], ["onetwo"], ["one", "two", ""], ["one"], ["on", "etwo"]])
-def test_finds_nothing_for_other_texts(tmp_path, texts):
-    VectorCache(tmp_path).put(KEY, TEXTS, VECTORS)
-    assert VectorCache(tmp_path).get(KEY, texts) is None
+def test_finds_nothing_for_other_texts(path, texts):
+    assert kept(path, KEY, texts) is None
+
+
+def test_finds_nothing_where_there_is_nothing(path):
+    assert kept(path.with_name("other.npy"), KEY, TEXTS) is None
+    path.with_suffix(".json").unlink()
+    assert kept(path, KEY, TEXTS) is None
 
 
 def test_tells_lists_apart_that_join_to_one_text():
     assert text_hash(["ab", "c"]) != text_hash(["a", "bc"])
 
 
-@pytest.mark.parametrize("damage", [lambda path: path.write_bytes(path.read_bytes()[:-4]), lambda path: path.with_suffix(".json").write_text("{")])
-def test_computes_a_damaged_file_again_and_says_so(tmp_path, encoder, sentences, caplog, damage):
-    cache = VectorCache(tmp_path)
-    made = embed_cached(cache, KEY, encoder, sentences, layers=[1])
-    (path,) = tmp_path.glob("*.npy")
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(path.read_bytes()[:-4]),
+        lambda path: path.with_suffix(".json").write_text("{"),
+        lambda path: path.with_suffix(".json").write_text("[]"),
+    ],
+)
+def test_uses_no_damaged_file_and_says_so(path, caplog, damage):
     damage(path)
-    again = embed_cached(cache, KEY, encoder, sentences, layers=[1])
-    assert np.array_equal(made[1], again[1])
+    assert kept(path, KEY, TEXTS) is None
     assert "is damaged: its vectors are computed again" in caplog.text
-    assert cache.get(replace(KEY, layer=1), sentences) is not None
-
-
-def test_computes_only_the_layers_that_are_missing(tmp_path, encoder, sentences, monkeypatch):
-    cache = VectorCache(tmp_path)
-    embed_cached(cache, KEY, encoder, sentences, layers=[1])
-    asked = []
-    from adapter_stilts.retrieval import cache as module
-
-    make = module.embed_layers
-    monkeypatch.setattr(module, "embed_layers", lambda *args, layers, **rest: asked.append(list(layers)) or make(*args, layers=layers, **rest))
-    assert sorted(embed_cached(cache, KEY, encoder, sentences, layers=[0, 1, 2])) == [0, 1, 2]
-    embed_cached(cache, KEY, encoder, sentences, layers=[2, 0])
-    assert asked == [[0, 2]]
-
-
-def test_stores_nothing_without_a_folder(encoder, sentences):
-    assert sorted(embed_cached(None, KEY, encoder, sentences, layers=[2])) == [2]
+    keep(path, KEY, TEXTS, VECTORS)
+    assert kept(path, KEY, TEXTS) is not None

@@ -17,6 +17,7 @@ from adapter_stilts.retrieval.embed import embed
 from adapter_stilts.retrieval.vectors import open_vectors
 from adapter_stilts.study import encode as module
 from adapter_stilts.study.encode import Request, encode
+from adapter_stilts.study.encode_memory import memory, rows_of_a_shard
 from adapter_stilts.study.reporting import Silent
 from adapter_stilts.study.sentence_reader import sentence_reader
 
@@ -306,6 +307,25 @@ def test_names_the_line_of_a_vector_that_is_not_finite(make, monkeypatch):
     monkeypatch.setattr(AdapterEncoder, "hidden", broken)
     with pytest.raises(StiltsError, match=r"not finite\n  where: line 12\n"):
         make([*SENTENCES[:11], "cat " * 90, *SENTENCES[11:]])
+
+
+def test_chooses_the_shards_that_fit_a_limit(make, reader, tmp_path):
+    def needed(shard_rows, rows=10**6):
+        return sum(memory(reader.encoder, rows=rows, shard_rows=shard_rows, token_budget=60, max_length=64, remembered=module.REMEMBERED).values()) / 1e9
+
+    facts = {"rows": 10**6, "token_budget": 60, "max_length": 64, "remembered": module.REMEMBERED}
+    for size in (65536, 32768, 1024):
+        assert rows_of_a_shard(reader.encoder, None, needed(size) + 1e-6, **facts) == size
+    assert needed(2048) - needed(1024) == pytest.approx(1024 * (4 * 32 + 4 * 64 + 500) / 1e9)
+    assert rows_of_a_shard(reader.encoder, None, None, **facts) == 65536
+    with pytest.raises(DoesNotFit, match=r"with 1024 rows a shard \(libraries 0.45, trunk 0.00(.|\n)*raise the limit") as caught:
+        rows_of_a_shard(reader.encoder, None, needed(1024) - 1e-6, **facts)
+    assert caught.value.exit_code == 5
+    with pytest.raises(DoesNotFit, match="leave --shard-rows out"):
+        rows_of_a_shard(reader.encoder, 65536, needed(1024) + 1e-6, **facts)
+    assert make(shard_rows=None, limit_gb=needed(1024, rows=28) + 1e-6)["shard_rows"] == 65536
+    with pytest.raises(UsageError, match="above 0"):
+        make(limit_gb=0.0, out="w")
 
 
 def test_tells_rows_speed_and_what_is_left(make):

@@ -80,6 +80,25 @@ def test_computes_only_what_is_missing(scored, tiny_folder, bitext, tmp_path, mo
     assert scored(tatoeba(tiny_folder, bitext, layers=(1,)), out=out)["results"] == first["results"]
 
 
+def test_takes_the_vectors_of_an_earlier_reading_for_another_k(scored, tiny_folder, bitext, pools, tmp_path, monkeypatch):
+    def both(**more):
+        mining = Request(run=None, trunk=str(tiny_folder), tasks=("bucc",), data=(str(pools),), precision="fp32", layers=(1,), **more)
+        return [scored(one, out=tmp_path / "kept")["results"] for one in (tatoeba(tiny_folder, bitext, layers=(1,), **more), mining)]
+
+    both(k=3)
+    with monkeypatch.context() as patched:
+        patched.setattr("adapter_stilts.study.retrieval.embed_layers", lambda *_, **__: pytest.fail("read again"))
+        again = both(k=1)
+    path = tmp_path / "kept" / again[0][0]["vectors"]["source"]
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + b"x")
+    assert both(k=2)[0][0]["score"] == again[0][0]["score"]
+    assert path.read_bytes() == content
+    monkeypatch.setattr("adapter_stilts.study.retrieval.embed_layers", lambda *_, **__: pytest.fail("not the same vectors"))
+    with pytest.raises(pytest.fail.Exception, match="not the same vectors"):
+        scored(tatoeba(tiny_folder, bitext, layers=(1,), pool="max"), out=tmp_path / "kept")
+
+
 def test_keeps_scores_of_other_settings_beside_new_ones(scored, tiny_folder, bitext, tmp_path):
     out = tmp_path / "kept"
     scored(tatoeba(tiny_folder, bitext, layers=(1,)), out=out)
