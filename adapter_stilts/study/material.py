@@ -101,7 +101,7 @@ def _split(name: str) -> str:
 
 def origin_facts(origin: Origin) -> dict[str, Any]:
     """What the manifest stores about a split: its files with rows and sha256, or the hub id and revision."""
-    facts = {key: value for key, value in asdict(origin).items() if value not in (None, "", ())}
+    facts = {key: value for key, value in asdict(origin).items() if value not in (None, "", (), {})}
     facts["files"] = [{**asdict(fact), "path": str(fact.path)} for fact in origin.files]
     return facts
 
