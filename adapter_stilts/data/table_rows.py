@@ -64,9 +64,9 @@ def _tagged(row: Row, id: str, found: Mapping[str, str], layout: Layout) -> Tagg
     tags = [str(tag) for tag in _list(row, found["tags"])] if "tags" in found else []
     if tags and len(tags) != len(words):
         raise TaskDataError(f"{len(words)} words and {len(tags)} tags", where=row.where, do="give every word one tag")
-    if NO_TAG in tags:
-        words = [word for word, tag in zip(words, tags, strict=True) if tag != NO_TAG]
-        tags = [tag for tag in tags if tag != NO_TAG]
+    if tags:
+        kept = [number for number, tag in enumerate(tags) if layout.label_names.get(tag, tag) != NO_TAG]
+        words, tags = [words[number] for number in kept], [tags[number] for number in kept]
     return Tagged(id, tuple(words), clean_tags(tags, layout, row.where))
 
 

@@ -83,11 +83,12 @@ def hub_examples(
         refuse_repeated_ids(found, where)
         examples += [replace(row, id=f"{table.config_name}/{part}:{row.id}") for row in found] if len(tables) > 1 else found
     revision = ", ".join(dict.fromkeys(_revision(table, asked) for _, table, asked in tables))
-    return HubRows(of_language(task, examples, language, dropped), hub, config, revision)
+    read = "+".join(dict.fromkeys(str(table.config_name) for _, table, _ in tables))
+    return HubRows(of_language(task, examples, language, dropped), hub, read, revision)
 
 
 def _layout(task: Task, hub: Hub, split: str, language: str, columns: Mapping[str, str], table: Dataset, where: str) -> Layout:
-    given = {**hub.columns, **columns}
+    given = {**(hub.columns or task.columns), **columns}
     return layout_of(
         task,
         columns=given,
