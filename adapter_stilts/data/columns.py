@@ -19,6 +19,7 @@ from adapter_stilts.registry import unknown_name
 COUPLES: Mapping[Format, tuple[tuple[str, str], ...]] = {
     "pair": (
         ("premise", "hypothesis"),
+        ("premise", "hypo"),
         ("sentence1", "sentence2"),
         ("sentence_1", "sentence_2"),
         ("sentence_a", "sentence_b"),

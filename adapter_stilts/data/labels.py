@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from adapter_stilts.errors import TaskDataError
 
 MANY = 24  # labels listed in a message
+PLACEHOLDERS = ("-1", "-", "?", "None", "none", "null", "nan")  # what releases write in the place of a label
 
 
 def spelled(value: object, labels: Sequence[str] | None, names: Mapping[str, str], where: str) -> str:
@@ -31,6 +32,8 @@ def wrong_label(label: str, labels: Iterable[str], where: str = "") -> TaskDataE
     near = difflib.get_close_matches(label.casefold(), [name.casefold() for name in known], n=1, cutoff=0.5)
     listed = ", ".join(known[:MANY]) + (", ..." if len(known) > MANY else "")
     advice = f"did you mean '{next(name for name in known if name.casefold() == near[0])}'? " if near else ""
+    if label in PLACEHOLDERS:
+        advice = "it is a placeholder, for a split whose labels are secret or a row that has none; "
     do = f"{advice}correct the data, map the label with `label_names`, or leave it out with `ignore_labels`"
     return TaskDataError(f"label '{label}' is not one of: {listed}", where=where, do=do)
 

@@ -165,8 +165,9 @@ def languages_of(task: Task, split: str, where: Where) -> tuple[str, ...]:
     if where.kind == "miniature":
         return miniature_of(task).languages
     if where.kind == "hub":
+        wanted = (*task.languages, *task.extra_languages)
         known = dict.fromkeys(code for hub in task.hubs if split in hub.splits for code in languages_at(hub, task))
-        return tuple(known) or task.languages or (task.train_language,)
+        return tuple(code for code in known if code in wanted or not wanted) or task.languages or (task.train_language,)
     if task.parts and split not in where.files:
         return languages_of(tasks[task.parts[0]], split, where)
     if split in where.files:

@@ -4,8 +4,8 @@ import socket
 from dataclasses import dataclass, field
 
 import pytest
-from datasets import Dataset, Features, Sequence, Value
 from datasets import ClassLabel as Classes
+from datasets import Dataset, Features, Sequence, Value
 
 from adapter_stilts.data.examples import Answer, Bitext, Classified, MultipleChoice, Pools, SpanQuestion, Tagged
 from adapter_stilts.tasks.base import all_tasks
@@ -14,8 +14,8 @@ from adapter_stilts.tasks.user import find_task
 
 TEXT, NUMBER, TRUTH = Value("string"), Value("int64"), Value("bool")
 NLI = Classes(names=["entailment", "neutral", "contradiction"])
-UPOS = Classes(names="ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X".split())
-UD_UPOS = Classes(names="NOUN PUNCT ADP NUM SYM SCONJ ADJ PART DET CCONJ PROPN PRON X _ ADV INTJ VERB AUX".split())
+UPOS = Classes(names=["ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT", "SCONJ", "SYM", "VERB", "X"])
+UD_UPOS = Classes(names=["NOUN", "PUNCT", "ADP", "NUM", "SYM", "SCONJ", "ADJ", "PART", "DET", "CCONJ", "PROPN", "PRON", "X", "_", "ADV", "INTJ", "VERB", "AUX"])
 NER = Classes(names=["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"])
 ANSWERS = {"text": Sequence(TEXT), "answer_start": Sequence(Value("int32"))}
 SQUAD = {"id": TEXT, "title": TEXT, "context": TEXT, "question": TEXT, "answers": ANSWERS}
@@ -28,8 +28,10 @@ TATOEBA = {"source_sentence": TEXT, "target_sentence": TEXT, "source_lang": TEXT
 XCOPA = {"premise": TEXT, "choice1": TEXT, "choice2": TEXT, "question": TEXT, "label": Value("int32"), "idx": Value("int32"), "changed": TRUTH}
 UD = {"idx": TEXT, "text": TEXT, "tokens": Sequence(TEXT), "lemmas": Sequence(TEXT), "upos": Sequence(UD_UPOS), "xpos": Sequence(TEXT), "head": Sequence(TEXT)}
 CODE = {
-    **{name: TEXT for name in ("repo", "path", "func_name", "original_string", "language", "code", "docstring", "sha", "url", "identifier")},
-    **{"id": Value("int32"), "code_tokens": Sequence(TEXT), "docstring_tokens": Sequence(TEXT)},
+    **dict.fromkeys(("repo", "path", "func_name", "original_string", "language", "code", "docstring", "sha", "url", "identifier"), TEXT),
+    "id": Value("int32"),
+    "code_tokens": Sequence(TEXT),
+    "docstring_tokens": Sequence(TEXT),
 }
 
 
@@ -98,8 +100,16 @@ CASES = [
     Case(
         *("Rowan/hellaswag", "hellaswag", "validation", "en"),
         {
-            **{"ind": Value("int32"), "activity_label": TEXT, "ctx_a": TEXT, "ctx_b": TEXT, "ctx": TEXT, "endings": Sequence(TEXT)},
-            **{"source_id": TEXT, "split": TEXT, "split_type": TEXT, "label": TEXT},
+            "ind": Value("int32"),
+            "activity_label": TEXT,
+            "ctx_a": TEXT,
+            "ctx_b": TEXT,
+            "ctx": TEXT,
+            "endings": Sequence(TEXT),
+            "source_id": TEXT,
+            "split": TEXT,
+            "split_type": TEXT,
+            "label": TEXT,
         },
         {
             "default": {
@@ -116,7 +126,13 @@ CASES = [
     Case(
         *("tau/commonsense_qa", "csqa", "validation", "en"),
         {"id": TEXT, "question": TEXT, "question_concept": TEXT, "choices": {"label": Sequence(TEXT), "text": Sequence(TEXT)}, "answerKey": TEXT},
-        {"default": {"validation": [{"id": "i", "question": "Q?", "question_concept": "c", "choices": {"label": list("ABCDE"), "text": list("vwxyz")}, "answerKey": "D"}]}},
+        {
+            "default": {
+                "validation": [
+                    {"id": "i", "question": "Q?", "question_concept": "c", "choices": {"label": list("ABCDE"), "text": list("vwxyz")}, "answerKey": "D"}
+                ]
+            }
+        },
         [MultipleChoice("i", "Q?", tuple("vwxyz"), 3)],
     ),
     Case(
