@@ -58,11 +58,18 @@ def facts(pairs: Mapping[str, object]) -> None:
 
 
 def results(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print scores as percent with their number of examples and interval: one row per task, language and metric."""
+    """Print scores as percent with their number of examples and interval: one row per task, language and metric.
+
+    A row that something has to be said of is marked with "*", and the remarks stand under the table.
+    """
+    from adapter_stilts.study.disclosure import remarks
+
     if not rows:
         return
     columns = ("task", "protocol", "language", "metric", "score", "95 % interval", "n", "settings")
     table("results", columns, [_result(row) for row in rows])
+    for remark in remarks(rows):
+        typer.echo(f"* {remark}")
 
 
 def percent(score: float | None) -> str:
@@ -99,7 +106,8 @@ def _result(row: Mapping[str, Any]) -> list[object]:
     interval = row.get("interval") or ()
     shown = " to ".join(percent(bound) for bound in interval)
     settings = ", ".join(f"{name} {value}" for name, value in (row.get("settings") or {}).items())
-    return [row["task"], row["protocol"], row["language"], row["metric"], percent(row["score"]), shown, row["n"], settings]
+    task = f"{row['task']} *" if row.get("substitutions") or row.get("leaks") else row["task"]
+    return [task, row["protocol"], row["language"], row["metric"], percent(row["score"]), shown, row["n"], settings]
 
 
 def _drawn(title: str, columns: Sequence[str], cells: Sequence[Sequence[str]], stream: TextIO) -> None:

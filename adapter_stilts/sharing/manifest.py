@@ -56,6 +56,8 @@ class Manifest(BaseModel):
     data          per split: task, language, kind (miniature, files or hub), files with rows and sha256, or hub id and revision
     seconds       from the first step to the manifest; of a run that was resumed, at least its training
     peak_memory   bytes, of the process that finished the run
+    history       rows that this run or one it builds on was trained or selected on: task, split, language, and the tasks they are made of
+    leaks         what that history gives away of this task's test data, in words
     training      steps, epochs, best step and score, rows, features, processes
     parts         the table of parts: part, role, active, trained, parameters
     files         path in the run -> sha256: the weights, their descriptions, config.yaml
@@ -84,6 +86,8 @@ class Manifest(BaseModel):
     substitutions: tuple[str, ...]
     tasks: tuple[dict[str, Any], ...] = ()
     seen: dict[str, list[str]] = {}
+    history: tuple[dict[str, Any], ...] = ()
+    leaks: tuple[str, ...] = ()
     training: dict[str, Any]
     parts: tuple[dict[str, Any], ...]
     files: dict[str, str]

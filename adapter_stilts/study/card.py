@@ -15,6 +15,7 @@ import jinja2
 
 from adapter_stilts.files import write_text
 from adapter_stilts.sharing.manifest import Manifest
+from adapter_stilts.study.disclosure import remarks
 
 
 def write_card(folder: Path, manifest: Manifest, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -27,6 +28,7 @@ def card(manifest: Manifest, rows: Sequence[Mapping[str, Any]]) -> str:
     return _template().render(
         m=manifest.model_dump(),
         rows=rows,
+        remarks=remarks(rows),
         what=_what(manifest),
         trunk=_named(manifest.trunk.name),
         task=Path(manifest.task_file).name if manifest.task_file else manifest.task,

@@ -19,6 +19,7 @@ from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.encoder.trunk import Trunk, load_trunk
 from adapter_stilts.errors import UsageError
 from adapter_stilts.sharing.bundle import Bundle, load_bundle
+from adapter_stilts.study import disclosure
 from adapter_stilts.study.build import finished_models
 from adapter_stilts.study.card import write_card
 from adapter_stilts.study.head_choice import head_for
@@ -30,6 +31,7 @@ from adapter_stilts.study.run_folder import claim, locked, means, merge_results,
 from adapter_stilts.study.sentence_reader import CPU_BUDGET, GPU_BUDGET, active_parts
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import same_language
+from adapter_stilts.tasks.protocols import under
 from adapter_stilts.tasks.sources import Where, languages_of, load, nothing_found
 from adapter_stilts.tasks.user import find_task
 from adapter_stilts.training.devices import pick_device
@@ -81,7 +83,7 @@ class Subject:
 
 def evaluate(request: Request, *, out: Path | None, runs: Path, overwrite: bool, dry_run: bool, report: Reporter) -> dict[str, Any]:
     """Score what is missing and return every row of the run's results.json that was asked for."""
-    tasks = [find_task(name, dict(request.task_settings)) for name in request.tasks]
+    tasks = [under(find_task(name, dict(request.task_settings)), request.protocol) for name in request.tasks]
     subject = _subject(request, out, runs)
     for task in tasks:
         if not task.retrieval:
@@ -96,6 +98,9 @@ def evaluate(request: Request, *, out: Path | None, runs: Path, overwrite: bool,
             "results": [],
             "planned": [{"task": task.name, "language": language, "split": request.split} for task, language, _ in jobs],
         }
+    for task in tasks:
+        for note in _leaking(subject, task).get("leaks", ()):
+            report.say(note)
     with locked(subject.folder):
         if subject.identity:
             claim(subject.folder, subject.identity, subject.folder.name)
@@ -118,6 +123,7 @@ def _score_all(request: Request, subject: Subject, jobs: Sequence[tuple[Task, st
         report.say(f"{len(jobs) - len(missing)} of {len(jobs)} scores are there already (--overwrite scores them again)")
     with report.progress("scoring") as progress:
         for number, (task, language, found) in enumerate(_scores(request, subject, missing)):
+            found = [{**row, **_leaking(subject, task)} for row in found]
             asked.extend(result_key(row) for row in found)
             rows = merge_results(rows, found)
             write_results(subject.folder, rows)
@@ -133,6 +139,12 @@ def _score_all(request: Request, subject: Subject, jobs: Sequence[tuple[Task, st
         "results": results,
         "means": means(results),
     }
+
+
+def _leaking(subject: Subject, task: Task) -> dict[str, Any]:
+    """What the run has seen of the task, for a row of results; nothing for a bare trunk, or where it has seen nothing."""
+    found = disclosure.leaks(task, subject.bundle.manifest.history) if subject.bundle is not None else ()
+    return {"leaks": list(found)} if found else {}
 
 
 def _scores(request: Request, subject: Subject, jobs: Sequence[tuple[Task, str, Where]]) -> Iterator[tuple[Task, str, list[dict[str, Any]]]]:

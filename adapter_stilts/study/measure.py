@@ -20,6 +20,7 @@ from adapter_stilts.evaluation.scoring import Options, Predictions, Score, score
 from adapter_stilts.files import write_bytes
 from adapter_stilts.study.attention import store_attention
 from adapter_stilts.study.build import HEAD
+from adapter_stilts.study.disclosure import beside
 from adapter_stilts.study.masked import masked_score
 from adapter_stilts.study.material import origin_facts
 from adapter_stilts.tasks.base import Task
@@ -46,6 +47,7 @@ def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, fold
     origin = loaded.origin
     facts = origin_facts(origin)
     base = {"task": task.name, "protocol": reading.protocol, "language": origin.language, "split": origin.split, "data": facts["files"] or facts}
+    base |= beside(origin)
     if task.format == "text":
         scored, predictions = masked_score(model, loaded.examples, reading.max_length, reading.token_budget, reading.seed), None
     else:
@@ -54,7 +56,8 @@ def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, fold
         if attention and folder is not None:
             store_attention(folder, task.name, origin.split, origin.language, attention)
     paths = _store(folder, task, origin.language, origin.split, predictions, scored)
-    settings = {"max_length": reading.max_length, **({"head": reading.head} if reading.head != HEAD else {})}
+    settings: dict[str, Any] = {"max_length": reading.max_length, **({"head": reading.head} if reading.head != HEAD else {})}
+    settings |= {"multiword": origin.multiword} if origin.multiword else {}
     return [
         {
             **base,

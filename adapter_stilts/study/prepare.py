@@ -14,6 +14,7 @@ from adapter_stilts.encoder.trunk import Trunk, check_local, load_trunk
 from adapter_stilts.errors import UsageError
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
+from adapter_stilts.study import disclosure
 from adapter_stilts.study.build import check_trunk
 from adapter_stilts.study.controls import RANDOM_ADAPTER, check_control, random_adapter
 from adapter_stilts.study.identity import Decisions, run_identity
@@ -22,6 +23,7 @@ from adapter_stilts.study.masked import masking_of
 from adapter_stilts.study.material import check_assigned, for_task
 from adapter_stilts.study.task_data import TEXT, TaskData, TaskRows, read_rows, tokenised
 from adapter_stilts.tasks.base import Task
+from adapter_stilts.tasks.protocols import under
 from adapter_stilts.tasks.sources import Loaded
 from adapter_stilts.tasks.user import find_task
 from adapter_stilts.training.course import course
@@ -59,6 +61,11 @@ class Prepared:
     processes: Processes
     identity: str
     notes: tuple[str, ...]
+
+    @property
+    def history(self) -> disclosure.History:
+        """The rows that this run and all it builds on were trained or selected on."""
+        return disclosure.history(_read(self.data) if self.trains else [], [parent.manifest for parent in self.parents])
 
     @property
     def joint(self) -> bool:
@@ -138,7 +145,7 @@ def prepare(config: RunConfig, tasks: Sequence[str]) -> Prepared:
         device=str(device),
         processes=together,
         identity=run_identity(found, _read(rows), trunk, parents, line, plan, decisions),
-        notes=(*_mixed(chances), *(note for one in data for note in one.notes), *_unused(config)),
+        notes=(*_mixed(chances), *(note for one in data for note in one.notes), *_disclosed(rows, parents), *_unused(config)),
     )
 
 
@@ -158,7 +165,7 @@ def _tasks(config: RunConfig, names: Sequence[str]) -> tuple[Task, ...]:
     if len(names) > 1 and config.how != JOINT:
         advice = "add --how joint to learn them together, or train each on its own and build on the runs with --how fuse"
         raise UsageError(f"one task at a time; got {len(names)}: {', '.join(names)}", do=advice)
-    found = tuple(find_task(name, config.task.model_dump(exclude_none=True)) for name in names)
+    found = tuple(under(find_task(name, config.task.model_dump(exclude_none=True)), config.evaluation.protocol) for name in names)
     for task in found:
         if task.retrieval:
             raise UsageError(f"'{task.name}' trains nothing: it reads the encoder as it is", do=f"use `adapter-stilts eval RUN --tasks {task.name}`")
@@ -196,6 +203,12 @@ def _numbers(config: RunConfig, data: Sequence[TaskData]) -> dict[str, Any]:
     """The lengths of inputs, and the mask rate where text is masked."""
     masks = {"mask_rate": config.training.mask_rate} if any(one.task.format == TEXT for one in data) else {}
     return {"max_length": [one.max_length for one in data], **masks}
+
+
+def _disclosed(rows: Sequence[TaskRows], parents: Sequence[Bundle]) -> list[str]:
+    """Rows left out, and what the runs that this one builds on give away of its tasks."""
+    seen = disclosure.history(_read(rows), [parent.manifest for parent in parents])
+    return [*disclosure.dropped(_read(rows)), *(note for one in rows for note in disclosure.leaks(one.task, seen))]
 
 
 def _mixed(chances: Mapping[str, float]) -> list[str]:

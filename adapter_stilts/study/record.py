@@ -11,7 +11,7 @@ from adapter_stilts.config.load import dump
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.files import sha256, write_text
 from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, Manifest, Parent, TrunkFacts, read_manifest
-from adapter_stilts.study import facts
+from adapter_stilts.study import disclosure, facts
 from adapter_stilts.study.build import HEAD
 from adapter_stilts.study.identity import rows_digest
 from adapter_stilts.study.material import origin_facts
@@ -68,9 +68,11 @@ def manifest_of(prepared: Prepared, folder: Path, parts: Sequence[dict[str, Any]
         seconds=round(max(seconds, outcome.seconds), 3),
         peak_memory=facts.peak_memory(prepared.device),
         licence="; ".join(dict.fromkeys(one.task.licence for one in data if one.task.licence)),
-        substitutions=tuple(dict.fromkeys(text for one in data for text in one.task.substitutions)),
+        substitutions=disclosure.substitutions(loaded for one in data for loaded in (*one.train, *one.validation)),
         tasks=tuple(task_facts(prepared, one, outcome.tasks) for one in data) if prepared.joint else (),
         seen=_seen(prepared),
+        history=prepared.history,
+        leaks=tuple(note for one in data for note in disclosure.leaks(one.task, prepared.history)),
         training={**_outcome(outcome), **counts},
         parts=tuple(parts),
         files={**hashes, **{name: sha256(folder / name) for name in (IDENTITY, CONFIG)}},
@@ -116,6 +118,7 @@ def document(folder: Path) -> dict[str, Any]:
         "training": manifest.training,
         **({"tasks": list(manifest.tasks)} if manifest.tasks else {}),
         "substitutions": list(manifest.substitutions),
+        "leaks": list(manifest.leaks),
         "results": read_results(folder),
     }
 

@@ -32,6 +32,7 @@ from adapter_stilts.retrieval.measured import Measured
 from adapter_stilts.retrieval.pooling import Vectors, poolings
 from adapter_stilts.retrieval.protocols import Protocol, protocol
 from adapter_stilts.retrieval.tatoeba import tatoeba
+from adapter_stilts.study.disclosure import beside
 from adapter_stilts.study.material import origin_facts
 from adapter_stilts.study.measure import write_array
 from adapter_stilts.tasks.base import Task
@@ -225,6 +226,7 @@ def _rows(
     origin, described = loaded.origin, _described(rules, settings, layer)
     facts = origin_facts(origin)
     base = {"task": task.name, "protocol": settings.protocol, "language": origin.language, "split": origin.split, "data": facts["files"] or facts}
+    base |= beside(origin)
     rows = []
     for number, measure in enumerate(measures):
         path = folder / "units" / task.name / f"{origin.split}-{origin.language}.{described['id']}.{measure.metric}.npy"

@@ -1,0 +1,64 @@
+"""What has to be said beside a score: which rows were left out, what stands in for what, and what a run has seen of a target's test data.
+
+Every manifest holds it, every row of results carries what concerns it, and cards and tables print it under the scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from adapter_stilts.sharing.manifest import Manifest
+from adapter_stilts.tasks.base import Task
+from adapter_stilts.tasks.leaks import leaks_of, seen_rows, sentence
+from adapter_stilts.tasks.sources import Loaded, Origin
+
+History = tuple[dict[str, Any], ...]
+
+
+def substitutions(data: Iterable[Loaded]) -> tuple[str, ...]:
+    """Where the rows read differ from the published set-up, each sentence once."""
+    return tuple(dict.fromkeys(note for loaded in data for note in loaded.origin.substitutions))
+
+
+def history(data: Iterable[Loaded], parents: Sequence[Manifest]) -> History:
+    """The rows that a run and all it builds on were trained or selected on: task, split, language, and the tasks they are made of.
+
+    The miniature is left out: it has splits of its own, by meaning, whatever task it stands for.
+    """
+    rows = [dict(row) for parent in parents for row in parent.history]
+    for loaded in data:
+        origin = loaded.origin
+        if origin.kind == "miniature":
+            continue
+        facts = {"task": origin.task, "split": origin.split, "language": origin.language}
+        rows.append({**facts, "parts": list(origin.parts)} if origin.parts else facts)
+    return tuple(row for number, row in enumerate(rows) if row not in rows[:number])
+
+
+def leaks(task: Task, seen: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """What these rows give away of the task, a sentence each."""
+    return tuple(sentence(task, leak) for leak in leaks_of(task, seen_rows(seen)))
+
+
+def dropped(data: Iterable[Loaded]) -> tuple[str, ...]:
+    """How many rows of each split were left out and why, a sentence each."""
+    notes = []
+    for loaded in data:
+        origin = loaded.origin
+        notes += [f"{number:,} rows of {origin.task} ({origin.split}) are left out: {reason}" for reason, number in origin.dropped.items()]
+    return tuple(notes)
+
+
+def beside(origin: Origin) -> dict[str, Any]:
+    """What a row of results says of the rows it was scored on; nothing where there is nothing to say."""
+    return {"substitutions": list(origin.substitutions)} if origin.substitutions else {}
+
+
+def remarks(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The remarks of rows of results for a person, each once, in the order of the rows."""
+    found = []
+    for row in rows:
+        found += [f"{row['task']}: {note}" for note in row.get("substitutions", ())]
+        found += row.get("leaks", ())
+    return list(dict.fromkeys(found))
