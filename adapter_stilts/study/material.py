@@ -3,6 +3,7 @@
 `--data` is a folder searched by release names, `split=FILE` for files of one's own, or the word `miniature`. Where a run has several
 tasks, `TASK/split=FILE` and `TASK=FOLDER` are for one of them, and what names no task is for all that have nothing of their own. Without
 any of it the miniature trunk reads the miniature and every other trunk reads the hub; which one was used is written in the manifest.
+`hub` is the hub whatever the trunk, and `hub=FOLDER` copies of its data sets, laid out OWNER/NAME.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from adapter_stilts.registry import unknown_name
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.tasks.sources import Origin, Where
 
-MINIATURE = "miniature"
+MINIATURE, HUB = "miniature", "hub"
 SPLIT_NAMES = {"train": "train", "validation": "validation", "dev": "validation", "valid": "validation", "val": "validation", "test": "test"}
 
 
@@ -27,7 +28,10 @@ def where_of(sources: Sequence[str], trunk: str, *, columns: Mapping[str, str], 
 
     task, tasks  whose place it is, and all tasks that the sources are for
     """
-    folder, files = parse_sources(_concerning(sources, task, tasks))
+    mine = _concerning(sources, task, tasks)
+    if any(source == HUB or source.startswith(f"{HUB}=") for source in mine):
+        return _hub(mine, columns)
+    folder, files = parse_sources(mine)
     if files:
         return Where("files", files={split: tuple(map(Path, paths)) for split, paths in files.items()}, columns=dict(columns))
     if folder and folder != MINIATURE:
@@ -38,6 +42,16 @@ def where_of(sources: Sequence[str], trunk: str, *, columns: Mapping[str, str], 
     if folder == MINIATURE or trunk == MINIATURE:
         return Where("miniature", columns=dict(columns))
     return Where("hub", columns=dict(columns))
+
+
+def _hub(sources: Sequence[str], columns: Mapping[str, str]) -> Where:
+    """The hub itself, or a folder of copies of its data sets: hub, hub=FOLDER."""
+    if len(sources) > 1:
+        raise UsageError(f"--data takes the hub alone; got: {', '.join(sources)}", do="keep one")
+    _, equals, path = sources[0].partition("=")
+    if equals and not Path(path).is_dir():
+        raise TaskDataError("no such folder", where=path, do="name the folder that holds the copies as OWNER/NAME")
+    return Where("hub", folder=Path(path) if equals else None, columns=dict(columns))
 
 
 def parse_sources(sources: Sequence[str]) -> tuple[str | None, dict[str, tuple[str, ...]]]:

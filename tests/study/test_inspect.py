@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -50,6 +51,23 @@ def test_lists_every_task_once_with_its_release_names():
     assert {"nli", "paraphrase", "pair", "single", "pos", "ner", "qa", "choice", "mlm", "bitext", "xnli", "tatoeba"} <= set(found)
     assert found["xnli"]["trained_on"] == "mnli"
     assert found["tatoeba"]["files"]["test"]
+
+
+def test_lists_where_rows_come_from_how_sure_that_is_and_what_gives_them_away():
+    found = {row["task"]: row for row in list_tasks()}
+    (source,) = found["hellaswag"]["sources"]
+    assert (source["id"], source["revision"], source["certainty"]) == ("Rowan/hellaswag", "refs/convert/parquet", "loading script")
+    assert [(one["id"], one["config"], one["certainty"]) for one in found["xnli"]["sources"]] == [
+        ("google/xtreme", "XNLI", "plain files"),
+        ("facebook/xnli", "{l}", "not verified"),
+    ]
+    assert found["xnli"]["sizes"]["train"] == "392,702 [S]"
+    assert found["xnli"]["splits"] == ["train", "validation", "test"]
+    assert {"source": "squad", "kind": "selection"}.items() <= found["xquad"]["leaks"][1].items()
+    assert (found["anli+"]["parts"], found["ud-xpos"]["stands_for"]) == (["anli", "mnli", "snli"], "CCG supertagging")
+    assert found["udpos"]["extra_languages"] == ["lt", "pl", "uk", "wo", "ro"]
+    assert json.loads(json.dumps(found)).keys() == found.keys()
+    assert all(row["licence"] for row in found.values() if row["sources"])
 
 
 def test_lists_kinds_with_their_settings_and_compositions():

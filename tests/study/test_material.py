@@ -11,7 +11,7 @@ from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.study.material import origin_facts, parse_sources, subset, where_of
 from adapter_stilts.tasks.reading import FileFact
-from adapter_stilts.tasks.sources import Origin
+from adapter_stilts.tasks.sources import Origin, Where
 
 
 def test_reads_the_miniature_for_the_miniature_trunk_and_the_hub_for_any_other():
@@ -25,6 +25,15 @@ def test_reads_a_folder_or_files_whatever_the_trunk(tmp_path):
     assert (place.kind, place.folder, place.columns) == ("files", tmp_path, {"label": "gold"})
     place = where_of(("train=a.tsv", "train=b=c.tsv", "dev=d.tsv"), "miniature", columns={})
     assert place.files == {"train": (Path("a.tsv"), Path("b=c.tsv")), "validation": (Path("d.tsv"),)}
+
+
+def test_reads_the_hub_or_copies_of_it_whatever_the_trunk(tmp_path):
+    assert where_of(("hub",), "miniature", columns={}) == Where("hub")
+    assert where_of((f"hub={tmp_path}",), "miniature", columns={"text": "a"}) == Where("hub", folder=tmp_path, columns={"text": "a"})
+    with pytest.raises(TaskDataError, match="no such folder"):
+        where_of((f"hub={tmp_path / 'nowhere'}",), "miniature", columns={})
+    with pytest.raises(UsageError, match="--data takes the hub alone"):
+        where_of(("hub", str(tmp_path)), "miniature", columns={})
 
 
 def test_takes_a_folder_with_an_equals_sign_for_a_folder(tmp_path):
