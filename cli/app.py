@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 from adapter_stilts import __version__
 from adapter_stilts.errors import DoesNotFit, Interrupted, StiltsError, UsageError
 
-from . import demo, encode, evaluate, inspect, score, train
+from . import demo, encode, evaluate, inspect, mine, score, train
 
 PROGRAM = "adapter-stilts"
 
@@ -158,6 +158,7 @@ verb(app, "fuse", train.fuse)
 verb(app, "eval", evaluate.evaluate)
 verb(app, "score", score.score)
 verb(app, "encode", encode.encode)
+verb(app, "mine", mine.mine)
 app.add_typer(lists, name="list")
 verb(app, "info", inspect.info)
 verb(app, "doctor", inspect.doctor)

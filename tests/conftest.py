@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -107,3 +108,9 @@ def _weights(config: dict[str, object]) -> dict[str, torch.Tensor]:
             else:
                 parameter.data *= 5 if "embeddings" not in name else 1
     return {name: tensor.contiguous() for name, tensor in model.state_dict().items() if not name.startswith("lm_head.decoder.")}
+
+
+@pytest.fixture(scope="session")
+def slow_mining() -> dict[str, Callable[..., object]]:
+    """The reference for mining, and random pools to try it on: slow_mining["slow_mining"], slow_mining["random_pools"]."""
+    return runpy.run_path(str(Path(__file__).with_name("slow_mining.py")))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.retrieval.indexes.base import Vectors
+from adapter_stilts.retrieval.pooling import unit
 
 Numbers = NDArray[np.int64]
 
@@ -77,6 +78,33 @@ class Chosen:
             first = int(numbers[places[0]])
             out[places] = self.whole.block(first, int(numbers[places[-1]]) + 1)[numbers[places] - first]
         return out
+
+
+@dataclass(frozen=True)
+class Centred:
+    """Vectors less their mean [H], at length 1 again; see `pooling.centred`."""
+
+    whole: Blocks
+    mean: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, whole: Blocks) -> Centred:
+        total = np.zeros(whole.dimension)
+        for _, piece in pieces(whole):
+            total += piece.sum(axis=0, dtype=np.float64)
+        return cls(whole, total / whole.rows)
+
+    @property
+    def rows(self) -> int:
+        return self.whole.rows
+
+    @property
+    def dimension(self) -> int:
+        return self.whole.dimension
+
+    def block(self, start: int, stop: int) -> Vectors:
+        """Raises StiltsError where a vector is the mean itself, as when all are the same."""
+        return unit(np.asarray(self.whole.block(start, stop) - self.mean, dtype=np.float32))
 
 
 def pieces(blocks: Blocks, size: int = PIECE, stop: int | None = None, start: int = 0) -> Iterator[tuple[int, Vectors]]:

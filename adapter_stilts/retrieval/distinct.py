@@ -63,10 +63,28 @@ def distinct(texts: Sequence[str]) -> Distinct:
     return Distinct(rows, of_line)
 
 
-def by_first_rows(first: Numbers, blank: NDArray[np.bool_]) -> Distinct:
-    """From the first line with the same text of each line [N]; blank lines are no text."""
+def by_first_rows(first: Numbers, blank: NDArray[np.bool_], *, last: bool = False) -> Distinct:
+    """From the first line with the same text of each line [N]; blank lines are no text.
+
+    last  the vector of a text's last line stands for it, else of its first
+    """
     rows = np.unique(first[~blank])
-    return Distinct(rows, np.where(blank, -1, np.searchsorted(rows, first)))
+    of_line = np.where(blank, -1, np.searchsorted(rows, first))
+    if last:
+        lines = np.flatnonzero(~blank)
+        rows = rows.copy()
+        rows[of_line[lines]] = lines  # of several lines, the last one written stays
+    return Distinct(rows, of_line)
+
+
+def first_rows(keys: NDArray[np.uint64]) -> Numbers:
+    """The first row with the same key of each row, [N] from [N, 2]."""
+    order = np.lexsort((keys[:, 1], keys[:, 0]))  # stable: rows of one key stay in order
+    fresh = np.ones(len(keys), dtype=np.bool_)
+    fresh[1:] = (keys[order[1:]] != keys[order[:-1]]).any(axis=1)
+    first = np.empty(len(keys), dtype=np.int64)
+    first[order] = order[np.flatnonzero(fresh)][np.cumsum(fresh) - 1]
+    return first
 
 
 def by_vectors(blocks: Blocks) -> Distinct:
@@ -79,12 +97,7 @@ def by_vectors(blocks: Blocks) -> Distinct:
         bits *= bits
         for column, weight in enumerate(weights):
             keys[start : start + len(piece), column] = (bits * weight).sum(axis=1, dtype=np.uint64)
-    order = np.lexsort((keys[:, 1], keys[:, 0]))
-    fresh = np.ones(blocks.rows, dtype=np.bool_)
-    fresh[1:] = (keys[order[1:]] != keys[order[:-1]]).any(axis=1)
-    first = np.empty(blocks.rows, dtype=np.int64)
-    first[order] = order[np.flatnonzero(fresh)][np.cumsum(fresh) - 1]
-    return by_first_rows(first, np.zeros(blocks.rows, dtype=np.bool_))
+    return by_first_rows(first_rows(keys), np.zeros(blocks.rows, dtype=np.bool_))
 
 
 def once(pairs: Pairs, left: Distinct, right: Distinct) -> Pairs:

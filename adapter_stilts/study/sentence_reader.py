@@ -12,11 +12,12 @@ from typing import Any
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.trunk import load_trunk, trunk_config
 from adapter_stilts.errors import UsageError
-from adapter_stilts.retrieval.protocols import protocol
+from adapter_stilts.retrieval.protocols import Layer, protocol
 from adapter_stilts.sharing.bundle import Bundle, load_bundle
 from adapter_stilts.study.build import finished_encoder
 from adapter_stilts.training.devices import pick_device
 
+OWN = protocol("own", "bucc2018").layer
 CPU_BUDGET, GPU_BUDGET = 2048, 16384  # tokens read at once; on a CPU a larger batch falls out of the cache and is read a third slower
 
 
@@ -36,10 +37,12 @@ class SentenceReader:
         return GPU_BUDGET if next(self.encoder.parameters()).device.type == "cuda" else CPU_BUDGET
 
 
-def sentence_reader(run: Path | None, trunk: str | None, *, layer: int | None = None, revision: str | None = None, precision: str = "auto") -> SentenceReader:
+def sentence_reader(
+    run: Path | None, trunk: str | None, *, layer: int | None = None, usual: Layer = OWN, revision: str | None = None, precision: str = "auto"
+) -> SentenceReader:
     """The encoder of a run, or of a trunk alone.
 
-    layer  None: where `own` reads for mining, 14 of 24, at the same relative depth
+    layer  None: the usual one, at the same relative depth; that of `own` for mining is 14 of 24
 
     Raises what `load_bundle` and `load_trunk` raise, UsageError for a layer that is not there.
     """
@@ -51,7 +54,7 @@ def sentence_reader(run: Path | None, trunk: str | None, *, layer: int | None = 
         revision = facts.revision if trunk is None else revision
         trunk, precision = trunk or facts.name, facts.precision if precision == "auto" else precision
     assert trunk is not None
-    chosen = _layer(layer, trunk_config(trunk, revision=revision).num_hidden_layers)
+    chosen = _layer(layer, usual, trunk_config(trunk, revision=revision).num_hidden_layers)
     device = str(pick_device())
     loaded = load_trunk(trunk, revision=revision, precision=precision, device=device, layers=chosen)
     encoder = AdapterEncoder(loaded) if bundle is None else finished_encoder(loaded, bundle)
@@ -60,9 +63,9 @@ def sentence_reader(run: Path | None, trunk: str | None, *, layer: int | None = 
     return SentenceReader(encoder, chosen, made)
 
 
-def _layer(asked: int | None, layers: int) -> int:
+def _layer(asked: int | None, usual: Layer, layers: int) -> int:
     if asked is None:
-        return protocol("own", "bucc2018").layer.at_depth(layers)
+        return usual.at_depth(layers)
     if not 0 <= asked <= layers:
         raise UsageError(f"layer {asked} of a trunk of {layers} layers", do=f"use 0 (the embeddings) to {layers}")
     return asked

@@ -1,0 +1,83 @@
+"""The texts of a file by row number, on disk: for lists of sentences that are too long for memory and are wanted in any order.
+
+    with TextStore(folder, "source", sentence_source(path)) as texts:
+        texts.rows, texts[17], texts.line(17), texts.id(17)
+
+Eight bytes of memory a row; the texts lie in one plain file in `folder`, as long as the store is open.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapter_stilts.data.sentences import Sentence, Source, sentences
+from adapter_stilts.files import disk_errors
+
+
+class TextStore:
+    """The rows of a file. `seen` is shown every row as it is read, for what else is wanted of them in the same pass."""
+
+    def __init__(self, folder: Path, name: str, source: Source, seen: Callable[[Sentence], None] | None = None) -> None:
+        self._path = folder / f"{name}.texts"
+        self._with_ids = source.layout == "ids"
+        ends = array("q", [0])
+        first = 1
+        with disk_errors(self._path):
+            folder.mkdir(parents=True, exist_ok=True)
+            with self._path.open("wb") as stream:
+                for sentence in sentences(source):
+                    if len(ends) == 1:
+                        first = sentence.line
+                    content = (f"{sentence.id}\t{sentence.text}" if self._with_ids else sentence.text).encode()
+                    stream.write(content)
+                    ends.append(ends[-1] + len(content))
+                    if seen is not None:
+                        seen(sentence)
+        self._ends: NDArray[np.int64] = np.frombuffer(ends, dtype=np.int64)
+        self._first = first
+        self._handle = os.open(self._path, os.O_RDONLY)
+
+    @property
+    def rows(self) -> int:
+        return len(self._ends) - 1
+
+    @property
+    def with_ids(self) -> bool:
+        return self._with_ids
+
+    def __getitem__(self, row: int) -> str:
+        return self._read(row).partition("\t")[2] if self._with_ids else self._read(row)
+
+    def id(self, row: int) -> str:
+        """ "" where the file has none."""
+        return self._read(row).partition("\t")[0] if self._with_ids else ""
+
+    def line(self, row: int) -> int:
+        """The line of the file, from 1: a row further where a first line names columns."""
+        return row + self._first
+
+    def row(self, line: int) -> int:
+        """The row of a line; outside 0..rows - 1 where there is none."""
+        return line - self._first
+
+    def close(self) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+            self._path.unlink(missing_ok=True)
+
+    def __enter__(self) -> TextStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _read(self, row: int) -> str:
+        start, stop = int(self._ends[row]), int(self._ends[row + 1])
+        return os.pread(self._handle, stop - start, start).decode()

@@ -1,0 +1,73 @@
+"""How does the cost of mining grow with the text, exact and approximate, and what does the approximation miss?
+
+    python benchmarks/mining_growth.py --rows 10000,30000,100000,300000,1000000 --indexes exact,ivf,ivf-sq,ivf-pq --width 256 --folder /tmp/mining
+
+Measured per size and index, on planted pairs on disk: seconds of both searches and of making pairs, recall of neighbours against exact
+search of a sample, F1 of the planted pairs (oracle threshold), peak memory of this process so far. An index whose size before took
+more than --most seconds is not run at the next size, and the record says so. Not measured: encoding.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from pathlib import Path
+
+from mining_data import planted, record
+
+from adapter_stilts.retrieval.gold import Gold
+from adapter_stilts.retrieval.indexes.base import IndexSettings, indexes
+from adapter_stilts.retrieval.mining import mine
+from adapter_stilts.retrieval.neighbours import recall
+from adapter_stilts.retrieval.room import Sizes, fit, resident
+from adapter_stilts.retrieval.search import search
+from adapter_stilts.retrieval.thresholds import best_f1
+from adapter_stilts.retrieval.vectors import open_vectors
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rows", default="10000,30000,100000,300000,1000000")
+    parser.add_argument("--indexes", default="exact,ivf,ivf-sq,ivf-pq,hnsw")
+    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("-k", type=int, default=4)
+    parser.add_argument("--probes", type=int, default=None)
+    parser.add_argument("--limit-gb", type=float, default=8.0)
+    parser.add_argument("--most", type=float, default=3600.0)
+    parser.add_argument("--folder", type=Path, default=Path("/tmp/mining-growth"))
+    asked = parser.parse_args()
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    left_out: set[str] = set()
+    for rows in map(int, asked.rows.split(",")):
+        paths = planted(asked.folder, rows, asked.width)
+        for name in asked.indexes.split(","):
+            if name in left_out:
+                record("mining_growth", {"rows": rows, "index": name, "left_out": f"the size before took over {asked.most} s"})
+            elif measured(name, rows, paths, asked) > asked.most:
+                left_out.add(name)
+
+
+def measured(name: str, rows: int, paths: tuple, asked: argparse.Namespace) -> float:  # type: ignore[type-arg]
+    source, target = open_vectors(paths[0]), open_vectors(paths[1])
+    settings = IndexSettings(probes=asked.probes if name.startswith("ivf") else None)
+    steps = fit(Sizes(rows, rows, asked.width, asked.k), indexes[name], asked.limit_gb * 1e9, resident(), settings)
+    start = time.perf_counter()
+    forward = search(source, target, asked.k, index=name, settings=settings, steps=steps)
+    backward = search(target, source, asked.k, index=name, settings=settings, steps=steps)
+    searched = time.perf_counter()
+    pairs = mine(forward, backward)
+    done = time.perf_counter()
+    gold = Gold.of(paths[2], paths[3], rows, rows)
+    f1 = best_f1(gold.right(pairs), pairs.score, len(gold)).f1
+    share = 1.0 if name == "exact" else recall(forward, source, target, steps=steps)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    print(f"{name:8} {rows:9} rows: search {searched - start:8.1f} s, pairs {done - searched:6.2f} s, recall {share:.4f}, F1 {f1:.4f}, peak {peak:.2f} GB")
+    shard = min(steps.base_rows, rows)
+    fields = {"search_seconds": searched - start, "pairs_seconds": done - searched, "recall": share, "f1_oracle": f1, "peak_gb": peak, "shard_rows": shard}
+    record("mining_growth", {"rows": rows, "width": asked.width, "k": asked.k, "index": name, "probes": asked.probes, **fields})
+    return done - start
+
+
+if __name__ == "__main__":
+    main()

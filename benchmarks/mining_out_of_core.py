@@ -1,0 +1,76 @@
+"""Does mining stay below its memory limit, and does it find what was planted?
+
+    python benchmarks/mining_out_of_core.py --rows 1000000 --width 256 --limit-gb 4 --index ivf
+
+Runs `mine` in a process of its own on planted pairs on disk and reports its peak resident memory (from the kernel, for the whole
+process), the peak it had planned, seconds, and precision and recall of the planted pairs at the best threshold. With --kill it is
+killed that many times on the way, and must end with the bytes of a run without a break (which is made first).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from mining_data import planted, record
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--limit-gb", type=float, default=4.0)
+    parser.add_argument("--index", default="exact")
+    parser.add_argument("--kill", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=13)
+    parser.add_argument("--folder", type=Path, default=Path("/tmp/mining-out-of-core"))
+    asked = parser.parse_args()
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    source, target, left, right = planted(asked.folder, asked.rows, asked.width, seed=asked.seed)
+    gold = asked.folder / "gold.tsv"
+    gold.write_text("".join(f"{one + 1}\t{other + 1}\n" for one, other in zip(left.tolist(), right.tolist(), strict=True)))
+    words = ["--source-vectors", str(source), "--target-vectors", str(target), "--index", asked.index, "--limit-gb", str(asked.limit_gb), "--gold", str(gold)]
+    whole, seconds, peak = finished(words, asked.folder / "pairs.tsv")
+    scores = {row["metric"]: row["score"] for row in whole["results"]}
+    planned = whole["settings"]["planned_peak_bytes"] / 1e9
+    print(f"{asked.rows} x {asked.rows} x {asked.width}, {asked.index}: {seconds:.0f} s, peak {peak:.2f} GB (planned {planned:.2f}, limit {asked.limit_gb})")
+    print(f"F1 {scores['f1']:.4f} held out, {scores['f1-oracle']:.4f} oracle")
+    same = killed(words, asked, seconds) if asked.kill else None
+    settings = {name: value for name, value in vars(asked).items() if name != "folder"}
+    fields = {"seconds": seconds, "peak_gb": peak, "planned_gb": planned, "scores": scores, "recall": whole["settings"]["recall"], "same_after_kills": same}
+    record("mining_out_of_core", {**settings, **fields})
+
+
+def finished(words: list[str], out: Path) -> tuple[dict, float, float]:  # type: ignore[type-arg]
+    """The report of one mining in a process of its own, its seconds and its peak in GB."""
+    start = time.perf_counter()
+    with started(words, out) as process:
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, process.returncode
+    return json.loads(out.with_name(f"{out.name}.report.json").read_text()), time.perf_counter() - start, used.ru_maxrss / 1e6
+
+
+def killed(words: list[str], asked: argparse.Namespace, seconds: float) -> bool:
+    out, draw = asked.folder / "killed.tsv", random.Random(asked.seed)
+    for _ in range(asked.kill):
+        with started(words, out) as process:
+            time.sleep(draw.uniform(0.1, 0.9) * seconds)
+            process.send_signal(signal.SIGKILL)
+    finished(words, out)
+    return out.read_bytes() == (asked.folder / "pairs.tsv").read_bytes()
+
+
+def started(words: list[str], out: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "adapter_stilts_cli", "mine", *words, "-o", str(out), "--overwrite"])
+
+
+if __name__ == "__main__":
+    main()
