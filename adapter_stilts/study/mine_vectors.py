@@ -49,6 +49,7 @@ def encoded(request: Request, rules: Protocol, files: Files, *, runs: Path, repo
 
 
 def _encoded(reader: SentenceReader, request: Request, rules: Protocol, file: TextFile, runs: Path, report: Reporter) -> Path:
-    asked = Encoding(file.path, request.run, request.trunk, pool=rules.pool, max_length=rules.max_length, layout=request.layout, column=request.column)
+    how = {"pool": rules.pool, "max_length": rules.max_length, "layout": request.layout, "column": request.column, "limit_gb": request.limit_gb}
+    asked = Encoding(file.path, request.run, request.trunk, **how)  # type: ignore[arg-type]
     found = encode_with(reader, asked, file.source, file.survey, out=None, runs=runs, overwrite=False, dry_run=False, report=report)
     return Path(found["folder"])
