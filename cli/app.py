@@ -7,6 +7,7 @@ programs goes to stdout, everything for people to stderr.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
@@ -19,10 +20,12 @@ from typer.core import TyperGroup
 
 from adapter_stilts import __version__
 from adapter_stilts.errors import DoesNotFit, Interrupted, StiltsError, UsageError
+from adapter_stilts.registry import unknown_name
 
 from . import demo, encode, evaluate, inspect, mine, score, train
 
 PROGRAM = "adapter-stilts"
+NO_SUCH_VALUE = re.compile(r"Invalid value for '([^']*)'(?: / '[^']*')*: (?:Value error, )?'(.*)' is not one of (.*)")
 
 
 class StiltsGroup(TyperGroup):
@@ -40,7 +43,7 @@ class StiltsGroup(TyperGroup):
         try:
             code = super().main(args, prog_name or PROGRAM, complete_var, False, windows_expand_args, **extra)
         except typer.TyperException as error:
-            failed(UsageError(error.format_message().rstrip("."), do=f"see `{_command_path(error)} --help`"))
+            failed(_mistyped(error))
             code = UsageError.exit_code
         if standalone_mode:
             sys.exit(code)
@@ -90,6 +93,16 @@ def quiet_libraries(environment: MutableMapping[str, str]) -> None:
     """No telemetry, and no advice from the libraries underneath; what the user has set stays."""
     for name, value in (("HF_HUB_DISABLE_TELEMETRY", "1"), ("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1"), ("TOKENIZERS_PARALLELISM", "false")):
         environment.setdefault(name, value)
+
+
+def _mistyped(error: typer.TyperException) -> UsageError:
+    """A mistake in the command line; for a value that is none of an option's, the nearest that is."""
+    message = error.format_message().rstrip(".")
+    found = NO_SUCH_VALUE.fullmatch(message)
+    if found is None:
+        return UsageError(message, do=f"see `{_command_path(error)} --help`")
+    flag, value, listed = found.groups()
+    return unknown_name(flag, value, re.findall(r"'([^']*)'", listed))
 
 
 def _command_path(error: typer.TyperException) -> str:

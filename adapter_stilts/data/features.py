@@ -20,7 +20,7 @@ from adapter_stilts.data.labels import wrong_label
 from adapter_stilts.data.ranking_features import query_features
 from adapter_stilts.data.sentence_features import choice_features, classified_features, text_features
 from adapter_stilts.data.span_features import Windows, is_misplaced, span_features
-from adapter_stilts.data.tagged_features import tagged_features
+from adapter_stilts.data.tagged_features import Rows, tagged_features
 from adapter_stilts.errors import TaskDataError, UsageError
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def features(
     max_length: int,
     query_length: int = 64,
     window_step: int = 128,
+    rows: Rows | None = None,
     training: bool,
 ) -> list[Feature]:
     """The features of `examples`, in their order.
@@ -46,13 +47,14 @@ def features(
     max_length    tokens of the longest row, special tokens included
     query_length  span, ranking: tokens of a question; for ranking special tokens included, and max_length is that of a candidate
     window_step   span: tokens by which the start of a context window advances
+    rows          tags: what becomes of a long sentence; None: it goes on in another row
     training      every example must carry its gold answer; span questions whose answer is not at its place are left out
 
     Raises TaskDataError for a label outside `labels`, and in training for an example without one.
     """
     if training:
         _require_gold(format, examples)
-    made = _made(format, examples, tokenizer, labels, max_length, Windows(max_length, query_length, window_step), training)
+    made = _made(format, examples, tokenizer, labels, max_length, Windows(max_length, query_length, window_step), rows, training)
     return [replace(feature, row=row) for row, feature in enumerate(made)]
 
 
@@ -103,6 +105,7 @@ def _made(
     labels: Sequence[str] | None,
     max_length: int,
     windows: Windows,
+    rules: Rows | None,
     training: bool,
 ) -> Iterator[Feature]:
     match format:
@@ -111,7 +114,7 @@ def _made(
             return classified_features(rows, tokenizer, _classes(labels, (row.label for row in rows if row.label)), max_length)
         case "tags":
             sentences = cast(Sequence[Tagged], examples)
-            return tagged_features(sentences, tokenizer, _classes(labels, (tag for row in sentences for tag in row.tags if training)), max_length)
+            return tagged_features(sentences, tokenizer, _classes(labels, (tag for row in sentences for tag in row.tags if training)), max_length, rules)
         case "span":
             return span_features(cast(Sequence[SpanQuestion], examples), tokenizer, windows, training)
         case "choice":

@@ -41,21 +41,31 @@ ASCII_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One window of a context as the model saw it: logits [T, 2] for start and end, and each token's characters, (-1, -1) outside the context."""
+    """One window of a context as the model saw it.
+
+    logits     [T, 2] for start and end
+    offsets    each token's characters in the context, (-1, -1) outside it
+    may_start  [T] tokens that may start an answer; None: all of the context
+    """
 
     logits: NDArray[np.float32]
     offsets: Sequence[tuple[int, int]]
+    may_start: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The best answer: its text and characters in the context, its start plus end logit, and the same of "no answer"."""
+    """The best answer: its text and characters in the context, its start plus end logit, and the same of "no answer".
+
+    tokens  the window it stands in, its first and its last token; None where there is no answer
+    """
 
     text: str
     start: int
     end: int
     score: float
     null_score: float
+    tokens: tuple[int, int, int] | None = None
 
     @property
     def null_odds(self) -> float:
@@ -74,20 +84,21 @@ class Answers(dict[str, str]):
         self.spans = dict(spans)
 
 
-def best_span(context: str, windows: Sequence[Window], *, n_best: int = N_BEST, longest: int = LONGEST) -> Span:
+def best_span(context: str, windows: Sequence[Window], *, n_best: int = N_BEST, longest: int = LONGEST, whole_row: bool = False) -> Span:
     """The answer with the highest start plus end logit over all windows of a context.
 
     Only tokens of the context can start or end it, at most `longest` sub-words apart; among equals the first window, start and end
-    win. "No answer" is the lowest start plus end logit of `<s>` over the windows: each of them has to find nothing.
+    win. whole_row: the best starts and ends are taken of the whole row, and those outside the context are then
+    passed over. "No answer" is the lowest start plus end logit of `<s>` over the windows: each of them has to find nothing.
     A context without any token gives the empty answer.
     """
     null = min(float(window.logits[0].sum()) for window in windows)
     best = Span("", 0, 0, -np.inf, null)
-    for window in windows:
-        score, first, last = _best_pair(window, n_best, longest)
+    for number, window in enumerate(windows):
+        score, first, last = _best_pair(window, n_best, longest, whole_row)
         if score > best.score:
             start, end = window.offsets[first][0], window.offsets[last][1]
-            best = Span(context[start:end].strip(), start, end, score, null)
+            best = Span(context[start:end].strip(), start, end, score, null, (number, first, last))
     return best
 
 
@@ -131,12 +142,29 @@ def _silent(span: Span, null_threshold: float | None) -> bool:
     return null_threshold is not None and span.null_odds > null_threshold
 
 
-def _best_pair(window: Window, n_best: int, longest: int) -> tuple[float, int, int]:
-    """(score, first token, last token) of a window's best span; -inf where no token belongs to the context."""
-    inside = np.flatnonzero(np.array([start >= 0 for start, _ in window.offsets]))
-    if not len(inside):
+def most_context(sizes: Sequence[int], step: int) -> list[NDArray[np.bool_]]:
+    """For windows over `sizes` tokens of a context that start `step` apart: whether each of their tokens has the most context there.
+
+    A token's context in a window is the smaller of its distances to both ends, and a hundredth of the window's size; the first window
+    wins among equals, as in SQuAD's first scripts.
+    """
+    starts = np.arange(len(sizes)) * step
+    tokens = np.arange(starts[-1] + sizes[-1])
+    left = tokens - starts[:, None]  # [windows, tokens]
+    right = np.array(sizes)[:, None] - 1 - left
+    context = np.where((left >= 0) & (right >= 0), np.minimum(left, right) + 0.01 * np.array(sizes)[:, None], -np.inf)
+    best = context.argmax(axis=0)
+    return [best[start : start + size] == number for number, (start, size) in enumerate(zip(starts, sizes, strict=True))]
+
+
+def _best_pair(window: Window, n_best: int, longest: int, whole_row: bool) -> tuple[float, int, int]:
+    """(score, first token, last token) of a window's best span; -inf where none is possible."""
+    inside = np.array([start >= 0 for start, _ in window.offsets], dtype=np.bool_)
+    of = np.arange(len(inside)) if whole_row else np.flatnonzero(inside)
+    starts, ends = (np.sort(of[np.argsort(-window.logits[of, side], kind="stable")[:n_best]]) for side in (0, 1))
+    starts, ends = starts[(inside if window.may_start is None else inside & window.may_start)[starts]], ends[inside[ends]]
+    if not len(starts) or not len(ends):
         return -np.inf, 0, 0
-    starts, ends = (np.sort(inside[np.argsort(-window.logits[inside, side], kind="stable")[:n_best]]) for side in (0, 1))
     scores = window.logits[starts, 0].astype(np.float64)[:, None] + window.logits[ends, 1].astype(np.float64)
     width = ends - starts[:, None]
     scores[(width < 0) | (width >= longest)] = -np.inf

@@ -18,6 +18,7 @@ from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.encoder.trunk import Trunk, load_trunk
 from adapter_stilts.errors import UsageError
+from adapter_stilts.evaluation.protocols import target_protocol
 from adapter_stilts.sharing.bundle import Bundle, load_bundle
 from adapter_stilts.study import disclosure
 from adapter_stilts.study.build import finished_models
@@ -83,11 +84,14 @@ class Subject:
 
 def evaluate(request: Request, *, out: Path | None, runs: Path, overwrite: bool, dry_run: bool, report: Reporter) -> dict[str, Any]:
     """Score what is missing and return every row of the run's results.json that was asked for."""
+    rules = target_protocol(request.protocol)
     tasks = [under(find_task(name, dict(request.task_settings)), request.protocol) for name in request.tasks]
     subject = _subject(request, out, runs)
     for task in tasks:
         if not task.retrieval:
             head_for(subject.bundle, task, request.head)  # before anything is scored or written
+            if rules.lengths.get(task.format, 0) > subject.trunk.max_length:
+                report.say(f"{task.name}: inputs are cut at {subject.trunk.max_length} tokens, which is all this trunk has positions for")
     places = {task.name: _where(request, subject, task, [one.name for one in tasks]) for task in tasks}
     jobs = [(task, language, where) for task in tasks for where in [places[task.name]] for language in _languages(request, task, where)]
     if dry_run:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adapter_stilts.data.examples import Example
+from adapter_stilts.data.examples import Example, Tagged
 from adapter_stilts.data.features import Feature, features
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.evaluation import folder as forms
 from adapter_stilts.evaluation.predict import predict
+from adapter_stilts.evaluation.protocols import OWN, TargetProtocol, target_protocol
 from adapter_stilts.evaluation.scoring import Options, Predictions, Score, score
 from adapter_stilts.files import write_bytes
 from adapter_stilts.study.attention import store_attention
@@ -29,7 +30,7 @@ from adapter_stilts.tasks.sources import Loaded
 
 @dataclass(frozen=True)
 class Reading:
-    """How examples become predictions: the head's labels, the length of an input, how many tokens go at once, and of several heads which one."""
+    """How examples become predictions: the head's labels and the length it was trained with, how many tokens go at once, whose rules hold, which head."""
 
     labels: tuple[str, ...] | None
     max_length: int
@@ -37,6 +38,14 @@ class Reading:
     protocol: str = "own"
     seed: int = 0
     head: str = HEAD
+
+    @property
+    def rules(self) -> TargetProtocol:
+        return target_protocol(self.protocol)
+
+    def length(self, model: TaskModel) -> int:
+        """Tokens of an input: the protocol's, or as trained; at most what the trunk has positions for."""
+        return self.rules.length(model.format, self.max_length, model.encoder.trunk.max_length)
 
 
 def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, folder: Path | None) -> list[dict[str, Any]]:
@@ -51,12 +60,15 @@ def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, fold
     if task.format == "text":
         scored, predictions = masked_score(model, loaded.examples, reading.max_length, reading.token_budget, reading.seed), None
     else:
-        predictions, attention = _predict(model, task, loaded.examples, _features(model, task, loaded.examples, reading), reading)
-        scored = score(task.metric, loaded.examples, predictions, Options(language=origin.language, seed=reading.seed))
+        found = _features(model, task, loaded.examples, reading)
+        predictions, attention = _predict(model, task, loaded.examples, found, reading, origin.language)
+        gold, lost = _kept(loaded.examples, predictions)
+        base |= {"words_lost": lost} if lost else {}
+        scored = score(task.metric, gold, predictions, Options(language=origin.language, seed=reading.seed))
         if attention and folder is not None:
             store_attention(folder, task.name, origin.split, origin.language, attention)
-    paths = _store(folder, task, origin.language, origin.split, predictions, scored)
-    settings: dict[str, Any] = {"max_length": reading.max_length, **({"head": reading.head} if reading.head != HEAD else {})}
+    paths = _store(folder, task, origin.language, origin.split, predictions, scored, reading.protocol)
+    settings: dict[str, Any] = {**reading.rules.settings(task.format, reading.length(model)), **({"head": reading.head} if reading.head != HEAD else {})}
     settings |= {"multiword": origin.multiword} if origin.multiword else {}
     return [
         {
@@ -82,8 +94,9 @@ def validation_score(task: Task, examples: Sequence[Example], reading: Reading, 
         if task.format == "text":
             return masked_score(model, examples, reading.max_length, reading.token_budget, reading.seed, replicates=0).value
         found.extend([] if found else _features(model, task, examples, reading))
-        predictions, _ = _predict(model, task, examples, found, reading)
-        return score(task.metric, examples, predictions, Options(language=language or task.train_language, replicates=0)).value
+        spoken = language or task.train_language
+        predictions, _ = _predict(model, task, examples, found, reading, spoken)
+        return score(task.metric, _kept(examples, predictions)[0], predictions, Options(language=spoken, replicates=0)).value
 
     return validate
 
@@ -96,18 +109,47 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
 
 
 def _features(model: TaskModel, task: Task, examples: Sequence[Example], reading: Reading) -> list[Feature]:
-    return features(task.format, examples, model.encoder.trunk.tokenizer, labels=reading.labels, max_length=reading.max_length, training=False)
+    rules = reading.rules
+    return features(
+        task.format,
+        examples,
+        model.encoder.trunk.tokenizer,
+        labels=reading.labels,
+        max_length=reading.length(model),
+        query_length=rules.query_length,
+        window_step=rules.decoding.window_step,
+        rows=rules.rows,
+        training=False,
+    )
 
 
 def _predict(
-    model: TaskModel, task: Task, examples: Sequence[Example], found: Sequence[Feature], reading: Reading
+    model: TaskModel, task: Task, examples: Sequence[Example], found: Sequence[Feature], reading: Reading, language: str
 ) -> tuple[Predictions, Mapping[str, Any]]:
     with model.encoder.capture_attention() as attention:
-        predictions = predict(model, examples, found, labels=reading.labels, token_budget=reading.token_budget, unanswerable=task.unanswerable)
+        predictions = predict(
+            model,
+            examples,
+            found,
+            labels=reading.labels,
+            token_budget=reading.token_budget,
+            unanswerable=task.unanswerable,
+            decoding=reading.rules.decoding,
+            language=language,
+        )
     return predictions, {name: attention.mean(name) for name in attention.sums}
 
 
-def _store(folder: Path | None, task: Task, language: str, split: str, predictions: Predictions | None, scored: Score) -> dict[str, str]:
+def _kept(examples: Sequence[Example], predictions: Predictions) -> tuple[Sequence[Example], int]:
+    """The examples as far as they were read, and how many words were not: a protocol may cut long sentences, gold and all."""
+    if not examples or not isinstance(examples[0], Tagged):
+        return examples, 0
+    pairs = list(zip(cast(Sequence[Tagged], examples), cast(Sequence[Sequence[str]], predictions), strict=True))
+    kept = [replace(row, words=row.words[: len(tags)], tags=row.tags[: len(tags)]) if len(tags) < len(row.words) else row for row, tags in pairs]
+    return kept, sum(len(row.words) - len(tags) for row, tags in pairs)
+
+
+def _store(folder: Path | None, task: Task, language: str, split: str, predictions: Predictions | None, scored: Score, protocol: str) -> dict[str, str]:
     if folder is None:
         return {}
     stored = {}
@@ -115,6 +157,7 @@ def _store(folder: Path | None, task: Task, language: str, split: str, predictio
         path = forms.prediction_path(folder / "predictions", task.folder, language, forms.FORMS[task.format], split)
         forms.write(path, forms.FORMS[task.format], predictions)
         stored["predictions"] = path.relative_to(folder).as_posix()
-    path = folder / "units" / task.name / f"{split}-{language}.npy"
+    mark = "" if protocol == OWN.name else f".{protocol}"  # each protocol's sums stay, since scores of several may stand in one results.json
+    path = folder / "units" / task.name / f"{split}-{language}{mark}.npy"
     write_array(path, scored.units)
     return {**stored, "units": path.relative_to(folder).as_posix(), "statistic": scored.main.statistic}

@@ -186,3 +186,14 @@ def test_encodes_at_one_layer_only(run):
     result = run("encode", "a.txt", "--set", "retrieval.layer=1,2")
     assert result.exit_code == 2
     assert "vectors are read at one layer" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "near"),
+    [("eval --tasks xnli --protocol xtrme", "xtreme"), ("eval --tasks xnli --pool mea", "mean"), ("train nli --how stak", "stack")],
+)
+def test_names_the_nearest_value_of_an_option(run, calls, words, near):
+    result = run(*words.split())
+    assert (result.exit_code, result.stdout, calls) == (2, "", {})
+    assert f"do:    did you mean '{near}'? one of: " in result.stderr
+    assert "Value error" not in result.stderr

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from adapter_stilts.data.examples import Tagged
 from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
@@ -107,3 +109,30 @@ def test_scores_masked_text_under_masks_that_depend_on_the_seed_alone(subject):
     assert first.units.shape == (len(loaded.examples), 2)
     assert first.n == first.units[:, 1].sum()
     assert first.value == first.units[:, 0].sum() / first.units[:, 1].sum()
+
+
+@pytest.mark.parametrize("protocol", ["xtreme", "xtreme-r", "jiant", "own"])
+def test_reads_long_sentences_as_the_protocol_does_and_says_so(subject, tmp_path, protocol):
+    model, task, loaded, reading = subject("ner")
+    long = replace(loaded, examples=[Tagged("0", ("cat",) * 200, ("B-PER", "O") * 100)])
+    rows = measure(model, task, long, replace(reading, protocol=protocol), tmp_path)
+    (tags,) = read_tags(tmp_path / rows[0]["predictions"])
+    settings = {
+        "xtreme": {"max_length": 64, "protocol_max_length": 128, "long_sentences": "split", "end_marks": 2, "label_on": "first sub-word"},
+        "jiant": {"max_length": 64, "protocol_max_length": 256, "long_sentences": "truncated", "end_marks": 1, "label_on": "first sub-word"},
+        "own": {"max_length": 64, "long_sentences": "split", "end_marks": 1, "label_on": "first sub-word"},
+    }[protocol.removesuffix("-r")]
+    assert all((row["protocol"], row["settings"]) == (protocol, settings) for row in rows)
+    if protocol == "jiant":
+        assert {row["words_lost"] for row in rows} == {200 - len(tags)}
+        assert 0 < len(tags) < 62
+    else:
+        assert len(tags) == 200
+        assert "words_lost" not in rows[0]
+
+
+def test_keeps_the_sums_of_each_protocol(subject, tmp_path):
+    model, task, loaded, reading = subject("qa")
+    units = {protocol: measure(model, task, loaded, replace(reading, protocol=protocol), tmp_path)[0]["units"] for protocol in ("own", "xtreme", "jiant")}
+    assert len(set(units.values())) == 3
+    assert all((tmp_path / path).is_file() for path in units.values())
