@@ -31,7 +31,7 @@ def start(config, folder, *, task="nli", resume=True, overwrite=False, dry_run=F
 @pytest.mark.parametrize("task", FORMATS)
 def test_leaves_the_folder_that_the_design_promises(trained, contents, task):
     folder = trained(task)
-    form = {"qa": "json"}.get(task, "tsv")
+    form = {"qa": "json", "choice": "jsonl"}.get(task, "tsv")
     predictions = [] if task == "mlm" else [f"predictions/{task}/validation-en.{form}"]
     checkpoint = [f"checkpoints/step-00000003/{name}" for name in ("best.safetensors", "optimiser.safetensors", "state.json", "weights.safetensors")]
     assert sorted(contents(folder)) == sorted(
