@@ -24,7 +24,7 @@ from adapter_stilts.retrieval.mining import mine as mined
 from adapter_stilts.retrieval.thresholds import drawn
 from adapter_stilts.study.facts import peak_memory
 from adapter_stilts.study.mine_given import score_given
-from adapter_stilts.study.mine_output import finished, identity_of, refuse_occupied, report_path, write_pairs, write_report
+from adapter_stilts.study.mine_output import as_json, finished, identity_of, refuse_occupied, report_path, write_pairs, write_report
 from adapter_stilts.study.mine_pairs import read_gold
 from adapter_stilts.study.mine_request import Request, Rules, rules_of
 from adapter_stilts.study.mine_score import Kept, decide, told, tuner
@@ -119,7 +119,7 @@ def _finish(
     pairs = found.written if kept.threshold is None else found.written.above(kept.threshold)
     count = write_pairs(out, pairs, source, target, json_lines=request.json_lines, all_lines=rules.duplicates == "once" and request.score_only is None)
     notes = [*kept.notes, *_notes(count, found, kept)]
-    document = {
+    document: dict[str, Any] = {
         "pairs_file": str(out),
         "report": str(report_path(out)),
         "pairs": count,
@@ -135,6 +135,7 @@ def _finish(
         "peak_memory_bytes": peak_memory("cpu"),
         "notes": notes,
     }
+    document = as_json(document)
     write_report(out, identity, document)
     _say(document, kept, report)
     return document

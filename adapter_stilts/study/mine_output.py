@@ -10,6 +10,7 @@ have one) is a space in the TSV.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,15 @@ def write_report(out: Path, identity: str, document: Mapping[str, Any]) -> None:
     write_sealed(report_path(out), {"identity": identity, "pairs_sha256": sha256(out), **document})
 
 
+def as_json(value: Any) -> Any:
+    """A value as JSON can hold it: an infinite score, which a margin over nothing has, as text."""
+    if isinstance(value, Mapping):
+        return {name: as_json(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [as_json(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def finished(out: Path, identity: str, *, overwrite: bool) -> dict[str, Any] | None:
     """The report of the same mining, if it is done.
 
@@ -90,7 +100,7 @@ def _cells(source: Side, target: Side) -> Callable[[int, int, float], str]:
 
 def _objects(source: Side, target: Side, all_lines: bool) -> Callable[[int, int, float], str]:
     def form(one: int, other: int, score: float) -> str:
-        found: dict[str, object] = {"score": _number(score)}
+        found: dict[str, object] = {"score": as_json(score)}
         for name, side, row in (("source", source, one), ("target", target, other)):
             found |= {} if side.texts is None else {name: side.texts[row]}
             found |= {f"{name}_line": side.line(row)} | ({f"{name}_id": side.id(row)} if side.with_ids else {})
@@ -106,11 +116,6 @@ def _same(distinct: Distinct, row: int) -> Iterator[int]:
     text = int(distinct.of_line[row])
     start = int(distinct.start[text])
     yield from distinct.lines[start : start + min(int(distinct.count[text]), LINES_SHOWN)].tolist()
-
-
-def _number(score: float) -> float | str:
-    """JSON has no word for infinity, which a margin over nothing is."""
-    return score if abs(score) != float("inf") else str(score)
 
 
 def _lines(path: Path) -> int:

@@ -33,6 +33,15 @@ def test_says_that_nothing_was_found(put, start, tmp_path, planted):
     assert "there is no candidate at all" in document["notes"][-1]
 
 
+def test_reports_scores_that_are_infinite(put, start, read, tmp_path, gold_file):
+    half = np.eye(4, dtype=np.float32)[:2]
+    both = np.concatenate([half, -half])  # the mean cosine of every neighbourhood is nought
+    document = start(**put((both, both)), gold=gold_file([(number, number) for number in range(1, 5)]))
+    assert (document["pairs"], document["results"][-3]["metric"], document["results"][-3]["score"]) == (4, "f1-oracle", 1.0)
+    assert {score for score, _, _ in read(tmp_path / "pairs.tsv")} == {"inf"}
+    assert json.loads((tmp_path / "pairs.tsv.report.json").read_text())["histogram"]["infinite"] == 4
+
+
 def test_mines_one_line_each(put, start, tmp_path, planted, read):
     assert start(**put([side[:1] for side in planted()], (["one"], ["eins"])))["pairs"] == 1
     assert read(tmp_path / "pairs.tsv") == [["1.000000", "one", "eins"]]
