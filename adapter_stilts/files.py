@@ -135,6 +135,15 @@ def numbered_lines(path: Path, longest: int | None = None) -> Iterator[tuple[int
         raise TaskDataError(f"cannot read: {error.strerror or error}", where=str(path), do="check the file and its permissions") from error
 
 
+def first_line(path: Path) -> bytes:
+    """The first line as its bytes, line end and all; b"" where it cannot be read, which `numbered_lines` has words for."""
+    try:
+        with _opened(path) as stream:
+            return stream.readline()
+    except (OSError, EOFError, zlib.error, zstandard.ZstdError):
+        return b""
+
+
 def _opened(path: Path) -> io.BufferedIOBase:
     if path.suffix == ".gz":
         return gzip.GzipFile(path, "rb")

@@ -7,7 +7,6 @@ XTREME's scripts prepare are the exception: they end their lines with "\\r\\n", 
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
 from collections import Counter
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.files import bare_name, numbered_lines, read_text
+from adapter_stilts.files import bare_name, first_line, numbered_lines, read_text
 
 Cells = Mapping[str, object]
 
@@ -123,11 +122,7 @@ def cell_of(row: Row, column: str) -> object:
 
 def _is_quoted(path: Path) -> bool:
     """Whether the file was written by Python's csv module, whose lines end with "\\r\\n"."""
-    try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
-            return stream.readline().endswith(b"\r\n")
-    except (OSError, EOFError):
-        return False  # whoever reads the file says what is wrong with it
+    return first_line(path).endswith(b"\r\n")
 
 
 def _unquoted(cell: str) -> str:

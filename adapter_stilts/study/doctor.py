@@ -82,7 +82,7 @@ def _hub() -> dict[str, Any]:
     cache = Path(constants.HF_HUB_CACHE)
     names = sorted(path.name for path in cache.iterdir()) if cache.is_dir() else []
     kept = {kind: [name.removeprefix(f"{kind}--").replace("--", "/") for name in names if name.startswith(f"{kind}--")] for kind in ("models", "datasets")}
-    tasks = [task.name for task in all_tasks() if task.hub is not None and task.hub.id in kept["datasets"]]
+    tasks = [task.name for task in all_tasks() if any(hub.id in kept["datasets"] for hub in task.hubs)]
     return {"cache": str(cache), "offline": bool(constants.HF_HUB_OFFLINE), "models": kept["models"], "tasks": tasks}
 
 

@@ -173,7 +173,7 @@ def _known(rows: Sequence[Mapping[str, Any]], request: Request, task: Task, lang
         if (row["task"], row["protocol"], row["split"]) == (task.name, request.protocol, request.split) and same_language(row["language"], language)
     ]
     if not task.retrieval:
-        return same
+        return [row for row in same if row["settings"].get("multiword", task.multiword) == task.multiword]
     wanted = planned(_retrieval_settings(request, subject), task)
     chosen = [row for row in same if row["settings"].get("id") in wanted]
     return chosen if {row["settings"].get("id") for row in chosen} == wanted else []

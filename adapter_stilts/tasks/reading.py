@@ -12,7 +12,7 @@ from adapter_stilts.data.examples import Example, Pools
 from adapter_stilts.data.readers import read, read_aligned, read_joined, read_pools
 from adapter_stilts.data.tables import json_line_rows, suffix, tab_rows
 from adapter_stilts.errors import UsageError
-from adapter_stilts.files import sha256
+from adapter_stilts.files import bare_name, sha256
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.finding import Found
 from adapter_stilts.tasks.fitting import layout_of
@@ -87,8 +87,8 @@ def languages_asked(task: Task, language: str) -> dict[str, object]:
 
 def _name(path: Path, found: Sequence[Found]) -> str:
     """A file's name, with its folder where several files are called the same (R1/train.jsonl, R2/train.jsonl)."""
-    name = path.name.removesuffix(".gz")
-    same = sum(group.paths[0].name.removesuffix(".gz") == name for group in found)
+    name = bare_name(path)
+    same = sum(bare_name(group.paths[0]) == name for group in found)
     return f"{path.parent.name}/{name}" if same > 1 else name
 
 
@@ -105,7 +105,7 @@ def _read(task: Task, group: Found, split: str, language: str, columns: Mapping[
         columns={**task.columns, **columns},
         keep=keep,
         labelled=split != "test" and not task.mismatches,
-        number_rows=any(fnmatch(group.paths[0].name.removesuffix(".gz"), pattern) for pattern in task.unnumbered),
+        number_rows=any(fnmatch(bare_name(group.paths[0]), pattern) for pattern in task.unnumbered),
         **languages_asked(task, language),
     )
     if task.joined and len(group.paths) > 1:

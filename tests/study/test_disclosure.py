@@ -97,6 +97,19 @@ def test_counts_the_rows_left_out(trained, folder):
     assert "2 rows of snli (train) are left out: label '-'" in report.said
 
 
+def test_scores_again_where_words_are_to_be_fused_after_all(trained, folder, tmp_path):
+    run = trained("udpos", "pos", data__sources=(str(folder),))
+
+    def readings(**settings):
+        request = Request(run=run, trunk=None, tasks=("udpos",), languages=("en",), data=(str(folder),), precision="fp32", task_settings=settings)
+        found = evaluate(request, out=None, runs=tmp_path, overwrite=False, dry_run=False, report=Silent())
+        return {row["settings"]["multiword"] for row in found["results"]}
+
+    assert readings() == {"split"}
+    assert readings(multiword="fuse") == {"fuse"}
+    assert readings() == {"split"}
+
+
 def test_fuses_words_under_the_protocol_that_does(trained, folder):
     assert read_manifest(trained("udpos", "own", data__sources=(str(folder),))).data[0]["multiword"] == "split"
     run = trained("udpos", "xtreme", data__sources=(str(folder),), evaluation__protocol="xtreme")
