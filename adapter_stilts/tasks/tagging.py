@@ -61,6 +61,6 @@ for column, what in (("xpos", "the treebank's own part-of-speech tags"), ("depre
             stands_for=CCG,
             licence="by treebank; mostly CC BY-SA",
             paper="https://universaldependencies.org",
-            leaks=(Leak("udpos", "in-task", "UD-POS has the same sentences under other tags"),),
+            leaks=(Leak("udpos", "same-text", "UD-POS has the same sentences under other tags"),),
         )
     )

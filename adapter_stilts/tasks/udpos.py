@@ -91,8 +91,8 @@ register(
         licence="by treebank; mostly CC BY-SA",
         paper="https://universaldependencies.org",
         leaks=(
-            Leak("ud-xpos", "in-task", "its sentences are the training set's, under other tags"),
-            Leak("ud-deprel", "in-task", "its sentences are the training set's, under other tags"),
+            Leak("ud-xpos", "same-text", "its sentences are the training set's, under other tags"),
+            Leak("ud-deprel", "same-text", "its sentences are the training set's, under other tags"),
         ),
     )
 )

@@ -27,7 +27,7 @@ def kinds(task, *seen):
         ("xcopa", Seen("siqa", "train", "en"), []),
         ("tydiqa", Seen("tydiqa", "train", "en"), []),
         ("tydiqa", Seen("tydiqa", "train", "swa"), [("tydiqa", "target")]),
-        ("udpos", Seen("ud-xpos", "train", "en"), [("ud-xpos", "in-task")]),
+        ("udpos", Seen("ud-xpos", "train", "en"), [("ud-xpos", "same-text")]),
         ("tatoeba", Seen("mnli", "train", "en"), []),
     ],
 )
