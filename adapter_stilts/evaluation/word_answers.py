@@ -4,9 +4,12 @@
     word_answer("北京市是首都。", (0, 2), (0, 2), "北京")            "北京市是首都。": the reference cannot trim Chinese
 
 The trimming looks the sub-words' text up in the words once both are cut at punctuation and around every Chinese character; where it is
-not found, the whole words are the answer. In text written without spaces a "word" may be a sentence, so scores of zh and th differ from
-those of answers cut by character. XTREME scores what comes out of this; jiant leaves it out for zh. This is `get_final_text` of
-transformers as both used it; since 2023 its tokenizer normalises to NFC as well, which leaves more words untrimmed.
+not found, the whole words are the answer. In text written without spaces a "word" may be a sentence. XTREME scores what comes out of
+this; jiant leaves it out for zh. It bounds scores from above: with the gold spans themselves, and nano-xlmr's sub-words, XQuAD zh has
+exact match 68.7 under XTREME, 91.2 under jiant and 98.5 by character; th has 94.8, 94.8 and 95.9. (By character, what is lost is answers
+of more than 30 sub-words, and a few that end inside one.)
+
+This is `get_final_text` of transformers as both used it; since 2023 its tokenizer normalises to NFC as well, which leaves more words whole.
 """
 
 from __future__ import annotations

@@ -14,13 +14,14 @@ from transformers import XLMRobertaTokenizerFast
 
 from adapter_stilts.data.examples import Answer, SpanQuestion, Tagged
 from adapter_stilts.data.features import features
+from adapter_stilts.data.readers import read_rows
 from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.encoder.trunk import trunk_tokenizer
 from adapter_stilts.errors import UnknownName
 from adapter_stilts.evaluation import predict as prediction
-from adapter_stilts.evaluation.answers import most_context
+from adapter_stilts.evaluation.answers import most_context, squad_text
 from adapter_stilts.evaluation.predict import predict
 from adapter_stilts.evaluation.protocols import PROTOCOLS, target_protocol
 
@@ -240,3 +241,18 @@ def test_keeps_a_truncated_word_whose_first_sub_word_fits(tokenizer):
     (row,) = features("tags", [sentence], tokenizer, labels=("X", "Y"), max_length=2 + pieces + 1, rows=target_protocol("jiant").rows, training=False)
     assert len(row.words) == 2
     assert len(row.input_ids) == 2 + pieces + 1
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("language", "inside"), [("en", 1), ("th", 1), ("zh", 5)])
+def test_gives_the_gold_answers_of_xquad_back(model, monkeypatch, shared_path, language, inside):
+    """All but those of more than 30 sub-words, and `inside`: the few that end inside a sub-word."""
+    tokenizer = model.encoder.trunk.tokenizer = XLMRobertaTokenizerFast.from_pretrained(shared_path("models/nano-xlmr"))
+    questions = [row for row in read_rows(shared_path(f"data/qa/xquad.{language}.json.gz"), "span") if isinstance(row, SpanQuestion)]
+    rows = features("span", questions, tokenizer, max_length=384, training=False)
+    monkeypatch.setattr(prediction, "logits", lambda *_: gold_logits(rows))
+    found = predict(model, questions, rows, decoding=target_protocol("own").decoding, language=language)
+    long = {row.example for row in rows if row.target[1] - row.target[0] >= 30}
+    lost = [number for number, row in enumerate(questions) if squad_text(found[row.id]) != squad_text(row.answers[0].text)]
+    assert len(questions) == 1190
+    assert len(set(lost) - long) == inside
