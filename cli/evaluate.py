@@ -44,6 +44,10 @@ def evaluate(
     pool: Annotated[Pool | None, typer.Option("--pool", help="How token states become a sentence vector.")] = None,
     k: Annotated[int | None, typer.Option("-k", metavar="N", help="Neighbours that a margin compares with.")] = None,
     margin: Annotated[Margin | None, typer.Option("--margin", help="How a pair's cosine is compared with its neighbours'.")] = None,
+    language_adapter: Annotated[
+        list[str] | None,
+        typer.Option("--language-adapter", metavar="LANG=RUN", help="MAD-X: the run whose language adapter reads a language (repeatable); others=source."),
+    ] = None,
     data: DataOption = None,
     config: ConfigOption = None,
     settings: SetOption = None,
@@ -73,6 +77,7 @@ def evaluate(
         "--pool": ("retrieval.pool", pool and pool.value),
         "-k": ("retrieval.k", k),
         "--margin": ("retrieval.margin", margin and margin.value),
+        "--language-adapter": ("evaluation.language_adapters", tuple(language_adapter or ())),
         "--data": ("data.sources", tuple(data or ())),
         "--seed": ("training.seed", seed),
     }
@@ -104,5 +109,6 @@ def request(config: RunConfig, run: Path | None, tasks: tuple[str, ...], split: 
         precision=config.trunk.precision,
         seed=config.training.seed,
         head=config.evaluation.head,
+        language_adapters=config.evaluation.language_adapters,
         task_settings=config.task.model_dump(exclude_defaults=True),
     )

@@ -67,7 +67,8 @@ def results(rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         return
     columns = ("task", "protocol", "language", "metric", "score", "95 % interval", "n", "settings")
-    table("results", columns, [_result(row) for row in rows])
+    seen = any("seen" in row for row in rows)
+    table("results", (*columns, "learned in it") if seen else columns, [[*_result(row), *([", ".join(row.get("seen", ()))] if seen else [])] for row in rows])
     for remark in remarks(rows):
         typer.echo(f"* {remark}")
 
@@ -106,6 +107,8 @@ def _result(row: Mapping[str, Any]) -> list[object]:
     interval = row.get("interval") or ()
     shown = " to ".join(percent(bound) for bound in interval)
     settings = ", ".join(f"{name} {value}" for name, value in (row.get("settings") or {}).items())
+    adapter = row.get("language_adapter") or {}
+    settings += f", language adapter of {adapter['language']}" + (f" ({adapter['note']})" if "note" in adapter else "") if adapter else ""
     task = f"{row['task']} *" if row.get("substitutions") or row.get("leaks") else row["task"]
     return [task, row["protocol"], row["language"], row["metric"], percent(row["score"]), shown, row["n"], settings]
 

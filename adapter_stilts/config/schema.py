@@ -9,7 +9,7 @@
     ├── training    max_steps epochs learning_rate token_budget ... limit_gb, sampler (name temperature cap weights)
     ├── fusion      target_adapter penalty learning_rate
     ├── retrieval   layer pool k margin
-    └── evaluation  protocol languages head
+    └── evaluation  protocol languages head language_adapters
 
 Sections refuse unknown keys. `load.py` makes them from YAML and `--set`, with sentences for every mistake.
 """
@@ -216,13 +216,15 @@ class Retrieval(Section):
 class Evaluation(Section):
     """What is scored.
 
-    languages  () is all that the task has
-    head       of a run with several heads, the one that answers; "": that of the same task, or the only one that fits
+    languages          () is all that the task has
+    language_adapters  "de=RUN": MAD-X's adapter of each language, put in the place of the one that the run was trained over
+    head               of a run with several heads, the one that answers; "": that of the same task, or the only one that fits
     """
 
     protocol: Protocol = "own"
     languages: Texts = ()
     head: str = ""
+    language_adapters: Texts = ()
 
 
 class RunConfig(Section):

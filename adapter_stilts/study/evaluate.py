@@ -9,7 +9,7 @@ the run's composition active, or the bare trunk. Results go to the run's folder,
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +19,28 @@ from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.encoder.trunk import Trunk, load_trunk
 from adapter_stilts.errors import UsageError
 from adapter_stilts.evaluation.protocols import target_protocol
-from adapter_stilts.sharing.bundle import Bundle, load_bundle
+from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
 from adapter_stilts.study import disclosure
 from adapter_stilts.study.build import finished_models
 from adapter_stilts.study.card import write_card
 from adapter_stilts.study.head_choice import head_for
+from adapter_stilts.study.language_stacks import ENGLISH, OWN, Stacks, language_stacks
 from adapter_stilts.study.material import where_of
 from adapter_stilts.study.measure import Reading, measure
 from adapter_stilts.study.reporting import Reporter
 from adapter_stilts.study.retrieval import RetrievalSettings, measure_retrieval, planned
+from adapter_stilts.study.row_facts import adapter_facts, with_facts
 from adapter_stilts.study.run_folder import claim, locked, means, merge_results, read_results, result_key, state_of, write_results
 from adapter_stilts.study.sentence_reader import CPU_BUDGET, GPU_BUDGET, active_parts
+from adapter_stilts.study.sides import active
 from adapter_stilts.tasks.base import Task
-from adapter_stilts.tasks.languages import same_language
+from adapter_stilts.tasks.languages import iso1, same_language
 from adapter_stilts.tasks.protocols import under
 from adapter_stilts.tasks.sources import Where, languages_of, load, nothing_found
 from adapter_stilts.tasks.user import find_task
 from adapter_stilts.training.devices import pick_device
+
+READ_BY = ("head", "language_adapters")  # settings that make another score of the same rows
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class Request:
     token_budget: int | None = None  # tokens read at once; None: what suits the device
     task_settings: Mapping[str, Any] = field(default_factory=dict)
     head: str = ""  # of several heads, the one that answers; "": the one that fits the task
+    language_adapters: tuple[str, ...] = ()  # LANGUAGE=RUN, as typed: MAD-X's language adapters (language_stacks.py)
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,7 @@ class Subject:
 
     identity  whose scores the folder holds, "" where it is the run's own
     models    one for each head of the run, by the head's name; all over the encoder
+    stacks    what each language is read with; None for a bare trunk
     """
 
     folder: Path
@@ -76,6 +83,7 @@ class Subject:
     encoder: AdapterEncoder
     models: Mapping[str, TaskModel]
     bundle: Bundle | None
+    stacks: Stacks | None = None
 
     def budget(self, request: Request) -> int:
         on_gpu = next(self.encoder.parameters()).device.type == "cuda"
@@ -94,6 +102,8 @@ def evaluate(request: Request, *, out: Path | None, runs: Path, overwrite: bool,
                 report.say(f"{task.name}: inputs are cut at {subject.trunk.max_length} tokens, which is all this trunk has positions for")
     places = {task.name: _where(request, subject, task, [one.name for one in tasks]) for task in tasks}
     jobs = [(task, language, where) for task in tasks for where in [places[task.name]] for language in _languages(request, task, where)]
+    if subject.stacks is not None:
+        _say_stacks(subject.stacks, jobs, report)
     if dry_run:
         for task, language, _ in jobs:
             report.say(f"would score {task.name} in {language}")
@@ -158,11 +168,13 @@ def _scores(request: Request, subject: Subject, jobs: Sequence[tuple[Task, str, 
         first, _, where = chosen[0]
         if first.retrieval:
             languages = [language for _, language, _ in chosen]
-            for language, rows in measure_retrieval(subject.encoder, first, languages, where, _retrieval_settings(request, subject), subject.folder):
-                yield first, language, rows
+            readings = _retrieval_readings(request, subject, [*languages, ENGLISH])
+            both = (measure_retrieval(subject.encoder, first, languages, where, one, subject.folder) for one in readings)
+            for found in zip(*both, strict=True):
+                yield first, found[0][0], _marked(subject, [row for _, rows in found for row in rows])
         else:
             for one, language, place in chosen:
-                yield one, language, _score(request, subject, one, language, place)
+                yield one, language, _marked(subject, _score(request, subject, one, language, place))
 
 
 def _known(rows: Sequence[Mapping[str, Any]], request: Request, task: Task, language: str, subject: Subject) -> list[Mapping[str, Any]]:
@@ -172,9 +184,12 @@ def _known(rows: Sequence[Mapping[str, Any]], request: Request, task: Task, lang
         for row in rows
         if (row["task"], row["protocol"], row["split"]) == (task.name, request.protocol, request.split) and same_language(row["language"], language)
     ]
+    same = [row for row in same if row.get("language_adapter", {}) == adapter_facts(row, subject.stacks)]
     if not task.retrieval:
+        marks = _reading(request, subject, head_for(subject.bundle, task, request.head)).marks
+        same = [row for row in same if all(row["settings"].get(key) == marks.get(key) for key in READ_BY)]
         return [row for row in same if row["settings"].get("multiword", task.multiword) == task.multiword]
-    wanted = planned(_retrieval_settings(request, subject), task)
+    wanted = {id for one in _retrieval_readings(request, subject, [language, ENGLISH]) for id in planned(one, task)}
     chosen = [row for row in same if row["settings"].get("id") in wanted]
     return chosen if {row["settings"].get("id") for row in chosen} == wanted else []
 
@@ -189,10 +204,40 @@ def _same_data(rows: Sequence[Mapping[str, Any]], task: Task, split: str, langua
 
 def _score(request: Request, subject: Subject, task: Task, language: str, where: Where) -> list[dict[str, Any]]:
     part = head_for(subject.bundle, task, request.head)
+    loaded = load(task, request.split, language, where, tuple(part.facts["labels"]) or None)
+    with active(subject.encoder, subject.stacks.reading(language).composition if subject.stacks else None):
+        return measure(subject.models[part.name], task, loaded, _reading(request, subject, part), subject.folder)
+
+
+def _reading(request: Request, subject: Subject, part: Part) -> Reading:
+    own = OWN if subject.stacks is not None and subject.stacks.swapped else ""
     labels = tuple(part.facts["labels"]) or None
-    loaded = load(task, request.split, language, where, labels)
-    reading = Reading(labels, part.facts["max_length"], subject.budget(request), request.protocol, request.seed, part.name)
-    return measure(subject.models[part.name], task, loaded, reading, subject.folder)
+    return Reading(labels, part.facts["max_length"], subject.budget(request), request.protocol, request.seed, part.name, own)
+
+
+def _marked(subject: Subject, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return with_facts(rows, subject.bundle.manifest.seen if subject.bundle else {}, subject.stacks)
+
+
+def _say_stacks(stacks: Stacks, jobs: Sequence[tuple[Task, str, Where]], report: Reporter) -> None:
+    """Refuse languages without an adapter, and say what reads those that have none of their own."""
+    retrieval = [ENGLISH] if any(task.retrieval for task, _, _ in jobs) else []
+    languages = list(dict.fromkeys([*(language for _, language, _ in jobs), *retrieval]))
+    if stacks.swapped and (ranking := [task.name for task, _, _ in jobs if task.format == "ranking"]):
+        what = f"'{ranking[0]}' looks for answers in many languages at once, and language adapters read one language at a time"
+        raise UsageError(what, do="evaluate it without --language-adapter")
+    stacks.check(languages)
+    if foreign := [language for language in languages if "note" in stacks.reading(language).adapter]:
+        report.say(f"read under the language adapter of {stacks.source.adapter['language']}, having none of their own: {', '.join(foreign)}")
+
+
+def _retrieval_readings(request: Request, subject: Subject, languages: Sequence[str]) -> list[RetrievalSettings]:
+    """The run's own stack on both sides; with language adapters also each side under its own."""
+    plain = _retrieval_settings(request, subject)
+    stacks = subject.stacks
+    if stacks is None or not stacks.swapped:
+        return [plain]
+    return [plain, replace(plain, stacks={iso1(language): stacks.reading(language) for language in languages})]
 
 
 def _retrieval_settings(request: Request, subject: Subject) -> RetrievalSettings:
@@ -215,6 +260,8 @@ def _retrieval_settings(request: Request, subject: Subject) -> RetrievalSettings
 
 def _subject(request: Request, out: Path | None, runs: Path) -> Subject:
     device = str(pick_device())
+    if request.run is None and request.language_adapters:
+        raise UsageError("a bare trunk has no language adapter to put others in the place of", do="evaluate the run of a task over a language adapter")
     if request.run is None:
         if request.trunk is None:
             raise UsageError("nothing to evaluate", do="name a run, or a trunk with --trunk")
@@ -233,7 +280,8 @@ def _subject(request: Request, out: Path | None, runs: Path) -> Subject:
     precision = facts.precision if request.precision == "auto" else request.precision
     trunk = load_trunk(request.trunk or facts.name, revision=None if request.trunk else facts.revision, precision=precision, device=device)
     models = {name: model.to(device).eval() for name, model in finished_models(trunk, bundle).items()}
-    return Subject(out or request.run, identity, trunk, next(iter(models.values())).encoder, models, bundle)
+    encoder = next(iter(models.values())).encoder
+    return Subject(out or request.run, identity, trunk, encoder, models, bundle, language_stacks(encoder, bundle, request.language_adapters))
 
 
 def _where(request: Request, subject: Subject, task: Task, tasks: Sequence[str]) -> Where:

@@ -30,7 +30,10 @@ from adapter_stilts.tasks.sources import Loaded
 
 @dataclass(frozen=True)
 class Reading:
-    """How examples become predictions: the head's labels and the length it was trained with, how many tokens go at once, whose rules hold, which head."""
+    """How examples become predictions: the head's labels and the length it was trained with, how many tokens go at once, whose rules hold, which head.
+
+    adapters  "own" where each language is read under its own language adapter
+    """
 
     labels: tuple[str, ...] | None
     max_length: int
@@ -38,6 +41,13 @@ class Reading:
     protocol: str = "own"
     seed: int = 0
     head: str = HEAD
+    adapters: str = ""
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """Settings of a score that tell this reading from others of the same rows."""
+        found = {"head": self.head if self.head != HEAD else "", "language_adapters": self.adapters}
+        return {name: value for name, value in found.items() if value}
 
     @property
     def rules(self) -> TargetProtocol:
@@ -67,8 +77,10 @@ def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, fold
         scored = score(task.metric, gold, predictions, Options(language=origin.language, seed=reading.seed))
         if attention and folder is not None:
             store_attention(folder, task.name, origin.split, origin.language, attention)
-    paths = _store(folder, task, origin.language, origin.split, predictions, scored, reading.protocol)
-    settings: dict[str, Any] = {**reading.rules.settings(task.format, reading.length(model)), **({"head": reading.head} if reading.head != HEAD else {})}
+    protocols = [] if reading.protocol == OWN.name else [reading.protocol]  # each reading's sums stay, since several may stand in one results.json
+    name = ".".join([f"{origin.split}-{origin.language}", *reading.marks.values(), *protocols])
+    paths = _store(folder, task, origin.language, origin.split, predictions, scored, name)
+    settings: dict[str, Any] = {**reading.rules.settings(task.format, reading.length(model)), **reading.marks}
     settings |= {"multiword": origin.multiword} if origin.multiword else {}
     return [
         {
@@ -149,7 +161,7 @@ def _kept(examples: Sequence[Example], predictions: Predictions) -> tuple[Sequen
     return kept, sum(len(row.words) - len(tags) for row, tags in pairs)
 
 
-def _store(folder: Path | None, task: Task, language: str, split: str, predictions: Predictions | None, scored: Score, protocol: str) -> dict[str, str]:
+def _store(folder: Path | None, task: Task, language: str, split: str, predictions: Predictions | None, scored: Score, name: str) -> dict[str, str]:
     if folder is None:
         return {}
     stored = {}
@@ -157,7 +169,6 @@ def _store(folder: Path | None, task: Task, language: str, split: str, predictio
         path = forms.prediction_path(folder / "predictions", task.folder, language, forms.FORMS[task.format], split)
         forms.write(path, forms.FORMS[task.format], predictions)
         stored["predictions"] = path.relative_to(folder).as_posix()
-    mark = "" if protocol == OWN.name else f".{protocol}"  # each protocol's sums stay, since scores of several may stand in one results.json
-    path = folder / "units" / task.name / f"{split}-{language}{mark}.npy"
+    path = folder / "units" / task.name / f"{name}.npy"
     write_array(path, scored.units)
     return {**stored, "units": path.relative_to(folder).as_posix(), "statistic": scored.main.statistic}

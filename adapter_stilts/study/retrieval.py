@@ -10,31 +10,31 @@ computed from are kept where one layer was read, so that the score can be recomp
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
 from adapter_stilts.config.fingerprint import fingerprint
-from adapter_stilts.data.examples import Bitext, Pools
+from adapter_stilts.data.examples import Pools
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.errors import UsageError
 from adapter_stilts.evaluation import folder as forms
 from adapter_stilts.evaluation.intervals import bootstrap_interval
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.retrieval.bucc import Bucc, best_threshold, bucc, mine_pools, score_oracle
-from adapter_stilts.retrieval.cache import VectorKey, keep, kept
-from adapter_stilts.retrieval.embed import embed_layers
 from adapter_stilts.retrieval.margin import margins
 from adapter_stilts.retrieval.measured import Measured
-from adapter_stilts.retrieval.pooling import Vectors, poolings
+from adapter_stilts.retrieval.pooling import poolings
 from adapter_stilts.retrieval.protocols import Protocol, protocol
 from adapter_stilts.retrieval.tatoeba import tatoeba
 from adapter_stilts.study.disclosure import beside
+from adapter_stilts.study.language_stacks import OWN, Stack
 from adapter_stilts.study.material import origin_facts
 from adapter_stilts.study.measure import write_array
+from adapter_stilts.study.sides import SideReading, SideVectors, sentences
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.sources import Loaded, Where, load
 
@@ -47,6 +47,7 @@ class RetrievalSettings:
 
     depth        the trunk's layers
     composition  what is active on the trunk, with the hashes of its adapters; "" for the bare trunk
+    stacks       language -> what reads its sentences (MAD-X); {}: the active composition reads them all
     """
 
     protocol: str
@@ -60,14 +61,7 @@ class RetrievalSettings:
     save_vectors: bool = True
     seed: int = 0
     token_budget: int = 8192
-
-
-@dataclass(frozen=True)
-class Sides:
-    """A language's two sides as vectors, by layer."""
-
-    source: dict[int, Vectors]
-    target: dict[int, Vectors]
+    stacks: Mapping[str, Stack] = field(default_factory=dict)
 
 
 def planned(settings: RetrievalSettings, task: Task) -> set[str]:
@@ -86,57 +80,10 @@ def measure_retrieval(
     rules = _rules(settings, task)
     _layers(rules, settings)
     for group in _groups(task, languages, where, rules, settings, encoder.trunk.hidden):
-        vectors = _Vectors(encoder, task, [one for loaded in group.values() for one in loaded], rules, settings, folder)
+        vectors = SideVectors(encoder, [one for loaded in group.values() for one in loaded], _reading(rules, settings, folder))
         for language, loaded in group.items():
             rows = _aligned if task.format == "aligned" else _pools
             yield language, rows(vectors, task, loaded, rules, settings, folder)
-
-
-class _Vectors:
-    """The vectors of every sentence of a group of languages: those that an earlier reading kept, the others read once per distinct text."""
-
-    def __init__(self, encoder: AdapterEncoder, task: Task, group: Sequence[Loaded], rules: Protocol, settings: RetrievalSettings, folder: Path) -> None:
-        self._task, self._rules, self._settings, self._folder = task, rules, settings, folder
-        trunk, layers = encoder.trunk, _layers(rules, settings)
-        self._keys = {layer: VectorKey(trunk.fingerprint, settings.composition, layer, rules.pool, trunk.precision, rules.max_length) for layer in layers}
-        self._known = {_name(one): sides for one in group if (sides := self._kept(one)) is not None}
-        distinct = list(dict.fromkeys(text for one in group if _name(one) not in self._known for text in _texts(one)))
-        self._place = {text: number for number, text in enumerate(distinct)}
-        budget = settings.token_budget
-        self._layers = (
-            embed_layers(encoder, distinct, layers=layers, pool=rules.pool, token_budget=budget, max_length=rules.max_length) if distinct else {}
-        )
-
-    def sides(self, loaded: Loaded) -> Sides:
-        if _name(loaded) in self._known:
-            return self._known[_name(loaded)]
-        source, target = _sentences(loaded)
-        return Sides(*({layer: vectors[[self._place[text] for text in side]] for layer, vectors in self._layers.items()} for side in (source, target)))
-
-    def keep(self, loaded: Loaded, layer: int, sides: Sides) -> dict[str, Any]:
-        """Write the vectors of a language, unless they lie there already; returns where, where they are kept at all."""
-        if not self._settings.save_vectors:
-            return {}
-        paths = {side: self._path(loaded, layer, side) for side in ("source", "target")}
-        if _name(loaded) not in self._known:
-            for path, sentences, vectors in zip(paths.values(), _sentences(loaded), (sides.source[layer], sides.target[layer]), strict=True):
-                keep(path, self._keys[layer], sentences, vectors)
-        return {"vectors": {side: path.relative_to(self._folder).as_posix() for side, path in paths.items()}}
-
-    def _kept(self, loaded: Loaded) -> Sides | None:
-        """What an earlier reading left, if every layer of both sides is there and made of the same."""
-        found: list[dict[int, Vectors]] = []
-        for side, sentences in zip(("source", "target"), _sentences(loaded), strict=True):
-            by_layer = {layer: kept(self._path(loaded, layer, side), key, sentences) for layer, key in self._keys.items()}
-            found.append({layer: vectors for layer, vectors in by_layer.items() if vectors is not None})
-        return Sides(*found) if all(len(one) == len(self._keys) for one in found) else None
-
-    def _path(self, loaded: Loaded, layer: int, side: str) -> Path:
-        return self._folder / "vectors" / self._task.name / f"{_name(loaded)}.layer{layer}.{self._rules.pool}.{side}.npy"
-
-
-def _name(loaded: Loaded) -> str:
-    return f"{loaded.origin.split}-{loaded.origin.language}"
 
 
 def _groups(task: Task, languages: Sequence[str], where: Where, rules: Protocol, settings: RetrievalSettings, hidden: int) -> Iterator[dict[str, list[Loaded]]]:
@@ -157,19 +104,11 @@ def _groups(task: Task, languages: Sequence[str], where: Where, rules: Protocol,
 
 
 def _texts(loaded: Loaded) -> list[str]:
-    source, target = _sentences(loaded)
+    source, target = sentences(loaded)
     return [*source, *target]
 
 
-def _sentences(loaded: Loaded) -> tuple[Sequence[str], Sequence[str]]:
-    """The foreign and the English side."""
-    if isinstance(loaded.examples[0], Pools):
-        return loaded.examples[0].source, loaded.examples[0].target
-    examples = cast(Sequence[Bitext], loaded.examples)
-    return [row.source for row in examples], [row.target for row in examples]
-
-
-def _aligned(vectors: _Vectors, task: Task, loaded: Sequence[Loaded], rules: Protocol, settings: RetrievalSettings, folder: Path) -> list[dict[str, Any]]:
+def _aligned(vectors: SideVectors, task: Task, loaded: Sequence[Loaded], rules: Protocol, settings: RetrievalSettings, folder: Path) -> list[dict[str, Any]]:
     sides = vectors.sides(loaded[0])
     rows = []
     for layer in sides.source:
@@ -181,7 +120,7 @@ def _aligned(vectors: _Vectors, task: Task, loaded: Sequence[Loaded], rules: Pro
     return rows
 
 
-def _pools(vectors: _Vectors, task: Task, loaded: Sequence[Loaded], rules: Protocol, settings: RetrievalSettings, folder: Path) -> list[dict[str, Any]]:
+def _pools(vectors: SideVectors, task: Task, loaded: Sequence[Loaded], rules: Protocol, settings: RetrievalSettings, folder: Path) -> list[dict[str, Any]]:
     """Mining rows of the split asked for; where that is test, of validation too, whose best threshold is applied to test."""
     pools, sides = [cast(Pools, one.examples[0]) for one in loaded], [vectors.sides(one) for one in loaded]
     rows = []
@@ -249,6 +188,19 @@ def _rows(
     return rows
 
 
+def _reading(rules: Protocol, settings: RetrievalSettings, folder: Path) -> SideReading:
+    return SideReading(
+        layers=_layers(rules, settings),
+        pool=rules.pool,
+        token_budget=settings.token_budget,
+        max_length=rules.max_length,
+        composition=settings.composition,
+        stacks=settings.stacks,
+        folder=folder,
+        save=settings.save_vectors,
+    )
+
+
 def _rules(settings: RetrievalSettings, task: Task) -> Protocol:
     """The protocol with what was asked for put over it; unknown names are refused."""
     rules = protocol(settings.protocol, "tatoeba" if task.format == "aligned" else "bucc2018")
@@ -269,4 +221,5 @@ def _layers(rules: Protocol, settings: RetrievalSettings) -> tuple[int, ...]:
 def _described(rules: Protocol, settings: RetrievalSettings, layer: int) -> dict[str, Any]:
     """What a retrieval score depends on, and a short id of it."""
     described = {**rules.settings(settings.depth), "protocol_layer": rules.layer.at_depth(settings.depth), "layer": layer}
+    described |= {"language_adapters": OWN} if settings.stacks else {}
     return {**described, "id": fingerprint(described)}

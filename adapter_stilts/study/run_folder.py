@@ -161,14 +161,14 @@ def means(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The unweighted mean over languages of every task's headline metric, and over tasks with and without retrieval.
 
     A task read in several ways (protocols, splits, layers) has a mean for each under "tasks"; it enters the means over tasks only
-    where it was read in one. Validation scores enter none.
+    where it was read in one. Validation scores enter none. "unseen" is the mean over the languages that no training rows were in.
     """
-    readings: dict[str, dict[tuple[str, str, str], list[float]]] = {}
+    readings: dict[str, dict[tuple[str, str, str], list[Mapping[str, Any]]]] = {}
     for row in rows:
         if row.get("headline") and row["split"] != "validation":
             reading = (row["protocol"], row["split"], json.dumps(row.get("settings", {}), sort_keys=True))
-            readings.setdefault(row["task"], {}).setdefault(reading, []).append(row["score"])
-    tasks = {task: [_task_mean(*reading, scores) for reading, scores in found.items()] for task, found in readings.items()}
+            readings.setdefault(row["task"], {}).setdefault(reading, []).append(row)
+    tasks = {task: [_task_mean(*reading, of_task) for reading, of_task in found.items()] for task, found in readings.items()}
     retrieval = {row["task"] for row in rows if row.get("retrieval")}
     single = {task: found[0]["score"] for task, found in tasks.items() if len(found) == 1}
     trained = [score for task, score in single.items() if task not in retrieval]
@@ -179,8 +179,10 @@ def _without(row: Mapping[str, Any], key: str) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name != key}
 
 
-def _task_mean(protocol: str, split: str, settings: str, scores: Sequence[float]) -> dict[str, Any]:
-    return {"protocol": protocol, "split": split, "settings": json.loads(settings), "score": _mean(scores), "languages": len(scores)}
+def _task_mean(protocol: str, split: str, settings: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    unseen = [row["score"] for row in rows if not row.get("seen")]
+    found = {"protocol": protocol, "split": split, "settings": json.loads(settings), "score": _mean([row["score"] for row in rows]), "languages": len(rows)}
+    return found if len(unseen) == len(rows) else {**found, "unseen": {"score": _mean(unseen), "languages": len(unseen)}}
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -26,6 +26,7 @@ from adapter_stilts.study.card import write_card
 from adapter_stilts.study.prepare import Prepared, prepare
 from adapter_stilts.study.record import document, head_facts, language_of, manifest_of, preview, write_config
 from adapter_stilts.study.reporting import Reporter, Silent
+from adapter_stilts.study.row_facts import with_facts
 from adapter_stilts.study.run_folder import STATES, State, claim, clear, locked, remove_remains, state_of, write_results
 from adapter_stilts.study.selection import selector, validation_rows
 from adapter_stilts.training.interrupt import StopSignal
@@ -108,6 +109,7 @@ def _run(prepared: Prepared, model: TaskModel | JointModel, folder: Path, *, res
     hashes = save_parts(folder, parts_of(model, prepared.lineage, head_facts=head_facts(prepared), **made))
     rows = validation_rows(model, prepared.config, prepared.data, folder) if prepared.trains else []  # an untrained head has no score
     manifest = manifest_of(prepared, folder, parts, hashes, outcome, seconds=time.perf_counter() - started)
+    rows = with_facts(rows, manifest.seen)
     write_results(folder, rows)
     write_card(folder, manifest, rows)
     write_manifest(folder, manifest)

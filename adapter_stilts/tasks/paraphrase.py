@@ -13,7 +13,10 @@ register(
         languages=codes("de en es fr ja ko zh"),
         labels=BINARY_LABELS,
         files={
-            "train": ("x-final/en/train.tsv", "en/train.tsv", "pawsx/train-{l}.tsv", "pawsx.{l}.train.jsonl"),
+            "train": (
+                *("x-final/en/train.tsv", "en/train.tsv", "pawsx/train-{l}.tsv", "pawsx.{l}.train.jsonl"),
+                *("x-final/{l}/translated_train.tsv", "{l}/translated_train.tsv"),  # by machine, for data.language
+            ),
             "validation": ("x-final/{l}/dev_2k.tsv", "{l}/dev_2k.tsv", "pawsx/dev-{l}.tsv", "pawsx.{l}.dev.jsonl"),
             "test": ("x-final/{l}/test_2k.tsv", "{l}/test_2k.tsv", "pawsx/test-{l}.tsv", "pawsx.{l}.test.jsonl"),
         },

@@ -56,6 +56,7 @@ OTHER = {
     "evaluation.protocol": "jiant",
     "evaluation.languages": ["sw"],
     "evaluation.head": "nli",
+    "evaluation.language_adapters": ["de=run"],
     "how": "joint",
 }
 SAMPLER = {"name": "uniform", "temperature": 3, "cap": 50, "weights": {"nli": 2}}  # of `how: joint`, each beside the name that uses it

@@ -87,7 +87,7 @@ def test_takes_the_vectors_of_an_earlier_reading_for_another_k(scored, tiny_fold
 
     both(k=3)
     with monkeypatch.context() as patched:
-        patched.setattr("adapter_stilts.study.retrieval.embed_layers", lambda *_, **__: pytest.fail("read again"))
+        patched.setattr("adapter_stilts.study.sides.embed_layers", lambda *_, **__: pytest.fail("read again"))
         again = both(k=1)
     path = tmp_path / "kept" / again[0][0]["vectors"]["source"]
     content = path.read_bytes()
