@@ -94,7 +94,7 @@ def test_takes_the_vectors_of_an_earlier_reading_for_another_k(scored, tiny_fold
     path.write_bytes(content[:-1] + b"x")
     assert both(k=2)[0][0]["score"] == again[0][0]["score"]
     assert path.read_bytes() == content
-    monkeypatch.setattr("adapter_stilts.study.retrieval.embed_layers", lambda *_, **__: pytest.fail("not the same vectors"))
+    monkeypatch.setattr("adapter_stilts.study.sides.embed_layers", lambda *_, **__: pytest.fail("not the same vectors"))
     with pytest.raises(pytest.fail.Exception, match="not the same vectors"):
         scored(tatoeba(tiny_folder, bitext, layers=(1,), pool="max"), out=tmp_path / "kept")
 
