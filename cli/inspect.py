@@ -29,7 +29,8 @@ def tasks(
     if as_json:
         render.document({"tasks": found})
     elif files:
-        rows = [(row["task"], split, pattern) for row in found for split, patterns in row["files"].items() for pattern in patterns]
+        named = [(row["task"], {**row["files"], "candidates": row["candidates"]}) for row in found]
+        rows = [(task, split, pattern) for task, files in named for split, patterns in files.items() for pattern in patterns]
         render.table("", ("task", "split", "file"), rows)
     else:
         render.table("", ("task", "format", "metric", "languages", "summary"), [_task(row) for row in found])

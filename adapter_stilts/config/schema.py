@@ -164,6 +164,7 @@ class Training(Section):
     max_length       None: the task's own, at most what the trunk has positions for
     mask_rate        masked language modelling: the fraction of tokens to be told
     sampler          --how joint: which task the next step learns
+    head_pool        ranking: how a text becomes a vector, "pooler" (dense and tanh on <s>) or "mean" (over all tokens)
     limit_gb         memory that training must fit in; None: whatever there is
     """
 
@@ -181,6 +182,7 @@ class Training(Section):
     weight_decay: Annotated[Float, Field(ge=0)] = 0.01
     clip: Annotated[Float, Field(ge=0)] = 1.0
     head_dropout: Annotated[Float, Field(ge=0, lt=1)] = 0.1
+    head_pool: Literal["pooler", "mean"] = "pooler"
     patience: Annotated[Int, Field(ge=0)] = 5
     evaluate_steps: Annotated[Int, Field(ge=1)] | None = None
     checkpoint_steps: Annotated[Int, Field(ge=1)] = 500

@@ -42,6 +42,12 @@ def plain_rows(row: Row) -> Iterator[Row]:
         raise TaskDataError(f"this line is not as Mewsli-X has them: {error!r}", where=row.where, do=AS_RELEASED) from error
 
 
+def marked(left: str, name: str, right: str) -> str:
+    """A mention as a query: itself, then its sentence with braces around it."""
+    before, behind = (BRACES.sub(r"(\1)", part) for part in (left, right))
+    return _one_line(f"{name}: {before} {{ {name} }} {behind}")
+
+
 def _mention(line: Node, mention: Node, where: str) -> dict[str, object]:
     context, span = cast(Node, line["context"]), cast(Node, mention["mention_span"])
     id, text = str(mention["example_id"]), str(context["text"])
@@ -52,9 +58,7 @@ def _mention(line: Node, mention: Node, where: str) -> dict[str, object]:
     if text[start:end] != name:
         raise TaskDataError(f"the mention is '{name}', but its place holds '{text[start:end]}'", where=where, do=AS_RELEASED)
     left, right = _sentence(cast(list[Node], context["sentence_spans"]), start, end, where)
-    around = [BRACES.sub(r"(\1)", part) for part in (text[left:start], text[end:right])]
-    query = _one_line(f"{name}: {around[0]} {{ {name} }} {around[1]}")
-    return {"id": id, "query": query, "gold": str(mention["entity_id"]), "language": str(context["language"])}
+    return {"id": id, "query": marked(text[left:start], name, text[end:right]), "gold": str(mention["entity_id"]), "language": str(context["language"])}
 
 
 def _sentence(spans: list[Node], start: int, end: int, where: str) -> tuple[int, int]:

@@ -36,6 +36,7 @@ FORMS: dict[Format, Form] = {
     "choice": "choices",
     "tags": "tags",
     "span": "answers",
+    "ranking": "ranked",
     "aligned": "lines",
     "pools": "pairs",
 }

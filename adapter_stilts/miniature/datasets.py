@@ -16,8 +16,8 @@ from functools import cache
 from itertools import islice
 from pathlib import Path
 
-from adapter_stilts.data.examples import Classified, Example, Format
-from adapter_stilts.miniature import code, pairs, questions, rendering, world
+from adapter_stilts.data.examples import Candidate, Classified, Example, Format
+from adapter_stilts.miniature import code, pairs, questions, ranking, rendering, world
 from adapter_stilts.miniature.languages import LANGUAGES
 from adapter_stilts.miniature.rows import Labelled, Row, Told
 from adapter_stilts.miniature.sampling import SPLITS, Sampler, named_seed
@@ -58,6 +58,12 @@ def rows(name: str, split: str) -> list[Row]:
     """The meanings behind a split; empty for `mlm` and the code datasets, which are not parallel."""
     known(name, split, "")
     return list(_rows(name, split)) if name in MAKERS else []
+
+
+def candidates(name: str, split: str, language: str) -> list[Candidate]:
+    """What the queries of a ranking data set are searched among, the part of it in one language."""
+    known(name, split, language)
+    return [one for number, row in enumerate(_rows(name, split)) for one in ranking.candidates(name, split, row, number, language)]
 
 
 def fingerprint() -> str:
@@ -145,6 +151,8 @@ MAKERS: dict[str, Maker] = {
     "bitext-medical": _aligned,
     "bitext-legal": _aligned,
     "pools": _pools,
+    "answers": ranking.answers,
+    "mentions": ranking.mentions,
 }
 DOMAINS = {"bitext-medical": world.MEDICAL, "bitext-legal": world.LEGAL}
 RENDERERS: dict[str, Callable[..., Example]] = {
@@ -155,6 +163,8 @@ RENDERERS: dict[str, Callable[..., Example]] = {
     **dict.fromkeys(("choice", "choice4"), rendering.choice),
     **dict.fromkeys(("bitext", "bitext-medical", "bitext-legal"), rendering.bitext),
     "pools": rendering.hidden,
+    "answers": ranking.question,
+    "mentions": ranking.mention,
 }
 DATASETS: Mapping[str, Dataset] = {
     dataset.name: dataset
@@ -174,6 +184,8 @@ DATASETS: Mapping[str, Dataset] = {
         Dataset("bitext-medical", "aligned", None, "the same, from clinics and pharmacies", _sized(600), FOREIGN),
         Dataset("bitext-legal", "aligned", None, "the same, from courts and ministries", _sized(600), FOREIGN),
         Dataset("pools", "pools", None, "translations hidden among sentences without one", {"validation": 1, "test": 1}, FOREIGN),
+        Dataset("answers", "ranking", None, "a question, and the sentence that answers it among those of all languages", _sized(2000, 150, 80)),
+        Dataset("mentions", "ranking", None, "a person in a sentence, and what is said of that person in some language", _sized(1000, 120, 200)),
         Dataset("clones", "pair", YES_NO, "two toy programs of the same or another meaning", _sized(1500), ("en",)),
         Dataset("code-search", "pair", YES_NO, "an English description and a toy program that does it or does not", _sized(1500), ("en",)),
     )

@@ -56,7 +56,15 @@ class Hidden:
     gold: tuple[tuple[int, int], ...]
 
 
-Row: TypeAlias = Labelled | Asked | Caused | Hidden
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A sentence that mentions a person by full name, and what is said of that person elsewhere."""
+
+    mention: Told
+    described: tuple[Told, ...]
+
+
+Row: TypeAlias = Labelled | Asked | Caused | Hidden | Linked
 
 
 def clauses_of(row: Row) -> tuple[Clause, ...]:
@@ -67,6 +75,8 @@ def clauses_of(row: Row) -> tuple[Clause, ...]:
         sentences = row.context
     elif isinstance(row, Caused):
         sentences = (row.prompt, *row.choices)
+    elif isinstance(row, Linked):
+        sentences = (row.mention, *row.described)
     else:
         sentences = row.source + row.target
     own = (row.clause,) if isinstance(row, Asked) else ()

@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import safetensors.torch
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -79,6 +79,7 @@ class DescribedHead(Described):
     task: str
     labels: list[str]
     max_length: int
+    pool: Literal["pooler", "mean"] | None = None  # of a ranking head
 
 
 DESCRIPTIONS: dict[str, type[Described]] = {"adapter": DescribedAdapter, "fusion": DescribedFusion, "head": DescribedHead}
@@ -136,7 +137,7 @@ def _read_part(folder: Path, name: str, manifest: Manifest) -> Part:
     if found != facts.tensors:
         wrong = sorted(set(found) ^ set(facts.tensors)) or sorted(key for key in found if found[key] != facts.tensors[key])
         raise ArtefactError(f"tensors and description disagree about {', '.join(wrong[:3])}", where=str(path), do=FETCH_AGAIN)
-    return Part(role, facts.name, facts.model_dump(exclude={"name", "tensors"}), tensors)
+    return Part(role, facts.name, facts.model_dump(exclude={"name", "tensors"}, exclude_none=True), tensors)
 
 
 def _read_facts(path: Path, description: type[Described]) -> Described:

@@ -24,23 +24,40 @@ HEAD = "head"  # the name of the only head of a run
 
 
 def new_model(
-    trunk: Trunk, lineage: Lineage, format: Format, *, kind: str, settings: Mapping[str, Any], labels: int, seeds: Seeds, dropout: float = 0.1
+    trunk: Trunk,
+    lineage: Lineage,
+    format: Format,
+    *,
+    kind: str,
+    settings: Mapping[str, Any],
+    labels: int,
+    seeds: Seeds,
+    dropout: float = 0.1,
+    pool: str = "pooler",
 ) -> TaskModel:
     """The model a run starts from: frozen parts of its parents, fresh (or continued) trained parts, a fresh head."""
     encoder = _new_encoder(trunk, lineage, kind, settings, seeds)
-    model = TaskModel(encoder, _head(trunk, format, labels, seeds.number("head"), dropout), format)
+    model = TaskModel(encoder, _head(trunk, format, labels, seeds.number("head"), dropout, pool), format)
     model.train_parts(lineage.trained)
     return model
 
 
 def new_joint_model(
-    trunk: Trunk, lineage: Lineage, heads: Mapping[str, tuple[Format, int]], *, kind: str, settings: Mapping[str, Any], seeds: Seeds, dropout: float = 0.1
+    trunk: Trunk,
+    lineage: Lineage,
+    heads: Mapping[str, tuple[Format, int]],
+    *,
+    kind: str,
+    settings: Mapping[str, Any],
+    seeds: Seeds,
+    dropout: float = 0.1,
+    pool: str = "pooler",
 ) -> JointModel:
     """The same for several tasks, with a head each; `heads` are task -> (format, number of labels)."""
     encoder = _new_encoder(trunk, lineage, kind, settings, seeds)
     model = JointModel(
         {
-            task: TaskModel(encoder, _head(trunk, format, labels, seeds.number(f"head/{task}"), dropout), format)
+            task: TaskModel(encoder, _head(trunk, format, labels, seeds.number(f"head/{task}"), dropout, pool), format)
             for task, (format, labels) in heads.items()
         }
     )
@@ -84,7 +101,7 @@ def finished_models(trunk: Trunk, bundle: Bundle) -> dict[str, TaskModel]:
 
 def _finished(encoder: AdapterEncoder, part: Part) -> TaskModel:
     format = cast(Format, part.facts["format"])
-    head = _head(encoder.trunk, format, len(part.facts["labels"]), seed=0, dropout=0.0)
+    head = _head(encoder.trunk, format, len(part.facts["labels"]), seed=0, dropout=0.0, pool=part.facts.get("pool", "pooler"))
     check_tensors(f"the head '{part.name}'", head.named_tensors(), part.tensors)
     copy_tensors(head.named_tensors(), part.tensors)
     model = TaskModel(encoder, head, format)
@@ -159,6 +176,6 @@ def table_rows(model: TaskModel | JointModel) -> list[dict[str, Any]]:
     return [asdict(row) for row in model.table()]
 
 
-def _head(trunk: Trunk, format: Format, labels: int, seed: int, dropout: float) -> Head:
+def _head(trunk: Trunk, format: Format, labels: int, seed: int, dropout: float, pool: str) -> Head:
     outputs = {"text": trunk.vocabulary, "span": 2, "choice": 1}.get(format, labels)
-    return build_head(format, trunk.hidden, outputs, seed, dropout, trunk.mask_head)
+    return build_head(format, trunk.hidden, outputs, seed, dropout, trunk.mask_head, pool)

@@ -13,7 +13,7 @@ from typing import TypeVar, cast
 
 import torch
 
-from adapter_stilts.data.examples import Answer, Classified, Example, Format, MultipleChoice, SpanQuestion, Tagged
+from adapter_stilts.data.examples import Answer, Classified, Example, Format, MultipleChoice, Query, SpanQuestion, Tagged
 from adapter_stilts.errors import UsageError
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.study.lineage import Lineage
@@ -37,7 +37,8 @@ def shuffled_labels(format: Format, examples: Sequence[Example], seeds: Seeds) -
     """The same inputs, the same number of each label, in another order.
 
     pair, single: labels permuted among rows. choice: right answers permuted among rows with as many choices. tags: all tags permuted
-    among all words. span: the answers' lengths (none for an unanswerable question) permuted among rows, each placed anew in its context.
+    among all words. ranking: what they should find permuted among the queries. span: the answers' lengths (none for an unanswerable
+    question) permuted among rows, each placed anew in its context.
     """
     return SHUFFLES[format](examples, seeds.python("shuffled labels"))
 
@@ -73,6 +74,12 @@ def _tags(examples: Sequence[Example], draw: random.Random) -> list[Example]:
     return [replace(row, tags=tuple(next(dealt) for _ in row.tags)) for row in rows]
 
 
+def _positives(examples: Sequence[Example], draw: random.Random) -> list[Example]:
+    rows = cast(Sequence[Query], examples)
+    dealt = _dealt([(row.positive, row.gold) for row in rows], draw)
+    return [replace(row, positive=positive, gold=gold) for row, (positive, gold) in zip(rows, dealt, strict=True)]
+
+
 def _answers(examples: Sequence[Example], draw: random.Random) -> list[Example]:
     rows = cast(Sequence[SpanQuestion], examples)
     lengths = _dealt([len(row.answers[0].text) if row.answers else 0 for row in rows], draw)
@@ -98,4 +105,5 @@ SHUFFLES: dict[Format, Callable[[Sequence[Example], random.Random], list[Example
     "choice": _choices,
     "tags": _tags,
     "span": _answers,
+    "ranking": _positives,
 }

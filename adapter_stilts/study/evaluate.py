@@ -27,6 +27,7 @@ from adapter_stilts.study.head_choice import head_for
 from adapter_stilts.study.language_stacks import ENGLISH, OWN, Stacks, language_stacks
 from adapter_stilts.study.material import where_of
 from adapter_stilts.study.measure import Reading, measure
+from adapter_stilts.study.measure_ranking import measure_ranking
 from adapter_stilts.study.reporting import Reporter
 from adapter_stilts.study.retrieval import RetrievalSettings, measure_retrieval, planned
 from adapter_stilts.study.row_facts import adapter_facts, with_facts
@@ -35,6 +36,7 @@ from adapter_stilts.study.sentence_reader import CPU_BUDGET, GPU_BUDGET, active_
 from adapter_stilts.study.sides import active
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import iso1, same_language
+from adapter_stilts.tasks.pools import load_pool
 from adapter_stilts.tasks.protocols import under
 from adapter_stilts.tasks.sources import Where, languages_of, load, nothing_found
 from adapter_stilts.tasks.user import find_task
@@ -172,6 +174,11 @@ def _scores(request: Request, subject: Subject, jobs: Sequence[tuple[Task, str, 
             both = (measure_retrieval(subject.encoder, first, languages, where, one, subject.folder) for one in readings)
             for found in zip(*both, strict=True):
                 yield first, found[0][0], _marked(subject, [row for _, rows in found for row in rows])
+        elif first.format == "ranking":
+            part = head_for(subject.bundle, first, request.head)
+            languages, model = [language for _, language, _ in chosen], subject.models[part.name]
+            for language, rows in measure_ranking(model, first, request.split, languages, where, _reading(request, subject, part), subject.folder):
+                yield first, language, _marked(subject, rows)
         else:
             for one, language, place in chosen:
                 yield one, language, _marked(subject, _score(request, subject, one, language, place))
@@ -198,7 +205,8 @@ def _same_data(rows: Sequence[Mapping[str, Any]], task: Task, split: str, langua
     """Whether scores are of the data that would be read now: files by their bytes, anything else by its kind."""
     if where.kind != "files":
         return all(isinstance(row["data"], Mapping) and row["data"]["kind"] == where.kind for row in rows)
-    now = [file.sha256 for file in load(task, split, language, where).origin.files]
+    loaded = [load(task, split, language, where), *(load_pool(task, split, where) if task.format == "ranking" and split != "validation" else ())]
+    now = [file.sha256 for one in loaded for file in one.origin.files]
     return all(not isinstance(row["data"], Mapping) and [file["sha256"] for file in row["data"]] == now for row in rows)
 
 

@@ -84,6 +84,7 @@ def _task(task: Task) -> dict[str, Any]:
         "trained_on": task.train_task or task.name,
         "parts": list(task.parts),
         "files": {split: list(task.files[split]) for split in SPLITS if split in task.files},
+        "candidates": list(task.candidates),
         "hub": asdict(task.hub) if task.hub else None,
         "sources": [_source(hub) for hub in task.hubs],
         "miniature": task.miniature,

@@ -17,10 +17,12 @@ from adapter_stilts.data.examples import Example
 from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.seeding import Seeds
+from adapter_stilts.tasks.pools import CANDIDATES
 from adapter_stilts.tasks.sources import Origin, Where
 
 MINIATURE, HUB = "miniature", "hub"
 SPLIT_NAMES = {"train": "train", "validation": "validation", "dev": "validation", "valid": "validation", "val": "validation", "test": "test"}
+SPLIT_NAMES[CANDIDATES] = CANDIDATES  # what queries are searched among is given as a split is
 
 
 def where_of(sources: Sequence[str], trunk: str, *, columns: Mapping[str, str], task: str = "", tasks: Sequence[str] = ()) -> Where:
@@ -109,7 +111,7 @@ def _concerning(sources: Sequence[str], task: str, tasks: Sequence[str]) -> tupl
 
 def _split(name: str) -> str:
     if name not in SPLIT_NAMES:
-        raise UsageError(f"--data {name}=...: '{name}' is no split", do="use train=, validation= or test=")
+        raise UsageError(f"--data {name}=...: '{name}' is no split", do="use train=, validation= or test= (or candidates=, where something is to be found)")
     return SPLIT_NAMES[name]
 
 

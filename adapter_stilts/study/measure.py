@@ -24,6 +24,7 @@ from adapter_stilts.study.build import HEAD
 from adapter_stilts.study.disclosure import beside
 from adapter_stilts.study.masked import masked_score
 from adapter_stilts.study.material import origin_facts
+from adapter_stilts.study.ranking import Ranked, own_score
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.sources import Loaded
 
@@ -67,21 +68,31 @@ def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, fold
     facts = origin_facts(origin)
     base = {"task": task.name, "protocol": reading.protocol, "language": origin.language, "split": origin.split, "data": facts["files"] or facts}
     base |= beside(origin)
-    if task.format == "text":
-        scored, predictions = masked_score(model, loaded.examples, reading.max_length, reading.token_budget, reading.seed), None
+    attention: Mapping[str, Any] = {}
+    predictions: Predictions | Ranked | None = None
+    settings: dict[str, Any]
+    if task.format == "ranking":
+        scored, predictions = own_score(model, task, loaded.examples, reading.max_length, reading.token_budget, Options(origin.language, seed=reading.seed))
+        settings = {"max_length": reading.max_length, "query_length": task.query_length}
+    elif task.format == "text":
+        scored = masked_score(model, loaded.examples, reading.max_length, reading.token_budget, reading.seed)
+        settings = reading.rules.settings(task.format, reading.length(model))
     else:
         found = _features(model, task, loaded.examples, reading)
-        predictions, attention = _predict(model, task, loaded.examples, found, reading, origin.language)
-        gold, lost = _kept(loaded.examples, predictions)
+        answered, attention = _predict(model, task, loaded.examples, found, reading, origin.language)
+        gold, lost = _kept(loaded.examples, answered)
         base |= {"words_lost": lost} if lost else {}
-        scored = score(task.metric, gold, predictions, Options(language=origin.language, seed=reading.seed))
-        if attention and folder is not None:
-            store_attention(folder, task.name, origin.split, origin.language, attention)
-    protocols = [] if reading.protocol == OWN.name else [reading.protocol]  # each reading's sums stay, since several may stand in one results.json
-    name = ".".join([f"{origin.split}-{origin.language}", *reading.marks.values(), *protocols])
-    paths = _store(folder, task, origin.language, origin.split, predictions, scored, name)
-    settings: dict[str, Any] = {**reading.rules.settings(task.format, reading.length(model)), **reading.marks}
-    settings |= {"multiword": origin.multiword} if origin.multiword else {}
+        scored, predictions = score(task.metric, gold, answered, Options(language=origin.language, seed=reading.seed)), answered
+        settings = reading.rules.settings(task.format, reading.length(model))
+    if attention and folder is not None:
+        store_attention(folder, task.name, origin.split, origin.language, attention)
+    paths = store_scored(folder, task, origin.language, origin.split, predictions, scored, reading)
+    settings = {**settings, **reading.marks, **({"multiword": origin.multiword} if origin.multiword else {})}
+    return result_rows(base, scored, settings, paths, retrieval=task.format == "ranking")
+
+
+def result_rows(base: Mapping[str, Any], scored: Score, settings: Mapping[str, Any], paths: Mapping[str, str], *, retrieval: bool) -> list[dict[str, Any]]:
+    """A row of results.json for every measure of a score. retrieval: the task is one of finding, not of classifying."""
     return [
         {
             **base,
@@ -90,8 +101,8 @@ def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, fold
             "n": scored.n,
             "interval": list(m.interval) if m.interval else None,
             "headline": m.metric == scored.headline,
-            "retrieval": False,
-            "settings": settings,
+            "retrieval": retrieval,
+            "settings": dict(settings),
             **paths,
         }
         for m in scored.measures
@@ -105,8 +116,11 @@ def validation_score(task: Task, examples: Sequence[Example], reading: Reading, 
     def validate(model: TaskModel) -> float:
         if task.format == "text":
             return masked_score(model, examples, reading.max_length, reading.token_budget, reading.seed, replicates=0).value
-        found.extend([] if found else _features(model, task, examples, reading))
         spoken = language or task.train_language
+        if task.format == "ranking":
+            options = Options(language=spoken, replicates=0)
+            return own_score(model, task, examples, reading.max_length, reading.token_budget, options)[0].value
+        found.extend([] if found else _features(model, task, examples, reading))
         predictions, _ = _predict(model, task, examples, found, reading, spoken)
         return score(task.metric, _kept(examples, predictions)[0], predictions, Options(language=spoken, replicates=0)).value
 
@@ -161,7 +175,10 @@ def _kept(examples: Sequence[Example], predictions: Predictions) -> tuple[Sequen
     return kept, sum(len(row.words) - len(tags) for row, tags in pairs)
 
 
-def _store(folder: Path | None, task: Task, language: str, split: str, predictions: Predictions | None, scored: Score, name: str) -> dict[str, str]:
+def store_scored(
+    folder: Path | None, task: Task, language: str, split: str, predictions: Predictions | Ranked | None, scored: Score, reading: Reading
+) -> dict[str, str]:
+    """Write predictions in XTREME's form, and units; returns where they are, relative to the folder."""
     if folder is None:
         return {}
     stored = {}
@@ -169,6 +186,8 @@ def _store(folder: Path | None, task: Task, language: str, split: str, predictio
         path = forms.prediction_path(folder / "predictions", task.folder, language, forms.FORMS[task.format], split)
         forms.write(path, forms.FORMS[task.format], predictions)
         stored["predictions"] = path.relative_to(folder).as_posix()
+    protocols = [] if reading.protocol == OWN.name else [reading.protocol]  # each reading's sums stay, since several may stand in one results.json
+    name = ".".join([f"{split}-{language}", *reading.marks.values(), *protocols])
     path = folder / "units" / task.name / f"{name}.npy"
     write_array(path, scored.units)
     return {**stored, "units": path.relative_to(folder).as_posix(), "statistic": scored.main.statistic}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adapter_stilts.config.schema import Adapter, RunConfig, Training
+from adapter_stilts.data.feature import length
 from adapter_stilts.encoder.kinds import kinds, resolve
 from adapter_stilts.encoder.model import FUSION_PENALTY
 from adapter_stilts.encoder.trunk import Trunk, check_local, load_trunk
@@ -21,7 +22,7 @@ from adapter_stilts.study.identity import Decisions, run_identity
 from adapter_stilts.study.lineage import Lineage, lineage
 from adapter_stilts.study.masked import masking_of
 from adapter_stilts.study.material import check_assigned, for_task
-from adapter_stilts.study.task_data import TEXT, TaskData, TaskRows, read_rows, tokenised
+from adapter_stilts.study.task_data import RANKING, TEXT, TaskData, TaskRows, read_rows, tokenised
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.protocols import under
 from adapter_stilts.tasks.sources import Loaded
@@ -145,7 +146,13 @@ def prepare(config: RunConfig, tasks: Sequence[str]) -> Prepared:
         device=str(device),
         processes=together,
         identity=run_identity(found, _read(rows), trunk, parents, line, plan, decisions),
-        notes=(*_mixed(chances), *(note for one in data for note in one.notes), *_disclosed(rows, parents), *_unused(config)),
+        notes=(
+            *_mixed(chances),
+            *_compared(data, plan, together.count),
+            *(note for one in data for note in one.notes),
+            *_disclosed(rows, parents),
+            *_unused(config),
+        ),
     )
 
 
@@ -200,15 +207,28 @@ def _named(task: Task, config: RunConfig) -> str:
 
 
 def _numbers(config: RunConfig, data: Sequence[TaskData]) -> dict[str, Any]:
-    """The lengths of inputs, and the mask rate where text is masked."""
+    """The lengths of inputs, the mask rate where text is masked, and how a ranking makes vectors."""
     masks = {"mask_rate": config.training.mask_rate} if any(one.task.format == TEXT for one in data) else {}
-    return {"max_length": [one.max_length for one in data], **masks}
+    ranks = [one.task.query_length for one in data if one.task.format == RANKING]
+    pools = {"query_length": ranks, "head_pool": config.training.head_pool} if ranks else {}
+    return {"max_length": [one.max_length for one in data], **masks, **pools}
 
 
 def _disclosed(rows: Sequence[TaskRows], parents: Sequence[Bundle]) -> list[str]:
     """Rows left out, and what the runs that this one builds on give away of its tasks."""
     seen = disclosure.history(_read(rows), [parent.manifest for parent in parents])
     return [*disclosure.dropped(_read(rows)), *(note for one in rows for note in disclosure.leaks(one.task, seen))]
+
+
+def _compared(data: Sequence[TaskData], plan: TrainingPlan, processes: int) -> list[str]:
+    """How many others a query is told from, where the rows of a batch are each other's negatives."""
+    notes = []
+    for one in data:
+        if one.task.format == RANKING:
+            pairs = plan.token_budget * processes * len(one.features) // sum(length(feature) for feature in one.features)
+            advice = "training.token_budget is what makes them more, not training.accumulation"
+            notes.append(f"{one.task.name}: about {max(2, pairs)} pairs in a batch, each query told from the others' answers; {advice}")
+    return notes
 
 
 def _mixed(chances: Mapping[str, float]) -> list[str]:

@@ -17,7 +17,7 @@ from adapter_stilts.study.identity import rows_digest
 from adapter_stilts.study.material import origin_facts
 from adapter_stilts.study.prepare import JOINT, Prepared
 from adapter_stilts.study.run_folder import read_results
-from adapter_stilts.study.task_data import TEXT, TaskData
+from adapter_stilts.study.task_data import RANKING, TEXT, TaskData
 from adapter_stilts.tasks.sources import Loaded
 from adapter_stilts.training.plan import Outcome
 
@@ -94,6 +94,7 @@ def head_facts(prepared: Prepared) -> dict[str, dict[str, Any]]:
             "task": one.task.name,
             "labels": list(one.labels or ()),
             "max_length": one.max_length,
+            **({"pool": prepared.config.training.head_pool} if one.task.format == RANKING else {}),
         }
         for one in prepared.data
     }

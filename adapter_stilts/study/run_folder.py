@@ -34,7 +34,7 @@ FILES = (CONFIG, "metrics.jsonl", RESULTS, "README.md")
 FOLDERS = {
     "checkpoints": ("step-*", ".partial-*"),
     "fusion": ("attention.json",),
-    "predictions": ("*/*.tsv", "*/*.json"),
+    "predictions": ("*/*.tsv", "*/*.json", "*/*.jsonl"),
     "units": ("*/*.npy",),
     "vectors": ("*/*.npy", "*/*.json"),
 }

@@ -25,7 +25,7 @@ from adapter_stilts.tasks.base import Task, labels_of
 from adapter_stilts.tasks.languages import is_known, same_language
 from adapter_stilts.tasks.sources import Loaded, Where, has_split, languages_of, load
 
-TEXT = "text"
+TEXT, RANKING = "text", "ranking"
 ALL = "all"  # in data.language: every language there is
 
 
@@ -86,7 +86,9 @@ def tokenised(rows: TaskRows, trunk: Trunk, max_length: int | None) -> TaskData:
     task = rows.task
     wanted = max_length or task.max_length
     length = min(wanted, trunk.max_length)
-    found = features(task.format, rows.examples, trunk.tokenizer, labels=rows.labels, max_length=length, training=True)
+    found = features(
+        task.format, rows.examples, trunk.tokenizer, labels=rows.labels, max_length=length, query_length=task.query_length, training=True
+    )
     if not found:
         what = "no row of the training data can be trained on"
         raise TaskDataError(what, where=task.name, do="check that answers stand in their contexts and texts are not empty")
@@ -188,6 +190,8 @@ def _notes(task: Task, examples: Sequence[Example], found: Sequence[Feature], wa
     notes = []
     if task.format == "span" and (skipped := misplaced_answers(examples)):
         notes.append(f"{skipped} of {len(examples)} questions are left out: their answer is not where the data says it is")
-    if wanted > max_length and any(len(row) >= max_length for feature in found for row in token_rows(feature)):
+    if task.format == RANKING and (skipped := misplaced_answers(examples)):
+        notes.append(f"{skipped} of {len(examples)} queries are left out: no sentence holds their answer")
+    if wanted > max_length and any(len(row) >= max_length for feature in found for row in (*token_rows(feature), feature.candidate)):
         notes.append(f"inputs are cut at {max_length} tokens, which is all this trunk has positions for (asked for {wanted})")
     return tuple(notes)

@@ -62,7 +62,7 @@ class Task:
     """A task and its facts.
 
     format           which examples it has (data/examples.py)
-    metric           accuracy, accuracy_f1, chunk_f1, token_accuracy, squad, squad_v2, mlqa, retrieval, mining or masked_accuracy
+    metric           accuracy, accuracy_f1, chunk_f1, token_accuracy, squad, squad_v2, mlqa, map20, mrr20, retrieval, mining or masked_accuracy
     languages        the published ones; others that lie in a folder work as well
     extra_languages  those that XTREME-R adds to XTREME's
     labels           in the order of the head's outputs; None: found in the training rows (labels_of)
@@ -85,6 +85,8 @@ class Task:
     hub, more_hubs   the data set of the hub it is read from, and others that hold the same rows or further languages
     sizes            split -> published number of rows, with how sure that is: [S] read, [D] derived, [M] remembered
     stands_for       the licensed task that this one is used in the place of
+    candidates       ranking: patterns of the files that hold what can be found, in any language; () where the files of a split do
+    query_length     span, ranking: tokens of a question
     folder           its name in XTREME's prediction folders
     miniature        its data set in the miniature, "" where there is none
     unanswerable     span: questions without an answer are part of it
@@ -125,7 +127,9 @@ class Task:
     sizes: Mapping[str, str] = field(default_factory=dict)
     stands_for: str = ""
     miniature: str = ""
+    candidates: tuple[str, ...] = ()
     max_length: int = 128
+    query_length: int = 64
     folder: str = ""
     unanswerable: bool = False
     licence: str = ""

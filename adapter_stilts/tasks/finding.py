@@ -59,6 +59,12 @@ def languages_in(task: Task, split: str, folder: Path) -> tuple[str, ...]:
     return tuple(sorted({spelled_in(code, task.languages) or iso1(code) if code else "" for code in found}))
 
 
+def every_match(patterns: Iterable[str], folder: Path) -> list[Found]:
+    """All files, in whatever language, of the first pattern that matches any."""
+    names = _names(folder)
+    return next((found for pattern in patterns if (found := list(_matches(pattern, folder, names, {})))), [])
+
+
 def no_files(task: Task, split: str, folder: Path) -> TaskDataError:
     """The error for a folder that holds a split in no language at all, with the names looked for."""
     return _missing(task, split, "", folder, _names(folder))

@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
+from itertools import chain
 from pathlib import Path
 
 from adapter_stilts.data.examples import Example, Pools
+from adapter_stilts.data.mewsli import plain_rows
 from adapter_stilts.data.readers import read, read_aligned, read_joined, read_pools
 from adapter_stilts.data.tables import json_line_rows, suffix, tab_rows
 from adapter_stilts.errors import UsageError
@@ -57,7 +59,7 @@ def values_of(task: Task, paths: Sequence[Path], column: str) -> tuple[str, ...]
     found = set()
     for path in paths:
         rows = json_line_rows(path) if suffix(path) == ".jsonl" else tab_rows(path, None)
-        for row in rows:
+        for row in chain.from_iterable(map(plain_rows, rows)) if task.format == "ranking" else rows:
             if column not in row.cells:
                 break
             found.add(str(row.cells[column]))

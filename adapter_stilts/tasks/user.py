@@ -31,11 +31,12 @@ METRICS = {
     "tags": ("chunk_f1", "token_accuracy"),
     "span": ("squad", "squad_v2", "mlqa"),
     "choice": ("accuracy",),
+    "ranking": ("map20", "mrr20"),
     "text": ("masked_accuracy",),
     "aligned": ("retrieval",),
     "pools": ("mining",),
 }
-LENGTHS = {"span": 384, "text": 256, "aligned": 512, "pools": 512}
+LENGTHS = {"span": 384, "ranking": 256, "text": 256, "aligned": 512, "pools": 512}
 
 
 def _list(value: object) -> object:
@@ -81,7 +82,7 @@ class TaskFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
-    format: Literal["pair", "single", "tags", "span", "choice", "text", "aligned", "pools"]
+    format: Literal["pair", "single", "tags", "span", "choice", "ranking", "text", "aligned", "pools"]
     metric: str = ""
     summary: str = ""
     languages: Words = ()
@@ -90,6 +91,7 @@ class TaskFile(BaseModel):
     train_task: str = ""
     held_out: Annotated[int, Field(ge=0)] = 0
     files: dict[Literal["train", "validation", "test"], Patterns] = {}
+    candidates: Patterns = ()
     concatenate: bool = False
     columns: Names = {}
     label_names: Names = {}
@@ -98,6 +100,7 @@ class TaskFile(BaseModel):
     hub: HubSection | None = None
     miniature: str = ""
     max_length: Annotated[int, Field(ge=8)] | None = None
+    query_length: Annotated[int, Field(ge=8)] = 64
     licence: str = ""
     paper: str = ""
 

@@ -40,6 +40,7 @@ OTHER = {
     "training.weight_decay": 0.2,
     "training.clip": 0.5,
     "training.head_dropout": 0.2,
+    "training.head_pool": "mean",
     "training.patience": 6,
     "training.evaluate_steps": 7,
     "training.precision": "bf16",
