@@ -19,7 +19,7 @@ COMMANDS = [line for line in LINES if not any(word in line for word in OWN)]
 
 def test_runs_the_readme_from_top_to_bottom(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for folder in ("configs", "examples"):
+    for folder in ("configs", "tests"):
         (tmp_path / folder).symlink_to(ROOT / folder)
     (tmp_path / "news.de").write_text("Guten Morgen.\n\nDer Zug nach Rom fährt um neun.\nGuten Morgen.\n", encoding="utf-8")
     assert len(COMMANDS) >= 12

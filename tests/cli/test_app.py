@@ -85,7 +85,6 @@ def test_offers_a_dry_run_where_something_is_written(run, verb):
         (("list", "task"), "Did you mean 'tasks'?"),
         (("train", "nli", "--sed", "3"), "--seed"),
         (("train",), "Missing argument"),
-        (("train", "nli", "--how", "stak"), "'stack'"),
         (("train", "nli", "--seed", "many"), "--seed"),
         (("eval",), "--tasks"),
         (("--nonsense",), "No such option"),

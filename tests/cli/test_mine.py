@@ -1,6 +1,7 @@
 """`mine` on the command line: what goes to stdout, what to stderr, and how it ends."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def test_prints_one_document(run, vectors, tmp_path):
     ("code", "pattern", "words"),
     [
         (2, "nothing to mine", ("-o", "p")),
-        (2, "'exakt' is not one of", ("-o", "p", "--index", "exakt")),
+        (2, "did you mean 'exact'", ("-o", "p", "--index", "exakt")),
         (2, "Missing option", ()),
         (3, "no vectors here", ("-o", "p", "--source-vectors", "x", "--target-vectors", "y")),
         (3, "no such file", ("-o", "p", "x.de", "x.en")),
@@ -46,8 +47,6 @@ def test_prints_one_document(run, vectors, tmp_path):
     ],
 )
 def test_refuses_with_the_right_code(run, vectors, tmp_path, code, pattern, words):
-    import re
-
     result = run("mine", *words)
     assert result.exit_code == code
     assert result.stdout == ""

@@ -88,5 +88,5 @@ def test_says_one_thing_that_is_wrong(run, files, words, code, what):
 def test_prints_what_the_readme_shows(run):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     command = next(line for line in readme.split("\n") if "score --task mlqa" in line).split()[1:]
-    shown = run(*[str(ROOT / word) if word.startswith("examples/") else word for word in command]).stdout
+    shown = run(*[str(ROOT / word) if word.startswith("tests/") else word for word in command]).stdout
     assert all(f"    {line}".rstrip() in readme.split("\n") for line in shown.split("\n")[:5])

@@ -55,7 +55,7 @@ def test_stops_at_any_file_and_ends_the_same_when_there_is_space_again(start, fu
     with pytest.raises(DoesNotFit, match=r"disk is full(.|\n)*where:(.|\n)*free some space") as caught:
         start()
     assert caught.value.exit_code == 5
-    with pytest.raises(MissingError, match="not finished|no run here"):
+    with pytest.raises(MissingError, match="no such folder|not finished|no run here"):
         load_bundle(tmp_path / "run")
     monkeypatch.undo()
     start()

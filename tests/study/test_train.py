@@ -229,7 +229,7 @@ def stop(*values, **named):
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("moment", ["save_parts", "measure", "write_results", "write_card", "write_manifest"])
+@pytest.mark.parametrize("moment", ["save_parts", "validation_rows", "write_results", "write_card", "write_manifest"])
 def test_finishes_a_run_that_was_cut_off_after_its_last_step(config, tmp_path, monkeypatch, trained, contents, moment):
     monkeypatch.setattr(module, moment, stop)
     with pytest.raises(KeyboardInterrupt):
@@ -261,7 +261,7 @@ def test_keeps_the_last_weights_and_says_so_where_there_is_no_validation(config,
     [
         ("tatoeba", {}, UsageError, "trains nothing"),
         ("nlli", {}, UnknownName, "did you mean 'nli'"),
-        ("nli", {"how": "joint"}, UsageError, "joint is not available in this version"),
+        ("nli", {"how": "joint"}, UsageError, "joint learns several tasks at once, and one is named: nli"),
         ("nli", {"training__limit_gb": 4}, UsageError, "--limit-gb is not available in this version"),
         ("nli", {"adapter__kind": "seqbn"}, UnknownName, "did you mean 'seq_bn'"),
         ("nli", {"adapter__settings": {"reduction_factor": 64}}, UsageError, "cannot build seq_bn"),

@@ -158,6 +158,11 @@ CASES = [
         [Classified("0", "p", "h", "contradiction")],
     ),
     Case(
+        *("facebook/xnli", "mnli-mt", "train", "sw", {"premise": TEXT, "hypothesis": TEXT, "label": NLI}),
+        {"sw": {"train": [pair("p", "h", 0)]}},
+        [Classified("0", "p", "h", "entailment")],
+    ),
+    Case(
         *("google/xtreme", "pawsx", "test", "ko", {"sentence1": TEXT, "sentence2": TEXT, "label": TEXT}),
         {"PAWS-X.ko": {"test": [{"sentence1": "a", "sentence2": "b", "label": "0"}]}},
         [Classified("0", "a", "b", "0")],

@@ -131,6 +131,10 @@ CASES = [
         [Classified("0", "sw a", "b", "neutral")],
     ),
     ("xnli", "validation", "de", {"download/xnli/dev-de.tsv": "eins\tzwei\tentailment\r\n"}, [Classified("0", "eins", "zwei", "entailment")]),
+    (
+        *("mnli-mt", "train", "swa", {"XNLI-MT-1.0/multinli/multinli.train.sw.tsv": "premise\thypo\tlabel\na\tb\tcontradictory\nc\td\tneutral\n"}),
+        [Classified("0", "a", "b", "contradiction"), Classified("1", "c", "d", "neutral")],
+    ),
     ("pawsx", "test", "deu", {"x-final/de/test_2k.tsv": "id\tsentence1\tsentence2\tlabel\n1\ta\tb\t0\n"}, [Classified("1", "a", "b", "0")]),
     ("pawsx", "train", "en", {"x-final/en/train.tsv": "id\tsentence1\tsentence2\tlabel\n1\ta\tb\t1\n"}, [Classified("1", "a", "b", "1")]),
     ("pawsx", "validation", "fr", {"download/pawsx/dev-fr.tsv": "a\tb\t1\r\n"}, [Classified("0", "a", "b", "1")]),
