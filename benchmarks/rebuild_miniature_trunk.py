@@ -42,18 +42,19 @@ def main() -> None:
     options = _options()
     recipe = Recipe(
         steps=options.steps,
-        vocabulary=5000,
+        vocabulary=6000,
         layers=4,
         hidden=128,
         heads=4,
         max_length=128,
         warmup=0.06,
         learning_rate=options.learning_rate,
-        token_budget=4096,
+        token_budget=2048,
         pair_share=None,
         language_exponent=1.0,
         aligned_start=not options.plain_start,
-        checkpoint_steps=200,
+        precision="bf16",
+        checkpoint_steps=250,
     )
     texts = {language: [row for row in examples("mlm", "train", language) if isinstance(row, PlainText)] for language in LANGUAGES}
     start = time.perf_counter()
@@ -98,8 +99,8 @@ def by_layer(folder: Path) -> list[float]:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "miniature-trunk", help="where it is made; a finished trunk there is taken as it is")
-    parser.add_argument("--steps", type=int, default=2700)
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--steps", type=int, default=7500)
+    parser.add_argument("--learning-rate", type=float, default=1.5e-3)
     parser.add_argument("--plain-start", action="store_true", help="random word embeddings instead of aligned ones")
     parser.add_argument("--keep", action="store_true", help="keep the trunk that the package has")
     return parser.parse_args()

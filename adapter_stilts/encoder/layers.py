@@ -68,8 +68,20 @@ def _attend(attention: XLMRobertaSelfAttention, index: int, hidden: Tensor, bloc
     if active is not None:
         keys, values, blocked = active.with_prefix(index, keys, values, blocked)
     dropout = attention.dropout.p if attention.training else 0.0
-    mixed = functional.scaled_dot_product_attention(query, keys, values, attn_mask=_additive(blocked, query.dtype), dropout_p=dropout)
+    trained = torch.is_grad_enabled() and attention.query.weight.requires_grad
+    if trained and query.dtype == torch.bfloat16 and query.device.type == "cpu":
+        mixed = _in_float32(query, keys, values, blocked, dropout).to(query.dtype)
+    else:
+        mixed = functional.scaled_dot_product_attention(query, keys, values, attn_mask=_additive(blocked, query.dtype), dropout_p=dropout)
     return mixed.transpose(1, 2).reshape(rows, length, heads * width)
+
+
+def _in_float32(query: Tensor, keys: Tensor, values: Tensor, blocked: Tensor | None, dropout: float) -> Tensor:
+    """The attention product of a trunk that trains in bf16 on a CPU, where torch's bf16 backward of it takes six times as long."""
+    with torch.autocast("cpu", enabled=False):
+        return functional.scaled_dot_product_attention(
+            query.float(), keys.float(), values.float(), attn_mask=_additive(blocked, torch.float32), dropout_p=dropout
+        )
 
 
 def _project(linear: nn.Module, site: str, index: int, source: Tensor, active: Active | None) -> Tensor:

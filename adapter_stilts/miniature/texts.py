@@ -1,8 +1,9 @@
-"""Text for masked language modelling: stories, questions with answers, restatements, translations, and a little code.
+"""Text for masked language modelling: documents, questions with answers, replies, translations, mixed language, and a little code.
 
-Half of a language's rows are translation pairs, two thirds of them with English. Other pairs say the same again in the same language,
-or a part of it, so that two segments that belong together occur outside translations too. Meanings are those of the split; unlike the
-tasks, pretraining text may use held-out words, as the text of any pretrained model does.
+Over half of a language's rows are translation pairs, two thirds of them with English. Other pairs are a sentence and a reply to it, or a
+question and its answer, so that two segments that belong together occur outside translations too; documents (documents.py) put several
+such sentences in a row, and a few sentences mix two languages. Meanings are those of the split; unlike the tasks, pretraining text may
+use held-out words, as the text of any pretrained model does.
 """
 
 from __future__ import annotations
@@ -13,17 +14,16 @@ from dataclasses import replace
 
 from adapter_stilts.data.examples import PlainText
 from adapter_stilts.miniature import code, world
-from adapter_stilts.miniature.causes import sample_cause
+from adapter_stilts.miniature.documents import document, reply, switched, written
 from adapter_stilts.miniature.grammar import text_of
 from adapter_stilts.miniature.languages import LANGUAGES, grammar
 from adapter_stilts.miniature.pairs import any_sentence
 from adapter_stilts.miniature.questions import choices, questions
 from adapter_stilts.miniature.rendering import text
 from adapter_stilts.miniature.rows import Told
-from adapter_stilts.miniature.sampling import EVENTS, Sampler, named_seed, optional_facts, without
-from adapter_stilts.miniature.world import Sentence
+from adapter_stilts.miniature.sampling import Sampler, named_seed
 
-KINDS = {"translation": 0.5, "story": 0.16, "answer": 0.14, "again": 0.2}
+KINDS = {"translation": 0.54, "document": 0.2, "switched": 0.06, "answer": 0.05, "reply": 0.15}
 CODE_SHARE = 0.15
 SPECIALIST_SHARE = 0.12
 WITH_ENGLISH = 0.66
@@ -46,11 +46,13 @@ def passage(sampler: Sampler, language: str) -> tuple[str, str | None]:
     kind = sampler.rng.choices(list(KINDS), list(KINDS.values()))[0]
     if kind == "translation":
         return translation(sampler, language)
-    if kind == "story":
-        return text(story(sampler), language), None
+    if kind == "document":
+        return written(document(sampler), language), None
+    if kind == "switched":
+        return switched(sampler, language), None
     if kind == "answer":
         return answered(sampler, language)
-    return again(sampler, language)
+    return replied(sampler, language)
 
 
 def translation(sampler: Sampler, language: str) -> tuple[str, str]:
@@ -59,17 +61,6 @@ def translation(sampler: Sampler, language: str) -> tuple[str, str]:
     other = "en" if rng.random() < WITH_ENGLISH and language != "en" else rng.choice([code for code in LANGUAGES if code != language])
     meanings = [any_sentence(sampler) for _ in range(rng.choice((1, 1, 1, 2)))]
     return text([Told(meaning, sampler.style()) for meaning in meanings], language), text([Told(meaning, sampler.style()) for meaning in meanings], other)
-
-
-def story(sampler: Sampler) -> list[Told]:
-    """An effect after its cause, or two events of one person, and something else."""
-    if sampler.domain is world.GENERAL and sampler.rng.random() < 0.5:
-        pair = sample_cause(sampler)
-        meanings = [Sentence(pair.cause), Sentence(pair.effect)]
-    else:
-        first = sampler.clause(EVENTS if sampler.domain is world.GENERAL else sampler.domain.verbs)
-        meanings = [Sentence(first), any_sentence(sampler)]
-    return [Told(meaning, sampler.style()) for meaning in meanings]
 
 
 def answered(sampler: Sampler, language: str) -> tuple[str, str]:
@@ -83,18 +74,10 @@ def answered(sampler: Sampler, language: str) -> tuple[str, str]:
     return text_of(grammar(language).question(asked.clause, asked.slot, asked.style)), text([asked.context[asked.answer]], language)
 
 
-def again(sampler: Sampler, language: str) -> tuple[str, str]:
-    """A sentence and the same, or less of it, in other words."""
+def replied(sampler: Sampler, language: str) -> tuple[str, str]:
+    """A sentence and a reply to it."""
     meaning = any_sentence(sampler)
-    shorter = meaning
-    if meaning.second is None:
-        facts = [fact for fact in optional_facts(meaning.first) if sampler.rng.random() < 0.5]
-        shorter = Sentence(without(meaning.first, *facts))
-    elif sampler.rng.random() < 0.5:
-        shorter = Sentence(sampler.rng.choice(meaning.clauses))
-    pair = [Told(meaning, sampler.style()), Told(shorter, sampler.style())]
-    sampler.rng.shuffle(pair)
-    return text(pair[:1], language), text(pair[1:], language)
+    return text([Told(meaning, sampler.style())], language), written([reply(sampler, meaning)], language)
 
 
 def programs(rng: random.Random, split: str) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from adapter_stilts.config.load import with_settings
 from adapter_stilts.config.schema import RunConfig
-from adapter_stilts.evaluation.intervals import Comparison, paired_bootstrap
+from adapter_stilts.evaluation.intervals import Comparison, nested_bootstrap
 from adapter_stilts.files import write_json
 from adapter_stilts.study.evaluate import Request, evaluate
 from adapter_stilts.study.reporting import Reporter, Silent
@@ -66,47 +66,65 @@ STAGES = (
     Stage("sequential-shuffled", TARGET, "sequential", ("shuffled",), label="control: sequential after shuffled labels"),
     Stage("sequential-random", TARGET, "sequential", ("random",), label="control: sequential after a random adapter"),
 )
+TRUNK = "trunk"  # read as it is, with no adapter
 READ = {
-    "trunk": "trunk alone",
+    TRUNK: "trunk alone",
     MAIN: MAIN,
     "paraphrase": "paraphrase",
     "shuffled": f"control: {MAIN}, shuffled labels",
     "random": f"control: {MAIN}, random adapter",
 }
 RETRIEVAL = (("tatoeba", "accuracy"), ("bucc2018", "f1"))
+SEEDS = 3  # runs of every arm: the seed given and those after it
+SPLIT = "test"
 
 
 def demo(*, out: Path, seed: int, overwrite: bool, dry_run: bool, report: Reporter) -> dict[str, Any]:
-    """Run every stage that is missing under `out` and return the table as data: rows per arm with scores, gains and intervals."""
+    """Run every stage that is missing under `out` and return the table as data: rows per arm with scores, gains and intervals.
+
+    Everything is done with SEEDS seeds, `seed` and those after it, each in a folder of its own.
+    """
+    seeds = range(seed, seed + SEEDS)
     if dry_run:
         for stage in STAGES:
             report.say(f"would train {stage.name}: {stage.task} {stage.how} {' '.join(stage.after)}".rstrip())
-        return {"run": str(out), "stages": [stage.name for stage in STAGES], "results": []}
+        return {"run": str(out), "stages": [stage.name for stage in STAGES], "seeds": list(seeds), "results": []}
     report.say(
         "The miniature: generated sentences in ten languages and a tiny XLM-R. Its scores show that everything works; they say nothing about XLM-R itself."
     )
     with report.progress("demo") as progress:
-        total = len(STAGES) + len(READ)
-        for number, stage in enumerate(STAGES):
-            progress(number, total, f"training {stage.name}")
-            _train(stage, out, seed, overwrite)
-        for number, name in enumerate(READ):
-            progress(len(STAGES) + number, total, f"finding translations with {name}")
-            _retrieve(name, out, seed, overwrite)
+        total = SEEDS * (len(STAGES) + len(READ)) - SEEDS + 1  # the trunk alone is read once
+        done = 0
+        for one in seeds:
+            for stage in STAGES:
+                progress(done, total, f"training {stage.name}, seed {one}")
+                _train(stage, folder_of(out, one), one, overwrite)
+                done += 1
+            for name in READ:
+                if name != TRUNK or one == seed:
+                    progress(done, total, f"finding translations with {name}, seed {one}")
+                    _retrieve(name, out if name == TRUNK else folder_of(out, one), one, overwrite)
+                    done += 1
         progress(total, total, "done")
-    target, retrieval = _target_rows(out, seed), _retrieval_rows(out, seed)
+    target, retrieval = _target_rows(out, seeds), _retrieval_rows(out, seeds)
     _show(report, target, retrieval)
     document = {
         "run": str(out),
         "miniature": True,
-        "seed": seed,
+        "seeds": list(seeds),
         "target": target,
         "retrieval": retrieval,
         "verdicts": [_verdict(row) for row in (*target, *retrieval) if row["gain"] is not None],
     }
-    document["results"] = [{**row, "run": name} for name in ("trunk", *(stage.name for stage in STAGES)) for row in read_results(out / name) if row["headline"]]
+    folders = [out / TRUNK, *(folder_of(out, one) / stage.name for one in seeds for stage in STAGES)]
+    document["results"] = [{**row, "run": str(folder.relative_to(out))} for folder in folders for row in read_results(folder) if row["headline"]]
     write_json(out / "demo.json", document)
     return document
+
+
+def folder_of(out: Path, seed: int) -> Path:
+    """Where the runs of one seed lie."""
+    return out / f"seed-{seed}"
 
 
 def _train(stage: Stage, out: Path, seed: int, overwrite: bool) -> None:
@@ -119,64 +137,72 @@ def _train(stage: Stage, out: Path, seed: int, overwrite: bool) -> None:
 
 
 def _retrieve(name: str, out: Path, seed: int, overwrite: bool) -> None:
-    request = _request(None if name == "trunk" else out / name, tuple(task for task, _ in RETRIEVAL), seed)
+    request = _request(None if name == TRUNK else out / name, tuple(task for task, _ in RETRIEVAL), seed)
     evaluate(request, out=out / name, runs=out, overwrite=overwrite, dry_run=False, report=Silent())
 
 
 def _request(run: Path | None, tasks: tuple[str, ...], seed: int) -> Request:
-    return Request(run=run, trunk=None if run else "miniature", tasks=tasks, data=("miniature",), precision="fp32", seed=seed, save_vectors=False)
+    trunk = None if run else str(COMMON["trunk.name"])
+    return Request(run=run, trunk=trunk, tasks=tasks, data=("miniature",), split=SPLIT, precision="fp32", seed=seed, save_vectors=False)
 
 
-def _target_rows(out: Path, seed: int) -> list[dict[str, Any]]:
+def _target_rows(out: Path, seeds: Sequence[int]) -> list[dict[str, Any]]:
     """One row per arm: English, the mean over the other languages, and the gain over direct."""
-    arms = [stage for stage in STAGES if stage.label]
-    scores = {stage.name: _by_language(out / stage.name, TARGET, METRIC) for stage in arms}
-    foreign = [language for language in scores["direct"] if language != "en"]
     rows = []
-    for stage in arms:
-        found = scores[stage.name]
-        gain = None if stage.name == "direct" else _compare(out / stage.name, out / "direct", TARGET, METRIC, foreign, seed)
-        zero_shot = float(np.mean([found[language]["score"] for language in foreign]))
+    direct = [folder_of(out, seed) / "direct" for seed in seeds]
+    for stage in (stage for stage in STAGES if stage.label):
+        folders = [folder_of(out, seed) / stage.name for seed in seeds]
+        scores = [_by_language(folder, TARGET, METRIC) for folder in folders]
+        foreign = [language for language in scores[0] if language != "en"]
+        gain = None if stage.name == "direct" else _compare(folders, direct, TARGET, METRIC, foreign, seeds[0])
         rows.append(
             {
                 "arm": stage.label,
                 "task": TARGET,
-                "english": found["en"]["score"],
-                "score": zero_shot,
+                "english": float(np.mean([found["en"]["score"] for found in scores])),
+                **_spread([float(np.mean([found[language]["score"] for language in foreign])) for found in scores]),
                 "languages": len(foreign),
-                "n": found["en"]["n"],
+                "n": scores[0]["en"]["n"],
                 **_gain(gain),
             }
         )
     return rows
 
 
-def _retrieval_rows(out: Path, seed: int) -> list[dict[str, Any]]:
+def _retrieval_rows(out: Path, seeds: Sequence[int]) -> list[dict[str, Any]]:
     rows = []
+    trunk = [out / TRUNK] * len(seeds)
     for task, metric in RETRIEVAL:
         for name in READ:
-            found = _by_language(out / name, task, metric)
-            gain = None if name == "trunk" else _compare(out / name, out / "trunk", task, metric, list(found), seed)
-            score = float(np.mean([row["score"] for row in found.values()]))
-            rows.append({"arm": READ[name], "task": task, "score": score, "languages": len(found), "n": next(iter(found.values()))["n"], **_gain(gain)})
+            folders = trunk if name == TRUNK else [folder_of(out, seed) / name for seed in seeds]
+            scores = [_by_language(folder, task, metric) for folder in folders]
+            gain = None if name == TRUNK else _compare(folders, trunk, task, metric, list(scores[0]), seeds[0])
+            means = [float(np.mean([row["score"] for row in found.values()])) for found in scores]
+            n = next(iter(scores[0].values()))["n"]
+            rows.append({"arm": READ[name], "task": task, **_spread(means), "languages": len(scores[0]), "n": n, **_gain(gain)})
     return rows
 
 
+def _spread(scores: Sequence[float]) -> dict[str, Any]:
+    """The mean over seeds, and each seed's own score."""
+    return {"score": float(np.mean(scores)), "by_seed": list(scores)}
+
+
 def _by_language(folder: Path, task: str, metric: str) -> dict[str, Mapping[str, Any]]:
-    rows = [row for row in read_results(folder) if (row["task"], row["metric"], row["split"]) == (task, metric, "test")]
+    rows = [row for row in read_results(folder) if (row["task"], row["metric"], row["split"]) == (task, metric, SPLIT)]
     return {row["language"]: row for row in rows}
 
 
-def _compare(arm: Path, base: Path, task: str, metric: str, languages: Sequence[str], seed: int) -> Comparison:
-    a, b = _by_language(arm, task, metric), _by_language(base, task, metric)
-    return paired_bootstrap(
-        [_units(arm, a[code]) for code in languages], [_units(base, b[code]) for code in languages], a[languages[0]]["statistic"], seed=seed
-    )
+def _compare(arms: Sequence[Path], bases: Sequence[Path], task: str, metric: str, languages: Sequence[str], seed: int) -> Comparison:
+    """The arm against what it is measured by, over the same rows, with seeds, languages and rows drawn again."""
+    statistic = next(iter(_by_language(arms[0], task, metric).values()))["statistic"]
+    a, b = ([_units(folder, task, metric, languages) for folder in folders] for folders in (arms, bases))
+    return nested_bootstrap(a, b, statistic, seed=seed)
 
 
-def _units(folder: Path, row: Mapping[str, Any]) -> NDArray[np.float64]:
-    units: NDArray[np.float64] = np.load(folder / row["units"], allow_pickle=False)
-    return units
+def _units(folder: Path, task: str, metric: str, languages: Sequence[str]) -> list[NDArray[np.float64]]:
+    rows = _by_language(folder, task, metric)
+    return [np.load(folder / rows[language]["units"], allow_pickle=False) for language in languages]
 
 
 def _gain(gain: Comparison | None) -> dict[str, Any]:
@@ -209,7 +235,10 @@ def _show(report: Reporter, target: Sequence[Mapping[str, Any]], retrieval: Sequ
         )
     for row in (*target[1:], *(row for row in retrieval if row["gain"] is not None)):
         report.say(_verdict(row))
-    report.say("One seed: intervals are over rows. The controls show how far a score moves with nothing learned; read a gain against them.")
+    report.say(
+        f"Means over {SEEDS} seeds; intervals are over seeds, languages and rows. The controls show how far a score moves with nothing learned: "
+        "read a gain against them."
+    )
 
 
 def _percent(score: float) -> str:

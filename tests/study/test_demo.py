@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,35 +12,55 @@ from adapter_stilts.study import demo as module
 from adapter_stilts.study.reporting import Silent
 
 
-@pytest.fixture
-def short(monkeypatch, tmp_path):
-    """`short()` runs the demo with one optimiser step per stage."""
-    for section in (module.INTERMEDIATE, module.TARGETED):
-        monkeypatch.setitem(section, "training.max_steps", 1)
-        monkeypatch.setitem(section, "training.rows", 20)
-    return lambda dry_run=False: module.demo(out=tmp_path / "demo", seed=13, overwrite=False, dry_run=dry_run, report=Silent())
+@pytest.fixture(scope="module")
+def short(tmp_path_factory):
+    """`short()` runs the demo with one optimiser step per stage and two seeds; what it has done before is taken up again."""
+    out = tmp_path_factory.mktemp("demo") / "demo"
+    with pytest.MonkeyPatch.context() as patch:
+        for section in (module.INTERMEDIATE, module.TARGETED):
+            patch.setitem(section, "training.max_steps", 1)
+            patch.setitem(section, "training.rows", 20)
+        patch.setattr(module, "SEEDS", 2)
+        yield lambda out=out, dry_run=False: module.demo(out=out, seed=13, overwrite=False, dry_run=dry_run, report=Silent())
 
 
-def test_scores_every_arm_and_both_controls_and_goes_on_where_it_stopped(short, tmp_path):
+def test_scores_every_arm_and_both_controls_and_goes_on_where_it_stopped(short):
     found = short()
     assert [row["arm"] for row in found["target"]] == [stage.label for stage in module.STAGES if stage.label]
     assert {row["task"] for row in found["retrieval"]} == {"tatoeba", "bucc2018"}
     assert sum("control" in row["arm"] for row in found["target"]) == 2
+    assert found["seeds"] == [13, 14]
     direct, second = found["target"][0], found["target"][1]
-    scores = [
-        row["score"] for row in found["results"] if row["run"] == "direct" and row["task"] == "panx" and row["split"] == "test" and row["language"] != "en"
-    ]
-    assert direct["score"] == pytest.approx(np.mean(scores))
+    for number, seed in enumerate(found["seeds"]):
+        run = f"seed-{seed}/direct"
+        rows = [row for row in found["results"] if row["run"] == run and row["task"] == module.TARGET and row["split"] == "test" and row["language"] != "en"]
+        assert len(rows) == direct["languages"]
+        assert direct["by_seed"][number] == pytest.approx(np.mean([row["score"] for row in rows]))
+    assert direct["score"] == pytest.approx(np.mean(direct["by_seed"]))
     assert second["gain"] == pytest.approx(second["score"] - direct["score"], abs=1e-9)
-    assert json.loads((tmp_path / "demo" / "demo.json").read_text())["verdicts"] == found["verdicts"]
+    low, high = second["interval"]
+    assert low <= second["gain"] <= high
+    assert json.loads((Path(found["run"]) / "demo.json").read_text())["verdicts"] == found["verdicts"]
     assert short()["target"] == found["target"]
 
 
+def test_reads_the_trunk_alone_once_and_pairs_it_with_every_seed(short):
+    found = short()
+    trunk = [row for row in found["retrieval"] if row["arm"] == module.READ[module.TRUNK]]
+    assert all(row["gain"] is None and len(set(row["by_seed"])) == 1 for row in trunk)
+    assert sorted(path.parent.name for path in Path(found["run"]).rglob("results.json") if path.parent.name == module.TRUNK) == [module.TRUNK]
+    others = [row for row in found["retrieval"] if row["gain"] is not None]
+    base = {row["task"]: row["score"] for row in trunk}
+    for row in others:
+        assert row["gain"] == pytest.approx(row["score"] - base[row["task"]], abs=1e-9)
+
+
 def test_says_what_it_would_do_and_does_nothing(short, tmp_path):
-    assert short(dry_run=True)["stages"] == [stage.name for stage in module.STAGES]
+    said = short(tmp_path / "demo", dry_run=True)
+    assert (said["stages"], said["seeds"]) == ([stage.name for stage in module.STAGES], [13, 14])
     assert not (tmp_path / "demo").exists()
 
 
 @pytest.mark.parametrize(("low", "high", "word"), [(0.01, 0.05, "helped"), (-0.05, -0.01, "hurt"), (-0.01, 0.02, "made no difference")])
 def test_calls_a_gain_what_its_interval_says(low, high, word):
-    assert word in module._verdict({"task": "panx", "arm": "stack", "gain": (low + high) / 2, "interval": [low, high]})
+    assert word in module._verdict({"task": module.TARGET, "arm": "stack", "gain": (low + high) / 2, "interval": [low, high]})

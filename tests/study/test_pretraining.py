@@ -52,15 +52,17 @@ def test_saves_the_weights_and_the_head_that_learned(made, texts):
     """The saved trunk under its own saved head has the loss that training ended with, on fresh masks."""
     out, outcome = made
     last = outcome.losses[-1][1]
-    assert last < 0.6 * math.log(49)  # the vocabulary has 49 pieces
     trunk = load_trunk(str(out), precision="fp32")
+    assert last < 0.6 * math.log(trunk.vocabulary)
     model = TaskModel(AdapterEncoder(trunk), build_head("text", trunk.hidden, trunk.vocabulary, seed=1, mask_head=trunk.mask_head), "text").eval()
     rows = features("text", [row for language in texts.values() for row in language], trunk.tokenizer, max_length=32, training=True)
     masking = Masking(trunk.vocabulary, trunk.tokenizer.mask_token_id, tuple(trunk.tokenizer.all_special_ids), RECIPE.mask_rate)
     data = feature_data(rows, "text", trunk.pad_id, masking)
-    with torch.no_grad():
-        total, targets, _ = model.loss_parts(data.prepare(data.collate(range(len(rows))), torch.Generator().manual_seed(1)))
-    assert float(total) / targets == pytest.approx(last, abs=0.25)
+    masks = torch.Generator().manual_seed(1)
+    with torch.no_grad():  # few rows of few words: one draw of masks says little
+        drawn = [model.loss_parts(data.prepare(data.collate(range(len(rows))), masks)) for _ in range(20)]
+    loss = sum(float(one.total) for one in drawn) / sum(one.targets for one in drawn)
+    assert loss == pytest.approx(last, abs=0.4)  # here each row stands alone, where training joined neighbours
 
 
 def test_says_what_the_trunk_was_made_of(made):
