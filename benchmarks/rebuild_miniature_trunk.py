@@ -54,7 +54,7 @@ def main() -> None:
         language_exponent=1.0,
         aligned_start=not options.plain_start,
         precision="bf16",
-        checkpoint_steps=250,
+        checkpoint_steps=200,
     )
     texts = {language: [row for row in examples("mlm", "train", language) if isinstance(row, PlainText)] for language in LANGUAGES}
     start = time.perf_counter()
@@ -99,8 +99,8 @@ def by_layer(folder: Path) -> list[float]:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "miniature-trunk", help="where it is made; a finished trunk there is taken as it is")
-    parser.add_argument("--steps", type=int, default=7500)
-    parser.add_argument("--learning-rate", type=float, default=1.5e-3)
+    parser.add_argument("--steps", type=int, default=2800)
+    parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--plain-start", action="store_true", help="random word embeddings instead of aligned ones")
     parser.add_argument("--keep", action="store_true", help="keep the trunk that the package has")
     return parser.parse_args()

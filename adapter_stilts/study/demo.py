@@ -28,6 +28,7 @@ from adapter_stilts.study.run_folder import read_results
 from adapter_stilts.study.train import train
 
 TARGET, METRIC = "panx", "f1"
+CONTROL = "control:"  # how the labels of controls begin
 MAIN = "qa"  # the intermediate task that is stacked and continued; all of them are fused
 COMMON = {
     "trunk.name": "miniature",
@@ -63,28 +64,27 @@ STAGES = (
     Stage("sequential", TARGET, "sequential", (MAIN,), label=f"sequential after {MAIN}"),
     Stage("stack", TARGET, "stack", (MAIN,), label=f"stack on {MAIN}"),
     Stage("fuse", TARGET, "fuse", (MAIN, "paraphrase", "direct"), label=f"fuse {MAIN}, paraphrase, direct"),
-    Stage("sequential-shuffled", TARGET, "sequential", ("shuffled",), label="control: sequential after shuffled labels"),
-    Stage("sequential-random", TARGET, "sequential", ("random",), label="control: sequential after a random adapter"),
+    Stage("sequential-shuffled", TARGET, "sequential", ("shuffled",), label=f"{CONTROL} sequential after shuffled labels"),
+    Stage("sequential-random", TARGET, "sequential", ("random",), label=f"{CONTROL} sequential after a random adapter"),
 )
 TRUNK = "trunk"  # read as it is, with no adapter
 READ = {
     TRUNK: "trunk alone",
     MAIN: MAIN,
     "paraphrase": "paraphrase",
-    "shuffled": f"control: {MAIN}, shuffled labels",
-    "random": f"control: {MAIN}, random adapter",
+    "shuffled": f"{CONTROL} {MAIN}, shuffled labels",
+    "random": f"{CONTROL} {MAIN}, random adapter",
 }
 RETRIEVAL = (("tatoeba", "accuracy"), ("bucc2018", "f1"))
-SEEDS = 3  # runs of every arm: the seed given and those after it
 SPLIT = "test"
 
 
-def demo(*, out: Path, seed: int, overwrite: bool, dry_run: bool, report: Reporter) -> dict[str, Any]:
+def demo(*, out: Path, seed: int, overwrite: bool, dry_run: bool, report: Reporter, repeats: int = 1) -> dict[str, Any]:
     """Run every stage that is missing under `out` and return the table as data: rows per arm with scores, gains and intervals.
 
-    Everything is done with SEEDS seeds, `seed` and those after it, each in a folder of its own.
+    repeats  how many seeds everything is done with: `seed` and those after it, each in a folder of its own
     """
-    seeds = range(seed, seed + SEEDS)
+    seeds = range(seed, seed + repeats)
     if dry_run:
         for stage in STAGES:
             report.say(f"would train {stage.name}: {stage.task} {stage.how} {' '.join(stage.after)}".rstrip())
@@ -93,7 +93,7 @@ def demo(*, out: Path, seed: int, overwrite: bool, dry_run: bool, report: Report
         "The miniature: generated sentences in ten languages and a tiny XLM-R. Its scores show that everything works; they say nothing about XLM-R itself."
     )
     with report.progress("demo") as progress:
-        total = SEEDS * (len(STAGES) + len(READ)) - SEEDS + 1  # the trunk alone is read once
+        total = repeats * (len(STAGES) + len(READ) - 1) + 1  # the trunk alone is read once
         done = 0
         for one in seeds:
             for stage in STAGES:
@@ -107,7 +107,7 @@ def demo(*, out: Path, seed: int, overwrite: bool, dry_run: bool, report: Report
                     done += 1
         progress(total, total, "done")
     target, retrieval = _target_rows(out, seeds), _retrieval_rows(out, seeds)
-    _show(report, target, retrieval)
+    _show(report, target, retrieval, repeats)
     document = {
         "run": str(out),
         "miniature": True,
@@ -166,7 +166,17 @@ def _target_rows(out: Path, seeds: Sequence[int]) -> list[dict[str, Any]]:
                 **_gain(gain),
             }
         )
+    best = max((row for row in rows if row["arm"].startswith(CONTROL)), key=lambda row: row["score"])
+    control = [folder_of(out, seed) / _stage(best["arm"]).name for seed in seeds]
+    for row in rows:
+        if row["gain"] is not None and not row["arm"].startswith(CONTROL):
+            folders = [folder_of(out, seed) / _stage(row["arm"]).name for seed in seeds]
+            row["over_control"] = {"control": best["arm"], **_gain(_compare(folders, control, TARGET, METRIC, foreign, seeds[0]))}
     return rows
+
+
+def _stage(label: str) -> Stage:
+    return next(stage for stage in STAGES if stage.label == label)
 
 
 def _retrieval_rows(out: Path, seeds: Sequence[int]) -> list[dict[str, Any]]:
@@ -216,10 +226,20 @@ def _verdict(row: Mapping[str, Any]) -> str:
     low, high = row["interval"]
     word = "helped" if low > 0 else "hurt" if high < 0 else "made no difference that this data can show"
     against = "direct" if row["task"] == TARGET else "the trunk alone"
-    return f"{row['task']}: {row['arm']} {word}: {100 * row['gain']:+.1f} points against {against} (95 % {100 * low:+.1f} to {100 * high:+.1f})."
+    sentence = f"{row['task']}: {row['arm']} {word}: {100 * row['gain']:+.1f} points against {against} (95 % {100 * low:+.1f} to {100 * high:+.1f})"
+    return f"{sentence}{_beside_control(row.get('over_control'))}."
 
 
-def _show(report: Reporter, target: Sequence[Mapping[str, Any]], retrieval: Sequence[Mapping[str, Any]]) -> None:
+def _beside_control(found: Mapping[str, Any] | None) -> str:
+    """Whether an arm did more than the better of the two controls, which learned nothing of use."""
+    if found is None:
+        return ""
+    low, high = found["interval"]
+    word = "more than" if low > 0 else "less than" if high < 0 else "no more than this data can tell from"
+    return f", {word} the better control ({100 * found['gain']:+.1f}, {100 * low:+.1f} to {100 * high:+.1f})"
+
+
+def _show(report: Reporter, target: Sequence[Mapping[str, Any]], retrieval: Sequence[Mapping[str, Any]], repeats: int) -> None:
     first = target[0]
     report.table(
         f"{TARGET} ({METRIC}) from {TARGETED['training.rows']} English rows; zero-shot: mean over {first['languages']} languages (n {first['n']} each)",
@@ -235,10 +255,8 @@ def _show(report: Reporter, target: Sequence[Mapping[str, Any]], retrieval: Sequ
         )
     for row in (*target[1:], *(row for row in retrieval if row["gain"] is not None)):
         report.say(_verdict(row))
-    report.say(
-        f"Means over {SEEDS} seeds; intervals are over seeds, languages and rows. The controls show how far a score moves with nothing learned: "
-        "read a gain against them."
-    )
+    drawn = f"Means over {repeats} seeds; intervals are over seeds, languages and rows." if repeats > 1 else "One seed; intervals are over languages and rows."
+    report.say(f"{drawn} The controls show how far a score moves with nothing learned: read a gain against them.")
 
 
 def _percent(score: float) -> str:

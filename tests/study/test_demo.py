@@ -20,8 +20,7 @@ def short(tmp_path_factory):
         for section in (module.INTERMEDIATE, module.TARGETED):
             patch.setitem(section, "training.max_steps", 1)
             patch.setitem(section, "training.rows", 20)
-        patch.setattr(module, "SEEDS", 2)
-        yield lambda out=out, dry_run=False: module.demo(out=out, seed=13, overwrite=False, dry_run=dry_run, report=Silent())
+        yield lambda out=out, dry_run=False: module.demo(out=out, seed=13, overwrite=False, dry_run=dry_run, report=Silent(), repeats=2)
 
 
 def test_scores_every_arm_and_both_controls_and_goes_on_where_it_stopped(short):
