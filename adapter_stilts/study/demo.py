@@ -1,11 +1,11 @@
 """`demo`: the main job on the miniature, offline, and a table that says plainly what helped and what did not.
 
-Intermediate tasks (qa, paraphrase) are trained in English; panx, the target, has few English rows and is scored in nine other
+Intermediate tasks (paraphrase, nli) are trained in English; xnli, the target, has few English rows and is scored in nine other
 languages. Each arm is compared with `direct` over the same rows, and each encoder's retrieval with that of the trunk alone. Two
-controls show what is left when there is nothing to learn: qa with shuffled labels, and its adapter with the weights permuted.
+controls show what is left when there is nothing to learn: paraphrase with shuffled labels, and its adapter with the weights permuted.
 
-The intermediate tasks were chosen on the validation split, from one run each of five under four targets. Test is not untouched: xcopa after
-hellaswag, and panx under pos with these settings, had been read on test before, and `direct` joined the fusion after a weak test score.
+The tasks and settings were chosen on the validation split, one seed, among three intermediate tasks (nli, paraphrase, qa) under two
+targets (xnli, panx), over an unfinished trunk of the same text; the test split was read first when they were settled.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from adapter_stilts.study.reporting import Reporter, Silent
 from adapter_stilts.study.run_folder import read_results
 from adapter_stilts.study.train import train
 
-TARGET, METRIC = "panx", "f1"
+TARGET, METRIC = "xnli", "accuracy"
 CONTROL = "control:"  # how the labels of controls begin
-MAIN = "qa"  # the intermediate task that is stacked and continued; all of them are fused
+MAIN, SECOND = "paraphrase", "nli"  # intermediate tasks: the first is stacked and continued, both are fused
 COMMON = {
     "trunk.name": "miniature",
     "trunk.precision": "fp32",
@@ -39,7 +39,7 @@ COMMON = {
     "training.checkpoint_steps": 1000,
     "training.validation_rows": 200,
 }
-INTERMEDIATE = {"training.epochs": 4, "training.rows": 1000, "training.token_budget": 1024}
+INTERMEDIATE = {"training.epochs": 4, "training.rows": 1500, "training.token_budget": 1024}
 TARGETED = {"training.epochs": 12, "training.rows": 60, "training.token_budget": 256, "fusion.learning_rate": 1.5e-3}
 
 
@@ -57,13 +57,13 @@ class Stage:
 
 STAGES = (
     Stage(MAIN, MAIN),
-    Stage("paraphrase", "paraphrase"),
+    Stage(SECOND, SECOND),
     Stage("shuffled", MAIN, control="shuffled-labels"),
     Stage("random", MAIN, "sequential", (MAIN,), "random-adapter"),
     Stage("direct", TARGET, label="direct"),
     Stage("sequential", TARGET, "sequential", (MAIN,), label=f"sequential after {MAIN}"),
     Stage("stack", TARGET, "stack", (MAIN,), label=f"stack on {MAIN}"),
-    Stage("fuse", TARGET, "fuse", (MAIN, "paraphrase", "direct"), label=f"fuse {MAIN}, paraphrase, direct"),
+    Stage("fuse", TARGET, "fuse", (MAIN, SECOND, "direct"), label=f"fuse {MAIN}, {SECOND}, direct"),
     Stage("sequential-shuffled", TARGET, "sequential", ("shuffled",), label=f"{CONTROL} sequential after shuffled labels"),
     Stage("sequential-random", TARGET, "sequential", ("random",), label=f"{CONTROL} sequential after a random adapter"),
 )
@@ -71,7 +71,7 @@ TRUNK = "trunk"  # read as it is, with no adapter
 READ = {
     TRUNK: "trunk alone",
     MAIN: MAIN,
-    "paraphrase": "paraphrase",
+    SECOND: SECOND,
     "shuffled": f"{CONTROL} {MAIN}, shuffled labels",
     "random": f"{CONTROL} {MAIN}, random adapter",
 }
@@ -154,16 +154,16 @@ def _target_rows(out: Path, seeds: Sequence[int]) -> list[dict[str, Any]]:
         folders = [folder_of(out, seed) / stage.name for seed in seeds]
         scores = [_by_language(folder, TARGET, METRIC) for folder in folders]
         foreign = [language for language in scores[0] if language != "en"]
-        gain = None if stage.name == "direct" else _compare(folders, direct, TARGET, METRIC, foreign, seeds[0])
+        gains = [None if stage.name == "direct" else _compare(folders, direct, TARGET, METRIC, codes, seeds[0]) for codes in (["en"], foreign)]
         rows.append(
             {
                 "arm": stage.label,
                 "task": TARGET,
-                "english": float(np.mean([found["en"]["score"] for found in scores])),
+                "english": {"score": float(np.mean([found["en"]["score"] for found in scores])), **_gain(gains[0])},
                 **_spread([float(np.mean([found[language]["score"] for language in foreign])) for found in scores]),
                 "languages": len(foreign),
                 "n": scores[0]["en"]["n"],
-                **_gain(gain),
+                **_gain(gains[1]),
             }
         )
     best = max((row for row in rows if row["arm"].startswith(CONTROL)), key=lambda row: row["score"])
@@ -223,11 +223,19 @@ def _verdict(row: Mapping[str, Any]) -> str:
     """One plain sentence on an arm."""
     if row["gain"] is None:
         return f"{row['task']}: {row['arm']} is what the others are compared with."
-    low, high = row["interval"]
-    word = "helped" if low > 0 else "hurt" if high < 0 else "made no difference that this data can show"
     against = "direct" if row["task"] == TARGET else "the trunk alone"
-    sentence = f"{row['task']}: {row['arm']} {word}: {100 * row['gain']:+.1f} points against {against} (95 % {100 * low:+.1f} to {100 * high:+.1f})"
-    return f"{sentence}{_beside_control(row.get('over_control'))}."
+    english = f"in English it {_word(row['english'])} ({_points(row['english'])}), in the other languages it" if "english" in row else "it"
+    return f"{row['task']}, {row['arm']}: {english} {_word(row)} against {against} ({_points(row)}){_beside_control(row.get('over_control'))}."
+
+
+def _word(gain: Mapping[str, Any]) -> str:
+    low, high = gain["interval"]
+    return "helped" if low > 0 else "hurt" if high < 0 else "made no difference that this data can show"
+
+
+def _points(gain: Mapping[str, Any]) -> str:
+    low, high = gain["interval"]
+    return f"{100 * gain['gain']:+.1f} points, 95 % {100 * low:+.1f} to {100 * high:+.1f}"
 
 
 def _beside_control(found: Mapping[str, Any] | None) -> str:
@@ -236,15 +244,15 @@ def _beside_control(found: Mapping[str, Any] | None) -> str:
         return ""
     low, high = found["interval"]
     word = "more than" if low > 0 else "less than" if high < 0 else "no more than this data can tell from"
-    return f", {word} the better control ({100 * found['gain']:+.1f}, {100 * low:+.1f} to {100 * high:+.1f})"
+    return f", {word} the better control ({_points(found)})"
 
 
 def _show(report: Reporter, target: Sequence[Mapping[str, Any]], retrieval: Sequence[Mapping[str, Any]], repeats: int) -> None:
     first = target[0]
     report.table(
         f"{TARGET} ({METRIC}) from {TARGETED['training.rows']} English rows; zero-shot: mean over {first['languages']} languages (n {first['n']} each)",
-        ("arm", "English", "zero-shot", "against direct", "95 % interval"),
-        [(row["arm"], _percent(row["english"]), _percent(row["score"]), *_cells(row)) for row in target],
+        ("arm", "English", "against direct", "95 % interval", "zero-shot", "against direct", "95 % interval"),
+        [(row["arm"], _percent(row["english"]["score"]), *_cells(row["english"]), _percent(row["score"]), *_cells(row)) for row in target],
     )
     for task, metric in RETRIEVAL:
         rows = [row for row in retrieval if row["task"] == task]

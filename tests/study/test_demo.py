@@ -37,6 +37,10 @@ def test_scores_every_arm_and_both_controls_and_goes_on_where_it_stopped(short):
         assert direct["by_seed"][number] == pytest.approx(np.mean([row["score"] for row in rows]))
     assert direct["score"] == pytest.approx(np.mean(direct["by_seed"]))
     assert second["gain"] == pytest.approx(second["score"] - direct["score"], abs=1e-9)
+    assert second["english"]["gain"] == pytest.approx(second["english"]["score"] - direct["english"]["score"], abs=1e-9)
+    controls = [row for row in found["target"] if row["arm"].startswith(module.CONTROL)]
+    assert all("over_control" not in row for row in (direct, *controls))
+    assert second["over_control"]["gain"] == pytest.approx(second["score"] - max(row["score"] for row in controls), abs=1e-9)
     low, high = second["interval"]
     assert low <= second["gain"] <= high
     assert json.loads((Path(found["run"]) / "demo.json").read_text())["verdicts"] == found["verdicts"]
@@ -62,4 +66,10 @@ def test_says_what_it_would_do_and_does_nothing(short, tmp_path):
 
 @pytest.mark.parametrize(("low", "high", "word"), [(0.01, 0.05, "helped"), (-0.05, -0.01, "hurt"), (-0.01, 0.02, "made no difference")])
 def test_calls_a_gain_what_its_interval_says(low, high, word):
-    assert word in module._verdict({"task": module.TARGET, "arm": "stack", "gain": (low + high) / 2, "interval": [low, high]})
+    gain = {"gain": (low + high) / 2, "interval": [low, high]}
+    english = {"gain": 0.2, "interval": [0.1, 0.3]}
+    said = module._verdict({"task": module.TARGET, "arm": "stack", "english": english, **gain, "over_control": {"control": "control: shuffled", **gain}})
+    assert f"in the other languages it {word}" in said
+    assert "in English it helped (+20.0 points, 95 % +10.0 to +30.0)" in said
+    assert {"helped": "more than the better", "hurt": "less than the better"}.get(word, "no more than this data can tell from the better") in said
+    assert f"encoder: it {word}" in module._verdict({"task": "tatoeba", "arm": "encoder", **gain})
