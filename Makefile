@@ -7,7 +7,7 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCHMARKS := benchmarks/cli_startup.py
-TRAINING := benchmarks/rebuild_miniature_trunk.py benchmarks/pretrain_trunk.py  # an hour each, and not part of `make bench`
+TRAINING := benchmarks/rebuild_miniature_trunk.py benchmarks/pretrain_trunk.py benchmarks/demo_seeds.py  # up to an hour each, and not part of `make bench`
 
 export OMP_NUM_THREADS ?= 1
 

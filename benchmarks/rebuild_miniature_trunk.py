@@ -1,8 +1,9 @@
 """Rebuild the embedded tiny XLM-R from the miniature's generated text (`make miniature`).
 
 Measured on the way: steps, tokens per second, the final loss, and how many sentences of the miniature's bitext (validation) lie nearest
-their English translation at each layer. Not measured: any task. The trunk in the package took 1,547 s on one thread of a busy machine; an interrupted rebuild
-continues where it stopped. The same text, recipe and number of threads give the same trunk.
+their English translation at each layer. Not measured: any task. The trunk in the package took 2,064 s on one thread of a machine busy with
+other work (307 s of processor time for its first 1,150 steps); an interrupted rebuild continues where it stopped. The same text, recipe,
+number of threads and kind of processor give the same trunk.
 
     python benchmarks/rebuild_miniature_trunk.py                       # into build/miniature-trunk, then into the package
     python benchmarks/rebuild_miniature_trunk.py --steps 300 --keep    # try the recipe, and leave the package alone

@@ -25,7 +25,7 @@ from adapter_stilts.miniature.texts import texts
 from adapter_stilts.miniature.world import Sentence
 from adapter_stilts.registry import unknown_name
 
-VERSION = "2"
+VERSION = "3"
 UPOS = world.words("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X")
 ENTITIES = ("B-LOC", "B-ORG", "B-PER", "I-LOC", "I-ORG", "I-PER", "O")
 INFERENCE = ("contradiction", "entailment", "neutral")

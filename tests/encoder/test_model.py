@@ -104,6 +104,20 @@ def test_encoders_that_share_a_trunk_keep_their_own_mode(make_encoder: Make, tin
     assert not torch.equal(training.hidden(**batch), training.hidden(**batch))
 
 
+def test_a_trunk_that_trains_in_bf16_has_nearly_the_gradient_of_float32(make_encoder: Make, batch: Batch) -> None:
+    def gradient(rough: bool) -> torch.Tensor:
+        encoder = make_encoder({"a": "full"}, "a").eval()
+        encoder.train_parts(["a"])
+        encoder.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=rough):
+            encoder.hidden(**batch).sin().sum().backward()
+        return torch.cat([parameter.grad.flatten() for _, parameter in encoder.trainable() if parameter.grad is not None])
+
+    exact, rough = gradient(False), gradient(True)
+    assert not torch.equal(exact, rough)
+    assert torch.nn.functional.cosine_similarity(exact, rough, dim=0) > 0.99
+
+
 def test_trained_parts_are_float32_on_a_bf16_trunk(tiny_folder: Path, batch: Batch, kind_settings: Settings) -> None:
     trunk = load_trunk(str(tiny_folder), precision="bf16")
     for kind in KINDS[:-1]:
