@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,17 @@ from adapter_stilts.study.reporting import Silent
 
 @pytest.fixture(scope="module")
 def short(tmp_path_factory):
-    """`short()` runs the demo with one optimiser step per stage and two seeds; what it has done before is taken up again."""
-    out = tmp_path_factory.mktemp("demo") / "demo"
+    """`short()` runs the demo with one optimiser step per stage, two seeds and few languages; what it has done before is taken up again."""
+    out, request = tmp_path_factory.mktemp("demo") / "demo", module._request
+
+    def of_few_languages(run, tasks, seed):
+        return replace(request(run, tasks, seed), languages=("en", "de", "sw") if tasks == (module.TARGET,) else ("de", "sw"))
+
     with pytest.MonkeyPatch.context() as patch:
         for section in (module.INTERMEDIATE, module.TARGETED):
             patch.setitem(section, "training.max_steps", 1)
             patch.setitem(section, "training.rows", 20)
+        patch.setattr(module, "_request", of_few_languages)
         yield lambda out=out, dry_run=False: module.demo(out=out, seed=13, overwrite=False, dry_run=dry_run, report=Silent(), repeats=2)
 
 
