@@ -157,6 +157,7 @@ class Training(Section):
     max_steps        optimiser steps; None: as many as `epochs` take
     minutes          wall-clock bound; None: none
     token_budget     padded tokens of one forward pass; `accumulation` of them make a step
+    batch_rows       rows of one forward pass in the place of a token budget, for protocols that fix them ("4 x 8": 4 rows, accumulation 8); None: by tokens
     evaluate_steps   None: after every epoch
     patience         evaluations without a gain before training stops; 0: never
     rows             train on a seeded sample of this many rows; None: all
@@ -173,6 +174,7 @@ class Training(Section):
     minutes: Annotated[Float, Field(gt=0)] | None = None
     learning_rate: Annotated[Float, Field(gt=0, le=1)] = 1e-4
     token_budget: Annotated[Int, Field(ge=1)] = 2048
+    batch_rows: Annotated[Int, Field(ge=1)] | None = None
     accumulation: Annotated[Int, Field(ge=1)] = 1
     max_length: Annotated[Int, Field(ge=8)] | None = None
     rows: Annotated[Int, Field(ge=1)] | None = None

@@ -1,4 +1,4 @@
-"""Batches of a token budget: rows of like length together, so that less than 5 % of what is computed is padding."""
+"""Batches of a token budget, or of so many rows: rows of like length together, so that little of what is computed is padding."""
 
 from __future__ import annotations
 
@@ -32,6 +32,20 @@ def token_budget_batches(lengths: Sequence[int], budget: int, generator: torch.G
     windows = [sorted(order[start : start + window], key=lambda row: lengths[row]) for start in range(0, len(order), window)]
     batches = _tightest(windows, lengths, budget, multiple)
     return [batches[place] for place in torch.randperm(len(batches), generator=generator).tolist()]
+
+
+def row_batches(lengths: Sequence[int], rows: int, generator: torch.Generator) -> list[list[int]]:
+    """Every row once, in batches of exactly `rows` rows, what is left in a smaller one at the end, in an order set by `generator` alone.
+
+    For protocols that promise so many examples a step. Shuffled, sorted by length inside windows of 64 batches, cut, and the batches shuffled.
+    lengths   tokens of each row, at least 1
+    """
+    order: list[int] = torch.randperm(len(lengths), generator=generator).tolist()
+    window = BATCHES_PER_WINDOW * rows
+    ordered = [row for start in range(0, len(order), window) for row in sorted(order[start : start + window], key=lambda row: lengths[row])]
+    batches = [ordered[start : start + rows] for start in range(0, len(ordered), rows)]
+    whole = len(lengths) // rows
+    return [*(batches[place] for place in torch.randperm(whole, generator=generator).tolist()), *batches[whole:]]
 
 
 def length_sorted_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:

@@ -22,6 +22,7 @@ from adapter_stilts.tasks.sources import Loaded
 from adapter_stilts.training.plan import TrainingPlan
 
 DECIDES_NOTHING = ("checkpoint_steps", "log_steps")
+CAME_LATER = {"batch_rows": None}  # settings added since the first runs; at these values a run is what it was
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def run_identity(
             "trunk": [trunk.fingerprint, trunk.precision, asdict(trunk.config), _hash(trunk.tokenizer.backend_tokenizer.to_str())],
             "parents": [_weights(parent) for parent in parents],
             "composition": [str(lineage.composition), lineage.new, lineage.new_fusion],
-            "plan": {name: value for name, value in asdict(plan).items() if name not in DECIDES_NOTHING},
+            "plan": {name: value for name, value in asdict(plan).items() if name not in DECIDES_NOTHING and (name, value) not in CAME_LATER.items()},
             "decisions": asdict(decisions),
         }
     )

@@ -225,8 +225,9 @@ def _compared(data: Sequence[TaskData], plan: TrainingPlan, processes: int) -> l
     notes = []
     for one in data:
         if one.task.format == RANKING:
-            pairs = plan.token_budget * processes * len(one.features) // sum(length(feature) for feature in one.features)
-            advice = "training.token_budget is what makes them more, not training.accumulation"
+            by_tokens = plan.token_budget * len(one.features) // sum(length(feature) for feature in one.features)
+            pairs = processes * (plan.batch_rows or by_tokens)
+            advice = f"training.{'batch_rows' if plan.batch_rows else 'token_budget'} is what makes them more, not training.accumulation"
             notes.append(f"{one.task.name}: about {max(2, pairs)} pairs in a batch, each query told from the others' answers; {advice}")
     return notes
 

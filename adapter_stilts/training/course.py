@@ -59,7 +59,8 @@ class One:
     def __init__(self, data: TrainingData, plan: TrainingPlan, processes: int) -> None:
         self._data = data
         smallest = smallest_batch(data.smallest, processes)
-        self._order = Order(data.lengths, plan.token_budget * processes, plan.accumulation, plan.seed, smallest)
+        rows = None if plan.batch_rows is None else plan.batch_rows * processes
+        self._order = Order(data.lengths, plan.token_budget * processes, plan.accumulation, plan.seed, smallest, rows)
 
     def steps(self, epochs: int) -> int:
         return self._order.steps(epochs)

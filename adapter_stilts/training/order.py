@@ -12,21 +12,22 @@ from functools import lru_cache
 
 import torch
 
-from adapter_stilts.data.batches import at_least, token_budget_batches
+from adapter_stilts.data.batches import at_least, row_batches, token_budget_batches
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.seeding import Seeds
 
 
 class Order:
-    """The batches of each epoch: global ones, of `budget` padded tokens, which the processes share by rows."""
+    """The batches of each epoch: global ones, of `budget` padded tokens or of so many `rows`, which the processes share by rows."""
 
-    def __init__(self, lengths: Sequence[int], budget: int, accumulation: int, seed: int, smallest: int = 1) -> None:
+    def __init__(self, lengths: Sequence[int], budget: int, accumulation: int, seed: int, smallest: int = 1, rows: int | None = None) -> None:
         if not lengths:
             raise TaskDataError("there are no training examples", do="check the task's train split and its filters")
         self._lengths = lengths
         self._budget = budget
         self._accumulation = accumulation
         self._smallest = smallest
+        self._rows = rows
         self._seeds = Seeds(seed)
         self._epoch = lru_cache(maxsize=1)(self._draw)
 
@@ -55,8 +56,12 @@ class Order:
         return self._seeds.torch(f"prepare/{epoch}/{batch}")
 
     def _draw(self, epoch: int) -> list[list[int]]:
-        batches = token_budget_batches(self._lengths, self._budget, self._seeds.torch(f"order/{epoch}"))
-        return batches if self._smallest == 1 else at_least(batches, self._lengths, self._budget, self._smallest)
+        generator = self._seeds.torch(f"order/{epoch}")
+        if self._rows is not None:
+            batches, budget = row_batches(self._lengths, self._rows, generator), self._rows * max(self._lengths)
+        else:
+            batches, budget = token_budget_batches(self._lengths, self._budget, generator), self._budget
+        return batches if self._smallest == 1 else at_least(batches, self._lengths, budget, self._smallest)
 
 
 def smallest_batch(rows: int, processes: int) -> int:

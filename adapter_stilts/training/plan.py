@@ -33,6 +33,7 @@ class TrainingPlan:
     warmup: float = 0.1  # fraction of all steps
     clip: float = 1.0  # global gradient norm; 0 leaves gradients as they are
     token_budget: int = 2048  # padded tokens of one forward pass on one process
+    batch_rows: int | None = None  # rows of one forward pass on one process, in the place of the token budget
     accumulation: int = 1  # forward passes an optimiser step
     checkpoint_steps: int = 500
     evaluate_steps: int | None = None  # None: after every epoch
@@ -46,7 +47,7 @@ class TrainingPlan:
     epsilon: float = 1e-8
 
     def __post_init__(self) -> None:
-        counts = ("max_steps", "epochs", "token_budget", "accumulation", "checkpoint_steps", "evaluate_steps", "log_steps")
+        counts = ("max_steps", "epochs", "token_budget", "batch_rows", "accumulation", "checkpoint_steps", "evaluate_steps", "log_steps")
         sizes = ("learning_rate", "weight_decay", "clip", "patience", "fusion_penalty")
         wrong = [f"{name} is {value}, which is below 1" for name in counts if (value := getattr(self, name)) is not None and value < 1]
         wrong += [f"{name} is {value}, which is below 0" for name in sizes if not (value := getattr(self, name)) >= 0]

@@ -31,6 +31,7 @@ OTHER = {
     "training.minutes": 2,
     "training.learning_rate": 0.5,
     "training.token_budget": 9,
+    "training.batch_rows": 8,
     "training.accumulation": 2,
     "training.max_length": 64,
     "training.rows": 5,

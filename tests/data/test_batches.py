@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapter_stilts.data.batches import at_least, token_budget_batches
+from adapter_stilts.data.batches import at_least, row_batches, token_budget_batches
 from adapter_stilts.errors import TaskDataError
 
 
@@ -20,6 +20,20 @@ def test_holds_every_row_once_within_the_budget(lengths, budget, window, multipl
     batches = token_budget_batches(lengths, budget, generator(seed), window, multiple)
     assert sorted(row for batch in batches for row in batch) == list(range(len(lengths)))
     assert all(len(batch) == 1 or len(batch) * max(lengths[row] for row in batch) <= budget for batch in batches)
+
+
+@given(st.lists(st.integers(1, 600), max_size=300), st.integers(1, 20), st.integers(0, 99))
+def test_holds_so_many_rows_in_every_batch_but_the_last(lengths, rows, seed):
+    batches = row_batches(lengths, rows, generator(seed))
+    assert sorted(row for batch in batches for row in batch) == list(range(len(lengths)))
+    assert [len(batch) for batch in batches] == [rows] * (len(lengths) // rows) + ([len(lengths) % rows] if len(lengths) % rows else [])
+    assert batches == row_batches(lengths, rows, generator(seed))
+
+
+def test_pads_little_where_rows_are_counted():
+    lengths = [3 + row * 7919 % 125 for row in range(5000)]
+    area = sum(len(batch) * max(lengths[row] for row in batch) for batch in row_batches(lengths, 32, generator()))
+    assert (area - sum(lengths)) / area < 0.05
 
 
 @given(st.lists(st.integers(1, 600), min_size=1, max_size=300), st.integers(600, 3000))

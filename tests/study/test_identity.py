@@ -50,6 +50,7 @@ def test_is_eight_hexadecimal_digits_and_the_same_every_time(identity):
         {"training__seed": 14},
         {"training__max_steps": 4},
         {"training__token_budget": 300},
+        {"training__batch_rows": 8},
         {"training__accumulation": 2},
         {"training__warmup": 0.2},
         {"training__weight_decay": 0.0},

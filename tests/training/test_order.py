@@ -27,6 +27,14 @@ def test_counts_the_steps_of_all_epochs():
     assert order.steps(4) == steps
 
 
+def test_gives_a_step_exactly_the_rows_that_a_protocol_fixes():
+    order = Order(LENGTHS, 60, 4, seed=1, rows=8)
+    groups = [order.group(0, batch) for batch in range(0, len(order.batches(0)), 4)]
+    assert [sum(map(len, group)) for group in groups] == [32, 32, 32, 32, 32, 32, 8]
+    assert order.steps(2) == 2 * 7
+    assert sorted(row for group in groups for batch in group for row in batch) == list(range(200))
+
+
 def test_masks_a_batch_the_same_way_whenever_it_is_asked():
     order = Order(LENGTHS, 60, 1, seed=1)
     draws = [torch.rand(3, generator=order.masks(epoch, batch)).tolist() for epoch, batch in ((0, 0), (0, 1), (1, 0), (0, 0))]
