@@ -10,7 +10,7 @@ import typer
 from adapter_stilts.errors import UsageError
 
 from . import progress, render
-from .options import RUNS, ConfigOption, Dtype, JsonOption, Layout, Pool, SetOption, TrunkOption, configuration
+from .options import RUNS, CentringOption, ConfigOption, Dtype, JsonOption, Layout, Pool, SetOption, TrunkOption, configuration
 
 if TYPE_CHECKING:
     from adapter_stilts.config.schema import RunConfig
@@ -25,6 +25,7 @@ def encode(
     trunk: TrunkOption = None,
     layer: Annotated[int | None, typer.Option("--layer", metavar="N", help="Where vectors are read; 0 is the embedding.")] = None,
     pool: Annotated[Pool | None, typer.Option("--pool", help="How token states become a sentence vector.")] = None,
+    centring: CentringOption = None,
     dtype: Annotated[Dtype, typer.Option("--dtype", help="How vectors are stored.")] = Dtype.float32,
     layout: Annotated[Layout | None, typer.Option("--format", help="How the file is read, where its name and first line do not tell.")] = None,
     column: Annotated[
@@ -53,9 +54,11 @@ def encode(
         "--trunk": ("trunk.name", trunk),
         "--layer": ("retrieval.layer", layer),
         "--pool": ("retrieval.pool", pool and pool.value),
+        "--centring": ("retrieval.centre", centring),
     }
     given: dict[str, Any] = {"shard_rows": shard_rows, "limit_gb": limit, "layout": layout and layout.value, "column": column}
-    asked = study.Request(file, run, dtype=dtype.value, **chosen(configuration(config, settings, typed), run), **_typed(given))
+    read = configuration(config, settings, typed)
+    asked = study.Request(file, run, dtype=dtype.value, centring=bool(read.retrieval.centre), **chosen(read, run), **_typed(given))
     found = study.encode(asked, out=out, runs=RUNS, overwrite=overwrite, dry_run=dry_run, report=progress.reporter())
     if as_json:
         render.document(found)

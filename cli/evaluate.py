@@ -12,6 +12,7 @@ from adapter_stilts.errors import UsageError
 from . import progress, render
 from .options import (
     RUNS,
+    CentringOption,
     ConfigOption,
     DataOption,
     DryRunOption,
@@ -44,6 +45,7 @@ def evaluate(
     pool: Annotated[Pool | None, typer.Option("--pool", help="How token states become a sentence vector.")] = None,
     k: Annotated[int | None, typer.Option("-k", metavar="N", help="Neighbours that a margin compares with.")] = None,
     margin: Annotated[Margin | None, typer.Option("--margin", help="How a pair's cosine is compared with its neighbours'.")] = None,
+    centring: CentringOption = None,
     language_adapter: Annotated[
         list[str] | None,
         typer.Option("--language-adapter", metavar="LANG=RUN", help="MAD-X: the run whose language adapter reads a language (repeatable); others=source."),
@@ -77,6 +79,7 @@ def evaluate(
         "--pool": ("retrieval.pool", pool and pool.value),
         "-k": ("retrieval.k", k),
         "--margin": ("retrieval.margin", margin and margin.value),
+        "--centring": ("retrieval.centre", centring),
         "--language-adapter": ("evaluation.language_adapters", tuple(language_adapter or ())),
         "--data": ("data.sources", tuple(data or ())),
         "--seed": ("training.seed", seed),
@@ -104,6 +107,7 @@ def request(config: RunConfig, run: Path | None, tasks: tuple[str, ...], split: 
         pool=config.retrieval.pool,
         k=config.retrieval.k,
         margin=config.retrieval.margin,
+        centre=config.retrieval.centre,
         data=config.data.sources,
         split=split,
         precision=config.trunk.precision,

@@ -10,7 +10,21 @@ import typer
 
 from . import progress, render
 from .encode import chosen
-from .options import RUNS, ConfigOption, DryRunOption, JsonOption, Layout, Margin, Pool, Protocol, SeedOption, SetOption, TrunkOption, configuration
+from .options import (
+    RUNS,
+    CentringOption,
+    ConfigOption,
+    DryRunOption,
+    JsonOption,
+    Layout,
+    Margin,
+    Pool,
+    Protocol,
+    SeedOption,
+    SetOption,
+    TrunkOption,
+    configuration,
+)
 
 
 class Retrieval(StrEnum):
@@ -59,7 +73,7 @@ def mine(
     k: Annotated[int | None, typer.Option("-k", metavar="N", help="Neighbours that a margin compares with.")] = None,
     margin: Annotated[Margin | None, typer.Option("--margin", help="How a pair's cosine is compared with its neighbours'.")] = None,
     retrieval: Annotated[Retrieval | None, typer.Option("--retrieval", help="Which best partners become pairs.")] = None,
-    centring: Annotated[bool, typer.Option("--centring", help="Subtract each side's mean vector first.")] = False,
+    centring: CentringOption = None,
     duplicates: Annotated[
         Duplicates | None, typer.Option("--duplicates", help="A sentence that occurs often is written once, for each of its lines, or not found.")
     ] = None,
@@ -106,6 +120,7 @@ def mine(
         "--pool": ("retrieval.pool", pool and pool.value),
         "-k": ("retrieval.k", k),
         "--margin": ("retrieval.margin", margin and margin.value),
+        "--centring": ("retrieval.centre", centring),
         "--protocol": ("evaluation.protocol", protocol and protocol.value),
         "--seed": ("training.seed", seed),
     }
@@ -128,7 +143,7 @@ def mine(
         protocol=found.evaluation.protocol,
         k=found.retrieval.k,
         margin=found.retrieval.margin,
-        centring=centring,
+        centring=found.retrieval.centre,
         threshold=threshold,
         target_precision=target_precision,
         gold=gold,

@@ -118,6 +118,9 @@ OutOption: TypeAlias = Annotated[Path | None, typer.Option("-o", "--out", metava
 ResumeOption: TypeAlias = Annotated[
     bool, typer.Option("--resume/--overwrite", help="Go on where the same run stopped (or say that it is done), or train it again and replace what is there.")
 ]
+CentringOption: TypeAlias = Annotated[
+    bool | None, typer.Option("--centring/--no-centring", help="Subtract the mean vector of each language's sentences first; by default as the protocol says.")
+]
 DryRunOption: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Check everything and say what would be done; train and write nothing.")]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 

@@ -8,7 +8,7 @@
     ├── how, after, composition, control
     ├── training    max_steps epochs learning_rate token_budget ... limit_gb, sampler (name temperature cap weights)
     ├── fusion      target_adapter penalty learning_rate
-    ├── retrieval   layer pool k margin
+    ├── retrieval   layer pool k margin centre
     └── evaluation  protocol languages head language_adapters
 
 Sections refuse unknown keys. `load.py` makes them from YAML and `--set`, with sentences for every mistake.
@@ -209,12 +209,16 @@ class Fusion(Section):
 
 
 class Retrieval(Section):
-    """How sentences become vectors and pairs are scored; None: as the protocol says."""
+    """How sentences become vectors and pairs are scored; None: as the protocol says.
+
+    centre  subtract the mean vector of each language's sentences: what they share is often the language itself
+    """
 
     layer: Layers | None = None
     pool: Pool | None = None
     k: Annotated[Int, Field(ge=1)] | None = None
     margin: Margin | None = None
+    centre: bool | None = None
 
 
 class Evaluation(Section):

@@ -26,7 +26,7 @@ from adapter_stilts.retrieval.distinct import Distinct, distinct, expand, unique
 from adapter_stilts.retrieval.indexes.base import IndexSettings, Vectors
 from adapter_stilts.retrieval.measured import Measured
 from adapter_stilts.retrieval.mining import Pairs, mine
-from adapter_stilts.retrieval.neighbours import both_ways
+from adapter_stilts.retrieval.neighbours import Neighbours, both_ways
 from adapter_stilts.retrieval.pooling import centred
 from adapter_stilts.retrieval.protocols import Duplicates, Protocol, ThresholdRule
 from adapter_stilts.retrieval.thresholds import best_f1, require_gold
@@ -72,14 +72,34 @@ def mine_pools(source: Vectors, target: Vectors, pools: Pools, protocol: Protoco
     if (len(source), len(target)) != (len(pools.source), len(pools.target)):
         what = f"{len(source)} and {len(target)} vectors for pools of {len(pools.source)} and {len(pools.target)} sentences"
         raise StiltsError(what, do="give one vector per sentence")
-    if protocol.centring:
-        source, target = centred(source), centred(target)
+    return pairs_of(searched(source, target, pools, protocol, index=index, settings=settings), pools, protocol)
+
+
+@dataclass(frozen=True)
+class Searched:
+    """The distinct sentences of two pools and the neighbours of each; any margin can be made of them."""
+
+    left: Distinct
+    right: Distinct
+    forward: Neighbours
+    backward: Neighbours
+
+
+def searched(source: Vectors, target: Vectors, pools: Pools, protocol: Protocol, *, index: str = "exact", settings: IndexSettings | None = None) -> Searched:
+    """Both searches; of centred sides the mean is that of their distinct sentences."""
     left, right = distinct(pools.source), distinct(pools.target)
-    forward, backward = both_ways(source[left.rows], target[right.rows], protocol.k, index=index, settings=settings)
-    pairs = mine(forward, backward, margin=protocol.margin, retrieval=protocol.retrieval)
+    one, other = source[left.rows], target[right.rows]
+    if protocol.centring:
+        one, other = centred(one), centred(other)
+    return Searched(left, right, *both_ways(one, other, protocol.k, index=index, settings=settings))
+
+
+def pairs_of(found: Searched, pools: Pools, protocol: Protocol) -> Mined:
+    """Candidate pairs by the protocol's margin."""
+    pairs = mine(found.forward, found.backward, margin=protocol.margin, retrieval=protocol.retrieval)
     if protocol.minimum is not None:
         pairs = pairs.over(protocol.minimum)
-    return _with_ids(pairs, left, right, pools, protocol.duplicates)
+    return _with_ids(pairs, found.left, found.right, pools, protocol.duplicates)
 
 
 def bucc(

@@ -13,7 +13,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,26 +21,26 @@ from typing import Any
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.data.sentences import Seen, Sentence, Source, Survey, sentence_source, sentences, survey
 from adapter_stilts.errors import TaskDataError, UsageError
-from adapter_stilts.files import bare_name, disk_errors
+from adapter_stilts.files import bare_name
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.retrieval.embed import MAX_LENGTH, check_reading
 from adapter_stilts.retrieval.encoding import Reading, encode_shard, remember
 from adapter_stilts.retrieval.known import KnownTexts
-from adapter_stilts.retrieval.ledger import LEDGER, Shard, append, begin, read_ledger, repair, seal
+from adapter_stilts.retrieval.ledger import Shard, append, begin, read_ledger, repair, seal
 from adapter_stilts.retrieval.pooling import poolings
 from adapter_stilts.retrieval.quantised import DTYPES
 from adapter_stilts.retrieval.shards import write_npy
 from adapter_stilts.retrieval.vectors import ShardFiles, file_name
-from adapter_stilts.sharing.weight_files import is_remains
+from adapter_stilts.study.encode_centred import centred_folder
 from adapter_stilts.study.encode_memory import rows_of_a_shard
 from adapter_stilts.study.facts import peak_memory
 from adapter_stilts.study.reporting import Reporter
-from adapter_stilts.study.run_folder import LOCK, locked, remove_remains
+from adapter_stilts.study.run_folder import locked, remove_remains
 from adapter_stilts.study.sentence_reader import SentenceReader, sentence_reader
+from adapter_stilts.study.vector_folder import clear_vectors, decides, state_of_vectors
 
 REMEMBERED = 1 << 22  # texts of earlier shards that are not encoded again: 24 bytes each
-TOLD = ("folder", "rows", "blank", "repeated", "cut", "dimension", "dtype", "shards", "layer", "pool", "encoded", "seconds", "sentences_per_second")
-TOLD_ONLY = ("file", "layout", "trunk_name")  # what the ledger says for people; the vectors do not depend on it
+TOLD = ("folder", "rows", "blank", "repeated", "cut", "dimension", "dtype", "shards", "layer", "pool", "centring", "encoded", "seconds", "sentences_per_second")
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class Request:
     shard_rows      None: 65,536, or as many as fit under the limit
     token_budget    None: what suits the device
     limit_gb        memory that encoding must fit in
+    centring        less the mean vector of the file's distinct sentences
     """
 
     file: Path
@@ -68,6 +69,7 @@ class Request:
     token_budget: int | None = None
     max_length: int = MAX_LENGTH
     limit_gb: float | None = None
+    centring: bool = False
 
 
 def encode(request: Request, *, out: Path | None, runs: Path, overwrite: bool, dry_run: bool, report: Reporter) -> dict[str, Any]:
@@ -83,7 +85,12 @@ def encode(request: Request, *, out: Path | None, runs: Path, overwrite: bool, d
     with report.progress(f"checking {request.file.name}") as progress:
         found = survey(source, lambda rows: progress(rows, 0))
     reader = sentence_reader(request.run, request.trunk, layer=request.layer, revision=request.revision, precision=request.precision)
-    return encode_with(reader, request, source, found, out=out, runs=runs, overwrite=overwrite, dry_run=dry_run, report=report)
+    if not request.centring or dry_run:
+        return encode_with(reader, request, source, found, out=out, runs=runs, overwrite=overwrite, dry_run=dry_run, report=report)
+    plain = replace(request, centring=False, dtype="float32")
+    made = encode_with(reader, plain, source, found, out=None, runs=runs, overwrite=overwrite, dry_run=False, report=report)
+    folder, state = centred_folder(Path(made["folder"]), out, request.dtype, overwrite=overwrite, report=report)
+    return {**made, "folder": str(folder), "state": state, "dtype": request.dtype, "centring": True, "plain_folder": made["folder"]}
 
 
 def encode_with(
@@ -92,22 +99,22 @@ def encode_with(
     """The same with an encoder that is loaded and a file that was surveyed: for several files with one encoder."""
     check_reading(reader.encoder, (reader.layer,))
     made = _made(reader, request, source, found)
-    folder = out or runs / "vectors" / f"{Path(bare_name(request.file)).stem}-{fingerprint(_decides(made))}"
+    folder = out or runs / "vectors" / f"{Path(bare_name(request.file)).stem}-{fingerprint(decides(made))}"
     shards = math.ceil(found.rows / made["shard_rows"])
-    known = _state(folder, made, overwrite=overwrite)
+    known = state_of_vectors(folder, made, overwrite=overwrite)
     if dry_run:
         report.say(f"would encode {found.rows} rows of {request.file} in {shards} shards to {folder}")
         return {"folder": str(folder), "state": known, **_counts(made, ())}
     with locked(folder):
-        if _state(folder, made, overwrite=overwrite) == "new":
-            _clear(folder)
+        if state_of_vectors(folder, made, overwrite=overwrite) == "new":
+            clear_vectors(folder)
             begin(folder, made)
         remove_remains(folder)
         repair(folder)
         work, seen = _Work(folder, reader, request, found, report), Seen()
         state = work.finish(seen.passing(sentences(source)))
         if state != "done" and seen.survey() != found:
-            _clear(folder)
+            clear_vectors(folder)
             raise TaskDataError("the file changed while it was read", where=str(request.file), do="run the command again when it is at rest")
         if state != "done":
             seal(folder)
@@ -202,10 +209,6 @@ def _made(reader: SentenceReader, request: Request, source: Source, found: Surve
     }
 
 
-def _decides(made: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in made.items() if name not in (*TOLD_ONLY, "format")}
-
-
 def _counts(made: Any, shards: Any) -> dict[str, Any]:
     counts = {name: sum(getattr(shard, name) for shard in shards) for name in ("blank", "repeated", "cut")}
     told = {name: made[name] for name in ("rows", "dimension", "dtype", "trunk_name", "trunk", "composition", "layer", "pool", "text")}
@@ -223,25 +226,6 @@ def _check(request: Request) -> None:
         raise TaskDataError("a pipe cannot be encoded: it is read twice, and again to go on after a stop", where=str(request.file), do="write it to a file")
 
 
-def _state(folder: Path, made: dict[str, Any], *, overwrite: bool) -> str:
-    """What stands in the folder: nothing ("new"), or unfinished or finished vectors of the same making; anything else is refused."""
-    if folder.exists() and not folder.is_dir():
-        raise UsageError("a file where the folder of vectors should be", where=str(folder), do="name another folder with -o")
-    names = {entry.name for entry in folder.iterdir() if entry.name != LOCK and not is_remains(entry)} if folder.is_dir() else set()
-    if not names:
-        return "new"
-    if LEDGER not in names:
-        raise UsageError("the folder is not empty and holds no vectors", where=str(folder), do="name another folder with -o")
-    if overwrite:
-        return "new"
-    ledger = read_ledger(folder)
-    changed = [name for name, value in _decides(made).items() if ledger.made.get(name) != value]
-    if changed:
-        told = ", ".join(f"{name} {_short(ledger.made.get(name))} (asked for {_short(made[name])})" for name in changed)
-        raise UsageError(f"the folder holds other vectors: {told}", where=str(folder), do="name another folder with -o, or add --overwrite to replace them")
-    return "done" if ledger.sealed else "resumed"
-
-
 def _tell(found: Mapping[str, Any], state: str, max_length: int, report: Reporter) -> None:
     """What a person should know of these vectors."""
     if state == "done":
@@ -252,17 +236,3 @@ def _tell(found: Mapping[str, Any], state: str, max_length: int, report: Reporte
         report.say(f"{found['blank']} of {found['rows']} rows have no text: they keep their places, are zero, and are marked")
     if found["cut"]:
         report.say(f"{found['cut']} sentences are longer than the {max_length} tokens that are read; their ends were left out")
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 20 else f"{text[:12]}..."
-
-
-def _clear(folder: Path) -> None:
-    """Remove the vectors of a folder, and nothing else; the ledger goes first."""
-    with disk_errors(folder):
-        (folder / LEDGER).unlink(missing_ok=True)
-        for part in ("vectors", "scales", "texts"):
-            for path in folder.glob(f"{part}-[0-9]*.npy"):
-                path.unlink()

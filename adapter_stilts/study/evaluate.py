@@ -59,6 +59,7 @@ class Request:
     pool: str | None = None
     k: int | None = None
     margin: str | None = None
+    centre: bool | None = None
     data: tuple[str, ...] = ()
     split: str = "test"
     precision: str = "auto"
@@ -258,6 +259,7 @@ def _retrieval_settings(request: Request, subject: Subject) -> RetrievalSettings
         pool=request.pool,
         k=request.k,
         margin=request.margin,
+        centre=request.centre,
         split=request.split,
         save_vectors=save,
         seed=request.seed,

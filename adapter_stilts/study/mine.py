@@ -12,7 +12,7 @@ import gc
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,8 @@ def mine(request: Request, *, out: Path, runs: Path, overwrite: bool, dry_run: b
 
 def _with_sides(request: Request, rules: Rules, files: Files, vectors: VectorPaths, out: Path, work: Path, overwrite: bool, report: Reporter) -> dict[str, Any]:
     with _sides(files.source, files.target, vectors.source, vectors.target, work, "") as (source, target):
+        if source.is_centred:
+            rules = replace(rules, protocol=replace(rules.protocol, centring=True))
         given = [sha256(path) if path else "" for path in (request.gold, request.score_only)]
         devs = [file.survey.sha256 if file else "" for file in (files.dev_source, files.dev_target)]
         identity = identity_of(request.decides, rules.told(), content_hash(source), content_hash(target), *devs, given, _shown(files))

@@ -49,7 +49,7 @@ class Request:
     k: int | None = None
     margin: str | None = None
     retrieval: str | None = None
-    centring: bool = False
+    centring: bool | None = None
     duplicates: Duplicates | None = None
     threshold: float | None = None
     target_precision: float | None = None
@@ -104,7 +104,7 @@ def rules_of(request: Request) -> Rules:
         k=request.k if request.k is not None else named.k,
         margin=request.margin or named.margin,
         retrieval=request.retrieval or named.retrieval,
-        centring=request.centring or named.centring,
+        centring=named.centring if request.centring is None else request.centring,
     )
     settings = IndexSettings(request.lists, request.probes, seed=request.seed)
     return Rules(rules, request.duplicates or OF_PROTOCOL.get(named.name, "once"), request.index, settings)

@@ -83,7 +83,8 @@ def of_some(queries: Side, rows: Numbers, base: Side, chosen: SearchPlan, centri
 
 
 def centred(side: Side, centring: bool) -> Blocks:
-    return Centred.of(side.searched) if centring else side.searched
+    """The vectors that are searched, less their mean where that is asked for and was not done when they were made."""
+    return Centred.of(side.searched) if centring and not side.is_centred else side.searched
 
 
 def _one_way(queries: Blocks, base: Blocks, chosen: SearchPlan, work: Path, name: str, identity: str, report: Reporter) -> Neighbours:

@@ -25,7 +25,7 @@ from adapter_stilts.retrieval.ledger import LEDGER
 from adapter_stilts.retrieval.vectors import StoredVectors, open_vectors
 from adapter_stilts.study.reporting import Reporter
 
-MUST_AGREE = ("trunk", "composition", "adapters", "layer", "pool", "precision")
+MUST_AGREE = ("trunk", "composition", "adapters", "layer", "pool", "precision", "centring")
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,11 @@ class Side:
     @property
     def with_ids(self) -> bool:
         return self.texts is not None and self.texts.with_ids
+
+    @property
+    def is_centred(self) -> bool:
+        """Whether the stored vectors had their mean taken off when they were made."""
+        return bool(self.vectors.made.get("centring"))
 
     def id(self, row: int) -> str:
         return "" if self.texts is None else self.texts.id(row)

@@ -57,6 +57,7 @@ class RetrievalSettings:
     pool: str | None = None
     k: int | None = None
     margin: str | None = None
+    centre: bool | None = None
     split: str = "test"
     save_vectors: bool = True
     seed: int = 0
@@ -207,7 +208,8 @@ def _rules(settings: RetrievalSettings, task: Task) -> Protocol:
     for noun, name, known in (("pooling", settings.pool, poolings), ("margin", settings.margin, margins)):
         if name is not None and name not in known:
             raise unknown_name(noun, name, known)
-    return replace(rules, pool=settings.pool or rules.pool, k=settings.k or rules.k, margin=settings.margin or rules.margin)
+    centring = rules.centring if settings.centre is None else settings.centre
+    return replace(rules, pool=settings.pool or rules.pool, k=settings.k or rules.k, margin=settings.margin or rules.margin, centring=centring)
 
 
 def _layers(rules: Protocol, settings: RetrievalSettings) -> tuple[int, ...]:

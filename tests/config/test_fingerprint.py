@@ -55,6 +55,7 @@ OTHER = {
     "retrieval.pool": "max",
     "retrieval.k": 5,
     "retrieval.margin": "ratio",
+    "retrieval.centre": True,
     "evaluation.protocol": "jiant",
     "evaluation.languages": ["sw"],
     "evaluation.head": "nli",
