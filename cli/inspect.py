@@ -56,7 +56,7 @@ def kinds(as_json: JsonOption = False) -> None:
 def recipes(as_json: JsonOption = False) -> None:
     """List ready-made configurations.
 
-    Each opens with the command that uses it.
+    Each opens with the command that uses it; --config takes its name, or your own file. --json says what each is for, and where it lies.
 
     \b
     Example:
@@ -68,7 +68,7 @@ def recipes(as_json: JsonOption = False) -> None:
     if as_json:
         render.document({"recipes": found})
     else:
-        render.table("", ("recipe", "what it is for", "path"), [(row["recipe"], row["summary"], row["path"]) for row in found])
+        render.table("", ("recipe", "task", "protocol", "command"), [(row["name"], row["task"], row["protocol"], row["command"]) for row in found])
 
 
 def runs(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that holds the runs.")] = RUNS, as_json: JsonOption = False) -> None:

@@ -106,7 +106,9 @@ DataOption: TypeAlias = Annotated[
         "of several tasks, TASK=DIR and TASK/train=FILE are for one.",
     ),
 ]
-ConfigOption: TypeAlias = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="A YAML configuration; `list recipes` shows ready-made ones.")]
+ConfigOption: TypeAlias = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE|NAME", help="A YAML configuration, or the name of a ready-made one: `list recipes`.")
+]
 SetOption: TypeAlias = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one setting, for example training.epochs=2 (repeatable).")
 ]
@@ -135,6 +137,7 @@ def names(text: str | None) -> tuple[str, ...]:
 def configuration(path: Path | None, settings: Sequence[str] | None, typed: Mapping[str, tuple[str, object]]) -> RunConfig:
     """The configuration from a file, `--set` and flags; `typed` maps a flag to the key it sets and the value, None where it was not given."""
     from adapter_stilts.config.load import Given, load
+    from adapter_stilts.study.recipes import recipe_file
 
     given = [Given(flag, key, list(value) if isinstance(value, tuple) else value) for flag, (key, value) in typed.items() if value is not None and value != ()]
-    return load(path, settings or (), given)
+    return load(path and recipe_file(path), settings or (), given)

@@ -6,6 +6,7 @@ import json
 import os
 import runpy
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,24 @@ def shared_path() -> Callable[[str], Path]:
         return root / name
 
     return find
+
+
+@pytest.fixture(scope="module")
+def few_rows():
+    """The miniature with at most 40 rows of each data set, for tests that go from start to end many times over."""
+    from adapter_stilts.miniature import datasets
+
+    def forget() -> None:
+        datasets._rows.cache_clear()
+        datasets._examples.cache_clear()
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, dataset in datasets.DATASETS.items():
+            sizes = {split: min(size, 40 if split == "train" else 12) for split, size in dataset.sizes.items()}
+            patch.setitem(datasets.DATASETS, name, replace(dataset, sizes=sizes))
+        forget()
+        yield
+    forget()
 
 
 def _tokenizer() -> Tokenizer:

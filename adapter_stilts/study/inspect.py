@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from adapter_stilts.encoder.kinds import kinds
 from adapter_stilts.errors import ArtefactError, MissingError
 from adapter_stilts.files import read_json
 from adapter_stilts.sharing.manifest import MANIFEST, Manifest, read_manifest
+from adapter_stilts.study.recipes import recipes
 from adapter_stilts.study.run_folder import IDENTITY, means, read_results
 from adapter_stilts.tasks.base import SPLITS, Hub, Task, all_tasks
 from adapter_stilts.tasks.languages import iso1, iso3
@@ -49,9 +49,8 @@ def list_languages() -> list[dict[str, Any]]:
 
 
 def list_recipes() -> list[dict[str, Any]]:
-    """The ready-made configurations: where each lies, what it is for, and the command it opens with."""
-    root = Path(str(files("adapter_stilts_configs")))
-    return [_recipe(path, root) for path in sorted(root.rglob("*.yaml"))]
+    """The ready-made configurations: what each trains or reads, by whose numbers, the command it opens with, and where it lies."""
+    return [{"recipe": f"{one.name}.yaml", **asdict(one), "path": str(one.path)} for one in recipes()]
 
 
 def list_runs(folder: Path) -> list[dict[str, Any]]:
@@ -107,12 +106,6 @@ def _source(hub: Hub) -> dict[str, Any]:
         "certainty": hub.certainty,
         "note": hub.note,
     }
-
-
-def _recipe(path: Path, root: Path) -> dict[str, Any]:
-    """A recipe opens with two comments: its command line, then what it is for."""
-    lines = [line.removeprefix("#").strip() for line in path.read_text(encoding="utf-8").split("\n") if line.startswith("#")]
-    return {"recipe": path.relative_to(root).as_posix(), "command": lines[0] if lines else "", "summary": " ".join(lines[1:]), "path": str(path)}
 
 
 def _run_folders(folder: Path, depth: int = DEPTH) -> Iterable[Path]:

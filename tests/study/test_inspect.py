@@ -87,7 +87,8 @@ def test_lists_recipes_with_the_command_that_uses_them():
     assert found
     for row in found:
         assert row["command"].startswith("adapter-stilts ")
-        assert row["recipe"] in row["command"]
+        assert row["name"].rpartition("/")[2] in row["command"]
+        assert row["path"].endswith(row["recipe"])
         assert row["summary"]
 
 
