@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from adapter_stilts.encoder.attention import product
 from adapter_stilts.encoder.sites import Active
 
 if TYPE_CHECKING:
@@ -68,27 +69,10 @@ def _attend(attention: XLMRobertaSelfAttention, index: int, hidden: Tensor, bloc
     if active is not None:
         keys, values, blocked = active.with_prefix(index, keys, values, blocked)
     dropout = attention.dropout.p if attention.training else 0.0
-    trained = torch.is_grad_enabled() and attention.query.weight.requires_grad
-    if trained and query.dtype == torch.bfloat16 and query.device.type == "cpu":
-        mixed = _in_float32(query, keys, values, blocked, dropout).to(query.dtype)
-    else:
-        mixed = functional.scaled_dot_product_attention(query, keys, values, attn_mask=_additive(blocked, query.dtype), dropout_p=dropout)
+    mixed = product(query, keys, values, blocked, dropout)
     return mixed.transpose(1, 2).reshape(rows, length, heads * width)
-
-
-def _in_float32(query: Tensor, keys: Tensor, values: Tensor, blocked: Tensor | None, dropout: float) -> Tensor:
-    """The attention product of a trunk that trains in bf16 on a CPU, where torch's bf16 backward of it takes six times as long."""
-    with torch.autocast("cpu", enabled=False):
-        return functional.scaled_dot_product_attention(
-            query.float(), keys.float(), values.float(), attn_mask=_additive(blocked, torch.float32), dropout_p=dropout
-        )
 
 
 def _project(linear: nn.Module, site: str, index: int, source: Tensor, active: Active | None) -> Tensor:
     hidden: Tensor = linear(source)
     return hidden if active is None else active.at(index, site, hidden, source)
-
-
-def _additive(blocked: Tensor | None, dtype: torch.dtype) -> Tensor | None:
-    """What is added to attention scores: the least finite number rather than minus infinity, so that a row of padding alone stays finite."""
-    return None if blocked is None else torch.zeros(blocked.shape, dtype=dtype, device=blocked.device).masked_fill(blocked, torch.finfo(dtype).min)

@@ -1,0 +1,55 @@
+"""The product of attention: its values in training are those of inference, and its bf16 gradient is near the exact one."""
+
+import pytest
+import torch
+
+from adapter_stilts.encoder.attention import product
+
+
+def operands(dtype: torch.dtype) -> list[torch.Tensor]:
+    draw = torch.Generator().manual_seed(3)
+    return [torch.randn(2, 3, length, 8, generator=draw).to(dtype).requires_grad_() for length in (5, 7, 7)]
+
+
+BLOCKED = torch.tensor([[False] * 7, [False] * 4 + [True] * 3])[:, None, None, :]
+
+
+def by_hand(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    scores = query.double() @ keys.double().transpose(-1, -2) / 8**0.5
+    return scores.masked_fill(BLOCKED, -torch.inf).softmax(-1) @ values.double()
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [(torch.float32, 1e-5), (torch.bfloat16, 2e-2)])
+def test_is_the_formula_and_has_its_gradient(dtype: torch.dtype, bound: float) -> None:
+    given = operands(dtype)
+    weights = torch.randn(2, 3, 5, 8, generator=torch.Generator().manual_seed(4)).to(dtype)
+    found, expected = product(*given, BLOCKED), by_hand(*given)
+    torch.testing.assert_close(found.double(), expected, rtol=bound, atol=bound)
+    gradients = torch.autograd.grad((found * weights).sum(), given)
+    exact = torch.autograd.grad((expected * weights.double()).sum(), given)
+    for gradient, right in zip(gradients, exact, strict=True):
+        assert gradient.dtype == dtype
+        torch.testing.assert_close(gradient.double(), right.double(), rtol=bound, atol=2 * bound)
+
+
+def test_has_the_values_of_inference_where_it_is_differentiated() -> None:
+    given = operands(torch.bfloat16)
+    with torch.no_grad():
+        plain = product(*given, BLOCKED)
+    assert torch.equal(product(*given, BLOCKED), plain)
+
+
+def test_gives_a_gradient_only_to_what_needs_one() -> None:
+    query, keys, values = operands(torch.bfloat16)
+    product(query, keys.detach(), values.detach(), None).float().sum().backward()
+    assert query.grad is not None
+    assert keys.grad is None
+
+
+def test_drops_attention_in_training_alone() -> None:
+    given = operands(torch.bfloat16)
+    torch.manual_seed(1)
+    dropped = product(*given, BLOCKED, dropout=0.5)
+    assert not torch.equal(dropped, product(*given, BLOCKED))
+    torch.manual_seed(1)
+    assert torch.equal(dropped, product(*given, BLOCKED, dropout=0.5))
