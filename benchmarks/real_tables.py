@@ -3,7 +3,7 @@
     python benchmarks/real_tables.py /tmp/grid --name nano-xlmr --results benchmarks/results
 
 Every difference has a nested bootstrap interval (seeds, languages and rows drawn anew, the same draw for both arms), and p-values within a
-table are Holm-corrected. Writes <name>.md for people and <name>.jsonl, one row per score, for programs.
+table are Holm-corrected. Writes <name>.md for people and <name>.jsonl, one row per score (of retrieval, at the protocol's layer), for programs.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def main() -> None:
     (options.results / f"{options.name}.md").write_text("\n".join(parts), encoding="utf-8")
     with (options.results / f"{options.name}.jsonl").open("w", encoding="utf-8") as stream:
         for name in sorted(done):
-            for row in _rows(options.folder / name):
+            for row in filter(_at_protocol_layer, _rows(options.folder / name)):
                 stream.write(json.dumps({"run": name, **_short(row)}, ensure_ascii=False) + "\n")
     print("\n".join(parts))
 
@@ -166,7 +166,12 @@ def _row(run: Path, task: str, metric: str, language: str) -> Mapping[str, Any]:
 def _chosen(run: Path, task: str, metric: str) -> tuple[Mapping[str, Any], ...]:
     """The test rows of a metric; of a layer sweep those at the protocol's layer."""
     rows = [row for row in _rows(run) if (row["task"], row["metric"], row["split"]) == (task, metric, "test")]
-    return tuple(row for row in rows if not row["retrieval"] or row["settings"]["layer"] == row["settings"]["protocol_layer"])
+    return tuple(filter(_at_protocol_layer, rows))
+
+
+def _at_protocol_layer(row: Mapping[str, Any]) -> bool:
+    """Whether a row is of no retrieval, or of the layer that its protocol reads."""
+    return not row["retrieval"] or row["settings"]["layer"] == row["settings"]["protocol_layer"]
 
 
 @cache
@@ -204,8 +209,13 @@ def _head(grid: Mapping[str, Any], name: str) -> str:
         f"kind seq_bn, trunk in {facts['precision']}, {rows} training rows, the best of four checkpoints by English validation; at most {tests} test rows per\n"
         f"language of NLI, QA and multiple choice, at equal distances. {len(grid['runs']) - len(missing)} of {len(grid['runs'])} runs are there"
         f"{'; not run: ' + ', '.join(missing) if missing else ''}.\n\n"
-        f"Command: `python benchmarks/real_transfer.py {' '.join(grid['argv'])}`"
+        f"Command: `python benchmarks/real_transfer.py {' '.join(_without_folders(grid['argv']))}`"
     )
+
+
+def _without_folders(words: Sequence[str]) -> list[str]:
+    """A command line without the places of one machine: of a path its last name."""
+    return [word.rstrip("/").rsplit("/", 1)[-1] if word.startswith(("/", ".")) else word for word in words]
 
 
 def _machine() -> str:
