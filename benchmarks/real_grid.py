@@ -6,12 +6,13 @@ A target's English training set is that of the intermediate task of the same nam
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 SEEDS = (13, 17, 23)
 BOTH = ("tatoeba", "mining")
 RATE = 5e-4
+ALL_LAYERS = True  # Tatoeba at every layer, not only at the protocol's
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Set:
     validation: tuple[str, ...]
     tests: tuple[Reading, ...]
     ignore: tuple[str, ...] = ()
+    validate_fewer: bool = False  # of the validation file at most `--test-rows` rows too
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,17 @@ class Job:
     """One run: its name, what it trains, what it builds on, and what it is read on."""
 
     name: str
-    task: str
+    task: str  # several of a joint run: "nli,qa"
     how: str
     seed: int
     after: tuple[str, ...] = ()
     control: str = "none"
     retrieval: tuple[str, ...] = ()  # of "tatoeba", "mining"
     settings: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        return tuple(self.task.split(","))
 
 
 def readings(task: str, files: dict[str, str], ignore: tuple[str, ...] = ()) -> tuple[Reading, ...]:
@@ -140,3 +146,23 @@ def targets(seeds: Sequence[int]) -> list[Job]:
                 jobs += [Job(f"{target}-{how}-{source}-s{seed}", target, how, seed, (f"{source}-s{seed}",)) for source in SOURCES[target]]
             jobs.append(Job(f"{target}-fuse-s{seed}", target, "fuse", seed, tuple(f"{task}-s{seed}" for task in SETS)))
     return jobs
+
+
+def readings_of(job: Job) -> tuple[Reading, ...]:
+    """The test sets that a trained run is read on."""
+    return SETS[job.task].tests
+
+
+def retrieval_arms() -> Iterator[tuple[str, str]]:
+    """What is compared with the trunk alone: a label, and the pattern of its runs' names."""
+    yield from ((task, f"{task}-s{{seed}}") for task in SETS)
+    yield from ((f"{task}, shuffled labels", f"{task}-shuffled-s{{seed}}") for task in SHUFFLED)
+    yield "nli, weights permuted", "random-s{seed}"
+
+
+def target_arms(target: str) -> Iterator[tuple[str, str]]:
+    """What is compared with direct training of a target."""
+    for how in ("sequential", "stack"):
+        yield from ((f"{how} after {source}", f"{target}-{how}-{source}-s{{seed}}") for source in SOURCES[target])
+    yield "fuse of all six", f"{target}-fuse-s{{seed}}"
+    yield "direct, shuffled labels (control)", f"{target}-shuffled-s{{seed}}"

@@ -11,15 +11,16 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from real_grid import SETS, SHUFFLED, SOURCES, TARGETS
+from real_transfer import GRIDS
 
 from adapter_stilts.evaluation.intervals import Comparison, holm, nested_bootstrap, seed_interval
 
@@ -40,17 +41,19 @@ class Arm:
 
 def main() -> None:
     options = _options()
-    grid = json.loads((options.folder / "grid.json").read_text())
-    seeds, done = grid["seeds"], {name for name, seconds in grid["runs"].items() if seconds}
-    arms = [_arm(options.folder, label, pattern, seeds, done) for label, pattern in _retrieval_arms()]
+    record = json.loads((options.folder / "grid.json").read_text())
+    grid = GRIDS[record.get("grid", "transfer")]
+    seeds, done = record["seeds"], {name for name, seconds in record["runs"].items() if seconds}
+    arms = [_arm(options.folder, label, pattern, seeds, done) for label, pattern in grid.retrieval_arms()]
     arms = [arm for arm in arms if arm.runs]
-    parts = [_head(grid, options.name)]
+    parts = [_head(record, options.name)]
     trunk = Arm("trunk alone", dict.fromkeys(seeds, options.folder / "trunk"))
     parts.append(_layers([trunk, *arms]))
     parts.append(_compared("Tatoeba at the protocol's layer, English to foreign", "tatoeba", "accuracy", trunk, arms))
     mined = [arm for arm in arms if _chosen(arm.runs[0], "bucc2018", "f1")]  # the controls are read on Tatoeba alone
-    parts.append(_compared("Mining, threshold from dev applied to test", "bucc2018", "f1", trunk, mined))
-    parts += [_target(options.folder, target, seeds, done) for target in TARGETS]
+    if mined:
+        parts.append(_compared("Mining, threshold from dev applied to test", "bucc2018", "f1", trunk, mined))
+    parts += [_target(grid, options.folder, target, seeds, done) for target in grid.TARGETS]
     options.results.mkdir(parents=True, exist_ok=True)
     (options.results / f"{options.name}.md").write_text("\n".join(parts), encoding="utf-8")
     with (options.results / f"{options.name}.jsonl").open("w", encoding="utf-8") as stream:
@@ -60,29 +63,17 @@ def main() -> None:
     print("\n".join(parts))
 
 
-def _retrieval_arms() -> Iterable[tuple[str, str]]:
-    yield from ((task, f"{task}-s{{seed}}") for task in SETS)
-    yield from ((f"{task}, shuffled labels", f"{task}-shuffled-s{{seed}}") for task in SHUFFLED)
-    yield "nli, weights permuted", "random-s{seed}"
-
-
-def _target(folder: Path, target: str, seeds: Sequence[int], done: set[str]) -> str:
+def _target(grid: ModuleType, folder: Path, target: str, seeds: Sequence[int], done: set[str]) -> str:
     """One target: direct, then every way to use an intermediate task, on the languages that are not English."""
     metric = {"nli": "accuracy", "choice": "accuracy", "paraphrase": "accuracy"}.get(target, "f1")
     direct = _arm(folder, "direct", f"{target}-s{{seed}}", seeds, done)
-    arms = [
-        _arm(folder, f"{how} after {source}", f"{target}-{how}-{source}-s{{seed}}", seeds, done)
-        for how in ("sequential", "stack")
-        for source in SOURCES[target]
-    ]
-    arms.append(_arm(folder, "fuse of all six", f"{target}-fuse-s{{seed}}", seeds, done))
-    shuffled = _arm(folder, "direct, shuffled labels (control)", f"{target}-shuffled-s{{seed}}", seeds, done)
+    arms = [_arm(folder, label, pattern, seeds, done) for label, pattern in grid.target_arms(target)]
     return _compared(
         f"Target {target}: zero-shot mean over languages other than English, and English",
         target,
         metric,
         direct,
-        [arm for arm in (*arms, shuffled) if arm.runs],
+        [arm for arm in arms if arm.runs],
         zero_shot=True,
     )
 

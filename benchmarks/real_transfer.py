@@ -28,8 +28,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from pathlib import Path
 from typing import Any
 
-from real_grid import BOTH, RATE, SEEDS, SETS, Job, Reading, jobs
+import joint_grid
+import real_grid
+from real_grid import RATE, SEEDS, Job
 
+GRIDS = {"transfer": real_grid, "joint": joint_grid}
 DECIDING = ("steps", "token_budget", "precision", "rows", "test_rows")  # the options that decide a score, beside the trunk and the grid itself
 
 
@@ -38,7 +41,7 @@ def main() -> None:
     record = Record(options)
     pool = ProcessPoolExecutor(options.jobs, multiprocessing.get_context("spawn"), initializer=_threads, initargs=(options.threads,))
     with pool:
-        _run_all(pool, [Job("trunk", "", "trunk", 0, retrieval=BOTH), *jobs(options.seeds)], options, record)
+        _run_all(pool, _jobs(options), options, record)
     print(f"{sum(map(bool, record.runs.values()))} of {len(record.runs)} runs are there", flush=True)
 
 
@@ -49,8 +52,9 @@ class Record:
         options.out.mkdir(parents=True, exist_ok=True)
         self.path = options.out / "grid.json"
         self.facts = {name: getattr(options, name) for name in DECIDING} | {"trunk": options.trunk.name, "learning_rate": RATE}
-        self.more = {"seeds": list(options.seeds), "argv": sys.argv[1:], "commit": _commit(), "machine": platform.machine(), "cores": os.cpu_count()}
-        names = ["trunk", *(job.name for job in jobs(options.seeds))]
+        machine = {"commit": _commit(), "machine": platform.machine(), "cores": os.cpu_count()}
+        self.more = {"grid": options.grid, "seeds": list(options.seeds), "argv": sys.argv[1:], **machine}
+        names = [job.name for job in _jobs(options)]
         before = json.loads(self.path.read_text(encoding="utf-8")) if self.path.is_file() else {}
         if before and before["facts"] != json.loads(json.dumps(self.facts)):
             raise SystemExit(f"{self.path} was made with other settings: {before['facts']}; choose another --out")
@@ -61,6 +65,12 @@ class Record:
         partial = self.path.with_suffix(".partial")
         partial.write_text(json.dumps({"facts": self.facts, **self.more, "runs": self.runs}, indent=1), encoding="utf-8")
         partial.rename(self.path)
+
+
+def _jobs(options: argparse.Namespace) -> list[Job]:
+    """The runs of the grid after the trunk alone, which is read on all that any of them is."""
+    found = GRIDS[options.grid].jobs(options.seeds)
+    return [Job("trunk", "", "trunk", 0, retrieval=tuple(dict.fromkeys(name for job in found for name in job.retrieval))), *found]
 
 
 def _run_all(pool: ProcessPoolExecutor, jobs: list[Job], options: argparse.Namespace, record: Record) -> None:
@@ -95,20 +105,25 @@ def run(job: Job, options: argparse.Namespace) -> dict[str, float]:
     folder = options.out / job.name
     if job.how != "trunk":
         config = with_settings(RunConfig(), _settings(job, options))
-        train(config, (job.task,), out=folder, runs=options.out, resume=True, overwrite=False, dry_run=False, report=Silent())
+        train(config, job.tasks, out=folder, runs=options.out, resume=True, overwrite=False, dry_run=False, report=Silent())
     trained = time.perf_counter() - started
     _read(job, folder, options)
     return {"trained": round(trained, 1), "read": round(time.perf_counter() - started - trained, 1)}
 
 
 def _settings(job: Job, options: argparse.Namespace) -> dict[str, object]:
-    chosen = SETS[job.task]
-    sources = [f"train={options.data / file}" for file in chosen.train] + [f"validation={options.data / file}" for file in chosen.validation]
+    sets = [GRIDS[options.grid].SETS[task] for task in job.tasks]
+    sources = []
+    for chosen in sets:
+        prefix = f"{chosen.task}/" if len(sets) > 1 else ""
+        sources += [f"{prefix}train={options.data / file}" for file in chosen.train]
+        sources += [f"{prefix}validation={_thinned(file, options) if chosen.validate_fewer else options.data / file}" for file in chosen.validation]
+    ignored = {"task.ignore_labels": list(sets[0].ignore)} if len(sets) == 1 else {}
     return {
         "trunk.name": str(options.trunk),
         "trunk.precision": options.precision,
         "data.sources": sources,
-        "task.ignore_labels": list(chosen.ignore),
+        **ignored,
         "how": job.how,
         "after": [str(options.out / parent) for parent in job.after],
         "control": job.control,
@@ -121,6 +136,7 @@ def _settings(job: Job, options: argparse.Namespace) -> dict[str, object]:
         "training.rows": options.rows,
         "training.checkpoint_steps": 100_000,
         "training.patience": 0,
+        **job.settings,
     }
 
 
@@ -132,24 +148,24 @@ def _read(job: Job, folder: Path, options: argparse.Namespace) -> None:
     common = {"out": folder, "runs": options.out, "overwrite": False, "dry_run": False, "report": Silent()}
     fixed = {**subject, "precision": options.precision, "save_vectors": False, "token_budget": options.token_budget}
     if "tatoeba" in job.retrieval:
-        evaluate(Request(tasks=("tatoeba",), data=(str(options.data / "tatoeba"),), all_layers=True, **fixed), **common)
+        evaluate(Request(tasks=("tatoeba",), data=(str(options.data / "tatoeba"),), all_layers=GRIDS[options.grid].ALL_LAYERS, **fixed), **common)
     if "mining" in job.retrieval:
         evaluate(Request(tasks=("bucc",), data=(str(options.data / "mining"),), **fixed), **common)
     if job.how != "trunk" and job.control != "random-adapter":
-        for reading in SETS[job.task].tests:
+        for reading in GRIDS[options.grid].readings_of(job):
             settings = {"ignore_labels": reading.ignore}
             request = Request(
-                tasks=(reading.task,), languages=(reading.language,), data=(f"test={_thinned(reading, options)}",), task_settings=settings, **fixed
+                tasks=(reading.task,), languages=(reading.language,), data=(f"test={_thinned(reading.file, options)}",), task_settings=settings, **fixed
             )
             evaluate(request, **common)
 
 
-def _thinned(reading: Reading, options: argparse.Namespace) -> Path:
-    """A test file with at most `--test-rows` rows, taken at equal distances, so that a small machine can read it; tagged files stay whole.
+def _thinned(file: str, options: argparse.Namespace) -> Path:
+    """A file with at most `--test-rows` rows, taken at equal distances, so that a small machine can read it; tagged files stay whole.
 
     Of SQuAD files it keeps whole paragraphs, with five questions each on average.
     """
-    source = options.data / reading.file
+    source = options.data / file
     if options.test_rows is None or not (source.name.endswith(("jsonl.gz", "json.gz"))):
         return source
     target = options.out / "thinned" / source.name
@@ -198,6 +214,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--trunk", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--grid", choices=GRIDS, default="transfer")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seeds", type=_seeds, default=SEEDS)
