@@ -36,6 +36,6 @@ def test_runs_the_readme_from_top_to_bottom(tmp_path, monkeypatch):
     assert sorted(json.loads((tmp_path / "runs/xnli-fused/fusion/attention.json").read_text())) == ["fuse(nli, qa)"]
 
 
-@pytest.mark.parametrize("verb", ["demo", "train", "fuse", "eval", "encode", "score", "mine", "list", "info", "doctor"])
+@pytest.mark.parametrize("verb", ["demo", "train", "fuse", "eval", "encode", "score", "mine", "sweep", "list", "info", "doctor"])
 def test_shows_an_example_in_the_help_of_every_verb(verb):
     assert "Example" in CliRunner().invoke(app, [verb, "--help"]).stdout

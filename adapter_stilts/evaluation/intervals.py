@@ -94,6 +94,15 @@ def replicate(units: ArrayLike, statistic: str, *, seed: int, replicates: int = 
     return statistics[statistic](_resampled_sums(_rows(units), Seeds(seed).number(f"bootstrap/{stratum}"), replicates))
 
 
+def replicate_together(units: Sequence[ArrayLike], statistic: str, *, seed: int, replicates: int = REPLICATES, stratum: str = "") -> Array:
+    """The scores of several arms over the same rows, [arms, replicates]: every resample is drawn once for all of them."""
+    arms = [_rows(one) for one in units]
+    if len({one.shape for one in arms}) != 1:
+        raise StiltsError("arms of different rows cannot be resampled together", do="score them on the same examples")
+    sums = _resampled_sums(np.concatenate(arms, axis=1), Seeds(seed).number(f"bootstrap/{stratum}"), replicates)
+    return statistics[statistic](sums.reshape(replicates, len(arms), -1)).T
+
+
 def paired_bootstrap(
     a: ArrayLike | Sequence[ArrayLike], b: ArrayLike | Sequence[ArrayLike], statistic: str, *, seed: int, replicates: int = REPLICATES, level: float = 0.95
 ) -> Comparison:

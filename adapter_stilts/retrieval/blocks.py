@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.retrieval.indexes.base import Vectors
-from adapter_stilts.retrieval.pooling import unit
+from adapter_stilts.retrieval.pooling import less
 
 Numbers = NDArray[np.int64]
 
@@ -104,7 +104,7 @@ class Centred:
 
     def block(self, start: int, stop: int) -> Vectors:
         """Raises StiltsError where a vector is the mean itself, as when all are the same."""
-        return unit(np.asarray(self.whole.block(start, stop) - self.mean, dtype=np.float32))
+        return less(self.whole.block(start, stop), self.mean)
 
 
 def pieces(blocks: Blocks, size: int = PIECE, stop: int | None = None, start: int = 0) -> Iterator[tuple[int, Vectors]]:

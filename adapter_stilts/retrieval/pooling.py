@@ -20,6 +20,7 @@ Vectors: TypeAlias = NDArray[np.float32]
 Pool: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 AT_ONCE = 1 << 12  # vectors that are held in float64 at once
+CLOSEST = 1e-6  # that a unit vector may lie to the mean of all and still have a direction from there
 
 poolings: Registry[Pool] = Registry("pooling")
 
@@ -72,7 +73,21 @@ def centred(vectors: Vectors) -> Vectors:
 
     An ablation, never a headline. Libovický et al. (2020), https://arxiv.org/abs/2004.05160
     """
-    return unit(np.asarray(vectors - vectors.mean(axis=0, dtype=np.float64), dtype=np.float32))
+    return less(vectors, vectors.mean(axis=0, dtype=np.float64))
+
+
+def less(vectors: Vectors, mean: NDArray[np.float64]) -> Vectors:
+    """Unit vectors less a mean [H], at length 1 again. Raises StiltsError where one of them is the mean itself, as when all are the same."""
+    moved = np.asarray(vectors - mean, dtype=np.float32)
+    if not all(stays_apart(vectors[start : start + AT_ONCE], mean) for start in range(0, len(vectors), AT_ONCE)):
+        do = "leave centring out, or read another layer or pooling (`<s>` is the same in every sentence at layer 0)"
+        raise StiltsError("the vector of a sentence is the mean of them all: less the mean, nothing is left of it", do=do)
+    return unit(moved)
+
+
+def stays_apart(vectors: Vectors, mean: NDArray[np.float64]) -> bool:
+    """Whether every unit vector is farther from the mean than rounding reaches."""
+    return not len(vectors) or bool(np.linalg.norm(vectors - mean, axis=1).min() > CLOSEST)
 
 
 def _unit(vectors: Vectors, rows: NDArray[np.int64]) -> Vectors:

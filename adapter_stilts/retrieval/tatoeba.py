@@ -8,6 +8,7 @@ neighbours nor score.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -54,6 +55,15 @@ def tatoeba(foreign: Vectors, english: Vectors, protocol: Protocol) -> Tatoeba:
     margin = (best_partners(queries, others.mean, protocol.margin).target, best_partners(others, queries.mean, protocol.margin).target)
     back = "xx-en" if protocol.direction == "en->xx" else "en-xx"
     return Tatoeba((*_measures("accuracy", *plain, back), *_measures("accuracy-margin", *margin, back)), plain[0])
+
+
+def partners(foreign: Vectors, english: Vectors, protocol: Protocol, margins: Sequence[str]) -> dict[str, Numbers]:
+    """The number of the sentence found for each query of the protocol's direction [N], by margin, from one search; "absolute" is the plain cosine."""
+    if protocol.centring:
+        foreign, english = centred(foreign), centred(english)
+    to_foreign, to_english = both_ways(english, foreign, protocol.k)
+    queries, others = (to_foreign, to_english) if protocol.direction == "en->xx" else (to_english, to_foreign)
+    return {margin: best_partners(queries, others.mean, margin).target for margin in margins}
 
 
 def _measures(name: str, onward: Numbers, back: Numbers, direction: str) -> tuple[Measured, Measured, Measured]:

@@ -16,19 +16,21 @@ import jinja2
 from adapter_stilts.files import write_text
 from adapter_stilts.sharing.manifest import Manifest
 from adapter_stilts.study.disclosure import remarks
+from adapter_stilts.study.sweep_record import read_sweeps
 
 
 def write_card(folder: Path, manifest: Manifest, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write README.md; `rows` are those of results.json."""
-    write_text(folder / "README.md", card(manifest, rows))
+    """Write README.md; `rows` are those of results.json. Settings that sweeps chose are read from the folder."""
+    write_text(folder / "README.md", card(manifest, rows, read_sweeps(folder)))
 
 
-def card(manifest: Manifest, rows: Sequence[Mapping[str, Any]]) -> str:
+def card(manifest: Manifest, rows: Sequence[Mapping[str, Any]], sweeps: Sequence[Mapping[str, Any]] = ()) -> str:
     """The card as Markdown."""
     return _template().render(
         m=manifest.model_dump(),
         rows=rows,
         remarks=remarks(rows),
+        sweeps=sweeps,
         what=_what(manifest),
         trunk=_named(manifest.trunk.name),
         task=Path(manifest.task_file).name if manifest.task_file else manifest.task,
@@ -76,7 +78,8 @@ def _source(origin: Mapping[str, Any]) -> str:
 def _metric(row: Mapping[str, Any]) -> str:
     """A metric, and for retrieval the settings it was read with."""
     settings = row["settings"] if row.get("retrieval") else {}
-    return " ".join([row["metric"], *(f"{name}={settings[name]}" for name in ("layer", "pool", "margin", "k") if name in settings)])
+    shown = [f"{name}={settings[name]}" for name in ("layer", "pool", "margin", "k") if name in settings] + (["centred"] if settings.get("centring") else [])
+    return " ".join([row["metric"], *shown, *([f"({settings['sweep']} by sweep)"] if "sweep" in settings else [])])
 
 
 def _percent(score: float) -> str:

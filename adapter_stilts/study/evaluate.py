@@ -97,7 +97,7 @@ def evaluate(request: Request, *, out: Path | None, runs: Path, overwrite: bool,
     """Score what is missing and return every row of the run's results.json that was asked for."""
     rules = target_protocol(request.protocol)
     tasks = [under(find_task(name, dict(request.task_settings)), request.protocol) for name in request.tasks]
-    subject = _subject(request, out, runs)
+    subject = subject_of(request, out, runs)
     for task in tasks:
         if not task.retrieval:
             head_for(subject.bundle, task, request.head)  # before anything is scored or written
@@ -268,7 +268,8 @@ def _retrieval_settings(request: Request, subject: Subject) -> RetrievalSettings
     )
 
 
-def _subject(request: Request, out: Path | None, runs: Path) -> Subject:
+def subject_of(request: Request, out: Path | None, runs: Path) -> Subject:
+    """The encoder that is asked for, its heads, and the folder its scores belong in."""
     device = str(pick_device())
     if request.run is None and request.language_adapters:
         raise UsageError("a bare trunk has no language adapter to put others in the place of", do="evaluate the run of a task over a language adapter")

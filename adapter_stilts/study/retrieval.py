@@ -68,7 +68,7 @@ class RetrievalSettings:
 def planned(settings: RetrievalSettings, task: Task) -> set[str]:
     """The ids of the settings that will be read, one per layer."""
     rules = _rules(settings, task)
-    return {_described(rules, settings, layer)["id"] for layer in _layers(rules, settings)}
+    return {_described(rules, settings, layer, {})["id"] for layer in _layers(rules, settings)}
 
 
 def measure_retrieval(
@@ -117,7 +117,7 @@ def _aligned(vectors: SideVectors, task: Task, loaded: Sequence[Loaded], rules: 
         paths = vectors.keep(loaded[0], layer, sides)
         if len(sides.source) == 1:
             paths |= _predicted(folder, task, loaded[0], "lines", found.predictions.tolist())
-        rows += _rows(task, loaded[0], rules, settings, layer, found.measures, folder, paths)
+        rows += score_rows(task, loaded[0], rules, settings, layer, found.measures, folder, paths)
     return rows
 
 
@@ -133,12 +133,12 @@ def _pools(vectors: SideVectors, task: Task, loaded: Sequence[Loaded], rules: Pr
             found = Bucc(score_oracle(mined[0], pools[0].gold, rules.threshold), (), cut, mined[0].above(cut))
         else:
             found = bucc(mined[0], pools[0].gold, rules.threshold, dev=mined[1], dev_gold=pools[1].gold)
-            rows += _rows(
-                task, loaded[1], rules, settings, layer, _by_sentence(found.dev_measures, pools[1]), folder, {**paths[1], "threshold": found.threshold}
+            rows += score_rows(
+                task, loaded[1], rules, settings, layer, by_sentence(found.dev_measures, pools[1]), folder, {**paths[1], "threshold": found.threshold}
             )
         if len(sides[0].source) == 1:
             paths[0] |= _predicted(folder, task, loaded[0], "pairs", found.pairs)
-        rows += _rows(task, loaded[0], rules, settings, layer, _by_sentence(found.measures, pools[0]), folder, {**paths[0], "threshold": found.threshold})
+        rows += score_rows(task, loaded[0], rules, settings, layer, by_sentence(found.measures, pools[0]), folder, {**paths[0], "threshold": found.threshold})
     return rows
 
 
@@ -149,7 +149,7 @@ def _predicted(folder: Path, task: Task, loaded: Loaded, form: forms.Form, predi
     return {"predictions": path.relative_to(folder).as_posix()}
 
 
-def _by_sentence(measures: Sequence[Measured], pools: Pools) -> list[Measured]:
+def by_sentence(measures: Sequence[Measured], pools: Pools) -> list[Measured]:
     """The same measures with one row of units for every source sentence of the pool, so that runs over it can be paired."""
     place = {sentence: number for number, sentence in enumerate(pools.source_ids)}
     spread = []
@@ -160,10 +160,22 @@ def _by_sentence(measures: Sequence[Measured], pools: Pools) -> list[Measured]:
     return spread
 
 
-def _rows(
-    task: Task, loaded: Loaded, rules: Protocol, settings: RetrievalSettings, layer: int, measures: Sequence[Measured], folder: Path, more: dict[str, Any]
+def score_rows(
+    task: Task,
+    loaded: Loaded,
+    rules: Protocol,
+    settings: RetrievalSettings,
+    layer: int,
+    measures: Sequence[Measured],
+    folder: Path,
+    more: Mapping[str, Any],
+    marks: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
-    origin, described = loaded.origin, _described(rules, settings, layer)
+    """Rows of results.json, the first of them with units on disk.
+
+    marks  settings that tell these scores from others of the same reading; no such score is the task's headline
+    """
+    origin, described = loaded.origin, _described(rules, settings, layer, marks or {})
     facts = origin_facts(origin)
     base = {"task": task.name, "protocol": settings.protocol, "language": origin.language, "split": origin.split, "data": facts["files"] or facts}
     base |= beside(origin)
@@ -179,7 +191,7 @@ def _rows(
                 "score": measure.score,
                 "n": measure.n,
                 "interval": list(bootstrap_interval(measure.units, measure.statistic, seed=settings.seed)),
-                "headline": number == 0,
+                "headline": number == 0 and not marks,
                 "retrieval": True,
                 "settings": described,
                 **({"units": path.relative_to(folder).as_posix(), "statistic": measure.statistic} if number == 0 else {}),
@@ -220,8 +232,8 @@ def _layers(rules: Protocol, settings: RetrievalSettings) -> tuple[int, ...]:
     return tuple(dict.fromkeys(layers))
 
 
-def _described(rules: Protocol, settings: RetrievalSettings, layer: int) -> dict[str, Any]:
+def _described(rules: Protocol, settings: RetrievalSettings, layer: int, marks: Mapping[str, Any]) -> dict[str, Any]:
     """What a retrieval score depends on, and a short id of it."""
     described = {**rules.settings(settings.depth), "protocol_layer": rules.layer.at_depth(settings.depth), "layer": layer}
-    described |= {"language_adapters": OWN} if settings.stacks else {}
+    described |= {"language_adapters": OWN, **marks} if settings.stacks else marks
     return {**described, "id": fingerprint(described)}

@@ -36,6 +36,7 @@ FOLDERS = {
     "fusion": ("attention.json",),
     "predictions": ("*/*.tsv", "*/*.json", "*/*.jsonl"),
     "units": ("*/*.npy",),
+    "sweep": ("*.json", "*.yaml"),
     "vectors": ("*/*.npy", "*/*.json"),
 }
 

@@ -1,0 +1,188 @@
+"""Do adapters that learned English tasks help to find translations in real text, and does a threshold from dev hold on test?
+
+    python benchmarks/real_mining.py --runs DIR --trunk ../shared/models/nano-xlmr --data ../shared/data --work /tmp/real-mining
+
+Measured, for the trunk alone and each finished run <task>-s<seed> of DIR, at every layer, mean pooling, with and without centring:
+
+    mining     six languages against English, pairs hidden among strangers: F1 on test at the threshold of dev, and the oracle beside it
+    flores     FLORES devtest, every language against English: accuracy en->xx by cosine, and mining F1 (each half cut at the other half's threshold)
+    tico       the same on as many sentences of TICO-19 (medical), in the languages it shares with FLORES
+
+Rows are kept per subject and set under --work, so a stopped run goes on; --only and --rows make a small one. The table compares every
+task with the trunk at the protocol's layer by a bootstrap that draws seeds, languages and sentences. Not measured: other poolings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from mining_data import RESULTS, record
+from real_mining_table import table
+
+from adapter_stilts.data.examples import Bitext, Pools
+from adapter_stilts.data.readers import read_pools
+from adapter_stilts.retrieval.protocols import protocol
+from adapter_stilts.study.evaluate import Request, Subject, subject_of
+from adapter_stilts.study.sides import SideReading
+from adapter_stilts.study.sweep_data import Part
+from adapter_stilts.study.sweep_grid import Setting, Worth, measured
+from adapter_stilts.tasks.sources import Loaded, Origin
+
+TASKS, SEEDS = ("nli", "qa", "pos", "ner", "choice", "paraphrase"), (13, 17, 23)
+MINING = ("de", "fr", "ru", "sw", "tr", "zh")
+SHARED = {"ar": "arb_Arab", "bn": "ben_Beng", "fr": "fra_Latn", "hi": "hin_Deva", "id": "ind_Latn", "pt": "por_Latn", "ru": "rus_Cyrl", "sw": "swh_Latn"}
+SHARED |= {"ur": "urd_Arab", "zh": "zho_Hans"}
+Measure = Callable[[Subject, argparse.Namespace], dict[str, Mapping[tuple[Setting, str], Worth]]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--runs", type=Path, required=True)
+    parser.add_argument("--trunk", default="../shared/models/nano-xlmr")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--work", type=Path, default=Path("/tmp/real-mining"))
+    parser.add_argument("--rows", type=int, default=None, help="of every file, for a trial")
+    parser.add_argument("--only", default=None, help="subjects, for a trial: trunk,nli-s13")
+    parser.add_argument("--table-only", action="store_true")
+    asked = parser.parse_args()
+    wanted = asked.only.split(",") if asked.only else ["trunk", *(f"{task}-s{seed}" for seed in SEEDS for task in TASKS)]
+    asked.work.mkdir(parents=True, exist_ok=True)
+    for name in () if asked.table_only else wanted:
+        if name == "trunk" or (asked.runs / name / "manifest.json").is_file():
+            subject_measured(name, asked)
+        else:
+            print(f"{name}: no finished run, left out")
+    text = table(asked.work, [name for name in wanted if (asked.work / name).is_dir()])
+    print(text)
+    if asked.rows is None and asked.only is None:
+        (RESULTS / "real_mining.md").write_text(text, encoding="utf-8")
+
+
+def subject_measured(name: str, asked: argparse.Namespace) -> None:
+    """Every set of one subject that is missing."""
+    folder = asked.work / name
+    folder.mkdir(exist_ok=True)
+    missing = {label: measure for label, measure in SETS.items() if not (folder / f"{label}.json").exists()}
+    if not missing:
+        return
+    run = None if name == "trunk" else asked.runs / name
+    subject = subject_of(Request(run, asked.trunk, (), precision="bf16"), folder / "scores", folder)
+    for label, measure in missing.items():
+        start = time.perf_counter()
+        found = measure(subject, asked)
+        seconds = time.perf_counter() - start
+        scores = {kind: by_language(worth) for kind, worth in found.items()}
+        usual = protocol("own", "bucc2018").layer.at_depth(subject.trunk.layers)
+        np.savez_compressed(folder / f"{label}.npz", **units_at(found, usual))
+        facts = {"subject": name, "set": label, "seconds": seconds, "rows": asked.rows, "protocol_layer": usual, "scores": scores}
+        if asked.rows is None:
+            record("real_mining", facts)
+        (folder / f"{label}.json").write_text(json.dumps(facts))
+        print(f"{name} {label}: {seconds:.0f} s")
+
+
+def hidden_pairs(subject: Subject, asked: argparse.Namespace) -> dict[str, Mapping[tuple[Setting, str], Worth]]:
+    """The mining sets: thresholds from dev applied to test."""
+    settings = grid(subject, ("ratio",))
+    folder = asked.data / "mining"
+    parts = {split: {code: pool_part(folder, split, code, asked.rows) for code in MINING} for split in ("dev", "test")}
+    dev = read(subject, parts["dev"], settings)
+    cuts = {key: worth.threshold for key, worth in dev.items() if worth.threshold is not None}
+    return {"f1": read(subject, parts["test"], settings, cuts)}
+
+
+def flores(subject: Subject, asked: argparse.Namespace) -> dict[str, Mapping[tuple[Setting, str], Worth]]:
+    folder = asked.data / "parallel" / "flores200"
+    english = lines(folder / "eng_Latn.devtest.gz", asked.rows)
+    names = sorted(path.name.split(".")[0] for path in folder.glob("*.devtest.gz") if not path.name.startswith("eng"))
+    return aligned(subject, {name: (lines(folder / f"{name}.devtest.gz", asked.rows), english) for name in names})
+
+
+def tico(subject: Subject, asked: argparse.Namespace) -> dict[str, Mapping[tuple[Setting, str], Worth]]:
+    """As many rows as FLORES has, at equal distances: the more candidates, the harder."""
+    folder = asked.data / "parallel" / "tico19"
+    english = lines(folder / "en.txt.gz", None)
+    rows = np.linspace(0, len(english) - 1, len(lines(asked.data / "parallel/flores200/eng_Latn.devtest.gz", asked.rows))).round().astype(int)
+    sides = {name: lines(folder / f"{code}.txt.gz", None) for code, name in SHARED.items()}
+    return aligned(subject, {name: ([side[row] for row in rows], [english[row] for row in rows]) for name, side in sides.items()})
+
+
+SETS: dict[str, Measure] = {"mining": hidden_pairs, "flores": flores, "tico": tico}
+
+
+def aligned(subject: Subject, sides: Mapping[str, tuple[list[str], list[str]]]) -> dict[str, Mapping[tuple[Setting, str], Worth]]:
+    """Translations row by row: retrieval, and mining with every row a pair; the text is read once for both."""
+    parts = {}
+    for name, (foreign, english) in sides.items():
+        rows = [Bitext(str(row), *pair) for row, pair in enumerate(zip(foreign, english, strict=True))]
+        parts[f"accuracy {name}"] = Part(Loaded(list(rows), Origin("aligned", "test", name, "files")), np.ones(len(rows), dtype=bool))
+        ids = [tuple(f"{side}-{row}" for row in range(len(rows))) for side in ("x", "en")]
+        pool = Pools(name, ids[0], tuple(foreign), ids[1], tuple(english), frozenset(zip(*ids, strict=True)))
+        parts[f"f1 {name}"] = Part(Loaded([pool], Origin("pools", "test", name, "files")), np.ones(len(rows), dtype=bool))
+    worths = read(subject, parts, grid(subject, ("absolute", "ratio")))
+    margin = {"accuracy": "absolute", "f1": "ratio"}
+    found: dict[str, dict[tuple[Setting, str], Worth]] = {kind: {} for kind in margin}
+    for (setting, label), worth in worths.items():
+        kind, name = label.split()
+        if setting.margin == margin[kind]:
+            found[kind][setting, name] = worth
+    return {**found}
+
+
+def read(
+    subject: Subject, parts: Mapping[str, Part], settings: list[Setting], cuts: Mapping[tuple[Setting, str], float] | None = None
+) -> Mapping[tuple[Setting, str], Worth]:
+    rules = protocol("own", "bucc2018")
+    reading = SideReading((), "", 2048, rules.max_length, "", {}, Path("/nonexistent"), save=False)
+    return measured(subject.encoder, parts, settings, rules, reading, thresholds=cuts)
+
+
+def grid(subject: Subject, margins: tuple[str, ...]) -> list[Setting]:
+    return [Setting(layer, "mean", margin, centring) for layer in range(subject.trunk.layers + 1) for margin in margins for centring in (False, True)]
+
+
+def by_language(found: Mapping[tuple[Setting, str], Worth]) -> dict[str, dict[str, dict[str, list[float]]]]:
+    """metric -> plain or centred -> language -> a score per layer."""
+    scores: dict[str, dict[str, dict[str, list[float]]]] = {}
+    for (setting, language), worth in sorted(found.items(), key=lambda item: item[0][0].layer):
+        for measure in worth.measures:
+            of_metric = scores.setdefault(measure.metric, {}).setdefault("centred" if setting.centring else "plain", {})
+            of_metric.setdefault(language, []).append(round(measure.score, 5))
+    return scores
+
+
+def units_at(found: Mapping[str, Mapping[tuple[Setting, str], Worth]], layer: int) -> dict[str, np.ndarray]:
+    """Units at one layer, for comparisons over the same rows."""
+    return {
+        f"{kind}.{'centred' if setting.centring else 'plain'}.{language}": worth.units.astype(np.uint8)
+        for kind, worths in found.items()
+        for (setting, language), worth in worths.items()
+        if setting.layer == layer
+    }
+
+
+def pool_part(folder: Path, split: str, code: str, rows: int | None) -> Part:
+    paths = [folder / f"{code}-en.{split}.{name}.gz" for name in (code, "en", "gold")]
+    pools = read_pools(*paths)
+    if rows is not None:
+        gold = frozenset(sorted(pools.gold)[: rows // 3])
+        keep = [{pair[side] for pair in gold} for side in (0, 1)]
+        source = [(id, text) for id, text in zip(pools.source_ids, pools.source, strict=True) if id in keep[0]]
+        target = [(id, text) for id, text in zip(pools.target_ids, pools.target, strict=True) if id in keep[1]]
+        pools = Pools(pools.id, *map(tuple, zip(*source, strict=True)), *map(tuple, zip(*target, strict=True)), gold)  # type: ignore[arg-type]
+    return Part(Loaded([pools], Origin("mining", split, code, "files")), np.ones(len(pools.source), dtype=bool))
+
+
+def lines(path: Path, rows: int | None) -> list[str]:
+    with gzip.open(path, "rt", encoding="utf-8", newline="\n") as stream:
+        return [line.rstrip("\n").strip() for line in stream][:rows]
+
+
+if __name__ == "__main__":
+    main()

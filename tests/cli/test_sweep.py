@@ -1,0 +1,50 @@
+"""`sweep` on the command line: what goes where, and how it ends."""
+
+import json
+
+import pytest
+
+
+def test_prints_one_document_and_leaves_a_configuration_that_the_verbs_take(run, tmp_path):
+    words = ("sweep", "--tasks", "tatoeba", "--languages", "de", "--pools", "mean", "--layers", "2,4")
+    found = json.loads(run(*words, "--json").stdout)
+    record = found["sweeps"][0]
+    assert len(record["settings"]) == 12
+    assert {row["settings"]["sweep"] for row in found["results"]} == {"chosen", "default"}
+    (tmp_path / "a.txt").write_text("Guten Morgen.\nWie geht es dir?\nDer Zug ist da.\n")
+    encoded = json.loads(run("encode", "a.txt", "-o", "v", "--config", record["config"], "--json").stdout)
+    assert (encoded["layer"], encoded.get("centring", False)) == (record["chosen"]["layer"], record["chosen"]["centring"])
+    mined = json.loads(run("mine", "a.txt", "a.txt", "-o", "pairs", "--config", record["config"], "--json").stdout)
+    assert (mined["settings"]["margin"], mined["settings"]["centring"]) == (record["chosen"]["margin"], record["chosen"]["centring"])
+    scored = json.loads(run("eval", "--tasks", "tatoeba", "--languages", "de", "--config", record["config"], "--json").stdout)
+    assert {row["settings"]["layer"] for row in scored["results"]} == {record["chosen"]["layer"]}
+
+
+def test_prints_the_plan_of_a_dry_run(run, tmp_path):
+    result = run("sweep", "--tasks", "tatoeba,bucc2018", "--centring", "no", "--dry-run")
+    assert result.exit_code == 0
+    assert result.stdout == ""
+    assert "bucc2018 (9 languages): 60 settings, chosen on validation, scored on test" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "pattern", "words"),
+    [
+        (2, "nothing to choose for", ()),
+        (2, "SRC, TGT and --gold go together", ("a", "b")),
+        (2, "--centring maybe", ("--tasks", "tatoeba", "--centring", "maybe")),
+        (2, "did you mean 'mean'", ("--tasks", "tatoeba", "--pools", "meen")),
+        (2, "retrieval.layer", ("--tasks", "tatoeba", "--layers", "x")),
+        (3, "no such file", ("a", "b", "--gold", "c")),
+        (3, "no run here|no such folder", ("--tasks", "tatoeba", "--run", "nowhere")),
+    ],
+)
+def test_refuses_with_the_right_code(run, tmp_path, code, pattern, words):
+    import re
+
+    result = run("sweep", *words)
+    assert result.exit_code == code
+    assert result.stdout == ""
+    assert re.search(pattern, result.stderr), result.stderr
+    assert not (tmp_path / "runs").exists()
