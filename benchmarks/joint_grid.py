@@ -1,13 +1,15 @@
 """The grid of `real_transfer.py --grid joint`: one task at a time, several at once, and several with text in many languages.
 
 Three English tasks are trained alone, together by two samplers, and together with masked language modelling on sentences of 47
-languages, every arm for as many steps; each is read on Tatoeba and continued (`sequential`) by two targets that are scored zero-shot.
+languages, every arm for as many steps (the best of three by English validation); each is read on Tatoeba and continued (`sequential`)
+by two targets that are scored zero-shot.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 import real_grid
 from real_grid import Job, Reading, Set, readings
@@ -44,11 +46,25 @@ def jobs(seeds: Sequence[int]) -> list[Job]:
     """Everything of one seed, then of the next."""
     found = []
     for seed in seeds:
-        found += [Job(f"{task}-s{seed}", task, "direct", seed, retrieval=("tatoeba",)) for task in TASKS]
-        found += [Job(f"{name}-s{seed}", tasks, "joint", seed, retrieval=("tatoeba",), settings=dict(more)) for name, (tasks, more) in TOGETHER.items()]
-        found += [Job(f"{target}-s{seed}", target, "direct", seed) for target in TARGETS]
-        found += [Job(f"{target}-after-{arm}-s{seed}", target, "sequential", seed, (f"{arm}-s{seed}",)) for target in TARGETS for arm in ARMS]
+        found += [_job(f"{task}-s{seed}", task, "direct", seed, retrieval=("tatoeba",)) for task in TASKS]
+        found += [_job(f"{name}-s{seed}", tasks, "joint", seed, retrieval=("tatoeba",), settings=more) for name, (tasks, more) in TOGETHER.items()]
+        found += [_job(f"{target}-s{seed}", target, "direct", seed) for target in TARGETS]
+        found += [_job(f"{target}-after-{arm}-s{seed}", target, "sequential", seed, (f"{arm}-s{seed}",)) for target in TARGETS for arm in ARMS]
     return found
+
+
+def _job(
+    name: str,
+    task: str,
+    how: str,
+    seed: int,
+    after: tuple[str, ...] = (),
+    *,
+    retrieval: tuple[str, ...] = (),
+    settings: Mapping[str, object] = MappingProxyType({}),
+) -> Job:
+    """A run whose best step is chosen among three, on 500 validation rows."""
+    return Job(name, task, how, seed, after, retrieval=retrieval, settings={"training.evaluate_steps": 50, "training.validation_rows": 500, **settings})
 
 
 def readings_of(job: Job) -> tuple[Reading, ...]:
