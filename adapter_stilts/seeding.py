@@ -10,9 +10,12 @@ from __future__ import annotations
 import hashlib
 import random
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:  # what only plans a run does not wait for it
+    import torch
 
 
 @dataclass(frozen=True)
@@ -33,4 +36,6 @@ class Seeds:
         return np.random.default_rng(self.number(name))
 
     def torch(self, name: str) -> torch.Generator:
+        import torch
+
         return torch.Generator().manual_seed(self.number(name))

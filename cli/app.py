@@ -22,7 +22,7 @@ from adapter_stilts import __version__
 from adapter_stilts.errors import DoesNotFit, Interrupted, StiltsError, UsageError
 from adapter_stilts.registry import unknown_name
 
-from . import demo, encode, evaluate, inspect, mine, score, sweep, train
+from . import demo, encode, evaluate, inspect, mine, score, study, sweep, train
 
 PROGRAM = "adapter-stilts"
 NO_SUCH_VALUE = re.compile(r"Invalid value for '([^']*)'(?: / '[^']*')*: (?:Value error, )?'(.*)' is not one of (.*)")
@@ -173,6 +173,7 @@ verb(app, "score", score.score)
 verb(app, "encode", encode.encode)
 verb(app, "mine", mine.mine)
 verb(app, "sweep", sweep.sweep)
+verb(app, "study", study.study)
 app.add_typer(lists, name="list")
 verb(app, "info", inspect.info)
 verb(app, "doctor", inspect.doctor)

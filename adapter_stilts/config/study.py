@@ -1,0 +1,134 @@
+"""What a study is, as values: a grid of intermediate tasks, ways to build on them, targets and seeds.
+
+    name: example
+    trunk: {name: miniature}
+    intermediate: [nli, {name: both, tasks: [nli, qa], sampler: {name: uniform}, mlm: true}, {name: nli-sw, task: nli, language: sw}]
+    hows: [sequential, stack]
+    targets: [xnli, {task: panx, languages: [de, sw]}, tatoeba]
+    controls: {shuffled-labels: [nli]}
+    seeds: [13, 17]
+
+Every target is trained directly as well: that is what gains are measured against. Numbers come from a recipe (`recipes`), then from
+`settings` and those of the role and of the entry, which are keys of a run's configuration ("training.epochs").
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from adapter_stilts.config.schema import Adapter, Int, Languages, Protocol, Sampler, Section, Texts, Trunk
+
+StudyHow = Literal["sequential", "stack", "fuse"]
+StudyControl = Literal["shuffled-labels", "random-adapter"]
+Split = Literal["validation", "test"]
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+EVERY = "all"  # the fusion of all intermediate runs, where none is named
+
+
+def _name(value: str) -> str:
+    if not NAME.fullmatch(value):
+        raise PydanticCustomError("name", "should be a name of letters, digits, '.', '_', '+' and '-'")
+    return value
+
+
+def _task_alone(value: object) -> object:
+    """`- nli` is short for `- task: nli`."""
+    return {"task": value} if isinstance(value, str) else value
+
+
+def _several(value: object) -> object:
+    return [value] if isinstance(value, str | int) and not isinstance(value, bool) else value
+
+
+def _recipes(value: object) -> object:
+    """One protocol, or a recipe for each task."""
+    if isinstance(value, str) or (isinstance(value, dict) and all(isinstance(one, str) for one in value.values())):
+        return value
+    raise PydanticCustomError("recipes", "should be a protocol, or a mapping of tasks to recipes")
+
+
+Name = Annotated[str, AfterValidator(_name)]
+Settings = dict[str, Any]
+
+
+class Intermediate(Section):
+    """What is learned first: one task, or several at once (`tasks`, with `sampler`; `mlm` adds masked language modelling to either).
+
+    name      in tables and folders; "" is the task's own
+    language  of its rows: translated data
+    recipe    in the place of the study's; settings over those of the study
+    """
+
+    name: str = ""
+    task: str = ""
+    tasks: Texts = ()
+    mlm: bool = False
+    sampler: Sampler | None = None
+    language: Languages = ()
+    recipe: str = ""
+    settings: Settings = Field(default_factory=dict)
+
+    @property
+    def learned(self) -> tuple[str, ...]:
+        """The tasks, masked language modelling last."""
+        named = self.tasks or ((self.task,) if self.task else ())
+        return (*named, "mlm") if self.mlm and "mlm" not in named else named
+
+    @property
+    def label(self) -> str:
+        return self.name or "+".join(self.learned)
+
+
+class Target(Section):
+    """What is scored: a task that is trained after each intermediate run, or a retrieval task that is read with it.
+
+    languages  () is all there are
+    hows       () is all of the study's
+    """
+
+    task: str
+    languages: Texts = ()
+    hows: tuple[StudyHow, ...] = ()
+    protocol: Protocol | None = None
+    split: Split = "test"
+    recipe: str = ""
+    settings: Settings = Field(default_factory=dict)
+
+
+class StudyConfig(Section):
+    """One study.
+
+    fusions   how: fuse; name -> the intermediate runs that are fused; none named: "all" of them
+    controls  control -> the intermediate runs it is made of
+    recipes   a protocol (TASK-PROTOCOL for every task that has one), or task -> recipe
+    protocol  whose rules scores follow; None: the recipe's
+    sizes     task -> training rows, for --dry-run where the data cannot be read and nothing is documented
+    """
+
+    name: Name
+    trunk: Trunk = Trunk()
+    adapter: Adapter | None = None
+    data: Texts = ()
+    intermediate: tuple[Annotated[Intermediate, BeforeValidator(_task_alone)], ...] = Field(min_length=1)
+    hows: Annotated[tuple[StudyHow, ...], BeforeValidator(_several)] = Field(("sequential",), min_length=1)
+    fusions: dict[str, Texts] = Field(default_factory=dict)
+    targets: tuple[Annotated[Target, BeforeValidator(_task_alone)], ...] = Field(min_length=1)
+    controls: dict[StudyControl, Texts] = Field(default_factory=dict)
+    seeds: Annotated[tuple[Annotated[Int, Field(ge=0, lt=2**63)], ...], BeforeValidator(_several)] = Field((13,), min_length=1)
+    recipes: Annotated[str | dict[str, str], BeforeValidator(_recipes)] = Field(default_factory=dict)
+    protocol: Protocol | None = None
+    settings: Settings = Field(default_factory=dict)
+    intermediate_settings: Settings = Field(default_factory=dict)
+    target_settings: Settings = Field(default_factory=dict)
+    sizes: dict[str, Annotated[Int, Field(ge=1)]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _fusions_are_asked_for(self) -> StudyConfig:
+        if self.fusions and "fuse" not in self.hows and not any("fuse" in target.hows for target in self.targets):
+            message = "no `hows` asks for fuse; add it, or leave this out"
+            raise PydanticCustomError("conflict", "{message}", {"key": "fusions", "other": "hows", "message": message})
+        return self

@@ -1,0 +1,154 @@
+"""study.json: how far a study is, written anew after every stage, and the loop that gives stages to workers.
+
+    {"study": "paper", "state": "running", "stages": [{"stage": "mnli-s13", "state": "done", "seconds": 812.4, "folder": "...", ...}], ...}
+
+A stage is waiting, running, done, failed, blocked (by one it builds on) or interrupted. What failed or was left is tried again by the same
+command; what is done and still stands is not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from adapter_stilts.errors import ArtefactError, Interrupted
+from adapter_stilts.files import write_json
+from adapter_stilts.study.reporting import Advance
+from adapter_stilts.study.stage_run import Job, stands
+from adapter_stilts.study.workers import Ended, Workers
+
+STUDY = "study.json"
+OPEN = ("waiting", "running", "interrupted")
+
+
+class Board:
+    """The records of all stages by their keys, on disk after every change."""
+
+    def __init__(self, out: Path, facts: Mapping[str, Any], jobs: Sequence[Job]) -> None:
+        self._path = out / STUDY
+        self._facts = dict(facts)
+        self.jobs = list(jobs)
+        before = _read(self._path)
+        self.records = {job.stage.key: _record(job, before.get(job.stage.key, {})) for job in jobs}
+
+    def state(self, key: str) -> str:
+        return str(self.records[key]["state"])
+
+    def note(self, key: str, **facts: Any) -> None:
+        self.records[key].update(facts)
+        self.write()
+
+    def write(self, **more: Any) -> dict[str, Any]:
+        """Put everything on disk; `more` is kept from then on."""
+        self._facts.update(more)
+        counted = [record["state"] for record in self.records.values()]
+        counts = {state: counted.count(state) for state in ("done", "failed", "blocked", *OPEN) if state in counted}
+        document = {**self._facts, "counts": counts, "stages": list(self.records.values())}
+        write_json(self._path, document)
+        return document
+
+
+def run_all(board: Board, workers: Workers, stopping: Callable[[], bool], advance: Advance) -> None:
+    """Give every stage that is missing to the workers, those it builds on first; raises Interrupted once all have saved.
+
+    stopping  whether someone asked to stop
+    """
+    waiting = _missing(board)
+    total, busy = len(board.jobs), dict[str, Job]()
+    advance(total - len(waiting), total, "")
+    stopped = False
+    try:
+        while (waiting or busy) and not stopped and not stopping():
+            waiting = _without_blocked(board, waiting)
+            for job in _ready(board, waiting, busy)[: workers.limit - len(busy)]:
+                waiting.remove(job)
+                busy[job.stage.key] = job
+                board.note(job.stage.key, state="running", error="")
+                advance(total - len(waiting) - len(busy), total, job.stage.label)
+                workers.start(job)
+            for ended in workers.finished():
+                _settle(board, busy, ended)
+                advance(total - len(waiting) - len(busy), total, ended.job.stage.label)
+                stopped = stopped or ended.state == "interrupted"
+        if waiting or busy or stopped:
+            workers.stop()
+            while busy:
+                for ended in workers.finished():
+                    _settle(board, busy, ended if ended.state == "done" else replace(ended, state="interrupted"))
+            raise _stopped(board)
+    finally:
+        workers.close()
+        for job in busy.values():
+            board.note(job.stage.key, state="interrupted")
+
+
+def _missing(board: Board) -> list[Job]:
+    """Stages that were never done, or whose work no longer stands; what builds on a missing run is missing as well."""
+    missing: list[Job] = []
+    redone: set[str] = set()
+    for job in board.jobs:
+        record = board.records[job.stage.key]
+        if record["state"] == "done" and not redone & set(job.stage.parents) and stands(job, record):
+            continue
+        record["state"] = "waiting"
+        missing.append(job)
+        if job.stage.work == "train":
+            redone.add(job.stage.key)
+    board.write()
+    return missing
+
+
+def _without_blocked(board: Board, waiting: Sequence[Job]) -> list[Job]:
+    """Those that can still be done; what builds on a failed stage is blocked."""
+    left = []
+    for job in waiting:
+        broken = next((key for key in job.stage.parents if board.state(key) in ("failed", "blocked")), "")
+        if broken:
+            board.note(job.stage.key, state="blocked", error=f"{board.records[broken]['stage']} {board.state(broken)}")
+        else:
+            left.append(job)
+    return left
+
+
+def _ready(board: Board, waiting: Sequence[Job], busy: Mapping[str, Job]) -> list[Job]:
+    """Those whose parents are done and in whose folder nobody works, no two in one folder."""
+    taken = {job.folder for job in busy.values()}
+    found = []
+    for job in waiting:
+        if job.folder not in taken and all(board.state(key) == "done" for key in job.stage.parents):
+            taken.add(job.folder)
+            found.append(job)
+    return found
+
+
+def _settle(board: Board, busy: dict[str, Job], ended: Ended) -> None:
+    key = ended.job.stage.key
+    del busy[key]
+    board.note(key, state=ended.state, seconds=ended.seconds, error=ended.error, exit_code=ended.exit_code, **ended.facts)
+
+
+def _stopped(board: Board) -> Interrupted:
+    done = sum(record["state"] == "done" for record in board.records.values())
+    return Interrupted(f"stopped; {done} of {len(board.records)} stages are done, and progress is saved", do="run the same command again to go on")
+
+
+def _record(job: Job, before: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of a stage: what it is, and how it went before."""
+    stage = job.stage
+    facts = {"stage": stage.label, "key": stage.key, "work": stage.work, "tasks": list(stage.tasks), "how": stage.how, "seed": stage.seed}
+    fresh = {"state": "waiting", "seconds": 0.0, "error": "", "exit_code": 0}
+    kept = {name: value for name, value in before.items() if name not in facts}
+    return {**facts, "after": list(stage.parents), **fresh, **kept, "folder": str(job.folder)}
+
+
+def _read(path: Path) -> dict[str, dict[str, Any]]:
+    """The records of an earlier command, {} where there was none."""
+    if not path.is_file():
+        return {}
+    try:
+        return {record["key"]: record for record in json.loads(path.read_bytes())["stages"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ArtefactError(f"{STUDY} is damaged", where=str(path), do="remove it: finished runs are found again") from error

@@ -1,0 +1,139 @@
+"""One stage of a study at work: a call of `train` or `evaluate`, and whether what it left behind still stands.
+
+A finished stage is skipped without loading a model: its manifest is whole, it builds on the parents that are there now, and the files its
+rows came from have the bytes they had. Anything less, and `train` or `evaluate` look again; they know how to go on, and what to refuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from adapter_stilts.config.fingerprint import fingerprint
+from adapter_stilts.config.schema import RunConfig
+from adapter_stilts.errors import StiltsError
+from adapter_stilts.files import sha256
+from adapter_stilts.sharing.bundle import verify_files
+from adapter_stilts.sharing.manifest import read_manifest
+from adapter_stilts.study.evaluate import Request, evaluate
+from adapter_stilts.study.reporting import Reporter
+from adapter_stilts.study.run_folder import read_results, result_key
+from adapter_stilts.study.stages import Stage
+from adapter_stilts.study.train import train
+from adapter_stilts.tasks.miniature import VERSION
+from adapter_stilts.training import checkpoint
+
+
+@dataclass(frozen=True)
+class Job:
+    """A stage and its place on disk.
+
+    folder  train: of its run; read: of the run that is read, or of the trunk's scores; two stages never work in one at the same time
+    after   folders of the runs it builds on, as `stage.parents` has them
+    log     where its talk goes
+    """
+
+    stage: Stage
+    folder: Path
+    after: tuple[Path, ...]
+    runs: Path
+    log: Path
+
+
+def jobs_of(stages: Sequence[Stage], out: Path) -> list[Job]:
+    """Every stage with its folders under `out`; a run keeps the folder it has, whatever it was called when it was made."""
+    runs = out / "runs"
+    there = {path.name.rpartition("-")[2]: path for path in sorted(runs.iterdir())} if runs.is_dir() else {}
+    folders = {stage.key: there.get(stage.key, runs / f"{stage.label}-{stage.key}") for stage in stages if stage.work == "train"}
+    found = []
+    for stage in stages:
+        after = tuple(folders[key] for key in stage.parents)
+        folder = folders[stage.key] if stage.work == "train" else after[0] if after else runs / f"trunk-{fingerprint(stage.config.trunk)}"
+        log = out / "logs" / f"{stage.label.replace(' ', '-')}-{stage.key}.txt"
+        found.append(Job(stage, folder, after, runs, log))
+    return found
+
+
+def perform(job: Job, report: Reporter) -> dict[str, Any]:
+    """Do the work, or the part of it that is missing; returns what study.json keeps of it. Raises what `train` and `evaluate` raise."""
+    return _train(job, report) if job.stage.work == "train" else _read(job, report)
+
+
+def stands(job: Job, record: Mapping[str, Any]) -> bool:
+    """Whether a stage that was done is still done; `record` is what `perform` returned then."""
+    try:
+        return _stands(job, record)
+    except (StiltsError, KeyError, TypeError):
+        return False
+
+
+def _train(job: Job, report: Reporter) -> dict[str, Any]:
+    config = job.stage.config.model_copy(update={"after": tuple(str(folder) for folder in job.after)})
+    found = train(config, job.stage.tasks, out=job.folder, runs=job.runs, resume=True, overwrite=False, dry_run=False, report=report)
+    checkpoint.clear(job.folder / "checkpoints")  # four times the size of what is kept, and of no use to a run that is done
+    return {"checksum": read_manifest(job.folder).checksum, "parents": _checksums(job.after), "steps": found["training"]["steps"]}
+
+
+def _read(job: Job, report: Reporter) -> dict[str, Any]:
+    out = None if job.after else job.folder
+    found = evaluate(_request(job), out=out, runs=job.runs, overwrite=False, dry_run=False, report=report)
+    return {"rows": [list(result_key(row)) for row in found["results"]], "parents": _checksums(job.after)}
+
+
+def _request(job: Job) -> Request:
+    config: RunConfig = job.stage.config
+    layer = config.retrieval.layer
+    return Request(
+        run=job.after[0] if job.after else None,
+        trunk=None if job.after else config.trunk.name,
+        tasks=job.stage.tasks,
+        languages=job.stage.languages,
+        protocol=config.evaluation.protocol,
+        layers=(layer,) if isinstance(layer, int) else None,
+        pool=config.retrieval.pool,
+        k=config.retrieval.k,
+        margin=config.retrieval.margin,
+        data=config.data.sources,
+        split=job.stage.split,
+        precision=config.trunk.precision,
+        save_vectors=False,
+        seed=config.training.seed,
+        head=config.evaluation.head,
+        task_settings=config.task.model_dump(exclude_defaults=True),
+    )
+
+
+def _stands(job: Job, record: Mapping[str, Any]) -> bool:
+    if job.stage.work == "train":
+        manifest = read_manifest(job.folder)
+        verify_files(job.folder, manifest)
+        return manifest.checksum == record["checksum"] and _checksums(job.after) == record["parents"] and _unchanged(manifest.data)
+    rows = {result_key(row): row for row in read_results(job.folder)}
+    wanted = [tuple(key) for key in record["rows"]]
+    there = bool(wanted) and all(key in rows for key in wanted)
+    return there and _checksums(job.after) == record["parents"] and _unchanged(rows[key]["data"] for key in wanted)
+
+
+def _checksums(folders: Iterable[Path]) -> list[str]:
+    """Of finished runs: whether they are the ones that were built on."""
+    return [read_manifest(folder).checksum for folder in folders]
+
+
+def _unchanged(origins: Iterable[Any]) -> bool:
+    """Whether rows would be read from the same bytes now: files by their hashes, the miniature by its version."""
+    for origin in origins:
+        facts = origin if isinstance(origin, Mapping) else {"kind": "files", "files": origin}
+        if facts["kind"] == "miniature" and facts["revision"] != VERSION:
+            return False
+        if not all(_hash(file["path"]) == file["sha256"] for file in facts.get("files", ())):
+            return False
+    return True
+
+
+@cache
+def _hash(path: str) -> str:
+    """Each file once for a whole study."""
+    return sha256(Path(path)) if Path(path).is_file() else ""

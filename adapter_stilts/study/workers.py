@@ -1,0 +1,198 @@
+"""Who does the stages of a study: this process, one after another, or several at once, each in a process of its own.
+
+    workers.start(job)        ->  later, from workers.finished():  Ended(job, "done", facts, "", 0, seconds)
+
+A stage that fails, whatever the reason, ends as "failed" with its one line; the others go on. A process of its own is in a group of its
+own, so that Ctrl-C reaches it once, through us; and it ends when we are gone, so that a killed study leaves nobody at work.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from adapter_stilts.errors import Interrupted, StiltsError
+from adapter_stilts.study.reporting import Advance, Reporter, Silent
+from adapter_stilts.study.stage_run import Job, perform
+
+State = Literal["done", "failed", "interrupted"]
+PRELOADED = ["adapter_stilts.study.stage_run", "adapter_stilts.encoder.backends.adapterhub", "transformers.models.xlm_roberta"]
+PATIENCE = 0.2  # seconds between looks at whether someone asked to stop
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a stage ended: facts of a done one, the error's one line and exit code of any other."""
+
+    job: Job
+    state: State
+    facts: dict[str, Any]
+    error: str
+    exit_code: int
+    seconds: float
+
+
+class Workers(Protocol):
+    """Those who do stages: at most `limit` of them at once."""
+
+    limit: int
+
+    def start(self, job: Job) -> None: ...
+
+    def finished(self) -> list[Ended]:
+        """The stages that ended; waits a moment where none has."""
+
+    def stop(self) -> None:
+        """Ask all to save and end."""
+
+    def close(self) -> None:
+        """Leave nobody behind."""
+
+
+class Here:
+    """This process: `start` returns when the stage has ended."""
+
+    limit = 1
+
+    def __init__(self, report: Reporter) -> None:
+        self._report = report
+        self._ended: list[Ended] = []
+
+    def start(self, job: Job) -> None:
+        self._ended.append(attempt(job, Logged(job.log, self._report)))
+
+    def finished(self) -> list[Ended]:
+        ended, self._ended = self._ended, []
+        return ended
+
+    def stop(self) -> None:
+        """Nothing to ask: a stage here has ended by the time anybody can."""
+
+    def close(self) -> None:
+        """Nobody to leave behind."""
+
+
+@dataclass
+class Apart:
+    """Processes of their own, forked from one that has everything imported."""
+
+    limit: int
+    _context: Any = field(default_factory=lambda: multiprocessing.get_context("forkserver"))
+    _working: dict[BaseProcess, tuple[Job, Connection, Connection, float]] = field(default_factory=dict)
+
+    def start(self, job: Job) -> None:
+        self._context.set_forkserver_preload(PRELOADED)
+        heard, tell = self._context.Pipe(duplex=False)
+        watched, life = self._context.Pipe(duplex=False)
+        threads = None if "OMP_NUM_THREADS" in os.environ else max(1, (os.cpu_count() or 1) // self.limit)
+        process = self._context.Process(target=work, args=(job, tell, watched, threads), name=job.stage.label)
+        process.start()
+        tell.close()
+        watched.close()
+        self._working[process] = (job, heard, life, time.perf_counter())
+
+    def finished(self) -> list[Ended]:
+        wait([heard for _, heard, _, _ in self._working.values()], timeout=PATIENCE)
+        return [self._ended(process) for process, (_, heard, _, _) in list(self._working.items()) if heard.poll() or not process.is_alive()]
+
+    def stop(self) -> None:
+        for process in self._working:
+            if process.pid is not None and process.is_alive():
+                os.kill(process.pid, signal.SIGTERM)
+
+    def close(self) -> None:
+        for process, (_, heard, life, _) in self._working.items():
+            process.kill()
+            process.join()
+            heard.close()
+            life.close()
+        self._working.clear()
+
+    def _ended(self, process: BaseProcess) -> Ended:
+        job, heard, life, started = self._working.pop(process)
+        try:
+            state, facts, error, code = heard.recv()
+        except EOFError:
+            process.join()
+            state, facts, error, code = "failed", {}, _death(process.exitcode), 1
+        process.join()
+        heard.close()
+        life.close()
+        return Ended(job, state, facts, error, code, round(time.perf_counter() - started, 3))
+
+
+class Logged:
+    """Writes what a stage says to its log; its progress goes to whoever watches the study."""
+
+    def __init__(self, log: Path, watched: Reporter | None = None) -> None:
+        self._log = log
+        self._watched = watched
+
+    def say(self, text: str) -> None:
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("a", encoding="utf-8") as stream:
+            stream.write(f"{text}\n")
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Tables of parts are in the manifests."""
+
+    def progress(self, label: str) -> AbstractContextManager[Advance]:
+        return (self._watched or Silent()).progress(label)
+
+
+def attempt(job: Job, report: Logged) -> Ended:
+    """Do a stage and catch whatever it fails with, so that the others go on."""
+    started = time.perf_counter()
+    state: State = "failed"
+    facts: dict[str, Any] = {}
+    try:
+        state, facts, error, code = "done", perform(job, report), "", 0
+    except (Interrupted, KeyboardInterrupt) as stopped:
+        state, error, code = "interrupted", stopped.what if isinstance(stopped, Interrupted) else "stopped", Interrupted.exit_code
+    except StiltsError as failed:
+        report.say(str(failed))
+        error, code = f"{type(failed).__name__}: {failed.what}" + (f" ({failed.where})" if failed.where else ""), failed.exit_code
+    except Exception as failed:  # noqa: BLE001  (a fault of one stage, even one of ours, must not end the others)
+        report.say(traceback.format_exc())
+        error, code = f"{type(failed).__name__}: {failed}", 1
+    return Ended(job, state, facts, " ".join(error.split()), code, round(time.perf_counter() - started, 3))
+
+
+def work(job: Job, tell: Connection, watched: Connection, threads: int | None) -> None:
+    """A stage in a process of its own."""
+    os.setsid()
+    threading.Thread(target=_end_with, args=(watched,), daemon=True).start()
+    signal.signal(signal.SIGTERM, _interrupt)
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+    ended = attempt(job, Logged(job.log))
+    tell.send((ended.state, ended.facts, ended.error, ended.exit_code))
+
+
+def _end_with(watched: Connection) -> None:
+    """End when the study does: the other end of this connection is open as long as it lives."""
+    try:
+        watched.recv()
+    except (EOFError, OSError):
+        os._exit(Interrupted.exit_code)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _death(code: int | None) -> str:
+    return f"its process ended by {signal.Signals(-code).name}" if code is not None and code < 0 else f"its process ended with code {code}"
