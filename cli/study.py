@@ -49,9 +49,14 @@ def study(
 
 
 def _plan(found: Mapping[str, Any]) -> None:
-    rows = [(one["stage"], one["how"], one["rows_text"], _steps(one), _megabytes(one["bytes"]), len(one["after"]) or "") for one in found["planned"]]
-    render.table("", ("stage", "how", "rows", "steps at most", "MB", "builds on"), rows)
+    planned = found["planned"]
+    started = any(one["state"] != "new" for one in planned)
+    columns = ("stage", "how", "rows", "steps at most", "MB", "builds on", *(["state"] if started else []))
+    rows = [(one["stage"], one["how"], one["rows_text"], _steps(one), _megabytes(one["bytes"]), len(one["after"]) or "", one["state"]) for one in planned]
+    render.table("", columns, [row[: len(columns)] for row in rows])
     typer.echo(found["totals"]["sentence"])
+    if started:
+        typer.echo(f"of which are not done: {found['missing']['sentence']}")
 
 
 def _tables(found: Mapping[str, Any]) -> None:

@@ -8,19 +8,18 @@ command; what is done and still stands is not.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from adapter_stilts.errors import ArtefactError, Interrupted
+from adapter_stilts.errors import Interrupted
 from adapter_stilts.files import write_json
+from adapter_stilts.study.records import STUDY, recorded
 from adapter_stilts.study.reporting import Advance
 from adapter_stilts.study.stage_run import Job, stands
 from adapter_stilts.study.workers import Ended, Workers
 
-STUDY = "study.json"
 OPEN = ("waiting", "running", "interrupted")
 
 
@@ -29,9 +28,9 @@ class Board:
 
     def __init__(self, out: Path, facts: Mapping[str, Any], jobs: Sequence[Job]) -> None:
         self._path = out / STUDY
+        before = recorded(out)
         self._facts = dict(facts)
         self.jobs = list(jobs)
-        before = _read(self._path)
         self.records = {job.stage.key: _record(job, before.get(job.stage.key, {})) for job in jobs}
 
     def state(self, key: str) -> str:
@@ -142,13 +141,3 @@ def _record(job: Job, before: Mapping[str, Any]) -> dict[str, Any]:
     fresh = {"state": "waiting", "seconds": 0.0, "error": "", "exit_code": 0}
     kept = {name: value for name, value in before.items() if name not in facts}
     return {**facts, "after": list(stage.parents), **fresh, **kept, "folder": str(job.folder)}
-
-
-def _read(path: Path) -> dict[str, dict[str, Any]]:
-    """The records of an earlier command, {} where there was none."""
-    if not path.is_file():
-        return {}
-    try:
-        return {record["key"]: record for record in json.loads(path.read_bytes())["stages"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ArtefactError(f"{STUDY} is damaged", where=str(path), do="remove it: finished runs are found again") from error

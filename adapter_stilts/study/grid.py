@@ -17,6 +17,7 @@ from typing import Any
 from adapter_stilts.config.study import StudyConfig
 from adapter_stilts.errors import UsageError
 from adapter_stilts.study.forecast import forecast, sentence, totals
+from adapter_stilts.study.records import recorded
 from adapter_stilts.study.reporting import Reporter
 from adapter_stilts.study.stages import Grid, grid
 from adapter_stilts.study.study_file import read_study
@@ -50,16 +51,20 @@ def _chosen(config: StudyConfig, trunk: str | None, data: tuple[str, ...]) -> St
 
 
 def _preview(config: StudyConfig, found: Grid, folder: Path, report: Reporter) -> dict[str, Any]:
-    """Every stage with its rows, steps and bytes, and their sums; nothing is loaded or written."""
+    """Every stage with its rows, steps and bytes, how it stands in the study's folder, and their sums; nothing is loaded or written."""
     stages = forecast(config, found)
+    known = recorded(folder)
+    states = {one.stage.key: str(known.get(one.stage.key, {}).get("state", "new")) for one in stages}
     summed = totals(stages)
-    report.say(sentence(summed))
+    missing = totals([one for one in stages if states[one.stage.key] != "done"])
+    report.say(f"{missing['stages']} of {summed['stages']} stages are not done")
     return {
         "study": config.name,
         "out": str(folder),
         "trunk": config.trunk.name,
-        "planned": [{**one.document(), "rows_text": ", ".join(rows.text() for rows in one.rows)} for one in stages],
+        "planned": [{**one.document(), "state": states[one.stage.key], "rows_text": ", ".join(rows.text() for rows in one.rows)} for one in stages],
         "totals": {**summed, "sentence": sentence(summed)},
+        "missing": {**missing, "sentence": sentence(missing)},
         "results": [],
         "failed": 0,
     }

@@ -152,6 +152,47 @@ def test_runs_the_study_that_ships_and_prints_its_table(tmp_path):
     assert json.loads((tmp_path / "study/study.json").read_text())["counts"] == {"done": 33}
 
 
+def test_learns_first_whatever_a_study_may_name(file, run):
+    """Several tasks, masked text, translated rows, and the controls of one and of several tasks."""
+    both = {"name": "both", "tasks": ["nli", "paraphrase"]}
+    found = run(
+        file(
+            intermediate=["mnli", both, {"name": "text", "task": "nli", "mlm": True}, {"name": "sw", "task": "nli", "language": "sw"}],
+            hows=["stack", "fuse"],
+            fusions={"two": ["both", "sw"]},
+            controls={"shuffled-labels": ["both"], "random-adapter": ["mnli", "both"]},
+            targets=[{"task": "xnli", "languages": ["de"]}, {"task": "tatoeba", "languages": ["de"]}],
+        )
+    )
+    assert found["failed"] == 0, [record["error"] for record in found["stages"] if record["error"]]
+    entries = {(one["intermediate"], one["how"], one["target"]): one for one in found["entries"]}
+    assert {label for label, how, _ in entries if how == "stack"} == {"mnli", "both", "text", "sw", "both-shuffled", "mnli-random", "both-random"}
+    assert {label for (label, _, _), one in entries.items() if one["control"]} == {"both-shuffled", "mnli-random", "both-random"}
+    assert entries["two", "fuse", "xnli"]["gain"] is not None
+    assert all(one["p_holm"] is None or one["p_holm"] >= one["p"] for one in entries.values())
+
+
+def test_marks_a_gain_that_is_more_data_for_the_same_task(file, rows, tmp_path):
+    for split, start in (("train", 0), ("dev", 1000)):
+        text = "".join(json.dumps(row) + "\n" for row in rows("nli", 12, start))
+        (tmp_path / f"mnli.{split}.jsonl").write_text(text, encoding="utf-8")
+    path = file(data=["miniature", f"mnli={tmp_path}"], intermediate=["mnli"], targets=[{"task": "xnli", "languages": ["de"]}])
+    result = CliRunner().invoke(app, ["study", str(path), "-o", str(tmp_path / "study")], catch_exceptions=False)
+    assert result.exit_code == 0, result.stderr
+    lines = result.stdout.split("\n")
+    assert [" * " in line for line in lines[2:4]] == [False, True]
+    assert any(line.startswith("* xnli after mnli (train): MNLI is its training set; in-task") for line in lines)
+
+
+def test_says_what_is_done_before_it_does_the_rest(file, run):
+    run(file(intermediate=["nli"]))
+    planned = run(file(), dry_run=True)
+    states = {one["stage"]: one["state"] for one in planned["planned"]}
+    assert (states["nli-s13"], states["paraphrase-s13"]) == ("done", "new")
+    assert planned["missing"]["stages"] == 4
+    assert planned["missing"]["steps"] == 4
+
+
 def test_refuses_a_folder_that_another_study_works_in(file, run, tmp_path):
     with locked(tmp_path / "study"), pytest.raises(UsageError, match="another process is working on this run"):
         run(file())
