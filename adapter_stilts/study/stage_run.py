@@ -6,6 +6,7 @@ rows came from have the bytes they had. Anything less, and `train` or `evaluate`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -47,12 +48,12 @@ def jobs_of(stages: Sequence[Stage], out: Path) -> list[Job]:
     """Every stage with its folders under `out`; a run keeps the folder it has, whatever it was called when it was made."""
     runs = out / "runs"
     there = {path.name.rpartition("-")[2]: path for path in sorted(runs.iterdir())} if runs.is_dir() else {}
-    folders = {stage.key: there.get(stage.key, runs / f"{stage.label}-{stage.key}") for stage in stages if stage.work == "train"}
+    folders = {stage.key: there.get(stage.key, runs / _file_name(stage)) for stage in stages if stage.work == "train"}
     found = []
     for stage in stages:
         after = tuple(folders[key] for key in stage.parents)
         folder = folders[stage.key] if stage.work == "train" else after[0] if after else runs / f"trunk-{fingerprint(stage.config.trunk)}"
-        log = out / "logs" / f"{stage.label.replace(' ', '-')}-{stage.key}.txt"
+        log = out / "logs" / f"{_file_name(stage)}.txt"
         found.append(Job(stage, folder, after, runs, log))
     return found
 
@@ -68,6 +69,11 @@ def stands(job: Job, record: Mapping[str, Any]) -> bool:
         return _stands(job, record)
     except (StiltsError, KeyError, TypeError):
         return False
+
+
+def _file_name(stage: Stage) -> str:
+    """Its label, as far as that can name a file (a task may be a path), and its key."""
+    return f"{re.sub(r'[^A-Za-z0-9.+_-]+', '-', stage.label)}-{stage.key}"
 
 
 def _train(job: Job, report: Reporter) -> dict[str, Any]:

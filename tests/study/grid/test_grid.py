@@ -184,6 +184,13 @@ def test_marks_a_gain_that_is_more_data_for_the_same_task(file, rows, tmp_path):
     assert any(line.startswith("* xnli after mnli (train): MNLI is its training set; in-task") for line in lines)
 
 
+def test_takes_a_task_that_a_file_describes(file, run, tmp_path):
+    described = str(ROOT / "configs/tasks/african_ner.yaml")
+    found = run(file(intermediate=["nli"], targets=[{"task": described, "languages": ["sw"]}]))
+    assert found["failed"] == 0, [record["error"] for record in found["stages"] if record["error"]]
+    assert {path.parents[1] for path in (tmp_path / "study").rglob("manifest.json")} == {tmp_path / "study/runs"}
+
+
 def test_says_what_is_done_before_it_does_the_rest(file, run):
     run(file(intermediate=["nli"]))
     planned = run(file(), dry_run=True)
