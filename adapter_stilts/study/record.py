@@ -14,7 +14,7 @@ from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, Manifest, Parent, 
 from adapter_stilts.study import disclosure, facts
 from adapter_stilts.study.build import HEAD
 from adapter_stilts.study.identity import rows_digest
-from adapter_stilts.study.material import origin_facts
+from adapter_stilts.study.material import MINIATURE, origin_facts
 from adapter_stilts.study.prepare import JOINT, Prepared
 from adapter_stilts.study.run_folder import read_results
 from adapter_stilts.study.task_data import RANKING, TEXT, TaskData
@@ -22,6 +22,7 @@ from adapter_stilts.tasks.sources import Loaded
 from adapter_stilts.training.plan import Outcome
 
 TASK_FILES = (".yaml", ".yml")
+GENERATED = "Apache-2.0 (generated text of this package)"
 
 
 def write_config(prepared: Prepared, folder: Path) -> None:
@@ -67,7 +68,7 @@ def manifest_of(prepared: Prepared, folder: Path, parts: Sequence[dict[str, Any]
         device=facts.device_name(prepared.device),
         seconds=round(max(seconds, outcome.seconds), 3),
         peak_memory=facts.peak_memory(prepared.device),
-        licence="; ".join(dict.fromkeys(one.task.licence for one in data if one.task.licence)),
+        licence="; ".join(dict.fromkeys(filter(None, map(_licence, data)))),
         substitutions=disclosure.substitutions(loaded for one in data for loaded in (*one.train, *one.validation)),
         tasks=tuple(task_facts(prepared, one, outcome.tasks) for one in data) if prepared.joint else (),
         seen=_seen(prepared),
@@ -77,6 +78,11 @@ def manifest_of(prepared: Prepared, folder: Path, parts: Sequence[dict[str, Any]
         parts=tuple(parts),
         files={**hashes, **{name: sha256(folder / name) for name in (IDENTITY, CONFIG)}},
     )
+
+
+def _licence(data: TaskData) -> str:
+    """Of the rows trained on: the task's own, unless they are the miniature's generated ones."""
+    return GENERATED if all(loaded.origin.kind == MINIATURE for loaded in data.train) else data.task.licence
 
 
 def task_facts(prepared: Prepared, data: TaskData, steps: Mapping[str, int]) -> dict[str, Any]:

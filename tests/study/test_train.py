@@ -317,6 +317,7 @@ def test_trains_a_task_of_the_users_own_and_names_it(trained, tmp_path, data):
 def test_trains_on_the_embedded_miniature_and_says_so(trained):
     folder = trained("nli", trunk__name="miniature", data__sources=[], training__rows=16, training__validation_rows=8, training__max_steps=1)
     manifest = load_bundle(folder).manifest
+    assert manifest.licence == "Apache-2.0 (generated text of this package)"
     assert (manifest.trunk.name, manifest.trunk.revision) == ("miniature", None)
     assert [(one["split"], one["kind"], one["files"], len(one["rows_sha256"])) for one in manifest.data] == [
         ("train", "miniature", [], 64),
