@@ -14,6 +14,7 @@ from types import MappingProxyType
 import real_grid
 from real_grid import Job, Reading, Set, readings
 
+CHECKPOINTS, THINNED = "three", "paraphrase identification and QA's validation"
 ALL_LAYERS = False
 TASKS = ("nli", "qa", "ner")
 TARGETS = ("pos", "paraphrase")

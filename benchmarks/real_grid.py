@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 SEEDS = (13, 17, 23)
 BOTH = ("tatoeba", "mining")
 RATE = 5e-4
+CHECKPOINTS, THINNED = "five", "NLI, QA and multiple choice"  # that a run chooses among; whose test files have at most `--test-rows` rows
 ALL_LAYERS = True  # Tatoeba at every layer, not only at the protocol's
 
 

@@ -46,7 +46,7 @@ def main() -> None:
     seeds, done = record["seeds"], {name for name, seconds in record["runs"].items() if seconds}
     arms = [_arm(options.folder, label, pattern, seeds, done) for label, pattern in grid.retrieval_arms()]
     arms = [arm for arm in arms if arm.runs]
-    parts = [_head(record, options.name)]
+    parts = [_head(grid, record, options.name)]
     trunk = Arm("trunk alone", dict.fromkeys(seeds, options.folder / "trunk"))
     parts.append(_layers([trunk, *arms]))
     parts.append(_compared("Tatoeba at the protocol's layer, English to foreign", "tatoeba", "accuracy", trunk, arms))
@@ -189,18 +189,19 @@ def _short(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**{key: row[key] for key in kept}, "layer": row["settings"].get("layer")}
 
 
-def _head(grid: Mapping[str, Any], name: str) -> str:
-    facts = grid["facts"]
-    seeds, rows, tests = ", ".join(map(str, grid["seeds"])), facts["rows"] or "all", facts["test_rows"] or "all"
-    missing = sorted(name for name, seconds in grid["runs"].items() if not seconds)
+def _head(grid: ModuleType, record: Mapping[str, Any], name: str) -> str:
+    facts = record["facts"]
+    seeds, rows, tests = ", ".join(map(str, record["seeds"])), facts["rows"] or "all", facts["test_rows"] or "all"
+    chosen = f"the best of {grid.CHECKPOINTS} checkpoints by English validation"
+    missing = sorted(name for name, seconds in record["runs"].items() if not seconds)
     return (
-        f"# {name}\n\nMade by `benchmarks/real_transfer.py` at commit {grid['commit']} on {grid['machine']}, {grid['cores']} cores; "
+        f"# {name}\n\nMade by `benchmarks/real_transfer.py` at commit {record['commit']} on {record['machine']}, {record['cores']} cores; "
         f"tables by `benchmarks/real_tables.py`, {_machine()}.\n"
         f"Seeds {seeds} for both stages; {facts['steps']} steps of {facts['token_budget']} padded tokens a run, learning rate {facts['learning_rate']:g},\n"
-        f"kind seq_bn, trunk in {facts['precision']}, {rows} training rows, the best of four checkpoints by English validation; at most {tests} test rows per\n"
-        f"language of NLI, QA and multiple choice, at equal distances. {len(grid['runs']) - len(missing)} of {len(grid['runs'])} runs are there"
+        f"kind seq_bn, trunk in {facts['precision']}, {rows} training rows, {chosen}; at most {tests} rows per\n"
+        f"language of {grid.THINNED}, at equal distances. {len(record['runs']) - len(missing)} of {len(record['runs'])} runs are there"
         f"{'; not run: ' + ', '.join(missing) if missing else ''}.\n\n"
-        f"Command: `python benchmarks/real_transfer.py {' '.join(_without_folders(grid['argv']))}`"
+        f"Command: `python benchmarks/real_transfer.py {' '.join(_without_folders(record['argv']))}`"
     )
 
 
