@@ -10,7 +10,21 @@ import typer
 from adapter_stilts.errors import UsageError
 
 from . import progress, render
-from .options import RUNS, CentringOption, ConfigOption, Dtype, JsonOption, Layout, Pool, SetOption, TrunkOption, configuration
+from .options import (
+    RUNS,
+    CentringOption,
+    ConfigOption,
+    Dtype,
+    Engine,
+    EngineOption,
+    JsonOption,
+    Layout,
+    Pool,
+    RayOption,
+    SetOption,
+    TrunkOption,
+    configuration,
+)
 
 if TYPE_CHECKING:
     from adapter_stilts.config.schema import RunConfig
@@ -33,6 +47,8 @@ def encode(
     ] = None,
     shard_rows: Annotated[int | None, typer.Option("--shard-rows", metavar="N", help="Rows of one file of vectors.")] = None,
     limit: Annotated[float | None, typer.Option("--limit-gb", metavar="GB", help="Memory that encoding must fit in; chooses the rows of a shard.")] = None,
+    engine: EngineOption = Engine.local,
+    ray_address: RayOption = None,
     config: ConfigOption = None,
     settings: SetOption = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the vectors that are in DIR.")] = False,
@@ -57,6 +73,7 @@ def encode(
         "--centring": ("retrieval.centre", centring),
     }
     given: dict[str, Any] = {"shard_rows": shard_rows, "limit_gb": limit, "layout": layout and layout.value, "column": column}
+    given |= {"engine": engine.value, "ray_address": ray_address}
     read = configuration(config, settings, typed)
     asked = study.Request(file, run, dtype=dtype.value, centring=bool(read.retrieval.centre), **chosen(read, run), **_typed(given))
     found = study.encode(asked, out=out, runs=RUNS, overwrite=overwrite, dry_run=dry_run, report=progress.reporter())

@@ -86,6 +86,13 @@ class Margin(StrEnum):
     csls = "csls"
 
 
+class Engine(StrEnum):
+    """Who does the work: this process, or the workers of a Ray cluster."""
+
+    local = "local"
+    ray = "ray"
+
+
 class Split(StrEnum):
     """Which part of a task's data."""
 
@@ -122,6 +129,11 @@ ResumeOption: TypeAlias = Annotated[
 ]
 CentringOption: TypeAlias = Annotated[
     bool | None, typer.Option("--centring/--no-centring", help="Subtract the mean vector of each language's sentences first; by default as the protocol says.")
+]
+EngineOption: TypeAlias = Annotated[Engine, typer.Option("--engine", help="Who works: this process, or the workers of a Ray cluster that is running.")]
+RayOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--ray-address", metavar="HOST:PORT", help="The cluster; by default RAY_ADDRESS, else this machine's own. `local` starts one here."),
 ]
 DryRunOption: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Check everything and say what would be done; train and write nothing.")]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]

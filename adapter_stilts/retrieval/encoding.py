@@ -7,7 +7,7 @@ sentences, sorted by length, so the bytes of a shard follow from the rows up to 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -59,6 +59,10 @@ class Gathered:
     keys: list[bytes] = field(default_factory=list)
     sources: dict[bytes, int] = field(default_factory=lambda: {BLANK: NOTHING})
     cut: int = 0
+
+    def with_vectors(self, new: Vectors) -> ShardVectors:
+        """The shard, once the trunk has read its new sentences."""
+        return ShardVectors(new, np.array(self.source, dtype=np.int64), as_keys(self.keys), self.cut)
 
 
 @dataclass(frozen=True)
@@ -117,17 +121,30 @@ def encode_shard(
 
     Raises StiltsError naming the line of a vector that is zero or not finite.
     """
+    gathered = gather(encoder, rows, first_row, count, reading.max_length, known)
+    return gathered.with_vectors(vectors_of(encoder, gathered.tokens, gathered.first, reading, progress))
+
+
+def gather(encoder: AdapterEncoder, rows: Iterator[Sentence], first_row: int, count: int, max_length: int, known: KnownTexts) -> Gathered:
+    """The next `count` rows of a file, cut into tokens, for whoever is to read them; `known` gets their texts."""
     gathered = Gathered()
     for sentences in _at_once(islice(rows, count)):
-        _gather(encoder, sentences, first_row, reading.max_length, known, gathered)
-    new = np.empty((0, encoder.trunk.hidden), dtype=np.float32)
-    if gathered.tokens:
-        layers, budget = (reading.layer,), reading.token_budget
-        new = embed_rows(encoder, gathered.tokens, layers=layers, pool=reading.pool, token_budget=budget, progress=progress)[reading.layer]
-        to_unit(new, np.array(gathered.first))
+        _gather(encoder, sentences, first_row, max_length, known, gathered)
     keys, first = as_keys(gathered.keys), np.array(gathered.first, dtype=np.int64)
     known.add(keys[first - first_row], first)
-    return ShardVectors(new, np.array(gathered.source, dtype=np.int64), keys, gathered.cut)
+    return gathered
+
+
+def vectors_of(
+    encoder: AdapterEncoder, tokens: Sequence[TokenIds], lines: Sequence[int], reading: Reading, progress: Callable[[int, int], None] | None = None
+) -> Vectors:
+    """The unit vectors [n, H] of a shard's new sentences; `lines` are the rows of the file they stand in."""
+    if not tokens:
+        return np.empty((0, encoder.trunk.hidden), dtype=np.float32)
+    layers, budget = (reading.layer,), reading.token_budget
+    new = embed_rows(encoder, tokens, layers=layers, pool=reading.pool, token_budget=budget, progress=progress)[reading.layer]
+    to_unit(new, np.array(lines))
+    return new
 
 
 def remember(known: KnownTexts, keys: Keys, first_row: int) -> None:

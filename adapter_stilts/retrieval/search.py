@@ -41,7 +41,7 @@ class Steps:
 
     def shards(self, rows: int) -> list[tuple[int, int]]:
         size = self.base_rows if self.base_rows < ALIGNED else self.base_rows // ALIGNED * ALIGNED
-        return list(_ranges(rows, size))
+        return list(ranges(rows, size))
 
 
 @dataclass(frozen=True)
@@ -78,31 +78,31 @@ def search(
     if k < 1:
         raise UsageError(f"{k} neighbours", where="k", do="ask for at least 1")
     kind, k, steps, settings = indexes[index], min(k, base.rows), steps or Steps(), settings or IndexSettings()
-    found = _Running.empty(queries.rows, min(kind.candidates(k), base.rows) if kind.compressed else k, kind)
-    shards, blocks = steps.shards(base.rows), list(_ranges(queries.rows, steps.query_rows))
+    found = Running.empty(queries.rows, base.rows, k, kind)
+    shards, blocks = steps.shards(base.rows), list(ranges(queries.rows, steps.query_rows))
     total, done = len(shards) * len(blocks), saved.load(found.arrays) if saved else 0
-    trained = kind.train(_sample(base, kind.sample(base.rows, settings), settings.seed), base.rows, settings) if kind.train and done < total else None
+    trained = trained_for(base, kind, settings) if done < total else None
     for number, (start, stop) in enumerate(shards):
         if (number + 1) * len(blocks) <= done:
             continue
         shard = gathered(base, start, stop)
-        ask = _asker(kind, trained, shard)
+        ask = asker(kind, trained, shard)
         for place, (first, last) in enumerate(blocks, number * len(blocks)):
             if place < done:
                 continue
             block = queries.block(first, last)
-            found.take(slice(first, last), _roughly(ask, shard, block, kind, k) if kind.compressed else _truly(ask, shard, block, kind, k), start)
+            found.take(slice(first, last), asked_for(ask, shard, block, kind, k), start)
             _told(progress, place + 1, total)
             if saved:
                 saved.offer(place + 1, found.arrays)
         del ask, shard
     if saved and done < total:
         saved.save(total, found.arrays)
-    return _completed(found.best(k), queries, base, steps)
+    return completed(found.best(k), queries, base, steps)
 
 
 @dataclass(frozen=True)
-class _Running:
+class Running:
     """The best so far of every query: what they are ranked by, the true similarity, the row; -1 where nothing is known yet."""
 
     rank: Vectors
@@ -110,7 +110,8 @@ class _Running:
     index: Numbers
 
     @classmethod
-    def empty(cls, rows: int, width: int, kind: Index) -> _Running:
+    def empty(cls, rows: int, base_rows: int, k: int, kind: Index) -> Running:
+        width = min(kind.candidates(k), base_rows) if kind.compressed else k
         similarity = np.full((rows, width), -np.inf, dtype=np.float32)
         return cls(similarity.copy() if kind.compressed else similarity, similarity, np.full((rows, width), -1, dtype=np.int64))
 
@@ -119,7 +120,7 @@ class _Running:
         own = {} if self.rank is self.similarity else {"rank": self.rank}
         return {"similarity": self.similarity, "index": self.index, **own}
 
-    def take(self, rows: slice, new: _Running, start: int) -> None:
+    def take(self, rows: slice, new: Running, start: int) -> None:
         """Merge what a shard gave for some rows; `start` is the shard's first row."""
         moved = np.where(new.index >= 0, new.index + start, -1)
         index = np.concatenate([self.index[rows], moved], axis=1)
@@ -140,19 +141,29 @@ class _Running:
         return Neighbours(np.ascontiguousarray(self.similarity[:, :k]), np.ascontiguousarray(self.index[:, :k]))
 
 
-def _truly(ask: Ask, shard: Vectors, queries: Vectors, kind: Index, k: int) -> _Running:
+def trained_for(base: Blocks, kind: Index, settings: IndexSettings) -> faiss.Index | None:
+    """An approximate index, trained and empty; None for exact search."""
+    return kind.train(sample(base, kind.sample(base.rows, settings), settings.seed), base.rows, settings) if kind.train else None
+
+
+def asked_for(ask: Ask, shard: Vectors, queries: Vectors, kind: Index, k: int) -> Running:
+    """What one shard has for some queries."""
+    return roughly(ask, shard, queries, kind, k) if kind.compressed else truly(ask, shard, queries, kind, k)
+
+
+def truly(ask: Ask, shard: Vectors, queries: Vectors, kind: Index, k: int) -> Running:
     """The k nearest of a shard, in full precision: asked for a few more, and for twice as many again while the last could hide a better one."""
     k, width = min(k, len(shard)), min(kind.candidates(k), len(shard))
     similarity, index, unsure = _compared(ask, shard, queries, k, width)
     while len(unsure):
         width = min(2 * width, len(shard))
         still = []
-        for start, stop in _ranges(len(unsure), max(1, RESULTS // width)):
+        for start, stop in ranges(len(unsure), max(1, RESULTS // width)):
             rows = unsure[start:stop]
             similarity[rows], index[rows], left = _compared(ask, shard, np.ascontiguousarray(queries[rows]), k, width)
             still.append(rows[left])
         unsure = np.concatenate(still)
-    return _Running(similarity, similarity, index)
+    return Running(similarity, similarity, index)
 
 
 def _compared(ask: Ask, shard: Vectors, queries: Vectors, k: int, width: int) -> tuple[Vectors, Numbers, Numbers]:
@@ -166,13 +177,13 @@ def _compared(ask: Ask, shard: Vectors, queries: Vectors, k: int, width: int) ->
     return best, np.take_along_axis(places, order, 1), unsure
 
 
-def _roughly(ask: Ask, shard: Vectors, queries: Vectors, kind: Index, k: int) -> _Running:
+def roughly(ask: Ask, shard: Vectors, queries: Vectors, kind: Index, k: int) -> Running:
     """The candidates of a compressed index, ranked as it ranks them, with their true similarities beside."""
     rank, places = ask(queries, min(kind.candidates(k), len(shard)))
-    return _Running(np.where(places >= 0, rank, -np.inf).astype(np.float32), similarities(queries, shard, places), places)
+    return Running(np.where(places >= 0, rank, -np.inf).astype(np.float32), similarities(queries, shard, places), places)
 
 
-def _completed(found: Neighbours, queries: Blocks, base: Blocks, steps: Steps) -> Neighbours:
+def completed(found: Neighbours, queries: Blocks, base: Blocks, steps: Steps) -> Neighbours:
     """Queries whose cells held fewer than k vectors are compared with all."""
     short = np.flatnonzero(found.index[:, -1] < 0)
     if len(short):
@@ -181,7 +192,7 @@ def _completed(found: Neighbours, queries: Blocks, base: Blocks, steps: Steps) -
     return found
 
 
-def _asker(kind: Index, trained: faiss.Index | None, shard: Vectors) -> Ask:
+def asker(kind: Index, trained: faiss.Index | None, shard: Vectors) -> Ask:
     """A function from queries and a number of places to FAISS's similarities and places."""
     on_gpu = on_gpus(trained, shard)
     if on_gpu is not None:
@@ -198,7 +209,7 @@ def _asker(kind: Index, trained: faiss.Index | None, shard: Vectors) -> Ask:
     return lambda queries, width: trained.search(queries, width)
 
 
-def _sample(base: Blocks, size: int, seed: int) -> Vectors:
+def sample(base: Blocks, size: int, seed: int) -> Vectors:
     """Vectors to train an index on, drawn from all of them."""
     if size >= base.rows:
         return gathered(base, 0, base.rows)
@@ -211,6 +222,6 @@ def _told(progress: Progress | None, done: int, total: int) -> None:
         progress(done, total)
 
 
-def _ranges(rows: int, size: int) -> Iterator[tuple[int, int]]:
+def ranges(rows: int, size: int) -> Iterator[tuple[int, int]]:
     for start in range(0, rows, size):
         yield start, min(start + size, rows)

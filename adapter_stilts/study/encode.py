@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -24,15 +24,17 @@ from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.files import bare_name
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.retrieval.embed import MAX_LENGTH, check_reading
-from adapter_stilts.retrieval.encoding import Reading, encode_shard, remember
+from adapter_stilts.retrieval.encoding import Reading, ShardVectors, encode_shard, gather, remember
 from adapter_stilts.retrieval.known import KnownTexts
 from adapter_stilts.retrieval.ledger import Shard, append, begin, read_ledger, repair, seal
 from adapter_stilts.retrieval.pooling import poolings
 from adapter_stilts.retrieval.quantised import DTYPES
 from adapter_stilts.retrieval.shards import write_npy
 from adapter_stilts.retrieval.vectors import ShardFiles, file_name
+from adapter_stilts.study.cluster import Cluster, hands_of
 from adapter_stilts.study.encode_centred import centred_folder
 from adapter_stilts.study.encode_memory import rows_of_a_shard
+from adapter_stilts.study.encode_spread import spec_of, spread
 from adapter_stilts.study.facts import peak_memory
 from adapter_stilts.study.reporting import Reporter
 from adapter_stilts.study.run_folder import locked, remove_remains
@@ -53,6 +55,7 @@ class Request:
     token_budget    None: what suits the device
     limit_gb        memory that encoding must fit in
     centring        less the mean vector of the file's distinct sentences
+    engine          "ray": shards are read by the workers of a Ray cluster, at `ray_address`
     """
 
     file: Path
@@ -70,6 +73,8 @@ class Request:
     max_length: int = MAX_LENGTH
     limit_gb: float | None = None
     centring: bool = False
+    engine: str = "local"
+    ray_address: str | None = None
 
 
 def encode(request: Request, *, out: Path | None, runs: Path, overwrite: bool, dry_run: bool, report: Reporter) -> dict[str, Any]:
@@ -85,18 +90,29 @@ def encode(request: Request, *, out: Path | None, runs: Path, overwrite: bool, d
     with report.progress(f"checking {request.file.name}") as progress:
         found = survey(source, lambda rows: progress(rows, 0))
     reader = sentence_reader(request.run, request.trunk, layer=request.layer, revision=request.revision, precision=request.precision)
-    if not request.centring or dry_run:
-        return encode_with(reader, request, source, found, out=out, runs=runs, overwrite=overwrite, dry_run=dry_run, report=report)
-    plain = replace(request, centring=False, dtype="float32")
-    made = encode_with(reader, plain, source, found, out=None, runs=runs, overwrite=overwrite, dry_run=False, report=report)
+    with hands_of("local" if dry_run else request.engine, None if dry_run else request.ray_address) as hands:
+        if not request.centring or dry_run:
+            return encode_with(reader, request, source, found, out=out, runs=runs, overwrite=overwrite, dry_run=dry_run, report=report, hands=hands)
+        plain = replace(request, centring=False, dtype="float32")
+        made = encode_with(reader, plain, source, found, out=None, runs=runs, overwrite=overwrite, dry_run=False, report=report, hands=hands)
     folder, state = centred_folder(Path(made["folder"]), out, request.dtype, overwrite=overwrite, report=report)
     return {**made, "folder": str(folder), "state": state, "dtype": request.dtype, "centring": True, "plain_folder": made["folder"]}
 
 
 def encode_with(
-    reader: SentenceReader, request: Request, source: Source, found: Survey, *, out: Path | None, runs: Path, overwrite: bool, dry_run: bool, report: Reporter
+    reader: SentenceReader,
+    request: Request,
+    source: Source,
+    found: Survey,
+    *,
+    out: Path | None,
+    runs: Path,
+    overwrite: bool,
+    dry_run: bool,
+    report: Reporter,
+    hands: Cluster | None = None,
 ) -> dict[str, Any]:
-    """The same with an encoder that is loaded and a file that was surveyed: for several files with one encoder."""
+    """The same with an encoder that is loaded, a file that was surveyed, and a cluster that is connected: for several files with one encoder."""
     check_reading(reader.encoder, (reader.layer,))
     made = _made(reader, request, source, found)
     folder = out or runs / "vectors" / f"{Path(bare_name(request.file)).stem}-{fingerprint(decides(made))}"
@@ -111,7 +127,7 @@ def encode_with(
             begin(folder, made)
         remove_remains(folder)
         repair(folder)
-        work, seen = _Work(folder, reader, request, found, report), Seen()
+        work, seen = _Work(folder, reader, request, found, report, hands), Seen()
         state = work.finish(seen.passing(sentences(source)))
         if state != "done" and seen.survey() != found:
             clear_vectors(folder)
@@ -126,8 +142,9 @@ def encode_with(
 class _Work:
     """One folder being filled."""
 
-    def __init__(self, folder: Path, reader: SentenceReader, request: Request, found: Survey, report: Reporter) -> None:
+    def __init__(self, folder: Path, reader: SentenceReader, request: Request, found: Survey, report: Reporter, hands: Cluster | None) -> None:
         ledger = read_ledger(folder)
+        self._hands, self._spec, self._worker_peak = hands, spec_of(reader, request.run), 0
         self._folder, self._encoder, self._rows, self._report = folder, reader.encoder, found.rows, report
         self._made, self._shards, self._sealed = ledger.made, list(ledger.shards), ledger.sealed
         self._size = int(ledger.made["shard_rows"])
@@ -149,16 +166,31 @@ class _Work:
         if start < self._rows:
             deque(islice(rows, start), maxlen=0)  # those that are encoded
             with self._report.progress(f"encoding {self._name}") as progress:
-                for first in range(start, self._rows, self._size):
-                    self._encode(rows, first, _Pace(progress, self._rows - start, first - start, min(self._size, self._rows - first), started))
+                firsts = range(start, self._rows, self._size)
+                paces = (_Pace(progress, self._rows - start, first - start, min(self._size, self._rows - first), started) for first in firsts)
+                for first, made in self._spread(rows, firsts, paces) if self._hands else self._here(rows, firsts, paces):
+                    self._store(first // self._size, made)
         if state != "done":
             deque(rows, maxlen=0)  # what the file has beyond the rows that were counted
         self._read, self._seconds = max(0, self._rows - start), time.monotonic() - started
         return state
 
-    def _encode(self, rows: Iterator[Sentence], first: int, pace: Callable[[int, int], None]) -> None:
-        number, count = first // self._size, min(self._size, self._rows - first)
-        made = encode_shard(self._encoder, rows, first, count, self._reading, self._known, pace)
+    def _here(self, rows: Iterator[Sentence], firsts: Iterable[int], paces: Iterable[_Pace]) -> Iterator[tuple[int, ShardVectors]]:
+        for first, pace in zip(firsts, paces, strict=True):
+            count = min(self._size, self._rows - first)
+            yield first, encode_shard(self._encoder, rows, first, count, self._reading, self._known, pace)
+
+    def _spread(self, rows: Iterator[Sentence], firsts: Sequence[int], paces: Iterable[_Pace]) -> Iterator[tuple[int, ShardVectors]]:
+        assert self._hands is not None
+        length = self._reading.max_length
+        shards = (gather(self._encoder, rows, first, min(self._size, self._rows - first), length, self._known) for first in firsts)
+        gpu = next(self._encoder.parameters()).device.type == "cuda"
+        for first, pace, (gathered, read) in zip(firsts, paces, spread(self._hands, self._spec, self._reading, shards, gpu=gpu), strict=True):
+            self._worker_peak = max(self._worker_peak, read.peak)
+            yield first, gathered.with_vectors(read.vectors)
+            pace(1, 1)
+
+    def _store(self, number: int, made: ShardVectors) -> None:
         count = made.rows  # fewer where the file has become shorter, which is noticed at its end
         files = {}
         for part, shape, dtype, blocks in made.stored(self._reading.dtype, self._files.stored):
@@ -172,6 +204,8 @@ class _Work:
     def summary(self) -> dict[str, Any]:
         device = str(next(self._encoder.parameters()).device)
         work: dict[str, Any] = {"encoded": self._read, "peak_memory": peak_memory(device), "device": device}
+        if self._worker_peak:
+            work["worker_peak_memory"] = self._worker_peak
         if self._read:
             work |= {"seconds": round(self._seconds, 3), "sentences_per_second": round(self._read / self._seconds, 1)}
         return {**_counts(self._made, self._shards), **work}

@@ -22,6 +22,7 @@ from adapter_stilts.retrieval.gold import Gold
 from adapter_stilts.retrieval.mining import Pairs
 from adapter_stilts.retrieval.mining import mine as mined
 from adapter_stilts.retrieval.thresholds import drawn
+from adapter_stilts.study.cluster import Cluster, hands_of
 from adapter_stilts.study.facts import peak_memory
 from adapter_stilts.study.mine_given import score_given
 from adapter_stilts.study.mine_output import as_json, finished, identity_of, refuse_occupied, report_path, write_pairs, write_report
@@ -59,16 +60,26 @@ def mine(request: Request, *, out: Path, runs: Path, overwrite: bool, dry_run: b
     if dry_run:
         return _planned(request, rules, files, report)
     work = out.with_name(f"{out.name}.work")
-    with locked(work):
+    with locked(work), hands_of(request.engine, request.ray_address) as hands:
         remove_remains(work)
-        vectors = encoded(request, rules.protocol, files, runs=runs, report=report)
+        vectors = encoded(request, rules.protocol, files, runs=runs, report=report, hands=hands)
         gc.collect()  # the encoder's memory is free for the search
-        document = _with_sides(request, rules, files, vectors, out, work, overwrite, report)
+        document = _with_sides(request, rules, files, vectors, out, work, overwrite, report, hands)
     shutil.rmtree(work, ignore_errors=True)
     return document
 
 
-def _with_sides(request: Request, rules: Rules, files: Files, vectors: VectorPaths, out: Path, work: Path, overwrite: bool, report: Reporter) -> dict[str, Any]:
+def _with_sides(
+    request: Request,
+    rules: Rules,
+    files: Files,
+    vectors: VectorPaths,
+    out: Path,
+    work: Path,
+    overwrite: bool,
+    report: Reporter,
+    hands: Cluster | None,
+) -> dict[str, Any]:
     with _sides(files.source, files.target, vectors.source, vectors.target, work, "") as (source, target):
         if source.is_centred:
             rules = replace(rules, protocol=replace(rules.protocol, centring=True))
@@ -85,23 +96,23 @@ def _with_sides(request: Request, rules: Rules, files: Files, vectors: VectorPat
         else:
             gold = read_gold(request.gold, source, target) if request.gold else None
             _warn_same(source, target, report)
-            found = _candidates(request, rules, source, target, work, report)
+            found = _candidates(request, rules, source, target, work, report, hands)
         threshold, origin = request.threshold, "given"
         if request.dev is not None:
-            threshold, origin = _dev_threshold(request, rules, files, vectors, work, report), "dev"
+            threshold, origin = _dev_threshold(request, rules, files, vectors, work, report, hands), "dev"
         tune = tuner(request.target_precision, rules.protocol.threshold)
         told = rules.told()
         kept = decide(found.scored, gold, tune, rule=rules.protocol.threshold, threshold=threshold, source=origin, seed=request.seed, settings=told)
         return _finish(request, rules, files, (source, target), found, kept, out, identity, report)
 
 
-def _candidates(request: Request, rules: Rules, source: Side, target: Side, work: Path, report: Reporter) -> Candidates:
+def _candidates(request: Request, rules: Rules, source: Side, target: Side, work: Path, report: Reporter, hands: Cluster | None) -> Candidates:
     """Search both ways and make pairs."""
-    chosen = _search_plan(request, rules, source, target)
+    chosen = _search_plan(request, rules, source, target, hands)
     if request.index == AUTO:
         report.say(f"index {chosen.index}: {chosen.why}")
     identity = identity_of(content_hash(source), content_hash(target), chosen.index, asdict(chosen.settings), chosen.k, rules.protocol.centring)
-    found = both_directions(source, target, chosen, rules.protocol.centring, work, identity, report)
+    found = both_directions(source, target, chosen, rules.protocol.centring, work, identity, report, hands)
     pairs = mined(found.forward, found.backward, margin=rules.protocol.margin, retrieval=rules.protocol.retrieval)
     if rules.protocol.minimum is not None:
         pairs = pairs.over(rules.protocol.minimum)
@@ -164,14 +175,16 @@ def _notes(count: int, found: Candidates, kept: Kept) -> Iterator[str]:
         yield f"{count} of {len(found.written)} candidates are written, best first; {cut}"
 
 
-def _dev_threshold(request: Request, rules: Rules, files: Files, vectors: VectorPaths, work: Path, report: Reporter) -> float:
+def _dev_threshold(
+    request: Request, rules: Rules, files: Files, vectors: VectorPaths, work: Path, report: Reporter, hands: Cluster | None
+) -> float:
     """The threshold that is best on the dev files."""
     assert request.dev is not None
     assert vectors.dev_source is not None
     assert vectors.dev_target is not None
     with _sides(files.dev_source, files.dev_target, vectors.dev_source, vectors.dev_target, work, "dev ") as (source, target):
         gold: Gold = read_gold(request.dev[2], source, target)
-        found = _candidates(request, rules, source, target, work / "dev", report)
+        found = _candidates(request, rules, source, target, work / "dev", report, hands)
     cut = tuner(request.target_precision, rules.protocol.threshold)(gold.right(found.scored), found.scored.score, len(gold))
     report.say(f"threshold {cut.threshold:.4f} from dev, where it keeps {cut.kept} pairs of {len(gold)} gold at F1 {100 * cut.f1:.1f} (oracle)")
     return cut.threshold
@@ -190,8 +203,8 @@ def _sides(source: TextFile | None, target: TextFile | None, one: Path, other: P
         yield sides[0], sides[1]
 
 
-def _search_plan(request: Request, rules: Rules, source: Side, target: Side) -> SearchPlan:
-    return plan(source, target, rules.protocol.k, rules.index, rules.settings, request.limit_gb)
+def _search_plan(request: Request, rules: Rules, source: Side, target: Side, hands: Cluster | None = None) -> SearchPlan:
+    return plan(source, target, rules.protocol.k, rules.index, rules.settings, request.limit_gb, hands)
 
 
 def _surveyed(request: Request, report: Reporter) -> Files:

@@ -31,6 +31,7 @@ class Request:
     threshold             the lowest score that is kept; or tuned on `dev` (source, target and gold files), or on `gold`
     target_precision      tune for as many pairs as this precision allows, in place of F1
     score_only            a file of pairs to score, in place of mining
+    engine, ray_address   "ray": sentences are read and searched by the workers of a Ray cluster
     """
 
     source: Path | None = None
@@ -62,6 +63,8 @@ class Request:
     limit_gb: float | None = None
     json_lines: bool = False
     seed: int = 13
+    engine: str = "local"
+    ray_address: str | None = None
 
     @property
     def decides(self) -> list[object]:
@@ -113,6 +116,7 @@ def rules_of(request: Request) -> Rules:
 def _check(request: Request) -> None:
     vectors = (request.source_vectors, request.target_vectors)
     wrong = [
+        (request.score_only is not None and request.engine != "local", "pairs to score on a cluster", "leave --engine out: they are searched for alone"),
         (request.k is not None and request.k < 1, f"{request.k} neighbours", "ask for at least 1 with -k"),
         (request.limit_gb is not None and not request.limit_gb > 0, f"a limit of {request.limit_gb} GB", "give a number above 0"),
         ((request.source is None) != (request.target is None), "one file of sentences", "name two: the source and the target"),

@@ -16,7 +16,10 @@ from adapter_stilts.retrieval.neighbours import recall
 from adapter_stilts.retrieval.room import GB, Sizes, default_limit, fit, peak, resident
 from adapter_stilts.retrieval.saved import Saved
 from adapter_stilts.retrieval.search import Neighbours, Steps, search
+from adapter_stilts.retrieval.spread import search_spread
+from adapter_stilts.study.cluster import Cluster
 from adapter_stilts.study.mine_sides import Side
+from adapter_stilts.study.mine_spread import SearchSpec, each_of
 from adapter_stilts.study.reporting import Advance, Reporter
 
 AUTO = "auto"
@@ -49,10 +52,14 @@ class Found:
     recall: float
 
 
-def plan(source: Side, target: Side, k: int, index: str, settings: IndexSettings, limit_gb: float | None) -> SearchPlan:
-    """Choose index and shards. Raises DoesNotFit naming what would fit, UnknownName for an index that is none."""
+def plan(
+    source: Side, target: Side, k: int, index: str, settings: IndexSettings, limit_gb: float | None, hands: Cluster | None = None
+) -> SearchPlan:
+    """Choose index and shards; workers share a machine's memory where no limit is given.
+
+    Raises DoesNotFit naming what would fit, UnknownName for an index that is none."""
     sizes = Sizes(len(source.distinct.rows), len(target.distinct.rows), source.vectors.dimension, k)
-    limit, held = limit_gb * GB if limit_gb else default_limit(), resident()
+    limit, held = limit_gb * GB if limit_gb else default_limit() if hands is None else hands.part_of(default_limit()), resident()
     why = "asked for"
     if index == AUTO:
         chosen = choose(sizes, limit, held)
@@ -62,11 +69,13 @@ def plan(source: Side, target: Side, k: int, index: str, settings: IndexSettings
     return SearchPlan(index, why, settings, k, steps, limit, peak(sizes, kind, steps, held, settings))
 
 
-def both_directions(source: Side, target: Side, chosen: SearchPlan, centring: bool, work: Path, identity: str, report: Reporter) -> Found:
+def both_directions(
+    source: Side, target: Side, chosen: SearchPlan, centring: bool, work: Path, identity: str, report: Reporter, hands: Cluster | None = None
+) -> Found:
     """Every searched row's nearest of the other side. The state lies in `work` and is taken up again by the same mining."""
     left, right = (centred(side, centring) for side in (source, target))
-    forward = _one_way(left, right, chosen, work, "forward", identity, report)
-    backward = _one_way(right, left, chosen, work, "backward", identity, report)
+    forward = _one_way(left, right, chosen, work, "forward", identity, report, hands)
+    backward = _one_way(right, left, chosen, work, "backward", identity, report, hands)
     share = 1.0
     if chosen.index != "exact":
         share = (recall(forward, left, right, steps=chosen.steps) + recall(backward, right, left, steps=chosen.steps)) / 2
@@ -87,13 +96,17 @@ def centred(side: Side, centring: bool) -> Blocks:
     return Centred.of(side.searched) if centring and not side.is_centred else side.searched
 
 
-def _one_way(queries: Blocks, base: Blocks, chosen: SearchPlan, work: Path, name: str, identity: str, report: Reporter) -> Neighbours:
-    of_shards = (min(chosen.steps.base_rows, base.rows), chosen.steps.query_rows)
+def _one_way(
+    queries: Blocks, base: Blocks, chosen: SearchPlan, work: Path, name: str, identity: str, report: Reporter, hands: Cluster | None
+) -> Neighbours:
+    of_shards = (min(chosen.steps.base_rows, base.rows), chosen.steps.query_rows, hands.slots if hands else 0)
     saved = Saved(work / f"{name}.npz", fingerprint([identity, name, of_shards]))
     with report.progress(f"searching {name}") as progress:
-        return search(
-            queries, base, chosen.k, index=chosen.index, settings=chosen.settings, steps=chosen.steps, saved=saved, progress=_told(progress)
-        )
+        how: Any = {"index": chosen.index, "settings": chosen.settings, "steps": chosen.steps, "saved": saved, "progress": _told(progress)}
+        if hands is None:
+            return search(queries, base, chosen.k, **how)
+        spec = SearchSpec(min(chosen.k, base.rows), chosen.index, chosen.settings, chosen.steps, chosen.limit)
+        return search_spread(queries, base, chosen.k, hands=hands.slots, each=each_of(hands, queries, base, spec), **how)
 
 
 def _told(progress: Advance) -> Callable[[int, int], None]:

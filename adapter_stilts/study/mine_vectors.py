@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapter_stilts.retrieval.protocols import Protocol
+from adapter_stilts.study.cluster import Cluster
 from adapter_stilts.study.encode import Request as Encoding
 from adapter_stilts.study.encode import encode_with
 from adapter_stilts.study.mine_request import Request
@@ -36,7 +37,7 @@ class VectorPaths:
     dev_target: Path | None = None
 
 
-def encoded(request: Request, rules: Protocol, files: Files, *, runs: Path, report: Reporter) -> VectorPaths:
+def encoded(request: Request, rules: Protocol, files: Files, *, runs: Path, report: Reporter, hands: Cluster | None) -> VectorPaths:
     """The vectors that were given, or those of the files; what was encoded before is found again."""
     if request.source_vectors is not None and request.target_vectors is not None:
         return VectorPaths(request.source_vectors, request.target_vectors)
@@ -44,12 +45,12 @@ def encoded(request: Request, rules: Protocol, files: Files, *, runs: Path, repo
     assert files.target is not None
     trunk = request.trunk or (None if request.run else DEFAULT_TRUNK)
     reader = sentence_reader(request.run, trunk, layer=request.layer, usual=rules.layer, revision=request.revision, precision=request.precision)
-    dev = [_encoded(reader, request, rules, file, runs, report) if file else None for file in (files.dev_source, files.dev_target)]
-    return VectorPaths(*(_encoded(reader, request, rules, file, runs, report) for file in (files.source, files.target)), *dev)
+    dev = [_encoded(reader, request, rules, file, runs, report, hands) if file else None for file in (files.dev_source, files.dev_target)]
+    return VectorPaths(*(_encoded(reader, request, rules, file, runs, report, hands) for file in (files.source, files.target)), *dev)
 
 
-def _encoded(reader: SentenceReader, request: Request, rules: Protocol, file: TextFile, runs: Path, report: Reporter) -> Path:
+def _encoded(reader: SentenceReader, request: Request, rules: Protocol, file: TextFile, runs: Path, report: Reporter, hands: Cluster | None) -> Path:
     how = {"pool": rules.pool, "max_length": rules.max_length, "layout": request.layout, "column": request.column, "limit_gb": request.limit_gb}
     asked = Encoding(file.path, request.run, request.trunk, **how)  # type: ignore[arg-type]
-    found = encode_with(reader, asked, file.source, file.survey, out=None, runs=runs, overwrite=False, dry_run=False, report=report)
+    found = encode_with(reader, asked, file.source, file.survey, out=None, runs=runs, overwrite=False, dry_run=False, report=report, hands=hands)
     return Path(found["folder"])
