@@ -45,6 +45,7 @@ def main() -> None:
     parser.add_argument("--trunk", default="../shared/models/nano-xlmr")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--languages", default="de,sw,zh")
+    parser.add_argument("--tatoeba", type=int, default=None, help="languages of Tatoeba that are checked, the first in order; all by default")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--folder", type=Path, default=Path("/tmp/mining-theirs"))
     asked = parser.parse_args()
@@ -126,7 +127,7 @@ def cross_checked(asked: argparse.Namespace) -> dict[str, Any]:
     reader = sentence_reader(None, asked.trunk, precision="fp32")
     task, where, rules = find_task("tatoeba"), Where("files", folder=asked.data / "tatoeba"), protocol("own", "tatoeba")
     ours = {}
-    for language in languages_of(task, "test", where):
+    for language in sorted(languages_of(task, "test", where))[: asked.tatoeba]:
         rows = load(task, "test", language, where).examples
         sides = [vectors_of(reader.encoder, [getattr(row, side) for row in rows if isinstance(row, Bitext)], reader.layer) for side in ("source", "target")]
         for name, side in zip(("x", "en"), sides, strict=True):

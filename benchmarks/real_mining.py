@@ -8,7 +8,7 @@ Measured, for the trunk alone and each finished run <task>-s<seed> of DIR, at ev
     flores     FLORES devtest, every language against English: accuracy en->xx by cosine, and mining F1 (each half cut at the other half's threshold)
     tico       the same on as many sentences of TICO-19 (medical), in the languages it shares with FLORES
 
-Rows are kept per subject and set under --work, so a stopped run goes on; --only and --rows make a small one. The table compares every
+Rows are kept per subject and set under --work, so a stopped run goes on; --only, --rows and --languages make a smaller one. The table compares every
 task with the trunk at the protocol's layer by a bootstrap that draws seeds, languages and sentences. Not measured: other poolings.
 """
 
@@ -35,6 +35,7 @@ from adapter_stilts.study.sweep_grid import Setting, Worth, measured
 from adapter_stilts.tasks.sources import Loaded, Origin
 
 TASKS, SEEDS = ("nli", "qa", "pos", "ner", "choice", "paraphrase"), (13, 17, 23)
+FLORES_ROWS = 1012
 MINING = ("de", "fr", "ru", "sw", "tr", "zh")
 SHARED = {"ar": "arb_Arab", "bn": "ben_Beng", "fr": "fra_Latn", "hi": "hin_Deva", "id": "ind_Latn", "pt": "por_Latn", "ru": "rus_Cyrl", "sw": "swh_Latn"}
 SHARED |= {"ur": "urd_Arab", "zh": "zho_Hans"}
@@ -47,9 +48,12 @@ def main() -> None:
     parser.add_argument("--trunk", default="../shared/models/nano-xlmr")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--work", type=Path, default=Path("/tmp/real-mining"))
-    parser.add_argument("--rows", type=int, default=None, help="of every file, for a trial")
-    parser.add_argument("--only", default=None, help="subjects, for a trial: trunk,nli-s13")
+    parser.add_argument("--rows", type=int, default=None, help="of FLORES and TICO-19 in each language, at equal distances; all 1,012 by default")
+    parser.add_argument("--languages", default=",".join(MINING), help="of the mining sets, whose pools are always whole")
+    parser.add_argument("--sets", default=",".join(SETS))
+    parser.add_argument("--only", default=None, help="subjects: trunk,nli-s13; all by default")
     parser.add_argument("--table-only", action="store_true")
+    parser.add_argument("--trial", action="store_true", help="leave benchmarks/results alone")
     asked = parser.parse_args()
     wanted = asked.only.split(",") if asked.only else ["trunk", *(f"{task}-s{seed}" for seed in SEEDS for task in TASKS)]
     asked.work.mkdir(parents=True, exist_ok=True)
@@ -60,7 +64,7 @@ def main() -> None:
             print(f"{name}: no finished run, left out")
     text = table(asked.work, [name for name in wanted if (asked.work / name).is_dir()])
     print(text)
-    if asked.rows is None and asked.only is None:
+    if not asked.trial:
         (RESULTS / "real_mining.md").write_text(text, encoding="utf-8")
 
 
@@ -68,7 +72,7 @@ def subject_measured(name: str, asked: argparse.Namespace) -> None:
     """Every set of one subject that is missing."""
     folder = asked.work / name
     folder.mkdir(exist_ok=True)
-    missing = {label: measure for label, measure in SETS.items() if not (folder / f"{label}.json").exists()}
+    missing = {label: measure for label, measure in SETS.items() if label in asked.sets.split(",") and not (folder / f"{label}.json").exists()}
     if not missing:
         return
     run = None if name == "trunk" else asked.runs / name
@@ -81,17 +85,17 @@ def subject_measured(name: str, asked: argparse.Namespace) -> None:
         usual = protocol("own", "bucc2018").layer.at_depth(subject.trunk.layers)
         np.savez_compressed(folder / f"{label}.npz", **units_at(found, usual))
         facts = {"subject": name, "set": label, "seconds": seconds, "rows": asked.rows, "protocol_layer": usual, "scores": scores}
-        if asked.rows is None:
+        if not asked.trial:
             record("real_mining", facts)
         (folder / f"{label}.json").write_text(json.dumps(facts))
-        print(f"{name} {label}: {seconds:.0f} s")
+        print(f"{name} {label}: {seconds:.0f} s", flush=True)
 
 
 def hidden_pairs(subject: Subject, asked: argparse.Namespace) -> dict[str, Mapping[tuple[Setting, str], Worth]]:
     """The mining sets: thresholds from dev applied to test."""
     settings = grid(subject, ("ratio",))
     folder = asked.data / "mining"
-    parts = {split: {code: pool_part(folder, split, code, asked.rows) for code in MINING} for split in ("dev", "test")}
+    parts = {split: {code: pool_part(folder, split, code) for code in asked.languages.split(",")} for split in ("dev", "test")}
     dev = read(subject, parts["dev"], settings)
     cuts = {key: worth.threshold for key, worth in dev.items() if worth.threshold is not None}
     return {"f1": read(subject, parts["test"], settings, cuts)}
@@ -99,31 +103,29 @@ def hidden_pairs(subject: Subject, asked: argparse.Namespace) -> dict[str, Mappi
 
 def flores(subject: Subject, asked: argparse.Namespace) -> dict[str, Mapping[tuple[Setting, str], Worth]]:
     folder = asked.data / "parallel" / "flores200"
-    english = lines(folder / "eng_Latn.devtest.gz", asked.rows)
     names = sorted(path.name.split(".")[0] for path in folder.glob("*.devtest.gz") if not path.name.startswith("eng"))
-    return aligned(subject, {name: (lines(folder / f"{name}.devtest.gz", asked.rows), english) for name in names})
+    return aligned(subject, lines(folder / "eng_Latn.devtest.gz"), {name: lines(folder / f"{name}.devtest.gz") for name in names}, asked.rows or FLORES_ROWS)
 
 
 def tico(subject: Subject, asked: argparse.Namespace) -> dict[str, Mapping[tuple[Setting, str], Worth]]:
     """As many rows as FLORES has, at equal distances: the more candidates, the harder."""
     folder = asked.data / "parallel" / "tico19"
-    english = lines(folder / "en.txt.gz", None)
-    rows = np.linspace(0, len(english) - 1, len(lines(asked.data / "parallel/flores200/eng_Latn.devtest.gz", asked.rows))).round().astype(int)
-    sides = {name: lines(folder / f"{code}.txt.gz", None) for code, name in SHARED.items()}
-    return aligned(subject, {name: ([side[row] for row in rows], [english[row] for row in rows]) for name, side in sides.items()})
+    return aligned(subject, lines(folder / "en.txt.gz"), {name: lines(folder / f"{code}.txt.gz") for code, name in SHARED.items()}, asked.rows or FLORES_ROWS)
 
 
 SETS: dict[str, Measure] = {"mining": hidden_pairs, "flores": flores, "tico": tico}
 
 
-def aligned(subject: Subject, sides: Mapping[str, tuple[list[str], list[str]]]) -> dict[str, Mapping[tuple[Setting, str], Worth]]:
+def aligned(subject: Subject, english: list[str], sides: Mapping[str, list[str]], count: int) -> dict[str, Mapping[tuple[Setting, str], Worth]]:
     """Translations row by row: retrieval, and mining with every row a pair; the text is read once for both."""
     parts = {}
-    for name, (foreign, english) in sides.items():
-        rows = [Bitext(str(row), *pair) for row, pair in enumerate(zip(foreign, english, strict=True))]
+    chosen = np.linspace(0, len(english) - 1, min(count, len(english))).round().astype(int).tolist()
+    for name, side in sides.items():
+        rows = [Bitext(str(row), side[row], english[row]) for row in chosen]
         parts[f"accuracy {name}"] = Part(Loaded(list(rows), Origin("aligned", "test", name, "files")), np.ones(len(rows), dtype=bool))
         ids = [tuple(f"{side}-{row}" for row in range(len(rows))) for side in ("x", "en")]
-        pool = Pools(name, ids[0], tuple(foreign), ids[1], tuple(english), frozenset(zip(*ids, strict=True)))
+        texts = [tuple(getattr(row, side) for row in rows) for side in ("source", "target")]
+        pool = Pools(name, ids[0], texts[0], ids[1], texts[1], frozenset(zip(*ids, strict=True)))
         parts[f"f1 {name}"] = Part(Loaded([pool], Origin("pools", "test", name, "files")), np.ones(len(rows), dtype=bool))
     worths = read(subject, parts, grid(subject, ("absolute", "ratio")))
     margin = {"accuracy": "absolute", "f1": "ratio"}
@@ -167,21 +169,14 @@ def units_at(found: Mapping[str, Mapping[tuple[Setting, str], Worth]], layer: in
     }
 
 
-def pool_part(folder: Path, split: str, code: str, rows: int | None) -> Part:
-    paths = [folder / f"{code}-en.{split}.{name}.gz" for name in (code, "en", "gold")]
-    pools = read_pools(*paths)
-    if rows is not None:
-        gold = frozenset(sorted(pools.gold)[: rows // 3])
-        keep = [{pair[side] for pair in gold} for side in (0, 1)]
-        source = [(id, text) for id, text in zip(pools.source_ids, pools.source, strict=True) if id in keep[0]]
-        target = [(id, text) for id, text in zip(pools.target_ids, pools.target, strict=True) if id in keep[1]]
-        pools = Pools(pools.id, *map(tuple, zip(*source, strict=True)), *map(tuple, zip(*target, strict=True)), gold)  # type: ignore[arg-type]
+def pool_part(folder: Path, split: str, code: str) -> Part:
+    pools = read_pools(*(folder / f"{code}-en.{split}.{name}.gz" for name in (code, "en", "gold")))
     return Part(Loaded([pools], Origin("mining", split, code, "files")), np.ones(len(pools.source), dtype=bool))
 
 
-def lines(path: Path, rows: int | None) -> list[str]:
+def lines(path: Path) -> list[str]:
     with gzip.open(path, "rt", encoding="utf-8", newline="\n") as stream:
-        return [line.rstrip("\n").strip() for line in stream][:rows]
+        return [line.rstrip("\n").strip() for line in stream]
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ def table(work: Path, subjects: Sequence[str]) -> str:
     arms = {task: [name for name in subjects if name.startswith(f"{task}-s")] for task in dict.fromkeys(name.split("-")[0] for name in subjects)}
     arms = {"trunk": [name for name in subjects if name == "trunk"]} | {task: names for task, names in arms.items() if names}
     layer = next((one["protocol_layer"] for sets in found.values() for one in sets.values()), 0)
-    parts = [HEAD.format(layer=layer, subjects=len(subjects))]
+    parts = [HEAD.format(layer=layer, subjects=", ".join(subjects), sizes=_sizes(found))]
     for centring in ("plain", "centred"):
         parts += _against_trunk(work, arms, found, layer, centring)
     parts += _transfer(arms, found, layer)
@@ -34,12 +34,26 @@ def table(work: Path, subjects: Sequence[str]) -> str:
 
 HEAD = """# Mining real text with nano-xlmr
 
-Made by `benchmarks/real_mining.py`; {subjects} subjects: the trunk alone, and adapters (seq_bn) of English intermediate tasks, three seeds each.
+Made by `benchmarks/real_mining.py`: the trunk alone, and adapters (seq_bn) of English intermediate tasks by seed. Read: {subjects}.
+{sizes}.
 Hidden state {layer} is the protocol's. Mean over languages, percent. nano-xlmr is small and young: a stand-in, from which nothing follows for XLM-R.
 
 FLORES and the mining sets were kept out of the text that nano-xlmr was pretrained on; the script that made that text reads no TICO-19 either. TICO-19 and
 FLORES differ in more than domain (length of sentences, translators), so their difference is that of two sets.
 """
+
+
+def _sizes(found: dict[str, Any]) -> str:
+    """What was read, in words."""
+    told = []
+    for label in ("mining", "flores", "tico"):
+        one = next((sets[label] for sets in found.values() if label in sets), None)
+        if one is not None:
+            metric = next(iter(one["scores"]))
+            languages = list(one["scores"][metric][metric]["plain"])
+            rows = f", {one['rows'] or 1012} rows each" if label != "mining" else " (whole pools)"
+            told.append(f"{label}: {' '.join(languages)}{rows}")
+    return "; ".join(told)
 
 
 def _against_trunk(work: Path, arms: dict[str, list[str]], found: dict[str, Any], layer: int, centring: str) -> list[str]:

@@ -18,7 +18,10 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
+try:
+    import numpy as np
+except ImportError:
+    sys.exit(f"numpy, sentence-transformers and mteb are not installed for {sys.executable}: make an environment with them")
 
 NEIGHBOURS = 4
 

@@ -1,0 +1,114 @@
+"""Ten million sentences a side on one machine: what it takes, from what was measured.
+
+    python benchmarks/mining_plan.py --rows 10000000 --width 1024 --limit-gb 64 --threads 16 --sentences-per-second 400
+
+Reads benchmarks/results/mining_growth.jsonl (seconds of searches by size and index) and mining_against_faiss.jsonl (what mining adds to the bare searches), and
+writes benchmarks/results/mining_plan.md. Nothing is typed in: exact search costs rows x rows x width, so its constant is taken from the
+largest size measured; the exponent of the approximate indexes is fitted to the sizes measured and marked as an extrapolation. Memory is
+`retrieval/room.py`'s own count, which `mining_out_of_core.jsonl` holds against the peak of a process. Encoding is rows over the rate given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from mining_data import RESULTS
+
+from adapter_stilts.errors import DoesNotFit
+from adapter_stilts.retrieval.indexes.base import indexes
+from adapter_stilts.retrieval.room import GB, Sizes, fit, peak
+
+HELD = 600_000_000  # bytes of a process with the libraries imported
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--width", type=int, default=1024)
+    parser.add_argument("-k", type=int, default=4)
+    parser.add_argument("--limit-gb", type=float, default=64.0)
+    parser.add_argument("--threads", type=int, default=16)
+    parser.add_argument("--sentences-per-second", type=float, default=None, help="of encoding; measure it with `encode`")
+    asked = parser.parse_args()
+    grown, sizes = newest(rows_of("mining_growth")), Sizes(asked.rows, asked.rows, asked.width, asked.k)
+    text = [f"# {asked.rows:,} x {asked.rows:,} sentences, vectors of {asked.width}, under {asked.limit_gb:g} GB, {asked.threads} threads", ""]
+    text += [f"Made by `benchmarks/mining_plan.py` from the records beside it, measured at {', '.join(sorted({row['machine'] for row in grown}))}.", ""]
+    text += ["| index | measured up to | seconds there | grows as rows^ | recall there | search, here | shards | memory |"]
+    text += ["|---|---:|---:|---:|---:|---:|---:|---:|"]
+    for index in dict.fromkeys(row["index"] for row in grown):
+        text.append(line(index, [row for row in grown if row["index"] == index], sizes, asked))
+    text += ["", *notes(asked), ""]
+    found = "\n".join(text)
+    print(found)
+    (RESULTS / "mining_plan.md").write_text(found, encoding="utf-8")
+
+
+def line(index: str, rows: list[dict[str, Any]], sizes: Sizes, asked: argparse.Namespace) -> str:
+    """One index: its constant, what it comes to, and whether it fits."""
+    rows = sorted(rows, key=lambda row: row["rows"])
+    last, power = rows[-1], 2.0 if index == "exact" else exponent(rows)
+    scale = (asked.rows / last["rows"]) ** power * asked.width / last["width"]
+    seconds = last["search_seconds"] * scale / (asked.threads / threads(last))
+    try:
+        kind = indexes[index]
+        steps = fit(sizes, kind, asked.limit_gb * GB, HELD)
+        shards, memory = str(len(steps.shards(asked.rows))), f"{peak(sizes, kind, steps, HELD) / GB:.1f} GB"
+    except DoesNotFit as error:
+        shards, memory = "does not fit", error.do.split(",")[0].removeprefix("use ")
+    shown = f"{last['rows']:,} | {last['search_seconds']:.0f} | {power:.2f}{'' if index == 'exact' else ' (fitted)'} | {last['recall']:.3f}"
+    return f"| {index} | {shown} | {span(seconds)} | {shards} | {memory} |"
+
+
+def notes(asked: argparse.Namespace) -> list[str]:
+    found = ["* Both searches together. Threads are assumed to share the work evenly, which memory bandwidth may not allow."]
+    bare = rows_of("mining_against_faiss")
+    if bare:
+        found.append(f"* Making pairs adds to the bare searches what brings them to {bare[-1]['ratio']:.2f} times their time at {bare[-1]['rows']:,} rows.")
+    kept = [row for row in rows_of("mining_out_of_core") if row.get("planned_gb")]
+    if kept:
+        worst = max(kept, key=lambda row: row["peak_gb"] / row["planned_gb"])
+        found.append(
+            f"* Memory as counted beforehand; of {len(kept)} measured runs the highest peak was {worst['peak_gb']:.2f} GB where {worst['planned_gb']:.2f} "
+            f"were planned ({worst['rows']:,} rows, limit {worst['limit_gb']:g} GB)."
+        )
+    disk = 2 * asked.rows * (4 * asked.width + 16) / GB
+    found.append(f"* Vectors of both sides on disk: {disk:.0f} GB as float32, {disk / 2:.0f} as float16.")
+    if asked.sentences_per_second:
+        found.append(f"* Encoding both sides at {asked.sentences_per_second:g} sentences a second: {span(2 * asked.rows / asked.sentences_per_second)}.")
+    found.append("* `--engine ray` divides encoding and search by the workers; pieces go out as hands come free.")
+    return found
+
+
+def exponent(rows: list[dict[str, Any]]) -> float:
+    """The slope of log seconds over log rows, by least squares; 1.5 where only one size was measured, as cells grow with the root of the rows."""
+    if len(rows) < 2:
+        return 1.5
+    points = [(math.log(row["rows"]), math.log(row["search_seconds"])) for row in rows]
+    middle = [sum(axis) / len(points) for axis in zip(*points, strict=True)]
+    return sum((x - middle[0]) * (y - middle[1]) for x, y in points) / sum((x - middle[0]) ** 2 for x, _ in points)
+
+
+def newest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The last record of every index and size that was run."""
+    return list({(row["index"], row["rows"]): row for row in rows if "search_seconds" in row}.values())
+
+
+def threads(row: dict[str, Any]) -> int:
+    return int(row["machine"].split(", ")[1].split()[0])
+
+
+def rows_of(name: str) -> list[dict[str, Any]]:
+    path: Path = RESULTS / f"{name}.jsonl"
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+
+def span(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.0f} h"
+
+
+if __name__ == "__main__":
+    main()
