@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from adapter_stilts.miniature.causes import RULES, Cause, build, plausible, sample_cause
@@ -69,12 +69,17 @@ def fits(clause: Clause, asked: Clause, slot: str) -> bool:
     return bool(getattr(clause, slot)) or slot in ("agent", "thing", "partner")
 
 
-def choices(sampler: Sampler, count: int = 2) -> Iterator[Caused]:
+def endings(sampler: Sampler) -> Iterator[Caused]:
+    """A sentence and four ways to go on, one of them what came of it; no question is asked (as in HellaSwag)."""
+    return (replace(row, kind="") for row in choices(sampler, 4, kinds=("effect",)))
+
+
+def choices(sampler: Sampler, count: int = 2, kinds: Sequence[str] = ("cause", "effect")) -> Iterator[Caused]:
     """A sentence, the question for its cause or effect, and `count` candidates, one of them plausible (as in COPA)."""
     rng = sampler.rng
     while True:
         pair = sample_cause(sampler)
-        kind = rng.choice(("cause", "effect"))
+        kind = rng.choice(kinds)
         right = pair.cause if kind == "cause" else pair.effect
         wrong: list[Clause] = []
         for _ in range(60):

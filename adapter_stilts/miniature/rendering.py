@@ -69,10 +69,10 @@ def answer_range(words: Words, slot: str) -> tuple[int, int]:
 
 
 def choice(row: Caused, name: str, language: str) -> MultipleChoice:
-    """The sentence and the question for its cause or effect are the prompt."""
+    """The sentence and the question for its cause or effect, if one is asked, are the prompt."""
     language_grammar = grammar(language)
     joint = " " if language_grammar.blank else ""
-    prompt = text([row.prompt], language) + joint + language_grammar.phrase(row.kind)
+    prompt = text([row.prompt], language) + (joint + language_grammar.phrase(row.kind) if row.kind else "")
     return MultipleChoice(name, prompt, tuple(text([candidate], language) for candidate in row.choices), row.label)
 
 

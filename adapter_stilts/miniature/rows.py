@@ -39,7 +39,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Caused:
-    """A sentence, whether its "cause" or "effect" is asked for, candidates, and the index of the right one."""
+    """A sentence, whether its "cause" or "effect" is asked for ("": the candidates go on from it), candidates, and the index of the right one."""
 
     prompt: Told
     kind: str

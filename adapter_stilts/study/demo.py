@@ -12,7 +12,7 @@ the rows of all splits were then drawn anew.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,9 @@ from adapter_stilts.study.reporting import Reporter, Silent
 from adapter_stilts.study.run_folder import read_results
 from adapter_stilts.study.train import train
 
-TARGET, METRIC = "xnli", "accuracy"
+TARGET, METRIC = "xcopa", "accuracy"
 CONTROL = "control:"  # how the labels of controls begin
-MAIN, SECOND = "nli", "paraphrase"  # intermediate tasks: the first is stacked and continued, both are fused
+MAIN, SECOND = "hellaswag", "paraphrase"  # intermediate tasks: the first is stacked and continued, both are fused
 COMMON = {
     "trunk.name": "miniature",
     "trunk.precision": "fp32",
@@ -41,8 +41,8 @@ COMMON = {
     "training.checkpoint_steps": 1000,
     "training.validation_rows": 200,
 }
-INTERMEDIATE = {"training.epochs": 5, "training.token_budget": 1024}
-TARGETED = {"training.epochs": 8, "training.rows": 300, "training.token_budget": 256, "fusion.learning_rate": 1.5e-3}
+INTERMEDIATE = {"training.epochs": 3, "training.token_budget": 1024}
+TARGETED = {"training.epochs": 12, "training.rows": 100, "training.token_budget": 256, "fusion.learning_rate": 1.5e-3}
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,7 @@ READ = {
 }
 RETRIEVAL = (("tatoeba", "accuracy"), ("bucc2018", "f1"))
 SPLIT = "test"
+HELPED, HURT, UNCLEAR = "helped", "hurt", "no clear difference"
 
 
 def demo(*, out: Path, seed: int, overwrite: bool, dry_run: bool, report: Reporter, repeats: int = 1) -> dict[str, Any]:
@@ -116,7 +117,7 @@ def demo(*, out: Path, seed: int, overwrite: bool, dry_run: bool, report: Report
         "seeds": list(seeds),
         "target": target,
         "retrieval": retrieval,
-        "verdicts": [_verdict(row) for row in (*target, *retrieval) if row["gain"] is not None],
+        "verdicts": verdicts(target, retrieval),
     }
     folders = [out / TRUNK, *(folder_of(out, one) / stage.name for one in seeds for stage in STAGES)]
     document["results"] = [{**row, "run": str(folder.relative_to(out))} for folder in folders for row in read_results(folder) if row["headline"]]
@@ -168,13 +169,20 @@ def _target_rows(out: Path, seeds: Sequence[int]) -> list[dict[str, Any]]:
                 **_gain(gains[1]),
             }
         )
-    best = max((row for row in rows if row["arm"].startswith(CONTROL)), key=lambda row: row["score"])
-    control = [folder_of(out, seed) / _stage(best["arm"]).name for seed in seeds]
+    _add_over_control(rows, out, seeds, ["en"], lambda row: row["english"])
+    _add_over_control(rows, out, seeds, foreign, lambda row: row)
+    return rows
+
+
+def _add_over_control(
+    rows: Sequence[dict[str, Any]], out: Path, seeds: Sequence[int], languages: Sequence[str], part: Callable[[dict[str, Any]], dict[str, Any]]
+) -> None:
+    """Beside each arm's gain over direct, its gain over the better of the two controls in these languages, which learned nothing of use."""
+    best = max((row for row in rows if row["arm"].startswith(CONTROL)), key=lambda row: part(row)["score"])
     for row in rows:
         if row["gain"] is not None and not row["arm"].startswith(CONTROL):
-            folders = [folder_of(out, seed) / _stage(row["arm"]).name for seed in seeds]
-            row["over_control"] = {"control": best["arm"], **_gain(_compare(folders, control, TARGET, METRIC, foreign, seeds[0]))}
-    return rows
+            arm, control = ([folder_of(out, seed) / _stage(label).name for seed in seeds] for label in (row["arm"], best["arm"]))
+            part(row)["over_control"] = {"control": best["arm"], **_gain(_compare(arm, control, TARGET, METRIC, languages, seeds[0]))}
 
 
 def _stage(label: str) -> Stage:
@@ -221,32 +229,40 @@ def _gain(gain: Comparison | None) -> dict[str, Any]:
     return {"gain": gain.difference, "interval": list(gain.interval), "p": gain.p} if gain else {"gain": None, "interval": None, "p": None}
 
 
-def _verdict(row: Mapping[str, Any]) -> str:
-    """One plain sentence on an arm."""
-    if row["gain"] is None:
-        return f"{row['task']}: {row['arm']} is what the others are compared with."
-    against = "direct" if row["task"] == TARGET else "the trunk alone"
-    english = f"in English it {_word(row['english'])} ({_points(row['english'])}), in the other languages it" if "english" in row else "it"
-    return f"{row['task']}, {row['arm']}: {english} {_word(row)} against {against} ({_points(row)}){_beside_control(row.get('over_control'))}."
+def verdicts(target: Sequence[Mapping[str, Any]], retrieval: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What helped and what did not: a line per arm, two on the controls, and one per retrieval task."""
+    arms = [row for row in target if "over_control" in row]
+    controls = [row for row in target if row["arm"].startswith(CONTROL)]
+    lines = [f"{row['arm']}: English {_points(row['english'])}, {_word(row['english'])}; zero-shot {_points(row)}, {_word(row)}." for row in arms]
+    lines += [f"{row['arm']}: English {_points(row['english'])}; zero-shot {_points(row)}." for row in controls]
+    lines.append("Over the better control, zero-shot: " + ", ".join(f"{_short(row)} {_points(row['over_control'])}" for row in arms) + ".")
+    for task, _ in RETRIEVAL:
+        lines.append(f"{task}, over the trunk alone: {_by_word([row for row in retrieval if row['task'] == task and row['gain'] is not None])}.")
+    return lines
+
+
+def _by_word(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The encoders in groups: what helped and what hurt with its points, the rest by name."""
+    groups = []
+    for word in (HELPED, HURT, UNCLEAR):
+        found = [row for row in rows if _word(row) == word]
+        names = [row["arm"].removeprefix(CONTROL).strip() + ("" if word == UNCLEAR else f" {_points(row)}") for row in found]
+        groups += [f"{word} {', '.join(names)}"] if names else []
+    return "; ".join(groups)
+
+
+def _short(row: Mapping[str, Any]) -> str:
+    return str(row["arm"]).split()[0]
 
 
 def _word(gain: Mapping[str, Any]) -> str:
     low, high = gain["interval"]
-    return "helped" if low > 0 else "hurt" if high < 0 else "made no difference that this data can show"
+    return HELPED if low > 0 else HURT if high < 0 else UNCLEAR
 
 
 def _points(gain: Mapping[str, Any]) -> str:
     low, high = gain["interval"]
-    return f"{100 * gain['gain']:+.1f} points, 95 % {100 * low:+.1f} to {100 * high:+.1f}"
-
-
-def _beside_control(found: Mapping[str, Any] | None) -> str:
-    """Whether an arm did more than the better of the two controls, which learned nothing of use."""
-    if found is None:
-        return ""
-    low, high = found["interval"]
-    word = "more than" if low > 0 else "less than" if high < 0 else "no more than this data can tell from"
-    return f", {word} the better control ({_points(found)})"
+    return f"{100 * gain['gain']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
 
 
 def _show(report: Reporter, target: Sequence[Mapping[str, Any]], retrieval: Sequence[Mapping[str, Any]], repeats: int) -> None:
@@ -263,10 +279,11 @@ def _show(report: Reporter, target: Sequence[Mapping[str, Any]], retrieval: Sequ
             ("encoder", "score", "against the trunk", "95 % interval"),
             [(row["arm"], _percent(row["score"]), *_cells(row)) for row in rows],
         )
-    for row in (*target[1:], *(row for row in retrieval if row["gain"] is not None)):
-        report.say(_verdict(row))
+    report.say(f"{TARGET}, points over direct (95 % interval):")
+    for line in verdicts(target, retrieval):
+        report.say(f"  {line}")
     drawn = f"Means over {repeats} seeds; intervals are over seeds, languages and rows." if repeats > 1 else "One seed; intervals are over languages and rows."
-    report.say(f"{drawn} The controls show how far a score moves with nothing learned: read a gain against them.")
+    report.say(f"{drawn} The controls learned nothing of use: read a gain against them.")
 
 
 def _percent(score: float) -> str:

@@ -76,7 +76,7 @@ register(
         files={"train": ("hellaswag_train.jsonl",), "validation": ("hellaswag_val.jsonl",)},
         hub=Hub("Rowan/hellaswag", revision=CONVERTED, splits=TWO, certainty=SCRIPT),
         sizes={"train": "39,905 [M]", "validation": "10,042 [S]"},
-        miniature="choice4",
+        miniature="endings",
         licence="MIT",
         paper="https://arxiv.org/abs/1905.07830",
     )

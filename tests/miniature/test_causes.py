@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Iterator
+
+import pytest
 
 from adapter_stilts.miniature.causes import plausible, sample_cause
-from adapter_stilts.miniature.questions import choices
+from adapter_stilts.miniature.questions import choices, endings
+from adapter_stilts.miniature.rows import Caused
 from adapter_stilts.miniature.sampling import Sampler
 from adapter_stilts.miniature.world import Clause, Thing
 
@@ -26,8 +30,9 @@ def test_finds_a_tired_sleeper_plausible_and_a_hungry_one_not() -> None:
     assert not plausible(Clause("sleep", "anna"), Clause("hungry", "anna"))
 
 
-def test_offers_one_plausible_candidate() -> None:
-    rows = choices(Sampler(random.Random(4), "train"), 4)
+@pytest.mark.parametrize("make", [choices, endings])
+def test_offers_one_plausible_candidate(make: Callable[[Sampler], Iterator[Caused]]) -> None:
+    rows = make(Sampler(random.Random(4), "train"))
     for row in (next(rows) for _ in range(100)):
         prompt = row.prompt.meaning.first
         for index, told in enumerate(row.choices):
