@@ -1,13 +1,16 @@
 """`demo`: the main job on the miniature, offline, and a table that says plainly what helped and what did not.
 
-Intermediate tasks (nli, paraphrase) are trained in English; xnli, the target, has few English rows of other kinds of inference and is
-scored in nine other languages. Each arm is compared with `direct` over the same rows, and each encoder's retrieval with that of the
-trunk alone. Two controls show what is left when there is nothing to learn: nli with shuffled labels, and its adapter with the weights
+Intermediate tasks (hellaswag, paraphrase) are trained in English; xcopa, the target, has a hundred English rows and is scored in nine
+other languages. hellaswag asks how a story goes on, of four endings, xcopa for a cause or an effect, of two: they share what causes what
+in the miniature's world. Each arm is compared with `direct` over the same rows, and each encoder's retrieval with that of the trunk
+alone. Two controls show what is left when there is nothing to learn: hellaswag with shuffled labels, and its adapter with the weights
 permuted.
 
-The tasks and settings were chosen on the validation split, from one seed each of nli and paraphrase before xnli (30, 60 and 300 rows),
-panx and xcopa; a large gain of xcopa after paraphrase did not come again with a second seed. An earlier choice had been read on test;
-the rows of all splits were then drawn anew.
+Chosen on validation, where the means of seeds 13 to 15 were, in English and zero-shot: direct 67.3 and 52.4 %, sequential 85.3 and 63.8,
+stack 84.4 and 62.4, fuse 83.2 and 68.5, after shuffled labels 65.4 and 54.4, after a random adapter 70.1 and 55.5. The target learns at a
+rate and for a number of steps at which `direct` learns its hundred rows: at 3e-3 it did not, and every arm looked good beside it,
+controls included. Seed 13 had been read on test at that rate; the test rows of xcopa were then drawn anew. Tried before and dropped: nli
+and paraphrase before xnli, panx and xcopa (no gain that held), and qa, which this trunk does not learn (40 F1, fully fine-tuned, too).
 """
 
 from __future__ import annotations
@@ -28,9 +31,9 @@ from adapter_stilts.study.evaluate import Request, evaluate
 from adapter_stilts.study.reporting import Reporter, Silent
 from adapter_stilts.study.run_folder import read_results
 from adapter_stilts.study.train import train
+from adapter_stilts.study.verdicts import CONTROL, verdicts
 
 TARGET, METRIC = "xcopa", "accuracy"
-CONTROL = "control:"  # how the labels of controls begin
 MAIN, SECOND = "hellaswag", "paraphrase"  # intermediate tasks: the first is stacked and continued, both are fused
 COMMON = {
     "trunk.name": "miniature",
@@ -42,7 +45,15 @@ COMMON = {
     "training.validation_rows": 200,
 }
 INTERMEDIATE = {"training.epochs": 3, "training.token_budget": 1024}
-TARGETED = {"training.epochs": 12, "training.rows": 100, "training.token_budget": 256, "fusion.learning_rate": 1.5e-3}
+TARGETED = {
+    "training.rows": 100,
+    "training.epochs": 20,
+    "training.token_budget": 256,
+    "training.learning_rate": 1e-3,
+    "training.evaluate_steps": 80,
+    "training.patience": 0,  # nothing is learned at first: give every arm all its steps
+    "fusion.learning_rate": 1.5e-3,
+}
 
 
 @dataclass(frozen=True)
@@ -74,12 +85,11 @@ READ = {
     TRUNK: "trunk alone",
     MAIN: MAIN,
     SECOND: SECOND,
-    "shuffled": f"{CONTROL} {MAIN}, shuffled labels",
-    "random": f"{CONTROL} {MAIN}, random adapter",
+    "shuffled": f"{CONTROL} shuffled labels",
+    "random": f"{CONTROL} random adapter",
 }
 RETRIEVAL = (("tatoeba", "accuracy"), ("bucc2018", "f1"))
 SPLIT = "test"
-HELPED, HURT, UNCLEAR = "helped", "hurt", "no clear difference"
 
 
 def demo(*, out: Path, seed: int, overwrite: bool, dry_run: bool, report: Reporter, repeats: int = 1) -> dict[str, Any]:
@@ -227,42 +237,6 @@ def _units(folder: Path, task: str, metric: str, languages: Sequence[str]) -> li
 
 def _gain(gain: Comparison | None) -> dict[str, Any]:
     return {"gain": gain.difference, "interval": list(gain.interval), "p": gain.p} if gain else {"gain": None, "interval": None, "p": None}
-
-
-def verdicts(target: Sequence[Mapping[str, Any]], retrieval: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What helped and what did not: a line per arm, two on the controls, and one per retrieval task."""
-    arms = [row for row in target if "over_control" in row]
-    controls = [row for row in target if row["arm"].startswith(CONTROL)]
-    lines = [f"{row['arm']}: English {_points(row['english'])}, {_word(row['english'])}; zero-shot {_points(row)}, {_word(row)}." for row in arms]
-    lines += [f"{row['arm']}: English {_points(row['english'])}; zero-shot {_points(row)}." for row in controls]
-    lines.append("Over the better control, zero-shot: " + ", ".join(f"{_short(row)} {_points(row['over_control'])}" for row in arms) + ".")
-    for task, _ in RETRIEVAL:
-        lines.append(f"{task}, over the trunk alone: {_by_word([row for row in retrieval if row['task'] == task and row['gain'] is not None])}.")
-    return lines
-
-
-def _by_word(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The encoders in groups: what helped and what hurt with its points, the rest by name."""
-    groups = []
-    for word in (HELPED, HURT, UNCLEAR):
-        found = [row for row in rows if _word(row) == word]
-        names = [row["arm"].removeprefix(CONTROL).strip() + ("" if word == UNCLEAR else f" {_points(row)}") for row in found]
-        groups += [f"{word} {', '.join(names)}"] if names else []
-    return "; ".join(groups)
-
-
-def _short(row: Mapping[str, Any]) -> str:
-    return str(row["arm"]).split()[0]
-
-
-def _word(gain: Mapping[str, Any]) -> str:
-    low, high = gain["interval"]
-    return HELPED if low > 0 else HURT if high < 0 else UNCLEAR
-
-
-def _points(gain: Mapping[str, Any]) -> str:
-    low, high = gain["interval"]
-    return f"{100 * gain['gain']:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
 
 
 def _show(report: Reporter, target: Sequence[Mapping[str, Any]], retrieval: Sequence[Mapping[str, Any]], repeats: int) -> None:
