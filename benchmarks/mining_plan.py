@@ -64,7 +64,9 @@ def line(index: str, rows: list[dict[str, Any]], sizes: Sizes, asked: argparse.N
 
 
 def notes(asked: argparse.Namespace) -> list[str]:
-    found = ["* Both searches together. Threads are assumed to share the work evenly, which memory bandwidth may not allow."]
+    told = dict.fromkeys(row["note"] for row in rows_of("mining_growth") if "note" in row)
+    found = [f"* **Of the record: {note}. The times below are then no plan, only the way it is made.**" for note in told]
+    found += ["* Both searches together. Threads are assumed to share the work evenly, which memory bandwidth may not allow."]
     bare = rows_of("mining_against_faiss")
     if bare:
         found.append(f"* Making pairs adds to the bare searches what brings them to {bare[-1]['ratio']:.2f} times their time at {bare[-1]['rows']:,} rows.")
