@@ -4,7 +4,7 @@ Measured: every arm of `adapter-stilts demo` under each seed, the mean over seed
 (nested bootstrap); beside them the t interval of each arm's mean over seeds. Not measured: anything about XLM-R, or another trunk than
 the embedded one, which is the same under every seed. Finished runs under --out are taken up again.
 
-    python benchmarks/demo_seeds.py --seeds 5     # about four minutes of processor time a seed
+    python benchmarks/demo_seeds.py --seeds 5     # four to six minutes of processor time a seed
 """
 
 from __future__ import annotations
