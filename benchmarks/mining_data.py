@@ -7,6 +7,7 @@ other row is a stranger. Blocks have generators of their own, so a file of any s
 from __future__ import annotations
 
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -57,11 +58,25 @@ def planted(folder: Path, rows: int, width: int, *, share: float = 0.1, seed: in
 def record(name: str, fields: dict[str, Any]) -> None:
     """Print one line of JSON and append it to benchmarks/results/<name>.jsonl."""
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False, cwd=Path(__file__).parent).stdout.strip()
-    machine = f"{platform.machine()}, {faiss.omp_get_max_threads()} threads"
+    machine = f"{platform.machine()}, {faiss.omp_get_max_threads()} threads, {processor()}"
     versions = {"python": platform.python_version(), "numpy": np.__version__, "faiss": faiss.__version__}
-    facts = {"when": datetime.now(UTC).isoformat(timespec="seconds"), "commit": commit, "machine": machine, **versions, "command": " ".join(sys.argv)}
+    when, load = datetime.now(UTC).isoformat(timespec="seconds"), [round(mean, 1) for mean in os.getloadavg()]
+    facts = {"when": when, "commit": commit, "machine": machine, "load": load, **versions, "command": " ".join(sys.argv)}
     line = json.dumps({**facts, **fields})
     print(line)
     RESULTS.mkdir(exist_ok=True)
     with (RESULTS / f"{name}.jsonl").open("a", encoding="utf-8") as stream:
         stream.write(line + "\n")
+
+
+def processor() -> str:
+    """The processor's name and how many of them there are."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text(encoding="utf-8").split("\n") if path.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{os.cpu_count()} x {names[0] if names else platform.processor() or 'unknown'}"
+
+
+def gigabytes(kilobytes: int) -> float:
+    """Peak memory as the kernel of Linux tells it, in units of 1024 bytes, as GB of 10^9 bytes, which limits are given in."""
+    return kilobytes * 1024 / 1e9

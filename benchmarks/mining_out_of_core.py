@@ -3,8 +3,9 @@
     python benchmarks/mining_out_of_core.py --rows 1000000 --width 256 --limit-gb 4 --index ivf
 
 Runs `mine` in a process of its own on planted pairs on disk and reports its peak resident memory (from the kernel, for the whole
-process), the peak it had planned, seconds, and precision and recall of the planted pairs at the best threshold. With --kill it is
-killed that many times on the way, and must end with the bytes of a run without a break (which is made first).
+process), the peak it had planned, seconds, and precision and recall of the planted pairs at the best threshold. With --kill N a
+second mining is killed N times, after up to an Nth of the whole time each, and must end with the bytes of a run without a break (which
+is made first). The state is saved every 30 seconds, so kills say little of a mining that takes less than a few minutes.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import sys
 import time
 from pathlib import Path
 
-from mining_data import planted, record
+from mining_data import gigabytes, planted, record
 
 
 def main() -> None:
@@ -42,10 +43,10 @@ def main() -> None:
     planned = whole["settings"]["planned_peak_bytes"] / 1e9
     print(f"{asked.rows} x {asked.rows} x {asked.width}, {asked.index}: {seconds:.0f} s, peak {peak:.2f} GB (planned {planned:.2f}, limit {asked.limit_gb})")
     print(f"F1 {scores['f1']:.4f} held out, {scores['f1-oracle']:.4f} oracle")
-    same = killed(words, asked, seconds) if asked.kill else None
+    kills, same = killed(words, asked, seconds) if asked.kill else (0, None)
     settings = {name: value for name, value in vars(asked).items() if name != "folder"}
-    fields = {"seconds": seconds, "peak_gb": peak, "planned_gb": planned, "scores": scores, "recall": whole["settings"]["recall"], "same_after_kills": same}
-    record("mining_out_of_core", {**settings, **fields})
+    fields = {"seconds": seconds, "peak_gb": peak, "planned_gb": planned, "scores": scores, "recall": whole["settings"]["recall"]}
+    record("mining_out_of_core", {**settings, **fields, "kills": kills, "same_after_kills": same})
 
 
 def finished(words: list[str], out: Path) -> tuple[dict, float, float]:  # type: ignore[type-arg]
@@ -55,17 +56,21 @@ def finished(words: list[str], out: Path) -> tuple[dict, float, float]:  # type:
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, process.returncode
-    return json.loads(out.with_name(f"{out.name}.report.json").read_text()), time.perf_counter() - start, used.ru_maxrss / 1e6
+    return json.loads(out.with_name(f"{out.name}.report.json").read_text()), time.perf_counter() - start, gigabytes(used.ru_maxrss)
 
 
-def killed(words: list[str], asked: argparse.Namespace, seconds: float) -> bool:
-    out, draw = asked.folder / "killed.tsv", random.Random(asked.seed)
+def killed(words: list[str], asked: argparse.Namespace, seconds: float) -> tuple[int, bool]:
+    """How many runs were really killed, each at a moment drawn from the whole time, and whether the one that followed ended with the same bytes."""
+    out, draw, kills = asked.folder / "killed.tsv", random.Random(asked.seed), 0
     for _ in range(asked.kill):
         with started(words, out) as process:
-            time.sleep(draw.uniform(0.1, 0.9) * seconds)
-            process.send_signal(signal.SIGKILL)
+            time.sleep(draw.uniform(0, 1) * seconds / asked.kill)
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+                kills += 1
     finished(words, out)
-    return out.read_bytes() == (asked.folder / "pairs.tsv").read_bytes()
+    print(f"killed {kills} times, of {asked.kill} tried")
+    return kills, out.read_bytes() == (asked.folder / "pairs.tsv").read_bytes()
 
 
 def started(words: list[str], out: Path) -> subprocess.Popen[bytes]:

@@ -2,9 +2,10 @@
 
     python benchmarks/mining_plan.py --rows 10000000 --width 1024 --limit-gb 64 --threads 16 --sentences-per-second 400
 
-Reads benchmarks/results/mining_growth.jsonl (seconds of searches by size and index) and mining_against_faiss.jsonl (what mining adds to the bare searches), and
-writes benchmarks/results/mining_plan.md. Nothing is typed in: exact search costs rows x rows x width, so its constant is taken from the
-largest size measured; the exponent of the approximate indexes is fitted to the sizes measured and marked as an extrapolation. Memory is
+Reads benchmarks/results/mining_growth.jsonl (seconds of searches by size and index) and mining_against_faiss.jsonl (what mining adds to
+the bare searches), and writes benchmarks/results/mining_plan.md. Records of one machine, width and k are used, those of the last run
+that nothing disturbed. Nothing is typed in: exact search costs rows x rows x width, so its constant is taken from the largest size
+measured; the exponent of the approximate indexes is fitted to the sizes measured and marked as an extrapolation. Memory is
 `retrieval/room.py`'s own count, which `mining_out_of_core.jsonl` holds against the peak of a process. Encoding is rows over the rate given.
 """
 
@@ -23,6 +24,7 @@ from adapter_stilts.retrieval.indexes.base import indexes
 from adapter_stilts.retrieval.room import GB, Sizes, fit, peak
 
 HELD = 600_000_000  # bytes of a process with the libraries imported
+ALIKE = ("machine", "width", "k", "probes")
 
 
 def main() -> None:
@@ -41,7 +43,7 @@ def main() -> None:
     text += ["|---|---:|---:|---:|---:|---:|---:|---:|"]
     for index in dict.fromkeys(row["index"] for row in grown):
         text.append(line(index, [row for row in grown if row["index"] == index], sizes, asked))
-    text += ["", *notes(asked), ""]
+    text += ["", *notes(asked, grown), ""]
     found = "\n".join(text)
     print(found)
     (RESULTS / "mining_plan.md").write_text(found, encoding="utf-8")
@@ -63,8 +65,8 @@ def line(index: str, rows: list[dict[str, Any]], sizes: Sizes, asked: argparse.N
     return f"| {index} | {shown} | {span(seconds)} | {shards} | {memory} |"
 
 
-def notes(asked: argparse.Namespace) -> list[str]:
-    told = dict.fromkeys(row["note"] for row in rows_of("mining_growth") if "note" in row)
+def notes(asked: argparse.Namespace, grown: list[dict[str, Any]]) -> list[str]:
+    told = dict.fromkeys(row["note"] for row in grown if "note" in row)
     found = [f"* **Of the record: {note}. The times below are then no plan, only the way it is made.**" for note in told]
     found += ["* Both searches together. Threads are assumed to share the work evenly, which memory bandwidth may not allow."]
     bare = rows_of("mining_against_faiss")
@@ -95,8 +97,13 @@ def exponent(rows: list[dict[str, Any]]) -> float:
 
 
 def newest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The last record of every index and size that was run."""
-    return list({(row["index"], row["rows"]): row for row in rows if "search_seconds" in row}.values())
+    """The last record of every index and size, of what was run as the last undisturbed run was (as the last one, where none is)."""
+    rows = [row for row in rows if "search_seconds" in row]
+    calm = [row for row in rows if "note" not in row] or rows
+    if not calm:
+        raise SystemExit("no record of mining_growth.py: run it first")
+    alike = [row for row in calm if all(row.get(name) == calm[-1].get(name) for name in ALIKE)]
+    return list({(row["index"], row["rows"]): row for row in alike}.values())
 
 
 def threads(row: dict[str, Any]) -> int:
