@@ -8,8 +8,9 @@ Measured, for the trunk alone and each finished run <task>-s<seed> of DIR, at ev
     flores     FLORES devtest, every language against English: accuracy en->xx by cosine, and mining F1 (each half cut at the other half's threshold)
     tico       the same on as many sentences of TICO-19 (medical), in the languages it shares with FLORES
 
-Rows are kept per subject and set under --work, so a stopped run goes on; --only, --rows and --languages make a smaller one. The table compares every
-task with the trunk at the protocol's layer by a bootstrap that draws seeds, languages and sentences. Not measured: other poolings.
+Rows are kept per subject and set under --work, so a stopped run goes on; what was kept of other settings is measured again. --only, --rows
+and --languages make a smaller one. The table compares every task with the trunk at the protocol's layer by a bootstrap that draws seeds,
+languages and sentences. Not measured: other poolings.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from real_mining_table import table
 
 from adapter_stilts.data.examples import Bitext, Pools
 from adapter_stilts.data.readers import read_pools
+from adapter_stilts.files import sha256
 from adapter_stilts.retrieval.protocols import protocol
 from adapter_stilts.study.evaluate import Request, Subject, subject_of
 from adapter_stilts.study.sides import SideReading
@@ -72,7 +74,8 @@ def subject_measured(name: str, asked: argparse.Namespace) -> None:
     """Every set of one subject that is missing."""
     folder = asked.work / name
     folder.mkdir(exist_ok=True)
-    missing = {label: measure for label, measure in SETS.items() if label in asked.sets.split(",") and not (folder / f"{label}.json").exists()}
+    of = measured_of(name, asked)
+    missing = {label: measure for label, measure in SETS.items() if label in asked.sets.split(",") and not is_kept(folder / f"{label}.json", of)}
     if not missing:
         return
     run = None if name == "trunk" else asked.runs / name
@@ -84,11 +87,22 @@ def subject_measured(name: str, asked: argparse.Namespace) -> None:
         scores = {kind: by_language(worth) for kind, worth in found.items()}
         usual = protocol("own", "bucc2018").layer.at_depth(subject.trunk.layers)
         np.savez_compressed(folder / f"{label}.npz", **units_at(found, usual))
-        facts = {"subject": name, "set": label, "seconds": seconds, "rows": asked.rows, "protocol_layer": usual, "scores": scores}
+        facts = {"subject": name, "set": label, "seconds": seconds, "rows": asked.rows, "protocol_layer": usual, "of": of, "scores": scores}
         if not asked.trial:
             record("real_mining", facts)
         (folder / f"{label}.json").write_text(json.dumps(facts))
         print(f"{name} {label}: {seconds:.0f} s", flush=True)
+
+
+def measured_of(name: str, asked: argparse.Namespace) -> dict[str, str | int | None]:
+    """What a row was measured of and on: another trunk, run, number of rows or choice of languages is measured again."""
+    folder = Path(asked.trunk if name == "trunk" else asked.runs / name)
+    facts = {"rows": asked.rows, "languages": asked.languages, "data": str(asked.data.resolve()), "folder": str(folder.resolve())}
+    return {**facts, "sha256": "" if name == "trunk" else sha256(folder / "manifest.json")}
+
+
+def is_kept(path: Path, of: dict[str, str | int | None]) -> bool:
+    return path.exists() and json.loads(path.read_text()).get("of") == of
 
 
 def hidden_pairs(subject: Subject, asked: argparse.Namespace) -> dict[str, Mapping[tuple[Setting, str], Worth]]:
