@@ -70,10 +70,14 @@ def pair_units(gold: Collection[Pair], mined: Collection[Pair]) -> Array:
 
 @dataclass(frozen=True)
 class Threshold:
-    """A threshold on the odds of "no answer", and the score it gives on the questions it was chosen on: an oracle."""
+    """A threshold on the odds of "no answer", and what it gives on the questions it was chosen on: an oracle.
+
+    units  [N, 2] of each question: its score and one counted
+    """
 
     score: float
     threshold: float
+    units: Array
 
 
 def best_null_threshold(gold: Sequence[Sequence[str]], predicted: Sequence[str], null_odds: Sequence[float], metric: str) -> Threshold:
@@ -82,21 +86,22 @@ def best_null_threshold(gold: Sequence[Sequence[str]], predicted: Sequence[str],
     predicted   the best non-empty answers
     null_odds   [N] how much better "no answer" scored
 
-    Starts from answering nothing (threshold 0, as the official script reports it) and takes the first best; questions of equal odds
-    are answered together.
+    Counts as the official script's search does, also where that is a little odd: it starts from answering nothing (which it calls
+    threshold 0), takes the first best, answers questions of equal odds one after another in the order given, and takes any text, be it
+    only an article, for an answer.
     """
     _same_number(len(gold), len(predicted))
     column = ("exact_match", "f1").index(metric)
-    answered, silent = answerable_units(gold, predicted)[:, column], answerable_units(gold, [""] * len(gold))[:, column]
+    silent = np.array([not answers for answers in gold], dtype=np.float64)
+    scored, empty = answerable_units(gold, predicted)[:, column], np.array([not guess for guess in predicted], dtype=np.float64)
+    answered = np.where(silent > 0, empty, scored)
     odds = np.asarray(null_odds, dtype=np.float64)
     order = np.argsort(odds, kind="stable")
-    totals = silent.sum() + np.cumsum((answered - silent)[order])
-    ends = np.append(odds[order][1:] != odds[order][:-1], True)  # the last question of each group of equal odds
-    totals = np.where(ends, totals, -np.inf)
-    best = int(totals.argmax())
-    if totals[best] <= silent.sum():
-        return Threshold(float(silent.mean()), 0.0)
-    return Threshold(float(totals[best]) / len(odds), float(odds[order][best]))
+    number = int(np.cumsum([silent.sum(), *(answered - silent)[order]]).argmax())  # questions answered
+    best = silent.copy()
+    best[order[:number]] = answered[order[:number]]
+    threshold = float(odds[order[number - 1]]) if number else 0.0
+    return Threshold(float(best.mean()), threshold, np.stack([best, np.ones_like(best)], axis=1))
 
 
 def accuracy(gold: Sequence[object], predicted: Sequence[object]) -> float:

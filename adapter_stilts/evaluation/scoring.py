@@ -135,8 +135,7 @@ def score_answers(metric: str, gold: Mapping[str, Sequence[str]], predicted: Map
     options = options or Options()
     answers, unanswered = list(gold.values()), sum(question not in predicted for question in gold)
     if metric == "squad_v2":
-        final = silenced(predicted, options.null_odds, options.null_threshold)
-        measured = _em_f1(answerable_units(answers, [final.get(question) for question in gold]))
+        measured = _em_f1(_silenced(gold, predicted, options.null_odds or {}, options.null_threshold))
         return _score("f1", [*measured, *_oracles(gold, predicted, options.null_odds)], len(gold), options, unanswered)
     guesses = [predicted.get(question) for question in gold]
     _require_answers(gold)
@@ -162,11 +161,6 @@ def score_ranked(metric: str, gold: Mapping[str, Collection[str]], ranked: Mappi
             raise TaskDataError("a question without a gold id cannot be scored", where=f"question '{question}'", do="leave it out, or add its gold ids")
     units = (precision_units if metric == "map20" else reciprocal_units)(list(gold.values()), [ranked.get(question, ()) for question in gold])
     return _score(metric, [(metric, units, "ratio")], len(gold), options or Options(), sum(question not in ranked for question in gold))
-
-
-def silenced(predicted: Mapping[str, str], null_odds: Mapping[str, float] | None, threshold: float = 0.0) -> dict[str, str]:
-    """Answers by question, "" where the odds of "no answer" are above the threshold."""
-    return {question: "" if null_odds and null_odds.get(question, -np.inf) > threshold else text for question, text in predicted.items()}
 
 
 def _score(headline: str, measured: Iterable[tuple[str, Array, str]], n: int, options: Options, unanswered: int = 0) -> Score:
@@ -219,17 +213,25 @@ def _by_character(gold: Sequence[Sequence[str]], predicted: Sequence[str | None]
     return [("f1-characters", answer_units(gold, predicted, cast(Normalise, character_text))[:, [1, 2]], "ratio")]
 
 
+def _silenced(gold: Mapping[str, Sequence[str]], predicted: Mapping[str, str], null_odds: Mapping[str, float], threshold: float) -> Array:
+    """Units [N, 3] of SQuAD v2 where odds above the threshold count as "": right exactly where a question has no gold answer at all."""
+    units = answerable_units(list(gold.values()), [predicted.get(question) for question in gold])
+    for row, (question, answers) in zip(units, gold.items(), strict=True):
+        if question in predicted and null_odds.get(question, -np.inf) > threshold:
+            row[:2] = float(not answers)
+    return units
+
+
 def _oracles(gold: Mapping[str, Sequence[str]], predicted: Mapping[str, str], null_odds: Mapping[str, float] | None) -> list[tuple[str, Array, str]]:
     """SQuAD v2 at the thresholds that are best on these very questions, named as the oracles they are."""
     if null_odds is None or any(question not in null_odds or question not in predicted for question in gold):
         return []
-    answers, guesses, odds = list(gold.values()), [predicted[question] for question in gold], np.array([null_odds[question] for question in gold])
-    measured: list[tuple[str, Array, str]] = []
-    for column, name in enumerate(("exact_match", "f1")):
-        best = best_null_threshold(answers, guesses, odds.tolist(), name)
-        chosen = ["" if odd > best.threshold else guess for guess, odd in zip(guesses, odds, strict=True)]
-        measured.append((f"{name}-oracle", answerable_units(answers, chosen)[:, [column, 2]], "ratio"))
-    return measured
+    asked = [question for question in null_odds if question in gold]  # in the order of the odds, which settles equal ones
+    place = {question: number for number, question in enumerate(asked)}
+    back = [place[question] for question in gold]
+    answers, guesses, odds = [gold[one] for one in asked], [predicted[one] for one in asked], [null_odds[one] for one in asked]
+    names = ("exact_match", "f1")
+    return [(f"{name}-oracle", best_null_threshold(answers, guesses, odds, name).units[back], "ratio") for name in names]
 
 
 def _label(example: Example) -> str | int:

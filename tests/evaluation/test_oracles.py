@@ -136,18 +136,21 @@ def test_scores_squad_2_as_the_official_script_at_every_threshold():
     official = pytest.importorskip("transformers.data.metrics.squad_metrics")
     rnd = random.Random(2)
     for _ in range(40):
-        # Texts of articles and punctuation alone stay out: the script's search takes them for answers, and its scores for none.
-        gold = {str(number): [text(rnd) + "cat" for _ in range(rnd.randint(0, 2))] for number in range(30)}
-        guesses = {question: rnd.choice([text(rnd) + "cat", *answers, ""]) for question, answers in gold.items()}
-        odds = {question: rnd.uniform(-3, 3) for question in gold}
+        # With texts of articles and punctuation alone, which the script's search takes for answers and its scores for none, and equal odds.
+        gold = {str(number): [rnd.choice([text(rnd), text(rnd) + "cat"]) for _ in range(rnd.randint(0, 2))] for number in range(30)}
+        guesses = {question: rnd.choice([text(rnd) + "cat", *answers, "", "the"]) for question, answers in gold.items()}
+        odds = {question: rnd.choice([rnd.uniform(-3, 3), 0.5]) for question in rnd.sample(sorted(gold), 30)}
         examples = [SimpleNamespace(qas_id=one, answers=[{"text": answer} for answer in answers]) for one, answers in gold.items()]
         has_answer = {one: bool(answers) for one, answers in gold.items()}
         raw = dict(zip(("exact_match", "f1"), official.get_raw_scores(examples, guesses), strict=True))
         plain = score_answers("squad_v2", gold, guesses, Options(replicates=0)).metrics
         for metric, scores in raw.items():
             assert plain[metric] == pytest.approx(sum(scores.values()) / 30, abs=1e-12)
-            chosen = best_null_threshold(list(gold.values()), [guesses[one] for one in gold], list(odds.values()), metric)
-            assert chosen.score == pytest.approx(official.find_best_thresh(guesses, scores, odds, has_answer)[0] / 100, abs=1e-12)
+            best, threshold = official.find_best_thresh(guesses, scores, odds, has_answer)
+            chosen = best_null_threshold([gold[one] for one in odds], [guesses[one] for one in odds], list(odds.values()), metric)
+            assert (chosen.score, chosen.threshold) == (pytest.approx(best / 100, abs=1e-12), threshold)
+            oracles = score_answers("squad_v2", gold, guesses, Options(null_odds=odds, replicates=0)).metrics
+            assert oracles[f"{metric}-oracle"] == pytest.approx(best / 100, abs=1e-12)
             for threshold in rnd.sample(sorted(odds.values()), 3):
                 final = official.apply_no_ans_threshold(scores, odds, has_answer, threshold)
                 cut = score_answers("squad_v2", gold, guesses, Options(null_odds=odds, null_threshold=threshold, replicates=0)).metrics

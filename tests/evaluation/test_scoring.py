@@ -5,7 +5,7 @@ import pytest
 from adapter_stilts.data.examples import Answer, Classified, MultipleChoice, PlainText, SpanQuestion, Tagged
 from adapter_stilts.errors import StiltsError, TaskDataError, UnknownName
 from adapter_stilts.evaluation.intervals import score_of
-from adapter_stilts.evaluation.scoring import Options, score, score_pairs, silenced
+from adapter_stilts.evaluation.scoring import Options, score, score_answers, score_pairs
 
 
 def pairs(labels):
@@ -97,7 +97,18 @@ def test_names_no_oracle_without_odds():
 
 
 def test_silences_only_questions_that_have_odds():
-    assert silenced({"a": "x", "b": "y"}, {"a": 1.0}) == {"a": "", "b": "y"}
+    scored = score_answers("squad_v2", {"a": ["x"], "b": ["y"], "c": []}, {"a": "x", "b": "y"}, Options(null_odds={"a": 1.0, "c": 1.0}))
+    assert scored.value == pytest.approx(1 / 3)
+
+
+def test_gives_the_oracle_of_answering_nothing_where_that_is_best():
+    # By hand: every threshold that answers b answers a, and a has no answer; at threshold 0 both are answered: 0. Silence gives 1 of 2.
+    odds = {"b": -1.0, "a": -2.0}
+    scored = score_answers("squad_v2", {"a": [], "b": ["Rome"]}, {"a": "Bonn", "b": "Bonn"}, Options(null_odds=odds))
+    assert scored.metrics == pytest.approx({"f1": 0.0, "exact_match": 0.0, "exact_match-oracle": 0.5, "f1-oracle": 0.5})
+    oracle = next(one for one in scored.measures if one.metric == "f1-oracle")
+    assert oracle.units.tolist() == [[1, 1], [0, 1]]
+
 
 
 def test_scores_pairs_by_id():
