@@ -28,6 +28,14 @@ def same_number(gold: int, predicted: int, gold_path: Path, path: Path) -> None:
         raise TaskDataError(what, where=str(path), do=f"predict every example of {gold_path} once, in its order")
 
 
+def same_order(gold: Sequence[str], predicted: Sequence[str], gold_path: Path, path: Path) -> None:
+    """Refuse rows whose own ids say that they belong to other examples; files without ids cannot be checked."""
+    for number, (right, said) in enumerate(zip(gold, predicted, strict=False), start=1):
+        if right != said:
+            what = f"row {number} is of example '{said}', where {gold_path} has '{right}'"
+            raise TaskDataError(what, where=str(path), do="predict every example once, in the order of the gold file")
+
+
 def no_placeholders(gold: Sequence[str], path: Path, *, constant: bool = True) -> None:
     """Refuse labels that stand for withheld ones.
 

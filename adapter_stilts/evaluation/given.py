@@ -44,6 +44,7 @@ METRICS: dict[str, Form] = {
 }
 LOOKED_AT = 200  # lines that settle what a file is
 ROWS = (".jsonl", ".ndjson", ".json")
+ROW_IDS = ("id", "idx")
 
 
 def score_file(metric: str, gold: Path, predictions: Path, options: Options | None = None, task: Task | None = None) -> Score:
@@ -67,6 +68,8 @@ def _lines(metric: str, gold: Path, predictions: Path, options: Options, task: T
     checks.filled(right, gold)
     checks.filled(guessed, predictions)
     checks.same_number(len(right), len(guessed), gold, predictions)
+    for key in ROW_IDS:
+        checks.same_order(_row_ids(gold, key), _row_ids(predictions, key), gold, predictions)
     if metric == "retrieval":
         checks.line_numbers(right, gold)
         checks.line_numbers(guessed, predictions)
@@ -119,13 +122,19 @@ def _labels(path: Path, task: Task | None) -> list[str]:
     """A label a line, {"label": ...} a line, or the labels of a file of the task."""
     if suffix(path) in ROWS:
         first = next(json_line_rows(path), None) if suffix(path) != ".json" else None
-        if first is not None and set(first.cells) <= {"id", "idx", "label"}:
+        if first is not None and set(first.cells) <= {*ROW_IDS, "label"}:
             whole = isinstance(first.cells.get("label"), int)
             return read_choices(path) if whole else [str(row.cells.get("label", "")) for row in json_line_rows(path)]
         return _labels_of_rows(path, task)
     if any("\t" in line for _, line in islice(numbered_lines(path), LOOKED_AT)):
         return _labels_of_rows(path, task)
     return read_lines(path)
+
+
+def _row_ids(path: Path, key: str) -> list[str]:
+    """The ids of JSON lines; none where a row has none, or the file is of another kind."""
+    ids = [row.cells.get(key) for row in json_line_rows(path)] if suffix(path) in ROWS[:2] else []
+    return [] if None in ids else [str(one) for one in ids]
 
 
 def _labels_of_rows(path: Path, task: Task | None) -> list[str]:

@@ -136,6 +136,20 @@ def test_refuses_answers_to_other_questions(put, metric, gold, predicted, what):
     assert what in caught.value.what
 
 
+@pytest.mark.parametrize("key", ["id", "idx"])
+def test_refuses_labels_whose_ids_are_of_other_examples(put, key):
+    def rows(ids, more=""):
+        return "".join(f'{{"{key}": {one}, "label": {one % 2}{more}}}\n' for one in ids)
+
+    release = put("test.sw.jsonl", rows([3, 4, 5], ', "premise": "a", "choice1": "b", "choice2": "c", "question": "cause"'))
+    assert score_file("accuracy", release, put("p.jsonl", rows([3, 4, 5])), FEW, find_task("xcopa")).value == 1.0
+    for gold in (release, put("g.jsonl", rows([3, 4, 5]))):
+        with pytest.raises(TaskDataError, match="row 2 is of example '5', where .* has '4'"):
+            score_file("accuracy", gold, put("p.jsonl", rows([3, 5, 4])), FEW, find_task("xcopa"))
+        with pytest.raises(TaskDataError, match="row 2 is of example '3'"):
+            score_file("accuracy", gold, put("p.jsonl", rows([3, 3, 5])), FEW, find_task("xcopa"))
+
+
 def test_takes_an_unbalanced_but_labelled_file(put):
     gold = ["1"] * 30 + ["0"]
     assert score_file("accuracy", put("g.tsv", lines(gold)), put("p.tsv", lines(["1"] * 31)), FEW).value == pytest.approx(30 / 31)
