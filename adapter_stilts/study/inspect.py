@@ -13,7 +13,7 @@ from adapter_stilts.files import read_json
 from adapter_stilts.sharing.manifest import MANIFEST, Manifest, read_manifest
 from adapter_stilts.study.recipes import recipes
 from adapter_stilts.study.run_folder import IDENTITY, means, read_results
-from adapter_stilts.tasks.base import SPLITS, Hub, Task, all_tasks
+from adapter_stilts.tasks.base import SPLITS, Hub, Task, all_tasks, tasks
 from adapter_stilts.tasks.languages import iso1, iso3
 
 DEPTH = 3  # folders below the one asked for in which runs are looked for
@@ -85,7 +85,7 @@ def _task(task: Task) -> dict[str, Any]:
         "files": {split: list(task.files[split]) for split in SPLITS if split in task.files},
         "candidates": list(task.candidates),
         "hub": asdict(task.hub) if task.hub else None,
-        "sources": [_source(hub) for hub in task.hubs],
+        "sources": [_source(hub) for one in (task, *(tasks[part] for part in task.parts)) for hub in one.hubs],
         "miniature": task.miniature,
         "licence": task.licence,
         "paper": task.paper,

@@ -57,6 +57,7 @@ def test_lists_where_rows_come_from_how_sure_that_is_and_what_gives_them_away():
     found = {row["task"]: row for row in list_tasks()}
     (source,) = found["hellaswag"]["sources"]
     assert (source["id"], source["revision"], source["certainty"]) == ("Rowan/hellaswag", "refs/convert/parquet", "loading script")
+    assert [one["id"] for one in found["anli+"]["sources"]] == ["facebook/anli", "nyu-mll/glue", "stanfordnlp/snli"]
     assert [(one["id"], one["config"], one["certainty"]) for one in found["xnli"]["sources"]] == [
         ("google/xtreme", "XNLI", "plain files"),
         ("facebook/xnli", "{l}", "not verified"),
