@@ -11,16 +11,17 @@ from pathlib import Path
 
 from adapter_stilts.data.examples import Example, Pools
 from adapter_stilts.data.mewsli import plain_rows
-from adapter_stilts.data.readers import read, read_aligned, read_joined, read_pools
-from adapter_stilts.data.tables import json_line_rows, suffix, tab_rows
-from adapter_stilts.errors import UsageError
+from adapter_stilts.data.readers import LANGUAGE_COLUMNS, read, read_aligned, read_joined, read_pools
+from adapter_stilts.data.tables import first_cells, json_line_rows, suffix, tab_rows
+from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.files import bare_name, sha256
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.finding import Found
 from adapter_stilts.tasks.fitting import layout_of
-from adapter_stilts.tasks.languages import all_codes, iso1, spelled_in
+from adapter_stilts.tasks.languages import all_codes, is_known, iso1, spelled_in
 
 TABLES = (".jsonl", ".json", ".tsv")  # files that hold both sides of a bitext
+OF_ONE_LANGUAGE = ("pair", "single", "choice", "tags", "span")  # formats whose scores are those of a language
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,8 @@ def _read(task: Task, group: Found, split: str, language: str, columns: Mapping[
     if task.format == "aligned" and suffix(group.paths[0]) not in TABLES:
         raise UsageError("one side of a bitext alone", where=str(group.paths[0]), do=f"give both: --data {split}=FOREIGN --data {split}=ENGLISH")
     keep = {task.language_column: all_codes(language)} if task.language_column and not group.language else {}
+    if not task.language_column and task.format in OF_ONE_LANGUAGE:
+        _refuse_two_languages(task, group.paths[0])
     layout = layout_of(
         task,
         columns={**task.columns, **columns},
@@ -113,6 +116,23 @@ def _read(task: Task, group: Found, split: str, language: str, columns: Mapping[
     if task.joined and len(group.paths) > 1:
         return read_joined(group.paths[0], group.paths[1], layout, dropped)
     return of_language(task, read(group.paths[0], layout, dropped), language, dropped, named=bool(group.language))
+
+
+def _refuse_two_languages(task: Task, path: Path) -> None:
+    """Refuse rows that say they are of two languages: scored together, they would pass for one. Programs may be in any (java, python)."""
+    table = suffix(path) == ".tsv" and not set(LANGUAGE_COLUMNS).isdisjoint(first_cells(path))
+    if not table and suffix(path) != ".jsonl":
+        return
+    first = ""
+    for row in tab_rows(path, None, Counter() if task.skip_short else None) if table else json_line_rows(path):
+        column = next((name for name in LANGUAGE_COLUMNS if name in row.cells), "")
+        code = str(row.cells.get(column, ""))
+        if not is_known(code):
+            return
+        first = first or code
+        if iso1(code) != iso1(first):
+            what = f"two languages in one file: '{first}' and '{code}' (column '{column}')"
+            raise TaskDataError(what, where=row.where, do="give each language a file of its own, or drop the column")
 
 
 def _sizes(rows: Sequence[Example]) -> tuple[int, int, int]:

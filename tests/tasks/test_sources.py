@@ -45,6 +45,17 @@ def test_reads_one_language_of_a_file_that_holds_many(write, tmp_path):
         load(tasks["xnli"], "test", "tr", where)
 
 
+def test_refuses_two_languages_in_a_file_of_a_task_that_tells_none_apart(write):
+    row = '{"text": "a", "label": "x", "lang": "%s"}\n'
+    table = "lang\tpremise\thypothesis\tlabel\nde\ta\tb\tneutral\ndeu\tc\td\tneutral\nfr\te\tf\tneutral\n"
+    for task, path in (("single", write("a.jsonl", row % "de" + row % "deu" + row % "fr")), ("nli", write("a.tsv", table))):
+        with pytest.raises(TaskDataError, match=rf"two languages in one file: 'de' and 'fr' \(column 'lang'\)(.|\n)*{path.name}, line [34]"):
+            load(tasks[task], "train", "en", Where(files={"train": (path,)}))
+    for codes in (("de", "deu"), ("java", "python")):
+        path = write("b.jsonl", row % codes[0] + row % codes[1])
+        assert len(load(tasks["single"], "train", "en", Where(files={"train": (path,)})).examples) == 2
+
+
 def test_reads_a_file_of_one_language_where_the_task_has_many_in_one(write):
     path = write("xnli.ko.test.jsonl", '{"premise": "a", "hypothesis": "b", "label": "neutral"}\n')
     where = Where(files={"test": (path,)})
