@@ -117,15 +117,18 @@ class Place:
 def _load(hub: Hub, split: str, config: str, place: Place, *, several: bool) -> tuple[Dataset, str] | None:
     """The table and the revision asked for; None for one of several configurations that does not have the split.
 
-    The rule of revisions: the one the task names; else the newest, and where that is a loading script, its conversion.
+    The rule of revisions: the one the task names; else the newest, and where that is a loading script, its conversion. A folder has
+    what was downloaded there.
     """
+    from datasets.exceptions import DatasetsError
+
     where = f"{hub.id} {config} {split}".replace("  ", " ")
     reason = "" if place.folder is not None else _unreachable(place.offline)
-    revisions = [hub.revision] if hub.revision or place.folder is not None else ["", CONVERTED]
+    revisions = [""] if place.folder is not None else [hub.revision] if hub.revision else ["", CONVERTED]
     for number, revision in enumerate(revisions, start=1):
         try:
             return _table(hub.id, split, config, revision, place, bool(reason)), revision
-        except (OSError, RuntimeError, ValueError, ImportError) as error:
+        except (OSError, RuntimeError, ValueError, ImportError, DatasetsError) as error:
             if several and "unknown split" in str(error).lower():
                 return None
             if not is_script(error) or number == len(revisions):

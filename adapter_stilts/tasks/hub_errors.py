@@ -21,7 +21,7 @@ def translated(error: Exception, where: str, reason: str, tried: Sequence[str] =
     reason  why the hub cannot be asked, "" where it can
     tried   the revisions asked for, "" the newest
     """
-    said = _said(error)
+    said = _said(error) if error.__cause__ is None else f"{_said(error)} ({_said(error.__cause__)})"
     if is_script(error):
         what = f"the data set is a loading script, which is not run: {said}"
         if CONVERTED in tried:
@@ -38,5 +38,5 @@ def translated(error: Exception, where: str, reason: str, tried: Sequence[str] =
     return TaskDataError(f"cannot be read: {said}", where=where, do=f"try revision {CONVERTED} in a task file of your own, or {FILES}")
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__

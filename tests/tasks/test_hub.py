@@ -135,6 +135,21 @@ def test_refuses_to_run_a_loading_script_and_names_the_conversion(write, tmp_pat
         hub_examples(task, "train", "en", {}, tmp_path, tmp_path / "cache", False, Counter())
 
 
+def test_names_the_conversion_for_a_script_in_a_folder_also_where_the_task_asks_for_it(write, tmp_path):
+    write("Rowan/hellaswag/hellaswag.py", "raise SystemExit('this must not run')\n")
+    with pytest.raises(TaskDataError, match=r"is not run(.|\n)*take its conversion \(huggingface-cli download(.|\n)*--data DIR") as caught:
+        load(tasks["hellaswag"], "train", "en", Where("hub", folder=tmp_path, cache=tmp_path / "cache"))
+    assert "either" not in caught.value.what
+
+
+def test_refuses_a_copy_whose_rows_are_broken(write, tmp_path):
+    card = "---\nconfigs:\n- config_name: mnli\n  data_files:\n  - split: train\n    path: t.jsonl\n---\n"
+    write("nyu-mll/glue/README.md", card)
+    write("nyu-mll/glue/t.jsonl", "no JSON\n")
+    with pytest.raises(TaskDataError, match=r"cannot be read: .*JSON(.|\n)*nyu-mll/glue mnli train(.|\n)*--data DIR"):
+        load(tasks["mnli"], "train", "en", Where("hub", folder=tmp_path, cache=tmp_path / "cache"))
+
+
 @pytest.mark.parametrize("by_environment", [True, False])
 def test_opens_no_connection_when_offline(monkeypatch, tmp_path, by_environment):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1" if by_environment else "0")
