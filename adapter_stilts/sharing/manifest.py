@@ -17,6 +17,7 @@ from adapter_stilts.sharing.weight_files import ROLES
 
 MANIFEST = "manifest.json"
 CONFIG = "config.yaml"
+METRICS = "metrics.jsonl"  # one line per logged step
 IDENTITY = "identity.json"  # whose folder this is, from the first moment on
 VERSION = 1
 FETCH_AGAIN = "fetch the bundle again, or train the run again with --overwrite"
@@ -60,7 +61,7 @@ class Manifest(BaseModel):
     leaks         what that history gives away of this task's test data, in words
     training      steps, epochs, best step and score, rows, features, processes
     parts         the table of parts: part, role, active, trained, parameters
-    files         path in the run -> sha256: the weights, their descriptions, config.yaml
+    files         path in the run -> sha256: the weights, their descriptions, config.yaml, metrics.jsonl
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -99,7 +100,7 @@ class Manifest(BaseModel):
         """A bundle may come from anywhere; its manifest must not name files elsewhere on this machine."""
         for name in files:
             parts = PurePosixPath(name).parts
-            if name not in (CONFIG, IDENTITY) and not (len(parts) == 2 and parts[0] in ROLES and parts[1] not in ("..", ".") and "\\" not in name):
+            if name not in (CONFIG, IDENTITY, METRICS) and not (len(parts) == 2 and parts[0] in ROLES and parts[1] not in ("..", ".") and "\\" not in name):
                 raise ValueError(f"'{name}' cannot be a file of a run")
         return files
 

@@ -2,12 +2,12 @@
 
     fusion/attention.json   {"fuse(nli, qa)": {"xnli": {"test": {"sw": [[0.7, 0.3], ...], ...}}}}   [L, A] per task, split and language
 
-The weight of a source in a layer is averaged over all tokens that are not padding; a row sums to 1.
+The weight of a source in a layer is averaged over all tokens that are not padding; a row sums to 1. The file
+carries a checksum of the rest and notices a changed byte.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,7 @@ from typing import Any
 from torch import Tensor
 
 from adapter_stilts.encoder.composition import Fuse, fusion_name
-from adapter_stilts.errors import ArtefactError
-from adapter_stilts.files import write_json
+from adapter_stilts.sharing.sealed import CHECKSUM, read_sealed, write_sealed
 
 FILE = "attention.json"
 
@@ -27,17 +26,14 @@ def store_attention(folder: Path, task: str, split: str, language: str, weights:
     for fusion, table in weights.items():
         of_split = stored.setdefault(fusion, {}).setdefault(task, {}).setdefault(split, {})
         of_split[language] = [[round(float(value), 6) for value in row] for row in table]
-    write_json(folder / "fusion" / FILE, stored)
+    write_sealed(folder / "fusion" / FILE, stored)
 
 
 def read_attention(folder: Path) -> dict[str, Any]:
     """All stored attention of a run, {} where there is none."""
     path = folder / "fusion" / FILE
-    try:
-        found: dict[str, Any] = json.loads(path.read_bytes()) if path.is_file() else {}
-    except ValueError as error:
-        raise ArtefactError("the stored attention is not JSON", where=str(path), do="remove the file and evaluate again") from error
-    return found
+    found = read_sealed(path, "the stored attention", do="remove the file and evaluate again with --overwrite") if path.is_file() else {}
+    return {name: weights for name, weights in found.items() if name != CHECKSUM}
 
 
 def source_names(fuse: Fuse) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ from adapter_stilts.evaluation.intervals import Comparison, nested_bootstrap
 from adapter_stilts.files import write_json
 from adapter_stilts.study.evaluate import Request, evaluate
 from adapter_stilts.study.reporting import Reporter, Silent
-from adapter_stilts.study.run_folder import read_results
+from adapter_stilts.study.run_folder import read_results, read_units
 from adapter_stilts.study.train import train
 from adapter_stilts.study.verdicts import CONTROL, verdicts
 
@@ -232,7 +232,7 @@ def _compare(arms: Sequence[Path], bases: Sequence[Path], task: str, metric: str
 
 def _units(folder: Path, task: str, metric: str, languages: Sequence[str]) -> list[NDArray[np.float64]]:
     rows = _by_language(folder, task, metric)
-    return [np.load(folder / rows[language]["units"], allow_pickle=False) for language in languages]
+    return [read_units(folder, rows[language]) for language in languages]
 
 
 def _gain(gain: Comparison | None) -> dict[str, Any]:

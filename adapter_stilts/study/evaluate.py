@@ -31,7 +31,7 @@ from adapter_stilts.study.measure_ranking import measure_ranking
 from adapter_stilts.study.reporting import Reporter
 from adapter_stilts.study.retrieval import RetrievalSettings, measure_retrieval, planned
 from adapter_stilts.study.row_facts import adapter_facts, with_facts
-from adapter_stilts.study.run_folder import claim, locked, means, merge_results, read_results, result_key, state_of, write_results
+from adapter_stilts.study.run_folder import check_products, claim, locked, means, merge_results, read_results, result_key, state_of, write_results
 from adapter_stilts.study.sentence_reader import CPU_BUDGET, GPU_BUDGET, active_parts
 from adapter_stilts.study.sides import active
 from adapter_stilts.tasks.base import Task
@@ -133,6 +133,7 @@ def _score_all(request: Request, subject: Subject, jobs: Sequence[tuple[Task, st
         if known and not _same_data(known, task, request.split, language, where):
             report.say(f"{task.name} {language} was scored on other data before; its scores are replaced")
             known = []
+        check_products(subject.folder, known)
         asked.extend(result_key(row) for row in known)
         if not known:
             missing.append((task, language, where))

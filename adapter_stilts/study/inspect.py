@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from adapter_stilts.encoder.kinds import kinds
 from adapter_stilts.errors import ArtefactError, MissingError
 from adapter_stilts.files import read_json
-from adapter_stilts.sharing.manifest import MANIFEST, Manifest, read_manifest
+from adapter_stilts.sharing.manifest import CONFIG, MANIFEST, Manifest, read_manifest
 from adapter_stilts.study.recipes import recipes
 from adapter_stilts.study.run_folder import IDENTITY, means, read_results
 from adapter_stilts.tasks.base import SPLITS, Hub, Task, all_tasks, tasks
@@ -119,7 +119,7 @@ def _run_folders(folder: Path, depth: int = DEPTH) -> Iterable[Path]:
 def _run(folder: Path) -> dict[str, Any]:
     try:
         rows = read_results(folder)
-        facts = _facts(read_manifest(folder)) if (folder / MANIFEST).is_file() else {"state": "unfinished", **_claimed(folder)}
+        facts = _facts(read_manifest(folder)) if (folder / MANIFEST).is_file() else _claimed(folder, rows)
     except (ArtefactError, MissingError) as error:
         return {"run": str(folder), "state": f"damaged: {error.what}", "scores": {}}
     scores = {f"{row['task']} {row['language']}": row["score"] for row in rows if row.get("headline")}
@@ -138,5 +138,8 @@ def _facts(manifest: Manifest) -> Mapping[str, Any]:
     }
 
 
-def _claimed(folder: Path) -> Mapping[str, Any]:
-    return {"task": read_json(folder / IDENTITY).get("name", "")}
+def _claimed(folder: Path, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """A run that goes on, or the scores of a bare trunk, which was never trained and has no configuration."""
+    if rows and not (folder / CONFIG).is_file():
+        return {"state": "scores of a trunk", "task": ",".join(dict.fromkeys(row["task"] for row in rows))}
+    return {"state": "unfinished", "task": read_json(folder / IDENTITY).get("name", "")}

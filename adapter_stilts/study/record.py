@@ -10,7 +10,7 @@ from typing import Any
 from adapter_stilts.config.load import dump
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.files import sha256, write_text
-from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, Manifest, Parent, TrunkFacts, read_manifest
+from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, METRICS, Manifest, Parent, TrunkFacts, read_manifest
 from adapter_stilts.study import disclosure, facts
 from adapter_stilts.study.build import HEAD
 from adapter_stilts.study.identity import rows_digest
@@ -76,7 +76,7 @@ def manifest_of(prepared: Prepared, folder: Path, parts: Sequence[dict[str, Any]
         leaks=tuple(note for one in data for note in disclosure.leaks(one.task, prepared.history)),
         training={**_outcome(outcome), **counts},
         parts=tuple(parts),
-        files={**hashes, **{name: sha256(folder / name) for name in (IDENTITY, CONFIG)}},
+        files={**hashes, **{name: sha256(folder / name) for name in (IDENTITY, CONFIG, METRICS) if (folder / name).is_file()}},
     )
 
 

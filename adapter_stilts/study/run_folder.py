@@ -19,8 +19,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from adapter_stilts.errors import ArtefactError, StiltsError, UsageError
-from adapter_stilts.files import disk_errors, write_json
+import numpy as np
+from numpy.typing import NDArray
+
+from adapter_stilts.errors import ArtefactError, MissingError, StiltsError, UsageError
+from adapter_stilts.files import disk_errors, sha256, write_json
 from adapter_stilts.sharing.manifest import CONFIG, MANIFEST
 from adapter_stilts.sharing.manifest import IDENTITY as IDENTITY
 from adapter_stilts.sharing.sealed import read_sealed, write_sealed
@@ -30,6 +33,8 @@ State = Literal["new", "resumable", "done"]
 STATES: tuple[State, ...] = ("new", "resumable", "done")
 LOCK = ".lock"
 RESULTS = "results.json"
+PRODUCTS = ("predictions", "units")  # files that a row of results names
+HASHES = "sha256"
 FILES = (CONFIG, "metrics.jsonl", RESULTS, "README.md")
 FOLDERS = {
     "checkpoints": ("step-*", ".partial-*"),
@@ -135,8 +140,11 @@ def read_results(folder: Path) -> list[dict[str, Any]]:
 
 
 def write_results(folder: Path, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """results.json: one row per task, protocol, language and metric, and the means over languages and tasks."""
-    ordered = sorted(rows, key=result_key)
+    """results.json: one row per task, protocol, language and metric, and the means over languages and tasks.
+
+    A row carries the sha256 of the files it names, as they are when it is first written.
+    """
+    ordered = sorted((row if HASHES in row else _hashed(folder, row) for row in rows), key=result_key)
     document = {"results": ordered, "means": means(ordered)}
     write_sealed(folder / RESULTS, document)
     return document
@@ -149,8 +157,28 @@ def merge_results(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, A
     """
     fresh = {result_key(row): row for row in new}
     written = {row["predictions"]: row.get("settings") for row in fresh.values() if "predictions" in row}
-    rows = {result_key(row): row for row in old} | fresh
+    kept = (_without(row, HASHES) if row.get("predictions") in written else row for row in old)  # of a file that was written anew
+    rows = {result_key(row): row for row in kept} | fresh
     return [_without(row, "predictions") if written.get(row.get("predictions"), row.get("settings")) != row.get("settings") else row for row in rows.values()]
+
+
+def check_products(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse predictions and units that are not those of the scores; a bundle may have left them out."""
+    for row in rows:
+        for noun, expected in row.get(HASHES, {}).items():
+            path = folder / row[noun]
+            if path.is_file() and sha256(path) != expected:
+                raise ArtefactError(f"{row[noun]} is not the file that was scored: it was changed or damaged", where=str(path), do=_score_again(folder, row))
+
+
+def read_units(folder: Path, row: Mapping[str, Any]) -> NDArray[np.float64]:
+    """The sums [N, S] that a score was made of; MissingError or ArtefactError where they are not there as they were."""
+    path = folder / row["units"]
+    if not path.is_file():
+        raise MissingError(f"the sums that the score of {row['task']} was made of are not there", where=str(path), do=_score_again(folder, row))
+    check_products(folder, [row])
+    units: NDArray[np.float64] = np.load(path, allow_pickle=False)
+    return units
 
 
 def result_key(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -174,6 +202,16 @@ def means(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     single = {task: found[0]["score"] for task, found in tasks.items() if len(found) == 1}
     trained = [score for task, score in single.items() if task not in retrieval]
     return {"tasks": tasks, "with_retrieval": _mean(list(single.values())), "without_retrieval": _mean(trained)}
+
+
+def _hashed(folder: Path, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    paths = {noun: folder / row[noun] for noun in PRODUCTS if noun in row}
+    found = {noun: sha256(path) for noun, path in paths.items() if path.is_file()}
+    return {**row, HASHES: found} if found else row
+
+
+def _score_again(folder: Path, row: Mapping[str, Any]) -> str:
+    return f"score it again: adapter-stilts eval {folder} --tasks {row['task']} --languages {row['language']} --split {row['split']} --overwrite"
 
 
 def _without(row: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from adapter_stilts.evaluation.intervals import Comparison, holm, nested_bootstrap, paired_bootstrap, seed_interval
 from adapter_stilts.study.board import Board
-from adapter_stilts.study.run_folder import read_results, result_key
+from adapter_stilts.study.run_folder import read_results, read_units, result_key
 from adapter_stilts.study.stages import DIRECT, Cell, retrieval
 
 SEED = 13  # of the bootstrap, not of a run
@@ -36,7 +36,7 @@ class Scored:
         return float(np.mean([row["score"] for row in self.rows.values()]))
 
     def units(self, languages: Iterable[str]) -> list[NDArray[np.float64]]:
-        return [np.load(self.folder / self.rows[language]["units"], allow_pickle=False) for language in languages]
+        return [read_units(self.folder, self.rows[language]) for language in languages]
 
 
 @dataclass(frozen=True)

@@ -181,7 +181,8 @@ def codes(text: str) -> tuple[str, ...]:
 
 def splits(*patterns: str) -> dict[str, tuple[str, ...]]:
     """Patterns for all three splits: {split} stands for train; validation, valid, dev or val; test."""
-    return {split: tuple(pattern.replace("{split}", name) for pattern in patterns for name in names) for split, names in SPLIT_NAMES.items()}
+    named = {split: [pattern.replace("{split}", name) for pattern in patterns for name in names] for split, names in SPLIT_NAMES.items()}
+    return {split: tuple(dict.fromkeys(files)) for split, files in named.items()}
 
 
 def labels_of(task: Task, examples: Sequence[Example]) -> tuple[str, ...] | None:

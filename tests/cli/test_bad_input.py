@@ -226,7 +226,7 @@ def test_refuses_a_planted_trunk_before_it_looks_for_data(refused):
 
 
 @pytest.mark.parametrize("name", ["adapter/nli.safetensors", "adapter/nli.json", "head/head.safetensors", "head/head.json", "config.yaml", "manifest.json",
-                                  "identity.json", "results.json"])  # fmt: skip
+                                  "identity.json", "results.json", "metrics.jsonl"])  # fmt: skip
 def test_refuses_a_run_with_one_flipped_byte(refused, place, name):
     shutil.copytree(place / "good", place / "flipped")
     content = bytearray((place / "flipped" / name).read_bytes())
@@ -234,6 +234,22 @@ def test_refuses_a_run_with_one_flipped_byte(refused, place, name):
     (place / "flipped" / name).write_bytes(content)
     try:
         refused(4, name, "eval", "flipped", "--tasks", "nli", "--data", "test=good.jsonl")
+    finally:
+        shutil.rmtree(place / "flipped")
+
+
+def test_refuses_scores_whose_predictions_or_sums_have_one_flipped_byte(refused, run, place, monkeypatch):
+    monkeypatch.chdir(place)
+    shutil.copytree(place / "good", place / "flipped")
+    words = ("eval", "flipped", "--tasks", "nli", "--data", "test=good.jsonl", "--languages", "sw")
+    try:
+        assert run(*words).exit_code == 0
+        for name in ("predictions/nli/test-sw.tsv", "units/nli/test-sw.npy"):
+            whole = (place / "flipped" / name).read_bytes()
+            (place / "flipped" / name).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+            refused(4, f"{name} is not the file that was scored.*--overwrite", *words)
+            (place / "flipped" / name).write_bytes(whole)
+        assert run(*words).exit_code == 0
     finally:
         shutil.rmtree(place / "flipped")
 

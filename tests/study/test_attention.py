@@ -37,6 +37,9 @@ def test_is_empty_where_nothing_was_stored(tmp_path):
 
 def test_refuses_a_damaged_file(tmp_path):
     store_attention(tmp_path, "xnli", "test", "sw", {NAME: TABLE})
-    (tmp_path / "fusion" / "attention.json").write_text("{")
-    with pytest.raises(ArtefactError, match="not JSON"):
-        read_attention(tmp_path)
+    path = tmp_path / "fusion" / "attention.json"
+    whole = path.read_text()
+    for damaged in ("{", whole.replace("0.75", "0.35", 1)):
+        path.write_text(damaged)
+        with pytest.raises(ArtefactError, match="stored attention"):
+            read_attention(tmp_path)

@@ -105,6 +105,13 @@ def test_lists_finished_unfinished_and_damaged_runs_at_any_depth(finished, tmp_p
     assert found[str(done)]["trunk"] == "miniature"
 
 
+def test_does_not_call_the_scores_of_a_bare_trunk_an_unfinished_run(tmp_path):
+    claim(tmp_path / "trunk-miniature-1", "11111111", "trunk-miniature-1")
+    write_results(tmp_path / "trunk-miniature-1", [ROW])
+    (found,) = list_runs(tmp_path)
+    assert (found["state"], found["task"], found["scores"]) == ("scores of a trunk", "xnli", {"xnli sw": 0.5})
+
+
 def test_refuses_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(MissingError, match="no such folder"):
         list_runs(tmp_path / "nowhere")

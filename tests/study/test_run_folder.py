@@ -6,10 +6,11 @@ import json
 import multiprocessing
 import os
 
+import numpy as np
 import pytest
 
-from adapter_stilts.errors import ArtefactError, StiltsError, UsageError
-from adapter_stilts.study.run_folder import claim, clear, locked, means, merge_results, read_results, state_of, write_results
+from adapter_stilts.errors import ArtefactError, MissingError, StiltsError, UsageError
+from adapter_stilts.study.run_folder import check_products, claim, clear, locked, means, merge_results, read_results, read_units, state_of, write_results
 
 
 def row(task="xnli", language="sw", score=0.5, **more):
@@ -164,6 +165,44 @@ def test_notices_any_changed_byte_of_results(tmp_path, flip):
         with pytest.raises(ArtefactError, match=r"results\.json"):
             read_results(tmp_path)
         path.write_bytes(whole)
+
+
+@pytest.fixture
+def scored(tmp_path):
+    """A row of results whose predictions and units are on disk."""
+    (tmp_path / "p.tsv").write_text("neutral\n")
+    np.save(tmp_path / "u.npy", np.array([[1.0, 1.0], [0.0, 1.0]]))
+    write_results(tmp_path, [row(predictions="p.tsv", units="u.npy")])
+    return read_results(tmp_path)[0]
+
+
+@pytest.mark.parametrize("name", ["p.tsv", "u.npy"])
+def test_notices_a_flipped_byte_in_what_a_score_was_made_of(scored, tmp_path, flip, name):
+    check_products(tmp_path, [scored])
+    flip(tmp_path / name, (tmp_path / name).stat().st_size - 1, 1)
+    with pytest.raises(ArtefactError, match=rf"(?s){name} is not the file that was scored.*--tasks xnli --languages sw --split test --overwrite"):
+        check_products(tmp_path, [scored])
+
+
+def test_reads_the_sums_of_a_score_and_says_when_they_are_gone(scored, tmp_path, flip):
+    assert read_units(tmp_path, scored).tolist() == [[1, 1], [0, 1]]
+    flip(tmp_path / "u.npy", (tmp_path / "u.npy").stat().st_size - 2, 4)
+    with pytest.raises(ArtefactError, match=r"u\.npy is not the file"):
+        read_units(tmp_path, scored)
+    (tmp_path / "u.npy").unlink()
+    with pytest.raises(MissingError, match="not there"):
+        read_units(tmp_path, scored)
+
+
+def test_lets_a_bundle_leave_its_predictions_out(scored, tmp_path):
+    (tmp_path / "p.tsv").unlink()
+    check_products(tmp_path, [scored])
+
+
+def test_knows_a_file_again_that_another_reading_wrote_anew(scored, tmp_path):
+    (tmp_path / "p.tsv").write_text("entailment\n")
+    write_results(tmp_path, merge_results([scored], [row(protocol="xtreme", predictions="p.tsv")]))
+    check_products(tmp_path, read_results(tmp_path))
 
 
 def test_replaces_a_row_by_a_newer_one_of_the_same_thing():

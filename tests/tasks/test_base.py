@@ -27,6 +27,7 @@ def test_describes_every_task_without_contradiction(task):
     assert task.metric in METRICS[task.format]
     assert task.summary
     assert set(task.files) <= {"train", "validation", "test"}
+    assert all(len(set(names)) == len(names) for names in task.files.values())
     assert not task.train_task or (tasks[task.train_task].format, tasks[task.train_task].labels) == (task.format, task.labels)
     assert not task.languages or task.retrieval or task.train_task or task.train_language in task.languages
     assert task.retrieval or task.has_split("train")
