@@ -51,6 +51,8 @@ def main() -> None:
     asked = parser.parse_args()
     versions = theirs(asked, "versions")["versions"]
     asked.folder.mkdir(parents=True, exist_ok=True)
+    for old in asked.folder.glob("*.*.*.txt"):  # of other languages, asked for before
+        old.unlink()
     languages = asked.languages.split(",")
     pools = {f"{code}.{split}": gold_pools(asked.data / "mining", code, split) for code in languages for split in SPLITS}
     for name, pool in pools.items():

@@ -97,8 +97,8 @@ def searched(source: Vectors, target: Vectors, pools: Pools, protocol: Protocol,
 def pairs_of(found: Searched, pools: Pools, protocol: Protocol) -> Mined:
     """Candidate pairs by the protocol's margin."""
     pairs = mine(found.forward, found.backward, margin=protocol.margin, retrieval=protocol.retrieval)
-    if protocol.minimum is not None:
-        pairs = pairs.over(protocol.minimum)
+    if protocol.least is not None:
+        pairs = pairs.over(protocol.least)
     return _with_ids(pairs, found.left, found.right, pools, protocol.duplicates)
 
 

@@ -6,7 +6,8 @@
 XTREME's code counts layers from the first of its last 24, so its "13" is hidden_states[14], and its BUCC script reads
 hidden_states[20] because it never passes the number of layers on. jiant reads hidden_states[14] for both. The pooling of XTREME's
 BUCC is the mean that its 2020 runs used: its script asks for the first token, which the code ignored until 2021. `own` differs from
-jiant in cutting the threshold only between different scores, so that the threshold reaches the F1 it was chosen for.
+jiant in cutting the threshold only between different scores, so that the threshold reaches the F1 it was chosen for, and in asking
+scores above 0 of ratios alone.
 
 Hu et al. (2020), https://arxiv.org/abs/2003.11080; Phang et al. (2020), https://arxiv.org/abs/2005.13013
 """
@@ -44,7 +45,8 @@ class Protocol:
     duplicates   bucc2018: "unique": pairs survive only where both texts occur once in their pool; "expand": every id of the text counts
     threshold    bucc2018: a threshold lies midway between the best candidate and the next, where "any" may fall between equal
                  scores and "between" only between different ones; at the last candidate it is that candidate's score
-    minimum      bucc2018: candidates must score more than this
+    minimum      bucc2018: candidates must score more than this; `least` is what is asked of the margin in use
+    minimum_of   the margin that the minimum is meant for; None: every one, as XTREME and jiant have it
     """
 
     name: str
@@ -56,10 +58,19 @@ class Protocol:
     margin: str = "ratio"
     retrieval: str = "max"
     minimum: float | None = 0.0
+    minimum_of: str | None = None
     duplicates: Duplicates = "expand"
     threshold: ThresholdRule = "between"
     centring: bool = False
     max_length: int = 512
+
+    @property
+    def least(self) -> float | None:
+        """What candidates must score more than; None: nothing.
+
+        A ratio of 0 or less is no likeness. A difference of 0 is a score like any other: with one neighbour the best pairs of all have it.
+        """
+        return self.minimum if self.minimum_of in (None, self.margin) else None
 
     def settings(self, layers: int) -> dict[str, Setting]:
         """What a score must be reported with, for a trunk of so many layers."""
@@ -79,7 +90,7 @@ PROTOCOLS = (
     replace(XTREME_TATOEBA, name="jiant"),
     Protocol("jiant", "bucc2018", Layer(14), threshold="any"),
     replace(XTREME_TATOEBA, name="own"),
-    Protocol("own", "bucc2018", Layer(14)),
+    Protocol("own", "bucc2018", Layer(14), minimum_of="ratio"),
 )
 BY_NAME = {(one.name, one.task): one for one in PROTOCOLS}
 

@@ -118,6 +118,8 @@ def require_gold(wanted: int) -> None:
 
 def _cut(place: int, right: Flags, score: Array, wanted: int) -> Cut:
     here = float(score[place])
-    threshold = here if place + 1 == len(score) else (here + float(score[place + 1])) / 2
+    below = float(score[place + 1]) if place + 1 < len(score) else here
+    middle = (here + below) / 2
+    threshold = middle if below < middle else here  # nothing lies midway to -infinity, or between neighbouring numbers
     hits, kept = int(right[: place + 1].sum()), place + 1
     return Cut(threshold, kept, hits / kept, hits / wanted, 2 * hits / (kept + wanted))

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import gc
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +38,16 @@ from adapter_stilts.study.run_folder import locked, remove_remains
 
 @dataclass(frozen=True)
 class Candidates:
-    """What a mining found before any threshold: pairs of rows as they are written, and as they are scored."""
+    """What a mining found before any threshold: pairs of rows as they are written, and as they are scored.
+
+    left_out   candidates that the rules do not let through, by reason
+    """
 
     written: Pairs
     scored: Pairs
     search: SearchPlan | None
     recall: float
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 def mine(request: Request, *, out: Path, runs: Path, overwrite: bool, dry_run: bool, report: Reporter) -> dict[str, Any]:
@@ -114,15 +118,18 @@ def _candidates(request: Request, rules: Rules, source: Side, target: Side, work
     identity = identity_of(content_hash(source), content_hash(target), chosen.index, asdict(chosen.settings), chosen.k, rules.protocol.centring)
     found = both_directions(source, target, chosen, rules.protocol.centring, work, identity, report, hands)
     pairs = mined(found.forward, found.backward, margin=rules.protocol.margin, retrieval=rules.protocol.retrieval)
-    if rules.protocol.minimum is not None:
-        pairs = pairs.over(rules.protocol.minimum)
+    left_out, every, least = dict[str, int](), pairs, rules.protocol.least
+    if least is not None:
+        pairs = every.over(least)
+        left_out[f"of a score of {least:g} or less"] = len(every) - len(pairs)
     left, right = source.distinct, target.distinct
     if rules.duplicates == "drop":
         written = scored = unique(pairs, left, right)
+        left_out["of a sentence that occurs several times"] = len(pairs) - len(written)
     else:
         scored = expand(pairs, left, right) if rules.duplicates == "expand" or request.gold or request.dev else once(pairs, left, right)
         written = scored if rules.duplicates == "expand" else once(pairs, left, right)
-    return Candidates(written, scored, chosen, found.recall)
+    return Candidates(written, scored, chosen, found.recall, {reason: count for reason, count in left_out.items() if count})
 
 
 def _finish(
@@ -137,6 +144,7 @@ def _finish(
         "report": str(report_path(out)),
         "pairs": count,
         "candidates": len(found.written),
+        "left_out": dict(found.left_out),
         "threshold": kept.threshold,
         "threshold_from": kept.source,
         "source": facts(source, files.source),
@@ -167,8 +175,10 @@ def _say(document: dict[str, Any], kept: Kept, report: Reporter) -> None:
 
 def _notes(count: int, found: Candidates, kept: Kept) -> Iterator[str]:
     cut = f"at a threshold of {kept.threshold:.4f} ({kept.source})" if kept.threshold is not None else "no threshold was given"
+    for reason, number in found.left_out.items():
+        yield f"{number} candidate{'s' if number > 1 else ''} {reason} {'are' if number > 1 else 'is'} left out"
     if not len(found.written):
-        yield "no pair was found: there is no candidate at all, so the file is empty"
+        yield f"no pair was found: there is no{' other' if found.left_out else ''} candidate{'' if found.left_out else ' at all'}, so the file is empty"
     elif not count:
         yield f"no pair is kept {cut}: the best of {len(found.written)} candidates scores {found.written.score[0]:.4f}, so the file is empty"
     else:

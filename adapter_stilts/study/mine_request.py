@@ -84,7 +84,7 @@ class Rules:
     def told(self) -> dict[str, Any]:
         rules = self.protocol
         used = {"protocol": rules.name, "k": rules.k, "margin": rules.margin, "retrieval": rules.retrieval, "centring": rules.centring}
-        return used | {"minimum": rules.minimum, "duplicates": self.duplicates, "threshold_rule": rules.threshold}
+        return used | {"minimum": rules.least, "duplicates": self.duplicates, "threshold_rule": rules.threshold}
 
 
 def rules_of(request: Request) -> Rules:

@@ -27,6 +27,12 @@ def test_cuts_at_the_last_pair_where_that_is_best():
     assert best_f1(np.array([False, True]), np.array([2.0, 1.0]), 1).threshold == 1.0
 
 
+@pytest.mark.parametrize(("score", "below"), [(1.0, -np.inf), (np.nextafter(1.0, 2), 1.0)])
+def test_cuts_at_the_pair_itself_where_nothing_lies_midway(score, below):
+    cut = best_f1(np.array([True, False]), np.array([score, below]), 1)
+    assert (cut.threshold, cut.kept) == (score, 1)
+
+
 @given(LISTS, st.integers(0, 4), st.sampled_from([0.25, 0.5, 0.8, 1.0]))
 def test_cuts_as_low_as_the_precision_allows(rows, missed, precision):
     right, score = sorted_lists(rows)

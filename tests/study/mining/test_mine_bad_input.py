@@ -29,8 +29,26 @@ def test_says_that_nothing_was_found(put, start, tmp_path, planted):
     assert document["pairs"] == 0
     assert "so the file is empty" in document["notes"][-1]
     opposite = np.eye(4, dtype=np.float32)[:1]
-    document = start(**put((opposite, -opposite)), overwrite=True, margin="distance")
-    assert "there is no candidate at all" in document["notes"][-1]
+    document = start(**put((opposite, -opposite)), overwrite=True, margin="distance", protocol="xtreme")
+    assert document["left_out"] == {"of a score of 0 or less": 1}  # -1 less the mean of both neighbourhoods, -1
+    assert document["notes"] == ["1 candidate of a score of 0 or less is left out", "no pair was found: there is no other candidate, so the file is empty"]
+
+
+@pytest.mark.parametrize("margin", ["distance", "csls"])
+def test_keeps_differences_of_nought(put, start, tmp_path, planted, read, margin):
+    document = start(**put(planted()), margin=margin, k=1, retrieval="intersection")
+    assert document["pairs"] >= 12  # with one neighbour a pair that is best both ways is as close as its neighbourhoods: 0
+    assert {float(score) for score, _, _ in read(tmp_path / "pairs.tsv")} == {0.0}
+    assert document["left_out"] == {}
+
+
+def test_counts_the_pairs_of_repeated_sentences_that_are_dropped(put, start, planted, numbers):
+    source, target = planted()
+    texts = [numbers("s"), numbers("t")]
+    texts[0][1] = texts[0][0]
+    document = start(**put((source, target), texts), duplicates="drop")
+    assert document["left_out"] == {"of a sentence that occurs several times": 1}
+    assert "1 candidate of a sentence that occurs several times is left out" in document["notes"]
 
 
 def test_reports_scores_that_are_infinite(put, start, read, tmp_path, gold_file):
