@@ -44,7 +44,7 @@ def fit(sizes: Sizes, kind: Index, limit: float, held: int, settings: IndexSetti
     most, each = max(sizes.source, sizes.target), 4 * sizes.width + (kind.extra(sizes.width) if kind.train else 0)
     parts = _parts(sizes, kind, settings or IndexSettings(), held)
     fixed = held + parts["results"] + parts["one block of queries"]
-    rows = min(most, int((limit - fixed) // each))
+    rows = most if limit == float("inf") else min(most, int((limit - fixed) // each))
     smallest = min(most, ALIGNED) if kind.sharded else most
     needed = max(fixed + smallest * each, held + parts["results"] + parts["k-means"], held + parts["results"] + parts["making pairs"])
     if rows < smallest or needed > limit:

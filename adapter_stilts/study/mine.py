@@ -59,7 +59,7 @@ def mine(request: Request, *, out: Path, runs: Path, overwrite: bool, dry_run: b
     DoesNotFit where the limit on memory cannot be met.
     """
     rules = rules_of(request)
-    refuse_occupied(out, overwrite=overwrite)
+    refuse_occupied(out, overwrite=overwrite, read=request.reads)
     files = _surveyed(request, report)
     if dry_run:
         return _planned(request, rules, files, report)

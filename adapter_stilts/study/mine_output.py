@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +79,10 @@ def finished(out: Path, identity: str, *, overwrite: bool) -> dict[str, Any] | N
     raise UsageError("the file is there already, and is not the outcome of this very mining", where=str(out), do=OCCUPIED)
 
 
-def refuse_occupied(out: Path, *, overwrite: bool) -> None:
-    """Raises UsageError where the file to write is a folder, or there already and from no mining."""
+def refuse_occupied(out: Path, *, overwrite: bool, read: Iterable[Path] = ()) -> None:
+    """Raises UsageError where the file to write is a folder, or there already and from no mining, or one of those that are read."""
+    if out.resolve() in {path.resolve() for path in read}:
+        raise UsageError("the file of pairs would take the place of a file that is read", where=str(out), do="name another file with -o")
     if out.exists() and not out.is_file():
         raise UsageError("not a file", where=str(out), do="name a file with -o")
     if out.exists() and not overwrite and not report_path(out).exists():

@@ -67,6 +67,12 @@ class Request:
     ray_address: str | None = None
 
     @property
+    def reads(self) -> list[Path]:
+        """Everything that is only read."""
+        named = (self.source, self.target, self.source_vectors, self.target_vectors, self.run, self.gold, *(self.dev or ()), self.score_only)
+        return [path for path in named if path is not None]
+
+    @property
     def decides(self) -> list[object]:
         """What the outcome depends on beside rules and content of files."""
         return [self.threshold, self.target_precision, self.index, self.lists, self.probes, self.json_lines, self.seed]
@@ -114,10 +120,16 @@ def rules_of(request: Request) -> Rules:
 
 
 def _check(request: Request) -> None:
-    vectors = (request.source_vectors, request.target_vectors)
+    vectors, cells = (request.source_vectors, request.target_vectors), (request.lists, request.probes)
     wrong = [
         (request.score_only is not None and request.engine != "local", "pairs to score on a cluster", "leave --engine out: they are searched for alone"),
         (request.k is not None and request.k < 1, f"{request.k} neighbours", "ask for at least 1 with -k"),
+        (any(number is not None and number < 1 for number in cells), "fewer than one cell or probe", "give --lists and --probes of at least 1"),
+        (
+            cells != (None, None) and not (request.index == AUTO or request.index.startswith("ivf")),
+            f"cells of the index '{request.index}', which has none",
+            "leave --lists and --probes out, or use --index ivf, ivf-sq or ivf-pq",
+        ),
         (request.limit_gb is not None and not request.limit_gb > 0, f"a limit of {request.limit_gb} GB", "give a number above 0"),
         ((request.source is None) != (request.target is None), "one file of sentences", "name two: the source and the target"),
         ((vectors[0] is None) != (vectors[1] is None), "the vectors of one side", "give --source-vectors and --target-vectors"),

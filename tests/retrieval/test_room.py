@@ -48,6 +48,10 @@ def test_names_a_limit_that_fits(name):
         fit(MILLION, indexes[name], named - 2e7, HELD)
 
 
+def test_holds_everything_at_once_where_the_system_tells_no_limit():
+    assert fit(Sizes(1000, 2000, 16, 4), indexes["ivf"], float("inf"), held=0).base_rows == 2000
+
+
 def test_does_not_cut_a_graph_into_shards():
     with pytest.raises(DoesNotFit, match="--index exact or ivf-pq, which can be searched in shards"):
         fit(MILLION, indexes["hnsw"], 2e9, HELD)

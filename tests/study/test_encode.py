@@ -324,8 +324,9 @@ def test_chooses_the_shards_that_fit_a_limit(make, reader, tmp_path):
     with pytest.raises(DoesNotFit, match="leave --shard-rows out"):
         rows_of_a_shard(reader.encoder, 65536, needed(1024) + 1e-6, **facts)
     assert make(shard_rows=None, limit_gb=needed(1024, rows=28) + 1e-6)["shard_rows"] == 65536
-    with pytest.raises(UsageError, match="above 0"):
-        make(limit_gb=0.0, out="w")
+    for limit in (0.0, float("nan")):
+        with pytest.raises(UsageError, match="above 0"):
+            make(limit_gb=limit, out="w")
 
 
 def test_tells_rows_speed_and_what_is_left(make):
