@@ -21,12 +21,11 @@ from adapter_stilts.files import atomic_write, sha256
 from adapter_stilts.retrieval.distinct import Distinct
 from adapter_stilts.retrieval.mining import Pairs
 from adapter_stilts.sharing.sealed import CHECKSUM, read_sealed, write_sealed
-from adapter_stilts.study.mine_sides import Side
+from adapter_stilts.study.mine_sides import Side, as_cell
 
 AT_ONCE = 1 << 14  # pairs on their way to the file
 LINES_SHOWN = 1000  # of a repeated text, in JSON lines
 OCCUPIED = "name another file with -o, or add --overwrite to replace it"
-BREAKS = str.maketrans("\t\n\r", "   ")
 
 
 def write_pairs(out: Path, pairs: Pairs, source: Side, target: Side, *, json_lines: bool, all_lines: bool) -> int:
@@ -95,7 +94,7 @@ def identity_of(*values: object) -> str:
 
 def _cells(source: Side, target: Side) -> Callable[[int, int, float], str]:
     def form(one: int, other: int, score: float) -> str:
-        return f"{score:.6f}\t{source.text(one).translate(BREAKS)}\t{target.text(other).translate(BREAKS)}\n"
+        return f"{score:.6f}\t{as_cell(source.text(one))}\t{as_cell(target.text(other))}\n"
 
     return form
 

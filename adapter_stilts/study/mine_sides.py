@@ -25,6 +25,7 @@ from adapter_stilts.retrieval.ledger import LEDGER
 from adapter_stilts.retrieval.vectors import StoredVectors, open_vectors
 from adapter_stilts.study.reporting import Reporter
 
+BREAKS = str.maketrans("\t\n\r", "   ")
 MUST_AGREE = ("trunk", "composition", "adapters", "layer", "pool", "precision", "centring")
 
 
@@ -144,14 +145,19 @@ def rows_of_ids(side: Side, ids: Sequence[str]) -> dict[str, int]:
 
 
 def rows_of_texts(side: Side, texts: Sequence[str]) -> dict[str, int]:
-    """The first row of each of some sentences; those that are nowhere are left out."""
+    """The first row of each of some sentences, as they stand in a cell; those that are nowhere are left out."""
     assert side.texts is not None
-    wanted, found = set(texts), dict[str, int]()
+    wanted, found = {as_cell(text) for text in texts}, dict[str, int]()
     for row in range(side.rows):
-        text = side.texts[row]
+        text = as_cell(side.texts[row])
         if text in wanted:
             found.setdefault(text, row)
-    return found
+    return {text: found[as_cell(text)] for text in texts if as_cell(text) in found}
+
+
+def as_cell(text: str) -> str:
+    """A sentence as a cell of a TSV: a tab or line break inside it, which JSON can have, is a space."""
+    return text.translate(BREAKS)
 
 
 def _by_itself(vectors: StoredVectors) -> Distinct:

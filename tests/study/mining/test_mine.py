@@ -130,6 +130,17 @@ def test_scores_given_pairs_only(put, start, tmp_path, planted, numbers, read):
         start(**fields, score_only=given, overwrite=True)
 
 
+def test_scores_the_pairs_that_it_wrote_of_sentences_with_a_tab(put, start, tmp_path, planted, read):
+    fields = put(planted(pairs=3, more=0))
+    for side in ("source", "target"):
+        fields[side] = tmp_path / f"{side}.jsonl"
+        fields[side].write_text("".join(json.dumps({"text": f"{side}\t{number}\nends"}) + "\n" for number in range(3)))
+    start(**fields)
+    start(**fields, score_only=tmp_path / "pairs.tsv", out="scored.tsv")
+    assert read(tmp_path / "scored.tsv") == read(tmp_path / "pairs.tsv")
+    assert read(tmp_path / "scored.tsv")[0][1].startswith("source ")
+
+
 def test_knows_pairs_by_their_ids(put, start, tmp_path, planted, gold_file):
     texts = [f"de-{number:09d}\tSatz {number}" for number in range(20)], [f"en-{number:09d}\tsentence {number}" for number in range(20)]
     pairs = [(f"en-{number:09d}", f"de-{number:09d}") for number in range(12)]  # the other way round
