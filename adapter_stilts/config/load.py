@@ -11,17 +11,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
 from adapter_stilts.config import yaml_text
 from adapter_stilts.config.mistakes import Mistake, dotted, mistake, short
-from adapter_stilts.config.schema import RunConfig, keys
+from adapter_stilts.config.schema import Adapter, RunConfig, keys
 from adapter_stilts.config.yaml_text import Document, Key
 from adapter_stilts.errors import ConfigError, TaskDataError
 from adapter_stilts.files import read_text
 
+AdapterCheck: TypeAlias = Callable[[str, Mapping[str, object]], list[tuple[tuple[Key, ...], object, str]]]
 OPEN = {"adapter.settings", "task.columns", "training.sampler.weights"}  # keys of the user's own choosing stand under these
 SECTIONS = {key.rsplit(".", 1)[0] for key in keys() if "." in key}
 
@@ -45,8 +46,12 @@ class Overlay:
     document: Document | None
 
 
-def load(path: Path | None = None, settings: Sequence[str] = (), flags: Sequence[Given] = ()) -> RunConfig:
-    """The configuration of a run; raises ConfigError with one line for each mistake."""
+def load(path: Path | None = None, settings: Sequence[str] = (), flags: Sequence[Given] = (), *, adapter: AdapterCheck = lambda kind, given: []) -> RunConfig:
+    """The configuration of a run; raises ConfigError with one line for each mistake.
+
+    adapter  what a floor above finds wrong in adapter.kind and adapter.settings: (path, value, sentence). It joins the other mistakes; a
+             mistake that stands alone is left to that floor's own error.
+    """
     document = _read(path) if path else Document("", {}, None)
     lines = [f"{dotted(where)}: stands here a second time (line {line})" for where, line in document.repeated]
     overlays, wrong = _overlays(settings)
@@ -56,10 +61,11 @@ def load(path: Path | None = None, settings: Sequence[str] = (), flags: Sequence
     for overlay in overlays:
         tree = _put(tree, overlay.path, overlay.value)
     found = _validated(tree, lambda where: _wording(where, document, overlays))
-    if isinstance(found, RunConfig) and not lines:
+    names = [Mistake(*one) for one in _of_adapter(tree, adapter)]
+    wrong_keys = [] if isinstance(found, RunConfig) else found
+    if isinstance(found, RunConfig) and not lines and len(names) < 2:
         return found
-    if not isinstance(found, RunConfig):
-        lines += [one.text(_place(one.path, document, overlays)) for one in found]
+    lines += [one.text(_place(one.path, document, overlays)) for one in [*wrong_keys, *names]]
     raise _config_error(lines, document.name)
 
 
@@ -77,6 +83,15 @@ def with_settings(config: RunConfig, settings: Mapping[str, object]) -> RunConfi
 def dump(config: RunConfig) -> str:
     """The resolved configuration as YAML, every default written out; `load` reads it back to an equal value."""
     return yaml_text.dump(config.model_dump(mode="json"))
+
+
+def _of_adapter(tree: Any, check: AdapterCheck) -> list[tuple[tuple[Key, ...], object, str]]:
+    """Nothing where the kind is not known here: a run after others may take theirs."""
+    section = tree.get("adapter")
+    if not isinstance(section, dict) or ("kind" not in section and tree.get("after")):
+        return []
+    kind, settings = section.get("kind", Adapter().kind), section.get("settings") or {}
+    return check(kind, settings) if isinstance(kind, str) and isinstance(settings, dict) else []
 
 
 def _read(path: Path) -> Document:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeAlias
 
-from adapter_stilts.errors import UsageError
+from adapter_stilts.errors import UnknownName, UsageError
 from adapter_stilts.registry import Registry, unknown_name
 
 Setting: TypeAlias = int | float | bool | str | tuple[int, ...] | tuple[str, ...]
@@ -62,6 +62,21 @@ def resolve(kind: Kind, overrides: Mapping[str, object]) -> dict[str, Setting]:
     if wrong is not None:
         raise unknown_name(f"setting of {kind.name}", wrong, kind.settings or {"(none: this kind has no settings)": 0})
     return {name: _checked(kind, name, overrides[name]) if name in overrides else default for name, default in kind.settings.items()}
+
+
+def mistakes(name: str, overrides: Mapping[str, object]) -> list[tuple[tuple[str | int, ...], object, str]]:
+    """Everything that is wrong in a kind and its settings, as (configuration key, value, sentence)."""
+    try:
+        kind = kinds[name]
+    except UnknownName as error:
+        return [(("adapter", "kind"), name, f"{error.what}; {error.do}")]
+    found: list[tuple[tuple[str | int, ...], object, str]] = []
+    for key, value in overrides.items():
+        try:
+            resolve(kind, {key: value})
+        except UsageError as error:
+            found.append((("adapter", "settings", key), value, f"{error.what}; {error.do}"))
+    return found
 
 
 def _checked(kind: Kind, name: str, value: object) -> Setting:

@@ -153,6 +153,16 @@ def test_reports_five_mistakes_of_a_configuration_at_once_with_their_lines(refus
         assert f"(line {number})" in said
 
 
+def test_reports_a_kind_and_its_settings_among_the_mistakes(refused):
+    words = ("train", "nli", "--set", "training.epochs=0", "--set", "retrieval.k=0")
+    said = refused(2, "3 mistakes", *words, "--kind", "seqbn")
+    assert re.search(r"adapter.kind = 'seqbn': no adapter kind called 'seqbn'.*did you mean 'seq_bn'.*\(--kind\)", said)
+    settings = ("--set", "adapter.settings.reduction_factor=two", "--set", "adapter.settings.scalin=2")
+    said = refused(2, "4 mistakes", *words, *settings)
+    assert re.search(r"reduction_factor = 'two'.*scalin = 2: no setting of seq_bn.*did you mean 'scaling'", said, re.DOTALL)
+    refused(2, "2 mistakes", "train", "nli", *settings)
+
+
 @pytest.mark.parametrize(
     ("task", "file", "pattern"),
     [
