@@ -90,6 +90,14 @@ def known_ids(gold: Collection[str], predicted: Collection[str], gold_path: Path
         raise TaskDataError(what, where=str(path), do=f"predict the questions of {gold_path}: their ids, language and split")
 
 
+def every_odds(odds: Collection[str], predicted: Collection[str], path: Path) -> None:
+    """Refuse odds of "no answer" that leave out answered questions, which would pass for certain ones."""
+    lacking = [question for question in predicted if question not in odds]
+    if odds and lacking:
+        what = f"{len(lacking)} of {len(predicted)} predictions have no odds of \"no answer\": {_some(lacking)}"
+        raise TaskDataError(what, where=str(path), do="give the odds of every predicted question, or none")
+
+
 def same_pools(gold: Collection[tuple[str, str]], mined: Collection[tuple[str, str]], gold_path: Path, path: Path) -> None:
     """Refuse mined pairs of which no id is in the gold pairs on its side."""
     sides = [({pair[side] for pair in gold}, {pair[side] for pair in mined}) for side in (0, 1)]

@@ -96,6 +96,7 @@ def _answers(metric: str, gold: Path, predictions: Path, options: Options, task:
     guessed = read_answers(predictions)
     checks.known_ids(right, guessed, gold, predictions)
     checks.known_ids(right, options.null_odds or {}, gold, predictions)
+    checks.every_odds(options.null_odds or {}, guessed, predictions)
     return score_answers(metric, right, guessed, options)
 
 

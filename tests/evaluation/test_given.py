@@ -136,6 +136,12 @@ def test_refuses_answers_to_other_questions(put, metric, gold, predicted, what):
     assert what in caught.value.what
 
 
+def test_refuses_odds_that_leave_out_a_prediction(put):
+    gold, predicted = put("g.json", squad({"q": "Anna", "r": "Bert"})), put("p.json", {"q": "Anna", "r": "Bert"})
+    with pytest.raises(TaskDataError, match="1 of 2 predictions have no odds of \"no answer\": 'r'"):
+        score_file("squad_v2", gold, predicted, Options(null_odds={"q": 1.0}, replicates=0))
+
+
 @pytest.mark.parametrize("key", ["id", "idx"])
 def test_refuses_labels_whose_ids_are_of_other_examples(put, key):
     def rows(ids, more=""):
