@@ -40,7 +40,8 @@ class Steps:
     query_rows: int = QUERY_ROWS
 
     def shards(self, rows: int) -> list[tuple[int, int]]:
-        size = self.base_rows if self.base_rows < ALIGNED else self.base_rows // ALIGNED * ALIGNED
+        whole = self.base_rows < ALIGNED or self.base_rows >= rows
+        size = self.base_rows if whole else self.base_rows // ALIGNED * ALIGNED
         return list(ranges(rows, size))
 
 

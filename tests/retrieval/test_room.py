@@ -48,6 +48,12 @@ def test_names_a_limit_that_fits(name):
         fit(MILLION, indexes[name], named - 2e7, HELD)
 
 
+@pytest.mark.parametrize("name", ["exact", "hnsw"])
+def test_searches_a_side_that_fits_in_one_piece(name):
+    steps = fit(Sizes(5000, 5000, 16, 4), indexes[name], 4e9, held=0)
+    assert steps.shards(5000) == [(0, 5000)]  # 5,000 is no multiple of the 4,096 that smaller shards are cut at
+
+
 def test_holds_everything_at_once_where_the_system_tells_no_limit():
     assert fit(Sizes(1000, 2000, 16, 4), indexes["ivf"], float("inf"), held=0).base_rows == 2000
 
