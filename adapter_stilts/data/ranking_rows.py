@@ -3,9 +3,10 @@
     SQuAD's JSON        every question looks for the sentence its answer begins in, together with the paragraph; the candidates are all
                         sentences. XQuAD-R says where sentences break; elsewhere sentence_breaks.py does.
     Mewsli-X's lines    a mention looks for the description of its entity (mewsli.py makes plain rows of them)
+    SQuAD's flat rows   the same from question, context and answers, as the hub has them
     plain rows          query, positive (and its context), or gold: the id or ids of what it should find among candidates of their own
 
-The candidates of a file of queries are its positives, each once.
+The candidates of a file of queries are its positives, each once; of SQuAD's rows, all sentences of their paragraphs.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from adapter_stilts.data.tables import Row, cell_of, whole_text
 from adapter_stilts.errors import TaskDataError
 
 Found = Mapping[str, str]
+
+CUT_OFF = 4  # characters of white space that the hub may have cut off a paragraph without moving its answers' places; XQuAD's have one
 
 CANDIDATE_FIELDS: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "candidate_id", "entity_id", "docid", "doc_id", "qid"),
@@ -59,8 +62,10 @@ def query_of(row: Row, id: str, found: Found, layout: Layout) -> Query:
     """One row of named columns; SQuAD's flat rows (question, context, answers) among them."""
     text = _text(row, found["query"])
     gold = _ids(row, found["gold"]) if "gold" in found else ()
-    if "positive" not in found and "answers" in found and "context" in found:
-        return Query(id, text, _sentence_of(id, text, _text(row, found["context"]), row, found), gold)
+    if _is_flat(found):
+        breaks, sentences = _paragraph(_text(row, found["context"]), layout)
+        place = _flat_place(row, found, breaks)
+        return Query(id, text, None if place is None else sentences[place], gold)
     positive = _positive(row, found, layout, gold) if "positive" in found else None
     if layout.labelled and positive is None:
         raise TaskDataError("a query without its positive", where=row.where, do="give every training row the text it should find, in a column 'positive'")
@@ -107,8 +112,12 @@ def merged(queries: Iterable[Query], where: str = "") -> list[Candidate]:
 
 def _positives(rows: Iterable[Row], names: Sequence[str], layout: Layout, where: str) -> Iterator[Candidate]:
     found = find_columns("ranking", names, layout.columns, where)
+    numbered = ((str(cell_of(row, found["id"])) if "id" in found else str(number), row) for number, row in enumerate(rows))
+    if _is_flat(found):
+        yield from _all_sentences(numbered, found, layout)
+        return
     given = replace(layout, labelled=True)
-    yield from merged((query_of(row, str(cell_of(row, found["id"])) if "id" in found else str(n), found, given) for n, row in enumerate(rows)), where)
+    yield from merged((query_of(row, id, found, given) for id, row in numbered), where)
 
 
 def _positive(row: Row, found: Found, layout: Layout, gold: Sequence[str]) -> Candidate | None:
@@ -119,11 +128,41 @@ def _positive(row: Row, found: Found, layout: Layout, gold: Sequence[str]) -> Ca
     return Candidate(id, text, context, layout.language)
 
 
-def _sentence_of(id: str, question: str, context: str, row: Row, found: Found) -> Candidate | None:
-    """The sentence of a flat SQuAD row; named by its paragraph's text, since rows do not number paragraphs."""
-    breaks = sentence_breaks(context)
-    place = _answer_sentence(SpanQuestion(id, question, context, flat_answers(row, found["answers"])), breaks)
-    return None if place is None else Candidate(f"{_digest(context, None)}_{place}", context[slice(*breaks[place])], context)
+def _is_flat(found: Found) -> bool:
+    """Whether these are the columns of SQuAD's flat rows."""
+    return "positive" not in found and "answers" in found and "context" in found
+
+
+def _all_sentences(numbered: Iterable[tuple[str, Row]], found: Found, layout: Layout) -> Iterator[Candidate]:
+    """Every sentence of the paragraphs of SQuAD's flat rows, with the ids of the questions it answers."""
+    paragraphs: dict[str, tuple[Breaks, list[Candidate]]] = {}
+    answered: dict[str, list[str]] = {}
+    for id, row in numbered:
+        context = _text(row, found["context"])
+        if context not in paragraphs:
+            paragraphs[context] = _paragraph(context, layout)
+        breaks, sentences = paragraphs[context]
+        place = _flat_place(row, found, breaks)
+        if place is not None:
+            answered.setdefault(sentences[place].id, []).append(id)
+    for _, sentences in paragraphs.values():
+        yield from (replace(one, answers=tuple(answered.get(one.id, ()))) for one in sentences)
+
+
+def _paragraph(context: str, layout: Layout) -> tuple[Breaks, list[Candidate]]:
+    """The sentences of a flat row's paragraph; named by its language and text, since rows do not number paragraphs."""
+    breaks, name = sentence_breaks(context), "_".join(filter(None, (layout.language, _digest(context, None))))
+    return breaks, [Candidate(f"{name}_{place}", context[start:end], context, layout.language) for place, (start, end) in enumerate(breaks)]
+
+
+def _flat_place(row: Row, found: Found, breaks: Breaks) -> int | None:
+    """The sentence in which the first answer of a flat row begins, a little before its place where the paragraph's beginning was cut off."""
+    answer = next(iter(flat_answers(row, found["answers"])), None)
+    if answer is None:
+        return None
+    context = _text(row, found["context"])
+    start = next((start for start in range(answer.start, answer.start - CUT_OFF - 1, -1) if _is_there(context, replace(answer, start=start))), None)
+    return None if start is None else sentence_at(breaks, start)
 
 
 def _answer_sentence(question: SpanQuestion, breaks: Breaks) -> int | None:

@@ -103,6 +103,7 @@ def _source(hub: Hub) -> dict[str, Any]:
         "revision": hub.revision or "newest",
         "splits": dict(hub.splits),
         "languages": list(hub.languages),
+        "candidates": hub.candidates,
         "certainty": hub.certainty,
         "note": hub.note,
     }

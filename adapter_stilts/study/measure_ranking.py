@@ -39,7 +39,8 @@ def measure_ranking(
 def data_of(loaded: Loaded, pool: Sequence[Loaded]) -> Any:
     """What a ranking's scores are of: the files of the queries and of the candidates, or the place both come from."""
     files = [fact for one in (loaded, *pool) for fact in origin_facts(one.origin)["files"]]
-    return files or {**origin_facts(loaded.origin), "candidates": sum(one.origin.rows for one in pool)}
+    configs = {"candidate_configs": [one.origin.config for one in pool]} if loaded.origin.kind == "hub" else {}
+    return files or {**origin_facts(loaded.origin), "candidates": sum(one.origin.rows for one in pool), **configs}
 
 
 def _measure(

@@ -41,6 +41,7 @@ class Hub:
     codes        language -> how the configuration names spell it; several configurations are joined by "+"
     label_names  the data set's label (a class number as text) -> ours
     languages    those it has, where they are not the task's
+    candidates   ranking: the configuration that holds what can be found; "" where the rows of a split do, in all languages together
     certainty    what is known of its files: "plain files" (confirmed), "not verified", or "loading script"
     note         where its rows differ from the published set-up, in words
     """
@@ -53,6 +54,7 @@ class Hub:
     columns: Mapping[str, str] = field(default_factory=dict)
     label_names: Mapping[str, str] = field(default_factory=dict)
     languages: tuple[str, ...] = ()
+    candidates: str = ""
     certainty: str = PLAIN
     note: str = ""
 

@@ -25,9 +25,9 @@ from adapter_stilts.data.tables import Row
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.tasks.base import Hub, Task
 from adapter_stilts.tasks.fitting import layout_of
-from adapter_stilts.tasks.hub_choice import hub_of
+from adapter_stilts.tasks.hub_choice import hub_of, languages_at
 from adapter_stilts.tasks.hub_errors import CONVERTED, is_script, translated
-from adapter_stilts.tasks.languages import all_codes, spelled_in
+from adapter_stilts.tasks.languages import all_codes, iso1, spelled_in
 from adapter_stilts.tasks.reading import languages_asked, of_language
 
 if TYPE_CHECKING:
@@ -43,12 +43,14 @@ class HubRows:
     """Rows of one split and language, the data set and configuration they come from, and its revision.
 
     revision  the branch asked for and the commit, as far as they are known; "" for a folder
+    language  as asked for; "" for candidates that lie together in one configuration
     """
 
     examples: list[Example]
     hub: Hub
     config: str
     revision: str
+    language: str
 
 
 def hub_examples(
@@ -62,13 +64,46 @@ def hub_examples(
     be needed and is off or does not answer.
     """
     hub = hub_of(task, split, language, folder)
-    config = _config(task, hub, language)
-    where = f"{hub.id} {config}".strip()
+    wanted = _Wanted(task, hub, split, _config(task, hub, language), language, columns)
+    found = _read(wanted, Place(folder, cache, offline), dropped)
+    return replace(found, examples=of_language(task, found.examples, language, dropped))
+
+
+def hub_candidates(task: Task, split: str, columns: Mapping[str, str], folder: Path | None, cache: Path | None, offline: bool) -> list[HubRows]:
+    """What the queries of a split are searched among, by configuration: the one the data set keeps for it, or else its rows of that split
+    in every language it has. Raises as `hub_examples` does, for a single language that cannot be read too: a smaller pool scores higher."""
+    hub = hub_of(task, split, next(iter(task.languages), task.train_language), folder)
+    spoken: dict[str, list[str]] = {}
+    for language in languages_at(hub, task):
+        spoken.setdefault(_config(task, hub, language, candidates=True), []).append(language)
+    place = Place(folder, cache, offline)
+    wanted = [
+        _Wanted(task, hub, split, config, languages[0] if len(languages) == 1 else "", columns, candidates=True) for config, languages in spoken.items()
+    ]
+    return [_read(one, place, Counter()) for one in wanted]
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """One split of one configuration (or of several, joined by "+"), as the rows of a language; or as what can be found."""
+
+    task: Task
+    hub: Hub
+    split: str
+    config: str
+    language: str
+    columns: Mapping[str, str]
+    candidates: bool = False
+
+
+def _read(wanted: _Wanted, place: Place, dropped: Counter[str]) -> HubRows:
+    task, hub, split = wanted.task, wanted.hub, wanted.split
+    where = f"{hub.id} {wanted.config}".strip()
     tables = [
         (part, *table)
-        for name in config.split("+")
+        for name in wanted.config.split("+")
         for part in hub.splits[split].split("+")
-        if (table := _load(hub, part, name, Place(folder, cache, offline), several="+" in config)) is not None
+        if (table := _load(hub, part, name, place, several="+" in wanted.config)) is not None
     ]
     if not tables:
         raise TaskDataError(f"no configuration has a {hub.splits[split]} split", where=where, do="give its files with --data DIR")
@@ -78,17 +113,19 @@ def hub_examples(
         if task.format == "pools":
             examples.append(pools_of(rows, hub.columns, where))
             continue
-        layout = _layout(task, hub, split, language, columns, table, where)
-        found = list(examples_of(rows, layout, where, dropped))
+        found = list(examples_of(rows, _layout(wanted, table, where), where, dropped))
         refuse_repeated_ids(found, where)
         examples += [replace(row, id=f"{table.config_name}/{part}:{row.id}") for row in found] if len(tables) > 1 else found
     revision = ", ".join(dict.fromkeys(_revision(table, asked) for _, table, asked in tables))
     read = "+".join(dict.fromkeys(str(table.config_name) for _, table, _ in tables))
-    return HubRows(of_language(task, examples, language, dropped), hub, read, revision)
+    return HubRows(examples, hub, read, revision, wanted.language)
 
 
-def _layout(task: Task, hub: Hub, split: str, language: str, columns: Mapping[str, str], table: Dataset, where: str) -> Layout:
-    given = {**(hub.columns or task.columns), **columns}
+def _layout(wanted: _Wanted, table: Dataset, where: str) -> Layout:
+    task, hub, split, language = wanted.task, wanted.hub, wanted.split, wanted.language
+    given = {**(hub.columns or task.columns), **wanted.columns}
+    if wanted.candidates:
+        return layout_of(task, columns=given, labelled=False, candidates=True, language=iso1(language))
     return layout_of(
         task,
         columns=given,
@@ -99,10 +136,11 @@ def _layout(task: Task, hub: Hub, split: str, language: str, columns: Mapping[st
     )
 
 
-def _config(task: Task, hub: Hub, language: str) -> str:
+def _config(task: Task, hub: Hub, language: str, *, candidates: bool = False) -> str:
     """The configuration's name, with the language as this data set spells it."""
     code = spelled_in(language, hub.codes)
-    return hub.config.replace("{l}", hub.codes[code] if code else spelled_in(language, task.languages) or language)
+    name = (candidates and hub.candidates) or hub.config
+    return name.replace("{l}", hub.codes[code] if code else spelled_in(language, task.languages) or language)
 
 
 @dataclass(frozen=True)

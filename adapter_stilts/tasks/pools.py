@@ -15,12 +15,13 @@ from typing import cast
 
 from adapter_stilts.data.examples import Candidate, Query
 from adapter_stilts.data.readers import read
-from adapter_stilts.errors import StiltsError, TaskDataError, UsageError
+from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.files import sha256
 from adapter_stilts.miniature.datasets import candidates as miniature_candidates
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.finding import Found, every_match, language_in_name, no_files
 from adapter_stilts.tasks.fitting import layout_of
+from adapter_stilts.tasks.hub import HubRows, hub_candidates
 from adapter_stilts.tasks.languages import iso1, spelled_in
 from adapter_stilts.tasks.miniature import VERSION, miniature_of
 from adapter_stilts.tasks.reading import FileFact
@@ -33,12 +34,15 @@ Gold = Mapping[str, tuple[str, ...]]
 
 
 def load_pool(task: Task, split: str, where: Where) -> list[Loaded]:
-    """The candidates of a split, file by file (or language by language): from files of candidates where there are any, else from the
-    split's own. Raises TaskDataError for files that are missing or wrong, UsageError for a place that cannot hold a pool."""
+    """The candidates of a split, file by file (or language by language): from files of candidates where there are any, or the hub's
+    configuration of them, else from the split's own. Raises TaskDataError for files that are missing or wrong, UsageError for a place
+    that cannot hold a pool, Unreachable where the hub is needed and off."""
     if where.kind == "miniature":
         name = miniature_of(task).name
         made = {language: list(miniature_candidates(name, split, language)) for language in miniature_of(task).languages}
         return [Loaded([*rows], Origin(task.name, CANDIDATES, code, "miniature", revision=VERSION, rows=len(rows))) for code, rows in made.items()]
+    if where.kind == "hub":
+        return [_of_hub(task, found) for found in hub_candidates(task, split, where.columns, where.folder, where.cache, where.offline)]
     return [_read(task, found, where) for found in _files(task, split, where)]
 
 
@@ -84,8 +88,6 @@ def gold_of(queries: Sequence[Query], pool: Sequence[Candidate]) -> dict[str, tu
 
 
 def _files(task: Task, split: str, where: Where) -> list[Found]:
-    if where.kind == "hub":
-        raise _not_on_the_hub(task)
     if where.files:
         own = where.files.get(split, ())
         given = where.files.get(CANDIDATES) or own
@@ -111,6 +113,7 @@ def _read(task: Task, found: Found, where: Where) -> Loaded:
     return Loaded(rows, Origin(task.name, CANDIDATES, language, "files", files=(FileFact(path, sha256(path), len(rows)),), rows=len(rows)))
 
 
-def _not_on_the_hub(task: Task) -> StiltsError:
-    do = "give its files with --data DIR" + (", or read the embedded one with --data miniature" if task.miniature else "")
-    return TaskDataError(f"the candidates of '{task.name}' are not on the hub in a form that can be read", do=do)
+def _of_hub(task: Task, found: HubRows) -> Loaded:
+    language = (spelled_in(found.language, task.languages) or iso1(found.language)) if found.language else ""
+    rows = len(found.examples)
+    return Loaded(found.examples, Origin(task.name, CANDIDATES, language, "hub", hub=found.hub.id, config=found.config, revision=found.revision, rows=rows))

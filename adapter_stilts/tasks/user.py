@@ -74,6 +74,7 @@ class HubSection(BaseModel):
     codes: Names = {}
     columns: Names = {}
     label_names: Names = {}
+    candidates: str = ""
 
 
 class TaskFile(BaseModel):
@@ -131,10 +132,10 @@ def _chosen(task: Task, id: str) -> dict[str, Any]:
     """The fields of a task that is to be read from one data set of the hub."""
     if not id:
         return {}
-    known = {hub.id: hub for hub in task.hubs}
-    if id not in known:
-        raise unknown_name(f"data set of '{task.name}' on the hub", id, known, where="task.hub")
-    return {"hub": known[id], "more_hubs": ()}
+    chosen = tuple(hub for hub in task.hubs if hub.id == id)  # several where its splits lie in different configurations
+    if not chosen:
+        raise unknown_name(f"data set of '{task.name}' on the hub", id, dict.fromkeys(hub.id for hub in task.hubs), where="task.hub")
+    return {"hub": chosen[0], "more_hubs": chosen[1:]}
 
 
 def task_from_yaml(path: Path) -> Task:

@@ -89,6 +89,31 @@ def test_reads_squads_flat_rows(written):
     assert (one.positive.text, one.positive.context) == (SECOND, SECOND)
 
 
+def test_offers_every_sentence_of_squads_flat_rows(written):
+    found = document()["data"][0]["paragraphs"]
+    rows = [
+        {"id": qa["id"], "question": qa["question"], "context": paragraph["context"], "answers": qa["answers"]}
+        for paragraph in found
+        for qa in paragraph["qas"]
+    ]
+    pool = read(written(rows, "rows.jsonl"), Layout("ranking", candidates=True, language="de"))
+    assert [(one.text, one.context, one.language, one.answers) for one in pool] == [
+        (FIRST[:19], FIRST, "de", ("q1",)),
+        (FIRST[20:], FIRST, "de", ("q2", "q3")),
+        (SECOND, SECOND, "de", ("q4",)),
+    ]
+    queries = read(written(rows, "rows.jsonl"), Layout("ranking", language="de"))
+    assert [query.positive.id for query in queries] == [pool[number].id for number in (0, 1, 1, 2)]
+
+
+@pytest.mark.parametrize(("moved", "found"), [(0, 1), (1, 1), (4, 1), (5, None), (-1, None)])
+def test_finds_an_answer_where_a_copy_cut_off_a_paragraphs_beginning(written, moved, found):
+    answers = {"text": ["She paid"], "answer_start": [20 + moved]}
+    rows = [{"id": "a", "question": "Who?", "context": FIRST, "answers": answers}]
+    (query,) = read(written(rows, "rows.jsonl"), Layout("ranking"))
+    assert (query.positive and query.positive.text) == (FIRST[20:] if found else None)
+
+
 def test_reads_queries_and_positives_of_ones_own(written):
     rows = [{"query": "red fruit", "positive": "apple"}, {"query": "yellow fruit", "positive": "lemon"}, {"query": "sour fruit", "positive": "lemon"}]
     found = read_rows(written(rows, "rows.jsonl"), "ranking")

@@ -172,4 +172,4 @@ def test_says_where_candidates_should_come_from(write, tmp_path):
     with pytest.raises(TaskDataError, match=r"looked for candidate_set_entities\.jsonl"):
         load_pool(tasks["mewslix"], "test", Where("files", folder=Path(tmp_path)))
     with pytest.raises(TaskDataError, match=r"not on the hub(.|\n)*--data DIR"):
-        load_pool(tasks["lareqa"], "test", Where("hub"))
+        load_pool(tasks["ranking"], "test", Where("hub"))
