@@ -22,6 +22,7 @@ from adapter_stilts.seeding import Seeds
 from adapter_stilts.study.controls import SHUFFLED_LABELS, shuffled_labels
 from adapter_stilts.study.material import for_task, subset, where_of
 from adapter_stilts.tasks.base import Task, labels_of
+from adapter_stilts.tasks.holding import as_selected
 from adapter_stilts.tasks.languages import is_known, same_language
 from adapter_stilts.tasks.sources import Loaded, Where, has_split, languages_of, load
 
@@ -74,7 +75,7 @@ def read_rows(config: RunConfig, task: Task, tasks: Sequence[str]) -> TaskRows:
     places = _places(task, where, chosen, every=task.format == TEXT and len(tasks) > 1)
     train = tuple(load(task, "train", language, place) for language, place in places)
     labels = labels_of(task, [example for loaded in train for example in loaded.examples])
-    validation, notes = _validation(task, places, labels, chosen=bool(chosen))
+    validation, notes = _validation(as_selected(task), places, labels, chosen=bool(chosen))
     examples, more = _sampled(task, train, where, config.training.rows, seeds)
     if config.control == SHUFFLED_LABELS:
         examples = shuffled_labels(task.format, examples, seeds)

@@ -1,11 +1,16 @@
-"""A validation split for tasks that have none: held out of the training rows, by content, so that it never moves."""
+"""A validation split held out of the training rows, by content, so that it never moves: for tasks that have none, or are not selected on theirs."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 from adapter_stilts.data.examples import Classified, Example, MultipleChoice, PlainText, Query, SpanQuestion, Tagged
+from adapter_stilts.tasks.base import Task
+
+Held = TypeVar("Held")
 
 
 def kept_for(split: str, examples: Sequence[Example], one_in: int) -> list[Example]:
@@ -15,6 +20,15 @@ def kept_for(split: str, examples: Sequence[Example], one_in: int) -> list[Examp
     queries look for, or the paragraph it stands in.
     """
     return [example for example in examples if (_share(group_of(example)) % one_in == 0) == (split == "validation")]
+
+
+def as_selected(task: Task) -> Task:
+    """The task as a run that learns it reads it: where it learns on another task's rows and holds some of them out, these alone are its
+    validation rows. MLQA's own would select in the target languages' data, where XTREME and jiant select on SQuAD."""
+    if not (task.train_task and task.held_out):
+        return task
+    hubs = [replace(hub, splits=_unvalidated(hub.splits)) for hub in task.hubs]
+    return replace(task, files=_unvalidated(task.files), hub=next(iter(hubs), None), more_hubs=tuple(hubs[1:]))
 
 
 def group_of(example: Example) -> str:
@@ -30,6 +44,10 @@ def group_of(example: Example) -> str:
         case Query(positive=positive) if positive is not None:
             return positive.context or positive.text
     return example.id
+
+
+def _unvalidated(splits: Mapping[str, Held]) -> dict[str, Held]:
+    return {split: held for split, held in splits.items() if split != "validation"}
 
 
 def _share(text: str) -> int:

@@ -1,7 +1,8 @@
 """Questions answered by a span of a context: SQuAD in English, and XQuAD, MLQA and TyDiQA across languages.
 
 XQuAD and MLQA learn on SQuAD 1.1. XQuAD is translated from SQuAD's development set, so its validation rows are held out of the training
-set instead.
+set instead. MLQA has development rows in all its languages, which can be scored; a run that learns it is still selected on rows held out of
+SQuAD, since no protocol selects on rows of MLQA.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from adapter_stilts.tasks.leaks import Leak
 
 PUBLIC_TEST = {"test": "the test split is SQuAD's development set: its test set is not public"}
 TWO = {"train": "train", "validation": "validation", "test": "validation"}
+OWN_SPLITS = {"validation": "validation", "test": "test"}
 TRANSLATED = "it is translated from SQuAD's development set"
 TYDIQA = {
     "ar": "arabic",
@@ -97,10 +99,10 @@ register(
         languages=codes("ar de en es hi vi zh"),
         train_task="squad",
         held_out=50,
-        files={"test": ("test-context-{l}-question-{l}.json",)},
-        hub=Hub("google/xtreme", "MLQA.{l}.{l}", splits={"test": "test"}),
-        more_hubs=(Hub("facebook/mlqa", "mlqa.{l}.{l}", splits={"test": "test"}, certainty=UNVERIFIED),),
-        sizes={"test": "4,517 to 11,590 by language [S]"},
+        files={"validation": ("dev-context-{l}-question-{l}.json",), "test": ("test-context-{l}-question-{l}.json",)},
+        hub=Hub("google/xtreme", "MLQA.{l}.{l}", splits=OWN_SPLITS),
+        more_hubs=(Hub("facebook/mlqa", "mlqa.{l}.{l}", splits=OWN_SPLITS, certainty=UNVERIFIED),),
+        sizes={"validation": "500 to 1,148 by language [S]", "test": "4,517 to 11,590 by language [S]"},
         leaks=(
             Leak("squad", "in-task", "SQuAD 1.1 is its training set"),
             Leak("squad_v2", "in-task", "SQuAD 2.0 holds its training set"),

@@ -15,6 +15,8 @@ from adapter_stilts.data.examples import PlainText
 from adapter_stilts.errors import ConfigError, TaskDataError, UnknownName, UsageError
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.study.task_data import read_rows, spread
+from adapter_stilts.tasks.sources import Where, load
+from adapter_stilts.tasks.sources import languages_of as sources_languages
 from adapter_stilts.tasks.user import find_task
 
 LANGUAGES = {"en": 12, "de": 12, "sw": 12}
@@ -71,6 +73,24 @@ def test_is_selected_in_its_own_language_where_the_other_has_no_validation_rows_
     rows = read(data__language="sw")
     assert [loaded.origin.language for loaded in rows.validation] == ["en"]
     assert rows.notes == ("nli is selected on validation rows in en: there are none in sw",)
+
+
+def test_selects_mlqa_on_rows_of_squad_though_it_has_development_rows_of_its_own(tmp_path):
+    def squad(*contexts):
+        asked = [{"id": text, "question": "Who?", "answers": [{"text": text[:3], "answer_start": 0}]} for text in contexts]
+        return json.dumps({"data": [{"paragraphs": [{"context": text, "qas": [qa]} for text, qa in zip(contexts, asked, strict=True)]}]})
+
+    (tmp_path / "train-v1.1.json").write_text(squad(*(f"Ada {number}" for number in range(300))))
+    for language in ("en", "de"):
+        (tmp_path / f"dev-context-{language}-question-{language}.json").write_text(squad(f"{language} dev"))
+    task = find_task("mlqa")
+    where = Where(folder=tmp_path)
+    rows = read_rows(with_settings(RunConfig(), {"data.sources": [str(tmp_path)]}), task, ("mlqa",))
+    assert [loaded.origin.language for loaded in rows.validation] == ["en"]
+    assert {row.context.split()[0] for loaded in rows.validation for row in loaded.examples} == {"Ada"}
+    assert len(rows.examples) + len(rows.validation[0].examples) == 300
+    assert [row.context for row in load(task, "validation", "de", where).examples] == ["de dev"]
+    assert sources_languages(task, "validation", where) == ("de", "en")
 
 
 def test_spreads_the_rows_of_one_language_over_several(read):

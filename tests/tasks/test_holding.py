@@ -1,7 +1,8 @@
 """A validation split held out of training rows."""
 
 from adapter_stilts.data.examples import Classified, SpanQuestion
-from adapter_stilts.tasks.holding import group_of, kept_for
+from adapter_stilts.tasks.base import all_tasks, tasks
+from adapter_stilts.tasks.holding import as_selected, group_of, kept_for
 
 
 def questions():
@@ -22,3 +23,10 @@ def test_never_moves_a_row_when_others_come_or_go():
 
 def test_keeps_hypotheses_of_one_premise_together():
     assert group_of(Classified("0", "p", "h", "a")) == group_of(Classified("1", "p", "other", "b"))
+
+
+def test_changes_only_what_mlqa_is_selected_on():
+    changed = [task.name for task in all_tasks() if as_selected(task) != task]
+    found = as_selected(tasks["mlqa"])
+    assert changed == ["mlqa"]
+    assert (list(found.files), [list(hub.splits) for hub in found.hubs]) == (["test"], [["test"], ["test"]])

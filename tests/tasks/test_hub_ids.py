@@ -196,6 +196,8 @@ CASES = [
     Case("google/xquad", "xquad", "test", "ro", SQUAD, {"xquad.ro": {"validation": [QUESTION]}}, [ANSWERED]),
     Case("google/xtreme", "xquad", "test", "de", SQUAD, {"XQuAD.de": {"validation": [QUESTION]}}, [ANSWERED]),
     Case("google/xtreme", "mlqa", "test", "de", SQUAD, {"MLQA.de.de": {"validation": [], "test": [QUESTION]}}, [ANSWERED]),
+    Case("google/xtreme", "mlqa", "validation", "de", SQUAD, {"MLQA.de.de": {"validation": [QUESTION], "test": []}}, [ANSWERED]),
+    Case("facebook/mlqa", "mlqa", "validation", "vi", SQUAD, {"mlqa.vi.vi": {"validation": [QUESTION]}}, [ANSWERED]),
     Case("facebook/mlqa", "mlqa", "test", "hi", SQUAD, {"mlqa.hi.hi": {"test": [QUESTION]}}, [ANSWERED]),
     Case(
         *("google/xtreme", "tydiqa", "test", "sw", SQUAD),

@@ -152,6 +152,13 @@ CASES = [
         {"MLQA_V1/test/test-context-es-question-es.json": squad("q"), "MLQA_V1/test/test-context-es-question-de.json": squad("x")},
         [asked("q")],
     ),
+    (
+        "mlqa",
+        "validation",
+        "es",
+        {"MLQA_V1/dev/dev-context-es-question-es.json": squad("q"), "MLQA_V1/dev/dev-context-de-question-es.json": squad("x")},
+        [asked("q")],
+    ),
     ("tydiqa", "test", "sw", {"tydiqa-goldp-v1.1-dev/tydiqa-goldp-dev-swahili.json": squad("swahili-1-0")}, [asked("swahili-1-0")]),
     ("tydiqa", "test", "fin", {"tydiqa-goldp-v1.1-dev.json": squad("finnish-1-0", "swahili-1-0")}, [asked("finnish-1-0")]),
     ("tatoeba", "test", "de", {"tatoeba/v1/tatoeba.deu-eng.deu": "eins\n", "tatoeba/v1/tatoeba.deu-eng.eng": "one\n"}, [Bitext("0", "eins", "one")]),
