@@ -31,7 +31,7 @@ class Sampler(StrEnum):
     uniform = "uniform"
     temperature = "temperature"
     capped = "capped"
-    weights = "weights"
+    fixed = "fixed"
 
 
 class Control(StrEnum):

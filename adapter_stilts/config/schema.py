@@ -29,10 +29,10 @@ Precision = Literal["auto", "fp32", "bf16", "int8", "nf4"]
 Pool = Literal["mean", "mean_words", "first", "max"]
 Margin = Literal["ratio", "distance", "absolute", "csls"]
 Protocol = Literal["xtreme", "xtreme-r", "jiant", "own"]
-SamplerName = Literal["proportional", "uniform", "temperature", "capped", "weights"]
+SamplerName = Literal["proportional", "uniform", "temperature", "capped", "fixed"]
 
 LANGUAGE = re.compile(r"([^/\s]+/)?[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*")
-SAMPLER_KEYS = {"temperature": ("temperature",), "cap": ("capped", "temperature"), "weights": ("weights",)}  # who uses which
+SAMPLER_KEYS = {"temperature": ("temperature",), "cap": ("capped", "temperature"), "weights": ("fixed",)}  # who uses which
 NEEDS_PARENTS = ("sequential", "stack", "fuse", "merge")
 
 
@@ -268,7 +268,7 @@ class RunConfig(Section):
             if getattr(sampler, key) != getattr(plain, key) and sampler.name not in users:
                 what = f"the sampler '{sampler.name}' has no use for it; leave it out, or use '{users[0]}'"
                 raise _conflict(f"training.sampler.{key}", what, "training.sampler.name")
-        for key, name in (("cap", "capped"), ("weights", "weights")):
+        for key, name in (("cap", "capped"), ("weights", "fixed")):
             if sampler.name == name and not getattr(sampler, key):
                 raise _conflict("training.sampler.name", f"'{name}' needs training.sampler.{key}", f"training.sampler.{key}")
         return self

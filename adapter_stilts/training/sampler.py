@@ -26,7 +26,7 @@ class Sampler:
     uniform        the same for all
     temperature    p ~ min(n, cap) ** (1 / temperature); 1 is proportional, and the higher the more even
     capped         p ~ min(n, cap)
-    weights        p ~ the task's given weight
+    fixed          p ~ the task's given weight
     """
 
     name: str = "proportional"
@@ -83,5 +83,5 @@ SAMPLERS: dict[str, Callable[[Sampler, Mapping[str, int]], dict[str, float]]] = 
     "uniform": lambda sampler, sizes: dict.fromkeys(sizes, 1.0),
     "temperature": _tempered,
     "capped": _capped,
-    "weights": _given,
+    "fixed": _given,
 }

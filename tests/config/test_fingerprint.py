@@ -81,9 +81,9 @@ def test_changes_with_every_setting_that_decides_a_result(key):
 
 @pytest.mark.parametrize("key", sorted(SAMPLER))
 def test_changes_with_the_sampler_of_a_mixture(key):
-    names = {"cap": "capped"}
+    names = {"cap": "capped", "weights": "fixed"}
     base = {"how": "joint", "training.sampler.name": names.get(key, key if key != "name" else "proportional")}
-    needed = {"capped": {"training.sampler.cap": 40}, "weights": {"training.sampler.weights": {"nli": 1}}}.get(base["training.sampler.name"], {})
+    needed = {"capped": {"training.sampler.cap": 40}, "fixed": {"training.sampler.weights": {"nli": 1}}}.get(base["training.sampler.name"], {})
     one = with_settings(RunConfig(), {**base, **needed})
     assert fingerprint(with_settings(RunConfig(), {**base, **needed, f"training.sampler.{key}": SAMPLER[key]})) != fingerprint(one)
 

@@ -25,7 +25,7 @@ sizes = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 10**7), min_
         (Sampler("temperature", temperature=2.0, cap=400), (10 / 50, 20 / 50, 20 / 50)),
         (Sampler("temperature", temperature=0.5), (1 / 273, 16 / 273, 256 / 273)),
         (Sampler("capped", cap=400), (100 / 900, 400 / 900, 400 / 900)),
-        (Sampler("weights", weights={"c": 1, "a": 2, "b": 5}), (2 / 8, 5 / 8, 1 / 8)),
+        (Sampler("fixed", weights={"c": 1, "a": 2, "b": 5}), (2 / 8, 5 / 8, 1 / 8)),
     ],
 )
 def test_gives_each_task_the_share_of_its_formula(sampler, expected):
@@ -79,9 +79,9 @@ def test_refuses_an_unknown_sampler_and_weights_of_other_tasks():
     with pytest.raises(UnknownName, match=r"no sampler called 'proportionate'(.|\n)*did you mean 'proportional'"):
         shares(Sampler("proportionate"), SIZES)
     with pytest.raises(UsageError, match=r"no weight for b, c(.|\n)*training.sampler.weights.b=1"):
-        shares(Sampler("weights", weights={"a": 1.0}), SIZES)
+        shares(Sampler("fixed", weights={"a": 1.0}), SIZES)
     with pytest.raises(UnknownName, match="no task of this mixture called 'd'"):
-        shares(Sampler("weights", weights={"a": 1.0, "b": 1.0, "c": 1.0, "d": 1.0}), SIZES)
+        shares(Sampler("fixed", weights={"a": 1.0, "b": 1.0, "c": 1.0, "d": 1.0}), SIZES)
 
 
 def test_has_the_samplers_of_the_configuration():
