@@ -50,7 +50,7 @@ class Board:
         return document
 
 
-def run_all(board: Board, workers: Workers, stopping: Callable[[], bool], advance: Advance) -> None:
+def run_all(board: Board, workers: Workers[Job], stopping: Callable[[], bool], advance: Advance) -> None:
     """Give every stage that is missing to the workers, those it builds on first; raises Interrupted once all have saved.
 
     stopping  whether someone asked to stop
@@ -123,7 +123,7 @@ def _ready(board: Board, waiting: Sequence[Job], busy: Mapping[str, Job]) -> lis
     return found
 
 
-def _settle(board: Board, busy: dict[str, Job], ended: Ended) -> None:
+def _settle(board: Board, busy: dict[str, Job], ended: Ended[Job]) -> None:
     key = ended.job.stage.key
     del busy[key]
     board.note(key, state=ended.state, seconds=ended.seconds, error=ended.error, exit_code=ended.exit_code, **ended.facts)

@@ -15,6 +15,7 @@ and paraphrase before xnli, panx and xcopa (no gain that held), and qa, which th
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,11 +28,13 @@ from adapter_stilts.config.load import with_settings
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.evaluation.intervals import Comparison, nested_bootstrap
 from adapter_stilts.files import write_json
-from adapter_stilts.study.evaluate import Request, evaluate
-from adapter_stilts.study.reporting import Reporter, Silent
+from adapter_stilts.study.demo_work import Piece, run_pieces
+from adapter_stilts.study.reporting import Reporter
 from adapter_stilts.study.run_folder import read_results, read_units
-from adapter_stilts.study.train import train
+from adapter_stilts.study.subject import Request
 from adapter_stilts.study.verdicts import CONTROL, verdicts
+from adapter_stilts.study.workers import Apart, Here, Workers
+from adapter_stilts.training.interrupt import StopSignal
 
 TARGET, METRIC = "xcopa", "accuracy"
 MAIN, SECOND = "hellaswag", "paraphrase"  # intermediate tasks: the first is stacked and continued, both are fused
@@ -90,12 +93,16 @@ READ = {
 }
 RETRIEVAL = (("tatoeba", "accuracy"), ("bucc2018", "f1"))
 SPLIT = "test"
+MOST = 4  # processes; more would wait for each other, and each takes half a gigabyte
 
 
-def demo(*, out: Path, seed: int, overwrite: bool, dry_run: bool, report: Reporter, repeats: int = 1) -> dict[str, Any]:
+def demo(
+    *, out: Path, seed: int, overwrite: bool, dry_run: bool, report: Reporter, repeats: int = 1, jobs: int | None = None
+) -> dict[str, Any]:
     """Run every stage that is missing under `out` and return the table as data: rows per arm with scores, gains and intervals.
 
     repeats  how many seeds everything is done with: `seed` and those after it, each in a folder of its own
+    jobs     pieces of work at once, each in a process of its own with one thread; 1 does them in this one; None: a core each, up to four
     """
     seeds = range(seed, seed + repeats)
     if dry_run:
@@ -105,20 +112,10 @@ def demo(*, out: Path, seed: int, overwrite: bool, dry_run: bool, report: Report
     report.say(
         "The miniature: generated sentences in ten languages and a tiny XLM-R. Its scores show that everything works; they say nothing about XLM-R itself."
     )
-    with report.progress("demo") as progress:
-        total = repeats * (len(STAGES) + len(READ) - 1) + 1  # the trunk alone is read once
-        done = 0
-        for one in seeds:
-            for stage in STAGES:
-                progress(done, total, f"training {stage.name}, seed {one}")
-                _train(stage, folder_of(out, one), one, overwrite)
-                done += 1
-            for name in READ:
-                if name != TRUNK or one == seed:
-                    progress(done, total, f"finding translations with {name}, seed {one}")
-                    _retrieve(name, out if name == TRUNK else folder_of(out, one), one, overwrite)
-                    done += 1
-        progress(total, total, "done")
+    limit = jobs or min(len(os.sched_getaffinity(0)), MOST)
+    workers: Workers[Piece] = Apart(limit, threads=1) if jobs != 1 else Here(report)
+    with StopSignal() as stop, report.progress("demo") as advance:
+        run_pieces(_pieces(out, seeds, overwrite), workers, lambda: stop.requested, advance)
     target, retrieval = _target_rows(out, seeds), _retrieval_rows(out, seeds)
     _show(report, target, retrieval, repeats)
     document = {
@@ -140,18 +137,32 @@ def folder_of(out: Path, seed: int) -> Path:
     return out / f"seed-{seed}"
 
 
-def _train(stage: Stage, out: Path, seed: int, overwrite: bool) -> None:
+def _pieces(out: Path, seeds: Sequence[int], overwrite: bool) -> list[Piece]:
+    """Every training, with the reading of its target, and every reading of translations; the trunk alone is read once."""
+    pieces = []
+    for seed in seeds:
+        runs = folder_of(out, seed)
+
+        def piece(name: str, needs: Sequence[str], folder: Path, runs: Path = runs, seed: int = seed, **work: Any) -> Piece:
+            found = tuple(f"{one}, seed {seed}" for one in needs)
+            return Piece(f"{name}, seed {seed}", found, folder, runs, out / "logs" / f"{name.replace(' ', '-')}-s{seed}.txt", overwrite, **work)
+
+        for stage in STAGES:
+            folder = runs / stage.name
+            reads = _request(folder, (TARGET,), seed) if stage.label else None
+            pieces.append(piece(stage.name, stage.after, folder, config=_config(stage, runs, seed), task=stage.task, reads=reads))
+        tasks = tuple(task for task, _ in RETRIEVAL)
+        for name in READ:
+            if name != TRUNK:
+                pieces.append(piece(f"translations with {name}", (name,), runs / name, reads=_request(runs / name, tasks, seed)))
+            elif seed == seeds[0]:
+                pieces.append(piece(f"translations with {name}", (), out / name, reads=_request(None, tasks, seed)))
+    return pieces
+
+
+def _config(stage: Stage, runs: Path, seed: int) -> RunConfig:
     settings = {**COMMON, **(TARGETED if stage.task == TARGET else INTERMEDIATE), "how": stage.how, "control": stage.control, "training.seed": seed}
-    config = with_settings(RunConfig(), {**settings, "after": [str(out / parent) for parent in stage.after]})
-    folder = out / stage.name
-    train(config, (stage.task,), out=folder, runs=out, resume=True, overwrite=overwrite, dry_run=False, report=Silent())
-    if stage.label:
-        evaluate(_request(folder, (TARGET,), seed), out=None, runs=out, overwrite=overwrite, dry_run=False, report=Silent())
-
-
-def _retrieve(name: str, out: Path, seed: int, overwrite: bool) -> None:
-    request = _request(None if name == TRUNK else out / name, tuple(task for task, _ in RETRIEVAL), seed)
-    evaluate(request, out=out / name, runs=out, overwrite=overwrite, dry_run=False, report=Silent())
+    return with_settings(RunConfig(), {**settings, "after": [str(runs / parent) for parent in stage.after]})
 
 
 def _request(run: Path | None, tasks: tuple[str, ...], seed: int) -> Request:

@@ -19,10 +19,11 @@ from adapter_stilts.errors import StiltsError
 from adapter_stilts.files import sha256
 from adapter_stilts.sharing.bundle import verify_files
 from adapter_stilts.sharing.manifest import read_manifest
-from adapter_stilts.study.evaluate import Request, evaluate
+from adapter_stilts.study.evaluate import evaluate
 from adapter_stilts.study.reporting import Reporter
 from adapter_stilts.study.run_folder import read_results, result_key
 from adapter_stilts.study.stages import Stage
+from adapter_stilts.study.subject import Request
 from adapter_stilts.study.train import train
 from adapter_stilts.tasks.miniature import VERSION
 from adapter_stilts.training import checkpoint
@@ -43,6 +44,14 @@ class Job:
     runs: Path
     log: Path
 
+    @property
+    def label(self) -> str:
+        return self.stage.label
+
+    def perform(self, report: Reporter) -> dict[str, Any]:
+        """Do the work, or the part of it that is missing; returns what study.json keeps of it. Raises what `train` and `evaluate` raise."""
+        return _train(self, report) if self.stage.work == "train" else _read(self, report)
+
 
 def jobs_of(stages: Sequence[Stage], out: Path) -> list[Job]:
     """Every stage with its folders under `out`; a run keeps the folder it has, whatever it was called when it was made."""
@@ -56,11 +65,6 @@ def jobs_of(stages: Sequence[Stage], out: Path) -> list[Job]:
         log = out / "logs" / f"{_file_name(stage)}.txt"
         found.append(Job(stage, folder, after, runs, log))
     return found
-
-
-def perform(job: Job, report: Reporter) -> dict[str, Any]:
-    """Do the work, or the part of it that is missing; returns what study.json keeps of it. Raises what `train` and `evaluate` raise."""
-    return _train(job, report) if job.stage.work == "train" else _read(job, report)
 
 
 def stands(job: Job, record: Mapping[str, Any]) -> bool:

@@ -1,8 +1,8 @@
-"""Who does the stages of a study: this process, one after another, or several at once, each in a process of its own.
+"""Who does the pieces of a study or a demo: this process, one after another, or several at once, each in a process of its own.
 
     workers.start(job)        ->  later, from workers.finished():  Ended(job, "done", facts, "", 0, seconds)
 
-A stage that fails, whatever the reason, ends as "failed" with its one line; the others go on. A process of its own is in a group of its
+A piece that fails, whatever the reason, ends as "failed" with its one line; the others go on. A process of its own is in a group of its
 own, so that Ctrl-C reaches it once, through us; and it ends when we are gone, so that a killed study leaves nobody at work.
 """
 
@@ -20,38 +20,56 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from adapter_stilts.errors import Interrupted, StiltsError
 from adapter_stilts.study.reporting import Advance, Reporter, Silent
-from adapter_stilts.study.stage_run import Job, perform
 
 State = Literal["done", "failed", "interrupted"]
 PRELOADED = ["adapter_stilts.study.stage_run", "adapter_stilts.encoder.backends.adapterhub", "transformers.models.xlm_roberta"]
 PATIENCE = 0.2  # seconds between looks at whether someone asked to stop
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How a stage ended: facts of a done one, the error's one line and exit code of any other."""
+class Work(Protocol):
+    """A piece of work that another process can be given: its name, where its talk goes, and how it is done.
 
-    job: Job
+    `perform` returns facts for whoever gave it out, and raises what fails.
+    """
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def log(self) -> Path: ...
+
+    def perform(self, report: Reporter) -> dict[str, Any]: ...
+
+
+W = TypeVar("W", bound=Work)
+
+
+@dataclass(frozen=True)
+class Ended(Generic[W]):
+    """How a piece ended: facts of a done one, the error's one line and exit code of any other; `raised` is the error, where it is one of ours."""
+
+    job: W
     state: State
     facts: dict[str, Any]
     error: str
     exit_code: int
     seconds: float
+    raised: StiltsError | None = None
 
 
-class Workers(Protocol):
-    """Those who do stages: at most `limit` of them at once."""
+class Workers(Protocol[W]):
+    """Those who do pieces: at most `limit` of them at once."""
 
     limit: int
 
-    def start(self, job: Job) -> None: ...
+    def start(self, job: W) -> None: ...
 
-    def finished(self) -> list[Ended]:
-        """The stages that ended; waits a moment where none has."""
+    def finished(self) -> list[Ended[W]]:
+        """The pieces that ended; waits a moment where none has."""
 
     def stop(self) -> None:
         """Ask all to save and end."""
@@ -60,49 +78,53 @@ class Workers(Protocol):
         """Leave nobody behind."""
 
 
-class Here:
-    """This process: `start` returns when the stage has ended."""
+class Here(Generic[W]):
+    """This process: `start` returns when the piece has ended."""
 
     limit = 1
 
     def __init__(self, report: Reporter) -> None:
         self._report = report
-        self._ended: list[Ended] = []
+        self._ended: list[Ended[W]] = []
 
-    def start(self, job: Job) -> None:
+    def start(self, job: W) -> None:
         self._ended.append(attempt(job, Logged(job.log, self._report)))
 
-    def finished(self) -> list[Ended]:
+    def finished(self) -> list[Ended[W]]:
         ended, self._ended = self._ended, []
         return ended
 
     def stop(self) -> None:
-        """Nothing to ask: a stage here has ended by the time anybody can."""
+        """Nothing to ask: a piece here has ended by the time anybody can."""
 
     def close(self) -> None:
         """Nobody to leave behind."""
 
 
 @dataclass
-class Apart:
-    """Processes of their own, forked from one that has everything imported."""
+class Apart(Generic[W]):
+    """Processes of their own, forked from one that has everything imported.
+
+    threads  of each; None: the processor's, shared out
+    """
 
     limit: int
+    threads: int | None = None
     _context: Any = field(default_factory=lambda: multiprocessing.get_context("forkserver"))
-    _working: dict[BaseProcess, tuple[Job, Connection, Connection, float]] = field(default_factory=dict)
+    _working: dict[BaseProcess, tuple[W, Connection, Connection, float]] = field(default_factory=dict)
 
-    def start(self, job: Job) -> None:
+    def start(self, job: W) -> None:
         self._context.set_forkserver_preload(PRELOADED)
         heard, tell = self._context.Pipe(duplex=False)
         watched, life = self._context.Pipe(duplex=False)
-        threads = None if "OMP_NUM_THREADS" in os.environ else max(1, (os.cpu_count() or 1) // self.limit)
-        process = self._context.Process(target=work, args=(job, tell, watched, threads), name=job.stage.label)
+        shared = None if "OMP_NUM_THREADS" in os.environ else max(1, (os.cpu_count() or 1) // self.limit)
+        process = self._context.Process(target=work, args=(job, tell, watched, self.threads or shared), name=job.label)
         process.start()
         tell.close()
         watched.close()
         self._working[process] = (job, heard, life, time.perf_counter())
 
-    def finished(self) -> list[Ended]:
+    def finished(self) -> list[Ended[W]]:
         wait([heard for _, heard, _, _ in self._working.values()], timeout=PATIENCE)
         return [self._ended(process) for process, (_, heard, _, _) in list(self._working.items()) if heard.poll() or not process.is_alive()]
 
@@ -119,21 +141,21 @@ class Apart:
             life.close()
         self._working.clear()
 
-    def _ended(self, process: BaseProcess) -> Ended:
+    def _ended(self, process: BaseProcess) -> Ended[W]:
         job, heard, life, started = self._working.pop(process)
         try:
-            state, facts, error, code = heard.recv()
+            state, facts, error, code, raised = heard.recv()
         except EOFError:
             process.join()
-            state, facts, error, code = "failed", {}, _death(process.exitcode), 1
+            state, facts, error, code, raised = "failed", {}, _death(process.exitcode), 1, None
         process.join()
         heard.close()
         life.close()
-        return Ended(job, state, facts, error, code, round(time.perf_counter() - started, 3))
+        return Ended(job, state, facts, error, code, round(time.perf_counter() - started, 3), raised)
 
 
 class Logged:
-    """Writes what a stage says to its log; its progress goes to whoever watches the study."""
+    """Writes what a piece says to its log; its progress goes to whoever watches."""
 
     def __init__(self, log: Path, watched: Reporter | None = None) -> None:
         self._log = log
@@ -151,26 +173,32 @@ class Logged:
         return (self._watched or Silent()).progress(label)
 
 
-def attempt(job: Job, report: Logged) -> Ended:
-    """Do a stage and catch whatever it fails with, so that the others go on."""
+def perform(job: Work, report: Reporter) -> dict[str, Any]:
+    return job.perform(report)
+
+
+def attempt(job: W, report: Logged) -> Ended[W]:
+    """Do a piece and catch whatever it fails with, so that the others go on."""
     started = time.perf_counter()
     state: State = "failed"
     facts: dict[str, Any] = {}
+    raised: StiltsError | None = None
     try:
         state, facts, error, code = "done", perform(job, report), "", 0
     except (Interrupted, KeyboardInterrupt) as stopped:
         state, error, code = "interrupted", stopped.what if isinstance(stopped, Interrupted) else "stopped", Interrupted.exit_code
     except StiltsError as failed:
         report.say(str(failed))
+        raised = failed
         error, code = f"{type(failed).__name__}: {failed.what}" + (f" ({failed.where})" if failed.where else ""), failed.exit_code
-    except Exception as failed:  # noqa: BLE001  (a fault of one stage, even one of ours, must not end the others)
+    except Exception as failed:  # noqa: BLE001  (a fault of one piece, even one of ours, must not end the others)
         report.say(traceback.format_exc())
         error, code = f"{type(failed).__name__}: {failed}", 1
-    return Ended(job, state, facts, " ".join(error.split()), code, round(time.perf_counter() - started, 3))
+    return Ended(job, state, facts, " ".join(error.split()), code, round(time.perf_counter() - started, 3), raised)
 
 
-def work(job: Job, tell: Connection, watched: Connection, threads: int | None) -> None:
-    """A stage in a process of its own."""
+def work(job: Work, tell: Connection, watched: Connection, threads: int | None) -> None:
+    """A piece in a process of its own."""
     os.setsid()
     threading.Thread(target=_end_with, args=(watched,), daemon=True).start()
     signal.signal(signal.SIGTERM, _interrupt)
@@ -179,11 +207,11 @@ def work(job: Job, tell: Connection, watched: Connection, threads: int | None) -
 
         torch.set_num_threads(threads)
     ended = attempt(job, Logged(job.log))
-    tell.send((ended.state, ended.facts, ended.error, ended.exit_code))
+    tell.send((ended.state, ended.facts, ended.error, ended.exit_code, ended.raised))
 
 
 def _end_with(watched: Connection) -> None:
-    """End when the study does: the other end of this connection is open as long as it lives."""
+    """End when whoever gave the work does: the other end of this connection is open as long as it lives."""
     try:
         watched.recv()
     except (EOFError, OSError):

@@ -28,7 +28,7 @@ def short(tmp_path_factory):
             patch.setitem(section, "training.rows", 20)
         patch.setitem(module.COMMON, "training.validation_rows", 20)
         patch.setattr(module, "_request", of_few_languages)
-        yield lambda out=out, dry_run=False: module.demo(out=out, seed=13, overwrite=False, dry_run=dry_run, report=Silent(), repeats=2)
+        yield lambda out=out, dry_run=False: module.demo(out=out, seed=13, overwrite=False, dry_run=dry_run, report=Silent(), repeats=2, jobs=2)
 
 
 def test_scores_every_arm_and_both_controls_and_goes_on_where_it_stopped(short):
