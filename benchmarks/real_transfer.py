@@ -141,8 +141,9 @@ def _settings(job: Job, options: argparse.Namespace) -> dict[str, object]:
 
 
 def _read(job: Job, folder: Path, options: argparse.Namespace) -> None:
-    from adapter_stilts.study.evaluate import Request, evaluate
+    from adapter_stilts.study.evaluate import evaluate
     from adapter_stilts.study.reporting import Silent
+    from adapter_stilts.study.subject import Request
 
     subject = {"run": None, "trunk": str(options.trunk)} if job.how == "trunk" else {"run": folder, "trunk": None}
     common = {"out": folder, "runs": options.out, "overwrite": False, "dry_run": False, "report": Silent()}

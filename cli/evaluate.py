@@ -30,7 +30,7 @@ from .options import (
 
 if TYPE_CHECKING:
     from adapter_stilts.config.schema import RunConfig
-    from adapter_stilts.study.evaluate import Request
+    from adapter_stilts.study.subject import Request
 
 
 def evaluate(
@@ -91,7 +91,7 @@ def evaluate(
 
 def request(config: RunConfig, run: Path | None, tasks: tuple[str, ...], split: str) -> Request:
     """The library's request for a configuration; a run brings its own trunk unless one is named."""
-    from adapter_stilts.study.evaluate import Request
+    from adapter_stilts.study.subject import Request
 
     if not tasks:
         raise UsageError("--tasks names no task", do="name one or more, for example --tasks xnli,tatoeba; `adapter-stilts list tasks` shows them")

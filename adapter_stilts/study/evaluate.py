@@ -9,88 +9,36 @@ the run's composition active, or the bare trunk. Results go to the run's folder,
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from adapter_stilts.config.fingerprint import fingerprint
-from adapter_stilts.encoder.model import AdapterEncoder
-from adapter_stilts.encoder.task_model import TaskModel
-from adapter_stilts.encoder.trunk import Trunk, load_trunk
 from adapter_stilts.errors import UsageError
 from adapter_stilts.evaluation.protocols import target_protocol
-from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
+from adapter_stilts.sharing.bundle import Part
 from adapter_stilts.study import disclosure
-from adapter_stilts.study.build import finished_models
 from adapter_stilts.study.card import write_card
 from adapter_stilts.study.head_choice import head_for
-from adapter_stilts.study.language_stacks import ENGLISH, OWN, Stacks, language_stacks
+from adapter_stilts.study.language_stacks import ENGLISH, OWN, Stacks
 from adapter_stilts.study.material import where_of
 from adapter_stilts.study.measure import Reading, measure
 from adapter_stilts.study.measure_ranking import measure_ranking
 from adapter_stilts.study.reporting import Reporter
 from adapter_stilts.study.retrieval import RetrievalSettings, measure_retrieval, planned
 from adapter_stilts.study.row_facts import adapter_facts, with_facts
-from adapter_stilts.study.run_folder import check_products, claim, locked, means, merge_results, read_results, result_key, state_of, write_results
-from adapter_stilts.study.sentence_reader import CPU_BUDGET, GPU_BUDGET, active_parts
+from adapter_stilts.study.run_folder import check_products, claim, locked, means, merge_results, read_results, result_key, write_results
+from adapter_stilts.study.sentence_reader import active_parts
 from adapter_stilts.study.sides import active
+from adapter_stilts.study.subject import OWN_PROTOCOL, PUBLISHED, Request, Subject, subject_of
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import iso1, same_language
 from adapter_stilts.tasks.pools import load_pool
 from adapter_stilts.tasks.protocols import under
 from adapter_stilts.tasks.sources import Where, languages_of, load, nothing_found
 from adapter_stilts.tasks.user import find_task
-from adapter_stilts.training.devices import pick_device
 
-READ_BY = ("head", "language_adapters")  # settings that make another score of the same rows
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to evaluate, as typed: a run, or a trunk alone; tasks; languages (none: all there are)."""
-
-    run: Path | None
-    trunk: str | None
-    tasks: tuple[str, ...]
-    languages: tuple[str, ...] = ()
-    protocol: str = "own"
-    layers: tuple[int, ...] | None = None
-    all_layers: bool = False
-    pool: str | None = None
-    k: int | None = None
-    margin: str | None = None
-    centre: bool | None = None
-    data: tuple[str, ...] = ()
-    split: str = "test"
-    precision: str = "auto"
-    save_vectors: bool | None = None
-    seed: int = 13
-    token_budget: int | None = None  # tokens read at once; None: what suits the device
-    task_settings: Mapping[str, Any] = field(default_factory=dict)
-    head: str = ""  # of several heads, the one that answers; "": the one that fits the task
-    language_adapters: tuple[str, ...] = ()  # LANGUAGE=RUN, as typed: MAD-X's language adapters (language_stacks.py)
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is measured: an encoder, and its heads where a run trained some.
-
-    identity  whose scores the folder holds, "" where it is the run's own
-    models    one for each head of the run, by the head's name; all over the encoder
-    stacks    what each language is read with; None for a bare trunk
-    """
-
-    folder: Path
-    identity: str
-    trunk: Trunk
-    encoder: AdapterEncoder
-    models: Mapping[str, TaskModel]
-    bundle: Bundle | None
-    stacks: Stacks | None = None
-
-    def budget(self, request: Request) -> int:
-        on_gpu = next(self.encoder.parameters()).device.type == "cuda"
-        return request.token_budget or (GPU_BUDGET if on_gpu else CPU_BUDGET)
+READ_BY = ("head", "language_adapters", "precision")  # settings that make another score of the same rows
 
 
 def evaluate(request: Request, *, out: Path | None, runs: Path, overwrite: bool, dry_run: bool, report: Reporter) -> dict[str, Any]:
@@ -103,6 +51,9 @@ def evaluate(request: Request, *, out: Path | None, runs: Path, overwrite: bool,
             head_for(subject.bundle, task, request.head)  # before anything is scored or written
             if rules.lengths.get(task.format, 0) > subject.trunk.max_length:
                 report.say(f"{task.name}: inputs are cut at {subject.trunk.max_length} tokens, which is all this trunk has positions for")
+        elif request.protocol != OWN_PROTOCOL and subject.trunk.precision != PUBLISHED:
+            how = f"reads in {PUBLISHED}, and this trunk is in {subject.trunk.precision}; --set trunk.precision={PUBLISHED} follows it"
+            report.say(f"{task.name}: {request.protocol} {how}")
     places = {task.name: _where(request, subject, task, [one.name for one in tasks]) for task in tasks}
     jobs = [(task, language, where) for task in tasks for where in [places[task.name]] for language in _languages(request, task, where)]
     if subject.stacks is not None:
@@ -222,7 +173,9 @@ def _score(request: Request, subject: Subject, task: Task, language: str, where:
 def _reading(request: Request, subject: Subject, part: Part) -> Reading:
     own = OWN if subject.stacks is not None and subject.stacks.swapped else ""
     labels = tuple(part.facts["labels"]) or None
-    return Reading(labels, part.facts["max_length"], subject.budget(request), request.protocol, request.seed, part.name, own)
+    trained = subject.bundle.manifest.trunk.precision if subject.bundle else ""
+    other = subject.trunk.precision if subject.trunk.precision != trained else ""
+    return Reading(labels, part.facts["max_length"], subject.budget(request), request.protocol, request.seed, part.name, own, other)
 
 
 def _marked(subject: Subject, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -265,35 +218,9 @@ def _retrieval_settings(request: Request, subject: Subject) -> RetrievalSettings
         save_vectors=save,
         seed=request.seed,
         depth=subject.trunk.layers,
+        precision=subject.trunk.precision,
         token_budget=subject.budget(request),
     )
-
-
-def subject_of(request: Request, out: Path | None, runs: Path) -> Subject:
-    """The encoder that is asked for, its heads, and the folder its scores belong in."""
-    device = str(pick_device())
-    if request.run is None and request.language_adapters:
-        raise UsageError("a bare trunk has no language adapter to put others in the place of", do="evaluate the run of a task over a language adapter")
-    if request.run is None:
-        if request.trunk is None:
-            raise UsageError("nothing to evaluate", do="name a run, or a trunk with --trunk")
-        trunk = load_trunk(request.trunk, precision=request.precision, device=device)
-        identity = fingerprint([trunk.fingerprint, trunk.precision])
-        folder = out or runs / f"trunk-{Path(request.trunk).name}-{identity}"
-        state_of(folder, identity, overwrite=False)
-        encoder = AdapterEncoder(trunk).to(device)
-        encoder.eval()
-        return Subject(folder, identity, trunk, encoder, {}, None)
-    bundle = load_bundle(request.run)
-    identity = "" if out is None or out.resolve() == request.run.resolve() else fingerprint([bundle.manifest.identity, bundle.manifest.files])
-    if out is not None and identity:
-        state_of(out, identity, overwrite=False)  # another run's folder, or one that holds something else, is not written to
-    facts = bundle.manifest.trunk
-    precision = facts.precision if request.precision == "auto" else request.precision
-    trunk = load_trunk(request.trunk or facts.name, revision=None if request.trunk else facts.revision, precision=precision, device=device)
-    models = {name: model.to(device).eval() for name, model in finished_models(trunk, bundle).items()}
-    encoder = next(iter(models.values())).encoder
-    return Subject(out or request.run, identity, trunk, encoder, models, bundle, language_stacks(encoder, bundle, request.language_adapters))
 
 
 def _where(request: Request, subject: Subject, task: Task, tasks: Sequence[str]) -> Where:

@@ -33,7 +33,8 @@ from adapter_stilts.tasks.sources import Loaded
 class Reading:
     """How examples become predictions: the head's labels and the length it was trained with, how many tokens go at once, whose rules hold, which head.
 
-    adapters  "own" where each language is read under its own language adapter
+    adapters   "own" where each language is read under its own language adapter
+    precision  of the trunk, where it is another than in training; "": as in training
     """
 
     labels: tuple[str, ...] | None
@@ -43,11 +44,12 @@ class Reading:
     seed: int = 0
     head: str = HEAD
     adapters: str = ""
+    precision: str = ""
 
     @property
     def marks(self) -> dict[str, str]:
         """Settings of a score that tell this reading from others of the same rows."""
-        found = {"head": self.head if self.head != HEAD else "", "language_adapters": self.adapters}
+        found = {"head": self.head if self.head != HEAD else "", "language_adapters": self.adapters, "precision": self.precision}
         return {name: value for name, value in found.items() if value}
 
     @property

@@ -46,12 +46,14 @@ class RetrievalSettings:
     """What may differ from the protocol; None leaves it as the protocol says.
 
     depth        the trunk's layers
+    precision    that the trunk is read in
     composition  what is active on the trunk, with the hashes of its adapters; "" for the bare trunk
     stacks       language -> what reads its sentences (MAD-X); {}: the active composition reads them all
     """
 
     protocol: str
     depth: int
+    precision: str
     composition: str = ""
     layers: tuple[int, ...] | None = None
     pool: str | None = None
@@ -234,6 +236,6 @@ def _layers(rules: Protocol, settings: RetrievalSettings) -> tuple[int, ...]:
 
 def _described(rules: Protocol, settings: RetrievalSettings, layer: int, marks: Mapping[str, Any]) -> dict[str, Any]:
     """What a retrieval score depends on, and a short id of it."""
-    described = {**rules.settings(settings.depth), "protocol_layer": rules.layer.at_depth(settings.depth), "layer": layer}
+    described = {**rules.settings(settings.depth), "protocol_layer": rules.layer.at_depth(settings.depth), "layer": layer, "precision": settings.precision}
     described |= {"language_adapters": OWN, **marks} if settings.stacks else marks
     return {**described, "id": fingerprint(described)}

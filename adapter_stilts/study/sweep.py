@@ -22,14 +22,14 @@ from adapter_stilts.retrieval.margin import margins
 from adapter_stilts.retrieval.pooling import poolings
 from adapter_stilts.retrieval.protocols import Protocol, protocol
 from adapter_stilts.study.card import write_card
-from adapter_stilts.study.evaluate import Request as Evaluation
-from adapter_stilts.study.evaluate import Subject, subject_of
 from adapter_stilts.study.material import origin_facts, where_of
 from adapter_stilts.study.reporting import Reporter
 from adapter_stilts.study.retrieval import RetrievalSettings, score_rows
 from adapter_stilts.study.run_folder import claim, locked, merge_results, read_results, write_results
 from adapter_stilts.study.sentence_reader import active_parts
 from adapter_stilts.study.sides import SideReading
+from adapter_stilts.study.subject import Request as Evaluation
+from adapter_stilts.study.subject import Subject, subject_of
 from adapter_stilts.study.sweep_data import OWN_FILES, Material, Part, material, own_material
 from adapter_stilts.study.sweep_grid import Setting, Worth, default_setting, grid, measured
 from adapter_stilts.study.sweep_record import read_sweep, write_sweep
@@ -157,7 +157,7 @@ class _Sweep:
     def _rows(self, setting: Setting, chosen: Setting, part: Part, worth: Worth) -> list[dict[str, Any]]:
         role = "chosen" if setting == chosen else "default"
         marks = {"sweep": role, "chosen_on": self._data.chosen_on, "scored_on": self._data.scored_on}
-        reading = RetrievalSettings(self._request.protocol, self._subject.trunk.layers, seed=self._request.seed)
+        reading = RetrievalSettings(self._request.protocol, self._subject.trunk.layers, self._subject.trunk.precision, seed=self._request.seed)
         more = {} if worth.threshold is None else {"threshold": worth.threshold}
         rules = setting.over(self._rules)
         return score_rows(self._data.task, part.loaded, rules, reading, setting.layer, worth.measures, self._subject.folder, more, marks)

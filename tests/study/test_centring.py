@@ -12,11 +12,11 @@ from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.retrieval.vectors import open_vectors
 from adapter_stilts.study import encode_centred
 from adapter_stilts.study.encode import Request, encode
-from adapter_stilts.study.evaluate import Request as Evaluation
 from adapter_stilts.study.evaluate import evaluate
 from adapter_stilts.study.mine import mine
 from adapter_stilts.study.mine_request import Request as Mining
 from adapter_stilts.study.reporting import Silent
+from adapter_stilts.study.subject import Request as Evaluation
 
 SOURCE = ["The small cat sleeps.", "Anna bought apples.", "", "Paris on Monday", "The small cat sleeps.", "The old table", "red apples in Paris"]
 TARGET = ["Die kleine Katze", "Anna kaufte Äpfel", "am Montag in Paris", "Der alte Tisch", "rote Äpfel"]

@@ -6,9 +6,10 @@ import pytest
 
 from adapter_stilts.sharing.manifest import read_manifest
 from adapter_stilts.study import disclosure
-from adapter_stilts.study.evaluate import Request, evaluate
+from adapter_stilts.study.evaluate import evaluate
 from adapter_stilts.study.reporting import Silent
 from adapter_stilts.study.run_folder import read_results
+from adapter_stilts.study.subject import Request
 from adapter_stilts.tasks.sources import Loaded, Origin
 
 

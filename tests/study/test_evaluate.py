@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from adapter_stilts.errors import ArtefactError, TaskDataError, UnknownName, UsageError
-from adapter_stilts.study.evaluate import Request, evaluate
+from adapter_stilts.study.evaluate import evaluate
 from adapter_stilts.study.reporting import Silent
 from adapter_stilts.study.run_folder import read_results
+from adapter_stilts.study.subject import Request
 
 
 @pytest.fixture
@@ -71,6 +72,23 @@ def test_reads_every_layer_in_one_go_and_each_like_alone(scored, tiny_folder, bi
     chosen = {row["metric"]: row["score"] for row in together["results"] if row["settings"]["layer"] == 2}
     assert {row["settings"]["layer"] for row in together["results"]} == {0, 1, 2}
     assert chosen == {row["metric"]: row["score"] for row in alone["results"]}
+
+
+@pytest.mark.parametrize(("protocol", "precision", "read_in"), [("xtreme", "auto", "fp32"), ("jiant", "auto", "fp32"), ("xtreme", "bf16", "bf16")])
+def test_reads_a_bare_trunk_in_the_precision_of_a_published_protocol(scored, tiny_folder, bitext, protocol, precision, read_in):
+    found = scored(replace(tatoeba(tiny_folder, bitext, protocol=protocol, layers=(1,)), precision=precision))
+    assert {row["settings"]["precision"] for row in found["results"]} == {read_in}
+
+
+def test_keeps_scores_of_another_precision_than_in_training_beside_the_first(scored, trained, data):
+    path = next(source for source in data("nli") if source.startswith("validation=")).partition("=")[2]
+    request = Request(run=trained("nli"), trunk=None, tasks=("nli",), data=(f"test={path}",), languages=("sw",))
+    first = scored(request)["results"]
+    other = scored(replace(request, precision="bf16"))["results"]
+    assert {row["settings"].get("precision") for row in first} == {None}
+    assert {row["settings"].get("precision") for row in other} == {"bf16"}
+    (row,) = scored(request)["results"]
+    assert all(row[key] == first[0][key] for key in ("score", "settings", "units"))
 
 
 def test_computes_only_what_is_missing(scored, tiny_folder, bitext, tmp_path, monkeypatch):

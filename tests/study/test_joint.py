@@ -15,10 +15,11 @@ from adapter_stilts.encoder.trunk import load_trunk
 from adapter_stilts.errors import ArtefactError, TaskDataError, UnknownName, UsageError
 from adapter_stilts.sharing.bundle import load_bundle
 from adapter_stilts.study.build import finished_encoder, finished_model, finished_models
-from adapter_stilts.study.evaluate import Request, evaluate
+from adapter_stilts.study.evaluate import evaluate
 from adapter_stilts.study.inspect import info, list_runs
 from adapter_stilts.study.prepare import prepare
 from adapter_stilts.study.reporting import Silent
+from adapter_stilts.study.subject import Request
 
 MIX = "nli,qa,ner,choice,mlm"
 SMALL = {"prefix_tuning": {"prefix_length": 4, "bottleneck_size": 8}, "seq_bn_inv": {"reduction_factor": 2}}
@@ -202,7 +203,7 @@ def test_masks_as_many_tokens_as_the_configuration_says(config):
         ("nli,mlm", {"control": "shuffled-labels"}, "needs a task with labels"),
         ("nli,ner", {"control": "random-adapter"}, "permutes the adapter of a run, and --how joint continues none"),
         ("nli,mlm", {"data__sources": ["train=a.jsonl"]}, r"which task is --data train=a.jsonl for, of nli, mlm\?(.|\n)*--data nli/train=a.jsonl"),
-        ("nli,mlm", {"training__sampler": {"name": "weights", "weights": {"nli": 1}}}, "no weight for mlm"),
+        ("nli,mlm", {"training__sampler": {"name": "fixed", "weights": {"nli": 1}}}, "no weight for mlm"),
     ],
 )
 def test_refuses_what_has_no_meaning(config, tasks, settings, message):

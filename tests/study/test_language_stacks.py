@@ -18,9 +18,10 @@ from adapter_stilts.errors import UsageError
 from adapter_stilts.retrieval.embed import embed
 from adapter_stilts.sharing.bundle import load_bundle
 from adapter_stilts.study.build import finished_encoder
-from adapter_stilts.study.evaluate import Request, evaluate
+from adapter_stilts.study.evaluate import evaluate
 from adapter_stilts.study.language_stacks import language_stacks
 from adapter_stilts.study.reporting import Silent
+from adapter_stilts.study.subject import Request
 from adapter_stilts.study.train import train
 
 ENGLISH = ["The cat sleeps.", "Anna bought two apples.", "The train leaves at seven.", "Berlin is old."]

@@ -15,10 +15,11 @@ from adapter_stilts.data.examples import Candidate, Query
 from adapter_stilts.errors import StiltsError, TaskDataError
 from adapter_stilts.evaluation.scoring import Options
 from adapter_stilts.sharing.bundle import load_bundle
-from adapter_stilts.study.evaluate import Request, evaluate
+from adapter_stilts.study.evaluate import evaluate
 from adapter_stilts.study.ranking import Pool, score_language
 from adapter_stilts.study.reporting import Silent
 from adapter_stilts.study.run_folder import read_results
+from adapter_stilts.study.subject import Request
 
 SCRIPT = Path(__file__).with_name("ranking_rows.py")
 NAMES = ("Anna", "Ben", "Carla", "Dmitri", "Emeka", "Fatima")

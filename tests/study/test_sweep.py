@@ -13,10 +13,10 @@ import pytest
 from adapter_stilts.config.load import load
 from adapter_stilts.errors import ArtefactError, TaskDataError, UnknownName, UsageError
 from adapter_stilts.study import sides, sweep_data
-from adapter_stilts.study.evaluate import Request as Evaluation
 from adapter_stilts.study.evaluate import evaluate
 from adapter_stilts.study.reporting import Silent
 from adapter_stilts.study.run_folder import read_results
+from adapter_stilts.study.subject import Request as Evaluation
 from adapter_stilts.study.sweep import Request, sweep
 
 ROWS = 120
