@@ -48,17 +48,17 @@ class Plain:
     @contextmanager
     def progress(self, label: str) -> Iterator[Advance]:
         started = shown = self._clock()
-        last = (0, 0, "")
+        last = told = (0, 0, "")
 
         def advance(done: int, total: int, detail: str = "") -> None:
-            nonlocal shown, last
+            nonlocal shown, last, told
             last = (done, total, detail)
             if self._clock() - shown >= self._seconds:
-                shown = self._clock()
+                shown, told = self._clock(), last
                 self.say(line(label, *last, shown - started))
 
         yield advance
-        if last[0]:
+        if last[0] and last != told:
             self.say(line(label, *last, self._clock() - started))
 
 

@@ -141,11 +141,11 @@ def _pieces(out: Path, seeds: Sequence[int], overwrite: bool) -> list[Piece]:
     """Every training, with the reading of its target, and every reading of translations; the trunk alone is read once."""
     pieces = []
     for seed in seeds:
-        runs = folder_of(out, seed)
+        runs, which = folder_of(out, seed), f" (seed {seed})" if len(seeds) > 1 else ""
 
-        def piece(name: str, needs: Sequence[str], folder: Path, runs: Path = runs, seed: int = seed, **work: Any) -> Piece:
-            found = tuple(f"{one}, seed {seed}" for one in needs)
-            return Piece(f"{name}, seed {seed}", found, folder, runs, out / "logs" / f"{name.replace(' ', '-')}-s{seed}.txt", overwrite, **work)
+        def piece(name: str, needs: Sequence[str], folder: Path, runs: Path = runs, which: str = which, **work: Any) -> Piece:
+            log = out / "logs" / runs.name / f"{name.replace(' ', '-')}.txt"
+            return Piece(name + which, tuple(one + which for one in needs), folder, runs, log, overwrite, **work)
 
         for stage in STAGES:
             folder = runs / stage.name
