@@ -31,8 +31,12 @@ def short(tmp_path_factory):
         yield lambda out=out, dry_run=False: module.demo(out=out, seed=13, overwrite=False, dry_run=dry_run, report=Silent(), repeats=2, jobs=2)
 
 
-def test_scores_every_arm_and_both_controls_and_goes_on_where_it_stopped(short):
-    found = short()
+@pytest.fixture(scope="module")
+def found(short):
+    return short()
+
+
+def test_scores_every_arm_and_both_controls_and_goes_on_where_it_stopped(short, found):
     assert [row["arm"] for row in found["target"]] == [stage.label for stage in module.STAGES if stage.label]
     assert {row["task"] for row in found["retrieval"]} == {"tatoeba", "bucc2018"}
     assert sum("control" in row["arm"] for row in found["target"]) == 2
@@ -57,8 +61,7 @@ def test_scores_every_arm_and_both_controls_and_goes_on_where_it_stopped(short):
     assert short()["target"] == found["target"]
 
 
-def test_reads_the_trunk_alone_once_and_pairs_it_with_every_seed(short):
-    found = short()
+def test_reads_the_trunk_alone_once_and_pairs_it_with_every_seed(found):
     trunk = [row for row in found["retrieval"] if row["arm"] == module.READ[module.TRUNK]]
     assert all(row["gain"] is None and len(set(row["by_seed"])) == 1 for row in trunk)
     assert sorted(path.parent.name for path in Path(found["run"]).rglob("results.json") if path.parent.name == module.TRUNK) == [module.TRUNK]
@@ -94,7 +97,7 @@ def test_says_in_short_lines_what_helped_and_what_did_not():
     ]
 
 
-def test_says_no_more_than_a_person_reads(short):
-    said = short()["verdicts"]
+def test_says_no_more_than_a_person_reads(found):
+    said = found["verdicts"]
     assert len(said) <= 8
     assert max(map(len, said)) <= 170
