@@ -1,7 +1,8 @@
-"""`--index auto`: exact while it is fast enough, else the least compressed index that fits, with the reason in a sentence.
+"""`--index auto`: exact while it is fast enough, else cells of whole vectors, with the reason in a sentence.
 
 The speed of exact search is measured here and now on vectors of the same width; the recall of whatever else is chosen is measured
-afterwards against exact search of a sample. `hnsw` is never chosen: building its graph costs more than the searches of one mining.
+afterwards against exact search of a sample. The compressed indexes are never chosen, since a shard's vectors are in memory in any case, to be
+compared again at full precision; nor is `hnsw`, whose graph costs more to build than the searches of one mining.
 """
 
 from __future__ import annotations
@@ -13,13 +14,11 @@ from dataclasses import dataclass
 import faiss
 import numpy as np
 
-from adapter_stilts.errors import DoesNotFit
 from adapter_stilts.retrieval.indexes.base import indexes
 from adapter_stilts.retrieval.room import Sizes, fit
 
 SECONDS = 900.0  # that exact search of both directions may take
 QUERIES, BASE = 1024, 8192  # of the vectors that speed is measured on
-LEAST_COMPRESSED_FIRST = ("ivf", "ivf-sq", "ivf-pq")
 
 
 @dataclass(frozen=True)
@@ -36,20 +35,17 @@ def choose(sizes: Sizes, limit: float, held: int, *, seconds: float = SECONDS, s
     limit, held   bytes of memory, and what the process has already
     seconds       that exact search may take
     speed         multiplications a second; None: measured
+
+    Raises DoesNotFit where not even the smallest shards do.
     """
     needed = 2.0 * sizes.source * sizes.target * sizes.width / (speed or measured_speed(sizes.width))
     about = f"{sizes.source} x {sizes.target} vectors of {sizes.width}: exact search both ways takes {_about(needed)} here"
     if needed <= seconds:
         return Choice("exact", about)
-    slow = f"{about}, over {_span(seconds)}"
-    for name in LEAST_COMPRESSED_FIRST:
-        try:
-            steps = fit(sizes, indexes[name], limit, held)
-        except DoesNotFit:
-            continue
-        if steps.base_rows >= max(sizes.source, sizes.target):
-            return Choice(name, f"{slow}; {indexes[name].summary}, all in memory at once")
-    return Choice("ivf-pq", f"{slow}; {indexes['ivf-pq'].summary}, in shards: no index of a whole side fits in {limit / 1e9:.1f} GB")
+    steps = fit(sizes, indexes["ivf"], limit, held)
+    whole = steps.base_rows >= max(sizes.source, sizes.target)
+    how = "all in memory at once" if whole else f"in shards of {steps.base_rows} vectors: a whole side does not fit in {limit / 1e9:.1f} GB"
+    return Choice("ivf", f"{about}, over {_span(seconds)}; {indexes['ivf'].summary}, {how}")
 
 
 def measured_speed(width: int, clock: Callable[[], float] = time.perf_counter) -> float:

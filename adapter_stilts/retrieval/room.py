@@ -52,7 +52,7 @@ def fit(sizes: Sizes, kind: Index, limit: float, held: int, settings: IndexSetti
         raise DoesNotFit(
             f"mining {sizes.source} x {sizes.target} vectors of {sizes.width} needs {needed / GB:.2f} GB, the limit is {limit / GB:.2f} GB",
             where="memory: " + ", ".join(f"{name} {size / GB:.2f} GB" for name, size in parts.items()),
-            do=f"use --limit-gb {_up(needed)} or more{'' if kind.sharded else ', or --index exact or ivf-pq, which can be searched in shards'}",
+            do=f"use --limit-gb {_up(needed)} or more{'' if kind.sharded else ', or --index exact or ivf, which can be searched in shards'}",
         )
     return Steps(rows if rows == most else max(smallest, rows // ALIGNED * ALIGNED))
 
@@ -89,6 +89,7 @@ def default_limit() -> float:
 def _parts(sizes: Sizes, kind: Index, settings: IndexSettings, held: int) -> dict[str, int]:
     both, most, asked = sizes.source + sizes.target, max(sizes.source, sizes.target), kind.candidates(sizes.k)
     block = min(QUERY_ROWS, most) * (8 * sizes.width + SETTLING * (asked + sizes.k)) + TILES + RESULTS * RESULT * 2
+    block += kind.beside(min(QUERY_ROWS, most), asked, most, settings)
     return {
         "the process so far": held,
         "results": both * sizes.k * RESULT + (most * asked * CANDIDATE if kind.compressed else 0),

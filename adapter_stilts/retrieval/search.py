@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from adapter_stilts.errors import UsageError
 from adapter_stilts.retrieval.blocks import Blocks, Chosen, check_alike, gathered
+from adapter_stilts.retrieval.cell_search import InCells
 from adapter_stilts.retrieval.compared import Numbers, Vectors, similarities, slack
 from adapter_stilts.retrieval.gpu import on_gpus
 from adapter_stilts.retrieval.indexes.base import Index, IndexSettings, indexes
@@ -194,13 +195,15 @@ def completed(found: Neighbours, queries: Blocks, base: Blocks, steps: Steps) ->
 
 
 def asker(kind: Index, trained: faiss.Index | None, shard: Vectors) -> Ask:
-    """A function from queries and a number of places to FAISS's similarities and places."""
+    """A function from queries and a number of places to similarities in single precision, and places, best first."""
     on_gpu = on_gpus(trained, shard)
     if on_gpu is not None:
         return on_gpu.search
     if trained is None:
         return lambda queries, width: faiss.knn(queries, shard, width, metric=faiss.METRIC_INNER_PRODUCT)
     trained.reset()
+    if kind.in_cells:
+        return InCells(trained, shard)
     threads = faiss.omp_get_max_threads()
     try:
         faiss.omp_set_num_threads(1 if kind.one_thread else threads)

@@ -1,14 +1,15 @@
 """Vectors sorted into cells and kept whole.
 
-Approximate: recall says how much it misses. Comparing with one cell in 32 costs about a quarter of `exact`, since exact search is a
-matrix product and this is not; the cells cost a k-means first. So it pays from some hundred thousand queries on. On 36,000
-sentence vectors of 256 dimensions (36 languages, layer 4 of a small XLM-R) recall at 4 was 0.96; one cell in 8 gave 0.995 at exact's price.
+Approximate: recall says how much it misses. Each cell is one matrix product with all the queries that probe it (cell_search.py); the cells
+cost a k-means first. So it pays from some hundred thousand queries on: at a million vectors, one cell in 32 costs a twentieth of `exact`. On 36,000
+sentence vectors of 256 dimensions (36 languages, layer 4 of a small XLM-R) recall at 4 was 0.96; one cell in 8 gave 0.995.
 """
 
 from __future__ import annotations
 
 import faiss
 
+from adapter_stilts.retrieval import cell_search
 from adapter_stilts.retrieval.indexes import cells
 from adapter_stilts.retrieval.indexes.base import Index, IndexSettings, Vectors, indexes
 from adapter_stilts.retrieval.indexes.exact import SPARE
@@ -21,4 +22,19 @@ def ivf(sample: Vectors, rows: int, settings: IndexSettings) -> faiss.Index:
     return cells.trained(faiss.IndexIVFFlat(faiss.IndexFlatIP(width), width, lists, faiss.METRIC_INNER_PRODUCT), sample, probes, settings)
 
 
-indexes.add("ivf", Index(ivf, cells.sample_size, extra=lambda width: 4 * width + 8, candidates=lambda k: k + SPARE, summary="cells of whole vectors"))
+def beside(queries: int, places: int, rows: int, settings: IndexSettings) -> int:
+    return cell_search.beside(queries, cells.numbers(rows, settings)[1], places)
+
+
+indexes.add(
+    "ivf",
+    Index(
+        ivf,
+        cells.sample_size,
+        extra=lambda width: cell_search.HELD,
+        candidates=lambda k: k + SPARE,
+        in_cells=True,
+        beside=beside,
+        summary="cells of whole vectors",
+    ),
+)

@@ -1,0 +1,88 @@
+"""Search in cells, a matrix product for each: all queries that probe a cell are compared with its vectors at once.
+
+    ask = InCells(trained, shard)
+    similarity, places = ask(queries, 8)
+
+FAISS walks through the cells one query at a time and reads every vector again for each, so a processor waits for memory. Mining knows
+all its queries beforehand: sorted by cell, they read each vector once a block. The vectors stay where they are; a row number each is
+all that is held beside them. The same cells are searched, so the same neighbours are found.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import faiss
+import numpy as np
+
+from adapter_stilts.retrieval.compared import Numbers, Vectors
+
+ASSIGNED = 1 << 12  # vectors that are put into cells at once: shards are cut at multiples, so that rounding puts them into the same in any shard
+FOUND = 1 << 24  # candidates held at once, of a similarity and a row each
+ORDERED = 1 << 20  # of them while the best are taken
+HELD = 40  # bytes a vector: its cell and its place among them, while both are sorted
+
+
+class InCells:
+    """What a shard [M, H] has, in the cells of a trained FAISS index (`quantizer`, `nlist`, `nprobe`; it is left empty)."""
+
+    def __init__(self, trained: faiss.IndexIVF, shard: Vectors) -> None:
+        self._trained, self._shard = trained, shard
+        cells = np.empty(len(shard), dtype=np.int64)
+        for start in range(0, len(shard), ASSIGNED):
+            rows = slice(start, start + ASSIGNED)
+            cells[rows] = trained.quantizer.search(np.ascontiguousarray(shard[rows]), 1)[1][:, 0]
+        self._rows = np.argsort(cells, kind="stable").astype(np.int32)
+        self._ends = np.cumsum(np.bincount(cells, minlength=trained.nlist))
+
+    def __call__(self, queries: Vectors, width: int) -> tuple[Vectors, Numbers]:
+        """Similarities and rows [N, width] of the best, best first; -infinity and -1 where the cells hold fewer."""
+        similarity = np.empty((len(queries), width), dtype=np.float32)
+        places = np.empty((len(queries), width), dtype=np.int64)
+        step = max(1, FOUND // (self._trained.nprobe * width))
+        for start in range(0, len(queries), step):
+            rows = slice(start, start + step)
+            similarity[rows], places[rows] = self._some(np.ascontiguousarray(queries[rows]), width)
+        return similarity, places
+
+    def _some(self, queries: Vectors, width: int) -> tuple[Vectors, Numbers]:
+        probes, threads = self._trained.nprobe, faiss.omp_get_max_threads()
+        cells = self._trained.quantizer.search(queries, probes)[1].ravel()
+        similarity = np.full((len(cells), width), -np.inf, dtype=np.float32)
+        places = np.full((len(cells), width), -1, dtype=np.int32)
+        order = np.argsort(cells, kind="stable")
+        ends = np.cumsum(np.bincount(cells, minlength=self._trained.nlist))
+
+        def compare(some: Numbers) -> None:
+            faiss.omp_set_num_threads(1)  # of this thread: small products are not worth sharing, and a shared one waits for the slowest
+            for cell in some.tolist():
+                rows = self._rows[self._ends[cell - 1] if cell else 0 : self._ends[cell]]
+                if len(rows):
+                    asked = order[ends[cell - 1] if cell else 0 : ends[cell]]
+                    most = min(width, len(rows))
+                    found, place = faiss.knn(queries[asked // probes], self._shard[rows], most, metric=faiss.METRIC_INNER_PRODUCT)
+                    similarity[asked, :most], places[asked, :most] = found, rows[place]
+
+        wanted = np.unique(cells)
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(compare, (wanted[start::threads] for start in range(threads))))
+        return _best(similarity.reshape(len(queries), -1), places.reshape(len(queries), -1), width)
+
+
+def beside(queries: int, probes: int, width: int) -> int:
+    """Bytes of one call, beside its queries: the candidates of all cells, and which cells they are from."""
+    rows = max(1, min(queries, FOUND // (probes * width)))
+    return rows * probes * (8 * width + 24) + min(ORDERED, queries * probes * width) * 24
+
+
+def _best(similarity: Vectors, places: Numbers, width: int) -> tuple[Vectors, Numbers]:
+    """The `width` largest of each row, largest first."""
+    kept = np.empty((len(similarity), width), dtype=np.float32)
+    rows = np.empty((len(similarity), width), dtype=np.int64)
+    step = max(1, ORDERED // similarity.shape[1])
+    for start in range(0, len(similarity), step):
+        some, of = similarity[start : start + step], places[start : start + step]
+        best = np.argpartition(-some, width - 1, axis=1)[:, :width]
+        best = np.take_along_axis(best, np.argsort(-np.take_along_axis(some, best, 1), axis=1, kind="stable"), 1)
+        kept[start : start + step], rows[start : start + step] = np.take_along_axis(some, best, 1), np.take_along_axis(of, best, 1)
+    return kept, rows
