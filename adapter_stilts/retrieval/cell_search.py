@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import faiss
 import numpy as np
+from numpy.typing import NDArray
 
 from adapter_stilts.retrieval.compared import Numbers, Vectors
 
@@ -75,7 +76,7 @@ def beside(queries: int, probes: int, width: int) -> int:
     return rows * probes * (8 * width + 24) + min(ORDERED, queries * probes * width) * 24
 
 
-def _best(similarity: Vectors, places: Numbers, width: int) -> tuple[Vectors, Numbers]:
+def _best(similarity: Vectors, places: NDArray[np.int32], width: int) -> tuple[Vectors, Numbers]:
     """The `width` largest of each row, largest first."""
     kept = np.empty((len(similarity), width), dtype=np.float32)
     rows = np.empty((len(similarity), width), dtype=np.int64)

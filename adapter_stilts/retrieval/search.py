@@ -202,7 +202,7 @@ def asker(kind: Index, trained: faiss.Index | None, shard: Vectors) -> Ask:
     if trained is None:
         return lambda queries, width: faiss.knn(queries, shard, width, metric=faiss.METRIC_INNER_PRODUCT)
     trained.reset()
-    if kind.in_cells:
+    if isinstance(trained, faiss.IndexIVFFlat):  # which is left empty: it says only which cells there are
         return InCells(trained, shard)
     threads = faiss.omp_get_max_threads()
     try:

@@ -46,7 +46,6 @@ class Index:
     compressed  its own similarities are rough: they only choose the candidates
     sharded     its answers do not depend on how the vectors are cut into shards, if the same trained index is used for all
     one_thread  several threads would fill it differently every time
-    in_cells    FAISS's index is left empty and says only which cells there are; `cell_search.py` searches them
     beside      bytes of one search, of (queries, places asked for, vectors, settings), beside what every index takes
     """
 
@@ -57,7 +56,6 @@ class Index:
     compressed: bool = False
     sharded: bool = True
     one_thread: bool = False
-    in_cells: bool = False
     beside: Callable[[int, int, int, IndexSettings], int] = lambda queries, places, rows, settings: 0
     summary: str = ""
 

@@ -33,7 +33,6 @@ indexes.add(
         cells.sample_size,
         extra=lambda width: cell_search.HELD,
         candidates=lambda k: k + SPARE,
-        in_cells=True,
         beside=beside,
         summary="cells of whole vectors",
     ),
