@@ -61,12 +61,17 @@ def record(name: str, fields: dict[str, Any]) -> None:
     machine = f"{platform.machine()}, {faiss.omp_get_max_threads()} threads, {processor()}"
     versions = {"python": platform.python_version(), "numpy": np.__version__, "faiss": faiss.__version__}
     when, load = datetime.now(UTC).isoformat(timespec="seconds"), [round(mean, 1) for mean in os.getloadavg()]
-    facts = {"when": when, "commit": commit, "machine": machine, "load": load, **versions, "command": " ".join(sys.argv)}
+    facts = {"when": when, "commit": commit, "machine": machine, "load": load, **versions, "command": " ".join(map(_named, sys.argv))}
     line = json.dumps({**facts, **fields})
     print(line)
     RESULTS.mkdir(exist_ok=True)
     with (RESULTS / f"{name}.jsonl").open("a", encoding="utf-8") as stream:
         stream.write(line + "\n")
+
+
+def _named(word: str) -> str:
+    """A path by its name alone: where it lay is nobody's business."""
+    return Path(word).name if word.startswith(("/", "..")) else word
 
 
 def processor() -> str:

@@ -89,7 +89,7 @@ def subject_measured(name: str, asked: argparse.Namespace) -> None:
         np.savez_compressed(folder / f"{label}.npz", **units_at(found, usual))
         facts = {"subject": name, "set": label, "seconds": seconds, "rows": asked.rows, "protocol_layer": usual, "of": of, "scores": scores}
         if not asked.trial:
-            record("real_mining", facts)
+            record("real_mining", {**facts, "of": {"sha256": of["sha256"]}})
         (folder / f"{label}.json").write_text(json.dumps(facts))
         print(f"{name} {label}: {seconds:.0f} s", flush=True)
 
