@@ -34,7 +34,7 @@ def calls(monkeypatch):
 
     for name in ("train", "fuse", "evaluate", "demo"):
         module = ModuleType(f"adapter_stilts.study.{name}")
-        module.__dict__.update({name: recorder(name), "Request": dict})
+        module.__dict__.update({name: recorder(name)})
         monkeypatch.setitem(sys.modules, module.__name__, module)
         monkeypatch.setattr(adapter_stilts.study, name, module, raising=False)
     return found

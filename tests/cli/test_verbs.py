@@ -73,20 +73,20 @@ def test_fuses_runs_under_a_target(run, calls):
 def test_evaluates_a_run_on_its_own_trunk(run, calls):
     assert run("eval", "runs/a", "--tasks", "xnli, tatoeba", "--languages", "de,sw").exit_code == 0
     (request,) = calls["evaluate"]["values"]
-    assert (request["run"], request["trunk"], request["tasks"], request["languages"]) == (Path("runs/a"), None, ("xnli", "tatoeba"), ("de", "sw"))
-    assert (request["protocol"], request["layers"], request["all_layers"], request["split"], request["task_settings"]) == ("own", None, False, "test", {})
+    assert (request.run, request.trunk, request.tasks, request.languages) == (Path("runs/a"), None, ("xnli", "tatoeba"), ("de", "sw"))
+    assert (request.protocol, request.layers, request.all_layers, request.split, request.task_settings) == ("own", None, False, "test", {})
 
 
 def test_evaluates_the_miniature_where_neither_run_nor_trunk_is_named(run, calls):
     run("eval", "--tasks", "tatoeba")
-    assert (calls["evaluate"]["values"][0]["run"], calls["evaluate"]["values"][0]["trunk"]) == (None, "miniature")
+    assert (calls["evaluate"]["values"][0].run, calls["evaluate"]["values"][0].trunk) == (None, "miniature")
 
 
 @pytest.mark.parametrize(("typed", "layers", "every"), [("4", (4,), False), ("2,4", (2, 4), False), ("all", None, True)])
 def test_reads_layers_as_one_several_or_all(run, calls, typed, layers, every):
     run("eval", "--tasks", "tatoeba", "--layer", typed)
     request = calls["evaluate"]["values"][0]
-    assert (request["layers"], request["all_layers"]) == (layers, every)
+    assert (request.layers, request.all_layers) == (layers, every)
 
 
 def test_puts_every_flag_of_eval_into_the_request(run, calls):
@@ -104,8 +104,8 @@ def test_puts_every_flag_of_eval_into_the_request(run, calls):
         "split": "validation",
         "precision": "fp32",
     }
-    assert {name: request[name] for name in wanted} == wanted
-    assert request["task_settings"] == {"columns": {"label": "gold"}}
+    assert {name: getattr(request, name) for name in wanted} == wanted
+    assert request.task_settings == {"columns": {"label": "gold"}}
     assert (calls["evaluate"]["out"], calls["evaluate"]["overwrite"], calls["evaluate"]["dry_run"]) == (Path("out"), True, True)
 
 

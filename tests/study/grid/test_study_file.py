@@ -32,7 +32,7 @@ SENTENCES = (
     "name = 'bad name!': should be a name of letters, digits, '.', '_', '+' and '-' (line 1)",
     "trunk.precison = 'fp32': no such key; did you mean precision? (line 2)",
     "intermediate.0.task = 'nly': no task called 'nly'; did you mean 'nli'? (line 4)",
-    "intermediate.1.sampler.name = 'unifrom': should be one of: proportional, uniform, temperature, capped, weights; did you mean 'uniform'? (line 6)",
+    "intermediate.1.sampler.name = 'unifrom': should be one of: proportional, uniform, temperature, capped, fixed; did you mean 'uniform'? (line 6)",
     "intermediate.1.sampler: mixes several tasks, and there is one: nli (line 6)",
     "intermediate.2: a second intermediate run called 'nli'; give it a `name` (line 7)",
     "intermediate.3.task = 'tatoeba': trains nothing: it can be a target, not learned first (line 8)",
