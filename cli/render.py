@@ -9,7 +9,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, TextIO
 
@@ -25,7 +25,7 @@ def finish(found: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
         document(found)
         return
-    results(found.get("results") or ())
+    results(found.get("results") or (), found.get("means") or {})
     if "run" in found:
         typer.echo(f"run  {found['run']}")
 
@@ -57,18 +57,31 @@ def facts(pairs: Mapping[str, object]) -> None:
         typer.echo(f"{name:<{width}}  {cell(value)}".rstrip())
 
 
-def results(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print scores as percent with their number of examples and interval: one row per task, language and metric.
+def results(rows: Sequence[Mapping[str, Any]], means: Mapping[str, Any] | None = None) -> None:
+    """Print scores as percent with their number of examples and interval: one row per task, language and metric; then the means over languages.
 
-    A row that something has to be said of is marked with "*", and the remarks stand under the table.
+    Settings are long and mostly the same: a row has a letter for them, and what it stands for is under the table, once. A row that
+    something has to be said of is marked with "*", and the remarks come last.
     """
     from adapter_stilts.study.disclosure import remarks
 
     if not rows:
         return
-    columns = ("task", "protocol", "language", "metric", "score", "95 % interval", "n", "settings")
-    seen = any("seen" in row for row in rows)
-    table("results", (*columns, "learned in it") if seen else columns, [[*_result(row), *([", ".join(row.get("seen", ()))] if seen else [])] for row in rows])
+    said = {_key(row): _settings(row) for row in rows if _settings(row)}
+    letters = {key: _letter(number) for number, key in enumerate(said)}
+    columns = ["task", "protocol", "language", "metric", "score", "95 % interval", "n"]
+    more: dict[str, Callable[[Mapping[str, Any]], str]] = {}
+    if said:
+        more["settings"] = lambda row: letters.get(_key(row), "")
+    if any("seen" in row for row in rows):
+        more["learned in it"] = lambda row: ", ".join(row.get("seen", ()))
+    table("results", [*columns, *more], [[*_result(row), *(tell(row) for tell in more.values())] for row in rows])
+    of_many = [{"task": task, **mean} for task, found in ((means or {}).get("tasks") or {}).items() for mean in found if mean["languages"] > 1]
+    if of_many:
+        shown = [[mean["task"], mean["protocol"], mean["languages"], percent(mean["score"]), letters.get(_key(mean), "")] for mean in of_many]
+        table("means over languages", ("task", "protocol", "languages", "score", "settings"), shown)
+    for key, letter in letters.items():
+        typer.echo(f"settings {letter}: {said[key]}")
     for remark in remarks(rows):
         typer.echo(f"* {remark}")
 
@@ -106,11 +119,24 @@ def aligned(title: str, columns: Sequence[str], cells: Sequence[Sequence[str]]) 
 def _result(row: Mapping[str, Any]) -> list[object]:
     interval = row.get("interval") or ()
     shown = " to ".join(percent(bound) for bound in interval)
-    settings = ", ".join(f"{name} {value}" for name, value in (row.get("settings") or {}).items())
-    adapter = row.get("language_adapter") or {}
-    settings += f", language adapter of {adapter['language']}" + (f" ({adapter['note']})" if "note" in adapter else "") if adapter else ""
     task = f"{row['task']} *" if row.get("substitutions") or row.get("leaks") else row["task"]
-    return [task, row["protocol"], row["language"], row["metric"], percent(row["score"]), shown, row["n"], settings]
+    return [task, row["protocol"], row["language"], row["metric"], percent(row["score"]), shown, row["n"]]
+
+
+def _settings(row: Mapping[str, Any]) -> str:
+    settings = ", ".join(f"{name} {cell(value)}" for name, value in (row.get("settings") or {}).items())
+    adapter = row.get("language_adapter") or {}
+    return settings + (f", language adapter of {adapter['language']}" + (f" ({adapter['note']})" if "note" in adapter else "") if adapter else "")
+
+
+def _key(row: Mapping[str, Any]) -> str:
+    """The same for the same settings in any order."""
+    return json.dumps([row.get("settings") or {}, row.get("language_adapter") or {}], sort_keys=True, default=str)
+
+
+def _letter(number: int) -> str:
+    """a to z, then aa, ab, ..."""
+    return (_letter(number // 26 - 1) if number >= 26 else "") + chr(ord("a") + number % 26)
 
 
 def _drawn(title: str, columns: Sequence[str], cells: Sequence[Sequence[str]], stream: TextIO) -> None:
