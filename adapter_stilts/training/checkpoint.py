@@ -87,7 +87,7 @@ def save(folder: Path, checkpoint: Checkpoint, identity: str) -> Path:
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
-        _remove_others(folder, final)
+        keep_only(final)
     return final
 
 
@@ -107,6 +107,13 @@ def load(path: Path, identity: str) -> Checkpoint:
         raise ArtefactError(what, where=str(path), do=f"use another folder, or {START_AGAIN}")
     tensors = {name: _read_tensors(path / name, expected) for name, expected in document["files"].items()}
     return Checkpoint(_state(document["state"], path), tensors["weights.safetensors"], tensors["optimiser.safetensors"], tensors.get("best.safetensors", {}))
+
+
+def keep_only(path: Path) -> None:
+    """Remove every other checkpoint beside a whole one: the one before, and what a kill left behind."""
+    for other in path.parent.iterdir():
+        if other != path and other.name.startswith(("step-", ".partial-")):
+            shutil.rmtree(other, ignore_errors=True)
 
 
 def clear(folder: Path) -> None:
@@ -170,12 +177,6 @@ def _next_name(folder: Path, step: int) -> Path:
 def _age(path: Path) -> tuple[int, int]:
     step, _, again = path.name.removeprefix("step-").partition(".")
     return int(step), int(again or 0)
-
-
-def _remove_others(folder: Path, final: Path) -> None:
-    for path in folder.iterdir():
-        if path != final and path.name.startswith(("step-", ".partial-")):
-            shutil.rmtree(path, ignore_errors=True)
 
 
 def _read_state(path: Path) -> dict[str, Any]:

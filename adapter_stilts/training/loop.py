@@ -117,6 +117,8 @@ class Run:
         path = checkpoints.newest(self.checkpoints) if self.checkpoints is not None and resume else None
         if path is not None:
             self._restore(checkpoints.load(path, self.identity), str(path))
+            if self.main:
+                checkpoints.keep_only(path)  # a kill may have come between writing this one and removing the one before
         else:
             if self.checkpoints is not None and self.main:
                 checkpoints.clear(self.checkpoints)

@@ -1,4 +1,5 @@
 import math
+import shutil
 from dataclasses import replace
 from unittest.mock import ANY
 
@@ -90,6 +91,20 @@ def test_resumes_as_if_it_had_never_stopped(toy, tmp_path, same_bits, rows_witho
     assert same_bits(toy.trained(fresh), toy.trained(whole))
     assert replace(resumed, seconds=0.0) == replace(unbroken, seconds=0.0)
     assert rows_without_times(tmp_path / "parts") == rows_without_times(tmp_path / "whole")
+
+
+def test_removes_the_checkpoint_before_which_a_kill_left_beside_the_last(toy, tmp_path):
+    kept = []
+
+    def keep(progress):
+        if progress.step == 20:
+            kept.append(shutil.copytree(next((tmp_path / "checkpoints").iterdir()), tmp_path / "before"))
+
+    train(toy.Toy(), toy.toy_data(), PLAN, folder=tmp_path, progress=keep)
+    last = [path.name for path in (tmp_path / "checkpoints").iterdir()]
+    shutil.move(kept[0], tmp_path / "checkpoints/step-00000014")
+    train(toy.Toy(), toy.toy_data(), PLAN, folder=tmp_path, resume=True)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == last
 
 
 def test_goes_back_to_the_last_checkpoint_and_its_metrics(toy, tmp_path, same_bits, rows_without_times):
