@@ -93,7 +93,7 @@ def some_measured(name: str, rows: int, source: Blocks, target: Blocks, asked: a
             taken.append(time.perf_counter() - start)
         seconds += taken[0] + (taken[1] - taken[0]) * rows / len(some)
     print(f"{name:8} {rows:9} rows: search {seconds:8.1f} s from {asked.queries} queries of each side")
-    fields = {"search_seconds": seconds, "queries": asked.queries, "recall": 1.0 if name == "exact" else float("nan"), "shard_rows": min(steps.base_rows, rows)}
+    fields = {"search_seconds": seconds, "queries": asked.queries, **({"recall": 1.0} if name == "exact" else {}), "shard_rows": min(steps.base_rows, rows)}
     record("mining_growth", {"rows": rows, "width": asked.width, "k": asked.k, "index": name, "probes": asked.probes, **fields})
     return seconds
 

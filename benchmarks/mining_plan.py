@@ -53,6 +53,7 @@ def line(index: str, rows: list[dict[str, Any]], sizes: Sizes, asked: argparse.N
     """One index: its constant, what it comes to, and whether it fits."""
     rows = sorted(rows, key=lambda row: row["rows"])
     last, power = rows[-1], 2.0 if index == "exact" else exponent(rows)
+    known = [row for row in rows if "recall" in row][-1]  # measured at the largest size where all queries were searched for
     scale = (asked.rows / last["rows"]) ** power * asked.width / last["width"]
     seconds = last["search_seconds"] * scale / (asked.threads / threads(last))
     try:
@@ -61,7 +62,7 @@ def line(index: str, rows: list[dict[str, Any]], sizes: Sizes, asked: argparse.N
         shards, memory = str(len(steps.shards(asked.rows))), f"{peak(sizes, kind, steps, HELD) / GB:.1f} GB"
     except DoesNotFit as error:
         shards, memory = "does not fit", error.do.split(",")[0].removeprefix("use ")
-    shown = f"{last['rows']:,} | {last['search_seconds']:.0f} | {power:.2f}{'' if index == 'exact' else ' (fitted)'} | {last['recall']:.3f}"
+    shown = f"{last['rows']:,} | {last['search_seconds']:.0f} | {power:.2f}{'' if index == 'exact' else ' (fitted)'} | {known['recall']:.3f}"
     return f"| {index} | {shown} | {span(seconds)} | {shards} | {memory} |"
 
 
