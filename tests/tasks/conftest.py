@@ -2,9 +2,21 @@
 
 import gzip
 import os
+import socket
 from pathlib import Path
 
 import pytest
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """A test that opens a connection fails."""
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("a connection was opened")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Data sets in the hub's layouts, from folders; and what is said where the network would be needed."""
 
 import json
-import socket
 from collections import Counter
 
 import pytest
@@ -12,16 +11,7 @@ from adapter_stilts.tasks.base import NLI_LABELS, Hub, Task, tasks
 from adapter_stilts.tasks.hub import hub_examples
 from adapter_stilts.tasks.sources import Where, has_split, languages_of, load
 
-
-@pytest.fixture(autouse=True)
-def no_network(monkeypatch):
-    """A test that opens a connection fails."""
-
-    def refuse(*args, **kwargs):
-        raise AssertionError("a connection was opened")
-
-    monkeypatch.setattr(socket, "create_connection", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+pytestmark = pytest.mark.usefixtures("no_network")
 
 
 @pytest.fixture
