@@ -76,10 +76,7 @@ def search(
 
     Raises StiltsError where the two do not have one width or either is empty, UsageError for k below 1.
     """
-    check_alike(queries, base)
-    if k < 1:
-        raise UsageError(f"{k} neighbours", where="k", do="ask for at least 1")
-    kind, k, steps, settings = indexes[index], min(k, base.rows), steps or Steps(), settings or IndexSettings()
+    k, kind, steps, settings = possible(queries, base, k), indexes[index], steps or Steps(), settings or IndexSettings()
     found = Running.empty(queries.rows, base.rows, k, kind)
     shards, blocks = steps.shards(base.rows), list(ranges(queries.rows, steps.query_rows))
     total, done = len(shards) * len(blocks), saved.load(found.arrays) if saved else 0
@@ -101,6 +98,14 @@ def search(
     if saved and done < total:
         saved.save(total, found.arrays)
     return completed(found.best(k), queries, base, steps)
+
+
+def possible(queries: Blocks, base: Blocks, k: int) -> int:
+    """How many neighbours there are to find: k, or all. Raises as `search` does."""
+    check_alike(queries, base)
+    if k < 1:
+        raise UsageError(f"{k} neighbours", where="k", do="ask for at least 1")
+    return min(k, base.rows)
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,10 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from adapter_stilts.errors import UsageError
-from adapter_stilts.retrieval.blocks import Blocks, check_alike, gathered
+from adapter_stilts.retrieval.blocks import Blocks, gathered
 from adapter_stilts.retrieval.indexes.base import IndexSettings, indexes
 from adapter_stilts.retrieval.saved import Saved
-from adapter_stilts.retrieval.search import Neighbours, Progress, Running, Steps, asked_for, asker, completed, ranges, trained_for
+from adapter_stilts.retrieval.search import Neighbours, Progress, Running, Steps, asked_for, asker, completed, possible, ranges, trained_for
 
 Trained: TypeAlias = NDArray[np.uint8]
 
@@ -53,10 +52,7 @@ def search_spread(
     progress: Progress | None = None,
 ) -> Neighbours:
     """As `search`. After a kill it goes on at the first piece that is not saved."""
-    check_alike(queries, base)
-    if k < 1:
-        raise UsageError(f"{k} neighbours", where="k", do="ask for at least 1")
-    kind, k, steps, settings = indexes[index], min(k, base.rows), steps or Steps(), settings or IndexSettings()
+    k, kind, steps, settings = possible(queries, base, k), indexes[index], steps or Steps(), settings or IndexSettings()
     found, pieces = Running.empty(queries.rows, base.rows, k, kind), pieces_of(queries.rows, base.rows, steps, hands)
     done = saved.load(found.arrays) if saved else 0
     if done < len(pieces):
