@@ -9,7 +9,6 @@ command; what is done and still stands is not.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from adapter_stilts.files import write_json
 from adapter_stilts.study.records import STUDY, recorded
 from adapter_stilts.study.reporting import Advance
 from adapter_stilts.study.stage_run import Job, stands
+from adapter_stilts.study.turns import take_turns
 from adapter_stilts.study.workers import Ended, Workers
 
 OPEN = ("waiting", "running", "interrupted")
@@ -55,33 +55,38 @@ def run_all(board: Board, workers: Workers[Job], stopping: Callable[[], bool], a
 
     stopping  whether someone asked to stop
     """
-    waiting = _missing(board)
-    total, busy = len(board.jobs), dict[str, Job]()
-    advance(total - len(waiting), total, "")
-    stopped = False
-    try:
-        while (waiting or busy) and not stopped and not stopping():
-            waiting = _without_blocked(board, waiting)
-            for job in _ready(board, waiting, busy)[: workers.limit - len(busy)]:
-                waiting.remove(job)
-                busy[job.stage.key] = job
-                board.note(job.stage.key, state="running", error="")
-                advance(total - len(waiting) - len(busy), total, job.stage.label)
-                workers.start(job)
-            for ended in workers.finished():
-                _settle(board, busy, ended)
-                advance(total - len(waiting) - len(busy), total, ended.job.stage.label)
-                stopped = stopped or ended.state == "interrupted"
-        if waiting or busy or stopped:
-            workers.stop()
-            while busy:
-                for ended in workers.finished():
-                    _settle(board, busy, ended if ended.state == "done" else replace(ended, state="interrupted"))
-            raise _stopped(board)
-    finally:
-        workers.close()
-        for job in busy.values():
-            board.note(job.stage.key, state="interrupted")
+    if not take_turns(_Stages(board, _missing(board), advance), workers, stopping):
+        raise _stopped(board)
+
+
+class _Stages:
+    """The stages that are missing, as turns: those whose parents are done, no two in one folder. Only an interrupted one stops the others."""
+
+    def __init__(self, board: Board, missing: Sequence[Job], advance: Advance) -> None:
+        self._board = board
+        self._waiting = list(missing)
+        self._advance = advance
+        self._total = len(board.jobs)
+        self._settled = self._total - len(missing)
+        advance(self._settled, self._total, "")
+
+    def ready(self, busy: Sequence[Job]) -> list[Job]:
+        left = _without_blocked(self._board, self._waiting)
+        self._settled += len(self._waiting) - len(left)
+        self._waiting = left
+        return _ready(self._board, left, busy)
+
+    def begin(self, job: Job, busy: Sequence[Job]) -> None:
+        self._waiting.remove(job)
+        self._board.note(job.stage.key, state="running", error="")
+        self._advance(self._settled, self._total, job.stage.label)
+
+    def settle(self, ended: Ended[Job]) -> bool:
+        stage = ended.job.stage
+        self._board.note(stage.key, state=ended.state, seconds=ended.seconds, error=ended.error, exit_code=ended.exit_code, **ended.facts)
+        self._settled += 1
+        self._advance(self._settled, self._total, stage.label)
+        return ended.state != "interrupted"
 
 
 def _missing(board: Board) -> list[Job]:
@@ -112,21 +117,15 @@ def _without_blocked(board: Board, waiting: Sequence[Job]) -> list[Job]:
     return left
 
 
-def _ready(board: Board, waiting: Sequence[Job], busy: Mapping[str, Job]) -> list[Job]:
+def _ready(board: Board, waiting: Sequence[Job], busy: Sequence[Job]) -> list[Job]:
     """Those whose parents are done and in whose folder nobody works, no two in one folder."""
-    taken = {job.folder for job in busy.values()}
+    taken = {job.folder for job in busy}
     found = []
     for job in waiting:
         if job.folder not in taken and all(board.state(key) == "done" for key in job.stage.parents):
             taken.add(job.folder)
             found.append(job)
     return found
-
-
-def _settle(board: Board, busy: dict[str, Job], ended: Ended[Job]) -> None:
-    key = ended.job.stage.key
-    del busy[key]
-    board.note(key, state=ended.state, seconds=ended.seconds, error=ended.error, exit_code=ended.exit_code, **ended.facts)
 
 
 def _stopped(board: Board) -> Interrupted:

@@ -19,6 +19,7 @@ from adapter_stilts.study.evaluate import evaluate
 from adapter_stilts.study.reporting import Advance, Reporter
 from adapter_stilts.study.subject import Request
 from adapter_stilts.study.train import train
+from adapter_stilts.study.turns import take_turns
 from adapter_stilts.study.workers import Ended, Workers
 
 
@@ -59,47 +60,43 @@ def run_pieces(pieces: Sequence[Piece], workers: Workers[Piece], stopping: Calla
 
     stopping  whether someone asked to stop; raises Interrupted once all have saved
     """
-    waiting, busy, done = list(pieces), list[Piece](), set[str]()
-    broken: Ended[Piece] | None = None
-    try:
-        while (waiting or busy) and broken is None and not stopping():
-            for piece in _ready(waiting, busy, done)[: workers.limit - len(busy)]:
-                waiting.remove(piece)
-                busy.append(piece)
-                advance(len(done), len(pieces), f"at {', '.join(one.label for one in busy)}")
-                workers.start(piece)
-            broken = _settle(workers, busy, done, broken)
-        if busy:
-            workers.stop()
-        while busy:
-            broken = _settle(workers, busy, done, broken)
-    finally:
-        workers.close()
-    if broken is not None and broken.state == "failed":
-        raise broken.raised or StiltsError(f"{broken.job.label}: {broken.error}", where=str(broken.job.log), do="run the same command again to go on")
-    if len(done) < len(pieces):
-        what = f"stopped; {len(done)} of {len(pieces)} pieces are done, and progress is saved"
+    turns = _Turns(pieces, advance)
+    whole = take_turns(turns, workers, stopping)
+    if turns.broken is not None:
+        job, error = turns.broken.job, turns.broken.error
+        raise turns.broken.raised or StiltsError(f"{job.label}: {error}", where=str(job.log), do="run the same command again to go on")
+    if not whole:
+        what = f"stopped; {len(turns.done)} of {len(pieces)} pieces are done, and progress is saved"
         raise Interrupted(what, do="run the same command again to go on")
-    advance(len(done), len(pieces), "done")
+    advance(len(pieces), len(pieces), "done")
 
 
-def _ready(waiting: Sequence[Piece], busy: Sequence[Piece], done: set[str]) -> list[Piece]:
-    """Those whose turn it may be, first come first."""
-    taken = {piece.folder for piece in busy}
-    found = []
-    for piece in waiting:
-        if piece.folder not in taken and done.issuperset(piece.needs):
-            taken.add(piece.folder)
-            found.append(piece)
-    return found
+class _Turns:
+    """Pieces by turns: those whose needs are done, no two in one folder. Whatever does not end well stops the others."""
 
+    def __init__(self, pieces: Sequence[Piece], advance: Advance) -> None:
+        self._waiting = list(pieces)
+        self._total = len(pieces)
+        self._advance = advance
+        self.done: set[str] = set()
+        self.broken: Ended[Piece] | None = None
 
-def _settle(workers: Workers[Piece], busy: list[Piece], done: set[str], broken: Ended[Piece] | None) -> Ended[Piece] | None:
-    """Take in those that ended; returns one that did not end well, `broken` or a new one, a failure before an interruption."""
-    for ended in workers.finished():
-        busy.remove(ended.job)
+    def ready(self, busy: Sequence[Piece]) -> list[Piece]:
+        taken = {piece.folder for piece in busy}
+        found = []
+        for piece in self._waiting:
+            if piece.folder not in taken and self.done.issuperset(piece.needs):
+                taken.add(piece.folder)
+                found.append(piece)
+        return found
+
+    def begin(self, job: Piece, busy: Sequence[Piece]) -> None:
+        self._waiting.remove(job)
+        self._advance(len(self.done), self._total, f"at {', '.join(one.label for one in busy)}")
+
+    def settle(self, ended: Ended[Piece]) -> bool:
         if ended.state == "done":
-            done.add(ended.job.label)
-        elif broken is None or broken.state == "interrupted":
-            broken = ended
-    return broken
+            self.done.add(ended.job.label)
+        elif ended.state == "failed" and self.broken is None:
+            self.broken = ended
+        return ended.state == "done"

@@ -3,7 +3,7 @@
     workers.start(job)        ->  later, from workers.finished():  Ended(job, "done", facts, "", 0, seconds)
 
 A piece that fails, whatever the reason, ends as "failed" with its one line; the others go on. A process of its own is in a group of its
-own, so that Ctrl-C reaches it once, through us; and it ends when we are gone, so that a killed study leaves nobody at work.
+own and blocks SIGINT, so that Ctrl-C reaches it once, through us; and it ends when we are gone, so that a killed study leaves nobody at work.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -119,7 +120,8 @@ class Apart(Generic[W]):
         watched, life = self._context.Pipe(duplex=False)
         shared = None if "OMP_NUM_THREADS" in os.environ else max(1, (os.cpu_count() or 1) // self.limit)
         process = self._context.Process(target=work, args=(job, tell, watched, self.threads or shared), name=job.label)
-        process.start()
+        with _without_ctrl_c():
+            process.start()
         tell.close()
         watched.close()
         self._working[process] = (job, heard, life, time.perf_counter())
@@ -152,6 +154,17 @@ class Apart(Generic[W]):
         heard.close()
         life.close()
         return Ended(job, state, facts, error, code, round(time.perf_counter() - started, 3), raised)
+
+
+@contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """What is born here never gets a SIGINT, not even before it is in a group of its own; one for us comes when we are through."""
+    resource_tracker.ensure_running()  # its own start lets SIGINT through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Logged:

@@ -84,7 +84,7 @@ def test_lets_all_save_when_someone_asks_to_stop():
     asked = iter([False, True])
     workers = Pretended(limit=2)
     with pytest.raises(Interrupted, match="1 of 3 pieces are done"):
-        run([piece("a"), piece("b"), piece("c")], workers, lambda: next(asked))
+        run([piece("a"), piece("b"), piece("c")], workers, lambda: next(asked, True))
     assert (workers.stopped, workers.closed, workers.busy) == (True, True, [])
 
 

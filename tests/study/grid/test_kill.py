@@ -102,6 +102,7 @@ def test_tells_a_process_that_was_killed_from_one_that_failed(file, start, run, 
     while not workers and time.monotonic() < deadline:
         workers = [pid for pid in _descendants(process.pid) if os.getsid(pid) == pid]  # those in a group of their own
         time.sleep(0.05)
+    assert blocked(workers[0]) & 1 << signal.SIGINT - 1  # a Ctrl-C of the group must not reach one that is not out of it yet
     os.kill(workers[0], signal.SIGKILL)
     while "failed" not in states(tmp_path / "study").values() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -111,6 +112,12 @@ def test_tells_a_process_that_was_killed_from_one_that_failed(file, start, run, 
     process.communicate(timeout=60)
     assert process.returncode == 130
     check_nobody_works(tmp_path / "study")
+
+
+def blocked(pid):
+    """The signals that a process blocks, a bit each."""
+    with open(f"/proc/{pid}/status", encoding="utf-8") as stream:
+        return int(next(line for line in stream if line.startswith("SigBlk:")).split()[1], 16)
 
 
 def _descendants(pid):
