@@ -47,6 +47,7 @@ class Protocol:
                  scores and "between" only between different ones; at the last candidate it is that candidate's score
     minimum      bucc2018: candidates must score more than this; `least` is what is asked of the margin in use
     minimum_of   the margin that the minimum is meant for; None: every one, as XTREME and jiant have it
+    precision    of a bare trunk; one name has one for all its tasks, and a trained run keeps its own
     """
 
     name: str
@@ -63,6 +64,7 @@ class Protocol:
     threshold: ThresholdRule = "between"
     centring: bool = False
     max_length: int = 512
+    precision: str = "fp32"
 
     @property
     def least(self) -> float | None:
@@ -89,8 +91,8 @@ PROTOCOLS = (
     replace(XTREME_TATOEBA, name="xtreme-r"),
     replace(XTREME_TATOEBA, name="jiant"),
     Protocol("jiant", "bucc2018", Layer(14), threshold="any"),
-    replace(XTREME_TATOEBA, name="own"),
-    Protocol("own", "bucc2018", Layer(14), minimum_of="ratio"),
+    replace(XTREME_TATOEBA, name="own", precision="auto"),
+    Protocol("own", "bucc2018", Layer(14), minimum_of="ratio", precision="auto"),
 )
 BY_NAME = {(one.name, one.task): one for one in PROTOCOLS}
 
@@ -109,3 +111,8 @@ def protocol(name: str, task: str) -> Protocol:
         others = ", ".join(sorted(one.name for one in PROTOCOLS if one.task == task))
         raise UsageError(f"protocol '{name}' has no {task}", do=f"use one of: {others}")
     return BY_NAME[name, task]
+
+
+def precision_of(name: str) -> str:
+    """The precision in which a protocol reads with a bare trunk; "auto" leaves it to the machine. Raises as `protocol` does."""
+    return protocol(name, "tatoeba").precision

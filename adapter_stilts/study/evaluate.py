@@ -16,6 +16,7 @@ from typing import Any
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.errors import UsageError
 from adapter_stilts.evaluation.protocols import target_protocol
+from adapter_stilts.retrieval.protocols import precision_of
 from adapter_stilts.sharing.bundle import Part
 from adapter_stilts.study import disclosure
 from adapter_stilts.study.card import write_card
@@ -30,7 +31,7 @@ from adapter_stilts.study.row_facts import adapter_facts, with_facts
 from adapter_stilts.study.run_folder import check_products, claim, locked, means, merge_results, read_results, result_key, write_results
 from adapter_stilts.study.sentence_reader import active_parts
 from adapter_stilts.study.sides import active
-from adapter_stilts.study.subject import OWN_PROTOCOL, PUBLISHED, Request, Subject, subject_of
+from adapter_stilts.study.subject import Request, Subject, subject_of
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import iso1, same_language
 from adapter_stilts.tasks.pools import load_pool
@@ -51,8 +52,9 @@ def evaluate(request: Request, *, out: Path | None, runs: Path, overwrite: bool,
             head_for(subject.bundle, task, request.head)  # before anything is scored or written
             if rules.lengths.get(task.format, 0) > subject.trunk.max_length:
                 report.say(f"{task.name}: inputs are cut at {subject.trunk.max_length} tokens, which is all this trunk has positions for")
-        elif request.protocol != OWN_PROTOCOL and subject.trunk.precision != PUBLISHED:
-            how = f"reads in {PUBLISHED}, and this trunk is in {subject.trunk.precision}; --set trunk.precision={PUBLISHED} follows it"
+        elif precision_of(request.protocol) not in ("auto", subject.trunk.precision):
+            asked = precision_of(request.protocol)
+            how = f"reads in {asked}, and this trunk is in {subject.trunk.precision}; --set trunk.precision={asked} follows it"
             report.say(f"{task.name}: {request.protocol} {how}")
     places = {task.name: _where(request, subject, task, [one.name for one in tasks]) for task in tasks}
     jobs = [(task, language, where) for task in tasks for where in [places[task.name]] for language in _languages(request, task, where)]

@@ -15,14 +15,13 @@ from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.encoder.trunk import Trunk, load_trunk
 from adapter_stilts.errors import UsageError
+from adapter_stilts.retrieval.protocols import precision_of
 from adapter_stilts.sharing.bundle import Bundle, load_bundle
 from adapter_stilts.study.build import finished_models
 from adapter_stilts.study.language_stacks import Stacks, language_stacks
 from adapter_stilts.study.run_folder import state_of
 from adapter_stilts.study.sentence_reader import CPU_BUDGET, GPU_BUDGET
 from adapter_stilts.training.devices import pick_device
-
-OWN_PROTOCOL, PUBLISHED = "own", "fp32"  # every published protocol reads sentences in float32
 
 
 @dataclass(frozen=True)
@@ -81,8 +80,8 @@ def subject_of(request: Request, out: Path | None, runs: Path) -> Subject:
     if request.run is None:
         if request.trunk is None:
             raise UsageError("nothing to evaluate", do="name a run, or a trunk with --trunk")
-        published = request.precision == "auto" and request.protocol != OWN_PROTOCOL
-        trunk = load_trunk(request.trunk, precision=PUBLISHED if published else request.precision, device=device)
+        precision = precision_of(request.protocol) if request.precision == "auto" else request.precision
+        trunk = load_trunk(request.trunk, precision=precision, device=device)
         identity = fingerprint([trunk.fingerprint, trunk.precision])
         folder = out or runs / f"trunk-{Path(request.trunk).name}-{identity}"
         state_of(folder, identity, overwrite=False)
