@@ -1,0 +1,73 @@
+"""Does `score` give the numbers that XTREME's own test expects of its mock files?
+
+    git clone https://github.com/google-research/xtreme
+    python benchmarks/xtreme_constants.py xtreme/mock_test_data
+
+Scores the folders `predictions` and `labels` there (Apache-2.0; no file of them is here) and compares each task's mean over languages with
+the constants of XTREME's evaluate_test.py, in per cent (of the tasks that XTREME-R adds only Mewsli-X has one), and with what seqeval 1.2.2
+makes of the tags. Ends with exit code 1 where a mean is off by more than 1e-9; a task whose files are not all there is named and not compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from mining_data import record
+
+from adapter_stilts.evaluation.benchmark import BenchmarkScore, score_benchmark
+from adapter_stilts.evaluation.scoring import Options
+
+TOLERANCE = 1e-9  # of a score in per cent
+NEW = "1.2"
+EXPECTED = {
+    ("pawsx", "accuracy"): 51.42857142857143,
+    ("xnli", "accuracy"): 30.666666666666668,
+    ("panx", "f1"): 57.50793650793652,
+    ("udpos", "f1"): 70.21746048354693,
+    ("bucc2018", "f1"): 55.0,
+    ("bucc2018", "precision"): 55.0,
+    ("bucc2018", "recall"): 55.0,
+    ("tatoeba", "accuracy"): 53.611111111111114,
+    ("xquad", "exact_match"): 77.27272727272727,
+    ("xquad", "f1"): 79.9586776859504,
+    ("mlqa", "exact_match"): 57.142857142857146,
+    ("mlqa", "f1"): 81.76870748299321,
+    ("tydiqa", "exact_match"): 88.88888888888889,
+    ("tydiqa", "f1"): 97.22222222222223,
+}
+EXPECTED_OF_R = {("mewslix", "mrr20"): 14.39025156130419}  # called map@20 there
+EXPECTED_OF_NEW = {("udpos", "f1"): 70.39805810699043, ("panx", "f1"): 57.50793650793652}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("mock", type=Path, help="XTREME's folder mock_test_data")
+    mock = parser.parse_args().mock
+    rows = compared("xtreme", mock, "0.0", EXPECTED) + compared("xtreme-r", mock, "0.0", EXPECTED_OF_R) + compared("xtreme", mock, NEW, EXPECTED_OF_NEW)
+    for row in rows:
+        print(f"seqeval {row['seqeval']}  {row['task']:<9} {row['metric']:<12} {row['score']:.14f}  off by {row['off']:.0e}  {row['languages']} languages")
+    lacking = sorted({task for task, _ in [*EXPECTED, *EXPECTED_OF_R]} - {row["task"] for row in rows})
+    if lacking:
+        print(f"not compared, for want of files: {', '.join(lacking)}")
+    record("xtreme_constants", {"rows": rows, "not_compared": lacking})
+    if any(row["off"] > TOLERANCE for row in rows):
+        sys.exit(1)
+
+
+def compared(benchmark: str, mock: Path, rule: str, expected: dict[tuple[str, str], float]) -> list[dict]:  # type: ignore[type-arg]
+    """Each task's mean of a metric beside what is expected; without the tasks that lack files."""
+    found = score_benchmark(benchmark, mock / "predictions", mock / "labels", Options(rule=rule, replicates=0))
+    whole = {key: value for key, value in expected.items() if key[0] not in {*found.missing_tasks, *found.missing_languages}}
+    return [{"seqeval": rule, "task": task, "metric": metric, **_mean(found, task, metric, value)} for (task, metric), value in whole.items()]
+
+
+def _mean(found: BenchmarkScore, task: str, metric: str, expected: float) -> dict[str, float]:
+    scores = [100 * row.score for row in found.rows if (row.task, row.metric) == (task, metric)]
+    mean = sum(scores) / len(scores)
+    return {"score": mean, "expected": expected, "off": abs(mean - expected), "languages": len(scores)}
+
+
+if __name__ == "__main__":
+    main()
