@@ -2,7 +2,8 @@
 
 Texts are cut by the tokenizer's own fast backend, without special tokens; the features put those around them, as XLM-R does:
 `<s> a </s>` for one text and `<s> a </s></s> b </s>` for two. Offsets count characters (code points) of the text and leave out
-white space, which XLM-R's pieces carry in front.
+white space, which XLM-R's pieces carry in front. A character that the tokenizer's normalisation drops or joins to another (a
+zero-width non-joiner, the accent of a decomposed letter) belongs to the piece it touches, so that no word loses its end.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def pieces_with_offsets(tokenizer: PreTrainedTokenizerFast, texts: Iterable[str]
     texts = list(texts)
     distinct = list(dict.fromkeys(texts))
     cuts = _plain(tokenizer).encode_batch(distinct, add_special_tokens=False)
-    found = {text: (cut.ids, tuple(_trim(text, *span) for span in cut.offsets)) for text, cut in zip(distinct, cuts, strict=True)}
+    found = {text: (cut.ids, _spans(text, cut.offsets)) for text, cut in zip(distinct, cuts, strict=True)}
     return [found[text] for text in texts]
 
 
@@ -75,6 +76,22 @@ def _plain(tokenizer: PreTrainedTokenizerFast) -> Tokenizer:
     backend.no_truncation()
     backend.no_padding()
     return backend
+
+
+def _spans(text: str, offsets: Sequence[tuple[int, int]]) -> Offsets:
+    """The characters of each piece: white space left out, and what lies between two pieces with the one before, or else the one after."""
+    trimmed = [_trim(text, *span) for span in offsets]
+    nexts = [start for start, _ in trimmed[1:]] + [len(text)]
+    found: list[tuple[int, int]] = []
+    reached = 0
+    for (start, end), following in zip(trimmed, nexts, strict=True):
+        while end < following and not text[end].isspace():
+            end += 1
+        while start > reached and not text[start - 1].isspace():
+            start -= 1
+        found.append((start, end))
+        reached = max(reached, end)
+    return tuple(found)
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int]:

@@ -64,6 +64,25 @@ def test_covers_an_answer_in_any_script_by_the_smallest_span(tokenizer, context,
     assert feature.offsets[last][1] - feature.offsets[first][0] == best
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "సర్కిల్\u200c",  # Telugu words often end with a zero-width non-joiner
+        "ne\u0301",  # a decomposed letter
+        "\u1112\u1161\u11ab\u1100\u116e\u11a8",  # Korean in single letters
+        "\u200fabc\u200e",  # marks of direction
+        "का\u200d",
+    ],
+)
+@pytest.mark.parametrize("before_and_after", [("", ""), ("q ", " z"), ("„", "“.")])
+def test_reads_back_an_answer_whose_ends_the_normalisation_drops(tokenizer, answer, before_and_after):
+    before, after = before_and_after
+    (feature,) = features("span", [question(answer, f"{before}{answer}{after}")], tokenizer, max_length=100, training=False)
+    assert answer in read_back(feature, f"{before}{answer}{after}")
+    (learned,) = features("span", [question(answer, f"{before}{answer}{after}")], tokenizer, max_length=100, training=True)
+    assert learned.target == feature.target != (0, 0)
+
+
 def test_finds_the_tokens_over_a_stretch_of_characters():
     assert covering(((0, 1), (0, 2), (2, 3)), 0, 2) == (1, 1)
     assert covering(((0, 2), (2, 5), (5, 6)), 1, 4) == (0, 1)
