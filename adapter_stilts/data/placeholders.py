@@ -9,11 +9,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adapter_stilts.data.examples import Classified, Example, MultipleChoice, SpanQuestion
+from adapter_stilts.data.examples import Classified, Example, MultipleChoice, SpanQuestion, Tagged
 from adapter_stilts.errors import TaskDataError
 
 FEW = 100  # rows of one class that may be chance or choice
 DO = "take the files of the original release, which hold the labels, or a split whose labels are public"
+
+
+def withheld(examples: Sequence[Example]) -> bool:
+    """Whether no example has a label, as in the test files that XTREME prepares: they can be predicted and not scored."""
+    return bool(examples) and all(map(_withheld, examples))
+
+
+def _withheld(example: Example) -> bool:
+    match example:
+        case Classified(label=label):
+            return not label
+        case MultipleChoice(label=number):
+            return number < 0
+        case Tagged(tags=tags, words=words):
+            return bool(words) and not tags
+        case SpanQuestion(answers=answers):
+            return bool(answers) and not any(answer.text for answer in answers)
+        case _:
+            return False
 
 
 def refuse_placeholders(examples: Sequence[Example], labels: Sequence[str] | None, where: str) -> None:

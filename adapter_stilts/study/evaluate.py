@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from adapter_stilts.config.fingerprint import fingerprint
+from adapter_stilts.data.placeholders import withheld
 from adapter_stilts.errors import UsageError
 from adapter_stilts.evaluation.protocols import target_protocol
 from adapter_stilts.retrieval.protocols import precision_of
@@ -23,12 +24,12 @@ from adapter_stilts.study.card import write_card
 from adapter_stilts.study.head_choice import head_for
 from adapter_stilts.study.language_stacks import ENGLISH, OWN, Stacks
 from adapter_stilts.study.material import where_of
-from adapter_stilts.study.measure import Reading, measure
+from adapter_stilts.study.measure import Reading, measure, predicted
 from adapter_stilts.study.measure_ranking import measure_ranking
 from adapter_stilts.study.reporting import Reporter
 from adapter_stilts.study.retrieval import RetrievalSettings, measure_retrieval, planned
 from adapter_stilts.study.row_facts import adapter_facts, with_facts
-from adapter_stilts.study.run_folder import check_products, claim, locked, means, merge_results, read_results, result_key, write_results
+from adapter_stilts.study.run_folder import check_products, claim, locked, means, merge_results, read_results, result_key, without_predictions, write_results
 from adapter_stilts.study.sentence_reader import active_parts
 from adapter_stilts.study.sides import active
 from adapter_stilts.study.subject import Request, Subject, subject_of
@@ -43,7 +44,7 @@ READ_BY = ("head", "language_adapters", "precision")  # settings that make anoth
 
 
 def evaluate(request: Request, *, out: Path | None, runs: Path, overwrite: bool, dry_run: bool, report: Reporter) -> dict[str, Any]:
-    """Score what is missing and return every row of the run's results.json that was asked for."""
+    """Score what is missing and return every row of the run's results.json that was asked for; under "predicted", what had no labels."""
     rules = target_protocol(request.protocol)
     tasks = [under(find_task(name, dict(request.task_settings)), request.protocol) for name in request.tasks]
     subject = subject_of(request, out, runs)
@@ -81,10 +82,11 @@ def _score_all(request: Request, subject: Subject, jobs: Sequence[tuple[Task, st
     rows: list[Mapping[str, Any]] = list(read_results(subject.folder))
     asked: list[tuple[str, ...]] = []
     missing: list[tuple[Task, str, Where]] = []
+    unscored: list[Mapping[str, Any]] = []  # rows without a score, their labels being withheld
     for task, language, where in jobs:
         known = [] if overwrite else _known(rows, request, task, language, subject)
         if known and not _same_data(known, task, request.split, language, where):
-            report.say(f"{task.name} {language} was scored on other data before; its scores are replaced")
+            report.say(f"{task.name} {language} was scored on other data before; this data is read anew")
             known = []
         check_products(subject.folder, known)
         asked.extend(result_key(row) for row in known)
@@ -95,6 +97,11 @@ def _score_all(request: Request, subject: Subject, jobs: Sequence[tuple[Task, st
     with report.progress("scoring") as progress:
         for number, (task, language, found) in enumerate(_scores(request, subject, missing)):
             found = [{**row, **_leaking(subject, task)} for row in found]
+            if "predictions" in found[0] and "score" not in found[0]:
+                report.say(f"{task.name} {language}: the labels are withheld, so nothing is scored; predictions are in {found[0]['predictions']}")
+                unscored += found
+                rows = without_predictions(rows, found[0]["predictions"])
+                continue
             asked.extend(result_key(row) for row in found)
             rows = merge_results(rows, found)
             write_results(subject.folder, rows)
@@ -109,6 +116,7 @@ def _score_all(request: Request, subject: Subject, jobs: Sequence[tuple[Task, st
         "composition": subject.bundle.manifest.composition if subject.bundle else "",
         "results": results,
         "means": means(results),
+        **({"predicted": unscored} if unscored else {}),
     }
 
 
@@ -160,15 +168,17 @@ def _same_data(rows: Sequence[Mapping[str, Any]], task: Task, split: str, langua
     """Whether scores are of the data that would be read now: files by their bytes, anything else by its kind."""
     if where.kind != "files":
         return all(isinstance(row["data"], Mapping) and row["data"]["kind"] == where.kind for row in rows)
-    loaded = [load(task, split, language, where), *(load_pool(task, split, where) if task.format == "ranking" and split != "validation" else ())]
+    loaded = [load(task, split, language, where, unscored=True), *(load_pool(task, split, where) if task.format == "ranking" and split != "validation" else ())]
     now = [file.sha256 for one in loaded for file in one.origin.files]
     return all(not isinstance(row["data"], Mapping) and [file["sha256"] for file in row["data"]] == now for row in rows)
 
 
 def _score(request: Request, subject: Subject, task: Task, language: str, where: Where) -> list[dict[str, Any]]:
     part = head_for(subject.bundle, task, request.head)
-    loaded = load(task, request.split, language, where, tuple(part.facts["labels"]) or None)
+    loaded = load(task, request.split, language, where, tuple(part.facts["labels"]) or None, unscored=True)
     with active(subject.encoder, subject.stacks.reading(language).composition if subject.stacks else None):
+        if withheld(loaded.examples):
+            return [predicted(subject.models[part.name], task, loaded, _reading(request, subject, part), subject.folder)]
         return measure(subject.models[part.name], task, loaded, _reading(request, subject, part), subject.folder)
 
 

@@ -93,6 +93,16 @@ def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, fold
     return result_rows(base, scored, settings, paths, retrieval=task.format == "ranking")
 
 
+def predicted(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, folder: Path) -> dict[str, Any]:
+    """A row without a score, for rows whose labels are withheld: what was read, how, and where its predictions lie in XTREME's form."""
+    origin = loaded.origin
+    answered, _ = _predict(model, task, loaded.examples, _features(model, task, loaded.examples, reading), reading, origin.language)
+    path = _write(folder, task, origin.language, origin.split, answered)
+    row = {"task": task.name, "protocol": reading.protocol, "language": origin.language, "split": origin.split, "n": len(loaded.examples)}
+    settings = {**reading.rules.settings(task.format, reading.length(model)), **reading.marks}
+    return {**row, "settings": settings, "predictions": path.relative_to(folder).as_posix()}
+
+
 def result_rows(base: Mapping[str, Any], scored: Score, settings: Mapping[str, Any], paths: Mapping[str, str], *, retrieval: bool) -> list[dict[str, Any]]:
     """A row of results.json for every measure of a score. retrieval: the task is one of finding, not of classifying."""
     return [
@@ -185,11 +195,15 @@ def store_scored(
         return {}
     stored = {}
     if predictions is not None:
-        path = forms.prediction_path(folder / "predictions", task.folder, language, forms.FORMS[task.format], split)
-        forms.write(path, forms.FORMS[task.format], predictions)
-        stored["predictions"] = path.relative_to(folder).as_posix()
+        stored["predictions"] = _write(folder, task, language, split, predictions).relative_to(folder).as_posix()
     protocols = [] if reading.protocol == OWN.name else [reading.protocol]  # each reading's sums stay, since several may stand in one results.json
     name = ".".join([f"{split}-{language}", *reading.marks.values(), *protocols])
     path = folder / "units" / task.name / f"{name}.npy"
     write_array(path, scored.units)
     return {**stored, "units": path.relative_to(folder).as_posix(), "statistic": scored.main.statistic}
+
+
+def _write(folder: Path, task: Task, language: str, split: str, predictions: Predictions | Ranked) -> Path:
+    path = forms.prediction_path(folder / "predictions", task.folder, language, forms.FORMS[task.format], split)
+    forms.write(path, forms.FORMS[task.format], predictions)
+    return path

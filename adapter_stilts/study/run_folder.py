@@ -150,6 +150,11 @@ def write_results(folder: Path, rows: Sequence[Mapping[str, Any]]) -> dict[str, 
     return document
 
 
+def without_predictions(rows: Iterable[Mapping[str, Any]], path: str) -> list[Mapping[str, Any]]:
+    """Rows that named a predictions file, which has been written anew without a score, name it no longer."""
+    return [_without(_without(row, HASHES), "predictions") if row.get("predictions") == path else row for row in rows]
+
+
 def merge_results(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Rows by key; a new row replaces an old one of the same task, protocol, split, language, metric and settings.
 

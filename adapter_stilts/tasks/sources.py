@@ -15,7 +15,7 @@ from typing import Literal, cast
 
 from adapter_stilts.data.examples import Classified, Example
 from adapter_stilts.data.mismatched import with_mismatches
-from adapter_stilts.data.placeholders import refuse_placeholders
+from adapter_stilts.data.placeholders import refuse_placeholders, withheld
 from adapter_stilts.data.tables import suffix
 from adapter_stilts.errors import StiltsError, TaskDataError, UsageError
 from adapter_stilts.registry import unknown_name
@@ -86,10 +86,11 @@ class Loaded:
     origin: Origin
 
 
-def load(task: Task, split: str, language: str, where: Where, labels: Sequence[str] | None = None) -> Loaded:
+def load(task: Task, split: str, language: str, where: Where, labels: Sequence[str] | None = None, *, unscored: bool = False) -> Loaded:
     """The rows of one split and language.
 
-    labels  the classes a head knows, where the task leaves them open: a label outside them is refused with file and line
+    labels    the classes a head knows, where the task leaves them open: a label outside them is refused with file and line
+    unscored  rows whose labels are withheld will do, to be predicted and not scored
 
     Raises TaskDataError for files that are missing or wrong, Unreachable where the hub is needed and off, UnknownName for a language
     that a closed source does not have.
@@ -109,7 +110,7 @@ def load(task: Task, split: str, language: str, where: Where, labels: Sequence[s
     if not examples:
         dropped = "".join(f"; {number:,} left out: {reason}" for reason, number in origin.dropped.items())
         raise TaskDataError(f"no row of the {split} split of '{task.name}' in '{language}'{dropped}", do="check the language, the labels and the files")
-    if split != "train" and not task.any_name:
+    if split != "train" and not task.any_name and not (unscored and withheld(examples)):
         refuse_placeholders(examples, task.labels, f"{split} split of '{task.name}' in '{language}'")
     parts = () if stored in where.files else source.parts
     return Loaded(examples, replace(origin, task=task.name, split=split, parts=parts, rows=count(examples)))

@@ -2,8 +2,8 @@
 
 import pytest
 
-from adapter_stilts.data.examples import Answer, Classified, MultipleChoice, SpanQuestion
-from adapter_stilts.data.placeholders import FEW, refuse_placeholders
+from adapter_stilts.data.examples import Answer, Bitext, Classified, MultipleChoice, SpanQuestion, Tagged
+from adapter_stilts.data.placeholders import FEW, refuse_placeholders, withheld
 from adapter_stilts.errors import TaskDataError
 
 NLI = ("contradiction", "entailment", "neutral")
@@ -45,3 +45,21 @@ def test_refuses_choices_that_are_all_minus_one():
     with pytest.raises(TaskDataError, match="every row is labelled -1"):
         refuse_placeholders(rows, None, "x")
     refuse_placeholders([*rows, MultipleChoice("9", "p", ("a", "b"), 0)], None, "x")
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (nli("", ""), True),
+        (nli("", "neutral"), False),
+        ([Tagged("0", ("a", "b"), ())], True),
+        ([Tagged("0", ("a", "b"), ("O", "O"))], False),
+        ([SpanQuestion("0", "q", "c", (Answer("", 0),))], True),
+        ([SpanQuestion("0", "q", "c", ())], False),  # without an answer is an answer
+        ([MultipleChoice("0", "p", ("a", "b"), -1)], True),
+        ([Bitext("0", "a", "b")], False),
+        ([], False),
+    ],
+)
+def test_tells_labels_that_are_withheld(rows, expected):
+    assert withheld(rows) is expected

@@ -229,3 +229,35 @@ def test_scores_again_what_was_scored_on_other_data(scored, trained, rows, tmp_p
     before = (run / "predictions/nli/test-sw.tsv").stat().st_mtime_ns
     assert [row["n"] for row in scored(replace(ask, data=(f"test={tmp_path / 'moved.jsonl'}",)))["results"]] == [9]
     assert (run / "predictions/nli/test-sw.tsv").stat().st_mtime_ns == before
+
+
+def test_predicts_what_has_no_labels_and_scores_none_of_it(scored, trained, tmp_path):
+    run = trained("nli")
+    path = tmp_path / "download" / "xnli" / "test-sw.tsv"
+    path.parent.mkdir(parents=True)
+    ask = Request(run=run, trunk=None, tasks=("xnli",), data=(str(tmp_path / "download"),))
+    path.write_bytes(b"a\tb\tneutral\r\nc\td\tentailment\r\n")
+    assert [row["n"] for row in scored(ask)["results"] if row["metric"] == "accuracy"] == [2]
+    path.write_bytes(b"a\tb\r\nc\td\r\ne\tf\r\n")
+    found = scored(ask)
+    assert found["results"] == []
+    assert [(row["task"], row["language"], row["n"], row["predictions"]) for row in found["predicted"]] == [("xnli", "sw", 3, "predictions/xnli/test-sw.tsv")]
+    written = (run / "predictions" / "xnli" / "test-sw.tsv").read_text().split()
+    assert len(written) == 3
+    assert set(written) <= {"contradiction", "entailment", "neutral"}
+    # the earlier score is kept, and names the file no longer that others' predictions are in now
+    (kept,) = (row for row in read_results(run) if (row["task"], row["split"], row["metric"]) == ("xnli", "test", "accuracy"))
+    assert kept["n"] == 2
+    assert "predictions" not in kept
+
+
+def test_answers_the_questions_of_xtremes_download_whose_answers_are_emptied(scored, trained, tmp_path):
+    run = trained("qa")
+    questions = [{"id": id, "question": "Wo?", "answers": [{"text": "", "answer_start": 0}]} for id in ("a", "b")]
+    document = {"data": [{"title": "t", "paragraphs": [{"context": "Ada sang in Berlin.", "qas": questions}]}]}
+    (tmp_path / "xquad.de.json").write_text(json.dumps(document))
+    found = scored(Request(run=run, trunk=None, tasks=("xquad",), data=(str(tmp_path),), languages=("de",), protocol="xtreme"))
+    assert found["results"] == []
+    answers = json.loads((run / found["predicted"][0]["predictions"]).read_text())
+    assert set(answers) == {"a", "b"}
+    assert all(text in "Ada sang in Berlin." for text in answers.values())

@@ -250,6 +250,7 @@ def test_refuses_the_empty_answers_of_xtremes_download(write, tmp_path):
     write("tydiqa-goldp-v1.1-dev/tydiqa.goldp.sw.dev.json", squad("swahili-1-0", answers=({"text": "", "answer_start": 0},)))
     with pytest.raises(TaskDataError, match=r"every answer is the empty text(.|\n)*placeholders(.|\n)*'tydiqa' in 'sw'(.|\n)*original release"):
         load(tasks["tydiqa"], "test", "sw", Where(folder=tmp_path))
+    assert len(load(tasks["tydiqa"], "test", "sw", Where(folder=tmp_path), unscored=True).examples) == 1
 
 
 def test_does_not_take_xtremes_sorted_tatoeba_for_aligned(write, tmp_path):
