@@ -59,6 +59,9 @@ class StiltsGroup(TyperGroup):
         except KeyboardInterrupt as error:
             failed(Interrupted("stopped", do="run the same command again; what was finished is kept"))
             raise typer.Exit(Interrupted.exit_code) from error
+        except PermissionError as error:
+            failed(StiltsError(f"cannot read: {error.strerror or error}", where=str(error.filename or ""), do="check the folder and its permissions"))
+            raise typer.Exit(StiltsError.exit_code) from error
         except Exception as error:
             if not _out_of_memory(error):
                 raise

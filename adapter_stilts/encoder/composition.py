@@ -22,6 +22,7 @@ from adapter_stilts.errors import CompositionError
 from adapter_stilts.registry import unknown_name
 
 NAME = re.compile(r"[^\s(),=]+")
+DEEPEST = 50  # blocks within blocks; what has a meaning needs a handful
 
 
 @dataclass(frozen=True)
@@ -237,12 +238,14 @@ class _Reader:
         self.text = text
         self.at = 0
 
-    def composition(self) -> Composition:
+    def composition(self, depth: int = 0) -> Composition:
         name = self._name()
         if not self._take("("):
             return Name(name)
         if name.lower() not in BLOCKS:
             self._fail(f"'{name}' is not one of: {', '.join(BLOCKS)}")
+        if depth == DEEPEST:
+            self._fail(f"more than {DEEPEST} blocks within each other")
         parts: list[Composition] = []
         weights: tuple[float, ...] | None = None
         while not self._take(")"):
@@ -250,7 +253,7 @@ class _Reader:
                 self._fail("expected ',' or ')'")
             weights = self._weights() if name.lower() == "average" else None
             if weights is None:
-                parts.append(self.composition())
+                parts.append(self.composition(depth + 1))
             elif not self._take(")"):
                 self._fail("weights come last")
             else:

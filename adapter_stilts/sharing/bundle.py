@@ -25,6 +25,7 @@ from torch import Tensor
 from adapter_stilts.errors import ArtefactError, StiltsError
 from adapter_stilts.files import sha256, write_bytes, write_json
 from adapter_stilts.sharing.manifest import FETCH_AGAIN, Manifest, read_manifest
+from adapter_stilts.sharing.sealed import unreadable
 from adapter_stilts.sharing.weight_files import ROLES, remove_weights, unlisted_weights
 
 FILE_NAME = re.compile(r"[^\s./\\(),=][^\s/\\(),=]*")
@@ -157,4 +158,4 @@ def _hash(path: Path) -> str:
     try:
         return sha256(path)
     except OSError as error:
-        raise ArtefactError(f"cannot read: {error.strerror or error}", where=str(path), do="check the file and its permissions") from error
+        raise unreadable(error, path) from error

@@ -29,9 +29,12 @@ def read_sealed(path: Path, noun: str, *, do: str) -> dict[str, Any]:
     """The fields of a document, its checksum among them; ArtefactError where it is not byte for byte what `write_sealed` wrote."""
     try:
         content = path.read_bytes()
+    except OSError as error:
+        raise unreadable(error, path) from error
+    try:
         fields = json.loads(content)
         whole = isinstance(fields, dict) and fields.get(CHECKSUM) == checksum(fields) and _bytes(fields) == content
-    except (OSError, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ArtefactError(f"{noun} is damaged: {' '.join(str(error).split())}", where=str(path), do=do) from error
     if not whole:
         raise ArtefactError(f"{noun} does not match its checksum: it was changed or damaged after it was written", where=str(path), do=do)
@@ -41,6 +44,11 @@ def read_sealed(path: Path, noun: str, *, do: str) -> dict[str, Any]:
 def checksum(fields: Mapping[str, Any]) -> str:
     """The sha256 of a document without its checksum, in hexadecimal."""
     return hashlib.sha256(_bytes(_rest(fields))).hexdigest()
+
+
+def unreadable(error: OSError, path: Path) -> ArtefactError:
+    """The error for a file of a run that is there and cannot be read: nothing says that it is damaged, so nothing is to be removed."""
+    return ArtefactError(f"cannot read: {error.strerror or error}", where=str(path), do="check the file and its permissions")
 
 
 def _rest(fields: Mapping[str, Any]) -> dict[str, Any]:

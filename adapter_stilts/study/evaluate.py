@@ -37,7 +37,7 @@ from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import iso1, same_language
 from adapter_stilts.tasks.pools import load_pool
 from adapter_stilts.tasks.protocols import under
-from adapter_stilts.tasks.sources import Where, languages_of, load, nothing_found
+from adapter_stilts.tasks.sources import Where, check_language, languages_of, load, nothing_found
 from adapter_stilts.tasks.user import find_task
 
 READ_BY = ("head", "language_adapters", "precision")  # settings that make another score of the same rows
@@ -241,6 +241,8 @@ def _where(request: Request, subject: Subject, task: Task, tasks: Sequence[str])
 
 
 def _languages(request: Request, task: Task, where: Where) -> tuple[str, ...]:
+    for language in request.languages:
+        check_language(task, request.split, language, where)  # all of them, before the first is scored
     found = request.languages or languages_of(task, request.split, where)
     if not found:
         raise nothing_found(task, request.split, where)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -110,7 +111,9 @@ def _source(hub: Hub) -> dict[str, Any]:
 
 
 def _run_folders(folder: Path, depth: int = DEPTH) -> Iterable[Path]:
-    if (folder / MANIFEST).is_file() or (folder / IDENTITY).is_file():
+    if not os.access(folder, os.R_OK | os.X_OK):
+        yield folder  # it may hold runs: better named than passed over
+    elif (folder / MANIFEST).is_file() or (folder / IDENTITY).is_file():
         yield folder
     elif depth:
         for child in sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()):
@@ -118,6 +121,8 @@ def _run_folders(folder: Path, depth: int = DEPTH) -> Iterable[Path]:
 
 
 def _run(folder: Path) -> dict[str, Any]:
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return {"run": str(folder), "state": "unreadable: permission denied", "scores": {}}
     try:
         rows = read_results(folder)
         facts = _facts(read_manifest(folder)) if (folder / MANIFEST).is_file() else _claimed(folder, rows)
@@ -143,4 +148,7 @@ def _claimed(folder: Path, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, An
     """A run that goes on, or the scores of a bare trunk, which was never trained and has no configuration."""
     if rows and not (folder / CONFIG).is_file():
         return {"state": "scores of a trunk", "task": ",".join(dict.fromkeys(row["task"] for row in rows))}
-    return {"state": "unfinished", "task": read_json(folder / IDENTITY).get("name", "")}
+    found = read_json(folder / IDENTITY)
+    if not isinstance(found, dict):
+        raise ArtefactError(f"{IDENTITY} is damaged", where=str(folder), do="train the run again with --overwrite")
+    return {"state": "unfinished", "task": found.get("name", "")}

@@ -26,7 +26,7 @@ from adapter_stilts.errors import ArtefactError, MissingError, StiltsError, Usag
 from adapter_stilts.files import disk_errors, sha256, write_json
 from adapter_stilts.sharing.manifest import CONFIG, MANIFEST
 from adapter_stilts.sharing.manifest import IDENTITY as IDENTITY
-from adapter_stilts.sharing.sealed import read_sealed, write_sealed
+from adapter_stilts.sharing.sealed import read_sealed, unreadable, write_sealed
 from adapter_stilts.sharing.weight_files import ROLES, is_remains, remove_weights
 
 State = Literal["new", "resumable", "done"]
@@ -236,7 +236,9 @@ def _mean(values: Sequence[float]) -> float | None:
 def _identity(folder: Path) -> str:
     try:
         return str(json.loads((folder / IDENTITY).read_bytes())["identity"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise unreadable(error, folder / IDENTITY) from error
+    except (ValueError, KeyError, TypeError) as error:
         what = f"{IDENTITY} is damaged, so it cannot be told whose run this is"
         raise ArtefactError(what, where=str(folder), do="name another folder with -o, or add --overwrite to replace it") from error
 

@@ -21,8 +21,14 @@ def miniature_of(task: Task) -> Dataset:
 
 def miniature_examples(task: Task, split: str, language: str) -> tuple[list[Example], str]:
     """The rows and the language as the miniature spells it. Raises UnknownName for a language or split it does not have."""
+    spelled = miniature_language(task, language)
+    return examples(task.miniature, split, spelled), spelled
+
+
+def miniature_language(task: Task, language: str) -> str:
+    """A language as the miniature spells it; UnknownName for one it does not have."""
     known = miniature_of(task).languages
     spelled = spelled_in(language, known)
     if spelled is None:
         raise unknown_name(f"language of '{task.name}' in the miniature", language, known)
-    return examples(task.miniature, split, spelled), spelled
+    return spelled

@@ -25,7 +25,7 @@ from adapter_stilts.tasks.holding import kept_for
 from adapter_stilts.tasks.hub import hub_examples
 from adapter_stilts.tasks.hub_choice import languages_at
 from adapter_stilts.tasks.languages import is_known, iso1, spelled_in
-from adapter_stilts.tasks.miniature import VERSION, miniature_examples, miniature_of
+from adapter_stilts.tasks.miniature import VERSION, miniature_examples, miniature_language, miniature_of
 from adapter_stilts.tasks.reading import TABLES, FileFact, count, read_found, values_of
 from adapter_stilts.tasks.substitutions import multiword_of, substitutions_of
 
@@ -159,6 +159,19 @@ def has_split(task: Task, split: str, where: Where) -> bool:
     if where.files or where.folder is None:
         return stored in where.files
     return bool(languages_in(source, stored, where.folder))
+
+
+def check_language(task: Task, split: str, language: str, where: Where) -> None:
+    """Refuse a language that is not there, as far as names tell; nothing is read, and the hub is not asked."""
+    if where.kind == "miniature":
+        miniature_language(task, language)
+    elif where.kind == "files":
+        source, stored = _source(task, split, where)
+        if source.parts and stored not in where.files:
+            for part in source.parts:
+                check_language(tasks[part], stored, language, where)
+        else:
+            _found(source, stored, spelled_in(language, task.languages) or iso1(language), where)
 
 
 def languages_of(task: Task, split: str, where: Where) -> tuple[str, ...]:

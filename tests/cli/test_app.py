@@ -124,6 +124,12 @@ def test_says_interrupted_without_a_traceback():
     assert "Interrupted: stopped" in result.stderr
 
 
+def test_says_which_folder_may_not_be_read():
+    result = CliRunner().invoke(raising(PermissionError(13, "Permission denied", "closed/run")), ["fail"], catch_exceptions=False)
+    assert result.exit_code == 1
+    assert "StiltsError: cannot read: Permission denied\n  where: closed/run\n  do:    check" in result.stderr
+
+
 def test_says_what_to_do_when_memory_runs_out():
     result = CliRunner().invoke(raising(MemoryError("tried to allocate 9 GB")), ["fail"], catch_exceptions=False)
     assert result.exit_code == 5

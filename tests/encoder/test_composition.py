@@ -73,6 +73,7 @@ def test_reads_the_example_of_the_design() -> None:
         ("average(a, weights=1, b)", "weights come last"),
         ("stack(a, weights=1)", "expected ',' or '\\)'"),
         ("a)", "nothing may follow"),
+        ("stack(" * 2000 + "a" + ")" * 2000, "more than 50 blocks within each other, at character 307"),
     ],
 )
 def test_points_at_the_mistake_in_a_text(text: str, message: str) -> None:

@@ -59,3 +59,9 @@ def test_refuses_a_number_that_json_does_not_have(tmp_path):
 def test_keeps_a_path_that_is_no_utf8(tmp_path):
     write_sealed(tmp_path / "results.json", {"run": "d\udcc3\udcbc"})
     assert read_sealed(tmp_path / "results.json", "results", do="")["run"] == "d\udcc3\udcbc"
+
+
+def test_does_not_advise_to_remove_what_cannot_be_read(tmp_path):
+    """A folder stands for a file that may not be read: root may read every file."""
+    with pytest.raises(ArtefactError, match=r"cannot read: Is a directory(.|\n)*do: +check the file and its permissions"):
+        read_sealed(tmp_path, "it", do="remove it")

@@ -178,6 +178,15 @@ def test_names_the_files_it_looked_for(scored, tiny_folder, bitext):
         scored(tatoeba(tiny_folder, bitext, languages=("fr",)))
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_refuses_a_language_that_is_not_there_before_any_is_scored(scored, tiny_folder, bitext, tmp_path, dry_run):
+    with pytest.raises(TaskDataError, match="'fr'"):
+        scored(tatoeba(tiny_folder, bitext, languages=("krl", "fr")), out=tmp_path / "out", dry_run=dry_run)
+    with pytest.raises(UnknownName, match="in the miniature called 'fr'"):
+        scored(replace(tatoeba(tiny_folder, "miniature"), tasks=("bucc2018", "tatoeba"), languages=("de", "fr")), out=tmp_path / "out", dry_run=dry_run)
+    assert not (tmp_path / "out").exists()
+
+
 def test_loses_no_score_to_a_file_that_breaks_off(scored, tiny_folder, bitext, tmp_path):
     out = tmp_path / "kept"
     scored(tatoeba(tiny_folder, bitext, layers=(1,)), out=out)

@@ -112,6 +112,21 @@ def test_does_not_call_the_scores_of_a_bare_trunk_an_unfinished_run(tmp_path):
     assert (found["state"], found["task"], found["scores"]) == ("scores of a trunk", "xnli", {"xnli sw": 0.5})
 
 
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe"])
+def test_lists_the_other_runs_beside_one_whose_claim_is_damaged(finished, tmp_path, content):
+    finished("xnli-1")
+    write_bytes(tmp_path / "runs" / "xnli-2" / "identity.json", content)
+    assert [row["state"].split(":")[0] for row in list_runs(tmp_path / "runs")] == ["finished", "damaged"]
+
+
+def test_lists_a_folder_that_may_not_be_read(finished, tmp_path, monkeypatch):
+    """As root everything may be read, so the answer of the system is put in its place."""
+    finished("xnli-1")
+    closed = finished("xnli-2")
+    monkeypatch.setattr("os.access", lambda path, mode: path != closed)
+    assert [row["state"] for row in list_runs(tmp_path / "runs")] == ["finished", "unreadable: permission denied"]
+
+
 def test_refuses_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(MissingError, match="no such folder"):
         list_runs(tmp_path / "nowhere")

@@ -236,3 +236,14 @@ def test_takes_the_predictions_from_rows_whose_file_another_reading_has_written_
     same = {**old, "protocol": "xtreme"}
     assert merge_results([old], [new]) == [{**key, "settings": {"layer": 1}}, new]
     assert merge_results([old], [same]) == [old, same]
+
+
+def test_does_not_call_a_claim_damaged_that_may_not_be_read(tmp_path, monkeypatch):
+    claim(tmp_path, "11111111", "nli")
+
+    def refused(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(type(tmp_path), "read_bytes", refused)
+    with pytest.raises(ArtefactError, match=r"cannot read: Permission denied(.|\n)*identity.json(.|\n)*do: +check the file and its permissions"):
+        state_of(tmp_path, "11111111", overwrite=False)
