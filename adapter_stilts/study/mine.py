@@ -25,7 +25,7 @@ from adapter_stilts.retrieval.thresholds import drawn
 from adapter_stilts.study.cluster import Cluster, hands_of
 from adapter_stilts.study.facts import peak_memory
 from adapter_stilts.study.mine_given import score_given
-from adapter_stilts.study.mine_output import as_json, finished, identity_of, refuse_occupied, report_path, write_pairs, write_report
+from adapter_stilts.study.mine_output import as_json, finished, identity_of, publish, refuse_occupied, report_path, write_pairs
 from adapter_stilts.study.mine_pairs import read_gold
 from adapter_stilts.study.mine_request import Request, Rules, rules_of
 from adapter_stilts.study.mine_score import Kept, decide, told, tuner
@@ -34,6 +34,8 @@ from adapter_stilts.study.mine_sides import Side, TextFile, check_together, cont
 from adapter_stilts.study.mine_vectors import Files, VectorPaths, encoded
 from adapter_stilts.study.reporting import Reporter
 from adapter_stilts.study.run_folder import locked, remove_remains
+
+PAIRS = "pairs"  # in the folder of the work, until they are whole
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,7 @@ def _with_sides(
         if source.is_centred:
             rules = replace(rules, protocol=replace(rules.protocol, centring=True))
         given = [sha256(path) if path else "" for path in (request.gold, request.score_only)]
-        devs = [file.survey.sha256 if file else "" for file in (files.dev_source, files.dev_target)]
-        identity = identity_of(request.decides, rules.told(), content_hash(source), content_hash(target), *devs, given, _shown(files))
+        identity = identity_of(request.decides, rules.told(), content_hash(source), content_hash(target), given, _shown(files))
         known = finished(out, identity, overwrite=overwrite)
         if known is not None:
             report.say(f"{out} is the outcome of this very mining already")
@@ -107,7 +108,7 @@ def _with_sides(
         tune = tuner(request.target_precision, rules.protocol.threshold)
         told = rules.told()
         kept = decide(found.scored, gold, tune, rule=rules.protocol.threshold, threshold=threshold, source=origin, seed=request.seed, settings=told)
-        return _finish(request, rules, files, (source, target), found, kept, out, identity, report)
+        return _finish(request, rules, files, (source, target), found, kept, out, work, identity, report)
 
 
 def _candidates(request: Request, rules: Rules, source: Side, target: Side, work: Path, report: Reporter, hands: Cluster | None) -> Candidates:
@@ -115,7 +116,8 @@ def _candidates(request: Request, rules: Rules, source: Side, target: Side, work
     chosen = _search_plan(request, rules, source, target, hands)
     if request.index == AUTO:
         report.say(f"index {chosen.index}: {chosen.why}")
-    identity = identity_of(content_hash(source), content_hash(target), chosen.index, asdict(chosen.settings), chosen.k, rules.protocol.centring)
+    sides = [(content_hash(side), side.searched_hash) for side in (source, target)]
+    identity = identity_of(sides, chosen.index, asdict(chosen.settings), chosen.k, rules.protocol.centring)
     found = both_directions(source, target, chosen, rules.protocol.centring, work, identity, report, hands)
     pairs = mined(found.forward, found.backward, margin=rules.protocol.margin, retrieval=rules.protocol.retrieval)
     left_out, every, least = dict[str, int](), pairs, rules.protocol.least
@@ -133,11 +135,21 @@ def _candidates(request: Request, rules: Rules, source: Side, target: Side, work
 
 
 def _finish(
-    request: Request, rules: Rules, files: Files, sides: tuple[Side, Side], found: Candidates, kept: Kept, out: Path, identity: str, report: Reporter
+    request: Request,
+    rules: Rules,
+    files: Files,
+    sides: tuple[Side, Side],
+    found: Candidates,
+    kept: Kept,
+    out: Path,
+    work: Path,
+    identity: str,
+    report: Reporter,
 ) -> dict[str, Any]:
     source, target = sides
     pairs = found.written if kept.threshold is None else found.written.above(kept.threshold)
-    count = write_pairs(out, pairs, source, target, json_lines=request.json_lines, all_lines=rules.duplicates == "once" and request.score_only is None)
+    all_lines = rules.duplicates == "once" and request.score_only is None
+    count = write_pairs(work / PAIRS, pairs, source, target, json_lines=request.json_lines, all_lines=all_lines)
     notes = [*kept.notes, *_notes(count, found, kept)]
     document: dict[str, Any] = {
         "pairs_file": str(out),
@@ -157,7 +169,7 @@ def _finish(
         "notes": notes,
     }
     document = as_json(document)
-    write_report(out, identity, document)
+    publish(work / PAIRS, out, identity, document)
     _say(document, kept, report)
     return document
 
@@ -234,5 +246,7 @@ def _warn_same(source: Side, target: Side, report: Reporter) -> None:
         report.say("source and target are the same: every sentence will find itself")
 
 
-def _shown(files: Files) -> list[str]:
-    return [file.survey.sha256 if file else "" for file in (files.source, files.target)]
+def _shown(files: Files) -> list[tuple[str, str]]:
+    """What is shown of every file: its texts, and its bytes, for ids and line numbers are no part of the texts."""
+    every = (files.source, files.target, files.dev_source, files.dev_target)
+    return [(file.survey.sha256, sha256(file.path)) if file else ("", "") for file in every]

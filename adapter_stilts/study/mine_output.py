@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.errors import StiltsError, UsageError
-from adapter_stilts.files import atomic_write, sha256
+from adapter_stilts.files import atomic_write, disk_errors, sha256
 from adapter_stilts.retrieval.distinct import Distinct
 from adapter_stilts.retrieval.mining import Pairs
 from adapter_stilts.sharing.sealed import CHECKSUM, read_sealed, write_sealed
@@ -51,8 +52,11 @@ def report_path(out: Path) -> Path:
     return out.with_name(f"{out.name}.report.json")
 
 
-def write_report(out: Path, identity: str, document: Mapping[str, Any]) -> None:
-    write_sealed(report_path(out), {"identity": identity, "pairs_sha256": sha256(out), **document})
+def publish(written: Path, out: Path, identity: str, document: Mapping[str, Any]) -> None:
+    """The report first, then the pairs in their place: a kill between the two leaves no file that nobody can tell the making of."""
+    write_sealed(report_path(out), {"identity": identity, "pairs_sha256": sha256(written), **document})
+    with disk_errors(out):
+        os.replace(written, out)
 
 
 def as_json(value: Any) -> Any:

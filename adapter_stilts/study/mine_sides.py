@@ -6,6 +6,7 @@ searched once; blank rows are never searched. What does not belong together is r
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,11 @@ class Side:
     @property
     def searched(self) -> Chosen:
         return Chosen(self.vectors, self.distinct.rows)
+
+    @property
+    def searched_hash(self) -> str:
+        """Which rows those are: vectors may stay the same while the text beside them changes, and with it what is repeated or blank."""
+        return hashlib.sha256(np.ascontiguousarray(self.distinct.rows)).hexdigest()
 
     @property
     def rows(self) -> int:

@@ -190,3 +190,48 @@ def test_mines_text_with_a_trunk_and_a_threshold_of_dev(start, read, gold_file, 
         start(**mixed, out="mixed.tsv")
     with pytest.raises(TaskDataError, match="the vectors were made of another text"):
         start(source=dev[0], target=dev[1], source_vectors=mixed["source_vectors"], target_vectors=mixed["source_vectors"], out="mixed.tsv")
+
+
+def test_goes_on_after_a_stop_just_before_the_end(put, start, tmp_path, monkeypatch, planted):
+    fields = put(planted())
+    start(**fields, out="whole.tsv")
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    for place in ("sharing.sealed.write_bytes", "files.os.replace"):
+        monkeypatch.setattr(f"adapter_stilts.{place}", stop)
+        with pytest.raises(KeyboardInterrupt):
+            start(**fields)
+        monkeypatch.undo()
+        start(**fields)
+        assert (tmp_path / "pairs.tsv").read_bytes() == (tmp_path / "whole.tsv").read_bytes()
+        (tmp_path / "pairs.tsv").unlink()
+
+
+def test_does_not_take_up_the_search_of_a_text_with_other_repeats(put, start, tmp_path, monkeypatch, planted, numbers, read):
+    source = numbers("s")
+    fields = put(planted(), ([*source[:2], source[1], *source[3:]], numbers("t")))
+
+    class Stops(Silent):
+        def progress(self, label):
+            if label == "searching backward":
+                raise KeyboardInterrupt
+            return super().progress(label)
+
+    with pytest.raises(KeyboardInterrupt):
+        start(**fields, report=Stops())
+    fields = put(planted(), ([source[0], source[0], *source[2:]], numbers("t")))
+    start(**fields, out="whole.tsv")
+    start(**fields)
+    assert (tmp_path / "pairs.tsv").read_bytes() == (tmp_path / "whole.tsv").read_bytes()
+
+
+def test_does_not_take_other_ids_for_the_same_mining(put, start, tmp_path, planted):
+    fields = put(planted(), [[f"{language}-{number:09d}\tSatz {number}" for number in range(20)] for language in ("de", "en")], json_lines=True)
+    start(**fields)
+    fields["target"].write_text(fields["target"].read_text().replace("en-", "fr-"))
+    with pytest.raises(UsageError, match="is not the outcome of this very mining"):
+        start(**fields)
+    start(**fields, overwrite=True)
+    assert '"fr-000000000"' in (tmp_path / "pairs.tsv").read_text()
