@@ -5,12 +5,14 @@
 
 FAISS walks through the cells one query at a time and reads every vector again for each, so a processor waits for memory. Mining knows
 all its queries beforehand: sorted by cell, they read each vector once a block. The vectors stay where they are; a row number each is
-all that is held beside them. The same cells are searched, so the same neighbours are found.
+all that is held beside them, and a cell of any size is compared a few hundred vectors at a time. The same cells are searched, so the same neighbours are found.
 """
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 import faiss
 import numpy as np
@@ -21,6 +23,8 @@ from adapter_stilts.retrieval.compared import Numbers, Vectors
 ASSIGNED = 1 << 12  # vectors that are put into cells at once: shards are cut at multiples, so that rounding puts them into the same in any shard
 FOUND = 1 << 24  # candidates held at once, of a similarity and a row each
 ORDERED = 1 << 20  # of them while the best are taken
+AT_ONCE = 1 << 23  # numbers that all threads together copy to compare, and as many products: a cell may hold all there are, and all may ask for it
+LEAST = 1 << 7  # queries, and vectors, that a thread compares at once, however many threads there are
 HELD = 40  # bytes a vector: its cell and its place among them, while both are sorted
 
 
@@ -53,16 +57,22 @@ class InCells:
         places = np.full((len(cells), width), -1, dtype=np.int32)
         order = np.argsort(cells, kind="stable")
         ends = np.cumsum(np.bincount(cells, minlength=self._trained.nlist))
+        size = _together(threads, queries.shape[1])
 
         def compare(some: Numbers) -> None:
             faiss.omp_set_num_threads(1)  # of this thread: small products are not worth sharing, and a shared one waits for the slowest
             for cell in some.tolist():
                 rows = self._rows[self._ends[cell - 1] if cell else 0 : self._ends[cell]]
-                if len(rows):
-                    asked = order[ends[cell - 1] if cell else 0 : ends[cell]]
-                    most = min(width, len(rows))
-                    found, place = faiss.knn(queries[asked // probes], self._shard[rows], most, metric=faiss.METRIC_INNER_PRODUCT)
-                    similarity[asked, :most], places[asked, :most] = found, rows[place]
+                asked = order[ends[cell - 1] if cell else 0 : ends[cell]]
+                for start, first in product(range(0, len(asked), size), range(0, len(rows), size)):
+                    these, part = asked[start : start + size], rows[first : first + size]
+                    most = min(width, len(part))
+                    found, place = faiss.knn(queries[these // probes], self._shard[part], most, metric=faiss.METRIC_INNER_PRODUCT)
+                    if first:
+                        found, places[these] = _best(np.hstack([similarity[these], found]), np.hstack([places[these], part[place]]), width)
+                        similarity[these] = found
+                    else:
+                        similarity[these, :most], places[these, :most] = found, part[place]
 
         wanted = np.unique(cells)
         with ThreadPoolExecutor(threads) as pool:
@@ -71,9 +81,14 @@ class InCells:
 
 
 def beside(queries: int, probes: int, width: int) -> int:
-    """Bytes of one call, beside its queries: the candidates of all cells, and which cells they are from."""
+    """Bytes of one call, beside its queries: the candidates of all cells, which cells they are from, and what the threads compare."""
     rows = max(1, min(queries, FOUND // (probes * width)))
-    return rows * probes * (8 * width + 24) + min(ORDERED, queries * probes * width) * 24
+    return rows * probes * (8 * width + 24) + min(ORDERED, queries * probes * width) * 24 + 8 * AT_ONCE
+
+
+def _together(threads: int, dimension: int) -> int:
+    """Queries, and vectors of a cell, that one thread compares at once."""
+    return max(LEAST, min(AT_ONCE // (2 * threads * dimension), math.isqrt(AT_ONCE // threads)))
 
 
 def _best(similarity: Vectors, places: NDArray[np.int32], width: int) -> tuple[Vectors, Numbers]:

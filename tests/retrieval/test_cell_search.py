@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faiss
 import numpy as np
 import pytest
 
@@ -53,5 +54,33 @@ def test_finds_the_same_however_many_candidates_are_held(cells, make_units, monk
 
 
 def test_takes_no_more_memory_for_more_queries_than_it_holds_candidates_of():
-    assert beside(100, 8, 10) == 100 * 8 * (80 + 24) + 100 * 8 * 10 * 24
+    assert beside(100, 8, 10) == 100 * 8 * (80 + 24) + 100 * 8 * 10 * 24 + (64 << 20)
     assert beside(10**9, 125, 8) == beside(10**8, 125, 8)
+
+
+@pytest.mark.parametrize("lists", [1, 3, 30])
+def test_finds_the_same_however_few_vectors_of_a_cell_are_compared_at_once(cells, make_units, monkeypatch, lists):
+    trained, base = cells(900, lists, lists)
+    queries = make_units(5, 97, 24)
+    ask = InCells(trained, base)
+    whole, places = ask(queries, 10)
+    monkeypatch.setattr(cell_search, "LEAST", 7)
+    monkeypatch.setattr(cell_search, "AT_ONCE", 7)
+    similarity, again = ask(queries, 10)
+    assert np.array_equal(again, places)
+    assert np.allclose(similarity, whole, atol=1e-6)
+
+
+def test_never_copies_a_whole_cell(cells, make_units, monkeypatch):
+    trained, base = cells(3000, 1, 1)
+    monkeypatch.setattr(cell_search, "AT_ONCE", 1 << 12)
+    queries, seen, knn = make_units(5, 2500, 24), [], faiss.knn
+
+    def watched(some, part, *rest, **more):
+        seen.append((len(some), len(part)))
+        return knn(some, part, *rest, **more)
+
+    monkeypatch.setattr(faiss, "knn", watched)
+    InCells(trained, base)(queries, 4)
+    assert sum(one * other for one, other in seen) == 2500 * 3000
+    assert max(max(pair) for pair in seen) == cell_search.LEAST
