@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -137,7 +138,12 @@ def _check(request: Request) -> None:
         (vectors[0] is not None and bool(request.run or request.trunk), "vectors and an encoder", "leave --run and --trunk out: the vectors are made already"),
         (request.threshold is not None and request.target_precision is not None, "a threshold and a target precision", "give one of them"),
         (request.threshold is not None and request.dev is not None, "a threshold and dev files to find one on", "give one of them"),
-        (request.threshold != request.threshold, "a threshold that is no number", "give a number"),
+        (request.threshold is not None and not math.isfinite(request.threshold), "a threshold that is no number", "give a number"),
+        (
+            request.target_precision is not None and not 0 < request.target_precision <= 1,
+            f"a target precision of {request.target_precision}",
+            "give a fraction above 0, up to 1, for example 0.95",
+        ),
         (request.target_precision is not None and not (request.gold or request.dev), "a target precision without gold", "give --gold or --dev"),
         (request.dev is not None and vectors[0] is not None, "dev files of sentences with vectors", "mine dev first, and give its threshold with --threshold"),
         (request.score_only is not None and bool(request.gold or request.dev), "pairs to score, and gold", "leave --gold and --dev out with --score-only"),

@@ -58,7 +58,7 @@ class Side:
     @property
     def searched_hash(self) -> str:
         """Which rows those are: vectors may stay the same while the text beside them changes, and with it what is repeated or blank."""
-        return hashlib.sha256(np.ascontiguousarray(self.distinct.rows)).hexdigest()
+        return hashlib.sha256(np.ascontiguousarray(self.distinct.rows).data).hexdigest()
 
     @property
     def rows(self) -> int:
