@@ -105,11 +105,11 @@ def load(task: Task, split: str, language: str, where: Where, labels: Sequence[s
     language = spelled_in(language, task.languages) or iso1(language)
     source, stored = _source(task, split, where)
     examples, origin = _rows(source, stored, language, where)
+    found = len(examples)
     if task.held_out and (split, stored) in (("train", "train"), ("validation", "train")):
         examples = kept_for(split, examples, task.held_out)
     if not examples:
-        dropped = "".join(f"; {number:,} left out: {reason}" for reason, number in origin.dropped.items())
-        raise TaskDataError(f"no row of the {split} split of '{task.name}' in '{language}'{dropped}", do="check the language, the labels and the files")
+        raise _no_rows(task, split, language, found, origin.dropped)
     if split != "train" and not task.any_name and not (unscored and withheld(examples)):
         refuse_placeholders(examples, task.labels, f"{split} split of '{task.name}' in '{language}'")
     parts = () if stored in where.files else source.parts
@@ -221,6 +221,16 @@ def _found(task: Task, split: str, language: str, where: Where) -> list[Found]:
     if where.folder is None:
         raise _not_given(task, split, where)
     return find(task, split, language, where.folder)
+
+
+def _no_rows(task: Task, split: str, language: str, found: int, dropped: Mapping[str, int]) -> TaskDataError:
+    """The error for a split without a row, though `found` rows were read that it is held out of."""
+    what = f"no row of the {split} split of '{task.name}' in '{language}'" + "".join(f"; {number:,} left out: {reason}" for reason, number in dropped.items())
+    if not found:
+        return TaskDataError(what, do="check the language, the labels and the files")
+    share = "none" if split == "validation" else "all"
+    what += f": validation is one in {task.held_out} contexts of the training rows, chosen by their text, and of these {found:,} rows that is {share}"
+    return TaskDataError(what, do="give both splits, --data train=FILE --data validation=FILE, or more rows")
 
 
 def _not_given(task: Task, split: str, where: Where) -> StiltsError:

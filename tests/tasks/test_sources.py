@@ -166,3 +166,16 @@ def test_finds_every_task_of_the_real_data_by_release_names(shared):
     assert {name: len(languages_of(tasks[name], "test", where)) for name in expected} == expected
     assert len(load(tasks["masakhaner"], "test", "sw", where).examples) == 604
     assert load(tasks["bucc"], "validation", "tur", where).origin.rows == 200
+
+
+def test_says_where_held_out_rows_are_all_or_none_of_a_small_training_set(write, tmp_path):
+    contexts = [f"Cat {number} sleeps." for number in range(200)]
+    path = write("train-v1.1.json", squad(*contexts))
+    held = {row.context for row in load(tasks["xquad"], "validation", "en", Where(folder=tmp_path)).examples}
+    assert 0 < len(held) < 12  # about one in fifty, by their text
+    path.write_text(squad(*[text for text in contexts if text not in held][:4]))
+    with pytest.raises(TaskDataError, match=r"one in 50 contexts(.|\n)*these 4 rows that is none(.|\n)*--data validation=FILE"):
+        load(tasks["xquad"], "validation", "en", Where(folder=tmp_path))
+    path.write_text(squad(*held))
+    with pytest.raises(TaskDataError, match=rf"train split of 'xquad'(.|\n)*these {len(held)} rows that is all"):
+        load(tasks["xquad"], "train", "en", Where(folder=tmp_path))
