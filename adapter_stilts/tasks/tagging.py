@@ -17,7 +17,7 @@ register(
         "ccg",
         "tags",
         "token_accuracy",
-        "CCG supertags of words, from a copy of CCGbank of your own (licensed, LDC2005T13)",
+        "CCG supertags of words, from a copy of CCGbank of your own (licensed, LDC2005T13), its sections joined to a file a split",
         languages=("en",),
         open_labels=True,
         files={
