@@ -29,7 +29,18 @@ from adapter_stilts.study.measure_ranking import measure_ranking
 from adapter_stilts.study.reporting import Reporter
 from adapter_stilts.study.retrieval import RetrievalSettings, measure_retrieval, planned
 from adapter_stilts.study.row_facts import adapter_facts, with_facts
-from adapter_stilts.study.run_folder import check_products, claim, locked, means, merge_results, read_results, result_key, without_predictions, write_results
+from adapter_stilts.study.run_folder import (
+    check_products,
+    claim,
+    locked,
+    means,
+    merge_results,
+    read_results,
+    remove_remains,
+    result_key,
+    without_predictions,
+    write_results,
+)
 from adapter_stilts.study.sentence_reader import active_parts
 from adapter_stilts.study.sides import active
 from adapter_stilts.study.subject import Request, Subject, subject_of
@@ -73,6 +84,7 @@ def evaluate(request: Request, *, out: Path | None, runs: Path, overwrite: bool,
         for note in _leaking(subject, task).get("leaks", ()):
             report.say(note)
     with locked(subject.folder):
+        remove_remains(subject.folder)
         if subject.identity:
             claim(subject.folder, subject.identity, subject.folder.name)
         return _score_all(request, subject, jobs, overwrite=overwrite, report=report)

@@ -25,7 +25,7 @@ from adapter_stilts.study.card import write_card
 from adapter_stilts.study.material import origin_facts, where_of
 from adapter_stilts.study.reporting import Reporter
 from adapter_stilts.study.retrieval import RetrievalSettings, score_rows
-from adapter_stilts.study.run_folder import claim, locked, merge_results, read_results, write_results
+from adapter_stilts.study.run_folder import claim, locked, merge_results, read_results, remove_remains, write_results
 from adapter_stilts.study.sentence_reader import active_parts
 from adapter_stilts.study.sides import SideReading
 from adapter_stilts.study.subject import Request as Evaluation
@@ -85,6 +85,7 @@ def sweep(request: Request, *, out: Path | None, runs: Path, overwrite: bool, dr
             report.say(one.plan)
         return {"run": str(subject.folder), "results": [], "planned": [one.plan for one in work]}
     with locked(subject.folder):
+        remove_remains(subject.folder)
         if subject.identity:
             claim(subject.folder, subject.identity, subject.folder.name)
         records = [one.record(overwrite=overwrite) for one in work]

@@ -197,6 +197,17 @@ def test_loses_no_score_to_a_file_that_breaks_off(scored, tiny_folder, bitext, t
     assert {row["language"] for row in read_results(out)} == {"krl"}
 
 
+def test_removes_what_a_killed_reading_left_half_written(scored, tiny_folder, bitext, tmp_path):
+    out = tmp_path / "killed"
+    scored(tatoeba(tiny_folder, bitext), out=out)
+    whole = {path for path in out.rglob("*") if path.is_file()}
+    for name in (".results.json.a1.partial", "predictions/.test-krl.tsv.b2.partial", "units/tatoeba/.test-krl.npy.c3.partial"):
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).write_bytes(b"half")
+    scored(tatoeba(tiny_folder, bitext), out=out)
+    assert {path for path in out.rglob("*") if path.is_file()} == whole
+
+
 def test_plans_without_reading_a_sentence(scored, tiny_folder, bitext):
     assert scored(tatoeba(tiny_folder, bitext), dry_run=True)["planned"] == [{"task": "tatoeba", "language": "krl", "split": "test"}]
 
