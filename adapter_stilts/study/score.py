@@ -149,5 +149,7 @@ def _notes(name: str, found: BenchmarkScore) -> list[str]:
         notes.append(f"{name} is not complete: no predictions or no labels for {', '.join(found.missing_tasks)}; no mean that needs them is given")
     for task, languages in found.missing_languages.items():
         notes.append(f"the mean of {task} is partial: no labels for {', '.join(languages)}")
+    unanswered = {(row.task, row.language): (row.settings["unanswered"], row.n) for row in found.rows if "unanswered" in row.settings}
+    notes += [f"{task} {language}: {number} of {n} questions have no prediction; they score 0" for (task, language), (number, n) in unanswered.items()]
     notes += [f"not scored: {place}" for place in found.not_scored]
     return notes

@@ -58,6 +58,17 @@ def test_scores_a_benchmark_and_names_what_is_missing(run, files):
     assert "the mean of pawsx is partial" in result.stderr
 
 
+def test_says_of_a_benchmark_how_many_questions_have_no_prediction(run, files):
+    questions = [{"id": id, "question": "?", "answers": [{"text": "x", "answer_start": 0}]} for id in ("a", "b", "c")]
+    document = {"data": [{"title": "t", "paragraphs": [{"context": "x", "qas": questions}]}]}
+    for side, content in (("labels", document), ("predictions", {"b": "x"})):
+        Path(side, "xquad").mkdir()
+        Path(side, "xquad", "test-de.json").write_text(json.dumps(content))
+    result = run("score", "--benchmark", "xtreme", "predictions", "labels", "--json", "--replicates", "0")
+    assert json.loads(result.stdout)["means"]["xquad"] == pytest.approx(1 / 3)
+    assert result.stderr.count("xquad de: 2 of 3 questions have no prediction; they score 0") == 1
+
+
 @pytest.mark.parametrize(
     ("words", "code", "what"),
     [
