@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapter_stilts.config.load import Given, dump, load, with_settings
@@ -165,7 +165,6 @@ numbers = st.integers(-(10**6), 10**6)
 scalars = st.one_of(st.booleans(), numbers, st.floats(allow_nan=False, allow_infinity=False), st.text(), st.lists(numbers), st.lists(st.text()))
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(st.text(min_size=1), scalars, max_size=3),
     st.lists(st.text(min_size=1), max_size=3),

@@ -52,7 +52,7 @@ def test_reads_several_zstd_frames_and_an_empty_one(tmp_path):
     assert [row.text for row in sentences(sentence_source(tmp_path / "a.zst"))] == ["a", "bc", *["c"] * 69_999]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), max_size=20), min_size=1, max_size=8))
 def test_breaks_lines_at_newlines_alone(tmp_path_factory, lines):
     path = tmp_path_factory.mktemp("lines") / "a.txt"

@@ -31,7 +31,7 @@ def test_names_the_line_of_broken_csv(write, row, message):
 CELL = st.text(st.characters(blacklist_categories=("Cs", "Cc")) | st.sampled_from('" '), min_size=1).filter(lambda text: text.strip())
 
 
-@settings(deadline=None, max_examples=50)  # each example writes a file
+@settings(max_examples=50)  # each example writes a file
 @given(st.lists(st.tuples(CELL, CELL), min_size=1, max_size=5))
 def test_reads_back_what_xtremes_scripts_write(tmp_path_factory, rows):
     path = tmp_path_factory.mktemp("xtreme") / "train-en.tsv"

@@ -28,7 +28,7 @@ def test_labels_the_first_sub_word_of_each_word(tokenizer):
 
 
 @given(words=WORDS, max_length=st.integers(8, 40))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_splits_long_sentences_between_words_and_loses_none(tokenizer, words, max_length):
     found = made(tokenizer, words, max_length)
     assert sum(len(feature.words) for feature in found) == len(words)

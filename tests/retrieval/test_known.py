@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from adapter_stilts.retrieval.known import KnownTexts, as_keys, text_key
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(st.lists(st.integers(0, 12), max_size=9), max_size=6), st.integers(0, 9))
 def test_knows_what_a_dictionary_of_the_first_texts_knows(groups, capacity):
     known, expected, row = KnownTexts(capacity), {}, 0

@@ -73,7 +73,7 @@ def test_finds_the_pairs_that_the_slow_algorithm_finds(make_units, seed, margin,
 
 
 @pytest.mark.parametrize("retrieval", MODES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10_000), n=st.integers(1, 16), m=st.integers(1, 16), k=st.sampled_from([1, 2, 4]), margin=st.sampled_from(sorted(MARGINS)))
 def test_agrees_with_it_under_duplicates_and_ties(make_tied, retrieval, seed, n, m, k, margin):
     draw = np.random.default_rng(seed)

@@ -58,7 +58,7 @@ def test_finds_the_same_from_large_shards_with_every_index(make_units, name):
 
 
 @pytest.mark.parametrize("name", APPROXIMATE)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 10_000), n=st.integers(1, 30), m=st.integers(1, 900), k=st.integers(1, 5))
 def test_never_finds_anything_nearer_than_exact_does(make_units, name, seed, n, m, k):
     queries, base = make_units(seed, n, 16), make_units(seed + 1, m, 16)

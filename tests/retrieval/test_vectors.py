@@ -43,7 +43,7 @@ def write(tmp_path, make_units):
     return make
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(1, 8), st.integers(0, 7), st.integers(0, 7))
 def test_gives_the_same_rows_whatever_the_shards(tmp_path_factory, make_units, shard_rows, one, other):
     folder, units = tmp_path_factory.mktemp("v"), make_units(5, 7)
@@ -83,7 +83,7 @@ def test_gives_unit_vectors_from_fewer_bytes(write, dtype):
     assert (np.abs(found - units) <= room).all()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 2**31), st.integers(1, 40), st.sampled_from([1.0, 30.0]))
 def test_keeps_int8_within_half_a_scale(seed, width, outlier):
     units = np.random.default_rng(seed).normal(size=(5, width))
@@ -125,7 +125,7 @@ def test_notices_a_missing_shard(write):
         open_vectors(folder).block(0, 7)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 10**6), st.integers(1, 255))
 def test_notices_a_changed_byte_of_the_ledger(tmp_path_factory, flip, place, mask):
     folder = tmp_path_factory.mktemp("v")

@@ -16,7 +16,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 VALUES = st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT, st.lists, max_leaves=8)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.dictionaries(TEXT.filter(lambda name: name != "checksum"), VALUES, max_size=5))
 def test_gives_back_what_was_written(tmp_path_factory, fields):
     path = tmp_path_factory.mktemp("sealed") / "document.json"

@@ -60,7 +60,7 @@ def without_labels(row):
     return replace(row, **blank)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from(sorted(ROWS)), st.integers(1, 40), st.integers(0, 1000))
 def test_changes_labels_but_not_inputs_and_keeps_their_counts(format, number, seed):
     rows = [ROWS[format](row) for row in range(number)]

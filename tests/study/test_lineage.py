@@ -182,7 +182,7 @@ def test_refuses_a_kind_that_does_not_exist():
 STEP = st.tuples(st.sampled_from(HOWS), st.lists(st.integers(0, 30), max_size=3), st.sampled_from(["nli", "qa"]), st.booleans())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(STEP, min_size=1, max_size=7))
 def test_gives_every_part_a_place_of_its_own_however_runs_build_on_runs(steps):
     runs: list[Bundle] = []

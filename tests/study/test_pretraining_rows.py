@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
@@ -33,7 +33,6 @@ def covered(rows):
     return counts
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(2, 40), min_size=1, max_size=30), st.integers(0, 5))
 def test_reads_every_token_of_the_largest_language_once(lengths, seed):
     corpus = corpus_of({"xx": lengths})

@@ -97,7 +97,7 @@ def test_refuses_a_file_cut_short_emptied_or_gone(written, name):
         (written / name).write_bytes(content)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(name=st.sampled_from(FILES), place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_refuses_a_single_flipped_bit(written, name, place, bit):
     content = (written / name).read_bytes()
