@@ -129,7 +129,7 @@ def read_manifest(folder: Path) -> Manifest:
 def _no_manifest(folder: Path) -> MissingError:
     if any((folder / name).exists() for name in (IDENTITY, CONFIG, "checkpoints")):
         return MissingError("the run is not finished: it has no manifest yet", where=str(folder), do="finish it: run the command that started it again")
-    what = "no run here: there is no manifest.json" if folder.is_dir() else "no such folder"
+    what = "no run here: there is no manifest.json" if folder.is_dir() else "a file where a run's folder was expected" if folder.exists() else "no such folder"
     return MissingError(what, where=str(folder), do="name a finished run's folder; `adapter-stilts list runs` shows them")
 
 

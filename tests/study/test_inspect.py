@@ -132,6 +132,13 @@ def test_refuses_a_folder_that_is_not_there(tmp_path):
         list_runs(tmp_path / "nowhere")
 
 
+def test_tells_a_file_from_a_folder_that_is_not_there(tmp_path):
+    (tmp_path / "file").touch()
+    for name, what in (("file", "a file where a run's folder was expected"), ("nowhere", "no such folder")):
+        with pytest.raises(MissingError, match=what):
+            info(tmp_path / name)
+
+
 def test_tells_everything_of_a_run(finished):
     found = info(finished("xnli-1"))
     assert (found["task"], found["bytes"], found["results"], found["means"]["without_retrieval"]) == ("xnli", 12, [ROW], 0.5)
