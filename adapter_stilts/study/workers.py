@@ -104,7 +104,7 @@ class Here(Generic[W]):
 
 @dataclass
 class Apart(Generic[W]):
-    """Processes of their own, forked from one that has everything imported.
+    """Processes of their own, forked from one that has everything imported: Python's fork server, whose every process then blocks SIGINT.
 
     threads  of each; None: the processor's, shared out
     """

@@ -7,6 +7,7 @@ Run by conftest.py's `process` with these globals:
 """
 
 import resource
+import signal
 import sys
 import time
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ class Told(Silent):
 
 
 def main():
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # a study's processes come from the same fork server, and block it
     if LARGEST is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST, LARGEST))
     config = with_settings(RunConfig(), CONFIG)
