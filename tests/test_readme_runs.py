@@ -31,7 +31,8 @@ def test_runs_the_readme_from_top_to_bottom(tmp_path, monkeypatch):
         words += ["--languages", "de,ja"] if command.split()[1] == "eval" else []
         result = CliRunner().invoke(app, words, catch_exceptions=False)
         assert result.exit_code == 0, f"{command}\n{result.stderr}"
-    assert {"hellaswag", "paraphrase", "xcopa-after-hellaswag", "xcopa-direct", "xcopa-fused", "hellaswag-shuffled"} <= {path.name for path in (tmp_path / "runs").iterdir()}
+    made = {path.name for path in (tmp_path / "runs").iterdir()}
+    assert {"hellaswag", "paraphrase", "xcopa-after-hellaswag", "xcopa-direct", "xcopa-fused", "hellaswag-shuffled"} <= made
     assert (tmp_path / "vectors/de/vectors-00000.npy").is_file()
     assert sorted(json.loads((tmp_path / "runs/xcopa-fused/fusion/attention.json").read_text())) == ["checksum", "fuse(hellaswag, paraphrase)"]
 
