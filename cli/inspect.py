@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -199,5 +199,15 @@ def _typed(value: object) -> str:
     return f"[{', '.join(map(str, value))}]" if isinstance(value, tuple) else render.cell(value)
 
 
-def _scores(scores: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {render.percent(score)}" for name, score in scores.items())
+def _scores(scores: Sequence[Mapping[str, Any]]) -> str:
+    """xcopa 60.7 (10 languages), tatoeba 11.0 to 18.2 (9 languages, 5 readings), nli 37.0 (en, validation)"""
+    told = []
+    for one in scores:
+        span = render.percent(one["lowest"])
+        span += f" to {render.percent(one['highest'])}" if one["readings"] > 1 else ""
+        languages = one["languages"]
+        notes = [languages[0] if len(languages) == 1 else f"{len(languages)} languages"]
+        notes += [one["split"]] if one["split"] != "test" else []
+        notes += [f"{one['readings']} readings"] if one["readings"] > 1 else []
+        told.append(f"{one['task']} {span} ({', '.join(notes)})")
+    return ", ".join(told)

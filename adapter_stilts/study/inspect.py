@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -122,14 +123,28 @@ def _run_folders(folder: Path, depth: int = DEPTH) -> Iterable[Path]:
 
 def _run(folder: Path) -> dict[str, Any]:
     if not os.access(folder, os.R_OK | os.X_OK):
-        return {"run": str(folder), "state": "unreadable: permission denied", "scores": {}}
+        return {"run": str(folder), "state": "unreadable: permission denied", "scores": []}
     try:
         rows = read_results(folder)
         facts = _facts(read_manifest(folder)) if (folder / MANIFEST).is_file() else _claimed(folder, rows)
     except (ArtefactError, MissingError) as error:
-        return {"run": str(folder), "state": f"damaged: {error.what}", "scores": {}}
-    scores = {f"{row['task']} {row['language']}": row["score"] for row in rows if row.get("headline")}
-    return {"run": str(folder), **facts, "scores": scores}
+        return {"run": str(folder), "state": f"damaged: {error.what}", "scores": []}
+    return {"run": str(folder), **facts, "scores": _summed(rows)}
+
+
+def _summed(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Every task and split by the mean over its languages; where it was read in several ways (protocols, layers), the lowest and the highest mean."""
+    found: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
+    for row in rows:
+        if row.get("headline"):
+            reading = json.dumps([row["protocol"], row.get("settings", {})], sort_keys=True)
+            found.setdefault((row["task"], row["split"]), {}).setdefault(reading, {})[row["language"]] = row["score"]
+    summed = []
+    for (task, split), readings in found.items():
+        scores = [sum(of.values()) / len(of) for of in readings.values()]
+        languages = sorted(set().union(*readings.values()))
+        summed.append({"task": task, "split": split, "languages": languages, "readings": len(scores), "lowest": min(scores), "highest": max(scores)})
+    return summed
 
 
 def _facts(manifest: Manifest) -> Mapping[str, Any]:

@@ -26,6 +26,7 @@ ROW = {
     "headline": True,
     "settings": {},
 }
+SUMMED = {"task": "xnli", "split": "test", "languages": ["sw"], "readings": 1, "lowest": 0.5, "highest": 0.5}
 
 
 @pytest.fixture
@@ -101,7 +102,7 @@ def test_lists_finished_unfinished_and_damaged_runs_at_any_depth(finished, tmp_p
     (broken / "manifest.json").write_text("{}")
     found = {row["run"]: row for row in list_runs(tmp_path / "runs")}
     assert [row["state"].split(":")[0] for row in found.values()] == ["finished", "unfinished", "finished (shuffled-labels)", "damaged"]
-    assert found[str(done)]["scores"] == {"xnli sw": 0.5}
+    assert found[str(done)]["scores"] == [SUMMED]
     assert found[str(done)]["trunk"] == "miniature"
 
 
@@ -109,7 +110,20 @@ def test_does_not_call_the_scores_of_a_bare_trunk_an_unfinished_run(tmp_path):
     claim(tmp_path / "trunk-miniature-1", "11111111", "trunk-miniature-1")
     write_results(tmp_path / "trunk-miniature-1", [ROW])
     (found,) = list_runs(tmp_path)
-    assert (found["state"], found["task"], found["scores"]) == ("scores of a trunk", "xnli", {"xnli sw": 0.5})
+    assert (found["state"], found["task"], found["scores"]) == ("scores of a trunk", "xnli", [SUMMED])
+
+
+def test_sums_up_the_scores_of_a_run_by_task_and_reading(finished, tmp_path):
+    folder = finished("nli-1")
+    layers = [{**ROW, "task": "tatoeba", "language": language, "score": score, "settings": {"layer": layer}}
+              for layer, of in ((1, (0.25, 0.5)), (2, (0.5, 1.0))) for language, score in zip(("de", "sw"), of, strict=True)]  # fmt: skip
+    write_results(folder, [ROW, *layers, {**ROW, "task": "nli", "language": "en", "split": "validation"}])
+    (found,) = list_runs(tmp_path / "runs")
+    assert found["scores"] == [
+        {"task": "nli", "split": "validation", "languages": ["en"], "readings": 1, "lowest": 0.5, "highest": 0.5},
+        {"task": "tatoeba", "split": "test", "languages": ["de", "sw"], "readings": 2, "lowest": 0.375, "highest": 0.75},
+        SUMMED,
+    ]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe"])
