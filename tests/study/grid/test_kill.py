@@ -94,6 +94,18 @@ def test_ends_the_same_after_it_was_killed_and_after_it_was_interrupted(file, st
     assert results(out, contents) == results(tmp_path / "whole", contents)
 
 
+def test_stops_in_peace_while_its_processes_are_still_being_made(file, start, states, tmp_path):
+    """The Ctrl-C of a terminal reaches whatever makes the processes as well, and its first seconds go by with imports."""
+    stopped = start(file(), "early")
+    wait_for(tmp_path / "early", stopped, 0)
+    time.sleep(0.5)
+    os.killpg(stopped.pid, signal.SIGINT)
+    _, talk = stopped.communicate(timeout=60)
+    assert stopped.returncode == 130, talk
+    assert "Traceback" not in talk
+    assert "failed" not in states(tmp_path / "early").values()
+
+
 def test_tells_a_process_that_was_killed_from_one_that_failed(file, start, run, states, tmp_path):
     path = file(settings={"training.max_steps": 100_000, "training.rows": 40, "training.batch_rows": 8, "training.max_length": 48}, targets=["panx"])
     process = start(path, "study")
