@@ -151,19 +151,22 @@ def test_knows_pairs_by_their_ids(put, start, tmp_path, planted, gold_file):
     assert row["source"].startswith("Satz")
 
 
+class StopsBackward(Silent):
+    """Breaks off when one direction has been searched."""
+
+    def progress(self, label):
+        if label == "searching backward":
+            raise KeyboardInterrupt
+        return super().progress(label)
+
+
 def test_goes_on_after_a_stop_in_the_search(put, start, tmp_path, monkeypatch, planted):
     fields = put(planted(pairs=200, more=100), limit_gb=2.0)
     monkeypatch.setattr("adapter_stilts.retrieval.saved.SECONDS", 0.0)
     start(**fields, out="whole.tsv")
 
-    class Stops(Silent):
-        def progress(self, label):
-            if label == "searching backward":
-                raise KeyboardInterrupt
-            return super().progress(label)
-
     with pytest.raises(KeyboardInterrupt):
-        start(**fields, report=Stops())
+        start(**fields, report=StopsBackward())
     assert (tmp_path / "pairs.tsv.work/forward.npz").exists()
     again = []
     monkeypatch.setattr("adapter_stilts.study.mine_search._told", lambda progress: lambda done, total: again.append(done))
@@ -213,14 +216,8 @@ def test_does_not_take_up_the_search_of_a_text_with_other_repeats(put, start, tm
     source = numbers("s")
     fields = put(planted(), ([*source[:2], source[1], *source[3:]], numbers("t")))
 
-    class Stops(Silent):
-        def progress(self, label):
-            if label == "searching backward":
-                raise KeyboardInterrupt
-            return super().progress(label)
-
     with pytest.raises(KeyboardInterrupt):
-        start(**fields, report=Stops())
+        start(**fields, report=StopsBackward())
     fields = put(planted(), ([source[0], source[0], *source[2:]], numbers("t")))
     start(**fields, out="whole.tsv")
     start(**fields)
