@@ -17,7 +17,7 @@ from adapter_stilts.files import write_json
 from adapter_stilts.study.records import STUDY, recorded
 from adapter_stilts.study.reporting import Advance
 from adapter_stilts.study.stage_run import Job, stands
-from adapter_stilts.study.turns import take_turns
+from adapter_stilts.study.turns import one_a_folder, take_turns
 from adapter_stilts.study.workers import Ended, Workers
 
 OPEN = ("waiting", "running", "interrupted")
@@ -74,7 +74,7 @@ class _Stages:
         left = _without_blocked(self._board, self._waiting)
         self._settled += len(self._waiting) - len(left)
         self._waiting = left
-        return _ready(self._board, left, busy)
+        return one_a_folder((job for job in left if all(self._board.state(key) == "done" for key in job.stage.parents)), busy)
 
     def begin(self, job: Job, busy: Sequence[Job]) -> None:
         self._waiting.remove(job)
@@ -115,17 +115,6 @@ def _without_blocked(board: Board, waiting: Sequence[Job]) -> list[Job]:
         else:
             left.append(job)
     return left
-
-
-def _ready(board: Board, waiting: Sequence[Job], busy: Sequence[Job]) -> list[Job]:
-    """Those whose parents are done and in whose folder nobody works, no two in one folder."""
-    taken = {job.folder for job in busy}
-    found = []
-    for job in waiting:
-        if job.folder not in taken and all(board.state(key) == "done" for key in job.stage.parents):
-            taken.add(job.folder)
-            found.append(job)
-    return found
 
 
 def _stopped(board: Board) -> Interrupted:

@@ -19,7 +19,7 @@ from adapter_stilts.study.evaluate import evaluate
 from adapter_stilts.study.reporting import Advance, Reporter
 from adapter_stilts.study.subject import Request
 from adapter_stilts.study.train import train
-from adapter_stilts.study.turns import take_turns
+from adapter_stilts.study.turns import one_a_folder, take_turns
 from adapter_stilts.study.workers import Ended, Workers
 
 
@@ -82,13 +82,7 @@ class _Turns:
         self.broken: Ended[Piece] | None = None
 
     def ready(self, busy: Sequence[Piece]) -> list[Piece]:
-        taken = {piece.folder for piece in busy}
-        found = []
-        for piece in self._waiting:
-            if piece.folder not in taken and self.done.issuperset(piece.needs):
-                taken.add(piece.folder)
-                found.append(piece)
-        return found
+        return one_a_folder((piece for piece in self._waiting if self.done.issuperset(piece.needs)), busy)
 
     def begin(self, job: Piece, busy: Sequence[Piece]) -> None:
         self._waiting.remove(job)

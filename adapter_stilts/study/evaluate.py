@@ -56,7 +56,7 @@ READ_BY = ("head", "language_adapters", "precision")  # settings that make anoth
 
 def evaluate(request: Request, *, out: Path | None, runs: Path, overwrite: bool, dry_run: bool, report: Reporter) -> dict[str, Any]:
     """Score what is missing and return every row of the run's results.json that was asked for; under "predicted", what had no labels."""
-    rules = target_protocol(request.protocol)
+    rules, asked = target_protocol(request.protocol), precision_of(request.protocol)
     tasks = [under(find_task(name, dict(request.task_settings)), request.protocol) for name in request.tasks]
     subject = subject_of(request, out, runs)
     for task in tasks:
@@ -64,8 +64,7 @@ def evaluate(request: Request, *, out: Path | None, runs: Path, overwrite: bool,
             head_for(subject.bundle, task, request.head)  # before anything is scored or written
             if rules.lengths.get(task.format, 0) > subject.trunk.max_length:
                 report.say(f"{task.name}: inputs are cut at {subject.trunk.max_length} tokens, which is all this trunk has positions for")
-        elif precision_of(request.protocol) not in ("auto", subject.trunk.precision):
-            asked = precision_of(request.protocol)
+        elif asked not in ("auto", subject.trunk.precision):
             how = f"reads in {asked}, and this trunk is in {subject.trunk.precision}; --set trunk.precision={asked} follows it"
             report.say(f"{task.name}: {request.protocol} {how}")
     places = {task.name: _where(request, subject, task, [one.name for one in tasks]) for task in tasks}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
@@ -14,7 +13,7 @@ from adapter_stilts.errors import ArtefactError, MissingError
 from adapter_stilts.files import read_json
 from adapter_stilts.sharing.manifest import CONFIG, MANIFEST, Manifest, read_manifest
 from adapter_stilts.study.recipes import recipes
-from adapter_stilts.study.run_folder import IDENTITY, means, read_results
+from adapter_stilts.study.run_folder import IDENTITY, means, read_results, readings
 from adapter_stilts.tasks.base import SPLITS, Hub, Task, all_tasks, tasks
 from adapter_stilts.tasks.languages import iso1, iso3
 
@@ -134,15 +133,14 @@ def _run(folder: Path) -> dict[str, Any]:
 
 def _summed(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Every task and split by the mean over its languages; where it was read in several ways (protocols, layers), the lowest and the highest mean."""
-    found: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
-    for row in rows:
-        if row.get("headline"):
-            reading = json.dumps([row["protocol"], row.get("settings", {})], sort_keys=True)
-            found.setdefault((row["task"], row["split"]), {}).setdefault(reading, {})[row["language"]] = row["score"]
+    found: dict[tuple[str, str], list[list[Mapping[str, Any]]]] = {}
+    for task, of_task in readings(rows).items():
+        for (_, split, _), read in of_task.items():
+            found.setdefault((task, split), []).append(read)
     summed = []
-    for (task, split), readings in found.items():
-        scores = [sum(of.values()) / len(of) for of in readings.values()]
-        languages = sorted(set().union(*readings.values()))
+    for (task, split), every in found.items():
+        scores = [sum(row["score"] for row in read) / len(read) for read in every]
+        languages = sorted({row["language"] for read in every for row in read})
         summed.append({"task": task, "split": split, "languages": languages, "readings": len(scores), "lowest": min(scores), "highest": max(scores)})
     return summed
 

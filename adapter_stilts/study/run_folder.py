@@ -191,18 +191,24 @@ def result_key(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (row["task"], row["protocol"], row["split"], row["language"], row["metric"], json.dumps(row.get("settings", {}), sort_keys=True))
 
 
+def readings(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[tuple[str, str, str], list[Mapping[str, Any]]]]:
+    """The headline rows of every task by how they were read: protocol, split and settings (as JSON)."""
+    found: dict[str, dict[tuple[str, str, str], list[Mapping[str, Any]]]] = {}
+    for row in rows:
+        if row.get("headline"):
+            reading = (row["protocol"], row["split"], json.dumps(row.get("settings", {}), sort_keys=True))
+            found.setdefault(row["task"], {}).setdefault(reading, []).append(row)
+    return found
+
+
 def means(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The unweighted mean over languages of every task's headline metric, and over tasks with and without retrieval.
 
     A task read in several ways (protocols, splits, layers) has a mean for each under "tasks"; it enters the means over tasks only
     where it was read in one. Validation scores enter none. "unseen" is the mean over the languages that no training rows were in.
     """
-    readings: dict[str, dict[tuple[str, str, str], list[Mapping[str, Any]]]] = {}
-    for row in rows:
-        if row.get("headline") and row["split"] != "validation":
-            reading = (row["protocol"], row["split"], json.dumps(row.get("settings", {}), sort_keys=True))
-            readings.setdefault(row["task"], {}).setdefault(reading, []).append(row)
-    tasks = {task: [_task_mean(*reading, of_task) for reading, of_task in found.items()] for task, found in readings.items()}
+    tested = readings(row for row in rows if row["split"] != "validation")
+    tasks = {task: [_task_mean(*reading, of_task) for reading, of_task in found.items()] for task, found in tested.items()}
     retrieval = {row["task"] for row in rows if row.get("retrieval")}
     single = {task: found[0]["score"] for task, found in tasks.items() if len(found) == 1}
     trained = [score for task, score in single.items() if task not in retrieval]

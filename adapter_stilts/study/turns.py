@@ -5,11 +5,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, TypeVar
 
 from adapter_stilts.study.workers import Ended, W, Workers
+
+
+class Placed(Protocol):
+    """Work that is done in a folder."""
+
+    @property
+    def folder(self) -> Path: ...
+
+
+P = TypeVar("P", bound=Placed)
 
 
 class Plan(Protocol[W]):
@@ -23,6 +34,17 @@ class Plan(Protocol[W]):
 
     def settle(self, ended: Ended[W]) -> bool:
         """Take in how a job ended; False stops the others."""
+
+
+def one_a_folder(due: Iterable[P], busy: Iterable[P]) -> list[P]:
+    """Those in whose folder nobody works, first come first, no two in one folder."""
+    taken = {job.folder for job in busy}
+    found = []
+    for job in due:
+        if job.folder not in taken:
+            taken.add(job.folder)
+            found.append(job)
+    return found
 
 
 def take_turns(plan: Plan[W], workers: Workers[W], stopping: Callable[[], bool]) -> bool:
