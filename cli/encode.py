@@ -64,7 +64,7 @@ def encode(
       adapter-stilts encode news.de.zst -o vectors/de
       adapter-stilts encode pairs.tsv --column en --run runs/nli-1a2b3c4d --dtype float16
     """
-    from adapter_stilts.study import encode as study
+    from adapter_stilts.mining import encode as study
 
     typed: dict[str, tuple[str, object]] = {
         "--trunk": ("trunk.name", trunk),

@@ -30,7 +30,7 @@ from .options import (
 
 if TYPE_CHECKING:
     from adapter_stilts.config.schema import RunConfig
-    from adapter_stilts.study.subject import Request
+    from adapter_stilts.runs.subject import Request
 
 
 def evaluate(
@@ -69,7 +69,7 @@ def evaluate(
       adapter-stilts eval runs/nli-1a2b3c4d --tasks xnli,tatoeba --languages de,sw
       adapter-stilts eval --trunk miniature --tasks tatoeba,bucc2018 --layer all
     """
-    from adapter_stilts.study import evaluate as study
+    from adapter_stilts.runs import evaluate as study
 
     typed = {
         "--trunk": ("trunk.name", trunk),
@@ -91,7 +91,7 @@ def evaluate(
 
 def request(config: RunConfig, run: Path | None, tasks: tuple[str, ...], split: str) -> Request:
     """The library's request for a configuration; a run brings its own trunk unless one is named."""
-    from adapter_stilts.study.subject import Request
+    from adapter_stilts.runs.subject import Request
 
     if not tasks:
         raise UsageError("--tasks names no task", do="name one or more, for example --tasks xnli,tatoeba; `adapter-stilts list tasks` shows them")

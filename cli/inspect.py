@@ -23,7 +23,7 @@ def tasks(
     Example:
       adapter-stilts list tasks --files
     """
-    from adapter_stilts.study import inspect as study
+    from adapter_stilts.runs import inspect as study
 
     found = study.list_tasks()
     if as_json:
@@ -43,7 +43,7 @@ def kinds(as_json: JsonOption = False) -> None:
     Example:
       adapter-stilts list kinds
     """
-    from adapter_stilts.study import inspect as study
+    from adapter_stilts.runs import inspect as study
 
     found = study.list_kinds()
     if as_json:
@@ -62,7 +62,7 @@ def recipes(as_json: JsonOption = False) -> None:
     Example:
       adapter-stilts list recipes
     """
-    from adapter_stilts.study import inspect as study
+    from adapter_stilts.runs import inspect as study
 
     found = study.list_recipes()
     if as_json:
@@ -78,7 +78,7 @@ def runs(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder 
     Example:
       adapter-stilts list runs
     """
-    from adapter_stilts.study import inspect as study
+    from adapter_stilts.runs import inspect as study
 
     found = study.list_runs(folder) if folder != RUNS or folder.exists() else []
     if as_json:
@@ -95,7 +95,7 @@ def languages(as_json: JsonOption = False) -> None:
     Example:
       adapter-stilts list languages
     """
-    from adapter_stilts.study import inspect as study
+    from adapter_stilts.runs import inspect as study
 
     found = study.list_languages()
     if as_json:
@@ -116,7 +116,7 @@ def info(run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run
     Example:
       adapter-stilts info runs/nli-1a2b3c4d
     """
-    from adapter_stilts.study import inspect as study
+    from adapter_stilts.runs import inspect as study
 
     found = study.info(run)
     if as_json:
@@ -153,7 +153,7 @@ def doctor(
     Example:
       adapter-stilts doctor
     """
-    from adapter_stilts.study import doctor as study
+    from adapter_stilts.runs import doctor as study
 
     found = study.doctor(data)
     if as_json:

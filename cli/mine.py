@@ -116,8 +116,8 @@ def mine(
       adapter-stilts mine news.de news.en -o pairs.tsv --run runs/nli-1a2b3c4d --threshold 1.05
       adapter-stilts mine -o pairs.jsonl --json-lines --source-vectors vectors/de --target-vectors vectors/en --index auto --limit-gb 4
     """
-    from adapter_stilts.study import mine as study
-    from adapter_stilts.study.mine_request import Request
+    from adapter_stilts.mining import mine as study
+    from adapter_stilts.mining.mine_request import Request
 
     typed: dict[str, tuple[str, object]] = {
         "--trunk": ("trunk.name", trunk),

@@ -51,7 +51,7 @@ def score(
       adapter-stilts score --task mlqa --language de --gold test-context-de-question-de.json --predictions test-de.json
       adapter-stilts score --benchmark xtreme predictions labels
     """
-    from adapter_stilts.study import score as study
+    from adapter_stilts.runs import score as study
 
     if benchmark is not None:
         asked = {"--task": task, "--metric": metric, "--gold": gold, "--predictions": predictions, "--language": language, "--null-odds": null_odds}

@@ -70,7 +70,7 @@ def sweep(
       adapter-stilts sweep --run runs/nli-1a2b3c4d --tasks tatoeba,bucc2018
       adapter-stilts sweep news.de news.en --gold pairs.tsv --trunk miniature --pools mean
     """
-    from adapter_stilts.study import sweep as study
+    from adapter_stilts.mining import sweep as study
 
     typed: dict[str, tuple[str, object]] = {
         "--trunk": ("trunk.name", trunk),

@@ -61,7 +61,7 @@ def train(
       adapter-stilts train nli,qa,mlm --how joint --sampler temperature --data mlm/train=texts.txt
       adapter-stilts train pair --data train=pairs.tsv --data validation=dev.tsv --trunk xlm-roberta-base
     """
-    from adapter_stilts.study import train as study
+    from adapter_stilts.runs import train as study
 
     typed = {
         "TASK": ("task.name", task),
@@ -104,7 +104,7 @@ def fuse(
     Example:
       adapter-stilts fuse runs/nli-1a2b3c4d runs/qa-5e6f7a8b --target xnli
     """
-    from adapter_stilts.study import fuse as study
+    from adapter_stilts.runs import fuse as study
 
     typed = {
         "--target": ("task.name", target),

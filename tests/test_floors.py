@@ -27,5 +27,5 @@ def test_lets_one_file_import_each_backend_library():
     assert allowed == {
         "adapters": ["adapter_stilts.encoder.backends.adapterhub -> adapters"],
         "peft": ["adapter_stilts.encoder.backends.peft -> peft"],
-        "ray": ["adapter_stilts.study.cluster -> ray"],
+        "ray": ["adapter_stilts.mining.cluster -> ray"],
     }

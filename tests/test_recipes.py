@@ -13,9 +13,9 @@ from adapter_stilts_cli.app import app
 from typer.testing import CliRunner
 
 from adapter_stilts.config.load import load
+from adapter_stilts.config.recipes import recipe_file
 from adapter_stilts.errors import StiltsError
-from adapter_stilts.study.inspect import list_recipes
-from adapter_stilts.study.recipes import recipe_file
+from adapter_stilts.runs.inspect import list_recipes
 from adapter_stilts.tasks.base import all_tasks, tasks
 
 RECIPES = {row["name"].removeprefix("recipes/"): row for row in list_recipes() if row["name"].startswith("recipes/")}

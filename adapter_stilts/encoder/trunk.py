@@ -26,7 +26,15 @@ from adapter_stilts.encoder.precision import quantise, resolve_device, resolve_p
 from adapter_stilts.encoder.tokenizer import load_tokenizer
 from adapter_stilts.encoder.transfer import layer_of
 from adapter_stilts.encoder.trunk_config import TrunkConfig, check_config, library_config, read_config
-from adapter_stilts.encoder.trunk_weights import Source, check_names, check_tensor, find_weights, mask_head, read_tensor, threads
+from adapter_stilts.encoder.trunk_weights import (
+    Source,
+    check_names,
+    check_tensor,
+    find_weights,
+    mask_head,
+    read_tensor,
+    threads,
+)
 from adapter_stilts.errors import ArtefactError, UsageError
 from adapter_stilts.files import write_bytes, write_json, write_text
 from adapter_stilts.seeding import Seeds

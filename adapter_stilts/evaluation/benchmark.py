@@ -27,9 +27,9 @@ from adapter_stilts.errors import TaskDataError
 from adapter_stilts.evaluation.benchmarks import BENCHMARKS, Benchmark
 from adapter_stilts.evaluation.folder import ENDINGS, Form, found_path
 from adapter_stilts.evaluation.given import METRICS, score_file
-from adapter_stilts.evaluation.results import Result, Setting
 from adapter_stilts.evaluation.scoring import Options
 from adapter_stilts.registry import unknown_name
+from adapter_stilts.statistics.result import Result, Setting
 
 __all__ = ["BenchmarkScore", "score_benchmark", "score_file"]
 

@@ -22,8 +22,25 @@ from adapter_stilts.data.tables import json_line_rows, suffix
 from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.evaluation import checks
 from adapter_stilts.evaluation.entities import Tags
-from adapter_stilts.evaluation.folder import Form, read_answers, read_choices, read_lines, read_pairs, read_ranked, read_tags
-from adapter_stilts.evaluation.scoring import Options, Score, score_answers, score_labels, score_pairs, score_positive, score_ranked, score_tags
+from adapter_stilts.evaluation.folder import (
+    Form,
+    read_answers,
+    read_choices,
+    read_lines,
+    read_pairs,
+    read_ranked,
+    read_tags,
+)
+from adapter_stilts.evaluation.scoring import (
+    Options,
+    Score,
+    score_answers,
+    score_labels,
+    score_pairs,
+    score_positive,
+    score_ranked,
+    score_tags,
+)
 from adapter_stilts.files import numbered_lines
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.tasks.base import Task

@@ -16,10 +16,17 @@ from typing import Any
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.config.study import StudyConfig
 from adapter_stilts.encoder.kinds import kinds, resolve
-from adapter_stilts.encoder.sizes import BYTES, adapter_parameters, fusion_parameters, head_parameters, known_config, trunk_parameters
+from adapter_stilts.encoder.sizes import (
+    BYTES,
+    adapter_parameters,
+    fusion_parameters,
+    head_parameters,
+    known_config,
+    trunk_parameters,
+)
 from adapter_stilts.encoder.trunk_config import TrunkConfig
 from adapter_stilts.errors import MissingError
-from adapter_stilts.study.material import for_task, where_of
+from adapter_stilts.runs.material import for_task, where_of
 from adapter_stilts.study.stages import FUSE, STACK, Grid, Stage
 from adapter_stilts.tasks.base import Task, labels_of, tasks
 from adapter_stilts.tasks.miniature import miniature_of

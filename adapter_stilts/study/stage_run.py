@@ -17,14 +17,14 @@ from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.files import sha256
+from adapter_stilts.reporting import Reporter
+from adapter_stilts.runs.evaluate import evaluate
+from adapter_stilts.runs.folder import read_results, result_key
+from adapter_stilts.runs.subject import Request
+from adapter_stilts.runs.train import train
 from adapter_stilts.sharing.bundle import verify_files
 from adapter_stilts.sharing.manifest import read_manifest
-from adapter_stilts.study.evaluate import evaluate
-from adapter_stilts.study.reporting import Reporter
-from adapter_stilts.study.run_folder import read_results, result_key
 from adapter_stilts.study.stages import Stage
-from adapter_stilts.study.subject import Request
-from adapter_stilts.study.train import train
 from adapter_stilts.tasks.miniature import VERSION
 from adapter_stilts.training import checkpoint
 

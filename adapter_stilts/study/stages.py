@@ -19,9 +19,9 @@ from typing import Any, Literal
 
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.config.load import load, with_settings
+from adapter_stilts.config.recipes import recipe_file
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.config.study import EVERY, Intermediate, StudyConfig, Target
-from adapter_stilts.study.recipes import recipe_file
 from adapter_stilts.tasks.base import tasks as known_tasks
 from adapter_stilts.tasks.user import find_task
 

@@ -15,13 +15,13 @@ from pydantic_core import ErrorDetails
 from adapter_stilts.config import yaml_text
 from adapter_stilts.config.load import with_settings
 from adapter_stilts.config.mistakes import Mistake, mistake, nearest_value
+from adapter_stilts.config.recipes import PROTOCOLS, recipe_file
 from adapter_stilts.config.schema import Adapter, RunConfig, Sampler, Trunk
 from adapter_stilts.config.study import Intermediate, StudyConfig, Target
 from adapter_stilts.config.yaml_text import Document, Key
 from adapter_stilts.encoder.kinds import kinds, resolve
 from adapter_stilts.errors import ConfigError, StiltsError, TaskDataError
 from adapter_stilts.files import read_text
-from adapter_stilts.study.recipes import PROTOCOLS, recipe_file
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.user import find_task
 

@@ -160,7 +160,7 @@ def test_encodes_with_what_was_typed(run, monkeypatch, tmp_path):
         asked.update({"request": request, **named})
         return {"folder": "vectors/a", "rows": 1}
 
-    monkeypatch.setattr("adapter_stilts.study.encode.encode", record)
+    monkeypatch.setattr("adapter_stilts.mining.encode.encode", record)
     words = """encode a.tsv --column en --run runs/a --layer 3 --pool max --dtype int8 --shard-rows 100 --limit-gb 2 --format tsv
         --set trunk.precision=fp32 -o v --overwrite --dry-run --json"""
     result = run(*shlex.split(words))
@@ -174,10 +174,10 @@ def test_encodes_with_what_was_typed(run, monkeypatch, tmp_path):
 
 def test_encodes_with_the_defaults_of_the_library(run, monkeypatch):
     asked = []
-    monkeypatch.setattr("adapter_stilts.study.encode.encode", lambda request, **named: asked.append(request) or {"folder": "v", "rows": 1})
+    monkeypatch.setattr("adapter_stilts.mining.encode.encode", lambda request, **named: asked.append(request) or {"folder": "v", "rows": 1})
     result = run("encode", "a.txt")
     assert (result.exit_code, result.stdout) == (0, "folder  v\nrows    1\n")
-    from adapter_stilts.study.encode import Request
+    from adapter_stilts.mining.encode import Request
 
     assert asked == [Request(Path("a.txt"), trunk="miniature")]
 

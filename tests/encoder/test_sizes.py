@@ -8,7 +8,15 @@ from adapter_stilts.encoder.composition import fusions, parse
 from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.kinds import kinds, resolve
 from adapter_stilts.encoder.model import AdapterEncoder
-from adapter_stilts.encoder.sizes import BASE, LARGE, adapter_parameters, fusion_parameters, head_parameters, known_config, trunk_parameters
+from adapter_stilts.encoder.sizes import (
+    BASE,
+    LARGE,
+    adapter_parameters,
+    fusion_parameters,
+    head_parameters,
+    known_config,
+    trunk_parameters,
+)
 
 OVERRIDES = [
     *((kind, {}) for kind in kinds if kind not in ("full", "compacter")),

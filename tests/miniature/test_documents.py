@@ -8,7 +8,18 @@ from dataclasses import replace
 import pytest
 
 from adapter_stilts.miniature import world
-from adapter_stilts.miniature.documents import Part, document, less, mixed, more, otherwise, phrases, reply, switched, written
+from adapter_stilts.miniature.documents import (
+    Part,
+    document,
+    less,
+    mixed,
+    more,
+    otherwise,
+    phrases,
+    reply,
+    switched,
+    written,
+)
 from adapter_stilts.miniature.grammar import Style, text_of
 from adapter_stilts.miniature.languages import LANGUAGES, grammar
 from adapter_stilts.miniature.pairs import converse

@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from adapters.configuration import ADAPTER_CONFIG_MAP, ADAPTERFUSION_CONFIG_MAP, AdapterConfig
 from adapters.methods.lora import IA3, LoRA
-from adapters.methods.modeling import Adapter, BertFusion, NICECouplingBlock, ParallelAdapter, PHMLayer, init_shared_parameters
+from adapters.methods.modeling import (
+    Adapter,
+    BertFusion,
+    NICECouplingBlock,
+    ParallelAdapter,
+    PHMLayer,
+    init_shared_parameters,
+)
 from adapters.methods.prefix_tuning import FlatPrefixTuning, PrefixTuning
 from torch import Tensor, nn
 

@@ -1,0 +1,100 @@
+"""What an evaluation reads: a run's encoder and heads, or a bare trunk, and the folder its scores belong in.
+
+    subject = subject_of(Request(run=Path("runs/nli-1a2b3c4d"), trunk=None, tasks=("xnli",)), out=None, runs=Path("runs"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from adapter_stilts.config.fingerprint import fingerprint
+from adapter_stilts.encoder.model import AdapterEncoder
+from adapter_stilts.encoder.task_model import TaskModel
+from adapter_stilts.encoder.trunk import Trunk, load_trunk
+from adapter_stilts.errors import UsageError
+from adapter_stilts.retrieval.protocols import precision_of
+from adapter_stilts.sharing.bundle import Bundle, load_bundle
+from adapter_stilts.runs.build import finished_models
+from adapter_stilts.runs.language_stacks import Stacks, language_stacks
+from adapter_stilts.runs.folder import state_of
+from adapter_stilts.runs.sentence_reader import CPU_BUDGET, GPU_BUDGET
+from adapter_stilts.training.devices import pick_device
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to evaluate, as typed: a run, or a trunk alone; tasks; languages (none: all there are)."""
+
+    run: Path | None
+    trunk: str | None
+    tasks: tuple[str, ...]
+    languages: tuple[str, ...] = ()
+    protocol: str = "own"
+    layers: tuple[int, ...] | None = None
+    all_layers: bool = False
+    pool: str | None = None
+    k: int | None = None
+    margin: str | None = None
+    centre: bool | None = None
+    data: tuple[str, ...] = ()
+    split: str = "test"
+    precision: str = "auto"
+    save_vectors: bool | None = None
+    seed: int = 13
+    token_budget: int | None = None  # tokens read at once; None: what suits the device
+    task_settings: Mapping[str, Any] = field(default_factory=dict)
+    head: str = ""  # of several heads, the one that answers; "": the one that fits the task
+    language_adapters: tuple[str, ...] = ()  # LANGUAGE=RUN, as typed: MAD-X's language adapters (language_stacks.py)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is measured: an encoder, and its heads where a run trained some.
+
+    identity  whose scores the folder holds, "" where it is the run's own
+    models    one for each head of the run, by the head's name; all over the encoder
+    stacks    what each language is read with; None for a bare trunk
+    """
+
+    folder: Path
+    identity: str
+    trunk: Trunk
+    encoder: AdapterEncoder
+    models: Mapping[str, TaskModel]
+    bundle: Bundle | None
+    stacks: Stacks | None = None
+
+    def budget(self, request: Request) -> int:
+        on_gpu = next(self.encoder.parameters()).device.type == "cuda"
+        return request.token_budget or (GPU_BUDGET if on_gpu else CPU_BUDGET)
+
+
+def subject_of(request: Request, out: Path | None, runs: Path) -> Subject:
+    """The encoder that is asked for, its heads, and the folder its scores belong in."""
+    device = str(pick_device())
+    if request.run is None and request.language_adapters:
+        raise UsageError("a bare trunk has no language adapter to put others in the place of", do="evaluate the run of a task over a language adapter")
+    if request.run is None:
+        if request.trunk is None:
+            raise UsageError("nothing to evaluate", do="name a run, or a trunk with --trunk")
+        precision = precision_of(request.protocol) if request.precision == "auto" else request.precision
+        trunk = load_trunk(request.trunk, precision=precision, device=device)
+        identity = fingerprint([trunk.fingerprint, trunk.precision])
+        folder = out or runs / f"trunk-{Path(request.trunk).name}-{identity}"
+        state_of(folder, identity, overwrite=False)
+        encoder = AdapterEncoder(trunk).to(device)
+        encoder.eval()
+        return Subject(folder, identity, trunk, encoder, {}, None)
+    bundle = load_bundle(request.run)
+    identity = "" if out is None or out.resolve() == request.run.resolve() else fingerprint([bundle.manifest.identity, bundle.manifest.files])
+    if out is not None and identity:
+        state_of(out, identity, overwrite=False)  # another run's folder, or one that holds something else, is not written to
+    facts = bundle.manifest.trunk
+    precision = facts.precision if request.precision == "auto" else request.precision
+    trunk = load_trunk(request.trunk or facts.name, revision=None if request.trunk else facts.revision, precision=precision, device=device)
+    models = {name: model.to(device).eval() for name, model in finished_models(trunk, bundle).items()}
+    encoder = next(iter(models.values())).encoder
+    return Subject(out or request.run, identity, trunk, encoder, models, bundle, language_stacks(encoder, bundle, request.language_adapters))
