@@ -107,7 +107,7 @@ def score_folders(request: BenchmarkRequest, *, report: Reporter) -> dict[str, A
         "complete": found.complete,
         "missing": {"tasks": list(found.missing_tasks), "languages": {task: list(codes) for task, codes in found.missing_languages.items()}},
         "not_scored": list(found.not_scored),
-        "results": [row.to_dict() for row in found.rows],
+        "results": [row.to_json() for row in found.rows],
         "means": found.means,
     }
 
@@ -140,7 +140,7 @@ def _rows(request: FilesRequest, metric: str, found: Score) -> list[dict[str, An
     name = request.task or metric
     rows = [Result(name, protocol, language, one.metric, one.score, found.n, one.interval, split="", settings=settings) for one in found.measures]
     ordered = sorted(rows, key=lambda row: row.metric != found.headline)
-    return [{**row.to_dict(), "headline": row.metric == found.headline} for row in ordered]
+    return [{**row.to_json(), "headline": row.metric == found.headline} for row in ordered]
 
 
 def _notes(name: str, found: BenchmarkScore) -> list[str]:
