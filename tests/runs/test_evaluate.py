@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from adapter_stilts.errors import ArtefactError, TaskDataError, UnknownName, UsageError
-from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.reporting import Silent
-from adapter_stilts.runs.folder import read_results
 from adapter_stilts.retrieval.reading import Overrides
+from adapter_stilts.runs.evaluate import evaluate
+from adapter_stilts.runs.folder import read_results
 from adapter_stilts.runs.subject import Request
 
 
