@@ -61,8 +61,7 @@ def recipes() -> tuple[Recipe, ...]:
     """Every ready-made configuration, by name."""
     root = Path(str(files("adapter_stilts_configs")))
     named = [(f"recipes/{name}", protocol, root / TABLE, text) for name, protocol, text in table(root / TABLE)]
-    for path in root.rglob("*/*.yaml"):
-        named.append((path.relative_to(root).with_suffix("").as_posix(), "", path, path.read_text("utf-8")))
+    named += [(_name(path, root), "", path, path.read_text("utf-8")) for path in root.rglob("*/*.yaml")]
     return tuple(_recipe(*facts) for facts in sorted(named))
 
 
@@ -166,6 +165,10 @@ def _lines(tree: Mapping[str, Any], indent: str = "") -> Iterator[str]:
         else:
             number, *source = SOURCE.split(value, maxsplit=1)
             yield f"{indent}{key}: {number}" + "".join(f"  # {text}" for text in source) + "\n"
+
+
+def _name(path: Path, root: Path) -> str:
+    return path.relative_to(root).with_suffix("").as_posix()
 
 
 def _recipe(name: str, protocol: str, path: Path, text: str) -> Recipe:
