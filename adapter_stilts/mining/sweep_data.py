@@ -22,17 +22,8 @@ from adapter_stilts.data.tables import empty
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import numbered_lines, sha256
 from adapter_stilts.tasks.base import Task
-from adapter_stilts.tasks.reading import FileFact
-from adapter_stilts.tasks.sources import (
-    UNDETERMINED,
-    Loaded,
-    Origin,
-    Where,
-    has_split,
-    languages_of,
-    load,
-    nothing_found,
-)
+from adapter_stilts.tasks.reading.place import FileFact, Loaded, Origin, Where
+from adapter_stilts.tasks.reading.sources import UNDETERMINED, has_split, languages_of, load, nothing_found
 
 OWN_FILES = "mine"  # the name that scores of a user's own files go by
 SHOWN = 3  # offending ids in a message

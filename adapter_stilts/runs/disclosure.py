@@ -11,7 +11,7 @@ from typing import Any
 from adapter_stilts.sharing.manifest import Manifest
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.leaks import leaks_of, seen_rows, sentence
-from adapter_stilts.tasks.sources import Loaded, Origin
+from adapter_stilts.tasks.reading.place import Loaded, Origin
 
 History = tuple[dict[str, Any], ...]
 

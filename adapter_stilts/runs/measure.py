@@ -26,7 +26,7 @@ from adapter_stilts.runs.masked import masked_score
 from adapter_stilts.runs.material import origin_facts
 from adapter_stilts.runs.ranking import Ranked, own_score
 from adapter_stilts.tasks.base import Task
-from adapter_stilts.tasks.sources import Loaded
+from adapter_stilts.tasks.reading.place import Loaded
 
 
 @dataclass(frozen=True)

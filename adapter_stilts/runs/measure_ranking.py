@@ -16,8 +16,9 @@ from adapter_stilts.runs.material import origin_facts
 from adapter_stilts.runs.measure import Reading, measure, result_rows, store_scored
 from adapter_stilts.runs.ranking import Pool, query_rows, read_pool, score_language, unit_vectors
 from adapter_stilts.tasks.base import Task
-from adapter_stilts.tasks.pools import joined, load_pool
-from adapter_stilts.tasks.sources import Loaded, Where, load
+from adapter_stilts.tasks.reading.place import Loaded, Where
+from adapter_stilts.tasks.reading.pools import joined, load_pool
+from adapter_stilts.tasks.reading.sources import load
 
 
 def measure_ranking(

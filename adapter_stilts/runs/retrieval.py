@@ -36,7 +36,8 @@ from adapter_stilts.runs.measure import write_array
 from adapter_stilts.runs.sides import SideReading, SideVectors, sentences
 from adapter_stilts.statistics.intervals import bootstrap_interval
 from adapter_stilts.tasks.base import Task
-from adapter_stilts.tasks.sources import Loaded, Where, load
+from adapter_stilts.tasks.reading.place import Loaded, Where
+from adapter_stilts.tasks.reading.sources import load
 
 MEMORY = 1 << 30  # bytes of vectors held at once
 

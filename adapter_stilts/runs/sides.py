@@ -19,7 +19,7 @@ from adapter_stilts.retrieval.embed import embed_layers
 from adapter_stilts.retrieval.pooling import Vectors
 from adapter_stilts.runs.language_stacks import ENGLISH, OWN, Stack
 from adapter_stilts.tasks.languages import iso1
-from adapter_stilts.tasks.sources import Loaded
+from adapter_stilts.tasks.reading.place import Loaded
 
 SIDES = ("source", "target")
 

@@ -10,7 +10,7 @@ from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.runs.folder import read_results
 from adapter_stilts.runs.subject import Request
 from adapter_stilts.sharing.manifest import read_manifest
-from adapter_stilts.tasks.sources import Loaded, Origin
+from adapter_stilts.tasks.reading.place import Loaded, Origin
 
 
 class Listening(Silent):

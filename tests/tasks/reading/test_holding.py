@@ -2,7 +2,7 @@
 
 from adapter_stilts.data.examples import Classified, SpanQuestion
 from adapter_stilts.tasks.base import all_tasks, tasks
-from adapter_stilts.tasks.holding import as_selected, group_of, kept_for
+from adapter_stilts.tasks.reading.holding import as_selected, group_of, kept_for
 
 
 def questions():
@@ -27,6 +27,6 @@ def test_keeps_hypotheses_of_one_premise_together():
 
 def test_changes_only_what_mlqa_is_selected_on():
     changed = [task.name for task in all_tasks() if as_selected(task) != task]
-    found = as_selected(tasks["mlqa"])
+    found = as_selected(tasks["mlqa"]).source
     assert changed == ["mlqa"]
     assert (list(found.files), [list(hub.splits) for hub in found.hubs]) == (["test"], [["test"], ["test"]])

@@ -1,4 +1,5 @@
-"""A validation split held out of the training rows, by content, so that it never moves: for tasks that have none, or are not selected on theirs."""
+"""A validation split held out of the training rows, by content, so that it never moves: for tasks that have none, or
+are not selected on theirs."""
 
 from __future__ import annotations
 
@@ -23,12 +24,13 @@ def kept_for(split: str, examples: Sequence[Example], one_in: int) -> list[Examp
 
 
 def as_selected(task: Task) -> Task:
-    """The task as a run that learns it reads it: where it learns on another task's rows and holds some of them out, these alone are its
-    validation rows. MLQA's own would select in the target languages' data, where XTREME and jiant select on SQuAD."""
+    """The task as a run that learns it reads it: where it learns on another task's rows and holds some of them out, these
+    alone are its validation rows. MLQA's own would select in the target languages' data, where XTREME and jiant select
+    on SQuAD."""
     if not (task.train_task and task.held_out):
         return task
-    hubs = [replace(hub, splits=_unvalidated(hub.splits)) for hub in task.hubs]
-    return replace(task, files=_unvalidated(task.files), hub=next(iter(hubs), None), more_hubs=tuple(hubs[1:]))
+    hubs = tuple(replace(hub, splits=_unvalidated(hub.splits)) for hub in task.source.hubs)
+    return task.reading(files=_unvalidated(task.source.files), hubs=hubs)
 
 
 def group_of(example: Example) -> str:

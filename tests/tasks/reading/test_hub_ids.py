@@ -8,7 +8,8 @@ from datasets import Dataset, Features, Sequence, Value
 
 from adapter_stilts.data.examples import Answer, Bitext, Classified, MultipleChoice, Pools, SpanQuestion, Tagged
 from adapter_stilts.tasks.base import all_tasks
-from adapter_stilts.tasks.sources import Where, load
+from adapter_stilts.tasks.reading.place import Where
+from adapter_stilts.tasks.reading.sources import load
 from adapter_stilts.tasks.user import find_task
 
 TEXT, NUMBER, TRUTH = Value("string"), Value("int64"), Value("bool")
@@ -296,4 +297,4 @@ def test_reads_the_columns_of(tmp_path, case):
 
 
 def test_covers_every_data_set_of_every_task():
-    assert {(hub.id, task.name) for task in all_tasks() for hub in task.hubs if not task.format.ranking} == {(case.id, case.task) for case in CASES}
+    assert {(hub.id, task.name) for task in all_tasks() for hub in task.source.hubs if not task.format.ranking} == {(case.id, case.task) for case in CASES}
