@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from adapter_stilts.retrieval.bucc import Mined, best_threshold, mine_pools, score_mining
 from mining_data import record
 
 from adapter_stilts.data.examples import Bitext, Pools
 from adapter_stilts.data.readers import read_pools
 from adapter_stilts.encoder.model import AdapterEncoder
-from adapter_stilts.retrieval.bucc import Mined, best_threshold, mine_pools, score_mining
 from adapter_stilts.retrieval.embed import embed
 from adapter_stilts.retrieval.protocols import protocol
 from adapter_stilts.retrieval.tatoeba import tatoeba

@@ -17,11 +17,11 @@ import math
 from pathlib import Path
 from typing import Any
 
+from adapter_stilts.retrieval.room import GB, Sizes, fit, peak
 from mining_data import RESULTS
 
 from adapter_stilts.errors import DoesNotFit
 from adapter_stilts.retrieval.indexes.base import indexes
-from adapter_stilts.retrieval.room import GB, Sizes, fit, peak
 
 HELD = 600_000_000  # bytes of a process with the libraries imported
 ALIKE = ("machine", "width", "k", "probes")

@@ -170,7 +170,7 @@ def _finish(
         "source": facts(source, files.source),
         "target": facts(target, files.target),
         "settings": {**rules.told(), **(found.search.facts() if found.search else {}), "recall": found.recall},
-        "results": list(kept.results),
+        "results": [row.to_json() for row in kept.results],
         "curve": list(kept.curve),
         "histogram": kept.histogram,
         "peak_memory_bytes": peak_memory("cpu"),

@@ -17,11 +17,11 @@ from functools import partial
 from typing import Any
 
 from adapter_stilts.errors import UsageError
-from adapter_stilts.retrieval.gold import Gold, Tune, held_out
-from adapter_stilts.retrieval.measured import Measured
+from adapter_stilts.retrieval.gold import Gold, Measured, Tune, held_out
 from adapter_stilts.retrieval.mining import Pairs
-from adapter_stilts.retrieval.thresholds import Rule, at_precision, best_f1, curve, halves, histogram, require_gold
+from adapter_stilts.retrieval.thresholds import at_precision, best_f1, curve, halves, histogram, require_gold
 from adapter_stilts.statistics.intervals import bootstrap_interval
+from adapter_stilts.statistics.result import Result
 
 MOST_UNITS = 200_000  # source rows whose scores are resampled; an interval over more is narrower than the last digit printed
 
@@ -37,13 +37,13 @@ class Kept:
 
     threshold: float | None
     source: str
-    results: tuple[dict[str, Any], ...] = ()
+    results: tuple[Result, ...] = ()
     curve: tuple[dict[str, float], ...] = ()
     histogram: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
-def tuner(precision: float | None, rule: Rule) -> Tune:
+def tuner(precision: float | None, rule: str) -> Tune:
     """How a threshold is chosen from pairs whose rightness is known."""
     if precision is None:
         return partial(best_f1, rule=rule)
@@ -51,7 +51,7 @@ def tuner(precision: float | None, rule: Rule) -> Tune:
 
 
 def decide(
-    pairs: Pairs, gold: Gold | None, tune: Tune, *, rule: Rule, threshold: float | None, source: str, seed: int, settings: dict[str, Any]
+    pairs: Pairs, gold: Gold | None, tune: Tune, *, rule: str, threshold: float | None, source: str, seed: int, settings: dict[str, Any]
 ) -> Kept:
     """Choose the threshold unless there is one, and score it where gold is given.
 
@@ -75,7 +75,7 @@ def decide(
     else:
         measures += [(one, source) for one in gold.measures(pairs.above(threshold))]
     measures += [(one, "this gold (oracle)") for one in gold.measures(pairs.above(oracle.threshold), "-oracle")]
-    rows = tuple(_row(one, chosen, number == 0, seed, settings) for number, (one, chosen) in enumerate(measures))
+    rows = tuple(_result(one, chosen, number == 0, seed, settings) for number, (one, chosen) in enumerate(measures))
     return Kept(threshold, source, rows, tuple(curve(right, pairs.score, len(gold))), histogram(pairs.score, right), tuple(notes))
 
 
@@ -88,21 +88,18 @@ def _halves(pairs: Pairs, gold: Gold, tune: Tune, seed: int) -> tuple[Pairs | No
     return kept, "" if kept is not None else f"{unknown}{len(gold)} gold pairs cannot be halved"
 
 
-def _row(measure: Measured, chosen: str, headline: bool, seed: int, settings: dict[str, Any]) -> dict[str, Any]:
-    interval = list(bootstrap_interval(measure.units, measure.statistic, seed=seed)) if 0 < len(measure.units) <= MOST_UNITS else None
-    return {
-        "task": "mine",
-        "protocol": settings["protocol"],
-        "language": "",
-        "metric": measure.metric,
-        "score": measure.score,
-        "n": measure.n,
-        "interval": interval,
-        "headline": headline,
-        "settings": {"threshold_chosen_on": chosen},
-    }
+def _result(measure: Measured, chosen: str, headline: bool, seed: int, settings: dict[str, Any]) -> Result:
+    units = measure.units[(measure.units[:, 1:] > 0).any(axis=1)]  # of source rows that have any pair
+    interval = bootstrap_interval(units, measure.statistic, seed=seed) if 0 < len(units) <= MOST_UNITS else None
+    return Result(
+        *("mine", settings["protocol"], "", measure.metric, measure.score, measure.n),
+        interval=interval,
+        split="",
+        headline=headline,
+        settings={"threshold_chosen_on": chosen},
+    )
 
 
-def told(rows: Sequence[dict[str, Any]]) -> list[list[object]]:
+def told(results: Sequence[Result]) -> list[list[object]]:
     """Rows for a table."""
-    return [[row["metric"], f"{100 * row['score']:.1f}", row["n"], row["settings"]["threshold_chosen_on"]] for row in rows]
+    return [[row.metric, f"{100 * row.score:.1f}", row.n, row.settings["threshold_chosen_on"]] for row in results]

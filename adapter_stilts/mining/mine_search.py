@@ -16,10 +16,9 @@ from adapter_stilts.retrieval.blocks import Blocks, Centred, Chosen
 from adapter_stilts.retrieval.choice import choose
 from adapter_stilts.retrieval.compared import Numbers
 from adapter_stilts.retrieval.indexes.base import IndexSettings, indexes
-from adapter_stilts.retrieval.neighbours import recall
 from adapter_stilts.retrieval.room import GB, Sizes, default_limit, fit, peak, resident
 from adapter_stilts.retrieval.saved import Saved
-from adapter_stilts.retrieval.search import Neighbours, Steps, search
+from adapter_stilts.retrieval.search import Neighbours, Steps, recall, search
 from adapter_stilts.retrieval.spread import search_spread
 
 AUTO = "auto"

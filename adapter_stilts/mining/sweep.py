@@ -161,7 +161,9 @@ class _Sweep:
         reading = RetrievalSettings(self._request.protocol, self._subject.trunk.layers, self._subject.trunk.precision, seed=self._request.seed)
         more = {} if worth.threshold is None else {"threshold": worth.threshold}
         rules = setting.over(self._rules)
-        return score_rows(self._data.task, part.loaded, rules, reading, setting.layer, worth.measures, self._subject.folder, more, marks)
+        folder, measures = self._subject.folder, worth.measures
+        rows = score_rows(self._data.task, part.loaded, rules, reading, setting.layer, measures, folder, {}, more, marks)
+        return [row.to_json() for row in rows]
 
     def _told(self, choice: Choice, statistic: str, dev: Mapping[str, Part], found: Mapping[tuple[Setting, str], Worth]) -> dict[str, Any]:
         rows = [

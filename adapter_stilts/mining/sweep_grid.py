@@ -8,20 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import groupby, product
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adapter_stilts.data.examples import Pools
 from adapter_stilts.encoder.model import AdapterEncoder
-from adapter_stilts.mining.sweep_data import Part, in_first_half
-from adapter_stilts.retrieval.bucc import IdPair, Mined, best_threshold, pairs_of, score_mining, score_oracle, searched
-from adapter_stilts.retrieval.measured import Measured, accuracy
+from adapter_stilts.mining.sweep_data import Flags, Part, in_first_half
+from adapter_stilts.retrieval.gold import Gold, Measured, accuracy, held_out
+from adapter_stilts.retrieval.mining import Pairs
 from adapter_stilts.retrieval.pooling import Vectors, stays_apart
+from adapter_stilts.retrieval.pools import candidates, gold_of, search_pools
 from adapter_stilts.retrieval.protocols import Protocol
 from adapter_stilts.retrieval.tatoeba import partners
+from adapter_stilts.retrieval.thresholds import best_f1
 from adapter_stilts.runs.sides import SideReading, SideVectors, sentences
 
 PLAIN = "absolute"  # the margin that is none: the cosine alone, as Tatoeba's headline is read
@@ -107,14 +110,24 @@ def measured(
 
 
 def _worth(
-    source: Vectors, target: Vectors, part: Part, rules: Protocol, margins: Sequence[str], thresholds: Mapping[str, float] | None
+    source: Vectors,
+    target: Vectors,
+    part: Part,
+    rules: Protocol,
+    margins: Sequence[str],
+    thresholds: Mapping[str, float] | None,
 ) -> dict[str, Worth]:
     """The worth of some margins from one search."""
-    if isinstance(part.loaded.examples[0], Pools):
-        pools = part.loaded.examples[0]
-        found = searched(source, target, pools, rules)
-        cuts = {margin: thresholds[margin] if thresholds is not None else None for margin in margins}
-        return {margin: _mined(pairs_of(found, pools, replace(rules, margin=margin)), part, rules, cuts[margin]) for margin in margins}
+    pools = part.loaded.examples[0]
+    if isinstance(pools, Pools):
+        searched, gold = search_pools(source, target, pools, rules), gold_of(pools)
+        half = np.array([in_first_half(f"threshold {id}") for id in pools.source_ids], dtype=np.bool_)
+        worth = {}
+        for margin in margins:
+            pairs = candidates(searched, replace(rules, margin=margin)).lines(rules.duplicates)
+            cut = thresholds[margin] if thresholds is not None else None
+            worth[margin] = _mined(pairs, gold, part.counts, half, rules.threshold, cut)
+        return worth
     guesses = partners(source, target, rules, margins)
     return {margin: _accuracy(margin, guess, part) for margin, guess in guesses.items()}
 
@@ -124,47 +137,20 @@ def _accuracy(margin: str, guess: NDArray[np.int64], part: Part) -> Worth:
     return Worth((accuracy("accuracy" if margin == PLAIN else "accuracy-margin", right),))
 
 
-def _mined(mined: Mined, part: Part, rules: Protocol, threshold: float | None) -> Worth:
-    """F1, precision and recall over the source sentences that count; without a threshold, with one from the other half of them each."""
-    pools = cast(Pools, part.loaded.examples[0])
-    ids = tuple(id for id, counts in zip(pools.source_ids, part.counts.tolist(), strict=True) if counts)
-    inside = set(ids)
-    gold = frozenset(pair for pair in pools.gold if pair[0] in inside)
-    kept = [place for place, pair in enumerate(mined.ids) if pair[0] in inside]
-    own = Mined(tuple(mined.ids[place] for place in kept), mined.score[kept])
-    if threshold is not None:
-        measures = (*score_mining(own, gold, threshold), *score_oracle(own, gold, rules.threshold))
-        return Worth(tuple(_by_sentence(one, ids) for one in measures), threshold)
-    cut = best_threshold(own, gold, rules.threshold).threshold
-    return Worth(tuple(_by_sentence(one, ids) for one in _crossed(own, gold, rules)), cut)
+def _mined(pairs: Pairs, gold: Gold, counts: Flags, half: Flags, rule: str, threshold: float | None) -> Worth:
+    """F1, precision and recall over the source sentences that count, [N].
 
-
-def _crossed(mined: Mined, gold: frozenset[IdPair], rules: Protocol) -> tuple[Measured, Measured, Measured]:
-    """F1, precision and recall where each half of the source sentences is cut at the threshold that the other half chose.
-
-    A threshold that is fitted to the very pairs it scores flatters every setting, and those with much to fit the most. The whole's own
-    threshold is used only where a half has no gold.
+    Without a threshold each half of them is cut at the one that the other half chose: a threshold that is fitted to the very pairs it
+    scores flatters every setting, and those with much to fit the most. The whole's own is used only where a half has no gold.
     """
-    halves = [_half(mined, gold, first) for first in (True, False)]
-    if not all(known for _, known in halves):
-        return score_oracle(mined, gold, rules.threshold)
-    cuts = [best_threshold(*half, rules.threshold).threshold for half in halves]
-    kept = [pair for (half, _), cut in zip(halves, reversed(cuts), strict=True) for pair in half.above(cut)]
-    return score_mining(Mined(tuple(kept), np.zeros(len(kept))), gold, 0.0)
-
-
-def _half(mined: Mined, gold: frozenset[IdPair], first: bool) -> tuple[Mined, frozenset[IdPair]]:
-    places = [place for place, (source, _) in enumerate(mined.ids) if in_first_half(f"threshold {source}") is first]
-    known = frozenset(pair for pair in gold if in_first_half(f"threshold {pair[0]}") is first)
-    return Mined(tuple(mined.ids[place] for place in places), mined.score[places]), known
-
-
-def _by_sentence(measure: Measured, ids: Sequence[IdPair | str]) -> Measured:
-    """The same with one row of units for every source sentence that counts, so that settings can be paired."""
-    place = {id: number for number, id in enumerate(ids)}
-    units = np.zeros((len(ids), measure.units.shape[1]))
-    np.add.at(units, [place[key] for key in measure.keys], measure.units)
-    return replace(measure, units=units, keys=())
+    own, known = pairs.chosen(counts[pairs.source]), gold.part(counts)
+    if threshold is not None:
+        measures: tuple[Measured, ...] = (*known.measures(own.above(threshold)), *known.oracle(own, rule))
+    else:
+        threshold = known.best(own, rule).threshold
+        kept = held_out(own, known, partial(best_f1, rule=rule), half)
+        measures = known.oracle(own, rule) if kept is None else known.measures(kept)
+    return Worth(tuple(replace(measure, units=measure.units[counts]) for measure in measures), threshold)
 
 
 def _groups(parts: Mapping[str, Part], room: int) -> Iterator[dict[str, Part]]:

@@ -2,14 +2,14 @@
 
     left = distinct(source_texts)
     left.rows       [U]  the line whose vector stands for each text        left.of_line   [N]  the text of each line, -1 for a blank one
-    expand(pairs, left, right)     pairs of texts to pairs of lines, every line of a text
-    once(pairs, left, right)       the first line of each text
-    unique(pairs, left, right)     without texts that occur several times
+    duplicates["expand"](pairs, left, right)     pairs of texts to pairs of lines: every line of a text
+    duplicates["once"](pairs, left, right)       its first line
+    duplicates["drop"](pairs, left, right)       only of texts that occur once
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapter_stilts.errors import DoesNotFit
+from adapter_stilts.registry import Registry
 from adapter_stilts.retrieval.blocks import Blocks, pieces
-from adapter_stilts.retrieval.mining import Pairs
+from adapter_stilts.retrieval.mining import Numbers, Pairs
 
-Numbers: TypeAlias = NDArray[np.int64]
-
-MOST_PAIRS = 1 << 28  # lines that repeated texts may be written out as: two boilerplate lines of 50,000 copies each are more than 2 billion pairs
+# lines that repeated texts may be written out as: two boilerplate lines of 50,000 copies each are more than 2 billion pairs
+MOST_PAIRS = 1 << 28
 ODD = 0x9E3779B97F4A7C15  # 2^64 / golden ratio, which is odd
 
 
@@ -52,6 +52,11 @@ class Distinct:
     def first(self) -> Numbers:
         """[U] the first line of each text."""
         return self.lines[self.start]
+
+
+Way: TypeAlias = Callable[[Pairs, Distinct, Distinct], Pairs]
+
+duplicates: Registry[Way] = Registry("way with duplicates")
 
 
 def distinct(texts: Sequence[str]) -> Distinct:
@@ -100,14 +105,19 @@ def by_vectors(blocks: Blocks) -> Distinct:
     return by_first_rows(first_rows(keys), np.zeros(blocks.rows, dtype=np.bool_))
 
 
+@duplicates.register("once")
 def once(pairs: Pairs, left: Distinct, right: Distinct) -> Pairs:
+    """The first line of each text."""
     return Pairs(left.first[pairs.source], right.first[pairs.target], pairs.score)
 
 
-def unique(pairs: Pairs, left: Distinct, right: Distinct) -> Pairs:
+@duplicates.register("drop")
+def drop(pairs: Pairs, left: Distinct, right: Distinct) -> Pairs:
+    """Without texts that occur several times."""
     return once(pairs.chosen((left.count[pairs.source] == 1) & (right.count[pairs.target] == 1)), left, right)
 
 
+@duplicates.register("expand")
 def expand(pairs: Pairs, left: Distinct, right: Distinct) -> Pairs:
     """Every line of the one text with every line of the other. Raises DoesNotFit where that is more than `MOST_PAIRS`."""
     wide = right.count[pairs.target]

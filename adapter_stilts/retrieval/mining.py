@@ -18,9 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapter_stilts.registry import Registry
-from adapter_stilts.retrieval.compared import pair_similarities
 from adapter_stilts.retrieval.margin import Scores, margin_scores
-from adapter_stilts.retrieval.neighbours import Neighbours
+from adapter_stilts.retrieval.search import Neighbours
 
 Numbers: TypeAlias = NDArray[np.int64]
 Flags: TypeAlias = NDArray[np.bool_]
@@ -81,13 +80,6 @@ def best_partners(found: Neighbours, others: Scores, margin: str) -> Pairs:
         best = scores.argmax(axis=1)[:, None]
         partner[rows], score[rows] = np.take_along_axis(found.index[rows], best, 1)[:, 0], np.take_along_axis(scores, best, 1)[:, 0]
     return Pairs(np.arange(len(partner)), partner, score)
-
-
-def score_pairs(
-    source: NDArray[np.float32], target: NDArray[np.float32], forward: Neighbours, backward: Neighbours, margin: str = "ratio"
-) -> Scores:
-    """The margin of given pairs, row i of `source` [P, H] with row i of `target` [P, H], against their neighbourhoods."""
-    return margin_scores(pair_similarities(source, target), forward.mean, backward.mean, margin)
 
 
 def one_to_one(source: Numbers, target: Numbers) -> Numbers:

@@ -16,13 +16,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from adapter_stilts.errors import UsageError
 from adapter_stilts.registry import unknown_name
 
-Duplicates: TypeAlias = Literal["unique", "expand"]
-ThresholdRule: TypeAlias = Literal["any", "between"]
 Setting: TypeAlias = str | int | float | bool | None
 
 
@@ -42,9 +40,10 @@ class Protocol:
     """How sentences become unit vectors, pairs and a score.
 
     direction    tatoeba: the headline's queries and what they search, "en->xx" or "xx->en"
-    duplicates   bucc2018: "unique": pairs survive only where both texts occur once in their pool; "expand": every id of the text counts
-    threshold    bucc2018: a threshold lies midway between the best candidate and the next, where "any" may fall between equal
-                 scores and "between" only between different ones; at the last candidate it is that candidate's score
+    duplicates   bucc2018: what becomes of a text that occurs several times, of `distinct.duplicates`
+    written      `mine`: the same where pairs are written rather than scored; "": as `duplicates`
+    threshold    bucc2018: a threshold lies midway between the best candidate and the next, at a place that `threshold_rules` allow;
+                 at the last candidate it is that candidate's score
     minimum      bucc2018: candidates must score more than this; `least` is what is asked of the margin in use
     minimum_of   the margin that the minimum is meant for; None: every one, as XTREME and jiant have it
     precision    of a bare trunk; one name has one for all its tasks, and a trained run keeps its own
@@ -60,8 +59,9 @@ class Protocol:
     retrieval: str = "max"
     minimum: float | None = 0.0
     minimum_of: str | None = None
-    duplicates: Duplicates = "expand"
-    threshold: ThresholdRule = "between"
+    duplicates: str = "expand"
+    written: str = ""
+    threshold: str = "between"
     centring: bool = False
     max_length: int = 512
     precision: str = "fp32"
@@ -80,11 +80,12 @@ class Protocol:
         used |= {"k": self.k, "margin": self.margin, "max_length": self.max_length}
         if self.task == "tatoeba":
             return used | {"direction": self.direction}
-        return used | {"retrieval": self.retrieval, "duplicates": self.duplicates, "threshold_rule": self.threshold}
+        duplicates = "unique" if self.duplicates == "drop" else self.duplicates  # the word that results have had from the start
+        return used | {"retrieval": self.retrieval, "duplicates": duplicates, "threshold_rule": self.threshold}
 
 
 XTREME_TATOEBA = Protocol("xtreme", "tatoeba", Layer(14))
-XTREME_BUCC = Protocol("xtreme", "bucc2018", Layer(20), duplicates="unique", threshold="any")
+XTREME_BUCC = Protocol("xtreme", "bucc2018", Layer(20), duplicates="drop", threshold="any")
 PROTOCOLS = (
     XTREME_TATOEBA,
     XTREME_BUCC,
@@ -92,7 +93,7 @@ PROTOCOLS = (
     replace(XTREME_TATOEBA, name="jiant"),
     Protocol("jiant", "bucc2018", Layer(14), threshold="any"),
     replace(XTREME_TATOEBA, name="own", precision="auto"),
-    Protocol("own", "bucc2018", Layer(14), minimum_of="ratio", precision="auto"),
+    Protocol("own", "bucc2018", Layer(14), minimum_of="ratio", written="once", precision="auto"),
 )
 BY_NAME = {(one.name, one.task): one for one in PROTOCOLS}
 

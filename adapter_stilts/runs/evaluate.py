@@ -147,7 +147,7 @@ def _scores(request: Request, subject: Subject, jobs: Sequence[tuple[Task, str, 
             readings = _retrieval_readings(request, subject, [*languages, ENGLISH])
             both = (measure_retrieval(subject.encoder, first, languages, where, one, subject.folder) for one in readings)
             for found in zip(*both, strict=True):
-                yield first, found[0][0], _marked(subject, [row for _, rows in found for row in rows])
+                yield first, found[0][0], _marked(subject, [row.to_json() for _, rows in found for row in rows])
         elif first.format == "ranking":
             part = head_for(subject.bundle, first, request.head)
             languages, model = [language for _, language, _ in chosen], subject.models[part.name]

@@ -15,8 +15,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
-
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.data.examples import Pools
 from adapter_stilts.encoder.model import AdapterEncoder
@@ -24,10 +22,10 @@ from adapter_stilts.errors import UsageError
 from adapter_stilts.evaluation import folder as forms
 from adapter_stilts.statistics.intervals import bootstrap_interval
 from adapter_stilts.registry import unknown_name
-from adapter_stilts.retrieval.bucc import Bucc, best_threshold, bucc, mine_pools, score_oracle
+from adapter_stilts.retrieval.gold import Measured
 from adapter_stilts.retrieval.margin import margins
-from adapter_stilts.retrieval.measured import Measured
 from adapter_stilts.retrieval.pooling import poolings
+from adapter_stilts.retrieval.pools import gold_of, mine_pools, named
 from adapter_stilts.retrieval.protocols import Protocol, protocol
 from adapter_stilts.retrieval.tatoeba import tatoeba
 from adapter_stilts.runs.disclosure import beside
@@ -35,6 +33,7 @@ from adapter_stilts.runs.language_stacks import OWN, Stack
 from adapter_stilts.runs.material import origin_facts
 from adapter_stilts.runs.measure import write_array
 from adapter_stilts.runs.sides import SideReading, SideVectors, sentences
+from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.sources import Loaded, Where, load
 
@@ -75,7 +74,7 @@ def planned(settings: RetrievalSettings, task: Task) -> set[str]:
 
 def measure_retrieval(
     encoder: AdapterEncoder, task: Task, languages: Sequence[str], where: Where, settings: RetrievalSettings, folder: Path
-) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+) -> Iterator[tuple[str, list[Result]]]:
     """Rows language by language: Tatoeba in both directions, or mining with the threshold from validation applied to test.
 
     Languages are read together as far as their vectors fit in `MEMORY`, since their English sides share sentences.
@@ -111,7 +110,14 @@ def _texts(loaded: Loaded) -> list[str]:
     return [*source, *target]
 
 
-def _aligned(vectors: SideVectors, task: Task, loaded: Sequence[Loaded], rules: Protocol, settings: RetrievalSettings, folder: Path) -> list[dict[str, Any]]:
+def _aligned(
+    vectors: SideVectors,
+    task: Task,
+    loaded: Sequence[Loaded],
+    rules: Protocol,
+    settings: RetrievalSettings,
+    folder: Path,
+) -> list[Result]:
     sides = vectors.sides(loaded[0])
     rows = []
     for layer in sides.source:
@@ -119,28 +125,38 @@ def _aligned(vectors: SideVectors, task: Task, loaded: Sequence[Loaded], rules: 
         paths = vectors.keep(loaded[0], layer, sides)
         if len(sides.source) == 1:
             paths |= _predicted(folder, task, loaded[0], "lines", found.predictions.tolist())
-        rows += score_rows(task, loaded[0], rules, settings, layer, found.measures, folder, paths)
+        rows += score_rows(task, loaded[0], rules, settings, layer, found.measures, folder, paths, {})
     return rows
 
 
-def _pools(vectors: SideVectors, task: Task, loaded: Sequence[Loaded], rules: Protocol, settings: RetrievalSettings, folder: Path) -> list[dict[str, Any]]:
+def _pools(
+    vectors: SideVectors,
+    task: Task,
+    loaded: Sequence[Loaded],
+    rules: Protocol,
+    settings: RetrievalSettings,
+    folder: Path,
+) -> list[Result]:
     """Mining rows of the split asked for; where that is test, of validation too, whose best threshold is applied to test."""
-    pools, sides = [cast(Pools, one.examples[0]) for one in loaded], [vectors.sides(one) for one in loaded]
+    pools, sides = [cast(Pools, part.examples[0]) for part in loaded], [vectors.sides(part) for part in loaded]
+    gold, rule = [gold_of(pool) for pool in pools], rules.threshold
     rows = []
     for layer in sides[0].source:
-        mined = [mine_pools(side.source[layer], side.target[layer], pool, rules) for side, pool in zip(sides, pools, strict=True)]
-        paths = [vectors.keep(one, layer, side) for one, side in zip(loaded, sides, strict=True)]
-        if len(loaded) == 1:
-            cut = best_threshold(mined[0], pools[0].gold, rules.threshold).threshold
-            found = Bucc(score_oracle(mined[0], pools[0].gold, rules.threshold), (), cut, mined[0].above(cut))
-        else:
-            found = bucc(mined[0], pools[0].gold, rules.threshold, dev=mined[1], dev_gold=pools[1].gold)
-            rows += score_rows(
-                task, loaded[1], rules, settings, layer, by_sentence(found.dev_measures, pools[1]), folder, {**paths[1], "threshold": found.threshold}
-            )
+        mined = [
+            mine_pools(side.source[layer], side.target[layer], pool, rules)
+            for side, pool in zip(sides, pools, strict=True)
+        ]
+        paths = [vectors.keep(part, layer, side) for part, side in zip(loaded, sides, strict=True)]
+        threshold = gold[-1].best(mined[-1], rule).threshold  # of validation, where that is there beside test
+        kept, notes = mined[0].above(threshold), {"threshold": threshold}
+        measures = gold[0].oracle(mined[0], rule)
+        if len(loaded) > 1:
+            measures = (*gold[0].measures(kept), *measures)
+            dev = gold[1].oracle(mined[1], rule)
+            rows += score_rows(task, loaded[1], rules, settings, layer, dev, folder, paths[1], notes)
         if len(sides[0].source) == 1:
-            paths[0] |= _predicted(folder, task, loaded[0], "pairs", found.pairs)
-        rows += score_rows(task, loaded[0], rules, settings, layer, by_sentence(found.measures, pools[0]), folder, {**paths[0], "threshold": found.threshold})
+            paths[0] |= _predicted(folder, task, loaded[0], "pairs", named(kept, pools[0]))
+        rows += score_rows(task, loaded[0], rules, settings, layer, measures, folder, paths[0], notes)
     return rows
 
 
@@ -151,17 +167,6 @@ def _predicted(folder: Path, task: Task, loaded: Loaded, form: forms.Form, predi
     return {"predictions": path.relative_to(folder).as_posix()}
 
 
-def by_sentence(measures: Sequence[Measured], pools: Pools) -> list[Measured]:
-    """The same measures with one row of units for every source sentence of the pool, so that runs over it can be paired."""
-    place = {sentence: number for number, sentence in enumerate(pools.source_ids)}
-    spread = []
-    for measure in measures:
-        units = np.zeros((len(place), measure.units.shape[1]))
-        np.add.at(units, [place[key] for key in measure.keys], measure.units)
-        spread.append(replace(measure, units=units, keys=()))
-    return spread
-
-
 def score_rows(
     task: Task,
     loaded: Loaded,
@@ -170,37 +175,35 @@ def score_rows(
     layer: int,
     measures: Sequence[Measured],
     folder: Path,
-    more: Mapping[str, Any],
+    paths: Mapping[str, Any],
+    notes: Mapping[str, Any],
     marks: Mapping[str, Any] | None = None,
-) -> list[dict[str, Any]]:
+) -> list[Result]:
     """Rows of results.json, the first of them with units on disk.
 
     marks  settings that tell these scores from others of the same reading; no such score is the task's headline
     """
     origin, described = loaded.origin, _described(rules, settings, layer, marks or {})
-    facts = origin_facts(origin)
-    base = {"task": task.name, "protocol": settings.protocol, "language": origin.language, "split": origin.split, "data": facts["files"] or facts}
-    base |= beside(origin)
-    rows = []
-    for number, measure in enumerate(measures):
-        path = folder / "units" / task.name / f"{origin.split}-{origin.language}.{described['id']}.{measure.metric}.npy"
-        if number == 0:
-            write_array(path, measure.units)
-        rows.append(
-            {
-                **base,
-                "metric": measure.metric,
-                "score": measure.score,
-                "n": measure.n,
-                "interval": list(bootstrap_interval(measure.units, measure.statistic, seed=settings.seed)),
-                "headline": number == 0 and not marks,
-                "retrieval": True,
-                "settings": described,
-                **({"units": path.relative_to(folder).as_posix(), "statistic": measure.statistic} if number == 0 else {}),
-                **more,
-            }
+    facts, seed = origin_facts(origin), settings.seed
+    name = f"{origin.split}-{origin.language}.{described['id']}.{measures[0].metric}.npy"
+    units = folder / "units" / task.name / name
+    write_array(units, measures[0].units)
+    rows = [
+        Result(
+            *(task.name, settings.protocol, origin.language, measure.metric, measure.score, measure.n),
+            interval=bootstrap_interval(measure.units, measure.statistic, seed=seed),
+            split=origin.split,
+            headline=number == 0 and not marks,
+            retrieval=True,
+            settings=described,
+            data=facts["files"] or facts,
+            paths=paths,
+            notes={**beside(origin), **notes},
         )
-    return rows
+        for number, measure in enumerate(measures)
+    ]
+    first = {"units": units.relative_to(folder).as_posix(), **paths}
+    return [replace(rows[0], paths=first, statistic=measures[0].statistic), *rows[1:]]
 
 
 def _reading(rules: Protocol, settings: RetrievalSettings, folder: Path) -> SideReading:

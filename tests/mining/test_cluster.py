@@ -205,10 +205,11 @@ def test_refuses_another_trunk_in_the_same_place(hands, tiny_folder):
 
 
 def test_keeps_workers_below_the_limit(hands, tmp_path):
+    from adapter_stilts.retrieval.spread import Piece
+
     from adapter_stilts.mining.mine_spread import SearchSpec, SideSpec, found_by_worker
     from adapter_stilts.retrieval.indexes.base import IndexSettings
     from adapter_stilts.retrieval.search import Steps
-    from adapter_stilts.retrieval.spread import Piece
 
     np.save(tmp_path / "v.npy", np.ones((8, 4), dtype=np.float32))
     side, rows = SideSpec(tmp_path / "v.npy", 8, 4, ""), np.arange(8)

@@ -5,9 +5,8 @@ import re
 import pytest
 
 from adapter_stilts.errors import DoesNotFit
-from adapter_stilts.retrieval.choice import choose
 from adapter_stilts.retrieval.indexes.base import indexes
-from adapter_stilts.retrieval.room import Sizes, default_limit, fit, peak, resident
+from adapter_stilts.retrieval.plan import Sizes, choose, default_limit, fit, peak, resident
 from adapter_stilts.retrieval.search import Steps
 
 MILLION = Sizes(1_000_000, 1_000_000, 256, 4)

@@ -9,8 +9,7 @@ from adapter_stilts.errors import UsageError
 from adapter_stilts.retrieval.blocks import Held
 from adapter_stilts.retrieval.indexes.base import IndexSettings
 from adapter_stilts.retrieval.saved import Saved
-from adapter_stilts.retrieval.search import Steps, search
-from adapter_stilts.retrieval.spread import pieces_of, search_piece, search_spread
+from adapter_stilts.retrieval.search import Steps, pieces_of, search, search_piece
 
 
 @pytest.fixture
@@ -36,7 +35,7 @@ def test_finds_what_one_process_finds(sides, index, base_rows, query_rows, hands
     steps, settings = Steps(base_rows, query_rows), IndexSettings(probes=3 if index.startswith("ivf") else None)
     expected = search(*sides, 4, index=index, settings=settings, steps=steps)
     each = here(*sides, 4, steps=steps, index=index, settings=settings)
-    found = search_spread(*sides, 4, hands=hands, each=each, index=index, settings=settings, steps=steps)
+    found = search(*sides, 4, workers=hands, each=each, index=index, settings=settings, steps=steps)
     assert np.array_equal(found.index, expected.index)
     assert np.array_equal(found.similarity, expected.similarity)
 
@@ -58,8 +57,8 @@ def test_goes_on_at_the_first_piece_that_is_not_saved(sides, tmp_path):
     steps, asked = Steps(100, 64), []
     saved = Saved(tmp_path / "state.npz", "this", seconds=0)
     with pytest.raises(KeyboardInterrupt):
-        search_spread(*sides, 4, hands=3, each=_stops_after(here(*sides, 4, steps=steps), 7), steps=steps, saved=saved)
-    found = search_spread(*sides, 4, hands=3, each=here(*sides, 4, steps=steps, asked=asked), steps=steps, saved=saved)
+        search(*sides, 4, workers=3, each=_stops_after(here(*sides, 4, steps=steps), 7), steps=steps, saved=saved)
+    found = search(*sides, 4, workers=3, each=here(*sides, 4, steps=steps, asked=asked), steps=steps, saved=saved)
     pieces = pieces_of(300, 410, steps, 3)
     assert asked == pieces[7:]
     assert np.array_equal(found.index, search(*sides, 4).index)
@@ -67,7 +66,7 @@ def test_goes_on_at_the_first_piece_that_is_not_saved(sides, tmp_path):
 
 def test_refuses_no_neighbours(sides):
     with pytest.raises(UsageError, match="0 neighbours"):
-        search_spread(*sides, 0, hands=1, each=here(*sides, 0, steps=Steps()))
+        search(*sides, 0, workers=1, each=here(*sides, 0, steps=Steps()))
 
 
 def _stops_after(each, number):

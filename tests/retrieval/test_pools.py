@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from adapter_stilts.data.examples import Pools
 from adapter_stilts.errors import StiltsError, TaskDataError
-from adapter_stilts.retrieval.bucc import Mined, best_threshold, bucc, mine_pools, score_mining, score_oracle
+from adapter_stilts.retrieval.gold import Gold
+from adapter_stilts.retrieval.mining import Pairs
+from adapter_stilts.retrieval.pools import gold_of, mine_pools, named
 from adapter_stilts.retrieval.protocols import protocol
 
 XTREME, JIANT, OWN = (protocol(name, "bucc2018") for name in ("xtreme", "jiant", "own"))
@@ -67,14 +69,15 @@ def pools_and_vectors(make_units):
     return make
 
 
-@pytest.mark.parametrize("named", [XTREME, JIANT, OWN], ids=lambda named: named.name)
+@pytest.mark.parametrize("rules", [XTREME, JIANT, OWN], ids=lambda rules: rules.name)
 @pytest.mark.parametrize("seed", range(8))
-def test_finds_the_candidates_that_the_slow_steps_find(pools_and_vectors, seed, named):
+def test_finds_the_candidates_that_the_slow_steps_find(pools_and_vectors, seed, rules):
     pools, x, y = pools_and_vectors(seed)
-    mined = mine_pools(x, y, pools, named)
-    expected = slow_candidates(x, y, pools, named.duplicates)
-    assert set(mined.ids) == set(expected)
-    np.testing.assert_allclose(mined.score, [expected[pair] for pair in mined.ids], atol=1e-5)
+    mined = mine_pools(x, y, pools, rules)
+    expected, ids = slow_candidates(x, y, pools, rules.duplicates), named(mined, pools)
+    assert len(ids) == len(set(ids))
+    assert set(ids) == set(expected)
+    np.testing.assert_allclose(mined.score, [expected[pair] for pair in ids], atol=1e-5)
     assert (np.diff(mined.score) <= 0).all()
 
 
@@ -83,21 +86,31 @@ def test_gives_a_repeated_text_all_its_ids_or_none(make_units):
     pools = pools_of(["a", "b", "c", "d", "e", "a"], ["A", "B", "C", "D", "E", "F"])
     x = vectors[[0, 1, 2, 3, 4, 0]] / np.linalg.norm(vectors[[0, 1, 2, 3, 4, 0]], axis=1, keepdims=True)
     y = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    assert {("s-0", "t-0"), ("s-5", "t-0")} <= set(mine_pools(x, y, pools, OWN).ids)
-    assert not any(source in ("s-0", "s-5") for source, _ in mine_pools(x, y, pools, XTREME).ids)
+    assert {("s-0", "t-0"), ("s-5", "t-0")} <= set(named(mine_pools(x, y, pools, OWN), pools))
+    assert not any(source in ("s-0", "s-5") for source, _ in named(mine_pools(x, y, pools, XTREME), pools))
+
+
+ROWS = 20
 
 
 def mined_of(scores):
-    return Mined(tuple((str(number), str(number)) for number in range(len(scores))), np.array(sorted(scores, reverse=True), dtype=np.float32))
+    rows = np.arange(len(scores))
+    return Pairs(rows, rows, np.array(sorted(scores, reverse=True), dtype=np.float32))
+
+
+def gold_pairs(*pairs):
+    return Gold.of(*np.array(pairs, dtype=np.int64).reshape(-1, 2).T, ROWS, ROWS)
 
 
 def all_cuts(mined, gold, rule):
     """(F1 as a fraction, kept) of the best cut, the first of several."""
     best = (Fraction(0), 0)
-    for kept in range(1, len(mined.ids) + 1):
-        if rule == "between" and kept < len(mined.ids) and mined.score[kept - 1] == mined.score[kept]:
+    pairs = list(zip(mined.source.tolist(), mined.target.tolist(), strict=True))
+    for kept in range(1, len(mined) + 1):
+        if rule == "between" and kept < len(mined) and mined.score[kept - 1] == mined.score[kept]:
             continue
-        best = max(best, (Fraction(2 * len(set(mined.ids[:kept]) & set(gold)), kept + len(gold)), kept), key=lambda cut: (cut[0], -cut[1]))
+        f1 = Fraction(2 * len(set(pairs[:kept]) & set(gold)), kept + len(gold))
+        best = max(best, (f1, kept), key=lambda cut: (cut[0], -cut[1]))
     return best
 
 
@@ -106,8 +119,8 @@ SCORES = st.lists(st.integers(1, 6).map(lambda number: number / 4), min_size=1, 
 
 @given(SCORES, st.sets(st.integers(0, 14), min_size=1, max_size=8), st.sampled_from(["any", "between"]))
 def test_cuts_where_trying_every_cut_finds_the_best_f1(scores, gold, rule):
-    mined, gold = mined_of(scores), {(str(number), str(number)) for number in gold}
-    chosen = best_threshold(mined, gold, rule)
+    mined, gold = mined_of(scores), {(number, number) for number in gold}
+    chosen = gold_pairs(*gold).best(mined, rule)
     f1, kept = all_cuts(mined, gold, rule)
     assert chosen.f1 == pytest.approx(float(f1))
     if f1:
@@ -117,53 +130,46 @@ def test_cuts_where_trying_every_cut_finds_the_best_f1(scores, gold, rule):
 
 @given(SCORES, st.sets(st.integers(0, 14), min_size=1, max_size=8))
 def test_reaches_at_its_threshold_the_f1_it_was_chosen_for(scores, gold):
-    mined, gold = mined_of(scores), {(str(number), str(number)) for number in gold}
-    chosen = best_threshold(mined, gold, "between")
-    assert score_mining(mined, gold, chosen.threshold)[0].score == pytest.approx(chosen.f1)
+    mined, gold = mined_of(scores), gold_pairs(*((number, number) for number in gold))
+    chosen = gold.best(mined, "between")
+    assert gold.measures(mined.above(chosen.threshold))[0].score == pytest.approx(chosen.f1)
 
 
 def test_counts_pairs_by_source_sentence():
-    mined = Mined((("a", "1"), ("b", "2"), ("c", "9")), np.array([3, 2, 1], dtype=np.float32))
-    f1, precision, recall = score_mining(mined, [("a", "1"), ("c", "3"), ("d", "4")], 0.5)
+    mined = Pairs(np.array([0, 1, 2]), np.array([1, 2, 9]), np.array([3, 2, 1], dtype=np.float32))
+    f1, precision, recall = gold_pairs((0, 1), (2, 3), (3, 4)).measures(mined.above(0.5))
     # By hand: 1 right of 3 mined and 3 gold.
-    assert [one.score for one in (f1, precision, recall)] == pytest.approx([1 / 3, 1 / 3, 1 / 3])
-    assert (f1.n, f1.keys, f1.units.tolist()) == (3, ("a", "b", "c", "d"), [[1, 1, 1], [0, 1, 0], [0, 1, 1], [0, 0, 1]])
+    assert [measure.score for measure in (f1, precision, recall)] == pytest.approx([1 / 3, 1 / 3, 1 / 3])
+    assert (f1.n, f1.units[:4].tolist()) == (3, [[1, 1, 1], [0, 1, 0], [0, 1, 1], [0, 0, 1]])
+    assert f1.units.shape == (ROWS, 3)
+    assert not f1.units[4:].any()
 
 
 def test_scores_nothing_found_as_nought():
-    f1, precision, recall = score_mining(Mined((("a", "1"),), np.array([1.0], dtype=np.float32)), [("b", "2")], 2.0)
+    f1, precision, recall = gold_pairs((1, 2)).measures(mined_of([1.0]).above(2.0))
     assert (f1.score, precision.score, recall.score) == (0.0, 0.0, 0.0)
 
 
 def test_applies_the_threshold_of_dev_to_test_and_names_the_oracles(pools_and_vectors):
     (dev_pools, *dev_vectors), (test_pools, *test_vectors) = pools_and_vectors(1), pools_and_vectors(2)
     dev, test = mine_pools(*dev_vectors, dev_pools, OWN), mine_pools(*test_vectors, test_pools, OWN)
-    found = bucc(test, test_pools.gold, OWN.threshold, dev=dev, dev_gold=dev_pools.gold)
-    scores = {one.metric: one.score for one in found.measures}
-    assert found.threshold == best_threshold(dev, dev_pools.gold).threshold
-    assert scores["f1"] == score_mining(test, test_pools.gold, found.threshold)[0].score
-    assert list(scores) == ["f1", "precision", "recall", "f1-oracle", "precision-oracle", "recall-oracle"]
-    assert scores["f1"] <= scores["f1-oracle"] == score_oracle(test, test_pools.gold)[0].score
-    assert [one.metric for one in found.dev_measures] == ["f1-oracle", "precision-oracle", "recall-oracle"]
-    assert set(found.pairs) == {pair for pair, score in zip(test.ids, test.score.tolist(), strict=True) if score >= found.threshold}
-
-
-def test_takes_a_threshold_of_the_users(pools_and_vectors):
-    pools, *vectors = pools_and_vectors(1)
-    test = mine_pools(*vectors, pools, OWN)
-    found = bucc(test, pools.gold, threshold=1.1)
-    assert (found.threshold, found.dev_measures) == (1.1, ())
-
-
-def test_refuses_to_tune_on_nothing(pools_and_vectors):
-    pools, *vectors = pools_and_vectors(1)
-    with pytest.raises(TaskDataError, match="no dev pools to tune the threshold on"):
-        bucc(mine_pools(*vectors, pools, OWN), pools.gold)
+    threshold, gold = gold_of(dev_pools).best(dev, OWN.threshold).threshold, gold_of(test_pools)
+    held, oracle = gold.measures(test.above(threshold)), gold.oracle(test, OWN.threshold)
+    assert [measure.metric for measure in held] == ["f1", "precision", "recall"]
+    assert [measure.metric for measure in oracle] == ["f1-oracle", "precision-oracle", "recall-oracle"]
+    assert held[0].score <= oracle[0].score
+    kept = set(named(test.above(threshold), test_pools))
+    scored = zip(named(test, test_pools), test.score.tolist(), strict=True)
+    assert kept == {pair for pair, score in scored if score >= threshold}
+    correct = len(kept & test_pools.gold)
+    assert held[0].score == pytest.approx(2 * correct / (len(kept) + len(test_pools.gold)))
 
 
 def test_refuses_gold_without_a_pair():
     with pytest.raises(TaskDataError, match="no gold pair"):
-        best_threshold(mined_of([1.0]), [])
+        gold_pairs().best(mined_of([1.0]))
+    with pytest.raises(TaskDataError, match="no gold pair"):
+        gold_pairs().measures(mined_of([1.0]))
 
 
 def test_refuses_another_number_of_vectors_than_sentences(make_units):
