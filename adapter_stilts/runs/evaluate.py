@@ -227,16 +227,17 @@ def _retrieval_readings(request: Request, subject: Subject, languages: Sequence[
 
 
 def _retrieval_settings(request: Request, subject: Subject) -> RetrievalSettings:
-    layers = tuple(range(subject.trunk.layers + 1)) if request.all_layers else request.layers
+    asked = request.retrieval
+    layers = tuple(range(subject.trunk.layers + 1)) if asked.layers == "all" else asked.layers
     save = request.save_vectors if request.save_vectors is not None else (layers is None or len(layers) == 1)
     return RetrievalSettings(
         protocol=request.protocol,
         composition=fingerprint(active_parts(subject.bundle)) if subject.bundle else "",
         layers=layers,
-        pool=request.pool,
-        k=request.k,
-        margin=request.margin,
-        centre=request.centre,
+        pool=asked.pool,
+        k=asked.k,
+        margin=asked.margin,
+        centre=asked.centring,
         split=request.split,
         save_vectors=save,
         seed=request.seed,
