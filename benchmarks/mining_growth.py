@@ -26,8 +26,8 @@ from adapter_stilts.retrieval.gold import Gold
 from adapter_stilts.retrieval.indexes.base import IndexSettings, indexes
 from adapter_stilts.retrieval.mining import mine
 from adapter_stilts.retrieval.search import Steps, recall, search
+from adapter_stilts.retrieval.stored.vectors import open_vectors
 from adapter_stilts.retrieval.thresholds import best_f1
-from adapter_stilts.retrieval.vectors import open_vectors
 
 
 def main() -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
-
-from adapter_stilts.errors import UsageError
 
 from . import progress, render
 from .options import (
@@ -25,9 +23,6 @@ from .options import (
     TrunkOption,
     configuration,
 )
-
-if TYPE_CHECKING:
-    from adapter_stilts.config.schema import RunConfig
 
 
 def encode(
@@ -64,7 +59,7 @@ def encode(
       adapter-stilts encode news.de.zst -o vectors/de
       adapter-stilts encode pairs.tsv --column en --run runs/nli-1a2b3c4d --dtype float16
     """
-    from adapter_stilts.mining import encode as study
+    from adapter_stilts.mining import encode as library
 
     typed: dict[str, tuple[str, object]] = {
         "--trunk": ("trunk.name", trunk),
@@ -72,33 +67,21 @@ def encode(
         "--pool": ("retrieval.pool", pool and pool.value),
         "--centring": ("retrieval.centre", centring),
     }
-    given: dict[str, Any] = {"shard_rows": shard_rows, "limit_gb": limit, "layout": layout and layout.value, "column": column}
-    given |= {"engine": engine.value, "ray_address": ray_address}
-    read = configuration(config, settings, typed)
-    asked = study.Request(file, run, dtype=dtype.value, centring=bool(read.retrieval.centre), **chosen(read, run), **_typed(given))
-    found = study.encode(asked, out=out, runs=RUNS, overwrite=overwrite, dry_run=dry_run, report=progress.reporter())
-    if as_json:
-        render.document(found)
-    else:
-        render.facts({name: found[name] for name in study.TOLD if name in found})
-
-
-def chosen(config: RunConfig, run: Path | None) -> dict[str, Any]:
-    """The encoder a configuration names; a run brings its own trunk unless one is named."""
-    layer, named = config.retrieval.layer, "name" in config.trunk.model_fields_set
-    if layer is not None and not isinstance(layer, int):
-        raise UsageError(f"retrieval.layer {layer}: vectors are read at one layer", do="name one, for example --layer 14")
-    return _typed(
-        {
-            "trunk": config.trunk.name if named or run is None else None,
-            "revision": config.trunk.revision,
-            "precision": config.trunk.precision,
-            "layer": layer,
-            "pool": config.retrieval.pool,
-        }
+    request = library.Encoding.from_config(
+        configuration(config, settings, typed),
+        file,
+        run=run,
+        layout=layout and layout.value,
+        column=column,
+        dtype=dtype.value,
+        shard_rows=shard_rows,
+        limit_gb=limit,
+        engine=engine.value,
+        ray_address=ray_address,
     )
-
-
-def _typed(given: dict[str, Any]) -> dict[str, Any]:
-    """What was given; the library knows the defaults of the rest."""
-    return {name: value for name, value in given.items() if value is not None}
+    reporter = progress.reporter()
+    made = library.encode(request, out=out, runs=RUNS, overwrite=overwrite, dry_run=dry_run, report=reporter)
+    if as_json:
+        render.document(made)
+    else:
+        render.facts({name: made[name] for name in library.TOLD if name in made})

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from . import progress, render
-from .encode import chosen
 from .options import (
     RUNS,
     CentringOption,
@@ -116,8 +115,8 @@ def mine(
       adapter-stilts mine news.de news.en -o pairs.tsv --run runs/nli-1a2b3c4d --threshold 1.05
       adapter-stilts mine -o pairs.jsonl --json-lines --source-vectors vectors/de --target-vectors vectors/en --index auto --limit-gb 4
     """
-    from adapter_stilts.mining import mine as study
-    from adapter_stilts.mining.mine_request import Request
+    from adapter_stilts.mining import mine as library
+    from adapter_stilts.mining.request import Mining
 
     typed: dict[str, tuple[str, object]] = {
         "--trunk": ("trunk.name", trunk),
@@ -129,26 +128,18 @@ def mine(
         "--protocol": ("evaluation.protocol", protocol and protocol.value),
         "--seed": ("training.seed", seed),
     }
-    found = configuration(config, settings, typed)
-    encoder = chosen(found, run)
-    if source_vectors is not None and trunk is None:
-        encoder.pop("trunk", None)  # the default; an encoder that was named is refused
-    given: dict[str, Any] = {
-        "retrieval": retrieval and retrieval.value,
-        "duplicates": duplicates and duplicates.value,
-        "layout": layout and layout.value,
-    }
-    asked = Request(
-        source,
-        target,
-        source_vectors,
-        target_vectors,
-        run,
+    request = Mining.from_config(
+        configuration(config, settings, typed),
+        run=run,
+        reads=source_vectors is None or trunk is not None,
+        retrieval=retrieval and retrieval.value,
+        source=source,
+        target=target,
+        source_vectors=source_vectors,
+        target_vectors=target_vectors,
+        layout=layout and layout.value,
         column=column,
-        protocol=found.evaluation.protocol,
-        k=found.retrieval.k,
-        margin=found.retrieval.margin,
-        centring=found.retrieval.centre,
+        duplicates=duplicates and duplicates.value,
         threshold=threshold,
         target_precision=target_precision,
         gold=gold,
@@ -159,13 +150,11 @@ def mine(
         probes=probes,
         limit_gb=limit,
         json_lines=json_lines,
-        seed=found.training.seed,
         engine=engine.value,
         ray_address=ray_address,
-        **encoder,
-        **given,
     )
-    outcome = study.mine(asked, out=out, runs=RUNS, overwrite=overwrite, dry_run=dry_run, report=progress.reporter())
+    reporter = progress.reporter()
+    outcome = library.mine(request, out=out, runs=RUNS, overwrite=overwrite, dry_run=dry_run, report=reporter)
     if as_json:
         render.document(outcome)
         return

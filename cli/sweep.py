@@ -70,7 +70,7 @@ def sweep(
       adapter-stilts sweep --run runs/nli-1a2b3c4d --tasks tatoeba,bucc2018
       adapter-stilts sweep news.de news.en --gold pairs.tsv --trunk miniature --pools mean
     """
-    from adapter_stilts.mining import sweep as study
+    from adapter_stilts.mining import sweep as library
 
     typed: dict[str, tuple[str, object]] = {
         "--trunk": ("trunk.name", trunk),
@@ -81,37 +81,28 @@ def sweep(
         "--data": ("data.sources", tuple(data or ())),
         "--seed": ("training.seed", seed),
     }
-    found = configuration(config, settings, typed)
     if centring not in CENTRING:
         raise UsageError(f"--centring {centring}", do="use yes, no or both")
-    tried = {"pools": names(pools), "margins": names(margins)}
-    layer, named = found.retrieval.layer, "name" in found.trunk.model_fields_set
-    asked = study.Request(
+    request = library.Sweep.from_config(
+        configuration(config, settings, typed),
         run=run,
-        trunk=found.trunk.name if named or run is None else None,
         tasks=names(tasks),
         files=_files(source, target, gold),
         dev=dev,
         layout=layout and layout.value,
         column=column,
-        languages=found.evaluation.languages,
-        protocol=found.evaluation.protocol,
-        layers=None if layer is None or layer == "all" else (layer,) if isinstance(layer, int) else layer,
+        pools=names(pools),
+        margins=names(margins),
         centring=CENTRING[centring],
-        k=found.retrieval.k,
-        data=found.data.sources,
-        precision=found.trunk.precision,
         test=test,
-        seed=found.training.seed,
-        task_settings=found.task.model_dump(exclude_defaults=True),
-        **{name: value for name, value in tried.items() if value},
     )
-    outcome = study.sweep(asked, out=out, runs=RUNS, overwrite=overwrite, dry_run=dry_run, report=progress.reporter())
+    reporter = progress.reporter()
+    outcome = library.sweep(request, out=out, runs=RUNS, overwrite=overwrite, dry_run=dry_run, report=reporter)
     if as_json:
         render.document(outcome)
         return
     render.results(outcome["results"])
-    render.facts({one["task"]: one["config"] for one in outcome.get("sweeps", ()) if "config" in one})
+    render.facts({record["task"]: record["config"] for record in outcome.get("sweeps", ()) if "config" in record})
 
 
 def _files(source: Path | None, target: Path | None, gold: Path | None) -> tuple[Path, Path, Path] | None:

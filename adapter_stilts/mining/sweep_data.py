@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from adapter_stilts.data.examples import Bitext, Pools
 from adapter_stilts.data.sentences import sentence_source, sentences
-from adapter_stilts.data.tables import empty
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.files import numbered_lines, sha256
+from adapter_stilts.files import sha256
+from adapter_stilts.mining.pair_files import gold_columns, known_pairs
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.reading import FileFact
 from adapter_stilts.tasks.sources import (
@@ -35,7 +35,6 @@ from adapter_stilts.tasks.sources import (
 )
 
 OWN_FILES = "mine"  # the name that scores of a user's own files go by
-SHOWN = 3  # offending ids in a message
 Flags = NDArray[np.bool_]
 
 
@@ -89,8 +88,11 @@ def own_pools(source: Path, target: Path, gold: Path, layout: str | None, column
     for path, side in zip((source, target), sides, strict=True):
         if not side:
             raise TaskDataError("no sentence: all rows are blank", where=str(path), do="give a file with text")
-    pairs = frozenset(_gold(gold, sides[0], sides[1]))
-    pools = Pools(source.name, tuple(sides[0]), tuple(sides[0].values()), tuple(sides[1]), tuple(sides[1].values()), pairs)
+    (ids, texts), (other_ids, other_texts) = ((tuple(side), tuple(side.values())) for side in sides)
+    known = [{id: row for row, id in enumerate(names)} for names in (ids, other_ids)]
+    rows = known_pairs(gold, gold_columns(gold), *known, turn=True)
+    pairs = frozenset((ids[row], other_ids[other]) for row, other in zip(*(side.tolist() for side in rows), strict=True))
+    pools = Pools(source.name, ids, texts, other_ids, other_texts, pairs)
     counts = zip((source, target, gold), (len(sides[0]), len(sides[1]), len(pairs)), strict=True)
     facts = tuple(FileFact(path, sha256(path), rows) for path, rows in counts)
     return Loaded([pools], Origin(OWN_FILES, split, UNDETERMINED, "files", files=facts, rows=len(sides[0])))
@@ -145,25 +147,3 @@ def _rows(path: Path, layout: str | None, column: str | None) -> Iterator[tuple[
         seen.add(id)
         if row.text:
             yield id, row.text
-
-
-def _gold(path: Path, source: dict[str, str], target: dict[str, str]) -> Iterator[tuple[str, str]]:
-    unknown, lines = [], 0
-    for number, line in numbered_lines(path):
-        cells = [cell.strip() for cell in line.split("\t")]
-        if not line.strip():
-            continue
-        lines += 1
-        if len(cells) != 2:
-            what = f"a line holds two ids, or two line numbers, with a tab between: {line[:40]!r}"
-            raise TaskDataError(what, where=f"{path}, line {number}", do="correct the line")
-        one, other = (cells[1], cells[0]) if cells[1] in source and cells[0] in target and not (cells[0] in source and cells[1] in target) else cells
-        if one in source and other in target:
-            yield one, other
-        else:
-            unknown.append(f"{line[:60]!r} (line {number})")
-    if not lines:
-        raise empty(path)
-    if unknown:
-        shown = ", ".join(unknown[:SHOWN]) + (", ..." if len(unknown) > SHOWN else "")
-        raise TaskDataError(f"{len(unknown)} gold pairs are not where they should be: {shown}", where=str(path), do="the files may belong to another split")

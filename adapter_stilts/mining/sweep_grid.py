@@ -6,11 +6,12 @@ every margin ranks. What comes back of a setting is the units of its score, so t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import groupby, product
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +24,12 @@ from adapter_stilts.retrieval.mining import Pairs
 from adapter_stilts.retrieval.pooling import Vectors, stays_apart
 from adapter_stilts.retrieval.pools import candidates, gold_of, search_pools
 from adapter_stilts.retrieval.protocols import Protocol
+from adapter_stilts.retrieval.reading import Overrides, Reading
 from adapter_stilts.retrieval.tatoeba import partners
 from adapter_stilts.retrieval.thresholds import best_f1
-from adapter_stilts.runs.sides import SideReading, SideVectors, sentences
+from adapter_stilts.runs.sides import SideVectors, in_groups
 
 PLAIN = "absolute"  # the margin that is none: the cosine alone, as Tatoeba's headline is read
-MEMORY = 1 << 30  # bytes of vectors held at once
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,9 @@ class Setting:
     margin: str
     centring: bool
 
-    def over(self, rules: Protocol) -> Protocol:
-        """The protocol with this setting's choices; the layer is given apart."""
-        return replace(rules, pool=self.pool, margin=self.margin, centring=self.centring)
+    def wanted(self, k: int | None) -> Overrides:
+        """The same with so many neighbours, in the place of a protocol's settings."""
+        return Overrides((self.layer,), self.pool, k, self.margin, centring=self.centring)
 
     def facts(self) -> dict[str, Any]:
         return asdict(self)
@@ -63,6 +64,9 @@ class Worth:
         return self.measures[0].units
 
 
+Measurements: TypeAlias = Mapping[tuple[Setting, str], Worth]  # by setting and language
+
+
 def default_setting(rules: Protocol, layers: int) -> Setting:
     """What the protocol does when nothing is asked for."""
     return Setting(rules.layer.at_depth(layers), rules.pool, PLAIN if rules.task == "tatoeba" else rules.margin, rules.centring)
@@ -70,8 +74,8 @@ def default_setting(rules: Protocol, layers: int) -> Setting:
 
 def grid(default: Setting, layers: Sequence[int], pools: Sequence[str], margins: Sequence[str], centring: Sequence[bool]) -> list[Setting]:
     """All combinations and the default, the simplest first: as few departures from the default as can be, then the lower layer."""
-    every = {Setting(*one) for one in product(layers, pools, margins, centring)} | {default}
-    return sorted(every, key=lambda one: (_departures(one, default), one.layer, one.pool, one.margin, one.centring))
+    every = {Setting(*values) for values in product(layers, pools, margins, centring)} | {default}
+    return sorted(every, key=lambda setting: (_departures(setting, default), *asdict(setting).values()))
 
 
 def measured(
@@ -79,31 +83,37 @@ def measured(
     parts: Mapping[str, Part],
     settings: Collection[Setting],
     rules: Protocol,
-    reading: SideReading,
+    reading: Reading,
+    folder: Path,
     thresholds: Mapping[tuple[Setting, str], float] | None = None,
     progress: Callable[[int, int, str], None] = lambda done, total, detail: None,
-) -> dict[tuple[Setting, str], Worth]:
+) -> Measurements:
     """What every setting is worth in every language; one that leaves nothing of some vector (`<s>` at layer 0, centred) is not in it.
 
     reading     how sentences are read; layers and pooling are those of the settings
+    folder      where vectors that were kept may lie
     thresholds  mining: where to cut; None cuts each half of the rows where the other half has its best F1
     """
     found: dict[tuple[Setting, str], Worth] = {}
-    jobs, total = 0, len({one.pool for one in settings}) * len(parts)
-    by_pool = groupby(sorted(settings, key=lambda one: (one.pool, one.layer, one.centring, one.margin)), key=lambda one: one.pool)
-    for pool, wanted in [(pool, list(ones)) for pool, ones in by_pool]:
-        layers = tuple(sorted({one.layer for one in wanted}))
-        for group in _groups(parts, MEMORY // (4 * encoder.trunk.hidden * len(layers))):
-            vectors = SideVectors(encoder, [part.loaded for part in group.values()], replace(reading, layers=layers, pool=pool))
-            for language, part in group.items():
-                sides = vectors.sides(part.loaded)
-                for (layer, centring), ones in groupby(wanted, key=lambda one: (one.layer, one.centring)):
-                    some = list(ones)
-                    cuts = None if thresholds is None else {one.margin: thresholds[one, language] for one in some if (one, language) in thresholds}
-                    if centring and not all(stays_apart(side[layer], side[layer].mean(axis=0, dtype=np.float64)) for side in (sides.source, sides.target)):
+    jobs, total = 0, len({setting.pool for setting in settings}) * len(parts)
+    ordered = sorted(settings, key=lambda setting: (setting.pool, setting.layer, setting.centring, setting.margin))
+    for pool, same in groupby(ordered, key=lambda setting: setting.pool):
+        wanted = list(same)
+        layers = tuple(sorted({setting.layer for setting in wanted}))
+        loaded = ((language, [part.loaded]) for language, part in parts.items())
+        for group in in_groups(loaded, encoder.trunk.hidden, len(layers)):
+            how = replace(reading, layers=layers, pool=pool)
+            vectors = SideVectors(encoder, [parts[language].loaded for language in group], how, folder, save=False)
+            for language in group:
+                sides = vectors.sides(parts[language].loaded)
+                for (layer, centring), alike in groupby(wanted, key=lambda setting: (setting.layer, setting.centring)):
+                    both = (sides.source[layer], sides.target[layer])
+                    if centring and not all(stays_apart(side, side.mean(axis=0, dtype=np.float64)) for side in both):
                         continue
-                    worth = _worth(sides.source[layer], sides.target[layer], part, replace(rules, centring=centring), [one.margin for one in some], cuts)
-                    found |= {(one, language): worth[one.margin] for one in some}
+                    own = {setting.margin: setting for setting in alike}
+                    cuts = None if thresholds is None else {margin: thresholds.get((setting, language)) for margin, setting in own.items()}
+                    worth = _worth(*both, parts[language], replace(rules, centring=centring), tuple(own), cuts)
+                    found |= {(own[margin], language): value for margin, value in worth.items()}
                 jobs += 1
                 progress(jobs, total, f"{pool} {language}")
     return found
@@ -115,7 +125,7 @@ def _worth(
     part: Part,
     rules: Protocol,
     margins: Sequence[str],
-    thresholds: Mapping[str, float] | None,
+    thresholds: Mapping[str, float | None] | None,
 ) -> dict[str, Worth]:
     """The worth of some margins from one search."""
     pools = part.loaded.examples[0]
@@ -125,7 +135,7 @@ def _worth(
         worth = {}
         for margin in margins:
             pairs = candidates(searched, replace(rules, margin=margin)).lines(rules.duplicates)
-            cut = thresholds[margin] if thresholds is not None else None
+            cut = thresholds[margin] if thresholds else None
             worth[margin] = _mined(pairs, gold, part.counts, half, rules.threshold, cut)
         return worth
     guesses = partners(source, target, rules, margins)
@@ -153,19 +163,5 @@ def _mined(pairs: Pairs, gold: Gold, counts: Flags, half: Flags, rule: str, thre
     return Worth(tuple(replace(measure, units=measure.units[counts]) for measure in measures), threshold)
 
 
-def _groups(parts: Mapping[str, Part], room: int) -> Iterator[dict[str, Part]]:
-    """Languages whose sentences fit in memory together, at least one at a time."""
-    group: dict[str, Part] = {}
-    count = 0
-    for language, part in parts.items():
-        size = sum(len(side) for side in sentences(part.loaded))
-        if group and count + size > room:
-            yield group
-            group, count = {}, 0
-        group[language] = part
-        count += size
-    yield group
-
-
-def _departures(one: Setting, default: Setting) -> int:
-    return sum((one.pool != default.pool, one.margin != default.margin, one.centring != default.centring))
+def _departures(setting: Setting, default: Setting) -> int:
+    return sum(getattr(setting, name) != getattr(default, name) for name in ("pool", "margin", "centring"))

@@ -21,6 +21,7 @@ from adapter_stilts.errors import DoesNotFit
 from adapter_stilts.registry import Registry
 from adapter_stilts.retrieval.blocks import Blocks, pieces
 from adapter_stilts.retrieval.mining import Numbers, Pairs
+from adapter_stilts.retrieval.stored.known import first_of_keys
 
 # lines that repeated texts may be written out as: two boilerplate lines of 50,000 copies each are more than 2 billion pairs
 MOST_PAIRS = 1 << 28
@@ -82,16 +83,6 @@ def by_first_rows(first: Numbers, blank: NDArray[np.bool_], *, last: bool = Fals
     return Distinct(rows, of_line)
 
 
-def first_rows(keys: NDArray[np.uint64]) -> Numbers:
-    """The first row with the same key of each row, [N] from [N, 2]."""
-    order = np.lexsort((keys[:, 1], keys[:, 0]))  # stable: rows of one key stay in order
-    fresh = np.ones(len(keys), dtype=np.bool_)
-    fresh[1:] = (keys[order[1:]] != keys[order[:-1]]).any(axis=1)
-    first = np.empty(len(keys), dtype=np.int64)
-    first[order] = order[np.flatnonzero(fresh)][np.cumsum(fresh) - 1]
-    return first
-
-
 def by_vectors(blocks: Blocks) -> Distinct:
     """Lines told apart by the bytes of their vectors; for vectors whose texts are not known."""
     weights = np.random.default_rng(ODD).integers(1 << 63, size=(2, blocks.dimension), dtype=np.uint64) | np.uint64(1)
@@ -102,7 +93,7 @@ def by_vectors(blocks: Blocks) -> Distinct:
         bits *= bits
         for column, weight in enumerate(weights):
             keys[start : start + len(piece), column] = (bits * weight).sum(axis=1, dtype=np.uint64)
-    return by_first_rows(first_rows(keys), np.zeros(blocks.rows, dtype=np.bool_))
+    return by_first_rows(first_of_keys(keys), np.zeros(blocks.rows, dtype=np.bool_))
 
 
 @duplicates.register("once")

@@ -7,14 +7,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.composition import Composition
 from adapter_stilts.errors import UsageError
-from adapter_stilts.registry import unknown_name
+from adapter_stilts.registry import Registry
 from adapter_stilts.retrieval.embed import MAX_LENGTH
 from adapter_stilts.retrieval.margin import margins
 from adapter_stilts.retrieval.mining import retrievals
@@ -71,16 +71,25 @@ class Overrides:
 
     def over(self, rules: Protocol) -> Protocol:
         """The protocol with these settings; raises UnknownName for a pooling, margin or retrieval mode that is none."""
-        known: list[tuple[str, str | None, Collection[str]]] = [
-            ("pooling", self.pool, poolings),
-            ("margin", self.margin, margins),
-            ("retrieval mode", self.retrieval, retrievals),
+        registries: list[tuple[Registry[Any], str | None]] = [
+            (poolings, self.pool),
+            (margins, self.margin),
+            (retrievals, self.retrieval),
         ]
-        for noun, name, names in known:
-            if name is not None and name not in names:
-                raise unknown_name(noun, name, names)
+        for registry, name in registries:
+            if name is not None:
+                registry.check(name)
         given = {name: getattr(self, name) for name in ("pool", "k", "margin", "retrieval", "centring")}
         return replace(rules, **{name: value for name, value in given.items() if value is not None})
+
+    def one_layer(self) -> int | None:
+        """The layer that vectors on disk are read at; UsageError where several were asked for."""
+        if self.layers is None:
+            return None
+        if self.layers == "all" or len(self.layers) != 1:
+            what = f"retrieval.layer {self.layers}: vectors are read at one layer"
+            raise UsageError(what, do="name one, for example --layer 14")
+        return self.layers[0]
 
     def layers_at(self, depth: int, rules: Protocol) -> tuple[int, ...]:
         """The layers of a trunk of so many that are read, each once; UsageError for one that is not there."""

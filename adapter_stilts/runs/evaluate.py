@@ -17,18 +17,11 @@ from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.data.placeholders import withheld
 from adapter_stilts.errors import UsageError
 from adapter_stilts.evaluation.protocols import target_protocol
+from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.protocols import precision_of
-from adapter_stilts.sharing.bundle import Part
+from adapter_stilts.retrieval.reading import Reading
 from adapter_stilts.runs import disclosure
 from adapter_stilts.runs.card import write_card
-from adapter_stilts.runs.head_choice import head_for
-from adapter_stilts.runs.language_stacks import ENGLISH, OWN, Stacks
-from adapter_stilts.runs.material import where_of
-from adapter_stilts.runs.measure import Reading, measure, predicted
-from adapter_stilts.runs.measure_ranking import measure_ranking
-from adapter_stilts.reporting import Reporter
-from adapter_stilts.runs.retrieval import RetrievalSettings, measure_retrieval, planned
-from adapter_stilts.runs.row_facts import adapter_facts, with_facts
 from adapter_stilts.runs.folder import (
     check_products,
     claim,
@@ -41,9 +34,18 @@ from adapter_stilts.runs.folder import (
     without_predictions,
     write_results,
 )
+from adapter_stilts.runs.head_choice import head_for
+from adapter_stilts.runs.language_stacks import ENGLISH, OWN, Stacks
+from adapter_stilts.runs.material import where_of
+from adapter_stilts.runs.measure import Reading as HeadReading
+from adapter_stilts.runs.measure import measure, predicted
+from adapter_stilts.runs.measure_ranking import measure_ranking
+from adapter_stilts.runs.retrieval import RetrievalSettings, measure_retrieval, planned
+from adapter_stilts.runs.row_facts import adapter_facts, with_facts
 from adapter_stilts.runs.sentence_reader import active_parts
 from adapter_stilts.runs.sides import active
 from adapter_stilts.runs.subject import Request, Subject, subject_of
+from adapter_stilts.sharing.bundle import Part
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import iso1, same_language
 from adapter_stilts.tasks.pools import load_pool
@@ -193,12 +195,12 @@ def _score(request: Request, subject: Subject, task: Task, language: str, where:
         return measure(subject.models[part.name], task, loaded, _reading(request, subject, part), subject.folder)
 
 
-def _reading(request: Request, subject: Subject, part: Part) -> Reading:
+def _reading(request: Request, subject: Subject, part: Part) -> HeadReading:
     own = OWN if subject.stacks is not None and subject.stacks.swapped else ""
     labels = tuple(part.facts["labels"]) or None
     trained = subject.bundle.manifest.trunk.precision if subject.bundle else ""
     other = subject.trunk.precision if subject.trunk.precision != trained else ""
-    return Reading(labels, part.facts["max_length"], subject.budget(request), request.protocol, request.seed, part.name, own, other)
+    return HeadReading(labels, part.facts["max_length"], subject.budget(request), request.protocol, request.seed, part.name, own, other)
 
 
 def _marked(subject: Subject, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -219,31 +221,28 @@ def _say_stacks(stacks: Stacks, jobs: Sequence[tuple[Task, str, Where]], report:
 
 def _retrieval_readings(request: Request, subject: Subject, languages: Sequence[str]) -> list[RetrievalSettings]:
     """The run's own stack on both sides; with language adapters also each side under its own."""
-    plain = _retrieval_settings(request, subject)
-    stacks = subject.stacks
+    plain, stacks = _retrieval_settings(request, subject), subject.stacks
     if stacks is None or not stacks.swapped:
         return [plain]
-    return [plain, replace(plain, stacks={iso1(language): stacks.reading(language) for language in languages})]
+    own = {iso1(language): stacks.reading(language) for language in languages}
+    return [plain, replace(plain, reading=replace(plain.reading, stacks=own))]
 
 
 def _retrieval_settings(request: Request, subject: Subject) -> RetrievalSettings:
-    asked = request.retrieval
-    layers = tuple(range(subject.trunk.layers + 1)) if asked.layers == "all" else asked.layers
-    save = request.save_vectors if request.save_vectors is not None else (layers is None or len(layers) == 1)
+    layers = request.retrieval.layers
     return RetrievalSettings(
-        protocol=request.protocol,
-        composition=fingerprint(active_parts(subject.bundle)) if subject.bundle else "",
-        layers=layers,
-        pool=asked.pool,
-        k=asked.k,
-        margin=asked.margin,
-        centre=asked.centring,
-        split=request.split,
-        save_vectors=save,
-        seed=request.seed,
+        request.protocol,
         depth=subject.trunk.layers,
-        precision=subject.trunk.precision,
-        token_budget=subject.budget(request),
+        wanted=request.retrieval,
+        reading=Reading(
+            (),
+            token_budget=subject.budget(request),
+            precision=subject.trunk.precision,
+            composition=fingerprint(active_parts(subject.bundle)) if subject.bundle else "",
+        ),
+        split=request.split,
+        save_vectors=request.save_vectors if request.save_vectors is not None else layers is None or len(layers) == 1,
+        seed=request.seed,
     )
 
 

@@ -16,8 +16,8 @@ from typing import Any
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.trunk import Trunk
-from adapter_stilts.sharing.bundle import Bundle
 from adapter_stilts.runs.lineage import Lineage
+from adapter_stilts.sharing.bundle import Bundle
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.sources import Loaded
 from adapter_stilts.training.plan import TrainingPlan

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.trunk import load_trunk, trunk_config
 from adapter_stilts.errors import UsageError
 from adapter_stilts.retrieval.protocols import Layer, protocol
-from adapter_stilts.sharing.bundle import Bundle, load_bundle
 from adapter_stilts.runs.build import finished_encoder
+from adapter_stilts.sharing.bundle import Bundle, load_bundle
 from adapter_stilts.training.devices import pick_device
 
 OWN = protocol("own", "bucc2018").layer
@@ -61,6 +62,11 @@ def sentence_reader(
     encoder.to(device).eval()
     made = {"trunk": loaded.fingerprint, "trunk_name": loaded.name, "precision": loaded.precision, **active_parts(bundle), "layer": chosen}
     return SentenceReader(encoder, chosen, made)
+
+
+def trunk_of(config: RunConfig, run: Path | None) -> str | None:
+    """The trunk that a configuration names; None where a run brings its own."""
+    return config.trunk.name if "name" in config.trunk.model_fields_set or run is None else None
 
 
 def _layer(asked: int | None, usual: Layer, layers: int) -> int:

@@ -18,11 +18,11 @@ from adapter_stilts.encoder.trunk import Trunk, load_trunk
 from adapter_stilts.errors import UsageError
 from adapter_stilts.retrieval.protocols import precision_of
 from adapter_stilts.retrieval.reading import Overrides
-from adapter_stilts.sharing.bundle import Bundle, load_bundle
 from adapter_stilts.runs.build import finished_models
-from adapter_stilts.runs.language_stacks import Stacks, language_stacks
 from adapter_stilts.runs.folder import state_of
+from adapter_stilts.runs.language_stacks import Stacks, language_stacks
 from adapter_stilts.runs.sentence_reader import CPU_BUDGET, GPU_BUDGET
+from adapter_stilts.sharing.bundle import Bundle, load_bundle
 from adapter_stilts.training.devices import pick_device
 
 

@@ -25,7 +25,7 @@ import numpy as np
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import read_json, sha256, write_json
 from adapter_stilts.retrieval.pooling import Vectors
-from adapter_stilts.retrieval.shards import write_npy
+from adapter_stilts.retrieval.stored.arrays import write_npy
 
 log = logging.getLogger(__name__)
 

@@ -28,10 +28,10 @@ from numpy.typing import NDArray
 
 from adapter_stilts.errors import ArtefactError, MissingError, TaskDataError, UsageError
 from adapter_stilts.files import sha256
-from adapter_stilts.retrieval.known import HASH_BYTES
-from adapter_stilts.retrieval.ledger import AGAIN, Ledger, read_ledger
 from adapter_stilts.retrieval.pooling import Vectors
-from adapter_stilts.retrieval.quantised import widened
+from adapter_stilts.retrieval.stored.arrays import widened
+from adapter_stilts.retrieval.stored.known import HASH_BYTES, first_of_keys
+from adapter_stilts.retrieval.stored.ledger import AGAIN, Ledger, read_ledger
 
 Rows: TypeAlias = NDArray[np.int64]
 Flags: TypeAlias = NDArray[np.bool_]
@@ -55,9 +55,6 @@ class StoredVectors(Protocol):
 
     def block(self, start: int, stop: int) -> Vectors:
         """Rows start..stop-1 as [n, H] float32. Raises TaskDataError or ArtefactError naming a row that is no unit vector, or a damaged file."""
-
-    def take(self, rows: Rows) -> Vectors:
-        """Single rows, in the order given, as [n, H] float32."""
 
     def texts(self, start: int, stop: int) -> Texts | None:
         """[n, 16]: a hash of each row's text, zero for a blank one; None where they are not known (.npy)."""
@@ -109,15 +106,6 @@ class EncodedFolder:
             found[at : at + last - first] = self._files.vectors(shard, slice(first, last))
         return found
 
-    def take(self, rows: Rows) -> Vectors:
-        _check_rows(rows, self.rows)
-        found = np.empty((len(rows), self.dimension), dtype=np.float32)
-        shards, within = np.divmod(rows, self._files.shard_rows)
-        for shard in np.unique(shards):
-            here = shards == shard
-            found[here] = self._files.vectors(int(shard), within[here])
-        return found
-
     def texts(self, start: int, stop: int) -> Texts:
         _check_span(start, stop, self.rows)
         found = np.empty((stop - start, HASH_BYTES), dtype=np.uint8)
@@ -129,12 +117,7 @@ class EncodedFolder:
         keys = np.empty((self.rows, 2), dtype=np.uint64)
         for start, stop in self._spans():
             keys[start:stop] = np.ascontiguousarray(self.texts(start, stop)).view(np.uint64)
-        order = np.lexsort((keys[:, 1], keys[:, 0]))  # stable: rows of one text stay in order
-        fresh = np.ones(self.rows, dtype=np.bool_)
-        fresh[1:] = (keys[order[1:]] != keys[order[:-1]]).any(axis=1)
-        found = np.empty(self.rows, dtype=np.int64)
-        found[order] = order[np.flatnonzero(fresh)][np.cumsum(fresh) - 1]
-        return found
+        return first_of_keys(keys)
 
     def _spans(self) -> list[tuple[int, int]]:
         return [(start, min(start + self._files.shard_rows, self.rows)) for start in range(0, self.rows, self._files.shard_rows)]
@@ -169,10 +152,6 @@ class ArrayFile:
     def block(self, start: int, stop: int) -> Vectors:
         _check_span(start, stop, self.rows)
         return self._units(_rows(self.path, slice(start, stop)), np.arange(start, stop))
-
-    def take(self, rows: Rows) -> Vectors:
-        _check_rows(rows, self.rows)
-        return self._units(_rows(self.path, rows), rows)
 
     def texts(self, start: int, stop: int) -> None:
         return None
@@ -270,8 +249,3 @@ def _mapped(path: Path) -> np.memmap[Any, Any]:
 def _check_span(start: int, stop: int, rows: int) -> None:
     if not 0 <= start <= stop <= rows:
         raise UsageError(f"rows {start} to {stop} of {rows}", do="ask for rows that are there")
-
-
-def _check_rows(rows: Rows, count: int) -> None:
-    if len(rows) and not (rows.min() >= 0 and rows.max() < count):
-        raise UsageError(f"rows {rows.min()} to {rows.max()} of {count}", do="ask for rows that are there")

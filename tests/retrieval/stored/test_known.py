@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapter_stilts.retrieval.known import KnownTexts, as_keys, text_key
+from adapter_stilts.retrieval.stored.known import KnownTexts, as_keys, text_key
 
 
 @settings(max_examples=25)

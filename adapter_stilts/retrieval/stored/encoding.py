@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from adapter_stilts.data.sentences import Sentence
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.retrieval.embed import TokenIds, embed_rows, token_rows
-from adapter_stilts.retrieval.known import BLANK, Keys, KnownTexts, Rows, as_keys, text_key
 from adapter_stilts.retrieval.pooling import Vectors, to_unit
-from adapter_stilts.retrieval.quantised import narrowed
+from adapter_stilts.retrieval.reading import Reading
+from adapter_stilts.retrieval.stored.arrays import narrowed
+from adapter_stilts.retrieval.stored.known import BLANK, Keys, KnownTexts, Rows, as_keys, text_key
 
 SENTENCES_AT_ONCE = 1 << 12  # of which the tokenizer cuts those that are new
 CHARACTERS_AT_ONCE = 1 << 20
@@ -29,17 +30,6 @@ ROWS_AT_ONCE = 1 << 12  # of stored vectors, on their way to the file
 NOTHING = -1  # the source of a row without text; below it stand rows of earlier shards
 
 Blocks = Iterator[NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How sentences become stored vectors."""
-
-    layer: int
-    pool: str
-    max_length: int
-    token_budget: int
-    dtype: str
 
 
 @dataclass
@@ -138,11 +128,11 @@ def gather(encoder: AdapterEncoder, rows: Iterator[Sentence], first_row: int, co
 def vectors_of(
     encoder: AdapterEncoder, tokens: Sequence[TokenIds], lines: Sequence[int], reading: Reading, progress: Callable[[int, int], None] | None = None
 ) -> Vectors:
-    """The unit vectors [n, H] of a shard's new sentences; `lines` are the rows of the file they stand in."""
+    """The unit vectors [n, H] of a shard's new sentences, read at one layer; `lines` are the rows of the file they stand in."""
     if not tokens:
         return np.empty((0, encoder.trunk.hidden), dtype=np.float32)
-    layers, budget = (reading.layer,), reading.token_budget
-    new = embed_rows(encoder, tokens, layers=layers, pool=reading.pool, token_budget=budget, progress=progress)[reading.layer]
+    how: Any = {"pool": reading.pool, "token_budget": reading.token_budget, "progress": progress}
+    (new,) = embed_rows(encoder, tokens, layers=reading.layers, **how).values()
     to_unit(new, np.array(lines))
     return new
 

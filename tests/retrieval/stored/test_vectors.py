@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapter_stilts.errors import ArtefactError, MissingError, TaskDataError, UsageError
-from adapter_stilts.retrieval.ledger import Shard, append, begin, read_ledger, repair, seal
-from adapter_stilts.retrieval.quantised import narrowed, widened
-from adapter_stilts.retrieval.vectors import open_vectors
+from adapter_stilts.retrieval.stored.arrays import narrowed, widened
+from adapter_stilts.retrieval.stored.ledger import Shard, append, begin, read_ledger, repair, seal
+from adapter_stilts.retrieval.stored.vectors import open_vectors
 
 TEXTS = ["a", "b", "", "a", "c", "b", "a"]
 

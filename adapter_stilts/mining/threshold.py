@@ -19,7 +19,8 @@ from typing import Any
 from adapter_stilts.errors import UsageError
 from adapter_stilts.retrieval.gold import Gold, Measured, Tune, held_out
 from adapter_stilts.retrieval.mining import Pairs
-from adapter_stilts.retrieval.thresholds import at_precision, best_f1, curve, halves, histogram, require_gold
+from adapter_stilts.retrieval.protocols import Protocol
+from adapter_stilts.retrieval.thresholds import at_precision, best_f1, curve, halves, histogram
 from adapter_stilts.statistics.intervals import bootstrap_interval
 from adapter_stilts.statistics.result import Result
 
@@ -51,7 +52,7 @@ def tuner(precision: float | None, rule: str) -> Tune:
 
 
 def decide(
-    pairs: Pairs, gold: Gold | None, tune: Tune, *, rule: str, threshold: float | None, source: str, seed: int, settings: dict[str, Any]
+    pairs: Pairs, gold: Gold | None, tune: Tune, rules: Protocol, threshold: float | None, source: str, *, seed: int
 ) -> Kept:
     """Choose the threshold unless there is one, and score it where gold is given.
 
@@ -59,24 +60,27 @@ def decide(
     source  where `threshold` comes from
     """
     if gold is None:
-        found = histogram(pairs.score)
-        return Kept(threshold, source if threshold is not None else "none", histogram=found)
-    require_gold(len(gold))
-    right = gold.right(pairs)
-    oracle = best_f1(right, pairs.score, len(gold), rule)
-    notes, measures = [], list[tuple[Measured, str]]()
+        return Kept(threshold, source if threshold is not None else "none", histogram=histogram(pairs.score))
+    oracle, right = gold.best(pairs, rules.threshold), gold.right(pairs)
+    notes, measures = list[str](), list[tuple[Measured, str]]()
     if threshold is None:
         threshold, source = tune(right, pairs.score, len(gold)).threshold, "gold"
         kept, note = _halves(pairs, gold, tune, seed)
-        measures += [(one, "the other half of the gold") for one in gold.measures(kept)] if kept is not None else []
+        measures += [(measure, "the other half of the gold") for measure in gold.measures(kept)] if kept is not None else []
         if threshold != oracle.threshold:
-            measures += [(one, "this gold") for one in gold.measures(pairs.above(threshold), "-at-threshold")]
+            at = gold.measures(pairs.above(threshold), "-at-threshold")
+            measures += [(measure, "this gold") for measure in at]
         notes += [note] if note else []
     else:
-        measures += [(one, source) for one in gold.measures(pairs.above(threshold))]
-    measures += [(one, "this gold (oracle)") for one in gold.measures(pairs.above(oracle.threshold), "-oracle")]
-    rows = tuple(_result(one, chosen, number == 0, seed, settings) for number, (one, chosen) in enumerate(measures))
-    return Kept(threshold, source, rows, tuple(curve(right, pairs.score, len(gold))), histogram(pairs.score, right), tuple(notes))
+        measures += [(measure, source) for measure in gold.measures(pairs.above(threshold))]
+    best = gold.measures(pairs.above(oracle.threshold), "-oracle")
+    measures += [(measure, "this gold (oracle)") for measure in best]
+    results = [
+        _result(measure, chosen, rules.name, headline=number == 0, seed=seed)
+        for number, (measure, chosen) in enumerate(measures)
+    ]
+    cuts = curve(right, pairs.score, len(gold))
+    return Kept(threshold, source, tuple(results), tuple(cuts), histogram(pairs.score, right), tuple(notes))
 
 
 def _halves(pairs: Pairs, gold: Gold, tune: Tune, seed: int) -> tuple[Pairs | None, str]:
@@ -88,11 +92,11 @@ def _halves(pairs: Pairs, gold: Gold, tune: Tune, seed: int) -> tuple[Pairs | No
     return kept, "" if kept is not None else f"{unknown}{len(gold)} gold pairs cannot be halved"
 
 
-def _result(measure: Measured, chosen: str, headline: bool, seed: int, settings: dict[str, Any]) -> Result:
+def _result(measure: Measured, chosen: str, protocol: str, *, headline: bool, seed: int) -> Result:
     units = measure.units[(measure.units[:, 1:] > 0).any(axis=1)]  # of source rows that have any pair
     interval = bootstrap_interval(units, measure.statistic, seed=seed) if 0 < len(units) <= MOST_UNITS else None
     return Result(
-        *("mine", settings["protocol"], "", measure.metric, measure.score, measure.n),
+        *("mine", protocol, "", measure.metric, measure.score, measure.n),
         interval=interval,
         split="",
         headline=headline,
@@ -100,6 +104,6 @@ def _result(measure: Measured, chosen: str, headline: bool, seed: int, settings:
     )
 
 
-def told(results: Sequence[Result]) -> list[list[object]]:
+def as_table(results: Sequence[Result]) -> list[list[object]]:
     """Rows for a table."""
     return [[row.metric, f"{100 * row.score:.1f}", row.n, row.settings["threshold_chosen_on"]] for row in results]

@@ -15,16 +15,14 @@ from numpy.typing import NDArray
 
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.mining.vector_folder import clear_vectors, decides, state_of_vectors
+from adapter_stilts.mining.folder import decides, filling
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.blocks import Centred, Chosen
 from adapter_stilts.retrieval.distinct import by_first_rows
-from adapter_stilts.retrieval.ledger import Shard, append, begin, read_ledger, repair, seal
 from adapter_stilts.retrieval.pooling import Vectors
-from adapter_stilts.retrieval.quantised import narrowed
-from adapter_stilts.retrieval.shards import write_npy
-from adapter_stilts.retrieval.vectors import StoredVectors, file_name, open_vectors
-from adapter_stilts.runs.folder import locked, remove_remains
+from adapter_stilts.retrieval.stored.arrays import narrowed, write_npy
+from adapter_stilts.retrieval.stored.ledger import Shard, append, read_ledger, seal
+from adapter_stilts.retrieval.stored.vectors import StoredVectors, file_name, open_vectors
 
 ROWS_AT_ONCE = 1 << 12
 
@@ -39,13 +37,7 @@ def centred_folder(plain: Path, out: Path | None, dtype: str, *, overwrite: bool
     vectors, ledger = open_vectors(plain), read_ledger(plain)
     made = {**ledger.made, "dtype": dtype, "centring": True}
     folder = out or plain.parent / f"{plain.name.rpartition('-')[0]}-{fingerprint(decides(made))}"
-    with locked(folder):
-        state = state_of_vectors(folder, made, overwrite=overwrite)
-        if state == "new":
-            clear_vectors(folder)
-            begin(folder, made)
-        remove_remains(folder)
-        repair(folder)
+    with filling(folder, made, overwrite=overwrite) as state:
         if state != "done":
             mean = _mean(vectors)
             with report.progress("centring") as progress:

@@ -33,6 +33,16 @@ def as_keys(keys: list[bytes]) -> Keys:
     return np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(-1, HASH_BYTES)
 
 
+def first_of_keys(keys: NDArray[np.uint64]) -> Rows:
+    """The first row with the same key of each row, [N] from [N, 2]."""
+    order = np.lexsort((keys[:, 1], keys[:, 0]))  # stable: rows of one key stay in order
+    fresh = np.ones(len(keys), dtype=np.bool_)
+    fresh[1:] = (keys[order[1:]] != keys[order[:-1]]).any(axis=1)
+    first = np.empty(len(keys), dtype=np.int64)
+    first[order] = order[np.flatnonzero(fresh)][np.cumsum(fresh) - 1]
+    return first
+
+
 class KnownTexts:
     """Rows by text, sorted by the first half of the hash; the second half tells apart what shares the first."""
 

@@ -19,7 +19,7 @@ from typing import Any
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.errors import StiltsError, UsageError
 from adapter_stilts.files import atomic_write, disk_errors, sha256
-from adapter_stilts.mining.mine_sides import Side, as_cell
+from adapter_stilts.mining.sides import Side, as_cell
 from adapter_stilts.retrieval.distinct import Distinct
 from adapter_stilts.retrieval.mining import Pairs
 from adapter_stilts.sharing.sealed import CHECKSUM, read_sealed, write_sealed

@@ -15,31 +15,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adapter_stilts.data.sentences import Sentence, Source, Survey, sentence_source, survey
+from adapter_stilts.data.sentences import Sentence
 from adapter_stilts.data.text_store import TextStore
 from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.files import sha256
-from adapter_stilts.reporting import Reporter
+from adapter_stilts.mining.text_file import TextFile
 from adapter_stilts.retrieval.blocks import Chosen
-from adapter_stilts.retrieval.distinct import Distinct, by_first_rows, by_vectors, first_rows
-from adapter_stilts.retrieval.known import BLANK, as_keys, text_key
-from adapter_stilts.retrieval.ledger import LEDGER
-from adapter_stilts.retrieval.vectors import StoredVectors, open_vectors
+from adapter_stilts.retrieval.distinct import Distinct, by_first_rows, by_vectors
+from adapter_stilts.retrieval.stored.known import BLANK, as_keys, first_of_keys, text_key
+from adapter_stilts.retrieval.stored.ledger import LEDGER
+from adapter_stilts.retrieval.stored.vectors import StoredVectors, open_vectors
 
 BREAKS = str.maketrans("\t\n\r", "   ")
 MUST_AGREE = ("trunk", "composition", "adapters", "layer", "pool", "precision", "centring")
-
-
-@dataclass(frozen=True)
-class TextFile:
-    """A file of sentences that was read once, from its first line to its last."""
-
-    source: Source
-    survey: Survey
-
-    @property
-    def path(self) -> Path:
-        return self.source.path
 
 
 @dataclass(frozen=True)
@@ -89,16 +77,6 @@ class Side:
     def counts(self) -> dict[str, int]:
         blank = int((self.distinct.of_line < 0).sum())
         return {"rows": self.rows, "blank": blank, "repeated": self.rows - blank - len(self.distinct.rows), "searched": len(self.distinct.rows)}
-
-
-def surveyed(path: Path, layout: str | None, column: str | None, report: Reporter) -> TextFile:
-    """Read a file once, so that every mistake in it is found before any work. Raises TaskDataError with its line; also where all rows are blank."""
-    source = sentence_source(path, layout, column)
-    with report.progress(f"checking {path.name}") as progress:
-        found = survey(source, lambda rows: progress(rows, 0))
-    if found.blank == found.rows:
-        raise TaskDataError(f"no sentence: all {found.rows} rows are blank", where=str(path), do="give a file with text")
-    return TextFile(source, found)
 
 
 def open_side(name: str, file: TextFile | None, path: Path, work: Path) -> Side:
@@ -177,7 +155,7 @@ def _by_itself(vectors: StoredVectors) -> Distinct:
 def _by_texts(keys: list[bytes]) -> Distinct:
     """Told apart by text, for vectors that do not know theirs; of several lines the last one's vector is taken, as in LASER."""
     known = as_keys(keys)
-    numbers: NDArray[np.int64] = first_rows(np.ascontiguousarray(known).view(np.uint64))
+    numbers: NDArray[np.int64] = first_of_keys(np.ascontiguousarray(known).view(np.uint64))
     blank: NDArray[np.bool_] = np.logical_not(known.any(axis=1))
     return by_first_rows(numbers, blank, last=True)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from adapter_stilts.errors import UsageError
 from adapter_stilts.files import disk_errors
-from adapter_stilts.retrieval.ledger import LEDGER, read_ledger
-from adapter_stilts.runs.folder import LOCK
+from adapter_stilts.retrieval.stored.ledger import LEDGER, begin, read_ledger, repair
+from adapter_stilts.runs.folder import LOCK, locked, remove_remains
 from adapter_stilts.sharing.weight_files import is_remains
 
 TOLD_ONLY = ("file", "layout", "trunk_name", "format")  # what the ledger says for people; the vectors do not depend on it
@@ -17,6 +19,20 @@ TOLD_ONLY = ("file", "layout", "trunk_name", "format")  # what the ledger says f
 def decides(made: dict[str, Any]) -> dict[str, Any]:
     """Of a ledger's first line, all that the vectors depend on."""
     return {name: value for name, value in made.items() if name not in TOLD_ONLY}
+
+
+@contextmanager
+def filling(folder: Path, made: dict[str, Any], *, overwrite: bool) -> Iterator[str]:
+    """The folder for this process alone, begun or ready to be gone on with; gives its state as `state_of_vectors` does."""
+    state_of_vectors(folder, made, overwrite=overwrite)  # refuses before a lock is written
+    with locked(folder):
+        state = state_of_vectors(folder, made, overwrite=overwrite)
+        if state == "new":
+            clear_vectors(folder)
+            begin(folder, made)
+        remove_remains(folder)
+        repair(folder)
+        yield state
 
 
 def state_of_vectors(folder: Path, made: dict[str, Any], *, overwrite: bool) -> str:
