@@ -21,7 +21,7 @@ from pathlib import Path
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.trunk import load_trunk
 from adapter_stilts.mining.encode import REMEMBERED
-from adapter_stilts.mining.encode_memory import memory
+from adapter_stilts.mining.memory import memory
 
 RESULTS = Path(__file__).parent / "results" / "encode_memory.jsonl"
 WORDS = ("the", "old", "train", "leaves", "Rome", "at", "seven", "and", "nobody", "knows", "why", "it", "waits", "here")

@@ -120,7 +120,7 @@ class _Sweep:
         """Raises UnknownName and UsageError for settings that cannot be."""
         self._request, self._subject, self._data, self._report = request, subject, data, report
         wanted = Overrides(request.layers if request.layers is not None else "all", k=request.k)
-        named, depth = "tatoeba" if data.task.format == "aligned" else "bucc2018", subject.trunk.layers
+        named, depth = "bucc2018" if data.task.format.pools else "tatoeba", subject.trunk.layers
         self._rules = wanted.over(protocol(request.protocol, named))
         layers = wanted.layers_at(depth, self._rules)
         self._default = default_setting(self._rules, depth)
@@ -149,7 +149,7 @@ class _Sweep:
             self._report.say(f"{len(impossible)} settings are left out, since less the mean nothing is left of a vector: {impossible[0]}, ...")
             self._settings = [one for one in self._settings if one not in impossible]
         units = [[found[setting, language].units for language in dev] for setting in self._settings]
-        statistic = "ratio" if data.task.format == "aligned" else "f1"
+        statistic = "f1" if data.task.format.pools else "ratio"
         default = self._settings.index(self._default)
         choice = choose(units, statistic, default=default, order=range(len(self._settings)), seed=self._request.seed)
         chosen = self._settings[choice.chosen]
@@ -271,7 +271,7 @@ def _materials(request: Sweep, subject: Subject) -> list[Material]:
     found = []
     for name in request.tasks:
         task = under(find_task(name, dict(request.task_settings)), request.protocol)
-        if not task.retrieval or task.format not in ("aligned", "pools"):
+        if not task.retrieval:
             raise UsageError(f"'{task.name}' has no sentences to find: layer, pooling and margin are nothing to it", do="sweep tatoeba, bucc2018 or the like")
         trunk = subject.bundle.manifest.trunk.name if subject.bundle else subject.trunk.name
         columns = dict(request.task_settings.get("columns") or {})

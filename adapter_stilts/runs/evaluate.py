@@ -19,7 +19,7 @@ from adapter_stilts.errors import UsageError
 from adapter_stilts.evaluation.protocols import target_protocol
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.protocols import precision_of
-from adapter_stilts.retrieval.reading import Reading
+from adapter_stilts.retrieval.reading import Reading as SentenceReading
 from adapter_stilts.runs import disclosure
 from adapter_stilts.runs.card import write_card
 from adapter_stilts.runs.folder import (
@@ -37,8 +37,7 @@ from adapter_stilts.runs.folder import (
 from adapter_stilts.runs.head_choice import head_for
 from adapter_stilts.runs.language_stacks import ENGLISH, OWN, Stacks
 from adapter_stilts.runs.material import where_of
-from adapter_stilts.runs.measure import Reading as HeadReading
-from adapter_stilts.runs.measure import measure, predicted
+from adapter_stilts.runs.measure import Reading, measure, predicted
 from adapter_stilts.runs.measure_ranking import measure_ranking
 from adapter_stilts.runs.retrieval import RetrievalSettings, measure_retrieval, planned
 from adapter_stilts.runs.row_facts import adapter_facts, with_facts
@@ -64,7 +63,7 @@ def evaluate(request: Request, *, out: Path | None, runs: Path, overwrite: bool,
     for task in tasks:
         if not task.retrieval:
             head_for(subject.bundle, task, request.head)  # before anything is scored or written
-            if rules.lengths.get(task.format, 0) > subject.trunk.max_length:
+            if rules.lengths.get(task.format.name, 0) > subject.trunk.max_length:
                 report.say(f"{task.name}: inputs are cut at {subject.trunk.max_length} tokens, which is all this trunk has positions for")
         elif asked not in ("auto", subject.trunk.precision):
             how = f"reads in {asked}, and this trunk is in {subject.trunk.precision}; --set trunk.precision={asked} follows it"
@@ -150,7 +149,7 @@ def _scores(request: Request, subject: Subject, jobs: Sequence[tuple[Task, str, 
             both = (measure_retrieval(subject.encoder, first, languages, where, one, subject.folder) for one in readings)
             for found in zip(*both, strict=True):
                 yield first, found[0][0], _marked(subject, [row.to_json() for _, rows in found for row in rows])
-        elif first.format == "ranking":
+        elif first.format.ranking:
             part = head_for(subject.bundle, first, request.head)
             languages, model = [language for _, language, _ in chosen], subject.models[part.name]
             for language, rows in measure_ranking(model, first, request.split, languages, where, _reading(request, subject, part), subject.folder):
@@ -181,7 +180,7 @@ def _same_data(rows: Sequence[Mapping[str, Any]], task: Task, split: str, langua
     """Whether scores are of the data that would be read now: files by their bytes, anything else by its kind."""
     if where.kind != "files":
         return all(isinstance(row["data"], Mapping) and row["data"]["kind"] == where.kind for row in rows)
-    loaded = [load(task, split, language, where, unscored=True), *(load_pool(task, split, where) if task.format == "ranking" and split != "validation" else ())]
+    loaded = [load(task, split, language, where, unscored=True), *(load_pool(task, split, where) if task.format.ranking and split != "validation" else ())]
     now = [file.sha256 for one in loaded for file in one.origin.files]
     return all(not isinstance(row["data"], Mapping) and [file["sha256"] for file in row["data"]] == now for row in rows)
 
@@ -195,12 +194,12 @@ def _score(request: Request, subject: Subject, task: Task, language: str, where:
         return measure(subject.models[part.name], task, loaded, _reading(request, subject, part), subject.folder)
 
 
-def _reading(request: Request, subject: Subject, part: Part) -> HeadReading:
+def _reading(request: Request, subject: Subject, part: Part) -> Reading:
     own = OWN if subject.stacks is not None and subject.stacks.swapped else ""
     labels = tuple(part.facts["labels"]) or None
     trained = subject.bundle.manifest.trunk.precision if subject.bundle else ""
     other = subject.trunk.precision if subject.trunk.precision != trained else ""
-    return HeadReading(labels, part.facts["max_length"], subject.budget(request), request.protocol, request.seed, part.name, own, other)
+    return Reading(labels, part.facts["max_length"], subject.budget(request), request.protocol, request.seed, part.name, own, other)
 
 
 def _marked(subject: Subject, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -211,7 +210,7 @@ def _say_stacks(stacks: Stacks, jobs: Sequence[tuple[Task, str, Where]], report:
     """Refuse languages without an adapter, and say what reads those that have none of their own."""
     retrieval = [ENGLISH] if any(task.retrieval for task, _, _ in jobs) else []
     languages = list(dict.fromkeys([*(language for _, language, _ in jobs), *retrieval]))
-    if stacks.swapped and (ranking := [task.name for task, _, _ in jobs if task.format == "ranking"]):
+    if stacks.swapped and (ranking := [task.name for task, _, _ in jobs if task.format.ranking]):
         what = f"'{ranking[0]}' looks for answers in many languages at once, and language adapters read one language at a time"
         raise UsageError(what, do="evaluate it without --language-adapter")
     stacks.check(languages)
@@ -234,7 +233,7 @@ def _retrieval_settings(request: Request, subject: Subject) -> RetrievalSettings
         request.protocol,
         depth=subject.trunk.layers,
         wanted=request.retrieval,
-        reading=Reading(
+        reading=SentenceReading(
             (),
             token_budget=subject.budget(request),
             precision=subject.trunk.precision,

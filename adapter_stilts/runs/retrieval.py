@@ -11,7 +11,7 @@ computed from are kept where one layer was read, so that the score can be recomp
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -45,8 +45,8 @@ class RetrievalSettings:
 
     protocol: str
     depth: int
-    wanted: Overrides = Overrides()
-    reading: Reading = Reading(())
+    wanted: Overrides = field(default_factory=Overrides)
+    reading: Reading = field(default_factory=lambda: Reading(()))
     split: str = "test"
     save_vectors: bool = True
     seed: int = 0
@@ -58,7 +58,7 @@ class RetrievalTask:
     def __init__(self, task: Task, settings: RetrievalSettings, folder: Path) -> None:
         """Raises UnknownName and UsageError for settings that cannot be."""
         self.task, self.settings, self.folder = task, settings, folder
-        rules = settings.wanted.over(protocol(settings.protocol, "tatoeba" if task.format == "aligned" else "bucc2018"))
+        rules = settings.wanted.over(protocol(settings.protocol, "bucc2018" if task.format.pools else "tatoeba"))
         layers = settings.wanted.layers_at(settings.depth, rules)
         self.rules = rules
         self.reading = replace(settings.reading, layers=layers, pool=rules.pool, max_length=rules.max_length)
@@ -125,13 +125,13 @@ def measure_retrieval(
     Languages are read together as far as their vectors fit in memory, since their English sides share sentences.
     """
     asked, split = RetrievalTask(task, settings, folder), settings.split
-    splits = [split] if task.format == "aligned" or split != "test" else [split, "validation"]
+    splits = [split, "validation"] if task.format.pools and split == "test" else [split]
     loaded = ((language, [load(task, split, language, where) for split in splits]) for language in languages)
     for group in in_groups(loaded, encoder.trunk.hidden, len(asked.reading.layers)):
         every = [part for parts in group.values() for part in parts]
         vectors = SideVectors(encoder, every, asked.reading, folder, save=settings.save_vectors)
         for language, parts in group.items():
-            yield language, (_aligned if task.format == "aligned" else _pools)(asked, vectors, parts)
+            yield language, (_pools if task.format.pools else _aligned)(asked, vectors, parts)
 
 
 def _aligned(asked: RetrievalTask, vectors: SideVectors, loaded: Sequence[Loaded]) -> list[Result]:

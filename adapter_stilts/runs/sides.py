@@ -14,10 +14,10 @@ from typing import Any, TypeVar, cast
 from adapter_stilts.data.examples import Bitext, Pools
 from adapter_stilts.encoder.composition import Composition
 from adapter_stilts.encoder.model import AdapterEncoder
-from adapter_stilts.retrieval.stored.cache import VectorKey, keep, kept
 from adapter_stilts.retrieval.embed import embed_layers
 from adapter_stilts.retrieval.pooling import Vectors
 from adapter_stilts.retrieval.reading import LanguageStack, Reading
+from adapter_stilts.retrieval.stored.cache import VectorKey, keep, kept
 from adapter_stilts.runs.language_stacks import ENGLISH, OWN
 from adapter_stilts.tasks.languages import iso1
 from adapter_stilts.tasks.sources import Loaded

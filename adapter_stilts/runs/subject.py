@@ -35,7 +35,7 @@ class Request:
     tasks: tuple[str, ...]
     languages: tuple[str, ...] = ()
     protocol: str = "own"
-    retrieval: Overrides = Overrides()
+    retrieval: Overrides = field(default_factory=Overrides)
     data: tuple[str, ...] = ()
     split: str = "test"
     revision: str | None = None  # of the trunk named here

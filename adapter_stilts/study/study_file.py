@@ -14,9 +14,9 @@ from pydantic_core import ErrorDetails
 
 from adapter_stilts.config import yaml_text
 from adapter_stilts.config.load import with_settings
-from adapter_stilts.config.mistakes import Mistake, mistake, nearest_value
+from adapter_stilts.config.mistakes import Mistake, dotted, mistake, nearest_value, second_time
 from adapter_stilts.config.recipes import PROTOCOLS, recipe_file
-from adapter_stilts.config.schema import Adapter, RunConfig, Sampler, Trunk
+from adapter_stilts.config.schema import Adapter, RunConfig, Sampler, Trunk, our_name
 from adapter_stilts.config.study import Intermediate, StudyConfig, Target
 from adapter_stilts.config.yaml_text import Document, Key
 from adapter_stilts.encoder.kinds import kinds, resolve
@@ -50,12 +50,12 @@ def read_study(path: Path) -> StudyConfig:
         text = read_text(path)
     except TaskDataError as error:
         raise ConfigError(error.what, where=error.where, do="name a study's file; `adapter-stilts list recipes` shows ready-made ones") from error
-    document = yaml_text.parse(text, str(path))
+    document = yaml_text.parse(text, str(path), our_name)
     tree = document.value
     if not isinstance(tree, dict):
         raise ConfigError("a study is keys and values", where=str(path), do="write `key: value` lines: name, intermediate, targets")
     found: StudyConfig | None = None
-    mistakes = [Mistake(where, None, f"stands here a second time (line {line})", shows_value=False) for where, line in document.repeated]
+    mistakes = [Mistake(where, None, second_time(dotted(where), line), shows_value=False) for where, line in document.repeated]
     try:
         found = StudyConfig.model_validate(tree)
     except ValidationError as error:

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from adapter_stilts.errors import TaskDataError, UsageError
-from adapter_stilts.retrieval.stored.vectors import open_vectors
 from adapter_stilts.mining import centred as module
 from adapter_stilts.mining.encode import Encoding, encode
-from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.mining.mine import mine
 from adapter_stilts.mining.request import Mining
 from adapter_stilts.reporting import Silent
 from adapter_stilts.retrieval.reading import Overrides
+from adapter_stilts.retrieval.stored.vectors import open_vectors
+from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.runs.subject import Request as Evaluation
 
 SOURCE = ["The small cat sleeps.", "Anna bought apples.", "", "Paris on Monday", "The small cat sleeps.", "The old table", "red apples in Paris"]

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from adapter_stilts.errors import ArtefactError, MissingError
 from adapter_stilts.files import write_bytes
-from adapter_stilts.sharing.manifest import Manifest, TrunkFacts, write_manifest
-from adapter_stilts.runs.inspect import info, list_kinds, list_languages, list_recipes, list_runs, list_tasks
 from adapter_stilts.runs.folder import claim, write_results
+from adapter_stilts.runs.inspect import info, list_kinds, list_languages, list_recipes, list_runs, list_tasks
+from adapter_stilts.sharing.manifest import Manifest, TrunkFacts, write_manifest
 
 ROW = {
     "task": "xnli",
@@ -90,7 +91,9 @@ def test_lists_recipes_with_the_command_that_uses_them():
     for row in found:
         assert row["command"].startswith("adapter-stilts ")
         assert row["name"].rpartition("/")[2] in row["command"]
-        assert row["path"].endswith(row["recipe"])
+        assert row["recipe"].removesuffix(".yaml") == row["name"]
+        assert row["protocol"] or row["path"].endswith(row["recipe"])
+        assert Path(row["path"]).is_file()
         assert row["summary"]
 
 
