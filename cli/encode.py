@@ -26,28 +26,59 @@ from .options import (
 
 
 def encode(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="One sentence a line (.txt or any name), .tsv, .jsonl, or BUCC's id files; plain, .gz or .zst.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="One sentence a line (.txt or any name), .tsv, .jsonl, or BUCC's id files; plain, .gz or .zst.",
+        ),
+    ],
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", metavar="DIR", help="Where the vectors go; by default runs/vectors/, under a name made from the contents.")
+        Path | None,
+        typer.Option(
+            "-o",
+            "--out",
+            metavar="DIR",
+            help="Where the vectors go; by default runs/vectors/, under a name made from the contents.",
+        ),
     ] = None,
-    run: Annotated[Path | None, typer.Option("--run", metavar="RUN", help="A finished run to encode with; leave it out to use a bare trunk.")] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", metavar="RUN", help="A finished run to encode with; leave it out to use a bare trunk."),
+    ] = None,
     trunk: TrunkOption = None,
-    layer: Annotated[int | None, typer.Option("--layer", metavar="N", help="Where vectors are read; 0 is the embedding.")] = None,
+    layer: Annotated[
+        int | None, typer.Option("--layer", metavar="N", help="Where vectors are read; 0 is the embedding.")
+    ] = None,
     pool: Annotated[Pool | None, typer.Option("--pool", help="How token states become a sentence vector.")] = None,
     centring: CentringOption = None,
     dtype: Annotated[Dtype, typer.Option("--dtype", help="How vectors are stored.")] = Dtype.float32,
-    layout: Annotated[Layout | None, typer.Option("--format", help="How the file is read, where its name and first line do not tell.")] = None,
-    column: Annotated[
-        str | None, typer.Option("--column", metavar="NAME|N", help="The column or field of the sentence; a number, from 0, in a TSV without a header.")
+    layout: Annotated[
+        Layout | None, typer.Option("--format", help="How the file is read, where its name and first line do not tell.")
     ] = None,
-    shard_rows: Annotated[int | None, typer.Option("--shard-rows", metavar="N", help="Rows of one file of vectors.")] = None,
-    limit: Annotated[float | None, typer.Option("--limit-gb", metavar="GB", help="Memory that encoding must fit in; chooses the rows of a shard.")] = None,
+    column: Annotated[
+        str | None,
+        typer.Option(
+            "--column",
+            metavar="NAME|N",
+            help="The column or field of the sentence; a number, from 0, in a TSV without a header.",
+        ),
+    ] = None,
+    shard_rows: Annotated[
+        int | None, typer.Option("--shard-rows", metavar="N", help="Rows of one file of vectors.")
+    ] = None,
+    limit: Annotated[
+        float | None,
+        typer.Option("--limit-gb", metavar="GB", help="Memory that encoding must fit in; chooses the rows of a shard."),
+    ] = None,
     engine: EngineOption = Engine.local,
     ray_address: RayOption = None,
     config: ConfigOption = None,
     settings: SetOption = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the vectors that are in DIR.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the file and say what would be done; write nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the file and say what would be done; write nothing.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Turn a file of sentences into unit vectors, in shards that NumPy can map.

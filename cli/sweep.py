@@ -29,33 +29,72 @@ CENTRING = {"no": (False,), "yes": (True,), "both": (False, True)}
 
 
 def sweep(
-    tasks: Annotated[str | None, typer.Option("--tasks", metavar="LIST", help="Tasks to choose for, each by itself: tatoeba,bucc2018.")] = None,
-    source: Annotated[Path | None, typer.Argument(metavar="SRC", help="Sentences of your own, with --gold, in place of tasks.")] = None,
+    tasks: Annotated[
+        str | None,
+        typer.Option("--tasks", metavar="LIST", help="Tasks to choose for, each by itself: tatoeba,bucc2018."),
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Argument(metavar="SRC", help="Sentences of your own, with --gold, in place of tasks.")
+    ] = None,
     target: Annotated[Path | None, typer.Argument(metavar="TGT", help="Sentences of the other language.")] = None,
-    run: Annotated[Path | None, typer.Option("--run", metavar="RUN", help="A finished run; leave it out to choose for a bare trunk.")] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", metavar="RUN", help="A finished run; leave it out to choose for a bare trunk."),
+    ] = None,
     trunk: TrunkOption = None,
-    gold: Annotated[Path | None, typer.Option("--gold", metavar="FILE", help="The pairs of SRC and TGT, as ids or line numbers.")] = None,
+    gold: Annotated[
+        Path | None, typer.Option("--gold", metavar="FILE", help="The pairs of SRC and TGT, as ids or line numbers.")
+    ] = None,
     dev: Annotated[
         tuple[Path, Path, Path] | None,
-        typer.Option("--dev", metavar="SRC TGT GOLD", help="Other files to choose on; without them one half of SRC chooses and the other is scored."),
+        typer.Option(
+            "--dev",
+            metavar="SRC TGT GOLD",
+            help="Other files to choose on; without them one half of SRC chooses and the other is scored.",
+        ),
     ] = None,
-    layout: Annotated[Layout | None, typer.Option("--format", help="How the files are read, where name and first line do not tell.")] = None,
-    column: Annotated[str | None, typer.Option("--column", metavar="NAME|N", help="The column or field of the sentence.")] = None,
-    languages: Annotated[str | None, typer.Option("--languages", metavar="LIST", help="Languages to choose over; all the task has by default.")] = None,
+    layout: Annotated[
+        Layout | None, typer.Option("--format", help="How the files are read, where name and first line do not tell.")
+    ] = None,
+    column: Annotated[
+        str | None, typer.Option("--column", metavar="NAME|N", help="The column or field of the sentence.")
+    ] = None,
+    languages: Annotated[
+        str | None,
+        typer.Option("--languages", metavar="LIST", help="Languages to choose over; all the task has by default."),
+    ] = None,
     protocol: Annotated[Protocol | None, typer.Option("--protocol", help="Whose default a choice has to beat.")] = None,
-    layers: Annotated[str | None, typer.Option("--layers", metavar="N,N|all", help="Layers to try; all by default.")] = None,
-    pools: Annotated[str | None, typer.Option("--pools", metavar="LIST", help="Poolings to try; all by default, one reading of the text each.")] = None,
-    margins: Annotated[
-        str | None, typer.Option("--margins", metavar="LIST", help="Margins to try; ratio,distance,absolute by default. csls ranks as distance does.")
+    layers: Annotated[
+        str | None, typer.Option("--layers", metavar="N,N|all", help="Layers to try; all by default.")
     ] = None,
-    centring: Annotated[str, typer.Option("--centring", metavar="yes|no|both", help="Whether each language's mean vector is subtracted.")] = "both",
+    pools: Annotated[
+        str | None,
+        typer.Option("--pools", metavar="LIST", help="Poolings to try; all by default, one reading of the text each."),
+    ] = None,
+    margins: Annotated[
+        str | None,
+        typer.Option(
+            "--margins",
+            metavar="LIST",
+            help="Margins to try; ratio,distance,absolute by default. csls ranks as distance does.",
+        ),
+    ] = None,
+    centring: Annotated[
+        str,
+        typer.Option("--centring", metavar="yes|no|both", help="Whether each language's mean vector is subtracted."),
+    ] = "both",
     k: Annotated[int | None, typer.Option("-k", metavar="N", help="Neighbours that a margin compares with.")] = None,
-    test: Annotated[bool, typer.Option("--test/--no-test", help="Score the choice on test, once, or leave test alone.")] = True,
+    test: Annotated[
+        bool, typer.Option("--test/--no-test", help="Score the choice on test, once, or leave test alone.")
+    ] = True,
     data: DataOption = None,
     config: ConfigOption = None,
     settings: SetOption = None,
     seed: SeedOption = None,
-    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="Where the record goes; by default the run's own folder.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="DIR", help="Where the record goes; by default the run's own folder."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Choose again what was chosen already.")] = False,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,

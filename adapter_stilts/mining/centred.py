@@ -54,23 +54,42 @@ def _mean(vectors: StoredVectors) -> NDArray[np.float64]:
     rows = by_first_rows(first, vectors.blank).rows
     if len(rows) < 2:
         do = "leave centring out, or give a file with more text"
-        raise TaskDataError(f"{len(rows)} different sentences: nothing is left of a vector less the mean of one", where=str(vectors.path), do=do)
+        raise TaskDataError(
+            f"{len(rows)} different sentences: nothing is left of a vector less the mean of one",
+            where=str(vectors.path),
+            do=do,
+        )
     return Centred.of(Chosen(vectors, rows)).mean
 
 
-def _written(folder: Path, vectors: StoredVectors, mean: NDArray[np.float64], shard: Shard, made: dict[str, Any]) -> Shard:
+def _written(
+    folder: Path, vectors: StoredVectors, mean: NDArray[np.float64], shard: Shard, made: dict[str, Any]
+) -> Shard:
     """One shard's files; blank rows stay zero."""
     start, dtype = shard.shard * int(made["shard_rows"]), str(made["dtype"])
     stop = start + shard.rows
-    parts = {"vectors": ((shard.rows, vectors.dimension), dtype)} | ({"scales": ((shard.rows,), "float32")} if dtype == "int8" else {})
+    parts = {"vectors": ((shard.rows, vectors.dimension), dtype)} | (
+        {"scales": ((shard.rows,), "float32")} if dtype == "int8" else {}
+    )
     files = {}
     for place, (part, (shape, kind)) in enumerate(parts.items()):
-        blocks = (found for piece in _pieces(vectors, mean, start, stop) if (found := narrowed(piece, dtype)[place]) is not None)
+        blocks = (
+            found
+            for piece in _pieces(vectors, mean, start, stop)
+            if (found := narrowed(piece, dtype)[place]) is not None
+        )
         files[file_name(part, shard.shard)] = write_npy(folder / file_name(part, shard.shard), shape, kind, blocks)
     texts = vectors.texts(start, stop)
     assert texts is not None
     name = file_name("texts", shard.shard)
-    return Shard(shard.shard, shard.rows, shard.blank, shard.repeated, shard.cut, {**files, name: write_npy(folder / name, texts.shape, "uint8", [texts])})
+    return Shard(
+        shard.shard,
+        shard.rows,
+        shard.blank,
+        shard.repeated,
+        shard.cut,
+        {**files, name: write_npy(folder / name, texts.shape, "uint8", [texts])},
+    )
 
 
 def _pieces(vectors: StoredVectors, mean: NDArray[np.float64], start: int, stop: int) -> Iterator[Vectors]:

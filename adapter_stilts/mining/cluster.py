@@ -58,7 +58,9 @@ def connected(address: str | None) -> Iterator[Cluster]:
     if not before:
         _connect(ray, where)
     with suppress(ValueError):  # another thread than the main one, where signals arrive
-        signal.signal(signal.SIGTERM, stopping)  # Ray puts one of its own there, which would end the process without a word
+        signal.signal(
+            signal.SIGTERM, stopping
+        )  # Ray puts one of its own there, which would end the process without a word
     try:
         yield Cluster(ray)
     finally:
@@ -83,7 +85,9 @@ class Cluster:
         """A value that many pieces need, sent to each node once; pieces name it among their arguments."""
         return self._ray.put(value)
 
-    def each(self, work: Callable[..., Outcome], pieces: Iterable[Sequence[Any]], *, gpu: bool = False) -> Iterator[Outcome]:
+    def each(
+        self, work: Callable[..., Outcome], pieces: Iterable[Sequence[Any]], *, gpu: bool = False
+    ) -> Iterator[Outcome]:
         """What `work` returns for each piece's arguments, in their order. Pieces are taken as workers come free, so few of them are held at once.
 
         gpu  each piece needs a graphics card
@@ -92,7 +96,10 @@ class Cluster:
         """
         slots = min(self.slots, self._gpus) if gpu else self.slots
         if not slots:
-            raise UsageError("no worker of the cluster has a graphics card, and this process reads with one", do="start it with CUDA_VISIBLE_DEVICES= here")
+            raise UsageError(
+                "no worker of the cluster has a graphics card, and this process reads with one",
+                do="start it with CUDA_VISIBLE_DEVICES= here",
+            )
         task = self._ray.remote(num_cpus=1, num_gpus=int(gpu), max_retries=RETRIES, retry_exceptions=False)(_guarded)
         running: deque[Any] = deque()
         try:
@@ -119,7 +126,9 @@ class Cluster:
         if fine:
             return value
         name, what, where, do = value
-        raise getattr(errors, name, StiltsError)(what, where=f"{where} (node {node})" if where else f"node {node}", do=do)
+        raise getattr(errors, name, StiltsError)(
+            what, where=f"{where} (node {node})" if where else f"node {node}", do=do
+        )
 
 
 def check_visible(paths: Iterable[Path]) -> None:
@@ -145,7 +154,9 @@ def _ray() -> Any:
     try:
         import ray
     except ImportError as error:
-        raise UsageError("--engine ray needs ray, which is not installed", do="pip install 'adapter-stilts[ray]'") from error
+        raise UsageError(
+            "--engine ray needs ray, which is not installed", do="pip install 'adapter-stilts[ray]'"
+        ) from error
     return ray
 
 

@@ -183,9 +183,13 @@ class _Work:
         state = "done" if self._sealed else "resumed" if self._shards else "new"
         start = len(self._shards) * self._size
         if state == "resumed":
-            self._report.say(f"going on at row {min(start, self._rows) + 1} of {self._rows}; the shards before it are whole")
+            self._report.say(
+                f"going on at row {min(start, self._rows) + 1} of {self._rows}; the shards before it are whole"
+            )
         for shard in self._shards if state == "resumed" else ():
-            remember(self._known, self._files.read("texts", shard.shard, slice(0, shard.rows)), shard.shard * self._size)
+            remember(
+                self._known, self._files.read("texts", shard.shard, slice(0, shard.rows)), shard.shard * self._size
+            )
         started = time.monotonic()
         if start < self._rows:
             deque(islice(rows, start), maxlen=0)  # those that are encoded

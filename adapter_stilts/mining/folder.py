@@ -13,7 +13,12 @@ from adapter_stilts.retrieval.stored.ledger import LEDGER, begin, read_ledger, r
 from adapter_stilts.runs.folder import LOCK, locked, remove_remains
 from adapter_stilts.sharing.weight_files import is_remains
 
-TOLD_ONLY = ("file", "layout", "trunk_name", "format")  # what the ledger says for people; the vectors do not depend on it
+TOLD_ONLY = (
+    "file",
+    "layout",
+    "trunk_name",
+    "format",
+)  # what the ledger says for people; the vectors do not depend on it
 
 
 def decides(made: dict[str, Any]) -> dict[str, Any]:
@@ -38,19 +43,35 @@ def filling(folder: Path, made: dict[str, Any], *, overwrite: bool) -> Iterator[
 def state_of_vectors(folder: Path, made: dict[str, Any], *, overwrite: bool) -> str:
     """What stands in the folder: nothing ("new"), or unfinished or finished vectors of the same making; anything else is refused."""
     if folder.exists() and not folder.is_dir():
-        raise UsageError("a file where the folder of vectors should be", where=str(folder), do="name another folder with -o")
-    names = {entry.name for entry in folder.iterdir() if entry.name != LOCK and not is_remains(entry)} if folder.is_dir() else set()
+        raise UsageError(
+            "a file where the folder of vectors should be", where=str(folder), do="name another folder with -o"
+        )
+    names = (
+        {entry.name for entry in folder.iterdir() if entry.name != LOCK and not is_remains(entry)}
+        if folder.is_dir()
+        else set()
+    )
     if not names:
         return "new"
     if LEDGER not in names:
-        raise UsageError("the folder is not empty and holds no vectors", where=str(folder), do="name another folder with -o")
+        raise UsageError(
+            "the folder is not empty and holds no vectors", where=str(folder), do="name another folder with -o"
+        )
     if overwrite:
         return "new"
     ledger = read_ledger(folder)
-    changed = [name for name in {**decides(made), **decides(dict(ledger.made))} if ledger.made.get(name) != made.get(name)]
+    changed = [
+        name for name in {**decides(made), **decides(dict(ledger.made))} if ledger.made.get(name) != made.get(name)
+    ]
     if changed:
-        told = ", ".join(f"{name} {_short(ledger.made.get(name))} (asked for {_short(made.get(name))})" for name in changed)
-        raise UsageError(f"the folder holds other vectors: {told}", where=str(folder), do="name another folder with -o, or add --overwrite to replace them")
+        told = ", ".join(
+            f"{name} {_short(ledger.made.get(name))} (asked for {_short(made.get(name))})" for name in changed
+        )
+        raise UsageError(
+            f"the folder holds other vectors: {told}",
+            where=str(folder),
+            do="name another folder with -o, or add --overwrite to replace them",
+        )
     return "done" if ledger.sealed else "resumed"
 
 

@@ -20,7 +20,9 @@ PER_ROW = 500  # hash, source and token array of a row, as Python objects
 PER_TEXT = 24 * 2  # of the table of known texts, which is copied when it grows
 
 
-def memory(encoder: AdapterEncoder, *, rows: int, shard_rows: int, token_budget: int, max_length: int, remembered: int) -> dict[str, int]:
+def memory(
+    encoder: AdapterEncoder, *, rows: int, shard_rows: int, token_budget: int, max_length: int, remembered: int
+) -> dict[str, int]:
     """Bytes by cause, at most, while a file of so many rows is encoded."""
     config, at_once = encoder.trunk.config, min(rows, shard_rows)
     tokens = max(token_budget, max_length)
@@ -36,7 +38,14 @@ def memory(encoder: AdapterEncoder, *, rows: int, shard_rows: int, token_budget:
 
 
 def rows_of_a_shard(
-    encoder: AdapterEncoder, asked: int | None, limit_gb: float | None, *, rows: int, token_budget: int, max_length: int, remembered: int
+    encoder: AdapterEncoder,
+    asked: int | None,
+    limit_gb: float | None,
+    *,
+    rows: int,
+    token_budget: int,
+    max_length: int,
+    remembered: int,
 ) -> int:
     """The rows of a shard: as asked, else the most that fit under the limit, a power of two of at most 65,536.
 
@@ -45,10 +54,14 @@ def rows_of_a_shard(
     if limit_gb is None:
         return asked or SHARD_ROWS
     if not limit_gb > 0:
-        raise UsageError(f"--limit-gb {limit_gb}: a limit is a number above 0", do="give the memory that encoding must fit in, in GB")
+        raise UsageError(
+            f"--limit-gb {limit_gb}: a limit is a number above 0", do="give the memory that encoding must fit in, in GB"
+        )
     size = asked or SHARD_ROWS
     while True:
-        found = memory(encoder, rows=rows, shard_rows=size, token_budget=token_budget, max_length=max_length, remembered=remembered)
+        found = memory(
+            encoder, rows=rows, shard_rows=size, token_budget=token_budget, max_length=max_length, remembered=remembered
+        )
         if sum(found.values()) <= limit_gb * GB:
             return size
         if asked or size == FEWEST_ROWS:

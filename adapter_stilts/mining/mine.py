@@ -72,9 +72,7 @@ class Found:
     left_out: Mapping[str, int] = field(default_factory=dict)
 
 
-def mine(
-    request: Mining, *, out: Path, runs: Path, overwrite: bool, dry_run: bool, report: Reporter
-) -> dict[str, Any]:
+def mine(request: Mining, *, out: Path, runs: Path, overwrite: bool, dry_run: bool, report: Reporter) -> dict[str, Any]:
     """Mine, or score given pairs, and write them with a report beside; returns the report.
 
     runs  where encoded sentences are kept: <runs>/vectors/...
@@ -102,9 +100,7 @@ def mine(
 class _Job:
     """One mining at work in its folder."""
 
-    def __init__(
-        self, request: Mining, rules: Protocol, work: Path, report: Reporter, cluster: Cluster | None
-    ) -> None:
+    def __init__(self, request: Mining, rules: Protocol, work: Path, report: Reporter, cluster: Cluster | None) -> None:
         self._request, self._rules, self._work, self._report, self._cluster = request, rules, work, report, cluster
 
     def encoded(self, files: list[TextFile | None], runs: Path) -> tuple[Input, Input | None]:

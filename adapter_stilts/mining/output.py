@@ -40,11 +40,17 @@ def write_pairs(out: Path, pairs: Pairs, source: Side, target: Side, *, json_lin
     with atomic_write(out) as stream:
         for start in range(0, len(pairs), AT_ONCE):
             part = slice(start, start + AT_ONCE)
-            rows = zip(pairs.source[part].tolist(), pairs.target[part].tolist(), pairs.score[part].tolist(), strict=True)
+            rows = zip(
+                pairs.source[part].tolist(), pairs.target[part].tolist(), pairs.score[part].tolist(), strict=True
+            )
             stream.write("".join(form(*row) for row in rows).encode())
     written = _lines(out)
     if written != len(pairs):
-        raise StiltsError(f"{written} lines were written for {len(pairs)} pairs", where=str(out), do="check the disk, and run the command again")
+        raise StiltsError(
+            f"{written} lines were written for {len(pairs)} pairs",
+            where=str(out),
+            do="check the disk, and run the command again",
+        )
     return written
 
 
@@ -79,13 +85,19 @@ def finished(out: Path, identity: str, *, overwrite: bool) -> dict[str, Any] | N
     report = read_sealed(report_path(out), "the report of a mining", do=OCCUPIED)
     if report.get("identity") == identity and report.get("pairs_sha256") == sha256(out):
         return {name: value for name, value in report.items() if name not in ("identity", "pairs_sha256", CHECKSUM)}
-    raise UsageError("the file is there already, and is not the outcome of this very mining", where=str(out), do=OCCUPIED)
+    raise UsageError(
+        "the file is there already, and is not the outcome of this very mining", where=str(out), do=OCCUPIED
+    )
 
 
 def refuse_occupied(out: Path, *, overwrite: bool, read: Iterable[Path] = ()) -> None:
     """Raises UsageError where the file to write is a folder, or there already and from no mining, or one of those that are read."""
     if out.resolve() in {path.resolve() for path in read}:
-        raise UsageError("the file of pairs would take the place of a file that is read", where=str(out), do="name another file with -o")
+        raise UsageError(
+            "the file of pairs would take the place of a file that is read",
+            where=str(out),
+            do="name another file with -o",
+        )
     if out.exists() and not out.is_file():
         raise UsageError("not a file", where=str(out), do="name a file with -o")
     if out.exists() and not overwrite and not report_path(out).exists():

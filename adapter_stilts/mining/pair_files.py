@@ -69,7 +69,9 @@ def known_pairs(
     if turn:
         lines = [(number, _turned(pair, left, right)) for number, pair in lines]
     sides = (left, right)
-    wrong = [(number, name) for number, pair in lines for name, known in zip(pair, sides, strict=True) if name not in known]
+    wrong = [
+        (number, name) for number, pair in lines for name, known in zip(pair, sides, strict=True) if name not in known
+    ]
     if wrong:
         shown = ", ".join(f"{name[:60]!r} (line {number})" for number, name in wrong[:SHOWN])
         more = ", ..." if len(wrong) > SHOWN else ""

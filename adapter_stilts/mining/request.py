@@ -60,7 +60,13 @@ class Mining:
 
     @classmethod
     def from_config(
-        cls, config: RunConfig, *, run: Path | None = None, retrieval: str | None = None, reads: bool = True, **given: Any
+        cls,
+        config: RunConfig,
+        *,
+        run: Path | None = None,
+        retrieval: str | None = None,
+        reads: bool = True,
+        **given: Any,
     ) -> Mining:
         """The mining of a configuration.
 

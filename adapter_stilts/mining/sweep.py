@@ -139,14 +139,23 @@ class _Sweep:
         dev = {language: data.dev(language) for language in data.languages}
         identity, before = self._identity(dev), read_sweep(folder, task)
         scores_test = data.scored is not None and self._request.test
-        if before is not None and before["identity"] == identity and not overwrite and (before["test"] is not None or not scores_test):
-            self._report.say(f"{task}: this very choice was made already; test is not read again (--overwrite makes it again)")
+        if (
+            before is not None
+            and before["identity"] == identity
+            and not overwrite
+            and (before["test"] is not None or not scores_test)
+        ):
+            self._report.say(
+                f"{task}: this very choice was made already; test is not read again (--overwrite makes it again)"
+            )
             return before
         self._report.say(self.plan)
         with self._report.progress(f"sweeping {task}") as progress:
             found = self._measured(dev, self._settings, progress=progress)
         if impossible := [one for one in self._settings if any((one, language) not in found for language in dev)]:
-            self._report.say(f"{len(impossible)} settings are left out, since less the mean nothing is left of a vector: {impossible[0]}, ...")
+            self._report.say(
+                f"{len(impossible)} settings are left out, since less the mean nothing is left of a vector: {impossible[0]}, ..."
+            )
             self._settings = [one for one in self._settings if one not in impossible]
         units = [[found[setting, language].units for language in dev] for setting in self._settings]
         statistic = "f1" if data.task.format.pools else "ratio"
@@ -155,25 +164,49 @@ class _Sweep:
         chosen = self._settings[choice.chosen]
         readings = before["test_readings"] if before is not None else 0
         rows, test = self._tested(chosen, found, statistic) if scores_test else ([], None)
-        record = {"task": task, "identity": identity, **self._told(choice, statistic, dev, found), "test": test, "test_readings": readings + scores_test}
+        record = {
+            "task": task,
+            "identity": identity,
+            **self._told(choice, statistic, dev, found),
+            "test": test,
+            "test_readings": readings + scores_test,
+        }
         self._say(record)
         config = write_sweep(folder, record | {"results": rows}, self._configuration(chosen))
         self._store(rows)
         return record | {"results": rows, "config": str(config)}
 
-    def _tested(self, chosen: Setting, found: Measurements, statistic: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    def _tested(
+        self, chosen: Setting, found: Measurements, statistic: str
+    ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Test under the choice and under the default, read once, with thresholds from dev."""
         assert self._data.scored is not None
         parts = {language: self._data.scored(language) for language in self._data.languages}
         settings = list(dict.fromkeys([chosen, self._default]))
-        cuts = {key: worth.threshold for key, worth in found.items() if worth.threshold is not None and key[0] in settings}
+        cuts = {
+            key: worth.threshold for key, worth in found.items() if worth.threshold is not None and key[0] in settings
+        }
         worth = self._measured(parts, settings, thresholds=cuts)
-        rows = [row for one in settings for language, part in parts.items() for row in self._rows(one, chosen, part, worth[one, language])]
+        rows = [
+            row
+            for one in settings
+            for language, part in parts.items()
+            for row in self._rows(one, chosen, part, worth[one, language])
+        ]
         ours, usual = ([worth[one, language].units for language in parts] for one in (chosen, self._default))
         compared = paired_bootstrap(ours, usual, statistic, seed=self._request.seed)
-        scores = [sum(worth[one, language].measures[0].score for language in parts) / len(parts) for one in (chosen, self._default)]
+        scores = [
+            sum(worth[one, language].measures[0].score for language in parts) / len(parts)
+            for one in (chosen, self._default)
+        ]
         gain = {"difference": compared.difference, "interval": list(compared.interval), "p": compared.p}
-        return rows, {"scored_on": self._data.scored_on, "chosen": scores[0], "default": scores[1], "gain": gain, "languages": len(parts)}
+        return rows, {
+            "scored_on": self._data.scored_on,
+            "chosen": scores[0],
+            "default": scores[1],
+            "gain": gain,
+            "languages": len(parts),
+        }
 
     def _rows(self, setting: Setting, chosen: Setting, part: Part, worth: Worth) -> list[dict[str, Any]]:
         role, data, trunk = "chosen" if setting == chosen else "default", self._data, self._subject.trunk
@@ -220,22 +253,39 @@ class _Sweep:
         }
 
     def _say(self, record: Mapping[str, Any]) -> None:
-        shown = [[_named(row), _percent(row["score"]), _points(row["gain"], row["gain_interval"])] for row in record["settings"][:SHOWN]]
+        shown = [
+            [_named(row), _percent(row["score"]), _points(row["gain"], row["gain_interval"])]
+            for row in record["settings"][:SHOWN]
+        ]
         title = f"{record['task']}: {record['objective']} on {record['chosen_on']}, the best {len(shown)} of {len(record['settings'])}"
         self._report.table(title, ("setting", "score", "against the default (95 %, one by one)"), shown)
         self._report.say(f"{record['task']}: {record['reason']}")
         if record["test"] is not None:
             test = record["test"]
             gain = _points(test["gain"]["difference"], test["gain"]["interval"])
-            self._report.say(f"on {test['scored_on']}: {_percent(test['chosen'])} with the choice, {_percent(test['default'])} with the default ({gain})")
+            self._report.say(
+                f"on {test['scored_on']}: {_percent(test['chosen'])} with the choice, {_percent(test['default'])} with the default ({gain})"
+            )
         if record["test_readings"] > 1:
-            told = f"test of {record['task']} has now been read {record['test_readings']} times by sweeps of this encoder"
+            told = (
+                f"test of {record['task']} has now been read {record['test_readings']} times by sweeps of this encoder"
+            )
             self._report.say(f"{told}: what was changed after a look at it is fitted to it")
 
     def _configuration(self, chosen: Setting) -> dict[str, Any]:
-        asked, retrieval = self._request, {"layer": chosen.layer, "pool": chosen.pool, "margin": chosen.margin, "centre": chosen.centring}
-        found: dict[str, Any] = {"retrieval": retrieval | ({"k": asked.k} if asked.k is not None else {}), "evaluation": {"protocol": asked.protocol}}
-        return found if self._subject.bundle is not None else {"trunk": {"name": asked.trunk, "precision": asked.precision}, **found}
+        asked, retrieval = (
+            self._request,
+            {"layer": chosen.layer, "pool": chosen.pool, "margin": chosen.margin, "centre": chosen.centring},
+        )
+        found: dict[str, Any] = {
+            "retrieval": retrieval | ({"k": asked.k} if asked.k is not None else {}),
+            "evaluation": {"protocol": asked.protocol},
+        }
+        return (
+            found
+            if self._subject.bundle is not None
+            else {"trunk": {"name": asked.trunk, "precision": asked.precision}, **found}
+        )
 
     def _store(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Test rows go into results.json in the place of those of an earlier sweep of the task; the card tells of the choice."""
@@ -260,8 +310,20 @@ class _Sweep:
     def _identity(self, dev: Mapping[str, Part]) -> str:
         trunk = self._subject.trunk
         encoder = [trunk.fingerprint, trunk.precision, active_parts(self._subject.bundle)]
-        data = {language: {**origin_facts(part.loaded.origin), "files": [file.sha256 for file in part.loaded.origin.files]} for language, part in dev.items()}
-        return fingerprint([encoder, self._request.protocol, self._rules.k, self._request.seed, [one.facts() for one in self._settings], data])
+        data = {
+            language: {**origin_facts(part.loaded.origin), "files": [file.sha256 for file in part.loaded.origin.files]}
+            for language, part in dev.items()
+        }
+        return fingerprint(
+            [
+                encoder,
+                self._request.protocol,
+                self._rules.k,
+                self._request.seed,
+                [one.facts() for one in self._settings],
+                data,
+            ]
+        )
 
 
 def _materials(request: Sweep, subject: Subject) -> list[Material]:
@@ -272,10 +334,19 @@ def _materials(request: Sweep, subject: Subject) -> list[Material]:
     for name in request.tasks:
         task = under(find_task(name, dict(request.task_settings)), request.protocol)
         if not task.retrieval:
-            raise UsageError(f"'{task.name}' has no sentences to find: layer, pooling and margin are nothing to it", do="sweep tatoeba, bucc2018 or the like")
+            raise UsageError(
+                f"'{task.name}' has no sentences to find: layer, pooling and margin are nothing to it",
+                do="sweep tatoeba, bucc2018 or the like",
+            )
         trunk = subject.bundle.manifest.trunk.name if subject.bundle else subject.trunk.name
         columns = dict(request.task_settings.get("columns") or {})
-        found.append(material(task, request.languages, where_of(request.data, trunk, columns=columns, task=task.name, tasks=request.tasks)))
+        found.append(
+            material(
+                task,
+                request.languages,
+                where_of(request.data, trunk, columns=columns, task=task.name, tasks=request.tasks),
+            )
+        )
     return found
 
 
@@ -283,10 +354,22 @@ def _check(request: Sweep) -> None:
     poolings.check(*request.pools)
     margins.check(*request.margins)
     wrong = [
-        (not request.tasks and request.files is None, "nothing to choose for", "name tasks with --tasks, or SRC TGT --gold PAIRS"),
+        (
+            not request.tasks and request.files is None,
+            "nothing to choose for",
+            "name tasks with --tasks, or SRC TGT --gold PAIRS",
+        ),
         (bool(request.tasks) and request.files is not None, "tasks, and files of your own", "give one of them"),
-        (request.dev is not None and request.files is None, "dev files without SRC TGT --gold", "name them; for a task add --data validation=FILE"),
-        (not (request.pools and request.margins and request.centring), "no setting to try", "name at least one of each"),
+        (
+            request.dev is not None and request.files is None,
+            "dev files without SRC TGT --gold",
+            "name them; for a task add --data validation=FILE",
+        ),
+        (
+            not (request.pools and request.margins and request.centring),
+            "no setting to try",
+            "name at least one of each",
+        ),
         (request.k is not None and request.k < 1, f"{request.k} neighbours", "ask for at least 1 with -k"),
     ]
     for is_wrong, what, do in wrong:

@@ -70,16 +70,36 @@ def material(task: Task, languages: tuple[str, ...], where: Where) -> Material:
     if split == "test":
         return _halved(task, found, lambda language: load(task, "test", language, where))
     scored = (lambda language: _all(load(task, "test", language, where))) if has_split(task, "test", where) else None
-    return Material(task, found, "validation", "test" if scored else "nothing", lambda language: _all(load(task, "validation", language, where)), scored)
+    return Material(
+        task,
+        found,
+        "validation",
+        "test" if scored else "nothing",
+        lambda language: _all(load(task, "validation", language, where)),
+        scored,
+    )
 
 
-def own_material(task: Task, files: tuple[Path, Path, Path], dev: tuple[Path, Path, Path] | None, layout: str | None, column: str | None) -> Material:
+def own_material(
+    task: Task,
+    files: tuple[Path, Path, Path],
+    dev: tuple[Path, Path, Path] | None,
+    layout: str | None,
+    column: str | None,
+) -> Material:
     """A user's own source, target and gold files."""
     whole = own_pools(*files, layout, column, "test")
     if dev is None:
         return _halved(task, (UNDETERMINED,), lambda language: whole)
     chosen = own_pools(*dev, layout, column, "validation")
-    return Material(task, (UNDETERMINED,), "the --dev files", "SRC and TGT", lambda language: _all(chosen), lambda language: _all(whole))
+    return Material(
+        task,
+        (UNDETERMINED,),
+        "the --dev files",
+        "SRC and TGT",
+        lambda language: _all(chosen),
+        lambda language: _all(whole),
+    )
 
 
 def own_pools(source: Path, target: Path, gold: Path, layout: str | None, column: str | None, split: str) -> Loaded:
@@ -91,7 +111,9 @@ def own_pools(source: Path, target: Path, gold: Path, layout: str | None, column
     (ids, texts), (other_ids, other_texts) = ((tuple(side), tuple(side.values())) for side in sides)
     known = [{id: row for row, id in enumerate(names)} for names in (ids, other_ids)]
     rows = known_pairs(gold, gold_columns(gold), *known, turn=True)
-    pairs = frozenset((ids[row], other_ids[other]) for row, other in zip(*(side.tolist() for side in rows), strict=True))
+    pairs = frozenset(
+        (ids[row], other_ids[other]) for row, other in zip(*(side.tolist() for side in rows), strict=True)
+    )
     pools = Pools(source.name, ids, texts, other_ids, other_texts, pairs)
     counts = zip((source, target, gold), (len(sides[0]), len(sides[1]), len(pairs)), strict=True)
     facts = tuple(FileFact(path, sha256(path), rows) for path, rows in counts)
@@ -109,12 +131,21 @@ def _halved(task: Task, languages: tuple[str, ...], read: Callable[[str], Loaded
             flags = np.array([in_first_half(text) is first for text in _queries(loaded)], dtype=np.bool_)
             if not _known(loaded, flags) or not _known(loaded, ~flags):
                 do = "give data to choose on: --data validation=FILE, or --dev SRC TGT GOLD with files of your own"
-                raise TaskDataError(f"'{task.name}' in '{language}' is too small to be halved, and there is no dev split", do=do)
+                raise TaskDataError(
+                    f"'{task.name}' in '{language}' is too small to be halved, and there is no dev split", do=do
+                )
             return Part(loaded, flags)
 
         return part
 
-    return Material(task, languages, "one half of the queries (by a hash of their text)", "the other half of the queries", half(True), half(False))
+    return Material(
+        task,
+        languages,
+        "one half of the queries (by a hash of their text)",
+        "the other half of the queries",
+        half(True),
+        half(False),
+    )
 
 
 def _all(loaded: Loaded) -> Part:
@@ -143,7 +174,9 @@ def _rows(path: Path, layout: str | None, column: str | None) -> Iterator[tuple[
     for row in sentences(sentence_source(path, layout, column)):
         id = row.id or str(row.line)
         if id in seen:
-            raise TaskDataError(f"id '{id}' occurs twice", where=f"{path}, line {row.line}", do="give every sentence an id of its own")
+            raise TaskDataError(
+                f"id '{id}' occurs twice", where=f"{path}, line {row.line}", do="give every sentence an id of its own"
+            )
         seen.add(id)
         if row.text:
             yield id, row.text

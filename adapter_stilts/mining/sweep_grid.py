@@ -69,10 +69,14 @@ Measurements: TypeAlias = Mapping[tuple[Setting, str], Worth]  # by setting and 
 
 def default_setting(rules: Protocol, layers: int) -> Setting:
     """What the protocol does when nothing is asked for."""
-    return Setting(rules.layer.at_depth(layers), rules.pool, PLAIN if rules.task == "tatoeba" else rules.margin, rules.centring)
+    return Setting(
+        rules.layer.at_depth(layers), rules.pool, PLAIN if rules.task == "tatoeba" else rules.margin, rules.centring
+    )
 
 
-def grid(default: Setting, layers: Sequence[int], pools: Sequence[str], margins: Sequence[str], centring: Sequence[bool]) -> list[Setting]:
+def grid(
+    default: Setting, layers: Sequence[int], pools: Sequence[str], margins: Sequence[str], centring: Sequence[bool]
+) -> list[Setting]:
     """All combinations and the default, the simplest first: as few departures from the default as can be, then the lower layer."""
     every = {Setting(*values) for values in product(layers, pools, margins, centring)} | {default}
     return sorted(every, key=lambda setting: (_departures(setting, default), *asdict(setting).values()))
@@ -111,7 +115,11 @@ def measured(
                     if centring and not all(stays_apart(side, side.mean(axis=0, dtype=np.float64)) for side in both):
                         continue
                     own = {setting.margin: setting for setting in alike}
-                    cuts = None if thresholds is None else {margin: thresholds.get((setting, language)) for margin, setting in own.items()}
+                    cuts = (
+                        None
+                        if thresholds is None
+                        else {margin: thresholds.get((setting, language)) for margin, setting in own.items()}
+                    )
                     worth = _worth(*both, parts[language], replace(rules, centring=centring), tuple(own), cuts)
                     found |= {(own[margin], language): value for margin, value in worth.items()}
                 jobs += 1

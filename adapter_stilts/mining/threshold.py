@@ -24,7 +24,9 @@ from adapter_stilts.retrieval.thresholds import at_precision, best_f1, curve, ha
 from adapter_stilts.statistics.intervals import bootstrap_interval
 from adapter_stilts.statistics.result import Result
 
-MOST_UNITS = 200_000  # source rows whose scores are resampled; an interval over more is narrower than the last digit printed
+MOST_UNITS = (
+    200_000  # source rows whose scores are resampled; an interval over more is narrower than the last digit printed
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,9 @@ def decide(
     if threshold is None:
         threshold, source = tune(right, pairs.score, len(gold)).threshold, "gold"
         kept, note = _halves(pairs, gold, tune, seed)
-        measures += [(measure, "the other half of the gold") for measure in gold.measures(kept)] if kept is not None else []
+        measures += (
+            [(measure, "the other half of the gold") for measure in gold.measures(kept)] if kept is not None else []
+        )
         if threshold != oracle.threshold:
             at = gold.measures(pairs.above(threshold), "-at-threshold")
             measures += [(measure, "this gold") for measure in at]

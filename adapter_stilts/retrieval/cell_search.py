@@ -68,16 +68,22 @@ class InCells:
         size = _together(threads, queries.shape[1])
 
         def compare(some: Numbers) -> None:
-            faiss.omp_set_num_threads(1)  # of this thread: small products are not worth sharing, and a shared one waits for the slowest
+            faiss.omp_set_num_threads(
+                1
+            )  # of this thread: small products are not worth sharing, and a shared one waits for the slowest
             for cell in some.tolist():
                 rows = self._rows[self._ends[cell - 1] if cell else 0 : self._ends[cell]]
                 asked = order[ends[cell - 1] if cell else 0 : ends[cell]]
                 for start, first in product(range(0, len(asked), size), range(0, len(rows), size)):
                     these, part = asked[start : start + size], rows[first : first + size]
                     most = min(width, len(part))
-                    found, place = faiss.knn(queries[these // probes], self._shard[part], most, metric=faiss.METRIC_INNER_PRODUCT)
+                    found, place = faiss.knn(
+                        queries[these // probes], self._shard[part], most, metric=faiss.METRIC_INNER_PRODUCT
+                    )
                     if first:
-                        found, places[these] = _best(np.hstack([similarity[these], found]), np.hstack([places[these], part[place]]), width)
+                        found, places[these] = _best(
+                            np.hstack([similarity[these], found]), np.hstack([places[these], part[place]]), width
+                        )
                         similarity[these] = found
                     else:
                         similarity[these, :most], places[these, :most] = found, part[place]
@@ -108,5 +114,8 @@ def _best(similarity: Vectors, places: NDArray[np.int32], width: int) -> tuple[V
         some, of = similarity[start : start + step], places[start : start + step]
         best = np.argpartition(-some, width - 1, axis=1)[:, :width]
         best = np.take_along_axis(best, np.argsort(-np.take_along_axis(some, best, 1), axis=1, kind="stable"), 1)
-        kept[start : start + step], rows[start : start + step] = np.take_along_axis(some, best, 1), np.take_along_axis(of, best, 1)
+        kept[start : start + step], rows[start : start + step] = (
+            np.take_along_axis(some, best, 1),
+            np.take_along_axis(of, best, 1),
+        )
     return kept, rows

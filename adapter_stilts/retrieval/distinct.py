@@ -1,10 +1,10 @@
 """Sentences that occur several times: searched once, and given back for every line, or dropped, as the protocol has it.
 
-    left = distinct(source_texts)
-    left.rows       [U]  the line whose vector stands for each text        left.of_line   [N]  the text of each line, -1 for a blank one
-    duplicates["expand"](pairs, left, right)     pairs of texts to pairs of lines: every line of a text
-    duplicates["once"](pairs, left, right)       its first line
-    duplicates["drop"](pairs, left, right)       only of texts that occur once
+left = distinct(source_texts)
+left.rows       [U]  the line whose vector stands for each text        left.of_line   [N]  the text of each line, -1 for a blank one
+duplicates["expand"](pairs, left, right)     pairs of texts to pairs of lines: every line of a text
+duplicates["once"](pairs, left, right)       its first line
+duplicates["drop"](pairs, left, right)       only of texts that occur once
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ def by_vectors(blocks: Blocks) -> Distinct:
     weights = np.random.default_rng(ODD).integers(1 << 63, size=(2, blocks.dimension), dtype=np.uint64) | np.uint64(1)
     keys = np.empty((blocks.rows, 2), dtype=np.uint64)
     for start, piece in pieces(blocks, 1 << 12):
-        bits = (piece + np.float32(0)).view(np.uint32).astype(np.uint64) + np.uint64(ODD)  # -0 + 0 is 0, which equals it
+        bits = (piece + np.float32(0)).view(np.uint32).astype(np.uint64) + np.uint64(
+            ODD
+        )  # -0 + 0 is 0, which equals it
         bits ^= bits >> np.uint64(29)
         bits *= bits
         for column, weight in enumerate(weights):

@@ -41,7 +41,15 @@ def embed(
     progress: Callable[[int, int], None] | None = None,
 ) -> Vectors:
     """Unit vectors [N, H] of one layer; see `embed_layers`."""
-    return embed_layers(encoder, sentences, layers=(layer,), pool=pool, token_budget=token_budget, max_length=max_length, progress=progress)[layer]
+    return embed_layers(
+        encoder,
+        sentences,
+        layers=(layer,),
+        pool=pool,
+        token_budget=token_budget,
+        max_length=max_length,
+        progress=progress,
+    )[layer]
 
 
 def embed_layers(
@@ -116,7 +124,8 @@ def check_reading(encoder: AdapterEncoder, layers: Sequence[int]) -> None:
     outside = [layer for layer in layers if not 0 <= layer <= encoder.trunk.layers]
     if outside or not layers:
         raise UsageError(
-            f"layer {outside[0] if outside else 'none'} of a trunk of {encoder.trunk.layers}", do=f"use 0 (the embeddings) to {encoder.trunk.layers}"
+            f"layer {outside[0] if outside else 'none'} of a trunk of {encoder.trunk.layers}",
+            do=f"use 0 (the embeddings) to {encoder.trunk.layers}",
         )
 
 

@@ -61,4 +61,6 @@ def margin_scores(cosine: Array, forward: Array, backward: Array, margin: str = 
     Raises UnknownName for any other margin.
     """
     mean = (np.asarray(forward, dtype=np.float64) + np.asarray(backward, dtype=np.float64)) / 2
-    return np.broadcast_to(margins[margin](np.asarray(cosine, dtype=np.float64), mean), np.broadcast_shapes(np.shape(cosine), mean.shape))
+    return np.broadcast_to(
+        margins[margin](np.asarray(cosine, dtype=np.float64), mean), np.broadcast_shapes(np.shape(cosine), mean.shape)
+    )

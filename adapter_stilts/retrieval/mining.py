@@ -78,7 +78,10 @@ def best_partners(found: Neighbours, others: Scores, margin: str) -> Pairs:
         rows = slice(start, start + AT_ONCE)
         scores = margin_scores(found.similarity[rows], own[rows, None], others[found.index[rows]], margin)  # [n, K]
         best = scores.argmax(axis=1)[:, None]
-        partner[rows], score[rows] = np.take_along_axis(found.index[rows], best, 1)[:, 0], np.take_along_axis(scores, best, 1)[:, 0]
+        partner[rows], score[rows] = (
+            np.take_along_axis(found.index[rows], best, 1)[:, 0],
+            np.take_along_axis(scores, best, 1)[:, 0],
+        )
     return Pairs(np.arange(len(partner)), partner, score)
 
 
@@ -95,7 +98,10 @@ def one_to_one(source: Numbers, target: Numbers) -> Numbers:
         if not len(left):
             break
         one, other = source[left], target[left]
-        first_source[one[::-1]], first_target[other[::-1]] = left[::-1], left[::-1]  # of several, the last one written stays
+        first_source[one[::-1]], first_target[other[::-1]] = (
+            left[::-1],
+            left[::-1],
+        )  # of several, the last one written stays
         wins = left[(first_source[one] == left) & (first_target[other] == left)]
         free_source[source[wins]], free_target[target[wins]] = False, False
         kept.append(wins)
@@ -137,7 +143,11 @@ def _intersection(forward: Pairs, backward: Pairs) -> Pairs:
 
 
 def _joined(one: Pairs, other: Pairs) -> Pairs:
-    return Pairs(np.concatenate([one.source, other.source]), np.concatenate([one.target, other.target]), np.concatenate([one.score, other.score]))
+    return Pairs(
+        np.concatenate([one.source, other.source]),
+        np.concatenate([one.target, other.target]),
+        np.concatenate([one.score, other.score]),
+    )
 
 
 def _best_first(pairs: Pairs) -> Pairs:

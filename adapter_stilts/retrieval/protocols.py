@@ -76,11 +76,18 @@ class Protocol:
 
     def settings(self, layers: int) -> dict[str, Setting]:
         """What a score must be reported with, for a trunk of so many layers."""
-        used: dict[str, Setting] = {"layer": self.layer.at_depth(layers), "layers": layers, "pool": self.pool, "centring": self.centring}
+        used: dict[str, Setting] = {
+            "layer": self.layer.at_depth(layers),
+            "layers": layers,
+            "pool": self.pool,
+            "centring": self.centring,
+        }
         used |= {"k": self.k, "margin": self.margin, "max_length": self.max_length}
         if self.task == "tatoeba":
             return used | {"direction": self.direction}
-        duplicates = "unique" if self.duplicates == "drop" else self.duplicates  # the word that results have had from the start
+        duplicates = (
+            "unique" if self.duplicates == "drop" else self.duplicates
+        )  # the word that results have had from the start
         return used | {"retrieval": self.retrieval, "duplicates": duplicates, "threshold_rule": self.threshold}
 
 

@@ -1,8 +1,8 @@
 """How sentences are read: what was asked for in the place of a protocol's settings, and the settings that then hold.
 
-    wanted = Overrides.from_config(config)               # layers (2, 4), pool "max"; the rest as the protocol says
-    rules = wanted.over(protocol("own", "bucc2018"))     # the protocol with pool "max"
-    Reading(wanted.layers_at(24, rules), rules.pool)     # what `embed_layers` and vectors on disk depend on
+wanted = Overrides.from_config(config)               # layers (2, 4), pool "max"; the rest as the protocol says
+rules = wanted.over(protocol("own", "bucc2018"))     # the protocol with pool "max"
+Reading(wanted.layers_at(24, rules), rules.pool)     # what `embed_layers` and vectors on disk depend on
 """
 
 from __future__ import annotations
@@ -97,5 +97,7 @@ class Overrides:
             return tuple(range(depth + 1))
         layers = self.layers if self.layers is not None else (rules.layer.at_depth(depth),)
         if outside := [layer for layer in layers if not 0 <= layer <= depth]:
-            raise UsageError(f"layer {outside[0]} of a trunk of {depth} layers", do=f"use 0 (the embeddings) to {depth}")
+            raise UsageError(
+                f"layer {outside[0]} of a trunk of {depth} layers", do=f"use 0 (the embeddings) to {depth}"
+            )
         return tuple(dict.fromkeys(layers))

@@ -186,7 +186,9 @@ def search_piece(
     kind, k = indexes[index], min(k, base.rows)
     first, last = piece.queries
     found = Running.empty(last - first, base.rows, k, kind)
-    blocks = [Piece(piece.base, (first + start, first + stop)) for start, stop in ranges(last - first, steps.query_rows)]
+    blocks = [
+        Piece(piece.base, (first + start, first + stop)) for start, stop in ranges(last - first, steps.query_rows)
+    ]
     ready = None if trained is None else faiss.deserialize_index(np.array(trained))
     for block, result in zip(blocks, _searched_here(queries, base, k, kind, ready, blocks), strict=True):
         found.take(slice(block.queries[0] - first, block.queries[1] - first), result, 0)
@@ -217,7 +219,9 @@ class Running:
     def empty(cls, rows: int, base_rows: int, k: int, kind: Index) -> Running:
         width = min(kind.candidates(k), base_rows) if kind.compressed else k
         similarity = np.full((rows, width), -np.inf, dtype=np.float32)
-        return cls(similarity.copy() if kind.compressed else similarity, similarity, np.full((rows, width), -1, dtype=np.int64))
+        return cls(
+            similarity.copy() if kind.compressed else similarity, similarity, np.full((rows, width), -1, dtype=np.int64)
+        )
 
     @property
     def arrays(self) -> Mapping[str, NDArray[Any]]:
@@ -228,7 +232,10 @@ class Running:
         """Merge what a shard gave for some rows; `start` is the shard's first row."""
         moved = np.where(new.index >= 0, new.index + start, -1)
         index = np.concatenate([self.index[rows], moved], axis=1)
-        similarity, rank = (np.concatenate([old[rows], added], axis=1) for old, added in ((self.similarity, new.similarity), (self.rank, new.rank)))
+        similarity, rank = (
+            np.concatenate([old[rows], added], axis=1)
+            for old, added in ((self.similarity, new.similarity), (self.rank, new.rank))
+        )
         order = np.lexsort((index, -rank), axis=-1)[:, : self.index.shape[1]]
         self.rank[rows] = np.take_along_axis(rank, order, 1)
         self.similarity[rows] = np.take_along_axis(similarity, order, 1)
@@ -247,7 +254,11 @@ class Running:
 
 def trained_for(base: Blocks, kind: Index, settings: IndexSettings) -> faiss.Index | None:
     """An approximate index, trained and empty; None for exact search."""
-    return kind.train(sample(base, kind.sample(base.rows, settings), settings.seed), base.rows, settings) if kind.train else None
+    return (
+        kind.train(sample(base, kind.sample(base.rows, settings), settings.seed), base.rows, settings)
+        if kind.train
+        else None
+    )
 
 
 def asked_for(ask: Ask, shard: Vectors, queries: Vectors, kind: Index, k: int) -> Running:
@@ -284,7 +295,9 @@ def _compared(ask: Ask, shard: Vectors, queries: Vectors, k: int, width: int) ->
 def roughly(ask: Ask, shard: Vectors, queries: Vectors, kind: Index, k: int) -> Running:
     """The candidates of a compressed index, ranked as it ranks them, with their true similarities beside."""
     rank, places = ask(queries, min(kind.candidates(k), len(shard)))
-    return Running(np.where(places >= 0, rank, -np.inf).astype(np.float32), similarities(queries, shard, places), places)
+    return Running(
+        np.where(places >= 0, rank, -np.inf).astype(np.float32), similarities(queries, shard, places), places
+    )
 
 
 def _completed(found: Neighbours, queries: Blocks, base: Blocks, steps: Steps) -> Neighbours:

@@ -42,10 +42,16 @@ def tatoeba(foreign: Vectors, english: Vectors, protocol: Protocol) -> Tatoeba:
     Raises StiltsError where the sides have different numbers of rows.
     """
     if len(foreign) != len(english):
-        raise StiltsError(f"{len(foreign)} foreign and {len(english)} English vectors", do="give one vector per line of two aligned files")
+        raise StiltsError(
+            f"{len(foreign)} foreign and {len(english)} English vectors",
+            do="give one vector per line of two aligned files",
+        )
     queries, others = _searched(foreign, english, protocol)
     plain = (queries.index[:, 0], others.index[:, 0])
-    margin = (best_partners(queries, others.mean, protocol.margin).target, best_partners(others, queries.mean, protocol.margin).target)
+    margin = (
+        best_partners(queries, others.mean, protocol.margin).target,
+        best_partners(others, queries.mean, protocol.margin).target,
+    )
     back = "xx-en" if protocol.direction == "en->xx" else "en-xx"
     return Tatoeba((*_measures("accuracy", *plain, back), *_measures("accuracy-margin", *margin, back)), plain[0])
 

@@ -78,7 +78,10 @@ def at_precision(right: Flags, score: Array, wanted: int, precision: float) -> C
     places = np.flatnonzero(allowed & (reached >= precision))
     if not len(places):
         best = f"{reached[allowed].max():.4f}" if len(reached) else "none: there are no candidates"
-        raise UsageError(f"no threshold reaches a precision of {precision}", do=f"ask for less (the best reached is {best}), or give more gold")
+        raise UsageError(
+            f"no threshold reaches a precision of {precision}",
+            do=f"ask for less (the best reached is {best}), or give more gold",
+        )
     return _cut(int(places[-1]), right, score, wanted)
 
 
@@ -90,8 +93,17 @@ def curve(right: Flags, score: Array, wanted: int, points: int = POINTS) -> list
     chosen = places[np.unique(np.linspace(0, len(places) - 1, min(points, len(places))).round().astype(np.int64))]
     hits = np.cumsum(right)
     kept, found = chosen + 1, hits[chosen]
-    columns = {"threshold": score[chosen], "kept": kept, "precision": found / kept, "recall": found / wanted, "f1": 2 * found / (kept + wanted)}
-    return [dict(zip(columns, row, strict=True)) for row in zip(*(column.tolist() for column in columns.values()), strict=True)]
+    columns = {
+        "threshold": score[chosen],
+        "kept": kept,
+        "precision": found / kept,
+        "recall": found / wanted,
+        "f1": 2 * found / (kept + wanted),
+    }
+    return [
+        dict(zip(columns, row, strict=True))
+        for row in zip(*(column.tolist() for column in columns.values()), strict=True)
+    ]
 
 
 def histogram(score: Array, right: Flags | None = None, bins: int = BINS) -> dict[str, Any]:

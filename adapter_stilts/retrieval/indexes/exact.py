@@ -6,4 +6,13 @@ from adapter_stilts.retrieval.indexes.base import Index, indexes
 
 SPARE = 4  # places beside the k: FAISS sums in single precision, so the last places may be in another order than at full precision
 
-indexes.add("exact", Index(None, sample=lambda rows, settings: 0, extra=lambda width: 0, candidates=lambda k: k + SPARE, summary="compares all with all"))
+indexes.add(
+    "exact",
+    Index(
+        None,
+        sample=lambda rows, settings: 0,
+        extra=lambda width: 0,
+        candidates=lambda k: k + SPARE,
+        summary="compares all with all",
+    ),
+)

@@ -28,5 +28,13 @@ def graph_bytes(width: int) -> int:
 
 indexes.add(
     "hnsw",
-    Index(hnsw, lambda rows, settings: 1, graph_bytes, candidates=lambda k: k + SPARE, sharded=False, one_thread=True, summary="a graph, in one piece"),
+    Index(
+        hnsw,
+        lambda rows, settings: 1,
+        graph_bytes,
+        candidates=lambda k: k + SPARE,
+        sharded=False,
+        one_thread=True,
+        summary="a graph, in one piece",
+    ),
 )

@@ -19,7 +19,9 @@ def ivf(sample: Vectors, rows: int, settings: IndexSettings) -> faiss.Index:
     """IndexIVFFlat; 4 sqrt(N) cells, one in 32 of them searched, unless the settings say otherwise."""
     lists, probes = cells.numbers(rows, settings)
     width = sample.shape[1]
-    return cells.trained(faiss.IndexIVFFlat(faiss.IndexFlatIP(width), width, lists, faiss.METRIC_INNER_PRODUCT), sample, probes, settings)
+    return cells.trained(
+        faiss.IndexIVFFlat(faiss.IndexFlatIP(width), width, lists, faiss.METRIC_INNER_PRODUCT), sample, probes, settings
+    )
 
 
 def beside(queries: int, places: int, rows: int, settings: IndexSettings) -> int:

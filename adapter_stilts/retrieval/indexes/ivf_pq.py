@@ -40,5 +40,12 @@ def sample(rows: int, settings: IndexSettings) -> int:
 
 indexes.add(
     "ivf-pq",
-    Index(ivf_pq, sample, extra=lambda width: parts(width) + 8, candidates=lambda k: AGAIN * k, compressed=True, summary="cells of bytes, re-ranked in full"),
+    Index(
+        ivf_pq,
+        sample,
+        extra=lambda width: parts(width) + 8,
+        candidates=lambda k: AGAIN * k,
+        compressed=True,
+        summary="cells of bytes, re-ranked in full",
+    ),
 )

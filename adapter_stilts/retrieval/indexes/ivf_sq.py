@@ -14,11 +14,20 @@ def ivf_sq(sample: Vectors, rows: int, settings: IndexSettings) -> faiss.Index:
     lists, probes = cells.numbers(rows, settings)
     width = sample.shape[1]
     half = faiss.ScalarQuantizer.QT_fp16
-    index = faiss.IndexIVFScalarQuantizer(faiss.IndexFlatIP(width), width, lists, half, faiss.METRIC_INNER_PRODUCT, False)
+    index = faiss.IndexIVFScalarQuantizer(
+        faiss.IndexFlatIP(width), width, lists, half, faiss.METRIC_INNER_PRODUCT, False
+    )
     return cells.trained(index, sample, probes, settings)
 
 
 indexes.add(
     "ivf-sq",
-    Index(ivf_sq, cells.sample_size, extra=lambda width: 2 * width + 8, candidates=lambda k: 2 * k + SPARE, compressed=True, summary="cells of 16-bit vectors"),
+    Index(
+        ivf_sq,
+        cells.sample_size,
+        extra=lambda width: 2 * width + 8,
+        candidates=lambda k: 2 * k + SPARE,
+        compressed=True,
+        summary="cells of 16-bit vectors",
+    ),
 )

@@ -55,7 +55,10 @@ def kept(path: Path, key: VectorKey, sentences: Sequence[str]) -> Vectors | None
         return None
     try:
         facts = read_json(path.with_suffix(".json"))
-        same, whole = {**facts, "sha256": ""} == {**_facts(key, sentences), "sha256": ""}, facts["sha256"] == sha256(path)
+        same, whole = (
+            {**facts, "sha256": ""} == {**_facts(key, sentences), "sha256": ""},
+            facts["sha256"] == sha256(path),
+        )
     except (TaskDataError, KeyError, TypeError):
         same, whole = True, False
     if same and not whole:
@@ -76,5 +79,7 @@ def text_hash(sentences: Sequence[str]) -> str:
 
 
 def _facts(key: VectorKey, sentences: Sequence[str]) -> dict[str, Any]:
-    facts: dict[str, Any] = json.loads(json.dumps({**asdict(key), "texts": text_hash(sentences), "sentences": len(sentences)}))
+    facts: dict[str, Any] = json.loads(
+        json.dumps({**asdict(key), "texts": text_hash(sentences), "sentences": len(sentences)})
+    )
     return facts

@@ -76,12 +76,19 @@ class ShardVectors:
     def repeated(self) -> int:
         return self.rows - self.blank - len(self.new)
 
-    def stored(self, dtype: str, earlier: Callable[[str, Rows], NDArray[Any]]) -> Iterator[tuple[str, tuple[int, ...], str, Blocks]]:
+    def stored(
+        self, dtype: str, earlier: Callable[[str, Rows], NDArray[Any]]
+    ) -> Iterator[tuple[str, tuple[int, ...], str, Blocks]]:
         """What goes into each file: its part, shape, type, and its rows a block at a time.
 
         earlier  rows of earlier shards as they are stored: ("vectors" or "scales", row numbers)
         """
-        yield "vectors", (self.rows, self.new.shape[1]), dtype, (self._block("vectors", dtype, at, earlier) for at in self._spans())
+        yield (
+            "vectors",
+            (self.rows, self.new.shape[1]),
+            dtype,
+            (self._block("vectors", dtype, at, earlier) for at in self._spans()),
+        )
         if dtype == "int8":
             yield "scales", (self.rows,), "float32", (self._block("scales", dtype, at, earlier) for at in self._spans())
         yield "texts", self.keys.shape, "uint8", iter([self.keys])
@@ -103,7 +110,13 @@ class ShardVectors:
 
 
 def encode_shard(
-    encoder: AdapterEncoder, rows: Iterator[Sentence], first_row: int, count: int, reading: Reading, known: KnownTexts, progress: Callable[[int, int], None]
+    encoder: AdapterEncoder,
+    rows: Iterator[Sentence],
+    first_row: int,
+    count: int,
+    reading: Reading,
+    known: KnownTexts,
+    progress: Callable[[int, int], None],
 ) -> ShardVectors:
     """The next `count` rows of a file as vectors. `known` gets their texts.
 
@@ -115,7 +128,9 @@ def encode_shard(
     return gathered.with_vectors(vectors_of(encoder, gathered.tokens, gathered.first, reading, progress))
 
 
-def gather(encoder: AdapterEncoder, rows: Iterator[Sentence], first_row: int, count: int, max_length: int, known: KnownTexts) -> Gathered:
+def gather(
+    encoder: AdapterEncoder, rows: Iterator[Sentence], first_row: int, count: int, max_length: int, known: KnownTexts
+) -> Gathered:
     """The next `count` rows of a file, cut into tokens, for whoever is to read them; `known` gets their texts."""
     gathered = Gathered()
     for sentences in _at_once(islice(rows, count)):
@@ -126,7 +141,11 @@ def gather(encoder: AdapterEncoder, rows: Iterator[Sentence], first_row: int, co
 
 
 def vectors_of(
-    encoder: AdapterEncoder, tokens: Sequence[TokenIds], lines: Sequence[int], reading: Reading, progress: Callable[[int, int], None] | None = None
+    encoder: AdapterEncoder,
+    tokens: Sequence[TokenIds],
+    lines: Sequence[int],
+    reading: Reading,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Vectors:
     """The unit vectors [n, H] of a shard's new sentences, read at one layer; `lines` are the rows of the file they stand in."""
     if not tokens:
@@ -157,7 +176,14 @@ def _at_once(sentences: Iterator[Sentence]) -> Iterator[list[Sentence]]:
         yield group
 
 
-def _gather(encoder: AdapterEncoder, sentences: list[Sentence], first_row: int, max_length: int, known: KnownTexts, gathered: Gathered) -> None:
+def _gather(
+    encoder: AdapterEncoder,
+    sentences: list[Sentence],
+    first_row: int,
+    max_length: int,
+    known: KnownTexts,
+    gathered: Gathered,
+) -> None:
     """Add a few rows: a source for each, and tokens for those whose text is new."""
     keys = [text_key(sentence.text) if sentence.text else BLANK for sentence in sentences]
     start, sources = first_row + len(gathered.source), gathered.sources

@@ -86,7 +86,9 @@ def read_ledger(folder: Path) -> Ledger:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise MissingError("no vectors here", where=str(folder), do="name a folder that `adapter-stilts encode` made, or one .npy file") from error
+        raise MissingError(
+            "no vectors here", where=str(folder), do="name a folder that `adapter-stilts encode` made, or one .npy file"
+        ) from error
     lines = content[: content.rfind(b"\n") + 1].splitlines(keepends=True)
     try:
         made, *rest = [json.loads(line) for line in lines]
@@ -95,8 +97,14 @@ def read_ledger(folder: Path) -> Ledger:
         whole = made["format"] == FORMAT and [shard.shard for shard in shards] == list(range(len(shards)))
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise ArtefactError("the ledger is damaged", where=str(path), do=AGAIN) from error
-    if not whole or (sealed and rest[-1] != {"shards": len(shards), "sha256": hashlib.sha256(b"".join(lines[:-1])).hexdigest()}):
-        raise ArtefactError("the ledger does not match its checksum: it was changed or damaged after it was written", where=str(path), do=AGAIN)
+    if not whole or (
+        sealed and rest[-1] != {"shards": len(shards), "sha256": hashlib.sha256(b"".join(lines[:-1])).hexdigest()}
+    ):
+        raise ArtefactError(
+            "the ledger does not match its checksum: it was changed or damaged after it was written",
+            where=str(path),
+            do=AGAIN,
+        )
     return Ledger(made, shards, sealed)
 
 

@@ -71,7 +71,9 @@ def open_vectors(path: Path) -> StoredVectors:
     if path.is_dir():
         return EncodedFolder(path)
     if not path.exists():
-        raise MissingError("no vectors here", where=str(path), do="name a folder that `adapter-stilts encode` made, or one .npy file")
+        raise MissingError(
+            "no vectors here", where=str(path), do="name a folder that `adapter-stilts encode` made, or one .npy file"
+        )
     return ArrayFile(path)
 
 
@@ -83,7 +85,9 @@ class EncodedFolder:
         if not ledger.sealed:
             total = math.ceil(ledger.made["rows"] / ledger.made["shard_rows"])
             do = "run the same `adapter-stilts encode` command again; it goes on from there"
-            raise MissingError(f"encoding has not finished: {len(ledger.shards)} of {total} shards are there", where=str(path), do=do)
+            raise MissingError(
+                f"encoding has not finished: {len(ledger.shards)} of {total} shards are there", where=str(path), do=do
+            )
         self.path = path
         self.made: Mapping[str, Any] = ledger.made
         self.rows, self.dimension = int(ledger.made["rows"]), int(ledger.made["dimension"])
@@ -120,7 +124,10 @@ class EncodedFolder:
         return first_of_keys(keys)
 
     def _spans(self) -> list[tuple[int, int]]:
-        return [(start, min(start + self._files.shard_rows, self.rows)) for start in range(0, self.rows, self._files.shard_rows)]
+        return [
+            (start, min(start + self._files.shard_rows, self.rows))
+            for start in range(0, self.rows, self._files.shard_rows)
+        ]
 
     def _pieces(self, start: int, stop: int) -> list[tuple[int, int, int, int]]:
         """What of each shard makes up start..stop: (shard, its first row, its last row + 1, where it goes)."""
@@ -140,7 +147,9 @@ class ArrayFile:
         matrix = _mapped(path)
         if matrix.ndim != 2 or matrix.dtype.kind != "f" or 0 in matrix.shape:
             what = f"an array of shape {matrix.shape} and type {matrix.dtype} where vectors were expected"
-            raise TaskDataError(what, where=str(path), do="save a matrix with one row of floating-point numbers per sentence")
+            raise TaskDataError(
+                what, where=str(path), do="save a matrix with one row of floating-point numbers per sentence"
+            )
         self.path = path
         self.rows, self.dimension = matrix.shape
         self.made: Mapping[str, Any] = {}
@@ -200,8 +209,13 @@ class ShardFiles:
     def stored(self, part: str, rows: Rows) -> NDArray[Any]:
         """Rows of the whole file as they are stored, in the order given."""
         shards, within = np.divmod(rows, self.shard_rows)
-        found = [(np.flatnonzero(shards == shard), self.read(part, int(shard), within[shards == shard])) for shard in np.unique(shards)]
-        return np.concatenate([values for _, values in found])[np.argsort(np.concatenate([places for places, _ in found]))]
+        found = [
+            (np.flatnonzero(shards == shard), self.read(part, int(shard), within[shards == shard]))
+            for shard in np.unique(shards)
+        ]
+        return np.concatenate([values for _, values in found])[
+            np.argsort(np.concatenate([places for places, _ in found]))
+        ]
 
     def read(self, part: str, shard: int, rows: slice | Rows) -> NDArray[Any]:
         """Rows of one file of a shard as they are stored."""
@@ -217,7 +231,9 @@ class ShardFiles:
         if not path.is_file():
             raise ArtefactError("a file of the vectors is missing", where=str(path), do=AGAIN)
         if sha256(path) != self._hashes.get(name):
-            raise ArtefactError("a file of the vectors was changed or damaged: it does not match its sha256", where=str(path), do=AGAIN)
+            raise ArtefactError(
+                "a file of the vectors was changed or damaged: it does not match its sha256", where=str(path), do=AGAIN
+            )
         self._checked.add(name)
 
 
@@ -232,7 +248,9 @@ def _rows(path: Path, rows: slice | Rows) -> NDArray[Any]:
     if not isinstance(rows, slice) or not matrix.flags.c_contiguous:
         return np.array(matrix[rows])
     start, width = rows.start, math.prod(matrix.shape[1:])
-    found = np.fromfile(path, matrix.dtype, (rows.stop - start) * width, offset=matrix.offset + start * width * matrix.itemsize)
+    found = np.fromfile(
+        path, matrix.dtype, (rows.stop - start) * width, offset=matrix.offset + start * width * matrix.itemsize
+    )
     return found.reshape(-1, *matrix.shape[1:])
 
 
@@ -242,7 +260,9 @@ def _mapped(path: Path) -> np.memmap[Any, Any]:
         found: np.memmap[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
         what = f"not a whole .npy file of numbers: {' '.join(str(error).split('. If you trust')[0].split())}"  # numpy then advises to load it unsafely
-        raise TaskDataError(what, where=str(path), do="write it again with numpy.save; the file may be truncated") from error
+        raise TaskDataError(
+            what, where=str(path), do="write it again with numpy.save; the file may be truncated"
+        ) from error
     return found
 
 
