@@ -1,7 +1,8 @@
 """Vectors less their mean: a folder of `encode` to another one, shard by shard, resumable like the first.
 
-The mean is that of a file's distinct sentences and is known only when all are encoded, so the vectors as they come are kept as well
-(in float32, under the name of their content) and these are made of them. The ledger says `"centring": true`.
+The mean is that of a file's distinct sentences and is known only when all are encoded, so the vectors as they come are
+kept as well (in float32, under the name of their content) and these are made of them. The ledger says `"centring":
+true`.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ def centred_folder(plain: Path, out: Path | None, dtype: str, *, overwrite: bool
 
     out  None: beside the plain ones, under a name made of what they depend on
 
-    Raises TaskDataError for a file with fewer than two different sentences, UsageError where the folder holds something else.
+    Raises TaskDataError for a file with fewer than two different sentences, UsageError where the folder holds something
+    else.
     """
     vectors, ledger = open_vectors(plain), read_ledger(plain)
     made = {**ledger.made, "dtype": dtype, "centring": True}

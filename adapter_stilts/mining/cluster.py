@@ -5,8 +5,9 @@
         for result in cluster.each(function, [(whole, 0), (whole, 1)]):
             ...                                                 in the order of the pieces, whoever was done first
 
-A piece whose worker dies is given to another one. Nothing is ever started but with the address "local". What a worker raises is raised
-here, with its node named. Ray itself pickles what it carries between its own processes; nothing of that is ever stored.
+A piece whose worker dies is given to another one. Nothing is ever started but with the address "local". What a worker
+raises is raised here, with its node named. Ray itself pickles what it carries between its own processes; nothing of
+that is ever stored.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ PATIENCE = 5.0  # seconds for an address to answer
 
 @contextmanager
 def cluster_of(engine: str, address: str | None) -> Iterator[Cluster | None]:
-    """A cluster where the engine is "ray", None where it is "local"; raises UnknownName for any other, and what `connected` raises."""
+    """A cluster where the engine is "ray", None where it is "local"; raises UnknownName for any other, and what
+    `connected` raises.
+    """
     if engine not in ENGINES:
         raise unknown_name("engine", engine, ENGINES)
     if engine == LOCAL:
@@ -48,7 +51,8 @@ def cluster_of(engine: str, address: str | None) -> Iterator[Cluster | None]:
 
 @contextmanager
 def connected(address: str | None) -> Iterator[Cluster]:
-    """The cluster at an address: host:port, "auto" for the one this machine belongs to, "local" to start one here; None: RAY_ADDRESS, else "auto".
+    """The cluster at an address: host:port, "auto" for the one this machine belongs to, "local" to start one here;
+    None: RAY_ADDRESS, else "auto".
 
     Raises UsageError where ray is not installed, Unreachable where no cluster answers.
     """
@@ -88,7 +92,8 @@ class Cluster:
     def each(
         self, work: Callable[..., Outcome], pieces: Iterable[Sequence[Any]], *, gpu: bool = False
     ) -> Iterator[Outcome]:
-        """What `work` returns for each piece's arguments, in their order. Pieces are taken as workers come free, so few of them are held at once.
+        """What `work` returns for each piece's arguments, in their order. Pieces are taken as workers come free, so few
+        of them are held at once.
 
         gpu  each piece needs a graphics card
 

@@ -1,10 +1,12 @@
-"""`encode`: a file of sentences to a folder of unit vectors, shard by shard; goes on where it was stopped, with the same bytes.
+"""`encode`: a file of sentences to a folder of unit vectors, shard by shard; goes on where it was stopped, with the
+same bytes.
 
     encode(Encoding(Path("news.de.zst"), trunk="miniature"), out=Path("vectors/de"), ...)
 
-The file is read twice: once to count its rows and find every mistake in it, once to encode it. Memory is that of the trunk, one
-shard and a table of texts of a fixed size, however long the file is. A folder without a name of its own is called after all that
-its bytes depend on, so the same text is never encoded twice by the same encoder. The ledger holds no time and no machine.
+The file is read twice: once to count its rows and find every mistake in it, once to encode it. Memory is that of the
+trunk, one shard and a table of texts of a fixed size, however long the file is. A folder without a name of its own is
+called after all that its bytes depend on, so the same text is never encoded twice by the same encoder. The ledger holds
+no time and no machine.
 """
 
 from __future__ import annotations
@@ -53,7 +55,8 @@ TOLD = (
 class Encoding:
     """What to encode, with what, and how it is stored.
 
-    wanted          layer, pooling and centring (less the mean vector of the file's distinct sentences); the rest as `own` mines
+    wanted          layer, pooling and centring (less the mean vector of the file's distinct sentences); the rest as
+                    `own` mines
     layout, column  see `data/sentences.py`; None: as the file's name and first line say
     shard_rows      None: 65,536, or as many as fit under the limit
     token_budget    None: what suits the device
@@ -107,8 +110,9 @@ def encode(
 
     out  None: <runs>/vectors/<the file's name>-<8 hex of everything the vectors depend on>
 
-    Raises TaskDataError for a mistake in the file (before anything is encoded), UsageError for settings or a folder that cannot be,
-    DoesNotFit for a limit that is too low and on a full disk: finished shards are kept, and the same command goes on from there.
+    Raises TaskDataError for a mistake in the file (before anything is encoded), UsageError for settings or a folder
+    that cannot be, DoesNotFit for a limit that is too low and on a full disk: finished shards are kept, and the same
+    command goes on from there.
     """
     _check(request)
     file = surveyed(request.file, request.layout, request.column, report)
@@ -138,7 +142,9 @@ def encode_with(
     cluster: Cluster | None = None,
     overwrite: bool = False,
 ) -> dict[str, Any]:
-    """The vectors as they come, with an encoder that is loaded, a file that was surveyed and a cluster that is connected."""
+    """The vectors as they come, with an encoder that is loaded, a file that was surveyed and a cluster that is
+    connected.
+    """
     reading = request.reading(reader)
     made = _made(reader, request, reading, file)
     folder = out or _folder(runs, request.file, made)
@@ -178,7 +184,9 @@ class _Work:
         self._read, self._seconds = 0, 0.0  # by this process
 
     def finish(self, rows: Iterator[Sentence]) -> str:
-        """Encode the shards that are missing, from all rows of the file, which are read to the end; returns "new", "resumed" or "done"."""
+        """Encode the shards that are missing, from all rows of the file, which are read to the end; returns "new",
+        "resumed" or "done".
+        """
         self._files.check_all()
         state = "done" if self._sealed else "resumed" if self._shards else "new"
         start = len(self._shards) * self._size

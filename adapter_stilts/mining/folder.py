@@ -1,4 +1,6 @@
-"""A folder of vectors before and while it is filled: what stands in it, whether that is the same work, and how it is emptied."""
+"""A folder of vectors before and while it is filled: what stands in it, whether that is the same work, and how it is
+emptied.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def decides(made: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def filling(folder: Path, made: dict[str, Any], *, overwrite: bool) -> Iterator[str]:
-    """The folder for this process alone, begun or ready to be gone on with; gives its state as `state_of_vectors` does."""
+    """The folder for this process alone, begun or ready to be gone on with; gives its state as `state_of_vectors` does.
+
+    """
     state_of_vectors(folder, made, overwrite=overwrite)  # refuses before a lock is written
     with locked(folder):
         state = state_of_vectors(folder, made, overwrite=overwrite)
@@ -41,7 +45,9 @@ def filling(folder: Path, made: dict[str, Any], *, overwrite: bool) -> Iterator[
 
 
 def state_of_vectors(folder: Path, made: dict[str, Any], *, overwrite: bool) -> str:
-    """What stands in the folder: nothing ("new"), or unfinished or finished vectors of the same making; anything else is refused."""
+    """What stands in the folder: nothing ("new"), or unfinished or finished vectors of the same making; anything else
+    is refused.
+    """
     if folder.exists() and not folder.is_dir():
         raise UsageError(
             "a file where the folder of vectors should be", where=str(folder), do="name another folder with -o"

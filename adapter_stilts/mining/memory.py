@@ -1,7 +1,8 @@
 """What encoding a file holds in memory, by cause, and how many rows a shard may have under a limit.
 
-The numbers follow from the trunk, the settings and the file alone, not from what this process holds at the moment, so that the same
-command chooses the same shards when it goes on. Every term is an upper bound; `benchmarks/encode_memory.py` holds them against what is measured.
+The numbers follow from the trunk, the settings and the file alone, not from what this process holds at the moment, so
+that the same command chooses the same shards when it goes on. Every term is an upper bound;
+`benchmarks/encode_memory.py` holds them against what is measured.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
     mine(Mining(Path("news.de"), Path("news.en"), trunk="miniature"), out=Path("pairs.tsv"), ...)
 
-Sentences are encoded into folders that are kept (`encode.py`), each side's nearest neighbours are searched in shards that fit in
-memory, and pairs are made of them by margin. The search goes on where it was stopped; the file of pairs appears whole or not at all.
+Sentences are encoded into folders that are kept (`encode.py`), each side's nearest neighbours are searched in shards
+that fit in memory, and pairs are made of them by margin. The search goes on where it was stopped; the file of pairs
+appears whole or not at all.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ DEFAULT_TRUNK = "miniature"
 
 @dataclass(frozen=True)
 class Input:
-    """Both sides as they are named: the files of sentences, None where vectors alone are given, and where their vectors lie."""
+    """Both sides as they are named: the files of sentences, None where vectors alone are given, and where their vectors
+    lie.
+    """
 
     files: tuple[TextFile | None, TextFile | None]
     vectors: tuple[Path, Path]
@@ -77,8 +80,8 @@ def mine(request: Mining, *, out: Path, runs: Path, overwrite: bool, dry_run: bo
 
     runs  where encoded sentences are kept: <runs>/vectors/...
 
-    Raises UsageError for settings or files that do not go together, TaskDataError for mistakes in a file, before anything is
-    searched; DoesNotFit where the limit on memory cannot be met.
+    Raises UsageError for settings or files that do not go together, TaskDataError for mistakes in a file, before
+    anything is searched; DoesNotFit where the limit on memory cannot be met.
     """
     rules = request.rules()
     refuse_occupied(out, overwrite=overwrite, read=request.reads)
@@ -104,7 +107,9 @@ class _Job:
         self._request, self._rules, self._work, self._report, self._cluster = request, rules, work, report, cluster
 
     def encoded(self, files: list[TextFile | None], runs: Path) -> tuple[Input, Input | None]:
-        """The vectors that were given, or those of the files, all with one encoder; what was encoded before is found again."""
+        """The vectors that were given, or those of the files, all with one encoder; what was encoded before is found
+        again.
+        """
         request, rules = self._request, self._rules
         if request.source_vectors is not None and request.target_vectors is not None:
             return Input((files[0], files[1]), (request.source_vectors, request.target_vectors)), None

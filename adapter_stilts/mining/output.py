@@ -1,10 +1,11 @@
 """What a mining leaves behind: the file of pairs, best first, and a report beside it.
 
     pairs.tsv                 score TAB source TAB target
-    pairs.tsv.report.json     settings, rows in and out, threshold, scores, precision-recall curve, histogram, memory and time
+    pairs.tsv.report.json     settings, rows in and out, threshold, scores, precision-recall curve, histogram, memory
+                              and time
 
-With JSON lines a pair has its line numbers, and its ids where the files have them. A tab or line break inside a sentence (JSON can
-have one) is a space in the TSV.
+With JSON lines a pair has its line numbers, and its ids where the files have them. A tab or line break inside a
+sentence (JSON can have one) is a space in the TSV.
 """
 
 from __future__ import annotations
@@ -59,7 +60,9 @@ def report_path(out: Path) -> Path:
 
 
 def publish(written: Path, out: Path, identity: str, document: Mapping[str, Any]) -> None:
-    """The report first, then the pairs in their place: a kill between the two leaves no file that nobody can tell the making of."""
+    """The report first, then the pairs in their place: a kill between the two leaves no file that nobody can tell the
+    making of.
+    """
     write_sealed(report_path(out), {"identity": identity, "pairs_sha256": sha256(written), **document})
     with disk_errors(out):
         os.replace(written, out)
@@ -91,7 +94,9 @@ def finished(out: Path, identity: str, *, overwrite: bool) -> dict[str, Any] | N
 
 
 def refuse_occupied(out: Path, *, overwrite: bool, read: Iterable[Path] = ()) -> None:
-    """Raises UsageError where the file to write is a folder, or there already and from no mining, or one of those that are read."""
+    """Raises UsageError where the file to write is a folder, or there already and from no mining, or one of those that
+    are read.
+    """
     if out.resolve() in {path.resolve() for path in read}:
         raise UsageError(
             "the file of pairs would take the place of a file that is read",

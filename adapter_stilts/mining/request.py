@@ -71,7 +71,8 @@ class Mining:
         """The mining of a configuration.
 
         retrieval  which best partners become pairs, as `Overrides` have it
-        reads      whether sentences are read; False: vectors are given, and the configuration's trunk is nothing to them
+        reads      whether sentences are read; False: vectors are given, and the configuration's trunk is nothing to
+                   them
         given      the fields that no configuration has
         """
         return cls(

@@ -1,4 +1,6 @@
-"""The searches of a mining: both directions with their state on disk, their recall, and the neighbourhoods of given pairs."""
+"""The searches of a mining: both directions with their state on disk, their recall, and the neighbourhoods of given
+pairs.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ from adapter_stilts.retrieval.search import Neighbours, recall, search
 
 
 class Search:
-    """Two sides, searched by one plan: their distinct rows, less their mean where that is asked for and was not done before."""
+    """Two sides, searched by one plan: their distinct rows, less their mean where that is asked for and was not done
+    before.
+    """
 
     def __init__(self, source: Side, target: Side, rules: Protocol, chosen: SearchPlan, report: Reporter) -> None:
         self._source, self._target, self._rules, self.plan, self._report = source, target, rules, chosen, report
@@ -41,7 +45,9 @@ class Search:
         return Searched(self._source.distinct, self._target.distinct, forward, backward)
 
     def recall(self, found: Searched) -> float:
-        """The share of the true neighbours that an approximate index found, measured on a sample; 1 for exact search."""
+        """The share of the true neighbours that an approximate index found, measured on a sample; 1 for exact search.
+
+        """
         index, steps, left, right = self.plan.index, self.plan.steps, self._left, self._right
         if index == "exact":
             return 1.0
@@ -53,7 +59,8 @@ class Search:
     def given(self, path: Path) -> Pairs:
         """The pairs of a file, each scored by margin against the neighbourhoods of its two sentences, best first.
 
-        Only sentences that are in some pair are searched for, among all of the other side. Equal scores stay in the file's order.
+        Only sentences that are in some pair are searched for, among all of the other side. Equal scores stay in the
+        file's order.
         """
         rows, other_rows = read_given(path, self._source, self._target)
         one, other = self._source.distinct.of_line[rows], self._target.distinct.of_line[other_rows]
@@ -86,7 +93,10 @@ class Search:
 
 
 def search_plan(request: Mining, rules: Protocol, source: Side, target: Side, cluster: Cluster | None) -> SearchPlan:
-    """Index and shards; workers share a machine's memory where no limit is given. Raises DoesNotFit naming what would fit."""
+    """Index and shards; workers share a machine's memory where no limit is given.
+
+    Raises DoesNotFit naming what would fit.
+    """
     sizes = Sizes(len(source.distinct.rows), len(target.distinct.rows), source.vectors.dimension, rules.k)
     settings = IndexSettings(request.lists, request.probes, seed=request.seed)
     free = default_limit() if cluster is None else cluster.part_of(default_limit())

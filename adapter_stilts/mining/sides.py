@@ -1,7 +1,8 @@
 """The two sides of a mining: their vectors, their texts, and which of their rows are searched.
 
-Vectors come from a file of sentences, encoded now or earlier, or from a folder or .npy file. Texts that occur several times are
-searched once; blank rows are never searched. What does not belong together is refused before anything is searched.
+Vectors come from a file of sentences, encoded now or earlier, or from a folder or .npy file. Texts that occur several
+times are searched once; blank rows are never searched. What does not belong together is refused before anything is
+searched.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ class Side:
 
     @property
     def searched_hash(self) -> str:
-        """Which rows those are: vectors may stay the same while the text beside them changes, and with it what is repeated or blank."""
+        """Which rows those are: vectors may stay the same while the text beside them changes, and with it what is
+        repeated or blank.
+        """
         return hashlib.sha256(np.ascontiguousarray(self.distinct.rows).data).hexdigest()
 
     @property
@@ -129,7 +132,9 @@ def check_together(source: Side, target: Side) -> None:
 
 
 def content_hash(side: Side) -> str:
-    """What the vectors are, whatever their path: of a folder its ledger, which holds the hash of every file; of a .npy file its bytes."""
+    """What the vectors are, whatever their path: of a folder its ledger, which holds the hash of every file; of a .npy
+    file its bytes.
+    """
     path = side.vectors.path
     return sha256(path / LEDGER if path.is_dir() else path)
 
@@ -170,7 +175,9 @@ def _by_itself(vectors: StoredVectors) -> Distinct:
 
 
 def _by_texts(keys: list[bytes]) -> Distinct:
-    """Told apart by text, for vectors that do not know theirs; of several lines the last one's vector is taken, as in LASER."""
+    """Told apart by text, for vectors that do not know theirs; of several lines the last one's vector is taken, as in
+    LASER.
+    """
     known = as_keys(keys)
     numbers: NDArray[np.int64] = first_of_keys(np.ascontiguousarray(known).view(np.uint64))
     blank: NDArray[np.bool_] = np.logical_not(known.any(axis=1))

@@ -2,8 +2,9 @@
 
     sweep(Sweep(run=Path("runs/nli-1a2b3c4d"), trunk=None, tasks=("tatoeba",)), ...)
 
-Many settings are tried, so the best of them is believed only beyond what luck gives the best of so many (`evaluation/choosing.py`);
-otherwise the protocol's default stays. The choice is recorded in the folder of the run or trunk, and in the run's results and card.
+Many settings are tried, so the best of them is believed only beyond what luck gives the best of so many
+(`evaluation/choosing.py`); otherwise the protocol's default stays. The choice is recorded in the folder of the run or
+trunk, and in the run's results and card.
 """
 
 from __future__ import annotations
@@ -73,7 +74,9 @@ class Sweep:
 
     @classmethod
     def from_config(cls, config: RunConfig, *, run: Path | None = None, **given: Any) -> Sweep:
-        """The sweep of a configuration; `given` are the fields that no configuration has, empty ones left as they are."""
+        """The sweep of a configuration; `given` are the fields that no configuration has, empty ones left as they are.
+
+        """
         wanted = Overrides.from_config(config)
         return cls(
             run,
@@ -288,7 +291,9 @@ class _Sweep:
         )
 
     def _store(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Test rows go into results.json in the place of those of an earlier sweep of the task; the card tells of the choice."""
+        """Test rows go into results.json in the place of those of an earlier sweep of the task; the card tells of the
+        choice.
+        """
         folder, task = self._subject.folder, self._data.task.name
         kept = [row for row in read_results(folder) if not (row["task"] == task and "sweep" in row.get("settings", {}))]
         document = write_results(folder, merge_results(kept, rows))

@@ -1,8 +1,8 @@
 """What settings are chosen on, and what the choice is scored on: never the same rows.
 
-A task with a validation split is chosen on that and scored on test, which is not even loaded before the choice. One without (Tatoeba),
-and a user's own two files without --dev, are cut in halves by a hash of each query's text, the same for every order of the rows: all
-sentences can be found, the queries of one half choose, those of the other are scored.
+A task with a validation split is chosen on that and scored on test, which is not even loaded before the choice. One
+without (Tatoeba), and a user's own two files without --dev, are cut in halves by a hash of each query's text, the same
+for every order of the rows: all sentences can be found, the queries of one half choose, those of the other are scored.
 """
 
 from __future__ import annotations
@@ -103,7 +103,10 @@ def own_material(
 
 
 def own_pools(source: Path, target: Path, gold: Path, layout: str | None, column: str | None, split: str) -> Loaded:
-    """Two files of sentences in any layout, and gold pairs as ids or line numbers. Raises TaskDataError for a pair that is nowhere."""
+    """Two files of sentences in any layout, and gold pairs as ids or line numbers.
+
+    Raises TaskDataError for a pair that is nowhere.
+    """
     sides = [dict(_rows(path, layout, column)) for path in (source, target)]
     for path, side in zip((source, target), sides, strict=True):
         if not side:

@@ -1,7 +1,8 @@
 """The settings of a sweep, and what each is worth on some rows.
 
-One reading of the sentences per pooling gives the vectors of every layer; one search per layer and centring gives the candidates that
-every margin ranks. What comes back of a setting is the units of its score, so that settings can be compared row by row.
+One reading of the sentences per pooling gives the vectors of every layer; one search per layer and centring gives the
+candidates that every margin ranks. What comes back of a setting is the units of its score, so that settings can be
+compared row by row.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ class Setting:
 
 @dataclass(frozen=True)
 class Worth:
-    """What a setting is worth in one language: its score with units, and, of mining, the threshold that is best on these rows or was given."""
+    """What a setting is worth in one language: its score with units, and, of mining, the threshold that is best on
+    these rows or was given.
+    """
 
     measures: tuple[Measured, ...]
     threshold: float | None = None
@@ -77,7 +80,9 @@ def default_setting(rules: Protocol, layers: int) -> Setting:
 def grid(
     default: Setting, layers: Sequence[int], pools: Sequence[str], margins: Sequence[str], centring: Sequence[bool]
 ) -> list[Setting]:
-    """All combinations and the default, the simplest first: as few departures from the default as can be, then the lower layer."""
+    """All combinations and the default, the simplest first: as few departures from the default as can be, then the
+    lower layer.
+    """
     every = {Setting(*values) for values in product(layers, pools, margins, centring)} | {default}
     return sorted(every, key=lambda setting: (_departures(setting, default), *asdict(setting).values()))
 
@@ -92,7 +97,8 @@ def measured(
     thresholds: Mapping[tuple[Setting, str], float] | None = None,
     progress: Callable[[int, int, str], None] = lambda done, total, detail: None,
 ) -> Measurements:
-    """What every setting is worth in every language; one that leaves nothing of some vector (`<s>` at layer 0, centred) is not in it.
+    """What every setting is worth in every language; one that leaves nothing of some vector (`<s>` at layer 0, centred)
+    is not in it.
 
     reading     how sentences are read; layers and pooling are those of the settings
     folder      where vectors that were kept may lie
@@ -158,8 +164,9 @@ def _accuracy(margin: str, guess: NDArray[np.int64], part: Part) -> Worth:
 def _mined(pairs: Pairs, gold: Gold, counts: Flags, half: Flags, rule: str, threshold: float | None) -> Worth:
     """F1, precision and recall over the source sentences that count, [N].
 
-    Without a threshold each half of them is cut at the one that the other half chose: a threshold that is fitted to the very pairs it
-    scores flatters every setting, and those with much to fit the most. The whole's own is used only where a half has no gold.
+    Without a threshold each half of them is cut at the one that the other half chose: a threshold that is fitted to the
+    very pairs it scores flatters every setting, and those with much to fit the most. The whole's own is used only where
+    a half has no gold.
     """
     own, known = pairs.chosen(counts[pairs.source]), gold.part(counts)
     if threshold is not None:

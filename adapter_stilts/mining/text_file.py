@@ -1,4 +1,6 @@
-"""A file of sentences that was read once, from its first line to its last, so that every mistake is found before any work."""
+"""A file of sentences that was read once, from its first line to its last, so that every mistake is found before any
+work.
+"""
 
 from __future__ import annotations
 

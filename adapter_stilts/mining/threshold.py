@@ -1,9 +1,10 @@
-"""From candidates to the pairs that are kept: the threshold and where it comes from, and the scores it gets against gold.
+"""From candidates to the pairs that are kept: the threshold and where it comes from, and the scores it gets against
+gold.
 
     given             the user's number; scores on gold are then held out, as far as the number was chosen elsewhere
     dev               the best F1 (or the precision asked for) on other files, applied here
-    gold              the best F1 (or the precision) on this gold; what it would do elsewhere is told by halves: each half of the source
-                      rows is cut at the threshold that the other half chose
+    gold              the best F1 (or the precision) on this gold; what it would do elsewhere is told by halves: each
+                      half of the source rows is cut at the threshold that the other half chose
     none              every candidate is kept
 
 Scores at a threshold that was chosen on the very pairs it scores are oracles, and are called so.

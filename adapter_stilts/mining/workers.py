@@ -1,10 +1,11 @@
 """What the workers of a cluster do: read the sentences of a shard, and search a piece of the vectors.
 
-Reading: this process cuts the text and knows which sentences are new, so a worker is told token ids and gives back vectors. It needs the
-trunk and the run, not the file. Shards are written here in their order, so the folder is what one process would have written.
+Reading: this process cuts the text and knows which sentences are new, so a worker is told token ids and gives back
+vectors. It needs the trunk and the run, not the file. Shards are written here in their order, so the folder is what one
+process would have written.
 
-Searching: workers open the vectors by their paths and send back neighbours. A worker holds one shard of the base and a block of
-queries, and refuses a shard that would take it over the limit.
+Searching: workers open the vectors by their paths and send back neighbours. A worker holds one shard of the base and a
+block of queries, and refuses a shard that would take it over the limit.
 """
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ class Read:
 
 @dataclass(frozen=True)
 class SideSpec:
-    """Where a side's vectors lie, what they must be, and the mean to take off; which rows are searched travels apart."""
+    """Where a side's vectors lie, what they must be, and the mean to take off; which rows are searched travels apart.
+
+    """
 
     path: Path
     rows: int

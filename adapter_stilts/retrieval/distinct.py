@@ -1,7 +1,8 @@
 """Sentences that occur several times: searched once, and given back for every line, or dropped, as the protocol has it.
 
 left = distinct(source_texts)
-left.rows       [U]  the line whose vector stands for each text        left.of_line   [N]  the text of each line, -1 for a blank one
+left.rows       [U]  the line whose vector stands for each text        left.of_line   [N]  the text of each line, -1 for
+                a blank one
 duplicates["expand"](pairs, left, right)     pairs of texts to pairs of lines: every line of a text
 duplicates["once"](pairs, left, right)       its first line
 duplicates["drop"](pairs, left, right)       only of texts that occur once
@@ -23,7 +24,8 @@ from adapter_stilts.retrieval.blocks import Blocks, pieces
 from adapter_stilts.retrieval.mining import Numbers, Pairs
 from adapter_stilts.retrieval.stored.known import first_of_keys
 
-# lines that repeated texts may be written out as: two boilerplate lines of 50,000 copies each are more than 2 billion pairs
+# lines that repeated texts may be written out as: two boilerplate lines of 50,000 copies each are more than 2 billion
+# pairs
 MOST_PAIRS = 1 << 28
 ODD = 0x9E3779B97F4A7C15  # 2^64 / golden ratio, which is odd
 
@@ -61,7 +63,9 @@ duplicates: Registry[Way] = Registry("way with duplicates")
 
 
 def distinct(texts: Sequence[str]) -> Distinct:
-    """Texts told apart without white space at their ends, in order of first appearance; the last line's vector stands for a text, as in LASER."""
+    """Texts told apart without white space at their ends, in order of first appearance; the last line's vector stands
+    for a text, as in LASER.
+    """
     number: dict[str, int] = {}
     of_line = np.array([number.setdefault(text.strip(), len(number)) for text in texts], dtype=np.int64)
     rows = np.zeros(len(number), dtype=np.int64)
@@ -112,7 +116,10 @@ def drop(pairs: Pairs, left: Distinct, right: Distinct) -> Pairs:
 
 @duplicates.register("expand")
 def expand(pairs: Pairs, left: Distinct, right: Distinct) -> Pairs:
-    """Every line of the one text with every line of the other. Raises DoesNotFit where that is more than `MOST_PAIRS`."""
+    """Every line of the one text with every line of the other.
+
+    Raises DoesNotFit where that is more than `MOST_PAIRS`.
+    """
     wide = right.count[pairs.target]
     each = left.count[pairs.source] * wide
     total = int(each.sum())

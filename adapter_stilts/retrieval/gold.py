@@ -1,4 +1,5 @@
-"""Scoring pairs of row numbers against gold: what is right, F1 with the units its interval needs, and F1 on held-out halves.
+"""Scoring pairs of row numbers against gold: what is right, F1 with the units its interval needs, and F1 on held-out
+halves.
 
     gold = Gold.of(source_rows, target_rows, sources=N, targets=M)
     threshold = gold.best(dev_pairs, "between").threshold
@@ -51,7 +52,9 @@ def accuracy(metric: str, right: Flags) -> Measured:
 
 @dataclass(frozen=True)
 class Gold:
-    """Distinct gold pairs of rows, each as the number source * targets + target, sorted; and each side's number of rows."""
+    """Distinct gold pairs of rows, each as the number source * targets + target, sorted; and each side's number of
+    rows.
+    """
 
     keys: Numbers
     sources: int
@@ -76,7 +79,10 @@ class Gold:
         return Gold(self.keys[half[self.source]], self.sources, self.targets)
 
     def best(self, pairs: Pairs, rule: str = "between") -> Cut:
-        """The threshold with the best F1 on these pairs; `rule` as in `thresholds.best_f1`. TaskDataError without gold."""
+        """The threshold with the best F1 on these pairs; `rule` as in `thresholds.best_f1`.
+
+        TaskDataError without gold.
+        """
         require_gold(len(self))
         return best_f1(self.right(pairs), pairs.score, len(self), rule)
 

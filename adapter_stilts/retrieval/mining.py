@@ -4,8 +4,9 @@
     pairs = mine(forward, backward, margin="ratio", retrieval="max")
     pairs.source[0], pairs.target[0], pairs.score[0]        the best pair, as row numbers
 
-Each sentence's best partner is the one with the highest margin among its K neighbours. The similarities are those that the search
-returned: nothing is computed again pair by pair. Among equal scores the forward pair and the lower number come first.
+Each sentence's best partner is the one with the highest margin among its K neighbours. The similarities are those that
+the search returned: nothing is computed again pair by pair. Among equal scores the forward pair and the lower number
+come first.
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ def mine(forward: Neighbours, backward: Neighbours, *, margin: str = "ratio", re
 
     forward, backward   each source's nearest targets [N, K], each target's nearest sources [M, K]
     margin              "ratio", "distance", "absolute" or "csls"
-    retrieval           "max": the best of both directions, each sentence at most once; "forward", "backward": the best for every
-                        source, or target; "intersection": pairs that are best in both directions
+    retrieval           "max": the best of both directions, each sentence at most once; "forward", "backward": the best
+                        for every source, or target; "intersection": pairs that are best in both directions
 
     Raises UnknownName for any other margin or mode.
     """
@@ -72,7 +73,9 @@ def mine(forward: Neighbours, backward: Neighbours, *, margin: str = "ratio", re
 
 
 def best_partners(found: Neighbours, others: Scores, margin: str) -> Pairs:
-    """For every query, in order, the neighbour with the highest margin; `others` is the base sentences' own mean similarity [M]."""
+    """For every query, in order, the neighbour with the highest margin; `others` is the base sentences' own mean
+    similarity [M].
+    """
     own, partner, score = found.mean, np.empty(len(found.index), dtype=np.int64), np.empty(len(found.index))
     for start in range(0, len(partner), AT_ONCE):
         rows = slice(start, start + AT_ONCE)
@@ -88,8 +91,8 @@ def best_partners(found: Neighbours, others: Scores, margin: str) -> Pairs:
 def one_to_one(source: Numbers, target: Numbers) -> Numbers:
     """The places, in order, of pairs that a greedy walk keeps: each pair whose sentences no earlier pair has taken.
 
-    In rounds: a pair that is the first still there for both its sentences is kept by the walk whatever comes later, and everything
-    else of those sentences goes.
+    In rounds: a pair that is the first still there for both its sentences is kept by the walk whatever comes later, and
+    everything else of those sentences goes.
     """
     kept, left = [np.empty(0, dtype=np.int64)], np.arange(len(source))
     first_source, first_target = (np.empty(int(side.max(initial=-1)) + 1, dtype=np.int64) for side in (source, target))

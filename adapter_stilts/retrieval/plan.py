@@ -3,13 +3,14 @@
     chosen = plan(Sizes(source, target, width, k), "auto", IndexSettings(), limit=4e9)
     fit(sizes, indexes["exact"], limit=4e9, held=resident())      Steps, or DoesNotFit saying what would fit
 
-Everything that grows with the data is counted: results of both directions, the vectors of one shard, the index over them, the
-k-means sample, the lists that are sorted when pairs are made. `held` is what the process has before it starts.
+Everything that grows with the data is counted: results of both directions, the vectors of one shard, the index over
+them, the k-means sample, the lists that are sorted when pairs are made. `held` is what the process has before it
+starts.
 
-`--index auto` is exact while that is fast enough, else cells of whole vectors. The speed of exact search is measured here and now on
-vectors of the same width; the recall of whatever else is chosen is measured afterwards against exact search of a sample. The compressed
-indexes are never chosen, since a shard's vectors are in memory in any case, to be compared again at full precision; nor is `hnsw`, whose
-graph costs more to build than the searches of one mining.
+`--index auto` is exact while that is fast enough, else cells of whole vectors. The speed of exact search is measured
+here and now on vectors of the same width; the recall of whatever else is chosen is measured afterwards against exact
+search of a sample. The compressed indexes are never chosen, since a shard's vectors are in memory in any case, to be
+compared again at full precision; nor is `hnsw`, whose graph costs more to build than the searches of one mining.
 """
 
 from __future__ import annotations
@@ -62,7 +63,9 @@ class Choice:
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """How a search is done: what `steps` holds at once stays below `limit` bytes; `planned` is the most that is expected."""
+    """How a search is done: what `steps` holds at once stays below `limit` bytes; `planned` is the most that is
+    expected.
+    """
 
     index: str
     why: str

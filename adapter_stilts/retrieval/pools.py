@@ -1,11 +1,13 @@
-"""Bitext mining from neighbours to pairs of lines, whoever read the two sides; and BUCC's pools as one way to read them.
+"""Bitext mining from neighbours to pairs of lines, whoever read the two sides; and BUCC's pools as one way to read
+them.
 
     pairs = mine_pools(source, target, pools, protocol)      pairs of rows, best first
     gold = gold_of(pools)                                    scored and cut by `gold.py`
     named(pairs.above(threshold), pools)                     as pairs of ids
 
-Sentences are compared once per distinct text. What happens to pairs of a text that occurs several times is the protocol's
-(`distinct.duplicates`): XTREME drops them (such gold pairs can never be found), jiant and we give them every line of the text.
+Sentences are compared once per distinct text. What happens to pairs of a text that occurs several times is the
+protocol's (`distinct.duplicates`): XTREME drops them (such gold pairs can never be found), jiant and we give them every
+line of the text.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ IdPair: TypeAlias = tuple[str, str]
 
 @dataclass(frozen=True)
 class Searched:
-    """The distinct sentences of two sides and the nearest of each on the other; pairs of any margin can be made of them."""
+    """The distinct sentences of two sides and the nearest of each on the other; pairs of any margin can be made of
+    them.
+    """
 
     left: Distinct
     right: Distinct

@@ -4,10 +4,10 @@
     protocol("xtreme", "bucc2018").layer.at_depth(12)     10: the same relative depth, since there is no official one
 
 XTREME's code counts layers from the first of its last 24, so its "13" is hidden_states[14], and its BUCC script reads
-hidden_states[20] because it never passes the number of layers on. jiant reads hidden_states[14] for both. The pooling of XTREME's
-BUCC is the mean that its 2020 runs used: its script asks for the first token, which the code ignored until 2021. `own` differs from
-jiant in cutting the threshold only between different scores, so that the threshold reaches the F1 it was chosen for, and in asking
-scores above 0 of ratios alone.
+hidden_states[20] because it never passes the number of layers on. jiant reads hidden_states[14] for both. The pooling
+of XTREME's BUCC is the mean that its 2020 runs used: its script asks for the first token, which the code ignored until
+2021. `own` differs from jiant in cutting the threshold only between different scores, so that the threshold reaches the
+F1 it was chosen for, and in asking scores above 0 of ratios alone.
 
 Hu et al. (2020), https://arxiv.org/abs/2003.11080; Phang et al. (2020), https://arxiv.org/abs/2005.13013
 """
@@ -42,8 +42,8 @@ class Protocol:
     direction    tatoeba: the headline's queries and what they search, "en->xx" or "xx->en"
     duplicates   bucc2018: what becomes of a text that occurs several times, of `distinct.duplicates`
     written      `mine`: the same where pairs are written rather than scored; "": as `duplicates`
-    threshold    bucc2018: a threshold lies midway between the best candidate and the next, at a place that `threshold_rules` allow;
-                 at the last candidate it is that candidate's score
+    threshold    bucc2018: a threshold lies midway between the best candidate and the next, at a place that
+                 `threshold_rules` allow; at the last candidate it is that candidate's score
     minimum      bucc2018: candidates must score more than this; `least` is what is asked of the margin in use
     minimum_of   the margin that the minimum is meant for; None: every one, as XTREME and jiant have it
     precision    of a bare trunk; one name has one for all its tasks, and a trained run keeps its own
@@ -70,7 +70,8 @@ class Protocol:
     def least(self) -> float | None:
         """What candidates must score more than; None: nothing.
 
-        A ratio of 0 or less is no likeness. A difference of 0 is a score like any other: with one neighbour the best pairs of all have it.
+        A ratio of 0 or less is no likeness. A difference of 0 is a score like any other: with one neighbour the best
+        pairs of all have it.
         """
         return self.minimum if self.minimum_of in (None, self.margin) else None
 
@@ -122,5 +123,8 @@ def protocol(name: str, task: str) -> Protocol:
 
 
 def precision_of(name: str) -> str:
-    """The precision in which a protocol reads with a bare trunk; "auto" leaves it to the machine. Raises as `protocol` does."""
+    """The precision in which a protocol reads with a bare trunk; "auto" leaves it to the machine.
+
+    Raises as `protocol` does.
+    """
     return protocol(name, "tatoeba").precision

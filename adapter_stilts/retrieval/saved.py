@@ -1,4 +1,5 @@
-"""Where a long search stands, on disk: one file, replaced whole, so that a kill at any moment leaves the last state saved.
+"""Where a long search stands, on disk: one file, replaced whole, so that a kill at any moment leaves the last state
+saved.
 
 saved = Saved(folder / "forward.npz", identity)
 done = saved.load(arrays)           fills the arrays and says how many steps they hold; 0 where nothing fits

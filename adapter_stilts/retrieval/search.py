@@ -1,13 +1,15 @@
-"""The K nearest neighbours of many vectors among many others, by FAISS, in pieces: a shard of the base and a span of the queries each.
+"""The K nearest neighbours of many vectors among many others, by FAISS, in pieces: a shard of the base and a span of
+the queries each.
 
     found = nearest(queries, base, 4)                                  arrays in memory
     found = search(queries, base, 4, index="ivf", steps=Steps(base_rows=1 << 20), saved=Saved(path, identity))
-    found = search(queries, base, 4, workers=8, each=each)             `each` has pieces searched by others (`search_piece`)
+    found = search(queries, base, 4, workers=8, each=each)             `each` has pieces searched by others
+                                                                       (`search_piece`)
 
-Similarities are inner products, so cosines for unit vectors. The answer does not depend on chance, on the size of the shards or on who
-does the work: candidates are compared again at full precision, the lower row comes first among equals (FAISS itself returns any of
-them), and an approximate index is trained once, on a sample that is a function of the rows alone, and filled with one shard at a time.
-After a kill the search goes on at the first piece that is not saved.
+Similarities are inner products, so cosines for unit vectors. The answer does not depend on chance, on the size of the
+shards or on who does the work: candidates are compared again at full precision, the lower row comes first among equals
+(FAISS itself returns any of them), and an approximate index is trained once, on a sample that is a function of the rows
+alone, and filled with one shard at a time. After a kill the search goes on at the first piece that is not saved.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ from adapter_stilts.retrieval.gpu import on_gpus
 from adapter_stilts.retrieval.indexes.base import Index, IndexSettings, indexes
 from adapter_stilts.retrieval.saved import Saved
 
-# FAISS multiplies so many rows at once: larger shards are cut at multiples, so that all its sums are the same in any shard
+# FAISS multiplies so many rows at once: larger shards are cut at multiples, so that all its sums are the same in any
+# shard
 ALIGNED = 1 << 12
 QUERY_ROWS = 1 << 14
 RESULTS = 1 << 22  # similarities held while ties are settled
@@ -109,7 +112,9 @@ def recall(
     sample: int = SAMPLE,
     steps: Steps | None = None,
 ) -> float:
-    """The fraction of the true nearest neighbours that `found` holds, over queries spread evenly through all of them."""
+    """The fraction of the true nearest neighbours that `found` holds, over queries spread evenly through all of them.
+
+    """
     queries, base = (Held(side) if isinstance(side, np.ndarray) else side for side in (queries, base))
     rows = np.unique(np.linspace(0, queries.rows - 1, min(sample, queries.rows)).round().astype(np.int64))
     exact = search(Chosen(queries, rows), base, found.index.shape[1], steps=steps)
@@ -134,7 +139,8 @@ def search(
 
     index           "exact", or an approximate one: `list(indexes)`; see `recall`
     progress        told (pieces done, all there are)
-    workers, each   how many search at once, and what gives back what `search_piece` found for pieces, in order; None: this process
+    workers, each   how many search at once, and what gives back what `search_piece` found for pieces, in order; None:
+                    this process
 
     Raises StiltsError where the two do not have one width or either is empty, UsageError for k below 1.
     """
@@ -163,7 +169,9 @@ def search(
 
 
 def pieces_of(queries: int, base: int, steps: Steps, workers: int = 0) -> list[Piece]:
-    """Shard after shard, each with the queries in blocks, or for workers in spans of blocks, so many that everyone has work."""
+    """Shard after shard, each with the queries in blocks, or for workers in spans of blocks, so many that everyone has
+    work.
+    """
     shards = steps.shards(base)
     blocks = math.ceil(queries / steps.query_rows)
     spans = min(blocks, math.ceil(PIECES_A_WORKER * workers / len(shards))) if workers else blocks
@@ -209,7 +217,9 @@ def _searched_here(
 
 @dataclass(frozen=True)
 class Running:
-    """The best so far of every query: what they are ranked by, the true similarity, the row; -1 where nothing is known yet."""
+    """The best so far of every query: what they are ranked by, the true similarity, the row; -1 where nothing is known
+    yet.
+    """
 
     rank: Vectors
     similarity: Vectors
@@ -267,7 +277,9 @@ def asked_for(ask: Ask, shard: Vectors, queries: Vectors, kind: Index, k: int) -
 
 
 def truly(ask: Ask, shard: Vectors, queries: Vectors, kind: Index, k: int) -> Running:
-    """The k nearest of a shard, in full precision: asked for a few more, and for twice as many again while the last could hide a better one."""
+    """The k nearest of a shard, in full precision: asked for a few more, and for twice as many again while the last
+    could hide a better one.
+    """
     k, width = min(k, len(shard)), min(kind.candidates(k), len(shard))
     similarity, index, unsure = _compared(ask, shard, queries, k, width)
     while len(unsure):

@@ -1,9 +1,9 @@
 """Retrieval with a known partner: row i of one side is the translation of row i of the other.
 
-XTREME's headline takes every English sentence, finds its nearest foreign sentence by cosine, and counts how often it is the right
-one: no margin, no centring. The other direction, the mean of both and the margin variants are reported beside it under names of
-their own. The order of the files is kept, so the right answer of line i is i; XTREME sorts the English side, which changes neither
-neighbours nor score.
+XTREME's headline takes every English sentence, finds its nearest foreign sentence by cosine, and counts how often it is
+the right one: no margin, no centring. The other direction, the mean of both and the margin variants are reported beside
+it under names of their own. The order of the files is kept, so the right answer of line i is i; XTREME sorts the
+English side, which changes neither neighbours nor score.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class Tatoeba:
 def tatoeba(foreign: Vectors, english: Vectors, protocol: Protocol) -> Tatoeba:
     """Score unit vectors of aligned sentences, [N, H] each.
 
-    Metrics: accuracy (the protocol's direction), accuracy-xx-en (the other), accuracy-mean, and with the protocol's margin over its k
-    neighbours accuracy-margin, accuracy-margin-xx-en and accuracy-margin-mean.
-    Raises StiltsError where the sides have different numbers of rows.
+    Metrics: accuracy (the protocol's direction), accuracy-xx-en (the other), accuracy-mean, and with the protocol's
+    margin over its k neighbours accuracy-margin, accuracy-margin-xx-en and accuracy-margin-mean. Raises StiltsError
+    where the sides have different numbers of rows.
     """
     if len(foreign) != len(english):
         raise StiltsError(

@@ -1,9 +1,11 @@
-"""Where to cut a list of scored pairs, and what a cut is worth: F1, precision, recall, curve and histogram, from which pairs are right.
+"""Where to cut a list of scored pairs, and what a cut is worth: F1, precision, recall, curve and histogram, from which
+pairs are right.
 
-    right [P]   whether each pair is gold, best pair first        score [P]   falling        wanted   number of gold pairs, found or not
+    right [P]   whether each pair is gold, best pair first        score [P]   falling        wanted   number of gold
+                pairs, found or not
 
-A threshold that is best on the very pairs it scores is an oracle. Where gold is given for one text alone, half of its source lines
-choose the threshold for the other half, and the other way round: that is what "held out" means here.
+A threshold that is best on the very pairs it scores is an oracle. Where gold is given for one text alone, half of its
+source lines choose the threshold for the other half, and the other way round: that is what "held out" means here.
 """
 
 from __future__ import annotations
@@ -41,7 +43,9 @@ class Cut:
 
 @threshold_rules.register("any")
 def anywhere(score: Array) -> Flags:
-    """After any candidate, as XTREME and jiant cut: pairs of equal score may come along beyond the F1 it was chosen for."""
+    """After any candidate, as XTREME and jiant cut: pairs of equal score may come along beyond the F1 it was chosen
+    for.
+    """
     return np.ones(len(score), dtype=np.bool_)
 
 
@@ -86,7 +90,9 @@ def at_precision(right: Flags, score: Array, wanted: int, precision: float) -> C
 
 
 def curve(right: Flags, score: Array, wanted: int, points: int = POINTS) -> list[dict[str, float]]:
-    """Threshold, pairs kept, precision, recall and F1 at up to `points` cuts between different scores, spread evenly over the pairs."""
+    """Threshold, pairs kept, precision, recall and F1 at up to `points` cuts between different scores, spread evenly
+    over the pairs.
+    """
     if not len(score):
         return []
     places = np.flatnonzero(between(score))

@@ -1,9 +1,10 @@
 """Retrieval as something to score: sentences of one language to vectors, neighbours, and rows of results.
 
-Every row says which layer, pooling, margin and direction it was read with, and which protocol those came from. The vectors it was
-computed from are kept where one layer was read, so that the score can be recomputed:
+Every row says which layer, pooling, margin and direction it was read with, and which protocol those came from. The
+vectors it was computed from are kept where one layer was read, so that the score can be recomputed:
 
-    vectors/tatoeba/test-de.layer4.mean.source.npy     [N, H] float32 of length 1, the foreign side, in the order of the file
+    vectors/tatoeba/test-de.layer4.mean.source.npy     [N, H] float32 of length 1, the foreign side, in the order of the
+                                                       file
     vectors/tatoeba/test-de.layer4.mean.source.json    what made them; another reading takes the same vectors from here
     vectors/tatoeba/test-de.layer4.mean.target.npy     the English side
 """
@@ -120,7 +121,8 @@ def measure_retrieval(
     settings: RetrievalSettings,
     folder: Path,
 ) -> Iterator[tuple[str, list[Result]]]:
-    """Rows language by language: Tatoeba in both directions, or mining with the threshold from validation applied to test.
+    """Rows language by language: Tatoeba in both directions, or mining with the threshold from validation applied to
+    test.
 
     Languages are read together as far as their vectors fit in memory, since their English sides share sentences.
     """

@@ -1,6 +1,7 @@
 """The two sides of a retrieval task as vectors: those that an earlier reading kept, the others read once per sentence.
 
-All sentences are read under the active composition, or, with MAD-X's language adapters, each side under its language's own stack.
+All sentences are read under the active composition, or, with MAD-X's language adapters, each side under its language's
+own stack.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What a sweep leaves in a folder, and what is read back of it.
 
-    sweep/tatoeba.json    every setting that was tried with its score on dev, the choice and why, test, how often test was read; sealed
+    sweep/tatoeba.json    every setting that was tried with its score on dev, the choice and why, test, how often test
+                          was read; sealed
     sweep/tatoeba.yaml    the choice as a configuration: `eval`, `encode` and `mine` take it with --config
 
 The model card of a run names its choices.

@@ -1,4 +1,6 @@
-"""What the three IVF indexes share: vectors sorted into cells by k-means; a query is compared with its nearest cells alone."""
+"""What the three IVF indexes share: vectors sorted into cells by k-means; a query is compared with its nearest cells
+alone.
+"""
 
 from __future__ import annotations
 

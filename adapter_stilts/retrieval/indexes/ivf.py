@@ -1,8 +1,9 @@
 """Vectors sorted into cells and kept whole.
 
-Approximate: recall says how much it misses. Each cell is one matrix product with all the queries that probe it (cell_search.py); the cells
-cost a k-means first. One cell in 32 costs a third of `exact` at a hundred thousand vectors, a sixth at a million (benchmarks/mining_growth.py). On 36,000
-sentence vectors of 256 dimensions (36 languages, layer 4 of a small XLM-R) recall at 4 was 0.96; one cell in 8 gave 0.995.
+Approximate: recall says how much it misses. Each cell is one matrix product with all the queries that probe it
+(cell_search.py); the cells cost a k-means first. One cell in 32 costs a third of `exact` at a hundred thousand vectors,
+a sixth at a million (benchmarks/mining_growth.py). On 36,000 sentence vectors of 256 dimensions (36 languages, layer 4
+of a small XLM-R) recall at 4 was 0.96; one cell in 8 gave 0.995.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Vectors sorted into cells and kept as a few dozen bytes each; the eight times k best are compared again in full.
 
-Product quantisation cuts a vector into parts and stores for each the nearest of 256 patterns (of 16 for fewer vectors than that takes).
-Jégou, Douze and Schmid (2011), https://ieeexplore.ieee.org/document/5432202
+Product quantisation cuts a vector into parts and stores for each the nearest of 256 patterns (of 16 for fewer vectors
+than that takes). Jégou, Douze and Schmid (2011), https://ieeexplore.ieee.org/document/5432202
 """
 
 from __future__ import annotations

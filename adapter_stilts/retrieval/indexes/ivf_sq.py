@@ -1,4 +1,7 @@
-"""Vectors sorted into cells and kept as 16-bit floats: half of IVF's memory. Twice the neighbours are read and compared again in full."""
+"""Vectors sorted into cells and kept as 16-bit floats: half of IVF's memory.
+
+Twice the neighbours are read and compared again in full.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,9 @@ from adapter_stilts.retrieval.indexes.exact import SPARE
 
 
 def ivf_sq(sample: Vectors, rows: int, settings: IndexSettings) -> faiss.Index:
-    """IndexIVFScalarQuantizer, fp16; the vectors themselves are stored, not what remains of them beside their cell's centre."""
+    """IndexIVFScalarQuantizer, fp16; the vectors themselves are stored, not what remains of them beside their cell's
+    centre.
+    """
     lists, probes = cells.numbers(rows, settings)
     width = sample.shape[1]
     half = faiss.ScalarQuantizer.QT_fp16

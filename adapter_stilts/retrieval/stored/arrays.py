@@ -2,10 +2,12 @@
 
     float32   as they are; bit-equal when read
     float16   rounded to the nearest; read as float32 and brought to length 1 again
-    int8      one scale per row: scale = max |x| / 127, stored round(x / scale); read as stored * scale, brought to length 1 again
+    int8      one scale per row: scale = max |x| / 127, stored round(x / scale); read as stored * scale, brought to
+              length 1 again
 
-No component of an int8 row is off by more than half its scale before the length is restored, so a vector of H components is off by at
-most sqrt(H) * max |x| / 254. XLM-R's vectors have a few components far larger than the others, which make the scale coarse for the rest.
+No component of an int8 row is off by more than half its scale before the length is restored, so a vector of H
+components is off by at most sqrt(H) * max |x| / 254. XLM-R's vectors have a few components far larger than the others,
+which make the scale coarse for the rest.
 """
 
 from __future__ import annotations
@@ -48,7 +50,10 @@ def widened(stored: NDArray[Any], scales: Vectors | None) -> Vectors:
 
 
 def write_npy(path: Path, shape: tuple[int, ...], dtype: str, blocks: Iterable[NDArray[Any]]) -> str:
-    """Write an array of this shape whose rows come in blocks; returns the sha256 of the file. Raises DoesNotFit on a full disk."""
+    """Write an array of this shape whose rows come in blocks; returns the sha256 of the file.
+
+    Raises DoesNotFit on a full disk.
+    """
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape})
     digest, rows = hashlib.sha256(header.getvalue()), 0

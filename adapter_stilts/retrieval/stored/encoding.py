@@ -1,8 +1,10 @@
-"""One shard of a file: its sentences read, cut into tokens, and turned into vectors; in memory that the shard's rows bound.
+"""One shard of a file: its sentences read, cut into tokens, and turned into vectors; in memory that the shard's rows
+bound.
 
-Only token ids are held, never the text: at most `max_length` of them a row. Equal sentences are read by the trunk once, and one that
-an earlier shard has is copied from there, byte for byte, as far as `known.py` remembers. Batches are made of the shard's own
-sentences, sorted by length, so the bytes of a shard follow from the rows up to it and from nothing else.
+Only token ids are held, never the text: at most `max_length` of them a row. Equal sentences are read by the trunk once,
+and one that an earlier shard has is copied from there, byte for byte, as far as `known.py` remembers. Batches are made
+of the shard's own sentences, sorted by length, so the bytes of a shard follow from the rows up to it and from nothing
+else.
 """
 
 from __future__ import annotations
@@ -147,7 +149,9 @@ def vectors_of(
     reading: Reading,
     progress: Callable[[int, int], None] | None = None,
 ) -> Vectors:
-    """The unit vectors [n, H] of a shard's new sentences, read at one layer; `lines` are the rows of the file they stand in."""
+    """The unit vectors [n, H] of a shard's new sentences, read at one layer; `lines` are the rows of the file they
+    stand in.
+    """
     if not tokens:
         return np.empty((0, encoder.trunk.hidden), dtype=np.float32)
     how: Any = {"pool": reading.pool, "token_budget": reading.token_budget, "progress": progress}

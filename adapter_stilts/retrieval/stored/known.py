@@ -4,8 +4,9 @@
     known.add(keys, rows)          keys [N, 16] uint8, rows [N] int64
     known.find(keys)               [N] int64: the row of each text, -1 where it is not known
 
-24 bytes a text. When the table is full, further texts are not remembered; what is in it never changes, and it follows from the texts
-before alone, so a process that starts again in the middle of a file knows what one without a break would know.
+24 bytes a text. When the table is full, further texts are not remembered; what is in it never changes, and it follows
+from the texts before alone, so a process that starts again in the middle of a file knows what one without a break would
+know.
 """
 
 from __future__ import annotations
@@ -55,7 +56,10 @@ class KnownTexts:
         return len(self._rows)
 
     def find(self, keys: Keys) -> Rows:
-        """The row of each text, -1 where it is not known. Of two texts that share half a hash only the earlier is known."""
+        """The row of each text, -1 where it is not known.
+
+        Of two texts that share half a hash only the earlier is known.
+        """
         first, second = _halves(keys)
         if not len(self):
             return np.full(len(keys), -1, dtype=np.int64)

@@ -1,11 +1,12 @@
-"""The ledger of a folder of vectors: what made them, then one line per finished shard, then a line that seals all before it.
+"""The ledger of a folder of vectors: what made them, then one line per finished shard, then a line that seals all
+before it.
 
     {"format": 1, "rows": 150000, "dimension": 768, "dtype": "float32", "shard_rows": 65536, ...}    what made it
     {"shard": 0, "rows": 65536, "files": {"vectors-00000.npy": "9f86..."}, ...}
     {"shards": 3, "sha256": "4f1c..."}                                                                of the bytes above
 
-A line is appended when its shard lies on disk, so a process that is killed loses at most the shard it was working on. What a kill
-cut off in the middle of a line is not counted, and `repair` removes it.
+A line is appended when its shard lies on disk, so a process that is killed loses at most the shard it was working on.
+What a kill cut off in the middle of a line is not counted, and `repair` removes it.
 """
 
 from __future__ import annotations

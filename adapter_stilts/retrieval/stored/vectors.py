@@ -4,13 +4,16 @@
     vectors.rows, vectors.dimension              150000, 768
     vectors.block(0, 4096)                       [4096, 768] float32 of length 1; a blank row is zero
     vectors.blank                                [150000] bool: rows without text, which are never anybody's translation
-    vectors.first_rows()                         [150000] int64: the first row with the same text; itself where there is none earlier
+    vectors.first_rows()                         [150000] int64: the first row with the same text; itself where there is
+                                                 none earlier
 
-A row is a line of the file that was encoded: row 0 is line 1. Nothing is held in memory but what a call returns: a block is read into
-the array that comes back. The files of a folder are checked against the ledger's sha256 when they are first read.
+A row is a line of the file that was encoded: row 0 is line 1. Nothing is held in memory but what a call returns: a
+block is read into the array that comes back. The files of a folder are checked against the ledger's sha256 when they
+are first read.
 
     <folder>/ledger.jsonl           see `ledger.py`
-    <folder>/vectors-00000.npy      [n, H] float32, float16 or int8, one file per shard, for numpy.load(..., mmap_mode="r") too
+    <folder>/vectors-00000.npy      [n, H] float32, float16 or int8, one file per shard, for numpy.load(...,
+                                    mmap_mode="r") too
     <folder>/scales-00000.npy       [n] float32, int8 only: a vector is its row times its scale, brought to length 1
     <folder>/texts-00000.npy        [n, 16] uint8: a hash of each row's text, zero for a blank one
 """
@@ -41,7 +44,8 @@ Texts: TypeAlias = NDArray[np.uint8]
 class StoredVectors(Protocol):
     """Unit vectors [rows, dimension] that lie on disk.
 
-    made   what the folder's ledger says of their making (trunk, composition, layer, pool, text, ...); {} for a .npy file
+    made   what the folder's ledger says of their making (trunk, composition, layer, pool, text, ...); {} for a .npy
+           file
     """
 
     path: Path
@@ -54,19 +58,26 @@ class StoredVectors(Protocol):
         """[rows]: whether a row has no text; its vector is zero and must not be searched for or found."""
 
     def block(self, start: int, stop: int) -> Vectors:
-        """Rows start..stop-1 as [n, H] float32. Raises TaskDataError or ArtefactError naming a row that is no unit vector, or a damaged file."""
+        """Rows start..stop-1 as [n, H] float32.
+
+        Raises TaskDataError or ArtefactError naming a row that is no unit vector, or a damaged file.
+        """
 
     def texts(self, start: int, stop: int) -> Texts | None:
         """[n, 16]: a hash of each row's text, zero for a blank one; None where they are not known (.npy)."""
 
     def first_rows(self) -> Rows | None:
-        """[rows]: the first row with the same text, for each row; None where texts are not known. Holds about 50 bytes a row while it works."""
+        """[rows]: the first row with the same text, for each row; None where texts are not known.
+
+        Holds about 50 bytes a row while it works.
+        """
 
 
 def open_vectors(path: Path) -> StoredVectors:
     """A folder of `encode`, or a .npy file with a matrix of numbers.
 
-    Raises MissingError where there is nothing or the encoding is not finished, ArtefactError for damage, TaskDataError for a file that holds no matrix.
+    Raises MissingError where there is nothing or the encoding is not finished, ArtefactError for damage, TaskDataError
+    for a file that holds no matrix.
     """
     if path.is_dir():
         return EncodedFolder(path)
@@ -141,7 +152,9 @@ class EncodedFolder:
 
 
 class ArrayFile:
-    """One .npy file: [N, H] of float16, float32 or float64, at any length; rows are brought to length 1 when they are read."""
+    """One .npy file: [N, H] of float16, float32 or float64, at any length; rows are brought to length 1 when they are
+    read.
+    """
 
     def __init__(self, path: Path) -> None:
         matrix = _mapped(path)
@@ -182,7 +195,9 @@ class ArrayFile:
 
 
 class ShardFiles:
-    """The files of a folder's shards, each checked against the ledger before it is first read; also of a folder that is being written."""
+    """The files of a folder's shards, each checked against the ledger before it is first read; also of a folder that is
+    being written.
+    """
 
     def __init__(self, folder: Path, ledger: Ledger) -> None:
         self.shard_rows = int(ledger.made["shard_rows"])
@@ -243,7 +258,10 @@ def file_name(part: str, shard: int) -> str:
 
 
 def _rows(path: Path, rows: slice | Rows) -> NDArray[Any]:
-    """Some rows of a .npy file, copied. Neighbouring ones are read, not mapped: mapped pages would count as this process's memory."""
+    """Some rows of a .npy file, copied.
+
+    Neighbouring ones are read, not mapped: mapped pages would count as this process's memory.
+    """
     matrix = _mapped(path)
     if not isinstance(rows, slice) or not matrix.flags.c_contiguous:
         return np.array(matrix[rows])

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapter_stilts.errors import ArtefactError, MissingError, TaskDataError, UsageError
+from adapter_stilts.retrieval.blocks import Chosen
 from adapter_stilts.retrieval.stored.arrays import narrowed, widened
 from adapter_stilts.retrieval.stored.ledger import Shard, append, begin, read_ledger, repair, seal
 from adapter_stilts.retrieval.stored.vectors import open_vectors
@@ -57,7 +58,7 @@ def test_gives_the_same_rows_whatever_the_shards(tmp_path_factory, make_units, s
     vectors = open_vectors(folder)
     assert np.array_equal(vectors.block(start, stop), units[start:stop])
     rows = np.array([6, 0, 3, 3])
-    assert np.array_equal(vectors.take(rows), units[rows])
+    assert np.array_equal(Chosen(vectors, rows).block(0, 4), units[rows])
 
 
 def test_knows_blank_rows_and_the_first_row_of_every_text(write):
@@ -154,7 +155,7 @@ def test_reads_anybodys_matrix_at_length_one(tmp_path, make_units, dtype, order)
     np.save(tmp_path / "a.npy", np.asarray(units * np.arange(1, 10)[:, None], dtype=dtype, order=order))
     vectors = open_vectors(tmp_path / "a.npy")
     np.testing.assert_allclose(vectors.block(2, 7), units[2:7], atol=1e-3 if dtype == "float16" else 1e-6)
-    np.testing.assert_allclose(vectors.take(np.array([8, 1])), units[[8, 1]], atol=1e-3 if dtype == "float16" else 1e-6)
+    np.testing.assert_allclose(Chosen(vectors, np.array([8, 1])).block(0, 2), units[[8, 1]], atol=1e-3 if dtype == "float16" else 1e-6)
     assert (vectors.rows, vectors.dimension, vectors.made, vectors.first_rows(), vectors.texts(0, 2)) == (9, 24, {}, None, None)
     assert not vectors.blank.any()
 
@@ -166,7 +167,7 @@ def test_names_the_line_of_a_row_that_is_no_vector(tmp_path, value, kind):
     np.save(tmp_path / "a.npy", matrix)
     vectors = open_vectors(tmp_path / "a.npy")
     assert vectors.block(0, 3).shape == (3, 3)
-    for read in (lambda: vectors.block(2, 5), lambda: vectors.take(np.array([0, 3]))):
+    for read in (lambda: vectors.block(2, 5), lambda: Chosen(vectors, np.array([0, 3])).block(0, 2)):
         with pytest.raises(TaskDataError, match=f"a vector is {kind}\n  where: .*a.npy, line 4\n"):
             read()
 
@@ -192,6 +193,6 @@ def test_refuses_a_file_that_is_no_whole_array(tmp_path):
 
 def test_refuses_rows_that_are_not_there(write):
     vectors = open_vectors(write()[0])
-    for read in (lambda: vectors.block(3, 8), lambda: vectors.block(-1, 2), lambda: vectors.take(np.array([7]))):
+    for read in (lambda: vectors.block(3, 8), lambda: vectors.block(-1, 2)):
         with pytest.raises(UsageError, match="of 7"):
             read()
