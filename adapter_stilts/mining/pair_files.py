@@ -21,7 +21,7 @@ Lines: TypeAlias = list[tuple[int, tuple[str, str]]]  # a line's number and its 
 
 
 def read_gold(path: Path, source: Side, target: Side) -> Gold:
-    """"source TAB target" a line: ids where the files have ids, else line numbers from 1. Pairs of ids the other way
+    """ "source TAB target" a line: ids where the files have ids, else line numbers from 1. Pairs of ids the other way
     round are turned.
 
     Raises TaskDataError for a line that is no pair, an id or line that is nowhere, or one without text.

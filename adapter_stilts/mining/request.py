@@ -165,21 +165,9 @@ def _check(request: Mining) -> None:
             "vectors and an encoder",
             "leave --run and --trunk out: the vectors are made already",
         ),
-        (
-            threshold is not None and precision is not None,
-            "a threshold and a target precision",
-            "give one of them",
-        ),
-        (
-            threshold is not None and dev is not None,
-            "a threshold and dev files to find one on",
-            "give one of them",
-        ),
-        (
-            threshold is not None and not math.isfinite(threshold),
-            "a threshold that is no number",
-            "give a number",
-        ),
+        (threshold is not None and precision is not None, "a threshold and a target precision", "give one of them"),
+        (threshold is not None and dev is not None, "a threshold and dev files to find one on", "give one of them"),
+        (threshold is not None and not math.isfinite(threshold), "a threshold that is no number", "give a number"),
         (
             precision is not None and not 0 < precision <= 1,
             f"a target precision of {precision}",

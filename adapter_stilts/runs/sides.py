@@ -44,13 +44,7 @@ class SideVectors:
     """
 
     def __init__(
-        self,
-        encoder: AdapterEncoder,
-        group: Sequence[Loaded],
-        reading: Reading,
-        folder: Path,
-        *,
-        save: bool,
+        self, encoder: AdapterEncoder, group: Sequence[Loaded], reading: Reading, folder: Path, *, save: bool
     ) -> None:
         self._trunk, self._reading, self._folder, self._save = encoder.trunk, reading, folder, save
         self._known = {_name(loaded): sides for loaded in group if (sides := self._kept(loaded)) is not None}

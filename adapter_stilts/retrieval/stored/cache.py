@@ -1,9 +1,8 @@
 """Vectors kept on disk beside what made them, and read again only where all of that is the same.
 
-    key = VectorKey(trunk="4f1c...", composition="mnli 9a3b...", layer=14, pool="mean", precision="bf16",
-    max_length=512) keep(path, key, sentences, vectors)
-    kept(path, key, sentences)              the vectors, or None where the file is of another key or other sentences, or
-                                            is damaged
+    key = VectorKey(trunk="4f1c...", composition="mnli 9a3b...", layer=14, pool="mean", precision="bf16", max_length=512)
+    keep(path, key, sentences, vectors)
+    kept(path, key, sentences)      the vectors; None where the file is of another key or other sentences, or is damaged
 
     <path>.npy     the vectors, [N, H] float32
     <path>.json    what they are: the key, the hash of the sentences and their number, the sha256 of the .npy
