@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from plans import sampler
 
 from adapter_stilts.errors import UnknownName, UsageError
-from adapter_stilts.training.sampler import draw, samplers, shares
+from adapter_stilts.training.sampler import draw, shares
 
 SIZES = {"a": 100, "b": 400, "c": 1600}
 sizes = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 10**7), min_size=2)
@@ -83,11 +83,3 @@ def test_refuses_an_unknown_sampler_and_weights_of_other_tasks():
         shares(sampler("fixed", weights={"a": 1.0}), SIZES)
     with pytest.raises(UnknownName, match="no task of this mixture called 'd'"):
         shares(sampler("fixed", weights={"a": 1.0, "b": 1.0, "c": 1.0, "d": 1.0}), SIZES)
-
-
-def test_has_the_samplers_of_the_configuration():
-    from typing import get_args
-
-    from adapter_stilts.config.schema import SamplerName
-
-    assert set(samplers) == set(get_args(SamplerName))
