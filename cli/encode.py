@@ -11,17 +11,19 @@ from . import progress, render
 from .options import (
     RUNS,
     CentringOption,
+    ColumnOption,
     ConfigOption,
-    Dtype,
-    Engine,
     EngineOption,
     JsonOption,
-    Layout,
-    Pool,
+    LayerOption,
+    LayoutOption,
+    PoolOption,
     RayOption,
+    ReaderOption,
     SetOption,
     TrunkOption,
     configuration,
+    named,
 )
 
 
@@ -42,28 +44,16 @@ def encode(
             help="Where the vectors go; by default runs/vectors/, under a name made from the contents.",
         ),
     ] = None,
-    run: Annotated[
-        Path | None,
-        typer.Option("--run", metavar="RUN", help="A finished run to encode with; leave it out to use a bare trunk."),
-    ] = None,
+    run: ReaderOption = None,
     trunk: TrunkOption = None,
-    layer: Annotated[
-        int | None, typer.Option("--layer", metavar="N", help="Where vectors are read; 0 is the embedding.")
-    ] = None,
-    pool: Annotated[Pool | None, typer.Option("--pool", help="How token states become a sentence vector.")] = None,
+    layer: LayerOption = None,
+    pool: PoolOption = None,
     centring: CentringOption = None,
-    dtype: Annotated[Dtype, typer.Option("--dtype", help="How vectors are stored.")] = Dtype.float32,
-    layout: Annotated[
-        Layout | None, typer.Option("--format", help="How the file is read, where its name and first line do not tell.")
-    ] = None,
-    column: Annotated[
-        str | None,
-        typer.Option(
-            "--column",
-            metavar="NAME|N",
-            help="The column or field of the sentence; a number, from 0, in a TSV without a header.",
-        ),
-    ] = None,
+    dtype: Annotated[
+        str, named("--dtype", "adapter_stilts.retrieval.stored.arrays:DTYPES", "How vectors are stored.")
+    ] = "float32",
+    layout: LayoutOption = None,
+    column: ColumnOption = None,
     shard_rows: Annotated[
         int | None, typer.Option("--shard-rows", metavar="N", help="Rows of one file of vectors.")
     ] = None,
@@ -71,7 +61,7 @@ def encode(
         float | None,
         typer.Option("--limit-gb", metavar="GB", help="Memory that encoding must fit in; chooses the rows of a shard."),
     ] = None,
-    engine: EngineOption = Engine.local,
+    engine: EngineOption = "local",
     ray_address: RayOption = None,
     config: ConfigOption = None,
     settings: SetOption = None,
@@ -83,8 +73,7 @@ def encode(
 ) -> None:
     """Turn a file of sentences into unit vectors, in shards that NumPy can map.
 
-    Goes on where it was stopped. A blank line keeps its place and is marked. Equal sentences are read by the trunk
-    once.
+    Goes on where it was stopped. A blank line keeps its place and is marked. Equal sentences are read by the trunk once.
 
     \b
     Examples:
@@ -96,19 +85,19 @@ def encode(
     typed: dict[str, tuple[str, object]] = {
         "--trunk": ("trunk.name", trunk),
         "--layer": ("retrieval.layer", layer),
-        "--pool": ("retrieval.pool", pool and pool.value),
+        "--pool": ("retrieval.pool", pool),
         "--centring": ("retrieval.centre", centring),
     }
     request = library.Encoding.from_config(
         configuration(config, settings, typed),
         file,
         run=run,
-        layout=layout and layout.value,
+        layout=layout,
         column=column,
-        dtype=dtype.value,
+        dtype=dtype,
         shard_rows=shard_rows,
         limit_gb=limit,
-        engine=engine.value,
+        engine=engine,
         ray_address=ray_address,
     )
     reporter = progress.reporter()

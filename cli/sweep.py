@@ -12,12 +12,14 @@ from adapter_stilts.errors import UsageError
 from . import progress, render
 from .options import (
     RUNS,
+    ColumnOption,
     ConfigOption,
     DataOption,
     DryRunOption,
     JsonOption,
-    Layout,
-    Protocol,
+    LayoutOption,
+    NeighboursOption,
+    ProtocolOption,
     SeedOption,
     SetOption,
     TrunkOption,
@@ -53,17 +55,13 @@ def sweep(
             help="Other files to choose on; without them one half of SRC chooses and the other is scored.",
         ),
     ] = None,
-    layout: Annotated[
-        Layout | None, typer.Option("--format", help="How the files are read, where name and first line do not tell.")
-    ] = None,
-    column: Annotated[
-        str | None, typer.Option("--column", metavar="NAME|N", help="The column or field of the sentence.")
-    ] = None,
+    layout: LayoutOption = None,
+    column: ColumnOption = None,
     languages: Annotated[
         str | None,
         typer.Option("--languages", metavar="LIST", help="Languages to choose over; all the task has by default."),
     ] = None,
-    protocol: Annotated[Protocol | None, typer.Option("--protocol", help="Whose default a choice has to beat.")] = None,
+    protocol: ProtocolOption = None,
     layers: Annotated[
         str | None, typer.Option("--layers", metavar="N,N|all", help="Layers to try; all by default.")
     ] = None,
@@ -83,7 +81,7 @@ def sweep(
         str,
         typer.Option("--centring", metavar="yes|no|both", help="Whether each language's mean vector is subtracted."),
     ] = "both",
-    k: Annotated[int | None, typer.Option("-k", metavar="N", help="Neighbours that a margin compares with.")] = None,
+    k: NeighboursOption = None,
     test: Annotated[
         bool, typer.Option("--test/--no-test", help="Score the choice on test, once, or leave test alone.")
     ] = True,
@@ -101,8 +99,8 @@ def sweep(
 ) -> None:
     """Choose layer, pooling, margin and centring on dev.
 
-    The choice is scored once, beside the protocol's default, on data it was not made on. Without a clear winner the
-    default stays. A configuration for eval, encode and mine is left under sweep/.
+    The choice is scored once, beside the protocol's default, on data it was not made on. Without a clear winner the default stays.
+    A configuration for eval, encode and mine is left under sweep/.
 
     \b
     Examples:
@@ -114,7 +112,7 @@ def sweep(
     typed: dict[str, tuple[str, object]] = {
         "--trunk": ("trunk.name", trunk),
         "--languages": ("evaluation.languages", names(languages)),
-        "--protocol": ("evaluation.protocol", protocol and protocol.value),
+        "--protocol": ("evaluation.protocol", protocol),
         "--layers": ("retrieval.layer", layers),
         "-k": ("retrieval.k", k),
         "--data": ("data.sources", tuple(data or ())),
@@ -128,7 +126,7 @@ def sweep(
         tasks=names(tasks),
         files=_files(source, target, gold),
         dev=dev,
-        layout=layout and layout.value,
+        layout=layout,
         column=column,
         pools=names(pools),
         margins=names(margins),
