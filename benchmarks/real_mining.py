@@ -23,8 +23,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
-from mining_data import RESULTS, record
 from real_mining_table import table
+from record import RESULTS, record
 
 from adapter_stilts.data.examples import Bitext, Pools
 from adapter_stilts.data.readers import read_pools
