@@ -30,7 +30,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -77,6 +77,7 @@ NAMES = (  # (pattern, replacement) in texts and in the names of files
 )
 ROW = ("task", "protocol", "language", "split", "metric")  # what a score is of; its settings come with it
 
+Plain = Callable[[str], str]  # a text without what differs between two folders
 Facts = dict[str, list[str]]  # "file key" -> its values, sorted: files whose names differ by a fingerprint share a key
 
 
@@ -98,7 +99,8 @@ def read_cases(names: Sequence[str]) -> list[Case]:
     cases = []
     for name, lines in document["cases"].items():
         commands = tuple(Template(lines).substitute(document["shorthand"]).splitlines())
-        files = {file: text for file, text in document["files"].items() if file in lines}
+        named = lines + "".join(text for file, text in document["files"].items() if file in lines)
+        files = {file: text for file, text in document["files"].items() if file in named}
         cases.append(Case(name, commands, files, name in document["optional"]))
     chosen = [case for case in cases if any(fnmatchcase(case.name, name) for name in names) or (not names and not case.optional)]
     return chosen or sys.exit(f"no case called {', '.join(names)}; there are {', '.join(case.name for case in cases)}")
@@ -198,12 +200,12 @@ def facts(folder: Path) -> Facts:
         name = f"{number:02d} {' '.join(command.split()[:2])}"
         add(name, iter([("exit code", str(code))]))
         said = [(folder / "said" / f"{number:02d}{suffix}").read_text(encoding="utf-8") for suffix in (".out", ".err")]
-        add(f"{name} stdout", _document(said[0], plain) if said[0].startswith("{") else _lines(plain(said[0])))
+        add(f"{name} stdout", _document(said[0], plain))
         if code:
             add(f"{name} stderr", _lines(plain(said[1])))
     for path in _files(folder / "work"):
         name = str(path.relative_to(folder / "work"))
-        if name not in done["given"] and path.suffix != ".log" and path.name != ".lock":
+        if name not in done["given"] and "logs" not in path.parts and path.name != ".lock":
             add(name, _contents(path, plain))
     return {key: sorted(values) for key, values in found.items()}
 
@@ -212,21 +214,20 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def _contents(path: Path, plain: Any) -> Iterator[tuple[str, str]]:
+def _contents(path: Path, plain: Plain) -> Iterator[tuple[str, str]]:
     """The values in a file. Predictions and tables are compared as they are, documents by what they say."""
     content = path.read_bytes()
+    text = content.decode(errors="replace")
     if path.suffix == ".tsv" or "predictions" in path.parts:
         yield "bytes", _digest(content)
-        yield from _lines(content.decode())
-    elif path.suffix == ".json":
-        yield from _document(content.decode(), plain)
+        yield from _lines(text)
+    elif path.suffix in (".json", ".md", ".txt"):
+        yield from _document(text, plain)
     elif path.suffix == ".jsonl":
-        for number, line in enumerate(content.decode().split("\n")):
-            yield from (_document(line, plain, f"{number}.") if line else ())
+        for number, line in enumerate(text.splitlines()):
+            yield from _document(line, plain, f"{number}.")
     elif path.suffix in (".yaml", ".yml"):
-        yield from _leaves(yaml.safe_load(content), plain, "")
-    elif path.suffix in (".md", ".txt"):
-        yield from _lines(plain(content.decode()))
+        yield from _leaves(yaml.safe_load(text), plain, "")
     elif path.suffix == ".safetensors":
         yield "bytes", _digest(content)
         yield from _tensors(content)
@@ -242,11 +243,15 @@ def _tensors(content: bytes) -> Iterator[tuple[str, str]]:
         yield name, f"{json.dumps(entry)} {_digest(content[start + first : start + last])}"
 
 
-def _document(text: str, plain: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
-    return _leaves(json.loads(text), plain, prefix)
+def _document(text: str, plain: Plain, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """The values of a JSON document, or the lines of any other text."""
+    try:
+        return _leaves(json.loads(text), plain, prefix)
+    except ValueError:
+        return _lines(plain(text))
 
 
-def _leaves(value: Any, plain: Any, prefix: str) -> Iterator[tuple[str, str]]:
+def _leaves(value: Any, plain: Plain, prefix: str) -> Iterator[tuple[str, str]]:
     """ "a.b.0" and the value there, for every value of a document; a score's place in a list is told by what it is of."""
     if isinstance(value, dict) and value:
         for key, inner in value.items():
@@ -258,7 +263,7 @@ def _leaves(value: Any, plain: Any, prefix: str) -> Iterator[tuple[str, str]]:
         yield prefix[:-1], plain(value) if isinstance(value, str) else json.dumps(value)
 
 
-def _label(row: Any, plain: Any) -> str:
+def _label(row: Any, plain: Plain) -> str:
     if not isinstance(row, dict) or not {"task", "metric", "score"} <= row.keys():
         return ""
     settings = plain(json.dumps(row.get("settings"), sort_keys=True))
@@ -366,7 +371,12 @@ def main() -> None:
     total = {name: sum(row[name] for row in rows) for name in ("commands", "values", "differences", "excused")}
     print(f"{len(rows)} cases, {total['commands']} commands, {total['values']} values: {total['differences']} differences, {total['excused']} excused")
     versions = {name: version(name) for name in ("adapter-stilts", "torch", "adapters", "transformers", "faiss-cpu", "numpy")}
-    document = {"question": "same_numbers", "when": datetime.now(UTC).isoformat(timespec="seconds"), "machine": platform.machine(), "system": platform.system()}
+    document: dict[str, Any] = {
+        "question": "same_numbers",
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": platform.machine(),
+        "system": platform.system(),
+    }
     document |= {"python": platform.python_version(), "versions": versions, "old": commit[:7], "commit": described, "seconds": round(seconds, 1)}
     document |= {"cases": len(rows), **total, "rows": [row for row in rows if row["differences"] or row["excused"]]}
     document["command"] = "python benchmarks/same_numbers.py" + "".join(f" --only {' '.join(asked.only)}" for _ in asked.only[:1])
