@@ -37,6 +37,7 @@ IGNORED = {
 }
 NAMES = (  # (pattern, replacement) in texts and in the names of files
     (re.compile(r"\b[0-9a-f]{8}\b"), "#"),
+    (re.compile(r"\bseconds=[0-9.e-]+"), "seconds=TIME"),
     (re.compile(r"took .* on .* threads?, .* at most"), "took TIME and MEMORY"),
     (re.compile(r"^(seconds|sentences_per_second|peak_memory|limit_bytes)\b.*", re.MULTILINE), r"\1"),
 )
