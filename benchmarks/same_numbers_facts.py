@@ -28,7 +28,9 @@ IGNORED = {
     "* versions.*": "versions of packages",
     "* device": "the machine",
     "*checksum": "of a text with times or names in it",
-    "*.json sha256": "of the document itself",
+    "*state.json sha256": "of the document itself",
+    "* stages.*.parents.*": "checksums of manifests, which hold times",
+    "?? info * stdout bytes": "a folder's size, its times included",
     "*vectors_sha256": "of a ledger with a path in it",
     "*ledger.jsonl *.sha256": "of lines with a path in them",
     "* files.*.json": "hash of a document that is compared itself",
@@ -36,11 +38,14 @@ IGNORED = {
     "* files.*.yaml": "hash of a document that is compared itself",
 }
 NAMES = (  # (pattern, replacement) in texts and in the names of files
+    (re.compile(r"\b[0-9a-f]{8} [0-9a-f]{64}\b"), "RUN"),  # its fingerprint and the checksum of its manifest, which holds times
     (re.compile(r"\b[0-9a-f]{8}\b"), "#"),
+    (re.compile(r"/\S*/(adapter_stilts(_cli|_configs)?/)"), r"\1"),
     (re.compile(r"\bseconds=[0-9.e-]+"), "seconds=TIME"),
     (re.compile(r"took .* on .* threads?, .* at most"), "took TIME and MEMORY"),
     (re.compile(r"^(seconds|sentences_per_second|peak_memory|limit_bytes)\b.*", re.MULTILINE), r"\1"),
 )
+ERROR = re.compile(r"^[A-Z]\w+: .*", re.MULTILINE | re.DOTALL)
 ROW = ("task", "protocol", "language", "split", "metric")  # what a score is of; its settings come with it
 
 Plain = Callable[[str], str]  # a text without what differs between two folders
@@ -73,7 +78,8 @@ def facts(folder: Path) -> Facts:
         said = [(folder / "said" / f"{number:02d}{suffix}").read_text(encoding="utf-8") for suffix in (".out", ".err")]
         add(f"{name} stdout", _document(said[0], plain))
         if code:
-            add(f"{name} stderr", _lines(plain(said[1])))
+            error = ERROR.search(said[1])  # above it may be progress, with times
+            add(f"{name} stderr", _lines(plain(error[0] if error else said[1])))
     for path in _files(folder / "work"):
         name = str(path.relative_to(folder / "work"))
         if name not in done["given"] and "logs" not in path.parts and path.name != ".lock":
