@@ -20,8 +20,8 @@ from typing import Any
 from adapter_stilts_cli.progress import reporter
 
 from adapter_stilts.errors import StiltsError
-from adapter_stilts.evaluation.intervals import seed_interval
 from adapter_stilts.miniature.datasets import VERSION, fingerprint
+from adapter_stilts.statistics.intervals import seed_interval
 from adapter_stilts.study.demo import demo
 
 RESULTS = Path(__file__).resolve().parent / "results" / "demo_seeds.jsonl"

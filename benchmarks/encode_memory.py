@@ -1,7 +1,7 @@
 """Does the memory of `encode` depend on the length of the file, and is it below what `--limit-gb` reckons with?
 
 Measured: peak resident memory (ru_maxrss) of whole processes that encode generated files of growing length with the miniature trunk, all
-sentences different, beside the bound of `study/encode_memory.py`. Layer 0 is the embedding alone, so that a long file takes minutes;
+sentences different, beside the bound of `mining/encode_memory.py`. Layer 0 is the embedding alone, so that a long file takes minutes;
 layers above add one batch of activations, which does not depend on the file. Not measured: speed, other trunks.
 
     python benchmarks/encode_memory.py [--rows 20000 80000 320000] [--shard-rows 8192] [--layer 0]
@@ -20,8 +20,8 @@ from pathlib import Path
 
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.trunk import load_trunk
-from adapter_stilts.study.encode import REMEMBERED
-from adapter_stilts.study.encode_memory import memory
+from adapter_stilts.mining.encode import REMEMBERED
+from adapter_stilts.mining.encode_memory import memory
 
 RESULTS = Path(__file__).parent / "results" / "encode_memory.jsonl"
 WORDS = ("the", "old", "train", "leaves", "Rome", "at", "seven", "and", "nobody", "knows", "why", "it", "waits", "here")

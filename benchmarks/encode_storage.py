@@ -26,7 +26,7 @@ from adapter_stilts.retrieval.embed import embed
 from adapter_stilts.retrieval.pooling import Vectors
 from adapter_stilts.retrieval.protocols import protocol
 from adapter_stilts.retrieval.quantised import DTYPES, narrowed, widened
-from adapter_stilts.study.sentence_reader import SentenceReader, sentence_reader
+from adapter_stilts.runs.sentence_reader import SentenceReader, sentence_reader
 
 RESULTS = Path(__file__).parent / "results" / "encode_storage.jsonl"
 RULES = protocol("own", "bucc2018")

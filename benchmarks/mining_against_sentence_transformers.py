@@ -30,7 +30,7 @@ from adapter_stilts.retrieval.bucc import Mined, best_threshold, mine_pools, sco
 from adapter_stilts.retrieval.embed import embed
 from adapter_stilts.retrieval.protocols import protocol
 from adapter_stilts.retrieval.tatoeba import tatoeba
-from adapter_stilts.study.sentence_reader import sentence_reader
+from adapter_stilts.runs.sentence_reader import sentence_reader
 from adapter_stilts.tasks.sources import Where, languages_of, load
 from adapter_stilts.tasks.user import find_task
 

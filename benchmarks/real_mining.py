@@ -29,11 +29,11 @@ from real_mining_table import table
 from adapter_stilts.data.examples import Bitext, Pools
 from adapter_stilts.data.readers import read_pools
 from adapter_stilts.files import sha256
+from adapter_stilts.mining.sweep_data import Part
+from adapter_stilts.mining.sweep_grid import Setting, Worth, measured
 from adapter_stilts.retrieval.protocols import protocol
-from adapter_stilts.study.sides import SideReading
-from adapter_stilts.study.subject import Request, Subject, subject_of
-from adapter_stilts.study.sweep_data import Part
-from adapter_stilts.study.sweep_grid import Setting, Worth, measured
+from adapter_stilts.runs.sides import SideReading
+from adapter_stilts.runs.subject import Request, Subject, subject_of
 from adapter_stilts.tasks.sources import Loaded, Origin
 
 TASKS, SEEDS = ("nli", "qa", "pos", "ner", "choice", "paraphrase"), (13, 17, 23)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from adapter_stilts.evaluation.intervals import nested_bootstrap
+from adapter_stilts.statistics.intervals import nested_bootstrap
 
 MEASURED = (("mining", "f1"), ("flores", "accuracy"), ("flores", "f1"), ("tico", "accuracy"), ("tico", "f1"))
 STATISTIC = {"accuracy": "ratio", "f1": "f1"}

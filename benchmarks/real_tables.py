@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from real_transfer import GRIDS
 
-from adapter_stilts.evaluation.intervals import Comparison, holm, nested_bootstrap, seed_interval
+from adapter_stilts.statistics.intervals import Comparison, holm, nested_bootstrap, seed_interval
 
 REPLICATES = 2000
 

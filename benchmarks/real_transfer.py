@@ -98,8 +98,8 @@ def run(job: Job, options: argparse.Namespace) -> dict[str, float]:
     """Train one run and read it on everything it is to be read on; the seconds of both (few, where an earlier call had done it)."""
     from adapter_stilts.config.load import with_settings
     from adapter_stilts.config.schema import RunConfig
-    from adapter_stilts.study.reporting import Silent
-    from adapter_stilts.study.train import train
+    from adapter_stilts.reporting import Silent
+    from adapter_stilts.runs.train import train
 
     started = time.perf_counter()
     folder = options.out / job.name
@@ -141,15 +141,17 @@ def _settings(job: Job, options: argparse.Namespace) -> dict[str, object]:
 
 
 def _read(job: Job, folder: Path, options: argparse.Namespace) -> None:
-    from adapter_stilts.study.evaluate import evaluate
-    from adapter_stilts.study.reporting import Silent
-    from adapter_stilts.study.subject import Request
+    from adapter_stilts.reporting import Silent
+    from adapter_stilts.retrieval.reading import Overrides
+    from adapter_stilts.runs.evaluate import evaluate
+    from adapter_stilts.runs.subject import Request
 
     subject = {"run": None, "trunk": str(options.trunk)} if job.how == "trunk" else {"run": folder, "trunk": None}
     common = {"out": folder, "runs": options.out, "overwrite": False, "dry_run": False, "report": Silent()}
     fixed = {**subject, "precision": options.precision, "save_vectors": False, "token_budget": options.token_budget}
     if "tatoeba" in job.retrieval:
-        evaluate(Request(tasks=("tatoeba",), data=(str(options.data / "tatoeba"),), all_layers=GRIDS[options.grid].ALL_LAYERS, **fixed), **common)
+        layers = Overrides("all" if GRIDS[options.grid].ALL_LAYERS else None)
+        evaluate(Request(tasks=("tatoeba",), data=(str(options.data / "tatoeba"),), retrieval=layers, **fixed), **common)
     if "mining" in job.retrieval:
         evaluate(Request(tasks=("bucc",), data=(str(options.data / "mining"),), **fixed), **common)
     if job.how != "trunk" and job.control != "random-adapter":

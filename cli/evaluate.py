@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -17,20 +17,16 @@ from .options import (
     DataOption,
     DryRunOption,
     JsonOption,
-    Margin,
-    Pool,
-    Protocol,
+    MarginOption,
+    PoolOption,
+    ProtocolOption,
     SeedOption,
     SetOption,
-    Split,
     TrunkOption,
     configuration,
+    named,
     names,
 )
-
-if TYPE_CHECKING:
-    from adapter_stilts.config.schema import RunConfig
-    from adapter_stilts.study.subject import Request
 
 
 def evaluate(
@@ -40,11 +36,11 @@ def evaluate(
     languages: Annotated[
         str | None, typer.Option("--languages", metavar="LIST", help="Languages to score, separated by commas; all the task has by default.")
     ] = None,
-    protocol: Annotated[Protocol | None, typer.Option("--protocol", help="Whose rules the scores follow.")] = None,
+    protocol: ProtocolOption = None,
     layer: Annotated[str | None, typer.Option("--layer", metavar="N|N,N|all", help="Where sentence vectors are read; 0 is the embedding.")] = None,
-    pool: Annotated[Pool | None, typer.Option("--pool", help="How token states become a sentence vector.")] = None,
+    pool: PoolOption = None,
     k: Annotated[int | None, typer.Option("-k", metavar="N", help="Neighbours that a margin compares with.")] = None,
-    margin: Annotated[Margin | None, typer.Option("--margin", help="How a pair's cosine is compared with its neighbours'.")] = None,
+    margin: MarginOption = None,
     centring: CentringOption = None,
     language_adapter: Annotated[
         list[str] | None,
@@ -54,7 +50,9 @@ def evaluate(
     config: ConfigOption = None,
     settings: SetOption = None,
     seed: SeedOption = None,
-    split: Annotated[Split, typer.Option("--split", help="Which part of the task's data is scored.")] = Split.test,
+    split: Annotated[
+        str, named("--split", "adapter_stilts.tasks.base:SPLITS", "Which part of the task's data is scored.")
+    ] = "test",
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="Where scores and predictions go; by default the run's own folder.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Score again what has scores already.")] = False,
     dry_run: DryRunOption = False,
@@ -69,50 +67,25 @@ def evaluate(
       adapter-stilts eval runs/nli-1a2b3c4d --tasks xnli,tatoeba --languages de,sw
       adapter-stilts eval --trunk miniature --tasks tatoeba,bucc2018 --layer all
     """
-    from adapter_stilts.study import evaluate as study
+    from adapter_stilts.runs import evaluate as runs
+    from adapter_stilts.runs.subject import Request
 
     typed = {
         "--trunk": ("trunk.name", trunk),
         "--languages": ("evaluation.languages", names(languages)),
-        "--protocol": ("evaluation.protocol", protocol and protocol.value),
+        "--protocol": ("evaluation.protocol", protocol),
         "--layer": ("retrieval.layer", layer),
-        "--pool": ("retrieval.pool", pool and pool.value),
+        "--pool": ("retrieval.pool", pool),
         "-k": ("retrieval.k", k),
-        "--margin": ("retrieval.margin", margin and margin.value),
+        "--margin": ("retrieval.margin", margin),
         "--centring": ("retrieval.centre", centring),
         "--language-adapter": ("evaluation.language_adapters", tuple(language_adapter or ())),
         "--data": ("data.sources", tuple(data or ())),
         "--seed": ("training.seed", seed),
     }
-    asked = request(configuration(config, settings, typed), run, names(tasks), split.value)
-    found = study.evaluate(asked, out=out, runs=RUNS, overwrite=overwrite, dry_run=dry_run, report=progress.reporter())
-    render.finish(found, as_json)
-
-
-def request(config: RunConfig, run: Path | None, tasks: tuple[str, ...], split: str) -> Request:
-    """The library's request for a configuration; a run brings its own trunk unless one is named."""
-    from adapter_stilts.study.subject import Request
-
-    if not tasks:
+    chosen = configuration(config, settings, typed)
+    if not names(tasks):
         raise UsageError("--tasks names no task", do="name one or more, for example --tasks xnli,tatoeba; `adapter-stilts list tasks` shows them")
-    layer, named = config.retrieval.layer, "name" in config.trunk.model_fields_set
-    return Request(
-        run=run,
-        trunk=config.trunk.name if named or run is None else None,
-        tasks=tasks,
-        languages=config.evaluation.languages,
-        protocol=config.evaluation.protocol,
-        layers=(layer,) if isinstance(layer, int) else layer if isinstance(layer, tuple) else None,
-        all_layers=layer == "all",
-        pool=config.retrieval.pool,
-        k=config.retrieval.k,
-        margin=config.retrieval.margin,
-        centre=config.retrieval.centre,
-        data=config.data.sources,
-        split=split,
-        precision=config.trunk.precision,
-        seed=config.training.seed,
-        head=config.evaluation.head,
-        language_adapters=config.evaluation.language_adapters,
-        task_settings=config.task.model_dump(exclude_defaults=True),
-    )
+    request = Request.from_config(chosen, names(tasks), run=run, split=split)
+    found = runs.evaluate(request, out=out, runs=RUNS, overwrite=overwrite, dry_run=dry_run, report=progress.reporter())
+    render.finish(found, as_json)

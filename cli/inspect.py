@@ -23,7 +23,7 @@ def tasks(
     Example:
       adapter-stilts list tasks --files
     """
-    from adapter_stilts.study import inspect as study
+    from adapter_stilts.runs import inspect as study
 
     found = study.list_tasks()
     if as_json:
@@ -43,7 +43,7 @@ def kinds(as_json: JsonOption = False) -> None:
     Example:
       adapter-stilts list kinds
     """
-    from adapter_stilts.study import inspect as study
+    from adapter_stilts.runs import inspect as study
 
     found = study.list_kinds()
     if as_json:
@@ -53,17 +53,26 @@ def kinds(as_json: JsonOption = False) -> None:
         render.table("", ("kind", "what it is", "composes", "settings"), rows)
 
 
-def recipes(as_json: JsonOption = False) -> None:
+def recipes(
+    show: Annotated[str | None, typer.Option("--show", metavar="NAME", help="Print one in full.")] = None,
+    as_json: JsonOption = False,
+) -> None:
     """List ready-made configurations.
 
-    Each opens with the command that uses it; --config takes its name, or your own file. --json says what each is for, and where it lies.
+    Each has the command that uses it; --config takes its name, or your own file. --json says what each is for, and
+    where it lies.
 
     \b
-    Example:
+    Examples:
       adapter-stilts list recipes
+      adapter-stilts list recipes --show xnli-jiant
     """
-    from adapter_stilts.study import inspect as study
+    from adapter_stilts.runs import inspect as study
 
+    if show is not None:
+        recipe = study.show_recipe(show)
+        render.document(recipe) if as_json else typer.echo(recipe["text"], nl=False)
+        return
     found = study.list_recipes()
     if as_json:
         render.document({"recipes": found})
@@ -78,7 +87,7 @@ def runs(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder 
     Example:
       adapter-stilts list runs
     """
-    from adapter_stilts.study import inspect as study
+    from adapter_stilts.runs import inspect as study
 
     found = study.list_runs(folder) if folder != RUNS or folder.exists() else []
     if as_json:
@@ -95,7 +104,7 @@ def languages(as_json: JsonOption = False) -> None:
     Example:
       adapter-stilts list languages
     """
-    from adapter_stilts.study import inspect as study
+    from adapter_stilts.runs import inspect as study
 
     found = study.list_languages()
     if as_json:
@@ -116,7 +125,7 @@ def info(run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run
     Example:
       adapter-stilts info runs/nli-1a2b3c4d
     """
-    from adapter_stilts.study import inspect as study
+    from adapter_stilts.runs import inspect as study
 
     found = study.info(run)
     if as_json:
@@ -153,7 +162,7 @@ def doctor(
     Example:
       adapter-stilts doctor
     """
-    from adapter_stilts.study import doctor as study
+    from adapter_stilts.runs import doctor as study
 
     found = study.doctor(data)
     if as_json:

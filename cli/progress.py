@@ -17,14 +17,14 @@ from . import render
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from adapter_stilts.study.reporting import Advance, Reporter
+    from adapter_stilts.reporting import Advance, Reporter
 
 SECONDS = 5.0
 
 
 def reporter() -> Reporter:
     """The reporter for this process and its stderr."""
-    from adapter_stilts.study.reporting import Silent
+    from adapter_stilts.reporting import Silent
 
     if not render.speaks():
         return Silent()
@@ -94,7 +94,14 @@ class Drawn:
         if self._bars is not None:
             yield self._bars
             return
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
 
         columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
         with Progress(*columns, TextColumn("{task.fields[detail]}", markup=False), console=self._console) as self._bars:

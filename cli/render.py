@@ -63,7 +63,7 @@ def results(rows: Sequence[Mapping[str, Any]], means: Mapping[str, Any] | None =
     Settings are long and mostly the same: a row has a letter for them, and what it stands for is under the table, once. A row that
     something has to be said of is marked with "*", and the remarks come last.
     """
-    from adapter_stilts.study.disclosure import remarks
+    from adapter_stilts.runs.disclosure import remarks
 
     if not rows:
         return

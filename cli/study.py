@@ -33,8 +33,8 @@ def study(
       adapter-stilts study studies/miniature --jobs 2
       adapter-stilts study studies/paper --dry-run
     """
+    from adapter_stilts.config.recipes import recipe_file
     from adapter_stilts.study import grid
-    from adapter_stilts.study.recipes import recipe_file
 
     found = grid.study(recipe_file(file), out=out, jobs=jobs, dry_run=dry_run, report=progress.reporter(), trunk=trunk, data=tuple(data or ()))
     if as_json:

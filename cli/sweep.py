@@ -16,8 +16,8 @@ from .options import (
     DataOption,
     DryRunOption,
     JsonOption,
-    Layout,
-    Protocol,
+    LayoutOption,
+    ProtocolOption,
     SeedOption,
     SetOption,
     TrunkOption,
@@ -39,10 +39,10 @@ def sweep(
         tuple[Path, Path, Path] | None,
         typer.Option("--dev", metavar="SRC TGT GOLD", help="Other files to choose on; without them one half of SRC chooses and the other is scored."),
     ] = None,
-    layout: Annotated[Layout | None, typer.Option("--format", help="How the files are read, where name and first line do not tell.")] = None,
+    layout: LayoutOption = None,
     column: Annotated[str | None, typer.Option("--column", metavar="NAME|N", help="The column or field of the sentence.")] = None,
     languages: Annotated[str | None, typer.Option("--languages", metavar="LIST", help="Languages to choose over; all the task has by default.")] = None,
-    protocol: Annotated[Protocol | None, typer.Option("--protocol", help="Whose default a choice has to beat.")] = None,
+    protocol: ProtocolOption = None,
     layers: Annotated[str | None, typer.Option("--layers", metavar="N,N|all", help="Layers to try; all by default.")] = None,
     pools: Annotated[str | None, typer.Option("--pools", metavar="LIST", help="Poolings to try; all by default, one reading of the text each.")] = None,
     margins: Annotated[
@@ -70,12 +70,12 @@ def sweep(
       adapter-stilts sweep --run runs/nli-1a2b3c4d --tasks tatoeba,bucc2018
       adapter-stilts sweep news.de news.en --gold pairs.tsv --trunk miniature --pools mean
     """
-    from adapter_stilts.study import sweep as study
+    from adapter_stilts.mining import sweep as study
 
     typed: dict[str, tuple[str, object]] = {
         "--trunk": ("trunk.name", trunk),
         "--languages": ("evaluation.languages", names(languages)),
-        "--protocol": ("evaluation.protocol", protocol and protocol.value),
+        "--protocol": ("evaluation.protocol", protocol),
         "--layers": ("retrieval.layer", layers),
         "-k": ("retrieval.k", k),
         "--data": ("data.sources", tuple(data or ())),
@@ -92,7 +92,7 @@ def sweep(
         tasks=names(tasks),
         files=_files(source, target, gold),
         dev=dev,
-        layout=layout and layout.value,
+        layout=layout,
         column=column,
         languages=found.evaluation.languages,
         protocol=found.evaluation.protocol,

@@ -14,13 +14,13 @@ from .options import (
     ControlOption,
     DataOption,
     DryRunOption,
-    How,
+    HowOption,
     JsonOption,
     KindOption,
     LimitOption,
     OutOption,
     ResumeOption,
-    Sampler,
+    SamplerOption,
     SeedOption,
     SetOption,
     TrunkOption,
@@ -35,9 +35,9 @@ def train(
     ],
     trunk: TrunkOption = None,
     kind: KindOption = None,
-    how: Annotated[How | None, typer.Option("--how", help="How the run uses what was learned before.")] = None,
+    how: HowOption = None,
     after: Annotated[list[str] | None, typer.Option("--after", metavar="RUN", help="A finished run to build on (repeatable).")] = None,
-    sampler: Annotated[Sampler | None, typer.Option("--sampler", help="--how joint: how the task of each step is drawn.")] = None,
+    sampler: SamplerOption = None,
     data: DataOption = None,
     config: ConfigOption = None,
     settings: SetOption = None,
@@ -61,18 +61,18 @@ def train(
       adapter-stilts train nli,qa,mlm --how joint --sampler temperature --data mlm/train=texts.txt
       adapter-stilts train pair --data train=pairs.tsv --data validation=dev.tsv --trunk xlm-roberta-base
     """
-    from adapter_stilts.study import train as study
+    from adapter_stilts.runs import train as study
 
     typed = {
         "TASK": ("task.name", task),
         "--trunk": ("trunk.name", trunk),
         "--kind": ("adapter.kind", kind),
-        "--how": ("how", how and how.value),
+        "--how": ("how", how),
         "--after": ("after", tuple(after or ())),
-        "--sampler": ("training.sampler.name", sampler and sampler.value),
+        "--sampler": ("training.sampler.name", sampler),
         "--data": ("data.sources", tuple(data or ())),
         "--seed": ("training.seed", seed),
-        "--control": ("control", control and control.value),
+        "--control": ("control", control),
         "--limit-gb": ("training.limit_gb", limit_gb),
     }
     chosen = configuration(config, settings, typed)
@@ -104,7 +104,7 @@ def fuse(
     Example:
       adapter-stilts fuse runs/nli-1a2b3c4d runs/qa-5e6f7a8b --target xnli
     """
-    from adapter_stilts.study import fuse as study
+    from adapter_stilts.runs import fuse as study
 
     typed = {
         "--target": ("task.name", target),
@@ -114,7 +114,7 @@ def fuse(
         "--kind": ("adapter.kind", kind),
         "--data": ("data.sources", tuple(data or ())),
         "--seed": ("training.seed", seed),
-        "--control": ("control", control and control.value),
+        "--control": ("control", control),
         "--limit-gb": ("training.limit_gb", limit_gb),
     }
     chosen = configuration(config, settings, typed)

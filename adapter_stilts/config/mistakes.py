@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from pydantic_core import ErrorDetails
 
-from adapter_stilts.config.schema import keys
+from adapter_stilts.config.schema import OTHER_NAMES, keys
 from adapter_stilts.config.yaml_text import Key
 
 LONGEST_VALUE = 60
@@ -52,13 +52,19 @@ def mistake(error: ErrorDetails) -> Mistake:
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
         return Mistake(path, error["input"], f"no such key; {nearest_key(path)}", shows_value=not isinstance(error["input"], dict | list))
-    if kind == "literal_error":
-        choices = re.findall(r"'([^']*)'", context["expected"])
+    if kind in ("literal_error", "named"):
+        choices = context["choices"] if kind == "named" else re.findall(r"'([^']*)'", context["expected"])
         return Mistake(path, error["input"], f"should be one of: {', '.join(choices)}{nearest_value(error['input'], choices)}")
     if kind in BOUNDS:
         words, limit = BOUNDS[kind]
         return Mistake(path, error["input"], f"should be {words} {context[limit]:g}")
     return Mistake(path, error["input"], SENTENCES.get(kind.split("_")[0], error["msg"]))
+
+
+def second_time(key: str, line: int) -> str:
+    """What is wrong with a key that is repeated, maybe by another name."""
+    others = [other for other, ours in OTHER_NAMES.items() if key.endswith(f"training.{ours}")]
+    return f"stands here a second time (line {line})" + "".join(f"; {other} is another name of it" for other in others)
 
 
 def nearest_key(path: Sequence[Key]) -> str:

@@ -14,7 +14,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adapter_stilts.data.examples import Classified, Example, Format, MultipleChoice, PlainText, Query, SpanQuestion, Tagged
+from adapter_stilts.data.examples import (
+    Classified,
+    Example,
+    Format,
+    MultipleChoice,
+    PlainText,
+    Query,
+    SpanQuestion,
+    Tagged,
+)
 from adapter_stilts.data.feature import IGNORED, Feature, Ids, length, token_rows
 from adapter_stilts.data.labels import wrong_label
 from adapter_stilts.data.ranking_features import query_features

@@ -30,7 +30,17 @@ from adapter_stilts.data.parallel_rows import read_aligned, read_pools, text_lin
 from adapter_stilts.data.ranking_rows import candidates_of, squad_ranking
 from adapter_stilts.data.squad_rows import squad_rows
 from adapter_stilts.data.table_rows import row_builder
-from adapter_stilts.data.tables import Row, csv_rows, empty, first_cells, json_document, json_line_rows, json_rows, suffix, tab_rows
+from adapter_stilts.data.tables import (
+    Row,
+    csv_rows,
+    empty,
+    first_cells,
+    json_document,
+    json_line_rows,
+    json_rows,
+    suffix,
+    tab_rows,
+)
 from adapter_stilts.data.tagged_rows import tagged_rows
 from adapter_stilts.errors import TaskDataError, UsageError
 

@@ -10,7 +10,16 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 
 from adapter_stilts.data.columns import LABEL, find_columns, nearest, numbered_choices
-from adapter_stilts.data.examples import Bitext, Classified, Example, Format, MultipleChoice, PlainText, SpanQuestion, Tagged
+from adapter_stilts.data.examples import (
+    Bitext,
+    Classified,
+    Example,
+    Format,
+    MultipleChoice,
+    PlainText,
+    SpanQuestion,
+    Tagged,
+)
 from adapter_stilts.data.labels import spelled
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.ranking_rows import query_of

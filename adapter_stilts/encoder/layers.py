@@ -17,7 +17,11 @@ from adapter_stilts.encoder.attention import product
 from adapter_stilts.encoder.sites import Active
 
 if TYPE_CHECKING:
-    from transformers.models.xlm_roberta.modeling_xlm_roberta import XLMRobertaEmbeddings, XLMRobertaLayer, XLMRobertaSelfAttention
+    from transformers.models.xlm_roberta.modeling_xlm_roberta import (
+        XLMRobertaEmbeddings,
+        XLMRobertaLayer,
+        XLMRobertaSelfAttention,
+    )
 
 
 def embed(embeddings: XLMRobertaEmbeddings, input_ids: Tensor) -> Tensor:

@@ -27,9 +27,9 @@ from adapter_stilts.errors import TaskDataError
 from adapter_stilts.evaluation.benchmarks import BENCHMARKS, Benchmark
 from adapter_stilts.evaluation.folder import ENDINGS, Form, found_path
 from adapter_stilts.evaluation.given import METRICS, score_file
-from adapter_stilts.evaluation.results import Result, Setting
 from adapter_stilts.evaluation.scoring import Options
 from adapter_stilts.registry import unknown_name
+from adapter_stilts.statistics.result import Result
 
 __all__ = ["BenchmarkScore", "score_benchmark", "score_file"]
 
@@ -90,7 +90,7 @@ def _task_rows(name: str, metric: str, task: str, languages: Sequence[str], pred
     for language in languages:
         gold, guessed = (found_path(folder, task, language, form) for folder in (labels, predictions))
         score = score_file(metric, gold, guessed, replace(options, language=language))
-        settings: dict[str, Setting] = {"rule": options.rule} if metric == "chunk_f1" else {}
+        settings: dict[str, object] = {"rule": options.rule} if metric == "chunk_f1" else {}
         settings |= {"unanswered": score.unanswered} if score.unanswered else {}
         rows += [Result(task, name, language, one.metric, one.score, score.n, one.interval, settings=settings) for one in score.measures]
     return rows

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from adapter_stilts.evaluation.intervals import REPLICATES, Array, replicate_together, score_of
+from adapter_stilts.statistics.intervals import REPLICATES, Array, replicate_together, score_of
 
 LEVEL = 0.95
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.evaluation.answers import Normalise, exact_match, squad_text, token_f1
 from adapter_stilts.evaluation.entities import Tags, chunk_counts, same_lengths
-from adapter_stilts.evaluation.intervals import score_of
+from adapter_stilts.statistics.intervals import score_of
 
 Array: TypeAlias = NDArray[np.float64]
 Pair: TypeAlias = tuple[str, str]

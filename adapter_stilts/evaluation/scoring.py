@@ -20,10 +20,18 @@ from adapter_stilts.data.examples import Classified, Example, MultipleChoice, Sp
 from adapter_stilts.errors import StiltsError, TaskDataError
 from adapter_stilts.evaluation.answers import Answers, Normalise, character_text, mlqa_text, squad_text
 from adapter_stilts.evaluation.entities import Tags, chunk_counts
-from adapter_stilts.evaluation.intervals import REPLICATES, bootstrap_interval, score_of
-from adapter_stilts.evaluation.metrics import accuracy_units, answer_units, answerable_units, best_null_threshold, pair_units, positive_units, token_units
+from adapter_stilts.evaluation.metrics import (
+    accuracy_units,
+    answer_units,
+    answerable_units,
+    best_null_threshold,
+    pair_units,
+    positive_units,
+    token_units,
+)
 from adapter_stilts.evaluation.ranking import precision_units, reciprocal_units
 from adapter_stilts.registry import unknown_name
+from adapter_stilts.statistics.intervals import REPLICATES, bootstrap_interval, score_of
 
 Array: TypeAlias = NDArray[np.float64]
 Predictions: TypeAlias = Sequence[str] | Sequence[int] | Sequence[Tags] | Mapping[str, str]

@@ -20,7 +20,18 @@ from numpy.typing import NDArray
 from adapter_stilts.retrieval.blocks import Blocks, gathered
 from adapter_stilts.retrieval.indexes.base import IndexSettings, indexes
 from adapter_stilts.retrieval.saved import Saved
-from adapter_stilts.retrieval.search import Neighbours, Progress, Running, Steps, asked_for, asker, completed, possible, ranges, trained_for
+from adapter_stilts.retrieval.search import (
+    Neighbours,
+    Progress,
+    Running,
+    Steps,
+    asked_for,
+    asker,
+    completed,
+    possible,
+    ranges,
+    trained_for,
+)
 
 Trained: TypeAlias = NDArray[np.uint8]
 

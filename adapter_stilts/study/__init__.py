@@ -1,1 +1,1 @@
-"""Runs: one from start to end, and what is done with many."""
+"""Many runs, one question: grids, their tables, and the demo."""

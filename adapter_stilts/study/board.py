@@ -14,8 +14,8 @@ from typing import Any
 
 from adapter_stilts.errors import Interrupted
 from adapter_stilts.files import write_json
+from adapter_stilts.reporting import Advance
 from adapter_stilts.study.records import STUDY, recorded
-from adapter_stilts.study.reporting import Advance
 from adapter_stilts.study.stage_run import Job, stands
 from adapter_stilts.study.turns import one_a_folder, take_turns
 from adapter_stilts.study.workers import Ended, Workers

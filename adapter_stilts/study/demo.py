@@ -26,12 +26,12 @@ from numpy.typing import NDArray
 
 from adapter_stilts.config.load import with_settings
 from adapter_stilts.config.schema import RunConfig
-from adapter_stilts.evaluation.intervals import Comparison, nested_bootstrap
 from adapter_stilts.files import write_json
+from adapter_stilts.reporting import Reporter
+from adapter_stilts.runs.folder import read_results, read_units
+from adapter_stilts.runs.subject import Request
+from adapter_stilts.statistics.intervals import Comparison, nested_bootstrap
 from adapter_stilts.study.demo_work import Piece, run_pieces
-from adapter_stilts.study.reporting import Reporter
-from adapter_stilts.study.run_folder import read_results, read_units
-from adapter_stilts.study.subject import Request
 from adapter_stilts.study.verdicts import CONTROL, verdicts
 from adapter_stilts.study.workers import Apart, Here, Workers
 from adapter_stilts.training.interrupt import StopSignal

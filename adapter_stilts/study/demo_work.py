@@ -15,10 +15,10 @@ from typing import Any
 
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.errors import Interrupted, StiltsError
-from adapter_stilts.study.evaluate import evaluate
-from adapter_stilts.study.reporting import Advance, Reporter
-from adapter_stilts.study.subject import Request
-from adapter_stilts.study.train import train
+from adapter_stilts.reporting import Advance, Reporter
+from adapter_stilts.runs.evaluate import evaluate
+from adapter_stilts.runs.subject import Request
+from adapter_stilts.runs.train import train
 from adapter_stilts.study.turns import one_a_folder, take_turns
 from adapter_stilts.study.workers import Ended, Workers
 

@@ -1,4 +1,4 @@
-"""What a study would take, without a model and without PyTorch: rows, optimiser steps and bytes of every stage.
+"""What a study would take, without loading a model: rows, optimiser steps and bytes of every stage.
 
 Rows are counted where the data can be read without the network; elsewhere they are those documented of the task, or those the study's
 `sizes` gives. Steps follow from rows and `training.batch_rows` exactly; where batches have a token budget, from half the longest input a
@@ -16,10 +16,16 @@ from typing import Any
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.config.study import StudyConfig
 from adapter_stilts.encoder.kinds import kinds, resolve
-from adapter_stilts.encoder.sizes import BYTES, adapter_parameters, fusion_parameters, head_parameters, known_config, trunk_parameters
-from adapter_stilts.encoder.trunk_config import TrunkConfig
+from adapter_stilts.encoder.sizes import (
+    BYTES,
+    adapter_parameters,
+    fusion_parameters,
+    head_parameters,
+    trunk_parameters,
+)
+from adapter_stilts.encoder.trunk_config import TrunkConfig, known_config
 from adapter_stilts.errors import MissingError
-from adapter_stilts.study.material import for_task, where_of
+from adapter_stilts.runs.material import for_task, where_of
 from adapter_stilts.study.stages import FUSE, STACK, Grid, Stage
 from adapter_stilts.tasks.base import Task, labels_of, tasks
 from adapter_stilts.tasks.miniature import miniature_of
@@ -30,7 +36,6 @@ from adapter_stilts.tasks.user import find_task
 READ, DOCUMENTED, GIVEN, UNKNOWN = "read", "documented", "given in sizes", "unknown"
 COUNT = re.compile(r"([\d,]+) \[")
 OPEN_LABELS = {"ccg": 1363}  # jiant's count; others with open labels are counted where their rows can be read
-CUT = ("span", "text", "tags")  # formats whose long rows become several inputs
 FILLED = 0.5  # of the longest input, where rows are not tokenised
 
 
@@ -133,14 +138,14 @@ def _adapters(stages: Sequence[Stage], trunk: TrunkConfig) -> dict[str, dict[str
 
 
 def _head(task: Task, rows: Rows, config: RunConfig, trunk: TrunkConfig) -> int:
-    return head_parameters(task.format, rows.labels, trunk, config.training.head_pool)
+    return head_parameters(task.format.name, rows.labels, trunk, config.training.head_pool)
 
 
 def _rows(task: Task, stage: Stage, study: StudyConfig) -> Rows:
     """The rows that a stage trains one of its tasks on."""
     config = stage.config
     chosen = for_task(config.data.language, task.name, stage.tasks, "data.language")
-    count, known, labels = _counted(task, _where(config, task, stage.tasks), tuple(chosen), text_everywhere=task.format == "text" and len(stage.tasks) > 1)
+    count, known, labels = _counted(task, _where(config, task, stage.tasks), tuple(chosen), text_everywhere=task.format.masked and len(stage.tasks) > 1)
     if count is None and task.name in study.sizes:
         count, known = study.sizes[task.name], GIVEN
     if count is not None and config.training.rows is not None:
@@ -161,7 +166,7 @@ def _counted(task: Task, where: Where | None, chosen: tuple[str, ...], *, text_e
     labels = len(task.labels or ())
     if where is not None and where.kind == "miniature" and task.miniature:
         dataset = miniature_of(task)
-        languages = len(dataset.languages) if text_everywhere and not chosen else len(chosen) if task.format == "text" and chosen else 1
+        languages = len(dataset.languages) if text_everywhere and not chosen else len(chosen) if task.format.masked and chosen else 1
         return dataset.sizes["train"] * languages, READ, labels or len(dataset.labels or ())
     if where is not None and (where.kind == "files" or where.folder is not None):
         return _loaded(task.name, (where.kind, where.folder, tuple(sorted(where.files.items())), tuple(sorted(where.columns.items()))), chosen[:1], labels)
@@ -201,7 +206,7 @@ def _steps(config: RunConfig, found: Sequence[Task], rows: Sequence[Rows]) -> tu
         return None, False
     passes = [_passes(config, task, one.count or 0) for task, one in zip(found, rows, strict=True)]
     return sum(training.epochs * -(-count // training.accumulation) for count in passes), training.batch_rows is None or any(
-        task.format in CUT for task in found
+        task.format.cut for task in found
     )
 
 
@@ -209,7 +214,7 @@ def _passes(config: RunConfig, task: Task, rows: int) -> int:
     training = config.training
     if training.batch_rows is not None:
         return -(-rows // training.batch_rows)
-    length = (training.max_length or task.max_length) * (task.query_length / task.max_length + 1 if task.format == "ranking" else 1)
+    length = (training.max_length or task.max_length) * (task.query_length / task.max_length + 1 if task.format.ranking else 1)
     return max(1, -(-round(rows * length * FILLED) // training.token_budget))
 
 

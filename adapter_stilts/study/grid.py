@@ -16,9 +16,8 @@ from typing import Any
 
 from adapter_stilts.config.study import StudyConfig
 from adapter_stilts.errors import UsageError
-from adapter_stilts.study.forecast import forecast, sentence, totals
+from adapter_stilts.reporting import Reporter
 from adapter_stilts.study.records import recorded
-from adapter_stilts.study.reporting import Reporter
 from adapter_stilts.study.stages import Grid, grid
 from adapter_stilts.study.study_file import read_study
 
@@ -52,6 +51,8 @@ def _chosen(config: StudyConfig, trunk: str | None, data: tuple[str, ...]) -> St
 
 def _preview(config: StudyConfig, found: Grid, folder: Path, report: Reporter) -> dict[str, Any]:
     """Every stage with its rows, steps and bytes, how it stands in the study's folder, and their sums; nothing is loaded or written."""
+    from adapter_stilts.study.forecast import forecast, sentence, totals
+
     stages = forecast(config, found)
     known = recorded(folder)
     states = {one.stage.key: str(known.get(one.stage.key, {}).get("state", "new")) for one in stages}
@@ -71,8 +72,8 @@ def _preview(config: StudyConfig, found: Grid, folder: Path, report: Reporter) -
 
 
 def _run(config: StudyConfig, found: Grid, folder: Path, jobs: int, report: Reporter) -> dict[str, Any]:
+    from adapter_stilts.runs.folder import locked
     from adapter_stilts.study.board import Board, run_all
-    from adapter_stilts.study.run_folder import locked
     from adapter_stilts.study.stage_run import jobs_of
     from adapter_stilts.study.study_table import table
     from adapter_stilts.study.workers import Apart, Here

@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from adapter_stilts.config.fingerprint import fingerprint
-from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.files import sha256
+from adapter_stilts.reporting import Reporter
+from adapter_stilts.runs.evaluate import evaluate
+from adapter_stilts.runs.folder import read_results, result_key
+from adapter_stilts.runs.subject import Request
+from adapter_stilts.runs.train import train
 from adapter_stilts.sharing.bundle import verify_files
 from adapter_stilts.sharing.manifest import read_manifest
-from adapter_stilts.study.evaluate import evaluate
-from adapter_stilts.study.reporting import Reporter
-from adapter_stilts.study.run_folder import read_results, result_key
 from adapter_stilts.study.stages import Stage
-from adapter_stilts.study.subject import Request
-from adapter_stilts.study.train import train
 from adapter_stilts.tasks.miniature import VERSION
 from adapter_stilts.training import checkpoint
 
@@ -94,26 +93,10 @@ def _read(job: Job, report: Reporter) -> dict[str, Any]:
 
 
 def _request(job: Job) -> Request:
-    config: RunConfig = job.stage.config
-    layer = config.retrieval.layer
-    return Request(
-        run=job.after[0] if job.after else None,
-        trunk=None if job.after else config.trunk.name,
-        tasks=job.stage.tasks,
-        languages=job.stage.languages,
-        protocol=config.evaluation.protocol,
-        layers=(layer,) if isinstance(layer, int) else None,
-        pool=config.retrieval.pool,
-        k=config.retrieval.k,
-        margin=config.retrieval.margin,
-        data=config.data.sources,
-        split=job.stage.split,
-        precision=config.trunk.precision,
-        save_vectors=False,
-        seed=config.training.seed,
-        head=config.evaluation.head,
-        task_settings=config.task.model_dump(exclude_defaults=True),
-    )
+    run = job.after[0] if job.after else None
+    asked = Request.from_config(job.stage.config, job.stage.tasks, run=run, split=job.stage.split)
+    trunk = None if run else asked.trunk  # a run is read on the trunk that it was trained on
+    return replace(asked, trunk=trunk, languages=job.stage.languages, save_vectors=False)
 
 
 def _stands(job: Job, record: Mapping[str, Any]) -> bool:

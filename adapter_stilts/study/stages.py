@@ -21,7 +21,7 @@ from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.config.load import load, with_settings
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.config.study import EVERY, Intermediate, StudyConfig, Target
-from adapter_stilts.study.recipes import recipe_file
+from adapter_stilts.runs.identity import weight_settings
 from adapter_stilts.tasks.base import tasks as known_tasks
 from adapter_stilts.tasks.user import find_task
 
@@ -81,7 +81,7 @@ class _Grown:
     cells: list[Cell] = field(default_factory=list)
 
     def train(self, label: str, tasks: Sequence[str], config: RunConfig, parents: Sequence[str], how: str) -> str:
-        key = fingerprint(["train", list(tasks), config.model_copy(update={"after": tuple(parents)})])
+        key = fingerprint(["train", list(tasks), weight_settings(config.model_copy(update={"after": tuple(parents)}))])
         seed = config.training.seed
         self.stages.setdefault(key, Stage(key, f"{label}-s{seed}", "train", tuple(tasks), config, tuple(parents), seed, how))
         return key
@@ -223,7 +223,7 @@ def _config(
 
 @cache
 def _recipe_config(name: str) -> RunConfig:
-    return load(recipe_file(Path(name)))
+    return load(Path(name))
 
 
 def _recipe(study: StudyConfig, label: str, tasks: Sequence[str]) -> str:

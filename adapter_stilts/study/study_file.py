@@ -14,14 +14,14 @@ from pydantic_core import ErrorDetails
 
 from adapter_stilts.config import yaml_text
 from adapter_stilts.config.load import with_settings
-from adapter_stilts.config.mistakes import Mistake, mistake, nearest_value
-from adapter_stilts.config.schema import Adapter, RunConfig, Sampler, Trunk
+from adapter_stilts.config.mistakes import Mistake, dotted, mistake, nearest_value, second_time
+from adapter_stilts.config.recipes import protocols, recipe_file
+from adapter_stilts.config.schema import Adapter, RunConfig, Sampler, Trunk, our_name
 from adapter_stilts.config.study import Intermediate, StudyConfig, Target
 from adapter_stilts.config.yaml_text import Document, Key
 from adapter_stilts.encoder.kinds import kinds, resolve
 from adapter_stilts.errors import ConfigError, StiltsError, TaskDataError
 from adapter_stilts.files import read_text
-from adapter_stilts.study.recipes import PROTOCOLS, recipe_file
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.user import find_task
 
@@ -50,12 +50,12 @@ def read_study(path: Path) -> StudyConfig:
         text = read_text(path)
     except TaskDataError as error:
         raise ConfigError(error.what, where=error.where, do="name a study's file; `adapter-stilts list recipes` shows ready-made ones") from error
-    document = yaml_text.parse(text, str(path))
+    document = yaml_text.parse(text, str(path), our_name)
     tree = document.value
     if not isinstance(tree, dict):
         raise ConfigError("a study is keys and values", where=str(path), do="write `key: value` lines: name, intermediate, targets")
     found: StudyConfig | None = None
-    mistakes = [Mistake(where, None, f"stands here a second time (line {line})", shows_value=False) for where, line in document.repeated]
+    mistakes = [Mistake(where, None, second_time(dotted(where), line), shows_value=False) for where, line in document.repeated]
     try:
         found = StudyConfig.model_validate(tree)
     except ValidationError as error:
@@ -186,8 +186,9 @@ def _recipes(tree: Mapping[str, Any], entries: Sequence[tuple[str, int, Mapping[
     named: list[tuple[Path_, str]] = []
     if isinstance(wanted, dict):
         named += [(("recipes", key), name) for key, name in wanted.items() if isinstance(name, str)]
-    elif isinstance(wanted, str) and wanted not in PROTOCOLS:
-        yield Mistake(("recipes",), wanted, f"should be one of: {', '.join(PROTOCOLS)}{nearest_value(wanted, PROTOCOLS)}; or a mapping of tasks to recipes")
+    elif isinstance(wanted, str) and wanted not in protocols():
+        choices = f"{', '.join(protocols())}{nearest_value(wanted, protocols())}"
+        yield Mistake(("recipes",), wanted, f"should be one of: {choices}; or a mapping of tasks to recipes")
         wanted = {}
     for section, number, entry in entries:
         if isinstance(entry.get("recipe"), str) and entry["recipe"]:

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adapter_stilts.evaluation.intervals import Comparison, holm, nested_bootstrap, paired_bootstrap, seed_interval
+from adapter_stilts.runs.folder import read_results, read_units, result_key
+from adapter_stilts.statistics.intervals import Comparison, holm, nested_bootstrap, paired_bootstrap, seed_interval
 from adapter_stilts.study.board import Board
-from adapter_stilts.study.run_folder import read_results, read_units, result_key
 from adapter_stilts.study.stages import DIRECT, Cell, retrieval
 
 SEED = 13  # of the bootstrap, not of a run

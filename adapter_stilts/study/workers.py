@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from adapter_stilts.errors import Interrupted, StiltsError
-from adapter_stilts.study.reporting import Advance, Reporter, Silent
+from adapter_stilts.reporting import Advance, Reporter, Silent
 
 State = Literal["done", "failed", "interrupted"]
 PRELOADED = ["adapter_stilts.study.stage_run", "adapter_stilts.encoder.backends.adapterhub", "transformers.models.xlm_roberta"]

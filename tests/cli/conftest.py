@@ -9,7 +9,7 @@ import pytest
 from adapter_stilts_cli.app import app
 from typer.testing import CliRunner
 
-import adapter_stilts.study
+from adapter_stilts import runs, study
 
 
 @pytest.fixture
@@ -32,9 +32,9 @@ def calls(monkeypatch):
 
         return record
 
-    for name in ("train", "fuse", "evaluate", "demo"):
-        module = ModuleType(f"adapter_stilts.study.{name}")
+    for package, name in ((runs, "train"), (runs, "fuse"), (runs, "evaluate"), (study, "demo")):
+        module = ModuleType(f"{package.__name__}.{name}")
         module.__dict__.update({name: recorder(name)})
         monkeypatch.setitem(sys.modules, module.__name__, module)
-        monkeypatch.setattr(adapter_stilts.study, name, module, raising=False)
+        monkeypatch.setattr(package, name, module, raising=False)
     return found

@@ -8,7 +8,7 @@ import sys
 import pytest
 from adapter_stilts_cli.progress import Drawn, Plain, line, reporter, span
 
-from adapter_stilts.study.reporting import Silent
+from adapter_stilts.reporting import Silent
 
 
 class Clock:

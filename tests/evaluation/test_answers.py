@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapter_stilts.errors import UnknownName
-from adapter_stilts.evaluation.answers import Window, best_span, character_text, exact_match, mlqa_text, squad_text, token_f1
+from adapter_stilts.evaluation.answers import (
+    Window,
+    best_span,
+    character_text,
+    exact_match,
+    mlqa_text,
+    squad_text,
+    token_f1,
+)
 
 
 @pytest.mark.parametrize(

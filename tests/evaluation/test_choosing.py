@@ -5,7 +5,7 @@ import pytest
 
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.evaluation.choosing import choose
-from adapter_stilts.evaluation.intervals import replicate, replicate_together
+from adapter_stilts.statistics.intervals import replicate, replicate_together
 
 
 def answers(draw, rate, rows=200):

@@ -6,7 +6,14 @@ import pytest
 
 from adapter_stilts.data.readers import read_rows
 from adapter_stilts.errors import TaskDataError, UnknownName
-from adapter_stilts.evaluation.folder import read_choices, read_odds, read_ranked, write_choices, write_ranked, write_tags
+from adapter_stilts.evaluation.folder import (
+    read_choices,
+    read_odds,
+    read_ranked,
+    write_choices,
+    write_ranked,
+    write_tags,
+)
 from adapter_stilts.evaluation.given import score_file
 from adapter_stilts.evaluation.scoring import Options
 from adapter_stilts.tasks.user import find_task

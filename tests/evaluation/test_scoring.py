@@ -4,8 +4,8 @@ import pytest
 
 from adapter_stilts.data.examples import Answer, Classified, MultipleChoice, PlainText, SpanQuestion, Tagged
 from adapter_stilts.errors import StiltsError, TaskDataError, UnknownName
-from adapter_stilts.evaluation.intervals import score_of
 from adapter_stilts.evaluation.scoring import Options, score, score_answers, score_pairs
+from adapter_stilts.statistics.intervals import score_of
 
 
 def pairs(labels):

@@ -1,252 +1,80 @@
-"""Small runs: rows of our own in the shapes of real files, the tiny XLM-R, and a call that trains for a few steps."""
+"""Small studies: a file with what a test changes in it, on the tiny trunk and the miniature's rows."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import multiprocessing
-import os
-import runpy
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import yaml
 
-from adapter_stilts.config.load import with_settings
-from adapter_stilts.config.schema import RunConfig
-from adapter_stilts.study.reporting import Silent
+from adapter_stilts.reporting import Silent
+from adapter_stilts.study import grid
 
-NAMES = ("Anna", "Ben", "Carla", "Dmitri", "Emeka", "Fatima")
-THINGS = ("apples", "books", "cats", "trains", "tables", "euros")
-PLACES = ("Paris", "Berlin", "Madrid", "Rome")
-NLI = ("contradiction", "entailment", "neutral")
-
-
-@pytest.fixture(scope="session")
-def rows():
-    """`rows(format, number, start)` makes rows as dictionaries; each differs from the others."""
-
-    def make(format: str, number: int, start: int = 0) -> list[dict[str, object]]:
-        return [ROWS[format](number) for number in range(start, start + number)]
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def data(tmp_path_factory, rows):
-    """`data(task)` is what --data takes: train and validation files of the task, made once."""
-    folder = tmp_path_factory.mktemp("rows")
-
-    def make(task: str, train: int = 24, validation: int = 12) -> tuple[str, ...]:
-        found = []
-        for split, number, start in (("train", train, 0), ("validation", validation, 1000)):
-            path = folder / f"{task}-{number}-{split}{SUFFIXES.get(task, '.jsonl')}"
-            if not path.exists():
-                write_rows(path, task, rows(task, number, start))
-            found.append(f"{split}={path}")
-        return tuple(found)
-
-    return make
+SETTINGS = {
+    "training.max_steps": 2,
+    "training.rows": 24,
+    "training.batch_rows": 8,
+    "training.validation_rows": 8,
+    "training.max_length": 48,
+    "training.learning_rate": 0.01,
+}
 
 
 @pytest.fixture
-def config(tiny_folder, data):
-    """`config(task, key=value, ...)`: a run of three steps on the tiny trunk; dotted keys are written with "__".
+def file(tiny_folder, tmp_path):
+    """`file(key=value, ...)` writes a study of two intermediate tasks before one target, and one that is read; returns its path."""
 
-    Several tasks ("nli,mlm") are learned together, each from files of its own.
-    """
-
-    def sources(task: str) -> tuple[str, ...]:
-        if "," in task:
-            return tuple(f"{one}/{source}" for one in task.split(",") if one in ROWS for source in data(one))
-        return data(task if task in ROWS else "nli")
-
-    def make(task: str = "nli", **settings: object) -> RunConfig:
-        base = {
-            "task.name": task,
-            "trunk.name": str(tiny_folder),
-            "trunk.precision": "fp32",
-            "data.sources": sources(task),
-            "how": "joint" if "," in task else "direct",
-            "training.max_steps": 3,
-            "training.token_budget": 256,
-            "training.learning_rate": 0.01,
-            "training.log_steps": 1,
+    def write(**changes: object) -> Path:
+        study = {
+            "name": "small",
+            "trunk": {"name": str(tiny_folder), "precision": "fp32"},
+            "adapter": {"kind": "seq_bn", "settings": {"reduction_factor": 4}},
+            "data": ["miniature"],
+            "intermediate": ["nli", "paraphrase"],
+            "hows": ["sequential"],
+            "targets": [{"task": "panx", "languages": ["de", "sw"]}, {"task": "tatoeba", "languages": ["de"]}],
+            "settings": SETTINGS,
+            **changes,
         }
-        return with_settings(RunConfig(), {**base, **{name.replace("__", "."): value for name, value in settings.items()}})
+        path = tmp_path / "study.yaml"
+        path.write_text(yaml.safe_dump({key: value for key, value in study.items() if value is not None}, allow_unicode=True), encoding="utf-8")
+        return path
 
-    return make
+    return write
 
 
 @pytest.fixture
-def trained(config, tmp_path):
-    """`trained(task, out="name", key=value, ...)` trains and returns the run's folder."""
-    from adapter_stilts.study.train import train
+def run(tmp_path):
+    """`run(path, out="study", jobs=1, dry_run=False)` runs a study here."""
 
-    def make(task: str = "nli", out: str | None = None, overwrite: bool = False, report=None, **settings: object) -> Path:
-        chosen = config(task, **settings)
-        folder = tmp_path / out if out else None
-        again = {"resume": not overwrite, "overwrite": overwrite, "dry_run": False}
-        found = train(chosen, tuple(task.split(",")), out=folder, runs=tmp_path / "runs", report=report or Silent(), **again)
-        return Path(found["run"])
+    def start(path: Path, out: str = "study", jobs: int = 1, dry_run: bool = False, report=None) -> dict[str, object]:
+        return grid.study(path, out=tmp_path / out, jobs=jobs, dry_run=dry_run, report=report or Silent())
 
-    return make
+    return start
+
+
+@pytest.fixture
+def trainings(monkeypatch):
+    """The labels of the stages that were worked on, in order."""
+    from adapter_stilts.study import workers
+
+    done: list[str] = []
+    perform = workers.perform
+
+    def counted(job, report):
+        done.append(job.stage.label)
+        return perform(job, report)
+
+    monkeypatch.setattr(workers, "perform", counted)
+    return done
 
 
 @pytest.fixture(scope="session")
-def contents():
-    """The files of a run by path, hashed; `contents(folder, "adapter", "head")` for some of its folders."""
+def states():
+    """The state of every stage of a study on disk, by label."""
 
-    def read(folder: Path, *parts: str) -> dict[str, str]:
-        roots = [folder / part for part in parts] if parts else [folder]
-        paths = [path for root in roots for path in sorted(root.rglob("*")) if path.is_file()]
-        return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    def read(out: Path) -> dict[str, str]:
+        return {record["stage"]: record["state"] for record in json.loads((out / "study.json").read_text(encoding="utf-8"))["stages"]}
 
     return read
-
-
-@pytest.fixture(scope="session")
-def flip():
-    """`flip(path, place, mask)` changes one byte of a file; a mask of 0 is taken for 1."""
-
-    def change(path: Path, place: int, mask: int) -> None:
-        content = bytearray(path.read_bytes())
-        content[place % len(content)] ^= mask % 256 or 1
-        path.write_bytes(content)
-
-    return change
-
-
-class Started:
-    """A training in a process of its own."""
-
-    def __init__(self, process, told) -> None:
-        self.process, self.told, self.messages = process, told, []
-
-    def wait_for(self, step: int) -> None:
-        """Until the step is done, or the process has ended."""
-        while self._hear() and self.messages[-1][0] < step:
-            pass
-
-    def stop(self, number: int) -> int:
-        """Send a signal and wait for the end; the exit code, negative for a signal."""
-        with suppress(ProcessLookupError):  # it has ended by itself
-            os.kill(self.process.pid, number)
-        return self.end()
-
-    def end(self) -> int:
-        while self._hear():
-            pass
-        self.process.join(60)
-        return self.process.exitcode
-
-    def _hear(self) -> bool:
-        try:
-            self.messages.append(self.told.recv())
-        except EOFError:
-            return False
-        return True
-
-
-@pytest.fixture(scope="session")
-def process():
-    """`process(config, out, pause=0, largest=None)` starts a training in a fresh process, forked from one that has everything imported."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["adapter_stilts.study.train", "adapter_stilts.encoder.backends.adapterhub", "transformers.models.xlm_roberta"])
-    started = []
-
-    def start(config: RunConfig, out: Path, pause: float = 0.0, largest: int | None = None) -> Started:
-        told, tell = context.Pipe(duplex=False)
-        given = {"CONFIG": flat(config.model_dump(mode="json")), "OUT": str(out), "TELL": tell, "PAUSE": pause, "LARGEST": largest}
-        one = context.Process(target=runpy.run_path, args=(str(Path(__file__).with_name("start.py")), given, "__main__"))
-        one.start()
-        tell.close()
-        started.append(one)
-        return Started(one, told)
-
-    yield start
-    for one in started:
-        if one.is_alive():
-            one.kill()
-        one.join()
-
-
-def flat(tree: dict[str, object], prefix: str = "") -> dict[str, object]:
-    """A configuration as dotted keys."""
-    found = {}
-    for name, value in tree.items():
-        if isinstance(value, dict) and prefix + name not in ("adapter.settings", "task.columns"):
-            found |= flat(value, f"{prefix}{name}.")
-        else:
-            found[prefix + name] = value
-    return found
-
-
-class Heard:
-    """A Reporter that remembers what it was told."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.tables: list[tuple[str, tuple[str, ...], list[tuple[object, ...]]]] = []
-        self.progress = Silent().progress
-
-    def say(self, text: str) -> None:
-        self.lines.append(text)
-
-    def table(self, title, columns, rows) -> None:
-        self.tables.append((title, tuple(columns), [tuple(row) for row in rows]))
-
-
-@pytest.fixture
-def heard():
-    return Heard()
-
-
-def write_rows(path: Path, task: str, found: list[dict[str, object]]) -> None:
-    if task == "qa":
-        document = {"version": "1", "data": [{"title": "t", "paragraphs": found}]}
-        path.write_text(json.dumps(document), encoding="utf-8")
-    elif task in ("pos", "ner"):
-        path.write_text("".join("".join(f"{word}\t{tag}\n" for word, tag in row["words"]) + "\n" for row in found), encoding="utf-8")
-    else:
-        path.write_text("".join(json.dumps(row) + "\n" for row in found), encoding="utf-8")
-
-
-SUFFIXES = {"qa": ".json", "pos": ".conll", "ner": ".conll"}
-
-
-def sentence(number: int) -> str:
-    return f"{NAMES[number % 6]} bought {number} {THINGS[number // 6 % 6]} in {PLACES[number // 5 % 4]} on Monday."
-
-
-def nli(number: int) -> dict[str, object]:
-    return {"premise": sentence(number), "hypothesis": sentence(number * 7 % 31), "label": NLI[number % 3]}
-
-
-def paraphrase(number: int) -> dict[str, object]:
-    return {"sentence1": sentence(number), "sentence2": sentence(number // 2), "label": str(number % 2)}
-
-
-def single(number: int) -> dict[str, object]:
-    return {"text": sentence(number), "label": ("trade", "travel")[number % 2]}
-
-
-def ner(number: int) -> dict[str, object]:
-    name, _, amount, thing, _, place, _, _ = sentence(number).split()
-    return {"words": [(name, "B-PER"), ("bought", "O"), (amount, "O"), (thing, "O"), ("in", "O"), (place, "B-LOC")]}
-
-
-def choice(number: int) -> dict[str, object]:
-    return {"premise": sentence(number), "choices": [THINGS[number % 6], "nothing"], "label": number % 2}
-
-
-def qa(number: int) -> dict[str, object]:
-    context, thing = sentence(number), THINGS[number // 6 % 6]
-    return {"context": context, "qas": [{"id": str(number), "question": "What?", "answers": [{"text": thing, "answer_start": context.index(thing)}]}]}
-
-
-def mlm(number: int) -> dict[str, object]:
-    return {"text": sentence(number)}
-
-
-ROWS = {"nli": nli, "paraphrase": paraphrase, "pair": nli, "single": single, "ner": ner, "choice": choice, "qa": qa, "mlm": mlm}

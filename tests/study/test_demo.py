@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from adapter_stilts.reporting import Silent
 from adapter_stilts.study import demo as module
-from adapter_stilts.study.reporting import Silent
 from adapter_stilts.study.verdicts import CONTROL, verdicts
 
 

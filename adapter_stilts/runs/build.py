@@ -1,0 +1,181 @@
+"""Models from lineages and back: a fresh run's model, a finished run's model, and the parts to store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, cast
+
+from adapter_stilts.data.examples import Format
+from adapter_stilts.encoder.composition import fusion_name, fusions, names, parse
+from adapter_stilts.encoder.heads import Head, build_head
+from adapter_stilts.encoder.joint_model import JointModel
+from adapter_stilts.encoder.model import AdapterEncoder
+from adapter_stilts.encoder.task_model import TaskModel
+from adapter_stilts.encoder.transfer import check_tensors, copied, copy_tensors
+from adapter_stilts.encoder.trunk import Trunk
+from adapter_stilts.errors import ArtefactError, UsageError
+from adapter_stilts.runs.adoption import check_parts
+from adapter_stilts.runs.lineage import Lineage
+from adapter_stilts.seeding import Seeds
+from adapter_stilts.sharing.bundle import Bundle, Part
+
+HEAD = "head"  # the name of the only head of a run
+
+
+def new_model(
+    trunk: Trunk,
+    lineage: Lineage,
+    format: Format,
+    *,
+    kind: str,
+    settings: Mapping[str, Any],
+    labels: int,
+    seeds: Seeds,
+    dropout: float = 0.1,
+    pool: str = "pooler",
+) -> TaskModel:
+    """The model a run starts from: frozen parts of its parents, fresh (or continued) trained parts, a fresh head."""
+    encoder = _new_encoder(trunk, lineage, kind, settings, seeds)
+    model = TaskModel(encoder, _head(trunk, format, labels, seeds.number("head"), dropout, pool), format)
+    model.train_parts(lineage.trained)
+    return model
+
+
+def new_joint_model(
+    trunk: Trunk,
+    lineage: Lineage,
+    heads: Mapping[str, tuple[Format, int]],
+    *,
+    kind: str,
+    settings: Mapping[str, Any],
+    seeds: Seeds,
+    dropout: float = 0.1,
+    pool: str = "pooler",
+) -> JointModel:
+    """The same for several tasks, with a head each; `heads` are task -> (format, number of labels)."""
+    encoder = _new_encoder(trunk, lineage, kind, settings, seeds)
+    model = JointModel(
+        {
+            task: TaskModel(encoder, _head(trunk, format, labels, seeds.number(f"head/{task}"), dropout, pool), format)
+            for task, (format, labels) in heads.items()
+        }
+    )
+    model.train_parts(lineage.trained)
+    return model
+
+
+def _new_encoder(trunk: Trunk, lineage: Lineage, kind: str, settings: Mapping[str, Any], seeds: Seeds) -> AdapterEncoder:
+    encoder = AdapterEncoder(trunk)
+    for name, part in lineage.frozen.items():
+        encoder.load(name, part.facts["kind"], part.facts["settings"], part.tensors)
+    if lineage.new and lineage.start is not None:
+        encoder.load(lineage.new, lineage.start.facts["kind"], lineage.start.facts["settings"], lineage.start.tensors)
+    elif lineage.new:
+        encoder.add(lineage.new, kind, settings, seeds.number("adapter"))
+    for fuse in fusions(lineage.composition):
+        if fusion_name(fuse) == lineage.new_fusion:
+            encoder.add_fusion(fuse, seeds.number("fusion"))
+        else:
+            encoder.load_fusion(fuse, lineage.fusions[fusion_name(fuse)].tensors)
+    encoder.activate(lineage.composition)
+    return encoder
+
+
+def finished_model(trunk: Trunk, bundle: Bundle) -> TaskModel:
+    """A stored run's model, nothing trainable; ArtefactError for a trunk of other weights or parts that do not fit.
+
+    Raises UsageError for a run with several heads: `finished_models` has one model for each.
+    """
+    if len(heads := bundle.of("head")) > 1:
+        what = f"the run has {len(heads)} heads: {', '.join(head.name for head in heads)}"
+        raise UsageError(what, where=str(bundle.folder), do="choose one of finished_models(trunk, bundle)")
+    return next(iter(finished_models(trunk, bundle).values()))
+
+
+def finished_models(trunk: Trunk, bundle: Bundle) -> dict[str, TaskModel]:
+    """A stored run's models by the names of its heads, all over one encoder, nothing trainable."""
+    encoder = finished_encoder(trunk, bundle)
+    return {part.name: _finished(encoder, part) for part in bundle.of("head")}
+
+
+def _finished(encoder: AdapterEncoder, part: Part) -> TaskModel:
+    format = cast(Format, part.facts["format"])
+    head = _head(encoder.trunk, format, len(part.facts["labels"]), seed=0, dropout=0.0, pool=part.facts.get("pool", "pooler"))
+    check_tensors(f"the head '{part.name}'", head.named_tensors(), part.tensors)
+    copy_tensors(head.named_tensors(), part.tensors)
+    model = TaskModel(encoder, head, format)
+    model.train_parts((), head=False)
+    return model.eval()
+
+
+def finished_encoder(trunk: Trunk, bundle: Bundle) -> AdapterEncoder:
+    """A stored run's trunk and adapters, without its head."""
+    check_trunk(trunk, bundle)
+    composition = parse(bundle.manifest.composition)
+    check_parts(bundle, composition)
+    encoder = AdapterEncoder(trunk)
+    for part in bundle.of("adapter"):
+        encoder.load(part.name, part.facts["kind"], part.facts["settings"], part.tensors)
+    stored = {part.name: part for part in bundle.of("fusion")}
+    for fuse in fusions(composition):
+        encoder.load_fusion(fuse, stored[fusion_name(fuse)].tensors)
+    encoder.activate(composition)
+    encoder.train_parts(())
+    encoder.eval()
+    return encoder
+
+
+def check_trunk(trunk: Trunk, bundle: Bundle) -> None:
+    """Refuse to put adapters on a trunk that they were not trained on."""
+    expected = bundle.manifest.trunk
+    if trunk.fingerprint == expected.fingerprint:
+        return
+    if (trunk.layers, trunk.hidden) != (expected.layers, expected.hidden):
+        shapes = [f"{one.layers} layers of width {one.hidden} ('{one.name}')" for one in (expected, trunk)]
+        what = f"the run was trained on a trunk of {shapes[0]}, and this one is of {shapes[1]}"
+    else:
+        what = f"the run was trained on weights {expected.fingerprint} ('{expected.name}'); '{trunk.name}' has others, {trunk.fingerprint}"
+    revision = f" at revision {expected.revision}" if expected.revision else ""
+    raise ArtefactError(what, where=str(bundle.folder), do=f"use the trunk it was trained on: --trunk {expected.name}{revision}")
+
+
+def parts_of(
+    model: TaskModel | JointModel,
+    lineage: Lineage,
+    *,
+    kind: str,
+    settings: Mapping[str, Any],
+    head_facts: Mapping[str, Mapping[str, Any]],
+    language: str = "",
+) -> list[Part]:
+    """Everything a finished run stores, in the order of its composition.
+
+    kind, settings  of the adapter made here
+    head_facts      of each head by its name: the task's in a joint run, else "head"
+    language        of the text the adapter made here has learned, where it is a language adapter
+    """
+    encoder = model.encoder
+    parts = []
+    for name in names(lineage.composition):
+        own = name == lineage.new
+        given = {"kind": kind, "settings": dict(settings), "language": language} if own else lineage.frozen[name].facts
+        facts = {"kind": given["kind"], "settings": given["settings"], "trained": own, "language": given.get("language", "")}
+        parts.append(Part("adapter", name, facts, encoder.tensors(name)))
+    for fuse in fusions(lineage.composition):
+        name = fusion_name(fuse)
+        parts.append(Part("fusion", name, {"trained": name == lineage.new_fusion}, encoder.fusion_tensors(fuse)))
+    heads = model.tasks if isinstance(model, JointModel) else {HEAD: model}
+    for name, one in heads.items():
+        parts.append(Part("head", name, dict(head_facts[name]), {key: copied(parameter) for key, parameter in one.head.named_tensors().items()}))
+    return parts
+
+
+def table_rows(model: TaskModel | JointModel) -> list[dict[str, Any]]:
+    """The table every run prints and stores: part, role, active, trained, parameters."""
+    return [asdict(row) for row in model.table()]
+
+
+def _head(trunk: Trunk, format: Format, labels: int, seed: int, dropout: float, pool: str) -> Head:
+    outputs = {"text": trunk.vocabulary, "span": 2, "choice": 1}.get(format, labels)
+    return build_head(format, trunk.hidden, outputs, seed, dropout, trunk.mask_head, pool)

@@ -1,0 +1,101 @@
+"""The model card: what the run is, on what it was trained, how good it is, under which licence, and how to use it.
+
+It travels with the bundle, so it names files without the folders they lay in on this machine.
+"""
+
+from __future__ import annotations
+
+import functools
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from adapter_stilts.files import write_text
+from adapter_stilts.runs.disclosure import remarks
+from adapter_stilts.runs.sweep_record import read_sweeps
+from adapter_stilts.sharing.manifest import Manifest
+
+
+def write_card(folder: Path, manifest: Manifest, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write README.md; `rows` are those of results.json. Settings that sweeps chose are read from the folder."""
+    write_text(folder / "README.md", card(manifest, rows, read_sweeps(folder)))
+
+
+def card(manifest: Manifest, rows: Sequence[Mapping[str, Any]], sweeps: Sequence[Mapping[str, Any]] = ()) -> str:
+    """The card as Markdown."""
+    return _template().render(
+        m=manifest.model_dump(),
+        rows=rows,
+        remarks=remarks(rows),
+        sweeps=sweeps,
+        what=_what(manifest),
+        trunk=_named(manifest.trunk.name),
+        task=Path(manifest.task_file).name if manifest.task_file else manifest.task,
+        duration=_duration(manifest.seconds),
+    )
+
+
+@functools.cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True, keep_trailing_newline=True)
+    environment.filters |= {"cell": _cell, "percent": _percent, "interval": _interval, "metric": _metric, "source": _source, "shell": shlex.quote}
+    return environment.from_string(Path(__file__).with_name("card.md.j2").read_text(encoding="utf-8"))
+
+
+def _what(manifest: Manifest) -> str:
+    """The first sentence's subject."""
+    task, parents = f"`{manifest.task}`", " and ".join(f"`{parent.name}`" for parent in manifest.parents)
+    sentences = {
+        "direct": f"An adapter and a head for {task}",
+        "sequential": f"An adapter and a head for {task} that starts from the weights of {parents}",
+        "stack": f"An adapter and a head for {task} on top of {parents}",
+        "joint": "One adapter, and a head each, for " + " and ".join(f"`{task['task']}`" for task in manifest.tasks),
+        "fuse": f"A fusion of {parents} and a head for {task}",
+    }
+    return sentences.get(manifest.how, f"A run for {task} after {parents}")
+
+
+def _named(trunk: str) -> str:
+    """A hub id or "miniature" as it is, of a folder the last part."""
+    return Path(trunk).name if Path(trunk).is_absolute() or trunk.startswith((".", "~")) else trunk
+
+
+def _source(origin: Mapping[str, Any]) -> str:
+    """Where rows came from: their files by name, a hub id, or the miniature."""
+    if origin.get("files"):
+        return "; ".join(f"{Path(file['path']).name}, {file['rows']:,} rows, sha256 `{file['sha256'][:12]}`" for file in origin["files"])
+    rows = f", {origin['rows']:,} rows" if origin.get("rows") else ""
+    rows += f", sha256 `{origin['rows_sha256'][:12]}`" if origin.get("rows_sha256") else ""
+    if origin["kind"] == "hub":
+        revision = f" at revision `{origin['revision']}`" if origin.get("revision") else ""
+        return f"`{origin['hub']}` on the hub{revision}{rows}"
+    return f"the embedded {origin['kind']}{rows}"
+
+
+def _metric(row: Mapping[str, Any]) -> str:
+    """A metric, and for retrieval the settings it was read with."""
+    settings = row["settings"] if row.get("retrieval") else {}
+    shown = [f"{name}={settings[name]}" for name in ("layer", "pool", "margin", "k") if name in settings] + (["centred"] if settings.get("centring") else [])
+    return " ".join([row["metric"], *shown, *([f"({settings['sweep']} by sweep)"] if "sweep" in settings else [])])
+
+
+def _percent(score: float) -> str:
+    return f"{100 * score:.1f}"
+
+
+def _interval(interval: Sequence[float] | None) -> str:
+    return f"{_percent(interval[0])} to {_percent(interval[1])}" if interval else ""
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s" if seconds >= 1 else "less than 1 s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _cell(value: object) -> str:
+    """Text that does not end its cell of a table."""
+    return str(value).replace("|", "\\|")

@@ -1,0 +1,176 @@
+"""What there is: tasks, kinds, recipes, runs and languages, and what one run says of itself. From metadata only, without torch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from adapter_stilts.config.recipes import Recipe, named_recipe, recipes
+from adapter_stilts.encoder.kinds import kinds
+from adapter_stilts.errors import ArtefactError, MissingError
+from adapter_stilts.files import read_json
+from adapter_stilts.runs.folder import IDENTITY, means, read_results, readings
+from adapter_stilts.sharing.manifest import CONFIG, MANIFEST, Manifest, read_manifest
+from adapter_stilts.tasks.base import SPLITS, Hub, Task, all_tasks, tasks
+from adapter_stilts.tasks.languages import iso1, iso3
+
+DEPTH = 3  # folders below the one asked for in which runs are looked for
+
+
+def list_tasks() -> list[dict[str, Any]]:
+    """Every task with its facts; `files` holds the names of its original release per split."""
+    return [_task(task) for task in all_tasks()]
+
+
+def list_kinds() -> list[dict[str, Any]]:
+    """Every kind of adapter with its settings and the compositions it may take part in."""
+    return [
+        {
+            "kind": kind.name,
+            "summary": kind.summary,
+            "composes": sorted(kind.composes),
+            "settings": dict(kind.settings),
+            "paper": kind.paper,
+            "backend": kind.backend,
+        }
+        for kind in kinds.values()
+    ]
+
+
+def list_languages() -> list[dict[str, Any]]:
+    """Every language that some task names, by its ISO 639-1 code, with the tasks that have it."""
+    found: dict[str, set[str]] = {}
+    for task in all_tasks():
+        for language in (task.train_language, *task.languages, *task.extra_languages):
+            found.setdefault(iso1(language), set()).add(task.name)
+    return [{"language": code, "iso3": iso3(code), "tasks": sorted(found[code])} for code in sorted(found)]
+
+
+def list_recipes() -> list[dict[str, Any]]:
+    """The ready-made configurations: what each trains or reads, by whose numbers, its command, and where it lies."""
+    return [{key: value for key, value in _recipe(recipe).items() if key != "text"} for recipe in recipes()]
+
+
+def show_recipe(name: str) -> dict[str, Any]:
+    """One ready-made configuration, `text` in full; raises UnknownName with the nearest."""
+    return _recipe(named_recipe(name, "--show"))
+
+
+def list_runs(folder: Path) -> list[dict[str, Any]]:
+    """The runs in a folder and below, finished or not; a damaged one is listed with what is wrong."""
+    if not folder.is_dir():
+        raise MissingError("no such folder", where=str(folder), do="name the folder that holds the runs; `adapter-stilts train` makes ./runs")
+    return [_run(path) for path in _run_folders(folder)]
+
+
+def info(folder: Path) -> dict[str, Any]:
+    """Everything a finished run says of itself: its manifest, its scores and their means, and its size in bytes."""
+    manifest = read_manifest(folder)
+    rows = read_results(folder)
+    size = sum(path.stat().st_size for path in (folder / name for name in manifest.files) if path.is_file())
+    return {"run": str(folder), **manifest.model_dump(mode="json"), "bytes": size, "results": rows, "means": means(rows)}
+
+
+def _recipe(recipe: Recipe) -> dict[str, Any]:
+    return {"recipe": recipe.name + ("" if recipe.protocol else ".yaml"), **asdict(recipe), "path": str(recipe.path)}
+
+
+def _task(task: Task) -> dict[str, Any]:
+    return {
+        "task": task.name,
+        "aliases": list(task.aliases),
+        "format": task.format.name,
+        "metric": task.metric,
+        "summary": task.summary,
+        "languages": list(task.languages),
+        "extra_languages": list(task.extra_languages),
+        "splits": [split for split in SPLITS if task.has_split(split)],
+        "sizes": dict(task.sizes),
+        "labels": list(task.labels or ()),
+        "trained_on": task.train_task or task.name,
+        "parts": list(task.parts),
+        "files": {split: list(task.files[split]) for split in SPLITS if split in task.files},
+        "candidates": list(task.candidates),
+        "hub": asdict(task.hub) if task.hub else None,
+        "sources": [_source(hub) for one in (task, *(tasks[part] for part in task.parts)) for hub in one.hubs],
+        "miniature": task.miniature,
+        "licence": task.licence,
+        "paper": task.paper,
+        "leaks": [asdict(leak) for leak in task.leaks],
+        "stands_for": task.stands_for,
+        "substitutions": [*task.substitutions, *task.stand_ins.values()],
+    }
+
+
+def _source(hub: Hub) -> dict[str, Any]:
+    """A data set of the hub; certainty says what is known of its files, note where its rows differ from the published set-up."""
+    return {
+        "id": hub.id,
+        "config": hub.config,
+        "revision": hub.revision or "newest",
+        "splits": dict(hub.splits),
+        "languages": list(hub.languages),
+        "candidates": hub.candidates,
+        "certainty": hub.certainty,
+        "note": hub.note,
+    }
+
+
+def _run_folders(folder: Path, depth: int = DEPTH) -> Iterable[Path]:
+    if not os.access(folder, os.R_OK | os.X_OK):
+        yield folder  # it may hold runs: better named than passed over
+    elif (folder / MANIFEST).is_file() or (folder / IDENTITY).is_file():
+        yield folder
+    elif depth:
+        for child in sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()):
+            yield from _run_folders(child, depth - 1)
+
+
+def _run(folder: Path) -> dict[str, Any]:
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return {"run": str(folder), "state": "unreadable: permission denied", "scores": []}
+    try:
+        rows = read_results(folder)
+        facts = _facts(read_manifest(folder)) if (folder / MANIFEST).is_file() else _claimed(folder, rows)
+    except (ArtefactError, MissingError) as error:
+        return {"run": str(folder), "state": f"damaged: {error.what}", "scores": []}
+    return {"run": str(folder), **facts, "scores": _summed(rows)}
+
+
+def _summed(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Every task and split by the mean over its languages; where it was read in several ways (protocols, layers), the lowest and the highest mean."""
+    found: dict[tuple[str, str], list[list[Mapping[str, Any]]]] = {}
+    for task, of_task in readings(rows).items():
+        for (_, split, _), read in of_task.items():
+            found.setdefault((task, split), []).append(read)
+    summed = []
+    for (task, split), every in found.items():
+        scores = [sum(row["score"] for row in read) / len(read) for read in every]
+        languages = sorted({row["language"] for read in every for row in read})
+        summed.append({"task": task, "split": split, "languages": languages, "readings": len(scores), "lowest": min(scores), "highest": max(scores)})
+    return summed
+
+
+def _facts(manifest: Manifest) -> Mapping[str, Any]:
+    state = "finished" if manifest.control == "none" else f"finished ({manifest.control})"
+    return {
+        "state": state,
+        "task": manifest.task,
+        "how": manifest.how,
+        "composition": manifest.composition,
+        "trunk": manifest.trunk.name,
+        "seed": manifest.seeds.get("training"),
+    }
+
+
+def _claimed(folder: Path, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """A run that goes on, or the scores of a bare trunk, which was never trained and has no configuration."""
+    if rows and not (folder / CONFIG).is_file():
+        return {"state": "scores of a trunk", "task": ",".join(dict.fromkeys(row["task"] for row in rows))}
+    found = read_json(folder / IDENTITY)
+    if not isinstance(found, dict):
+        raise ArtefactError(f"{IDENTITY} is damaged", where=str(folder), do="train the run again with --overwrite")
+    return {"state": "unfinished", "task": found.get("name", "")}

@@ -1,0 +1,151 @@
+"""How a new run builds on earlier ones: `--how` and `--after` to a composition, and where each of its parts comes from.
+
+    direct                     xnli                     a fresh adapter
+    sequential after nli       xnli                     a fresh adapter that starts from nli's weights
+    stack      after nli       stack(nli, xnli)         a fresh adapter on top of nli, which stays frozen
+    fuse       after nli, qa   fuse(nli, qa)            fusion layers over frozen adapters; stack(fuse(nli, qa), xnli) when asked
+    joint                      joint                    a fresh adapter that several tasks share
+
+A parent may itself be a composition: its whole stack comes along, frozen. Adapters of different parents that share a name are
+told apart by a number ("nli", "nli-2"); the same adapter reached twice is taken once. A composition given as text arranges the
+parents' adapters and the new one in another way: "stack(de, fuse(nli, qa), xnli)" after three runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from adapter_stilts.encoder.composition import (
+    Composition,
+    Fuse,
+    Name,
+    Stack,
+    fusion_name,
+    fusions,
+    names,
+    normal,
+    parse,
+    validate,
+)
+from adapter_stilts.encoder.kinds import kinds
+from adapter_stilts.errors import CompositionError, UsageError
+from adapter_stilts.registry import unknown_name
+from adapter_stilts.runs.adoption import Adopted, free_name
+from adapter_stilts.sharing.bundle import Bundle, Part
+
+HOWS = ("direct", "sequential", "stack", "fuse", "joint")
+ALONE = ("direct", "joint")  # start from nothing
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """A composition and, for each part of it, whether it is given (frozen), started from given weights, or fresh."""
+
+    composition: Composition
+    frozen: Mapping[str, Part]  # adapters by their name here
+    fusions: Mapping[str, Part]  # trained fusions of parents by their name here
+    start: Part | None  # the adapter whose weights the new one starts from
+    new: str  # the adapter made here, "" where only fusion layers are
+    new_fusion: str  # the fusion made here, "" where none is
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        return tuple(part for part in (self.new_fusion, self.new) if part)
+
+
+def lineage(how: str, parents: Sequence[Bundle], name: str, kind: str, *, target_adapter: bool = False, composition: str = "") -> Lineage:
+    """The composition of a run whose own adapter is called `name` and is of `kind`.
+
+    target_adapter  fuse: train an adapter of the target's own on top
+    composition     text that takes the place of what `how` would make; stack and fuse only
+
+    Raises UsageError where `how` and its parents do not go together, CompositionError for a composition that cannot run.
+    """
+    if how not in HOWS:
+        raise unknown_name("way to build on earlier runs (--how)", how, HOWS)
+    _check_parents(how, parents, composition)
+    if how in ALONE:
+        found = Lineage(Name(name), {}, {}, None, name, "")
+    elif how == "sequential":
+        found = _sequential(parents[0], name)
+    else:
+        found = _on_top(how, parents, name, target_adapter, composition)
+    own = found.start.facts["kind"] if found.start else kind
+    table = {part.name: kinds[part.facts["kind"]] for part in found.frozen.values()} | ({found.new: kinds[own]} if found.new else {})
+    return replace(found, composition=validate(found.composition, table))
+
+
+def _on_top(how: str, parents: Sequence[Bundle], name: str, target_adapter: bool, text: str) -> Lineage:
+    """Frozen parents under something new: an adapter, fusion layers, or both."""
+    adopted = Adopted()
+    below = [adopted.take(parent) for parent in parents]
+    own = free_name(name, adopted.adapters)
+    if text:
+        return _as_written(text, adopted, own)
+    if how == "stack":
+        return Lineage(Stack((below[0], Name(own))), adopted.adapters, adopted.fusions, None, own, "")
+    fuse = Fuse(tuple(below))
+    _check_different(below, parents)
+    composition = Stack((fuse, Name(own))) if target_adapter else fuse
+    return Lineage(composition, adopted.adapters, adopted.fusions, None, own if target_adapter else "", fusion_name(fuse))
+
+
+def _sequential(parent: Bundle, name: str) -> Lineage:
+    """The parent's composition with its trained adapter replaced by a new one that starts from its weights."""
+    trained = [part for part in parent.of("adapter") if part.facts["trained"]]
+    if len(trained) != 1:
+        what = f"--how sequential continues the one adapter that a run trained; '{parent.manifest.composition}' trained {len(trained) or 'none'}"
+        raise UsageError(what, where=str(parent.folder), do="use --how stack, or name a run that trained an adapter")
+    old = trained[0].name
+    rest = {part.name: part for part in parent.of("adapter") if part.name != old}
+    own = free_name(name, rest)
+    adopted = Adopted()
+    composition = adopted.take(parent, {old: own})
+    start = adopted.adapters.pop(own)
+    return Lineage(composition, adopted.adapters, adopted.fusions, start, own, "")
+
+
+def _as_written(text: str, adopted: Adopted, own: str) -> Lineage:
+    """A composition of the user's, over adapters of the parents and the new one."""
+    tree = normal(parse(text))
+    known = {*adopted.adapters, own}
+    for name in names(tree):
+        if name not in known:
+            raise unknown_name("adapter of these runs, and no new one,", name, known, where=f"composition: {text}")
+    fresh = [fusion_name(fuse) for fuse in fusions(tree) if fusion_name(fuse) not in adopted.fusions]
+    new = own if own in names(tree) else ""
+    if len(fresh) > 1:
+        raise CompositionError(f"{len(fresh)} fusions would be trained at once: {', '.join(fresh)}", where=text, do="train them one after another")
+    if not fresh and not new:
+        raise CompositionError("nothing in it would be trained", where=text, do=f"put the new adapter '{own}' into it, or a fusion")
+    given = {name: adopted.adapters[name] for name in names(tree) if name != own}
+    kept = {name: adopted.fusions[name] for name in map(fusion_name, fusions(tree)) if name in adopted.fusions}
+    return Lineage(tree, given, kept, None, new, fresh[0] if fresh else "")
+
+
+def _check_different(below: Sequence[Composition], parents: Sequence[Bundle]) -> None:
+    for number, one in enumerate(below):
+        if one in below[:number]:
+            first, second = parents[below.index(one)].folder, parents[number].folder
+            raise UsageError(f"the same adapter would be fused with itself: {first} and {second} hold the same weights", do="name different runs")
+
+
+def _check_parents(how: str, parents: Sequence[Bundle], composition: str) -> None:
+    if composition and how not in ("stack", "fuse"):
+        raise UsageError(f"a composition arranges what earlier runs learned, and --how is {how}", where="composition", do="use --how stack or --how fuse")
+    if how in ALONE and parents:
+        raise UsageError(f"--how {how} starts from nothing, but --after names a run", do="leave --after out, or use --how sequential, stack or fuse")
+    if (how == "sequential" or (how == "stack" and not composition)) and len(parents) != 1:
+        advice = "name the run of the intermediate task, for example --after runs/nli-1a2b3c4d"
+        raise UsageError(f"--how {how} needs exactly one --after RUN, got {len(parents)}", do=advice)
+    if how == "fuse" and len(parents) < 2 and not composition:
+        raise UsageError(f"--how fuse needs two or more --after RUN, got {len(parents)}", do="name the runs to fuse, each with its own --after")
+    _check_one_trunk(parents)
+
+
+def _check_one_trunk(parents: Sequence[Bundle]) -> None:
+    trunks = {parent.manifest.trunk.fingerprint: parent for parent in parents}
+    if len(trunks) > 1:
+        listed = "; ".join(f"{parent.folder} on {parent.manifest.trunk.name} ({mark})" for mark, parent in trunks.items())
+        raise UsageError(f"the runs were trained on {len(trunks)} different trunks", where=listed, do="use runs of one trunk")

@@ -1,0 +1,209 @@
+"""Scoring a model with a head: one split of one language to predictions, rows of results and XTREME's prediction files."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapter_stilts.data.examples import Example, Tagged
+from adapter_stilts.data.features import Feature, features
+from adapter_stilts.encoder.task_model import TaskModel
+from adapter_stilts.evaluation import folder as forms
+from adapter_stilts.evaluation.predict import predict
+from adapter_stilts.evaluation.protocols import OWN, TargetProtocol, target_protocol
+from adapter_stilts.evaluation.scoring import Options, Predictions, Score, score
+from adapter_stilts.files import write_bytes
+from adapter_stilts.runs.attention import store_attention
+from adapter_stilts.runs.build import HEAD
+from adapter_stilts.runs.disclosure import beside
+from adapter_stilts.runs.masked import masked_score
+from adapter_stilts.runs.material import origin_facts
+from adapter_stilts.runs.ranking import Ranked, own_score
+from adapter_stilts.tasks.base import Task
+from adapter_stilts.tasks.sources import Loaded
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How examples become predictions: the head's labels and the length it was trained with, how many tokens go at once, whose rules hold, which head.
+
+    adapters   "own" where each language is read under its own language adapter
+    precision  of the trunk, where it is another than in training; "": as in training
+    """
+
+    labels: tuple[str, ...] | None
+    max_length: int
+    token_budget: int
+    protocol: str = "own"
+    seed: int = 0
+    head: str = HEAD
+    adapters: str = ""
+    precision: str = ""
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """Settings of a score that tell this reading from others of the same rows."""
+        found = {"head": self.head if self.head != HEAD else "", "language_adapters": self.adapters, "precision": self.precision}
+        return {name: value for name, value in found.items() if value}
+
+    @property
+    def rules(self) -> TargetProtocol:
+        return target_protocol(self.protocol)
+
+    def length(self, model: TaskModel) -> int:
+        """Tokens of an input: the protocol's, or as trained; at most what the trunk has positions for."""
+        return self.rules.length(model.format, self.max_length, model.encoder.trunk.max_length)
+
+
+def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, folder: Path | None) -> list[dict[str, Any]]:
+    """Rows for every metric of the task on one language.
+
+    Under `folder`: predictions/ in XTREME's form, units/ with the sums that paired comparisons need, fusion/attention.json.
+    """
+    origin = loaded.origin
+    facts = origin_facts(origin)
+    base = {"task": task.name, "protocol": reading.protocol, "language": origin.language, "split": origin.split, "data": facts["files"] or facts}
+    base |= beside(origin)
+    attention: Mapping[str, Any] = {}
+    predictions: Predictions | Ranked | None = None
+    settings: dict[str, Any]
+    if task.format.ranking:
+        scored, predictions = own_score(model, task, loaded.examples, reading.max_length, reading.token_budget, Options(origin.language, seed=reading.seed))
+        settings = {"max_length": reading.max_length, "query_length": task.query_length}
+    elif task.format.masked:
+        scored = masked_score(model, loaded.examples, reading.max_length, reading.token_budget, reading.seed)
+        settings = reading.rules.settings(task.format.name, reading.length(model))
+    else:
+        found = _features(model, task, loaded.examples, reading)
+        answered, attention = _predict(model, task, loaded.examples, found, reading, origin.language)
+        gold, lost = _kept(loaded.examples, answered)
+        base |= {"words_lost": lost} if lost else {}
+        scored, predictions = score(task.metric, gold, answered, Options(language=origin.language, seed=reading.seed)), answered
+        settings = reading.rules.settings(task.format.name, reading.length(model))
+    if attention and folder is not None:
+        store_attention(folder, task.name, origin.split, origin.language, attention)
+    paths = store_scored(folder, task, origin.language, origin.split, predictions, scored, reading)
+    settings = {**settings, **reading.marks, **({"multiword": origin.multiword} if origin.multiword else {})}
+    return result_rows(base, scored, settings, paths, retrieval=task.format.ranking)
+
+
+def predicted(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, folder: Path) -> dict[str, Any]:
+    """A row without a score, for rows whose labels are withheld: what was read, how, and where its predictions lie in XTREME's form."""
+    origin = loaded.origin
+    answered, _ = _predict(model, task, loaded.examples, _features(model, task, loaded.examples, reading), reading, origin.language)
+    path = _write(folder, task, origin.language, origin.split, answered)
+    row = {"task": task.name, "protocol": reading.protocol, "language": origin.language, "split": origin.split, "n": len(loaded.examples)}
+    settings = {**reading.rules.settings(task.format.name, reading.length(model)), **reading.marks}
+    return {**row, "settings": settings, "predictions": path.relative_to(folder).as_posix()}
+
+
+def result_rows(base: Mapping[str, Any], scored: Score, settings: Mapping[str, Any], paths: Mapping[str, str], *, retrieval: bool) -> list[dict[str, Any]]:
+    """A row of results.json for every measure of a score. retrieval: the task is one of finding, not of classifying."""
+    return [
+        {
+            **base,
+            "metric": m.metric,
+            "score": m.score,
+            "n": scored.n,
+            "interval": list(m.interval) if m.interval else None,
+            "headline": m.metric == scored.headline,
+            "retrieval": retrieval,
+            "settings": dict(settings),
+            **paths,
+        }
+        for m in scored.measures
+    ]
+
+
+def validation_score(task: Task, examples: Sequence[Example], reading: Reading, language: str = "") -> Callable[[TaskModel], float]:
+    """A function for the training loop: the headline metric on validation rows of a language ("": the task's own); higher is better."""
+    found: list[Feature] = []  # made once, by the first evaluation
+
+    def validate(model: TaskModel) -> float:
+        if task.format.masked:
+            return masked_score(model, examples, reading.max_length, reading.token_budget, reading.seed, replicates=0).value
+        spoken = language or task.train_language
+        if task.format.ranking:
+            options = Options(language=spoken, replicates=0)
+            return own_score(model, task, examples, reading.max_length, reading.token_budget, options)[0].value
+        found.extend([] if found else _features(model, task, examples, reading))
+        predictions, _ = _predict(model, task, examples, found, reading, spoken)
+        return score(task.metric, _kept(examples, predictions)[0], predictions, Options(language=spoken, replicates=0)).value
+
+    return validate
+
+
+def write_array(path: Path, array: NDArray[Any]) -> None:
+    """An array as .npy. Raises DoesNotFit on a full disk, which NumPy writing by itself would not tell from other errors."""
+    content = io.BytesIO()
+    np.save(content, array, allow_pickle=False)
+    write_bytes(path, content.getvalue())
+
+
+def _features(model: TaskModel, task: Task, examples: Sequence[Example], reading: Reading) -> list[Feature]:
+    rules = reading.rules
+    return features(
+        task.format.name,
+        examples,
+        model.encoder.trunk.tokenizer,
+        labels=reading.labels,
+        max_length=reading.length(model),
+        query_length=rules.query_length,
+        window_step=rules.decoding.window_step,
+        rows=rules.rows,
+        training=False,
+    )
+
+
+def _predict(
+    model: TaskModel, task: Task, examples: Sequence[Example], found: Sequence[Feature], reading: Reading, language: str
+) -> tuple[Predictions, Mapping[str, Any]]:
+    with model.encoder.capture_attention() as attention:
+        predictions = predict(
+            model,
+            examples,
+            found,
+            labels=reading.labels,
+            token_budget=reading.token_budget,
+            unanswerable=task.unanswerable,
+            decoding=reading.rules.decoding,
+            language=language,
+        )
+    return predictions, {name: attention.mean(name) for name in attention.sums}
+
+
+def _kept(examples: Sequence[Example], predictions: Predictions) -> tuple[Sequence[Example], int]:
+    """The examples as far as they were read, and how many words were not: a protocol may cut long sentences, gold and all."""
+    if not examples or not isinstance(examples[0], Tagged):
+        return examples, 0
+    pairs = list(zip(cast(Sequence[Tagged], examples), cast(Sequence[Sequence[str]], predictions), strict=True))
+    kept = [replace(row, words=row.words[: len(tags)], tags=row.tags[: len(tags)]) if len(tags) < len(row.words) else row for row, tags in pairs]
+    return kept, sum(len(row.words) - len(tags) for row, tags in pairs)
+
+
+def store_scored(
+    folder: Path | None, task: Task, language: str, split: str, predictions: Predictions | Ranked | None, scored: Score, reading: Reading
+) -> dict[str, str]:
+    """Write predictions in XTREME's form, and units; returns where they are, relative to the folder."""
+    if folder is None:
+        return {}
+    stored = {}
+    if predictions is not None:
+        stored["predictions"] = _write(folder, task, language, split, predictions).relative_to(folder).as_posix()
+    protocols = [] if reading.protocol == OWN.name else [reading.protocol]  # each reading's sums stay, since several may stand in one results.json
+    name = ".".join([f"{split}-{language}", *reading.marks.values(), *protocols])
+    path = folder / "units" / task.name / f"{name}.npy"
+    write_array(path, scored.units)
+    return {**stored, "units": path.relative_to(folder).as_posix(), "statistic": scored.main.statistic}
+
+
+def _write(folder: Path, task: Task, language: str, split: str, predictions: Predictions | Ranked) -> Path:
+    path = forms.prediction_path(folder / "predictions", task.folder, language, forms.FORMS[task.format.name], split)
+    forms.write(path, forms.FORMS[task.format.name], predictions)
+    return path

@@ -1,0 +1,175 @@
+"""What a finished run leaves behind beside its weights: the resolved configuration, the manifest, and the JSON document of `--json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from adapter_stilts import environment as facts
+from adapter_stilts.config.load import dump
+from adapter_stilts.config.schema import RunConfig
+from adapter_stilts.files import sha256, write_text
+from adapter_stilts.runs import disclosure
+from adapter_stilts.runs.build import HEAD
+from adapter_stilts.runs.folder import read_results
+from adapter_stilts.runs.identity import rows_digest
+from adapter_stilts.runs.material import MINIATURE, origin_facts
+from adapter_stilts.runs.prepare import JOINT, Prepared
+from adapter_stilts.runs.task_data import TaskData
+from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, METRICS, Manifest, Parent, TrunkFacts, read_manifest
+from adapter_stilts.tasks.sources import Loaded
+from adapter_stilts.training.plan import Outcome
+
+TASK_FILES = (".yaml", ".yml")
+GENERATED = "Apache-2.0 (generated text of this package)"
+
+
+def write_config(prepared: Prepared, folder: Path) -> None:
+    """config.yaml: every default written out, and what was decided on this machine in the place of "auto" and "as the task says"."""
+    write_text(folder / CONFIG, dump(resolved(prepared)))
+
+
+def resolved(prepared: Prepared) -> RunConfig:
+    """The configuration with what was decided on this machine written out."""
+    config = prepared.config
+    trunk = config.trunk.model_copy(update={"precision": prepared.trunk.precision, "revision": prepared.trunk.revision or None})
+    adapter = config.adapter.model_copy(update={"kind": prepared.kind, "settings": prepared.settings})
+    training = config.training.model_copy(update={} if prepared.joint else {"max_length": prepared.data[0].max_length})
+    return config.model_copy(update={"trunk": trunk, "adapter": adapter, "training": training})
+
+
+def manifest_of(prepared: Prepared, folder: Path, parts: Sequence[dict[str, Any]], hashes: Mapping[str, str], outcome: Outcome, seconds: float) -> Manifest:
+    """The manifest of a run whose weights and config.yaml are in the folder. seconds: of this process."""
+    config, trunk, data = prepared.config, prepared.trunk, prepared.data
+    counts = {"rows": sum(len(one.examples) for one in data), "features": sum(len(one.features) for one in data), "processes": prepared.processes.count}
+    return Manifest(
+        name=folder.resolve().name,
+        identity=prepared.identity,
+        task=",".join(one.task.name for one in data),
+        task_file=config.task.name if config.task.name.endswith(TASK_FILES) and not prepared.joint else "",
+        format=JOINT if prepared.joint else data[0].task.format.name,
+        language=",".join(dict.fromkeys(language for one in data for language in one.languages)),
+        how=config.how,
+        control=config.control,
+        composition=str(prepared.lineage.composition),
+        trunk=TrunkFacts(
+            name=trunk.name,
+            revision=trunk.revision or None,
+            fingerprint=trunk.fingerprint,
+            layers=trunk.layers,
+            hidden=trunk.hidden,
+            precision=trunk.precision,
+        ),
+        parents=tuple(Parent(name=parent.manifest.name, folder=str(parent.folder), checksum=parent.manifest.checksum) for parent in prepared.parents),
+        data=tuple(_origin(loaded) for one in data for loaded in (*one.train, *one.validation)),
+        seeds={"training": config.training.seed},
+        versions=facts.versions(),
+        device=facts.device_name(prepared.device),
+        seconds=round(max(seconds, outcome.seconds), 3),
+        peak_memory=facts.peak_memory(prepared.device),
+        licence="; ".join(dict.fromkeys(filter(None, map(_licence, data)))),
+        substitutions=disclosure.substitutions(loaded for one in data for loaded in (*one.train, *one.validation)),
+        tasks=tuple(task_facts(prepared, one, outcome.tasks) for one in data) if prepared.joint else (),
+        seen=_seen(prepared),
+        history=prepared.history,
+        leaks=tuple(note for one in data for note in disclosure.leaks(one.task, prepared.history)),
+        training={**_outcome(outcome), **counts},
+        parts=tuple(parts),
+        files={**hashes, **{name: sha256(folder / name) for name in (IDENTITY, CONFIG, METRICS) if (folder / name).is_file()}},
+    )
+
+
+def _licence(data: TaskData) -> str:
+    """Of the rows trained on: the task's own, unless they are the miniature's generated ones."""
+    return GENERATED if all(loaded.origin.kind == MINIATURE for loaded in data.train) else data.task.licence
+
+
+def task_facts(prepared: Prepared, data: TaskData, steps: Mapping[str, int]) -> dict[str, Any]:
+    """One task of a joint run: its rows, how probable it was in a step, and how many steps it had."""
+    name = data.task.name
+    counts = {"rows": len(data.examples), "features": len(data.features), "share": round(prepared.shares[name], 6)}
+    return {"task": name, "format": data.task.format.name, "languages": list(data.languages), **counts, **({"steps": steps[name]} if name in steps else {})}
+
+
+def head_facts(prepared: Prepared) -> dict[str, dict[str, Any]]:
+    """What head/NAME.json says beside the shapes: everything needed to use the head on new rows."""
+    return {
+        one.task.name if prepared.joint else HEAD: {
+            "format": one.task.format.name,
+            "task": one.task.name,
+            "labels": list(one.labels or ()),
+            "max_length": one.max_length,
+            **({"pool": prepared.config.training.head_pool} if one.task.format.ranking else {}),
+        }
+        for one in prepared.data
+    }
+
+
+def language_of(prepared: Prepared) -> str:
+    """The language of a language adapter: one that learned text of one language; "" for any other."""
+    (first, *others) = prepared.data
+    return first.languages[0] if not others and first.task.format.masked and len(first.languages) == 1 else ""
+
+
+def document(folder: Path) -> dict[str, Any]:
+    """The JSON document of a finished run: folder, composition, parts, training and results."""
+    manifest = read_manifest(folder)
+    return {
+        "run": str(folder),
+        "identity": manifest.identity,
+        "task": manifest.task,
+        "how": manifest.how,
+        "composition": manifest.composition,
+        "parts": list(manifest.parts),
+        "training": manifest.training,
+        **({"tasks": list(manifest.tasks)} if manifest.tasks else {}),
+        "substitutions": list(manifest.substitutions),
+        "leaks": list(manifest.leaks),
+        "results": read_results(folder),
+    }
+
+
+def preview(prepared: Prepared, folder: Path, state: str, parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The JSON document of `--dry-run`: what the run would be. bytes: of its weights on disk, about."""
+    data = prepared.data
+    return {
+        "run": str(folder),
+        "identity": prepared.identity,
+        "state": state,
+        "task": ",".join(one.task.name for one in data),
+        "how": prepared.config.how,
+        "composition": str(prepared.lineage.composition),
+        "rows": sum(len(one.examples) for one in data),
+        "validation_rows": sum(len(loaded.examples) for one in data for loaded in one.validation),
+        "steps": prepared.steps,
+        **({"tasks": [task_facts(prepared, one, {}) for one in data]} if prepared.joint else {}),
+        "bytes": 4 * sum(row["parameters"] for row in parts if row["role"] != "trunk"),
+        "parts": list(parts),
+        "results": [],
+    }
+
+
+def _seen(prepared: Prepared) -> dict[str, list[str]]:
+    """Language -> tasks learned in it, here or in a run that this one builds on."""
+    found: dict[str, set[str]] = {}
+    for parent in prepared.parents:
+        for language, tasks in parent.manifest.seen.items():
+            found.setdefault(language, set()).update(tasks)
+    for one in prepared.data if prepared.trains else ():
+        for language in one.languages:
+            found.setdefault(language, set()).add(one.task.name)
+    return {language: sorted(tasks) for language, tasks in sorted(found.items())}
+
+
+def _origin(loaded: Loaded) -> dict[str, Any]:
+    """Where a split came from, with its files' hashes, or that of its rows where it comes from no files."""
+    found = origin_facts(loaded.origin)
+    return found if found["files"] else {**found, "rows_sha256": rows_digest(loaded)}
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    """How training ended, with the last loss in the place of all of them, which are in metrics.jsonl."""
+    found = {**asdict(outcome), "losses": [[step, round(loss, 6)] for step, loss in outcome.losses[-1:]]}
+    return found if outcome.tasks else {name: value for name, value in found.items() if name != "tasks"}

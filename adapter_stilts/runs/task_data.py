@@ -1,0 +1,197 @@
+"""One task's rows on their way into training: which languages they are in, how many of them count, and what they become as tokens.
+
+A task is trained on rows of its own language (English), or of those the configuration names: one other language in its place, or several
+together, which then share as many rows as the task has in its own language, so that a diverse set can be compared with the plain one.
+Text for masked language modelling is not translated row by row: of several languages all of it counts, and as one task of a mixture it
+is read in every language there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from adapter_stilts.config.schema import RunConfig
+from adapter_stilts.data.examples import Example
+from adapter_stilts.data.feature import Feature, token_rows
+from adapter_stilts.data.features import features, misplaced_answers
+from adapter_stilts.encoder.trunk import Trunk
+from adapter_stilts.errors import TaskDataError, UsageError
+from adapter_stilts.runs.controls import SHUFFLED_LABELS, shuffled_labels
+from adapter_stilts.runs.material import for_task, subset, where_of
+from adapter_stilts.seeding import Seeds
+from adapter_stilts.tasks.base import Task, labels_of
+from adapter_stilts.tasks.holding import as_selected
+from adapter_stilts.tasks.languages import is_known, same_language
+from adapter_stilts.tasks.sources import Loaded, Where, has_split, languages_of, load
+
+ALL = "all"  # in data.language: every language there is
+
+
+@dataclass(frozen=True)
+class TaskRows:
+    """One task's rows, read and sampled.
+
+    labels      in the order of the head's outputs; None for a format without any
+    train       what was read to learn from, language by language
+    validation  the same to select with; () where there is none
+    examples    the rows trained on, after sampling and the control
+    chosen      whether the configuration named the languages
+    notes       what a person should know before training starts
+    """
+
+    task: Task
+    labels: tuple[str, ...] | None
+    train: tuple[Loaded, ...]
+    validation: tuple[Loaded, ...]
+    examples: list[Example]
+    chosen: bool
+    notes: tuple[str, ...]
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages trained on."""
+        return tuple(dict.fromkeys(loaded.origin.language for loaded in self.train))
+
+
+@dataclass(frozen=True)
+class TaskData(TaskRows):
+    """One task's rows as tokens."""
+
+    features: list[Feature]
+    max_length: int
+
+
+def read_rows(config: RunConfig, task: Task, tasks: Sequence[str]) -> TaskRows:
+    """Read and sample a task's rows; `tasks` are the names of all that the run learns.
+
+    Raises TaskDataError, UsageError or Unreachable where the rows cannot be had.
+    """
+    seeds = Seeds(config.training.seed)
+    where = where_of(config.data.sources, config.trunk.name, columns=config.task.columns, task=task.name, tasks=tasks)
+    chosen = for_task(config.data.language, task.name, tasks, "data.language")
+    places = _places(task, where, chosen, every=task.format.masked and len(tasks) > 1)
+    train = tuple(load(task, "train", language, place) for language, place in places)
+    labels = labels_of(task, [example for loaded in train for example in loaded.examples])
+    validation, notes = _validation(as_selected(task), places, labels, chosen=bool(chosen))
+    examples, more = _sampled(task, train, where, config.training.rows, seeds)
+    if config.control == SHUFFLED_LABELS:
+        examples = shuffled_labels(task.format.name, examples, seeds)
+    return TaskRows(task, labels, train, validation, examples, bool(chosen), (*notes, *more))
+
+
+def tokenised(rows: TaskRows, trunk: Trunk, max_length: int | None) -> TaskData:
+    """The rows as a trunk's tokens. max_length: asked for; None is the task's own."""
+    task = rows.task
+    wanted = max_length or task.max_length
+    length = min(wanted, trunk.max_length)
+    found = features(
+        task.format.name, rows.examples, trunk.tokenizer, labels=rows.labels, max_length=length, query_length=task.query_length, training=True
+    )
+    if not found:
+        what = "no row of the training data can be trained on"
+        raise TaskDataError(what, where=task.name, do="check that answers stand in their contexts and texts are not empty")
+    return TaskData(
+        task=task,
+        labels=rows.labels,
+        train=rows.train,
+        validation=rows.validation,
+        examples=rows.examples,
+        chosen=rows.chosen,
+        notes=(*rows.notes, *_notes(task, rows.examples, found, wanted, length)),
+        features=found,
+        max_length=length,
+    )
+
+
+def _places(task: Task, where: Where, chosen: Sequence[str], *, every: bool) -> list[tuple[str, Where]]:
+    """The languages to train on, each with where its rows lie."""
+    if ALL in chosen or (every and not chosen):
+        if where.files:
+            return _by_language(task, where)
+        return [(language, where) for language in languages_of(task, "train", where)] or [(task.train_language, where)]
+    if len(chosen) > 1 and where.files:
+        what = f"files named one by one, and several languages: {', '.join(chosen)}"
+        raise UsageError(what, where="data.language", do="name one language, or a folder whose file names tell the languages")
+    languages = list(dict.fromkeys(chosen)) or [task.train_language]
+    return [(language, where) for language in languages]
+
+
+def _by_language(task: Task, where: Where) -> list[tuple[str, Where]]:
+    """Files given one by one, grouped by the language that each one's name tells."""
+
+    def grouped(paths: Sequence[Path]) -> dict[str, tuple[Path, ...]]:
+        found: dict[str, tuple[Path, ...]] = {}
+        for path in paths:
+            (named,) = languages_of(task, "train", replace(where, files={"train": (path,)}))
+            language = named if is_known(named) else task.train_language
+            found[language] = (*found.get(language, ()), path)
+        return found
+
+    by_split = {split: grouped(paths) for split, paths in where.files.items()}
+    languages = by_split.get("train", {task.train_language: ()})
+    return [(one, replace(where, files={split: found[one] for split, found in by_split.items() if one in found})) for one in languages]
+
+
+def _validation(
+    task: Task, places: Sequence[tuple[str, Where]], labels: tuple[str, ...] | None, *, chosen: bool
+) -> tuple[tuple[Loaded, ...], tuple[str, ...]]:
+    """The validation rows of the languages trained on; where none of them has any, those of the task's own language, and a note."""
+    there = [(language, where) for language, where in places if has_split(task, "validation", where)]
+    own = [(language, where) for language, where in there if not chosen or where.files or _has(task, language, where)]
+    notes: tuple[str, ...] = ()
+    if there and not own:
+        own = [(task.train_language, there[0][1])]
+        notes = (f"{task.name} is selected on validation rows in {task.train_language}: there are none in {', '.join(one for one, _ in places)}",)
+    return tuple(load(task, "validation", language, where, labels) for language, where in own), notes
+
+
+def _has(task: Task, language: str, where: Where) -> bool:
+    return any(same_language(language, one) for one in languages_of(task, "validation", where))
+
+
+def _sampled(task: Task, train: Sequence[Loaded], where: Where, rows: int | None, seeds: Seeds) -> tuple[list[Example], tuple[str, ...]]:
+    """The rows trained on, and what to say of them."""
+    every = [example for loaded in train for example in loaded.examples]
+    if len(train) == 1 or task.format.masked:
+        return subset(every, rows, seeds), ()
+    own = next((loaded for loaded in train if same_language(loaded.origin.language, task.train_language)), None)
+    total = rows or len((own or load(task, "train", task.train_language, where)).examples)
+    examples = spread([loaded.examples for loaded in train], total, seeds)
+    note = f"{task.name}: {len(examples)} rows of {', '.join(loaded.origin.language for loaded in train)} together"
+    return examples, (note if len(examples) >= total else f"{note}; {total} were asked for, and there are no more",)
+
+
+def spread(languages: Sequence[Sequence[Example]], total: int, seeds: Seeds) -> list[Example]:
+    """`total` rows, drawn from each language in turn.
+
+    Where all languages have equally many rows these are taken for the same items in the same order, and none is used twice.
+    """
+    sizes = {len(examples) for examples in languages}
+    orders = [list(range(len(examples))) for examples in languages]
+    for number, order in enumerate(orders):
+        seeds.python("language rows" if len(sizes) == 1 else f"language rows/{number}").shuffle(order)
+    picked: list[list[int]] = [[] for _ in languages]
+    used: set[int] = set()
+    left = total
+    for turn in range(max(sizes) * len(languages)):
+        number = turn % len(languages)
+        while orders[number] and len(sizes) == 1 and orders[number][-1] in used:
+            orders[number].pop()
+        if left and orders[number]:
+            used.add(orders[number][-1])
+            picked[number].append(orders[number].pop())
+            left -= 1
+    return [examples[row] for examples, rows in zip(languages, picked, strict=True) for row in sorted(rows)]
+
+
+def _notes(task: Task, examples: Sequence[Example], found: Sequence[Feature], wanted: int, max_length: int) -> tuple[str, ...]:
+    notes = []
+    if task.format.name == "span" and (skipped := misplaced_answers(examples)):
+        notes.append(f"{skipped} of {len(examples)} questions are left out: their answer is not where the data says it is")
+    if task.format.ranking and (skipped := misplaced_answers(examples)):
+        notes.append(f"{skipped} of {len(examples)} queries are left out: no sentence holds their answer")
+    if wanted > max_length and any(len(row) >= max_length for feature in found for row in (*token_rows(feature), feature.candidate)):
+        notes.append(f"inputs are cut at {max_length} tokens, which is all this trunk has positions for (asked for {wanted})")
+    return tuple(notes)

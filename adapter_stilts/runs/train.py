@@ -1,0 +1,162 @@
+"""One training run from start to end: data, model, loop, validation, and the folder it leaves behind.
+
+    train(config, ("nli",), out=None, ...)   ->  runs/nli-1a2b3c4d/ and the JSON document that `--json` prints
+
+The folder belongs to the run's identity (identity.py): the same again resumes or is done, anything else is another run. The manifest
+is written last, so whatever stops a run before that moment leaves a folder that the same command finishes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from adapter_stilts.config.schema import RunConfig
+from adapter_stilts.encoder.joint_model import JointModel
+from adapter_stilts.encoder.task_model import TaskModel
+from adapter_stilts.errors import StiltsError
+from adapter_stilts.files import write_bytes
+from adapter_stilts.reporting import Reporter, Silent
+from adapter_stilts.runs.build import new_joint_model, new_model, parts_of, table_rows
+from adapter_stilts.runs.card import write_card
+from adapter_stilts.runs.folder import STATES, State, claim, clear, locked, remove_remains, state_of, write_results
+from adapter_stilts.runs.prepare import Prepared, prepare
+from adapter_stilts.runs.record import document, head_facts, language_of, manifest_of, preview, write_config
+from adapter_stilts.runs.row_facts import with_facts
+from adapter_stilts.runs.selection import selector, validation_rows
+from adapter_stilts.sharing.bundle import save_parts, verify_files
+from adapter_stilts.sharing.manifest import read_manifest, write_manifest
+from adapter_stilts.training.interrupt import StopSignal
+from adapter_stilts.training.loop import Outcome, Progress
+from adapter_stilts.training.loop import train as train_loop
+
+REFUSED = -1  # in the place of a state: the first process could not have the folder
+COLUMNS = ("part", "role", "active", "trained", "parameters")
+
+
+def train(
+    config: RunConfig, tasks: Sequence[str], *, out: Path | None, runs: Path, resume: bool, overwrite: bool, dry_run: bool, report: Reporter
+) -> dict[str, Any]:
+    """Train one adapter (or fusion) and its head, or one adapter and a head per task; returns what `--json` prints.
+
+    Raises the errors of every part it passes through.
+
+    resume  False starts an unfinished run of this configuration again
+
+    Under torchrun or `accelerate launch` every process trains; the first alone writes the folder, and the others return {}.
+    """
+    prepared = prepare(config, tasks)
+    folder = out or runs / f"{prepared.name}-{prepared.identity}"
+    state = state_of(folder, prepared.identity, overwrite=overwrite)
+    if state == "done":
+        return _done(folder, report) if prepared.processes.main else {}
+    model = _model(prepared)
+    for note in prepared.notes:
+        report.say(note)
+    if dry_run:
+        return _preview(prepared, model, folder, state, report)
+    if not prepared.processes.main:
+        return _follow(prepared, model, folder, resume)
+    with ExitStack() as held:
+        state = _enter(held, prepared, folder, overwrite)
+        if state == "done":
+            return _done(folder, report)
+        if overwrite:
+            clear(folder)
+        remove_remains(folder)
+        claim(folder, prepared.identity, prepared.name)
+        write_config(prepared, folder)
+        _run(prepared, model, folder, resume=resume and state == "resumable", report=report)
+    return document(folder)
+
+
+def _enter(held: ExitStack, prepared: Prepared, folder: Path, overwrite: bool) -> State:
+    """Lock the folder and look at it again, now that nobody else can change it; the other processes are told what was found."""
+    try:
+        held.enter_context(locked(folder))
+        state = state_of(folder, prepared.identity, overwrite=overwrite)
+    except StiltsError:
+        prepared.processes.from_main(REFUSED)
+        raise
+    prepared.processes.from_main(STATES.index(state))
+    return state
+
+
+def _follow(prepared: Prepared, model: TaskModel | JointModel, folder: Path, resume: bool) -> dict[str, Any]:
+    """Train beside the first process, which alone writes and speaks."""
+    found = int(prepared.processes.from_main(0))
+    if prepared.trains and found != REFUSED and STATES[found] != "done":
+        _train(prepared, model, folder, resume=resume and STATES[found] == "resumable", report=Silent())
+    return {}
+
+
+def _done(folder: Path, report: Reporter) -> dict[str, Any]:
+    """A finished run is not trained again, but it must be whole."""
+    verify_files(folder, read_manifest(folder))
+    report.say(f"{folder} holds this run already; nothing to do (--overwrite trains it again)")
+    return document(folder)
+
+
+def _run(prepared: Prepared, model: TaskModel | JointModel, folder: Path, *, resume: bool, report: Reporter) -> None:
+    started = time.perf_counter()
+    parts = table_rows(model)
+    report.table(str(prepared.lineage.composition), COLUMNS, [tuple(row.values()) for row in parts])
+    outcome = _train(prepared, model, folder, resume=resume, report=report)
+    made: dict[str, Any] = {"kind": prepared.kind, "settings": prepared.settings, "language": language_of(prepared)}
+    hashes = save_parts(folder, parts_of(model, prepared.lineage, head_facts=head_facts(prepared), **made))
+    rows = validation_rows(model, prepared.config, prepared.data, folder) if prepared.trains else []  # an untrained head has no score
+    manifest = manifest_of(prepared, folder, parts, hashes, outcome, seconds=time.perf_counter() - started)
+    rows = with_facts(rows, manifest.seen)
+    write_results(folder, rows)
+    write_card(folder, manifest, rows)
+    write_manifest(folder, manifest)
+    for row in rows:
+        report.say(f"{row['task']} {row['language']} {row['split']} {row['metric']} {100 * row['score']:.1f} (n {row['n']})")
+
+
+def _model(prepared: Prepared) -> TaskModel | JointModel:
+    heads = {one.task.name: (one.task.format.name, len(one.labels or ())) for one in prepared.data}
+    given: dict[str, Any] = {"kind": prepared.kind, "settings": prepared.settings, "seeds": prepared.seeds}
+    given |= {"dropout": prepared.config.training.head_dropout, "pool": prepared.config.training.head_pool}
+    model: TaskModel | JointModel
+    if prepared.joint:
+        model = new_joint_model(prepared.trunk, prepared.lineage, heads, **given)
+    else:
+        ((format, labels),) = heads.values()
+        model = new_model(prepared.trunk, prepared.lineage, format, labels=labels, **given)
+    if not prepared.trains:
+        model.train_parts((), head=False)
+    return model.to(prepared.device)
+
+
+def _train(prepared: Prepared, model: TaskModel | JointModel, folder: Path, *, resume: bool, report: Reporter) -> Outcome:
+    if not prepared.trains:
+        write_bytes(folder / "metrics.jsonl", b"")
+        return Outcome(0, 0, None, None, (), 0.0, "control")
+    validate = selector(prepared.config, prepared.data)
+    if validate is None:
+        report.say("no validation rows: the weights of the last step are kept")
+    with StopSignal() as stop, report.progress(f"training {prepared.name}") as advance:
+
+        def progress(now: Progress) -> None:
+            advance(now.step, now.total, f"loss {now.loss:.3f}, {now.tokens_per_second:,.0f} tokens/s")
+
+        return train_loop(
+            model, prepared.rows, prepared.plan, folder=folder, validate=validate, resume=resume, identity=prepared.identity, progress=progress, stop=stop
+        )
+
+
+def _preview(prepared: Prepared, model: TaskModel | JointModel, folder: Path, state: str, report: Reporter) -> dict[str, Any]:
+    """What the run would do: rows, steps and the table of parts, without a step."""
+    parts = table_rows(model)
+    found = preview(prepared, folder, state, parts)
+    report.table(str(prepared.lineage.composition), COLUMNS, [tuple(row.values()) for row in parts])
+    steps = f"{prepared.steps} steps" if prepared.steps or not prepared.trains else f"{prepared.plan.minutes:g} minutes"
+    size = f"about {found['bytes'] / 1e6:.1f} MB"
+    for one in found.get("tasks", ()):
+        report.say(f"{one['task']}: {one['rows']} rows, {100 * one['share']:.1f} % of the steps")
+    report.say(f"would train {found['task']} on {found['rows']} rows for {steps} into {folder} ({state}; {size})")
+    return found

@@ -1,0 +1,1 @@
+"""Scores as rows, and how sure they are: results, intervals, paired comparisons."""

@@ -1,0 +1,93 @@
+"""Result: the row every score ends in, and its JSON form. Whoever scores makes one, whoever reads asks it by attribute.
+
+    result = Result("xnli", "own", "sw", "accuracy", 0.61, 5010, (0.59, 0.62), headline=True)
+    result.to_json()                 # a row of results.json, of `--json`, of study.json
+    Result.from_json(row)            # and back; unknown keys are notes
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+PATHS = ("vectors", "predictions", "units")  # files that a result names, relative to its folder
+HASHES = "sha256"  # of those, as they were when the result was first written
+
+
+@dataclass(frozen=True)
+class Result:
+    """One score, a fraction, with how many examples carry it and how sure it is.
+
+    split      "" where only files are known
+    interval   95 %; None where there is none
+    headline   whether it is the metric that averages and model selection use
+    retrieval  whether the task is one of finding, which averages are given without as well; None where only files are known
+    settings   what the number depends on beyond the protocol's name: layer, pooling, rule of the metric
+    data       the files it was scored on with their hashes, or what else the rows came from
+    paths      "predictions", "units" (sums of each example, for paired comparisons), "vectors": where they lie, relative to the run
+    statistic  how units make the score
+    hashes     sha256 of files in `paths`, by the same names
+    notes      what is said beside the number: substitutions, leaks, seen, language_adapter, threshold, words_lost
+    """
+
+    task: str
+    protocol: str
+    language: str
+    metric: str
+    score: float
+    n: int
+    interval: tuple[float, float] | None = None
+    split: str = "test"
+    headline: bool | None = None
+    retrieval: bool | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    data: Any = None
+    paths: Mapping[str, Any] = field(default_factory=dict)
+    statistic: str = ""
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What makes it another score than others of the same folder."""
+        settings = json.dumps(dict(self.settings), sort_keys=True)
+        return (self.task, self.protocol, self.split, self.language, self.metric, settings)
+
+    def with_notes(self, **notes: Any) -> Result:
+        """The same score with more said beside it; what is empty is not said."""
+        return replace(self, notes={**self.notes, **{name: value for name, value in notes.items() if value}})
+
+    def to_json(self) -> dict[str, Any]:
+        """A row for results.json and `--json`; what is not known is left out."""
+        row: dict[str, Any] = {"task": self.task, "protocol": self.protocol, "language": self.language}
+        row |= {"split": self.split} if self.split else {}
+        row |= {"data": self.data} if self.data is not None else {}
+        row |= {"metric": self.metric, "score": self.score, "n": self.n}
+        row["interval"] = None if self.interval is None else list(self.interval)
+        row |= {} if self.headline is None else {"headline": self.headline}
+        row |= {} if self.retrieval is None else {"retrieval": self.retrieval}
+        row |= {"settings": dict(self.settings)} if self.settings else {}
+        row |= {**self.paths, **({"statistic": self.statistic} if self.statistic else {}), **self.notes}
+        return row | ({HASHES: dict(self.hashes)} if self.hashes else {})
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Result:
+        """A row that `to_json` made; raises KeyError where it has no score, task or metric."""
+        known = {name: row[name] for name in NAMED if name in row}
+        interval: Sequence[float] | None = row.get("interval")
+        notes = {name: value for name, value in row.items() if name not in (*NAMED, *PATHS, HASHES, "interval")}
+        return cls(
+            **{"protocol": "own", "language": "", "split": "", "n": 0, **known},
+            interval=None if interval is None else (interval[0], interval[1]),
+            paths={name: row[name] for name in PATHS if name in row},
+            hashes=row.get(HASHES, {}),
+            notes=notes,
+        )
+
+
+NAMED = (
+    *("task", "protocol", "language", "metric", "score", "n", "split"),
+    *("headline", "retrieval", "settings", "data", "statistic"),
+)

@@ -1,0 +1,32 @@
+"""Loads a finished ranking run in a process of its own and writes its vectors: python ranking_rows.py TRUNK RUN OUT."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from adapter_stilts.data.examples import Candidate, Query
+from adapter_stilts.encoder.trunk import load_trunk
+from adapter_stilts.runs.build import finished_model
+from adapter_stilts.runs.ranking import query_rows, read_pool, unit_vectors
+from adapter_stilts.sharing.bundle import load_bundle
+from adapter_stilts.tasks.base import tasks
+
+QUERIES = [Query(str(number), text) for number, text in enumerate(("Who bought apples?", "Wo ist Anna?", "小さな猫"))]
+CANDIDATES = [Candidate("a", "Anna bought two red apples in Paris."), Candidate("b", "The cat sleeps.", "The cat sleeps. It is old.")]
+
+
+def vectors(model):
+    """Queries and candidates, [5, H]."""
+    queries = unit_vectors(model, query_rows(model, tasks["ranking"], QUERIES, 64), 256)
+    return np.concatenate([queries, read_pool(model, CANDIDATES, 64, 256).vectors])
+
+
+def main():
+    trunk, folder, out = map(Path, sys.argv[1:])
+    bundle = load_bundle(folder)
+    np.save(out, vectors(finished_model(load_trunk(str(trunk), precision=bundle.manifest.trunk.precision), bundle)))
+
+
+if __name__ == "__main__":
+    main()

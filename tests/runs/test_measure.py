@@ -1,0 +1,138 @@
+"""A model with a head is scored by its task's metric, and what was scored can be found again."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from adapter_stilts.data.examples import Tagged
+from adapter_stilts.encoder.heads import build_head
+from adapter_stilts.encoder.model import AdapterEncoder
+from adapter_stilts.encoder.task_model import TaskModel
+from adapter_stilts.evaluation.folder import read_answers, read_choices, read_lines, read_tags
+from adapter_stilts.runs.masked import masked_score
+from adapter_stilts.runs.material import where_of
+from adapter_stilts.runs.measure import Reading, measure, validation_score
+from adapter_stilts.tasks.base import labels_of
+from adapter_stilts.tasks.sources import load
+from adapter_stilts.tasks.user import find_task
+
+OUTPUTS = {"text": None, "span": 2, "choice": 1}
+
+
+@pytest.fixture
+def subject(tiny_trunk, data):
+    """`subject(task)`: an untrained model, the task, its validation rows and how they are read."""
+
+    def make(name):
+        task = find_task(name)
+        where = where_of(data(name), "x", columns={})
+        labels = labels_of(task, load(task, "train", "en", where).examples)
+        outputs = {**OUTPUTS, "text": tiny_trunk.vocabulary}.get(task.format.name, len(labels or ()))
+        model = TaskModel(AdapterEncoder(tiny_trunk), build_head(task.format.name, tiny_trunk.hidden, outputs, 3, 0.1, tiny_trunk.mask_head), task.format.name)
+        return model, task, load(task, "validation", "en", where, labels), Reading(labels, 64, 512, seed=5)
+
+    return make
+
+
+@pytest.mark.parametrize("name", ["nli", "single", "ner", "choice", "qa", "mlm"])
+def test_makes_a_row_for_each_metric_and_one_headline(subject, tmp_path, name):
+    model, task, loaded, reading = subject(name)
+    rows = measure(model, task, loaded, reading, tmp_path)
+    assert [row["headline"] for row in rows].count(True) == 1
+    assert {row["language"] for row in rows} == {"en"}
+    assert all(0 <= row["interval"][0] <= row["score"] <= row["interval"][1] <= 1 for row in rows)
+    assert json.loads(json.dumps(rows)) == rows
+    main = next(row for row in rows if row["headline"])
+    assert validation_score(task, loaded.examples, reading)(model) == main["score"]
+    units = np.load(tmp_path / main["units"])
+    assert units.ndim == 2
+    assert main["statistic"] in ("ratio", "f1")
+
+
+def test_scores_what_it_predicted(subject, tmp_path):
+    """Accuracy counted by hand from the files that were written."""
+    model, task, loaded, reading = subject("nli")
+    (row,) = measure(model, task, loaded, reading, tmp_path)
+    assert row["predictions"] == "predictions/nli/validation-en.tsv"
+    predicted = read_lines(tmp_path / row["predictions"])
+    right = [guess == example.label for guess, example in zip(predicted, loaded.examples, strict=True)]
+    assert row["score"] == sum(right) / len(right)
+    assert np.load(tmp_path / row["units"]).tolist() == [[float(one), 1.0] for one in right]
+
+
+def test_writes_predictions_in_the_form_of_their_task(subject, tmp_path):
+    for name, read in (("ner", read_tags), ("qa", read_answers), ("choice", read_choices)):
+        model, task, loaded, reading = subject(name)
+        rows = measure(model, task, loaded, reading, tmp_path)
+        assert len(read(tmp_path / rows[0]["predictions"])) == len(loaded.examples)
+
+
+def test_keeps_nothing_without_a_folder(subject):
+    model, task, loaded, reading = subject("nli")
+    (row,) = measure(model, task, loaded, reading, None)
+    assert not {"predictions", "units"} & row.keys()
+
+
+def test_leaves_the_model_in_the_mode_it_was_in(subject):
+    for name in ("nli", "mlm"):
+        model, task, loaded, reading = subject(name)
+        for mode in (True, False):
+            model.train(mode)
+            validation_score(task, loaded.examples, reading)(model)
+            assert model.training is mode
+
+
+def test_tokenises_the_validation_rows_once(subject, monkeypatch):
+    import adapter_stilts.runs.measure as module
+
+    model, task, loaded, reading = subject("nli")
+    calls = Counter()
+    fresh = module.features
+    monkeypatch.setattr(module, "features", lambda *values, **named: calls.update(["features"]) or fresh(*values, **named))
+    validate = validation_score(task, loaded.examples, reading)
+    assert validate(model) == validate(model)
+    assert calls["features"] == 1
+
+
+def test_scores_masked_text_under_masks_that_depend_on_the_seed_alone(subject):
+    model, _, loaded, _ = subject("mlm")
+    first = masked_score(model, loaded.examples, 64, 512, seed=1)
+    torch.manual_seed(99)
+    assert masked_score(model, loaded.examples, 64, 512, seed=1).units.tolist() == first.units.tolist()
+    assert masked_score(model, loaded.examples, 64, 512, seed=2).units.tolist() != first.units.tolist()
+    assert first.units.shape == (len(loaded.examples), 2)
+    assert first.n == first.units[:, 1].sum()
+    assert first.value == first.units[:, 0].sum() / first.units[:, 1].sum()
+
+
+@pytest.mark.parametrize("protocol", ["xtreme", "xtreme-r", "jiant", "own"])
+def test_reads_long_sentences_as_the_protocol_does_and_says_so(subject, tmp_path, protocol):
+    model, task, loaded, reading = subject("ner")
+    long = replace(loaded, examples=[Tagged("0", ("cat",) * 200, ("B-PER", "O") * 100)])
+    rows = measure(model, task, long, replace(reading, protocol=protocol), tmp_path)
+    (tags,) = read_tags(tmp_path / rows[0]["predictions"])
+    settings = {
+        "xtreme": {"max_length": 64, "protocol_max_length": 128, "long_sentences": "split", "end_marks": 2, "label_on": "first sub-word"},
+        "jiant": {"max_length": 64, "protocol_max_length": 256, "long_sentences": "truncated", "end_marks": 1, "label_on": "first sub-word"},
+        "own": {"max_length": 64, "long_sentences": "split", "end_marks": 1, "label_on": "first sub-word"},
+    }[protocol.removesuffix("-r")]
+    assert all((row["protocol"], row["settings"]) == (protocol, settings) for row in rows)
+    if protocol == "jiant":
+        assert {row["words_lost"] for row in rows} == {200 - len(tags)}
+        assert 0 < len(tags) < 62
+    else:
+        assert len(tags) == 200
+        assert "words_lost" not in rows[0]
+
+
+def test_keeps_the_sums_of_each_protocol(subject, tmp_path):
+    model, task, loaded, reading = subject("qa")
+    units = {protocol: measure(model, task, loaded, replace(reading, protocol=protocol), tmp_path)[0]["units"] for protocol in ("own", "xtreme", "jiant")}
+    assert len(set(units.values())) == 3
+    assert all((tmp_path / path).is_file() for path in units.values())
