@@ -17,7 +17,6 @@ from .options import (
     How,
     JsonOption,
     KindOption,
-    LimitOption,
     OutOption,
     ResumeOption,
     Sampler,
@@ -43,7 +42,6 @@ def train(
     settings: SetOption = None,
     seed: SeedOption = None,
     control: ControlOption = None,
-    limit_gb: LimitOption = None,
     out: OutOption = None,
     resume: ResumeOption = True,
     dry_run: DryRunOption = False,
@@ -73,7 +71,6 @@ def train(
         "--data": ("data.sources", tuple(data or ())),
         "--seed": ("training.seed", seed),
         "--control": ("control", control and control.value),
-        "--limit-gb": ("training.limit_gb", limit_gb),
     }
     chosen = configuration(config, settings, typed)
     found = study.train(chosen, names(task), out=out, runs=RUNS, resume=resume, overwrite=not resume, dry_run=dry_run, report=progress.reporter())
@@ -90,7 +87,6 @@ def fuse(
     settings: SetOption = None,
     seed: SeedOption = None,
     control: ControlOption = None,
-    limit_gb: LimitOption = None,
     out: OutOption = None,
     resume: ResumeOption = True,
     dry_run: DryRunOption = False,
@@ -115,7 +111,6 @@ def fuse(
         "--data": ("data.sources", tuple(data or ())),
         "--seed": ("training.seed", seed),
         "--control": ("control", control and control.value),
-        "--limit-gb": ("training.limit_gb", limit_gb),
     }
     chosen = configuration(config, settings, typed)
     found = study.fuse(tuple(sources), target, chosen, out=out, runs=RUNS, resume=resume, overwrite=not resume, dry_run=dry_run, report=progress.reporter())
