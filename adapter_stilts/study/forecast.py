@@ -37,7 +37,6 @@ from adapter_stilts.tasks.user import find_task
 READ, DOCUMENTED, GIVEN, UNKNOWN = "read", "documented", "given in sizes", "unknown"
 COUNT = re.compile(r"([\d,]+) \[")
 OPEN_LABELS = {"ccg": 1363}  # jiant's count; others with open labels are counted where their rows can be read
-CUT = ("span", "text", "tags")  # formats whose long rows become several inputs
 FILLED = 0.5  # of the longest input, where rows are not tokenised
 
 
@@ -140,14 +139,14 @@ def _adapters(stages: Sequence[Stage], trunk: TrunkConfig) -> dict[str, dict[str
 
 
 def _head(task: Task, rows: Rows, config: RunConfig, trunk: TrunkConfig) -> int:
-    return head_parameters(task.format, rows.labels, trunk, config.training.head_pool)
+    return head_parameters(task.format.name, rows.labels, trunk, config.training.head_pool)
 
 
 def _rows(task: Task, stage: Stage, study: StudyConfig) -> Rows:
     """The rows that a stage trains one of its tasks on."""
     config = stage.config
     chosen = for_task(config.data.language, task.name, stage.tasks, "data.language")
-    count, known, labels = _counted(task, _where(config, task, stage.tasks), tuple(chosen), text_everywhere=task.format == "text" and len(stage.tasks) > 1)
+    count, known, labels = _counted(task, _where(config, task, stage.tasks), tuple(chosen), text_everywhere=task.format.masked and len(stage.tasks) > 1)
     if count is None and task.name in study.sizes:
         count, known = study.sizes[task.name], GIVEN
     if count is not None and config.training.rows is not None:
@@ -168,7 +167,7 @@ def _counted(task: Task, where: Where | None, chosen: tuple[str, ...], *, text_e
     labels = len(task.labels or ())
     if where is not None and where.kind == "miniature" and task.miniature:
         dataset = miniature_of(task)
-        languages = len(dataset.languages) if text_everywhere and not chosen else len(chosen) if task.format == "text" and chosen else 1
+        languages = len(dataset.languages) if text_everywhere and not chosen else len(chosen) if task.format.masked and chosen else 1
         return dataset.sizes["train"] * languages, READ, labels or len(dataset.labels or ())
     if where is not None and (where.kind == "files" or where.folder is not None):
         return _loaded(task.name, (where.kind, where.folder, tuple(sorted(where.files.items())), tuple(sorted(where.columns.items()))), chosen[:1], labels)
@@ -208,7 +207,7 @@ def _steps(config: RunConfig, found: Sequence[Task], rows: Sequence[Rows]) -> tu
         return None, False
     passes = [_passes(config, task, one.count or 0) for task, one in zip(found, rows, strict=True)]
     return sum(training.epochs * -(-count // training.accumulation) for count in passes), training.batch_rows is None or any(
-        task.format in CUT for task in found
+        task.format.cut for task in found
     )
 
 
@@ -216,7 +215,7 @@ def _passes(config: RunConfig, task: Task, rows: int) -> int:
     training = config.training
     if training.batch_rows is not None:
         return -(-rows // training.batch_rows)
-    length = (training.max_length or task.max_length) * (task.query_length / task.max_length + 1 if task.format == "ranking" else 1)
+    length = (training.max_length or task.max_length) * (task.query_length / task.max_length + 1 if task.format.ranking else 1)
     return max(1, -(-round(rows * length * FILLED) // training.token_budget))
 
 
