@@ -24,8 +24,9 @@ from adapter_stilts.retrieval.margin import margins
 from adapter_stilts.retrieval.pooling import poolings
 from adapter_stilts.retrieval.protocols import Protocol, protocol
 from adapter_stilts.runs.card import write_card
-from adapter_stilts.runs.folder import claim, locked, merge_results, read_results, remove_remains, write_results
+from adapter_stilts.runs.folder import claim, locked, remove_remains
 from adapter_stilts.runs.material import origin_facts, where_of
+from adapter_stilts.runs.results import merged, read_results, write_results
 from adapter_stilts.runs.retrieval import RetrievalSettings, score_rows
 from adapter_stilts.runs.sentence_reader import active_parts
 from adapter_stilts.runs.sides import SideReading
@@ -33,6 +34,7 @@ from adapter_stilts.runs.subject import Request as Evaluation
 from adapter_stilts.runs.subject import Subject, subject_of
 from adapter_stilts.runs.sweep_record import read_sweep, write_sweep
 from adapter_stilts.statistics.intervals import paired_bootstrap
+from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.protocols import under
 from adapter_stilts.tasks.user import find_task
@@ -213,10 +215,10 @@ class _Sweep:
     def _store(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Test rows go into results.json in the place of those of an earlier sweep of the task; the card tells of the choice."""
         folder, task = self._subject.folder, self._data.task.name
-        kept = [row for row in read_results(folder) if not (row["task"] == task and "sweep" in row.get("settings", {}))]
-        document = write_results(folder, merge_results(kept, rows))
+        kept = [row for row in read_results(folder) if not (row.task == task and "sweep" in row.settings)]
+        written = write_results(folder, merged(kept, [Result.from_json(row) for row in rows]))
         if self._subject.bundle is not None:
-            write_card(folder, self._subject.bundle.manifest, document["results"])
+            write_card(folder, self._subject.bundle.manifest, written)
 
     def _reading(self) -> SideReading:
         budget = self._subject.budget(Evaluation(None, None, ()))

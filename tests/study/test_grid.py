@@ -11,7 +11,8 @@ from adapter_stilts_cli.app import app
 from typer.testing import CliRunner
 
 from adapter_stilts.errors import UsageError
-from adapter_stilts.runs.folder import locked, read_results
+from adapter_stilts.runs.folder import locked
+from adapter_stilts.runs.results import read_results
 from adapter_stilts.statistics.intervals import nested_bootstrap
 from adapter_stilts.study.stage_run import _hash
 
@@ -25,7 +26,8 @@ def _fresh_hashes():
 
 
 def rows_of(folder, task):
-    return {row["language"]: row for row in read_results(Path(folder)) if row["task"] == task and row["headline"] and row["split"] == "test"}
+    rows = read_results(Path(folder))
+    return {row.language: row for row in rows if row.task == task and row.headline and row.split == "test"}
 
 
 def test_trains_what_cells_share_once_and_does_nothing_the_second_time(file, run, trainings, tmp_path):
@@ -68,8 +70,8 @@ def test_reads_sentences_as_its_settings_say_and_trains_nothing_again_for_that(f
     def settings(**changes):
         run(file(targets=[{"task": "tatoeba", "languages": ["de"], "settings": changes}]))
         folders = sorted((tmp_path / "study/runs").iterdir())
-        rows = [row for folder in folders for row in read_results(folder) if row["task"] == "tatoeba" and row["headline"]]
-        return {(row["settings"]["centring"], row["settings"]["k"]) for row in rows}
+        rows = [row for folder in folders for row in read_results(folder) if row.task == "tatoeba" and row.headline]
+        return {(row.settings["centring"], row.settings["k"]) for row in rows}
 
     assert settings(**{"retrieval.centre": True}) == {(True, 4)}
     assert len(trainings) == 5
