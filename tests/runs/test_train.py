@@ -78,7 +78,7 @@ def test_writes_a_manifest_that_says_what_the_run_is(trained, data, tiny_folder)
 
 def test_scores_the_validation_split_with_an_interval(trained):
     (row,) = read_results(trained("nli"))
-    assert {name: row[name] for name in ("task", "protocol", "language", "metric", "split", "n", "headline", "retrieval")} == {
+    assert {name: getattr(row, name) for name in ("task", "protocol", "language", "metric", "split", "n", "headline", "retrieval")} == {
         "task": "nli",
         "protocol": "own",
         "language": "en",
@@ -168,7 +168,7 @@ def test_lets_the_other_processes_go_when_the_first_cannot_have_the_folder(confi
                 with pytest.raises(UsageError, match="another process"):
                     start(config(), tmp_path / "run")
             else:
-                assert start(config(), tmp_path / "run") == {}
+                assert start(config(), tmp_path / "run") is None
     assert told == [module.REFUSED, 0]
 
 

@@ -135,17 +135,20 @@ def test_says_scores_gains_and_intervals(file, run):
     entries = {(one["intermediate"], one["target"]): one for one in found["entries"]}
     arms = [rows_of(folders[f"panx-sequential-nli-s{seed}"], "panx") for seed in (13, 17)]
     direct = [rows_of(folders[f"panx-direct-s{seed}"], "panx") for seed in (13, 17)]
-    scores = [np.mean([rows[code]["score"] for code in ("de", "sw")]) for rows in arms]
-    base = [np.mean([rows[code]["score"] for code in ("de", "sw")]) for rows in direct]
+    scores = [np.mean([rows[code].score for code in ("de", "sw")]) for rows in arms]
+    base = [np.mean([rows[code].score for code in ("de", "sw")]) for rows in direct]
     one = entries["nli", "panx"]
     assert one["score"] == pytest.approx(np.mean(scores))
     assert one["gain"] == pytest.approx(np.mean(scores) - np.mean(base))
     assert (one["seeds"], one["compared"], one["languages"]) == ((13, 17), (13, 17), 2)
     units = [
-        [[np.load(Path(folders[f"{label}-s{seed}"]) / rows[code]["units"]) for code in ("de", "sw")] for seed, rows in zip((13, 17), found, strict=True)]
+        [
+            [np.load(Path(folders[f"{label}-s{seed}"]) / rows[code].paths["units"]) for code in ("de", "sw")]
+            for seed, rows in zip((13, 17), found, strict=True)
+        ]
         for label, found in (("panx-sequential-nli", arms), ("panx-direct", direct))
     ]
-    assert one["interval"] == nested_bootstrap(*units, arms[0]["de"]["statistic"], seed=13).interval
+    assert one["interval"] == nested_bootstrap(*units, arms[0]["de"].statistic, seed=13).interval
     assert entries["", "panx"]["gain"] is None
     retrieved = entries["nli", "tatoeba"]
     assert retrieved["retrieval"]
