@@ -14,12 +14,12 @@ from .options import (
     ControlOption,
     DataOption,
     DryRunOption,
-    How,
+    HowOption,
     JsonOption,
     KindOption,
     OutOption,
     ResumeOption,
-    Sampler,
+    SamplerOption,
     SeedOption,
     SetOption,
     TrunkOption,
@@ -34,9 +34,9 @@ def train(
     ],
     trunk: TrunkOption = None,
     kind: KindOption = None,
-    how: Annotated[How | None, typer.Option("--how", help="How the run uses what was learned before.")] = None,
+    how: HowOption = None,
     after: Annotated[list[str] | None, typer.Option("--after", metavar="RUN", help="A finished run to build on (repeatable).")] = None,
-    sampler: Annotated[Sampler | None, typer.Option("--sampler", help="--how joint: how the task of each step is drawn.")] = None,
+    sampler: SamplerOption = None,
     data: DataOption = None,
     config: ConfigOption = None,
     settings: SetOption = None,
@@ -65,12 +65,12 @@ def train(
         "TASK": ("task.name", task),
         "--trunk": ("trunk.name", trunk),
         "--kind": ("adapter.kind", kind),
-        "--how": ("how", how and how.value),
+        "--how": ("how", how),
         "--after": ("after", tuple(after or ())),
-        "--sampler": ("training.sampler.name", sampler and sampler.value),
+        "--sampler": ("training.sampler.name", sampler),
         "--data": ("data.sources", tuple(data or ())),
         "--seed": ("training.seed", seed),
-        "--control": ("control", control and control.value),
+        "--control": ("control", control),
     }
     chosen = configuration(config, settings, typed)
     given: dict[str, Any] = {"out": out, "runs": RUNS, "resume": resume, "overwrite": not resume, "dry_run": dry_run}
@@ -110,7 +110,7 @@ def fuse(
         "--kind": ("adapter.kind", kind),
         "--data": ("data.sources", tuple(data or ())),
         "--seed": ("training.seed", seed),
-        "--control": ("control", control and control.value),
+        "--control": ("control", control),
     }
     chosen = configuration(config, settings, typed)
     given: dict[str, Any] = {"out": out, "runs": RUNS, "resume": resume, "overwrite": not resume, "dry_run": dry_run}
