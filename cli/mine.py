@@ -2,103 +2,121 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from . import progress, render
-from .encode import chosen
 from .options import (
     RUNS,
     CentringOption,
+    ColumnOption,
     ConfigOption,
     DryRunOption,
-    Engine,
     EngineOption,
     JsonOption,
-    Layout,
-    Margin,
-    Pool,
-    Protocol,
+    LayerOption,
+    LayoutOption,
+    MarginOption,
+    NeighboursOption,
+    PoolOption,
+    ProtocolOption,
     RayOption,
+    ReaderOption,
     SeedOption,
     SetOption,
     TrunkOption,
     configuration,
+    named,
 )
 
 
-class Retrieval(StrEnum):
-    """Which best partners become pairs."""
-
-    max = "max"
-    forward = "forward"
-    backward = "backward"
-    intersection = "intersection"
-
-
-class Index(StrEnum):
-    """How neighbours are searched."""
-
-    exact = "exact"
-    ivf = "ivf"
-    ivf_sq = "ivf-sq"
-    ivf_pq = "ivf-pq"
-    hnsw = "hnsw"
-    auto = "auto"
-
-
-class Duplicates(StrEnum):
-    """What becomes of a sentence that occurs several times."""
-
-    once = "once"
-    expand = "expand"
-    drop = "drop"
-
-
 def mine(
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="Where the pairs go: score, source, target, best first.")],
-    source: Annotated[Path | None, typer.Argument(metavar="SRC", help="Sentences: .txt, .tsv, .jsonl or BUCC's id files; plain, .gz or .zst.")] = None,
-    target: Annotated[Path | None, typer.Argument(metavar="TGT", help="Sentences of the other language.")] = None,
-    run: Annotated[Path | None, typer.Option("--run", metavar="RUN", help="A finished run to encode with; leave it out to use a bare trunk.")] = None,
-    trunk: TrunkOption = None,
-    layer: Annotated[int | None, typer.Option("--layer", metavar="N", help="Where vectors are read; 0 is the embedding.")] = None,
-    pool: Annotated[Pool | None, typer.Option("--pool", help="How token states become a sentence vector.")] = None,
-    source_vectors: Annotated[
-        Path | None, typer.Option("--source-vectors", metavar="PATH", help="Vectors in place of an encoder: a folder of `encode`, or .npy.")
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="FILE", help="Where the pairs go: score, source, target, best first.")
+    ],
+    source: Annotated[
+        Path | None,
+        typer.Argument(metavar="SRC", help="Sentences: .txt, .tsv, .jsonl or BUCC's id files; plain, .gz or .zst."),
     ] = None,
-    target_vectors: Annotated[Path | None, typer.Option("--target-vectors", metavar="PATH", help="The same for the target.")] = None,
-    layout: Annotated[Layout | None, typer.Option("--format", help="How the files are read, where name and first line do not tell.")] = None,
-    column: Annotated[str | None, typer.Option("--column", metavar="NAME|N", help="The column or field of the sentence.")] = None,
-    protocol: Annotated[Protocol | None, typer.Option("--protocol", help="Whose rules are followed.")] = None,
-    k: Annotated[int | None, typer.Option("-k", metavar="N", help="Neighbours that a margin compares with.")] = None,
-    margin: Annotated[Margin | None, typer.Option("--margin", help="How a pair's cosine is compared with its neighbours'.")] = None,
-    retrieval: Annotated[Retrieval | None, typer.Option("--retrieval", help="Which best partners become pairs.")] = None,
+    target: Annotated[Path | None, typer.Argument(metavar="TGT", help="Sentences of the other language.")] = None,
+    run: ReaderOption = None,
+    trunk: TrunkOption = None,
+    layer: LayerOption = None,
+    pool: PoolOption = None,
+    source_vectors: Annotated[
+        Path | None,
+        typer.Option(
+            "--source-vectors", metavar="PATH", help="Vectors in place of an encoder: a folder of `encode`, or .npy."
+        ),
+    ] = None,
+    target_vectors: Annotated[
+        Path | None, typer.Option("--target-vectors", metavar="PATH", help="The same for the target.")
+    ] = None,
+    layout: LayoutOption = None,
+    column: ColumnOption = None,
+    protocol: ProtocolOption = None,
+    k: NeighboursOption = None,
+    margin: MarginOption = None,
+    retrieval: Annotated[
+        str | None,
+        named("--retrieval", "adapter_stilts.retrieval.mining:retrievals", "Which best partners become pairs."),
+    ] = None,
     centring: CentringOption = None,
     duplicates: Annotated[
-        Duplicates | None, typer.Option("--duplicates", help="A sentence that occurs often is written once, for each of its lines, or not found.")
+        str | None,
+        named(
+            "--duplicates",
+            "adapter_stilts.retrieval.distinct:duplicates",
+            "A sentence that occurs often is written once, for each of its lines, or not found.",
+        ),
     ] = None,
-    threshold: Annotated[float | None, typer.Option("--threshold", metavar="SCORE", help="The lowest score that is kept.")] = None,
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", metavar="SCORE", help="The lowest score that is kept.")
+    ] = None,
     target_precision: Annotated[
-        float | None, typer.Option("--target-precision", metavar="P", help="Keep as much as this precision on the gold allows, in place of the best F1.")
+        float | None,
+        typer.Option(
+            "--target-precision",
+            metavar="P",
+            help="Keep as much as this precision on the gold allows, in place of the best F1.",
+        ),
     ] = None,
     gold: Annotated[
-        Path | None, typer.Option("--gold", metavar="FILE", help="Known pairs, as ids or line numbers: tunes the threshold unless one is given, and scores.")
+        Path | None,
+        typer.Option(
+            "--gold",
+            metavar="FILE",
+            help="Known pairs, as ids or line numbers: tunes the threshold unless one is given, and scores.",
+        ),
     ] = None,
     dev: Annotated[
-        tuple[Path, Path, Path] | None, typer.Option("--dev", metavar="SRC TGT GOLD", help="Other files, with gold, that the threshold is tuned on.")
+        tuple[Path, Path, Path] | None,
+        typer.Option("--dev", metavar="SRC TGT GOLD", help="Other files, with gold, that the threshold is tuned on."),
     ] = None,
     score_only: Annotated[
-        Path | None, typer.Option("--score-only", metavar="PAIRS", help="Score these pairs of sentences of SRC and TGT, and find no others.")
+        Path | None,
+        typer.Option(
+            "--score-only", metavar="PAIRS", help="Score these pairs of sentences of SRC and TGT, and find no others."
+        ),
     ] = None,
-    index: Annotated[Index, typer.Option("--index", help="How neighbours are searched; auto chooses by size, memory and time, and says why.")] = Index.exact,
+    index: Annotated[
+        str,
+        named(
+            "--index",
+            "adapter_stilts.retrieval.indexes:indexes|auto",
+            "How neighbours are searched; auto chooses by size, memory and time, and says why.",
+        ),
+    ] = "exact",
     lists: Annotated[int | None, typer.Option("--lists", metavar="N", help="Cells of an ivf index.")] = None,
     probes: Annotated[int | None, typer.Option("--probes", metavar="N", help="Cells of it that are searched.")] = None,
-    limit: Annotated[float | None, typer.Option("--limit-gb", metavar="GB", help="Memory that the search must fit in; it is done in shards.")] = None,
+    limit: Annotated[
+        float | None,
+        typer.Option("--limit-gb", metavar="GB", help="Memory that the search must fit in; it is done in shards."),
+    ] = None,
     json_lines: Annotated[bool, typer.Option("--json-lines", help="Write JSON lines, with line numbers.")] = False,
-    engine: EngineOption = Engine.local,
+    engine: EngineOption = "local",
     ray_address: RayOption = None,
     config: ConfigOption = None,
     settings: SetOption = None,
@@ -116,56 +134,46 @@ def mine(
       adapter-stilts mine news.de news.en -o pairs.tsv --run runs/nli-1a2b3c4d --threshold 1.05
       adapter-stilts mine -o pairs.jsonl --json-lines --source-vectors vectors/de --target-vectors vectors/en --index auto --limit-gb 4
     """
-    from adapter_stilts.mining import mine as study
-    from adapter_stilts.mining.mine_request import Request
+    from adapter_stilts.mining import mine as library
+    from adapter_stilts.mining.request import Mining
 
     typed: dict[str, tuple[str, object]] = {
         "--trunk": ("trunk.name", trunk),
         "--layer": ("retrieval.layer", layer),
-        "--pool": ("retrieval.pool", pool and pool.value),
+        "--pool": ("retrieval.pool", pool),
         "-k": ("retrieval.k", k),
-        "--margin": ("retrieval.margin", margin and margin.value),
+        "--margin": ("retrieval.margin", margin),
         "--centring": ("retrieval.centre", centring),
-        "--protocol": ("evaluation.protocol", protocol and protocol.value),
+        "--protocol": ("evaluation.protocol", protocol),
         "--seed": ("training.seed", seed),
     }
-    found = configuration(config, settings, typed)
-    encoder = chosen(found, run)
-    if source_vectors is not None and trunk is None:
-        encoder.pop("trunk", None)  # the default; an encoder that was named is refused
-    given: dict[str, Any] = {
-        "retrieval": retrieval and retrieval.value,
-        "duplicates": duplicates and duplicates.value,
-        "layout": layout and layout.value,
-    }
-    asked = Request(
-        source,
-        target,
-        source_vectors,
-        target_vectors,
-        run,
+    request = Mining.from_config(
+        configuration(config, settings, typed),
+        run=run,
+        reads=source_vectors is None or trunk is not None,
+        retrieval=retrieval,
+        source=source,
+        target=target,
+        source_vectors=source_vectors,
+        target_vectors=target_vectors,
+        layout=layout,
         column=column,
-        protocol=found.evaluation.protocol,
-        k=found.retrieval.k,
-        margin=found.retrieval.margin,
-        centring=found.retrieval.centre,
+        duplicates=duplicates,
         threshold=threshold,
         target_precision=target_precision,
         gold=gold,
         dev=dev,
         score_only=score_only,
-        index=index.value,
+        index=index,
         lists=lists,
         probes=probes,
         limit_gb=limit,
         json_lines=json_lines,
-        seed=found.training.seed,
-        engine=engine.value,
+        engine=engine,
         ray_address=ray_address,
-        **encoder,
-        **given,
     )
-    outcome = study.mine(asked, out=out, runs=RUNS, overwrite=overwrite, dry_run=dry_run, report=progress.reporter())
+    reporter = progress.reporter()
+    outcome = library.mine(request, out=out, runs=RUNS, overwrite=overwrite, dry_run=dry_run, report=reporter)
     if as_json:
         render.document(outcome)
         return
