@@ -19,6 +19,7 @@ from adapter_stilts.errors import UsageError
 from adapter_stilts.evaluation.protocols import target_protocol
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.protocols import precision_of
+from adapter_stilts.retrieval.reading import Reading as SentenceReading
 from adapter_stilts.runs import disclosure
 from adapter_stilts.runs.card import write_card
 from adapter_stilts.runs.disclosure import adapter_facts, with_facts
@@ -188,7 +189,7 @@ def _scores(
             readings = _retrieval_readings(request, subject, [*languages, ENGLISH])
             both = (measure_retrieval(subject.encoder, task, languages, where, one, subject.folder) for one in readings)
             for found in zip(*both, strict=True):
-                yield task, found[0][0], [Result.from_json(row) for _, rows in found for row in rows]
+                yield task, found[0][0], [row for _, rows in found for row in rows]
         elif task.format.ranking:
             part = head_for(subject.bundle, task, request.head)
             reading, model = _reading(request, subject, part), subject.models[part.name]
@@ -262,31 +263,28 @@ def _say_stacks(stacks: Stacks, jobs: Sequence[Job], report: Reporter) -> None:
 
 def _retrieval_readings(request: Request, subject: Subject, languages: Sequence[str]) -> list[RetrievalSettings]:
     """The run's own stack on both sides; with language adapters also each side under its own."""
-    plain = _retrieval_settings(request, subject)
-    stacks = subject.stacks
+    plain, stacks = _retrieval_settings(request, subject), subject.stacks
     if stacks is None or not stacks.swapped:
         return [plain]
-    return [plain, replace(plain, stacks={iso1(language): stacks.reading(language) for language in languages})]
+    own = {iso1(language): stacks.reading(language) for language in languages}
+    return [plain, replace(plain, reading=replace(plain.reading, stacks=own))]
 
 
 def _retrieval_settings(request: Request, subject: Subject) -> RetrievalSettings:
-    asked = request.retrieval
-    layers = tuple(range(subject.trunk.layers + 1)) if asked.layers == "all" else asked.layers
-    save = request.save_vectors if request.save_vectors is not None else (layers is None or len(layers) == 1)
+    layers = request.retrieval.layers
     return RetrievalSettings(
-        protocol=request.protocol,
-        composition=fingerprint(active_parts(subject.bundle)) if subject.bundle else "",
-        layers=layers,
-        pool=asked.pool,
-        k=asked.k,
-        margin=asked.margin,
-        centre=asked.centring,
-        split=request.split,
-        save_vectors=save,
-        seed=request.seed,
+        request.protocol,
         depth=subject.trunk.layers,
-        precision=subject.trunk.precision,
-        token_budget=subject.budget(request),
+        wanted=request.retrieval,
+        reading=SentenceReading(
+            (),
+            token_budget=subject.budget(request),
+            precision=subject.trunk.precision,
+            composition=fingerprint(active_parts(subject.bundle)) if subject.bundle else "",
+        ),
+        split=request.split,
+        save_vectors=request.save_vectors if request.save_vectors is not None else layers is None or len(layers) == 1,
+        seed=request.seed,
     )
 
 

@@ -167,7 +167,8 @@ def test_encodes_with_what_was_typed(run, monkeypatch, tmp_path):
     assert (result.exit_code, json.loads(result.stdout)) == (0, {"folder": "vectors/a", "rows": 1})
     request = asked["request"]
     assert (request.file, request.run, request.trunk, request.precision) == (Path("a.tsv"), Path("runs/a"), None, "fp32")
-    assert (request.layer, request.pool, request.dtype, request.shard_rows, request.limit_gb) == (3, "max", "int8", 100, 2.0)
+    assert (request.wanted.layers, request.wanted.pool) == ((3,), "max")
+    assert (request.dtype, request.shard_rows, request.limit_gb) == ("int8", 100, 2.0)
     assert (request.layout, request.column) == ("tsv", "en")
     assert (asked["out"], asked["runs"], asked["overwrite"], asked["dry_run"]) == (Path("v"), Path("runs"), True, True)
 
@@ -177,9 +178,9 @@ def test_encodes_with_the_defaults_of_the_library(run, monkeypatch):
     monkeypatch.setattr("adapter_stilts.mining.encode.encode", lambda request, **named: asked.append(request) or {"folder": "v", "rows": 1})
     result = run("encode", "a.txt")
     assert (result.exit_code, result.stdout) == (0, "folder  v\nrows    1\n")
-    from adapter_stilts.mining.encode import Request
+    from adapter_stilts.mining.encode import Encoding
 
-    assert asked == [Request(Path("a.txt"), trunk="miniature")]
+    assert asked == [Encoding(Path("a.txt"), trunk="miniature")]
 
 
 def test_encodes_at_one_layer_only(run):

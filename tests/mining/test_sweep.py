@@ -13,7 +13,7 @@ import pytest
 from adapter_stilts.config.load import load
 from adapter_stilts.errors import ArtefactError, TaskDataError, UnknownName, UsageError
 from adapter_stilts.mining import sweep_data
-from adapter_stilts.mining.sweep import Request, sweep
+from adapter_stilts.mining.sweep import Sweep, sweep
 from adapter_stilts.reporting import Silent
 from adapter_stilts.retrieval.reading import Overrides
 from adapter_stilts.runs import sides
@@ -76,7 +76,7 @@ def bitext(tmp_path):
 @pytest.fixture
 def start(tmp_path, tiny_folder):
     def run(out=None, report=None, overwrite=False, dry_run=False, **more):
-        asked = Request(**{"run": None, "trunk": str(tiny_folder), "precision": "fp32", "pools": ("mean", "max"), **more})
+        asked = Sweep(**{"run": None, "trunk": str(tiny_folder), "precision": "fp32", "pools": ("mean", "max"), **more})
         return sweep(asked, out=out, runs=tmp_path / "runs", overwrite=overwrite, dry_run=dry_run, report=report or Silent())
 
     return run
@@ -235,7 +235,7 @@ def test_chooses_on_files_of_ones_own(start, planted, pools, tmp_path):
 @pytest.mark.parametrize(
     ("gold", "message"),
     [
-        ("1\t1\n7\t900\n", r"1 gold pairs are not where they should be: '7\\t900' \(line 2\)"),
+        ("1\t1\n7\t900\n", r"2 ids or line numbers are not where they should be: '7' \(line 2\), '900' \(line 2\)"),
         ("1 1\n", "a line holds two ids"),
         ("1\t1\n", "too small to be halved"),
     ],

@@ -128,6 +128,13 @@ def test_keeps_scores_of_other_settings_beside_new_ones(scored, tiny_folder, bit
     assert {row.settings["layer"] for row in read_results(out)} == {1, 2}
 
 
+def test_never_scores_test_with_an_undefined_threshold(scored, tiny_folder, pools, tmp_path):
+    for path in pools.glob("*.dev.*"):
+        path.unlink()
+    with pytest.raises(TaskDataError, match="validation"):
+        scored(Request(run=None, trunk=str(tiny_folder), tasks=("bucc",), data=(str(pools),), precision="fp32"))
+
+
 def test_applies_the_threshold_from_dev_to_test(scored, tiny_folder, pools, tmp_path):
     request = Request(run=None, trunk=str(tiny_folder), tasks=("bucc",), data=(str(pools),), precision="fp32")
     rows = {(row["split"], row["metric"]): row for row in scored(request, out=tmp_path / "mined")["results"]}
