@@ -19,8 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from adapter_stilts.data.examples import Pools
-from adapter_stilts.data.readers import read_pools
+from adapter_stilts.formats.pools import Pools, read_pools
 from adapter_stilts.retrieval.bucc import Mined, bucc, mine_pools
 from adapter_stilts.retrieval.embed import embed
 from adapter_stilts.retrieval.pooling import Vectors

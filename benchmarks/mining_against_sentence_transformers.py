@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 from mining_data import record
 
-from adapter_stilts.data.examples import Bitext, Pools
-from adapter_stilts.data.readers import read_pools
 from adapter_stilts.encoder.model import AdapterEncoder
+from adapter_stilts.formats.aligned import Bitext
+from adapter_stilts.formats.pools import Pools, read_pools
 from adapter_stilts.retrieval.bucc import Mined, best_threshold, mine_pools, score_mining
 from adapter_stilts.retrieval.embed import embed
 from adapter_stilts.retrieval.protocols import protocol

@@ -16,7 +16,9 @@ from functools import cache
 from itertools import islice
 from pathlib import Path
 
-from adapter_stilts.data.examples import Candidate, Classified, Example, Format
+from adapter_stilts.formats.base import Example
+from adapter_stilts.formats.pair import Classified
+from adapter_stilts.formats.queries import Candidate
 from adapter_stilts.miniature import code, pairs, questions, ranking, rendering, world
 from adapter_stilts.miniature.languages import LANGUAGES
 from adapter_stilts.miniature.rows import Labelled, Row, Told
@@ -43,7 +45,7 @@ class Dataset:
     """What a dataset holds; `sizes` are its rows per split and language."""
 
     name: str
-    format: Format
+    format: str
     labels: tuple[str, ...] | None
     description: str
     sizes: Mapping[str, int]

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from adapter_stilts.data.examples import Candidate, Query
 from adapter_stilts.data.mewsli import marked
+from adapter_stilts.formats.queries import Candidate, Query
 from adapter_stilts.miniature import world
 from adapter_stilts.miniature.grammar import Words, starts_of, text_of
 from adapter_stilts.miniature.languages import LANGUAGES, grammar

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adapter_stilts.data.examples import Answer, Bitext, Classified, MultipleChoice, Pools, SpanQuestion, Tagged
+from adapter_stilts.formats.aligned import Bitext
+from adapter_stilts.formats.choice import MultipleChoice
+from adapter_stilts.formats.pair import Classified
+from adapter_stilts.formats.pools import Pools
+from adapter_stilts.formats.squad import Answer, SpanQuestion
+from adapter_stilts.formats.tags import Tagged
 from adapter_stilts.miniature.grammar import Words, starts_of, text_of
 from adapter_stilts.miniature.languages import grammar
 from adapter_stilts.miniature.rows import Asked, Caused, Hidden, Labelled, Told

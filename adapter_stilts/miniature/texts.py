@@ -12,7 +12,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 
-from adapter_stilts.data.examples import PlainText
+from adapter_stilts.formats.text import PlainText
 from adapter_stilts.miniature import code, world
 from adapter_stilts.miniature.documents import document, reply, switched, written
 from adapter_stilts.miniature.grammar import text_of

@@ -14,8 +14,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from adapter_stilts.data.examples import Pools
 from adapter_stilts.encoder.model import AdapterEncoder
+from adapter_stilts.formats.pools import Pools
 from adapter_stilts.mining.sweep_data import Part, in_first_half
 from adapter_stilts.retrieval.bucc import IdPair, Mined, best_threshold, pairs_of, score_mining, score_oracle, searched
 from adapter_stilts.retrieval.measured import Measured, accuracy

@@ -20,8 +20,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from adapter_stilts.data.examples import Pools
 from adapter_stilts.errors import StiltsError, TaskDataError
+from adapter_stilts.formats.pools import Pools
 from adapter_stilts.retrieval.distinct import Distinct, distinct, expand, unique
 from adapter_stilts.retrieval.indexes.base import IndexSettings, Vectors
 from adapter_stilts.retrieval.measured import Measured

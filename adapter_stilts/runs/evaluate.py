@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from adapter_stilts.config.fingerprint import fingerprint
-from adapter_stilts.data.placeholders import withheld
 from adapter_stilts.errors import UsageError
-from adapter_stilts.evaluation.protocols import target_protocol
+from adapter_stilts.formats.base import withheld
+from adapter_stilts.formats.protocols import target_protocols
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.protocols import precision_of
 from adapter_stilts.runs import disclosure
@@ -56,13 +56,13 @@ READ_BY = ("head", "language_adapters", "precision")  # settings that make anoth
 
 def evaluate(request: Request, *, out: Path | None, runs: Path, overwrite: bool, dry_run: bool, report: Reporter) -> dict[str, Any]:
     """Score what is missing and return every row of the run's results.json that was asked for; under "predicted", what had no labels."""
-    rules, asked = target_protocol(request.protocol), precision_of(request.protocol)
+    rules, asked = target_protocols[request.protocol], precision_of(request.protocol)
     tasks = [under(find_task(name, dict(request.task_settings)), request.protocol) for name in request.tasks]
     subject = subject_of(request, out, runs)
     for task in tasks:
         if not task.retrieval:
             head_for(subject.bundle, task, request.head)  # before anything is scored or written
-            if rules.lengths.get(task.format.name, 0) > subject.trunk.max_length:
+            if task.format.length(rules, 0) > subject.trunk.max_length:
                 report.say(f"{task.name}: inputs are cut at {subject.trunk.max_length} tokens, which is all this trunk has positions for")
         elif asked not in ("auto", subject.trunk.precision):
             how = f"reads in {asked}, and this trunk is in {subject.trunk.precision}; --set trunk.precision={asked} follows it"
@@ -188,7 +188,7 @@ def _score(request: Request, subject: Subject, task: Task, language: str, where:
     part = head_for(subject.bundle, task, request.head)
     loaded = load(task, request.split, language, where, tuple(part.facts["labels"]) or None, unscored=True)
     with active(subject.encoder, subject.stacks.reading(language).composition if subject.stacks else None):
-        if withheld(loaded.examples):
+        if withheld(task.format, loaded.examples):
             return [predicted(subject.models[part.name], task, loaded, _reading(request, subject, part), subject.folder)]
         return measure(subject.models[part.name], task, loaded, _reading(request, subject, part), subject.folder)
 

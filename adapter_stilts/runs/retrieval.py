@@ -18,10 +18,10 @@ from typing import Any, cast
 import numpy as np
 
 from adapter_stilts.config.fingerprint import fingerprint
-from adapter_stilts.data.examples import Pools
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.errors import UsageError
-from adapter_stilts.evaluation import folder as forms
+from adapter_stilts.formats.pools import Pools
+from adapter_stilts.metrics import forms
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.retrieval.bucc import Bucc, best_threshold, bucc, mine_pools, score_oracle
 from adapter_stilts.retrieval.margin import margins
@@ -118,7 +118,7 @@ def _aligned(vectors: SideVectors, task: Task, loaded: Sequence[Loaded], rules: 
         found = tatoeba(sides.source[layer], sides.target[layer], rules)
         paths = vectors.keep(loaded[0], layer, sides)
         if len(sides.source) == 1:
-            paths |= _predicted(folder, task, loaded[0], "lines", found.predictions.tolist())
+            paths |= _predicted(folder, task, loaded[0], found.predictions.tolist())
         rows += score_rows(task, loaded[0], rules, settings, layer, found.measures, folder, paths)
     return rows
 
@@ -139,15 +139,15 @@ def _pools(vectors: SideVectors, task: Task, loaded: Sequence[Loaded], rules: Pr
                 task, loaded[1], rules, settings, layer, by_sentence(found.dev_measures, pools[1]), folder, {**paths[1], "threshold": found.threshold}
             )
         if len(sides[0].source) == 1:
-            paths[0] |= _predicted(folder, task, loaded[0], "pairs", found.pairs)
+            paths[0] |= _predicted(folder, task, loaded[0], found.pairs)
         rows += score_rows(task, loaded[0], rules, settings, layer, by_sentence(found.measures, pools[0]), folder, {**paths[0], "threshold": found.threshold})
     return rows
 
 
-def _predicted(folder: Path, task: Task, loaded: Loaded, form: forms.Form, predictions: Any) -> dict[str, Any]:
+def _predicted(folder: Path, task: Task, loaded: Loaded, predictions: Any) -> dict[str, Any]:
     """Write the predictions of a reading at one layer in XTREME's folder form."""
-    path = forms.prediction_path(folder / "predictions", task.folder, loaded.origin.language, form, loaded.origin.split)
-    forms.write(path, form, predictions)
+    path = forms.prediction_path(folder / "predictions", task.folder, loaded.origin.language, task.format.form, loaded.origin.split)
+    forms.forms[task.format.form].write(path, predictions)
     return {"predictions": path.relative_to(folder).as_posix()}
 
 

@@ -18,7 +18,6 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from adapter_stilts.data.columns import field_called
 from adapter_stilts.errors import ConfigError, MissingError, UnknownName
 from adapter_stilts.files import read_text
 from adapter_stilts.formats.base import formats
@@ -160,9 +159,11 @@ def _mistakes(described: TaskFile) -> list[str]:
     found = []
     if described.metric and described.metric not in (fitting := formats[described.format].metrics):
         found.append(f"metric: '{described.metric}' does not suit the format '{described.format}' (one of: {', '.join(fitting)})")
-    for key in described.columns if not formats[described.format].pools else ():
+    columns = formats[described.format].columns
+    for key in described.columns if columns else ():
+        assert columns is not None
         try:
-            field_called(described.format, key)
+            columns.field_called(key)
         except UnknownName as error:
             found.append(f"columns.{key}: {error.what} ({error.do})")
     if described.train_task and described.train_task not in tasks:

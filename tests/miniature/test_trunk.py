@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import XLMRobertaForMaskedLM, XLMRobertaModel, XLMRobertaTokenizerFast
 
-from adapter_stilts.data.examples import PlainText
+from adapter_stilts.formats.text import PlainText
 from adapter_stilts.miniature.datasets import LANGUAGES, examples, trunk_folder
 
 MOST = 4 * 1024 * 1024

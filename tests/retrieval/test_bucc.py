@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapter_stilts.data.examples import Pools
 from adapter_stilts.errors import StiltsError, TaskDataError
+from adapter_stilts.formats.pools import Pools
 from adapter_stilts.retrieval.bucc import Mined, best_threshold, bucc, mine_pools, score_mining, score_oracle
 from adapter_stilts.retrieval.protocols import protocol
 

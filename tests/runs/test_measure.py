@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from adapter_stilts.data.examples import Tagged
 from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
-from adapter_stilts.evaluation.folder import read_answers, read_choices, read_lines, read_tags
+from adapter_stilts.formats.tags import Tagged
+from adapter_stilts.metrics.forms import read_answers, read_choices, read_lines, read_tags
 from adapter_stilts.runs.masked import masked_score
 from adapter_stilts.runs.material import where_of
 from adapter_stilts.runs.measure import Reading, measure, validation_score
