@@ -31,7 +31,7 @@ from adapter_stilts.formats.text import PlainText
 from adapter_stilts.miniature.datasets import FOREIGN, examples, fingerprint, trunk_folder
 from adapter_stilts.miniature.languages import LANGUAGES
 from adapter_stilts.retrieval.embed import embed_layers
-from adapter_stilts.runs.pretraining import Recipe, pretrain
+from adapter_stilts.runs.pretrain import Recipe, pretrain
 from adapter_stilts.training.interrupt import StopSignal
 from adapter_stilts.training.plan import Progress
 

@@ -17,7 +17,6 @@ from typing import Any
 from adapter_stilts.config.study import StudyConfig
 from adapter_stilts.errors import UsageError
 from adapter_stilts.reporting import Reporter
-from adapter_stilts.study.forecast import forecast, sentence, totals
 from adapter_stilts.study.records import recorded
 from adapter_stilts.study.stages import Grid, grid
 from adapter_stilts.study.study_file import read_study
@@ -52,6 +51,8 @@ def _chosen(config: StudyConfig, trunk: str | None, data: tuple[str, ...]) -> St
 
 def _preview(config: StudyConfig, found: Grid, folder: Path, report: Reporter) -> dict[str, Any]:
     """Every stage with its rows, steps and bytes, how it stands in the study's folder, and their sums; nothing is loaded or written."""
+    from adapter_stilts.study.forecast import forecast, sentence, totals
+
     stages = forecast(config, found)
     known = recorded(folder)
     states = {one.stage.key: str(known.get(one.stage.key, {}).get("state", "new")) for one in stages}

@@ -15,7 +15,8 @@ from transformers import XLMRobertaTokenizerFast
 from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
-from adapter_stilts.encoder.trunk import trunk_tokenizer
+from adapter_stilts.encoder.tokenizer import load_tokenizer
+from adapter_stilts.encoder.trunk_config import read_config
 from adapter_stilts.errors import UnknownName
 from adapter_stilts.evaluation import predict as prediction
 from adapter_stilts.evaluation.predict import predict
@@ -25,6 +26,7 @@ from adapter_stilts.formats.reading import read_rows
 from adapter_stilts.formats.squad import Answer, SpanQuestion
 from adapter_stilts.formats.tags import Tagged
 from adapter_stilts.metrics.answers import most_context, squad_text
+from adapter_stilts.miniature.datasets import trunk_folder
 
 ENGLISH = "The small cat (Anna) sleeps under the old table in Paris on Monday, and Bert's dog bought 2.50 red apples there. "
 CONTEXTS = {
@@ -39,7 +41,7 @@ STEP, LENGTH = 7, 36
 
 @pytest.fixture(scope="session")
 def tokenizer() -> XLMRobertaTokenizerFast:
-    return trunk_tokenizer("miniature")
+    return load_tokenizer(trunk_folder(), read_config(trunk_folder()))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapter_stilts.errors import UnknownName, UsageError
-from adapter_stilts.training.sampler import SAMPLERS, Sampler, draw, shares
+from adapter_stilts.training.sampler import Sampler, draw, shares
 
 SIZES = {"a": 100, "b": 400, "c": 1600}
 sizes = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 10**7), min_size=2)
@@ -82,11 +82,3 @@ def test_refuses_an_unknown_sampler_and_weights_of_other_tasks():
         shares(Sampler("fixed", weights={"a": 1.0}), SIZES)
     with pytest.raises(UnknownName, match="no task of this mixture called 'd'"):
         shares(Sampler("fixed", weights={"a": 1.0, "b": 1.0, "c": 1.0, "d": 1.0}), SIZES)
-
-
-def test_has_the_samplers_of_the_configuration():
-    from typing import get_args
-
-    from adapter_stilts.config.schema import SamplerName
-
-    assert set(SAMPLERS) == set(get_args(SamplerName))

@@ -11,7 +11,7 @@ from adapter_stilts.encoder.trunk import load_trunk
 from adapter_stilts.errors import ArtefactError, ConfigError, Interrupted, UsageError
 from adapter_stilts.formats.base import formats
 from adapter_stilts.formats.text import PlainText
-from adapter_stilts.runs.pretraining import Recipe, pretrain
+from adapter_stilts.runs.pretrain import Recipe, pretrain
 from adapter_stilts.training.interrupt import StopSignal
 from adapter_stilts.training.rows import Masking, feature_data
 
