@@ -154,7 +154,8 @@ def _require_labels(field: str, layout: Layout, names: Sequence[str], found: Map
     """Refuse a file without its column of labels, or with one that is called nearly so."""
     if not field or field in found:
         return
-    near = next((advice for name in (field, *LABEL) if (advice := nearest(name, names))), "")
+    free = [name for name in names if name not in found.values()]
+    near = next((advice for name in (field, *LABEL) if (advice := nearest(name, free))), "")
     if layout.labelled or near:
         do = f"{near}name the column with task.columns.{field}=..."
         raise TaskDataError(f"no column for '{field}'; the columns are: {', '.join(names)}", where=where, do=do)

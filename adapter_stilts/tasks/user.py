@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from adapter_stilts.errors import ConfigError, MissingError, UnknownName
 from adapter_stilts.files import read_text
@@ -42,6 +43,13 @@ def _texts(value: object) -> object:
 
 def _text_keys(value: object) -> object:
     return {str(key): str(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def _format(value: str) -> str:
+    if value not in formats:
+        *most, last = (f"'{name}'" for name in formats)
+        raise PydanticCustomError("format", f"Input should be {', '.join(most)} or {last}")
+    return value
 
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_texts), BeforeValidator(_list)]
@@ -70,7 +78,7 @@ class TaskFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
-    format: Literal["pair", "single", "tags", "span", "choice", "ranking", "text", "aligned", "pools"]
+    format: Annotated[str, AfterValidator(_format)]
     metric: str = ""
     summary: str = ""
     languages: Words = ()
