@@ -4,7 +4,7 @@
 
 Each is a function of a file beside this one:
 
-    @metric("accuracy", formats=("pair", "single", "choice"), form="lines", protocol="xtreme")
+    @metrics.register("accuracy", formats=("pair", "single", "choice"), form="lines", protocol="xtreme")
     def _accuracy(gold, predicted, options): ...
 """
 
@@ -108,17 +108,18 @@ class Metric:
     takes_rule: bool = False
 
 
-metrics: Registry[Metric] = Registry("metric", package="adapter_stilts.metrics")
+class Metrics(Registry[Metric]):
+    """Metrics by name; a function is registered with its facts."""
+
+    def register(self, name: str, formats: tuple[str, ...], **facts: Any) -> Callable[[Scorer], Scorer]:  # type: ignore[override]
+        def put(score: Scorer) -> Scorer:
+            self.add(name, Metric(name, score, formats, **facts))
+            return score
+
+        return put
 
 
-def metric(name: str, formats: tuple[str, ...], **facts: Any) -> Callable[[Scorer], Scorer]:
-    """Register a function as a metric."""
-
-    def put(score: Scorer) -> Scorer:
-        metrics.add(name, Metric(name, score, formats, **facts))
-        return score
-
-    return put
+metrics = Metrics("metric", package="adapter_stilts.metrics")
 
 
 def scored(

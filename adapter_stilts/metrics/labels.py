@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.metrics.base import Array, Options, Score, metric, one_each, same_number, scored
+from adapter_stilts.metrics.base import Array, Options, Score, metrics, one_each, same_number, scored
 from adapter_stilts.statistics.intervals import score_of
 
 PLACEHOLDERS = 100  # gold labels from which on a single repeated one cannot be meant
@@ -33,17 +33,17 @@ def score_positive(gold: Sequence[str], predicted: Sequence[str], options: Optio
     return scored("accuracy_f1", measured, len(gold), options)
 
 
-@metric("accuracy", formats=("pair", "single", "choice"), form="lines", protocol="xtreme")
+@metrics.register("accuracy", formats=("pair", "single", "choice"), form="lines", protocol="xtreme")
 def _accuracy(gold: Any, predicted: Any, options: Options) -> Score:
     return score_labels(*_texts(gold, predicted), options)
 
 
-@metric("accuracy_f1", formats=("pair", "single"), form="lines")
+@metrics.register("accuracy_f1", formats=("pair", "single"), form="lines")
 def _accuracy_f1(gold: Any, predicted: Any, options: Options) -> Score:
     return score_positive(*_texts(gold, predicted), options)
 
 
-@metric("retrieval", formats=("aligned",), form="lines", protocol="xtreme", averaged=("accuracy",))
+@metrics.register("retrieval", formats=("aligned",), form="lines", protocol="xtreme", averaged=("accuracy",))
 def _retrieval(gold: Any, predicted: Any, options: Options) -> Score:
     return score_labels(*_texts(gold, predicted), options)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapter_stilts.metrics.base import Options, Score, metric, scored
+from adapter_stilts.metrics.base import Options, Score, metrics, scored
 
 
-@metric("masked_accuracy", formats=("text",))
+@metrics.register("masked_accuracy", formats=("text",))
 def masked_accuracy(gold: Any, predicted: Any, options: Options) -> Score:
     return scored("masked_accuracy", [("masked_accuracy", gold, "ratio")], int(gold[:, 1].sum()), options)

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.metrics.base import Array, Options, Score, metric, scored
+from adapter_stilts.metrics.base import Array, Options, Score, metrics, scored
 from adapter_stilts.statistics.intervals import score_of
 
 Pair: TypeAlias = tuple[str, str]
@@ -22,7 +22,7 @@ def score_pairs(gold: Collection[tuple[str, str]], mined: Collection[tuple[str, 
     return scored("f1", [(name, units, name) for name in ("f1", "precision", "recall")], len(set(gold)), options or Options())
 
 
-@metric("mining", formats=("pools",), form="pairs", protocol="xtreme", averaged=("f1",))
+@metrics.register("mining", formats=("pools",), form="pairs", protocol="xtreme", averaged=("f1",))
 def _mining(gold: Any, predicted: Any, options: Options) -> Score:
     return score_pairs(gold, predicted, options)
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.metrics.base import Array, Options, Score, metric, scored
+from adapter_stilts.metrics.base import Array, Options, Score, metrics, scored
 
 DEEPEST = 20  # candidates that count
 
@@ -33,12 +33,12 @@ def score_ranked(metric: str, gold: Mapping[str, Collection[str]], ranked: Mappi
     return scored(metric, [(metric, units, "ratio")], len(gold), options or Options(), sum(question not in ranked for question in gold))
 
 
-@metric("map20", formats=("ranking",), form="ranked", protocol="xtreme-r", pooled=True)
+@metrics.register("map20", formats=("ranking",), form="ranked", protocol="xtreme-r", pooled=True)
 def _map20(gold: Any, predicted: Any, options: Options) -> Score:
     return score_ranked("map20", gold, predicted, options)
 
 
-@metric("mrr20", formats=("ranking",), form="ranked", protocol="xtreme-r")
+@metrics.register("mrr20", formats=("ranking",), form="ranked", protocol="xtreme-r")
 def _mrr20(gold: Any, predicted: Any, options: Options) -> Score:
     return score_ranked("mrr20", gold, predicted, options)
 

@@ -18,7 +18,7 @@ from adapter_stilts.metrics.answers import (
     squad_text,
     token_f1,
 )
-from adapter_stilts.metrics.base import Array, Options, Score, metric, same_number, scored
+from adapter_stilts.metrics.base import Array, Options, Score, metrics, same_number, scored
 from adapter_stilts.statistics.intervals import score_of
 
 UNSPACED = ("zh", "th", "ja", "my", "km", "lo")  # languages written without spaces: SQuAD's F1 takes a whole answer for one token
@@ -39,12 +39,12 @@ def score_answers(metric: str, gold: Mapping[str, Sequence[str]], predicted: Map
     return scored("f1", measured, len(gold), options, unanswered)
 
 
-@metric("squad", formats=("span",), form="answers", protocol="xtreme", averaged=PARTS)
+@metrics.register("squad", formats=("span",), form="answers", protocol="xtreme", averaged=PARTS)
 def _squad(gold: Any, predicted: Any, options: Options) -> Score:
     return score_answers("squad", gold, _by_question(gold, predicted), options)
 
 
-@metric("squad_v2", formats=("span",), form="answers", averaged=PARTS, takes_odds=True)
+@metrics.register("squad_v2", formats=("span",), form="answers", averaged=PARTS, takes_odds=True)
 def _squad_v2(gold: Any, predicted: Any, options: Options) -> Score:
     if isinstance(predicted, Answers) and options.null_odds is None:
         options = replace(options, null_odds={question: span.null_odds for question, span in predicted.spans.items()})
@@ -52,7 +52,7 @@ def _squad_v2(gold: Any, predicted: Any, options: Options) -> Score:
     return score_answers("squad_v2", gold, _by_question(gold, predicted), options)
 
 
-@metric("mlqa", formats=("span",), form="answers", protocol="xtreme", averaged=PARTS, needs_language=True)
+@metrics.register("mlqa", formats=("span",), form="answers", protocol="xtreme", averaged=PARTS, needs_language=True)
 def _mlqa(gold: Any, predicted: Any, options: Options) -> Score:
     return score_answers("mlqa", gold, _by_question(gold, predicted), options)
 

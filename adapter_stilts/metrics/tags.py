@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.metrics.base import Options, Score, metric, one_each, scored
+from adapter_stilts.metrics.base import Options, Score, metrics, one_each, scored
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.statistics.intervals import score_of
 
@@ -39,12 +39,12 @@ def score_tags(gold: Sequence[Tags], predicted: Sequence[Tags], options: Options
     return scored("f1", [*measured, ("token_accuracy", token_units(gold, predicted), "ratio")], len(gold), options)
 
 
-@metric("chunk_f1", formats=("tags",), form="tags", protocol="xtreme", averaged=("f1",), takes_rule=True)
+@metrics.register("chunk_f1", formats=("tags",), form="tags", protocol="xtreme", averaged=("f1",), takes_rule=True)
 def _chunk_f1(gold: Any, predicted: Any, options: Options) -> Score:
     return score_tags(gold, one_each(predicted), options)
 
 
-@metric("token_accuracy", formats=("tags",), form="tags", protocol="xtreme", takes_rule=True)
+@metrics.register("token_accuracy", formats=("tags",), form="tags", protocol="xtreme", takes_rule=True)
 def _token_accuracy(gold: Any, predicted: Any, options: Options) -> Score:
     return replace(score_tags(gold, one_each(predicted), options), headline="token_accuracy")
 

@@ -19,6 +19,8 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 
+from adapter_stilts.config.load import with_settings
+from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.composition import parse
 from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.model import AdapterEncoder
@@ -30,6 +32,7 @@ from adapter_stilts.formats.text import PlainText
 from adapter_stilts.miniature.aligned_start import aligned_embeddings
 from adapter_stilts.miniature.pretraining_rows import Corpus, Rows, encode, sample
 from adapter_stilts.miniature.vocabulary import train_tokenizer
+from adapter_stilts.runs.prepare import training_plan
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.training.devices import own_generators, pick_device
 from adapter_stilts.training.interrupt import StopSignal
@@ -160,19 +163,10 @@ def _data(rows: Rows, trunk: Trunk, recipe: Recipe) -> TrainingData:
 
 
 def _plan(recipe: Recipe) -> TrainingPlan:
-    return TrainingPlan(
-        max_steps=recipe.steps,
-        minutes=recipe.minutes,
-        learning_rate=recipe.learning_rate,
-        warmup=recipe.warmup,
-        token_budget=recipe.token_budget,
-        checkpoint_steps=recipe.checkpoint_steps,
-        log_steps=50,
-        precision=recipe.precision,
-        betas=BETAS,
-        epsilon=EPSILON,
-        seed=recipe.seed,
-    )
+    names = ("minutes", "learning_rate", "warmup", "token_budget", "checkpoint_steps", "precision", "seed")
+    settings = {"max_steps": recipe.steps, "log_steps": 50, **{name: getattr(recipe, name) for name in names}}
+    config = with_settings(RunConfig(), {f"training.{name}": value for name, value in settings.items()})
+    return replace(training_plan(config), betas=BETAS, epsilon=EPSILON)
 
 
 def _save(out: Path, trunk: Trunk, model: TaskModel, dropout: float) -> None:

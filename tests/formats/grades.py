@@ -19,7 +19,7 @@ from adapter_stilts.data.tables import string_of
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import numbered_lines, write_text
 from adapter_stilts.formats.base import Example, Format, dealt, register
-from adapter_stilts.metrics.base import metric, scored
+from adapter_stilts.metrics.base import metrics, scored
 from adapter_stilts.metrics.forms import Form, forms
 
 WORST, BEST = 1, 5
@@ -82,7 +82,7 @@ class GradesFormat(Format[Graded]):
         return [row.grade for row in examples]
 
 
-@metric("nearness", formats=("grades",), form="stars")
+@metrics.register("nearness", formats=("grades",), form="stars")
 def nearness(gold, predicted, options):
     """1 less the distance of two grades, as a fraction of the largest there can be."""
     units = np.array([(1 - abs(right - guess) / (BEST - WORST), 1) for right, guess in zip(gold, predicted, strict=True)])

@@ -89,12 +89,10 @@ def test_leaves_the_model_in_the_mode_it_was_in(subject):
 
 
 def test_tokenises_the_validation_rows_once(subject, monkeypatch):
-    import adapter_stilts.runs.measure as module
-
     model, task, loaded, reading = subject("nli")
     calls = Counter()
-    fresh = module.features
-    monkeypatch.setattr(module, "features", lambda *values, **named: calls.update(["features"]) or fresh(*values, **named))
+    fresh = task.format.features
+    monkeypatch.setattr(task.format, "features", lambda *values, **named: calls.update(["features"]) or fresh(*values, **named))
     validate = validation_score(task, loaded.examples, reading)
     assert validate(model) == validate(model)
     assert calls["features"] == 1
