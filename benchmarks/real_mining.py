@@ -23,8 +23,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
-from mining_data import RESULTS, record
 from real_mining_table import table
+from record import RESULTS, record
 
 from adapter_stilts.files import sha256
 from adapter_stilts.formats.aligned import Bitext
@@ -32,7 +32,7 @@ from adapter_stilts.formats.pools import Pools, read_pools
 from adapter_stilts.mining.sweep_data import Part
 from adapter_stilts.mining.sweep_grid import Setting, Worth, measured
 from adapter_stilts.retrieval.protocols import protocol
-from adapter_stilts.runs.sides import SideReading
+from adapter_stilts.retrieval.reading import Reading
 from adapter_stilts.runs.subject import Request, Subject, subject_of
 from adapter_stilts.tasks.sources import Loaded, Origin
 
@@ -155,8 +155,8 @@ def read(
     subject: Subject, parts: Mapping[str, Part], settings: list[Setting], cuts: Mapping[tuple[Setting, str], float] | None = None
 ) -> Mapping[tuple[Setting, str], Worth]:
     rules = protocol("own", "bucc2018")
-    reading = SideReading((), "", 2048, rules.max_length, "", {}, Path("/nonexistent"), save=False)
-    return measured(subject.encoder, parts, settings, rules, reading, thresholds=cuts)
+    reading = Reading((), max_length=rules.max_length, token_budget=2048)
+    return measured(subject.encoder, parts, settings, rules, reading, Path("/nonexistent"), thresholds=cuts)
 
 
 def grid(subject: Subject, margins: tuple[str, ...]) -> list[Setting]:

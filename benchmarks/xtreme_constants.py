@@ -14,7 +14,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from mining_data import record
+from record import record
 
 from adapter_stilts.evaluation.benchmark import BenchmarkScore, score_benchmark
 from adapter_stilts.metrics.base import Options

@@ -16,7 +16,7 @@ PLACES = (
     "adapter_stilts.training.sampler:samplers",
     "adapter_stilts.data.sentences:LAYOUTS",
     "adapter_stilts.mining.cluster:ENGINES",
-    "adapter_stilts.retrieval.quantised:DTYPES",
+    "adapter_stilts.retrieval.stored.arrays:DTYPES",
     "adapter_stilts.tasks.base:SPLITS",
 )
 

@@ -3,7 +3,7 @@
     encoder = AdapterEncoder(trunk)
     encoder.add("mnli", "seq_bn", seed=13)
     encoder.activate(parse("mnli"))
-    encoder.train_parts(["mnli"])                  # the trunk stays frozen: what trains is set here, parameter by parameter
+    encoder.train_parts(["mnli"])                  # what trains; the trunk stays frozen
     encoder.hidden(input_ids, attention_mask)      # [B, T, H] float32
 
 Hidden state 0 is the embedding output, hidden state i the output of layer i. Layers above the one asked for never run.
@@ -84,7 +84,7 @@ class AdapterEncoder(nn.Module):
         self._attach(name, self._built(name, kind, settings or {}, seed))
 
     def load(self, name: str, kind: str, settings: Mapping[str, object], tensors: Mapping[str, Tensor]) -> None:
-        """An adapter from its tensors; ArtefactError where a name or shape is not what kind, settings and trunk call for."""
+        """An adapter from its tensors; ArtefactError for a name or shape that kind, settings and trunk do not have."""
         adapter = self._built(name, kind, settings, seed=0)
         copy_into(f"adapter '{name}'", adapter.parts, tensors, self.depth, self.trunk.layers)
         self._attach(name, adapter)
@@ -150,7 +150,7 @@ class AdapterEncoder(nn.Module):
         ]
 
     def gradient_checkpointing(self, on: bool) -> None:
-        """Keep only each layer's input during training, and compute the rest again in the backward pass: less memory, more time."""
+        """Keep only each layer's input in training, and compute the rest again going back: less memory, more time."""
         self._checkpointing = on
 
     @overload
@@ -162,7 +162,7 @@ class AdapterEncoder(nn.Module):
     def hidden(
         self, input_ids: Tensor, attention_mask: Tensor, layer: int | None = None, *, collect: bool = False
     ) -> Tensor | tuple[Tensor, ...]:
-        """Hidden state `layer` (None: the last) for token ids [B, T]: [B, T, H] float32; with `collect` the states 0..layer.
+        """Hidden state `layer` (None: the last) of token ids [B, T]: [B, T, H] float32; with `collect` states 0..layer.
 
         Raises UsageError for a layer that is not there or a sentence that is too long.
         """
@@ -176,12 +176,14 @@ class AdapterEncoder(nn.Module):
             state = self._changed(embed(model.embeddings, input_ids))
             states = [state]
             for index in range(last):
-                state = self._run_layer(cast("XLMRobertaLayer", model.encoder.layer[index]), index, state, blocked, active)
+                state = self._run_layer(
+                    cast("XLMRobertaLayer", model.encoder.layer[index]), index, state, blocked, active
+                )
                 states.append(state if collect else states.pop(0))
         return tuple(states) if collect else state
 
     def before_decoder(self, hidden: Tensor) -> Tensor:
-        """[..., H] with the active invertible adapters undone: what the output embedding of masked language modelling reads."""
+        """[..., H] with the active invertible adapters undone: what the output embedding of masked text reads."""
         for _, adapter in reversed(self._used()):
             if (block := adapter.parts.invertible()) is not None:
                 hidden = block(hidden.reshape(1, -1, hidden.shape[-1]), rev=True).view(hidden.shape)
@@ -193,7 +195,7 @@ class AdapterEncoder(nn.Module):
         return weight
 
     def fusion_penalty(self) -> Tensor:
-        """0.01 * ||I - V||^2, summed over the layers of the active fusions that train; 0 where none does. Added to the loss, once."""
+        """0.01 * ||I - V||^2, summed over the layers of the active fusions that train; added to the loss, once."""
         active = [fusion_name(fuse) for fuse in self._active_fusions()]
         values = [value for name in active if name in self._trained for value in self.fusions[name].value_matrices()]
         if not values:
@@ -203,7 +205,7 @@ class AdapterEncoder(nn.Module):
 
     @contextmanager
     def capture_attention(self) -> Iterator[FusionAttention]:
-        """Collect what the fusions attend to in every `hidden` inside the block; `store.mean("fuse(a, b)")` is [L, A]."""
+        """Collect what the fusions attend to in every `hidden` inside the block; its `mean("fuse(a, b)")` is [L, A]."""
         self._attention = FusionAttention()
         try:
             yield self._attention
@@ -248,7 +250,8 @@ class AdapterEncoder(nn.Module):
         known = kinds[kind]
         resolved = resolve(known, settings)
         if not NAME.fullmatch(name):
-            raise UsageError(f"'{name}' cannot name an adapter", do="use a name without spaces, commas, brackets and '='")
+            what = f"'{name}' cannot name an adapter"
+            raise UsageError(what, do="use a name without spaces, commas, brackets and '='")
         if name in self.adapters:
             raise UsageError(f"there is already an adapter called '{name}'", do="choose another name")
         parts = draw(

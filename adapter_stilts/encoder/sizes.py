@@ -1,8 +1,9 @@
-"""How many parameters adapters, fusions, heads and trunks have: each is built on torch's `meta` device, which holds no numbers.
+"""How many parameters adapters, fusions, heads and trunks have: each is built on torch's `meta` device, without memory.
 
     adapter_parameters("seq_bn", resolve(kinds["seq_bn"], {}), LARGE)      3,171,840
 
-Stored in float32, four bytes each. Building takes PyTorch; what a trunk's numbers are (`trunk_config.known_config`) does not.
+Stored in float32, four bytes each. Building takes PyTorch; what a trunk's numbers are (`trunk_config.known_config`)
+does not.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def fusion_parameters(trunk: TrunkConfig) -> int:
 
 @cache
 def head_parameters(format: str, labels: int, trunk: TrunkConfig, pool: str = "pooler") -> int:
-    """A task's head; `labels` counts its classes or tags, 0 where they are unknown and left out. pool: of a ranking head."""
+    """A task's head; `labels` counts its classes or tags, 0 where unknown: left out. pool: of a ranking head."""
     outputs = trunk.vocab_size if formats[format].masked else max(labels, 1)
     with torch.device("meta"):
         tensors = build_head(format, trunk.hidden_size, outputs, seed=0, pool=pool).named_tensors()

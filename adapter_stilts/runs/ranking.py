@@ -25,7 +25,7 @@ from adapter_stilts.formats.queries import Candidate, Query, merged
 from adapter_stilts.formats.ranking import candidate_features
 from adapter_stilts.metrics.base import Measure, Options, Score
 from adapter_stilts.metrics.ranked import DEEPEST, score_ranked
-from adapter_stilts.retrieval.neighbours import nearest
+from adapter_stilts.retrieval.search import nearest
 from adapter_stilts.statistics.intervals import bootstrap_interval, score_of
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import same_language

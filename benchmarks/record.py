@@ -1,0 +1,55 @@
+"""What every result of a benchmark is recorded with, one JSON line a run: machine, load, versions, commit, time and command."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+VERSIONS = {"numpy": "numpy", "faiss": "faiss-cpu"}
+
+
+def record(name: str, fields: dict[str, Any]) -> None:
+    """Print one line of JSON and append it to benchmarks/results/<name>.jsonl."""
+    git = ["git", "describe", "--always", "--dirty"]
+    commit = subprocess.run(git, capture_output=True, text=True, check=False, cwd=RESULTS.parent).stdout.strip()
+    threads = os.environ.get("OMP_NUM_THREADS") or os.cpu_count()
+    facts = {
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": commit,
+        "machine": f"{platform.machine()}, {threads} threads, {processor()}",
+        "load": [round(mean, 1) for mean in os.getloadavg()],
+        "python": platform.python_version(),
+        **{short: version(package) for short, package in VERSIONS.items()},
+        "command": " ".join(map(_named, sys.argv)),
+    }
+    line = json.dumps({**facts, **fields})
+    print(line)
+    RESULTS.mkdir(exist_ok=True)
+    with (RESULTS / f"{name}.jsonl").open("a", encoding="utf-8") as stream:
+        stream.write(line + "\n")
+
+
+def processor() -> str:
+    """The processor's name and how many of them there are."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text(encoding="utf-8").split("\n") if path.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{os.cpu_count()} x {names[0] if names else platform.processor() or 'unknown'}"
+
+
+def gigabytes(kilobytes: int) -> float:
+    """Peak memory as the kernel of Linux tells it, in units of 1024 bytes, in the units of 10^9 that limits have."""
+    return kilobytes * 1024 / 1e9
+
+
+def _named(word: str) -> str:
+    """A path by its name alone: where it lay is nobody's business."""
+    return Path(word).name if word.startswith(("/", "..")) else word
