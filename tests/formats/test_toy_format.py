@@ -59,8 +59,8 @@ def run(grades, folder, config):
     chosen = config(task, data__sources=(str(folder),), training__max_steps=8)
     again = {"resume": True, "overwrite": False, "dry_run": False}
     found = train(chosen, (task,), out=folder / "run", runs=folder, report=Silent(), **again)
-    assert [(row["metric"], row["n"], row["split"]) for row in found["results"]] == [("nearness", 10, "validation")]
-    return Path(found["run"])
+    assert [(row.metric, row.n, row.split) for row in found.results] == [("nearness", 10, "validation")]
+    return found.folder
 
 
 def evaluated(run, folder):
@@ -69,25 +69,25 @@ def evaluated(run, folder):
 
 
 def test_trains_and_is_evaluated_and_its_prediction_file_scores_the_same(run, folder):
-    (row,) = evaluated(run, folder)["results"]
-    assert (row["metric"], row["n"], row["headline"]) == ("nearness", 15, True)
+    (row,) = evaluated(run, folder).results
+    assert (row.metric, row.n, row.headline) == ("nearness", 15, True)
     assert json.loads((run / "head" / "head.json").read_text())["labels"] == ["1", "2", "3", "4", "5"]
-    predictions = run / row["predictions"]
+    predictions = run / row.paths["predictions"]
     assert predictions.name == "test-en.txt"
     guesses = [line.count("*") for line in predictions.read_text().splitlines()]
-    assert row["score"] == pytest.approx(1 - sum(abs(guess - (n % 5 + 1)) for n, guess in enumerate(guesses)) / 4 / 15)
+    assert row.score == pytest.approx(1 - sum(abs(guess - (n % 5 + 1)) for n, guess in enumerate(guesses)) / 4 / 15)
     (folder / "gold.txt").write_text("".join("*" * (n % 5 + 1) + "\n" for n in range(15)))
     files = FilesRequest(folder / "gold.txt", predictions, task=str(folder / "stars.yaml"))
-    (again,) = score(files, report=Silent())["results"]
-    assert again["score"] == row["score"]
+    (again,) = score(files, report=Silent())
+    assert again.score == row.score
 
 
 def test_predicts_rows_whose_labels_are_withheld(run, folder):
     rows = [{"id": str(n), "text": f"A {WORDS[n % 5]} film."} for n in range(4)]
     (folder / "stars.test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     document = evaluated(run, folder)
-    (row,) = document["predicted"]
-    assert document["results"] == []
+    (row,) = document.predicted
+    assert document.results == ()
     assert len((run / row["predictions"]).read_text().splitlines()) == row["n"] == 4
 
 
