@@ -25,6 +25,7 @@ from adapter_stilts.runs.disclosure import beside
 from adapter_stilts.runs.masked import masked_score
 from adapter_stilts.runs.material import origin_facts
 from adapter_stilts.runs.ranking import Ranked, own_score
+from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.sources import Loaded
 
@@ -61,7 +62,7 @@ class Reading:
         return self.rules.length(model.format, self.max_length, model.encoder.trunk.max_length)
 
 
-def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, folder: Path | None) -> list[dict[str, Any]]:
+def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, folder: Path | None) -> list[Result]:
     """Rows for every metric of the task on one language.
 
     Under `folder`: predictions/ in XTREME's form, units/ with the sums that paired comparisons need, fusion/attention.json.
@@ -103,20 +104,22 @@ def predicted(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, fo
     return {**row, "settings": settings, "predictions": path.relative_to(folder).as_posix()}
 
 
-def result_rows(base: Mapping[str, Any], scored: Score, settings: Mapping[str, Any], paths: Mapping[str, str], *, retrieval: bool) -> list[dict[str, Any]]:
+def result_rows(base: Mapping[str, Any], scored: Score, settings: Mapping[str, Any], paths: Mapping[str, str], *, retrieval: bool) -> list[Result]:
     """A row of results.json for every measure of a score. retrieval: the task is one of finding, not of classifying."""
     return [
-        {
-            **base,
-            "metric": m.metric,
-            "score": m.score,
-            "n": scored.n,
-            "interval": list(m.interval) if m.interval else None,
-            "headline": m.metric == scored.headline,
-            "retrieval": retrieval,
-            "settings": dict(settings),
-            **paths,
-        }
+        Result.from_json(
+            {
+                **base,
+                "metric": m.metric,
+                "score": m.score,
+                "n": scored.n,
+                "interval": m.interval,
+                "headline": m.metric == scored.headline,
+                "retrieval": retrieval,
+                "settings": dict(settings),
+                **paths,
+            }
+        )
         for m in scored.measures
     ]
 

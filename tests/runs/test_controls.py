@@ -15,7 +15,7 @@ from adapter_stilts.data.examples import Answer, Classified, MultipleChoice, Spa
 from adapter_stilts.data.features import misplaced_answers
 from adapter_stilts.errors import UsageError
 from adapter_stilts.runs.controls import check_control, shuffled_labels
-from adapter_stilts.runs.folder import read_results
+from adapter_stilts.runs.results import read_results
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import load_bundle
 
@@ -100,7 +100,7 @@ def test_trains_on_shuffled_labels_and_validates_on_true_ones(trained):
     true, control = trained("nli"), trained("nli", control="shuffled-labels")
     assert load_bundle(control).manifest.control == "shuffled-labels"
     assert (true / "adapter/nli.safetensors").read_bytes() != (control / "adapter/nli.safetensors").read_bytes()
-    assert read_results(control)[0]["n"] == read_results(true)[0]["n"]
+    assert read_results(control)[0].n == read_results(true)[0].n
     assert "control (shuffled-labels)" in (control / "README.md").read_text()
 
 

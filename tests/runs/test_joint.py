@@ -36,7 +36,7 @@ def score(data):
     def call(run: Path, task: str, rows_of: str = "", **more: object) -> list[dict]:
         source = f"test={data(rows_of or task)[1].partition('=')[2]}"
         request = Request(run=run, trunk=None, tasks=(task,), data=(source,), precision="fp32", **more)
-        return evaluate(request, out=None, runs=run.parent, overwrite=False, dry_run=False, report=Silent())["results"]
+        return evaluate(request, out=None, runs=run.parent, overwrite=False, dry_run=False, report=Silent()).to_json()["results"]
 
     return call
 
