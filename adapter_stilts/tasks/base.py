@@ -9,20 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from adapter_stilts.data.examples import Classified, Example, Tagged
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.tags import OUTSIDE, entity_type
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.formats.base import Format, formats
+from adapter_stilts.formats.base import Example, Format, formats
 from adapter_stilts.registry import Registry
 from adapter_stilts.tasks.source import Source
 
 NLI_LABELS = ("contradiction", "entailment", "neutral")  # XTREME's order
 BINARY_LABELS = ("0", "1")
-UPOS = (
-    *("ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM"),
-    *("PART", "PRON", "PROPN", "PUNCT", "SCONJ", "SYM", "VERB", "X"),
-)
 NER_LABELS = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
 
 LeakKind = Literal["in-task", "same-text", "selection", "target"]  # what they mean: leaks.py
@@ -93,7 +87,7 @@ class Task:
         object.__setattr__(self, "folder", self.folder or self.name)
 
     @property
-    def format(self) -> Format:
+    def format(self) -> Format[Any]:
         """What its examples are, which answers everything that is asked about them."""
         return formats[self.format_name]
 
@@ -147,28 +141,20 @@ def all_tasks() -> list[Task]:
 def labels_of(task: Task, examples: Sequence[Example]) -> tuple[str, ...] | None:
     """The classes of a head: the task's own, or those of its training rows, sorted; None for a format without any.
 
-    Found tags are completed: all of UPOS where every tag is one of it, and both B- and I- of every entity type.
+    Labels found are completed where the format knows which belong together.
     Raises TaskDataError for a row without a label.
     """
-    if not task.format.label_field:
+    if not task.format.classes:
         return None
     if task.labels is not None:
         return task.labels
-    labels = {label for example in examples for label in _labels(example)}
-    if task.format.label_field != "tags":
-        return tuple(sorted(labels))
-    if labels <= set(UPOS):
-        return UPOS
-    types = {entity_type(tag) for tag in labels if entity_type(tag) != tag}
-    marked = {f"{mark}-{name}" for name in types for mark in "BI"}
-    return tuple(sorted(labels | marked | ({OUTSIDE} if types else set())))
+    labels = {label for example in examples for label in _labels(task, example)}
+    return task.format.completed(labels)
 
 
-def _labels(example: Example) -> tuple[str, ...]:
-    labels = (
-        example.tags if isinstance(example, Tagged) else (example.label,) if isinstance(example, Classified) else ()
-    )
+def _labels(task: Task, example: Example) -> tuple[str, ...]:
+    labels = task.format.labels_of(example)
     if not labels or "" in labels:
-        what = "a training row without a label"
-        raise TaskDataError(what, where=f"row '{example.id}'", do="fill in its label or leave it out")
+        where, do = f"row '{example.id}'", "fill in its label or leave it out"
+        raise TaskDataError("a training row without a label", where=where, do=do)
     return labels

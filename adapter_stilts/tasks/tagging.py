@@ -10,7 +10,8 @@ they stand in for it, and every manifest and table says so.
 
 from __future__ import annotations
 
-from adapter_stilts.tasks.base import UPOS, Leak, Task, register
+from adapter_stilts.formats.tags import UPOS
+from adapter_stilts.tasks.base import Leak, Task, register
 from adapter_stilts.tasks.source import SCRIPT, UNVERIFIED, Hub, Source, codes
 
 CCG = "CCG supertagging"

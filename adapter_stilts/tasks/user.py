@@ -19,7 +19,6 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
-from adapter_stilts.data.columns import field_called
 from adapter_stilts.errors import ConfigError, MissingError, UnknownName
 from adapter_stilts.files import read_text
 from adapter_stilts.formats.base import formats
@@ -57,7 +56,8 @@ def _text_keys(value: object) -> object:
 
 def _format(value: str) -> str:
     if value not in formats:
-        raise PydanticCustomError("format", f"input should be one of: {', '.join(formats)}")
+        *most, last = (f"'{name}'" for name in formats)
+        raise PydanticCustomError("format", f"Input should be {', '.join(most)} or {last}")
     return value
 
 
@@ -182,9 +182,11 @@ def _mistakes(described: TaskFile) -> Iterator[str]:
     if described.metric and described.metric not in (fitting := formats[format].metrics):
         listed = ", ".join(fitting)
         yield f"metric: '{described.metric}' does not suit the format '{format}' (one of: {listed})"
-    for key in described.columns if not formats[format].pools else ():
+    columns = formats[format].columns
+    for key in described.columns if columns else ():
+        assert columns is not None
         try:
-            field_called(format, key)
+            columns.field_called(key)
         except UnknownName as error:
             yield f"columns.{key}: {error.what} ({error.do})"
     if train_task and train_task not in tasks:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from adapter_stilts.data.examples import Classified, MultipleChoice
 from adapter_stilts.errors import ConfigError, MissingError, UnknownName
+from adapter_stilts.formats.choice import MultipleChoice
+from adapter_stilts.formats.pair import Classified
 from adapter_stilts.tasks.base import tasks
 from adapter_stilts.tasks.reading.place import Where
 from adapter_stilts.tasks.reading.sources import load
@@ -58,7 +59,7 @@ def test_reports_all_mistakes_at_once_with_the_nearest_keys(write):
     assert "unknown key 'nam' (did you mean 'name'?)" in message
     assert "unknown key 'filez' (did you mean 'files'?)" in message
     assert "'name' is missing" in message
-    assert "format: input should be one of: aligned, choice, pair, pools, ranking, single, span, tags, text" in message
+    assert "format: input should be 'aligned', 'choice', 'pair', 'pools', 'ranking', 'single', 'span'" in message
     assert "max_length: input should be greater than or equal to 8" in message
     assert "own.yaml" in message
 

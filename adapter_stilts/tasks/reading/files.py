@@ -14,9 +14,9 @@ from itertools import islice
 from pathlib import Path
 
 from adapter_stilts.data.columns import nearest
-from adapter_stilts.data.readers import stream
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import sha256
+from adapter_stilts.formats.reading import stream
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import same_language, spelled, spelled_in
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from adapter_stilts.data.examples import Example
+from adapter_stilts.formats.base import Example
 
 Kind = Literal["miniature", "files", "hub"]
 

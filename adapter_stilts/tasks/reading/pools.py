@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from adapter_stilts.data.examples import Candidate, Example, Query
-from adapter_stilts.data.readers import read
 from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.files import sha256
+from adapter_stilts.formats.base import Example
+from adapter_stilts.formats.queries import Candidate, Query
+from adapter_stilts.formats.reading import read
 from adapter_stilts.miniature.datasets import candidates as miniature_candidates
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import spelled

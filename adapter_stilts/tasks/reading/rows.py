@@ -6,21 +6,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatch
-from itertools import chain
 from pathlib import Path
 
-from adapter_stilts.data.examples import Example, Pools
-from adapter_stilts.data.mewsli import plain_rows
-from adapter_stilts.data.readers import LANGUAGE_COLUMNS, read, read_aligned, read_joined, read_pools
 from adapter_stilts.data.tables import first_cells, json_line_rows, suffix, tab_rows
-from adapter_stilts.errors import TaskDataError, UsageError
+from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import bare_name, sha256
+from adapter_stilts.formats.base import Example
+from adapter_stilts.formats.reading import LANGUAGE_COLUMNS, read, read_joined
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import all_codes, is_known, iso1, spelled, spelled_in
 from adapter_stilts.tasks.reading.files import Group
 from adapter_stilts.tasks.reading.place import FileFact, Where
-
-TABLES = (".jsonl", ".json", ".tsv")  # files that hold both sides of a bitext
 
 
 def read_files(
@@ -35,15 +31,16 @@ def read_files(
     facts: list[FileFact] = []
     for group in groups:
         rows = _read(task, group, split, language, where, dropped)
-        facts += [FileFact(path, sha256(path), size) for path, size in zip(group.paths, _sizes(rows), strict=False)]
+        sizes = task.format.file_sizes(rows, len(group.paths))
+        facts += [FileFact(path, sha256(path), size) for path, size in zip(group.paths, sizes, strict=True)]
         name = _name(group.paths[0], groups)
         examples += [replace(row, id=f"{name}:{row.id}") for row in rows] if len(groups) > 1 else rows
     return examples, tuple(facts)
 
 
-def count(examples: Sequence[Example]) -> int:
+def count(task: Task, examples: Sequence[Example]) -> int:
     """How many rows a score is taken over: examples, or the gold pairs of a mining set."""
-    return sum(len(example.gold) if isinstance(example, Pools) else 1 for example in examples)
+    return sum(map(task.format.count, examples))
 
 
 def values_of(task: Task, paths: Sequence[Path]) -> tuple[str, ...]:
@@ -51,7 +48,7 @@ def values_of(task: Task, paths: Sequence[Path]) -> tuple[str, ...]:
     codes, column = set(), task.source.language_column
     for path in paths:
         rows = json_line_rows(path) if suffix(path) == ".jsonl" else tab_rows(path, None)
-        for row in chain.from_iterable(map(plain_rows, rows)) if task.format.ranking else rows:
+        for row in task.format.rows(rows):
             if column not in row.cells:
                 break
             codes.add(str(row.cells[column]))
@@ -98,13 +95,9 @@ def _read(
     task: Task, group: Group, split: str, language: str, where: Where, dropped: Counter[str]
 ) -> list[Example]:
     path, source = group.paths[0], task.source
-    if task.format.pools:
-        return [_pools(group.paths)]
-    if task.retrieval and len(group.paths) > 1:
-        return [*read_aligned(path, group.paths[1])]
-    if task.retrieval and suffix(path) not in TABLES:
-        advice = f"give both: --data {split}=FOREIGN --data {split}=ENGLISH"
-        raise UsageError("one side of a bitext alone", where=str(path), do=advice)
+    together = task.format.joined(group.paths, split)
+    if together is not None:
+        return together
     keep = {source.language_column: all_codes(language)} if source.language_column and not group.language else {}
     if not source.language_column and task.format.one_language:
         _refuse_two_languages(task, path)
@@ -136,17 +129,3 @@ def _refuse_two_languages(task: Task, path: Path) -> None:
         if iso1(code) != iso1(first):
             what = f"two languages in one file: '{first}' and '{code}' (column '{column}')"
             raise TaskDataError(what, where=row.where, do="give each language a file of its own, or drop the column")
-
-
-def _sizes(rows: Sequence[Example]) -> tuple[int, int, int]:
-    """Rows of each file of a group: the sentences of both pools and the gold pairs, or the examples."""
-    first = rows[0]
-    return (len(first.source), len(first.target), len(first.gold)) if isinstance(first, Pools) else (len(rows),) * 3
-
-
-def _pools(paths: Sequence[Path]) -> Example:
-    if len(paths) not in (2, 3):
-        listed = ", ".join(map(str, paths))
-        advice = "give the foreign side, the English side and the gold pairs"
-        raise UsageError(f"a mining set is two or three files, got {len(paths)}: {listed}", do=advice)
-    return read_pools(paths[0], paths[1], paths[2] if len(paths) == 3 else None)

@@ -13,11 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-from adapter_stilts.data.examples import Classified, Example
-from adapter_stilts.data.mismatched import with_mismatches
-from adapter_stilts.data.placeholders import refuse_placeholders, withheld
 from adapter_stilts.data.tables import suffix
 from adapter_stilts.errors import StiltsError, TaskDataError, UsageError
+from adapter_stilts.formats.base import Example, refuse_placeholders, withheld
+from adapter_stilts.formats.pair import Classified, with_mismatches
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.tasks.base import Task, tasks
 from adapter_stilts.tasks.languages import is_known, iso1, spelled
@@ -26,7 +25,7 @@ from adapter_stilts.tasks.reading.holding import kept_for
 from adapter_stilts.tasks.reading.hub import hub_examples, languages_at
 from adapter_stilts.tasks.reading.miniature import VERSION, miniature_examples, miniature_language, miniature_of
 from adapter_stilts.tasks.reading.place import Loaded, Origin, Where
-from adapter_stilts.tasks.reading.rows import TABLES, count, read_files, values_of
+from adapter_stilts.tasks.reading.rows import count, read_files, values_of
 from adapter_stilts.tasks.reading.substitutions import multiword_of, substitutions_of
 from adapter_stilts.tasks.source import SPLITS
 
@@ -52,20 +51,20 @@ def load(
         task = replace(task, labels=tuple(labels))
     if where.kind == "miniature":
         examples, language = miniature_examples(task, split, language)
-        origin = Origin(task.name, split, language, "miniature", revision=VERSION, rows=count(examples))
+        origin = Origin(task.name, split, language, "miniature", revision=VERSION, rows=count(task, examples))
         return Loaded(examples, origin)
     language = spelled(language, task.languages)
     owner, stored = _owner(task, split, where)
     examples, origin = _rows(owner, stored, language, where)
     read = len(examples)
     if task.held_out and stored == "train" and split in ("train", "validation"):
-        examples = kept_for(split, examples, task.held_out)
+        examples = kept_for(task, split, examples)
     if not examples:
         raise _no_rows(task, split, language, read, origin.dropped)
-    if split != "train" and not task.source.any_name and not (unscored and withheld(examples)):
-        refuse_placeholders(examples, task.labels, f"{split} split of '{task.name}' in '{language}'")
+    if split != "train" and not task.source.any_name and not (unscored and withheld(task.format, examples)):
+        refuse_placeholders(task.format, examples, task.labels, f"{split} split of '{task.name}' in '{language}'")
     parts = () if stored in where.files else owner.parts
-    return Loaded(examples, replace(origin, task=task.name, split=split, parts=parts, rows=count(examples)))
+    return Loaded(examples, replace(origin, task=task.name, split=split, parts=parts, rows=count(task, examples)))
 
 
 def has_split(task: Task, split: str, where: Where) -> bool:
@@ -195,12 +194,8 @@ def _not_given(task: Task, split: str, where: Where) -> StiltsError:
 
 def _given(task: Task, paths: Sequence[Path]) -> list[Group]:
     """Files named one by one: each for itself, but for the two or three that make a bitext or a mining set."""
-    if task.format.pools:
-        together = len(paths)
-    elif task.retrieval:
-        together = 1 if suffix(paths[0]) in TABLES else 2
-    else:
-        together = 2 if task.source.joined and len({suffix(path) for path in paths[:2]}) > 1 else 1
+    joined = 2 if task.source.joined and len({suffix(path) for path in paths[:2]}) > 1 else 1
+    together = max(joined, task.format.together(paths))
     return [Group(tuple(paths[start : start + together]), "") for start in range(0, len(paths), together)]
 
 

@@ -34,5 +34,5 @@ def substitutions_of(
 
 def multiword_of(task: Task, files: tuple[FileFact, ...]) -> str:
     """How multi-word tokens were read: "split" or "fuse" where treebanks were, "" for anything else."""
-    treebanks = task.format.label_field == "tags" and any(suffix(file.path) == TREEBANK for file in files)
+    treebanks = task.format.classes and any(suffix(file.path) == TREEBANK for file in files)
     return (task.source.multiword or "split") if treebanks else ""
