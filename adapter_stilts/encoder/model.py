@@ -81,13 +81,15 @@ class AdapterEncoder(nn.Module):
 
     def add(self, name: str, kind: str, settings: Mapping[str, object] | None = None, seed: int = 0) -> None:
         """A fresh adapter; its initial weights depend on kind, settings and `seed` alone."""
-        self._attach(name, self._built(name, kind, settings or {}, seed))
+        self.adapters[name] = self._built(name, kind, settings or {}, seed)
+        self._hold(self.adapters[name].parts)
 
     def load(self, name: str, kind: str, settings: Mapping[str, object], tensors: Mapping[str, Tensor]) -> None:
         """An adapter from its tensors; ArtefactError for a name or shape that kind, settings and trunk do not have."""
         adapter = self._built(name, kind, settings, seed=0)
         copy_into(f"adapter '{name}'", adapter.parts, tensors, self.depth, self.trunk.layers)
-        self._attach(name, adapter)
+        self.adapters[name] = adapter
+        self._hold(adapter.parts)
 
     def tensors(self, name: str) -> dict[str, Tensor]:
         """An adapter's own tensors, copied, float32, on the CPU, under names without the adapter's in them."""
@@ -97,13 +99,16 @@ class AdapterEncoder(nn.Module):
 
     def add_fusion(self, fuse: Fuse, seed: int = 0) -> None:
         """A fresh AdapterFusion for a Fuse of adapters that are there."""
-        self._attach_fusion(*self._built_fusion(fuse, seed))
+        name, parts = self._built_fusion(fuse, seed)
+        self.fusions[name] = parts
+        self._hold(parts)
 
     def load_fusion(self, fuse: Fuse, tensors: Mapping[str, Tensor]) -> None:
         """An AdapterFusion from its tensors; verified like an adapter's."""
         name, parts = self._built_fusion(fuse, seed=0)
         copy_into(f"fusion '{name}'", parts, tensors, self.depth, self.trunk.layers)
-        self._attach_fusion(name, parts)
+        self.fusions[name] = parts
+        self._hold(parts)
 
     def fusion_tensors(self, fuse: Fuse) -> dict[str, Tensor]:
         """A fusion's tensors, copied, float32, on the CPU."""
@@ -141,13 +146,10 @@ class AdapterEncoder(nn.Module):
         used = self._used()
         active = {name for name, _ in used} | {fusion_name(fuse) for fuse in self._active_fusions()}
         bare = all(adapter.kind.name != "full" for _, adapter in used)
-        return [
-            Part("trunk", "trunk", bare, False, _count(self.base)),
-            *(
-                Part(name, self._role(name), name in active, name in self._trained, _count(parts))
-                for name, parts in self._parts()
-            ),
-        ]
+        rows = [Part("trunk", "trunk", bare, False, _count(self.base))]
+        for name, parts in self._parts():
+            rows.append(Part(name, self._role(name), name in active, name in self._trained, _count(parts)))
+        return rows
 
     def gradient_checkpointing(self, on: bool) -> None:
         """Keep only each layer's input in training, and compute the rest again going back: less memory, more time."""
@@ -271,14 +273,6 @@ class AdapterEncoder(nn.Module):
         sites = tuple(site for site in ("attention", "output") if any(site in kind.places for kind in fused))
         build = backend(fused[0]).build_fusion
         return name, draw(Seeds(seed).number("fusion"), lambda: build(sites, self.trunk.config, self.depth))
-
-    def _attach(self, name: str, adapter: Attached) -> None:
-        self.adapters[name] = adapter
-        self._hold(adapter.parts)
-
-    def _attach_fusion(self, name: str, parts: FusionParts) -> None:
-        self.fusions[name] = parts
-        self._hold(parts)
 
     def _hold(self, parts: AdapterParts) -> None:
         self._held.append(parts.to(self.device).requires_grad_(False).train(self.training))

@@ -35,8 +35,8 @@ from adapter_stilts.sharing.bundle import save_parts, verify_files
 from adapter_stilts.sharing.card import write_card
 from adapter_stilts.sharing.manifest import read_manifest, write_manifest
 from adapter_stilts.training.interrupt import StopSignal
-from adapter_stilts.training.loop import Outcome, Progress
 from adapter_stilts.training.loop import train as train_loop
+from adapter_stilts.training.plan import Outcome, Progress
 
 REFUSED = -1  # in the place of a state: the first process could not have the folder
 COLUMNS = ("part", "role", "active", "trained", "parameters")
