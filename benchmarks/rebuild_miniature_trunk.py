@@ -23,10 +23,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from adapter_stilts.data.examples import Bitext, PlainText
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.trunk import load_trunk
 from adapter_stilts.errors import StiltsError
+from adapter_stilts.formats.aligned import Bitext
+from adapter_stilts.formats.text import PlainText
 from adapter_stilts.miniature.datasets import FOREIGN, examples, fingerprint, trunk_folder
 from adapter_stilts.miniature.languages import LANGUAGES
 from adapter_stilts.retrieval.embed import embed_layers

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from adapter_stilts.config.fingerprint import fingerprint
-from adapter_stilts.data.placeholders import withheld
 from adapter_stilts.errors import UsageError
-from adapter_stilts.evaluation.protocols import target_protocol
+from adapter_stilts.formats.base import withheld
+from adapter_stilts.formats.protocols import target_protocols
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.protocols import precision_of
 from adapter_stilts.retrieval.reading import Reading as SentenceReading
@@ -123,7 +123,7 @@ def _check(request: Request, subject: Subject, task: Task, report: Reporter) -> 
     asked = precision_of(request.protocol)
     if not task.retrieval:
         head_for(subject.bundle, task, request.head)
-        if target_protocol(request.protocol).lengths.get(task.format.name, 0) > depth:
+        if task.format.length(target_protocols[request.protocol], 0) > depth:
             report.say(f"{task.name}: inputs are cut at {depth} tokens, which is all this trunk has positions for")
     elif asked not in ("auto", precision):
         how = f"reads in {asked}, and this trunk is in {precision}; --set trunk.precision={asked} follows it"
@@ -238,7 +238,7 @@ def _score(
     model, reading = subject.models[part.name], _reading(request, subject, part)
     loaded = load(task, request.split, language, where, tuple(part.facts["labels"]) or None, unscored=True)
     with active(subject.encoder, subject.stacks.reading(language).composition if subject.stacks else None):
-        return (predicted if withheld(loaded.examples) else measure)(model, task, loaded, reading, subject.folder)
+        return (predicted if withheld(task.format, loaded.examples) else measure)(model, task, loaded, reading, subject.folder)
 
 
 def _reading(request: Request, subject: Subject, part: Part) -> Reading:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from adapter_stilts.data.examples import Query
 from adapter_stilts.encoder.task_model import TaskModel
-from adapter_stilts.evaluation.ranking import DEEPEST
-from adapter_stilts.evaluation.scoring import Options
+from adapter_stilts.formats.queries import Query
+from adapter_stilts.metrics.base import Options
+from adapter_stilts.metrics.ranked import DEEPEST
 from adapter_stilts.runs.attention import store_attention
 from adapter_stilts.runs.disclosure import beside
 from adapter_stilts.runs.material import origin_facts

@@ -95,8 +95,8 @@ class Prepared:
         return self.plan.max_steps or course(self.rows, self.plan, self.processes.count).steps(self.plan.epochs)
 
     def _rows(self, one: TaskData) -> TrainingData:
-        masking = masking_of(one.task.format.name, self.trunk, self.config.training.mask_rate)
-        return feature_data(one.features, one.task.format.name, self.trunk.pad_id, masking)
+        masking = masking_of(one.task.format, self.trunk, self.config.training.mask_rate)
+        return feature_data(one.features, one.task.format, self.trunk.pad_id, masking)
 
 
 def prepare(config: RunConfig, tasks: Sequence[str]) -> Prepared:
@@ -180,7 +180,7 @@ def _tasks(config: RunConfig, names: Sequence[str]) -> tuple[Task, ...]:
     if config.how == JOINT:
         _check_joint(config, [task.name for task in found])
     for task in found:
-        check_control(config.control, config.how, task.format.name)
+        check_control(config.control, config.how, task.format)
     return found
 
 

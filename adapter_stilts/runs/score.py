@@ -15,10 +15,10 @@ from typing import Any
 from adapter_stilts.errors import UsageError
 from adapter_stilts.evaluation import benchmarks
 from adapter_stilts.evaluation.benchmark import BenchmarkScore, score_benchmark
-from adapter_stilts.evaluation.entities import TYPES
-from adapter_stilts.evaluation.folder import read_odds
-from adapter_stilts.evaluation.given import METRICS, needs_language, score_file
-from adapter_stilts.evaluation.scoring import Options, Score
+from adapter_stilts.evaluation.given import in_files, needs_language, score_file
+from adapter_stilts.metrics.base import Options, Score, metrics
+from adapter_stilts.metrics.forms import read_odds
+from adapter_stilts.metrics.tags import TYPES
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.statistics.intervals import REPLICATES
@@ -27,8 +27,6 @@ from adapter_stilts.tasks.base import Task, tasks
 from adapter_stilts.tasks.languages import iso1
 from adapter_stilts.tasks.user import find_task
 
-XTREME = ("accuracy", "retrieval", "chunk_f1", "token_accuracy", "squad", "mlqa", "mining")
-XTREME_R = ("map20", "mrr20")
 NO_LANGUAGE = "und"
 
 
@@ -108,27 +106,29 @@ def score_folders(request: BenchmarkRequest, *, report: Reporter) -> BenchmarkSc
 
 def _metric(request: FilesRequest) -> tuple[Task | None, str]:
     """The task, where one is registered, and the metric."""
+    known = [metric.name for metric in metrics.values() if metric.form]
     if not request.task and not request.metric:
-        advice = f"add --task, for example --task xnli, or --metric, one of: {', '.join(METRICS)}"
+        advice = f"add --task, for example --task xnli, or --metric, one of: {', '.join(known)}"
         raise UsageError("nothing says which metric is taken", do=advice)
     task = None
     if request.task and (request.task in tasks or request.task not in benchmarks.METRICS):
         task = find_task(request.task)
     metric = request.metric or (task.metric if task else benchmarks.METRICS[request.task])
-    if metric not in METRICS and request.metric:
-        raise unknown_name("metric", metric, METRICS)
-    if metric not in METRICS:
+    if request.metric:
+        in_files(metric)
+    if metric not in known:
         what = f"'{request.task}' has no predictions in files: it is scored by {metric}"
         raise UsageError(what, do="score it with `adapter-stilts eval`")
     return task, metric
 
 
 def _rows(request: FilesRequest, metric: str, found: Score) -> list[Result]:
-    protocol = "xtreme-r" if metric in XTREME_R else "xtreme" if metric in XTREME and request.rule == "0.0" else "own"
+    rule = metrics[metric]
+    protocol = rule.protocol if rule.protocol != "xtreme" or request.rule == "0.0" else "own"
     settings: dict[str, Any] = {}
-    if METRICS[metric] == "tags":
+    if rule.takes_rule:
         settings["rule"] = request.rule
-    if metric == "squad_v2":
+    if rule.takes_odds:
         settings["null_threshold"] = request.null_threshold
     if found.unanswered:
         settings["unanswered"] = found.unanswered

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from adapter_stilts.data.examples import Tagged
 from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
-from adapter_stilts.evaluation.folder import read_answers, read_choices, read_lines, read_tags
+from adapter_stilts.formats.tags import Tagged
+from adapter_stilts.metrics.forms import read_answers, read_choices, read_lines, read_tags
 from adapter_stilts.runs.masked import masked_score
 from adapter_stilts.runs.material import where_of
 from adapter_stilts.runs.measure import Reading, measure, validation_score
@@ -89,12 +89,10 @@ def test_leaves_the_model_in_the_mode_it_was_in(subject):
 
 
 def test_tokenises_the_validation_rows_once(subject, monkeypatch):
-    import adapter_stilts.runs.measure as module
-
     model, task, loaded, reading = subject("nli")
     calls = Counter()
-    fresh = module.features
-    monkeypatch.setattr(module, "features", lambda *values, **named: calls.update(["features"]) or fresh(*values, **named))
+    fresh = task.format.features
+    monkeypatch.setattr(task.format, "features", lambda *values, **named: calls.update(["features"]) or fresh(*values, **named))
     validate = validation_score(task, loaded.examples, reading)
     assert validate(model) == validate(model)
     assert calls["features"] == 1

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapter_stilts.data.examples import Candidate, Query
 from adapter_stilts.errors import StiltsError, TaskDataError
-from adapter_stilts.evaluation.scoring import Options
+from adapter_stilts.formats.queries import Candidate, Query
+from adapter_stilts.metrics.base import Options
 from adapter_stilts.reporting import Silent
 from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.runs.ranking import Pool, score_language
