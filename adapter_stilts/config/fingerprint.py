@@ -17,7 +17,9 @@ def fingerprint(*values: object) -> str:
     Raises TypeError for a value that has no JSON form and ValueError for one that is not a number (nan, infinity): such a value
     has no canonical text.
     """
-    canonical = json.dumps(values, default=_plain, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    canonical = json.dumps(
+        values, default=_plain, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+    )
     return hashlib.sha256(canonical.encode()).hexdigest()[:8]
 
 

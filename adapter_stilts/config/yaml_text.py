@@ -21,7 +21,11 @@ SCALARS: Sequence[tuple[str, str, str]] = (
     ("null", r"~|null|Null|NULL|", "~nN"),
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
     ("int", r"[-+]?[0-9]+", "-+0123456789"),
-    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+.0123456789"),
+    (
+        "float",
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        "-+.0123456789",
+    ),
 )
 READ: Mapping[str, Callable[[str], object]] = {
     "str": str,
@@ -95,14 +99,20 @@ class _Dumper(yaml.SafeDumper):
 
     def text(self, data: str) -> yaml.Node:
         """Text with a line break other than "\\n" is escaped: PyYAML writes it as it is and reads a "\\n" back."""
-        return self.represent_scalar(TAG + "str", data, style='"' if any(mark in data for mark in "\r\x85\u2028\u2029\ufeff") else None)
+        return self.represent_scalar(
+            TAG + "str", data, style='"' if any(mark in data for mark in "\r\x85\u2028\u2029\ufeff") else None
+        )
 
 
 _Dumper.add_representer(str, _Dumper.text)
 _Loader.yaml_implicit_resolvers = {}
 for _kind, _pattern, _first in SCALARS:
-    _Loader.add_implicit_resolver(TAG + _kind, re.compile(rf"^(?:{_pattern})$"), list(_first) + ([""] if _kind == "null" else []))
-    _Dumper.add_implicit_resolver(TAG + _kind, re.compile(rf"^(?:{_pattern})$"), list(_first) + ([""] if _kind == "null" else []))
+    _Loader.add_implicit_resolver(
+        TAG + _kind, re.compile(rf"^(?:{_pattern})$"), list(_first) + ([""] if _kind == "null" else [])
+    )
+    _Dumper.add_implicit_resolver(
+        TAG + _kind, re.compile(rf"^(?:{_pattern})$"), list(_first) + ([""] if _kind == "null" else [])
+    )
 
 
 class _Reader:
@@ -152,7 +162,11 @@ class _Reader:
 def _child(node: yaml.Node | None, key: Key) -> tuple[int, yaml.Node] | None:
     """The line and node under a key, the last one where it is repeated."""
     if isinstance(node, yaml.MappingNode):
-        found = [(_line(name), child) for name, child in node.value if isinstance(name, yaml.ScalarNode) and name.value == str(key)]
+        found = [
+            (_line(name), child)
+            for name, child in node.value
+            if isinstance(name, yaml.ScalarNode) and name.value == str(key)
+        ]
         return found[-1] if found else None
     if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
         return _line(node.value[key]), node.value[key]
@@ -165,4 +179,6 @@ def _line(node: yaml.Node) -> int:
 
 def _not_yaml(problem: str, name: str, line: int | None) -> ConfigError:
     where = f"{name}, line {line}" if line else name
-    return ConfigError(f"not valid YAML: {problem}", where=where, do="correct the line; values with special characters go in quotes")
+    return ConfigError(
+        f"not valid YAML: {problem}", where=where, do="correct the line; values with special characters go in quotes"
+    )

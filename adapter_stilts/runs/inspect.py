@@ -65,7 +65,11 @@ def show_recipe(name: str) -> dict[str, Any]:
 def list_runs(folder: Path) -> list[dict[str, Any]]:
     """The runs in a folder and below, finished or not; a damaged one is listed with what is wrong."""
     if not folder.is_dir():
-        raise MissingError("no such folder", where=str(folder), do="name the folder that holds the runs; `adapter-stilts train` makes ./runs")
+        raise MissingError(
+            "no such folder",
+            where=str(folder),
+            do="name the folder that holds the runs; `adapter-stilts train` makes ./runs",
+        )
     return [_run(path) for path in _run_folders(folder)]
 
 
@@ -74,7 +78,12 @@ def info(folder: Path) -> dict[str, Any]:
     manifest = read_manifest(folder)
     rows = read_results(folder)
     size = sum(path.stat().st_size for path in (folder / name for name in manifest.files) if path.is_file())
-    document = {"run": str(folder), **manifest.model_dump(mode="json"), "bytes": size, "results": [row.to_json() for row in rows]}
+    document = {
+        "run": str(folder),
+        **manifest.model_dump(mode="json"),
+        "bytes": size,
+        "results": [row.to_json() for row in rows],
+    }
     return {**document, "means": means(rows).to_json()}
 
 

@@ -16,7 +16,9 @@ from adapter_stilts.tasks.base import Leak, LeakKind, Task
 from adapter_stilts.tasks.languages import same_language
 
 IN_TASK = "in-task: a gain over direct is more data for the same task, not transfer; leave it out of a headline"
-SAME_TEXT = "same text: a gain over direct may come from having seen the sentences before, not from what the other task teaches"
+SAME_TEXT = (
+    "same text: a gain over direct may come from having seen the sentences before, not from what the other task teaches"
+)
 SELECTION = "selection: the best step was chosen on text that the test set is made of"
 TARGET = "target leak: the score is not zero-shot"
 MEANING: Mapping[LeakKind, str] = {"in-task": IN_TASK, "same-text": SAME_TEXT, "selection": SELECTION, "target": TARGET}

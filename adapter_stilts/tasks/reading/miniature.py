@@ -15,7 +15,9 @@ __all__ = ["VERSION", "miniature_examples", "miniature_of"]
 def miniature_of(task: Task) -> Dataset:
     """The data set that stands for the task. Raises TaskDataError where there is none."""
     if not task.source.miniature:
-        raise TaskDataError(f"the miniature has nothing for '{task.name}'", do="name a folder with its files: --data DIR")
+        raise TaskDataError(
+            f"the miniature has nothing for '{task.name}'", do="name a folder with its files: --data DIR"
+        )
     return DATASETS[task.source.miniature]
 
 
