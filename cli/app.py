@@ -1,7 +1,7 @@
 """`adapter-stilts`: the verbs, and the one place where errors become three lines and an exit code.
 
-Command bodies import the library when they run, so that `--help` answers without waiting for torch. Everything a verb prints for
-programs goes to stdout, everything for people to stderr.
+Command bodies import the library when they run, so that `--help` answers without waiting for torch. Everything a verb
+prints for programs goes to stdout, everything for people to stderr.
 """
 
 from __future__ import annotations

@@ -193,7 +193,8 @@ def doctor(
 ) -> None:
     """Check this machine.
 
-    Versions against those the tests run with, devices, what is cached of the hub, and with --data which tasks' files lie in a folder.
+    Versions against those the tests run with, devices, what is cached of the hub, and with --data which tasks' files
+    lie in a folder.
 
     \b
     Example:

@@ -72,9 +72,9 @@ def score(
 ) -> None:
     """Score prediction files of anybody's, as XTREME's evaluate.py does.
 
-    One file against one gold file, or a whole benchmark: two folders in XTREME's form, with the mean of each task, group and all.
-    Predictions: a label a line; a tag a line, an empty line after each sentence; {"question id": "answer"}; for BUCC foreign id TAB
-    English id; for LAReQA and Mewsli-X {"id": ..., "candidates": [...]} a line.
+    One file against one gold file, or a whole benchmark: two folders in XTREME's form, with the mean of each task,
+    group and all. Predictions: a label a line; a tag a line, an empty line after each sentence; {"question id":
+    "answer"}; for BUCC foreign id TAB English id; for LAReQA and Mewsli-X {"id": ..., "candidates": [...]} a line.
 
     \b
     Examples:

@@ -2,8 +2,9 @@
 
     load(Path("configs/train/nli.yaml"), ["training.epochs=2"], [Given("--seed", "training.seed", 7)])
 
-What comes later wins: the schema's defaults, the file, `--set`, the flags of the command. A key given both by a flag and by `--set`
-with different values is a mistake rather than a riddle. A number where text belongs is taken as it was written ("007" stays "007").
+What comes later wins: the schema's defaults, the file, `--set`, the flags of the command. A key given both by a flag
+and by `--set` with different values is a mistake rather than a riddle. A number where text belongs is taken as it was
+written ("007" stays "007").
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ class Given:
 
 @dataclass(frozen=True)
 class Overlay:
-    """A value laid over the file: where it came from, its path, and the YAML it was written in (None for a flag's value)."""
+    """A value laid over the file: where it came from, its path, and the YAML it was written in (None for a flag's
+    value)."""
 
     origin: str
     path: tuple[Key, ...]
@@ -189,7 +191,8 @@ def _remove(tree: Any, path: Sequence[Key]) -> Any:
 
 
 def _validated(tree: Any, wording: Callable[[Sequence[Key]], str | None]) -> RunConfig | list[Mistake]:
-    """The tree as a RunConfig, or its mistakes: those of single keys, then those between keys that are right by themselves."""
+    """The tree as a RunConfig, or its mistakes: those of single keys, then those between keys that are right by
+    themselves."""
     try:
         return RunConfig.model_validate(tree)
     except ValidationError as error:
@@ -210,7 +213,8 @@ def _validated(tree: Any, wording: Callable[[Sequence[Key]], str | None]) -> Run
 
 
 def _conflicts(tree: Any, wrong: set[tuple[Key, ...]]) -> list[Mistake]:
-    """The schema checks keys against each other only once all are right by themselves, so drop the wrong ones and ask again."""
+    """The schema checks keys against each other only once all are right by themselves, so drop the wrong ones and ask
+    again."""
     for path in wrong:
         tree = _remove(tree, path)
     try:

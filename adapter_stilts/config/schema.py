@@ -152,10 +152,11 @@ class Task(Section):
 class Data(Section):
     """Where examples lie, and in which language they are trained on.
 
-    sources   as typed after --data: one folder, or "train=FILE" and the like, or "miniature"; "mlm/train=FILE" and "mlm=FOLDER" are for one of
-              several tasks; () is the trunk's usual place
-    language  of the training rows: one, or several that share as many rows as the task has in its own, or "all"; "mlm/sw" is for one of several
-              tasks; () is the task's own language, and for masked language modelling beside other tasks every language
+    sources   as typed after --data: one folder, or "train=FILE" and the like, or "miniature"; "mlm/train=FILE" and
+              "mlm=FOLDER" are for one of several tasks; () is the trunk's usual place
+    language  of the training rows: one, or several that share as many rows as the task has in its own, or "all";
+              "mlm/sw" is for one of several tasks; () is the task's own language, and for masked language modelling
+              beside other tasks every language
     """
 
     sources: Texts = ()
@@ -165,7 +166,8 @@ class Data(Section):
 class Sampler(Section):
     """--how joint: the task of each step, by jiant's samplers; n is a task's number of training rows.
 
-    name         proportional (p ~ n), uniform, temperature (p ~ min(n, cap)^(1/temperature)), capped (p ~ min(n, cap)) or weights (p ~ weights)
+    name         proportional (p ~ n), uniform, temperature (p ~ min(n, cap)^(1/temperature)), capped (p ~ min(n, cap))
+                 or weights (p ~ weights)
     temperature  1 is proportional; the higher, the more even
     cap          rows of a task that count at most; None: all
     weights      task -> its weight; any positive numbers
@@ -183,8 +185,8 @@ class Training(Section):
     max_steps        optimiser steps; None: as many as `epochs` take
     minutes          wall-clock bound; None: none
     token_budget     padded tokens of one forward pass; `accumulation` of them make a step
-    batch_rows       rows of one forward pass in the place of a token budget, for protocols that fix them ("4 x 8": 4 rows, accumulation 8);
-                     None: by tokens
+    batch_rows       rows of one forward pass in the place of a token budget, for protocols that fix them ("4 x 8": 4
+                     rows, accumulation 8); None: by tokens
     evaluate_steps   None: after every epoch
     patience         evaluations without a gain before training stops; 0: never
     rows             train on a seeded sample of this many rows; None: all
@@ -194,7 +196,8 @@ class Training(Section):
     sampler          --how joint: which task the next step learns
     head_pool        ranking: how a text becomes a vector, "pooler" (dense and tanh on <s>) or "mean" (over all tokens)
 
-    A file and `--set` may also say gradient_accumulation_steps (accumulation), max_grad_norm (clip) and per_device_train_batch_size (batch_rows).
+    A file and `--set` may also say gradient_accumulation_steps (accumulation), max_grad_norm (clip) and
+    per_device_train_batch_size (batch_rows).
     """
 
     max_steps: Annotated[Int, Field(ge=1)] | None = None
@@ -262,8 +265,10 @@ class Evaluation(Section):
     """What is scored.
 
     languages          () is all that the task has
-    language_adapters  "de=RUN": MAD-X's adapter of each language, put in the place of the one that the run was trained over
-    head               of a run with several heads, the one that answers; "": that of the same task, or the only one that fits
+    language_adapters  "de=RUN": MAD-X's adapter of each language, put in the place of the one that the run was trained
+                       over
+    head               of a run with several heads, the one that answers; "": that of the same task, or the only one
+                       that fits
     """
 
     protocol: Protocol = "own"

@@ -1,7 +1,7 @@
 """YAML as text that keeps its lines: values for the schema, and the line and wording of each for its mistakes.
 
-Scalars follow YAML 1.2's core schema, not PyYAML's YAML 1.1: `no` is Norwegian, not false; `1e-4` is a number, not text; `12:30` is
-text, not 750. What `dump` writes reads the same under both.
+Scalars follow YAML 1.2's core schema, not PyYAML's YAML 1.1: `no` is Norwegian, not false; `1e-4` is a number, not
+text; `12:30` is text, not 750. What `dump` writes reads the same under both.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ READ: Mapping[str, Callable[[str], object]] = {
 
 @dataclass(frozen=True)
 class Document:
-    """A YAML text: `value` as plain Python, `root` to find lines in, `name` to call it by, `repeated` keys with their lines."""
+    """A YAML text: `value` as plain Python, `root` to find lines in, `name` to call it by, `repeated` keys with their
+    lines."""
 
     name: str
     value: Any

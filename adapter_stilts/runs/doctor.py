@@ -1,4 +1,5 @@
-"""`doctor`: is this machine ready? Versions against those the tests run with, devices, what is cached, whether the network is off."""
+"""`doctor`: is this machine ready? Versions against those the tests run with, devices, what is cached, whether the
+network is off."""
 
 from __future__ import annotations
 

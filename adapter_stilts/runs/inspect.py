@@ -1,4 +1,5 @@
-"""What there is: tasks, kinds, recipes, runs and languages, and what one run says of itself. From metadata only, without torch."""
+"""What there is: tasks, kinds, recipes, runs and languages, and what one run says of itself. From metadata only,
+without torch."""
 
 from __future__ import annotations
 
@@ -119,7 +120,8 @@ def _task(task: Task) -> dict[str, Any]:
 
 
 def _source(hub: Hub) -> dict[str, Any]:
-    """A data set of the hub; certainty says what is known of its files, note where its rows differ from the published set-up."""
+    """A data set of the hub; certainty says what is known of its files, note where its rows differ from the published
+    set-up."""
     return {
         "id": hub.id,
         "config": hub.config,
@@ -154,7 +156,8 @@ def _run(folder: Path) -> dict[str, Any]:
 
 
 def _summed(rows: Sequence[Result]) -> list[dict[str, Any]]:
-    """Every task and split by the mean over its languages; of several readings (protocols, layers), the lowest and the highest mean."""
+    """Every task and split by the mean over its languages; of several readings (protocols, layers), the lowest and the
+    highest mean."""
     found: dict[tuple[str, str], list[list[Result]]] = {}
     for task, of_task in readings(rows).items():
         for (_, split, _), read in of_task.items():

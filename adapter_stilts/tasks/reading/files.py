@@ -1,7 +1,8 @@
 """The files of a task in a folder: patterns of release names to paths, for the language asked for.
 
 A folder is searched at any depth. Where a pattern matches several files of one split and language, they are read one
-after another only if the task says so; otherwise which was meant is for the user to say, unless all hold the same bytes.
+after another only if the task says so; otherwise which was meant is for the user to say, unless all hold the same
+bytes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What went wrong at the hub, in a sentence that says what to do: what was tried, the fallback, and how to give the files instead."""
+"""What went wrong at the hub, in a sentence that says what to do: what was tried, the fallback, and how to give the
+files instead."""
 
 from __future__ import annotations
 

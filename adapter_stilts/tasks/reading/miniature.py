@@ -22,7 +22,8 @@ def miniature_of(task: Task) -> Dataset:
 
 
 def miniature_examples(task: Task, split: str, language: str) -> tuple[list[Example], str]:
-    """The rows and the language as the miniature spells it. Raises UnknownName for a language or split it does not have."""
+    """The rows and the language as the miniature spells it. Raises UnknownName for a language or split it does not
+    have."""
     spelled = miniature_language(task, language)
     return examples(task.source.miniature, split, spelled), spelled
 

@@ -22,7 +22,8 @@ pytestmark = pytest.mark.usefixtures("no_network")
 
 @pytest.fixture
 def hub(write, tmp_path):
-    """A folder that stands in for the hub: data sets as rows per configuration and split, with the card that names them."""
+    """A folder that stands in for the hub: data sets as rows per configuration and split, with the card that names
+    them."""
 
     def put(id, content, features=""):
         lines = ["---", "configs:"]

@@ -1,4 +1,5 @@
-"""Every data set of the hub, in its own columns: our rows, written as parquet in the hub's folder layout, read with the network off."""
+"""Every data set of the hub, in its own columns: our rows, written as parquet in the hub's folder layout, read with the
+network off."""
 
 from dataclasses import dataclass, field
 
