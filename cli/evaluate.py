@@ -63,7 +63,7 @@ def evaluate(
     settings: SetOption = None,
     seed: SeedOption = None,
     split: Annotated[
-        str, named("--split", "adapter_stilts.tasks.base:SPLITS", "Which part of the task's data is scored.")
+        str, named("--split", "adapter_stilts.tasks.source:SPLITS", "Which part of the task's data is scored.")
     ] = "test",
     out: Annotated[
         Path | None,

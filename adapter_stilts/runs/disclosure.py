@@ -17,7 +17,7 @@ from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import iso1, same_language
 from adapter_stilts.tasks.leaks import leaks_of, seen_rows, sentence
-from adapter_stilts.tasks.sources import Loaded, Origin
+from adapter_stilts.tasks.reading.place import Loaded, Origin
 
 BOTH = "the source language's, on both sides"
 History = tuple[dict[str, Any], ...]

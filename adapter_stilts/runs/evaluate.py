@@ -47,9 +47,10 @@ from adapter_stilts.sharing.card import write_card
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import iso1, same_language
-from adapter_stilts.tasks.pools import load_pool
 from adapter_stilts.tasks.protocols import under
-from adapter_stilts.tasks.sources import Where, check_language, languages_of, load, nothing_found
+from adapter_stilts.tasks.reading.place import Where
+from adapter_stilts.tasks.reading.pools import load_pool
+from adapter_stilts.tasks.reading.sources import check_language, languages_of, load, nothing_found
 from adapter_stilts.tasks.user import find_task
 
 READ_BY = ("head", "language_adapters", "precision")  # settings that make another score of the same rows
@@ -218,7 +219,7 @@ def _known(rows: Sequence[Result], request: Request, task: Task, language: str, 
     if not task.retrieval:
         marks = _reading(request, subject, head_for(subject.bundle, task, request.head)).marks
         same = [row for row in same if all(row.settings.get(key) == marks.get(key) for key in READ_BY)]
-        return [row for row in same if row.settings.get("multiword", task.multiword) == task.multiword]
+        return [row for row in same if row.settings.get("multiword", task.source.multiword) == task.source.multiword]
     wanted = {id for one in _retrieval_readings(request, subject, [language, ENGLISH]) for id in planned(one, task)}
     chosen = [row for row in same if row.settings.get("id") in wanted]
     return chosen if {row.settings.get("id") for row in chosen} == wanted else []
