@@ -101,10 +101,8 @@ class Cluster:
         """
         slots = min(self.slots, self._gpus) if gpu else self.slots
         if not slots:
-            raise UsageError(
-                "no worker of the cluster has a graphics card, and this process reads with one",
-                do="start it with CUDA_VISIBLE_DEVICES= here",
-            )
+            what = "no worker of the cluster has a graphics card, and this process reads with one"
+            raise UsageError(what, do="start it with CUDA_VISIBLE_DEVICES= here")
         task = self._ray.remote(num_cpus=1, num_gpus=int(gpu), max_retries=RETRIES, retry_exceptions=False)(_guarded)
         running: deque[Any] = deque()
         try:
@@ -131,9 +129,8 @@ class Cluster:
         if fine:
             return value
         name, what, where, do = value
-        raise getattr(errors, name, StiltsError)(
-            what, where=f"{where} (node {node})" if where else f"node {node}", do=do
-        )
+        where = f"{where} (node {node})" if where else f"node {node}"
+        raise getattr(errors, name, StiltsError)(what, where=where, do=do)
 
 
 def check_visible(paths: Iterable[Path]) -> None:
@@ -159,9 +156,8 @@ def _ray() -> Any:
     try:
         import ray
     except ImportError as error:
-        raise UsageError(
-            "--engine ray needs ray, which is not installed", do="pip install 'adapter-stilts[ray]'"
-        ) from error
+        what = "--engine ray needs ray, which is not installed"
+        raise UsageError(what, do="pip install 'adapter-stilts[ray]'") from error
     return ray
 
 

@@ -47,9 +47,8 @@ def state_of_vectors(folder: Path, made: dict[str, Any], *, overwrite: bool) -> 
     is refused.
     """
     if folder.exists() and not folder.is_dir():
-        raise UsageError(
-            "a file where the folder of vectors should be", where=str(folder), do="name another folder with -o"
-        )
+        what = "a file where the folder of vectors should be"
+        raise UsageError(what, where=str(folder), do="name another folder with -o")
     names = (
         {entry.name for entry in folder.iterdir() if entry.name != LOCK and not is_remains(entry)}
         if folder.is_dir()
@@ -58,9 +57,8 @@ def state_of_vectors(folder: Path, made: dict[str, Any], *, overwrite: bool) -> 
     if not names:
         return "new"
     if LEDGER not in names:
-        raise UsageError(
-            "the folder is not empty and holds no vectors", where=str(folder), do="name another folder with -o"
-        )
+        what = "the folder is not empty and holds no vectors"
+        raise UsageError(what, where=str(folder), do="name another folder with -o")
     if overwrite:
         return "new"
     ledger = read_ledger(folder)
@@ -71,11 +69,8 @@ def state_of_vectors(folder: Path, made: dict[str, Any], *, overwrite: bool) -> 
         told = ", ".join(
             f"{name} {_short(ledger.made.get(name))} (asked for {_short(made.get(name))})" for name in changed
         )
-        raise UsageError(
-            f"the folder holds other vectors: {told}",
-            where=str(folder),
-            do="name another folder with -o, or add --overwrite to replace them",
-        )
+        what = f"the folder holds other vectors: {told}"
+        raise UsageError(what, where=str(folder), do="name another folder with -o, or add --overwrite to replace them")
     return "done" if ledger.sealed else "resumed"
 
 

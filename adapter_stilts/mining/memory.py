@@ -55,9 +55,8 @@ def rows_of_a_shard(
     if limit_gb is None:
         return asked or SHARD_ROWS
     if not limit_gb > 0:
-        raise UsageError(
-            f"--limit-gb {limit_gb}: a limit is a number above 0", do="give the memory that encoding must fit in, in GB"
-        )
+        what = f"--limit-gb {limit_gb}: a limit is a number above 0"
+        raise UsageError(what, do="give the memory that encoding must fit in, in GB")
     size = asked or SHARD_ROWS
     while True:
         found = memory(

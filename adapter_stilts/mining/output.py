@@ -47,11 +47,8 @@ def write_pairs(out: Path, pairs: Pairs, source: Side, target: Side, *, json_lin
             stream.write("".join(form(*row) for row in rows).encode())
     written = _lines(out)
     if written != len(pairs):
-        raise StiltsError(
-            f"{written} lines were written for {len(pairs)} pairs",
-            where=str(out),
-            do="check the disk, and run the command again",
-        )
+        what = f"{written} lines were written for {len(pairs)} pairs"
+        raise StiltsError(what, where=str(out), do="check the disk, and run the command again")
     return written
 
 
@@ -88,9 +85,8 @@ def finished(out: Path, identity: str, *, overwrite: bool) -> dict[str, Any] | N
     report = read_sealed(report_path(out), "the report of a mining", do=OCCUPIED)
     if report.get("identity") == identity and report.get("pairs_sha256") == sha256(out):
         return {name: value for name, value in report.items() if name not in ("identity", "pairs_sha256", CHECKSUM)}
-    raise UsageError(
-        "the file is there already, and is not the outcome of this very mining", where=str(out), do=OCCUPIED
-    )
+    what = "the file is there already, and is not the outcome of this very mining"
+    raise UsageError(what, where=str(out), do=OCCUPIED)
 
 
 def refuse_occupied(out: Path, *, overwrite: bool, read: Iterable[Path] = ()) -> None:
@@ -98,11 +94,8 @@ def refuse_occupied(out: Path, *, overwrite: bool, read: Iterable[Path] = ()) ->
     are read.
     """
     if out.resolve() in {path.resolve() for path in read}:
-        raise UsageError(
-            "the file of pairs would take the place of a file that is read",
-            where=str(out),
-            do="name another file with -o",
-        )
+        what = "the file of pairs would take the place of a file that is read"
+        raise UsageError(what, where=str(out), do="name another file with -o")
     if out.exists() and not out.is_file():
         raise UsageError("not a file", where=str(out), do="name a file with -o")
     if out.exists() and not overwrite and not report_path(out).exists():

@@ -97,23 +97,18 @@ def open_side(name: str, file: TextFile | None, path: Path, work: Path) -> Side:
         return Side(name, vectors, _by_itself(vectors), None)
     if vectors.rows != file.survey.rows:
         what = f"{vectors.rows} vectors for {file.survey.rows} sentences"
-        raise TaskDataError(
-            what,
-            where=f"{path} and {file.path}",
-            do="give the vectors of this file; it may be truncated, or have been cleaned since",
-        )
+        do = "give the vectors of this file; it may be truncated, or have been cleaned since"
+        raise TaskDataError(what, where=f"{path} and {file.path}", do=do)
     if vectors.made and vectors.made["text"] != file.survey.sha256:
-        raise TaskDataError(
-            "the vectors were made of another text", where=f"{path} and {file.path}", do="encode this file again"
-        )
+        what = "the vectors were made of another text"
+        raise TaskDataError(what, where=f"{path} and {file.path}", do="encode this file again")
     keys: list[bytes] = []
     known = bool(vectors.made)
     store = TextStore(work, name, file.source, None if known else lambda sentence: keys.append(_key(sentence)))
     if store.rows != vectors.rows:
         store.close()
-        raise TaskDataError(
-            "the file changed while it was read", where=str(file.path), do="run the command again when it is at rest"
-        )
+        what = "the file changed while it was read"
+        raise TaskDataError(what, where=str(file.path), do="run the command again when it is at rest")
     return Side(name, vectors, _by_itself(vectors) if known else _by_texts(keys), store)
 
 
@@ -122,9 +117,8 @@ def check_together(source: Side, target: Side) -> None:
     one, other = source.vectors, target.vectors
     where, do = f"{one.path} and {other.path}", "encode both sides with one encoder, layer and pooling"
     if one.dimension != other.dimension:
-        raise UsageError(
-            f"vectors of {one.dimension} and of {other.dimension} dimensions cannot be compared", where=where, do=do
-        )
+        what = f"vectors of {one.dimension} and of {other.dimension} dimensions cannot be compared"
+        raise UsageError(what, where=where, do=do)
     differ = [name for name in MUST_AGREE if one.made and other.made and one.made.get(name) != other.made.get(name)]
     if differ:
         told = ", ".join(f"{name} {one.made.get(name)!s:.40} and {other.made.get(name)!s:.40}" for name in differ)
@@ -168,9 +162,8 @@ def _by_itself(vectors: StoredVectors) -> Distinct:
     first = vectors.first_rows()
     found = by_vectors(vectors) if first is None else by_first_rows(first, vectors.blank)
     if not len(found.rows):
-        raise TaskDataError(
-            "no sentence: all rows are blank", where=str(vectors.path), do="give vectors of a file with text"
-        )
+        what = "no sentence: all rows are blank"
+        raise TaskDataError(what, where=str(vectors.path), do="give vectors of a file with text")
     return found
 
 

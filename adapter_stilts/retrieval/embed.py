@@ -129,10 +129,8 @@ def check_reading(encoder: AdapterEncoder, layers: Sequence[int]) -> None:
     """UsageError for a layer that is not there."""
     outside = [layer for layer in layers if not 0 <= layer <= encoder.trunk.layers]
     if outside or not layers:
-        raise UsageError(
-            f"layer {outside[0] if outside else 'none'} of a trunk of {encoder.trunk.layers}",
-            do=f"use 0 (the embeddings) to {encoder.trunk.layers}",
-        )
+        what = f"layer {outside[0] if outside else 'none'} of a trunk of {encoder.trunk.layers}"
+        raise UsageError(what, do=f"use 0 (the embeddings) to {encoder.trunk.layers}")
 
 
 def _batch(encoder: AdapterEncoder, rows: Sequence[TokenIds], layers: Sequence[int], pool: str) -> dict[int, Vectors]:

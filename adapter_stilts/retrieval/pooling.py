@@ -84,9 +84,8 @@ def less(vectors: Vectors, mean: NDArray[np.float64]) -> Vectors:
     moved = np.asarray(vectors - mean, dtype=np.float32)
     if not all(stays_apart(vectors[start : start + AT_ONCE], mean) for start in range(0, len(vectors), AT_ONCE)):
         do = "leave centring out, or read another layer or pooling (`<s>` is the same in every sentence at layer 0)"
-        raise StiltsError(
-            "the vector of a sentence is the mean of them all: less the mean, nothing is left of it", do=do
-        )
+        what = "the vector of a sentence is the mean of them all: less the mean, nothing is left of it"
+        raise StiltsError(what, do=do)
     return unit(moved)
 
 

@@ -99,7 +99,6 @@ class Overrides:
             return tuple(range(depth + 1))
         layers = self.layers if self.layers is not None else (rules.layer.at_depth(depth),)
         if outside := [layer for layer in layers if not 0 <= layer <= depth]:
-            raise UsageError(
-                f"layer {outside[0]} of a trunk of {depth} layers", do=f"use 0 (the embeddings) to {depth}"
-            )
+            what = f"layer {outside[0]} of a trunk of {depth} layers"
+            raise UsageError(what, do=f"use 0 (the embeddings) to {depth}")
         return tuple(dict.fromkeys(layers))

@@ -82,10 +82,8 @@ def at_precision(right: Flags, score: Array, wanted: int, precision: float) -> C
     places = np.flatnonzero(allowed & (reached >= precision))
     if not len(places):
         best = f"{reached[allowed].max():.4f}" if len(reached) else "none: there are no candidates"
-        raise UsageError(
-            f"no threshold reaches a precision of {precision}",
-            do=f"ask for less (the best reached is {best}), or give more gold",
-        )
+        what = f"no threshold reaches a precision of {precision}"
+        raise UsageError(what, do=f"ask for less (the best reached is {best}), or give more gold")
     return _cut(int(places[-1]), right, score, wanted)
 
 

@@ -35,10 +35,8 @@ def numbers(rows: int, settings: IndexSettings) -> tuple[int, int]:
     lists = settings.lists or default_lists(rows)
     probes = settings.probes or default_probes(lists)
     if lists > rows or probes > lists:
-        raise UsageError(
-            f"{lists} lists and {probes} probes for {rows} vectors",
-            do="use at most as many lists as vectors, and at most as many probes as lists",
-        )
+        what = f"{lists} lists and {probes} probes for {rows} vectors"
+        raise UsageError(what, do="use at most as many lists as vectors, and at most as many probes as lists")
     return lists, probes
 
 

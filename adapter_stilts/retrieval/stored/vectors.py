@@ -82,9 +82,8 @@ def open_vectors(path: Path) -> StoredVectors:
     if path.is_dir():
         return EncodedFolder(path)
     if not path.exists():
-        raise MissingError(
-            "no vectors here", where=str(path), do="name a folder that `adapter-stilts encode` made, or one .npy file"
-        )
+        do = "name a folder that `adapter-stilts encode` made, or one .npy file"
+        raise MissingError("no vectors here", where=str(path), do=do)
     return ArrayFile(path)
 
 
@@ -96,9 +95,8 @@ class EncodedFolder:
         if not ledger.sealed:
             total = math.ceil(ledger.made["rows"] / ledger.made["shard_rows"])
             do = "run the same `adapter-stilts encode` command again; it goes on from there"
-            raise MissingError(
-                f"encoding has not finished: {len(ledger.shards)} of {total} shards are there", where=str(path), do=do
-            )
+            what = f"encoding has not finished: {len(ledger.shards)} of {total} shards are there"
+            raise MissingError(what, where=str(path), do=do)
         self.path = path
         self.made: Mapping[str, Any] = ledger.made
         self.rows, self.dimension = int(ledger.made["rows"]), int(ledger.made["dimension"])
@@ -160,9 +158,8 @@ class ArrayFile:
         matrix = _mapped(path)
         if matrix.ndim != 2 or matrix.dtype.kind != "f" or 0 in matrix.shape:
             what = f"an array of shape {matrix.shape} and type {matrix.dtype} where vectors were expected"
-            raise TaskDataError(
-                what, where=str(path), do="save a matrix with one row of floating-point numbers per sentence"
-            )
+            do = "save a matrix with one row of floating-point numbers per sentence"
+            raise TaskDataError(what, where=str(path), do=do)
         self.path = path
         self.rows, self.dimension = matrix.shape
         self.made: Mapping[str, Any] = {}
@@ -246,9 +243,8 @@ class ShardFiles:
         if not path.is_file():
             raise ArtefactError("a file of the vectors is missing", where=str(path), do=AGAIN)
         if sha256(path) != self._hashes.get(name):
-            raise ArtefactError(
-                "a file of the vectors was changed or damaged: it does not match its sha256", where=str(path), do=AGAIN
-            )
+            what = "a file of the vectors was changed or damaged: it does not match its sha256"
+            raise ArtefactError(what, where=str(path), do=AGAIN)
         self._checked.add(name)
 
 
@@ -278,9 +274,8 @@ def _mapped(path: Path) -> np.memmap[Any, Any]:
         found: np.memmap[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
         what = f"not a whole .npy file of numbers: {' '.join(str(error).split('. If you trust')[0].split())}"  # numpy then advises to load it unsafely
-        raise TaskDataError(
-            what, where=str(path), do="write it again with numpy.save; the file may be truncated"
-        ) from error
+        do = "write it again with numpy.save; the file may be truncated"
+        raise TaskDataError(what, where=str(path), do=do) from error
     return found
 
 
