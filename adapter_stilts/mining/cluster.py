@@ -35,9 +35,7 @@ PATIENCE = 5.0  # seconds for an address to answer
 
 @contextmanager
 def cluster_of(engine: str, address: str | None) -> Iterator[Cluster | None]:
-    """A cluster where the engine is "ray", None where it is "local"; raises UnknownName for any other, and what
-    `connected` raises.
-    """
+    """A cluster where the engine is "ray", None where it is "local". Raises what `connected` does, and UnknownName."""
     if engine not in ENGINES:
         raise unknown_name("engine", engine, ENGINES)
     if engine == LOCAL:

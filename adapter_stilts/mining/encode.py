@@ -142,9 +142,7 @@ def encode_with(
     cluster: Cluster | None = None,
     overwrite: bool = False,
 ) -> dict[str, Any]:
-    """The vectors as they come, with an encoder that is loaded, a file that was surveyed and a cluster that is
-    connected.
-    """
+    """The vectors as they come, with an encoder that is loaded, a file that was surveyed and a cluster, if any."""
     reading = request.reading(reader)
     made = _made(reader, request, reading, file)
     folder = out or _folder(runs, request.file, made)
@@ -184,9 +182,7 @@ class _Work:
         self._read, self._seconds = 0, 0.0  # by this process
 
     def finish(self, rows: Iterator[Sentence]) -> str:
-        """Encode the shards that are missing, from all rows of the file, which are read to the end; returns "new",
-        "resumed" or "done".
-        """
+        """Encode the missing shards, reading all rows of the file to the end; returns "new", "resumed" or "done"."""
         self._files.check_all()
         state = "done" if self._sealed else "resumed" if self._shards else "new"
         start = len(self._shards) * self._size

@@ -1,6 +1,4 @@
-"""A folder of vectors before and while it is filled: what stands in it, whether that is the same work, and how it is
-emptied.
-"""
+"""A folder of vectors before and while it is filled: what stands in it, and whether that is the same work."""
 
 from __future__ import annotations
 
@@ -43,9 +41,7 @@ def filling(folder: Path, made: dict[str, Any], *, overwrite: bool) -> Iterator[
 
 
 def state_of_vectors(folder: Path, made: dict[str, Any], *, overwrite: bool) -> str:
-    """What stands in the folder: nothing ("new"), or unfinished or finished vectors of the same making; anything else
-    is refused.
-    """
+    """ "new", or the state of unfinished or finished vectors of the same making; anything else is refused."""
     if folder.exists() and not folder.is_dir():
         what = "a file where the folder of vectors should be"
         raise UsageError(what, where=str(folder), do="name another folder with -o")

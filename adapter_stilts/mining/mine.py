@@ -53,9 +53,7 @@ DEFAULT_TRUNK = "miniature"
 
 @dataclass(frozen=True)
 class Input:
-    """Both sides as they are named: the files of sentences, None where vectors alone are given, and where their vectors
-    lie.
-    """
+    """Both sides as they are named: files of sentences, None where only vectors are given, and their vectors."""
 
     files: tuple[TextFile | None, TextFile | None]
     vectors: tuple[Path, Path]
@@ -107,9 +105,7 @@ class _Job:
         self._request, self._rules, self._work, self._report, self._cluster = request, rules, work, report, cluster
 
     def encoded(self, files: list[TextFile | None], runs: Path) -> tuple[Input, Input | None]:
-        """The vectors that were given, or those of the files, all with one encoder; what was encoded before is found
-        again.
-        """
+        """The vectors that were given, or those of the files, with one encoder; earlier ones are found again."""
         request, rules = self._request, self._rules
         if request.source_vectors is not None and request.target_vectors is not None:
             return Input((files[0], files[1]), (request.source_vectors, request.target_vectors)), None

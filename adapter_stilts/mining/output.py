@@ -57,9 +57,7 @@ def report_path(out: Path) -> Path:
 
 
 def publish(written: Path, out: Path, identity: str, document: Mapping[str, Any]) -> None:
-    """The report first, then the pairs in their place: a kill between the two leaves no file that nobody can tell the
-    making of.
-    """
+    """The report first, then the pairs: a kill between the two leaves no file of unknown making."""
     write_sealed(report_path(out), {"identity": identity, "pairs_sha256": sha256(written), **document})
     with disk_errors(out):
         os.replace(written, out)
@@ -90,9 +88,7 @@ def finished(out: Path, identity: str, *, overwrite: bool) -> dict[str, Any] | N
 
 
 def refuse_occupied(out: Path, *, overwrite: bool, read: Iterable[Path] = ()) -> None:
-    """Raises UsageError where the file to write is a folder, or there already and from no mining, or one of those that
-    are read.
-    """
+    """Raises UsageError for a file that is a folder, is there already and from no mining, or is read."""
     if out.resolve() in {path.resolve() for path in read}:
         what = "the file of pairs would take the place of a file that is read"
         raise UsageError(what, where=str(out), do="name another file with -o")

@@ -1,6 +1,4 @@
-"""The searches of a mining: both directions with their state on disk, their recall, and the neighbourhoods of given
-pairs.
-"""
+"""The searches of a mining: both directions with their state on disk, recall, and neighbourhoods of given pairs."""
 
 from __future__ import annotations
 
@@ -30,9 +28,7 @@ from adapter_stilts.retrieval.search import Neighbours, recall, search
 
 
 class Search:
-    """Two sides, searched by one plan: their distinct rows, less their mean where that is asked for and was not done
-    before.
-    """
+    """Two sides, searched by one plan: their distinct rows, less their mean where that is asked for and not done."""
 
     def __init__(self, source: Side, target: Side, rules: Protocol, chosen: SearchPlan, report: Reporter) -> None:
         self._source, self._target, self._rules, self.plan, self._report = source, target, rules, chosen, report

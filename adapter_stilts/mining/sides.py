@@ -46,9 +46,7 @@ class Side:
 
     @property
     def searched_hash(self) -> str:
-        """Which rows those are: vectors may stay the same while the text beside them changes, and with it what is
-        repeated or blank.
-        """
+        """Which rows those are: with the text beside the same vectors, what is repeated or blank changes."""
         return hashlib.sha256(np.ascontiguousarray(self.distinct.rows).data).hexdigest()
 
     @property
@@ -126,9 +124,7 @@ def check_together(source: Side, target: Side) -> None:
 
 
 def content_hash(side: Side) -> str:
-    """What the vectors are, whatever their path: of a folder its ledger, which holds the hash of every file; of a .npy
-    file its bytes.
-    """
+    """What the vectors are, whatever their path: of a folder its ledger, of a .npy file its bytes."""
     path = side.vectors.path
     return sha256(path / LEDGER if path.is_dir() else path)
 
@@ -168,9 +164,7 @@ def _by_itself(vectors: StoredVectors) -> Distinct:
 
 
 def _by_texts(keys: list[bytes]) -> Distinct:
-    """Told apart by text, for vectors that do not know theirs; of several lines the last one's vector is taken, as in
-    LASER.
-    """
+    """Told apart by text, for vectors that do not know theirs; the last line's vector is a text's, as in LASER."""
     known = as_keys(keys)
     numbers: NDArray[np.int64] = first_of_keys(np.ascontiguousarray(known).view(np.uint64))
     blank: NDArray[np.bool_] = np.logical_not(known.any(axis=1))

@@ -252,9 +252,7 @@ class _Sweep:
         return {**trunk, "retrieval": retrieval, "evaluation": {"protocol": asked.protocol}}
 
     def _store(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Test rows go into results.json in the place of those of an earlier sweep of the task; the card tells of the
-        choice.
-        """
+        """Test rows replace those of an earlier sweep of the task in results.json; the card tells of the choice."""
         folder, task = self._subject.folder, self._data.task.name
         kept = [row for row in read_results(folder) if not (row["task"] == task and "sweep" in row.get("settings", {}))]
         document = write_results(folder, merge_results(kept, rows))

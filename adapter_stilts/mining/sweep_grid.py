@@ -55,9 +55,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Worth:
-    """What a setting is worth in one language: its score with units, and, of mining, the threshold that is best on
-    these rows or was given.
-    """
+    """A setting's score in one language, with units, and, of mining, the threshold, given or best here."""
 
     measures: tuple[Measured, ...]
     threshold: float | None = None
@@ -80,9 +78,7 @@ def default_setting(rules: Protocol, layers: int) -> Setting:
 def grid(
     default: Setting, layers: Sequence[int], pools: Sequence[str], margins: Sequence[str], centring: Sequence[bool]
 ) -> list[Setting]:
-    """All combinations and the default, the simplest first: as few departures from the default as can be, then the
-    lower layer.
-    """
+    """All combinations and the default, the simplest first: few departures from the default, then the lower layer."""
     every = {Setting(*values) for values in product(layers, pools, margins, centring)} | {default}
     return sorted(every, key=lambda setting: (_departures(setting, default), *asdict(setting).values()))
 

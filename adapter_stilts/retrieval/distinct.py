@@ -63,9 +63,7 @@ duplicates: Registry[Way] = Registry("way with duplicates")
 
 
 def distinct(texts: Sequence[str]) -> Distinct:
-    """Texts told apart without white space at their ends, in order of first appearance; the last line's vector stands
-    for a text, as in LASER.
-    """
+    """Texts told apart but for white space at their ends, in order; the last line's vector counts, as in LASER."""
     number: dict[str, int] = {}
     of_line = np.array([number.setdefault(text.strip(), len(number)) for text in texts], dtype=np.int64)
     rows = np.zeros(len(number), dtype=np.int64)

@@ -116,9 +116,7 @@ def embed_rows(
 
 
 def token_rows(encoder: AdapterEncoder, texts: Sequence[str], max_length: int) -> tuple[list[TokenIds], list[bool]]:
-    """The token ids of each text with `<s>` and `</s>`, and whether it was cut to `max_length` or to what the trunk
-    reads.
-    """
+    """The token ids of each text with `<s>` and `</s>`, and whether it was cut to `max_length` or the trunk's."""
     room = min(max_length, encoder.trunk.max_length) - SINGLE_SPECIALS
     around = marks(encoder.trunk.tokenizer)
     found = pieces(encoder.trunk.tokenizer, texts)

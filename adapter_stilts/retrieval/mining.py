@@ -73,9 +73,7 @@ def mine(forward: Neighbours, backward: Neighbours, *, margin: str = "ratio", re
 
 
 def best_partners(found: Neighbours, others: Scores, margin: str) -> Pairs:
-    """For every query, in order, the neighbour with the highest margin; `others` is the base sentences' own mean
-    similarity [M].
-    """
+    """For every query, in order, the neighbour with the highest margin; `others`: the base's mean similarity [M]."""
     own, partner, score = found.mean, np.empty(len(found.index), dtype=np.int64), np.empty(len(found.index))
     for start in range(0, len(partner), AT_ONCE):
         rows = slice(start, start + AT_ONCE)

@@ -63,9 +63,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """How a search is done: what `steps` holds at once stays below `limit` bytes; `planned` is the most that is
-    expected.
-    """
+    """How a search is done: what `steps` holds at once stays below `limit` bytes; `planned` is the expected peak."""
 
     index: str
     why: str

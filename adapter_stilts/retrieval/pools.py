@@ -33,9 +33,7 @@ IdPair: TypeAlias = tuple[str, str]
 
 @dataclass(frozen=True)
 class Searched:
-    """The distinct sentences of two sides and the nearest of each on the other; pairs of any margin can be made of
-    them.
-    """
+    """The distinct sentences of two sides and the nearest of each on the other, of which any margin makes pairs."""
 
     left: Distinct
     right: Distinct

@@ -53,9 +53,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Overrides:
-    """What is read or compared otherwise than the protocol says; None leaves a setting to it. layers: "all" is every
-    one.
-    """
+    """What is read or compared otherwise than the protocol says; None leaves it so. layers: "all" is every one."""
 
     layers: tuple[int, ...] | Literal["all"] | None = None
     pool: str | None = None

@@ -167,9 +167,7 @@ def search(
 
 
 def pieces_of(queries: int, base: int, steps: Steps, workers: int = 0) -> list[Piece]:
-    """Shard after shard, each with the queries in blocks, or for workers in spans of blocks, so many that everyone has
-    work.
-    """
+    """Shard after shard, each with the queries in blocks, or in spans of blocks, so many that all workers have work."""
     shards = steps.shards(base)
     blocks = math.ceil(queries / steps.query_rows)
     spans = min(blocks, math.ceil(PIECES_A_WORKER * workers / len(shards))) if workers else blocks
@@ -215,9 +213,7 @@ def _searched_here(
 
 @dataclass(frozen=True)
 class Running:
-    """The best so far of every query: what they are ranked by, the true similarity, the row; -1 where nothing is known
-    yet.
-    """
+    """The best so far of every query: what they are ranked by, the true similarity, the row; -1 where none is known."""
 
     rank: Vectors
     similarity: Vectors
@@ -275,9 +271,7 @@ def asked_for(ask: Ask, shard: Vectors, queries: Vectors, kind: Index, k: int) -
 
 
 def truly(ask: Ask, shard: Vectors, queries: Vectors, kind: Index, k: int) -> Running:
-    """The k nearest of a shard, in full precision: asked for a few more, and for twice as many again while the last
-    could hide a better one.
-    """
+    """The k nearest of a shard in full precision, asking for ever more while the last could hide a better one."""
     k, width = min(k, len(shard)), min(kind.candidates(k), len(shard))
     similarity, index, unsure = _compared(ask, shard, queries, k, width)
     while len(unsure):

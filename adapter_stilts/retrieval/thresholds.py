@@ -43,9 +43,7 @@ class Cut:
 
 @threshold_rules.register("any")
 def anywhere(score: Array) -> Flags:
-    """After any candidate, as XTREME and jiant cut: pairs of equal score may come along beyond the F1 it was chosen
-    for.
-    """
+    """After any candidate, as XTREME and jiant cut, so that pairs of equal score may come along."""
     return np.ones(len(score), dtype=np.bool_)
 
 
@@ -88,9 +86,7 @@ def at_precision(right: Flags, score: Array, wanted: int, precision: float) -> C
 
 
 def curve(right: Flags, score: Array, wanted: int, points: int = POINTS) -> list[dict[str, float]]:
-    """Threshold, pairs kept, precision, recall and F1 at up to `points` cuts between different scores, spread evenly
-    over the pairs.
-    """
+    """Threshold, pairs kept, precision, recall and F1 at up to `points` cuts, spread evenly over the pairs."""
     if not len(score):
         return []
     places = np.flatnonzero(between(score))

@@ -1,6 +1,4 @@
-"""What the three IVF indexes share: vectors sorted into cells by k-means; a query is compared with its nearest cells
-alone.
-"""
+"""What the IVF indexes share: k-means sorts vectors into cells; a query is compared with its nearest cells alone."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Every vector against every query: the reference the faster indexes are measured against, as LASER, XTREME and jiant
-search.
-"""
+"""Every vector against every query, as LASER, XTREME and jiant search: what the faster indexes are measured against."""
 
 from __future__ import annotations
 

@@ -23,9 +23,7 @@ def hnsw(sample: Vectors, rows: int, settings: IndexSettings) -> faiss.Index:
 
 
 def graph_bytes(width: int) -> int:
-    """The vectors once more, and the links: twice as many on the lowest level, of 4 bytes each, and a little for those
-    above.
-    """
+    """The vectors once more, and the links: twice as many on the lowest level, 4 bytes each, and a few above."""
     return 4 * width + 4 * 2 * LINKS + 32
 
 

@@ -13,9 +13,7 @@ from adapter_stilts.retrieval.indexes.exact import SPARE
 
 
 def ivf_sq(sample: Vectors, rows: int, settings: IndexSettings) -> faiss.Index:
-    """IndexIVFScalarQuantizer, fp16; the vectors themselves are stored, not what remains of them beside their cell's
-    centre.
-    """
+    """IndexIVFScalarQuantizer, fp16; whole vectors are stored, not what remains beside their cell's centre."""
     lists, probes = cells.numbers(rows, settings)
     width = sample.shape[1]
     half = faiss.ScalarQuantizer.QT_fp16

@@ -149,9 +149,7 @@ def vectors_of(
     reading: Reading,
     progress: Callable[[int, int], None] | None = None,
 ) -> Vectors:
-    """The unit vectors [n, H] of a shard's new sentences, read at one layer; `lines` are the rows of the file they
-    stand in.
-    """
+    """The unit vectors [n, H] of a shard's new sentences, at one layer; `lines`: the rows of the file they stand in."""
     if not tokens:
         return np.empty((0, encoder.trunk.hidden), dtype=np.float32)
     how: Any = {"pool": reading.pool, "token_budget": reading.token_budget, "progress": progress}

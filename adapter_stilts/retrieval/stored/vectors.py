@@ -150,9 +150,7 @@ class EncodedFolder:
 
 
 class ArrayFile:
-    """One .npy file: [N, H] of float16, float32 or float64, at any length; rows are brought to length 1 when they are
-    read.
-    """
+    """One .npy file: [N, H] of float16, float32 or float64, at any length; rows are read at length 1."""
 
     def __init__(self, path: Path) -> None:
         matrix = _mapped(path)
@@ -192,9 +190,7 @@ class ArrayFile:
 
 
 class ShardFiles:
-    """The files of a folder's shards, each checked against the ledger before it is first read; also of a folder that is
-    being written.
-    """
+    """The files of a folder's shards, also while it is written, each checked against the ledger before it is read."""
 
     def __init__(self, folder: Path, ledger: Ledger) -> None:
         self.shard_rows = int(ledger.made["shard_rows"])
