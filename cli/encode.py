@@ -73,7 +73,7 @@ def encode(
 ) -> None:
     """Turn a file of sentences into unit vectors, in shards that NumPy can map.
 
-    Goes on where it was stopped. A blank line keeps its place and is marked. Equal sentences are read by the trunk once.
+    Goes on where it was stopped. A blank line keeps its place and is marked. Equal sentences are read once.
 
     \b
     Examples:

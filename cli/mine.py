@@ -132,7 +132,7 @@ def mine(
     \b
     Examples:
       adapter-stilts mine news.de news.en -o pairs.tsv --run runs/nli-1a2b3c4d --threshold 1.05
-      adapter-stilts mine -o pairs.jsonl --json-lines --source-vectors vectors/de --target-vectors vectors/en --index auto --limit-gb 4
+      adapter-stilts mine -o pairs.jsonl --json-lines --source-vectors de --target-vectors en --index auto --limit-gb 4
     """
     from adapter_stilts.mining import mine as library
     from adapter_stilts.mining.request import Mining

@@ -99,8 +99,8 @@ def sweep(
 ) -> None:
     """Choose layer, pooling, margin and centring on dev.
 
-    The choice is scored once, beside the protocol's default, on data it was not made on. Without a clear winner the default stays.
-    A configuration for eval, encode and mine is left under sweep/.
+    The choice is scored once, beside the protocol's default, on data it was not made on.
+    Without a clear winner the default stays. A configuration for eval, encode and mine is left under sweep/.
 
     \b
     Examples:

@@ -163,7 +163,8 @@ def _connect(ray: Any, where: str) -> None:
     if where == LOCAL:
         ray.init(address=LOCAL, log_to_driver=False, logging_level="ERROR", include_dashboard=False)
         return
-    do = "start one (`ray start --head`), name one with --ray-address HOST:PORT, or --ray-address local to start one here for this command"
+    here = "or --ray-address local to start one here for this command"
+    do = f"start one (`ray start --head`), name one with --ray-address HOST:PORT, {here}"
     host, colon, port = where.removeprefix("ray://").rpartition(":")
     try:
         if colon and port.isdecimal():

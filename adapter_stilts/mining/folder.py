@@ -28,7 +28,7 @@ def decides(made: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def filling(folder: Path, made: dict[str, Any], *, overwrite: bool) -> Iterator[str]:
-    """The folder for this process alone, begun or ready to be gone on with; gives its state as `state_of_vectors` does."""
+    """The folder for this process alone, begun or ready to be gone on with; gives what `state_of_vectors` does."""
     state_of_vectors(folder, made, overwrite=overwrite)  # refuses before a lock is written
     with locked(folder):
         state = state_of_vectors(folder, made, overwrite=overwrite)

@@ -69,5 +69,6 @@ def rows_of_a_shard(
         size //= 2
     parts = ", ".join(f"{name} {part / GB:.2f}" for name, part in found.items())
     smaller = "let --limit-gb choose the shards: leave --shard-rows out; or " if asked else ""
-    what = f"encoding needs up to {sum(found.values()) / GB:.2f} GB with {size} rows a shard ({parts}), and the limit is {limit_gb:g} GB"
+    needed = f"encoding needs up to {sum(found.values()) / GB:.2f} GB with {size} rows a shard ({parts})"
+    what = f"{needed}, and the limit is {limit_gb:g} GB"
     raise DoesNotFit(what, do=f"{smaller}raise the limit, use a lower layer or precision bf16")

@@ -41,7 +41,7 @@ class Search:
         return Searched(self._source.distinct, self._target.distinct, forward, backward)
 
     def recall(self, found: Searched) -> float:
-        """The share of the true neighbours that an approximate index found, measured on a sample; 1 for exact search."""
+        """The share of the true neighbours that an approximate index found, of a sample; 1 for exact search."""
         index, steps, left, right = self.plan.index, self.plan.steps, self._left, self._right
         if index == "exact":
             return 1.0

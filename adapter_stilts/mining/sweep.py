@@ -74,7 +74,7 @@ class Sweep:
 
     @classmethod
     def from_config(cls, config: RunConfig, *, run: Path | None = None, **given: Any) -> Sweep:
-        """The sweep of a configuration; `given` are the fields that no configuration has, empty ones left as they are."""
+        """The sweep of a configuration; `given`: the fields that no configuration has, empty ones left out."""
         wanted = Overrides.from_config(config)
         return cls(
             run,

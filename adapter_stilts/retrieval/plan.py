@@ -144,11 +144,11 @@ def fit(sizes: Sizes, kind: Index, limit: float, held: int, settings: IndexSetti
     )
     if rows < smallest or needed > limit:
         parts[f"{smallest} vectors at once"] = smallest * each
-        raise DoesNotFit(
-            f"mining {sizes.source} x {sizes.target} vectors of {sizes.width} needs {needed / GB:.2f} GB, the limit is {limit / GB:.2f} GB",
-            where="memory: " + ", ".join(f"{name} {size / GB:.2f} GB" for name, size in parts.items()),
-            do=f"use --limit-gb {_up(needed)} or more{'' if kind.sharded else ', or --index exact or ivf, which can be searched in shards'}",
-        )
+        vectors = f"{sizes.source} x {sizes.target} vectors of {sizes.width}"
+        what = f"mining {vectors} needs {needed / GB:.2f} GB, the limit is {limit / GB:.2f} GB"
+        where = "memory: " + ", ".join(f"{name} {size / GB:.2f} GB" for name, size in parts.items())
+        other = "" if kind.sharded else ", or --index exact or ivf, which can be searched in shards"
+        raise DoesNotFit(what, where=where, do=f"use --limit-gb {_up(needed)} or more{other}")
     return Steps(rows if rows == most else max(smallest, rows // ALIGNED * ALIGNED))
 
 

@@ -112,7 +112,7 @@ def recall(
     sample: int = SAMPLE,
     steps: Steps | None = None,
 ) -> float:
-    """The fraction of the true nearest neighbours that `found` holds, over queries spread evenly through all of them."""
+    """The fraction of the true nearest neighbours that `found` holds, over queries spread evenly through all."""
     queries, base = (Held(side) if isinstance(side, np.ndarray) else side for side in (queries, base))
     rows = np.unique(np.linspace(0, queries.rows - 1, min(sample, queries.rows)).round().astype(np.int64))
     exact = search(Chosen(queries, rows), base, found.index.shape[1], steps=steps)

@@ -1,6 +1,6 @@
 """Vectors kept on disk beside what made them, and read again only where all of that is the same.
 
-    key = VectorKey(trunk="4f1c...", composition="mnli 9a3b...", layer=14, pool="mean", precision="bf16", max_length=512)
+    key = VectorKey(trunk="4f1c...", composition="mnli 9a...", layer=14, pool="mean", precision="bf16", max_length=512)
     keep(path, key, sentences, vectors)
     kept(path, key, sentences)      the vectors; None where the file is of another key or other sentences, or is damaged
 

@@ -269,8 +269,8 @@ def _mapped(path: Path) -> np.memmap[Any, Any]:
     try:
         found: np.memmap[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
-        what = f"not a whole .npy file of numbers: {' '.join(str(error).split('. If you trust')[0].split())}"  # numpy then advises to load it unsafely
-        do = "write it again with numpy.save; the file may be truncated"
+        said = " ".join(str(error).split(". If you trust")[0].split())  # numpy then advises to load it unsafely
+        what = f"not a whole .npy file of numbers: {said}"
         raise TaskDataError(what, where=str(path), do=do) from error
     return found
 
