@@ -40,9 +40,8 @@ def numbers(rows: int, settings: IndexSettings) -> tuple[int, int]:
 
 def trained(index: faiss.IndexIVF, sample: Vectors, probes: int, settings: IndexSettings) -> faiss.IndexIVF:
     index.cp.seed = settings.seed
-    index.cp.min_points_per_centroid = max(
-        1, min(TRAINING_POINTS, len(sample) // index.nlist)
-    )  # fewer is the caller's choice: no message on stderr
+    points = max(1, min(TRAINING_POINTS, len(sample) // index.nlist))
+    index.cp.min_points_per_centroid = points  # fewer is the caller's choice: no message on stderr
     index.train(np.ascontiguousarray(sample))
     index.nprobe = probes
     return index

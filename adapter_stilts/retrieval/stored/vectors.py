@@ -271,6 +271,7 @@ def _mapped(path: Path) -> np.memmap[Any, Any]:
     except (ValueError, EOFError, OSError) as error:
         said = " ".join(str(error).split(". If you trust")[0].split())  # numpy then advises to load it unsafely
         what = f"not a whole .npy file of numbers: {said}"
+        do = "write it again with numpy.save; the file may be truncated"
         raise TaskDataError(what, where=str(path), do=do) from error
     return found
 
