@@ -132,7 +132,7 @@ def fit(sizes: Sizes, kind: Index, limit: float, held: int, settings: IndexSetti
 
     Raises DoesNotFit where not even the smallest do, naming every part and the limit that would be enough.
     """
-    most, each = max(sizes.source, sizes.target), 4 * sizes.width + (kind.extra(sizes.width) if kind.train else 0)
+    most, each = max(sizes.source, sizes.target), 4 * sizes.width + kind.extra(sizes.width)
     parts = _parts(sizes, kind, settings or IndexSettings(), held)
     fixed = held + parts["results"] + parts["one block of queries"]
     rows = most if limit == float("inf") else min(most, int((limit - fixed) // each))
@@ -156,7 +156,7 @@ def peak(sizes: Sizes, kind: Index, steps: Steps, held: int, settings: IndexSett
     """Bytes at the highest point, by the same count."""
     parts = _parts(sizes, kind, settings or IndexSettings(), held)
     rows = min(steps.base_rows, max(sizes.source, sizes.target))
-    shard = rows * (4 * sizes.width + (kind.extra(sizes.width) if kind.train else 0))
+    shard = rows * (4 * sizes.width + kind.extra(sizes.width))
     return held + parts["results"] + max(parts["one block of queries"] + shard, parts["k-means"], parts["making pairs"])
 
 
@@ -193,7 +193,7 @@ def _parts(sizes: Sizes, kind: Index, settings: IndexSettings, held: int) -> dic
         "the process so far": held,
         "results": both * sizes.k * RESULT + (most * asked * CANDIDATE if kind.compressed else 0),
         "one block of queries": block,
-        "k-means": 8 * sizes.width * kind.sample(most, settings) if kind.train else 0,
+        "k-means": 8 * sizes.width * kind.sample(most, settings),
         "making pairs": both * MINING,
     }
 

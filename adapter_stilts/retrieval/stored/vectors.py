@@ -24,7 +24,7 @@ import math
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,38 +39,6 @@ from adapter_stilts.retrieval.stored.ledger import AGAIN, Ledger, read_ledger
 Rows: TypeAlias = NDArray[np.int64]
 Flags: TypeAlias = NDArray[np.bool_]
 Texts: TypeAlias = NDArray[np.uint8]
-
-
-class StoredVectors(Protocol):
-    """Unit vectors [rows, dimension] that lie on disk.
-
-    made   what the folder's ledger says of their making (trunk, composition, layer, pool, text, ...); {} for a .npy
-           file
-    """
-
-    path: Path
-    rows: int
-    dimension: int
-    made: Mapping[str, Any]
-
-    @property
-    def blank(self) -> Flags:
-        """[rows]: whether a row has no text; its vector is zero and must not be searched for or found."""
-
-    def block(self, start: int, stop: int) -> Vectors:
-        """Rows start..stop-1 as [n, H] float32.
-
-        Raises TaskDataError or ArtefactError naming a row that is no unit vector, or a damaged file.
-        """
-
-    def texts(self, start: int, stop: int) -> Texts | None:
-        """[n, 16]: a hash of each row's text, zero for a blank one; None where they are not known (.npy)."""
-
-    def first_rows(self) -> Rows | None:
-        """[rows]: the first row with the same text, for each row; None where texts are not known.
-
-        Holds about 50 bytes a row while it works.
-        """
 
 
 def open_vectors(path: Path) -> StoredVectors:
@@ -88,7 +56,7 @@ def open_vectors(path: Path) -> StoredVectors:
 
 
 class EncodedFolder:
-    """The shards of one encoded file."""
+    """The shards of one encoded file; `made` is what the ledger says of their making"""
 
     def __init__(self, path: Path) -> None:
         ledger = read_ledger(path)
@@ -104,12 +72,14 @@ class EncodedFolder:
 
     @cached_property
     def blank(self) -> Flags:
+        """[rows]: whether a row has no text; it must not be searched for or found."""
         found = np.zeros(self.rows, dtype=np.bool_)
         for start, stop in self._spans():
             found[start:stop] = ~self.texts(start, stop).any(axis=1)
         return found
 
     def block(self, start: int, stop: int) -> Vectors:
+        """Rows start..stop-1 as [n, H] float32; zero where there is no text. ArtefactError for a damaged file."""
         _check_span(start, stop, self.rows)
         pieces = self._pieces(start, stop)
         if len(pieces) == 1:
@@ -120,6 +90,7 @@ class EncodedFolder:
         return found
 
     def texts(self, start: int, stop: int) -> Texts:
+        """[n, 16]: a hash of each row's text, zero for a blank one."""
         _check_span(start, stop, self.rows)
         found = np.empty((stop - start, HASH_BYTES), dtype=np.uint8)
         for shard, first, last, at in self._pieces(start, stop):
@@ -127,6 +98,7 @@ class EncodedFolder:
         return found
 
     def first_rows(self) -> Rows:
+        """[rows]: the first row with the same text. Holds about 50 bytes a row while it works."""
         keys = np.empty((self.rows, 2), dtype=np.uint64)
         for start, stop in self._spans():
             keys[start:stop] = np.ascontiguousarray(self.texts(start, stop)).view(np.uint64)
@@ -171,10 +143,10 @@ class ArrayFile:
         return self._units(_rows(self.path, slice(start, stop)), np.arange(start, stop))
 
     def texts(self, start: int, stop: int) -> None:
-        return None
+        """Not known, and so is what `first_rows` says."""
 
     def first_rows(self) -> None:
-        return None
+        """See `texts`."""
 
     def _units(self, matrix: NDArray[np.floating[Any]], rows: Rows) -> Vectors:
         with np.errstate(over="ignore"):
@@ -187,6 +159,9 @@ class ArrayFile:
             raise TaskDataError(f"a vector is {kind}", where=f"{self.path}, line {rows[wrong[0]] + 1}", do=do)
         found /= lengths[:, None].astype(np.float32)
         return found
+
+
+StoredVectors: TypeAlias = EncodedFolder | ArrayFile  # unit vectors [rows, dimension] that lie on disk
 
 
 class ShardFiles:
