@@ -17,8 +17,7 @@ from pathlib import Path
 import numpy as np
 from record import record
 
-from adapter_stilts.data.examples import Pools
-from adapter_stilts.data.readers import read_pools
+from adapter_stilts.formats.pools import Pools, read_pools
 from adapter_stilts.retrieval.embed import embed
 from adapter_stilts.retrieval.pools import gold_of, mine_pools, named
 from adapter_stilts.retrieval.protocols import protocol

@@ -26,9 +26,9 @@ from typing import Any
 import numpy as np
 from record import record
 
-from adapter_stilts.data.examples import Bitext, Pools
-from adapter_stilts.data.readers import read_pools
 from adapter_stilts.encoder.model import AdapterEncoder
+from adapter_stilts.formats.aligned import Bitext
+from adapter_stilts.formats.pools import Pools, read_pools
 from adapter_stilts.retrieval.embed import embed
 from adapter_stilts.retrieval.mining import Pairs
 from adapter_stilts.retrieval.pools import gold_of, mine_pools, named

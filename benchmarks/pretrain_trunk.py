@@ -24,10 +24,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from adapter_stilts.data.examples import PlainText
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.trunk import load_trunk
 from adapter_stilts.errors import StiltsError
+from adapter_stilts.formats.text import PlainText
 from adapter_stilts.retrieval.embed import embed_layers
 from adapter_stilts.runs.pretrain import Recipe, pretrain
 from adapter_stilts.tasks.languages import iso1
@@ -152,7 +152,7 @@ def show(progress: Progress) -> None:
 def by_layer(folder: Path, dev: Path) -> list[float]:
     """Share of sentences whose nearest English one is their translation, per layer, over languages alike."""
     encoder = AdapterEncoder(load_trunk(str(folder), precision="fp32")).eval()
-    layers = range(encoder.depth + 1)
+    layers = range(encoder.trunk.depth + 1)
     english = embed_layers(encoder, list(lines(dev / "eng.txt.gz")), layers=layers, max_length=256)
     shares = []
     for language in CHECKED:

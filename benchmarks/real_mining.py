@@ -26,9 +26,9 @@ import numpy as np
 from real_mining_table import table
 from record import RESULTS, record
 
-from adapter_stilts.data.examples import Bitext, Pools
-from adapter_stilts.data.readers import read_pools
 from adapter_stilts.files import sha256
+from adapter_stilts.formats.aligned import Bitext
+from adapter_stilts.formats.pools import Pools, read_pools
 from adapter_stilts.mining.sweep_data import Part
 from adapter_stilts.mining.sweep_grid import Setting, Worth, measured
 from adapter_stilts.retrieval.protocols import protocol

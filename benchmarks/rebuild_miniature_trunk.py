@@ -23,10 +23,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from adapter_stilts.data.examples import Bitext, PlainText
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.trunk import load_trunk
 from adapter_stilts.errors import StiltsError
+from adapter_stilts.formats.aligned import Bitext
+from adapter_stilts.formats.text import PlainText
 from adapter_stilts.miniature.datasets import FOREIGN, examples, fingerprint, trunk_folder
 from adapter_stilts.miniature.languages import LANGUAGES
 from adapter_stilts.retrieval.embed import embed_layers
@@ -91,7 +92,7 @@ def by_layer(folder: Path) -> list[float]:
     shares = []
     for language in FOREIGN:
         rows = [row for row in examples("bitext", "validation", language) if isinstance(row, Bitext)]
-        layers = range(encoder.depth + 1)
+        layers = range(encoder.trunk.depth + 1)
         source, target = (embed_layers(encoder, side, layers=layers) for side in ([row.source for row in rows], [row.target for row in rows]))
         shares.append([float(np.mean((source[layer] @ target[layer].T).argmax(1) == np.arange(len(rows)))) for layer in layers])
     return [round(float(share), 4) for share in np.mean(shares, axis=0)]

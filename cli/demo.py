@@ -31,4 +31,7 @@ def demo(
     from adapter_stilts.study import demo as study
 
     found = study.demo(out=out, seed=seed, overwrite=not resume, dry_run=dry_run, report=progress.reporter())
-    render.finish(found if as_json else {"run": found["run"]}, as_json)  # people have read the table; rows are for programs
+    if as_json:
+        render.document(found)
+    else:
+        typer.echo(f"run  {found['run']}")  # people have read the table; rows are for programs

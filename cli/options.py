@@ -113,7 +113,6 @@ SetOption: TypeAlias = Annotated[
 ]
 SeedOption: TypeAlias = Annotated[int | None, typer.Option("--seed", metavar="N", help="Everything random follows from it.")]
 KindOption: TypeAlias = Annotated[str | None, typer.Option("--kind", metavar="NAME", help="The kind of adapter: `list kinds`.")]
-LimitOption: TypeAlias = Annotated[float | None, typer.Option("--limit-gb", metavar="GB", help="Memory that training must fit in.")]
 OutOption: TypeAlias = Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="The run's folder; by default runs/TASK-HASH.")]
 ResumeOption: TypeAlias = Annotated[
     bool, typer.Option("--resume/--overwrite", help="Go on where the same run stopped (or say that it is done), or train it again and replace what is there.")

@@ -104,11 +104,7 @@ def _settings(**values: Setting) -> Mapping[str, Setting]:
     return MappingProxyType(values)
 
 
-def _add(kind: Kind) -> None:
-    kinds.add(kind.name, kind)
-
-
-_add(
+for _kind in (
     Kind(
         "seq_bn",
         summary="one bottleneck after the feed-forward block of each layer (Pfeiffer)",
@@ -120,9 +116,7 @@ _add(
         ),
         places=frozenset({"output"}),
         fresh=0.5,
-    )
-)
-_add(
+    ),
     Kind(
         "double_seq_bn",
         summary="two bottlenecks per layer, after attention and after the feed-forward block (Houlsby)",
@@ -134,9 +128,7 @@ _add(
         ),
         places=frozenset({"attention", "output"}),
         fresh=0.5,
-    )
-)
-_add(
+    ),
     Kind(
         "par_bn",
         summary="one wide bottleneck beside the feed-forward block of each layer",
@@ -148,23 +140,15 @@ _add(
         ),
         places=frozenset({"output"}),
         fresh=0.0,
-    )
-)
-_add(
+    ),
     Kind(
         "seq_bn_inv",
         summary="seq_bn with an invertible block on the embeddings: a language adapter (MAD-X)",
         paper="https://arxiv.org/abs/2005.00052",
         library=("seq_bn_inv",),
         settings=_settings(
-            reduction_factor=16.0,
-            inv_adapter_reduction_factor=2.0,
-            non_linearity="relu",
-            scaling=1.0,
-            dropout=0.0,
-            init_weights="bert",
-            ln_before=False,
-            leave_out=(),
+            reduction_factor=16.0, inv_adapter_reduction_factor=2.0, non_linearity="relu", scaling=1.0, dropout=0.0,
+            init_weights="bert", ln_before=False, leave_out=(),
         ),
         places=frozenset({"output", "embedding"}),
         fresh=0.5,
@@ -173,9 +157,7 @@ _add(
             "lay it under the fusion: stack(de, fuse(a, b))",
             "average": "the mean of two invertible parts cannot be inverted",
         },
-    )
-)
-_add(
+    ),
     Kind(
         "compacter",
         summary="two bottlenecks per layer whose matrices are sums of Kronecker products",
@@ -187,31 +169,20 @@ _add(
         ),
         places=frozenset({"attention", "output"}),
         fresh=0.01,
-    )
-)
-_add(
+    ),
     Kind(
         "lora",
         summary="low-rank changes of the query and value projections",
         paper="https://arxiv.org/abs/2106.09685",
         library=("lora",),
         settings=_settings(
-            r=8,
-            alpha=8,
-            dropout=0.0,
-            attn_matrices=("q", "v"),
-            selfattn_lora=True,
-            intermediate_lora=False,
-            output_lora=False,
-            init_weights="lora",
-            leave_out=(),
+            r=8, alpha=8, dropout=0.0, attn_matrices=("q", "v"), selfattn_lora=True, intermediate_lora=False,
+            output_lora=False, init_weights="lora", leave_out=(),
         ),
         places=frozenset({"linear"}),
         fresh=0.0,
         refuses={"fuse": f"{FUSION_WEIGHS}, and low-rank changes act inside the projections"},
-    )
-)
-_add(
+    ),
     Kind(
         "ia3",
         summary="learned scales on keys, values and the feed-forward block",
@@ -224,9 +195,7 @@ _add(
         places=frozenset({"linear"}),
         fresh=0.0,
         refuses={"fuse": f"{FUSION_WEIGHS}, and (IA)^3 scales the projections"},
-    )
-)
-_add(
+    ),
     Kind(
         "prefix_tuning",
         summary="learned keys and values before those of the sentence, in each layer",
@@ -238,9 +207,7 @@ _add(
         places=frozenset({"prefix"}),
         fresh=None,
         refuses={"fuse": NO_PREFIX_FUSION, "average": NO_PREFIX_MEAN},
-    )
-)
-_add(
+    ),
     Kind(
         "mam",
         summary="prefix tuning and a parallel bottleneck together (mix-and-match)",
@@ -252,9 +219,7 @@ _add(
         places=frozenset({"output", "prefix"}),
         fresh=None,
         refuses={"fuse": NO_PREFIX_FUSION, "average": NO_PREFIX_MEAN},
-    )
-)
-_add(
+    ),
     Kind(
         "full",
         summary="the whole trunk, trained; for comparison only",
@@ -265,5 +230,6 @@ _add(
         fresh=0.0,
         refuses=dict.fromkeys(("fuse", "average"), "it replaces the trunk itself"),
         backend="whole_trunk",
-    )
-)
+    ),
+):
+    kinds.add(_kind.name, _kind)

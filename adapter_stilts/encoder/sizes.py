@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from adapter_stilts.data.examples import Format
 from adapter_stilts.encoder.backends.base import backend
 from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.kinds import Setting, kinds
 from adapter_stilts.encoder.trunk import empty_model
 from adapter_stilts.encoder.trunk_config import TrunkConfig
+from adapter_stilts.formats.base import formats
 
 if TYPE_CHECKING:
     from transformers import XLMRobertaModel
@@ -45,12 +45,12 @@ def fusion_parameters(trunk: TrunkConfig) -> int:
 
 
 @cache
-def head_parameters(format: Format, labels: int, trunk: TrunkConfig, pool: str = "pooler") -> int:
+def head_parameters(format: str, labels: int, trunk: TrunkConfig, pool: str = "pooler") -> int:
     """A task's head; `labels` counts its classes or tags, 0 where unknown: left out. pool: of a ranking head."""
-    outputs = trunk.vocab_size if format == "text" else max(labels, 1)
+    outputs = trunk.vocab_size if formats[format].masked else max(labels, 1)
     with torch.device("meta"):
         tensors = build_head(format, trunk.hidden_size, outputs, seed=0, pool=pool).named_tensors()
-    left_out = labels == 0 and format in ("pair", "single", "tags")
+    left_out = labels == 0 and formats[format].classes
     return sum(tensor.numel() for name, tensor in tensors.items() if not (left_out and name.startswith("out.")))
 
 

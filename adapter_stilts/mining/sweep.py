@@ -26,14 +26,16 @@ from adapter_stilts.retrieval.pooling import poolings
 from adapter_stilts.retrieval.protocols import protocol
 from adapter_stilts.retrieval.reading import Overrides, Reading
 from adapter_stilts.runs.card import write_card
-from adapter_stilts.runs.folder import claim, locked, merge_results, read_results, remove_remains, write_results
+from adapter_stilts.runs.folder import claim, locked, remove_remains
 from adapter_stilts.runs.material import origin_facts, where_of
+from adapter_stilts.runs.results import merged, read_results, write_results
 from adapter_stilts.runs.retrieval import RetrievalSettings, RetrievalTask
 from adapter_stilts.runs.sentence_reader import active_parts, trunk_of
 from adapter_stilts.runs.subject import Request as Evaluation
 from adapter_stilts.runs.subject import Subject, subject_of
 from adapter_stilts.runs.sweep_record import read_sweep, write_sweep
 from adapter_stilts.statistics.intervals import paired_bootstrap
+from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.protocols import under
 from adapter_stilts.tasks.user import find_task
@@ -164,13 +166,12 @@ class _Sweep:
         record = {"task": task, "identity": identity, **self._told(choice, dev, found)}
         record |= {"test": test, "test_readings": readings + scores_test}
         self._say(record)
-        config = write_sweep(folder, record | {"results": rows}, self._configuration(chosen))
+        record["results"] = [row.to_json() for row in rows]
+        config = write_sweep(folder, record, self._configuration(chosen))
         self._store(rows)
-        return record | {"results": rows, "config": str(config)}
+        return record | {"config": str(config)}
 
-    def _tested(
-        self, chosen: Setting, found: Measurements, statistic: str
-    ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    def _tested(self, chosen: Setting, found: Measurements, statistic: str) -> tuple[list[Result], dict[str, Any]]:
         """Test under the choice and under the default, read once, with thresholds from dev."""
         assert self._data.scored is not None
         parts = {language: self._data.scored(language) for language in self._data.languages}
@@ -189,15 +190,14 @@ class _Sweep:
         test = {"scored_on": self._data.scored_on, "chosen": scores[0], "default": scores[1]}
         return rows, {**test, "gain": gain, "languages": len(parts)}
 
-    def _rows(self, setting: Setting, chosen: Setting, part: Part, worth: Worth) -> list[dict[str, Any]]:
+    def _rows(self, setting: Setting, chosen: Setting, part: Part, worth: Worth) -> list[Result]:
         role, data, trunk = "chosen" if setting == chosen else "default", self._data, self._subject.trunk
         marks = {"sweep": role, "chosen_on": data.chosen_on, "scored_on": data.scored_on}
         wanted, reading = setting.wanted(self._request.k), Reading((), precision=trunk.precision)
         settings = RetrievalSettings(self._request.protocol, trunk.layers, wanted, reading, seed=self._request.seed)
         notes = {} if worth.threshold is None else {"threshold": worth.threshold}
         task = RetrievalTask(data.task, settings, self._subject.folder)
-        rows = task.results(part.loaded, setting.layer, worth.measures, {}, notes, marks)
-        return [row.to_json() for row in rows]
+        return task.results(part.loaded, setting.layer, worth.measures, {}, notes, marks)
 
     def _told(self, choice: Choice, dev: Mapping[str, Part], found: Measurements) -> dict[str, Any]:
         rows = [
@@ -251,13 +251,13 @@ class _Sweep:
         trunk = {} if bundle is not None else {"trunk": {"name": asked.trunk, "precision": asked.precision}}
         return {**trunk, "retrieval": retrieval, "evaluation": {"protocol": asked.protocol}}
 
-    def _store(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def _store(self, rows: Sequence[Result]) -> None:
         """Test rows replace those of an earlier sweep of the task in results.json; the card tells of the choice."""
         folder, task = self._subject.folder, self._data.task.name
-        kept = [row for row in read_results(folder) if not (row["task"] == task and "sweep" in row.get("settings", {}))]
-        document = write_results(folder, merge_results(kept, rows))
+        kept = [row for row in read_results(folder) if not (row.task == task and "sweep" in row.settings)]
+        written = write_results(folder, merged(kept, rows))
         if self._subject.bundle is not None:
-            write_card(folder, self._subject.bundle.manifest, document["results"])
+            write_card(folder, self._subject.bundle.manifest, written)
 
     def _measured(self, parts: Mapping[str, Part], settings: Sequence[Setting], **more: Any) -> Measurements:
         """What settings are worth on some rows."""

@@ -16,10 +16,11 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from adapter_stilts.data.examples import Bitext, Pools
 from adapter_stilts.data.sentences import sentence_source, sentences
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import sha256
+from adapter_stilts.formats.aligned import Bitext
+from adapter_stilts.formats.pools import Pools
 from adapter_stilts.mining.pair_files import gold_columns, known_pairs
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.reading import FileFact

@@ -17,8 +17,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from adapter_stilts.data.examples import Pools
 from adapter_stilts.encoder.model import AdapterEncoder
+from adapter_stilts.formats.pools import Pools
 from adapter_stilts.mining.sweep_data import Flags, Part, in_first_half
 from adapter_stilts.retrieval.gold import Gold, Measured, accuracy, held_out
 from adapter_stilts.retrieval.mining import Pairs

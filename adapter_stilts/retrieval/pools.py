@@ -18,8 +18,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from adapter_stilts.data.examples import Pools
 from adapter_stilts.errors import StiltsError
+from adapter_stilts.formats.pools import Pools
 from adapter_stilts.retrieval.distinct import Distinct, distinct, duplicates
 from adapter_stilts.retrieval.gold import Gold
 from adapter_stilts.retrieval.indexes.base import IndexSettings, Vectors

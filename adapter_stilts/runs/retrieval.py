@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from adapter_stilts.config.fingerprint import fingerprint
-from adapter_stilts.data.examples import Pools
 from adapter_stilts.encoder.model import AdapterEncoder
-from adapter_stilts.evaluation import folder as forms
+from adapter_stilts.formats.pools import Pools
+from adapter_stilts.metrics import forms
 from adapter_stilts.retrieval.gold import Measured
 from adapter_stilts.retrieval.pools import gold_of, mine_pools, named
 from adapter_stilts.retrieval.protocols import protocol
@@ -143,7 +143,7 @@ def _aligned(asked: RetrievalTask, vectors: SideVectors, loaded: Sequence[Loaded
         found = tatoeba(sides.source[layer], sides.target[layer], asked.rules)
         paths = vectors.keep(loaded[0], layer, sides)
         if len(sides.source) == 1:
-            paths |= _predicted(asked, loaded[0], "lines", found.predictions.tolist())
+            paths |= _predicted(asked, loaded[0], found.predictions.tolist())
         rows += asked.results(loaded[0], layer, found.measures, paths, {})
     return rows
 
@@ -166,14 +166,14 @@ def _pools(asked: RetrievalTask, vectors: SideVectors, loaded: Sequence[Loaded])
             measures = (*gold[0].measures(kept), *measures)
             rows += asked.results(loaded[1], layer, gold[1].oracle(mined[1], rules.threshold), paths[1], notes)
         if len(sides[0].source) == 1:
-            paths[0] |= _predicted(asked, loaded[0], "pairs", named(kept, pools[0]))
+            paths[0] |= _predicted(asked, loaded[0], named(kept, pools[0]))
         rows += asked.results(loaded[0], layer, measures, paths[0], notes)
     return rows
 
 
-def _predicted(asked: RetrievalTask, loaded: Loaded, form: forms.Form, predictions: Any) -> dict[str, Any]:
+def _predicted(asked: RetrievalTask, loaded: Loaded, predictions: Any) -> dict[str, Any]:
     """Write the predictions of a reading at one layer in XTREME's folder form."""
-    origin, folder = loaded.origin, asked.folder
+    origin, folder, form = loaded.origin, asked.folder, asked.task.format.form
     path = forms.prediction_path(folder / "predictions", asked.task.folder, origin.language, form, origin.split)
-    forms.write(path, form, predictions)
+    forms.forms[form].write(path, predictions)
     return {"predictions": path.relative_to(folder).as_posix()}

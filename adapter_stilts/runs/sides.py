@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from adapter_stilts.data.examples import Bitext, Pools
 from adapter_stilts.encoder.composition import Composition
 from adapter_stilts.encoder.model import AdapterEncoder
+from adapter_stilts.formats.aligned import Bitext
+from adapter_stilts.formats.pools import Pools
 from adapter_stilts.retrieval.embed import embed_layers
 from adapter_stilts.retrieval.pooling import Vectors
 from adapter_stilts.retrieval.reading import LanguageStack, Reading

@@ -28,9 +28,10 @@ from adapter_stilts.config.load import with_settings
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.files import write_json
 from adapter_stilts.reporting import Reporter
-from adapter_stilts.runs.folder import read_results, read_units
+from adapter_stilts.runs.results import read_results, read_units
 from adapter_stilts.runs.subject import Request
 from adapter_stilts.statistics.intervals import Comparison, nested_bootstrap
+from adapter_stilts.statistics.result import Result
 from adapter_stilts.study.demo_work import Piece, run_pieces
 from adapter_stilts.study.verdicts import CONTROL, verdicts
 from adapter_stilts.study.workers import Apart, Here, Workers
@@ -127,7 +128,7 @@ def demo(
         "verdicts": verdicts(target, retrieval),
     }
     folders = [out / TRUNK, *(folder_of(out, one) / stage.name for one in seeds for stage in STAGES)]
-    document["results"] = [{**row, "run": str(folder.relative_to(out))} for folder in folders for row in read_results(folder) if row["headline"]]
+    document["results"] = [{**row.to_json(), "run": str(folder.relative_to(out))} for folder in folders for row in read_results(folder) if row.headline]
     write_json(out / "demo.json", document)
     return document
 
@@ -183,10 +184,10 @@ def _target_rows(out: Path, seeds: Sequence[int]) -> list[dict[str, Any]]:
             {
                 "arm": stage.label,
                 "task": TARGET,
-                "english": {"score": float(np.mean([found["en"]["score"] for found in scores])), **_gain(gains[0])},
-                **_spread([float(np.mean([found[language]["score"] for language in foreign])) for found in scores]),
+                "english": {"score": float(np.mean([found["en"].score for found in scores])), **_gain(gains[0])},
+                **_spread([float(np.mean([found[language].score for language in foreign])) for found in scores]),
                 "languages": len(foreign),
-                "n": scores[0]["en"]["n"],
+                "n": scores[0]["en"].n,
                 **_gain(gains[1]),
             }
         )
@@ -218,8 +219,8 @@ def _retrieval_rows(out: Path, seeds: Sequence[int]) -> list[dict[str, Any]]:
             folders = trunk if name == TRUNK else [folder_of(out, seed) / name for seed in seeds]
             scores = [_by_language(folder, task, metric) for folder in folders]
             gain = None if name == TRUNK else _compare(folders, trunk, task, metric, list(scores[0]), seeds[0])
-            means = [float(np.mean([row["score"] for row in found.values()])) for found in scores]
-            n = next(iter(scores[0].values()))["n"]
+            means = [float(np.mean([row.score for row in found.values()])) for found in scores]
+            n = next(iter(scores[0].values())).n
             rows.append({"arm": READ[name], "task": task, **_spread(means), "languages": len(scores[0]), "n": n, **_gain(gain)})
     return rows
 
@@ -229,14 +230,14 @@ def _spread(scores: Sequence[float]) -> dict[str, Any]:
     return {"score": float(np.mean(scores)), "by_seed": list(scores)}
 
 
-def _by_language(folder: Path, task: str, metric: str) -> dict[str, Mapping[str, Any]]:
-    rows = [row for row in read_results(folder) if (row["task"], row["metric"], row["split"]) == (task, metric, SPLIT)]
-    return {row["language"]: row for row in rows}
+def _by_language(folder: Path, task: str, metric: str) -> dict[str, Result]:
+    rows = [row for row in read_results(folder) if (row.task, row.metric, row.split) == (task, metric, SPLIT)]
+    return {row.language: row for row in rows}
 
 
 def _compare(arms: Sequence[Path], bases: Sequence[Path], task: str, metric: str, languages: Sequence[str], seed: int) -> Comparison:
     """The arm against what it is measured by, over the same rows, with seeds, languages and rows drawn again."""
-    statistic = next(iter(_by_language(arms[0], task, metric).values()))["statistic"]
+    statistic = next(iter(_by_language(arms[0], task, metric).values())).statistic
     a, b = ([_units(folder, task, metric, languages) for folder in folders] for folders in (arms, bases))
     return nested_bootstrap(a, b, statistic, seed=seed)
 

@@ -206,7 +206,7 @@ def _steps(config: RunConfig, found: Sequence[Task], rows: Sequence[Rows]) -> tu
         return None, False
     passes = [_passes(config, task, one.count or 0) for task, one in zip(found, rows, strict=True)]
     return sum(training.epochs * -(-count // training.accumulation) for count in passes), training.batch_rows is None or any(
-        task.format.cut for task in found
+        not task.format.whole for task in found
     )
 
 

@@ -18,7 +18,8 @@ from adapter_stilts.errors import StiltsError
 from adapter_stilts.files import sha256
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.runs.evaluate import evaluate
-from adapter_stilts.runs.folder import read_results, result_key
+from adapter_stilts.runs.record import Trained
+from adapter_stilts.runs.results import read_results
 from adapter_stilts.runs.subject import Request
 from adapter_stilts.runs.train import train
 from adapter_stilts.sharing.bundle import verify_files
@@ -82,14 +83,15 @@ def _file_name(stage: Stage) -> str:
 def _train(job: Job, report: Reporter) -> dict[str, Any]:
     config = job.stage.config.model_copy(update={"after": tuple(str(folder) for folder in job.after)})
     found = train(config, job.stage.tasks, out=job.folder, runs=job.runs, resume=True, overwrite=False, dry_run=False, report=report)
+    assert isinstance(found, Trained)
     checkpoint.clear(job.folder / "checkpoints")  # four times the size of what is kept, and of no use to a run that is done
-    return {"checksum": read_manifest(job.folder).checksum, "parents": _checksums(job.after), "steps": found["training"]["steps"]}
+    return {"checksum": found.manifest.checksum, "parents": _checksums(job.after), "steps": found.manifest.training["steps"]}
 
 
 def _read(job: Job, report: Reporter) -> dict[str, Any]:
     out = None if job.after else job.folder
     found = evaluate(_request(job), out=out, runs=job.runs, overwrite=False, dry_run=False, report=report)
-    return {"rows": [list(result_key(row)) for row in found["results"]], "parents": _checksums(job.after)}
+    return {"rows": [list(row.key) for row in found.results], "parents": _checksums(job.after)}
 
 
 def _request(job: Job) -> Request:
@@ -104,10 +106,10 @@ def _stands(job: Job, record: Mapping[str, Any]) -> bool:
         manifest = read_manifest(job.folder)
         verify_files(job.folder, manifest)
         return manifest.checksum == record["checksum"] and _checksums(job.after) == record["parents"] and _unchanged(manifest.data)
-    rows = {result_key(row): row for row in read_results(job.folder)}
+    rows = {row.key: row for row in read_results(job.folder)}
     wanted = [tuple(key) for key in record["rows"]]
     there = bool(wanted) and all(key in rows for key in wanted)
-    return there and _checksums(job.after) == record["parents"] and _unchanged(rows[key]["data"] for key in wanted)
+    return there and _checksums(job.after) == record["parents"] and _unchanged(rows[key].data for key in wanted)
 
 
 def _checksums(folders: Iterable[Path]) -> list[str]:

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from adapter_stilts.runs.folder import read_results, read_units, result_key
+from adapter_stilts.runs.results import read_results, read_units
 from adapter_stilts.statistics.intervals import Comparison, holm, nested_bootstrap, paired_bootstrap, seed_interval
+from adapter_stilts.statistics.result import Result
 from adapter_stilts.study.board import Board
 from adapter_stilts.study.stages import DIRECT, Cell, retrieval
 
@@ -28,12 +29,12 @@ class Scored:
     """One reading: the headline row of each language, and where its sums lie."""
 
     folder: Path
-    rows: Mapping[str, Mapping[str, Any]]
+    rows: Mapping[str, Result]
 
     @property
     def score(self) -> float:
         """The unweighted mean over languages."""
-        return float(np.mean([row["score"] for row in self.rows.values()]))
+        return float(np.mean([row.score for row in self.rows.values()]))
 
     def units(self, languages: Iterable[str]) -> list[NDArray[np.float64]]:
         return [read_units(self.folder, self.rows[language]) for language in languages]
@@ -93,8 +94,8 @@ class _Reader:
 
     def _found(self, key: str) -> Scored:
         wanted = {tuple(one) for one in self._board.records[key]["rows"]}
-        rows = [row for row in read_results(self._folders[key]) if row["headline"] and result_key(row) in wanted]
-        return Scored(self._folders[key], {row["language"]: row for row in rows})
+        rows = [row for row in read_results(self._folders[key]) if row.headline and row.key in wanted]
+        return Scored(self._folders[key], {row.language: row for row in rows})
 
 
 def _entry(group: Sequence[Cell], read: _Reader) -> Entry | None:
@@ -113,9 +114,9 @@ def _entry(group: Sequence[Cell], read: _Reader) -> Entry | None:
         target=cell.target,
         control=cell.control,
         retrieval=retrieval(cell.target),
-        metric=row["metric"],
+        metric=row.metric,
         languages=len(first.rows),
-        n=sum(one["n"] for one in first.rows.values()),
+        n=sum(one.n for one in first.rows.values()),
         seeds=tuple(scored),
         score=float(np.mean(scores)),
         spread=seed_interval(scores),
@@ -124,7 +125,7 @@ def _entry(group: Sequence[Cell], read: _Reader) -> Entry | None:
         interval=compared.interval if compared else None,
         p=compared.p if compared else None,
         p_holm=None,
-        leaks=tuple(dict.fromkeys(leak for found in scored.values() for one in found.rows.values() for leak in one.get("leaks", ()))),
+        leaks=tuple(dict.fromkeys(leak for found in scored.values() for one in found.rows.values() for leak in one.notes.get("leaks", ()))),
     )
 
 
@@ -133,7 +134,7 @@ def _compared(pairs: Sequence[tuple[Scored, Scored]]) -> Comparison | None:
     languages = [code for code in pairs[0][0].rows if all(code in one.rows for pair in pairs for one in pair)] if pairs else []
     if not languages:
         return None
-    statistic = pairs[0][0].rows[languages[0]]["statistic"]
+    statistic = pairs[0][0].rows[languages[0]].statistic
     a, b = [arm.units(languages) for arm, _ in pairs], [base.units(languages) for _, base in pairs]
     return nested_bootstrap(a, b, statistic, seed=SEED) if len(pairs) > 1 else paired_bootstrap(a[0], b[0], statistic, seed=SEED)
 

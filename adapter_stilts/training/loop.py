@@ -19,7 +19,7 @@ from adapter_stilts.errors import Interrupted, StiltsError
 from adapter_stilts.training import checkpoint as checkpoints
 from adapter_stilts.training import losses
 from adapter_stilts.training.checkpoint import Checkpoint, State
-from adapter_stilts.training.course import Turn, course
+from adapter_stilts.training.course import Course, Turn, course
 from adapter_stilts.training.devices import own_generators
 from adapter_stilts.training.interrupt import StopSignal
 from adapter_stilts.training.journal import Journal
@@ -27,8 +27,6 @@ from adapter_stilts.training.order import seed_evaluation, seed_step
 from adapter_stilts.training.plan import Mixture, Outcome, Progress, Trainable, TrainingData, TrainingPlan, Validation
 from adapter_stilts.training.schedule import linear
 from adapter_stilts.training.step import Stepper, Taken
-
-__all__ = ["Mixture", "Outcome", "Progress", "StopSignal", "TrainingData", "TrainingPlan", "train"]
 
 Model = TypeVar("Model", bound=Trainable)
 
@@ -65,7 +63,8 @@ def train(
     stepper = Stepper(model, plan)
     score = None if validate is None else lambda: validate(model)
     with own_generators(stepper.device):
-        run = Run(stepper, data, plan, folder, score, identity, progress, stop or StopSignal(), clock)
+        turns = course(data, plan, stepper.processes.count)
+        run = Run(stepper, turns, folder, score, identity, progress, stop or StopSignal(), clock)
         return run.to_the_end(resume)
 
 
@@ -75,8 +74,7 @@ class Run:
     def __init__(
         self,
         stepper: Stepper,
-        data: TrainingData | Mixture,
-        plan: TrainingPlan,
+        turns: Course,
         folder: Path | None,
         validate: Callable[[], Validation] | None,
         identity: str,
@@ -84,12 +82,11 @@ class Run:
         stop: StopSignal,
         clock: Callable[[], float],
     ) -> None:
-        self.stepper, self.plan, self.folder = stepper, plan, folder
+        self.stepper, self.plan, self.course, self.folder = stepper, stepper.plan, turns, folder
         self.validate, self.identity, self.stop, self.clock = validate, identity, stop, clock
         self.main, self.processes = stepper.processes.main, stepper.processes
         self.progress = progress if self.main else silent
-        self.course = course(data, plan, self.processes.count)
-        self.total = plan.max_steps or (0 if plan.minutes else self.course.steps(plan.epochs))
+        self.total = self.plan.max_steps or (0 if self.plan.minutes else turns.steps(self.plan.epochs))
         self.checkpoints = folder / "checkpoints" if folder is not None else None
         self.journal = Journal(folder / "metrics.jsonl" if folder is not None and self.main else None)
         self.state = State()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
-from adapter_stilts.data.examples import Format
-from adapter_stilts.data.features import Feature, collate, length
-from adapter_stilts.data.masking import mask_tokens
+from adapter_stilts.data.batches import collate, mask_tokens
+from adapter_stilts.data.feature import Feature, length
+from adapter_stilts.formats.base import Format
 from adapter_stilts.training.plan import Batch, TrainingData
 
 
@@ -24,21 +25,16 @@ class Masking:
 
 
 def feature_data(
-    features: Sequence[Feature], format: Format, pad_id: int, masking: Masking | None = None
+    features: Sequence[Feature], format: Format[Any], pad_id: int, masking: Masking | None = None
 ) -> TrainingData:
     """Training data from tokenised features; text features need `masking`."""
 
     def rows(numbers: Sequence[int]) -> Batch:
-        return collate([features[number] for number in numbers], pad_id, format)
+        return collate([features[number] for number in numbers], pad_id)
 
     return TrainingData(
-        [length(feature) for feature in features], rows, masker(masking) if masking else None, rows_needed(format)
+        [length(feature) for feature in features], rows, masker(masking) if masking else None, format.rows_needed
     )
-
-
-def rows_needed(format: Format) -> int:
-    """How many rows a batch must have: a query alone has nothing to be told from."""
-    return 2 if format == "ranking" else 1
 
 
 def masker(masking: Masking) -> Callable[[Batch, torch.Generator], Batch]:

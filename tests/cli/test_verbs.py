@@ -28,12 +28,12 @@ def test_trains_with_the_defaults_of_the_schema(run, calls):
 
 def test_puts_every_flag_of_train_under_its_key(run, calls):
     words = """train pair --trunk xlm-roberta-base --kind lora --how stack --after runs/a --after runs/b --data train=a.tsv --data validation=b.tsv --seed 7
-        --control shuffled-labels --limit-gb 4 --set training.epochs=2 --set task.columns.premise=Satz -o here --overwrite --dry-run"""
+        --control shuffled-labels --set training.epochs=2 --set task.columns.premise=Satz -o here --overwrite --dry-run"""
     assert run(*shlex.split(words)).exit_code == 0
     config = calls["train"]["values"][0]
     assert (config.trunk.name, config.adapter.kind, config.how, config.after) == ("xlm-roberta-base", "lora", "stack", ("runs/a", "runs/b"))
     assert (config.data.sources, config.control) == (("train=a.tsv", "validation=b.tsv"), "shuffled-labels")
-    assert (config.training.seed, config.training.limit_gb, config.training.epochs, config.task.columns) == (7, 4.0, 2, {"premise": "Satz"})
+    assert (config.training.seed, config.training.epochs, config.task.columns) == (7, 2, {"premise": "Satz"})
     assert (calls["train"]["out"], calls["train"]["resume"], calls["train"]["overwrite"], calls["train"]["dry_run"]) == (Path("here"), False, True, True)
 
 

@@ -18,7 +18,7 @@ from adapter_stilts.reporting import Silent
 from adapter_stilts.retrieval.reading import Overrides
 from adapter_stilts.runs import sides
 from adapter_stilts.runs.evaluate import evaluate
-from adapter_stilts.runs.folder import read_results
+from adapter_stilts.runs.results import read_results
 from adapter_stilts.runs.subject import Request as Evaluation
 
 ROWS = 120
@@ -162,7 +162,9 @@ def test_gives_mining_the_threshold_of_dev(start, planted, pools, tmp_path, tiny
         retrieval=Overrides((2,), "mean", margin=wanted["margin"], centring=True),
         precision="fp32",
     )
-    again = evaluate(replace(asked, data=(str(pools),)), out=None, runs=tmp_path / "again", overwrite=False, dry_run=False, report=Silent())
+    again = evaluate(
+        replace(asked, data=(str(pools),)), out=None, runs=tmp_path / "again", overwrite=False, dry_run=False, report=Silent()
+    ).to_json()
     scores = {(row["metric"]): row["score"] for row in again["results"] if row["split"] == "test"}
     swept = {row["metric"]: row["score"] for row in found["results"] if row["settings"]["sweep"] == "chosen"}
     assert swept == pytest.approx(scores)
@@ -187,16 +189,16 @@ def test_keeps_its_rows_apart_from_those_of_eval(start, planted, bitext, tmp_pat
     asked = Evaluation(None, str(tiny_folder), ("tatoeba",), precision="fp32", data=(str(bitext),))
 
     def scored():
-        return evaluate(asked, out=None, runs=tmp_path / "runs", overwrite=False, dry_run=False, report=Silent())
+        return evaluate(asked, out=None, runs=tmp_path / "runs", overwrite=False, dry_run=False, report=Silent()).results
 
     before = scored()
     found = start(tasks=("tatoeba",), data=(str(bitext),))
     start(tasks=("tatoeba",), data=(str(bitext),), pools=("mean",))
     rows = read_results(Path(found["run"]))
-    assert [row for row in rows if "sweep" not in row["settings"]] == before["results"]
-    assert [row["settings"]["sweep"] for row in rows if "sweep" in row["settings"]].count("chosen") == 1
-    assert scored()["results"] == before["results"]
-    assert not any(row["headline"] for row in rows if "sweep" in row["settings"])
+    assert tuple(row for row in rows if "sweep" not in row.settings) == before
+    assert [row.settings["sweep"] for row in rows if "sweep" in row.settings].count("chosen") == 1
+    assert scored() == before
+    assert not any(row.headline for row in rows if "sweep" in row.settings)
 
 
 def test_is_told_on_the_card_of_a_run_and_stays_there(start, trained, bitext):

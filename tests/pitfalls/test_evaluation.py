@@ -5,11 +5,12 @@ import inspect
 import numpy as np
 import pytest
 
-from adapter_stilts.data.examples import Classified, Pools
 from adapter_stilts.errors import TaskDataError, UnknownName
-from adapter_stilts.evaluation.answers import mlqa_text, squad_text, token_f1
-from adapter_stilts.evaluation.metrics import entity_f1
-from adapter_stilts.evaluation.scoring import score
+from adapter_stilts.formats.base import formats
+from adapter_stilts.formats.pair import Classified
+from adapter_stilts.formats.pools import Pools
+from adapter_stilts.metrics.answers import mlqa_text, squad_text, token_f1
+from adapter_stilts.metrics.tags import entity_f1
 from adapter_stilts.retrieval import mining
 from adapter_stilts.retrieval.gold import Gold
 from adapter_stilts.retrieval.mining import Pairs
@@ -118,7 +119,7 @@ def test_refuses_labels_that_are_placeholders():
     examples = [Classified(str(number), "a", "b", "contradiction") for number in range(150)]
     guesses = ["contradiction", "neutral", "entailment"] * 50
     with pytest.raises(TaskDataError, match="all 150 gold labels are 'contradiction': these are placeholders"):
-        score("accuracy", examples, guesses)
+        formats["pair"].score("accuracy", examples, guesses)
 
 
 # seqeval 0.0.x and 1.2.2 disagree on bare part-of-speech tags.

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from adapter_stilts.data.examples import Pools
+from adapter_stilts.formats.pools import Pools
 from adapter_stilts.retrieval.pools import mine_pools, named
 from adapter_stilts.retrieval.protocols import protocol
 

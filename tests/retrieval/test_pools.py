@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapter_stilts.data.examples import Pools
 from adapter_stilts.errors import StiltsError, TaskDataError
+from adapter_stilts.formats.pools import Pools
 from adapter_stilts.retrieval.gold import Gold
 from adapter_stilts.retrieval.mining import Pairs
 from adapter_stilts.retrieval.pools import gold_of, mine_pools, named

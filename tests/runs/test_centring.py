@@ -127,7 +127,7 @@ def test_scores_both_ways_and_says_which(tiny_folder, tmp_path):
         asked = Evaluation(
             run=None, trunk=str(tiny_folder), tasks=("tatoeba",), data=(str(folder),), precision="fp32", retrieval=overrides
         )
-        return evaluate(asked, out=None, runs=tmp_path, overwrite=False, dry_run=False, report=Silent())["results"]
+        return evaluate(asked, out=None, runs=tmp_path, overwrite=False, dry_run=False, report=Silent()).to_json()["results"]
 
     found = {centre: run(centre) for centre in (None, False, True)}
     assert {centre: {row["settings"]["centring"] for row in rows} for centre, rows in found.items()} == {None: {False}, False: {False}, True: {True}}
