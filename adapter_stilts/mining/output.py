@@ -111,13 +111,13 @@ def _cells(source: Side, target: Side) -> Callable[[int, int, float], str]:
 
 def _objects(source: Side, target: Side, all_lines: bool) -> Callable[[int, int, float], str]:
     def form(one: int, other: int, score: float) -> str:
-        found: dict[str, object] = {"score": as_json(score)}
+        document: dict[str, object] = {"score": as_json(score)}
         for name, side, row in (("source", source, one), ("target", target, other)):
-            found |= {} if side.texts is None else {name: side.texts[row]}
-            found |= {f"{name}_line": side.line(row)} | ({f"{name}_id": side.id(row)} if side.with_ids else {})
+            document |= {} if side.texts is None else {name: side.texts[row]}
+            document |= {f"{name}_line": side.line(row)} | ({f"{name}_id": side.id(row)} if side.with_ids else {})
             lines = list(_same(side.distinct, row)) if all_lines else []
-            found |= {f"{name}_lines": [side.line(line) for line in lines]} if len(lines) > 1 else {}
-        return json.dumps(found, ensure_ascii=False) + "\n"
+            document |= {f"{name}_lines": [side.line(line) for line in lines]} if len(lines) > 1 else {}
+        return json.dumps(document, ensure_ascii=False) + "\n"
 
     return form
 

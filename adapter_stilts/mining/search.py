@@ -40,12 +40,14 @@ class Search:
         backward = self._one_way(self._right, self._left, work / "backward.npz", identity, cluster)
         return Searched(self._source.distinct, self._target.distinct, forward, backward)
 
-    def recall(self, found: Searched) -> float:
+    def recall(self, searched: Searched) -> float:
         """The share of the true neighbours that an approximate index found, of a sample; 1 for exact search."""
         index, steps, left, right = self.plan.index, self.plan.steps, self._left, self._right
         if index == "exact":
             return 1.0
-        share = (recall(found.forward, left, right, steps=steps) + recall(found.backward, right, left, steps=steps)) / 2
+        share = (
+            recall(searched.forward, left, right, steps=steps) + recall(searched.backward, right, left, steps=steps)
+        ) / 2
         sampled = "(sample of 1000 sentences each way)"
         self._report.say(f"{index} found {100 * share:.1f} % of the neighbours that exact search finds {sampled}")
         return share

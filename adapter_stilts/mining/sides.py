@@ -141,12 +141,12 @@ def rows_of_ids(side: Side, ids: Sequence[str]) -> dict[str, int]:
 def rows_of_texts(side: Side, texts: Sequence[str]) -> dict[str, int]:
     """The first row of each of some sentences, as they stand in a cell; those that are nowhere are left out."""
     assert side.texts is not None
-    wanted, found = {as_cell(text) for text in texts}, dict[str, int]()
+    wanted, rows = {as_cell(text) for text in texts}, dict[str, int]()
     for row in range(side.rows):
         text = as_cell(side.texts[row])
         if text in wanted:
-            found.setdefault(text, row)
-    return {text: found[as_cell(text)] for text in texts if as_cell(text) in found}
+            rows.setdefault(text, row)
+    return {text: rows[as_cell(text)] for text in texts if as_cell(text) in rows}
 
 
 def as_cell(text: str) -> str:
@@ -156,11 +156,11 @@ def as_cell(text: str) -> str:
 
 def _by_itself(vectors: StoredVectors) -> Distinct:
     first = vectors.first_rows()
-    found = by_vectors(vectors) if first is None else by_first_rows(first, vectors.blank)
-    if not len(found.rows):
+    texts = by_vectors(vectors) if first is None else by_first_rows(first, vectors.blank)
+    if not len(texts.rows):
         what = "no sentence: all rows are blank"
         raise TaskDataError(what, where=str(vectors.path), do="give vectors of a file with text")
-    return found
+    return texts
 
 
 def _by_texts(keys: list[bytes]) -> Distinct:

@@ -150,20 +150,20 @@ class _Sweep:
             return before
         self._report.say(self.plan)
         with self._report.progress(f"sweeping {task}") as progress:
-            found = self._measured(dev, self._settings, progress=progress)
-        usable = [setting for setting in self._settings if all((setting, language) in found for language in dev)]
+            worths = self._measured(dev, self._settings, progress=progress)
+        usable = [setting for setting in self._settings if all((setting, language) in worths for language in dev)]
         if impossible := [setting for setting in self._settings if setting not in usable]:
             why = "since less the mean nothing is left of a vector"
             self._report.say(f"{len(impossible)} settings are left out, {why}: {impossible[0]}, ...")
             self._settings = usable
-        units = [[found[setting, language].units for language in dev] for setting in self._settings]
+        units = [[worths[setting, language].units for language in dev] for setting in self._settings]
         statistic = "f1" if data.task.format.pools else "ratio"
         default = self._settings.index(self._default)
         choice = choose(units, statistic, default=default, order=range(len(self._settings)), seed=self._request.seed)
         chosen = self._settings[choice.chosen]
         readings = before["test_readings"] if before is not None else 0
-        rows, test = self._tested(chosen, found, statistic) if scores_test else ([], None)
-        record = {"task": task, "identity": identity, **self._told(choice, dev, found)}
+        rows, test = self._tested(chosen, worths, statistic) if scores_test else ([], None)
+        record = {"task": task, "identity": identity, **self._told(choice, dev, worths)}
         record |= {"test": test, "test_readings": readings + scores_test}
         self._say(record)
         record["results"] = [row.to_json() for row in rows]
@@ -171,13 +171,13 @@ class _Sweep:
         self._store(rows)
         return record | {"config": str(config)}
 
-    def _tested(self, chosen: Setting, found: Measurements, statistic: str) -> tuple[list[Result], dict[str, Any]]:
+    def _tested(self, chosen: Setting, worths: Measurements, statistic: str) -> tuple[list[Result], dict[str, Any]]:
         """Test under the choice and under the default, read once, with thresholds from dev."""
         assert self._data.scored is not None
         parts = {language: self._data.scored(language) for language in self._data.languages}
         both, seed = (chosen, self._default), self._request.seed
         settings = list(dict.fromkeys(both))
-        cuts = {key: worth.threshold for key, worth in found.items() if worth.threshold is not None and key[0] in both}
+        cuts = {key: worth.threshold for key, worth in worths.items() if worth.threshold is not None and key[0] in both}
         worth = self._measured(parts, settings, thresholds=cuts)
         keys = [(setting, language) for setting in settings for language in parts]
         rows = [row for key in keys for row in self._rows(key[0], chosen, parts[key[1]], worth[key])]
@@ -199,7 +199,7 @@ class _Sweep:
         task = RetrievalTask(data.task, settings, self._subject.folder)
         return task.results(part.loaded, setting.layer, worth.measures, {}, notes, marks)
 
-    def _told(self, choice: Choice, dev: Mapping[str, Part], found: Measurements) -> dict[str, Any]:
+    def _told(self, choice: Choice, dev: Mapping[str, Part], worths: Measurements) -> dict[str, Any]:
         rows = [
             {
                 **setting.facts(),
@@ -207,7 +207,7 @@ class _Sweep:
                 "interval": choice.intervals[place].tolist(),
                 "gain": float(choice.gains[place, 0]),
                 "gain_interval": choice.gains[place, 1:].tolist(),
-                "languages": {language: found[setting, language].measures[0].score for language in dev},
+                "languages": {language: worths[setting, language].measures[0].score for language in dev},
             }
             for place, setting in enumerate(self._settings)
         ]

@@ -65,15 +65,15 @@ class Material:
 def material(task: Task, languages: tuple[str, ...], where: Where) -> Material:
     """The data of a task of ours or of a folder. Raises what `load` raises, when a language is asked for."""
     split = "validation" if has_split(task, "validation", where) else "test"
-    found = languages or languages_of(task, split, where)
-    if not found:
+    chosen = languages or languages_of(task, split, where)
+    if not chosen:
         raise nothing_found(task, split, where)
     if split == "test":
-        return _halved(task, found, lambda language: load(task, "test", language, where))
+        return _halved(task, chosen, lambda language: load(task, "test", language, where))
     scored = (lambda language: _all(load(task, "test", language, where))) if has_split(task, "test", where) else None
     return Material(
         task,
-        found,
+        chosen,
         "validation",
         "test" if scored else "nothing",
         lambda language: _all(load(task, "validation", language, where)),

@@ -100,7 +100,7 @@ def measured(
     folder      where vectors that were kept may lie
     thresholds  mining: where to cut; None cuts each half of the rows where the other half has its best F1
     """
-    found: dict[tuple[Setting, str], Worth] = {}
+    worths: dict[tuple[Setting, str], Worth] = {}
     jobs, total = 0, len({setting.pool for setting in settings}) * len(parts)
     ordered = sorted(settings, key=lambda setting: (setting.pool, setting.layer, setting.centring, setting.margin))
     for pool, same in groupby(ordered, key=lambda setting: setting.pool):
@@ -123,10 +123,10 @@ def measured(
                         else {margin: thresholds.get((setting, language)) for margin, setting in own.items()}
                     )
                     worth = _worth(*both, parts[language], replace(rules, centring=centring), tuple(own), cuts)
-                    found |= {(own[margin], language): value for margin, value in worth.items()}
+                    worths |= {(own[margin], language): value for margin, value in worth.items()}
                 jobs += 1
                 progress(jobs, total, f"{pool} {language}")
-    return found
+    return worths
 
 
 def _worth(

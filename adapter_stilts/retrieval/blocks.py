@@ -1,8 +1,8 @@
 """Vectors that may not fit in memory: anything with `rows` and `dimension` that gives float32 unit vectors in blocks.
 
-    source = open_vectors(path)       a folder or file on disk (`vectors.py`)
-    target = Held(array)              an array
-    Chosen(source, rows)              some of its rows, in another order
+source = open_vectors(path)       a folder or file on disk (`vectors.py`)
+target = Held(array)              an array
+Chosen(source, rows)              some of its rows, in another order
 """
 
 from __future__ import annotations

@@ -80,16 +80,16 @@ class InCells:
                 for start, first in product(range(0, len(asked), size), range(0, len(rows), size)):
                     these, part = asked[start : start + size], rows[first : first + size]
                     most = min(width, len(part))
-                    found, place = faiss.knn(
+                    cosine, place = faiss.knn(
                         queries[these // probes], self._shard[part], most, metric=faiss.METRIC_INNER_PRODUCT
                     )
                     if first:
-                        found, places[these] = _best(
-                            np.hstack([similarity[these], found]), np.hstack([places[these], part[place]]), width
+                        cosine, places[these] = _best(
+                            np.hstack([similarity[these], cosine]), np.hstack([places[these], part[place]]), width
                         )
-                        similarity[these] = found
+                        similarity[these] = cosine
                     else:
-                        similarity[these, :most], places[these, :most] = found, part[place]
+                        similarity[these, :most], places[these, :most] = cosine, part[place]
 
         wanted = np.unique(cells)
         with ThreadPoolExecutor(threads) as pool:

@@ -1,11 +1,11 @@
 """Sentences that occur several times: searched once, and given back for every line, or dropped, as the protocol has it.
 
-    left = distinct(source_texts)
-    left.rows        [U]  the line whose vector stands for each text
-    left.of_line     [N]  the text of each line, -1 for a blank one
-    duplicates["expand"](pairs, left, right)     pairs of texts to pairs of lines: every line of a text
-    duplicates["once"](pairs, left, right)       its first line
-    duplicates["drop"](pairs, left, right)       only of texts that occur once
+left = distinct(source_texts)
+left.rows        [U]  the line whose vector stands for each text
+left.of_line     [N]  the text of each line, -1 for a blank one
+duplicates["expand"](pairs, left, right)     pairs of texts to pairs of lines: every line of a text
+duplicates["once"](pairs, left, right)       its first line
+duplicates["drop"](pairs, left, right)       only of texts that occur once
 """
 
 from __future__ import annotations

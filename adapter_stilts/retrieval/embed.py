@@ -119,8 +119,8 @@ def token_rows(encoder: AdapterEncoder, texts: Sequence[str], max_length: int) -
     """The token ids of each text with `<s>` and `</s>`, and whether it was cut to `max_length` or the trunk's."""
     room = min(max_length, encoder.trunk.max_length) - SINGLE_SPECIALS
     around = marks(encoder.trunk.tokenizer)
-    found = pieces(encoder.trunk.tokenizer, texts)
-    return [np.array(around.single(ids[:room]), dtype=np.int32) for ids in found], [len(ids) > room for ids in found]
+    cut = pieces(encoder.trunk.tokenizer, texts)
+    return [np.array(around.single(ids[:room]), dtype=np.int32) for ids in cut], [len(ids) > room for ids in cut]
 
 
 def check_reading(encoder: AdapterEncoder, layers: Sequence[int]) -> None:

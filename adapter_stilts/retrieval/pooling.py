@@ -56,10 +56,10 @@ def maximum(hidden: Tensor, attention_mask: Tensor) -> Tensor:
 
 def unit(vectors: Vectors) -> Vectors:
     """Vectors [N, H] at length 1; StiltsError names the line of one that is zero or not finite."""
-    found = np.empty(vectors.shape, dtype=np.float32)
+    units = np.empty(vectors.shape, dtype=np.float32)
     for start in range(0, len(vectors), AT_ONCE):
-        found[start : start + AT_ONCE] = _unit(vectors[start : start + AT_ONCE], np.arange(start, len(vectors)))
-    return found
+        units[start : start + AT_ONCE] = _unit(vectors[start : start + AT_ONCE], np.arange(start, len(vectors)))
+    return units
 
 
 def to_unit(vectors: Vectors, rows: NDArray[np.int64]) -> None:

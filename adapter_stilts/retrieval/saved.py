@@ -1,9 +1,9 @@
 """Where a long search stands, on disk: one file, replaced whole, so that a kill leaves the last state saved.
 
-    saved = Saved(folder / "forward.npz", identity)
-    done = saved.load(arrays)           fills the arrays and says how many steps they hold; 0 where nothing fits
-    saved.offer(done, arrays)           writes them if the last time is long enough ago
-    saved.save(done, arrays)            writes them now
+saved = Saved(folder / "forward.npz", identity)
+done = saved.load(arrays)           fills the arrays and says how many steps they hold; 0 where nothing fits
+saved.offer(done, arrays)           writes them if the last time is long enough ago
+saved.save(done, arrays)            writes them now
 """
 
 from __future__ import annotations

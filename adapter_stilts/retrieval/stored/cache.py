@@ -46,8 +46,8 @@ class VectorKey:
 def keep(path: Path, key: VectorKey, sentences: Sequence[str], vectors: Vectors) -> None:
     """Store vectors [N, H] under `path`.npy. Raises DoesNotFit on a full disk."""
     path.with_suffix(".json").unlink(missing_ok=True)
-    found = write_npy(path, vectors.shape, "float32", [np.asarray(vectors, dtype=np.float32)])
-    write_json(path.with_suffix(".json"), {**_facts(key, sentences), "sha256": found})
+    digest = write_npy(path, vectors.shape, "float32", [np.asarray(vectors, dtype=np.float32)])
+    write_json(path.with_suffix(".json"), {**_facts(key, sentences), "sha256": digest})
 
 
 def kept(path: Path, key: VectorKey, sentences: Sequence[str]) -> Vectors | None:

@@ -73,10 +73,10 @@ class EncodedFolder:
     @cached_property
     def blank(self) -> Flags:
         """[rows]: whether a row has no text; it must not be searched for or found."""
-        found = np.zeros(self.rows, dtype=np.bool_)
+        flags = np.zeros(self.rows, dtype=np.bool_)
         for start, stop in self._spans():
-            found[start:stop] = ~self.texts(start, stop).any(axis=1)
-        return found
+            flags[start:stop] = ~self.texts(start, stop).any(axis=1)
+        return flags
 
     def block(self, start: int, stop: int) -> Vectors:
         """Rows start..stop-1 as [n, H] float32; zero where there is no text. ArtefactError for a damaged file."""
@@ -84,18 +84,18 @@ class EncodedFolder:
         pieces = self._pieces(start, stop)
         if len(pieces) == 1:
             return self._files.vectors(pieces[0][0], slice(pieces[0][1], pieces[0][2]))
-        found = np.empty((stop - start, self.dimension), dtype=np.float32)
+        vectors = np.empty((stop - start, self.dimension), dtype=np.float32)
         for shard, first, last, at in pieces:
-            found[at : at + last - first] = self._files.vectors(shard, slice(first, last))
-        return found
+            vectors[at : at + last - first] = self._files.vectors(shard, slice(first, last))
+        return vectors
 
     def texts(self, start: int, stop: int) -> Texts:
         """[n, 16]: a hash of each row's text, zero for a blank one."""
         _check_span(start, stop, self.rows)
-        found = np.empty((stop - start, HASH_BYTES), dtype=np.uint8)
+        keys = np.empty((stop - start, HASH_BYTES), dtype=np.uint8)
         for shard, first, last, at in self._pieces(start, stop):
-            found[at : at + last - first] = self._files.read("texts", shard, slice(first, last))
-        return found
+            keys[at : at + last - first] = self._files.read("texts", shard, slice(first, last))
+        return keys
 
     def first_rows(self) -> Rows:
         """[rows]: the first row with the same text. Holds about 50 bytes a row while it works."""
@@ -150,15 +150,15 @@ class ArrayFile:
 
     def _units(self, matrix: NDArray[np.floating[Any]], rows: Rows) -> Vectors:
         with np.errstate(over="ignore"):
-            found = np.asarray(matrix, dtype=np.float32)
-        lengths = np.sqrt(np.einsum("nh,nh->n", found, found, dtype=np.float64))
+            units = np.asarray(matrix, dtype=np.float32)
+        lengths = np.sqrt(np.einsum("nh,nh->n", units, units, dtype=np.float64))
         wrong = np.flatnonzero(~np.isfinite(lengths) | (lengths == 0))
         if len(wrong):
             kind = "zero" if lengths[wrong[0]] == 0 else "not finite"
             do = "encode that sentence again, or take it out on both sides; line numbers count from 1"
             raise TaskDataError(f"a vector is {kind}", where=f"{self.path}, line {rows[wrong[0]] + 1}", do=do)
-        found /= lengths[:, None].astype(np.float32)
-        return found
+        units /= lengths[:, None].astype(np.float32)
+        return units
 
 
 StoredVectors: TypeAlias = EncodedFolder | ArrayFile  # unit vectors [rows, dimension] that lie on disk
@@ -192,12 +192,12 @@ class ShardFiles:
     def stored(self, part: str, rows: Rows) -> NDArray[Any]:
         """Rows of the whole file as they are stored, in the order given."""
         shards, within = np.divmod(rows, self.shard_rows)
-        found = [
+        parts = [
             (np.flatnonzero(shards == shard), self.read(part, int(shard), within[shards == shard]))
             for shard in np.unique(shards)
         ]
-        return np.concatenate([values for _, values in found])[
-            np.argsort(np.concatenate([places for places, _ in found]))
+        return np.concatenate([values for _, values in parts])[
+            np.argsort(np.concatenate([places for places, _ in parts]))
         ]
 
     def read(self, part: str, shard: int, rows: slice | Rows) -> NDArray[Any]:
@@ -233,22 +233,22 @@ def _rows(path: Path, rows: slice | Rows) -> NDArray[Any]:
     if not isinstance(rows, slice) or not matrix.flags.c_contiguous:
         return np.array(matrix[rows])
     start, width = rows.start, math.prod(matrix.shape[1:])
-    found = np.fromfile(
+    numbers = np.fromfile(
         path, matrix.dtype, (rows.stop - start) * width, offset=matrix.offset + start * width * matrix.itemsize
     )
-    return found.reshape(-1, *matrix.shape[1:])
+    return numbers.reshape(-1, *matrix.shape[1:])
 
 
 def _mapped(path: Path) -> np.memmap[Any, Any]:
     """A .npy file as a view of the file."""
     try:
-        found: np.memmap[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        matrix: np.memmap[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
         said = " ".join(str(error).split(". If you trust")[0].split())  # numpy then advises to load it unsafely
         what = f"not a whole .npy file of numbers: {said}"
         do = "write it again with numpy.save; the file may be truncated"
         raise TaskDataError(what, where=str(path), do=do) from error
-    return found
+    return matrix
 
 
 def _check_span(start: int, stop: int, rows: int) -> None:
