@@ -198,7 +198,7 @@ class _Work:
             with self._report.progress(f"encoding {self._name}") as progress:
 
                 def pace(done: int, of: int) -> None:
-                    """Progress in rows of the file, from the share of a shard's sentences that is done, with the speed."""
+                    """Progress in rows of the file, from the done share of a shard, with the speed."""
                     first = len(self._shards) * self._size
                     read, seconds = first - start + self._count(first) * done // of, time.monotonic() - started
                     speed = f"{read / seconds:.0f} sentences/s" if seconds > 0 else ""
