@@ -2,9 +2,9 @@
 
     python benchmarks/mining_against_faiss.py --rows 50000 --width 768 --repeats 5
 
-Measured: seconds from vectors in memory to pairs (both searches, cosines compared again, margins, greedy matching), against two bare
-`IndexFlatIP.search` for as many neighbours, built and searched the same way. The two alternate, after one round that does not count;
-medians and the ratio of each round are reported. Not measured: reading files, encoding.
+Measured: seconds from vectors in memory to pairs (both searches, cosines compared again, margins, greedy matching),
+against two bare `IndexFlatIP.search` for as many neighbours, built and searched the same way. The two alternate, after
+one round that does not count; medians and the ratio of each round are reported. Not measured: reading files, encoding.
 """
 
 from __future__ import annotations
@@ -49,8 +49,13 @@ def main() -> None:
                 taken[name].append(time.perf_counter() - start)
     ratios = [one / other for one, other in zip(taken["mining"], taken["bare"], strict=True)]
     found = {name: statistics.median(seconds) for name, seconds in taken.items()}
-    print(f"{asked.rows} x {asked.rows} x {asked.width}: bare {found['bare']:.2f} s, mining {found['mining']:.2f} s, ratio {statistics.median(ratios):.3f}")
-    record("mining_against_faiss", {**vars(asked), "seconds": taken, "medians": found, "ratio": statistics.median(ratios), "ratios": ratios})
+    print(
+        f"{asked.rows} x {asked.rows} x {asked.width}: bare {found['bare']:.2f} s, mining {found['mining']:.2f} s, ratio {statistics.median(ratios):.3f}"
+    )
+    record(
+        "mining_against_faiss",
+        {**vars(asked), "seconds": taken, "medians": found, "ratio": statistics.median(ratios), "ratios": ratios},
+    )
 
 
 def bare(queries: Vectors, base: Vectors, k: int) -> None:

@@ -1,4 +1,6 @@
-"""What every result of a benchmark is recorded with, one JSON line a run: machine, load, versions, commit, time and command."""
+"""What every result of a benchmark is recorded with, one JSON line a run: machine, load, versions, commit, time and
+command.
+"""
 
 from __future__ import annotations
 
