@@ -85,7 +85,7 @@ def _train(job: Job, report: Reporter) -> dict[str, Any]:
     found = train(config, job.stage.tasks, out=job.folder, runs=job.runs, resume=True, overwrite=False, dry_run=False, report=report)
     assert isinstance(found, Trained)
     checkpoint.clear(job.folder / "checkpoints")  # four times the size of what is kept, and of no use to a run that is done
-    return {"checksum": found.manifest.checksum, "parents": _checksums(job.after), "steps": found.manifest.training["steps"]}
+    return {"checksum": found.manifest.checksum, "parents": _checksums(job.after), "steps": found.manifest.training.steps}
 
 
 def _read(job: Job, report: Reporter) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def _stands(job: Job, record: Mapping[str, Any]) -> bool:
     if job.stage.work == "train":
         manifest = read_manifest(job.folder)
         verify_files(job.folder, manifest)
-        return manifest.checksum == record["checksum"] and _checksums(job.after) == record["parents"] and _unchanged(manifest.data)
+        return manifest.checksum == record["checksum"] and _checksums(job.after) == record["parents"] and _unchanged(origin.model_dump(mode="json") for origin in manifest.data)
     rows = {row.key: row for row in read_results(job.folder)}
     wanted = [tuple(key) for key in record["rows"]]
     there = bool(wanted) and all(key in rows for key in wanted)
