@@ -92,7 +92,10 @@ def forecast(study: StudyConfig, grid: Grid) -> list[Forecast]:
     trunk = known_config(study.trunk.name)
     adapters = {} if trunk is None else _adapters(grid.stages, trunk)
     return [
-        _train(stage, study, trunk, adapters.get(stage.key, {})) if stage.work == "train" else Forecast(stage, (), 0, False, 0, 0) for stage in grid.stages
+        _train(stage, study, trunk, adapters.get(stage.key, {}))
+        if stage.work == "train"
+        else Forecast(stage, (), 0, False, 0, 0)
+        for stage in grid.stages
     ]
 
 
@@ -113,13 +116,20 @@ def totals(found: Sequence[Forecast]) -> dict[str, Any]:
 
 def _train(stage: Stage, study: StudyConfig, trunk: TrunkConfig | None, adapters: Mapping[str, int]) -> Forecast:
     config = stage.config
-    found = [under(find_task(name, config.task.model_dump(exclude_none=True)), config.evaluation.protocol) for name in stage.tasks]
+    found = [
+        under(find_task(name, config.task.model_dump(exclude_none=True)), config.evaluation.protocol)
+        for name in stage.tasks
+    ]
     rows = tuple(_rows(task, stage, study) for task in found)
     steps, about = (0, False) if config.control == "random-adapter" else _steps(config, found, rows)
-    heads = None if trunk is None else sum(_head(task, one, config, trunk) for task, one in zip(found, rows, strict=True))
+    heads = (
+        None if trunk is None else sum(_head(task, one, config, trunk) for task, one in zip(found, rows, strict=True))
+    )
     if trunk is None or heads is None:
         return Forecast(stage, rows, steps, about, None, None)
-    return Forecast(stage, rows, steps, about, BYTES * (sum(adapters.values()) + heads), BYTES * (trunk_parameters(trunk) + heads))
+    return Forecast(
+        stage, rows, steps, about, BYTES * (sum(adapters.values()) + heads), BYTES * (trunk_parameters(trunk) + heads)
+    )
 
 
 def _adapters(stages: Sequence[Stage], trunk: TrunkConfig) -> dict[str, dict[str, int]]:
@@ -131,7 +141,11 @@ def _adapters(stages: Sequence[Stage], trunk: TrunkConfig) -> dict[str, dict[str
     for stage in stages:
         adapter = stage.config.adapter
         own = adapter_parameters(adapter.kind, resolve(kinds[adapter.kind], adapter.settings), trunk)
-        below = {key: size for parent in stage.parents for key, size in found[parent].items()} if stage.how in (STACK, FUSE) else {}
+        below = (
+            {key: size for parent in stage.parents for key, size in found[parent].items()}
+            if stage.how in (STACK, FUSE)
+            else {}
+        )
         if stage.how == FUSE:
             own = fusion_parameters(trunk) + (own if stage.config.fusion.target_adapter else 0)
         if stage.work == "train":
@@ -147,7 +161,12 @@ def _rows(task: Task, stage: Stage, study: StudyConfig) -> Rows:
     """The rows that a stage trains one of its tasks on."""
     config = stage.config
     chosen = for_task(config.data.language, task.name, stage.tasks, "data.language")
-    count, known, labels = _counted(task, _where(config, task, stage.tasks), tuple(chosen), text_everywhere=task.format == "text" and len(stage.tasks) > 1)
+    count, known, labels = _counted(
+        task,
+        _where(config, task, stage.tasks),
+        tuple(chosen),
+        text_everywhere=task.format == "text" and len(stage.tasks) > 1,
+    )
     if count is None and task.name in study.sizes:
         count, known = study.sizes[task.name], GIVEN
     if count is not None and config.training.rows is not None:
@@ -158,20 +177,35 @@ def _rows(task: Task, stage: Stage, study: StudyConfig) -> Rows:
 def _where(config: RunConfig, task: Task, together: Sequence[str]) -> Where | None:
     """Where the rows lie; None where that is not there."""
     try:
-        return where_of(config.data.sources, config.trunk.name, columns=config.task.columns, task=task.name, tasks=together)
+        return where_of(
+            config.data.sources, config.trunk.name, columns=config.task.columns, task=task.name, tasks=together
+        )
     except MissingError:
         return None
 
 
-def _counted(task: Task, where: Where | None, chosen: tuple[str, ...], *, text_everywhere: bool) -> tuple[int | None, str, int]:
+def _counted(
+    task: Task, where: Where | None, chosen: tuple[str, ...], *, text_everywhere: bool
+) -> tuple[int | None, str, int]:
     """(rows, how that is known, labels)."""
     labels = len(task.labels or ())
     if where is not None and where.kind == "miniature" and task.miniature:
         dataset = miniature_of(task)
-        languages = len(dataset.languages) if text_everywhere and not chosen else len(chosen) if task.format == "text" and chosen else 1
+        languages = (
+            len(dataset.languages)
+            if text_everywhere and not chosen
+            else len(chosen)
+            if task.format == "text" and chosen
+            else 1
+        )
         return dataset.sizes["train"] * languages, READ, labels or len(dataset.labels or ())
     if where is not None and (where.kind == "files" or where.folder is not None):
-        return _loaded(task.name, (where.kind, where.folder, tuple(sorted(where.files.items())), tuple(sorted(where.columns.items()))), chosen[:1], labels)
+        return _loaded(
+            task.name,
+            (where.kind, where.folder, tuple(sorted(where.files.items())), tuple(sorted(where.columns.items()))),
+            chosen[:1],
+            labels,
+        )
     documented = _documented(task)
     return documented, UNKNOWN if documented is None else DOCUMENTED, labels
 
@@ -182,7 +216,9 @@ def _loaded(name: str, place: tuple[Any, ...], chosen: tuple[str, ...], labels: 
     kind, folder, files, columns = place
     task = find_task(name)
     try:
-        examples = load(task, "train", chosen[0] if chosen else task.train_language, Where(kind, folder, dict(files), dict(columns))).examples
+        examples = load(
+            task, "train", chosen[0] if chosen else task.train_language, Where(kind, folder, dict(files), dict(columns))
+        ).examples
     except MissingError:
         documented = _documented(task)
         return documented, UNKNOWN if documented is None else DOCUMENTED, labels
@@ -207,23 +243,27 @@ def _steps(config: RunConfig, found: Sequence[Task], rows: Sequence[Rows]) -> tu
     if training.minutes is not None or any(one.count is None for one in rows):
         return None, False
     passes = [_passes(config, task, one.count or 0) for task, one in zip(found, rows, strict=True)]
-    return sum(training.epochs * -(-count // training.accumulation) for count in passes), training.batch_rows is None or any(
-        task.format in CUT for task in found
-    )
+    return sum(
+        training.epochs * -(-count // training.accumulation) for count in passes
+    ), training.batch_rows is None or any(task.format in CUT for task in found)
 
 
 def _passes(config: RunConfig, task: Task, rows: int) -> int:
     training = config.training
     if training.batch_rows is not None:
         return -(-rows // training.batch_rows)
-    length = (training.max_length or task.max_length) * (task.query_length / task.max_length + 1 if task.format == "ranking" else 1)
+    length = (training.max_length or task.max_length) * (
+        task.query_length / task.max_length + 1 if task.format == "ranking" else 1
+    )
     return max(1, -(-round(rows * length * FILLED) // training.token_budget))
 
 
 def sentence(found: Mapping[str, Any]) -> str:
     """The totals in words."""
     about = "about " if found["about"] else ""
-    unknown = f"; {found['unknown']} of the trainings cannot be told and are not in these sums" if found["unknown"] else ""
+    unknown = (
+        f"; {found['unknown']} of the trainings cannot be told and are not in these sums" if found["unknown"] else ""
+    )
     return (
         f"{_number(found['stages'])} stages: {_number(found['trainings'])} trainings and {_number(found['readings'])} readings; "
         f"at most {about}{_number(found['steps'])} steps; {_gigabytes(found['bytes'])} of adapters, fusions and heads, "
