@@ -142,6 +142,7 @@ def _settings(job: Job, options: argparse.Namespace) -> dict[str, object]:
 
 def _read(job: Job, folder: Path, options: argparse.Namespace) -> None:
     from adapter_stilts.reporting import Silent
+    from adapter_stilts.retrieval.reading import Overrides
     from adapter_stilts.runs.evaluate import evaluate
     from adapter_stilts.runs.subject import Request
 
@@ -149,7 +150,8 @@ def _read(job: Job, folder: Path, options: argparse.Namespace) -> None:
     common = {"out": folder, "runs": options.out, "overwrite": False, "dry_run": False, "report": Silent()}
     fixed = {**subject, "precision": options.precision, "save_vectors": False, "token_budget": options.token_budget}
     if "tatoeba" in job.retrieval:
-        evaluate(Request(tasks=("tatoeba",), data=(str(options.data / "tatoeba"),), all_layers=GRIDS[options.grid].ALL_LAYERS, **fixed), **common)
+        layers = Overrides("all" if GRIDS[options.grid].ALL_LAYERS else None)
+        evaluate(Request(tasks=("tatoeba",), data=(str(options.data / "tatoeba"),), retrieval=layers, **fixed), **common)
     if "mining" in job.retrieval:
         evaluate(Request(tasks=("bucc",), data=(str(options.data / "mining"),), **fixed), **common)
     if job.how != "trunk" and job.control != "random-adapter":

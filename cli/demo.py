@@ -39,8 +39,10 @@ def demo(
     """
     from adapter_stilts.study import demo as study
 
-    given = {"out": out, "seed": seed, "repeats": repeats, "jobs": jobs, "overwrite": not resume, "dry_run": dry_run}
-    document = study.demo(**given, report=progress.reporter())
+    report = progress.reporter()
+    document = study.demo(
+        out=out, seed=seed, repeats=repeats, jobs=jobs, overwrite=not resume, dry_run=dry_run, report=report
+    )
     render.finish(
         document if as_json else {"run": document["run"]}, as_json
     )  # people have read the table; rows are for programs

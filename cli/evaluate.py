@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -27,10 +27,6 @@ from .options import (
     configuration,
     names,
 )
-
-if TYPE_CHECKING:
-    from adapter_stilts.config.schema import RunConfig
-    from adapter_stilts.runs.subject import Request
 
 
 def evaluate(
@@ -69,7 +65,8 @@ def evaluate(
       adapter-stilts eval runs/nli-1a2b3c4d --tasks xnli,tatoeba --languages de,sw
       adapter-stilts eval --trunk miniature --tasks tatoeba,bucc2018 --layer all
     """
-    from adapter_stilts.runs import evaluate as study
+    from adapter_stilts.runs import evaluate as runs
+    from adapter_stilts.runs.subject import Request
 
     typed = {
         "--trunk": ("trunk.name", trunk),
@@ -84,35 +81,9 @@ def evaluate(
         "--data": ("data.sources", tuple(data or ())),
         "--seed": ("training.seed", seed),
     }
-    asked = request(configuration(config, settings, typed), run, names(tasks), split.value)
-    found = study.evaluate(asked, out=out, runs=RUNS, overwrite=overwrite, dry_run=dry_run, report=progress.reporter())
-    render.finish(found, as_json)
-
-
-def request(config: RunConfig, run: Path | None, tasks: tuple[str, ...], split: str) -> Request:
-    """The library's request for a configuration; a run brings its own trunk unless one is named."""
-    from adapter_stilts.runs.subject import Request
-
-    if not tasks:
+    chosen = configuration(config, settings, typed)
+    if not names(tasks):
         raise UsageError("--tasks names no task", do="name one or more, for example --tasks xnli,tatoeba; `adapter-stilts list tasks` shows them")
-    layer, named = config.retrieval.layer, "name" in config.trunk.model_fields_set
-    return Request(
-        run=run,
-        trunk=config.trunk.name if named or run is None else None,
-        tasks=tasks,
-        languages=config.evaluation.languages,
-        protocol=config.evaluation.protocol,
-        layers=(layer,) if isinstance(layer, int) else layer if isinstance(layer, tuple) else None,
-        all_layers=layer == "all",
-        pool=config.retrieval.pool,
-        k=config.retrieval.k,
-        margin=config.retrieval.margin,
-        centre=config.retrieval.centre,
-        data=config.data.sources,
-        split=split,
-        precision=config.trunk.precision,
-        seed=config.training.seed,
-        head=config.evaluation.head,
-        language_adapters=config.evaluation.language_adapters,
-        task_settings=config.task.model_dump(exclude_defaults=True),
-    )
+    request = Request.from_config(chosen, names(tasks), run=run, split=split.value)
+    found = runs.evaluate(request, out=out, runs=RUNS, overwrite=overwrite, dry_run=dry_run, report=progress.reporter())
+    render.finish(found, as_json)

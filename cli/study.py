@@ -48,8 +48,8 @@ def study(
     from adapter_stilts.config.recipes import recipe_file
     from adapter_stilts.study import grid
 
-    given = {"out": out, "jobs": jobs, "dry_run": dry_run, "trunk": trunk, "data": tuple(data or ())}
-    document = grid.study(recipe_file(file), **given, report=progress.reporter())
+    path, sources, report = recipe_file(file), tuple(data or ()), progress.reporter()
+    document = grid.study(path, out=out, jobs=jobs, dry_run=dry_run, report=report, trunk=trunk, data=sources)
     if as_json:
         render.document(document)
     elif dry_run:

@@ -16,8 +16,8 @@ from typing import Any, TypeAlias
 from pydantic import ValidationError
 
 from adapter_stilts.config import yaml_text
-from adapter_stilts.config.mistakes import Mistake, dotted, mistake, short
-from adapter_stilts.config.schema import Adapter, RunConfig, keys
+from adapter_stilts.config.mistakes import Mistake, dotted, mistake, second_time, short
+from adapter_stilts.config.schema import Adapter, RunConfig, keys, our_name
 from adapter_stilts.config.yaml_text import Document, Key
 from adapter_stilts.errors import ConfigError, TaskDataError
 from adapter_stilts.files import read_text
@@ -53,7 +53,7 @@ def load(path: Path | None = None, settings: Sequence[str] = (), flags: Sequence
              mistake that stands alone is left to that floor's own error.
     """
     document = _read(path) if path else Document("", {}, None)
-    lines = [f"{dotted(where)}: stands here a second time (line {line})" for where, line in document.repeated]
+    lines = [f"{dotted(where)}: {second_time(dotted(where), line)}" for where, line in document.repeated]
     overlays, wrong = _overlays(settings)
     overlays += [Overlay(given.flag, tuple(given.key.split(".")), given.value, None) for given in flags]
     lines += wrong + _given_twice(overlays)
@@ -73,7 +73,7 @@ def with_settings(config: RunConfig, settings: Mapping[str, object]) -> RunConfi
     """The same configuration with some dotted keys changed; raises ConfigError like `load`."""
     tree: Any = config.model_dump(mode="json")
     for key, value in settings.items():
-        tree = _put(tree, tuple(key.split(".")), value)
+        tree = _put(tree, tuple(our_name(key).split(".")), value)
     found = _validated(tree, lambda where: None)
     if isinstance(found, RunConfig):
         return found
@@ -99,7 +99,7 @@ def _read(path: Path) -> Document:
         text = read_text(path)
     except TaskDataError as error:
         raise ConfigError(error.what, where=error.where, do="name a configuration file; `adapter-stilts list recipes` shows ready-made ones") from error
-    document = yaml_text.parse(text, str(path))
+    document = yaml_text.parse(text, str(path), our_name)
     if not isinstance(document.value, dict | None):
         raise ConfigError(f"a configuration is keys and values, not {short(document.value)}", where=str(path), do="write `key: value` lines")
     return document
@@ -108,15 +108,19 @@ def _read(path: Path) -> Document:
 def _overlays(settings: Sequence[str]) -> tuple[list[Overlay], list[str]]:
     """Each `--set a.b=c` as an overlay, and a sentence for each that cannot be read."""
     overlays, wrong = [], []
+    names: dict[str, str] = {}  # key -> the name it was first given by
     for setting in settings:
         key, equals, text = setting.partition("=")
-        path = tuple(key.strip().split("."))
+        key = key.strip()
+        path = tuple(our_name(key).split("."))
         if not equals or not all(path):
             wrong.append(f"--set {setting}: write it as key=value, for example --set training.epochs=2")
             continue
         if problem := _misplaced(path):
             wrong.append(f"--set {setting}: {problem}")
             continue
+        if (name := names.setdefault(dotted(path), key)) != key:
+            wrong.append(f"--set {setting}: given twice, and {name} is another name of it")
         try:
             document = yaml_text.parse(text, f"--set {setting}")
         except ConfigError as error:

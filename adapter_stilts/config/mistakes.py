@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from pydantic_core import ErrorDetails
 
-from adapter_stilts.config.schema import keys
+from adapter_stilts.config.schema import OTHER_NAMES, keys
 from adapter_stilts.config.yaml_text import Key
 
 LONGEST_VALUE = 60
@@ -59,6 +59,12 @@ def mistake(error: ErrorDetails) -> Mistake:
         words, limit = BOUNDS[kind]
         return Mistake(path, error["input"], f"should be {words} {context[limit]:g}")
     return Mistake(path, error["input"], SENTENCES.get(kind.split("_")[0], error["msg"]))
+
+
+def second_time(key: str, line: int) -> str:
+    """What is wrong with a key that is repeated, maybe by another name."""
+    others = [other for other, ours in OTHER_NAMES.items() if key.endswith(f"training.{ours}")]
+    return f"stands here a second time (line {line})" + "".join(f"; {other} is another name of it" for other in others)
 
 
 def nearest_key(path: Sequence[Key]) -> str:

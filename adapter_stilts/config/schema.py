@@ -34,6 +34,11 @@ SamplerName = Literal["proportional", "uniform", "temperature", "capped", "fixed
 LANGUAGE = re.compile(r"([^/\s]+/)?[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*")
 SAMPLER_KEYS = {"temperature": ("temperature",), "cap": ("capped", "temperature"), "weights": ("fixed",)}  # who uses which
 NEEDS_PARENTS = ("sequential", "stack", "fuse", "merge")
+OTHER_NAMES = {  # of keys of `training`: those of Hugging Face's TrainingArguments
+    "gradient_accumulation_steps": "accumulation",
+    "max_grad_norm": "clip",
+    "per_device_train_batch_size": "batch_rows",
+}
 
 
 def _no_bool(value: object) -> object:
@@ -157,7 +162,8 @@ class Training(Section):
     max_steps        optimiser steps; None: as many as `epochs` take
     minutes          wall-clock bound; None: none
     token_budget     padded tokens of one forward pass; `accumulation` of them make a step
-    batch_rows       rows of one forward pass in the place of a token budget, for protocols that fix them ("4 x 8": 4 rows, accumulation 8); None: by tokens
+    batch_rows       rows of one forward pass in the place of a token budget, for protocols that fix them ("4 x 8": 4 rows, accumulation 8);
+                     None: by tokens
     evaluate_steps   None: after every epoch
     patience         evaluations without a gain before training stops; 0: never
     rows             train on a seeded sample of this many rows; None: all
@@ -167,6 +173,8 @@ class Training(Section):
     sampler          --how joint: which task the next step learns
     head_pool        ranking: how a text becomes a vector, "pooler" (dense and tanh on <s>) or "mean" (over all tokens)
     limit_gb         memory that training must fit in; None: whatever there is
+
+    A file and `--set` may also say gradient_accumulation_steps (accumulation), max_grad_norm (clip) and per_device_train_batch_size (batch_rows).
     """
 
     max_steps: Annotated[Int, Field(ge=1)] | None = None
@@ -277,6 +285,12 @@ class RunConfig(Section):
 def _conflict(key: str, message: str, other: str) -> PydanticCustomError:
     """Two keys that do not go together; load.py reports it at `key`, unless either is wrong by itself."""
     return PydanticCustomError("conflict", "{message}", {"key": key, "other": other, "message": message})
+
+
+def our_name(key: str) -> str:
+    """A dotted key in our words: "training.max_grad_norm" is "training.clip"; any other key as it is."""
+    section, _, name = key.rpartition(".")
+    return f"{section}.{OTHER_NAMES.get(name, name)}" if section.rpartition(".")[2] == "training" else key
 
 
 def keys(model: type[BaseModel] = RunConfig, prefix: str = "") -> Iterator[str]:

@@ -95,11 +95,13 @@ class Intermediate(Section):
 class Target(Section):
     """What is scored: a task that is trained after each intermediate run, or a retrieval task that is read with it.
 
+    name         in tables and folders; "" is the task's own
     languages    () is all there are
     hows, after  () and {} are the study's
     """
 
     task: str
+    name: str = ""
     languages: Texts = ()
     hows: tuple[StudyHow, ...] = ()
     after: dict[Use, Texts] = Field(default_factory=dict)
@@ -114,7 +116,7 @@ class Target(Section):
 
     @property
     def label(self) -> str:
-        return self.task
+        return self.name or self.task
 
 
 class TableOptions(Section):

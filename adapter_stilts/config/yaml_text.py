@@ -62,8 +62,11 @@ class Document:
         return node.value if isinstance(node, yaml.ScalarNode) and node.style is None and node.value else None
 
 
-def parse(text: str, name: str) -> Document:
-    """Read one YAML document; raises ConfigError naming the line for anything that is not plain YAML."""
+def parse(text: str, name: str, our_name: Callable[[str], str] = str) -> Document:
+    """Read one YAML document; raises ConfigError naming the line for anything that is not plain YAML.
+
+    our_name  a dotted key, as written, to the key it is another name of
+    """
     try:
         root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
@@ -71,7 +74,7 @@ def parse(text: str, name: str) -> Document:
         raise _not_yaml(str(error.problem or error.context), name, mark.line + 1 if mark else None) from error
     except (yaml.YAMLError, RecursionError) as error:
         raise _not_yaml(str(error).split("\n")[0], name, None) from error
-    reader = _Reader(name)
+    reader = _Reader(name, our_name)
     return Document(name, reader.value(root, ()) if root is not None else None, root, tuple(reader.repeated))
 
 
@@ -105,8 +108,8 @@ for _kind, _pattern, _first in SCALARS:
 class _Reader:
     """Nodes to values; an alias is read once however often it is used, and one that contains itself is refused."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, our_name: Callable[[str], str]) -> None:
+        self.name, self.our_name = name, our_name
         self.repeated: list[tuple[tuple[Key, ...], int]] = []
         self._known: dict[int, object] = {}
         self._open: set[int] = set()
@@ -135,9 +138,11 @@ class _Reader:
 
     def _mapping(self, node: yaml.MappingNode, path: tuple[Key, ...]) -> dict[str, object]:
         values: dict[str, object] = {}
+        section = "".join(f"{part}." for part in path)
         for key, child in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 raise _not_yaml("a key that is a list or a mapping", self.name, _line(key))
+            key.value = self.our_name(section + key.value).removeprefix(section)
             if key.value in values:
                 self.repeated.append(((*path, key.value), _line(key)))
             values[key.value] = self.value(child, (*path, key.value))

@@ -15,10 +15,10 @@ from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.encoder.transfer import check_tensors, copied, copy_tensors
 from adapter_stilts.encoder.trunk import Trunk
 from adapter_stilts.errors import ArtefactError, UsageError
-from adapter_stilts.seeding import Seeds
-from adapter_stilts.sharing.bundle import Bundle, Part
 from adapter_stilts.runs.adoption import check_parts
 from adapter_stilts.runs.lineage import Lineage
+from adapter_stilts.seeding import Seeds
+from adapter_stilts.sharing.bundle import Bundle, Part
 
 HEAD = "head"  # the name of the only head of a run
 

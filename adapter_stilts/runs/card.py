@@ -14,9 +14,9 @@ from typing import Any
 import jinja2
 
 from adapter_stilts.files import write_text
-from adapter_stilts.sharing.manifest import Manifest
 from adapter_stilts.runs.disclosure import remarks
 from adapter_stilts.runs.sweep_record import read_sweeps
+from adapter_stilts.sharing.manifest import Manifest
 
 
 def write_card(folder: Path, manifest: Manifest, rows: Sequence[Mapping[str, Any]]) -> None:

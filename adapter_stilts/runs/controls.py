@@ -13,10 +13,19 @@ from typing import TypeVar, cast
 
 import torch
 
-from adapter_stilts.data.examples import Answer, Classified, Example, Format, MultipleChoice, Query, SpanQuestion, Tagged
+from adapter_stilts.data.examples import (
+    Answer,
+    Classified,
+    Example,
+    Format,
+    MultipleChoice,
+    Query,
+    SpanQuestion,
+    Tagged,
+)
 from adapter_stilts.errors import UsageError
-from adapter_stilts.seeding import Seeds
 from adapter_stilts.runs.lineage import Lineage
+from adapter_stilts.seeding import Seeds
 
 T = TypeVar("T")
 

@@ -17,18 +17,10 @@ from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.data.placeholders import withheld
 from adapter_stilts.errors import UsageError
 from adapter_stilts.evaluation.protocols import target_protocol
+from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.protocols import precision_of
-from adapter_stilts.sharing.bundle import Part
 from adapter_stilts.runs import disclosure
 from adapter_stilts.runs.card import write_card
-from adapter_stilts.runs.head_choice import head_for
-from adapter_stilts.runs.language_stacks import ENGLISH, OWN, Stacks
-from adapter_stilts.runs.material import where_of
-from adapter_stilts.runs.measure import Reading, measure, predicted
-from adapter_stilts.runs.measure_ranking import measure_ranking
-from adapter_stilts.reporting import Reporter
-from adapter_stilts.runs.retrieval import RetrievalSettings, measure_retrieval, planned
-from adapter_stilts.runs.row_facts import adapter_facts, with_facts
 from adapter_stilts.runs.folder import (
     check_products,
     claim,
@@ -41,9 +33,17 @@ from adapter_stilts.runs.folder import (
     without_predictions,
     write_results,
 )
+from adapter_stilts.runs.head_choice import head_for
+from adapter_stilts.runs.language_stacks import ENGLISH, OWN, Stacks
+from adapter_stilts.runs.material import where_of
+from adapter_stilts.runs.measure import Reading, measure, predicted
+from adapter_stilts.runs.measure_ranking import measure_ranking
+from adapter_stilts.runs.retrieval import RetrievalSettings, measure_retrieval, planned
+from adapter_stilts.runs.row_facts import adapter_facts, with_facts
 from adapter_stilts.runs.sentence_reader import active_parts
 from adapter_stilts.runs.sides import active
 from adapter_stilts.runs.subject import Request, Subject, subject_of
+from adapter_stilts.sharing.bundle import Part
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import iso1, same_language
 from adapter_stilts.tasks.pools import load_pool
@@ -227,16 +227,17 @@ def _retrieval_readings(request: Request, subject: Subject, languages: Sequence[
 
 
 def _retrieval_settings(request: Request, subject: Subject) -> RetrievalSettings:
-    layers = tuple(range(subject.trunk.layers + 1)) if request.all_layers else request.layers
+    asked = request.retrieval
+    layers = tuple(range(subject.trunk.layers + 1)) if asked.layers == "all" else asked.layers
     save = request.save_vectors if request.save_vectors is not None else (layers is None or len(layers) == 1)
     return RetrievalSettings(
         protocol=request.protocol,
         composition=fingerprint(active_parts(subject.bundle)) if subject.bundle else "",
         layers=layers,
-        pool=request.pool,
-        k=request.k,
-        margin=request.margin,
-        centre=request.centre,
+        pool=asked.pool,
+        k=asked.k,
+        margin=asked.margin,
+        centre=asked.centring,
         split=request.split,
         save_vectors=save,
         seed=request.seed,

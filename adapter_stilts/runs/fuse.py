@@ -13,8 +13,8 @@ from typing import Any
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.composition import fusions, parse
 from adapter_stilts.errors import UsageError
-from adapter_stilts.runs.attention import attention_table, read_attention
 from adapter_stilts.reporting import Reporter
+from adapter_stilts.runs.attention import attention_table, read_attention
 from adapter_stilts.runs.train import train
 
 

@@ -14,14 +14,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from adapter_stilts.config.fingerprint import fingerprint
+from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.trunk import Trunk
-from adapter_stilts.sharing.bundle import Bundle
 from adapter_stilts.runs.lineage import Lineage
+from adapter_stilts.sharing.bundle import Bundle
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.sources import Loaded
 from adapter_stilts.training.plan import TrainingPlan
 
-DECIDES_NOTHING = ("checkpoint_steps", "log_steps")
+DECIDES_NOTHING = {"checkpoint_steps", "log_steps"}  # resuming is exact, so when a checkpoint was written changes nothing
 CAME_LATER = {"batch_rows": None}  # settings added since the first runs; at these values a run is what it was
 
 
@@ -59,6 +60,15 @@ def run_identity(
             "decisions": asdict(decisions),
         }
     )
+
+
+def weight_settings(config: RunConfig) -> dict[str, Any]:
+    """The settings that decide the weights of a run, as JSON values: not when they are saved and logged, nor what is read with them.
+
+    Of `evaluation` the protocol is one: validation is scored by its rules, and chooses the step that is kept.
+    """
+    read_later: Any = {"training": DECIDES_NOTHING, "retrieval": True, "evaluation": {"languages", "head", "language_adapters"}}
+    return config.model_dump(mode="json", exclude=read_later)
 
 
 def rows_digest(loaded: Loaded) -> str:

@@ -8,12 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from adapter_stilts.config.recipes import recipes
 from adapter_stilts.encoder.kinds import kinds
 from adapter_stilts.errors import ArtefactError, MissingError
 from adapter_stilts.files import read_json
-from adapter_stilts.sharing.manifest import CONFIG, MANIFEST, Manifest, read_manifest
-from adapter_stilts.config.recipes import recipes
 from adapter_stilts.runs.folder import IDENTITY, means, read_results, readings
+from adapter_stilts.sharing.manifest import CONFIG, MANIFEST, Manifest, read_manifest
 from adapter_stilts.tasks.base import SPLITS, Hub, Task, all_tasks, tasks
 from adapter_stilts.tasks.languages import iso1, iso3
 

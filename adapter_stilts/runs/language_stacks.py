@@ -19,9 +19,9 @@ from typing import Any
 from adapter_stilts.encoder.composition import Composition, fusion_name, fusions, names, parse
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.errors import UsageError
-from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
 from adapter_stilts.runs.adoption import renamed
 from adapter_stilts.runs.build import check_trunk
+from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
 from adapter_stilts.tasks.languages import iso1
 
 SOURCE, OTHERS = "source", "others"

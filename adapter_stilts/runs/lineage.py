@@ -16,12 +16,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from adapter_stilts.encoder.composition import Composition, Fuse, Name, Stack, channels, fusion_name, fusions, names, normal, parse, validate
+from adapter_stilts.encoder.composition import (
+    Composition,
+    Fuse,
+    Name,
+    Stack,
+    channels,
+    fusion_name,
+    fusions,
+    names,
+    normal,
+    parse,
+    validate,
+)
 from adapter_stilts.encoder.kinds import kinds
 from adapter_stilts.errors import CompositionError, UsageError
 from adapter_stilts.registry import unknown_name
-from adapter_stilts.sharing.bundle import Bundle, Part
 from adapter_stilts.runs.adoption import Adopted, free_name
+from adapter_stilts.sharing.bundle import Bundle, Part
 
 HOWS = ("direct", "sequential", "stack", "fuse", "joint")
 ALONE = ("direct", "joint")  # start from nothing

@@ -12,9 +12,9 @@ from adapter_stilts.data.examples import Example
 from adapter_stilts.data.features import features
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.encoder.trunk import Trunk
-from adapter_stilts.statistics.intervals import REPLICATES, bootstrap_interval, score_of
 from adapter_stilts.evaluation.scoring import Measure, Score
 from adapter_stilts.seeding import Seeds
+from adapter_stilts.statistics.intervals import REPLICATES, bootstrap_interval, score_of
 from adapter_stilts.training.order import Order
 from adapter_stilts.training.rows import Masking, feature_data
 

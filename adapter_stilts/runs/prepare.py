@@ -13,8 +13,6 @@ from adapter_stilts.encoder.kinds import kinds, resolve
 from adapter_stilts.encoder.model import FUSION_PENALTY
 from adapter_stilts.encoder.trunk import Trunk, check_local, load_trunk
 from adapter_stilts.errors import UsageError
-from adapter_stilts.seeding import Seeds
-from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
 from adapter_stilts.runs import disclosure
 from adapter_stilts.runs.build import check_trunk
 from adapter_stilts.runs.controls import RANDOM_ADAPTER, check_control, random_adapter
@@ -23,6 +21,8 @@ from adapter_stilts.runs.lineage import Lineage, lineage
 from adapter_stilts.runs.masked import masking_of
 from adapter_stilts.runs.material import check_assigned, for_task
 from adapter_stilts.runs.task_data import RANKING, TEXT, TaskData, TaskRows, read_rows, tokenised
+from adapter_stilts.seeding import Seeds
+from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.protocols import under
 from adapter_stilts.tasks.sources import Loaded

@@ -26,10 +26,10 @@ from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.encoder.trunk import Trunk, new_trunk, save_trunk
 from adapter_stilts.errors import ConfigError, UsageError
 from adapter_stilts.files import disk_errors, read_json, sha256, write_bytes, write_json
-from adapter_stilts.seeding import Seeds
 from adapter_stilts.miniature.aligned_start import aligned_embeddings
 from adapter_stilts.miniature.pretraining_rows import Corpus, Rows, encode, sample
 from adapter_stilts.miniature.vocabulary import train_tokenizer
+from adapter_stilts.seeding import Seeds
 from adapter_stilts.training.devices import own_generators, pick_device
 from adapter_stilts.training.interrupt import StopSignal
 from adapter_stilts.training.loop import train

@@ -23,11 +23,11 @@ from adapter_stilts.data.ranking_features import candidate_features
 from adapter_stilts.data.ranking_rows import merged
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.errors import StiltsError
-from adapter_stilts.statistics.intervals import bootstrap_interval, score_of
 from adapter_stilts.evaluation.predict import logits
 from adapter_stilts.evaluation.ranking import DEEPEST
 from adapter_stilts.evaluation.scoring import Measure, Options, Score, score_ranked
 from adapter_stilts.retrieval.neighbours import nearest
+from adapter_stilts.statistics.intervals import bootstrap_interval, score_of
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import same_language
 from adapter_stilts.tasks.pools import checked, gold_of

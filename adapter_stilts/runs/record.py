@@ -7,18 +7,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from adapter_stilts import environment as facts
 from adapter_stilts.config.load import dump
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.files import sha256, write_text
-from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, METRICS, Manifest, Parent, TrunkFacts, read_manifest
 from adapter_stilts.runs import disclosure
-from adapter_stilts import environment as facts
 from adapter_stilts.runs.build import HEAD
+from adapter_stilts.runs.folder import read_results
 from adapter_stilts.runs.identity import rows_digest
 from adapter_stilts.runs.material import MINIATURE, origin_facts
 from adapter_stilts.runs.prepare import JOINT, Prepared
-from adapter_stilts.runs.folder import read_results
 from adapter_stilts.runs.task_data import RANKING, TEXT, TaskData
+from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, METRICS, Manifest, Parent, TrunkFacts, read_manifest
 from adapter_stilts.tasks.sources import Loaded
 from adapter_stilts.training.plan import Outcome
 

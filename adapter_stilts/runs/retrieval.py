@@ -22,7 +22,6 @@ from adapter_stilts.data.examples import Pools
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.errors import UsageError
 from adapter_stilts.evaluation import folder as forms
-from adapter_stilts.statistics.intervals import bootstrap_interval
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.retrieval.bucc import Bucc, best_threshold, bucc, mine_pools, score_oracle
 from adapter_stilts.retrieval.margin import margins
@@ -35,6 +34,7 @@ from adapter_stilts.runs.language_stacks import OWN, Stack
 from adapter_stilts.runs.material import origin_facts
 from adapter_stilts.runs.measure import write_array
 from adapter_stilts.runs.sides import SideReading, SideVectors, sentences
+from adapter_stilts.statistics.intervals import bootstrap_interval
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.sources import Loaded, Where, load
 

@@ -18,11 +18,11 @@ from adapter_stilts.evaluation.benchmark import BenchmarkScore, score_benchmark
 from adapter_stilts.evaluation.entities import TYPES
 from adapter_stilts.evaluation.folder import read_odds
 from adapter_stilts.evaluation.given import METRICS, needs_language, score_file
-from adapter_stilts.statistics.intervals import REPLICATES
-from adapter_stilts.statistics.result import Result
 from adapter_stilts.evaluation.scoring import Options, Score
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.reporting import Reporter
+from adapter_stilts.statistics.intervals import REPLICATES
+from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task, tasks
 from adapter_stilts.tasks.languages import iso1
 from adapter_stilts.tasks.user import find_task

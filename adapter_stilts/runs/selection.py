@@ -13,11 +13,11 @@ from typing import Any
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.joint_model import JointModel
 from adapter_stilts.encoder.task_model import TaskModel
-from adapter_stilts.seeding import Seeds
 from adapter_stilts.runs.build import HEAD
 from adapter_stilts.runs.material import subset
 from adapter_stilts.runs.measure import Reading, measure, validation_score
 from adapter_stilts.runs.task_data import TaskData
+from adapter_stilts.seeding import Seeds
 from adapter_stilts.training.plan import Validation
 
 Model = TaskModel | JointModel

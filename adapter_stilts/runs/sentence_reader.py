@@ -13,8 +13,8 @@ from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.trunk import load_trunk, trunk_config
 from adapter_stilts.errors import UsageError
 from adapter_stilts.retrieval.protocols import Layer, protocol
-from adapter_stilts.sharing.bundle import Bundle, load_bundle
 from adapter_stilts.runs.build import finished_encoder
+from adapter_stilts.sharing.bundle import Bundle, load_bundle
 from adapter_stilts.training.devices import pick_device
 
 OWN = protocol("own", "bucc2018").layer

@@ -5,22 +5,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from adapter_stilts.config.fingerprint import fingerprint
+from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.encoder.trunk import Trunk, load_trunk
 from adapter_stilts.errors import UsageError
 from adapter_stilts.retrieval.protocols import precision_of
-from adapter_stilts.sharing.bundle import Bundle, load_bundle
+from adapter_stilts.retrieval.reading import Overrides
 from adapter_stilts.runs.build import finished_models
-from adapter_stilts.runs.language_stacks import Stacks, language_stacks
 from adapter_stilts.runs.folder import state_of
+from adapter_stilts.runs.language_stacks import Stacks, language_stacks
 from adapter_stilts.runs.sentence_reader import CPU_BUDGET, GPU_BUDGET
+from adapter_stilts.sharing.bundle import Bundle, load_bundle
 from adapter_stilts.training.devices import pick_device
 
 
@@ -33,14 +35,10 @@ class Request:
     tasks: tuple[str, ...]
     languages: tuple[str, ...] = ()
     protocol: str = "own"
-    layers: tuple[int, ...] | None = None
-    all_layers: bool = False
-    pool: str | None = None
-    k: int | None = None
-    margin: str | None = None
-    centre: bool | None = None
+    retrieval: Overrides = field(default_factory=Overrides)
     data: tuple[str, ...] = ()
     split: str = "test"
+    revision: str | None = None  # of the trunk named here
     precision: str = "auto"
     save_vectors: bool | None = None
     seed: int = 13
@@ -48,6 +46,27 @@ class Request:
     task_settings: Mapping[str, Any] = field(default_factory=dict)
     head: str = ""  # of several heads, the one that answers; "": the one that fits the task
     language_adapters: tuple[str, ...] = ()  # LANGUAGE=RUN, as typed: MAD-X's language adapters (language_stacks.py)
+
+    @classmethod
+    def from_config(cls, config: RunConfig, tasks: Sequence[str], *, run: Path | None, split: str = "test") -> Request:
+        """The request of a configuration; a run brings its own trunk unless the configuration names one."""
+        named = "name" in config.trunk.model_fields_set
+        return cls(
+            run=run,
+            trunk=config.trunk.name if named or run is None else None,
+            tasks=tuple(tasks),
+            languages=config.evaluation.languages,
+            protocol=config.evaluation.protocol,
+            retrieval=Overrides.from_config(config),
+            data=config.data.sources,
+            split=split,
+            revision=config.trunk.revision,
+            precision=config.trunk.precision,
+            seed=config.training.seed,
+            task_settings=config.task.model_dump(exclude_defaults=True),
+            head=config.evaluation.head,
+            language_adapters=config.evaluation.language_adapters,
+        )
 
 
 @dataclass(frozen=True)
@@ -81,7 +100,7 @@ def subject_of(request: Request, out: Path | None, runs: Path) -> Subject:
         if request.trunk is None:
             raise UsageError("nothing to evaluate", do="name a run, or a trunk with --trunk")
         precision = precision_of(request.protocol) if request.precision == "auto" else request.precision
-        trunk = load_trunk(request.trunk, precision=precision, device=device)
+        trunk = load_trunk(request.trunk, revision=request.revision, precision=precision, device=device)
         identity = fingerprint([trunk.fingerprint, trunk.precision])
         folder = out or runs / f"trunk-{Path(request.trunk).name}-{identity}"
         state_of(folder, identity, overwrite=False)
@@ -94,7 +113,7 @@ def subject_of(request: Request, out: Path | None, runs: Path) -> Subject:
         state_of(out, identity, overwrite=False)  # another run's folder, or one that holds something else, is not written to
     facts = bundle.manifest.trunk
     precision = facts.precision if request.precision == "auto" else request.precision
-    trunk = load_trunk(request.trunk or facts.name, revision=None if request.trunk else facts.revision, precision=precision, device=device)
+    trunk = load_trunk(request.trunk or facts.name, revision=request.revision if request.trunk else facts.revision, precision=precision, device=device)
     models = {name: model.to(device).eval() for name, model in finished_models(trunk, bundle).items()}
     encoder = next(iter(models.values())).encoder
     return Subject(out or request.run, identity, trunk, encoder, models, bundle, language_stacks(encoder, bundle, request.language_adapters))

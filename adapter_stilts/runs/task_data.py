@@ -18,9 +18,9 @@ from adapter_stilts.data.feature import Feature, token_rows
 from adapter_stilts.data.features import features, misplaced_answers
 from adapter_stilts.encoder.trunk import Trunk
 from adapter_stilts.errors import TaskDataError, UsageError
-from adapter_stilts.seeding import Seeds
 from adapter_stilts.runs.controls import SHUFFLED_LABELS, shuffled_labels
 from adapter_stilts.runs.material import for_task, subset, where_of
+from adapter_stilts.seeding import Seeds
 from adapter_stilts.tasks.base import Task, labels_of
 from adapter_stilts.tasks.holding import as_selected
 from adapter_stilts.tasks.languages import is_known, same_language

@@ -19,16 +19,16 @@ from adapter_stilts.encoder.joint_model import JointModel
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.files import write_bytes
-from adapter_stilts.sharing.bundle import save_parts, verify_files
-from adapter_stilts.sharing.manifest import read_manifest, write_manifest
+from adapter_stilts.reporting import Reporter, Silent
 from adapter_stilts.runs.build import new_joint_model, new_model, parts_of, table_rows
 from adapter_stilts.runs.card import write_card
+from adapter_stilts.runs.folder import STATES, State, claim, clear, locked, remove_remains, state_of, write_results
 from adapter_stilts.runs.prepare import Prepared, prepare
 from adapter_stilts.runs.record import document, head_facts, language_of, manifest_of, preview, write_config
-from adapter_stilts.reporting import Reporter, Silent
 from adapter_stilts.runs.row_facts import with_facts
-from adapter_stilts.runs.folder import STATES, State, claim, clear, locked, remove_remains, state_of, write_results
 from adapter_stilts.runs.selection import selector, validation_rows
+from adapter_stilts.sharing.bundle import save_parts, verify_files
+from adapter_stilts.sharing.manifest import read_manifest, write_manifest
 from adapter_stilts.training.interrupt import StopSignal
 from adapter_stilts.training.loop import Outcome, Progress
 from adapter_stilts.training.loop import train as train_loop

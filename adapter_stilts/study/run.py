@@ -15,7 +15,7 @@ from adapter_stilts.config.study import StudyConfig
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.runs.folder import locked
 from adapter_stilts.study.board import Board, jobs_of
-from adapter_stilts.study.stages import grid
+from adapter_stilts.study.stages import grid, retrieval
 from adapter_stilts.study.study_table import Entry, table, table_json
 from adapter_stilts.study.turns import run_all
 from adapter_stilts.study.workers import Apart, Here, Workers
@@ -57,7 +57,8 @@ def run(
         with report.progress(f"study {config.name}") as advance:
             run_all(board, workers, lambda: stop is not None and stop.requested, advance)
         entries = table(planned.cells, board, config.table)
-        document = board.write(**table_json(entries, [target.task for target in config.targets]))
+        targets = {target.label: retrieval(target.task) for target in config.targets}
+        document = board.write(**table_json(entries, targets))
     for record in document["stages"]:
         if record["state"] == "failed":
             report.say(f"failed: {record['stage']}: {record['error']}")

@@ -7,11 +7,11 @@ rows came from have the bytes they had. Anything less, and `train` or `evaluate`
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.files import sha256
 from adapter_stilts.reporting import Reporter
@@ -57,26 +57,10 @@ def _read(job: Job, report: Reporter) -> dict[str, Any]:
 
 
 def _request(job: Job) -> Request:
-    config: RunConfig = job.stage.config
-    layer = config.retrieval.layer
-    return Request(
-        run=job.after[0] if job.after else None,
-        trunk=None if job.after else config.trunk.name,
-        tasks=job.stage.tasks,
-        languages=job.stage.languages,
-        protocol=config.evaluation.protocol,
-        layers=(layer,) if isinstance(layer, int) else None,
-        pool=config.retrieval.pool,
-        k=config.retrieval.k,
-        margin=config.retrieval.margin,
-        data=config.data.sources,
-        split=job.stage.split,
-        precision=config.trunk.precision,
-        save_vectors=False,
-        seed=config.training.seed,
-        head=config.evaluation.head,
-        task_settings=config.task.model_dump(exclude_defaults=True),
-    )
+    run = job.after[0] if job.after else None
+    asked = Request.from_config(job.stage.config, job.stage.tasks, run=run, split=job.stage.split)
+    trunk = None if run else asked.trunk  # a run is read on the trunk that it was trained on
+    return replace(asked, trunk=trunk, languages=job.stage.languages, save_vectors=False)
 
 
 def _stands(job: Job, record: Mapping[str, Any]) -> bool:

@@ -22,6 +22,7 @@ from adapter_stilts.config.load import load, with_settings
 from adapter_stilts.config.recipes import recipe_file
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.config.study import DIRECT, EVERY, Intermediate, StudyConfig, Target, control_label
+from adapter_stilts.runs.identity import weight_settings
 from adapter_stilts.tasks.base import tasks as known_tasks
 from adapter_stilts.tasks.user import find_task
 
@@ -61,6 +62,7 @@ class Cell:
     intermediate: str
     how: str
     target: str
+    task: str
     seed: int
     reading: str
     base: str
@@ -92,7 +94,7 @@ class _Grown:
     cells: list[Cell] = field(default_factory=list)
 
     def train(self, label: str, tasks: Sequence[str], config: RunConfig, parents: Sequence[str] = ()) -> str:
-        key = fingerprint(["train", list(tasks), config.model_copy(update={"after": tuple(parents)})])
+        key = fingerprint(["train", list(tasks), weight_settings(config.model_copy(update={"after": tuple(parents)}))])
         seed = config.training.seed
         stage = Stage(key, f"{label}-s{seed}", "train", tuple(tasks), config, tuple(parents), seed, config.how)
         self.stages.setdefault(key, stage)
@@ -102,7 +104,7 @@ class _Grown:
         config = _config(self.study, target, seed)
         facts = [config.trunk, config.data, config.retrieval, config.evaluation, config.task]
         key = fingerprint(["read", target.task, run, list(target.languages), target.split, *facts])
-        label = f"{target.task} with {self.stages[run].label if run else 'the trunk'}"
+        label = f"{target.label} with {self.stages[run].label if run else 'the trunk'}"
         stage = Stage(
             key,
             label,
@@ -165,13 +167,13 @@ def _arms(grown: _Grown, seed: int) -> dict[str, _Arm]:
 def _cells(grown: _Grown, target: Target, arms: Mapping[str, _Arm], seed: int) -> None:
     """One target under one seed: directly (retrieval: by the trunk alone), and after intermediate runs and controls."""
     study, read_alone = grown.study, retrieval(target.task)
-    after: dict[str, tuple[str, ...]] = {**study.after, **target.after}
+    after = {str(use): names for use, names in (study.after | target.after).items()}
     direct = "" if read_alone else _target(grown, target, DIRECT, "", (), seed)
     base = grown.read(target, direct, seed)
 
     def cell(label: str, how: str, reading: str) -> None:
         control = arms[label].control if label in arms else ""
-        grown.cells.append(Cell(label, how, target.task, seed, reading, base, control))
+        grown.cells.append(Cell(label, how, target.label, target.task, seed, reading, base, control))
 
     cell("", DIRECT, base)
     for how in () if read_alone else target.hows or study.hows:
@@ -189,7 +191,7 @@ def _fusions(study: StudyConfig) -> dict[str, tuple[str, ...]]:
 
 def _target(grown: _Grown, target: Target, how: str, label: str, parents: tuple[str, ...], seed: int) -> str:
     config = _open(_config(grown.study, target, seed), {"how": how})
-    return grown.train("-".join(filter(None, (target.task, how, label))), target.learned, config, parents)
+    return grown.train("-".join(filter(None, (target.label, how, label))), target.learned, config, parents)
 
 
 def _intermediate_config(study: StudyConfig, entry: Intermediate, seed: int) -> RunConfig:

@@ -14,9 +14,9 @@ from pydantic_core import ErrorDetails
 
 from adapter_stilts.config import yaml_text
 from adapter_stilts.config.load import with_settings
-from adapter_stilts.config.mistakes import Mistake, mistake, nearest_value
+from adapter_stilts.config.mistakes import Mistake, dotted, mistake, nearest_value, second_time
 from adapter_stilts.config.recipes import PROTOCOLS, recipe_file
-from adapter_stilts.config.schema import Adapter, RunConfig, Sampler, Trunk
+from adapter_stilts.config.schema import Adapter, RunConfig, Sampler, Trunk, our_name
 from adapter_stilts.config.study import DIRECT, EVERY, Intermediate, StudyConfig, TableOptions, Target, control_label
 from adapter_stilts.config.yaml_text import Document, Key
 from adapter_stilts.encoder.kinds import kinds, resolve
@@ -58,16 +58,14 @@ def read_study(path: Path) -> StudyConfig:
     except TaskDataError as error:
         advice = "name a study's file; `adapter-stilts list recipes` shows ready-made ones"
         raise ConfigError(error.what, where=error.where, do=advice) from error
-    document = yaml_text.parse(text, str(path))
+    document = yaml_text.parse(text, str(path), our_name)
     tree = document.value
     if not isinstance(tree, dict):
-        raise ConfigError(
-            "a study is keys and values", where=str(path), do="write `key: value` lines: name, intermediate, targets"
-        )
+        advice = "write `key: value` lines: name, intermediate, targets"
+        raise ConfigError("a study is keys and values", where=str(path), do=advice)
     study: StudyConfig | None = None
     mistakes = [
-        Mistake(where, None, f"stands here a second time (line {line})", shows_value=False)
-        for where, line in document.repeated
+        Mistake(where, None, second_time(dotted(where), line), shows_value=False) for where, line in document.repeated
     ]
     try:
         study = StudyConfig.model_validate(tree)
@@ -192,9 +190,9 @@ def _targets(targets: Sequence[Mapping[str, Any]]) -> Iterator[Mistake]:
         elif task is not None and task.retrieval and entry.get("hows"):
             sentence = f"'{name}' is read with the intermediate runs as they are, and trains nothing"
             yield Mistake(("targets", number, "hows"), entry["hows"], sentence)
-        if name in known:
-            yield Mistake(path, name, "is a target already")
-        known.append(name)
+        if (label := entry.get("name") or name) in known:
+            yield Mistake(path, label, "is a target already")
+        known.append(label)
 
 
 def _labels(tree: Mapping[str, Any], labels: Sequence[str], targets: Sequence[Mapping[str, Any]]) -> Iterator[Mistake]:

@@ -21,7 +21,7 @@ from adapter_stilts.runs.folder import read_results, read_units
 from adapter_stilts.statistics.intervals import holm, nested_bootstrap, paired_bootstrap, seed_interval
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.study.board import Board
-from adapter_stilts.study.stages import Cell, retrieval
+from adapter_stilts.study.stages import Cell
 from adapter_stilts.tasks.languages import same_language
 from adapter_stilts.tasks.user import find_task
 
@@ -153,8 +153,11 @@ def table(cells: Sequence[Cell], board: Board, options: TableOptions) -> list[En
     return _corrected(sorted(rows, key=lambda entry: order.index(entry.row)), options)
 
 
-def table_json(entries: Sequence[Entry], targets: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    """{"entries": ..., "means": over all targets, and without retrieval, for rows that have them all}."""
+def table_json(entries: Sequence[Entry], targets: Mapping[str, bool]) -> dict[str, list[dict[str, Any]]]:
+    """{"entries": ..., "means": over all targets, and without retrieval, for rows that have them all}.
+
+    targets  whether each is read alone
+    """
     return {"entries": [entry.to_json() for entry in entries], "means": _means(entries, targets)}
 
 
@@ -188,7 +191,7 @@ def _reading(folder: Path, keys: Iterable[Sequence[str]]) -> _Reading:
 def _entry(scored: _Scored, others: Sequence[_Scored], options: TableOptions) -> Entry:
     """others  the cells of the same target, the controls among them"""
     cell, results = scored.cell, scored.first.results
-    task = find_task(cell.target)
+    task = find_task(cell.task)
     split = options.zero_shot and not task.retrieval
     source = tuple(language for language in results if split and same_language(language, task.train_language))
     rest = tuple(language for language in results if language not in source) or tuple(results)
@@ -265,12 +268,12 @@ def _corrected(entries: Sequence[Entry], options: TableOptions) -> list[Entry]:
     return [replace(entry, mean=mean) for entry, mean in zip(entries, means, strict=True)]
 
 
-def _means(entries: Sequence[Entry], targets: Sequence[str]) -> list[dict[str, Any]]:
+def _means(entries: Sequence[Entry], targets: Mapping[str, bool]) -> list[dict[str, Any]]:
     """Means over targets, with and without retrieval; None where a target is missing, since such means cannot be compared.
 
     An intermediate run is read for retrieval once, and counts under every `how` of its trained targets.
     """
-    trained = [target for target in targets if not retrieval(target)]
+    trained = [target for target, alone in targets.items() if not alone]
     read = {(entry.intermediate, entry.target): entry.mean.score for entry in entries if entry.retrieval}
     rows: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
@@ -281,7 +284,7 @@ def _means(entries: Sequence[Entry], targets: Sequence[str]) -> list[dict[str, A
             continue
         known = {target: score for (label, target), score in read.items() if label == intermediate}
         known |= {entry.target: entry.mean.score for entry in row}
-        overall = {"all": _over(known, targets), "trained": _over(known, trained)}
+        overall = {"all": _over(known, list(targets)), "trained": _over(known, trained)}
         means.append({"intermediate": intermediate, "how": how, "control": bool(row[0].control), **overall})
     base = next((mean for mean in means if mean["how"] == DIRECT), None)
     for mean in means:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapter_stilts.config.schema import RunConfig
+from adapter_stilts.retrieval.reading import Overrides
 
 
 def test_trains_with_the_defaults_of_the_schema(run, calls):
@@ -74,7 +75,7 @@ def test_evaluates_a_run_on_its_own_trunk(run, calls):
     assert run("eval", "runs/a", "--tasks", "xnli, tatoeba", "--languages", "de,sw").exit_code == 0
     (request,) = calls["evaluate"]["values"]
     assert (request.run, request.trunk, request.tasks, request.languages) == (Path("runs/a"), None, ("xnli", "tatoeba"), ("de", "sw"))
-    assert (request.protocol, request.layers, request.all_layers, request.split, request.task_settings) == ("own", None, False, "test", {})
+    assert (request.protocol, request.retrieval, request.split, request.task_settings) == ("own", Overrides(), "test", {})
 
 
 def test_evaluates_the_miniature_where_neither_run_nor_trunk_is_named(run, calls):
@@ -82,23 +83,22 @@ def test_evaluates_the_miniature_where_neither_run_nor_trunk_is_named(run, calls
     assert (calls["evaluate"]["values"][0].run, calls["evaluate"]["values"][0].trunk) == (None, "miniature")
 
 
-@pytest.mark.parametrize(("typed", "layers", "every"), [("4", (4,), False), ("2,4", (2, 4), False), ("all", None, True)])
-def test_reads_layers_as_one_several_or_all(run, calls, typed, layers, every):
+@pytest.mark.parametrize(("typed", "layers"), [("4", (4,)), ("2,4", (2, 4)), ("all", "all")])
+def test_reads_layers_as_one_several_or_all(run, calls, typed, layers):
     run("eval", "--tasks", "tatoeba", "--layer", typed)
-    request = calls["evaluate"]["values"][0]
-    assert (request.layers, request.all_layers) == (layers, every)
+    assert calls["evaluate"]["values"][0].retrieval.layers == layers
 
 
 def test_puts_every_flag_of_eval_into_the_request(run, calls):
-    words = "eval --trunk folder --tasks bucc2018 --protocol jiant --pool first -k 8 --margin distance --data d --seed 3 --split validation"
-    assert run(*words.split(), "--set", "trunk.precision=fp32", "--set", "task.columns.label=gold", "-o", "out", "--overwrite", "--dry-run").exit_code == 0
+    words = "eval --trunk folder --tasks bucc2018 --protocol jiant --pool first -k 8 --margin distance --centring --data d --seed 3"
+    more = "--split validation --set trunk.precision=fp32 --set trunk.revision=abc --set task.columns.label=gold -o out --overwrite --dry-run"
+    assert run(*words.split(), *more.split()).exit_code == 0
     request = calls["evaluate"]["values"][0]
     wanted = {
         "trunk": "folder",
         "protocol": "jiant",
-        "pool": "first",
-        "k": 8,
-        "margin": "distance",
+        "retrieval": Overrides(None, "first", 8, "distance", centring=True),
+        "revision": "abc",
         "data": ("d",),
         "seed": 3,
         "split": "validation",

@@ -180,3 +180,26 @@ def test_reads_back_what_it_dumps(tmp_path_factory, settings, labels, revision, 
     path = tmp_path_factory.getbasetemp() / "round.yaml"
     path.write_bytes(dump(config).encode("utf-8"))
     assert load(path) == config
+
+
+OTHERS = {"gradient_accumulation_steps": ("accumulation", 4), "max_grad_norm": ("clip", 0.5), "per_device_train_batch_size": ("batch_rows", 8)}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_takes_the_names_of_hugging_face_and_writes_its_own(written, other):
+    ours, value = OTHERS[other]
+    expected = load(None, [f"training.{ours}={value}"])
+    path = written(f"training:\n  {other}: {value}\n")
+    assert load(path) == load(None, [f"training.{other}={value}"]) == with_settings(RunConfig(), {f"training.{other}": value}) == expected
+    assert f"  {ours}: {value}\n" in dump(expected)
+    assert other not in dump(expected)
+    assert getattr(load(path, [f"training.{ours}=3"]).training, ours) == 3  # the command over the file, by whatever name
+    assert getattr(load(path, (), [Given("--flag", f"training.{ours}", 3)]).training, ours) == 3
+
+
+def test_refuses_a_key_given_by_two_names(written):
+    path = written("training:\n  max_grad_norm: 1\n  clip: 2\n  gradient_accumulation_steps: many\n")
+    told = message(path, ["training.batch_rows=4", "training.per_device_train_batch_size=4"])
+    assert "training.clip: stands here a second time (line 3); max_grad_norm is another name of it" in told
+    assert "training.per_device_train_batch_size=4: given twice, and training.batch_rows is another name of it" in told
+    assert "training.accumulation = 'many': should be a whole number (line 4)" in told

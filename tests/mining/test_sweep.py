@@ -15,6 +15,7 @@ from adapter_stilts.errors import ArtefactError, TaskDataError, UnknownName, Usa
 from adapter_stilts.mining import sweep_data
 from adapter_stilts.mining.sweep import Request, sweep
 from adapter_stilts.reporting import Silent
+from adapter_stilts.retrieval.reading import Overrides
 from adapter_stilts.runs import sides
 from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.runs.folder import read_results
@@ -154,7 +155,13 @@ def test_gives_mining_the_threshold_of_dev(start, planted, pools, tmp_path, tiny
     wanted = {"layer": 2, "pool": "mean", "margin": record["chosen"]["margin"], "centre": True, "k": None}
     assert config.retrieval.model_dump() == wanted
     assert (config.trunk.name, config.trunk.precision) == (str(tiny_folder), "fp32")
-    asked = Evaluation(None, str(tiny_folder), ("bucc2018",), layers=(2,), pool="mean", margin=wanted["margin"], centre=True, precision="fp32")
+    asked = Evaluation(
+        None,
+        str(tiny_folder),
+        ("bucc2018",),
+        retrieval=Overrides((2,), "mean", margin=wanted["margin"], centring=True),
+        precision="fp32",
+    )
     again = evaluate(replace(asked, data=(str(pools),)), out=None, runs=tmp_path / "again", overwrite=False, dry_run=False, report=Silent())
     scores = {(row["metric"]): row["score"] for row in again["results"] if row["split"] == "test"}
     swept = {row["metric"]: row["score"] for row in found["results"] if row["settings"]["sweep"] == "chosen"}

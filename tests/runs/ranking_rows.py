@@ -7,9 +7,9 @@ import numpy as np
 
 from adapter_stilts.data.examples import Candidate, Query
 from adapter_stilts.encoder.trunk import load_trunk
-from adapter_stilts.sharing.bundle import load_bundle
 from adapter_stilts.runs.build import finished_model
 from adapter_stilts.runs.ranking import query_rows, read_pool, unit_vectors
+from adapter_stilts.sharing.bundle import load_bundle
 from adapter_stilts.tasks.base import tasks
 
 QUERIES = [Query(str(number), text) for number, text in enumerate(("Who bought apples?", "Wo ist Anna?", "小さな猫"))]

@@ -12,8 +12,8 @@ import torch
 from adapter_stilts.data.examples import Classified, PlainText
 from adapter_stilts.data.features import collate, features
 from adapter_stilts.encoder.trunk import load_trunk
-from adapter_stilts.sharing.bundle import load_bundle
 from adapter_stilts.runs.build import finished_models
+from adapter_stilts.sharing.bundle import load_bundle
 
 SENTENCES = ("Anna bought two red apples in Paris.", "Who bought the apples?", "The small cat sleeps under the old table.", "Пусто.")
 TEXTS = [PlainText(str(number), one) for number, one in enumerate(SENTENCES)]

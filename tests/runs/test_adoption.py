@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapter_stilts.encoder.composition import names, parse
-from adapter_stilts.sharing.bundle import Part
 from adapter_stilts.runs.adoption import digest, free_name, renamed
+from adapter_stilts.sharing.bundle import Part
 
 
 def test_finds_the_first_free_number():

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
+from adapter_stilts.runs.card import card
 from adapter_stilts.sharing.bundle import load_bundle
 from adapter_stilts.sharing.manifest import Manifest, Parent, TrunkFacts
-from adapter_stilts.runs.card import card
 
 ROW = {"task": "xnli", "protocol": "own", "language": "sw", "split": "test", "metric": "accuracy", "score": 0.5, "n": 1000, "interval": [0.41, 0.6]}
 FILES = [{"path": "/home/me/secret/train.jsonl", "sha256": "ab" * 32, "rows": 1234}]

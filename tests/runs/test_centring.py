@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from adapter_stilts.errors import TaskDataError, UsageError
-from adapter_stilts.retrieval.vectors import open_vectors
 from adapter_stilts.mining import encode_centred
 from adapter_stilts.mining.encode import Request, encode
-from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.mining.mine import mine
 from adapter_stilts.mining.mine_request import Request as Mining
 from adapter_stilts.reporting import Silent
+from adapter_stilts.retrieval.reading import Overrides
+from adapter_stilts.retrieval.vectors import open_vectors
+from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.runs.subject import Request as Evaluation
 
 SOURCE = ["The small cat sleeps.", "Anna bought apples.", "", "Paris on Monday", "The small cat sleeps.", "The old table", "red apples in Paris"]
@@ -118,7 +119,10 @@ def test_scores_both_ways_and_says_which(tiny_folder, tmp_path):
         (folder / f"tatoeba.krl-eng.{language}").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     def run(centre):
-        asked = Evaluation(run=None, trunk=str(tiny_folder), tasks=("tatoeba",), data=(str(folder),), precision="fp32", layers=(2,), centre=centre)
+        overrides = Overrides(layers=(2,), centring=centre)
+        asked = Evaluation(
+            run=None, trunk=str(tiny_folder), tasks=("tatoeba",), data=(str(folder),), precision="fp32", retrieval=overrides
+        )
         return evaluate(asked, out=None, runs=tmp_path, overwrite=False, dry_run=False, report=Silent())["results"]
 
     found = {centre: run(centre) for centre in (None, False, True)}

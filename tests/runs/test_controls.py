@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from adapter_stilts.data.examples import Answer, Classified, MultipleChoice, SpanQuestion, Tagged
 from adapter_stilts.data.features import misplaced_answers
 from adapter_stilts.errors import UsageError
-from adapter_stilts.seeding import Seeds
-from adapter_stilts.sharing.bundle import load_bundle
 from adapter_stilts.runs.controls import check_control, shuffled_labels
 from adapter_stilts.runs.folder import read_results
+from adapter_stilts.seeding import Seeds
+from adapter_stilts.sharing.bundle import load_bundle
 
 WORDS = ("die", "Katze", "schläft", "猫は", "机の", "下で", "眠る")
 

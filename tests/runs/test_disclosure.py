@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from adapter_stilts.sharing.manifest import read_manifest
+from adapter_stilts.reporting import Silent
 from adapter_stilts.runs import disclosure
 from adapter_stilts.runs.evaluate import evaluate
-from adapter_stilts.reporting import Silent
 from adapter_stilts.runs.folder import read_results
 from adapter_stilts.runs.subject import Request
+from adapter_stilts.sharing.manifest import read_manifest
 from adapter_stilts.tasks.sources import Loaded, Origin
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from adapter_stilts.errors import ArtefactError, TaskDataError, UnknownName, UsageError
-from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.reporting import Silent
+from adapter_stilts.retrieval.reading import Overrides
+from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.runs.folder import read_results
 from adapter_stilts.runs.subject import Request
 
@@ -51,8 +52,11 @@ def pools(tmp_path):
     return folder
 
 
-def tatoeba(trunk, data, **more):
-    return Request(run=None, trunk=str(trunk), tasks=("tatoeba",), data=(str(data),), precision="fp32", **more)
+def tatoeba(trunk, data, protocol="own", **overrides):
+    asked = Overrides(**overrides)
+    return Request(
+        run=None, trunk=str(trunk), tasks=("tatoeba",), data=(str(data),), protocol=protocol, precision="fp32", retrieval=asked
+    )
 
 
 def test_scores_a_bare_trunk_as_brute_force_on_its_saved_vectors_does(scored, tiny_folder, bitext):
@@ -67,7 +71,7 @@ def test_scores_a_bare_trunk_as_brute_force_on_its_saved_vectors_does(scored, ti
 
 
 def test_reads_every_layer_in_one_go_and_each_like_alone(scored, tiny_folder, bitext, tmp_path):
-    together = scored(tatoeba(tiny_folder, bitext, all_layers=True), out=tmp_path / "all")
+    together = scored(tatoeba(tiny_folder, bitext, layers="all"), out=tmp_path / "all")
     alone = scored(tatoeba(tiny_folder, bitext, layers=(2,)), out=tmp_path / "one")
     chosen = {row["metric"]: row["score"] for row in together["results"] if row["settings"]["layer"] == 2}
     assert {row["settings"]["layer"] for row in together["results"]} == {0, 1, 2}
@@ -100,7 +104,7 @@ def test_computes_only_what_is_missing(scored, tiny_folder, bitext, tmp_path, mo
 
 def test_takes_the_vectors_of_an_earlier_reading_for_another_k(scored, tiny_folder, bitext, pools, tmp_path, monkeypatch):
     def both(**more):
-        mining = Request(run=None, trunk=str(tiny_folder), tasks=("bucc",), data=(str(pools),), precision="fp32", layers=(1,), **more)
+        mining = replace(tatoeba(tiny_folder, pools, layers=(1,), **more), tasks=("bucc",))
         return [scored(one, out=tmp_path / "kept")["results"] for one in (tatoeba(tiny_folder, bitext, layers=(1,), **more), mining)]
 
     both(k=3)
@@ -170,18 +174,18 @@ def test_refuses_the_adapters_of_a_run_on_another_trunk(scored, trained, data):
 )
 def test_refuses_what_it_cannot_read_with(scored, tiny_folder, bitext, change, error, said):
     with pytest.raises(error, match=said):
-        scored(replace(tatoeba(tiny_folder, bitext), **change))
+        scored(tatoeba(tiny_folder, bitext, **change))
 
 
 def test_names_the_files_it_looked_for(scored, tiny_folder, bitext):
     with pytest.raises(TaskDataError, match="xx|looked|no "):
-        scored(tatoeba(tiny_folder, bitext, languages=("fr",)))
+        scored(replace(tatoeba(tiny_folder, bitext), languages=("fr",)))
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_refuses_a_language_that_is_not_there_before_any_is_scored(scored, tiny_folder, bitext, tmp_path, dry_run):
     with pytest.raises(TaskDataError, match="'fr'"):
-        scored(tatoeba(tiny_folder, bitext, languages=("krl", "fr")), out=tmp_path / "out", dry_run=dry_run)
+        scored(replace(tatoeba(tiny_folder, bitext), languages=("krl", "fr")), out=tmp_path / "out", dry_run=dry_run)
     with pytest.raises(UnknownName, match="in the miniature called 'fr'"):
         scored(replace(tatoeba(tiny_folder, "miniature"), tasks=("bucc2018", "tatoeba"), languages=("de", "fr")), out=tmp_path / "out", dry_run=dry_run)
     assert not (tmp_path / "out").exists()

@@ -10,7 +10,18 @@ import numpy as np
 import pytest
 
 from adapter_stilts.errors import ArtefactError, MissingError, StiltsError, UsageError
-from adapter_stilts.runs.folder import check_products, claim, clear, locked, means, merge_results, read_results, read_units, state_of, write_results
+from adapter_stilts.runs.folder import (
+    check_products,
+    claim,
+    clear,
+    locked,
+    means,
+    merge_results,
+    read_results,
+    read_units,
+    state_of,
+    write_results,
+)
 
 
 def row(task="xnli", language="sw", score=0.5, **more):

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from adapter_stilts.errors import DoesNotFit, MissingError
-from adapter_stilts.sharing.bundle import load_bundle
 from adapter_stilts.reporting import Silent
 from adapter_stilts.runs.train import train
+from adapter_stilts.sharing.bundle import load_bundle
 
 KEPT = ("adapter", "head", "predictions", "units")
 FILES = ("config.yaml", "identity.json", "adapter/.nli.json", "head/.head.safetensors", "predictions/", "units/", "results.json", "README.md", "manifest.json")

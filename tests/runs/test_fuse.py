@@ -6,9 +6,9 @@ import pytest
 
 import adapter_stilts.runs.fuse as module
 from adapter_stilts.errors import UsageError
-from adapter_stilts.sharing.bundle import load_bundle
-from adapter_stilts.runs.fuse import fuse
 from adapter_stilts.reporting import Silent
+from adapter_stilts.runs.fuse import fuse
+from adapter_stilts.sharing.bundle import load_bundle
 
 
 @pytest.fixture

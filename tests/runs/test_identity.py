@@ -9,7 +9,68 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 
+from adapter_stilts.config.load import with_settings
+from adapter_stilts.config.schema import RunConfig, keys
+from adapter_stilts.runs.identity import weight_settings
 from adapter_stilts.runs.prepare import prepare
+
+DECIDING = {
+    "trunk.name": "x",
+    "trunk.revision": "x",
+    "trunk.precision": "fp32",
+    "adapter.kind": "lora",
+    "adapter.settings": {"r": 8},
+    "task.name": "nli",
+    "task.columns": {"label": "l"},
+    "task.labels": ["a"],
+    "task.ignore_labels": ["-"],
+    "task.multiword": "fuse",
+    "task.hub": "google/xtreme",
+    "data.sources": ["d"],
+    "data.language": ["sw"],
+    "composition": "a",
+    "control": "shuffled-labels",
+    "training.max_steps": 3,
+    "training.epochs": 4,
+    "training.minutes": 2,
+    "training.learning_rate": 0.5,
+    "training.token_budget": 9,
+    "training.batch_rows": 8,
+    "training.accumulation": 2,
+    "training.max_length": 64,
+    "training.rows": 5,
+    "training.validation_rows": 5,
+    "training.seed": 14,
+    "training.warmup": 0.2,
+    "training.weight_decay": 0.2,
+    "training.clip": 0.5,
+    "training.head_dropout": 0.2,
+    "training.head_pool": "mean",
+    "training.patience": 6,
+    "training.evaluate_steps": 7,
+    "training.precision": "bf16",
+    "training.gradient_checkpointing": True,
+    "training.limit_gb": 4,
+    "training.mask_rate": 0.3,
+    "fusion.target_adapter": True,
+    "fusion.penalty": 0.5,
+    "fusion.learning_rate": 0.5,
+    "evaluation.protocol": "jiant",
+    "how": "joint",
+}
+SAMPLER = {"name": "uniform", "temperature": 3, "cap": 50, "weights": {"nli": 2}}  # of `how: joint`, each beside the name that uses it
+NOTHING = {
+    "training.checkpoint_steps": 9,
+    "training.log_steps": 9,
+    "retrieval.layer": 3,
+    "retrieval.pool": "max",
+    "retrieval.k": 5,
+    "retrieval.margin": "ratio",
+    "retrieval.centre": True,
+    "evaluation.languages": ["sw"],
+    "evaluation.head": "nli",
+    "evaluation.language_adapters": ["de=run"],
+}
 
 
 @pytest.fixture
@@ -148,3 +209,28 @@ def test_changes_with_the_number_of_processes(config, monkeypatch, identity):
     alone = identity()
     monkeypatch.setattr(module, "processes", lambda device: Processes(0, 2, "cpu"))
     assert identity() != alone
+
+
+@pytest.mark.parametrize("key", sorted(DECIDING))
+def test_takes_every_setting_that_decides_weights(key):
+    assert weight_settings(with_settings(RunConfig(), {key: DECIDING[key]})) != weight_settings(RunConfig())
+
+
+@pytest.mark.parametrize("key", sorted(SAMPLER))
+def test_takes_the_sampler_of_a_mixture(key):
+    names = {"cap": "capped", "weights": "fixed"}
+    base = {"how": "joint", "training.sampler.name": names.get(key, key if key != "name" else "proportional")}
+    needed = {"capped": {"training.sampler.cap": 40}, "fixed": {"training.sampler.weights": {"nli": 1}}}.get(base["training.sampler.name"], {})
+    one = with_settings(RunConfig(), {**base, **needed})
+    assert weight_settings(with_settings(RunConfig(), {**base, **needed, f"training.sampler.{key}": SAMPLER[key]})) != weight_settings(one)
+
+
+@pytest.mark.parametrize("key", sorted(NOTHING))
+def test_leaves_out_a_setting_that_decides_no_weights(key):
+    assert weight_settings(with_settings(RunConfig(), {key: NOTHING[key]})) == weight_settings(RunConfig())
+
+
+def test_takes_or_leaves_every_key_there_is():
+    sections = {key.rsplit(".", 1)[0] for key in keys() if "." in key}
+    mixture = {f"training.sampler.{key}" for key in SAMPLER}
+    assert set(keys()) - sections == {*DECIDING, *NOTHING, *mixture, "after"}  # `after` needs a `how` beside it

@@ -10,9 +10,9 @@ import pytest
 
 from adapter_stilts.errors import ArtefactError, MissingError
 from adapter_stilts.files import write_bytes
-from adapter_stilts.sharing.manifest import Manifest, TrunkFacts, write_manifest
-from adapter_stilts.runs.inspect import info, list_kinds, list_languages, list_recipes, list_runs, list_tasks
 from adapter_stilts.runs.folder import claim, write_results
+from adapter_stilts.runs.inspect import info, list_kinds, list_languages, list_recipes, list_runs, list_tasks
+from adapter_stilts.sharing.manifest import Manifest, TrunkFacts, write_manifest
 
 ROW = {
     "task": "xnli",

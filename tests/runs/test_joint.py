@@ -13,13 +13,13 @@ import torch
 
 from adapter_stilts.encoder.trunk import load_trunk
 from adapter_stilts.errors import ArtefactError, TaskDataError, UnknownName, UsageError
-from adapter_stilts.sharing.bundle import load_bundle
+from adapter_stilts.reporting import Silent
 from adapter_stilts.runs.build import finished_encoder, finished_model, finished_models
 from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.runs.inspect import info, list_runs
 from adapter_stilts.runs.prepare import prepare
-from adapter_stilts.reporting import Silent
 from adapter_stilts.runs.subject import Request
+from adapter_stilts.sharing.bundle import load_bundle
 
 MIX = "nli,qa,ner,choice,mlm"
 SMALL = {"prefix_tuning": {"prefix_length": 4, "bottleneck_size": 8}, "seq_bn_inv": {"reduction_factor": 2}}

@@ -15,14 +15,14 @@ from adapter_stilts.encoder.composition import parse
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.trunk import load_trunk
 from adapter_stilts.errors import UsageError
+from adapter_stilts.reporting import Silent
 from adapter_stilts.retrieval.embed import embed
-from adapter_stilts.sharing.bundle import load_bundle
 from adapter_stilts.runs.build import finished_encoder
 from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.runs.language_stacks import language_stacks
-from adapter_stilts.reporting import Silent
 from adapter_stilts.runs.subject import Request
 from adapter_stilts.runs.train import train
+from adapter_stilts.sharing.bundle import load_bundle
 
 ENGLISH = ["The cat sleeps.", "Anna bought two apples.", "The train leaves at seven.", "Berlin is old."]
 GERMAN = ["Die Katze schläft.", "Anna hat zwei Äpfel gekauft.", "Der Zug fährt um sieben.", "Berlin ist alt."]

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from adapter_stilts.encoder.composition import fusion_name, fusions, names, parse
 from adapter_stilts.errors import ArtefactError, CompositionError, UnknownName, UsageError
-from adapter_stilts.sharing.bundle import Bundle, Part
-from adapter_stilts.sharing.manifest import Manifest, TrunkFacts
 from adapter_stilts.runs.adoption import digest
 from adapter_stilts.runs.lineage import HOWS, Lineage, lineage
+from adapter_stilts.sharing.bundle import Bundle, Part
+from adapter_stilts.sharing.manifest import Manifest, TrunkFacts
 
 COUNT = iter(range(10**9))
 

@@ -12,8 +12,8 @@ from adapter_stilts.data.batches import token_budget_batches
 from adapter_stilts.data.feature import length
 from adapter_stilts.encoder.model import FUSION_PENALTY
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.seeding import Seeds
 from adapter_stilts.runs.prepare import prepare, training_plan
+from adapter_stilts.seeding import Seeds
 
 
 def test_passes_every_number_of_training_on():

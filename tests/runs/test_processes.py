@@ -11,9 +11,9 @@ import sys
 
 import pytest
 
-from adapter_stilts.sharing.bundle import load_bundle
 from adapter_stilts.reporting import Silent
 from adapter_stilts.runs.train import train
+from adapter_stilts.sharing.bundle import load_bundle
 
 
 def free_port() -> str:

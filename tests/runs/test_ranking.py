@@ -14,12 +14,12 @@ import pytest
 from adapter_stilts.data.examples import Candidate, Query
 from adapter_stilts.errors import StiltsError, TaskDataError
 from adapter_stilts.evaluation.scoring import Options
-from adapter_stilts.sharing.bundle import load_bundle
-from adapter_stilts.runs.evaluate import evaluate
-from adapter_stilts.runs.ranking import Pool, score_language
 from adapter_stilts.reporting import Silent
+from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.runs.folder import read_results
+from adapter_stilts.runs.ranking import Pool, score_language
 from adapter_stilts.runs.subject import Request
+from adapter_stilts.sharing.bundle import load_bundle
 
 SCRIPT = Path(__file__).with_name("ranking_rows.py")
 NAMES = ("Anna", "Ben", "Carla", "Dmitri", "Emeka", "Fatima")

@@ -13,10 +13,10 @@ import adapter_stilts.runs.prepare
 import adapter_stilts.runs.train as module
 from adapter_stilts.config.load import load
 from adapter_stilts.errors import ArtefactError, CompositionError, Interrupted, TaskDataError, UnknownName, UsageError
-from adapter_stilts.sharing.bundle import load_bundle
 from adapter_stilts.reporting import Silent
 from adapter_stilts.runs.folder import locked, read_results
 from adapter_stilts.runs.train import train
+from adapter_stilts.sharing.bundle import load_bundle
 from adapter_stilts.training.devices import Processes
 
 FORMATS = ("nli", "single", "ner", "choice", "qa", "mlm")

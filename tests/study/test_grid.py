@@ -79,6 +79,20 @@ def test_makes_again_what_was_damaged_and_what_builds_on_it(file, run, trainings
     assert trainings == []
 
 
+def test_reads_sentences_as_its_settings_say_and_trains_nothing_again_for_that(file, run, trainings, tmp_path):
+    def settings(**changes):
+        run(file(targets=[{"task": "tatoeba", "languages": ["de"], "settings": changes}]))
+        folders = sorted((tmp_path / "study/runs").iterdir())
+        rows = [row for folder in folders for row in read_results(folder) if row["task"] == "tatoeba" and row["headline"]]
+        return {(row["settings"]["centring"], row["settings"]["k"]) for row in rows}
+
+    assert settings(**{"retrieval.centre": True}) == {(True, 4)}
+    assert len(trainings) == 5
+    trainings.clear()
+    assert settings(**{"retrieval.centre": True, "retrieval.k": 3}) == {(True, 4), (True, 3)}
+    assert trainings == ["tatoeba with the trunk", "tatoeba with nli-s13", "tatoeba with paraphrase-s13"]
+
+
 def test_goes_on_after_a_failing_cell_and_fills_only_that_one_later(file, run, trainings, tmp_path, states):
     gone = tmp_path / "rows"
     gone.mkdir()

@@ -126,3 +126,10 @@ def test_gives_each_stage_the_data_that_is_for_it():
     given = ("data", "xnli=folder", "nli/train=rows.jsonl", "train=all.jsonl", "hub=copies")
     assert sources_for(given, ("nli",)) == ("data", "nli/train=rows.jsonl", "train=all.jsonl", "hub=copies")
     assert sources_for(given, ("xnli", "nli")) == given
+
+
+def test_trains_nothing_again_where_only_how_sentences_are_read_has_changed(expanded):
+    before = {stage.label: stage.key for stage in expanded().stages}
+    changed = {stage.label: stage.key for stage in expanded(target_settings={"retrieval.k": 7, "evaluation.head": "panx"}).stages}
+    moved = {label for label in before if changed[label] != before[label]}
+    assert moved == {label for label in before if " with " in label}

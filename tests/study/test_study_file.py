@@ -116,3 +116,12 @@ def test_reads_tasks_that_are_learned_at_once_with_masked_text():
     assert Intermediate(task="nli", mlm=True).learned == ("nli", "mlm")
     assert Intermediate(tasks=("nli", "mlm"), mlm=True).label == "nli+mlm"
     assert Intermediate(name="all", tasks=("nli", "qa")).label == "all"
+
+
+def test_takes_other_names_of_training_keys_once(tmp_path):
+    text = "name: a\nintermediate: [nli]\ntargets: [tatoeba]\nsettings:\n  training.max_grad_norm: 2\n"
+    path = tmp_path / "study.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert read_study(path).settings == {"training.clip": 2}
+    sentence = "settings.training.clip: stands here a second time (line 6); max_grad_norm is another name of it"
+    assert sentence in refusal(tmp_path, text + "  training.clip: 3\n")

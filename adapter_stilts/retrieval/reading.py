@@ -1,0 +1,92 @@
+"""How sentences are read: what was asked for in the place of a protocol's settings, and the settings that then hold.
+
+    wanted = Overrides.from_config(config)               # layers (2, 4), pool "max"; the rest as the protocol says
+    rules = wanted.over(protocol("own", "bucc2018"))     # the protocol with pool "max"
+    Reading(wanted.layers_at(24, rules), rules.pool)     # what `embed_layers` and vectors on disk depend on
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from adapter_stilts.config.schema import RunConfig
+from adapter_stilts.encoder.composition import Composition
+from adapter_stilts.errors import UsageError
+from adapter_stilts.registry import unknown_name
+from adapter_stilts.retrieval.embed import MAX_LENGTH
+from adapter_stilts.retrieval.margin import margins
+from adapter_stilts.retrieval.mining import retrievals
+from adapter_stilts.retrieval.pooling import poolings
+from adapter_stilts.retrieval.protocols import Protocol
+
+
+@dataclass(frozen=True)
+class LanguageStack:
+    """What a language is read with: a composition, and the language adapter in it ({} where it has none)."""
+
+    composition: Composition
+    adapter: Mapping[str, str] = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How sentences become vectors, everything decided.
+
+    layers        hidden states that are read; 0 is the embeddings
+    max_length    tokens of a sentence; longer ones are cut
+    token_budget  tokens read at once
+    precision     that the trunk is in
+    composition   what is active on the trunk, with the hashes of its adapters; "" for the bare trunk
+    stacks        language -> what reads its sentences (MAD-X); {}: the active composition reads them all
+    """
+
+    layers: tuple[int, ...]
+    pool: str = "mean"
+    max_length: int = MAX_LENGTH
+    token_budget: int = 2048
+    precision: str = "fp32"
+    composition: str = ""
+    stacks: Mapping[str, LanguageStack] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What is read or compared otherwise than the protocol says; None leaves a setting to it. layers: "all" is every one."""
+
+    layers: tuple[int, ...] | Literal["all"] | None = None
+    pool: str | None = None
+    k: int | None = None
+    margin: str | None = None
+    retrieval: str | None = None
+    centring: bool | None = None
+
+    @classmethod
+    def from_config(cls, config: RunConfig) -> Overrides:
+        """The section `retrieval` of a configuration."""
+        section = config.retrieval
+        layers = (section.layer,) if isinstance(section.layer, int) else section.layer
+        return cls(layers, section.pool, section.k, section.margin, centring=section.centre)
+
+    def over(self, rules: Protocol) -> Protocol:
+        """The protocol with these settings; raises UnknownName for a pooling, margin or retrieval mode that is none."""
+        known: list[tuple[str, str | None, Collection[str]]] = [
+            ("pooling", self.pool, poolings),
+            ("margin", self.margin, margins),
+            ("retrieval mode", self.retrieval, retrievals),
+        ]
+        for noun, name, names in known:
+            if name is not None and name not in names:
+                raise unknown_name(noun, name, names)
+        given = {name: getattr(self, name) for name in ("pool", "k", "margin", "retrieval", "centring")}
+        return replace(rules, **{name: value for name, value in given.items() if value is not None})
+
+    def layers_at(self, depth: int, rules: Protocol) -> tuple[int, ...]:
+        """The layers of a trunk of so many that are read, each once; UsageError for one that is not there."""
+        if self.layers == "all":
+            return tuple(range(depth + 1))
+        layers = self.layers if self.layers is not None else (rules.layer.at_depth(depth),)
+        if outside := [layer for layer in layers if not 0 <= layer <= depth]:
+            raise UsageError(f"layer {outside[0]} of a trunk of {depth} layers", do=f"use 0 (the embeddings) to {depth}")
+        return tuple(dict.fromkeys(layers))
