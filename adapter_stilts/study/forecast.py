@@ -91,26 +91,24 @@ def forecast(study: StudyConfig, grid: Grid) -> list[Forecast]:
     """Every stage of a study, in its order."""
     trunk = known_config(study.trunk.name)
     adapters = {} if trunk is None else _adapters(grid.stages, trunk)
-    return [
-        _train(stage, study, trunk, adapters.get(stage.key, {}))
-        if stage.work == "train"
-        else Forecast(stage, (), 0, False, 0, 0)
-        for stage in grid.stages
-    ]
+    read = (Forecast(stage, (), 0, False, 0, 0) for stage in grid.stages if stage.work == "read")
+    trained = (_train(stage, study, trunk, adapters.get(stage.key, {})) for stage in grid.stages if stage.work == "train")
+    planned = {plan.stage.key: plan for plan in (*read, *trained)}
+    return [planned[stage.key] for stage in grid.stages]
 
 
-def totals(found: Sequence[Forecast]) -> dict[str, Any]:
+def totals(planned: Sequence[Forecast]) -> dict[str, Any]:
     """The sums; `unknown` counts the trainings whose steps or bytes cannot be told and are left out."""
-    trained = [one for one in found if one.stage.work == "train"]
+    trained = [plan for plan in planned if plan.stage.work == "train"]
     return {
-        "stages": len(found),
+        "stages": len(planned),
         "trainings": len(trained),
-        "readings": len(found) - len(trained),
-        "steps": sum(one.steps or 0 for one in trained),
-        "about": any(one.about for one in trained),
-        "bytes": sum(one.bytes or 0 for one in trained),
-        "bytes_of_full_fine_tuning": sum(one.whole or 0 for one in trained),
-        "unknown": sum(one.steps is None or one.bytes is None for one in trained),
+        "readings": len(planned) - len(trained),
+        "steps": sum(plan.steps or 0 for plan in trained),
+        "about": any(plan.about for plan in trained),
+        "bytes": sum(plan.bytes or 0 for plan in trained),
+        "bytes_of_full_fine_tuning": sum(plan.whole or 0 for plan in trained),
+        "unknown": sum(plan.steps is None or plan.bytes is None for plan in trained),
     }
 
 
@@ -132,20 +130,18 @@ def _adapters(stages: Sequence[Stage], trunk: TrunkConfig) -> dict[str, dict[str
 
     A run can be used on its own, so what lies frozen under its own adapter, or is fused, is stored with it.
     """
-    found: dict[str, dict[str, int]] = {}
+    stored: dict[str, dict[str, int]] = {}
     for stage in stages:
         adapter = stage.config.adapter
         own = adapter_parameters(adapter.kind, resolve(kinds[adapter.kind], adapter.settings), trunk)
-        below = (
-            {key: size for parent in stage.parents for key, size in found[parent].items()}
-            if stage.how in (STACK, FUSE)
-            else {}
-        )
+        below: dict[str, int] = {}
+        for parent in stage.parents if stage.how in (STACK, FUSE) else ():
+            below |= stored[parent]
         if stage.how == FUSE:
             own = fusion_parameters(trunk) + (own if stage.config.fusion.target_adapter else 0)
         if stage.work == "train":
-            found[stage.key] = {**below, stage.key: own}
-    return found
+            stored[stage.key] = {**below, stage.key: own}
+    return stored
 
 
 def _head(task: Task, rows: Rows, config: RunConfig, trunk: TrunkConfig) -> int:
