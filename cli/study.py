@@ -36,9 +36,9 @@ def study(
 ) -> None:
     """Run a grid of intermediate tasks, hows, targets and seeds.
 
-    What several cells share is trained once. The same command again does only what is missing or failed; a failing cell does not stop
-    the others, and the exit code is then 6. --dry-run lists every stage with its rows, steps and size without loading a model.
-    --trunk and --data take the place of the file's.
+    What several cells share is trained once. The same command again does only what is missing or failed; a failing
+    cell does not stop the others, and the exit code is then 6. --dry-run lists every stage with its rows, steps and
+    size without loading a model. --trunk and --data take the place of the file's.
 
     \b
     Examples:
@@ -83,7 +83,7 @@ def _plan(document: Mapping[str, Any]) -> None:
 
 
 def _tables(document: Mapping[str, Any]) -> None:
-    """Intermediate runs by targets: scores and gains, and what else the study's file asks for; then the means over targets."""
+    """Intermediate runs by targets: scores and gains, and what else the study asks for; then means over targets."""
     entries = document["entries"]
     _by_targets("score, and gain over direct in points (95 %)", entries)
     _by_targets(

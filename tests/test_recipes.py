@@ -98,7 +98,7 @@ def at_miniature_size(command, folder):
     named = words[1].split(",") if words[0] == "train" else []
     words += ["--data", "miniature"] if len(named) != 1 or named[0] not in WITHOUT_MINIATURE else []
     for task in set(named) & set(WITHOUT_MINIATURE):
-        kind, suffix = (tasks[task].format, "tsv" if tasks[task].format == "tags" else "jsonl")
+        kind, suffix = (tasks[task].format.name, "tsv" if tasks[task].format.name == "tags" else "jsonl")
         words += [word for split in ("train", "validation") for word in ("--data", f"{task}/{split}={folder}/{kind}-{split}.{suffix}")]
     return [*words, *SMALL.split(), *(["--languages", "de"] if words[0] == "eval" else [])]
 

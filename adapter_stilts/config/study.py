@@ -2,15 +2,16 @@
 
     name: example
     trunk: {name: miniature}
-    intermediate: [nli, {name: both, tasks: [nli, qa], sampler: {name: uniform}, mlm: true}, {name: nli-sw, task: nli, language: sw}]
+    intermediate: [nli, {name: both, tasks: [nli, qa], sampler: {name: uniform}}, {task: nli, name: sw, language: sw}]
     hows: [sequential, stack]
     after: {stack: [nli, nli-shuffled]}
     targets: [xnli, {task: panx, languages: [de, sw]}, tatoeba]
     controls: {shuffled-labels: [nli]}
     seeds: [13, 17]
 
-Every target is trained directly as well: that is what gains are measured against. Numbers come from a recipe (`recipes`), then from
-`settings` and those of the role and of the entry, which are keys of a run's configuration ("training.epochs").
+Every target is trained directly as well: that is what gains are measured against. Numbers come from a recipe
+(`recipes`), then from `settings` and those of the role and of the entry, which are keys of a run's configuration
+("training.epochs").
 """
 
 from __future__ import annotations
@@ -65,8 +66,9 @@ Seed = Annotated[Int, Field(ge=0, lt=2**63)]
 
 
 class Intermediate(Section):
-    """What is learned first: one task, or several at once (`tasks`, with `sampler`; `mlm` adds masked language modelling to either).
+    """What is learned first: one task, or several at once.
 
+    tasks     several, mixed by `sampler`; `mlm` adds masked language modelling to one or several
     name      in tables and folders; "" is the task's own
     language  of its rows: translated data
     recipe    in the place of the study's; settings over those of the study
@@ -139,9 +141,9 @@ class TableOptions(Section):
 class StudyConfig(Section):
     """One study.
 
-    after     how -> the intermediate runs and controls that it builds on, fuse: the fusions; a how that is not named builds on all.
+    after     how -> the intermediate runs and controls it builds on (fuse: the fusions); not named: all of them.
               "read" are those that a target is read with as they are: retrieval by all, trained targets by none unless named
-    fusions   name -> the intermediate runs that are fused, "direct" for the target's own direct run; none named: "all" of them
+    fusions   name -> the intermediate runs it fuses, "direct" for the target's own direct run; {}: "all" of them
     controls  control -> the intermediate runs it is made of
     recipes   a protocol (TASK-PROTOCOL for every task that has one), or task -> recipe
     protocol  whose rules scores follow; None: the recipe's

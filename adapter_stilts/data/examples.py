@@ -15,9 +15,9 @@ Every example has an `id`, unique within its file, by which predictions are matc
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
-Format = Literal["pair", "single", "tags", "span", "choice", "ranking", "text", "aligned", "pools"]
+Format = str
 
 
 @dataclass(frozen=True, slots=True)

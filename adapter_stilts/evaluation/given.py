@@ -106,7 +106,7 @@ def _tags(metric: str, gold: Path, predictions: Path, options: Options, task: Ta
 
 
 def _answers(metric: str, gold: Path, predictions: Path, options: Options, task: Task | None) -> Score:
-    layout = layout_of(task) if task and task.format == "span" else Layout("span")
+    layout = layout_of(task) if task and task.format.name == "span" else Layout("span")
     questions = cast(list[SpanQuestion], read(gold, replace(layout, labelled=metric != "squad_v2")))
     right = {row.id: [answer.text for answer in row.answers] for row in questions}
     checks.no_withheld_answers(right, gold)
@@ -156,7 +156,7 @@ def _row_ids(path: Path, key: str) -> list[str]:
 
 
 def _labels_of_rows(path: Path, task: Task | None) -> list[str]:
-    if task is None or task.format not in ("pair", "single", "choice"):
+    if task is None or task.format.name not in ("pair", "single", "choice"):
         what = "rows of several columns where one label a line was expected"
         raise TaskDataError(what, where=str(path), do="write the labels alone, one a line; a gold file of a task is read with --task")
     return [str(row.label) for row in cast(Sequence[Classified | MultipleChoice], read(path, layout_of(task)))]
@@ -166,7 +166,7 @@ def _sentences(path: Path, task: Task | None) -> tuple[list[Tags], list[Tags]]:
     """(words, tags) by sentence; no words where the file has tags alone, one a line."""
     lines = (line for _, line in islice(numbered_lines(path), LOOKED_AT))
     if suffix(path) in (".conllu", *ROWS) or any(len(line.split()) > 1 for line in lines):
-        layout: Any = layout_of(task, labels=None) if task and task.format == "tags" else Layout("tags")
+        layout: Any = layout_of(task, labels=None) if task and task.format.name == "tags" else Layout("tags")
         rows = cast(list[Tagged], read(path, layout))
         return [row.words for row in rows], [row.tags for row in rows]
     sentences = read_tags(path)

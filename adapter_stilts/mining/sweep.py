@@ -97,7 +97,7 @@ class _Sweep:
 
     def __init__(self, request: Request, subject: Subject, data: Material, report: Reporter) -> None:
         self._request, self._subject, self._data, self._report = request, subject, data, report
-        named = protocol(request.protocol, "tatoeba" if data.task.format == "aligned" else "bucc2018")
+        named = protocol(request.protocol, "bucc2018" if data.task.format.pools else "tatoeba")
         self._rules: Protocol = named if request.k is None else Protocol(**{**vars(named), "k": request.k})
         depth = subject.trunk.layers
         layers = tuple(range(depth + 1)) if request.layers is None else request.layers
@@ -129,7 +129,7 @@ class _Sweep:
             self._report.say(f"{len(impossible)} settings are left out, since less the mean nothing is left of a vector: {impossible[0]}, ...")
             self._settings = [one for one in self._settings if one not in impossible]
         units = [[found[setting, language].units for language in dev] for setting in self._settings]
-        statistic = "ratio" if data.task.format == "aligned" else "f1"
+        statistic = "f1" if data.task.format.pools else "ratio"
         default = self._settings.index(self._default)
         choice = choose(units, statistic, default=default, order=range(len(self._settings)), seed=self._request.seed)
         chosen = self._settings[choice.chosen]
@@ -237,7 +237,7 @@ def _materials(request: Request, subject: Subject) -> list[Material]:
     found = []
     for name in request.tasks:
         task = under(find_task(name, dict(request.task_settings)), request.protocol)
-        if not task.retrieval or task.format not in ("aligned", "pools"):
+        if not task.retrieval:
             raise UsageError(f"'{task.name}' has no sentences to find: layer, pooling and margin are nothing to it", do="sweep tatoeba, bucc2018 or the like")
         trunk = subject.bundle.manifest.trunk.name if subject.bundle else subject.trunk.name
         columns = dict(request.task_settings.get("columns") or {})

@@ -62,7 +62,7 @@ def evaluate(request: Request, *, out: Path | None, runs: Path, overwrite: bool,
     for task in tasks:
         if not task.retrieval:
             head_for(subject.bundle, task, request.head)  # before anything is scored or written
-            if rules.lengths.get(task.format, 0) > subject.trunk.max_length:
+            if rules.lengths.get(task.format.name, 0) > subject.trunk.max_length:
                 report.say(f"{task.name}: inputs are cut at {subject.trunk.max_length} tokens, which is all this trunk has positions for")
         elif asked not in ("auto", subject.trunk.precision):
             how = f"reads in {asked}, and this trunk is in {subject.trunk.precision}; --set trunk.precision={asked} follows it"
@@ -148,7 +148,7 @@ def _scores(request: Request, subject: Subject, jobs: Sequence[tuple[Task, str, 
             both = (measure_retrieval(subject.encoder, first, languages, where, one, subject.folder) for one in readings)
             for found in zip(*both, strict=True):
                 yield first, found[0][0], _marked(subject, [row for _, rows in found for row in rows])
-        elif first.format == "ranking":
+        elif first.format.ranking:
             part = head_for(subject.bundle, first, request.head)
             languages, model = [language for _, language, _ in chosen], subject.models[part.name]
             for language, rows in measure_ranking(model, first, request.split, languages, where, _reading(request, subject, part), subject.folder):
@@ -179,7 +179,7 @@ def _same_data(rows: Sequence[Mapping[str, Any]], task: Task, split: str, langua
     """Whether scores are of the data that would be read now: files by their bytes, anything else by its kind."""
     if where.kind != "files":
         return all(isinstance(row["data"], Mapping) and row["data"]["kind"] == where.kind for row in rows)
-    loaded = [load(task, split, language, where, unscored=True), *(load_pool(task, split, where) if task.format == "ranking" and split != "validation" else ())]
+    loaded = [load(task, split, language, where, unscored=True), *(load_pool(task, split, where) if task.format.ranking and split != "validation" else ())]
     now = [file.sha256 for one in loaded for file in one.origin.files]
     return all(not isinstance(row["data"], Mapping) and [file["sha256"] for file in row["data"]] == now for row in rows)
 
@@ -209,7 +209,7 @@ def _say_stacks(stacks: Stacks, jobs: Sequence[tuple[Task, str, Where]], report:
     """Refuse languages without an adapter, and say what reads those that have none of their own."""
     retrieval = [ENGLISH] if any(task.retrieval for task, _, _ in jobs) else []
     languages = list(dict.fromkeys([*(language for _, language, _ in jobs), *retrieval]))
-    if stacks.swapped and (ranking := [task.name for task, _, _ in jobs if task.format == "ranking"]):
+    if stacks.swapped and (ranking := [task.name for task, _, _ in jobs if task.format.ranking]):
         what = f"'{ranking[0]}' looks for answers in many languages at once, and language adapters read one language at a time"
         raise UsageError(what, do="evaluate it without --language-adapter")
     stacks.check(languages)

@@ -44,8 +44,8 @@ def _only(fitting: Sequence[Part], task: Task, bundle: Bundle) -> Part:
 def _misfit(head: Part, task: Task) -> str:
     """Why a head cannot answer a task; "" where it can."""
     labels = set(head.facts["labels"])
-    if head.facts["format"] != task.format:
-        return f"the run's head answers {head.facts['format']} tasks ({head.facts['task']}), '{task.name}' is a {task.format} task"
+    if head.facts["format"] != task.format.name:
+        return f"the run's head answers {head.facts['format']} tasks ({head.facts['task']}), '{task.name}' is a {task.format.name} task"
     if task.labels and not set(task.labels) <= labels:
         return f"the run's head knows the labels {', '.join(sorted(labels))}; '{task.name}' also has {', '.join(sorted(set(task.labels) - labels))}"
     return ""

@@ -51,7 +51,7 @@ def run_identity(
     """The identity of a run; two runs share it exactly when they must end with the same weights."""
     return fingerprint(
         {
-            "tasks": [[task.name, task.format, task.metric, task.unanswerable] for task in tasks],
+            "tasks": [[task.name, task.format.name, task.metric, task.unanswerable] for task in tasks],
             "data": [_data(loaded) for loaded in data],
             "trunk": [trunk.fingerprint, trunk.precision, asdict(trunk.config), _hash(trunk.tokenizer.backend_tokenizer.to_str())],
             "parents": [_weights(parent) for parent in parents],

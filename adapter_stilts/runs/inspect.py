@@ -73,7 +73,7 @@ def _task(task: Task) -> dict[str, Any]:
     return {
         "task": task.name,
         "aliases": list(task.aliases),
-        "format": task.format,
+        "format": task.format.name,
         "metric": task.metric,
         "summary": task.summary,
         "languages": list(task.languages),

@@ -73,24 +73,24 @@ def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, fold
     attention: Mapping[str, Any] = {}
     predictions: Predictions | Ranked | None = None
     settings: dict[str, Any]
-    if task.format == "ranking":
+    if task.format.ranking:
         scored, predictions = own_score(model, task, loaded.examples, reading.max_length, reading.token_budget, Options(origin.language, seed=reading.seed))
         settings = {"max_length": reading.max_length, "query_length": task.query_length}
-    elif task.format == "text":
+    elif task.format.masked:
         scored = masked_score(model, loaded.examples, reading.max_length, reading.token_budget, reading.seed)
-        settings = reading.rules.settings(task.format, reading.length(model))
+        settings = reading.rules.settings(task.format.name, reading.length(model))
     else:
         found = _features(model, task, loaded.examples, reading)
         answered, attention = _predict(model, task, loaded.examples, found, reading, origin.language)
         gold, lost = _kept(loaded.examples, answered)
         base |= {"words_lost": lost} if lost else {}
         scored, predictions = score(task.metric, gold, answered, Options(language=origin.language, seed=reading.seed)), answered
-        settings = reading.rules.settings(task.format, reading.length(model))
+        settings = reading.rules.settings(task.format.name, reading.length(model))
     if attention and folder is not None:
         store_attention(folder, task.name, origin.split, origin.language, attention)
     paths = store_scored(folder, task, origin.language, origin.split, predictions, scored, reading)
     settings = {**settings, **reading.marks, **({"multiword": origin.multiword} if origin.multiword else {})}
-    return result_rows(base, scored, settings, paths, retrieval=task.format == "ranking")
+    return result_rows(base, scored, settings, paths, retrieval=task.format.ranking)
 
 
 def predicted(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, folder: Path) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def predicted(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, fo
     answered, _ = _predict(model, task, loaded.examples, _features(model, task, loaded.examples, reading), reading, origin.language)
     path = _write(folder, task, origin.language, origin.split, answered)
     row = {"task": task.name, "protocol": reading.protocol, "language": origin.language, "split": origin.split, "n": len(loaded.examples)}
-    settings = {**reading.rules.settings(task.format, reading.length(model)), **reading.marks}
+    settings = {**reading.rules.settings(task.format.name, reading.length(model)), **reading.marks}
     return {**row, "settings": settings, "predictions": path.relative_to(folder).as_posix()}
 
 
@@ -126,10 +126,10 @@ def validation_score(task: Task, examples: Sequence[Example], reading: Reading, 
     found: list[Feature] = []  # made once, by the first evaluation
 
     def validate(model: TaskModel) -> float:
-        if task.format == "text":
+        if task.format.masked:
             return masked_score(model, examples, reading.max_length, reading.token_budget, reading.seed, replicates=0).value
         spoken = language or task.train_language
-        if task.format == "ranking":
+        if task.format.ranking:
             options = Options(language=spoken, replicates=0)
             return own_score(model, task, examples, reading.max_length, reading.token_budget, options)[0].value
         found.extend([] if found else _features(model, task, examples, reading))
@@ -149,7 +149,7 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
 def _features(model: TaskModel, task: Task, examples: Sequence[Example], reading: Reading) -> list[Feature]:
     rules = reading.rules
     return features(
-        task.format,
+        task.format.name,
         examples,
         model.encoder.trunk.tokenizer,
         labels=reading.labels,
@@ -204,6 +204,6 @@ def store_scored(
 
 
 def _write(folder: Path, task: Task, language: str, split: str, predictions: Predictions | Ranked) -> Path:
-    path = forms.prediction_path(folder / "predictions", task.folder, language, forms.FORMS[task.format], split)
-    forms.write(path, forms.FORMS[task.format], predictions)
+    path = forms.prediction_path(folder / "predictions", task.folder, language, forms.FORMS[task.format.name], split)
+    forms.write(path, forms.FORMS[task.format.name], predictions)
     return path

@@ -20,7 +20,7 @@ from adapter_stilts.runs.identity import Decisions, run_identity
 from adapter_stilts.runs.lineage import Lineage, lineage
 from adapter_stilts.runs.masked import masking_of
 from adapter_stilts.runs.material import check_assigned, for_task
-from adapter_stilts.runs.task_data import RANKING, TEXT, TaskData, TaskRows, read_rows, tokenised
+from adapter_stilts.runs.task_data import TaskData, TaskRows, read_rows, tokenised
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
 from adapter_stilts.tasks.base import Task
@@ -95,8 +95,8 @@ class Prepared:
         return self.plan.max_steps or course(self.rows, self.plan, self.processes.count).steps(self.plan.epochs)
 
     def _rows(self, one: TaskData) -> TrainingData:
-        masking = masking_of(one.task.format, self.trunk, self.config.training.mask_rate)
-        return feature_data(one.features, one.task.format, self.trunk.pad_id, masking)
+        masking = masking_of(one.task.format.name, self.trunk, self.config.training.mask_rate)
+        return feature_data(one.features, one.task.format.name, self.trunk.pad_id, masking)
 
 
 def prepare(config: RunConfig, tasks: Sequence[str]) -> Prepared:
@@ -184,7 +184,7 @@ def _tasks(config: RunConfig, names: Sequence[str]) -> tuple[Task, ...]:
         advice = "lower training.token_budget and raise training.accumulation, or set training.gradient_checkpointing=true"
         raise UsageError("--limit-gb is not available in this version", where="training.limit_gb", do=advice)
     for task in found:
-        check_control(config.control, config.how, task.format)
+        check_control(config.control, config.how, task.format.name)
     return found
 
 
@@ -208,8 +208,8 @@ def _named(task: Task, config: RunConfig) -> str:
 
 def _numbers(config: RunConfig, data: Sequence[TaskData]) -> dict[str, Any]:
     """The lengths of inputs, the mask rate where text is masked, and how a ranking makes vectors."""
-    masks = {"mask_rate": config.training.mask_rate} if any(one.task.format == TEXT for one in data) else {}
-    ranks = [one.task.query_length for one in data if one.task.format == RANKING]
+    masks = {"mask_rate": config.training.mask_rate} if any(one.task.format.masked for one in data) else {}
+    ranks = [one.task.query_length for one in data if one.task.format.ranking]
     pools = {"query_length": ranks, "head_pool": config.training.head_pool} if ranks else {}
     return {"max_length": [one.max_length for one in data], **masks, **pools}
 
@@ -224,7 +224,7 @@ def _compared(data: Sequence[TaskData], plan: TrainingPlan, processes: int) -> l
     """How many others a query is told from, where the rows of a batch are each other's negatives."""
     notes = []
     for one in data:
-        if one.task.format == RANKING:
+        if one.task.format.ranking:
             by_tokens = plan.token_budget * len(one.features) // sum(length(feature) for feature in one.features)
             pairs = processes * (plan.batch_rows or by_tokens)
             advice = f"training.{'batch_rows' if plan.batch_rows else 'token_budget'} is what makes them more, not training.accumulation"

@@ -17,7 +17,7 @@ from adapter_stilts.runs.folder import read_results
 from adapter_stilts.runs.identity import rows_digest
 from adapter_stilts.runs.material import MINIATURE, origin_facts
 from adapter_stilts.runs.prepare import JOINT, Prepared
-from adapter_stilts.runs.task_data import RANKING, TEXT, TaskData
+from adapter_stilts.runs.task_data import TaskData
 from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, METRICS, Manifest, Parent, TrunkFacts, read_manifest
 from adapter_stilts.tasks.sources import Loaded
 from adapter_stilts.training.plan import Outcome
@@ -49,7 +49,7 @@ def manifest_of(prepared: Prepared, folder: Path, parts: Sequence[dict[str, Any]
         identity=prepared.identity,
         task=",".join(one.task.name for one in data),
         task_file=config.task.name if config.task.name.endswith(TASK_FILES) and not prepared.joint else "",
-        format=JOINT if prepared.joint else data[0].task.format,
+        format=JOINT if prepared.joint else data[0].task.format.name,
         language=",".join(dict.fromkeys(language for one in data for language in one.languages)),
         how=config.how,
         control=config.control,
@@ -90,18 +90,18 @@ def task_facts(prepared: Prepared, data: TaskData, steps: Mapping[str, int]) -> 
     """One task of a joint run: its rows, how probable it was in a step, and how many steps it had."""
     name = data.task.name
     counts = {"rows": len(data.examples), "features": len(data.features), "share": round(prepared.shares[name], 6)}
-    return {"task": name, "format": data.task.format, "languages": list(data.languages), **counts, **({"steps": steps[name]} if name in steps else {})}
+    return {"task": name, "format": data.task.format.name, "languages": list(data.languages), **counts, **({"steps": steps[name]} if name in steps else {})}
 
 
 def head_facts(prepared: Prepared) -> dict[str, dict[str, Any]]:
     """What head/NAME.json says beside the shapes: everything needed to use the head on new rows."""
     return {
         one.task.name if prepared.joint else HEAD: {
-            "format": one.task.format,
+            "format": one.task.format.name,
             "task": one.task.name,
             "labels": list(one.labels or ()),
             "max_length": one.max_length,
-            **({"pool": prepared.config.training.head_pool} if one.task.format == RANKING else {}),
+            **({"pool": prepared.config.training.head_pool} if one.task.format.ranking else {}),
         }
         for one in prepared.data
     }
@@ -110,7 +110,7 @@ def head_facts(prepared: Prepared) -> dict[str, dict[str, Any]]:
 def language_of(prepared: Prepared) -> str:
     """The language of a language adapter: one that learned text of one language; "" for any other."""
     (first, *others) = prepared.data
-    return first.languages[0] if not others and first.task.format == TEXT and len(first.languages) == 1 else ""
+    return first.languages[0] if not others and first.task.format.masked and len(first.languages) == 1 else ""
 
 
 def document(folder: Path) -> dict[str, Any]:

@@ -85,13 +85,13 @@ def measure_retrieval(
     for group in _groups(task, languages, where, rules, settings, encoder.trunk.hidden):
         vectors = SideVectors(encoder, [one for loaded in group.values() for one in loaded], _reading(rules, settings, folder))
         for language, loaded in group.items():
-            rows = _aligned if task.format == "aligned" else _pools
+            rows = _pools if task.format.pools else _aligned
             yield language, rows(vectors, task, loaded, rules, settings, folder)
 
 
 def _groups(task: Task, languages: Sequence[str], where: Where, rules: Protocol, settings: RetrievalSettings, hidden: int) -> Iterator[dict[str, list[Loaded]]]:
     """Languages with their test rows, and validation rows where a threshold is tuned, as many at once as fit in memory."""
-    splits = [settings.split] if task.format == "aligned" or settings.split != "test" else [settings.split, "validation"]
+    splits = [settings.split] if not task.format.pools or settings.split != "test" else [settings.split, "validation"]
     room = MEMORY // (4 * hidden * len(_layers(rules, settings)))
     group: dict[str, list[Loaded]] = {}
     count = 0
@@ -218,7 +218,7 @@ def _reading(rules: Protocol, settings: RetrievalSettings, folder: Path) -> Side
 
 def _rules(settings: RetrievalSettings, task: Task) -> Protocol:
     """The protocol with what was asked for put over it; unknown names are refused."""
-    rules = protocol(settings.protocol, "tatoeba" if task.format == "aligned" else "bucc2018")
+    rules = protocol(settings.protocol, "bucc2018" if task.format.pools else "tatoeba")
     for noun, name, known in (("pooling", settings.pool, poolings), ("margin", settings.margin, margins)):
         if name is not None and name not in known:
             raise unknown_name(noun, name, known)

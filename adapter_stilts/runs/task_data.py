@@ -26,7 +26,6 @@ from adapter_stilts.tasks.holding import as_selected
 from adapter_stilts.tasks.languages import is_known, same_language
 from adapter_stilts.tasks.sources import Loaded, Where, has_split, languages_of, load
 
-TEXT, RANKING = "text", "ranking"
 ALL = "all"  # in data.language: every language there is
 
 
@@ -72,13 +71,13 @@ def read_rows(config: RunConfig, task: Task, tasks: Sequence[str]) -> TaskRows:
     seeds = Seeds(config.training.seed)
     where = where_of(config.data.sources, config.trunk.name, columns=config.task.columns, task=task.name, tasks=tasks)
     chosen = for_task(config.data.language, task.name, tasks, "data.language")
-    places = _places(task, where, chosen, every=task.format == TEXT and len(tasks) > 1)
+    places = _places(task, where, chosen, every=task.format.masked and len(tasks) > 1)
     train = tuple(load(task, "train", language, place) for language, place in places)
     labels = labels_of(task, [example for loaded in train for example in loaded.examples])
     validation, notes = _validation(as_selected(task), places, labels, chosen=bool(chosen))
     examples, more = _sampled(task, train, where, config.training.rows, seeds)
     if config.control == SHUFFLED_LABELS:
-        examples = shuffled_labels(task.format, examples, seeds)
+        examples = shuffled_labels(task.format.name, examples, seeds)
     return TaskRows(task, labels, train, validation, examples, bool(chosen), (*notes, *more))
 
 
@@ -88,7 +87,7 @@ def tokenised(rows: TaskRows, trunk: Trunk, max_length: int | None) -> TaskData:
     wanted = max_length or task.max_length
     length = min(wanted, trunk.max_length)
     found = features(
-        task.format, rows.examples, trunk.tokenizer, labels=rows.labels, max_length=length, query_length=task.query_length, training=True
+        task.format.name, rows.examples, trunk.tokenizer, labels=rows.labels, max_length=length, query_length=task.query_length, training=True
     )
     if not found:
         what = "no row of the training data can be trained on"
@@ -155,7 +154,7 @@ def _has(task: Task, language: str, where: Where) -> bool:
 def _sampled(task: Task, train: Sequence[Loaded], where: Where, rows: int | None, seeds: Seeds) -> tuple[list[Example], tuple[str, ...]]:
     """The rows trained on, and what to say of them."""
     every = [example for loaded in train for example in loaded.examples]
-    if len(train) == 1 or task.format == TEXT:
+    if len(train) == 1 or task.format.masked:
         return subset(every, rows, seeds), ()
     own = next((loaded for loaded in train if same_language(loaded.origin.language, task.train_language)), None)
     total = rows or len((own or load(task, "train", task.train_language, where)).examples)
@@ -189,9 +188,9 @@ def spread(languages: Sequence[Sequence[Example]], total: int, seeds: Seeds) -> 
 
 def _notes(task: Task, examples: Sequence[Example], found: Sequence[Feature], wanted: int, max_length: int) -> tuple[str, ...]:
     notes = []
-    if task.format == "span" and (skipped := misplaced_answers(examples)):
+    if task.format.name == "span" and (skipped := misplaced_answers(examples)):
         notes.append(f"{skipped} of {len(examples)} questions are left out: their answer is not where the data says it is")
-    if task.format == RANKING and (skipped := misplaced_answers(examples)):
+    if task.format.ranking and (skipped := misplaced_answers(examples)):
         notes.append(f"{skipped} of {len(examples)} queries are left out: no sentence holds their answer")
     if wanted > max_length and any(len(row) >= max_length for feature in found for row in (*token_rows(feature), feature.candidate)):
         notes.append(f"inputs are cut at {max_length} tokens, which is all this trunk has positions for (asked for {wanted})")

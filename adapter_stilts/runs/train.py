@@ -118,7 +118,7 @@ def _run(prepared: Prepared, model: TaskModel | JointModel, folder: Path, *, res
 
 
 def _model(prepared: Prepared) -> TaskModel | JointModel:
-    heads = {one.task.name: (one.task.format, len(one.labels or ())) for one in prepared.data}
+    heads = {one.task.name: (one.task.format.name, len(one.labels or ())) for one in prepared.data}
     given: dict[str, Any] = {"kind": prepared.kind, "settings": prepared.settings, "seeds": prepared.seeds}
     given |= {"dropout": prepared.config.training.head_dropout, "pool": prepared.config.training.head_pool}
     model: TaskModel | JointModel

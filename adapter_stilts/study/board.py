@@ -1,9 +1,9 @@
-"""A study's folder: where each stage works, and study.json, which says how far all are and is written anew after every change.
+"""A study's folder: where each stage works, and study.json: how far all are, written anew after every change.
 
-    {"study": "paper", "state": "running", "stages": [{"stage": "mnli-s13", "state": "done", "seconds": 812.4, ...}], ...}
+    {"study": "paper", "stages": [{"stage": "mnli-s13", "state": "done", "seconds": 812.4, ...}, ...], ...}
 
-A stage is waiting, running, done, failed, blocked (by one it builds on) or interrupted. What failed or was left is tried again
-by the same command; what is done and still stands is not.
+A stage is waiting, running, done, failed, blocked (by one it builds on) or interrupted. What failed or was left is
+tried again by the same command; what is done and still stands is not.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ OPEN = ("waiting", "running", "interrupted")
 class Job:
     """A stage and its place on disk.
 
-    folder  train: of its run; read: of the run that is read, or of the trunk's scores; two stages never work in one at the same time
+    folder  train: of its run; read: of the run that is read, or of the trunk's scores; one stage at a time works in it
     after   folders of the runs it builds on, as `stage.parents` has them
     log     where its talk goes
     """
@@ -46,7 +46,7 @@ class Job:
 
 
 def jobs_of(stages: Sequence[Stage], out: Path, *, overwrite: bool = False) -> list[Job]:
-    """Every stage with its folders under `out`; a run keeps the folder it has, whatever it was called when it was made."""
+    """Every stage with its folders under `out`; a run keeps the folder it has, whatever it was called then."""
     runs = out / "runs"
     there = {path.name.rpartition("-")[2]: path for path in sorted(runs.iterdir())} if runs.is_dir() else {}
     folders = {stage.key: there.get(stage.key, runs / _file_name(stage)) for stage in stages if stage.work == "train"}

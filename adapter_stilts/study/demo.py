@@ -1,10 +1,11 @@
-"""`demo`: the study `studies/demo` on the miniature, offline, and a report that says plainly what helped and what did not.
+"""`demo`: the study `studies/demo` on the miniature, offline, and a report that says plainly what helped.
 
     stack on hellaswag: English +19.7 (+13.7 to +26.0), helped; zero-shot +2.1 (-2.5 to +6.3), no clear difference.
 
-Each arm is compared with `direct` over the same rows, and each encoder's retrieval with that of the trunk alone; an arm helped, hurt,
-or made no clear difference, by what its interval says. Every stage computes with one thread, so that the scores are the same whatever
-the number of cores (sums are rounded otherwise where threads share them, and a hundred rows learned from that start end elsewhere).
+Each arm is compared with `direct` over the same rows, and each encoder's retrieval with that of the trunk alone; an
+arm helped, hurt, or made no clear difference, by what its interval says. Every stage computes with one thread, so
+that the scores are the same whatever the number of cores (sums are rounded otherwise where threads share them, and a
+hundred rows learned from that start end elsewhere).
 """
 
 from __future__ import annotations
@@ -43,10 +44,10 @@ class Arm:
 def demo(
     *, out: Path, seed: int, overwrite: bool, dry_run: bool, report: Reporter, repeats: int = 1, jobs: int | None = None
 ) -> dict[str, Any]:
-    """Run every stage that is missing under `out` and return the report as data: rows per arm with scores, gains and intervals.
+    """Run every stage that is missing under `out`; returns the report as data, a row per arm.
 
     repeats  how many seeds everything is done with: `seed` and those after it
-    jobs     stages at once, each in a process of its own with one thread; 1 does them in this one; None: a core each, up to four
+    jobs     stages at once, each in a process with one thread; 1 does them in this one; None: a core each, up to four
 
     Raises StudyFailed where a stage failed; the same command goes on.
     """

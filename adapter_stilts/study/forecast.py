@@ -1,8 +1,9 @@
 """What a study would take, without a model and without PyTorch: rows, optimiser steps and bytes of every stage.
 
-Rows are counted where the data can be read without the network; elsewhere they are those documented of the task, or those the study's
-`sizes` gives. Steps follow from rows and `training.batch_rows` exactly; where batches have a token budget, from half the longest input a
-row, which is a guess and marked as "about", as are the pieces that long contexts, texts and sentences are cut into. Early stopping may end a run before.
+Rows are counted where the data can be read without the network; elsewhere they are those documented of the task, or
+those the study's `sizes` gives. Steps follow from rows and `training.batch_rows` exactly; where batches have a token
+budget, from half the longest input a row, which is a guess and marked as "about", as are the pieces that long
+contexts, texts and sentences are cut into. Early stopping may end a run before.
 """
 
 from __future__ import annotations
@@ -37,7 +38,6 @@ from adapter_stilts.tasks.user import find_task
 READ, DOCUMENTED, GIVEN, UNKNOWN = "read", "documented", "given in sizes", "unknown"
 COUNT = re.compile(r"([\d,]+) \[")
 OPEN_LABELS = {"ccg": 1363}  # jiant's count; others with open labels are counted where their rows can be read
-CUT = ("span", "text", "tags")  # formats whose long rows become several inputs
 FILLED = 0.5  # of the longest input, where rows are not tokenised
 
 
@@ -92,7 +92,9 @@ def forecast(study: StudyConfig, grid: Grid) -> list[Forecast]:
     trunk = known_config(study.trunk.name)
     adapters = {} if trunk is None else _adapters(grid.stages, trunk)
     read = (Forecast(stage, (), 0, False, 0, 0) for stage in grid.stages if stage.work == "read")
-    trained = (_train(stage, study, trunk, adapters.get(stage.key, {})) for stage in grid.stages if stage.work == "train")
+    trained = (
+        _train(stage, study, trunk, adapters.get(stage.key, {})) for stage in grid.stages if stage.work == "train"
+    )
     planned = {plan.stage.key: plan for plan in (*read, *trained)}
     return [planned[stage.key] for stage in grid.stages]
 
@@ -145,14 +147,14 @@ def _adapters(stages: Sequence[Stage], trunk: TrunkConfig) -> dict[str, dict[str
 
 
 def _head(task: Task, rows: Rows, config: RunConfig, trunk: TrunkConfig) -> int:
-    return head_parameters(task.format, rows.labels, trunk, config.training.head_pool)
+    return head_parameters(task.format.name, rows.labels, trunk, config.training.head_pool)
 
 
 def _rows(name: str, task: Task, stage: Stage, study: StudyConfig) -> Rows:
     """The rows that a stage trains one of its tasks on; name: as the study has it, a task's or that of a task file."""
     config = stage.config
     chosen = for_task(config.data.language, task.name, stage.tasks, "data.language")
-    text_everywhere = task.format == "text" and len(stage.tasks) > 1
+    text_everywhere = task.format.masked and len(stage.tasks) > 1
     where = _where(config, task, stage.tasks)
     count, known, labels = _counted(name, task, where, tuple(chosen), text_everywhere=text_everywhere)
     if count is None and task.name in study.sizes:
@@ -180,7 +182,7 @@ def _counted(
     if where is not None and where.kind == "miniature" and task.miniature:
         dataset = miniature_of(task)
         languages = 1
-        if task.format == "text" and (chosen or text_everywhere):
+        if task.format.masked and (chosen or text_everywhere):
             languages = len(chosen or dataset.languages)
         return dataset.sizes["train"] * languages, READ, labels or len(dataset.labels or ())
     if where is not None and (where.kind == "files" or where.folder is not None):
@@ -221,14 +223,14 @@ def _steps(config: RunConfig, learned: Sequence[Task], rows: Sequence[Rows]) -> 
         return None, False
     passes = [_passes(config, task, counted.count or 0) for task, counted in zip(learned, rows, strict=True)]
     steps = sum(training.epochs * -(-count // training.accumulation) for count in passes)
-    return steps, training.batch_rows is None or any(task.format in CUT for task in learned)
+    return steps, training.batch_rows is None or any(task.format.cut for task in learned)
 
 
 def _passes(config: RunConfig, task: Task, rows: int) -> int:
     training = config.training
     if training.batch_rows is not None:
         return -(-rows // training.batch_rows)
-    texts = task.query_length / task.max_length + 1 if task.format == "ranking" else 1
+    texts = task.query_length / task.max_length + 1 if task.format.ranking else 1
     length = (training.max_length or task.max_length) * texts
     return max(1, -(-round(rows * length * FILLED) // training.token_budget))
 

@@ -40,7 +40,7 @@ def study(
     jobs         stages at once; 1 does them in this process
     trunk, data  in the place of those of the file
 
-    Raises ConfigError for mistakes in the file, UsageError where another process works on it, Interrupted where it was stopped.
+    Raises ConfigError for mistakes in the file, UsageError where another process works on it, Interrupted when stopped.
     """
     config = _chosen(read_study(file), trunk, data)
     folder = out or HOME / config.name
@@ -65,7 +65,7 @@ def _chosen(config: StudyConfig, trunk: str | None, data: tuple[str, ...]) -> St
 
 
 def _preview(config: StudyConfig, folder: Path, report: Reporter) -> dict[str, Any]:
-    """Every stage with its rows, steps and bytes, how it stands in the study's folder, and their sums; nothing is loaded or written."""
+    """Every stage with its rows, steps, bytes and state in the study's folder, and their sums; nothing is written."""
     stages = forecast(config, grid(config))
     known = recorded(folder)
     states = {plan.stage.key: str(known.get(plan.stage.key, {}).get("state", "new")) for plan in stages}

@@ -1,4 +1,4 @@
-"""A study at work: stages become jobs, workers do those that are missing, the board keeps what came of each, and the table is last.
+"""A study at work: stages become jobs, workers do those that are missing, and the board keeps what came of each.
 
 outcome = run(config, Path("studies/miniature"), jobs=2, report=report)
 outcome.entries      # the table: scores, gains and their intervals
@@ -41,7 +41,7 @@ def run(
 ) -> Outcome:
     """Do every stage that is missing under `folder`; a failing one does not stop the others.
 
-    threads    of each stage, all in processes of their own; None: the processor's, shared out, and one job at once works in this process
+    threads    of each stage, in a process of its own; None: the processor's, shared out, and one job works in this one
     overwrite  nothing counts as done
 
     Raises UsageError where another process works on it, Interrupted where it was stopped.

@@ -1,7 +1,8 @@
 """One stage of a study at work: a call of `train` or `evaluate`, and whether what it left behind still stands.
 
-A finished stage is skipped without loading a model: its manifest is whole, it builds on the parents that are there now, and the files its
-rows came from have the bytes they had. Anything less, and `train` or `evaluate` look again; they know how to go on, and what to refuse.
+A finished stage is skipped without loading a model: its manifest is whole, it builds on the parents that are there
+now, and the files its rows came from have the bytes they had. Anything less, and `train` or `evaluate` look again;
+they know how to go on, and what to refuse.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from adapter_stilts.training import checkpoint
 
 
 def perform(job: Job, report: Reporter) -> dict[str, Any]:
-    """Do the work, or the part of it that is missing; returns what study.json keeps of it. Raises what `train` and `evaluate` raise."""
+    """Do what is missing of the work; returns what study.json keeps. Raises what `train` and `evaluate` raise."""
     return _train(job, report) if job.stage.work == "train" else _read(job, report)
 
 

@@ -1,12 +1,14 @@
 """A study as stages that depend on each other, and as the cells of its table.
 
-A stage trains one run or reads one target with one run. Its key is the fingerprint of everything the file says of it and of the stages
-it builds on, so that what two cells share is one stage, and a stage keeps its folder when the grid around it changes.
+A stage trains one run or reads one target with one run. Its key is the fingerprint of everything the file says of it
+and of the stages it builds on, so that what two cells share is one stage, and a stage keeps its folder when the grid
+around it changes.
 
     nli-s13 ──┬── xnli-sequential-nli-s13 ── read xnli
               ├── xnli-stack-nli-s13 ─────── read xnli
               └── read tatoeba
-    xnli-direct-s13 ──────────────────────── read xnli        what gains are measured against; for tatoeba, the trunk alone
+    xnli-direct-s13 ──────────────────────── read xnli        what gains are measured against
+                                             read tatoeba     with the trunk alone: the same for retrieval
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ SEQUENTIAL, STACK, FUSE, JOINT, READ = "sequential", "stack", "fuse", "joint", "
 
 @dataclass(frozen=True)
 class Stage:
-    """One piece of work: `train` leaves a run, `read` scores one target with a run, or with the trunk alone (no parents).
+    """One piece of work: `train` leaves a run, `read` scores a target with a run, or the trunk alone (no parents).
 
     key      names its content; `label` is for people
     config   of the run, its `after` left open: the parents' folders are known when it runs
@@ -204,7 +206,7 @@ def _intermediate_config(study: StudyConfig, entry: Intermediate, seed: int) -> 
 
 
 def _config(study: StudyConfig, entry: Intermediate | Target, seed: int) -> RunConfig:
-    """A run's configuration, or what a reading is asked with: from a recipe and the study's settings; what comes later wins."""
+    """A run's configuration, or a reading's: from a recipe and the study's settings; what comes later wins."""
     named = entry.recipe or _recipe(study, entry.label, entry.learned)
     base = _recipe_config(named) if named else RunConfig()
     settings: dict[str, Any] = {f"trunk.{key}": value for key, value in study.trunk.model_dump().items()}
@@ -241,7 +243,7 @@ def _recipe(study: StudyConfig, label: str, tasks: Sequence[str]) -> str:
 
 
 def _open(config: RunConfig, settings: Mapping[str, Any], *, plain_sampler: bool = False) -> RunConfig:
-    """The configuration with `how` set and `after` left open; checked with a parent that stands for those it will have."""
+    """The configuration with `how` set and `after` left open; checked with a parent in the place of its own."""
     config = _plain_sampler(config) if plain_sampler else config
     needs = settings["how"] not in (DIRECT, JOINT)
     checked = with_settings(config, {**settings, "after": ["PARENT"] if needs else []})

@@ -1,4 +1,4 @@
-"""A study's YAML file to its values, with every mistake in it reported at once: keys, values, and names of what there is not.
+"""A study's YAML file to its values, with every mistake in it reported at once: keys, values and names.
 
 targets.1.task = 'tatoba': no task called 'tatoba'; did you mean 'tatoeba'? (paper.yaml, line 14)
 """
@@ -203,7 +203,8 @@ def _labels(tree: Mapping[str, Any], labels: Sequence[str], targets: Sequence[Ma
         for key, names in named.items():
             for name in names:
                 if name not in allowed:
-                    sentence = f"no intermediate run of this study{nearest_value(name, labels)}; there are: {', '.join(labels)}"
+                    nearest = nearest_value(name, labels)
+                    sentence = f"no intermediate run of this study{nearest}; there are: {', '.join(labels)}"
                     yield Mistake((section, key), name, sentence)
             if section == "fusions" and len(names) < 2:
                 yield Mistake((section, key), tree[section][key], "fusion needs two runs or more")

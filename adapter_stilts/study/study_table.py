@@ -1,9 +1,9 @@
-"""The table of a study: intermediate runs by targets, mean scores over seeds, and gains over `direct` with their intervals.
+"""The table of a study: intermediate runs by targets, mean scores over seeds, and gains over `direct`.
 
 A gain is paired: the same rows of the same languages, scored directly (retrieval: by the trunk alone) and after an
-intermediate run of the same seed. With several seeds the interval is of the nested bootstrap, which draws seeds, languages
-and rows; with one, rows alone, unless the study's `table` asks for more. p is corrected for having looked at several (Holm).
-Only seeds count under which both are there.
+intermediate run of the same seed. With several seeds the interval is of the nested bootstrap, which draws seeds,
+languages and rows; with one, rows alone, unless the study's `table` asks for more. p is corrected for having looked
+at several (Holm). Only seeds count under which both are there.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from adapter_stilts.config.study import DIRECT, TableOptions
 from adapter_stilts.runs.folder import read_results, read_units
 from adapter_stilts.statistics.intervals import holm, nested_bootstrap, paired_bootstrap, seed_interval
 from adapter_stilts.statistics.result import Result
-from adapter_stilts.study.board import Board
+from adapter_stilts.study.board import Board, Job
 from adapter_stilts.study.stages import Cell
 from adapter_stilts.tasks.languages import same_language
 from adapter_stilts.tasks.user import find_task
@@ -45,8 +45,9 @@ class OverControl(Gain):
 
 @dataclass(frozen=True)
 class Mean:
-    """The unweighted mean over some languages and over seeds, and its gain over `direct`: None for `direct` itself, or for want of it.
+    """The unweighted mean over some languages and over seeds.
 
+    gain     over `direct`; None for `direct` itself, or where that is missing
     by_seed  the mean over languages under each seed
     spread   the t interval of the mean over seeds
     p_holm   the gain's p, corrected for the other gains of the table; None until those are known
@@ -164,11 +165,11 @@ def table_json(entries: Sequence[Entry], targets: Mapping[str, bool]) -> dict[st
 def _scored(cells: Sequence[Cell], board: Board) -> list[_Scored]:
     """Every cell over its seeds; without those that no seed has a score of."""
     known: dict[str, _Reading | None] = {}
-    folders = {job.stage.key: job.folder for job in board.jobs}
+    jobs = {job.stage.key: job for job in board.jobs}
 
     def reading(key: str) -> _Reading | None:
         if key not in known:
-            known[key] = _reading(folders[key], board.records[key]["rows"]) if board.state(key) == "done" else None
+            known[key] = _reading(jobs[key], board.records[key]["rows"]) if board.state(key) == "done" else None
         return known[key]
 
     groups: dict[tuple[str, str, str], list[Cell]] = {}
@@ -182,10 +183,14 @@ def _scored(cells: Sequence[Cell], board: Board) -> list[_Scored]:
     return scored
 
 
-def _reading(folder: Path, keys: Iterable[Sequence[str]]) -> _Reading:
+def _reading(job: Job, keys: Iterable[Sequence[str]]) -> _Reading:
+    """The headline results among `keys`; mining scores its validation split, too, to tune a threshold: that is not it."""
     wanted = set(map(tuple, keys))
-    results = [Result.from_json(row) for row in read_results(folder)]
-    return _Reading(folder, {result.language: result for result in results if result.headline and result.key in wanted})
+    results = [Result.from_json(row) for row in read_results(job.folder)]
+    read = [
+        result for result in results if result.headline and result.split == job.stage.split and result.key in wanted
+    ]
+    return _Reading(job.folder, {result.language: result for result in read})
 
 
 def _entry(scored: _Scored, others: Sequence[_Scored], options: TableOptions) -> Entry:
@@ -255,7 +260,7 @@ def _gain(
 
 
 def _corrected(entries: Sequence[Entry], options: TableOptions) -> list[Entry]:
-    """With p corrected for all gains of a row, or of a target; what an intermediate run does for retrieval is a row of its own."""
+    """With p corrected for all gains of a row, or of a target; retrieval stands in rows of its own."""
     groups: dict[object, list[int]] = {}
     for number, entry in enumerate(entries):
         if entry.mean.gain:
@@ -269,7 +274,7 @@ def _corrected(entries: Sequence[Entry], options: TableOptions) -> list[Entry]:
 
 
 def _means(entries: Sequence[Entry], targets: Mapping[str, bool]) -> list[dict[str, Any]]:
-    """Means over targets, with and without retrieval; None where a target is missing, since such means cannot be compared.
+    """Means over targets, with and without retrieval; None where a target is missing: they cannot be compared.
 
     An intermediate run is read for retrieval once, and counts under every `how` of its trained targets.
     """

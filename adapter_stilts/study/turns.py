@@ -1,4 +1,4 @@
-"""Whose turn it is: gives the stages that are missing to workers, those they build on first, until all are done or somebody asks to stop.
+"""Whose turn it is: gives the stages that are missing to workers, those they build on first.
 
 run_all(board, workers, stopping=lambda: stop.requested, advance=advance)
 """
@@ -74,8 +74,8 @@ class Stages:
 def take_turns(stages: Stages, workers: Workers, stopping: Callable[[], bool]) -> bool:
     """Give out everything and leave nobody at work; returns whether the stages came to their end.
 
-    Once somebody asked to stop, or one job stopped the others, what ends other than done counts as interrupted: a process that is
-    told to end, or that gets the signal of its whole group as it is born, ends in ways that look like a failure.
+    Once somebody asked to stop, or one job stopped the others, what ends other than done counts as interrupted: a
+    process that is told to end, or that gets the signal of its whole group as it is born, seems to fail.
     """
     busy: list[Job] = []
     going = True

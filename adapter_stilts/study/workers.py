@@ -2,9 +2,9 @@
 
     workers.start(job)        ->  later, from workers.finished():  Ended(job, "done", facts, "", 0, seconds)
 
-A job that fails, whatever the reason, ends as "failed" with its one line; the others go on. A process of its own is in a group of
-its own and blocks SIGINT, so that Ctrl-C reaches it once, through us; and it ends when we are gone, so that a killed study leaves
-nobody at work.
+A job that fails, whatever the reason, ends as "failed" with its one line; the others go on. A process of its own is
+in a group of its own and blocks SIGINT, so that Ctrl-C reaches it once, through us; and it ends when we are gone, so
+that a killed study leaves nobody at work.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Here:
 
 @dataclass
 class Apart:
-    """Processes of their own, forked from one that has everything imported: Python's fork server, whose every process then blocks SIGINT.
+    """Processes of their own, forked from one that has everything imported (Python's fork server); all block SIGINT.
 
     threads  of each; None: the processor's, shared out
     """
@@ -149,7 +149,7 @@ class Apart:
 
 @contextmanager
 def _without_ctrl_c() -> Iterator[None]:
-    """What is born here never gets a SIGINT, not even before it is in a group of its own; one for us comes when we are through."""
+    """What is born here never gets a SIGINT, not even before it is in a group of its own; ours comes afterwards."""
     resource_tracker.ensure_running()  # its own start lets SIGINT through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

@@ -13,9 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from adapter_stilts.data.examples import Classified, Example, Format, Tagged
+from adapter_stilts.data.examples import Classified, Example, Tagged
 from adapter_stilts.data.tags import OUTSIDE, entity_type
 from adapter_stilts.errors import TaskDataError
+from adapter_stilts.formats.base import Format, formats
 from adapter_stilts.registry import Registry
 from adapter_stilts.tasks.leaks import Leak
 
@@ -63,7 +64,7 @@ class Hub:
 class Task:
     """A task and its facts.
 
-    format           which examples it has (data/examples.py)
+    format_name      which examples it has (formats/)
     metric           accuracy, accuracy_f1, chunk_f1, token_accuracy, squad, squad_v2, mlqa, map20, mrr20, retrieval, mining or masked_accuracy
     languages        the published ones; others that lie in a folder work as well
     extra_languages  those that XTREME-R adds to XTREME's
@@ -98,7 +99,7 @@ class Task:
     """
 
     name: str
-    format: Format
+    format_name: str
     metric: str
     summary: str
     languages: tuple[str, ...] = ()
@@ -145,9 +146,14 @@ class Task:
         object.__setattr__(self, "folder", self.folder or self.name)
 
     @property
+    def format(self) -> Format:
+        """What its examples are, which answers everything that is asked about them."""
+        return formats[self.format_name]
+
+    @property
     def retrieval(self) -> bool:
         """Whether it trains nothing and compares sentence vectors."""
-        return self.format in ("aligned", "pools")
+        return self.format.retrieval
 
     @property
     def hubs(self) -> tuple[Hub, ...]:
@@ -193,14 +199,14 @@ def labels_of(task: Task, examples: Sequence[Example]) -> tuple[str, ...] | None
     Found tags are completed: all of UPOS where every tag is one of it, and both B- and I- of every entity type.
     Raises TaskDataError for a row without a label.
     """
-    if task.format not in ("pair", "single", "tags"):
+    if not task.format.label_field:
         return None
     if task.labels is not None:
         return task.labels
     found = {label for example in examples for label in _labels(example)}
-    if task.format == "tags" and found <= set(UPOS):
+    if task.format.name == "tags" and found <= set(UPOS):
         return UPOS
-    marked = {entity_type(tag) for tag in found if entity_type(tag) != tag} if task.format == "tags" else set()
+    marked = {entity_type(tag) for tag in found if entity_type(tag) != tag} if task.format.name == "tags" else set()
     return tuple(sorted(found | {f"{mark}-{name}" for name in marked for mark in "BI"} | ({OUTSIDE} if marked else set())))
 
 

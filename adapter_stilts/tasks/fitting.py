@@ -15,7 +15,7 @@ from adapter_stilts.tasks.base import Task
 def layout_of(task: Task, **changes: object) -> Layout:
     """How a task's files are to be read."""
     own = Layout(
-        task.format,
+        task.format.name,
         task.columns,
         task.labels,
         task.label_names,

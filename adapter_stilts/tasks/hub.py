@@ -110,7 +110,7 @@ def _read(wanted: _Wanted, place: Place, dropped: Counter[str]) -> HubRows:
     examples: list[Example] = []
     for part, table, _ in tables:
         rows = (Row(f"{where}, {split}, row {number}", cells) for number, cells in enumerate(table))
-        if task.format == "pools":
+        if task.format.pools:
             examples.append(pools_of(rows, hub.columns, where))
             continue
         found = list(examples_of(rows, _layout(wanted, table, where), where, dropped))
@@ -228,10 +228,10 @@ def _class_names(table: Dataset, task: Task, given: Mapping[str, str], where: st
 
     A choice is called by its number, whatever the data set calls it.
     """
-    if task.format not in ("pair", "single", "tags"):
+    if not task.format.label_field:
         return {}
-    found = find_columns(task.format, table.column_names, given, where)
-    feature: Any = table.features.get(found.get("tags" if task.format == "tags" else "label", ""))
+    found = find_columns(task.format.name, table.column_names, given, where)
+    feature: Any = table.features.get(found.get("tags" if task.format.name == "tags" else "label", ""))
     names = getattr(getattr(feature, "feature", feature), "names", None)
     return {str(number): name for number, name in enumerate(names or ())}
 

@@ -21,7 +21,6 @@ from adapter_stilts.tasks.fitting import layout_of
 from adapter_stilts.tasks.languages import all_codes, is_known, iso1, spelled_in
 
 TABLES = (".jsonl", ".json", ".tsv")  # files that hold both sides of a bitext
-OF_ONE_LANGUAGE = ("pair", "single", "choice", "tags", "span")  # formats whose scores are those of a language
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def values_of(task: Task, paths: Sequence[Path], column: str) -> tuple[str, ...]
     found = set()
     for path in paths:
         rows = json_line_rows(path) if suffix(path) == ".jsonl" else tab_rows(path, None)
-        for row in chain.from_iterable(map(plain_rows, rows)) if task.format == "ranking" else rows:
+        for row in chain.from_iterable(map(plain_rows, rows)) if task.format.ranking else rows:
             if column not in row.cells:
                 break
             found.add(str(row.cells[column]))
@@ -84,7 +83,7 @@ def of_language(task: Task, examples: Sequence[Example], language: str, dropped:
 
 def languages_asked(task: Task, language: str) -> dict[str, object]:
     """What a layout says of the language, where the task has several and each has rows of its own."""
-    several = len(task.languages) > 1 and task.format != "ranking"  # what is to be found by a query may be in any language
+    several = len(task.languages) > 1 and not task.format.ranking  # what is to be found by a query may be in any language
     return {"language": iso1(language), "codes": all_codes(language) if several else ()}
 
 
@@ -96,14 +95,14 @@ def _name(path: Path, found: Sequence[Found]) -> str:
 
 
 def _read(task: Task, group: Found, split: str, language: str, columns: Mapping[str, str], dropped: Counter[str]) -> list[Example]:
-    if task.format == "pools":
+    if task.format.pools:
         return [_pools(group.paths)]
-    if task.format == "aligned" and len(group.paths) > 1:
+    if task.format.name == "aligned" and len(group.paths) > 1:
         return [*read_aligned(group.paths[0], group.paths[1])]
-    if task.format == "aligned" and suffix(group.paths[0]) not in TABLES:
+    if task.format.name == "aligned" and suffix(group.paths[0]) not in TABLES:
         raise UsageError("one side of a bitext alone", where=str(group.paths[0]), do=f"give both: --data {split}=FOREIGN --data {split}=ENGLISH")
     keep = {task.language_column: all_codes(language)} if task.language_column and not group.language else {}
-    if not task.language_column and task.format in OF_ONE_LANGUAGE:
+    if not task.language_column and task.format.one_language:
         _refuse_two_languages(task, group.paths[0])
     layout = layout_of(
         task,

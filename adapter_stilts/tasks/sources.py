@@ -243,7 +243,7 @@ def _not_given(task: Task, split: str, where: Where) -> StiltsError:
 def _given(task: Task, paths: Sequence[Path]) -> list[Found]:
     """Files named one by one: each for itself, but for the two or three that make a bitext or a mining set."""
     joined = 2 if task.joined and len(paths) > 1 and suffix(paths[0]) != suffix(paths[1]) else 1
-    together = {"pools": len(paths), "aligned": 1 if suffix(paths[0]) in TABLES else 2}.get(task.format, joined)
+    together = {"pools": len(paths), "aligned": 1 if suffix(paths[0]) in TABLES else 2}.get(task.format.name, joined)
     return [Found(tuple(paths[start : start + together]), "") for start in range(0, len(paths), together)]
 
 

@@ -21,22 +21,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from adapter_stilts.data.columns import field_called
 from adapter_stilts.errors import ConfigError, MissingError, UnknownName
 from adapter_stilts.files import read_text
+from adapter_stilts.formats.base import formats
 from adapter_stilts.miniature.datasets import DATASETS
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.tasks.base import SPLITS, Hub, Task, tasks
-
-METRICS = {
-    "pair": ("accuracy", "accuracy_f1"),
-    "single": ("accuracy", "accuracy_f1"),
-    "tags": ("chunk_f1", "token_accuracy"),
-    "span": ("squad", "squad_v2", "mlqa"),
-    "choice": ("accuracy",),
-    "ranking": ("map20", "mrr20"),
-    "text": ("masked_accuracy",),
-    "aligned": ("retrieval",),
-    "pools": ("mining",),
-}
-LENGTHS = {"span": 384, "ranking": 256, "text": 256, "aligned": 512, "pools": 512}
 
 
 def _list(value: object) -> object:
@@ -160,26 +148,27 @@ def task_from_yaml(path: Path) -> Task:
 
 def _task(described: TaskFile) -> Task:
     values = described.model_dump()
-    values["metric"] = described.metric or METRICS[described.format][0]
-    values["max_length"] = described.max_length or LENGTHS.get(described.format, 128)
+    format = formats[values.pop("format")]
+    values["metric"] = described.metric or format.metrics[0]
+    values["max_length"] = described.max_length or format.max_length
     values["hub"] = Hub(**values["hub"]) if values["hub"] else None
-    return Task(**values, unanswerable=values["metric"] == "squad_v2")
+    return Task(**values, format_name=format.name, unanswerable=values["metric"] == "squad_v2")
 
 
 def _mistakes(described: TaskFile) -> list[str]:
     """What the types do not say: a metric that suits the format, columns it has, a training task of the same format."""
     found = []
-    if described.metric and described.metric not in METRICS[described.format]:
-        found.append(f"metric: '{described.metric}' does not suit the format '{described.format}' (one of: {', '.join(METRICS[described.format])})")
-    for key in described.columns if described.format != "pools" else ():
+    if described.metric and described.metric not in (fitting := formats[described.format].metrics):
+        found.append(f"metric: '{described.metric}' does not suit the format '{described.format}' (one of: {', '.join(fitting)})")
+    for key in described.columns if not formats[described.format].pools else ():
         try:
             field_called(described.format, key)
         except UnknownName as error:
             found.append(f"columns.{key}: {error.what} ({error.do})")
     if described.train_task and described.train_task not in tasks:
         found.append(f"train_task: no task called '{described.train_task}'{_nearest(described.train_task, list(tasks))}")
-    elif described.train_task and tasks[described.train_task].format != described.format:
-        found.append(f"train_task: '{described.train_task}' is of format '{tasks[described.train_task].format}', not '{described.format}'")
+    elif described.train_task and tasks[described.train_task].format.name != described.format:
+        found.append(f"train_task: '{described.train_task}' is of format '{tasks[described.train_task].format.name}', not '{described.format}'")
     if described.miniature and (described.miniature not in DATASETS or DATASETS[described.miniature].format != described.format):
         known = sorted(name for name, data in DATASETS.items() if data.format == described.format)
         found.append(f"miniature: '{described.miniature}' is no data set of the format '{described.format}' (one of: {', '.join(known)})")

@@ -33,8 +33,8 @@ def subject(tiny_trunk, data):
         task = find_task(name)
         where = where_of(data(name), "x", columns={})
         labels = labels_of(task, load(task, "train", "en", where).examples)
-        outputs = {**OUTPUTS, "text": tiny_trunk.vocabulary}.get(task.format, len(labels or ()))
-        model = TaskModel(AdapterEncoder(tiny_trunk), build_head(task.format, tiny_trunk.hidden, outputs, 3, 0.1, tiny_trunk.mask_head), task.format)
+        outputs = {**OUTPUTS, "text": tiny_trunk.vocabulary}.get(task.format.name, len(labels or ()))
+        model = TaskModel(AdapterEncoder(tiny_trunk), build_head(task.format.name, tiny_trunk.hidden, outputs, 3, 0.1, tiny_trunk.mask_head), task.format.name)
         return model, task, load(task, "validation", "en", where, labels), Reading(labels, 64, 512, seed=5)
 
     return make

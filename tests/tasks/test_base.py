@@ -6,7 +6,6 @@ from adapter_stilts.data.examples import Classified, MultipleChoice, Tagged
 from adapter_stilts.errors import TaskDataError, UnknownName
 from adapter_stilts.miniature.datasets import DATASETS
 from adapter_stilts.tasks.base import NLI_LABELS, UPOS, all_tasks, labels_of, splits, tasks
-from adapter_stilts.tasks.user import METRICS
 
 FORMATS = {"nli", "paraphrase", "pair", "single", "pos", "ner", "qa", "qa2", "choice", "mlm", "bitext"}
 TARGETS = {"tatoeba", "bucc2018", "xnli", "mnli", "pawsx", "udpos", "panx", "xquad", "squad", "squad_v2", "xcopa", "copa", "hellaswag"}
@@ -24,18 +23,18 @@ def test_suggests_the_nearest_task():
 
 @pytest.mark.parametrize("task", all_tasks(), ids=lambda task: task.name)
 def test_describes_every_task_without_contradiction(task):
-    assert task.metric in METRICS[task.format]
+    assert task.metric in task.format.metrics
     assert task.summary
     assert set(task.files) <= {"train", "validation", "test"}
     assert all(len(set(names)) == len(names) for names in task.files.values())
-    assert not task.train_task or (tasks[task.train_task].format, tasks[task.train_task].labels) == (task.format, task.labels)
+    assert not task.train_task or (tasks[task.train_task].format.name, tasks[task.train_task].labels) == (task.format.name, task.labels)
     assert not task.languages or task.retrieval or task.train_task or task.train_language in task.languages
     assert task.retrieval or task.has_split("train")
     if task.miniature:
-        assert DATASETS[task.miniature].format == task.format
+        assert DATASETS[task.miniature].format == task.format.name
         assert task.labels is None or set(DATASETS[task.miniature].labels) == set(task.labels)
     for patterns in task.files.values():
-        assert all(len(pattern.split()) == {"pools": 3, "aligned": len(pattern.split())}.get(task.format, 1) or task.joined for pattern in patterns)
+        assert all(len(pattern.split()) == {"pools": 3, "aligned": len(pattern.split())}.get(task.format.name, 1) or task.joined for pattern in patterns)
 
 
 def test_lists_xtremes_languages():

@@ -296,4 +296,4 @@ def test_reads_the_columns_of(tmp_path, case):
 
 
 def test_covers_every_data_set_of_every_task():
-    assert {(hub.id, task.name) for task in all_tasks() for hub in task.hubs if task.format != "ranking"} == {(case.id, case.task) for case in CASES}
+    assert {(hub.id, task.name) for task in all_tasks() for hub in task.hubs if not task.format.ranking} == {(case.id, case.task) for case in CASES}

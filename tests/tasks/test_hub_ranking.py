@@ -200,7 +200,7 @@ def test_learns_and_searches_squads_own_sentences(tmp_path):
 
 
 def test_covers_every_data_set_of_every_ranking_task():
-    found = {(task.name, hub.id) for task in all_tasks() for hub in task.hubs if task.format == "ranking"}
+    found = {(task.name, hub.id) for task in all_tasks() for hub in task.hubs if task.format.ranking}
     assert found == {("squad-r", "rajpurkar/squad"), ("lareqa", "google-research-datasets/xquad_r"), ("mewslix", "izhx/mewsli-x")}
 
 
