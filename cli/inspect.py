@@ -53,17 +53,26 @@ def kinds(as_json: JsonOption = False) -> None:
         render.table("", ("kind", "what it is", "composes", "settings"), rows)
 
 
-def recipes(as_json: JsonOption = False) -> None:
+def recipes(
+    show: Annotated[str | None, typer.Option("--show", metavar="NAME", help="Print one in full.")] = None,
+    as_json: JsonOption = False,
+) -> None:
     """List ready-made configurations.
 
-    Each opens with the command that uses it; --config takes its name, or your own file. --json says what each is for, and where it lies.
+    Each has the command that uses it; --config takes its name, or your own file. --json says what each is for, and
+    where it lies.
 
     \b
-    Example:
+    Examples:
       adapter-stilts list recipes
+      adapter-stilts list recipes --show xnli-jiant
     """
     from adapter_stilts.runs import inspect as study
 
+    if show is not None:
+        recipe = study.show_recipe(show)
+        render.document(recipe) if as_json else typer.echo(recipe["text"], nl=False)
+        return
     found = study.list_recipes()
     if as_json:
         render.document({"recipes": found})

@@ -149,8 +149,7 @@ def names(text: str | None) -> tuple[str, ...]:
 def configuration(path: Path | None, settings: Sequence[str] | None, typed: Mapping[str, tuple[str, object]]) -> RunConfig:
     """The configuration from a file, `--set` and flags; `typed` maps a flag to the key it sets and the value, None where it was not given."""
     from adapter_stilts.config.load import Given, load
-    from adapter_stilts.config.recipes import recipe_file
     from adapter_stilts.encoder.kinds import mistakes
 
     given = [Given(flag, key, list(value) if isinstance(value, tuple) else value) for flag, (key, value) in typed.items() if value is not None and value != ()]
-    return load(path and recipe_file(path), settings or (), given, adapter=mistakes)
+    return load(path, settings or (), given, adapter=mistakes)

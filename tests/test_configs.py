@@ -15,7 +15,7 @@ from adapter_stilts.tasks.user import find_task
 
 ROOT = Path(__file__).parent.parent
 TASKS = sorted((ROOT / "configs" / "tasks").glob("*.yaml"))
-OTHERS = ("tasks", "recipes", "studies")  # the last two have tests of their own
+OTHERS = ("tasks", "configs", "studies")  # the last two, recipes.yaml and the studies, have tests of their own
 RECIPES = [path for path in sorted((ROOT / "configs").rglob("*.yaml")) if path.parent.name not in OTHERS]
 
 

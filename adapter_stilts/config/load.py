@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from adapter_stilts.config import yaml_text
 from adapter_stilts.config.mistakes import Mistake, dotted, mistake, second_time, short
+from adapter_stilts.config.recipes import find_recipe
 from adapter_stilts.config.schema import Adapter, RunConfig, keys, our_name
 from adapter_stilts.config.yaml_text import Document, Key
 from adapter_stilts.errors import ConfigError, TaskDataError
@@ -46,11 +47,18 @@ class Overlay:
     document: Document | None
 
 
-def load(path: Path | None = None, settings: Sequence[str] = (), flags: Sequence[Given] = (), *, adapter: AdapterCheck = lambda kind, given: []) -> RunConfig:
-    """The configuration of a run; raises ConfigError with one line for each mistake.
+def load(
+    path: Path | None = None,
+    settings: Sequence[str] = (),
+    flags: Sequence[Given] = (),
+    *,
+    adapter: AdapterCheck = lambda kind, given: [],
+) -> RunConfig:
+    """The configuration of a run; raises ConfigError with one line for each mistake, UnknownName for no recipe's name.
 
-    adapter  what a floor above finds wrong in adapter.kind and adapter.settings: (path, value, sentence). It joins the other mistakes; a
-             mistake that stands alone is left to that floor's own error.
+    path     a file, or the name of a ready-made configuration
+    adapter  what a floor above finds wrong in adapter.kind and adapter.settings: (path, value, sentence). It joins the
+             other mistakes; a mistake that stands alone is left to that floor's own error.
     """
     document = _read(path) if path else Document("", {}, None)
     lines = [f"{dotted(where)}: {second_time(dotted(where), line)}" for where, line in document.repeated]
@@ -95,13 +103,17 @@ def _of_adapter(tree: Any, check: AdapterCheck) -> list[tuple[tuple[Key, ...], o
 
 
 def _read(path: Path) -> Document:
+    """A file of the user's own, or a ready-made configuration by its name."""
+    recipe = find_recipe(path)
+    name = recipe.name if recipe else str(path)
     try:
-        text = read_text(path)
+        document = yaml_text.parse(recipe.text if recipe else read_text(path), name, our_name)
     except TaskDataError as error:
-        raise ConfigError(error.what, where=error.where, do="name a configuration file; `adapter-stilts list recipes` shows ready-made ones") from error
-    document = yaml_text.parse(text, str(path), our_name)
+        advice = "name a configuration file; `adapter-stilts list recipes` shows ready-made ones"
+        raise ConfigError(error.what, where=error.where, do=advice) from error
     if not isinstance(document.value, dict | None):
-        raise ConfigError(f"a configuration is keys and values, not {short(document.value)}", where=str(path), do="write `key: value` lines")
+        what = f"a configuration is keys and values, not {short(document.value)}"
+        raise ConfigError(what, where=name, do="write `key: value` lines")
     return document
 
 

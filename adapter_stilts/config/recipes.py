@@ -1,29 +1,46 @@
-"""The ready-made configurations that ship with the package: what each is for, and the file behind a name.
+"""The ready-made configurations that ship with the package: what each is for, and the text behind a name.
 
-    recipes/   TASK-PROTOCOL.yaml: a task by the numbers of a published protocol, each number with its source
-    train/     small runs on the miniature        eval/      readings        tasks/    tasks of one's own        studies/  grids
+    recipes.yaml  one table, task x protocol: a task by the numbers of a published protocol, each with its source
+    train/  small runs on the miniature     eval/  readings     tasks/  tasks of one's own     studies/  grids
 
-A recipe opens with comments: its command line, then what it is for. `--config xnli-jiant` finds recipes/xnli-jiant.yaml wherever the
-package is installed; where two folders hold a name, `--config train/nli` tells them apart.
+Each opens with comments: its command line, then what it is for. `--config xnli-jiant` finds that row of the table
+wherever the package is installed; where two hold a name, `--config train/nli` tells them apart.
 """
 
 from __future__ import annotations
 
+import math
+import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
+from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
+from adapter_stilts.config import yaml_text
+from adapter_stilts.config.schema import Training
 from adapter_stilts.errors import UsageError
 from adapter_stilts.registry import unknown_name
 
 PROTOCOLS = ("xtreme-r", "xtreme", "jiant", "madx", "own")  # as a recipe's name ends
+TABLE = "recipes.yaml"
+LEGEND = "[S] read in a public source, [D] derived from one, [M] remembered and not verified, [own] our choice."
+SOURCE = re.compile(r"; | (?=\[(?:S|D|M|own)\])")  # between a setting's value and where it comes from
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One file. name: "recipes/xnli-jiant"; task: as the command names it, several with commas; protocol: "" outside recipes/."""
+    """One ready-made configuration.
+
+    name      "recipes/xnli-jiant" for a row of the table, else its file's path without the ending
+    task      as the command names it, several with commas
+    protocol  as the name ends; "" for those that are no row of the table
+    path      the file it stands in
+    text      the configuration as YAML, each number of the table with its source
+    """
 
     name: str
     task: str
@@ -31,41 +48,134 @@ class Recipe:
     command: str
     summary: str
     path: Path
+    text: str
+
+    @property
+    def title(self) -> str:
+        """The name without its folder."""
+        return self.name.rpartition("/")[2]
 
 
-def recipes() -> list[Recipe]:
+@cache
+def recipes() -> tuple[Recipe, ...]:
     """Every ready-made configuration, by name."""
     root = Path(str(files("adapter_stilts_configs")))
-    return [_read(path, root) for path in sorted(root.rglob("*.yaml"))]
+    named = [(f"recipes/{name}", protocol, root / TABLE, text) for name, protocol, text in table(root / TABLE)]
+    named += [(_name(path, root), "", path, path.read_text("utf-8")) for path in root.rglob("*/*.yaml")]
+    return tuple(_recipe(*facts) for facts in sorted(named))
+
+
+def find_recipe(given: Path) -> Recipe | None:
+    """What --config names: None for a file of the user's own, else as `named_recipe`."""
+    own = given.is_file() or given.suffix in (".yaml", ".yml")
+    return None if own else named_recipe(given.as_posix())
+
+
+def named_recipe(name: str, flag: str = "--config") -> Recipe:
+    """A ready-made configuration; raises UnknownName with the nearest, and UsageError for a name that several have."""
+    named = [recipe for recipe in recipes() if name in (recipe.name, recipe.title)]
+    if len(named) > 1:
+        listed = ", ".join(recipe.name for recipe in named)
+        raise UsageError(f"{len(named)} recipes are called '{name}'", do=f"write one of: {listed}")
+    if not named:
+        raise unknown_name("recipe", name, [recipe.title for recipe in recipes()], where=flag)
+    return named[0]
 
 
 def recipe_file(given: Path) -> Path:
-    """The file that --config names: one of the user's own, else a recipe by its name.
-
-    Raises UnknownName with the nearest recipe, and UsageError for a name that several have. A path ending in .yaml is left as it is.
-    """
-    if given.is_file() or given.suffix in (".yaml", ".yml"):
-        return given
-    name, known = given.as_posix(), recipes()
-    found = [one for one in known if name in (one.name, one.name.rpartition("/")[2])]
-    if len(found) > 1:
-        raise UsageError(f"{len(found)} recipes are called '{name}'", do=f"write one of: {', '.join(one.name for one in found)}")
-    if not found:
-        raise unknown_name("recipe", name, [one.name.rpartition("/")[2] for one in known], where="--config")
-    return found[0].path
+    """The file of a ready-made configuration, or of the user's own; raises as `find_recipe` does."""
+    recipe = find_recipe(given)
+    return recipe.path if recipe else given
 
 
-def _read(path: Path, root: Path) -> Recipe:
-    name = path.relative_to(root).with_suffix("").as_posix()
-    opening: list[str] = []
-    for line in path.read_text(encoding="utf-8").split("\n"):
-        if not line.startswith("#"):
-            break
-        opening.append(line.removeprefix("#").strip())
+def table(path: Path) -> Iterator[tuple[str, str, str]]:
+    """Every recipe of the table: its name, its protocol, and its configuration as YAML with each number's source."""
+    whole = yaml_text.parse(path.read_text("utf-8"), path.name).value
+    tasks = {row["task"]: row for row in _rows(whole["tasks"])}
+    for protocol, blocks in whole["tables"].items():
+        for row in (row for block in blocks for row in _rows(block)):
+            name = f"{row['task']}-{protocol}"
+            keys = {"name": name, "protocol": protocol, **tasks.get(row["task"], {})}
+            for group in row["as"].split():
+                keys |= _group(whole["groups"], group)
+            yield name, protocol, _text(keys | row, whole["notes"])
+
+
+def _rows(block: str) -> list[dict[str, str]]:
+    """The rows of a table in text, without what is empty."""
+    header, *lines = [re.split(r"\s{2,}", line.strip()) for line in block.strip().split("\n")]
+    return [{key: cell for key, cell in zip(header, line, strict=False) if cell != "-"} for line in lines]
+
+
+def _group(groups: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, str]:
+    """The keys of a group, over those of the group it is `like`."""
+    group = {key: str(value) for key, value in groups[name].items()}
+    return (_group(groups, group["like"]) if "like" in group else {}) | group
+
+
+def _text(keys: Mapping[str, str], notes: Mapping[str, str]) -> str:
+    """A recipe in full: its command, what it is for, and its settings, each with its source."""
+    words = {key: value for key, value in keys.items() if not _setting(key)}
+    words |= _arithmetic(words, keys.get("max_length", "").split(" ")[0])
+    lines = [words["command"], words["summary"], words.get("whole", "")]
+    lines += [notes[note] for note in words.get("also", "").split()] + [LEGEND]
+    comments = [" ".join(line.split()) for text in lines if text for line in _filled(text, words).split("\n")]
+    tree: dict[str, Any] = {}
+    for key, value in keys.items():
+        if value and (setting := _setting(key)):
+            _put(tree, setting.split("."), _filled(value, words))
+    return "".join(f"# {line}\n" for line in comments) + "".join(_lines(tree))
+
+
+def _setting(key: str) -> str:
+    """The setting a key of the table stands for; "" for a word of its texts."""
+    if key in Training.model_fields:
+        return f"training.{key}"
+    return key if "." in key or key == "how" else ""
+
+
+def _arithmetic(words: Mapping[str, str], max_length: str) -> dict[str, str]:
+    """The rows of a step, and the padded tokens of a pass at most: `size` rows of so many tokens, `passes` times."""
+    if "size" not in words:
+        return {}
+    size, row = int(words["size"]), words.get("row", "{max_length}").format(max_length=max_length)
+    numbers = [int(number) for number in re.findall(r"\d+", row)]
+    tokens = size * (sum(numbers) if "+" in row else math.prod(numbers))
+    step = size * int(words.get("passes", "1"))
+    return {"step": str(step), "budget": f"token_budget {size} x {row} = {tokens:,}"}
+
+
+def _filled(text: str, words: Mapping[str, str]) -> str:
+    """A text with its words in place of the names in braces; words may hold such names themselves."""
+    filled = text.format_map({"needs": "", **words}) if "{" in text else text
+    return _filled(filled, words) if "{" in filled else filled
+
+
+def _put(tree: dict[str, Any], path: Sequence[str], value: str) -> None:
+    for key in path[:-1]:
+        tree = tree.setdefault(key, {})
+    tree[path[-1]] = value
+
+
+def _lines(tree: Mapping[str, Any], indent: str = "") -> Iterator[str]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield f"{indent}{key}:\n"
+            yield from _lines(value, indent + "  ")
+        else:
+            number, *source = SOURCE.split(value, maxsplit=1)
+            yield f"{indent}{key}: {number}" + "".join(f"  # {text}" for text in source) + "\n"
+
+
+def _name(path: Path, root: Path) -> str:
+    return path.relative_to(root).with_suffix("").as_posix()
+
+
+def _recipe(name: str, protocol: str, path: Path, text: str) -> Recipe:
+    comments = takewhile(lambda line: line.startswith("#"), text.split("\n"))
+    opening = [line.removeprefix("#").strip() for line in comments]
     command = opening[0] if opening else ""
-    folder, _, stem = name.partition("/")
-    protocol = next((one for one in PROTOCOLS if stem.endswith(f"-{one}")), "") if folder == "recipes" else ""
-    return Recipe(name, _task(shlex.split(command)), protocol, command, " ".join(opening[1:]), path)
+    return Recipe(name, _task(shlex.split(command)), protocol, command, " ".join(opening[1:]), path, text)
 
 
 def _task(words: Sequence[str]) -> str:

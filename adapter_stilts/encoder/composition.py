@@ -3,7 +3,6 @@
     stack(de, fuse(mnli, squad), xnli)     one after another; the fused pair in the middle
     fuse(a, b)                             learned attention over what each adds
     average(a, b, weights=0.25/0.75)       a fixed weighted mean of what each adds
-    parallel(a, b)                         the same input through each, outputs kept apart (one channel each)
 
 `parse` and `str` are inverse. `validate` says whether a composition has a meaning with the kinds at hand, and returns it in
 normal form: a stack within a stack is flattened, a stack of one is its only part.
@@ -56,16 +55,6 @@ class Fuse:
 
 
 @dataclass(frozen=True)
-class Parallel:
-    """The same input through each part, outputs kept apart: [B, ...] in, [A*B, ...] out, channel after channel."""
-
-    parts: tuple[Composition, ...]
-
-    def __str__(self) -> str:
-        return f"parallel({', '.join(map(str, self.parts))})"
-
-
-@dataclass(frozen=True)
 class Average:
     """A fixed mean of what each part adds; without weights all count the same. Weights sum to 1."""
 
@@ -77,9 +66,9 @@ class Average:
         return f"average({', '.join(map(str, self.parts))}{weights})"
 
 
-Composition: TypeAlias = Name | Stack | Fuse | Parallel | Average
-Block: TypeAlias = Stack | Fuse | Parallel | Average
-BLOCKS: dict[str, type[Stack] | type[Fuse] | type[Parallel] | type[Average]] = {"stack": Stack, "fuse": Fuse, "parallel": Parallel, "average": Average}
+Composition: TypeAlias = Name | Stack | Fuse | Average
+Block: TypeAlias = Stack | Fuse | Average
+BLOCKS: dict[str, type[Stack] | type[Fuse] | type[Average]] = {"stack": Stack, "fuse": Fuse, "average": Average}
 
 
 def parse(text: str) -> Composition:
@@ -103,27 +92,6 @@ def fusions(composition: Composition) -> tuple[Fuse, ...]:
 def fusion_name(fuse: Fuse) -> str:
     """The name under which a fusion's weights are kept: its text in normal form."""
     return str(normal(fuse))
-
-
-def channels(composition: Composition) -> int:
-    """How many outputs one input gives: 1 without Parallel."""
-    return len(split_channels(composition))
-
-
-def split_channels(composition: Composition) -> tuple[Composition, ...]:
-    """The compositions without Parallel that a composition with Parallel runs side by side.
-
-    stack(l, parallel(a, b)) is stack(l, a) and stack(l, b).
-    """
-    match normal(composition):
-        case Parallel(parts):
-            return tuple(parts)
-        case Stack(parts):
-            widths = [len(split_channels(part)) for part in parts]
-            columns = [split_channels(part) * (max(widths) if width == 1 else 1) for part, width in zip(parts, widths, strict=True)]
-            return tuple(normal(Stack(row)) for row in zip(*columns, strict=True))
-        case other:
-            return (other,)
 
 
 def normal(composition: Composition) -> Composition:
@@ -172,9 +140,6 @@ def _check_shape(block: Block, whole: Composition) -> None:
     if isinstance(block, Stack):
         _check_stack(block, whole)
         return
-    inner = next((node for part in block.parts for node in walk(part) if isinstance(node, Parallel)), None)
-    if inner is not None:
-        _refuse(f"{inner} inside {block}: channels split only at the top or in a stack", whole, "put parallel outermost, the rest in each channel")
     if isinstance(block, Fuse) and len(set(block.parts)) < len(block.parts):
         _refuse(f"{block} names the same part twice", whole, "fuse different adapters")
     if isinstance(block, Average):
@@ -187,9 +152,6 @@ def _check_stack(stack: Stack, whole: Composition) -> None:
         if twice := seen.intersection(names(part)):
             _refuse(f"'{sorted(twice)[0]}' is applied twice in {stack}", whole, "name each adapter once per stack")
         seen.update(names(part))
-    widths = {len(part.parts) for part in stack.parts if isinstance(part, Parallel)}
-    if len(widths) > 1:
-        _refuse(f"{stack} holds parallel blocks of {' and '.join(map(str, sorted(widths)))} channels", whole, "give them the same number of channels")
 
 
 def _check_weights(average: Average, whole: Composition) -> None:

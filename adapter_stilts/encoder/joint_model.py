@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from adapter_stilts.data.batches import TASK
-from adapter_stilts.encoder.attached import Part
-from adapter_stilts.encoder.model import AdapterEncoder
+from adapter_stilts.encoder.model import AdapterEncoder, Part
 from adapter_stilts.encoder.task_model import LossParts, TaskModel
 from adapter_stilts.errors import UsageError
 

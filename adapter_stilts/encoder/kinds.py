@@ -20,7 +20,7 @@ from adapter_stilts.registry import Registry, unknown_name
 
 Setting: TypeAlias = int | float | bool | str | tuple[int, ...] | tuple[str, ...]
 
-COMPOSITIONS = frozenset({"stack", "fuse", "average", "parallel"})
+COMPOSITIONS = frozenset({"stack", "fuse", "average"})
 NO_PREFIX_FUSION = "a prefix adds keys and values, not a change of the hidden state"
 NO_PREFIX_MEAN = "two prefixes have no mean: they are attended to side by side"
 
@@ -239,7 +239,7 @@ _add(
         settings=_settings(),
         places=frozenset({"trunk"}),
         fresh=0.0,
-        refuses=dict.fromkeys(("fuse", "average", "parallel"), "it replaces the trunk itself"),
+        refuses=dict.fromkeys(("fuse", "average"), "it replaces the trunk itself"),
         backend="whole_trunk",
     )
 )

@@ -6,8 +6,6 @@ Every adapter is a change, something added to what flows by. With that, composit
     stack     one after another, each seeing what those below it left
     average   hidden + the weighted sum of what each part adds to the same hidden
     fuse      hidden + attention over what each part adds to the same hidden
-
-Parallel is split into channels beforehand; each has its own rows of the batch.
 """
 
 from __future__ import annotations
@@ -17,7 +15,6 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from adapter_stilts.encoder.backends.base import AdapterParts, Change, FusionParts, Norm, Prefix
 from adapter_stilts.encoder.composition import Average, Composition, Fuse, Name, Stack, fusion_name, names, walk
@@ -46,13 +43,13 @@ class FusionAttention:
 
 @dataclass(frozen=True)
 class Active:
-    """The channels of the active composition during one forward pass.
+    """The active composition during one forward pass.
 
     tokens   [B, T], 1 for a token, 0 for padding
     prefix   by adapter and layer, computed once per pass
     """
 
-    channels: tuple[Composition, ...]
+    composition: Composition
     adapters: Mapping[str, AdapterParts]
     fusions: Mapping[str, FusionParts]
     tokens: Tensor
@@ -60,31 +57,24 @@ class Active:
     attention: FusionAttention | None = None
 
     def at(self, layer: int, site: str, hidden: Tensor, source: Tensor, norm: Norm | None = None) -> Tensor:
-        """hidden [A*B, T, *] after what the composition adds at a site."""
-        place = Place(self, layer, site, norm)
-        if len(self.channels) == 1:
-            return place.apply(self.channels[0], hidden, source)[0]
-        if not any(place.acts(channel) for channel in self.channels):
-            return hidden
-        rows = zip(self.channels, hidden.chunk(len(self.channels)), source.chunk(len(self.channels)), strict=True)
-        return torch.cat([place.apply(channel, here, below)[0] for channel, here, below in rows])
+        """hidden [B, T, *] after what the composition adds at a site."""
+        return Place(self, layer, site, norm).apply(self.composition, hidden, source)[0]
 
-    def with_prefix(self, layer: int, keys: Tensor, values: Tensor, blocked: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Keys and values [A*B, heads, T, d] with the prefixes before them, and the padding [A*B, 1, 1, T] that fits.
-
-        Channels with shorter prefixes are padded, and the padding blocked.
-        """
-        found = [[self.prefix[name][layer] for name in names(channel) if layer in self.prefix.get(name, {})] for channel in self.channels]
-        lengths = [sum(prefix.keys.shape[2] for prefix in channel) for channel in found]
-        width, batch = max(lengths), keys.shape[0] // len(self.channels)
-        if width == 0:
+    def with_prefix(
+        self, layer: int, keys: Tensor, values: Tensor, blocked: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Keys and values [B, heads, T, d] with the prefixes before them, and the padding [B, 1, 1, T] that fits."""
+        of_layer = [self.prefix[name][layer] for name in names(self.composition) if layer in self.prefix[name]]
+        if not of_layer:
             return keys, values, blocked
-        before = [_joined(channel, batch, width, keys) for channel in found]
-        if blocked is not None or min(lengths) < width:
-            short = torch.arange(width, device=keys.device) >= torch.tensor(lengths, device=keys.device).repeat_interleave(batch)[:, None]
-            rest = keys.new_zeros(keys.shape[0], 1, 1, keys.shape[2], dtype=torch.bool) if blocked is None else blocked
-            blocked = torch.cat([short[:, None, None, :], rest], dim=-1)
-        return torch.cat([torch.cat([one for one, _ in before]), keys], 2), torch.cat([torch.cat([one for _, one in before]), values], 2), blocked
+        rows = keys.shape[0]
+        before = [prefix.keys.to(keys.dtype).expand(rows, -1, -1, -1) for prefix in of_layer]
+        longer = torch.cat([*before, keys], 2)
+        if blocked is not None:
+            free = blocked.new_zeros(rows, 1, 1, longer.shape[2] - keys.shape[2])
+            blocked = torch.cat([free, blocked], dim=-1)
+        before = [prefix.values.to(keys.dtype).expand(rows, -1, -1, -1) for prefix in of_layer]
+        return longer, torch.cat([*before, values], 2), blocked
 
 
 @dataclass(frozen=True)
@@ -96,10 +86,6 @@ class Place:
     site: str
     norm: Norm | None
 
-    def acts(self, composition: Composition) -> bool:
-        """Whether any adapter in the composition sits here."""
-        return any(self._change(name) is not None for name in names(composition))
-
     def apply(self, composition: Composition, hidden: Tensor, source: Tensor) -> tuple[Tensor, Tensor | None]:
         """The hidden state after the composition, and what it added; None where nothing sits here."""
         match composition:
@@ -110,12 +96,11 @@ class Place:
                 return self._stack(parts, hidden, source)
             case Average(parts, weights):
                 shares = weights if weights is not None else (1 / len(parts),) * len(parts)
-                terms = [share * one for share, part in zip(shares, parts, strict=True) if (one := self.apply(part, hidden, source)[1]) is not None]
+                changes = [self.apply(part, hidden, source)[1] for part in parts]
+                terms = [share * change for share, change in zip(shares, changes, strict=True) if change is not None]
                 added = torch.stack(terms).sum(0) if terms else None
             case Fuse():
                 added = self._fuse(composition, hidden, source)
-            case _:
-                raise AssertionError("parallel is split into channels before the forward pass")
         return (hidden, None) if added is None else (hidden + added, added)
 
     def _stack(self, parts: tuple[Composition, ...], hidden: Tensor, source: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -127,25 +112,18 @@ class Place:
         return hidden, total
 
     def _fuse(self, fuse: Fuse, hidden: Tensor, source: Tensor) -> Tensor | None:
-        if not self.acts(fuse):
+        changes = [self._change(node.name) for node in walk(fuse) if isinstance(node, Name)]
+        last = next((change for change in reversed(changes) if change is not None), None)
+        if last is None:
             return None
         added = [self.apply(part, hidden, source)[1] for part in fuse.parts]
-        values = torch.stack([one if one is not None else torch.zeros_like(hidden) for one in added], dim=2)  # [B, T, A, H]
-        last = next(change for name in reversed([node.name for node in walk(fuse) if isinstance(node, Name)]) if (change := self._change(name)) is not None)
+        values = torch.stack([torch.zeros_like(hidden) if change is None else change for change in added], dim=2)
         fusion = fusion_name(fuse)
-        mixed, attention = self.active.fusions[fusion].fuse(self.layer, self.site, last.query(hidden, source, self.norm), values)
+        query = last.query(hidden, source, self.norm)  # [B, T, H]; values are [B, T, A, H]
+        mixed, attention = self.active.fusions[fusion].fuse(self.layer, self.site, query, values)
         if self.active.attention is not None:
             self.active.attention.add(fusion, self.layer, self.site, attention, self.active.tokens)
         return mixed
 
     def _change(self, name: str) -> Change | None:
         return self.active.adapters[name].site(self.layer, self.site)
-
-
-def _joined(prefixes: list[Prefix], batch: int, width: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """One channel's prefixes side by side, [B, heads, width, d], zeros where they are shorter."""
-    empty = like.new_zeros(batch, like.shape[1], 0, like.shape[3])
-    keys = torch.cat([empty, *(prefix.keys.to(like.dtype).expand(batch, -1, -1, -1) for prefix in prefixes)], 2)
-    values = torch.cat([empty, *(prefix.values.to(like.dtype).expand(batch, -1, -1, -1) for prefix in prefixes)], 2)
-    short = width - keys.shape[2]
-    return functional.pad(keys, (0, 0, 0, short)), functional.pad(values, (0, 0, 0, short))

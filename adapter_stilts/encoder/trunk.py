@@ -9,7 +9,7 @@ config.json is read as data (`trunk_config.py`), weights as safetensors (`trunk_
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from adapter_stilts.encoder import hub
 from adapter_stilts.encoder.backends.base import draw
 from adapter_stilts.encoder.fingerprint import fingerprint, tensor_digest
-from adapter_stilts.encoder.kept_rows import KeptRows
 from adapter_stilts.encoder.precision import quantise, resolve_device, resolve_precision, storage
 from adapter_stilts.encoder.tokenizer import load_tokenizer
 from adapter_stilts.encoder.transfer import layer_of
@@ -41,9 +40,6 @@ from adapter_stilts.seeding import Seeds
 
 if TYPE_CHECKING:
     from transformers import XLMRobertaModel, XLMRobertaTokenizerFast
-
-
-WORDS = "embeddings.word_embeddings.weight"
 
 
 @dataclass
@@ -74,11 +70,6 @@ class Trunk:
         return len(self.model.encoder.layer)
 
     @property
-    def whole(self) -> bool:
-        """Whether all layers and all rows of the word embeddings are held."""
-        return self.depth == self.layers and not isinstance(self.model.embeddings.word_embeddings, KeptRows)
-
-    @property
     def hidden(self) -> int:
         return self.config.hidden_size
 
@@ -103,14 +94,12 @@ def load_trunk(
     device: str | torch.device = "cpu",
     offline: bool | None = None,
     layers: int | None = None,
-    rows: Iterable[int] | None = None,
 ) -> Trunk:
     """A trunk by name: "miniature", a folder, or a hub id.
 
     precision   fp32, bf16, int8, nf4 or auto (bf16 where the device has it natively)
     offline     None: as HF_HUB_OFFLINE says
     layers      hold only so many of the lowest layers; hidden states above cannot be read
-    rows        hold only these token ids' embeddings (and the special tokens'); see `kept_rows.py`
 
     Raises MissingError or Unreachable where it is not there, ArtefactError where it is corrupt, foreign or would run code, UsageError for a
     precision or device that this machine lacks.
@@ -121,14 +110,13 @@ def load_trunk(
     config = read_config(place.folder)
     tokenizer = load_tokenizer(place.folder, config)
     source = find_weights(place.folder)
-    model = _empty_model(config)
-    kept = None if rows is None else sorted({*rows, *tokenizer.all_special_ids})
-    found = _fill(model, source, chosen, config.num_hidden_layers if layers is None else layers, kept)
+    model = empty_model(config)
+    digest = _fill(model, source, chosen, config.num_hidden_layers if layers is None else layers)
     if chosen in ("int8", "nf4"):
         quantise(model, chosen)
     model.train(False)
     nn.Module.to(model, where)
-    return Trunk(model, tokenizer, config, name, place.revision, found, chosen, mask_head(source))
+    return Trunk(model, tokenizer, config, name, place.revision, digest, chosen, mask_head(source))
 
 
 def check_local(name: str) -> None:
@@ -143,12 +131,6 @@ def trunk_config(name: str, *, revision: str | None = None, offline: bool | None
     return read_config(hub.find(name, revision, offline).folder)
 
 
-def trunk_tokenizer(name: str, *, revision: str | None = None, offline: bool | None = None) -> XLMRobertaTokenizerFast:
-    """A trunk's tokenizer alone: what says which rows a run's data uses, before the trunk is loaded."""
-    place = hub.find(name, revision, offline)
-    return load_tokenizer(place.folder, read_config(place.folder))
-
-
 def new_trunk(tokenizer_folder: Path, *, hidden: int, layers: int, heads: int, intermediate: int, max_length: int, seed: int, dropout: float = 0.1) -> Trunk:
     """A trunk with random weights N(0, 0.02), for pretraining from scratch; its vocabulary is the tokenizer's."""
     size = json.loads((tokenizer_folder / "tokenizer.json").read_text(encoding="utf-8"))
@@ -157,10 +139,10 @@ def new_trunk(tokenizer_folder: Path, *, hidden: int, layers: int, heads: int, i
     rest = {"max_position_embeddings": max_length + 2, "hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
     config = check_config({**numbers, **rest}, str(tokenizer_folder))
     model = draw(Seeds(seed).number("trunk"), lambda: _random_model(config))
-    found = fingerprint({name: (parameter.shape, tensor_digest(parameter)) for name, parameter in model.named_parameters()})
+    digest = fingerprint({name: (weight.shape, tensor_digest(weight)) for name, weight in model.named_parameters()})
     tokenizer = load_tokenizer(tokenizer_folder, config)
     model.requires_grad_(False).train(False)
-    return Trunk(model, tokenizer, config, f"new, seed {seed}", "", found, "fp32", None)
+    return Trunk(model, tokenizer, config, f"new, seed {seed}", "", digest, "fp32", None)
 
 
 def save_trunk(
@@ -171,8 +153,8 @@ def save_trunk(
     weights     the trunk's tensors by name, as AdapterEncoder.tensors gives them for kind full; None: its own
     mask_head   the masked-LM head to keep beside them; None: its own
     """
-    if not trunk.whole:
-        raise UsageError("only a part of this trunk was loaded, so it cannot be saved", do="load it without `layers` and `rows`")
+    if trunk.depth < trunk.layers:
+        raise UsageError("only a part of this trunk was loaded, so it cannot be saved", do="load it without `layers`")
     own = dict(trunk.model.named_parameters()) if weights is None else weights
     head = trunk.mask_head if mask_head is None else mask_head
     tensors = {f"roberta.{name}": _stored(tensor, dtype) for name, tensor in own.items()}
@@ -183,7 +165,7 @@ def save_trunk(
     write_bytes(folder / "model.safetensors", save(tensors, metadata={"format": "pt"}))
 
 
-def _empty_model(config: TrunkConfig) -> XLMRobertaModel:
+def empty_model(config: TrunkConfig) -> XLMRobertaModel:
     """The library's model with no memory behind its weights yet."""
     with torch.device("meta"):
         return _random_model(config)
@@ -195,21 +177,18 @@ def _random_model(config: TrunkConfig) -> XLMRobertaModel:
     return XLMRobertaModel(library_config(config), add_pooling_layer=False)  # type: ignore[no-untyped-call]
 
 
-def _fill(model: XLMRobertaModel, source: Source, precision: str, layers: int, rows: list[int] | None) -> str:
+def _fill(model: XLMRobertaModel, source: Source, precision: str, layers: int) -> str:
     """Give the model the weights of the file, in the precision asked for; returns the fingerprint of all of them."""
     wanted = {name: parameter.shape for name, parameter in model.named_parameters()}
     check_names(source, wanted)
     digests: dict[str, tuple[torch.Size, bytes]] = {}
-    kept = None if rows is None else torch.tensor(rows)
     with threads() as pool:
         for name, shape in wanted.items():
             check_tensor(source, name, shape)
-            tensor, digest = read_tensor(source, name, storage(precision, name), pool, kept if name == WORDS else None)
+            tensor, digest = read_tensor(source, name, storage(precision, name), pool)
             digests[name] = (shape, digest)
             if (layer := layer_of(name)) is None or layer < layers:
                 _set(model, name, tensor)
-    if kept is not None:
-        model.embeddings.word_embeddings = KeptRows(kept, model.embeddings.word_embeddings.weight.data, wanted[WORDS][0])
     model.encoder.layer = model.encoder.layer[:layers]  # those above were never given memory
     _fill_buffers(model)
     return fingerprint(digests)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapter_stilts.errors import ArtefactError, MissingError
+from adapter_stilts.miniature.datasets import trunk_folder
 
 if TYPE_CHECKING:
     from transformers import XLMRobertaConfig
@@ -47,6 +48,22 @@ class TrunkConfig:
     def max_length(self) -> int:
         """The longest input in tokens; XLM-R counts positions from the padding id."""
         return self.max_position_embeddings - self.pad_token_id - 1
+
+
+BASE = TrunkConfig(250_002, 768, 12, 12, 3072)
+LARGE = TrunkConfig(250_002, 1024, 24, 16, 4096)
+XLMR = {f"{owner}xlm-roberta-{size}": config for owner in ("FacebookAI/", "") for size, config in (("base", BASE), ("large", LARGE))}
+
+
+def known_config(trunk: str) -> TrunkConfig | None:
+    """A trunk's numbers without the network: a folder's, the miniature's or XLM-R's; None for anything else of the hub.
+
+    Raises ArtefactError or MissingError for a folder that is no trunk.
+    """
+    if trunk in XLMR:
+        return XLMR[trunk]
+    folder = trunk_folder() if trunk == "miniature" else Path(trunk)
+    return read_config(folder) if folder.is_dir() else None
 
 
 def read_config(folder: Path) -> TrunkConfig:

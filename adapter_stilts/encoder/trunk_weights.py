@@ -86,30 +86,24 @@ def check_tensor(source: Source, name: str, shape: torch.Size) -> None:
         raise ArtefactError(f"'{name}' is stored as {dtype}", where=where, do="choose a trunk stored in floating point")
 
 
-def read_tensor(source: Source, name: str, dtype: torch.dtype, pool: Executor, rows: Tensor | None = None) -> tuple[Tensor, bytes]:
-    """A tensor in `dtype`, all of it or some rows of it, and the digest of all of it.
-
-    rows  ascending row numbers; the others are hashed and let go
+def read_tensor(source: Source, name: str, dtype: torch.dtype, pool: Executor) -> tuple[Tensor, bytes]:
+    """A tensor in `dtype`, and its digest.
 
     Read in pieces, so that the file is never in memory whole; the pool's threads share them out.
     """
     shape, _ = source.header(name)
     step = rows_per_piece(shape)
-    kept = torch.empty((shape[0] if rows is None else len(rows), *shape[1:]), dtype=dtype)
+    tensor = torch.empty(shape, dtype=dtype)
 
     def read(start: int) -> bytes:
         piece = source.piece(name, start, start + step).to(torch.float32)
         if not bool(piece.sum().isfinite()) and not bool(piece.isfinite().all()):  # the sum alone is seven times faster
             raise ArtefactError(f"'{name}' holds values that are not finite numbers", where=str(source.places[name][0]), do=REFETCH)
-        if rows is None:
-            kept[start : start + step] = piece
-        else:
-            low, high = (int(torch.searchsorted(rows, edge)) for edge in (start, start + step))
-            kept[low:high] = piece[rows[low:high] - start]
+        tensor[start : start + step] = piece
         return piece_digest(piece)
 
     digests = list(pool.map(read, range(0, shape[0], step)))
-    return kept, b"".join(digests)
+    return tensor, b"".join(digests)
 
 
 def mask_head(source: Source) -> dict[str, Tensor] | None:

@@ -1,6 +1,6 @@
 """What causes what in the miniature's world: tired people sleep, broken things are repaired, rain makes wet.
 
-Rules are data. `agent` or `thing` says what effect and cause share; "-" before a verb negates it.
+Rules are data: "effect/cause" by what the two share, the agent, the thing or nothing; "-" before a verb negates it.
 """
 
 from __future__ import annotations
@@ -8,33 +8,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from adapter_stilts.miniature.sampling import Sampler, settled
-from adapter_stilts.miniature.world import FRAMES, Clause, Sentence, Thing
+from adapter_stilts.miniature.world import FRAMES, Clause, Sentence, Thing, words
 
 # effect, cause, what they share
-RULES: tuple[tuple[str, str, str], ...] = (
-    ("sleep", "tired", "agent"),
-    ("rest", "tired", "agent"),
-    ("eat", "hungry", "agent"),
-    ("go", "sick", "agent"),
-    ("sing", "happy", "agent"),
-    ("dance", "happy", "agent"),
-    ("laugh", "happy", "agent"),
-    ("cry", "sad", "agent"),
-    ("break", "angry", "agent"),
-    ("tired", "work", "agent"),
-    ("happy", "find", "agent"),
-    ("happy", "get", "agent"),
-    ("sad", "lose", "agent"),
-    ("repair", "broken", "thing"),
-    ("wash", "dirty", "thing"),
-    ("choose", "beautiful", "thing"),
-    ("buy", "cheap", "thing"),
-    ("-buy", "expensive", "thing"),
-    ("-carry", "heavy", "thing"),
-    ("clean", "wash", "thing"),
-    ("broken", "break", "thing"),
-    ("wet", "rain", ""),
-    ("wet", "snow", ""),
+RULES = tuple(
+    (effect, cause, shared)
+    for shared, pairs in {
+        "agent": (
+            "sleep/tired rest/tired eat/hungry go/sick sing/happy dance/happy laugh/happy cry/sad break/angry tired/work"
+            " happy/find happy/get sad/lose"
+        ),
+        "thing": "repair/broken wash/dirty choose/beautiful buy/cheap -buy/expensive -carry/heavy clean/wash broken/break",
+        "": "wet/rain wet/snow",
+    }.items()
+    for effect, cause in (pair.split("/") for pair in words(pairs))
 )
 # other causes that would do as well, so that a wrong choice is wrong: effect verb -> cause verbs
 ALSO: dict[str, tuple[str, ...]] = {
@@ -68,25 +55,26 @@ class Cause:
 def sample_cause(sampler: Sampler) -> Cause:
     """A cause and an effect, both of the sampler's split."""
     while True:
-        effect_verb, cause_verb, share = sampler.rng.choice(RULES)
-        found = build(sampler, effect_verb, cause_verb, share)
-        if found is not None and sampler.holds(Sentence(found.effect, "because", found.cause)):
-            return found
+        pair = draw_cause(sampler)
+        if pair is not None and sampler.holds(Sentence(pair.effect, "because", pair.cause)):
+            return pair
 
 
-def build(sampler: Sampler, effect_verb: str, cause_verb: str, share: str) -> Cause | None:
+def draw_cause(sampler: Sampler) -> Cause | None:
+    """A cause and an effect by any rule, of whatever split; None where the thing that is drawn does not fit the cause."""
+    effect_verb, cause_verb, shared = sampler.rng.choice(RULES)
     effect = affirmed(sampler.draw(effect_verb.lstrip("-")), effect_verb)
     if effect_verb == "go":
         effect = replace(effect, place="hospital")
-    if effect_verb == "wet" and effect.thing:
-        effect = replace(effect, thing=Thing(effect.thing.noun))
-    noun = effect.thing.noun if share == "thing" and effect.thing else ""
+    if effect_verb == "wet":
+        effect = replace(effect, thing=Thing(effect.noun))
+    noun = effect.noun if shared == "thing" else ""
     if noun and noun not in sampler.nouns(cause_verb):
         return None
-    cause = affirmed(sampler.draw(cause_verb, effect.agent if share == "agent" else "", noun), cause_verb)
-    if FRAMES[cause_verb] in ("feel", "be"):
-        cause = replace(cause, thing=Thing(noun) if noun else cause.thing)
-    return Cause(effect, replace(cause, time="", place="") if FRAMES[cause_verb] != "move" else cause)
+    cause = affirmed(sampler.draw(cause_verb, effect.agent if shared == "agent" else "", noun), cause_verb)
+    if noun and FRAMES[cause_verb] in ("feel", "be"):
+        cause = replace(cause, thing=Thing(noun))
+    return Cause(effect, replace(cause, time="", place=""))
 
 
 def affirmed(clause: Clause, verb: str) -> Clause:
@@ -97,7 +85,8 @@ def verb_of(clause: Clause) -> str:
     return f"-{clause.verb}" if clause.negated else clause.verb
 
 
-def plausible(effect: Clause, cause: Clause) -> bool:
+def plausible(pair: Cause) -> bool:
     """Whether the cause could have brought about the effect."""
-    pair = verb_of(effect), verb_of(cause)
-    return any(pair == rule[:2] for rule in RULES) or pair[1] in ALSO.get(pair[0], ()) or effect.verb == cause.verb
+    effect, cause = verb_of(pair.effect), verb_of(pair.cause)
+    by_rule = any((effect, cause) == rule[:2] for rule in RULES)
+    return by_rule or cause in ALSO.get(effect, ()) or pair.effect.verb == pair.cause.verb

@@ -1,12 +1,12 @@
 """From a meaning to words: what all ten grammars share. Each file in `languages/` fills the slots of a clause and says their order.
 
-A slot is a phrase: agent, subject (a thing that is described), thing, partner, place, time, verb and a few of a language's own. Each word
-knows its part of speech, the slot it came from and, in names, its entity type; gold labels are read from these.
+A slot is a phrase: agent, subject (a thing that is described), thing, partner, place, time, verb and a few of a language's own.
+Each word knows its part of speech, the slot it came from and, in names, its entity type; gold labels are read from these.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, TypeAlias
 
@@ -30,7 +30,7 @@ Words: TypeAlias = tuple[Word, ...]
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a meaning is told: `front` moves "time" or "place" to the start, `other` prefers synonyms, `shift` a second word order."""
+    """How a meaning is worded: `front` moves "time" or "place" to the start, `other` prefers synonyms, `shift` a second order."""
 
     front: str = ""
     other: bool = False
@@ -51,7 +51,7 @@ class Grammar:
     """One language. Subclasses give `orders` (slot names by mode or fronting, optionally by frame) and fill slots."""
 
     code: ClassVar[str]
-    blank: ClassVar[bool] = True
+    blank: ClassVar[str] = " "  # between words and between sentences
     stop: ClassVar[str] = "."
     mark: ClassVar[str] = "?"
     because: ClassVar[str]
@@ -74,6 +74,10 @@ class Grammar:
     def phrase(self, name: str) -> str:
         """A fixed question, "cause" or "effect"."""
         return self.form("phrases", name)
+
+    def text(self, sentences: Iterable[Words]) -> str:
+        """Several sentences as running text."""
+        return self.blank.join(text_of(words) for words in sentences)
 
     def body(self, meaning: Sentence, style: Style) -> Words:
         first = self.clause(meaning.first, Context(style))
@@ -107,13 +111,14 @@ class Grammar:
         return tuple(words)
 
     def order(self, clause: Clause, context: Context) -> str:
-        kind = context.mode
-        if kind == "main" and context.style.front == "time" and clause.time:
-            kind = "time"
-        elif kind == "main" and context.style.front == "place" and clause.place and clause.frame != "move":
-            kind = "place"
-        elif kind == "main" and context.style.shift:
-            kind = "shift"
+        kind, style = context.mode, context.style
+        if kind == "main":
+            if style.front == "time" and clause.time:
+                kind = "time"
+            elif style.front == "place" and clause.place and clause.frame != "move":
+                kind = "place"
+            elif style.shift:
+                kind = "shift"
         for name in (f"{clause.frame}:{kind}", f"{clause.frame}:main" if kind == "shift" else "", kind):
             if name in self.orders:
                 return self.orders[name]
@@ -132,14 +137,14 @@ class Grammar:
 
     def words(self, phrase: str, tag: str, entity: str = "", role: str = "") -> Words:
         """A phrase's words: "word/TAG" has its own tag, function words the lexicon's, the others `tag`."""
-        found: list[Word] = []
+        words: list[Word] = []
         for part in phrase.split():
-            text, _, own = part.rpartition("/") if "/" in part else (part, "", "")
-            kind = own or self.lexicon.tags.get(text, tag)
-            known = entity if kind == tag or own == "PROPN" else ""
-            space = self.blank and text not in ",、"
-            found.append(Word(text, "PUNCT" if text in ",、" else kind, role, known, space))
-        return tuple(found)
+            text, _, own_tag = part.partition("/")
+            kind = own_tag or self.lexicon.tags.get(text, tag)
+            named = entity if kind == tag or own_tag == "PROPN" else ""
+            comma = text in ",、"
+            words.append(Word(text, "PUNCT" if comma else kind, role, named, bool(self.blank) and not comma))
+        return tuple(words)
 
     def place_section(self, place: str) -> str:
         return "cities" if place in CITIES else "orgs" if place in ORGS else "places"
@@ -153,7 +158,7 @@ def shared(first: Clause, second: Clause) -> str:
     """Which slot of the second clause was named in the first, so that a pronoun (or nothing) can stand for it."""
     if second.agent and second.agent == first.agent:
         return "agent"
-    if second.frame == "be" and first.thing and second.thing and second.thing.noun == first.thing.noun:
+    if second.frame == "be" and second.noun and second.noun == first.noun:
         return "subject"
     return ""
 

@@ -2,7 +2,7 @@
 
 [things] gender sg pl          a section and its columns
 apple: m | Apfel | Äpfel       a concept and its forms; several on one line are separated by ";"
-car~: m | Wagen | Wagen        a synonym, used where a sentence is told in other words
+car~: m | Wagen | Wagen        a synonym, used where a sentence is put in other words
 [tags]                         words that have one part of speech wherever they stand
 DET: der die das
 """
@@ -25,8 +25,8 @@ class Lexicon:
 
     def forms(self, section: str, concept: str, other: bool = False) -> tuple[str, ...]:
         """All forms of a concept; those of its synonym where `other` is wanted and there is one."""
-        found = self.entries[section]
-        return found.get(f"{concept}~", found[concept]) if other else found[concept]
+        concepts = self.entries[section]
+        return concepts.get(f"{concept}~", concepts[concept]) if other else concepts[concept]
 
 
 @cache

@@ -4,21 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adapter_stilts.data.examples import Answer, Bitext, Classified, MultipleChoice, Pools, SpanQuestion, Tagged
+from adapter_stilts.data.examples import (
+    Answer,
+    Bitext,
+    Candidate,
+    Classified,
+    MultipleChoice,
+    Pools,
+    Query,
+    SpanQuestion,
+    Tagged,
+)
+from adapter_stilts.data.mewsli import marked
 from adapter_stilts.miniature.grammar import Words, starts_of, text_of
-from adapter_stilts.miniature.languages import grammar
-from adapter_stilts.miniature.rows import Asked, Caused, Hidden, Labelled, Told
+from adapter_stilts.miniature.languages import LANGUAGES, grammar
+from adapter_stilts.miniature.rows import Asked, Caused, Hidden, Labelled, Linked, Row, Styled
 
 
-def words_of(told: Told, language: str) -> Words:
+def words_of(sentence: Styled, language: str) -> Words:
     """A sentence's words in a language."""
-    return grammar(language).sentence(told.meaning, told.style)
+    return grammar(language).sentence(sentence.meaning, sentence.style)
 
 
-def text(sentences: Sequence[Told], language: str) -> str:
+def text(sentences: Sequence[Styled], language: str) -> str:
     """Several sentences as running text."""
-    joint = " " if grammar(language).blank else ""
-    return joint.join(text_of(words_of(told, language)) for told in sentences)
+    return grammar(language).text(words_of(sentence, language) for sentence in sentences)
+
+
+def question_text(row: Asked, language: str) -> str:
+    return text_of(grammar(language).question(row.clause, row.slot, row.style))
+
+
+def prompt_text(row: Caused, language: str) -> str:
+    """The sentence, and the question for its cause or effect if one is asked."""
+    speech, prompt = grammar(language), text([row.prompt], language)
+    return prompt + speech.blank + speech.phrase(row.kind) if row.kind else prompt
 
 
 def classified(row: Labelled, name: str, language: str) -> Classified:
@@ -35,45 +55,38 @@ def entities(row: Labelled, name: str, language: str) -> Tagged:
     """Words with B- and I- tags of people, places and organisations."""
     words = words_of(row.first[0], language)
     tags: list[str] = []
-    for index, word in enumerate(words):
-        before = words[index - 1] if index else None
-        inside = before is not None and word.entity and (before.entity, before.role) == (word.entity, word.role)
+    before = ("", "")
+    for word in words:
+        inside = before == (word.entity, word.role)
         tags.append(f"{'I' if inside else 'B'}-{word.entity}" if word.entity else "O")
+        before = word.entity, word.role
     return Tagged(name, tuple(word.text for word in words), tuple(tags))
 
 
 def span(row: Asked, name: str, language: str) -> SpanQuestion:
     """A question about a context; the answer is the asked slot's words, without the prepositions around them."""
-    language_grammar = grammar(language)
-    question = text_of(language_grammar.question(row.clause, row.slot, row.style))
-    context = text(row.context, language)
+    question, context = question_text(row, language), text(row.context, language)
     if row.answer < 0:
         return SpanQuestion(name, question, context, ())
     before = text(row.context[: row.answer], language)
-    offset = len(before) + (1 if before and language_grammar.blank else 0)
-    words = words_of(row.context[row.answer], language)
-    start, end = answer_range(words, row.slot)
-    position = offset + start
-    return SpanQuestion(name, question, context, (Answer(context[position : offset + end], position),))
+    offset = len(before + grammar(language).blank) if before else 0
+    start, end = answer_range(words_of(row.context[row.answer], language), row.slot)
+    return SpanQuestion(name, question, context, (Answer(context[offset + start : offset + end], offset + start),))
 
 
 def answer_range(words: Words, slot: str) -> tuple[int, int]:
     """First and last character of a slot's words in their sentence."""
-    chosen = [index for index, word in enumerate(words) if word.role == slot]
-    while words[chosen[0]].tag == "ADP":
-        del chosen[0]
-    while words[chosen[-1]].tag == "ADP":
-        del chosen[-1]
-    starts = starts_of(words)
-    return starts[chosen[0]], starts[chosen[-1]] + len(words[chosen[-1]].text)
+    places = [place for place, word in enumerate(words) if word.role == slot]
+    while words[places[0]].tag == "ADP":
+        del places[0]
+    while words[places[-1]].tag == "ADP":
+        del places[-1]
+    return _characters(words, places[0], places[-1])
 
 
 def choice(row: Caused, name: str, language: str) -> MultipleChoice:
-    """The sentence and the question for its cause or effect, if one is asked, are the prompt."""
-    language_grammar = grammar(language)
-    joint = " " if language_grammar.blank else ""
-    prompt = text([row.prompt], language) + (joint + language_grammar.phrase(row.kind) if row.kind else "")
-    return MultipleChoice(name, prompt, tuple(text([candidate], language) for candidate in row.choices), row.label)
+    candidates = tuple(text([candidate], language) for candidate in row.choices)
+    return MultipleChoice(name, prompt_text(row, language), candidates, row.label)
 
 
 def bitext(row: Labelled, name: str, language: str) -> Bitext:
@@ -82,7 +95,63 @@ def bitext(row: Labelled, name: str, language: str) -> Bitext:
 
 def hidden(row: Hidden, name: str, language: str) -> Pools:
     """Pools with ids as BUCC writes them, "de-000000017"."""
-    source_ids = tuple(f"{language}-{index:09}" for index in range(1, len(row.source) + 1))
-    target_ids = tuple(f"en-{index:09}" for index in range(1, len(row.target) + 1))
+    source_ids, source = _pool(row.source, language)
+    target_ids, target = _pool(row.target, "en")
     gold = frozenset((source_ids[source], target_ids[target]) for source, target in row.gold)
-    return Pools(name, source_ids, tuple(text([told], language) for told in row.source), target_ids, tuple(text([told], "en") for told in row.target), gold)
+    return Pools(name, source_ids, source, target_ids, target, gold)
+
+
+def _pool(sentences: Sequence[Styled], language: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    ids = tuple(f"{language}-{number:09}" for number in range(1, len(sentences) + 1))
+    return ids, tuple(text([sentence], language) for sentence in sentences)
+
+
+def question(row: Asked, name: str, language: str) -> Query:
+    """A question and the sentence that answers it."""
+    return Query(name, question_text(row, language), paragraph(row, name, language)[row.answer])
+
+
+def mention(row: Linked, name: str, language: str) -> Query:
+    """A mention in its sentence, marked as Mewsli-X's are, with the description in the same language to learn from."""
+    words = words_of(row.mention, language)
+    start, end = _name_range(words)
+    sentence = text_of(words)
+    entity = description(row, name, language)
+    return Query(name, marked(sentence[:start], sentence[start:end], sentence[end:]), entity, (entity.id,))
+
+
+def candidates(row: Row, name: str, number: int, language: str) -> tuple[Candidate, ...]:
+    """What row `number` of a ranking data set, the one called `name`, adds to the pool in one language."""
+    if isinstance(row, Asked):
+        return paragraph(row, name, language)
+    assert isinstance(row, Linked)
+    return (description(row, name, language),) if LANGUAGES[number % len(LANGUAGES)] == language else ()
+
+
+def paragraph(row: Asked, name: str, language: str) -> tuple[Candidate, ...]:
+    """The sentences of a paragraph, one of which answers the question called `name`."""
+    whole = text(row.context, language)
+    return tuple(
+        Candidate(f"{language}_{name}_{place}", text([sentence], language), whole, language, (name,) if place == row.answer else ())
+        for place, sentence in enumerate(row.context)
+    )
+
+
+def description(row: Linked, name: str, language: str) -> Candidate:
+    """What is said of the person that the mention called `name` is about."""
+    return Candidate(f"P-{name}", text(row.described, language), None, language)
+
+
+def _name_range(words: Words) -> tuple[int, int]:
+    """First and last character of the person's full name."""
+    first = next(place for place, word in enumerate(words) if word.role == "agent" and word.entity == "PER")
+    last = first
+    while last + 1 < len(words) and words[last + 1].entity == "PER" and words[last + 1].role in ("", "agent"):
+        last += 1
+    return _characters(words, first, last)
+
+
+def _characters(words: Words, first: int, last: int) -> tuple[int, int]:
+    """Where the first of some neighbouring words starts in the text, and where the last one ends."""
+    starts = starts_of(words)
+    return starts[first], starts[last] + len(words[last].text)

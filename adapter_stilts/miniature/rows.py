@@ -1,4 +1,4 @@
-"""Rows before they are put into a language: meanings, how each is told, and the label. One row has the same id in every language."""
+"""Rows before they are put into a language: meanings, how each is worded, and the label. A row has the same id in every language."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from adapter_stilts.miniature.world import Clause, Sentence
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A sentence and the way it is told."""
+class Styled:
+    """A sentence and the way it is worded."""
 
     meaning: Sentence
     style: Style
@@ -21,9 +21,13 @@ class Told:
 class Labelled:
     """One or two texts of one or more sentences, and a label."""
 
-    first: tuple[Told, ...]
-    second: tuple[Told, ...] = ()
+    first: tuple[Styled, ...]
+    second: tuple[Styled, ...] = ()
     label: str = ""
+
+    @property
+    def sentences(self) -> tuple[Styled, ...]:
+        return self.first + self.second
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,35 +37,54 @@ class Asked:
     clause: Clause
     slot: str
     style: Style
-    context: tuple[Told, ...]
+    context: tuple[Styled, ...]
     answer: int
+
+    @property
+    def sentences(self) -> tuple[Styled, ...]:
+        return (Styled(Sentence(self.clause), self.style), *self.context)
 
 
 @dataclass(frozen=True, slots=True)
 class Caused:
-    """A sentence, whether its "cause" or "effect" is asked for ("": the candidates go on from it), candidates, and the index of the right one."""
+    """A sentence, candidates for its cause or effect, and the index of the right one.
 
-    prompt: Told
+    `kind` is what is asked for, "cause" or "effect"; "" asks nothing: the candidates go on from the sentence.
+    """
+
+    prompt: Styled
     kind: str
-    choices: tuple[Told, ...]
+    choices: tuple[Styled, ...]
     label: int
+
+    @property
+    def sentences(self) -> tuple[Styled, ...]:
+        return (self.prompt, *self.choices)
 
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
     """Two sets of sentences; those at `gold` (source index, target index) mean the same."""
 
-    source: tuple[Told, ...]
-    target: tuple[Told, ...]
+    source: tuple[Styled, ...]
+    target: tuple[Styled, ...]
     gold: tuple[tuple[int, int], ...]
+
+    @property
+    def sentences(self) -> tuple[Styled, ...]:
+        return self.source + self.target
 
 
 @dataclass(frozen=True, slots=True)
 class Linked:
     """A sentence that mentions a person by full name, and what is said of that person elsewhere."""
 
-    mention: Told
-    described: tuple[Told, ...]
+    mention: Styled
+    described: tuple[Styled, ...]
+
+    @property
+    def sentences(self) -> tuple[Styled, ...]:
+        return (self.mention, *self.described)
 
 
 Row: TypeAlias = Labelled | Asked | Caused | Hidden | Linked
@@ -69,15 +92,4 @@ Row: TypeAlias = Labelled | Asked | Caused | Hidden | Linked
 
 def clauses_of(row: Row) -> tuple[Clause, ...]:
     """Every clause a row is made of, for checking that splits are disjoint."""
-    if isinstance(row, Labelled):
-        sentences = row.first + row.second
-    elif isinstance(row, Asked):
-        sentences = row.context
-    elif isinstance(row, Caused):
-        sentences = (row.prompt, *row.choices)
-    elif isinstance(row, Linked):
-        sentences = (row.mention, *row.described)
-    else:
-        sentences = row.source + row.target
-    own = (row.clause,) if isinstance(row, Asked) else ()
-    return own + tuple(clause for sentence in sentences for clause in sentence.meaning.clauses)
+    return tuple(clause for sentence in row.sentences for clause in sentence.meaning.clauses)

@@ -1,9 +1,9 @@
 """Meanings drawn from the world, each belonging to one split.
 
-An event belongs to train, validation or test by a hash of its core (verb, agent and thing, or verb, thing and place), so a combination
-seen in one split never occurs in another, whatever else is said of it. Feelings, states and the weather are too few for that and may
-occur in any split beside an event; a sentence of nothing else belongs to a split as a whole. Words of `world.HELD_OUT` are drawn for
-test only.
+An event belongs to train, validation or test by a hash of its core (verb, agent and thing, or verb, thing and place), so a
+combination seen in one split never occurs in another, whatever else is said of it. Feelings, states and the weather are too few
+for that and may occur in any split beside an event; a sentence of nothing else belongs to a split as a whole. Words of
+`world.HELD_OUT` are drawn for test only.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 from adapter_stilts.miniature import world
 from adapter_stilts.miniature.grammar import Style
+from adapter_stilts.miniature.rows import Styled
 from adapter_stilts.miniature.world import GENERAL, HELD_OUT, OPPOSITES, Clause, Domain, Sentence, Thing, concepts
 
 SPLITS = ("train", "validation", "test")
 OPTIONAL = ("modifier", "count", "place", "time")
 EVENTS = (*world.ACTIONS, *world.TRANSFERS, "get", *world.ACTIVITIES, *world.MOTIONS)
 PLAIN_FRAMES = ("feel", "be", "weather")
+PLACED_FRAMES = ("move", "locate", "exist")  # with them the place is never left out
 
 
 @cache
@@ -29,9 +32,8 @@ def split_of(clause: Clause) -> str:
     """The split a clause belongs to; "" for feelings, states and weather, which belong to all."""
     if clause.frame in PLAIN_FRAMES:
         return ""
-    thing = clause.thing.noun if clause.thing else ""
-    core = f"{clause.verb}/{clause.agent}/{thing}" + (f"/{clause.place}" if clause.frame in ("locate", "exist") else "")
-    return split_of_name(core)
+    core = f"{clause.verb}/{clause.agent}/{clause.noun}"
+    return split_of_name(f"{core}/{clause.place}" if clause.frame in ("locate", "exist") else core)
 
 
 def split_of_name(name: str) -> str:
@@ -54,45 +56,66 @@ class Sampler:
     domain: Domain = GENERAL
     everything: bool = False
 
+    @property
+    def unrestricted(self) -> bool:
+        return self.everything or self.split == "test"
+
+    def only(self, names: Sequence[str]) -> list[str]:
+        """The names this split may use."""
+        return [name for name in names if self.unrestricted or name not in HELD_OUT]
+
     def allows(self, *clauses: Clause) -> bool:
         """Whether all clauses belong to this split and use only its words."""
-        free = self.everything or self.split == "test"
-        return all(split_of(clause) in ("", self.split) and (free or not concepts(clause) & HELD_OUT) for clause in clauses)
+        return all(
+            split_of(clause) in ("", self.split) and (self.unrestricted or not concepts(clause) & HELD_OUT) for clause in clauses
+        )
 
     def holds(self, meaning: Sentence) -> bool:
         """Whether a sentence standing alone belongs to this split."""
-        if not self.allows(*meaning.clauses):
-            return False
-        return any(split_of(clause) for clause in meaning.clauses) or split_of_name(repr(meaning)) == self.split
+        own = any(split_of(clause) for clause in meaning.clauses)
+        return self.allows(*meaning.clauses) and (own or split_of_name(repr(meaning)) == self.split)
+
+    # -- ways of wording
+
+    def style(self) -> Style:
+        """Half with something fronted, a third with other words, a third in another order."""
+        return Style(self.rng.choice(("", "", "time", "place")), self.rng.random() < 0.35, self.rng.random() < 0.35)
+
+    def plain_style(self) -> Style:
+        """A third with other words, nothing moved."""
+        return Style(other=self.rng.random() < 0.3)
+
+    def styled(self, meaning: Sentence) -> Styled:
+        return Styled(meaning, self.style())
+
+    # -- clauses and what they are made of
 
     def clause(self, verbs: Sequence[str] = EVENTS, agent: str = "", noun: str = "", bare: bool = False) -> Clause:
         """A clause with one of the verbs, and with the agent or noun given; `bare` leaves out what can be left out."""
         while True:
-            found = self.draw(self.rng.choice(verbs), agent, noun)
-            found = strip(found) if bare else found
-            if self.allows(found):
-                return found
+            clause = self.draw(self.rng.choice(verbs), agent, noun)
+            if bare:
+                clause = strip(clause)
+            if self.allows(clause):
+                return clause
 
     def draw(self, verb: str, agent: str = "", noun: str = "") -> Clause:
+        """A clause with this verb, of whatever split."""
         frame, rng = world.FRAMES[verb], self.rng
-        thing = None
+        thing, partner, place, time = None, "", "", ""
         if frame in ("act", "give", "get", "be", "locate", "exist"):
             thing = self.thing(noun or rng.choice(self.nouns(verb)))
         if frame in ("act", "give", "get", "do", "move", "feel"):
             agent = agent or self.person()
-        clause = Clause(verb, agent, thing, negated=frame not in ("locate", "exist") and rng.random() < 0.1)
+        negated = frame not in ("locate", "exist") and rng.random() < 0.1
         if frame in ("give", "get"):
-            clause = replace(clause, partner=rng.choice([person for person in self.people() if person != agent]))
-        if frame in ("move", "locate", "exist") or (frame not in PLAIN_FRAMES and rng.random() < 0.55) or (frame == "weather" and rng.random() < 0.7):
-            clause = replace(clause, place=self.place(verb))
+            partner = rng.choice([person for person in self.people() if person != agent])
+        likely = 0.7 if frame == "weather" else 0.55
+        if frame in PLACED_FRAMES or (frame not in ("feel", "be") and rng.random() < likely):
+            place = self.place(verb)
         if frame not in ("feel", "be", "locate") and rng.random() < 0.45:
-            clause = replace(clause, time=rng.choice(self.only(world.TIMES)))
-        return settled(clause)
-
-    def only(self, names: Sequence[str]) -> list[str]:
-        """The names this split may use."""
-        free = self.everything or self.split == "test"
-        return [name for name in names if free or name not in HELD_OUT]
+            time = rng.choice(self.only(world.TIMES))
+        return settled(Clause(verb, agent, thing, partner, place, time, negated))
 
     def people(self) -> list[str]:
         return self.only((*world.NAMES, *self.domain.roles))
@@ -103,26 +126,24 @@ class Sampler:
         return self.rng.choice(names if self.rng.random() < share else roles)
 
     def nouns(self, verb: str) -> list[str]:
-        frame = world.FRAMES[verb]
-        found: Sequence[str] = world.OBJECTS.get(verb, self.domain.nouns)
-        if verb == "broken":
-            found = (*world.MACHINES, "cup")
-        elif frame in ("be", "locate", "exist"):
-            found = self.domain.nouns
-        if self.domain is not GENERAL and verb not in ("sign", "cancel", "prescribe"):
-            found = self.domain.nouns
-        return self.only(found)
+        nouns = self.domain.nouns
+        if self.domain is GENERAL or verb in ("sign", "cancel", "prescribe"):
+            if verb == "broken":
+                nouns = (*world.MACHINES, "cup")
+            elif world.FRAMES[verb] not in ("be", "locate", "exist"):
+                nouns = world.OBJECTS.get(verb, nouns)
+        return self.only(nouns)
 
     def place(self, verb: str) -> str:
         if verb == "travel":
             return self.rng.choice(self.only(world.CITIES))
-        places = self.domain.places if self.rng.random() < 0.8 or self.domain is GENERAL else world.CITIES
-        if self.domain is GENERAL:
-            kinds = (world.PLACES, world.CITIES) if world.FRAMES[verb] in ("move", "locate", "exist", "weather") else (world.PLACES, world.CITIES, world.ORGS)
-            places = self.rng.choices(kinds, (0.6, 0.28, 0.12)[: len(kinds)])[0]
-        if world.FRAMES[verb] == "weather":
+        frame, places = world.FRAMES[verb], self.domain.places
+        if self.rng.random() >= 0.8:  # drawn in the general domain too, to no effect
             places = world.CITIES
-        return self.rng.choice(self.only(places))
+        if self.domain is GENERAL:
+            kinds = [world.PLACES, world.CITIES] if frame in (*PLACED_FRAMES, "weather") else [world.PLACES, world.CITIES, world.ORGS]
+            places = self.rng.choices(kinds, (0.6, 0.28, 0.12)[: len(kinds)])[0]
+        return self.rng.choice(self.only(world.CITIES if frame == "weather" else places))
 
     def thing(self, noun: str) -> Thing:
         chance = self.rng.random()
@@ -135,57 +156,58 @@ class Sampler:
     def modifiers(self, noun: str) -> list[str]:
         return self.only(world.FITTING.get(noun, (*world.COLOURS, *world.QUALITIES)))
 
-    def style(self) -> Style:
-        """A way of telling: half with something fronted, a third with other words, a third in another order."""
-        rng = self.rng
-        return Style(rng.choice(("", "", "time", "place")), rng.random() < 0.35, rng.random() < 0.35)
+    # -- clauses that differ from one that is there
 
     def changed(self, clause: Clause, fact: str) -> Clause:
         """The clause with one fact replaced by another that excludes it; the result may belong to another split."""
         rng, thing = self.rng, clause.thing or Thing("")
         if fact == "negated":
             return settled(replace(clause, negated=not clause.negated))
-        if fact == "modifier":
-            colours = [name for name in self.modifiers(thing.noun) if name in world.COLOURS and name != thing.modifier]
-            other = world.QUALITIES.get(thing.modifier) or rng.choice(colours)
-            return replace(clause, thing=replace(thing, modifier=other))
-        if fact == "count":
-            return replace(clause, thing=replace(thing, count=rng.choice([name for name in self.only(world.COUNTS) if name != thing.count])))
-        if fact == "noun":
-            return settled(replace(clause, thing=replace(thing, noun=rng.choice(self.other_nouns(clause)))))
         if fact == "verb":
             return self.other_verb(clause)
-        names = {"agent": self.people(), "partner": self.people(), "time": self.only(world.TIMES), "place": []}[fact]
-        taken = (clause.agent, clause.partner, clause.time, clause.place)
+        if fact == "noun":
+            return settled(replace(clause, thing=replace(thing, noun=rng.choice(self.other_nouns(clause)))))
+        if fact == "modifier":
+            colours = [name for name in self.modifiers(thing.noun) if name in world.COLOURS and name != thing.modifier]
+            return replace(clause, thing=replace(thing, modifier=world.QUALITIES.get(thing.modifier) or rng.choice(colours)))
+        if fact == "count":
+            counts = [name for name in self.only(world.COUNTS) if name != thing.count]
+            return replace(clause, thing=replace(thing, count=rng.choice(counts)))
         if fact == "place":
             other = clause.place
             while other == clause.place:
                 other = self.place(clause.verb)
         else:
-            other = rng.choice([name for name in names if name not in taken])
-        return Clause(
-            clause.verb, other if fact == "agent" else clause.agent, clause.thing, other if fact == "partner" else clause.partner,
-            other if fact == "place" else clause.place, other if fact == "time" else clause.time, clause.negated,
-        )  # fmt: skip
+            names = self.only(world.TIMES) if fact == "time" else self.people()
+            used = (clause.agent, clause.partner, clause.time, clause.place)
+            other = rng.choice([name for name in names if name not in used])
+        change: dict[str, Any] = {fact: other}
+        return replace(clause, surname="", **change)
 
     def other_nouns(self, clause: Clause) -> list[str]:
         """Nouns that could stand instead and mean something else: none of the same kind, so that "a fruit" is not said again."""
-        thing = clause.thing
-        if thing is None:
+        if clause.thing is None:
             return []
-        kind = world.KIND_OF.get(thing.noun, thing.noun)
-        found = [noun for noun in self.nouns(clause.verb) if noun != thing.noun and world.KIND_OF.get(noun) != kind]
-        return [noun for noun in found if not thing.modifier or thing.modifier in self.modifiers(noun)]
+        kind = world.KIND_OF.get(clause.noun, clause.noun)
+        return [
+            noun for noun in self.nouns(clause.verb)
+            if noun != clause.noun and world.KIND_OF.get(noun) != kind
+            and (not clause.modifier or clause.modifier in self.modifiers(noun))
+        ]  # fmt: skip
 
     def other_verb(self, clause: Clause) -> Clause:
-        """An opposite where there is one, else another verb that fits the same words."""
-        noun = clause.thing.noun if clause.thing else ""
+        """An opposite where there is one, else another verb that fits the same words, else the negation."""
+
+        def fits(verb: str) -> bool:
+            taken = not clause.noun or clause.noun in self.nouns(verb)
+            return taken and (verb != "travel" or clause.place in world.CITIES)
+
         same_frame = [verb for verb in self.only(self.domain.verbs) if world.FRAMES[verb] == clause.frame and verb != clause.verb]
-        fits = [verb for verb in same_frame if (not noun or noun in self.nouns(verb)) and (verb != "travel" or clause.place in world.CITIES)]
+        verbs = [verb for verb in same_frame if fits(verb)]
         opposite = OPPOSITES.get(clause.verb, "")
-        if opposite in fits:
+        if opposite in verbs:
             return replace(clause, verb=opposite)
-        return replace(clause, verb=self.rng.choice(fits)) if fits else replace(clause, negated=not clause.negated)
+        return replace(clause, verb=self.rng.choice(verbs)) if verbs else replace(clause, negated=not clause.negated)
 
 
 def countable(noun: str) -> bool:
@@ -206,18 +228,17 @@ def settled(clause: Clause) -> Clause:
 
 def optional_facts(clause: Clause) -> list[str]:
     """Which facts are stated that could be left out."""
-    thing = clause.thing or Thing("")
-    place = "" if clause.frame in ("move", "locate", "exist") else clause.place
-    stated = {"modifier": thing.modifier, "count": thing.count, "place": place, "time": clause.time}
-    return [fact for fact in OPTIONAL if stated[fact]]
+    needed = "place" if clause.frame in PLACED_FRAMES else ""
+    return [fact for fact in OPTIONAL if getattr(clause, fact) and fact != needed]
 
 
 def without(clause: Clause, *facts: str) -> Clause:
     """The clause with some optional facts left unsaid."""
     thing = clause.thing
     if thing is not None:
-        thing = Thing(thing.noun, "" if "modifier" in facts else thing.modifier, "" if "count" in facts else thing.count)
-    return replace(clause, thing=thing, place="" if "place" in facts else clause.place, time="" if "time" in facts else clause.time)
+        thing = replace(thing, **{fact: "" for fact in facts if fact in ("modifier", "count")})
+    unsaid: dict[str, Any] = {fact: "" for fact in facts if fact in ("place", "time")}
+    return replace(clause, thing=thing, **unsaid)
 
 
 def strip(clause: Clause) -> Clause:

@@ -1,13 +1,16 @@
 """The miniature's world: who and what there is, what can happen, and meanings built from that, free of any language.
 
-A `Clause` is one fact, a `Sentence` one or two of them. Concepts are short English words that serve as keys into every language's
-lexicon; no text is made from them. `Clause("buy", agent="anna", thing=Thing("book", modifier="red"), place="market", time="monday")`
-is "Anna bought a red book at the market on Monday" in ten languages.
+A `Clause` is one fact, a `Sentence` one or two of them. Concepts are short English words that serve as keys into every
+language's lexicon; no text is made from them.
+
+    Clause("buy", agent="anna", thing=Thing("book", modifier="red"), place="market", time="monday")
+    is "Anna bought a red book at the market on Monday" in ten languages
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import permutations
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,18 @@ class Clause:
     def frame(self) -> str:
         return FRAMES[self.verb]
 
+    @property
+    def noun(self) -> str:
+        return self.thing.noun if self.thing else ""
+
+    @property
+    def modifier(self) -> str:
+        return self.thing.modifier if self.thing else ""
+
+    @property
+    def count(self) -> str:
+        return self.thing.count if self.thing else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
@@ -62,9 +77,8 @@ class Domain:
 
 def concepts(clause: Clause) -> frozenset[str]:
     """Every concept a clause mentions."""
-    thing = clause.thing or Thing("")
-    named = (clause.verb, clause.agent, clause.partner, clause.place, clause.time, clause.surname, thing.noun, thing.modifier, thing.count)
-    return frozenset(name for name in named if name)
+    people = clause.agent, clause.surname, clause.partner
+    return frozenset((clause.verb, *people, clause.place, clause.time, clause.noun, clause.modifier, clause.count)) - {""}
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -150,21 +164,15 @@ FRAMES: dict[str, str] = {
 SPECIAL = ("sterilise", "order", "prescribe", "sign", "cancel", "submit")
 GENERAL = Domain(ROLES, NOUNS, PLACES, tuple(verb for verb in FRAMES if verb not in SPECIAL))
 
-# pairs of verbs that exclude each other when told of the same event
-_OPPOSITES = (
-    ("buy", "sell"),
-    ("find", "lose"),
-    ("repair", "break"),
-    ("laugh", "cry"),
-    ("work", "rest"),
-    ("happy", "sad"),
-    ("dirty", "clean"),
-    ("expensive", "cheap"),
-)
-OPPOSITES = {**dict(_OPPOSITES), **{second: first for first, second in _OPPOSITES}}
+# pairs of verbs that exclude each other when said of the same event
+_PAIRS = words("buy/sell find/lose repair/break laugh/cry work/rest happy/sad dirty/clean expensive/cheap")
+OPPOSITES = {verb: other for pair in _PAIRS for verb, other in permutations(pair.split("/"))}
 
 # modifiers that are odd on some kinds of thing
-FITTING = {**dict.fromkeys(FRUIT, ("red", "green", "yellow", "big", "small")), **dict.fromkeys(ANIMALS, ("white", "black", "big", "small"))}
+FITTING = {
+    **dict.fromkeys(FRUIT, ("red", "green", "yellow", "big", "small")),
+    **dict.fromkeys(ANIMALS, ("white", "black", "big", "small")),
+}
 
 TOPICS: dict[str, tuple[str, ...]] = {
     "trade": ("buy", "sell", "expensive", "cheap"),
@@ -175,7 +183,10 @@ TOPICS: dict[str, tuple[str, ...]] = {
     "loss": ("lose", "find", "steal", "hide", "forget"),
 }
 
-# Words that occur in no task's training or validation rows, only in test rows (and, as in any pretrained model, in pretraining text).
+# Words that occur in no task's training or validation rows, only in test rows and (as in any pretrained model) pretraining text.
 HELD_OUT = frozenset(
-    words("amina laura david karl painter singer lemon truck flute cow basket map museum beach delhi lima kometa yellow ten sunday winter hide dance travel")
+    words(
+        "amina laura david karl painter singer lemon truck flute cow basket map museum beach delhi lima kometa"
+        " yellow ten sunday winter hide dance travel"
+    )
 )

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from adapter_stilts.data.batches import length_sorted_batches
 from adapter_stilts.data.pieces import SINGLE_SPECIALS, marks, pieces
-from adapter_stilts.encoder.composition import channels
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.errors import UsageError
 from adapter_stilts.retrieval.pooling import Vectors, poolings, unit
@@ -113,14 +112,12 @@ def token_rows(encoder: AdapterEncoder, texts: Sequence[str], max_length: int) -
 
 
 def check_reading(encoder: AdapterEncoder, layers: Sequence[int]) -> None:
-    """UsageError for a layer that is not there, or a composition that gives a sentence several vectors."""
+    """UsageError for a layer that is not there."""
     outside = [layer for layer in layers if not 0 <= layer <= encoder.trunk.layers]
     if outside or not layers:
         raise UsageError(
             f"layer {outside[0] if outside else 'none'} of a trunk of {encoder.trunk.layers}", do=f"use 0 (the embeddings) to {encoder.trunk.layers}"
         )
-    if encoder.composition is not None and channels(encoder.composition) > 1:
-        raise UsageError("parallel channels give a sentence several vectors", where=str(encoder.composition), do="activate one of them at a time")
 
 
 def _batch(encoder: AdapterEncoder, rows: Sequence[TokenIds], layers: Sequence[int], pool: str) -> dict[int, Vectors]:

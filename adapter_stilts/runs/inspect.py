@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from adapter_stilts.config.recipes import recipes
+from adapter_stilts.config.recipes import Recipe, named_recipe, recipes
 from adapter_stilts.encoder.kinds import kinds
 from adapter_stilts.errors import ArtefactError, MissingError
 from adapter_stilts.files import read_json
@@ -50,8 +50,13 @@ def list_languages() -> list[dict[str, Any]]:
 
 
 def list_recipes() -> list[dict[str, Any]]:
-    """The ready-made configurations: what each trains or reads, by whose numbers, the command it opens with, and where it lies."""
-    return [{"recipe": f"{one.name}.yaml", **asdict(one), "path": str(one.path)} for one in recipes()]
+    """The ready-made configurations: what each trains or reads, by whose numbers, its command, and where it lies."""
+    return [{key: value for key, value in _recipe(recipe).items() if key != "text"} for recipe in recipes()]
+
+
+def show_recipe(name: str) -> dict[str, Any]:
+    """One ready-made configuration, `text` in full; raises UnknownName with the nearest."""
+    return _recipe(named_recipe(name, "--show"))
 
 
 def list_runs(folder: Path) -> list[dict[str, Any]]:
@@ -67,6 +72,10 @@ def info(folder: Path) -> dict[str, Any]:
     rows = read_results(folder)
     size = sum(path.stat().st_size for path in (folder / name for name in manifest.files) if path.is_file())
     return {"run": str(folder), **manifest.model_dump(mode="json"), "bytes": size, "results": rows, "means": means(rows)}
+
+
+def _recipe(recipe: Recipe) -> dict[str, Any]:
+    return {"recipe": recipe.name + ("" if recipe.protocol else ".yaml"), **asdict(recipe), "path": str(recipe.path)}
 
 
 def _task(task: Task) -> dict[str, Any]:

@@ -21,7 +21,6 @@ from adapter_stilts.encoder.composition import (
     Fuse,
     Name,
     Stack,
-    channels,
     fusion_name,
     fusions,
     names,
@@ -114,8 +113,6 @@ def _as_written(text: str, adopted: Adopted, own: str) -> Lineage:
     for name in names(tree):
         if name not in known:
             raise unknown_name("adapter of these runs, and no new one,", name, known, where=f"composition: {text}")
-    if channels(tree) > 1:
-        raise CompositionError("one head cannot learn from parallel channels", where=text, do="use stack, fuse or average")
     fresh = [fusion_name(fuse) for fuse in fusions(tree) if fusion_name(fuse) not in adopted.fusions]
     new = own if own in names(tree) else ""
     if len(fresh) > 1:

@@ -1,4 +1,4 @@
-"""What a study would take, without a model and without PyTorch: rows, optimiser steps and bytes of every stage.
+"""What a study would take, without loading a model: rows, optimiser steps and bytes of every stage.
 
 Rows are counted where the data can be read without the network; elsewhere they are those documented of the task, or
 those the study's `sizes` gives. Steps follow from rows and `training.batch_rows` exactly; where batches have a token
@@ -22,10 +22,9 @@ from adapter_stilts.encoder.sizes import (
     adapter_parameters,
     fusion_parameters,
     head_parameters,
-    known_config,
     trunk_parameters,
 )
-from adapter_stilts.encoder.trunk_config import TrunkConfig
+from adapter_stilts.encoder.trunk_config import TrunkConfig, known_config
 from adapter_stilts.errors import MissingError
 from adapter_stilts.runs.material import for_task, where_of
 from adapter_stilts.study.stages import FUSE, STACK, Grid, Stage

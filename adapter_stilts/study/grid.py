@@ -48,7 +48,7 @@ def study(
         return _preview(config, folder, report)
     if jobs < 1:
         raise UsageError(f"--jobs {jobs} is nobody to do the work", do="use 1 or more")
-    from adapter_stilts.study.run import run  # what only plans does not wait for torch
+    from adapter_stilts.study.run import run  # what only plans does not wait for faiss and the rest
 
     return run(config, folder, jobs=jobs, report=report).document
 

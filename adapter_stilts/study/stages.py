@@ -21,7 +21,6 @@ from typing import Any, Literal
 
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.config.load import load, with_settings
-from adapter_stilts.config.recipes import recipe_file
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.config.study import DIRECT, EVERY, Intermediate, StudyConfig, Target, control_label
 from adapter_stilts.runs.identity import weight_settings
@@ -233,7 +232,7 @@ def _plain_sampler(config: RunConfig) -> RunConfig:
 
 @cache
 def _recipe_config(name: str) -> RunConfig:
-    return load(recipe_file(Path(name)))
+    return load(Path(name))
 
 
 def _recipe(study: StudyConfig, label: str, tasks: Sequence[str]) -> str:

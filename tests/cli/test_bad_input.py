@@ -137,7 +137,7 @@ def contents():
         ("two or more runs, got 1", ("fuse", "good", "--target", "nli")),
         ("`after` names none", ("train", "nli", "--how", "stack")),
         ("starts from nothing", ("train", "nli", "--how", "direct", "--after", "good")),
-        ("one head cannot learn from parallel", ("train", "xnli", "--how", "stack", "--after", "good", "--set", "composition=parallel(nli, xnli)")),
+        ("'parallel' is not one of: stack, fuse, average", ("train", "xnli", "--how", "stack", "--after", "good", "--set", "composition=parallel(nli, xnli)")),
         ("holds a run of another configuration", ("eval", "--trunk", "trunk", "--tasks", "tatoeba", "--data", "miniature", "-o", "good")),
         ("not empty and holds no run", ("eval", "good", "--tasks", "xnli", "--data", "miniature", "-o", "trunk")),
         ("a file where the run's folder", ("eval", "good", "--tasks", "xnli", "--data", "miniature", "-o", "good.jsonl")),

@@ -11,15 +11,12 @@ from adapter_stilts.encoder.composition import (
     Composition,
     Fuse,
     Name,
-    Parallel,
     Stack,
-    channels,
     fusion_name,
     fusions,
     names,
     normal,
     parse,
-    split_channels,
     validate,
 )
 from adapter_stilts.encoder.kinds import kinds
@@ -44,7 +41,7 @@ def compositions() -> st.SearchStrategy[Composition]:
     def blocks(inner: st.SearchStrategy[Composition]) -> st.SearchStrategy[Composition]:
         parts = st.lists(inner, min_size=1, max_size=3).map(tuple)
         weights = st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=4).map(tuple) | st.none()
-        return st.builds(Stack, parts) | st.builds(Fuse, parts) | st.builds(Parallel, parts) | st.builds(Average, parts, weights)
+        return st.builds(Stack, parts) | st.builds(Fuse, parts) | st.builds(Average, parts, weights)
 
     return st.recursive(leaves, blocks, max_leaves=8)
 
@@ -66,7 +63,8 @@ def test_reads_the_example_of_the_design() -> None:
         ("", "expected an adapter's name, at character 1"),
         ("stack(a", "expected ',' or '\\)', at character 8"),
         ("stack(a,)", "expected an adapter's name, at character 9"),
-        ("fuze(a, b)", "'fuze' is not one of: stack, fuse, parallel, average"),
+        ("fuze(a, b)", "'fuze' is not one of: stack, fuse, average"),
+        ("stack(a, parallel(b, c))", "'parallel' is not one of: stack, fuse, average, at character 19"),
         ("a b", "nothing may follow the composition, at character 3"),
         ("stack(a b)", "expected ',' or '\\)', at character 9"),
         ("average(a, b, weights=x/1)", "weights are numbers"),
@@ -85,20 +83,13 @@ def test_lists_names_and_fusions_once_in_order() -> None:
     composition = parse("stack(l, fuse(stack(l2, b), a), average(a2, fuse(b2, c2)))")
     assert names(composition) == ("l", "l2", "b", "a", "a2", "b2", "c2")
     assert [fusion_name(fuse) for fuse in fusions(composition)] == ["fuse(stack(l2, b), a)", "fuse(b2, c2)"]
-    assert names(parse("parallel(stack(l, a), stack(l, b))")) == ("l", "a", "b")
+    assert names(parse("average(stack(l, a), stack(l, b))")) == ("l", "a", "b")
 
 
 def test_flattens_stacks_and_names_a_fusion_by_its_meaning() -> None:
     assert normal(parse("stack(stack(a, stack(b)), c)")) == Stack((A, B, C))
     assert normal(parse("stack(stack(a))")) == A
     assert fusion_name(Fuse((Stack((A,)), Stack((Stack((B, C)),))))) == "fuse(a, stack(b, c))"
-
-
-def test_splits_parallel_into_channels() -> None:
-    assert split_channels(parse("stack(a, parallel(b, stack(c, d)))")) == (Stack((A, B)), Stack((A, C, D)))
-    assert split_channels(parse("stack(parallel(a, b), parallel(c, d))")) == (Stack((A, C)), Stack((B, D)))
-    assert split_channels(A) == (A,)
-    assert channels(parse("parallel(a, b, c)")) == 3
 
 
 @pytest.mark.parametrize(
@@ -115,8 +106,6 @@ def test_splits_parallel_into_channels() -> None:
         "average(low, scale)",
         "average(a, a)",
         "average(a, b, weights=1.5/-0.5)",
-        "parallel(fuse(a, b), pre, stack(low, c))",
-        "stack(parallel(a, b), parallel(c, d))",
         "stack(full, a)",
         "full",
     ],
@@ -129,13 +118,7 @@ def test_accepts_what_has_a_meaning(text: str) -> None:
     ("text", "message"),
     [
         ("fuse(a)", r"single part, so there is nothing to fuse"),
-        ("parallel(a)", r"single part, so there is nothing to parallel"),
         ("average(stack(a))", r"single part, so there is nothing to average"),
-        ("parallel(a, parallel(b, c))", r"channels split only at the top or in a stack"),
-        ("fuse(a, stack(b, parallel(c, d)))", r"parallel\(c, d\) inside fuse"),
-        ("average(parallel(a, b), c)", r"parallel\(a, b\) inside average"),
-        ("stack(parallel(a, b), parallel(a, b, c))", r"'a' is applied twice"),
-        ("stack(parallel(a, b), parallel(c, d, low))", r"2 and 3 channels"),
         ("stack(a, b, a)", r"'a' is applied twice in stack"),
         ("stack(a, fuse(stack(a, b), c))", r"'a' is applied twice"),
         ("fuse(a, a)", r"names the same part twice"),
@@ -146,7 +129,6 @@ def test_accepts_what_has_a_meaning(text: str) -> None:
         ("average(mam, a)", r"two prefixes have no mean"),
         ("average(lang, a)", r"cannot be inverted"),
         ("fuse(a, two)", r"different places of a layer"),
-        ("parallel(full, a)", r"kind full, which cannot parallel .* replaces the trunk itself"),
         ("stack(a, full)", r"can only lie at the bottom"),
         ("stack(full, full2)", r"can only lie at the bottom"),
         ("average(a, b, weights=0.5/0.4)", r"sum to 0.9, not to 1"),

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from adapter_stilts.encoder.composition import parse
 from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
@@ -39,14 +38,3 @@ def test_runs_and_trains_close_to_the_cpu(
     for name, parameter in model.trainable():
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
-
-
-def test_parallel_channels_are_apart_on_the_device(tiny_folder: Path, make_encoder: Callable[..., AdapterEncoder], batch: dict[str, torch.Tensor]) -> None:
-    encoder = make_encoder(ADAPTERS, "parallel(stack(e, a), c)", trunk=load_trunk(str(tiny_folder), precision="fp32", device="cuda"))
-    there = {name: tensor.cuda() for name, tensor in batch.items()}
-    together = encoder.hidden(**there)
-    apart = []
-    for text in ("stack(e, a)", "c"):
-        encoder.activate(parse(text))
-        apart.append(encoder.hidden(**there))
-    torch.testing.assert_close(together, torch.cat(apart), rtol=0, atol=1e-3)

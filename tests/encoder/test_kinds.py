@@ -6,17 +6,14 @@ import pytest
 import torch
 
 from adapter_stilts.encoder.backends import adapterhub
-from adapter_stilts.encoder.backends.base import TrunkShape
 from adapter_stilts.encoder.kinds import Kind, kinds, resolve
+from adapter_stilts.encoder.trunk_config import BASE, LARGE, TrunkConfig
 from adapter_stilts.errors import UnknownName, UsageError
 
-BASE = TrunkShape(layers=12, hidden=768, heads=12, intermediate=3072)
-LARGE = TrunkShape(layers=24, hidden=1024, heads=16, intermediate=4096)
 
-
-def size(kind: str, shape: TrunkShape, **settings: object) -> int:
+def size(kind: str, shape: TrunkConfig, **settings: object) -> int:
     with torch.device("meta"):
-        parts = adapterhub.build(kinds[kind], resolve(kinds[kind], settings), shape, shape.layers, None)
+        parts = adapterhub.build(kinds[kind], resolve(kinds[kind], settings), shape, shape.num_hidden_layers, None)
     return sum(parameter.numel() for parameter in parts.parameters())
 
 
@@ -40,7 +37,7 @@ def test_has_the_published_number_of_parameters(kind: str, base: int, large: int
 
 def test_fusion_has_the_published_number_of_parameters() -> None:
     with torch.device("meta"):
-        sizes = [sum(p.numel() for p in adapterhub.build_fusion(("output",), shape, shape.layers).parameters()) for shape in (BASE, LARGE)]
+        sizes = [sum(p.numel() for p in adapterhub.build_fusion(("output",), shape, shape.num_hidden_layers).parameters()) for shape in (BASE, LARGE)]
     assert sizes == [12 * (3 * 768**2 + 2 * 768), 24 * (3 * 1024**2 + 2 * 1024)]  # 21.3 M and 75.5 M
 
 
@@ -127,7 +124,7 @@ def test_a_new_kind_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     kind = Kind("compacter++", summary, paper, ("compacter++",), settings, frozenset({"output"}), 0.01)
     monkeypatch.setitem(kinds._things, kind.name, kind)
     assert size("compacter++", BASE) == 12 * (3 * 768 + 3 * 24) + 4**3  # 28,576 in the library's own table
-    assert kinds["compacter++"].composes == {"stack", "fuse", "average", "parallel"}
+    assert kinds["compacter++"].composes == {"stack", "fuse", "average"}
 
 
 def test_every_kind_says_what_it_is() -> None:
@@ -135,4 +132,4 @@ def test_every_kind_says_what_it_is() -> None:
     for kind in kinds.values():
         assert kind.summary
         assert kind.paper.startswith("https://arxiv.org/abs/")
-        assert kind.composes <= {"stack", "fuse", "average", "parallel"}
+        assert kind.composes <= {"stack", "fuse", "average"}

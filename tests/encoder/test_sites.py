@@ -13,13 +13,11 @@ from adapter_stilts.encoder.composition import (
     Composition,
     Fuse,
     Name,
-    Parallel,
     Stack,
     fusion_name,
     fusions,
     names,
     parse,
-    split_channels,
     validate,
     walk,
 )
@@ -53,31 +51,6 @@ def differ(*states: torch.Tensor) -> None:
 
 
 # ---- meaning
-
-
-@pytest.mark.parametrize(("first", "second"), [*((kind, kind) for kind in KINDS[:-1]), ("lora", "seq_bn"), ("prefix_tuning", "mam"), ("par_bn", "seq_bn_inv")])
-def test_each_parallel_channel_is_its_part_alone(first: str, second: str, make_encoder: Make, batch: Batch) -> None:
-    encoder = make_encoder({"a": first, "b": second, "c": "seq_bn"})
-    apart = [run(encoder, text, batch) for text in ("a", "stack(c, b)", "c")]
-    differ(*apart)
-    close(run(encoder, "parallel(a, stack(c, b), c)", batch), torch.cat(apart))
-
-
-def test_a_stack_over_parallel_splits_into_channels(make_encoder: Make, batch: Batch) -> None:
-    encoder = make_encoder({"l": "seq_bn_inv", "a": "seq_bn", "b": "prefix_tuning", "c": "lora", "d": "par_bn"})
-    apart = [run(encoder, text, batch) for text in ("stack(l, a, c)", "stack(l, b, d)")]
-    close(run(encoder, "stack(l, parallel(a, b), parallel(c, d))", batch), torch.cat(apart))
-
-
-def test_channels_with_prefixes_of_different_length_keep_apart(tiny_trunk: object, batch: Batch) -> None:
-    encoder = AdapterEncoder(tiny_trunk).eval()  # type: ignore[arg-type]
-    for name, length in (("a", 1), ("b", 4)):
-        encoder.add(name, "prefix_tuning", {"prefix_length": length, "bottleneck_size": 8}, seed=length)
-    encoder.add("c", "seq_bn", {"reduction_factor": 4})
-    whole = {key: value[1:2] for key, value in batch.items()}  # no padding of its own
-    for inputs in (batch, whole):
-        apart = [run(encoder, text, inputs) for text in ("a", "stack(a, b)", "c")]
-        close(run(encoder, "parallel(a, stack(a, b), c)", inputs), torch.cat(apart))
 
 
 @pytest.mark.parametrize("kind", ADDITIVE)
@@ -165,7 +138,7 @@ def nestings(depth: int, leaves: tuple[str, ...]) -> Iterator[Composition]:
     yield from below
     for _ in range(depth - 1):
         level: list[Composition] = []
-        for block in (Stack, Fuse, Parallel, Average):
+        for block in (Stack, Fuse, Average):
             level += [block((one,)) for one in below]
             level += [block(pair) for pair in itertools.product(below, repeat=2)]
         yield from level
@@ -183,7 +156,7 @@ def runs_or_is_refused(encoder: AdapterEncoder, composition: Composition, batch:
             encoder.add_fusion(fuse)
     encoder.activate(whole)
     state = encoder.hidden(**batch)
-    assert state.shape[0] == batch["input_ids"].shape[0] * len(split_channels(whole))
+    assert state.shape[:2] == batch["input_ids"].shape
     assert state.isfinite().all()
     if train and any(isinstance(node, (Stack, Fuse)) for node in walk(whole)):
         encoder.train_parts([*names(whole), *map(fusion_name, fusions(whole))])
@@ -200,7 +173,7 @@ def test_every_nesting_of_two_levels_runs_and_trains_or_is_refused(kind: str, ma
     encoder = make_encoder({"a": kind, "b": kind})
     ran = [runs_or_is_refused(encoder, composition, small, train=True) for composition in nestings(2, ("a", "b"))]
     allowed = kinds[kind].composes
-    assert sum(ran) >= 2 + 2 * len(allowed - {"parallel"}) if kind != "full" else sum(ran) == 4
+    assert sum(ran) >= 2 + 2 * len(allowed) if kind != "full" else sum(ran) == 4
 
 
 @pytest.mark.parametrize("other", KINDS)
@@ -214,11 +187,11 @@ def test_every_mixture_of_kinds_runs_and_trains_or_is_refused(other: str, make_e
 
 @pytest.mark.parametrize("kind", ["seq_bn", "lora", "mam", "seq_bn_inv"])
 def test_nestings_of_three_levels_run_or_are_refused(kind: str, make_encoder: Make, batch: Batch) -> None:
-    """Every third of the 3,000 or so that there are over two names; the slow test takes all of them over three kinds at once."""
+    """Every second of the 1,300 or so that there are over two names, after the 20 of two levels; the slow test takes all of them over three kinds at once."""
     small = {name: tensor[:1, :4] for name, tensor in batch.items()}
     encoder = make_encoder({"a": kind, "b": kind})
-    ran = [runs_or_is_refused(encoder, composition, small, train=False) for composition in itertools.islice(nestings(3, ("a", "b")), 0, None, 3)]
-    assert any(ran[len(ran) // 2 :])
+    ran = [runs_or_is_refused(encoder, composition, small, train=False) for composition in itertools.islice(nestings(3, ("a", "b")), 20, None, 2)]
+    assert any(ran)
 
 
 @pytest.mark.slow

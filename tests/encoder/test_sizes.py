@@ -1,4 +1,4 @@
-"""Parameters by arithmetic are those of the modules themselves, and those the papers give for XLM-R."""
+"""Parameters counted without memory are those of the modules themselves, and those the papers give for XLM-R."""
 
 from __future__ import annotations
 
@@ -8,15 +8,8 @@ from adapter_stilts.encoder.composition import fusions, parse
 from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.kinds import kinds, resolve
 from adapter_stilts.encoder.model import AdapterEncoder
-from adapter_stilts.encoder.sizes import (
-    BASE,
-    LARGE,
-    adapter_parameters,
-    fusion_parameters,
-    head_parameters,
-    known_config,
-    trunk_parameters,
-)
+from adapter_stilts.encoder.sizes import adapter_parameters, fusion_parameters, head_parameters, trunk_parameters
+from adapter_stilts.encoder.trunk_config import BASE, LARGE, known_config
 
 OVERRIDES = [
     *((kind, {}) for kind in kinds if kind not in ("full", "compacter")),

@@ -15,7 +15,9 @@ from safetensors.torch import load_file, save_file
 from transformers import XLMRobertaModel, XLMRobertaTokenizerFast
 
 from adapter_stilts.encoder.model import AdapterEncoder
-from adapter_stilts.encoder.trunk import Trunk, load_trunk, new_trunk, save_trunk, trunk_tokenizer
+from adapter_stilts.encoder.tokenizer import load_tokenizer
+from adapter_stilts.encoder.trunk import Trunk, load_trunk, new_trunk, save_trunk
+from adapter_stilts.encoder.trunk_config import read_config
 from adapter_stilts.errors import ArtefactError, MissingError, StiltsError, UnknownName, Unreachable, UsageError
 
 
@@ -136,24 +138,21 @@ def test_fingerprint_does_not_depend_on_the_number_of_threads(tiny_trunk: Trunk,
         torch.set_num_threads(before)
 
 
-def test_loads_only_layers_and_rows_asked_for_with_the_same_fingerprint(tiny_folder: Path, tiny_trunk: Trunk, batch: dict[str, torch.Tensor]) -> None:
-    part = load(tiny_folder, layers=1, rows=set(batch["input_ids"].flatten().tolist()))
+def test_loads_only_layers_asked_for_with_the_same_fingerprint(tiny_folder: Path, tiny_trunk: Trunk, batch: dict[str, torch.Tensor]) -> None:
+    part = load(tiny_folder, layers=1)
     assert part.fingerprint == tiny_trunk.fingerprint
-    assert (part.depth, part.layers, part.whole, tiny_trunk.whole) == (1, 2, False, True)
-    assert part.model.embeddings.word_embeddings.weight.shape[0] < tiny_trunk.vocabulary
+    assert (part.depth, part.layers, tiny_trunk.depth) == (1, 2, 2)
     full = AdapterEncoder(tiny_trunk).eval().hidden(**batch, layer=1)
     assert torch.equal(AdapterEncoder(part).eval().hidden(**batch), full)
     with pytest.raises(UsageError, match="choose one from 0 \\(embeddings\\) to 1"):
         AdapterEncoder(part).hidden(**batch, layer=2)
-    with pytest.raises(UsageError, match="not among the rows that were loaded"):
-        AdapterEncoder(part).hidden(torch.tensor([[0, 190, 191, 192, 193, 2]]), torch.ones(1, 6, dtype=torch.long))
     with pytest.raises(UsageError, match="cannot be saved"):
         save_trunk(part, tiny_folder / "never")
 
 
 def test_tokenizer_is_the_librarys(shared_path: Callable[[str], Path]) -> None:
     place = shared_path("models/nano-xlmr")
-    ours, theirs = trunk_tokenizer(str(place)), XLMRobertaTokenizerFast.from_pretrained(place)
+    ours, theirs = load_tokenizer(place, read_config(place)), XLMRobertaTokenizerFast.from_pretrained(place)
     for text in ("Das ist <mask> altes Haus.", "これは  古い\u3000家です。", "سلام دنیا", "ab\u2028cd\tef </s> <unk>", "", "🙂🙃"):
         assert ours(text)["input_ids"] == theirs(text)["input_ids"], text
         assert ours(text, "b")["input_ids"] == theirs(text, "b")["input_ids"], text
@@ -163,7 +162,7 @@ def test_tokenizer_is_the_librarys(shared_path: Callable[[str], Path]) -> None:
 
 def test_tokenizer_comes_alone(tiny_folder: Path, tiny_trunk: Trunk) -> None:
     text = "Anna kaufte zwei Äpfel."
-    assert trunk_tokenizer(str(tiny_folder))(text)["input_ids"] == tiny_trunk.tokenizer(text)["input_ids"]
+    assert load_tokenizer(tiny_folder, read_config(tiny_folder))(text)["input_ids"] == tiny_trunk.tokenizer(text)["input_ids"]
 
 
 def test_saves_what_it_loads(tiny_trunk: Trunk, tmp_path: Path) -> None:

@@ -18,12 +18,14 @@ from adapter_stilts.data.readers import read_rows
 from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
-from adapter_stilts.encoder.trunk import trunk_tokenizer
+from adapter_stilts.encoder.tokenizer import load_tokenizer
+from adapter_stilts.encoder.trunk_config import read_config
 from adapter_stilts.errors import UnknownName
 from adapter_stilts.evaluation import predict as prediction
 from adapter_stilts.evaluation.answers import most_context, squad_text
 from adapter_stilts.evaluation.predict import predict
 from adapter_stilts.evaluation.protocols import PROTOCOLS, target_protocol
+from adapter_stilts.miniature.datasets import trunk_folder
 
 ENGLISH = "The small cat (Anna) sleeps under the old table in Paris on Monday, and Bert's dog bought 2.50 red apples there. "
 CONTEXTS = {
@@ -38,7 +40,7 @@ STEP, LENGTH = 7, 36
 
 @pytest.fixture(scope="session")
 def tokenizer() -> XLMRobertaTokenizerFast:
-    return trunk_tokenizer("miniature")
+    return load_tokenizer(trunk_folder(), read_config(trunk_folder()))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from adapter_stilts.miniature.causes import plausible, sample_cause
+from adapter_stilts.miniature.causes import Cause, plausible, sample_cause
 from adapter_stilts.miniature.questions import choices, endings
 from adapter_stilts.miniature.rows import Caused
 from adapter_stilts.miniature.sampling import Sampler
@@ -26,8 +26,8 @@ def test_shares_the_person_or_the_thing() -> None:
 
 
 def test_finds_a_tired_sleeper_plausible_and_a_hungry_one_not() -> None:
-    assert plausible(Clause("sleep", "anna"), Clause("tired", "anna"))
-    assert not plausible(Clause("sleep", "anna"), Clause("hungry", "anna"))
+    assert plausible(Cause(Clause("sleep", "anna"), Clause("tired", "anna")))
+    assert not plausible(Cause(Clause("sleep", "anna"), Clause("hungry", "anna")))
 
 
 @pytest.mark.parametrize("make", [choices, endings])
@@ -35,6 +35,7 @@ def test_offers_one_plausible_candidate(make: Callable[[Sampler], Iterator[Cause
     rows = make(Sampler(random.Random(4), "train"))
     for row in (next(rows) for _ in range(100)):
         prompt = row.prompt.meaning.first
-        for index, told in enumerate(row.choices):
-            effect, cause = (prompt, told.meaning.first) if row.kind == "cause" else (told.meaning.first, prompt)
-            assert plausible(effect, cause) == (index == row.label)
+        for index, candidate in enumerate(row.choices):
+            clause = candidate.meaning.first
+            pair = Cause(prompt, clause) if row.kind == "cause" else Cause(clause, prompt)
+            assert plausible(pair) == (index == row.label)

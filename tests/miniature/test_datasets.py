@@ -13,13 +13,13 @@ import pytest
 from adapter_stilts.data.examples import Bitext, Classified, MultipleChoice, PlainText, Pools, SpanQuestion, Tagged
 from adapter_stilts.errors import UnknownName
 from adapter_stilts.miniature import datasets
-from adapter_stilts.miniature.datasets import DATASETS, FOREIGN, LANGUAGES, MAKERS, examples
+from adapter_stilts.miniature.datasets import DATASETS, FOREIGN, LANGUAGES, examples
 from adapter_stilts.miniature.rendering import text
 from adapter_stilts.miniature.rows import clauses_of
 from adapter_stilts.miniature.sampling import split_of
 from adapter_stilts.miniature.world import HELD_OUT, concepts
 
-PARALLEL = sorted(MAKERS)
+PARALLEL = sorted(name for name, dataset in DATASETS.items() if dataset.make)
 PAIRS = ("nli", "nli-target", "paraphrase", "clones", "code-search")
 
 
@@ -32,19 +32,19 @@ def test_has_the_promised_number_of_rows_with_unique_ids(name: str) -> None:
     for split, size in DATASETS[name].sizes.items():
         if (name, split) == ("mlm", "train"):
             continue  # seconds long, and made by the same lines as its other splits
-        found = examples(name, split, first_language(name))
-        assert len(found) == size
-        assert len({example.id for example in found}) == size
+        rows = examples(name, split, first_language(name))
+        assert len(rows) == size
+        assert len({row.id for row in rows}) == size
 
 
 @pytest.mark.parametrize("name", [name for name, dataset in DATASETS.items() if dataset.labels and dataset.format in ("pair", "single")])
 def test_gives_every_label_its_share(name: str) -> None:
     for split in DATASETS[name].sizes:
-        found = [example for example in examples(name, split, "en") if isinstance(example, Classified)]
-        counts = Counter(example.label for example in found)
+        rows = [example for example in examples(name, split, "en") if isinstance(example, Classified)]
+        counts = Counter(row.label for row in rows)
         labels = DATASETS[name].labels or ()
         assert set(counts) == set(labels)
-        assert max(counts.values()) < 1.25 * len(found) / len(labels)
+        assert max(counts.values()) < 1.25 * len(rows) / len(labels)
 
 
 @pytest.mark.parametrize("name", PARALLEL)
@@ -125,7 +125,7 @@ def test_hides_its_gold_pairs_in_both_pools(language: str) -> None:
     hidden = datasets.rows("pools", "test")[0]
     for source, target in hidden.gold:
         assert hidden.source[source].meaning == hidden.target[target].meaning
-    assert len({told.meaning for told in hidden.source}) == len(hidden.source)
+    assert len({sentence.meaning for sentence in hidden.source}) == len(hidden.source)
 
 
 @pytest.mark.parametrize("language", FOREIGN)
@@ -199,9 +199,9 @@ def test_tells_little_by_the_candidates_of_a_choice(name: str, most: float) -> N
     hits = 0
     train, test = datasets.rows(name, "train"), datasets.rows(name, "test")
     right = Counter((row.kind, row.choices[row.label].meaning.first.verb) for row in train)
-    seen = Counter((row.kind, told.meaning.first.verb) for row in train for told in row.choices)
+    seen = Counter((row.kind, choice.meaning.first.verb) for row in train for choice in row.choices)
     for row in test:
-        rates = [right[key] / (seen[key] + 1) for key in ((row.kind, told.meaning.first.verb) for told in row.choices)]
+        rates = [right[key] / (seen[key] + 1) for key in ((row.kind, choice.meaning.first.verb) for choice in row.choices)]
         hits += int(np.argmax(rates)) == row.label
     assert hits / len(test) < most
 

@@ -9,8 +9,8 @@ import pytest
 from adapter_stilts.miniature import world
 from adapter_stilts.miniature.grammar import Style, starts_of, text_of
 from adapter_stilts.miniature.languages import LANGUAGES, grammar
-from adapter_stilts.miniature.pairs import any_sentence
 from adapter_stilts.miniature.sampling import Sampler
+from adapter_stilts.miniature.sentences import any_sentence
 from adapter_stilts.miniature.world import Clause, Sentence, Thing
 
 BOUGHT = Sentence(Clause("buy", "anna", Thing("book", modifier="red"), place="market", time="monday"))

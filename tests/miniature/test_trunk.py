@@ -9,7 +9,8 @@ import torch
 from transformers import XLMRobertaForMaskedLM, XLMRobertaModel, XLMRobertaTokenizerFast
 
 from adapter_stilts.data.examples import PlainText
-from adapter_stilts.miniature.datasets import LANGUAGES, examples, trunk_folder
+from adapter_stilts.miniature.datasets import examples, trunk_folder
+from adapter_stilts.miniature.languages import LANGUAGES
 
 MOST = 4 * 1024 * 1024
 

@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from adapter_stilts.encoder.composition import parse
-from adapter_stilts.errors import StiltsError, UnknownName, UsageError
 from adapter_stilts.retrieval.embed import embed, embed_layers
 
 POOLS = {
@@ -81,55 +80,9 @@ def test_cuts_a_sentence_that_is_too_long(encoder, sentences):
 def test_reads_the_active_composition_and_leaves_the_mode_alone(encoder, sentences):
     bare = embed(encoder, sentences, layer=2)
     encoder.add("a", "seq_bn", seed=1)
-    tensors = {name: torch.randn(tensor.shape, generator=torch.Generator().manual_seed(1)) for name, tensor in encoder.tensors("a").items()}
-    encoder.remove("a")
-    encoder.load("a", "seq_bn", {}, tensors)
+    for tensor in encoder.adapters["a"].parts.parameters():
+        tensor.data = torch.randn(tensor.shape, generator=torch.Generator().manual_seed(1))
     encoder.activate(parse("a"))
     modes = [module.training for module in encoder.train().modules()]
     assert np.abs(embed(encoder, sentences, layer=2) - bare).max() > 1e-3
     assert [module.training for module in encoder.modules()] == modes
-
-
-def test_refuses_parallel_channels(encoder, sentences):
-    for name in "ab":
-        encoder.add(name, "seq_bn", seed=1)
-    encoder.activate(parse("parallel(a, b)"))
-    with pytest.raises(UsageError, match="parallel channels"):
-        embed(encoder, sentences, layer=2)
-
-
-def test_names_the_line_of_a_vector_that_is_not_finite(encoder, sentences, monkeypatch):
-    hidden = encoder.hidden
-
-    def broken(ids, mask, *rest, **named):
-        states = hidden(ids, mask, *rest, **named).clone()
-        states[mask.sum(1) == mask.sum(1).max()] = float("nan")  # the longest sentence of the batch
-        return states
-
-    monkeypatch.setattr(encoder, "hidden", broken)
-    ids = encoder.trunk.tokenizer(list(sentences))["input_ids"]
-    longest = max(range(len(ids)), key=lambda row: len(ids[row]))
-    with pytest.raises(StiltsError, match=rf"not finite\n  where: line {longest + 1}\n"):
-        embed(encoder, sentences, layer=2, token_budget=10_000)
-
-
-def test_refuses_a_layer_that_is_not_there(encoder, sentences):
-    with pytest.raises(UsageError, match="layer 3 of a trunk of 2"):
-        embed(encoder, sentences, layer=3)
-
-
-def test_refuses_to_encode_nothing(encoder):
-    with pytest.raises(UsageError, match="no sentence"):
-        embed(encoder, [], layer=1)
-
-
-def test_suggests_the_nearest_pooling(encoder, sentences):
-    with pytest.raises(UnknownName, match="did you mean 'mean_words'"):
-        embed(encoder, sentences, layer=1, pool="mean_word")
-
-
-def test_says_how_far_it_is(encoder, sentences):
-    told = []
-    embed(encoder, [*sentences, sentences[0]], layer=1, token_budget=50, progress=lambda done, total: told.append((done, total)))
-    assert told[-1] == (len(sentences), len(sentences))
-    assert [done for done, _ in told] == sorted(done for done, _ in told)

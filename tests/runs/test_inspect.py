@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -90,7 +91,9 @@ def test_lists_recipes_with_the_command_that_uses_them():
     for row in found:
         assert row["command"].startswith("adapter-stilts ")
         assert row["name"].rpartition("/")[2] in row["command"]
-        assert row["path"].endswith(row["recipe"])
+        assert row["recipe"].removesuffix(".yaml") == row["name"]
+        assert row["protocol"] or row["path"].endswith(row["recipe"])
+        assert Path(row["path"]).is_file()
         assert row["summary"]
 
 

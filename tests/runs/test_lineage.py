@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from adapter_stilts.encoder.composition import fusion_name, fusions, names, parse
-from adapter_stilts.errors import ArtefactError, CompositionError, UnknownName, UsageError
+from adapter_stilts.errors import ArtefactError, UnknownName, UsageError
 from adapter_stilts.runs.adoption import digest
 from adapter_stilts.runs.lineage import HOWS, Lineage, lineage
 from adapter_stilts.sharing.bundle import Bundle, Part
@@ -210,8 +210,3 @@ def check(line: Lineage, parents: list[Bundle]) -> None:
     assert {digest(part) for part in line.fusions.values()} == {digest(part) for parent in parents for part in parent.of("fusion")}
     assert not any(part.facts["trained"] for part in (*line.frozen.values(), *line.fusions.values()))
     assert all(part.name == name for name, part in line.frozen.items())
-
-
-def test_refuses_parallel_channels_under_one_head(nli):
-    with pytest.raises(CompositionError, match="parallel channels"):
-        lineage("stack", [nli], "xnli", "seq_bn", composition="parallel(nli, xnli)")

@@ -26,8 +26,9 @@ from adapters.methods.modeling import (
 from adapters.methods.prefix_tuning import FlatPrefixTuning, PrefixTuning
 from torch import Tensor, nn
 
-from adapter_stilts.encoder.backends.base import AdapterParts, Change, FusionParts, Invertible, Norm, Prefix, TrunkShape
+from adapter_stilts.encoder.backends.base import AdapterParts, Change, FusionParts, Invertible, Norm, Prefix
 from adapter_stilts.encoder.kinds import Kind, Setting
+from adapter_stilts.encoder.trunk_config import TrunkConfig
 from adapter_stilts.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,10 +45,11 @@ LINEAR = {
 PREFIX = "prefix_tuning.prefix_tunings.self_prefix"
 SHARED_RULE = "shared_parameters"
 INVERTIBLE = "invertible_adapters"
-CONTAINERS = ("adapters", "loras", "prefix_tunings", INVERTIBLE, SHARED_RULE, "adapter_fusion_layer")
 
 
-def build(kind: Kind, settings: Mapping[str, Setting], shape: TrunkShape, depth: int, trunk: XLMRobertaModel) -> AdapterParts:
+def build(
+    kind: Kind, settings: Mapping[str, Setting], shape: TrunkConfig, depth: int, trunk: XLMRobertaModel
+) -> AdapterParts:
     """A fresh adapter; settings the library cannot build are UsageError."""
     parts = LibraryParts(depth)
     try:
@@ -60,16 +62,9 @@ def build(kind: Kind, settings: Mapping[str, Setting], shape: TrunkShape, depth:
     return parts
 
 
-def build_fusion(sites: tuple[str, ...], shape: TrunkShape, depth: int) -> FusionParts:
+def build_fusion(sites: tuple[str, ...], shape: TrunkConfig, depth: int) -> FusionParts:
     """A fresh AdapterFusion: queries and keys N(0, 0.02), values the identity with 1e-6 beside the diagonal."""
     return LibraryFusion(sites, shape, depth)
-
-
-def library_name(canonical: str, adapter: str) -> str:
-    """The name the library's state dict gives a tensor of the adapter called `adapter`."""
-    words = canonical.split(".")
-    at = next(index for index, word in enumerate(words) if word in CONTAINERS)
-    return ".".join([*words[: at + 1], adapter, *words[at + 1 :]])
 
 
 class LibraryParts(AdapterParts):
@@ -80,9 +75,6 @@ class LibraryParts(AdapterParts):
         self.depth = depth
         self.prefix_layers: tuple[int, ...] = ()
         self._sites: dict[tuple[int, str], Change] = {}
-
-    def layers(self) -> frozenset[int]:
-        return frozenset(layer for layer, _ in self._sites) | frozenset(layer for layer in self.prefix_layers if layer < self.depth)
 
     def site(self, layer: int, site: str) -> Change | None:
         return self._sites.get((layer, site))
@@ -153,16 +145,13 @@ class Scale:
 class LibraryFusion(FusionParts):
     """The library's fusion modules; the forward pass is ours, since the library's returns attention as NumPy."""
 
-    def __init__(self, sites: tuple[str, ...], shape: TrunkShape, depth: int) -> None:
+    def __init__(self, sites: tuple[str, ...], shape: TrunkConfig, depth: int) -> None:
         super().__init__()
         self.depth = depth
         for layer in range(depth):
             for site in sites:
-                module = BertFusion(ADAPTERFUSION_CONFIG_MAP["dynamic"], shape.hidden, shape.attention_dropout)
+                module = BertFusion(ADAPTERFUSION_CONFIG_MAP["dynamic"], shape.hidden_size, shape.attention_probs_dropout_prob)
                 self.put(_fusion_place(layer, site), module)
-
-    def layers(self) -> frozenset[int]:
-        return frozenset(range(self.depth))
 
     def fuse(self, layer: int, site: str, query: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         module = self.at(_fusion_place(layer, site))
@@ -185,29 +174,29 @@ def _configured(config: AdapterConfig, settings: Mapping[str, Setting]) -> Adapt
     return config.replace(**{name: list(value) if isinstance(value, tuple) else value for name, value in settings.items() if name in known})
 
 
-def _kept_layers(config: AdapterConfig, shape: TrunkShape) -> list[int]:
-    outside = [layer for layer in config["leave_out"] if not 0 <= layer < shape.layers]
+def _kept_layers(config: AdapterConfig, shape: TrunkConfig) -> list[int]:
+    outside = [layer for layer in config["leave_out"] if not 0 <= layer < shape.num_hidden_layers]
     if outside:
-        raise ValueError(f"leave_out names layer {outside[0]}, and layers run from 0 to {shape.layers - 1}")
-    kept = [layer for layer in range(shape.layers) if layer not in config["leave_out"]]
+        raise ValueError(f"leave_out names layer {outside[0]}, and layers run from 0 to {shape.num_hidden_layers - 1}")
+    kept = [layer for layer in range(shape.num_hidden_layers) if layer not in config["leave_out"]]
     if not kept:
         raise ValueError("leave_out leaves no layer")
     return kept
 
 
-def _add_bottlenecks(parts: LibraryParts, config: AdapterConfig, shape: TrunkShape) -> None:
+def _add_bottlenecks(parts: LibraryParts, config: AdapterConfig, shape: TrunkConfig) -> None:
     sites = [site for site, wanted in (("attention", config["mh_adapter"]), ("output", config["output_adapter"])) if wanted]
     make = ParallelAdapter if config["is_parallel"] else Adapter
-    width = int(shape.hidden // config["reduction_factor"])
+    width = int(shape.hidden_size // config["reduction_factor"])
     if width < 1:
-        raise ValueError(f"reduction_factor {config['reduction_factor']:g} leaves no bottleneck in {shape.hidden} dimensions")
+        raise ValueError(f"reduction_factor {config['reduction_factor']:g} leaves no bottleneck in {shape.hidden_size} dimensions")
     for layer in _kept_layers(config, shape):
         for site in sites:
-            parts.attach(layer, site, make("adapter", shape.hidden, width, config), Bottleneck)
+            parts.attach(layer, site, make("adapter", shape.hidden_size, width, config), Bottleneck)
     if config["phm_layer"] and config["shared_phm_rule"]:
-        _share_rule(parts, init_shared_parameters(config, shape.hidden, torch.get_default_device()))
+        _share_rule(parts, init_shared_parameters(config, shape.hidden_size, torch.get_default_device()))
     if config["inv_adapter"]:
-        block = NICECouplingBlock([[shape.hidden]], non_linearity=config["non_linearity"], reduction_factor=config["inv_adapter_reduction_factor"])
+        block = NICECouplingBlock([[shape.hidden_size]], non_linearity=config["non_linearity"], reduction_factor=config["inv_adapter_reduction_factor"])
         parts.put(INVERTIBLE, block.apply(Adapter.init_bert_weights))
 
 
@@ -223,7 +212,7 @@ def _share_rule(parts: LibraryParts, shared: nn.ParameterDict) -> None:
             module.__dict__["phm_rule"] = shared["phm_rule"]
 
 
-def _add_low_rank(parts: LibraryParts, config: AdapterConfig, shape: TrunkShape) -> None:
+def _add_low_rank(parts: LibraryParts, config: AdapterConfig, shape: TrunkConfig) -> None:
     unknown = set(config["attn_matrices"]) - {"q", "k", "v"}
     if unknown:
         raise ValueError(f"attn_matrices holds '{sorted(unknown)[0]}', which is not one of: q, k, v")
@@ -231,23 +220,23 @@ def _add_low_rank(parts: LibraryParts, config: AdapterConfig, shape: TrunkShape)
     wanted |= {site for site, on in (("intermediate", config["intermediate_lora"]), ("output_dense", config["output_lora"])) if on}
     if not wanted:
         raise ValueError("attn_matrices, intermediate_lora and output_lora leave no projection to change")
-    sizes = {"intermediate": (shape.hidden, shape.intermediate), "output_dense": (shape.intermediate, shape.hidden)}
+    sizes = {"intermediate": (shape.hidden_size, shape.intermediate_size), "output_dense": (shape.intermediate_size, shape.hidden_size)}
     for layer in _kept_layers(config, shape):
         for site in LINEAR:
             if site in wanted:
-                inputs, outputs = sizes.get(site, (shape.hidden, shape.hidden))
+                inputs, outputs = sizes.get(site, (shape.hidden_size, shape.hidden_size))
                 scaled = config["composition_mode"] == "scale"
                 module = (IA3 if scaled else LoRA)((config["r"], inputs), (outputs, config["r"]), config)
                 parts.attach(layer, site, module, Scale if scaled else LowRank)
 
 
-def _add_prefix(parts: LibraryParts, config: AdapterConfig, shape: TrunkShape) -> None:
+def _add_prefix(parts: LibraryParts, config: AdapterConfig, shape: TrunkConfig) -> None:
     parts.prefix_layers = tuple(_kept_layers(config, shape))
     make = FlatPrefixTuning if config["flat"] else PrefixTuning
-    parts.put(PREFIX, make(len(parts.prefix_layers), shape.heads, shape.hidden, config))
+    parts.put(PREFIX, make(len(parts.prefix_layers), shape.num_attention_heads, shape.hidden_size, config))
 
 
-BUILDERS: dict[str | None, Callable[[LibraryParts, AdapterConfig, TrunkShape], None]] = {
+BUILDERS: dict[str | None, Callable[[LibraryParts, AdapterConfig, TrunkConfig], None]] = {
     None: _add_bottlenecks,
     "lora": _add_low_rank,
     "prefix_tuning": _add_prefix,

@@ -8,33 +8,22 @@ add. The encoder composes changes (stack, fuse, average); the library only suppl
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from adapter_stilts.encoder.kinds import Kind, Setting
+from adapter_stilts.encoder.trunk_config import TrunkConfig
 
 if TYPE_CHECKING:
     from transformers import XLMRobertaModel
 
 M = TypeVar("M", bound=nn.Module)
 Norm: TypeAlias = Callable[[Tensor], Tensor]
-STREAM_SITES = ("attention", "output")
-LINEAR_SITES = ("query", "key", "value", "intermediate", "output_dense")
-
-
-@dataclass(frozen=True)
-class TrunkShape:
-    """The numbers an adapter is built from."""
-
-    layers: int
-    hidden: int
-    heads: int
-    intermediate: int
-    attention_dropout: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -92,10 +81,6 @@ class AdapterParts(nn.Module):
         """Every parameter once, by canonical name."""
         return {name.replace("/", "."): parameter for name, parameter in self.named_parameters()}
 
-    def layers(self) -> frozenset[int]:
-        """The layers at which it acts, counted from 0."""
-        return frozenset()
-
     def site(self, layer: int, site: str) -> Change | None:
         """What it does at a site of a layer."""
         return None
@@ -128,11 +113,23 @@ class FusionParts(AdapterParts):
 class Backend(Protocol):
     """A library of adapters."""
 
-    def build(self, kind: Kind, settings: Mapping[str, Setting], shape: TrunkShape, depth: int, trunk: XLMRobertaModel) -> AdapterParts:
-        """A fresh adapter for the lowest `depth` layers, drawn from the global generator; UsageError for settings that cannot be built."""
+    def build(
+        self, kind: Kind, settings: Mapping[str, Setting], config: TrunkConfig, depth: int, trunk: XLMRobertaModel
+    ) -> AdapterParts:
+        """A fresh adapter for the lowest `depth` layers, drawn from the global generator.
 
-    def build_fusion(self, sites: tuple[str, ...], shape: TrunkShape, depth: int) -> FusionParts:
+        Raises UsageError for settings that cannot be built.
+        """
+
+    def build_fusion(self, sites: tuple[str, ...], config: TrunkConfig, depth: int) -> FusionParts:
         """A fresh fusion at the given sites of the lowest `depth` layers, drawn from the global generator."""
+
+
+def backend(kind: Kind) -> Backend:
+    """The module that builds a kind; importing it here keeps its library out until a model is made."""
+    module: Any = importlib.import_module(f"adapter_stilts.encoder.backends.{kind.backend}")
+    library: Backend = module
+    return library
 
 
 def draw(seed: int, make: Callable[[], M]) -> M:

@@ -14,7 +14,7 @@ ANIMATE = (*ANIMALS, "animal")
 
 class Japanese(Grammar):
     code = "ja"
-    blank = False
+    blank = ""
     stop = "。"
     mark = "。"
     because = "ので"

@@ -8,7 +8,12 @@ from dataclasses import replace
 import pytest
 
 from adapter_stilts.miniature import world
-from adapter_stilts.miniature.documents import (
+from adapter_stilts.miniature.grammar import Style, text_of
+from adapter_stilts.miniature.languages import LANGUAGES, grammar
+from adapter_stilts.miniature.pairs import converse
+from adapter_stilts.miniature.rows import Styled
+from adapter_stilts.miniature.sampling import EVENTS, Sampler, split_of
+from adapter_stilts.miniature.texts import (
     Part,
     document,
     less,
@@ -20,11 +25,6 @@ from adapter_stilts.miniature.documents import (
     switched,
     written,
 )
-from adapter_stilts.miniature.grammar import Style, text_of
-from adapter_stilts.miniature.languages import LANGUAGES, grammar
-from adapter_stilts.miniature.pairs import converse
-from adapter_stilts.miniature.rows import Told
-from adapter_stilts.miniature.sampling import EVENTS, Sampler, split_of
 from adapter_stilts.miniature.world import HELD_OUT, KIND_OF, Clause, Sentence, Thing
 
 BOUGHT = Clause("buy", "anna", Thing("book", modifier="red"), place="market", time="monday")
@@ -36,19 +36,16 @@ def sampler(split: str = "train", seed: int = 1) -> Sampler:
 
 
 def facts(clause: Clause) -> dict[str, str]:
-    thing = clause.thing or Thing("")
-    stated = {"place": clause.place, "time": clause.time, "modifier": thing.modifier, "count": thing.count}
-    return {name: value for name, value in stated.items() if value}
+    return {fact: getattr(clause, fact) for fact in FACTS if getattr(clause, fact)}
 
 
 def core(clause: Clause) -> tuple[object, ...]:
-    noun = clause.thing.noun if clause.thing else ""
-    return clause.verb, clause.agent, clause.partner, noun, clause.negated
+    return clause.verb, clause.agent, clause.partner, clause.noun, clause.negated
 
 
 def test_writes_openers_questions_and_sentences() -> None:
-    plain = Told(Sentence(BOUGHT), Style())
-    green = Told(Sentence(replace(BOUGHT, thing=Thing("book", modifier="green"), place="", time="")), Style())
+    plain = Styled(Sentence(BOUGHT), Style())
+    green = Styled(Sentence(replace(BOUGHT, thing=Thing("book", modifier="green"), place="", time="")), Style())
     parts = [Part(plain), Part(green, "deny"), Part(plain, asked="place"), Part(plain, "agree")]
     assert written(parts[:2], "en") == "Anna bought a red book at the market on Monday. No: Anna bought a green book."
     assert written(parts[:2], "de") == "Anna kaufte am Montag ein rotes Buch auf dem Markt. Nein: Anna kaufte ein grünes Buch."
@@ -85,7 +82,7 @@ def test_denies_by_something_that_was_said() -> None:
         said = otherwise(source, clause)
         assert said is not None
         differing = {name for name, value in facts(said).items() if facts(clause).get(name) != value}
-        parts = [index for index, (one, other) in enumerate(zip(core(said), core(clause), strict=True)) if one != other]
+        parts = [index for index, (new, old) in enumerate(zip(core(said), core(clause), strict=True)) if new != old]
         assert len(differing) + len(parts) >= 1
         assert differing <= facts(clause).keys() or parts  # a fact that the first speaker left open contradicts nothing
         seen |= differing | set(parts)
@@ -94,9 +91,9 @@ def test_denies_by_something_that_was_said() -> None:
 
 def test_adds_a_fact_and_keeps_the_others() -> None:
     source = sampler()
-    found = [(clause, more(source, clause)) for clause in (source.clause(EVENTS) for _ in range(300))]
-    assert sum(said is not None for _, said in found) > 100
-    for clause, said in found:
+    pairs = [(clause, more(source, clause)) for clause in (source.clause(EVENTS) for _ in range(300))]
+    assert sum(said is not None for _, said in pairs) > 100
+    for clause, said in pairs:
         if said is not None:
             assert core(said) == core(clause)
             assert facts(clause).items() < facts(said).items()
@@ -107,17 +104,17 @@ def test_tells_no_event_of_another_split(split: str) -> None:
     source = sampler(split)
     for _ in range(300):
         for part in document(source):
-            assert {split_of(clause) for clause in part.told.meaning.clauses} <= {"", split}
+            assert {split_of(clause) for clause in part.sentence.meaning.clauses} <= {"", split}
 
 
 def test_tells_documents_of_several_sentences_with_every_opener() -> None:
     source = sampler()
-    found = [document(source) for _ in range(200)]
-    assert {len(parts) for parts in found} >= {3, 4, 5}
-    parts = [part for one in found for part in one]
+    documents = [document(source) for _ in range(200)]
+    assert {len(parts) for parts in documents} >= {3, 4, 5}
+    parts = [part for parts in documents for part in parts]
     assert {part.opener for part in parts} == {"", "agree", "deny", "add"}
     assert any(part.asked for part in parts)
-    assert any(world.FRAMES[part.told.meaning.first.verb] == "feel" for part in parts)
+    assert any(world.FRAMES[part.sentence.meaning.first.verb] == "feel" for part in parts)
 
 
 def test_denies_aloud() -> None:
@@ -126,18 +123,17 @@ def test_denies_aloud() -> None:
     for _ in range(200):
         meaning = Sentence(replace(source.clause(["buy", "find", "lose"]), negated=False))
         part = reply(source, meaning)
-        if part.told.meaning.first.negated:
+        if part.sentence.meaning.first.negated:
             assert part.opener == "deny"
 
 
 def test_takes_whole_phrases_from_the_other_language() -> None:
-    told = Sentence(BOUGHT)
-    english, german = grammar("en").sentence(told, Style()), grammar("de").sentence(told, Style())
+    english, german = (grammar(code).sentence(Sentence(BOUGHT), Style()) for code in ("en", "de"))
     assert {"agent", "thing", "place", "time"} <= phrases(english).keys()
-    found = {text_of(mixed(sampler(seed=seed), english, german)) for seed in range(60)}
-    assert "Anna bought ein rotes Buch at the market on Monday." in found
-    assert "Anna bought a red book auf dem Markt am Montag." in found
-    assert all(text.startswith("Anna bought") and text.endswith(".") for text in found)
+    mixtures = {text_of(mixed(sampler(seed=seed), english, german)) for seed in range(60)}
+    assert "Anna bought ein rotes Buch at the market on Monday." in mixtures
+    assert "Anna bought a red book auf dem Markt am Montag." in mixtures
+    assert all(text.startswith("Anna bought") and text.endswith(".") for text in mixtures)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -148,5 +144,5 @@ def test_mixes_languages_in_some_sentences(language: str) -> None:
 
 def test_uses_held_out_words_as_pretraining_text_may() -> None:
     source = sampler()
-    used = {name for _ in range(200) for part in document(source) for clause in part.told.meaning.clauses for name in world.concepts(clause)}
+    used = {name for _ in range(200) for part in document(source) for clause in part.sentence.meaning.clauses for name in world.concepts(clause)}
     assert used & HELD_OUT
