@@ -16,8 +16,8 @@ from collections.abc import Callable
 
 import faiss
 import numpy as np
-from mining_data import record
 from numpy.typing import NDArray
+from record import record
 
 from adapter_stilts.retrieval.mining import mine
 from adapter_stilts.retrieval.neighbours import both_ways

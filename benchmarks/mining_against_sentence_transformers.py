@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mining_data import record
+from record import record
 
 from adapter_stilts.data.examples import Bitext, Pools
 from adapter_stilts.data.readers import read_pools

@@ -1,4 +1,4 @@
-"""Vectors for the mining benchmarks: planted pairs, written to disk a block at a time, and the facts a result is recorded with.
+"""Vectors for the mining benchmarks: planted pairs, written to disk a block at a time.
 
 The first `pairs` rows of both sides are pairs, moved to random places: a target is its source, a common direction and noise. Every
 other row is a stranger. Blocks have generators of their own, so a file of any size takes little memory to make.
@@ -6,21 +6,12 @@ other row is a stranger. Blocks have generators of their own, so a file of any s
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import subprocess
-import sys
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
 BLOCK = 1 << 14
-RESULTS = Path(__file__).parent / "results"
 
 
 def write_side(path: Path, rows: int, width: int, pairs: NDArray[np.int64], *, seed: int, side: int, noise: float = 0.6) -> None:
@@ -53,33 +44,6 @@ def planted(folder: Path, rows: int, width: int, *, share: float = 0.1, seed: in
             write_side(partial, rows, width, numbers, seed=seed, side=side)
             partial.rename(path)
     return paths[0], paths[1], left, right
-
-
-def record(name: str, fields: dict[str, Any]) -> None:
-    """Print one line of JSON and append it to benchmarks/results/<name>.jsonl."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False, cwd=Path(__file__).parent).stdout.strip()
-    machine = f"{platform.machine()}, {faiss.omp_get_max_threads()} threads, {processor()}"
-    versions = {"python": platform.python_version(), "numpy": np.__version__, "faiss": faiss.__version__}
-    when, load = datetime.now(UTC).isoformat(timespec="seconds"), [round(mean, 1) for mean in os.getloadavg()]
-    facts = {"when": when, "commit": commit, "machine": machine, "load": load, **versions, "command": " ".join(map(_named, sys.argv))}
-    line = json.dumps({**facts, **fields})
-    print(line)
-    RESULTS.mkdir(exist_ok=True)
-    with (RESULTS / f"{name}.jsonl").open("a", encoding="utf-8") as stream:
-        stream.write(line + "\n")
-
-
-def _named(word: str) -> str:
-    """A path by its name alone: where it lay is nobody's business."""
-    return Path(word).name if word.startswith(("/", "..")) else word
-
-
-def processor() -> str:
-    """The processor's name and how many of them there are."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").split("\n") if path.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return f"{os.cpu_count()} x {names[0] if names else platform.processor() or 'unknown'}"
 
 
 def gigabytes(kilobytes: int) -> float:

@@ -17,7 +17,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from mining_data import gigabytes, planted, record
+from mining_data import gigabytes, planted
+from record import record
 
 from adapter_stilts.errors import DoesNotFit
 from adapter_stilts.retrieval.blocks import Blocks, Chosen

@@ -20,7 +20,8 @@ import sys
 import time
 from pathlib import Path
 
-from mining_data import gigabytes, planted, record
+from mining_data import gigabytes, planted
+from record import record
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from mining_data import RESULTS
+from record import RESULTS
 
 from adapter_stilts.errors import DoesNotFit
 from adapter_stilts.retrieval.indexes.base import indexes
