@@ -34,6 +34,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "sampler": Sampler,
     "table": TableOptions,
 }
+LACKING = {"missing": "is missing", "too_short": "names nothing; name one at least"}
 GIVEN = {  # keys of a run that the study itself sets
     "how": "hows",
     "after": "hows",
@@ -64,9 +65,8 @@ def read_study(path: Path) -> StudyConfig:
         advice = "write `key: value` lines: name, intermediate, targets"
         raise ConfigError("a study is keys and values", where=str(path), do=advice)
     study: StudyConfig | None = None
-    mistakes = [
-        Mistake(where, None, second_time(dotted(where), line), shows_value=False) for where, line in document.repeated
-    ]
+    again = [(place, second_time(dotted(place), line)) for place, line in document.repeated]
+    mistakes = [Mistake(place, None, sentence, shows_value=False) for place, sentence in again]
     try:
         study = StudyConfig.model_validate(tree)
     except ValidationError as error:
@@ -82,31 +82,23 @@ def _config_error(mistakes: Sequence[Mistake], document: Document) -> ConfigErro
     ordered = sorted(mistakes, key=lambda mistake: document.line(mistake.path) or 0)
     placed = [(mistake, document.line(mistake.path)) for mistake in ordered]
     lines = list(dict.fromkeys(mistake.text(f"line {line}" if line else "") for mistake, line in placed))
-    what = (
-        lines[0]
-        if len(lines) == 1
-        else f"{len(lines)} mistakes in the study\n" + "\n".join(f"    {line}" for line in lines)
-    )
-    return ConfigError(
-        what, where=document.name, do=f"correct {'it' if len(lines) == 1 else 'them all'} and run the command again"
-    )
+    if len(lines) == 1:
+        return ConfigError(lines[0], where=document.name, do="correct it and run the command again")
+    what = f"{len(lines)} mistakes in the study\n" + "\n".join(f"    {line}" for line in lines)
+    return ConfigError(what, where=document.name, do="correct them all and run the command again")
 
 
 def _schema_mistake(error: ErrorDetails) -> Mistake:
     path = error["loc"]
     if error["type"] == "conflict":
         return Mistake((error["ctx"]["key"],), None, error["ctx"]["message"], shows_value=False)
-    if error["type"] == "missing":
-        return Mistake(path, None, "is missing", shows_value=False)
-    if error["type"] == "too_short":
-        return Mistake(path, None, "names nothing; name one at least", shows_value=False)
+    if sentence := LACKING.get(error["type"]):
+        return Mistake(path, None, sentence, shows_value=False)
     if error["type"] == "extra_forbidden":
         fields = list(_section(path).model_fields)
         near = nearest_value(path[-1], fields).removeprefix("; ").replace("'", "")
-        plain = not isinstance(error["input"], dict | list)
-        return Mistake(
-            path, error["input"], f"no such key; {near or 'keys here: ' + ', '.join(fields)}", shows_value=plain
-        )
+        sentence = f"no such key; {near or 'keys here: ' + ', '.join(fields)}"
+        return Mistake(path, error["input"], sentence, shows_value=not isinstance(error["input"], dict | list))
     return mistake(error)
 
 
@@ -122,23 +114,24 @@ def _names(tree: Mapping[str, Any]) -> Iterator[Mistake]:
     yield from _targets(targets)
     labels = [_label(entry) for entry in entries]
     yield from _labels(tree, labels, targets)
-    both = (("intermediate", entries), ("targets", targets))
-    yield from _recipes(
-        tree, [(section, number, entry) for section, listed in both for number, entry in enumerate(listed)]
-    )
+    sections = {"intermediate": entries, "targets": targets}
+    placed = {(name, number): entry for name, listed in sections.items() for number, entry in enumerate(listed)}
+    yield from _recipes(tree, placed)
     yield from _kind(tree.get("adapter"))
-    for path, settings in _settings(tree, entries, targets):
-        yield from _keys(path, settings)
+    settings = {(name,): tree.get(name) for name in ("settings", "intermediate_settings", "target_settings")}
+    settings |= {(*path, "settings"): entry.get("settings") for path, entry in placed.items()}
+    for path, keys in settings.items():
+        yield from _keys(path, keys if isinstance(keys, dict) else {})
     seeds = tree.get("seeds")
     if isinstance(seeds, list) and len({str(seed) for seed in seeds}) < len(seeds):
         yield Mistake(("seeds",), seeds, "names one twice")
 
 
 def _entries(value: object) -> list[Mapping[str, Any]]:
-    entries = value if isinstance(value, list) else []
-    return [
-        {"task": entry} if isinstance(entry, str) else entry if isinstance(entry, dict) else {} for entry in entries
+    entries = [
+        {"task": entry} if isinstance(entry, str) else entry for entry in (value if isinstance(value, list) else [])
     ]
+    return [entry if isinstance(entry, dict) else {} for entry in entries]
 
 
 def _learned(entry: Mapping[str, Any]) -> list[str]:
@@ -224,13 +217,11 @@ def _named(section: object) -> dict[str, list[str]]:
     """Lists of names by their keys; a text is a list with commas."""
     lists = section if isinstance(section, dict) else {}
     split = {key: names.split(",") if isinstance(names, str) else names for key, names in lists.items()}
-    return {
-        str(key): [str(name).strip() for name in names] if isinstance(names, list) else []
-        for key, names in split.items()
-    }
+    listed = {str(key): names if isinstance(names, list) else [] for key, names in split.items()}
+    return {key: [str(name).strip() for name in names] for key, names in listed.items()}
 
 
-def _recipes(tree: Mapping[str, Any], entries: Sequence[tuple[str, int, Mapping[str, Any]]]) -> Iterator[Mistake]:
+def _recipes(tree: Mapping[str, Any], entries: Mapping[Path_, Mapping[str, Any]]) -> Iterator[Mistake]:
     wanted = tree.get("recipes", {})
     named: list[tuple[Path_, str]] = []
     if isinstance(wanted, dict):
@@ -239,18 +230,13 @@ def _recipes(tree: Mapping[str, Any], entries: Sequence[tuple[str, int, Mapping[
         choices = f"{', '.join(PROTOCOLS)}{nearest_value(wanted, PROTOCOLS)}"
         yield Mistake(("recipes",), wanted, f"should be one of: {choices}; or a mapping of tasks to recipes")
         wanted = {}
-    for section, number, entry in entries:
+    for path, entry in entries.items():
+        name = entry.get("name") or entry.get("task")
         if isinstance(entry.get("recipe"), str) and entry["recipe"]:
-            named.append(((section, number, "recipe"), entry["recipe"]))
-        elif (
-            isinstance(wanted, str)
-            and (name := entry.get("name") or entry.get("task"))
-            and not _problem(f"{name}-{wanted}")
-        ):
-            continue
-        elif isinstance(wanted, str) and entry:
+            named.append(((*path, "recipe"), entry["recipe"]))
+        elif isinstance(wanted, str) and entry and not (name and not _problem(f"{name}-{wanted}")):
             sentence = f"there is no recipe '{_label(entry)}-{wanted}'; name one with `recipe`"
-            yield Mistake((section, number), None, sentence, shows_value=False)
+            yield Mistake(path, None, sentence, shows_value=False)
     yield from (Mistake(path, name, problem) for path, name in named if (problem := _problem(name)))
 
 
@@ -281,17 +267,6 @@ def _kind(adapter: object) -> Iterator[Mistake]:
             yield Mistake(("adapter", "settings"), None, f"{error.what}; {error.do}", shows_value=False)
 
 
-def _settings(
-    tree: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], targets: Sequence[Mapping[str, Any]]
-) -> Iterator[tuple[Path_, Mapping[str, Any]]]:
-    places: list[tuple[Path_, object]] = [
-        ((name,), tree.get(name)) for name in ("settings", "intermediate_settings", "target_settings")
-    ]
-    for section, listed in (("intermediate", entries), ("targets", targets)):
-        places += [((section, number, "settings"), entry.get("settings")) for number, entry in enumerate(listed)]
-    return ((path, settings) for path, settings in places if isinstance(settings, dict))
-
-
 def _keys(path: Path_, settings: Mapping[str, Any]) -> Iterator[Mistake]:
     """Each key of a run's configuration, checked as a run's own file is."""
     for key, value in settings.items():
@@ -300,8 +275,7 @@ def _keys(path: Path_, settings: Mapping[str, Any]) -> Iterator[Mistake]:
             yield Mistake((*path, key), value, f"a study sets this itself; use its key `{own}`")
             continue
         try:
-            layer = with_settings(RunConfig(), {key: value}).retrieval.layer
-            if isinstance(layer, tuple | str):
+            if isinstance(with_settings(RunConfig(), {key: value}).retrieval.layer, tuple | str):
                 sentence = "a study reads one layer; `adapter-stilts eval --layer all` reads them all"
                 yield Mistake((*path, key), value, sentence)
         except ConfigError as error:
