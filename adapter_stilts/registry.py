@@ -7,14 +7,20 @@
 
     indexes["exact"]      # imports every file of the package first, so a new file is a new entry
     indexes["exactt"]     # UnknownName: no index called 'exactt' ... do: did you mean 'exact'?
+
+A command's help shows the names without importing what they name: `names_in` reads them in the source.
 """
 
 from __future__ import annotations
 
+import ast
 import difflib
 import importlib
+import importlib.util
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from adapter_stilts.errors import UnknownName
@@ -84,3 +90,34 @@ class Registry(Generic[T]):
         package = importlib.import_module(self._package)
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{self._package}.{module.name}")
+
+
+@cache
+def names_in(place: str) -> tuple[str, ...]:
+    """The names that are registered, read in the source of a module or a package: nothing is imported.
+
+    place  "adapter_stilts.retrieval.margin:margins": a registry, in the order of its `register` and `add`, or the
+           strings (a dictionary's keys) of a table or of a Literal
+    """
+    module, _, variable = place.partition(":")
+    spec = importlib.util.find_spec(module)
+    assert spec is not None, place
+    folders = spec.submodule_search_locations
+    files = sorted(Path(folders[0]).glob("*.py")) if folders else [Path(str(spec.origin))]
+    return tuple(name for file in files for name in _names(ast.parse(file.read_text("utf-8")), variable))
+
+
+def _names(tree: ast.AST, variable: str) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("register", "add"):
+            if isinstance(node.func.value, ast.Name) and node.func.value.id == variable:
+                yield from _strings(node.args[:1])
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(isinstance(target, ast.Name) and target.id == variable for target in targets):
+                value = node.value.slice if isinstance(node.value, ast.Subscript) else node.value
+                yield from _strings(value.keys if isinstance(value, ast.Dict) else getattr(value, "elts", []))
+
+
+def _strings(nodes: Iterable[ast.expr | None]) -> Iterator[str]:
+    yield from (node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))

@@ -30,7 +30,7 @@ from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.trunk import load_trunk
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.retrieval.embed import embed_layers
-from adapter_stilts.runs.pretraining import Recipe, pretrain
+from adapter_stilts.runs.pretrain import Recipe, pretrain
 from adapter_stilts.tasks.languages import iso1
 from adapter_stilts.training.interrupt import StopSignal
 from adapter_stilts.training.plan import Progress

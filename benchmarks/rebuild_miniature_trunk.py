@@ -28,7 +28,7 @@ from adapter_stilts.data.examples import Bitext, PlainText
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.miniature.datasets import FOREIGN, examples, fingerprint, trunk_folder
 from adapter_stilts.miniature.languages import LANGUAGES
-from adapter_stilts.runs.pretraining import Recipe, pretrain
+from adapter_stilts.runs.pretrain import Recipe, pretrain
 from adapter_stilts.training.interrupt import StopSignal
 
 ROOT = Path(__file__).resolve().parents[1]

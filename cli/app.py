@@ -7,7 +7,6 @@ programs goes to stdout, everything for people to stderr.
 from __future__ import annotations
 
 import os
-import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
@@ -20,12 +19,11 @@ from typer.core import TyperGroup
 
 from adapter_stilts import __version__
 from adapter_stilts.errors import DoesNotFit, Interrupted, StiltsError, UsageError
-from adapter_stilts.registry import unknown_name
 
 from . import demo, encode, evaluate, inspect, mine, score, study, sweep, train
+from .options import StiltsCommand
 
 PROGRAM = "adapter-stilts"
-NO_SUCH_VALUE = re.compile(r"Invalid value for '([^']*)'(?: / '[^']*')*: (?:Value error, )?'(.*)' is not one of (.*)")
 
 
 class StiltsGroup(TyperGroup):
@@ -99,13 +97,8 @@ def quiet_libraries(environment: MutableMapping[str, str]) -> None:
 
 
 def _mistyped(error: typer.TyperException) -> UsageError:
-    """A mistake in the command line; for a value that is none of an option's, the nearest that is."""
-    message = error.format_message().rstrip(".")
-    found = NO_SUCH_VALUE.fullmatch(message)
-    if found is None:
-        return UsageError(message, do=f"see `{_command_path(error)} --help`")
-    flag, value, listed = found.groups()
-    return unknown_name(flag, value, re.findall(r"'([^']*)'", listed))
+    """A mistake in the command line."""
+    return UsageError(error.format_message().rstrip("."), do=f"see `{_command_path(error)} --help`")
 
 
 def _command_path(error: typer.TyperException) -> str:
@@ -128,7 +121,7 @@ def verb(under: typer.Typer, name: str, command: Callable[..., None]) -> None:
     """Register a command; the example at the end of its docstring goes to the end of its help, below the options."""
     text = cleandoc(command.__doc__ or "")
     start = text.index("\b\nExample")
-    under.command(name, help=text[:start], epilog=text[start:])(command)
+    under.command(name, cls=StiltsCommand, help=text[:start], epilog=text[start:])(command)
 
 
 app, lists = group(), group()

@@ -14,16 +14,15 @@ from .options import (
     RUNS,
     CentringOption,
     ConfigOption,
-    Dtype,
-    Engine,
     EngineOption,
     JsonOption,
-    Layout,
-    Pool,
+    LayoutOption,
+    PoolOption,
     RayOption,
     SetOption,
     TrunkOption,
     configuration,
+    named,
 )
 
 if TYPE_CHECKING:
@@ -38,16 +37,18 @@ def encode(
     run: Annotated[Path | None, typer.Option("--run", metavar="RUN", help="A finished run to encode with; leave it out to use a bare trunk.")] = None,
     trunk: TrunkOption = None,
     layer: Annotated[int | None, typer.Option("--layer", metavar="N", help="Where vectors are read; 0 is the embedding.")] = None,
-    pool: Annotated[Pool | None, typer.Option("--pool", help="How token states become a sentence vector.")] = None,
+    pool: PoolOption = None,
     centring: CentringOption = None,
-    dtype: Annotated[Dtype, typer.Option("--dtype", help="How vectors are stored.")] = Dtype.float32,
-    layout: Annotated[Layout | None, typer.Option("--format", help="How the file is read, where its name and first line do not tell.")] = None,
+    dtype: Annotated[
+        str, named("--dtype", "adapter_stilts.retrieval.quantised:DTYPES", "How vectors are stored.")
+    ] = "float32",
+    layout: LayoutOption = None,
     column: Annotated[
         str | None, typer.Option("--column", metavar="NAME|N", help="The column or field of the sentence; a number, from 0, in a TSV without a header.")
     ] = None,
     shard_rows: Annotated[int | None, typer.Option("--shard-rows", metavar="N", help="Rows of one file of vectors.")] = None,
     limit: Annotated[float | None, typer.Option("--limit-gb", metavar="GB", help="Memory that encoding must fit in; chooses the rows of a shard.")] = None,
-    engine: EngineOption = Engine.local,
+    engine: EngineOption = "local",
     ray_address: RayOption = None,
     config: ConfigOption = None,
     settings: SetOption = None,
@@ -69,13 +70,13 @@ def encode(
     typed: dict[str, tuple[str, object]] = {
         "--trunk": ("trunk.name", trunk),
         "--layer": ("retrieval.layer", layer),
-        "--pool": ("retrieval.pool", pool and pool.value),
+        "--pool": ("retrieval.pool", pool),
         "--centring": ("retrieval.centre", centring),
     }
-    given: dict[str, Any] = {"shard_rows": shard_rows, "limit_gb": limit, "layout": layout and layout.value, "column": column}
-    given |= {"engine": engine.value, "ray_address": ray_address}
+    given: dict[str, Any] = {"shard_rows": shard_rows, "limit_gb": limit, "layout": layout, "column": column}
+    given |= {"engine": engine, "ray_address": ray_address}
     read = configuration(config, settings, typed)
-    asked = study.Request(file, run, dtype=dtype.value, centring=bool(read.retrieval.centre), **chosen(read, run), **_typed(given))
+    asked = study.Request(file, run, dtype=dtype, centring=bool(read.retrieval.centre), **chosen(read, run), **_typed(given))
     found = study.encode(asked, out=out, runs=RUNS, overwrite=overwrite, dry_run=dry_run, report=progress.reporter())
     if as_json:
         render.document(found)

@@ -17,14 +17,14 @@ from .options import (
     DataOption,
     DryRunOption,
     JsonOption,
-    Margin,
-    Pool,
-    Protocol,
+    MarginOption,
+    PoolOption,
+    ProtocolOption,
     SeedOption,
     SetOption,
-    Split,
     TrunkOption,
     configuration,
+    named,
     names,
 )
 
@@ -36,11 +36,11 @@ def evaluate(
     languages: Annotated[
         str | None, typer.Option("--languages", metavar="LIST", help="Languages to score, separated by commas; all the task has by default.")
     ] = None,
-    protocol: Annotated[Protocol | None, typer.Option("--protocol", help="Whose rules the scores follow.")] = None,
+    protocol: ProtocolOption = None,
     layer: Annotated[str | None, typer.Option("--layer", metavar="N|N,N|all", help="Where sentence vectors are read; 0 is the embedding.")] = None,
-    pool: Annotated[Pool | None, typer.Option("--pool", help="How token states become a sentence vector.")] = None,
+    pool: PoolOption = None,
     k: Annotated[int | None, typer.Option("-k", metavar="N", help="Neighbours that a margin compares with.")] = None,
-    margin: Annotated[Margin | None, typer.Option("--margin", help="How a pair's cosine is compared with its neighbours'.")] = None,
+    margin: MarginOption = None,
     centring: CentringOption = None,
     language_adapter: Annotated[
         list[str] | None,
@@ -50,7 +50,9 @@ def evaluate(
     config: ConfigOption = None,
     settings: SetOption = None,
     seed: SeedOption = None,
-    split: Annotated[Split, typer.Option("--split", help="Which part of the task's data is scored.")] = Split.test,
+    split: Annotated[
+        str, named("--split", "adapter_stilts.tasks.base:SPLITS", "Which part of the task's data is scored.")
+    ] = "test",
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="Where scores and predictions go; by default the run's own folder.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Score again what has scores already.")] = False,
     dry_run: DryRunOption = False,
@@ -71,11 +73,11 @@ def evaluate(
     typed = {
         "--trunk": ("trunk.name", trunk),
         "--languages": ("evaluation.languages", names(languages)),
-        "--protocol": ("evaluation.protocol", protocol and protocol.value),
+        "--protocol": ("evaluation.protocol", protocol),
         "--layer": ("retrieval.layer", layer),
-        "--pool": ("retrieval.pool", pool and pool.value),
+        "--pool": ("retrieval.pool", pool),
         "-k": ("retrieval.k", k),
-        "--margin": ("retrieval.margin", margin and margin.value),
+        "--margin": ("retrieval.margin", margin),
         "--centring": ("retrieval.centre", centring),
         "--language-adapter": ("evaluation.language_adapters", tuple(language_adapter or ())),
         "--data": ("data.sources", tuple(data or ())),
@@ -84,6 +86,6 @@ def evaluate(
     chosen = configuration(config, settings, typed)
     if not names(tasks):
         raise UsageError("--tasks names no task", do="name one or more, for example --tasks xnli,tatoeba; `adapter-stilts list tasks` shows them")
-    request = Request.from_config(chosen, names(tasks), run=run, split=split.value)
+    request = Request.from_config(chosen, names(tasks), run=run, split=split)
     found = runs.evaluate(request, out=out, runs=RUNS, overwrite=overwrite, dry_run=dry_run, report=progress.reporter())
     render.finish(found, as_json)

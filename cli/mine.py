@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,47 +14,19 @@ from .options import (
     CentringOption,
     ConfigOption,
     DryRunOption,
-    Engine,
     EngineOption,
     JsonOption,
-    Layout,
-    Margin,
-    Pool,
-    Protocol,
+    LayoutOption,
+    MarginOption,
+    PoolOption,
+    ProtocolOption,
     RayOption,
     SeedOption,
     SetOption,
     TrunkOption,
     configuration,
+    named,
 )
-
-
-class Retrieval(StrEnum):
-    """Which best partners become pairs."""
-
-    max = "max"
-    forward = "forward"
-    backward = "backward"
-    intersection = "intersection"
-
-
-class Index(StrEnum):
-    """How neighbours are searched."""
-
-    exact = "exact"
-    ivf = "ivf"
-    ivf_sq = "ivf-sq"
-    ivf_pq = "ivf-pq"
-    hnsw = "hnsw"
-    auto = "auto"
-
-
-class Duplicates(StrEnum):
-    """What becomes of a sentence that occurs several times."""
-
-    once = "once"
-    expand = "expand"
-    drop = "drop"
 
 
 def mine(
@@ -65,20 +36,28 @@ def mine(
     run: Annotated[Path | None, typer.Option("--run", metavar="RUN", help="A finished run to encode with; leave it out to use a bare trunk.")] = None,
     trunk: TrunkOption = None,
     layer: Annotated[int | None, typer.Option("--layer", metavar="N", help="Where vectors are read; 0 is the embedding.")] = None,
-    pool: Annotated[Pool | None, typer.Option("--pool", help="How token states become a sentence vector.")] = None,
+    pool: PoolOption = None,
     source_vectors: Annotated[
         Path | None, typer.Option("--source-vectors", metavar="PATH", help="Vectors in place of an encoder: a folder of `encode`, or .npy.")
     ] = None,
     target_vectors: Annotated[Path | None, typer.Option("--target-vectors", metavar="PATH", help="The same for the target.")] = None,
-    layout: Annotated[Layout | None, typer.Option("--format", help="How the files are read, where name and first line do not tell.")] = None,
+    layout: LayoutOption = None,
     column: Annotated[str | None, typer.Option("--column", metavar="NAME|N", help="The column or field of the sentence.")] = None,
-    protocol: Annotated[Protocol | None, typer.Option("--protocol", help="Whose rules are followed.")] = None,
+    protocol: ProtocolOption = None,
     k: Annotated[int | None, typer.Option("-k", metavar="N", help="Neighbours that a margin compares with.")] = None,
-    margin: Annotated[Margin | None, typer.Option("--margin", help="How a pair's cosine is compared with its neighbours'.")] = None,
-    retrieval: Annotated[Retrieval | None, typer.Option("--retrieval", help="Which best partners become pairs.")] = None,
+    margin: MarginOption = None,
+    retrieval: Annotated[
+        str | None,
+        named("--retrieval", "adapter_stilts.retrieval.mining:retrievals", "Which best partners become pairs."),
+    ] = None,
     centring: CentringOption = None,
     duplicates: Annotated[
-        Duplicates | None, typer.Option("--duplicates", help="A sentence that occurs often is written once, for each of its lines, or not found.")
+        str | None,
+        named(
+            "--duplicates",
+            "adapter_stilts.mining.mine_request:DUPLICATES",
+            "A sentence that occurs often is written once, for each of its lines, or not found.",
+        ),
     ] = None,
     threshold: Annotated[float | None, typer.Option("--threshold", metavar="SCORE", help="The lowest score that is kept.")] = None,
     target_precision: Annotated[
@@ -93,12 +72,19 @@ def mine(
     score_only: Annotated[
         Path | None, typer.Option("--score-only", metavar="PAIRS", help="Score these pairs of sentences of SRC and TGT, and find no others.")
     ] = None,
-    index: Annotated[Index, typer.Option("--index", help="How neighbours are searched; auto chooses by size, memory and time, and says why.")] = Index.exact,
+    index: Annotated[
+        str,
+        named(
+            "--index",
+            "adapter_stilts.retrieval.indexes:indexes|auto",
+            "How neighbours are searched; auto chooses by size, memory and time, and says why.",
+        ),
+    ] = "exact",
     lists: Annotated[int | None, typer.Option("--lists", metavar="N", help="Cells of an ivf index.")] = None,
     probes: Annotated[int | None, typer.Option("--probes", metavar="N", help="Cells of it that are searched.")] = None,
     limit: Annotated[float | None, typer.Option("--limit-gb", metavar="GB", help="Memory that the search must fit in; it is done in shards.")] = None,
     json_lines: Annotated[bool, typer.Option("--json-lines", help="Write JSON lines, with line numbers.")] = False,
-    engine: EngineOption = Engine.local,
+    engine: EngineOption = "local",
     ray_address: RayOption = None,
     config: ConfigOption = None,
     settings: SetOption = None,
@@ -122,11 +108,11 @@ def mine(
     typed: dict[str, tuple[str, object]] = {
         "--trunk": ("trunk.name", trunk),
         "--layer": ("retrieval.layer", layer),
-        "--pool": ("retrieval.pool", pool and pool.value),
+        "--pool": ("retrieval.pool", pool),
         "-k": ("retrieval.k", k),
-        "--margin": ("retrieval.margin", margin and margin.value),
+        "--margin": ("retrieval.margin", margin),
         "--centring": ("retrieval.centre", centring),
-        "--protocol": ("evaluation.protocol", protocol and protocol.value),
+        "--protocol": ("evaluation.protocol", protocol),
         "--seed": ("training.seed", seed),
     }
     found = configuration(config, settings, typed)
@@ -134,9 +120,9 @@ def mine(
     if source_vectors is not None and trunk is None:
         encoder.pop("trunk", None)  # the default; an encoder that was named is refused
     given: dict[str, Any] = {
-        "retrieval": retrieval and retrieval.value,
-        "duplicates": duplicates and duplicates.value,
-        "layout": layout and layout.value,
+        "retrieval": retrieval,
+        "duplicates": duplicates,
+        "layout": layout,
     }
     asked = Request(
         source,
@@ -154,13 +140,13 @@ def mine(
         gold=gold,
         dev=dev,
         score_only=score_only,
-        index=index.value,
+        index=index,
         lists=lists,
         probes=probes,
         limit_gb=limit,
         json_lines=json_lines,
         seed=found.training.seed,
-        engine=engine.value,
+        engine=engine,
         ray_address=ray_address,
         **encoder,
         **given,

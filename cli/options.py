@@ -3,104 +3,91 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
+from typer.core import TyperCommand
+
+from adapter_stilts.registry import names_in, unknown_name
 
 if TYPE_CHECKING:
     from adapter_stilts.config.schema import RunConfig
 
 
-class How(StrEnum):
-    """How a target uses what was learned before."""
+def named(flag: str, place: str, help: str) -> Any:
+    """An option whose value is a name of the registry at a place (registry.py), or one of those after "|"."""
 
-    direct = "direct"
-    sequential = "sequential"
-    stack = "stack"
-    fuse = "fuse"
-    merge = "merge"
-    joint = "joint"
+    def checked(value: str) -> str:
+        if value not in choices(place):
+            raise unknown_name(flag, value, choices(place))
+        return value
 
-
-class Sampler(StrEnum):
-    """How the task of the next step is drawn from several."""
-
-    proportional = "proportional"
-    uniform = "uniform"
-    temperature = "temperature"
-    capped = "capped"
-    fixed = "fixed"
+    return typer.Option(flag, metavar=place, parser=checked, help=help)
 
 
-class Control(StrEnum):
-    """A run that should learn nothing, to compare with."""
-
-    none = "none"
-    shuffled_labels = "shuffled-labels"
-    random_adapter = "random-adapter"
+def choices(place: str) -> tuple[str, ...]:
+    registry, *more = place.split("|")
+    return (*names_in(registry), *more)
 
 
-class Protocol(StrEnum):
-    """Whose rules a score follows."""
+class StiltsCommand(TyperCommand):
+    """A verb; the names its options may have are read when its help is asked for."""
 
-    xtreme = "xtreme"
-    xtreme_r = "xtreme-r"
-    jiant = "jiant"
-    own = "own"
-
-
-class Pool(StrEnum):
-    """How the token states of a sentence become one vector."""
-
-    mean = "mean"
-    mean_words = "mean_words"
-    first = "first"
-    max = "max"
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        for option in self.params:
+            place = getattr(option, "metavar", None) or ""
+            if place.startswith("adapter_stilts."):
+                option.metavar = f"[{'|'.join(choices(place))}]"
+        super().format_options(ctx, formatter)
 
 
-class Dtype(StrEnum):
-    """How vectors are stored."""
-
-    float32 = "float32"
-    float16 = "float16"
-    int8 = "int8"
-
-
-class Layout(StrEnum):
-    """How a file of sentences is laid out."""
-
-    lines = "lines"
-    ids = "ids"
-    tsv = "tsv"
-    jsonl = "jsonl"
-
-
-class Margin(StrEnum):
-    """How a pair's cosine is compared with those of its neighbours."""
-
-    ratio = "ratio"
-    distance = "distance"
-    absolute = "absolute"
-    csls = "csls"
-
-
-class Engine(StrEnum):
-    """Who does the work: this process, or the workers of a Ray cluster."""
-
-    local = "local"
-    ray = "ray"
-
-
-class Split(StrEnum):
-    """Which part of a task's data."""
-
-    train = "train"
-    validation = "validation"
-    test = "test"
-
-
+HowOption: TypeAlias = Annotated[
+    str | None, named("--how", "adapter_stilts.config.schema:How", "How the run uses what was learned before.")
+]
+SamplerOption: TypeAlias = Annotated[
+    str | None,
+    named(
+        "--sampler",
+        "adapter_stilts.training.sampler:samplers",
+        "--how joint: how the task of each step is drawn.",
+    ),
+]
+ControlOption: TypeAlias = Annotated[
+    str | None,
+    named("--control", "adapter_stilts.config.schema:Control", "A run that should learn nothing, to compare gains with."),
+]
+ProtocolOption: TypeAlias = Annotated[
+    str | None, named("--protocol", "adapter_stilts.config.schema:Protocol", "Whose rules are followed.")
+]
+PoolOption: TypeAlias = Annotated[
+    str | None,
+    named("--pool", "adapter_stilts.retrieval.pooling:poolings", "How token states become a sentence vector."),
+]
+MarginOption: TypeAlias = Annotated[
+    str | None,
+    named(
+        "--margin",
+        "adapter_stilts.retrieval.margin:margins",
+        "How a pair's cosine is compared with its neighbours'.",
+    ),
+]
+LayoutOption: TypeAlias = Annotated[
+    str | None,
+    named(
+        "--format",
+        "adapter_stilts.data.sentences:LAYOUTS",
+        "How files are read, where name and first line do not tell.",
+    ),
+]
+EngineOption: TypeAlias = Annotated[
+    str,
+    named(
+        "--engine",
+        "adapter_stilts.mining.cluster:ENGINES",
+        "Who works: this process, or the workers of a Ray cluster that is running.",
+    ),
+]
 TrunkOption: TypeAlias = Annotated[
     str | None, typer.Option("--trunk", metavar="NAME", help="The pretrained XLM-R: a hub id, a folder, or `miniature` (the default).")
 ]
@@ -121,7 +108,6 @@ SetOption: TypeAlias = Annotated[
 ]
 SeedOption: TypeAlias = Annotated[int | None, typer.Option("--seed", metavar="N", help="Everything random follows from it.")]
 KindOption: TypeAlias = Annotated[str | None, typer.Option("--kind", metavar="NAME", help="The kind of adapter: `list kinds`.")]
-ControlOption: TypeAlias = Annotated[Control | None, typer.Option("--control", help="A run that should learn nothing, to compare gains with.")]
 LimitOption: TypeAlias = Annotated[float | None, typer.Option("--limit-gb", metavar="GB", help="Memory that training must fit in.")]
 OutOption: TypeAlias = Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="The run's folder; by default runs/TASK-HASH.")]
 ResumeOption: TypeAlias = Annotated[
@@ -130,7 +116,6 @@ ResumeOption: TypeAlias = Annotated[
 CentringOption: TypeAlias = Annotated[
     bool | None, typer.Option("--centring/--no-centring", help="Subtract the mean vector of each language's sentences first; by default as the protocol says.")
 ]
-EngineOption: TypeAlias = Annotated[Engine, typer.Option("--engine", help="Who works: this process, or the workers of a Ray cluster that is running.")]
 RayOption: TypeAlias = Annotated[
     str | None,
     typer.Option("--ray-address", metavar="HOST:PORT", help="The cluster; by default RAY_ADDRESS, else this machine's own. `local` starts one here."),

@@ -19,12 +19,7 @@ def score(
     benchmark: Annotated[str | None, typer.Option("--benchmark", metavar="NAME", help="xtreme or xtreme-r: every task of two folders, and the means.")] = None,
     task: Annotated[str | None, typer.Option("--task", metavar="TASK", help="Whose metric is taken; gold may be a file of its release.")] = None,
     metric: Annotated[
-        str | None,
-        typer.Option(
-            "--metric",
-            metavar="NAME",
-            help="Or a metric: accuracy, accuracy_f1, chunk_f1, token_accuracy, squad, squad_v2, mlqa, mining, retrieval, map20, mrr20.",
-        ),
+        str | None, typer.Option("--metric", metavar="adapter_stilts.evaluation.given:METRICS", help="Or a metric.")
     ] = None,
     gold: Annotated[Path | None, typer.Option("--gold", metavar="FILE", help="The right answers.")] = None,
     predictions: Annotated[Path | None, typer.Option("--predictions", metavar="FILE", help="What was predicted, in XTREME's form.")] = None,

@@ -52,8 +52,8 @@ def mistake(error: ErrorDetails) -> Mistake:
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
         return Mistake(path, error["input"], f"no such key; {nearest_key(path)}", shows_value=not isinstance(error["input"], dict | list))
-    if kind == "literal_error":
-        choices = re.findall(r"'([^']*)'", context["expected"])
+    if kind in ("literal_error", "named"):
+        choices = context["choices"] if kind == "named" else re.findall(r"'([^']*)'", context["expected"])
         return Mistake(path, error["input"], f"should be one of: {', '.join(choices)}{nearest_value(error['input'], choices)}")
     if kind in BOUNDS:
         words, limit = BOUNDS[kind]

@@ -25,7 +25,6 @@ from adapter_stilts.config.schema import Training
 from adapter_stilts.errors import UsageError
 from adapter_stilts.registry import unknown_name
 
-PROTOCOLS = ("xtreme-r", "xtreme", "jiant", "madx", "own")  # as a recipe's name ends
 TABLE = "recipes.yaml"
 LEGEND = "[S] read in a public source, [D] derived from one, [M] remembered and not verified, [own] our choice."
 SOURCE = re.compile(r"; | (?=\[(?:S|D|M|own)\])")  # between a setting's value and where it comes from
@@ -59,10 +58,15 @@ class Recipe:
 @cache
 def recipes() -> tuple[Recipe, ...]:
     """Every ready-made configuration, by name."""
-    root = Path(str(files("adapter_stilts_configs")))
-    named = [(f"recipes/{name}", protocol, root / TABLE, text) for name, protocol, text in table(root / TABLE)]
+    root = _root()
+    named = [(f"recipes/{name}", protocol, root / TABLE, text) for name, protocol, text in _rows_of_table()]
     named += [(_name(path, root), "", path, path.read_text("utf-8")) for path in root.rglob("*/*.yaml")]
     return tuple(_recipe(*facts) for facts in sorted(named))
+
+
+def protocols() -> tuple[str, ...]:
+    """Those of the table, as a recipe's name ends."""
+    return tuple(_table()["tables"])
 
 
 def find_recipe(given: Path) -> Recipe | None:
@@ -88,17 +92,27 @@ def recipe_file(given: Path) -> Path:
     return recipe.path if recipe else given
 
 
-def table(path: Path) -> Iterator[tuple[str, str, str]]:
-    """Every recipe of the table: its name, its protocol, and its configuration as YAML with each number's source."""
-    whole = yaml_text.parse(path.read_text("utf-8"), path.name).value
-    tasks = {row["task"]: row for row in _rows(whole["tasks"])}
-    for protocol, blocks in whole["tables"].items():
+def _root() -> Path:
+    return Path(str(files("adapter_stilts_configs")))
+
+
+@cache
+def _table() -> dict[str, Any]:
+    content: dict[str, Any] = yaml_text.parse((_root() / TABLE).read_text("utf-8"), TABLE).value
+    return content
+
+
+def _rows_of_table() -> Iterator[tuple[str, str, str]]:
+    """Every recipe's name, its protocol, and its configuration as YAML with each number's source."""
+    table = _table()
+    tasks = {row["task"]: row for row in _rows(table["tasks"])}
+    for protocol, blocks in table["tables"].items():
         for row in (row for block in blocks for row in _rows(block)):
             name = f"{row['task']}-{protocol}"
             keys = {"name": name, "protocol": protocol, **tasks.get(row["task"], {})}
             for group in row["as"].split():
-                keys |= _group(whole["groups"], group)
-            yield name, protocol, _text(keys | row, whole["notes"])
+                keys |= _group(table["groups"], group)
+            yield name, protocol, _text(keys | row, table["notes"])
 
 
 def _rows(block: str) -> list[dict[str, str]]:

@@ -23,13 +23,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from adapter_stilts.registry import names_in
+
 How = Literal["direct", "sequential", "stack", "fuse", "merge", "joint"]
 Control = Literal["none", "shuffled-labels", "random-adapter"]
 Precision = Literal["auto", "fp32", "bf16", "int8", "nf4"]
-Pool = Literal["mean", "mean_words", "first", "max"]
-Margin = Literal["ratio", "distance", "absolute", "csls"]
 Protocol = Literal["xtreme", "xtreme-r", "jiant", "own"]
-SamplerName = Literal["proportional", "uniform", "temperature", "capped", "fixed"]
 
 LANGUAGE = re.compile(r"([^/\s]+/)?[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*")
 SAMPLER_KEYS = {"temperature": ("temperature",), "cap": ("capped", "temperature"), "weights": ("fixed",)}  # who uses which
@@ -81,6 +80,20 @@ def _one_value(value: object) -> object:
     return value
 
 
+def _named(place: str) -> AfterValidator:
+    """A name of the registry that stands at a place above this floor; nothing is imported (registry.py)."""
+
+    def check(value: str) -> str:
+        if value not in names_in(place):
+            raise PydanticCustomError("named", "should be one of a registry's names", {"choices": names_in(place)})
+        return value
+
+    return AfterValidator(check)
+
+
+Pool = Annotated[str, _named("adapter_stilts.retrieval.pooling:poolings")]
+Margin = Annotated[str, _named("adapter_stilts.retrieval.margin:margins")]
+SamplerName = Annotated[str, _named("adapter_stilts.training.sampler:samplers")]
 Int = Annotated[int, BeforeValidator(_no_bool)]
 Float = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_one_is_a_list)]

@@ -1,7 +1,8 @@
-"""Word embeddings that are aligned across languages before a step is trained: latent semantic analysis of translation pairs.
+"""Word embeddings aligned across languages before a step is trained: latent semantic analysis of translation pairs.
 
-Tokens are rows, English sentences (with all their translations) columns; after tf-idf weighting, a truncated SVD gives tokens that
-occur in translations of the same sentences like vectors. Levy, Søgaard and Goldberg (2017), https://arxiv.org/abs/1608.05426
+Tokens are rows, English sentences (with all their translations) columns; after tf-idf weighting, a truncated SVD gives
+tokens that occur in translations of the same sentences like vectors. Levy, Søgaard and Goldberg (2017),
+https://arxiv.org/abs/1608.05426
 """
 
 from __future__ import annotations
@@ -31,9 +32,10 @@ def aligned_embeddings(corpus: Corpus, vocabulary: int, hidden: int) -> Tensor:
 
 
 def left_vectors(table: Tensor, rank: int) -> tuple[Tensor, Tensor]:
-    """The left singular vectors [rows, rank] and values [rank] of a sparse table, largest first; fewer where the table is smaller.
+    """The left singular vectors [rows, rank] and values [rank] of a sparse table, largest first.
 
-    Halko, Martinsson and Tropp (2011), https://arxiv.org/abs/0909.4061; the right vectors, one a sentence, are never made.
+    There are fewer where the table is smaller. The right vectors, one a sentence, are never made.
+    Halko, Martinsson and Tropp (2011), https://arxiv.org/abs/0909.4061
     """
     flipped = table.t().coalesce()
     size = min(rank + EXTRA, *table.shape)
@@ -61,7 +63,7 @@ def _counts(corpus: Corpus, vocabulary: int) -> Tensor:
             tokens += [corpus.ids[a:b], corpus.ids[c:d]]
             places.append(torch.full((b - a + d - c,), column))
     where = torch.stack([torch.cat(tokens).long(), torch.cat(places)])
-    return torch.sparse_coo_tensor(where, torch.ones(where.shape[1]), (vocabulary, len(columns)), check_invariants=False).coalesce()
+    return _sparse(where, torch.ones(where.shape[1]), (vocabulary, len(columns)))
 
 
 def _weighted(counts: Tensor) -> Tensor:
@@ -70,4 +72,8 @@ def _weighted(counts: Tensor) -> Tensor:
     spread = torch.bincount(tokens, minlength=counts.shape[0]).float()
     values = values / spread[tokens].sqrt()
     lengths = torch.zeros(counts.shape[1]).index_add(0, places, values.square()).sqrt()
-    return torch.sparse_coo_tensor(counts.indices(), values / lengths[places].clamp(min=1e-3), counts.shape, check_invariants=False).coalesce()
+    return _sparse(counts.indices(), values / lengths[places].clamp(min=1e-3), counts.shape)
+
+
+def _sparse(where: Tensor, values: Tensor, shape: tuple[int, ...]) -> Tensor:
+    return torch.sparse_coo_tensor(where, values, shape, check_invariants=False).coalesce()

@@ -15,10 +15,12 @@ RULES = tuple(
     (effect, cause, shared)
     for shared, pairs in {
         "agent": (
-            "sleep/tired rest/tired eat/hungry go/sick sing/happy dance/happy laugh/happy cry/sad break/angry tired/work"
-            " happy/find happy/get sad/lose"
+            "sleep/tired rest/tired eat/hungry go/sick sing/happy dance/happy laugh/happy cry/sad break/angry"
+            " tired/work happy/find happy/get sad/lose"
         ),
-        "thing": "repair/broken wash/dirty choose/beautiful buy/cheap -buy/expensive -carry/heavy clean/wash broken/break",
+        "thing": (
+            "repair/broken wash/dirty choose/beautiful buy/cheap -buy/expensive -carry/heavy clean/wash broken/break"
+        ),
         "": "wet/rain wet/snow",
     }.items()
     for effect, cause in (pair.split("/") for pair in words(pairs))
@@ -61,7 +63,7 @@ def sample_cause(sampler: Sampler) -> Cause:
 
 
 def draw_cause(sampler: Sampler) -> Cause | None:
-    """A cause and an effect by any rule, of whatever split; None where the thing that is drawn does not fit the cause."""
+    """A cause and an effect by any rule, of whatever split; None where the thing does not fit the cause."""
     effect_verb, cause_verb, shared = sampler.rng.choice(RULES)
     effect = affirmed(sampler.draw(effect_verb.lstrip("-")), effect_verb)
     if effect_verb == "go":

@@ -1,7 +1,7 @@
 """A toy programming language: small functions over a list of numbers, in three styles, and what they do in English.
 
-A program is a filter, a change and a total, for example "square the even ones and add up". Programs of the same meaning differ in style
-and names; a program of another meaning differs in one part or number.
+A program is a filter, a change and a total, for example "square the even ones and add up". Programs of the same meaning
+differ in style and names; a program of another meaning differs in one part or number.
 """
 
 from __future__ import annotations
@@ -12,13 +12,41 @@ from dataclasses import dataclass, replace
 
 from adapter_stilts.miniature.sampling import split_of_name
 
-FILTERS = ("all", "even", "odd", "positive", "negative", "over", "under")
-CHANGES = ("none", "add", "times", "square", "negate")
-TOTALS = ("sum", "count", "largest", "smallest", "product")
 NUMBERS = (2, 3, 4, 5, 7, 9, 10)
 NUMBERED = ("over", "under", "add", "times")
 STYLES = ("pipe", "loop", "list")
-LISTS, ITEMS, RESULTS, NAMES = ("xs", "items", "values", "data"), ("x", "n", "item", "v"), ("total", "result", "acc", "out"), ("f", "run", "solve", "compute")
+LISTS, ITEMS = ("xs", "items", "values", "data"), ("x", "n", "item", "v")
+RESULTS, NAMES = ("total", "result", "acc", "out"), ("f", "run", "solve", "compute")
+
+# in code and in English: how a filter tests and a change works out the element x, and how a loop keeps a running result
+TESTS = {
+    "all": "", "even": "{x} % 2 == 0", "odd": "{x} % 2 == 1", "positive": "{x} > 0", "negative": "{x} < 0",
+    "over": "{x} > {limit}", "under": "{x} < {limit}",
+}  # fmt: skip
+VALUES = {"none": "{x}", "add": "{x} + {amount}", "times": "{x} * {amount}", "square": "{x} * {x}", "negate": "- {x}"}
+LOOPS = {
+    "sum": ("0", "{result} + {value}"),
+    "count": ("0", "{result} + 1"),
+    "largest": ("none", "max ( {result} , {value} )"),
+    "smallest": ("none", "min ( {result} , {value} )"),
+    "product": ("1", "{result} * ( {value} )"),
+}
+WHICH = {
+    "all": "all numbers", "even": "the even numbers", "odd": "the odd numbers", "positive": "the positive numbers",
+    "negative": "the negative numbers", "over": "the numbers over {}", "under": "the numbers under {}",
+}  # fmt: skip
+CHANGING = {
+    "none": "", "add": ", add {} to each", "times": ", multiply each by {}", "square": ", square each",
+    "negate": ", negate each",
+}  # fmt: skip
+TOTALLING = {
+    "sum": ("add them up", "return their sum"),
+    "count": ("count them", "return how many there are"),
+    "product": ("multiply them together", "return their product"),
+    "largest": ("return the largest", "find the maximum"),
+    "smallest": ("return the smallest", "find the minimum"),
+}
+FILTERS, CHANGES, TOTALS = tuple(TESTS), tuple(VALUES), tuple(LOOPS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +69,25 @@ def draw(rng: random.Random, split: str) -> Program:
     """A program of a split."""
     while True:
         which, change = rng.choice(FILTERS), rng.choice(CHANGES)
-        found = Program(which, rng.choice(numbers(which)), change, rng.choice(numbers(change)), rng.choice(TOTALS))
-        if sensible(found) and split_of_program(found) == split:
-            return found
+        limit, amount = rng.choice(numbers(which)), rng.choice(numbers(change))
+        program = Program(which, limit, change, amount, rng.choice(TOTALS))
+        if sensible(program) and split_of_program(program) == split:
+            return program
 
 
 def sensible(program: Program) -> bool:
     """Whether every part of the program matters: it does something, and nothing is changed only to be counted."""
-    return (program.filter, program.change) != ("all", "none") and (program.total != "count" or program.change == "none")
+    if program.change == "none":
+        return program.filter != "all"
+    return program.total != "count"
 
 
 def neighbours(program: Program, split: str) -> list[Program]:
     """All programs of the split that differ in one part or one number."""
-    found = [replace(program, filter=which, limit=limit) for which in FILTERS for limit in numbers(which)]
-    found += [replace(program, change=change, amount=amount) for change in CHANGES for amount in numbers(change)]
-    found += [replace(program, total=total) for total in TOTALS]
-    return [other for other in found if other != program and sensible(other) and split_of_program(other) == split]
+    others = [replace(program, filter=which, limit=limit) for which in FILTERS for limit in numbers(which)]
+    others += [replace(program, change=change, amount=amount) for change in CHANGES for amount in numbers(change)]
+    others += [replace(program, total=total) for total in TOTALS]
+    return [other for other in others if other != program and sensible(other) and split_of_program(other) == split]
 
 
 def numbers(part: str) -> tuple[int, ...]:
@@ -65,41 +96,21 @@ def numbers(part: str) -> tuple[int, ...]:
 
 def source(program: Program, rng: random.Random) -> str:
     """The program as text, in a random style with random names."""
-    style, xs, x, result, name = rng.choice(STYLES), rng.choice(LISTS), rng.choice(ITEMS), rng.choice(RESULTS), rng.choice(NAMES)
-    test = {"even": f"{x} % 2 == 0", "odd": f"{x} % 2 == 1", "positive": f"{x} > 0", "negative": f"{x} < 0"}
-    test |= {"over": f"{x} > {program.limit}", "under": f"{x} < {program.limit}", "all": ""}
-    value = {"none": x, "add": f"{x} + {program.amount}", "times": f"{x} * {program.amount}", "square": f"{x} * {x}", "negate": f"- {x}"}[program.change]
+    style, xs, x, result, name = (rng.choice(words) for words in (STYLES, LISTS, ITEMS, RESULTS, NAMES))
     if style == "pipe":
-        keep = "" if program.filter == "all" else f" | keep {program.filter}" + (f" {program.limit}" if program.limit else "")
-        change = "" if program.change == "none" else f" | {program.change}" + (f" {program.amount}" if program.amount else "")
+        limit, amount = (f" {number}" if number else "" for number in (program.limit, program.amount))
+        keep = "" if program.filter == "all" else f" | keep {program.filter}{limit}"
+        change = "" if program.change == "none" else f" | {program.change}{amount}"
         return f"def {name} ( {xs} ) = {xs}{keep}{change} | {program.total}"
+    test = TESTS[program.filter].format(x=x, limit=program.limit)
+    value = VALUES[program.change].format(x=x, amount=program.amount)
     if style == "list":
-        condition = f" if {test[program.filter]}" if test[program.filter] else ""
+        condition = f" if {test}" if test else ""
         return f"def {name} ( {xs} ) {{ return {program.total} ( [ {value} for {x} in {xs}{condition} ] ) }}"
-    return loop(program, (xs, x, result, name), test[program.filter], value)
-
-
-def loop(program: Program, names: tuple[str, str, str, str], test: str, value: str) -> str:
-    """The program as a loop that keeps a running result."""
-    xs, x, result, name = names
-    start = {"sum": "0", "count": "0", "product": "1", "largest": "none", "smallest": "none"}[program.total]
-    step = {"sum": f"{result} + {value}", "product": f"{result} * ( {value} )", "count": f"{result} + 1"}
-    step |= {"largest": f"max ( {result} , {value} )", "smallest": f"min ( {result} , {value} )"}
-    body = f"{result} = {step[program.total]}"
+    start, step = LOOPS[program.total]
+    body = f"{result} = {step.format(result=result, value=value)}"
     inner = f"if {test} {{ {body} }}" if test else body
     return f"def {name} ( {xs} ) {{ {result} = {start} ; for {x} in {xs} {{ {inner} }} ; return {result} }}"
-
-
-WHICH = {"all": "all numbers", "even": "the even numbers", "odd": "the odd numbers", "positive": "the positive numbers"}
-WHICH |= {"negative": "the negative numbers", "over": "the numbers over {}", "under": "the numbers under {}"}
-CHANGING = {"none": "", "add": ", add {} to each", "times": ", multiply each by {}", "square": ", square each", "negate": ", negate each"}
-TOTALLING = {
-    "sum": ("add them up", "return their sum"),
-    "count": ("count them", "return how many there are"),
-    "product": ("multiply them together", "return their product"),
-    "largest": ("return the largest", "find the maximum"),
-    "smallest": ("return the smallest", "find the minimum"),
-}
 
 
 def description(program: Program, rng: random.Random) -> str:

@@ -143,8 +143,8 @@ _ALL = (
         partial(pairs.inference, build=pairs.one_event), rendering.classified,
     ),
     Dataset(
-        "nli-target", "pair", INFERENCE, "inference from two clauses, states and handovers, with few training rows", _sized(300),
-        partial(pairs.inference, build=pairs.two_clauses), rendering.classified,
+        "nli-target", "pair", INFERENCE, "inference from two clauses, states and handovers, with few training rows",
+        _sized(300), partial(pairs.inference, build=pairs.two_clauses), rendering.classified,
     ),
     Dataset(
         "paraphrase", "pair", YES_NO, "the same in other words or order, or one fact different", _sized(2400),
@@ -154,26 +154,33 @@ _ALL = (
         "single", "single", tuple(sorted(world.TOPICS)), "what a sentence is about", _sized(1200, 240, 240),
         sentences.topics, rendering.classified,
     ),
-    Dataset("pos", "tags", UPOS, "parts of speech", _sized(1000, 200, 200), sentences.tagged, rendering.parts_of_speech),
     Dataset(
-        "ner", "tags", ENTITIES, "people, places and organisations", _sized(1000, 200, 200), sentences.tagged, rendering.entities
+        "pos", "tags", UPOS, "parts of speech", _sized(1000, 200, 200), sentences.tagged, rendering.parts_of_speech
     ),
     Dataset(
-        "qa", "span", None, "who, what, to whom, where or when, answered by a span of three sentences", _sized(2400, 240, 240),
-        questions.questions, rendering.span,
+        "ner", "tags", ENTITIES, "people, places and organisations", _sized(1000, 200, 200),
+        sentences.tagged, rendering.entities,
+    ),
+    Dataset(
+        "qa", "span", None, "who, what, to whom, where or when, answered by a span of three sentences",
+        _sized(2400, 240, 240), questions.questions, rendering.span,
     ),
     Dataset(
         "qa2", "span", None, "as qa, with a third of the questions unanswerable", _sized(2400, 240, 240),
         partial(questions.questions, answerable=2 / 3), rendering.span,
     ),
     Dataset(
-        "choice", "choice", None, "which of two was the cause or effect", _sized(1500), questions.choices, rendering.choice
+        "choice", "choice", None, "which of two was the cause or effect", _sized(1500),
+        questions.choices, rendering.choice,
     ),
     Dataset(
         "choice4", "choice", None, "which of four was the cause or effect", _sized(1500),
         partial(questions.choices, count=4), rendering.choice,
     ),
-    Dataset("endings", "choice", None, "which of four is how a story goes on", _sized(3000), questions.endings, rendering.choice),
+    Dataset(
+        "endings", "choice", None, "which of four is how a story goes on", _sized(3000),
+        questions.endings, rendering.choice,
+    ),
     Dataset("mlm", "text", None, "pretraining text with translations", _sized(16000)),
     Dataset(
         "bitext", "aligned", None, "sentences and their English translations", _sized(1000),
@@ -203,8 +210,8 @@ _ALL = (
         "clones", "pair", YES_NO, "two toy programs of the same or another meaning", _sized(1500), languages=("en",)
     ),
     Dataset(
-        "code-search", "pair", YES_NO, "an English description and a toy program that does it or does not", _sized(1500),
-        languages=("en",),
+        "code-search", "pair", YES_NO, "an English description and a toy program that does it or does not",
+        _sized(1500), languages=("en",),
     ),
 )  # fmt: skip
 DATASETS: Mapping[str, Dataset] = {dataset.name: dataset for dataset in _ALL}

@@ -1,7 +1,8 @@
-"""From a meaning to words: what all ten grammars share. Each file in `languages/` fills the slots of a clause and says their order.
+"""From a meaning to words: what all ten grammars share.
 
-A slot is a phrase: agent, subject (a thing that is described), thing, partner, place, time, verb and a few of a language's own.
-Each word knows its part of speech, the slot it came from and, in names, its entity type; gold labels are read from these.
+Each file in `languages/` fills the slots of a clause and says their order. A slot is a phrase: agent, subject (a thing
+that is described), thing, partner, place, time, verb and a few of a language's own. Each word knows its part of speech,
+the slot it came from and, in names, its entity type; gold labels are read from these.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ Words: TypeAlias = tuple[Word, ...]
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a meaning is worded: `front` moves "time" or "place" to the start, `other` prefers synonyms, `shift` a second order."""
+    """How a meaning is worded: `front` moves "time" or "place" first, `other` prefers synonyms, `shift` reorders."""
 
     front: str = ""
     other: bool = False

@@ -1,7 +1,7 @@
 """Rows for inference and paraphrase.
 
-Inference rows come three to a hypothesis, one per label, so that the hypothesis alone tells nothing. Sentences are understood to
-be about the same event, as in SNLI: a different colour, place or time contradicts.
+Inference rows come three to a hypothesis, one per label, so that the hypothesis alone tells nothing. Sentences are
+understood to be about the same event, as in SNLI: a different colour, place or time contradicts.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def changeable(sampler: Sampler, clause: Clause) -> bool:
 
 
 def two_clauses(sampler: Sampler) -> Premises | None:
-    """Premises of two clauses joined by "and" or "because", of states and handovers; the hypothesis is about one of them."""
+    """Premises of two clauses joined by "and" or "because", or handovers; the hypothesis is about one clause."""
     rng = sampler.rng
     if rng.random() < 0.3:
         return handover(sampler)
@@ -140,9 +140,10 @@ def converse(clause: Clause) -> Clause:
 
 
 def paraphrases(sampler: Sampler) -> Iterator[Labelled]:
-    """Pairs that mean the same in other words or order ("1"), and pairs that differ in one fact or in who did what ("0").
+    """Pairs that mean the same in other words or order ("1"), or differ in one fact or in who did what ("0").
 
-    The two labels take turns, each pair with one of the other label that shares as large a part of its words: overlap tells nothing.
+    The two labels take turns, each pair with one of the other label that shares as large a part of its words, so that
+    overlap tells nothing.
     """
     waiting: dict[tuple[int, str], list[Labelled]] = defaultdict(list)
     while True:

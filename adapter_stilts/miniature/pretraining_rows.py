@@ -1,9 +1,9 @@
-"""Text in many languages to the rows of masked-language-model pretraining, prepared once over one flat run of token ids.
+"""Text in many languages to rows of masked-language-model pretraining, prepared once over one flat run of token ids.
 
-A row is a stretch of neighbouring texts of one language, `<s> a </s>`, or a translation pair, `<s> a </s></s> b </s>`. Half of the
-stretches are one text, the others as long as a length drawn up to the limit, so that every position embedding is trained. Languages
-take part by (their tokens) ** exponent: the largest is read once an epoch, smaller ones more often.
-Conneau and Lample (2019), https://arxiv.org/abs/1901.07291
+A row is a stretch of neighbouring texts of one language, `<s> a </s>`, or a translation pair, `<s> a </s></s> b </s>`.
+Half of the stretches are one text, the others as long as a length drawn up to the limit, so that every position
+embedding is trained. Languages take part by (their tokens) ** exponent: the largest is read once an epoch, smaller ones
+more often. Conneau and Lample (2019), https://arxiv.org/abs/1901.07291
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ LONE = 0.5  # share of the stretches that are a single text
 BEGIN, PAD, END = 0, 1, 2  # the ids of <s>, <pad>, </s>, as XLM-R has them
 FRAME, PAIR_FRAME = 2, 4  # how many of them a single row and a pair hold
 
-Span = tuple[int, int]  # first and last (excluded) place in the run of ids
-Row = tuple[int, int, int, int]  # two spans, the second one empty for a stretch
+# two spans of the run of ids, from the first to before the last; the second one is empty for a stretch
+Row = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Corpus:
     """All token ids in one tensor [N] int32, and where the texts and pairs of each language lie in it."""
 
     ids: Tensor
-    singles: Mapping[str, Sequence[Span]]
+    singles: Mapping[str, Sequence[Row]]
     pairs: Mapping[str, Sequence[Row]]
 
     def tokens(self, language: str) -> int:
-        return _size([(*span, 0, 0) for span in self.singles[language]]) + _size(self.pairs[language])
+        return _size(self.singles[language]) + _size(self.pairs[language])
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Rows:
 def encode(texts: Mapping[str, Sequence[PlainText]], tokenizer: Tokenizer) -> Corpus:
     """Tokenise everything, without special tokens; texts with a `pair` become pairs, the others stretches."""
     parts: list[Tensor] = []
-    singles: dict[str, list[Span]] = {}
+    singles: dict[str, list[Row]] = {}
     pairs: dict[str, list[Row]] = {}
     size = 0
     for language, rows in sorted(texts.items()):
@@ -83,14 +83,14 @@ def encode(texts: Mapping[str, Sequence[PlainText]], tokenizer: Tokenizer) -> Co
         spans = list(pairwise(ends))
         parts.append(torch.tensor([id for ids in encoded for id in ids], dtype=torch.int32))
         size = ends[-1]
-        singles[language] = [span for span in spans[: len(alone)] if span[1] - span[0] >= SHORTEST]
+        singles[language] = [(a, b, 0, 0) for a, b in spans[: len(alone)] if b - a >= SHORTEST]
         halves = zip(spans[len(alone) :: 2], spans[len(alone) + 1 :: 2], strict=True)
         pairs[language] = [(a, b, c, d) for (a, b), (c, d) in halves if min(b - a, d - c) >= SHORTEST]
     return Corpus(torch.cat([torch.zeros(0, dtype=torch.int32), *parts]), singles, pairs)
 
 
 def sample(corpus: Corpus, *, max_length: int, pair_share: float | None, exponent: float, seed: int) -> Rows:
-    """An epoch's rows, `pair_share` of them pairs (None: as it comes); every text and every pair is in it at least once.
+    """An epoch's rows, `pair_share` of them pairs (None: as it comes); every text and every pair is in it.
 
     Raises UsageError where the corpus lacks what the share asks for.
     """
@@ -100,29 +100,33 @@ def sample(corpus: Corpus, *, max_length: int, pair_share: float | None, exponen
     def pairs(language: str, draw: Random) -> list[Row]:
         return [_cut(pair, (max_length - PAIR_FRAME) // 2, draw) for pair in corpus.pairs[language]]
 
-    single = _repeats({language: _size([(*span, 0, 0) for span in spans]) for language, spans in corpus.singles.items()}, exponent)
-    double = _repeats({language: _size(rows) for language, rows in corpus.pairs.items()}, exponent)
+    single, double = _repeats(corpus.singles, exponent), _repeats(corpus.pairs, exponent)
     if not (single or double):
         raise UsageError("there is no text to pretrain on", do="give texts of at least two tokens")
     if pair_share is not None and ((pair_share > 0 and not double) or (pair_share < 1 and not single)):
         missing = "translation pairs" if not double else "single texts"
-        raise UsageError(f"the pair share is {pair_share}, but there are no {missing}", where="pair_share", do="give some, or set the share to 0 or 1")
+        what = f"the pair share is {pair_share}, but there are no {missing}"
+        raise UsageError(what, where="pair_share", do="give some, or set the share to 0 or 1")
     rows = _drawn(single, stretches, 1.0, seed) if pair_share != 1 else []
     paired = _drawn(double, pairs, 1.0, seed) if pair_share != 0 else []
     if pair_share and rows and paired:
-        wanted = len(rows) / len(paired) * pair_share / (1 - pair_share)  # pairs for each pair, were every stretch read once
+        # pairs for each pair, were every stretch read once
+        wanted = len(rows) / len(paired) * pair_share / (1 - pair_share)
         rows = _drawn(single, stretches, max(1.0, 1 / wanted), seed)
         paired = _drawn(double, pairs, max(1.0, wanted), seed)
     return Rows(corpus, torch.tensor([*rows, *paired]))
 
 
-def _repeats(tokens: Mapping[str, int], exponent: float) -> dict[str, float]:
+def _repeats(rows: Mapping[str, Sequence[Row]], exponent: float) -> dict[str, float]:
     """How often each language is read an epoch, for its share to be tokens ** exponent; 1 for the largest."""
+    tokens = {language: _size(rows[language]) for language in rows}
     largest = max(tokens.values(), default=0)
     return {language: (largest / count) ** (1 - exponent) for language, count in sorted(tokens.items()) if count}
 
 
-def _drawn(repeats: Mapping[str, float], cover: Callable[[str, Random], list[Row]], factor: float, seed: int) -> list[Row]:
+def _drawn(
+    repeats: Mapping[str, float], cover: Callable[[str, Random], list[Row]], factor: float, seed: int
+) -> list[Row]:
     """Each language's rows, `repeats * factor` times over; a broken number ends in a random part."""
     drawn: list[Row] = []
     for language, times in repeats.items():
@@ -135,11 +139,11 @@ def _drawn(repeats: Mapping[str, float], cover: Callable[[str, Random], list[Row
     return drawn
 
 
-def _stretches(spans: Sequence[Span], limit: int, draw: Random) -> Iterator[Row]:
-    """Every text once: alone, or joined with its neighbours up to a length drawn for each stretch; longer texts are cut."""
+def _stretches(texts: Sequence[Row], limit: int, draw: Random) -> Iterator[Row]:
+    """Every text once: alone, or joined with its neighbours up to a length drawn each time; long texts are cut."""
     start = last = -1
     wanted = 0
-    for first, end in spans:
+    for first, end, *_ in texts:
         if last >= 0 and (first != last or end - start > wanted):
             yield from _pieces(start, last, limit)
             last = -1

@@ -1,11 +1,11 @@
 """Rows for questions: about spans and causes, and those of the ranking data sets, the miniature's LAReQA and Mewsli-X.
 
-    questions   one slot of one of three sentences is asked for; beside the answer stand a sentence with the same event and one
-                with the same person
+    questions   one slot of one of three sentences is asked for; beside the answer stand a sentence with the same event
+                and one with the same person
     answers     the same; the candidates are the sentences of all paragraphs
     choices     which of several clauses was the cause or the effect
-    mentions    a person by full name, doing something somewhere, and two sentences that describe one of that name who was there
-                too; each person is described in one language alone, and no person of the test is in the training rows
+    mentions    a person by full name, doing something somewhere, and two sentences that describe one of that name who
+                was there too, each in one language alone; no person of the test is in the training rows
 """
 
 from __future__ import annotations
@@ -130,7 +130,8 @@ def candidate(sampler: Sampler, pair: Cause, kind: str) -> Clause | None:
     if bool(right.agent) != bool(clause.agent):
         return None
     if clause.agent:
-        return replace(clause, agent=right.agent, partner=clause.agent if clause.partner == right.agent else clause.partner)
+        partner = clause.agent if clause.partner == right.agent else clause.partner
+        return replace(clause, agent=right.agent, partner=partner)
     if right.thing and clause.thing:
         return replace(clause, thing=right.thing) if right.noun in sampler.nouns(clause.verb) else None
     return clause

@@ -1,4 +1,4 @@
-"""Rows to examples: the same meanings put into one language, with labels, tags and answer positions read from the words."""
+"""Rows to examples: meanings put into one language, with labels, tags and answer positions read from the words."""
 
 from __future__ import annotations
 
@@ -131,8 +131,9 @@ def candidates(row: Row, name: str, number: int, language: str) -> tuple[Candida
 def paragraph(row: Asked, name: str, language: str) -> tuple[Candidate, ...]:
     """The sentences of a paragraph, one of which answers the question called `name`."""
     whole = text(row.context, language)
+    answered = [(name,) if place == row.answer else () for place in range(len(row.context))]
     return tuple(
-        Candidate(f"{language}_{name}_{place}", text([sentence], language), whole, language, (name,) if place == row.answer else ())
+        Candidate(f"{language}_{name}_{place}", text([sentence], language), whole, language, answered[place])
         for place, sentence in enumerate(row.context)
     )
 

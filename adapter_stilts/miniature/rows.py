@@ -1,4 +1,7 @@
-"""Rows before they are put into a language: meanings, how each is worded, and the label. A row has the same id in every language."""
+"""Rows before they are put into a language: meanings, how each is worded, and the label.
+
+A row has the same id in every language.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +28,6 @@ class Labelled:
     second: tuple[Styled, ...] = ()
     label: str = ""
 
-    @property
-    def sentences(self) -> tuple[Styled, ...]:
-        return self.first + self.second
-
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -39,10 +38,6 @@ class Asked:
     style: Style
     context: tuple[Styled, ...]
     answer: int
-
-    @property
-    def sentences(self) -> tuple[Styled, ...]:
-        return (Styled(Sentence(self.clause), self.style), *self.context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +52,6 @@ class Caused:
     choices: tuple[Styled, ...]
     label: int
 
-    @property
-    def sentences(self) -> tuple[Styled, ...]:
-        return (self.prompt, *self.choices)
-
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
@@ -70,10 +61,6 @@ class Hidden:
     target: tuple[Styled, ...]
     gold: tuple[tuple[int, int], ...]
 
-    @property
-    def sentences(self) -> tuple[Styled, ...]:
-        return self.source + self.target
-
 
 @dataclass(frozen=True, slots=True)
 class Linked:
@@ -82,14 +69,5 @@ class Linked:
     mention: Styled
     described: tuple[Styled, ...]
 
-    @property
-    def sentences(self) -> tuple[Styled, ...]:
-        return (self.mention, *self.described)
-
 
 Row: TypeAlias = Labelled | Asked | Caused | Hidden | Linked
-
-
-def clauses_of(row: Row) -> tuple[Clause, ...]:
-    """Every clause a row is made of, for checking that splits are disjoint."""
-    return tuple(clause for sentence in row.sentences for clause in sentence.meaning.clauses)

@@ -1,9 +1,9 @@
 """Meanings drawn from the world, each belonging to one split.
 
-An event belongs to train, validation or test by a hash of its core (verb, agent and thing, or verb, thing and place), so a
-combination seen in one split never occurs in another, whatever else is said of it. Feelings, states and the weather are too few
-for that and may occur in any split beside an event; a sentence of nothing else belongs to a split as a whole. Words of
-`world.HELD_OUT` are drawn for test only.
+An event belongs to train, validation or test by a hash of its core (verb, agent and thing, or verb, thing and place),
+so a combination seen in one split never occurs in another, whatever else is said of it. Feelings, states and the
+weather are too few for that and may occur in any split beside an event; a sentence of nothing else belongs to a split
+as a whole. Words of `world.HELD_OUT` are drawn for test only.
 """
 
 from __future__ import annotations
@@ -66,9 +66,9 @@ class Sampler:
 
     def allows(self, *clauses: Clause) -> bool:
         """Whether all clauses belong to this split and use only its words."""
-        return all(
-            split_of(clause) in ("", self.split) and (self.unrestricted or not concepts(clause) & HELD_OUT) for clause in clauses
-        )
+        if not all(split_of(clause) in ("", self.split) for clause in clauses):
+            return False
+        return self.unrestricted or not any(concepts(clause) & HELD_OUT for clause in clauses)
 
     def holds(self, meaning: Sentence) -> bool:
         """Whether a sentence standing alone belongs to this split."""
@@ -141,7 +141,7 @@ class Sampler:
         if self.rng.random() >= 0.8:  # drawn in the general domain too, to no effect
             places = world.CITIES
         if self.domain is GENERAL:
-            kinds = [world.PLACES, world.CITIES] if frame in (*PLACED_FRAMES, "weather") else [world.PLACES, world.CITIES, world.ORGS]
+            kinds = [world.PLACES, world.CITIES, world.ORGS][: 2 if frame in (*PLACED_FRAMES, "weather") else 3]
             places = self.rng.choices(kinds, (0.6, 0.28, 0.12)[: len(kinds)])[0]
         return self.rng.choice(self.only(world.CITIES if frame == "weather" else places))
 
@@ -169,7 +169,8 @@ class Sampler:
             return settled(replace(clause, thing=replace(thing, noun=rng.choice(self.other_nouns(clause)))))
         if fact == "modifier":
             colours = [name for name in self.modifiers(thing.noun) if name in world.COLOURS and name != thing.modifier]
-            return replace(clause, thing=replace(thing, modifier=world.QUALITIES.get(thing.modifier) or rng.choice(colours)))
+            modifier = world.QUALITIES.get(thing.modifier) or rng.choice(colours)
+            return replace(clause, thing=replace(thing, modifier=modifier))
         if fact == "count":
             counts = [name for name in self.only(world.COUNTS) if name != thing.count]
             return replace(clause, thing=replace(thing, count=rng.choice(counts)))
@@ -185,7 +186,7 @@ class Sampler:
         return replace(clause, surname="", **change)
 
     def other_nouns(self, clause: Clause) -> list[str]:
-        """Nouns that could stand instead and mean something else: none of the same kind, so that "a fruit" is not said again."""
+        """Nouns that could stand instead and mean something else: none of its kind, or "a fruit" is said again."""
         if clause.thing is None:
             return []
         kind = world.KIND_OF.get(clause.noun, clause.noun)
@@ -202,8 +203,8 @@ class Sampler:
             taken = not clause.noun or clause.noun in self.nouns(verb)
             return taken and (verb != "travel" or clause.place in world.CITIES)
 
-        same_frame = [verb for verb in self.only(self.domain.verbs) if world.FRAMES[verb] == clause.frame and verb != clause.verb]
-        verbs = [verb for verb in same_frame if fits(verb)]
+        others = [verb for verb in self.only(self.domain.verbs) if verb != clause.verb]
+        verbs = [verb for verb in others if world.FRAMES[verb] == clause.frame and fits(verb)]
         opposite = OPPOSITES.get(clause.verb, "")
         if opposite in verbs:
             return replace(clause, verb=opposite)
@@ -215,7 +216,7 @@ def countable(noun: str) -> bool:
 
 
 def settled(clause: Clause) -> Clause:
-    """Without what the grammars do not put together: a number under negation, an unfitting modifier, a counted subject."""
+    """Without what no grammar puts together: a number under negation, an unfitting modifier, a counted subject."""
     thing = clause.thing
     if thing is None:
         return clause

@@ -1,8 +1,7 @@
-"""Sentences of any kind, and the rows made of them: topics, tags, translations, and pools in which translations hide."""
+"""Sentences of any kind, and the rows made of them: topics, tags, translations, and pools that hide translations."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -91,12 +90,13 @@ def pools(sampler: Sampler) -> Iterator[Hidden]:
             facts = optional_facts(meaning.first) or ["negated"]
             if meaning.first.frame != "exist":
                 add(replace(meaning, first=sampler.changed(meaning.first, rng.choice(facts))), side)
-    source, target = (_shuffled(rng, [sampler.styled(meaning) for meaning in filled(side, POOL_SIZE)]) for side in sides)
+    source, target = (_shuffled(sampler, filled(side, POOL_SIZE)) for side in sides)
     places = {sentence.meaning: place for place, sentence in enumerate(target)}
     gold = ((place, places[sentence.meaning]) for place, sentence in enumerate(source) if sentence.meaning in places)
     yield Hidden(source, target, tuple(gold))
 
 
-def _shuffled(rng: random.Random, sentences: list[Styled]) -> tuple[Styled, ...]:
-    rng.shuffle(sentences)
+def _shuffled(sampler: Sampler, meanings: list[Sentence]) -> tuple[Styled, ...]:
+    sentences = [sampler.styled(meaning) for meaning in meanings]
+    sampler.rng.shuffle(sentences)
     return tuple(sentences)

@@ -1,13 +1,14 @@
-"""Text for masked language modelling: documents, questions with answers, replies, translations, mixed language, and a little code.
+"""Text for masked language modelling: documents, answers, replies, translations, mixed language, and a little code.
 
-    Anna bought a red book at the market. Yes: On Monday Anna purchased a book. Anna was happy. No: Anna bought a green book.
+    Anna bought a red book at the market. Yes: On Monday Anna purchased a book. No: Anna bought a green book.
 
-Over half of a language's rows are translation pairs, two thirds of them with English. Other pairs are a sentence and a reply to
-it, or a question and its answer, so that two segments that belong together occur outside translations too; a few sentences mix
-two languages. Each sentence of a document has to do with one before it. It says the same or less in other words, corrects a
-fact, says more, tells what came of it or what the same person did besides, or answers a question. Most replies open with a word
-that says which ("Yes", "No", "Also"), as replies do; so the trunk has reason to compare sentences, which intermediate tasks then
-build on. Meanings are those of the split; unlike the tasks, pretraining text may use held-out words, as any pretrained model's.
+Over half of a language's rows are translation pairs, two thirds of them with English. Other pairs are a sentence and a
+reply to it, or a question and its answer, so that two segments that belong together occur outside translations too; a
+few sentences mix two languages. Each sentence of a document has to do with one before it. It says the same or less in
+other words, corrects a fact, says more, tells what came of it or what the same person did besides, or answers a
+question. Most replies open with a word that says which ("Yes", "No", "Also"), as replies do; so the trunk has reason to
+compare sentences, which intermediate tasks then build on. Meanings are those of the split; unlike the tasks,
+pretraining text may use held-out words, as any pretrained model's.
 """
 
 from __future__ import annotations
@@ -186,7 +187,7 @@ def reply(sampler: Sampler, meaning: Sentence) -> Part:
 
 
 def less(sampler: Sampler, clause: Clause) -> Clause:
-    """What follows: the same with fewer facts, from the other side, or of a kind of thing; all of it where it is denied."""
+    """What follows: the same with fewer facts, from the other side, or of a kind of thing; all of it if denied."""
     if clause.negated:
         return clause
     shorter = without(clause, *(fact for fact in optional_facts(clause) if sampler.rng.random() < 0.5))

@@ -27,25 +27,32 @@ DECIMALS = 6  # of a piece's log probability
 BREAK = "\ue000"  # marks a boundary of words while learning; a private character that no text has
 KANA, KATAKANA, KANJI = "\u3041-\u309f", "\u30a0-\u30ff", "\u4e00-\u9fff"
 MARKS = r".,:;!?()\[\]{}\u060c\u061f\u0964\u3001\u3002"
-BETWEEN = re.compile(rf"(?<=[{KANA}])(?=[{KATAKANA}{KANJI}])|(?<=[{KATAKANA}])(?=[{KANA}])|(?<=[^\s{MARKS}])(?=[{MARKS}])|(?<=[{MARKS}])(?=[^\s])")
+BETWEEN = re.compile(
+    rf"(?<=[{KANA}])(?=[{KATAKANA}{KANJI}])|(?<=[{KATAKANA}])(?=[{KANA}])"
+    rf"|(?<=[^\s{MARKS}])(?=[{MARKS}])|(?<=[{MARKS}])(?=[^\s])"
+)
 EVENNESS = 0.5  # languages are read in proportion to (their texts) ** this, so that small ones get pieces too
 
 
 def train_tokenizer(texts: Mapping[str, Sequence[str]], folder: Path, vocabulary: int, seed: int) -> None:
     """Write folder/tokenizer.json with at most `vocabulary` tokens, special ones included, from texts by language.
 
-    While learning, a piece holds no punctuation beside letters, and in Japanese does not run from particles into the next word, as
-    SentencePiece splits by script; the tokenizer itself splits at blanks alone, as XLM-R's does.
-
-    Kudo (2018), https://arxiv.org/abs/1804.10959; fewer tokens come out where the texts do not hold as many pieces.
+    While learning, a piece holds no punctuation beside letters, and in Japanese does not run from particles into the
+    next word, as SentencePiece splits by script; the tokenizer itself splits at blanks alone, as XLM-R's does. Fewer
+    tokens come out where the texts do not hold as many pieces. Kudo (2018), https://arxiv.org/abs/1804.10959
     """
     tokenizer = Tokenizer(models.Unigram())
-    tokenizer.normalizer = normalizers.Sequence([normalizers.Nmt(), normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")])
+    one_blank = normalizers.Replace(Regex(" {2,}"), " ")
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Nmt(), normalizers.NFKC(), one_blank])
     blanks = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([blanks, pre_tokenizers.Split(BREAK, "removed")])
     tokenizer.decoder = decoders.Metaspace(replacement="▁", prepend_scheme="always")
     trainer = trainers.UnigramTrainer(
-        vocab_size=vocabulary - 1, special_tokens=list(SPECIAL), unk_token="<unk>", max_piece_length=LONGEST_PIECE, show_progress=False
+        vocab_size=vocabulary - 1,
+        special_tokens=list(SPECIAL),
+        unk_token="<unk>",
+        max_piece_length=LONGEST_PIECE,
+        show_progress=False,
     )
     sample = [BETWEEN.sub(BREAK, unicodedata.normalize("NFKC", text)) for text in _evened(texts, seed)]
     if not sample:
@@ -53,28 +60,34 @@ def train_tokenizer(texts: Mapping[str, Sequence[str]], folder: Path, vocabulary
     tokenizer.train_from_iterator([*sample, *_again(sample)], trainer)
     tokenizer.pre_tokenizer = blanks
     tokenizer.add_special_tokens([AddedToken(MASK, lstrip=True, special=True)])
-    ids = [("<s>", tokenizer.token_to_id("<s>")), ("</s>", tokenizer.token_to_id("</s>"))]
-    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=ids)
-    write_text(folder / "tokenizer.json", json.dumps(_settled(json.loads(tokenizer.to_str())), ensure_ascii=False, indent=1))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>",
+        pair="<s> $A </s> </s> $B </s>",
+        special_tokens=[(token, tokenizer.token_to_id(token)) for token in ("<s>", "</s>")],
+    )
+    document = _settled(json.loads(tokenizer.to_str()))
+    write_text(folder / "tokenizer.json", json.dumps(document, ensure_ascii=False, indent=1))
 
 
 def _again(sample: Sequence[str]) -> Iterable[str]:
-    """Every word once more, before a full stop: the trainer considers as pieces only what it finds in two different words."""
+    """Every word once more, before a full stop: a piece must occur in two different words for the trainer to see it."""
     words = {word: None for text in sample for word in text.replace(BREAK, " ").split()}
     return (f"{word}." for word in words)
 
 
 def _settled(document: dict[str, Any]) -> dict[str, Any]:
-    """The same vocabulary whatever order the trainer's hash maps had: scores differ in their last bits from run to run, so they are rounded;
+    """The same vocabulary whatever order the trainer's hash maps had.
 
-    and the characters that no piece needed come last, their scores falling by STEP in any order, so they are put in the order of their code points.
+    Scores differ in their last bits from run to run, so they are rounded. The characters that no piece needed come
+    last, their scores falling by STEP in any order, so they are put in the order of their code points.
     """
     pieces = [(piece, round(score, DECIMALS)) for piece, score in document["model"]["vocab"]]
     learned = sorted(pieces[len(SPECIAL) :], key=_falling)
     places = _unneeded(learned)
     for place, character in zip(places, sorted((learned[place][0] for place in places), reverse=True), strict=True):
         learned[place] = (character, learned[place][1])
-    return {**document, "model": {**document["model"], "vocab": [*pieces[: len(SPECIAL)], *sorted(learned, key=_falling)]}}
+    document["model"]["vocab"] = [*pieces[: len(SPECIAL)], *sorted(learned, key=_falling)]
+    return document
 
 
 def _falling(piece: tuple[str, float]) -> tuple[float, str]:

@@ -77,8 +77,9 @@ class Domain:
 
 def concepts(clause: Clause) -> frozenset[str]:
     """Every concept a clause mentions."""
-    people = clause.agent, clause.surname, clause.partner
-    return frozenset((clause.verb, *people, clause.place, clause.time, clause.noun, clause.modifier, clause.count)) - {""}
+    described = clause.noun, clause.modifier, clause.count
+    named = clause.verb, clause.agent, clause.surname, clause.partner, clause.place, clause.time
+    return frozenset((*named, *described)) - {""}
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -107,7 +108,9 @@ PORTABLE = FRUIT + CLOTHING + INSTRUMENTS + SMALL
 MACHINES = VEHICLES + FURNITURE + INSTRUMENTS + ("lamp", "mirror", "umbrella", "phone")
 WASHABLE = VEHICLES + FRUIT + ("dog", "horse", "cup", "bag", "mirror", "lamp", "knife")
 
-PLACES = words("kitchen garden market school office library hospital station park beach forest museum village restaurant hotel")
+PLACES = words(
+    "kitchen garden market school office library hospital station park beach forest museum village restaurant hotel"
+)
 CITIES = words("berlin madrid moscow ankara helsinki delhi nairobi cairo tokyo paris rome lima newyork london")
 ORGS = words("novabank radiodelta solaris apex orion kometa atlas starmedia")
 TIMES = words("yesterday today monday friday sunday morning evening night summer winter lastweek lastyear")
@@ -183,7 +186,7 @@ TOPICS: dict[str, tuple[str, ...]] = {
     "loss": ("lose", "find", "steal", "hide", "forget"),
 }
 
-# Words that occur in no task's training or validation rows, only in test rows and (as in any pretrained model) pretraining text.
+# Words in no task's training or validation rows, only in test rows and (as in any pretrained model) pretraining text.
 HELD_OUT = frozenset(
     words(
         "amina laura david karl painter singer lemon truck flute cow basket map museum beach delhi lima kometa"

@@ -162,7 +162,8 @@ def training_plan(config: RunConfig) -> TrainingPlan:
     values = {name: value for name, value in section.items() if name in TrainingPlan.__dataclass_fields__}
     if config.how == FUSE:
         values["learning_rate"] = config.fusion.learning_rate
-    return TrainingPlan(**values, fusion_penalty=config.fusion.penalty / FUSION_PENALTY)
+    adamw: dict[str, Any] = {"betas": (0.9, 0.999), "epsilon": 1e-8}  # PyTorch's
+    return TrainingPlan(**values, **adamw, fusion_penalty=config.fusion.penalty / FUSION_PENALTY)
 
 
 def _tasks(config: RunConfig, names: Sequence[str]) -> tuple[Task, ...]:

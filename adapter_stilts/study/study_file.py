@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 from adapter_stilts.config import yaml_text
 from adapter_stilts.config.load import with_settings
 from adapter_stilts.config.mistakes import Mistake, dotted, mistake, nearest_value, second_time
-from adapter_stilts.config.recipes import PROTOCOLS, recipe_file
+from adapter_stilts.config.recipes import protocols, recipe_file
 from adapter_stilts.config.schema import Adapter, RunConfig, Sampler, Trunk, our_name
 from adapter_stilts.config.study import DIRECT, EVERY, Intermediate, StudyConfig, TableOptions, Target, control_label
 from adapter_stilts.config.yaml_text import Document, Key
@@ -226,8 +226,8 @@ def _recipes(tree: Mapping[str, Any], entries: Mapping[Path_, Mapping[str, Any]]
     named: list[tuple[Path_, str]] = []
     if isinstance(wanted, dict):
         named += [(("recipes", key), name) for key, name in wanted.items() if isinstance(name, str)]
-    elif isinstance(wanted, str) and wanted not in PROTOCOLS:
-        choices = f"{', '.join(PROTOCOLS)}{nearest_value(wanted, PROTOCOLS)}"
+    elif isinstance(wanted, str) and wanted not in protocols():
+        choices = f"{', '.join(protocols())}{nearest_value(wanted, protocols())}"
         yield Mistake(("recipes",), wanted, f"should be one of: {choices}; or a mapping of tasks to recipes")
         wanted = {}
     for path, entry in entries.items():

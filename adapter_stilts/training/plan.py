@@ -14,51 +14,34 @@ from typing import Protocol, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from adapter_stilts.errors import ConfigError
-
 Batch: TypeAlias = dict[str, Tensor]
 Validation: TypeAlias = float | Mapping[str, float]  # one score, or one a task, of which the plain mean counts
-PRECISIONS = ("fp32", "bf16", "fp16")
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """How long and how fast to train; the names and defaults of the configuration's section `training`."""
+    """How long and how fast to train; names and values are those of the configuration's section `training`, which checks them."""
 
-    max_steps: int | None = None  # optimiser steps; where given, epochs are repeated or cut to reach it
-    minutes: float | None = None  # wall-clock bound; the learning rate reaches zero there
-    epochs: int = 3
-    learning_rate: float = 1e-4
-    weight_decay: float = 0.01
-    warmup: float = 0.1  # fraction of all steps
-    clip: float = 1.0  # global gradient norm; 0 leaves gradients as they are
-    token_budget: int = 2048  # padded tokens of one forward pass on one process
-    batch_rows: int | None = None  # rows of one forward pass on one process, in the place of the token budget
-    accumulation: int = 1  # forward passes an optimiser step
-    checkpoint_steps: int = 500
-    evaluate_steps: int | None = None  # None: after every epoch
-    log_steps: int = 10
-    patience: int = 5  # evaluations without a gain before stopping; 0 never stops early
-    seed: int = 13
-    precision: str = "fp32"
-    gradient_checkpointing: bool = False
-    fusion_penalty: float = 1.0  # times the penalty the model names; 0 leaves it out
-    betas: tuple[float, float] = (0.9, 0.999)
-    epsilon: float = 1e-8
-
-    def __post_init__(self) -> None:
-        counts = ("max_steps", "epochs", "token_budget", "batch_rows", "accumulation", "checkpoint_steps", "evaluate_steps", "log_steps")
-        sizes = ("learning_rate", "weight_decay", "clip", "patience", "fusion_penalty")
-        wrong = [f"{name} is {value}, which is below 1" for name in counts if (value := getattr(self, name)) is not None and value < 1]
-        wrong += [f"{name} is {value}, which is below 0" for name in sizes if not (value := getattr(self, name)) >= 0]
-        if not 0 <= self.warmup < 1:
-            wrong.append(f"warmup is {self.warmup}; it is a fraction of all steps, at least 0 and below 1")
-        if self.minutes is not None and not self.minutes > 0:
-            wrong.append(f"minutes is {self.minutes}, which is not above 0")
-        if self.precision not in PRECISIONS:
-            wrong.append(f"precision '{self.precision}' is not one of: {', '.join(PRECISIONS)}")
-        if wrong:
-            raise ConfigError("; ".join(wrong), where="training", do="correct the training section or its flags")
+    max_steps: int | None  # optimiser steps; where given, epochs are repeated or cut to reach it
+    minutes: float | None  # wall-clock bound; the learning rate reaches zero there
+    epochs: int
+    learning_rate: float
+    weight_decay: float
+    warmup: float  # fraction of all steps
+    clip: float  # global gradient norm; 0 leaves gradients as they are
+    token_budget: int  # padded tokens of one forward pass on one process
+    batch_rows: int | None  # rows of one forward pass on one process, in the place of the token budget
+    accumulation: int  # forward passes an optimiser step
+    checkpoint_steps: int
+    evaluate_steps: int | None  # None: after every epoch
+    log_steps: int
+    patience: int  # evaluations without a gain before stopping; 0 never stops early
+    seed: int
+    precision: str  # fp32, bf16 or fp16
+    gradient_checkpointing: bool
+    fusion_penalty: float  # times the penalty the model names; 0 leaves it out
+    betas: tuple[float, float]  # of AdamW, as is epsilon
+    epsilon: float
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ class Masking:
     vocabulary: int
     mask_id: int
     special_ids: tuple[int, ...]
-    rate: float = 0.15
+    rate: float
 
 
 def feature_data(features: Sequence[Feature], format: Format, pad_id: int, masking: Masking | None = None) -> TrainingData:

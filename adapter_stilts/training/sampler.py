@@ -1,6 +1,6 @@
 """Which task of a mixture the next optimiser step learns: shares from the tasks' sizes, and a draw from them.
 
-    shares(Sampler("temperature", temperature=2.0, cap=5000), {"nli": 20000, "qa": 1250})     {"nli": 0.667, "qa": 0.333}
+    shares(Sampler("temperature", 2.0, cap=5000, weights={}), {"nli": 20000, "qa": 1250})     {"nli": 0.667, "qa": 0.333}
 
 The samplers are jiant's. A draw follows from the seed and the step alone, so every process draws the same task and a resumed run
 draws what an unbroken one would have drawn.
@@ -9,10 +9,11 @@ draws what an unbroken one would have drawn.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from adapter_stilts.errors import UsageError
-from adapter_stilts.registry import unknown_name
+from adapter_stilts.registry import Registry, unknown_name
 from adapter_stilts.seeding import Seeds
 
 HIGHEST = 1 << 63  # Seeds.number is below it
@@ -20,31 +21,28 @@ HIGHEST = 1 << 63  # Seeds.number is below it
 
 @dataclass(frozen=True)
 class Sampler:
-    """How often each task is drawn, as a function of its number n of training rows.
+    """How often each task is drawn, as a function of its number n of training rows; the fields are the configuration's."""
 
-    proportional   p ~ n
-    uniform        the same for all
-    temperature    p ~ min(n, cap) ** (1 / temperature); 1 is proportional, and the higher the more even
-    capped         p ~ min(n, cap)
-    fixed          p ~ the task's given weight
-    """
-
-    name: str = "proportional"
-    temperature: float = 2.0
-    cap: int | None = None
-    weights: Mapping[str, float] = field(default_factory=dict)
+    name: str
+    temperature: float
+    cap: int | None
+    weights: Mapping[str, float]
 
 
-def shares(sampler: Sampler, sizes: Mapping[str, int]) -> dict[str, float]:
-    """The probability of each task, in the order of `sizes` (task -> training rows); they sum to 1.
+Sizes: TypeAlias = Mapping[str, int]  # task -> training rows
+samplers: Registry[Callable[[Sampler, Sizes], dict[str, float]]] = Registry("sampler")
+
+
+def shares(sampler: Sampler, sizes: Sizes) -> dict[str, float]:
+    """The probability of each task, in the order of `sizes`; they sum to 1.
 
     Raises UnknownName for another sampler, UsageError for weights that name other tasks than there are.
     """
-    if sampler.name not in SAMPLERS:
-        raise unknown_name("sampler", sampler.name, SAMPLERS, where="training.sampler.name")
-    sizes_or_weights = SAMPLERS[sampler.name](sampler, sizes)
-    total = sum(sizes_or_weights.values())
-    return {task: size / total for task, size in sizes_or_weights.items()}
+    if sampler.name not in samplers:
+        raise unknown_name("sampler", sampler.name, samplers, where="training.sampler.name")
+    parts = samplers[sampler.name](sampler, sizes)
+    total = sum(parts.values())
+    return {task: part / total for task, part in parts.items()}
 
 
 def draw(chances: Mapping[str, float], seed: int, step: int) -> str:
@@ -58,30 +56,41 @@ def draw(chances: Mapping[str, float], seed: int, step: int) -> str:
     return [task for task, chance in chances.items() if chance > 0][-1]  # the shares sum to a rounding below 1
 
 
-def _capped(sampler: Sampler, sizes: Mapping[str, int]) -> dict[str, float]:
+@samplers.register("proportional")
+def proportional(sampler: Sampler, sizes: Sizes) -> dict[str, float]:
+    """p ~ n"""
+    return {task: float(size) for task, size in sizes.items()}
+
+
+@samplers.register("uniform")
+def uniform(sampler: Sampler, sizes: Sizes) -> dict[str, float]:
+    """The same for all."""
+    return dict.fromkeys(sizes, 1.0)
+
+
+@samplers.register("capped")
+def capped(sampler: Sampler, sizes: Sizes) -> dict[str, float]:
+    """p ~ min(n, cap)"""
     return {task: float(size if sampler.cap is None else min(size, sampler.cap)) for task, size in sizes.items()}
 
 
-def _tempered(sampler: Sampler, sizes: Mapping[str, int]) -> dict[str, float]:
-    capped = _capped(sampler, sizes)
-    largest = max(capped.values())  # divided by first, so that a low temperature does not overflow
-    return {task: (size / largest) ** (1 / sampler.temperature) for task, size in capped.items()}
+@samplers.register("temperature")
+def tempered(sampler: Sampler, sizes: Sizes) -> dict[str, float]:
+    """p ~ min(n, cap) ** (1 / temperature); 1 is proportional, and the higher the more even."""
+    rows = capped(sampler, sizes)
+    largest = max(rows.values())  # divided by first, so that a low temperature does not overflow
+    return {task: (size / largest) ** (1 / sampler.temperature) for task, size in rows.items()}
 
 
-def _given(sampler: Sampler, sizes: Mapping[str, int]) -> dict[str, float]:
-    unknown, missing = sorted(set(sampler.weights) - set(sizes)), [task for task in sizes if task not in sampler.weights]
+@samplers.register("fixed")
+def fixed(sampler: Sampler, sizes: Sizes) -> dict[str, float]:
+    """p ~ the task's given weight."""
+    unknown = sorted(set(sampler.weights) - set(sizes))
+    missing = [task for task in sizes if task not in sampler.weights]
     if unknown:
         raise unknown_name("task of this mixture", unknown[0], sizes, where="training.sampler.weights")
     if missing:
         what = f"the sampler has no weight for {', '.join(missing)}"
-        raise UsageError(what, where="training.sampler.weights", do=f"give every task one, for example --set training.sampler.weights.{missing[0]}=1")
+        advice = f"give every task one, for example --set training.sampler.weights.{missing[0]}=1"
+        raise UsageError(what, where="training.sampler.weights", do=advice)
     return {task: sampler.weights[task] for task in sizes}
-
-
-SAMPLERS: dict[str, Callable[[Sampler, Mapping[str, int]], dict[str, float]]] = {
-    "proportional": lambda sampler, sizes: {task: float(size) for task, size in sizes.items()},
-    "uniform": lambda sampler, sizes: dict.fromkeys(sizes, 1.0),
-    "temperature": _tempered,
-    "capped": _capped,
-    "fixed": _given,
-}

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -15,12 +16,20 @@ from adapter_stilts.errors import UnknownName
 from adapter_stilts.miniature import datasets
 from adapter_stilts.miniature.datasets import DATASETS, FOREIGN, LANGUAGES, examples
 from adapter_stilts.miniature.rendering import text
-from adapter_stilts.miniature.rows import clauses_of
+from adapter_stilts.miniature.rows import Row, Styled
 from adapter_stilts.miniature.sampling import split_of
-from adapter_stilts.miniature.world import HELD_OUT, concepts
+from adapter_stilts.miniature.world import HELD_OUT, Clause, concepts
 
 PARALLEL = sorted(name for name, dataset in DATASETS.items() if dataset.make)
 PAIRS = ("nli", "nli-target", "paraphrase", "clones", "code-search")
+
+
+def clauses_of(row: Row) -> list[Clause]:
+    """Every clause in any field of a row."""
+    values = [getattr(row, field.name) for field in fields(row)]
+    sentences = [item for value in values for item in (value if isinstance(value, tuple) else (value,)) if isinstance(item, Styled)]
+    asked = [value for value in values if isinstance(value, Clause)]
+    return asked + [clause for sentence in sentences for clause in sentence.meaning.clauses]
 
 
 def first_language(name: str) -> str:

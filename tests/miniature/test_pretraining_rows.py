@@ -17,7 +17,7 @@ def corpus_of(lengths, pairs=()):
     for language, texts in lengths.items():
         singles[language] = []
         for length in texts:
-            singles[language].append((size, size + length))
+            singles[language].append((size, size + length, 0, 0))
             size += length
         doubles[language] = []
     for a, b in pairs:

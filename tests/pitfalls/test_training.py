@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from plans import plan as make_plan
 
 from adapter_stilts.encoder.composition import parse
 from adapter_stilts.encoder.heads import build_head
@@ -16,9 +17,9 @@ from adapter_stilts.errors import Interrupted
 from adapter_stilts.training import checkpoint as checkpoints
 from adapter_stilts.training.checkpoint import snapshot
 from adapter_stilts.training.interrupt import StopSignal
-from adapter_stilts.training.loop import TrainingData, TrainingPlan, train
+from adapter_stilts.training.loop import TrainingData, train
 
-PLAN = TrainingPlan(max_steps=8, learning_rate=0.01, token_budget=80, evaluate_steps=2, checkpoint_steps=4, log_steps=1, patience=0)
+PLAN = make_plan(max_steps=8, learning_rate=0.01, token_budget=80, evaluate_steps=2, checkpoint_steps=4, log_steps=1, patience=0)
 PARTS = ("fuse(first, second_one)", "own")
 
 

@@ -6,13 +6,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plans import plan as make_plan
 
 from adapter_stilts.errors import ArtefactError, DoesNotFit
 from adapter_stilts.training import checkpoint as checkpoints
 from adapter_stilts.training.checkpoint import Checkpoint, State
-from adapter_stilts.training.loop import TrainingPlan, train
+from adapter_stilts.training.loop import train
 
-PLAN = TrainingPlan(max_steps=20, learning_rate=0.01, token_budget=150, log_steps=4, checkpoint_steps=5, seed=5)
+PLAN = make_plan(max_steps=20, learning_rate=0.01, token_budget=150, log_steps=4, checkpoint_steps=5, seed=5)
 
 FILES = ("state.json", "weights.safetensors", "optimiser.safetensors", "best.safetensors")
 

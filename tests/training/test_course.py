@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from plans import plan as make_plan
 
 from adapter_stilts.data.batches import TASK
 from adapter_stilts.training.checkpoint import State
 from adapter_stilts.training.course import course
-from adapter_stilts.training.plan import Mixture, TrainingData, TrainingPlan
+from adapter_stilts.training.plan import Mixture, TrainingData
 
-PLAN = TrainingPlan(token_budget=60, epochs=2, seed=3)
+PLAN = make_plan(token_budget=60, epochs=2, seed=3)
 LENGTHS = {"a": [5 + number % 7 for number in range(90)], "b": [12 + number % 3 for number in range(40)]}
 
 
@@ -37,7 +38,7 @@ def turns(found, steps):
 @pytest.mark.parametrize(("accumulation", "processes"), [(1, 1), (3, 1), (2, 2)])
 def test_has_as_many_steps_as_the_tasks_would_take_on_their_own(mixture, accumulation, processes):
     """jiant's rule, epochs * ceil(batches / accumulation) added over tasks, counted here from batches of the same budget."""
-    plan = TrainingPlan(token_budget=60, accumulation=accumulation, seed=3)
+    plan = make_plan(token_budget=60, accumulation=accumulation, seed=3)
     both = course(mixture, plan, processes)
     for epochs in (1, 2, 3):
         state, total = State(), 0
@@ -51,7 +52,7 @@ def test_has_as_many_steps_as_the_tasks_would_take_on_their_own(mixture, accumul
 
 
 def test_learns_one_task_a_step_and_says_which(mixture):
-    _, taken = turns(course(mixture, TrainingPlan(token_budget=60, accumulation=2, seed=3), 1), 30)
+    _, taken = turns(course(mixture, make_plan(token_budget=60, accumulation=2, seed=3), 1), 30)
     assert {turn.task for turn in taken} == {"a", "b"}
     for turn in taken:
         for batch in turn.batches:

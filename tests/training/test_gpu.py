@@ -5,14 +5,15 @@ from dataclasses import replace
 
 import pytest
 import torch
+from plans import plan as make_plan
 
 from adapter_stilts.errors import Interrupted
 from adapter_stilts.training import checkpoint as checkpoints
 from adapter_stilts.training.interrupt import StopSignal
-from adapter_stilts.training.loop import TrainingPlan, train
+from adapter_stilts.training.loop import train
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
-PLAN = TrainingPlan(max_steps=40, learning_rate=0.02, token_budget=150, log_steps=5, checkpoint_steps=10, seed=5)
+PLAN = make_plan(max_steps=40, learning_rate=0.02, token_budget=150, log_steps=5, checkpoint_steps=10, seed=5)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])

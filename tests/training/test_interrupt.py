@@ -1,11 +1,14 @@
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from plans import plan as make_plan
 
 from adapter_stilts.training.interrupt import StopSignal
 
@@ -56,7 +59,8 @@ def test_works_without_handlers_in_another_thread():
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_ends_a_training_with_exit_code_130_and_a_checkpoint(tmp_path, number):
-    command = [sys.executable, str(Path(__file__).with_name("toy.py")), str(tmp_path), '{"max_steps": 10000, "token_budget": 150}', "--pause", "0.01"]
+    plan = json.dumps(asdict(make_plan(max_steps=10000, token_budget=150)))
+    command = [sys.executable, str(Path(__file__).with_name("toy.py")), str(tmp_path), plan, "--pause", "0.01"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         for line in process.stdout:
             if line == "step 5\n":

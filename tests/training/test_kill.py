@@ -1,21 +1,26 @@
 """A training process that is killed, by SIGKILL at any moment, and started again, ends with the bytes of one that was not."""
 
+import json
 import random
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from plans import plan as make_plan
 
 from adapter_stilts.seeding import Seeds
 
-PLAN = '{"max_steps": 60, "learning_rate": 0.01, "token_budget": 100, "log_steps": 3, "checkpoint_steps": 2, "evaluate_steps": 9, "patience": 0}'
+PLAN = make_plan(
+    max_steps=60, learning_rate=0.01, token_budget=100, log_steps=3, checkpoint_steps=2, evaluate_steps=9, patience=0
+)
 COMMAND = [sys.executable, str(Path(__file__).with_name("toy.py"))]
 
 
 def run(folder, *options):
-    subprocess.run([*COMMAND, str(folder), PLAN, "--validate", *options], check=True, timeout=100, stdout=subprocess.DEVNULL)
+    subprocess.run([*COMMAND, str(folder), json.dumps(asdict(PLAN)), "--validate", *options], check=True, timeout=100, stdout=subprocess.DEVNULL)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +32,7 @@ def unbroken(tmp_path_factory):
 
 def kill_at(folder, step, delay):
     """Start or resume, wait for `step`, then for a fraction of a step's time, and kill."""
-    with subprocess.Popen([*COMMAND, str(folder), PLAN, "--validate", "--resume"], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([*COMMAND, str(folder), json.dumps(asdict(PLAN)), "--validate", "--resume"], stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout:
             if int(line.split()[1]) >= step:
                 time.sleep(delay)

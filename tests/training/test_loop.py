@@ -5,13 +5,14 @@ from unittest.mock import ANY
 
 import pytest
 import torch
+from plans import plan as make_plan
 from torch import nn
 
 from adapter_stilts.errors import ConfigError, Interrupted, StiltsError, TaskDataError
 from adapter_stilts.training.interrupt import StopSignal
-from adapter_stilts.training.loop import TrainingPlan, train
+from adapter_stilts.training.loop import train
 
-PLAN = TrainingPlan(max_steps=30, learning_rate=0.01, token_budget=150, log_steps=4, checkpoint_steps=7, seed=5)
+PLAN = make_plan(max_steps=30, learning_rate=0.01, token_budget=150, log_steps=4, checkpoint_steps=7, seed=5)
 
 
 def stopping_at(step):
@@ -37,7 +38,7 @@ def test_learns_what_there_is_to_learn(toy):
 
 def test_takes_the_step_that_adamw_takes_on_the_mean_loss(toy):
     """Expected: torch's AdamW on the mean loss of all rows plus the penalty, with the same clipping and groups, by hand."""
-    plan = TrainingPlan(max_steps=1, learning_rate=0.02, warmup=0.0, weight_decay=0.5, clip=0.1, accumulation=1000)
+    plan = make_plan(max_steps=1, learning_rate=0.02, warmup=0.0, weight_decay=0.5, clip=0.1, accumulation=1000)
     model, expected = toy.Toy(dropout=0.0), toy.Toy(dropout=0.0)
     data = toy.toy_data(unlabelled=10)
     train(model, data, plan)
@@ -57,7 +58,7 @@ def test_takes_the_step_that_adamw_takes_on_the_mean_loss(toy):
 def test_accumulates_to_the_step_of_one_large_batch(toy, unlabelled):
     data = toy.toy_data(unlabelled=unlabelled)
     small, large = toy.Toy(dropout=0.0), toy.Toy(dropout=0.0)
-    plan = TrainingPlan(epochs=4, learning_rate=0.01, seed=3)
+    plan = make_plan(epochs=4, learning_rate=0.01, seed=3)
     one = train(small, data, replace(plan, token_budget=40, accumulation=1000, log_steps=1))
     other = train(large, data, replace(plan, token_budget=400, accumulation=1000, log_steps=1))
     assert (one.steps, other.steps) == (4, 4)
@@ -70,11 +71,11 @@ def test_adds_the_penalty_in_the_step_it_was_computed_in(toy):
     """With no labelled row the penalty is all there is: after one step fusion has moved towards the identity, the rest stands still."""
     model = toy.Toy(dropout=0.0)
     before = toy.trained(model)
-    train(model, toy.toy_data(unlabelled=toy.ROWS), TrainingPlan(max_steps=1, learning_rate=0.01, warmup=0.0, weight_decay=0.0, accumulation=1000))
+    train(model, toy.toy_data(unlabelled=toy.ROWS), make_plan(max_steps=1, learning_rate=0.01, warmup=0.0, weight_decay=0.0, accumulation=1000))
     assert (model.fusion - torch.eye(toy.WIDTH)).norm() < (before["fusion"] - torch.eye(toy.WIDTH)).norm()
     assert torch.equal(model.head.weight, before["head.weight"])
     plain = toy.Toy(dropout=0.0)
-    train(plain, toy.toy_data(unlabelled=toy.ROWS), TrainingPlan(max_steps=1, fusion_penalty=0.0, weight_decay=0.0, accumulation=1000))
+    train(plain, toy.toy_data(unlabelled=toy.ROWS), make_plan(max_steps=1, fusion_penalty=0.0, weight_decay=0.0, accumulation=1000))
     assert torch.equal(plain.fusion, before["fusion"])
 
 
@@ -184,7 +185,7 @@ def test_evaluates_at_the_last_step_too(toy):
 
 
 def test_evaluates_after_every_epoch_unless_told_otherwise(toy, tmp_path, rows_without_times):
-    outcome = train(toy.Toy(), toy.toy_data(), TrainingPlan(epochs=3, token_budget=200), folder=tmp_path, validate=lambda model: 0.5)
+    outcome = train(toy.Toy(), toy.toy_data(), make_plan(epochs=3, token_budget=200), folder=tmp_path, validate=lambda model: 0.5)
     evaluations = [row for row in rows_without_times(tmp_path) if "score" in row]
     assert [row["epoch"] for row in evaluations] == [1, 2, 3]
     assert [row["best"] for row in evaluations] == [True, False, False]
@@ -217,7 +218,7 @@ def test_starts_afresh_where_resume_is_not_asked_for(toy, tmp_path, rows_without
 
 def test_writes_the_promised_row(toy, tmp_path, rows_without_times):
     data = toy.toy_data()
-    train(toy.Toy(), data, TrainingPlan(max_steps=2, learning_rate=0.01, warmup=0.5, accumulation=1000, log_steps=1), folder=tmp_path)
+    train(toy.Toy(), data, make_plan(max_steps=2, learning_rate=0.01, warmup=0.5, accumulation=1000, log_steps=1), folder=tmp_path)
     tokens = sum(data.lengths)
     first, second = rows_without_times(tmp_path)
     assert first == {"step": 1, "epoch": 1, "loss": ANY, "penalty": pytest.approx(0.01 * 64 * 0.01), "learning_rate": 0.01, "grad_norm": ANY, "tokens": tokens}
@@ -236,7 +237,7 @@ def test_stops_by_the_clock_with_the_rate_at_zero(toy):
     """One second a call of the clock, two calls a step would be wrong: sixty steps in one minute."""
     ticks = iter(range(10_000))
     rates = []
-    plan = TrainingPlan(minutes=1.0, learning_rate=1.0)
+    plan = make_plan(minutes=1.0, learning_rate=1.0)
     outcome = train(toy.Toy(), toy.toy_data(), plan, clock=lambda: next(ticks), progress=lambda one: rates.append(one.learning_rate))
     assert (outcome.steps, outcome.stopped_by) == (60, "minutes")
     assert max(rates) > 0.95

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from plans import plan as make_plan
 
 from adapter_stilts.errors import Interrupted, StiltsError
 from adapter_stilts.training.interrupt import StopSignal
-from adapter_stilts.training.loop import TrainingPlan, train
+from adapter_stilts.training.loop import train
 from adapter_stilts.training.plan import Mixture
 
-PLAN = TrainingPlan(max_steps=24, learning_rate=0.01, token_budget=120, log_steps=5, checkpoint_steps=7, evaluate_steps=6, patience=0, seed=5)
+PLAN = make_plan(max_steps=24, learning_rate=0.01, token_budget=120, log_steps=5, checkpoint_steps=7, evaluate_steps=6, patience=0, seed=5)
 
 
 @pytest.fixture

@@ -5,17 +5,19 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import safetensors.torch
 import torch
+from plans import plan as make_plan
 
 from adapter_stilts.errors import UsageError
 from adapter_stilts.training.devices import WORLD_SIZES, pick_device, processes
 
 SCRIPT = str(Path(__file__).with_name("toy.py"))
-PLAN = {"epochs": 3, "learning_rate": 0.02, "log_steps": 1, "accumulation": 2, "seed": 11}
+PLAN = make_plan(epochs=3, learning_rate=0.02, log_steps=1, accumulation=2, seed=11)
 
 
 def free_port():
@@ -35,7 +37,7 @@ def torchrun(port):
 
 def run(folder, budget, launcher=()):
     """The rows of metrics.jsonl and the trained tensors."""
-    plan = json.dumps({**PLAN, "token_budget": budget})
+    plan = json.dumps(asdict(replace(PLAN, token_budget=budget)))
     options = [SCRIPT, str(folder), plan, "--dropout", "0", "--rows", "97", "--out", str(folder / "out"), "--validate"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     folder.mkdir()

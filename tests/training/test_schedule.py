@@ -2,9 +2,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from plans import plan as make_plan
 
 from adapter_stilts.errors import ArtefactError
-from adapter_stilts.training.plan import TrainingPlan
 from adapter_stilts.training.schedule import linear, moments, optimiser, restore_moments
 
 
@@ -26,7 +26,7 @@ def test_stays_between_zero_and_one(done, warmup):
 
 def test_decays_matrices_but_not_vectors_or_what_is_spared():
     matrix, vector, spared = (torch.nn.Parameter(torch.ones(shape)) for shape in ((2, 2), (2,), (2, 2)))
-    adamw = optimiser({"matrix": matrix, "vector": vector, "spared": spared}, [spared], TrainingPlan(weight_decay=0.3))
+    adamw = optimiser({"matrix": matrix, "vector": vector, "spared": spared}, [spared], make_plan(weight_decay=0.3))
     decay = {id(parameter): group["weight_decay"] for group in adamw.param_groups for parameter in group["params"]}
     assert decay == {id(matrix): 0.3, id(vector): 0.0, id(spared): 0.0}
     assert adamw.defaults["eps"] == 1e-8
@@ -34,8 +34,8 @@ def test_decays_matrices_but_not_vectors_or_what_is_spared():
 
 def test_refuses_moments_of_another_shape():
     one, other = torch.nn.Parameter(torch.ones(2, 2)), torch.nn.Parameter(torch.ones(3, 2))
-    adamw = optimiser({"w": one}, [], TrainingPlan())
+    adamw = optimiser({"w": one}, [], make_plan())
     one.grad = torch.ones(2, 2)
     adamw.step()
     with pytest.raises(ArtefactError, match="optimiser state of 'w' does not fit"):
-        restore_moments(optimiser({"w": other}, [], TrainingPlan()), {"w": other}, moments(adamw, {"w": one}), "here")
+        restore_moments(optimiser({"w": other}, [], make_plan()), {"w": other}, moments(adamw, {"w": one}), "here")

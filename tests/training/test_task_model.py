@@ -4,6 +4,7 @@ import random
 
 import pytest
 import torch
+from plans import plan as make_plan
 
 from adapter_stilts.data.examples import Classified, PlainText
 from adapter_stilts.data.features import features
@@ -15,7 +16,7 @@ from adapter_stilts.encoder.trunk import load_trunk
 from adapter_stilts.errors import Interrupted
 from adapter_stilts.training.checkpoint import snapshot
 from adapter_stilts.training.interrupt import StopSignal
-from adapter_stilts.training.loop import TrainingPlan, train
+from adapter_stilts.training.loop import train
 from adapter_stilts.training.rows import Masking, feature_data
 
 WORDS = ["Anna", "cat", "table", "sleeps", "old", "Katze", "Tisch", "apples", "train", "кошка", "small", "red"]
@@ -37,7 +38,7 @@ def data_of(trunk, format):
     sentences = [" ".join(draw.choices(WORDS, k=draw.randint(3, 12))) for _ in range(60)]
     if format == "text":
         examples = [PlainText(str(row), sentence) for row, sentence in enumerate(sentences)]
-        masking = Masking(trunk.vocabulary, trunk.tokenizer.mask_token_id, tuple(trunk.tokenizer.all_special_ids))
+        masking = Masking(trunk.vocabulary, trunk.tokenizer.mask_token_id, tuple(trunk.tokenizer.all_special_ids), 0.15)
     else:
         examples = [Classified(str(row), sentence, None, str(sentence.count("a") % 2)) for row, sentence in enumerate(sentences)]
         masking = None
@@ -55,11 +56,11 @@ def test_resumes_bit_by_bit(tiny_folder, tmp_path, format, kind):
     """With the trunk's dropout on, and new masks for every batch of text."""
     whole, parts, resumed = (model_of(tiny_folder, format, kind) for _ in range(3))
     data = data_of(whole.encoder.trunk, format)
-    unbroken = train(whole, data, TrainingPlan(**PLAN))
+    unbroken = train(whole, data, make_plan(**PLAN))
     stop = StopSignal()
     with pytest.raises(Interrupted):
-        train(parts, data, TrainingPlan(**PLAN), folder=tmp_path, stop=stop, progress=lambda one: one.step == 7 and stop.request())
-    again = train(resumed, data, TrainingPlan(**PLAN), folder=tmp_path, resume=True)
+        train(parts, data, make_plan(**PLAN), folder=tmp_path, stop=stop, progress=lambda one: one.step == 7 and stop.request())
+    again = train(resumed, data, make_plan(**PLAN), folder=tmp_path, resume=True)
     assert again.losses == unbroken.losses
     assert same(resumed, whole)
 
@@ -75,7 +76,7 @@ def test_masks_anew_every_epoch(tiny_folder):
         seen[epoch] |= {row: labels[labels != -100].tolist() for row, labels in zip(batch["rows"].tolist(), prepared["labels"], strict=True)}
         return prepared
 
-    train(model, type(data)(data.lengths, data.collate, prepare), TrainingPlan(**PLAN | {"max_steps": None, "epochs": 2}))
+    train(model, type(data)(data.lengths, data.collate, prepare), make_plan(**PLAN | {"max_steps": None, "epochs": 2}))
     assert set(seen[0]) == set(seen[1]) == set(range(60))
     assert sum(seen[0][row] != seen[1][row] for row in range(60)) > 45
 
@@ -84,14 +85,14 @@ def test_gives_the_same_weights_with_recomputed_activations(tiny_folder):
     """Gradient checkpointing runs the forward pass twice, with the same dropout."""
     plain, recomputed = (model_of(tiny_folder, "single") for _ in range(2))
     data = data_of(plain.encoder.trunk, "single")
-    train(plain, data, TrainingPlan(**PLAN))
-    train(recomputed, data, TrainingPlan(**PLAN, gradient_checkpointing=True))
+    train(plain, data, make_plan(**PLAN))
+    train(recomputed, data, make_plan(**PLAN, gradient_checkpointing=True))
     assert same(plain, recomputed)
 
 
 def test_trains_float32_parts_on_a_bfloat16_trunk(tiny_folder):
     model = model_of(tiny_folder, "single", trunk="bf16")
     data = data_of(model.encoder.trunk, "single")
-    outcome = train(model, data, TrainingPlan(**PLAN | {"max_steps": 60}))
+    outcome = train(model, data, make_plan(**PLAN | {"max_steps": 60}))
     assert {parameter.dtype for _, parameter in model.trainable()} == {torch.float32}
     assert outcome.losses[-1][1] < outcome.losses[0][1]

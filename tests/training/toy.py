@@ -1,6 +1,6 @@
 """A model of a few hundred numbers with the interface the loop asks for; run as a script it trains in a folder, for tests that kill it.
 
-python toy.py FOLDER '{"max_steps": 40, ...}' [--resume] [--pause SECONDS] [--dropout P] [--out FILE]
+python toy.py FOLDER PLAN_AS_JSON [--resume] [--pause SECONDS] [--dropout P] [--out FILE]
 """
 
 import argparse

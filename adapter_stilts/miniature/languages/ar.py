@@ -1,4 +1,4 @@
-"""Arabic: the verb comes first and agrees in gender; objects are in the accusative, three to ten take the other gender; "wa" and "li" are prefixes."""
+"""Arabic: the verb comes first and agrees in gender; three to ten take the other gender; "wa" and "li" are prefixes."""
 
 from __future__ import annotations
 
@@ -52,20 +52,31 @@ class Arabic(Grammar):
         feminine = self.feminine(clause, context)
         if clause.frame == "weather":
             subject, past, jussive = self.lexicon.forms("weather", clause.verb, context.style.other)
-            slots["verb"], slots["agent"] = self.words(jussive if clause.negated else past, "VERB"), self.words(subject, "NOUN", role="verb")
+            slots["verb"], slots["agent"] = (
+                self.words(jussive if clause.negated else past, "VERB"),
+                self.words(subject, "NOUN", role="verb"),
+            )
         elif clause.frame in ("feel", "be", "locate", "exist"):
             was = ("يكن", "تكن") if clause.negated else ("كان", "كانت")
             slots["verb"] = self.words(was[feminine], "AUX")
             if clause.frame in ("feel", "be"):
-                slots["state"] = self.words(self.form("states", clause.verb, int(feminine), context), "ADJ", role="verb")
+                slots["state"] = self.words(
+                    self.form("states", clause.verb, int(feminine), context), "ADJ", role="verb"
+                )
         else:
-            slots["verb"] = self.words(self.form("verbs", clause.verb, int(feminine) + 2 * int(clause.negated), context), "VERB")
+            slots["verb"] = self.words(
+                self.form("verbs", clause.verb, int(feminine) + 2 * int(clause.negated), context), "VERB"
+            )
         if clause.frame in ("be", "locate"):
             slots["subject"] = self.subject(clause, context)
         elif clause.thing:
             slots["thing"] = self.thing(clause, context)
         if context.asked:
-            slots["wh"] = self.words("ممن", "PRON") if context.asked == "partner" and clause.frame == "get" else self.asked(clause, context.asked)
+            slots["wh"] = (
+                self.words("ممن", "PRON")
+                if context.asked == "partner" and clause.frame == "get"
+                else self.asked(clause, context.asked)
+            )
             slots[context.asked] = ()
         return slots
 

@@ -8,7 +8,11 @@ from typing import ClassVar
 from adapter_stilts.miniature.grammar import Context, Grammar, Words, female, is_name, thing_of
 from adapter_stilts.miniature.world import Clause
 
-ARTICLES = {"m": ("einen", "keinen", "der", "en"), "f": ("eine", "keine", "die", "e"), "n": ("ein", "kein", "das", "es")}
+ARTICLES = {
+    "m": ("einen", "keinen", "der", "en"),
+    "f": ("eine", "keine", "die", "e"),
+    "n": ("ein", "kein", "das", "es"),
+}
 
 
 class German(Grammar):
@@ -33,14 +37,18 @@ class German(Grammar):
             "agent": self.agent(clause, context),
             "time": self.words(self.form("times", clause.time), "NOUN") if clause.time else (),
             "place": self.place(clause, context),
-            "not": self.words("nicht", "PART") if clause.negated and clause.frame not in ("act", "give", "get", "exist") else (),
+            "not": self.words("nicht", "PART")
+            if clause.negated and clause.frame not in ("act", "give", "get", "exist")
+            else (),
             **self.verb(clause, context),
         }
         if clause.partner:
             if clause.frame == "give":
                 slots["partner"] = self.person(clause.partner, 1, context, "partner")
             else:
-                slots["giver"] = self.words("von", "ADP", role="partner") + self.person(clause.partner, 1, context, "partner")
+                slots["giver"] = self.words("von", "ADP", role="partner") + self.person(
+                    clause.partner, 1, context, "partner"
+                )
         if clause.frame in ("be", "locate"):
             slots["subject"] = self.subject(clause, context)
         elif clause.thing:
@@ -58,11 +66,17 @@ class German(Grammar):
         """The finite verb, a separable part, and the form for the end of a subordinate clause."""
         if clause.frame in ("feel", "be"):
             was = self.words("war", "AUX", role="verb")
-            return {"verb": was, "last": was, "state": self.words(self.form("states", clause.verb, 0, context), "ADJ", role="verb")}
+            return {
+                "verb": was,
+                "last": was,
+                "state": self.words(self.form("states", clause.verb, 0, context), "ADJ", role="verb"),
+            }
         if clause.frame in ("exist", "locate"):
             verb = self.words("war/VERB" if clause.frame == "locate" else "gab", "VERB")
             return {"verb": verb, "last": verb}
-        forms = self.lexicon.forms("weather" if clause.frame == "weather" else "verbs", clause.verb, context.style.other)
+        forms = self.lexicon.forms(
+            "weather" if clause.frame == "weather" else "verbs", clause.verb, context.style.other
+        )
         particle = forms[1] if len(forms) > 1 else ""
         return {
             "verb": self.words(forms[0], "VERB"),
@@ -110,7 +124,9 @@ class German(Grammar):
         if section == "places":
             return self.words(self.form(section, clause.place, int(goal), context), "NOUN")
         preposition = "bei" if section == "orgs" else "nach" if goal else "in"
-        return self.words(preposition, "ADP") + self.words(self.form(section, clause.place), "PROPN", "LOC" if section == "cities" else "ORG")
+        return self.words(preposition, "ADP") + self.words(
+            self.form(section, clause.place), "PROPN", "LOC" if section == "cities" else "ORG"
+        )
 
 
 GRAMMAR = German

@@ -47,7 +47,7 @@ class English(Grammar):
         return self.ask(slots, clause, context) if context.asked else slots
 
     def ask(self, slots: dict[str, Words], clause: Clause, context: Context) -> dict[str, Words]:
-        """Put the question word first, "did" after it unless it asks for the subject; "who ... to" keeps its preposition at the end."""
+        """Put the question word first, "did" after it unless it asks for the subject; "to" stays at the end."""
         asked = context.asked
         slots["wh"] = self.asked(clause, asked)
         if asked == "partner":
@@ -55,20 +55,30 @@ class English(Grammar):
         slots[asked] = ()
         if asked != "agent" and clause.frame in ("act", "give", "get", "do", "move", "weather"):
             slots["verb"] = self.words("did", "AUX")
-            slots["base"] = (self.words("not", "PART") if clause.negated else ()) + self.words(self.form("verbs", clause.verb, 1, context), "VERB", role="verb")
+            slots["base"] = (self.words("not", "PART") if clause.negated else ()) + self.words(
+                self.form("verbs", clause.verb, 1, context), "VERB", role="verb"
+            )
         elif asked != "agent" and clause.frame in ("locate", "feel", "be"):
             slots["verb"], slots["base"] = slots["verb"][:1], slots["verb"][1:]
         return slots
 
     def verb(self, clause: Clause, context: Context) -> Words:
         if clause.frame in ("feel", "be"):
-            return self.words("was not" if clause.negated else "was", "AUX") + self.words(self.form("states", clause.verb, 0, context), "ADJ")
+            return self.words("was not" if clause.negated else "was", "AUX") + self.words(
+                self.form("states", clause.verb, 0, context), "ADJ"
+            )
         if clause.frame in ("exist", "locate"):
             were = "were" if clause.thing and clause.thing.count else "was"
-            return self.words(were, "AUX") + (self.words("not", "PART") if clause.negated and clause.frame == "locate" else ())
+            return self.words(were, "AUX") + (
+                self.words("not", "PART") if clause.negated and clause.frame == "locate" else ()
+            )
         section = "weather" if clause.frame == "weather" else "verbs"
         if clause.negated:
-            return self.words("did", "AUX") + self.words("not", "PART") + self.words(self.form(section, clause.verb, 1, context), "VERB")
+            return (
+                self.words("did", "AUX")
+                + self.words("not", "PART")
+                + self.words(self.form(section, clause.verb, 1, context), "VERB")
+            )
         return self.words(self.form(section, clause.verb, 0, context), "VERB")
 
     def agent(self, clause: Clause, context: Context) -> Words:
@@ -89,7 +99,9 @@ class English(Grammar):
             return ()
         thing = clause.thing
         if thing.count:
-            return self.words(self.form("counts", thing.count), "NUM") + self.words(self.form("things", thing.noun, 1, context), "NOUN")
+            return self.words(self.form("counts", thing.count), "NUM") + self.words(
+                self.form("things", thing.noun, 1, context), "NOUN"
+            )
         described = self.described(thing, context)
         if clause.frame == "exist" and clause.negated:
             return self.words("no/DET", "DET") + described

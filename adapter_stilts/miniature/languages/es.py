@@ -54,7 +54,9 @@ class Spanish(Grammar):
         if clause.frame == "feel":
             return self.words(self.form("states", clause.verb, int(female(clause.agent)), context), "ADJ")
         if clause.frame == "be":
-            return self.words(self.form("states", clause.verb, int(self.gender(clause, context) == "f"), context), "ADJ")
+            return self.words(
+                self.form("states", clause.verb, int(self.gender(clause, context) == "f"), context), "ADJ"
+            )
         if clause.frame in ("exist", "locate"):
             return self.words("había" if clause.frame == "exist" else "estaba/VERB", "VERB")
         if clause.frame == "weather":
@@ -93,7 +95,11 @@ class Spanish(Grammar):
         if context.pronoun == "subject":
             return ()
         gender, singular, _ = self.lexicon.forms("things", thing_of(clause).noun, context.style.other)
-        return self.words("la" if gender == "f" else "el", "DET") + self.words(singular, "NOUN") + self.modifier(clause, gender)
+        return (
+            self.words("la" if gender == "f" else "el", "DET")
+            + self.words(singular, "NOUN")
+            + self.modifier(clause, gender)
+        )
 
     def modifier(self, clause: Clause, gender: str) -> Words:
         modifier = thing_of(clause).modifier

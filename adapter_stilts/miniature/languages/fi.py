@@ -1,4 +1,4 @@
-"""Finnish: a whole object is in the genitive, a negated, counted or unfinished one in the partitive; "ei" with a participle negates."""
+"""Finnish: a whole object is in the genitive, others in the partitive; "ei" with a participle negates."""
 
 from __future__ import annotations
 
@@ -37,21 +37,31 @@ class Finnish(Grammar):
             "verb": self.verb(clause, context),
             "place": self.place(clause, context),
             "time": self.words(self.form("times", clause.time), "NOUN") if clause.time else (),
-            "partner": self.person(clause.partner, 2 if clause.frame == "get" else 1, context) if clause.partner else (),
+            "partner": self.person(clause.partner, 2 if clause.frame == "get" else 1, context)
+            if clause.partner
+            else (),
         }
         if clause.frame in ("be", "locate"):
             slots["subject"] = self.subject(clause, context)
         elif clause.thing:
             slots["thing"] = self.thing(clause, context)
         if context.asked:
-            slots["wh"] = self.words("keneltä", "PRON") if context.asked == "partner" and clause.frame == "get" else self.asked(clause, context.asked)
+            slots["wh"] = (
+                self.words("keneltä", "PRON")
+                if context.asked == "partner" and clause.frame == "get"
+                else self.asked(clause, context.asked)
+            )
             slots[context.asked] = ()
         return slots
 
     def verb(self, clause: Clause, context: Context) -> Words:
         negation = self.words("ei", "AUX") if clause.negated else ()
         if clause.frame in ("feel", "be"):
-            return negation + self.words("ollut" if clause.negated else "oli", "AUX") + self.words(self.form("states", clause.verb, 0, context), "ADJ")
+            return (
+                negation
+                + self.words("ollut" if clause.negated else "oli", "AUX")
+                + self.words(self.form("states", clause.verb, 0, context), "ADJ")
+            )
         if clause.frame in ("exist", "locate"):
             return negation + self.words("ollut/VERB" if clause.negated else "oli/VERB", "VERB")
         section = "weather" if clause.frame == "weather" else "verbs"
@@ -73,7 +83,9 @@ class Finnish(Grammar):
     def thing(self, clause: Clause, context: Context) -> Words:
         thing = thing_of(clause)
         if thing.count:
-            return self.words(self.form("counts", thing.count), "NUM") + self.words(self.form("things", thing.noun, PARTITIVE, context), "NOUN")
+            return self.words(self.form("counts", thing.count), "NUM") + self.words(
+                self.form("things", thing.noun, PARTITIVE, context), "NOUN"
+            )
         if clause.negated or clause.verb in UNFINISHED:
             return self.described(clause, PARTITIVE, context)
         return self.described(clause, NOMINATIVE if clause.frame == "exist" else GENITIVE, context)

@@ -46,7 +46,9 @@ class Hindi(Grammar):
         elif clause.thing:
             slots["thing"] = self.thing(clause.thing, clause.negated, context)
         if context.asked == "agent":
-            slots["agent"] = self.words(self.form("ask", "ergative" if self.ergative(clause, context) else "agent"), "PRON")
+            slots["agent"] = self.words(
+                self.form("ask", "ergative" if self.ergative(clause, context) else "agent"), "PRON"
+            )
         elif context.asked == "partner" and clause.frame == "get":
             slots["partner"] = self.words("किससे", "PRON")
         elif context.asked == "partner" and clause.verb == "bring":
@@ -56,20 +58,27 @@ class Hindi(Grammar):
         return slots
 
     def ergative(self, clause: Clause, context: Context) -> bool:
-        return clause.frame in ("act", "give", "get", "do", "move") and self.form("verbs", clause.verb, 0, context) in "ex"
+        return (
+            clause.frame in ("act", "give", "get", "do", "move") and self.form("verbs", clause.verb, 0, context) in "ex"
+        )
 
     def verb(self, clause: Clause, context: Context) -> Words:
         gender, plural = self.agreement(clause, context)
         if clause.frame in ("feel", "be"):
             state = self.words(self.form("states", clause.verb, int(gender == "f"), context), "ADJ")
-            return state + (self.words("नहीं", "PART") if clause.negated else ()) + self.words(BE[gender, plural], "AUX")
+            negation = self.words("नहीं", "PART") if clause.negated else ()
+            return state + negation + self.words(BE[gender, plural], "AUX")
         if clause.frame in ("exist", "locate"):
-            return (self.words("नहीं", "PART") if clause.negated else ()) + self.words(f"{BE[gender, plural]}/VERB", "VERB")
+            return (self.words("नहीं", "PART") if clause.negated else ()) + self.words(
+                f"{BE[gender, plural]}/VERB", "VERB"
+            )
         if clause.frame == "weather":
             form = self.form("weather", clause.verb)
         else:
             kind = self.form("verbs", clause.verb, 0, context)
-            form = self.form("verbs", clause.verb, 1 if kind == "x" else 1 + int(gender == "f") + 2 * int(plural), context)
+            form = self.form(
+                "verbs", clause.verb, 1 if kind == "x" else 1 + int(gender == "f") + 2 * int(plural), context
+            )
         before, _, after = form.partition("+") if "+" in form else ("", "", form)
         return self.words(f"{before} {'नहीं' if clause.negated else ''} {after}", "VERB")
 
@@ -104,7 +113,9 @@ class Hindi(Grammar):
 
     def thing(self, thing: Thing, negated: bool, context: Context) -> Words:
         if thing.count:
-            return self.words(self.form("counts", thing.count), "NUM") + self.words(self.form("things", thing.noun, 2, context), "NOUN")
+            return self.words(self.form("counts", thing.count), "NUM") + self.words(
+                self.form("things", thing.noun, 2, context), "NOUN"
+            )
         return (() if negated else self.words("एक", "DET")) + self.described(thing, context)
 
     def subject(self, clause: Clause, context: Context) -> Words:
@@ -112,7 +123,9 @@ class Hindi(Grammar):
 
     def described(self, thing: Thing, context: Context) -> Words:
         gender, singular, _ = self.lexicon.forms("things", thing.noun, context.style.other)
-        modifier = self.words(self.form("modifiers", thing.modifier, int(gender == "f")), "ADJ") if thing.modifier else ()
+        modifier = (
+            self.words(self.form("modifiers", thing.modifier, int(gender == "f")), "ADJ") if thing.modifier else ()
+        )
         return modifier + self.words(singular, "NOUN")
 
     def place(self, clause: Clause, context: Context) -> Words:

@@ -1,4 +1,4 @@
-"""Japanese: no blanks, particles after each phrase, counters after the object; the cause comes first, linked clauses end in -te."""
+"""Japanese: no blanks, particles and counters after the noun; the cause comes first, linked clauses end in -te."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ class Japanese(Grammar):
         if meaning.second is None:
             return self.clause(meaning.first, Context(style))
         if meaning.link == "and":
-            first, second = self.clause(meaning.first, Context(style)), self.clause(meaning.second, Context(replace(style, front="")))
+            first, second = (
+                self.clause(meaning.first, Context(style)),
+                self.clause(meaning.second, Context(replace(style, front=""))),
+            )
             return linked(first) + self.words("、", "PUNCT") + second
         omitted = shared(meaning.first, meaning.second)
         cause = self.clause(meaning.second, Context(replace(style, front=""), "main" if omitted == "agent" else "sub"))
@@ -58,7 +61,9 @@ class Japanese(Grammar):
             slots["thing"] = self.described(clause, context) + self.words(self.particle(clause), "ADP")
             slots["count"] = self.counted(clause, context)
         if context.asked:
-            slots[context.asked] = self.asked(clause, context.asked) + self.words(self.asking(clause, context.asked), "ADP")
+            slots[context.asked] = self.asked(clause, context.asked) + self.words(
+                self.asking(clause, context.asked), "ADP"
+            )
             slots["end"] = self.words("の/SCONJ です/AUX か/PART", "PART")
             if context.asked == "thing":
                 slots["count"] = ()
@@ -68,7 +73,12 @@ class Japanese(Grammar):
         """The particle after a question word."""
         if asked == "place":
             return "に" if clause.frame in ("move", "locate", "exist") else "で"
-        return {"agent": "が", "thing": self.particle(clause), "partner": "から" if clause.frame == "get" else "に", "time": ""}[asked]
+        return {
+            "agent": "が",
+            "thing": self.particle(clause),
+            "partner": "から" if clause.frame == "get" else "に",
+            "time": "",
+        }[asked]
 
     def particle(self, clause: Clause) -> str:
         if clause.frame == "exist":
@@ -83,13 +93,19 @@ class Japanese(Grammar):
             animate = thing_of(clause).noun in ANIMATE
             forms = ("い た", "い なかっ た") if animate else ("あっ た", "なかった/ADJ")
             return self.words(forms[column], "VERB")
-        return self.words(self.form("weather" if clause.frame == "weather" else "verbs", clause.verb, column, context), "VERB")
+        return self.words(
+            self.form("weather" if clause.frame == "weather" else "verbs", clause.verb, column, context), "VERB"
+        )
 
     def agent(self, clause: Clause, context: Context) -> Words:
         if not clause.agent or context.pronoun == "agent":
             return ()
         surname = self.words(f"・{self.form('surnames', clause.surname)}", "PROPN", "PER") if clause.surname else ()
-        particle = "が" if context.mode == "sub" or (context.style.shift and context.mode == "main" and clause.frame != "feel") else "は"
+        particle = (
+            "が"
+            if context.mode == "sub" or (context.style.shift and context.mode == "main" and clause.frame != "feel")
+            else "は"
+        )
         return self.person(clause.agent, context) + surname + self.words(particle, "ADP")
 
     def partner(self, clause: Clause, context: Context) -> Words:
@@ -111,7 +127,9 @@ class Japanese(Grammar):
         thing = thing_of(clause)
         if not thing.count:
             return ()
-        return self.words(self.form("counts", thing.count), "NUM", role="thing") + self.words(self.form("things", thing.noun, 1, context), "NOUN", role="thing")
+        return self.words(self.form("counts", thing.count), "NUM", role="thing") + self.words(
+            self.form("things", thing.noun, 1, context), "NOUN", role="thing"
+        )
 
     def place(self, clause: Clause, context: Context) -> Words:
         if not clause.place:

@@ -44,13 +44,19 @@ class Russian(Grammar):
         if clause.partner and clause.frame == "give":
             slots["partner"] = self.person(clause.partner, 1, context, "partner")
         elif clause.partner:
-            slots["giver"] = self.words("от", "ADP", role="partner") + self.person(clause.partner, 2, context, "partner")
+            slots["giver"] = self.words("от", "ADP", role="partner") + self.person(
+                clause.partner, 2, context, "partner"
+            )
         if clause.frame in ("be", "locate"):
             slots["subject"] = self.subject(clause, context)
         elif clause.thing:
             slots["thing"] = self.thing(clause, context)
         if context.asked:
-            slots["wh"] = self.words("от кого/PRON", "PRON") if context.asked == "partner" and clause.frame == "get" else self.asked(clause, context.asked)
+            slots["wh"] = (
+                self.words("от кого/PRON", "PRON")
+                if context.asked == "partner" and clause.frame == "get"
+                else self.asked(clause, context.asked)
+            )
             slots["giver" if context.asked == "partner" else context.asked] = ()
             slots[context.asked] = ()
         return slots
@@ -58,7 +64,9 @@ class Russian(Grammar):
     def verb(self, clause: Clause, context: Context) -> Words:
         gender = self.gender(clause, context)
         if clause.frame in ("feel", "be"):
-            return self.words(BE[gender], "AUX") + self.words(self.form("states", clause.verb, COLUMN[gender], context), "ADJ")
+            return self.words(BE[gender], "AUX") + self.words(
+                self.form("states", clause.verb, COLUMN[gender], context), "ADJ"
+            )
         if clause.frame in ("exist", "locate"):
             return self.words(f"{BE[gender]}/VERB", "VERB")
         if clause.frame == "weather":
@@ -69,7 +77,11 @@ class Russian(Grammar):
         """Of the grammatical subject; a counted one is neuter, and so is "who" masculine."""
         if clause.frame in ("be", "locate", "exist"):
             thing = thing_of(clause)
-            return "n" if thing.count or (clause.negated and clause.frame == "exist") else self.form("things", thing.noun, 0, context)
+            return (
+                "n"
+                if thing.count or (clause.negated and clause.frame == "exist")
+                else self.form("things", thing.noun, 0, context)
+            )
         return "f" if female(clause.agent) and context.asked != "agent" else "m"
 
     def agent(self, clause: Clause, context: Context) -> Words:
@@ -114,7 +126,11 @@ class Russian(Grammar):
         if section == "orgs":
             return self.words("в компании/NOUN", "NOUN") + self.words(self.form(section, clause.place), "PROPN", "ORG")
         name = self.form(section, clause.place, int(clause.frame == "move"), context)
-        return self.words(name, "NOUN") if section == "places" else self.words("в", "ADP") + self.words(name, "PROPN", "LOC")
+        return (
+            self.words(name, "NOUN")
+            if section == "places"
+            else self.words("в", "ADP") + self.words(name, "PROPN", "LOC")
+        )
 
 
 GRAMMAR = Russian

@@ -1,4 +1,4 @@
-"""Swahili: noun classes agree on adjectives, numbers and verbs; people are class 1; places carry their own locative ending."""
+"""Swahili: noun classes agree on adjectives, numbers and verbs; people are class 1; places have a locative ending."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from adapter_stilts.miniature.world import Clause, Thing
 CLASSES = {"1": 0, "3": 1, "5": 2, "7": 3, "9": 4, "11": 5}
 CONNECTIVE = {"1": "wa", "3": "wa", "5": "la", "7": "cha", "9": "ya", "11": "wa"}
 # by class: "was", "was not", and the subject prefix of a perfect
-SUBJECT = {"1": ("alikuwa", "hakuwa", "a"), "3": ("ulikuwa", "haukuwa", "u"), "5": ("lilikuwa", "halikuwa", "li"), "7": ("kilikuwa", "hakikuwa", "ki")}
+SUBJECT = {
+    "1": ("alikuwa", "hakuwa", "a"),
+    "3": ("ulikuwa", "haukuwa", "u"),
+    "5": ("lilikuwa", "halikuwa", "li"),
+    "7": ("kilikuwa", "hakikuwa", "ki"),
+}
 SUBJECT |= {"9": ("ilikuwa", "haikuwa", "i"), "11": ("ulikuwa", "haukuwa", "u")}
 COUNTED = {"4": 0, "6": 1, "8": 2, "10": 3}
 
@@ -66,7 +71,9 @@ class Swahili(Grammar):
             prefix = SUBJECT["1" if clause.frame == "feel" else noun_class]
             state = self.form("states", clause.verb, CLASSES[noun_class], context).replace("=", prefix[2])
             return self.words(prefix[negated], "AUX") + self.words(state, "ADJ")
-        return self.words(self.form("weather" if clause.frame == "weather" else "verbs", clause.verb, negated, context), "VERB")
+        return self.words(
+            self.form("weather" if clause.frame == "weather" else "verbs", clause.verb, negated, context), "VERB"
+        )
 
     def agent(self, clause: Clause, context: Context) -> Words:
         if not clause.agent or context.pronoun == "agent":

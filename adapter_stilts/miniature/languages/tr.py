@@ -1,4 +1,4 @@
-"""Turkish: the verb is last; case endings are stored, the copula's ending follows vowel harmony; "bir" vanishes under negation."""
+"""Turkish: the verb is last; case endings are stored, the copula's follows vowel harmony; negation drops "bir"."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ class Turkish(Grammar):
             "verb": self.verb(clause, context),
             "place": self.place(clause, context),
             "time": self.words(self.form("times", clause.time), "NOUN") if clause.time else (),
-            "partner": self.person(clause.partner, 2 if clause.frame == "get" else 1, context) if clause.partner else (),
+            "partner": self.person(clause.partner, 2 if clause.frame == "get" else 1, context)
+            if clause.partner
+            else (),
         }
         if clause.frame in ("be", "locate"):
             slots["subject"] = self.subject(clause, context)
@@ -66,7 +68,9 @@ class Turkish(Grammar):
             return self.words("yoktu" if clause.negated else "vardı", "VERB")
         if clause.frame == "locate":
             return self.words("değildi", "AUX") if clause.negated else ()
-        return self.words(self.form("weather" if clause.frame == "weather" else "verbs", clause.verb, column, context), "VERB")
+        return self.words(
+            self.form("weather" if clause.frame == "weather" else "verbs", clause.verb, column, context), "VERB"
+        )
 
     def located(self, clause: Clause, place: Words) -> Words:
         """The place as predicate: "mutfakta" + "ydı"; after a negation the ending is on "değil"."""

@@ -11,7 +11,7 @@ from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.encoder.trunk import load_trunk
 from adapter_stilts.errors import ArtefactError, ConfigError, Interrupted, UsageError
-from adapter_stilts.runs.pretraining import Recipe, pretrain
+from adapter_stilts.runs.pretrain import Recipe, pretrain
 from adapter_stilts.training.interrupt import StopSignal
 from adapter_stilts.training.rows import Masking, feature_data
 

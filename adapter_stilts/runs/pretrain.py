@@ -1,9 +1,10 @@
-"""A trunk from scratch: a vocabulary, then masked language modelling on texts and translation pairs, with the toolkit's own loop.
+"""A trunk from scratch: a vocabulary, then masked language modelling on texts and translation pairs.
 
-    pretrain({"de": [PlainText("0", "ein Satz"), PlainText("1", "ein Satz", pair="a sentence"), ...], ...}, Path("trunk"), Recipe(steps=2000))
+    texts = {"de": [PlainText("0", "ein Satz"), PlainText("1", "ein Satz", pair="a sentence"), ...], ...}
+    pretrain(texts, Path("trunk"), Recipe(steps=2000))
 
-The trunk trains as a kind `full` adapter under a head for masked text. Its folder is then one that `load_trunk` reads, head included,
-with `pretraining.json` saying what it was made of and `metrics.jsonl` how it went.
+The trunk trains as a kind `full` adapter under a head for masked text. Its folder is then one that `load_trunk` reads,
+head included, with `pretraining.json` saying what it was made of and `metrics.jsonl` how it went.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 
+from adapter_stilts.config.load import with_settings
+from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.data.examples import PlainText
 from adapter_stilts.encoder.composition import parse
 from adapter_stilts.encoder.heads import build_head
@@ -29,6 +32,7 @@ from adapter_stilts.files import disk_errors, read_json, sha256, write_bytes, wr
 from adapter_stilts.miniature.aligned_start import aligned_embeddings
 from adapter_stilts.miniature.pretraining_rows import Corpus, Rows, encode, sample
 from adapter_stilts.miniature.vocabulary import train_tokenizer
+from adapter_stilts.runs.prepare import training_plan
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.training.devices import own_generators, pick_device
 from adapter_stilts.training.interrupt import StopSignal
@@ -68,7 +72,8 @@ class Recipe:
         if self.steps is None and self.minutes is None:
             raise ConfigError("neither steps nor minutes are given", where="recipe", do="say how long to pretrain")
         if not (0 <= (self.pair_share or 0) <= 1 and 0 < self.mask_rate < 1):
-            raise ConfigError(f"pair_share {self.pair_share} and mask_rate {self.mask_rate} are shares", where="recipe", do="give numbers between 0 and 1")
+            what = f"pair_share {self.pair_share} and mask_rate {self.mask_rate} are shares"
+            raise ConfigError(what, where="recipe", do="give numbers between 0 and 1")
 
 
 def pretrain(
@@ -81,28 +86,34 @@ def pretrain(
     progress: Callable[[Progress], None] = lambda progress: None,
     stop: StopSignal | None = None,
 ) -> Outcome | None:
-    """Make the trunk in `out`; continues what an interrupted call left there, and returns None where it is already made.
+    """Make the trunk in `out`; continues what an interrupted call left there, and returns None where it is made.
 
     texts             by language; those with a `pair` (their translation, English where there is one) are read as pairs
     tokenizer_folder  a tokenizer.json to use; None trains one
 
-    Raises ArtefactError where `out` holds an unfinished trunk of another recipe or other texts, UsageError where it holds a finished one.
+    Raises ArtefactError where `out` holds an unfinished trunk of another recipe or other texts, UsageError where it
+    holds a finished one.
     """
     where = pick_device(device)
     identity = _identity(texts, recipe, tokenizer_folder)
     if (out / FACTS).is_file():
-        _check_same(read_json(out / FACTS)["identity"], identity, out)
+        if read_json(out / FACTS)["identity"] != identity:
+            what = "the folder holds a trunk made by another recipe or of other texts"
+            raise UsageError(what, where=str(out), do="choose another folder, or remove this one")
         return None
-    vocabulary = tokenizer_folder or _vocabulary(texts, out / "training" / f"vocabulary-{identity}", recipe)
+    work = out / "training"
+    vocabulary = tokenizer_folder or _vocabulary(texts, work / f"vocabulary-{identity}", recipe)
     corpus = encode(texts, Tokenizer.from_file(str(vocabulary / "tokenizer.json")))
-    rows = sample(corpus, max_length=recipe.max_length, pair_share=recipe.pair_share, exponent=recipe.language_exponent, seed=recipe.seed)
+    share, exponent = recipe.pair_share, recipe.language_exponent
+    rows = sample(corpus, max_length=recipe.max_length, pair_share=share, exponent=exponent, seed=recipe.seed)
     trunk = _fresh(vocabulary, recipe, corpus)
     model = _model(trunk, recipe).to(where)
-    outcome = train(model, _data(rows, trunk, recipe), _plan(recipe), folder=out / "training", resume=True, identity=identity, progress=progress, stop=stop)
+    data, plan = _data(rows, trunk, recipe), _plan(recipe)
+    outcome = train(model, data, plan, folder=work, resume=True, identity=identity, progress=progress, stop=stop)
     _save(out, trunk, model, recipe.dropout)
     write_json(out / FACTS, _facts(recipe, identity, corpus, rows, outcome))
     with disk_errors(out):
-        shutil.rmtree(out / "training")
+        shutil.rmtree(work)
     return outcome
 
 
@@ -116,15 +127,23 @@ def _vocabulary(texts: Mapping[str, Sequence[PlainText]], folder: Path, recipe: 
 
 
 def _fresh(vocabulary: Path, recipe: Recipe, corpus: Corpus) -> Trunk:
-    shape = {"hidden": recipe.hidden, "layers": recipe.layers, "heads": recipe.heads, "intermediate": 4 * recipe.hidden, "max_length": recipe.max_length}
-    trunk = new_trunk(vocabulary, **shape, seed=recipe.seed, dropout=0.0)
+    trunk = new_trunk(
+        vocabulary,
+        hidden=recipe.hidden,
+        layers=recipe.layers,
+        heads=recipe.heads,
+        intermediate=4 * recipe.hidden,
+        max_length=recipe.max_length,
+        seed=recipe.seed,
+        dropout=0.0,
+    )
     if recipe.aligned_start:
         with own_generators(torch.device("cpu")):
             torch.manual_seed(Seeds(recipe.seed).number("aligned start"))
             start = aligned_embeddings(corpus, trunk.vocabulary, recipe.hidden)
         embeddings = trunk.model.embeddings.word_embeddings.weight.data
-        found = start.abs().sum(1) > 0  # special tokens, and tokens in no pair, keep their random start
-        embeddings[found] = start[found]
+        paired = start.abs().sum(1) > 0  # special tokens, and tokens in no pair, keep their random start
+        embeddings[paired] = start[paired]
     return trunk
 
 
@@ -138,24 +157,16 @@ def _model(trunk: Trunk, recipe: Recipe) -> TaskModel:
 
 
 def _data(rows: Rows, trunk: Trunk, recipe: Recipe) -> TrainingData:
-    masking = Masking(trunk.vocabulary, trunk.tokenizer.mask_token_id, tuple(trunk.tokenizer.all_special_ids), recipe.mask_rate)
+    tokenizer = trunk.tokenizer
+    masking = Masking(trunk.vocabulary, tokenizer.mask_token_id, tuple(tokenizer.all_special_ids), recipe.mask_rate)
     return TrainingData(rows.lengths, rows.collate, masker(masking))
 
 
 def _plan(recipe: Recipe) -> TrainingPlan:
-    return TrainingPlan(
-        max_steps=recipe.steps,
-        minutes=recipe.minutes,
-        learning_rate=recipe.learning_rate,
-        warmup=recipe.warmup,
-        token_budget=recipe.token_budget,
-        checkpoint_steps=recipe.checkpoint_steps,
-        log_steps=50,
-        precision=recipe.precision,
-        betas=BETAS,
-        epsilon=EPSILON,
-        seed=recipe.seed,
-    )
+    names = ("minutes", "learning_rate", "warmup", "token_budget", "checkpoint_steps", "precision", "seed")
+    settings = {"max_steps": recipe.steps, "log_steps": 50, **{name: getattr(recipe, name) for name in names}}
+    config = with_settings(RunConfig(), {f"training.{name}": value for name, value in settings.items()})
+    return replace(training_plan(config), betas=BETAS, epsilon=EPSILON)
 
 
 def _save(out: Path, trunk: Trunk, model: TaskModel, dropout: float) -> None:
@@ -171,9 +182,17 @@ def _facts(recipe: Recipe, identity: str, corpus: Corpus, rows: Rows, outcome: O
         language: {"texts": len(texts), "pairs": len(corpus.pairs[language]), "tokens": corpus.tokens(language)}
         for language, texts in corpus.singles.items()
     }
-    reached: dict[str, object] = {"steps": outcome.steps, "epochs": outcome.epochs, "stopped_by": outcome.stopped_by}
-    reached |= {"loss": outcome.losses[-1][1], "seconds": round(outcome.seconds, 1)}
-    return {"identity": identity, "recipe": asdict(recipe), **reached, "rows_an_epoch": len(rows.spans), "languages": languages}
+    return {
+        "identity": identity,
+        "recipe": asdict(recipe),
+        "steps": outcome.steps,
+        "epochs": outcome.epochs,
+        "stopped_by": outcome.stopped_by,
+        "loss": outcome.losses[-1][1],
+        "seconds": round(outcome.seconds, 1),
+        "rows_an_epoch": len(rows.spans),
+        "languages": languages,
+    }
 
 
 def _identity(texts: Mapping[str, Sequence[PlainText]], recipe: Recipe, tokenizer_folder: Path | None) -> str:
@@ -183,8 +202,3 @@ def _identity(texts: Mapping[str, Sequence[PlainText]], recipe: Recipe, tokenize
     for language, rows in sorted(texts.items()):
         digest.update(json.dumps([language, [[row.text, row.pair] for row in rows]]).encode())
     return digest.hexdigest()[:16]
-
-
-def _check_same(found: str, wanted: str, out: Path) -> None:
-    if found != wanted:
-        raise UsageError("the folder holds a trunk made by another recipe or of other texts", where=str(out), do="choose another folder, or remove this one")

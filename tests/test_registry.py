@@ -1,0 +1,36 @@
+"""Names are read in the source, where a registry has them in fact."""
+
+from __future__ import annotations
+
+import importlib
+from typing import get_args
+
+import pytest
+
+from adapter_stilts.registry import names_in
+
+PLACES = (
+    "adapter_stilts.retrieval.pooling:poolings",
+    "adapter_stilts.retrieval.margin:margins",
+    "adapter_stilts.retrieval.mining:retrievals",
+    "adapter_stilts.training.sampler:samplers",
+    "adapter_stilts.evaluation.given:METRICS",
+    "adapter_stilts.data.sentences:LAYOUTS",
+    "adapter_stilts.mining.cluster:ENGINES",
+    "adapter_stilts.retrieval.quantised:DTYPES",
+    "adapter_stilts.tasks.base:SPLITS",
+)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_reads_the_names_that_a_registry_has(place):
+    module, _, variable = place.partition(":")
+    assert sorted(names_in(place)) == sorted(getattr(importlib.import_module(module), variable))
+
+
+def test_reads_those_of_a_package_and_of_a_literal():
+    from adapter_stilts.config import schema
+    from adapter_stilts.retrieval.indexes.base import indexes
+
+    assert sorted(names_in("adapter_stilts.retrieval.indexes:indexes")) == sorted(indexes)
+    assert names_in("adapter_stilts.config.schema:How") == get_args(schema.How)
