@@ -115,10 +115,14 @@ def _names(tree: Mapping[str, Any]) -> Iterator[Mistake]:
     labels = [_label(entry) for entry in entries]
     yield from _labels(tree, labels, targets)
     sections = {"intermediate": entries, "targets": targets}
-    placed = {(name, number): entry for name, listed in sections.items() for number, entry in enumerate(listed)}
+    placed: dict[Path_, Mapping[str, Any]] = {
+        (name, number): entry for name, listed in sections.items() for number, entry in enumerate(listed)
+    }
     yield from _recipes(tree, placed)
     yield from _kind(tree.get("adapter"))
-    settings = {(name,): tree.get(name) for name in ("settings", "intermediate_settings", "target_settings")}
+    settings: dict[Path_, object] = {
+        (name,): tree.get(name) for name in ("settings", "intermediate_settings", "target_settings")
+    }
     settings |= {(*path, "settings"): entry.get("settings") for path, entry in placed.items()}
     for path, keys in settings.items():
         yield from _keys(path, keys if isinstance(keys, dict) else {})
