@@ -64,19 +64,11 @@ def _plan(document: Mapping[str, Any]) -> None:
     planned = document["planned"]
     started = any(stage["state"] != "new" for stage in planned)
     columns = ("stage", "how", "rows", "steps at most", "MB", "builds on", *(["state"] if started else []))
-    rows = [
-        (
-            stage["stage"],
-            stage["how"],
-            stage["rows_text"],
-            _steps(stage),
-            _megabytes(stage["bytes"]),
-            len(stage["after"]) or "",
-            stage["state"],
-        )
-        for stage in planned
-    ]
-    render.table("", columns, [row[: len(columns)] for row in rows])
+    rows = []
+    for stage in planned:
+        sizes = (_steps(stage), _megabytes(stage["bytes"]), len(stage["after"]) or "")
+        rows.append((stage["stage"], stage["how"], stage["rows_text"], *sizes, stage["state"])[: len(columns)])
+    render.table("", columns, rows)
     typer.echo(document["totals"]["sentence"])
     if started:
         typer.echo(f"of which are not done: {document['missing']['sentence']}")
@@ -86,11 +78,10 @@ def _tables(document: Mapping[str, Any]) -> None:
     """Intermediate runs by targets: scores and gains, and what else the study asks for; then means over targets."""
     entries = document["entries"]
     _by_targets("score, and gain over direct in points (95 %)", entries)
-    _by_targets(
-        "\nin the language of the training rows",
-        [{**entry, **entry["source"]} for entry in entries if "source" in entry],
-    )
-    over = [{**entry, **_gain(entry["over_control"])} for entry in entries if "over_control" in entry]
+    source = [{**entry, **entry["source"]} for entry in entries if "source" in entry]
+    _by_targets("\nin the language of the training rows", source)
+    gains = [(entry, entry["over_control"]) for entry in entries if "over_control" in entry]
+    over = [{**entry, "gain": gain["gain"], "interval": gain["interval"]} for entry, gain in gains]
     _by_targets("\ngain over the better control", over)
     means = [
         (_arm(mean["intermediate"], [mean]), mean["how"], *(_mean(mean, part) for part in ("all", "trained")))
@@ -115,10 +106,6 @@ def _by_targets(title: str, entries: Sequence[Mapping[str, Any]]) -> None:
         seeds = min(len(cell["seeds"]) for cell in cells.values())
         drawn.append((_arm(label, cells.values()), how, seeds, *(_cell(cells.get(target)) for target in targets)))
     render.table(title, ("intermediate", "how", "seeds", *targets), drawn)
-
-
-def _gain(over: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: over[name] for name in ("gain", "interval")}
 
 
 def _arm(label: str, cells: Any) -> str:

@@ -112,15 +112,5 @@ class Board:
 
 def _record(job: Job, before: Mapping[str, Any]) -> dict[str, Any]:
     """What is known of a stage: what it is, and how it went before."""
-    stage = job.stage
-    facts = {
-        "stage": stage.label,
-        "key": stage.key,
-        "work": stage.work,
-        "tasks": list(stage.tasks),
-        "how": stage.how,
-        "seed": stage.seed,
-    }
-    fresh = {"state": "waiting", "seconds": 0.0, "error": "", "exit_code": 0}
-    kept = {name: value for name, value in before.items() if name not in facts}
-    return {**facts, "after": list(stage.parents), **fresh, **kept, "folder": str(job.folder)}
+    facts, fresh = job.stage.to_json(), {"state": "waiting", "seconds": 0.0, "error": "", "exit_code": 0}
+    return {**facts, **fresh, **before, **facts, "folder": str(job.folder)}

@@ -17,13 +17,7 @@ from typing import Any
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.config.study import StudyConfig
 from adapter_stilts.encoder.kinds import kinds, resolve
-from adapter_stilts.encoder.sizes import (
-    BYTES,
-    adapter_parameters,
-    fusion_parameters,
-    head_parameters,
-    trunk_parameters,
-)
+from adapter_stilts.encoder.sizes import BYTES, adapter_parameters, fusion_parameters, head_parameters, trunk_parameters
 from adapter_stilts.encoder.trunk_config import TrunkConfig, known_config
 from adapter_stilts.errors import MissingError
 from adapter_stilts.runs.material import for_task, where_of
@@ -69,16 +63,9 @@ class Forecast:
     whole: int | None
 
     def document(self) -> dict[str, Any]:
-        stage = self.stage
         return {
-            "stage": stage.label,
-            "key": stage.key,
-            "work": stage.work,
-            "tasks": list(stage.tasks),
-            "how": stage.how,
-            "seed": stage.seed,
-            "after": list(stage.parents),
-            "rows": [{"task": one.task, "rows": one.count, "known": one.known} for one in self.rows],
+            **self.stage.to_json(),
+            "rows": [{"task": rows.task, "rows": rows.count, "known": rows.known} for rows in self.rows],
             "steps": self.steps,
             "about": self.about,
             "bytes": self.bytes,
@@ -90,12 +77,7 @@ def forecast(study: StudyConfig, grid: Grid) -> list[Forecast]:
     """Every stage of a study, in its order."""
     trunk = known_config(study.trunk.name)
     adapters = {} if trunk is None else _adapters(grid.stages, trunk)
-    read = (Forecast(stage, (), 0, False, 0, 0) for stage in grid.stages if stage.work == "read")
-    trained = (
-        _train(stage, study, trunk, adapters.get(stage.key, {})) for stage in grid.stages if stage.work == "train"
-    )
-    planned = {plan.stage.key: plan for plan in (*read, *trained)}
-    return [planned[stage.key] for stage in grid.stages]
+    return [_planned(stage, study, trunk, adapters.get(stage.key, {})) for stage in grid.stages]
 
 
 def totals(planned: Sequence[Forecast]) -> dict[str, Any]:
@@ -113,8 +95,10 @@ def totals(planned: Sequence[Forecast]) -> dict[str, Any]:
     }
 
 
-def _train(stage: Stage, study: StudyConfig, trunk: TrunkConfig | None, adapters: Mapping[str, int]) -> Forecast:
+def _planned(stage: Stage, study: StudyConfig, trunk: TrunkConfig | None, adapters: Mapping[str, int]) -> Forecast:
     config = stage.config
+    if stage.work == "read":
+        return Forecast(stage, (), 0, False, 0, 0)
     settings = config.task.model_dump(exclude_none=True)
     named = {name: under(find_task(name, settings), config.evaluation.protocol) for name in stage.tasks}
     rows = tuple(_rows(name, task, stage, study) for name, task in named.items())

@@ -51,6 +51,11 @@ class Stage:
     languages: tuple[str, ...] = ()
     split: str = ""
 
+    def to_json(self) -> dict[str, Any]:
+        """What it is, for study.json and --dry-run."""
+        named = {"stage": self.label, "key": self.key, "work": self.work, "tasks": list(self.tasks)}
+        return {**named, "how": self.how, "seed": self.seed, "after": list(self.parents)}
+
 
 @dataclass(frozen=True)
 class Cell:

@@ -115,17 +115,15 @@ def _names(tree: Mapping[str, Any]) -> Iterator[Mistake]:
     labels = [_label(entry) for entry in entries]
     yield from _labels(tree, labels, targets)
     sections = {"intermediate": entries, "targets": targets}
-    placed: dict[Path_, Mapping[str, Any]] = {
-        (name, number): entry for name, listed in sections.items() for number, entry in enumerate(listed)
-    }
+    placed: dict[Path_, Mapping[str, Any]] = {}
+    for name, listed in sections.items():
+        placed |= {(name, number): entry for number, entry in enumerate(listed)}
     yield from _recipes(tree, placed)
     yield from _kind(tree.get("adapter"))
-    settings: dict[Path_, object] = {
-        (name,): tree.get(name) for name in ("settings", "intermediate_settings", "target_settings")
-    }
-    settings |= {(*path, "settings"): entry.get("settings") for path, entry in placed.items()}
-    for path, keys in settings.items():
-        yield from _keys(path, keys if isinstance(keys, dict) else {})
+    for name in ("settings", "intermediate_settings", "target_settings"):
+        yield from _keys((name,), tree.get(name))
+    for path, entry in placed.items():
+        yield from _keys((*path, "settings"), entry.get("settings"))
     seeds = tree.get("seeds")
     if isinstance(seeds, list) and len({str(seed) for seed in seeds}) < len(seeds):
         yield Mistake(("seeds",), seeds, "names one twice")
@@ -271,9 +269,9 @@ def _kind(adapter: object) -> Iterator[Mistake]:
             yield Mistake(("adapter", "settings"), None, f"{error.what}; {error.do}", shows_value=False)
 
 
-def _keys(path: Path_, settings: Mapping[str, Any]) -> Iterator[Mistake]:
+def _keys(path: Path_, settings: object) -> Iterator[Mistake]:
     """Each key of a run's configuration, checked as a run's own file is."""
-    for key, value in settings.items():
+    for key, value in settings.items() if isinstance(settings, dict) else ():
         own = next((mine for given, mine in GIVEN.items() if key == given or key.startswith(f"{given}.")), "")
         if own:
             yield Mistake((*path, key), value, f"a study sets this itself; use its key `{own}`")

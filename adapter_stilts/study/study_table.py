@@ -103,18 +103,10 @@ class Entry:
         return (self.intermediate, self.how)
 
     def to_json(self) -> dict[str, Any]:
-        told = {
-            name: getattr(self, name)
-            for name in ("intermediate", "how", "target", "retrieval", "metric", "seeds", "compared", "leaks")
-        }
+        told = ("intermediate", "how", "target", "retrieval", "metric", "seeds", "compared", "leaks")
+        facts = {"control": bool(self.control), "languages": len(self.mean.languages)}
         source = {"source": self.source.to_json()} if self.source else {}
-        return {
-            **told,
-            "control": bool(self.control),
-            "languages": len(self.mean.languages),
-            **self.mean.to_json(),
-            **source,
-        }
+        return {**{name: getattr(self, name) for name in told}, **facts, **self.mean.to_json(), **source}
 
 
 @dataclass(frozen=True)
@@ -184,7 +176,7 @@ def _scored(cells: Sequence[Cell], board: Board) -> list[_Scored]:
 
 
 def _reading(job: Job, keys: Iterable[Sequence[str]]) -> _Reading:
-    """The headline results among `keys`; mining scores its validation split, too, to tune a threshold: that is not it."""
+    """The headline results among `keys`; mining has those of its validation split, too, where a threshold is tuned."""
     wanted = set(map(tuple, keys))
     results = [Result.from_json(row) for row in read_results(job.folder)]
     read = [
