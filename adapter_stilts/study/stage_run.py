@@ -44,9 +44,7 @@ def _train(job: Job, report: Reporter) -> dict[str, Any]:
     config = job.stage.config.model_copy(update={"after": tuple(str(folder) for folder in job.after)})
     here: dict[str, Any] = {"out": job.folder, "runs": job.runs, "overwrite": job.overwrite}
     document = train(config, job.stage.tasks, **here, resume=True, dry_run=False, report=report)
-    checkpoint.clear(
-        job.folder / "checkpoints"
-    )  # four times the size of what is kept, and of no use to a run that is done
+    checkpoint.clear(job.folder / "checkpoints")  # four times the size of what is kept, and of no use any more
     checksum, steps = read_manifest(job.folder).checksum, document["training"]["steps"]
     return {"checksum": checksum, "parents": _checksums(job.after), "steps": steps}
 
@@ -68,11 +66,8 @@ def _stands(job: Job, record: Mapping[str, Any]) -> bool:
     if job.stage.work == "train":
         manifest = read_manifest(job.folder)
         verify_files(job.folder, manifest)
-        return (
-            manifest.checksum == record["checksum"]
-            and _checksums(job.after) == record["parents"]
-            and _unchanged(manifest.data)
-        )
+        same = manifest.checksum == record["checksum"] and _checksums(job.after) == record["parents"]
+        return same and _unchanged(manifest.data)
     rows = {result_key(row): row for row in read_results(job.folder)}
     wanted = [tuple(key) for key in record["rows"]]
     there = bool(wanted) and all(key in rows for key in wanted)
