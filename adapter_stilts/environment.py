@@ -8,7 +8,10 @@ import resource
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
-PACKAGES = ("adapter-stilts", "torch", "transformers", "adapters", "accelerate", "tokenizers", "safetensors", "faiss-cpu", "numpy", "datasets")
+PACKAGES = (
+    *("adapter-stilts", "torch", "transformers", "adapters", "accelerate"),
+    *("tokenizers", "safetensors", "faiss-cpu", "numpy", "datasets"),
+)
 
 
 def versions() -> dict[str, str]:

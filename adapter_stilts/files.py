@@ -1,8 +1,8 @@
 """Files: atomic writes, hashes, and text read by "\\n" alone.
 
-A file is written beside its final name, flushed to disk and renamed, so that a reader never sees half of one and a full disk
-leaves the old content in place. Text is split at "\\n" only: real corpora contain U+2028 and U+0085, at which `str.splitlines`
-would cut a sentence in two.
+A file is written beside its final name, flushed to disk and renamed, so that a reader never sees half of one and a full
+disk leaves the old content in place. Text is split at "\\n" only: real corpora contain U+2028 and U+0085, at which
+`str.splitlines` would cut a sentence in two.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ def disk_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in NO_SPACE:
-            raise DoesNotFit(
-                "the disk is full; what was written before is kept", where=str(path), do="free some space and run the same command again"
-            ) from error
-        raise StiltsError(f"cannot write: {error.strerror or error}", where=str(path), do="check the folder and its permissions") from error
+            what = "the disk is full; what was written before is kept"
+            raise DoesNotFit(what, where=str(path), do="free some space and run the same command again") from error
+        what = f"cannot write: {error.strerror or error}"
+        raise StiltsError(what, where=str(path), do="check the folder and its permissions") from error
 
 
 @contextmanager
@@ -81,9 +81,9 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise TaskDataError(
-            f"not valid JSON: {error.msg}", where=f"{path}, line {error.lineno}", do="the file may be truncated; fetch or write it again"
-        ) from error
+        what = f"not valid JSON: {error.msg}"
+        advice = "the file may be truncated; fetch or write it again"
+        raise TaskDataError(what, where=f"{path}, line {error.lineno}", do=advice) from error
 
 
 def sha256(path: Path) -> str:
@@ -121,9 +121,8 @@ def numbered_lines(path: Path, longest: int | None = None) -> Iterator[tuple[int
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
                 yield number, line.removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError as error:
-        raise TaskDataError(
-            f"not UTF-8: byte {error.object[error.start]:#04x} at position {error.start}", where=f"{path}, line {number}", do="convert the file to UTF-8"
-        ) from error
+        what = f"not UTF-8: byte {error.object[error.start]:#04x} at position {error.start}"
+        raise TaskDataError(what, where=f"{path}, line {number}", do="convert the file to UTF-8") from error
     except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
         what = f"the {'zstd' if path.suffix == '.zst' else 'gzip'} file is truncated or damaged: {error}"
         raise TaskDataError(what, where=f"{path}, line {number + 1}", do="fetch or write it again") from error
@@ -132,11 +131,12 @@ def numbered_lines(path: Path, longest: int | None = None) -> Iterator[tuple[int
     except IsADirectoryError as error:
         raise TaskDataError("a folder where a file was expected", where=str(path), do="name the file") from error
     except OSError as error:
-        raise TaskDataError(f"cannot read: {error.strerror or error}", where=str(path), do="check the file and its permissions") from error
+        what = f"cannot read: {error.strerror or error}"
+        raise TaskDataError(what, where=str(path), do="check the file and its permissions") from error
 
 
 def first_line(path: Path) -> bytes:
-    """The first line as its bytes, line end and all; b"" where it cannot be read, which `numbered_lines` has words for."""
+    """The first line's bytes, line end and all; b"" where it cannot be read, which `numbered_lines` has words for."""
     try:
         with _opened(path) as stream:
             return stream.readline()
@@ -151,7 +151,7 @@ def _opened(path: Path) -> io.BufferedIOBase:
 
 
 class _Zstd(io.RawIOBase):
-    """The content of a zstd file, frame after frame; EOFError where the last one is cut off, which the library's own reader passes over."""
+    """The frames of a zstd file; EOFError where the last one is cut off, which the library's own reader passes over."""
 
     def __init__(self, path: Path) -> None:
         self._stream = path.open("rb")

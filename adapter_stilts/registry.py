@@ -67,6 +67,11 @@ class Registry(Generic[T]):
             raise unknown_name(self._noun, name, self._things)
         return self._things[name]
 
+    def check(self, *names: str) -> None:
+        """Raises UnknownName, which suggests the nearest right one, for a name that is not here."""
+        for name in names:
+            self[name]
+
     def __contains__(self, name: object) -> bool:
         self._import_package()
         return name in self._things

@@ -1,7 +1,7 @@
 """Does the memory of `encode` depend on the length of the file, and is it below what `--limit-gb` reckons with?
 
 Measured: peak resident memory (ru_maxrss) of whole processes that encode generated files of growing length with the miniature trunk, all
-sentences different, beside the bound of `mining/encode_memory.py`. Layer 0 is the embedding alone, so that a long file takes minutes;
+sentences different, beside the bound of `mining/memory.py`. Layer 0 is the embedding alone, so that a long file takes minutes;
 layers above add one batch of activations, which does not depend on the file. Not measured: speed, other trunks.
 
     python benchmarks/encode_memory.py [--rows 20000 80000 320000] [--shard-rows 8192] [--layer 0]
@@ -11,19 +11,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import subprocess
 import sys
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
+
+from record import record
 
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.trunk import load_trunk
 from adapter_stilts.mining.encode import REMEMBERED
-from adapter_stilts.mining.encode_memory import memory
+from adapter_stilts.mining.memory import memory
 
-RESULTS = Path(__file__).parent / "results" / "encode_memory.jsonl"
 WORDS = ("the", "old", "train", "leaves", "Rome", "at", "seven", "and", "nobody", "knows", "why", "it", "waits", "here")
 
 
@@ -59,13 +58,7 @@ def main() -> None:
         bound = sum(memory(encoder, **facts).values())
         rows.append({"rows": count, "file": size, "peak": found["peak_memory"], "bound": bound, "sentences_per_second": found["sentences_per_second"]})
         print(f"{count:>9} {size / 1e6:>8.1f} {int(str(found['peak_memory'])) / 1e6:>8.0f} {bound / 1e6:>9.0f}  {found['sentences_per_second']}")
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False).stdout.strip()
-    document = {"question": "encode_memory", "when": datetime.now(UTC).isoformat(timespec="seconds"), "machine": platform.machine(), "commit": commit}
-    document |= {"shard_rows": asked.shard_rows, "layer": asked.layer, "rows": rows, "command": f"python {' '.join(sys.argv)}"}
-    print(json.dumps(document))
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(document) + "\n")
+    record("encode_memory", {"shard_rows": asked.shard_rows, "layer": asked.layer, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from record import record
 
 from adapter_stilts.retrieval.mining import mine
-from adapter_stilts.retrieval.neighbours import both_ways
+from adapter_stilts.retrieval.search import both_ways
 
 Vectors = NDArray[np.float32]
 

@@ -23,11 +23,12 @@ from typing import Any
 import numpy as np
 from record import record
 
-from adapter_stilts.data.examples import Bitext, Pools
-from adapter_stilts.data.readers import read_pools
 from adapter_stilts.encoder.model import AdapterEncoder
-from adapter_stilts.retrieval.bucc import Mined, best_threshold, mine_pools, score_mining
+from adapter_stilts.formats.aligned import Bitext
+from adapter_stilts.formats.pools import Pools, read_pools
 from adapter_stilts.retrieval.embed import embed
+from adapter_stilts.retrieval.mining import Pairs
+from adapter_stilts.retrieval.pools import gold_of, mine_pools, named
 from adapter_stilts.retrieval.protocols import protocol
 from adapter_stilts.retrieval.tatoeba import tatoeba
 from adapter_stilts.runs.sentence_reader import sentence_reader
@@ -88,7 +89,7 @@ def encoded(asked: argparse.Namespace) -> tuple[dict[str, Any], dict[str, np.nda
 
 def mined(asked: argparse.Namespace, pools: Mapping[str, Pools], vectors: Mapping[str, np.ndarray], languages: Sequence[str]) -> dict[str, Any]:
     """Pairs kept on test, F1 at the threshold of dev, and seconds, by way of mining and language."""
-    ways: dict[str, dict[str, Mined]] = {"ours": {}, "sentence-transformers, bitext": {}, "sentence-transformers, paraphrase_mining": {}}
+    ways: dict[str, dict[str, Pairs]] = {"ours": {}, "sentence-transformers, bitext": {}, "sentence-transformers, paraphrase_mining": {}}
     seconds: dict[str, dict[str, float]] = {name: {} for name in ways}
     for name, pool in pools.items():
         start = time.perf_counter()
@@ -97,31 +98,31 @@ def mined(asked: argparse.Namespace, pools: Mapping[str, Pools], vectors: Mappin
     taken = theirs(asked, "mine", str(asked.folder), *pools)["seconds"]
     for way, short in (("sentence-transformers, bitext", "bitext"), ("sentence-transformers, paraphrase_mining", "paraphrase")):
         seconds[way] = taken[short]
-        ways[way] = {name: their_pairs(asked.folder / f"{name}.{short}.tsv", pool) for name, pool in pools.items()}
+        ways[way] = {name: their_pairs(asked.folder / f"{name}.{short}.tsv") for name in pools}
     table = {}
     for way, pairs in ways.items():
         table[way] = {code: scored(pairs, pools, code) | {"seconds": sum(seconds[way][f"{code}.{split}"] for split in SPLITS)} for code in languages}
         print(way, {code: f"F1 {100 * row['f1']:.1f}, {row['pairs']} pairs, {row['seconds']:.2f} s" for code, row in table[way].items()})
-    same = {
-        code: len(set(ways["ours"][f"{code}.test"].ids) & set(ways["sentence-transformers, bitext"][f"{code}.test"].ids))
-        / max(1, len(ways["ours"][f"{code}.test"].ids))
-        for code in languages
-    }
+    ours, bitext = ways["ours"], ways["sentence-transformers, bitext"]
+    same = {code: share(ours[f"{code}.test"], bitext[f"{code}.test"], pools[f"{code}.test"]) for code in languages}
     return {"ways": table, "share_of_our_candidates_in_their_bitext": same}
 
 
-def scored(pairs: Mapping[str, Mined], pools: Mapping[str, Pools], code: str) -> dict[str, Any]:
-    dev, test = (f"{code}.{split}" for split in SPLITS)
-    cut = best_threshold(pairs[dev], pools[dev].gold).threshold
-    f1, precision, recall = score_mining(pairs[test], pools[test].gold, cut)
-    best = best_threshold(pairs[test], pools[test].gold).f1
-    return {"f1": f1.score, "precision": precision.score, "recall": recall.score, "f1_oracle": best, "pairs": len(pairs[test].above(cut))}
+def share(ours: Pairs, theirs: Pairs, pool: Pools) -> float:
+    return len(set(named(ours, pool)) & set(named(theirs, pool))) / max(1, len(ours))
 
 
-def their_pairs(path: Path, pool: Pools) -> Mined:
+def scored(pairs: Mapping[str, Pairs], pools: Mapping[str, Pools], code: str) -> dict[str, Any]:
+    (dev, gold_dev), (test, gold) = ((pairs[name], gold_of(pools[name])) for name in (f"{code}.{split}" for split in SPLITS))
+    kept = test.above(gold_dev.best(dev).threshold)
+    scores = {measure.metric: measure.score for measure in gold.measures(kept)}
+    return {**scores, "f1_oracle": gold.best(test).f1, "pairs": len(kept)}
+
+
+def their_pairs(path: Path) -> Pairs:
     rows = [line.split("\t") for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
-    ids = tuple((pool.source_ids[int(one)], pool.target_ids[int(other)]) for _, one, other in rows)
-    return Mined(ids, np.array([float(score) for score, _, _ in rows]))
+    source, target = (np.array([int(row[side]) for row in rows], dtype=np.int64) for side in (1, 2))
+    return Pairs(source, target, np.array([float(score) for score, *_ in rows]))
 
 
 def cross_checked(asked: argparse.Namespace) -> dict[str, Any]:

@@ -44,8 +44,3 @@ def planted(folder: Path, rows: int, width: int, *, share: float = 0.1, seed: in
             write_side(partial, rows, width, numbers, seed=seed, side=side)
             partial.rename(path)
     return paths[0], paths[1], left, right
-
-
-def gigabytes(kilobytes: int) -> float:
-    """Peak memory as the kernel of Linux tells it, in units of 1024 bytes, as GB of 10^9 bytes, which limits are given in."""
-    return kilobytes * 1024 / 1e9

@@ -17,19 +17,18 @@ import time
 from pathlib import Path
 
 import numpy as np
-from mining_data import gigabytes, planted
-from record import record
+from mining_data import planted
+from record import gigabytes, record
 
 from adapter_stilts.errors import DoesNotFit
 from adapter_stilts.retrieval.blocks import Blocks, Chosen
 from adapter_stilts.retrieval.gold import Gold
 from adapter_stilts.retrieval.indexes.base import IndexSettings, indexes
 from adapter_stilts.retrieval.mining import mine
-from adapter_stilts.retrieval.neighbours import recall
-from adapter_stilts.retrieval.room import Sizes, fit, resident
-from adapter_stilts.retrieval.search import Steps, search
+from adapter_stilts.retrieval.plan import Sizes, fit, resident
+from adapter_stilts.retrieval.search import Steps, recall, search
+from adapter_stilts.retrieval.stored.vectors import open_vectors
 from adapter_stilts.retrieval.thresholds import best_f1
-from adapter_stilts.retrieval.vectors import open_vectors
 
 
 def main() -> None:

@@ -20,8 +20,8 @@ import sys
 import time
 from pathlib import Path
 
-from mining_data import gigabytes, planted
-from record import record
+from mining_data import planted
+from record import gigabytes, record
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ Reads benchmarks/results/mining_growth.jsonl (seconds of searches by size and in
 the bare searches), and writes benchmarks/results/mining_plan.md. Records of one machine, width and k are used, those of the last run
 that nothing disturbed. Nothing is typed in: exact search costs rows x rows x width, so its constant is taken from the largest size
 measured; the exponent of the approximate indexes is fitted to the sizes measured and marked as an extrapolation. Memory is
-`retrieval/room.py`'s own count, which `mining_out_of_core.jsonl` holds against the peak of a process. Encoding is rows over the rate given.
+`retrieval/plan.py`'s own count, which `mining_out_of_core.jsonl` holds against the peak of a process. Encoding is rows over the rate given.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from record import RESULTS
 
 from adapter_stilts.errors import DoesNotFit
 from adapter_stilts.retrieval.indexes.base import indexes
-from adapter_stilts.retrieval.room import GB, Sizes, fit, peak
+from adapter_stilts.retrieval.plan import GB, Sizes, fit, peak
 
 HELD = 600_000_000  # bytes of a process with the libraries imported
 ALIKE = ("machine", "width", "k", "probes")

@@ -25,10 +25,10 @@ import numpy as np
 import torch
 from record import record
 
-from adapter_stilts.data.examples import PlainText
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.trunk import load_trunk
 from adapter_stilts.errors import StiltsError
+from adapter_stilts.formats.text import PlainText
 from adapter_stilts.retrieval.embed import embed_layers
 from adapter_stilts.runs.pretrain import Recipe, pretrain
 from adapter_stilts.tasks.languages import iso1

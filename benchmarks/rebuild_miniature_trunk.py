@@ -6,8 +6,7 @@ took 2,064 s on one thread of a machine busy with other work (307 s of processor
 interrupted rebuild continues where it stopped. The same text, recipe, number of threads and kind of processor give
 the same trunk.
 
-    python benchmarks/rebuild_miniature_trunk.py                       # into build/miniature-trunk, then into the
-    package
+    python benchmarks/rebuild_miniature_trunk.py                       # into build/miniature-trunk and the package
     python benchmarks/rebuild_miniature_trunk.py --steps 300 --keep    # try the recipe, and leave the package alone
 """
 
@@ -24,8 +23,9 @@ import torch
 from pretrain_trunk import by_layer, show
 from record import record
 
-from adapter_stilts.data.examples import Bitext, PlainText
 from adapter_stilts.errors import StiltsError
+from adapter_stilts.formats.aligned import Bitext
+from adapter_stilts.formats.text import PlainText
 from adapter_stilts.miniature.datasets import FOREIGN, examples, fingerprint, trunk_folder
 from adapter_stilts.miniature.languages import LANGUAGES
 from adapter_stilts.runs.pretrain import Recipe, pretrain

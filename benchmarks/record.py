@@ -1,4 +1,4 @@
-"""What every result is recorded with: when, by which command and commit, on which machine, with which versions."""
+"""What every result of a benchmark is recorded with, one JSON line a run: machine, load, versions, commit, time and command."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +16,7 @@ RESULTS = Path(__file__).parent / "results"
 VERSIONS = {"numpy": "numpy", "faiss": "faiss-cpu", "torch": "torch"}
 
 
-def record(name: str, fields: Mapping[str, Any]) -> None:
+def record(name: str, fields: dict[str, Any]) -> None:
     """Print one line of JSON and append it to benchmarks/results/<name>.jsonl."""
     line = json.dumps({**facts(), **fields})
     print(line)
@@ -28,18 +27,16 @@ def record(name: str, fields: Mapping[str, Any]) -> None:
 
 def facts() -> dict[str, Any]:
     """The circumstances of a measurement."""
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=Path(__file__).parent
-    ).stdout.strip()
+    git = ["git", "describe", "--always", "--dirty"]
+    commit = subprocess.run(git, capture_output=True, text=True, check=False, cwd=RESULTS.parent).stdout.strip()
     threads = os.environ.get("OMP_NUM_THREADS") or os.cpu_count()
     return {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": commit or "unknown",
+        "commit": commit,
         "machine": f"{platform.machine()}, {threads} threads, {processor()}",
         "load": [round(mean, 1) for mean in os.getloadavg()],
         "python": platform.python_version(),
-        **{name: version(package) for name, package in VERSIONS.items()},
+        **{short: version(package) for short, package in VERSIONS.items()},
         "command": " ".join(map(_named, sys.argv)),
     }
 
@@ -50,6 +47,11 @@ def processor() -> str:
     lines = path.read_text(encoding="utf-8").split("\n") if path.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return f"{os.cpu_count()} x {names[0] if names else platform.processor() or 'unknown'}"
+
+
+def gigabytes(kilobytes: int) -> float:
+    """Peak memory as the kernel of Linux tells it, in units of 1024 bytes, in the units of 10^9 that limits have."""
+    return kilobytes * 1024 / 1e9
 
 
 def _named(word: str) -> str:

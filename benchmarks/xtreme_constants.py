@@ -19,7 +19,7 @@ from typing import Any
 from record import record
 
 from adapter_stilts.evaluation.benchmark import BenchmarkScore, score_benchmark
-from adapter_stilts.evaluation.scoring import Options
+from adapter_stilts.metrics.base import Options
 
 TOLERANCE = 1e-9  # of a score in per cent
 NEW = "1.2"

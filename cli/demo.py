@@ -43,6 +43,7 @@ def demo(
     document = study.demo(
         out=out, seed=seed, repeats=repeats, jobs=jobs, overwrite=not resume, dry_run=dry_run, report=report
     )
-    render.finish(
-        document if as_json else {"run": document["run"]}, as_json
-    )  # people have read the table; rows are for programs
+    if as_json:
+        render.document(document)
+    else:
+        typer.echo(f"run  {document['run']}")  # people have read the table; rows are for programs

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from . import progress, render
-from .encode import chosen
 from .options import (
     RUNS,
     CentringOption,
+    ColumnOption,
     ConfigOption,
     DryRunOption,
     EngineOption,
     JsonOption,
+    LayerOption,
     LayoutOption,
     MarginOption,
+    NeighboursOption,
     PoolOption,
     ProtocolOption,
     RayOption,
+    ReaderOption,
     SeedOption,
     SetOption,
     TrunkOption,
@@ -30,21 +33,31 @@ from .options import (
 
 
 def mine(
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="Where the pairs go: score, source, target, best first.")],
-    source: Annotated[Path | None, typer.Argument(metavar="SRC", help="Sentences: .txt, .tsv, .jsonl or BUCC's id files; plain, .gz or .zst.")] = None,
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="FILE", help="Where the pairs go: score, source, target, best first.")
+    ],
+    source: Annotated[
+        Path | None,
+        typer.Argument(metavar="SRC", help="Sentences: .txt, .tsv, .jsonl or BUCC's id files; plain, .gz or .zst."),
+    ] = None,
     target: Annotated[Path | None, typer.Argument(metavar="TGT", help="Sentences of the other language.")] = None,
-    run: Annotated[Path | None, typer.Option("--run", metavar="RUN", help="A finished run to encode with; leave it out to use a bare trunk.")] = None,
+    run: ReaderOption = None,
     trunk: TrunkOption = None,
-    layer: Annotated[int | None, typer.Option("--layer", metavar="N", help="Where vectors are read; 0 is the embedding.")] = None,
+    layer: LayerOption = None,
     pool: PoolOption = None,
     source_vectors: Annotated[
-        Path | None, typer.Option("--source-vectors", metavar="PATH", help="Vectors in place of an encoder: a folder of `encode`, or .npy.")
+        Path | None,
+        typer.Option(
+            "--source-vectors", metavar="PATH", help="Vectors in place of an encoder: a folder of `encode`, or .npy."
+        ),
     ] = None,
-    target_vectors: Annotated[Path | None, typer.Option("--target-vectors", metavar="PATH", help="The same for the target.")] = None,
+    target_vectors: Annotated[
+        Path | None, typer.Option("--target-vectors", metavar="PATH", help="The same for the target.")
+    ] = None,
     layout: LayoutOption = None,
-    column: Annotated[str | None, typer.Option("--column", metavar="NAME|N", help="The column or field of the sentence.")] = None,
+    column: ColumnOption = None,
     protocol: ProtocolOption = None,
-    k: Annotated[int | None, typer.Option("-k", metavar="N", help="Neighbours that a margin compares with.")] = None,
+    k: NeighboursOption = None,
     margin: MarginOption = None,
     retrieval: Annotated[
         str | None,
@@ -55,22 +68,38 @@ def mine(
         str | None,
         named(
             "--duplicates",
-            "adapter_stilts.mining.mine_request:DUPLICATES",
+            "adapter_stilts.retrieval.distinct:duplicates",
             "A sentence that occurs often is written once, for each of its lines, or not found.",
         ),
     ] = None,
-    threshold: Annotated[float | None, typer.Option("--threshold", metavar="SCORE", help="The lowest score that is kept.")] = None,
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", metavar="SCORE", help="The lowest score that is kept.")
+    ] = None,
     target_precision: Annotated[
-        float | None, typer.Option("--target-precision", metavar="P", help="Keep as much as this precision on the gold allows, in place of the best F1.")
+        float | None,
+        typer.Option(
+            "--target-precision",
+            metavar="P",
+            help="Keep as much as this precision on the gold allows, in place of the best F1.",
+        ),
     ] = None,
     gold: Annotated[
-        Path | None, typer.Option("--gold", metavar="FILE", help="Known pairs, as ids or line numbers: tunes the threshold unless one is given, and scores.")
+        Path | None,
+        typer.Option(
+            "--gold",
+            metavar="FILE",
+            help="Known pairs, as ids or line numbers: tunes the threshold unless one is given, and scores.",
+        ),
     ] = None,
     dev: Annotated[
-        tuple[Path, Path, Path] | None, typer.Option("--dev", metavar="SRC TGT GOLD", help="Other files, with gold, that the threshold is tuned on.")
+        tuple[Path, Path, Path] | None,
+        typer.Option("--dev", metavar="SRC TGT GOLD", help="Other files, with gold, that the threshold is tuned on."),
     ] = None,
     score_only: Annotated[
-        Path | None, typer.Option("--score-only", metavar="PAIRS", help="Score these pairs of sentences of SRC and TGT, and find no others.")
+        Path | None,
+        typer.Option(
+            "--score-only", metavar="PAIRS", help="Score these pairs of sentences of SRC and TGT, and find no others."
+        ),
     ] = None,
     index: Annotated[
         str,
@@ -82,7 +111,10 @@ def mine(
     ] = "exact",
     lists: Annotated[int | None, typer.Option("--lists", metavar="N", help="Cells of an ivf index.")] = None,
     probes: Annotated[int | None, typer.Option("--probes", metavar="N", help="Cells of it that are searched.")] = None,
-    limit: Annotated[float | None, typer.Option("--limit-gb", metavar="GB", help="Memory that the search must fit in; it is done in shards.")] = None,
+    limit: Annotated[
+        float | None,
+        typer.Option("--limit-gb", metavar="GB", help="Memory that the search must fit in; it is done in shards."),
+    ] = None,
     json_lines: Annotated[bool, typer.Option("--json-lines", help="Write JSON lines, with line numbers.")] = False,
     engine: EngineOption = "local",
     ray_address: RayOption = None,
@@ -102,8 +134,8 @@ def mine(
       adapter-stilts mine news.de news.en -o pairs.tsv --run runs/nli-1a2b3c4d --threshold 1.05
       adapter-stilts mine -o pairs.jsonl --json-lines --source-vectors vectors/de --target-vectors vectors/en --index auto --limit-gb 4
     """
-    from adapter_stilts.mining import mine as study
-    from adapter_stilts.mining.mine_request import Request
+    from adapter_stilts.mining import mine as library
+    from adapter_stilts.mining.request import Mining
 
     typed: dict[str, tuple[str, object]] = {
         "--trunk": ("trunk.name", trunk),
@@ -115,26 +147,18 @@ def mine(
         "--protocol": ("evaluation.protocol", protocol),
         "--seed": ("training.seed", seed),
     }
-    found = configuration(config, settings, typed)
-    encoder = chosen(found, run)
-    if source_vectors is not None and trunk is None:
-        encoder.pop("trunk", None)  # the default; an encoder that was named is refused
-    given: dict[str, Any] = {
-        "retrieval": retrieval,
-        "duplicates": duplicates,
-        "layout": layout,
-    }
-    asked = Request(
-        source,
-        target,
-        source_vectors,
-        target_vectors,
-        run,
+    request = Mining.from_config(
+        configuration(config, settings, typed),
+        run=run,
+        reads=source_vectors is None or trunk is not None,
+        retrieval=retrieval,
+        source=source,
+        target=target,
+        source_vectors=source_vectors,
+        target_vectors=target_vectors,
+        layout=layout,
         column=column,
-        protocol=found.evaluation.protocol,
-        k=found.retrieval.k,
-        margin=found.retrieval.margin,
-        centring=found.retrieval.centre,
+        duplicates=duplicates,
         threshold=threshold,
         target_precision=target_precision,
         gold=gold,
@@ -145,13 +169,11 @@ def mine(
         probes=probes,
         limit_gb=limit,
         json_lines=json_lines,
-        seed=found.training.seed,
         engine=engine,
         ray_address=ray_address,
-        **encoder,
-        **given,
     )
-    outcome = study.mine(asked, out=out, runs=RUNS, overwrite=overwrite, dry_run=dry_run, report=progress.reporter())
+    reporter = progress.reporter()
+    outcome = library.mine(request, out=out, runs=RUNS, overwrite=overwrite, dry_run=dry_run, report=reporter)
     if as_json:
         render.document(outcome)
         return

@@ -108,7 +108,6 @@ SetOption: TypeAlias = Annotated[
 ]
 SeedOption: TypeAlias = Annotated[int | None, typer.Option("--seed", metavar="N", help="Everything random follows from it.")]
 KindOption: TypeAlias = Annotated[str | None, typer.Option("--kind", metavar="NAME", help="The kind of adapter: `list kinds`.")]
-LimitOption: TypeAlias = Annotated[float | None, typer.Option("--limit-gb", metavar="GB", help="Memory that training must fit in.")]
 OutOption: TypeAlias = Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="The run's folder; by default runs/TASK-HASH.")]
 ResumeOption: TypeAlias = Annotated[
     bool, typer.Option("--resume/--overwrite", help="Go on where the same run stopped (or say that it is done), or train it again and replace what is there.")
@@ -121,6 +120,24 @@ RayOption: TypeAlias = Annotated[
     typer.Option("--ray-address", metavar="HOST:PORT", help="The cluster; by default RAY_ADDRESS, else this machine's own. `local` starts one here."),
 ]
 DryRunOption: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Check everything and say what would be done; train and write nothing.")]
+ReaderOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--run", metavar="RUN", help="A finished run to encode with; leave it out to use a bare trunk."),
+]
+LayerOption: TypeAlias = Annotated[
+    int | None, typer.Option("--layer", metavar="N", help="Where vectors are read; 0 is the embedding.")
+]
+ColumnOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--column",
+        metavar="NAME|N",
+        help="The column or field of the sentence; a number, from 0, in a TSV without a header.",
+    ),
+]
+NeighboursOption: TypeAlias = Annotated[
+    int | None, typer.Option("-k", metavar="N", help="Neighbours that a margin compares with.")
+]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
 RUNS = Path("runs")

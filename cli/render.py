@@ -10,24 +10,39 @@ import math
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import PurePath
-from typing import Any, TextIO
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 import typer
+
+if TYPE_CHECKING:
+    from adapter_stilts.runs.results import Means
+    from adapter_stilts.statistics.result import Result
 
 Rows = Sequence[Sequence[object]]
 
 
-def finish(found: Mapping[str, Any], as_json: bool) -> None:
-    """What a verb that made or scored a run prints: its document, or its scores and where it lies. Of several processes the first prints."""
-    if not speaks():
+class Made(Protocol):
+    """What a verb that makes or scores a run comes back with."""
+
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def results(self) -> Sequence[Result]: ...
+    @property
+    def means(self) -> Means | None: ...
+    def to_json(self) -> dict[str, Any]: ...
+
+
+def finish(made: Made | None, as_json: bool) -> None:
+    """Print the document of what was made, or its scores and where it lies. Of several processes the first alone prints."""
+    if made is None or not speaks():
         return
     if as_json:
-        document(found)
+        document(made.to_json())
         return
-    results(found.get("results") or (), found.get("means") or {})
-    if "run" in found:
-        typer.echo(f"run  {found['run']}")
+    results(made.results, made.means)
+    typer.echo(f"run  {made.folder}")
 
 
 def speaks() -> bool:
@@ -57,32 +72,38 @@ def facts(pairs: Mapping[str, object]) -> None:
         typer.echo(f"{name:<{width}}  {cell(value)}".rstrip())
 
 
-def results(rows: Sequence[Mapping[str, Any]], means: Mapping[str, Any] | None = None) -> None:
-    """Print scores as percent with their number of examples and interval: one row per task, language and metric; then the means over languages.
+def results(rows: Sequence[Result | Mapping[str, Any]], means: Means | None = None) -> None:
+    """Print scores as percent with their number of examples and interval: one row per task, language and metric; then the means.
 
     Settings are long and mostly the same: a row has a letter for them, and what it stands for is under the table, once. A row that
-    something has to be said of is marked with "*", and the remarks come last.
+    something has to be said of is marked with "*", and the remarks come last. Rows may be those of a JSON document.
     """
     from adapter_stilts.runs.disclosure import remarks
+    from adapter_stilts.statistics.result import Result
 
-    if not rows:
+    read = [row if isinstance(row, Result) else Result.from_json(row) for row in rows]
+    if not read:
         return
-    said = {_key(row): _settings(row) for row in rows if _settings(row)}
+    said = {_key(row.settings, row): text for row in read if (text := _settings(row))}
     letters = {key: _letter(number) for number, key in enumerate(said)}
     columns = ["task", "protocol", "language", "metric", "score", "95 % interval", "n"]
-    more: dict[str, Callable[[Mapping[str, Any]], str]] = {}
+    more: dict[str, Callable[[Result], str]] = {}
     if said:
-        more["settings"] = lambda row: letters.get(_key(row), "")
-    if any("seen" in row for row in rows):
-        more["learned in it"] = lambda row: ", ".join(row.get("seen", ()))
-    table("results", [*columns, *more], [[*_result(row), *(tell(row) for tell in more.values())] for row in rows])
-    of_many = [{"task": task, **mean} for task, found in ((means or {}).get("tasks") or {}).items() for mean in found if mean["languages"] > 1]
-    if of_many:
-        shown = [[mean["task"], mean["protocol"], mean["languages"], percent(mean["score"]), letters.get(_key(mean), "")] for mean in of_many]
+        more["settings"] = lambda row: letters.get(_key(row.settings, row), "")
+    if any("seen" in row.notes for row in read):
+        more["learned in it"] = lambda row: ", ".join(row.notes.get("seen", ()))
+    table("results", [*columns, *more], [[*_result(row), *(tell(row) for tell in more.values())] for row in read])
+    shown = [
+        [task, mean.protocol, mean.languages, percent(mean.score), letters.get(_key(mean.settings), "")]
+        for task, of_task in (means.tasks if means else {}).items()
+        for mean in of_task
+        if mean.languages > 1
+    ]
+    if shown:
         table("means over languages", ("task", "protocol", "languages", "score", "settings"), shown)
     for key, letter in letters.items():
         typer.echo(f"settings {letter}: {said[key]}")
-    for remark in remarks(rows):
+    for remark in remarks(read):
         typer.echo(f"* {remark}")
 
 
@@ -116,22 +137,23 @@ def aligned(title: str, columns: Sequence[str], cells: Sequence[Sequence[str]]) 
     return "\n".join([*([title] if title else []), *("  ".join(line).rstrip() for line in lines)])
 
 
-def _result(row: Mapping[str, Any]) -> list[object]:
-    interval = row.get("interval") or ()
-    shown = " to ".join(percent(bound) for bound in interval)
-    task = f"{row['task']} *" if row.get("substitutions") or row.get("leaks") else row["task"]
-    return [task, row["protocol"], row["language"], row["metric"], percent(row["score"]), shown, row["n"]]
+def _result(row: Result) -> list[object]:
+    shown = " to ".join(percent(bound) for bound in row.interval or ())
+    task = f"{row.task} *" if row.notes.get("substitutions") or row.notes.get("leaks") else row.task
+    return [task, row.protocol, row.language, row.metric, percent(row.score), shown, row.n]
 
 
-def _settings(row: Mapping[str, Any]) -> str:
-    settings = ", ".join(f"{name} {cell(value)}" for name, value in (row.get("settings") or {}).items())
-    adapter = row.get("language_adapter") or {}
-    return settings + (f", language adapter of {adapter['language']}" + (f" ({adapter['note']})" if "note" in adapter else "") if adapter else "")
+def _settings(row: Result) -> str:
+    settings = ", ".join(f"{name} {cell(value)}" for name, value in row.settings.items())
+    if not (adapter := row.notes.get("language_adapter")):
+        return settings
+    return f"{settings}, language adapter of {adapter['language']}" + (f" ({adapter['note']})" if "note" in adapter else "")
 
 
-def _key(row: Mapping[str, Any]) -> str:
+def _key(settings: Mapping[str, Any], row: Result | None = None) -> str:
     """The same for the same settings in any order."""
-    return json.dumps([row.get("settings") or {}, row.get("language_adapter") or {}], sort_keys=True, default=str)
+    adapter = row.notes.get("language_adapter") or {} if row else {}
+    return json.dumps([dict(settings), adapter], sort_keys=True, default=str)
 
 
 def _letter(number: int) -> str:

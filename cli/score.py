@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +13,9 @@ from adapter_stilts.errors import UsageError
 from . import progress, render
 from .options import JsonOption
 
+if TYPE_CHECKING:
+    from adapter_stilts.statistics.result import Result
+
 
 def score(
     predictions_folder: Annotated[Path | None, typer.Argument(metavar="PREDICTIONS", help="With --benchmark: the folder of predictions.")] = None,
@@ -19,7 +23,7 @@ def score(
     benchmark: Annotated[str | None, typer.Option("--benchmark", metavar="NAME", help="xtreme or xtreme-r: every task of two folders, and the means.")] = None,
     task: Annotated[str | None, typer.Option("--task", metavar="TASK", help="Whose metric is taken; gold may be a file of its release.")] = None,
     metric: Annotated[
-        str | None, typer.Option("--metric", metavar="adapter_stilts.evaluation.given:METRICS", help="Or a metric.")
+        str | None, typer.Option("--metric", metavar="adapter_stilts.metrics:metrics", help="Or a metric.")
     ] = None,
     gold: Annotated[Path | None, typer.Option("--gold", metavar="FILE", help="The right answers.")] = None,
     predictions: Annotated[Path | None, typer.Option("--predictions", metavar="FILE", help="What was predicted, in XTREME's form.")] = None,
@@ -46,7 +50,7 @@ def score(
       adapter-stilts score --task mlqa --language de --gold test-context-de-question-de.json --predictions test-de.json
       adapter-stilts score --benchmark xtreme predictions labels
     """
-    from adapter_stilts.runs import score as study
+    from adapter_stilts.runs import score as runs
 
     if benchmark is not None:
         asked = {"--task": task, "--metric": metric, "--gold": gold, "--predictions": predictions, "--language": language, "--null-odds": null_odds}
@@ -55,15 +59,18 @@ def score(
                 raise UsageError(f"{flag} goes with one file, --benchmark with two folders", do="keep one of them")
         if predictions_folder is None or labels_folder is None:
             raise UsageError("--benchmark needs two folders", do=f"score --benchmark {benchmark} PREDICTIONS LABELS")
-        whole = study.BenchmarkRequest(benchmark, predictions_folder, labels_folder, seqeval, replicates=replicates)
-        _show(study.score_folders(whole, report=progress.reporter()), as_json)
+        whole = runs.BenchmarkRequest(benchmark, predictions_folder, labels_folder, seqeval, replicates=replicates)
+        scored = runs.score_folders(whole, report=progress.reporter())
+        missing = {"tasks": scored.missing_tasks, "languages": scored.missing_languages}
+        facts = {"benchmark": benchmark, "complete": scored.complete, "missing": missing, "not_scored": scored.not_scored}
+        _show(facts, scored.rows, as_json, scored.means)
         return
     if predictions_folder is not None:
         advice = "name files with --gold and --predictions, or folders with --benchmark xtreme PREDICTIONS LABELS"
         raise UsageError(f"'{predictions_folder}' stands alone", do=advice)
     if gold is None or predictions is None:
         raise UsageError(f"no {'--gold' if gold is None else '--predictions'}", do="name both files: --gold FILE --predictions FILE")
-    request = study.FilesRequest(
+    request = runs.FilesRequest(
         gold,
         predictions,
         task or "",
@@ -75,13 +82,17 @@ def score(
         positive,
         replicates=replicates,
     )
-    _show(study.score(request, report=progress.reporter()), as_json)
+    _show({"gold": gold, "predictions": predictions}, runs.score(request, report=progress.reporter()), as_json)
 
 
-def _show(found: dict[str, Any], as_json: bool) -> None:
+def _show(
+    facts: Mapping[str, Any], rows: Sequence[Result], as_json: bool, means: Mapping[str, float] | None = None
+) -> None:
     if as_json:
-        render.document(found)
+        document = {**facts, "results": [row.to_json() for row in rows]}
+        render.document(document if means is None else {**document, "means": means})
         return
-    render.results(found["results"])
-    if found.get("means"):
-        render.table("means", ("mean of", "score"), [(name, render.percent(value)) for name, value in found["means"].items()])
+    render.results(rows)
+    if means:
+        shown = [(name, render.percent(value)) for name, value in means.items()]
+        render.table("means", ("mean of", "score"), shown)

@@ -12,11 +12,13 @@ from adapter_stilts.errors import UsageError
 from . import progress, render
 from .options import (
     RUNS,
+    ColumnOption,
     ConfigOption,
     DataOption,
     DryRunOption,
     JsonOption,
     LayoutOption,
+    NeighboursOption,
     ProtocolOption,
     SeedOption,
     SetOption,
@@ -29,33 +31,68 @@ CENTRING = {"no": (False,), "yes": (True,), "both": (False, True)}
 
 
 def sweep(
-    tasks: Annotated[str | None, typer.Option("--tasks", metavar="LIST", help="Tasks to choose for, each by itself: tatoeba,bucc2018.")] = None,
-    source: Annotated[Path | None, typer.Argument(metavar="SRC", help="Sentences of your own, with --gold, in place of tasks.")] = None,
+    tasks: Annotated[
+        str | None,
+        typer.Option("--tasks", metavar="LIST", help="Tasks to choose for, each by itself: tatoeba,bucc2018."),
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Argument(metavar="SRC", help="Sentences of your own, with --gold, in place of tasks.")
+    ] = None,
     target: Annotated[Path | None, typer.Argument(metavar="TGT", help="Sentences of the other language.")] = None,
-    run: Annotated[Path | None, typer.Option("--run", metavar="RUN", help="A finished run; leave it out to choose for a bare trunk.")] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option("--run", metavar="RUN", help="A finished run; leave it out to choose for a bare trunk."),
+    ] = None,
     trunk: TrunkOption = None,
-    gold: Annotated[Path | None, typer.Option("--gold", metavar="FILE", help="The pairs of SRC and TGT, as ids or line numbers.")] = None,
+    gold: Annotated[
+        Path | None, typer.Option("--gold", metavar="FILE", help="The pairs of SRC and TGT, as ids or line numbers.")
+    ] = None,
     dev: Annotated[
         tuple[Path, Path, Path] | None,
-        typer.Option("--dev", metavar="SRC TGT GOLD", help="Other files to choose on; without them one half of SRC chooses and the other is scored."),
+        typer.Option(
+            "--dev",
+            metavar="SRC TGT GOLD",
+            help="Other files to choose on; without them one half of SRC chooses and the other is scored.",
+        ),
     ] = None,
     layout: LayoutOption = None,
-    column: Annotated[str | None, typer.Option("--column", metavar="NAME|N", help="The column or field of the sentence.")] = None,
-    languages: Annotated[str | None, typer.Option("--languages", metavar="LIST", help="Languages to choose over; all the task has by default.")] = None,
-    protocol: ProtocolOption = None,
-    layers: Annotated[str | None, typer.Option("--layers", metavar="N,N|all", help="Layers to try; all by default.")] = None,
-    pools: Annotated[str | None, typer.Option("--pools", metavar="LIST", help="Poolings to try; all by default, one reading of the text each.")] = None,
-    margins: Annotated[
-        str | None, typer.Option("--margins", metavar="LIST", help="Margins to try; ratio,distance,absolute by default. csls ranks as distance does.")
+    column: ColumnOption = None,
+    languages: Annotated[
+        str | None,
+        typer.Option("--languages", metavar="LIST", help="Languages to choose over; all the task has by default."),
     ] = None,
-    centring: Annotated[str, typer.Option("--centring", metavar="yes|no|both", help="Whether each language's mean vector is subtracted.")] = "both",
-    k: Annotated[int | None, typer.Option("-k", metavar="N", help="Neighbours that a margin compares with.")] = None,
-    test: Annotated[bool, typer.Option("--test/--no-test", help="Score the choice on test, once, or leave test alone.")] = True,
+    protocol: ProtocolOption = None,
+    layers: Annotated[
+        str | None, typer.Option("--layers", metavar="N,N|all", help="Layers to try; all by default.")
+    ] = None,
+    pools: Annotated[
+        str | None,
+        typer.Option("--pools", metavar="LIST", help="Poolings to try; all by default, one reading of the text each."),
+    ] = None,
+    margins: Annotated[
+        str | None,
+        typer.Option(
+            "--margins",
+            metavar="LIST",
+            help="Margins to try; ratio,distance,absolute by default. csls ranks as distance does.",
+        ),
+    ] = None,
+    centring: Annotated[
+        str,
+        typer.Option("--centring", metavar="yes|no|both", help="Whether each language's mean vector is subtracted."),
+    ] = "both",
+    k: NeighboursOption = None,
+    test: Annotated[
+        bool, typer.Option("--test/--no-test", help="Score the choice on test, once, or leave test alone.")
+    ] = True,
     data: DataOption = None,
     config: ConfigOption = None,
     settings: SetOption = None,
     seed: SeedOption = None,
-    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="Where the record goes; by default the run's own folder.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="DIR", help="Where the record goes; by default the run's own folder."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Choose again what was chosen already.")] = False,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
@@ -70,7 +107,7 @@ def sweep(
       adapter-stilts sweep --run runs/nli-1a2b3c4d --tasks tatoeba,bucc2018
       adapter-stilts sweep news.de news.en --gold pairs.tsv --trunk miniature --pools mean
     """
-    from adapter_stilts.mining import sweep as study
+    from adapter_stilts.mining import sweep as library
 
     typed: dict[str, tuple[str, object]] = {
         "--trunk": ("trunk.name", trunk),
@@ -81,37 +118,28 @@ def sweep(
         "--data": ("data.sources", tuple(data or ())),
         "--seed": ("training.seed", seed),
     }
-    found = configuration(config, settings, typed)
     if centring not in CENTRING:
         raise UsageError(f"--centring {centring}", do="use yes, no or both")
-    tried = {"pools": names(pools), "margins": names(margins)}
-    layer, named = found.retrieval.layer, "name" in found.trunk.model_fields_set
-    asked = study.Request(
+    request = library.Sweep.from_config(
+        configuration(config, settings, typed),
         run=run,
-        trunk=found.trunk.name if named or run is None else None,
         tasks=names(tasks),
         files=_files(source, target, gold),
         dev=dev,
         layout=layout,
         column=column,
-        languages=found.evaluation.languages,
-        protocol=found.evaluation.protocol,
-        layers=None if layer is None or layer == "all" else (layer,) if isinstance(layer, int) else layer,
+        pools=names(pools),
+        margins=names(margins),
         centring=CENTRING[centring],
-        k=found.retrieval.k,
-        data=found.data.sources,
-        precision=found.trunk.precision,
         test=test,
-        seed=found.training.seed,
-        task_settings=found.task.model_dump(exclude_defaults=True),
-        **{name: value for name, value in tried.items() if value},
     )
-    outcome = study.sweep(asked, out=out, runs=RUNS, overwrite=overwrite, dry_run=dry_run, report=progress.reporter())
+    reporter = progress.reporter()
+    outcome = library.sweep(request, out=out, runs=RUNS, overwrite=overwrite, dry_run=dry_run, report=reporter)
     if as_json:
         render.document(outcome)
         return
     render.results(outcome["results"])
-    render.facts({one["task"]: one["config"] for one in outcome.get("sweeps", ()) if "config" in one})
+    render.facts({record["task"]: record["config"] for record in outcome.get("sweeps", ()) if "config" in record})
 
 
 def _files(source: Path | None, target: Path | None, gold: Path | None) -> tuple[Path, Path, Path] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,7 +17,6 @@ from .options import (
     HowOption,
     JsonOption,
     KindOption,
-    LimitOption,
     OutOption,
     ResumeOption,
     SamplerOption,
@@ -43,7 +42,6 @@ def train(
     settings: SetOption = None,
     seed: SeedOption = None,
     control: ControlOption = None,
-    limit_gb: LimitOption = None,
     out: OutOption = None,
     resume: ResumeOption = True,
     dry_run: DryRunOption = False,
@@ -61,7 +59,7 @@ def train(
       adapter-stilts train nli,qa,mlm --how joint --sampler temperature --data mlm/train=texts.txt
       adapter-stilts train pair --data train=pairs.tsv --data validation=dev.tsv --trunk xlm-roberta-base
     """
-    from adapter_stilts.runs import train as study
+    from adapter_stilts.runs import train as runs
 
     typed = {
         "TASK": ("task.name", task),
@@ -73,11 +71,10 @@ def train(
         "--data": ("data.sources", tuple(data or ())),
         "--seed": ("training.seed", seed),
         "--control": ("control", control),
-        "--limit-gb": ("training.limit_gb", limit_gb),
     }
     chosen = configuration(config, settings, typed)
-    found = study.train(chosen, names(task), out=out, runs=RUNS, resume=resume, overwrite=not resume, dry_run=dry_run, report=progress.reporter())
-    render.finish(found, as_json)
+    given: dict[str, Any] = {"out": out, "runs": RUNS, "resume": resume, "overwrite": not resume, "dry_run": dry_run}
+    render.finish(runs.train(chosen, names(task), **given, report=progress.reporter()), as_json)
 
 
 def fuse(
@@ -90,7 +87,6 @@ def fuse(
     settings: SetOption = None,
     seed: SeedOption = None,
     control: ControlOption = None,
-    limit_gb: LimitOption = None,
     out: OutOption = None,
     resume: ResumeOption = True,
     dry_run: DryRunOption = False,
@@ -104,7 +100,7 @@ def fuse(
     Example:
       adapter-stilts fuse runs/nli-1a2b3c4d runs/qa-5e6f7a8b --target xnli
     """
-    from adapter_stilts.runs import fuse as study
+    from adapter_stilts.runs import fuse as runs
 
     typed = {
         "--target": ("task.name", target),
@@ -115,8 +111,7 @@ def fuse(
         "--data": ("data.sources", tuple(data or ())),
         "--seed": ("training.seed", seed),
         "--control": ("control", control),
-        "--limit-gb": ("training.limit_gb", limit_gb),
     }
     chosen = configuration(config, settings, typed)
-    found = study.fuse(tuple(sources), target, chosen, out=out, runs=RUNS, resume=resume, overwrite=not resume, dry_run=dry_run, report=progress.reporter())
-    render.finish(found, as_json)
+    given: dict[str, Any] = {"out": out, "runs": RUNS, "resume": resume, "overwrite": not resume, "dry_run": dry_run}
+    render.finish(runs.fuse(tuple(sources), target, chosen, **given, report=progress.reporter()), as_json)

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
-pytest_plugins = ["small_runs"]
+pytest_plugins = ["small_runs", "small_files"]
 
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure
 settings.load_profile("any machine")

@@ -87,8 +87,7 @@ def trained(config, tmp_path):
         chosen = config(task, **settings)
         folder = tmp_path / out if out else None
         again = {"resume": not overwrite, "overwrite": overwrite, "dry_run": False}
-        found = train(chosen, tuple(task.split(",")), out=folder, runs=tmp_path / "runs", report=report or Silent(), **again)
-        return Path(found["run"])
+        return train(chosen, tuple(task.split(",")), out=folder, runs=tmp_path / "runs", report=report or Silent(), **again).folder
 
     return make
 

@@ -14,10 +14,9 @@ PLACES = (
     "adapter_stilts.retrieval.margin:margins",
     "adapter_stilts.retrieval.mining:retrievals",
     "adapter_stilts.training.sampler:samplers",
-    "adapter_stilts.evaluation.given:METRICS",
     "adapter_stilts.data.sentences:LAYOUTS",
     "adapter_stilts.mining.cluster:ENGINES",
-    "adapter_stilts.retrieval.quantised:DTYPES",
+    "adapter_stilts.retrieval.stored.arrays:DTYPES",
     "adapter_stilts.tasks.base:SPLITS",
 )
 
@@ -30,7 +29,9 @@ def test_reads_the_names_that_a_registry_has(place):
 
 def test_reads_those_of_a_package_and_of_a_literal():
     from adapter_stilts.config import schema
+    from adapter_stilts.metrics.base import metrics
     from adapter_stilts.retrieval.indexes.base import indexes
 
     assert sorted(names_in("adapter_stilts.retrieval.indexes:indexes")) == sorted(indexes)
+    assert sorted(names_in("adapter_stilts.metrics:metrics")) == sorted(metrics)
     assert names_in("adapter_stilts.config.schema:How") == get_args(schema.How)

@@ -6,7 +6,7 @@
     ├── task        name columns labels ignore_labels
     ├── data        sources language
     ├── how, after, composition, control
-    ├── training    max_steps epochs learning_rate token_budget ... limit_gb, sampler (name temperature cap weights)
+    ├── training    max_steps epochs learning_rate token_budget ..., sampler (name temperature cap weights)
     ├── fusion      target_adapter penalty learning_rate
     ├── retrieval   layer pool k margin centre
     └── evaluation  protocol languages head language_adapters
@@ -25,14 +25,14 @@ from pydantic_core import PydanticCustomError
 
 from adapter_stilts.registry import names_in
 
-How = Literal["direct", "sequential", "stack", "fuse", "merge", "joint"]
+How = Literal["direct", "sequential", "stack", "fuse", "joint"]
 Control = Literal["none", "shuffled-labels", "random-adapter"]
 Precision = Literal["auto", "fp32", "bf16", "int8", "nf4"]
 Protocol = Literal["xtreme", "xtreme-r", "jiant", "own"]
 
 LANGUAGE = re.compile(r"([^/\s]+/)?[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*")
 SAMPLER_KEYS = {"temperature": ("temperature",), "cap": ("capped", "temperature"), "weights": ("fixed",)}  # who uses which
-NEEDS_PARENTS = ("sequential", "stack", "fuse", "merge")
+NEEDS_PARENTS = ("sequential", "stack", "fuse")
 OTHER_NAMES = {  # of keys of `training`: those of Hugging Face's TrainingArguments
     "gradient_accumulation_steps": "accumulation",
     "max_grad_norm": "clip",
@@ -185,7 +185,6 @@ class Training(Section):
     mask_rate        masked language modelling: the fraction of tokens to be told
     sampler          --how joint: which task the next step learns
     head_pool        ranking: how a text becomes a vector, "pooler" (dense and tanh on <s>) or "mean" (over all tokens)
-    limit_gb         memory that training must fit in; None: whatever there is
 
     A file and `--set` may also say gradient_accumulation_steps (accumulation), max_grad_norm (clip) and per_device_train_batch_size (batch_rows).
     """
@@ -212,9 +211,14 @@ class Training(Section):
     log_steps: Annotated[Int, Field(ge=1)] = 10
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     gradient_checkpointing: bool = False
-    limit_gb: Annotated[Float, Field(gt=0)] | None = None
     mask_rate: Annotated[Float, Field(gt=0, lt=1)] = 0.15
     sampler: Sampler = Sampler()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_a_limit(cls, given: Any) -> Any:
+        """The config.yaml of earlier runs says `limit_gb: null`."""
+        return {key: value for key, value in given.items() if (key, value) != ("limit_gb", None)} if isinstance(given, dict) else given
 
 
 class Fusion(Section):

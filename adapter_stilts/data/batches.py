@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
+import numpy as np
 import torch
+from torch import Tensor
 
+from adapter_stilts.data.feature import IGNORED, Feature, Ids, token_rows
 from adapter_stilts.errors import TaskDataError
 
+MASKED, REPLACED = 0.8, 0.1  # of the tokens chosen to be masked; the rest stay as they are
 TASK = "task"  # in a batch of a mixture: the number of the task that its rows are of, [B]
 PADDING = 0.05  # of all tokens, padding included
 BATCHES_PER_WINDOW = 64  # fewer, and neighbours in a sorted window differ too much in length
@@ -79,6 +84,65 @@ def at_least(batches: Sequence[Sequence[int]], lengths: Sequence[int], budget: i
         grown = [_growth(batch, row, lengths, budget) for batch in kept]
         kept[grown.index(min(grown))].append(row)
     return kept
+
+
+def collate(features: Sequence[Feature], pad_id: int) -> dict[str, Tensor]:
+    """One padded batch, int64: input_ids and attention_mask [B, T] ([B, C, T] of choices), rows [B], and labels where there are any.
+
+    labels is [B] for classes, [B, T] or [B, 2] for what is said of tokens, -100 where nothing is to be predicted. Features with a
+    candidate bring candidate_ids and candidate_mask [B, T'] beside the queries.
+    """
+    rows = [row for feature in features for row in token_rows(feature)]
+    longest = max(map(len, rows))
+    shape = (len(features), -1, longest) if isinstance(features[0].input_ids[0], tuple) else (len(features), longest)
+    batch = {
+        "input_ids": _padded(rows, pad_id).view(shape),
+        "attention_mask": _padded([(1,) * len(row) for row in rows], 0).view(shape),
+        "rows": torch.tensor([feature.row for feature in features]),
+    }
+    if features[0].candidate:
+        candidates = [feature.candidate for feature in features]
+        batch["candidate_ids"] = _padded(candidates, pad_id)
+        batch["candidate_mask"] = _padded([(1,) * len(row) for row in candidates], 0)
+    targets = [feature.target for feature in features]
+    if isinstance(targets[0], tuple):
+        batch["labels"] = _padded(cast(list[Ids], targets), IGNORED)
+    elif targets[0] is not None:
+        batch["labels"] = torch.tensor(targets)
+    return batch
+
+
+def mask_tokens(input_ids: Tensor, special_mask: Tensor, vocabulary: int, mask_id: int, rate: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Choose `rate` of the tokens; of these 80 % become the mask, 10 % a random token and 10 % stay.
+
+    input_ids     [B, T] int64; it is left as it was
+    special_mask  [B, T] true where a token may not be chosen: special tokens and padding
+    generator     lives on the CPU, so that the masks do not depend on the device
+
+    Returns the changed ids and the labels, both [B, T]; labels are -100 where nothing was chosen. At least one token of a batch is
+    chosen where any may be, since a batch without a target has no loss.
+    Devlin et al. (2019), https://arxiv.org/abs/1810.04805
+    """
+    device = input_ids.device
+    free = ~special_mask.bool().cpu()
+    draw = torch.rand(input_ids.shape, generator=generator)
+    chosen = (draw < rate) & free
+    if free.any() and not chosen.any():
+        chosen.view(-1)[draw.masked_fill(~free, 2.0).argmin()] = True
+    fate = torch.rand(input_ids.shape, generator=generator)
+    random_ids = torch.randint(vocabulary, input_ids.shape, generator=generator)
+    masked, replaced = chosen & (fate < MASKED), chosen & (fate >= MASKED) & (fate < MASKED + REPLACED)
+    inputs = input_ids.masked_fill(masked.to(device), mask_id)
+    inputs = torch.where(replaced.to(device), random_ids.to(device), inputs)
+    return inputs, input_ids.masked_fill(~chosen.to(device), IGNORED)
+
+
+def _padded(rows: Sequence[Ids], filler: int) -> Tensor:
+    """Rows of different length as one [N, T], filled up at the end."""
+    table = np.full((len(rows), max(map(len, rows))), filler, dtype=np.int64)
+    for place, row in enumerate(rows):
+        table[place, : len(row)] = row
+    return torch.from_numpy(table)
 
 
 def _growth(batch: Sequence[int], row: int, lengths: Sequence[int], budget: int) -> tuple[bool, int]:

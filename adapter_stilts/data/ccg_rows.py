@@ -13,10 +13,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from adapter_stilts.data.examples import Tagged
-from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.tags import clean_tags
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import numbered_lines
 
@@ -25,6 +23,15 @@ SENTENCE = re.compile(r"ID=(\S+)")
 BRACKETS = {"-LRB-": "(", "-RRB-": ")", "-LCB-": "{", "-RCB-": "}", "-LSB-": "[", "-RSB-": "]"}  # as the treebank writes them
 
 Words = list[tuple[str, str]]
+
+
+class TaggedWords(NamedTuple):
+    """A sentence as a file has it: its tags as they stand there, () where it has none; `where` is for messages."""
+
+    id: str
+    words: tuple[str, ...]
+    tags: tuple[str, ...]
+    where: str
 
 
 def is_ccg(lines: Sequence[str]) -> bool:
@@ -36,7 +43,7 @@ def is_ccg(lines: Sequence[str]) -> bool:
     return all(sentences) and max(map(len, sentences)) > 1
 
 
-def ccg_rows(path: Path, layout: Layout) -> Iterator[Tagged]:
+def ccg_rows(path: Path) -> Iterator[TaggedWords]:
     """The sentences of a file. Raises TaskDataError with its line for one that cannot be read."""
     id = ""
     for number, line in numbered_lines(path):
@@ -47,8 +54,7 @@ def ccg_rows(path: Path, layout: Layout) -> Iterator[Tagged]:
             continue
         where = f"{path}, line {number}"
         words = _words(line, where)
-        tags = clean_tags([tag for _, tag in words], layout, where)
-        yield Tagged(id or str(number - 1), tuple(word for word, _ in words), tags)
+        yield TaggedWords(id or str(number - 1), tuple(word for word, _ in words), tuple(tag for _, tag in words), where)
         id = ""
 
 

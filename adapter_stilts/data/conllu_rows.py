@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from adapter_stilts.data.tags import NO_TAG
 from adapter_stilts.errors import TaskDataError
 
 Word = tuple[str, str]  # form and tag
 Place = tuple[int, str]  # line number and line
 
 ID, FORM, HEAD, DEPS, COLUMNS = 0, 1, 6, 8, 10
+NO_TAG = "_"  # an empty cell: the row of a multi-word token, or a word nobody tagged; such words are left out
 TAG_COLUMNS: Mapping[str, int] = {"upos": 3, "xpos": 4, "deprel": 7}
 NON_JOINER = "\u200c"
 RANKS: Mapping[str, tuple[str, ...]] = {

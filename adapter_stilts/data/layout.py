@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from adapter_stilts.data.examples import Format
-
 
 @dataclass(frozen=True)
 class Layout:
     """What a reader needs to know beyond the file itself.
 
+    format         the name of what is read (formats/)
     columns        our field -> the file's column (a name, or a position counted from 0 where the file has no header); fields left out
                    are found by their usual names
     labels         the labels allowed, None for any
@@ -29,7 +28,7 @@ class Layout:
     number_rows    ids of the file are not ids: rows are numbered instead
     """
 
-    format: Format
+    format: str
     columns: Mapping[str, str] = field(default_factory=dict)
     labels: tuple[str, ...] | None = None
     label_names: Mapping[str, str] = field(default_factory=dict)

@@ -36,6 +36,12 @@ class Marks:
     def pair(self, first: Sequence[int], second: Sequence[int]) -> tuple[int, ...]:
         return (self.start, *first, self.end, self.end, *second, self.end)
 
+    def cut(self, first: Sequence[int], second: Sequence[int] | None, max_length: int) -> tuple[int, ...]:
+        """One text or two between their marks, cut longest first to a row of `max_length`."""
+        if second is None:
+            return self.single(first[: max_length - SINGLE_SPECIALS])
+        return self.pair(*shorten(first, second, max_length - PAIR_SPECIALS))
+
 
 def marks(tokenizer: PreTrainedTokenizerFast) -> Marks:
     return Marks(int(tokenizer.cls_token_id), int(tokenizer.sep_token_id), int(tokenizer.unk_token_id))

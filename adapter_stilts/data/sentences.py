@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import NamedTuple
 from unicodedata import category
 
-from adapter_stilts.data.columns import FIELDS
+from adapter_stilts.data.columns import TEXT
 from adapter_stilts.data.tables import empty, suffix, whole_text
 from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.files import numbered_lines
@@ -215,7 +215,7 @@ def _not_there(noun: str, name: str, known: Iterable[str], where: str) -> TaskDa
 
 def _usual(names: Iterable[str], path: Path) -> str:
     names = list(names)
-    found = [name for name in FIELDS["text"]["text"] if name in names]
+    found = [name for name in TEXT if name in names]
     if not found:
         do = "name it: --column NAME, or --column 0 for the first column of a TSV whose first line is a row"
         raise TaskDataError(f"no column is called as sentences usually are; there are: {', '.join(names)}"[:300], where=f"{path}, line 1", do=do)

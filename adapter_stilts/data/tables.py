@@ -19,6 +19,8 @@ from adapter_stilts.files import bare_name, first_line, numbered_lines, read_tex
 
 Cells = Mapping[str, object]
 
+JSON_LINES, JSON, CSV, TSV = (".jsonl", ".ndjson"), (".json",), ".csv", ".tsv"
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -118,6 +120,27 @@ def cell_of(row: Row, column: str) -> object:
     if column not in row.cells:
         raise TaskDataError(f"no column '{column}' in this row; it has: {', '.join(row.cells)}", where=row.where, do="give every row the same columns")
     return row.cells[column]
+
+
+def string_of(row: Row, column: str) -> str:
+    """A row's cell as text."""
+    cell = cell_of(row, column)
+    if column.endswith("_tokens") and isinstance(cell, list | tuple):
+        cell = " ".join(map(str, cell))  # CodeXGLUE keeps code and comments as lists of tokens
+    return whole_text(cell, column, row.where)
+
+
+def list_of(row: Row, column: str) -> list[object]:
+    """A row's cell as a list, which may be written in JSON."""
+    cell = cell_of(row, column)
+    if isinstance(cell, str) and cell.startswith("["):
+        try:
+            cell = json.loads(cell)
+        except json.JSONDecodeError as error:
+            raise TaskDataError(f"'{column}' is not a list: {cell[:40]!r}", where=row.where, do="write a JSON list") from error
+    if not isinstance(cell, list | tuple):
+        raise TaskDataError(f"'{column}' is not a list: {str(cell)[:40]!r}", where=row.where, do="write a JSON list")
+    return list(cell)
 
 
 def _is_quoted(path: Path) -> bool:

@@ -15,12 +15,10 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from adapter_stilts.data.ccg_rows import ccg_rows, is_ccg
-from adapter_stilts.data.conllu_rows import conllu_words
-from adapter_stilts.data.examples import Tagged
+from adapter_stilts.data.ccg_rows import TaggedWords, ccg_rows, is_ccg
+from adapter_stilts.data.conllu_rows import NO_TAG, conllu_words
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.tables import suffix
-from adapter_stilts.data.tags import OUTSIDE, clean_tags
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import numbered_lines
 
@@ -28,25 +26,28 @@ Lines = list[tuple[int, str]]
 WordTag = tuple[str, str]
 
 COMMENT = re.compile(r"#\s*\w[\w :-]*=")  # "# sent_id = x", "# text = ..."; a row "#<TAB>O" is no comment
+__all__ = ["NO_TAG", "OUTSIDE", "TaggedWords", "tagged_rows"]
+
+OUTSIDE = "O"
 DOCUMENT_START = "-DOCSTART-"
 CONLLU, CCG = ".conllu", ".auto"
 PREFIX = re.compile(r"[a-z]{2,3}(-[a-z]+)*:")  # PAN-X marks every word with its language
 LOOKED_AT = 200  # lines that settle a file's layout
 
 
-def tagged_rows(path: Path, layout: Layout) -> Iterator[Tagged]:
+def tagged_rows(path: Path, layout: Layout) -> Iterator[TaggedWords]:
     """The sentences of a file; words tagged "_" (and sentences of nothing else) are left out."""
     first = [line for _, line in islice(numbered_lines(path), LOOKED_AT)]
     if suffix(path) == CCG or (suffix(path) != CONLLU and is_ccg(first)):
-        yield from ccg_rows(path, layout)
+        yield from ccg_rows(path)
         return
     read = _reader(path, first, layout)
     number = 0
     for lines in _sentences(path):
         kept = [row for row in read(lines) if row[0] != DOCUMENT_START]
         if kept:
-            tags = clean_tags([tag for _, tag in kept if tag], layout, f"{path}, lines {lines[0][0]}-{lines[-1][0]}")
-            yield Tagged(str(number), tuple(word for word, _ in kept), tags)
+            where = f"{path}, lines {lines[0][0]}-{lines[-1][0]}"
+            yield TaggedWords(str(number), tuple(word for word, _ in kept), tuple(tag for _, tag in kept if tag), where)
             number += 1
 
 

@@ -1,7 +1,8 @@
 """The product of attention, softmax(Q K^T / sqrt(d)) V, by torch's fused kernel.
 
-In bf16 on a CPU the backward pass of that kernel takes about six times as long as float32's. So what is differentiated through there
-gets its gradient from a float32 product of the same operands, while the values it gives stay those of inference, bit for bit.
+In bf16 on a CPU the backward pass of that kernel takes about six times as long as float32's. So what is differentiated
+through there gets its gradient from a float32 product of the same operands, while the values it gives stay those of
+inference, bit for bit.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ def product(query: Tensor, keys: Tensor, values: Tensor, blocked: Tensor | None,
 
     blocked  [B, 1, 1, S], true where attention may not go; None where it may go anywhere
     """
-    if not (torch.is_grad_enabled() and query.requires_grad and query.dtype == torch.bfloat16 and query.device.type == "cpu"):
+    if not (
+        torch.is_grad_enabled() and query.requires_grad and query.dtype == torch.bfloat16 and query.device.type == "cpu"
+    ):
         return _product(query, keys, values, blocked, dropout)
     if dropout == 0:
         mixed: Tensor = _BackwardInFloat32.apply(query, keys, values, blocked)  # type: ignore[no-untyped-call]
@@ -27,7 +30,9 @@ def product(query: Tensor, keys: Tensor, values: Tensor, blocked: Tensor | None,
 
 
 def _product(query: Tensor, keys: Tensor, values: Tensor, blocked: Tensor | None, dropout: float) -> Tensor:
-    return functional.scaled_dot_product_attention(query, keys, values, attn_mask=_additive(blocked, query.dtype), dropout_p=dropout)
+    return functional.scaled_dot_product_attention(
+        query, keys, values, attn_mask=_additive(blocked, query.dtype), dropout_p=dropout
+    )
 
 
 def _in_float32(query: Tensor, keys: Tensor, values: Tensor, blocked: Tensor | None, dropout: float) -> Tensor:
@@ -47,13 +52,20 @@ class _BackwardInFloat32(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         query, keys, values, blocked = ctx.saved_tensors
         needed = ctx.needs_input_grad[:3]
-        operands = [tensor.detach().float().requires_grad_(need) for tensor, need in zip((query, keys, values), needed, strict=True)]
+        operands = [
+            tensor.detach().float().requires_grad_(need)
+            for tensor, need in zip((query, keys, values), needed, strict=True)
+        ]
         with torch.enable_grad():
             mixed = _in_float32(operands[0], operands[1], operands[2], blocked, 0.0)
-        found = iter(torch.autograd.grad(mixed, [operand for operand in operands if operand.requires_grad], gradients[0].float()))
-        return *(next(found).to(query.dtype) if need else None for need in needed), None
+        wanted = [operand for operand in operands if operand.requires_grad]
+        made = iter(torch.autograd.grad(mixed, wanted, gradients[0].float()))
+        return *(next(made).to(query.dtype) if need else None for need in needed), None
 
 
 def _additive(blocked: Tensor | None, dtype: torch.dtype) -> Tensor | None:
-    """What is added to attention scores: the least finite number rather than minus infinity, so that a row of padding alone stays finite."""
-    return None if blocked is None else torch.zeros(blocked.shape, dtype=dtype, device=blocked.device).masked_fill(blocked, torch.finfo(dtype).min)
+    """What is added to attention scores: the least finite number, so that padding alone stays finite."""
+    if blocked is None:
+        return None
+    zeros = torch.zeros(blocked.shape, dtype=dtype, device=blocked.device)
+    return zeros.masked_fill(blocked, torch.finfo(dtype).min)

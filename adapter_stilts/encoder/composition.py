@@ -4,8 +4,8 @@
     fuse(a, b)                             learned attention over what each adds
     average(a, b, weights=0.25/0.75)       a fixed weighted mean of what each adds
 
-`parse` and `str` are inverse. `validate` says whether a composition has a meaning with the kinds at hand, and returns it in
-normal form: a stack within a stack is flattened, a stack of one is its only part.
+`parse` and `str` are inverse. `validate` says whether a composition has a meaning with the kinds at hand, and returns
+it in normal form: a stack within a stack is flattened, a stack of one is its only part.
 """
 
 from __future__ import annotations
@@ -46,7 +46,10 @@ class Stack:
 
 @dataclass(frozen=True)
 class Fuse:
-    """AdapterFusion: attention, learned, over what each part adds. Pfeiffer et al. (2021), https://arxiv.org/abs/2005.00247"""
+    """AdapterFusion: attention, learned, over what each part adds.
+
+    Pfeiffer et al. (2021), https://arxiv.org/abs/2005.00247
+    """
 
     parts: tuple[Composition, ...]
 
@@ -136,10 +139,10 @@ def _check_shape(block: Block, whole: Composition) -> None:
     if not block.parts:
         _refuse(f"{block} has no parts", whole, "name at least two adapters")
     if len(block.parts) == 1:
-        _refuse(f"{block} has a single part, so there is nothing to {_verb(block)}", whole, f"write {block.parts[0]} alone, or add a part")
+        what = f"{block} has a single part, so there is nothing to {_verb(block)}"
+        _refuse(what, whole, f"write {block.parts[0]} alone, or add a part")
     if isinstance(block, Stack):
         _check_stack(block, whole)
-        return
     if isinstance(block, Fuse) and len(set(block.parts)) < len(block.parts):
         _refuse(f"{block} names the same part twice", whole, "fuse different adapters")
     if isinstance(block, Average):
@@ -159,9 +162,11 @@ def _check_weights(average: Average, whole: Composition) -> None:
     if weights is None:
         return
     if len(weights) != len(average.parts):
-        _refuse(f"{average} has {len(average.parts)} parts and {len(weights)} weights", whole, "give one weight per part")
+        what = f"{average} has {len(average.parts)} parts and {len(weights)} weights"
+        _refuse(what, whole, "give one weight per part")
     if not all(map(math.isfinite, weights)) or abs(sum(weights) - 1) > 1e-6:
-        _refuse(f"the weights of {average} sum to {sum(weights):g}, not to 1", whole, "make them sum to 1; for other arithmetic use `merge`")
+        what = f"the weights of {average} sum to {sum(weights):g}, not to 1"
+        _refuse(what, whole, "make them sum to 1; for other arithmetic use `merge`")
 
 
 def _check_kinds(block: Block, whole: Composition, kinds: Mapping[str, Kind]) -> None:
@@ -174,7 +179,8 @@ def _check_kinds(block: Block, whole: Composition, kinds: Mapping[str, Kind]) ->
     places = {part: {place for name in names(part) for place in kinds[name].places} for part in block.parts}
     if isinstance(block, Fuse) and len({frozenset(found) for found in places.values()}) > 1:
         listed = "; ".join(f"{part} at {', '.join(sorted(found))}" for part, found in places.items())
-        _refuse(f"{block} would fuse adapters that sit at different places of a layer ({listed})", whole, "fuse adapters of one kind")
+        what = f"{block} would fuse adapters that sit at different places of a layer ({listed})"
+        _refuse(what, whole, "fuse adapters of one kind")
 
 
 def _check_whole_trunk(whole: Composition, kinds: Mapping[str, Kind]) -> None:
@@ -182,7 +188,8 @@ def _check_whole_trunk(whole: Composition, kinds: Mapping[str, Kind]) -> None:
     if not full or whole == Name(full[0]):
         return
     if not (isinstance(whole, Stack) and whole.parts[0] == Name(full[0])) or len(full) > 1:
-        _refuse(f"'{full[0]}' is a whole trunk (kind full) and can only lie at the bottom of a stack", whole, f"write it alone, or stack({full[0]}, ...)")
+        what = f"'{full[0]}' is a whole trunk (kind full) and can only lie at the bottom of a stack"
+        _refuse(what, whole, f"write it alone, or stack({full[0]}, ...)")
 
 
 def _verb(block: Block) -> str:
@@ -259,4 +266,5 @@ class _Reader:
             self.at += 1
 
     def _fail(self, what: str) -> NoReturn:
-        raise CompositionError(f"{what}, at character {self.at + 1}", where=f"'{self.text}'", do="for example: stack(de, fuse(mnli, squad), xnli)")
+        what = f"{what}, at character {self.at + 1}"
+        raise CompositionError(what, where=f"'{self.text}'", do="for example: stack(de, fuse(mnli, squad), xnli)")

@@ -1,8 +1,8 @@
 """What identifies a trunk: a hash of its weights, whatever they are called, sharded, stored or run in.
 
-Each tensor is hashed as its float32 values. Every float16 and bfloat16 value is a float32 value, so a file stored in half precision has
-the fingerprint of the same file widened; rounding a float32 file to half precision changes its weights and its fingerprint. The pooler
-and the heads are not part of it.
+Each tensor is hashed as its float32 values. Every float16 and bfloat16 value is a float32 value, so a file stored in
+half precision has the fingerprint of the same file widened; rounding a float32 file to half precision changes its
+weights and its fingerprint. The pooler and the heads are not part of it.
 """
 
 from __future__ import annotations

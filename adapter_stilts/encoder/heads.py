@@ -1,8 +1,8 @@
-"""Task heads: hidden states to logits, one shape per format. A head belongs to one task and is never part of an adapter.
+"""Task heads: hidden states to logits, and the loss of those. A head belongs to one task and is never part of an adapter.
 
     head = build_head("pair", hidden=768, labels=3, seed=13)
     logits = head(hidden, batch)                 # [B, C] float32
-    total, count = loss("pair", logits, batch["labels"])
+    total, count = head.loss(logits, batch["labels"])
 
 Padding never reaches a logit that counts: scores at padded tokens (span) and of choices that are not there (choice) are -1e9.
 """
@@ -10,40 +10,69 @@ Padding never reaches a logit that counts: scores at padded tokens (span) and of
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from adapter_stilts.data.examples import Format
 from adapter_stilts.encoder.backends.base import draw
+from adapter_stilts.encoder.in_batch import in_batch_loss
 from adapter_stilts.encoder.transfer import copy_into
 from adapter_stilts.errors import UsageError
-from adapter_stilts.registry import unknown_name
+from adapter_stilts.formats.base import formats
+from adapter_stilts.registry import Registry, unknown_name
 from adapter_stilts.seeding import Seeds
 
 IGNORED = -100  # a target that does not count
 NEVER = -1e9  # a score that no other score meets
+POOLS = ("pooler", "mean")
 INITIAL = 0.02  # BERT's spread of fresh weights
 
 
 class Head(nn.Module):
-    """The output layer of one task."""
+    """The output layer of one task, and the loss it learns by.
+
+    outputs  how many it has whatever the labels; None: one a label
+    """
+
+    outputs: ClassVar[int | None] = None
+
+    def __init__(self, hidden: int, labels: int, dropout: float = 0.1, pool: str = "") -> None:
+        super().__init__()
 
     def forward(self, hidden: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
         """hidden [B, T, H] float32; batch: input_ids, attention_mask and, for masked text, labels."""
         raise NotImplementedError
+
+    def loss(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, int]:
+        """Summed cross-entropy and the number of targets it sums over, so that any split of a batch adds up to the whole.
+
+        A negative label is unknown and does not count.
+        """
+        return _cross_entropy(logits, labels)
+
+    def batch_loss(self, read: Callable[[Mapping[str, Tensor]], Tensor], batch: Mapping[str, Tensor]) -> tuple[Tensor, int]:
+        """The loss of a batch; `read` is the model, from a batch to logits."""
+        return self.loss(read(batch), batch["labels"])
+
+    def tie(self, word_embeddings: Callable[[], Tensor], before_decoder: Callable[[Tensor], Tensor]) -> None:
+        """Whose word embeddings to decode with, and what to undo before them (invertible adapters); nothing to most heads."""
 
     def named_tensors(self) -> dict[str, nn.Parameter]:
         """Its parameters by name."""
         return dict(self.named_parameters())
 
 
-class SentenceHead(Head):
-    """pair, single: dropout, dense, tanh, dropout, linear on the first token; [B, C]."""
+heads: Registry[type[Head]] = Registry("head")
 
-    def __init__(self, hidden: int, labels: int, dropout: float) -> None:
-        super().__init__()
+
+@heads.register("sentence")
+class SentenceHead(Head):
+    """Dropout, dense, tanh, dropout, linear on the first token; [B, C]."""
+
+    def __init__(self, hidden: int, labels: int, dropout: float = 0.1, pool: str = "") -> None:
+        super().__init__(hidden, labels)
         self.dropout = nn.Dropout(dropout)
         self.dense = nn.Linear(hidden, hidden)
         self.out = nn.Linear(hidden, labels)
@@ -54,19 +83,23 @@ class SentenceHead(Head):
         return logits
 
 
+@heads.register("choice")
 class ChoiceHead(SentenceHead):
-    """choice: one score per choice, [B*C, T, H] in, [B, C] out."""
+    """One score per choice, [B*C, T, H] in, [B, C] out."""
+
+    outputs = 1
 
     def forward(self, hidden: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
         there = batch["attention_mask"].any(-1)  # [B, C]
         return super().forward(hidden, batch).float().view(there.shape).masked_fill(~there, NEVER)
 
 
+@heads.register("tags")
 class TagHead(Head):
-    """tags: dropout and linear on every token; [B, T, C]."""
+    """Dropout and linear on every token; [B, T, C]."""
 
-    def __init__(self, hidden: int, labels: int, dropout: float) -> None:
-        super().__init__()
+    def __init__(self, hidden: int, labels: int, dropout: float = 0.1, pool: str = "") -> None:
+        super().__init__(hidden, labels)
         self.dropout = nn.Dropout(dropout)
         self.out = nn.Linear(hidden, labels)
 
@@ -74,45 +107,62 @@ class TagHead(Head):
         logits: Tensor = self.out(self.dropout(hidden))
         return logits
 
+    def loss(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, int]:
+        return _cross_entropy(logits.flatten(0, 1), labels.flatten())
 
+
+@heads.register("span")
 class SpanHead(Head):
-    """span: how well each token starts and ends the answer; [B, T, 2]."""
+    """How well each token starts and ends the answer; [B, T, 2]."""
 
-    def __init__(self, hidden: int, labels: int, dropout: float) -> None:
-        super().__init__()
+    outputs = 2
+
+    def __init__(self, hidden: int, labels: int, dropout: float = 0.1, pool: str = "") -> None:
+        super().__init__(hidden, labels)
         self.out = nn.Linear(hidden, 2)
 
     def forward(self, hidden: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
         logits: Tensor = self.out(hidden).float()  # half precision, under an autocast around us, cannot hold NEVER
         return logits.masked_fill(batch["attention_mask"].eq(0).unsqueeze(-1), NEVER)
 
+    def loss(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, int]:
+        """The mean of start and end, one target per row."""
+        start, count = _cross_entropy(logits[..., 0], labels[:, 0])
+        end, _ = _cross_entropy(logits[..., 1], labels[:, 1])
+        return (start + end) / 2, count
 
+
+@heads.register("mask")
 class MaskHead(Head):
-    """text: dense, gelu, norm, then the trunk's own word embeddings as decoder; [masked tokens, V] in reading order."""
+    """Dense, gelu, norm, then the trunk's own word embeddings as decoder; [masked tokens, V] in reading order."""
 
-    def __init__(self, hidden: int, labels: int, dropout: float) -> None:
-        super().__init__()
+    def __init__(self, hidden: int, labels: int, dropout: float = 0.1, pool: str = "") -> None:
+        super().__init__(hidden, labels)
         self.dense = nn.Linear(hidden, hidden)
         self.layer_norm = nn.LayerNorm(hidden, eps=1e-5)
         self.bias = nn.Parameter(torch.zeros(labels))
         self._tied: tuple[Callable[[], Tensor], Callable[[Tensor], Tensor]] | None = None
 
     def tie(self, word_embeddings: Callable[[], Tensor], before_decoder: Callable[[Tensor], Tensor]) -> None:
-        """Whose word embeddings to decode with, and what to undo before them (invertible adapters)."""
         self._tied = (word_embeddings, before_decoder)
 
     def forward(self, hidden: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
         if self._tied is None:
-            raise UsageError("a head for masked text needs the trunk's word embeddings", do="put it in a TaskModel, or call tie() first")
+            do = "put it in a TaskModel, or call tie() first"
+            raise UsageError("a head for masked text needs the trunk's word embeddings", do=do)
         word_embeddings, before_decoder = self._tied
         read = hidden[masked(batch)]  # [P, H]
         read = before_decoder(self.layer_norm(functional.gelu(self.dense(read))))
         weight = word_embeddings()
         return functional.linear(read.to(weight.dtype), weight).float() + self.bias
 
+    def loss(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, int]:
+        return _cross_entropy(logits, labels[labels != IGNORED])
 
+
+@heads.register("ranking")
 class RankingHead(Head):
-    """ranking: a text as a unit vector, [B, H]; the same head for queries and candidates.
+    """A text as a unit vector, [B, H]; the same head for queries and candidates.
 
     pooler   dense and tanh on the first token, as XTREME-R does it
     mean     the mean over all tokens, with nothing to train but the scale
@@ -120,8 +170,10 @@ class RankingHead(Head):
     `scale` multiplies cosines in the in-batch softmax; it is learned from 100 on.
     """
 
-    def __init__(self, hidden: int, pool: str) -> None:
-        super().__init__()
+    def __init__(self, hidden: int, labels: int = 1, dropout: float = 0.1, pool: str = "pooler") -> None:
+        super().__init__(hidden, labels)
+        if pool not in POOLS:
+            raise unknown_name("pooling of a ranking head", pool, POOLS)
         self.pool = pool
         self.dense = nn.Linear(hidden, hidden) if pool == "pooler" else None
         self.scale = nn.Parameter(torch.tensor([100.0]))
@@ -134,48 +186,38 @@ class RankingHead(Head):
             pooled = (hidden * weights).sum(1) / weights.sum(1)
         return functional.normalize(pooled.float(), dim=-1)
 
-
-HEADS: dict[str, type[SentenceHead] | type[TagHead] | type[SpanHead] | type[MaskHead]] = {
-    "pair": SentenceHead,
-    "single": SentenceHead,
-    "tags": TagHead,
-    "span": SpanHead,
-    "choice": ChoiceHead,
-    "text": MaskHead,
-}
-
-
-POOLS = ("pooler", "mean")
+    def batch_loss(self, read: Callable[[Mapping[str, Tensor]], Tensor], batch: Mapping[str, Tensor]) -> tuple[Tensor, int]:
+        """Queries are compared with the candidates of all processes, but with those of this batch alone: a step of two small batches
+        has fewer negatives than one of a large batch."""
+        candidates = read({"input_ids": batch["candidate_ids"], "attention_mask": batch["candidate_mask"]})
+        return in_batch_loss(read(batch), candidates, self.scale, batch["labels"])
 
 
 def build_head(
-    format: Format, hidden: int, labels: int, seed: int, dropout: float = 0.1, mask_head: Mapping[str, Tensor] | None = None, pool: str = "pooler"
+    format: str,
+    hidden: int,
+    labels: int,
+    seed: int,
+    dropout: float = 0.1,
+    mask_head: Mapping[str, Tensor] | None = None,
+    pool: str = "pooler",
 ) -> Head:
-    """A fresh head; its weights depend on `seed` and the sizes alone.
+    """A fresh head for a format of that name; its weights depend on `seed` and the sizes alone.
 
-    labels      classes or tags; ignored for span (2), choice (1) and ranking; the vocabulary's size for text
-    mask_head   for text, the pretrained head to start from (Trunk.mask_head)
+    labels      classes or tags; the vocabulary's size for masked text; ignored by heads that have outputs of their own
+    mask_head   for masked text, the pretrained head to start from (Trunk.mask_head)
     pool        for ranking, how a text becomes a vector: "pooler" or "mean"
     """
-    if format == "ranking":
-        return _ranking_head(hidden, seed, pool)
-    if format not in HEADS:
-        raise unknown_name("head for the format", format, [*HEADS, "ranking"])
-    if labels < 1:
+    trained = [name for name in formats if formats[name].head]
+    if format not in trained:
+        raise unknown_name("head for the format", format, trained)
+    made = heads[formats[format].head]
+    if labels < 1 and made.outputs is None and not formats[format].ranking:
         raise UsageError(f"a head needs at least one label, and {labels} were given", do="check the task's labels")
-    outputs = 1 if format == "choice" else labels
-    head = draw(Seeds(seed).number(f"head/{format}"), lambda: _initialised(HEADS[format](hidden, outputs, dropout)))
+    head = draw(Seeds(seed).number(f"head/{format}"), lambda: _initialised(made(hidden, made.outputs or labels, dropout, pool)))
     assert isinstance(head, Head)
-    if format == "text" and mask_head is not None:
+    if formats[format].masked and mask_head is not None:
         copy_into("the trunk's masked-LM head", head, mask_head, depth=0, layers=0)
-    return head
-
-
-def _ranking_head(hidden: int, seed: int, pool: str) -> Head:
-    if pool not in POOLS:
-        raise unknown_name("pooling of a ranking head", pool, POOLS)
-    head = draw(Seeds(seed).number("head/ranking"), lambda: _initialised(RankingHead(hidden, pool)))
-    assert isinstance(head, RankingHead)
     return head
 
 
@@ -184,25 +226,10 @@ def masked(batch: Mapping[str, Tensor]) -> Tensor:
     return batch["labels"] != IGNORED if "labels" in batch else batch["attention_mask"].bool()
 
 
-def loss(format: Format, logits: Tensor, labels: Tensor) -> tuple[Tensor, int]:
-    """Summed cross-entropy and the number of targets it sums over, so that any split of a batch adds up to the whole.
-
-    A negative label is unknown and does not count. span: the mean of start and end, one target per row.
-    """
-    if format == "span":
-        start, count = _cross_entropy(logits[..., 0], labels[:, 0])
-        end, _ = _cross_entropy(logits[..., 1], labels[:, 1])
-        return (start + end) / 2, count
-    if format == "tags":
-        return _cross_entropy(logits.flatten(0, 1), labels.flatten())
-    if format == "text":
-        return _cross_entropy(logits, labels[labels != IGNORED])
-    return _cross_entropy(logits, labels)
-
-
 def _cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, int]:
     known = labels >= 0
-    return functional.cross_entropy(logits.float(), labels.masked_fill(~known, IGNORED), ignore_index=IGNORED, reduction="sum"), int(known.sum())
+    targets = labels.masked_fill(~known, IGNORED)
+    return functional.cross_entropy(logits.float(), targets, ignore_index=IGNORED, reduction="sum"), int(known.sum())
 
 
 def _initialised(head: Head) -> Head:

@@ -1,6 +1,7 @@
 """From the name of a trunk to the folder it lies in: "miniature", a folder, or a hub id at a pinned revision.
 
-Only configuration, safetensors and tokenizer files are ever fetched, the local cache is asked first, and nothing is fetched offline.
+Only configuration, safetensors and tokenizer files are ever fetched, the local cache is asked first, and nothing is
+fetched offline.
 """
 
 from __future__ import annotations
@@ -36,14 +37,15 @@ def find(name: str, revision: str | None, offline: bool | None) -> Place:
 
 
 def local(name: str) -> Place | None:
-    """The folder of a trunk that lies on this machine by name, None for a hub id; MissingError for a name that can be neither."""
+    """The folder of a trunk on this machine by name, None for a hub id; MissingError for a name that can be neither."""
     if name == "miniature":
         return Place(_miniature(), "")
     folder = Path(name).expanduser()
     if folder.is_dir():
         return Place(folder, "")
     if folder.exists():
-        raise MissingError("a trunk is a folder, and this is a file", where=name, do="name the folder that holds config.json and model.safetensors")
+        what = "a trunk is a folder, and this is a file"
+        raise MissingError(what, where=name, do="name the folder that holds config.json and model.safetensors")
     if _looks_like_path(name):
         raise MissingError("there is no such folder", where=name, do=_advice(name))
     return None
@@ -51,18 +53,26 @@ def local(name: str) -> Place | None:
 
 def is_offline() -> bool:
     """Whether the user has switched the hub off."""
-    return any(os.environ.get(name, "").strip().upper() in ("1", "ON", "YES", "TRUE") for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
+    return any(
+        os.environ.get(name, "").strip().upper() in ("1", "ON", "YES", "TRUE")
+        for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+    )
 
 
 def _miniature() -> Path:
     folder = Path(str(resources.files("adapter_stilts.miniature") / "trunk"))
     if not folder.is_dir():
-        raise MissingError("the miniature trunk is not part of this installation", where=str(folder), do="install the package again")
+        what = "the miniature trunk is not part of this installation"
+        raise MissingError(what, where=str(folder), do="install the package again")
     return folder
 
 
 def _looks_like_path(name: str) -> bool:
-    return not HUB_ID.fullmatch(name) or name.startswith((".", "~")) or bool(difflib.get_close_matches(name.lower(), ["miniature"], cutoff=0.7))
+    return (
+        not HUB_ID.fullmatch(name)
+        or name.startswith((".", "~"))
+        or bool(difflib.get_close_matches(name.lower(), ["miniature"], cutoff=0.7))
+    )
 
 
 def _advice(name: str) -> str:
@@ -80,7 +90,8 @@ def _from_hub(name: str, revision: str | None, offline: bool) -> Place:
         raise Unreachable(what, do="unset HF_HUB_OFFLINE to fetch it once, or name a folder")
     fetched = _snapshot(name, revision, local=False)
     if fetched is None:
-        raise MissingError(f"the hub's '{name}' lacks safetensors weights, config.json or tokenizer.json", do="choose a repository with these files")
+        what = f"the hub's '{name}' lacks safetensors weights, config.json or tokenizer.json"
+        raise MissingError(what, do="choose a repository with these files")
     return fetched
 
 
@@ -89,11 +100,16 @@ def _snapshot(name: str, revision: str | None, local: bool) -> Place | None:
     from huggingface_hub import errors, snapshot_download
 
     try:
-        folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(FILES), local_files_only=local, etag_timeout=SECONDS))
+        folder = Path(
+            snapshot_download(
+                name, revision=revision, allow_patterns=list(FILES), local_files_only=local, etag_timeout=SECONDS
+            )
+        )
     except errors.LocalEntryNotFoundError as error:
         if local:
             return None
-        raise Unreachable(f"'{name}' is not a folder, and the hub did not answer when asked for it", do="check the network, or name a folder") from error
+        what = f"'{name}' is not a folder, and the hub did not answer when asked for it"
+        raise Unreachable(what, do="check the network, or name a folder") from error
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError, errors.GatedRepoError) as error:
         at = f" at revision {revision}" if revision else ""
         what = f"'{name}' is not a folder, and the hub has none of that name{at} that it shows us"
@@ -101,6 +117,11 @@ def _snapshot(name: str, revision: str | None, local: bool) -> Place | None:
     except (errors.HFValidationError, OSError) as error:
         if local:
             return None
-        raise Unreachable(f"cannot fetch '{name}' from the hub: {error}", do="check the network and the cache folder, or name a folder") from error
-    complete = (folder / "config.json").is_file() and any(folder.glob("*.safetensors")) and any((folder / file).is_file() for file in FILES[3:])
+        what = f"cannot fetch '{name}' from the hub: {error}"
+        raise Unreachable(what, do="check the network and the cache folder, or name a folder") from error
+    complete = (
+        (folder / "config.json").is_file()
+        and any(folder.glob("*.safetensors"))
+        and any((folder / file).is_file() for file in FILES[3:])
+    )
     return Place(folder, folder.name) if complete else None

@@ -1,7 +1,8 @@
 """The kinds of adapter a user may name, as data.
 
-A kind is a name, the backend that builds it, the settings that may be changed, where it sits in a layer, and what it may be
-composed with. A kind made of parts the backend knows is one entry here; a kind that is new to the backend is one file there.
+A kind is a name, the backend that builds it, the settings that may be changed, where it sits in a layer, and what it
+may be composed with. A kind made of parts the backend knows is one entry here; a kind that is new to the backend is one
+file there.
 
     kinds["seq_bn"].settings["reduction_factor"]     # 16
     resolve(kinds["seq_bn"], {"reduction_factor": 2})
@@ -21,6 +22,7 @@ from adapter_stilts.registry import Registry, unknown_name
 Setting: TypeAlias = int | float | bool | str | tuple[int, ...] | tuple[str, ...]
 
 COMPOSITIONS = frozenset({"stack", "fuse", "average"})
+FUSION_WEIGHS = "fusion weighs what bottlenecks add to the hidden state"
 NO_PREFIX_FUSION = "a prefix adds keys and values, not a change of the hidden state"
 NO_PREFIX_MEAN = "two prefixes have no mean: they are attended to side by side"
 
@@ -33,8 +35,8 @@ class Kind:
     settings   every setting a user may change, with its default
     places     where in a layer it acts: attention, output (bottlenecks), linear, prefix, embedding, trunk
     refuses    the compositions it cannot take part in, each with the reason
-    fresh      how far a fresh adapter with default settings may move a hidden state, as |h' - h| / |h| at any layer; 0: not at all, bit by bit;
-               None: no promise
+    fresh      how far a fresh adapter with default settings may move a hidden state, as |h' - h| / |h| at any layer; 0:
+               not at all, bit by bit; None: no promise
     """
 
     name: str
@@ -61,7 +63,7 @@ def resolve(kind: Kind, overrides: Mapping[str, object]) -> dict[str, Setting]:
     wrong = next((name for name in overrides if name not in kind.settings), None)
     if wrong is not None:
         raise unknown_name(f"setting of {kind.name}", wrong, kind.settings or {"(none: this kind has no settings)": 0})
-    return {name: _checked(kind, name, overrides[name]) if name in overrides else default for name, default in kind.settings.items()}
+    return {**kind.settings, **{name: _checked(kind, name, value) for name, value in overrides.items()}}
 
 
 def mistakes(name: str, overrides: Mapping[str, object]) -> list[tuple[tuple[str | int, ...], object, str]]:
@@ -82,7 +84,8 @@ def mistakes(name: str, overrides: Mapping[str, object]) -> list[tuple[tuple[str
 def _checked(kind: Kind, name: str, value: object) -> Setting:
     """The value in the type of its default; a whole number will do where a fraction is expected."""
     default = kind.settings[name]
-    if isinstance(default, tuple) and isinstance(value, (list, tuple)) and all(type(item) is (str if name == "attn_matrices" else int) for item in value):
+    of = str if name == "attn_matrices" else int
+    if isinstance(default, tuple) and isinstance(value, (list, tuple)) and all(type(item) is of for item in value):
         return tuple(value)
     if isinstance(value, str) and (isinstance(default, str) or (name == "scaling" and value in ("learned", "channel"))):
         return value
@@ -93,144 +96,130 @@ def _checked(kind: Kind, name: str, value: object) -> Setting:
         return float(value)
     elif isinstance(default, int) and isinstance(value, int) and value > 0:
         return value
-    raise UsageError(f"{kind.name}.{name} cannot be {value!r}", where="adapter.settings", do=f"give it a value like its default, {default!r}")
+    what = f"{kind.name}.{name} cannot be {value!r}"
+    raise UsageError(what, where="adapter.settings", do=f"give it a value like its default, {default!r}")
 
 
 def _settings(**values: Setting) -> Mapping[str, Setting]:
     return MappingProxyType(values)
 
 
-def _add(kind: Kind) -> None:
-    kinds.add(kind.name, kind)
-
-
-_add(
+for _kind in (
     Kind(
         "seq_bn",
         summary="one bottleneck after the feed-forward block of each layer (Pfeiffer)",
         paper="https://arxiv.org/abs/2005.00052",
         library=("seq_bn",),
-        settings=_settings(reduction_factor=16.0, non_linearity="relu", scaling=1.0, dropout=0.0, init_weights="bert", ln_before=False, leave_out=()),
+        settings=_settings(
+            reduction_factor=16.0, non_linearity="relu", scaling=1.0, dropout=0.0, init_weights="bert",
+            ln_before=False, leave_out=(),
+        ),
         places=frozenset({"output"}),
         fresh=0.5,
-    )
-)
-_add(
+    ),
     Kind(
         "double_seq_bn",
         summary="two bottlenecks per layer, after attention and after the feed-forward block (Houlsby)",
         paper="https://arxiv.org/abs/1902.00751",
         library=("double_seq_bn",),
-        settings=_settings(reduction_factor=16.0, non_linearity="swish", scaling=1.0, dropout=0.0, init_weights="bert", ln_before=False, leave_out=()),
+        settings=_settings(
+            reduction_factor=16.0, non_linearity="swish", scaling=1.0, dropout=0.0, init_weights="bert",
+            ln_before=False, leave_out=(),
+        ),
         places=frozenset({"attention", "output"}),
         fresh=0.5,
-    )
-)
-_add(
+    ),
     Kind(
         "par_bn",
         summary="one wide bottleneck beside the feed-forward block of each layer",
         paper="https://arxiv.org/abs/2110.04366",
         library=("par_bn",),
-        settings=_settings(reduction_factor=2.0, non_linearity="relu", scaling=4.0, dropout=0.0, init_weights="mam_adapter", leave_out=()),
+        settings=_settings(
+            reduction_factor=2.0, non_linearity="relu", scaling=4.0, dropout=0.0, init_weights="mam_adapter",
+            leave_out=(),
+        ),
         places=frozenset({"output"}),
         fresh=0.0,
-    )
-)
-_add(
+    ),
     Kind(
         "seq_bn_inv",
         summary="seq_bn with an invertible block on the embeddings: a language adapter (MAD-X)",
         paper="https://arxiv.org/abs/2005.00052",
         library=("seq_bn_inv",),
         settings=_settings(
-            reduction_factor=16.0,
-            inv_adapter_reduction_factor=2.0,
-            non_linearity="relu",
-            scaling=1.0,
-            dropout=0.0,
-            init_weights="bert",
-            ln_before=False,
-            leave_out=(),
+            reduction_factor=16.0, inv_adapter_reduction_factor=2.0, non_linearity="relu", scaling=1.0, dropout=0.0,
+            init_weights="bert", ln_before=False, leave_out=(),
         ),
         places=frozenset({"output", "embedding"}),
         fresh=0.5,
         refuses={
-            "fuse": "its invertible part sits below all layers, where there is no fusion; lay it under the fusion: stack(de, fuse(a, b))",
+            "fuse": "its invertible part sits below all layers, where there is no fusion; "
+            "lay it under the fusion: stack(de, fuse(a, b))",
             "average": "the mean of two invertible parts cannot be inverted",
         },
-    )
-)
-_add(
+    ),
     Kind(
         "compacter",
         summary="two bottlenecks per layer whose matrices are sums of Kronecker products",
         paper="https://arxiv.org/abs/2106.04647",
         library=("compacter",),
-        settings=_settings(reduction_factor=32.0, non_linearity="gelu", scaling=1.0, dropout=0.0, phm_dim=4, phm_rank=1, shared_phm_rule=True, leave_out=()),
+        settings=_settings(
+            reduction_factor=32.0, non_linearity="gelu", scaling=1.0, dropout=0.0, phm_dim=4, phm_rank=1,
+            shared_phm_rule=True, leave_out=(),
+        ),
         places=frozenset({"attention", "output"}),
         fresh=0.01,
-    )
-)
-_add(
+    ),
     Kind(
         "lora",
         summary="low-rank changes of the query and value projections",
         paper="https://arxiv.org/abs/2106.09685",
         library=("lora",),
         settings=_settings(
-            r=8,
-            alpha=8,
-            dropout=0.0,
-            attn_matrices=("q", "v"),
-            selfattn_lora=True,
-            intermediate_lora=False,
-            output_lora=False,
-            init_weights="lora",
-            leave_out=(),
+            r=8, alpha=8, dropout=0.0, attn_matrices=("q", "v"), selfattn_lora=True, intermediate_lora=False,
+            output_lora=False, init_weights="lora", leave_out=(),
         ),
         places=frozenset({"linear"}),
         fresh=0.0,
-        refuses={"fuse": "fusion weighs what bottlenecks add to the hidden state, and low-rank changes act inside the projections"},
-    )
-)
-_add(
+        refuses={"fuse": f"{FUSION_WEIGHS}, and low-rank changes act inside the projections"},
+    ),
     Kind(
         "ia3",
         summary="learned scales on keys, values and the feed-forward block",
         paper="https://arxiv.org/abs/2205.05638",
         library=("ia3",),
-        settings=_settings(attn_matrices=("k", "v"), selfattn_lora=True, intermediate_lora=True, output_lora=False, init_weights="ia3", leave_out=()),
+        settings=_settings(
+            attn_matrices=("k", "v"), selfattn_lora=True, intermediate_lora=True, output_lora=False,
+            init_weights="ia3", leave_out=(),
+        ),
         places=frozenset({"linear"}),
         fresh=0.0,
-        refuses={"fuse": "fusion weighs what bottlenecks add to the hidden state, and (IA)^3 scales the projections"},
-    )
-)
-_add(
+        refuses={"fuse": f"{FUSION_WEIGHS}, and (IA)^3 scales the projections"},
+    ),
     Kind(
         "prefix_tuning",
         summary="learned keys and values before those of the sentence, in each layer",
         paper="https://arxiv.org/abs/2101.00190",
         library=("prefix_tuning",),
-        settings=_settings(prefix_length=30, bottleneck_size=512, flat=False, non_linearity="tanh", dropout=0.0, leave_out=()),
+        settings=_settings(
+            prefix_length=30, bottleneck_size=512, flat=False, non_linearity="tanh", dropout=0.0, leave_out=(),
+        ),
         places=frozenset({"prefix"}),
         fresh=None,
         refuses={"fuse": NO_PREFIX_FUSION, "average": NO_PREFIX_MEAN},
-    )
-)
-_add(
+    ),
     Kind(
         "mam",
         summary="prefix tuning and a parallel bottleneck together (mix-and-match)",
         paper="https://arxiv.org/abs/2110.04366",
         library=("prefix_tuning", "par_bn"),
-        settings=_settings(prefix_length=30, bottleneck_size=800, reduction_factor=2.0, scaling=4.0, dropout=0.0, leave_out=()),
+        settings=_settings(
+            prefix_length=30, bottleneck_size=800, reduction_factor=2.0, scaling=4.0, dropout=0.0, leave_out=(),
+        ),
         places=frozenset({"output", "prefix"}),
         fresh=None,
         refuses={"fuse": NO_PREFIX_FUSION, "average": NO_PREFIX_MEAN},
-    )
-)
-_add(
+    ),
     Kind(
         "full",
         summary="the whole trunk, trained; for comparison only",
@@ -241,5 +230,6 @@ _add(
         fresh=0.0,
         refuses=dict.fromkeys(("fuse", "average"), "it replaces the trunk itself"),
         backend="whole_trunk",
-    )
-)
+    ),
+):
+    kinds.add(_kind.name, _kind)

@@ -1,7 +1,8 @@
 """One layer of the trunk with adapters in it.
 
-The arithmetic is XLM-R's own (a test compares it bit by bit with `XLMRobertaModel`); written out because adapters act in the middle of
-it. The residual stream and the layer norms are float32 in every precision; under autocast the products around them are bf16.
+The arithmetic is XLM-R's own (a test compares it bit by bit with `XLMRobertaModel`); written out because adapters act
+in the middle of it. The residual stream and the layer norms are float32 in every precision; under autocast the products
+around them are bf16.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ def embed(embeddings: XLMRobertaEmbeddings, input_ids: Tensor) -> Tensor:
     return dropped
 
 
-def run_layer(layer: XLMRobertaLayer, index: int, hidden: Tensor, blocked: Tensor | None, active: Active | None) -> Tensor:
+def run_layer(
+    layer: XLMRobertaLayer, index: int, hidden: Tensor, blocked: Tensor | None, active: Active | None
+) -> Tensor:
     """hidden [B, T, H] float32 through layer `index`; `blocked` is what `padding` gives."""
     attention, output = layer.attention, layer.output
 
@@ -54,7 +57,9 @@ def run_layer(layer: XLMRobertaLayer, index: int, hidden: Tensor, blocked: Tenso
 
 def normalise(norm: nn.LayerNorm, hidden: Tensor) -> Tensor:
     """Layer norm in float32, whatever came in."""
-    return functional.layer_norm(hidden.float(), norm.normalized_shape, norm.weight.float(), norm.bias.float(), norm.eps)
+    return functional.layer_norm(
+        hidden.float(), norm.normalized_shape, norm.weight.float(), norm.bias.float(), norm.eps
+    )
 
 
 def padding(attention_mask: Tensor) -> Tensor | None:
@@ -62,14 +67,20 @@ def padding(attention_mask: Tensor) -> Tensor | None:
     return None if bool(attention_mask.all()) else (attention_mask == 0)[:, None, None, :]
 
 
-def _attend(attention: XLMRobertaSelfAttention, index: int, hidden: Tensor, blocked: Tensor | None, active: Active | None) -> Tensor:
+def _attend(
+    attention: XLMRobertaSelfAttention, index: int, hidden: Tensor, blocked: Tensor | None, active: Active | None
+) -> Tensor:
     heads, width = attention.num_attention_heads, attention.attention_head_size
     rows, length, _ = hidden.shape
 
     def projected(site: str, linear: nn.Module) -> Tensor:
         return _project(linear, site, index, hidden, active).view(rows, length, heads, width).transpose(1, 2)
 
-    query, keys, values = projected("query", attention.query), projected("key", attention.key), projected("value", attention.value)
+    query, keys, values = (
+        projected("query", attention.query),
+        projected("key", attention.key),
+        projected("value", attention.value),
+    )
     if active is not None:
         keys, values, blocked = active.with_prefix(index, keys, values, blocked)
     dropout = attention.dropout.p if attention.training else 0.0

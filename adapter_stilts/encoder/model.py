@@ -3,7 +3,7 @@
     encoder = AdapterEncoder(trunk)
     encoder.add("mnli", "seq_bn", seed=13)
     encoder.activate(parse("mnli"))
-    encoder.train_parts(["mnli"])                  # the trunk stays frozen: what trains is set here, parameter by parameter
+    encoder.train_parts(["mnli"])                  # what trains; the trunk stays frozen
     encoder.hidden(input_ids, attention_mask)      # [B, T, H] float32
 
 Hidden state 0 is the embedding output, hidden state i the output of layer i. Layers above the one asked for never run.
@@ -81,13 +81,15 @@ class AdapterEncoder(nn.Module):
 
     def add(self, name: str, kind: str, settings: Mapping[str, object] | None = None, seed: int = 0) -> None:
         """A fresh adapter; its initial weights depend on kind, settings and `seed` alone."""
-        self._attach(name, self._built(name, kind, settings or {}, seed))
+        self.adapters[name] = self._built(name, kind, settings or {}, seed)
+        self._hold(self.adapters[name].parts)
 
     def load(self, name: str, kind: str, settings: Mapping[str, object], tensors: Mapping[str, Tensor]) -> None:
-        """An adapter from its tensors; ArtefactError where a name or shape is not what kind, settings and trunk call for."""
+        """An adapter from its tensors; ArtefactError for a name or shape that kind, settings and trunk do not have."""
         adapter = self._built(name, kind, settings, seed=0)
         copy_into(f"adapter '{name}'", adapter.parts, tensors, self.depth, self.trunk.layers)
-        self._attach(name, adapter)
+        self.adapters[name] = adapter
+        self._hold(adapter.parts)
 
     def tensors(self, name: str) -> dict[str, Tensor]:
         """An adapter's own tensors, copied, float32, on the CPU, under names without the adapter's in them."""
@@ -97,13 +99,16 @@ class AdapterEncoder(nn.Module):
 
     def add_fusion(self, fuse: Fuse, seed: int = 0) -> None:
         """A fresh AdapterFusion for a Fuse of adapters that are there."""
-        self._attach_fusion(*self._built_fusion(fuse, seed))
+        name, parts = self._built_fusion(fuse, seed)
+        self.fusions[name] = parts
+        self._hold(parts)
 
     def load_fusion(self, fuse: Fuse, tensors: Mapping[str, Tensor]) -> None:
         """An AdapterFusion from its tensors; verified like an adapter's."""
         name, parts = self._built_fusion(fuse, seed=0)
         copy_into(f"fusion '{name}'", parts, tensors, self.depth, self.trunk.layers)
-        self._attach_fusion(name, parts)
+        self.fusions[name] = parts
+        self._hold(parts)
 
     def fusion_tensors(self, fuse: Fuse) -> dict[str, Tensor]:
         """A fusion's tensors, copied, float32, on the CPU."""
@@ -141,16 +146,13 @@ class AdapterEncoder(nn.Module):
         used = self._used()
         active = {name for name, _ in used} | {fusion_name(fuse) for fuse in self._active_fusions()}
         bare = all(adapter.kind.name != "full" for _, adapter in used)
-        return [
-            Part("trunk", "trunk", bare, False, _count(self.base)),
-            *(
-                Part(name, self._role(name), name in active, name in self._trained, _count(parts))
-                for name, parts in self._parts()
-            ),
-        ]
+        rows = [Part("trunk", "trunk", bare, False, _count(self.base))]
+        for name, parts in self._parts():
+            rows.append(Part(name, self._role(name), name in active, name in self._trained, _count(parts)))
+        return rows
 
     def gradient_checkpointing(self, on: bool) -> None:
-        """Keep only each layer's input during training, and compute the rest again in the backward pass: less memory, more time."""
+        """Keep only each layer's input in training, and compute the rest again going back: less memory, more time."""
         self._checkpointing = on
 
     @overload
@@ -162,7 +164,7 @@ class AdapterEncoder(nn.Module):
     def hidden(
         self, input_ids: Tensor, attention_mask: Tensor, layer: int | None = None, *, collect: bool = False
     ) -> Tensor | tuple[Tensor, ...]:
-        """Hidden state `layer` (None: the last) for token ids [B, T]: [B, T, H] float32; with `collect` the states 0..layer.
+        """Hidden state `layer` (None: the last) of token ids [B, T]: [B, T, H] float32; with `collect` states 0..layer.
 
         Raises UsageError for a layer that is not there or a sentence that is too long.
         """
@@ -176,12 +178,14 @@ class AdapterEncoder(nn.Module):
             state = self._changed(embed(model.embeddings, input_ids))
             states = [state]
             for index in range(last):
-                state = self._run_layer(cast("XLMRobertaLayer", model.encoder.layer[index]), index, state, blocked, active)
+                state = self._run_layer(
+                    cast("XLMRobertaLayer", model.encoder.layer[index]), index, state, blocked, active
+                )
                 states.append(state if collect else states.pop(0))
         return tuple(states) if collect else state
 
     def before_decoder(self, hidden: Tensor) -> Tensor:
-        """[..., H] with the active invertible adapters undone: what the output embedding of masked language modelling reads."""
+        """[..., H] with the active invertible adapters undone: what the output embedding of masked text reads."""
         for _, adapter in reversed(self._used()):
             if (block := adapter.parts.invertible()) is not None:
                 hidden = block(hidden.reshape(1, -1, hidden.shape[-1]), rev=True).view(hidden.shape)
@@ -193,7 +197,7 @@ class AdapterEncoder(nn.Module):
         return weight
 
     def fusion_penalty(self) -> Tensor:
-        """0.01 * ||I - V||^2, summed over the layers of the active fusions that train; 0 where none does. Added to the loss, once."""
+        """0.01 * ||I - V||^2, summed over the layers of the active fusions that train; added to the loss, once."""
         active = [fusion_name(fuse) for fuse in self._active_fusions()]
         values = [value for name in active if name in self._trained for value in self.fusions[name].value_matrices()]
         if not values:
@@ -203,7 +207,7 @@ class AdapterEncoder(nn.Module):
 
     @contextmanager
     def capture_attention(self) -> Iterator[FusionAttention]:
-        """Collect what the fusions attend to in every `hidden` inside the block; `store.mean("fuse(a, b)")` is [L, A]."""
+        """Collect what the fusions attend to in every `hidden` inside the block; its `mean("fuse(a, b)")` is [L, A]."""
         self._attention = FusionAttention()
         try:
             yield self._attention
@@ -248,7 +252,8 @@ class AdapterEncoder(nn.Module):
         known = kinds[kind]
         resolved = resolve(known, settings)
         if not NAME.fullmatch(name):
-            raise UsageError(f"'{name}' cannot name an adapter", do="use a name without spaces, commas, brackets and '='")
+            what = f"'{name}' cannot name an adapter"
+            raise UsageError(what, do="use a name without spaces, commas, brackets and '='")
         if name in self.adapters:
             raise UsageError(f"there is already an adapter called '{name}'", do="choose another name")
         parts = draw(
@@ -268,14 +273,6 @@ class AdapterEncoder(nn.Module):
         sites = tuple(site for site in ("attention", "output") if any(site in kind.places for kind in fused))
         build = backend(fused[0]).build_fusion
         return name, draw(Seeds(seed).number("fusion"), lambda: build(sites, self.trunk.config, self.depth))
-
-    def _attach(self, name: str, adapter: Attached) -> None:
-        self.adapters[name] = adapter
-        self._hold(adapter.parts)
-
-    def _attach_fusion(self, name: str, parts: FusionParts) -> None:
-        self.fusions[name] = parts
-        self._hold(parts)
 
     def _hold(self, parts: AdapterParts) -> None:
         self._held.append(parts.to(self.device).requires_grad_(False).train(self.training))

@@ -20,7 +20,7 @@ AMPERE = (8, 0)  # the first CUDA capability with bf16
 
 
 def resolve_precision(precision: str, device: torch.device) -> str:
-    """ "auto" to bf16 where the device has it natively, else fp32; UsageError for a precision this machine cannot run."""
+    """ "auto" to bf16 where the device has it natively, else fp32; UsageError for what this machine cannot run."""
     if precision not in PRECISIONS:
         raise unknown_name("trunk precision", precision, PRECISIONS, where="trunk.precision")
     if precision == "auto":
@@ -36,8 +36,11 @@ def resolve_device(device: str | torch.device) -> torch.device:
         found = torch.device(device)
     except RuntimeError as error:
         raise UsageError(f"there is no device called '{device}'", do="use cpu, cuda or mps") from error
-    if (found.type == "cuda" and not torch.cuda.is_available()) or (found.type == "mps" and not torch.backends.mps.is_available()):
-        raise UsageError(f"this machine has no {found.type} device that torch can use", do="use cpu, or check the installation with `adapter-stilts doctor`")
+    if (found.type == "cuda" and not torch.cuda.is_available()) or (
+        found.type == "mps" and not torch.backends.mps.is_available()
+    ):
+        what = f"this machine has no {found.type} device that torch can use"
+        raise UsageError(what, do="use cpu, or check the installation with `adapter-stilts doctor`")
     return found
 
 
@@ -61,7 +64,9 @@ def _packed(library: Any, linear: nn.Linear, precision: str) -> nn.Module:
         packed = library.Linear8bitLt(linear.in_features, linear.out_features, has_fp16_weights=False)
         packed.weight = library.Int8Params(linear.weight.data.half(), requires_grad=False, has_fp16_weights=False)
     else:
-        packed = library.Linear4bit(linear.in_features, linear.out_features, compute_dtype=torch.bfloat16, quant_type="nf4")
+        packed = library.Linear4bit(
+            linear.in_features, linear.out_features, compute_dtype=torch.bfloat16, quant_type="nf4"
+        )
         packed.weight = library.Params4bit(linear.weight.data, requires_grad=False, quant_type="nf4")
     packed.register_parameter("bias", linear.bias)
     return packed
@@ -69,9 +74,11 @@ def _packed(library: Any, linear: nn.Linear, precision: str) -> nn.Module:
 
 def _check_quantised(precision: str, device: torch.device) -> None:
     if device.type != "cuda":
-        raise UsageError(f"{precision} trunks run on CUDA devices only, and this one is {device.type}", where="trunk.precision", do="use fp32 or bf16 here")
+        what = f"{precision} trunks run on CUDA devices only, and this one is {device.type}"
+        raise UsageError(what, where="trunk.precision", do="use fp32 or bf16 here")
     if importlib.util.find_spec("bitsandbytes") is None:
-        raise UsageError(f"{precision} needs the library bitsandbytes", where="trunk.precision", do="pip install 'adapter-stilts[bnb]', or use fp32 or bf16")
+        what = f"{precision} needs the library bitsandbytes"
+        raise UsageError(what, where="trunk.precision", do="pip install 'adapter-stilts[bnb]', or use fp32 or bf16")
 
 
 def _native_bf16(device: torch.device) -> bool:

@@ -38,7 +38,9 @@ class FusionAttention:
         """[L, A]: each layer's mean attention to each source; layers with two fusions give the mean of both."""
         per_site = {place: total / self.counts[fusion][place] for place, total in self.sums[fusion].items()}
         layers = sorted({layer for layer, _ in per_site})
-        return torch.stack([torch.stack([value for (at, _), value in per_site.items() if at == layer]).mean(0) for layer in layers])
+        return torch.stack(
+            [torch.stack([value for (at, _), value in per_site.items() if at == layer]).mean(0) for layer in layers]
+        )
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
-"""How many parameters adapters, fusions, heads and trunks have: each is built on torch's `meta` device, which holds no numbers.
+"""How many parameters adapters, fusions, heads and trunks have: each is built on torch's `meta` device, without memory.
 
     adapter_parameters("seq_bn", resolve(kinds["seq_bn"], {}), LARGE)      3,171,840
 
-Stored in float32, four bytes each. Building takes PyTorch; what a trunk's numbers are (`trunk_config.known_config`) does not.
+Stored in float32, four bytes each. Building takes PyTorch; what a trunk's numbers are (`trunk_config.known_config`)
+does not.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from adapter_stilts.data.examples import Format
 from adapter_stilts.encoder.backends.base import backend
 from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.kinds import Setting, kinds
 from adapter_stilts.encoder.trunk import empty_model
 from adapter_stilts.encoder.trunk_config import TrunkConfig
+from adapter_stilts.formats.base import formats
 
 if TYPE_CHECKING:
     from transformers import XLMRobertaModel
@@ -44,12 +45,12 @@ def fusion_parameters(trunk: TrunkConfig) -> int:
 
 
 @cache
-def head_parameters(format: Format, labels: int, trunk: TrunkConfig, pool: str = "pooler") -> int:
-    """A task's head; `labels` counts its classes or tags, 0 where they are unknown and left out. pool: of a ranking head."""
-    outputs = trunk.vocab_size if format == "text" else max(labels, 1)
+def head_parameters(format: str, labels: int, trunk: TrunkConfig, pool: str = "pooler") -> int:
+    """A task's head; `labels` counts its classes or tags, 0 where unknown: left out. pool: of a ranking head."""
+    outputs = trunk.vocab_size if formats[format].masked else max(labels, 1)
     with torch.device("meta"):
         tensors = build_head(format, trunk.hidden_size, outputs, seed=0, pool=pool).named_tensors()
-    left_out = labels == 0 and format in ("pair", "single", "tags")
+    left_out = labels == 0 and formats[format].classes
     return sum(tensor.numel() for name, tensor in tensors.items() if not (left_out and name.startswith("out.")))
 
 

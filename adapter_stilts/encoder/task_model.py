@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from adapter_stilts.data.examples import Format
-from adapter_stilts.encoder.heads import Head, MaskHead, RankingHead, loss
-from adapter_stilts.encoder.in_batch import in_batch_loss
+from adapter_stilts.encoder.heads import Head
 from adapter_stilts.encoder.model import AdapterEncoder, Part
+from adapter_stilts.formats.base import Format, formats
 
 
 class LossParts(NamedTuple):
@@ -24,13 +23,12 @@ class LossParts(NamedTuple):
 class TaskModel(nn.Module):
     """An encoder with the head of one task."""
 
-    def __init__(self, encoder: AdapterEncoder, head: Head, format: Format) -> None:
+    def __init__(self, encoder: AdapterEncoder, head: Head, format: str) -> None:
         super().__init__()
         self.encoder = encoder
         self.head = head.to(encoder.device)
-        self.format: Format = format
-        if isinstance(head, MaskHead):
-            head.tie(encoder.word_embeddings, encoder.before_decoder)
+        self.format: Format[Any] = formats[format]
+        head.tie(encoder.word_embeddings, encoder.before_decoder)
 
     def forward(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Logits in float32, of the shape the head's format has; see `heads.py`. For ranking, unit vectors of whatever is in input_ids."""
@@ -40,16 +38,8 @@ class TaskModel(nn.Module):
         return logits.float()
 
     def loss_parts(self, batch: Mapping[str, Tensor]) -> LossParts:
-        """The loss of a batch in parts that add up over processes and accumulation steps.
-
-        Under "ranking" queries are compared with the candidates of all processes, but with those of this batch alone: a step of two
-        small batches has fewer negatives than one of a large batch.
-        """
-        if isinstance(self.head, RankingHead):
-            candidates = self({"input_ids": batch["candidate_ids"], "attention_mask": batch["candidate_mask"]})
-            total, count = in_batch_loss(self(batch), candidates, self.head.scale, batch["labels"])
-        else:
-            total, count = loss(self.format, self(batch), batch["labels"])
+        """The loss of a batch in parts that add up over processes and accumulation steps."""
+        total, count = self.head.batch_loss(self, batch)
         return LossParts(total, count, self.encoder.fusion_penalty())
 
     def train_parts(self, parts: Iterable[str], head: bool = True) -> None:

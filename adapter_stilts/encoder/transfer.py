@@ -24,7 +24,8 @@ class Named(Protocol):
 def copy_into(what: str, parts: Named, tensors: Mapping[str, Tensor], depth: int, layers: int) -> None:
     """Copy tensors by name; ArtefactError names the first that is missing, unknown or of another shape.
 
-    depth   the layers `parts` was built for; tensors of the layers above, up to the trunk's `layers`, are passed over: they never run
+    depth   the layers `parts` was built for; tensors of the layers above, up to the trunk's `layers`, are passed over:
+            they never run
     """
     wanted = parts.named_tensors()
     given = {name: tensor for name, tensor in tensors.items() if not _above(name, depth, layers)}
@@ -75,7 +76,8 @@ def _check_tensor(what: str, name: str, tensor: Tensor, parameter: nn.Parameter)
             f"{what} holds '{name}' of shape {list(tensor.shape)}, and {list(parameter.shape)} fits here", do=ELSEWHERE
         )
     if not tensor.is_floating_point():
-        raise ArtefactError(f"{what} holds '{name}' as {tensor.dtype}, not as floating-point numbers", do="fetch it again")
+        what = f"{what} holds '{name}' as {tensor.dtype}, not as floating-point numbers"
+        raise ArtefactError(what, do="fetch it again")
 
 
 def _some(names: list[str]) -> str:

@@ -3,7 +3,8 @@
     trunk = load_trunk("miniature")
     trunk = load_trunk("FacebookAI/xlm-roberta-base", revision="...", precision="bf16")
 
-config.json is read as data (`trunk_config.py`), weights as safetensors (`trunk_weights.py`); no code and no pickle is ever loaded.
+config.json is read as data (`trunk_config.py`), weights as safetensors (`trunk_weights.py`); no code and no pickle is
+ever loaded.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ class Trunk:
 
     revision      the hub commit it came from; "" for a folder or the miniature
     fingerprint   32 hexadecimal digits from the weights as stored, whatever the precision it runs in
-    mask_head     weights of the masked-LM head where the file has them: dense.weight, dense.bias, layer_norm.weight, layer_norm.bias, bias
+    mask_head     weights of the masked-LM head where the file has them: dense.weight, dense.bias, layer_norm.weight,
+                  layer_norm.bias, bias
     """
 
     model: XLMRobertaModel = field(repr=False)
@@ -101,8 +103,8 @@ def load_trunk(
     offline     None: as HF_HUB_OFFLINE says
     layers      hold only so many of the lowest layers; hidden states above cannot be read
 
-    Raises MissingError or Unreachable where it is not there, ArtefactError where it is corrupt, foreign or would run code, UsageError for a
-    precision or device that this machine lacks.
+    Raises MissingError or Unreachable where it is not there, ArtefactError where it is corrupt, foreign or would run
+    code, UsageError for a precision or device that this machine lacks.
     """
     where = resolve_device(device)
     chosen = resolve_precision(precision, where)
@@ -131,12 +133,34 @@ def trunk_config(name: str, *, revision: str | None = None, offline: bool | None
     return read_config(hub.find(name, revision, offline).folder)
 
 
-def new_trunk(tokenizer_folder: Path, *, hidden: int, layers: int, heads: int, intermediate: int, max_length: int, seed: int, dropout: float = 0.1) -> Trunk:
+def new_trunk(
+    tokenizer_folder: Path,
+    *,
+    hidden: int,
+    layers: int,
+    heads: int,
+    intermediate: int,
+    max_length: int,
+    seed: int,
+    dropout: float = 0.1,
+) -> Trunk:
     """A trunk with random weights N(0, 0.02), for pretraining from scratch; its vocabulary is the tokenizer's."""
     size = json.loads((tokenizer_folder / "tokenizer.json").read_text(encoding="utf-8"))
-    vocabulary = max(len(size["model"]["vocab"]), 1 + max((token["id"] for token in size.get("added_tokens", [])), default=0))
-    numbers = {"vocab_size": vocabulary, "hidden_size": hidden, "num_hidden_layers": layers, "num_attention_heads": heads, "intermediate_size": intermediate}
-    rest = {"max_position_embeddings": max_length + 2, "hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
+    vocabulary = max(
+        len(size["model"]["vocab"]), 1 + max((token["id"] for token in size.get("added_tokens", [])), default=0)
+    )
+    numbers = {
+        "vocab_size": vocabulary,
+        "hidden_size": hidden,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "intermediate_size": intermediate,
+    }
+    rest = {
+        "max_position_embeddings": max_length + 2,
+        "hidden_dropout_prob": dropout,
+        "attention_probs_dropout_prob": dropout,
+    }
     config = check_config({**numbers, **rest}, str(tokenizer_folder))
     model = draw(Seeds(seed).number("trunk"), lambda: _random_model(config))
     digest = fingerprint({name: (weight.shape, tensor_digest(weight)) for name, weight in model.named_parameters()})
@@ -146,7 +170,11 @@ def new_trunk(tokenizer_folder: Path, *, hidden: int, layers: int, heads: int, i
 
 
 def save_trunk(
-    trunk: Trunk, folder: Path, dtype: torch.dtype = torch.float32, weights: Mapping[str, Tensor] | None = None, mask_head: Mapping[str, Tensor] | None = None
+    trunk: Trunk,
+    folder: Path,
+    dtype: torch.dtype = torch.float32,
+    weights: Mapping[str, Tensor] | None = None,
+    mask_head: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write a folder that `load_trunk` reads: config.json, model.safetensors, tokenizer.json.
 
@@ -160,7 +188,9 @@ def save_trunk(
     tensors = {f"roberta.{name}": _stored(tensor, dtype) for name, tensor in own.items()}
     tensors |= {f"lm_head.{name}": _stored(tensor, dtype) for name, tensor in (head or {}).items()}
     fields = {name: getattr(trunk.config, name) for name in TrunkConfig.__dataclass_fields__}
-    write_json(folder / "config.json", {"model_type": "xlm-roberta", "architectures": ["XLMRobertaForMaskedLM"], **fields})
+    write_json(
+        folder / "config.json", {"model_type": "xlm-roberta", "architectures": ["XLMRobertaForMaskedLM"], **fields}
+    )
     write_text(folder / "tokenizer.json", trunk.tokenizer.backend_tokenizer.to_str())
     write_bytes(folder / "model.safetensors", save(tensors, metadata={"format": "pt"}))
 

@@ -1,8 +1,8 @@
 """A trunk's config.json, read as data: allow-listed keys only, and the configuration built by us.
 
 transformers 4.57 lets a config.json choose code to run: `auto_map` names Python files in the folder, and a planted
-`_attn_implementation_internal` reaches the remote-kernel loader even when another implementation is asked for (CVE-2026-4372,
-CVE-2026-5241). Both are refused by name, and whatever is not on the list is never passed on.
+`_attn_implementation_internal` reaches the remote-kernel loader even when another implementation is asked for
+(CVE-2026-4372, CVE-2026-5241). Both are refused by name, and whatever is not on the list is never passed on.
 """
 
 from __future__ import annotations
@@ -52,7 +52,11 @@ class TrunkConfig:
 
 BASE = TrunkConfig(250_002, 768, 12, 12, 3072)
 LARGE = TrunkConfig(250_002, 1024, 24, 16, 4096)
-XLMR = {f"{owner}xlm-roberta-{size}": config for owner in ("FacebookAI/", "") for size, config in (("base", BASE), ("large", LARGE))}
+XLMR = {
+    f"{owner}xlm-roberta-{size}": config
+    for owner in ("FacebookAI/", "")
+    for size, config in (("base", BASE), ("large", LARGE))
+}
 
 
 def known_config(trunk: str) -> TrunkConfig | None:
@@ -67,15 +71,18 @@ def known_config(trunk: str) -> TrunkConfig | None:
 
 
 def read_config(folder: Path) -> TrunkConfig:
-    """config.json of a trunk. Raises MissingError where there is none, ArtefactError for one that is broken, foreign or would run code."""
+    """config.json of a trunk; MissingError without one, ArtefactError for one that is broken, foreign or runs code."""
     path = folder / "config.json"
     raw = _read_object(path)
     _refuse_code(raw, path)
     if raw.get("model_type") != "xlm-roberta":
-        raise ArtefactError(f"model_type is {raw.get('model_type')!r}, and only 'xlm-roberta' can be a trunk", where=str(path), do="choose an XLM-R")
+        what = f"model_type is {raw.get('model_type')!r}, and only 'xlm-roberta' can be a trunk"
+        raise ArtefactError(what, where=str(path), do="choose an XLM-R")
     if raw.get("position_embedding_type", "absolute") != "absolute":
         raise ArtefactError("its positions are not absolute", where=str(path), do="choose an XLM-R")
-    return check_config({name: raw[name] for name in TrunkConfig.__dataclass_fields__ if raw.get(name) is not None}, str(path))
+    return check_config(
+        {name: raw[name] for name in TrunkConfig.__dataclass_fields__ if raw.get(name) is not None}, str(path)
+    )
 
 
 def check_config(values: Mapping[str, object], where: str) -> TrunkConfig:
@@ -89,9 +96,11 @@ def check_config(values: Mapping[str, object], where: str) -> TrunkConfig:
         _check_value(name, str(field.type), values[name], where)
     config = TrunkConfig(**values)  # type: ignore[arg-type]
     if config.hidden_size % config.num_attention_heads:
-        raise ArtefactError(f"{config.hidden_size} dimensions cannot be split over {config.num_attention_heads} heads", where=where, do=REFETCH)
+        what = f"{config.hidden_size} dimensions cannot be split over {config.num_attention_heads} heads"
+        raise ArtefactError(what, where=where, do=REFETCH)
     if config.max_length < 1 or config.pad_token_id >= config.vocab_size:
-        raise ArtefactError(f"{config.max_position_embeddings} positions and padding id {config.pad_token_id} leave no room", where=where, do=REFETCH)
+        what = f"{config.max_position_embeddings} positions and padding id {config.pad_token_id} leave no room"
+        raise ArtefactError(what, where=where, do=REFETCH)
     return config
 
 
@@ -118,9 +127,11 @@ def _read_object(path: Path) -> dict[str, object]:
 def _refuse_code(raw: Mapping[str, object], path: Path) -> None:
     for key, value in _pairs(raw):
         if key == "auto_map" or (key == "trust_remote_code" and value):
-            raise ArtefactError(f"'{key}' asks for code from the folder to be run", where=str(path), do="choose a trunk without it")
+            what = f"'{key}' asks for code from the folder to be run"
+            raise ArtefactError(what, where=str(path), do="choose a trunk without it")
         if "attn_implementation" in key:
-            raise ArtefactError(f"'{key}' chooses code to run, even from the network", where=str(path), do="remove the key; we use PyTorch's own attention")
+            what = f"'{key}' chooses code to run, even from the network"
+            raise ArtefactError(what, where=str(path), do="remove the key; we use PyTorch's own attention")
 
 
 def _pairs(value: object) -> Iterator[tuple[str, object]]:

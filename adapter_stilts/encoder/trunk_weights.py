@@ -71,17 +71,22 @@ def check_names(source: Source, wanted: Mapping[str, torch.Size]) -> None:
     missing = sorted(set(wanted) - set(source.places))
     if missing:
         more = f" and {len(missing) - 1} more tensors" if len(missing) > 1 else ""
-        raise ArtefactError(f"the weights lack '{missing[0]}'{more}, which config.json calls for", where=str(source.folder), do=REFETCH)
-    own = {name for name in source.places if name.startswith(("embeddings.", "encoder.")) and not name.endswith(("_ids",))}
+        what = f"the weights lack '{missing[0]}'{more}, which config.json calls for"
+        raise ArtefactError(what, where=str(source.folder), do=REFETCH)
+    own = {
+        name for name in source.places if name.startswith(("embeddings.", "encoder.")) and not name.endswith(("_ids",))
+    }
     if extra := sorted(own - set(wanted)):
-        raise ArtefactError(f"the weights hold '{extra[0]}', which config.json does not call for", where=str(source.folder), do=ONE_PLACE)
+        what = f"the weights hold '{extra[0]}', which config.json does not call for"
+        raise ArtefactError(what, where=str(source.folder), do=ONE_PLACE)
 
 
 def check_tensor(source: Source, name: str, shape: torch.Size) -> None:
     """The shape the configuration calls for, in floating point; ArtefactError otherwise."""
     (found, dtype), where = source.header(name), str(source.places[name][0])
     if found != shape:
-        raise ArtefactError(f"'{name}' has shape {list(found)}, and config.json calls for {list(shape)}", where=where, do=ONE_PLACE)
+        what = f"'{name}' has shape {list(found)}, and config.json calls for {list(shape)}"
+        raise ArtefactError(what, where=where, do=ONE_PLACE)
     if dtype not in FLOATS:
         raise ArtefactError(f"'{name}' is stored as {dtype}", where=where, do="choose a trunk stored in floating point")
 
@@ -98,7 +103,8 @@ def read_tensor(source: Source, name: str, dtype: torch.dtype, pool: Executor) -
     def read(start: int) -> bytes:
         piece = source.piece(name, start, start + step).to(torch.float32)
         if not bool(piece.sum().isfinite()) and not bool(piece.isfinite().all()):  # the sum alone is seven times faster
-            raise ArtefactError(f"'{name}' holds values that are not finite numbers", where=str(source.places[name][0]), do=REFETCH)
+            what = f"'{name}' holds values that are not finite numbers"
+            raise ArtefactError(what, where=str(source.places[name][0]), do=REFETCH)
         tensor[start : start + step] = piece
         return piece_digest(piece)
 
@@ -107,7 +113,7 @@ def read_tensor(source: Source, name: str, dtype: torch.dtype, pool: Executor) -
 
 
 def mask_head(source: Source) -> dict[str, Tensor] | None:
-    """The weights of the masked-LM head, float32, where the file has all of them; its decoder is the word embeddings."""
+    """The masked-LM head's weights, float32, where the file has all of them; its decoder is the word embeddings."""
     names = [f"lm_head.{name}" for name in MASK_HEAD]
     if not all(name in source.places for name in names):
         return None
@@ -135,12 +141,17 @@ def _shards(index: Path) -> list[Path]:
         raise ArtefactError("the list of shards cannot be read", where=str(index), do="fetch it again") from error
     for name in names:
         if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):
-            raise ArtefactError(f"the list of shards names {name!r}, which is not a safetensors file beside it", where=str(index), do="fetch it again")
+            what = f"the list of shards names {name!r}, which is not a safetensors file beside it"
+            raise ArtefactError(what, where=str(index), do="fetch it again")
     return [index.parent / name for name in names]
 
 
 def _no_weights(folder: Path, path: Path) -> Exception:
     pickles = sorted(found.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for found in folder.glob(pattern))
     if pickles:
-        return ArtefactError(f"the weights are a pickle ({pickles[0]}), which can run code when it is read", where=str(folder), do=CONVERT)
+        return ArtefactError(
+            f"the weights are a pickle ({pickles[0]}), which can run code when it is read",
+            where=str(folder),
+            do=CONVERT,
+        )
     return MissingError(f"there is no {path.name}", where=str(folder), do=REFETCH)

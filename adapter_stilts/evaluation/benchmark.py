@@ -25,16 +25,13 @@ import numpy as np
 
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.evaluation.benchmarks import BENCHMARKS, Benchmark
-from adapter_stilts.evaluation.folder import ENDINGS, Form, found_path
-from adapter_stilts.evaluation.given import METRICS, score_file
-from adapter_stilts.evaluation.scoring import Options
+from adapter_stilts.evaluation.given import score_file
+from adapter_stilts.metrics.base import Options, metrics
+from adapter_stilts.metrics.forms import forms, found_path
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.statistics.result import Result
 
 __all__ = ["BenchmarkScore", "score_benchmark", "score_file"]
-
-PARTS = {"squad": ("exact_match", "f1"), "mlqa": ("exact_match", "f1"), "chunk_f1": ("f1",), "mining": ("f1",), "retrieval": ("accuracy",)}
-POOLED = ("map20",)  # averaged over all questions of all languages
 
 
 @dataclass(frozen=True)
@@ -90,27 +87,27 @@ def _task_rows(name: str, metric: str, task: str, languages: Sequence[str], pred
     for language in languages:
         gold, guessed = (found_path(folder, task, language, form) for folder in (labels, predictions))
         score = score_file(metric, gold, guessed, replace(options, language=language))
-        settings: dict[str, object] = {"rule": options.rule} if metric == "chunk_f1" else {}
+        settings: dict[str, object] = {"rule": options.rule} if metrics[metric].takes_rule else {}
         settings |= {"unanswered": score.unanswered} if score.unanswered else {}
         rows += [Result(task, name, language, one.metric, one.score, score.n, one.interval, settings=settings) for one in score.measures]
     return rows
 
 
-def _form(task: str, metric: str) -> Form:
-    return "choices" if task == "xcopa" else METRICS[metric]
+def _form(task: str, metric: str) -> str:
+    return "choices" if task == "xcopa" else metrics[metric].form
 
 
 def _languages(benchmark: Benchmark, task: str, folder: Path) -> list[str]:
     """The published languages that are labelled; where there is none of those, whatever is labelled."""
     found = _labelled(folder, _form(task, benchmark.metrics[task]))
     if not found:
-        endings = " or ".join(f"test-<language>.{ending}" for ending in ENDINGS[_form(task, benchmark.metrics[task])])
+        endings = " or ".join(f"test-<language>.{ending}" for ending in forms[_form(task, benchmark.metrics[task])].endings)
         raise TaskDataError("no label file", where=str(folder), do=f"labels are called {endings}")
     return [language for language in benchmark.languages[task] if language in found] or found
 
 
-def _labelled(folder: Path, form: Form) -> list[str]:
-    return sorted({path.stem.removeprefix("test-") for ending in ENDINGS[form] for path in folder.glob(f"test-*.{ending}")})
+def _labelled(folder: Path, form: str) -> list[str]:
+    return sorted({path.stem.removeprefix("test-") for ending in forms[form].endings for path in folder.glob(f"test-*.{ending}")})
 
 
 def _not_scored(benchmark: Benchmark, languages: Mapping[str, Sequence[str]], predictions: Path, labels: Path) -> tuple[str, ...]:
@@ -139,9 +136,9 @@ def _means(benchmark: Benchmark, rows: Sequence[Result]) -> dict[str, float]:
 
 
 def _task_mean(metric: str, rows: Sequence[Result]) -> float:
-    if metric in POOLED:
+    if metrics[metric].pooled:
         return float(np.average([row.score for row in rows], weights=[row.n for row in rows]))
-    return float(np.mean([np.mean([row.score for row in rows if row.metric == name]) for name in PARTS.get(metric, (metric,))]))
+    return float(np.mean([np.mean([row.score for row in rows if row.metric == name]) for name in (metrics[metric].averaged or (metric,))]))
 
 
 def _mean(scores: Mapping[str, float], names: Sequence[str]) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.evaluation.entities import Tags
+from adapter_stilts.metrics.tags import Tags
 
 NEVER_LABELS = frozenset({"", "?", "_", "-", "-1", "-100"})  # in the place of labels that are withheld, or that nobody agreed on
 NO_LABELS = NEVER_LABELS | {"none", "null", "nan", "n/a", "unknown", "hidden"}  # a label of a task by themselves, a placeholder where there is no other

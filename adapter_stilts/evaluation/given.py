@@ -9,21 +9,23 @@ fair comparison is refused: gold that is a placeholder, predictions for other ex
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
-from adapter_stilts.data.examples import Classified, MultipleChoice, SpanQuestion, Tagged
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.readers import read
 from adapter_stilts.data.tables import json_line_rows, suffix
 from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.evaluation import checks
-from adapter_stilts.evaluation.entities import Tags
-from adapter_stilts.evaluation.folder import (
-    Form,
+from adapter_stilts.files import numbered_lines
+from adapter_stilts.formats.base import formats
+from adapter_stilts.formats.reading import read
+from adapter_stilts.formats.tags import Tagged
+from adapter_stilts.metrics.base import Metric, Options, Score, metrics
+from adapter_stilts.metrics.forms import (
+    forms,
     read_answers,
     read_choices,
     read_lines,
@@ -31,34 +33,12 @@ from adapter_stilts.evaluation.folder import (
     read_ranked,
     read_tags,
 )
-from adapter_stilts.evaluation.scoring import (
-    Options,
-    Score,
-    score_answers,
-    score_labels,
-    score_pairs,
-    score_positive,
-    score_ranked,
-    score_tags,
-)
-from adapter_stilts.files import numbered_lines
+from adapter_stilts.metrics.tags import Tags
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.fitting import layout_of
 
-METRICS: dict[str, Form] = {
-    "accuracy": "lines",
-    "accuracy_f1": "lines",
-    "retrieval": "lines",
-    "chunk_f1": "tags",
-    "token_accuracy": "tags",
-    "squad": "answers",
-    "squad_v2": "answers",
-    "mlqa": "answers",
-    "mining": "pairs",
-    "map20": "ranked",
-    "mrr20": "ranked",
-}
+Read = tuple[Any, Any]  # gold and predictions, as the metric takes them
 LOOKED_AT = 200  # lines that settle what a file is
 ROWS = (".jsonl", ".ndjson", ".json")
 ROW_IDS = ("id", "idx")
@@ -67,73 +47,90 @@ ROW_IDS = ("id", "idx")
 def score_file(metric: str, gold: Path, predictions: Path, options: Options | None = None, task: Task | None = None) -> Score:
     """Score one file of predictions against one of gold.
 
-    metric   a name of METRICS
+    metric   a name of the registry of metrics
     task     says how a gold file of a task's own release is read; none is needed for gold in the form of predictions
 
     Raises TaskDataError, naming file and place, for files that cannot be read or do not belong together; UnknownName for another metric.
     """
-    if metric not in METRICS:
-        raise unknown_name("metric", metric, METRICS)
+    rule = in_files(metric)
     try:
-        return SCORERS[METRICS[metric]](metric, gold, predictions, options or Options(), task)
+        right, guessed = READERS.get(rule.form, _plain)(rule, gold, predictions, options or Options(), task)
+        return rule.score(right, guessed, options or Options())
     except TaskDataError as error:
         raise error if error.where.startswith((str(gold), str(predictions))) else _placed(error, predictions) from error
 
 
-def _lines(metric: str, gold: Path, predictions: Path, options: Options, task: Task | None) -> Score:
+def in_files(name: str) -> Metric:
+    """A metric of predictions in files. Raises UnknownName for any other."""
+    known = [metric.name for metric in metrics.values() if metric.form]
+    if name not in known:
+        raise unknown_name("metric", name, known)
+    return metrics[name]
+
+
+def _plain(metric: Metric, gold: Path, predictions: Path, options: Options, task: Task | None) -> Read:
+    read = forms[metric.form].read
+    return read(gold), read(predictions)
+
+
+def _lines(metric: Metric, gold: Path, predictions: Path, options: Options, task: Task | None) -> Read:
     right, guessed = _labels(gold, task), _labels(predictions, None)
     checks.filled(right, gold)
     checks.filled(guessed, predictions)
     checks.same_number(len(right), len(guessed), gold, predictions)
     for key in ROW_IDS:
         checks.same_order(_row_ids(gold, key), _row_ids(predictions, key), gold, predictions)
-    if metric == "retrieval":
+    if metric.name == "retrieval":
         checks.line_numbers(right, gold)
         checks.line_numbers(guessed, predictions)
-        return score_labels(right, guessed, options)
-    checks.no_placeholders(right, gold)
-    checks.same_names(right, guessed, gold, predictions)
-    return (score_positive if metric == "accuracy_f1" else score_labels)(right, guessed, options)
+    else:
+        checks.no_placeholders(right, gold)
+        checks.same_names(right, guessed, gold, predictions)
+    return right, guessed
 
 
-def _tags(metric: str, gold: Path, predictions: Path, options: Options, task: Task | None) -> Score:
-    (words, right), (said, guessed) = _sentences(gold, task), _sentences(predictions, None)
+def _tags(metric: Metric, gold: Path, predictions: Path, options: Options, task: Task | None) -> Read:
+    (words, right), (said, guessed) = _sentences(metric, gold, task), _sentences(metric, predictions, None)
     checks.no_placeholders([tag for sentence in right for tag in sentence], gold, constant=False)
     if words and said:
         checks.same_words(words, said, gold, predictions)
-    scored = score_tags(right, guessed, options)
-    return scored if metric == "chunk_f1" else Score(scored.measures, "token_accuracy", scored.n)
+    return right, guessed
 
 
-def _answers(metric: str, gold: Path, predictions: Path, options: Options, task: Task | None) -> Score:
-    layout = layout_of(task) if task and task.format.name == "span" else Layout("span")
-    questions = cast(list[SpanQuestion], read(gold, replace(layout, labelled=metric != "squad_v2")))
-    right = {row.id: [answer.text for answer in row.answers] for row in questions}
+def _answers(metric: Metric, gold: Path, predictions: Path, options: Options, task: Task | None) -> Read:
+    layout = layout_of(task) if task and metric.name in task.format.metrics else Layout("span")
+    right = formats[layout.format].gold(read(gold, replace(layout, labelled=not metric.takes_odds)))
     checks.no_withheld_answers(right, gold)
     guessed = read_answers(predictions)
     checks.known_ids(right, guessed, gold, predictions)
     checks.known_ids(right, options.null_odds or {}, gold, predictions)
     checks.every_odds(options.null_odds or {}, guessed, predictions)
-    return score_answers(metric, right, guessed, options)
+    return right, guessed
 
 
-def _pairs(metric: str, gold: Path, predictions: Path, options: Options, task: Task | None) -> Score:
+def _pairs(metric: Metric, gold: Path, predictions: Path, options: Options, task: Task | None) -> Read:
     right, guessed = read_pairs(gold), read_pairs(predictions)
     checks.same_pools(right, guessed, gold, predictions)
-    return score_pairs(right, guessed, options)
+    return right, guessed
 
 
-def _ranked(metric: str, gold: Path, predictions: Path, options: Options, task: Task | None) -> Score:
+def _ranked(metric: Metric, gold: Path, predictions: Path, options: Options, task: Task | None) -> Read:
     right, guessed = read_ranked(gold, "gold"), read_ranked(predictions)
     checks.known_ids(right, guessed, gold, predictions)
     many = next((question for question, ids in right.items() if len(set(ids)) > 1), "")
-    if metric == "mrr20" and many:
-        raise TaskDataError(f"mention '{many}' has {len(right[many])} gold ids", where=str(gold), do="give one gold id a mention, or score with map20")
-    return score_ranked(metric, right, guessed, options)
+    if many and not metric.pooled:  # answers in several languages are averaged over all of them
+        what = f"mention '{many}' has {len(right[many])} gold ids"
+        raise TaskDataError(what, where=str(gold), do="give one gold id a mention, or score with map20")
+    return right, guessed
 
 
-Scorer = Callable[[str, Path, Path, Options, Task | None], Score]
-SCORERS: Mapping[Form, Scorer] = {"lines": _lines, "tags": _tags, "answers": _answers, "pairs": _pairs, "ranked": _ranked}
+READERS: Mapping[str, Callable[[Metric, Path, Path, Options, Task | None], Read]] = {
+    "lines": _lines,
+    "tags": _tags,
+    "answers": _answers,
+    "pairs": _pairs,
+    "ranked": _ranked,
+}
 
 
 def _labels(path: Path, task: Task | None) -> list[str]:
@@ -156,17 +153,17 @@ def _row_ids(path: Path, key: str) -> list[str]:
 
 
 def _labels_of_rows(path: Path, task: Task | None) -> list[str]:
-    if task is None or task.format.name not in ("pair", "single", "choice"):
+    if task is None or "accuracy" not in task.format.metrics:
         what = "rows of several columns where one label a line was expected"
         raise TaskDataError(what, where=str(path), do="write the labels alone, one a line; a gold file of a task is read with --task")
-    return [str(row.label) for row in cast(Sequence[Classified | MultipleChoice], read(path, layout_of(task)))]
+    return [label for row in read(path, layout_of(task)) for label in task.format.labels_of(row)]
 
 
-def _sentences(path: Path, task: Task | None) -> tuple[list[Tags], list[Tags]]:
+def _sentences(metric: Metric, path: Path, task: Task | None) -> tuple[list[Tags], list[Tags]]:
     """(words, tags) by sentence; no words where the file has tags alone, one a line."""
     lines = (line for _, line in islice(numbered_lines(path), LOOKED_AT))
     if suffix(path) in (".conllu", *ROWS) or any(len(line.split()) > 1 for line in lines):
-        layout: Any = layout_of(task, labels=None) if task and task.format.name == "tags" else Layout("tags")
+        layout: Any = layout_of(task, labels=None) if task and metric.name in task.format.metrics else Layout("tags")
         rows = cast(list[Tagged], read(path, layout))
         return [row.words for row in rows], [row.tags for row in rows]
     sentences = read_tags(path)
@@ -177,7 +174,7 @@ def _sentences(path: Path, task: Task | None) -> tuple[list[Tags], list[Tags]]:
 
 def needs_language(metric: str, language: str) -> None:
     """MLQA's normalisation is that of a language, which no file names."""
-    if metric == "mlqa" and not language:
+    if in_files(metric).needs_language and not language:
         raise UsageError("mlqa answers are compared by the rules of their language, and none is named", do="add --language, for example --language de")
 
 

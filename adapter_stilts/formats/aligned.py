@@ -1,13 +1,85 @@
-"""A sentence and its translation, line by line: retrieval with a known partner."""
+"""A sentence and its translation, line by line: retrieval with a known partner.
+
+    Bitext("0", "Der Mann schläft.", "The man sleeps.")
+"""
 
 from __future__ import annotations
 
-from adapter_stilts.formats.base import Format, register
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapter_stilts.data.columns import ID, Columns
+from adapter_stilts.data.layout import Layout
+from adapter_stilts.data.tables import JSON, TSV, Row, empty, string_of, suffix
+from adapter_stilts.errors import TaskDataError, UsageError
+from adapter_stilts.files import numbered_lines
+from adapter_stilts.formats.base import Example, Format, register
+
+TABLES = (".jsonl", *JSON, TSV)  # files that hold both sides
+
+
+@dataclass(frozen=True, slots=True)
+class Bitext(Example):
+    """A foreign sentence (`source`) and its English translation (`target`), line by line."""
+
+    source: str
+    target: str
 
 
 @register
-class AlignedFormat(Format):
+class AlignedFormat(Format[Bitext]):
     name = "aligned"
-    metrics = ("retrieval",)
+    row = Bitext
+    columns = Columns(
+        "aligned",
+        fields={"id": ID},
+        needed=("source", "target"),
+        couple=("source", "target"),
+        couples=(
+            ("source", "target"),
+            ("source_sentence", "target_sentence"),
+            ("src", "tgt"),
+            ("sentence1", "sentence2"),
+            ("foreign", "english"),
+        ),
+        by_language=True,
+    )
+    metric = "retrieval"
+    form = "lines"
     max_length = 512
+    one_language = False
     retrieval = True
+
+    def together(self, paths: Sequence[Path]) -> int:
+        return 1 if suffix(paths[0]) in TABLES else 2
+
+    def joined(self, paths: Sequence[Path], split: str) -> list[Bitext] | None:
+        if len(paths) > 1:
+            return read_aligned(paths[0], paths[1])
+        if suffix(paths[0]) not in TABLES:
+            do = f"give both: --data {split}=FOREIGN --data {split}=ENGLISH"
+            raise UsageError("one side of a bitext alone", where=str(paths[0]), do=do)
+        return None
+
+    def example(self, row: Row, id: str, found: Mapping[str, str], layout: Layout) -> Bitext:
+        return Bitext(id, string_of(row, found["source"]).strip(), string_of(row, found["target"]).strip())
+
+    def sides(self, examples: Sequence[Bitext]) -> tuple[Sequence[str], Sequence[str]]:
+        return [row.source for row in examples], [row.target for row in examples]
+
+
+def read_aligned(source_path: Path, target_path: Path) -> list[Bitext]:
+    """Line i of one file with line i of the other; a blank line is a row. Raises TaskDataError where the line counts differ."""
+    source = [line.strip() for _, line in numbered_lines(source_path)]
+    target = [line.strip() for _, line in numbered_lines(target_path)]
+    for path, lines in ((source_path, source), (target_path, target)):
+        if not lines:
+            raise empty(path)
+    if len(source) != len(target):
+        raise TaskDataError(
+            f"aligned files of different length: {len(source)} and {len(target)} lines",
+            where=f"{source_path} and {target_path}",
+            do="line i of both must be translations of each other; one of the files may be truncated",
+        )
+    return [Bitext(str(number), *pair) for number, pair in enumerate(zip(source, target, strict=True))]

@@ -1,44 +1,338 @@
 """Format: what is asked about the examples of a task, and the registry of formats; each is one file beside this one.
 
     formats["pair"].metrics          ("accuracy", "accuracy_f1")
-    task.format.ranking                   whether its queries are searched among candidates
+    task.format.ranking              whether its queries are searched among candidates
+    task.format.features(examples, tokenizer, max_length=128, training=True)
+
+A new format is one file: its row (an Example), its columns and `example`, `cut`, a head of encoder/heads.py by name, `decode`, `gold`.
 """
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapter_stilts.data.columns import Columns
+from adapter_stilts.data.feature import Feature
+from adapter_stilts.data.labels import wrong_label
+from adapter_stilts.data.layout import Layout
+from adapter_stilts.data.tables import Row
+from adapter_stilts.errors import StiltsError, TaskDataError, UsageError
+from adapter_stilts.formats.protocols import Decoding, Rows, Setting, TargetProtocol
+from adapter_stilts.metrics.base import Options, Score, metrics
 from adapter_stilts.registry import Registry
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
-class Format:
+Logits: TypeAlias = NDArray[np.float32]
+T = TypeVar("T")
+
+DO = "take the files of the original release, which hold the labels, or a split whose labels are public"
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What a reader yields; `id` is unique within its file, and by it predictions are matched with gold."""
+
+    id: str
+
+
+RowT = TypeVar("RowT", bound=Example)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How examples become token ids.
+
+    labels        the classes; a class number is a position in it
+    max_length    tokens of the longest row, special tokens included
+    query_length  span, ranking: tokens of a question; for ranking special tokens included, and max_length is a candidate's
+    window_step   span: tokens by which the start of a context window advances
+    rows          tags: what becomes of a long sentence
+    training      every example must carry its gold answer
+    """
+
+    max_length: int
+    labels: tuple[str, ...] | None = None
+    query_length: int = 64
+    window_step: int = 128
+    rows: Rows = field(default_factory=Rows)
+    training: bool = False
+
+    def classes(self, used: Iterable[str]) -> dict[str, int]:
+        """Label -> class number. Raises TaskDataError for a label in use that has none."""
+        classes = {label: number for number, label in enumerate(self.labels or ())}
+        for label in used:
+            if label not in classes:
+                raise wrong_label(label, classes)
+        return classes
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How logits become predictions.
+
+    labels        what the head's classes mean
+    unanswerable  span: questions may be answered with ""
+    decoding      span: how logits become an answer
+    language      that of the examples
+    pieces        token ids to the sub-words they stand for
+    """
+
+    labels: tuple[str, ...] | None = None
+    unanswerable: bool = False
+    decoding: Decoding = field(default_factory=Decoding)
+    language: str = ""
+    pieces: Callable[[Sequence[int]], Sequence[str]] | None = None
+
+    def names(self, row: Logits) -> Sequence[str]:
+        """The labels of a row of logits. Raises UsageError where the head has another number of them."""
+        if self.labels is None or len(self.labels) != len(row):
+            what = f"{len(self.labels or ())} labels for a head of {len(row)} classes"
+            raise UsageError(what, do="give the labels the head was trained with, in that order")
+        return self.labels
+
+
+class Format(Generic[RowT]):
     """A kind of example. One instance of each is registered under its name.
 
-    metrics       those that fit, the usual one first
+    row           its dataclass, an Example
+    columns       its fields in tables; None where it is not read from one
+    label_field   the field that a labelled file must have; "" where there is none
+    texts         the fields of a table without a header, before its label; () where it must have one
+    head          its head in encoder/heads.py; "" where nothing is trained
+    metric        its usual metric (metrics/)
+    form          how its predictions are written (metrics/forms.py); "" where they are not
     max_length    tokens of an input, where a task does not say
+
+    classes       its head has a class for every label
+    one_language  its scores are those of a language, so a file that mixes two is refused
+    whole         a row becomes one input, whatever its length
+    rows_needed   rows a batch must have
+
     retrieval     it trains nothing: sentence vectors are compared
     pools         two sets of sentences hide pairs (mining); otherwise line i of both sides belong together
     ranking       queries are searched among the candidates of all languages
     masked        text whose masked tokens are predicted
-    label_field   the field that holds the classes of a head; "" where there are none
-    one_language  its scores are those of a language, so a file that mixes two is refused
-    cut           a long row becomes several inputs
     """
 
-    name: str
-    metrics: tuple[str, ...]
-    max_length: int = 128
-    retrieval: bool = False
-    pools: bool = False
-    ranking: bool = False
-    masked: bool = False
-    label_field: str = ""
-    one_language: bool = False
-    cut: bool = False
+    name: ClassVar[str]
+    row: ClassVar[type[Example]]
+    columns: ClassVar[Columns | None] = None
+    label_field: ClassVar[str] = ""
+    texts: ClassVar[tuple[str, ...]] = ()
+    head: ClassVar[str] = ""
+    metric: ClassVar[str]
+    form: ClassVar[str] = ""
+    max_length: ClassVar[int] = 128
+    classes: ClassVar[bool] = False
+    one_language: ClassVar[bool] = True
+    whole: ClassVar[bool] = True
+    rows_needed: ClassVar[int] = 1
+    retrieval: ClassVar[bool] = False
+    pools: ClassVar[bool] = False
+    ranking: ClassVar[bool] = False
+    masked: ClassVar[bool] = False
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Those that fit, the usual one first."""
+        fitting = [metric.name for metric in metrics.values() if self.name in metric.formats]
+        return (self.metric, *(name for name in fitting if name != self.metric))
+
+    # Files to examples.
+
+    def file(self, path: Path, kind: str, layout: Layout) -> Iterator[RowT] | None:
+        """The examples of a file that is no table; None for a table. kind: its suffix."""
+        return None
+
+    def together(self, paths: Sequence[Path]) -> int:
+        """How many of the files given for a split are read together."""
+        return 1
+
+    def joined(self, paths: Sequence[Path], split: str) -> list[RowT] | None:
+        """The examples of several files that are read together; None where each is read for itself."""
+        return None
+
+    def rows(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Rows of a table as `columns` knows them."""
+        return iter(rows)
+
+    def found(self, names: Sequence[str], layout: Layout, where: str) -> dict[str, str]:
+        """Field -> column of a table."""
+        assert self.columns is not None
+        return self.columns.find(names, layout.columns, where)
+
+    def example(self, row: Row, id: str, found: Mapping[str, str], layout: Layout) -> RowT:
+        """One row of a table."""
+        raise NotImplementedError
+
+    def left_out(self, example: RowT, layout: Layout) -> str:
+        """Why an example is left out; "" for one that is kept."""
+        return ""
+
+    def of_hub(self, rows: Iterable[Row], columns: Mapping[str, str], where: str) -> list[RowT] | None:
+        """The examples of a data set of the hub, where they are not one a row."""
+        return None
+
+    def candidates(self, rows: Iterable[Row], layout: Layout, where: str) -> Iterator[Example]:
+        """What there is to be found, where queries are searched among candidates."""
+        raise UsageError(f"a task of format '{self.name}' has no candidates", where=where, do="name its own files")
+
+    # What is asked of examples.
+
+    def sides(self, examples: Sequence[RowT]) -> tuple[Sequence[str], Sequence[str]]:
+        """The foreign and the English sentences, where these are compared."""
+        raise UsageError(f"a task of format '{self.name}' has no two sides", do="name a retrieval task")
+
+    def count(self, example: RowT) -> int:
+        """How many a score counts it as."""
+        return 1
+
+    def file_sizes(self, examples: Sequence[RowT], files: int) -> tuple[int, ...]:
+        """Rows of each of the files that these were read from."""
+        return (len(examples),) * files
+
+    def group(self, example: RowT) -> str:
+        """What would leak where an example is held out and another of the same group is not."""
+        return example.id
+
+    def labels_of(self, example: RowT) -> tuple[str, ...]:
+        """The classes it is labelled with."""
+        return ()
+
+    def completed(self, labels: Collection[str]) -> tuple[str, ...]:
+        """The classes of a head, from those that training rows show."""
+        return tuple(sorted(labels))
+
+    def unlabelled(self, example: RowT) -> bool:
+        """Whether it cannot be trained on."""
+        return False
+
+    def withheld(self, example: RowT) -> bool:
+        """Whether it can be predicted and not scored."""
+        return self.unlabelled(example)
+
+    def placeholders(self, examples: Sequence[RowT], labels: Sequence[str] | None) -> str:
+        """What shows that the gold labels of a split are placeholders; "" where nothing does. labels: those of the task."""
+        return ""
+
+    def misplaced(self, example: RowT) -> bool:
+        """Whether training leaves it out because its answer is not where it should be."""
+        return False
+
+    misplaced_note: ClassVar[str] = ""  # what is said of those, after their number
+
+    @property
+    def deals(self) -> bool:
+        """Whether its answers can be dealt out at random."""
+        return type(self).shuffled is not Format.shuffled
+
+    def shuffled(self, examples: Sequence[RowT], draw: random.Random) -> list[RowT]:
+        """The same inputs under answers dealt out at random."""
+        raise UsageError(f"a task of format '{self.name}' has no labels to shuffle", do="leave the control out")
+
+    # Examples to tokens, logits to predictions, predictions to a score.
+
+    def features(
+        self,
+        examples: Sequence[RowT],
+        tokenizer: PreTrainedTokenizerFast,
+        *,
+        labels: Sequence[str] | None = None,
+        max_length: int,
+        query_length: int = 64,
+        window_step: int = 128,
+        rows: Rows | None = None,
+        training: bool,
+    ) -> list[Feature]:
+        """The features of `examples`, in their order; see Cut.
+
+        Raises TaskDataError for a label outside `labels`, and in training for an example without one.
+        """
+        for example in examples if training else ():
+            if self.unlabelled(example):
+                where = f"example '{example.id}'"
+                do = "fill in its label or leave it out"
+                raise TaskDataError("an example without a label cannot be trained on", where=where, do=do)
+        known = None if labels is None else tuple(labels)
+        cut = Cut(max_length, known, query_length, window_step, rows or Rows(), training)
+        return [replace(feature, row=row) for row, feature in enumerate(self.cut(examples, tokenizer, cut))]
+
+    def cut(self, examples: Sequence[RowT], tokenizer: PreTrainedTokenizerFast, cut: Cut) -> Iterator[Feature]:
+        """Token ids of every example; `features` numbers them."""
+        what = f"a task of format '{self.name}' is not trained: its sentences are compared as they are"
+        raise UsageError(what, do="name it with --tasks of `eval`")
+
+    def length(self, rules: TargetProtocol, trained: int) -> int:
+        """Tokens of an input under a protocol; as trained where it does not say."""
+        return rules.length or trained
+
+    def settings(self, rules: TargetProtocol, max_length: int) -> dict[str, Setting]:
+        """What a score must be reported with, alike for all languages. max_length: what was read."""
+        asked = self.length(rules, max_length)
+        return {"max_length": max_length, **({"protocol_max_length": asked} if asked != max_length else {})}
+
+    def kept(self, row: Logits, feature: Feature, rules: Rules) -> Any:
+        """What `decode` needs of a feature's logits: [C], or [T, C] where the head reads every token."""
+        return row
+
+    def decode(self, examples: Sequence[RowT], features: Sequence[Feature], kept: Sequence[Any], rules: Rules) -> Any:
+        """Predictions in example order, as `gold` has them, from what was kept of each feature."""
+        raise UsageError(f"a head for '{self.name}' makes no predictions", do="score it with its own task")
+
+    def scored_part(self, examples: Sequence[RowT], predictions: Any) -> tuple[Sequence[RowT], int]:
+        """The examples as far as they were read, and how many words were not."""
+        return examples, 0
+
+    def gold(self, examples: Sequence[RowT]) -> Any:
+        """The right answers, as its metrics take them. Raises TaskDataError for an example that has none."""
+        raise StiltsError(f"no metric can be taken of {self.row.__name__} by itself", do="score it with its own task")
+
+    def score(self, metric: str, examples: Sequence[RowT], predictions: Any, options: Options | None = None) -> Score:
+        """Score predictions in example order (answers by question id) with a metric of the format.
+
+        Raises TaskDataError for gold that is missing or a placeholder, and for predictions that do not match; UnknownName for a
+        metric that is none, StiltsError for one that does not fit.
+        """
+        rule = metrics[metric]
+        if self.name not in rule.formats:
+            raise StiltsError(f"{metric} cannot be taken of {self.row.__name__}", do="name the metric of its task")
+        return rule.score(self.gold(examples), predictions, options or Options())
 
 
-formats: Registry[Format] = Registry("format", package="adapter_stilts.formats")
+formats: Registry[Format[Any]] = Registry("format", package="adapter_stilts.formats")
 
 
-def register(format: type[Format]) -> type[Format]:
+def register(format: type[Format[Any]]) -> type[Format[Any]]:
     """Put a format under its name."""
     formats.add(format.name, format())
     return format
+
+
+def dealt(values: Sequence[T], draw: random.Random) -> list[T]:
+    """The same values in another order."""
+    order = list(values)
+    draw.shuffle(order)
+    return order
+
+
+def withheld(format: Format[Any], examples: Sequence[Example]) -> bool:
+    """Whether no example has a label, as in the test files that XTREME prepares: they can be predicted and not scored."""
+    return bool(examples) and all(format.withheld(example) for example in examples)
+
+
+def refuse_placeholders(
+    format: Format[Any], examples: Sequence[Example], labels: Sequence[str] | None, where: str
+) -> None:
+    """Raise TaskDataError where the gold labels of a split to score on only look like labels: what benchmarks put in the place of
+    those they keep to themselves. A score against any of these is a number without a meaning."""
+    if what := format.placeholders(examples, labels):
+        raise TaskDataError(f"{what}: these are placeholders, not labels", where=where, do=DO)

@@ -1,12 +1,166 @@
-"""A prompt and several endings, one of them right."""
+"""Multiple choice: a prompt and several endings, one of them right.
+
+    MultipleChoice("0", "The man fell. What was the cause?", ("He slipped.", "He sang."), 0)
+"""
 
 from __future__ import annotations
 
-from adapter_stilts.formats.base import Format, register
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from adapter_stilts.data.columns import ID, Columns, numbered_choices
+from adapter_stilts.data.feature import IGNORED, Feature
+from adapter_stilts.data.labels import spelled
+from adapter_stilts.data.layout import Layout
+from adapter_stilts.data.pieces import marks, pieces
+from adapter_stilts.data.tables import Row, cell_of, list_of, string_of
+from adapter_stilts.errors import TaskDataError
+from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, dealt, register
+from adapter_stilts.formats.pair import gold_label
+from adapter_stilts.formats.protocols import Setting, TargetProtocol
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+# What XTREME-R writes after a premise of COPA and XCOPA, in English for every language.
+COPA_QUESTIONS: Mapping[str, str] = {"cause": "What was the cause?", "effect": "What was the effect?"}
+
+
+@dataclass(frozen=True, slots=True)
+class MultipleChoice(Example):
+    """A prompt and its possible endings; `label` is the index of the right one, -1 where unknown."""
+
+    prompt: str
+    choices: tuple[str, ...]
+    label: int
+
+
+def _stands_in(field: str, names: Sequence[str], found: Mapping[str, str]) -> bool:
+    """Numbered columns make up the choices, and a question alone may be the prompt."""
+    return (field == "prompt" and "question" in found) or (field == "choices" and bool(numbered_choices(names)))
 
 
 @register
-class ChoiceFormat(Format):
+class ChoiceFormat(Format[MultipleChoice]):
     name = "choice"
-    metrics = ("accuracy",)
-    one_language = True
+    row = MultipleChoice
+    columns = Columns(
+        "choice",
+        fields={
+            "prompt": ("premise", "ctx_a", "context", "ctx", "prompt", "article", "passage", "sentence", "goal"),
+            "question": ("question", "ask-for", "ask_for", "asks-for", "question_type"),
+            "lead": ("ctx_b",),
+            "choices": ("choices", "endings", "options", "answers"),
+            "label": ("label", "gold_label", "answerkey", "answer_key", "answer", "correct", "gold"),
+            "id": ID,
+        },
+        needed=("prompt", "choices"),
+        stands_in=_stands_in,
+    )
+    label_field = "label"
+    head = "choice"
+    metric = "accuracy"
+    form = "choices"
+
+    def rows(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """CommonsenseQA's own files hold the stem and the choices in the question."""
+        return map(_flat, rows)
+
+    def found(self, names: Sequence[str], layout: Layout, where: str) -> dict[str, str]:
+        found = super().found(names, layout, where)
+        if "choices" not in found:
+            given = [found[field] for field in numbered_choices(found)]
+            found |= {f"choice {number}": column for number, column in enumerate(given or numbered_choices(names))}
+        return found
+
+    def example(self, row: Row, id: str, found: Mapping[str, str], layout: Layout) -> MultipleChoice:
+        question = string_of(row, found["question"]) if "question" in found else ""
+        premise = string_of(row, found["prompt"]) if "prompt" in found else ""
+        names, choices = _choices(row, found)
+        label = _label(row, found, layout, names, len(names) or len(choices))
+        if "lead" in found:
+            lead = string_of(row, found["lead"])
+            choices = [f"{lead} {choice}".strip() for choice in choices]
+        prompt = " ".join(filter(None, (premise, COPA_QUESTIONS.get(question, question))))
+        return MultipleChoice(id, prompt, tuple(choices), label)
+
+    def group(self, example: MultipleChoice) -> str:
+        return example.prompt
+
+    def labels_of(self, example: MultipleChoice) -> tuple[str, ...]:
+        return (str(example.label),)
+
+    def unlabelled(self, example: MultipleChoice) -> bool:
+        return example.label < 0
+
+    def placeholders(self, examples: Sequence[MultipleChoice], labels: Sequence[str] | None) -> str:
+        return "every row is labelled -1" if examples and all(example.label < 0 for example in examples) else ""
+
+    def shuffled(self, examples: Sequence[MultipleChoice], draw: random.Random) -> list[MultipleChoice]:
+        """Right answers permuted among rows with as many choices."""
+        labels: dict[int, int] = {}
+        for size in sorted({len(row.choices) for row in examples}):
+            alike = [number for number, row in enumerate(examples) if len(row.choices) == size]
+            labels |= dict(zip(alike, dealt([examples[number].label for number in alike], draw), strict=True))
+        return [replace(row, label=labels[number]) for number, row in enumerate(examples)]
+
+    def cut(self, examples: Sequence[MultipleChoice], tokenizer: PreTrainedTokenizerFast, cut: Cut) -> Iterator[Feature]:
+        """The prompt with each choice, as C pairs."""
+        counts = {len(example.choices) for example in examples}
+        if len(counts) > 1:
+            what = f"questions with {min(counts)} and with {max(counts)} choices in one data set"
+            raise TaskDataError(what, do="give every question the same number of choices")
+        prompts = pieces(tokenizer, (example.prompt for example in examples))
+        choices = iter(pieces(tokenizer, (choice for example in examples for choice in example.choices)))
+        around = marks(tokenizer)
+        for index, example in enumerate(examples):
+            rows = tuple(around.cut(prompts[index], next(choices), cut.max_length) for _ in example.choices)
+            yield Feature(0, index, rows, example.label if example.label >= 0 else IGNORED)
+
+    def settings(self, rules: TargetProtocol, max_length: int) -> dict[str, Setting]:
+        return {**super().settings(rules, max_length), "truncation": "longest first"}
+
+    def decode(
+        self, examples: Sequence[MultipleChoice], features: Sequence[Feature], kept: Sequence[Logits], rules: Rules
+    ) -> list[int]:
+        return [int(row.argmax()) for row in kept]
+
+    def gold(self, examples: Sequence[MultipleChoice]) -> list[str]:
+        return [gold_label(example, example.label if example.label >= 0 else None) for example in examples]
+
+
+def _flat(row: Row) -> Row:
+    question = row.cells.get("question")
+    if not isinstance(question, Mapping) or "stem" not in question:
+        return row
+    choices = question.get("choices")
+    if not isinstance(choices, list) or not all(isinstance(one, Mapping) and {"label", "text"} <= set(one) for one in choices):
+        what = f"choices need a label and a text each: {str(choices)[:60]}"
+        raise TaskDataError(what, where=row.where, do="write them as CommonsenseQA does")
+    columns = {key: [choice[key] for choice in choices] for key in ("label", "text")}  # which is how the hub writes them
+    return Row(row.where, {**row.cells, "question": question["stem"], "choices": columns})
+
+
+def _choices(row: Row, found: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """The names by which a label may call the choices ("A", "B"; none where it counts) and their texts."""
+    if "choices" not in found:
+        return [], [string_of(row, column) for field, column in found.items() if field.startswith("choice ")]
+    cell = cell_of(row, found["choices"])
+    if isinstance(cell, dict) and "text" in cell:
+        return [str(name) for name in cell.get("label", [])], [str(text) for text in cell["text"]]
+    return [], [str(choice) for choice in list_of(row, found["choices"])]
+
+
+def _label(row: Row, found: Mapping[str, str], layout: Layout, names: Sequence[str], count: int) -> int:
+    text = spelled(cell_of(row, found["label"]), None, layout.label_names, row.where) if "label" in found else ""
+    if text in ("", "-1"):
+        return -1
+    allowed = list(names) or [str(number) for number in range(count)]
+    letters = [chr(ord("A") + number) for number in range(count)]
+    for spelling in (allowed, letters):
+        if text in spelling:
+            return spelling.index(text)
+    do = "count the choices from 0, or map the label with `label_names`"
+    raise TaskDataError(f"label '{text}' is not one of: {', '.join(allowed)}", where=row.where, do=do)

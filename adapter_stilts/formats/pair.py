@@ -1,13 +1,173 @@
-"""Two texts and a label."""
+"""Two texts and a label: inference, paraphrase, acceptability of an answer.
+
+    Classified("0", "A man sleeps.", "He is awake.", "contradiction")
+"""
 
 from __future__ import annotations
 
-from adapter_stilts.formats.base import Format, register
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from adapter_stilts.data.columns import ID, LABEL, Columns
+from adapter_stilts.data.feature import IGNORED, Feature
+from adapter_stilts.data.labels import spelled
+from adapter_stilts.data.layout import Layout
+from adapter_stilts.data.pieces import marks, pieces
+from adapter_stilts.data.tables import Row, cell_of, string_of
+from adapter_stilts.errors import TaskDataError
+from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, dealt, register
+from adapter_stilts.formats.protocols import Setting, TargetProtocol
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+FEW = 100  # rows of one class that may be chance or choice
+SEED = 13  # of the mismatches, so that the same file always gives the same rows
+RIGHT, WRONG = "1", "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Classified(Example):
+    """One text, or a pair, and its label; label "" where the file has none."""
+
+    text: str
+    pair: str | None
+    label: str
+
+
+class ClassifiedFormat(Format[Classified]):
+    """One text or two, and a label of a set."""
+
+    row = Classified
+    label_field = "label"
+    head = "sentence"
+    metric = "accuracy"
+    form = "lines"
+    classes = True
+
+    def left_out(self, example: Classified, layout: Layout) -> str:
+        return f"label '{example.label}'" if example.label in layout.ignore_labels else ""
+
+    def group(self, example: Classified) -> str:
+        return example.text
+
+    def labels_of(self, example: Classified) -> tuple[str, ...]:
+        return (example.label,)
+
+    def unlabelled(self, example: Classified) -> bool:
+        return not example.label
+
+    def placeholders(self, examples: Sequence[Classified], labels: Sequence[str] | None) -> str:
+        classes = {example.label for example in examples}
+        constant = len(examples) >= FEW and len(classes) == 1 and classes != {""}
+        return f"all {len(examples):,} rows are labelled '{classes.pop()}'" if labels and len(labels) > 1 and constant else ""
+
+    def shuffled(self, examples: Sequence[Classified], draw: random.Random) -> list[Classified]:
+        """Labels permuted among rows."""
+        labels = dealt([row.label for row in examples], draw)
+        return [replace(row, label=label) for row, label in zip(examples, labels, strict=True)]
+
+    def cut(self, examples: Sequence[Classified], tokenizer: PreTrainedTokenizerFast, cut: Cut) -> Iterator[Feature]:
+        """`<s> a </s>` or `<s> a </s></s> b </s>`, cut longest first."""
+        classes = cut.classes(example.label for example in examples if example.label)
+        first = pieces(tokenizer, (example.text for example in examples))
+        second = pieces(tokenizer, (example.pair or "" for example in examples))
+        around = marks(tokenizer)
+        for index, example in enumerate(examples):
+            target = classes[example.label] if example.label else IGNORED
+            other = None if example.pair is None else second[index]
+            yield Feature(0, index, around.cut(first[index], other, cut.max_length), target)
+
+    def settings(self, rules: TargetProtocol, max_length: int) -> dict[str, Setting]:
+        return {**super().settings(rules, max_length), "truncation": "longest first"}
+
+    def decode(
+        self, examples: Sequence[Classified], features: Sequence[Feature], kept: Sequence[Logits], rules: Rules
+    ) -> list[str]:
+        return [rules.names(row)[int(row.argmax())] for row in kept]
+
+    def gold(self, examples: Sequence[Classified]) -> list[str]:
+        return [gold_label(example, example.label or None) for example in examples]
 
 
 @register
-class PairFormat(Format):
+class PairFormat(ClassifiedFormat):
     name = "pair"
-    metrics = ("accuracy", "accuracy_f1")
-    label_field = "label"
-    one_language = True
+    texts = ("text", "pair")
+    columns = Columns(
+        "pair",
+        fields={"label": LABEL, "id": ID},
+        needed=("text", "pair"),
+        couple=("text", "pair"),
+        couples=(
+            ("premise", "hypothesis"),
+            ("premise", "hypo"),
+            ("sentence1", "sentence2"),
+            ("sentence_1", "sentence_2"),
+            ("sentence_a", "sentence_b"),
+            ("text_a", "text_b"),
+            ("text1", "text2"),
+            ("sent1", "sent2"),
+            ("question1", "question2"),
+            ("context", "hypothesis"),
+            ("question", "sentence"),
+            ("question", "passage"),
+            ("query", "passage"),
+            ("query", "document"),
+            ("query", "code"),
+            ("doc", "code"),
+            ("func1", "func2"),
+            ("text", "pair"),
+        ),
+    )
+
+    def rows(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """AdvTest says function_tokens where its training rows say code_tokens."""
+        for row in rows:
+            renamed = "function_tokens" in row.cells and "code_tokens" not in row.cells
+            yield Row(row.where, {**row.cells, "code_tokens": row.cells["function_tokens"]}) if renamed else row
+
+    def example(self, row: Row, id: str, found: Mapping[str, str], layout: Layout) -> Classified:
+        text, pair = string_of(row, found["text"]), string_of(row, found["pair"])
+        return Classified(id, text, pair, label_of(row, found, layout))
+
+
+def label_of(row: Row, found: Mapping[str, str], layout: Layout) -> str:
+    """A row's label as the task spells it; "" where it needs none."""
+    if "label" not in found:
+        return ""
+    label = spelled(cell_of(row, found["label"]), None, layout.label_names, row.where)
+    if not label and layout.labelled and "" not in layout.ignore_labels:
+        raise TaskDataError("a row without a label", where=row.where, do="fill in its label or leave the row out")
+    return label if label in layout.ignore_labels else spelled(label, layout.labels, {}, row.where)
+
+
+def gold_label(example: Example, label: object) -> str:
+    """A gold label as text. Raises TaskDataError for None."""
+    if label is None:
+        where, do = f"example '{example.id}'", "give the file that has the labels"
+        raise TaskDataError("an example without a gold label cannot be scored", where=where, do=do)
+    return str(label)
+
+
+def with_mismatches(examples: Sequence[Classified], where: str) -> list[Classified]:
+    """Pairs that do not belong together, made from pairs that do: code search as a classification of pairs.
+
+    Each row (label "1") is followed by its first text with the second text of another row (label "0"), drawn once from a fixed seed;
+    a second text that equals the right one is passed over. Raises TaskDataError where all second texts are equal, as in a file of one row.
+    """
+    if len({example.pair for example in examples}) < 2:
+        raise TaskDataError("a pair that does not match takes two different texts, and there is one", where=where, do="give more rows")
+    order = list(range(len(examples)))
+    random.Random(SEED).shuffle(order)
+    next_in_order = dict(zip(order, [*order[1:], order[0]], strict=True))
+    made: list[Classified] = []
+    for number, example in enumerate(examples):
+        other = next_in_order[number]
+        while examples[other].pair == example.pair:
+            other = next_in_order[other]
+        made.append(Classified(f"{example.id}-right", example.text, example.pair, RIGHT))
+        made.append(Classified(f"{example.id}-wrong", example.text, examples[other].pair, WRONG))
+    return made

@@ -1,14 +1,126 @@
-"""Two unaligned sets of sentences that hide translation pairs: mining."""
+"""Two unaligned sets of sentences that hide translation pairs: mining. BUCC's layout, or rows of gold pairs alone."""
 
 from __future__ import annotations
 
-from adapter_stilts.formats.base import Format, register
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapter_stilts.data.layout import Layout
+from adapter_stilts.data.tables import Row, empty
+from adapter_stilts.errors import TaskDataError, UsageError
+from adapter_stilts.files import bare_name, numbered_lines
+from adapter_stilts.formats.base import Example, Format, register
+
+SHOWN = 3  # offending ids in a message
+
+
+@dataclass(frozen=True, slots=True)
+class Pools(Example):
+    """Two sets of sentences and the pairs hidden in them, by id; source is the foreign side, target English."""
+
+    source_ids: tuple[str, ...]
+    source: tuple[str, ...]
+    target_ids: tuple[str, ...]
+    target: tuple[str, ...]
+    gold: frozenset[tuple[str, str]]
 
 
 @register
-class PoolsFormat(Format):
+class PoolsFormat(Format[Pools]):
     name = "pools"
-    metrics = ("mining",)
+    row = Pools
+    metric = "mining"
+    form = "pairs"
     max_length = 512
+    one_language = False
     retrieval = True
     pools = True
+
+    def file(self, path: Path, kind: str, layout: Layout) -> Iterator[Pools] | None:
+        what = "mining pools are three files: both sides and the gold pairs"
+        raise UsageError(what, where=str(path), do="give all three")
+
+    def together(self, paths: Sequence[Path]) -> int:
+        return len(paths)
+
+    def joined(self, paths: Sequence[Path], split: str) -> list[Pools]:
+        if len(paths) not in (2, 3):
+            what = f"a mining set is two or three files, got {len(paths)}: {', '.join(map(str, paths))}"
+            raise UsageError(what, do="give the foreign side, the English side and the gold pairs")
+        return [read_pools(paths[0], paths[1], paths[2] if len(paths) == 3 else None)]
+
+    def of_hub(self, rows: Iterable[Row], columns: Mapping[str, str], where: str) -> list[Pools]:
+        return [pools_of(rows, columns, where)]
+
+    def count(self, example: Pools) -> int:
+        return len(example.gold)
+
+    def file_sizes(self, examples: Sequence[Pools], files: int) -> tuple[int, ...]:
+        pools = examples[0]
+        return (len(pools.source), len(pools.target), len(pools.gold))[:files]
+
+    def sides(self, examples: Sequence[Pools]) -> tuple[Sequence[str], Sequence[str]]:
+        return examples[0].source, examples[0].target
+
+
+def read_pools(source_path: Path, target_path: Path, gold_path: Path | None) -> Pools:
+    """BUCC's layout: two files of "id TAB sentence", and the pairs hidden in them as "source id TAB target id".
+
+    Gold pairs written the other way round are turned. Raises TaskDataError for a repeated id and for a gold id that is in no pool.
+    """
+    source = _pool(source_path)
+    target = _pool(target_path)
+    gold = frozenset(_gold(gold_path, source, target)) if gold_path else frozenset()
+    return Pools(bare_name(source_path), tuple(source), tuple(source.values()), tuple(target), tuple(target.values()), gold)
+
+
+def pools_of(rows: Iterable[Row], columns: Mapping[str, str], where: str) -> Pools:
+    """Both pools from rows of gold pairs alone: source_id, source, target_id and target by column. The pools hold nothing but the pairs.
+
+    Raises TaskDataError for a column that is not there and for an id that stands for two different sentences.
+    """
+    pools: tuple[dict[str, str], dict[str, str]] = ({}, {})
+    gold = set()
+    for row in rows:
+        if missing := [column for column in columns.values() if column not in row.cells]:
+            what = f"no column '{missing[0]}'; the columns are: {', '.join(row.cells)}"
+            raise TaskDataError(what, where=row.where, do="give the shared task's own files with --data DIR")
+        cells = {field: str(row.cells[column]).strip() for field, column in columns.items()}
+        for pool, side in zip(pools, ("source", "target"), strict=True):
+            if pool.setdefault(cells[f"{side}_id"], cells[side]) != cells[side]:
+                raise TaskDataError(f"id '{cells[f'{side}_id']}' stands for two sentences", where=row.where, do="give every sentence an id of its own")
+        gold.add((cells["source_id"], cells["target_id"]))
+    if not gold:
+        raise TaskDataError("no pair", where=where, do="choose another split or language")
+    source, target = pools
+    return Pools(where, tuple(source), tuple(source.values()), tuple(target), tuple(target.values()), frozenset(gold))
+
+
+def _pool(path: Path) -> dict[str, str]:
+    pool: dict[str, str] = {}
+    for number, line in numbered_lines(path):
+        id, tab, sentence = line.partition("\t")
+        if not tab:
+            raise TaskDataError(f"no tab between id and sentence: {line[:40]!r}", where=f"{path}, line {number}", do="the file may be truncated")
+        if id in pool:
+            raise TaskDataError(f"id '{id}' occurs twice", where=f"{path}, line {number}", do="give every sentence an id of its own")
+        pool[id] = sentence.strip()
+    if not pool:
+        raise empty(path)
+    return pool
+
+
+def _gold(path: Path, source: dict[str, str], target: dict[str, str]) -> Iterator[tuple[str, str]]:
+    unknown: list[str] = []
+    for number, line in numbered_lines(path):
+        ids = line.split("\t")
+        if len(ids) != 2:
+            raise TaskDataError(f"a gold line holds two ids with a tab between: {line[:40]!r}", where=f"{path}, line {number}", do="correct the line")
+        left, right = ids if ids[0] in source or ids[1] in target else reversed(ids)
+        unknown += [id for id, pool in ((left, source), (right, target)) if id not in pool]
+        yield left, right
+    if unknown:
+        shown = ", ".join(unknown[:SHOWN]) + (", ..." if len(unknown) > SHOWN else "")
+        do = "the pools may be truncated, or belong to another split"
+        raise TaskDataError(f"{len(unknown)} gold ids are in neither pool: {shown}", where=str(path), do=do)

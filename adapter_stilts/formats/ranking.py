@@ -1,13 +1,112 @@
-"""A query and what answers it; in evaluation, found among many candidates."""
+"""Ranking: a query and what it should find; in evaluation, found among many candidates. queries.py makes them of files.
+
+    `<s> query </s>`, and `<s> text </s>` or `<s> sentence </s></s> paragraph </s>`
+
+Both sides go through the same encoder. In training a feature holds a query and its positive; the positives of the other rows of a
+batch are its negatives, so equal ones must be known: `target` is (number of the positive's id, number of its tokens), and two rows that
+agree in either have the same positive.
+"""
 
 from __future__ import annotations
 
-from adapter_stilts.formats.base import Format, register
+import random
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from adapter_stilts.data.feature import Feature, Ids
+from adapter_stilts.data.layout import Layout
+from adapter_stilts.data.mewsli import plain_rows
+from adapter_stilts.data.pieces import SINGLE_SPECIALS, marks, pieces
+from adapter_stilts.data.tables import JSON, Row, json_document
+from adapter_stilts.formats.base import Cut, Format, dealt, register
+from adapter_stilts.formats.protocols import TargetProtocol
+from adapter_stilts.formats.queries import COLUMNS, Candidate, Query, candidates_of, query_of, squad_ranking
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 
 @register
-class RankingFormat(Format):
+class RankingFormat(Format[Query]):
     name = "ranking"
-    metrics = ("map20", "mrr20")
+    row = Query
+    columns = COLUMNS
+    head = "ranking"
+    metric = "map20"
+    form = "ranked"
     max_length = 256
+    one_language = False
+    rows_needed = 2  # a query alone has nothing to be told from
     ranking = True
+    misplaced_note = "queries are left out: no sentence holds their answer"
+
+    def file(self, path: Path, kind: str, layout: Layout) -> Iterator[Query] | None:
+        document = json_document(path) if kind in JSON else None
+        if not isinstance(document, dict) or "data" not in document:
+            return None
+        return cast(Iterator[Query], squad_ranking(document, path, layout))
+
+    def rows(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Mewsli-X's lines are several plain rows each."""
+        return (plain for row in rows for plain in plain_rows(row))
+
+    def candidates(self, rows: Iterable[Row], layout: Layout, where: str) -> Iterator[Candidate]:
+        return candidates_of(rows, layout, where)
+
+    def example(self, row: Row, id: str, found: Mapping[str, str], layout: Layout) -> Query:
+        return query_of(row, id, found, layout)
+
+    def group(self, example: Query) -> str:
+        """What several queries look for, or the paragraph it stands in."""
+        return example.id if example.positive is None else example.positive.context or example.positive.text
+
+    def misplaced(self, example: Query) -> bool:
+        return example.positive is None
+
+    def shuffled(self, examples: Sequence[Query], draw: random.Random) -> list[Query]:
+        """What they should find permuted among the queries."""
+        answers = dealt([(row.positive, row.gold) for row in examples], draw)
+        pairs = zip(examples, answers, strict=True)
+        return [replace(row, positive=positive, gold=gold) for row, (positive, gold) in pairs]
+
+    def cut(self, examples: Sequence[Query], tokenizer: PreTrainedTokenizerFast, cut: Cut) -> Iterator[Feature]:
+        """A feature for every query; in training with its positive, and none for a query without one."""
+        kept = [(index, row) for index, row in enumerate(examples) if not cut.training or row.positive is not None]
+        queries = pieces(tokenizer, (example.text for _, example in kept))
+        around, length = marks(tokenizer), min(cut.query_length, cut.max_length)
+        rows = [around.single(ids[: length - SINGLE_SPECIALS]) for ids in queries]
+        if not cut.training:
+            yield from (Feature(0, index, row) for (index, _), row in zip(kept, rows, strict=True))
+            return
+        positives = cast(list[Candidate], [example.positive for _, example in kept])
+        answers = candidate_rows(positives, tokenizer, cut.max_length)
+        same_id, same_tokens = _numbered([positive.id for positive in positives]), _numbered(answers)
+        for place, (index, _) in enumerate(kept):
+            yield Feature(0, index, rows[place], (same_id[place], same_tokens[place]), candidate=answers[place])
+
+    def length(self, rules: TargetProtocol, trained: int) -> int:
+        return trained
+
+
+def candidate_features(candidates: Sequence[Candidate], tokenizer: PreTrainedTokenizerFast, max_length: int) -> list[Feature]:
+    """A feature for every candidate, to be read as a query is."""
+    return [Feature(row, row, ids) for row, ids in enumerate(candidate_rows(candidates, tokenizer, max_length))]
+
+
+def candidate_rows(candidates: Sequence[Candidate], tokenizer: PreTrainedTokenizerFast, max_length: int) -> list[Ids]:
+    """Token ids of each; a sentence and its paragraph are cut longest first."""
+    first = pieces(tokenizer, (candidate.text for candidate in candidates))
+    second = pieces(tokenizer, (candidate.context or "" for candidate in candidates))
+    around = marks(tokenizer)
+    return [
+        around.cut(text, None if candidate.context is None else context, max_length)
+        for candidate, text, context in zip(candidates, first, second, strict=True)
+    ]
+
+
+def _numbered(values: Sequence[Hashable]) -> list[int]:
+    """Equal values by one number."""
+    numbers: dict[Hashable, int] = {}
+    return [numbers.setdefault(value, len(numbers)) for value in values]

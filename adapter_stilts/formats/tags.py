@@ -1,14 +1,223 @@
-"""Words and one tag each."""
+"""Words and one tag each: parts of speech, entities, supertags.
+
+    Tagged("0", ("Anna", "sleeps"), ("B-PER", "O"))
+
+Every word is cut on its own and its first sub-word carries the tag. A sentence of more than `max_length` tokens becomes several
+features, cut between words, so that no word goes without a prediction: XTREME does the same, with one more end mark in each row; jiant
+truncates and leaves the cut words out of the score. `Rows` says which.
+
+IOB1 marks the first word of an entity `I-X`, and `B-X` only where two entities of a type touch; IOB2 marks every first word `B-X`.
+Both mean the same entities, so every sentence is read as IOB2.
+"""
 
 from __future__ import annotations
 
-from adapter_stilts.formats.base import Format, register
+import random
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adapter_stilts.data.columns import ID, Columns
+from adapter_stilts.data.feature import IGNORED, Feature
+from adapter_stilts.data.labels import wrong_label
+from adapter_stilts.data.layout import Layout
+from adapter_stilts.data.pieces import SINGLE_SPECIALS, Marks, marks, pieces
+from adapter_stilts.data.tables import CSV, JSON, JSON_LINES, Row, list_of
+from adapter_stilts.data.tagged_rows import NO_TAG, OUTSIDE, tagged_rows
+from adapter_stilts.errors import TaskDataError
+from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, dealt, register
+from adapter_stilts.formats.protocols import Setting, TargetProtocol
+from adapter_stilts.metrics.tags import Tags
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+UPOS = ("ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT", "SCONJ", "SYM", "VERB", "X")
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged(Example):
+    """Words and one tag per word; tags is empty where the file has none."""
+
+    words: tuple[str, ...]
+    tags: tuple[str, ...]
 
 
 @register
-class TagsFormat(Format):
+class TagsFormat(Format[Tagged]):
     name = "tags"
-    metrics = ("chunk_f1", "token_accuracy")
+    row = Tagged
+    columns = Columns(
+        "tags",
+        fields={
+            "words": ("tokens", "words", "word", "token", "form"),
+            "tags": ("tags", "ner_tags", "pos_tags", "upos", "ner", "pos", "chunk_tags", "labels"),
+            "id": ID,
+        },
+        needed=("words",),
+    )
     label_field = "tags"
-    one_language = True
-    cut = True
+    head = "tags"
+    metric = "chunk_f1"
+    form = "tags"
+    classes = True
+    whole = False
+
+    def file(self, path: Path, kind: str, layout: Layout) -> Iterator[Tagged] | None:
+        if kind in (*JSON_LINES, *JSON, CSV):
+            return None
+        return (Tagged(id, words, clean_tags(tags, layout, where)) for id, words, tags, where in tagged_rows(path, layout))
+
+    def example(self, row: Row, id: str, found: Mapping[str, str], layout: Layout) -> Tagged:
+        words = [str(word) for word in list_of(row, found["words"])]
+        tags = [str(tag) for tag in list_of(row, found["tags"])] if "tags" in found else []
+        if tags and len(tags) != len(words):
+            raise TaskDataError(f"{len(words)} words and {len(tags)} tags", where=row.where, do="give every word one tag")
+        if tags:
+            kept = [number for number, tag in enumerate(tags) if layout.label_names.get(tag, tag) != NO_TAG]
+            words, tags = [words[number] for number in kept], [tags[number] for number in kept]
+        return Tagged(id, tuple(words), clean_tags(tags, layout, row.where))
+
+    def left_out(self, example: Tagged, layout: Layout) -> str:
+        return "" if example.words else "no word with a tag"
+
+    def group(self, example: Tagged) -> str:
+        return " ".join(example.words)
+
+    def labels_of(self, example: Tagged) -> tuple[str, ...]:
+        return example.tags
+
+    def completed(self, labels: Collection[str]) -> tuple[str, ...]:
+        """All of UPOS where every tag is one of it, and both B- and I- of every entity type."""
+        if set(labels) <= set(UPOS):
+            return UPOS
+        marked = {entity_type(tag) for tag in labels if entity_type(tag) != tag}
+        whole = {f"{mark}-{name}" for name in marked for mark in "BI"} | ({OUTSIDE} if marked else set())
+        return tuple(sorted({*labels, *whole}))
+
+    def unlabelled(self, example: Tagged) -> bool:
+        return not example.tags
+
+    def withheld(self, example: Tagged) -> bool:
+        return bool(example.words) and not example.tags
+
+    def shuffled(self, examples: Sequence[Tagged], draw: random.Random) -> list[Tagged]:
+        """All tags permuted among all words."""
+        tags = iter(dealt([tag for row in examples for tag in row.tags], draw))
+        return [replace(row, tags=tuple(next(tags) for _ in row.tags)) for row in examples]
+
+    def cut(self, examples: Sequence[Tagged], tokenizer: PreTrainedTokenizerFast, cut: Cut) -> Iterator[Feature]:
+        """A tag that the head does not know has no class: nothing is learned from it, and it is scored as wrong."""
+        classes = cut.classes(tag for row in examples for tag in row.tags if cut.training)
+        around, end_marks = marks(tokenizer), cut.rows.end_marks
+        room = cut.max_length - SINGLE_SPECIALS - (end_marks - 1)
+        words_of = iter(pieces(tokenizer, (word for example in examples for word in example.words)))
+        for index, example in enumerate(examples):
+            # A word that leaves no piece, or more than a whole row, becomes one unknown token (XTREME's rule).
+            cuts = (next(words_of) for _ in example.words)
+            words = [ids if 0 < len(ids) <= room else [around.unknown] for ids in cuts]
+            targets = [classes.get(tag, IGNORED) for tag in example.tags] or [IGNORED] * len(words)
+            if cut.rows.truncate:
+                words = _beginning(words, room)
+            for first, last in _runs([len(ids) for ids in words], room):
+                yield _feature(index, words[first:last], targets[first:last], around, end_marks)
+
+    def settings(self, rules: TargetProtocol, max_length: int) -> dict[str, Setting]:
+        long = "truncated" if rules.rows.truncate else "split"
+        more: dict[str, Setting] = {"long_sentences": long, "end_marks": rules.rows.end_marks, "label_on": "first sub-word"}
+        return {**super().settings(rules, max_length), **more}
+
+    def kept(self, row: Logits, feature: Feature, rules: Rules) -> list[str]:
+        """The tag at the first sub-word of every word."""
+        names = rules.names(row[0])
+        return [names[number] for number in row[list(feature.words)].argmax(-1).tolist()]
+
+    def decode(
+        self, examples: Sequence[Tagged], features: Sequence[Feature], kept: Sequence[list[str]], rules: Rules
+    ) -> list[tuple[str, ...]]:
+        """The pieces of a cut sentence follow each other; a truncated one has as many tags as words were kept."""
+        sentences: list[list[str]] = [[] for _ in examples]
+        for feature, tags in zip(features, kept, strict=True):
+            sentences[feature.example].extend(tags)
+        return [tuple(tags) for tags in sentences]
+
+    def scored_part(self, examples: Sequence[Tagged], predictions: Any) -> tuple[Sequence[Tagged], int]:
+        """A protocol may cut long sentences, gold and all."""
+        pairs = list(zip(examples, predictions, strict=True))
+        kept = [_first_words(row, len(tags)) if len(tags) < len(row.words) else row for row, tags in pairs]
+        return kept, sum(len(row.words) - len(tags) for row, tags in pairs)
+
+    def gold(self, examples: Sequence[Tagged]) -> list[Tags]:
+        for example in examples:
+            if len(example.tags) != len(example.words):
+                where, do = f"example '{example.id}'", "give the file that has the tags"
+                raise TaskDataError("a sentence without gold tags cannot be scored", where=where, do=do)
+        return [example.tags for example in examples]
+
+
+def clean_tags(tags: Sequence[str], layout: Layout, where: str) -> tuple[str, ...]:
+    """A sentence's tags as the task spells them. Raises TaskDataError for a tag outside the layout's labels."""
+    ignored = set(layout.ignore_labels)
+    named = [layout.label_names.get(tag, tag) for tag in tags]
+    kept = iob2(OUTSIDE if tag in ignored or entity_type(tag) in ignored else tag for tag in named)
+    if layout.labels is not None:
+        for tag in kept:
+            if tag not in layout.labels:
+                raise wrong_label(tag, layout.labels, where)
+    return kept
+
+
+def iob2(tags: Iterable[str]) -> tuple[str, ...]:
+    """The same entities with every first word marked B-."""
+    result: list[str] = []
+    before = OUTSIDE
+    for tag in tags:
+        first = tag.startswith("I-") and before not in (f"B-{tag[2:]}", f"I-{tag[2:]}")
+        result.append(f"B-{tag[2:]}" if first else tag)
+        before = tag
+    return tuple(result)
+
+
+def entity_type(tag: str) -> str:
+    """ "PER" of "B-PER" and "I-PER"; a tag without such a mark is its own type."""
+    return tag[2:] if tag[:2] in ("B-", "I-") else tag
+
+
+def _first_words(row: Tagged, count: int) -> Tagged:
+    return replace(row, words=row.words[:count], tags=row.tags[:count])
+
+
+def _beginning(words: Sequence[list[int]], room: int) -> list[list[int]]:
+    """The words whose first sub-word is among the first `room`, the last of them cut there."""
+    kept: list[list[int]] = []
+    for word in words:
+        if not room:
+            break
+        kept.append(word[:room])
+        room -= len(kept[-1])
+    return kept
+
+
+def _runs(lengths: Sequence[int], room: int) -> Iterator[tuple[int, int]]:
+    """Where to cut: (first, last) word numbers of runs of at most `room` sub-words."""
+    first, used = 0, 0
+    for number, size in enumerate(lengths):
+        if used + size > room:
+            yield first, number
+            first, used = number, 0
+        used += size
+    if first < len(lengths):
+        yield first, len(lengths)
+
+
+def _feature(example: int, words: Sequence[Sequence[int]], targets: Sequence[int], around: Marks, end_marks: int) -> Feature:
+    ids: list[int] = []
+    target = [IGNORED]
+    starts = []
+    for word, wanted in zip(words, targets, strict=True):
+        starts.append(len(ids) + 1)  # + 1 for <s>
+        ids.extend(word)
+        target.extend([wanted] + [IGNORED] * (len(word) - 1))
+    more = end_marks - 1
+    return Feature(0, example, (*around.single(ids), *[around.end] * more), (*target, *[IGNORED] * end_marks), tuple(starts))

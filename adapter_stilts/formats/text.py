@@ -1,14 +1,81 @@
-"""Text for masked language modelling."""
+"""Text for masked language modelling, a text a line; or a text and its translation, modelled together."""
 
 from __future__ import annotations
 
-from adapter_stilts.formats.base import Format, register
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adapter_stilts.data.columns import ID, TEXT, Columns
+from adapter_stilts.data.feature import Feature
+from adapter_stilts.data.layout import Layout
+from adapter_stilts.data.pieces import SINGLE_SPECIALS, marks, pieces
+from adapter_stilts.data.tables import CSV, JSON, JSON_LINES, TSV, Row, string_of
+from adapter_stilts.files import numbered_lines
+from adapter_stilts.formats.base import Cut, Example, Format, register
+from adapter_stilts.formats.protocols import TargetProtocol
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+
+@dataclass(frozen=True, slots=True)
+class PlainText(Example):
+    """Text without a label; `pair` holds its translation where the two are modelled together."""
+
+    text: str
+    pair: str | None = None
 
 
 @register
-class TextFormat(Format):
+class TextFormat(Format[PlainText]):
     name = "text"
-    metrics = ("masked_accuracy",)
+    row = PlainText
+    columns = Columns(
+        "text",
+        fields={"text": TEXT, "id": ID},
+        needed=("text",),
+        couple=("text", "pair"),
+        couples=(("text", "pair"), ("source", "target")),
+        by_language=True,
+    )
+    head = "mask"
+    metric = "masked_accuracy"
     max_length = 256
+    one_language = False
+    whole = False
     masked = True
-    cut = True
+
+    def file(self, path: Path, kind: str, layout: Layout) -> Iterator[PlainText] | None:
+        return None if kind in (*JSON_LINES, *JSON, CSV, TSV) else text_lines(path)
+
+    def example(self, row: Row, id: str, found: Mapping[str, str], layout: Layout) -> PlainText:
+        pair = string_of(row, found["pair"]) if "pair" in found else None
+        return PlainText(id, string_of(row, found["text"]), pair)
+
+    def group(self, example: PlainText) -> str:
+        return example.text
+
+    def cut(self, examples: Sequence[PlainText], tokenizer: PreTrainedTokenizerFast, cut: Cut) -> Iterator[Feature]:
+        """Text in chunks of `max_length`, nothing lost; a text and its translation as one pair, cut longest first."""
+        first = pieces(tokenizer, (example.text for example in examples))
+        second = pieces(tokenizer, (example.pair or "" for example in examples))
+        around = marks(tokenizer)
+        room = cut.max_length - SINGLE_SPECIALS
+        for index, example in enumerate(examples):
+            if example.pair is not None:
+                yield Feature(0, index, around.cut(first[index], second[index], cut.max_length))
+            else:
+                for start in range(0, len(first[index]), room):
+                    yield Feature(0, index, around.single(first[index][start : start + room]))
+
+    def length(self, rules: TargetProtocol, trained: int) -> int:
+        return trained
+
+
+def text_lines(path: Path) -> Iterator[PlainText]:
+    """One text a line; blank lines separate documents and are skipped. The id is the 0-based line number."""
+    for number, line in numbered_lines(path):
+        if line.strip():
+            yield PlainText(str(number - 1), line.strip())

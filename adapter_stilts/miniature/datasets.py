@@ -17,7 +17,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from adapter_stilts.data.examples import Candidate, Classified, Example, Format
+from adapter_stilts.formats.base import Example
+from adapter_stilts.formats.pair import Classified
+from adapter_stilts.formats.queries import Candidate
 from adapter_stilts.miniature import code, pairs, questions, rendering, sentences, world
 from adapter_stilts.miniature.languages import LANGUAGES
 from adapter_stilts.miniature.rows import Row
@@ -43,7 +45,7 @@ class Dataset:
     """
 
     name: str
-    format: Format
+    format: str
     labels: tuple[str, ...] | None
     description: str
     sizes: Mapping[str, int]

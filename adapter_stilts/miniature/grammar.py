@@ -105,11 +105,11 @@ class Grammar:
     def clause(self, clause: Clause, context: Context) -> Words:
         """The words of one clause, each marked with the slot it stands in."""
         slots = self.slots(clause, context)
-        words: list[Word] = []
-        for slot in self.order(clause, context).split():
-            phrase = slots.get(slot) or ()
-            words.extend(replace(word, role=word.role or slot) for word in phrase)
-        return tuple(words)
+        return tuple(
+            word if word.role else Word(word.text, word.tag, slot, word.entity, word.space)
+            for slot in self.order(clause, context).split()
+            for word in slots.get(slot, ())
+        )
 
     def order(self, clause: Clause, context: Context) -> str:
         kind, style = context.mode, context.style

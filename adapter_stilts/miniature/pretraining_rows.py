@@ -17,8 +17,8 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from adapter_stilts.data.examples import PlainText
 from adapter_stilts.errors import UsageError
+from adapter_stilts.formats.text import PlainText
 from adapter_stilts.seeding import Seeds
 
 SHORTEST = 2  # tokens of a text; less says nothing

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adapter_stilts.data.examples import (
-    Answer,
-    Bitext,
-    Candidate,
-    Classified,
-    MultipleChoice,
-    Pools,
-    Query,
-    SpanQuestion,
-    Tagged,
-)
 from adapter_stilts.data.mewsli import marked
+from adapter_stilts.formats.aligned import Bitext
+from adapter_stilts.formats.choice import MultipleChoice
+from adapter_stilts.formats.pair import Classified
+from adapter_stilts.formats.pools import Pools
+from adapter_stilts.formats.queries import Candidate, Query
+from adapter_stilts.formats.squad import Answer, SpanQuestion
+from adapter_stilts.formats.tags import Tagged
 from adapter_stilts.miniature.grammar import Words, starts_of, text_of
 from adapter_stilts.miniature.languages import LANGUAGES, grammar
 from adapter_stilts.miniature.rows import Asked, Caused, Hidden, Labelled, Linked, Row, Styled

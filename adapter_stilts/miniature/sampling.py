@@ -42,6 +42,11 @@ def split_of_name(name: str) -> str:
     return "train" if bucket < 192 else "validation" if bucket < 224 else "test"
 
 
+@cache
+def _without_held_out(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names if name not in HELD_OUT)
+
+
 def named_seed(name: str) -> int:
     """A seed for a name, the same in every process."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
@@ -60,9 +65,9 @@ class Sampler:
     def unrestricted(self) -> bool:
         return self.everything or self.split == "test"
 
-    def only(self, names: Sequence[str]) -> list[str]:
+    def only(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """The names this split may use."""
-        return [name for name in names if self.unrestricted or name not in HELD_OUT]
+        return names if self.unrestricted else _without_held_out(names)
 
     def allows(self, *clauses: Clause) -> bool:
         """Whether all clauses belong to this split and use only its words."""
@@ -117,7 +122,7 @@ class Sampler:
             time = rng.choice(self.only(world.TIMES))
         return settled(Clause(verb, agent, thing, partner, place, time, negated))
 
-    def people(self) -> list[str]:
+    def people(self) -> tuple[str, ...]:
         return self.only((*world.NAMES, *self.domain.roles))
 
     def person(self) -> str:
@@ -125,7 +130,7 @@ class Sampler:
         share = 0.6 if self.domain is GENERAL else 0.3
         return self.rng.choice(names if self.rng.random() < share else roles)
 
-    def nouns(self, verb: str) -> list[str]:
+    def nouns(self, verb: str) -> tuple[str, ...]:
         nouns = self.domain.nouns
         if self.domain is GENERAL or verb in ("sign", "cancel", "prescribe"):
             if verb == "broken":
@@ -153,7 +158,7 @@ class Sampler:
             return Thing(noun, count=self.rng.choice(self.only(world.COUNTS)))
         return Thing(noun)
 
-    def modifiers(self, noun: str) -> list[str]:
+    def modifiers(self, noun: str) -> tuple[str, ...]:
         return self.only(world.FITTING.get(noun, (*world.COLOURS, *world.QUALITIES)))
 
     # -- clauses that differ from one that is there
@@ -220,11 +225,11 @@ def settled(clause: Clause) -> Clause:
     thing = clause.thing
     if thing is None:
         return clause
-    if clause.negated or clause.frame in ("be", "locate") or not countable(thing.noun):
+    if thing.count and (clause.negated or clause.frame in ("be", "locate") or not countable(thing.noun)):
         thing = replace(thing, count="")
     if thing.modifier and thing.modifier not in world.FITTING.get(thing.noun, (thing.modifier,)):
         thing = replace(thing, modifier="")
-    return replace(clause, thing=thing)
+    return clause if thing is clause.thing else replace(clause, thing=thing)
 
 
 def optional_facts(clause: Clause) -> list[str]:

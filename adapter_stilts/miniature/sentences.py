@@ -29,7 +29,7 @@ def _some_sentence(sampler: Sampler) -> Sentence:
         pair = sample_cause(sampler)
         return Sentence(pair.effect, "because", pair.cause)
     verbs = sampler.only(sampler.domain.verbs)
-    likely = [verb for verb in verbs if world.FRAMES[verb] not in PLAIN_FRAMES] * 3 + verbs
+    likely = (*[verb for verb in verbs if world.FRAMES[verb] not in PLAIN_FRAMES] * 3, *verbs)
     first = sampler.clause(likely)
     if chance < 0.35:
         second = sampler.clause(likely)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
-from adapter_stilts.data.examples import PlainText
+from adapter_stilts.formats.text import PlainText
 from adapter_stilts.miniature import code, world
 from adapter_stilts.miniature.causes import sample_cause
 from adapter_stilts.miniature.grammar import Word, Words, text_of

@@ -1,12 +1,13 @@
-"""An existing Ray cluster as hands for work that comes in pieces: the only file that imports ray.
+"""An existing Ray cluster as workers for work that comes in pieces: the only file that imports ray.
 
-    with cluster("auto") as hands:
-        whole = hands.share(array)                              once for all pieces
-        for found in hands.each(function, [(whole, 0), (whole, 1)]):
+    with connected("auto") as cluster:
+        whole = cluster.share(array)                            once for all pieces
+        for result in cluster.each(function, [(whole, 0), (whole, 1)]):
             ...                                                 in the order of the pieces, whoever was done first
 
-A piece whose worker dies is given to another one. Nothing is ever started but with the address "local". What a worker raises is raised
-here, with its node named. Ray itself pickles what it carries between its own processes; nothing of that is ever stored.
+A piece whose worker dies is given to another one. Nothing is ever started but with the address "local". What a worker
+raises is raised here, with its node named. Ray itself pickles what it carries between its own processes; nothing of
+that is ever stored.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from adapter_stilts import errors
 from adapter_stilts.errors import DoesNotFit, MissingError, StiltsError, Unreachable, UsageError
 from adapter_stilts.registry import unknown_name
 
-Found = TypeVar("Found")
+Outcome = TypeVar("Outcome")
 
 ENGINES = ("local", "ray")
 LOCAL, AUTO = "local", "auto"
@@ -33,8 +34,10 @@ PATIENCE = 5.0  # seconds for an address to answer
 
 
 @contextmanager
-def hands_of(engine: str, address: str | None) -> Iterator[Cluster | None]:
-    """A cluster where the engine is "ray", None where it is "local"; raises UnknownName for any other, and what `cluster` raises."""
+def cluster_of(engine: str, address: str | None) -> Iterator[Cluster | None]:
+    """A cluster where the engine is "ray", None where it is "local"; raises UnknownName for any other, and what
+    `connected` raises.
+    """
     if engine not in ENGINES:
         raise unknown_name("engine", engine, ENGINES)
     if engine == LOCAL:
@@ -42,13 +45,14 @@ def hands_of(engine: str, address: str | None) -> Iterator[Cluster | None]:
             raise UsageError("--ray-address without --engine ray", do="add it, or leave the address out")
         yield None
         return
-    with cluster(address) as hands:
-        yield hands
+    with connected(address) as cluster:
+        yield cluster
 
 
 @contextmanager
-def cluster(address: str | None) -> Iterator[Cluster]:
-    """The cluster at an address: host:port, "auto" for the one this machine belongs to, "local" to start one here; None: RAY_ADDRESS, else "auto".
+def connected(address: str | None) -> Iterator[Cluster]:
+    """The cluster at an address: host:port, "auto" for the one this machine belongs to, "local" to start one here;
+    None: RAY_ADDRESS, else "auto".
 
     Raises UsageError where ray is not installed, Unreachable where no cluster answers.
     """
@@ -58,7 +62,9 @@ def cluster(address: str | None) -> Iterator[Cluster]:
     if not before:
         _connect(ray, where)
     with suppress(ValueError):  # another thread than the main one, where signals arrive
-        signal.signal(signal.SIGTERM, stopping)  # Ray puts one of its own there, which would end the process without a word
+        signal.signal(
+            signal.SIGTERM, stopping
+        )  # Ray puts one of its own there, which would end the process without a word
     try:
         yield Cluster(ray)
     finally:
@@ -83,8 +89,11 @@ class Cluster:
         """A value that many pieces need, sent to each node once; pieces name it among their arguments."""
         return self._ray.put(value)
 
-    def each(self, work: Callable[..., Found], pieces: Iterable[Sequence[Any]], *, gpu: bool = False) -> Iterator[Found]:
-        """What `work` returns for each piece's arguments, in their order. Pieces are taken as hands come free, so few of them are held at once.
+    def each(
+        self, work: Callable[..., Outcome], pieces: Iterable[Sequence[Any]], *, gpu: bool = False
+    ) -> Iterator[Outcome]:
+        """What `work` returns for each piece's arguments, in their order. Pieces are taken as workers come free, so few
+        of them are held at once.
 
         gpu  each piece needs a graphics card
 
@@ -92,7 +101,10 @@ class Cluster:
         """
         slots = min(self.slots, self._gpus) if gpu else self.slots
         if not slots:
-            raise UsageError("no worker of the cluster has a graphics card, and this process reads with one", do="start it with CUDA_VISIBLE_DEVICES= here")
+            raise UsageError(
+                "no worker of the cluster has a graphics card, and this process reads with one",
+                do="start it with CUDA_VISIBLE_DEVICES= here",
+            )
         task = self._ray.remote(num_cpus=1, num_gpus=int(gpu), max_retries=RETRIES, retry_exceptions=False)(_guarded)
         running: deque[Any] = deque()
         try:
@@ -103,9 +115,9 @@ class Cluster:
             while running:
                 yield self._got(running.popleft())
         finally:
-            for one in running:
+            for reference in running:
                 with suppress(Exception):
-                    self._ray.cancel(one, force=True)
+                    self._ray.cancel(reference, force=True)
 
     def _got(self, reference: Any) -> Any:
         try:
@@ -119,7 +131,9 @@ class Cluster:
         if fine:
             return value
         name, what, where, do = value
-        raise getattr(errors, name, StiltsError)(what, where=f"{where} (node {node})" if where else f"node {node}", do=do)
+        raise getattr(errors, name, StiltsError)(
+            what, where=f"{where} (node {node})" if where else f"node {node}", do=do
+        )
 
 
 def check_visible(paths: Iterable[Path]) -> None:
@@ -130,7 +144,7 @@ def check_visible(paths: Iterable[Path]) -> None:
             raise MissingError("a worker of the cluster cannot see a file", where=str(path), do=do)
 
 
-def _guarded(work: Callable[..., Found], *piece: Any) -> tuple[bool, str, Any]:
+def _guarded(work: Callable[..., Outcome], *piece: Any) -> tuple[bool, str, Any]:
     """Our own errors as values: they carry more than Ray would bring across."""
     node = socket.gethostname()
     try:
@@ -145,7 +159,9 @@ def _ray() -> Any:
     try:
         import ray
     except ImportError as error:
-        raise UsageError("--engine ray needs ray, which is not installed", do="pip install 'adapter-stilts[ray]'") from error
+        raise UsageError(
+            "--engine ray needs ray, which is not installed", do="pip install 'adapter-stilts[ray]'"
+        ) from error
     return ray
 
 

@@ -1,9 +1,10 @@
 """`mine`: two files of sentences, or their vectors, to the translations between them, best first.
 
-    mine(Request(Path("news.de"), Path("news.en"), trunk="miniature"), out=Path("pairs.tsv"), ...)
+    mine(Mining(Path("news.de"), Path("news.en"), trunk="miniature"), out=Path("pairs.tsv"), ...)
 
-Sentences are encoded into folders that are kept (`encode.py`), each side's nearest neighbours are searched in shards that fit in
-memory, and pairs are made of them by margin. The search goes on where it was stopped; the file of pairs appears whole or not at all.
+Sentences are encoded into folders that are kept (`encode.py`), each side's nearest neighbours are searched in shards
+that fit in memory, and pairs are made of them by margin. The search goes on where it was stopped; the file of pairs
+appears whole or not at all.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from adapter_stilts.environment import peak_memory
+from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import sha256
-from adapter_stilts.mining.cluster import Cluster, hands_of
-from adapter_stilts.mining.mine_given import score_given
-from adapter_stilts.mining.mine_output import (
+from adapter_stilts.mining.cluster import Cluster, cluster_of
+from adapter_stilts.mining.encode import Encoding, encode_with
+from adapter_stilts.mining.output import (
     as_json,
     finished,
     identity_of,
@@ -29,25 +31,38 @@ from adapter_stilts.mining.mine_output import (
     report_path,
     write_pairs,
 )
-from adapter_stilts.mining.mine_pairs import read_gold
-from adapter_stilts.mining.mine_request import Request, Rules, rules_of
-from adapter_stilts.mining.mine_score import Kept, decide, told, tuner
-from adapter_stilts.mining.mine_search import AUTO, SearchPlan, both_directions, plan
-from adapter_stilts.mining.mine_sides import Side, TextFile, check_together, content_hash, facts, open_side, surveyed
-from adapter_stilts.mining.mine_vectors import Files, VectorPaths, encoded
+from adapter_stilts.mining.pair_files import read_gold
+from adapter_stilts.mining.request import Mining, told
+from adapter_stilts.mining.search import Search, search_plan
+from adapter_stilts.mining.sides import Side, check_together, content_hash, facts, open_side
+from adapter_stilts.mining.text_file import TextFile, surveyed
+from adapter_stilts.mining.threshold import Kept, as_table, decide, tuner
 from adapter_stilts.reporting import Reporter
-from adapter_stilts.retrieval.distinct import expand, once, unique
-from adapter_stilts.retrieval.gold import Gold
 from adapter_stilts.retrieval.mining import Pairs
-from adapter_stilts.retrieval.mining import mine as mined
+from adapter_stilts.retrieval.plan import AUTO, SearchPlan
+from adapter_stilts.retrieval.pools import candidates
+from adapter_stilts.retrieval.protocols import Protocol
+from adapter_stilts.retrieval.reading import Overrides
 from adapter_stilts.retrieval.thresholds import drawn
 from adapter_stilts.runs.folder import locked, remove_remains
+from adapter_stilts.runs.sentence_reader import sentence_reader
 
 PAIRS = "pairs"  # in the folder of the work, until they are whole
+DEFAULT_TRUNK = "miniature"
 
 
 @dataclass(frozen=True)
-class Candidates:
+class Input:
+    """Both sides as they are named: the files of sentences, None where vectors alone are given, and where their vectors
+    lie.
+    """
+
+    files: tuple[TextFile | None, TextFile | None]
+    vectors: tuple[Path, Path]
+
+
+@dataclass(frozen=True)
+class Found:
     """What a mining found before any threshold: pairs of rows as they are written, and as they are scored.
 
     left_out   candidates that the rules do not let through, by reason
@@ -55,206 +70,215 @@ class Candidates:
 
     written: Pairs
     scored: Pairs
-    search: SearchPlan | None
-    recall: float
+    search: SearchPlan
+    recall: float = 1.0
     left_out: Mapping[str, int] = field(default_factory=dict)
 
 
-def mine(request: Request, *, out: Path, runs: Path, overwrite: bool, dry_run: bool, report: Reporter) -> dict[str, Any]:
+def mine(request: Mining, *, out: Path, runs: Path, overwrite: bool, dry_run: bool, report: Reporter) -> dict[str, Any]:
     """Mine, or score given pairs, and write them with a report beside; returns the report.
 
     runs  where encoded sentences are kept: <runs>/vectors/...
 
-    Raises UsageError for settings or files that do not go together, TaskDataError for mistakes in a file, before anything is searched;
-    DoesNotFit where the limit on memory cannot be met.
+    Raises UsageError for settings or files that do not go together, TaskDataError for mistakes in a file, before
+    anything is searched; DoesNotFit where the limit on memory cannot be met.
     """
-    rules = rules_of(request)
+    rules = request.rules()
     refuse_occupied(out, overwrite=overwrite, read=request.reads)
-    files = _surveyed(request, report)
+    paths = [request.source, request.target, *(request.dev[:2] if request.dev else (None, None))]
+    files = [_surveyed(path, request, report) if path else None for path in paths]
     if dry_run:
         return _planned(request, rules, files, report)
     work = out.with_name(f"{out.name}.work")
-    with locked(work), hands_of(request.engine, request.ray_address) as hands:
+    with locked(work), cluster_of(request.engine, request.ray_address) as cluster:
         remove_remains(work)
-        vectors = encoded(request, rules.protocol, files, runs=runs, report=report, hands=hands)
+        job = _Job(request, rules, work, report, cluster)
+        main, dev = job.encoded(files, runs)
         gc.collect()  # the encoder's memory is free for the search
-        document = _with_sides(request, rules, files, vectors, out, work, overwrite, report, hands)
+        document = job.document(main, dev, out, overwrite=overwrite)
     shutil.rmtree(work, ignore_errors=True)
     return document
 
 
-def _with_sides(
-    request: Request,
-    rules: Rules,
-    files: Files,
-    vectors: VectorPaths,
-    out: Path,
-    work: Path,
-    overwrite: bool,
-    report: Reporter,
-    hands: Cluster | None,
-) -> dict[str, Any]:
-    with _sides(files.source, files.target, vectors.source, vectors.target, work, "") as (source, target):
-        if source.is_centred:
-            rules = replace(rules, protocol=replace(rules.protocol, centring=True))
-        given = [sha256(path) if path else "" for path in (request.gold, request.score_only)]
-        identity = identity_of(request.decides, rules.told(), content_hash(source), content_hash(target), given, _shown(files))
-        known = finished(out, identity, overwrite=overwrite)
-        if known is not None:
-            report.say(f"{out} is the outcome of this very mining already")
-            return known
-        if request.score_only is not None:
-            pairs, search = score_given(request.score_only, source, target, rules.protocol, _search_plan(request, rules, source, target), report)
-            found, gold = Candidates(pairs, pairs, search, 1.0), None
-        else:
+class _Job:
+    """One mining at work in its folder."""
+
+    def __init__(self, request: Mining, rules: Protocol, work: Path, report: Reporter, cluster: Cluster | None) -> None:
+        self._request, self._rules, self._work, self._report, self._cluster = request, rules, work, report, cluster
+
+    def encoded(self, files: list[TextFile | None], runs: Path) -> tuple[Input, Input | None]:
+        """The vectors that were given, or those of the files, all with one encoder; what was encoded before is found
+        again.
+        """
+        request, rules = self._request, self._rules
+        if request.source_vectors is not None and request.target_vectors is not None:
+            return Input((files[0], files[1]), (request.source_vectors, request.target_vectors)), None
+        trunk = request.trunk or (None if request.run else DEFAULT_TRUNK)
+        how: Any = {"layer": request.wanted.one_layer(), "revision": request.revision, "precision": request.precision}
+        reader = sentence_reader(request.run, trunk, usual=rules.layer, **how)
+
+        def vectors(file: TextFile | None) -> Path:
+            assert file is not None
+            asked = Encoding(
+                file.path,
+                run=request.run,
+                wanted=Overrides(pool=rules.pool),
+                max_length=rules.max_length,
+                layout=request.layout,
+                column=request.column,
+                limit_gb=request.limit_gb,
+            )
+            made = encode_with(reader, asked, file, out=None, runs=runs, report=self._report, cluster=self._cluster)
+            return Path(made["folder"])
+
+        dev = Input((files[2], files[3]), (vectors(files[2]), vectors(files[3]))) if request.dev else None
+        return Input((files[0], files[1]), (vectors(files[0]), vectors(files[1]))), dev
+
+    def document(self, main: Input, dev: Input | None, out: Path, *, overwrite: bool) -> dict[str, Any]:
+        """The report of what was mined from the two sides and published, or of the same mining before."""
+        request = self._request
+        with _opened(main, self._work, "") as (source, target):
+            if source.is_centred:
+                self._rules = replace(self._rules, centring=True)
+            rules = self._rules
+            given = [sha256(path) if path else "" for path in (request.gold, request.score_only)]
+            shown = [_shown(file) for file in (*main.files, *(dev.files if dev else (None, None)))]
+            hashes = (content_hash(source), content_hash(target))
+            identity = identity_of(request.decides, told(rules), *hashes, given, shown)
+            known = finished(out, identity, overwrite=overwrite)
+            if known is not None:
+                self._report.say(f"{out} is the outcome of this very mining already")
+                return known
             gold = read_gold(request.gold, source, target) if request.gold else None
-            _warn_same(source, target, report)
-            found = _candidates(request, rules, source, target, work, report, hands)
-        threshold, origin = request.threshold, "given"
-        if request.dev is not None:
-            threshold, origin = _dev_threshold(request, rules, files, vectors, work, report, hands), "dev"
-        tune = tuner(request.target_precision, rules.protocol.threshold)
-        told = rules.told()
-        kept = decide(found.scored, gold, tune, rule=rules.protocol.threshold, threshold=threshold, source=origin, seed=request.seed, settings=told)
-        return _finish(request, rules, files, (source, target), found, kept, out, work, identity, report)
+            if request.score_only is not None:
+                found = self._given(request.score_only, source, target)
+            else:
+                if hashes[0] == hashes[1]:
+                    self._report.say("source and target are the same: every sentence will find itself")
+                found = self._found(source, target, self._work)
+            threshold, chosen_on = request.threshold, "given"
+            if dev is not None:
+                threshold, chosen_on = self._dev_threshold(dev), "dev"
+            tune = tuner(request.target_precision, rules.threshold)
+            kept = decide(found.scored, gold, tune, rules, threshold, chosen_on, seed=request.seed)
+            pairs = found.written if kept.threshold is None else found.written.above(kept.threshold)
+            all_lines = rules.written == "once" and request.score_only is None
+            how = {"json_lines": request.json_lines, "all_lines": all_lines}
+            count = write_pairs(self._work / PAIRS, pairs, source, target, **how)
+            document: dict[str, Any] = as_json(
+                {
+                    "pairs_file": str(out),
+                    "report": str(report_path(out)),
+                    "pairs": count,
+                    "candidates": len(found.written),
+                    "left_out": dict(found.left_out),
+                    "threshold": kept.threshold,
+                    "threshold_from": kept.source,
+                    "source": facts(source, main.files[0]),
+                    "target": facts(target, main.files[1]),
+                    "settings": {**told(rules), **found.search.facts(), "recall": found.recall},
+                    "results": [result.to_json() for result in kept.results],
+                    "curve": list(kept.curve),
+                    "histogram": kept.histogram,
+                    "peak_memory_bytes": peak_memory("cpu"),
+                    "notes": [*kept.notes, *_notes(count, found, kept)],
+                }
+            )
+            publish(self._work / PAIRS, out, identity, document)
+        _say(document, kept, self._report)
+        return document
+
+    def _found(self, source: Side, target: Side, work: Path) -> Found:
+        """Search both ways and make pairs."""
+        request, rules = self._request, self._rules
+        chosen = search_plan(request, rules, source, target, self._cluster)
+        if request.index == AUTO:
+            self._report.say(f"index {chosen.index}: {chosen.why}")
+        sides = [(content_hash(side), side.searched_hash) for side in (source, target)]
+        identity = identity_of(sides, chosen.index, asdict(chosen.settings), chosen.k, rules.centring)
+        search = Search(source, target, rules, chosen, self._report)
+        neighbours = search.both_ways(work, identity, self._cluster)
+        recall = search.recall(neighbours)
+        pairs = candidates(neighbours, rules)
+        written, left_out = pairs.lines(rules.written), dict(pairs.left_out)
+        if rules.written == "drop":
+            left_out["of a sentence that occurs several times"] = len(pairs.texts) - len(written)
+        every_line = rules.written == "once" and (request.gold or request.dev)  # gold may name any line of a text
+        scored = pairs.lines("expand") if every_line else written
+        return Found(written, scored, chosen, recall, {reason: count for reason, count in left_out.items() if count})
+
+    def _given(self, path: Path, source: Side, target: Side) -> Found:
+        chosen = search_plan(self._request, self._rules, source, target, None)
+        pairs = Search(source, target, self._rules, chosen, self._report).given(path)
+        return Found(pairs, pairs, chosen)
+
+    def _dev_threshold(self, dev: Input) -> float:
+        """The threshold that is best on the dev files."""
+        assert self._request.dev is not None
+        with _opened(dev, self._work, "dev ") as (source, target):
+            gold = read_gold(self._request.dev[2], source, target)
+            pairs = self._found(source, target, self._work / "dev").scored
+        tune = tuner(self._request.target_precision, self._rules.threshold)
+        cut = tune(gold.right(pairs), pairs.score, len(gold))
+        kept = f"where it keeps {cut.kept} pairs of {len(gold)} gold at F1 {100 * cut.f1:.1f} (oracle)"
+        self._report.say(f"threshold {cut.threshold:.4f} from dev, {kept}")
+        return cut.threshold
 
 
-def _candidates(request: Request, rules: Rules, source: Side, target: Side, work: Path, report: Reporter, hands: Cluster | None) -> Candidates:
-    """Search both ways and make pairs."""
-    chosen = _search_plan(request, rules, source, target, hands)
-    if request.index == AUTO:
-        report.say(f"index {chosen.index}: {chosen.why}")
-    sides = [(content_hash(side), side.searched_hash) for side in (source, target)]
-    identity = identity_of(sides, chosen.index, asdict(chosen.settings), chosen.k, rules.protocol.centring)
-    found = both_directions(source, target, chosen, rules.protocol.centring, work, identity, report, hands)
-    pairs = mined(found.forward, found.backward, margin=rules.protocol.margin, retrieval=rules.protocol.retrieval)
-    left_out, every, least = dict[str, int](), pairs, rules.protocol.least
-    if least is not None:
-        pairs = every.over(least)
-        left_out[f"of a score of {least:g} or less"] = len(every) - len(pairs)
-    left, right = source.distinct, target.distinct
-    if rules.duplicates == "drop":
-        written = scored = unique(pairs, left, right)
-        left_out["of a sentence that occurs several times"] = len(pairs) - len(written)
-    else:
-        scored = expand(pairs, left, right) if rules.duplicates == "expand" or request.gold or request.dev else once(pairs, left, right)
-        written = scored if rules.duplicates == "expand" else once(pairs, left, right)
-    return Candidates(written, scored, chosen, found.recall, {reason: count for reason, count in left_out.items() if count})
-
-
-def _finish(
-    request: Request,
-    rules: Rules,
-    files: Files,
-    sides: tuple[Side, Side],
-    found: Candidates,
-    kept: Kept,
-    out: Path,
-    work: Path,
-    identity: str,
-    report: Reporter,
-) -> dict[str, Any]:
-    source, target = sides
-    pairs = found.written if kept.threshold is None else found.written.above(kept.threshold)
-    all_lines = rules.duplicates == "once" and request.score_only is None
-    count = write_pairs(work / PAIRS, pairs, source, target, json_lines=request.json_lines, all_lines=all_lines)
-    notes = [*kept.notes, *_notes(count, found, kept)]
-    document: dict[str, Any] = {
-        "pairs_file": str(out),
-        "report": str(report_path(out)),
-        "pairs": count,
-        "candidates": len(found.written),
-        "left_out": dict(found.left_out),
-        "threshold": kept.threshold,
-        "threshold_from": kept.source,
-        "source": facts(source, files.source),
-        "target": facts(target, files.target),
-        "settings": {**rules.told(), **(found.search.facts() if found.search else {}), "recall": found.recall},
-        "results": list(kept.results),
-        "curve": list(kept.curve),
-        "histogram": kept.histogram,
-        "peak_memory_bytes": peak_memory("cpu"),
-        "notes": notes,
-    }
-    document = as_json(document)
-    publish(work / PAIRS, out, identity, document)
-    _say(document, kept, report)
-    return document
+@contextmanager
+def _opened(sides: Input, work: Path, name: str) -> Iterator[tuple[Side, Side]]:
+    """Both sides with their texts; what does not belong together is refused."""
+    with ExitStack() as stack:
+        opened = []
+        for side, file, path in zip(("source", "target"), sides.files, sides.vectors, strict=True):
+            opened.append(open_side(f"{name}{side}", file, path, work))
+            if opened[-1].texts is not None:
+                stack.enter_context(opened[-1].texts)
+        check_together(*opened)
+        yield opened[0], opened[1]
 
 
 def _say(document: dict[str, Any], kept: Kept, report: Reporter) -> None:
-    rows = [[side, *(document[side][name] for name in ("rows", "blank", "repeated", "searched"))] for side in ("source", "target")]
+    columns = ("rows", "blank", "repeated", "searched")
+    rows = [[side, *(document[side][name] for name in columns)] for side in ("source", "target")]
     report.table("rows", ("side", "in file", "blank", "repeated", "searched"), rows)
     if kept.results:
-        report.table("against gold", ("metric", "%", "gold pairs", "threshold chosen on"), told(kept.results))
-    for line in drawn(kept.histogram, kept.threshold):
+        report.table("against gold", ("metric", "%", "gold pairs", "threshold chosen on"), as_table(kept.results))
+    for line in (*drawn(kept.histogram, kept.threshold), *document["notes"]):
         report.say(line)
-    for note in document["notes"]:
-        report.say(note)
 
 
-def _notes(count: int, found: Candidates, kept: Kept) -> Iterator[str]:
-    cut = f"at a threshold of {kept.threshold:.4f} ({kept.source})" if kept.threshold is not None else "no threshold was given"
+def _notes(count: int, found: Found, kept: Kept) -> Iterator[str]:
+    cut = "no threshold was given"
+    if kept.threshold is not None:
+        cut = f"at a threshold of {kept.threshold:.4f} ({kept.source})"
     for reason, number in found.left_out.items():
         yield f"{number} candidate{'s' if number > 1 else ''} {reason} {'are' if number > 1 else 'is'} left out"
     if not len(found.written):
-        yield f"no pair was found: there is no{' other' if found.left_out else ''} candidate{'' if found.left_out else ' at all'}, so the file is empty"
+        other, at_all = (" other", "") if found.left_out else ("", " at all")
+        yield f"no pair was found: there is no{other} candidate{at_all}, so the file is empty"
     elif not count:
-        yield f"no pair is kept {cut}: the best of {len(found.written)} candidates scores {found.written.score[0]:.4f}, so the file is empty"
+        best = f"the best of {len(found.written)} candidates scores {found.written.score[0]:.4f}"
+        yield f"no pair is kept {cut}: {best}, so the file is empty"
     else:
         yield f"{count} of {len(found.written)} candidates are written, best first; {cut}"
 
 
-def _dev_threshold(
-    request: Request, rules: Rules, files: Files, vectors: VectorPaths, work: Path, report: Reporter, hands: Cluster | None
-) -> float:
-    """The threshold that is best on the dev files."""
-    assert request.dev is not None
-    assert vectors.dev_source is not None
-    assert vectors.dev_target is not None
-    with _sides(files.dev_source, files.dev_target, vectors.dev_source, vectors.dev_target, work, "dev ") as (source, target):
-        gold: Gold = read_gold(request.dev[2], source, target)
-        found = _candidates(request, rules, source, target, work / "dev", report, hands)
-    cut = tuner(request.target_precision, rules.protocol.threshold)(gold.right(found.scored), found.scored.score, len(gold))
-    report.say(f"threshold {cut.threshold:.4f} from dev, where it keeps {cut.kept} pairs of {len(gold)} gold at F1 {100 * cut.f1:.1f} (oracle)")
-    return cut.threshold
+def _surveyed(path: Path, request: Mining, report: Reporter) -> TextFile:
+    file = surveyed(path, request.layout, request.column, report)
+    if file.survey.blank == file.survey.rows:
+        what = f"no sentence: all {file.survey.rows} rows are blank"
+        raise TaskDataError(what, where=str(path), do="give a file with text")
+    return file
 
 
-@contextmanager
-def _sides(source: TextFile | None, target: TextFile | None, one: Path, other: Path, work: Path, name: str) -> Iterator[tuple[Side, Side]]:
-    with ExitStack() as stack:
-        sides = []
-        for side, file, path in (("source", source, one), ("target", target, other)):
-            opened = open_side(f"{name}{side}", file, path, work)
-            if opened.texts is not None:
-                stack.enter_context(opened.texts)
-            sides.append(opened)
-        check_together(*sides)
-        yield sides[0], sides[1]
-
-
-def _search_plan(request: Request, rules: Rules, source: Side, target: Side, hands: Cluster | None = None) -> SearchPlan:
-    return plan(source, target, rules.protocol.k, rules.index, rules.settings, request.limit_gb, hands)
-
-
-def _surveyed(request: Request, report: Reporter) -> Files:
-    paths = [request.source, request.target, *(request.dev[:2] if request.dev else (None, None))]
-    return Files(*(surveyed(path, request.layout, request.column, report) if path else None for path in paths))
-
-
-def _planned(request: Request, rules: Rules, files: Files, report: Reporter) -> dict[str, Any]:
-    sides = [f"{file.survey.rows} sentences of {file.path}" for file in (files.source, files.target) if file]
+def _planned(request: Mining, rules: Protocol, files: list[TextFile | None], report: Reporter) -> dict[str, Any]:
+    sides = [f"{file.survey.rows} sentences of {file.path}" for file in files[:2] if file]
     sides = sides or [f"the vectors of {path}" for path in (request.source_vectors, request.target_vectors)]
     report.say(f"would mine {sides[0]} and {sides[1]}")
-    return {"results": [], "planned": sides, "settings": rules.told()}
+    return {"results": [], "planned": sides, "settings": told(rules)}
 
 
-def _warn_same(source: Side, target: Side, report: Reporter) -> None:
-    if content_hash(source) == content_hash(target):
-        report.say("source and target are the same: every sentence will find itself")
-
-
-def _shown(files: Files) -> list[tuple[str, str]]:
-    """What is shown of every file: its texts, and its bytes, for ids and line numbers are no part of the texts."""
-    every = (files.source, files.target, files.dev_source, files.dev_target)
-    return [(file.survey.sha256, sha256(file.path)) if file else ("", "") for file in every]
+def _shown(file: TextFile | None) -> tuple[str, str]:
+    """What is shown of a file: its texts, and its bytes, for ids and line numbers are no part of the texts."""
+    return (file.survey.sha256, sha256(file.path)) if file else ("", "")

@@ -1,9 +1,10 @@
 """`sweep`: layer, pooling, margin and centring chosen on dev, with test read once, after the choice.
 
-    sweep(Request(run=Path("runs/nli-1a2b3c4d"), trunk=None, tasks=("tatoeba",)), ...)
+    sweep(Sweep(run=Path("runs/nli-1a2b3c4d"), trunk=None, tasks=("tatoeba",)), ...)
 
-Many settings are tried, so the best of them is believed only beyond what luck gives the best of so many (`evaluation/choosing.py`);
-otherwise the protocol's default stays. The choice is recorded in the folder of the run or trunk, and in the run's results and card.
+Many settings are tried, so the best of them is believed only beyond what luck gives the best of so many
+(`evaluation/choosing.py`); otherwise the protocol's default stays. The choice is recorded in the folder of the run or
+trunk, and in the run's results and card.
 """
 
 from __future__ import annotations
@@ -14,25 +15,27 @@ from pathlib import Path
 from typing import Any
 
 from adapter_stilts.config.fingerprint import fingerprint
+from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.errors import UsageError
 from adapter_stilts.evaluation.choosing import Choice, choose
 from adapter_stilts.mining.sweep_data import OWN_FILES, Material, Part, material, own_material
-from adapter_stilts.mining.sweep_grid import Setting, Worth, default_setting, grid, measured
-from adapter_stilts.registry import unknown_name
+from adapter_stilts.mining.sweep_grid import Measurements, Setting, Worth, default_setting, grid, measured
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.margin import margins
 from adapter_stilts.retrieval.pooling import poolings
-from adapter_stilts.retrieval.protocols import Protocol, protocol
+from adapter_stilts.retrieval.protocols import protocol
+from adapter_stilts.retrieval.reading import Overrides, Reading
 from adapter_stilts.runs.card import write_card
-from adapter_stilts.runs.folder import claim, locked, merge_results, read_results, remove_remains, write_results
+from adapter_stilts.runs.folder import claim, locked, remove_remains
 from adapter_stilts.runs.material import origin_facts, where_of
-from adapter_stilts.runs.retrieval import RetrievalSettings, score_rows
-from adapter_stilts.runs.sentence_reader import active_parts
-from adapter_stilts.runs.sides import SideReading
+from adapter_stilts.runs.results import merged, read_results, write_results
+from adapter_stilts.runs.retrieval import RetrievalSettings, RetrievalTask
+from adapter_stilts.runs.sentence_reader import active_parts, trunk_of
 from adapter_stilts.runs.subject import Request as Evaluation
 from adapter_stilts.runs.subject import Subject, subject_of
 from adapter_stilts.runs.sweep_record import read_sweep, write_sweep
 from adapter_stilts.statistics.intervals import paired_bootstrap
+from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.protocols import under
 from adapter_stilts.tasks.user import find_task
@@ -43,7 +46,7 @@ OBJECTIVES = {"tatoeba": "accuracy", "bucc2018": "f1"}
 
 
 @dataclass(frozen=True)
-class Request:
+class Sweep:
     """What to choose, for which encoder, on which data: tasks, or files of the user's own.
 
     files   source, target and gold pairs; dev, the same three, is what is chosen on
@@ -71,38 +74,58 @@ class Request:
     seed: int = 13
     task_settings: Mapping[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def from_config(cls, config: RunConfig, *, run: Path | None = None, **given: Any) -> Sweep:
+        """The sweep of a configuration; `given` are the fields that no configuration has, empty ones left as they are."""
+        wanted = Overrides.from_config(config)
+        return cls(
+            run,
+            trunk_of(config, run),
+            languages=config.evaluation.languages,
+            protocol=config.evaluation.protocol,
+            layers=None if wanted.layers == "all" else wanted.layers,
+            k=wanted.k,
+            data=config.data.sources,
+            precision=config.trunk.precision,
+            seed=config.training.seed,
+            task_settings=config.task.model_dump(exclude_defaults=True),
+            **{name: value for name, value in given.items() if value not in (None, ())},
+        )
 
-def sweep(request: Request, *, out: Path | None, runs: Path, overwrite: bool, dry_run: bool, report: Reporter) -> dict[str, Any]:
+
+def sweep(
+    request: Sweep, *, out: Path | None, runs: Path, overwrite: bool, dry_run: bool, report: Reporter
+) -> dict[str, Any]:
     """Choose settings for each task and score them; returns a record of each, and the rows of results that test gave.
 
     Raises UsageError for settings or tasks that cannot be, TaskDataError where there is nothing to choose on.
     """
     _check(request)
     subject = subject_of(Evaluation(request.run, request.trunk, (), precision=request.precision), out, runs)
-    work = [_Sweep(request, subject, one, report) for one in _materials(request, subject)]
+    work = [_Sweep(request, subject, data, report) for data in _materials(request, subject)]
     if dry_run:
-        for one in work:
-            report.say(one.plan)
-        return {"run": str(subject.folder), "results": [], "planned": [one.plan for one in work]}
+        for job in work:
+            report.say(job.plan)
+        return {"run": str(subject.folder), "results": [], "planned": [job.plan for job in work]}
     with locked(subject.folder):
         remove_remains(subject.folder)
         if subject.identity:
             claim(subject.folder, subject.identity, subject.folder.name)
-        records = [one.record(overwrite=overwrite) for one in work]
-    return {"run": str(subject.folder), "results": [row for one in records for row in one["results"]], "sweeps": records}
+        records = [job.record(overwrite=overwrite) for job in work]
+    rows = [row for record in records for row in record["results"]]
+    return {"run": str(subject.folder), "results": rows, "sweeps": records}
 
 
 class _Sweep:
     """One task's settings."""
 
-    def __init__(self, request: Request, subject: Subject, data: Material, report: Reporter) -> None:
+    def __init__(self, request: Sweep, subject: Subject, data: Material, report: Reporter) -> None:
+        """Raises UnknownName and UsageError for settings that cannot be."""
         self._request, self._subject, self._data, self._report = request, subject, data, report
-        named = protocol(request.protocol, "bucc2018" if data.task.format.pools else "tatoeba")
-        self._rules: Protocol = named if request.k is None else Protocol(**{**vars(named), "k": request.k})
-        depth = subject.trunk.layers
-        layers = tuple(range(depth + 1)) if request.layers is None else request.layers
-        if outside := [layer for layer in layers if not 0 <= layer <= depth]:
-            raise UsageError(f"layer {outside[0]} of a trunk of {depth} layers", do=f"use 0 (the embeddings) to {depth}")
+        wanted = Overrides(request.layers if request.layers is not None else "all", k=request.k)
+        named, depth = "bucc2018" if data.task.format.pools else "tatoeba", subject.trunk.layers
+        self._rules = wanted.over(protocol(request.protocol, named))
+        layers = wanted.layers_at(depth, self._rules)
         self._default = default_setting(self._rules, depth)
         self._settings = grid(self._default, layers, request.pools, request.margins, request.centring)
 
@@ -119,14 +142,23 @@ class _Sweep:
         dev = {language: data.dev(language) for language in data.languages}
         identity, before = self._identity(dev), read_sweep(folder, task)
         scores_test = data.scored is not None and self._request.test
-        if before is not None and before["identity"] == identity and not overwrite and (before["test"] is not None or not scores_test):
-            self._report.say(f"{task}: this very choice was made already; test is not read again (--overwrite makes it again)")
+        if (
+            before is not None
+            and before["identity"] == identity
+            and not overwrite
+            and (before["test"] is not None or not scores_test)
+        ):
+            self._report.say(
+                f"{task}: this very choice was made already; test is not read again (--overwrite makes it again)"
+            )
             return before
         self._report.say(self.plan)
         with self._report.progress(f"sweeping {task}") as progress:
-            found = measured(self._subject.encoder, dev, self._settings, self._rules, self._reading(), progress=progress)
+            found = self._measured(dev, self._settings, progress=progress)
         if impossible := [one for one in self._settings if any((one, language) not in found for language in dev)]:
-            self._report.say(f"{len(impossible)} settings are left out, since less the mean nothing is left of a vector: {impossible[0]}, ...")
+            self._report.say(
+                f"{len(impossible)} settings are left out, since less the mean nothing is left of a vector: {impossible[0]}, ..."
+            )
             self._settings = [one for one in self._settings if one not in impossible]
         units = [[found[setting, language].units for language in dev] for setting in self._settings]
         statistic = "f1" if data.task.format.pools else "ratio"
@@ -135,35 +167,66 @@ class _Sweep:
         chosen = self._settings[choice.chosen]
         readings = before["test_readings"] if before is not None else 0
         rows, test = self._tested(chosen, found, statistic) if scores_test else ([], None)
-        record = {"task": task, "identity": identity, **self._told(choice, statistic, dev, found), "test": test, "test_readings": readings + scores_test}
+        record = {
+            "task": task,
+            "identity": identity,
+            **self._told(choice, statistic, dev, found),
+            "test": test,
+            "test_readings": readings + scores_test,
+        }
         self._say(record)
-        config = write_sweep(folder, record | {"results": rows}, self._configuration(chosen))
+        record["results"] = [row.to_json() for row in rows]
+        config = write_sweep(folder, record, self._configuration(chosen))
         self._store(rows)
-        return record | {"results": rows, "config": str(config)}
+        return record | {"config": str(config)}
 
-    def _tested(self, chosen: Setting, found: Mapping[tuple[Setting, str], Worth], statistic: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    def _tested(
+        self, chosen: Setting, found: Measurements, statistic: str
+    ) -> tuple[list[Result], dict[str, Any]]:
         """Test under the choice and under the default, read once, with thresholds from dev."""
         assert self._data.scored is not None
         parts = {language: self._data.scored(language) for language in self._data.languages}
         settings = list(dict.fromkeys([chosen, self._default]))
-        cuts = {key: worth.threshold for key, worth in found.items() if worth.threshold is not None and key[0] in settings}
-        worth = measured(self._subject.encoder, parts, settings, self._rules, self._reading(), thresholds=cuts)
-        rows = [row for one in settings for language, part in parts.items() for row in self._rows(one, chosen, part, worth[one, language])]
+        cuts = {
+            key: worth.threshold for key, worth in found.items() if worth.threshold is not None and key[0] in settings
+        }
+        worth = self._measured(parts, settings, thresholds=cuts)
+        rows = [
+            row
+            for one in settings
+            for language, part in parts.items()
+            for row in self._rows(one, chosen, part, worth[one, language])
+        ]
         ours, usual = ([worth[one, language].units for language in parts] for one in (chosen, self._default))
         compared = paired_bootstrap(ours, usual, statistic, seed=self._request.seed)
-        scores = [sum(worth[one, language].measures[0].score for language in parts) / len(parts) for one in (chosen, self._default)]
+        scores = [
+            sum(worth[one, language].measures[0].score for language in parts) / len(parts)
+            for one in (chosen, self._default)
+        ]
         gain = {"difference": compared.difference, "interval": list(compared.interval), "p": compared.p}
-        return rows, {"scored_on": self._data.scored_on, "chosen": scores[0], "default": scores[1], "gain": gain, "languages": len(parts)}
+        return rows, {
+            "scored_on": self._data.scored_on,
+            "chosen": scores[0],
+            "default": scores[1],
+            "gain": gain,
+            "languages": len(parts),
+        }
 
-    def _rows(self, setting: Setting, chosen: Setting, part: Part, worth: Worth) -> list[dict[str, Any]]:
-        role = "chosen" if setting == chosen else "default"
-        marks = {"sweep": role, "chosen_on": self._data.chosen_on, "scored_on": self._data.scored_on}
-        reading = RetrievalSettings(self._request.protocol, self._subject.trunk.layers, self._subject.trunk.precision, seed=self._request.seed)
-        more = {} if worth.threshold is None else {"threshold": worth.threshold}
-        rules = setting.over(self._rules)
-        return score_rows(self._data.task, part.loaded, rules, reading, setting.layer, worth.measures, self._subject.folder, more, marks)
+    def _rows(self, setting: Setting, chosen: Setting, part: Part, worth: Worth) -> list[Result]:
+        role, data, trunk = "chosen" if setting == chosen else "default", self._data, self._subject.trunk
+        marks = {"sweep": role, "chosen_on": data.chosen_on, "scored_on": data.scored_on}
+        settings = RetrievalSettings(
+            self._request.protocol,
+            trunk.layers,
+            setting.wanted(self._request.k),
+            Reading((), precision=trunk.precision),
+            seed=self._request.seed,
+        )
+        notes = {} if worth.threshold is None else {"threshold": worth.threshold}
+        task = RetrievalTask(data.task, settings, self._subject.folder)
+        return task.results(part.loaded, setting.layer, worth.measures, {}, notes, marks)
 
-    def _told(self, choice: Choice, statistic: str, dev: Mapping[str, Part], found: Mapping[tuple[Setting, str], Worth]) -> dict[str, Any]:
+    def _told(self, choice: Choice, statistic: str, dev: Mapping[str, Part], found: Measurements) -> dict[str, Any]:
         rows = [
             {
                 **setting.facts(),
@@ -193,44 +256,82 @@ class _Sweep:
         }
 
     def _say(self, record: Mapping[str, Any]) -> None:
-        shown = [[_named(row), _percent(row["score"]), _points(row["gain"], row["gain_interval"])] for row in record["settings"][:SHOWN]]
+        shown = [
+            [_named(row), _percent(row["score"]), _points(row["gain"], row["gain_interval"])]
+            for row in record["settings"][:SHOWN]
+        ]
         title = f"{record['task']}: {record['objective']} on {record['chosen_on']}, the best {len(shown)} of {len(record['settings'])}"
         self._report.table(title, ("setting", "score", "against the default (95 %, one by one)"), shown)
         self._report.say(f"{record['task']}: {record['reason']}")
         if record["test"] is not None:
             test = record["test"]
             gain = _points(test["gain"]["difference"], test["gain"]["interval"])
-            self._report.say(f"on {test['scored_on']}: {_percent(test['chosen'])} with the choice, {_percent(test['default'])} with the default ({gain})")
+            self._report.say(
+                f"on {test['scored_on']}: {_percent(test['chosen'])} with the choice, {_percent(test['default'])} with the default ({gain})"
+            )
         if record["test_readings"] > 1:
-            told = f"test of {record['task']} has now been read {record['test_readings']} times by sweeps of this encoder"
+            told = (
+                f"test of {record['task']} has now been read {record['test_readings']} times by sweeps of this encoder"
+            )
             self._report.say(f"{told}: what was changed after a look at it is fitted to it")
 
     def _configuration(self, chosen: Setting) -> dict[str, Any]:
-        asked, retrieval = self._request, {"layer": chosen.layer, "pool": chosen.pool, "margin": chosen.margin, "centre": chosen.centring}
-        found: dict[str, Any] = {"retrieval": retrieval | ({"k": asked.k} if asked.k is not None else {}), "evaluation": {"protocol": asked.protocol}}
-        return found if self._subject.bundle is not None else {"trunk": {"name": asked.trunk, "precision": asked.precision}, **found}
+        asked, retrieval = (
+            self._request,
+            {"layer": chosen.layer, "pool": chosen.pool, "margin": chosen.margin, "centre": chosen.centring},
+        )
+        found: dict[str, Any] = {
+            "retrieval": retrieval | ({"k": asked.k} if asked.k is not None else {}),
+            "evaluation": {"protocol": asked.protocol},
+        }
+        return (
+            found
+            if self._subject.bundle is not None
+            else {"trunk": {"name": asked.trunk, "precision": asked.precision}, **found}
+        )
 
-    def _store(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Test rows go into results.json in the place of those of an earlier sweep of the task; the card tells of the choice."""
+    def _store(self, rows: Sequence[Result]) -> None:
+        """Test rows go into results.json in the place of those of an earlier sweep of the task; the card tells of the
+        choice.
+        """
         folder, task = self._subject.folder, self._data.task.name
-        kept = [row for row in read_results(folder) if not (row["task"] == task and "sweep" in row.get("settings", {}))]
-        document = write_results(folder, merge_results(kept, rows))
+        kept = [row for row in read_results(folder) if not (row.task == task and "sweep" in row.settings)]
+        written = write_results(folder, merged(kept, rows))
         if self._subject.bundle is not None:
-            write_card(folder, self._subject.bundle.manifest, document["results"])
+            write_card(folder, self._subject.bundle.manifest, written)
 
-    def _reading(self) -> SideReading:
-        budget = self._subject.budget(Evaluation(None, None, ()))
-        parts = fingerprint(active_parts(self._subject.bundle)) if self._subject.bundle else ""
-        return SideReading((), "", budget, self._rules.max_length, parts, {}, self._subject.folder, save=False)
+    def _measured(self, parts: Mapping[str, Part], settings: Sequence[Setting], **more: Any) -> Measurements:
+        """What settings are worth on some rows."""
+        subject = self._subject
+        parts_read = fingerprint(active_parts(subject.bundle)) if subject.bundle else ""
+        reading = Reading(
+            (),
+            max_length=self._rules.max_length,
+            token_budget=subject.budget(Evaluation(None, None, ())),
+            composition=parts_read,
+        )
+        return measured(subject.encoder, parts, settings, self._rules, reading, subject.folder, **more)
 
     def _identity(self, dev: Mapping[str, Part]) -> str:
         trunk = self._subject.trunk
         encoder = [trunk.fingerprint, trunk.precision, active_parts(self._subject.bundle)]
-        data = {language: {**origin_facts(part.loaded.origin), "files": [file.sha256 for file in part.loaded.origin.files]} for language, part in dev.items()}
-        return fingerprint([encoder, self._request.protocol, self._rules.k, self._request.seed, [one.facts() for one in self._settings], data])
+        data = {
+            language: {**origin_facts(part.loaded.origin), "files": [file.sha256 for file in part.loaded.origin.files]}
+            for language, part in dev.items()
+        }
+        return fingerprint(
+            [
+                encoder,
+                self._request.protocol,
+                self._rules.k,
+                self._request.seed,
+                [one.facts() for one in self._settings],
+                data,
+            ]
+        )
 
 
-def _materials(request: Request, subject: Subject) -> list[Material]:
+def _materials(request: Sweep, subject: Subject) -> list[Material]:
     if request.files is not None:
         task = Task(OWN_FILES, "pools", "mining", "two files of sentences with known pairs")
         return [own_material(task, request.files, request.dev, request.layout, request.column)]
@@ -238,23 +339,42 @@ def _materials(request: Request, subject: Subject) -> list[Material]:
     for name in request.tasks:
         task = under(find_task(name, dict(request.task_settings)), request.protocol)
         if not task.retrieval:
-            raise UsageError(f"'{task.name}' has no sentences to find: layer, pooling and margin are nothing to it", do="sweep tatoeba, bucc2018 or the like")
+            raise UsageError(
+                f"'{task.name}' has no sentences to find: layer, pooling and margin are nothing to it",
+                do="sweep tatoeba, bucc2018 or the like",
+            )
         trunk = subject.bundle.manifest.trunk.name if subject.bundle else subject.trunk.name
         columns = dict(request.task_settings.get("columns") or {})
-        found.append(material(task, request.languages, where_of(request.data, trunk, columns=columns, task=task.name, tasks=request.tasks)))
+        found.append(
+            material(
+                task,
+                request.languages,
+                where_of(request.data, trunk, columns=columns, task=task.name, tasks=request.tasks),
+            )
+        )
     return found
 
 
-def _check(request: Request) -> None:
-    for noun, names, known in (("pooling", request.pools, poolings), ("margin", request.margins, margins)):
-        for name in names:
-            if name not in known:
-                raise unknown_name(noun, name, known)
+def _check(request: Sweep) -> None:
+    poolings.check(*request.pools)
+    margins.check(*request.margins)
     wrong = [
-        (not request.tasks and request.files is None, "nothing to choose for", "name tasks with --tasks, or SRC TGT --gold PAIRS"),
+        (
+            not request.tasks and request.files is None,
+            "nothing to choose for",
+            "name tasks with --tasks, or SRC TGT --gold PAIRS",
+        ),
         (bool(request.tasks) and request.files is not None, "tasks, and files of your own", "give one of them"),
-        (request.dev is not None and request.files is None, "dev files without SRC TGT --gold", "name them; for a task add --data validation=FILE"),
-        (not (request.pools and request.margins and request.centring), "no setting to try", "name at least one of each"),
+        (
+            request.dev is not None and request.files is None,
+            "dev files without SRC TGT --gold",
+            "name them; for a task add --data validation=FILE",
+        ),
+        (
+            not (request.pools and request.margins and request.centring),
+            "no setting to try",
+            "name at least one of each",
+        ),
         (request.k is not None and request.k < 1, f"{request.k} neighbours", "ask for at least 1 with -k"),
     ]
     for is_wrong, what, do in wrong:

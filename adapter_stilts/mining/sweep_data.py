@@ -1,8 +1,8 @@
 """What settings are chosen on, and what the choice is scored on: never the same rows.
 
-A task with a validation split is chosen on that and scored on test, which is not even loaded before the choice. One without (Tatoeba),
-and a user's own two files without --dev, are cut in halves by a hash of each query's text, the same for every order of the rows: all
-sentences can be found, the queries of one half choose, those of the other are scored.
+A task with a validation split is chosen on that and scored on test, which is not even loaded before the choice. One
+without (Tatoeba), and a user's own two files without --dev, are cut in halves by a hash of each query's text, the same
+for every order of the rows: all sentences can be found, the queries of one half choose, those of the other are scored.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from adapter_stilts.data.examples import Bitext, Pools
 from adapter_stilts.data.sentences import sentence_source, sentences
-from adapter_stilts.data.tables import empty
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.files import numbered_lines, sha256
+from adapter_stilts.files import sha256
+from adapter_stilts.formats.aligned import Bitext
+from adapter_stilts.formats.pools import Pools
+from adapter_stilts.mining.pair_files import gold_columns, known_pairs
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.reading import FileFact
 from adapter_stilts.tasks.sources import (
@@ -35,7 +36,6 @@ from adapter_stilts.tasks.sources import (
 )
 
 OWN_FILES = "mine"  # the name that scores of a user's own files go by
-SHOWN = 3  # offending ids in a message
 Flags = NDArray[np.bool_]
 
 
@@ -71,26 +71,54 @@ def material(task: Task, languages: tuple[str, ...], where: Where) -> Material:
     if split == "test":
         return _halved(task, found, lambda language: load(task, "test", language, where))
     scored = (lambda language: _all(load(task, "test", language, where))) if has_split(task, "test", where) else None
-    return Material(task, found, "validation", "test" if scored else "nothing", lambda language: _all(load(task, "validation", language, where)), scored)
+    return Material(
+        task,
+        found,
+        "validation",
+        "test" if scored else "nothing",
+        lambda language: _all(load(task, "validation", language, where)),
+        scored,
+    )
 
 
-def own_material(task: Task, files: tuple[Path, Path, Path], dev: tuple[Path, Path, Path] | None, layout: str | None, column: str | None) -> Material:
+def own_material(
+    task: Task,
+    files: tuple[Path, Path, Path],
+    dev: tuple[Path, Path, Path] | None,
+    layout: str | None,
+    column: str | None,
+) -> Material:
     """A user's own source, target and gold files."""
     whole = own_pools(*files, layout, column, "test")
     if dev is None:
         return _halved(task, (UNDETERMINED,), lambda language: whole)
     chosen = own_pools(*dev, layout, column, "validation")
-    return Material(task, (UNDETERMINED,), "the --dev files", "SRC and TGT", lambda language: _all(chosen), lambda language: _all(whole))
+    return Material(
+        task,
+        (UNDETERMINED,),
+        "the --dev files",
+        "SRC and TGT",
+        lambda language: _all(chosen),
+        lambda language: _all(whole),
+    )
 
 
 def own_pools(source: Path, target: Path, gold: Path, layout: str | None, column: str | None, split: str) -> Loaded:
-    """Two files of sentences in any layout, and gold pairs as ids or line numbers. Raises TaskDataError for a pair that is nowhere."""
+    """Two files of sentences in any layout, and gold pairs as ids or line numbers.
+
+    Raises TaskDataError for a pair that is nowhere.
+    """
     sides = [dict(_rows(path, layout, column)) for path in (source, target)]
     for path, side in zip((source, target), sides, strict=True):
         if not side:
             raise TaskDataError("no sentence: all rows are blank", where=str(path), do="give a file with text")
-    pairs = frozenset(_gold(gold, sides[0], sides[1]))
-    pools = Pools(source.name, tuple(sides[0]), tuple(sides[0].values()), tuple(sides[1]), tuple(sides[1].values()), pairs)
+    (ids, texts), (other_ids, other_texts) = ((tuple(side), tuple(side.values())) for side in sides)
+    known = [{id: row for row, id in enumerate(names)} for names in (ids, other_ids)]
+    rows = known_pairs(gold, gold_columns(gold), *known, turn=True)
+    pairs = frozenset(
+        (ids[row], other_ids[other]) for row, other in zip(*(side.tolist() for side in rows), strict=True)
+    )
+    pools = Pools(source.name, ids, texts, other_ids, other_texts, pairs)
     counts = zip((source, target, gold), (len(sides[0]), len(sides[1]), len(pairs)), strict=True)
     facts = tuple(FileFact(path, sha256(path), rows) for path, rows in counts)
     return Loaded([pools], Origin(OWN_FILES, split, UNDETERMINED, "files", files=facts, rows=len(sides[0])))
@@ -107,12 +135,21 @@ def _halved(task: Task, languages: tuple[str, ...], read: Callable[[str], Loaded
             flags = np.array([in_first_half(text) is first for text in _queries(loaded)], dtype=np.bool_)
             if not _known(loaded, flags) or not _known(loaded, ~flags):
                 do = "give data to choose on: --data validation=FILE, or --dev SRC TGT GOLD with files of your own"
-                raise TaskDataError(f"'{task.name}' in '{language}' is too small to be halved, and there is no dev split", do=do)
+                raise TaskDataError(
+                    f"'{task.name}' in '{language}' is too small to be halved, and there is no dev split", do=do
+                )
             return Part(loaded, flags)
 
         return part
 
-    return Material(task, languages, "one half of the queries (by a hash of their text)", "the other half of the queries", half(True), half(False))
+    return Material(
+        task,
+        languages,
+        "one half of the queries (by a hash of their text)",
+        "the other half of the queries",
+        half(True),
+        half(False),
+    )
 
 
 def _all(loaded: Loaded) -> Part:
@@ -141,29 +178,9 @@ def _rows(path: Path, layout: str | None, column: str | None) -> Iterator[tuple[
     for row in sentences(sentence_source(path, layout, column)):
         id = row.id or str(row.line)
         if id in seen:
-            raise TaskDataError(f"id '{id}' occurs twice", where=f"{path}, line {row.line}", do="give every sentence an id of its own")
+            raise TaskDataError(
+                f"id '{id}' occurs twice", where=f"{path}, line {row.line}", do="give every sentence an id of its own"
+            )
         seen.add(id)
         if row.text:
             yield id, row.text
-
-
-def _gold(path: Path, source: dict[str, str], target: dict[str, str]) -> Iterator[tuple[str, str]]:
-    unknown, lines = [], 0
-    for number, line in numbered_lines(path):
-        cells = [cell.strip() for cell in line.split("\t")]
-        if not line.strip():
-            continue
-        lines += 1
-        if len(cells) != 2:
-            what = f"a line holds two ids, or two line numbers, with a tab between: {line[:40]!r}"
-            raise TaskDataError(what, where=f"{path}, line {number}", do="correct the line")
-        one, other = (cells[1], cells[0]) if cells[1] in source and cells[0] in target and not (cells[0] in source and cells[1] in target) else cells
-        if one in source and other in target:
-            yield one, other
-        else:
-            unknown.append(f"{line[:60]!r} (line {number})")
-    if not lines:
-        raise empty(path)
-    if unknown:
-        shown = ", ".join(unknown[:SHOWN]) + (", ..." if len(unknown) > SHOWN else "")
-        raise TaskDataError(f"{len(unknown)} gold pairs are not where they should be: {shown}", where=str(path), do="the files may belong to another split")

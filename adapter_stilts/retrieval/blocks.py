@@ -1,8 +1,9 @@
-"""Vectors that may not fit in memory: anything that has `rows`, `dimension` and hands out float32 unit vectors block by block.
+"""Vectors that may not fit in memory: anything that has `rows`, `dimension` and hands out float32 unit vectors block by
+block.
 
-    source = open_vectors(path)       a folder or file on disk (`vectors.py`)
-    target = Held(array)              an array
-    Chosen(source, rows)              some of its rows, in another order
+source = open_vectors(path)       a folder or file on disk (`vectors.py`)
+target = Held(array)              an array
+Chosen(source, rows)              some of its rows, in another order
 """
 
 from __future__ import annotations
@@ -130,4 +131,3 @@ def check_alike(one: Blocks, other: Blocks) -> None:
         shapes = f"[{one.rows}, {one.dimension}] and [{other.rows}, {other.dimension}]"
         do = "give vectors of one encoder and layer for both sides, at least one each"
         raise StiltsError(f"vectors of shapes {shapes}, where [N, H] and [M, H] were expected", do=do)
-

@@ -3,9 +3,16 @@
     ask = InCells(trained, shard)
     similarity, places = ask(queries, 8)
 
-FAISS walks through the cells one query at a time and reads every vector again for each, so a processor waits for memory. Mining knows
-all its queries beforehand: sorted by cell, they read each vector once a block. The vectors stay where they are; a row number each is
-all that is held beside them, and a cell of any size is compared a few hundred vectors at a time. The same cells are searched, so the same neighbours are found.
+FAISS walks through the cells one query at a time and reads every vector again for each, so a processor waits for
+memory. Mining knows all its queries beforehand: sorted by cell, they read each vector once a block. The vectors stay
+where they are; a row number each is all that is held beside them, and a cell of any size is compared a few hundred
+vectors at a time. The same cells are searched, so the same neighbours are found.
+
+`faiss.contrib.big_batch_search` has the same idea and does not serve: it reads vectors out of a filled index, a second
+copy of a shard that is in memory already to be compared again at full precision. It copies a whole cell and all queries
+that ask for it at once, whose size nothing bounds (one cell may hold every vector), so no plan of memory holds for it.
+It also sorts the cells of all queries together rather than block by block, which is what a search that can stop and go
+on needs, and its checkpoints are pickles.
 """
 
 from __future__ import annotations
@@ -20,16 +27,22 @@ from numpy.typing import NDArray
 
 from adapter_stilts.retrieval.compared import Numbers, Vectors
 
-ASSIGNED = 1 << 12  # vectors that are put into cells at once: shards are cut at multiples, so that rounding puts them into the same in any shard
+# vectors that are put into cells at once: shards are cut at multiples, so that rounding puts them into the same in any
+# shard
+ASSIGNED = 1 << 12
 FOUND = 1 << 24  # candidates held at once, of a similarity and a row each
 ORDERED = 1 << 20  # of them while the best are taken
-AT_ONCE = 1 << 23  # numbers that all threads together copy to compare, and as many products: a cell may hold all there are, and all may ask for it
+# numbers that all threads together copy to compare, and as many products: a cell may hold all there are, and all may
+# ask for it
+AT_ONCE = 1 << 23
 LEAST = 1 << 7  # queries, and vectors, that a thread compares at once, however many threads there are
 HELD = 40  # bytes a vector: its cell and its place among them, while both are sorted
 
 
 class InCells:
-    """What a shard [M, H] has, in the cells of a trained FAISS index (`quantizer`, `nlist`, `nprobe`; it is left empty)."""
+    """What a shard [M, H] has, in the cells of a trained FAISS index (`quantizer`, `nlist`, `nprobe`; it is left
+    empty).
+    """
 
     def __init__(self, trained: faiss.IndexIVF, shard: Vectors) -> None:
         self._trained, self._shard = trained, shard
@@ -60,16 +73,22 @@ class InCells:
         size = _together(threads, queries.shape[1])
 
         def compare(some: Numbers) -> None:
-            faiss.omp_set_num_threads(1)  # of this thread: small products are not worth sharing, and a shared one waits for the slowest
+            faiss.omp_set_num_threads(
+                1
+            )  # of this thread: small products are not worth sharing, and a shared one waits for the slowest
             for cell in some.tolist():
                 rows = self._rows[self._ends[cell - 1] if cell else 0 : self._ends[cell]]
                 asked = order[ends[cell - 1] if cell else 0 : ends[cell]]
                 for start, first in product(range(0, len(asked), size), range(0, len(rows), size)):
                     these, part = asked[start : start + size], rows[first : first + size]
                     most = min(width, len(part))
-                    found, place = faiss.knn(queries[these // probes], self._shard[part], most, metric=faiss.METRIC_INNER_PRODUCT)
+                    found, place = faiss.knn(
+                        queries[these // probes], self._shard[part], most, metric=faiss.METRIC_INNER_PRODUCT
+                    )
                     if first:
-                        found, places[these] = _best(np.hstack([similarity[these], found]), np.hstack([places[these], part[place]]), width)
+                        found, places[these] = _best(
+                            np.hstack([similarity[these], found]), np.hstack([places[these], part[place]]), width
+                        )
                         similarity[these] = found
                     else:
                         similarity[these, :most], places[these, :most] = found, part[place]
@@ -81,7 +100,9 @@ class InCells:
 
 
 def beside(queries: int, probes: int, width: int) -> int:
-    """Bytes of one call, beside its queries: the candidates of all cells, which cells they are from, and what the threads compare."""
+    """Bytes of one call, beside its queries: the candidates of all cells, which cells they are from, and what the
+    threads compare.
+    """
     rows = max(1, min(queries, FOUND // (probes * width)))
     return rows * probes * (8 * width + 24) + min(ORDERED, queries * probes * width) * 24 + 8 * AT_ONCE
 
@@ -100,5 +121,8 @@ def _best(similarity: Vectors, places: NDArray[np.int32], width: int) -> tuple[V
         some, of = similarity[start : start + step], places[start : start + step]
         best = np.argpartition(-some, width - 1, axis=1)[:, :width]
         best = np.take_along_axis(best, np.argsort(-np.take_along_axis(some, best, 1), axis=1, kind="stable"), 1)
-        kept[start : start + step], rows[start : start + step] = np.take_along_axis(some, best, 1), np.take_along_axis(of, best, 1)
+        kept[start : start + step], rows[start : start + step] = (
+            np.take_along_axis(some, best, 1),
+            np.take_along_axis(of, best, 1),
+        )
     return kept, rows

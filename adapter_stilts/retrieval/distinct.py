@@ -1,15 +1,16 @@
 """Sentences that occur several times: searched once, and given back for every line, or dropped, as the protocol has it.
 
-    left = distinct(source_texts)
-    left.rows       [U]  the line whose vector stands for each text        left.of_line   [N]  the text of each line, -1 for a blank one
-    expand(pairs, left, right)     pairs of texts to pairs of lines, every line of a text
-    once(pairs, left, right)       the first line of each text
-    unique(pairs, left, right)     without texts that occur several times
+left = distinct(source_texts)
+left.rows       [U]  the line whose vector stands for each text        left.of_line   [N]  the text of each line, -1 for
+                a blank one
+duplicates["expand"](pairs, left, right)     pairs of texts to pairs of lines: every line of a text
+duplicates["once"](pairs, left, right)       its first line
+duplicates["drop"](pairs, left, right)       only of texts that occur once
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -18,12 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapter_stilts.errors import DoesNotFit
+from adapter_stilts.registry import Registry
 from adapter_stilts.retrieval.blocks import Blocks, pieces
-from adapter_stilts.retrieval.mining import Pairs
+from adapter_stilts.retrieval.mining import Numbers, Pairs
+from adapter_stilts.retrieval.stored.known import first_of_keys
 
-Numbers: TypeAlias = NDArray[np.int64]
-
-MOST_PAIRS = 1 << 28  # lines that repeated texts may be written out as: two boilerplate lines of 50,000 copies each are more than 2 billion pairs
+# lines that repeated texts may be written out as: two boilerplate lines of 50,000 copies each are more than 2 billion
+# pairs
+MOST_PAIRS = 1 << 28
 ODD = 0x9E3779B97F4A7C15  # 2^64 / golden ratio, which is odd
 
 
@@ -54,8 +57,15 @@ class Distinct:
         return self.lines[self.start]
 
 
+Way: TypeAlias = Callable[[Pairs, Distinct, Distinct], Pairs]
+
+duplicates: Registry[Way] = Registry("way with duplicates")
+
+
 def distinct(texts: Sequence[str]) -> Distinct:
-    """Texts told apart without white space at their ends, in order of first appearance; the last line's vector stands for a text, as in LASER."""
+    """Texts told apart without white space at their ends, in order of first appearance; the last line's vector stands
+    for a text, as in LASER.
+    """
     number: dict[str, int] = {}
     of_line = np.array([number.setdefault(text.strip(), len(number)) for text in texts], dtype=np.int64)
     rows = np.zeros(len(number), dtype=np.int64)
@@ -77,39 +87,39 @@ def by_first_rows(first: Numbers, blank: NDArray[np.bool_], *, last: bool = Fals
     return Distinct(rows, of_line)
 
 
-def first_rows(keys: NDArray[np.uint64]) -> Numbers:
-    """The first row with the same key of each row, [N] from [N, 2]."""
-    order = np.lexsort((keys[:, 1], keys[:, 0]))  # stable: rows of one key stay in order
-    fresh = np.ones(len(keys), dtype=np.bool_)
-    fresh[1:] = (keys[order[1:]] != keys[order[:-1]]).any(axis=1)
-    first = np.empty(len(keys), dtype=np.int64)
-    first[order] = order[np.flatnonzero(fresh)][np.cumsum(fresh) - 1]
-    return first
-
-
 def by_vectors(blocks: Blocks) -> Distinct:
     """Lines told apart by the bytes of their vectors; for vectors whose texts are not known."""
     weights = np.random.default_rng(ODD).integers(1 << 63, size=(2, blocks.dimension), dtype=np.uint64) | np.uint64(1)
     keys = np.empty((blocks.rows, 2), dtype=np.uint64)
     for start, piece in pieces(blocks, 1 << 12):
-        bits = (piece + np.float32(0)).view(np.uint32).astype(np.uint64) + np.uint64(ODD)  # -0 + 0 is 0, which equals it
+        bits = (piece + np.float32(0)).view(np.uint32).astype(np.uint64) + np.uint64(
+            ODD
+        )  # -0 + 0 is 0, which equals it
         bits ^= bits >> np.uint64(29)
         bits *= bits
         for column, weight in enumerate(weights):
             keys[start : start + len(piece), column] = (bits * weight).sum(axis=1, dtype=np.uint64)
-    return by_first_rows(first_rows(keys), np.zeros(blocks.rows, dtype=np.bool_))
+    return by_first_rows(first_of_keys(keys), np.zeros(blocks.rows, dtype=np.bool_))
 
 
+@duplicates.register("once")
 def once(pairs: Pairs, left: Distinct, right: Distinct) -> Pairs:
+    """The first line of each text."""
     return Pairs(left.first[pairs.source], right.first[pairs.target], pairs.score)
 
 
-def unique(pairs: Pairs, left: Distinct, right: Distinct) -> Pairs:
+@duplicates.register("drop")
+def drop(pairs: Pairs, left: Distinct, right: Distinct) -> Pairs:
+    """Without texts that occur several times."""
     return once(pairs.chosen((left.count[pairs.source] == 1) & (right.count[pairs.target] == 1)), left, right)
 
 
+@duplicates.register("expand")
 def expand(pairs: Pairs, left: Distinct, right: Distinct) -> Pairs:
-    """Every line of the one text with every line of the other. Raises DoesNotFit where that is more than `MOST_PAIRS`."""
+    """Every line of the one text with every line of the other.
+
+    Raises DoesNotFit where that is more than `MOST_PAIRS`.
+    """
     wide = right.count[pairs.target]
     each = left.count[pairs.source] * wide
     total = int(each.sum())

@@ -3,9 +3,9 @@
     vectors = embed(encoder, sentences, layer=14)                      [N, H] float32, in the order of the sentences
     by_layer = embed_layers(encoder, sentences, layers=range(25))      one pass for all of them
 
-Layer k is hidden_states[k]: 0 the embedding output, i the output of layer i; layers above the highest one asked for never run.
-Equal sentences are read once, in batches of like length, so a vector depends on its batch by rounding alone. A sentence without any
-text is `<s></s>` and has a vector like every other.
+Layer k is hidden_states[k]: 0 the embedding output, i the output of layer i; layers above the highest one asked for
+never run. Equal sentences are read once, in batches of like length, so a vector depends on its batch by rounding alone.
+A sentence without any text is `<s></s>` and has a vector like every other.
 """
 
 from __future__ import annotations
@@ -41,7 +41,15 @@ def embed(
     progress: Callable[[int, int], None] | None = None,
 ) -> Vectors:
     """Unit vectors [N, H] of one layer; see `embed_layers`."""
-    return embed_layers(encoder, sentences, layers=(layer,), pool=pool, token_budget=token_budget, max_length=max_length, progress=progress)[layer]
+    return embed_layers(
+        encoder,
+        sentences,
+        layers=(layer,),
+        pool=pool,
+        token_budget=token_budget,
+        max_length=max_length,
+        progress=progress,
+    )[layer]
 
 
 def embed_layers(
@@ -60,7 +68,8 @@ def embed_layers(
     max_length  tokens; longer sentences are cut, as in XTREME
     progress    told how many of the distinct sentences are done
 
-    Raises UsageError for a layer that is not there or parallel channels, StiltsError naming the line of a vector that is zero or not finite.
+    Raises UsageError for a layer that is not there or parallel channels, StiltsError naming the line of a vector that
+    is zero or not finite.
     """
     wanted = sorted(set(layers))
     if not sentences:
@@ -86,7 +95,10 @@ def embed_rows(
     token_budget: int,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[int, Vectors]:
-    """Token ids of N sentences to pooled vectors [N, H] float32 by layer, as they come: not yet at length 1. The encoder's mode is left alone."""
+    """Token ids of N sentences to pooled vectors [N, H] float32 by layer, as they come: not yet at length 1.
+
+    The encoder's mode is left alone.
+    """
     pooled = {layer: np.empty((len(rows), encoder.trunk.hidden), dtype=np.float32) for layer in layers}
     modes, done = [(module, module.training) for module in encoder.modules()], 0
     encoder.eval()
@@ -104,7 +116,9 @@ def embed_rows(
 
 
 def token_rows(encoder: AdapterEncoder, texts: Sequence[str], max_length: int) -> tuple[list[TokenIds], list[bool]]:
-    """The token ids of each text with `<s>` and `</s>`, and whether it was cut to `max_length` or to what the trunk reads."""
+    """The token ids of each text with `<s>` and `</s>`, and whether it was cut to `max_length` or to what the trunk
+    reads.
+    """
     room = min(max_length, encoder.trunk.max_length) - SINGLE_SPECIALS
     around = marks(encoder.trunk.tokenizer)
     found = pieces(encoder.trunk.tokenizer, texts)
@@ -116,7 +130,8 @@ def check_reading(encoder: AdapterEncoder, layers: Sequence[int]) -> None:
     outside = [layer for layer in layers if not 0 <= layer <= encoder.trunk.layers]
     if outside or not layers:
         raise UsageError(
-            f"layer {outside[0] if outside else 'none'} of a trunk of {encoder.trunk.layers}", do=f"use 0 (the embeddings) to {encoder.trunk.layers}"
+            f"layer {outside[0] if outside else 'none'} of a trunk of {encoder.trunk.layers}",
+            do=f"use 0 (the embeddings) to {encoder.trunk.layers}",
         )
 
 

@@ -1,9 +1,13 @@
-"""Scoring pairs of row numbers against gold: what is right, F1 with the units its interval needs, and F1 on held-out halves.
+"""Scoring pairs of row numbers against gold: what is right, F1 with the units its interval needs, and F1 on held-out
+halves.
 
     gold = Gold.of(source_rows, target_rows, sources=N, targets=M)
-    right = gold.right(pairs)
+    threshold = gold.best(dev_pairs, "between").threshold
     f1, precision, recall = gold.measures(pairs.above(threshold))
+    f1_oracle, *_ = gold.oracle(pairs, "between")
     kept = held_out(pairs, gold, tune, half)
+
+A score at the threshold that is best on the very pairs it scores is an oracle, and is called "f1-oracle".
 """
 
 from __future__ import annotations
@@ -16,18 +20,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapter_stilts.retrieval.margin import Scores
-from adapter_stilts.retrieval.measured import Measured
-from adapter_stilts.retrieval.mining import Pairs
-from adapter_stilts.retrieval.thresholds import Cut
+from adapter_stilts.retrieval.mining import Flags, Numbers, Pairs
+from adapter_stilts.retrieval.thresholds import Cut, best_f1, require_gold
 
-Numbers: TypeAlias = NDArray[np.int64]
-Flags: TypeAlias = NDArray[np.bool_]
+Units: TypeAlias = NDArray[np.float64]
 Tune: TypeAlias = Callable[[Flags, Scores, int], Cut]
 
 
 @dataclass(frozen=True)
+class Measured:
+    """One metric, with what it was computed from, so that intervals and comparisons can be made of it further up.
+
+    score      a fraction
+    n          queries, or gold pairs
+    units      [N, S] rows of each query or source sentence that sum to what the statistic needs
+    statistic  "ratio", "f1", "precision" or "recall": the function of the summed units that is the score
+    """
+
+    metric: str
+    score: float
+    n: int
+    units: Units
+    statistic: str
+
+
+def accuracy(metric: str, right: Flags) -> Measured:
+    """The fraction of queries that are right, [N]."""
+    units = np.stack([right, np.ones(len(right))], axis=1).astype(np.float64)
+    return Measured(metric, float(right.mean()), len(right), units, "ratio")
+
+
+@dataclass(frozen=True)
 class Gold:
-    """Distinct gold pairs of rows, each as the number source * targets + target, sorted; and how many rows each side has."""
+    """Distinct gold pairs of rows, each as the number source * targets + target, sorted; and each side's number of
+    rows.
+    """
 
     keys: Numbers
     sources: int
@@ -51,24 +78,49 @@ class Gold:
         """The gold pairs of the source rows that are flagged, [sources]."""
         return Gold(self.keys[half[self.source]], self.sources, self.targets)
 
+    def best(self, pairs: Pairs, rule: str = "between") -> Cut:
+        """The threshold with the best F1 on these pairs; `rule` as in `thresholds.best_f1`.
+
+        TaskDataError without gold.
+        """
+        require_gold(len(self))
+        return best_f1(self.right(pairs), pairs.score, len(self), rule)
+
     def measures(self, kept: Pairs, suffix: str = "") -> tuple[Measured, Measured, Measured]:
-        """f1, precision and recall of pairs that are kept; n is the number of gold pairs."""
+        """f1, precision and recall of pairs that are kept; n is the number of gold pairs. TaskDataError without gold.
+
+        The units, [sources, 3], are the correct, mined and gold pairs of every source row.
+        """
+        require_gold(len(self))
         columns = (kept.source[self.right(kept)], kept.source, self.source)
-        counts = [np.bincount(column, minlength=self.sources) for column in columns]
-        units = np.stack(counts, axis=1)[(counts[1] > 0) | (counts[2] > 0)].astype(np.float64)
-        correct, mined, wanted = (int(count.sum()) for count in counts)
-        scores = {"f1": 2 * correct / (mined + wanted), "precision": correct / mined if mined else 0.0, "recall": correct / wanted}
-        f1, precision, recall = (Measured(f"{name}{suffix}", score, wanted, units, name) for name, score in scores.items())
+        units = np.stack([np.bincount(column, minlength=self.sources) for column in columns], axis=1, dtype=np.float64)
+        correct, mined, wanted = (len(column) for column in columns)
+        scores = {
+            "f1": 2 * correct / (mined + wanted),
+            "precision": correct / mined if mined else 0.0,
+            "recall": correct / wanted,
+        }
+        f1, precision, recall = (
+            Measured(f"{name}{suffix}", score, wanted, units, name) for name, score in scores.items()
+        )
         return f1, precision, recall
+
+    def oracle(self, pairs: Pairs, rule: str = "between") -> tuple[Measured, Measured, Measured]:
+        """The same at the threshold that is best on these very pairs: f1-oracle, precision-oracle and recall-oracle."""
+        return self.measures(pairs.above(self.best(pairs, rule).threshold), "-oracle")
 
 
 def held_out(pairs: Pairs, gold: Gold, tune: Tune, half: Flags) -> Pairs | None:
-    """The pairs kept where each half of the source rows is cut at the threshold that the other half chose; None where a half has no gold."""
+    """The pairs kept where each half of the source rows is cut at the threshold that the other half chose.
+
+    None where a half has no gold.
+    """
     kept = np.zeros(len(pairs), dtype=np.bool_)
     for chooses in (half, ~half):
         known = gold.part(chooses)
         if not len(known):
             return None
         own = pairs.chosen(chooses[pairs.source])
-        kept |= ~chooses[pairs.source] & (pairs.score >= tune(gold.right(own), own.score, len(known)).threshold)
+        threshold = tune(gold.right(own), own.score, len(known)).threshold
+        kept |= ~chooses[pairs.source] & (pairs.score >= threshold)
     return pairs.chosen(kept)

@@ -1,7 +1,7 @@
 """FAISS on graphics processors, where a build of it that can is installed and sees one; elsewhere nothing changes.
 
-`faiss-gpu-cu12` and the conda builds have it, `faiss-cpu` has not. Similarities from either are compared again at full precision,
-so the neighbours are the same.
+`faiss-gpu-cu12` and the conda builds have it, `faiss-cpu` has not. Similarities from either are compared again at full
+precision, so the neighbours are the same.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ def gpus() -> int:
 
 
 def on_gpus(trained: faiss.Index | None, shard: Vectors) -> OnGpus | None:
-    """An index of the shard on all GPUs; None without any, or where the index cannot live there (a graph, codes of few bits)."""
+    """An index of the shard on all GPUs; None without any, or where the index cannot live there (a graph, codes of few
+    bits).
+    """
     if not gpus() or (trained is not None and not isinstance(trained, faiss.IndexIVFFlat)):
         return None
     if trained is not None:

@@ -1,6 +1,7 @@
 """Margin scores: a pair's cosine against the mean cosine of both neighbourhoods.
 
-Artetxe and Schwenk (2019), https://arxiv.org/abs/1811.01136; CSLS: Conneau et al. (2018), https://arxiv.org/abs/1710.04087
+Artetxe and Schwenk (2019), https://arxiv.org/abs/1811.01136; CSLS: Conneau et al. (2018),
+https://arxiv.org/abs/1710.04087
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ margins: Registry[Margin] = Registry("margin")
 
 @margins.register("ratio")
 def ratio(cosine: Scores, mean: Scores) -> Scores:
-    """cosine / mean; 1.0 means as close as its neighbours. A mean of 0 gives infinity; 0 / 0 gives -infinity, below every pair."""
+    """cosine / mean; 1.0 means as close as its neighbours.
+
+    A mean of 0 gives infinity; 0 / 0 gives -infinity, below every pair.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         scores = cosine / mean
     return np.where(np.isnan(scores), -np.inf, scores)
@@ -55,10 +59,11 @@ def margin_scores(cosine: Array, forward: Array, backward: Array, margin: str = 
     backward  [...]  mean cosine of the target sentence to its K nearest sources
     margin           "ratio", "distance", "absolute" or "csls"
 
-    Returns float64 of the same shape: cosines in single precision have sums that are exact in double, so pairs that tie stay tied.
-    Under "ratio" there is no unit: 1.0 means as close as its neighbours; it ranks sensibly only where the means are positive, as they
-    are for vectors of a trained encoder.
-    Raises UnknownName for any other margin.
+    Returns float64 of the same shape: cosines in single precision have sums that are exact in double, so pairs that tie
+    stay tied. Under "ratio" there is no unit: 1.0 means as close as its neighbours; it ranks sensibly only where the
+    means are positive, as they are for vectors of a trained encoder. Raises UnknownName for any other margin.
     """
     mean = (np.asarray(forward, dtype=np.float64) + np.asarray(backward, dtype=np.float64)) / 2
-    return np.broadcast_to(margins[margin](np.asarray(cosine, dtype=np.float64), mean), np.broadcast_shapes(np.shape(cosine), mean.shape))
+    return np.broadcast_to(
+        margins[margin](np.asarray(cosine, dtype=np.float64), mean), np.broadcast_shapes(np.shape(cosine), mean.shape)
+    )

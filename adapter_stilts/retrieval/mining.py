@@ -4,8 +4,9 @@
     pairs = mine(forward, backward, margin="ratio", retrieval="max")
     pairs.source[0], pairs.target[0], pairs.score[0]        the best pair, as row numbers
 
-Each sentence's best partner is the one with the highest margin among its K neighbours. The similarities are those that the search
-returned: nothing is computed again pair by pair. Among equal scores the forward pair and the lower number come first.
+Each sentence's best partner is the one with the highest margin among its K neighbours. The similarities are those that
+the search returned: nothing is computed again pair by pair. Among equal scores the forward pair and the lower number
+come first.
 """
 
 from __future__ import annotations
@@ -18,9 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapter_stilts.registry import Registry
-from adapter_stilts.retrieval.compared import pair_similarities
 from adapter_stilts.retrieval.margin import Scores, margin_scores
-from adapter_stilts.retrieval.neighbours import Neighbours
+from adapter_stilts.retrieval.search import Neighbours
 
 Numbers: TypeAlias = NDArray[np.int64]
 Flags: TypeAlias = NDArray[np.bool_]
@@ -62,8 +62,8 @@ def mine(forward: Neighbours, backward: Neighbours, *, margin: str = "ratio", re
 
     forward, backward   each source's nearest targets [N, K], each target's nearest sources [M, K]
     margin              "ratio", "distance", "absolute" or "csls"
-    retrieval           "max": the best of both directions, each sentence at most once; "forward", "backward": the best for every
-                        source, or target; "intersection": pairs that are best in both directions
+    retrieval           "max": the best of both directions, each sentence at most once; "forward", "backward": the best
+                        for every source, or target; "intersection": pairs that are best in both directions
 
     Raises UnknownName for any other margin or mode.
     """
@@ -73,28 +73,26 @@ def mine(forward: Neighbours, backward: Neighbours, *, margin: str = "ratio", re
 
 
 def best_partners(found: Neighbours, others: Scores, margin: str) -> Pairs:
-    """For every query, in order, the neighbour with the highest margin; `others` is the base sentences' own mean similarity [M]."""
+    """For every query, in order, the neighbour with the highest margin; `others` is the base sentences' own mean
+    similarity [M].
+    """
     own, partner, score = found.mean, np.empty(len(found.index), dtype=np.int64), np.empty(len(found.index))
     for start in range(0, len(partner), AT_ONCE):
         rows = slice(start, start + AT_ONCE)
         scores = margin_scores(found.similarity[rows], own[rows, None], others[found.index[rows]], margin)  # [n, K]
         best = scores.argmax(axis=1)[:, None]
-        partner[rows], score[rows] = np.take_along_axis(found.index[rows], best, 1)[:, 0], np.take_along_axis(scores, best, 1)[:, 0]
+        partner[rows], score[rows] = (
+            np.take_along_axis(found.index[rows], best, 1)[:, 0],
+            np.take_along_axis(scores, best, 1)[:, 0],
+        )
     return Pairs(np.arange(len(partner)), partner, score)
-
-
-def score_pairs(
-    source: NDArray[np.float32], target: NDArray[np.float32], forward: Neighbours, backward: Neighbours, margin: str = "ratio"
-) -> Scores:
-    """The margin of given pairs, row i of `source` [P, H] with row i of `target` [P, H], against their neighbourhoods."""
-    return margin_scores(pair_similarities(source, target), forward.mean, backward.mean, margin)
 
 
 def one_to_one(source: Numbers, target: Numbers) -> Numbers:
     """The places, in order, of pairs that a greedy walk keeps: each pair whose sentences no earlier pair has taken.
 
-    In rounds: a pair that is the first still there for both its sentences is kept by the walk whatever comes later, and everything
-    else of those sentences goes.
+    In rounds: a pair that is the first still there for both its sentences is kept by the walk whatever comes later, and
+    everything else of those sentences goes.
     """
     kept, left = [np.empty(0, dtype=np.int64)], np.arange(len(source))
     first_source, first_target = (np.empty(int(side.max(initial=-1)) + 1, dtype=np.int64) for side in (source, target))
@@ -103,7 +101,10 @@ def one_to_one(source: Numbers, target: Numbers) -> Numbers:
         if not len(left):
             break
         one, other = source[left], target[left]
-        first_source[one[::-1]], first_target[other[::-1]] = left[::-1], left[::-1]  # of several, the last one written stays
+        first_source[one[::-1]], first_target[other[::-1]] = (
+            left[::-1],
+            left[::-1],
+        )  # of several, the last one written stays
         wins = left[(first_source[one] == left) & (first_target[other] == left)]
         free_source[source[wins]], free_target[target[wins]] = False, False
         kept.append(wins)
@@ -145,7 +146,11 @@ def _intersection(forward: Pairs, backward: Pairs) -> Pairs:
 
 
 def _joined(one: Pairs, other: Pairs) -> Pairs:
-    return Pairs(np.concatenate([one.source, other.source]), np.concatenate([one.target, other.target]), np.concatenate([one.score, other.score]))
+    return Pairs(
+        np.concatenate([one.source, other.source]),
+        np.concatenate([one.target, other.target]),
+        np.concatenate([one.score, other.score]),
+    )
 
 
 def _best_first(pairs: Pairs) -> Pairs:

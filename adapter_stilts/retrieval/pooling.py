@@ -77,11 +77,16 @@ def centred(vectors: Vectors) -> Vectors:
 
 
 def less(vectors: Vectors, mean: NDArray[np.float64]) -> Vectors:
-    """Unit vectors less a mean [H], at length 1 again. Raises StiltsError where one of them is the mean itself, as when all are the same."""
+    """Unit vectors less a mean [H], at length 1 again.
+
+    Raises StiltsError where one of them is the mean itself, as when all are the same.
+    """
     moved = np.asarray(vectors - mean, dtype=np.float32)
     if not all(stays_apart(vectors[start : start + AT_ONCE], mean) for start in range(0, len(vectors), AT_ONCE)):
         do = "leave centring out, or read another layer or pooling (`<s>` is the same in every sentence at layer 0)"
-        raise StiltsError("the vector of a sentence is the mean of them all: less the mean, nothing is left of it", do=do)
+        raise StiltsError(
+            "the vector of a sentence is the mean of them all: less the mean, nothing is left of it", do=do
+        )
     return unit(moved)
 
 

@@ -4,10 +4,10 @@
     protocol("xtreme", "bucc2018").layer.at_depth(12)     10: the same relative depth, since there is no official one
 
 XTREME's code counts layers from the first of its last 24, so its "13" is hidden_states[14], and its BUCC script reads
-hidden_states[20] because it never passes the number of layers on. jiant reads hidden_states[14] for both. The pooling of XTREME's
-BUCC is the mean that its 2020 runs used: its script asks for the first token, which the code ignored until 2021. `own` differs from
-jiant in cutting the threshold only between different scores, so that the threshold reaches the F1 it was chosen for, and in asking
-scores above 0 of ratios alone.
+hidden_states[20] because it never passes the number of layers on. jiant reads hidden_states[14] for both. The pooling
+of XTREME's BUCC is the mean that its 2020 runs used: its script asks for the first token, which the code ignored until
+2021. `own` differs from jiant in cutting the threshold only between different scores, so that the threshold reaches the
+F1 it was chosen for, and in asking scores above 0 of ratios alone.
 
 Hu et al. (2020), https://arxiv.org/abs/2003.11080; Phang et al. (2020), https://arxiv.org/abs/2005.13013
 """
@@ -16,13 +16,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from adapter_stilts.errors import UsageError
 from adapter_stilts.registry import unknown_name
 
-Duplicates: TypeAlias = Literal["unique", "expand"]
-ThresholdRule: TypeAlias = Literal["any", "between"]
 Setting: TypeAlias = str | int | float | bool | None
 
 
@@ -42,9 +40,10 @@ class Protocol:
     """How sentences become unit vectors, pairs and a score.
 
     direction    tatoeba: the headline's queries and what they search, "en->xx" or "xx->en"
-    duplicates   bucc2018: "unique": pairs survive only where both texts occur once in their pool; "expand": every id of the text counts
-    threshold    bucc2018: a threshold lies midway between the best candidate and the next, where "any" may fall between equal
-                 scores and "between" only between different ones; at the last candidate it is that candidate's score
+    duplicates   bucc2018: what becomes of a text that occurs several times, of `distinct.duplicates`
+    written      `mine`: the same where pairs are written rather than scored; "": as `duplicates`
+    threshold    bucc2018: a threshold lies midway between the best candidate and the next, at a place that
+                 `threshold_rules` allow; at the last candidate it is that candidate's score
     minimum      bucc2018: candidates must score more than this; `least` is what is asked of the margin in use
     minimum_of   the margin that the minimum is meant for; None: every one, as XTREME and jiant have it
     precision    of a bare trunk; one name has one for all its tasks, and a trained run keeps its own
@@ -60,8 +59,9 @@ class Protocol:
     retrieval: str = "max"
     minimum: float | None = 0.0
     minimum_of: str | None = None
-    duplicates: Duplicates = "expand"
-    threshold: ThresholdRule = "between"
+    duplicates: str = "expand"
+    written: str = ""
+    threshold: str = "between"
     centring: bool = False
     max_length: int = 512
     precision: str = "fp32"
@@ -70,21 +70,30 @@ class Protocol:
     def least(self) -> float | None:
         """What candidates must score more than; None: nothing.
 
-        A ratio of 0 or less is no likeness. A difference of 0 is a score like any other: with one neighbour the best pairs of all have it.
+        A ratio of 0 or less is no likeness. A difference of 0 is a score like any other: with one neighbour the best
+        pairs of all have it.
         """
         return self.minimum if self.minimum_of in (None, self.margin) else None
 
     def settings(self, layers: int) -> dict[str, Setting]:
         """What a score must be reported with, for a trunk of so many layers."""
-        used: dict[str, Setting] = {"layer": self.layer.at_depth(layers), "layers": layers, "pool": self.pool, "centring": self.centring}
+        used: dict[str, Setting] = {
+            "layer": self.layer.at_depth(layers),
+            "layers": layers,
+            "pool": self.pool,
+            "centring": self.centring,
+        }
         used |= {"k": self.k, "margin": self.margin, "max_length": self.max_length}
         if self.task == "tatoeba":
             return used | {"direction": self.direction}
-        return used | {"retrieval": self.retrieval, "duplicates": self.duplicates, "threshold_rule": self.threshold}
+        duplicates = (
+            "unique" if self.duplicates == "drop" else self.duplicates
+        )  # the word that results have had from the start
+        return used | {"retrieval": self.retrieval, "duplicates": duplicates, "threshold_rule": self.threshold}
 
 
 XTREME_TATOEBA = Protocol("xtreme", "tatoeba", Layer(14))
-XTREME_BUCC = Protocol("xtreme", "bucc2018", Layer(20), duplicates="unique", threshold="any")
+XTREME_BUCC = Protocol("xtreme", "bucc2018", Layer(20), duplicates="drop", threshold="any")
 PROTOCOLS = (
     XTREME_TATOEBA,
     XTREME_BUCC,
@@ -92,7 +101,7 @@ PROTOCOLS = (
     replace(XTREME_TATOEBA, name="jiant"),
     Protocol("jiant", "bucc2018", Layer(14), threshold="any"),
     replace(XTREME_TATOEBA, name="own", precision="auto"),
-    Protocol("own", "bucc2018", Layer(14), minimum_of="ratio", precision="auto"),
+    Protocol("own", "bucc2018", Layer(14), minimum_of="ratio", written="once", precision="auto"),
 )
 BY_NAME = {(one.name, one.task): one for one in PROTOCOLS}
 
@@ -114,5 +123,8 @@ def protocol(name: str, task: str) -> Protocol:
 
 
 def precision_of(name: str) -> str:
-    """The precision in which a protocol reads with a bare trunk; "auto" leaves it to the machine. Raises as `protocol` does."""
+    """The precision in which a protocol reads with a bare trunk; "auto" leaves it to the machine.
+
+    Raises as `protocol` does.
+    """
     return protocol(name, "tatoeba").precision

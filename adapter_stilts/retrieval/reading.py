@@ -1,20 +1,20 @@
 """How sentences are read: what was asked for in the place of a protocol's settings, and the settings that then hold.
 
-    wanted = Overrides.from_config(config)               # layers (2, 4), pool "max"; the rest as the protocol says
-    rules = wanted.over(protocol("own", "bucc2018"))     # the protocol with pool "max"
-    Reading(wanted.layers_at(24, rules), rules.pool)     # what `embed_layers` and vectors on disk depend on
+wanted = Overrides.from_config(config)               # layers (2, 4), pool "max"; the rest as the protocol says
+rules = wanted.over(protocol("own", "bucc2018"))     # the protocol with pool "max"
+Reading(wanted.layers_at(24, rules), rules.pool)     # what `embed_layers` and vectors on disk depend on
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.composition import Composition
 from adapter_stilts.errors import UsageError
-from adapter_stilts.registry import unknown_name
+from adapter_stilts.registry import Registry
 from adapter_stilts.retrieval.embed import MAX_LENGTH
 from adapter_stilts.retrieval.margin import margins
 from adapter_stilts.retrieval.mining import retrievals
@@ -53,7 +53,9 @@ class Reading:
 
 @dataclass(frozen=True)
 class Overrides:
-    """What is read or compared otherwise than the protocol says; None leaves a setting to it. layers: "all" is every one."""
+    """What is read or compared otherwise than the protocol says; None leaves a setting to it. layers: "all" is every
+    one.
+    """
 
     layers: tuple[int, ...] | Literal["all"] | None = None
     pool: str | None = None
@@ -71,16 +73,25 @@ class Overrides:
 
     def over(self, rules: Protocol) -> Protocol:
         """The protocol with these settings; raises UnknownName for a pooling, margin or retrieval mode that is none."""
-        known: list[tuple[str, str | None, Collection[str]]] = [
-            ("pooling", self.pool, poolings),
-            ("margin", self.margin, margins),
-            ("retrieval mode", self.retrieval, retrievals),
+        registries: list[tuple[Registry[Any], str | None]] = [
+            (poolings, self.pool),
+            (margins, self.margin),
+            (retrievals, self.retrieval),
         ]
-        for noun, name, names in known:
-            if name is not None and name not in names:
-                raise unknown_name(noun, name, names)
+        for registry, name in registries:
+            if name is not None:
+                registry.check(name)
         given = {name: getattr(self, name) for name in ("pool", "k", "margin", "retrieval", "centring")}
         return replace(rules, **{name: value for name, value in given.items() if value is not None})
+
+    def one_layer(self) -> int | None:
+        """The layer that vectors on disk are read at; UsageError where several were asked for."""
+        if self.layers is None:
+            return None
+        if self.layers == "all" or len(self.layers) != 1:
+            what = f"retrieval.layer {self.layers}: vectors are read at one layer"
+            raise UsageError(what, do="name one, for example --layer 14")
+        return self.layers[0]
 
     def layers_at(self, depth: int, rules: Protocol) -> tuple[int, ...]:
         """The layers of a trunk of so many that are read, each once; UsageError for one that is not there."""
@@ -88,5 +99,7 @@ class Overrides:
             return tuple(range(depth + 1))
         layers = self.layers if self.layers is not None else (rules.layer.at_depth(depth),)
         if outside := [layer for layer in layers if not 0 <= layer <= depth]:
-            raise UsageError(f"layer {outside[0]} of a trunk of {depth} layers", do=f"use 0 (the embeddings) to {depth}")
+            raise UsageError(
+                f"layer {outside[0]} of a trunk of {depth} layers", do=f"use 0 (the embeddings) to {depth}"
+            )
         return tuple(dict.fromkeys(layers))

@@ -1,9 +1,10 @@
-"""Where a long search stands, on disk: one file, replaced whole, so that a kill at any moment leaves the last state saved.
+"""Where a long search stands, on disk: one file, replaced whole, so that a kill at any moment leaves the last state
+saved.
 
-    saved = Saved(folder / "forward.npz", identity)
-    done = saved.load(arrays)           fills the arrays and says how many steps they hold; 0 where nothing fits
-    saved.offer(done, arrays)           writes them if the last time is long enough ago
-    saved.save(done, arrays)            writes them now
+saved = Saved(folder / "forward.npz", identity)
+done = saved.load(arrays)           fills the arrays and says how many steps they hold; 0 where nothing fits
+saved.offer(done, arrays)           writes them if the last time is long enough ago
+saved.save(done, arrays)            writes them now
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ class Saved:
                 return int(kept["done"])
         except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
             do = "remove the file; the search then starts again"
-            raise ArtefactError(f"the saved state of a search is damaged: {error}", where=str(self.path), do=do) from error
+            raise ArtefactError(
+                f"the saved state of a search is damaged: {error}", where=str(self.path), do=do
+            ) from error
 
     def offer(self, done: int, arrays: Mapping[str, NDArray[Any]]) -> None:
         if self._last is None or self.clock() - self._last >= self.seconds:

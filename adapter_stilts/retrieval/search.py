@@ -1,17 +1,23 @@
-"""K nearest neighbours among vectors that need not fit in memory: shard after shard of the base, block after block of the queries.
+"""The K nearest neighbours of many vectors among many others, by FAISS, in pieces: a shard of the base and a span of
+the queries each.
 
-    found = search(queries, base, 4)
+    found = nearest(queries, base, 4)                                  arrays in memory
     found = search(queries, base, 4, index="ivf", steps=Steps(base_rows=1 << 20), saved=Saved(path, identity))
+    found = search(queries, base, 4, workers=8, each=each)             `each` has pieces searched by others
+                                                                       (`search_piece`)
 
-The answer does not depend on the size of the shards: candidates are compared again at full precision, the lower row comes first
-among equals, and an approximate index is trained once, on a sample that is a function of the rows alone, and filled with one shard
-at a time. After a kill the search goes on where it was saved.
+Similarities are inner products, so cosines for unit vectors. The answer does not depend on chance, on the size of the
+shards or on who does the work: candidates are compared again at full precision, the lower row comes first among equals
+(FAISS itself returns any of them), and an approximate index is trained once, on a sample that is a function of the rows
+alone, and filled with one shard at a time. After a kill the search goes on at the first piece that is not saved.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, TypeAlias
 
 import faiss
@@ -19,18 +25,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapter_stilts.errors import UsageError
-from adapter_stilts.retrieval.blocks import Blocks, Chosen, check_alike, gathered
+from adapter_stilts.retrieval.blocks import Blocks, Chosen, Held, check_alike, gathered
 from adapter_stilts.retrieval.cell_search import InCells
 from adapter_stilts.retrieval.compared import Numbers, Vectors, similarities, slack
 from adapter_stilts.retrieval.gpu import on_gpus
 from adapter_stilts.retrieval.indexes.base import Index, IndexSettings, indexes
 from adapter_stilts.retrieval.saved import Saved
 
-ALIGNED = 1 << 12  # rows that FAISS multiplies at once: larger shards are cut at multiples, so that all its sums are the same in any shard
+# FAISS multiplies so many rows at once: larger shards are cut at multiples, so that all its sums are the same in any
+# shard
+ALIGNED = 1 << 12
 QUERY_ROWS = 1 << 14
 RESULTS = 1 << 22  # similarities held while ties are settled
+SHARD_BYTES = 4 << 30  # of vectors in memory that are searched at once
+SAMPLE = 1000  # queries that recall is measured on
+PIECES_A_WORKER = 2  # at least, so that a slow one does not keep all waiting
+
 Progress: TypeAlias = Callable[[int, int], None]
 Ask: TypeAlias = Callable[[Vectors, int], tuple[Vectors, Numbers]]
+Trained: TypeAlias = NDArray[np.uint8]  # an index, serialised
 
 
 @dataclass(frozen=True)
@@ -59,6 +72,54 @@ class Neighbours:
         return np.asarray(self.similarity.mean(axis=1, dtype=np.float64))
 
 
+@dataclass(frozen=True)
+class Piece:
+    """Rows of the base that make a shard, and rows of the queries."""
+
+    base: tuple[int, int]
+    queries: tuple[int, int]
+
+
+Each: TypeAlias = Callable[[Trained | None, Iterable[Piece]], Iterator["Running"]]
+
+
+def nearest(
+    queries: Vectors,
+    base: Vectors,
+    k: int,
+    *,
+    index: str = "exact",
+    settings: IndexSettings | None = None,
+    shard_bytes: int = SHARD_BYTES,
+) -> Neighbours:
+    """The min(k, M) nearest of `base` [M, H] for each of `queries` [N, H]; arguments as of `search`."""
+    steps = Steps(max(1, shard_bytes // (4 * base.shape[1])))
+    return search(Held(queries), Held(base), k, index=index, settings=settings, steps=steps)
+
+
+def both_ways(
+    source: Vectors, target: Vectors, k: int, *, index: str = "exact", settings: IndexSettings | None = None
+) -> tuple[Neighbours, Neighbours]:
+    """(each source's nearest targets, each target's nearest sources)."""
+    forward = nearest(source, target, k, index=index, settings=settings)
+    return forward, nearest(target, source, k, index=index, settings=settings)
+
+
+def recall(
+    found: Neighbours,
+    queries: Vectors | Blocks,
+    base: Vectors | Blocks,
+    sample: int = SAMPLE,
+    steps: Steps | None = None,
+) -> float:
+    """The fraction of the true nearest neighbours that `found` holds, over queries spread evenly through all of them."""
+    queries, base = (Held(side) if isinstance(side, np.ndarray) else side for side in (queries, base))
+    rows = np.unique(np.linspace(0, queries.rows - 1, min(sample, queries.rows)).round().astype(np.int64))
+    exact = search(Chosen(queries, rows), base, found.index.shape[1], steps=steps)
+    hits = (exact.index[:, :, None] == found.index[rows][:, None, :]).any(axis=2)  # [n, K]
+    return float(hits.mean())
+
+
 def search(
     queries: Blocks,
     base: Blocks,
@@ -69,48 +130,94 @@ def search(
     steps: Steps | None = None,
     saved: Saved | None = None,
     progress: Progress | None = None,
+    workers: int = 0,
+    each: Each | None = None,
 ) -> Neighbours:
     """The min(k, M) nearest of `base` [M, H] for each of `queries` [N, H].
 
-    progress   told (blocks of queries done, all there are, shard by shard)
+    index           "exact", or an approximate one: `list(indexes)`; see `recall`
+    progress        told (pieces done, all there are)
+    workers, each   how many search at once, and what gives back what `search_piece` found for pieces, in order; None:
+                    this process
 
     Raises StiltsError where the two do not have one width or either is empty, UsageError for k below 1.
     """
-    k, kind, steps, settings = possible(queries, base, k), indexes[index], steps or Steps(), settings or IndexSettings()
-    found = Running.empty(queries.rows, base.rows, k, kind)
-    shards, blocks = steps.shards(base.rows), list(ranges(queries.rows, steps.query_rows))
-    total, done = len(shards) * len(blocks), saved.load(found.arrays) if saved else 0
-    trained = trained_for(base, kind, settings) if done < total else None
-    for number, (start, stop) in enumerate(shards):
-        if (number + 1) * len(blocks) <= done:
-            continue
-        shard = gathered(base, start, stop)
-        ask = asker(kind, trained, shard)
-        for place, (first, last) in enumerate(blocks, number * len(blocks)):
-            if place < done:
-                continue
-            block = queries.block(first, last)
-            found.take(slice(first, last), asked_for(ask, shard, block, kind, k), start)
-            _told(progress, place + 1, total)
-            if saved:
-                saved.offer(place + 1, found.arrays)
-        del ask, shard
-    if saved and done < total:
-        saved.save(total, found.arrays)
-    return completed(found.best(k), queries, base, steps)
-
-
-def possible(queries: Blocks, base: Blocks, k: int) -> int:
-    """How many neighbours there are to find: k, or all. Raises as `search` does."""
     check_alike(queries, base)
     if k < 1:
         raise UsageError(f"{k} neighbours", where="k", do="ask for at least 1")
-    return min(k, base.rows)
+    k, kind, steps, settings = min(k, base.rows), indexes[index], steps or Steps(), settings or IndexSettings()
+    found, pieces = Running.empty(queries.rows, base.rows, k, kind), pieces_of(queries.rows, base.rows, steps, workers)
+    done = saved.load(found.arrays) if saved else 0
+    if done < len(pieces):
+        trained, left = trained_for(base, kind, settings), pieces[done:]
+        if each is None:
+            results = _searched_here(queries, base, k, kind, trained, left)
+        else:
+            results = each(None if trained is None else faiss.serialize_index(trained), left)
+        for piece, result in zip(left, results, strict=True):
+            found.take(slice(*piece.queries), result, piece.base[0])
+            done += 1
+            if progress is not None:
+                progress(done, len(pieces))
+            if saved:
+                saved.offer(done, found.arrays)
+        if saved:
+            saved.save(done, found.arrays)
+    return _completed(found.best(k), queries, base, steps)
+
+
+def pieces_of(queries: int, base: int, steps: Steps, workers: int = 0) -> list[Piece]:
+    """Shard after shard, each with the queries in blocks, or for workers in spans of blocks, so many that everyone has
+    work.
+    """
+    shards = steps.shards(base)
+    blocks = math.ceil(queries / steps.query_rows)
+    spans = min(blocks, math.ceil(PIECES_A_WORKER * workers / len(shards))) if workers else blocks
+    size = math.ceil(blocks / spans) * steps.query_rows
+    return [Piece(shard, span) for shard in shards for span in ranges(queries, size)]
+
+
+def search_piece(
+    queries: Blocks,
+    base: Blocks,
+    k: int,
+    piece: Piece,
+    *,
+    index: str,
+    settings: IndexSettings,
+    steps: Steps,
+    trained: Trained | None,
+) -> Running:
+    """What one piece gives; its rows of the base count from the shard's first."""
+    kind, k = indexes[index], min(k, base.rows)
+    first, last = piece.queries
+    found = Running.empty(last - first, base.rows, k, kind)
+    blocks = [
+        Piece(piece.base, (first + start, first + stop)) for start, stop in ranges(last - first, steps.query_rows)
+    ]
+    ready = None if trained is None else faiss.deserialize_index(np.array(trained))
+    for block, result in zip(blocks, _searched_here(queries, base, k, kind, ready, blocks), strict=True):
+        found.take(slice(block.queries[0] - first, block.queries[1] - first), result, 0)
+    return found
+
+
+def _searched_here(
+    queries: Blocks, base: Blocks, k: int, kind: Index, trained: faiss.Index | None, pieces: Iterable[Piece]
+) -> Iterator[Running]:
+    """What each piece gives, shard after shard; one shard is held at a time."""
+    for span, same in groupby(pieces, key=lambda piece: piece.base):
+        shard = gathered(base, *span)
+        ask = asker(kind, trained, shard)
+        for piece in same:
+            yield asked_for(ask, shard, queries.block(*piece.queries), kind, k)
+        del ask, shard
 
 
 @dataclass(frozen=True)
 class Running:
-    """The best so far of every query: what they are ranked by, the true similarity, the row; -1 where nothing is known yet."""
+    """The best so far of every query: what they are ranked by, the true similarity, the row; -1 where nothing is known
+    yet.
+    """
 
     rank: Vectors
     similarity: Vectors
@@ -120,7 +227,9 @@ class Running:
     def empty(cls, rows: int, base_rows: int, k: int, kind: Index) -> Running:
         width = min(kind.candidates(k), base_rows) if kind.compressed else k
         similarity = np.full((rows, width), -np.inf, dtype=np.float32)
-        return cls(similarity.copy() if kind.compressed else similarity, similarity, np.full((rows, width), -1, dtype=np.int64))
+        return cls(
+            similarity.copy() if kind.compressed else similarity, similarity, np.full((rows, width), -1, dtype=np.int64)
+        )
 
     @property
     def arrays(self) -> Mapping[str, NDArray[Any]]:
@@ -131,7 +240,10 @@ class Running:
         """Merge what a shard gave for some rows; `start` is the shard's first row."""
         moved = np.where(new.index >= 0, new.index + start, -1)
         index = np.concatenate([self.index[rows], moved], axis=1)
-        similarity, rank = (np.concatenate([old[rows], added], axis=1) for old, added in ((self.similarity, new.similarity), (self.rank, new.rank)))
+        similarity, rank = (
+            np.concatenate([old[rows], added], axis=1)
+            for old, added in ((self.similarity, new.similarity), (self.rank, new.rank))
+        )
         order = np.lexsort((index, -rank), axis=-1)[:, : self.index.shape[1]]
         self.rank[rows] = np.take_along_axis(rank, order, 1)
         self.similarity[rows] = np.take_along_axis(similarity, order, 1)
@@ -150,7 +262,11 @@ class Running:
 
 def trained_for(base: Blocks, kind: Index, settings: IndexSettings) -> faiss.Index | None:
     """An approximate index, trained and empty; None for exact search."""
-    return kind.train(sample(base, kind.sample(base.rows, settings), settings.seed), base.rows, settings) if kind.train else None
+    return (
+        kind.train(sample(base, kind.sample(base.rows, settings), settings.seed), base.rows, settings)
+        if kind.train
+        else None
+    )
 
 
 def asked_for(ask: Ask, shard: Vectors, queries: Vectors, kind: Index, k: int) -> Running:
@@ -159,7 +275,9 @@ def asked_for(ask: Ask, shard: Vectors, queries: Vectors, kind: Index, k: int) -
 
 
 def truly(ask: Ask, shard: Vectors, queries: Vectors, kind: Index, k: int) -> Running:
-    """The k nearest of a shard, in full precision: asked for a few more, and for twice as many again while the last could hide a better one."""
+    """The k nearest of a shard, in full precision: asked for a few more, and for twice as many again while the last
+    could hide a better one.
+    """
     k, width = min(k, len(shard)), min(kind.candidates(k), len(shard))
     similarity, index, unsure = _compared(ask, shard, queries, k, width)
     while len(unsure):
@@ -187,10 +305,12 @@ def _compared(ask: Ask, shard: Vectors, queries: Vectors, k: int, width: int) ->
 def roughly(ask: Ask, shard: Vectors, queries: Vectors, kind: Index, k: int) -> Running:
     """The candidates of a compressed index, ranked as it ranks them, with their true similarities beside."""
     rank, places = ask(queries, min(kind.candidates(k), len(shard)))
-    return Running(np.where(places >= 0, rank, -np.inf).astype(np.float32), similarities(queries, shard, places), places)
+    return Running(
+        np.where(places >= 0, rank, -np.inf).astype(np.float32), similarities(queries, shard, places), places
+    )
 
 
-def completed(found: Neighbours, queries: Blocks, base: Blocks, steps: Steps) -> Neighbours:
+def _completed(found: Neighbours, queries: Blocks, base: Blocks, steps: Steps) -> Neighbours:
     """Queries whose cells held fewer than k vectors are compared with all."""
     short = np.flatnonzero(found.index[:, -1] < 0)
     if len(short):
@@ -224,11 +344,6 @@ def sample(base: Blocks, size: int, seed: int) -> Vectors:
         return gathered(base, 0, base.rows)
     rows = np.sort(np.random.default_rng(seed).choice(base.rows, size, replace=False))
     return Chosen(base, rows).block(0, size)
-
-
-def _told(progress: Progress | None, done: int, total: int) -> None:
-    if progress is not None:
-        progress(done, total)
 
 
 def ranges(rows: int, size: int) -> Iterator[tuple[int, int]]:

@@ -1,24 +1,30 @@
-"""Where to cut a list of scored pairs, and what a cut is worth: F1, precision, recall, curve and histogram, from which pairs are right.
+"""Where to cut a list of scored pairs, and what a cut is worth: F1, precision, recall, curve and histogram, from which
+pairs are right.
 
-    right [P]   whether each pair is gold, best pair first        score [P]   falling        wanted   number of gold pairs, found or not
+    right [P]   whether each pair is gold, best pair first        score [P]   falling        wanted   number of gold
+                pairs, found or not
 
-A threshold that is best on the very pairs it scores is an oracle. Where gold is given for one text alone, half of its source lines
-choose the threshold for the other half, and the other way round: that is what "held out" means here.
+A threshold that is best on the very pairs it scores is an oracle. Where gold is given for one text alone, half of its
+source lines choose the threshold for the other half, and the other way round: that is what "held out" means here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adapter_stilts.errors import TaskDataError, UsageError
+from adapter_stilts.registry import Registry
 from adapter_stilts.retrieval.margin import Array
 
 Flags: TypeAlias = NDArray[np.bool_]
-Rule: TypeAlias = Literal["any", "between"]
+Rule: TypeAlias = Callable[[Array], Flags]
+
+threshold_rules: Registry[Rule] = Registry("threshold rule")
 
 POINTS = 50  # of a curve, at most
 BINS = 20
@@ -35,11 +41,24 @@ class Cut:
     f1: float
 
 
-def best_f1(right: Flags, score: Array, wanted: int, rule: Rule = "between") -> Cut:
+@threshold_rules.register("any")
+def anywhere(score: Array) -> Flags:
+    """After any candidate, as XTREME and jiant cut: pairs of equal score may come along beyond the F1 it was chosen
+    for.
+    """
+    return np.ones(len(score), dtype=np.bool_)
+
+
+@threshold_rules.register("between")
+def between(score: Array) -> Flags:
+    """Only between different scores, and after the last."""
+    return np.append(score[:-1] != score[1:], True)[: len(score)]
+
+
+def best_f1(right: Flags, score: Array, wanted: int, rule: str = "between") -> Cut:
     """The cut with the best F1: midway between the last pair kept and the next; the first best where several are.
 
-    rule   "between" cuts only between different scores; "any" after any candidate, as XTREME and jiant do, so that pairs of equal
-           score may come along beyond the F1 it was chosen for
+    rule   after which candidates a cut may fall, of `threshold_rules`
 
     0.0 where no candidate is right, as in the scripts it follows.
     """
@@ -47,8 +66,7 @@ def best_f1(right: Flags, score: Array, wanted: int, rule: Rule = "between") -> 
         return Cut(0.0, 0, 0.0, 0.0, 0.0)
     hits = np.cumsum(right)
     f1 = 2 * hits / (np.arange(1, len(right) + 1) + wanted)
-    if rule == "between":
-        f1[:-1][score[:-1] == score[1:]] = -1
+    f1[~threshold_rules[rule](score)] = -1
     return _cut(int(f1.argmax()), right, score, wanted)
 
 
@@ -60,24 +78,38 @@ def at_precision(right: Flags, score: Array, wanted: int, precision: float) -> C
     if not 0 < precision <= 1:
         raise UsageError(f"a target precision of {precision}", do="give a fraction above 0, up to 1, for example 0.95")
     reached = np.cumsum(right) / np.arange(1, len(right) + 1)
-    allowed = np.append(score[:-1] != score[1:], True) if len(score) else np.empty(0, dtype=np.bool_)
+    allowed = between(score)
     places = np.flatnonzero(allowed & (reached >= precision))
     if not len(places):
         best = f"{reached[allowed].max():.4f}" if len(reached) else "none: there are no candidates"
-        raise UsageError(f"no threshold reaches a precision of {precision}", do=f"ask for less (the best reached is {best}), or give more gold")
+        raise UsageError(
+            f"no threshold reaches a precision of {precision}",
+            do=f"ask for less (the best reached is {best}), or give more gold",
+        )
     return _cut(int(places[-1]), right, score, wanted)
 
 
 def curve(right: Flags, score: Array, wanted: int, points: int = POINTS) -> list[dict[str, float]]:
-    """Threshold, pairs kept, precision, recall and F1 at up to `points` cuts between different scores, spread evenly over the pairs."""
+    """Threshold, pairs kept, precision, recall and F1 at up to `points` cuts between different scores, spread evenly
+    over the pairs.
+    """
     if not len(score):
         return []
-    places = np.flatnonzero(np.append(score[:-1] != score[1:], True))
+    places = np.flatnonzero(between(score))
     chosen = places[np.unique(np.linspace(0, len(places) - 1, min(points, len(places))).round().astype(np.int64))]
     hits = np.cumsum(right)
     kept, found = chosen + 1, hits[chosen]
-    columns = {"threshold": score[chosen], "kept": kept, "precision": found / kept, "recall": found / wanted, "f1": 2 * found / (kept + wanted)}
-    return [dict(zip(columns, row, strict=True)) for row in zip(*(column.tolist() for column in columns.values()), strict=True)]
+    columns = {
+        "threshold": score[chosen],
+        "kept": kept,
+        "precision": found / kept,
+        "recall": found / wanted,
+        "f1": 2 * found / (kept + wanted),
+    }
+    return [
+        dict(zip(columns, row, strict=True))
+        for row in zip(*(column.tolist() for column in columns.values()), strict=True)
+    ]
 
 
 def histogram(score: Array, right: Flags | None = None, bins: int = BINS) -> dict[str, Any]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, cast
+from typing import Any
 
-from adapter_stilts.data.examples import Format
 from adapter_stilts.encoder.composition import fusion_name, fusions, names, parse
 from adapter_stilts.encoder.heads import Head, build_head
 from adapter_stilts.encoder.joint_model import JointModel
@@ -15,6 +14,7 @@ from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.encoder.transfer import check_tensors, copied, copy_tensors
 from adapter_stilts.encoder.trunk import Trunk
 from adapter_stilts.errors import ArtefactError, UsageError
+from adapter_stilts.formats.base import formats
 from adapter_stilts.runs.adoption import check_parts
 from adapter_stilts.runs.lineage import Lineage
 from adapter_stilts.seeding import Seeds
@@ -26,7 +26,7 @@ HEAD = "head"  # the name of the only head of a run
 def new_model(
     trunk: Trunk,
     lineage: Lineage,
-    format: Format,
+    format: str,
     *,
     kind: str,
     settings: Mapping[str, Any],
@@ -45,7 +45,7 @@ def new_model(
 def new_joint_model(
     trunk: Trunk,
     lineage: Lineage,
-    heads: Mapping[str, tuple[Format, int]],
+    heads: Mapping[str, tuple[str, int]],
     *,
     kind: str,
     settings: Mapping[str, Any],
@@ -100,7 +100,7 @@ def finished_models(trunk: Trunk, bundle: Bundle) -> dict[str, TaskModel]:
 
 
 def _finished(encoder: AdapterEncoder, part: Part) -> TaskModel:
-    format = cast(Format, part.facts["format"])
+    format = part.facts["format"]
     head = _head(encoder.trunk, format, len(part.facts["labels"]), seed=0, dropout=0.0, pool=part.facts.get("pool", "pooler"))
     check_tensors(f"the head '{part.name}'", head.named_tensors(), part.tensors)
     copy_tensors(head.named_tensors(), part.tensors)
@@ -176,6 +176,6 @@ def table_rows(model: TaskModel | JointModel) -> list[dict[str, Any]]:
     return [asdict(row) for row in model.table()]
 
 
-def _head(trunk: Trunk, format: Format, labels: int, seed: int, dropout: float, pool: str) -> Head:
-    outputs = {"text": trunk.vocabulary, "span": 2, "choice": 1}.get(format, labels)
+def _head(trunk: Trunk, format: str, labels: int, seed: int, dropout: float, pool: str) -> Head:
+    outputs = trunk.vocabulary if formats[format].masked else labels
     return build_head(format, trunk.hidden, outputs, seed, dropout, trunk.mask_head, pool)

@@ -17,14 +17,15 @@ from adapter_stilts.files import write_text
 from adapter_stilts.runs.disclosure import remarks
 from adapter_stilts.runs.sweep_record import read_sweeps
 from adapter_stilts.sharing.manifest import Manifest
+from adapter_stilts.statistics.result import Result
 
 
-def write_card(folder: Path, manifest: Manifest, rows: Sequence[Mapping[str, Any]]) -> None:
+def write_card(folder: Path, manifest: Manifest, rows: Sequence[Result]) -> None:
     """Write README.md; `rows` are those of results.json. Settings that sweeps chose are read from the folder."""
     write_text(folder / "README.md", card(manifest, rows, read_sweeps(folder)))
 
 
-def card(manifest: Manifest, rows: Sequence[Mapping[str, Any]], sweeps: Sequence[Mapping[str, Any]] = ()) -> str:
+def card(manifest: Manifest, rows: Sequence[Result], sweeps: Sequence[Mapping[str, Any]] = ()) -> str:
     """The card as Markdown."""
     return _template().render(
         m=manifest.model_dump(),
@@ -40,8 +41,10 @@ def card(manifest: Manifest, rows: Sequence[Mapping[str, Any]], sweeps: Sequence
 
 @functools.cache
 def _template() -> jinja2.Template:
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False, trim_blocks=True, keep_trailing_newline=True)
-    environment.filters |= {"cell": _cell, "percent": _percent, "interval": _interval, "metric": _metric, "source": _source, "shell": shlex.quote}
+    given: dict[str, Any] = {"undefined": jinja2.StrictUndefined, "trim_blocks": True, "keep_trailing_newline": True}
+    environment = jinja2.Environment(autoescape=False, **given)
+    environment.filters |= {"cell": _cell, "percent": _percent, "interval": _interval}
+    environment.filters |= {"metric": _metric, "source": _source, "shell": shlex.quote}
     return environment.from_string(Path(__file__).with_name("card.md.j2").read_text(encoding="utf-8"))
 
 
@@ -66,7 +69,8 @@ def _named(trunk: str) -> str:
 def _source(origin: Mapping[str, Any]) -> str:
     """Where rows came from: their files by name, a hub id, or the miniature."""
     if origin.get("files"):
-        return "; ".join(f"{Path(file['path']).name}, {file['rows']:,} rows, sha256 `{file['sha256'][:12]}`" for file in origin["files"])
+        shown = ((Path(file["path"]).name, f"{file['rows']:,} rows", file["sha256"][:12]) for file in origin["files"])
+        return "; ".join(f"{name}, {rows}, sha256 `{hash}`" for name, rows, hash in shown)
     rows = f", {origin['rows']:,} rows" if origin.get("rows") else ""
     rows += f", sha256 `{origin['rows_sha256'][:12]}`" if origin.get("rows_sha256") else ""
     if origin["kind"] == "hub":
@@ -75,11 +79,12 @@ def _source(origin: Mapping[str, Any]) -> str:
     return f"the embedded {origin['kind']}{rows}"
 
 
-def _metric(row: Mapping[str, Any]) -> str:
+def _metric(row: Result) -> str:
     """A metric, and for retrieval the settings it was read with."""
-    settings = row["settings"] if row.get("retrieval") else {}
-    shown = [f"{name}={settings[name]}" for name in ("layer", "pool", "margin", "k") if name in settings] + (["centred"] if settings.get("centring") else [])
-    return " ".join([row["metric"], *shown, *([f"({settings['sweep']} by sweep)"] if "sweep" in settings else [])])
+    settings = row.settings if row.retrieval else {}
+    shown = [f"{name}={settings[name]}" for name in ("layer", "pool", "margin", "k") if name in settings]
+    shown += ["centred"] if settings.get("centring") else []
+    return " ".join([row.metric, *shown, *([f"({settings['sweep']} by sweep)"] if "sweep" in settings else [])])
 
 
 def _percent(score: float) -> str:

@@ -1,4 +1,5 @@
-"""What has to be said beside a score: which rows were left out, what stands in for what, and what a run has seen of a target's test data.
+"""What has to be said beside a score: which rows were left out, what stands in for what, what a run has seen of a target's test data
+or of its language, and which language adapter read it.
 
 Every manifest holds it, every row of results carries what concerns it, and cards and tables print it under the scores.
 """
@@ -8,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from adapter_stilts.runs.language_stacks import ENGLISH, OWN, Stacks
 from adapter_stilts.sharing.manifest import Manifest
+from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
+from adapter_stilts.tasks.languages import iso1, same_language
 from adapter_stilts.tasks.leaks import leaks_of, seen_rows, sentence
 from adapter_stilts.tasks.sources import Loaded, Origin
 
+BOTH = "the source language's, on both sides"
 History = tuple[dict[str, Any], ...]
 
 
@@ -55,10 +60,33 @@ def beside(origin: Origin) -> dict[str, Any]:
     return {"substitutions": list(origin.substitutions)} if origin.substitutions else {}
 
 
-def remarks(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """The remarks of rows of results for a person, each once, in the order of the rows."""
-    found = []
+def with_facts(rows: Sequence[Result], seen: Mapping[str, Sequence[str]], stacks: Stacks | None = None) -> list[Result]:
+    """The rows with "seen", the tasks learned in the row's language, and "language_adapter", what read it; each only where there is one."""
+    noted = []
     for row in rows:
-        found += [f"{row['task']}: {note}" for note in row.get("substitutions", ())]
-        found += row.get("leaks", ())
-    return list(dict.fromkeys(found))
+        adapter = adapter_facts(row, stacks)
+        tasks = {task for language, names in seen.items() if same_language(language, row.language) for task in names}
+        if "note" not in adapter and adapter.get("language") == iso1(row.language):
+            tasks.add(adapter["task"])
+        noted.append(row.with_notes(seen=sorted(tasks), language_adapter=adapter))
+    return noted
+
+
+def adapter_facts(row: Result, stacks: Stacks | None) -> dict[str, Any]:
+    """The language adapter that read a row: of a pair's foreign side, and under "target" of its English one; {} where there is none."""
+    if stacks is None or not stacks.source.adapter:
+        return {}
+    if not row.retrieval:
+        return dict(stacks.reading(row.language).adapter)
+    if row.settings.get("language_adapters") != OWN:
+        return {**stacks.source.adapter, "note": BOTH}
+    return {**stacks.reading(row.language).adapter, "target": dict(stacks.reading(ENGLISH).adapter)}
+
+
+def remarks(rows: Iterable[Result]) -> list[str]:
+    """The remarks of rows of results for a person, each once, in the order of the rows."""
+    every: list[str] = []
+    for row in rows:
+        every += [f"{row.task}: {note}" for note in row.notes.get("substitutions", ())]
+        every += row.notes.get("leaks", ())
+    return list(dict.fromkeys(every))

@@ -9,41 +9,41 @@ the run's composition active, or the bare trunk. Results go to the run's folder,
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from adapter_stilts.config.fingerprint import fingerprint
-from adapter_stilts.data.placeholders import withheld
 from adapter_stilts.errors import UsageError
-from adapter_stilts.evaluation.protocols import target_protocol
+from adapter_stilts.formats.base import withheld
+from adapter_stilts.formats.protocols import target_protocols
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.protocols import precision_of
+from adapter_stilts.retrieval.reading import Reading as SentenceReading
 from adapter_stilts.runs import disclosure
 from adapter_stilts.runs.card import write_card
-from adapter_stilts.runs.folder import (
-    check_products,
-    claim,
-    locked,
-    means,
-    merge_results,
-    read_results,
-    remove_remains,
-    result_key,
-    without_predictions,
-    write_results,
-)
+from adapter_stilts.runs.disclosure import adapter_facts, with_facts
+from adapter_stilts.runs.folder import claim, locked, remove_remains
 from adapter_stilts.runs.head_choice import head_for
 from adapter_stilts.runs.language_stacks import ENGLISH, OWN, Stacks
 from adapter_stilts.runs.material import where_of
 from adapter_stilts.runs.measure import Reading, measure, predicted
 from adapter_stilts.runs.measure_ranking import measure_ranking
+from adapter_stilts.runs.results import (
+    Means,
+    check_products,
+    means,
+    merged,
+    read_results,
+    without_predictions,
+    write_results,
+)
 from adapter_stilts.runs.retrieval import RetrievalSettings, measure_retrieval, planned
-from adapter_stilts.runs.row_facts import adapter_facts, with_facts
 from adapter_stilts.runs.sentence_reader import active_parts
 from adapter_stilts.runs.sides import active
 from adapter_stilts.runs.subject import Request, Subject, subject_of
 from adapter_stilts.sharing.bundle import Part
+from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import iso1, same_language
 from adapter_stilts.tasks.pools import load_pool
@@ -52,35 +52,63 @@ from adapter_stilts.tasks.sources import Where, check_language, languages_of, lo
 from adapter_stilts.tasks.user import find_task
 
 READ_BY = ("head", "language_adapters", "precision")  # settings that make another score of the same rows
+Job = tuple[Task, str, Where]  # a task in one language, and where its rows lie
 
 
-def evaluate(request: Request, *, out: Path | None, runs: Path, overwrite: bool, dry_run: bool, report: Reporter) -> dict[str, Any]:
-    """Score what is missing and return every row of the run's results.json that was asked for; under "predicted", what had no labels."""
-    rules, asked = target_protocol(request.protocol), precision_of(request.protocol)
+@dataclass(frozen=True)
+class Evaluated:
+    """What an evaluation found: the rows of the run's results.json that were asked for.
+
+    predicted  what had no labels: what was read, how, and where its predictions are
+    planned    of a dry run, what would be scored; None where something was
+    """
+
+    folder: Path
+    composition: str = ""
+    results: tuple[Result, ...] = ()
+    predicted: tuple[Mapping[str, Any], ...] = ()
+    planned: tuple[Mapping[str, str], ...] | None = None
+
+    @property
+    def means(self) -> Means:
+        return means(self.results)
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `eval --json`."""
+        if self.planned is not None:
+            return {"run": str(self.folder), "results": [], "planned": list(self.planned)}
+        return {
+            "run": str(self.folder),
+            "composition": self.composition,
+            "results": [row.to_json() for row in self.results],
+            "means": self.means.to_json(),
+            **({"predicted": list(self.predicted)} if self.predicted else {}),
+        }
+
+
+def evaluate(
+    request: Request, *, out: Path | None, runs: Path, overwrite: bool, dry_run: bool, report: Reporter
+) -> Evaluated:
+    """Score what is missing."""
     tasks = [under(find_task(name, dict(request.task_settings)), request.protocol) for name in request.tasks]
     subject = subject_of(request, out, runs)
     for task in tasks:
-        if not task.retrieval:
-            head_for(subject.bundle, task, request.head)  # before anything is scored or written
-            if rules.lengths.get(task.format.name, 0) > subject.trunk.max_length:
-                report.say(f"{task.name}: inputs are cut at {subject.trunk.max_length} tokens, which is all this trunk has positions for")
-        elif asked not in ("auto", subject.trunk.precision):
-            how = f"reads in {asked}, and this trunk is in {subject.trunk.precision}; --set trunk.precision={asked} follows it"
-            report.say(f"{task.name}: {request.protocol} {how}")
+        _check(request, subject, task, report)
     places = {task.name: _where(request, subject, task, [one.name for one in tasks]) for task in tasks}
-    jobs = [(task, language, where) for task in tasks for where in [places[task.name]] for language in _languages(request, task, where)]
+    jobs = [
+        (task, language, places[task.name])
+        for task in tasks
+        for language in _languages(request, task, places[task.name])
+    ]
     if subject.stacks is not None:
         _say_stacks(subject.stacks, jobs, report)
     if dry_run:
         for task, language, _ in jobs:
             report.say(f"would score {task.name} in {language}")
-        return {
-            "run": str(subject.folder),
-            "results": [],
-            "planned": [{"task": task.name, "language": language, "split": request.split} for task, language, _ in jobs],
-        }
+        planned = tuple({"task": task.name, "language": language, "split": request.split} for task, language, _ in jobs)
+        return Evaluated(subject.folder, planned=planned)
     for task in tasks:
-        for note in _leaking(subject, task).get("leaks", ()):
+        for note in _leaks(subject, task):
             report.say(note)
     with locked(subject.folder):
         remove_remains(subject.folder)
@@ -89,108 +117,128 @@ def evaluate(request: Request, *, out: Path | None, runs: Path, overwrite: bool,
         return _score_all(request, subject, jobs, overwrite=overwrite, report=report)
 
 
-def _score_all(request: Request, subject: Subject, jobs: Sequence[tuple[Task, str, Where]], *, overwrite: bool, report: Reporter) -> dict[str, Any]:
-    rows: list[Mapping[str, Any]] = list(read_results(subject.folder))
-    asked: list[tuple[str, ...]] = []
-    missing: list[tuple[Task, str, Where]] = []
-    unscored: list[Mapping[str, Any]] = []  # rows without a score, their labels being withheld
+def _check(request: Request, subject: Subject, task: Task, report: Reporter) -> None:
+    """Refuse a task that no head answers, before anything is scored or written; say where its protocol is not followed."""
+    depth, precision = subject.trunk.max_length, subject.trunk.precision
+    asked = precision_of(request.protocol)
+    if not task.retrieval:
+        head_for(subject.bundle, task, request.head)
+        if task.format.length(target_protocols[request.protocol], 0) > depth:
+            report.say(f"{task.name}: inputs are cut at {depth} tokens, which is all this trunk has positions for")
+    elif asked not in ("auto", precision):
+        how = f"reads in {asked}, and this trunk is in {precision}; --set trunk.precision={asked} follows it"
+        report.say(f"{task.name}: {request.protocol} {how}")
+
+
+def _score_all(
+    request: Request, subject: Subject, jobs: Sequence[Job], *, overwrite: bool, report: Reporter
+) -> Evaluated:
+    folder, rows = subject.folder, read_results(subject.folder)
+    asked: set[tuple[str, ...]] = set()
+    missing: list[Job] = []
+    unscored: list[Mapping[str, Any]] = []  # what was predicted without a score, its labels being withheld
     for task, language, where in jobs:
         known = [] if overwrite else _known(rows, request, task, language, subject)
         if known and not _same_data(known, task, request.split, language, where):
             report.say(f"{task.name} {language} was scored on other data before; this data is read anew")
             known = []
-        check_products(subject.folder, known)
-        asked.extend(result_key(row) for row in known)
+        check_products(folder, known)
+        asked |= {row.key for row in known}
         if not known:
             missing.append((task, language, where))
     if len(missing) < len(jobs):
-        report.say(f"{len(jobs) - len(missing)} of {len(jobs)} scores are there already (--overwrite scores them again)")
+        there = len(jobs) - len(missing)
+        report.say(f"{there} of {len(jobs)} scores are there already (--overwrite scores them again)")
     with report.progress("scoring") as progress:
-        for number, (task, language, found) in enumerate(_scores(request, subject, missing)):
-            found = [{**row, **_leaking(subject, task)} for row in found]
-            if "predictions" in found[0] and "score" not in found[0]:
-                report.say(f"{task.name} {language}: the labels are withheld, so nothing is scored; predictions are in {found[0]['predictions']}")
-                unscored += found
-                rows = without_predictions(rows, found[0]["predictions"])
+        for number, (task, language, scored) in enumerate(_scores(request, subject, missing)):
+            if isinstance(scored, Mapping):
+                path = scored["predictions"]
+                report.say(
+                    f"{task.name} {language}: the labels are withheld, so nothing is scored; predictions are in {path}"
+                )
+                leaks = _leaks(subject, task)
+                unscored.append({**scored, **({"leaks": list(leaks)} if leaks else {})})
+                rows = without_predictions(rows, path)
                 continue
-            asked.extend(result_key(row) for row in found)
-            rows = merge_results(rows, found)
-            write_results(subject.folder, rows)
+            facts = subject.bundle.manifest.seen if subject.bundle else {}
+            scored = [row.with_notes(leaks=list(_leaks(subject, task))) for row in with_facts(scored, facts, subject.stacks)]
+            asked |= {row.key for row in scored}
+            rows = merged(rows, scored)
+            write_results(folder, rows)
             progress(number + 1, len(missing), f"{task.name} {language}")
-    document = write_results(subject.folder, rows)
+    rows = write_results(folder, rows)
     if subject.bundle is not None:
-        write_card(subject.folder, subject.bundle.manifest, document["results"])
-    wanted = set(asked)
-    results = [row for row in document["results"] if result_key(row) in wanted]
-    return {
-        "run": str(subject.folder),
-        "composition": subject.bundle.manifest.composition if subject.bundle else "",
-        "results": results,
-        "means": means(results),
-        **({"predicted": unscored} if unscored else {}),
-    }
+        write_card(folder, subject.bundle.manifest, rows)
+    composition = subject.bundle.manifest.composition if subject.bundle else ""
+    return Evaluated(folder, composition, tuple(row for row in rows if row.key in asked), tuple(unscored))
 
 
-def _leaking(subject: Subject, task: Task) -> dict[str, Any]:
-    """What the run has seen of the task, for a row of results; nothing for a bare trunk, or where it has seen nothing."""
-    found = disclosure.leaks(task, subject.bundle.manifest.history) if subject.bundle is not None else ()
-    return {"leaks": list(found)} if found else {}
+def _leaks(subject: Subject, task: Task) -> tuple[str, ...]:
+    """What the run has seen of the task, in words; nothing for a bare trunk."""
+    return disclosure.leaks(task, subject.bundle.manifest.history) if subject.bundle is not None else ()
 
 
-def _scores(request: Request, subject: Subject, jobs: Sequence[tuple[Task, str, Where]]) -> Iterator[tuple[Task, str, list[dict[str, Any]]]]:
-    """The rows of each job; the languages of one retrieval task are read together."""
-    for task in dict.fromkeys(task.name for task, _, _ in jobs):
-        chosen = [job for job in jobs if job[0].name == task]
-        first, _, where = chosen[0]
-        if first.retrieval:
-            languages = [language for _, language, _ in chosen]
+def _scores(
+    request: Request, subject: Subject, jobs: Sequence[Job]
+) -> Iterator[tuple[Task, str, Sequence[Result] | Mapping[str, Any]]]:
+    """The rows of each job, or what was predicted without a score; the languages of one retrieval task are read together."""
+    for name in dict.fromkeys(task.name for task, _, _ in jobs):
+        chosen = [job for job in jobs if job[0].name == name]
+        (task, _, where), languages = chosen[0], [language for _, language, _ in chosen]
+        if task.retrieval:
             readings = _retrieval_readings(request, subject, [*languages, ENGLISH])
-            both = (measure_retrieval(subject.encoder, first, languages, where, one, subject.folder) for one in readings)
+            both = (measure_retrieval(subject.encoder, task, languages, where, one, subject.folder) for one in readings)
             for found in zip(*both, strict=True):
-                yield first, found[0][0], _marked(subject, [row for _, rows in found for row in rows])
-        elif first.format.ranking:
-            part = head_for(subject.bundle, first, request.head)
-            languages, model = [language for _, language, _ in chosen], subject.models[part.name]
-            for language, rows in measure_ranking(model, first, request.split, languages, where, _reading(request, subject, part), subject.folder):
-                yield first, language, _marked(subject, rows)
+                yield task, found[0][0], [row for _, rows in found for row in rows]
+        elif task.format.ranking:
+            part = head_for(subject.bundle, task, request.head)
+            reading, model = _reading(request, subject, part), subject.models[part.name]
+            for language, rows in measure_ranking(
+                model, task, request.split, languages, where, reading, subject.folder
+            ):
+                yield task, language, rows
         else:
             for one, language, place in chosen:
-                yield one, language, _marked(subject, _score(request, subject, one, language, place))
+                yield one, language, _score(request, subject, one, language, place)
 
 
-def _known(rows: Sequence[Mapping[str, Any]], request: Request, task: Task, language: str, subject: Subject) -> list[Mapping[str, Any]]:
+def _known(rows: Sequence[Result], request: Request, task: Task, language: str, subject: Subject) -> list[Result]:
     """Rows that answer this job already; for retrieval only where every layer asked for is there."""
+    asked = (task.name, request.protocol, request.split)
     same = [
         row
         for row in rows
-        if (row["task"], row["protocol"], row["split"]) == (task.name, request.protocol, request.split) and same_language(row["language"], language)
+        if (row.task, row.protocol, row.split) == asked
+        and same_language(row.language, language)
+        and row.notes.get("language_adapter", {}) == adapter_facts(row, subject.stacks)
     ]
-    same = [row for row in same if row.get("language_adapter", {}) == adapter_facts(row, subject.stacks)]
     if not task.retrieval:
         marks = _reading(request, subject, head_for(subject.bundle, task, request.head)).marks
-        same = [row for row in same if all(row["settings"].get(key) == marks.get(key) for key in READ_BY)]
-        return [row for row in same if row["settings"].get("multiword", task.multiword) == task.multiword]
+        same = [row for row in same if all(row.settings.get(key) == marks.get(key) for key in READ_BY)]
+        return [row for row in same if row.settings.get("multiword", task.multiword) == task.multiword]
     wanted = {id for one in _retrieval_readings(request, subject, [language, ENGLISH]) for id in planned(one, task)}
-    chosen = [row for row in same if row["settings"].get("id") in wanted]
-    return chosen if {row["settings"].get("id") for row in chosen} == wanted else []
+    chosen = [row for row in same if row.settings.get("id") in wanted]
+    return chosen if {row.settings.get("id") for row in chosen} == wanted else []
 
 
-def _same_data(rows: Sequence[Mapping[str, Any]], task: Task, split: str, language: str, where: Where) -> bool:
+def _same_data(rows: Sequence[Result], task: Task, split: str, language: str, where: Where) -> bool:
     """Whether scores are of the data that would be read now: files by their bytes, anything else by its kind."""
     if where.kind != "files":
-        return all(isinstance(row["data"], Mapping) and row["data"]["kind"] == where.kind for row in rows)
-    loaded = [load(task, split, language, where, unscored=True), *(load_pool(task, split, where) if task.format.ranking and split != "validation" else ())]
+        return all(isinstance(row.data, Mapping) and row.data["kind"] == where.kind for row in rows)
+    pool = load_pool(task, split, where) if task.format.ranking and split != "validation" else ()
+    loaded = [load(task, split, language, where, unscored=True), *pool]
     now = [file.sha256 for one in loaded for file in one.origin.files]
-    return all(not isinstance(row["data"], Mapping) and [file["sha256"] for file in row["data"]] == now for row in rows)
+    return all(not isinstance(row.data, Mapping) and [file["sha256"] for file in row.data] == now for row in rows)
 
 
-def _score(request: Request, subject: Subject, task: Task, language: str, where: Where) -> list[dict[str, Any]]:
+def _score(
+    request: Request, subject: Subject, task: Task, language: str, where: Where
+) -> Sequence[Result] | Mapping[str, Any]:
     part = head_for(subject.bundle, task, request.head)
+    model, reading = subject.models[part.name], _reading(request, subject, part)
     loaded = load(task, request.split, language, where, tuple(part.facts["labels"]) or None, unscored=True)
     with active(subject.encoder, subject.stacks.reading(language).composition if subject.stacks else None):
-        if withheld(loaded.examples):
-            return [predicted(subject.models[part.name], task, loaded, _reading(request, subject, part), subject.folder)]
-        return measure(subject.models[part.name], task, loaded, _reading(request, subject, part), subject.folder)
+        return (predicted if withheld(task.format, loaded.examples) else measure)(model, task, loaded, reading, subject.folder)
 
 
 def _reading(request: Request, subject: Subject, part: Part) -> Reading:
@@ -201,11 +249,7 @@ def _reading(request: Request, subject: Subject, part: Part) -> Reading:
     return Reading(labels, part.facts["max_length"], subject.budget(request), request.protocol, request.seed, part.name, own, other)
 
 
-def _marked(subject: Subject, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return with_facts(rows, subject.bundle.manifest.seen if subject.bundle else {}, subject.stacks)
-
-
-def _say_stacks(stacks: Stacks, jobs: Sequence[tuple[Task, str, Where]], report: Reporter) -> None:
+def _say_stacks(stacks: Stacks, jobs: Sequence[Job], report: Reporter) -> None:
     """Refuse languages without an adapter, and say what reads those that have none of their own."""
     retrieval = [ENGLISH] if any(task.retrieval for task, _, _ in jobs) else []
     languages = list(dict.fromkeys([*(language for _, language, _ in jobs), *retrieval]))
@@ -219,31 +263,28 @@ def _say_stacks(stacks: Stacks, jobs: Sequence[tuple[Task, str, Where]], report:
 
 def _retrieval_readings(request: Request, subject: Subject, languages: Sequence[str]) -> list[RetrievalSettings]:
     """The run's own stack on both sides; with language adapters also each side under its own."""
-    plain = _retrieval_settings(request, subject)
-    stacks = subject.stacks
+    plain, stacks = _retrieval_settings(request, subject), subject.stacks
     if stacks is None or not stacks.swapped:
         return [plain]
-    return [plain, replace(plain, stacks={iso1(language): stacks.reading(language) for language in languages})]
+    own = {iso1(language): stacks.reading(language) for language in languages}
+    return [plain, replace(plain, reading=replace(plain.reading, stacks=own))]
 
 
 def _retrieval_settings(request: Request, subject: Subject) -> RetrievalSettings:
-    asked = request.retrieval
-    layers = tuple(range(subject.trunk.layers + 1)) if asked.layers == "all" else asked.layers
-    save = request.save_vectors if request.save_vectors is not None else (layers is None or len(layers) == 1)
+    layers = request.retrieval.layers
     return RetrievalSettings(
-        protocol=request.protocol,
-        composition=fingerprint(active_parts(subject.bundle)) if subject.bundle else "",
-        layers=layers,
-        pool=asked.pool,
-        k=asked.k,
-        margin=asked.margin,
-        centre=asked.centring,
-        split=request.split,
-        save_vectors=save,
-        seed=request.seed,
+        request.protocol,
         depth=subject.trunk.layers,
-        precision=subject.trunk.precision,
-        token_budget=subject.budget(request),
+        wanted=request.retrieval,
+        reading=SentenceReading(
+            (),
+            token_budget=subject.budget(request),
+            precision=subject.trunk.precision,
+            composition=fingerprint(active_parts(subject.bundle)) if subject.bundle else "",
+        ),
+        split=request.split,
+        save_vectors=request.save_vectors if request.save_vectors is not None else layers is None or len(layers) == 1,
+        seed=request.seed,
     )
 
 

@@ -1,4 +1,4 @@
-"""A run on disk: where it lies, whether it may be written, and its results.
+"""A run on disk: where it lies, and whether it may be written.
 
     runs/nli-1a2b3c4d/
       identity.json config.yaml manifest.json metrics.jsonl results.json README.md
@@ -14,27 +14,22 @@ import errno
 import fcntl
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from adapter_stilts.errors import ArtefactError, MissingError, StiltsError, UsageError
-from adapter_stilts.files import disk_errors, sha256, write_json
+from adapter_stilts.errors import ArtefactError, StiltsError, UsageError
+from adapter_stilts.files import disk_errors, write_json
 from adapter_stilts.sharing.manifest import CONFIG, MANIFEST
 from adapter_stilts.sharing.manifest import IDENTITY as IDENTITY
-from adapter_stilts.sharing.sealed import read_sealed, unreadable, write_sealed
+from adapter_stilts.sharing.sealed import unreadable
 from adapter_stilts.sharing.weight_files import ROLES, is_remains, remove_weights
 
 State = Literal["new", "resumable", "done"]
 STATES: tuple[State, ...] = ("new", "resumable", "done")
 LOCK = ".lock"
 RESULTS = "results.json"
-PRODUCTS = ("predictions", "units")  # files that a row of results names
-HASHES = "sha256"
 FILES = (CONFIG, "metrics.jsonl", RESULTS, "README.md")
 FOLDERS = {
     "checkpoints": ("step-*", ".partial-*"),
@@ -112,8 +107,10 @@ def locked(folder: Path) -> Iterator[None]:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-                raise StiltsError(f"the folder cannot be locked: {error.strerror}", where=str(folder), do="use a folder on a local disk") from error
-            raise UsageError("another process is working on this run", where=str(folder), do="wait for it, or name another folder with -o") from error
+                what = f"the folder cannot be locked: {error.strerror}"
+                raise StiltsError(what, where=str(folder), do="use a folder on a local disk") from error
+            advice = "wait for it, or name another folder with -o"
+            raise UsageError("another process is working on this run", where=str(folder), do=advice) from error
         try:
             yield
         except BaseException:
@@ -128,115 +125,6 @@ def _leave_nothing(folder: Path) -> None:
         for name in (IDENTITY, LOCK):
             (folder / name).unlink(missing_ok=True)
         _remove_empty(folder)
-
-
-def read_results(folder: Path) -> list[dict[str, Any]]:
-    """The rows of results.json, [] where there is none; a changed file is an ArtefactError."""
-    path = folder / RESULTS
-    if not path.is_file():
-        return []
-    document = read_sealed(path, RESULTS, do="remove it and evaluate again")
-    return list(document["results"])
-
-
-def write_results(folder: Path, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """results.json: one row per task, protocol, language and metric, and the means over languages and tasks.
-
-    A row carries the sha256 of the files it names, as they are when it is first written.
-    """
-    ordered = sorted((row if HASHES in row else _hashed(folder, row) for row in rows), key=result_key)
-    document = {"results": ordered, "means": means(ordered)}
-    write_sealed(folder / RESULTS, document)
-    return document
-
-
-def without_predictions(rows: Iterable[Mapping[str, Any]], path: str) -> list[Mapping[str, Any]]:
-    """Rows that named a predictions file, which has been written anew without a score, name it no longer."""
-    return [_without(_without(row, HASHES), "predictions") if row.get("predictions") == path else row for row in rows]
-
-
-def merge_results(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Rows by key; a new row replaces an old one of the same task, protocol, split, language, metric and settings.
-
-    A predictions file holds the last reading written to it: rows of other settings that named the same file name it no longer.
-    """
-    fresh = {result_key(row): row for row in new}
-    written = {row["predictions"]: row.get("settings") for row in fresh.values() if "predictions" in row}
-    kept = (_without(row, HASHES) if row.get("predictions") in written else row for row in old)  # of a file that was written anew
-    rows = {result_key(row): row for row in kept} | fresh
-    return [_without(row, "predictions") if written.get(row.get("predictions"), row.get("settings")) != row.get("settings") else row for row in rows.values()]
-
-
-def check_products(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Refuse predictions and units that are not those of the scores; a bundle may have left them out."""
-    for row in rows:
-        for noun, expected in row.get(HASHES, {}).items():
-            path = folder / row[noun]
-            if path.is_file() and sha256(path) != expected:
-                raise ArtefactError(f"{row[noun]} is not the file that was scored: it was changed or damaged", where=str(path), do=_score_again(folder, row))
-
-
-def read_units(folder: Path, row: Mapping[str, Any]) -> NDArray[np.float64]:
-    """The sums [N, S] that a score was made of; MissingError or ArtefactError where they are not there as they were."""
-    path = folder / row["units"]
-    if not path.is_file():
-        raise MissingError(f"the sums that the score of {row['task']} was made of are not there", where=str(path), do=_score_again(folder, row))
-    check_products(folder, [row])
-    units: NDArray[np.float64] = np.load(path, allow_pickle=False)
-    return units
-
-
-def result_key(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """What a score is the score of."""
-    return (row["task"], row["protocol"], row["split"], row["language"], row["metric"], json.dumps(row.get("settings", {}), sort_keys=True))
-
-
-def readings(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[tuple[str, str, str], list[Mapping[str, Any]]]]:
-    """The headline rows of every task by how they were read: protocol, split and settings (as JSON)."""
-    found: dict[str, dict[tuple[str, str, str], list[Mapping[str, Any]]]] = {}
-    for row in rows:
-        if row.get("headline"):
-            reading = (row["protocol"], row["split"], json.dumps(row.get("settings", {}), sort_keys=True))
-            found.setdefault(row["task"], {}).setdefault(reading, []).append(row)
-    return found
-
-
-def means(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The unweighted mean over languages of every task's headline metric, and over tasks with and without retrieval.
-
-    A task read in several ways (protocols, splits, layers) has a mean for each under "tasks"; it enters the means over tasks only
-    where it was read in one. Validation scores enter none. "unseen" is the mean over the languages that no training rows were in.
-    """
-    tested = readings(row for row in rows if row["split"] != "validation")
-    tasks = {task: [_task_mean(*reading, of_task) for reading, of_task in found.items()] for task, found in tested.items()}
-    retrieval = {row["task"] for row in rows if row.get("retrieval")}
-    single = {task: found[0]["score"] for task, found in tasks.items() if len(found) == 1}
-    trained = [score for task, score in single.items() if task not in retrieval]
-    return {"tasks": tasks, "with_retrieval": _mean(list(single.values())), "without_retrieval": _mean(trained)}
-
-
-def _hashed(folder: Path, row: Mapping[str, Any]) -> Mapping[str, Any]:
-    paths = {noun: folder / row[noun] for noun in PRODUCTS if noun in row}
-    found = {noun: sha256(path) for noun, path in paths.items() if path.is_file()}
-    return {**row, HASHES: found} if found else row
-
-
-def _score_again(folder: Path, row: Mapping[str, Any]) -> str:
-    return f"score it again: adapter-stilts eval {folder} --tasks {row['task']} --languages {row['language']} --split {row['split']} --overwrite"
-
-
-def _without(row: Mapping[str, Any], key: str) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name != key}
-
-
-def _task_mean(protocol: str, split: str, settings: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    unseen = [row["score"] for row in rows if not row.get("seen")]
-    found = {"protocol": protocol, "split": split, "settings": json.loads(settings), "score": _mean([row["score"] for row in rows]), "languages": len(rows)}
-    return found if len(unseen) == len(rows) else {**found, "unseen": {"score": _mean(unseen), "languages": len(unseen)}}
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None
 
 
 def _identity(folder: Path) -> str:

@@ -12,8 +12,10 @@ from adapter_stilts.config.recipes import Recipe, named_recipe, recipes
 from adapter_stilts.encoder.kinds import kinds
 from adapter_stilts.errors import ArtefactError, MissingError
 from adapter_stilts.files import read_json
-from adapter_stilts.runs.folder import IDENTITY, means, read_results, readings
+from adapter_stilts.runs.folder import IDENTITY
+from adapter_stilts.runs.results import means, read_results, readings
 from adapter_stilts.sharing.manifest import CONFIG, MANIFEST, Manifest, read_manifest
+from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import SPLITS, Hub, Task, all_tasks, tasks
 from adapter_stilts.tasks.languages import iso1, iso3
 
@@ -71,7 +73,8 @@ def info(folder: Path) -> dict[str, Any]:
     manifest = read_manifest(folder)
     rows = read_results(folder)
     size = sum(path.stat().st_size for path in (folder / name for name in manifest.files) if path.is_file())
-    return {"run": str(folder), **manifest.model_dump(mode="json"), "bytes": size, "results": rows, "means": means(rows)}
+    document = {"run": str(folder), **manifest.model_dump(mode="json"), "bytes": size, "results": [row.to_json() for row in rows]}
+    return {**document, "means": means(rows).to_json()}
 
 
 def _recipe(recipe: Recipe) -> dict[str, Any]:
@@ -140,17 +143,18 @@ def _run(folder: Path) -> dict[str, Any]:
     return {"run": str(folder), **facts, "scores": _summed(rows)}
 
 
-def _summed(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Every task and split by the mean over its languages; where it was read in several ways (protocols, layers), the lowest and the highest mean."""
-    found: dict[tuple[str, str], list[list[Mapping[str, Any]]]] = {}
+def _summed(rows: Sequence[Result]) -> list[dict[str, Any]]:
+    """Every task and split by the mean over its languages; of several readings (protocols, layers), the lowest and the highest mean."""
+    found: dict[tuple[str, str], list[list[Result]]] = {}
     for task, of_task in readings(rows).items():
         for (_, split, _), read in of_task.items():
             found.setdefault((task, split), []).append(read)
     summed = []
     for (task, split), every in found.items():
-        scores = [sum(row["score"] for row in read) / len(read) for read in every]
-        languages = sorted({row["language"] for read in every for row in read})
-        summed.append({"task": task, "split": split, "languages": languages, "readings": len(scores), "lowest": min(scores), "highest": max(scores)})
+        scores = [sum(row.score for row in read) / len(read) for read in every]
+        languages = sorted({row.language for read in every for row in read})
+        span = {"readings": len(scores), "lowest": min(scores), "highest": max(scores)}
+        summed.append({"task": task, "split": split, "languages": languages, **span})
     return summed
 
 
@@ -166,10 +170,10 @@ def _facts(manifest: Manifest) -> Mapping[str, Any]:
     }
 
 
-def _claimed(folder: Path, rows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+def _claimed(folder: Path, rows: Sequence[Result]) -> Mapping[str, Any]:
     """A run that goes on, or the scores of a bare trunk, which was never trained and has no configuration."""
     if rows and not (folder / CONFIG).is_file():
-        return {"state": "scores of a trunk", "task": ",".join(dict.fromkeys(row["task"] for row in rows))}
+        return {"state": "scores of a trunk", "task": ",".join(dict.fromkeys(row.task for row in rows))}
     found = read_json(folder / IDENTITY)
     if not isinstance(found, dict):
         raise ArtefactError(f"{IDENTITY} is damaged", where=str(folder), do="train the run again with --overwrite")

@@ -19,6 +19,7 @@ from typing import Any
 from adapter_stilts.encoder.composition import Composition, fusion_name, fusions, names, parse
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.errors import UsageError
+from adapter_stilts.retrieval.reading import LanguageStack as Stack
 from adapter_stilts.runs.adoption import renamed
 from adapter_stilts.runs.build import check_trunk
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
@@ -30,14 +31,6 @@ OWN = "own"  # as a setting of a score: each language was read under its own lan
 ENGLISH = "en"  # the language of a pair's second side
 TEXT_TASK = "mlm"  # what a language adapter learns
 NOTE = "the source language's"
-
-
-@dataclass(frozen=True)
-class Stack:
-    """What a language is read with: a composition, and the language adapter in it ({} where it has none)."""
-
-    composition: Composition
-    adapter: Mapping[str, str] = field(compare=False)
 
 
 @dataclass(frozen=True)

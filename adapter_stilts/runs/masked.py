@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from adapter_stilts.data.examples import Example
-from adapter_stilts.data.features import features
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.encoder.trunk import Trunk
-from adapter_stilts.evaluation.scoring import Measure, Score
+from adapter_stilts.formats.base import Example, Format
+from adapter_stilts.metrics.base import Options, Score, metrics
 from adapter_stilts.seeding import Seeds
-from adapter_stilts.statistics.intervals import REPLICATES, bootstrap_interval, score_of
+from adapter_stilts.statistics.intervals import REPLICATES
 from adapter_stilts.training.order import Order
 from adapter_stilts.training.rows import Masking, feature_data
 
 SCORED = 0.15  # of the tokens of a text, when masked language modelling is scored
 
 
-def masking_of(format: str, trunk: Trunk, rate: float = SCORED) -> Masking | None:
+def masking_of(format: Format[Any], trunk: Trunk, rate: float = SCORED) -> Masking | None:
     """How batches of a text task are masked; None for every other format."""
-    if format != "text":
+    if not format.masked:
         return None
     tokenizer = trunk.tokenizer
     return Masking(trunk.vocabulary, tokenizer.mask_token_id, tuple(tokenizer.all_special_ids), rate)
@@ -40,16 +40,15 @@ def masked_score(model: TaskModel, examples: Sequence[Example], max_length: int,
         units = _units(model, examples, max_length, token_budget, seed)
     finally:
         model.train(was_training)
-    interval = bootstrap_interval(units, "ratio", seed=seed, replicates=replicates) if replicates else None
-    return Score((Measure("masked_accuracy", score_of(units, "ratio"), interval, units, "ratio"),), "masked_accuracy", int(units[:, 1].sum()))
+    return metrics["masked_accuracy"].score(units, None, Options(seed=seed, replicates=replicates))
 
 
 @torch.no_grad()
 def _units(model: TaskModel, examples: Sequence[Example], max_length: int, token_budget: int, seed: int) -> NDArray[np.float64]:
     """(right, masked) of each text, [N, 2]."""
     trunk = model.encoder.trunk
-    found = features("text", examples, trunk.tokenizer, max_length=max_length, training=False)
-    data = feature_data(found, "text", trunk.pad_id, masking_of("text", trunk))
+    found = model.format.features(examples, trunk.tokenizer, max_length=max_length, training=False)
+    data = feature_data(found, model.format, trunk.pad_id, masking_of(model.format, trunk))
     assert data.prepare is not None
     device = next(model.parameters()).device
     units = np.zeros((len(found), 2))

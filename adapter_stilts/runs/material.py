@@ -13,8 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from adapter_stilts.data.examples import Example
 from adapter_stilts.errors import TaskDataError, UsageError
+from adapter_stilts.formats.base import Example
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.tasks.pools import CANDIDATES

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adapter_stilts.data.examples import Example, Tagged
-from adapter_stilts.data.features import Feature, features
+from adapter_stilts.data.feature import Feature
 from adapter_stilts.encoder.task_model import TaskModel
-from adapter_stilts.evaluation import folder as forms
 from adapter_stilts.evaluation.predict import predict
-from adapter_stilts.evaluation.protocols import OWN, TargetProtocol, target_protocol
-from adapter_stilts.evaluation.scoring import Options, Predictions, Score, score
 from adapter_stilts.files import write_bytes
+from adapter_stilts.formats.base import Example, Rules
+from adapter_stilts.formats.protocols import OWN, TargetProtocol, target_protocols
+from adapter_stilts.metrics import forms
+from adapter_stilts.metrics.base import Options, Score
 from adapter_stilts.runs.attention import store_attention
 from adapter_stilts.runs.build import HEAD
 from adapter_stilts.runs.disclosure import beside
 from adapter_stilts.runs.masked import masked_score
 from adapter_stilts.runs.material import origin_facts
-from adapter_stilts.runs.ranking import Ranked, own_score
+from adapter_stilts.runs.ranking import own_score
+from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.sources import Loaded
 
@@ -54,14 +55,14 @@ class Reading:
 
     @property
     def rules(self) -> TargetProtocol:
-        return target_protocol(self.protocol)
+        return target_protocols[self.protocol]
 
     def length(self, model: TaskModel) -> int:
         """Tokens of an input: the protocol's, or as trained; at most what the trunk has positions for."""
-        return self.rules.length(model.format, self.max_length, model.encoder.trunk.max_length)
+        return min(model.format.length(self.rules, self.max_length), model.encoder.trunk.max_length)
 
 
-def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, folder: Path | None) -> list[dict[str, Any]]:
+def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, folder: Path | None) -> list[Result]:
     """Rows for every metric of the task on one language.
 
     Under `folder`: predictions/ in XTREME's form, units/ with the sums that paired comparisons need, fusion/attention.json.
@@ -71,21 +72,21 @@ def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, fold
     base = {"task": task.name, "protocol": reading.protocol, "language": origin.language, "split": origin.split, "data": facts["files"] or facts}
     base |= beside(origin)
     attention: Mapping[str, Any] = {}
-    predictions: Predictions | Ranked | None = None
+    predictions: Any = None
     settings: dict[str, Any]
     if task.format.ranking:
         scored, predictions = own_score(model, task, loaded.examples, reading.max_length, reading.token_budget, Options(origin.language, seed=reading.seed))
         settings = {"max_length": reading.max_length, "query_length": task.query_length}
     elif task.format.masked:
         scored = masked_score(model, loaded.examples, reading.max_length, reading.token_budget, reading.seed)
-        settings = reading.rules.settings(task.format.name, reading.length(model))
+        settings = task.format.settings(reading.rules, reading.length(model))
     else:
         found = _features(model, task, loaded.examples, reading)
         answered, attention = _predict(model, task, loaded.examples, found, reading, origin.language)
-        gold, lost = _kept(loaded.examples, answered)
+        gold, lost = task.format.scored_part(loaded.examples, answered)
         base |= {"words_lost": lost} if lost else {}
-        scored, predictions = score(task.metric, gold, answered, Options(language=origin.language, seed=reading.seed)), answered
-        settings = reading.rules.settings(task.format.name, reading.length(model))
+        scored, predictions = task.format.score(task.metric, gold, answered, Options(language=origin.language, seed=reading.seed)), answered
+        settings = task.format.settings(reading.rules, reading.length(model))
     if attention and folder is not None:
         store_attention(folder, task.name, origin.split, origin.language, attention)
     paths = store_scored(folder, task, origin.language, origin.split, predictions, scored, reading)
@@ -99,24 +100,26 @@ def predicted(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, fo
     answered, _ = _predict(model, task, loaded.examples, _features(model, task, loaded.examples, reading), reading, origin.language)
     path = _write(folder, task, origin.language, origin.split, answered)
     row = {"task": task.name, "protocol": reading.protocol, "language": origin.language, "split": origin.split, "n": len(loaded.examples)}
-    settings = {**reading.rules.settings(task.format.name, reading.length(model)), **reading.marks}
+    settings = {**task.format.settings(reading.rules, reading.length(model)), **reading.marks}
     return {**row, "settings": settings, "predictions": path.relative_to(folder).as_posix()}
 
 
-def result_rows(base: Mapping[str, Any], scored: Score, settings: Mapping[str, Any], paths: Mapping[str, str], *, retrieval: bool) -> list[dict[str, Any]]:
+def result_rows(base: Mapping[str, Any], scored: Score, settings: Mapping[str, Any], paths: Mapping[str, str], *, retrieval: bool) -> list[Result]:
     """A row of results.json for every measure of a score. retrieval: the task is one of finding, not of classifying."""
     return [
-        {
-            **base,
-            "metric": m.metric,
-            "score": m.score,
-            "n": scored.n,
-            "interval": list(m.interval) if m.interval else None,
-            "headline": m.metric == scored.headline,
-            "retrieval": retrieval,
-            "settings": dict(settings),
-            **paths,
-        }
+        Result.from_json(
+            {
+                **base,
+                "metric": m.metric,
+                "score": m.score,
+                "n": scored.n,
+                "interval": m.interval,
+                "headline": m.metric == scored.headline,
+                "retrieval": retrieval,
+                "settings": dict(settings),
+                **paths,
+            }
+        )
         for m in scored.measures
     ]
 
@@ -134,7 +137,8 @@ def validation_score(task: Task, examples: Sequence[Example], reading: Reading, 
             return own_score(model, task, examples, reading.max_length, reading.token_budget, options)[0].value
         found.extend([] if found else _features(model, task, examples, reading))
         predictions, _ = _predict(model, task, examples, found, reading, spoken)
-        return score(task.metric, _kept(examples, predictions)[0], predictions, Options(language=spoken, replicates=0)).value
+        gold, _ = task.format.scored_part(examples, predictions)
+        return task.format.score(task.metric, gold, predictions, Options(language=spoken, replicates=0)).value
 
     return validate
 
@@ -148,8 +152,7 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
 
 def _features(model: TaskModel, task: Task, examples: Sequence[Example], reading: Reading) -> list[Feature]:
     rules = reading.rules
-    return features(
-        task.format.name,
+    return task.format.features(
         examples,
         model.encoder.trunk.tokenizer,
         labels=reading.labels,
@@ -163,32 +166,20 @@ def _features(model: TaskModel, task: Task, examples: Sequence[Example], reading
 
 def _predict(
     model: TaskModel, task: Task, examples: Sequence[Example], found: Sequence[Feature], reading: Reading, language: str
-) -> tuple[Predictions, Mapping[str, Any]]:
+) -> tuple[Any, Mapping[str, Any]]:
     with model.encoder.capture_attention() as attention:
         predictions = predict(
             model,
             examples,
             found,
-            labels=reading.labels,
-            token_budget=reading.token_budget,
-            unanswerable=task.unanswerable,
-            decoding=reading.rules.decoding,
-            language=language,
+            Rules(reading.labels, task.unanswerable, reading.rules.decoding, language),
+            reading.token_budget,
         )
     return predictions, {name: attention.mean(name) for name in attention.sums}
 
 
-def _kept(examples: Sequence[Example], predictions: Predictions) -> tuple[Sequence[Example], int]:
-    """The examples as far as they were read, and how many words were not: a protocol may cut long sentences, gold and all."""
-    if not examples or not isinstance(examples[0], Tagged):
-        return examples, 0
-    pairs = list(zip(cast(Sequence[Tagged], examples), cast(Sequence[Sequence[str]], predictions), strict=True))
-    kept = [replace(row, words=row.words[: len(tags)], tags=row.tags[: len(tags)]) if len(tags) < len(row.words) else row for row, tags in pairs]
-    return kept, sum(len(row.words) - len(tags) for row, tags in pairs)
-
-
 def store_scored(
-    folder: Path | None, task: Task, language: str, split: str, predictions: Predictions | Ranked | None, scored: Score, reading: Reading
+    folder: Path | None, task: Task, language: str, split: str, predictions: Any, scored: Score, reading: Reading
 ) -> dict[str, str]:
     """Write predictions in XTREME's form, and units; returns where they are, relative to the folder."""
     if folder is None:
@@ -203,7 +194,7 @@ def store_scored(
     return {**stored, "units": path.relative_to(folder).as_posix(), "statistic": scored.main.statistic}
 
 
-def _write(folder: Path, task: Task, language: str, split: str, predictions: Predictions | Ranked) -> Path:
-    path = forms.prediction_path(folder / "predictions", task.folder, language, forms.FORMS[task.format.name], split)
-    forms.write(path, forms.FORMS[task.format.name], predictions)
+def _write(folder: Path, task: Task, language: str, split: str, predictions: Any) -> Path:
+    path = forms.prediction_path(folder / "predictions", task.folder, language, task.format.form, split)
+    forms.forms[task.format.form].write(path, predictions)
     return path

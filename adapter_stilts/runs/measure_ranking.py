@@ -6,15 +6,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from adapter_stilts.data.examples import Query
 from adapter_stilts.encoder.task_model import TaskModel
-from adapter_stilts.evaluation.ranking import DEEPEST
-from adapter_stilts.evaluation.scoring import Options
+from adapter_stilts.formats.queries import Query
+from adapter_stilts.metrics.base import Options
+from adapter_stilts.metrics.ranked import DEEPEST
 from adapter_stilts.runs.attention import store_attention
 from adapter_stilts.runs.disclosure import beside
 from adapter_stilts.runs.material import origin_facts
 from adapter_stilts.runs.measure import Reading, measure, result_rows, store_scored
 from adapter_stilts.runs.ranking import Pool, query_rows, read_pool, score_language, unit_vectors
+from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.pools import joined, load_pool
 from adapter_stilts.tasks.sources import Loaded, Where, load
@@ -22,7 +23,7 @@ from adapter_stilts.tasks.sources import Loaded, Where, load
 
 def measure_ranking(
     model: TaskModel, task: Task, split: str, languages: Sequence[str], where: Where, reading: Reading, folder: Path
-) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+) -> Iterator[tuple[str, list[Result]]]:
     """Rows language by language. The pool is the same for all of them, and for a run that asks for one of them alone.
 
     Validation rows are searched among their own positives, as they are while training.
@@ -45,7 +46,7 @@ def data_of(loaded: Loaded, pool: Sequence[Loaded]) -> Any:
 
 def _measure(
     model: TaskModel, task: Task, loaded: Loaded, pool: Pool, sources: Sequence[Loaded], reading: Reading, folder: Path
-) -> list[dict[str, Any]]:
+) -> list[Result]:
     origin, queries = loaded.origin, cast(Sequence[Query], loaded.examples)
     with model.encoder.capture_attention() as attention:
         vectors = unit_vectors(model, query_rows(model, task, queries, reading.max_length), reading.token_budget)

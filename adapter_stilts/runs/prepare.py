@@ -33,7 +33,7 @@ from adapter_stilts.training.plan import Mixture, TrainingData, TrainingPlan
 from adapter_stilts.training.rows import feature_data
 from adapter_stilts.training.sampler import Sampler, shares
 
-MERGE, JOINT, FUSE = "merge", "joint", "fuse"
+JOINT, FUSE = "joint", "fuse"
 FULL = "full"  # the kind that trains the trunk
 
 
@@ -95,8 +95,8 @@ class Prepared:
         return self.plan.max_steps or course(self.rows, self.plan, self.processes.count).steps(self.plan.epochs)
 
     def _rows(self, one: TaskData) -> TrainingData:
-        masking = masking_of(one.task.format.name, self.trunk, self.config.training.mask_rate)
-        return feature_data(one.features, one.task.format.name, self.trunk.pad_id, masking)
+        masking = masking_of(one.task.format, self.trunk, self.config.training.mask_rate)
+        return feature_data(one.features, one.task.format, self.trunk.pad_id, masking)
 
 
 def prepare(config: RunConfig, tasks: Sequence[str]) -> Prepared:
@@ -179,13 +179,8 @@ def _tasks(config: RunConfig, names: Sequence[str]) -> tuple[Task, ...]:
             raise UsageError(f"'{task.name}' trains nothing: it reads the encoder as it is", do=f"use `adapter-stilts eval RUN --tasks {task.name}`")
     if config.how == JOINT:
         _check_joint(config, [task.name for task in found])
-    if config.how == MERGE:
-        raise UsageError(f"--how {config.how} is not available in this version", do="use direct, sequential, stack, fuse or joint")
-    if config.training.limit_gb is not None:
-        advice = "lower training.token_budget and raise training.accumulation, or set training.gradient_checkpointing=true"
-        raise UsageError("--limit-gb is not available in this version", where="training.limit_gb", do=advice)
     for task in found:
-        check_control(config.control, config.how, task.format.name)
+        check_control(config.control, config.how, task.format)
     return found
 
 

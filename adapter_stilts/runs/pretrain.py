@@ -21,7 +21,6 @@ from tokenizers import Tokenizer
 
 from adapter_stilts.config.load import with_settings
 from adapter_stilts.config.schema import RunConfig
-from adapter_stilts.data.examples import PlainText
 from adapter_stilts.encoder.composition import parse
 from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.model import AdapterEncoder
@@ -29,6 +28,7 @@ from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.encoder.trunk import Trunk, new_trunk, save_trunk
 from adapter_stilts.errors import ConfigError, UsageError
 from adapter_stilts.files import disk_errors, read_json, sha256, write_bytes, write_json
+from adapter_stilts.formats.text import PlainText
 from adapter_stilts.miniature.aligned_start import aligned_embeddings
 from adapter_stilts.miniature.pretraining_rows import Corpus, Rows, encode, sample
 from adapter_stilts.miniature.vocabulary import train_tokenizer

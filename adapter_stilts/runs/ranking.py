@@ -16,17 +16,16 @@ from typing import TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from adapter_stilts.data.examples import Candidate, Example, Query
 from adapter_stilts.data.feature import Feature
-from adapter_stilts.data.features import features
-from adapter_stilts.data.ranking_features import candidate_features
-from adapter_stilts.data.ranking_rows import merged
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.evaluation.predict import logits
-from adapter_stilts.evaluation.ranking import DEEPEST
-from adapter_stilts.evaluation.scoring import Measure, Options, Score, score_ranked
-from adapter_stilts.retrieval.neighbours import nearest
+from adapter_stilts.formats.base import Example
+from adapter_stilts.formats.queries import Candidate, Query, merged
+from adapter_stilts.formats.ranking import candidate_features
+from adapter_stilts.metrics.base import Measure, Options, Score
+from adapter_stilts.metrics.ranked import DEEPEST, score_ranked
+from adapter_stilts.retrieval.search import nearest
 from adapter_stilts.statistics.intervals import bootstrap_interval, score_of
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import same_language
@@ -76,7 +75,8 @@ def own_score(model: TaskModel, task: Task, examples: Sequence[Example], max_len
 def query_rows(model: TaskModel, task: Task, queries: Sequence[Example], max_length: int) -> list[Feature]:
     """Queries as token ids, to be read."""
     length = min(max_length, model.encoder.trunk.max_length)
-    return features("ranking", queries, model.encoder.trunk.tokenizer, max_length=length, query_length=task.query_length, training=False)
+    tokenizer = model.encoder.trunk.tokenizer
+    return task.format.features(queries, tokenizer, max_length=length, query_length=task.query_length, training=False)
 
 
 def unit_vectors(model: TaskModel, rows: Sequence[Feature], token_budget: int) -> Vectors:

@@ -1,9 +1,9 @@
-"""What a finished run leaves behind beside its weights: the resolved configuration, the manifest, and the JSON document of `--json`."""
+"""What a run says of itself: its resolved configuration, its manifest, and what it would be before it is trained."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,14 @@ from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.files import sha256, write_text
 from adapter_stilts.runs import disclosure
 from adapter_stilts.runs.build import HEAD
-from adapter_stilts.runs.folder import read_results
+from adapter_stilts.runs.folder import State
 from adapter_stilts.runs.identity import rows_digest
 from adapter_stilts.runs.material import MINIATURE, origin_facts
 from adapter_stilts.runs.prepare import JOINT, Prepared
+from adapter_stilts.runs.results import read_results
 from adapter_stilts.runs.task_data import TaskData
 from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, METRICS, Manifest, Parent, TrunkFacts, read_manifest
+from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.sources import Loaded
 from adapter_stilts.training.plan import Outcome
 
@@ -113,42 +115,87 @@ def language_of(prepared: Prepared) -> str:
     return first.languages[0] if not others and first.task.format.masked and len(first.languages) == 1 else ""
 
 
-def document(folder: Path) -> dict[str, Any]:
-    """The JSON document of a finished run: folder, composition, parts, training and results."""
-    manifest = read_manifest(folder)
-    return {
-        "run": str(folder),
-        "identity": manifest.identity,
-        "task": manifest.task,
-        "how": manifest.how,
-        "composition": manifest.composition,
-        "parts": list(manifest.parts),
-        "training": manifest.training,
-        **({"tasks": list(manifest.tasks)} if manifest.tasks else {}),
-        "substitutions": list(manifest.substitutions),
-        "leaks": list(manifest.leaks),
-        "results": read_results(folder),
-    }
+@dataclass(frozen=True)
+class Trained:
+    """A finished run: what it says of itself, and its scores. attention: of a fusion, as attention.py has it."""
+
+    folder: Path
+    manifest: Manifest
+    results: tuple[Result, ...]
+    attention: Mapping[str, Any] | None = None
+    means: None = None  # validation scores enter none
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `train --json` and `fuse --json`."""
+        manifest = self.manifest
+        return {
+            "run": str(self.folder),
+            "identity": manifest.identity,
+            "task": manifest.task,
+            "how": manifest.how,
+            "composition": manifest.composition,
+            "parts": list(manifest.parts),
+            "training": manifest.training,
+            **({"tasks": list(manifest.tasks)} if manifest.tasks else {}),
+            "substitutions": list(manifest.substitutions),
+            "leaks": list(manifest.leaks),
+            "results": [row.to_json() for row in self.results],
+            **({} if self.attention is None else {"attention": self.attention}),
+        }
 
 
-def preview(prepared: Prepared, folder: Path, state: str, parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The JSON document of `--dry-run`: what the run would be. bytes: of its weights on disk, about."""
-    data = prepared.data
-    return {
-        "run": str(folder),
-        "identity": prepared.identity,
-        "state": state,
-        "task": ",".join(one.task.name for one in data),
-        "how": prepared.config.how,
-        "composition": str(prepared.lineage.composition),
-        "rows": sum(len(one.examples) for one in data),
-        "validation_rows": sum(len(loaded.examples) for one in data for loaded in one.validation),
-        "steps": prepared.steps,
-        **({"tasks": [task_facts(prepared, one, {}) for one in data]} if prepared.joint else {}),
-        "bytes": 4 * sum(row["parameters"] for row in parts if row["role"] != "trunk"),
-        "parts": list(parts),
-        "results": [],
-    }
+def trained(folder: Path) -> Trained:
+    """What lies in the folder of a finished run."""
+    return Trained(folder, read_manifest(folder), tuple(read_results(folder)))
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What a run would be, without a step of training."""
+
+    prepared: Prepared
+    folder: Path
+    state: State
+    parts: Sequence[dict[str, Any]]
+    results: tuple[Result, ...] = ()
+    means: None = None
+
+    @property
+    def bytes(self) -> int:
+        """Of its weights on disk, about."""
+        return sum(4 * int(row["parameters"]) for row in self.parts if row["role"] != "trunk")
+
+    @property
+    def rows(self) -> int:
+        return sum(len(one.examples) for one in self.prepared.data)
+
+    @property
+    def task(self) -> str:
+        return ",".join(one.task.name for one in self.prepared.data)
+
+    @property
+    def tasks(self) -> list[dict[str, Any]]:
+        """The tasks of a joint run, [] of another."""
+        return [task_facts(self.prepared, one, {}) for one in self.prepared.data] if self.prepared.joint else []
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of `train --dry-run --json`."""
+        prepared = self.prepared
+        return {
+            "run": str(self.folder),
+            "identity": prepared.identity,
+            "state": self.state,
+            "task": self.task,
+            "how": prepared.config.how,
+            "composition": str(prepared.lineage.composition),
+            "rows": self.rows,
+            "validation_rows": sum(len(loaded.examples) for one in prepared.data for loaded in one.validation),
+            "steps": prepared.steps,
+            **({"tasks": self.tasks} if prepared.joint else {}),
+            "bytes": self.bytes,
+            "parts": list(self.parts),
+            "results": [],
+        }
 
 
 def _seen(prepared: Prepared) -> dict[str, list[str]]:

@@ -1,7 +1,7 @@
 """`score`: the metrics alone, on anybody's prediction files; the numbers are those of XTREME's own evaluate.py, as fractions.
 
-    score(FilesRequest(Path("labels.tsv"), Path("predictions.tsv"), task="xnli"), report=Silent())["results"][0]["score"]
-    score_folders(BenchmarkRequest("xtreme", Path("predictions"), Path("labels")), report=Silent())["means"]["all_task"]
+    score(FilesRequest(Path("labels.tsv"), Path("predictions.tsv"), task="xnli"), report=Silent())[0].score
+    score_folders(BenchmarkRequest("xtreme", Path("predictions"), Path("labels")), report=Silent()).means["all_task"]
 
 No model is loaded and nothing is written. A row's protocol is the benchmark whose evaluation code gives the same number, "own" where none does.
 """
@@ -15,10 +15,10 @@ from typing import Any
 from adapter_stilts.errors import UsageError
 from adapter_stilts.evaluation import benchmarks
 from adapter_stilts.evaluation.benchmark import BenchmarkScore, score_benchmark
-from adapter_stilts.evaluation.entities import TYPES
-from adapter_stilts.evaluation.folder import read_odds
-from adapter_stilts.evaluation.given import METRICS, needs_language, score_file
-from adapter_stilts.evaluation.scoring import Options, Score
+from adapter_stilts.evaluation.given import in_files, needs_language, score_file
+from adapter_stilts.metrics.base import Options, Score, metrics
+from adapter_stilts.metrics.forms import read_odds
+from adapter_stilts.metrics.tags import TYPES
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.statistics.intervals import REPLICATES
@@ -27,8 +27,6 @@ from adapter_stilts.tasks.base import Task, tasks
 from adapter_stilts.tasks.languages import iso1
 from adapter_stilts.tasks.user import find_task
 
-XTREME = ("accuracy", "retrieval", "chunk_f1", "token_accuracy", "squad", "mlqa", "mining")
-XTREME_R = ("map20", "mrr20")
 NO_LANGUAGE = "und"
 
 
@@ -70,14 +68,15 @@ class BenchmarkRequest:
     replicates: int = REPLICATES
 
 
-def score(request: FilesRequest, *, report: Reporter) -> dict[str, Any]:
-    """The document of one scored file: a row for every metric, the headline first."""
+def score(request: FilesRequest, *, report: Reporter) -> list[Result]:
+    """The scores of one file: a row for every metric, the headline first."""
     task, metric = _metric(request)
     if request.rule not in TYPES:
         raise unknown_name("chunk rule", request.rule, TYPES)
     needs_language(metric, request.language)
     if request.null_odds and metric != "squad_v2":
-        raise UsageError(f"odds of \"no answer\" mean nothing to {metric}", do="leave --null-odds out, or score with --metric squad_v2")
+        advice = "leave --null-odds out, or score with --metric squad_v2"
+        raise UsageError(f'odds of "no answer" mean nothing to {metric}', do=advice)
     odds = read_odds(request.null_odds) if request.null_odds else None
     options = Options(
         language=iso1(request.language) if request.language else "",
@@ -91,65 +90,72 @@ def score(request: FilesRequest, *, report: Reporter) -> dict[str, Any]:
     found = score_file(metric, request.gold, request.predictions, options, task)
     if found.unanswered:
         report.say(f"{found.unanswered} of {found.n} questions have no prediction; they score 0")
-    return {"gold": str(request.gold), "predictions": str(request.predictions), "results": _rows(request, metric, found)}
+    return _rows(request, metric, found)
 
 
-def score_folders(request: BenchmarkRequest, *, report: Reporter) -> dict[str, Any]:
-    """The document of a scored benchmark: rows, means, and what is missing."""
+def score_folders(request: BenchmarkRequest, *, report: Reporter) -> BenchmarkScore:
+    """The scores of a benchmark: rows, means, and what is missing."""
     if request.rule not in TYPES:
         raise unknown_name("chunk rule", request.rule, TYPES)
     options = Options(rule=request.rule, seed=request.seed, replicates=request.replicates)
     found = score_benchmark(request.name, request.predictions, request.labels, options)
     for sentence in _notes(request.name, found):
         report.say(sentence)
-    return {
-        "benchmark": request.name,
-        "complete": found.complete,
-        "missing": {"tasks": list(found.missing_tasks), "languages": {task: list(codes) for task, codes in found.missing_languages.items()}},
-        "not_scored": list(found.not_scored),
-        "results": [row.to_json() for row in found.rows],
-        "means": found.means,
-    }
+    return found
 
 
 def _metric(request: FilesRequest) -> tuple[Task | None, str]:
     """The task, where one is registered, and the metric."""
+    known = [metric.name for metric in metrics.values() if metric.form]
     if not request.task and not request.metric:
-        raise UsageError("nothing says which metric is taken", do=f"add --task, for example --task xnli, or --metric, one of: {', '.join(METRICS)}")
+        advice = f"add --task, for example --task xnli, or --metric, one of: {', '.join(known)}"
+        raise UsageError("nothing says which metric is taken", do=advice)
     task = None
     if request.task and (request.task in tasks or request.task not in benchmarks.METRICS):
         task = find_task(request.task)
     metric = request.metric or (task.metric if task else benchmarks.METRICS[request.task])
-    if metric not in METRICS and request.metric:
-        raise unknown_name("metric", metric, METRICS)
-    if metric not in METRICS:
-        raise UsageError(f"'{request.task}' has no predictions in files: it is scored by {metric}", do="score it with `adapter-stilts eval`")
+    if request.metric:
+        in_files(metric)
+    if metric not in known:
+        what = f"'{request.task}' has no predictions in files: it is scored by {metric}"
+        raise UsageError(what, do="score it with `adapter-stilts eval`")
     return task, metric
 
 
-def _rows(request: FilesRequest, metric: str, found: Score) -> list[dict[str, Any]]:
-    protocol = "xtreme-r" if metric in XTREME_R else "xtreme" if metric in XTREME and request.rule == "0.0" else "own"
+def _rows(request: FilesRequest, metric: str, found: Score) -> list[Result]:
+    rule = metrics[metric]
+    protocol = rule.protocol if rule.protocol != "xtreme" or request.rule == "0.0" else "own"
     settings: dict[str, Any] = {}
-    if METRICS[metric] == "tags":
+    if rule.takes_rule:
         settings["rule"] = request.rule
-    if metric == "squad_v2":
+    if rule.takes_odds:
         settings["null_threshold"] = request.null_threshold
     if found.unanswered:
         settings["unanswered"] = found.unanswered
     language = request.language or NO_LANGUAGE
     name = request.task or metric
-    rows = [Result(name, protocol, language, one.metric, one.score, found.n, one.interval, split="", settings=settings) for one in found.measures]
-    ordered = sorted(rows, key=lambda row: row.metric != found.headline)
-    return [{**row.to_json(), "headline": row.metric == found.headline} for row in ordered]
+    rows = [
+        Result(
+            *(name, protocol, language, one.metric, one.score, found.n, one.interval),
+            split="",
+            headline=one.metric == found.headline,
+            settings=settings,
+        )
+        for one in found.measures
+    ]
+    return sorted(rows, key=lambda row: not row.headline)
 
 
 def _notes(name: str, found: BenchmarkScore) -> list[str]:
     notes = []
     if found.missing_tasks:
-        notes.append(f"{name} is not complete: no predictions or no labels for {', '.join(found.missing_tasks)}; no mean that needs them is given")
+        what = f"no predictions or no labels for {', '.join(found.missing_tasks)}"
+        notes.append(f"{name} is not complete: {what}; no mean that needs them is given")
     for task, languages in found.missing_languages.items():
         notes.append(f"the mean of {task} is partial: no labels for {', '.join(languages)}")
-    unanswered = {(row.task, row.language): (row.settings["unanswered"], row.n) for row in found.rows if "unanswered" in row.settings}
-    notes += [f"{task} {language}: {number} of {n} questions have no prediction; they score 0" for (task, language), (number, n) in unanswered.items()]
+    lacking = {(row.task, row.language): row for row in found.rows if "unanswered" in row.settings}
+    for (task, language), row in lacking.items():
+        number = row.settings["unanswered"]
+        notes.append(f"{task} {language}: {number} of {row.n} questions have no prediction; they score 0")
     notes += [f"not scored: {place}" for place in found.not_scored]
     return notes

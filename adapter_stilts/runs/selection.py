@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.joint_model import JointModel
@@ -18,6 +17,7 @@ from adapter_stilts.runs.material import subset
 from adapter_stilts.runs.measure import Reading, measure, validation_score
 from adapter_stilts.runs.task_data import TaskData
 from adapter_stilts.seeding import Seeds
+from adapter_stilts.statistics.result import Result
 from adapter_stilts.training.plan import Validation
 
 Model = TaskModel | JointModel
@@ -37,9 +37,9 @@ def selector(config: RunConfig, data: Sequence[TaskData]) -> Callable[[Model], V
     return validate
 
 
-def validation_rows(model: Model, config: RunConfig, data: Sequence[TaskData], folder: Path) -> list[dict[str, Any]]:
+def validation_rows(model: Model, config: RunConfig, data: Sequence[TaskData], folder: Path) -> list[Result]:
     """Rows for every task on all of its validation split, language by language."""
-    rows: list[dict[str, Any]] = []
+    rows: list[Result] = []
     for one in data:
         head = one.task.name if isinstance(model, JointModel) else HEAD
         reader = model.tasks[head] if isinstance(model, JointModel) else model

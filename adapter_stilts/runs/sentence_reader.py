@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.trunk import load_trunk, trunk_config
 from adapter_stilts.errors import UsageError
@@ -61,6 +62,11 @@ def sentence_reader(
     encoder.to(device).eval()
     made = {"trunk": loaded.fingerprint, "trunk_name": loaded.name, "precision": loaded.precision, **active_parts(bundle), "layer": chosen}
     return SentenceReader(encoder, chosen, made)
+
+
+def trunk_of(config: RunConfig, run: Path | None) -> str | None:
+    """The trunk that a configuration names; None where a run brings its own."""
+    return config.trunk.name if "name" in config.trunk.model_fields_set or run is None else None
 
 
 def _layer(asked: int | None, usual: Layer, layers: int) -> int:

@@ -1,47 +1,33 @@
-"""The two sides of a retrieval task as vectors: those that an earlier reading kept, the others read once per distinct sentence.
+"""The two sides of a retrieval task as vectors: those that an earlier reading kept, the others read once per sentence.
 
-All sentences are read under the active composition, or, with MAD-X's language adapters, each side under the stack of its own language.
+All sentences are read under the active composition, or, with MAD-X's language adapters, each side under its language's
+own stack.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
-from adapter_stilts.data.examples import Bitext, Pools
 from adapter_stilts.encoder.composition import Composition
 from adapter_stilts.encoder.model import AdapterEncoder
-from adapter_stilts.retrieval.cache import VectorKey, keep, kept
+from adapter_stilts.formats.aligned import Bitext
+from adapter_stilts.formats.pools import Pools
 from adapter_stilts.retrieval.embed import embed_layers
 from adapter_stilts.retrieval.pooling import Vectors
-from adapter_stilts.runs.language_stacks import ENGLISH, OWN, Stack
+from adapter_stilts.retrieval.reading import LanguageStack, Reading
+from adapter_stilts.retrieval.stored.cache import VectorKey, keep, kept
+from adapter_stilts.runs.language_stacks import ENGLISH, OWN
 from adapter_stilts.tasks.languages import iso1
 from adapter_stilts.tasks.sources import Loaded
 
 SIDES = ("source", "target")
+MEMORY = 1 << 30  # bytes of vectors held at once
 
-
-@dataclass(frozen=True)
-class SideReading:
-    """How sentences become vectors.
-
-    composition  what is active on the trunk, with the hashes of its adapters; "" for the bare trunk
-    stacks       language -> what reads its sentences; {}: the active composition reads all
-    folder       where the vectors of this task lie
-    save         whether they are kept
-    """
-
-    layers: tuple[int, ...]
-    pool: str
-    token_budget: int
-    max_length: int
-    composition: str
-    stacks: Mapping[str, Stack]
-    folder: Path
-    save: bool
+Parts = TypeVar("Parts", bound=Sequence[Loaded])
 
 
 @dataclass(frozen=True)
@@ -53,12 +39,17 @@ class Sides:
 
 
 class SideVectors:
-    """The vectors of every sentence of a group of languages."""
+    """The vectors of every sentence of a group of languages.
 
-    def __init__(self, encoder: AdapterEncoder, group: Sequence[Loaded], reading: SideReading) -> None:
-        self._trunk, self._reading = encoder.trunk, reading
-        self._known = {_name(one): sides for one in group if (sides := self._kept(one)) is not None}
-        self._places: dict[Stack | None, dict[str, int]] = {}
+    folder  where the vectors of this task lie, and whether new ones are saved there
+    """
+
+    def __init__(
+        self, encoder: AdapterEncoder, group: Sequence[Loaded], reading: Reading, folder: Path, *, save: bool
+    ) -> None:
+        self._trunk, self._reading, self._folder, self._save = encoder.trunk, reading, folder, save
+        self._known = {_name(loaded): sides for loaded in group if (sides := self._kept(loaded)) is not None}
+        self._places: dict[LanguageStack | None, dict[str, int]] = {}
         for loaded in group:
             for stack, side in zip(self._read_by(loaded), sentences(loaded), strict=True):
                 known = self._places.setdefault(stack, {}) if _name(loaded) not in self._known else {}
@@ -70,51 +61,69 @@ class SideVectors:
         """Both sides, in the order of their rows."""
         if _name(loaded) in self._known:
             return self._known[_name(loaded)]
-        found = []
+        both = []
         for stack, side in zip(self._read_by(loaded), sentences(loaded), strict=True):
             places = [self._places[stack][text] for text in side]
-            found.append({layer: vectors[places] for layer, vectors in self._layers[stack].items()})
-        return Sides(*found)
+            both.append({layer: vectors[places] for layer, vectors in self._layers[stack].items()})
+        return Sides(*both)
 
     def keep(self, loaded: Loaded, layer: int, sides: Sides) -> dict[str, Any]:
         """Write the vectors of a language, unless they lie there already; returns where, where they are kept at all."""
-        if not self._reading.save:
+        if not self._save:
             return {}
         paths = {side: self._path(loaded, layer, side) for side in SIDES}
         if _name(loaded) not in self._known:
-            each = zip(paths.values(), self._read_by(loaded), sentences(loaded), (sides.source[layer], sides.target[layer]), strict=True)
-            for path, stack, texts, vectors in each:
-                keep(path, self._key(layer, stack), texts, vectors)
-        return {"vectors": {side: path.relative_to(self._reading.folder).as_posix() for side, path in paths.items()}}
+            vectors = (sides.source[layer], sides.target[layer])
+            parts = zip(paths.values(), self._read_by(loaded), sentences(loaded), vectors, strict=True)
+            for path, stack, texts, side in parts:
+                keep(path, self._key(layer, stack), texts, side)
+        return {"vectors": {side: path.relative_to(self._folder).as_posix() for side, path in paths.items()}}
 
     def _kept(self, loaded: Loaded) -> Sides | None:
         """What an earlier reading left, if every layer of both sides is there and made of the same."""
-        found: list[dict[int, Vectors]] = []
+        both: list[dict[int, Vectors]] = []
         for side, stack, texts in zip(SIDES, self._read_by(loaded), sentences(loaded), strict=True):
-            by_layer = {layer: kept(self._path(loaded, layer, side), self._key(layer, stack), texts) for layer in self._reading.layers}
-            found.append({layer: vectors for layer, vectors in by_layer.items() if vectors is not None})
-        return Sides(*found) if all(len(one) == len(self._reading.layers) for one in found) else None
+            paths = {layer: self._path(loaded, layer, side) for layer in self._reading.layers}
+            found = {layer: kept(path, self._key(layer, stack), texts) for layer, path in paths.items()}
+            both.append({layer: vectors for layer, vectors in found.items() if vectors is not None})
+        return Sides(*both) if all(len(side) == len(self._reading.layers) for side in both) else None
 
-    def _read_by(self, loaded: Loaded) -> tuple[Stack | None, Stack | None]:
+    def _read_by(self, loaded: Loaded) -> tuple[LanguageStack | None, LanguageStack | None]:
         """The stacks of the foreign and the English side."""
         stacks = self._reading.stacks
         return (stacks[iso1(loaded.origin.language)], stacks[ENGLISH]) if stacks else (None, None)
 
-    def _key(self, layer: int, stack: Stack | None) -> VectorKey:
-        composition = self._reading.composition if stack is None else f"{self._reading.composition} {stack.adapter['checksum']}"
-        return VectorKey(self._trunk.fingerprint, composition, layer, self._reading.pool, self._trunk.precision, self._reading.max_length)
+    def _key(self, layer: int, stack: LanguageStack | None) -> VectorKey:
+        reading, trunk = self._reading, self._trunk
+        composition = reading.composition if stack is None else f"{reading.composition} {stack.adapter['checksum']}"
+        return VectorKey(trunk.fingerprint, composition, layer, reading.pool, trunk.precision, reading.max_length)
 
     def _path(self, loaded: Loaded, layer: int, side: str) -> Path:
         own = f".{OWN}" if self._reading.stacks else ""
         name = f"{_name(loaded)}.layer{layer}.{self._reading.pool}{own}.{side}.npy"
-        return self._reading.folder / "vectors" / loaded.origin.task / name
+        return self._folder / "vectors" / loaded.origin.task / name
 
-    def _embedded(self, encoder: AdapterEncoder, texts: Sequence[str], stack: Stack | None) -> dict[int, Vectors]:
+    def _embedded(
+        self, encoder: AdapterEncoder, texts: Sequence[str], stack: LanguageStack | None
+    ) -> dict[int, Vectors]:
         reading = self._reading
+        how: Any = {"token_budget": reading.token_budget, "max_length": reading.max_length}
         with active(encoder, stack.composition if stack is not None else None):
-            return embed_layers(
-                encoder, texts, layers=reading.layers, pool=reading.pool, token_budget=reading.token_budget, max_length=reading.max_length
-            )
+            return embed_layers(encoder, texts, layers=reading.layers, pool=reading.pool, **how)
+
+
+def in_groups(loaded: Iterable[tuple[str, Parts]], hidden: int, layers: int) -> Iterator[dict[str, Parts]]:
+    """Languages whose sentences fit in `MEMORY` together as vectors of so many layers, at least one at a time."""
+    room, count = MEMORY // (4 * hidden * layers), 0
+    group: dict[str, Parts] = {}
+    for language, parts in loaded:
+        size = sum(len(side) for part in parts for side in sentences(part))
+        if group and count + size > room:
+            yield group
+            group, count = {}, 0
+        group[language] = parts
+        count += size
+    yield group
 
 
 def sentences(loaded: Loaded) -> tuple[Sequence[str], Sequence[str]]:

@@ -1,6 +1,7 @@
 """What a sweep leaves in a folder, and what is read back of it.
 
-    sweep/tatoeba.json    every setting that was tried with its score on dev, the choice and why, test, how often test was read; sealed
+    sweep/tatoeba.json    every setting that was tried with its score on dev, the choice and why, test, how often test
+                          was read; sealed
     sweep/tatoeba.yaml    the choice as a configuration: `eval`, `encode` and `mine` take it with --config
 
 The model card of a run names its choices.
@@ -25,7 +26,9 @@ def read_sweep(folder: Path, task: str) -> dict[str, Any] | None:
     path = _path(folder, task)
     if not path.is_file():
         return None
-    return {name: value for name, value in read_sealed(path, "the record of a sweep", do=AGAIN).items() if name != CHECKSUM}
+    return {
+        name: value for name, value in read_sealed(path, "the record of a sweep", do=AGAIN).items() if name != CHECKSUM
+    }
 
 
 def read_sweeps(folder: Path) -> list[dict[str, Any]]:

@@ -13,11 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adapter_stilts.config.schema import RunConfig
-from adapter_stilts.data.examples import Example
 from adapter_stilts.data.feature import Feature, token_rows
-from adapter_stilts.data.features import features, misplaced_answers
 from adapter_stilts.encoder.trunk import Trunk
 from adapter_stilts.errors import TaskDataError, UsageError
+from adapter_stilts.formats.base import Example
 from adapter_stilts.runs.controls import SHUFFLED_LABELS, shuffled_labels
 from adapter_stilts.runs.material import for_task, subset, where_of
 from adapter_stilts.seeding import Seeds
@@ -77,7 +76,7 @@ def read_rows(config: RunConfig, task: Task, tasks: Sequence[str]) -> TaskRows:
     validation, notes = _validation(as_selected(task), places, labels, chosen=bool(chosen))
     examples, more = _sampled(task, train, where, config.training.rows, seeds)
     if config.control == SHUFFLED_LABELS:
-        examples = shuffled_labels(task.format.name, examples, seeds)
+        examples = shuffled_labels(task.format, examples, seeds)
     return TaskRows(task, labels, train, validation, examples, bool(chosen), (*notes, *more))
 
 
@@ -86,8 +85,8 @@ def tokenised(rows: TaskRows, trunk: Trunk, max_length: int | None) -> TaskData:
     task = rows.task
     wanted = max_length or task.max_length
     length = min(wanted, trunk.max_length)
-    found = features(
-        task.format.name, rows.examples, trunk.tokenizer, labels=rows.labels, max_length=length, query_length=task.query_length, training=True
+    found = task.format.features(
+        rows.examples, trunk.tokenizer, labels=rows.labels, max_length=length, query_length=task.query_length, training=True
     )
     if not found:
         what = "no row of the training data can be trained on"
@@ -188,10 +187,8 @@ def spread(languages: Sequence[Sequence[Example]], total: int, seeds: Seeds) -> 
 
 def _notes(task: Task, examples: Sequence[Example], found: Sequence[Feature], wanted: int, max_length: int) -> tuple[str, ...]:
     notes = []
-    if task.format.name == "span" and (skipped := misplaced_answers(examples)):
-        notes.append(f"{skipped} of {len(examples)} questions are left out: their answer is not where the data says it is")
-    if task.format.ranking and (skipped := misplaced_answers(examples)):
-        notes.append(f"{skipped} of {len(examples)} queries are left out: no sentence holds their answer")
+    if skipped := sum(map(task.format.misplaced, examples)):
+        notes.append(f"{skipped} of {len(examples)} {task.format.misplaced_note}")
     if wanted > max_length and any(len(row) >= max_length for feature in found for row in (*token_rows(feature), feature.candidate)):
         notes.append(f"inputs are cut at {max_length} tokens, which is all this trunk has positions for (asked for {wanted})")
     return tuple(notes)

@@ -1,6 +1,6 @@
 """One training run from start to end: data, model, loop, validation, and the folder it leaves behind.
 
-    train(config, ("nli",), out=None, ...)   ->  runs/nli-1a2b3c4d/ and the JSON document that `--json` prints
+    train(config, ("nli",), out=None, ...).folder     runs/nli-1a2b3c4d
 
 The folder belongs to the run's identity (identity.py): the same again resumes or is done, anything else is another run. The manifest
 is written last, so whatever stops a run before that moment leaves a folder that the same command finishes.
@@ -22,44 +22,54 @@ from adapter_stilts.files import write_bytes
 from adapter_stilts.reporting import Reporter, Silent
 from adapter_stilts.runs.build import new_joint_model, new_model, parts_of, table_rows
 from adapter_stilts.runs.card import write_card
-from adapter_stilts.runs.folder import STATES, State, claim, clear, locked, remove_remains, state_of, write_results
+from adapter_stilts.runs.disclosure import with_facts
+from adapter_stilts.runs.folder import STATES, State, claim, clear, locked, remove_remains, state_of
 from adapter_stilts.runs.prepare import Prepared, prepare
-from adapter_stilts.runs.record import document, head_facts, language_of, manifest_of, preview, write_config
-from adapter_stilts.runs.row_facts import with_facts
+from adapter_stilts.runs.record import Planned, Trained, head_facts, language_of, manifest_of, trained, write_config
+from adapter_stilts.runs.results import write_results
 from adapter_stilts.runs.selection import selector, validation_rows
 from adapter_stilts.sharing.bundle import save_parts, verify_files
 from adapter_stilts.sharing.manifest import read_manifest, write_manifest
 from adapter_stilts.training.interrupt import StopSignal
-from adapter_stilts.training.loop import Outcome, Progress
 from adapter_stilts.training.loop import train as train_loop
+from adapter_stilts.training.plan import Outcome, Progress
 
 REFUSED = -1  # in the place of a state: the first process could not have the folder
 COLUMNS = ("part", "role", "active", "trained", "parameters")
 
 
 def train(
-    config: RunConfig, tasks: Sequence[str], *, out: Path | None, runs: Path, resume: bool, overwrite: bool, dry_run: bool, report: Reporter
-) -> dict[str, Any]:
-    """Train one adapter (or fusion) and its head, or one adapter and a head per task; returns what `--json` prints.
+    config: RunConfig,
+    tasks: Sequence[str],
+    *,
+    out: Path | None,
+    runs: Path,
+    resume: bool,
+    overwrite: bool,
+    dry_run: bool,
+    report: Reporter,
+) -> Trained | Planned | None:
+    """Train one adapter (or fusion) and its head, or one adapter and a head per task.
 
     Raises the errors of every part it passes through.
 
     resume  False starts an unfinished run of this configuration again
 
-    Under torchrun or `accelerate launch` every process trains; the first alone writes the folder, and the others return {}.
+    Under torchrun or `accelerate launch` every process trains; the first alone writes the folder, and the others return None.
     """
     prepared = prepare(config, tasks)
     folder = out or runs / f"{prepared.name}-{prepared.identity}"
     state = state_of(folder, prepared.identity, overwrite=overwrite)
     if state == "done":
-        return _done(folder, report) if prepared.processes.main else {}
+        return _done(folder, report) if prepared.processes.main else None
     model = _model(prepared)
     for note in prepared.notes:
         report.say(note)
     if dry_run:
         return _preview(prepared, model, folder, state, report)
     if not prepared.processes.main:
-        return _follow(prepared, model, folder, resume)
+        _follow(prepared, model, folder, resume)
+        return None
     with ExitStack() as held:
         state = _enter(held, prepared, folder, overwrite)
         if state == "done":
@@ -70,7 +80,7 @@ def train(
         claim(folder, prepared.identity, prepared.name)
         write_config(prepared, folder)
         _run(prepared, model, folder, resume=resume and state == "resumable", report=report)
-    return document(folder)
+    return trained(folder)
 
 
 def _enter(held: ExitStack, prepared: Prepared, folder: Path, overwrite: bool) -> State:
@@ -85,19 +95,18 @@ def _enter(held: ExitStack, prepared: Prepared, folder: Path, overwrite: bool) -
     return state
 
 
-def _follow(prepared: Prepared, model: TaskModel | JointModel, folder: Path, resume: bool) -> dict[str, Any]:
+def _follow(prepared: Prepared, model: TaskModel | JointModel, folder: Path, resume: bool) -> None:
     """Train beside the first process, which alone writes and speaks."""
     found = int(prepared.processes.from_main(0))
     if prepared.trains and found != REFUSED and STATES[found] != "done":
         _train(prepared, model, folder, resume=resume and STATES[found] == "resumable", report=Silent())
-    return {}
 
 
-def _done(folder: Path, report: Reporter) -> dict[str, Any]:
+def _done(folder: Path, report: Reporter) -> Trained:
     """A finished run is not trained again, but it must be whole."""
     verify_files(folder, read_manifest(folder))
     report.say(f"{folder} holds this run already; nothing to do (--overwrite trains it again)")
-    return document(folder)
+    return trained(folder)
 
 
 def _run(prepared: Prepared, model: TaskModel | JointModel, folder: Path, *, resume: bool, report: Reporter) -> None:
@@ -114,7 +123,7 @@ def _run(prepared: Prepared, model: TaskModel | JointModel, folder: Path, *, res
     write_card(folder, manifest, rows)
     write_manifest(folder, manifest)
     for row in rows:
-        report.say(f"{row['task']} {row['language']} {row['split']} {row['metric']} {100 * row['score']:.1f} (n {row['n']})")
+        report.say(f"{row.task} {row.language} {row.split} {row.metric} {100 * row.score:.1f} (n {row.n})")
 
 
 def _model(prepared: Prepared) -> TaskModel | JointModel:
@@ -145,18 +154,26 @@ def _train(prepared: Prepared, model: TaskModel | JointModel, folder: Path, *, r
             advance(now.step, now.total, f"loss {now.loss:.3f}, {now.tokens_per_second:,.0f} tokens/s")
 
         return train_loop(
-            model, prepared.rows, prepared.plan, folder=folder, validate=validate, resume=resume, identity=prepared.identity, progress=progress, stop=stop
+            model,
+            prepared.rows,
+            prepared.plan,
+            folder=folder,
+            validate=validate,
+            resume=resume,
+            identity=prepared.identity,
+            progress=progress,
+            stop=stop,
         )
 
 
-def _preview(prepared: Prepared, model: TaskModel | JointModel, folder: Path, state: str, report: Reporter) -> dict[str, Any]:
+def _preview(prepared: Prepared, model: TaskModel | JointModel, folder: Path, state: State, report: Reporter) -> Planned:
     """What the run would do: rows, steps and the table of parts, without a step."""
     parts = table_rows(model)
-    found = preview(prepared, folder, state, parts)
+    planned = Planned(prepared, folder, state, parts)
     report.table(str(prepared.lineage.composition), COLUMNS, [tuple(row.values()) for row in parts])
     steps = f"{prepared.steps} steps" if prepared.steps or not prepared.trains else f"{prepared.plan.minutes:g} minutes"
-    size = f"about {found['bytes'] / 1e6:.1f} MB"
-    for one in found.get("tasks", ()):
+    size = f"about {planned.bytes / 1e6:.1f} MB"
+    for one in planned.tasks:
         report.say(f"{one['task']}: {one['rows']} rows, {100 * one['share']:.1f} % of the steps")
-    report.say(f"would train {found['task']} on {found['rows']} rows for {steps} into {folder} ({state}; {size})")
-    return found
+    report.say(f"would train {planned.task} on {planned.rows} rows for {steps} into {folder} ({state}; {size})")
+    return planned

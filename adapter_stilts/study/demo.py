@@ -20,7 +20,7 @@ from adapter_stilts.config.recipes import recipe_file
 from adapter_stilts.config.study import DIRECT, StudyConfig
 from adapter_stilts.files import write_json
 from adapter_stilts.reporting import Reporter
-from adapter_stilts.runs.folder import read_results
+from adapter_stilts.runs.results import read_results
 from adapter_stilts.study.grid import failure
 from adapter_stilts.study.run import run
 from adapter_stilts.study.stages import FUSE, STACK, grid
@@ -82,8 +82,8 @@ def demo(
         "verdicts": verdicts(target, retrieval),
     }
     folders = dict.fromkeys(Path(record["folder"]) for record in outcome.document["stages"])
-    rows = [(folder, row) for folder in folders for row in read_results(folder) if row["headline"]]
-    document["results"] = [{**row, "run": str(folder.relative_to(out))} for folder, row in rows]
+    rows = [(folder, row) for folder in folders for row in read_results(folder) if row.headline]
+    document["results"] = [{**row.to_json(), "run": str(folder.relative_to(out))} for folder, row in rows]
     write_json(out / "demo.json", document)
     return document
 

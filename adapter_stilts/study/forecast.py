@@ -206,7 +206,7 @@ def _steps(config: RunConfig, learned: Sequence[Task], rows: Sequence[Rows]) -> 
         return None, False
     passes = [_passes(config, task, counted.count or 0) for task, counted in zip(learned, rows, strict=True)]
     steps = sum(training.epochs * -(-count // training.accumulation) for count in passes)
-    return steps, training.batch_rows is None or any(task.format.cut for task in learned)
+    return steps, training.batch_rows is None or any(not task.format.whole for task in learned)
 
 
 def _passes(config: RunConfig, task: Task, rows: int) -> int:

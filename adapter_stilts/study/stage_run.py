@@ -17,7 +17,8 @@ from adapter_stilts.errors import StiltsError
 from adapter_stilts.files import sha256
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.runs.evaluate import evaluate
-from adapter_stilts.runs.folder import read_results, result_key
+from adapter_stilts.runs.record import Trained
+from adapter_stilts.runs.results import read_results
 from adapter_stilts.runs.subject import Request
 from adapter_stilts.runs.train import train
 from adapter_stilts.sharing.bundle import verify_files
@@ -43,16 +44,17 @@ def stands(job: Job, record: Mapping[str, Any]) -> bool:
 def _train(job: Job, report: Reporter) -> dict[str, Any]:
     config = job.stage.config.model_copy(update={"after": tuple(str(folder) for folder in job.after)})
     here: dict[str, Any] = {"out": job.folder, "runs": job.runs, "overwrite": job.overwrite}
-    document = train(config, job.stage.tasks, **here, resume=True, dry_run=False, report=report)
+    trained = train(config, job.stage.tasks, **here, resume=True, dry_run=False, report=report)
+    assert isinstance(trained, Trained)
     checkpoint.clear(job.folder / "checkpoints")  # four times the size of what is kept, and of no use any more
-    checksum, steps = read_manifest(job.folder).checksum, document["training"]["steps"]
+    checksum, steps = trained.manifest.checksum, trained.manifest.training["steps"]
     return {"checksum": checksum, "parents": _checksums(job.after), "steps": steps}
 
 
 def _read(job: Job, report: Reporter) -> dict[str, Any]:
     out = None if job.after else job.folder
     scored = evaluate(_request(job), out=out, runs=job.runs, overwrite=job.overwrite, dry_run=False, report=report)
-    return {"rows": [list(result_key(row)) for row in scored["results"]], "parents": _checksums(job.after)}
+    return {"rows": [list(result.key) for result in scored.results], "parents": _checksums(job.after)}
 
 
 def _request(job: Job) -> Request:
@@ -68,10 +70,10 @@ def _stands(job: Job, record: Mapping[str, Any]) -> bool:
         verify_files(job.folder, manifest)
         same = manifest.checksum == record["checksum"] and _checksums(job.after) == record["parents"]
         return same and _unchanged(manifest.data)
-    rows = {result_key(row): row for row in read_results(job.folder)}
+    rows = {row.key: row for row in read_results(job.folder)}
     wanted = [tuple(key) for key in record["rows"]]
     there = bool(wanted) and all(key in rows for key in wanted)
-    return there and _checksums(job.after) == record["parents"] and _unchanged(rows[key]["data"] for key in wanted)
+    return there and _checksums(job.after) == record["parents"] and _unchanged(rows[key].data for key in wanted)
 
 
 def _checksums(folders: Iterable[Path]) -> list[str]:

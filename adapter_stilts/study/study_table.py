@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapter_stilts.config.study import DIRECT, TableOptions
-from adapter_stilts.runs.folder import read_results, read_units
+from adapter_stilts.runs.results import read_results, read_units
 from adapter_stilts.statistics.intervals import holm, nested_bootstrap, paired_bootstrap, seed_interval
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.study.board import Board, Job
@@ -120,7 +120,7 @@ class _Reading:
         return float(np.mean([self.results[language].score for language in languages if language in self.results]))
 
     def units(self, languages: Iterable[str]) -> list[NDArray[np.float64]]:
-        return [read_units(self.folder, self.results[language].to_json()) for language in languages]
+        return [read_units(self.folder, self.results[language]) for language in languages]
 
 
 @dataclass(frozen=True)
@@ -178,11 +178,8 @@ def _scored(cells: Sequence[Cell], board: Board) -> list[_Scored]:
 def _reading(job: Job, keys: Iterable[Sequence[str]]) -> _Reading:
     """The headline results among `keys`; mining has those of its validation split, too, where a threshold is tuned."""
     wanted = set(map(tuple, keys))
-    results = [Result.from_json(row) for row in read_results(job.folder)]
-    read = [
-        result for result in results if result.headline and result.split == job.stage.split and result.key in wanted
-    ]
-    return _Reading(job.folder, {result.language: result for result in read})
+    headlines = [result for result in read_results(job.folder) if result.headline and result.split == job.stage.split]
+    return _Reading(job.folder, {result.language: result for result in headlines if result.key in wanted})
 
 
 def _entry(scored: _Scored, others: Sequence[_Scored], options: TableOptions) -> Entry:

@@ -12,11 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from adapter_stilts.data.examples import Classified, Example, Tagged
-from adapter_stilts.data.tags import OUTSIDE, entity_type
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.formats.base import Format, formats
+from adapter_stilts.formats.base import Example, Format, formats
 from adapter_stilts.registry import Registry
 from adapter_stilts.tasks.leaks import Leak
 
@@ -25,7 +24,6 @@ SPLIT_NAMES: Mapping[str, tuple[str, ...]] = {"train": ("train",), "validation":
 
 NLI_LABELS = ("contradiction", "entailment", "neutral")  # XTREME's order
 BINARY_LABELS = ("0", "1")
-UPOS = ("ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT", "SCONJ", "SYM", "VERB", "X")
 NER_LABELS = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
 
 Patterns = Mapping[str, tuple[str, ...]]
@@ -146,7 +144,7 @@ class Task:
         object.__setattr__(self, "folder", self.folder or self.name)
 
     @property
-    def format(self) -> Format:
+    def format(self) -> Format[Any]:
         """What its examples are, which answers everything that is asked about them."""
         return formats[self.format_name]
 
@@ -196,22 +194,20 @@ def splits(*patterns: str) -> dict[str, tuple[str, ...]]:
 def labels_of(task: Task, examples: Sequence[Example]) -> tuple[str, ...] | None:
     """The classes of a head: the task's own, or those of its training rows, sorted; None for a format without any.
 
-    Found tags are completed: all of UPOS where every tag is one of it, and both B- and I- of every entity type.
+    Labels found are completed where the format knows which belong together.
     Raises TaskDataError for a row without a label.
     """
-    if not task.format.label_field:
+    if not task.format.classes:
         return None
     if task.labels is not None:
         return task.labels
-    found = {label for example in examples for label in _labels(example)}
-    if task.format.name == "tags" and found <= set(UPOS):
-        return UPOS
-    marked = {entity_type(tag) for tag in found if entity_type(tag) != tag} if task.format.name == "tags" else set()
-    return tuple(sorted(found | {f"{mark}-{name}" for name in marked for mark in "BI"} | ({OUTSIDE} if marked else set())))
+    labels = {label for example in examples for label in _labels(task, example)}
+    return task.format.completed(labels)
 
 
-def _labels(example: Example) -> tuple[str, ...]:
-    found = example.tags if isinstance(example, Tagged) else (example.label,) if isinstance(example, Classified) else ()
-    if not found or "" in found:
-        raise TaskDataError("a training row without a label", where=f"row '{example.id}'", do="fill in its label or leave it out")
-    return found
+def _labels(task: Task, example: Example) -> tuple[str, ...]:
+    labels = task.format.labels_of(example)
+    if not labels or "" in labels:
+        where, do = f"row '{example.id}'", "fill in its label or leave it out"
+        raise TaskDataError("a training row without a label", where=where, do=do)
+    return labels

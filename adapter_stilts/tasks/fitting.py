@@ -7,8 +7,8 @@ from itertools import islice
 from pathlib import Path
 
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.readers import stream
 from adapter_stilts.errors import TaskDataError
+from adapter_stilts.formats.reading import stream
 from adapter_stilts.tasks.base import Task
 
 

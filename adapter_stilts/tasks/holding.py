@@ -7,19 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from adapter_stilts.data.examples import Classified, Example, MultipleChoice, PlainText, Query, SpanQuestion, Tagged
+from adapter_stilts.formats.base import Example
 from adapter_stilts.tasks.base import Task
 
 Held = TypeVar("Held")
 
 
-def kept_for(split: str, examples: Sequence[Example], one_in: int) -> list[Example]:
-    """The rows of "validation" (one group in `one_in`) or of "train" (all others).
+def kept_for(task: Task, split: str, examples: Sequence[Example]) -> list[Example]:
+    """The rows of "validation" (one group in `task.held_out`) or of "train" (all others).
 
     A group is what would leak across the cut: all questions of a context, all hypotheses of a premise, equal sentences; what several
     queries look for, or the paragraph it stands in.
     """
-    return [example for example in examples if (_share(group_of(example)) % one_in == 0) == (split == "validation")]
+    return [example for example in examples if (_share(task.format.group(example)) % task.held_out == 0) == (split == "validation")]
 
 
 def as_selected(task: Task) -> Task:
@@ -29,21 +29,6 @@ def as_selected(task: Task) -> Task:
         return task
     hubs = [replace(hub, splits=_unvalidated(hub.splits)) for hub in task.hubs]
     return replace(task, files=_unvalidated(task.files), hub=next(iter(hubs), None), more_hubs=tuple(hubs[1:]))
-
-
-def group_of(example: Example) -> str:
-    match example:
-        case SpanQuestion(context=context):
-            return context
-        case Classified(text=text) | PlainText(text=text):
-            return text
-        case Tagged(words=words):
-            return " ".join(words)
-        case MultipleChoice(prompt=prompt):
-            return prompt
-        case Query(positive=positive) if positive is not None:
-            return positive.context or positive.text
-    return example.id
 
 
 def _unvalidated(splits: Mapping[str, Held]) -> dict[str, Held]:

@@ -16,13 +16,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapter_stilts.data.columns import find_columns
-from adapter_stilts.data.examples import Example
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.parallel_rows import pools_of
-from adapter_stilts.data.readers import examples_of, refuse_repeated_ids
 from adapter_stilts.data.tables import Row
 from adapter_stilts.errors import TaskDataError
+from adapter_stilts.formats.base import Example
+from adapter_stilts.formats.reading import examples_of, refuse_repeated_ids
 from adapter_stilts.tasks.base import Hub, Task
 from adapter_stilts.tasks.fitting import layout_of
 from adapter_stilts.tasks.hub_choice import hub_of, languages_at
@@ -110,8 +108,9 @@ def _read(wanted: _Wanted, place: Place, dropped: Counter[str]) -> HubRows:
     examples: list[Example] = []
     for part, table, _ in tables:
         rows = (Row(f"{where}, {split}, row {number}", cells) for number, cells in enumerate(table))
-        if task.format.pools:
-            examples.append(pools_of(rows, hub.columns, where))
+        together = task.format.of_hub(rows, hub.columns, where)
+        if together is not None:
+            examples += together
             continue
         found = list(examples_of(rows, _layout(wanted, table, where), where, dropped))
         refuse_repeated_ids(found, where)
@@ -228,10 +227,11 @@ def _class_names(table: Dataset, task: Task, given: Mapping[str, str], where: st
 
     A choice is called by its number, whatever the data set calls it.
     """
-    if not task.format.label_field:
+    if not task.format.classes:
         return {}
-    found = find_columns(task.format.name, table.column_names, given, where)
-    feature: Any = table.features.get(found.get("tags" if task.format.name == "tags" else "label", ""))
+    assert task.format.columns is not None
+    found = task.format.columns.find(table.column_names, given, where)
+    feature: Any = table.features.get(found.get(task.format.label_field, ""))
     names = getattr(getattr(feature, "feature", feature), "names", None)
     return {str(number): name for number, name in enumerate(names or ())}
 

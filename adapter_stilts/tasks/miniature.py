@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from adapter_stilts.data.examples import Example
 from adapter_stilts.errors import TaskDataError
+from adapter_stilts.formats.base import Example
 from adapter_stilts.miniature.datasets import DATASETS, VERSION, Dataset, examples
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.tasks.base import Task

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
-from adapter_stilts.data.examples import Candidate, Query
-from adapter_stilts.data.readers import read
 from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.files import sha256
+from adapter_stilts.formats.queries import Candidate, Query
+from adapter_stilts.formats.reading import read
 from adapter_stilts.miniature.datasets import candidates as miniature_candidates
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.finding import Found, every_match, language_in_name, no_files

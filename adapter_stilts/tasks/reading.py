@@ -6,21 +6,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
-from itertools import chain
 from pathlib import Path
 
-from adapter_stilts.data.examples import Example, Pools
-from adapter_stilts.data.mewsli import plain_rows
-from adapter_stilts.data.readers import LANGUAGE_COLUMNS, read, read_aligned, read_joined, read_pools
 from adapter_stilts.data.tables import first_cells, json_line_rows, suffix, tab_rows
-from adapter_stilts.errors import TaskDataError, UsageError
+from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import bare_name, sha256
+from adapter_stilts.formats.base import Example
+from adapter_stilts.formats.reading import LANGUAGE_COLUMNS, read, read_joined
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.finding import Found
 from adapter_stilts.tasks.fitting import layout_of
 from adapter_stilts.tasks.languages import all_codes, is_known, iso1, spelled_in
-
-TABLES = (".jsonl", ".json", ".tsv")  # files that hold both sides of a bitext
 
 
 @dataclass(frozen=True)
@@ -43,15 +39,15 @@ def read_found(
     facts: list[FileFact] = []
     for group in found:
         rows = _read(task, group, split, language, columns, dropped)
-        facts += [FileFact(path, sha256(path), size) for path, size in zip(group.paths, _sizes(rows), strict=False)]
+        facts += [FileFact(path, sha256(path), size) for path, size in zip(group.paths, task.format.file_sizes(rows, len(group.paths)), strict=True)]
         name = _name(group.paths[0], found)
         examples += [replace(row, id=f"{name}:{row.id}") for row in rows] if len(found) > 1 else rows
     return examples, tuple(facts)
 
 
-def count(examples: Sequence[Example]) -> int:
+def count(task: Task, examples: Sequence[Example]) -> int:
     """How many rows a score is taken over: examples, or the gold pairs of a mining set."""
-    return sum(len(example.gold) if isinstance(example, Pools) else 1 for example in examples)
+    return sum(map(task.format.count, examples))
 
 
 def values_of(task: Task, paths: Sequence[Path], column: str) -> tuple[str, ...]:
@@ -59,7 +55,7 @@ def values_of(task: Task, paths: Sequence[Path], column: str) -> tuple[str, ...]
     found = set()
     for path in paths:
         rows = json_line_rows(path) if suffix(path) == ".jsonl" else tab_rows(path, None)
-        for row in chain.from_iterable(map(plain_rows, rows)) if task.format.ranking else rows:
+        for row in task.format.rows(rows):
             if column not in row.cells:
                 break
             found.add(str(row.cells[column]))
@@ -95,12 +91,9 @@ def _name(path: Path, found: Sequence[Found]) -> str:
 
 
 def _read(task: Task, group: Found, split: str, language: str, columns: Mapping[str, str], dropped: Counter[str]) -> list[Example]:
-    if task.format.pools:
-        return [_pools(group.paths)]
-    if task.format.name == "aligned" and len(group.paths) > 1:
-        return [*read_aligned(group.paths[0], group.paths[1])]
-    if task.format.name == "aligned" and suffix(group.paths[0]) not in TABLES:
-        raise UsageError("one side of a bitext alone", where=str(group.paths[0]), do=f"give both: --data {split}=FOREIGN --data {split}=ENGLISH")
+    together = task.format.joined(group.paths, split)
+    if together is not None:
+        return together
     keep = {task.language_column: all_codes(language)} if task.language_column and not group.language else {}
     if not task.language_column and task.format.one_language:
         _refuse_two_languages(task, group.paths[0])
@@ -132,16 +125,3 @@ def _refuse_two_languages(task: Task, path: Path) -> None:
         if iso1(code) != iso1(first):
             what = f"two languages in one file: '{first}' and '{code}' (column '{column}')"
             raise TaskDataError(what, where=row.where, do="give each language a file of its own, or drop the column")
-
-
-def _sizes(rows: Sequence[Example]) -> tuple[int, int, int]:
-    """Rows of each file of a group: the sentences of both pools and the gold pairs, or the examples."""
-    first = rows[0]
-    return (len(first.source), len(first.target), len(first.gold)) if isinstance(first, Pools) else (len(rows),) * 3
-
-
-def _pools(paths: Sequence[Path]) -> Example:
-    if len(paths) not in (2, 3):
-        listed = ", ".join(map(str, paths))
-        raise UsageError(f"a mining set is two or three files, got {len(paths)}: {listed}", do="give the foreign side, the English side and the gold pairs")
-    return read_pools(paths[0], paths[1], paths[2] if len(paths) == 3 else None)

@@ -13,11 +13,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, cast
 
-from adapter_stilts.data.examples import Classified, Example
-from adapter_stilts.data.mismatched import with_mismatches
-from adapter_stilts.data.placeholders import refuse_placeholders, withheld
 from adapter_stilts.data.tables import suffix
 from adapter_stilts.errors import StiltsError, TaskDataError, UsageError
+from adapter_stilts.formats.base import Example, refuse_placeholders, withheld
+from adapter_stilts.formats.pair import Classified, with_mismatches
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.tasks.base import SPLITS, Task, tasks
 from adapter_stilts.tasks.finding import Found, find, language_in_name, languages_in, no_files
@@ -26,7 +25,7 @@ from adapter_stilts.tasks.hub import hub_examples
 from adapter_stilts.tasks.hub_choice import languages_at
 from adapter_stilts.tasks.languages import is_known, iso1, spelled_in
 from adapter_stilts.tasks.miniature import VERSION, miniature_examples, miniature_language, miniature_of
-from adapter_stilts.tasks.reading import TABLES, FileFact, count, read_found, values_of
+from adapter_stilts.tasks.reading import FileFact, count, read_found, values_of
 from adapter_stilts.tasks.substitutions import multiword_of, substitutions_of
 
 UNDETERMINED = "und"  # ISO 639's code for a language nobody has told
@@ -101,19 +100,19 @@ def load(task: Task, split: str, language: str, where: Where, labels: Sequence[s
         task = replace(task, labels=tuple(labels))
     if where.kind == "miniature":
         examples, language = miniature_examples(task, split, language)
-        return Loaded(examples, Origin(task.name, split, language, "miniature", revision=VERSION, rows=count(examples)))
+        return Loaded(examples, Origin(task.name, split, language, "miniature", revision=VERSION, rows=count(task, examples)))
     language = spelled_in(language, task.languages) or iso1(language)
     source, stored = _source(task, split, where)
     examples, origin = _rows(source, stored, language, where)
     found = len(examples)
     if task.held_out and (split, stored) in (("train", "train"), ("validation", "train")):
-        examples = kept_for(split, examples, task.held_out)
+        examples = kept_for(task, split, examples)
     if not examples:
         raise _no_rows(task, split, language, found, origin.dropped)
-    if split != "train" and not task.any_name and not (unscored and withheld(examples)):
-        refuse_placeholders(examples, task.labels, f"{split} split of '{task.name}' in '{language}'")
+    if split != "train" and not task.any_name and not (unscored and withheld(task.format, examples)):
+        refuse_placeholders(task.format, examples, task.labels, f"{split} split of '{task.name}' in '{language}'")
     parts = () if stored in where.files else source.parts
-    return Loaded(examples, replace(origin, task=task.name, split=split, parts=parts, rows=count(examples)))
+    return Loaded(examples, replace(origin, task=task.name, split=split, parts=parts, rows=count(task, examples)))
 
 
 def _rows(task: Task, split: str, language: str, where: Where) -> tuple[list[Example], Origin]:
@@ -243,7 +242,7 @@ def _not_given(task: Task, split: str, where: Where) -> StiltsError:
 def _given(task: Task, paths: Sequence[Path]) -> list[Found]:
     """Files named one by one: each for itself, but for the two or three that make a bitext or a mining set."""
     joined = 2 if task.joined and len(paths) > 1 and suffix(paths[0]) != suffix(paths[1]) else 1
-    together = {"pools": len(paths), "aligned": 1 if suffix(paths[0]) in TABLES else 2}.get(task.format.name, joined)
+    together = max(joined, task.format.together(paths))
     return [Found(tuple(paths[start : start + together]), "") for start in range(0, len(paths), together)]
 
 

@@ -41,5 +41,5 @@ def substitutions_of(task: Task, split: str, *, files: tuple[File, ...] = (), hu
 
 def multiword_of(task: Task, files: tuple[File, ...]) -> str:
     """How multi-word tokens were read: "split" or "fuse" where treebanks were, "" for anything else."""
-    treebanks = task.format.name == "tags" and any(suffix(file.path) == TREEBANK for file in files)
+    treebanks = task.format.classes and any(suffix(file.path) == TREEBANK for file in files)
     return (task.multiword or "split") if treebanks else ""

@@ -6,7 +6,8 @@ otherwise; `task.multiword` says fuse or split for either. XTREME's prepared fil
 
 from __future__ import annotations
 
-from adapter_stilts.tasks.base import SCRIPT, UPOS, Hub, Task, register
+from adapter_stilts.formats.tags import UPOS
+from adapter_stilts.tasks.base import SCRIPT, Hub, Task, register
 from adapter_stilts.tasks.leaks import Leak
 
 NAMES = {

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
-from adapter_stilts.data.columns import field_called
 from adapter_stilts.errors import ConfigError, MissingError, UnknownName
 from adapter_stilts.files import read_text
 from adapter_stilts.formats.base import formats
@@ -43,6 +43,13 @@ def _texts(value: object) -> object:
 
 def _text_keys(value: object) -> object:
     return {str(key): str(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def _format(value: str) -> str:
+    if value not in formats:
+        *most, last = (f"'{name}'" for name in formats)
+        raise PydanticCustomError("format", f"Input should be {', '.join(most)} or {last}")
+    return value
 
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_texts), BeforeValidator(_list)]
@@ -71,7 +78,7 @@ class TaskFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
-    format: Literal["pair", "single", "tags", "span", "choice", "ranking", "text", "aligned", "pools"]
+    format: Annotated[str, AfterValidator(_format)]
     metric: str = ""
     summary: str = ""
     languages: Words = ()
@@ -160,9 +167,11 @@ def _mistakes(described: TaskFile) -> list[str]:
     found = []
     if described.metric and described.metric not in (fitting := formats[described.format].metrics):
         found.append(f"metric: '{described.metric}' does not suit the format '{described.format}' (one of: {', '.join(fitting)})")
-    for key in described.columns if not formats[described.format].pools else ():
+    columns = formats[described.format].columns
+    for key in described.columns if columns else ():
+        assert columns is not None
         try:
-            field_called(described.format, key)
+            columns.field_called(key)
         except UnknownName as error:
             found.append(f"columns.{key}: {error.what} ({error.do})")
     if described.train_task and described.train_task not in tasks:

@@ -1,14 +1,14 @@
 """A training run on disk, from which it continues bit by bit as if it had never stopped.
 
     checkpoints/step-00000120/
-      state.json               position, counters, losses; the identity of the configuration; the hash of every file, and its own
+      state.json               position, counters, losses; the configuration's identity; every file's hash, and its own
       weights.safetensors      every trained parameter, under its name in the model
       optimiser.safetensors    AdamW's moments
-      best.safetensors         the best unit so far: adapter, fusion and head of one step (absent before the first evaluation)
+      best.safetensors         the best unit so far: adapter, fusion and head of one step; absent before an evaluation
 
-Only what is trained is stored; the trunk and frozen source adapters are not. A checkpoint is written beside its final name, flushed,
-renamed, and only then is the older one removed, so that one whole checkpoint exists at every moment. Random numbers need no saving:
-each step's generators follow from the seed and the step's position (see order.py).
+Only what is trained is stored; the trunk and frozen source adapters are not. A checkpoint is written beside its final
+name, flushed, renamed, and only then is the older one removed, so that one whole checkpoint exists at every moment.
+Random numbers need no saving: each step's generators follow from the seed and the step's position (see order.py).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class State(Place):
     tokens: int = 0  # without padding
     loss_sum: float = 0.0  # since the last logged row
     loss_count: float = 0.0
-    task_losses: dict[str, list[float]] = field(default_factory=dict)  # of a mixture: sum and steps of each task's mean losses since then
+    task_losses: dict[str, list[float]] = field(default_factory=dict)  # of a mixture: sum, steps of each since then
     losses: list[tuple[int, float]] = field(default_factory=list)
     evaluated: int = 0  # the step of the last evaluation
     best_step: int | None = None
@@ -106,7 +106,9 @@ def load(path: Path, identity: str) -> Checkpoint:
         what = f"this checkpoint belongs to another configuration ({document['identity']}, now {identity})"
         raise ArtefactError(what, where=str(path), do=f"use another folder, or {START_AGAIN}")
     tensors = {name: _read_tensors(path / name, expected) for name, expected in document["files"].items()}
-    return Checkpoint(_state(document["state"], path), tensors["weights.safetensors"], tensors["optimiser.safetensors"], tensors.get("best.safetensors", {}))
+    best = tensors.get("best.safetensors", {})
+    state = _state(document["state"], path)
+    return Checkpoint(state, tensors["weights.safetensors"], tensors["optimiser.safetensors"], best)
 
 
 def keep_only(path: Path) -> None:
@@ -132,7 +134,8 @@ def restore(trained: Mapping[str, nn.Parameter], saved: Mapping[str, Tensor], wh
     """Put a unit back into the model, in place; names and shapes must agree to the last one."""
     wrong = sorted(set(trained) ^ set(saved)) or [name for name in trained if trained[name].shape != saved[name].shape]
     if wrong:
-        raise ArtefactError(f"the checkpoint does not fit this model: {', '.join(wrong[:5])}", where=where, do=START_AGAIN)
+        what = f"the checkpoint does not fit this model: {', '.join(wrong[:5])}"
+        raise ArtefactError(what, where=where, do=START_AGAIN)
     for name, parameter in trained.items():
         parameter.data.copy_(saved[name])
 
@@ -140,8 +143,16 @@ def restore(trained: Mapping[str, nn.Parameter], saved: Mapping[str, Tensor], wh
 def _write(partial: Path, checkpoint: Checkpoint, identity: str) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
-    parts = {"weights.safetensors": checkpoint.weights, "optimiser.safetensors": checkpoint.optimiser, "best.safetensors": checkpoint.best}
-    hashes = {name: _write_bytes(partial / name, _packed(tensors)) for name, tensors in parts.items() if tensors or name != "best.safetensors"}
+    parts = {
+        "weights.safetensors": checkpoint.weights,
+        "optimiser.safetensors": checkpoint.optimiser,
+        "best.safetensors": checkpoint.best,
+    }
+    hashes = {
+        name: _write_bytes(partial / name, _packed(tensors))
+        for name, tensors in parts.items()
+        if tensors or name != "best.safetensors"
+    }
     document = {"format": FORMAT, "identity": identity, "files": hashes, "state": asdict(checkpoint.state)}
     _write_bytes(partial / STATE, json.dumps({**document, "sha256": _digest(document)}, indent=1).encode())
     _sync_folder(partial)
@@ -188,7 +199,8 @@ def _read_state(path: Path) -> dict[str, Any]:
     if _digest(document) != stated:
         raise _damaged(path / STATE)
     if document["format"] != FORMAT:
-        raise ArtefactError(f"checkpoint format {document['format']}, but this version reads format {FORMAT}", where=str(path), do=START_AGAIN)
+        what = f"checkpoint format {document['format']}, but this version reads format {FORMAT}"
+        raise ArtefactError(what, where=str(path), do=START_AGAIN)
     return dict(document)
 
 
@@ -196,7 +208,8 @@ def _state(saved: dict[str, Any], path: Path) -> State:
     if set(saved) != {item.name for item in fields(State)}:
         raise _damaged(path / STATE)
     losses = [(int(step), float(loss)) for step, loss in saved["losses"]]
-    return State(**{**saved, "losses": losses, "tasks": {task: Place(**place) for task, place in saved["tasks"].items()}})
+    tasks = {task: Place(**place) for task, place in saved["tasks"].items()}
+    return State(**{**saved, "losses": losses, "tasks": tasks})
 
 
 def _read_tensors(path: Path, expected: str) -> dict[str, Tensor]:
@@ -214,4 +227,5 @@ def _digest(document: Mapping[str, object]) -> str:
 
 
 def _damaged(path: Path) -> ArtefactError:
-    return ArtefactError("the checkpoint is damaged: its content does not have the hash it was written with", where=str(path), do=START_AGAIN)
+    what = "the checkpoint is damaged: its content does not have the hash it was written with"
+    return ArtefactError(what, where=str(path), do=START_AGAIN)

@@ -3,10 +3,10 @@
     course.turn(place)             the task, its batches, and how many tokens they hold
     course.advance(place, turn)    moves the place behind them
 
-One step learns one task, however many batches accumulate in it, since losses of different tasks have different units. In a mixture
-the steps of an epoch are those that one epoch of every task would take on its own (jiant's rule, with batches of a token budget in
-the place of so many rows): an epoch of three tasks of 40, 25 and 35 steps has 100, and the sampler decides which they are. Each task
-goes through its own rows in its own epochs, wherever the others are.
+One step learns one task, however many batches accumulate in it, since losses of different tasks have different units.
+In a mixture the steps of an epoch are those that one epoch of every task would take on its own (jiant's rule, with
+batches of a token budget in the place of so many rows): an epoch of three tasks of 40, 25 and 35 steps has 100, and the
+sampler decides which they are. Each task goes through its own rows in its own epochs, wherever the others are.
 """
 
 from __future__ import annotations
@@ -71,7 +71,11 @@ class One:
 
     def turn(self, place: Place) -> Turn:
         group = self._order.group(place.epoch, place.batch)
-        return Turn("", [self._batch(rows, place.epoch, place.batch + number) for number, rows in enumerate(group)], self._order.tokens(group))
+        return Turn(
+            "",
+            [self._batch(rows, place.epoch, place.batch + number) for number, rows in enumerate(group)],
+            self._order.tokens(group),
+        )
 
     def advance(self, place: Place, turn: Turn) -> None:
         place.step += 1
@@ -90,7 +94,8 @@ class Several:
     def __init__(self, mixture: Mixture, plan: TrainingPlan, processes: int) -> None:
         self._shares, self._seed = mixture.shares, plan.seed
         self._tasks: Mapping[str, One] = {
-            task: One(data, replace(plan, seed=Seeds(plan.seed).number(f"mixture/{task}")), processes) for task, data in mixture.data.items()
+            task: One(data, replace(plan, seed=Seeds(plan.seed).number(f"mixture/{task}")), processes)
+            for task, data in mixture.data.items()
         }
         self._length = lru_cache(maxsize=1)(self._steps_of)
 
@@ -102,7 +107,9 @@ class Several:
         task = draw(self._shares, self._seed, place.step)
         number = list(self._tasks).index(task)
         found = self._tasks[task].turn(place.tasks[task])
-        return Turn(task, [{**batch, TASK: torch.full((_rows(batch),), number)} for batch in found.batches], found.tokens)
+        return Turn(
+            task, [{**batch, TASK: torch.full((_rows(batch),), number)} for batch in found.batches], found.tokens
+        )
 
     def advance(self, place: State, turn: Turn) -> None:
         self._tasks[turn.task].advance(place.tasks[turn.task], turn)

@@ -1,11 +1,12 @@
 """Which processes train together, on which device, and how their sums are joined.
 
-Training works on the sum of losses, never on a local mean: each process takes rows r, r+P, r+2P ... of the same global batch, and
-sums of losses, counts and gradients are added over processes before anything is divided. Two processes of budget b therefore follow
-one process of budget 2b within rounding, and a process whose share is empty still takes part.
+Training works on the sum of losses, never on a local mean: each process takes rows r, r+P, r+2P ... of the same global
+batch, and sums of losses, counts and gradients are added over processes before anything is divided. Two processes of
+budget b therefore follow one process of budget 2b within rounding, and a process whose share is empty still takes part.
 
-Processes are started by torchrun or by `accelerate launch --multi_gpu`, which work on CPUs too; without either there is one. The
-launcher behind `accelerate launch --cpu` starts a single process whatever number it is given (unless it finds MPI), and is refused.
+Processes are started by torchrun or by `accelerate launch --multi_gpu`, which work on CPUs too; without either there is
+one. The launcher behind `accelerate launch --cpu` starts a single process whatever number it is given (unless it finds
+MPI), and is refused.
 """
 
 from __future__ import annotations
@@ -51,8 +52,15 @@ class Processes:
         """Add every parameter's gradient over processes, as one flat tensor; one that no process has stays None."""
         if self.count == 1:
             return
-        present = torch.tensor([parameter.grad is not None for parameter in parameters], dtype=parameters[0].dtype, device=parameters[0].device)
-        parts = [(torch.zeros_like(parameter) if parameter.grad is None else parameter.grad).reshape(-1) for parameter in parameters]
+        present = torch.tensor(
+            [parameter.grad is not None for parameter in parameters],
+            dtype=parameters[0].dtype,
+            device=parameters[0].device,
+        )
+        parts = [
+            (torch.zeros_like(parameter) if parameter.grad is None else parameter.grad).reshape(-1)
+            for parameter in parameters
+        ]
         sizes = [*(part.numel() for part in parts), len(parts)]
         *summed, present = torch.split(self.total(torch.cat([*parts, present])), sizes)
         for parameter, gradient, found in zip(parameters, summed, present.tolist(), strict=True):
@@ -83,7 +91,7 @@ def processes(device: torch.device) -> Processes:
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """The device of this process: "auto" is its own GPU where there is one, else the CPU; anything else is taken as said."""
+    """This process's device: "auto" is its own GPU where there is one, else the CPU; anything else is taken as said."""
     if name == "auto":
         cpu = parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.cuda.is_available()
         return torch.device(_state(cpu).device)
@@ -99,9 +107,12 @@ def pick_device(name: str = "auto") -> torch.device:
 def autocast(device: torch.device, precision: str) -> torch.autocast:
     """The precision of the forward pass; trained parameters stay float32."""
     if precision == "fp16" and device.type != "cuda":
-        raise ConfigError("precision fp16 needs a CUDA device", where="training.precision", do="use bf16 or fp32 on the CPU")
+        what = "precision fp16 needs a CUDA device"
+        raise ConfigError(what, where="training.precision", do="use bf16 or fp32 on the CPU")
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
-    return torch.autocast(device.type, dtype=dtype if precision != "fp32" else torch.bfloat16, enabled=precision != "fp32")
+    return torch.autocast(
+        device.type, dtype=dtype if precision != "fp32" else torch.bfloat16, enabled=precision != "fp32"
+    )
 
 
 @contextmanager
@@ -116,12 +127,13 @@ def _state(cpu: bool) -> PartialState:
     asked_for_several = parse_flag_from_env("ACCELERATE_USE_CPU") and "MASTER_PORT" in os.environ
     if asked_for_several and not any(name in os.environ for name in WORLD_SIZES):
         what = "`accelerate launch --cpu` was asked for several processes and started one"
-        raise UsageError(what, do="use `torchrun --nproc-per-node N`, `accelerate launch --multi_gpu --num_processes N` (CPUs too), or --num_processes 1")
+        several = "`torchrun --nproc-per-node N`, `accelerate launch --multi_gpu --num_processes N` (CPUs too)"
+        raise UsageError(what, do=f"use {several}, or --num_processes 1")
     return PartialState(cpu=cpu)
 
 
 def _leave() -> None:
-    """End the process group before the interpreter does: its threads, left running, abort a process that has done its work."""
+    """End the process group before the interpreter does: its threads, left running, abort a process at its end."""
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 

@@ -3,9 +3,9 @@
     with StopSignal() as stop:
         train(model, data, plan, stop=stop, ...)   # raises Interrupted once the checkpoint is on disk
 
-`stop.request()` does by program what the first signal does. Handlers are only installed in the main thread, where Python allows
-them; the old ones are back after the block. Under a launcher of several processes one Ctrl-C arrives twice, as SIGINT from the
-terminal and as SIGTERM from the launcher; there only the same signal twice aborts.
+`stop.request()` does by program what the first signal does. Handlers are only installed in the main thread, where
+Python allows them; the old ones are back after the block. Under a launcher of several processes one Ctrl-C arrives
+twice, as SIGINT from the terminal and as SIGTERM from the launcher; there only the same signal twice aborts.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ class StopSignal:
             self._before = {number: signal.signal(number, self._receive) for number in SIGNALS}
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._restore()
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
@@ -51,7 +53,8 @@ class StopSignal:
         self._seen.add(number)
         self.request()
         # written past Python's buffers: a handler may run in the middle of another write to stderr
-        os.write(2, f"\n{signal.Signals(number).name}: stopping after this step and saving; once more aborts at once\n".encode())
+        name = signal.Signals(number).name
+        os.write(2, f"\n{name}: stopping after this step and saving; once more aborts at once\n".encode())
 
     def _restore(self) -> None:
         for number, handler in self._before.items():

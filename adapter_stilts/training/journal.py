@@ -1,7 +1,7 @@
 """metrics.jsonl: one JSON line per logged step and per evaluation, appended as training goes.
 
-A checkpoint remembers how long the file was; a resumed run cuts it back to that length, so that a stopped and an unbroken run leave
-the same rows (their times apart).
+A checkpoint remembers how long the file was; a resumed run cuts it back to that length, so that a stopped and an
+unbroken run leave the same rows (their times apart).
 """
 
 from __future__ import annotations
@@ -48,5 +48,6 @@ class Journal:
             self._path.touch()
             if self._path.stat().st_size < length:
                 advice = "put the file back, or train from the start with --overwrite"
-                raise ArtefactError("metrics.jsonl is shorter than its checkpoint says", where=str(self._path), do=advice)
+                what = "metrics.jsonl is shorter than its checkpoint says"
+                raise ArtefactError(what, where=str(self._path), do=advice)
             os.truncate(self._path, length)

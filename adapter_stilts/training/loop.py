@@ -1,7 +1,8 @@
 """Batches to loss to step; the loop does not know which task it serves.
 
-The position is (step, epoch, batch) and everything random follows from it (order.py, course.py). Stopping, evaluating and saving happen between two
-steps (step.py), so a run that was killed and resumed goes through the same numbers as one that was not.
+The position is (step, epoch, batch) and everything random follows from it (order.py, course.py). Stopping, evaluating
+and saving happen between two steps (step.py), so a run that was killed and resumed goes through the same numbers as one
+that was not.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from adapter_stilts.errors import Interrupted, StiltsError
 from adapter_stilts.training import checkpoint as checkpoints
 from adapter_stilts.training import losses
 from adapter_stilts.training.checkpoint import Checkpoint, State
-from adapter_stilts.training.course import Turn, course
+from adapter_stilts.training.course import Course, Turn, course
 from adapter_stilts.training.devices import own_generators
 from adapter_stilts.training.interrupt import StopSignal
 from adapter_stilts.training.journal import Journal
@@ -26,8 +27,6 @@ from adapter_stilts.training.order import seed_evaluation, seed_step
 from adapter_stilts.training.plan import Mixture, Outcome, Progress, Trainable, TrainingData, TrainingPlan, Validation
 from adapter_stilts.training.schedule import linear
 from adapter_stilts.training.step import Stepper, Taken
-
-__all__ = ["Mixture", "Outcome", "Progress", "StopSignal", "TrainingData", "TrainingPlan", "train"]
 
 Model = TypeVar("Model", bound=Trainable)
 
@@ -52,18 +51,21 @@ def train(
     """Train what `model` says is trainable, on the device it is on.
 
     folder     holds metrics.jsonl and checkpoints/; None keeps nothing
-    validate   a score of the model as it stands, or one a task, whose plain mean counts; higher is better, and the step with the best one
-               is loaded at the end
-    resume     continue from the folder's checkpoint where there is one; otherwise what an earlier training left in the folder is removed
+    validate   a score of the model as it stands, or one a task, whose plain mean counts; higher is better, and the step
+               with the best one is loaded at the end
+    resume     continue from the folder's checkpoint where there is one; otherwise what an earlier training left in the
+               folder is removed
     identity   the configuration's fingerprint; a checkpoint of another one is refused
 
-    Raises Interrupted after a requested stop, with a checkpoint on disk; StiltsError where the loss is no longer a number;
-    ArtefactError for a damaged or foreign checkpoint; DoesNotFit on a full disk.
+    Raises Interrupted after a requested stop, with a checkpoint on disk; StiltsError where the loss is no longer a
+    number; ArtefactError for a damaged or foreign checkpoint; DoesNotFit on a full disk.
     """
     stepper = Stepper(model, plan)
     score = None if validate is None else lambda: validate(model)
     with own_generators(stepper.device):
-        return Run(stepper, data, plan, folder, score, identity, progress, stop or StopSignal(), clock).to_the_end(resume)
+        turns = course(data, plan, stepper.processes.count)
+        run = Run(stepper, turns, folder, score, identity, progress, stop or StopSignal(), clock)
+        return run.to_the_end(resume)
 
 
 class Run:
@@ -72,8 +74,7 @@ class Run:
     def __init__(
         self,
         stepper: Stepper,
-        data: TrainingData | Mixture,
-        plan: TrainingPlan,
+        turns: Course,
         folder: Path | None,
         validate: Callable[[], Validation] | None,
         identity: str,
@@ -81,12 +82,11 @@ class Run:
         stop: StopSignal,
         clock: Callable[[], float],
     ) -> None:
-        self.stepper, self.plan, self.folder = stepper, plan, folder
+        self.stepper, self.plan, self.course, self.folder = stepper, stepper.plan, turns, folder
         self.validate, self.identity, self.stop, self.clock = validate, identity, stop, clock
         self.main, self.processes = stepper.processes.main, stepper.processes
         self.progress = progress if self.main else silent
-        self.course = course(data, plan, self.processes.count)
-        self.total = plan.max_steps or (0 if plan.minutes else self.course.steps(plan.epochs))
+        self.total = self.plan.max_steps or (0 if self.plan.minutes else turns.steps(self.plan.epochs))
         self.checkpoints = folder / "checkpoints" if folder is not None else None
         self.journal = Journal(folder / "metrics.jsonl" if folder is not None and self.main else None)
         self.state = State()
@@ -110,7 +110,8 @@ class Run:
         if self.best:
             checkpoints.restore(self.stepper.trained, self.best, "the best unit")
         epochs, steps = state.epoch + bool(state.batch), {task: place.step for task, place in state.tasks.items()}
-        return Outcome(state.step, epochs, state.best_step, state.best_score, tuple(state.losses), state.seconds, state.stopped_by, steps)
+        best, losses = (state.best_step, state.best_score), tuple(state.losses)
+        return Outcome(state.step, epochs, *best, losses, state.seconds, state.stopped_by, steps)
 
     def _begin(self, resume: bool) -> None:
         """Take up the newest checkpoint, or start with an empty folder."""
@@ -162,8 +163,9 @@ class Run:
         found = losses.read(state)
         penalty = {"penalty": taken.penalty} if taken.penalty else {}
         norm = taken.gradient_norm if math.isfinite(taken.gradient_norm) else None  # fp16: a step that was left out
-        row = {"step": state.step, "epoch": epoch + 1, **found, **penalty, "learning_rate": rate, "grad_norm": norm, "tokens": state.tokens}
-        self.journal.append({**row, "seconds": round(state.seconds, 3)})
+        row = {"step": state.step, "epoch": epoch + 1, **found, **penalty}
+        row |= {"learning_rate": rate, "grad_norm": norm, "tokens": state.tokens, "seconds": round(state.seconds, 3)}
+        self.journal.append(row)
         state.losses.append((state.step, found["loss"]))
         losses.reset(state)
 
@@ -174,7 +176,8 @@ class Run:
         if self.plan.minutes is not None:
             left = min(left, 60 * self.plan.minutes - self.state.seconds)
         loss = taken.loss_sum / max(taken.count, 1.0)
-        self.progress(Progress(self.state.step, self.total, epoch + 1, loss, rate, (self.state.tokens - tokens) / here, max(left, 0.0)))
+        speed = (self.state.tokens - tokens) / here
+        self.progress(Progress(self.state.step, self.total, epoch + 1, loss, rate, speed, max(left, 0.0)))
 
     def _evaluation_is_due(self) -> bool:
         state, every = self.state, self.plan.evaluate_steps
@@ -190,15 +193,17 @@ class Run:
         each = dict(found) if isinstance(found, Mapping) else {}
         score = self.processes.from_main(sum(each.values()) / len(each) if isinstance(found, Mapping) else float(found))
         if not math.isfinite(score):
-            raise StiltsError(f"the validation score at step {state.step} is {score}", where=str(self.folder or ""), do="check the validation data and metric")
+            what = f"the validation score at step {state.step} is {score}"
+            raise StiltsError(what, where=str(self.folder or ""), do="check the validation data and metric")
         better = state.best_score is None or score > state.best_score
         if better:
             state.best_step, state.best_score, self.best = state.step, score, checkpoints.snapshot(self.stepper.trained)
         state.without_gain = 0 if better else state.without_gain + 1
         state.evaluated = state.step
         state.seconds += self.processes.from_main(self._elapsed())
-        row = {"step": state.step, "epoch": state.epoch + bool(state.batch), "score": score, **({"scores": each} if each else {}), "best": better}
-        self.journal.append({**row, "seconds": round(state.seconds, 3)})
+        scores = {"score": score, **({"scores": each} if each else {}), "best": better}
+        epochs = state.epoch + bool(state.batch)
+        self.journal.append({"step": state.step, "epoch": epochs, **scores, "seconds": round(state.seconds, 3)})
 
     def _end(self, with_patience: bool = False) -> str:
         """What ends training at this position; "" where nothing does."""
@@ -226,22 +231,27 @@ class Run:
         self._save()
         kept = "progress is saved" if self.folder is not None else "nothing is saved, since no folder was given"
         at = f"step {self.state.step} of {self.total}" if self.total else f"step {self.state.step}"
-        raise Interrupted(f"stopped at {at}; {kept}", where=where, do="run the same command again to continue (--resume)")
+        what = f"stopped at {at}; {kept}"
+        raise Interrupted(what, where=where, do="run the same command again to continue (--resume)")
 
     def _save(self) -> None:
         if self.checkpoints is not None and self.main:
             self.state.metrics_bytes = self.journal.length()
             self.state.scaler = self.stepper.scale()
             weights = checkpoints.snapshot(self.stepper.trained)
-            checkpoints.save(self.checkpoints, Checkpoint(self.state, weights, self.stepper.moments(), self.best), self.identity)
+            checkpoint = Checkpoint(self.state, weights, self.stepper.moments(), self.best)
+            checkpoints.save(self.checkpoints, checkpoint, self.identity)
         self.saved = self.state.step
 
     def _lost(self, error: StiltsError) -> StiltsError:
         """A step that could not be taken moved nothing, so the state before it is saved."""
         self._save()
-        kept = f"the weights of step {self.state.step} and the best ones are kept" if self.folder is not None else "nothing is kept, since no folder was given"
+        kept = "nothing is kept, since no folder was given"
+        if self.folder is not None:
+            kept = f"the weights of step {self.state.step} and the best ones are kept"
+        what = f"{error.what} at step {self.state.step + 1}; {kept}"
         advice = "lower training.learning_rate, train in fp32, or look for broken rows in the data"
-        return StiltsError(f"{error.what} at step {self.state.step + 1}; {kept}", where=str(self.checkpoints or ""), do=advice)
+        return StiltsError(what, where=str(self.checkpoints or ""), do=advice)
 
     def _elapsed(self) -> float:
         """Seconds since the last call."""

@@ -1,7 +1,7 @@
 """The mean loss between two logged rows, for one task or for each of a mixture.
 
-Of one task it is the mean over all targets since the last row. Losses of different tasks have different units (a row, a word, a masked
-token), so in a mixture each step counts its own mean once: by task, and all together.
+Of one task it is the mean over all targets since the last row. Losses of different tasks have different units (a row, a
+word, a masked token), so in a mixture each step counts its own mean once: by task, and all together.
 """
 
 from __future__ import annotations
@@ -21,10 +21,15 @@ def count(state: State, task: str, loss: float, targets: float) -> None:
 
 
 def read(state: State) -> dict[str, Any]:
-    """The fields of a logged row: "loss", and of a mixture "tasks": steps of each so far, and its loss where it had a step since the last row."""
+    """The fields of a logged row: "loss", and of a mixture "tasks".
+
+    A task has its steps so far, and its loss where it had a step since the last row.
+    """
     found: dict[str, Any] = {"loss": state.loss_sum / max(state.loss_count, 1.0)}
     if state.tasks:
-        found["tasks"] = {task: {"steps": place.step, "loss": _mean(state, task)} for task, place in state.tasks.items()}
+        found["tasks"] = {
+            task: {"steps": place.step, "loss": _mean(state, task)} for task, place in state.tasks.items()
+        }
     return found
 
 

@@ -1,8 +1,8 @@
 """The order of batches, and every random number of training, as functions of the seed and the position.
 
-Nothing is drawn from a stream that runs on: the order of an epoch follows from (seed, epoch), a batch's masks from (seed, epoch, batch)
-and a step's dropout from (seed, step, process). A resumed run therefore needs its position and nothing else, and an evaluation between
-two steps cannot shift what comes after it.
+Nothing is drawn from a stream that runs on: the order of an epoch follows from (seed, epoch), a batch's masks from
+(seed, epoch, batch) and a step's dropout from (seed, step, process). A resumed run therefore needs its position and
+nothing else, and an evaluation between two steps cannot shift what comes after it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,17 @@ from adapter_stilts.seeding import Seeds
 
 
 class Order:
-    """The batches of each epoch: global ones, of `budget` padded tokens or of so many `rows`, which the processes share by rows."""
+    """The batches of each epoch, shared by processes: of `budget` padded tokens or of so many `rows`."""
 
-    def __init__(self, lengths: Sequence[int], budget: int, accumulation: int, seed: int, smallest: int = 1, rows: int | None = None) -> None:
+    def __init__(
+        self,
+        lengths: Sequence[int],
+        budget: int,
+        accumulation: int,
+        seed: int,
+        smallest: int = 1,
+        rows: int | None = None,
+    ) -> None:
         if not lengths:
             raise TaskDataError("there are no training examples", do="check the task's train split and its filters")
         self._lengths = lengths
@@ -65,7 +73,7 @@ class Order:
 
 
 def smallest_batch(rows: int, processes: int) -> int:
-    """Rows a global batch must have where a batch on its own needs `rows`: 1 where rows do not meet, else one for each process as well."""
+    """Rows a global batch must have where one needs `rows`: 1 where rows do not meet, else one for each process too."""
     return 1 if rows == 1 else max(rows, processes)
 
 

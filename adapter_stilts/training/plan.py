@@ -1,8 +1,8 @@
 """What the training loop is given and what it gives back, as plain values.
 
-`TrainingData` is rows by number: how long each is, and how several become one batch of tensors; a `Mixture` is several of them. The
-loop knows nothing else of a task. `Trainable` is all it asks of a model: a summed loss with its count, so that any split of a batch over accumulation steps and
-processes adds up to the same mean.
+`TrainingData` is rows by number: how long each is, and how several become one batch of tensors; a `Mixture` is several
+of them. The loop knows nothing else of a task. `Trainable` is all it asks of a model: a summed loss with its count, so
+that any split of a batch over accumulation steps and processes adds up to the same mean.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Validation: TypeAlias = float | Mapping[str, float]  # one score, or one a task,
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """How long and how fast to train; names and values are those of the configuration's section `training`, which checks them."""
+    """How long and how fast to train; names, values and checks are those of the configuration's section `training`."""
 
     max_steps: int | None  # optimiser steps; where given, epochs are repeated or cut to reach it
     minutes: float | None  # wall-clock bound; the learning rate reaches zero there
@@ -48,9 +48,9 @@ class TrainingPlan:
 class TrainingData:
     """Rows by number: their lengths in tokens, and the batch that a list of row numbers makes.
 
-    `prepare` changes a batch just before it is used, with a generator that depends on seed, epoch and batch number alone
-    (masking draws new masks every epoch, and the same ones after a resume).
-    `smallest` is how many rows a batch must have, where its rows are compared with each other; each process gets at least one.
+    `prepare` changes a batch just before it is used, with a generator that depends on seed, epoch and batch number
+    alone (masking draws new masks every epoch, and the same ones after a resume). `smallest` is how many rows a batch
+    must have, where its rows are compared with each other; each process gets at least one.
     """
 
     lengths: Sequence[int]

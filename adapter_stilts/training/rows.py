@@ -1,15 +1,16 @@
-"""Tokenised features as training data: their lengths, their collation, and fresh masks where the task is masked language modelling."""
+"""Tokenised features as training data: lengths, collation, and fresh masks for masked language modelling."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
-from adapter_stilts.data.examples import Format
-from adapter_stilts.data.features import Feature, collate, length
-from adapter_stilts.data.masking import mask_tokens
+from adapter_stilts.data.batches import collate, mask_tokens
+from adapter_stilts.data.feature import Feature, length
+from adapter_stilts.formats.base import Format
 from adapter_stilts.training.plan import Batch, TrainingData
 
 
@@ -23,18 +24,17 @@ class Masking:
     rate: float
 
 
-def feature_data(features: Sequence[Feature], format: Format, pad_id: int, masking: Masking | None = None) -> TrainingData:
+def feature_data(
+    features: Sequence[Feature], format: Format[Any], pad_id: int, masking: Masking | None = None
+) -> TrainingData:
     """Training data from tokenised features; text features need `masking`."""
 
     def rows(numbers: Sequence[int]) -> Batch:
-        return collate([features[number] for number in numbers], pad_id, format)
+        return collate([features[number] for number in numbers], pad_id)
 
-    return TrainingData([length(feature) for feature in features], rows, masker(masking) if masking else None, rows_needed(format))
-
-
-def rows_needed(format: Format) -> int:
-    """How many rows a batch must have: a query alone has nothing to be told from."""
-    return 2 if format == "ranking" else 1
+    return TrainingData(
+        [length(feature) for feature in features], rows, masker(masking) if masking else None, format.rows_needed
+    )
 
 
 def masker(masking: Masking) -> Callable[[Batch, torch.Generator], Batch]:
@@ -43,7 +43,9 @@ def masker(masking: Masking) -> Callable[[Batch, torch.Generator], Batch]:
 
     def prepare(batch: Batch, generator: torch.Generator) -> Batch:
         ids = batch["input_ids"]
-        inputs, labels = mask_tokens(ids, torch.isin(ids, special), masking.vocabulary, masking.mask_id, masking.rate, generator)
+        inputs, labels = mask_tokens(
+            ids, torch.isin(ids, special), masking.vocabulary, masking.mask_id, masking.rate, generator
+        )
         return {**batch, "input_ids": inputs, "labels": labels}
 
     return prepare

@@ -1,9 +1,10 @@
 """Which task of a mixture the next optimiser step learns: shares from the tasks' sizes, and a draw from them.
 
-    shares(Sampler("temperature", 2.0, cap=5000, weights={}), {"nli": 20000, "qa": 1250})     {"nli": 0.667, "qa": 0.333}
+    shares(Sampler("temperature", 2.0, cap=5000, weights={}), {"nli": 20000, "qa": 1250})     {"nli": 0.667, "qa":
+                                                                                              0.333}
 
-The samplers are jiant's. A draw follows from the seed and the step alone, so every process draws the same task and a resumed run
-draws what an unbroken one would have drawn.
+The samplers are jiant's. A draw follows from the seed and the step alone, so every process draws the same task and a
+resumed run draws what an unbroken one would have drawn.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ HIGHEST = 1 << 63  # Seeds.number is below it
 
 @dataclass(frozen=True)
 class Sampler:
-    """How often each task is drawn, as a function of its number n of training rows; the fields are the configuration's."""
+    """How often each task is drawn, as a function of its number n of training rows; fields as in the configuration."""
 
     name: str
     temperature: float

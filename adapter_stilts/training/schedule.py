@@ -33,7 +33,9 @@ def optimiser(trained: Mapping[str, nn.Parameter], spared: Iterable[Tensor], pla
     vectors = [parameter for parameter in trained.values() if parameter.ndim < 2 or id(parameter) in kept]
     matrices = [parameter for parameter in trained.values() if parameter.ndim >= 2 and id(parameter) not in kept]
     groups = [{"params": matrices, "weight_decay": plan.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=plan.learning_rate, betas=plan.betas, eps=plan.epsilon)
+    return torch.optim.AdamW(
+        [group for group in groups if group["params"]], lr=plan.learning_rate, betas=plan.betas, eps=plan.epsilon
+    )
 
 
 def moments(adamw: torch.optim.AdamW, trained: Mapping[str, nn.Parameter]) -> dict[str, Tensor]:
@@ -45,12 +47,17 @@ def moments(adamw: torch.optim.AdamW, trained: Mapping[str, nn.Parameter]) -> di
     return found
 
 
-def restore_moments(adamw: torch.optim.AdamW, trained: Mapping[str, nn.Parameter], saved: Mapping[str, Tensor], where: str) -> None:
+def restore_moments(
+    adamw: torch.optim.AdamW, trained: Mapping[str, nn.Parameter], saved: Mapping[str, Tensor], where: str
+) -> None:
     """Put AdamW's state back; a tensor missing or of another shape is refused."""
     for name, parameter in trained.items():
         state = {moment: saved[f"{name}/{moment}"] for moment in MOMENTS if f"{name}/{moment}" in saved}
         if not state:
             continue
         if len(state) != len(MOMENTS) or any(state[moment].shape != parameter.shape for moment in MOMENTS[:2]):
-            raise ArtefactError(f"the optimiser state of '{name}' does not fit this model", where=where, do="train from the start with --overwrite")
-        adamw.state[parameter] = {moment: value.clone() if moment == "step" else value.to(parameter.device) for moment, value in state.items()}
+            what = f"the optimiser state of '{name}' does not fit this model"
+            raise ArtefactError(what, where=where, do="train from the start with --overwrite")
+        adamw.state[parameter] = {
+            moment: value.clone() if moment == "step" else value.to(parameter.device) for moment, value in state.items()
+        }

@@ -1,7 +1,8 @@
-"""One optimiser step: batches to a summed loss, its gradient over all processes, and one move of the trained parameters.
+"""One optimiser step: batches to a summed loss, its gradient over all processes, one move of what trains.
 
-The loss and its count are summed over the batches of the step and over the processes, and the gradient is divided once, at the end.
-The penalty of a fusion is part of the last batch's objective, so its gradient belongs to the step it was computed in.
+The loss and its count are summed over the batches of the step and over the processes, and the gradient is divided once,
+at the end. The penalty of a fusion is part of the last batch's objective, so its gradient belongs to the step it was
+computed in.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class Stepper:
         self.model, self.plan = model, plan
         self.trained = dict(model.trainable())
         if not self.trained:
-            raise StiltsError("nothing to train: no part of the model trains", do="name the adapter, fusion or head to train")
+            what = "nothing to train: no part of the model trains"
+            raise StiltsError(what, do="name the adapter, fusion or head to train")
         self.parameters = list(self.trained.values())
         self.device = self.parameters[0].device
         self.processes = processes(self.device)
@@ -56,7 +58,8 @@ class Stepper:
         loss_sum, count, penalty = self._backward(batches)
         self.processes.total_gradients(self.parameters)
         asked = torch.tensor([float(stop), seconds], dtype=torch.float64, device=self.device)
-        total_loss, total_penalty, stops, all_seconds = self.processes.total(torch.cat([torch.stack([loss_sum, penalty]), asked])).tolist()
+        sums = self.processes.total(torch.cat([torch.stack([loss_sum, penalty]), asked]))
+        total_loss, total_penalty, stops, all_seconds = sums.tolist()
         terms = max(float(count), 1.0)
         norm = self._unscaled_norm(terms)
         self._refuse_non_numbers(total_loss + total_penalty, norm)
@@ -74,17 +77,20 @@ class Stepper:
     def restore(self, moments: Mapping[str, Tensor], scale: Mapping[str, float], where: str) -> None:
         schedule.restore_moments(self.adamw, self.trained, moments, where)
         if scale:
-            self.scaler.load_state_dict({**self.scaler.state_dict(), "scale": scale["scale"], "_growth_tracker": int(scale["tracker"])})
+            self.scaler.load_state_dict(
+                {**self.scaler.state_dict(), "scale": scale["scale"], "_growth_tracker": int(scale["tracker"])}
+            )
 
     def _backward(self, batches: Sequence[Batch]) -> tuple[Tensor, Tensor, Tensor]:
-        """Accumulate gradients of the summed loss; returns this process's loss sum, every process's count, and the penalty."""
+        """Accumulate gradients of the summed loss; this process's loss sum, every process's count, and the penalty."""
         loss_sum, count, penalty = torch.zeros(3, dtype=torch.float64, device=self.device)
         for number, batch in enumerate(batches):
             objective: Tensor | None = None
             share = self.processes.share(batch)
             if len(next(iter(share.values()))):  # an empty share takes part in the sums with nothing
+                there = {name: tensor.to(self.device, non_blocking=True) for name, tensor in share.items()}
                 with self.autocast:
-                    objective, terms, one_penalty = self.model.loss_parts({name: tensor.to(self.device, non_blocking=True) for name, tensor in share.items()})
+                    objective, terms, one_penalty = self.model.loss_parts(there)
                 loss_sum, count = loss_sum + objective.detach().double(), count + terms
             if number == len(batches) - 1:
                 count = self.processes.total(count)

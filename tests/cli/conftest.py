@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -10,6 +11,10 @@ from adapter_stilts_cli.app import app
 from typer.testing import CliRunner
 
 from adapter_stilts import runs, study
+from adapter_stilts.runs.evaluate import Evaluated
+from adapter_stilts.statistics.result import Result
+
+ROW = Result("xnli", "own", "sw", "accuracy", 0.5, 10, (0.25, float("nan")))
 
 
 @pytest.fixture
@@ -27,8 +32,8 @@ def calls(monkeypatch):
     def recorder(verb):
         def record(*values, **named):
             found[verb] = {"values": values, **named}
-            row = {"task": "xnli", "protocol": "own", "language": "sw", "metric": "accuracy", "score": 0.5, "n": 10, "interval": [0.25, float("nan")]}
-            return {"run": "runs/xnli-00000000", "results": [row]}
+            made = Evaluated(Path("runs/xnli-00000000"), results=(ROW,))
+            return made.to_json() if verb == "demo" else made
 
         return record
 

@@ -135,6 +135,8 @@ def contents():
         ("needs a head", ("eval", "--trunk", "trunk", "--tasks", "xnli")),
         ("fused with itself", ("fuse", "good", "good", "--target", "nli")),
         ("two or more runs, got 1", ("fuse", "good", "--target", "nli")),
+        ("no --how called 'merge'.*one of: direct, fuse, joint, sequential, stack", ("train", "nli", "--how", "merge")),
+        ("No such option: --limit-gb", ("train", "nli", "--limit-gb", "4")),
         ("`after` names none", ("train", "nli", "--how", "stack")),
         ("starts from nothing", ("train", "nli", "--how", "direct", "--after", "good")),
         ("'parallel' is not one of: stack, fuse, average", ("train", "xnli", "--how", "stack", "--after", "good", "--set", "composition=parallel(nli, xnli)")),

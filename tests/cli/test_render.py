@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from adapter_stilts_cli import render
+
+from adapter_stilts.runs.evaluate import Evaluated
+from adapter_stilts.runs.results import Means, TaskMean
+from adapter_stilts.statistics.result import Result
 
 
 class Terminal(io.StringIO):
@@ -46,15 +52,19 @@ def test_writes_json_of_paths_tuples_and_numpy(capsys, tmp_path):
 
 
 def test_prints_no_table_where_there_is_no_score(capsys):
-    render.finish({"results": [], "run": "runs/a"}, as_json=False)
+    render.finish(Evaluated(Path("runs/a")), as_json=False)
     assert capsys.readouterr().out == "run  runs/a\n"
 
 
 def test_tells_settings_once_and_gives_rows_and_means_their_letter(capsys):
-    plain = {"task": "tatoeba", "protocol": "own", "metric": "accuracy", "interval": [0.1, 0.3], "n": 10}
-    rows = [{**plain, "language": code, "score": 0.2, "settings": {"layer": layer, "k": 4}} for layer in (7, 8) for code in ("de", "sw")]
-    means = {"tasks": {"tatoeba": [{"protocol": "own", "languages": 2, "score": 0.2, "settings": {"k": 4, "layer": 8}}], "one": [{"languages": 1}]}}
-    render.results([*rows, {**plain, "language": "fi", "score": 0.5}], means)
+    plain = Result("tatoeba", "own", "fi", "accuracy", 0.5, 10, (0.1, 0.3))
+    rows = [
+        replace(plain, language=code, score=0.2, settings={"layer": layer, "k": 4})
+        for layer in (7, 8)
+        for code in ("de", "sw")
+    ]
+    of_two, of_one = TaskMean("own", "test", {"k": 4, "layer": 8}, 0.2, 2), TaskMean("own", "test", {}, 0.2, 1)
+    render.results([*rows, plain], Means({"tatoeba": (of_two,), "one": (of_one,)}, None, None))
     said = capsys.readouterr().out.split("\n")
     assert [line.split()[-1] for line in said[2:7]] == ["a", "a", "b", "b", "10"]
     assert said[8].split() == ["task", "protocol", "languages", "score", "settings"]
@@ -63,6 +73,6 @@ def test_tells_settings_once_and_gives_rows_and_means_their_letter(capsys):
 
 
 def test_counts_on_after_z():
-    rows = [{"task": "t", "protocol": "own", "language": "de", "metric": "f1", "score": 0.2, "n": 1, "settings": {"layer": layer}} for layer in range(28)]
+    rows = [Result("t", "own", "de", "f1", 0.2, 1, settings={"layer": layer}) for layer in range(28)]
     assert [render._letter(number) for number in (0, 25, 26, 27, 52)] == ["a", "z", "aa", "ab", "ba"]
     render.results(rows)

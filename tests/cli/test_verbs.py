@@ -28,12 +28,12 @@ def test_trains_with_the_defaults_of_the_schema(run, calls):
 
 def test_puts_every_flag_of_train_under_its_key(run, calls):
     words = """train pair --trunk xlm-roberta-base --kind lora --how stack --after runs/a --after runs/b --data train=a.tsv --data validation=b.tsv --seed 7
-        --control shuffled-labels --limit-gb 4 --set training.epochs=2 --set task.columns.premise=Satz -o here --overwrite --dry-run"""
+        --control shuffled-labels --set training.epochs=2 --set task.columns.premise=Satz -o here --overwrite --dry-run"""
     assert run(*shlex.split(words)).exit_code == 0
     config = calls["train"]["values"][0]
     assert (config.trunk.name, config.adapter.kind, config.how, config.after) == ("xlm-roberta-base", "lora", "stack", ("runs/a", "runs/b"))
     assert (config.data.sources, config.control) == (("train=a.tsv", "validation=b.tsv"), "shuffled-labels")
-    assert (config.training.seed, config.training.limit_gb, config.training.epochs, config.task.columns) == (7, 4.0, 2, {"premise": "Satz"})
+    assert (config.training.seed, config.training.epochs, config.task.columns) == (7, 2, {"premise": "Satz"})
     assert (calls["train"]["out"], calls["train"]["resume"], calls["train"]["overwrite"], calls["train"]["dry_run"]) == (Path("here"), False, True, True)
 
 
@@ -167,7 +167,8 @@ def test_encodes_with_what_was_typed(run, monkeypatch, tmp_path):
     assert (result.exit_code, json.loads(result.stdout)) == (0, {"folder": "vectors/a", "rows": 1})
     request = asked["request"]
     assert (request.file, request.run, request.trunk, request.precision) == (Path("a.tsv"), Path("runs/a"), None, "fp32")
-    assert (request.layer, request.pool, request.dtype, request.shard_rows, request.limit_gb) == (3, "max", "int8", 100, 2.0)
+    assert (request.wanted.layers, request.wanted.pool) == ((3,), "max")
+    assert (request.dtype, request.shard_rows, request.limit_gb) == ("int8", 100, 2.0)
     assert (request.layout, request.column) == ("tsv", "en")
     assert (asked["out"], asked["runs"], asked["overwrite"], asked["dry_run"]) == (Path("v"), Path("runs"), True, True)
 
@@ -177,9 +178,9 @@ def test_encodes_with_the_defaults_of_the_library(run, monkeypatch):
     monkeypatch.setattr("adapter_stilts.mining.encode.encode", lambda request, **named: asked.append(request) or {"folder": "v", "rows": 1})
     result = run("encode", "a.txt")
     assert (result.exit_code, result.stdout) == (0, "folder  v\nrows    1\n")
-    from adapter_stilts.mining.encode import Request
+    from adapter_stilts.mining.encode import Encoding
 
-    assert asked == [Request(Path("a.txt"), trunk="miniature")]
+    assert asked == [Encoding(Path("a.txt"), trunk="miniature")]
 
 
 def test_encodes_at_one_layer_only(run):

@@ -49,7 +49,7 @@ def test_reports_five_mistakes_in_five_lines(written):
     assert any("trunk.nam = 'nano': no such key; did you mean trunk.name? (line 2)" in line for line in told)
     assert any("training.lerning_rate = 0.1: no such key; did you mean training.learning_rate? (line 4)" in line for line in told)
     assert any("training.epochs = 'many': should be a whole number (line 5)" in line for line in told)
-    assert any("how = 'stak': should be one of: direct, sequential, stack, fuse, merge, joint; did you mean 'stack'? (line 6)" in line for line in told)
+    assert any("how = 'stak': should be one of: direct, sequential, stack, fuse, joint; did you mean 'stack'? (line 6)" in line for line in told)
     assert any("adapter.settings.a = [1, 'x']: should be one number, text, true or false, or a list of numbers or texts (line 8)" in line for line in told)
     assert lines[6].endswith("run.yaml")
     assert lines[7].startswith("  do:")
@@ -131,6 +131,20 @@ def test_names_the_line_of_a_yaml_error(written):
 
 def test_refuses_a_file_that_is_not_there(tmp_path):
     assert "no such file" in message(tmp_path / "nowhere.yaml")
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"), [("how=merge", "should be one of: direct, sequential, stack, fuse, joint"), ("training.limit_gb=4", "no such key")]
+)
+def test_knows_nothing_of_what_is_not_built(setting, said):
+    with pytest.raises(ConfigError, match=said):
+        load(None, [setting])
+
+
+def test_reads_the_configuration_of_a_run_that_was_made_when_training_had_a_limit(written):
+    assert load(written("training: {limit_gb: null, epochs: 2}\n")).training.epochs == 2
+    with pytest.raises(ConfigError, match=r"training.limit_gb = 4: no such key"):
+        load(written("training: {limit_gb: 4}\n"))
 
 
 def test_takes_an_empty_file_or_section_for_defaults(written):

@@ -2,9 +2,10 @@
 
 import pytest
 
-from adapter_stilts.data.examples import Tagged
-from adapter_stilts.data.readers import Layout, read
+from adapter_stilts.data.layout import Layout
 from adapter_stilts.errors import TaskDataError
+from adapter_stilts.formats.reading import read
+from adapter_stilts.formats.tags import Tagged
 
 AUTO = (
     "ID=wsj_0001.1 PARSER=GOLD NUMPARSE=1\n"

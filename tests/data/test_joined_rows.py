@@ -2,9 +2,11 @@
 
 import pytest
 
-from adapter_stilts.data.examples import Classified, MultipleChoice
-from adapter_stilts.data.readers import Layout, read_joined
+from adapter_stilts.data.layout import Layout
 from adapter_stilts.errors import TaskDataError
+from adapter_stilts.formats.choice import MultipleChoice
+from adapter_stilts.formats.pair import Classified
+from adapter_stilts.formats.reading import read_joined
 
 FUNCTIONS = '{"idx": "11", "func": "int a() { return 1; }"}\n{"idx": "22", "func": "int b() { return 1; }"}\n'
 CODE = Layout("pair", labels=("0", "1"))

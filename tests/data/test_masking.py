@@ -2,7 +2,7 @@
 
 import torch
 
-from adapter_stilts.data.masking import mask_tokens
+from adapter_stilts.data.batches import mask_tokens
 
 MASK, VOCABULARY = 4, 1000
 

@@ -7,10 +7,10 @@ import json
 
 import pytest
 
-from adapter_stilts.data.examples import Candidate, Query
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.readers import read
 from adapter_stilts.errors import TaskDataError
+from adapter_stilts.formats.queries import Candidate, Query
+from adapter_stilts.formats.reading import read
 
 TEXT = "Es regnete.\nAnna {Silva} traf Berg in Rom. Sie lachte."
 ARTICLE = {

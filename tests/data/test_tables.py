@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapter_stilts.data.examples import Classified, MultipleChoice
-from adapter_stilts.data.readers import Layout, read
+from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.tables import csv_rows, tab_rows
 from adapter_stilts.errors import TaskDataError
+from adapter_stilts.formats.choice import MultipleChoice
+from adapter_stilts.formats.pair import Classified
+from adapter_stilts.formats.reading import read
 
 COSMOS = "id,context,question,answer0,answer1,answer2,answer3,label\n"
 

@@ -2,9 +2,10 @@
 
 import pytest
 
-from adapter_stilts.data.examples import Tagged
-from adapter_stilts.data.readers import Layout, read, read_rows
+from adapter_stilts.data.layout import Layout
 from adapter_stilts.errors import TaskDataError
+from adapter_stilts.formats.reading import read, read_rows
+from adapter_stilts.formats.tags import Tagged
 
 CONLLU = """# sent_id = 1
 # text = Vámonos al mar

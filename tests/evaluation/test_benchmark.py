@@ -6,7 +6,7 @@ import pytest
 
 from adapter_stilts.errors import TaskDataError, UnknownName
 from adapter_stilts.evaluation.benchmark import score_benchmark, score_file
-from adapter_stilts.evaluation.scoring import Options
+from adapter_stilts.metrics.base import Options
 
 
 def put(folder, files):

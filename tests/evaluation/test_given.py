@@ -4,18 +4,11 @@ import json
 
 import pytest
 
-from adapter_stilts.data.readers import read_rows
 from adapter_stilts.errors import TaskDataError, UnknownName
-from adapter_stilts.evaluation.folder import (
-    read_choices,
-    read_odds,
-    read_ranked,
-    write_choices,
-    write_ranked,
-    write_tags,
-)
 from adapter_stilts.evaluation.given import score_file
-from adapter_stilts.evaluation.scoring import Options
+from adapter_stilts.formats.reading import read_rows
+from adapter_stilts.metrics.base import Options
+from adapter_stilts.metrics.forms import read_choices, read_odds, read_ranked, write_choices, write_ranked, write_tags
 from adapter_stilts.tasks.user import find_task
 
 FEW = Options(replicates=0)

@@ -4,15 +4,19 @@ import numpy as np
 import pytest
 import torch
 
-from adapter_stilts.data.examples import Answer, Classified, MultipleChoice, PlainText, SpanQuestion, Tagged
-from adapter_stilts.data.features import collate, features
+from adapter_stilts.data.batches import collate
 from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.errors import UsageError
-from adapter_stilts.evaluation.answers import Window, best_span
 from adapter_stilts.evaluation.predict import logits, predict
-from adapter_stilts.evaluation.scoring import score
+from adapter_stilts.formats.base import Rules, formats
+from adapter_stilts.formats.choice import MultipleChoice
+from adapter_stilts.formats.pair import Classified
+from adapter_stilts.formats.squad import Answer, SpanQuestion
+from adapter_stilts.formats.tags import Tagged
+from adapter_stilts.formats.text import PlainText
+from adapter_stilts.metrics.answers import Window, best_span
 
 LONG = "The small cat sleeps under the old table in Paris on Monday , and Anna bought two red apples there"
 PAIRS = [
@@ -41,13 +45,13 @@ def make_model(tiny_trunk):
 
 
 def made(format, examples, model, **more):
-    return features(format, examples, model.encoder.trunk.tokenizer, max_length=24, query_length=8, window_step=6, training=False, **more)
+    return formats[format].features(examples, model.encoder.trunk.tokenizer, max_length=24, query_length=8, window_step=6, training=False, **more)
 
 
 @torch.no_grad()
 def one_by_one(model, rows):
     model.eval()
-    return [model(collate([row], model.encoder.trunk.pad_id, model.format))[0].numpy() for row in rows]
+    return [model(collate([row], model.encoder.trunk.pad_id))[0].numpy() for row in rows]
 
 
 CASES = [("pair", PAIRS, {"labels": ("yes", "no")}), ("tags", WORDS, {"labels": ("X", "Y")}), ("span", QUESTIONS, {}), ("choice", CHOICES, {})]
@@ -66,8 +70,8 @@ def test_names_the_label_of_the_highest_logit(make_model):
     model = make_model("pair")
     rows = made("pair", PAIRS, model, labels=("yes", "no"))
     expected = [("yes", "no")[int(row.argmax())] for row in one_by_one(model, rows)]
-    assert predict(model, PAIRS, rows, labels=("yes", "no")) == expected
-    assert predict(model, PAIRS, rows, labels=("no", "yes")) == [{"yes": "no", "no": "yes"}[label] for label in expected]
+    assert predict(model, PAIRS, rows, Rules(labels=("yes", "no"))) == expected
+    assert predict(model, PAIRS, rows, Rules(labels=("no", "yes"))) == [{"yes": "no", "no": "yes"}[label] for label in expected]
 
 
 def test_joins_the_pieces_of_a_sentence_that_was_cut(make_model):
@@ -77,7 +81,7 @@ def test_joins_the_pieces_of_a_sentence_that_was_cut(make_model):
     by_hand = [[], [], []]
     for row, found in zip(rows, one_by_one(model, rows), strict=True):
         by_hand[row.example] += ["XY"[int(found[place].argmax())] for place in row.words]
-    predictions = predict(model, WORDS, rows, labels=("X", "Y"))
+    predictions = predict(model, WORDS, rows, Rules(labels=("X", "Y")))
     assert predictions == [tuple(tags) for tags in by_hand]
     assert [len(tags) for tags in predictions] == [20, 0, 1]
 
@@ -91,7 +95,7 @@ def test_takes_the_best_answer_over_all_windows(make_model):
     for number, question in enumerate(QUESTIONS):
         windows = [Window(one, row.offsets) for row, one in zip(rows, found, strict=True) if row.example == number]
         expected[question.id] = best_span(question.context, windows).text
-    answers = predict(model, QUESTIONS, rows)
+    answers = predict(model, QUESTIONS, rows, Rules())
     assert answers == expected
     assert all(text and text in question.context for text, question in zip(answers.values(), QUESTIONS, strict=True))
 
@@ -99,38 +103,38 @@ def test_takes_the_best_answer_over_all_windows(make_model):
 def test_answers_nothing_where_no_answer_scored_higher(make_model, monkeypatch):
     model = make_model("span")
     rows = made("span", QUESTIONS, model)
-    silent = predict(model, QUESTIONS, rows, unanswerable=True)
+    silent = predict(model, QUESTIONS, rows, Rules(unanswerable=True))
     for question, span in silent.spans.items():
         assert silent[question] == ("" if span.null_odds > 0 else span.text)
 
 
 def test_carries_the_odds_to_the_score(make_model):
     model = make_model("span")
-    answers = predict(model, QUESTIONS, made("span", QUESTIONS, model), unanswerable=True)
-    assert {"f1", "f1-oracle", "exact_match-oracle"} <= set(score("squad_v2", QUESTIONS, answers).metrics)
+    answers = predict(model, QUESTIONS, made("span", QUESTIONS, model), Rules(unanswerable=True))
+    assert {"f1", "f1-oracle", "exact_match-oracle"} <= set(formats["span"].score("squad_v2", QUESTIONS, answers).metrics)
 
 
 def test_numbers_the_choice_with_the_highest_score(make_model):
     model = make_model("choice")
     rows = made("choice", CHOICES, model)
-    assert predict(model, CHOICES, rows) == [int(row.argmax()) for row in one_by_one(model, rows)]
+    assert predict(model, CHOICES, rows, Rules()) == [int(row.argmax()) for row in one_by_one(model, rows)]
 
 
 def test_leaves_every_module_in_the_mode_it_was_in(make_model):
     model = make_model("pair").train()
     model.encoder.base.eval()
     modes = [module.training for module in model.modules()]
-    predict(model, PAIRS, made("pair", PAIRS, model, labels=("yes", "no")), labels=("yes", "no"))
+    predict(model, PAIRS, made("pair", PAIRS, model, labels=("yes", "no")), Rules(labels=("yes", "no")))
     assert [module.training for module in model.modules()] == modes
 
 
 def test_refuses_labels_that_do_not_match_the_head(make_model):
     model = make_model("pair", labels=3)
     with pytest.raises(UsageError, match="2 labels for a head of 3 classes"):
-        predict(model, PAIRS, made("pair", PAIRS, model, labels=("yes", "no")), labels=("yes", "no"))
+        predict(model, PAIRS, made("pair", PAIRS, model, labels=("yes", "no")), Rules(labels=("yes", "no")))
 
 
 def test_refuses_a_format_without_predictions(make_model):
     model = make_model("text", labels=320)
     with pytest.raises(UsageError, match="a head for 'text' makes no predictions"):
-        predict(model, [PlainText("a", "x")], [])
+        predict(model, [PlainText("a", "x")], [], Rules())

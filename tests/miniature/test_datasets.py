@@ -11,8 +11,14 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from adapter_stilts.data.examples import Bitext, Classified, MultipleChoice, PlainText, Pools, SpanQuestion, Tagged
 from adapter_stilts.errors import UnknownName
+from adapter_stilts.formats.aligned import Bitext
+from adapter_stilts.formats.choice import MultipleChoice
+from adapter_stilts.formats.pair import Classified
+from adapter_stilts.formats.pools import Pools
+from adapter_stilts.formats.squad import SpanQuestion
+from adapter_stilts.formats.tags import Tagged
+from adapter_stilts.formats.text import PlainText
 from adapter_stilts.miniature import datasets
 from adapter_stilts.miniature.datasets import DATASETS, FOREIGN, LANGUAGES, examples
 from adapter_stilts.miniature.rendering import text

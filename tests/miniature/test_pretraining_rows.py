@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from adapter_stilts.data.examples import PlainText
 from adapter_stilts.errors import UsageError
+from adapter_stilts.formats.text import PlainText
 from adapter_stilts.miniature.pretraining_rows import Corpus, encode, sample
 
 

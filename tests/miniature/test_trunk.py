@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import XLMRobertaForMaskedLM, XLMRobertaModel, XLMRobertaTokenizerFast
 
-from adapter_stilts.data.examples import PlainText
+from adapter_stilts.formats.text import PlainText
 from adapter_stilts.miniature.datasets import examples, trunk_folder
 from adapter_stilts.miniature.languages import LANGUAGES
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from adapter_stilts.mining.mine import mine
-from adapter_stilts.mining.mine_request import Request
+from adapter_stilts.mining.request import Mining
 from adapter_stilts.reporting import Silent
+from adapter_stilts.retrieval.reading import Overrides
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +68,9 @@ def put(tmp_path):
 @pytest.fixture
 def start(tmp_path):
     def run(overwrite=False, report=None, out="pairs.tsv", **fields):
-        return mine(Request(**fields), out=tmp_path / out, runs=tmp_path / "runs", overwrite=overwrite, dry_run=False, report=report or Silent())
+        wanted = {name: fields.pop(name) for name in ("k", "margin", "retrieval") if name in fields}
+        wanted |= {"layers": (fields.pop("layer"),)} if "layer" in fields else {}
+        request = Mining(wanted=Overrides(**wanted), **fields)
+        return mine(request, out=tmp_path / out, runs=tmp_path / "runs", overwrite=overwrite, dry_run=False, report=report or Silent())
 
     return run

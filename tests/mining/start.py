@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from adapter_stilts.mining.mine import mine
-from adapter_stilts.mining.mine_request import Request
+from adapter_stilts.mining.request import Mining
 from adapter_stilts.reporting import Silent
 from adapter_stilts.retrieval import saved, search
 
@@ -26,4 +26,4 @@ class Slow(Silent):
 if __name__ == "__main__":
     search.Steps.__init__.__defaults__ = (64, 32)  # many small steps
     saved.Saved.__init__.__defaults__ = (0.0, *saved.Saved.__init__.__defaults__[1:])  # a state after every one
-    mine(Request(**FIELDS), out=Path(OUT), runs=Path(OUT).parent, overwrite=False, dry_run=False, report=Slow())
+    mine(Mining(**FIELDS), out=Path(OUT), runs=Path(OUT).parent, overwrite=False, dry_run=False, report=Slow())

@@ -8,7 +8,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from adapter_stilts.mining.encode import Request, encode
+from adapter_stilts.mining.encode import Encoding, encode
 from adapter_stilts.reporting import Silent
 
 REQUEST, OUT, TELL, PAUSE = (globals().get(name) for name in ("REQUEST", "OUT", "TELL", "PAUSE"))
@@ -27,4 +27,4 @@ class Told(Silent):
 
 
 if __name__ == "__main__":
-    encode(Request(**REQUEST), out=Path(OUT), runs=Path(OUT), overwrite=False, dry_run=False, report=Told())
+    encode(Encoding(**REQUEST), out=Path(OUT), runs=Path(OUT), overwrite=False, dry_run=False, report=Told())

@@ -21,13 +21,13 @@ from adapter_stilts.errors import (
     Unreachable,
     UsageError,
 )
-from adapter_stilts.mining.cluster import check_visible, cluster, hands_of
-from adapter_stilts.mining.encode import Request, encode
-from adapter_stilts.mining.encode_spread import ReaderSpec, read_shard
+from adapter_stilts.mining.cluster import check_visible, cluster_of, connected
+from adapter_stilts.mining.encode import Encoding, encode
 from adapter_stilts.mining.mine import mine
-from adapter_stilts.mining.mine_request import Request as Mining
+from adapter_stilts.mining.request import Mining
+from adapter_stilts.mining.workers import ReaderSpec, read_shard
 from adapter_stilts.reporting import Silent
-from adapter_stilts.retrieval.encoding import Reading
+from adapter_stilts.retrieval.reading import Overrides, Reading
 
 WORDS = ("Anna", "bought", "apples", "Paris", "Monday", "cat", "sleeps", "table", "Berlin", "train", "seven")
 
@@ -49,7 +49,7 @@ def address():
 @pytest.fixture(scope="module")
 def hands(address):
     """One connection for all tests: coming and going costs seconds."""
-    with cluster(address) as found:
+    with connected(address) as found:
         yield found
 
 
@@ -67,7 +67,8 @@ def text(tmp_path):
 @pytest.fixture
 def encoded(tmp_path, tiny_folder):
     def run(path, out, report=None, **more):
-        request = Request(path, trunk=str(tiny_folder), precision="fp32", shard_rows=16, **more)
+        wanted = Overrides(centring=more.pop("centring", None))
+        request = Encoding(path, trunk=str(tiny_folder), precision="fp32", wanted=wanted, shard_rows=16, **more)
         return encode(request, out=tmp_path / out, runs=tmp_path / f"runs-{out}", overwrite=False, dry_run=False, report=report or Silent())
 
     return run
@@ -147,7 +148,9 @@ def test_mines_the_same_pairs(text, hands, address, tmp_path, tiny_folder, more)
     fields = {"source": text("s.txt", 3), "target": text("t.txt", 5), "trunk": str(tiny_folder), "precision": "fp32", "json_lines": True}
 
     def run(name, **engine):
-        asked = Mining(**fields, **more, **engine)
+        wanted = Overrides(**{key: value for key, value in more.items() if key in ("margin", "centring")})
+        others = {key: value for key, value in more.items() if key not in ("margin", "centring")}
+        asked = Mining(**fields, wanted=wanted, **others, **engine)
         return mine(asked, out=tmp_path / name, runs=tmp_path / f"runs-{name}", overwrite=False, dry_run=False, report=Silent())
 
     here, there = run("here"), run("there", engine="ray", ray_address=address)
@@ -160,7 +163,7 @@ def test_searches_vectors_in_pieces(hands, address, tmp_path, monkeypatch):
     for name in "st":
         np.save(tmp_path / f"{name}.npy", draw.standard_normal((700, 24), dtype=np.float32) + 1)
     asked = Mining(source_vectors=tmp_path / "s.npy", target_vectors=tmp_path / "t.npy")
-    monkeypatch.setattr("adapter_stilts.mining.mine_search.fit", lambda *values: steps)
+    monkeypatch.setattr("adapter_stilts.retrieval.plan.fit", lambda *values: steps)
     from adapter_stilts.retrieval.search import Steps
 
     steps = Steps(200, 128)
@@ -195,26 +198,26 @@ def test_says_which_file_a_worker_cannot_see(hands, tmp_path):
     assert "gone (node " in told.value.where
     spec = ReaderSpec(None, str(tmp_path / "trunk"), None, "fp32", 1, "x")
     with pytest.raises(MissingError, match="cannot see a file"):
-        list(hands.each(read_shard, [(spec, [], [], Reading(1, "mean", 64, 512, "float32"))]))
+        list(hands.each(read_shard, [(spec, [], [], Reading((1,), "mean", 64, 512))]))
 
 
 def test_refuses_another_trunk_in_the_same_place(hands, tiny_folder):
     spec = ReaderSpec(None, str(tiny_folder), None, "fp32", 1, "another")
     with pytest.raises(ArtefactError, match="has another trunk or other adapters there"):
-        list(hands.each(read_shard, [(spec, [], [], Reading(1, "mean", 64, 512, "float32"))]))
+        list(hands.each(read_shard, [(spec, [], [], Reading((1,), "mean", 64, 512))]))
 
 
 def test_keeps_workers_below_the_limit(hands, tmp_path):
-    from adapter_stilts.mining.mine_spread import SearchSpec, SideSpec, found_by_worker
+    from adapter_stilts.mining.workers import SideSpec, search_rows
     from adapter_stilts.retrieval.indexes.base import IndexSettings
-    from adapter_stilts.retrieval.search import Steps
-    from adapter_stilts.retrieval.spread import Piece
+    from adapter_stilts.retrieval.plan import SearchPlan
+    from adapter_stilts.retrieval.search import Piece, Steps
 
     np.save(tmp_path / "v.npy", np.ones((8, 4), dtype=np.float32))
     side, rows = SideSpec(tmp_path / "v.npy", 8, 4, ""), np.arange(8)
-    spec = SearchSpec(2, "exact", IndexSettings(), Steps(), 1e8)
+    plan = SearchPlan("exact", "asked for", IndexSettings(), 2, Steps(), 1e8, 0)
     with pytest.raises(DoesNotFit, match="a worker needs .* the limit is 0.10 GB"):
-        list(hands.each(found_by_worker, [(side, rows, None, side, rows, None, spec, None, Piece((0, 8), (0, 8)))]))
+        list(hands.each(search_rows, [(side, side, plan, None, Piece((0, 8), (0, 8)), rows, rows)]))
 
 
 def test_refuses_where_there_is_no_cluster(monkeypatch):
@@ -233,21 +236,21 @@ def cluster_apart(address):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ray, "is_initialized", lambda: False)
-        with cluster(address) as found:
+        with connected(address) as found:
             yield found
 
 
 def test_says_how_ray_is_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(UsageError, match="which is not installed") as told, cluster("auto"):
+    with pytest.raises(UsageError, match="which is not installed") as told, connected("auto"):
         pass
     assert told.value.do == "pip install 'adapter-stilts[ray]'"
 
 
 def test_refuses_what_does_not_go_together(tmp_path):
-    with pytest.raises(UnknownName, match="no engine called 'rai'"), hands_of("rai", None):
+    with pytest.raises(UnknownName, match="no engine called 'rai'"), cluster_of("rai", None):
         pass
-    with pytest.raises(UsageError, match="without --engine ray"), hands_of("local", "auto"):
+    with pytest.raises(UsageError, match="without --engine ray"), cluster_of("local", "auto"):
         pass
     asked = Mining(source_vectors=tmp_path, target_vectors=tmp_path, score_only=tmp_path, engine="ray")
     with pytest.raises(UsageError, match="pairs to score on a cluster"):

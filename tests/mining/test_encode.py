@@ -13,12 +13,14 @@ import pytest
 
 from adapter_stilts.errors import ArtefactError, DoesNotFit, StiltsError, TaskDataError, UnknownName, UsageError
 from adapter_stilts.mining import encode as module
-from adapter_stilts.mining.encode import Request, encode
-from adapter_stilts.mining.encode_memory import memory, rows_of_a_shard
+from adapter_stilts.mining import folder as folders
+from adapter_stilts.mining.encode import Encoding, encode
+from adapter_stilts.mining.memory import memory, rows_of_a_shard
 from adapter_stilts.reporting import Silent
-from adapter_stilts.retrieval import encoding
 from adapter_stilts.retrieval.embed import embed
-from adapter_stilts.retrieval.vectors import open_vectors
+from adapter_stilts.retrieval.reading import Overrides
+from adapter_stilts.retrieval.stored import encoding
+from adapter_stilts.retrieval.stored.vectors import open_vectors
 from adapter_stilts.runs.sentence_reader import sentence_reader
 
 WORDS = ("Anna", "kaufte", "am", "Montag", "zwei", "rote", "Äpfel", "in", "Paris", "The", "small", "cat", "sleeps", "under", "old", "table")
@@ -34,7 +36,9 @@ def make(tiny_folder, tmp_path):
         path = tmp_path / name
         if lines is not None:
             path.write_bytes(lines if isinstance(lines, bytes) else "".join(line + "\n" for line in lines).encode())
-        request = replace(Request(path, trunk=str(tiny_folder), precision="fp32", layer=2, shard_rows=7, token_budget=60), **more)
+        wanted = Overrides((more.pop("layer", 2),), more.pop("pool", None))
+        request = Encoding(path, trunk=str(tiny_folder), precision="fp32", wanted=wanted, shard_rows=7, token_budget=60)
+        request = replace(request, **more)
         folder = tmp_path / out if out else None
         return encode(request, out=folder, runs=tmp_path / "runs", overwrite=overwrite, dry_run=dry_run, report=report or Silent())
 
@@ -75,7 +79,7 @@ def test_gives_the_same_vectors_whatever_the_shards(make, tmp_path, dtype):
         vectors = open_vectors(tmp_path / f"v{shard_rows}")
         np.testing.assert_allclose(vectors.block(0, len(LINES)), whole, atol=room)
         for copy, row in ((10, 2), (25, 0), (27, 24)):
-            assert np.array_equal(vectors.take(np.array([copy])), vectors.take(np.array([row])))
+            assert np.array_equal(vectors.block(copy, copy + 1), vectors.block(row, row + 1))
 
 
 def test_gives_the_same_bytes_again(make, tmp_path):
@@ -239,7 +243,7 @@ def test_refuses_a_pipe(make, tmp_path):
 
 def test_keeps_nothing_of_a_file_that_changes_while_it_is_read(make, tmp_path, monkeypatch):
     for change in (LINES[:-3], [*LINES, "one more"], ["another", *LINES[1:]]):
-        monkeypatch.setattr(module, "begin", lambda folder, made, change=change: grown(folder, made, tmp_path / "a.txt", change))
+        monkeypatch.setattr(folders, "begin", lambda folder, made, change=change: grown(folder, made, tmp_path / "a.txt", change))
         with pytest.raises(TaskDataError, match="the file changed while it was read"):
             make()
         monkeypatch.undo()
@@ -253,7 +257,7 @@ def test_keeps_nothing_of_a_file_that_changes_while_it_is_read(make, tmp_path, m
 
 
 def grown(folder, made, path, lines):
-    from adapter_stilts.retrieval.ledger import begin
+    from adapter_stilts.retrieval.stored.ledger import begin
 
     begin(folder, made)
     path.write_text("".join(line + "\n" for line in lines))

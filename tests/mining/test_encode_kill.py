@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from adapter_stilts.retrieval.reading import Overrides
 from adapter_stilts.seeding import Seeds
 
 WORDS = ("Anna", "kaufte", "am", "Montag", "zwei", "rote", "Äpfel", "in", "Paris", "The", "small", "cat", "sleeps")
@@ -46,7 +47,7 @@ def start():
 def request_(tmp_path_factory, tiny_folder):
     path = tmp_path_factory.mktemp("text") / "a.txt"
     path.write_text("".join(line + "\n" for line in LINES), encoding="utf-8")
-    return {"file": path, "trunk": str(tiny_folder), "precision": "fp32", "layer": 2, "shard_rows": 16, "token_budget": 64, "dtype": "int8"}
+    return {"file": path, "trunk": str(tiny_folder), "precision": "fp32", "wanted": Overrides((2,)), "shard_rows": 16, "token_budget": 64, "dtype": "int8"}
 
 
 @pytest.fixture(scope="module")

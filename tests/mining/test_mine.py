@@ -169,7 +169,7 @@ def test_goes_on_after_a_stop_in_the_search(put, start, tmp_path, monkeypatch, p
         start(**fields, report=StopsBackward())
     assert (tmp_path / "pairs.tsv.work/forward.npz").exists()
     again = []
-    monkeypatch.setattr("adapter_stilts.mining.mine_search._told", lambda progress: lambda done, total: again.append(done))
+    monkeypatch.setattr("adapter_stilts.mining.search._told", lambda progress: lambda done, total: again.append(done))
     start(**fields)
     assert again == [1]  # backward alone
     assert (tmp_path / "pairs.tsv").read_bytes() == (tmp_path / "whole.tsv").read_bytes()

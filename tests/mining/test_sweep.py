@@ -13,12 +13,12 @@ import pytest
 from adapter_stilts.config.load import load
 from adapter_stilts.errors import ArtefactError, TaskDataError, UnknownName, UsageError
 from adapter_stilts.mining import sweep_data
-from adapter_stilts.mining.sweep import Request, sweep
+from adapter_stilts.mining.sweep import Sweep, sweep
 from adapter_stilts.reporting import Silent
 from adapter_stilts.retrieval.reading import Overrides
 from adapter_stilts.runs import sides
 from adapter_stilts.runs.evaluate import evaluate
-from adapter_stilts.runs.folder import read_results
+from adapter_stilts.runs.results import read_results
 from adapter_stilts.runs.subject import Request as Evaluation
 
 ROWS = 120
@@ -76,7 +76,7 @@ def bitext(tmp_path):
 @pytest.fixture
 def start(tmp_path, tiny_folder):
     def run(out=None, report=None, overwrite=False, dry_run=False, **more):
-        asked = Request(**{"run": None, "trunk": str(tiny_folder), "precision": "fp32", "pools": ("mean", "max"), **more})
+        asked = Sweep(**{"run": None, "trunk": str(tiny_folder), "precision": "fp32", "pools": ("mean", "max"), **more})
         return sweep(asked, out=out, runs=tmp_path / "runs", overwrite=overwrite, dry_run=dry_run, report=report or Silent())
 
     return run
@@ -162,7 +162,9 @@ def test_gives_mining_the_threshold_of_dev(start, planted, pools, tmp_path, tiny
         retrieval=Overrides((2,), "mean", margin=wanted["margin"], centring=True),
         precision="fp32",
     )
-    again = evaluate(replace(asked, data=(str(pools),)), out=None, runs=tmp_path / "again", overwrite=False, dry_run=False, report=Silent())
+    again = evaluate(
+        replace(asked, data=(str(pools),)), out=None, runs=tmp_path / "again", overwrite=False, dry_run=False, report=Silent()
+    ).to_json()
     scores = {(row["metric"]): row["score"] for row in again["results"] if row["split"] == "test"}
     swept = {row["metric"]: row["score"] for row in found["results"] if row["settings"]["sweep"] == "chosen"}
     assert swept == pytest.approx(scores)
@@ -187,16 +189,16 @@ def test_keeps_its_rows_apart_from_those_of_eval(start, planted, bitext, tmp_pat
     asked = Evaluation(None, str(tiny_folder), ("tatoeba",), precision="fp32", data=(str(bitext),))
 
     def scored():
-        return evaluate(asked, out=None, runs=tmp_path / "runs", overwrite=False, dry_run=False, report=Silent())
+        return evaluate(asked, out=None, runs=tmp_path / "runs", overwrite=False, dry_run=False, report=Silent()).results
 
     before = scored()
     found = start(tasks=("tatoeba",), data=(str(bitext),))
     start(tasks=("tatoeba",), data=(str(bitext),), pools=("mean",))
     rows = read_results(Path(found["run"]))
-    assert [row for row in rows if "sweep" not in row["settings"]] == before["results"]
-    assert [row["settings"]["sweep"] for row in rows if "sweep" in row["settings"]].count("chosen") == 1
-    assert scored()["results"] == before["results"]
-    assert not any(row["headline"] for row in rows if "sweep" in row["settings"])
+    assert tuple(row for row in rows if "sweep" not in row.settings) == before
+    assert [row.settings["sweep"] for row in rows if "sweep" in row.settings].count("chosen") == 1
+    assert scored() == before
+    assert not any(row.headline for row in rows if "sweep" in row.settings)
 
 
 def test_is_told_on_the_card_of_a_run_and_stays_there(start, trained, bitext):
@@ -233,7 +235,7 @@ def test_chooses_on_files_of_ones_own(start, planted, pools, tmp_path):
 @pytest.mark.parametrize(
     ("gold", "message"),
     [
-        ("1\t1\n7\t900\n", r"1 gold pairs are not where they should be: '7\\t900' \(line 2\)"),
+        ("1\t1\n7\t900\n", r"2 ids or line numbers are not where they should be: '7' \(line 2\), '900' \(line 2\)"),
         ("1 1\n", "a line holds two ids"),
         ("1\t1\n", "too small to be halved"),
     ],

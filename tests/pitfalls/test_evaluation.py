@@ -5,19 +5,27 @@ import inspect
 import numpy as np
 import pytest
 
-from adapter_stilts.data.examples import Classified, Pools
 from adapter_stilts.errors import TaskDataError, UnknownName
-from adapter_stilts.evaluation.answers import mlqa_text, squad_text, token_f1
-from adapter_stilts.evaluation.metrics import entity_f1
-from adapter_stilts.evaluation.scoring import score
+from adapter_stilts.formats.base import formats
+from adapter_stilts.formats.pair import Classified
+from adapter_stilts.formats.pools import Pools
+from adapter_stilts.metrics.answers import mlqa_text, squad_text, token_f1
+from adapter_stilts.metrics.tags import entity_f1
 from adapter_stilts.retrieval import mining
-from adapter_stilts.retrieval.bucc import Mined, best_threshold, bucc, mine_pools, score_mining
-from adapter_stilts.retrieval.neighbours import Neighbours
+from adapter_stilts.retrieval.gold import Gold
+from adapter_stilts.retrieval.mining import Pairs
+from adapter_stilts.retrieval.pools import mine_pools, named
 from adapter_stilts.retrieval.protocols import protocol
+from adapter_stilts.retrieval.search import Neighbours
 
 
 def mined_of(*scored):
-    return Mined(tuple((source, target) for source, target, _ in scored), np.array([value for *_, value in scored], dtype=np.float32))
+    rows = np.array([(source, target) for source, target, _ in scored], dtype=np.int64)
+    return Pairs(rows[:, 0], rows[:, 1], np.array([value for *_, value in scored], dtype=np.float32))
+
+
+def gold_of(*pairs):
+    return Gold.of(*np.array(pairs, dtype=np.int64).T, 10, 10)
 
 
 def unit(vectors):
@@ -28,16 +36,11 @@ def unit(vectors):
 # XTREME's BUCC script never defines its threshold, reuses dev's candidates for test, and has pooled the first token since 2021.
 
 
-def test_never_scores_test_with_an_undefined_threshold():
-    with pytest.raises(TaskDataError, match="no dev pools to tune the threshold on"):
-        bucc(mined_of(("a", "1", 1.0)), [("a", "1")])
-
-
 def test_never_mixes_the_candidates_of_dev_into_test():
-    dev, test = mined_of(("d1", "e1", 1.5), ("d2", "e9", 1.1)), mined_of(("t1", "u1", 1.4), ("t2", "u2", 1.2))
-    found = bucc(test, [("t1", "u1")], dev=dev, dev_gold=[("d1", "e1")])
-    assert found.threshold == pytest.approx(1.3)
-    assert found.pairs == (("t1", "u1"),)
+    dev, test = mined_of((0, 1, 1.5), (2, 9, 1.1)), mined_of((3, 3, 1.4), (4, 4, 1.2))
+    threshold = gold_of((0, 1)).best(dev).threshold
+    assert threshold == pytest.approx(1.3)
+    assert test.above(threshold).source.tolist() == [3]
 
 
 def test_pools_bucc_by_the_mean_as_the_published_numbers_did():
@@ -50,24 +53,25 @@ def test_pools_bucc_by_the_mean_as_the_published_numbers_did():
 def test_finds_a_gold_pair_whose_sentence_occurs_twice():
     x, y = unit([[1, 0.1, 0.1], [0.1, 1, 0.1], [0.1, 1, 0.1]]), unit([[1, 0.1, 0.2], [0.1, 1, 0.2]])
     pools = Pools("p", ("a", "b", "c"), ("one", "two", "two"), ("A", "B"), ("ONE", "TWO"), frozenset({("a", "A"), ("c", "B")}))
-    assert ("c", "B") in mine_pools(x, y, pools, protocol("own", "bucc2018")).ids
-    assert ("c", "B") not in mine_pools(x, y, pools, protocol("xtreme", "bucc2018")).ids  # theirs, kept for comparison with their numbers
+    ours, theirs = (named(mine_pools(x, y, pools, protocol(name, "bucc2018")), pools) for name in ("own", "xtreme"))
+    assert ("c", "B") in ours
+    assert ("c", "B") not in theirs  # kept for comparison with their numbers
 
 
 @pytest.mark.parametrize("rule", ["any", "between"])
 def test_ends_the_threshold_search_at_the_last_candidate(rule):
-    mined = mined_of(("a", "1", 1.5), ("b", "2", 1.2))
-    chosen = best_threshold(mined, [("a", "1"), ("b", "2")], rule)
+    mined, gold = mined_of((0, 1, 1.5), (1, 2, 1.2)), gold_of((0, 1), (1, 2))
+    chosen = gold.best(mined, rule)
     assert chosen.threshold == pytest.approx(1.2)
-    assert score_mining(mined, [("a", "1"), ("b", "2")], chosen.threshold)[0].score == 1.0
+    assert gold.measures(mined.above(chosen.threshold))[0].score == 1.0
 
 
 # MTEB scores BUCC as top-1 accuracy over gold rows.
 
 
 def test_counts_wrong_pairs_against_bucc_and_not_gold_rows_alone():
-    mined = mined_of(("a", "1", 1.5), ("noise", "2", 1.4), ("more noise", "3", 1.3))
-    f1, precision, recall = score_mining(mined, [("a", "1")], 0.0)
+    mined = mined_of((0, 1, 1.5), (5, 2, 1.4), (6, 3, 1.3))
+    f1, precision, recall = gold_of((0, 1)).measures(mined.above(0.0))
     assert (recall.score, precision.score, f1.score) == pytest.approx((1.0, 1 / 3, 0.5))
 
 
@@ -75,14 +79,13 @@ def test_counts_wrong_pairs_against_bucc_and_not_gold_rows_alone():
 
 
 def test_never_calls_a_threshold_fitted_on_its_own_gold_a_score():
-    mined = mined_of(("a", "1", 1.5), ("b", "9", 1.4), ("c", "3", 1.3))
-    gold = [("a", "1"), ("c", "3")]
-    dev = mined_of(("d", "4", 1.45), ("e", "9", 1.42))
-    found = bucc(mined, gold, dev=dev, dev_gold=[("d", "4")])
-    names = [one.metric for one in found.measures]
-    assert [one.metric for one in found.dev_measures] == ["f1-oracle", "precision-oracle", "recall-oracle"]
-    assert names[:3] == ["f1", "precision", "recall"]
-    assert found.measures[0].score < found.measures[names.index("f1-oracle")].score
+    mined, gold = mined_of((0, 1, 1.5), (1, 9, 1.4), (2, 3, 1.3)), gold_of((0, 1), (2, 3))
+    dev, dev_gold = mined_of((3, 4, 1.45), (4, 9, 1.42)), gold_of((3, 4))
+    threshold = dev_gold.best(dev).threshold
+    held, oracle = gold.measures(mined.above(threshold)), gold.oracle(mined)
+    assert [measure.metric for measure in held] == ["f1", "precision", "recall"]
+    assert [measure.metric for measure in dev_gold.oracle(dev)] == ["f1-oracle", "precision-oracle", "recall-oracle"]
+    assert held[0].score < oracle[0].score
 
 
 # XTREME and LASER score candidates in a Python loop, about 150 times slower than the similarities the search already returned.
@@ -116,7 +119,7 @@ def test_refuses_labels_that_are_placeholders():
     examples = [Classified(str(number), "a", "b", "contradiction") for number in range(150)]
     guesses = ["contradiction", "neutral", "entailment"] * 50
     with pytest.raises(TaskDataError, match="all 150 gold labels are 'contradiction': these are placeholders"):
-        score("accuracy", examples, guesses)
+        formats["pair"].score("accuracy", examples, guesses)
 
 
 # seqeval 0.0.x and 1.2.2 disagree on bare part-of-speech tags.

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from adapter_stilts.errors import DoesNotFit
 from adapter_stilts.retrieval.blocks import Held
-from adapter_stilts.retrieval.distinct import by_first_rows, by_vectors, distinct, expand, once, unique
+from adapter_stilts.retrieval.distinct import by_first_rows, by_vectors, distinct, drop, expand, once
 from adapter_stilts.retrieval.mining import Pairs
 
 TEXTS = st.lists(st.sampled_from("abcdef"), min_size=1, max_size=12)
@@ -48,7 +48,7 @@ def test_gives_every_line_of_a_text(left_texts, right_texts, seed):
     assert as_tuples(expand(pairs_of(triples), left, right)) == every
     assert as_tuples(once(pairs_of(triples), left, right)) == [(lines[0][a][0], lines[1][b][0], score) for a, b, score in triples]
     single = [(lines[0][a][0], lines[1][b][0], score) for a, b, score in triples if len(lines[0][a]) == len(lines[1][b]) == 1]
-    assert as_tuples(unique(pairs_of(triples), left, right)) == single
+    assert as_tuples(drop(pairs_of(triples), left, right)) == single
 
 
 def test_refuses_more_pairs_of_lines_than_anybody_wants():

@@ -6,7 +6,7 @@ import pytest
 
 from adapter_stilts.retrieval import gpu
 from adapter_stilts.retrieval.indexes.base import IndexSettings
-from adapter_stilts.retrieval.neighbours import nearest
+from adapter_stilts.retrieval.search import nearest
 
 
 @pytest.fixture

@@ -6,8 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapter_stilts.errors import UnknownName
-from adapter_stilts.retrieval.mining import Pairs, mine, one_to_one, score_pairs
-from adapter_stilts.retrieval.neighbours import both_ways
+from adapter_stilts.retrieval.compared import pair_similarities
+from adapter_stilts.retrieval.margin import margin_scores
+from adapter_stilts.retrieval.mining import Pairs, mine, one_to_one
+from adapter_stilts.retrieval.search import both_ways
 
 MARGINS = {"ratio": lambda a, b: a / b, "distance": lambda a, b: a - b, "absolute": lambda a, b: a, "csls": lambda a, b: 2 * a - 2 * b}
 
@@ -113,7 +115,8 @@ def test_scores_given_pairs_against_their_neighbourhoods(make_units):
     forward, backward = both_ways(source, target, 4)
     cosines = source.astype(np.float64) @ target.astype(np.float64).T
     means = (np.sort(cosines, 1)[:, -4:].mean(1) + np.sort(cosines, 0)[-4:].mean(0)) / 2
-    np.testing.assert_allclose(score_pairs(source, target, forward, backward), np.diag(cosines) / means, atol=1e-5)
+    scores = margin_scores(pair_similarities(source, target), forward.mean, backward.mean)
+    np.testing.assert_allclose(scores, np.diag(cosines) / means, atol=1e-5)
 
 
 def test_suggests_the_nearest_mode(make_units):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from adapter_stilts.errors import StiltsError, UnknownName, UsageError
 from adapter_stilts.retrieval.indexes.base import IndexSettings
-from adapter_stilts.retrieval.neighbours import both_ways, nearest, recall
+from adapter_stilts.retrieval.search import both_ways, nearest, recall
 
 
 def brute_force(queries, base, k):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from adapter_stilts.data.examples import Pools
-from adapter_stilts.retrieval.bucc import mine_pools
+from adapter_stilts.formats.pools import Pools
+from adapter_stilts.retrieval.pools import mine_pools, named
 from adapter_stilts.retrieval.protocols import protocol
 
 
@@ -18,8 +18,8 @@ def test_finds_the_pairs_and_scores_of_the_slow_algorithm(slow_mining, name, dup
         source, target = (np.array(side, dtype=np.float32) for side in (source, target))
         mined = mine_pools(source, target, pools, rules)
         expected = slow_mining["slow_mining"](source_texts, source.tolist(), target_texts, target.tolist(), duplicates)
-        found = {(int(one), int(other)): score for (one, other), score in zip(mined.ids, mined.score.tolist(), strict=True)}
+        found = {(int(one), int(other)): score for (one, other), score in zip(named(mined, pools), mined.score.tolist(), strict=True)}
         assert found.keys() == expected.keys(), seed
-        assert len(mined.ids) == len(found)
+        assert len(mined) == len(found)
         assert all(found[pair] == pytest.approx(score, abs=1e-5) for pair, score in expected.items()), seed
         assert (mined.score[:-1] >= mined.score[1:]).all()

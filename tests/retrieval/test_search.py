@@ -9,9 +9,8 @@ from adapter_stilts.errors import ArtefactError, DoesNotFit, StiltsError, UsageE
 from adapter_stilts.retrieval.blocks import Chosen, Held, gathered
 from adapter_stilts.retrieval.compared import similarities
 from adapter_stilts.retrieval.indexes.base import IndexSettings, indexes
-from adapter_stilts.retrieval.neighbours import nearest, recall
 from adapter_stilts.retrieval.saved import Saved
-from adapter_stilts.retrieval.search import Steps, search
+from adapter_stilts.retrieval.search import Steps, nearest, recall, search
 
 APPROXIMATE = ["hnsw", "ivf", "ivf-pq", "ivf-sq"]
 

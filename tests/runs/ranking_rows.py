@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from adapter_stilts.data.examples import Candidate, Query
 from adapter_stilts.encoder.trunk import load_trunk
+from adapter_stilts.formats.queries import Candidate, Query
 from adapter_stilts.runs.build import finished_model
 from adapter_stilts.runs.ranking import query_rows, read_pool, unit_vectors
 from adapter_stilts.sharing.bundle import load_bundle

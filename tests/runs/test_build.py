@@ -23,7 +23,7 @@ from adapter_stilts.encoder.trunk import load_trunk
 from adapter_stilts.errors import ArtefactError
 from adapter_stilts.reporting import Silent
 from adapter_stilts.runs.build import finished_encoder, finished_model
-from adapter_stilts.runs.folder import read_results
+from adapter_stilts.runs.results import read_results
 from adapter_stilts.sharing.bundle import load_bundle
 
 SCRIPT = Path(__file__).with_name("reload.py")

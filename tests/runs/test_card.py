@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from adapter_stilts.runs.card import card
 from adapter_stilts.sharing.bundle import load_bundle
 from adapter_stilts.sharing.manifest import Manifest, Parent, TrunkFacts
+from adapter_stilts.statistics.result import Result
 
-ROW = {"task": "xnli", "protocol": "own", "language": "sw", "split": "test", "metric": "accuracy", "score": 0.5, "n": 1000, "interval": [0.41, 0.6]}
+ROW = Result("xnli", "own", "sw", "accuracy", 0.5, 1000, (0.41, 0.6), retrieval=False)
 FILES = [{"path": "/home/me/secret/train.jsonl", "sha256": "ab" * 32, "rows": 1234}]
 
 
@@ -41,7 +43,7 @@ def check_markdown(text: str) -> None:
             assert cells[number] == cells[number - 1]
 
 
-@pytest.mark.parametrize("rows", [[], [{**ROW, "settings": {}, "retrieval": False}]])
+@pytest.mark.parametrize("rows", [[], [ROW]])
 @pytest.mark.parametrize("substitutions", [(), ("MNLI stands in for SNLI", "a pool was reduced")])
 @pytest.mark.parametrize("control", ["none", "shuffled-labels"])
 @pytest.mark.parametrize("how", ["direct", "sequential", "stack", "fuse"])
@@ -79,8 +81,8 @@ def test_names_files_by_name_with_rows_and_hash():
 def test_shows_scores_as_percent_with_their_interval_and_retrieval_with_its_layer():
     settings = {"layer": 3, "pool": "mean", "k": 4, "id": "0a0a0a0a", "seed": 1}
     rows = [
-        {**ROW, "settings": {"max_length": 64}, "retrieval": False},
-        {**ROW, "task": "tatoeba", "settings": settings, "retrieval": True, "interval": None},
+        replace(ROW, settings={"max_length": 64}),
+        replace(ROW, task="tatoeba", settings=settings, retrieval=True, interval=None),
     ]
     text = card(manifest(), rows)
     check_markdown(text)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from adapter_stilts.errors import TaskDataError, UsageError
-from adapter_stilts.mining import encode_centred
-from adapter_stilts.mining.encode import Request, encode
+from adapter_stilts.mining import centred as module
+from adapter_stilts.mining.encode import Encoding, encode
 from adapter_stilts.mining.mine import mine
-from adapter_stilts.mining.mine_request import Request as Mining
+from adapter_stilts.mining.request import Mining
 from adapter_stilts.reporting import Silent
 from adapter_stilts.retrieval.reading import Overrides
-from adapter_stilts.retrieval.vectors import open_vectors
+from adapter_stilts.retrieval.stored.vectors import open_vectors
 from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.runs.subject import Request as Evaluation
 
@@ -33,7 +34,8 @@ def files(tmp_path):
 @pytest.fixture
 def make(tiny_folder, tmp_path):
     def run(path, out, report=None, **more):
-        request = Request(path, trunk=str(tiny_folder), precision="fp32", layer=2, shard_rows=3, **more)
+        wanted = Overrides((2,), centring=more.pop("centring", None))
+        request = Encoding(path, trunk=str(tiny_folder), precision="fp32", wanted=wanted, shard_rows=3, **more)
         found = encode(request, out=tmp_path / out if out else None, runs=tmp_path / "runs", overwrite=False, dry_run=False, report=report or Silent())
         return Path(found["folder"]), found
 
@@ -69,8 +71,8 @@ def test_goes_on_with_the_same_bytes_and_says_when_done(make, files, tmp_path, m
         done.append(written(*values))
         return done[-1]
 
-    written = encode_centred._written
-    monkeypatch.setattr(encode_centred, "_written", stops)
+    written = module._written
+    monkeypatch.setattr(module, "_written", stops)
     with pytest.raises(KeyboardInterrupt):
         make(files[0], "again", centring=True)
     monkeypatch.undo()
@@ -92,7 +94,9 @@ def test_refuses_a_mean_of_one_sentence(make, tmp_path):
 
 def test_mines_alike_from_text_and_from_centred_vectors(make, files, tmp_path, tiny_folder):
     def run(out, **more):
-        return mine(Mining(**more), out=tmp_path / out, runs=tmp_path / "runs", overwrite=False, dry_run=False, report=Silent())
+        wanted = Overrides(**{name: more.pop(name) for name in ("centring", "k") if name in more})
+        wanted = replace(wanted, layers=(more.pop("layer"),)) if "layer" in more else wanted
+        return mine(Mining(wanted=wanted, **more), out=tmp_path / out, runs=tmp_path / "runs", overwrite=False, dry_run=False, report=Silent())
 
     def pairs(name):
         rows = [line.split("\t") for line in (tmp_path / name).read_text().split("\n")[:-1]]
@@ -123,7 +127,7 @@ def test_scores_both_ways_and_says_which(tiny_folder, tmp_path):
         asked = Evaluation(
             run=None, trunk=str(tiny_folder), tasks=("tatoeba",), data=(str(folder),), precision="fp32", retrieval=overrides
         )
-        return evaluate(asked, out=None, runs=tmp_path, overwrite=False, dry_run=False, report=Silent())["results"]
+        return evaluate(asked, out=None, runs=tmp_path, overwrite=False, dry_run=False, report=Silent()).to_json()["results"]
 
     found = {centre: run(centre) for centre in (None, False, True)}
     assert {centre: {row["settings"]["centring"] for row in rows} for centre, rows in found.items()} == {None: {False}, False: {False}, True: {True}}

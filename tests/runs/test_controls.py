@@ -11,11 +11,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapter_stilts.data.examples import Answer, Classified, MultipleChoice, SpanQuestion, Tagged
-from adapter_stilts.data.features import misplaced_answers
 from adapter_stilts.errors import UsageError
+from adapter_stilts.formats.base import formats
+from adapter_stilts.formats.choice import MultipleChoice
+from adapter_stilts.formats.pair import Classified
+from adapter_stilts.formats.squad import Answer, SpanQuestion
+from adapter_stilts.formats.tags import Tagged
 from adapter_stilts.runs.controls import check_control, shuffled_labels
-from adapter_stilts.runs.folder import read_results
+from adapter_stilts.runs.results import read_results
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import load_bundle
 
@@ -64,7 +67,7 @@ def without_labels(row):
 @given(st.sampled_from(sorted(ROWS)), st.integers(1, 40), st.integers(0, 1000))
 def test_changes_labels_but_not_inputs_and_keeps_their_counts(format, number, seed):
     rows = [ROWS[format](row) for row in range(number)]
-    shuffled = shuffled_labels(format, rows, Seeds(seed))
+    shuffled = shuffled_labels(formats[format], rows, Seeds(seed))
     assert [without_labels(row) for row in shuffled] == [without_labels(row) for row in rows]
     assert Counter(label for row in shuffled for label in labels(row)) == Counter(label for row in rows for label in labels(row))
     if number >= 20:
@@ -72,35 +75,35 @@ def test_changes_labels_but_not_inputs_and_keeps_their_counts(format, number, se
     if format == "choice":
         assert all(0 <= row.label < len(row.choices) for row in shuffled)
     if format == "span":
-        assert misplaced_answers(shuffled) == 0
+        assert sum(map(formats["span"].misplaced, shuffled)) == 0
         assert all(answer.text == answer.text.strip() != "" for row in shuffled for answer in row.answers)
 
 
 def test_deals_the_same_labels_for_the_same_seed_only():
     rows = [classified(number) for number in range(30)]
-    assert shuffled_labels("pair", rows, Seeds(1)) == shuffled_labels("pair", rows, Seeds(1))
-    assert shuffled_labels("pair", rows, Seeds(1)) != shuffled_labels("pair", rows, Seeds(2))
+    assert shuffled_labels(formats["pair"], rows, Seeds(1)) == shuffled_labels(formats["pair"], rows, Seeds(1))
+    assert shuffled_labels(formats["pair"], rows, Seeds(1)) != shuffled_labels(formats["pair"], rows, Seeds(2))
 
 
 def test_leaves_nothing_of_the_link_between_input_and_label():
     rows = [classified(number) for number in range(3000)]
-    agree = sum(one.label == other.label for one, other in zip(rows, shuffled_labels("pair", rows, Seeds(3)), strict=True)) / 3000
+    agree = sum(one.label == other.label for one, other in zip(rows, shuffled_labels(formats["pair"], rows, Seeds(3)), strict=True)) / 3000
     assert agree == pytest.approx(1 / 3, abs=0.03)
 
 
 @pytest.mark.parametrize("how", ["direct", "stack", "fuse"])
 def test_permutes_only_an_adapter_that_a_run_continues(how):
     with pytest.raises(UsageError, match=r"continues none(.|\n)*--how sequential --after RUN --control random-adapter"):
-        check_control("random-adapter", how, "pair")
-    check_control("random-adapter", "sequential", "pair")
-    check_control("none", how, "text")
+        check_control("random-adapter", how, formats["pair"])
+    check_control("random-adapter", "sequential", formats["pair"])
+    check_control("none", how, formats["text"])
 
 
 def test_trains_on_shuffled_labels_and_validates_on_true_ones(trained):
     true, control = trained("nli"), trained("nli", control="shuffled-labels")
     assert load_bundle(control).manifest.control == "shuffled-labels"
     assert (true / "adapter/nli.safetensors").read_bytes() != (control / "adapter/nli.safetensors").read_bytes()
-    assert read_results(control)[0]["n"] == read_results(true)[0]["n"]
+    assert read_results(control)[0].n == read_results(true)[0].n
     assert "control (shuffled-labels)" in (control / "README.md").read_text()
 
 

@@ -7,7 +7,7 @@ import pytest
 from adapter_stilts.reporting import Silent
 from adapter_stilts.runs import disclosure
 from adapter_stilts.runs.evaluate import evaluate
-from adapter_stilts.runs.folder import read_results
+from adapter_stilts.runs.results import read_results
 from adapter_stilts.runs.subject import Request
 from adapter_stilts.sharing.manifest import read_manifest
 from adapter_stilts.tasks.sources import Loaded, Origin
@@ -58,7 +58,7 @@ def test_says_that_squads_development_set_chose_the_step_of_a_run_scored_on_xqua
     assert manifest.leaks == ()
     report = Listening()
     request = Request(run=run, trunk=None, tasks=("xquad",), languages=("de",), data=(str(folder),), precision="fp32")
-    found = evaluate(request, out=None, runs=tmp_path, overwrite=False, dry_run=False, report=report)
+    found = evaluate(request, out=None, runs=tmp_path, overwrite=False, dry_run=False, report=report).to_json()
     expected = ("xquad after squad (train): SQuAD 1.1 is its training set; in-task", "xquad after squad (validation): it is translated from SQuAD's")
     for place in ([text for text in report.said if "xquad" in text], next(row for row in found["results"])["leaks"]):
         assert all(any(text.startswith(start) for text in place) for start in expected)
@@ -84,7 +84,7 @@ def test_flags_what_stands_in_for_a_licensed_corpus_everywhere(trained, folder, 
     note = "ud-xpos stands in for CCG supertagging, whose corpus is licensed"
     assert read_manifest(run).substitutions == (note,)
     request = Request(run=run, trunk=None, tasks=("ud-xpos",), data=(str(folder),), precision="fp32")
-    found = evaluate(request, out=None, runs=tmp_path, overwrite=False, dry_run=False, report=Silent())
+    found = evaluate(request, out=None, runs=tmp_path, overwrite=False, dry_run=False, report=Silent()).to_json()
     assert {tuple(row["substitutions"]) for row in found["results"]} == {(note,)}
     assert found["results"][0]["settings"]["multiword"] == "split"
     assert disclosure.remarks(read_results(run)) == [f"ud-xpos: {note}"]
@@ -103,7 +103,7 @@ def test_scores_again_where_words_are_to_be_fused_after_all(trained, folder, tmp
 
     def readings(**settings):
         request = Request(run=run, trunk=None, tasks=("udpos",), languages=("en",), data=(str(folder),), precision="fp32", task_settings=settings)
-        found = evaluate(request, out=None, runs=tmp_path, overwrite=False, dry_run=False, report=Silent())
+        found = evaluate(request, out=None, runs=tmp_path, overwrite=False, dry_run=False, report=Silent()).to_json()
         return {row["settings"]["multiword"] for row in found["results"]}
 
     assert readings() == {"split"}

@@ -13,7 +13,7 @@ from adapter_stilts.errors import ArtefactError, TaskDataError, UnknownName, Usa
 from adapter_stilts.reporting import Silent
 from adapter_stilts.retrieval.reading import Overrides
 from adapter_stilts.runs.evaluate import evaluate
-from adapter_stilts.runs.folder import read_results
+from adapter_stilts.runs.results import read_results
 from adapter_stilts.runs.subject import Request
 
 
@@ -22,7 +22,7 @@ def scored(tmp_path):
     """`scored(request)` evaluates into `tmp_path`."""
 
     def call(request, out=None, overwrite=False, dry_run=False):
-        return evaluate(request, out=out, runs=tmp_path, overwrite=overwrite, dry_run=dry_run, report=Silent())
+        return evaluate(request, out=out, runs=tmp_path, overwrite=overwrite, dry_run=dry_run, report=Silent()).to_json()
 
     return call
 
@@ -125,7 +125,14 @@ def test_keeps_scores_of_other_settings_beside_new_ones(scored, tiny_folder, bit
     out = tmp_path / "kept"
     scored(tatoeba(tiny_folder, bitext, layers=(1,)), out=out)
     scored(tatoeba(tiny_folder, bitext, layers=(2,)), out=out)
-    assert {row["settings"]["layer"] for row in read_results(out)} == {1, 2}
+    assert {row.settings["layer"] for row in read_results(out)} == {1, 2}
+
+
+def test_never_scores_test_with_an_undefined_threshold(scored, tiny_folder, pools, tmp_path):
+    for path in pools.glob("*.dev.*"):
+        path.unlink()
+    with pytest.raises(TaskDataError, match="validation"):
+        scored(Request(run=None, trunk=str(tiny_folder), tasks=("bucc",), data=(str(pools),), precision="fp32"))
 
 
 def test_applies_the_threshold_from_dev_to_test(scored, tiny_folder, pools, tmp_path):
@@ -198,7 +205,7 @@ def test_loses_no_score_to_a_file_that_breaks_off(scored, tiny_folder, bitext, t
     (bitext / "v1" / "tatoeba.xyz-eng.xyz").write_text("yksi\n")
     with pytest.raises(TaskDataError, match="rows|lines"):
         scored(tatoeba(tiny_folder, bitext, layers=(1,)), out=out)
-    assert {row["language"] for row in read_results(out)} == {"krl"}
+    assert {row.language for row in read_results(out)} == {"krl"}
 
 
 def test_removes_what_a_killed_reading_left_half_written(scored, tiny_folder, bitext, tmp_path):
@@ -270,9 +277,9 @@ def test_predicts_what_has_no_labels_and_scores_none_of_it(scored, trained, tmp_
     assert len(written) == 3
     assert set(written) <= {"contradiction", "entailment", "neutral"}
     # the earlier score is kept, and names the file no longer that others' predictions are in now
-    (kept,) = (row for row in read_results(run) if (row["task"], row["split"], row["metric"]) == ("xnli", "test", "accuracy"))
-    assert kept["n"] == 2
-    assert "predictions" not in kept
+    (kept,) = (row for row in read_results(run) if (row.task, row.split, row.metric) == ("xnli", "test", "accuracy"))
+    assert kept.n == 2
+    assert "predictions" not in kept.paths
 
 
 def test_answers_the_questions_of_xtremes_download_whose_answers_are_emptied(scored, trained, tmp_path):

@@ -13,7 +13,7 @@ from adapter_stilts.sharing.bundle import load_bundle
 
 @pytest.fixture
 def fused(config, tmp_path, trained):
-    """`fused(key=value)` fuses two runs and returns the document."""
+    """`fused(key=value)` fuses two runs."""
     parents = (trained("paraphrase"), trained("single"))
 
     def make(report=None, dry_run=False, **settings):
@@ -28,13 +28,13 @@ def test_reports_attention_per_source_layer_and_language(fused, heard):
     found = fused(heard)
     (table,) = [table for table in heard.tables if table[0].startswith("attention")]
     assert [row[:4] for row in table[2]] == [("nli", "validation", "en", "paraphrase"), ("nli", "validation", "en", "single")]
-    layers = found["attention"]["fuse(paraphrase, single)"]["nli"]["validation"]["en"]
+    layers = found.attention["fuse(paraphrase, single)"]["nli"]["validation"]["en"]
     assert len(layers) == 2
     assert all(sum(layer) == pytest.approx(1, abs=1e-5) for layer in layers)
 
 
 def test_trains_the_fusion_and_leaves_the_adapters_as_they_were(fused, tmp_path):
-    folder = tmp_path / "runs" / fused()["run"]
+    folder = tmp_path / "runs" / fused().folder
     bundle = load_bundle(folder)
     assert (bundle.manifest.how, bundle.manifest.composition, len(bundle.manifest.parents)) == ("fuse", "fuse(paraphrase, single)", 2)
     assert [part.facts["trained"] for part in bundle.of("fusion")] == [True]
@@ -54,12 +54,12 @@ def test_says_that_another_learning_rate_is_not_used(fused, heard):
 
 
 def test_tells_what_it_would_do(fused):
-    assert fused(dry_run=True)["composition"] == "fuse(paraphrase, single)"
+    assert fused(dry_run=True).to_json()["composition"] == "fuse(paraphrase, single)"
 
 
 def test_gives_nothing_in_other_processes_than_the_first(fused, monkeypatch):
-    monkeypatch.setattr(module, "train", lambda *values, **named: {})
-    assert fused() == {}
+    monkeypatch.setattr(module, "train", lambda *values, **named: None)
+    assert fused() is None
 
 
 def test_needs_two_runs(config, tmp_path):

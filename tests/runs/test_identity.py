@@ -50,7 +50,6 @@ DECIDING = {
     "training.evaluate_steps": 7,
     "training.precision": "bf16",
     "training.gradient_checkpointing": True,
-    "training.limit_gb": 4,
     "training.mask_rate": 0.3,
     "fusion.target_adapter": True,
     "fusion.penalty": 0.5,

@@ -11,9 +11,11 @@ import pytest
 
 from adapter_stilts.errors import ArtefactError, MissingError
 from adapter_stilts.files import write_bytes
-from adapter_stilts.runs.folder import claim, write_results
+from adapter_stilts.runs.folder import claim
 from adapter_stilts.runs.inspect import info, list_kinds, list_languages, list_recipes, list_runs, list_tasks
+from adapter_stilts.runs.results import write_results
 from adapter_stilts.sharing.manifest import Manifest, TrunkFacts, write_manifest
+from adapter_stilts.statistics.result import Result
 
 ROW = {
     "task": "xnli",
@@ -25,7 +27,7 @@ ROW = {
     "interval": [0.4, 0.6],
     "split": "test",
     "headline": True,
-    "settings": {},
+    "settings": {"max_length": 64},
 }
 SUMMED = {"task": "xnli", "split": "test", "languages": ["sw"], "readings": 1, "lowest": 0.5, "highest": 0.5}
 
@@ -42,7 +44,7 @@ def finished(tmp_path):
         words = {"format": "pair", "language": "en", "how": "direct", "composition": "xnli", "device": "CPU", "licence": "", "identity": "00000000"}
         maps = {"seeds": {"training": 13}, "versions": {}, "training": {}, "files": {"adapter/xnli.safetensors": "0" * 64}}
         write_manifest(folder, Manifest(name=name, task="xnli", control=control, trunk=trunk, seconds=1.0, peak_memory=1, **fields, **words, **maps))
-        write_results(folder, [ROW])
+        write_results(folder, [Result.from_json(ROW)])
         return folder
 
     return make
@@ -111,7 +113,7 @@ def test_lists_finished_unfinished_and_damaged_runs_at_any_depth(finished, tmp_p
 
 def test_does_not_call_the_scores_of_a_bare_trunk_an_unfinished_run(tmp_path):
     claim(tmp_path / "trunk-miniature-1", "11111111", "trunk-miniature-1")
-    write_results(tmp_path / "trunk-miniature-1", [ROW])
+    write_results(tmp_path / "trunk-miniature-1", [Result.from_json(ROW)])
     (found,) = list_runs(tmp_path)
     assert (found["state"], found["task"], found["scores"]) == ("scores of a trunk", "xnli", [SUMMED])
 
@@ -120,7 +122,8 @@ def test_sums_up_the_scores_of_a_run_by_task_and_reading(finished, tmp_path):
     folder = finished("nli-1")
     layers = [{**ROW, "task": "tatoeba", "language": language, "score": score, "settings": {"layer": layer}}
               for layer, of in ((1, (0.25, 0.5)), (2, (0.5, 1.0))) for language, score in zip(("de", "sw"), of, strict=True)]  # fmt: skip
-    write_results(folder, [ROW, *layers, {**ROW, "task": "nli", "language": "en", "split": "validation"}])
+    rows = [ROW, *layers, {**ROW, "task": "nli", "language": "en", "split": "validation"}]
+    write_results(folder, [Result.from_json(row) for row in rows])
     (found,) = list_runs(tmp_path / "runs")
     assert found["scores"] == [
         {"task": "nli", "split": "validation", "languages": ["en"], "readings": 1, "lowest": 0.5, "highest": 0.5},

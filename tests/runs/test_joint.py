@@ -36,7 +36,7 @@ def score(data):
     def call(run: Path, task: str, rows_of: str = "", **more: object) -> list[dict]:
         source = f"test={data(rows_of or task)[1].partition('=')[2]}"
         request = Request(run=run, trunk=None, tasks=(task,), data=(source,), precision="fp32", **more)
-        return evaluate(request, out=None, runs=run.parent, overwrite=False, dry_run=False, report=Silent())["results"]
+        return evaluate(request, out=None, runs=run.parent, overwrite=False, dry_run=False, report=Silent()).to_json()["results"]
 
     return call
 
@@ -103,7 +103,7 @@ def test_gives_the_same_logits_in_a_new_process(trained, tiny_folder, tmp_path, 
 def test_reads_each_task_with_its_own_head(trained, score, tiny_folder, rows):
     folder = trained("nli,paraphrase,mlm", out="run", training__max_steps=12, training__sampler__name="uniform")
     models = finished_models(load_trunk(str(tiny_folder), precision="fp32"), load_bundle(folder))
-    assert {name: model.format for name, model in models.items()} == {"nli": "pair", "paraphrase": "pair", "mlm": "text"}
+    assert {name: model.format.name for name, model in models.items()} == {"nli": "pair", "paraphrase": "pair", "mlm": "text"}
     for task in ("nli", "paraphrase", "mlm"):
         found = score(folder, task)
         assert {row["settings"]["head"] for row in found} == {task}

@@ -37,7 +37,7 @@ def runs(tmp_path_factory, tiny_folder, data):
         base = {"trunk.name": str(tiny_folder), "trunk.precision": "fp32", "data.sources": data(task), "training.max_steps": 2}
         given = {name.replace("__", "."): value for name, value in settings.items()}
         config = with_settings(RunConfig(), {**base, "training.token_budget": 256, "training.learning_rate": 0.05, **given})
-        return Path(train(config, (task,), out=root / out, runs=root, resume=True, overwrite=False, dry_run=False, report=Silent())["run"])
+        return train(config, (task,), out=root / out, runs=root, resume=True, overwrite=False, dry_run=False, report=Silent()).folder
 
     language = {"adapter__kind": "seq_bn_inv", "adapter__settings": {"reduction_factor": 2}}
     en = make("en", "mlm", data__language="en", **language)
@@ -165,7 +165,7 @@ def score(runs, data, tmp_path):
     def call(task, *given, source=rows, languages=("de",)):
         adapters = tuple(entry.format(**runs) for entry in given)
         request = Request(run=folder, trunk=None, tasks=(task,), languages=languages, data=source, precision="fp32", language_adapters=adapters)
-        return evaluate(request, out=None, runs=tmp_path, overwrite=False, dry_run=False, report=Silent())["results"]
+        return evaluate(request, out=None, runs=tmp_path, overwrite=False, dry_run=False, report=Silent()).to_json()["results"]
 
     return call
 

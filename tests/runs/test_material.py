@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from adapter_stilts.data.examples import PlainText
 from adapter_stilts.errors import TaskDataError, UsageError
+from adapter_stilts.formats.text import PlainText
 from adapter_stilts.runs.material import origin_facts, parse_sources, subset, where_of
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.tasks.reading import FileFact

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from adapter_stilts.data.examples import Tagged
 from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
-from adapter_stilts.evaluation.folder import read_answers, read_choices, read_lines, read_tags
+from adapter_stilts.formats.tags import Tagged
+from adapter_stilts.metrics.forms import read_answers, read_choices, read_lines, read_tags
 from adapter_stilts.runs.masked import masked_score
 from adapter_stilts.runs.material import where_of
 from adapter_stilts.runs.measure import Reading, measure, validation_score
@@ -43,7 +43,7 @@ def subject(tiny_trunk, data):
 @pytest.mark.parametrize("name", ["nli", "single", "ner", "choice", "qa", "mlm"])
 def test_makes_a_row_for_each_metric_and_one_headline(subject, tmp_path, name):
     model, task, loaded, reading = subject(name)
-    rows = measure(model, task, loaded, reading, tmp_path)
+    rows = [row.to_json() for row in measure(model, task, loaded, reading, tmp_path)]
     assert [row["headline"] for row in rows].count(True) == 1
     assert {row["language"] for row in rows} == {"en"}
     assert all(0 <= row["interval"][0] <= row["score"] <= row["interval"][1] <= 1 for row in rows)
@@ -58,7 +58,7 @@ def test_makes_a_row_for_each_metric_and_one_headline(subject, tmp_path, name):
 def test_scores_what_it_predicted(subject, tmp_path):
     """Accuracy counted by hand from the files that were written."""
     model, task, loaded, reading = subject("nli")
-    (row,) = measure(model, task, loaded, reading, tmp_path)
+    row = measure(model, task, loaded, reading, tmp_path)[0].to_json()
     assert row["predictions"] == "predictions/nli/validation-en.tsv"
     predicted = read_lines(tmp_path / row["predictions"])
     right = [guess == example.label for guess, example in zip(predicted, loaded.examples, strict=True)]
@@ -69,13 +69,13 @@ def test_scores_what_it_predicted(subject, tmp_path):
 def test_writes_predictions_in_the_form_of_their_task(subject, tmp_path):
     for name, read in (("ner", read_tags), ("qa", read_answers), ("choice", read_choices)):
         model, task, loaded, reading = subject(name)
-        rows = measure(model, task, loaded, reading, tmp_path)
+        rows = [row.to_json() for row in measure(model, task, loaded, reading, tmp_path)]
         assert len(read(tmp_path / rows[0]["predictions"])) == len(loaded.examples)
 
 
 def test_keeps_nothing_without_a_folder(subject):
     model, task, loaded, reading = subject("nli")
-    (row,) = measure(model, task, loaded, reading, None)
+    row = measure(model, task, loaded, reading, None)[0].to_json()
     assert not {"predictions", "units"} & row.keys()
 
 
@@ -89,12 +89,10 @@ def test_leaves_the_model_in_the_mode_it_was_in(subject):
 
 
 def test_tokenises_the_validation_rows_once(subject, monkeypatch):
-    import adapter_stilts.runs.measure as module
-
     model, task, loaded, reading = subject("nli")
     calls = Counter()
-    fresh = module.features
-    monkeypatch.setattr(module, "features", lambda *values, **named: calls.update(["features"]) or fresh(*values, **named))
+    fresh = task.format.features
+    monkeypatch.setattr(task.format, "features", lambda *values, **named: calls.update(["features"]) or fresh(*values, **named))
     validate = validation_score(task, loaded.examples, reading)
     assert validate(model) == validate(model)
     assert calls["features"] == 1
@@ -115,7 +113,7 @@ def test_scores_masked_text_under_masks_that_depend_on_the_seed_alone(subject):
 def test_reads_long_sentences_as_the_protocol_does_and_says_so(subject, tmp_path, protocol):
     model, task, loaded, reading = subject("ner")
     long = replace(loaded, examples=[Tagged("0", ("cat",) * 200, ("B-PER", "O") * 100)])
-    rows = measure(model, task, long, replace(reading, protocol=protocol), tmp_path)
+    rows = [row.to_json() for row in measure(model, task, long, replace(reading, protocol=protocol), tmp_path)]
     (tags,) = read_tags(tmp_path / rows[0]["predictions"])
     settings = {
         "xtreme": {"max_length": 64, "protocol_max_length": 128, "long_sentences": "split", "end_marks": 2, "label_on": "first sub-word"},
@@ -133,6 +131,6 @@ def test_reads_long_sentences_as_the_protocol_does_and_says_so(subject, tmp_path
 
 def test_keeps_the_sums_of_each_protocol(subject, tmp_path):
     model, task, loaded, reading = subject("qa")
-    units = {protocol: measure(model, task, loaded, replace(reading, protocol=protocol), tmp_path)[0]["units"] for protocol in ("own", "xtreme", "jiant")}
+    units = {protocol: measure(model, task, loaded, replace(reading, protocol=protocol), tmp_path)[0].paths["units"] for protocol in ("own", "xtreme", "jiant")}
     assert len(set(units.values())) == 3
     assert all((tmp_path / path).is_file() for path in units.values())

@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapter_stilts.data.examples import Candidate, Query
 from adapter_stilts.errors import StiltsError, TaskDataError
-from adapter_stilts.evaluation.scoring import Options
+from adapter_stilts.formats.queries import Candidate, Query
+from adapter_stilts.metrics.base import Options
 from adapter_stilts.reporting import Silent
 from adapter_stilts.runs.evaluate import evaluate
-from adapter_stilts.runs.folder import read_results
 from adapter_stilts.runs.ranking import Pool, score_language
+from adapter_stilts.runs.results import read_results
 from adapter_stilts.runs.subject import Request
 from adapter_stilts.sharing.bundle import load_bundle
 
@@ -75,7 +75,7 @@ def run(trained, pairs):
 
 def scored(folder, release, *, languages=(), task="lareqa", overwrite=False):
     request = Request(run=folder, trunk=None, tasks=(task,), languages=languages, data=(str(release),), precision="fp32")
-    return evaluate(request, out=None, runs=folder.parent, overwrite=overwrite, dry_run=False, report=Silent())
+    return evaluate(request, out=None, runs=folder.parent, overwrite=overwrite, dry_run=False, report=Silent()).to_json()
 
 
 def average_precision(order: list[int], gold: set[int]) -> float:
@@ -89,8 +89,8 @@ def test_learns_what_a_query_should_find(run, pairs):
     assert np.mean(losses[-5:]) < 0.75 * np.mean(losses[:5])
     (row,) = read_results(folder)
     chance = np.mean([1 / place for place in range(1, 13)])  # 12 validation questions among their own 12 sentences
-    assert (row["metric"], row["split"], row["n"], row["retrieval"]) == ("map20", "validation", 12, True)
-    assert row["score"] > 1.5 * chance
+    assert (row.metric, row.split, row.n, row.retrieval) == ("map20", "validation", 12, True)
+    assert row.score > 1.5 * chance
 
 
 def test_scores_each_language_among_the_candidates_of_all(run, release):
@@ -159,7 +159,7 @@ def test_builds_on_other_runs_in_every_way(run, trained, tmp_path, contents):
         before = contents(nli, "adapter")
         folder = run(out=how, how=how, after=tuple(map(str, after)), training__max_steps=2, training__head_pool="mean", **more)
         assert load_bundle(folder).of("head")[0].facts["pool"] == "mean"
-        assert read_results(folder)[0]["n"] == 12
+        assert read_results(folder)[0].n == 12
         assert contents(nli, "adapter") == before
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from adapter_stilts.config.load import with_settings
 from adapter_stilts.config.schema import RunConfig
-from adapter_stilts.data.examples import PlainText
 from adapter_stilts.errors import ConfigError, TaskDataError, UnknownName, UsageError
+from adapter_stilts.formats.text import PlainText
 from adapter_stilts.runs.task_data import read_rows, spread
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.tasks.sources import Where, load

@@ -14,7 +14,8 @@ import adapter_stilts.runs.train as module
 from adapter_stilts.config.load import load
 from adapter_stilts.errors import ArtefactError, CompositionError, Interrupted, TaskDataError, UnknownName, UsageError
 from adapter_stilts.reporting import Silent
-from adapter_stilts.runs.folder import locked, read_results
+from adapter_stilts.runs.folder import locked
+from adapter_stilts.runs.results import read_results
 from adapter_stilts.runs.train import train
 from adapter_stilts.sharing.bundle import load_bundle
 from adapter_stilts.training.devices import Processes
@@ -58,7 +59,7 @@ def test_is_the_same_run_when_started_from_its_own_configuration(trained, heard)
     parent = trained("paraphrase")
     for folder in (parent, trained("nli", how="sequential", after=[str(parent)]), trained("nli", how="stack", after=[str(parent)])):
         again = load(folder / "config.yaml")
-        assert start(again, folder, task=again.task.name, report=heard)["run"] == str(folder)
+        assert start(again, folder, task=again.task.name, report=heard).folder == folder
         assert "holds this run already" in heard.lines.pop()
 
 
@@ -77,7 +78,7 @@ def test_writes_a_manifest_that_says_what_the_run_is(trained, data, tiny_folder)
 
 def test_scores_the_validation_split_with_an_interval(trained):
     (row,) = read_results(trained("nli"))
-    assert {name: row[name] for name in ("task", "protocol", "language", "metric", "split", "n", "headline", "retrieval")} == {
+    assert {name: getattr(row, name) for name in ("task", "protocol", "language", "metric", "split", "n", "headline", "retrieval")} == {
         "task": "nli",
         "protocol": "own",
         "language": "en",
@@ -87,8 +88,8 @@ def test_scores_the_validation_split_with_an_interval(trained):
         "headline": True,
         "retrieval": False,
     }
-    low, high = row["interval"]
-    assert 0 <= low <= row["score"] <= high <= 1
+    low, high = row.interval
+    assert 0 <= low <= row.score <= high <= 1
 
 
 def test_changes_no_weight_of_the_trunk_and_loads_it_once(trained, monkeypatch):
@@ -167,7 +168,7 @@ def test_lets_the_other_processes_go_when_the_first_cannot_have_the_folder(confi
                 with pytest.raises(UsageError, match="another process"):
                     start(config(), tmp_path / "run")
             else:
-                assert start(config(), tmp_path / "run") == {}
+                assert start(config(), tmp_path / "run") is None
     assert told == [module.REFUSED, 0]
 
 
@@ -242,7 +243,7 @@ def test_finishes_a_run_that_was_cut_off_after_its_last_step(config, tmp_path, m
 
 
 def test_tells_what_it_would_do_and_does_nothing(config, tmp_path, heard):
-    found = start(config(), tmp_path / "run", dry_run=True, report=heard)
+    found = start(config(), tmp_path / "run", dry_run=True, report=heard).to_json()
     assert (found["state"], found["steps"], found["rows"], found["validation_rows"], found["results"]) == ("new", 3, 24, 12, [])
     assert found["bytes"] == 4 * sum(row["parameters"] for row in found["parts"] if row["role"] != "trunk")
     assert "would train nli on 24 rows for 3 steps" in heard.lines[-1]
@@ -252,7 +253,7 @@ def test_tells_what_it_would_do_and_does_nothing(config, tmp_path, heard):
 
 def test_keeps_the_last_weights_and_says_so_where_there_is_no_validation(config, tmp_path, data, heard):
     found = start(config(data__sources=data("nli")[:1]), tmp_path / "run", report=heard)
-    assert found["results"] == []
+    assert found.results == ()
     assert "no validation rows: the weights of the last step are kept" in heard.lines
 
 
@@ -262,7 +263,6 @@ def test_keeps_the_last_weights_and_says_so_where_there_is_no_validation(config,
         ("tatoeba", {}, UsageError, "trains nothing"),
         ("nlli", {}, UnknownName, "did you mean 'nli'"),
         ("nli", {"how": "joint"}, UsageError, "joint learns several tasks at once, and one is named: nli"),
-        ("nli", {"training__limit_gb": 4}, UsageError, "--limit-gb is not available in this version"),
         ("nli", {"adapter__kind": "seqbn"}, UnknownName, "did you mean 'seq_bn'"),
         ("nli", {"adapter__settings": {"reduction_factor": 64}}, UsageError, "cannot build seq_bn"),
         ("nli", {"adapter__settings": {"reduction": 2}}, UnknownName, "did you mean 'reduction_factor'"),

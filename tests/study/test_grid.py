@@ -11,7 +11,8 @@ from adapter_stilts_cli.app import app
 from typer.testing import CliRunner
 
 from adapter_stilts.errors import UsageError
-from adapter_stilts.runs.folder import locked, read_results
+from adapter_stilts.runs.folder import locked
+from adapter_stilts.runs.results import read_results
 from adapter_stilts.statistics.intervals import nested_bootstrap
 from adapter_stilts.study.stage_run import _hash
 
@@ -25,11 +26,8 @@ def _fresh_hashes():
 
 
 def rows_of(folder, task):
-    return {
-        row["language"]: row
-        for row in read_results(Path(folder))
-        if row["task"] == task and row["headline"] and row["split"] == "test"
-    }
+    rows = read_results(Path(folder))
+    return {row.language: row for row in rows if row.task == task and row.headline and row.split == "test"}
 
 
 def test_trains_what_cells_share_once_and_does_nothing_the_second_time(file, run, trainings, tmp_path):
@@ -83,8 +81,8 @@ def test_reads_sentences_as_its_settings_say_and_trains_nothing_again_for_that(f
     def settings(**changes):
         run(file(targets=[{"task": "tatoeba", "languages": ["de"], "settings": changes}]))
         folders = sorted((tmp_path / "study/runs").iterdir())
-        rows = [row for folder in folders for row in read_results(folder) if row["task"] == "tatoeba" and row["headline"]]
-        return {(row["settings"]["centring"], row["settings"]["k"]) for row in rows}
+        rows = [row for folder in folders for row in read_results(folder) if row.task == "tatoeba" and row.headline]
+        return {(row.settings["centring"], row.settings["k"]) for row in rows}
 
     assert settings(**{"retrieval.centre": True}) == {(True, 4)}
     assert len(trainings) == 5
@@ -160,20 +158,20 @@ def test_says_scores_gains_and_intervals(file, run):
     entries = {(one["intermediate"], one["target"]): one for one in found["entries"]}
     arms = [rows_of(folders[f"panx-sequential-nli-s{seed}"], "panx") for seed in (13, 17)]
     direct = [rows_of(folders[f"panx-direct-s{seed}"], "panx") for seed in (13, 17)]
-    scores = [np.mean([rows[code]["score"] for code in ("de", "sw")]) for rows in arms]
-    base = [np.mean([rows[code]["score"] for code in ("de", "sw")]) for rows in direct]
+    scores = [np.mean([rows[code].score for code in ("de", "sw")]) for rows in arms]
+    base = [np.mean([rows[code].score for code in ("de", "sw")]) for rows in direct]
     one = entries["nli", "panx"]
     assert one["score"] == pytest.approx(np.mean(scores))
     assert one["gain"] == pytest.approx(np.mean(scores) - np.mean(base))
     assert (one["seeds"], one["compared"], one["languages"]) == ((13, 17), (13, 17), 2)
     units = [
         [
-            [np.load(Path(folders[f"{label}-s{seed}"]) / rows[code]["units"]) for code in ("de", "sw")]
+            [np.load(Path(folders[f"{label}-s{seed}"]) / rows[code].paths["units"]) for code in ("de", "sw")]
             for seed, rows in zip((13, 17), found, strict=True)
         ]
         for label, found in (("panx-sequential-nli", arms), ("panx-direct", direct))
     ]
-    assert one["interval"] == nested_bootstrap(*units, arms[0]["de"]["statistic"], seed=13).interval
+    assert one["interval"] == nested_bootstrap(*units, arms[0]["de"].statistic, seed=13).interval
     assert entries["", "panx"]["gain"] is None
     retrieved = entries["nli", "tatoeba"]
     assert retrieved["retrieval"]

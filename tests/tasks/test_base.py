@@ -2,10 +2,12 @@
 
 import pytest
 
-from adapter_stilts.data.examples import Classified, MultipleChoice, Tagged
 from adapter_stilts.errors import TaskDataError, UnknownName
+from adapter_stilts.formats.choice import MultipleChoice
+from adapter_stilts.formats.pair import Classified
+from adapter_stilts.formats.tags import UPOS, Tagged
 from adapter_stilts.miniature.datasets import DATASETS
-from adapter_stilts.tasks.base import NLI_LABELS, UPOS, all_tasks, labels_of, splits, tasks
+from adapter_stilts.tasks.base import NLI_LABELS, all_tasks, labels_of, splits, tasks
 
 FORMATS = {"nli", "paraphrase", "pair", "single", "pos", "ner", "qa", "qa2", "choice", "mlm", "bitext"}
 TARGETS = {"tatoeba", "bucc2018", "xnli", "mnli", "pawsx", "udpos", "panx", "xquad", "squad", "squad_v2", "xcopa", "copa", "hellaswag"}

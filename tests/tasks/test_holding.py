@@ -1,8 +1,14 @@
 """A validation split held out of training rows."""
 
-from adapter_stilts.data.examples import Classified, SpanQuestion
+from dataclasses import replace
+
+from adapter_stilts.formats.base import formats
+from adapter_stilts.formats.pair import Classified
+from adapter_stilts.formats.squad import SpanQuestion
 from adapter_stilts.tasks.base import all_tasks, tasks
-from adapter_stilts.tasks.holding import as_selected, group_of, kept_for
+from adapter_stilts.tasks.holding import as_selected, kept_for
+
+SQUAD = replace(tasks["squad"], held_out=20)
 
 
 def questions():
@@ -10,19 +16,19 @@ def questions():
 
 
 def test_cuts_rows_in_two_parts_by_context():
-    train, held = kept_for("train", questions(), 20), kept_for("validation", questions(), 20)
+    train, held = kept_for(SQUAD, "train", questions()), kept_for(SQUAD, "validation", questions())
     assert sorted(row.id for row in train + held) == sorted(row.id for row in questions())
-    assert not {group_of(row) for row in train} & {group_of(row) for row in held}
+    assert not {SQUAD.format.group(row) for row in train} & {SQUAD.format.group(row) for row in held}
     assert 0.02 < len(held) / len(questions()) < 0.09
 
 
 def test_never_moves_a_row_when_others_come_or_go():
-    held = {row.id for row in kept_for("validation", questions(), 20)}
-    assert {row.id for row in kept_for("validation", questions()[::-2], 20)} == {row.id for row in questions()[::-2]} & held
+    held = {row.id for row in kept_for(SQUAD, "validation", questions())}
+    assert {row.id for row in kept_for(SQUAD, "validation", questions()[::-2])} == {row.id for row in questions()[::-2]} & held
 
 
 def test_keeps_hypotheses_of_one_premise_together():
-    assert group_of(Classified("0", "p", "h", "a")) == group_of(Classified("1", "p", "other", "b"))
+    assert formats["pair"].group(Classified("0", "p", "h", "a")) == formats["pair"].group(Classified("1", "p", "other", "b"))
 
 
 def test_changes_only_what_mlqa_is_selected_on():

@@ -5,8 +5,12 @@ from collections import Counter
 
 import pytest
 
-from adapter_stilts.data.examples import Answer, Bitext, Classified, MultipleChoice, SpanQuestion, Tagged
 from adapter_stilts.errors import TaskDataError, Unreachable
+from adapter_stilts.formats.aligned import Bitext
+from adapter_stilts.formats.choice import MultipleChoice
+from adapter_stilts.formats.pair import Classified
+from adapter_stilts.formats.squad import Answer, SpanQuestion
+from adapter_stilts.formats.tags import Tagged
 from adapter_stilts.tasks.base import NLI_LABELS, Hub, Task, tasks
 from adapter_stilts.tasks.hub import hub_examples
 from adapter_stilts.tasks.sources import Where, has_split, languages_of, load

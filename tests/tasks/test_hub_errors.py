@@ -6,8 +6,8 @@ from collections import Counter
 import pytest
 from datasets import Dataset
 
-from adapter_stilts.data.examples import Classified
 from adapter_stilts.errors import TaskDataError, Unreachable
+from adapter_stilts.formats.pair import Classified
 from adapter_stilts.tasks import hub
 from adapter_stilts.tasks.base import BINARY_LABELS, Hub, Task, tasks
 from adapter_stilts.tasks.hub_errors import CONVERTED

@@ -6,7 +6,12 @@ import pytest
 from datasets import ClassLabel as Classes
 from datasets import Dataset, Features, Sequence, Value
 
-from adapter_stilts.data.examples import Answer, Bitext, Classified, MultipleChoice, Pools, SpanQuestion, Tagged
+from adapter_stilts.formats.aligned import Bitext
+from adapter_stilts.formats.choice import MultipleChoice
+from adapter_stilts.formats.pair import Classified
+from adapter_stilts.formats.pools import Pools
+from adapter_stilts.formats.squad import Answer, SpanQuestion
+from adapter_stilts.formats.tags import Tagged
 from adapter_stilts.tasks.base import all_tasks
 from adapter_stilts.tasks.sources import Where, load
 from adapter_stilts.tasks.user import find_task

@@ -10,11 +10,11 @@ import tarfile
 import pytest
 from datasets import Dataset, Features, Sequence, Value
 
-from adapter_stilts.data.examples import Candidate, Query
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.readers import examples_of
 from adapter_stilts.data.tables import Row
 from adapter_stilts.errors import TaskDataError, Unreachable
+from adapter_stilts.formats.queries import Candidate, Query
+from adapter_stilts.formats.reading import examples_of
 from adapter_stilts.tasks.base import PLAIN, all_tasks, tasks
 from adapter_stilts.tasks.pools import gold_of, joined, load_pool
 from adapter_stilts.tasks.sources import Where, has_split, languages_of, load

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from adapter_stilts.data.examples import Candidate, Query
 from adapter_stilts.errors import TaskDataError, UsageError
+from adapter_stilts.formats.queries import Candidate, Query
 from adapter_stilts.miniature.datasets import LANGUAGES
 from adapter_stilts.tasks.base import tasks
 from adapter_stilts.tasks.pools import checked, gold_of, joined, load_pool

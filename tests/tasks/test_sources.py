@@ -5,8 +5,9 @@ import json
 
 import pytest
 
-from adapter_stilts.data.examples import Bitext, Classified
 from adapter_stilts.errors import TaskDataError, UnknownName, UsageError
+from adapter_stilts.formats.aligned import Bitext
+from adapter_stilts.formats.pair import Classified
 from adapter_stilts.tasks.base import tasks
 from adapter_stilts.tasks.sources import Where, has_split, languages_of, load
 

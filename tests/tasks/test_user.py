@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from adapter_stilts.data.examples import Classified, MultipleChoice
 from adapter_stilts.errors import ConfigError, MissingError, UnknownName
+from adapter_stilts.formats.choice import MultipleChoice
+from adapter_stilts.formats.pair import Classified
 from adapter_stilts.tasks.base import tasks
 from adapter_stilts.tasks.sources import Where, load
 from adapter_stilts.tasks.user import find_task, task_from_yaml

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from adapter_stilts.data.feature import Feature
+from adapter_stilts.formats.base import formats
 from adapter_stilts.training.rows import Masking, feature_data
 
 PAD, MASK, SPECIAL = 1, 4, (0, 1, 2, 3, 4)
@@ -9,7 +10,7 @@ PAD, MASK, SPECIAL = 1, 4, (0, 1, 2, 3, 4)
 
 def test_collates_rows_by_number():
     features = [Feature(row, row, (0, *range(10, 10 + row), 2), target=row % 2) for row in range(1, 5)]
-    data = feature_data(features, "single", PAD)
+    data = feature_data(features, formats["single"], PAD)
     assert data.lengths == [3, 4, 5, 6]
     batch = data.collate([2, 0])
     assert batch["input_ids"].tolist() == [[0, 10, 11, 12, 2], [0, 10, 2, PAD, PAD]]
@@ -19,7 +20,7 @@ def test_collates_rows_by_number():
 
 def test_masks_the_share_it_is_told_and_no_special_token():
     features = [Feature(row, row, (0, *range(10, 60), 2)) for row in range(40)]
-    data = feature_data(features, "text", PAD, Masking(vocabulary=100, mask_id=MASK, special_ids=SPECIAL, rate=0.3))
+    data = feature_data(features, formats["text"], PAD, Masking(vocabulary=100, mask_id=MASK, special_ids=SPECIAL, rate=0.3))
     plain = data.collate(range(40))
     masked = data.prepare(plain, torch.Generator().manual_seed(0))
     chosen = masked["labels"] != -100

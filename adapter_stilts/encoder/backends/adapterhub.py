@@ -1,9 +1,9 @@
 """Adapters from the `adapters` library: the only file that imports it.
 
-The library gives the modules (bottlenecks, invertible blocks, low-rank changes, prefixes, fusion) with their initialisation. Where they
-attach and how they compose is ours (`encoder/sites.py`), because the library's own composition is wrong in several nestings:
-a mean is divided by its length twice, a fresh LoRA stacked on a trained one erases it, a stack inside a fusion is normalised
-twice, a parallel bottleneck drops what lies below it in a stack.
+The library gives the modules (bottlenecks, invertible blocks, low-rank changes, prefixes, fusion) with their
+initialisation. Where they attach and how they compose is ours (`encoder/sites.py`), because the library's own
+composition is wrong in several nestings: a mean is divided by its length twice, a fresh LoRA stacked on a trained one
+erases it, a stack inside a fusion is normalised twice, a parallel bottleneck drops what lies below it in a stack.
 """
 
 from __future__ import annotations
@@ -84,7 +84,10 @@ class LibraryParts(AdapterParts):
         if module is None:
             return {}
         rows = batch if self.training and module.dropout.p > 0 else 1
-        return {layer: Prefix(keys_values[0], keys_values[1]) for layer, keys_values in zip(self.prefix_layers, module(rows), strict=True)}
+        return {
+            layer: Prefix(keys_values[0], keys_values[1])
+            for layer, keys_values in zip(self.prefix_layers, module(rows), strict=True)
+        }
 
     def invertible(self) -> Invertible | None:
         module = self.at(INVERTIBLE)
@@ -150,7 +153,9 @@ class LibraryFusion(FusionParts):
         self.depth = depth
         for layer in range(depth):
             for site in sites:
-                module = BertFusion(ADAPTERFUSION_CONFIG_MAP["dynamic"], shape.hidden_size, shape.attention_probs_dropout_prob)
+                module = BertFusion(
+                    ADAPTERFUSION_CONFIG_MAP["dynamic"], shape.hidden_size, shape.attention_probs_dropout_prob
+                )
                 self.put(_fusion_place(layer, site), module)
 
     def fuse(self, layer: int, site: str, query: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
@@ -171,7 +176,13 @@ def _fusion_place(layer: int, site: str) -> str:
 
 def _configured(config: AdapterConfig, settings: Mapping[str, Setting]) -> AdapterConfig:
     known = {field.name for field in dataclasses.fields(config)}
-    return config.replace(**{name: list(value) if isinstance(value, tuple) else value for name, value in settings.items() if name in known})
+    return config.replace(
+        **{
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in settings.items()
+            if name in known
+        }
+    )
 
 
 def _kept_layers(config: AdapterConfig, shape: TrunkConfig) -> list[int]:
@@ -185,25 +196,33 @@ def _kept_layers(config: AdapterConfig, shape: TrunkConfig) -> list[int]:
 
 
 def _add_bottlenecks(parts: LibraryParts, config: AdapterConfig, shape: TrunkConfig) -> None:
-    sites = [site for site, wanted in (("attention", config["mh_adapter"]), ("output", config["output_adapter"])) if wanted]
+    sites = [
+        site for site, wanted in (("attention", config["mh_adapter"]), ("output", config["output_adapter"])) if wanted
+    ]
     make = ParallelAdapter if config["is_parallel"] else Adapter
     width = int(shape.hidden_size // config["reduction_factor"])
     if width < 1:
-        raise ValueError(f"reduction_factor {config['reduction_factor']:g} leaves no bottleneck in {shape.hidden_size} dimensions")
+        what = f"reduction_factor {config['reduction_factor']:g} leaves no bottleneck in {shape.hidden_size} dimensions"
+        raise ValueError(what)
     for layer in _kept_layers(config, shape):
         for site in sites:
             parts.attach(layer, site, make("adapter", shape.hidden_size, width, config), Bottleneck)
     if config["phm_layer"] and config["shared_phm_rule"]:
         _share_rule(parts, init_shared_parameters(config, shape.hidden_size, torch.get_default_device()))
     if config["inv_adapter"]:
-        block = NICECouplingBlock([[shape.hidden_size]], non_linearity=config["non_linearity"], reduction_factor=config["inv_adapter_reduction_factor"])
+        block = NICECouplingBlock(
+            [[shape.hidden_size]],
+            non_linearity=config["non_linearity"],
+            reduction_factor=config["inv_adapter_reduction_factor"],
+        )
         parts.put(INVERTIBLE, block.apply(Adapter.init_bert_weights))
 
 
 def _share_rule(parts: LibraryParts, shared: nn.ParameterDict) -> None:
     """Give every hypercomplex layer the shared rule as a plain attribute.
 
-    The library passes it through a thread-local forward context, which a recomputation under gradient checkpointing does not see.
+    The library passes it through a thread-local forward context, which a recomputation under gradient checkpointing
+    does not see.
     """
     parts.put(SHARED_RULE, shared)
     for module in parts.modules():
@@ -216,11 +235,22 @@ def _add_low_rank(parts: LibraryParts, config: AdapterConfig, shape: TrunkConfig
     unknown = set(config["attn_matrices"]) - {"q", "k", "v"}
     if unknown:
         raise ValueError(f"attn_matrices holds '{sorted(unknown)[0]}', which is not one of: q, k, v")
-    wanted = {site for site, letter in (("query", "q"), ("key", "k"), ("value", "v")) if config["selfattn_lora"] and letter in config["attn_matrices"]}
-    wanted |= {site for site, on in (("intermediate", config["intermediate_lora"]), ("output_dense", config["output_lora"])) if on}
+    wanted = {
+        site
+        for site, letter in (("query", "q"), ("key", "k"), ("value", "v"))
+        if config["selfattn_lora"] and letter in config["attn_matrices"]
+    }
+    wanted |= {
+        site
+        for site, on in (("intermediate", config["intermediate_lora"]), ("output_dense", config["output_lora"]))
+        if on
+    }
     if not wanted:
         raise ValueError("attn_matrices, intermediate_lora and output_lora leave no projection to change")
-    sizes = {"intermediate": (shape.hidden_size, shape.intermediate_size), "output_dense": (shape.intermediate_size, shape.hidden_size)}
+    sizes = {
+        "intermediate": (shape.hidden_size, shape.intermediate_size),
+        "output_dense": (shape.intermediate_size, shape.hidden_size),
+    }
     for layer in _kept_layers(config, shape):
         for site in LINEAR:
             if site in wanted:

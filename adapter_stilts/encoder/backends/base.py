@@ -1,9 +1,10 @@
 """What the encoder needs of an adapter library, and nothing more.
 
-An adapter acts on a layer at up to seven sites. Two lie on the residual stream (`attention` and `output`: what the block computed,
-before it is added back and normalised), four are projections (`query`, `key`, `value`, `intermediate`) or the last of the block
-(`output_dense`), and a prefix adds keys and values. At each of the first six an adapter is a `Change`: given what flows there, what to
-add. The encoder composes changes (stack, fuse, average); the library only supplies them.
+An adapter acts on a layer at up to seven sites. Two lie on the residual stream (`attention` and `output`: what the
+block computed, before it is added back and normalised), four are projections (`query`, `key`, `value`, `intermediate`)
+or the last of the block (`output_dense`), and a prefix adds keys and values. At each of the first six an adapter is a
+`Change`: given what flows there, what to add. The encoder composes changes (stack, fuse, average); the library only
+supplies them.
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ class Invertible(Protocol):
 class AdapterParts(nn.Module):
     """The modules of one adapter in all layers, by their canonical names.
 
-    Canonical names are those of the library's own state dict without the adapter's name in them, so that the tensors of one adapter
-    may be loaded under another name.
+    Canonical names are those of the library's own state dict without the adapter's name in them, so that the tensors of
+    one adapter may be loaded under another name.
     """
 
     def __init__(self) -> None:

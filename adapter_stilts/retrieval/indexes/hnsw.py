@@ -1,7 +1,8 @@
-"""A graph of near vectors that a query walks through. Fast for few queries; to build it costs more than the searches of one mining.
+"""A graph of near vectors that a query walks through. Fast for few queries; to build it costs more than the searches of
+one mining.
 
-The graph is built by one thread, since with several it, and so its answers, would differ from run to run. It cannot be cut into
-shards. Malkov and Yashunin (2018), https://arxiv.org/abs/1603.09320
+The graph is built by one thread, since with several it, and so its answers, would differ from run to run. It cannot be
+cut into shards. Malkov and Yashunin (2018), https://arxiv.org/abs/1603.09320
 """
 
 from __future__ import annotations
@@ -22,11 +23,21 @@ def hnsw(sample: Vectors, rows: int, settings: IndexSettings) -> faiss.Index:
 
 
 def graph_bytes(width: int) -> int:
-    """The vectors once more, and the links: twice as many on the lowest level, of 4 bytes each, and a little for those above."""
+    """The vectors once more, and the links: twice as many on the lowest level, of 4 bytes each, and a little for those
+    above.
+    """
     return 4 * width + 4 * 2 * LINKS + 32
 
 
 indexes.add(
     "hnsw",
-    Index(hnsw, lambda rows, settings: 1, graph_bytes, candidates=lambda k: k + SPARE, sharded=False, one_thread=True, summary="a graph, in one piece"),
+    Index(
+        hnsw,
+        lambda rows, settings: 1,
+        graph_bytes,
+        candidates=lambda k: k + SPARE,
+        sharded=False,
+        one_thread=True,
+        summary="a graph, in one piece",
+    ),
 )

@@ -1,7 +1,7 @@
 """Vectors sorted into cells and kept as a few dozen bytes each; the eight times k best are compared again in full.
 
-Product quantisation cuts a vector into parts and stores for each the nearest of 256 patterns (of 16 for fewer vectors than that takes).
-Jégou, Douze and Schmid (2011), https://ieeexplore.ieee.org/document/5432202
+Product quantisation cuts a vector into parts and stores for each the nearest of 256 patterns (of 16 for fewer vectors
+than that takes). Jégou, Douze and Schmid (2011), https://ieeexplore.ieee.org/document/5432202
 """
 
 from __future__ import annotations
@@ -40,5 +40,12 @@ def sample(rows: int, settings: IndexSettings) -> int:
 
 indexes.add(
     "ivf-pq",
-    Index(ivf_pq, sample, extra=lambda width: parts(width) + 8, candidates=lambda k: AGAIN * k, compressed=True, summary="cells of bytes, re-ranked in full"),
+    Index(
+        ivf_pq,
+        sample,
+        extra=lambda width: parts(width) + 8,
+        candidates=lambda k: AGAIN * k,
+        compressed=True,
+        summary="cells of bytes, re-ranked in full",
+    ),
 )

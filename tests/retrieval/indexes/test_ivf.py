@@ -6,7 +6,7 @@ import pytest
 from adapter_stilts.errors import UsageError
 from adapter_stilts.retrieval.indexes.base import IndexSettings, indexes
 from adapter_stilts.retrieval.indexes.cells import default_lists, default_probes, sample_size
-from adapter_stilts.retrieval.neighbours import nearest
+from adapter_stilts.retrieval.search import nearest
 
 
 @pytest.mark.parametrize(("number", "lists"), [(1, 1), (100, 2), (10_000, 256), (1_000_000, 4000)])

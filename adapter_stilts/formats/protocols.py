@@ -1,0 +1,101 @@
+"""How a trained head is read under each protocol, as data: everything a score depends on beside the weights.
+
+    target_protocols["xtreme"].decoding.text      "words"
+
+                       xtreme, xtreme-r              jiant                          own
+    pairs, choices     128 tokens                    256                            as the head was trained
+    tagged sentences   128, two end marks, split     256, truncated: lost words     as trained, split
+                       at words, joined again        leave the score, gold and all
+    answers            384, windows start 128 apart, question 64, best 20 starts and ends, 30 sub-words at most (own: length as trained)
+      candidates       best 20 of the whole row; a start only where its window     best 20 of the context
+                       gives it the most context
+      text             white-space words, trimmed    the same, and in zh the        characters of the context
+                       by the reference alignment    sub-words' own text
+
+XTREME's "doc stride" is how far a window's start advances. In all of them the first sub-word of a word carries its tag, and pairs are cut
+longest first. Padding never competes with the context for the best 20, which it could in the two code bases.
+
+Hu et al. (2020), https://arxiv.org/abs/2003.11080; Phang et al. (2020), https://arxiv.org/abs/2005.13013
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
+
+from adapter_stilts.registry import Registry
+
+AnswerText: TypeAlias = Literal["characters", "words"]
+Setting: TypeAlias = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """How a sentence becomes rows.
+
+    end_marks  `</s>` at the end of a row; XTREME puts two for XLM-R, which leaves a row of 128 tokens room for 125
+    truncate   keep what fits in one row, the last word perhaps in part, in place of going on in the next
+    """
+
+    end_marks: int = 1
+    truncate: bool = False
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """From the logits of a context's windows to an answer.
+
+    n_best          starts and ends considered in each window
+    longest         sub-words of an answer
+    whole_row       the best starts and ends are those of the whole row, question and marks included, of which the context's remain
+    most_context    a token starts an answer only in the window that shows most of its surroundings
+    text            "characters": the piece of the context as it stands; "words": white-space words, trimmed by alignment with the sub-words
+    unaligned       languages in which "words" gives the sub-words' own text
+    null_threshold  of SQuAD 2.0: the odds of "no answer" above which the answer is ""
+    window_step     tokens by which a window's start advances, as the features were made
+    """
+
+    n_best: int = 20
+    longest: int = 30
+    whole_row: bool = False
+    most_context: bool = False
+    text: AnswerText = "characters"
+    unaligned: tuple[str, ...] = ()
+    null_threshold: float = 0.0
+    window_step: int = 128
+
+
+@dataclass(frozen=True)
+class TargetProtocol:
+    """Lengths in tokens, special tokens included; None: what is read is as long as the head was trained with.
+
+    length          of texts, pairs, choices and tagged sentences
+    context_length  of a question with a window of its context
+    """
+
+    name: str
+    length: int | None = None
+    context_length: int | None = None
+    query_length: int = 64
+    rows: Rows = field(default_factory=Rows)
+    decoding: Decoding = field(default_factory=Decoding)
+
+
+XTREME = TargetProtocol(
+    "xtreme",
+    length=128,
+    context_length=384,
+    rows=Rows(end_marks=2),
+    decoding=Decoding(whole_row=True, most_context=True, text="words"),
+)
+JIANT = TargetProtocol(
+    "jiant",
+    length=256,
+    context_length=384,
+    rows=Rows(truncate=True),
+    decoding=Decoding(whole_row=True, most_context=True, text="words", unaligned=("zh",)),
+)
+OWN = TargetProtocol("own")
+target_protocols: Registry[TargetProtocol] = Registry("protocol")
+for _protocol in (XTREME, replace(XTREME, name="xtreme-r"), JIANT, OWN):
+    target_protocols.add(_protocol.name, _protocol)

@@ -1,0 +1,256 @@
+"""Queries and candidates for ranking, from files of several shapes.
+
+    SQuAD's JSON        every question looks for the sentence its answer begins in, together with the paragraph; the candidates are all
+                        sentences. XQuAD-R says where sentences break; elsewhere sentence_breaks.py does.
+    Mewsli-X's lines    a mention looks for the description of its entity (mewsli.py makes plain rows of them)
+    SQuAD's flat rows   the same from question, context and answers, as the hub has them
+    plain rows          query, positive (and its context), or gold: the id or ids of what it should find among candidates of their own
+
+The candidates of a file of queries are its positives, each once; of SQuAD's rows, all sentences of their paragraphs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from adapter_stilts.data.columns import Columns
+from adapter_stilts.data.layout import Layout
+from adapter_stilts.data.sentence_breaks import Breaks, sentence_at, sentence_breaks
+from adapter_stilts.data.tables import Row, cell_of, whole_text
+from adapter_stilts.errors import TaskDataError
+from adapter_stilts.formats.base import Example
+from adapter_stilts.formats.squad import Answer, Node, SpanQuestion, flat_answers, paragraph_questions, paragraphs
+
+Found = Mapping[str, str]
+
+COLUMNS = Columns(
+    "ranking",
+    fields={
+        "query": ("query", "question", "mention"),
+        "positive": ("positive", "entity", "answer", "passage", "document", "code"),
+        "context": ("context", "paragraph"),
+        "gold": ("gold", "positive_id", "entity_id", "candidate_id", "gold_ids", "positives"),
+        "answers": ("answers",),
+        "id": ("id", "example_id", "query_id", "uid", "guid", "idx", "qid"),
+    },
+    needed=("query",),
+)
+CUT_OFF = 4  # characters of white space that the hub may have cut off a paragraph without moving its answers' places; XQuAD's have one
+
+CANDIDATE_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "id": ("id", "candidate_id", "entity_id", "docid", "doc_id", "qid"),
+    "text": ("text", "candidate", "entity", "description", "sentence", "document", "passage", "code", "body"),
+    "context": ("context", "paragraph"),
+    "language": ("language", "description_language", "lang"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate(Example):
+    """Something a query may find: a text, or a sentence (`text`) and the paragraph it stands in (`context`).
+
+    answers  the ids of the queries it is an answer to, where the pool says so and not the query; the same id in every language
+    """
+
+    text: str
+    context: str | None = None
+    language: str = ""
+    answers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Query(Example):
+    """A text that looks for a candidate.
+
+    positive  what it should find, in training rows
+    gold      ids of what it should find in a pool; () where the pool's candidates say what they answer
+    """
+
+    text: str
+    positive: Candidate | None = None
+    gold: tuple[str, ...] = ()
+
+
+def squad_ranking(document: Node, path: Path, layout: Layout) -> Iterator[Query | Candidate]:
+    """The questions of SQuAD's JSON, or the sentences of its paragraphs with the ids of the questions they answer.
+
+    A sentence is called language_paragraph_sentence, paragraphs counted from 1 and sentences from 0, as XTREME-R's scripts do.
+    """
+    for number, (paragraph, context, where) in enumerate(paragraphs(document, path), start=1):
+        breaks = _breaks(paragraph, context, where)
+        lead = f"{layout.language}_{number}" if layout.language else str(number)
+        found = [Candidate(f"{lead}_{place}", context[start:end], context, layout.language) for place, (start, end) in enumerate(breaks)]
+        answered: dict[int, list[str]] = {}
+        for question in paragraph_questions(paragraph, context, where, layout.labelled):
+            place = _answer_sentence(question, breaks)
+            if place is not None:
+                answered.setdefault(place, []).append(question.id)
+            if not layout.candidates:
+                yield Query(question.id, question.question, None if place is None else found[place])
+        if layout.candidates:
+            yield from (replace(one, answers=tuple(answered.get(place, ()))) for place, one in enumerate(found))
+
+
+def query_of(row: Row, id: str, found: Found, layout: Layout) -> Query:
+    """One row of named columns; SQuAD's flat rows (question, context, answers) among them."""
+    text = _text(row, found["query"])
+    gold = _ids(row, found["gold"]) if "gold" in found else ()
+    if _is_flat(found):
+        breaks, sentences = _paragraph(_text(row, found["context"]), layout)
+        place = _flat_place(row, found, breaks)
+        return Query(id, text, None if place is None else sentences[place], gold)
+    positive = _positive(row, found, layout, gold) if "positive" in found else None
+    if layout.labelled and positive is None:
+        raise TaskDataError("a query without its positive", where=row.where, do="give every training row the text it should find, in a column 'positive'")
+    return Query(id, text, positive, gold)
+
+
+def candidates_of(rows: Iterable[Row], layout: Layout, where: str) -> Iterator[Candidate]:
+    """The candidates of a file of candidates (id, text, language), or the positives of a file of queries, each once."""
+    iterator = iter(rows)
+    first = next(iterator, None)
+    if first is None:
+        return
+    everything = _chain(first, iterator)
+    names = list(first.cells)
+    if _first(COLUMNS.fields["query"], names):
+        yield from _positives(everything, names, layout, where)
+        return
+    found = {field: column for field, usual in CANDIDATE_FIELDS.items() if (column := _first(usual, names))}
+    if "text" not in found or "id" not in found:
+        what = f"candidates need an id ({', '.join(CANDIDATE_FIELDS['id'])}) and a text ({', '.join(CANDIDATE_FIELDS['text'])}); the columns are: "
+        raise TaskDataError(what + ", ".join(names), where=where, do="rename the columns")
+    for row in everything:
+        context = _text(row, found["context"]) if "context" in found else None
+        language = str(row.cells.get(found["language"], "")) if "language" in found else layout.language
+        yield Candidate(str(cell_of(row, found["id"])), _text(row, found["text"]), context, language)
+
+
+def merged(queries: Iterable[Query], where: str = "") -> list[Candidate]:
+    """The positives of queries, each once, with the ids of the queries that look for it.
+
+    Raises TaskDataError where one id stands for two texts.
+    """
+    kept: dict[str, Candidate] = {}
+    for query in queries:
+        if query.positive is None:
+            continue
+        known = kept.setdefault(query.positive.id, query.positive)
+        if (known.text, known.context) != (query.positive.text, query.positive.context):
+            what = f"candidate id '{known.id}' stands for two texts: {known.text[:40]!r} and {query.positive.text[:40]!r}"
+            raise TaskDataError(what, where=where, do="give every candidate an id of its own")
+        kept[known.id] = replace(known, answers=(*known.answers, query.id))
+    return list(kept.values())
+
+
+def _positives(rows: Iterable[Row], names: Sequence[str], layout: Layout, where: str) -> Iterator[Candidate]:
+    found = COLUMNS.find(names, layout.columns, where)
+    numbered = ((str(cell_of(row, found["id"])) if "id" in found else str(number), row) for number, row in enumerate(rows))
+    if _is_flat(found):
+        yield from _all_sentences(numbered, found, layout)
+        return
+    given = replace(layout, labelled=True)
+    yield from merged((query_of(row, id, found, given) for id, row in numbered), where)
+
+
+def _positive(row: Row, found: Found, layout: Layout, gold: Sequence[str]) -> Candidate | None:
+    if not (text := _text(row, found["positive"])):
+        return None
+    context = _text(row, found["context"]) if "context" in found else None
+    id = gold[0] if gold else _digest(text, context)
+    return Candidate(id, text, context, layout.language)
+
+
+def _is_flat(found: Found) -> bool:
+    """Whether these are the columns of SQuAD's flat rows."""
+    return "positive" not in found and "answers" in found and "context" in found
+
+
+def _all_sentences(numbered: Iterable[tuple[str, Row]], found: Found, layout: Layout) -> Iterator[Candidate]:
+    """Every sentence of the paragraphs of SQuAD's flat rows, with the ids of the questions it answers."""
+    paragraphs: dict[str, tuple[Breaks, list[Candidate]]] = {}
+    answered: dict[str, list[str]] = {}
+    for id, row in numbered:
+        context = _text(row, found["context"])
+        if context not in paragraphs:
+            paragraphs[context] = _paragraph(context, layout)
+        breaks, sentences = paragraphs[context]
+        place = _flat_place(row, found, breaks)
+        if place is not None:
+            answered.setdefault(sentences[place].id, []).append(id)
+    for _, sentences in paragraphs.values():
+        yield from (replace(one, answers=tuple(answered.get(one.id, ()))) for one in sentences)
+
+
+def _paragraph(context: str, layout: Layout) -> tuple[Breaks, list[Candidate]]:
+    """The sentences of a flat row's paragraph; named by its language and text, since rows do not number paragraphs."""
+    breaks, name = sentence_breaks(context), "_".join(filter(None, (layout.language, _digest(context, None))))
+    return breaks, [Candidate(f"{name}_{place}", context[start:end], context, layout.language) for place, (start, end) in enumerate(breaks)]
+
+
+def _flat_place(row: Row, found: Found, breaks: Breaks) -> int | None:
+    """The sentence in which the first answer of a flat row begins, a little before its place where the paragraph's beginning was cut off."""
+    answer = next(iter(flat_answers(row, found["answers"])), None)
+    if answer is None:
+        return None
+    context = _text(row, found["context"])
+    start = next((start for start in range(answer.start, answer.start - CUT_OFF - 1, -1) if _is_there(context, replace(answer, start=start))), None)
+    return None if start is None else sentence_at(breaks, start)
+
+
+def _answer_sentence(question: SpanQuestion, breaks: Breaks) -> int | None:
+    """The sentence in which the first answer begins, as XTREME-R takes it; None where it has none or is not at its place."""
+    if not question.answers or not _is_there(question.context, question.answers[0]):
+        return None
+    return sentence_at(breaks, question.answers[0].start)
+
+
+def _is_there(context: str, answer: Answer) -> bool:
+    return bool(answer.text.strip()) and answer.start >= 0 and context.startswith(answer.text, answer.start)
+
+
+def _breaks(paragraph: Node, context: str, where: str) -> Breaks:
+    given = paragraph.get("sentence_breaks")
+    if given is None:
+        return sentence_breaks(context)
+    wrong = not isinstance(given, list) or not all(
+        isinstance(one, list) and len(one) == 2 and all(isinstance(place, int) for place in one) and 0 <= one[0] < one[1] <= len(context) for one in given
+    )
+    if wrong:
+        raise TaskDataError("sentence_breaks are not pairs of characters of the context", where=where, do="fetch the file again; it may belong to other text")
+    return tuple((start, end) for start, end in cast(list[list[int]], given))
+
+
+def _ids(row: Row, column: str) -> tuple[str, ...]:
+    """One id, a list of them, or a JSON list in a cell."""
+    cell = cell_of(row, column)
+    if isinstance(cell, str) and cell.startswith("["):
+        try:
+            cell = json.loads(cell)
+        except json.JSONDecodeError as error:
+            raise TaskDataError(f"'{column}' is not a list: {cell[:40]!r}", where=row.where, do="write a JSON list of ids") from error
+    ids = cell if isinstance(cell, list | tuple) else [] if cell in (None, "") else [cell]
+    return tuple(dict.fromkeys(str(id) for id in ids))
+
+
+def _digest(text: str, context: str | None) -> str:
+    return hashlib.sha256(json.dumps([text, context]).encode()).hexdigest()[:16]
+
+
+def _first(usual: Iterable[str], names: Sequence[str]) -> str | None:
+    spelled = {name.lower(): name for name in reversed(names)}
+    return next((spelled[name] for name in usual if name in spelled), None)
+
+
+def _chain(first: Row, rest: Iterator[Row]) -> Iterator[Row]:
+    yield first
+    yield from rest
+
+
+def _text(row: Row, column: str) -> str:
+    return whole_text(cell_of(row, column), column, row.where)

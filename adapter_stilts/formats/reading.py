@@ -1,0 +1,203 @@
+"""A file to examples: by its suffix (".gz" or ".zst" taken off) and the format it should be read as.
+
+    read_rows(Path("train.jsonl.gz"), "pair", labels=("contradiction", "entailment", "neutral"))
+
+    pair single choice      .jsonl .json .csv .tsv (with a header, or XTREME's without one); any other name is taken for tab-separated text
+    tags                    .conllu .iob2 .conll ... (a word a line), .auto (CCGbank), .jsonl .json (lists of words and tags)
+    span                    .json (SQuAD), .jsonl (flat rows, as on the hub)
+    ranking                 .json (SQuAD, XQuAD-R), .jsonl (Mewsli-X, or a query and its positive), .tsv
+    text                    .jsonl .json .tsv, anything else a text a line
+    aligned                 .jsonl .json .tsv; two files through read_aligned
+    pools                   three files through read_pools
+
+Every mistake in a file is a TaskDataError that names file and line.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from adapter_stilts.data.columns import LABEL, nearest
+from adapter_stilts.data.joined_rows import labelled_rows, paired_rows
+from adapter_stilts.data.layout import Layout
+from adapter_stilts.data.tables import (
+    CSV,
+    JSON,
+    JSON_LINES,
+    Row,
+    cell_of,
+    csv_rows,
+    empty,
+    first_cells,
+    json_line_rows,
+    json_rows,
+    suffix,
+    tab_rows,
+)
+from adapter_stilts.errors import TaskDataError
+from adapter_stilts.formats.base import Example, formats
+
+LANGUAGE_COLUMNS = ("language", "lang", "langs")  # what releases call the column that names a row's language
+NOT_READ = {
+    ".xlsx": "save it as tab-separated text",
+    ".parquet": "load it as a data set of the hub",
+    ".zip": "unpack it",
+    ".tar": "unpack it (tar -xzf FILE)",
+}
+
+
+def read_rows(path: Path, format: str, columns: Mapping[str, str] | None = None, labels: Sequence[str] | None = None) -> list[Example]:
+    """The examples of one file; `columns` maps our fields to its columns where their names are not the usual ones."""
+    return read(path, Layout(format, columns or {}, None if labels is None else tuple(labels)))
+
+
+def read(path: Path, layout: Layout, dropped: Counter[str] | None = None) -> list[Example]:
+    """The examples of one file of a format that takes one file.
+
+    dropped  counts the rows left out, by reason
+
+    Raises TaskDataError for an empty file or a repeated id.
+    """
+    examples = list(stream(path, layout, dropped))
+    if not examples:
+        raise _nothing_left(path, layout)
+    if layout.number_rows:
+        examples = [replace(example, id=str(number)) for number, example in enumerate(examples)]
+    refuse_repeated_ids(examples, str(path))
+    return examples
+
+
+def read_joined(first: Path, second: Path, layout: Layout, dropped: Counter[str] | None = None) -> list[Example]:
+    """The examples of two files that hold one split together; see joined_rows.py."""
+    rows = labelled_rows(first, second) if suffix(first) in JSON_LINES else paired_rows(first, second)
+    examples = list(examples_of(rows, layout, str(first), dropped))
+    if not examples:
+        raise _nothing_left(first, layout)
+    refuse_repeated_ids(examples, str(first))
+    return examples
+
+
+def examples_of(
+    rows: Iterable[Row], layout: Layout, where: str, dropped: Counter[str] | None = None
+) -> Iterator[Example]:
+    """Rows with named columns to examples: kept where `layout.keep` says so, numbered from 0 where they have no id."""
+    format = formats[layout.format]
+    build = None
+    number = 0
+    rows = format.rows(rows)
+    if layout.candidates:
+        yield from format.candidates(rows, layout, where)
+        return
+    for row in rows:
+        if any(column in row.cells and str(row.cells[column]) not in values for column, values in layout.keep.items()):
+            continue
+        _refuse_another_language(row, layout)
+        build = build or row_builder(layout, list(row.cells), where)
+        example = build(row, str(number))
+        number += 1
+        if reason := format.left_out(example, layout):
+            if dropped is not None:
+                dropped[reason] += 1
+        else:
+            yield example
+
+
+def row_builder(layout: Layout, names: Sequence[str], where: str) -> Callable[[Row, str], Example]:
+    """A function from a row and its number to an example, with the columns found once; for files and data sets of the hub alike."""
+    format = formats[layout.format]
+    found = format.found(names, layout, where)
+    _require_labels(format.label_field, layout, names, found, where)
+
+    def build(row: Row, number: str) -> Example:
+        id = str(cell_of(row, found["id"])) if "id" in found else number
+        example: Example = format.example(row, id, found, layout)
+        return example
+
+    return build
+
+
+def stream(path: Path, layout: Layout, dropped: Counter[str] | None = None) -> Iterator[Example]:
+    """The examples one by one, without the checks that need the whole file."""
+    kind = suffix(path)
+    dropped = Counter() if dropped is None else dropped
+    if kind in NOT_READ:
+        raise TaskDataError(f"files of type {kind} are not read", where=str(path), do=NOT_READ[kind])
+    examples = formats[layout.format].file(path, kind, layout)
+    if examples is not None:
+        yield from examples
+    elif kind in JSON_LINES:
+        yield from examples_of(json_line_rows(path), layout, str(path), dropped)
+    elif kind in JSON:
+        yield from examples_of(json_rows(path), layout, str(path), dropped)
+    elif kind == CSV:
+        yield from examples_of(csv_rows(path), layout, str(path), dropped)
+    else:
+        layout, header = _header(path, layout)
+        rows = tab_rows(path, header, dropped if layout.skip_short else None)
+        yield from examples_of(rows, layout, str(path), dropped)
+
+
+def refuse_repeated_ids(examples: Sequence[Example], where: str) -> None:
+    """Raise TaskDataError for an id that two examples share."""
+    seen: dict[str, int] = {}
+    for number, example in enumerate(examples, start=1):
+        if example.id in seen:
+            place = f"{where}, examples {seen[example.id]} and {number} of {len(examples)}"
+            raise TaskDataError(f"id '{example.id}' occurs twice", where=place, do="give every row an id of its own; predictions are matched by it")
+        seen[example.id] = number
+
+
+def _require_labels(field: str, layout: Layout, names: Sequence[str], found: Mapping[str, str], where: str) -> None:
+    """Refuse a file without its column of labels, or with one that is called nearly so."""
+    if not field or field in found:
+        return
+    free = [name for name in names if name not in found.values()]
+    near = next((advice for name in (field, *LABEL) if (advice := nearest(name, free))), "")
+    if layout.labelled or near:
+        do = f"{near}name the column with task.columns.{field}=..."
+        raise TaskDataError(f"no column for '{field}'; the columns are: {', '.join(names)}", where=where, do=do)
+
+
+def _refuse_another_language(row: Row, layout: Layout) -> None:
+    """A row that says it is of another language than its file or its configuration; a task of many languages in a file keeps rows instead."""
+    for column in LANGUAGE_COLUMNS if layout.codes else ():
+        told = row.cells.get(column)
+        said = {str(code) for code in told} if isinstance(told, list | tuple) else {told} if isinstance(told, str) else set()
+        wrong = sorted(said - set(layout.codes)) if column not in layout.keep else []
+        if wrong:
+            what = f"a row in '{wrong[0]}' among those of '{layout.language}' (column '{column}')"
+            raise TaskDataError(what, where=row.where, do="give each language a file of its own, or drop the column")
+
+
+def _header(path: Path, layout: Layout) -> tuple[Layout, list[str] | None]:
+    """The columns of a tab-separated file without a header line; None where it has one.
+
+    A file has none where its columns are given as positions, where the last cell of its first line is a label already, or where it
+    need not be labelled and its first line holds the texts alone (XTREME's test files).
+    """
+    cells = first_cells(path)
+    positions = [str(number) for number in range(len(cells))]
+    if layout.columns and all(column.isdecimal() for column in layout.columns.values()):
+        return layout, positions
+    format = formats[layout.format]
+    texts = format.texts
+    if layout.columns or not texts:
+        return layout, None
+    labels = {label.casefold() for label in (*(layout.labels or ()), *layout.label_names)}
+    if len(cells) > len(texts) and cells[-1].strip().casefold() in labels:
+        fields = dict(zip((*texts, "label"), positions[-len(texts) - 1 :], strict=True))
+    elif not layout.labelled and len(cells) == len(texts) and not (format.columns and format.columns.is_header(cells)):
+        fields = dict(zip(texts, positions, strict=True))
+    else:
+        return layout, None
+    return replace(layout, columns=fields), positions
+
+
+def _nothing_left(path: Path, layout: Layout) -> TaskDataError:
+    if not layout.keep:
+        return empty(path, "the file has a header and no rows" if suffix(path) == ".tsv" else "the file is empty")
+    wanted = " and ".join(f"{column} = {' or '.join(sorted(values))}" for column, values in layout.keep.items())
+    return TaskDataError(f"no row with {wanted}", where=str(path), do="choose values that the file has")

@@ -1,0 +1,96 @@
+"""SQuAD's JSON, versions 1.1 and 2.0: articles of paragraphs of questions, as XQuAD, MLQA, TyDiQA and JSQuAD use it too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from adapter_stilts.data.tables import Row, cell_of, whole_text
+from adapter_stilts.errors import TaskDataError
+from adapter_stilts.formats.base import Example
+
+Node = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer's text and its first character in the context, counted from 0 in code points."""
+
+    text: str
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpanQuestion(Example):
+    """A question about a context; no answers means it cannot be answered from the context."""
+
+    question: str
+    context: str
+    answers: tuple[Answer, ...]
+
+
+def squad_rows(document: Node, path: Path, labelled: bool) -> Iterator[SpanQuestion]:
+    """The questions in file order. A question without answers must say `is_impossible`, unless the file need not be labelled."""
+    for paragraph, context, where in paragraphs(document, path):
+        yield from paragraph_questions(paragraph, context, where, labelled)
+
+
+def paragraphs(document: Node, path: Path) -> Iterator[tuple[Node, str, str]]:
+    """(paragraph, its text, where it stands) in file order."""
+    for a, article in enumerate(_nodes(document, "data", str(path))):
+        for p, paragraph in enumerate(_nodes(article, "paragraphs", f"{path}, article {a}")):
+            where = f"{path}, article {a}, paragraph {p}"
+            yield paragraph, _text(paragraph, "context", where), where
+
+
+def paragraph_questions(paragraph: Node, context: str, where: str, labelled: bool) -> Iterator[SpanQuestion]:
+    """The questions of one paragraph."""
+    for qa in _nodes(paragraph, "qas", where):
+        yield _question(qa, context, where, labelled)
+
+
+def flat_answers(row: Row, column: str) -> tuple[Answer, ...]:
+    """Answers as {"text": [...], "answer_start": [...]} (the hub) or [{"text": ..., "answer_start": ...}, ...] (SQuAD)."""
+    cell = cell_of(row, column)
+    try:
+        if isinstance(cell, dict):
+            couples = list(zip(cell["text"], cell["answer_start"], strict=True))
+        else:
+            couples = [(answer["text"], answer["answer_start"]) for answer in cast(list[dict[str, object]], cell or [])]
+        return tuple(Answer(str(text), int(cast(int, start))) for text, start in couples)
+    except (KeyError, TypeError, ValueError) as error:
+        raise TaskDataError(f"answers need a text and an answer_start each: {str(cell)[:80]}", where=row.where, do="write them as SQuAD does") from error
+
+
+def _question(qa: Node, context: str, where: str, labelled: bool) -> SpanQuestion:
+    id = str(qa.get("id", ""))
+    if not id:
+        raise TaskDataError("a question without an id", where=where, do="give every question an id; predictions are matched by it")
+    where = f"{where}, question '{id}'"
+    impossible = bool(qa.get("is_impossible", False))
+    if labelled and not impossible and not qa.get("answers"):
+        raise TaskDataError("a question without answers", where=where, do="add its answers, or `is_impossible: true` where the context holds none")
+    answers = () if impossible else tuple(_answer(answer, where) for answer in _nodes(qa, "answers", where))
+    return SpanQuestion(id, _text(qa, "question", where), context, answers)
+
+
+def _answer(answer: Node, where: str) -> Answer:
+    start = answer.get("answer_start")
+    if not isinstance(start, int):
+        raise TaskDataError(f"answer_start is not a number: {start!r}", where=where, do="write the character, counted from 0, where the answer begins")
+    return Answer(_text(answer, "text", where), start)
+
+
+def _nodes(node: Node, key: str, where: str) -> list[Node]:
+    value = node.get(key, [] if key == "answers" else None)
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise TaskDataError(f"no list '{key}' of objects here, as SQuAD's JSON has", where=where, do="check that this is a SQuAD file")
+    return cast(list[Node], value)
+
+
+def _text(node: Node, key: str, where: str) -> str:
+    if key not in node:
+        raise TaskDataError(f"no '{key}' here, as SQuAD's JSON has", where=where, do="check that this is a SQuAD file")
+    return whole_text(node[key], key, where)

@@ -1,0 +1,152 @@
+"""Metric: gold and predictions to a Score, with what else is asked about it; and the registry, which is the only list of metrics.
+
+    metrics["accuracy"].score(["a", "b"], ["a", "a"], Options()).value        0.5
+
+Each is a function of a file beside this one:
+
+    @metrics.register("accuracy", formats=("pair", "single", "choice"), form="lines", protocol="xtreme")
+    def _accuracy(gold, predicted, options): ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapter_stilts.errors import StiltsError, TaskDataError
+from adapter_stilts.registry import Registry
+from adapter_stilts.statistics.intervals import REPLICATES, bootstrap_interval, score_of
+
+Array: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number of a task: a fraction, its 95 % interval, and the units [N, S] and statistic (intervals.py) it came from."""
+
+    metric: str
+    score: float
+    interval: tuple[float, float] | None
+    units: Array
+    statistic: str
+
+
+@dataclass(frozen=True)
+class Score:
+    """Every metric of one task in one language; `headline` is the one that averages and model selection use."""
+
+    measures: tuple[Measure, ...]
+    headline: str
+    n: int  # examples, sentences or questions
+    unanswered: int = 0  # questions without a prediction, which score 0 and count
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        return {measure.metric: measure.score for measure in self.measures}
+
+    @property
+    def main(self) -> Measure:
+        return next(measure for measure in self.measures if measure.metric == self.headline)
+
+    @property
+    def value(self) -> float:
+        return self.main.score
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        return self.main.interval
+
+    @property
+    def units(self) -> Array:
+        return self.main.units
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a metric may need beyond gold and predictions."""
+
+    language: str = "en"
+    positive: str = "1"  # accuracy_f1: the label whose F1 is taken
+    rule: str = "0.0"  # chunk_f1: seqeval's version
+    null_odds: Mapping[str, float] | None = None  # squad_v2: by question, how much better "no answer" scored than the answer given
+    null_threshold: float = 0.0  # squad_v2: odds above which a question counts as answered with ""
+    seed: int = 0
+    replicates: int = REPLICATES  # 0: no intervals
+
+
+Scorer: TypeAlias = Callable[[Any, Any, Options], Score]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How predictions of some formats are scored.
+
+    score           gold, predictions and options to a score; its first arguments are as `Format.gold` and `Format.decode` have them
+    formats         the names of those it fits
+    form            how its predictions stand in a file (forms.py); "" where they do not
+    protocol        the benchmark whose evaluation code gives the same number; "own" where none does
+    averaged        the measures whose means a benchmark averages; () for the metric itself
+    pooled          a benchmark averages over all rows of all languages
+    needs_language  it compares by the rules of a language
+    takes_odds      it takes the odds of "no answer" and a threshold on them
+    takes_rule      it counts chunks by one of two rules
+    """
+
+    name: str
+    score: Scorer
+    formats: tuple[str, ...]
+    form: str = ""
+    protocol: str = "own"
+    averaged: tuple[str, ...] = ()
+    pooled: bool = False
+    needs_language: bool = False
+    takes_odds: bool = False
+    takes_rule: bool = False
+
+
+class Metrics(Registry[Metric]):
+    """Metrics by name; a function is registered with its facts."""
+
+    def register(self, name: str, formats: tuple[str, ...], **facts: Any) -> Callable[[Scorer], Scorer]:  # type: ignore[override]
+        def put(score: Scorer) -> Scorer:
+            self.add(name, Metric(name, score, formats, **facts))
+            return score
+
+        return put
+
+
+metrics = Metrics("metric", package="adapter_stilts.metrics")
+
+
+def scored(
+    headline: str, measured: Iterable[tuple[str, Array, str]], n: int, options: Options, unanswered: int = 0
+) -> Score:
+    """A score from what was measured: (name, units, statistic) of every measure."""
+
+    def interval(units: Array, statistic: str) -> tuple[float, float] | None:
+        if not options.replicates:
+            return None
+        return bootstrap_interval(units, statistic, seed=options.seed, replicates=options.replicates)
+
+    measures = (Measure(name, score_of(units, how), interval(units, how), units, how) for name, units, how in measured)
+    return Score(tuple(measures), headline, n, unanswered)
+
+
+def one_each(predictions: Any) -> Sequence[Any]:
+    """Predictions in example order. Raises StiltsError for predictions by id."""
+    if isinstance(predictions, Mapping):
+        raise StiltsError("predictions by id where one per example was expected", do="give a list in example order")
+    return predictions  # type: ignore[no-any-return]
+
+
+def same_number(gold: int, predicted: int) -> None:
+    """Refuse predictions that do not stand one beside each example."""
+    if gold != predicted:
+        what = f"{predicted} predictions for {gold} examples"
+        raise TaskDataError(what, do="predict every example once, in the order of the gold file")
+    if not gold:
+        raise TaskDataError("no example to score", do="give a gold file with at least one example")

@@ -1,0 +1,209 @@
+"""XTREME's folder form of predictions, which its own evaluate.py reads:
+
+    predictions/xnli/test-sw.tsv        one label per line, in the order of the examples
+    predictions/udpos/test-sw.tsv       one tag per line, an empty line after every sentence
+    predictions/xquad/test-zh.json      {"question id": "answer text"}
+    predictions/tatoeba/test-sw.tsv     per English line the number, from 0, of the foreign line found for it
+    predictions/bucc2018/test-de.tsv    foreign id TAB English id, one mined pair per line
+    predictions/xcopa/test-sw.jsonl     {"label": 1} per line, the number from 0 of the choice
+    predictions/lareqa/test-de.jsonl    {"id": "question", "candidates": ["best", "second", ...]} per line; its labels {"id": ..., "gold": [...]}
+    predictions/mewslix/test-de.jsonl   the same for mentions; XTREME-R's own {"mention": ["Q1", ...]} in test-de.json is read as well
+
+XTREME sorts Tatoeba's English side alphabetically and gives the matching labels; we keep the order of the release's files, in which
+the right answer of line i is i. The score is the same, but a Tatoeba folder of ours is scored against labels 0, 1, 2, ...
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from adapter_stilts.data.tables import json_line_rows, suffix
+from adapter_stilts.errors import TaskDataError, UsageError
+from adapter_stilts.files import numbered_lines, read_text, write_json, write_text
+from adapter_stilts.metrics.tags import Tags
+from adapter_stilts.registry import Registry
+
+Ranked: TypeAlias = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Form:
+    """How the predictions of a task stand in a file: its endings (the first is written, all are read), a writer and a reader."""
+
+    endings: tuple[str, ...]
+    write: Callable[[Path, Any], None]
+    read: Callable[[Path], Any]
+
+
+forms: Registry[Form] = Registry("form of predictions")
+
+
+def prediction_path(folder: Path, task: str, language: str, form: str, split: str = "test") -> Path:
+    """Where the predictions of a task in a language lie under `folder`."""
+    for part in (task, language, split):
+        if not part or part.startswith(".") or "/" in part or "\\" in part:
+            raise UsageError(f"'{part}' cannot be part of a file's name", do="use the task's and the language's plain names")
+    return folder / task / f"{split}-{language}.{forms[form].endings[0]}"
+
+
+def found_path(folder: Path, task: str, language: str, form: str, split: str = "test") -> Path:
+    """The file that is there under any ending the form is read by, or the path where it should be."""
+    wanted = prediction_path(folder, task, language, form, split)
+    return next((path for ending in forms[form].endings if (path := wanted.with_suffix(f".{ending}")).is_file()), wanted)
+
+
+def write_lines(path: Path, predictions: Iterable[str | int]) -> None:
+    """Labels, choices or line numbers, one a line."""
+    write_text(path, "".join(f"{_plain(str(value), path)}\n" for value in predictions))
+
+
+def write_tags(path: Path, predictions: Iterable[Tags]) -> None:
+    """Tags one a line, an empty line after each sentence."""
+    write_text(path, "".join("".join(f"{_plain(tag, path)}\n" for tag in sentence) + "\n" for sentence in predictions))
+
+
+def write_answers(path: Path, predictions: Mapping[str, str]) -> None:
+    write_json(path, dict(predictions))
+
+
+def write_pairs(path: Path, predictions: Iterable[tuple[str, str]]) -> None:
+    """Mined pairs of ids."""
+    write_text(path, "".join(f"{_plain(source, path)}\t{_plain(target, path)}\n" for source, target in predictions))
+
+
+def write_choices(path: Path, predictions: Iterable[int]) -> None:
+    """Numbers of choices, from 0, as XTREME-R's evaluate.py reads them."""
+    write_text(path, "".join(f'{{"label": {int(number)}}}\n' for number in predictions))
+
+
+def write_ranked(path: Path, predictions: Ranked) -> None:
+    """Candidates by question or mention, best first."""
+    rows = ({"id": question, "candidates": list(candidates)} for question, candidates in predictions.items())
+    write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def read_lines(path: Path) -> list[str]:
+    """One label per line; the file's last line break ends its last line."""
+    return [line.strip() for _, line in numbered_lines(path)]
+
+
+def read_tags(path: Path) -> list[tuple[str, ...]]:
+    """Sentences of tags, separated by empty lines; several empty lines separate like one."""
+    sentences: list[list[str]] = [[]]
+    for _, line in numbered_lines(path):
+        if line.strip():
+            sentences[-1].append(line.strip())
+        elif sentences[-1]:
+            sentences.append([])
+    return [tuple(sentence) for sentence in sentences if sentence]
+
+
+def read_answers(path: Path) -> dict[str, str]:
+    """{question id: text}; any other shape, or an id that stands there twice, is refused."""
+    found = _object(path)
+    if not all(isinstance(text, str) for text in found.values()):
+        raise _no_answers(path)
+    return {question: str(text) for question, text in found.items()}
+
+
+def read_odds(path: Path) -> dict[str, float]:
+    """{question id: how much better "no answer" scored}, as SQuAD 2.0's script takes them."""
+    found = _object(path)
+    wrong = [question for question, value in found.items() if not isinstance(value, int | float) or isinstance(value, bool) or value != value]
+    if wrong:
+        what = f"the odds of question '{wrong[0]}' are no number: {found[wrong[0]]!r}"
+        raise TaskDataError(what, where=str(path), do='write {"question id": 0.7, ...}')
+    return {question: float(str(value)) for question, value in found.items()}
+
+
+def read_choices(path: Path) -> list[str]:
+    """The choice of each line: {"label": 1}, or the number alone in a file that is no JSON lines."""
+    if suffix(path) == ".tsv":
+        return read_lines(path)
+    labels = []
+    for row in json_line_rows(path):
+        if not isinstance(row.cells.get("label"), int):
+            raise TaskDataError(f"no number under 'label': {row.cells.get('label')!r}", where=row.where, do='write {"label": 0}, counting choices from 0')
+        labels.append(str(int(str(row.cells["label"]))))
+    return labels
+
+
+def read_ranked(path: Path, field: str = "candidates") -> dict[str, tuple[str, ...]]:
+    """Ids by question or mention; `field` is "candidates" for predictions and "gold" for labels. In a .json file: {"id": ["first", ...]}."""
+    if suffix(path) == ".json":
+        return {question: _ids(value, f"{path}, '{question}'") for question, value in _object(path).items()}
+    found: dict[str, tuple[str, ...]] = {}
+    for row in json_line_rows(path):
+        question = row.cells.get("id")
+        if not isinstance(question, str) or not question:
+            raise TaskDataError("a row without an id", where=row.where, do=f'write {{"id": "...", "{field}": ["...", ...]}}')
+        if question in found:
+            raise TaskDataError(f"id '{question}' occurs twice", where=row.where, do="give every question one row")
+        found[question] = _ids(row.cells.get(field), f"{row.where}, field '{field}'")
+    return found
+
+
+def read_pairs(path: Path) -> list[tuple[str, str]]:
+    """Pairs of ids, one a line; empty lines are passed over."""
+    pairs = []
+    for number, line in numbered_lines(path):
+        parts: Sequence[str] = line.strip().split("\t")
+        if parts == [""]:
+            continue
+        if len(parts) != 2:
+            raise TaskDataError(f"{len(parts)} columns where two ids were expected", where=f"{path}, line {number}", do="write foreign id TAB English id")
+        pairs.append((parts[0], parts[1]))
+    return pairs
+
+
+def _object(path: Path) -> dict[str, object]:
+    """A file's one JSON object; json.loads would keep the last of two equal keys and say nothing."""
+
+    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found: dict[str, object] = {}
+        for key, value in pairs:
+            if key in found:
+                raise TaskDataError(f"id '{key}' occurs twice", where=str(path), do="give every question one answer")
+            found[key] = value
+        return found
+
+    try:
+        value = json.loads(read_text(path), object_pairs_hook=once)
+    except json.JSONDecodeError as error:
+        where = f"{path}, line {error.lineno}"
+        raise TaskDataError(f"not valid JSON: {error.msg}", where=where, do="the file may be truncated; fetch or write it again") from error
+    if not isinstance(value, dict):
+        raise _no_answers(path)
+    return value
+
+
+def _no_answers(path: Path) -> TaskDataError:
+    return TaskDataError("not an object of question ids and answer texts", where=str(path), do='write {"id": "text", ...}')
+
+
+def _ids(value: object, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise TaskDataError(f"no list of ids: {value!r:.60}", where=where, do="write the ids as texts, best first")
+    return tuple(value)
+
+
+def _plain(text: str, path: Path) -> str:
+    """A value that can stand on a line of its own."""
+    if not text or text != text.strip() or any(mark in text for mark in "\t\n\r"):
+        raise TaskDataError(f"{text!r} cannot be written as a prediction: it is empty, or holds white space that would be read as a break", where=str(path))
+    return text
+
+
+for _name, _form in {
+    "lines": Form(("tsv",), write_lines, read_lines),
+    "tags": Form(("tsv",), write_tags, read_tags),
+    "answers": Form(("json",), write_answers, read_answers),
+    "pairs": Form(("tsv",), write_pairs, read_pairs),
+    "choices": Form(("jsonl", "tsv"), write_choices, read_choices),
+    "ranked": Form(("jsonl", "json"), write_ranked, read_ranked),
+}.items():
+    forms.add(_name, _form)

@@ -1,0 +1,70 @@
+"""Ranked candidates against gold ids: mAP@20 (LAReQA) and MRR@20 (Mewsli-X), each with one row of units per question.
+
+    precision_units([{"a", "b"}], [["a", "x", "b"]])     [[(1/1 + 2/3) / 2, 1]]
+    reciprocal_units([{"b"}], [["a", "b"]])              [[1/2, 1]]
+
+Only the first 20 candidates count. A candidate that stands there again keeps its place and is no second hit. XTREME-R calls
+Mewsli-X's measure map@20: with one gold entity a mention the two are the same.
+
+Roy et al. (2020), https://arxiv.org/abs/2004.05484; Ruder et al. (2021), https://arxiv.org/abs/2104.07412
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from adapter_stilts.errors import TaskDataError
+from adapter_stilts.metrics.base import Array, Options, Score, metrics, scored
+
+DEEPEST = 20  # candidates that count
+
+
+def score_ranked(metric: str, gold: Mapping[str, Collection[str]], ranked: Mapping[str, Sequence[str]], options: Options | None = None) -> Score:
+    """Ranked candidates by question or mention; metric is map20 or mrr20. A question without candidates scores 0 and counts."""
+    if not gold:
+        raise TaskDataError("no question to score", do="give a gold file with at least one question")
+    for question, right in gold.items():
+        if not right:
+            raise TaskDataError("a question without a gold id cannot be scored", where=f"question '{question}'", do="leave it out, or add its gold ids")
+    units = (precision_units if metric == "map20" else reciprocal_units)(list(gold.values()), [ranked.get(question, ()) for question in gold])
+    return scored(metric, [(metric, units, "ratio")], len(gold), options or Options(), sum(question not in ranked for question in gold))
+
+
+@metrics.register("map20", formats=("ranking",), form="ranked", protocol="xtreme-r", pooled=True)
+def _map20(gold: Any, predicted: Any, options: Options) -> Score:
+    return score_ranked("map20", gold, predicted, options)
+
+
+@metrics.register("mrr20", formats=("ranking",), form="ranked", protocol="xtreme-r")
+def _mrr20(gold: Any, predicted: Any, options: Options) -> Score:
+    return score_ranked("mrr20", gold, predicted, options)
+
+
+def precision_units(gold: Sequence[Collection[str]], ranked: Sequence[Sequence[str]]) -> Array:
+    """[N, 2]: average precision over the first 20 candidates, whose divisor is min(number of gold ids, 20), and one question counted."""
+    return _counted([_average_precision(set(right), candidates[:DEEPEST]) for right, candidates in zip(gold, ranked, strict=True)])
+
+
+def reciprocal_units(gold: Sequence[Collection[str]], ranked: Sequence[Sequence[str]]) -> Array:
+    """[N, 2]: one over the place of the first gold id among the first 20, 0 where there is none, and one mention counted."""
+    return _counted([_reciprocal(set(right), candidates[:DEEPEST]) for right, candidates in zip(gold, ranked, strict=True)])
+
+
+def _average_precision(gold: set[str], candidates: Sequence[str]) -> float:
+    total, found = 0.0, set[str]()
+    for place, candidate in enumerate(candidates, start=1):
+        if candidate in gold and candidate not in found:
+            found.add(candidate)
+            total += len(found) / place
+    return total / min(len(gold), DEEPEST)
+
+
+def _reciprocal(gold: set[str], candidates: Sequence[str]) -> float:
+    return next((1 / place for place, candidate in enumerate(candidates, start=1) if candidate in gold), 0.0)
+
+
+def _counted(scores: Sequence[float]) -> Array:
+    return np.array([(score, 1.0) for score in scores], dtype=np.float64).reshape(-1, 2)

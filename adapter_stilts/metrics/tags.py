@@ -1,0 +1,138 @@
+"""Tags of words: chunk F1, precision and recall by seqeval's two rules, and token accuracy; the unit is the sentence.
+
+The rules are written out so that the number does not depend on an installed version. A tag is read as a prefix (its first character)
+and a type. Neighbouring tags of one type form a chunk; B and S open one, S and E close one, O lies outside. Bare part-of-speech tags
+have no prefix, so their first letter is taken for one: runs of NOUN merge into one chunk, while SCONJ, SYM (prefix S) stand alone. The
+rules differ in the type:
+
+    rule    type of B-PER   type of SCONJ   used by
+    "0.0"   PER             SCONJ           seqeval 0.0.x, and so XTREME's published numbers
+    "1.2"   PER             CONJ            seqeval 1.2.x, where CCONJ and SCONJ become one type
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapter_stilts.errors import TaskDataError
+from adapter_stilts.metrics.base import Options, Score, metrics, one_each, scored
+from adapter_stilts.registry import unknown_name
+from adapter_stilts.statistics.intervals import score_of
+
+Array: TypeAlias = NDArray[np.float64]
+Tags: TypeAlias = Sequence[str]
+Chunk: TypeAlias = tuple[str, int, int]  # type, first and last position over the whole file
+
+
+def score_tags(gold: Sequence[Tags], predicted: Sequence[Tags], options: Options | None = None) -> Score:
+    """Chunk F1, precision and recall, and token accuracy beside them; the unit is the sentence."""
+    options = options or Options()
+    counts = chunk_counts(gold, predicted, options.rule).astype(np.float64)
+    if not len(counts):
+        raise TaskDataError("no sentence to score", do="give a gold file with at least one sentence")
+    measured = [(name, counts, name) for name in ("f1", "precision", "recall")]
+    return scored("f1", [*measured, ("token_accuracy", token_units(gold, predicted), "ratio")], len(gold), options)
+
+
+@metrics.register("chunk_f1", formats=("tags",), form="tags", protocol="xtreme", averaged=("f1",), takes_rule=True)
+def _chunk_f1(gold: Any, predicted: Any, options: Options) -> Score:
+    return score_tags(gold, one_each(predicted), options)
+
+
+@metrics.register("token_accuracy", formats=("tags",), form="tags", protocol="xtreme", takes_rule=True)
+def _token_accuracy(gold: Any, predicted: Any, options: Options) -> Score:
+    return replace(score_tags(gold, one_each(predicted), options), headline="token_accuracy")
+
+
+def entity_f1(gold: Sequence[Tags], predicted: Sequence[Tags], rule: str = "0.0") -> float:
+    """Micro F1 of chunks over all sentences, by seqeval's rule "0.0" (XTREME) or "1.2"; for entities and for bare tags."""
+    return score_of(chunk_counts(gold, predicted, rule), "f1")
+
+
+def token_accuracy(gold: Sequence[Tags], predicted: Sequence[Tags]) -> float:
+    return score_of(token_units(gold, predicted), "ratio")
+
+
+def token_units(gold: Sequence[Tags], predicted: Sequence[Tags]) -> Array:
+    """[N, 2]: right tags and words of each sentence."""
+    same_lengths(gold, predicted)
+    rows = [(sum(a == b for a, b in zip(right, guess, strict=True)), len(right)) for right, guess in zip(gold, predicted, strict=True)]
+    return np.array(rows, dtype=np.float64).reshape(-1, 2)
+
+
+def chunk_counts(gold: Sequence[Tags], predicted: Sequence[Tags], rule: str = "0.0") -> NDArray[np.int64]:
+    """Count chunks sentence by sentence, so that any selection of sentences can be scored again from the sums.
+
+    Returns [N, 3]: correct, predicted and gold chunks of each sentence.
+    Raises TaskDataError where two sentences differ in length or a tag is empty, UnknownName for any other rule.
+    """
+    same_lengths(gold, predicted)
+    of_gold, of_prediction = chunks(gold, rule), chunks(predicted, rule)
+    rows = [(len(right & guess), len(guess), len(right)) for right, guess in zip(of_gold, of_prediction, strict=True)]
+    return np.array(rows, dtype=np.int64).reshape(-1, 3)
+
+
+def chunks(sentences: Sequence[Tags], rule: str = "0.0") -> list[set[Chunk]]:
+    """The chunks that end in each sentence.
+
+    Positions run through the whole file with one O after every sentence, as seqeval flattens it: under rule 1.2 a chunk of bare
+    tags may take its first position from before (its type looks equal to the one before it), and both sides then must agree on that.
+    """
+    if rule not in TYPES:
+        raise unknown_name("chunk rule", rule, TYPES)
+    found: list[set[Chunk]] = [set() for _ in sentences]
+    before, type_before, first = "O", "", 0
+    for sentence, position, tag in _flat(sentences):
+        prefix, kind = tag[0], TYPES[rule](tag)
+        if _ends(before, prefix, type_before != kind):
+            found[sentence].add((type_before, first, position - 1))
+        if _starts(before, prefix, type_before != kind):
+            first = position
+        before, type_before = prefix, kind
+    return found
+
+
+def same_lengths(gold: Sequence[Tags], predicted: Sequence[Tags]) -> None:
+    """Refuse predictions that do not stand word by word beside the gold tags."""
+    if len(gold) != len(predicted):
+        raise TaskDataError(f"{len(predicted)} predicted sentences for {len(gold)} gold ones", do="predict every sentence once, in the order of the gold file")
+    for number, (right, guess) in enumerate(zip(gold, predicted, strict=True), start=1):
+        if len(right) != len(guess):
+            raise TaskDataError(f"{len(guess)} predicted tags for {len(right)} words", where=f"sentence {number}", do="give one tag per word")
+        if not all(right) or not all(guess):
+            raise TaskDataError("an empty tag", where=f"sentence {number}", do="write O for a word outside every chunk")
+
+
+def _flat(sentences: Sequence[Tags]) -> Iterator[tuple[int, int, str]]:
+    """(sentence, position, tag) through the file, an O closing every sentence."""
+    position = 0
+    for number, sentence in enumerate(sentences):
+        for tag in (*sentence, "O"):
+            yield number, position, tag
+            position += 1
+
+
+def _ends(before: str, prefix: str, other_type: bool) -> bool:
+    """Whether a chunk ended just before this tag."""
+    return before in "ES" or (before in "BI" and prefix in "BSO") or (before not in "O." and other_type)
+
+
+def _starts(before: str, prefix: str, other_type: bool) -> bool:
+    """Whether a chunk starts at this tag."""
+    return prefix in "BS" or (before in "ESO" and prefix in "EI") or (prefix not in "O." and other_type)
+
+
+def _whole_tag(tag: str) -> str:
+    return tag.rsplit("-", 1)[-1]
+
+
+def _without_first_letter(tag: str) -> str:
+    return tag[1:].split("-", 1)[-1] or "_"
+
+
+TYPES: dict[str, Callable[[str], str]] = {"0.0": _whole_tag, "1.2": _without_first_letter}

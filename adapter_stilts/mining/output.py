@@ -1,0 +1,148 @@
+"""What a mining leaves behind: the file of pairs, best first, and a report beside it.
+
+    pairs.tsv                 score TAB source TAB target
+    pairs.tsv.report.json     settings, rows in and out, threshold, scores, precision-recall curve, histogram, memory
+                              and time
+
+With JSON lines a pair has its line numbers, and its ids where the files have them. A tab or line break inside a
+sentence (JSON can have one) is a space in the TSV.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from adapter_stilts.config.fingerprint import fingerprint
+from adapter_stilts.errors import StiltsError, UsageError
+from adapter_stilts.files import atomic_write, disk_errors, sha256
+from adapter_stilts.mining.sides import Side, as_cell
+from adapter_stilts.retrieval.distinct import Distinct
+from adapter_stilts.retrieval.mining import Pairs
+from adapter_stilts.sharing.sealed import CHECKSUM, read_sealed, write_sealed
+
+AT_ONCE = 1 << 14  # pairs on their way to the file
+LINES_SHOWN = 1000  # of a repeated text, in JSON lines
+OCCUPIED = "name another file with -o, or add --overwrite to replace it"
+
+
+def write_pairs(out: Path, pairs: Pairs, source: Side, target: Side, *, json_lines: bool, all_lines: bool) -> int:
+    """Write pairs of rows and return how many lines the file then has.
+
+    all_lines  JSON lines name every line of a repeated text, not only the one in the pair
+
+    Raises DoesNotFit on a full disk, which leaves what was there before; StiltsError where lines went missing.
+    """
+    form = _objects(source, target, all_lines) if json_lines else _cells(source, target)
+    with atomic_write(out) as stream:
+        for start in range(0, len(pairs), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            rows = zip(
+                pairs.source[part].tolist(), pairs.target[part].tolist(), pairs.score[part].tolist(), strict=True
+            )
+            stream.write("".join(form(*row) for row in rows).encode())
+    written = _lines(out)
+    if written != len(pairs):
+        raise StiltsError(
+            f"{written} lines were written for {len(pairs)} pairs",
+            where=str(out),
+            do="check the disk, and run the command again",
+        )
+    return written
+
+
+def report_path(out: Path) -> Path:
+    return out.with_name(f"{out.name}.report.json")
+
+
+def publish(written: Path, out: Path, identity: str, document: Mapping[str, Any]) -> None:
+    """The report first, then the pairs in their place: a kill between the two leaves no file that nobody can tell the
+    making of.
+    """
+    write_sealed(report_path(out), {"identity": identity, "pairs_sha256": sha256(written), **document})
+    with disk_errors(out):
+        os.replace(written, out)
+
+
+def as_json(value: Any) -> Any:
+    """A value as JSON can hold it: an infinite score, which a margin over nothing has, as text."""
+    if isinstance(value, Mapping):
+        return {name: as_json(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [as_json(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def finished(out: Path, identity: str, *, overwrite: bool) -> dict[str, Any] | None:
+    """The report of the same mining, if it is done.
+
+    Raises UsageError where the file is there and is not the outcome of this mining.
+    """
+    refuse_occupied(out, overwrite=overwrite)
+    if overwrite or not out.exists():
+        return None
+    report = read_sealed(report_path(out), "the report of a mining", do=OCCUPIED)
+    if report.get("identity") == identity and report.get("pairs_sha256") == sha256(out):
+        return {name: value for name, value in report.items() if name not in ("identity", "pairs_sha256", CHECKSUM)}
+    raise UsageError(
+        "the file is there already, and is not the outcome of this very mining", where=str(out), do=OCCUPIED
+    )
+
+
+def refuse_occupied(out: Path, *, overwrite: bool, read: Iterable[Path] = ()) -> None:
+    """Raises UsageError where the file to write is a folder, or there already and from no mining, or one of those that
+    are read.
+    """
+    if out.resolve() in {path.resolve() for path in read}:
+        raise UsageError(
+            "the file of pairs would take the place of a file that is read",
+            where=str(out),
+            do="name another file with -o",
+        )
+    if out.exists() and not out.is_file():
+        raise UsageError("not a file", where=str(out), do="name a file with -o")
+    if out.exists() and not overwrite and not report_path(out).exists():
+        raise UsageError("the file is there already", where=str(out), do=OCCUPIED)
+
+
+def identity_of(*values: object) -> str:
+    return fingerprint(values)
+
+
+def _cells(source: Side, target: Side) -> Callable[[int, int, float], str]:
+    def form(one: int, other: int, score: float) -> str:
+        return f"{score:.6f}\t{as_cell(source.text(one))}\t{as_cell(target.text(other))}\n"
+
+    return form
+
+
+def _objects(source: Side, target: Side, all_lines: bool) -> Callable[[int, int, float], str]:
+    def form(one: int, other: int, score: float) -> str:
+        found: dict[str, object] = {"score": as_json(score)}
+        for name, side, row in (("source", source, one), ("target", target, other)):
+            found |= {} if side.texts is None else {name: side.texts[row]}
+            found |= {f"{name}_line": side.line(row)} | ({f"{name}_id": side.id(row)} if side.with_ids else {})
+            lines = list(_same(side.distinct, row)) if all_lines else []
+            found |= {f"{name}_lines": [side.line(line) for line in lines]} if len(lines) > 1 else {}
+        return json.dumps(found, ensure_ascii=False) + "\n"
+
+    return form
+
+
+def _same(distinct: Distinct, row: int) -> Iterator[int]:
+    """The rows with the same text, the first thousand of them."""
+    text = int(distinct.of_line[row])
+    start = int(distinct.start[text])
+    yield from distinct.lines[start : start + min(int(distinct.count[text]), LINES_SHOWN)].tolist()
+
+
+def _lines(path: Path) -> int:
+    count = 0
+    with path.open("rb") as stream:
+        while chunk := stream.read(1 << 20):
+            count += chunk.count(b"\n")
+    return count

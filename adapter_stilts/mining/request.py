@@ -1,0 +1,194 @@
+"""What a mining was asked for, checked before any file is read, and the protocol with it put over."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from adapter_stilts.config.schema import RunConfig
+from adapter_stilts.errors import UsageError
+from adapter_stilts.registry import unknown_name
+from adapter_stilts.retrieval.distinct import duplicates
+from adapter_stilts.retrieval.indexes.base import indexes
+from adapter_stilts.retrieval.plan import AUTO
+from adapter_stilts.retrieval.protocols import Protocol, protocol
+from adapter_stilts.retrieval.reading import Overrides
+from adapter_stilts.runs.sentence_reader import trunk_of
+
+
+@dataclass(frozen=True)
+class Mining:
+    """What to mine, with what, and what is kept; None leaves a setting as the protocol says.
+
+    source, target        files of sentences; with vectors given they are what is written instead of line numbers
+    *_vectors             folders of `encode`, or .npy files
+    duplicates            what becomes of a text that occurs several times, of `distinct.duplicates`
+    threshold             the lowest score that is kept; or tuned on `dev` (source, target and gold files), or on `gold`
+    target_precision      tune for as many pairs as this precision allows, in place of F1
+    score_only            a file of pairs to score, in place of mining
+    engine, ray_address   "ray": sentences are read and searched by the workers of a Ray cluster
+    """
+
+    source: Path | None = None
+    target: Path | None = None
+    source_vectors: Path | None = None
+    target_vectors: Path | None = None
+    run: Path | None = None
+    trunk: str | None = None
+    revision: str | None = None
+    precision: str = "auto"
+    protocol: str = "own"
+    wanted: Overrides = field(default_factory=Overrides)
+    layout: str | None = None
+    column: str | None = None
+    duplicates: str | None = None
+    threshold: float | None = None
+    target_precision: float | None = None
+    gold: Path | None = None
+    dev: tuple[Path, Path, Path] | None = None
+    score_only: Path | None = None
+    index: str = "exact"
+    lists: int | None = None
+    probes: int | None = None
+    limit_gb: float | None = None
+    json_lines: bool = False
+    seed: int = 13
+    engine: str = "local"
+    ray_address: str | None = None
+
+    @classmethod
+    def from_config(
+        cls,
+        config: RunConfig,
+        *,
+        run: Path | None = None,
+        retrieval: str | None = None,
+        reads: bool = True,
+        **given: Any,
+    ) -> Mining:
+        """The mining of a configuration.
+
+        retrieval  which best partners become pairs, as `Overrides` have it
+        reads      whether sentences are read; False: vectors are given, and the configuration's trunk is nothing to
+                   them
+        given      the fields that no configuration has
+        """
+        return cls(
+            run=run,
+            trunk=trunk_of(config, run) if reads else None,
+            revision=config.trunk.revision,
+            precision=config.trunk.precision,
+            protocol=config.evaluation.protocol,
+            wanted=replace(Overrides.from_config(config), retrieval=retrieval),
+            seed=config.training.seed,
+            **given,
+        )
+
+    @property
+    def reads(self) -> list[Path]:
+        """Everything that is only read."""
+        sides = (self.source, self.target, self.source_vectors, self.target_vectors)
+        named = (*sides, self.run, self.gold, *(self.dev or ()), self.score_only)
+        return [path for path in named if path is not None]
+
+    @property
+    def decides(self) -> list[object]:
+        """What the outcome depends on beside rules and content of files."""
+        search = (self.index, self.lists, self.probes)
+        return [self.threshold, self.target_precision, *search, self.json_lines, self.seed]
+
+    def rules(self) -> Protocol:
+        """The protocol with what was asked for. Raises UnknownName and UsageError for what was typed wrong."""
+        rules = self.wanted.over(protocol(self.protocol, "bucc2018"))
+        if self.duplicates is not None:
+            duplicates[self.duplicates]
+        if self.index not in (AUTO, *indexes):
+            raise unknown_name("index", self.index, [AUTO, *indexes])
+        _check(self)
+        return replace(rules, written=self.duplicates or rules.written or rules.duplicates)
+
+
+def told(rules: Protocol) -> dict[str, Any]:
+    """The rules, for a report."""
+    used = {"protocol": rules.name, "k": rules.k, "margin": rules.margin, "retrieval": rules.retrieval}
+    used |= {"centring": rules.centring, "minimum": rules.least}
+    return used | {"duplicates": rules.written, "threshold_rule": rules.threshold}
+
+
+def _check(request: Mining) -> None:
+    request.wanted.one_layer()
+    vectors, cells = (request.source_vectors, request.target_vectors), (request.lists, request.probes)
+    threshold, precision, dev = request.threshold, request.target_precision, request.dev
+    celled = request.index == AUTO or request.index.startswith("ivf")
+    k = request.wanted.k
+    wrong = [
+        (
+            request.score_only is not None and request.engine != "local",
+            "pairs to score on a cluster",
+            "leave --engine out: they are searched for alone",
+        ),
+        (k is not None and k < 1, f"{k} neighbours", "ask for at least 1 with -k"),
+        (
+            any(number is not None and number < 1 for number in cells),
+            "fewer than one cell or probe",
+            "give --lists and --probes of at least 1",
+        ),
+        (
+            cells != (None, None) and not celled,
+            f"cells of the index '{request.index}', which has none",
+            "leave --lists and --probes out, or use --index ivf, ivf-sq or ivf-pq",
+        ),
+        (
+            request.limit_gb is not None and not request.limit_gb > 0,
+            f"a limit of {request.limit_gb} GB",
+            "give a number above 0",
+        ),
+        (
+            (request.source is None) != (request.target is None),
+            "one file of sentences",
+            "name two: the source and the target",
+        ),
+        (
+            (vectors[0] is None) != (vectors[1] is None),
+            "the vectors of one side",
+            "give --source-vectors and --target-vectors",
+        ),
+        (
+            request.source is None and vectors[0] is None,
+            "nothing to mine",
+            "name two files of sentences, or --source-vectors and --target-vectors",
+        ),
+        (
+            vectors[0] is not None and bool(request.run or request.trunk),
+            "vectors and an encoder",
+            "leave --run and --trunk out: the vectors are made already",
+        ),
+        (threshold is not None and precision is not None, "a threshold and a target precision", "give one of them"),
+        (threshold is not None and dev is not None, "a threshold and dev files to find one on", "give one of them"),
+        (threshold is not None and not math.isfinite(threshold), "a threshold that is no number", "give a number"),
+        (
+            precision is not None and not 0 < precision <= 1,
+            f"a target precision of {precision}",
+            "give a fraction above 0, up to 1, for example 0.95",
+        ),
+        (
+            precision is not None and not (request.gold or dev),
+            "a target precision without gold",
+            "give --gold or --dev",
+        ),
+        (
+            dev is not None and vectors[0] is not None,
+            "dev files of sentences with vectors",
+            "mine dev first, and give its threshold with --threshold",
+        ),
+        (
+            request.score_only is not None and bool(request.gold or dev),
+            "pairs to score, and gold",
+            "leave --gold and --dev out with --score-only",
+        ),
+    ]
+    for is_wrong, what, do in wrong:
+        if is_wrong:
+            raise UsageError(what, do=do)

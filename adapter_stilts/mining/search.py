@@ -1,0 +1,109 @@
+"""The searches of a mining: both directions with their state on disk, their recall, and the neighbourhoods of given
+pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adapter_stilts.config.fingerprint import fingerprint
+from adapter_stilts.mining.cluster import Cluster
+from adapter_stilts.mining.pair_files import read_given
+from adapter_stilts.mining.request import Mining
+from adapter_stilts.mining.sides import Side
+from adapter_stilts.mining.workers import each_of
+from adapter_stilts.reporting import Advance, Reporter
+from adapter_stilts.retrieval.blocks import PIECE, Blocks, Centred, Chosen
+from adapter_stilts.retrieval.compared import Numbers, pair_similarities
+from adapter_stilts.retrieval.indexes.base import IndexSettings
+from adapter_stilts.retrieval.margin import Scores, margin_scores
+from adapter_stilts.retrieval.mining import Pairs
+from adapter_stilts.retrieval.plan import GB, SearchPlan, Sizes, default_limit, plan
+from adapter_stilts.retrieval.pools import Searched
+from adapter_stilts.retrieval.protocols import Protocol
+from adapter_stilts.retrieval.saved import Saved
+from adapter_stilts.retrieval.search import Neighbours, recall, search
+
+
+class Search:
+    """Two sides, searched by one plan: their distinct rows, less their mean where that is asked for and was not done
+    before.
+    """
+
+    def __init__(self, source: Side, target: Side, rules: Protocol, chosen: SearchPlan, report: Reporter) -> None:
+        self._source, self._target, self._rules, self.plan, self._report = source, target, rules, chosen, report
+        self._left, self._right = (_centred(side) if rules.centring else side.searched for side in (source, target))
+
+    def both_ways(self, work: Path, identity: str, cluster: Cluster | None) -> Searched:
+        """Every searched row's nearest of the other side. The same mining takes up the state that lies in `work`."""
+        forward = self._one_way(self._left, self._right, work / "forward.npz", identity, cluster)
+        backward = self._one_way(self._right, self._left, work / "backward.npz", identity, cluster)
+        return Searched(self._source.distinct, self._target.distinct, forward, backward)
+
+    def recall(self, found: Searched) -> float:
+        """The share of the true neighbours that an approximate index found, measured on a sample; 1 for exact search."""
+        index, steps, left, right = self.plan.index, self.plan.steps, self._left, self._right
+        if index == "exact":
+            return 1.0
+        share = (recall(found.forward, left, right, steps=steps) + recall(found.backward, right, left, steps=steps)) / 2
+        sampled = "(sample of 1000 sentences each way)"
+        self._report.say(f"{index} found {100 * share:.1f} % of the neighbours that exact search finds {sampled}")
+        return share
+
+    def given(self, path: Path) -> Pairs:
+        """The pairs of a file, each scored by margin against the neighbourhoods of its two sentences, best first.
+
+        Only sentences that are in some pair are searched for, among all of the other side. Equal scores stay in the
+        file's order.
+        """
+        rows, other_rows = read_given(path, self._source, self._target)
+        one, other = self._source.distinct.of_line[rows], self._target.distinct.of_line[other_rows]
+        forward = self._means(self._left, one, self._right, "searching forward")
+        backward = self._means(self._right, other, self._left, "searching backward")
+        left, right = Chosen(self._left, one), Chosen(self._right, other)
+        parts = [(start, min(start + PIECE, len(one))) for start in range(0, len(one), PIECE)]
+        cosine = np.concatenate([pair_similarities(left.block(*part), right.block(*part)) for part in parts])
+        scores = margin_scores(cosine, forward, backward, self._rules.margin)
+        order = np.argsort(-scores, kind="stable")
+        return Pairs(rows[order], other_rows[order], scores[order])
+
+    def _one_way(self, queries: Blocks, base: Blocks, path: Path, identity: str, cluster: Cluster | None) -> Neighbours:
+        chosen, workers = self.plan, cluster.slots if cluster else 0
+        of_shards = (min(chosen.steps.base_rows, base.rows), chosen.steps.query_rows, workers)
+        saved = Saved(path, fingerprint([identity, path.stem, of_shards]))
+        each = each_of(cluster, queries, base, chosen) if cluster else None
+        return self._search(queries, base, f"searching {path.stem}", saved=saved, workers=workers, each=each)
+
+    def _means(self, queries: Blocks, rows: Numbers, base: Blocks, label: str) -> Scores:
+        """The mean cosine of each row's neighbourhood, searched once per row."""
+        wanted, place = np.unique(rows, return_inverse=True)
+        return self._search(Chosen(queries, wanted), base, label).mean[place]
+
+    def _search(self, queries: Blocks, base: Blocks, label: str, **how: Any) -> Neighbours:
+        chosen = self.plan
+        how |= {"index": chosen.index, "settings": chosen.settings, "steps": chosen.steps}
+        with self._report.progress(label) as progress:
+            return search(queries, base, chosen.k, progress=_told(progress), **how)
+
+
+def search_plan(request: Mining, rules: Protocol, source: Side, target: Side, cluster: Cluster | None) -> SearchPlan:
+    """Index and shards; workers share a machine's memory where no limit is given.
+
+    Raises DoesNotFit naming what would fit.
+    """
+    sizes = Sizes(len(source.distinct.rows), len(target.distinct.rows), source.vectors.dimension, rules.k)
+    settings = IndexSettings(request.lists, request.probes, seed=request.seed)
+    free = default_limit() if cluster is None else cluster.part_of(default_limit())
+    return plan(sizes, request.index, settings, request.limit_gb * GB if request.limit_gb else free)
+
+
+def _centred(side: Side) -> Blocks:
+    return side.searched if side.is_centred else Centred.of(side.searched)
+
+
+def _told(progress: Advance) -> Callable[[int, int], None]:
+    return lambda done, total: progress(done, total)

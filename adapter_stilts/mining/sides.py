@@ -1,0 +1,194 @@
+"""The two sides of a mining: their vectors, their texts, and which of their rows are searched.
+
+Vectors come from a file of sentences, encoded now or earlier, or from a folder or .npy file. Texts that occur several
+times are searched once; blank rows are never searched. What does not belong together is refused before anything is
+searched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapter_stilts.data.sentences import Sentence
+from adapter_stilts.data.text_store import TextStore
+from adapter_stilts.errors import TaskDataError, UsageError
+from adapter_stilts.files import sha256
+from adapter_stilts.mining.text_file import TextFile
+from adapter_stilts.retrieval.blocks import Chosen
+from adapter_stilts.retrieval.distinct import Distinct, by_first_rows, by_vectors
+from adapter_stilts.retrieval.stored.known import BLANK, as_keys, first_of_keys, text_key
+from adapter_stilts.retrieval.stored.ledger import LEDGER
+from adapter_stilts.retrieval.stored.vectors import StoredVectors, open_vectors
+
+BREAKS = str.maketrans("\t\n\r", "   ")
+MUST_AGREE = ("trunk", "composition", "adapters", "layer", "pool", "precision", "centring")
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side: vectors [rows, H], their texts where they are known, and the distinct rows that are searched."""
+
+    name: str
+    vectors: StoredVectors
+    distinct: Distinct
+    texts: TextStore | None
+
+    @property
+    def searched(self) -> Chosen:
+        return Chosen(self.vectors, self.distinct.rows)
+
+    @property
+    def searched_hash(self) -> str:
+        """Which rows those are: vectors may stay the same while the text beside them changes, and with it what is
+        repeated or blank.
+        """
+        return hashlib.sha256(np.ascontiguousarray(self.distinct.rows).data).hexdigest()
+
+    @property
+    def rows(self) -> int:
+        return self.vectors.rows
+
+    @property
+    def with_ids(self) -> bool:
+        return self.texts is not None and self.texts.with_ids
+
+    @property
+    def is_centred(self) -> bool:
+        """Whether the stored vectors had their mean taken off when they were made."""
+        return bool(self.vectors.made.get("centring"))
+
+    def id(self, row: int) -> str:
+        return "" if self.texts is None else self.texts.id(row)
+
+    def line(self, row: int) -> int:
+        return row + 1 if self.texts is None else self.texts.line(row)
+
+    def row(self, line: int) -> int:
+        return line - 1 if self.texts is None else self.texts.row(line)
+
+    def text(self, row: int) -> str:
+        """The sentence; its line number where texts are not known."""
+        return str(row + 1) if self.texts is None else self.texts[row]
+
+    def counts(self) -> dict[str, int]:
+        blank = int((self.distinct.of_line < 0).sum())
+        return {
+            "rows": self.rows,
+            "blank": blank,
+            "repeated": self.rows - blank - len(self.distinct.rows),
+            "searched": len(self.distinct.rows),
+        }
+
+
+def open_side(name: str, file: TextFile | None, path: Path, work: Path) -> Side:
+    """Bring vectors and texts together.
+
+    Raises TaskDataError where they have different numbers of rows or the vectors were made of another text.
+    """
+    vectors = open_vectors(path)
+    if file is None:
+        return Side(name, vectors, _by_itself(vectors), None)
+    if vectors.rows != file.survey.rows:
+        what = f"{vectors.rows} vectors for {file.survey.rows} sentences"
+        raise TaskDataError(
+            what,
+            where=f"{path} and {file.path}",
+            do="give the vectors of this file; it may be truncated, or have been cleaned since",
+        )
+    if vectors.made and vectors.made["text"] != file.survey.sha256:
+        raise TaskDataError(
+            "the vectors were made of another text", where=f"{path} and {file.path}", do="encode this file again"
+        )
+    keys: list[bytes] = []
+    known = bool(vectors.made)
+    store = TextStore(work, name, file.source, None if known else lambda sentence: keys.append(_key(sentence)))
+    if store.rows != vectors.rows:
+        store.close()
+        raise TaskDataError(
+            "the file changed while it was read", where=str(file.path), do="run the command again when it is at rest"
+        )
+    return Side(name, vectors, _by_itself(vectors) if known else _by_texts(keys), store)
+
+
+def check_together(source: Side, target: Side) -> None:
+    """Raises UsageError for sides of different width or of different encoders."""
+    one, other = source.vectors, target.vectors
+    where, do = f"{one.path} and {other.path}", "encode both sides with one encoder, layer and pooling"
+    if one.dimension != other.dimension:
+        raise UsageError(
+            f"vectors of {one.dimension} and of {other.dimension} dimensions cannot be compared", where=where, do=do
+        )
+    differ = [name for name in MUST_AGREE if one.made and other.made and one.made.get(name) != other.made.get(name)]
+    if differ:
+        told = ", ".join(f"{name} {one.made.get(name)!s:.40} and {other.made.get(name)!s:.40}" for name in differ)
+        raise UsageError(f"the two sides were not encoded alike: {told}", where=where, do=do)
+
+
+def content_hash(side: Side) -> str:
+    """What the vectors are, whatever their path: of a folder its ledger, which holds the hash of every file; of a .npy
+    file its bytes.
+    """
+    path = side.vectors.path
+    return sha256(path / LEDGER if path.is_dir() else path)
+
+
+def rows_of_ids(side: Side, ids: Sequence[str]) -> dict[str, int]:
+    """The rows of some ids, or of line numbers where the side has no ids; those that are nowhere are left out."""
+    wanted = set(ids)
+    if side.with_ids:
+        return {id: row for row in range(side.rows) if (id := side.id(row)) in wanted}
+    numbers = {id: side.row(int(id)) for id in wanted if id.isdecimal() and id.isascii()}
+    return {id: row for id, row in numbers.items() if 0 <= row < side.rows}
+
+
+def rows_of_texts(side: Side, texts: Sequence[str]) -> dict[str, int]:
+    """The first row of each of some sentences, as they stand in a cell; those that are nowhere are left out."""
+    assert side.texts is not None
+    wanted, found = {as_cell(text) for text in texts}, dict[str, int]()
+    for row in range(side.rows):
+        text = as_cell(side.texts[row])
+        if text in wanted:
+            found.setdefault(text, row)
+    return {text: found[as_cell(text)] for text in texts if as_cell(text) in found}
+
+
+def as_cell(text: str) -> str:
+    """A sentence as a cell of a TSV: a tab or line break inside it, which JSON can have, is a space."""
+    return text.translate(BREAKS)
+
+
+def _by_itself(vectors: StoredVectors) -> Distinct:
+    first = vectors.first_rows()
+    found = by_vectors(vectors) if first is None else by_first_rows(first, vectors.blank)
+    if not len(found.rows):
+        raise TaskDataError(
+            "no sentence: all rows are blank", where=str(vectors.path), do="give vectors of a file with text"
+        )
+    return found
+
+
+def _by_texts(keys: list[bytes]) -> Distinct:
+    """Told apart by text, for vectors that do not know theirs; of several lines the last one's vector is taken, as in
+    LASER.
+    """
+    known = as_keys(keys)
+    numbers: NDArray[np.int64] = first_of_keys(np.ascontiguousarray(known).view(np.uint64))
+    blank: NDArray[np.bool_] = np.logical_not(known.any(axis=1))
+    return by_first_rows(numbers, blank, last=True)
+
+
+def _key(sentence: Sentence) -> bytes:
+    return text_key(sentence.text) if sentence.text else BLANK
+
+
+def facts(side: Side, file: TextFile | None) -> dict[str, Any]:
+    """What a report says of a side."""
+    text = {"file": str(file.path), "text": file.survey.sha256} if file else {}
+    return {**text, "vectors": str(side.vectors.path), "vectors_sha256": content_hash(side), **side.counts()}

@@ -1,0 +1,114 @@
+"""From candidates to the pairs that are kept: the threshold and where it comes from, and the scores it gets against
+gold.
+
+    given             the user's number; scores on gold are then held out, as far as the number was chosen elsewhere
+    dev               the best F1 (or the precision asked for) on other files, applied here
+    gold              the best F1 (or the precision) on this gold; what it would do elsewhere is told by halves: each
+                      half of the source rows is cut at the threshold that the other half chose
+    none              every candidate is kept
+
+Scores at a threshold that was chosen on the very pairs it scores are oracles, and are called so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from adapter_stilts.errors import UsageError
+from adapter_stilts.retrieval.gold import Gold, Measured, Tune, held_out
+from adapter_stilts.retrieval.mining import Pairs
+from adapter_stilts.retrieval.protocols import Protocol
+from adapter_stilts.retrieval.thresholds import at_precision, best_f1, curve, halves, histogram
+from adapter_stilts.statistics.intervals import bootstrap_interval
+from adapter_stilts.statistics.result import Result
+
+MOST_UNITS = (
+    200_000  # source rows whose scores are resampled; an interval over more is narrower than the last digit printed
+)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a threshold keeps, and what is known of it.
+
+    threshold  None: everything is kept
+    source     "given", "dev", "gold" or "none"
+    notes      what a person should know
+    """
+
+    threshold: float | None
+    source: str
+    results: tuple[Result, ...] = ()
+    curve: tuple[dict[str, float], ...] = ()
+    histogram: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def tuner(precision: float | None, rule: str) -> Tune:
+    """How a threshold is chosen from pairs whose rightness is known."""
+    if precision is None:
+        return partial(best_f1, rule=rule)
+    return partial(at_precision, precision=precision)
+
+
+def decide(
+    pairs: Pairs, gold: Gold | None, tune: Tune, rules: Protocol, threshold: float | None, source: str, *, seed: int
+) -> Kept:
+    """Choose the threshold unless there is one, and score it where gold is given.
+
+    pairs   every candidate, best first, as rows
+    source  where `threshold` comes from
+    """
+    if gold is None:
+        return Kept(threshold, source if threshold is not None else "none", histogram=histogram(pairs.score))
+    oracle, right = gold.best(pairs, rules.threshold), gold.right(pairs)
+    notes, measures = list[str](), list[tuple[Measured, str]]()
+    if threshold is None:
+        threshold, source = tune(right, pairs.score, len(gold)).threshold, "gold"
+        kept, note = _halves(pairs, gold, tune, seed)
+        measures += (
+            [(measure, "the other half of the gold") for measure in gold.measures(kept)] if kept is not None else []
+        )
+        if threshold != oracle.threshold:
+            at = gold.measures(pairs.above(threshold), "-at-threshold")
+            measures += [(measure, "this gold") for measure in at]
+        notes += [note] if note else []
+    else:
+        measures += [(measure, source) for measure in gold.measures(pairs.above(threshold))]
+    best = gold.measures(pairs.above(oracle.threshold), "-oracle")
+    measures += [(measure, "this gold (oracle)") for measure in best]
+    results = [
+        _result(measure, chosen, rules.name, headline=number == 0, seed=seed)
+        for number, (measure, chosen) in enumerate(measures)
+    ]
+    cuts = curve(right, pairs.score, len(gold))
+    return Kept(threshold, source, tuple(results), tuple(cuts), histogram(pairs.score, right), tuple(notes))
+
+
+def _halves(pairs: Pairs, gold: Gold, tune: Tune, seed: int) -> tuple[Pairs | None, str]:
+    unknown = "no held-out score: "
+    try:
+        kept = held_out(pairs, gold, tune, halves(gold.sources, seed))
+    except UsageError as error:
+        return None, f"{unknown}on one half of the gold, {error.what}"
+    return kept, "" if kept is not None else f"{unknown}{len(gold)} gold pairs cannot be halved"
+
+
+def _result(measure: Measured, chosen: str, protocol: str, *, headline: bool, seed: int) -> Result:
+    units = measure.units[(measure.units[:, 1:] > 0).any(axis=1)]  # of source rows that have any pair
+    interval = bootstrap_interval(units, measure.statistic, seed=seed) if 0 < len(units) <= MOST_UNITS else None
+    return Result(
+        *("mine", protocol, "", measure.metric, measure.score, measure.n),
+        interval=interval,
+        split="",
+        headline=headline,
+        settings={"threshold_chosen_on": chosen},
+    )
+
+
+def as_table(results: Sequence[Result]) -> list[list[object]]:
+    """Rows for a table."""
+    return [[row.metric, f"{100 * row.score:.1f}", row.n, row.settings["threshold_chosen_on"]] for row in results]

@@ -1,0 +1,215 @@
+"""How a search is done: which index and why, and shards that keep it and the mining after it below a limit of memory.
+
+    chosen = plan(Sizes(source, target, width, k), "auto", IndexSettings(), limit=4e9)
+    fit(sizes, indexes["exact"], limit=4e9, held=resident())      Steps, or DoesNotFit saying what would fit
+
+Everything that grows with the data is counted: results of both directions, the vectors of one shard, the index over
+them, the k-means sample, the lists that are sorted when pairs are made. `held` is what the process has before it
+starts.
+
+`--index auto` is exact while that is fast enough, else cells of whole vectors. The speed of exact search is measured
+here and now on vectors of the same width; the recall of whatever else is chosen is measured afterwards against exact
+search of a sample. The compressed indexes are never chosen, since a shard's vectors are in memory in any case, to be
+compared again at full precision; nor is `hnsw`, whose graph costs more to build than the searches of one mining.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+
+from adapter_stilts.errors import DoesNotFit
+from adapter_stilts.retrieval.indexes.base import Index, IndexSettings, indexes
+from adapter_stilts.retrieval.search import ALIGNED, QUERY_ROWS, RESULTS, Steps
+
+AUTO = "auto"
+SECONDS = 900.0  # that exact search of both directions may take
+QUERIES, BASE = 1024, 8192  # of the vectors that speed is measured on
+
+GB = 1e9
+RESULT = 12  # bytes of a neighbour: a similarity and a row number
+CANDIDATE = 16  # of a compressed index's candidate: its rank beside
+SETTLING = 48  # while the neighbours of a block are ordered: similarities, rows and orders, before and after
+MINING = 136  # of a sentence while pairs are made: both lists of best partners, joined, ordered, matched
+TILES = 96 << 20  # FAISS's matrix products, the cosines compared again, reading buffers
+SPARE = 0.8  # of the memory that is free, where no limit is given
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Sentences of both sides, the width of their vectors, and neighbours."""
+
+    source: int
+    target: int
+    width: int
+    k: int
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An index and why it was taken."""
+
+    index: str
+    why: str
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """How a search is done: what `steps` holds at once stays below `limit` bytes; `planned` is the most that is
+    expected.
+    """
+
+    index: str
+    why: str
+    settings: IndexSettings
+    k: int
+    steps: Steps
+    limit: float
+    planned: int
+
+    def facts(self) -> dict[str, Any]:
+        limit = self.limit if self.limit != float("inf") else None
+        shard = min(self.steps.base_rows, 1 << 62)
+        searched = {"index": self.index, "why": self.why, "shard_rows": shard}
+        return {**searched, "limit_bytes": limit, "planned_peak_bytes": self.planned}
+
+
+def plan(sizes: Sizes, index: str, settings: IndexSettings, limit: float) -> SearchPlan:
+    """Choose index and shards. Raises DoesNotFit naming what would fit, UnknownName for an index that is none."""
+    held = resident()
+    choice = choose(sizes, limit, held) if index == AUTO else Choice(index, "asked for")
+    kind = indexes[choice.index]
+    steps = fit(sizes, kind, limit, held, settings)
+    planned = peak(sizes, kind, steps, held, settings)
+    return SearchPlan(choice.index, choice.why, settings, sizes.k, steps, limit, planned)
+
+
+def choose(sizes: Sizes, limit: float, held: int, *, seconds: float = SECONDS, speed: float | None = None) -> Choice:
+    """The index for two sides of vectors.
+
+    limit, held   bytes of memory, and what the process has already
+    seconds       that exact search may take
+    speed         multiplications a second; None: measured
+
+    Raises DoesNotFit where not even the smallest shards do.
+    """
+    needed = 2.0 * sizes.source * sizes.target * sizes.width / (speed or measured_speed(sizes.width))
+    about = (
+        f"{sizes.source} x {sizes.target} vectors of {sizes.width}: exact search both ways takes {_about(needed)} here"
+    )
+    if needed <= seconds:
+        return Choice("exact", about)
+    steps = fit(sizes, indexes["ivf"], limit, held)
+    whole = steps.base_rows >= max(sizes.source, sizes.target)
+    how = (
+        "all in memory at once"
+        if whole
+        else f"in shards of {steps.base_rows} vectors: a whole side does not fit in {limit / 1e9:.1f} GB"
+    )
+    return Choice("ivf", f"{about}, over {_span(seconds)}; {indexes['ivf'].summary}, {how}")
+
+
+def measured_speed(width: int, clock: Callable[[], float] = time.perf_counter) -> float:
+    """Multiplications a second of FAISS's exact search on this machine, with the threads it has."""
+    draw = np.random.default_rng(0)
+    queries, base = (draw.standard_normal((rows, width), dtype=np.float32) for rows in (QUERIES, BASE))
+    taken = []
+    for _ in range(3):
+        start = clock()
+        faiss.knn(queries, base, 8, metric=faiss.METRIC_INNER_PRODUCT)
+        taken.append(clock() - start)
+    return float(QUERIES * BASE * width / max(min(taken), 1e-9))
+
+
+def fit(sizes: Sizes, kind: Index, limit: float, held: int, settings: IndexSettings | None = None) -> Steps:
+    """The largest shards that stay below `limit` bytes.
+
+    Raises DoesNotFit where not even the smallest do, naming every part and the limit that would be enough.
+    """
+    most, each = max(sizes.source, sizes.target), 4 * sizes.width + (kind.extra(sizes.width) if kind.train else 0)
+    parts = _parts(sizes, kind, settings or IndexSettings(), held)
+    fixed = held + parts["results"] + parts["one block of queries"]
+    rows = most if limit == float("inf") else min(most, int((limit - fixed) // each))
+    smallest = min(most, ALIGNED) if kind.sharded else most
+    needed = max(
+        fixed + smallest * each,
+        held + parts["results"] + parts["k-means"],
+        held + parts["results"] + parts["making pairs"],
+    )
+    if rows < smallest or needed > limit:
+        parts[f"{smallest} vectors at once"] = smallest * each
+        raise DoesNotFit(
+            f"mining {sizes.source} x {sizes.target} vectors of {sizes.width} needs {needed / GB:.2f} GB, the limit is {limit / GB:.2f} GB",
+            where="memory: " + ", ".join(f"{name} {size / GB:.2f} GB" for name, size in parts.items()),
+            do=f"use --limit-gb {_up(needed)} or more{'' if kind.sharded else ', or --index exact or ivf, which can be searched in shards'}",
+        )
+    return Steps(rows if rows == most else max(smallest, rows // ALIGNED * ALIGNED))
+
+
+def peak(sizes: Sizes, kind: Index, steps: Steps, held: int, settings: IndexSettings | None = None) -> int:
+    """Bytes at the highest point, by the same count."""
+    parts = _parts(sizes, kind, settings or IndexSettings(), held)
+    rows = min(steps.base_rows, max(sizes.source, sizes.target))
+    shard = rows * (4 * sizes.width + (kind.extra(sizes.width) if kind.train else 0))
+    return held + parts["results"] + max(parts["one block of queries"] + shard, parts["k-means"], parts["making pairs"])
+
+
+def resident() -> int:
+    """Bytes of memory this process has now."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    except OSError:
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # a bound, where the system does not say
+        return most if sys.platform == "darwin" else most * 1024
+
+
+def default_limit() -> float:
+    """What this process has and four fifths of what is free; infinity where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text().split("\n")
+        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+        most = (
+            Path("/sys/fs/cgroup/memory.max").read_text().strip()
+            if Path("/sys/fs/cgroup/memory.max").exists()
+            else "max"
+        )
+        used = int(Path("/sys/fs/cgroup/memory.current").read_text()) if most != "max" else 0
+    except (OSError, StopIteration, ValueError):
+        return float("inf")
+    return resident() + SPARE * (free if most == "max" else min(free, max(0, int(most) - used)))
+
+
+def _parts(sizes: Sizes, kind: Index, settings: IndexSettings, held: int) -> dict[str, int]:
+    both, most, asked = sizes.source + sizes.target, max(sizes.source, sizes.target), kind.candidates(sizes.k)
+    block = min(QUERY_ROWS, most) * (8 * sizes.width + SETTLING * (asked + sizes.k)) + TILES + RESULTS * RESULT * 2
+    block += kind.beside(min(QUERY_ROWS, most), asked, most, settings)
+    return {
+        "the process so far": held,
+        "results": both * sizes.k * RESULT + (most * asked * CANDIDATE if kind.compressed else 0),
+        "one block of queries": block,
+        "k-means": 8 * sizes.width * kind.sample(most, settings) if kind.train else 0,
+        "making pairs": both * MINING,
+    }
+
+
+def _up(size: float) -> str:
+    """Gigabytes rounded up to two places."""
+    return f"{-(-size // 1e7) / 100:.2f}"
+
+
+def _about(seconds: float) -> str:
+    return f"about {_span(seconds)}" if seconds >= 1 else "less than a second"
+
+
+def _span(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

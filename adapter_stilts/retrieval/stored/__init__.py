@@ -1,0 +1,1 @@
+"""Vectors on disk: written shard by shard, and read a block at a time."""

@@ -1,0 +1,208 @@
+"""One shard of a file: its sentences read, cut into tokens, and turned into vectors; in memory that the shard's rows
+bound.
+
+Only token ids are held, never the text: at most `max_length` of them a row. Equal sentences are read by the trunk once,
+and one that an earlier shard has is copied from there, byte for byte, as far as `known.py` remembers. Batches are made
+of the shard's own sentences, sorted by length, so the bytes of a shard follow from the rows up to it and from nothing
+else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapter_stilts.data.sentences import Sentence
+from adapter_stilts.encoder.model import AdapterEncoder
+from adapter_stilts.retrieval.embed import TokenIds, embed_rows, token_rows
+from adapter_stilts.retrieval.pooling import Vectors, to_unit
+from adapter_stilts.retrieval.reading import Reading
+from adapter_stilts.retrieval.stored.arrays import narrowed
+from adapter_stilts.retrieval.stored.known import BLANK, Keys, KnownTexts, Rows, as_keys, text_key
+
+SENTENCES_AT_ONCE = 1 << 12  # of which the tokenizer cuts those that are new
+CHARACTERS_AT_ONCE = 1 << 20
+CHARACTERS_READ = 1 << 16  # of one sentence; the trunk reads 512 tokens
+ROWS_AT_ONCE = 1 << 12  # of stored vectors, on their way to the file
+NOTHING = -1  # the source of a row without text; below it stand rows of earlier shards
+
+Blocks = Iterator[NDArray[Any]]
+
+
+@dataclass
+class Gathered:
+    """The rows of one shard before the trunk has read them.
+
+    tokens    the token ids of each new sentence
+    first     the row of the file where each stands first
+    source    for every row the place of its sentence in `tokens`, NOTHING, or -2 - r for a copy of row r of the file
+    keys      for every row the hash of its text
+    sources   the source by hash
+    """
+
+    tokens: list[TokenIds] = field(default_factory=list)
+    first: list[int] = field(default_factory=list)
+    source: list[int] = field(default_factory=list)
+    keys: list[bytes] = field(default_factory=list)
+    sources: dict[bytes, int] = field(default_factory=lambda: {BLANK: NOTHING})
+    cut: int = 0
+
+    def with_vectors(self, new: Vectors) -> ShardVectors:
+        """The shard, once the trunk has read its new sentences."""
+        return ShardVectors(new, np.array(self.source, dtype=np.int64), as_keys(self.keys), self.cut)
+
+
+@dataclass(frozen=True)
+class ShardVectors:
+    """A shard's vectors: those of its new sentences, and where every row gets its own from."""
+
+    new: Vectors  # [new sentences, H]
+    source: Rows
+    keys: Keys
+    cut: int
+
+    @property
+    def rows(self) -> int:
+        return len(self.source)
+
+    @property
+    def blank(self) -> int:
+        return int((self.source == NOTHING).sum())
+
+    @property
+    def repeated(self) -> int:
+        return self.rows - self.blank - len(self.new)
+
+    def stored(
+        self, dtype: str, earlier: Callable[[str, Rows], NDArray[Any]]
+    ) -> Iterator[tuple[str, tuple[int, ...], str, Blocks]]:
+        """What goes into each file: its part, shape, type, and its rows a block at a time.
+
+        earlier  rows of earlier shards as they are stored: ("vectors" or "scales", row numbers)
+        """
+        yield (
+            "vectors",
+            (self.rows, self.new.shape[1]),
+            dtype,
+            (self._block("vectors", dtype, at, earlier) for at in self._spans()),
+        )
+        if dtype == "int8":
+            yield "scales", (self.rows,), "float32", (self._block("scales", dtype, at, earlier) for at in self._spans())
+        yield "texts", self.keys.shape, "uint8", iter([self.keys])
+
+    def _spans(self) -> Iterator[slice]:
+        return (slice(start, start + ROWS_AT_ONCE) for start in range(0, self.rows, ROWS_AT_ONCE))
+
+    def _block(self, part: str, dtype: str, at: slice, earlier: Callable[[str, Rows], NDArray[Any]]) -> NDArray[Any]:
+        source = self.source[at]
+        new, copied = source >= 0, source < NOTHING
+        vectors, scales = narrowed(self.new[source[new]], dtype)
+        made = vectors if part == "vectors" else scales
+        assert made is not None
+        block = np.zeros((len(source), *made.shape[1:]), dtype=made.dtype)
+        block[new] = made
+        if copied.any():
+            block[copied] = earlier(part, NOTHING - 1 - source[copied])
+        return block
+
+
+def encode_shard(
+    encoder: AdapterEncoder,
+    rows: Iterator[Sentence],
+    first_row: int,
+    count: int,
+    reading: Reading,
+    known: KnownTexts,
+    progress: Callable[[int, int], None],
+) -> ShardVectors:
+    """The next `count` rows of a file as vectors. `known` gets their texts.
+
+    progress  told how many of the shard's new sentences are done
+
+    Raises StiltsError naming the line of a vector that is zero or not finite.
+    """
+    gathered = gather(encoder, rows, first_row, count, reading.max_length, known)
+    return gathered.with_vectors(vectors_of(encoder, gathered.tokens, gathered.first, reading, progress))
+
+
+def gather(
+    encoder: AdapterEncoder, rows: Iterator[Sentence], first_row: int, count: int, max_length: int, known: KnownTexts
+) -> Gathered:
+    """The next `count` rows of a file, cut into tokens, for whoever is to read them; `known` gets their texts."""
+    gathered = Gathered()
+    for sentences in _at_once(islice(rows, count)):
+        _gather(encoder, sentences, first_row, max_length, known, gathered)
+    keys, first = as_keys(gathered.keys), np.array(gathered.first, dtype=np.int64)
+    known.add(keys[first - first_row], first)
+    return gathered
+
+
+def vectors_of(
+    encoder: AdapterEncoder,
+    tokens: Sequence[TokenIds],
+    lines: Sequence[int],
+    reading: Reading,
+    progress: Callable[[int, int], None] | None = None,
+) -> Vectors:
+    """The unit vectors [n, H] of a shard's new sentences, read at one layer; `lines` are the rows of the file they
+    stand in.
+    """
+    if not tokens:
+        return np.empty((0, encoder.trunk.hidden), dtype=np.float32)
+    how: Any = {"pool": reading.pool, "token_budget": reading.token_budget, "progress": progress}
+    (new,) = embed_rows(encoder, tokens, layers=reading.layers, **how).values()
+    to_unit(new, np.array(lines))
+    return new
+
+
+def remember(known: KnownTexts, keys: Keys, first_row: int) -> None:
+    """Tell `known` about a shard that was encoded before, as `encode_shard` did then."""
+    rows = np.flatnonzero(keys.any(axis=1))
+    known.add(keys[rows], rows + first_row)
+
+
+def _at_once(sentences: Iterator[Sentence]) -> Iterator[list[Sentence]]:
+    """A few sentences at a time, fewer where they are long."""
+    group: list[Sentence] = []
+    characters = 0
+    for sentence in sentences:
+        group.append(sentence)
+        characters += min(len(sentence.text), CHARACTERS_READ)
+        if len(group) == SENTENCES_AT_ONCE or characters >= CHARACTERS_AT_ONCE:
+            yield group
+            group, characters = [], 0
+    if group:
+        yield group
+
+
+def _gather(
+    encoder: AdapterEncoder,
+    sentences: list[Sentence],
+    first_row: int,
+    max_length: int,
+    known: KnownTexts,
+    gathered: Gathered,
+) -> None:
+    """Add a few rows: a source for each, and tokens for those whose text is new."""
+    keys = [text_key(sentence.text) if sentence.text else BLANK for sentence in sentences]
+    start, sources = first_row + len(gathered.source), gathered.sources
+    places: dict[bytes, int] = {}
+    for place, key in enumerate(keys):
+        if key not in sources:
+            places.setdefault(key, place)
+    earlier = dict(zip(places, known.find(as_keys(list(places))).tolist(), strict=True))
+    sources |= {key: NOTHING - 1 - row for key, row in earlier.items() if row >= 0}
+    new = [(key, place, sentences[place].text) for key, place in places.items() if key not in sources]
+    tokens, cut = token_rows(encoder, [text[:CHARACTERS_READ] for _, _, text in new], max_length)
+    for (key, place, text), ids, was_cut in zip(new, tokens, cut, strict=True):
+        sources[key] = len(gathered.tokens)
+        gathered.tokens.append(ids)
+        gathered.first.append(start + place)
+        gathered.cut += was_cut or len(text) > CHARACTERS_READ
+    gathered.source += [sources[key] for key in keys]
+    gathered.keys += keys

@@ -1,0 +1,289 @@
+"""Vectors on disk, read a block at a time: a folder that `encode` made, or one .npy file of anybody's.
+
+    vectors = open_vectors(Path("vectors/de"))
+    vectors.rows, vectors.dimension              150000, 768
+    vectors.block(0, 4096)                       [4096, 768] float32 of length 1; a blank row is zero
+    vectors.blank                                [150000] bool: rows without text, which are never anybody's translation
+    vectors.first_rows()                         [150000] int64: the first row with the same text; itself where there is
+                                                 none earlier
+
+A row is a line of the file that was encoded: row 0 is line 1. Nothing is held in memory but what a call returns: a
+block is read into the array that comes back. The files of a folder are checked against the ledger's sha256 when they
+are first read.
+
+    <folder>/ledger.jsonl           see `ledger.py`
+    <folder>/vectors-00000.npy      [n, H] float32, float16 or int8, one file per shard, for numpy.load(...,
+                                    mmap_mode="r") too
+    <folder>/scales-00000.npy       [n] float32, int8 only: a vector is its row times its scale, brought to length 1
+    <folder>/texts-00000.npy        [n, 16] uint8: a hash of each row's text, zero for a blank one
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapter_stilts.errors import ArtefactError, MissingError, TaskDataError, UsageError
+from adapter_stilts.files import sha256
+from adapter_stilts.retrieval.pooling import Vectors
+from adapter_stilts.retrieval.stored.arrays import widened
+from adapter_stilts.retrieval.stored.known import HASH_BYTES, first_of_keys
+from adapter_stilts.retrieval.stored.ledger import AGAIN, Ledger, read_ledger
+
+Rows: TypeAlias = NDArray[np.int64]
+Flags: TypeAlias = NDArray[np.bool_]
+Texts: TypeAlias = NDArray[np.uint8]
+
+
+class StoredVectors(Protocol):
+    """Unit vectors [rows, dimension] that lie on disk.
+
+    made   what the folder's ledger says of their making (trunk, composition, layer, pool, text, ...); {} for a .npy
+           file
+    """
+
+    path: Path
+    rows: int
+    dimension: int
+    made: Mapping[str, Any]
+
+    @property
+    def blank(self) -> Flags:
+        """[rows]: whether a row has no text; its vector is zero and must not be searched for or found."""
+
+    def block(self, start: int, stop: int) -> Vectors:
+        """Rows start..stop-1 as [n, H] float32.
+
+        Raises TaskDataError or ArtefactError naming a row that is no unit vector, or a damaged file.
+        """
+
+    def texts(self, start: int, stop: int) -> Texts | None:
+        """[n, 16]: a hash of each row's text, zero for a blank one; None where they are not known (.npy)."""
+
+    def first_rows(self) -> Rows | None:
+        """[rows]: the first row with the same text, for each row; None where texts are not known.
+
+        Holds about 50 bytes a row while it works.
+        """
+
+
+def open_vectors(path: Path) -> StoredVectors:
+    """A folder of `encode`, or a .npy file with a matrix of numbers.
+
+    Raises MissingError where there is nothing or the encoding is not finished, ArtefactError for damage, TaskDataError
+    for a file that holds no matrix.
+    """
+    if path.is_dir():
+        return EncodedFolder(path)
+    if not path.exists():
+        raise MissingError(
+            "no vectors here", where=str(path), do="name a folder that `adapter-stilts encode` made, or one .npy file"
+        )
+    return ArrayFile(path)
+
+
+class EncodedFolder:
+    """The shards of one encoded file."""
+
+    def __init__(self, path: Path) -> None:
+        ledger = read_ledger(path)
+        if not ledger.sealed:
+            total = math.ceil(ledger.made["rows"] / ledger.made["shard_rows"])
+            do = "run the same `adapter-stilts encode` command again; it goes on from there"
+            raise MissingError(
+                f"encoding has not finished: {len(ledger.shards)} of {total} shards are there", where=str(path), do=do
+            )
+        self.path = path
+        self.made: Mapping[str, Any] = ledger.made
+        self.rows, self.dimension = int(ledger.made["rows"]), int(ledger.made["dimension"])
+        self._files = ShardFiles(path, ledger)
+
+    @cached_property
+    def blank(self) -> Flags:
+        found = np.zeros(self.rows, dtype=np.bool_)
+        for start, stop in self._spans():
+            found[start:stop] = ~self.texts(start, stop).any(axis=1)
+        return found
+
+    def block(self, start: int, stop: int) -> Vectors:
+        _check_span(start, stop, self.rows)
+        pieces = self._pieces(start, stop)
+        if len(pieces) == 1:
+            return self._files.vectors(pieces[0][0], slice(pieces[0][1], pieces[0][2]))
+        found = np.empty((stop - start, self.dimension), dtype=np.float32)
+        for shard, first, last, at in pieces:
+            found[at : at + last - first] = self._files.vectors(shard, slice(first, last))
+        return found
+
+    def texts(self, start: int, stop: int) -> Texts:
+        _check_span(start, stop, self.rows)
+        found = np.empty((stop - start, HASH_BYTES), dtype=np.uint8)
+        for shard, first, last, at in self._pieces(start, stop):
+            found[at : at + last - first] = self._files.read("texts", shard, slice(first, last))
+        return found
+
+    def first_rows(self) -> Rows:
+        keys = np.empty((self.rows, 2), dtype=np.uint64)
+        for start, stop in self._spans():
+            keys[start:stop] = np.ascontiguousarray(self.texts(start, stop)).view(np.uint64)
+        return first_of_keys(keys)
+
+    def _spans(self) -> list[tuple[int, int]]:
+        return [
+            (start, min(start + self._files.shard_rows, self.rows))
+            for start in range(0, self.rows, self._files.shard_rows)
+        ]
+
+    def _pieces(self, start: int, stop: int) -> list[tuple[int, int, int, int]]:
+        """What of each shard makes up start..stop: (shard, its first row, its last row + 1, where it goes)."""
+        size, place, pieces = self._files.shard_rows, start, list[tuple[int, int, int, int]]()
+        while place < stop:
+            shard, first = divmod(place, size)
+            last = min(size, first + stop - place)
+            pieces.append((shard, first, last, place - start))
+            place += last - first
+        return pieces
+
+
+class ArrayFile:
+    """One .npy file: [N, H] of float16, float32 or float64, at any length; rows are brought to length 1 when they are
+    read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        matrix = _mapped(path)
+        if matrix.ndim != 2 or matrix.dtype.kind != "f" or 0 in matrix.shape:
+            what = f"an array of shape {matrix.shape} and type {matrix.dtype} where vectors were expected"
+            raise TaskDataError(
+                what, where=str(path), do="save a matrix with one row of floating-point numbers per sentence"
+            )
+        self.path = path
+        self.rows, self.dimension = matrix.shape
+        self.made: Mapping[str, Any] = {}
+
+    @cached_property
+    def blank(self) -> Flags:
+        return np.zeros(self.rows, dtype=np.bool_)
+
+    def block(self, start: int, stop: int) -> Vectors:
+        _check_span(start, stop, self.rows)
+        return self._units(_rows(self.path, slice(start, stop)), np.arange(start, stop))
+
+    def texts(self, start: int, stop: int) -> None:
+        return None
+
+    def first_rows(self) -> None:
+        return None
+
+    def _units(self, matrix: NDArray[np.floating[Any]], rows: Rows) -> Vectors:
+        with np.errstate(over="ignore"):
+            found = np.asarray(matrix, dtype=np.float32)
+        lengths = np.sqrt(np.einsum("nh,nh->n", found, found, dtype=np.float64))
+        wrong = np.flatnonzero(~np.isfinite(lengths) | (lengths == 0))
+        if len(wrong):
+            kind = "zero" if lengths[wrong[0]] == 0 else "not finite"
+            do = "encode that sentence again, or take it out on both sides; line numbers count from 1"
+            raise TaskDataError(f"a vector is {kind}", where=f"{self.path}, line {rows[wrong[0]] + 1}", do=do)
+        found /= lengths[:, None].astype(np.float32)
+        return found
+
+
+class ShardFiles:
+    """The files of a folder's shards, each checked against the ledger before it is first read; also of a folder that is
+    being written.
+    """
+
+    def __init__(self, folder: Path, ledger: Ledger) -> None:
+        self.shard_rows = int(ledger.made["shard_rows"])
+        self._folder = folder
+        self._dtype = np.dtype(ledger.made["dtype"])
+        self._hashes = {name: hash for shard in ledger.shards for name, hash in shard.files.items()}
+        self._checked: set[str] = set()
+
+    def add(self, files: Mapping[str, str]) -> None:
+        """Know of a shard that was just written."""
+        self._hashes |= files
+        self._checked |= set(files)
+
+    def check_all(self) -> None:
+        """Refuse a folder with a file that is not there or not what the ledger says."""
+        for name in self._hashes:
+            self.check(name)
+
+    def vectors(self, shard: int, rows: slice | Rows) -> Vectors:
+        """Rows of a shard as unit vectors in float32."""
+        scales = self.read("scales", shard, rows) if self._dtype == np.int8 else None
+        return widened(self.read("vectors", shard, rows), scales)
+
+    def stored(self, part: str, rows: Rows) -> NDArray[Any]:
+        """Rows of the whole file as they are stored, in the order given."""
+        shards, within = np.divmod(rows, self.shard_rows)
+        found = [
+            (np.flatnonzero(shards == shard), self.read(part, int(shard), within[shards == shard]))
+            for shard in np.unique(shards)
+        ]
+        return np.concatenate([values for _, values in found])[
+            np.argsort(np.concatenate([places for places, _ in found]))
+        ]
+
+    def read(self, part: str, shard: int, rows: slice | Rows) -> NDArray[Any]:
+        """Rows of one file of a shard as they are stored."""
+        name = file_name(part, shard)
+        self.check(name)
+        return _rows(self._folder / name, rows)
+
+    def check(self, name: str) -> None:
+        """Refuse a file that is not there or not what the ledger says."""
+        if name in self._checked:
+            return
+        path = self._folder / name
+        if not path.is_file():
+            raise ArtefactError("a file of the vectors is missing", where=str(path), do=AGAIN)
+        if sha256(path) != self._hashes.get(name):
+            raise ArtefactError(
+                "a file of the vectors was changed or damaged: it does not match its sha256", where=str(path), do=AGAIN
+            )
+        self._checked.add(name)
+
+
+def file_name(part: str, shard: int) -> str:
+    """ "vectors-00003.npy"."""
+    return f"{part}-{shard:05d}.npy"
+
+
+def _rows(path: Path, rows: slice | Rows) -> NDArray[Any]:
+    """Some rows of a .npy file, copied.
+
+    Neighbouring ones are read, not mapped: mapped pages would count as this process's memory.
+    """
+    matrix = _mapped(path)
+    if not isinstance(rows, slice) or not matrix.flags.c_contiguous:
+        return np.array(matrix[rows])
+    start, width = rows.start, math.prod(matrix.shape[1:])
+    found = np.fromfile(
+        path, matrix.dtype, (rows.stop - start) * width, offset=matrix.offset + start * width * matrix.itemsize
+    )
+    return found.reshape(-1, *matrix.shape[1:])
+
+
+def _mapped(path: Path) -> np.memmap[Any, Any]:
+    """A .npy file as a view of the file."""
+    try:
+        found: np.memmap[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        what = f"not a whole .npy file of numbers: {' '.join(str(error).split('. If you trust')[0].split())}"  # numpy then advises to load it unsafely
+        raise TaskDataError(
+            what, where=str(path), do="write it again with numpy.save; the file may be truncated"
+        ) from error
+    return found
+
+
+def _check_span(start: int, stop: int, rows: int) -> None:
+    if not 0 <= start <= stop <= rows:
+        raise UsageError(f"rows {start} to {stop} of {rows}", do="ask for rows that are there")

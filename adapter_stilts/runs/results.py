@@ -1,0 +1,166 @@
+"""The scores of a run: results.json, the files they were made of, and their means.
+
+    rows = read_results(folder)                            # [Result, ...], [] where there are none
+    rows = write_results(folder, merged(rows, new))        # in their order, with the sha256 of the files they name
+    means(rows).tasks["xnli"][0].score                     # the mean over languages
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapter_stilts.errors import ArtefactError, MissingError
+from adapter_stilts.files import sha256
+from adapter_stilts.runs.folder import RESULTS
+from adapter_stilts.sharing.sealed import read_sealed, write_sealed
+from adapter_stilts.statistics.result import Result
+
+PRODUCTS = ("predictions", "units")  # files that a score was made of
+Key = tuple[str, str, str]  # how a task was read: protocol, split, settings (as JSON)
+
+
+def read_results(folder: Path) -> list[Result]:
+    """The rows of results.json, [] where there is none; a changed file is an ArtefactError."""
+    path = folder / RESULTS
+    if not path.is_file():
+        return []
+    document = read_sealed(path, RESULTS, do="remove it and evaluate again")
+    return [Result.from_json(row) for row in document["results"]]
+
+
+def write_results(folder: Path, rows: Iterable[Result]) -> list[Result]:
+    """results.json: one row per task, protocol, language and metric, and the means over languages and tasks; returns the rows.
+
+    A row carries the sha256 of the files it names, as they are when it is first written.
+    """
+    ordered = sorted((row if row.hashes else _hashed(folder, row) for row in rows), key=lambda row: row.key)
+    document = {"results": [row.to_json() for row in ordered], "means": means(ordered).to_json()}
+    write_sealed(folder / RESULTS, document)
+    return ordered
+
+
+def without_predictions(rows: Iterable[Result], path: str) -> list[Result]:
+    """Rows that named a predictions file, which has been written anew without a score, name it no longer."""
+    return [_unpredicted(row) if row.paths.get("predictions") == path else row for row in rows]
+
+
+def merged(old: Iterable[Result], new: Iterable[Result]) -> list[Result]:
+    """Rows by key; a new row replaces an old one of the same task, protocol, split, language, metric and settings.
+
+    A predictions file holds the last reading written to it: rows of other settings that named it name it no longer.
+    """
+    fresh = {row.key: row for row in new}
+    written = {row.paths["predictions"]: row.settings for row in fresh.values() if "predictions" in row.paths}
+    kept = []
+    for row in old:
+        path = row.paths.get("predictions")
+        if path in written:  # the file was written anew
+            row = replace(row, hashes={}) if written[path] == row.settings else _unpredicted(row)
+        kept.append(row)
+    return list(({row.key: row for row in kept} | fresh).values())
+
+
+def check_products(folder: Path, rows: Iterable[Result]) -> None:
+    """Refuse predictions and units that are not those of the scores; a bundle may have left them out."""
+    for row in rows:
+        for noun, expected in row.hashes.items():
+            path = folder / row.paths[noun]
+            if path.is_file() and sha256(path) != expected:
+                what = f"{row.paths[noun]} is not the file that was scored: it was changed or damaged"
+                raise ArtefactError(what, where=str(path), do=_score_again(folder, row))
+
+
+def read_units(folder: Path, row: Result) -> NDArray[np.float64]:
+    """The sums [N, S] that a score was made of; MissingError or ArtefactError where they are not there as they were."""
+    path = folder / row.paths["units"]
+    if not path.is_file():
+        what = f"the sums that the score of {row.task} was made of are not there"
+        raise MissingError(what, where=str(path), do=_score_again(folder, row))
+    check_products(folder, [row])
+    units: NDArray[np.float64] = np.load(path, allow_pickle=False)
+    return units
+
+
+@dataclass(frozen=True)
+class TaskMean:
+    """The unweighted mean of one task's headline over languages; `unseen` over those that no training rows were in."""
+
+    protocol: str
+    split: str
+    settings: Mapping[str, Any]
+    score: float
+    languages: int
+    unseen: Mapping[str, Any] | None = None  # {"score", "languages"}; None where that is every language
+
+
+@dataclass(frozen=True)
+class Means:
+    """Means over languages by task, and over tasks with and without retrieval.
+
+    A task read in several ways (protocols, splits, layers) has a mean for each; it enters the means over tasks only where it was
+    read in one. Validation scores enter none.
+    """
+
+    tasks: Mapping[str, tuple[TaskMean, ...]]
+    with_retrieval: float | None
+    without_retrieval: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The "means" of results.json and `--json`."""
+        tasks = {task: [asdict(mean) for mean in found] for task, found in self.tasks.items()}
+        for mean in (mean for found in tasks.values() for mean in found if mean["unseen"] is None):
+            del mean["unseen"]
+        return {"tasks": tasks, "with_retrieval": self.with_retrieval, "without_retrieval": self.without_retrieval}
+
+
+def means(rows: Sequence[Result]) -> Means:
+    """The means of every task's headline metric."""
+    tested = readings(row for row in rows if row.split != "validation")
+    tasks = {task: tuple(_task_mean(key, of_key) for key, of_key in keys.items()) for task, keys in tested.items()}
+    retrieval = {row.task for row in rows if row.retrieval}
+    single = {task: found[0].score for task, found in tasks.items() if len(found) == 1}
+    trained = [score for task, score in single.items() if task not in retrieval]
+    return Means(tasks, _mean(list(single.values())), _mean(trained))
+
+
+def readings(rows: Iterable[Result]) -> dict[str, dict[Key, list[Result]]]:
+    """The headline rows of every task by how they were read."""
+    tasks: dict[str, dict[Key, list[Result]]] = {}
+    for row in rows:
+        if row.headline:
+            key = (row.protocol, row.split, json.dumps(dict(row.settings), sort_keys=True))
+            tasks.setdefault(row.task, {}).setdefault(key, []).append(row)
+    return tasks
+
+
+def _task_mean(key: Key, rows: Sequence[Result]) -> TaskMean:
+    protocol, split, settings = key
+    scores = [row.score for row in rows]
+    new = [row.score for row in rows if not row.notes.get("seen")]
+    unseen = None if len(new) == len(rows) else {"score": _mean(new), "languages": len(new)}
+    return TaskMean(protocol, split, json.loads(settings), sum(scores) / len(scores), len(rows), unseen)
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def _hashed(folder: Path, row: Result) -> Result:
+    paths = {noun: folder / row.paths[noun] for noun in PRODUCTS if noun in row.paths}
+    return replace(row, hashes={noun: sha256(path) for noun, path in paths.items() if path.is_file()})
+
+
+def _unpredicted(row: Result) -> Result:
+    return replace(row, paths={noun: path for noun, path in row.paths.items() if noun != "predictions"}, hashes={})
+
+
+def _score_again(folder: Path, row: Result) -> str:
+    asked = f"--tasks {row.task} --languages {row.language} --split {row.split}"
+    return f"score it again: adapter-stilts eval {folder} {asked} --overwrite"
