@@ -182,7 +182,7 @@ def by_layer(
 ) -> list[float]:
     """Share of sentences whose nearest English one is their translation, per layer, over languages alike."""
     encoder = AdapterEncoder(load_trunk(str(folder), precision="fp32")).eval()
-    layers = range(encoder.depth + 1)
+    layers = range(encoder.trunk.depth + 1)
     shares = []
     for bitext in bitexts:
         foreign, english = (embed_layers(encoder, side, layers=layers, max_length=max_length) for side in bitext)

@@ -81,12 +81,3 @@ def adapter_facts(row: Result, stacks: Stacks | None) -> dict[str, Any]:
     if row.settings.get("language_adapters") != OWN:
         return {**stacks.source.adapter, "note": BOTH}
     return {**stacks.reading(row.language).adapter, "target": dict(stacks.reading(ENGLISH).adapter)}
-
-
-def remarks(rows: Iterable[Result]) -> list[str]:
-    """The remarks of rows of results for a person, each once, in the order of the rows."""
-    every: list[str] = []
-    for row in rows:
-        every += [f"{row.task}: {note}" for note in row.notes.get("substitutions", ())]
-        every += row.notes.get("leaks", ())
-    return list(dict.fromkeys(every))
