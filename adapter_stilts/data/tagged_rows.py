@@ -1,11 +1,14 @@
-"""Tagged sentences, a word a line and a blank line between sentences: CoNLL-U, numbered IOB2, and plain "word tag" files; and CCGbank.
+"""Tagged sentences, a word a line and a blank line between sentences: CoNLL-U, numbered IOB2, and plain "word tag"
+files; and CCGbank.
 
 CoNLL-U      ID FORM LEMMA UPOS ...       a treebank; see conllu_rows.py
 CCGbank                                   derivations, or a sentence a line; see ccg_rows.py
 IOB2         ID FORM TAG - ANNOTATOR      Universal NER; rows begin with a number and comments with "#"
-plain        WORD ... TAG                 WNUT, Wikigold, MasakhaNER, CoNLL-2003, XTREME: the first and the last column, by tabs where the
-                                          file has any and by spaces otherwise. A word may be "#" or hold a space. A file of words
-                                          alone has no tags, which is refused unless the layout says that it need have none.
+plain        WORD ... TAG                 WNUT, Wikigold, MasakhaNER, CoNLL-2003, XTREME: the first and the last column,
+             by tabs where the
+                                          file has any and by spaces otherwise. A word may be "#" or hold a space. A
+                                          file of words alone has no tags, which is refused unless the layout says that
+                                          it need have none.
 """
 
 from __future__ import annotations
@@ -89,7 +92,8 @@ def _numbered(line: str, where: str) -> WordTag | None:
         return None
     cells = line.split("\t")
     if len(cells) < 3 or not cells[2]:
-        raise TaskDataError("a row without a tag", where=where, do="every word needs ID, FORM and TAG; the file may be truncated")
+        what = "a row without a tag"
+        raise TaskDataError(what, where=where, do="every word needs ID, FORM and TAG; the file may be truncated")
     return (cells[1], cells[2]) if cells[0].isdecimal() else None
 
 
@@ -100,7 +104,8 @@ def _plain(line: str, where: str, separator: str | None, prefix: str) -> WordTag
     if cells[0] == DOCUMENT_START:
         return DOCUMENT_START, OUTSIDE
     if len(cells) < 2 or not cells[-1].strip():
-        raise TaskDataError(f"a word without a tag: {line[:40]!r}", where=where, do="every line needs a word and a tag; the file may be truncated")
+        what = f"a word without a tag: {line[:40]!r}"
+        raise TaskDataError(what, where=where, do="every line needs a word and a tag; the file may be truncated")
     return cells[0].removeprefix(prefix), cells[-1].strip()
 
 
@@ -119,6 +124,10 @@ def _language_prefix(path: Path, separator: str | None, layout: Layout) -> str:
     several = len(found) > 1
     if several or (found and layout.codes and next(iter(found))[:-1] not in layout.codes):
         told = ", ".join(f"{prefix[:-1]} from line {number} on" for prefix, number in found.items())
-        what = f"two languages in one file: {told}" if several else f"the words are marked {told}, and the rows of '{layout.language}' were asked for"
+        what = (
+            f"two languages in one file: {told}"
+            if several
+            else f"the words are marked {told}, and the rows of '{layout.language}' were asked for"
+        )
         raise TaskDataError(what, where=str(path), do="give each language a file of its own")
     return next(iter(found), "")

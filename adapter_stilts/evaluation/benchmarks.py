@@ -1,8 +1,9 @@
 """XTREME and XTREME-R as data: tasks, metrics, languages, groups, as their evaluate.py has them.
 
-XTREME-R's own code has no languages, reader or metric for LAReQA, so it never completes; the paper's ten tasks are here. XCOPA stands in
-two groups as in that code: `classification` and `multi_choice`. Its `retrieval` group lacks LAReQA; `retrieval_with_lareqa` is the
-paper's. The average over groups, which circulates beside that over tasks, takes each task once: `averaged`.
+XTREME-R's own code has no languages, reader or metric for LAReQA, so it never completes; the paper's ten tasks are
+here. XCOPA stands in two groups as in that code: `classification` and `multi_choice`. Its `retrieval` group lacks
+LAReQA; `retrieval_with_lareqa` is the paper's. The average over groups, which circulates beside that over tasks, takes
+each task once: `averaged`.
 
 Hu et al. (2020), https://arxiv.org/abs/2003.11080; Ruder et al. (2021), https://arxiv.org/abs/2104.07412
 """
@@ -34,13 +35,20 @@ def _codes(text: str) -> tuple[str, ...]:
 LANGUAGES = {
     "xnli": _codes("ar bg de el en es fr hi ru sw th tr ur vi zh"),
     "pawsx": _codes("de en es fr ja ko zh"),
-    "udpos": _codes("af ar bg de el en es et eu fa fi fr he hi hu id it ja kk ko mr nl pt ru ta te th tl tr ur vi yo zh"),
-    "panx": _codes("ar he vi id jv ms tl eu ml ta te af nl en de el bn hi mr ur fa fr it pt es bg ru ja ka ko th sw yo my zh kk tr et fi hu"),
+    "udpos": _codes(
+        "af ar bg de el en es et eu fa fi fr he hi hu id it ja kk ko mr nl pt ru ta te th tl tr ur vi yo zh"
+    ),
+    "panx": _codes(
+        "ar he vi id jv ms tl eu ml ta te af nl en de el bn hi mr ur fa fr it pt es bg ru ja ka ko th sw yo my zh kk tr "
+        "et fi hu"
+    ),
     "xquad": _codes("en es de el ru tr ar vi th zh hi"),
     "mlqa": _codes("en es de ar hi vi zh"),
     "tydiqa": _codes("en ar bn fi id ko ru sw te"),
     "bucc2018": _codes("de fr ru zh"),
-    "tatoeba": _codes("ar he vi id jv tl eu ml ta te af nl de el bn hi mr ur fa fr it pt es bg ru ja ka ko th sw zh kk tr et fi hu"),
+    "tatoeba": _codes(
+        "ar he vi id jv tl eu ml ta te af nl de el bn hi mr ur fa fr it pt es bg ru ja ka ko th sw zh kk tr et fi hu"
+    ),
 }
 MORE = {  # XTREME-R's
     "udpos": _codes("lt pl uk wo ro"),
@@ -68,7 +76,12 @@ METRICS = {
 TAGGING, QA = ("udpos", "panx"), ("xquad", "mlqa", "tydiqa")
 
 
-def _benchmark(groups: dict[str, tuple[str, ...]], averaged: tuple[str, ...], retrieval: tuple[str, ...], more: dict[str, tuple[str, ...]]) -> Benchmark:
+def _benchmark(
+    groups: dict[str, tuple[str, ...]],
+    averaged: tuple[str, ...],
+    retrieval: tuple[str, ...],
+    more: dict[str, tuple[str, ...]],
+) -> Benchmark:
     tasks = tuple(dict.fromkeys(task for group in averaged for task in groups[group]))
     languages = {task: (*LANGUAGES.get(task, ()), *more.get(task, ())) for task in tasks}
     return Benchmark({task: METRICS[task] for task in tasks}, languages, groups, averaged, retrieval)

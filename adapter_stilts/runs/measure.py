@@ -1,4 +1,5 @@
-"""Scoring a model with a head: one split of one language to predictions, rows of results and XTREME's prediction files."""
+"""Scoring a model with a head: one split of one language to predictions, rows of results and XTREME's prediction
+files."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ from adapter_stilts.tasks.sources import Loaded
 
 @dataclass(frozen=True)
 class Reading:
-    """How examples become predictions: the head's labels and the length it was trained with, how many tokens go at once, whose rules hold, which head.
+    """How examples become predictions: the head's labels and the length it was trained with, how many tokens go at
+    once, whose rules hold, which head.
 
     adapters   "own" where each language is read under its own language adapter
     precision  of the trunk, where it is another than in training; "": as in training
@@ -50,7 +52,11 @@ class Reading:
     @property
     def marks(self) -> dict[str, str]:
         """Settings of a score that tell this reading from others of the same rows."""
-        found = {"head": self.head if self.head != HEAD else "", "language_adapters": self.adapters, "precision": self.precision}
+        found = {
+            "head": self.head if self.head != HEAD else "",
+            "language_adapters": self.adapters,
+            "precision": self.precision,
+        }
         return {name: value for name, value in found.items() if value}
 
     @property
@@ -65,17 +71,31 @@ class Reading:
 def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, folder: Path | None) -> list[Result]:
     """Rows for every metric of the task on one language.
 
-    Under `folder`: predictions/ in XTREME's form, units/ with the sums that paired comparisons need, fusion/attention.json.
+    Under `folder`: predictions/ in XTREME's form, units/ with the sums that paired comparisons need,
+    fusion/attention.json.
     """
     origin = loaded.origin
     facts = origin_facts(origin)
-    base = {"task": task.name, "protocol": reading.protocol, "language": origin.language, "split": origin.split, "data": facts["files"] or facts}
+    base = {
+        "task": task.name,
+        "protocol": reading.protocol,
+        "language": origin.language,
+        "split": origin.split,
+        "data": facts["files"] or facts,
+    }
     base |= beside(origin)
     attention: Mapping[str, Any] = {}
     predictions: Any = None
     settings: dict[str, Any]
     if task.format.ranking:
-        scored, predictions = own_score(model, task, loaded.examples, reading.max_length, reading.token_budget, Options(origin.language, seed=reading.seed))
+        scored, predictions = own_score(
+            model,
+            task,
+            loaded.examples,
+            reading.max_length,
+            reading.token_budget,
+            Options(origin.language, seed=reading.seed),
+        )
         settings = {"max_length": reading.max_length, "query_length": task.query_length}
     elif task.format.masked:
         scored = masked_score(model, loaded.examples, reading.max_length, reading.token_budget, reading.seed)
@@ -85,7 +105,10 @@ def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, fold
         answered, attention = _predict(model, task, loaded.examples, found, reading, origin.language)
         gold, lost = task.format.scored_part(loaded.examples, answered)
         base |= {"words_lost": lost} if lost else {}
-        scored, predictions = task.format.score(task.metric, gold, answered, Options(language=origin.language, seed=reading.seed)), answered
+        scored, predictions = (
+            task.format.score(task.metric, gold, answered, Options(language=origin.language, seed=reading.seed)),
+            answered,
+        )
         settings = task.format.settings(reading.rules, reading.length(model))
     if attention and folder is not None:
         store_attention(folder, task.name, origin.split, origin.language, attention)
@@ -95,16 +118,27 @@ def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, fold
 
 
 def predicted(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, folder: Path) -> dict[str, Any]:
-    """A row without a score, for rows whose labels are withheld: what was read, how, and where its predictions lie in XTREME's form."""
+    """A row without a score, for rows whose labels are withheld: what was read, how, and where its predictions lie in
+    XTREME's form."""
     origin = loaded.origin
-    answered, _ = _predict(model, task, loaded.examples, _features(model, task, loaded.examples, reading), reading, origin.language)
+    answered, _ = _predict(
+        model, task, loaded.examples, _features(model, task, loaded.examples, reading), reading, origin.language
+    )
     path = _write(folder, task, origin.language, origin.split, answered)
-    row = {"task": task.name, "protocol": reading.protocol, "language": origin.language, "split": origin.split, "n": len(loaded.examples)}
+    row = {
+        "task": task.name,
+        "protocol": reading.protocol,
+        "language": origin.language,
+        "split": origin.split,
+        "n": len(loaded.examples),
+    }
     settings = {**task.format.settings(reading.rules, reading.length(model)), **reading.marks}
     return {**row, "settings": settings, "predictions": path.relative_to(folder).as_posix()}
 
 
-def result_rows(base: Mapping[str, Any], scored: Score, settings: Mapping[str, Any], paths: Mapping[str, str], *, retrieval: bool) -> list[Result]:
+def result_rows(
+    base: Mapping[str, Any], scored: Score, settings: Mapping[str, Any], paths: Mapping[str, str], *, retrieval: bool
+) -> list[Result]:
     """A row of results.json for every measure of a score. retrieval: the task is one of finding, not of classifying."""
     return [
         Result.from_json(
@@ -124,13 +158,18 @@ def result_rows(base: Mapping[str, Any], scored: Score, settings: Mapping[str, A
     ]
 
 
-def validation_score(task: Task, examples: Sequence[Example], reading: Reading, language: str = "") -> Callable[[TaskModel], float]:
-    """A function for the training loop: the headline metric on validation rows of a language ("": the task's own); higher is better."""
+def validation_score(
+    task: Task, examples: Sequence[Example], reading: Reading, language: str = ""
+) -> Callable[[TaskModel], float]:
+    """A function for the training loop: the headline metric on validation rows of a language ("": the task's own);
+    higher is better."""
     found: list[Feature] = []  # made once, by the first evaluation
 
     def validate(model: TaskModel) -> float:
         if task.format.masked:
-            return masked_score(model, examples, reading.max_length, reading.token_budget, reading.seed, replicates=0).value
+            return masked_score(
+                model, examples, reading.max_length, reading.token_budget, reading.seed, replicates=0
+            ).value
         spoken = language or task.train_language
         if task.format.ranking:
             options = Options(language=spoken, replicates=0)
@@ -144,7 +183,8 @@ def validation_score(task: Task, examples: Sequence[Example], reading: Reading, 
 
 
 def write_array(path: Path, array: NDArray[Any]) -> None:
-    """An array as .npy. Raises DoesNotFit on a full disk, which NumPy writing by itself would not tell from other errors."""
+    """An array as .npy. Raises DoesNotFit on a full disk, which NumPy writing by itself would not tell from other
+    errors."""
     content = io.BytesIO()
     np.save(content, array, allow_pickle=False)
     write_bytes(path, content.getvalue())
@@ -187,7 +227,8 @@ def store_scored(
     stored = {}
     if predictions is not None:
         stored["predictions"] = _write(folder, task, language, split, predictions).relative_to(folder).as_posix()
-    protocols = [] if reading.protocol == OWN.name else [reading.protocol]  # each reading's sums stay, since several may stand in one results.json
+    # each reading's sums stay, since several may stand in one results.json
+    protocols = [] if reading.protocol == OWN.name else [reading.protocol]
     name = ".".join([f"{split}-{language}", *reading.marks.values(), *protocols])
     path = folder / "units" / task.name / f"{name}.npy"
     write_array(path, scored.units)

@@ -1,4 +1,5 @@
-"""Evaluating a ranking in several languages: the candidates of all of them are read once, the queries language by language."""
+"""Evaluating a ranking in several languages: the candidates of all of them are read once, the queries language by
+language."""
 
 from __future__ import annotations
 
@@ -29,7 +30,10 @@ def measure_ranking(
     Validation rows are searched among their own positives, as they are while training.
     """
     if split == "validation":
-        yield from ((language, measure(model, task, load(task, split, language, where), reading, folder)) for language in languages)
+        yield from (
+            (language, measure(model, task, load(task, split, language, where), reading, folder))
+            for language in languages
+        )
         return
     sources = load_pool(task, split, where)
     pool = read_pool(model, joined(sources), reading.max_length, reading.token_budget)
@@ -50,11 +54,19 @@ def _measure(
     origin, queries = loaded.origin, cast(Sequence[Query], loaded.examples)
     with model.encoder.capture_attention() as attention:
         vectors = unit_vectors(model, query_rows(model, task, queries, reading.max_length), reading.token_budget)
-    scored, found = score_language(task.metric, queries, vectors, pool, Options(language=origin.language, seed=reading.seed))
+    scored, found = score_language(
+        task.metric, queries, vectors, pool, Options(language=origin.language, seed=reading.seed)
+    )
     if attention.sums:
         means = {name: attention.mean(name) for name in attention.sums}
         store_attention(folder, task.name, origin.split, origin.language, means)
-    base = {"task": task.name, "protocol": reading.protocol, "language": origin.language, "split": origin.split, "data": data_of(loaded, sources)}
+    base = {
+        "task": task.name,
+        "protocol": reading.protocol,
+        "language": origin.language,
+        "split": origin.split,
+        "data": data_of(loaded, sources),
+    }
     base |= beside(origin)
     settings = {
         "max_length": reading.max_length,
