@@ -115,8 +115,9 @@ class Metric:
 class Metrics(Registry[Metric]):
     """Metrics by name; a function is registered with its facts."""
 
-    # type: ignore[override]
-    def register(self, name: str, formats: tuple[str, ...], **facts: Any) -> Callable[[Scorer], Scorer]:
+    def register(  # type: ignore[override]
+        self, name: str, formats: tuple[str, ...], **facts: Any
+    ) -> Callable[[Scorer], Scorer]:
         def put(score: Scorer) -> Scorer:
             self.add(name, Metric(name, score, formats, **facts))
             return score
