@@ -19,7 +19,7 @@ from itertools import islice
 from pathlib import Path
 
 from adapter_stilts.data.ccg_rows import TaggedWords, ccg_rows, is_ccg
-from adapter_stilts.data.conllu_rows import NO_TAG, conllu_words
+from adapter_stilts.data.conllu_rows import conllu_words
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.tables import suffix
 from adapter_stilts.errors import TaskDataError
@@ -29,8 +29,6 @@ Lines = list[tuple[int, str]]
 WordTag = tuple[str, str]
 
 COMMENT = re.compile(r"#\s*\w[\w :-]*=")  # "# sent_id = x", "# text = ..."; a row "#<TAB>O" is no comment
-__all__ = ["NO_TAG", "OUTSIDE", "TaggedWords", "tagged_rows"]
-
 OUTSIDE = "O"
 DOCUMENT_START = "-DOCSTART-"
 CONLLU, CCG = ".conllu", ".auto"

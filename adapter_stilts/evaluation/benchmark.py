@@ -32,6 +32,7 @@ from adapter_stilts.metrics.base import Options, metrics
 from adapter_stilts.metrics.forms import forms, found_path
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.statistics.result import Result
+from adapter_stilts.tasks.base import tasks
 
 __all__ = ["BenchmarkScore", "score_benchmark", "score_file"]
 
@@ -98,7 +99,7 @@ def score_benchmark(name: str, predictions: Path, labels: Path, options: Options
 def _task_rows(
     name: str, metric: str, task: str, languages: Sequence[str], predictions: Path, labels: Path, options: Options
 ) -> list[Result]:
-    form = _form(task, metric)
+    form = tasks[task].format.form
     rows = []
     for language in languages:
         gold, guessed = (found_path(folder, task, language, form) for folder in (labels, predictions))
@@ -112,16 +113,12 @@ def _task_rows(
     return rows
 
 
-def _form(task: str, metric: str) -> str:
-    return "choices" if task == "xcopa" else metrics[metric].form
-
-
 def _languages(benchmark: Benchmark, task: str, folder: Path) -> list[str]:
     """The published languages that are labelled; where there is none of those, whatever is labelled."""
-    found = _labelled(folder, _form(task, benchmark.metrics[task]))
+    found = _labelled(folder, tasks[task].format.form)
     if not found:
         endings = " or ".join(
-            f"test-<language>.{ending}" for ending in forms[_form(task, benchmark.metrics[task])].endings
+            f"test-<language>.{ending}" for ending in forms[tasks[task].format.form].endings
         )
         raise TaskDataError("no label file", where=str(folder), do=f"labels are called {endings}")
     return [language for language in benchmark.languages[task] if language in found] or found
@@ -145,7 +142,7 @@ def _not_scored(
     files = []
     for task, scored in languages.items():
         for side in (predictions, labels):
-            extra = [one for one in _labelled(side / task, _form(task, benchmark.metrics[task])) if one not in scored]
+            extra = [one for one in _labelled(side / task, tasks[task].format.form) if one not in scored]
             files += [f"{side / task}: {', '.join(extra)}"] if extra else []
     return (*folders, *files)
 

@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapter_stilts.data.columns import ID, Columns
+from adapter_stilts.data.conllu_rows import NO_TAG
 from adapter_stilts.data.feature import IGNORED, Feature
 from adapter_stilts.data.labels import wrong_label
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import SINGLE_SPECIALS, Marks, marks, pieces
 from adapter_stilts.data.tables import CSV, JSON, JSON_LINES, Row, list_of
-from adapter_stilts.data.tagged_rows import NO_TAG, OUTSIDE, tagged_rows
+from adapter_stilts.data.tagged_rows import OUTSIDE, tagged_rows
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, dealt, register
 from adapter_stilts.formats.protocols import Setting, TargetProtocol
