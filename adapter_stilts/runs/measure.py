@@ -74,87 +74,79 @@ def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, fold
     Under `folder`: predictions/ in XTREME's form, units/ with the sums that paired comparisons need,
     fusion/attention.json.
     """
-    origin = loaded.origin
-    facts = origin_facts(origin)
-    base = {
-        "task": task.name,
-        "protocol": reading.protocol,
-        "language": origin.language,
-        "split": origin.split,
-        "data": facts["files"] or facts,
-    }
-    base |= beside(origin)
-    attention: Mapping[str, Any] = {}
-    predictions: Any = None
-    settings: dict[str, Any]
+    origin, options = loaded.origin, Options(loaded.origin.language, seed=reading.seed)
     if task.format.ranking:
-        scored, predictions = own_score(
-            model,
-            task,
-            loaded.examples,
-            reading.max_length,
-            reading.token_budget,
-            Options(origin.language, seed=reading.seed),
-        )
-        settings = {"max_length": reading.max_length, "query_length": task.query_length}
-    elif task.format.masked:
+        limits = (reading.max_length, reading.token_budget)
+        scored, predictions = own_score(model, task, loaded.examples, *limits, options)
+        asked = {"max_length": reading.max_length, "query_length": task.query_length}
+        return results(task, loaded, reading, scored, asked, folder, predictions)
+    settings = task.format.settings(reading.rules, reading.length(model))
+    if task.format.masked:
         scored = masked_score(model, loaded.examples, reading.max_length, reading.token_budget, reading.seed)
-        settings = task.format.settings(reading.rules, reading.length(model))
-    else:
-        found = _features(model, task, loaded.examples, reading)
-        answered, attention = _predict(model, task, loaded.examples, found, reading, origin.language)
-        gold, lost = task.format.scored_part(loaded.examples, answered)
-        base |= {"words_lost": lost} if lost else {}
-        scored, predictions = (
-            task.format.score(task.metric, gold, answered, Options(language=origin.language, seed=reading.seed)),
-            answered,
-        )
-        settings = task.format.settings(reading.rules, reading.length(model))
+        return results(task, loaded, reading, scored, settings, folder)
+    features = _features(model, task, loaded.examples, reading)
+    predictions, attention = _predict(model, task, loaded.examples, features, reading, origin.language)
+    gold, lost = task.format.scored_part(loaded.examples, predictions)
+    scored = task.format.score(task.metric, gold, predictions, options)
     if attention and folder is not None:
         store_attention(folder, task.name, origin.split, origin.language, attention)
-    paths = store_scored(folder, task, origin.language, origin.split, predictions, scored, reading)
-    settings = {**settings, **reading.marks, **({"multiword": origin.multiword} if origin.multiword else {})}
-    return result_rows(base, scored, settings, paths, retrieval=task.format.ranking)
+    return results(task, loaded, reading, scored, settings, folder, predictions, words_lost=lost)
 
 
 def predicted(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, folder: Path) -> dict[str, Any]:
     """A row without a score, for rows whose labels are withheld: what was read, how, and where its predictions lie in
     XTREME's form."""
-    origin = loaded.origin
-    answered, _ = _predict(
-        model, task, loaded.examples, _features(model, task, loaded.examples, reading), reading, origin.language
-    )
-    path = _write(folder, task, origin.language, origin.split, answered)
-    row = {
+    origin, features = loaded.origin, _features(model, task, loaded.examples, reading)
+    predictions, _ = _predict(model, task, loaded.examples, features, reading, origin.language)
+    return {
         "task": task.name,
         "protocol": reading.protocol,
         "language": origin.language,
         "split": origin.split,
         "n": len(loaded.examples),
+        "settings": {**task.format.settings(reading.rules, reading.length(model)), **reading.marks},
+        "predictions": _write(folder, task, loaded, predictions),
     }
-    settings = {**task.format.settings(reading.rules, reading.length(model)), **reading.marks}
-    return {**row, "settings": settings, "predictions": path.relative_to(folder).as_posix()}
 
 
-def result_rows(
-    base: Mapping[str, Any], scored: Score, settings: Mapping[str, Any], paths: Mapping[str, str], *, retrieval: bool
+def results(
+    task: Task,
+    loaded: Loaded,
+    reading: Reading,
+    scored: Score,
+    settings: Mapping[str, Any],
+    folder: Path | None,
+    predictions: Any = None,
+    data: Any = None,
+    **notes: Any,
 ) -> list[Result]:
-    """A row of results.json for every measure of a score. retrieval: the task is one of finding, not of classifying."""
+    """A row of results.json for every measure of a score; under `folder` its predictions, where it has any, and units.
+
+    data  what it was scored on, where that is more than `loaded`
+    """
+    origin, facts = loaded.origin, origin_facts(loaded.origin)
+    words = {"multiword": origin.multiword} if origin.multiword else {}
+    paths: dict[str, str] = {}
+    if folder is not None:
+        paths |= {} if predictions is None else {"predictions": _write(folder, task, loaded, predictions)}
+        # each reading's sums stay, since several may stand in one results.json
+        protocols = [] if reading.protocol == OWN.name else [reading.protocol]
+        name = ".".join([f"{origin.split}-{origin.language}", *reading.marks.values(), *protocols])
+        units = folder / "units" / task.name / f"{name}.npy"
+        write_array(units, scored.units)
+        paths["units"] = units.relative_to(folder).as_posix()
     return [
-        Result.from_json(
-            {
-                **base,
-                "metric": m.metric,
-                "score": m.score,
-                "n": scored.n,
-                "interval": m.interval,
-                "headline": m.metric == scored.headline,
-                "retrieval": retrieval,
-                "settings": dict(settings),
-                **paths,
-            }
-        )
-        for m in scored.measures
+        Result(
+            *(task.name, reading.protocol, origin.language, measure.metric, measure.score, scored.n, measure.interval),
+            split=origin.split,
+            headline=measure.metric == scored.headline,
+            retrieval=task.format.ranking,
+            settings={**settings, **reading.marks, **words},
+            data=data or facts["files"] or facts,
+            paths=paths,
+            statistic=scored.main.statistic if folder is not None else "",
+        ).with_notes(**beside(origin), **notes)
+        for measure in scored.measures
     ]
 
 
@@ -218,24 +210,9 @@ def _predict(
     return predictions, {name: attention.mean(name) for name in attention.sums}
 
 
-def store_scored(
-    folder: Path | None, task: Task, language: str, split: str, predictions: Any, scored: Score, reading: Reading
-) -> dict[str, str]:
-    """Write predictions in XTREME's form, and units; returns where they are, relative to the folder."""
-    if folder is None:
-        return {}
-    stored = {}
-    if predictions is not None:
-        stored["predictions"] = _write(folder, task, language, split, predictions).relative_to(folder).as_posix()
-    # each reading's sums stay, since several may stand in one results.json
-    protocols = [] if reading.protocol == OWN.name else [reading.protocol]
-    name = ".".join([f"{split}-{language}", *reading.marks.values(), *protocols])
-    path = folder / "units" / task.name / f"{name}.npy"
-    write_array(path, scored.units)
-    return {**stored, "units": path.relative_to(folder).as_posix(), "statistic": scored.main.statistic}
-
-
-def _write(folder: Path, task: Task, language: str, split: str, predictions: Any) -> Path:
-    path = forms.prediction_path(folder / "predictions", task.folder, language, task.format.form, split)
-    forms.forms[task.format.form].write(path, predictions)
-    return path
+def _write(folder: Path, task: Task, loaded: Loaded, predictions: Any) -> str:
+    """Write predictions in the form of their format; returns where they are."""
+    origin, form = loaded.origin, task.format.form
+    path = forms.prediction_path(folder / "predictions", task.folder, origin.language, form, origin.split)
+    forms.forms[form].write(path, predictions)
+    return path.relative_to(folder).as_posix()

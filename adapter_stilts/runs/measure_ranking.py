@@ -12,9 +12,8 @@ from adapter_stilts.formats.queries import Query
 from adapter_stilts.metrics.base import Options
 from adapter_stilts.metrics.ranked import DEEPEST
 from adapter_stilts.runs.attention import store_attention
-from adapter_stilts.runs.disclosure import beside
 from adapter_stilts.runs.material import origin_facts
-from adapter_stilts.runs.measure import Reading, measure, result_rows, store_scored
+from adapter_stilts.runs.measure import Reading, measure, results
 from adapter_stilts.runs.ranking import Pool, query_rows, read_pool, score_language, unit_vectors
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
@@ -60,14 +59,6 @@ def _measure(
     if attention.sums:
         means = {name: attention.mean(name) for name in attention.sums}
         store_attention(folder, task.name, origin.split, origin.language, means)
-    base = {
-        "task": task.name,
-        "protocol": reading.protocol,
-        "language": origin.language,
-        "split": origin.split,
-        "data": data_of(loaded, sources),
-    }
-    base |= beside(origin)
     settings = {
         "max_length": reading.max_length,
         "query_length": task.query_length,
@@ -75,7 +66,5 @@ def _measure(
         "candidate_languages": len(pool.languages),
         "depth": DEEPEST,
         "index": "exact",
-        **reading.marks,
     }
-    paths = store_scored(folder, task, origin.language, origin.split, found, scored, reading)
-    return result_rows(base, scored, settings, paths, retrieval=True)
+    return results(task, loaded, reading, scored, settings, folder, found, data_of(loaded, sources))
