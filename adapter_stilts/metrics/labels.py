@@ -9,7 +9,6 @@ import numpy as np
 
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.metrics.base import Array, Options, Score, metrics, one_each, same_number, scored
-from adapter_stilts.statistics.intervals import score_of
 
 PLACEHOLDERS = 100  # gold labels from which on a single repeated one cannot be meant
 
@@ -47,10 +46,6 @@ def _accuracy_f1(gold: Any, predicted: Any, options: Options) -> Score:
 @metrics.register("retrieval", formats=("aligned",), form="lines", protocol="xtreme", averaged=("accuracy",))
 def _retrieval(gold: Any, predicted: Any, options: Options) -> Score:
     return score_labels(*_texts(gold, predicted), options)
-
-
-def accuracy(gold: Sequence[object], predicted: Sequence[object]) -> float:
-    return score_of(accuracy_units(gold, predicted), "ratio")
 
 
 def accuracy_units(gold: Sequence[object], predicted: Sequence[object]) -> Array:

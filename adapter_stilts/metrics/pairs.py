@@ -9,7 +9,6 @@ import numpy as np
 
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.metrics.base import Array, Options, Score, metrics, scored
-from adapter_stilts.statistics.intervals import score_of
 
 Pair: TypeAlias = tuple[str, str]
 
@@ -29,11 +28,6 @@ def score_pairs(
 @metrics.register("mining", formats=("pools",), form="pairs", protocol="xtreme", averaged=("f1",))
 def _mining(gold: Any, predicted: Any, options: Options) -> Score:
     return score_pairs(gold, predicted, options)
-
-
-def bucc_f1(gold: Collection[Pair], mined: Collection[Pair]) -> float:
-    """F1 of two sets of pairs."""
-    return score_of(pair_units(gold, mined), "f1") if gold or mined else 0.0
 
 
 def pair_units(gold: Collection[Pair], mined: Collection[Pair]) -> Array:

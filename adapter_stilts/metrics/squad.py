@@ -20,7 +20,6 @@ from adapter_stilts.metrics.answers import (
     token_f1,
 )
 from adapter_stilts.metrics.base import Array, Options, Score, metrics, same_number, scored
-from adapter_stilts.statistics.intervals import score_of
 
 # languages written without spaces: SQuAD's F1 takes a whole answer for one token
 UNSPACED = ("zh", "th", "ja", "my", "km", "lo")
@@ -59,14 +58,6 @@ def _squad_v2(gold: Any, predicted: Any, options: Options) -> Score:
 @metrics.register("mlqa", formats=("span",), form="answers", protocol="xtreme", averaged=PARTS, needs_language=True)
 def _mlqa(gold: Any, predicted: Any, options: Options) -> Score:
     return score_answers("mlqa", gold, _by_question(gold, predicted), options)
-
-
-def squad_em_f1(
-    gold: Sequence[Sequence[str]], predicted: Sequence[str | None], normalise: Normalise = squad_text
-) -> tuple[float, float]:
-    """(exact match, F1) by SQuAD v1.1, or by MLQA with `normalise=mlqa_text(language)`."""
-    units = answer_units(gold, predicted, normalise)
-    return score_of(units[:, [0, 2]], "ratio"), score_of(units[:, [1, 2]], "ratio")
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.metrics.base import Options, Score, metrics, one_each, scored
 from adapter_stilts.registry import unknown_name
-from adapter_stilts.statistics.intervals import score_of
 
 Array: TypeAlias = NDArray[np.float64]
 Tags: TypeAlias = Sequence[str]
@@ -47,16 +46,6 @@ def _chunk_f1(gold: Any, predicted: Any, options: Options) -> Score:
 @metrics.register("token_accuracy", formats=("tags",), form="tags", protocol="xtreme", takes_rule=True)
 def _token_accuracy(gold: Any, predicted: Any, options: Options) -> Score:
     return replace(score_tags(gold, one_each(predicted), options), headline="token_accuracy")
-
-
-def entity_f1(gold: Sequence[Tags], predicted: Sequence[Tags], rule: str = "0.0") -> float:
-    """Micro F1 of chunks over all sentences, by seqeval's rule "0.0" (XTREME) or "1.2"; for entities and for bare
-    tags."""
-    return score_of(chunk_counts(gold, predicted, rule), "f1")
-
-
-def token_accuracy(gold: Sequence[Tags], predicted: Sequence[Tags]) -> float:
-    return score_of(token_units(gold, predicted), "ratio")
 
 
 def token_units(gold: Sequence[Tags], predicted: Sequence[Tags]) -> Array:

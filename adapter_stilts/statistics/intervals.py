@@ -160,12 +160,6 @@ def nested_bootstrap(
     )
 
 
-def equivalent(interval: tuple[float, float], margin: float) -> bool:
-    """Two one-sided tests at 5 %: whether the 90 % interval of a difference lies within +-margin, so that the arms
-    count as equal."""
-    return -margin < interval[0] and interval[1] < margin
-
-
 def holm(values: Sequence[float]) -> list[float]:
     """p-values corrected for having tested several targets (Holm 1979), in the order given."""
     order = np.argsort(values, kind="stable")
