@@ -152,7 +152,7 @@ def show(progress: Progress) -> None:
 def by_layer(folder: Path, dev: Path) -> list[float]:
     """Share of sentences whose nearest English one is their translation, per layer, over languages alike."""
     encoder = AdapterEncoder(load_trunk(str(folder), precision="fp32")).eval()
-    layers = range(encoder.depth + 1)
+    layers = range(encoder.trunk.depth + 1)
     english = embed_layers(encoder, list(lines(dev / "eng.txt.gz")), layers=layers, max_length=256)
     shares = []
     for language in CHECKED:

@@ -34,7 +34,7 @@ from adapter_stilts.mining.sweep_grid import Setting, Worth, measured
 from adapter_stilts.retrieval.protocols import protocol
 from adapter_stilts.retrieval.reading import Reading
 from adapter_stilts.runs.subject import Request, Subject, subject_of
-from adapter_stilts.tasks.sources import Loaded, Origin
+from adapter_stilts.tasks.reading.place import Loaded, Origin
 
 TASKS, SEEDS = ("nli", "qa", "pos", "ner", "choice", "paraphrase"), (13, 17, 23)
 FLORES_ROWS = 1012

@@ -92,7 +92,7 @@ def by_layer(folder: Path) -> list[float]:
     shares = []
     for language in FOREIGN:
         rows = [row for row in examples("bitext", "validation", language) if isinstance(row, Bitext)]
-        layers = range(encoder.depth + 1)
+        layers = range(encoder.trunk.depth + 1)
         source, target = (embed_layers(encoder, side, layers=layers) for side in ([row.source for row in rows], [row.target for row in rows]))
         shares.append([float(np.mean((source[layer] @ target[layer].T).argmax(1) == np.arange(len(rows)))) for layer in layers])
     return [round(float(share), 4) for share in np.mean(shares, axis=0)]

@@ -51,7 +51,7 @@ def evaluate(
     settings: SetOption = None,
     seed: SeedOption = None,
     split: Annotated[
-        str, named("--split", "adapter_stilts.tasks.base:SPLITS", "Which part of the task's data is scored.")
+        str, named("--split", "adapter_stilts.tasks.source:SPLITS", "Which part of the task's data is scored.")
     ] = "test",
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="Where scores and predictions go; by default the run's own folder.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Score again what has scores already.")] = False,

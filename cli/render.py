@@ -78,8 +78,7 @@ def results(rows: Sequence[Result | Mapping[str, Any]], means: Means | None = No
     Settings are long and mostly the same: a row has a letter for them, and what it stands for is under the table, once. A row that
     something has to be said of is marked with "*", and the remarks come last. Rows may be those of a JSON document.
     """
-    from adapter_stilts.runs.disclosure import remarks
-    from adapter_stilts.statistics.result import Result
+    from adapter_stilts.statistics.result import Result, remarks
 
     read = [row if isinstance(row, Result) else Result.from_json(row) for row in rows]
     if not read:

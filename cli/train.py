@@ -100,7 +100,7 @@ def fuse(
     Example:
       adapter-stilts fuse runs/nli-1a2b3c4d runs/qa-5e6f7a8b --target xnli
     """
-    from adapter_stilts.runs import fuse as runs
+    from adapter_stilts.runs import train as runs
 
     typed = {
         "--target": ("task.name", target),

@@ -1,5 +1,4 @@
-"""Task heads: hidden states to logits, and the loss of those. A head belongs to one task and is never part of an
-adapter.
+"""Task heads: hidden states to logits, and their loss. A head belongs to one task and is never part of an adapter.
 
     head = build_head("pair", hidden=768, labels=3, seed=13)
     logits = head(hidden, batch)                 # [B, C] float32
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from adapter_stilts.data.feature import IGNORED
 from adapter_stilts.encoder.backends.base import draw
 from adapter_stilts.encoder.in_batch import in_batch_loss
 from adapter_stilts.encoder.transfer import copy_into
@@ -26,7 +26,6 @@ from adapter_stilts.formats.base import formats
 from adapter_stilts.registry import Registry, unknown_name
 from adapter_stilts.seeding import Seeds
 
-IGNORED = -100  # a target that does not count
 NEVER = -1e9  # a score that no other score meets
 POOLS = ("pooler", "mean")
 INITIAL = 0.02  # BERT's spread of fresh weights
@@ -48,8 +47,7 @@ class Head(nn.Module):
         raise NotImplementedError
 
     def loss(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, int]:
-        """Summed cross-entropy and the number of targets it sums over, so that any split of a batch adds up to the
-        whole.
+        """Summed cross-entropy and how many targets it sums over, so that any split of a batch adds up to the whole.
 
         A negative label is unknown and does not count.
         """
@@ -62,8 +60,7 @@ class Head(nn.Module):
         return self.loss(read(batch), batch["labels"])
 
     def tie(self, word_embeddings: Callable[[], Tensor], before_decoder: Callable[[Tensor], Tensor]) -> None:
-        """Whose word embeddings to decode with, and what to undo before them (invertible adapters); nothing to most
-        heads."""
+        """Whose word embeddings to decode with, and what to undo before them (invertible adapters); most heads pass."""
 
     def named_tensors(self) -> dict[str, nn.Parameter]:
         """Its parameters by name."""
@@ -195,8 +192,10 @@ class RankingHead(Head):
     def batch_loss(
         self, read: Callable[[Mapping[str, Tensor]], Tensor], batch: Mapping[str, Tensor]
     ) -> tuple[Tensor, int]:
-        """Queries are compared with the candidates of all processes, but with those of this batch alone: a step of two
-        small batches has fewer negatives than one of a large batch."""
+        """Queries are compared with the candidates of all processes, but with those of this batch alone.
+
+        A step of two small batches therefore has fewer negatives than one of a large batch.
+        """
         candidates = read({"input_ids": batch["candidate_ids"], "attention_mask": batch["candidate_mask"]})
         return in_batch_loss(read(batch), candidates, self.scale, batch["labels"])
 

@@ -28,12 +28,12 @@ class Place:
     revision: str
 
 
-def find(name: str, revision: str | None, offline: bool | None) -> Place:
-    """The folder of a trunk. offline None means: as HF_HUB_OFFLINE says.
+def find(name: str, revision: str | None) -> Place:
+    """The folder of a trunk; the hub is asked unless HF_HUB_OFFLINE forbids it.
 
     Raises MissingError for a folder that is not there, Unreachable for a hub id that is neither cached nor reachable.
     """
-    return local(name) or _from_hub(name, revision, is_offline() if offline is None else offline)
+    return local(name) or _from_hub(name, revision)
 
 
 def local(name: str) -> Place | None:
@@ -51,7 +51,7 @@ def local(name: str) -> Place | None:
     return None
 
 
-def is_offline() -> bool:
+def _is_offline() -> bool:
     """Whether the user has switched the hub off."""
     return any(
         os.environ.get(name, "").strip().upper() in ("1", "ON", "YES", "TRUE")
@@ -81,11 +81,11 @@ def _advice(name: str) -> str:
     return "name a folder, a hub id such as FacebookAI/xlm-roberta-base, or 'miniature'"
 
 
-def _from_hub(name: str, revision: str | None, offline: bool) -> Place:
+def _from_hub(name: str, revision: str | None) -> Place:
     cached = _snapshot(name, revision, local=True)
     if cached is not None:
         return cached
-    if offline:
+    if _is_offline():
         what = f"'{name}' is neither a folder nor in the hub's local cache, and the hub is switched off"
         raise Unreachable(what, do="unset HF_HUB_OFFLINE to fetch it once, or name a folder")
     fetched = _snapshot(name, revision, local=False)

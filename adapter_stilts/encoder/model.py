@@ -61,14 +61,12 @@ class Attached:
 class AdapterEncoder(nn.Module):
     """A frozen trunk, adapters and fusions by name, and the composition that is active.
 
-    layers: read hidden states up to this one only; adapters above it are not built. None means all.
+    Adapters are built for the layers that the trunk holds.
     """
 
-    def __init__(self, trunk: Trunk, layers: int | None = None) -> None:
+    def __init__(self, trunk: Trunk) -> None:
         super().__init__()
         self.trunk = trunk
-        self.depth = trunk.depth if layers is None else layers
-        _check_layer(self.depth, trunk.depth)
         self.base: XLMRobertaModel = trunk.model
         self.adapters: dict[str, Attached] = {}
         self.fusions: dict[str, FusionParts] = {}
@@ -87,7 +85,7 @@ class AdapterEncoder(nn.Module):
     def load(self, name: str, kind: str, settings: Mapping[str, object], tensors: Mapping[str, Tensor]) -> None:
         """An adapter from its tensors; ArtefactError for a name or shape that kind, settings and trunk do not have."""
         adapter = self._built(name, kind, settings, seed=0)
-        copy_into(f"adapter '{name}'", adapter.parts, tensors, self.depth, self.trunk.layers)
+        copy_into(f"adapter '{name}'", adapter.parts, tensors, self.trunk.depth, self.trunk.layers)
         self.adapters[name] = adapter
         self._hold(adapter.parts)
 
@@ -106,7 +104,7 @@ class AdapterEncoder(nn.Module):
     def load_fusion(self, fuse: Fuse, tensors: Mapping[str, Tensor]) -> None:
         """An AdapterFusion from its tensors; verified like an adapter's."""
         name, parts = self._built_fusion(fuse, seed=0)
-        copy_into(f"fusion '{name}'", parts, tensors, self.depth, self.trunk.layers)
+        copy_into(f"fusion '{name}'", parts, tensors, self.trunk.depth, self.trunk.layers)
         self.fusions[name] = parts
         self._hold(parts)
 
@@ -168,8 +166,8 @@ class AdapterEncoder(nn.Module):
 
         Raises UsageError for a layer that is not there or a sentence that is too long.
         """
-        last = self.depth if layer is None else layer
-        _check_layer(last, self.depth)
+        last = self.trunk.depth if layer is None else layer
+        _check_layer(last, self.trunk.depth)
         if input_ids.shape[-1] > self.trunk.max_length:
             what = f"{input_ids.shape[-1]} tokens in a row, and {self.trunk.name} reads at most {self.trunk.max_length}"
             raise UsageError(what, do="lower max_length")
@@ -258,7 +256,7 @@ class AdapterEncoder(nn.Module):
             raise UsageError(f"there is already an adapter called '{name}'", do="choose another name")
         parts = draw(
             Seeds(seed).number(f"adapter/{known.name}"),
-            lambda: backend(known).build(known, resolved, self.trunk.config, self.depth, self.base),
+            lambda: backend(known).build(known, resolved, self.trunk.config, self.trunk.depth, self.base),
         )
         return Attached(known, resolved, parts)
 
@@ -272,7 +270,7 @@ class AdapterEncoder(nn.Module):
         fused = [self.adapters[adapter].kind for adapter in names(normal)]
         sites = tuple(site for site in ("attention", "output") if any(site in kind.places for kind in fused))
         build = backend(fused[0]).build_fusion
-        return name, draw(Seeds(seed).number("fusion"), lambda: build(sites, self.trunk.config, self.depth))
+        return name, draw(Seeds(seed).number("fusion"), lambda: build(sites, self.trunk.config, self.trunk.depth))
 
     def _hold(self, parts: AdapterParts) -> None:
         self._held.append(parts.to(self.device).requires_grad_(False).train(self.training))

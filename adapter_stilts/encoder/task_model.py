@@ -13,8 +13,11 @@ from adapter_stilts.formats.base import Format, formats
 
 
 class LossParts(NamedTuple):
-    """total: the loss summed over so many `targets`; penalty: the fusions' regulariser, added once per step and never
-    divided by the targets."""
+    """A loss in parts.
+
+    total    summed over so many `targets`
+    penalty  the fusions' regulariser, added once per step and never divided by the targets
+    """
 
     total: Tensor
     targets: int
@@ -32,8 +35,7 @@ class TaskModel(nn.Module):
         head.tie(encoder.word_embeddings, encoder.before_decoder)
 
     def forward(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """Logits in float32, of the shape the head's format has; see `heads.py`. For ranking, unit vectors of whatever
-        is in input_ids."""
+        """Logits in float32, of the head's shape (`heads.py`); for ranking, unit vectors of what is in input_ids."""
         input_ids, attention_mask = batch["input_ids"], batch["attention_mask"]
         hidden = self.encoder.hidden(
             input_ids.view(-1, input_ids.shape[-1]), attention_mask.view(-1, attention_mask.shape[-1])

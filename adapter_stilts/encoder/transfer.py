@@ -72,9 +72,8 @@ def _check_names(what: str, wanted: set[str], given: set[str]) -> None:
 
 def _check_tensor(what: str, name: str, tensor: Tensor, parameter: nn.Parameter) -> None:
     if tensor.shape != parameter.shape:
-        raise ArtefactError(
-            f"{what} holds '{name}' of shape {list(tensor.shape)}, and {list(parameter.shape)} fits here", do=ELSEWHERE
-        )
+        what = f"{what} holds '{name}' of shape {list(tensor.shape)}, and {list(parameter.shape)} fits here"
+        raise ArtefactError(what, do=ELSEWHERE)
     if not tensor.is_floating_point():
         what = f"{what} holds '{name}' as {tensor.dtype}, not as floating-point numbers"
         raise ArtefactError(what, do="fetch it again")

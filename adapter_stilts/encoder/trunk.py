@@ -94,13 +94,11 @@ def load_trunk(
     revision: str | None = None,
     precision: str = "auto",
     device: str | torch.device = "cpu",
-    offline: bool | None = None,
     layers: int | None = None,
 ) -> Trunk:
     """A trunk by name: "miniature", a folder, or a hub id.
 
     precision   fp32, bf16, int8, nf4 or auto (bf16 where the device has it natively)
-    offline     None: as HF_HUB_OFFLINE says
     layers      hold only so many of the lowest layers; hidden states above cannot be read
 
     Raises MissingError or Unreachable where it is not there, ArtefactError where it is corrupt, foreign or would run
@@ -108,7 +106,7 @@ def load_trunk(
     """
     where = resolve_device(device)
     chosen = resolve_precision(precision, where)
-    place = hub.find(name, revision, offline)
+    place = hub.find(name, revision)
     config = read_config(place.folder)
     tokenizer = load_tokenizer(place.folder, config)
     source = find_weights(place.folder)
@@ -128,9 +126,9 @@ def check_local(name: str) -> None:
         read_config(place.folder)
 
 
-def trunk_config(name: str, *, revision: str | None = None, offline: bool | None = None) -> TrunkConfig:
+def trunk_config(name: str, *, revision: str | None = None) -> TrunkConfig:
     """A trunk's numbers alone: what says which layers are to be loaded."""
-    return read_config(hub.find(name, revision, offline).folder)
+    return read_config(hub.find(name, revision).folder)
 
 
 def new_trunk(

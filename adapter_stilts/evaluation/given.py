@@ -37,7 +37,6 @@ from adapter_stilts.metrics.forms import (
 from adapter_stilts.metrics.tags import Tags
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.tasks.base import Task
-from adapter_stilts.tasks.fitting import layout_of
 
 Read = tuple[Any, Any]  # gold and predictions, as the metric takes them
 LOOKED_AT = 200  # lines that settle what a file is
@@ -102,7 +101,7 @@ def _tags(metric: Metric, gold: Path, predictions: Path, options: Options, task:
 
 
 def _answers(metric: Metric, gold: Path, predictions: Path, options: Options, task: Task | None) -> Read:
-    layout = layout_of(task) if task and metric.name in task.format.metrics else Layout("span")
+    layout = task.layout() if task and metric.name in task.format.metrics else Layout("span")
     right = formats[layout.format].gold(read(gold, replace(layout, labelled=not metric.takes_odds)))
     checks.no_withheld_answers(right, gold)
     guessed = read_answers(predictions)
@@ -161,14 +160,14 @@ def _labels_of_rows(path: Path, task: Task | None) -> list[str]:
         what = "rows of several columns where one label a line was expected"
         do = "write the labels alone, one a line; a gold file of a task is read with --task"
         raise TaskDataError(what, where=str(path), do=do)
-    return [label for row in read(path, layout_of(task)) for label in task.format.labels_of(row)]
+    return [label for row in read(path, task.layout()) for label in task.format.labels_of(row)]
 
 
 def _sentences(metric: Metric, path: Path, task: Task | None) -> tuple[list[Tags], list[Tags]]:
     """(words, tags) by sentence; no words where the file has tags alone, one a line."""
     lines = (line for _, line in islice(numbered_lines(path), LOOKED_AT))
     if suffix(path) in (".conllu", *ROWS) or any(len(line.split()) > 1 for line in lines):
-        layout: Any = layout_of(task, labels=None) if task and metric.name in task.format.metrics else Layout("tags")
+        layout: Any = task.layout(labels=None) if task and metric.name in task.format.metrics else Layout("tags")
         rows = cast(list[Tagged], read(path, layout))
         return [row.words for row in rows], [row.tags for row in rows]
     sentences = read_tags(path)

@@ -25,7 +25,6 @@ from adapter_stilts.retrieval.margin import margins
 from adapter_stilts.retrieval.pooling import poolings
 from adapter_stilts.retrieval.protocols import protocol
 from adapter_stilts.retrieval.reading import Overrides, Reading
-from adapter_stilts.runs.card import write_card
 from adapter_stilts.runs.folder import claim, locked, remove_remains
 from adapter_stilts.runs.material import origin_facts, where_of
 from adapter_stilts.runs.results import merged, read_results, write_results
@@ -33,7 +32,8 @@ from adapter_stilts.runs.retrieval import RetrievalSettings, RetrievalTask
 from adapter_stilts.runs.sentence_reader import active_parts, trunk_of
 from adapter_stilts.runs.subject import Request as Evaluation
 from adapter_stilts.runs.subject import Subject, subject_of
-from adapter_stilts.runs.sweep_record import read_sweep, write_sweep
+from adapter_stilts.runs.sweep_record import read_sweep, read_sweeps, write_sweep
+from adapter_stilts.sharing.card import write_card
 from adapter_stilts.statistics.intervals import paired_bootstrap
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
@@ -298,7 +298,7 @@ class _Sweep:
         kept = [row for row in read_results(folder) if not (row.task == task and "sweep" in row.settings)]
         written = write_results(folder, merged(kept, rows))
         if self._subject.bundle is not None:
-            write_card(folder, self._subject.bundle.manifest, written)
+            write_card(folder, self._subject.bundle.manifest, written, read_sweeps(folder))
 
     def _measured(self, parts: Mapping[str, Part], settings: Sequence[Setting], **more: Any) -> Measurements:
         """What settings are worth on some rows."""

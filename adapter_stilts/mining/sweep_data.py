@@ -23,17 +23,8 @@ from adapter_stilts.formats.aligned import Bitext
 from adapter_stilts.formats.pools import Pools
 from adapter_stilts.mining.pair_files import gold_columns, known_pairs
 from adapter_stilts.tasks.base import Task
-from adapter_stilts.tasks.reading import FileFact
-from adapter_stilts.tasks.sources import (
-    UNDETERMINED,
-    Loaded,
-    Origin,
-    Where,
-    has_split,
-    languages_of,
-    load,
-    nothing_found,
-)
+from adapter_stilts.tasks.reading.place import FileFact, Loaded, Origin, Where
+from adapter_stilts.tasks.reading.sources import UNDETERMINED, has_split, languages_of, load, nothing_found
 
 OWN_FILES = "mine"  # the name that scores of a user's own files go by
 Flags = NDArray[np.bool_]

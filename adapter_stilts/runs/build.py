@@ -15,8 +15,7 @@ from adapter_stilts.encoder.transfer import check_tensors, copied, copy_tensors
 from adapter_stilts.encoder.trunk import Trunk
 from adapter_stilts.errors import ArtefactError, UsageError
 from adapter_stilts.formats.base import formats
-from adapter_stilts.runs.adoption import check_parts
-from adapter_stilts.runs.lineage import Lineage
+from adapter_stilts.runs.lineage import Lineage, check_parts
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import Bundle, Part
 

@@ -15,7 +15,7 @@ from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import iso1, same_language
 from adapter_stilts.tasks.leaks import leaks_of, seen_rows, sentence
-from adapter_stilts.tasks.sources import Loaded, Origin
+from adapter_stilts.tasks.reading.place import Loaded, Origin
 
 BOTH = "the source language's, on both sides"
 History = tuple[dict[str, Any], ...]
@@ -81,12 +81,3 @@ def adapter_facts(row: Result, stacks: Stacks | None) -> dict[str, Any]:
     if row.settings.get("language_adapters") != OWN:
         return {**stacks.source.adapter, "note": BOTH}
     return {**stacks.reading(row.language).adapter, "target": dict(stacks.reading(ENGLISH).adapter)}
-
-
-def remarks(rows: Iterable[Result]) -> list[str]:
-    """The remarks of rows of results for a person, each once, in the order of the rows."""
-    every: list[str] = []
-    for row in rows:
-        every += [f"{row.task}: {note}" for note in row.notes.get("substitutions", ())]
-        every += row.notes.get("leaks", ())
-    return list(dict.fromkeys(every))

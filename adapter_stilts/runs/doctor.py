@@ -14,8 +14,10 @@ import torch
 from huggingface_hub import constants
 
 from adapter_stilts.errors import MissingError
-from adapter_stilts.tasks.base import SPLITS, Task, all_tasks
-from adapter_stilts.tasks.sources import Where, languages_of
+from adapter_stilts.tasks.base import Task, all_tasks
+from adapter_stilts.tasks.reading.place import Where
+from adapter_stilts.tasks.reading.sources import languages_of
+from adapter_stilts.tasks.source import SPLITS
 
 NAME, FLOOR = re.compile(r"[A-Za-z0-9._-]+"), re.compile(r"[>~=]=\s*([0-9][0-9.]*)")
 HONOURED = ("HF_HOME", "HF_HUB_OFFLINE", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "NO_COLOR")
@@ -82,19 +84,19 @@ def _hub() -> dict[str, Any]:
     cache = Path(constants.HF_HUB_CACHE)
     names = sorted(path.name for path in cache.iterdir()) if cache.is_dir() else []
     kept = {kind: [name.removeprefix(f"{kind}--").replace("--", "/") for name in names if name.startswith(f"{kind}--")] for kind in ("models", "datasets")}
-    tasks = [task.name for task in all_tasks() if any(hub.id in kept["datasets"] for hub in task.hubs)]
+    tasks = [task.name for task in all_tasks() if any(hub.id in kept["datasets"] for hub in task.source.hubs)]
     return {"cache": str(cache), "offline": bool(constants.HF_HUB_OFFLINE), "models": kept["models"], "tasks": tasks}
 
 
 def _tasks_in(folder: Path) -> list[dict[str, Any]]:
     if not folder.is_dir():
         raise MissingError("no such folder", where=str(folder), do="name the folder that holds the tasks' files")
-    rows = [{"task": task.name, **{split: _languages(task, split, folder) for split in SPLITS}} for task in all_tasks() if task.files]
+    rows = [{"task": task.name, **{split: _languages(task, split, folder) for split in SPLITS}} for task in all_tasks() if task.source.files]
     return [row for row in rows if any(row[split] for split in SPLITS)]
 
 
 def _languages(task: Task, split: str, folder: Path) -> list[str]:
-    return list(languages_of(task, split, Where("files", folder=folder))) if split in task.files else []
+    return list(languages_of(task, split, Where("files", folder=folder))) if split in task.source.files else []
 
 
 def _problems(found: dict[str, Any]) -> list[str]:

@@ -21,10 +21,8 @@ from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.protocols import precision_of
 from adapter_stilts.retrieval.reading import Reading as SentenceReading
 from adapter_stilts.runs import disclosure
-from adapter_stilts.runs.card import write_card
 from adapter_stilts.runs.disclosure import adapter_facts, with_facts
 from adapter_stilts.runs.folder import claim, locked, remove_remains
-from adapter_stilts.runs.head_choice import head_for
 from adapter_stilts.runs.language_stacks import ENGLISH, OWN, Stacks
 from adapter_stilts.runs.material import where_of
 from adapter_stilts.runs.measure import Reading, measure, predicted
@@ -41,14 +39,17 @@ from adapter_stilts.runs.results import (
 from adapter_stilts.runs.retrieval import RetrievalSettings, measure_retrieval, planned
 from adapter_stilts.runs.sentence_reader import active_parts
 from adapter_stilts.runs.sides import active
-from adapter_stilts.runs.subject import Request, Subject, subject_of
+from adapter_stilts.runs.subject import Request, Subject, head_for, subject_of
+from adapter_stilts.runs.sweep_record import read_sweeps
 from adapter_stilts.sharing.bundle import Part
+from adapter_stilts.sharing.card import write_card
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import iso1, same_language
-from adapter_stilts.tasks.pools import load_pool
 from adapter_stilts.tasks.protocols import under
-from adapter_stilts.tasks.sources import Where, check_language, languages_of, load, nothing_found
+from adapter_stilts.tasks.reading.place import Where
+from adapter_stilts.tasks.reading.pools import load_pool
+from adapter_stilts.tasks.reading.sources import check_language, languages_of, load, nothing_found
 from adapter_stilts.tasks.user import find_task
 
 READ_BY = ("head", "language_adapters", "precision")  # settings that make another score of the same rows
@@ -168,7 +169,7 @@ def _score_all(
             progress(number + 1, len(missing), f"{task.name} {language}")
     rows = write_results(folder, rows)
     if subject.bundle is not None:
-        write_card(folder, subject.bundle.manifest, rows)
+        write_card(folder, subject.bundle.manifest, rows, read_sweeps(folder))
     composition = subject.bundle.manifest.composition if subject.bundle else ""
     return Evaluated(folder, composition, tuple(row for row in rows if row.key in asked), tuple(unscored))
 
@@ -215,7 +216,7 @@ def _known(rows: Sequence[Result], request: Request, task: Task, language: str, 
     if not task.retrieval:
         marks = _reading(request, subject, head_for(subject.bundle, task, request.head)).marks
         same = [row for row in same if all(row.settings.get(key) == marks.get(key) for key in READ_BY)]
-        return [row for row in same if row.settings.get("multiword", task.multiword) == task.multiword]
+        return [row for row in same if row.settings.get("multiword", task.source.multiword) == task.source.multiword]
     wanted = {id for one in _retrieval_readings(request, subject, [language, ENGLISH]) for id in planned(one, task)}
     chosen = [row for row in same if row.settings.get("id") in wanted]
     return chosen if {row.settings.get("id") for row in chosen} == wanted else []

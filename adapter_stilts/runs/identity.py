@@ -19,7 +19,7 @@ from adapter_stilts.encoder.trunk import Trunk
 from adapter_stilts.runs.lineage import Lineage
 from adapter_stilts.sharing.bundle import Bundle
 from adapter_stilts.tasks.base import Task
-from adapter_stilts.tasks.sources import Loaded
+from adapter_stilts.tasks.reading.place import Loaded
 from adapter_stilts.training.plan import TrainingPlan
 
 DECIDES_NOTHING = {"checkpoint_steps", "log_steps"}  # resuming is exact, so when a checkpoint was written changes nothing

@@ -16,8 +16,9 @@ from adapter_stilts.runs.folder import IDENTITY
 from adapter_stilts.runs.results import means, read_results, readings
 from adapter_stilts.sharing.manifest import CONFIG, MANIFEST, Manifest, read_manifest
 from adapter_stilts.statistics.result import Result
-from adapter_stilts.tasks.base import SPLITS, Hub, Task, all_tasks, tasks
+from adapter_stilts.tasks.base import Task, all_tasks, tasks
 from adapter_stilts.tasks.languages import iso1, iso3
+from adapter_stilts.tasks.source import SPLITS, Hub
 
 DEPTH = 3  # folders below the one asked for in which runs are looked for
 
@@ -91,20 +92,20 @@ def _task(task: Task) -> dict[str, Any]:
         "languages": list(task.languages),
         "extra_languages": list(task.extra_languages),
         "splits": [split for split in SPLITS if task.has_split(split)],
-        "sizes": dict(task.sizes),
+        "sizes": dict(task.source.sizes),
         "labels": list(task.labels or ()),
         "trained_on": task.train_task or task.name,
         "parts": list(task.parts),
-        "files": {split: list(task.files[split]) for split in SPLITS if split in task.files},
-        "candidates": list(task.candidates),
-        "hub": asdict(task.hub) if task.hub else None,
-        "sources": [_source(hub) for one in (task, *(tasks[part] for part in task.parts)) for hub in one.hubs],
-        "miniature": task.miniature,
-        "licence": task.licence,
-        "paper": task.paper,
+        "files": {split: list(task.source.files[split]) for split in SPLITS if split in task.source.files},
+        "candidates": list(task.source.candidates),
+        "hub": asdict(task.source.hubs[0]) if task.source.hubs else None,
+        "sources": [_source(hub) for one in (task, *(tasks[part] for part in task.parts)) for hub in one.source.hubs],
+        "miniature": task.source.miniature,
+        "licence": task.source.licence,
+        "paper": task.source.paper,
         "leaks": [asdict(leak) for leak in task.leaks],
-        "stands_for": task.stands_for,
-        "substitutions": [*task.substitutions, *task.stand_ins.values()],
+        "stands_for": task.source.stands_for,
+        "substitutions": [*task.source.substitutions, *task.source.stand_ins.values()],
     }
 
 

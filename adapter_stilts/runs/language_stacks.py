@@ -20,8 +20,8 @@ from adapter_stilts.encoder.composition import Composition, fusion_name, fusions
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.errors import UsageError
 from adapter_stilts.retrieval.reading import LanguageStack as Stack
-from adapter_stilts.runs.adoption import renamed
 from adapter_stilts.runs.build import check_trunk
+from adapter_stilts.runs.lineage import renamed
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
 from adapter_stilts.tasks.languages import iso1
 

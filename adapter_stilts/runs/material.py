@@ -17,8 +17,8 @@ from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.formats.base import Example
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.seeding import Seeds
-from adapter_stilts.tasks.pools import CANDIDATES
-from adapter_stilts.tasks.sources import Origin, Where
+from adapter_stilts.tasks.reading.place import Origin, Where
+from adapter_stilts.tasks.reading.pools import CANDIDATES
 
 MINIATURE, HUB = "miniature", "hub"
 SPLIT_NAMES = {"train": "train", "validation": "validation", "dev": "validation", "valid": "validation", "val": "validation", "test": "test"}

@@ -28,7 +28,7 @@ from adapter_stilts.runs.material import origin_facts
 from adapter_stilts.runs.ranking import own_score
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
-from adapter_stilts.tasks.sources import Loaded
+from adapter_stilts.tasks.reading.place import Loaded
 
 
 @dataclass(frozen=True)

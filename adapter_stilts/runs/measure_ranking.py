@@ -17,8 +17,9 @@ from adapter_stilts.runs.measure import Reading, measure, results
 from adapter_stilts.runs.ranking import Pool, query_rows, read_pool, score_language, unit_vectors
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
-from adapter_stilts.tasks.pools import joined, load_pool
-from adapter_stilts.tasks.sources import Loaded, Where, load
+from adapter_stilts.tasks.reading.place import Loaded, Where
+from adapter_stilts.tasks.reading.pools import joined, load_pool
+from adapter_stilts.tasks.reading.sources import load
 
 
 def measure_ranking(

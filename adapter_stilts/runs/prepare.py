@@ -25,7 +25,7 @@ from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.protocols import under
-from adapter_stilts.tasks.sources import Loaded
+from adapter_stilts.tasks.reading.place import Loaded
 from adapter_stilts.tasks.user import find_task
 from adapter_stilts.training.course import course
 from adapter_stilts.training.devices import Processes, pick_device, processes

@@ -30,7 +30,7 @@ from adapter_stilts.retrieval.search import nearest
 from adapter_stilts.statistics.intervals import bootstrap_interval, score_of
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import same_language
-from adapter_stilts.tasks.pools import checked, gold_of
+from adapter_stilts.tasks.reading.pools import checked, gold_of
 
 AT_ONCE = 1 << 16  # candidates whose tokens are held at once
 SEVERAL = "map20"  # the measure of tasks whose queries have answers in several languages

@@ -21,7 +21,7 @@ from adapter_stilts.runs.results import read_results
 from adapter_stilts.runs.task_data import TaskData
 from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, METRICS, Manifest, Parent, TrunkFacts, read_manifest
 from adapter_stilts.statistics.result import Result
-from adapter_stilts.tasks.sources import Loaded
+from adapter_stilts.tasks.reading.place import Loaded
 from adapter_stilts.training.plan import Outcome
 
 TASK_FILES = (".yaml", ".yml")
@@ -85,7 +85,7 @@ def manifest_of(prepared: Prepared, folder: Path, parts: Sequence[dict[str, Any]
 
 def _licence(data: TaskData) -> str:
     """Of the rows trained on: the task's own, unless they are the miniature's generated ones."""
-    return GENERATED if all(loaded.origin.kind == MINIATURE for loaded in data.train) else data.task.licence
+    return GENERATED if all(loaded.origin.kind == MINIATURE for loaded in data.train) else data.task.source.licence
 
 
 def task_facts(prepared: Prepared, data: TaskData, steps: Mapping[str, int]) -> dict[str, Any]:

@@ -33,7 +33,8 @@ from adapter_stilts.runs.sides import SideVectors, in_groups
 from adapter_stilts.statistics.intervals import bootstrap_interval
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
-from adapter_stilts.tasks.sources import Loaded, Where, load
+from adapter_stilts.tasks.reading.place import Loaded, Where
+from adapter_stilts.tasks.reading.sources import load
 
 
 @dataclass(frozen=True)

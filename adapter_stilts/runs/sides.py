@@ -22,7 +22,7 @@ from adapter_stilts.retrieval.reading import LanguageStack, Reading
 from adapter_stilts.retrieval.stored.cache import VectorKey, keep, kept
 from adapter_stilts.runs.language_stacks import ENGLISH, OWN
 from adapter_stilts.tasks.languages import iso1
-from adapter_stilts.tasks.sources import Loaded
+from adapter_stilts.tasks.reading.place import Loaded
 
 SIDES = ("source", "target")
 MEMORY = 1 << 30  # bytes of vectors held at once

@@ -1,4 +1,4 @@
-"""What an evaluation reads: a run's encoder and heads, or a bare trunk, and the folder its scores belong in.
+"""What an evaluation reads: a run's encoder and heads, or a bare trunk, and the folder its scores belong in; which head answers a task.
 
     subject = subject_of(Request(run=Path("runs/nli-1a2b3c4d"), trunk=None, tasks=("xnli",)), out=None, runs=Path("runs"))
 """
@@ -16,13 +16,15 @@ from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.encoder.trunk import Trunk, load_trunk
 from adapter_stilts.errors import UsageError
+from adapter_stilts.registry import unknown_name
 from adapter_stilts.retrieval.protocols import precision_of
 from adapter_stilts.retrieval.reading import Overrides
 from adapter_stilts.runs.build import finished_models
 from adapter_stilts.runs.folder import state_of
 from adapter_stilts.runs.language_stacks import Stacks, language_stacks
 from adapter_stilts.runs.sentence_reader import CPU_BUDGET, GPU_BUDGET
-from adapter_stilts.sharing.bundle import Bundle, load_bundle
+from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
+from adapter_stilts.tasks.base import Task
 from adapter_stilts.training.devices import pick_device
 
 
@@ -117,3 +119,44 @@ def subject_of(request: Request, out: Path | None, runs: Path) -> Subject:
     models = {name: model.to(device).eval() for name, model in finished_models(trunk, bundle).items()}
     encoder = next(iter(models.values())).encoder
     return Subject(out or request.run, identity, trunk, encoder, models, bundle, language_stacks(encoder, bundle, request.language_adapters))
+
+
+def head_for(bundle: Bundle | None, task: Task, wanted: str = "") -> Part:
+    """The head of a run for a task; `wanted` names one of several.
+
+    Raises UsageError for a bare trunk, a head that does not fit the task, and several that fit it equally well.
+    """
+    heads = bundle.of("head") if bundle is not None else ()
+    if bundle is None or not heads:
+        advice = f"train one: `adapter-stilts train {task.train_task or task.name}`, then `adapter-stilts eval RUN --tasks {task.name}`"
+        raise UsageError(f"'{task.name}' needs a head, and a trunk alone has none", do=advice)
+    if wanted and wanted not in {head.name for head in heads}:
+        raise unknown_name("head of this run", wanted, [head.name for head in heads], where="evaluation.head")
+    chosen = [head for head in heads if head.name == wanted] or heads
+    reasons = {head.name: _misfit(head, task) for head in chosen}
+    fitting = [head for head in chosen if not reasons[head.name]]
+    if not fitting:
+        advice = f"evaluate a run that was trained on {task.train_task or task.name}"
+        raise UsageError("; ".join(reasons.values()), where=str(bundle.folder), do=advice)
+    return _only_head(fitting, task, bundle)
+
+
+def _only_head(fitting: Sequence[Part], task: Task, bundle: Bundle) -> Part:
+    for name in (task.name, task.train_task):
+        if own := [head for head in fitting if head.facts["task"] == name]:
+            return own[0]
+    if len(fitting) > 1:
+        names = ", ".join(head.name for head in fitting)
+        advice = f"choose one, for example --set evaluation.head={fitting[0].name}"
+        raise UsageError(f"{len(fitting)} heads of the run could answer '{task.name}': {names}", where=str(bundle.folder), do=advice)
+    return fitting[0]
+
+
+def _misfit(head: Part, task: Task) -> str:
+    """Why a head cannot answer a task; "" where it can."""
+    labels = set(head.facts["labels"])
+    if head.facts["format"] != task.format.name:
+        return f"the run's head answers {head.facts['format']} tasks ({head.facts['task']}), '{task.name}' is a {task.format.name} task"
+    if task.labels and not set(task.labels) <= labels:
+        return f"the run's head knows the labels {', '.join(sorted(labels))}; '{task.name}' also has {', '.join(sorted(set(task.labels) - labels))}"
+    return ""

@@ -11,24 +11,28 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from adapter_stilts.config.schema import RunConfig
+from adapter_stilts.encoder.composition import fusions, parse
 from adapter_stilts.encoder.joint_model import JointModel
 from adapter_stilts.encoder.task_model import TaskModel
-from adapter_stilts.errors import StiltsError
+from adapter_stilts.errors import StiltsError, UsageError
 from adapter_stilts.files import write_bytes
 from adapter_stilts.reporting import Reporter, Silent
+from adapter_stilts.runs.attention import attention_table, read_attention
 from adapter_stilts.runs.build import new_joint_model, new_model, parts_of, table_rows
-from adapter_stilts.runs.card import write_card
 from adapter_stilts.runs.disclosure import with_facts
 from adapter_stilts.runs.folder import STATES, State, claim, clear, locked, remove_remains, state_of
 from adapter_stilts.runs.prepare import Prepared, prepare
 from adapter_stilts.runs.record import Planned, Trained, head_facts, language_of, manifest_of, trained, write_config
 from adapter_stilts.runs.results import write_results
 from adapter_stilts.runs.selection import selector, validation_rows
+from adapter_stilts.runs.sweep_record import read_sweeps
 from adapter_stilts.sharing.bundle import save_parts, verify_files
+from adapter_stilts.sharing.card import write_card
 from adapter_stilts.sharing.manifest import read_manifest, write_manifest
 from adapter_stilts.training.interrupt import StopSignal
 from adapter_stilts.training.loop import train as train_loop
@@ -83,6 +87,30 @@ def train(
     return trained(folder)
 
 
+def fuse(
+    sources: Sequence[Path], target: str, config: RunConfig, *, report: Reporter, **given: Any
+) -> Trained | Planned | None:
+    """Train fusion layers and a head for `target` over the frozen adapters of `sources`, and say what attention looks at.
+
+    Pfeiffer et al. (2021), https://arxiv.org/abs/2005.00247: query, key and value matrices per layer learn which adapters to listen
+    to, with a penalty that keeps the values near the identity.
+
+    given  as `train` takes it: out, runs, resume, overwrite, dry_run
+    """
+    if len(sources) < 2:
+        advice = "name the runs to fuse: adapter-stilts fuse RUN RUN --target TASK"
+        raise UsageError(f"fusion needs two or more runs, got {len(sources)}", do=advice)
+    config = config.model_copy(update={"how": "fuse", "after": tuple(str(source) for source in sources)})
+    run = train(config, (target,), report=report, **given)
+    if not isinstance(run, Trained):
+        return run
+    attention = read_attention(run.folder)
+    table = attention_table(attention, fusions(parse(run.manifest.composition)))
+    columns = ("task", "split", "language", "source", "weight")
+    report.table("attention, mean over layers", columns, [(*row[:4], f"{row[4]:.3f}") for row in table])
+    return replace(run, attention=attention)
+
+
 def _enter(held: ExitStack, prepared: Prepared, folder: Path, overwrite: bool) -> State:
     """Lock the folder and look at it again, now that nobody else can change it; the other processes are told what was found."""
     try:
@@ -120,7 +148,7 @@ def _run(prepared: Prepared, model: TaskModel | JointModel, folder: Path, *, res
     manifest = manifest_of(prepared, folder, parts, hashes, outcome, seconds=time.perf_counter() - started)
     rows = with_facts(rows, manifest.seen)
     write_results(folder, rows)
-    write_card(folder, manifest, rows)
+    write_card(folder, manifest, rows, read_sweeps(folder))
     write_manifest(folder, manifest)
     for row in rows:
         report.say(f"{row.task} {row.language} {row.split} {row.metric} {100 * row.score:.1f} (n {row.n})")

@@ -8,7 +8,7 @@ Result.from_json(row)            # and back; unknown keys are notes
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -87,6 +87,15 @@ class Result:
             hashes=row.get(HASHES, {}),
             notes=notes,
         )
+
+
+def remarks(rows: Iterable[Result]) -> list[str]:
+    """The remarks of rows of results for a person, each once, in the order of the rows."""
+    every: list[str] = []
+    for row in rows:
+        every += [f"{row.task}: {note}" for note in row.notes.get("substitutions", ())]
+        every += row.notes.get("leaks", ())
+    return list(dict.fromkeys(every))
 
 
 NAMED = (

@@ -28,9 +28,10 @@ from adapter_stilts.errors import MissingError
 from adapter_stilts.runs.material import for_task, where_of
 from adapter_stilts.study.stages import FUSE, STACK, Grid, Stage
 from adapter_stilts.tasks.base import Task, labels_of, tasks
-from adapter_stilts.tasks.miniature import miniature_of
 from adapter_stilts.tasks.protocols import under
-from adapter_stilts.tasks.sources import Where, load
+from adapter_stilts.tasks.reading.miniature import miniature_of
+from adapter_stilts.tasks.reading.place import Where
+from adapter_stilts.tasks.reading.sources import load
 from adapter_stilts.tasks.user import find_task
 
 READ, DOCUMENTED, GIVEN, UNKNOWN = "read", "documented", "given in sizes", "unknown"
@@ -164,7 +165,7 @@ def _where(config: RunConfig, task: Task, together: Sequence[str]) -> Where | No
 def _counted(task: Task, where: Where | None, chosen: tuple[str, ...], *, text_everywhere: bool) -> tuple[int | None, str, int]:
     """(rows, how that is known, labels)."""
     labels = len(task.labels or ())
-    if where is not None and where.kind == "miniature" and task.miniature:
+    if where is not None and where.kind == "miniature" and task.source.miniature:
         dataset = miniature_of(task)
         languages = len(dataset.languages) if text_everywhere and not chosen else len(chosen) if task.format.masked and chosen else 1
         return dataset.sizes["train"] * languages, READ, labels or len(dataset.labels or ())
@@ -189,8 +190,8 @@ def _loaded(name: str, place: tuple[Any, ...], chosen: tuple[str, ...], labels: 
 
 def _documented(task: Task) -> int | None:
     """The published number of training rows, less those held out for validation."""
-    source = task if "train" in task.sizes or not task.train_task else tasks[task.train_task]
-    match = COUNT.match(source.sizes.get("train", "").replace(" in English", ""))
+    owner = task if "train" in task.source.sizes or not task.train_task else tasks[task.train_task]
+    match = COUNT.match(owner.source.sizes.get("train", "").replace(" in English", ""))
     if match is None:
         return None
     count = int(match.group(1).replace(",", ""))

@@ -42,8 +42,8 @@ def batch(tiny_trunk: Trunk) -> dict[str, torch.Tensor]:
 def make_encoder(tiny_trunk: Trunk) -> Callable[..., AdapterEncoder]:
     """An encoder with adapters {name: kind}, trained-looking weights, and a composition active with its fusions."""
 
-    def make(adapters: Mapping[str, str], composition: str | None = None, trunk: Trunk | None = None, layers: int | None = None) -> AdapterEncoder:
-        encoder = AdapterEncoder(tiny_trunk if trunk is None else trunk, layers).eval()
+    def make(adapters: Mapping[str, str], composition: str | None = None, trunk: Trunk | None = None) -> AdapterEncoder:
+        encoder = AdapterEncoder(tiny_trunk if trunk is None else trunk).eval()
         for seed, (name, kind) in enumerate(adapters.items()):
             encoder.add(name, kind, SETTINGS[kind], seed=seed)
         if composition is not None:

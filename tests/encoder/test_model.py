@@ -40,12 +40,10 @@ def test_stops_at_the_layer_asked_for(adapters: dict[str, str], make_encoder: Ma
         assert set(ran) == set(range(layer))
 
 
-def test_refuses_a_layer_that_is_not_there(make_encoder: Make, tiny_trunk: Trunk, batch: Batch) -> None:
+def test_refuses_a_layer_that_is_not_there(make_encoder: Make, batch: Batch) -> None:
     for layer in (-1, 3):
-        with pytest.raises(UsageError, match=f"no hidden state {layer}"):
+        with pytest.raises(UsageError, match=f"no hidden state {layer}(.|\n)*from 0 \\(embeddings\\) to 2"):
             make_encoder({}).hidden(**batch, layer=layer)
-    with pytest.raises(UsageError, match="from 0 \\(embeddings\\) to 2"):
-        AdapterEncoder(tiny_trunk, layers=9)
 
 
 def test_refuses_a_row_that_is_too_long(make_encoder: Make) -> None:
@@ -55,9 +53,9 @@ def test_refuses_a_row_that_is_too_long(make_encoder: Make) -> None:
 
 
 @pytest.mark.parametrize("kind", ["seq_bn", "double_seq_bn", "compacter", "lora", "mam", "full"])
-def test_layers_above_the_one_read_are_not_built(kind: str, make_encoder: Make, tiny_trunk: Trunk, kind_settings: Settings, batch: Batch) -> None:
+def test_layers_above_the_one_read_are_not_built(kind: str, make_encoder: Make, tiny_folder: Path, kind_settings: Settings, batch: Batch) -> None:
     whole = make_encoder({"a": kind}, "a")
-    half = AdapterEncoder(tiny_trunk, layers=1).eval()
+    half = AdapterEncoder(load_trunk(str(tiny_folder), precision="fp32", layers=1)).eval()
     half.load("a", kind, kind_settings[kind], whole.tensors("a"))
     half.activate(Name("a"))
     assert torch.equal(half.hidden(**batch), whole.hidden(**batch, layer=1))

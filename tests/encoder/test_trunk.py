@@ -307,12 +307,14 @@ def test_names_what_is_missing(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_network")
-@pytest.mark.parametrize("offline", [True, None])
-def test_offline_means_offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, offline: bool | None) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+@pytest.mark.parametrize("name", ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"])
+def test_offline_means_offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    for other in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, "1")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(Unreachable, match="hub is switched off") as caught:
-        load_trunk("FacebookAI/xlm-roberta-base", offline=offline)
+        load_trunk("FacebookAI/xlm-roberta-base")
     assert caught.value.exit_code == 3
 
 
@@ -322,10 +324,11 @@ def test_says_when_the_hub_does_not_answer(monkeypatch: pytest.MonkeyPatch, tmp_
     def silent(*_: object, local_files_only: bool, **__: object) -> str:
         raise errors.LocalEntryNotFoundError("no")
 
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("huggingface_hub.snapshot_download", silent)
     with pytest.raises(Unreachable, match="did not answer"):
-        load_trunk("FacebookAI/xlm-roberta-base", offline=False)
+        load_trunk("FacebookAI/xlm-roberta-base")
 
 
 def test_takes_a_hub_trunk_from_the_cache_without_the_network(monkeypatch: pytest.MonkeyPatch, tiny_folder: Path, tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.runs.results import read_results
 from adapter_stilts.runs.subject import Request
 from adapter_stilts.sharing.manifest import read_manifest
-from adapter_stilts.tasks.sources import Loaded, Origin
+from adapter_stilts.statistics.result import remarks
+from adapter_stilts.tasks.reading.place import Loaded, Origin
 
 
 class Listening(Silent):
@@ -87,7 +88,7 @@ def test_flags_what_stands_in_for_a_licensed_corpus_everywhere(trained, folder, 
     found = evaluate(request, out=None, runs=tmp_path, overwrite=False, dry_run=False, report=Silent()).to_json()
     assert {tuple(row["substitutions"]) for row in found["results"]} == {(note,)}
     assert found["results"][0]["settings"]["multiword"] == "split"
-    assert disclosure.remarks(read_results(run)) == [f"ud-xpos: {note}"]
+    assert remarks(read_results(run)) == [f"ud-xpos: {note}"]
     assert f"* ud-xpos: {note}" in (run / "README.md").read_text(encoding="utf-8")
 
 

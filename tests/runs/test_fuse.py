@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-import adapter_stilts.runs.fuse as module
+import adapter_stilts.runs.train as module
 from adapter_stilts.errors import UsageError
 from adapter_stilts.reporting import Silent
-from adapter_stilts.runs.fuse import fuse
+from adapter_stilts.runs.train import fuse
 from adapter_stilts.sharing.bundle import load_bundle
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from adapter_stilts.runs.card import card
 from adapter_stilts.sharing.bundle import load_bundle
+from adapter_stilts.sharing.card import card
 from adapter_stilts.sharing.manifest import Manifest, Parent, TrunkFacts
 from adapter_stilts.statistics.result import Result
 

@@ -14,15 +14,15 @@ from typing import Any
 import jinja2
 
 from adapter_stilts.files import write_text
-from adapter_stilts.runs.disclosure import remarks
-from adapter_stilts.runs.sweep_record import read_sweeps
 from adapter_stilts.sharing.manifest import Manifest
-from adapter_stilts.statistics.result import Result
+from adapter_stilts.statistics.result import Result, remarks
 
 
-def write_card(folder: Path, manifest: Manifest, rows: Sequence[Result]) -> None:
-    """Write README.md; `rows` are those of results.json. Settings that sweeps chose are read from the folder."""
-    write_text(folder / "README.md", card(manifest, rows, read_sweeps(folder)))
+def write_card(
+    folder: Path, manifest: Manifest, rows: Sequence[Result], sweeps: Sequence[Mapping[str, Any]] = ()
+) -> None:
+    """Write README.md. rows: those of results.json; sweeps: the records of settings that were chosen."""
+    write_text(folder / "README.md", card(manifest, rows, sweeps))
 
 
 def card(manifest: Manifest, rows: Sequence[Result], sweeps: Sequence[Mapping[str, Any]] = ()) -> str:
