@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adapter_stilts.tasks.base import codes, tasks
+from adapter_stilts.tasks.base import tasks
+from adapter_stilts.tasks.source import codes
 
 
 @dataclass(frozen=True)
