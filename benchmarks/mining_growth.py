@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 from mining_data import planted
-from record import gigabytes, record
+from record import gigabytes, options, record
 
 from adapter_stilts.errors import DoesNotFit
 from adapter_stilts.retrieval.blocks import Blocks, Chosen
@@ -34,19 +34,9 @@ from adapter_stilts.retrieval.thresholds import best_f1
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rows", default="10000,30000,100000,300000,1000000")
-    parser.add_argument("--indexes", default="exact,ivf,ivf-sq,ivf-pq,hnsw")
-    parser.add_argument("--width", type=int, default=256)
-    parser.add_argument("-k", type=int, default=4)
-    parser.add_argument("--probes", type=int, default=None)
-    parser.add_argument(
-        "--queries", type=int, default=None, help="of each side, at equal distances; no pairs are made of them"
-    )
-    parser.add_argument("--limit-gb", type=float, default=8.0)
-    parser.add_argument("--most", type=float, default=3600.0)
-    parser.add_argument("--folder", type=Path, default=Path("/tmp/mining-growth"))
-    asked = parser.parse_args()
+    sizes, indexes = "10000,30000,100000,300000,1000000", "exact,ivf,ivf-sq,ivf-pq,hnsw"
+    limits = {"limit_gb": 8.0, "most": 3600.0, "folder": Path("/tmp/mining-growth")}
+    asked = options(__doc__, rows=sizes, indexes=indexes, width=256, k=4, probes=int, queries=int, **limits)
     asked.folder.mkdir(parents=True, exist_ok=True)
     left_out: set[str] = set()
     for rows in map(int, asked.rows.split(",")):

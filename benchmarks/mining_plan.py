@@ -18,7 +18,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from record import RESULTS
+from record import RESULTS, options
 
 from adapter_stilts.errors import DoesNotFit
 from adapter_stilts.retrieval.indexes.base import indexes
@@ -29,28 +29,15 @@ ALIKE = ("machine", "width", "k", "probes")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rows", type=int, default=10_000_000)
-    parser.add_argument("--width", type=int, default=1024)
-    parser.add_argument("-k", type=int, default=4)
-    parser.add_argument("--limit-gb", type=float, default=64.0)
-    parser.add_argument("--threads", type=int, default=16)
-    parser.add_argument(
-        "--sentences-per-second", type=float, default=None, help="of encoding; measure it with `encode`"
-    )
-    asked = parser.parse_args()
+    given = {"limit_gb": 64.0, "threads": 16, "sentences_per_second": float}  # of encoding; measure it with `encode`
+    asked = options(__doc__, rows=10_000_000, width=1024, k=4, **given)
     grown, sizes = newest(rows_of("mining_growth")), Sizes(asked.rows, asked.rows, asked.width, asked.k)
-    text = [
-        f"# {asked.rows:,} x {asked.rows:,} sentences, vectors of {asked.width}, under {asked.limit_gb:g} GB, {asked.threads} threads",
-        "",
-    ]
-    text += [
-        f"Made by `benchmarks/mining_plan.py` from the records beside it, measured at {', '.join(sorted({row['machine'] for row in grown}))}.",
-        "",
-    ]
-    text += [
-        "| index | measured up to | seconds there | grows as rows^ | recall there | search, here | shards | memory |"
-    ]
+    sides = f"{asked.rows:,} x {asked.rows:,} sentences, vectors of {asked.width}"
+    machines = ", ".join(sorted({row["machine"] for row in grown}))
+    text = [f"# {sides}, under {asked.limit_gb:g} GB, {asked.threads} threads", ""]
+    text += [f"Made by `benchmarks/mining_plan.py` from the records beside it, measured at {machines}.", ""]
+    columns = "index | measured up to | seconds there | grows as rows^ | recall there | search, here | shards | memory"
+    text += [f"| {columns} |"]
     text += ["|---|---:|---:|---:|---:|---:|---:|---:|"]
     for index in dict.fromkeys(row["index"] for row in grown):
         text.append(line(index, [row for row in grown if row["index"] == index], sizes, asked))
