@@ -1,4 +1,4 @@
-"""What there is: tasks, kinds, recipes, runs and languages, and what one run says of itself. From metadata only, without torch."""
+"""What there is: tasks, kinds, recipes, runs, languages; what a run says of itself. From metadata alone, no torch."""
 
 from __future__ import annotations
 
@@ -65,7 +65,11 @@ def show_recipe(name: str) -> dict[str, Any]:
 def list_runs(folder: Path) -> list[dict[str, Any]]:
     """The runs in a folder and below, finished or not; a damaged one is listed with what is wrong."""
     if not folder.is_dir():
-        raise MissingError("no such folder", where=str(folder), do="name the folder that holds the runs; `adapter-stilts train` makes ./runs")
+        raise MissingError(
+            "no such folder",
+            where=str(folder),
+            do="name the folder that holds the runs; `adapter-stilts train` makes ./runs",
+        )
     return [_run(path) for path in _run_folders(folder)]
 
 
@@ -74,7 +78,12 @@ def info(folder: Path) -> dict[str, Any]:
     manifest = read_manifest(folder)
     rows = read_results(folder)
     size = sum(path.stat().st_size for path in (folder / name for name in manifest.files) if path.is_file())
-    document = {"run": str(folder), **manifest.model_dump(mode="json"), "bytes": size, "results": [row.to_json() for row in rows]}
+    document = {
+        "run": str(folder),
+        **manifest.model_dump(mode="json"),
+        "bytes": size,
+        "results": [row.to_json() for row in rows],
+    }
     return {**document, "means": means(rows).to_json()}
 
 
@@ -110,7 +119,7 @@ def _task(task: Task) -> dict[str, Any]:
 
 
 def _source(hub: Hub) -> dict[str, Any]:
-    """A data set of the hub; certainty says what is known of its files, note where its rows differ from the published set-up."""
+    """A data set of the hub. certainty: of what is known of its files; note: where its rows are not the published."""
     return {
         "id": hub.id,
         "config": hub.config,
@@ -145,7 +154,7 @@ def _run(folder: Path) -> dict[str, Any]:
 
 
 def _summed(rows: Sequence[Result]) -> list[dict[str, Any]]:
-    """Every task and split by the mean over its languages; of several readings (protocols, layers), the lowest and the highest mean."""
+    """Every task and split by the mean over its languages; of several readings (protocols, layers), the extremes."""
     found: dict[tuple[str, str], list[list[Result]]] = {}
     for task, of_task in readings(rows).items():
         for (_, split, _), read in of_task.items():

@@ -1,9 +1,10 @@
-"""`score`: the metrics alone, on anybody's prediction files; the numbers are those of XTREME's own evaluate.py, as fractions.
+"""`score`: the metrics alone, on anybody's prediction files; the numbers of XTREME's own evaluate.py, as fractions.
 
     score(FilesRequest(Path("labels.tsv"), Path("predictions.tsv"), task="xnli"), report=Silent())[0].score
     score_folders(BenchmarkRequest("xtreme", Path("predictions"), Path("labels")), report=Silent()).means["all_task"]
 
-No model is loaded and nothing is written. A row's protocol is the benchmark whose evaluation code gives the same number, "own" where none does.
+No model is loaded and nothing is written. A row's protocol is the benchmark whose evaluation code gives the same
+number, "own" where none does.
 """
 
 from __future__ import annotations
