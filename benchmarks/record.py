@@ -1,7 +1,10 @@
-"""What every result of a benchmark is recorded with, one JSON line a run: machine, load, versions, commit, time and command."""
+"""What every result of a benchmark is recorded with, one JSON line a run: machine, load, versions, commit, time and
+command.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -14,6 +17,17 @@ from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 VERSIONS = {"numpy": "numpy", "faiss": "faiss-cpu", "torch": "torch"}
+
+
+def options(doc: str, **defaults: Any) -> argparse.Namespace:
+    """The command line of a benchmark: an option for each default, of its type; a type alone has no default."""
+    parser = argparse.ArgumentParser(description=doc.split("\n")[0])
+    for name, value in defaults.items():
+        flag = f"-{name}" if len(name) == 1 else f"--{name.replace('_', '-')}"
+        several = {"nargs": "+"} if isinstance(value, tuple) else {}
+        kind = value if isinstance(value, type) else type(value[0] if several else value)
+        parser.add_argument(flag, type=kind, default=None if kind is value else value, **several)
+    return parser.parse_args()
 
 
 def record(name: str, fields: dict[str, Any]) -> None:

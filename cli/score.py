@@ -18,31 +18,63 @@ if TYPE_CHECKING:
 
 
 def score(
-    predictions_folder: Annotated[Path | None, typer.Argument(metavar="PREDICTIONS", help="With --benchmark: the folder of predictions.")] = None,
-    labels_folder: Annotated[Path | None, typer.Argument(metavar="LABELS", help="With --benchmark: the folder of labels, laid out alike.")] = None,
-    benchmark: Annotated[str | None, typer.Option("--benchmark", metavar="NAME", help="xtreme or xtreme-r: every task of two folders, and the means.")] = None,
-    task: Annotated[str | None, typer.Option("--task", metavar="TASK", help="Whose metric is taken; gold may be a file of its release.")] = None,
+    predictions_folder: Annotated[
+        Path | None, typer.Argument(metavar="PREDICTIONS", help="With --benchmark: the folder of predictions.")
+    ] = None,
+    labels_folder: Annotated[
+        Path | None, typer.Argument(metavar="LABELS", help="With --benchmark: the folder of labels, laid out alike.")
+    ] = None,
+    benchmark: Annotated[
+        str | None,
+        typer.Option(
+            "--benchmark", metavar="NAME", help="xtreme or xtreme-r: every task of two folders, and the means."
+        ),
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option("--task", metavar="TASK", help="Whose metric is taken; gold may be a file of its release."),
+    ] = None,
     metric: Annotated[
         str | None, typer.Option("--metric", metavar="adapter_stilts.metrics:metrics", help="Or a metric.")
     ] = None,
     gold: Annotated[Path | None, typer.Option("--gold", metavar="FILE", help="The right answers.")] = None,
-    predictions: Annotated[Path | None, typer.Option("--predictions", metavar="FILE", help="What was predicted, in XTREME's form.")] = None,
-    language: Annotated[str | None, typer.Option("--language", metavar="CODE", help="The answers' language; MLQA's rules need it.")] = None,
-    seqeval: Annotated[str, typer.Option("--seqeval", metavar="0.0|1.2", help="Whose rule finds chunks in tags; XTREME's numbers are 0.0's.")] = "0.0",
-    positive: Annotated[str, typer.Option("--positive", metavar="LABEL", help="accuracy_f1: the label whose F1 is taken.")] = "1",
+    predictions: Annotated[
+        Path | None, typer.Option("--predictions", metavar="FILE", help="What was predicted, in XTREME's form.")
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option("--language", metavar="CODE", help="The answers' language; MLQA's rules need it.")
+    ] = None,
+    seqeval: Annotated[
+        str,
+        typer.Option(
+            "--seqeval", metavar="0.0|1.2", help="Whose rule finds chunks in tags; XTREME's numbers are 0.0's."
+        ),
+    ] = "0.0",
+    positive: Annotated[
+        str, typer.Option("--positive", metavar="LABEL", help="accuracy_f1: the label whose F1 is taken.")
+    ] = "1",
     null_odds: Annotated[
         Path | None,
-        typer.Option("--null-odds", metavar="FILE", help='squad_v2: {"question id": how much better "no answer" scored}; gives the best-threshold scores.'),
+        typer.Option(
+            "--null-odds",
+            metavar="FILE",
+            help='squad_v2: {"question id": how much better "no answer" scored}; gives the best-threshold scores.',
+        ),
     ] = None,
-    null_threshold: Annotated[float, typer.Option("--null-threshold", metavar="X", help='squad_v2: odds above which "no answer" is the answer.')] = 0.0,
-    replicates: Annotated[int, typer.Option("--replicates", metavar="N", min=0, help="Resamples of the 95 % interval; 0 gives none.")] = 1000,
+    null_threshold: Annotated[
+        float,
+        typer.Option("--null-threshold", metavar="X", help='squad_v2: odds above which "no answer" is the answer.'),
+    ] = 0.0,
+    replicates: Annotated[
+        int, typer.Option("--replicates", metavar="N", min=0, help="Resamples of the 95 % interval; 0 gives none.")
+    ] = 1000,
     as_json: JsonOption = False,
 ) -> None:
     """Score prediction files of anybody's, as XTREME's evaluate.py does.
 
-    One file against one gold file, or a whole benchmark: two folders in XTREME's form, with the mean of each task, group and all.
-    Predictions: a label a line; a tag a line, an empty line after each sentence; {"question id": "answer"}; for BUCC foreign id TAB
-    English id; for LAReQA and Mewsli-X {"id": ..., "candidates": [...]} a line.
+    One file against one gold file, or a whole benchmark: two folders in XTREME's form, with the mean of each task,
+    group and all. Predictions: a label a line; a tag a line, an empty line after each sentence; {"question id":
+    "answer"}; for BUCC foreign id TAB English id; for LAReQA and Mewsli-X {"id": ..., "candidates": [...]} a line.
 
     \b
     Examples:
@@ -53,7 +85,14 @@ def score(
     from adapter_stilts.runs import score as runs
 
     if benchmark is not None:
-        asked = {"--task": task, "--metric": metric, "--gold": gold, "--predictions": predictions, "--language": language, "--null-odds": null_odds}
+        asked = {
+            "--task": task,
+            "--metric": metric,
+            "--gold": gold,
+            "--predictions": predictions,
+            "--language": language,
+            "--null-odds": null_odds,
+        }
         for flag, value in asked.items():
             if value is not None:
                 raise UsageError(f"{flag} goes with one file, --benchmark with two folders", do="keep one of them")
@@ -62,14 +101,21 @@ def score(
         whole = runs.BenchmarkRequest(benchmark, predictions_folder, labels_folder, seqeval, replicates=replicates)
         scored = runs.score_folders(whole, report=progress.reporter())
         missing = {"tasks": scored.missing_tasks, "languages": scored.missing_languages}
-        facts = {"benchmark": benchmark, "complete": scored.complete, "missing": missing, "not_scored": scored.not_scored}
+        facts = {
+            "benchmark": benchmark,
+            "complete": scored.complete,
+            "missing": missing,
+            "not_scored": scored.not_scored,
+        }
         _show(facts, scored.rows, as_json, scored.means)
         return
     if predictions_folder is not None:
         advice = "name files with --gold and --predictions, or folders with --benchmark xtreme PREDICTIONS LABELS"
         raise UsageError(f"'{predictions_folder}' stands alone", do=advice)
     if gold is None or predictions is None:
-        raise UsageError(f"no {'--gold' if gold is None else '--predictions'}", do="name both files: --gold FILE --predictions FILE")
+        raise UsageError(
+            f"no {'--gold' if gold is None else '--predictions'}", do="name both files: --gold FILE --predictions FILE"
+        )
     request = runs.FilesRequest(
         gold,
         predictions,

@@ -68,7 +68,7 @@ WANTED = {
 }
 RUNS = {"siqa": "train siqa", "squad": "train squad", "mlm-en": "train mlm --kind seq_bn_inv --set data.language=en"}  # what recipes build on
 SMALL = "--trunk miniature --set trunk.precision=fp32 --set training.max_steps=2 --set training.validation_rows=8"
-WITHOUT_MINIATURE = [task for task in TRAINED if not tasks[task].miniature]
+WITHOUT_MINIATURE = [task for task in TRAINED if not tasks[task].source.miniature]
 
 
 @pytest.fixture(scope="module")

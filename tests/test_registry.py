@@ -17,7 +17,7 @@ PLACES = (
     "adapter_stilts.data.sentences:LAYOUTS",
     "adapter_stilts.mining.cluster:ENGINES",
     "adapter_stilts.retrieval.stored.arrays:DTYPES",
-    "adapter_stilts.tasks.base:SPLITS",
+    "adapter_stilts.tasks.source:SPLITS",
 )
 
 

@@ -3,8 +3,9 @@
     score_file("accuracy", Path("labels.tsv"), Path("predictions.tsv")).value        0.81
     score_file("chunk_f1", Path("de_pud-ud-test.conllu"), Path("tags.tsv"), task=find_task("udpos"))
 
-Predictions are in XTREME's folder form (folder.py). Gold is in the same form, or a file of the task's own release. What cannot be a
-fair comparison is refused: gold that is a placeholder, predictions for other examples, labels of another naming.
+Predictions are in XTREME's folder form (folder.py). Gold is in the same form, or a file of the task's own release. What
+cannot be a fair comparison is refused: gold that is a placeholder, predictions for other examples, labels of another
+naming.
 """
 
 from __future__ import annotations
@@ -36,7 +37,6 @@ from adapter_stilts.metrics.forms import (
 from adapter_stilts.metrics.tags import Tags
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.tasks.base import Task
-from adapter_stilts.tasks.fitting import layout_of
 
 Read = tuple[Any, Any]  # gold and predictions, as the metric takes them
 LOOKED_AT = 200  # lines that settle what a file is
@@ -44,13 +44,16 @@ ROWS = (".jsonl", ".ndjson", ".json")
 ROW_IDS = ("id", "idx")
 
 
-def score_file(metric: str, gold: Path, predictions: Path, options: Options | None = None, task: Task | None = None) -> Score:
+def score_file(
+    metric: str, gold: Path, predictions: Path, options: Options | None = None, task: Task | None = None
+) -> Score:
     """Score one file of predictions against one of gold.
 
     metric   a name of the registry of metrics
     task     says how a gold file of a task's own release is read; none is needed for gold in the form of predictions
 
-    Raises TaskDataError, naming file and place, for files that cannot be read or do not belong together; UnknownName for another metric.
+    Raises TaskDataError, naming file and place, for files that cannot be read or do not belong together; UnknownName
+    for another metric.
     """
     rule = in_files(metric)
     try:
@@ -98,7 +101,7 @@ def _tags(metric: Metric, gold: Path, predictions: Path, options: Options, task:
 
 
 def _answers(metric: Metric, gold: Path, predictions: Path, options: Options, task: Task | None) -> Read:
-    layout = layout_of(task) if task and metric.name in task.format.metrics else Layout("span")
+    layout = task.layout() if task and metric.name in task.format.metrics else Layout("span")
     right = formats[layout.format].gold(read(gold, replace(layout, labelled=not metric.takes_odds)))
     checks.no_withheld_answers(right, gold)
     guessed = read_answers(predictions)
@@ -155,27 +158,30 @@ def _row_ids(path: Path, key: str) -> list[str]:
 def _labels_of_rows(path: Path, task: Task | None) -> list[str]:
     if task is None or "accuracy" not in task.format.metrics:
         what = "rows of several columns where one label a line was expected"
-        raise TaskDataError(what, where=str(path), do="write the labels alone, one a line; a gold file of a task is read with --task")
-    return [label for row in read(path, layout_of(task)) for label in task.format.labels_of(row)]
+        do = "write the labels alone, one a line; a gold file of a task is read with --task"
+        raise TaskDataError(what, where=str(path), do=do)
+    return [label for row in read(path, task.layout()) for label in task.format.labels_of(row)]
 
 
 def _sentences(metric: Metric, path: Path, task: Task | None) -> tuple[list[Tags], list[Tags]]:
     """(words, tags) by sentence; no words where the file has tags alone, one a line."""
     lines = (line for _, line in islice(numbered_lines(path), LOOKED_AT))
     if suffix(path) in (".conllu", *ROWS) or any(len(line.split()) > 1 for line in lines):
-        layout: Any = layout_of(task, labels=None) if task and metric.name in task.format.metrics else Layout("tags")
+        layout: Any = task.layout(labels=None) if task and metric.name in task.format.metrics else Layout("tags")
         rows = cast(list[Tagged], read(path, layout))
         return [row.words for row in rows], [row.tags for row in rows]
     sentences = read_tags(path)
     if not sentences:
-        raise TaskDataError("the file is empty", where=str(path), do="give one tag a line and an empty line after every sentence")
+        what = "the file is empty"
+        raise TaskDataError(what, where=str(path), do="give one tag a line and an empty line after every sentence")
     return [], list(sentences)
 
 
 def needs_language(metric: str, language: str) -> None:
     """MLQA's normalisation is that of a language, which no file names."""
     if in_files(metric).needs_language and not language:
-        raise UsageError("mlqa answers are compared by the rules of their language, and none is named", do="add --language, for example --language de")
+        what = "mlqa answers are compared by the rules of their language, and none is named"
+        raise UsageError(what, do="add --language, for example --language de")
 
 
 def _placed(error: TaskDataError, path: Path) -> TaskDataError:

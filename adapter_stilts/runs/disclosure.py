@@ -1,5 +1,7 @@
-"""What has to be said beside a score: which rows were left out, what stands in for what, what a run has seen of a target's test data
-or of its language, and which language adapter read it.
+"""What has to be said beside a score.
+
+Which rows were left out, what stands in for what, what a run has seen of a target's test data or of its language, and
+which language adapter read it.
 
 Every manifest holds it, every row of results carries what concerns it, and cards and tables print it under the scores.
 """
@@ -15,7 +17,7 @@ from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import iso1, same_language
 from adapter_stilts.tasks.leaks import leaks_of, seen_rows, sentence
-from adapter_stilts.tasks.sources import Loaded, Origin
+from adapter_stilts.tasks.reading.place import Loaded, Origin
 
 BOTH = "the source language's, on both sides"
 History = tuple[dict[str, Any], ...]
@@ -27,7 +29,7 @@ def substitutions(data: Iterable[Loaded]) -> tuple[str, ...]:
 
 
 def history(data: Iterable[Loaded], parents: Sequence[Manifest]) -> History:
-    """The rows that a run and all it builds on were trained or selected on: task, split, language, and the tasks they are made of.
+    """The rows that a run and all it builds on were trained or selected on, and the tasks they are made of.
 
     The miniature is left out: it has splits of its own, by meaning, whatever task it stands for.
     """
@@ -51,7 +53,10 @@ def dropped(data: Iterable[Loaded]) -> tuple[str, ...]:
     notes = []
     for loaded in data:
         origin = loaded.origin
-        notes += [f"{number:,} rows of {origin.task} ({origin.split}) are left out: {reason}" for reason, number in origin.dropped.items()]
+        notes += [
+            f"{number:,} rows of {origin.task} ({origin.split}) are left out: {reason}"
+            for reason, number in origin.dropped.items()
+        ]
     return tuple(notes)
 
 
@@ -61,7 +66,7 @@ def beside(origin: Origin) -> dict[str, Any]:
 
 
 def with_facts(rows: Sequence[Result], seen: Mapping[str, Sequence[str]], stacks: Stacks | None = None) -> list[Result]:
-    """The rows with "seen", the tasks learned in the row's language, and "language_adapter", what read it; each only where there is one."""
+    """The rows with "seen", the tasks learned in the row's language, and "language_adapter", where there are any."""
     noted = []
     for row in rows:
         adapter = adapter_facts(row, stacks)
@@ -73,7 +78,7 @@ def with_facts(rows: Sequence[Result], seen: Mapping[str, Sequence[str]], stacks
 
 
 def adapter_facts(row: Result, stacks: Stacks | None) -> dict[str, Any]:
-    """The language adapter that read a row: of a pair's foreign side, and under "target" of its English one; {} where there is none."""
+    """The language adapter reading a row, {} for none: of a pair's foreign side, under "target" of its English one."""
     if stacks is None or not stacks.source.adapter:
         return {}
     if not row.retrieval:

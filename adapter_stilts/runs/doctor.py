@@ -1,4 +1,4 @@
-"""`doctor`: is this machine ready? Versions against those the tests run with, devices, what is cached, whether the network is off."""
+"""`doctor`: is this machine ready? Versions against those tested, devices, caches, whether the network is off."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ import torch
 from huggingface_hub import constants
 
 from adapter_stilts.errors import MissingError
-from adapter_stilts.tasks.base import SPLITS, Task, all_tasks
-from adapter_stilts.tasks.sources import Where, languages_of
+from adapter_stilts.tasks.base import Task, all_tasks
+from adapter_stilts.tasks.reading.place import Where
+from adapter_stilts.tasks.reading.sources import languages_of
+from adapter_stilts.tasks.source import SPLITS
 
 NAME, FLOOR = re.compile(r"[A-Za-z0-9._-]+"), re.compile(r"[>~=]=\s*([0-9][0-9.]*)")
 HONOURED = ("HF_HOME", "HF_HUB_OFFLINE", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "NO_COLOR")
@@ -33,7 +35,8 @@ def doctor(data: Path | None = None) -> dict[str, Any]:
         "devices": _devices(),
         "disk": {"folder": str(Path.cwd()), "free_bytes": shutil.disk_usage(Path.cwd()).free},
         "hub": _hub(),
-        "environment": {name: os.environ[name] for name in HONOURED if name in os.environ} | ({"HF_TOKEN": "set"} if "HF_TOKEN" in os.environ else {}),
+        "environment": {name: os.environ[name] for name in HONOURED if name in os.environ}
+        | ({"HF_TOKEN": "set"} if "HF_TOKEN" in os.environ else {}),
     }
     if data is not None:
         found["data"] = {"folder": str(data), "tasks": _tasks_in(data)}
@@ -48,7 +51,12 @@ def _package(line: str) -> dict[str, str]:
         installed = version(name)
     except PackageNotFoundError:
         return {"package": name, "tested": floor, "installed": "", "state": "missing"}
-    return {"package": name, "tested": floor, "installed": installed, "state": "older than tested" if release(installed) < release(floor) else "ok"}
+    return {
+        "package": name,
+        "tested": floor,
+        "installed": installed,
+        "state": "older than tested" if release(installed) < release(floor) else "ok",
+    }
 
 
 def release(text: str) -> tuple[int, ...]:
@@ -63,11 +71,25 @@ def _devices() -> list[dict[str, Any]]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     native = {"avx512_bf16", "amx_bf16"} & set(_processor_flags())
     devices: list[dict[str, Any]] = [
-        {"device": "cpu", "name": platform.machine(), "memory_bytes": memory, "threads": torch.get_num_threads(), "bf16": bool(native)}
+        {
+            "device": "cpu",
+            "name": platform.machine(),
+            "memory_bytes": memory,
+            "threads": torch.get_num_threads(),
+            "bf16": bool(native),
+        }
     ]
     for number in range(torch.cuda.device_count()):
         facts = torch.cuda.get_device_properties(number)
-        devices.append({"device": f"cuda:{number}", "name": facts.name, "memory_bytes": facts.total_memory, "threads": None, "bf16": facts.major >= 8})
+        devices.append(
+            {
+                "device": f"cuda:{number}",
+                "name": facts.name,
+                "memory_bytes": facts.total_memory,
+                "threads": None,
+                "bf16": facts.major >= 8,
+            }
+        )
     return devices
 
 
@@ -81,28 +103,40 @@ def _hub() -> dict[str, Any]:
     """What is cached of the hub, by folder names alone; nothing is asked of the network."""
     cache = Path(constants.HF_HUB_CACHE)
     names = sorted(path.name for path in cache.iterdir()) if cache.is_dir() else []
-    kept = {kind: [name.removeprefix(f"{kind}--").replace("--", "/") for name in names if name.startswith(f"{kind}--")] for kind in ("models", "datasets")}
-    tasks = [task.name for task in all_tasks() if any(hub.id in kept["datasets"] for hub in task.hubs)]
+    kept = {
+        kind: [name.removeprefix(f"{kind}--").replace("--", "/") for name in names if name.startswith(f"{kind}--")]
+        for kind in ("models", "datasets")
+    }
+    tasks = [task.name for task in all_tasks() if any(hub.id in kept["datasets"] for hub in task.source.hubs)]
     return {"cache": str(cache), "offline": bool(constants.HF_HUB_OFFLINE), "models": kept["models"], "tasks": tasks}
 
 
 def _tasks_in(folder: Path) -> list[dict[str, Any]]:
     if not folder.is_dir():
         raise MissingError("no such folder", where=str(folder), do="name the folder that holds the tasks' files")
-    rows = [{"task": task.name, **{split: _languages(task, split, folder) for split in SPLITS}} for task in all_tasks() if task.files]
+    rows = [
+        {"task": task.name, **{split: _languages(task, split, folder) for split in SPLITS}}
+        for task in all_tasks()
+        if task.source.files
+    ]
     return [row for row in rows if any(row[split] for split in SPLITS)]
 
 
 def _languages(task: Task, split: str, folder: Path) -> list[str]:
-    return list(languages_of(task, split, Where("files", folder=folder))) if split in task.files else []
+    return list(languages_of(task, split, Where("files", folder=folder))) if split in task.source.files else []
 
 
 def _problems(found: dict[str, Any]) -> list[str]:
     problems = [
-        f"{row['package']} {row['installed'] or 'is not installed'}: {row['state']} ({row['tested']})" for row in found["packages"] if row["state"] != "ok"
+        f"{row['package']} {row['installed'] or 'is not installed'}: {row['state']} ({row['tested']})"
+        for row in found["packages"]
+        if row["state"] != "ok"
     ]
     if found["disk"]["free_bytes"] < 1e9:
         problems.append("less than 1 GB is free on this disk")
     if "data" in found and not found["data"]["tasks"]:
-        problems.append(f"no task's files were found in {found['data']['folder']}; `adapter-stilts list tasks --files` prints their names")
+        problems.append(
+            f"no task's files were found in {found['data']['folder']}; "
+            "`adapter-stilts list tasks --files` prints their names"
+        )
     return problems

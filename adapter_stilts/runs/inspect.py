@@ -1,4 +1,4 @@
-"""What there is: tasks, kinds, recipes, runs and languages, and what one run says of itself. From metadata only, without torch."""
+"""What there is: tasks, kinds, recipes, runs, languages; what a run says of itself. From metadata alone, no torch."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from adapter_stilts.runs.folder import IDENTITY
 from adapter_stilts.runs.results import means, read_results, readings
 from adapter_stilts.sharing.manifest import CONFIG, MANIFEST, Manifest, read_manifest
 from adapter_stilts.statistics.result import Result
-from adapter_stilts.tasks.base import SPLITS, Hub, Task, all_tasks, tasks
+from adapter_stilts.tasks.base import Task, all_tasks, tasks
 from adapter_stilts.tasks.languages import iso1, iso3
+from adapter_stilts.tasks.source import SPLITS, Hub
 
 DEPTH = 3  # folders below the one asked for in which runs are looked for
 
@@ -64,7 +65,11 @@ def show_recipe(name: str) -> dict[str, Any]:
 def list_runs(folder: Path) -> list[dict[str, Any]]:
     """The runs in a folder and below, finished or not; a damaged one is listed with what is wrong."""
     if not folder.is_dir():
-        raise MissingError("no such folder", where=str(folder), do="name the folder that holds the runs; `adapter-stilts train` makes ./runs")
+        raise MissingError(
+            "no such folder",
+            where=str(folder),
+            do="name the folder that holds the runs; `adapter-stilts train` makes ./runs",
+        )
     return [_run(path) for path in _run_folders(folder)]
 
 
@@ -73,7 +78,12 @@ def info(folder: Path) -> dict[str, Any]:
     manifest = read_manifest(folder)
     rows = read_results(folder)
     size = sum(path.stat().st_size for path in (folder / name for name in manifest.files) if path.is_file())
-    document = {"run": str(folder), **manifest.model_dump(mode="json"), "bytes": size, "results": [row.to_json() for row in rows]}
+    document = {
+        "run": str(folder),
+        **manifest.model_dump(mode="json"),
+        "bytes": size,
+        "results": [row.to_json() for row in rows],
+    }
     return {**document, "means": means(rows).to_json()}
 
 
@@ -91,25 +101,25 @@ def _task(task: Task) -> dict[str, Any]:
         "languages": list(task.languages),
         "extra_languages": list(task.extra_languages),
         "splits": [split for split in SPLITS if task.has_split(split)],
-        "sizes": dict(task.sizes),
+        "sizes": dict(task.source.sizes),
         "labels": list(task.labels or ()),
         "trained_on": task.train_task or task.name,
         "parts": list(task.parts),
-        "files": {split: list(task.files[split]) for split in SPLITS if split in task.files},
-        "candidates": list(task.candidates),
-        "hub": asdict(task.hub) if task.hub else None,
-        "sources": [_source(hub) for one in (task, *(tasks[part] for part in task.parts)) for hub in one.hubs],
-        "miniature": task.miniature,
-        "licence": task.licence,
-        "paper": task.paper,
+        "files": {split: list(task.source.files[split]) for split in SPLITS if split in task.source.files},
+        "candidates": list(task.source.candidates),
+        "hub": asdict(task.source.hubs[0]) if task.source.hubs else None,
+        "sources": [_source(hub) for one in (task, *(tasks[part] for part in task.parts)) for hub in one.source.hubs],
+        "miniature": task.source.miniature,
+        "licence": task.source.licence,
+        "paper": task.source.paper,
         "leaks": [asdict(leak) for leak in task.leaks],
-        "stands_for": task.stands_for,
-        "substitutions": [*task.substitutions, *task.stand_ins.values()],
+        "stands_for": task.source.stands_for,
+        "substitutions": [*task.source.substitutions, *task.source.stand_ins.values()],
     }
 
 
 def _source(hub: Hub) -> dict[str, Any]:
-    """A data set of the hub; certainty says what is known of its files, note where its rows differ from the published set-up."""
+    """A data set of the hub. certainty: of what is known of its files; note: where its rows are not the published."""
     return {
         "id": hub.id,
         "config": hub.config,
@@ -144,7 +154,7 @@ def _run(folder: Path) -> dict[str, Any]:
 
 
 def _summed(rows: Sequence[Result]) -> list[dict[str, Any]]:
-    """Every task and split by the mean over its languages; of several readings (protocols, layers), the lowest and the highest mean."""
+    """Every task and split by the mean over its languages; of several readings (protocols, layers), the extremes."""
     found: dict[tuple[str, str], list[list[Result]]] = {}
     for task, of_task in readings(rows).items():
         for (_, split, _), read in of_task.items():

@@ -21,7 +21,7 @@ from adapter_stilts.runs.results import read_results
 from adapter_stilts.runs.task_data import TaskData
 from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, METRICS, Manifest, Parent, TrunkFacts, read_manifest
 from adapter_stilts.statistics.result import Result
-from adapter_stilts.tasks.sources import Loaded
+from adapter_stilts.tasks.reading.place import Loaded
 from adapter_stilts.training.plan import Outcome
 
 TASK_FILES = (".yaml", ".yml")
@@ -29,23 +29,36 @@ GENERATED = "Apache-2.0 (generated text of this package)"
 
 
 def write_config(prepared: Prepared, folder: Path) -> None:
-    """config.yaml: every default written out, and what was decided on this machine in the place of "auto" and "as the task says"."""
+    """config.yaml: every default written out, and what stands here in the place of "auto" and "as the task says"."""
     write_text(folder / CONFIG, dump(resolved(prepared)))
 
 
 def resolved(prepared: Prepared) -> RunConfig:
     """The configuration with what was decided on this machine written out."""
     config = prepared.config
-    trunk = config.trunk.model_copy(update={"precision": prepared.trunk.precision, "revision": prepared.trunk.revision or None})
+    trunk = config.trunk.model_copy(
+        update={"precision": prepared.trunk.precision, "revision": prepared.trunk.revision or None}
+    )
     adapter = config.adapter.model_copy(update={"kind": prepared.kind, "settings": prepared.settings})
     training = config.training.model_copy(update={} if prepared.joint else {"max_length": prepared.data[0].max_length})
     return config.model_copy(update={"trunk": trunk, "adapter": adapter, "training": training})
 
 
-def manifest_of(prepared: Prepared, folder: Path, parts: Sequence[dict[str, Any]], hashes: Mapping[str, str], outcome: Outcome, seconds: float) -> Manifest:
+def manifest_of(
+    prepared: Prepared,
+    folder: Path,
+    parts: Sequence[dict[str, Any]],
+    hashes: Mapping[str, str],
+    outcome: Outcome,
+    seconds: float,
+) -> Manifest:
     """The manifest of a run whose weights and config.yaml are in the folder. seconds: of this process."""
     config, trunk, data = prepared.config, prepared.trunk, prepared.data
-    counts = {"rows": sum(len(one.examples) for one in data), "features": sum(len(one.features) for one in data), "processes": prepared.processes.count}
+    counts = {
+        "rows": sum(len(one.examples) for one in data),
+        "features": sum(len(one.features) for one in data),
+        "processes": prepared.processes.count,
+    }
     return Manifest(
         name=folder.resolve().name,
         identity=prepared.identity,
@@ -64,7 +77,10 @@ def manifest_of(prepared: Prepared, folder: Path, parts: Sequence[dict[str, Any]
             hidden=trunk.hidden,
             precision=trunk.precision,
         ),
-        parents=tuple(Parent(name=parent.manifest.name, folder=str(parent.folder), checksum=parent.manifest.checksum) for parent in prepared.parents),
+        parents=tuple(
+            Parent(name=parent.manifest.name, folder=str(parent.folder), checksum=parent.manifest.checksum)
+            for parent in prepared.parents
+        ),
         data=tuple(_origin(loaded) for one in data for loaded in (*one.train, *one.validation)),
         seeds={"training": config.training.seed},
         versions=facts.versions(),
@@ -79,20 +95,29 @@ def manifest_of(prepared: Prepared, folder: Path, parts: Sequence[dict[str, Any]
         leaks=tuple(note for one in data for note in disclosure.leaks(one.task, prepared.history)),
         training={**_outcome(outcome), **counts},
         parts=tuple(parts),
-        files={**hashes, **{name: sha256(folder / name) for name in (IDENTITY, CONFIG, METRICS) if (folder / name).is_file()}},
+        files={
+            **hashes,
+            **{name: sha256(folder / name) for name in (IDENTITY, CONFIG, METRICS) if (folder / name).is_file()},
+        },
     )
 
 
 def _licence(data: TaskData) -> str:
     """Of the rows trained on: the task's own, unless they are the miniature's generated ones."""
-    return GENERATED if all(loaded.origin.kind == MINIATURE for loaded in data.train) else data.task.licence
+    return GENERATED if all(loaded.origin.kind == MINIATURE for loaded in data.train) else data.task.source.licence
 
 
 def task_facts(prepared: Prepared, data: TaskData, steps: Mapping[str, int]) -> dict[str, Any]:
     """One task of a joint run: its rows, how probable it was in a step, and how many steps it had."""
     name = data.task.name
     counts = {"rows": len(data.examples), "features": len(data.features), "share": round(prepared.shares[name], 6)}
-    return {"task": name, "format": data.task.format.name, "languages": list(data.languages), **counts, **({"steps": steps[name]} if name in steps else {})}
+    return {
+        "task": name,
+        "format": data.task.format.name,
+        "languages": list(data.languages),
+        **counts,
+        **({"steps": steps[name]} if name in steps else {}),
+    }
 
 
 def head_facts(prepared: Prepared) -> dict[str, dict[str, Any]]:

@@ -33,7 +33,8 @@ from adapter_stilts.runs.sides import SideVectors, in_groups
 from adapter_stilts.statistics.intervals import bootstrap_interval
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
-from adapter_stilts.tasks.sources import Loaded, Where, load
+from adapter_stilts.tasks.reading.place import Loaded, Where
+from adapter_stilts.tasks.reading.sources import load
 
 
 @dataclass(frozen=True)
@@ -140,11 +141,11 @@ def _aligned(asked: RetrievalTask, vectors: SideVectors, loaded: Sequence[Loaded
     sides = vectors.sides(loaded[0])
     rows = []
     for layer in sides.source:
-        found = tatoeba(sides.source[layer], sides.target[layer], asked.rules)
+        scored = tatoeba(sides.source[layer], sides.target[layer], asked.rules)
         paths = vectors.keep(loaded[0], layer, sides)
         if len(sides.source) == 1:
-            paths |= _predicted(asked, loaded[0], found.predictions.tolist())
-        rows += asked.results(loaded[0], layer, found.measures, paths, {})
+            paths |= _predicted(asked, loaded[0], scored.predictions.tolist())
+        rows += asked.results(loaded[0], layer, scored.measures, paths, {})
     return rows
 
 

@@ -1,7 +1,7 @@
 """What a run says of itself: trunk, parts, parents, data, versions and the hash of every file that belongs to it.
 
-The manifest is written last, so a folder with one is whole. It carries a hash of itself ("checksum"), of each file it lists
-("files"), and the fingerprint of the trunk that its adapters were trained on.
+The manifest is written last, so a folder with one is whole. It carries a hash of itself ("checksum"), of each file it
+lists ("files"), and the fingerprint of the trunk that its adapters were trained on.
 """
 
 from __future__ import annotations
@@ -52,12 +52,15 @@ class Manifest(BaseModel):
     task_file     the YAML file that describes the task, "" for one of ours
     format        of the task's examples; "joint" for several tasks
     language      of the training rows, several with commas between them
-    tasks         of a run of several tasks: for each its name, format, languages, rows, share of the steps drawn and steps it had
+    tasks         of a run of several tasks: for each its name, format, languages, rows, share of the steps drawn and
+                  steps it had
     seen          language -> the tasks that this run or one it builds on has learned in it
-    data          per split: task, language, kind (miniature, files or hub), files with rows and sha256, or hub id and revision
+    data          per split: task, language, kind (miniature, files or hub), files with rows and sha256, or hub id and
+                  revision
     seconds       from the first step to the manifest; of a run that was resumed, at least its training
     peak_memory   bytes, of the process that finished the run
-    history       rows that this run or one it builds on was trained or selected on: task, split, language, and the tasks they are made of
+    history       rows that this run or one it builds on was trained or selected on: task, split, language, and the
+                  tasks they are made of
     leaks         what that history gives away of this task's test data, in words
     training      steps, epochs, best step and score, rows, features, processes
     parts         the table of parts: part, role, active, trained, parameters
@@ -100,7 +103,9 @@ class Manifest(BaseModel):
         """A bundle may come from anywhere; its manifest must not name files elsewhere on this machine."""
         for name in files:
             parts = PurePosixPath(name).parts
-            if name not in (CONFIG, IDENTITY, METRICS) and not (len(parts) == 2 and parts[0] in ROLES and parts[1] not in ("..", ".") and "\\" not in name):
+            if name not in (CONFIG, IDENTITY, METRICS) and not (
+                len(parts) == 2 and parts[0] in ROLES and parts[1] not in ("..", ".") and "\\" not in name
+            ):
                 raise ValueError(f"'{name}' cannot be a file of a run")
         return files
 
@@ -123,14 +128,28 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         return Manifest.model_validate(fields)
     except ValidationError as error:
-        raise ArtefactError(f"the manifest is not one of a run: {_first(error)}", where=str(path), do=FETCH_AGAIN) from error
+        raise ArtefactError(
+            f"the manifest is not one of a run: {_first(error)}", where=str(path), do=FETCH_AGAIN
+        ) from error
 
 
 def _no_manifest(folder: Path) -> MissingError:
     if any((folder / name).exists() for name in (IDENTITY, CONFIG, "checkpoints")):
-        return MissingError("the run is not finished: it has no manifest yet", where=str(folder), do="finish it: run the command that started it again")
-    what = "no run here: there is no manifest.json" if folder.is_dir() else "a file where a run's folder was expected" if folder.exists() else "no such folder"
-    return MissingError(what, where=str(folder), do="name a finished run's folder; `adapter-stilts list runs` shows them")
+        return MissingError(
+            "the run is not finished: it has no manifest yet",
+            where=str(folder),
+            do="finish it: run the command that started it again",
+        )
+    what = (
+        "no run here: there is no manifest.json"
+        if folder.is_dir()
+        else "a file where a run's folder was expected"
+        if folder.exists()
+        else "no such folder"
+    )
+    return MissingError(
+        what, where=str(folder), do="name a finished run's folder; `adapter-stilts list runs` shows them"
+    )
 
 
 def _first(error: ValidationError) -> str:

@@ -23,9 +23,10 @@ from adapter_stilts.errors import MissingError
 from adapter_stilts.runs.material import for_task, where_of
 from adapter_stilts.study.stages import FUSE, STACK, Grid, Stage
 from adapter_stilts.tasks.base import Task, labels_of, tasks
-from adapter_stilts.tasks.miniature import miniature_of
 from adapter_stilts.tasks.protocols import under
-from adapter_stilts.tasks.sources import Where, load
+from adapter_stilts.tasks.reading.miniature import miniature_of
+from adapter_stilts.tasks.reading.place import Where
+from adapter_stilts.tasks.reading.sources import load
 from adapter_stilts.tasks.user import find_task
 
 READ, DOCUMENTED, GIVEN, UNKNOWN = "read", "documented", "given in sizes", "unknown"
@@ -162,7 +163,7 @@ def _counted(
 ) -> tuple[int | None, str, int]:
     """(rows, how that is known, labels)."""
     labels = len(task.labels or ())
-    if where is not None and where.kind == "miniature" and task.miniature:
+    if where is not None and where.kind == "miniature" and task.source.miniature:
         dataset = miniature_of(task)
         languages = 1
         if task.format.masked and (chosen or text_everywhere):
@@ -189,8 +190,8 @@ def _loaded(name: str, place: tuple[Any, ...], chosen: tuple[str, ...], labels: 
 
 def _documented(task: Task) -> tuple[int | None, str]:
     """(the published number of training rows, less those held out for validation; how that is known)."""
-    source = task if "train" in task.sizes or not task.train_task else tasks[task.train_task]
-    match = COUNT.match(source.sizes.get("train", "").replace(" in English", ""))
+    owner = task if "train" in task.source.sizes or not task.train_task else tasks[task.train_task]
+    match = COUNT.match(owner.source.sizes.get("train", "").replace(" in English", ""))
     if match is None:
         return None, UNKNOWN
     count = int(match.group(1).replace(",", ""))

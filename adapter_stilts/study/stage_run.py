@@ -24,7 +24,7 @@ from adapter_stilts.runs.train import train
 from adapter_stilts.sharing.bundle import verify_files
 from adapter_stilts.sharing.manifest import read_manifest
 from adapter_stilts.study.board import Job
-from adapter_stilts.tasks.miniature import VERSION
+from adapter_stilts.tasks.reading.miniature import VERSION
 from adapter_stilts.training import checkpoint
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from adapter_stilts.tasks.base import BINARY_LABELS, UNVERIFIED, Hub, Task, register
+from adapter_stilts.tasks.base import BINARY_LABELS, Task, register
+from adapter_stilts.tasks.source import UNVERIFIED, Hub, Source
 
 LICENCE = "C-UDA 1.0"
 
@@ -14,19 +15,19 @@ register(
         "CoSQA: does a Python function answer a web query (English)",
         languages=("en",),
         labels=BINARY_LABELS,
-        files={
-            "train": ("cosqa.train.jsonl", "cosqa-train.json"),
-            "validation": ("cosqa.dev.jsonl", "cosqa-dev.json"),
-            "test": ("cosqa.dev.jsonl", "cosqa-dev.json"),
-        },
-        stand_ins={"test": "the test split is CoSQA's development set: its test labels are not public"},
-        miniature="code-search",
         max_length=256,
-        licence=LICENCE,
-        paper="https://arxiv.org/abs/2105.13239",
-    )
-)
-register(
+        source=Source(
+            files={
+                "train": ("cosqa.train.jsonl", "cosqa-train.json"),
+                "validation": ("cosqa.dev.jsonl", "cosqa-dev.json"),
+                "test": ("cosqa.dev.jsonl", "cosqa-dev.json"),
+            },
+            stand_ins={"test": "the test split is CoSQA's development set: its test labels are not public"},
+            miniature="code-search",
+            licence=LICENCE,
+            paper="https://arxiv.org/abs/2105.13239",
+        ),
+    ),
     Task(
         "clones",
         "pair",
@@ -34,17 +35,21 @@ register(
         "BigCloneBench: do two Java methods do the same",
         labels=BINARY_LABELS,
         languages=("en",),
-        joined="pairs",
-        files={"train": ("train.txt data.jsonl",), "validation": ("valid.txt data.jsonl",), "test": ("test.txt data.jsonl",)},
-        hub=Hub("google/code_x_glue_cc_clone_detection_big_clone_bench"),
-        sizes={"train": "901,028 [S]", "validation": "415,416 [S]", "test": "415,416 [S]"},
-        miniature="clones",
         max_length=400,
-        licence=LICENCE,
-        paper="https://arxiv.org/abs/2102.04664",
-    )
-)
-register(
+        source=Source(
+            joined="pairs",
+            files={
+                "train": ("train.txt data.jsonl",),
+                "validation": ("valid.txt data.jsonl",),
+                "test": ("test.txt data.jsonl",),
+            },
+            hubs=(Hub("google/code_x_glue_cc_clone_detection_big_clone_bench"),),
+            sizes={"train": "901,028 [S]", "validation": "415,416 [S]", "test": "415,416 [S]"},
+            miniature="clones",
+            licence=LICENCE,
+            paper="https://arxiv.org/abs/2102.04664",
+        ),
+    ),
     Task(
         "defects",
         "single",
@@ -52,21 +57,21 @@ register(
         "Devign: is a C function vulnerable",
         labels=BINARY_LABELS,
         languages=("en",),
-        columns={"text": "func", "label": "target"},
-        files={
-            "train": ("Defect-detection/dataset/train.jsonl", "train.jsonl"),
-            "validation": ("Defect-detection/dataset/valid.jsonl", "valid.jsonl"),
-            "test": ("Defect-detection/dataset/test.jsonl", "test.jsonl"),
-        },
-        any_name=True,
-        hub=Hub("google/code_x_glue_cc_defect_detection", certainty=UNVERIFIED),
-        sizes={"train": "21,854 [S]", "validation": "2,732 [S]", "test": "2,732 [S]"},
         max_length=400,
-        licence=LICENCE,
-        paper="https://arxiv.org/abs/1909.03496",
-    )
-)
-register(
+        source=Source(
+            columns={"text": "func", "label": "target"},
+            files={
+                "train": ("Defect-detection/dataset/train.jsonl", "train.jsonl"),
+                "validation": ("Defect-detection/dataset/valid.jsonl", "valid.jsonl"),
+                "test": ("Defect-detection/dataset/test.jsonl", "test.jsonl"),
+            },
+            hubs=(Hub("google/code_x_glue_cc_defect_detection", certainty=UNVERIFIED),),
+            any_name=True,
+            sizes={"train": "21,854 [S]", "validation": "2,732 [S]", "test": "2,732 [S]"},
+            licence=LICENCE,
+            paper="https://arxiv.org/abs/1909.03496",
+        ),
+    ),
     Task(
         "codesearch",
         "pair",
@@ -74,20 +79,24 @@ register(
         "code search (AdvTest): does a comment describe a Python function; half of the pairs are made not to match",
         labels=BINARY_LABELS,
         languages=("en",),
-        mismatches=True,
-        columns={"text": "docstring_tokens", "pair": "code_tokens"},
-        files={
-            "train": ("NL-code-search-Adv/dataset/train.jsonl", "train.jsonl"),
-            "validation": ("NL-code-search-Adv/dataset/valid.jsonl", "valid.jsonl"),
-            "test": ("NL-code-search-Adv/dataset/test.jsonl", "test.jsonl"),
-        },
-        any_name=True,
-        hub=Hub("google/code_x_glue_tc_nl_code_search_adv", certainty=UNVERIFIED),
-        sizes={"train": "251,820 [S]", "validation": "9,604 [S]", "test": "19,210 [S]"},
-        substitutions=("code search is read as pairs that match or not; CodeXGLUE ranks all functions for a comment",),
-        miniature="code-search",
         max_length=256,
-        licence=LICENCE,
-        paper="https://arxiv.org/abs/1909.09436",
-    )
+        source=Source(
+            mismatches=True,
+            columns={"text": "docstring_tokens", "pair": "code_tokens"},
+            files={
+                "train": ("NL-code-search-Adv/dataset/train.jsonl", "train.jsonl"),
+                "validation": ("NL-code-search-Adv/dataset/valid.jsonl", "valid.jsonl"),
+                "test": ("NL-code-search-Adv/dataset/test.jsonl", "test.jsonl"),
+            },
+            hubs=(Hub("google/code_x_glue_tc_nl_code_search_adv", certainty=UNVERIFIED),),
+            any_name=True,
+            sizes={"train": "251,820 [S]", "validation": "9,604 [S]", "test": "19,210 [S]"},
+            substitutions=(
+                "code search is read as pairs that match or not; CodeXGLUE ranks all functions for a comment",
+            ),
+            miniature="code-search",
+            licence=LICENCE,
+            paper="https://arxiv.org/abs/1909.09436",
+        ),
+    ),
 )

@@ -13,24 +13,27 @@ from collections.abc import Iterable
 
 # ISO 639-1 and ISO 639-3, in pairs.
 CODES = """
-    aa aar  ab abk  ae ave  af afr  ak aka  am amh  an arg  ar ara  as asm  av ava  ay aym  az aze  ba bak  be bel  bg bul  bi bis  bm bam  bn ben
-    bo bod  br bre  bs bos  ca cat  ce che  ch cha  co cos  cr cre  cs ces  cu chu  cv chv  cy cym  da dan  de deu  dv div  dz dzo  ee ewe  el ell
-    en eng  eo epo  es spa  et est  eu eus  fa fas  ff ful  fi fin  fj fij  fo fao  fr fra  fy fry  ga gle  gd gla  gl glg  gn grn  gu guj  gv glv
-    ha hau  he heb  hi hin  ho hmo  hr hrv  ht hat  hu hun  hy hye  hz her  ia ina  id ind  ie ile  ig ibo  ii iii  ik ipk  io ido  is isl  it ita
-    iu iku  ja jpn  jv jav  ka kat  kg kon  ki kik  kj kua  kk kaz  kl kal  km khm  kn kan  ko kor  kr kau  ks kas  ku kur  kv kom  kw cor  ky kir
-    la lat  lb ltz  lg lug  li lim  ln lin  lo lao  lt lit  lu lub  lv lav  mg mlg  mh mah  mi mri  mk mkd  ml mal  mn mon  mr mar  ms msa  mt mlt
-    my mya  na nau  nb nob  nd nde  ne nep  ng ndo  nl nld  nn nno  no nor  nr nbl  nv nav  ny nya  oc oci  oj oji  om orm  or ori  os oss  pa pan
-    pi pli  pl pol  ps pus  pt por  qu que  rm roh  rn run  ro ron  ru rus  rw kin  sa san  sc srd  sd snd  se sme  sg sag  sh hbs  si sin  sk slk
-    sl slv  sm smo  sn sna  so som  sq sqi  sr srp  ss ssw  st sot  su sun  sv swe  sw swa  ta tam  te tel  tg tgk  th tha  ti tir  tk tuk  tl tgl
-    tn tsn  to ton  tr tur  ts tso  tt tat  tw twi  ty tah  ug uig  uk ukr  ur urd  uz uzb  ve ven  vi vie  vo vol  wa wln  wo wol  xh xho  yi yid
-    yo yor  za zha  zh zho  zu zul
+    aa aar  ab abk  ae ave  af afr  ak aka  am amh  an arg  ar ara  as asm  av ava  ay aym  az aze  ba bak  be bel
+    bg bul  bi bis  bm bam  bn ben  bo bod  br bre  bs bos  ca cat  ce che  ch cha  co cos  cr cre  cs ces  cu chu
+    cv chv  cy cym  da dan  de deu  dv div  dz dzo  ee ewe  el ell  en eng  eo epo  es spa  et est  eu eus  fa fas
+    ff ful  fi fin  fj fij  fo fao  fr fra  fy fry  ga gle  gd gla  gl glg  gn grn  gu guj  gv glv  ha hau  he heb
+    hi hin  ho hmo  hr hrv  ht hat  hu hun  hy hye  hz her  ia ina  id ind  ie ile  ig ibo  ii iii  ik ipk  io ido
+    is isl  it ita  iu iku  ja jpn  jv jav  ka kat  kg kon  ki kik  kj kua  kk kaz  kl kal  km khm  kn kan  ko kor
+    kr kau  ks kas  ku kur  kv kom  kw cor  ky kir  la lat  lb ltz  lg lug  li lim  ln lin  lo lao  lt lit  lu lub
+    lv lav  mg mlg  mh mah  mi mri  mk mkd  ml mal  mn mon  mr mar  ms msa  mt mlt  my mya  na nau  nb nob  nd nde
+    ne nep  ng ndo  nl nld  nn nno  no nor  nr nbl  nv nav  ny nya  oc oci  oj oji  om orm  or ori  os oss  pa pan
+    pi pli  pl pol  ps pus  pt por  qu que  rm roh  rn run  ro ron  ru rus  rw kin  sa san  sc srd  sd snd  se sme
+    sg sag  sh hbs  si sin  sk slk  sl slv  sm smo  sn sna  so som  sq sqi  sr srp  ss ssw  st sot  su sun  sv swe
+    sw swa  ta tam  te tel  tg tgk  th tha  ti tir  tk tuk  tl tgl  tn tsn  to ton  tr tur  ts tso  tt tat  tw twi
+    ty tah  ug uig  uk ukr  ur urd  uz uzb  ve ven  vi vie  vo vol  wa wln  wo wol  xh xho  yi yid  yo yor  za zha
+    zh zho  zu zul
 """
 # Other codes for languages above: individual languages that stand for their macro-language, ISO 639-2's bibliographic codes, old codes.
 ALIASES = """
-    cmn zh  pes fa  prs fa  swh sw  arb ar  ekk et  lvs lv  zsm ms  npi ne  ory or  azj az  uzn uz  khk mn  pbt ps  als sq  ydd yi  kmr ku  plt mg  gaz om
-    quy qu  quz qu  gug gn  fil tl  ayr ay  fuv ff  knc kr  iw he  in id  ji yi  jw jv  mo ro
-    ger de  fre fr  chi zh  per fa  cze cs  dut nl  gre el  ice is  mac mk  may ms  rum ro  slo sk  wel cy  arm hy  baq eu  bur my  geo ka  alb sq  tib bo
-    mao mi  scr hr  scc sr
+    cmn zh  pes fa  prs fa  swh sw  arb ar  ekk et  lvs lv  zsm ms  npi ne  ory or  azj az  uzn uz  khk mn  pbt ps
+    als sq  ydd yi  kmr ku  plt mg  gaz om  quy qu  quz qu  gug gn  fil tl  ayr ay  fuv ff  knc kr  iw he  in id
+    ji yi  jw jv  mo ro  ger de  fre fr  chi zh  per fa  cze cs  dut nl  gre el  ice is  mac mk  may ms  rum ro
+    slo sk  wel cy  arm hy  baq eu  bur my  geo ka  alb sq  tib bo  mao mi  scr hr  scc sr
 """
 VARIANT = re.compile(r"[_-]")  # zho_Hans, pt_BR, zh-TW: the language stands before it
 
@@ -67,6 +70,11 @@ def spelled_in(code: str, spellings: Iterable[str]) -> str | None:
     if code in known:
         return code
     return next((spelling for spelling in known if same_language(spelling, code)), None)
+
+
+def spelled(code: str, spellings: Iterable[str]) -> str:
+    """A language as `spellings` write it, or else as ISO 639-1 does; "" stays ""."""
+    return spelled_in(code, spellings) or iso1(code)
 
 
 def all_codes(code: str) -> frozenset[str]:

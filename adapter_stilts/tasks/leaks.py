@@ -10,36 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
+from adapter_stilts.tasks.base import Leak, LeakKind, Task
 from adapter_stilts.tasks.languages import same_language
 
-if TYPE_CHECKING:
-    from adapter_stilts.tasks.base import Task
-
-LeakKind = Literal["in-task", "same-text", "selection", "target"]
 IN_TASK = "in-task: a gain over direct is more data for the same task, not transfer; leave it out of a headline"
 SAME_TEXT = "same text: a gain over direct may come from having seen the sentences before, not from what the other task teaches"
 SELECTION = "selection: the best step was chosen on text that the test set is made of"
 TARGET = "target leak: the score is not zero-shot"
 MEANING: Mapping[LeakKind, str] = {"in-task": IN_TASK, "same-text": SAME_TEXT, "selection": SELECTION, "target": TARGET}
-
-
-@dataclass(frozen=True)
-class Leak:
-    """One way a task's score may be touched.
-
-    source     the task whose rows were seen
-    splits     which of its splits
-    languages  "": seen in any language; "other": only in another than the target trains in
-    why        in a clause
-    """
-
-    source: str
-    kind: LeakKind
-    why: str
-    splits: tuple[str, ...] = ("train",)
-    languages: Literal["", "other"] = ""
 
 
 @dataclass(frozen=True)
@@ -54,8 +34,7 @@ class Seen:
 
 def leaks_of(task: Task, seen: Iterable[Seen]) -> tuple[Leak, ...]:
     """The task's leaks that these rows open, each once. A target's own training rows in its own training language are none."""
-    found = [leak for leak in task.leaks for rows in seen if _opens(leak, rows, task)]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(leak for leak in task.leaks for rows in seen if _opens(leak, rows, task)))
 
 
 def sentence(task: Task, leak: Leak) -> str:

@@ -15,7 +15,9 @@ WITHOUT_EXTRAS = ("xtreme", "jiant")
 
 
 def under(task: Task, protocol: str) -> Task:
-    """The task as the protocol has it; what the user chose stays. "own" reads syntactic words, and has every language there is."""
-    multiword = task.multiword or ("fuse" if protocol in FUSING else "split")
+    """The task as the protocol has it; what the user chose stays. "own" reads syntactic words, and has every language
+    there is."""
+    multiword = task.source.multiword or ("fuse" if protocol in FUSING else "split")
     extra = () if protocol in WITHOUT_EXTRAS else task.extra_languages
-    return replace(task, multiword=multiword, languages=(*task.languages, *(code for code in extra if code not in task.languages)), extra_languages=())
+    languages = (*task.languages, *(code for code in extra if code not in task.languages))
+    return replace(task.reading(multiword=multiword), languages=languages, extra_languages=())

@@ -7,8 +7,8 @@ SQuAD, since no protocol selects on rows of MLQA.
 
 from __future__ import annotations
 
-from adapter_stilts.tasks.base import UNVERIFIED, Hub, Task, codes, register
-from adapter_stilts.tasks.leaks import Leak
+from adapter_stilts.tasks.base import Leak, Task, register
+from adapter_stilts.tasks.source import UNVERIFIED, Hub, Source, codes
 
 PUBLIC_TEST = {"test": "the test split is SQuAD's development set: its test set is not public"}
 TWO = {"train": "train", "validation": "validation", "test": "validation"}
@@ -33,38 +33,37 @@ register(
         "squad",
         "SQuAD 1.1: English questions about Wikipedia paragraphs",
         languages=("en",),
-        files={"train": ("train-v1.1.json",), "validation": ("dev-v1.1.json",), "test": ("dev-v1.1.json",)},
-        hub=Hub("rajpurkar/squad", splits=TWO, certainty=UNVERIFIED),
-        more_hubs=(Hub("google/xtreme", "SQuAD", splits=TWO),),
-        sizes={"train": "87,599 [S]", "validation": "10,570 [M]"},
-        miniature="qa",
         max_length=384,
-        licence="CC BY-SA 4.0",
-        paper="https://arxiv.org/abs/1606.05250",
         leaks=(Leak("squad_v2", "in-task", "SQuAD 2.0 repeats its questions"),),
-        stand_ins=PUBLIC_TEST,
-    )
-)
-register(
+        source=Source(
+            files={"train": ("train-v1.1.json",), "validation": ("dev-v1.1.json",), "test": ("dev-v1.1.json",)},
+            hubs=(Hub("rajpurkar/squad", splits=TWO, certainty=UNVERIFIED), Hub("google/xtreme", "SQuAD", splits=TWO)),
+            sizes={"train": "87,599 [S]", "validation": "10,570 [M]"},
+            miniature="qa",
+            licence="CC BY-SA 4.0",
+            paper="https://arxiv.org/abs/1606.05250",
+            stand_ins=PUBLIC_TEST,
+        ),
+    ),
     Task(
         "squad_v2",
         "span",
         "squad_v2",
         "SQuAD 2.0: the same with questions that have no answer",
         languages=("en",),
-        files={"train": ("train-v2.0.json",), "validation": ("dev-v2.0.json",), "test": ("dev-v2.0.json",)},
-        hub=Hub("rajpurkar/squad_v2", splits=TWO, certainty=UNVERIFIED),
-        sizes={"train": "130,319 [M]", "validation": "11,873 [M]"},
-        miniature="qa2",
         max_length=384,
         unanswerable=True,
-        licence="CC BY-SA 4.0",
-        paper="https://arxiv.org/abs/1806.03822",
         leaks=(Leak("squad", "in-task", "SQuAD 1.1 holds its questions that have an answer"),),
-        stand_ins=PUBLIC_TEST,
-    )
-)
-register(
+        source=Source(
+            files={"train": ("train-v2.0.json",), "validation": ("dev-v2.0.json",), "test": ("dev-v2.0.json",)},
+            hubs=(Hub("rajpurkar/squad_v2", splits=TWO, certainty=UNVERIFIED),),
+            sizes={"train": "130,319 [M]", "validation": "11,873 [M]"},
+            miniature="qa2",
+            licence="CC BY-SA 4.0",
+            paper="https://arxiv.org/abs/1806.03822",
+            stand_ins=PUBLIC_TEST,
+        ),
+    ),
     Task(
         "xquad",
         "span",
@@ -74,23 +73,35 @@ register(
         extra_languages=("ro",),
         train_task="squad",
         held_out=50,
-        files={"test": ("xquad.{l}.json",)},
-        hub=Hub("google/xquad", "xquad.{l}", splits={"test": "validation"}, languages=codes("ar de el en es hi ru th tr vi zh ro")),
-        more_hubs=(Hub("google/xtreme", "XQuAD.{l}", splits={"test": "validation"}, languages=codes("ar de el en es hi ru th tr vi zh")),),
-        sizes={"test": "1,190 [S]"},
-        miniature="qa",
         max_length=384,
-        licence="CC BY-SA 4.0",
-        paper="https://arxiv.org/abs/1910.11856",
         leaks=(
             Leak("squad", "in-task", "SQuAD 1.1 is its training set"),
             Leak("squad", "selection", TRANSLATED, ("validation",)),
             Leak("squad_v2", "in-task", "SQuAD 2.0 holds its training set"),
             Leak("squad_v2", "selection", f"{TRANSLATED}, whose paragraphs SQuAD 2.0 shares", ("validation",)),
         ),
-    )
-)
-register(
+        source=Source(
+            files={"test": ("xquad.{l}.json",)},
+            hubs=(
+                Hub(
+                    "google/xquad",
+                    "xquad.{l}",
+                    splits={"test": "validation"},
+                    languages=codes("ar de el en es hi ru th tr vi zh ro"),
+                ),
+                Hub(
+                    "google/xtreme",
+                    "XQuAD.{l}",
+                    splits={"test": "validation"},
+                    languages=codes("ar de el en es hi ru th tr vi zh"),
+                ),
+            ),
+            sizes={"test": "1,190 [S]"},
+            miniature="qa",
+            licence="CC BY-SA 4.0",
+            paper="https://arxiv.org/abs/1910.11856",
+        ),
+    ),
     Task(
         "mlqa",
         "span",
@@ -99,21 +110,26 @@ register(
         languages=codes("ar de en es hi vi zh"),
         train_task="squad",
         held_out=50,
-        files={"validation": ("dev-context-{l}-question-{l}.json",), "test": ("test-context-{l}-question-{l}.json",)},
-        hub=Hub("google/xtreme", "MLQA.{l}.{l}", splits=OWN_SPLITS),
-        more_hubs=(Hub("facebook/mlqa", "mlqa.{l}.{l}", splits=OWN_SPLITS, certainty=UNVERIFIED),),
-        sizes={"validation": "500 to 1,148 by language [S]", "test": "4,517 to 11,590 by language [S]"},
         leaks=(
             Leak("squad", "in-task", "SQuAD 1.1 is its training set"),
             Leak("squad_v2", "in-task", "SQuAD 2.0 holds its training set"),
         ),
-        miniature="qa",
         max_length=384,
-        licence="CC BY-SA 3.0",
-        paper="https://arxiv.org/abs/1910.07475",
-    )
-)
-register(
+        source=Source(
+            files={
+                "validation": ("dev-context-{l}-question-{l}.json",),
+                "test": ("test-context-{l}-question-{l}.json",),
+            },
+            hubs=(
+                Hub("google/xtreme", "MLQA.{l}.{l}", splits=OWN_SPLITS),
+                Hub("facebook/mlqa", "mlqa.{l}.{l}", splits=OWN_SPLITS, certainty=UNVERIFIED),
+            ),
+            sizes={"validation": "500 to 1,148 by language [S]", "test": "4,517 to 11,590 by language [S]"},
+            miniature="qa",
+            licence="CC BY-SA 3.0",
+            paper="https://arxiv.org/abs/1910.07475",
+        ),
+    ),
     Task(
         "tydiqa",
         "span",
@@ -121,20 +137,42 @@ register(
         "TyDiQA, gold passages: questions asked in 9 languages by people who did not know the answer",
         languages=codes("ar bn en fi id ko ru sw te"),
         held_out=20,
-        files={
-            "train": ("tydiqa-goldp-v1.1-train.json", "tydiqa.goldp.{l}.train.json", "tydiqa.{l}.train.json"),
-            "test": ("tydiqa-goldp-v1.1-dev.json", "tydiqa-goldp-dev-{name}.json", "tydiqa.goldp.{l}.dev.json", "tydiqa.{l}.dev.json"),
-        },
-        unnumbered=("tydiqa.goldp.*.train.json",),  # XTREME cuts the ids of its training files down to a small number
-        language_names=TYDIQA,
-        id_prefixes={code: f"{name}-" for code, name in TYDIQA.items()},
-        hub=Hub("google/xtreme", "tydiqa", splits={"train": "train", "test": "validation"}),
-        more_hubs=(Hub("google-research-datasets/tydiqa", "secondary_task", splits={"train": "train", "test": "validation"}, certainty=UNVERIFIED),),
-        sizes={"train": "3,696 in English [S]", "test": "323 to 2,719 by language [S]"},
-        miniature="qa",
         max_length=384,
-        licence="Apache-2.0",
-        paper="https://arxiv.org/abs/2003.05002",
-        leaks=(Leak("tydiqa", "target", "the other languages' training rows are of the same set as their test rows", languages="other"),),
-    )
+        leaks=(
+            Leak(
+                "tydiqa",
+                "target",
+                "the other languages' training rows are of the same set as their test rows",
+                languages="other",
+            ),
+        ),
+        source=Source(
+            files={
+                "train": ("tydiqa-goldp-v1.1-train.json", "tydiqa.goldp.{l}.train.json", "tydiqa.{l}.train.json"),
+                "test": (
+                    "tydiqa-goldp-v1.1-dev.json",
+                    "tydiqa-goldp-dev-{name}.json",
+                    "tydiqa.goldp.{l}.dev.json",
+                    "tydiqa.{l}.dev.json",
+                ),
+            },
+            hubs=(
+                Hub("google/xtreme", "tydiqa", splits={"train": "train", "test": "validation"}),
+                Hub(
+                    "google-research-datasets/tydiqa",
+                    "secondary_task",
+                    splits={"train": "train", "test": "validation"},
+                    certainty=UNVERIFIED,
+                ),
+            ),
+            # XTREME cuts the ids of its training files down to a small number
+            unnumbered=("tydiqa.goldp.*.train.json",),
+            language_names=TYDIQA,
+            id_prefixes={code: f"{name}-" for code, name in TYDIQA.items()},
+            sizes={"train": "3,696 in English [S]", "test": "323 to 2,719 by language [S]"},
+            miniature="qa",
+            licence="Apache-2.0",
+            paper="https://arxiv.org/abs/2003.05002",
+        ),
+    ),
 )

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,7 +24,14 @@ from adapter_stilts.files import read_text
 from adapter_stilts.formats.base import formats
 from adapter_stilts.miniature.datasets import DATASETS
 from adapter_stilts.registry import unknown_name
-from adapter_stilts.tasks.base import SPLITS, Hub, Task, tasks
+from adapter_stilts.tasks.base import Task, tasks
+from adapter_stilts.tasks.source import SPLITS, Hub, Source
+
+# keys of a task file that tell where its rows come from
+SOURCE = (
+    *("files", "candidates", "concatenate", "columns", "label_names", "ignore_labels", "language_column"),
+    *("miniature", "licence", "paper"),
+)
 
 
 def _list(value: object) -> object:
@@ -38,7 +45,9 @@ def _patterns(value: object) -> object:
 
 def _texts(value: object) -> object:
     """YAML reads an unquoted 0 as a number; labels are text."""
-    return [str(item) if isinstance(item, int | float) and not isinstance(item, bool) else item for item in value] if isinstance(value, list) else value
+    if not isinstance(value, list):
+        return value
+    return [str(item) if isinstance(item, int | float) and not isinstance(item, bool) else item for item in value]
 
 
 def _text_keys(value: object) -> object:
@@ -54,18 +63,19 @@ def _format(value: str) -> str:
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_texts), BeforeValidator(_list)]
 Patterns = Annotated[tuple[str, ...], BeforeValidator(_patterns)]
+Split = Literal["train", "validation", "test"]
 Names = Annotated[dict[str, str], BeforeValidator(_text_keys)]
 
 
 class HubSection(BaseModel):
-    """A data set of the hub; the meanings are those of Hub (base.py)."""
+    """A data set of the hub; the meanings are those of Hub (source.py)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: Annotated[str, Field(pattern=r"^[\w.-]+(/[\w.-]+)?$")]
     config: str = ""
     revision: str = ""
-    splits: dict[Literal["train", "validation", "test"], str] = {"train": "train", "validation": "validation", "test": "test"}
+    splits: dict[Split, str] = {"train": "train", "validation": "validation", "test": "test"}
     codes: Names = {}
     columns: Names = {}
     label_names: Names = {}
@@ -73,7 +83,7 @@ class HubSection(BaseModel):
 
 
 class TaskFile(BaseModel):
-    """What a task file may say; the meanings are those of Task (base.py)."""
+    """What a task file may say; the meanings are those of Task (base.py) and Source (source.py)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -86,7 +96,7 @@ class TaskFile(BaseModel):
     train_language: str = "en"
     train_task: str = ""
     held_out: Annotated[int, Field(ge=0)] = 0
-    files: dict[Literal["train", "validation", "test"], Patterns] = {}
+    files: dict[Split, Patterns] = {}
     candidates: Patterns = ()
     concatenate: bool = False
     columns: Names = {}
@@ -104,48 +114,50 @@ class TaskFile(BaseModel):
 def find_task(name: str, settings: Mapping[str, Any] | None = None) -> Task:
     """The task of that name, or of that YAML file, with the `task` section of a configuration set over it.
 
-    settings  columns, labels, ignore_labels; multiword (fuse or split); hub (the id of one of its data sets, to be read alone)
+    settings  columns, labels, ignore_labels; multiword (fuse or split); hub (the id of one of its data sets, to be read
+              alone)
 
-    Raises UnknownName with the nearest task or data set, MissingError for a file that is not there, ConfigError for mistakes in it.
+    Raises UnknownName with the nearest task or data set, MissingError for a file that is not there, ConfigError for
+    mistakes in it.
     """
     task = task_from_yaml(Path(name)) if name.endswith((".yaml", ".yml")) else tasks[name]
-    settings = settings or {}
-    columns = {**task.columns, **(settings.get("columns") or {})}
-    labels = settings.get("labels")
-    ignored = tuple(settings.get("ignore_labels") or ())
-    return replace(
-        task,
-        columns=columns,
-        labels=tuple(map(str, labels)) if labels else task.labels,
-        ignore_labels=tuple(dict.fromkeys((*task.ignore_labels, *ignored))),
-        multiword=settings.get("multiword") or task.multiword,
-        **_chosen(task, settings.get("hub") or ""),
+    settings, source = settings or {}, task.source
+    task = task.reading(
+        columns={**source.columns, **(settings.get("columns") or {})},
+        ignore_labels=tuple(dict.fromkeys((*source.ignore_labels, *(settings.get("ignore_labels") or ())))),
+        multiword=settings.get("multiword") or source.multiword,
+        hubs=_chosen(task, settings.get("hub") or ""),
     )
+    labels = settings.get("labels")
+    return replace(task, labels=tuple(map(str, labels))) if labels else task
 
 
-def _chosen(task: Task, id: str) -> dict[str, Any]:
-    """The fields of a task that is to be read from one data set of the hub."""
-    if not id:
-        return {}
-    chosen = tuple(hub for hub in task.hubs if hub.id == id)  # several where its splits lie in different configurations
-    if not chosen:
-        raise unknown_name(f"data set of '{task.name}' on the hub", id, dict.fromkeys(hub.id for hub in task.hubs), where="task.hub")
-    return {"hub": chosen[0], "more_hubs": chosen[1:]}
+def _chosen(task: Task, id: str) -> tuple[Hub, ...]:
+    """The data sets of the hub that it may be read from: several of one id where its splits lie in different
+    configurations."""
+    hubs = task.source.hubs
+    chosen = tuple(hub for hub in hubs if hub.id == id or not id)
+    if id and not chosen:
+        noun = f"data set of '{task.name}' on the hub"
+        raise unknown_name(noun, id, dict.fromkeys(hub.id for hub in hubs), where="task.hub")
+    return chosen
 
 
 def task_from_yaml(path: Path) -> Task:
-    """The task a YAML file describes. Raises ConfigError with every mistake in it, and the nearest key for an unknown one."""
+    """The task a YAML file describes. Raises ConfigError with every mistake in it, and the nearest key for an unknown."""
     if not path.is_file():
-        raise MissingError("no such task file", where=str(path), do="check the path, or name a task of `adapter-stilts list tasks`")
+        advice = "check the path, or name a task of `adapter-stilts list tasks`"
+        raise MissingError("no such task file", where=str(path), do=advice)
     try:
         content = yaml.safe_load(read_text(path))
     except yaml.YAMLError as error:
-        raise ConfigError(f"not valid YAML: {' '.join(str(error).split())}", where=str(path), do="correct the file") from error
+        what = f"not valid YAML: {' '.join(str(error).split())}"
+        raise ConfigError(what, where=str(path), do="correct the file") from error
     if not isinstance(content, dict):
         raise ConfigError("a task file holds keys and values", where=str(path), do="start with `name:` and `format:`")
     try:
         described = TaskFile.model_validate(content)
-        mistakes = _mistakes(described)
+        mistakes = list(_mistakes(described))
     except ValidationError as error:
         described, mistakes = None, [_sentence(item) for item in error.errors()]
     if mistakes or described is None:
@@ -154,34 +166,37 @@ def task_from_yaml(path: Path) -> Task:
 
 
 def _task(described: TaskFile) -> Task:
-    values = described.model_dump()
-    format = formats[values.pop("format")]
+    values = described.model_dump(exclude={"format", "hub"})
+    format = formats[described.format]
     values["metric"] = described.metric or format.metrics[0]
     values["max_length"] = described.max_length or format.max_length
-    values["hub"] = Hub(**values["hub"]) if values["hub"] else None
-    return Task(**values, format_name=format.name, unanswerable=values["metric"] == "squad_v2")
+    hubs = (Hub(**described.hub.model_dump()),) if described.hub else ()
+    read = {name: values.pop(name) for name in SOURCE}
+    source = Source(**read, hubs=hubs)
+    return Task(**values, format_name=format.name, source=source, unanswerable=values["metric"] == "squad_v2")
 
 
-def _mistakes(described: TaskFile) -> list[str]:
+def _mistakes(described: TaskFile) -> Iterator[str]:
     """What the types do not say: a metric that suits the format, columns it has, a training task of the same format."""
-    found = []
-    if described.metric and described.metric not in (fitting := formats[described.format].metrics):
-        found.append(f"metric: '{described.metric}' does not suit the format '{described.format}' (one of: {', '.join(fitting)})")
-    columns = formats[described.format].columns
+    format, train_task = described.format, described.train_task
+    if described.metric and described.metric not in (fitting := formats[format].metrics):
+        listed = ", ".join(fitting)
+        yield f"metric: '{described.metric}' does not suit the format '{format}' (one of: {listed})"
+    columns = formats[format].columns
     for key in described.columns if columns else ():
         assert columns is not None
         try:
             columns.field_called(key)
         except UnknownName as error:
-            found.append(f"columns.{key}: {error.what} ({error.do})")
-    if described.train_task and described.train_task not in tasks:
-        found.append(f"train_task: no task called '{described.train_task}'{_nearest(described.train_task, list(tasks))}")
-    elif described.train_task and tasks[described.train_task].format.name != described.format:
-        found.append(f"train_task: '{described.train_task}' is of format '{tasks[described.train_task].format.name}', not '{described.format}'")
-    if described.miniature and (described.miniature not in DATASETS or DATASETS[described.miniature].format != described.format):
-        known = sorted(name for name, data in DATASETS.items() if data.format == described.format)
-        found.append(f"miniature: '{described.miniature}' is no data set of the format '{described.format}' (one of: {', '.join(known)})")
-    return found
+            yield f"columns.{key}: {error.what} ({error.do})"
+    if train_task and train_task not in tasks:
+        yield f"train_task: no task called '{train_task}'{_nearest(train_task, list(tasks))}"
+    elif train_task and tasks[train_task].format_name != format:
+        yield f"train_task: '{train_task}' is of format '{tasks[train_task].format_name}', not '{format}'"
+    known = sorted(name for name, data in DATASETS.items() if data.format == format)
+    if described.miniature and described.miniature not in known:
+        listed = ", ".join(known)
+        yield f"miniature: '{described.miniature}' is no data set of the format '{format}' (one of: {listed})"
 
 
 def _sentence(item: Any) -> str:

@@ -10,8 +10,7 @@ from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.formats.text import PlainText
 from adapter_stilts.runs.material import origin_facts, parse_sources, subset, where_of
 from adapter_stilts.seeding import Seeds
-from adapter_stilts.tasks.reading import FileFact
-from adapter_stilts.tasks.sources import Origin, Where
+from adapter_stilts.tasks.reading.place import FileFact, Origin, Where
 
 
 def test_reads_the_miniature_for_the_miniature_trunk_and_the_hub_for_any_other():

@@ -7,7 +7,8 @@ from adapter_stilts.formats.choice import MultipleChoice
 from adapter_stilts.formats.pair import Classified
 from adapter_stilts.formats.tags import UPOS, Tagged
 from adapter_stilts.miniature.datasets import DATASETS
-from adapter_stilts.tasks.base import NLI_LABELS, all_tasks, labels_of, splits, tasks
+from adapter_stilts.tasks.base import NLI_LABELS, all_tasks, labels_of, tasks
+from adapter_stilts.tasks.source import splits
 
 FORMATS = {"nli", "paraphrase", "pair", "single", "pos", "ner", "qa", "qa2", "choice", "mlm", "bitext"}
 TARGETS = {"tatoeba", "bucc2018", "xnli", "mnli", "pawsx", "udpos", "panx", "xquad", "squad", "squad_v2", "xcopa", "copa", "hellaswag"}
@@ -27,16 +28,16 @@ def test_suggests_the_nearest_task():
 def test_describes_every_task_without_contradiction(task):
     assert task.metric in task.format.metrics
     assert task.summary
-    assert set(task.files) <= {"train", "validation", "test"}
-    assert all(len(set(names)) == len(names) for names in task.files.values())
+    assert set(task.source.files) <= {"train", "validation", "test"}
+    assert all(len(set(names)) == len(names) for names in task.source.files.values())
     assert not task.train_task or (tasks[task.train_task].format.name, tasks[task.train_task].labels) == (task.format.name, task.labels)
     assert not task.languages or task.retrieval or task.train_task or task.train_language in task.languages
     assert task.retrieval or task.has_split("train")
-    if task.miniature:
-        assert DATASETS[task.miniature].format == task.format.name
-        assert task.labels is None or set(DATASETS[task.miniature].labels) == set(task.labels)
-    for patterns in task.files.values():
-        assert all(len(pattern.split()) == {"pools": 3, "aligned": len(pattern.split())}.get(task.format.name, 1) or task.joined for pattern in patterns)
+    if task.source.miniature:
+        assert DATASETS[task.source.miniature].format == task.format.name
+        assert task.labels is None or set(DATASETS[task.source.miniature].labels) == set(task.labels)
+    for patterns in task.source.files.values():
+        assert all(len(pattern.split()) == {"pools": 3, "aligned": len(pattern.split())}.get(task.format.name, 1) or task.source.joined for pattern in patterns)
 
 
 def test_lists_xtremes_languages():

@@ -5,7 +5,8 @@ import pytest
 from adapter_stilts.errors import UnknownName
 from adapter_stilts.tasks.base import all_tasks, tasks
 from adapter_stilts.tasks.protocols import under
-from adapter_stilts.tasks.sources import Where, languages_of, load
+from adapter_stilts.tasks.reading.place import Where
+from adapter_stilts.tasks.reading.sources import languages_of, load
 from adapter_stilts.tasks.user import find_task
 
 TREE = "1-2\tzum" + "\t_" * 8 + "\n1\tzu\tzu\tADP\tAPPR\t_\t0\troot\t_\t_\n2\tdem\tder\tDET\tART\t_\t1\tdet\t_\t_\n\n"
@@ -49,7 +50,7 @@ def test_flags_what_stands_in_for_the_licensed_corpus(write, tmp_path):
     write("en_ewt-ud-test.conllu", TREE)
     origin = load(tasks["ud-xpos"], "test", "en", Where(folder=tmp_path)).origin
     assert origin.substitutions == ("ud-xpos stands in for CCG supertagging, whose corpus is licensed",)
-    assert {task.name for task in all_tasks() if task.stands_for} == {"chunking", "ud-xpos", "ud-deprel"}
+    assert {task.name for task in all_tasks() if task.source.stands_for} == {"chunking", "ud-xpos", "ud-deprel"}
 
 
 def test_flags_a_split_that_stands_in_for_another(write, tmp_path):
@@ -64,6 +65,6 @@ def test_flags_a_split_that_stands_in_for_another(write, tmp_path):
 
 
 def test_chooses_a_data_set_of_the_hub_by_its_id():
-    assert [hub.id for hub in find_task("xnli", {"hub": "facebook/xnli"}).hubs] == ["facebook/xnli"]
+    assert [hub.id for hub in find_task("xnli", {"hub": "facebook/xnli"}).source.hubs] == ["facebook/xnli"]
     with pytest.raises(UnknownName, match=r"no data set of 'xnli' on the hub called 'facebok/xnli'(.|\n)*task.hub(.|\n)*did you mean 'facebook/xnli'"):
         find_task("xnli", {"hub": "facebok/xnli"})

@@ -8,7 +8,8 @@ from adapter_stilts.errors import ConfigError, MissingError, UnknownName
 from adapter_stilts.formats.choice import MultipleChoice
 from adapter_stilts.formats.pair import Classified
 from adapter_stilts.tasks.base import tasks
-from adapter_stilts.tasks.sources import Where, load
+from adapter_stilts.tasks.reading.place import Where
+from adapter_stilts.tasks.reading.sources import load
 from adapter_stilts.tasks.user import find_task, task_from_yaml
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "tasks"
@@ -16,7 +17,7 @@ CONFIGS = Path(__file__).parents[2] / "configs" / "tasks"
 
 def test_sets_columns_labels_and_ignored_labels_over_a_task():
     task = find_task("nli", {"name": "nli", "columns": {"premise": "a"}, "labels": ("no", "yes"), "ignore_labels": ("?",)})
-    assert (task.columns, task.labels, task.ignore_labels) == ({"premise": "a"}, ("no", "yes"), ("-", "?"))
+    assert (task.source.columns, task.labels, task.source.ignore_labels) == ({"premise": "a"}, ("no", "yes"), ("-", "?"))
     assert find_task("nli", {"columns": {}, "ignore_labels": ()}) == tasks["nli"]
 
 
@@ -47,7 +48,7 @@ def test_fills_in_the_metric_and_length_of_the_format(write):
 
 def test_takes_numbers_for_labels_as_text(write):
     task = task_from_yaml(write("own.yaml", "name: own\nformat: pair\nlabels: [0, 1]\nlabel_names: {2: 1}\nlanguages: de sw\n"))
-    assert (task.labels, task.label_names, task.languages) == (("0", "1"), {"2": "1"}, ("de", "sw"))
+    assert (task.labels, task.source.label_names, task.languages) == (("0", "1"), {"2": "1"}, ("de", "sw"))
 
 
 def test_reports_all_mistakes_at_once_with_the_nearest_keys(write):
@@ -58,7 +59,7 @@ def test_reports_all_mistakes_at_once_with_the_nearest_keys(write):
     assert "unknown key 'nam' (did you mean 'name'?)" in message
     assert "unknown key 'filez' (did you mean 'files'?)" in message
     assert "'name' is missing" in message
-    assert "format: input should be 'pair'" in message
+    assert "format: input should be 'aligned', 'choice', 'pair', 'pools', 'ranking', 'single', 'span'" in message
     assert "max_length: input should be greater than or equal to 8" in message
     assert "own.yaml" in message
 
@@ -94,7 +95,8 @@ def test_refuses_a_missing_file_and_an_unknown_task(tmp_path):
 def test_reads_a_data_set_of_the_hub_that_a_task_file_names(write):
     hub = "{id: me/data, config: 'x.{l}', revision: refs/convert/parquet, splits: {test: dev}}"
     task = task_from_yaml(write("own.yaml", f"name: own\nformat: pair\nhub: {hub}\n"))
-    assert (task.hub.id, task.hub.config, task.hub.revision, task.hub.splits) == ("me/data", "x.{l}", "refs/convert/parquet", {"test": "dev"})
+    (hub,) = task.source.hubs
+    assert (hub.id, hub.config, hub.revision, hub.splits) == ("me/data", "x.{l}", "refs/convert/parquet", {"test": "dev"})
     with pytest.raises(ConfigError, match=r"unknown key 'hub.revison' \(did you mean 'revision'\?\)"):
         task_from_yaml(write("own.yaml", "name: own\nformat: pair\nhub: {id: me/data, revison: a}\n"))
 

@@ -1,8 +1,10 @@
 """Data sets of the hub to examples, through `datasets`, at the revision the task names.
 
-A folder may stand in for the hub: it holds copies of the data sets as <owner>/<name>, as `huggingface-cli download --local-dir` makes
-them. Data sets that are scripts are refused by `datasets` >= 4; their conversion lies at the revision refs/convert/parquet, which is
-read where a task names no revision and the newest one is a script. The manifest says which was read.
+A folder may stand in for the hub: it holds copies of the data sets as <owner>/<name>, as `huggingface-cli download
+--local-dir` makes
+them. Data sets that are scripts are refused by `datasets` >= 4; their conversion lies at the revision
+refs/convert/parquet, which is read where a task names no revision and the newest one is a script. The manifest says
+which was read. `task.hub=OWNER/NAME` chooses one of several data sets (tasks/user.py).
 """
 
 from __future__ import annotations
@@ -21,12 +23,12 @@ from adapter_stilts.data.tables import Row
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Example
 from adapter_stilts.formats.reading import examples_of, refuse_repeated_ids
-from adapter_stilts.tasks.base import Hub, Task
-from adapter_stilts.tasks.fitting import layout_of
-from adapter_stilts.tasks.hub_choice import hub_of, languages_at
-from adapter_stilts.tasks.hub_errors import CONVERTED, is_script, translated
+from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import all_codes, iso1, spelled_in
-from adapter_stilts.tasks.reading import languages_asked, of_language
+from adapter_stilts.tasks.reading.hub_errors import CONVERTED, is_script, translated
+from adapter_stilts.tasks.reading.place import Where
+from adapter_stilts.tasks.reading.rows import languages_asked, of_language
+from adapter_stilts.tasks.source import Hub
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -51,34 +53,64 @@ class HubRows:
     language: str
 
 
-def hub_examples(
-    task: Task, split: str, language: str, columns: Mapping[str, str], folder: Path | None, cache: Path | None, offline: bool, dropped: Counter[str]
-) -> HubRows:
+def hub_examples(task: Task, split: str, language: str, where: Where, dropped: Counter[str]) -> HubRows:
     """The rows of one split and language.
 
     dropped  counts the rows left out, by reason
 
-    Raises TaskDataError for a task that is not on the hub, or a data set that cannot be read, and Unreachable where the network would
-    be needed and is off or does not answer.
+    Raises TaskDataError for a task that is not on the hub, or a data set that cannot be read, and Unreachable where the
+    network would be needed and is off or does not answer.
     """
-    hub = hub_of(task, split, language, folder)
-    wanted = _Wanted(task, hub, split, _config(task, hub, language), language, columns)
-    found = _read(wanted, Place(folder, cache, offline), dropped)
-    return replace(found, examples=of_language(task, found.examples, language, dropped))
+    hub = hub_of(task, split, language, where.folder)
+    read = _read(_Wanted(task, hub, split, _config(task, hub, language), language), where, dropped)
+    return replace(read, examples=of_language(task, read.examples, language, dropped))
 
 
-def hub_candidates(task: Task, split: str, columns: Mapping[str, str], folder: Path | None, cache: Path | None, offline: bool) -> list[HubRows]:
-    """What the queries of a split are searched among, by configuration: the one the data set keeps for it, or else its rows of that split
-    in every language it has. Raises as `hub_examples` does, for a single language that cannot be read too: a smaller pool scores higher."""
-    hub = hub_of(task, split, next(iter(task.languages), task.train_language), folder)
+def hub_candidates(task: Task, split: str, where: Where) -> list[HubRows]:
+    """What the queries of a split are searched among, by configuration: the one the data set keeps for it, or else its
+    rows of that split in every language it has. Raises as `hub_examples` does, for a single language that cannot be read
+    too: a smaller pool scores higher."""
+    hub = hub_of(task, split, next(iter(task.languages), task.train_language), where.folder)
     spoken: dict[str, list[str]] = {}
     for language in languages_at(hub, task):
         spoken.setdefault(_config(task, hub, language, candidates=True), []).append(language)
-    place = Place(folder, cache, offline)
-    wanted = [
-        _Wanted(task, hub, split, config, languages[0] if len(languages) == 1 else "", columns, candidates=True) for config, languages in spoken.items()
+    return [
+        _read(_Wanted(task, hub, split, config, codes[0] if len(codes) == 1 else "", candidates=True), where, Counter())
+        for config, codes in spoken.items()
     ]
-    return [_read(one, place, Counter()) for one in wanted]
+
+
+def hub_of(task: Task, split: str, language: str, folder: Path | None = None) -> Hub:
+    """The data set for one split and language, of several the first that has both: XTREME's own collection before
+    others, which add the languages of XTREME-R. In a folder that stands in for the hub, the first whose copy is there.
+
+    Raises TaskDataError where the hub has none, and says which splits or languages it has.
+    """
+    if not task.source.hubs:
+        do = "give its files with --data DIR" + (", or read the embedded one with --data miniature" if task.source.miniature else "")
+        raise TaskDataError(f"'{task.name}' is not on the hub as a data set that can be read", do=do)
+    with_split = [hub for hub in task.source.hubs if split in hub.splits]
+    if not with_split:
+        there = ", ".join(dict.fromkeys(split for hub in task.source.hubs for split in hub.splits))
+        raise TaskDataError(f"'{task.name}' has no {split} split on the hub; it has: {there}", do=f"give one with --data {split}=FILE")
+    fitting = [hub for hub in with_split if serves(hub, task, language)]
+    if not fitting:
+        there = ", ".join(dict.fromkeys(code for hub in with_split for code in languages_at(hub, task)))
+        do = f"the hub has it in: {there}; give the files of others with --data DIR"
+        raise TaskDataError(f"'{task.name}' in '{language}' is on none of its data sets of the hub", do=do)
+    present = [hub for hub in fitting if folder is not None and (folder / hub.id).is_dir()]
+    return (present or fitting)[0]
+
+
+def languages_at(hub: Hub, task: Task) -> tuple[str, ...]:
+    """The languages a data set holds of a task."""
+    return hub.languages or task.languages or (task.train_language,)
+
+
+def serves(hub: Hub, task: Task, language: str) -> bool:
+    """Whether the data set has the language; one that names its languages by their codes may have more than those listed."""
+    closed = bool(hub.languages) or bool(hub.codes)
+    return not closed or spelled_in(language, (*languages_at(hub, task), *hub.codes)) is not None
 
 
 @dataclass(frozen=True)
@@ -90,11 +122,10 @@ class _Wanted:
     split: str
     config: str
     language: str
-    columns: Mapping[str, str]
     candidates: bool = False
 
 
-def _read(wanted: _Wanted, place: Place, dropped: Counter[str]) -> HubRows:
+def _read(wanted: _Wanted, place: Where, dropped: Counter[str]) -> HubRows:
     task, hub, split = wanted.task, wanted.hub, wanted.split
     where = f"{hub.id} {wanted.config}".strip()
     tables = [
@@ -112,25 +143,26 @@ def _read(wanted: _Wanted, place: Place, dropped: Counter[str]) -> HubRows:
         if together is not None:
             examples += together
             continue
-        found = list(examples_of(rows, _layout(wanted, table, where), where, dropped))
-        refuse_repeated_ids(found, where)
-        examples += [replace(row, id=f"{table.config_name}/{part}:{row.id}") for row in found] if len(tables) > 1 else found
+        own = list(examples_of(rows, _layout(wanted, table, place, where), where, dropped))
+        refuse_repeated_ids(own, where)
+        several = len(tables) > 1
+        examples += [replace(row, id=f"{table.config_name}/{part}:{row.id}") for row in own] if several else own
     revision = ", ".join(dict.fromkeys(_revision(table, asked) for _, table, asked in tables))
     read = "+".join(dict.fromkeys(str(table.config_name) for _, table, _ in tables))
     return HubRows(examples, hub, read, revision, wanted.language)
 
 
-def _layout(wanted: _Wanted, table: Dataset, where: str) -> Layout:
-    task, hub, split, language = wanted.task, wanted.hub, wanted.split, wanted.language
-    given = {**(hub.columns or task.columns), **wanted.columns}
+def _layout(wanted: _Wanted, table: Dataset, place: Where, where: str) -> Layout:
+    task, hub, language = wanted.task, wanted.hub, wanted.language
+    given = {**(hub.columns or task.source.columns), **place.columns}
     if wanted.candidates:
-        return layout_of(task, columns=given, labelled=False, candidates=True, language=iso1(language))
-    return layout_of(
-        task,
+        return task.layout(columns=given, labelled=False, candidates=True, language=iso1(language))
+    column = task.source.language_column
+    return task.layout(
         columns=given,
-        label_names={**_class_names(table, task, given, where), **task.label_names, **hub.label_names},
-        keep={task.language_column: all_codes(language)} if task.language_column in table.column_names else {},
-        labelled=split != "test" and not task.mismatches,
+        label_names={**_class_names(table, task, given, where), **task.source.label_names, **hub.label_names},
+        keep={column: all_codes(language)} if column in table.column_names else {},
+        labelled=wanted.split != "test" and not task.source.mismatches,
         **languages_asked(task, language),
     )
 
@@ -142,16 +174,7 @@ def _config(task: Task, hub: Hub, language: str, *, candidates: bool = False) ->
     return name.replace("{l}", hub.codes[code] if code else spelled_in(language, task.languages) or language)
 
 
-@dataclass(frozen=True)
-class Place:
-    """A folder that stands in for the hub, or None; the cache; whether only what is cached may be read."""
-
-    folder: Path | None
-    cache: Path | None
-    offline: bool
-
-
-def _load(hub: Hub, split: str, config: str, place: Place, *, several: bool) -> tuple[Dataset, str] | None:
+def _load(hub: Hub, split: str, config: str, place: Where, *, several: bool) -> tuple[Dataset, str] | None:
     """The table and the revision asked for; None for one of several configurations that does not have the split.
 
     The rule of revisions: the one the task names; else the newest, and where that is a loading script, its conversion. A folder has
@@ -173,7 +196,7 @@ def _load(hub: Hub, split: str, config: str, place: Place, *, several: bool) -> 
     raise AssertionError("a revision is always tried")
 
 
-def _table(id: str, split: str, config: str, revision: str, place: Place, local_only: bool) -> Dataset:
+def _table(id: str, split: str, config: str, revision: str, place: Where, local_only: bool) -> Dataset:
     from datasets import DownloadConfig, load_dataset  # seconds to import, and only this source needs it
 
     local = place.folder / id if place.folder is not None else None
@@ -230,8 +253,8 @@ def _class_names(table: Dataset, task: Task, given: Mapping[str, str], where: st
     if not task.format.classes:
         return {}
     assert task.format.columns is not None
-    found = task.format.columns.find(table.column_names, given, where)
-    feature: Any = table.features.get(found.get(task.format.label_field, ""))
+    columns = task.format.columns.find(table.column_names, given, where)
+    feature: Any = table.features.get(columns.get(task.format.label_field, ""))
     names = getattr(getattr(feature, "feature", feature), "names", None)
     return {str(number): name for number, name in enumerate(names or ())}
 

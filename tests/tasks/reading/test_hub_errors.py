@@ -8,10 +8,12 @@ from datasets import Dataset
 
 from adapter_stilts.errors import TaskDataError, Unreachable
 from adapter_stilts.formats.pair import Classified
-from adapter_stilts.tasks import hub
-from adapter_stilts.tasks.base import BINARY_LABELS, Hub, Task, tasks
-from adapter_stilts.tasks.hub_errors import CONVERTED
-from adapter_stilts.tasks.sources import Where, load
+from adapter_stilts.tasks.base import BINARY_LABELS, Task, tasks
+from adapter_stilts.tasks.reading import hub
+from adapter_stilts.tasks.reading.hub_errors import CONVERTED
+from adapter_stilts.tasks.reading.place import Where
+from adapter_stilts.tasks.reading.sources import load
+from adapter_stilts.tasks.source import Hub, Source
 
 SCRIPT = "Dataset scripts are no longer supported, but found snli.py"
 ROWS = {"premise": ["p"], "hypothesis": ["h"], "label": [1]}
@@ -93,7 +95,7 @@ def copy(write, tmp_path):
 
 
 def own(**more):
-    return Task("own", "pair", "accuracy", "x", labels=BINARY_LABELS, hub=Hub("own/rows", **more))
+    return Task("own", "pair", "accuracy", "x", labels=BINARY_LABELS, source=Source(hubs=(Hub("own/rows", **more),)))
 
 
 def test_refuses_columns_it_does_not_know(copy):
@@ -148,4 +150,4 @@ def test_refuses_gold_pairs_whose_ids_stand_for_two_sentences(copy):
 
 def test_names_a_language_that_is_on_no_data_set():
     with pytest.raises(TaskDataError, match=r"'tatoeba' in 'uk' is on none of its data sets of the hub(.|\n)*the hub has it in: ar, he(.|\n)*--data DIR"):
-        hub.hub_examples(tasks["tatoeba"], "test", "uk", {}, None, None, True, Counter())
+        hub.hub_examples(tasks["tatoeba"], "test", "uk", Where("hub", offline=True), Counter())

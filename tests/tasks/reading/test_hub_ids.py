@@ -13,7 +13,8 @@ from adapter_stilts.formats.pools import Pools
 from adapter_stilts.formats.squad import Answer, SpanQuestion
 from adapter_stilts.formats.tags import Tagged
 from adapter_stilts.tasks.base import all_tasks
-from adapter_stilts.tasks.sources import Where, load
+from adapter_stilts.tasks.reading.place import Where
+from adapter_stilts.tasks.reading.sources import load
 from adapter_stilts.tasks.user import find_task
 
 TEXT, NUMBER, TRUTH = Value("string"), Value("int64"), Value("bool")
@@ -301,4 +302,4 @@ def test_reads_the_columns_of(tmp_path, case):
 
 
 def test_covers_every_data_set_of_every_task():
-    assert {(hub.id, task.name) for task in all_tasks() for hub in task.hubs if not task.format.ranking} == {(case.id, case.task) for case in CASES}
+    assert {(hub.id, task.name) for task in all_tasks() for hub in task.source.hubs if not task.format.ranking} == {(case.id, case.task) for case in CASES}

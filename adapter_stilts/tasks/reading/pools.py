@@ -10,22 +10,20 @@ The pool is the same whatever language is asked for: a German question may find 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.files import sha256
+from adapter_stilts.formats.base import Example
 from adapter_stilts.formats.queries import Candidate, Query
 from adapter_stilts.formats.reading import read
 from adapter_stilts.miniature.datasets import candidates as miniature_candidates
 from adapter_stilts.tasks.base import Task
-from adapter_stilts.tasks.finding import Found, every_match, language_in_name, no_files
-from adapter_stilts.tasks.fitting import layout_of
-from adapter_stilts.tasks.hub import HubRows, hub_candidates
-from adapter_stilts.tasks.languages import iso1, spelled_in
-from adapter_stilts.tasks.miniature import VERSION, miniature_of
-from adapter_stilts.tasks.reading import FileFact
-from adapter_stilts.tasks.sources import Loaded, Origin, Where
+from adapter_stilts.tasks.languages import spelled
+from adapter_stilts.tasks.reading.files import Group, every_match, language_in_name, no_files
+from adapter_stilts.tasks.reading.hub import HubRows, hub_candidates
+from adapter_stilts.tasks.reading.miniature import VERSION, miniature_of
+from adapter_stilts.tasks.reading.place import FileFact, Kind, Loaded, Origin, Where
 
 CANDIDATES = "candidates"
 SHOWN = 3  # ids in a message
@@ -34,16 +32,16 @@ Gold = Mapping[str, tuple[str, ...]]
 
 
 def load_pool(task: Task, split: str, where: Where) -> list[Loaded]:
-    """The candidates of a split, file by file (or language by language): from files of candidates where there are any, or the hub's
-    configuration of them, else from the split's own. Raises TaskDataError for files that are missing or wrong, UsageError for a place
-    that cannot hold a pool, Unreachable where the hub is needed and off."""
+    """The candidates of a split, file by file (or language by language): from files of candidates where there are any,
+    or the hub's configuration of them, else from the split's own. Raises TaskDataError for files that are missing or
+    wrong, UsageError for a place that cannot hold a pool, Unreachable where the hub is needed and off."""
     if where.kind == "miniature":
-        name = miniature_of(task).name
-        made = {language: list(miniature_candidates(name, split, language)) for language in miniature_of(task).languages}
-        return [Loaded([*rows], Origin(task.name, CANDIDATES, code, "miniature", revision=VERSION, rows=len(rows))) for code, rows in made.items()]
+        made = miniature_of(task)
+        pools = {language: [*miniature_candidates(made.name, split, language)] for language in made.languages}
+        return [_loaded(task, rows, code, kind="miniature", revision=VERSION) for code, rows in pools.items()]
     if where.kind == "hub":
-        return [_of_hub(task, found) for found in hub_candidates(task, split, where.columns, where.folder, where.cache, where.offline)]
-    return [_read(task, found, where) for found in _files(task, split, where)]
+        return [_of_hub(task, rows) for rows in hub_candidates(task, split, where)]
+    return [_read(task, group, where) for group in _files(task, split, where)]
 
 
 def joined(loaded: Iterable[Loaded]) -> list[Candidate]:
@@ -87,7 +85,7 @@ def gold_of(queries: Sequence[Query], pool: Sequence[Candidate]) -> dict[str, tu
     return found
 
 
-def _files(task: Task, split: str, where: Where) -> list[Found]:
+def _files(task: Task, split: str, where: Where) -> list[Group]:
     if where.files:
         own = where.files.get(split, ())
         given = where.files.get(CANDIDATES) or own
@@ -96,24 +94,28 @@ def _files(task: Task, split: str, where: Where) -> list[Found]:
         if given is own and len(own) > 1:
             what = f"{len(own)} files of the {split} split and no candidates"
             raise UsageError(what, do=f"add --data {CANDIDATES}=FILE, or name the folder in which they lie")
-        return [Found((path,), language_in_name(path, task)) for path in given]
+        return [Group((path,), language_in_name(path, task)) for path in given]
     if where.folder is None:
         raise UsageError(f"'{task.name}' needs its candidates", do="name a folder with --data DIR")
-    found = every_match(task.candidates, where.folder) or every_match(task.files.get(split, ()), where.folder)
-    if not found:
-        raise no_files(replace(task, files={split: (*task.candidates, *task.files.get(split, ()))}), split, where.folder)
-    return found
+    patterns = task.source.files.get(split, ())
+    groups = every_match(task.source.candidates, where.folder) or every_match(patterns, where.folder)
+    if not groups:
+        raise no_files(task.reading(files={split: (*task.source.candidates, *patterns)}), split, where.folder)
+    return groups
 
 
-def _read(task: Task, found: Found, where: Where) -> Loaded:
-    (path,) = found.paths
-    language = (spelled_in(found.language, task.languages) or iso1(found.language)) if found.language else ""
-    layout = layout_of(task, columns={**task.columns, **where.columns}, labelled=False, candidates=True, language=language)
-    rows = read(path, layout)
-    return Loaded(rows, Origin(task.name, CANDIDATES, language, "files", files=(FileFact(path, sha256(path), len(rows)),), rows=len(rows)))
+def _read(task: Task, group: Group, where: Where) -> Loaded:
+    (path,) = group.paths
+    language = spelled(group.language, task.languages)
+    columns = {**task.source.columns, **where.columns}
+    rows = read(path, task.layout(columns=columns, labelled=False, candidates=True, language=language))
+    return _loaded(task, rows, language, files=(FileFact(path, sha256(path), len(rows)),))
 
 
-def _of_hub(task: Task, found: HubRows) -> Loaded:
-    language = (spelled_in(found.language, task.languages) or iso1(found.language)) if found.language else ""
-    rows = len(found.examples)
-    return Loaded(found.examples, Origin(task.name, CANDIDATES, language, "hub", hub=found.hub.id, config=found.config, revision=found.revision, rows=rows))
+def _loaded(task: Task, rows: Sequence[Example], language: str, kind: Kind = "files", **facts: Any) -> Loaded:
+    return Loaded([*rows], Origin(task.name, CANDIDATES, language, kind, rows=len(rows), **facts))
+
+
+def _of_hub(task: Task, rows: HubRows) -> Loaded:
+    facts = {"hub": rows.hub.id, "config": rows.config, "revision": rows.revision}
+    return _loaded(task, rows.examples, spelled(rows.language, task.languages), "hub", **facts)

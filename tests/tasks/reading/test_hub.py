@@ -11,9 +11,11 @@ from adapter_stilts.formats.choice import MultipleChoice
 from adapter_stilts.formats.pair import Classified
 from adapter_stilts.formats.squad import Answer, SpanQuestion
 from adapter_stilts.formats.tags import Tagged
-from adapter_stilts.tasks.base import NLI_LABELS, Hub, Task, tasks
-from adapter_stilts.tasks.hub import hub_examples
-from adapter_stilts.tasks.sources import Where, has_split, languages_of, load
+from adapter_stilts.tasks.base import NLI_LABELS, Task, tasks
+from adapter_stilts.tasks.reading.hub import hub_examples
+from adapter_stilts.tasks.reading.place import Where
+from adapter_stilts.tasks.reading.sources import has_split, languages_of, load
+from adapter_stilts.tasks.source import Hub, Source
 
 pytestmark = pytest.mark.usefixtures("no_network")
 
@@ -124,9 +126,9 @@ def test_refuses_a_split_and_a_language_that_are_not_there(hub):
 
 def test_refuses_to_run_a_loading_script_and_names_the_conversion(write, tmp_path):
     write("own/scripted/scripted.py", "raise SystemExit('this must not run')\n")
-    task = Task("scripted", "pair", "accuracy", "x", labels=NLI_LABELS, hub=Hub("own/scripted"))
+    task = Task("scripted", "pair", "accuracy", "x", labels=NLI_LABELS, source=Source(hubs=(Hub("own/scripted"),)))
     with pytest.raises(TaskDataError, match=r"refs/convert/parquet(.|\n)*--data DIR"):
-        hub_examples(task, "train", "en", {}, tmp_path, tmp_path / "cache", False, Counter())
+        hub_examples(task, "train", "en", Where("hub", folder=tmp_path, cache=tmp_path / "cache"), Counter())
 
 
 def test_names_the_conversion_for_a_script_in_a_folder_also_where_the_task_asks_for_it(write, tmp_path):

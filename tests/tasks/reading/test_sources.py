@@ -9,7 +9,8 @@ from adapter_stilts.errors import TaskDataError, UnknownName, UsageError
 from adapter_stilts.formats.aligned import Bitext
 from adapter_stilts.formats.pair import Classified
 from adapter_stilts.tasks.base import tasks
-from adapter_stilts.tasks.sources import Where, has_split, languages_of, load
+from adapter_stilts.tasks.reading.place import Where
+from adapter_stilts.tasks.reading.sources import has_split, languages_of, load
 
 XNLI = "language\tgold_label\tsentence1_binary_parse\tsentence1\tsentence2\tpromptID\tpairID\tgenre\tlabel1\n"
 XNLI += "de\tneutral\tx\ta\tb\t1\t1\tface\tneutral\nsw\tentailment\tx\tc\td\t1\t1\tface\tneutral\nsw\tcontradiction\tx\te\tf\t1\t2\tface\tneutral\n"

@@ -11,7 +11,8 @@ from adapter_stilts.formats.pair import Classified
 from adapter_stilts.formats.squad import Answer, SpanQuestion
 from adapter_stilts.formats.tags import Tagged
 from adapter_stilts.tasks.base import all_tasks, tasks
-from adapter_stilts.tasks.sources import Where, has_split, languages_of, load
+from adapter_stilts.tasks.reading.place import Where
+from adapter_stilts.tasks.reading.sources import has_split, languages_of, load
 
 XNLI = "language\tgold_label\tsentence1_binary_parse\tsentence2_binary_parse\tsentence1_parse\tsentence2_parse\tsentence1\tsentence2\tpromptID\tpairID\n"
 MNLI_TSV = "index\tpromptID\tpairID\tgenre\ts1bp\ts2bp\ts1p\ts2p\tsentence1\tsentence2\tlabel1\tgold_label\n"
@@ -186,7 +187,7 @@ def test_reads_the_release_of(write, tmp_path, case):
 
 def test_covers_every_task_that_names_files():
     own = {case[0] for case in CASES} | {"bucc2018"}
-    assert {task.name for task in all_tasks() if task.files and task.hubs and not task.retrieval and not task.format.ranking} <= own
+    assert {task.name for task in all_tasks() if task.source.files and task.source.hubs and not task.retrieval and not task.format.ranking} <= own
 
 
 @pytest.mark.parametrize(("split", "released", "prepared"), [("test", "training", "test"), ("validation", "sample", "dev")])

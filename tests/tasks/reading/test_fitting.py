@@ -3,7 +3,7 @@
 import pytest
 
 from adapter_stilts.tasks.base import tasks
-from adapter_stilts.tasks.fitting import fits
+from adapter_stilts.tasks.reading.files import fits
 
 QUESTION = '{"id": "q", "question": "?", "answers": [{"text": "c", "answer_start": 0}]}'
 NLI = '{"premise": "a", "hypothesis": "b", "label": "Neutral"}\n'

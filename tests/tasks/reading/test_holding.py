@@ -6,7 +6,7 @@ from adapter_stilts.formats.base import formats
 from adapter_stilts.formats.pair import Classified
 from adapter_stilts.formats.squad import SpanQuestion
 from adapter_stilts.tasks.base import all_tasks, tasks
-from adapter_stilts.tasks.holding import as_selected, kept_for
+from adapter_stilts.tasks.reading.holding import as_selected, kept_for
 
 SQUAD = replace(tasks["squad"], held_out=20)
 
@@ -33,6 +33,6 @@ def test_keeps_hypotheses_of_one_premise_together():
 
 def test_changes_only_what_mlqa_is_selected_on():
     changed = [task.name for task in all_tasks() if as_selected(task) != task]
-    found = as_selected(tasks["mlqa"])
+    found = as_selected(tasks["mlqa"]).source
     assert changed == ["mlqa"]
     assert (list(found.files), [list(hub.splits) for hub in found.hubs]) == (["test"], [["test"], ["test"]])

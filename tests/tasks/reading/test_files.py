@@ -4,7 +4,8 @@ import pytest
 
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.tasks.base import Task, tasks
-from adapter_stilts.tasks.finding import find, language_in_name, languages_in
+from adapter_stilts.tasks.reading.files import find, language_in_name, languages_in
+from adapter_stilts.tasks.source import Source
 
 
 @pytest.fixture
@@ -120,7 +121,7 @@ def test_tells_the_language_of_a_file_by_its_name(tmp_path):
 
 
 def test_takes_codes_with_scripts_and_regions_for_languages(folder):
-    own = Task("own", "text", "masked_accuracy", "x", files={"test": ("{l}.devtest",)})
+    own = Task("own", "text", "masked_accuracy", "x", source=Source(files={"test": ("{l}.devtest",)}))
     root = folder("swh_Latn.devtest", "pt_BR.devtest", "zho_Hans.devtest", "German.devtest", "x.y.devtest")
     assert languages_in(own, "test", root) == ("pt", "sw", "zh")
 

@@ -15,9 +15,11 @@ from adapter_stilts.data.tables import Row
 from adapter_stilts.errors import TaskDataError, Unreachable
 from adapter_stilts.formats.queries import Candidate, Query
 from adapter_stilts.formats.reading import examples_of
-from adapter_stilts.tasks.base import PLAIN, all_tasks, tasks
-from adapter_stilts.tasks.pools import gold_of, joined, load_pool
-from adapter_stilts.tasks.sources import Where, has_split, languages_of, load
+from adapter_stilts.tasks.base import all_tasks, tasks
+from adapter_stilts.tasks.reading.place import Where
+from adapter_stilts.tasks.reading.pools import gold_of, joined, load_pool
+from adapter_stilts.tasks.reading.sources import has_split, languages_of, load
+from adapter_stilts.tasks.source import PLAIN
 from adapter_stilts.tasks.user import find_task
 
 TEXT = Value("string")
@@ -200,11 +202,11 @@ def test_learns_and_searches_squads_own_sentences(tmp_path):
 
 
 def test_covers_every_data_set_of_every_ranking_task():
-    found = {(task.name, hub.id) for task in all_tasks() for hub in task.hubs if task.format.ranking}
+    found = {(task.name, hub.id) for task in all_tasks() for hub in task.source.hubs if task.format.ranking}
     assert found == {("squad-r", "rajpurkar/squad"), ("lareqa", "google-research-datasets/xquad_r"), ("mewslix", "izhx/mewsli-x")}
 
 
 def test_says_how_sure_what_it_knows_of_each_data_set_is():
-    known = {(task.name, hub.id): hub.certainty for task in all_tasks() for hub in task.hubs if task.name in ("lareqa", "mewslix")}
+    known = {(task.name, hub.id): hub.certainty for task in all_tasks() for hub in task.source.hubs if task.name in ("lareqa", "mewslix")}
     assert known[("lareqa", "google-research-datasets/xquad_r")] == PLAIN
     assert known[("mewslix", "izhx/mewsli-x")].startswith(f"{PLAIN}; columns mention, entity")

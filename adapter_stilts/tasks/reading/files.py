@@ -1,0 +1,182 @@
+"""The files of a task in a folder: patterns of release names to paths, for the language asked for.
+
+A folder is searched at any depth. Where a pattern matches several files of one split and language, they are read one
+after another only if the task says so; otherwise which was meant is for the user to say, unless all hold the same bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from adapter_stilts.data.columns import nearest
+from adapter_stilts.errors import TaskDataError
+from adapter_stilts.files import sha256
+from adapter_stilts.formats.reading import stream
+from adapter_stilts.tasks.base import Task
+from adapter_stilts.tasks.languages import same_language, spelled, spelled_in
+
+CODE = r"(?P<l>[a-z]{2,3}(?:[_-][A-Z][A-Za-z]{1,3})?)"
+NAME = r"(?P<name>[a-z]+)"
+SHOWN = 8  # names in a message
+
+
+@dataclass(frozen=True)
+class Group:
+    """Files that belong together and the language their names give, "" where they give none."""
+
+    paths: tuple[Path, ...]
+    language: str
+
+
+def find(task: Task, split: str, language: str, folder: Path) -> list[Group]:
+    """The files of one split and language: the first of the task's patterns that matches any.
+
+    Raises TaskDataError where there are none (with the names looked for and the languages that are there) and where
+    several different files match a task that has one.
+    """
+    names = _names(folder)
+    unfit: list[Group] = []
+    for pattern in task.source.files.get(split, ()):
+        groups = _matches(pattern, folder, names, task.source.language_names)
+        matches = [group for group in groups if _serves(group, task, language)]
+        fitting = [group for group in matches if fits(task, group.paths[0])] if task.source.any_name else matches
+        if fitting:
+            return fitting if task.source.concatenate else [_only(fitting, task, split)]
+        unfit = unfit or matches
+    if unfit:
+        return unfit[:1]  # reading it says what is wrong with it
+    raise _missing(task, split, language, folder, names)
+
+
+def fits(task: Task, path: Path) -> bool:
+    """Whether a file's first row can be a row of the task: told by its columns and its label.
+
+    Formats of one sentence a line fit any file.
+    """
+    if task.retrieval:
+        return True
+    try:
+        return bool(list(islice(stream(path, task.layout()), 1)))
+    except TaskDataError:
+        return False
+
+
+def languages_in(task: Task, split: str, folder: Path) -> tuple[str, ...]:
+    """The languages whose files lie in the folder, as the task spells them or else as ISO 639-1 does; "" for files that
+    do not say."""
+    names, source = _names(folder), task.source
+    groups = [
+        group
+        for pattern in source.files.get(split, ())
+        for group in _matches(pattern, folder, names, source.language_names)
+    ]
+    codes = {group.language for group in groups if not source.any_name or fits(task, group.paths[0])}
+    return tuple(sorted({spelled(code, task.languages) for code in codes}))
+
+
+def every_match(patterns: Iterable[str], folder: Path) -> list[Group]:
+    """All files, in whatever language, of the first pattern that matches any."""
+    names = _names(folder)
+    return next((groups for pattern in patterns if (groups := list(_matches(pattern, folder, names, {})))), [])
+
+
+def no_files(task: Task, split: str, folder: Path) -> TaskDataError:
+    """The error for a folder that holds a split in no language at all, with the names looked for."""
+    return _missing(task, split, "", folder, _names(folder))
+
+
+def language_in_name(path: Path, task: Task) -> str:
+    """The language that a file's own name gives under any pattern of the task, "" where none does."""
+    for patterns in task.source.files.values():
+        for pattern in patterns:
+            for part in pattern.split():
+                match = _regex(part.split("/")[-1]).fullmatch(path.name)
+                if match and (code := _language(match, task.source.language_names)):
+                    return spelled(code, task.languages)
+    return ""
+
+
+def _serves(group: Group, task: Task, language: str) -> bool:
+    if group.language:
+        return same_language(group.language, language)
+    holds_many = task.source.language_column or task.source.id_prefixes
+    return bool(holds_many) or same_language(task.train_language, language)
+
+
+def _names(folder: Path) -> list[str]:
+    """All files under the folder, as posix paths relative to it, sorted; links are followed, each folder once, and
+    hidden ones left out."""
+    if not folder.is_dir():
+        raise TaskDataError("no such folder", where=str(folder), do="name the folder that holds the task's files")
+    files: list[str] = []
+    visited: set[str] = set()
+    for base, inner, names in os.walk(folder, followlinks=True):
+        inner[:] = [
+            name for name in inner if not name.startswith(".") and os.path.realpath(Path(base, name)) not in visited
+        ]
+        visited.update(os.path.realpath(Path(base, name)) for name in inner)
+        files += [Path(base, name).relative_to(folder).as_posix() for name in names]
+    return sorted(files)
+
+
+def _matches(pattern: str, folder: Path, names: Iterable[str], called: Mapping[str, str]) -> Iterator[Group]:
+    """Every group of files that fits; a plain file is taken before the same name with ".gz"."""
+    first, *others = pattern.split()
+    regex = _regex(first)
+    known = set(names)
+    for name in names:
+        match = regex.fullmatch(name)
+        if match is None or (name.endswith(".gz") and name.removesuffix(".gz") in known):
+            continue
+        language = _language(match, called)
+        rest = [_present(match["lead"] + other.replace("{l}", language), known) for other in others]
+        if None not in rest:
+            yield Group(tuple(folder / part for part in (name, *rest) if part is not None), language)
+
+
+def _language(match: re.Match[str], called: Mapping[str, str]) -> str:
+    """The language a matched name gives by its code, or by its name where the task has such; "" for none."""
+    parts = match.groupdict()
+    named = (code for code, name in called.items() if name == parts.get("name"))
+    return parts.get("l") or next(named, "")
+
+
+def _regex(pattern: str) -> re.Pattern[str]:
+    parts = re.split(r"(\{l\}|\{name\}|\*)", pattern)
+    text = "".join({"{l}": "(?P=l)", "{name}": NAME, "*": "[^/]*"}.get(part, re.escape(part)) for part in parts)
+    return re.compile(r"(?P<lead>(?:.*/)?)" + text.replace("(?P=l)", CODE, 1) + r"(?:\.gz)?")
+
+
+def _present(name: str, known: set[str]) -> str | None:
+    return next((candidate for candidate in (name, f"{name}.gz") if candidate in known), None)
+
+
+def _only(matches: list[Group], task: Task, split: str) -> Group:
+    contents = {tuple(sha256(path) for path in match.paths) for match in matches}
+    if len(contents) > 1:
+        paths = ", ".join(str(match.paths[0]) for match in matches[:SHOWN])
+        what = f"{len(matches)} different files could be the {split} split of '{task.name}': {paths}"
+        raise TaskDataError(what, do=f"name a smaller folder, or the file itself with --data {split}=FILE")
+    return matches[0]
+
+
+def _missing(task: Task, split: str, language: str, folder: Path, names: list[str]) -> TaskDataError:
+    patterns, called = task.source.files.get(split, ()), task.source.language_names
+    if not patterns:
+        what = f"'{task.name}' has no {split} split in files"
+        return TaskDataError(what, where=str(folder), do=f"give one with --data {split}=FILE")
+    there = sorted({group.language for pattern in patterns for group in _matches(pattern, folder, names, called)} - {""})
+    name = called.get(spelled_in(language, called) or "", "LANGUAGE")
+    looked = [pattern.replace("{l}", language or "LANGUAGE").replace("{name}", name) for pattern in patterns[:SHOWN]]
+    advice = f"check --data, or give the file with --data {split}=FILE"
+    if there:
+        advice = f"{nearest(language, there)}this folder has it in: {', '.join(there)}"
+    what = f"no file for the {split} split of '{task.name}'" + (f" in '{language}'" if language else "")
+    return TaskDataError(
+        f"{what}; looked for {', '.join(looked)} (plain or .gz)", where=f"{folder} and below", do=advice
+    )

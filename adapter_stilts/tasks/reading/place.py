@@ -1,0 +1,73 @@
+"""Where rows are read from, and what was read, as values: Where, and Loaded with its Origin for the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from adapter_stilts.formats.base import Example
+
+Kind = Literal["miniature", "files", "hub"]
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where to read from.
+
+    folder   files: searched for release names; hub: a folder that holds copies of the data sets as <owner>/<name>
+    files    split -> files of the user's own; they are read whatever they are called
+    columns  our field -> the files' column, over those of the task
+    offline  hub: only what is cached
+    cache    hub: the folder of the cache, None for the usual one
+    """
+
+    kind: Kind = "files"
+    folder: Path | None = None
+    files: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
+    offline: bool = False
+    cache: Path | None = None
+
+
+@dataclass(frozen=True)
+class FileFact:
+    """A file that was read: where, its bytes, and how many examples it gave."""
+
+    path: Path
+    sha256: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What was read, for the manifest.
+
+    dropped        rows left out, by reason
+    parts          the tasks whose rows these are, where the task is made of several
+    multiword      how a treebank's multi-word tokens were read, "" for anything else
+    substitutions  where these rows differ from the published set-up, in words
+    """
+
+    task: str
+    split: str
+    language: str
+    kind: Kind
+    files: tuple[FileFact, ...] = ()
+    hub: str = ""
+    config: str = ""
+    revision: str = ""
+    rows: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    parts: tuple[str, ...] = ()
+    multiword: str = ""
+    substitutions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The examples of one split and language, and where they came from; a mining task gives one Pools."""
+
+    examples: list[Example]
+    origin: Origin
