@@ -11,11 +11,10 @@ other layers than the one asked for.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import numpy as np
-from record import record
+from record import options, record
 
 from adapter_stilts.formats.pools import Pools, read_pools
 from adapter_stilts.retrieval.embed import embed
@@ -62,15 +61,11 @@ def compared(reader: SentenceReader, data: Path, pair: str) -> list[dict[str, ob
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     shared = Path(__file__).resolve().parents[2] / "shared"
-    parser.add_argument("--trunk", default=str(shared / "models" / "nano-xlmr"))
-    parser.add_argument("--data", type=Path, default=shared / "data" / "mining")
-    parser.add_argument("--pairs", nargs="+", default=["de-en", "sw-en"])
-    parser.add_argument("--layer", type=int)
-    asked = parser.parse_args()
+    trunk, data = str(shared / "models" / "nano-xlmr"), str(shared / "data" / "mining")
+    asked = options(__doc__, trunk=trunk, data=data, pairs=("de-en", "sw-en"), layer=int)
     reader = sentence_reader(None, asked.trunk, layer=asked.layer, precision="fp32")
-    rows = [row for pair in asked.pairs for row in compared(reader, asked.data, pair)]
+    rows = [row for pair in asked.pairs for row in compared(reader, Path(asked.data), pair)]
     print(
         f"{'pair':<8} {'stored':<8} {'least cosine':>12} {'score moves':>12} {'kept %':>7} {'F1 %':>6} {'oracle %':>9}"
     )

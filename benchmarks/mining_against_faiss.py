@@ -9,7 +9,6 @@ one round that does not count; medians and the ratio of each round are reported.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import time
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from collections.abc import Callable
 import faiss
 import numpy as np
 from numpy.typing import NDArray
-from record import record
+from record import options, record
 
 from adapter_stilts.retrieval.mining import mine
 from adapter_stilts.retrieval.search import both_ways
@@ -26,13 +25,7 @@ Vectors = NDArray[np.float32]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rows", type=int, default=50_000)
-    parser.add_argument("--width", type=int, default=768)
-    parser.add_argument("-k", type=int, default=4)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--seed", type=int, default=13)
-    asked = parser.parse_args()
+    asked = options(__doc__, rows=50_000, width=768, k=4, repeats=5, seed=13)
     draw = np.random.default_rng(asked.seed)
     source, target = (units(draw, asked.rows, asked.width) for _ in range(2))
     target[: asked.rows // 2] = unit(source[: asked.rows // 2] + 0.02 * target[: asked.rows // 2])

@@ -22,19 +22,12 @@ import time
 from pathlib import Path
 
 from mining_data import planted
-from record import gigabytes, record
+from record import gigabytes, options, record
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--width", type=int, default=256)
-    parser.add_argument("--limit-gb", type=float, default=4.0)
-    parser.add_argument("--index", default="exact")
-    parser.add_argument("--kill", type=int, default=0)
-    parser.add_argument("--seed", type=int, default=13)
-    parser.add_argument("--folder", type=Path, default=Path("/tmp/mining-out-of-core"))
-    asked = parser.parse_args()
+    folder = Path("/tmp/mining-out-of-core")
+    asked = options(__doc__, rows=1_000_000, width=256, limit_gb=4.0, index="exact", kill=0, seed=13, folder=folder)
     asked.folder.mkdir(parents=True, exist_ok=True)
     source, target, left, right = planted(asked.folder, asked.rows, asked.width, seed=asked.seed)
     gold = asked.folder / "gold.tsv"
