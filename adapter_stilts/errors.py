@@ -46,6 +46,12 @@ class UsageError(StiltsError):
     exit_code = 2
 
 
+def refuse(wrong: bool, what: str, do: str) -> None:
+    """Raise UsageError where what was asked for does not go together."""
+    if wrong:
+        raise UsageError(what, do=do)
+
+
 class UnknownName(UsageError):
     """A name nobody registered."""
 

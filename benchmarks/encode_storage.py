@@ -1,19 +1,20 @@
 """What do float16 and int8 storage cost in mining?
 
-Measured on the mining sets of ../shared (BUCC's layout, dev and test) with a trunk alone: how far stored vectors are from the originals (cosine,
-and the bound that `retrieval/stored/arrays.py` states), how far the margin scores of the candidate pairs move, how many of the candidates
-stay, and F1 on test at the threshold from dev. Not measured: adapters, other layers than the one asked for.
+Measured on the mining sets of ../shared (BUCC's layout, dev and test) with a trunk alone: how far stored vectors are
+from the originals (cosine, and the bound that `retrieval/stored/arrays.py` states), how far the margin scores of the
+candidate pairs move, how many of the candidates stay, and F1 on test at the threshold from dev. Not measured: adapters,
+other layers than the one asked for.
 
-    python benchmarks/encode_storage.py [--trunk ../shared/models/nano-xlmr] [--data ../shared/data/mining] [--pairs de-en sw-en] [--layer N]
+    python benchmarks/encode_storage.py [--trunk ../shared/models/nano-xlmr] [--data ../shared/data/mining] [--pairs
+    de-en sw-en] [--layer N]
 """
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import numpy as np
-from record import record
+from record import options, record
 
 from adapter_stilts.formats.pools import Pools, read_pools
 from adapter_stilts.retrieval.embed import embed
@@ -32,7 +33,9 @@ def pools(data: Path, pair: str, split: str) -> Pools:
 def compared(reader: SentenceReader, data: Path, pair: str) -> list[dict[str, object]]:
     """One row per storage type for one pair of languages."""
     sets = [pools(data, pair, split) for split in ("dev", "test")]
-    vectors = [[embed(reader.encoder, side, layer=reader.layer) for side in (pool.source, pool.target)] for pool in sets]
+    vectors = [
+        [embed(reader.encoder, side, layer=reader.layer) for side in (pool.source, pool.target)] for pool in sets
+    ]
     gold = [gold_of(pool) for pool in sets]
     whole, rows = dict[tuple[str, str], float](), []
     for dtype in DTYPES:
@@ -58,18 +61,18 @@ def compared(reader: SentenceReader, data: Path, pair: str) -> list[dict[str, ob
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     shared = Path(__file__).resolve().parents[2] / "shared"
-    parser.add_argument("--trunk", default=str(shared / "models" / "nano-xlmr"))
-    parser.add_argument("--data", type=Path, default=shared / "data" / "mining")
-    parser.add_argument("--pairs", nargs="+", default=["de-en", "sw-en"])
-    parser.add_argument("--layer", type=int)
-    asked = parser.parse_args()
+    trunk, data = str(shared / "models" / "nano-xlmr"), str(shared / "data" / "mining")
+    asked = options(__doc__, trunk=trunk, data=data, pairs=("de-en", "sw-en"), layer=int)
     reader = sentence_reader(None, asked.trunk, layer=asked.layer, precision="fp32")
-    rows = [row for pair in asked.pairs for row in compared(reader, asked.data, pair)]
-    print(f"{'pair':<8} {'stored':<8} {'least cosine':>12} {'score moves':>12} {'kept %':>7} {'F1 %':>6} {'oracle %':>9}")
+    rows = [row for pair in asked.pairs for row in compared(reader, Path(asked.data), pair)]
+    print(
+        f"{'pair':<8} {'stored':<8} {'least cosine':>12} {'score moves':>12} {'kept %':>7} {'F1 %':>6} {'oracle %':>9}"
+    )
     for row in rows:
-        numbers = f"{row['least_cosine']:>12.6f} {row['largest_change_of_score']:>12.2g} {100 * row['candidates_kept']:>7.2f}"
+        numbers = (
+            f"{row['least_cosine']:>12.6f} {row['largest_change_of_score']:>12.2g} {100 * row['candidates_kept']:>7.2f}"
+        )
         print(f"{row['pair']:<8} {row['dtype']:<8} {numbers} {100 * row['f1']:>6.2f} {100 * row['f1-oracle']:>9.2f}")
     record("encode_storage", {"trunk": Path(asked.trunk).name, "layer": reader.layer, "rows": rows})
 

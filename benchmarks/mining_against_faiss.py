@@ -2,14 +2,13 @@
 
     python benchmarks/mining_against_faiss.py --rows 50000 --width 768 --repeats 5
 
-Measured: seconds from vectors in memory to pairs (both searches, cosines compared again, margins, greedy matching), against two bare
-`IndexFlatIP.search` for as many neighbours, built and searched the same way. The two alternate, after one round that does not count;
-medians and the ratio of each round are reported. Not measured: reading files, encoding.
+Measured: seconds from vectors in memory to pairs (both searches, cosines compared again, margins, greedy matching),
+against two bare `IndexFlatIP.search` for as many neighbours, built and searched the same way. The two alternate, after
+one round that does not count; medians and the ratio of each round are reported. Not measured: reading files, encoding.
 """
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import time
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from collections.abc import Callable
 import faiss
 import numpy as np
 from numpy.typing import NDArray
-from record import record
+from record import options, record
 
 from adapter_stilts.retrieval.mining import mine
 from adapter_stilts.retrieval.search import both_ways
@@ -26,13 +25,7 @@ Vectors = NDArray[np.float32]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rows", type=int, default=50_000)
-    parser.add_argument("--width", type=int, default=768)
-    parser.add_argument("-k", type=int, default=4)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--seed", type=int, default=13)
-    asked = parser.parse_args()
+    asked = options(__doc__, rows=50_000, width=768, k=4, repeats=5, seed=13)
     draw = np.random.default_rng(asked.seed)
     source, target = (units(draw, asked.rows, asked.width) for _ in range(2))
     target[: asked.rows // 2] = unit(source[: asked.rows // 2] + 0.02 * target[: asked.rows // 2])
@@ -49,8 +42,13 @@ def main() -> None:
                 taken[name].append(time.perf_counter() - start)
     ratios = [one / other for one, other in zip(taken["mining"], taken["bare"], strict=True)]
     found = {name: statistics.median(seconds) for name, seconds in taken.items()}
-    print(f"{asked.rows} x {asked.rows} x {asked.width}: bare {found['bare']:.2f} s, mining {found['mining']:.2f} s, ratio {statistics.median(ratios):.3f}")
-    record("mining_against_faiss", {**vars(asked), "seconds": taken, "medians": found, "ratio": statistics.median(ratios), "ratios": ratios})
+    print(
+        f"{asked.rows} x {asked.rows} x {asked.width}: bare {found['bare']:.2f} s, mining {found['mining']:.2f} s, ratio {statistics.median(ratios):.3f}"
+    )
+    record(
+        "mining_against_faiss",
+        {**vars(asked), "seconds": taken, "medians": found, "ratio": statistics.median(ratios), "ratios": ratios},
+    )
 
 
 def bare(queries: Vectors, base: Vectors, k: int) -> None:

@@ -1,7 +1,8 @@
 """Vectors for the mining benchmarks: planted pairs, written to disk a block at a time.
 
-The first `pairs` rows of both sides are pairs, moved to random places: a target is its source, a common direction and noise. Every
-other row is a stranger. Blocks have generators of their own, so a file of any size takes little memory to make.
+The first `pairs` rows of both sides are pairs, moved to random places: a target is its source, a common direction and
+noise. Every other row is a stranger. Blocks have generators of their own, so a file of any size takes little memory to
+make.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from numpy.typing import NDArray
 BLOCK = 1 << 14
 
 
-def write_side(path: Path, rows: int, width: int, pairs: NDArray[np.int64], *, seed: int, side: int, noise: float = 0.6) -> None:
+def write_side(
+    path: Path, rows: int, width: int, pairs: NDArray[np.int64], *, seed: int, side: int, noise: float = 0.6
+) -> None:
     """A .npy file of unit vectors [rows, width]; row pairs[i] of both sides is pair i."""
     place = np.full(rows, -1, dtype=np.int64)
     place[pairs] = np.arange(len(pairs))
@@ -25,14 +28,21 @@ def write_side(path: Path, rows: int, width: int, pairs: NDArray[np.int64], *, s
         block = np.random.default_rng([seed, 3 + side, start]).standard_normal((stop - start, width), dtype=np.float32)
         own = place[start:stop]
         if (own >= 0).any():
-            shared = np.stack([np.random.default_rng([seed, 5, int(number)]).standard_normal(width, dtype=np.float32) for number in own[own >= 0]])
+            shared = np.stack(
+                [
+                    np.random.default_rng([seed, 5, int(number)]).standard_normal(width, dtype=np.float32)
+                    for number in own[own >= 0]
+                ]
+            )
             block[own >= 0] = shared + noise * block[own >= 0]
         block += common
         array[start:stop] = block / np.linalg.norm(block, axis=1, keepdims=True)
     array.flush()
 
 
-def planted(folder: Path, rows: int, width: int, *, share: float = 0.1, seed: int = 13) -> tuple[Path, Path, NDArray[np.int64], NDArray[np.int64]]:
+def planted(
+    folder: Path, rows: int, width: int, *, share: float = 0.1, seed: int = 13
+) -> tuple[Path, Path, NDArray[np.int64], NDArray[np.int64]]:
     """(source file, target file, source rows, target rows) of planted pairs; made once per folder and settings."""
     draw = np.random.default_rng([seed, 1])
     count = max(1, int(share * rows))

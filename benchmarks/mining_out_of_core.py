@@ -2,10 +2,11 @@
 
     python benchmarks/mining_out_of_core.py --rows 1000000 --width 256 --limit-gb 4 --index ivf
 
-Runs `mine` in a process of its own on planted pairs on disk and reports its peak resident memory (from the kernel, for the whole
-process), the peak it had planned, seconds, and precision and recall of the planted pairs at the best threshold. With --kill N a
-second mining is killed N times, after up to an Nth of the whole time each, and must end with the bytes of a run without a break (which
-is made first). The state is saved every 30 seconds, so kills say little of a mining that takes less than a few minutes.
+Runs `mine` in a process of its own on planted pairs on disk and reports its peak resident memory (from the kernel, for
+the whole process), the peak it had planned, seconds, and precision and recall of the planted pairs at the best
+threshold. With --kill N a second mining is killed N times, after up to an Nth of the whole time each, and must end with
+the bytes of a run without a break (which is made first). The state is saved every 30 seconds, so kills say little of a
+mining that takes less than a few minutes.
 """
 
 from __future__ import annotations
@@ -21,32 +22,46 @@ import time
 from pathlib import Path
 
 from mining_data import planted
-from record import gigabytes, record
+from record import gigabytes, options, record
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--width", type=int, default=256)
-    parser.add_argument("--limit-gb", type=float, default=4.0)
-    parser.add_argument("--index", default="exact")
-    parser.add_argument("--kill", type=int, default=0)
-    parser.add_argument("--seed", type=int, default=13)
-    parser.add_argument("--folder", type=Path, default=Path("/tmp/mining-out-of-core"))
-    asked = parser.parse_args()
+    folder = Path("/tmp/mining-out-of-core")
+    asked = options(__doc__, rows=1_000_000, width=256, limit_gb=4.0, index="exact", kill=0, seed=13, folder=folder)
     asked.folder.mkdir(parents=True, exist_ok=True)
     source, target, left, right = planted(asked.folder, asked.rows, asked.width, seed=asked.seed)
     gold = asked.folder / "gold.tsv"
-    gold.write_text("".join(f"{one + 1}\t{other + 1}\n" for one, other in zip(left.tolist(), right.tolist(), strict=True)))
-    words = ["--source-vectors", str(source), "--target-vectors", str(target), "--index", asked.index, "--limit-gb", str(asked.limit_gb), "--gold", str(gold)]
+    gold.write_text(
+        "".join(f"{one + 1}\t{other + 1}\n" for one, other in zip(left.tolist(), right.tolist(), strict=True))
+    )
+    words = [
+        "--source-vectors",
+        str(source),
+        "--target-vectors",
+        str(target),
+        "--index",
+        asked.index,
+        "--limit-gb",
+        str(asked.limit_gb),
+        "--gold",
+        str(gold),
+    ]
     whole, seconds, peak = finished(words, asked.folder / "pairs.tsv")
     scores = {row["metric"]: row["score"] for row in whole["results"]}
     planned = whole["settings"]["planned_peak_bytes"] / 1e9
-    print(f"{asked.rows} x {asked.rows} x {asked.width}, {asked.index}: {seconds:.0f} s, peak {peak:.2f} GB (planned {planned:.2f}, limit {asked.limit_gb})")
+    print(
+        f"{asked.rows} x {asked.rows} x {asked.width}, {asked.index}: {seconds:.0f} s, peak {peak:.2f} GB (planned {planned:.2f}, limit {asked.limit_gb})"
+    )
     print(f"F1 {scores['f1']:.4f} held out, {scores['f1-oracle']:.4f} oracle")
     kills, same = killed(words, asked, seconds) if asked.kill else (0, None)
     settings = {name: value for name, value in vars(asked).items() if name != "folder"}
-    fields = {"seconds": seconds, "peak_gb": peak, "planned_gb": planned, "scores": scores, "recall": whole["settings"]["recall"]}
+    fields = {
+        "seconds": seconds,
+        "peak_gb": peak,
+        "planned_gb": planned,
+        "scores": scores,
+        "recall": whole["settings"]["recall"],
+    }
     record("mining_out_of_core", {**settings, **fields, "kills": kills, "same_after_kills": same})
 
 
@@ -57,11 +72,17 @@ def finished(words: list[str], out: Path) -> tuple[dict, float, float]:  # type:
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, process.returncode
-    return json.loads(out.with_name(f"{out.name}.report.json").read_text()), time.perf_counter() - start, gigabytes(used.ru_maxrss)
+    return (
+        json.loads(out.with_name(f"{out.name}.report.json").read_text()),
+        time.perf_counter() - start,
+        gigabytes(used.ru_maxrss),
+    )
 
 
 def killed(words: list[str], asked: argparse.Namespace, seconds: float) -> tuple[int, bool]:
-    """How many runs were really killed, each at a moment drawn from the whole time, and whether the one that followed ended with the same bytes."""
+    """How many runs were really killed, each at a moment drawn from the whole time, and whether the one that followed
+    ended with the same bytes.
+    """
     out, draw, kills = asked.folder / "killed.tsv", random.Random(asked.seed), 0
     for _ in range(asked.kill):
         with started(words, out) as process:

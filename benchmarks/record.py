@@ -1,7 +1,10 @@
-"""What every result of a benchmark is recorded with, one JSON line a run: machine, load, versions, commit, time and command."""
+"""What every result of a benchmark is recorded with, one JSON line a run: machine, load, versions, commit, time and
+command.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -13,15 +16,35 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
-VERSIONS = {"numpy": "numpy", "faiss": "faiss-cpu"}
+VERSIONS = {"numpy": "numpy", "faiss": "faiss-cpu", "torch": "torch"}
+
+
+def options(doc: str, **defaults: Any) -> argparse.Namespace:
+    """The command line of a benchmark: an option for each default, of its type; a type alone has no default."""
+    parser = argparse.ArgumentParser(description=doc.split("\n")[0])
+    for name, value in defaults.items():
+        flag = f"-{name}" if len(name) == 1 else f"--{name.replace('_', '-')}"
+        several = {"nargs": "+"} if isinstance(value, tuple) else {}
+        kind = value if isinstance(value, type) else type(value[0] if several else value)
+        parser.add_argument(flag, type=kind, default=None if kind is value else value, **several)
+    return parser.parse_args()
 
 
 def record(name: str, fields: dict[str, Any]) -> None:
     """Print one line of JSON and append it to benchmarks/results/<name>.jsonl."""
+    line = json.dumps({**facts(), **fields})
+    print(line)
+    RESULTS.mkdir(exist_ok=True)
+    with (RESULTS / f"{name}.jsonl").open("a", encoding="utf-8") as stream:
+        stream.write(line + "\n")
+
+
+def facts() -> dict[str, Any]:
+    """The circumstances of a measurement."""
     git = ["git", "describe", "--always", "--dirty"]
     commit = subprocess.run(git, capture_output=True, text=True, check=False, cwd=RESULTS.parent).stdout.strip()
     threads = os.environ.get("OMP_NUM_THREADS") or os.cpu_count()
-    facts = {
+    return {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit,
         "machine": f"{platform.machine()}, {threads} threads, {processor()}",
@@ -30,11 +53,6 @@ def record(name: str, fields: dict[str, Any]) -> None:
         **{short: version(package) for short, package in VERSIONS.items()},
         "command": " ".join(map(_named, sys.argv)),
     }
-    line = json.dumps({**facts, **fields})
-    print(line)
-    RESULTS.mkdir(exist_ok=True)
-    with (RESULTS / f"{name}.jsonl").open("a", encoding="utf-8") as stream:
-        stream.write(line + "\n")
 
 
 def processor() -> str:

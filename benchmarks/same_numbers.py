@@ -34,7 +34,8 @@ from string import Template
 from typing import Any
 
 import yaml
-from mining_data import planted, record
+from mining_data import planted
+from record import record
 from same_numbers_facts import Facts, facts
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -1,13 +1,18 @@
-"""sentence-transformers and mteb at work for `mining_against_sentence_transformers.py`: a process of its own, since they need other versions.
+"""sentence-transformers and mteb at work for `mining_against_sentence_transformers.py`: a process of its own, since
+they need other versions.
 
     python their_mining.py versions
-    python their_mining.py encode TRUNK FOLDER            FOLDER/<name>.txt to FOLDER/<name>.theirs.npy; prints seconds and sentences
-    python their_mining.py mine FOLDER PAIR...            <pair>.x.theirs.npy and <pair>.en.theirs.npy to <pair>.bitext.tsv and <pair>.paraphrase.tsv
-    python their_mining.py tatoeba FOLDER LANGUAGE...     mteb's own evaluator on <language>.x.npy and <language>.en.npy; prints accuracies
+    python their_mining.py encode TRUNK FOLDER            FOLDER/<name>.txt to FOLDER/<name>.theirs.npy; prints seconds
+                                                          and sentences
+    python their_mining.py mine FOLDER PAIR...            <pair>.x.theirs.npy and <pair>.en.theirs.npy to
+                                                          <pair>.bitext.tsv and <pair>.paraphrase.tsv
+    python their_mining.py tatoeba FOLDER LANGUAGE...     mteb's own evaluator on <language>.x.npy and
+                                                          <language>.en.npy; prints accuracies
 
-Everything printed last is one line of JSON. The bitext mining is that of sentence-transformers' documentation (margin ratio over the four
-neighbours of `util.semantic_search` in both directions, the best of both, greedy one to one); the package itself ships only
-`util.paraphrase_mining`, which knows one list of sentences and cosines, and is given both sides as one.
+Everything printed last is one line of JSON. The bitext mining is that of sentence-transformers' documentation (margin
+ratio over the four neighbours of `util.semantic_search` in both directions, the best of both, greedy one to one); the
+package itself ships only `util.paraphrase_mining`, which knows one list of sentences and cosines, and is given both
+sides as one.
 """
 
 from __future__ import annotations
@@ -21,7 +26,9 @@ from types import SimpleNamespace
 try:
     import numpy as np
 except ImportError:
-    sys.exit(f"numpy, sentence-transformers and mteb are not installed for {sys.executable}: make an environment with them")
+    sys.exit(
+        f"numpy, sentence-transformers and mteb are not installed for {sys.executable}: make an environment with them"
+    )
 
 NEIGHBOURS = 4
 
@@ -33,7 +40,9 @@ def main() -> None:
         import sentence_transformers
         import transformers
     except ImportError as error:
-        sys.exit(f"not installed for {sys.executable}: {error.name}. Make an environment for it: pip install sentence-transformers mteb")
+        sys.exit(
+            f"not installed for {sys.executable}: {error.name}. Make an environment for it: pip install sentence-transformers mteb"
+        )
     found = {"versions": {one.__name__: one.__version__ for one in (sentence_transformers, mteb, transformers)}}
     print(json.dumps(found | {"versions": dict, "encode": encode, "mine": mine, "tatoeba": tatoeba}[work](*rest)))
 
@@ -73,11 +82,16 @@ def mine(folder: str, *pairs: str) -> dict[str, object]:
 
 
 def bitext(util, source, target):  # type: ignore[no-untyped-def]
-    onward, back = (util.semantic_search(one, other, top_k=NEIGHBOURS) for one, other in ((source, target), (target, source)))
+    onward, back = (
+        util.semantic_search(one, other, top_k=NEIGHBOURS) for one, other in ((source, target), (target, source))
+    )
     means = [np.array([np.mean([hit["score"] for hit in hits]) for hits in side]) for side in (onward, back)]
     candidates = {(one, hit["corpus_id"]): hit["score"] for one, hits in enumerate(onward) for hit in hits}
     candidates |= {(hit["corpus_id"], other): hit["score"] for other, hits in enumerate(back) for hit in hits}
-    scored = sorted(((score / ((means[0][one] + means[1][other]) / 2), one, other) for (one, other), score in candidates.items()), key=lambda row: -row[0])
+    scored = sorted(
+        ((score / ((means[0][one] + means[1][other]) / 2), one, other) for (one, other), score in candidates.items()),
+        key=lambda row: -row[0],
+    )
     taken: tuple[set[int], set[int]] = (set(), set())
     for score, one, other in scored:
         if one not in taken[0] and other not in taken[1]:
@@ -98,7 +112,9 @@ def paraphrase(util, source, target):  # type: ignore[no-untyped-def]
 
 
 def tatoeba(folder: str, *languages: str) -> dict[str, object]:
-    """mteb's evaluator on vectors that are there already: the share of sentences whose nearest is their own translation, both ways."""
+    """mteb's evaluator on vectors that are there already: the share of sentences whose nearest is their own
+    translation, both ways.
+    """
     import torch
     from datasets import Dataset
     from mteb._evaluators.text.bitext_mining_evaluator import BitextMiningEvaluator
@@ -110,8 +126,12 @@ def tatoeba(folder: str, *languages: str) -> dict[str, object]:
         rows = len(sides["x"])
         texts = Dataset.from_dict({name: [f"{name} {row}" for row in range(rows)] for name in sides})
         given = iter([torch.from_numpy(sides[name]) for name in texts.features])
-        model = SimpleNamespace(encode=lambda *values, given=given, **named: next(given), similarity=lambda one, other: one @ other.T)
-        evaluator = BitextMiningEvaluator(texts, SimpleNamespace(name="Tatoeba"), "test", language, [("x", "en"), ("en", "x")], TimingStack())
+        model = SimpleNamespace(
+            encode=lambda *values, given=given, **named: next(given), similarity=lambda one, other: one @ other.T
+        )
+        evaluator = BitextMiningEvaluator(
+            texts, SimpleNamespace(name="Tatoeba"), "test", language, [("x", "en"), ("en", "x")], TimingStack()
+        )
         found = evaluator(model, encode_kwargs={})
         ways = {key: [hit["corpus_id"] for hit in hits] for key, hits in found.items()}
         scores[language] = {key: float(np.mean(np.array(hits) == np.arange(rows))) for key, hits in ways.items()}

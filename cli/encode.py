@@ -23,6 +23,7 @@ from .options import (
     SetOption,
     TrunkOption,
     configuration,
+    given,
     named,
 )
 
@@ -54,12 +55,10 @@ def encode(
     ] = "float32",
     layout: LayoutOption = None,
     column: ColumnOption = None,
-    shard_rows: Annotated[
-        int | None, typer.Option("--shard-rows", metavar="N", help="Rows of one file of vectors.")
-    ] = None,
+    shard_rows: Annotated[int | None, given("--shard-rows", "N", "Rows of one file of vectors.")] = None,
     limit: Annotated[
         float | None,
-        typer.Option("--limit-gb", metavar="GB", help="Memory that encoding must fit in; chooses the rows of a shard."),
+        given("--limit-gb", "GB", "Memory that encoding must fit in; chooses the rows of a shard."),
     ] = None,
     engine: EngineOption = "local",
     ray_address: RayOption = None,
@@ -73,7 +72,7 @@ def encode(
 ) -> None:
     """Turn a file of sentences into unit vectors, in shards that NumPy can map.
 
-    Goes on where it was stopped. A blank line keeps its place and is marked. Equal sentences are read by the trunk once.
+    Goes on where it was stopped. A blank line keeps its place and is marked. Equal sentences are read once.
 
     \b
     Examples:

@@ -31,20 +31,32 @@ from .options import (
 
 def evaluate(
     tasks: Annotated[str, typer.Option("--tasks", metavar="LIST", help="Tasks to score, separated by commas.")],
-    run: Annotated[Path | None, typer.Argument(metavar="RUN", help="A finished run; leave it out to read a bare trunk.")] = None,
+    run: Annotated[
+        Path | None, typer.Argument(metavar="RUN", help="A finished run; leave it out to read a bare trunk.")
+    ] = None,
     trunk: TrunkOption = None,
     languages: Annotated[
-        str | None, typer.Option("--languages", metavar="LIST", help="Languages to score, separated by commas; all the task has by default.")
+        str | None,
+        typer.Option(
+            "--languages", metavar="LIST", help="Languages to score, separated by commas; all the task has by default."
+        ),
     ] = None,
     protocol: ProtocolOption = None,
-    layer: Annotated[str | None, typer.Option("--layer", metavar="N|N,N|all", help="Where sentence vectors are read; 0 is the embedding.")] = None,
+    layer: Annotated[
+        str | None,
+        typer.Option("--layer", metavar="N|N,N|all", help="Where sentence vectors are read; 0 is the embedding."),
+    ] = None,
     pool: PoolOption = None,
     k: Annotated[int | None, typer.Option("-k", metavar="N", help="Neighbours that a margin compares with.")] = None,
     margin: MarginOption = None,
     centring: CentringOption = None,
     language_adapter: Annotated[
         list[str] | None,
-        typer.Option("--language-adapter", metavar="LANG=RUN", help="MAD-X: the run whose language adapter reads a language (repeatable); others=source."),
+        typer.Option(
+            "--language-adapter",
+            metavar="LANG=RUN",
+            help="MAD-X: the run whose language adapter reads a language (repeatable); others=source.",
+        ),
     ] = None,
     data: DataOption = None,
     config: ConfigOption = None,
@@ -53,7 +65,12 @@ def evaluate(
     split: Annotated[
         str, named("--split", "adapter_stilts.tasks.source:SPLITS", "Which part of the task's data is scored.")
     ] = "test",
-    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="Where scores and predictions go; by default the run's own folder.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--out", metavar="DIR", help="Where scores and predictions go; by default the run's own folder."
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Score again what has scores already.")] = False,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
@@ -85,7 +102,10 @@ def evaluate(
     }
     chosen = configuration(config, settings, typed)
     if not names(tasks):
-        raise UsageError("--tasks names no task", do="name one or more, for example --tasks xnli,tatoeba; `adapter-stilts list tasks` shows them")
+        raise UsageError(
+            "--tasks names no task",
+            do="name one or more, for example --tasks xnli,tatoeba; `adapter-stilts list tasks` shows them",
+        )
     request = Request.from_config(chosen, names(tasks), run=run, split=split)
     found = runs.evaluate(request, out=out, runs=RUNS, overwrite=overwrite, dry_run=dry_run, report=progress.reporter())
     render.finish(found, as_json)

@@ -28,6 +28,7 @@ from .options import (
     SetOption,
     TrunkOption,
     configuration,
+    given,
     named,
 )
 
@@ -47,13 +48,9 @@ def mine(
     pool: PoolOption = None,
     source_vectors: Annotated[
         Path | None,
-        typer.Option(
-            "--source-vectors", metavar="PATH", help="Vectors in place of an encoder: a folder of `encode`, or .npy."
-        ),
+        given("--source-vectors", "PATH", "Vectors in place of an encoder: a folder of `encode`, or .npy."),
     ] = None,
-    target_vectors: Annotated[
-        Path | None, typer.Option("--target-vectors", metavar="PATH", help="The same for the target.")
-    ] = None,
+    target_vectors: Annotated[Path | None, given("--target-vectors", "PATH", "The same for the target.")] = None,
     layout: LayoutOption = None,
     column: ColumnOption = None,
     protocol: ProtocolOption = None,
@@ -72,34 +69,26 @@ def mine(
             "A sentence that occurs often is written once, for each of its lines, or not found.",
         ),
     ] = None,
-    threshold: Annotated[
-        float | None, typer.Option("--threshold", metavar="SCORE", help="The lowest score that is kept.")
-    ] = None,
+    threshold: Annotated[float | None, given("--threshold", "SCORE", "The lowest score that is kept.")] = None,
     target_precision: Annotated[
         float | None,
-        typer.Option(
-            "--target-precision",
-            metavar="P",
-            help="Keep as much as this precision on the gold allows, in place of the best F1.",
-        ),
+        given("--target-precision", "P", "Keep as much as this precision on the gold allows, in place of the best F1."),
     ] = None,
     gold: Annotated[
         Path | None,
-        typer.Option(
+        given(
             "--gold",
-            metavar="FILE",
-            help="Known pairs, as ids or line numbers: tunes the threshold unless one is given, and scores.",
+            "FILE",
+            "Known pairs, as ids or line numbers: tunes the threshold unless one is given, and scores.",
         ),
     ] = None,
     dev: Annotated[
         tuple[Path, Path, Path] | None,
-        typer.Option("--dev", metavar="SRC TGT GOLD", help="Other files, with gold, that the threshold is tuned on."),
+        given("--dev", "SRC TGT GOLD", "Other files, with gold, that the threshold is tuned on."),
     ] = None,
     score_only: Annotated[
         Path | None,
-        typer.Option(
-            "--score-only", metavar="PAIRS", help="Score these pairs of sentences of SRC and TGT, and find no others."
-        ),
+        given("--score-only", "PAIRS", "Score these pairs of sentences of SRC and TGT, and find no others."),
     ] = None,
     index: Annotated[
         str,
@@ -109,11 +98,11 @@ def mine(
             "How neighbours are searched; auto chooses by size, memory and time, and says why.",
         ),
     ] = "exact",
-    lists: Annotated[int | None, typer.Option("--lists", metavar="N", help="Cells of an ivf index.")] = None,
-    probes: Annotated[int | None, typer.Option("--probes", metavar="N", help="Cells of it that are searched.")] = None,
+    lists: Annotated[int | None, given("--lists", "N", "Cells of an ivf index.")] = None,
+    probes: Annotated[int | None, given("--probes", "N", "Cells of it that are searched.")] = None,
     limit: Annotated[
         float | None,
-        typer.Option("--limit-gb", metavar="GB", help="Memory that the search must fit in; it is done in shards."),
+        given("--limit-gb", "GB", "Memory that the search must fit in; it is done in shards."),
     ] = None,
     json_lines: Annotated[bool, typer.Option("--json-lines", help="Write JSON lines, with line numbers.")] = False,
     engine: EngineOption = "local",
@@ -132,7 +121,7 @@ def mine(
     \b
     Examples:
       adapter-stilts mine news.de news.en -o pairs.tsv --run runs/nli-1a2b3c4d --threshold 1.05
-      adapter-stilts mine -o pairs.jsonl --json-lines --source-vectors vectors/de --target-vectors vectors/en --index auto --limit-gb 4
+      adapter-stilts mine -o pairs.jsonl --json-lines --source-vectors de --target-vectors en --index auto --limit-gb 4
     """
     from adapter_stilts.mining import mine as library
     from adapter_stilts.mining.request import Mining

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from adapter_stilts.config.schema import RunConfig
 
 
+def given(flag: str, metavar: str, help: str) -> Any:
+    """An option of one verb, with a value."""
+    return typer.Option(flag, metavar=metavar, help=help)
+
+
 def named(flag: str, place: str, help: str) -> Any:
     """An option whose value is a name of the registry at a place (registry.py), or one of those after "|"."""
 
@@ -149,24 +154,17 @@ RayOption: TypeAlias = Annotated[
 DryRunOption: TypeAlias = Annotated[
     bool, typer.Option("--dry-run", help="Check everything and say what would be done; train and write nothing.")
 ]
+
+
 ReaderOption: TypeAlias = Annotated[
-    Path | None,
-    typer.Option("--run", metavar="RUN", help="A finished run to encode with; leave it out to use a bare trunk."),
+    Path | None, given("--run", "RUN", "A finished run to encode with; leave it out to use a bare trunk.")
 ]
-LayerOption: TypeAlias = Annotated[
-    int | None, typer.Option("--layer", metavar="N", help="Where vectors are read; 0 is the embedding.")
-]
+LayerOption: TypeAlias = Annotated[int | None, given("--layer", "N", "Where vectors are read; 0 is the embedding.")]
 ColumnOption: TypeAlias = Annotated[
     str | None,
-    typer.Option(
-        "--column",
-        metavar="NAME|N",
-        help="The column or field of the sentence; a number, from 0, in a TSV without a header.",
-    ),
+    given("--column", "NAME|N", "The column or field of the sentence; a number, from 0, in a TSV without a header."),
 ]
-NeighboursOption: TypeAlias = Annotated[
-    int | None, typer.Option("-k", metavar="N", help="Neighbours that a margin compares with.")
-]
+NeighboursOption: TypeAlias = Annotated[int | None, given("-k", "N", "Neighbours that a margin compares with.")]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
 RUNS = Path("runs")
@@ -180,8 +178,7 @@ def names(text: str | None) -> tuple[str, ...]:
 def configuration(
     path: Path | None, settings: Sequence[str] | None, typed: Mapping[str, tuple[str, object]]
 ) -> RunConfig:
-    """The configuration from a file, `--set` and flags; `typed` maps a flag to the key it sets and the value, None
-    where it was not given."""
+    """The configuration from a file, `--set` and flags; `typed` maps a flag to the key it sets and the value, None where it was not given."""
     from adapter_stilts.config.load import Given, load
     from adapter_stilts.encoder.kinds import mistakes
 

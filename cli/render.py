@@ -35,7 +35,7 @@ class Made(Protocol):
 
 
 def finish(made: Made | None, as_json: bool) -> None:
-    """Print the document of what was made, or its scores and where it lies. Of several processes the first alone prints."""
+    """Print the document of what was made, or its scores and where it lies. Of several processes the first prints."""
     if made is None or not speaks():
         return
     if as_json:
@@ -51,7 +51,7 @@ def speaks() -> bool:
 
 
 def document(value: Mapping[str, Any]) -> None:
-    """Print one JSON document on stdout; a number that is none (nan, infinity) becomes null, as JSON has no word for it."""
+    """Print one JSON document on stdout; a number that is none (nan, infinity) becomes null."""
     typer.echo(json.dumps(_plain(value), indent=2, ensure_ascii=not _speaks_unicode(sys.stdout), allow_nan=False))
 
 
@@ -73,10 +73,11 @@ def facts(pairs: Mapping[str, object]) -> None:
 
 
 def results(rows: Sequence[Result | Mapping[str, Any]], means: Means | None = None) -> None:
-    """Print scores as percent with their number of examples and interval: one row per task, language and metric; then the means.
+    """Print scores as percent with their examples and interval, a row per task, language and metric; then means.
 
-    Settings are long and mostly the same: a row has a letter for them, and what it stands for is under the table, once. A row that
-    something has to be said of is marked with "*", and the remarks come last. Rows may be those of a JSON document.
+    Settings are long and mostly the same: a row has a letter for them, and what it stands for is under the table, once.
+    A row that something has to be said of is marked with "*", and the remarks come last. Rows may be those of a JSON
+    document.
     """
     from adapter_stilts.statistics.result import Result, remarks
 
@@ -130,7 +131,10 @@ def aligned(title: str, columns: Sequence[str], cells: Sequence[Sequence[str]]) 
     widths = [max([len(name), *(len(row[number]) for row in cells)]) for number, name in enumerate(columns)]
     right = [_numeric([row[number] for row in cells]) for number in range(len(columns))]
     lines = [
-        [name.rjust(width) if to_right else name.ljust(width) for name, width, to_right in zip(row, widths, right, strict=True)]
+        [
+            name.rjust(width) if to_right else name.ljust(width)
+            for name, width, to_right in zip(row, widths, right, strict=True)
+        ]
         for row in [list(columns), *cells]
     ]
     return "\n".join([*([title] if title else []), *("  ".join(line).rstrip() for line in lines)])
@@ -146,7 +150,9 @@ def _settings(row: Result) -> str:
     settings = ", ".join(f"{name} {cell(value)}" for name, value in row.settings.items())
     if not (adapter := row.notes.get("language_adapter")):
         return settings
-    return f"{settings}, language adapter of {adapter['language']}" + (f" ({adapter['note']})" if "note" in adapter else "")
+    return f"{settings}, language adapter of {adapter['language']}" + (
+        f" ({adapter['note']})" if "note" in adapter else ""
+    )
 
 
 def _key(settings: Mapping[str, Any], row: Result | None = None) -> str:
@@ -168,7 +174,9 @@ def _drawn(title: str, columns: Sequence[str], cells: Sequence[Sequence[str]], s
 
     drawing = Table(title=Text(title, style="bold") if title else None, title_justify="left", box=SIMPLE_HEAD)
     for number, name in enumerate(columns):
-        drawing.add_column(name, justify="right" if _numeric([row[number] for row in cells]) else "left", overflow="fold")
+        drawing.add_column(
+            name, justify="right" if _numeric([row[number] for row in cells]) else "left", overflow="fold"
+        )
     for row in cells:
         drawing.add_row(*(Text(value) for value in row))
     Console(file=stream, highlight=False).print(drawing)
@@ -176,7 +184,9 @@ def _drawn(title: str, columns: Sequence[str], cells: Sequence[Sequence[str]], s
 
 def _numeric(column: Sequence[str]) -> bool:
     filled = [value for value in column if value]
-    return bool(filled) and all(value.replace(" ", "").replace(".", "", 1).replace("e-", "", 1).lstrip("-").isdigit() for value in filled)
+    return bool(filled) and all(
+        value.replace(" ", "").replace(".", "", 1).replace("e-", "", 1).lstrip("-").isdigit() for value in filled
+    )
 
 
 def _plain(value: object) -> object:

@@ -24,6 +24,7 @@ from .options import (
     SetOption,
     TrunkOption,
     configuration,
+    given,
     names,
 )
 
@@ -33,7 +34,7 @@ CENTRING = {"no": (False,), "yes": (True,), "both": (False, True)}
 def sweep(
     tasks: Annotated[
         str | None,
-        typer.Option("--tasks", metavar="LIST", help="Tasks to choose for, each by itself: tatoeba,bucc2018."),
+        given("--tasks", "LIST", "Tasks to choose for, each by itself: tatoeba,bucc2018."),
     ] = None,
     source: Annotated[
         Path | None, typer.Argument(metavar="SRC", help="Sentences of your own, with --gold, in place of tasks.")
@@ -41,45 +42,37 @@ def sweep(
     target: Annotated[Path | None, typer.Argument(metavar="TGT", help="Sentences of the other language.")] = None,
     run: Annotated[
         Path | None,
-        typer.Option("--run", metavar="RUN", help="A finished run; leave it out to choose for a bare trunk."),
+        given("--run", "RUN", "A finished run; leave it out to choose for a bare trunk."),
     ] = None,
     trunk: TrunkOption = None,
-    gold: Annotated[
-        Path | None, typer.Option("--gold", metavar="FILE", help="The pairs of SRC and TGT, as ids or line numbers.")
-    ] = None,
+    gold: Annotated[Path | None, given("--gold", "FILE", "The pairs of SRC and TGT, as ids or line numbers.")] = None,
     dev: Annotated[
         tuple[Path, Path, Path] | None,
-        typer.Option(
+        given(
             "--dev",
-            metavar="SRC TGT GOLD",
-            help="Other files to choose on; without them one half of SRC chooses and the other is scored.",
+            "SRC TGT GOLD",
+            "Other files to choose on; without them one half of SRC chooses and the other is scored.",
         ),
     ] = None,
     layout: LayoutOption = None,
     column: ColumnOption = None,
     languages: Annotated[
         str | None,
-        typer.Option("--languages", metavar="LIST", help="Languages to choose over; all the task has by default."),
+        given("--languages", "LIST", "Languages to choose over; all the task has by default."),
     ] = None,
     protocol: ProtocolOption = None,
-    layers: Annotated[
-        str | None, typer.Option("--layers", metavar="N,N|all", help="Layers to try; all by default.")
-    ] = None,
+    layers: Annotated[str | None, given("--layers", "N,N|all", "Layers to try; all by default.")] = None,
     pools: Annotated[
         str | None,
-        typer.Option("--pools", metavar="LIST", help="Poolings to try; all by default, one reading of the text each."),
+        given("--pools", "LIST", "Poolings to try; all by default, one reading of the text each."),
     ] = None,
     margins: Annotated[
         str | None,
-        typer.Option(
-            "--margins",
-            metavar="LIST",
-            help="Margins to try; ratio,distance,absolute by default. csls ranks as distance does.",
-        ),
+        given("--margins", "LIST", "Margins to try; ratio,distance,absolute by default. csls ranks as distance does."),
     ] = None,
     centring: Annotated[
         str,
-        typer.Option("--centring", metavar="yes|no|both", help="Whether each language's mean vector is subtracted."),
+        given("--centring", "yes|no|both", "Whether each language's mean vector is subtracted."),
     ] = "both",
     k: NeighboursOption = None,
     test: Annotated[
@@ -99,8 +92,8 @@ def sweep(
 ) -> None:
     """Choose layer, pooling, margin and centring on dev.
 
-    The choice is scored once, beside the protocol's default, on data it was not made on. Without a clear winner the default stays.
-    A configuration for eval, encode and mine is left under sweep/.
+    The choice is scored once, beside the protocol's default, on data it was not made on.
+    Without a clear winner the default stays. A configuration for eval, encode and mine is left under sweep/.
 
     \b
     Examples:

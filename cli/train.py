@@ -30,12 +30,18 @@ from .options import (
 
 def train(
     task: Annotated[
-        str, typer.Argument(metavar="TASK", help="A task of `list tasks`, or a YAML file that describes one; several with commas for --how joint.")
+        str,
+        typer.Argument(
+            metavar="TASK",
+            help="A task of `list tasks`, or a YAML file that describes one; several with commas for --how joint.",
+        ),
     ],
     trunk: TrunkOption = None,
     kind: KindOption = None,
     how: HowOption = None,
-    after: Annotated[list[str] | None, typer.Option("--after", metavar="RUN", help="A finished run to build on (repeatable).")] = None,
+    after: Annotated[
+        list[str] | None, typer.Option("--after", metavar="RUN", help="A finished run to build on (repeatable).")
+    ] = None,
     sampler: SamplerOption = None,
     data: DataOption = None,
     config: ConfigOption = None,
@@ -49,8 +55,8 @@ def train(
 ) -> None:
     """Train an adapter and a head for a task.
 
-    The trunk stays frozen. --how and --after build on earlier runs: their adapters are continued, stacked under or fused. --how joint trains one adapter for
-    several tasks, with a head each.
+    The trunk stays frozen. --how and --after build on earlier runs: their adapters are continued, stacked under or
+    fused. --how joint trains one adapter for several tasks, with a head each.
 
     \b
     Examples:
@@ -78,8 +84,12 @@ def train(
 
 
 def fuse(
-    sources: Annotated[list[Path], typer.Argument(metavar="RUN", help="Finished runs whose adapters are fused; they stay frozen.")],
-    target: Annotated[str, typer.Option("--target", metavar="TASK", help="The task that fusion layers and a head are trained for.")],
+    sources: Annotated[
+        list[Path], typer.Argument(metavar="RUN", help="Finished runs whose adapters are fused; they stay frozen.")
+    ],
+    target: Annotated[
+        str, typer.Option("--target", metavar="TASK", help="The task that fusion layers and a head are trained for.")
+    ],
     trunk: TrunkOption = None,
     kind: KindOption = None,
     data: DataOption = None,
@@ -94,7 +104,8 @@ def fuse(
 ) -> None:
     """Train AdapterFusion over finished runs.
 
-    Their adapters stay frozen; fusion layers and a head are trained for the target task, and what they listen to is reported per source, layer and language.
+    Their adapters stay frozen; fusion layers and a head are trained for the target task, and what they listen to is
+    reported per source, layer and language.
 
     \b
     Example:

@@ -1,4 +1,5 @@
-"""Batches of a token budget, or of so many rows: rows of like length together, so that little of what is computed is padding."""
+"""Batches of a token budget, or of so many rows: rows of like length together, so that little of what is computed is
+padding."""
 
 from __future__ import annotations
 
@@ -16,14 +17,17 @@ MASKED, REPLACED = 0.8, 0.1  # of the tokens chosen to be masked; the rest stay 
 TASK = "task"  # in a batch of a mixture: the number of the task that its rows are of, [B]
 PADDING = 0.05  # of all tokens, padding included
 BATCHES_PER_WINDOW = 64  # fewer, and neighbours in a sorted window differ too much in length
-LIMITS = (1.0, 0.15, 0.10, 0.08, PADDING)  # the padding one batch may have: the first that keeps the whole below PADDING
+# the padding one batch may have: the first that keeps the whole below PADDING
+LIMITS = (1.0, 0.15, 0.10, 0.08, PADDING)
 
 
-def token_budget_batches(lengths: Sequence[int], budget: int, generator: torch.Generator, window: int = 1024, multiple: int = 1) -> list[list[int]]:
+def token_budget_batches(
+    lengths: Sequence[int], budget: int, generator: torch.Generator, window: int = 1024, multiple: int = 1
+) -> list[list[int]]:
     """Every row once, in batches of at most `budget` tokens, padding included, in an order set by `generator` alone.
 
-    The rows are shuffled, sorted by length inside windows, cut into batches, and the batches shuffled. A batch may be smaller than
-    the budget where the next row is so much longer that it would be mostly padding.
+    The rows are shuffled, sorted by length inside windows, cut into batches, and the batches shuffled. A batch may be
+    smaller than the budget where the next row is so much longer that it would be mostly padding.
     lengths   tokens of each row, at least 1
     window    rows of a window, at least; it is widened to hold 64 batches
     multiple  batches hold a multiple of this many rows where the budget and the end of a window allow
@@ -34,29 +38,39 @@ def token_budget_batches(lengths: Sequence[int], budget: int, generator: torch.G
         return []
     order: list[int] = torch.randperm(len(lengths), generator=generator).tolist()
     window = max(window, BATCHES_PER_WINDOW * budget * len(lengths) // sum(lengths))
-    windows = [sorted(order[start : start + window], key=lambda row: lengths[row]) for start in range(0, len(order), window)]
+    windows = [
+        sorted(order[start : start + window], key=lambda row: lengths[row]) for start in range(0, len(order), window)
+    ]
     batches = _tightest(windows, lengths, budget, multiple)
     return [batches[place] for place in torch.randperm(len(batches), generator=generator).tolist()]
 
 
 def row_batches(lengths: Sequence[int], rows: int, generator: torch.Generator) -> list[list[int]]:
-    """Every row once, in batches of exactly `rows` rows, what is left in a smaller one at the end, in an order set by `generator` alone.
+    """Every row once, in batches of exactly `rows` rows, what is left in a smaller one at the end, in an order set by
+    `generator` alone.
 
-    For protocols that promise so many examples a step. Shuffled, sorted by length inside windows of 64 batches, cut, and the batches shuffled.
+    For protocols that promise so many examples a step. Shuffled, sorted by length inside windows of 64 batches, cut,
+    and the batches shuffled.
     lengths   tokens of each row, at least 1
     """
     order: list[int] = torch.randperm(len(lengths), generator=generator).tolist()
     window = BATCHES_PER_WINDOW * rows
-    ordered = [row for start in range(0, len(order), window) for row in sorted(order[start : start + window], key=lambda row: lengths[row])]
+    ordered = [
+        row
+        for start in range(0, len(order), window)
+        for row in sorted(order[start : start + window], key=lambda row: lengths[row])
+    ]
     batches = [ordered[start : start + rows] for start in range(0, len(ordered), rows)]
     whole = len(lengths) // rows
     return [*(batches[place] for place in torch.randperm(whole, generator=generator).tolist()), *batches[whole:]]
 
 
 def length_sorted_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
-    """Every row once, longest first, in batches of at most `budget` tokens, padding included: for reading, where order means nothing.
+    """Every row once, longest first, in batches of at most `budget` tokens, padding included: for reading, where order
+    means nothing.
 
-    The first batch is the largest, so what does not fit in memory fails at once. A row longer than the budget makes a batch of its own.
+    The first batch is the largest, so what does not fit in memory fails at once. A row longer than the budget makes a
+    batch of its own.
     """
     batches: list[list[int]] = []
     for row in sorted(range(len(lengths)), key=lambda row: (-lengths[row], row)):
@@ -70,14 +84,17 @@ def length_sorted_batches(lengths: Sequence[int], budget: int) -> list[list[int]
 def at_least(batches: Sequence[Sequence[int]], lengths: Sequence[int], budget: int, smallest: int) -> list[list[int]]:
     """The same rows in batches of at least `smallest`, for losses that compare the rows of a batch.
 
-    Rows of batches that are too small come together in batches of their own, those of like length. What is left of them joins, row by
-    row, the batch that grows least, of those that stay within the budget where there are any; so a batch may pass the budget by a few rows.
-    Raises TaskDataError for fewer rows than one batch needs.
+    Rows of batches that are too small come together in batches of their own, those of like length. What is left of them
+    joins, row by row, the batch that grows least, of those that stay within the budget where there are any; so a batch
+    may pass the budget by a few rows. Raises TaskDataError for fewer rows than one batch needs.
     """
     if len(lengths) < smallest:
-        raise TaskDataError(f"{len(lengths)} training rows, and a batch needs {smallest} to compare with each other", do="give more rows")
+        what = f"{len(lengths)} training rows, and a batch needs {smallest} to compare with each other"
+        raise TaskDataError(what, do="give more rows")
     kept = [list(batch) for batch in batches if len(batch) >= smallest]
-    loose = sorted((row for batch in batches if len(batch) < smallest for row in batch), key=lambda row: (lengths[row], row))
+    loose = sorted(
+        (row for batch in batches if len(batch) < smallest for row in batch), key=lambda row: (lengths[row], row)
+    )
     whole = len(loose) - len(loose) % smallest
     kept += [loose[start : start + smallest] for start in range(0, whole, smallest)]
     for row in loose[whole:]:
@@ -87,10 +104,11 @@ def at_least(batches: Sequence[Sequence[int]], lengths: Sequence[int], budget: i
 
 
 def collate(features: Sequence[Feature], pad_id: int) -> dict[str, Tensor]:
-    """One padded batch, int64: input_ids and attention_mask [B, T] ([B, C, T] of choices), rows [B], and labels where there are any.
+    """One padded batch, int64: input_ids and attention_mask [B, T] ([B, C, T] of choices), rows [B], and labels where
+    there are any.
 
-    labels is [B] for classes, [B, T] or [B, 2] for what is said of tokens, -100 where nothing is to be predicted. Features with a
-    candidate bring candidate_ids and candidate_mask [B, T'] beside the queries.
+    labels is [B] for classes, [B, T] or [B, 2] for what is said of tokens, -100 where nothing is to be predicted.
+    Features with a candidate bring candidate_ids and candidate_mask [B, T'] beside the queries.
     """
     rows = [row for feature in features for row in token_rows(feature)]
     longest = max(map(len, rows))
@@ -112,15 +130,17 @@ def collate(features: Sequence[Feature], pad_id: int) -> dict[str, Tensor]:
     return batch
 
 
-def mask_tokens(input_ids: Tensor, special_mask: Tensor, vocabulary: int, mask_id: int, rate: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def mask_tokens(
+    input_ids: Tensor, special_mask: Tensor, vocabulary: int, mask_id: int, rate: float, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
     """Choose `rate` of the tokens; of these 80 % become the mask, 10 % a random token and 10 % stay.
 
     input_ids     [B, T] int64; it is left as it was
     special_mask  [B, T] true where a token may not be chosen: special tokens and padding
     generator     lives on the CPU, so that the masks do not depend on the device
 
-    Returns the changed ids and the labels, both [B, T]; labels are -100 where nothing was chosen. At least one token of a batch is
-    chosen where any may be, since a batch without a target has no loss.
+    Returns the changed ids and the labels, both [B, T]; labels are -100 where nothing was chosen. At least one token of
+    a batch is chosen where any may be, since a batch without a target has no loss.
     Devlin et al. (2019), https://arxiv.org/abs/1810.04805
     """
     device = input_ids.device
@@ -167,7 +187,9 @@ def _cut(rows: Sequence[int], lengths: Sequence[int], budget: int, multiple: int
     first = 0
     while first < len(rows):
         last, used = first + 1, lengths[rows[first]]
-        while last < len(rows) and _fits((last + 1 - first) * lengths[rows[last]], used + lengths[rows[last]], budget, limit):
+        while last < len(rows) and _fits(
+            (last + 1 - first) * lengths[rows[last]], used + lengths[rows[last]], budget, limit
+        ):
             used += lengths[rows[last]]
             last += 1
         if last < len(rows) and last - first > multiple:

@@ -18,9 +18,11 @@ from typing import NamedTuple
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import numbered_lines
 
-LEAF = re.compile(r"\(<L ([^ >]+) ([^ >]+) ([^ >]+) ([^ >]+) ([^ >]+)>\)")  # category, two part-of-speech tags, word, category with its indexes
+# category, two part-of-speech tags, word, category with its indexes
+LEAF = re.compile(r"\(<L ([^ >]+) ([^ >]+) ([^ >]+) ([^ >]+) ([^ >]+)>\)")
 SENTENCE = re.compile(r"ID=(\S+)")
-BRACKETS = {"-LRB-": "(", "-RRB-": ")", "-LCB-": "{", "-RCB-": "}", "-LSB-": "[", "-RSB-": "]"}  # as the treebank writes them
+# as the treebank writes them
+BRACKETS = {"-LRB-": "(", "-RRB-": ")", "-LCB-": "{", "-RCB-": "}", "-LSB-": "[", "-RSB-": "]"}
 
 Words = list[tuple[str, str]]
 
@@ -54,14 +56,17 @@ def ccg_rows(path: Path) -> Iterator[TaggedWords]:
             continue
         where = f"{path}, line {number}"
         words = _words(line, where)
-        yield TaggedWords(id or str(number - 1), tuple(word for word, _ in words), tuple(tag for _, tag in words), where)
+        yield TaggedWords(
+            id or str(number - 1), tuple(word for word, _ in words), tuple(tag for _, tag in words), where
+        )
         id = ""
 
 
 def _words(line: str, where: str) -> Words:
     found = _leaves(line) if line.startswith("(<") else _columns(line) or _pipes(line)
     if not found:
-        do = "a sentence is a derivation (<T ...>), words as word|POS|category, or words TAB categories; the file may be truncated"
+        do = "a sentence is a derivation (<T ...>), words as word|POS|category, or words TAB categories"
+        do += "; the file may be truncated"
         raise TaskDataError(f"no words with their categories: {line[:60]!r}", where=where, do=do)
     return found
 
@@ -75,7 +80,11 @@ def _leaves(line: str) -> Words:
 def _pipes(line: str) -> Words:
     """word|POS|category, with "|" allowed in the word."""
     parts = [part.rsplit("|", 2) for part in line.split()]
-    return [(BRACKETS.get(part[0], part[0]), part[2]) for part in parts] if parts and all(len(part) == 3 and all(part) for part in parts) else []
+    return (
+        [(BRACKETS.get(part[0], part[0]), part[2]) for part in parts]
+        if parts and all(len(part) == 3 and all(part) for part in parts)
+        else []
+    )
 
 
 def _columns(line: str) -> Words:

@@ -54,8 +54,8 @@ class Columns:
     def find(self, names: Sequence[str], given: Mapping[str, str], where: str) -> dict[str, str]:
         """Our field -> the file's column, for every field of the format that the file has.
 
-        Raises TaskDataError for a needed column that is not there, with the columns found and the nearest, and UnknownName for a
-        field that the format does not have.
+        Raises TaskDataError for a needed column that is not there, with the columns found and the nearest, and
+        UnknownName for a field that the format does not have.
         """
         found = {self.field_called(key): _existing(column, names, where) for key, column in given.items()}
         self._add_couple(names, found)

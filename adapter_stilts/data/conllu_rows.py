@@ -3,11 +3,13 @@
     ID FORM LEMMA UPOS XPOS FEATS HEAD DEPREL DEPS MISC
 
     split   the syntactic words: ranges (26-27) and empty nodes (8.1) are left out
-    fuse    as XTREME prepared its files: the words of a range become one, spelled as the range is ("zum" for "zu dem"). Its tag is that of
-            the word nearest the root of the tree, and where several are as near, of the first in a list by language. Zero-width
-            non-joiners and spaces inside words are taken out, and sentences of which all words but one say "_" are left out.
+    fuse    as XTREME prepared its files: the words of a range become one, spelled as the range is ("zum" for "zu dem").
+            Its tag is that of the word nearest the root of the tree, and where several are as near, of the first in a
+            list by language. Zero-width non-joiners and spaces inside words are taken out, and sentences of which all
+            words but one say "_" are left out.
 
-Hu et al. (2020), https://arxiv.org/abs/2003.11080; the conversion is that of https://github.com/coastalcph/ud-conversion-tools
+Hu et al. (2020), https://arxiv.org/abs/2003.11080; the conversion is that of
+https://github.com/coastalcph/ud-conversion-tools
 """
 
 from __future__ import annotations
@@ -24,7 +26,24 @@ NO_TAG = "_"  # an empty cell: the row of a multi-word token, or a word nobody t
 TAG_COLUMNS: Mapping[str, int] = {"upos": 3, "xpos": 4, "deprel": 7}
 NON_JOINER = "\u200c"
 RANKS: Mapping[str, tuple[str, ...]] = {
-    "": ("VERB", "NOUN", "PROPN", "PRON", "ADJ", "NUM", "ADV", "INTJ", "AUX", "ADP", "DET", "PART", "CCONJ", "SCONJ", "X", "PUNCT"),
+    "": (
+        "VERB",
+        "NOUN",
+        "PROPN",
+        "PRON",
+        "ADJ",
+        "NUM",
+        "ADV",
+        "INTJ",
+        "AUX",
+        "ADP",
+        "DET",
+        "PART",
+        "CCONJ",
+        "SCONJ",
+        "X",
+        "PUNCT",
+    ),
     "es": ("VERB", "AUX", "PRON", "ADP", "DET"),
     "fr": ("VERB", "AUX", "PRON", "NOUN", "ADJ", "ADV", "ADP", "DET", "PART", "SCONJ", "CONJ"),
     "it": ("VERB", "AUX", "ADV", "PRON", "ADP", "DET", "INTJ"),
@@ -49,7 +68,8 @@ def conllu_words(lines: Sequence[Place], path: object, *, tag: str, fuse: bool, 
 def _cells(line: str, where: str) -> list[str]:
     cells = line.split("\t")
     if len(cells) != COLUMNS:
-        raise TaskDataError(f"{len(cells)} columns where CoNLL-U has {COLUMNS}", where=where, do="the file may be truncated; fetch or write it again")
+        what = f"{len(cells)} columns where CoNLL-U has {COLUMNS}"
+        raise TaskDataError(what, where=where, do="the file may be truncated; fetch or write it again")
     return cells
 
 
@@ -70,7 +90,8 @@ def _fused(words: Sequence[list[str]], ranges: Sequence[list[str]], ranks: Seque
 
 
 def _head(inside: Sequence[list[str]], by_id: Mapping[str, list[str]], ranks: Sequence[str]) -> list[str]:
-    """The word with the fewest others above it; of several, the one whose part of speech ranks first, then the earliest."""
+    """The word with the fewest others above it; of several, the one whose part of speech ranks first, then the
+    earliest."""
     above = [_above(row, by_id) for row in inside]
     highest = [row for row, count in zip(inside, above, strict=True) if count == min(above)]
     return min(highest, key=lambda row: ranks.index(row[3]) if row[3] in ranks else len(ranks))

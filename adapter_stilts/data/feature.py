@@ -1,7 +1,7 @@
 """Feature: one row of a batch, as token ids and class numbers; an example becomes one feature or several.
 
-A long sentence to tag is cut into pieces and a long context into windows; `example` says which example a feature came from, and the
-features of one example follow each other.
+A long sentence to tag is cut into pieces and a long context into windows; `example` says which example a feature came
+from, and the features of one example follow each other.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ class Feature:
     input_ids  [T] ids; for choice, C rows of ids
     target     pair, single, choice: a class, -100 where unknown
                tags: a class per token, -100 but at the first sub-word of a word
-               span: (start, end) tokens, both included; (0, 0) where the window holds no answer; (-100, -100) where unknown
-               text: None, since masking makes the target anew for every batch
-               ranking: two numbers by which equal positives are known (ranking_features.py); None where nothing is learned
+               span: (start, end) tokens, both included; (0, 0) where the window holds no answer; (-100, -100) where
+               unknown text: None, since masking makes the target anew for every batch
+               ranking: two numbers by which equal positives are known (ranking_features.py); None where nothing is
+               learned
     words      tags: the position of each word's first sub-word
-    offsets    span: the (start, end) characters of the context under each token, (-1, -1) outside the context; not kept in
-               training, where nothing is decoded
+    offsets    span: the (start, end) characters of the context under each token, (-1, -1) outside the context; not kept
+               in training, where nothing is decoded
     window     span: which window of the context, from 0
     candidate  ranking, in training: the ids of what the query should find
     """

@@ -1,9 +1,9 @@
 """Rows that a release keeps in two files: pairs of functions by their numbers, and questions apart from their labels.
 
-    pairs    train.txt        13653451 TAB 21955002 TAB 0
-             data.jsonl       {"idx": "13653451", "func": "..."}                   CodeXGLUE's clone detection
-    labels   train.jsonl      {"context": ..., "question": ..., "answerA": ...}
-             train-labels.lst 1                                                    Social IQa
+pairs    train.txt        13653451 TAB 21955002 TAB 0
+         data.jsonl       {"idx": "13653451", "func": "..."}                   CodeXGLUE's clone detection
+labels   train.jsonl      {"context": ..., "question": ..., "answerA": ...}
+         train-labels.lst 1                                                    Social IQa
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ SHOWN = 3  # offending numbers in a message
 
 
 def paired_rows(pairs: Path, texts: Path) -> Iterator[Row]:
-    """Rows of text, pair and label, from a file of two numbers and a label a line and the file that holds what they number."""
+    """Rows of text, pair and label, from a file of two numbers and a label a line and the file that holds what they
+    number."""
     known = _functions(texts)
     lines = [(number, line) for number, line in numbered_lines(pairs) if line.strip()]
     if not lines:
@@ -27,12 +28,14 @@ def paired_rows(pairs: Path, texts: Path) -> Iterator[Row]:
     unknown = [id for _, line in lines for id in line.split("\t")[:2] if id not in known]
     if unknown:
         shown = ", ".join(unknown[:SHOWN]) + (", ..." if len(unknown) > SHOWN else "")
-        raise TaskDataError(f"{len(unknown)} numbers are not in {texts.name}: {shown}", where=str(pairs), do="the files belong to different releases")
+        what = f"{len(unknown)} numbers are not in {texts.name}: {shown}"
+        raise TaskDataError(what, where=str(pairs), do="the files belong to different releases")
     for number, line in lines:
         where = f"{pairs}, line {number}"
         cells = line.split("\t")
         if len(cells) != 3:
-            raise TaskDataError(f"a pair is two numbers and a label with tabs between: {line[:40]!r}", where=where, do="the file may be truncated")
+            what = f"a pair is two numbers and a label with tabs between: {line[:40]!r}"
+            raise TaskDataError(what, where=where, do="the file may be truncated")
         yield Row(where, {"text": known[cells[0]], "pair": known[cells[1]], "label": cells[2].strip()})
 
 
@@ -42,7 +45,8 @@ def labelled_rows(rows: Path, labels: Path) -> Iterator[Row]:
     given = [line.strip() for _, line in numbered_lines(labels)]
     if len(found) != len(given):
         what = f"{len(found)} rows and {len(given)} labels"
-        raise TaskDataError(what, where=f"{rows} and {labels}", do="both must belong to one split; one of the files may be truncated")
+        do = "both must belong to one split; one of the files may be truncated"
+        raise TaskDataError(what, where=f"{rows} and {labels}", do=do)
     for row, label in zip(found, given, strict=True):
         yield Row(row.where, {**row.cells, "label": label})
 
@@ -52,9 +56,11 @@ def _functions(path: Path) -> dict[str, str]:
     known: dict[str, str] = {}
     for row in json_line_rows(path):
         if not {"idx", "func"} <= set(row.cells):
-            raise TaskDataError(f"a function needs idx and func; the columns are: {', '.join(row.cells)}", where=row.where, do="give CodeXGLUE's data.jsonl")
+            what = f"a function needs idx and func; the columns are: {', '.join(row.cells)}"
+            raise TaskDataError(what, where=row.where, do="give CodeXGLUE's data.jsonl")
         id = str(row.cells["idx"])
         if id in known:
-            raise TaskDataError(f"id '{id}' occurs twice", where=row.where, do="give every function a number of its own")
+            what = f"id '{id}' occurs twice"
+            raise TaskDataError(what, where=row.where, do="give every function a number of its own")
         known[id] = str(row.cells["func"])
     return known

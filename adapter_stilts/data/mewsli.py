@@ -1,11 +1,12 @@
-"""Mewsli-X's JSON lines to plain rows: a mention in its sentence, and the description of an entity, as XTREME-R's baseline writes them.
+"""Mewsli-X's JSON lines to plain rows: a mention in its sentence, and the description of an entity, as XTREME-R's
+baseline writes them.
 
     {"context": {...}, "mentions": [...]}           one row per mention: id, query, gold, language
     {"contextual_mention": {...}, "entity": {...}}  one row: id, query, positive, gold, language
     {"entity_id": ..., "description": ..., ...}     one row: id, text, language
 
-A query is `mention: left { mention } right`: one sentence, the mention in braces, and before it once more, since what is too long is cut
-at its end. Rows of any other shape are left as they are.
+A query is `mention: left { mention } right`: one sentence, the mention in braces, and before it once more, since what
+is too long is cut at its end. Rows of any other shape are left as they are.
 Ruder et al. (2021), https://aclanthology.org/2021.emnlp-main.802
 """
 
@@ -25,21 +26,28 @@ AS_RELEASED = "fetch the release again; its lines hold context, mentions and sen
 
 
 def plain_rows(row: Row) -> Iterator[Row]:
-    """The rows that one line of Mewsli-X stands for; the row itself where it is none. Raises TaskDataError for a line of another build."""
+    """The rows that one line of Mewsli-X stands for; the row itself where it is none. Raises TaskDataError for a line
+    of another build."""
     cells = row.cells
     try:
         if "contextual_mention" in cells and "entity" in cells:
             pair, entity = cast(Node, cells["contextual_mention"]), cast(Node, cells["entity"])
-            yield Row(row.where, {**_mention(pair, cast(Node, pair["mention"]), row.where), "positive": _description(entity)})
+            yield Row(
+                row.where, {**_mention(pair, cast(Node, pair["mention"]), row.where), "positive": _description(entity)}
+            )
         elif "mentions" in cells and "context" in cells:
             for mention in cast(list[Node], cells["mentions"]):
                 yield Row(row.where, _mention(cells, mention, row.where))
         elif "sentence_spans" in cells and "description" in cells:
-            yield Row(row.where, {"id": cells["entity_id"], "text": _description(cells), "language": cells["description_language"]})
+            yield Row(
+                row.where,
+                {"id": cells["entity_id"], "text": _description(cells), "language": cells["description_language"]},
+            )
         else:
             yield row
     except (KeyError, TypeError, AttributeError) as error:
-        raise TaskDataError(f"this line is not as Mewsli-X has them: {error!r}", where=row.where, do=AS_RELEASED) from error
+        what = f"this line is not as Mewsli-X has them: {error!r}"
+        raise TaskDataError(what, where=row.where, do=AS_RELEASED) from error
 
 
 def marked(left: str, name: str, right: str) -> str:
@@ -54,11 +62,18 @@ def _mention(line: Node, mention: Node, where: str) -> dict[str, object]:
     start, end, name = cast(int, span["start"]), cast(int, span["end"]), str(span["text"])
     where = f"{where}, mention '{id}'"
     if not text:
-        raise TaskDataError("the articles' text is missing", where=where, do="run the release's get-mewsli-x.sh, which puts it in")
+        what = "the articles' text is missing"
+        raise TaskDataError(what, where=where, do="run the release's get-mewsli-x.sh, which puts it in")
     if text[start:end] != name:
-        raise TaskDataError(f"the mention is '{name}', but its place holds '{text[start:end]}'", where=where, do=AS_RELEASED)
+        what = f"the mention is '{name}', but its place holds '{text[start:end]}'"
+        raise TaskDataError(what, where=where, do=AS_RELEASED)
     left, right = _sentence(cast(list[Node], context["sentence_spans"]), start, end, where)
-    return {"id": id, "query": marked(text[left:start], name, text[end:right]), "gold": str(mention["entity_id"]), "language": str(context["language"])}
+    return {
+        "id": id,
+        "query": marked(text[left:start], name, text[end:right]),
+        "gold": str(mention["entity_id"]),
+        "language": str(context["language"]),
+    }
 
 
 def _sentence(spans: list[Node], start: int, end: int, where: str) -> tuple[int, int]:
@@ -72,7 +87,12 @@ def _sentence(spans: list[Node], start: int, end: int, where: str) -> tuple[int,
 
 def _description(entity: Node) -> str:
     text = str(entity["description"])
-    return _one_line(" ".join(text[cast(int, span["start"]) : cast(int, span["end"])] for span in cast(list[Node], entity["sentence_spans"])))
+    return _one_line(
+        " ".join(
+            text[cast(int, span["start"]) : cast(int, span["end"])]
+            for span in cast(list[Node], entity["sentence_spans"])
+        )
+    )
 
 
 def _one_line(text: str) -> str:

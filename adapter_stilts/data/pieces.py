@@ -1,9 +1,10 @@
 """Text to sub-word ids: the one place that talks to the tokenizer.
 
-Texts are cut by the tokenizer's own fast backend, without special tokens; the features put those around them, as XLM-R does:
-`<s> a </s>` for one text and `<s> a </s></s> b </s>` for two. Offsets count characters (code points) of the text and leave out
-white space, which XLM-R's pieces carry in front. A character that the tokenizer's normalisation drops or joins to another (a
-zero-width non-joiner, the accent of a decomposed letter) belongs to the piece it touches, so that no word loses its end.
+Texts are cut by the tokenizer's own fast backend, without special tokens; the features put those around them, as XLM-R
+does: `<s> a </s>` for one text and `<s> a </s></s> b </s>` for two. Offsets count characters (code points) of the text
+and leave out white space, which XLM-R's pieces carry in front. A character that the tokenizer's normalisation drops or
+joins to another (a zero-width non-joiner, the accent of a decomposed letter) belongs to the piece it touches, so that
+no word loses its end.
 """
 
 from __future__ import annotations
@@ -51,7 +52,12 @@ def pieces(tokenizer: PreTrainedTokenizerFast, texts: Iterable[str]) -> list[lis
     """The sub-word ids of each text, whole, without special tokens; equal texts are cut once."""
     texts = list(texts)
     distinct = list(dict.fromkeys(texts))
-    found = {text: cut.ids for text, cut in zip(distinct, _plain(tokenizer).encode_batch_fast(distinct, add_special_tokens=False), strict=True)}
+    found = {
+        text: cut.ids
+        for text, cut in zip(
+            distinct, _plain(tokenizer).encode_batch_fast(distinct, add_special_tokens=False), strict=True
+        )
+    }
     return [found[text] for text in texts]
 
 
@@ -85,7 +91,8 @@ def _plain(tokenizer: PreTrainedTokenizerFast) -> Tokenizer:
 
 
 def _spans(text: str, offsets: Sequence[tuple[int, int]]) -> Offsets:
-    """The characters of each piece: white space left out, and what lies between two pieces with the one before, or else the one after."""
+    """The characters of each piece: white space left out, and what lies between two pieces with the one before, or else
+    the one after."""
     trimmed = [_trim(text, *span) for span in offsets]
     nexts = [start for start, _ in trimmed[1:]] + [len(text)]
     found: list[tuple[int, int]] = []

@@ -1,12 +1,13 @@
 """Where sentences begin and end in a paragraph, by a rule: for texts whose release does not say.
 
-A sentence ends at . ! ? or … (and the marks of other scripts), with the quotation marks and brackets that close behind it, where white
-space follows and then something that can begin a sentence: anything but a small letter or a mark that goes on. It does not end at a
-title or another usual abbreviation ("Dr.", "e.g."), at an initial ("J. Smith", "U.S. Army"), or at a number before another ("No. 5").
-Full-width marks (。！？) end a sentence without white space, and a line break always does.
+A sentence ends at . ! ? or … (and the marks of other scripts), with the quotation marks and brackets that close behind
+it, where white space follows and then something that can begin a sentence: anything but a small letter or a mark that
+goes on. It does not end at a title or another usual abbreviation ("Dr.", "e.g."), at an initial ("J. Smith", "U.S.
+Army"), or at a number before another ("No. 5"). Full-width marks (。！？) end a sentence without white space, and a line
+break always does.
 
-A rule, not a model, and it knows English abbreviations alone. XQuAD's English paragraphs fall into 1,180 sentences by it, as many as
-XQuAD-R has, though not everywhere the same ones.
+A rule, not a model, and it knows English abbreviations alone. XQuAD's English paragraphs fall into 1,180 sentences by
+it, as many as XQuAD-R has, though not everywhere the same ones.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ END = re.compile(
 )
 GOES_ON = re.compile(r"[a-zß-öø-ÿа-яёα-ω,;:)\]}%–—&=]")
 
+
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
@@ -44,7 +46,8 @@ INITIAL = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")
 
 
 def sentence_breaks(text: str) -> Breaks:
-    """(start, end) characters of every sentence, end excluded, white space between them left out; () for a blank text."""
+    """(start, end) characters of every sentence, end excluded, white space between them left out; () for a blank
+    text."""
     found = []
     start = 0
     for end in (*_ends(text), len(text)):

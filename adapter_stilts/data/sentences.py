@@ -1,4 +1,5 @@
-"""Sentences of a file of any size, one by one: what `encode` and `mine` read. Every line is a row, so that row and line number agree.
+"""Sentences of a file of any size, one by one: what `encode` and `mine` read. Every line is a row, so that row and line
+number agree.
 
     source = sentence_source(Path("news.de.zst"))
     for sentence in sentences(source): ...              Sentence(line=1, id="", text="Guten Morgen.")
@@ -8,8 +9,9 @@
     tsv     .tsv: one column, by its name in the first line, or by its number (from 0) in a file without such a line
     jsonl   .jsonl .ndjson: one field of the object in every line
 
-Each may be plain, gzip or zstd. Lines end at "\\n" alone. White space around a sentence is taken off. A line with nothing else is a
-blank row: it keeps its place, and it has no vector. A TSV's first line, where it names columns, is no row; row 0 is then line 2.
+Each may be plain, gzip or zstd. Lines end at "\\n" alone. White space around a sentence is taken off. A line with
+nothing else is a blank row: it keeps its place, and it has no vector. A TSV's first line, where it names columns, is no
+row; row 0 is then line 2.
 """
 
 from __future__ import annotations
@@ -43,7 +45,8 @@ ELSEWHERE = {
     ".npy": "vectors need no encoding",
 }
 BUCC_ID = re.compile(r"[a-z]{2,3}-\d{6,}\t")
-UNSEEN = ("Cc", "Cf", "Zs", "Zl", "Zp")  # control characters, those that only direct others (zero-width space, soft hyphen), white space
+# control characters, those that only direct others (zero-width space, soft hyphen), white space
+UNSEEN = ("Cc", "Cf", "Zs", "Zl", "Zp")
 TOLD_EVERY = 1 << 16
 LONGEST = 1 << 24  # bytes of a line; more is no sentence, and is refused before it fills the memory
 
@@ -73,7 +76,8 @@ class Source:
 
 @dataclass(frozen=True)
 class Survey:
-    """What a file holds: its rows, how many of them are blank, and a hash of the texts, whatever the file's layout and compression."""
+    """What a file holds: its rows, how many of them are blank, and a hash of the texts, whatever the file's layout and
+    compression."""
 
     rows: int
     blank: int
@@ -83,7 +87,8 @@ class Survey:
 def sentence_source(path: Path, layout: str | None = None, column: str | None = None) -> Source:
     """How a file is read: as asked, or by its suffix and its first line.
 
-    column  the column of a TSV or the field of JSON lines; None takes the first usual name ("text", "sentence", ...) that is there
+    column  the column of a TSV or the field of JSON lines; None takes the first usual name ("text", "sentence", ...)
+            that is there
 
     Raises TaskDataError for a file that cannot be read so, UsageError for a column where there is none.
     """
@@ -101,7 +106,8 @@ def sentence_source(path: Path, layout: str | None = None, column: str | None = 
     if chosen == "jsonl":
         return Source(path, chosen, field=column or _usual(_fields(first[1], f"{path}, line 1"), path))
     if column is not None:
-        raise UsageError(f"column '{column}' of a file that has none: it is read as {chosen}", where=str(path), do="leave it out, or add --format tsv")
+        what = f"column '{column}' of a file that has none: it is read as {chosen}"
+        raise UsageError(what, where=str(path), do="leave it out, or add --format tsv")
     return Source(path, chosen)
 
 
@@ -129,7 +135,8 @@ def visible(text: str) -> str:
 
 
 def survey(source: Source, progress: Callable[[int], None] | None = None) -> Survey:
-    """Read the whole file once, so that a mistake in its last line is found before hours of work. Raises TaskDataError for a file without rows.
+    """Read the whole file once, so that a mistake in its last line is found before hours of work. Raises TaskDataError
+    for a file without rows.
 
     progress  told the rows so far, now and then
     """
@@ -173,7 +180,8 @@ def _table(path: Path, first: list[str], column: str | None) -> Source:
     if column is not None and column not in first and column.isdecimal():
         if int(column) >= len(first):
             do = f"use 0 to {len(first) - 1}"
-            raise TaskDataError(f"column {column} of a file with {len(first)}, counted from 0", where=f"{path}, line 1", do=do)
+            what = f"column {column} of a file with {len(first)}, counted from 0"
+            raise TaskDataError(what, where=f"{path}, line 1", do=do)
         return Source(path, "tsv", int(column), header=())
     name = column or _usual(first, path)
     if name not in first:
@@ -184,7 +192,11 @@ def _table(path: Path, first: list[str], column: str | None) -> Source:
 def _cell(line: str, source: Source, number: int) -> str:
     cells = line.split("\t")
     if len(cells) != len(source.header) if source.header else source.column >= len(cells):
-        wanted = f"{len(source.header)} are expected: {', '.join(source.header)}" if source.header else f"at least {source.column + 1} are expected"
+        wanted = (
+            f"{len(source.header)} are expected: {', '.join(source.header)}"
+            if source.header
+            else f"at least {source.column + 1} are expected"
+        )
         do = "correct the row; a tab inside a cell is not allowed"
         raise TaskDataError(f"{len(cells)} columns where {wanted}", where=f"{source.path}, line {number}", do=do)
     return visible(cells[source.column])
@@ -202,9 +214,11 @@ def _fields(line: str, where: str) -> dict[str, object]:
         value: object = json.loads(line)
     except (ValueError, RecursionError) as error:
         what = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
-        raise TaskDataError(f"not valid JSON: {what}", where=where, do="the file may be truncated; fetch or write it again") from error
+        what = f"not valid JSON: {what}"
+        raise TaskDataError(what, where=where, do="the file may be truncated; fetch or write it again") from error
     if not isinstance(value, dict):
-        raise TaskDataError(f"a JSON object was expected, not {str(value)[:40]!r}", where=where, do="write one object with named fields per line")
+        what = f"a JSON object was expected, not {str(value)[:40]!r}"
+        raise TaskDataError(what, where=where, do="write one object with named fields per line")
     return value
 
 
@@ -218,5 +232,6 @@ def _usual(names: Iterable[str], path: Path) -> str:
     found = [name for name in TEXT if name in names]
     if not found:
         do = "name it: --column NAME, or --column 0 for the first column of a TSV whose first line is a row"
-        raise TaskDataError(f"no column is called as sentences usually are; there are: {', '.join(names)}"[:300], where=f"{path}, line 1", do=do)
+        what = f"no column is called as sentences usually are; there are: {', '.join(names)}"[:300]
+        raise TaskDataError(what, where=f"{path}, line 1", do=do)
     return found[0]

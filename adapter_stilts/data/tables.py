@@ -1,7 +1,8 @@
 """Files of rows with named columns: JSON lines, a JSON list, CSV, and tab-separated text with or without a header.
 
-Tab-separated text is not quoted: a quotation mark is a character like any other, as in the releases of GLUE and XNLI. The files that
-XTREME's scripts prepare are the exception: they end their lines with "\\r\\n", and a cell with a quotation mark in it is quoted.
+Tab-separated text is not quoted: a quotation mark is a character like any other, as in the releases of GLUE and XNLI.
+The files that XTREME's scripts prepare are the exception: they end their lines with "\\r\\n", and a cell with a
+quotation mark in it is quoted.
 """
 
 from __future__ import annotations
@@ -81,7 +82,8 @@ def csv_rows(path: Path) -> Iterator[Row]:
                     raise TaskDataError(what, where=where, do="correct the row, or quote a cell that holds a comma")
                 yield Row(where, dict(zip(header, cells, strict=True)))
     except csv.Error as error:
-        raise TaskDataError(f"not valid CSV: {error}", where=f"{path}, line {reader.line_num}", do="the file may be truncated; fetch it again") from error
+        what, do = f"not valid CSV: {error}", "the file may be truncated; fetch it again"
+        raise TaskDataError(what, where=f"{path}, line {reader.line_num}", do=do) from error
 
 
 def tab_rows(path: Path, header: Sequence[str] | None, short: Counter[str] | None = None) -> Iterator[Row]:
@@ -100,11 +102,9 @@ def tab_rows(path: Path, header: Sequence[str] | None, short: Counter[str] | Non
                 short["too few columns"] += 1
                 continue
             if len(cells) != len(header):
-                raise TaskDataError(
-                    f"{len(cells)} columns where {len(header)} are expected: {', '.join(header)}",
-                    where=f"{path}, line {number}",
-                    do="correct the row; a tab inside a cell is not allowed",
-                )
+                what = f"{len(cells)} columns where {len(header)} are expected: {', '.join(header)}"
+                do = "correct the row; a tab inside a cell is not allowed"
+                raise TaskDataError(what, where=f"{path}, line {number}", do=do)
             yield Row(f"{path}, line {number}", dict(zip(header, cells, strict=True)))
 
 
@@ -118,7 +118,8 @@ def first_cells(path: Path) -> list[str]:
 def cell_of(row: Row, column: str) -> object:
     """A row's cell; TaskDataError where this row lacks the column."""
     if column not in row.cells:
-        raise TaskDataError(f"no column '{column}' in this row; it has: {', '.join(row.cells)}", where=row.where, do="give every row the same columns")
+        what = f"no column '{column}' in this row; it has: {', '.join(row.cells)}"
+        raise TaskDataError(what, where=row.where, do="give every row the same columns")
     return row.cells[column]
 
 
@@ -137,7 +138,8 @@ def list_of(row: Row, column: str) -> list[object]:
         try:
             cell = json.loads(cell)
         except json.JSONDecodeError as error:
-            raise TaskDataError(f"'{column}' is not a list: {cell[:40]!r}", where=row.where, do="write a JSON list") from error
+            what = f"'{column}' is not a list: {cell[:40]!r}"
+            raise TaskDataError(what, where=row.where, do="write a JSON list") from error
     if not isinstance(cell, list | tuple):
         raise TaskDataError(f"'{column}' is not a list: {str(cell)[:40]!r}", where=row.where, do="write a JSON list")
     return list(cell)
@@ -149,18 +151,21 @@ def _is_quoted(path: Path) -> bool:
 
 
 def _unquoted(cell: str) -> str:
-    """The text of a cell that was quoted because it holds a quotation mark, which is then doubled; any other cell as it is."""
+    """The text of a cell that was quoted because it holds a quotation mark, which is then doubled; any other cell as it
+    is."""
     inner = cell[1:-1]
     quoted = len(cell) > 1 and cell[0] == cell[-1] == '"' and '""' in inner and '"' not in inner.replace('""', "")
     return inner.replace('""', '"') if quoted else cell
 
 
 def whole_text(cell: object, what: str, where: str) -> str:
-    """A cell that must be text, without half characters: JSON can write one half of a surrogate pair, which no file can hold."""
+    """A cell that must be text, without half characters: JSON can write one half of a surrogate pair, which no file can
+    hold."""
     if not isinstance(cell, str):
         raise TaskDataError(f"'{what}' is not text: {str(cell)[:40]!r}", where=where, do="correct the row")
     if not cell.isascii() and any("\ud800" <= character <= "\udfff" for character in cell):
-        raise TaskDataError(f"'{what}' holds half a character (a lone surrogate)", where=where, do="write the row again in UTF-8")
+        what = f"'{what}' holds half a character (a lone surrogate)"
+        raise TaskDataError(what, where=where, do="write the row again in UTF-8")
     return cell
 
 
@@ -177,12 +182,12 @@ def _parse(line: str, path: Path, number: int) -> object:
 
 
 def _broken(error: json.JSONDecodeError, path: Path, number: int) -> TaskDataError:
-    return TaskDataError(
-        f"not valid JSON: {error.msg}", where=f"{path}, line {number}, column {error.colno}", do="the file may be truncated; fetch or write it again"
-    )
+    what, do = f"not valid JSON: {error.msg}", "the file may be truncated; fetch or write it again"
+    return TaskDataError(what, where=f"{path}, line {number}, column {error.colno}", do=do)
 
 
 def _object(value: object, where: str) -> Cells:
     if not isinstance(value, dict):
-        raise TaskDataError(f"a JSON object was expected, not {str(value)[:40]!r}", where=where, do="write one object with named columns per row")
+        what = f"a JSON object was expected, not {str(value)[:40]!r}"
+        raise TaskDataError(what, where=where, do="write one object with named columns per row")
     return value

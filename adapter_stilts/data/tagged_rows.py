@@ -1,11 +1,14 @@
-"""Tagged sentences, a word a line and a blank line between sentences: CoNLL-U, numbered IOB2, and plain "word tag" files; and CCGbank.
+"""Tagged sentences, a word a line and a blank line between sentences: CoNLL-U, numbered IOB2, and plain "word tag"
+files; and CCGbank.
 
 CoNLL-U      ID FORM LEMMA UPOS ...       a treebank; see conllu_rows.py
 CCGbank                                   derivations, or a sentence a line; see ccg_rows.py
 IOB2         ID FORM TAG - ANNOTATOR      Universal NER; rows begin with a number and comments with "#"
-plain        WORD ... TAG                 WNUT, Wikigold, MasakhaNER, CoNLL-2003, XTREME: the first and the last column, by tabs where the
-                                          file has any and by spaces otherwise. A word may be "#" or hold a space. A file of words
-                                          alone has no tags, which is refused unless the layout says that it need have none.
+plain        WORD ... TAG                 WNUT, Wikigold, MasakhaNER, CoNLL-2003, XTREME: the first and the last column,
+             by tabs where the
+                                          file has any and by spaces otherwise. A word may be "#" or hold a space. A
+                                          file of words alone has no tags, which is refused unless the layout says that
+                                          it need have none.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from itertools import islice
 from pathlib import Path
 
 from adapter_stilts.data.ccg_rows import TaggedWords, ccg_rows, is_ccg
-from adapter_stilts.data.conllu_rows import NO_TAG, conllu_words
+from adapter_stilts.data.conllu_rows import conllu_words
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.tables import suffix
 from adapter_stilts.errors import TaskDataError
@@ -26,8 +29,6 @@ Lines = list[tuple[int, str]]
 WordTag = tuple[str, str]
 
 COMMENT = re.compile(r"#\s*\w[\w :-]*=")  # "# sent_id = x", "# text = ..."; a row "#<TAB>O" is no comment
-__all__ = ["NO_TAG", "OUTSIDE", "TaggedWords", "tagged_rows"]
-
 OUTSIDE = "O"
 DOCUMENT_START = "-DOCSTART-"
 CONLLU, CCG = ".conllu", ".auto"
@@ -89,7 +90,8 @@ def _numbered(line: str, where: str) -> WordTag | None:
         return None
     cells = line.split("\t")
     if len(cells) < 3 or not cells[2]:
-        raise TaskDataError("a row without a tag", where=where, do="every word needs ID, FORM and TAG; the file may be truncated")
+        what = "a row without a tag"
+        raise TaskDataError(what, where=where, do="every word needs ID, FORM and TAG; the file may be truncated")
     return (cells[1], cells[2]) if cells[0].isdecimal() else None
 
 
@@ -100,7 +102,8 @@ def _plain(line: str, where: str, separator: str | None, prefix: str) -> WordTag
     if cells[0] == DOCUMENT_START:
         return DOCUMENT_START, OUTSIDE
     if len(cells) < 2 or not cells[-1].strip():
-        raise TaskDataError(f"a word without a tag: {line[:40]!r}", where=where, do="every line needs a word and a tag; the file may be truncated")
+        what = f"a word without a tag: {line[:40]!r}"
+        raise TaskDataError(what, where=where, do="every line needs a word and a tag; the file may be truncated")
     return cells[0].removeprefix(prefix), cells[-1].strip()
 
 
@@ -119,6 +122,10 @@ def _language_prefix(path: Path, separator: str | None, layout: Layout) -> str:
     several = len(found) > 1
     if several or (found and layout.codes and next(iter(found))[:-1] not in layout.codes):
         told = ", ".join(f"{prefix[:-1]} from line {number} on" for prefix, number in found.items())
-        what = f"two languages in one file: {told}" if several else f"the words are marked {told}, and the rows of '{layout.language}' were asked for"
+        what = (
+            f"two languages in one file: {told}"
+            if several
+            else f"the words are marked {told}, and the rows of '{layout.language}' were asked for"
+        )
         raise TaskDataError(what, where=str(path), do="give each language a file of its own")
     return next(iter(found), "")

@@ -1,4 +1,5 @@
-"""The texts of a file by row number, on disk: for lists of sentences that are too long for memory and are wanted in any order.
+"""The texts of a file by row number, on disk: for lists of sentences that are too long for memory and are wanted in any
+order.
 
     with TextStore(folder, "source", sentence_source(path)) as texts:
         texts.rows, texts[17], texts.line(17), texts.id(17)

@@ -1,10 +1,11 @@
-"""Task heads: hidden states to logits, and the loss of those. A head belongs to one task and is never part of an adapter.
+"""Task heads: hidden states to logits, and their loss. A head belongs to one task and is never part of an adapter.
 
     head = build_head("pair", hidden=768, labels=3, seed=13)
     logits = head(hidden, batch)                 # [B, C] float32
     total, count = head.loss(logits, batch["labels"])
 
-Padding never reaches a logit that counts: scores at padded tokens (span) and of choices that are not there (choice) are -1e9.
+Padding never reaches a logit that counts: scores at padded tokens (span) and of choices that are not there (choice) are
+-1e9.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from adapter_stilts.data.feature import IGNORED
 from adapter_stilts.encoder.backends.base import draw
 from adapter_stilts.encoder.in_batch import in_batch_loss
 from adapter_stilts.encoder.transfer import copy_into
@@ -24,7 +26,6 @@ from adapter_stilts.formats.base import formats
 from adapter_stilts.registry import Registry, unknown_name
 from adapter_stilts.seeding import Seeds
 
-IGNORED = -100  # a target that does not count
 NEVER = -1e9  # a score that no other score meets
 POOLS = ("pooler", "mean")
 INITIAL = 0.02  # BERT's spread of fresh weights
@@ -46,18 +47,20 @@ class Head(nn.Module):
         raise NotImplementedError
 
     def loss(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, int]:
-        """Summed cross-entropy and the number of targets it sums over, so that any split of a batch adds up to the whole.
+        """Summed cross-entropy and how many targets it sums over, so that any split of a batch adds up to the whole.
 
         A negative label is unknown and does not count.
         """
         return _cross_entropy(logits, labels)
 
-    def batch_loss(self, read: Callable[[Mapping[str, Tensor]], Tensor], batch: Mapping[str, Tensor]) -> tuple[Tensor, int]:
+    def batch_loss(
+        self, read: Callable[[Mapping[str, Tensor]], Tensor], batch: Mapping[str, Tensor]
+    ) -> tuple[Tensor, int]:
         """The loss of a batch; `read` is the model, from a batch to logits."""
         return self.loss(read(batch), batch["labels"])
 
     def tie(self, word_embeddings: Callable[[], Tensor], before_decoder: Callable[[Tensor], Tensor]) -> None:
-        """Whose word embeddings to decode with, and what to undo before them (invertible adapters); nothing to most heads."""
+        """Whose word embeddings to decode with, and what to undo before them (invertible adapters); most heads pass."""
 
     def named_tensors(self) -> dict[str, nn.Parameter]:
         """Its parameters by name."""
@@ -186,9 +189,13 @@ class RankingHead(Head):
             pooled = (hidden * weights).sum(1) / weights.sum(1)
         return functional.normalize(pooled.float(), dim=-1)
 
-    def batch_loss(self, read: Callable[[Mapping[str, Tensor]], Tensor], batch: Mapping[str, Tensor]) -> tuple[Tensor, int]:
-        """Queries are compared with the candidates of all processes, but with those of this batch alone: a step of two small batches
-        has fewer negatives than one of a large batch."""
+    def batch_loss(
+        self, read: Callable[[Mapping[str, Tensor]], Tensor], batch: Mapping[str, Tensor]
+    ) -> tuple[Tensor, int]:
+        """Queries are compared with the candidates of all processes, but with those of this batch alone.
+
+        A step of two small batches therefore has fewer negatives than one of a large batch.
+        """
         candidates = read({"input_ids": batch["candidate_ids"], "attention_mask": batch["candidate_mask"]})
         return in_batch_loss(read(batch), candidates, self.scale, batch["labels"])
 
@@ -214,7 +221,9 @@ def build_head(
     made = heads[formats[format].head]
     if labels < 1 and made.outputs is None and not formats[format].ranking:
         raise UsageError(f"a head needs at least one label, and {labels} were given", do="check the task's labels")
-    head = draw(Seeds(seed).number(f"head/{format}"), lambda: _initialised(made(hidden, made.outputs or labels, dropout, pool)))
+    head = draw(
+        Seeds(seed).number(f"head/{format}"), lambda: _initialised(made(hidden, made.outputs or labels, dropout, pool))
+    )
     assert isinstance(head, Head)
     if formats[format].masked and mask_head is not None:
         copy_into("the trunk's masked-LM head", head, mask_head, depth=0, layers=0)

@@ -2,10 +2,10 @@
 
     logits[i, j] = scale * cos(query i, candidate j)        the right answer of row i is candidate i
 
-A candidate that is row i's positive once more (the same id or the same tokens) is no negative of it: it is left out of row i's
-softmax. Where several processes share a batch, each compares its own queries with the candidates of all, so that the sum over
-processes is the loss of the whole batch. Gradient accumulation does not do that: negatives come from one forward pass.
-Ruder et al. (2021), https://aclanthology.org/2021.emnlp-main.802
+A candidate that is row i's positive once more (the same id or the same tokens) is no negative of it: it is left out of
+row i's softmax. Where several processes share a batch, each compares its own queries with the candidates of all, so
+that the sum over processes is the loss of the whole batch. Gradient accumulation does not do that: negatives come from
+one forward pass. Ruder et al. (2021), https://aclanthology.org/2021.emnlp-main.802
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def in_batch_loss(queries: Tensor, candidates: Tensor, scale: Tensor, labels: Te
 
 
 class Gathered(torch.autograd.Function):
-    """The rows of all processes, in the order of their ranks; each process gets back the gradient of its own, summed over all."""
+    """The rows of all processes, by rank; each process gets back the gradient of its own, summed over all."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, sizes: list[int]) -> Tensor:

@@ -31,7 +31,7 @@ class JointModel(nn.Module):
         return next(iter(self.tasks.values())).encoder
 
     def loss_parts(self, batch: Mapping[str, Tensor]) -> LossParts:
-        """The loss of a batch whose rows are all of one task, in parts that add up over processes and accumulation steps."""
+        """The loss of a batch of one task's rows, in parts that add up over processes and accumulation steps."""
         numbers = torch.unique(batch[TASK]).tolist()
         if len(numbers) != 1:
             raise UsageError(f"a batch of {len(numbers)} tasks", do="make each batch of one task's rows")
@@ -45,7 +45,7 @@ class JointModel(nn.Module):
             model.head.requires_grad_(head)
 
     def trainable(self) -> list[tuple[str, nn.Parameter]]:
-        """Every parameter that trains, once: "adapter/<name>/<tensor>", "fusion/<name>/<tensor>", "head/<task>/<tensor>"."""
+        """Every parameter that trains, once: "adapter/NAME/TENSOR", "fusion/NAME/TENSOR", "head/TASK/TENSOR"."""
         heads = [
             (f"head/{task}/{name}", parameter)
             for task, model in self.tasks.items()
@@ -65,4 +65,7 @@ class JointModel(nn.Module):
     def table(self) -> list[Part]:
         """What the model is made of: trunk, adapters, then a head per task under the task's name."""
         heads = [(task, model.table()[-1]) for task, model in self.tasks.items()]
-        return [*self.encoder.table(), *(Part(task, head.role, head.active, head.trained, head.parameters) for task, head in heads)]
+        return [
+            *self.encoder.table(),
+            *(Part(task, head.role, head.active, head.trained, head.parameters) for task, head in heads),
+        ]

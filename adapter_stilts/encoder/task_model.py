@@ -13,7 +13,11 @@ from adapter_stilts.formats.base import Format, formats
 
 
 class LossParts(NamedTuple):
-    """total: the loss summed over so many `targets`; penalty: the fusions' regulariser, added once per step and never divided by the targets."""
+    """A loss in parts.
+
+    total    summed over so many `targets`
+    penalty  the fusions' regulariser, added once per step and never divided by the targets
+    """
 
     total: Tensor
     targets: int
@@ -31,9 +35,11 @@ class TaskModel(nn.Module):
         head.tie(encoder.word_embeddings, encoder.before_decoder)
 
     def forward(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """Logits in float32, of the shape the head's format has; see `heads.py`. For ranking, unit vectors of whatever is in input_ids."""
+        """Logits in float32, of the head's shape (`heads.py`); for ranking, unit vectors of what is in input_ids."""
         input_ids, attention_mask = batch["input_ids"], batch["attention_mask"]
-        hidden = self.encoder.hidden(input_ids.view(-1, input_ids.shape[-1]), attention_mask.view(-1, attention_mask.shape[-1]))
+        hidden = self.encoder.hidden(
+            input_ids.view(-1, input_ids.shape[-1]), attention_mask.view(-1, attention_mask.shape[-1])
+        )
         logits: Tensor = self.head(hidden, batch)
         return logits.float()
 
@@ -49,7 +55,11 @@ class TaskModel(nn.Module):
 
     def trainable(self) -> list[tuple[str, nn.Parameter]]:
         """Every parameter that trains, once: "adapter/<name>/<tensor>", "fusion/<name>/<tensor>", "head/<tensor>"."""
-        head = [(f"head/{name}", parameter) for name, parameter in self.head.named_tensors().items() if parameter.requires_grad]
+        head = [
+            (f"head/{name}", parameter)
+            for name, parameter in self.head.named_tensors().items()
+            if parameter.requires_grad
+        ]
         return [*self.encoder.trainable(), *head]
 
     def without_decay(self) -> list[Tensor]:
@@ -63,4 +73,7 @@ class TaskModel(nn.Module):
     def table(self) -> list[Part]:
         """What the model is made of, the head last."""
         trained = any(parameter.requires_grad for parameter in self.head.parameters())
-        return [*self.encoder.table(), Part("head", "head", True, trained, sum(parameter.numel() for parameter in self.head.parameters()))]
+        return [
+            *self.encoder.table(),
+            Part("head", "head", True, trained, sum(parameter.numel() for parameter in self.head.parameters())),
+        ]

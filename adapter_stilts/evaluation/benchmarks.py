@@ -1,8 +1,9 @@
 """XTREME and XTREME-R as data: tasks, metrics, languages, groups, as their evaluate.py has them.
 
-XTREME-R's own code has no languages, reader or metric for LAReQA, so it never completes; the paper's ten tasks are here. XCOPA stands in
-two groups as in that code: `classification` and `multi_choice`. Its `retrieval` group lacks LAReQA; `retrieval_with_lareqa` is the
-paper's. The average over groups, which circulates beside that over tasks, takes each task once: `averaged`.
+XTREME-R's own code has no languages, reader or metric for LAReQA, so it never completes; the paper's ten tasks are
+here. XCOPA stands in two groups as in that code: `classification` and `multi_choice`. Its `retrieval` group lacks
+LAReQA; `retrieval_with_lareqa` is the paper's. The average over groups, which circulates beside that over tasks, takes
+each task once: `averaged`.
 
 Hu et al. (2020), https://arxiv.org/abs/2003.11080; Ruder et al. (2021), https://arxiv.org/abs/2104.07412
 """
@@ -10,6 +11,9 @@ Hu et al. (2020), https://arxiv.org/abs/2003.11080; Ruder et al. (2021), https:/
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from adapter_stilts.tasks.base import tasks
+from adapter_stilts.tasks.source import codes
 
 
 @dataclass(frozen=True)
@@ -27,51 +31,24 @@ class Benchmark:
     retrieval: tuple[str, ...]
 
 
-def _codes(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
-LANGUAGES = {
-    "xnli": _codes("ar bg de el en es fr hi ru sw th tr ur vi zh"),
-    "pawsx": _codes("de en es fr ja ko zh"),
-    "udpos": _codes("af ar bg de el en es et eu fa fi fr he hi hu id it ja kk ko mr nl pt ru ta te th tl tr ur vi yo zh"),
-    "panx": _codes("ar he vi id jv ms tl eu ml ta te af nl en de el bn hi mr ur fa fr it pt es bg ru ja ka ko th sw yo my zh kk tr et fi hu"),
-    "xquad": _codes("en es de el ru tr ar vi th zh hi"),
-    "mlqa": _codes("en es de ar hi vi zh"),
-    "tydiqa": _codes("en ar bn fi id ko ru sw te"),
-    "bucc2018": _codes("de fr ru zh"),
-    "tatoeba": _codes("ar he vi id jv tl eu ml ta te af nl de el bn hi mr ur fa fr it pt es bg ru ja ka ko th sw zh kk tr et fi hu"),
-}
-MORE = {  # XTREME-R's
-    "udpos": _codes("lt pl uk wo ro"),
-    "panx": _codes("qu pl uk az lt pa gu ro"),
-    "xquad": _codes("ro"),
-    "tatoeba": _codes("az lt pl uk ro"),
-    "xcopa": _codes("et ht id it qu sw ta th tr vi zh"),
-    "lareqa": _codes("ar de el en es hi ru th tr vi zh"),
-    "mewslix": _codes("ar de en es fa ja pl ro ta tr uk"),
-}
-METRICS = {
-    "pawsx": "accuracy",
-    "xnli": "accuracy",
-    "xcopa": "accuracy",
-    "udpos": "chunk_f1",
-    "panx": "chunk_f1",
-    "xquad": "squad",
-    "mlqa": "mlqa",
-    "tydiqa": "squad",
-    "bucc2018": "mining",
-    "tatoeba": "retrieval",
-    "lareqa": "map20",
-    "mewslix": "mrr20",
+# Where the official script has a task's languages in another order than the task.
+ORDER = {
+    "xquad": "en es de el ru tr ar vi th zh hi",
+    "mlqa": "en es de ar hi vi zh",
+    "tydiqa": "en ar bn fi id ko ru sw te",
 }
 TAGGING, QA = ("udpos", "panx"), ("xquad", "mlqa", "tydiqa")
 
 
-def _benchmark(groups: dict[str, tuple[str, ...]], averaged: tuple[str, ...], retrieval: tuple[str, ...], more: dict[str, tuple[str, ...]]) -> Benchmark:
-    tasks = tuple(dict.fromkeys(task for group in averaged for task in groups[group]))
-    languages = {task: (*LANGUAGES.get(task, ()), *more.get(task, ())) for task in tasks}
-    return Benchmark({task: METRICS[task] for task in tasks}, languages, groups, averaged, retrieval)
+def _benchmark(
+    groups: dict[str, tuple[str, ...]], averaged: tuple[str, ...], retrieval: tuple[str, ...], *, extra: bool
+) -> Benchmark:
+    """extra: with the languages that XTREME-R adds to XTREME's."""
+    names = dict.fromkeys(task for group in averaged for task in groups[group])
+    languages = {name: codes(ORDER[name]) if name in ORDER else tasks[name].languages for name in names}
+    if extra:
+        languages = {name: (*own, *tasks[name].extra_languages) for name, own in languages.items()}
+    return Benchmark({name: tasks[name].metric for name in names}, languages, groups, averaged, retrieval)
 
 
 BENCHMARKS = {
@@ -79,7 +56,7 @@ BENCHMARKS = {
         {"classification": ("pawsx", "xnli"), "tagging": TAGGING, "qa": QA, "retrieval": ("bucc2018", "tatoeba")},
         ("classification", "tagging", "qa", "retrieval"),
         ("bucc2018", "tatoeba"),
-        {},
+        extra=False,
     ),
     "xtreme-r": _benchmark(
         {
@@ -92,6 +69,6 @@ BENCHMARKS = {
         },
         ("classification", "tagging", "qa", "retrieval_with_lareqa"),
         ("lareqa", "mewslix", "tatoeba"),
-        MORE,
+        extra=True,
     ),
 }

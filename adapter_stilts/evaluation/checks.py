@@ -1,4 +1,5 @@
-"""What makes a score of two files meaningless, each refused with one error: placeholders for gold, and predictions for something else."""
+"""What makes a score of two files meaningless, each refused with one error: placeholders for gold, and predictions for
+something else."""
 
 from __future__ import annotations
 
@@ -8,8 +9,10 @@ from pathlib import Path
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.metrics.tags import Tags
 
-NEVER_LABELS = frozenset({"", "?", "_", "-", "-1", "-100"})  # in the place of labels that are withheld, or that nobody agreed on
-NO_LABELS = NEVER_LABELS | {"none", "null", "nan", "n/a", "unknown", "hidden"}  # a label of a task by themselves, a placeholder where there is no other
+# in the place of labels that are withheld, or that nobody agreed on
+NEVER_LABELS = frozenset({"", "?", "_", "-", "-1", "-100"})
+# a label of a task by themselves, a placeholder where there is no other
+NO_LABELS = NEVER_LABELS | {"none", "null", "nan", "n/a", "unknown", "hidden"}
 FEWEST = 12  # examples from which on gold of one label, or predictions that share no label with it, cannot be meant
 SHOWN = 3
 
@@ -19,7 +22,8 @@ def filled(labels: Sequence[str], path: Path) -> None:
     if not labels:
         raise TaskDataError("the file is empty", where=str(path), do="give one label a line")
     if "" in labels:
-        raise TaskDataError("an empty line where a label was expected", where=f"{path}, line {labels.index('') + 1}", do="write one label a line")
+        what = "an empty line where a label was expected"
+        raise TaskDataError(what, where=f"{path}, line {labels.index('') + 1}", do="write one label a line")
 
 
 def same_number(gold: int, predicted: int, gold_path: Path, path: Path) -> None:
@@ -39,23 +43,27 @@ def same_order(gold: Sequence[str], predicted: Sequence[str], gold_path: Path, p
 def no_placeholders(gold: Sequence[str], path: Path, *, constant: bool = True) -> None:
     """Refuse labels that stand for withheld ones.
 
-    constant   whether gold of a single label is one, too: released test files without labels often repeat one, and scoring against
-               it gives about 0.33 and looks like a result
+    constant   whether gold of a single label is one, too: released test files without labels often repeat one, and
+               scoring against it gives about 0.33 and looks like a result
     """
     if gold and all(label.casefold() in NO_LABELS for label in gold):
-        raise TaskDataError(f"all {len(gold)} gold labels are '{gold[0]}': these are placeholders", where=str(path), do="fetch the file that has the labels")
+        what = f"all {len(gold)} gold labels are '{gold[0]}': these are placeholders"
+        raise TaskDataError(what, where=str(path), do="fetch the file that has the labels")
     line = next((number for number, label in enumerate(gold, start=1) if label in NEVER_LABELS), 0)
     if line and constant:
         what = f"gold label '{gold[line - 1]}' stands for no label"
-        raise TaskDataError(what, where=f"{path}, line {line}", do="leave the row out on both sides, or fetch the file that has the labels")
+        do = "leave the row out on both sides, or fetch the file that has the labels"
+        raise TaskDataError(what, where=f"{path}, line {line}", do=do)
     if constant and len(gold) >= FEWEST and len(set(gold)) == 1:
-        raise TaskDataError(f"all {len(gold)} gold labels are '{gold[0]}': these are placeholders", where=str(path), do="fetch the file that has the labels")
+        what = f"all {len(gold)} gold labels are '{gold[0]}': these are placeholders"
+        raise TaskDataError(what, where=str(path), do="fetch the file that has the labels")
 
 
 def no_withheld_answers(gold: Mapping[str, Sequence[str]], path: Path) -> None:
     """Refuse questions whose answers are all empty texts, which is how XTREME withholds them."""
     if gold and all(answers and not any(text.strip() for text in answers) for answers in gold.values()):
-        raise TaskDataError(f"all {len(gold)} gold answers are empty: they are withheld", where=str(path), do="fetch the file that has the answers")
+        what = f"all {len(gold)} gold answers are empty: they are withheld"
+        raise TaskDataError(what, where=str(path), do="fetch the file that has the answers")
 
 
 def same_names(gold: Sequence[str], predicted: Sequence[str], gold_path: Path, path: Path) -> None:
@@ -70,7 +78,8 @@ def line_numbers(labels: Sequence[str], path: Path) -> None:
     for number, label in enumerate(labels, start=1):
         if not label.isdecimal():
             what = f"'{label}' is no line number"
-            raise TaskDataError(what, where=f"{path}, line {number}", do="write the number, from 0, of the sentence that was found")
+            do = "write the number, from 0, of the sentence that was found"
+            raise TaskDataError(what, where=f"{path}, line {number}", do=do)
 
 
 def same_words(gold: Sequence[Tags], predicted: Sequence[Tags], gold_path: Path, path: Path) -> None:
@@ -79,7 +88,8 @@ def same_words(gold: Sequence[Tags], predicted: Sequence[Tags], gold_path: Path,
         for word, other in zip(words, said, strict=False):
             if word != other:
                 what = f"the word '{other}' where {gold_path} has '{word}'"
-                raise TaskDataError(what, where=f"{path}, sentence {number}", do="predict the sentences of the gold file, in its order")
+                do = "predict the sentences of the gold file, in its order"
+                raise TaskDataError(what, where=f"{path}, sentence {number}", do=do)
 
 
 def known_ids(gold: Collection[str], predicted: Collection[str], gold_path: Path, path: Path) -> None:
@@ -87,18 +97,21 @@ def known_ids(gold: Collection[str], predicted: Collection[str], gold_path: Path
     strange = [question for question in predicted if question not in gold]
     if strange:
         what = f"{len(strange)} of {len(predicted)} predicted ids are not in the gold file: {_some(strange)}"
-        raise TaskDataError(what, where=str(path), do=f"predict the questions of {gold_path}: their ids, language and split")
+        do = f"predict the questions of {gold_path}: their ids, language and split"
+        raise TaskDataError(what, where=str(path), do=do)
 
 
 def every_odds(odds: Collection[str], predicted: Collection[str], path: Path) -> None:
     """Refuse odds of "no answer" that leave out answered questions, which would pass for certain ones."""
     lacking = [question for question in predicted if question not in odds]
     if odds and lacking:
-        what = f"{len(lacking)} of {len(predicted)} predictions have no odds of \"no answer\": {_some(lacking)}"
+        what = f'{len(lacking)} of {len(predicted)} predictions have no odds of "no answer": {_some(lacking)}'
         raise TaskDataError(what, where=str(path), do="give the odds of every predicted question, or none")
 
 
-def same_pools(gold: Collection[tuple[str, str]], mined: Collection[tuple[str, str]], gold_path: Path, path: Path) -> None:
+def same_pools(
+    gold: Collection[tuple[str, str]], mined: Collection[tuple[str, str]], gold_path: Path, path: Path
+) -> None:
     """Refuse mined pairs of which no id is in the gold pairs on its side."""
     sides = [({pair[side] for pair in gold}, {pair[side] for pair in mined}) for side in (0, 1)]
     if not gold or not mined or any(right & found for right, found in sides):
@@ -106,7 +119,11 @@ def same_pools(gold: Collection[tuple[str, str]], mined: Collection[tuple[str, s
     swapped = sides[0][0] & sides[1][1] or sides[1][0] & sides[0][1]
     if not swapped and len(mined) < FEWEST:
         return
-    what = "the columns are swapped" if swapped else f"no id is one of the gold pairs: {_some(sides[0][1])} against {_some(sides[0][0])}"
+    what = (
+        "the columns are swapped"
+        if swapped
+        else f"no id is one of the gold pairs: {_some(sides[0][1])} against {_some(sides[0][0])}"
+    )
     raise TaskDataError(what, where=str(path), do=f"write foreign id TAB English id, with the ids of {gold_path}")
 
 

@@ -3,12 +3,13 @@
     found = choose(units, "ratio", default=4, order=order, seed=13)
     found.chosen, found.decided, found.p
 
-The best of many settings looks better than it is: among a hundred that are equal, one is ahead by luck. So the best is believed only if
-its lead over the default is larger than the largest lead that luck gives any of them, resample by resample (White's reality check). If
-it is not, the default stays. If it is, the simplest of those within one standard error of it is chosen, as far as luck does not explain
-their lead either.
+The best of many settings looks better than it is: among a hundred that are equal, one is ahead by luck. So the best is
+believed only if its lead over the default is larger than the largest lead that luck gives any of them, resample by
+resample (White's reality check). If it is not, the default stays. If it is, the simplest of those within one standard
+error of it is chosen, as far as luck does not explain their lead either.
 
-Breiman et al. (1984), Classification and Regression Trees, section 3.4.3; White (2000), A reality check for data snooping, Econometrica 68(5)
+Breiman et al. (1984), Classification and Regression Trees, section 3.4.3; White (2000), A reality check for data
+snooping, Econometrica 68(5)
 """
 
 from __future__ import annotations
@@ -48,7 +49,15 @@ class Choice:
     chosen: int
 
 
-def choose(units: Sequence[Sequence[ArrayLike]], statistic: str, *, default: int, order: Sequence[int], seed: int, replicates: int = REPLICATES) -> Choice:
+def choose(
+    units: Sequence[Sequence[ArrayLike]],
+    statistic: str,
+    *,
+    default: int,
+    order: Sequence[int],
+    seed: int,
+    replicates: int = REPLICATES,
+) -> Choice:
     """Choose among settings that were scored on the same rows of the same languages.
 
     units    units[setting][language] is [N, C]
@@ -57,14 +66,24 @@ def choose(units: Sequence[Sequence[ArrayLike]], statistic: str, *, default: int
     """
     scores = np.array([np.mean([score_of(one, statistic) for one in languages]) for languages in units])
     columns = zip(*units, strict=True)
-    spread = np.mean([replicate_together(one, statistic, seed=seed, replicates=replicates, stratum=str(i)) for i, one in enumerate(columns)], axis=0)
+    spread = np.mean(
+        [
+            replicate_together(one, statistic, seed=seed, replicates=replicates, stratum=str(i))
+            for i, one in enumerate(columns)
+        ],
+        axis=0,
+    )
     gain, gains = scores - scores[default], spread - spread[default]  # [S], [S, replicates]
     luck = (gains - gain[:, None]).max(axis=0)
     best = min(np.flatnonzero(scores == scores.max()).tolist(), key=lambda one: order[one])
     p = float((1 + (luck >= gain[best]).sum()) / (replicates + 1))
     decided = bool(gain[best] > 0 and p < 1 - LEVEL)
     behind, error = scores[best] - scores, (spread[best] - spread).std(axis=1, ddof=1)
-    tied = [one for one in range(len(scores)) if behind[one] <= error[one] and gain[one] > np.quantile(luck, LEVEL)] if decided else []
+    tied = (
+        [one for one in range(len(scores)) if behind[one] <= error[one] and gain[one] > np.quantile(luck, LEVEL)]
+        if decided
+        else []
+    )
     chosen = min([*tied, best], key=lambda one: order[one]) if decided else default
     ends = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
     intervals, widths = np.quantile(spread, ends, axis=1).T, np.quantile(gains, ends, axis=1).T

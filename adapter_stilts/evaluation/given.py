@@ -3,8 +3,9 @@
     score_file("accuracy", Path("labels.tsv"), Path("predictions.tsv")).value        0.81
     score_file("chunk_f1", Path("de_pud-ud-test.conllu"), Path("tags.tsv"), task=find_task("udpos"))
 
-Predictions are in XTREME's folder form (folder.py). Gold is in the same form, or a file of the task's own release. What cannot be a
-fair comparison is refused: gold that is a placeholder, predictions for other examples, labels of another naming.
+Predictions are in XTREME's folder form (folder.py). Gold is in the same form, or a file of the task's own release. What
+cannot be a fair comparison is refused: gold that is a placeholder, predictions for other examples, labels of another
+naming.
 """
 
 from __future__ import annotations
@@ -43,13 +44,16 @@ ROWS = (".jsonl", ".ndjson", ".json")
 ROW_IDS = ("id", "idx")
 
 
-def score_file(metric: str, gold: Path, predictions: Path, options: Options | None = None, task: Task | None = None) -> Score:
+def score_file(
+    metric: str, gold: Path, predictions: Path, options: Options | None = None, task: Task | None = None
+) -> Score:
     """Score one file of predictions against one of gold.
 
     metric   a name of the registry of metrics
     task     says how a gold file of a task's own release is read; none is needed for gold in the form of predictions
 
-    Raises TaskDataError, naming file and place, for files that cannot be read or do not belong together; UnknownName for another metric.
+    Raises TaskDataError, naming file and place, for files that cannot be read or do not belong together; UnknownName
+    for another metric.
     """
     rule = in_files(metric)
     try:
@@ -154,7 +158,8 @@ def _row_ids(path: Path, key: str) -> list[str]:
 def _labels_of_rows(path: Path, task: Task | None) -> list[str]:
     if task is None or "accuracy" not in task.format.metrics:
         what = "rows of several columns where one label a line was expected"
-        raise TaskDataError(what, where=str(path), do="write the labels alone, one a line; a gold file of a task is read with --task")
+        do = "write the labels alone, one a line; a gold file of a task is read with --task"
+        raise TaskDataError(what, where=str(path), do=do)
     return [label for row in read(path, task.layout()) for label in task.format.labels_of(row)]
 
 
@@ -167,14 +172,16 @@ def _sentences(metric: Metric, path: Path, task: Task | None) -> tuple[list[Tags
         return [row.words for row in rows], [row.tags for row in rows]
     sentences = read_tags(path)
     if not sentences:
-        raise TaskDataError("the file is empty", where=str(path), do="give one tag a line and an empty line after every sentence")
+        what = "the file is empty"
+        raise TaskDataError(what, where=str(path), do="give one tag a line and an empty line after every sentence")
     return [], list(sentences)
 
 
 def needs_language(metric: str, language: str) -> None:
     """MLQA's normalisation is that of a language, which no file names."""
     if in_files(metric).needs_language and not language:
-        raise UsageError("mlqa answers are compared by the rules of their language, and none is named", do="add --language, for example --language de")
+        what = "mlqa answers are compared by the rules of their language, and none is named"
+        raise UsageError(what, do="add --language, for example --language de")
 
 
 def _placed(error: TaskDataError, path: Path) -> TaskDataError:

@@ -1,9 +1,11 @@
 """A model and the features of a split to predictions, in example order.
 
-Features are read longest first in batches of a token budget; what comes back stands in the order of the features, and the format makes
-predictions of it. Batches differ in padding only, so they change a logit by rounding (1e-5 in float32).
+Features are read longest first in batches of a token budget; what comes back stands in the order of the features, and
+the format makes predictions of it. Batches differ in padding only, so they change a logit by rounding (1e-5 in
+float32).
 
-    predictions = predict(model, examples, features, Rules(labels=("no", "yes")), token_budget=8192)   ["yes", "no", ...]
+    predictions = predict(model, examples, features, Rules(labels=("no", "yes")), token_budget=8192)   ["yes", "no",
+    ...]
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ def predict(
 
 
 def logits(model: TaskModel, features: Sequence[Feature], token_budget: int = 8192) -> list[Logits]:
-    """The logits of each feature, padding cut off, in feature order: [C], or [T, C] where the head reads every token."""
+    """The logits of each feature, padding cut off, in feature order: [C], or [T, C] where the head reads every
+    token."""
     return read(model, features, token_budget, lambda row, feature: row)
 
 

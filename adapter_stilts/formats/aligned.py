@@ -1,6 +1,6 @@
 """A sentence and its translation, line by line: retrieval with a known partner.
 
-    Bitext("0", "Der Mann schläft.", "The man sleeps.")
+Bitext("0", "Der Mann schläft.", "The man sleeps.")
 """
 
 from __future__ import annotations
@@ -70,16 +70,15 @@ class AlignedFormat(Format[Bitext]):
 
 
 def read_aligned(source_path: Path, target_path: Path) -> list[Bitext]:
-    """Line i of one file with line i of the other; a blank line is a row. Raises TaskDataError where the line counts differ."""
+    """Line i of one file with line i of the other; a blank line is a row. Raises TaskDataError where the line counts
+    differ."""
     source = [line.strip() for _, line in numbered_lines(source_path)]
     target = [line.strip() for _, line in numbered_lines(target_path)]
     for path, lines in ((source_path, source), (target_path, target)):
         if not lines:
             raise empty(path)
     if len(source) != len(target):
-        raise TaskDataError(
-            f"aligned files of different length: {len(source)} and {len(target)} lines",
-            where=f"{source_path} and {target_path}",
-            do="line i of both must be translations of each other; one of the files may be truncated",
-        )
+        what = f"aligned files of different length: {len(source)} and {len(target)} lines"
+        do = "line i of both must be translations of each other; one of the files may be truncated"
+        raise TaskDataError(what, where=f"{source_path} and {target_path}", do=do)
     return [Bitext(str(number), *pair) for number, pair in enumerate(zip(source, target, strict=True))]

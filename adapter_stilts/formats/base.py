@@ -4,7 +4,8 @@
     task.format.ranking              whether its queries are searched among candidates
     task.format.features(examples, tokenizer, max_length=128, training=True)
 
-A new format is one file: its row (an Example), its columns and `example`, `cut`, a head of encoder/heads.py by name, `decode`, `gold`.
+A new format is one file: its row (an Example), its columns and `example`, `cut`, a head of encoder/heads.py by name,
+`decode`, `gold`.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ class Cut:
 
     labels        the classes; a class number is a position in it
     max_length    tokens of the longest row, special tokens included
-    query_length  span, ranking: tokens of a question; for ranking special tokens included, and max_length is a candidate's
+    query_length  span, ranking: tokens of a question; for ranking special tokens included, and max_length is a
+                  candidate's
     window_step   span: tokens by which the start of a context window advances
     rows          tags: what becomes of a long sentence
     training      every example must carry its gold answer
@@ -221,7 +223,8 @@ class Format(Generic[RowT]):
         return self.unlabelled(example)
 
     def placeholders(self, examples: Sequence[RowT], labels: Sequence[str] | None) -> str:
-        """What shows that the gold labels of a split are placeholders; "" where nothing does. labels: those of the task."""
+        """What shows that the gold labels of a split are placeholders; "" where nothing does. labels: those of the
+        task."""
         return ""
 
     def misplaced(self, example: RowT) -> bool:
@@ -299,8 +302,8 @@ class Format(Generic[RowT]):
     def score(self, metric: str, examples: Sequence[RowT], predictions: Any, options: Options | None = None) -> Score:
         """Score predictions in example order (answers by question id) with a metric of the format.
 
-        Raises TaskDataError for gold that is missing or a placeholder, and for predictions that do not match; UnknownName for a
-        metric that is none, StiltsError for one that does not fit.
+        Raises TaskDataError for gold that is missing or a placeholder, and for predictions that do not match;
+        UnknownName for a metric that is none, StiltsError for one that does not fit.
         """
         rule = metrics[metric]
         if self.name not in rule.formats:
@@ -325,14 +328,15 @@ def dealt(values: Sequence[T], draw: random.Random) -> list[T]:
 
 
 def withheld(format: Format[Any], examples: Sequence[Example]) -> bool:
-    """Whether no example has a label, as in the test files that XTREME prepares: they can be predicted and not scored."""
+    """Whether no example has a label, as in the test files that XTREME prepares: they can be predicted and not
+    scored."""
     return bool(examples) and all(format.withheld(example) for example in examples)
 
 
 def refuse_placeholders(
     format: Format[Any], examples: Sequence[Example], labels: Sequence[str] | None, where: str
 ) -> None:
-    """Raise TaskDataError where the gold labels of a split to score on only look like labels: what benchmarks put in the place of
-    those they keep to themselves. A score against any of these is a number without a meaning."""
+    """Raise TaskDataError where the gold labels of a split to score on only look like labels: what benchmarks put in
+    the place of those they keep to themselves. A score against any of these is a number without a meaning."""
     if what := format.placeholders(examples, labels):
         raise TaskDataError(f"{what}: these are placeholders, not labels", where=where, do=DO)

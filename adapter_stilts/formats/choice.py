@@ -1,6 +1,6 @@
 """Multiple choice: a prompt and several endings, one of them right.
 
-    MultipleChoice("0", "The man fell. What was the cause?", ("He slipped.", "He sang."), 0)
+MultipleChoice("0", "The man fell. What was the cause?", ("He slipped.", "He sang."), 0)
 """
 
 from __future__ import annotations
@@ -106,7 +106,9 @@ class ChoiceFormat(Format[MultipleChoice]):
             labels |= dict(zip(alike, dealt([examples[number].label for number in alike], draw), strict=True))
         return [replace(row, label=labels[number]) for number, row in enumerate(examples)]
 
-    def cut(self, examples: Sequence[MultipleChoice], tokenizer: PreTrainedTokenizerFast, cut: Cut) -> Iterator[Feature]:
+    def cut(
+        self, examples: Sequence[MultipleChoice], tokenizer: PreTrainedTokenizerFast, cut: Cut
+    ) -> Iterator[Feature]:
         """The prompt with each choice, as C pairs."""
         counts = {len(example.choices) for example in examples}
         if len(counts) > 1:
@@ -136,10 +138,13 @@ def _flat(row: Row) -> Row:
     if not isinstance(question, Mapping) or "stem" not in question:
         return row
     choices = question.get("choices")
-    if not isinstance(choices, list) or not all(isinstance(one, Mapping) and {"label", "text"} <= set(one) for one in choices):
+    if not isinstance(choices, list) or not all(
+        isinstance(one, Mapping) and {"label", "text"} <= set(one) for one in choices
+    ):
         what = f"choices need a label and a text each: {str(choices)[:60]}"
         raise TaskDataError(what, where=row.where, do="write them as CommonsenseQA does")
-    columns = {key: [choice[key] for choice in choices] for key in ("label", "text")}  # which is how the hub writes them
+    # which is how the hub writes them
+    columns = {key: [choice[key] for choice in choices] for key in ("label", "text")}
     return Row(row.where, {**row.cells, "question": question["stem"], "choices": columns})
 
 

@@ -1,6 +1,6 @@
 """Two texts and a label: inference, paraphrase, acceptability of an answer.
 
-    Classified("0", "A man sleeps.", "He is awake.", "contradiction")
+Classified("0", "A man sleeps.", "He is awake.", "contradiction")
 """
 
 from __future__ import annotations
@@ -62,7 +62,11 @@ class ClassifiedFormat(Format[Classified]):
     def placeholders(self, examples: Sequence[Classified], labels: Sequence[str] | None) -> str:
         classes = {example.label for example in examples}
         constant = len(examples) >= FEW and len(classes) == 1 and classes != {""}
-        return f"all {len(examples):,} rows are labelled '{classes.pop()}'" if labels and len(labels) > 1 and constant else ""
+        return (
+            f"all {len(examples):,} rows are labelled '{classes.pop()}'"
+            if labels and len(labels) > 1 and constant
+            else ""
+        )
 
     def shuffled(self, examples: Sequence[Classified], draw: random.Random) -> list[Classified]:
         """Labels permuted among rows."""
@@ -155,11 +159,13 @@ def gold_label(example: Example, label: object) -> str:
 def with_mismatches(examples: Sequence[Classified], where: str) -> list[Classified]:
     """Pairs that do not belong together, made from pairs that do: code search as a classification of pairs.
 
-    Each row (label "1") is followed by its first text with the second text of another row (label "0"), drawn once from a fixed seed;
-    a second text that equals the right one is passed over. Raises TaskDataError where all second texts are equal, as in a file of one row.
+    Each row (label "1") is followed by its first text with the second text of another row (label "0"), drawn once from
+    a fixed seed; a second text that equals the right one is passed over. Raises TaskDataError where all second texts
+    are equal, as in a file of one row.
     """
     if len({example.pair for example in examples}) < 2:
-        raise TaskDataError("a pair that does not match takes two different texts, and there is one", where=where, do="give more rows")
+        what = "a pair that does not match takes two different texts, and there is one"
+        raise TaskDataError(what, where=where, do="give more rows")
     order = list(range(len(examples)))
     random.Random(SEED).shuffle(order)
     next_in_order = dict(zip(order, [*order[1:], order[0]], strict=True))

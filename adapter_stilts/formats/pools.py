@@ -67,16 +67,20 @@ class PoolsFormat(Format[Pools]):
 def read_pools(source_path: Path, target_path: Path, gold_path: Path | None) -> Pools:
     """BUCC's layout: two files of "id TAB sentence", and the pairs hidden in them as "source id TAB target id".
 
-    Gold pairs written the other way round are turned. Raises TaskDataError for a repeated id and for a gold id that is in no pool.
+    Gold pairs written the other way round are turned. Raises TaskDataError for a repeated id and for a gold id that is
+    in no pool.
     """
     source = _pool(source_path)
     target = _pool(target_path)
     gold = frozenset(_gold(gold_path, source, target)) if gold_path else frozenset()
-    return Pools(bare_name(source_path), tuple(source), tuple(source.values()), tuple(target), tuple(target.values()), gold)
+    return Pools(
+        bare_name(source_path), tuple(source), tuple(source.values()), tuple(target), tuple(target.values()), gold
+    )
 
 
 def pools_of(rows: Iterable[Row], columns: Mapping[str, str], where: str) -> Pools:
-    """Both pools from rows of gold pairs alone: source_id, source, target_id and target by column. The pools hold nothing but the pairs.
+    """Both pools from rows of gold pairs alone: source_id, source, target_id and target by column. The pools hold
+    nothing but the pairs.
 
     Raises TaskDataError for a column that is not there and for an id that stands for two different sentences.
     """
@@ -89,7 +93,8 @@ def pools_of(rows: Iterable[Row], columns: Mapping[str, str], where: str) -> Poo
         cells = {field: str(row.cells[column]).strip() for field, column in columns.items()}
         for pool, side in zip(pools, ("source", "target"), strict=True):
             if pool.setdefault(cells[f"{side}_id"], cells[side]) != cells[side]:
-                raise TaskDataError(f"id '{cells[f'{side}_id']}' stands for two sentences", where=row.where, do="give every sentence an id of its own")
+                what = f"id '{cells[f'{side}_id']}' stands for two sentences"
+                raise TaskDataError(what, where=row.where, do="give every sentence an id of its own")
         gold.add((cells["source_id"], cells["target_id"]))
     if not gold:
         raise TaskDataError("no pair", where=where, do="choose another split or language")
@@ -102,9 +107,11 @@ def _pool(path: Path) -> dict[str, str]:
     for number, line in numbered_lines(path):
         id, tab, sentence = line.partition("\t")
         if not tab:
-            raise TaskDataError(f"no tab between id and sentence: {line[:40]!r}", where=f"{path}, line {number}", do="the file may be truncated")
+            what = f"no tab between id and sentence: {line[:40]!r}"
+            raise TaskDataError(what, where=f"{path}, line {number}", do="the file may be truncated")
         if id in pool:
-            raise TaskDataError(f"id '{id}' occurs twice", where=f"{path}, line {number}", do="give every sentence an id of its own")
+            what = f"id '{id}' occurs twice"
+            raise TaskDataError(what, where=f"{path}, line {number}", do="give every sentence an id of its own")
         pool[id] = sentence.strip()
     if not pool:
         raise empty(path)
@@ -116,7 +123,8 @@ def _gold(path: Path, source: dict[str, str], target: dict[str, str]) -> Iterato
     for number, line in numbered_lines(path):
         ids = line.split("\t")
         if len(ids) != 2:
-            raise TaskDataError(f"a gold line holds two ids with a tab between: {line[:40]!r}", where=f"{path}, line {number}", do="correct the line")
+            what = f"a gold line holds two ids with a tab between: {line[:40]!r}"
+            raise TaskDataError(what, where=f"{path}, line {number}", do="correct the line")
         left, right = ids if ids[0] in source or ids[1] in target else reversed(ids)
         unknown += [id for id, pool in ((left, source), (right, target)) if id not in pool]
         yield left, right

@@ -6,14 +6,16 @@
     pairs, choices     128 tokens                    256                            as the head was trained
     tagged sentences   128, two end marks, split     256, truncated: lost words     as trained, split
                        at words, joined again        leave the score, gold and all
-    answers            384, windows start 128 apart, question 64, best 20 starts and ends, 30 sub-words at most (own: length as trained)
+    answers            384, windows start 128 apart, question 64, best 20 starts and ends, 30 sub-words at most (own:
+                       length as trained)
       candidates       best 20 of the whole row; a start only where its window     best 20 of the context
                        gives it the most context
       text             white-space words, trimmed    the same, and in zh the        characters of the context
                        by the reference alignment    sub-words' own text
 
-XTREME's "doc stride" is how far a window's start advances. In all of them the first sub-word of a word carries its tag, and pairs are cut
-longest first. Padding never competes with the context for the best 20, which it could in the two code bases.
+XTREME's "doc stride" is how far a window's start advances. In all of them the first sub-word of a word carries its tag,
+and pairs are cut longest first. Padding never competes with the context for the best 20, which it could in the two code
+bases.
 
 Hu et al. (2020), https://arxiv.org/abs/2003.11080; Phang et al. (2020), https://arxiv.org/abs/2005.13013
 """
@@ -47,9 +49,11 @@ class Decoding:
 
     n_best          starts and ends considered in each window
     longest         sub-words of an answer
-    whole_row       the best starts and ends are those of the whole row, question and marks included, of which the context's remain
+    whole_row       the best starts and ends are those of the whole row, question and marks included, of which the
+                    context's remain
     most_context    a token starts an answer only in the window that shows most of its surroundings
-    text            "characters": the piece of the context as it stands; "words": white-space words, trimmed by alignment with the sub-words
+    text            "characters": the piece of the context as it stands; "words": white-space words, trimmed by
+                    alignment with the sub-words
     unaligned       languages in which "words" gives the sub-words' own text
     null_threshold  of SQuAD 2.0: the odds of "no answer" above which the answer is ""
     window_step     tokens by which a window's start advances, as the features were made

@@ -1,10 +1,12 @@
 """Queries and candidates for ranking, from files of several shapes.
 
-    SQuAD's JSON        every question looks for the sentence its answer begins in, together with the paragraph; the candidates are all
-                        sentences. XQuAD-R says where sentences break; elsewhere sentence_breaks.py does.
+    SQuAD's JSON        every question looks for the sentence its answer begins in, together with the paragraph; the
+                        candidates are all sentences. XQuAD-R says where sentences break; elsewhere sentence_breaks.py
+                        does.
     Mewsli-X's lines    a mention looks for the description of its entity (mewsli.py makes plain rows of them)
     SQuAD's flat rows   the same from question, context and answers, as the hub has them
-    plain rows          query, positive (and its context), or gold: the id or ids of what it should find among candidates of their own
+    plain rows          query, positive (and its context), or gold: the id or ids of what it should find among
+                        candidates of their own
 
 The candidates of a file of queries are its positives, each once; of SQuAD's rows, all sentences of their paragraphs.
 """
@@ -40,7 +42,9 @@ COLUMNS = Columns(
     },
     needed=("query",),
 )
-CUT_OFF = 4  # characters of white space that the hub may have cut off a paragraph without moving its answers' places; XQuAD's have one
+# characters of white space that the hub may have cut off a paragraph without moving its answers' places; XQuAD's have
+# one
+CUT_OFF = 4
 
 CANDIDATE_FIELDS: Mapping[str, tuple[str, ...]] = {
     "id": ("id", "candidate_id", "entity_id", "docid", "doc_id", "qid"),
@@ -54,7 +58,8 @@ CANDIDATE_FIELDS: Mapping[str, tuple[str, ...]] = {
 class Candidate(Example):
     """Something a query may find: a text, or a sentence (`text`) and the paragraph it stands in (`context`).
 
-    answers  the ids of the queries it is an answer to, where the pool says so and not the query; the same id in every language
+    answers  the ids of the queries it is an answer to, where the pool says so and not the query; the same id in every
+             language
     """
 
     text: str
@@ -79,12 +84,16 @@ class Query(Example):
 def squad_ranking(document: Node, path: Path, layout: Layout) -> Iterator[Query | Candidate]:
     """The questions of SQuAD's JSON, or the sentences of its paragraphs with the ids of the questions they answer.
 
-    A sentence is called language_paragraph_sentence, paragraphs counted from 1 and sentences from 0, as XTREME-R's scripts do.
+    A sentence is called language_paragraph_sentence, paragraphs counted from 1 and sentences from 0, as XTREME-R's
+    scripts do.
     """
     for number, (paragraph, context, where) in enumerate(paragraphs(document, path), start=1):
         breaks = _breaks(paragraph, context, where)
         lead = f"{layout.language}_{number}" if layout.language else str(number)
-        found = [Candidate(f"{lead}_{place}", context[start:end], context, layout.language) for place, (start, end) in enumerate(breaks)]
+        found = [
+            Candidate(f"{lead}_{place}", context[start:end], context, layout.language)
+            for place, (start, end) in enumerate(breaks)
+        ]
         answered: dict[int, list[str]] = {}
         for question in paragraph_questions(paragraph, context, where, layout.labelled):
             place = _answer_sentence(question, breaks)
@@ -106,7 +115,9 @@ def query_of(row: Row, id: str, found: Found, layout: Layout) -> Query:
         return Query(id, text, None if place is None else sentences[place], gold)
     positive = _positive(row, found, layout, gold) if "positive" in found else None
     if layout.labelled and positive is None:
-        raise TaskDataError("a query without its positive", where=row.where, do="give every training row the text it should find, in a column 'positive'")
+        what = "a query without its positive"
+        do = "give every training row the text it should find, in a column 'positive'"
+        raise TaskDataError(what, where=row.where, do=do)
     return Query(id, text, positive, gold)
 
 
@@ -123,7 +134,8 @@ def candidates_of(rows: Iterable[Row], layout: Layout, where: str) -> Iterator[C
         return
     found = {field: column for field, usual in CANDIDATE_FIELDS.items() if (column := _first(usual, names))}
     if "text" not in found or "id" not in found:
-        what = f"candidates need an id ({', '.join(CANDIDATE_FIELDS['id'])}) and a text ({', '.join(CANDIDATE_FIELDS['text'])}); the columns are: "
+        ids, texts = (", ".join(CANDIDATE_FIELDS[field]) for field in ("id", "text"))
+        what = f"candidates need an id ({ids}) and a text ({texts}); the columns are: "
         raise TaskDataError(what + ", ".join(names), where=where, do="rename the columns")
     for row in everything:
         context = _text(row, found["context"]) if "context" in found else None
@@ -142,7 +154,9 @@ def merged(queries: Iterable[Query], where: str = "") -> list[Candidate]:
             continue
         known = kept.setdefault(query.positive.id, query.positive)
         if (known.text, known.context) != (query.positive.text, query.positive.context):
-            what = f"candidate id '{known.id}' stands for two texts: {known.text[:40]!r} and {query.positive.text[:40]!r}"
+            what = (
+                f"candidate id '{known.id}' stands for two texts: {known.text[:40]!r} and {query.positive.text[:40]!r}"
+            )
             raise TaskDataError(what, where=where, do="give every candidate an id of its own")
         kept[known.id] = replace(known, answers=(*known.answers, query.id))
     return list(kept.values())
@@ -150,7 +164,9 @@ def merged(queries: Iterable[Query], where: str = "") -> list[Candidate]:
 
 def _positives(rows: Iterable[Row], names: Sequence[str], layout: Layout, where: str) -> Iterator[Candidate]:
     found = COLUMNS.find(names, layout.columns, where)
-    numbered = ((str(cell_of(row, found["id"])) if "id" in found else str(number), row) for number, row in enumerate(rows))
+    numbered = (
+        (str(cell_of(row, found["id"])) if "id" in found else str(number), row) for number, row in enumerate(rows)
+    )
     if _is_flat(found):
         yield from _all_sentences(numbered, found, layout)
         return
@@ -190,21 +206,33 @@ def _all_sentences(numbered: Iterable[tuple[str, Row]], found: Found, layout: La
 def _paragraph(context: str, layout: Layout) -> tuple[Breaks, list[Candidate]]:
     """The sentences of a flat row's paragraph; named by its language and text, since rows do not number paragraphs."""
     breaks, name = sentence_breaks(context), "_".join(filter(None, (layout.language, _digest(context, None))))
-    return breaks, [Candidate(f"{name}_{place}", context[start:end], context, layout.language) for place, (start, end) in enumerate(breaks)]
+    return breaks, [
+        Candidate(f"{name}_{place}", context[start:end], context, layout.language)
+        for place, (start, end) in enumerate(breaks)
+    ]
 
 
 def _flat_place(row: Row, found: Found, breaks: Breaks) -> int | None:
-    """The sentence in which the first answer of a flat row begins, a little before its place where the paragraph's beginning was cut off."""
+    """The sentence in which the first answer of a flat row begins, a little before its place where the paragraph's
+    beginning was cut off."""
     answer = next(iter(flat_answers(row, found["answers"])), None)
     if answer is None:
         return None
     context = _text(row, found["context"])
-    start = next((start for start in range(answer.start, answer.start - CUT_OFF - 1, -1) if _is_there(context, replace(answer, start=start))), None)
+    start = next(
+        (
+            start
+            for start in range(answer.start, answer.start - CUT_OFF - 1, -1)
+            if _is_there(context, replace(answer, start=start))
+        ),
+        None,
+    )
     return None if start is None else sentence_at(breaks, start)
 
 
 def _answer_sentence(question: SpanQuestion, breaks: Breaks) -> int | None:
-    """The sentence in which the first answer begins, as XTREME-R takes it; None where it has none or is not at its place."""
+    """The sentence in which the first answer begins, as XTREME-R takes it; None where it has none or is not at its
+    place."""
     if not question.answers or not _is_there(question.context, question.answers[0]):
         return None
     return sentence_at(breaks, question.answers[0].start)
@@ -219,10 +247,15 @@ def _breaks(paragraph: Node, context: str, where: str) -> Breaks:
     if given is None:
         return sentence_breaks(context)
     wrong = not isinstance(given, list) or not all(
-        isinstance(one, list) and len(one) == 2 and all(isinstance(place, int) for place in one) and 0 <= one[0] < one[1] <= len(context) for one in given
+        isinstance(one, list)
+        and len(one) == 2
+        and all(isinstance(place, int) for place in one)
+        and 0 <= one[0] < one[1] <= len(context)
+        for one in given
     )
     if wrong:
-        raise TaskDataError("sentence_breaks are not pairs of characters of the context", where=where, do="fetch the file again; it may belong to other text")
+        what = "sentence_breaks are not pairs of characters of the context"
+        raise TaskDataError(what, where=where, do="fetch the file again; it may belong to other text")
     return tuple((start, end) for start, end in cast(list[list[int]], given))
 
 
@@ -233,7 +266,8 @@ def _ids(row: Row, column: str) -> tuple[str, ...]:
         try:
             cell = json.loads(cell)
         except json.JSONDecodeError as error:
-            raise TaskDataError(f"'{column}' is not a list: {cell[:40]!r}", where=row.where, do="write a JSON list of ids") from error
+            what = f"'{column}' is not a list: {cell[:40]!r}"
+            raise TaskDataError(what, where=row.where, do="write a JSON list of ids") from error
     ids = cell if isinstance(cell, list | tuple) else [] if cell in (None, "") else [cell]
     return tuple(dict.fromkeys(str(id) for id in ids))
 

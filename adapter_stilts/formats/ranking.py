@@ -2,9 +2,9 @@
 
     `<s> query </s>`, and `<s> text </s>` or `<s> sentence </s></s> paragraph </s>`
 
-Both sides go through the same encoder. In training a feature holds a query and its positive; the positives of the other rows of a
-batch are its negatives, so equal ones must be known: `target` is (number of the positive's id, number of its tokens), and two rows that
-agree in either have the same positive.
+Both sides go through the same encoder. In training a feature holds a query and its positive; the positives of the other
+rows of a batch are its negatives, so equal ones must be known: `target` is (number of the positive's id, number of its
+tokens), and two rows that agree in either have the same positive.
 """
 
 from __future__ import annotations
@@ -90,7 +90,9 @@ class RankingFormat(Format[Query]):
         return trained
 
 
-def candidate_features(candidates: Sequence[Candidate], tokenizer: PreTrainedTokenizerFast, max_length: int) -> list[Feature]:
+def candidate_features(
+    candidates: Sequence[Candidate], tokenizer: PreTrainedTokenizerFast, max_length: int
+) -> list[Feature]:
     """A feature for every candidate, to be read as a query is."""
     return [Feature(row, row, ids) for row, ids in enumerate(candidate_rows(candidates, tokenizer, max_length))]
 

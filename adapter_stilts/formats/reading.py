@@ -2,8 +2,10 @@
 
     read_rows(Path("train.jsonl.gz"), "pair", labels=("contradiction", "entailment", "neutral"))
 
-    pair single choice      .jsonl .json .csv .tsv (with a header, or XTREME's without one); any other name is taken for tab-separated text
-    tags                    .conllu .iob2 .conll ... (a word a line), .auto (CCGbank), .jsonl .json (lists of words and tags)
+    pair single choice      .jsonl .json .csv .tsv (with a header, or XTREME's without one); any other name is taken for
+                            tab-separated text
+    tags                    .conllu .iob2 .conll ... (a word a line), .auto (CCGbank), .jsonl .json (lists of words and
+                            tags)
     span                    .json (SQuAD), .jsonl (flat rows, as on the hub)
     ranking                 .json (SQuAD, XQuAD-R), .jsonl (Mewsli-X, or a query and its positive), .tsv
     text                    .jsonl .json .tsv, anything else a text a line
@@ -49,7 +51,9 @@ NOT_READ = {
 }
 
 
-def read_rows(path: Path, format: str, columns: Mapping[str, str] | None = None, labels: Sequence[str] | None = None) -> list[Example]:
+def read_rows(
+    path: Path, format: str, columns: Mapping[str, str] | None = None, labels: Sequence[str] | None = None
+) -> list[Example]:
     """The examples of one file; `columns` maps our fields to its columns where their names are not the usual ones."""
     return read(path, Layout(format, columns or {}, None if labels is None else tuple(labels)))
 
@@ -106,7 +110,8 @@ def examples_of(
 
 
 def row_builder(layout: Layout, names: Sequence[str], where: str) -> Callable[[Row, str], Example]:
-    """A function from a row and its number to an example, with the columns found once; for files and data sets of the hub alike."""
+    """A function from a row and its number to an example, with the columns found once; for files and data sets of the
+    hub alike."""
     format = formats[layout.format]
     found = format.found(names, layout, where)
     _require_labels(format.label_field, layout, names, found, where)
@@ -146,7 +151,8 @@ def refuse_repeated_ids(examples: Sequence[Example], where: str) -> None:
     for number, example in enumerate(examples, start=1):
         if example.id in seen:
             place = f"{where}, examples {seen[example.id]} and {number} of {len(examples)}"
-            raise TaskDataError(f"id '{example.id}' occurs twice", where=place, do="give every row an id of its own; predictions are matched by it")
+            what = f"id '{example.id}' occurs twice"
+            raise TaskDataError(what, where=place, do="give every row an id of its own; predictions are matched by it")
         seen[example.id] = number
 
 
@@ -162,10 +168,17 @@ def _require_labels(field: str, layout: Layout, names: Sequence[str], found: Map
 
 
 def _refuse_another_language(row: Row, layout: Layout) -> None:
-    """A row that says it is of another language than its file or its configuration; a task of many languages in a file keeps rows instead."""
+    """A row that says it is of another language than its file or its configuration; a task of many languages in a file
+    keeps rows instead."""
     for column in LANGUAGE_COLUMNS if layout.codes else ():
         told = row.cells.get(column)
-        said = {str(code) for code in told} if isinstance(told, list | tuple) else {told} if isinstance(told, str) else set()
+        said = (
+            {str(code) for code in told}
+            if isinstance(told, list | tuple)
+            else {told}
+            if isinstance(told, str)
+            else set()
+        )
         wrong = sorted(said - set(layout.codes)) if column not in layout.keep else []
         if wrong:
             what = f"a row in '{wrong[0]}' among those of '{layout.language}' (column '{column}')"
@@ -175,8 +188,8 @@ def _refuse_another_language(row: Row, layout: Layout) -> None:
 def _header(path: Path, layout: Layout) -> tuple[Layout, list[str] | None]:
     """The columns of a tab-separated file without a header line; None where it has one.
 
-    A file has none where its columns are given as positions, where the last cell of its first line is a label already, or where it
-    need not be labelled and its first line holds the texts alone (XTREME's test files).
+    A file has none where its columns are given as positions, where the last cell of its first line is a label already,
+    or where it need not be labelled and its first line holds the texts alone (XTREME's test files).
     """
     cells = first_cells(path)
     positions = [str(number) for number in range(len(cells))]

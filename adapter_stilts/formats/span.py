@@ -1,8 +1,8 @@
 """A question, a context, and where the answer stands in it. The rows, and SQuAD's JSON, are in squad.py.
 
-Features are windows `<s> question </s></s> context </s>` whose START advances by `window_step`. This is XTREME's and SQuAD's "doc
-stride". The `stride` of transformers' tokenizers is the overlap of two windows instead; passing 128 there gives other windows and
-other scores.
+Features are windows `<s> question </s></s> context </s>` whose START advances by `window_step`. This is XTREME's and
+SQuAD's "doc stride". The `stride` of transformers' tokenizers is the overlap of two windows instead; passing 128 there
+gives other windows and other scores.
 """
 
 from __future__ import annotations
@@ -80,20 +80,23 @@ class SpanFormat(Format[SpanQuestion]):
         return "every answer is the empty text at character 0" if answers and not any(answers) else ""
 
     def misplaced(self, example: SpanQuestion) -> bool:
-        """Whether the context does not hold the first answer at the place the data give (or the answer is white space)."""
+        """Whether the context does not hold the first answer at the place the data give (or the answer is white
+        space)."""
         if not example.answers:
             return False
         answer = example.answers[0]
         return not answer.text.strip() or answer.start < 0 or not example.context.startswith(answer.text, answer.start)
 
     def shuffled(self, examples: Sequence[SpanQuestion], draw: random.Random) -> list[SpanQuestion]:
-        """The answers' lengths (none for an unanswerable question) permuted among rows, each placed anew in its context."""
+        """The answers' lengths (none for an unanswerable question) permuted among rows, each placed anew in its
+        context."""
         lengths = dealt([len(row.answers[0].text) if row.answers else 0 for row in examples], draw)
         pairs = zip(examples, lengths, strict=True)
         return [replace(row, answers=_placed(row.context, length, draw) if length else ()) for row, length in pairs]
 
     def cut(self, examples: Sequence[SpanQuestion], tokenizer: PreTrainedTokenizerFast, cut: Cut) -> Iterator[Feature]:
-        """All windows of every question; in training without offsets, and without questions whose answer is not where they say."""
+        """All windows of every question; in training without offsets, and without questions whose answer is not where
+        they say."""
         around = marks(tokenizer)
         questions = pieces(tokenizer, (example.question for example in examples))
         contexts = pieces_with_offsets(tokenizer, (example.context for example in examples))
@@ -133,7 +136,11 @@ class SpanFormat(Format[SpanQuestion]):
             question = examples[number]
             windows = _marked_windows(of_question, decoding)
             span = best_span(
-                question.context, windows, n_best=decoding.n_best, longest=decoding.longest, whole_row=decoding.whole_row
+                question.context,
+                windows,
+                n_best=decoding.n_best,
+                longest=decoding.longest,
+                whole_row=decoding.whole_row,
             )
             if decoding.text == "words" and span.tokens is not None:
                 text = _in_words(question.context, span.tokens, [feature for feature, _ in of_question], rules)
@@ -163,7 +170,9 @@ class SpanFormat(Format[SpanQuestion]):
             inside = offsets[start : start + room]
             target = self._target(example, inside, lead)
             spans = (*[OUTSIDE] * lead, *inside, OUTSIDE)
-            yield Feature(0, index, around.pair(question, ids[start : start + room]), target, offsets=spans, window=window)
+            yield Feature(
+                0, index, around.pair(question, ids[start : start + room]), target, offsets=spans, window=window
+            )
 
     def _target(self, example: SpanQuestion, inside: Offsets, lead: int) -> tuple[int, int]:
         if not example.answers:
@@ -175,10 +184,11 @@ class SpanFormat(Format[SpanQuestion]):
 
 
 def covering(offsets: Offsets, start: int, end: int) -> tuple[int, int] | None:
-    """The smallest run of tokens over characters [start, end), as (first, last) tokens; None where the tokens do not reach that far.
+    """The smallest run of tokens over characters [start, end), as (first, last) tokens; None where the tokens do not
+    reach that far.
 
-    Several tokens may stand over one character (a lone word mark, the pieces of a compatibility character), so the latest possible
-    first token and then the earliest possible last one are taken.
+    Several tokens may stand over one character (a lone word mark, the pieces of a compatibility character), so the
+    latest possible first token and then the earliest possible last one are taken.
     """
     first = max((token for token, (left, right) in enumerate(offsets) if left <= start < right), default=None)
     if first is None:
@@ -203,7 +213,8 @@ def _bounds(answer: Answer) -> tuple[int, int]:
 
 
 def _placed(context: str, length: int, draw: random.Random) -> tuple[Answer, ...]:
-    """A span of the context, of this length where it is long enough, beginning and ending with something that is not white space."""
+    """A span of the context, of this length where it is long enough, beginning and ending with something that is not
+    white space."""
     starts = [start for start in range(max(1, len(context) - length + 1)) if not context[start : start + 1].isspace()]
     start = draw.choice(starts)
     return (Answer(context[start : start + length].rstrip(), start),)

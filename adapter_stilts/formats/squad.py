@@ -1,4 +1,5 @@
-"""SQuAD's JSON, versions 1.1 and 2.0: articles of paragraphs of questions, as XQuAD, MLQA, TyDiQA and JSQuAD use it too."""
+"""SQuAD's JSON, versions 1.1 and 2.0: articles of paragraphs of questions, as XQuAD, MLQA, TyDiQA and JSQuAD use it
+too."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ class SpanQuestion(Example):
 
 
 def squad_rows(document: Node, path: Path, labelled: bool) -> Iterator[SpanQuestion]:
-    """The questions in file order. A question without answers must say `is_impossible`, unless the file need not be labelled."""
+    """The questions in file order. A question without answers must say `is_impossible`, unless the file need not be
+    labelled."""
     for paragraph, context, where in paragraphs(document, path):
         yield from paragraph_questions(paragraph, context, where, labelled)
 
@@ -52,7 +54,8 @@ def paragraph_questions(paragraph: Node, context: str, where: str, labelled: boo
 
 
 def flat_answers(row: Row, column: str) -> tuple[Answer, ...]:
-    """Answers as {"text": [...], "answer_start": [...]} (the hub) or [{"text": ..., "answer_start": ...}, ...] (SQuAD)."""
+    """Answers as {"text": [...], "answer_start": [...]} (the hub) or [{"text": ..., "answer_start": ...}, ...]
+    (SQuAD)."""
     cell = cell_of(row, column)
     try:
         if isinstance(cell, dict):
@@ -61,17 +64,21 @@ def flat_answers(row: Row, column: str) -> tuple[Answer, ...]:
             couples = [(answer["text"], answer["answer_start"]) for answer in cast(list[dict[str, object]], cell or [])]
         return tuple(Answer(str(text), int(cast(int, start))) for text, start in couples)
     except (KeyError, TypeError, ValueError) as error:
-        raise TaskDataError(f"answers need a text and an answer_start each: {str(cell)[:80]}", where=row.where, do="write them as SQuAD does") from error
+        what = f"answers need a text and an answer_start each: {str(cell)[:80]}"
+        raise TaskDataError(what, where=row.where, do="write them as SQuAD does") from error
 
 
 def _question(qa: Node, context: str, where: str, labelled: bool) -> SpanQuestion:
     id = str(qa.get("id", ""))
     if not id:
-        raise TaskDataError("a question without an id", where=where, do="give every question an id; predictions are matched by it")
+        what = "a question without an id"
+        raise TaskDataError(what, where=where, do="give every question an id; predictions are matched by it")
     where = f"{where}, question '{id}'"
     impossible = bool(qa.get("is_impossible", False))
     if labelled and not impossible and not qa.get("answers"):
-        raise TaskDataError("a question without answers", where=where, do="add its answers, or `is_impossible: true` where the context holds none")
+        what = "a question without answers"
+        do = "add its answers, or `is_impossible: true` where the context holds none"
+        raise TaskDataError(what, where=where, do=do)
     answers = () if impossible else tuple(_answer(answer, where) for answer in _nodes(qa, "answers", where))
     return SpanQuestion(id, _text(qa, "question", where), context, answers)
 
@@ -79,14 +86,16 @@ def _question(qa: Node, context: str, where: str, labelled: bool) -> SpanQuestio
 def _answer(answer: Node, where: str) -> Answer:
     start = answer.get("answer_start")
     if not isinstance(start, int):
-        raise TaskDataError(f"answer_start is not a number: {start!r}", where=where, do="write the character, counted from 0, where the answer begins")
+        what = f"answer_start is not a number: {start!r}"
+        raise TaskDataError(what, where=where, do="write the character, counted from 0, where the answer begins")
     return Answer(_text(answer, "text", where), start)
 
 
 def _nodes(node: Node, key: str, where: str) -> list[Node]:
     value = node.get(key, [] if key == "answers" else None)
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise TaskDataError(f"no list '{key}' of objects here, as SQuAD's JSON has", where=where, do="check that this is a SQuAD file")
+        what = f"no list '{key}' of objects here, as SQuAD's JSON has"
+        raise TaskDataError(what, where=where, do="check that this is a SQuAD file")
     return cast(list[Node], value)
 
 

@@ -2,12 +2,12 @@
 
     Tagged("0", ("Anna", "sleeps"), ("B-PER", "O"))
 
-Every word is cut on its own and its first sub-word carries the tag. A sentence of more than `max_length` tokens becomes several
-features, cut between words, so that no word goes without a prediction: XTREME does the same, with one more end mark in each row; jiant
-truncates and leaves the cut words out of the score. `Rows` says which.
+Every word is cut on its own and its first sub-word carries the tag. A sentence of more than `max_length` tokens becomes
+several features, cut between words, so that no word goes without a prediction: XTREME does the same, with one more end
+mark in each row; jiant truncates and leaves the cut words out of the score. `Rows` says which.
 
-IOB1 marks the first word of an entity `I-X`, and `B-X` only where two entities of a type touch; IOB2 marks every first word `B-X`.
-Both mean the same entities, so every sentence is read as IOB2.
+IOB1 marks the first word of an entity `I-X`, and `B-X` only where two entities of a type touch; IOB2 marks every first
+word `B-X`. Both mean the same entities, so every sentence is read as IOB2.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapter_stilts.data.columns import ID, Columns
+from adapter_stilts.data.conllu_rows import NO_TAG
 from adapter_stilts.data.feature import IGNORED, Feature
 from adapter_stilts.data.labels import wrong_label
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import SINGLE_SPECIALS, Marks, marks, pieces
 from adapter_stilts.data.tables import CSV, JSON, JSON_LINES, Row, list_of
-from adapter_stilts.data.tagged_rows import NO_TAG, OUTSIDE, tagged_rows
+from adapter_stilts.data.tagged_rows import OUTSIDE, tagged_rows
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, dealt, register
 from adapter_stilts.formats.protocols import Setting, TargetProtocol
@@ -33,7 +34,25 @@ from adapter_stilts.metrics.tags import Tags
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-UPOS = ("ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT", "SCONJ", "SYM", "VERB", "X")
+UPOS = (
+    "ADJ",
+    "ADP",
+    "ADV",
+    "AUX",
+    "CCONJ",
+    "DET",
+    "INTJ",
+    "NOUN",
+    "NUM",
+    "PART",
+    "PRON",
+    "PROPN",
+    "PUNCT",
+    "SCONJ",
+    "SYM",
+    "VERB",
+    "X",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +86,16 @@ class TagsFormat(Format[Tagged]):
     def file(self, path: Path, kind: str, layout: Layout) -> Iterator[Tagged] | None:
         if kind in (*JSON_LINES, *JSON, CSV):
             return None
-        return (Tagged(id, words, clean_tags(tags, layout, where)) for id, words, tags, where in tagged_rows(path, layout))
+        return (
+            Tagged(id, words, clean_tags(tags, layout, where)) for id, words, tags, where in tagged_rows(path, layout)
+        )
 
     def example(self, row: Row, id: str, found: Mapping[str, str], layout: Layout) -> Tagged:
         words = [str(word) for word in list_of(row, found["words"])]
         tags = [str(tag) for tag in list_of(row, found["tags"])] if "tags" in found else []
         if tags and len(tags) != len(words):
-            raise TaskDataError(f"{len(words)} words and {len(tags)} tags", where=row.where, do="give every word one tag")
+            what = f"{len(words)} words and {len(tags)} tags"
+            raise TaskDataError(what, where=row.where, do="give every word one tag")
         if tags:
             kept = [number for number, tag in enumerate(tags) if layout.label_names.get(tag, tag) != NO_TAG]
             words, tags = [words[number] for number in kept], [tags[number] for number in kept]
@@ -125,7 +147,11 @@ class TagsFormat(Format[Tagged]):
 
     def settings(self, rules: TargetProtocol, max_length: int) -> dict[str, Setting]:
         long = "truncated" if rules.rows.truncate else "split"
-        more: dict[str, Setting] = {"long_sentences": long, "end_marks": rules.rows.end_marks, "label_on": "first sub-word"}
+        more: dict[str, Setting] = {
+            "long_sentences": long,
+            "end_marks": rules.rows.end_marks,
+            "label_on": "first sub-word",
+        }
         return {**super().settings(rules, max_length), **more}
 
     def kept(self, row: Logits, feature: Feature, rules: Rules) -> list[str]:
@@ -211,7 +237,9 @@ def _runs(lengths: Sequence[int], room: int) -> Iterator[tuple[int, int]]:
         yield first, len(lengths)
 
 
-def _feature(example: int, words: Sequence[Sequence[int]], targets: Sequence[int], around: Marks, end_marks: int) -> Feature:
+def _feature(
+    example: int, words: Sequence[Sequence[int]], targets: Sequence[int], around: Marks, end_marks: int
+) -> Feature:
     ids: list[int] = []
     target = [IGNORED]
     starts = []
@@ -220,4 +248,6 @@ def _feature(example: int, words: Sequence[Sequence[int]], targets: Sequence[int
         ids.extend(word)
         target.extend([wanted] + [IGNORED] * (len(word) - 1))
     more = end_marks - 1
-    return Feature(0, example, (*around.single(ids), *[around.end] * more), (*target, *[IGNORED] * end_marks), tuple(starts))
+    return Feature(
+        0, example, (*around.single(ids), *[around.end] * more), (*target, *[IGNORED] * end_marks), tuple(starts)
+    )

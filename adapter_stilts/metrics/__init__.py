@@ -1,1 +1,2 @@
-"""Metrics by the official scripts' rules, and the files predictions are kept in: gold and predictions in, scores with their units out."""
+"""Metrics by the official scripts' rules, and the files predictions are kept in: gold and predictions in, scores with
+their units out."""

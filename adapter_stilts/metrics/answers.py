@@ -1,8 +1,9 @@
 """Answers to questions: from span logits to text, and from two texts to exact match and F1.
 
-Two normalisations are in use. SQuAD's lower-cases, deletes ASCII punctuation and English articles, and is applied to every language
-by XTREME's XQuAD and TyDiQA. MLQA's deletes all punctuation of Unicode and the articles of the answer's own language, and cuts
-Chinese into characters. Text is decoded by character offsets, so an answer is always a piece of the context as it stands.
+Two normalisations are in use. SQuAD's lower-cases, deletes ASCII punctuation and English articles, and is applied to
+every language by XTREME's XQuAD and TyDiQA. MLQA's deletes all punctuation of Unicode and the articles of the answer's
+own language, and cuts Chinese into characters. Text is decoded by character offsets, so an answer is always a piece of
+the context as it stands.
 
 Rajpurkar et al. (2016), https://arxiv.org/abs/1606.05250; Lewis et al. (2020), https://arxiv.org/abs/1910.07475
 """
@@ -80,17 +81,21 @@ class Answers(dict[str, str]):
     """
 
     def __init__(self, spans: Mapping[str, Span], null_threshold: float | None = None) -> None:
-        super().__init__({question: "" if _silent(span, null_threshold) else span.text for question, span in spans.items()})
+        super().__init__(
+            {question: "" if _silent(span, null_threshold) else span.text for question, span in spans.items()}
+        )
         self.spans = dict(spans)
 
 
-def best_span(context: str, windows: Sequence[Window], *, n_best: int = N_BEST, longest: int = LONGEST, whole_row: bool = False) -> Span:
+def best_span(
+    context: str, windows: Sequence[Window], *, n_best: int = N_BEST, longest: int = LONGEST, whole_row: bool = False
+) -> Span:
     """The answer with the highest start plus end logit over all windows of a context.
 
-    Only tokens of the context can start or end it, at most `longest` sub-words apart; among equals the first window, start and end
-    win. whole_row: the best starts and ends are taken of the whole row, and those outside the context are then
-    passed over. "No answer" is the lowest start plus end logit of `<s>` over the windows: each of them has to find nothing.
-    A context without any token gives the empty answer.
+    Only tokens of the context can start or end it, at most `longest` sub-words apart; among equals the first window,
+    start and end win. whole_row: the best starts and ends are taken of the whole row, and those outside the context are
+    then passed over. "No answer" is the lowest start plus end logit of `<s>` over the windows: each of them has to find
+    nothing. A context without any token gives the empty answer.
     """
     null = min(float(window.logits[0].sum()) for window in windows)
     best = Span("", 0, 0, -np.inf, null)
@@ -120,7 +125,8 @@ def squad_text(text: str) -> str:
 
 
 def mlqa_text(language: str) -> Normalise:
-    """MLQA's normalisation for a language; UnknownName for one it does not define, rather than another language's rule."""
+    """MLQA's normalisation for a language; UnknownName for one it does not define, rather than another language's
+    rule."""
     if language not in ARTICLES:
         raise unknown_name("MLQA language", language, ARTICLES, where="answer normalisation")
     articles = re.compile(ARTICLES[language]) if ARTICLES[language] else None
@@ -134,8 +140,11 @@ def mlqa_text(language: str) -> Normalise:
 
 
 def character_text(text: str) -> str:
-    """For scripts that write no spaces: without punctuation or space, every character a token; not a metric of any benchmark."""
-    return " ".join(character for character in text.lower() if not _is_punctuation(character) and not character.isspace())
+    """For scripts that write no spaces: without punctuation or space, every character a token; not a metric of any
+    benchmark."""
+    return " ".join(
+        character for character in text.lower() if not _is_punctuation(character) and not character.isspace()
+    )
 
 
 def _silent(span: Span, null_threshold: float | None) -> bool:
@@ -143,10 +152,11 @@ def _silent(span: Span, null_threshold: float | None) -> bool:
 
 
 def most_context(sizes: Sequence[int], step: int) -> list[NDArray[np.bool_]]:
-    """For windows over `sizes` tokens of a context that start `step` apart: whether each of their tokens has the most context there.
+    """For windows over `sizes` tokens of a context that start `step` apart: whether each of their tokens has the most
+    context there.
 
-    A token's context in a window is the smaller of its distances to both ends, and a hundredth of the window's size; the first window
-    wins among equals, as in SQuAD's first scripts.
+    A token's context in a window is the smaller of its distances to both ends, and a hundredth of the window's size;
+    the first window wins among equals, as in SQuAD's first scripts.
     """
     starts = np.arange(len(sizes)) * step
     tokens = np.arange(starts[-1] + sizes[-1])
@@ -154,7 +164,9 @@ def most_context(sizes: Sequence[int], step: int) -> list[NDArray[np.bool_]]:
     right = np.array(sizes)[:, None] - 1 - left
     context = np.where((left >= 0) & (right >= 0), np.minimum(left, right) + 0.01 * np.array(sizes)[:, None], -np.inf)
     best = context.argmax(axis=0)
-    return [best[start : start + size] == number for number, (start, size) in enumerate(zip(starts, sizes, strict=True))]
+    return [
+        best[start : start + size] == number for number, (start, size) in enumerate(zip(starts, sizes, strict=True))
+    ]
 
 
 def _best_pair(window: Window, n_best: int, longest: int, whole_row: bool) -> tuple[float, int, int]:
@@ -162,7 +174,10 @@ def _best_pair(window: Window, n_best: int, longest: int, whole_row: bool) -> tu
     inside = np.array([start >= 0 for start, _ in window.offsets], dtype=np.bool_)
     of = np.arange(len(inside)) if whole_row else np.flatnonzero(inside)
     starts, ends = (np.sort(of[np.argsort(-window.logits[of, side], kind="stable")[:n_best]]) for side in (0, 1))
-    starts, ends = starts[(inside if window.may_start is None else inside & window.may_start)[starts]], ends[inside[ends]]
+    starts, ends = (
+        starts[(inside if window.may_start is None else inside & window.may_start)[starts]],
+        ends[inside[ends]],
+    )
     if not len(starts) or not len(ends):
         return -np.inf, 0, 0
     scores = window.logits[starts, 0].astype(np.float64)[:, None] + window.logits[ends, 1].astype(np.float64)

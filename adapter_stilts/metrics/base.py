@@ -1,4 +1,5 @@
-"""Metric: gold and predictions to a Score, with what else is asked about it; and the registry, which is the only list of metrics.
+"""Metric: gold and predictions to a Score, with what else is asked about it; and the registry, which is the only list
+of metrics.
 
     metrics["accuracy"].score(["a", "b"], ["a", "a"], Options()).value        0.5
 
@@ -26,7 +27,8 @@ Array: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Measure:
-    """A number of a task: a fraction, its 95 % interval, and the units [N, S] and statistic (intervals.py) it came from."""
+    """A number of a task: a fraction, its 95 % interval, and the units [N, S] and statistic (intervals.py) it came
+    from."""
 
     metric: str
     score: float
@@ -72,7 +74,8 @@ class Options:
     language: str = "en"
     positive: str = "1"  # accuracy_f1: the label whose F1 is taken
     rule: str = "0.0"  # chunk_f1: seqeval's version
-    null_odds: Mapping[str, float] | None = None  # squad_v2: by question, how much better "no answer" scored than the answer given
+    # squad_v2: by question, how much better "no answer" scored than the answer given
+    null_odds: Mapping[str, float] | None = None
     null_threshold: float = 0.0  # squad_v2: odds above which a question counts as answered with ""
     seed: int = 0
     replicates: int = REPLICATES  # 0: no intervals
@@ -85,7 +88,8 @@ Scorer: TypeAlias = Callable[[Any, Any, Options], Score]
 class Metric:
     """How predictions of some formats are scored.
 
-    score           gold, predictions and options to a score; its first arguments are as `Format.gold` and `Format.decode` have them
+    score           gold, predictions and options to a score; its first arguments are as `Format.gold` and
+                    `Format.decode` have them
     formats         the names of those it fits
     form            how its predictions stand in a file (forms.py); "" where they do not
     protocol        the benchmark whose evaluation code gives the same number; "own" where none does
@@ -111,7 +115,9 @@ class Metric:
 class Metrics(Registry[Metric]):
     """Metrics by name; a function is registered with its facts."""
 
-    def register(self, name: str, formats: tuple[str, ...], **facts: Any) -> Callable[[Scorer], Scorer]:  # type: ignore[override]
+    def register(  # type: ignore[override]
+        self, name: str, formats: tuple[str, ...], **facts: Any
+    ) -> Callable[[Scorer], Scorer]:
         def put(score: Scorer) -> Scorer:
             self.add(name, Metric(name, score, formats, **facts))
             return score

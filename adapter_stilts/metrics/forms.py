@@ -6,11 +6,14 @@
     predictions/tatoeba/test-sw.tsv     per English line the number, from 0, of the foreign line found for it
     predictions/bucc2018/test-de.tsv    foreign id TAB English id, one mined pair per line
     predictions/xcopa/test-sw.jsonl     {"label": 1} per line, the number from 0 of the choice
-    predictions/lareqa/test-de.jsonl    {"id": "question", "candidates": ["best", "second", ...]} per line; its labels {"id": ..., "gold": [...]}
-    predictions/mewslix/test-de.jsonl   the same for mentions; XTREME-R's own {"mention": ["Q1", ...]} in test-de.json is read as well
+    predictions/lareqa/test-de.jsonl    {"id": "question", "candidates": ["best", "second", ...]} per line; its labels
+                                        {"id": ..., "gold": [...]}
+    predictions/mewslix/test-de.jsonl   the same for mentions; XTREME-R's own {"mention": ["Q1", ...]} in test-de.json
+                                        is read as well
 
-XTREME sorts Tatoeba's English side alphabetically and gives the matching labels; we keep the order of the release's files, in which
-the right answer of line i is i. The score is the same, but a Tatoeba folder of ours is scored against labels 0, 1, 2, ...
+XTREME sorts Tatoeba's English side alphabetically and gives the matching labels; we keep the order of the release's
+files, in which the right answer of line i is i. The score is the same, but a Tatoeba folder of ours is scored against
+labels 0, 1, 2, ...
 """
 
 from __future__ import annotations
@@ -32,7 +35,8 @@ Ranked: TypeAlias = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class Form:
-    """How the predictions of a task stand in a file: its endings (the first is written, all are read), a writer and a reader."""
+    """How the predictions of a task stand in a file: its endings (the first is written, all are read), a writer and a
+    reader."""
 
     endings: tuple[str, ...]
     write: Callable[[Path, Any], None]
@@ -46,14 +50,17 @@ def prediction_path(folder: Path, task: str, language: str, form: str, split: st
     """Where the predictions of a task in a language lie under `folder`."""
     for part in (task, language, split):
         if not part or part.startswith(".") or "/" in part or "\\" in part:
-            raise UsageError(f"'{part}' cannot be part of a file's name", do="use the task's and the language's plain names")
+            what = f"'{part}' cannot be part of a file's name"
+            raise UsageError(what, do="use the task's and the language's plain names")
     return folder / task / f"{split}-{language}.{forms[form].endings[0]}"
 
 
 def found_path(folder: Path, task: str, language: str, form: str, split: str = "test") -> Path:
     """The file that is there under any ending the form is read by, or the path where it should be."""
     wanted = prediction_path(folder, task, language, form, split)
-    return next((path for ending in forms[form].endings if (path := wanted.with_suffix(f".{ending}")).is_file()), wanted)
+    return next(
+        (path for ending in forms[form].endings if (path := wanted.with_suffix(f".{ending}")).is_file()), wanted
+    )
 
 
 def write_lines(path: Path, predictions: Iterable[str | int]) -> None:
@@ -113,7 +120,11 @@ def read_answers(path: Path) -> dict[str, str]:
 def read_odds(path: Path) -> dict[str, float]:
     """{question id: how much better "no answer" scored}, as SQuAD 2.0's script takes them."""
     found = _object(path)
-    wrong = [question for question, value in found.items() if not isinstance(value, int | float) or isinstance(value, bool) or value != value]
+    wrong = [
+        question
+        for question, value in found.items()
+        if not isinstance(value, int | float) or isinstance(value, bool) or value != value
+    ]
     if wrong:
         what = f"the odds of question '{wrong[0]}' are no number: {found[wrong[0]]!r}"
         raise TaskDataError(what, where=str(path), do='write {"question id": 0.7, ...}')
@@ -127,20 +138,23 @@ def read_choices(path: Path) -> list[str]:
     labels = []
     for row in json_line_rows(path):
         if not isinstance(row.cells.get("label"), int):
-            raise TaskDataError(f"no number under 'label': {row.cells.get('label')!r}", where=row.where, do='write {"label": 0}, counting choices from 0')
+            what = f"no number under 'label': {row.cells.get('label')!r}"
+            raise TaskDataError(what, where=row.where, do='write {"label": 0}, counting choices from 0')
         labels.append(str(int(str(row.cells["label"]))))
     return labels
 
 
 def read_ranked(path: Path, field: str = "candidates") -> dict[str, tuple[str, ...]]:
-    """Ids by question or mention; `field` is "candidates" for predictions and "gold" for labels. In a .json file: {"id": ["first", ...]}."""
+    """Ids by question or mention; `field` is "candidates" for predictions and "gold" for labels. In a .json file:
+    {"id": ["first", ...]}."""
     if suffix(path) == ".json":
         return {question: _ids(value, f"{path}, '{question}'") for question, value in _object(path).items()}
     found: dict[str, tuple[str, ...]] = {}
     for row in json_line_rows(path):
         question = row.cells.get("id")
         if not isinstance(question, str) or not question:
-            raise TaskDataError("a row without an id", where=row.where, do=f'write {{"id": "...", "{field}": ["...", ...]}}')
+            what = "a row without an id"
+            raise TaskDataError(what, where=row.where, do=f'write {{"id": "...", "{field}": ["...", ...]}}')
         if question in found:
             raise TaskDataError(f"id '{question}' occurs twice", where=row.where, do="give every question one row")
         found[question] = _ids(row.cells.get(field), f"{row.where}, field '{field}'")
@@ -155,7 +169,8 @@ def read_pairs(path: Path) -> list[tuple[str, str]]:
         if parts == [""]:
             continue
         if len(parts) != 2:
-            raise TaskDataError(f"{len(parts)} columns where two ids were expected", where=f"{path}, line {number}", do="write foreign id TAB English id")
+            what = f"{len(parts)} columns where two ids were expected"
+            raise TaskDataError(what, where=f"{path}, line {number}", do="write foreign id TAB English id")
         pairs.append((parts[0], parts[1]))
     return pairs
 
@@ -175,14 +190,16 @@ def _object(path: Path) -> dict[str, object]:
         value = json.loads(read_text(path), object_pairs_hook=once)
     except json.JSONDecodeError as error:
         where = f"{path}, line {error.lineno}"
-        raise TaskDataError(f"not valid JSON: {error.msg}", where=where, do="the file may be truncated; fetch or write it again") from error
+        what = f"not valid JSON: {error.msg}"
+        raise TaskDataError(what, where=where, do="the file may be truncated; fetch or write it again") from error
     if not isinstance(value, dict):
         raise _no_answers(path)
     return value
 
 
 def _no_answers(path: Path) -> TaskDataError:
-    return TaskDataError("not an object of question ids and answer texts", where=str(path), do='write {"id": "text", ...}')
+    what = "not an object of question ids and answer texts"
+    return TaskDataError(what, where=str(path), do='write {"id": "text", ...}')
 
 
 def _ids(value: object, where: str) -> tuple[str, ...]:
@@ -194,7 +211,9 @@ def _ids(value: object, where: str) -> tuple[str, ...]:
 def _plain(text: str, path: Path) -> str:
     """A value that can stand on a line of its own."""
     if not text or text != text.strip() or any(mark in text for mark in "\t\n\r"):
-        raise TaskDataError(f"{text!r} cannot be written as a prediction: it is empty, or holds white space that would be read as a break", where=str(path))
+        why = "it is empty, or holds white space that would be read as a break"
+        what = f"{text!r} cannot be written as a prediction: {why}"
+        raise TaskDataError(what, where=str(path))
     return text
 
 

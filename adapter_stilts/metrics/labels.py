@@ -9,7 +9,6 @@ import numpy as np
 
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.metrics.base import Array, Options, Score, metrics, one_each, same_number, scored
-from adapter_stilts.statistics.intervals import score_of
 
 PLACEHOLDERS = 100  # gold labels from which on a single repeated one cannot be meant
 
@@ -26,7 +25,8 @@ def score_positive(gold: Sequence[str], predicted: Sequence[str], options: Optio
     accuracy = score_labels(gold, predicted, options)
     if options.positive not in gold:
         known = ", ".join(sorted(set(gold)))
-        raise TaskDataError(f"no example is labelled '{options.positive}', whose F1 is asked for", do=f"name the positive label, one of: {known}")
+        what = f"no example is labelled '{options.positive}', whose F1 is asked for"
+        raise TaskDataError(what, do=f"name the positive label, one of: {known}")
     positives = positive_units(gold, predicted, options.positive)
     both = np.concatenate([accuracy.units, positives], axis=1)
     measured = [("accuracy", accuracy.units, "ratio"), ("f1", positives, "f1"), ("accuracy_f1", both, "accuracy_f1")]
@@ -48,20 +48,21 @@ def _retrieval(gold: Any, predicted: Any, options: Options) -> Score:
     return score_labels(*_texts(gold, predicted), options)
 
 
-def accuracy(gold: Sequence[object], predicted: Sequence[object]) -> float:
-    return score_of(accuracy_units(gold, predicted), "ratio")
-
-
 def accuracy_units(gold: Sequence[object], predicted: Sequence[object]) -> Array:
     """[N, 2]: right, counted. Also for multiple choice (indexes) and retrieval (line numbers)."""
     same_number(len(gold), len(predicted))
-    return np.array([(right == guess, 1) for right, guess in zip(gold, predicted, strict=True)], dtype=np.float64).reshape(-1, 2)
+    return np.array(
+        [(right == guess, 1) for right, guess in zip(gold, predicted, strict=True)], dtype=np.float64
+    ).reshape(-1, 2)
 
 
 def positive_units(gold: Sequence[str], predicted: Sequence[str], positive: str) -> Array:
     """[N, 3]: correct, predicted and gold occurrences of the label `positive`; their F1 is the binary F1."""
     same_number(len(gold), len(predicted))
-    rows = [(right == guess == positive, guess == positive, right == positive) for right, guess in zip(gold, predicted, strict=True)]
+    rows = [
+        (right == guess == positive, guess == positive, right == positive)
+        for right, guess in zip(gold, predicted, strict=True)
+    ]
     return np.array(rows, dtype=np.float64).reshape(-1, 3)
 
 
@@ -70,6 +71,8 @@ def _texts(gold: Any, predicted: Any) -> tuple[list[str], list[str]]:
 
 
 def _refuse_placeholders(gold: Sequence[object]) -> None:
-    """A released test file without its labels often repeats one: scoring against it gives 0.33 and looks like a result."""
+    """A released test file without its labels often repeats one: scoring against it gives 0.33 and looks like a
+    result."""
     if len(gold) >= PLACEHOLDERS and len(set(gold)) == 1:
-        raise TaskDataError(f"all {len(gold)} gold labels are '{gold[0]}': these are placeholders", do="fetch the file that has the labels")
+        what = f"all {len(gold)} gold labels are '{gold[0]}': these are placeholders"
+        raise TaskDataError(what, do="fetch the file that has the labels")

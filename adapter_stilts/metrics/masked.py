@@ -1,4 +1,5 @@
-"""Accuracy on masked tokens; "gold" are the units [N, 2] of each text, (right, masked), which only a model can count."""
+"""Accuracy on masked tokens; "gold" are the units [N, 2] of each text, (right, masked), which only a model can
+count."""
 
 from __future__ import annotations
 

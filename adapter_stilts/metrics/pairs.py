@@ -9,27 +9,25 @@ import numpy as np
 
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.metrics.base import Array, Options, Score, metrics, scored
-from adapter_stilts.statistics.intervals import score_of
 
 Pair: TypeAlias = tuple[str, str]
 
 
-def score_pairs(gold: Collection[tuple[str, str]], mined: Collection[tuple[str, str]], options: Options | None = None) -> Score:
+def score_pairs(
+    gold: Collection[tuple[str, str]], mined: Collection[tuple[str, str]], options: Options | None = None
+) -> Score:
     """F1, precision and recall of mined pairs of ids; n is the number of gold pairs."""
     if not gold:
         raise TaskDataError("no gold pair to score against", do="give a gold file with at least one pair")
     units = pair_units(gold, mined)
-    return scored("f1", [(name, units, name) for name in ("f1", "precision", "recall")], len(set(gold)), options or Options())
+    return scored(
+        "f1", [(name, units, name) for name in ("f1", "precision", "recall")], len(set(gold)), options or Options()
+    )
 
 
 @metrics.register("mining", formats=("pools",), form="pairs", protocol="xtreme", averaged=("f1",))
 def _mining(gold: Any, predicted: Any, options: Options) -> Score:
     return score_pairs(gold, predicted, options)
-
-
-def bucc_f1(gold: Collection[Pair], mined: Collection[Pair]) -> float:
-    """F1 of two sets of pairs."""
-    return score_of(pair_units(gold, mined), "f1") if gold or mined else 0.0
 
 
 def pair_units(gold: Collection[Pair], mined: Collection[Pair]) -> Array:

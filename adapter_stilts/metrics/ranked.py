@@ -3,8 +3,8 @@
     precision_units([{"a", "b"}], [["a", "x", "b"]])     [[(1/1 + 2/3) / 2, 1]]
     reciprocal_units([{"b"}], [["a", "b"]])              [[1/2, 1]]
 
-Only the first 20 candidates count. A candidate that stands there again keeps its place and is no second hit. XTREME-R calls
-Mewsli-X's measure map@20: with one gold entity a mention the two are the same.
+Only the first 20 candidates count. A candidate that stands there again keeps its place and is no second hit. XTREME-R
+calls Mewsli-X's measure map@20: with one gold entity a mention the two are the same.
 
 Roy et al. (2020), https://arxiv.org/abs/2004.05484; Ruder et al. (2021), https://arxiv.org/abs/2104.07412
 """
@@ -22,15 +22,30 @@ from adapter_stilts.metrics.base import Array, Options, Score, metrics, scored
 DEEPEST = 20  # candidates that count
 
 
-def score_ranked(metric: str, gold: Mapping[str, Collection[str]], ranked: Mapping[str, Sequence[str]], options: Options | None = None) -> Score:
-    """Ranked candidates by question or mention; metric is map20 or mrr20. A question without candidates scores 0 and counts."""
+def score_ranked(
+    metric: str,
+    gold: Mapping[str, Collection[str]],
+    ranked: Mapping[str, Sequence[str]],
+    options: Options | None = None,
+) -> Score:
+    """Ranked candidates by question or mention; metric is map20 or mrr20. A question without candidates scores 0 and
+    counts."""
     if not gold:
         raise TaskDataError("no question to score", do="give a gold file with at least one question")
     for question, right in gold.items():
         if not right:
-            raise TaskDataError("a question without a gold id cannot be scored", where=f"question '{question}'", do="leave it out, or add its gold ids")
-    units = (precision_units if metric == "map20" else reciprocal_units)(list(gold.values()), [ranked.get(question, ()) for question in gold])
-    return scored(metric, [(metric, units, "ratio")], len(gold), options or Options(), sum(question not in ranked for question in gold))
+            what = "a question without a gold id cannot be scored"
+            raise TaskDataError(what, where=f"question '{question}'", do="leave it out, or add its gold ids")
+    units = (precision_units if metric == "map20" else reciprocal_units)(
+        list(gold.values()), [ranked.get(question, ()) for question in gold]
+    )
+    return scored(
+        metric,
+        [(metric, units, "ratio")],
+        len(gold),
+        options or Options(),
+        sum(question not in ranked for question in gold),
+    )
 
 
 @metrics.register("map20", formats=("ranking",), form="ranked", protocol="xtreme-r", pooled=True)
@@ -44,13 +59,19 @@ def _mrr20(gold: Any, predicted: Any, options: Options) -> Score:
 
 
 def precision_units(gold: Sequence[Collection[str]], ranked: Sequence[Sequence[str]]) -> Array:
-    """[N, 2]: average precision over the first 20 candidates, whose divisor is min(number of gold ids, 20), and one question counted."""
-    return _counted([_average_precision(set(right), candidates[:DEEPEST]) for right, candidates in zip(gold, ranked, strict=True)])
+    """[N, 2]: average precision over the first 20 candidates, whose divisor is min(number of gold ids, 20), and one
+    question counted."""
+    return _counted(
+        [_average_precision(set(right), candidates[:DEEPEST]) for right, candidates in zip(gold, ranked, strict=True)]
+    )
 
 
 def reciprocal_units(gold: Sequence[Collection[str]], ranked: Sequence[Sequence[str]]) -> Array:
-    """[N, 2]: one over the place of the first gold id among the first 20, 0 where there is none, and one mention counted."""
-    return _counted([_reciprocal(set(right), candidates[:DEEPEST]) for right, candidates in zip(gold, ranked, strict=True)])
+    """[N, 2]: one over the place of the first gold id among the first 20, 0 where there is none, and one mention
+    counted."""
+    return _counted(
+        [_reciprocal(set(right), candidates[:DEEPEST]) for right, candidates in zip(gold, ranked, strict=True)]
+    )
 
 
 def _average_precision(gold: set[str], candidates: Sequence[str]) -> float:

@@ -1,4 +1,5 @@
-"""Answers to questions by exact match and F1: SQuAD v1.1, SQuAD v2 with its threshold on the odds of "no answer", and MLQA."""
+"""Answers to questions by exact match and F1: SQuAD v1.1, SQuAD v2 with its threshold on the odds of "no answer", and
+MLQA."""
 
 from __future__ import annotations
 
@@ -19,13 +20,15 @@ from adapter_stilts.metrics.answers import (
     token_f1,
 )
 from adapter_stilts.metrics.base import Array, Options, Score, metrics, same_number, scored
-from adapter_stilts.statistics.intervals import score_of
 
-UNSPACED = ("zh", "th", "ja", "my", "km", "lo")  # languages written without spaces: SQuAD's F1 takes a whole answer for one token
+# languages written without spaces: SQuAD's F1 takes a whole answer for one token
+UNSPACED = ("zh", "th", "ja", "my", "km", "lo")
 PARTS = ("exact_match", "f1")
 
 
-def score_answers(metric: str, gold: Mapping[str, Sequence[str]], predicted: Mapping[str, str], options: Options | None = None) -> Score:
+def score_answers(
+    metric: str, gold: Mapping[str, Sequence[str]], predicted: Mapping[str, str], options: Options | None = None
+) -> Score:
     """Exact match and F1 of answers by question id; metric is squad, squad_v2 or mlqa."""
     options = options or Options()
     answers, unanswered = list(gold.values()), sum(question not in predicted for question in gold)
@@ -57,12 +60,6 @@ def _mlqa(gold: Any, predicted: Any, options: Options) -> Score:
     return score_answers("mlqa", gold, _by_question(gold, predicted), options)
 
 
-def squad_em_f1(gold: Sequence[Sequence[str]], predicted: Sequence[str | None], normalise: Normalise = squad_text) -> tuple[float, float]:
-    """(exact match, F1) by SQuAD v1.1, or by MLQA with `normalise=mlqa_text(language)`."""
-    units = answer_units(gold, predicted, normalise)
-    return score_of(units[:, [0, 2]], "ratio"), score_of(units[:, [1, 2]], "ratio")
-
-
 @dataclass(frozen=True)
 class Threshold:
     """A threshold on the odds of "no answer", and what it gives on the questions it was chosen on: an oracle.
@@ -75,20 +72,25 @@ class Threshold:
     units: Array
 
 
-def best_null_threshold(gold: Sequence[Sequence[str]], predicted: Sequence[str], null_odds: Sequence[float], metric: str) -> Threshold:
+def best_null_threshold(
+    gold: Sequence[Sequence[str]], predicted: Sequence[str], null_odds: Sequence[float], metric: str
+) -> Threshold:
     """SQuAD v2's best "exact_match" or "f1" over all thresholds: questions with higher odds count as answered with "".
 
     predicted   the best non-empty answers
     null_odds   [N] how much better "no answer" scored
 
-    Counts as the official script's search does, also where that is a little odd: it starts from answering nothing (which it calls
-    threshold 0), takes the first best, answers questions of equal odds one after another in the order given, and takes any text, be it
-    only an article, for an answer.
+    Counts as the official script's search does, also where that is a little odd: it starts from answering nothing
+    (which it calls threshold 0), takes the first best, answers questions of equal odds one after another in the order
+    given, and takes any text, be it only an article, for an answer.
     """
     same_number(len(gold), len(predicted))
     column = ("exact_match", "f1").index(metric)
     silent = np.array([not answers for answers in gold], dtype=np.float64)
-    scored, empty = answerable_units(gold, predicted)[:, column], np.array([not guess for guess in predicted], dtype=np.float64)
+    scored, empty = (
+        answerable_units(gold, predicted)[:, column],
+        np.array([not guess for guess in predicted], dtype=np.float64),
+    )
     answered = np.where(silent > 0, empty, scored)
     odds = np.asarray(null_odds, dtype=np.float64)
     order = np.argsort(odds, kind="stable")
@@ -99,20 +101,30 @@ def best_null_threshold(gold: Sequence[Sequence[str]], predicted: Sequence[str],
     return Threshold(float(best.mean()), threshold, np.stack([best, np.ones_like(best)], axis=1))
 
 
-def answer_units(gold: Sequence[Sequence[str]], predicted: Sequence[str | None], normalise: Normalise = squad_text) -> Array:
-    """[N, 3]: exact match, F1 and one question counted; the best over a question's gold answers, 0 for a missing prediction (None)."""
+def answer_units(
+    gold: Sequence[Sequence[str]], predicted: Sequence[str | None], normalise: Normalise = squad_text
+) -> Array:
+    """[N, 3]: exact match, F1 and one question counted; the best over a question's gold answers, 0 for a missing
+    prediction (None)."""
     same_number(len(gold), len(predicted))
-    return np.array([(*_answered(answers, guess, normalise), 1.0) for answers, guess in zip(gold, predicted, strict=True)], dtype=np.float64).reshape(-1, 3)
+    return np.array(
+        [(*_answered(answers, guess, normalise), 1.0) for answers, guess in zip(gold, predicted, strict=True)],
+        dtype=np.float64,
+    ).reshape(-1, 3)
 
 
 def answerable_units(gold: Sequence[Sequence[str]], predicted: Sequence[str | None]) -> Array:
     """[N, 3] as `answer_units`, by SQuAD v2's rule: "" is right exactly where a question has no answer."""
     same_number(len(gold), len(predicted))
-    return np.array([(*_answerable(answers, guess), 1.0) for answers, guess in zip(gold, predicted, strict=True)], dtype=np.float64).reshape(-1, 3)
+    return np.array(
+        [(*_answerable(answers, guess), 1.0) for answers, guess in zip(gold, predicted, strict=True)], dtype=np.float64
+    ).reshape(-1, 3)
 
 
 def _answered(answers: Sequence[str], guess: str | None, normalise: Normalise) -> tuple[float, float]:
-    return (0.0, 0.0) if guess is None else (exact_match(guess, answers, normalise), token_f1(guess, answers, normalise))
+    return (
+        (0.0, 0.0) if guess is None else (exact_match(guess, answers, normalise), token_f1(guess, answers, normalise))
+    )
 
 
 def _answerable(answers: Iterable[str], guess: str | None) -> tuple[float, float]:
@@ -133,15 +145,21 @@ def _em_f1(units: Array) -> list[tuple[str, Array, str]]:
     return [("f1", units[:, [1, 2]], "ratio"), ("exact_match", units[:, [0, 2]], "ratio")]
 
 
-def _by_character(gold: Sequence[Sequence[str]], predicted: Sequence[str | None], language: str) -> list[tuple[str, Array, str]]:
-    """Beside the official score, F1 over characters for languages written without spaces, where the official F1 is all or nothing."""
+def _by_character(
+    gold: Sequence[Sequence[str]], predicted: Sequence[str | None], language: str
+) -> list[tuple[str, Array, str]]:
+    """Beside the official score, F1 over characters for languages written without spaces, where the official F1 is all
+    or nothing."""
     if language not in UNSPACED:
         return []
     return [("f1-characters", answer_units(gold, predicted, cast(Normalise, character_text))[:, [1, 2]], "ratio")]
 
 
-def _silenced(gold: Mapping[str, Sequence[str]], predicted: Mapping[str, str], null_odds: Mapping[str, float], threshold: float) -> Array:
-    """Units [N, 3] of SQuAD v2 where odds above the threshold count as "": right exactly where a question has no gold answer at all."""
+def _silenced(
+    gold: Mapping[str, Sequence[str]], predicted: Mapping[str, str], null_odds: Mapping[str, float], threshold: float
+) -> Array:
+    """Units [N, 3] of SQuAD v2 where odds above the threshold count as "": right exactly where a question has no gold
+    answer at all."""
     units = answerable_units(list(gold.values()), [predicted.get(question) for question in gold])
     for row, (question, answers) in zip(units, gold.items(), strict=True):
         if question in predicted and null_odds.get(question, -np.inf) > threshold:
@@ -149,20 +167,30 @@ def _silenced(gold: Mapping[str, Sequence[str]], predicted: Mapping[str, str], n
     return units
 
 
-def _oracles(gold: Mapping[str, Sequence[str]], predicted: Mapping[str, str], null_odds: Mapping[str, float] | None) -> list[tuple[str, Array, str]]:
+def _oracles(
+    gold: Mapping[str, Sequence[str]], predicted: Mapping[str, str], null_odds: Mapping[str, float] | None
+) -> list[tuple[str, Array, str]]:
     """SQuAD v2 at the thresholds that are best on these very questions, named as the oracles they are."""
     if null_odds is None or any(question not in null_odds or question not in predicted for question in gold):
         return []
-    asked = [question for question in null_odds if question in gold]  # in the order of the odds, which settles equal ones
+    # in the order of the odds, which settles equal ones
+    asked = [question for question in null_odds if question in gold]
     place = {question: number for number, question in enumerate(asked)}
     back = [place[question] for question in gold]
-    answers, guesses, odds = [gold[one] for one in asked], [predicted[one] for one in asked], [null_odds[one] for one in asked]
+    answers, guesses, odds = (
+        [gold[one] for one in asked],
+        [predicted[one] for one in asked],
+        [null_odds[one] for one in asked],
+    )
     names = ("exact_match", "f1")
-    return [(f"{name}-oracle", best_null_threshold(answers, guesses, odds, name).units[back], "ratio") for name in names]
+    return [
+        (f"{name}-oracle", best_null_threshold(answers, guesses, odds, name).units[back], "ratio") for name in names
+    ]
 
 
 def _require_answers(gold: Mapping[str, Sequence[str]]) -> None:
     for question, answers in gold.items():
         if not answers:
             where = f"question '{question}'"
-            raise TaskDataError("a question without a gold answer cannot be scored", where=where, do="use squad_v2 for unanswerable questions")
+            what = "a question without a gold answer cannot be scored"
+            raise TaskDataError(what, where=where, do="use squad_v2 for unanswerable questions")

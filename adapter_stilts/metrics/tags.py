@@ -1,9 +1,9 @@
 """Tags of words: chunk F1, precision and recall by seqeval's two rules, and token accuracy; the unit is the sentence.
 
-The rules are written out so that the number does not depend on an installed version. A tag is read as a prefix (its first character)
-and a type. Neighbouring tags of one type form a chunk; B and S open one, S and E close one, O lies outside. Bare part-of-speech tags
-have no prefix, so their first letter is taken for one: runs of NOUN merge into one chunk, while SCONJ, SYM (prefix S) stand alone. The
-rules differ in the type:
+The rules are written out so that the number does not depend on an installed version. A tag is read as a prefix (its
+first character) and a type. Neighbouring tags of one type form a chunk; B and S open one, S and E close one, O lies
+outside. Bare part-of-speech tags have no prefix, so their first letter is taken for one: runs of NOUN merge into one
+chunk, while SCONJ, SYM (prefix S) stand alone. The rules differ in the type:
 
     rule    type of B-PER   type of SCONJ   used by
     "0.0"   PER             SCONJ           seqeval 0.0.x, and so XTREME's published numbers
@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.metrics.base import Options, Score, metrics, one_each, scored
 from adapter_stilts.registry import unknown_name
-from adapter_stilts.statistics.intervals import score_of
 
 Array: TypeAlias = NDArray[np.float64]
 Tags: TypeAlias = Sequence[str]
@@ -49,19 +48,13 @@ def _token_accuracy(gold: Any, predicted: Any, options: Options) -> Score:
     return replace(score_tags(gold, one_each(predicted), options), headline="token_accuracy")
 
 
-def entity_f1(gold: Sequence[Tags], predicted: Sequence[Tags], rule: str = "0.0") -> float:
-    """Micro F1 of chunks over all sentences, by seqeval's rule "0.0" (XTREME) or "1.2"; for entities and for bare tags."""
-    return score_of(chunk_counts(gold, predicted, rule), "f1")
-
-
-def token_accuracy(gold: Sequence[Tags], predicted: Sequence[Tags]) -> float:
-    return score_of(token_units(gold, predicted), "ratio")
-
-
 def token_units(gold: Sequence[Tags], predicted: Sequence[Tags]) -> Array:
     """[N, 2]: right tags and words of each sentence."""
     same_lengths(gold, predicted)
-    rows = [(sum(a == b for a, b in zip(right, guess, strict=True)), len(right)) for right, guess in zip(gold, predicted, strict=True)]
+    rows = [
+        (sum(a == b for a, b in zip(right, guess, strict=True)), len(right))
+        for right, guess in zip(gold, predicted, strict=True)
+    ]
     return np.array(rows, dtype=np.float64).reshape(-1, 2)
 
 
@@ -80,8 +73,9 @@ def chunk_counts(gold: Sequence[Tags], predicted: Sequence[Tags], rule: str = "0
 def chunks(sentences: Sequence[Tags], rule: str = "0.0") -> list[set[Chunk]]:
     """The chunks that end in each sentence.
 
-    Positions run through the whole file with one O after every sentence, as seqeval flattens it: under rule 1.2 a chunk of bare
-    tags may take its first position from before (its type looks equal to the one before it), and both sides then must agree on that.
+    Positions run through the whole file with one O after every sentence, as seqeval flattens it: under rule 1.2 a chunk
+    of bare tags may take its first position from before (its type looks equal to the one before it), and both sides
+    then must agree on that.
     """
     if rule not in TYPES:
         raise unknown_name("chunk rule", rule, TYPES)
@@ -100,10 +94,12 @@ def chunks(sentences: Sequence[Tags], rule: str = "0.0") -> list[set[Chunk]]:
 def same_lengths(gold: Sequence[Tags], predicted: Sequence[Tags]) -> None:
     """Refuse predictions that do not stand word by word beside the gold tags."""
     if len(gold) != len(predicted):
-        raise TaskDataError(f"{len(predicted)} predicted sentences for {len(gold)} gold ones", do="predict every sentence once, in the order of the gold file")
+        what = f"{len(predicted)} predicted sentences for {len(gold)} gold ones"
+        raise TaskDataError(what, do="predict every sentence once, in the order of the gold file")
     for number, (right, guess) in enumerate(zip(gold, predicted, strict=True), start=1):
         if len(right) != len(guess):
-            raise TaskDataError(f"{len(guess)} predicted tags for {len(right)} words", where=f"sentence {number}", do="give one tag per word")
+            what = f"{len(guess)} predicted tags for {len(right)} words"
+            raise TaskDataError(what, where=f"sentence {number}", do="give one tag per word")
         if not all(right) or not all(guess):
             raise TaskDataError("an empty tag", where=f"sentence {number}", do="write O for a word outside every chunk")
 

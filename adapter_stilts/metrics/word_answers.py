@@ -1,15 +1,18 @@
-"""Answers as SQuAD's first scripts cut them: whole white-space words of the context, trimmed to what the sub-words spell.
+"""Answers as SQuAD's first scripts cut them: whole white-space words of the context, trimmed to what the sub-words
+spell.
 
     word_answer("by (Anna Bode) in", (4, 8), (4, 8), "Anna")       "Anna", out of the word "(Anna"
     word_answer("北京市是首都。", (0, 2), (0, 2), "北京")            "北京市是首都。": the reference cannot trim Chinese
 
-The trimming looks the sub-words' text up in the words once both are cut at punctuation and around every Chinese character; where it is
-not found, the whole words are the answer. In text written without spaces a "word" may be a sentence. XTREME scores what comes out of
-this; jiant leaves it out for zh. It bounds scores from above: with the gold spans themselves, and nano-xlmr's sub-words, XQuAD zh has
-exact match 68.7 under XTREME, 91.2 under jiant and 98.5 by character; th has 94.8, 94.8 and 95.9. (By character, what is lost is answers
-of more than 30 sub-words, and a few that end inside one.)
+The trimming looks the sub-words' text up in the words once both are cut at punctuation and around every Chinese
+character; where it is not found, the whole words are the answer. In text written without spaces a "word" may be a
+sentence. XTREME scores what comes out of this; jiant leaves it out for zh. It bounds scores from above: with the gold
+spans themselves, and nano-xlmr's sub-words, XQuAD zh has exact match 68.7 under XTREME, 91.2 under jiant and 98.5 by
+character; th has 94.8, 94.8 and 95.9. (By character, what is lost is answers of more than 30 sub-words, and a few that
+end inside one.)
 
-This is `get_final_text` of transformers as both used it; since 2023 its tokenizer normalises to NFC as well, which leaves more words whole.
+This is `get_final_text` of transformers as both used it; since 2023 its tokenizer normalises to NFC as well, which
+leaves more words whole.
 """
 
 from __future__ import annotations
@@ -18,8 +21,16 @@ import unicodedata
 from collections.abc import Iterator
 from itertools import accumulate
 
-SPACES = frozenset(" \t\r\n\u202f")  # what the reference splits contexts at, which is not all that Unicode calls a space
-CHINESE = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x2A6DF), (0x2A700, 0x2CEAF), (0x2F800, 0x2FA1F))
+# what the reference splits contexts at, which is not all that Unicode calls a space
+SPACES = frozenset(" \t\r\n\u202f")
+CHINESE = (
+    (0x3400, 0x4DBF),
+    (0x4E00, 0x9FFF),
+    (0xF900, 0xFAFF),
+    (0x20000, 0x2A6DF),
+    (0x2A700, 0x2CEAF),
+    (0x2F800, 0x2FA1F),
+)
 
 
 def word_answer(context: str, first: tuple[int, int], last: tuple[int, int], pieces: str) -> str:
@@ -50,8 +61,12 @@ def aligned(pieces: str, words: str) -> str:
 
 
 def _words(context: str) -> tuple[list[str], list[int]]:
-    """White-space words, and the number of the word that every character belongs to; a space belongs to the word before it."""
-    starts = [character not in SPACES and (place == 0 or context[place - 1] in SPACES) for place, character in enumerate(context)]
+    """White-space words, and the number of the word that every character belongs to; a space belongs to the word before
+    it."""
+    starts = [
+        character not in SPACES and (place == 0 or context[place - 1] in SPACES)
+        for place, character in enumerate(context)
+    ]
     numbers = [max(0, count - 1) for count in accumulate(map(int, starts))]
     text = "".join(" " if character in SPACES else character for character in context)
     return [word for word in text.split(" ") if word], numbers
@@ -63,7 +78,8 @@ def _solid(text: str) -> list[int]:
 
 
 def _basic_tokens(text: str) -> Iterator[str]:
-    """BERT's basic tokenizer without lower-casing: cut at white space, around punctuation and around Chinese characters."""
+    """BERT's basic tokenizer without lower-casing: cut at white space, around punctuation and around Chinese
+    characters."""
     for word in "".join(_cleaned(text)).split():
         run = ""
         for character in word:

@@ -56,11 +56,8 @@ def _mean(vectors: StoredVectors) -> NDArray[np.float64]:
     rows = by_first_rows(first, vectors.blank).rows
     if len(rows) < 2:
         do = "leave centring out, or give a file with more text"
-        raise TaskDataError(
-            f"{len(rows)} different sentences: nothing is left of a vector less the mean of one",
-            where=str(vectors.path),
-            do=do,
-        )
+        what = f"{len(rows)} different sentences: nothing is left of a vector less the mean of one"
+        raise TaskDataError(what, where=str(vectors.path), do=do)
     return Centred.of(Chosen(vectors, rows)).mean
 
 

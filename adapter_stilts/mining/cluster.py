@@ -35,9 +35,7 @@ PATIENCE = 5.0  # seconds for an address to answer
 
 @contextmanager
 def cluster_of(engine: str, address: str | None) -> Iterator[Cluster | None]:
-    """A cluster where the engine is "ray", None where it is "local"; raises UnknownName for any other, and what
-    `connected` raises.
-    """
+    """A cluster where the engine is "ray", None where it is "local". Raises what `connected` does, and UnknownName."""
     if engine not in ENGINES:
         raise unknown_name("engine", engine, ENGINES)
     if engine == LOCAL:
@@ -101,10 +99,8 @@ class Cluster:
         """
         slots = min(self.slots, self._gpus) if gpu else self.slots
         if not slots:
-            raise UsageError(
-                "no worker of the cluster has a graphics card, and this process reads with one",
-                do="start it with CUDA_VISIBLE_DEVICES= here",
-            )
+            what = "no worker of the cluster has a graphics card, and this process reads with one"
+            raise UsageError(what, do="start it with CUDA_VISIBLE_DEVICES= here")
         task = self._ray.remote(num_cpus=1, num_gpus=int(gpu), max_retries=RETRIES, retry_exceptions=False)(_guarded)
         running: deque[Any] = deque()
         try:
@@ -131,9 +127,8 @@ class Cluster:
         if fine:
             return value
         name, what, where, do = value
-        raise getattr(errors, name, StiltsError)(
-            what, where=f"{where} (node {node})" if where else f"node {node}", do=do
-        )
+        where = f"{where} (node {node})" if where else f"node {node}"
+        raise getattr(errors, name, StiltsError)(what, where=where, do=do)
 
 
 def check_visible(paths: Iterable[Path]) -> None:
@@ -159,9 +154,8 @@ def _ray() -> Any:
     try:
         import ray
     except ImportError as error:
-        raise UsageError(
-            "--engine ray needs ray, which is not installed", do="pip install 'adapter-stilts[ray]'"
-        ) from error
+        what = "--engine ray needs ray, which is not installed"
+        raise UsageError(what, do="pip install 'adapter-stilts[ray]'") from error
     return ray
 
 
@@ -169,7 +163,8 @@ def _connect(ray: Any, where: str) -> None:
     if where == LOCAL:
         ray.init(address=LOCAL, log_to_driver=False, logging_level="ERROR", include_dashboard=False)
         return
-    do = "start one (`ray start --head`), name one with --ray-address HOST:PORT, or --ray-address local to start one here for this command"
+    here = "or --ray-address local to start one here for this command"
+    do = f"start one (`ray start --head`), name one with --ray-address HOST:PORT, {here}"
     host, colon, port = where.removeprefix("ray://").rpartition(":")
     try:
         if colon and port.isdecimal():

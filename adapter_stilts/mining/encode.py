@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -38,7 +38,7 @@ from adapter_stilts.retrieval.embed import MAX_LENGTH, check_reading
 from adapter_stilts.retrieval.protocols import protocol
 from adapter_stilts.retrieval.reading import Overrides, Reading
 from adapter_stilts.retrieval.stored.arrays import DTYPES, write_npy
-from adapter_stilts.retrieval.stored.encoding import ShardVectors, encode_shard, gather, remember
+from adapter_stilts.retrieval.stored.encoding import ShardVectors, gather, remember, vectors_of
 from adapter_stilts.retrieval.stored.known import KnownTexts
 from adapter_stilts.retrieval.stored.ledger import Shard, append, read_ledger, seal
 from adapter_stilts.retrieval.stored.vectors import ShardFiles, file_name
@@ -142,9 +142,7 @@ def encode_with(
     cluster: Cluster | None = None,
     overwrite: bool = False,
 ) -> dict[str, Any]:
-    """The vectors as they come, with an encoder that is loaded, a file that was surveyed and a cluster that is
-    connected.
-    """
+    """The vectors as they come, with an encoder that is loaded, a file that was surveyed and a cluster, if any."""
     reading = request.reading(reader)
     made = _made(reader, request, reading, file)
     folder = out or _folder(runs, request.file, made)
@@ -184,31 +182,30 @@ class _Work:
         self._read, self._seconds = 0, 0.0  # by this process
 
     def finish(self, rows: Iterator[Sentence]) -> str:
-        """Encode the shards that are missing, from all rows of the file, which are read to the end; returns "new",
-        "resumed" or "done".
-        """
+        """Encode the missing shards, reading all rows of the file to the end; returns "new", "resumed" or "done"."""
         self._files.check_all()
         state = "done" if self._sealed else "resumed" if self._shards else "new"
         start = len(self._shards) * self._size
         if state == "resumed":
-            self._report.say(
-                f"going on at row {min(start, self._rows) + 1} of {self._rows}; the shards before it are whole"
-            )
-        for shard in self._shards if state == "resumed" else ():
-            remember(
-                self._known, self._files.read("texts", shard.shard, slice(0, shard.rows)), shard.shard * self._size
-            )
+            at = f"row {min(start, self._rows) + 1} of {self._rows}"
+            self._report.say(f"going on at {at}; the shards before it are whole")
+            for shard in self._shards:
+                keys = self._files.read("texts", shard.shard, slice(0, shard.rows))
+                remember(self._known, keys, shard.shard * self._size)
         started = time.monotonic()
         if start < self._rows:
             deque(islice(rows, start), maxlen=0)  # those that are encoded
             with self._report.progress(f"encoding {self._name}") as progress:
-                firsts = range(start, self._rows, self._size)
-                paces = (
-                    _Pace(progress, self._rows - start, first - start, self._count(first), started) for first in firsts
-                )
-                read = self._read_by_workers if self._cluster else self._read_here
-                for first, made in read(rows, firsts, paces):
-                    self._store(first // self._size, made)
+
+                def pace(done: int, of: int) -> None:
+                    """Progress in rows of the file, from the done share of a shard, with the speed."""
+                    first = len(self._shards) * self._size
+                    read, seconds = first - start + self._count(first) * done // of, time.monotonic() - started
+                    speed = f"{read / seconds:.0f} sentences/s" if seconds > 0 else ""
+                    progress(read, self._rows - start, speed)
+
+                for number, made in enumerate(self._read_shards(rows, start, pace), len(self._shards)):
+                    self._store(number, made)
         if state != "done":
             deque(rows, maxlen=0)  # what the file has beyond the rows that were counted
         self._read, self._seconds = max(0, self._rows - start), time.monotonic() - started
@@ -218,24 +215,23 @@ class _Work:
         """The rows of the shard that starts there."""
         return min(self._size, self._rows - first)
 
-    def _read_here(
-        self, rows: Iterator[Sentence], firsts: Iterable[int], paces: Iterable[_Pace]
-    ) -> Iterator[tuple[int, ShardVectors]]:
-        for first, pace in zip(firsts, paces, strict=True):
-            yield first, encode_shard(self._encoder, rows, first, self._count(first), self._reading, self._known, pace)
-
-    def _read_by_workers(
-        self, rows: Iterator[Sentence], firsts: Sequence[int], paces: Iterable[_Pace]
-    ) -> Iterator[tuple[int, ShardVectors]]:
-        assert self._cluster is not None
-        length = self._reading.max_length
-        shards = (gather(self._encoder, rows, first, self._count(first), length, self._known) for first in firsts)
-        gpu = next(self._encoder.parameters()).device.type == "cuda"
-        parts = read_by_workers(self._cluster, self._spec, self._reading, shards, gpu=gpu)
-        for first, pace, (gathered, read) in zip(firsts, paces, parts, strict=True):
+    def _read_shards(
+        self, rows: Iterator[Sentence], start: int, pace: Callable[[int, int], None]
+    ) -> Iterator[ShardVectors]:
+        """The shards from that row on, cut into tokens here and read here, or by the workers of a cluster."""
+        encoder, reading = self._encoder, self._reading
+        firsts = range(start, self._rows, self._size)
+        shards = (gather(encoder, rows, at, self._count(at), reading.max_length, self._known) for at in firsts)
+        if self._cluster is None:
+            for gathered in shards:
+                yield gathered.with_vectors(vectors_of(encoder, gathered.tokens, gathered.first, reading, pace))
+                del gathered  # before the next is cut into tokens
+            return
+        gpu = next(encoder.parameters()).device.type == "cuda"
+        for gathered, read in read_by_workers(self._cluster, self._spec, reading, shards, gpu=gpu):
             self._worker_peak = max(self._worker_peak, read.peak)
-            yield first, gathered.with_vectors(read.vectors)
             pace(1, 1)
+            yield gathered.with_vectors(read.vectors)
 
     def _store(self, number: int, made: ShardVectors) -> None:
         count = made.rows  # fewer where the file has become shorter, which is noticed at its end
@@ -256,21 +252,6 @@ class _Work:
         if self._read:
             work |= {"seconds": round(self._seconds, 3), "sentences_per_second": round(self._read / self._seconds, 1)}
         return {**_counts(self._made, self._shards), **work}
-
-
-class _Pace:
-    """Progress in rows of the file, from the share of a shard's sentences that is done, with the speed so far."""
-
-    def __init__(
-        self, progress: Callable[[int, int, str], None], total: int, before: int, rows: int, started: float
-    ) -> None:
-        self._progress, self._total, self._before = progress, total, before
-        self._rows, self._started = rows, started
-
-    def __call__(self, done: int, of: int) -> None:
-        rows = self._before + self._rows * done // of
-        seconds = time.monotonic() - self._started
-        self._progress(rows, self._total, f"{rows / seconds:.0f} sentences/s" if seconds > 0 else "")
 
 
 def _planned(

@@ -1,6 +1,4 @@
-"""A folder of vectors before and while it is filled: what stands in it, whether that is the same work, and how it is
-emptied.
-"""
+"""A folder of vectors before and while it is filled: what stands in it, and whether that is the same work."""
 
 from __future__ import annotations
 
@@ -30,7 +28,7 @@ def decides(made: dict[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def filling(folder: Path, made: dict[str, Any], *, overwrite: bool) -> Iterator[str]:
-    """The folder for this process alone, begun or ready to be gone on with; gives its state as `state_of_vectors` does."""
+    """The folder for this process alone, begun or ready to be gone on with; gives what `state_of_vectors` does."""
     state_of_vectors(folder, made, overwrite=overwrite)  # refuses before a lock is written
     with locked(folder):
         state = state_of_vectors(folder, made, overwrite=overwrite)
@@ -43,13 +41,10 @@ def filling(folder: Path, made: dict[str, Any], *, overwrite: bool) -> Iterator[
 
 
 def state_of_vectors(folder: Path, made: dict[str, Any], *, overwrite: bool) -> str:
-    """What stands in the folder: nothing ("new"), or unfinished or finished vectors of the same making; anything else
-    is refused.
-    """
+    """ "new", or the state of unfinished or finished vectors of the same making; anything else is refused."""
     if folder.exists() and not folder.is_dir():
-        raise UsageError(
-            "a file where the folder of vectors should be", where=str(folder), do="name another folder with -o"
-        )
+        what = "a file where the folder of vectors should be"
+        raise UsageError(what, where=str(folder), do="name another folder with -o")
     names = (
         {entry.name for entry in folder.iterdir() if entry.name != LOCK and not is_remains(entry)}
         if folder.is_dir()
@@ -58,9 +53,8 @@ def state_of_vectors(folder: Path, made: dict[str, Any], *, overwrite: bool) -> 
     if not names:
         return "new"
     if LEDGER not in names:
-        raise UsageError(
-            "the folder is not empty and holds no vectors", where=str(folder), do="name another folder with -o"
-        )
+        what = "the folder is not empty and holds no vectors"
+        raise UsageError(what, where=str(folder), do="name another folder with -o")
     if overwrite:
         return "new"
     ledger = read_ledger(folder)
@@ -71,11 +65,8 @@ def state_of_vectors(folder: Path, made: dict[str, Any], *, overwrite: bool) -> 
         told = ", ".join(
             f"{name} {_short(ledger.made.get(name))} (asked for {_short(made.get(name))})" for name in changed
         )
-        raise UsageError(
-            f"the folder holds other vectors: {told}",
-            where=str(folder),
-            do="name another folder with -o, or add --overwrite to replace them",
-        )
+        what = f"the folder holds other vectors: {told}"
+        raise UsageError(what, where=str(folder), do="name another folder with -o, or add --overwrite to replace them")
     return "done" if ledger.sealed else "resumed"
 
 

@@ -55,20 +55,20 @@ def rows_of_a_shard(
     if limit_gb is None:
         return asked or SHARD_ROWS
     if not limit_gb > 0:
-        raise UsageError(
-            f"--limit-gb {limit_gb}: a limit is a number above 0", do="give the memory that encoding must fit in, in GB"
-        )
+        what = f"--limit-gb {limit_gb}: a limit is a number above 0"
+        raise UsageError(what, do="give the memory that encoding must fit in, in GB")
     size = asked or SHARD_ROWS
     while True:
-        found = memory(
+        needs = memory(
             encoder, rows=rows, shard_rows=size, token_budget=token_budget, max_length=max_length, remembered=remembered
         )
-        if sum(found.values()) <= limit_gb * GB:
+        if sum(needs.values()) <= limit_gb * GB:
             return size
         if asked or size == FEWEST_ROWS:
             break
         size //= 2
-    parts = ", ".join(f"{name} {part / GB:.2f}" for name, part in found.items())
+    parts = ", ".join(f"{name} {part / GB:.2f}" for name, part in needs.items())
     smaller = "let --limit-gb choose the shards: leave --shard-rows out; or " if asked else ""
-    what = f"encoding needs up to {sum(found.values()) / GB:.2f} GB with {size} rows a shard ({parts}), and the limit is {limit_gb:g} GB"
+    needed = f"encoding needs up to {sum(needs.values()) / GB:.2f} GB with {size} rows a shard ({parts})"
+    what = f"{needed}, and the limit is {limit_gb:g} GB"
     raise DoesNotFit(what, do=f"{smaller}raise the limit, use a lower layer or precision bf16")

@@ -53,9 +53,7 @@ DEFAULT_TRUNK = "miniature"
 
 @dataclass(frozen=True)
 class Input:
-    """Both sides as they are named: the files of sentences, None where vectors alone are given, and where their vectors
-    lie.
-    """
+    """Both sides as they are named: files of sentences, None where only vectors are given, and their vectors."""
 
     files: tuple[TextFile | None, TextFile | None]
     vectors: tuple[Path, Path]
@@ -107,9 +105,7 @@ class _Job:
         self._request, self._rules, self._work, self._report, self._cluster = request, rules, work, report, cluster
 
     def encoded(self, files: list[TextFile | None], runs: Path) -> tuple[Input, Input | None]:
-        """The vectors that were given, or those of the files, all with one encoder; what was encoded before is found
-        again.
-        """
+        """The vectors that were given, or those of the files, with one encoder; earlier ones are found again."""
         request, rules = self._request, self._rules
         if request.source_vectors is not None and request.target_vectors is not None:
             return Input((files[0], files[1]), (request.source_vectors, request.target_vectors)), None
@@ -151,17 +147,17 @@ class _Job:
                 return known
             gold = read_gold(request.gold, source, target) if request.gold else None
             if request.score_only is not None:
-                found = self._given(request.score_only, source, target)
+                mined = self._given(request.score_only, source, target)
             else:
                 if hashes[0] == hashes[1]:
                     self._report.say("source and target are the same: every sentence will find itself")
-                found = self._found(source, target, self._work)
+                mined = self._found(source, target, self._work)
             threshold, chosen_on = request.threshold, "given"
             if dev is not None:
                 threshold, chosen_on = self._dev_threshold(dev), "dev"
             tune = tuner(request.target_precision, rules.threshold)
-            kept = decide(found.scored, gold, tune, rules, threshold, chosen_on, seed=request.seed)
-            pairs = found.written if kept.threshold is None else found.written.above(kept.threshold)
+            kept = decide(mined.scored, gold, tune, rules, threshold, chosen_on, seed=request.seed)
+            pairs = mined.written if kept.threshold is None else mined.written.above(kept.threshold)
             all_lines = rules.written == "once" and request.score_only is None
             how = {"json_lines": request.json_lines, "all_lines": all_lines}
             count = write_pairs(self._work / PAIRS, pairs, source, target, **how)
@@ -170,18 +166,18 @@ class _Job:
                     "pairs_file": str(out),
                     "report": str(report_path(out)),
                     "pairs": count,
-                    "candidates": len(found.written),
-                    "left_out": dict(found.left_out),
+                    "candidates": len(mined.written),
+                    "left_out": dict(mined.left_out),
                     "threshold": kept.threshold,
                     "threshold_from": kept.source,
                     "source": facts(source, main.files[0]),
                     "target": facts(target, main.files[1]),
-                    "settings": {**told(rules), **found.search.facts(), "recall": found.recall},
+                    "settings": {**told(rules), **mined.search.facts(), "recall": mined.recall},
                     "results": [result.to_json() for result in kept.results],
                     "curve": list(kept.curve),
                     "histogram": kept.histogram,
                     "peak_memory_bytes": peak_memory("cpu"),
-                    "notes": [*kept.notes, *_notes(count, found, kept)],
+                    "notes": [*kept.notes, *_notes(count, mined, kept)],
                 }
             )
             publish(self._work / PAIRS, out, identity, document)
@@ -248,20 +244,20 @@ def _say(document: dict[str, Any], kept: Kept, report: Reporter) -> None:
         report.say(line)
 
 
-def _notes(count: int, found: Found, kept: Kept) -> Iterator[str]:
+def _notes(count: int, mined: Found, kept: Kept) -> Iterator[str]:
     cut = "no threshold was given"
     if kept.threshold is not None:
         cut = f"at a threshold of {kept.threshold:.4f} ({kept.source})"
-    for reason, number in found.left_out.items():
+    for reason, number in mined.left_out.items():
         yield f"{number} candidate{'s' if number > 1 else ''} {reason} {'are' if number > 1 else 'is'} left out"
-    if not len(found.written):
-        other, at_all = (" other", "") if found.left_out else ("", " at all")
+    if not len(mined.written):
+        other, at_all = (" other", "") if mined.left_out else ("", " at all")
         yield f"no pair was found: there is no{other} candidate{at_all}, so the file is empty"
     elif not count:
-        best = f"the best of {len(found.written)} candidates scores {found.written.score[0]:.4f}"
+        best = f"the best of {len(mined.written)} candidates scores {mined.written.score[0]:.4f}"
         yield f"no pair is kept {cut}: {best}, so the file is empty"
     else:
-        yield f"{count} of {len(found.written)} candidates are written, best first; {cut}"
+        yield f"{count} of {len(mined.written)} candidates are written, best first; {cut}"
 
 
 def _surveyed(path: Path, request: Mining, report: Reporter) -> TextFile:

@@ -47,11 +47,8 @@ def write_pairs(out: Path, pairs: Pairs, source: Side, target: Side, *, json_lin
             stream.write("".join(form(*row) for row in rows).encode())
     written = _lines(out)
     if written != len(pairs):
-        raise StiltsError(
-            f"{written} lines were written for {len(pairs)} pairs",
-            where=str(out),
-            do="check the disk, and run the command again",
-        )
+        what = f"{written} lines were written for {len(pairs)} pairs"
+        raise StiltsError(what, where=str(out), do="check the disk, and run the command again")
     return written
 
 
@@ -60,9 +57,7 @@ def report_path(out: Path) -> Path:
 
 
 def publish(written: Path, out: Path, identity: str, document: Mapping[str, Any]) -> None:
-    """The report first, then the pairs in their place: a kill between the two leaves no file that nobody can tell the
-    making of.
-    """
+    """The report first, then the pairs: a kill between the two leaves no file of unknown making."""
     write_sealed(report_path(out), {"identity": identity, "pairs_sha256": sha256(written), **document})
     with disk_errors(out):
         os.replace(written, out)
@@ -88,21 +83,15 @@ def finished(out: Path, identity: str, *, overwrite: bool) -> dict[str, Any] | N
     report = read_sealed(report_path(out), "the report of a mining", do=OCCUPIED)
     if report.get("identity") == identity and report.get("pairs_sha256") == sha256(out):
         return {name: value for name, value in report.items() if name not in ("identity", "pairs_sha256", CHECKSUM)}
-    raise UsageError(
-        "the file is there already, and is not the outcome of this very mining", where=str(out), do=OCCUPIED
-    )
+    what = "the file is there already, and is not the outcome of this very mining"
+    raise UsageError(what, where=str(out), do=OCCUPIED)
 
 
 def refuse_occupied(out: Path, *, overwrite: bool, read: Iterable[Path] = ()) -> None:
-    """Raises UsageError where the file to write is a folder, or there already and from no mining, or one of those that
-    are read.
-    """
+    """Raises UsageError for a file that is a folder, is there already and from no mining, or is read."""
     if out.resolve() in {path.resolve() for path in read}:
-        raise UsageError(
-            "the file of pairs would take the place of a file that is read",
-            where=str(out),
-            do="name another file with -o",
-        )
+        what = "the file of pairs would take the place of a file that is read"
+        raise UsageError(what, where=str(out), do="name another file with -o")
     if out.exists() and not out.is_file():
         raise UsageError("not a file", where=str(out), do="name a file with -o")
     if out.exists() and not overwrite and not report_path(out).exists():
@@ -122,13 +111,13 @@ def _cells(source: Side, target: Side) -> Callable[[int, int, float], str]:
 
 def _objects(source: Side, target: Side, all_lines: bool) -> Callable[[int, int, float], str]:
     def form(one: int, other: int, score: float) -> str:
-        found: dict[str, object] = {"score": as_json(score)}
+        document: dict[str, object] = {"score": as_json(score)}
         for name, side, row in (("source", source, one), ("target", target, other)):
-            found |= {} if side.texts is None else {name: side.texts[row]}
-            found |= {f"{name}_line": side.line(row)} | ({f"{name}_id": side.id(row)} if side.with_ids else {})
+            document |= {} if side.texts is None else {name: side.texts[row]}
+            document |= {f"{name}_line": side.line(row)} | ({f"{name}_id": side.id(row)} if side.with_ids else {})
             lines = list(_same(side.distinct, row)) if all_lines else []
-            found |= {f"{name}_lines": [side.line(line) for line in lines]} if len(lines) > 1 else {}
-        return json.dumps(found, ensure_ascii=False) + "\n"
+            document |= {f"{name}_lines": [side.line(line) for line in lines]} if len(lines) > 1 else {}
+        return json.dumps(document, ensure_ascii=False) + "\n"
 
     return form
 

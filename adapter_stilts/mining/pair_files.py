@@ -104,9 +104,9 @@ def _columns(path: Path, widths: tuple[int, ...], wanted: str) -> Lines:
 
 
 def _check_text(path: Path, lines: Lines, sides: tuple[Side, Side], rows: tuple[Numbers, Numbers]) -> None:
-    for side, found in zip(sides, rows, strict=True):
-        blank = np.flatnonzero(side.distinct.of_line[found] < 0)
+    for side, numbers in zip(sides, rows, strict=True):
+        blank = np.flatnonzero(side.distinct.of_line[numbers] < 0)
         if len(blank):
-            number, line = lines[blank[0]][0], side.line(int(found[blank[0]]))
+            number, line = lines[blank[0]][0], side.line(int(numbers[blank[0]]))
             what = f"line {line} of the {side.name} has no text"
             raise TaskDataError(what, where=f"{path}, line {number}", do="correct the pair")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adapter_stilts.config.schema import RunConfig
-from adapter_stilts.errors import UsageError
+from adapter_stilts.errors import refuse
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.retrieval.distinct import duplicates
 from adapter_stilts.retrieval.indexes.base import indexes
@@ -119,76 +119,38 @@ def told(rules: Protocol) -> dict[str, Any]:
 
 def _check(request: Mining) -> None:
     request.wanted.one_layer()
-    vectors, cells = (request.source_vectors, request.target_vectors), (request.lists, request.probes)
-    threshold, precision, dev = request.threshold, request.target_precision, request.dev
+    k, cells, cluster = request.wanted.k, (request.lists, request.probes), request.engine != "local"
+    threshold, precision, gold, dev = request.threshold, request.target_precision, request.gold, request.dev
+    one_text = (request.source is None) != (request.target is None)
+    one_vectors = (request.source_vectors is None) != (request.target_vectors is None)
+    texts, vectors, given = (
+        request.source is not None,
+        request.source_vectors is not None,
+        request.score_only is not None,
+    )
     celled = request.index == AUTO or request.index.startswith("ivf")
-    k = request.wanted.k
-    wrong = [
-        (
-            request.score_only is not None and request.engine != "local",
-            "pairs to score on a cluster",
-            "leave --engine out: they are searched for alone",
-        ),
-        (k is not None and k < 1, f"{k} neighbours", "ask for at least 1 with -k"),
-        (
-            any(number is not None and number < 1 for number in cells),
-            "fewer than one cell or probe",
-            "give --lists and --probes of at least 1",
-        ),
-        (
-            cells != (None, None) and not celled,
-            f"cells of the index '{request.index}', which has none",
-            "leave --lists and --probes out, or use --index ivf, ivf-sq or ivf-pq",
-        ),
-        (
-            request.limit_gb is not None and not request.limit_gb > 0,
-            f"a limit of {request.limit_gb} GB",
-            "give a number above 0",
-        ),
-        (
-            (request.source is None) != (request.target is None),
-            "one file of sentences",
-            "name two: the source and the target",
-        ),
-        (
-            (vectors[0] is None) != (vectors[1] is None),
-            "the vectors of one side",
-            "give --source-vectors and --target-vectors",
-        ),
-        (
-            request.source is None and vectors[0] is None,
-            "nothing to mine",
-            "name two files of sentences, or --source-vectors and --target-vectors",
-        ),
-        (
-            vectors[0] is not None and bool(request.run or request.trunk),
-            "vectors and an encoder",
-            "leave --run and --trunk out: the vectors are made already",
-        ),
-        (threshold is not None and precision is not None, "a threshold and a target precision", "give one of them"),
-        (threshold is not None and dev is not None, "a threshold and dev files to find one on", "give one of them"),
-        (threshold is not None and not math.isfinite(threshold), "a threshold that is no number", "give a number"),
-        (
-            precision is not None and not 0 < precision <= 1,
-            f"a target precision of {precision}",
-            "give a fraction above 0, up to 1, for example 0.95",
-        ),
-        (
-            precision is not None and not (request.gold or dev),
-            "a target precision without gold",
-            "give --gold or --dev",
-        ),
-        (
-            dev is not None and vectors[0] is not None,
-            "dev files of sentences with vectors",
-            "mine dev first, and give its threshold with --threshold",
-        ),
-        (
-            request.score_only is not None and bool(request.gold or dev),
-            "pairs to score, and gold",
-            "leave --gold and --dev out with --score-only",
-        ),
-    ]
-    for is_wrong, what, do in wrong:
-        if is_wrong:
-            raise UsageError(what, do=do)
+    few, named = any(size is not None and size < 1 for size in cells), cells != (None, None)
+    nothing = "name two files of sentences, or --source-vectors and --target-vectors"
+    no_cells = "leave --lists and --probes out, or use --index ivf, ivf-sq or ivf-pq"
+    fraction = "give a fraction above 0, up to 1, for example 0.95"
+    limit = request.limit_gb
+    refuse(given and cluster, "pairs to score on a cluster", "leave --engine out: they are searched for alone")
+    refuse(k is not None and k < 1, f"{k} neighbours", "ask for at least 1 with -k")
+    refuse(few, "fewer than one cell or probe", "give --lists and --probes of at least 1")
+    refuse(named and not celled, f"cells of the index '{request.index}', which has none", no_cells)
+    refuse(limit is not None and not limit > 0, f"a limit of {limit} GB", "give a number above 0")
+    refuse(one_text, "one file of sentences", "name two: the source and the target")
+    refuse(one_vectors, "the vectors of one side", "give --source-vectors and --target-vectors")
+    refuse(not texts and not vectors, "nothing to mine", nothing)
+    encoder = bool(request.run or request.trunk)
+    refuse(vectors and encoder, "vectors and an encoder", "leave --run and --trunk out: the vectors are made already")
+    if threshold is not None:
+        refuse(precision is not None, "a threshold and a target precision", "give one of them")
+        refuse(dev is not None, "a threshold and dev files to find one on", "give one of them")
+        refuse(not math.isfinite(threshold), "a threshold that is no number", "give a number")
+    if precision is not None:
+        refuse(not 0 < precision <= 1, f"a target precision of {precision}", fraction)
+        refuse(not (gold or dev), "a target precision without gold", "give --gold or --dev")
+    before = "mine dev first, and give its threshold with --threshold"
+    refuse(vectors and dev is not None, "dev files of sentences with vectors", before)
+    refuse(given and bool(gold or dev), "pairs to score, and gold", "leave --gold and --dev out with --score-only")

@@ -1,6 +1,4 @@
-"""The searches of a mining: both directions with their state on disk, their recall, and the neighbourhoods of given
-pairs.
-"""
+"""The searches of a mining: both directions with their state on disk, recall, and neighbourhoods of given pairs."""
 
 from __future__ import annotations
 
@@ -30,9 +28,7 @@ from adapter_stilts.retrieval.search import Neighbours, recall, search
 
 
 class Search:
-    """Two sides, searched by one plan: their distinct rows, less their mean where that is asked for and was not done
-    before.
-    """
+    """Two sides, searched by one plan: their distinct rows, less their mean where that is asked for and not done."""
 
     def __init__(self, source: Side, target: Side, rules: Protocol, chosen: SearchPlan, report: Reporter) -> None:
         self._source, self._target, self._rules, self.plan, self._report = source, target, rules, chosen, report
@@ -44,12 +40,14 @@ class Search:
         backward = self._one_way(self._right, self._left, work / "backward.npz", identity, cluster)
         return Searched(self._source.distinct, self._target.distinct, forward, backward)
 
-    def recall(self, found: Searched) -> float:
-        """The share of the true neighbours that an approximate index found, measured on a sample; 1 for exact search."""
+    def recall(self, searched: Searched) -> float:
+        """The share of the true neighbours that an approximate index found, of a sample; 1 for exact search."""
         index, steps, left, right = self.plan.index, self.plan.steps, self._left, self._right
         if index == "exact":
             return 1.0
-        share = (recall(found.forward, left, right, steps=steps) + recall(found.backward, right, left, steps=steps)) / 2
+        share = (
+            recall(searched.forward, left, right, steps=steps) + recall(searched.backward, right, left, steps=steps)
+        ) / 2
         sampled = "(sample of 1000 sentences each way)"
         self._report.say(f"{index} found {100 * share:.1f} % of the neighbours that exact search finds {sampled}")
         return share

@@ -46,9 +46,7 @@ class Side:
 
     @property
     def searched_hash(self) -> str:
-        """Which rows those are: vectors may stay the same while the text beside them changes, and with it what is
-        repeated or blank.
-        """
+        """Which rows those are: with the text beside the same vectors, what is repeated or blank changes."""
         return hashlib.sha256(np.ascontiguousarray(self.distinct.rows).data).hexdigest()
 
     @property
@@ -97,23 +95,18 @@ def open_side(name: str, file: TextFile | None, path: Path, work: Path) -> Side:
         return Side(name, vectors, _by_itself(vectors), None)
     if vectors.rows != file.survey.rows:
         what = f"{vectors.rows} vectors for {file.survey.rows} sentences"
-        raise TaskDataError(
-            what,
-            where=f"{path} and {file.path}",
-            do="give the vectors of this file; it may be truncated, or have been cleaned since",
-        )
+        do = "give the vectors of this file; it may be truncated, or have been cleaned since"
+        raise TaskDataError(what, where=f"{path} and {file.path}", do=do)
     if vectors.made and vectors.made["text"] != file.survey.sha256:
-        raise TaskDataError(
-            "the vectors were made of another text", where=f"{path} and {file.path}", do="encode this file again"
-        )
+        what = "the vectors were made of another text"
+        raise TaskDataError(what, where=f"{path} and {file.path}", do="encode this file again")
     keys: list[bytes] = []
     known = bool(vectors.made)
     store = TextStore(work, name, file.source, None if known else lambda sentence: keys.append(_key(sentence)))
     if store.rows != vectors.rows:
         store.close()
-        raise TaskDataError(
-            "the file changed while it was read", where=str(file.path), do="run the command again when it is at rest"
-        )
+        what = "the file changed while it was read"
+        raise TaskDataError(what, where=str(file.path), do="run the command again when it is at rest")
     return Side(name, vectors, _by_itself(vectors) if known else _by_texts(keys), store)
 
 
@@ -122,9 +115,8 @@ def check_together(source: Side, target: Side) -> None:
     one, other = source.vectors, target.vectors
     where, do = f"{one.path} and {other.path}", "encode both sides with one encoder, layer and pooling"
     if one.dimension != other.dimension:
-        raise UsageError(
-            f"vectors of {one.dimension} and of {other.dimension} dimensions cannot be compared", where=where, do=do
-        )
+        what = f"vectors of {one.dimension} and of {other.dimension} dimensions cannot be compared"
+        raise UsageError(what, where=where, do=do)
     differ = [name for name in MUST_AGREE if one.made and other.made and one.made.get(name) != other.made.get(name)]
     if differ:
         told = ", ".join(f"{name} {one.made.get(name)!s:.40} and {other.made.get(name)!s:.40}" for name in differ)
@@ -132,9 +124,7 @@ def check_together(source: Side, target: Side) -> None:
 
 
 def content_hash(side: Side) -> str:
-    """What the vectors are, whatever their path: of a folder its ledger, which holds the hash of every file; of a .npy
-    file its bytes.
-    """
+    """What the vectors are, whatever their path: of a folder its ledger, of a .npy file its bytes."""
     path = side.vectors.path
     return sha256(path / LEDGER if path.is_dir() else path)
 
@@ -151,12 +141,12 @@ def rows_of_ids(side: Side, ids: Sequence[str]) -> dict[str, int]:
 def rows_of_texts(side: Side, texts: Sequence[str]) -> dict[str, int]:
     """The first row of each of some sentences, as they stand in a cell; those that are nowhere are left out."""
     assert side.texts is not None
-    wanted, found = {as_cell(text) for text in texts}, dict[str, int]()
+    wanted, rows = {as_cell(text) for text in texts}, dict[str, int]()
     for row in range(side.rows):
         text = as_cell(side.texts[row])
         if text in wanted:
-            found.setdefault(text, row)
-    return {text: found[as_cell(text)] for text in texts if as_cell(text) in found}
+            rows.setdefault(text, row)
+    return {text: rows[as_cell(text)] for text in texts if as_cell(text) in rows}
 
 
 def as_cell(text: str) -> str:
@@ -166,18 +156,15 @@ def as_cell(text: str) -> str:
 
 def _by_itself(vectors: StoredVectors) -> Distinct:
     first = vectors.first_rows()
-    found = by_vectors(vectors) if first is None else by_first_rows(first, vectors.blank)
-    if not len(found.rows):
-        raise TaskDataError(
-            "no sentence: all rows are blank", where=str(vectors.path), do="give vectors of a file with text"
-        )
-    return found
+    texts = by_vectors(vectors) if first is None else by_first_rows(first, vectors.blank)
+    if not len(texts.rows):
+        what = "no sentence: all rows are blank"
+        raise TaskDataError(what, where=str(vectors.path), do="give vectors of a file with text")
+    return texts
 
 
 def _by_texts(keys: list[bytes]) -> Distinct:
-    """Told apart by text, for vectors that do not know theirs; of several lines the last one's vector is taken, as in
-    LASER.
-    """
+    """Told apart by text, for vectors that do not know theirs; the last line's vector is a text's, as in LASER."""
     known = as_keys(keys)
     numbers: NDArray[np.int64] = first_of_keys(np.ascontiguousarray(known).view(np.uint64))
     blank: NDArray[np.bool_] = np.logical_not(known.any(axis=1))

@@ -16,7 +16,7 @@ from typing import Any
 
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.config.schema import RunConfig
-from adapter_stilts.errors import UsageError
+from adapter_stilts.errors import refuse
 from adapter_stilts.evaluation.choosing import Choice, choose
 from adapter_stilts.mining.sweep_data import OWN_FILES, Material, Part, material, own_material
 from adapter_stilts.mining.sweep_grid import Measurements, Setting, Worth, default_setting, grid, measured
@@ -76,7 +76,7 @@ class Sweep:
 
     @classmethod
     def from_config(cls, config: RunConfig, *, run: Path | None = None, **given: Any) -> Sweep:
-        """The sweep of a configuration; `given` are the fields that no configuration has, empty ones left as they are."""
+        """The sweep of a configuration; `given`: the fields that no configuration has, empty ones left out."""
         wanted = Overrides.from_config(config)
         return cls(
             run,
@@ -134,7 +134,8 @@ class _Sweep:
         data = self._data
         languages = f"{len(data.languages)} languages" if len(data.languages) > 1 else data.languages[0]
         scored = data.scored_on if self._request.test else "nothing"
-        return f"{data.task.name} ({languages}): {len(self._settings)} settings, chosen on {data.chosen_on}, scored on {scored}"
+        tried = f"{data.task.name} ({languages}): {len(self._settings)} settings"
+        return f"{tried}, chosen on {data.chosen_on}, scored on {scored}"
 
     def record(self, *, overwrite: bool) -> dict[str, Any]:
         """Choose, or find what was chosen before in the same way."""
@@ -142,91 +143,63 @@ class _Sweep:
         dev = {language: data.dev(language) for language in data.languages}
         identity, before = self._identity(dev), read_sweep(folder, task)
         scores_test = data.scored is not None and self._request.test
-        if (
-            before is not None
-            and before["identity"] == identity
-            and not overwrite
-            and (before["test"] is not None or not scores_test)
-        ):
-            self._report.say(
-                f"{task}: this very choice was made already; test is not read again (--overwrite makes it again)"
-            )
+        same = before is not None and before["identity"] == identity and not overwrite
+        if before is not None and same and (before["test"] is not None or not scores_test):
+            told = "this very choice was made already; test is not read again (--overwrite makes it again)"
+            self._report.say(f"{task}: {told}")
             return before
         self._report.say(self.plan)
         with self._report.progress(f"sweeping {task}") as progress:
-            found = self._measured(dev, self._settings, progress=progress)
-        if impossible := [one for one in self._settings if any((one, language) not in found for language in dev)]:
-            self._report.say(
-                f"{len(impossible)} settings are left out, since less the mean nothing is left of a vector: {impossible[0]}, ..."
-            )
-            self._settings = [one for one in self._settings if one not in impossible]
-        units = [[found[setting, language].units for language in dev] for setting in self._settings]
+            worths = self._measured(dev, self._settings, progress=progress)
+        usable = [setting for setting in self._settings if all((setting, language) in worths for language in dev)]
+        if impossible := [setting for setting in self._settings if setting not in usable]:
+            why = "since less the mean nothing is left of a vector"
+            self._report.say(f"{len(impossible)} settings are left out, {why}: {impossible[0]}, ...")
+            self._settings = usable
+        units = [[worths[setting, language].units for language in dev] for setting in self._settings]
         statistic = "f1" if data.task.format.pools else "ratio"
         default = self._settings.index(self._default)
         choice = choose(units, statistic, default=default, order=range(len(self._settings)), seed=self._request.seed)
         chosen = self._settings[choice.chosen]
         readings = before["test_readings"] if before is not None else 0
-        rows, test = self._tested(chosen, found, statistic) if scores_test else ([], None)
-        record = {
-            "task": task,
-            "identity": identity,
-            **self._told(choice, statistic, dev, found),
-            "test": test,
-            "test_readings": readings + scores_test,
-        }
+        rows, test = self._tested(chosen, worths, statistic) if scores_test else ([], None)
+        record = {"task": task, "identity": identity, **self._told(choice, dev, worths)}
+        record |= {"test": test, "test_readings": readings + scores_test}
         self._say(record)
         record["results"] = [row.to_json() for row in rows]
         config = write_sweep(folder, record, self._configuration(chosen))
         self._store(rows)
         return record | {"config": str(config)}
 
-    def _tested(
-        self, chosen: Setting, found: Measurements, statistic: str
-    ) -> tuple[list[Result], dict[str, Any]]:
+    def _tested(self, chosen: Setting, worths: Measurements, statistic: str) -> tuple[list[Result], dict[str, Any]]:
         """Test under the choice and under the default, read once, with thresholds from dev."""
         assert self._data.scored is not None
         parts = {language: self._data.scored(language) for language in self._data.languages}
-        settings = list(dict.fromkeys([chosen, self._default]))
-        cuts = {
-            key: worth.threshold for key, worth in found.items() if worth.threshold is not None and key[0] in settings
-        }
+        both, seed = (chosen, self._default), self._request.seed
+        settings = list(dict.fromkeys(both))
+        cuts = {key: worth.threshold for key, worth in worths.items() if worth.threshold is not None and key[0] in both}
         worth = self._measured(parts, settings, thresholds=cuts)
-        rows = [
-            row
-            for one in settings
-            for language, part in parts.items()
-            for row in self._rows(one, chosen, part, worth[one, language])
-        ]
-        ours, usual = ([worth[one, language].units for language in parts] for one in (chosen, self._default))
-        compared = paired_bootstrap(ours, usual, statistic, seed=self._request.seed)
+        keys = [(setting, language) for setting in settings for language in parts]
+        rows = [row for key in keys for row in self._rows(key[0], chosen, parts[key[1]], worth[key])]
+        ours, usual = ([worth[setting, language].units for language in parts] for setting in both)
+        compared = paired_bootstrap(ours, usual, statistic, seed=seed)
         scores = [
-            sum(worth[one, language].measures[0].score for language in parts) / len(parts)
-            for one in (chosen, self._default)
+            sum(worth[setting, language].measures[0].score for language in parts) / len(parts) for setting in both
         ]
         gain = {"difference": compared.difference, "interval": list(compared.interval), "p": compared.p}
-        return rows, {
-            "scored_on": self._data.scored_on,
-            "chosen": scores[0],
-            "default": scores[1],
-            "gain": gain,
-            "languages": len(parts),
-        }
+        test = {"scored_on": self._data.scored_on, "chosen": scores[0], "default": scores[1]}
+        return rows, {**test, "gain": gain, "languages": len(parts)}
 
     def _rows(self, setting: Setting, chosen: Setting, part: Part, worth: Worth) -> list[Result]:
         role, data, trunk = "chosen" if setting == chosen else "default", self._data, self._subject.trunk
         marks = {"sweep": role, "chosen_on": data.chosen_on, "scored_on": data.scored_on}
-        settings = RetrievalSettings(
-            self._request.protocol,
-            trunk.layers,
-            setting.wanted(self._request.k),
-            Reading((), precision=trunk.precision),
-            seed=self._request.seed,
-        )
+        wanted, reading = setting.wanted(self._request.k), Reading((), precision=trunk.precision)
+        settings = RetrievalSettings(self._request.protocol, trunk.layers, wanted, reading, seed=self._request.seed)
         notes = {} if worth.threshold is None else {"threshold": worth.threshold}
         task = RetrievalTask(data.task, settings, self._subject.folder)
         return task.results(part.loaded, setting.layer, worth.measures, {}, notes, marks)
 
-    def _told(self, choice: Choice, statistic: str, dev: Mapping[str, Part], found: Measurements) -> dict[str, Any]:
+    def _told(self, choice: Choice, dev: Mapping[str, Part], worths: Measurements) -> dict[str, Any]:
         rows = [
             {
                 **setting.facts(),
@@ -234,7 +207,7 @@ class _Sweep:
                 "interval": choice.intervals[place].tolist(),
                 "gain": float(choice.gains[place, 0]),
                 "gain_interval": choice.gains[place, 1:].tolist(),
-                "languages": {language: found[setting, language].measures[0].score for language in dev},
+                "languages": {language: worths[setting, language].measures[0].score for language in dev},
             }
             for place, setting in enumerate(self._settings)
         ]
@@ -256,44 +229,30 @@ class _Sweep:
         }
 
     def _say(self, record: Mapping[str, Any]) -> None:
-        shown = [
-            [_named(row), _percent(row["score"]), _points(row["gain"], row["gain_interval"])]
-            for row in record["settings"][:SHOWN]
+        task, tried = record["task"], record["settings"]
+        rows = [
+            [_named(row), _percent(row["score"]), _points(row["gain"], row["gain_interval"])] for row in tried[:SHOWN]
         ]
-        title = f"{record['task']}: {record['objective']} on {record['chosen_on']}, the best {len(shown)} of {len(record['settings'])}"
-        self._report.table(title, ("setting", "score", "against the default (95 %, one by one)"), shown)
-        self._report.say(f"{record['task']}: {record['reason']}")
-        if record["test"] is not None:
-            test = record["test"]
+        title = f"{task}: {record['objective']} on {record['chosen_on']}, the best {len(rows)} of {len(tried)}"
+        self._report.table(title, ("setting", "score", "against the default (95 %, one by one)"), rows)
+        self._report.say(f"{task}: {record['reason']}")
+        if (test := record["test"]) is not None:
             gain = _points(test["gain"]["difference"], test["gain"]["interval"])
-            self._report.say(
-                f"on {test['scored_on']}: {_percent(test['chosen'])} with the choice, {_percent(test['default'])} with the default ({gain})"
-            )
-        if record["test_readings"] > 1:
-            told = (
-                f"test of {record['task']} has now been read {record['test_readings']} times by sweeps of this encoder"
-            )
+            scores = f"{_percent(test['chosen'])} with the choice, {_percent(test['default'])} with the default"
+            self._report.say(f"on {test['scored_on']}: {scores} ({gain})")
+        if (readings := record["test_readings"]) > 1:
+            told = f"test of {task} has now been read {readings} times by sweeps of this encoder"
             self._report.say(f"{told}: what was changed after a look at it is fitted to it")
 
     def _configuration(self, chosen: Setting) -> dict[str, Any]:
-        asked, retrieval = (
-            self._request,
-            {"layer": chosen.layer, "pool": chosen.pool, "margin": chosen.margin, "centre": chosen.centring},
-        )
-        found: dict[str, Any] = {
-            "retrieval": retrieval | ({"k": asked.k} if asked.k is not None else {}),
-            "evaluation": {"protocol": asked.protocol},
-        }
-        return (
-            found
-            if self._subject.bundle is not None
-            else {"trunk": {"name": asked.trunk, "precision": asked.precision}, **found}
-        )
+        asked, bundle = self._request, self._subject.bundle
+        retrieval: dict[str, Any] = {"layer": chosen.layer, "pool": chosen.pool}
+        retrieval |= {"margin": chosen.margin, "centre": chosen.centring} | ({} if asked.k is None else {"k": asked.k})
+        trunk = {} if bundle is not None else {"trunk": {"name": asked.trunk, "precision": asked.precision}}
+        return {**trunk, "retrieval": retrieval, "evaluation": {"protocol": asked.protocol}}
 
     def _store(self, rows: Sequence[Result]) -> None:
-        """Test rows go into results.json in the place of those of an earlier sweep of the task; the card tells of the
-        choice.
-        """
+        """Test rows replace those of an earlier sweep of the task in results.json; the card tells of the choice."""
         folder, task = self._subject.folder, self._data.task.name
         kept = [row for row in read_results(folder) if not (row.task == task and "sweep" in row.settings)]
         written = write_results(folder, merged(kept, rows))
@@ -303,94 +262,62 @@ class _Sweep:
     def _measured(self, parts: Mapping[str, Part], settings: Sequence[Setting], **more: Any) -> Measurements:
         """What settings are worth on some rows."""
         subject = self._subject
-        parts_read = fingerprint(active_parts(subject.bundle)) if subject.bundle else ""
+        composition = fingerprint(active_parts(subject.bundle)) if subject.bundle else ""
         reading = Reading(
-            (),
-            max_length=self._rules.max_length,
-            token_budget=subject.budget(Evaluation(None, None, ())),
-            composition=parts_read,
+            (), "", self._rules.max_length, subject.budget(Evaluation(None, None, ())), composition=composition
         )
         return measured(subject.encoder, parts, settings, self._rules, reading, subject.folder, **more)
 
     def _identity(self, dev: Mapping[str, Part]) -> str:
         trunk = self._subject.trunk
         encoder = [trunk.fingerprint, trunk.precision, active_parts(self._subject.bundle)]
-        data = {
-            language: {**origin_facts(part.loaded.origin), "files": [file.sha256 for file in part.loaded.origin.files]}
-            for language, part in dev.items()
-        }
-        return fingerprint(
-            [
-                encoder,
-                self._request.protocol,
-                self._rules.k,
-                self._request.seed,
-                [one.facts() for one in self._settings],
-                data,
-            ]
-        )
+        data, settings = {}, [setting.facts() for setting in self._settings]
+        for language, part in dev.items():
+            origin = part.loaded.origin
+            data[language] = {**origin_facts(origin), "files": [file.sha256 for file in origin.files]}
+        return fingerprint([encoder, self._request.protocol, self._rules.k, self._request.seed, settings, data])
 
 
 def _materials(request: Sweep, subject: Subject) -> list[Material]:
     if request.files is not None:
         task = Task(OWN_FILES, "pools", "mining", "two files of sentences with known pairs")
         return [own_material(task, request.files, request.dev, request.layout, request.column)]
-    found = []
+    materials, settings = [], dict(request.task_settings)
     for name in request.tasks:
-        task = under(find_task(name, dict(request.task_settings)), request.protocol)
-        if not task.retrieval:
-            raise UsageError(
-                f"'{task.name}' has no sentences to find: layer, pooling and margin are nothing to it",
-                do="sweep tatoeba, bucc2018 or the like",
-            )
+        task = under(find_task(name, settings), request.protocol)
+        what = f"'{task.name}' has no sentences to find: layer, pooling and margin are nothing to it"
+        refuse(not task.retrieval, what, "sweep tatoeba, bucc2018 or the like")
         trunk = subject.bundle.manifest.trunk.name if subject.bundle else subject.trunk.name
-        columns = dict(request.task_settings.get("columns") or {})
-        found.append(
-            material(
-                task,
-                request.languages,
-                where_of(request.data, trunk, columns=columns, task=task.name, tasks=request.tasks),
-            )
-        )
-    return found
+        columns = dict(settings.get("columns") or {})
+        where = where_of(request.data, trunk, columns=columns, task=task.name, tasks=request.tasks)
+        materials.append(material(task, request.languages, where))
+    return materials
 
 
 def _check(request: Sweep) -> None:
     poolings.check(*request.pools)
     margins.check(*request.margins)
-    wrong = [
-        (
-            not request.tasks and request.files is None,
-            "nothing to choose for",
-            "name tasks with --tasks, or SRC TGT --gold PAIRS",
-        ),
-        (bool(request.tasks) and request.files is not None, "tasks, and files of your own", "give one of them"),
-        (
-            request.dev is not None and request.files is None,
-            "dev files without SRC TGT --gold",
-            "name them; for a task add --data validation=FILE",
-        ),
-        (
-            not (request.pools and request.margins and request.centring),
-            "no setting to try",
-            "name at least one of each",
-        ),
-        (request.k is not None and request.k < 1, f"{request.k} neighbours", "ask for at least 1 with -k"),
-    ]
-    for is_wrong, what, do in wrong:
-        if is_wrong:
-            raise UsageError(what, do=do)
+    tasks, files, k = bool(request.tasks), request.files is not None, request.k
+    dev = "name them; for a task add --data validation=FILE"
+    empty = not (request.pools and request.margins and request.centring)
+    refuse(not tasks and not files, "nothing to choose for", "name tasks with --tasks, or SRC TGT --gold PAIRS")
+    refuse(tasks and files, "tasks, and files of your own", "give one of them")
+    refuse(request.dev is not None and not files, "dev files without SRC TGT --gold", dev)
+    refuse(empty, "no setting to try", "name at least one of each")
+    refuse(k is not None and k < 1, f"{k} neighbours", "ask for at least 1 with -k")
 
 
 def _reason(choice: Choice, settings: Sequence[Setting]) -> str:
     best, lead = settings[choice.best], _points(float(choice.gains[choice.best, 0]))
     tried = f"p {choice.p:.3f} after {len(settings)} settings"
     if not choice.decided:
-        return f"no setting beats the protocol's default beyond luck (the best, {best}: {lead}, {tried}), so the default stays"
+        what = f"no setting beats the protocol's default beyond luck (the best, {best}: {lead}, {tried})"
+        return f"{what}, so the default stays"
     leads = f"{best} leads the protocol's default by {lead} ({tried})"
     if choice.chosen == choice.best:
         return leads
-    return f"{leads}; {len(choice.tied)} settings are within one standard error of it, and {settings[choice.chosen]} is the simplest of them"
+    simplest = f"{settings[choice.chosen]} is the simplest of them"
+    return f"{leads}; {len(choice.tied)} settings are within one standard error of it, and {simplest}"
 
 
 def _named(row: Mapping[str, Any]) -> str:

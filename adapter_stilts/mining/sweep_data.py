@@ -56,15 +56,15 @@ class Material:
 def material(task: Task, languages: tuple[str, ...], where: Where) -> Material:
     """The data of a task of ours or of a folder. Raises what `load` raises, when a language is asked for."""
     split = "validation" if has_split(task, "validation", where) else "test"
-    found = languages or languages_of(task, split, where)
-    if not found:
+    chosen = languages or languages_of(task, split, where)
+    if not chosen:
         raise nothing_found(task, split, where)
     if split == "test":
-        return _halved(task, found, lambda language: load(task, "test", language, where))
+        return _halved(task, chosen, lambda language: load(task, "test", language, where))
     scored = (lambda language: _all(load(task, "test", language, where))) if has_split(task, "test", where) else None
     return Material(
         task,
-        found,
+        chosen,
         "validation",
         "test" if scored else "nothing",
         lambda language: _all(load(task, "validation", language, where)),
@@ -126,9 +126,8 @@ def _halved(task: Task, languages: tuple[str, ...], read: Callable[[str], Loaded
             flags = np.array([in_first_half(text) is first for text in _queries(loaded)], dtype=np.bool_)
             if not _known(loaded, flags) or not _known(loaded, ~flags):
                 do = "give data to choose on: --data validation=FILE, or --dev SRC TGT GOLD with files of your own"
-                raise TaskDataError(
-                    f"'{task.name}' in '{language}' is too small to be halved, and there is no dev split", do=do
-                )
+                what = f"'{task.name}' in '{language}' is too small to be halved, and there is no dev split"
+                raise TaskDataError(what, do=do)
             return Part(loaded, flags)
 
         return part
@@ -169,9 +168,8 @@ def _rows(path: Path, layout: str | None, column: str | None) -> Iterator[tuple[
     for row in sentences(sentence_source(path, layout, column)):
         id = row.id or str(row.line)
         if id in seen:
-            raise TaskDataError(
-                f"id '{id}' occurs twice", where=f"{path}, line {row.line}", do="give every sentence an id of its own"
-            )
+            what = f"id '{id}' occurs twice"
+            raise TaskDataError(what, where=f"{path}, line {row.line}", do="give every sentence an id of its own")
         seen.add(id)
         if row.text:
             yield id, row.text

@@ -55,9 +55,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Worth:
-    """What a setting is worth in one language: its score with units, and, of mining, the threshold that is best on
-    these rows or was given.
-    """
+    """A setting's score in one language, with units, and, of mining, the threshold, given or best here."""
 
     measures: tuple[Measured, ...]
     threshold: float | None = None
@@ -80,9 +78,7 @@ def default_setting(rules: Protocol, layers: int) -> Setting:
 def grid(
     default: Setting, layers: Sequence[int], pools: Sequence[str], margins: Sequence[str], centring: Sequence[bool]
 ) -> list[Setting]:
-    """All combinations and the default, the simplest first: as few departures from the default as can be, then the
-    lower layer.
-    """
+    """All combinations and the default, the simplest first: few departures from the default, then the lower layer."""
     every = {Setting(*values) for values in product(layers, pools, margins, centring)} | {default}
     return sorted(every, key=lambda setting: (_departures(setting, default), *asdict(setting).values()))
 
@@ -104,7 +100,7 @@ def measured(
     folder      where vectors that were kept may lie
     thresholds  mining: where to cut; None cuts each half of the rows where the other half has its best F1
     """
-    found: dict[tuple[Setting, str], Worth] = {}
+    worths: dict[tuple[Setting, str], Worth] = {}
     jobs, total = 0, len({setting.pool for setting in settings}) * len(parts)
     ordered = sorted(settings, key=lambda setting: (setting.pool, setting.layer, setting.centring, setting.margin))
     for pool, same in groupby(ordered, key=lambda setting: setting.pool):
@@ -127,10 +123,10 @@ def measured(
                         else {margin: thresholds.get((setting, language)) for margin, setting in own.items()}
                     )
                     worth = _worth(*both, parts[language], replace(rules, centring=centring), tuple(own), cuts)
-                    found |= {(own[margin], language): value for margin, value in worth.items()}
+                    worths |= {(own[margin], language): value for margin, value in worth.items()}
                 jobs += 1
                 progress(jobs, total, f"{pool} {language}")
-    return found
+    return worths
 
 
 def _worth(

@@ -1,6 +1,4 @@
-"""A file of sentences that was read once, from its first line to its last, so that every mistake is found before any
-work.
-"""
+"""A file of sentences that was read once, from first to last line, so that mistakes are found before any work."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class Read:
 
 @dataclass(frozen=True)
 class SideSpec:
-    """Where a side's vectors lie, what they must be, and the mean to take off; which rows are searched travels apart."""
+    """Where a side's vectors lie, what they must be, and the mean to take off; the rows searched travel apart."""
 
     path: Path
     rows: int

@@ -1,5 +1,4 @@
-"""Vectors that may not fit in memory: anything that has `rows`, `dimension` and hands out float32 unit vectors block by
-block.
+"""Vectors that may not fit in memory: anything with `rows` and `dimension` that gives float32 unit vectors in blocks.
 
 source = open_vectors(path)       a folder or file on disk (`vectors.py`)
 target = Held(array)              an array

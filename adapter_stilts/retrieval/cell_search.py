@@ -40,9 +40,7 @@ HELD = 40  # bytes a vector: its cell and its place among them, while both are s
 
 
 class InCells:
-    """What a shard [M, H] has, in the cells of a trained FAISS index (`quantizer`, `nlist`, `nprobe`; it is left
-    empty).
-    """
+    """A shard [M, H] in the cells of a trained FAISS index (`quantizer`, `nlist`, `nprobe`; it is left empty)."""
 
     def __init__(self, trained: faiss.IndexIVF, shard: Vectors) -> None:
         self._trained, self._shard = trained, shard
@@ -82,16 +80,16 @@ class InCells:
                 for start, first in product(range(0, len(asked), size), range(0, len(rows), size)):
                     these, part = asked[start : start + size], rows[first : first + size]
                     most = min(width, len(part))
-                    found, place = faiss.knn(
+                    cosine, place = faiss.knn(
                         queries[these // probes], self._shard[part], most, metric=faiss.METRIC_INNER_PRODUCT
                     )
                     if first:
-                        found, places[these] = _best(
-                            np.hstack([similarity[these], found]), np.hstack([places[these], part[place]]), width
+                        cosine, places[these] = _best(
+                            np.hstack([similarity[these], cosine]), np.hstack([places[these], part[place]]), width
                         )
-                        similarity[these] = found
+                        similarity[these] = cosine
                     else:
-                        similarity[these, :most], places[these, :most] = found, part[place]
+                        similarity[these, :most], places[these, :most] = cosine, part[place]
 
         wanted = np.unique(cells)
         with ThreadPoolExecutor(threads) as pool:
@@ -100,9 +98,7 @@ class InCells:
 
 
 def beside(queries: int, probes: int, width: int) -> int:
-    """Bytes of one call, beside its queries: the candidates of all cells, which cells they are from, and what the
-    threads compare.
-    """
+    """Bytes of one call beside its queries: the candidates of all cells, their cells, and what the threads compare."""
     rows = max(1, min(queries, FOUND // (probes * width)))
     return rows * probes * (8 * width + 24) + min(ORDERED, queries * probes * width) * 24 + 8 * AT_ONCE
 

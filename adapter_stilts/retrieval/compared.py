@@ -20,9 +20,7 @@ AT_ONCE = 1 << 19  # products held at once: they stay in a processor's cache
 
 
 def similarities(queries: Vectors, base: Vectors, places: Numbers) -> Vectors:
-    """Inner products [N, R] of every query [N, H] with its rows of the base vectors [M, H]; -infinity where a place is
-    -1.
-    """
+    """Inner products [N, R] of each query [N, H] with its rows of the base [M, H]; -infinity where a place is -1."""
     out = np.empty(places.shape, dtype=np.float32)
     step = max(1, AT_ONCE // max(1, places.shape[1] * queries.shape[1]))
     for start in range(0, len(queries), step):
@@ -40,7 +38,5 @@ def pair_similarities(one: Vectors, other: Vectors) -> Vectors:
 
 
 def slack(width: int) -> float:
-    """How far a cosine in single precision may lie from the true one: rounding errors of `width` sums add up like a
-    random walk.
-    """
+    """How far a cosine in single precision may lie from the true one: `width` rounding errors, like a random walk."""
     return 4 * math.sqrt(width) * 2.0**-24

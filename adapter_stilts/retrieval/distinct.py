@@ -1,8 +1,8 @@
 """Sentences that occur several times: searched once, and given back for every line, or dropped, as the protocol has it.
 
 left = distinct(source_texts)
-left.rows       [U]  the line whose vector stands for each text        left.of_line   [N]  the text of each line, -1 for
-                a blank one
+left.rows        [U]  the line whose vector stands for each text
+left.of_line     [N]  the text of each line, -1 for a blank one
 duplicates["expand"](pairs, left, right)     pairs of texts to pairs of lines: every line of a text
 duplicates["once"](pairs, left, right)       its first line
 duplicates["drop"](pairs, left, right)       only of texts that occur once
@@ -63,9 +63,7 @@ duplicates: Registry[Way] = Registry("way with duplicates")
 
 
 def distinct(texts: Sequence[str]) -> Distinct:
-    """Texts told apart without white space at their ends, in order of first appearance; the last line's vector stands
-    for a text, as in LASER.
-    """
+    """Texts told apart but for white space at their ends, in order; the last line's vector counts, as in LASER."""
     number: dict[str, int] = {}
     of_line = np.array([number.setdefault(text.strip(), len(number)) for text in texts], dtype=np.int64)
     rows = np.zeros(len(number), dtype=np.int64)

@@ -116,23 +116,19 @@ def embed_rows(
 
 
 def token_rows(encoder: AdapterEncoder, texts: Sequence[str], max_length: int) -> tuple[list[TokenIds], list[bool]]:
-    """The token ids of each text with `<s>` and `</s>`, and whether it was cut to `max_length` or to what the trunk
-    reads.
-    """
+    """The token ids of each text with `<s>` and `</s>`, and whether it was cut to `max_length` or the trunk's."""
     room = min(max_length, encoder.trunk.max_length) - SINGLE_SPECIALS
     around = marks(encoder.trunk.tokenizer)
-    found = pieces(encoder.trunk.tokenizer, texts)
-    return [np.array(around.single(ids[:room]), dtype=np.int32) for ids in found], [len(ids) > room for ids in found]
+    cut = pieces(encoder.trunk.tokenizer, texts)
+    return [np.array(around.single(ids[:room]), dtype=np.int32) for ids in cut], [len(ids) > room for ids in cut]
 
 
 def check_reading(encoder: AdapterEncoder, layers: Sequence[int]) -> None:
     """UsageError for a layer that is not there."""
     outside = [layer for layer in layers if not 0 <= layer <= encoder.trunk.layers]
     if outside or not layers:
-        raise UsageError(
-            f"layer {outside[0] if outside else 'none'} of a trunk of {encoder.trunk.layers}",
-            do=f"use 0 (the embeddings) to {encoder.trunk.layers}",
-        )
+        what = f"layer {outside[0] if outside else 'none'} of a trunk of {encoder.trunk.layers}"
+        raise UsageError(what, do=f"use 0 (the embeddings) to {encoder.trunk.layers}")
 
 
 def _batch(encoder: AdapterEncoder, rows: Sequence[TokenIds], layers: Sequence[int], pool: str) -> dict[int, Vectors]:

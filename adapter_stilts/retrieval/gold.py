@@ -52,9 +52,7 @@ def accuracy(metric: str, right: Flags) -> Measured:
 
 @dataclass(frozen=True)
 class Gold:
-    """Distinct gold pairs of rows, each as the number source * targets + target, sorted; and each side's number of
-    rows.
-    """
+    """Distinct gold pairs of rows, as sorted numbers source * targets + target; and each side's number of rows."""
 
     keys: Numbers
     sources: int

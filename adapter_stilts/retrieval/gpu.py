@@ -22,9 +22,7 @@ def gpus() -> int:
 
 
 def on_gpus(trained: faiss.Index | None, shard: Vectors) -> OnGpus | None:
-    """An index of the shard on all GPUs; None without any, or where the index cannot live there (a graph, codes of few
-    bits).
-    """
+    """An index of the shard on all GPUs; None without any, or where it cannot live there (graphs, codes)."""
     if not gpus() or (trained is not None and not isinstance(trained, faiss.IndexIVFFlat)):
         return None
     if trained is not None:

@@ -72,17 +72,15 @@ def mine(forward: Neighbours, backward: Neighbours, *, margin: str = "ratio", re
     return mode(onward, Pairs(back.target, back.source, back.score))
 
 
-def best_partners(found: Neighbours, others: Scores, margin: str) -> Pairs:
-    """For every query, in order, the neighbour with the highest margin; `others` is the base sentences' own mean
-    similarity [M].
-    """
-    own, partner, score = found.mean, np.empty(len(found.index), dtype=np.int64), np.empty(len(found.index))
+def best_partners(near: Neighbours, others: Scores, margin: str) -> Pairs:
+    """For every query, in order, the neighbour with the highest margin; `others`: the base's mean similarity [M]."""
+    own, partner, score = near.mean, np.empty(len(near.index), dtype=np.int64), np.empty(len(near.index))
     for start in range(0, len(partner), AT_ONCE):
         rows = slice(start, start + AT_ONCE)
-        scores = margin_scores(found.similarity[rows], own[rows, None], others[found.index[rows]], margin)  # [n, K]
+        scores = margin_scores(near.similarity[rows], own[rows, None], others[near.index[rows]], margin)  # [n, K]
         best = scores.argmax(axis=1)[:, None]
         partner[rows], score[rows] = (
-            np.take_along_axis(found.index[rows], best, 1)[:, 0],
+            np.take_along_axis(near.index[rows], best, 1)[:, 0],
             np.take_along_axis(scores, best, 1)[:, 0],
         )
     return Pairs(np.arange(len(partner)), partner, score)

@@ -63,9 +63,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """How a search is done: what `steps` holds at once stays below `limit` bytes; `planned` is the most that is
-    expected.
-    """
+    """How a search is done: what `steps` holds at once stays below `limit` bytes; `planned` is the expected peak."""
 
     index: str
     why: str
@@ -134,7 +132,7 @@ def fit(sizes: Sizes, kind: Index, limit: float, held: int, settings: IndexSetti
 
     Raises DoesNotFit where not even the smallest do, naming every part and the limit that would be enough.
     """
-    most, each = max(sizes.source, sizes.target), 4 * sizes.width + (kind.extra(sizes.width) if kind.train else 0)
+    most, each = max(sizes.source, sizes.target), 4 * sizes.width + kind.extra(sizes.width)
     parts = _parts(sizes, kind, settings or IndexSettings(), held)
     fixed = held + parts["results"] + parts["one block of queries"]
     rows = most if limit == float("inf") else min(most, int((limit - fixed) // each))
@@ -146,11 +144,11 @@ def fit(sizes: Sizes, kind: Index, limit: float, held: int, settings: IndexSetti
     )
     if rows < smallest or needed > limit:
         parts[f"{smallest} vectors at once"] = smallest * each
-        raise DoesNotFit(
-            f"mining {sizes.source} x {sizes.target} vectors of {sizes.width} needs {needed / GB:.2f} GB, the limit is {limit / GB:.2f} GB",
-            where="memory: " + ", ".join(f"{name} {size / GB:.2f} GB" for name, size in parts.items()),
-            do=f"use --limit-gb {_up(needed)} or more{'' if kind.sharded else ', or --index exact or ivf, which can be searched in shards'}",
-        )
+        vectors = f"{sizes.source} x {sizes.target} vectors of {sizes.width}"
+        what = f"mining {vectors} needs {needed / GB:.2f} GB, the limit is {limit / GB:.2f} GB"
+        where = "memory: " + ", ".join(f"{name} {size / GB:.2f} GB" for name, size in parts.items())
+        other = "" if kind.sharded else ", or --index exact or ivf, which can be searched in shards"
+        raise DoesNotFit(what, where=where, do=f"use --limit-gb {_up(needed)} or more{other}")
     return Steps(rows if rows == most else max(smallest, rows // ALIGNED * ALIGNED))
 
 
@@ -158,7 +156,7 @@ def peak(sizes: Sizes, kind: Index, steps: Steps, held: int, settings: IndexSett
     """Bytes at the highest point, by the same count."""
     parts = _parts(sizes, kind, settings or IndexSettings(), held)
     rows = min(steps.base_rows, max(sizes.source, sizes.target))
-    shard = rows * (4 * sizes.width + (kind.extra(sizes.width) if kind.train else 0))
+    shard = rows * (4 * sizes.width + kind.extra(sizes.width))
     return held + parts["results"] + max(parts["one block of queries"] + shard, parts["k-means"], parts["making pairs"])
 
 
@@ -195,7 +193,7 @@ def _parts(sizes: Sizes, kind: Index, settings: IndexSettings, held: int) -> dic
         "the process so far": held,
         "results": both * sizes.k * RESULT + (most * asked * CANDIDATE if kind.compressed else 0),
         "one block of queries": block,
-        "k-means": 8 * sizes.width * kind.sample(most, settings) if kind.train else 0,
+        "k-means": 8 * sizes.width * kind.sample(most, settings),
         "making pairs": both * MINING,
     }
 

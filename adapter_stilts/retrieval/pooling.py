@@ -56,10 +56,10 @@ def maximum(hidden: Tensor, attention_mask: Tensor) -> Tensor:
 
 def unit(vectors: Vectors) -> Vectors:
     """Vectors [N, H] at length 1; StiltsError names the line of one that is zero or not finite."""
-    found = np.empty(vectors.shape, dtype=np.float32)
+    units = np.empty(vectors.shape, dtype=np.float32)
     for start in range(0, len(vectors), AT_ONCE):
-        found[start : start + AT_ONCE] = _unit(vectors[start : start + AT_ONCE], np.arange(start, len(vectors)))
-    return found
+        units[start : start + AT_ONCE] = _unit(vectors[start : start + AT_ONCE], np.arange(start, len(vectors)))
+    return units
 
 
 def to_unit(vectors: Vectors, rows: NDArray[np.int64]) -> None:
@@ -84,9 +84,8 @@ def less(vectors: Vectors, mean: NDArray[np.float64]) -> Vectors:
     moved = np.asarray(vectors - mean, dtype=np.float32)
     if not all(stays_apart(vectors[start : start + AT_ONCE], mean) for start in range(0, len(vectors), AT_ONCE)):
         do = "leave centring out, or read another layer or pooling (`<s>` is the same in every sentence at layer 0)"
-        raise StiltsError(
-            "the vector of a sentence is the mean of them all: less the mean, nothing is left of it", do=do
-        )
+        what = "the vector of a sentence is the mean of them all: less the mean, nothing is left of it"
+        raise StiltsError(what, do=do)
     return unit(moved)
 
 

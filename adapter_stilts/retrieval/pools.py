@@ -33,9 +33,7 @@ IdPair: TypeAlias = tuple[str, str]
 
 @dataclass(frozen=True)
 class Searched:
-    """The distinct sentences of two sides and the nearest of each on the other; pairs of any margin can be made of
-    them.
-    """
+    """The distinct sentences of two sides and the nearest of each on the other, of which any margin makes pairs."""
 
     left: Distinct
     right: Distinct
@@ -57,14 +55,14 @@ class Candidates:
         return duplicates[way](self.texts, self.left, self.right)
 
 
-def candidates(found: Searched, rules: Protocol) -> Candidates:
+def candidates(searched: Searched, rules: Protocol) -> Candidates:
     """Scored pairs by the protocol's margin, retrieval mode and minimum."""
-    pairs = mine(found.forward, found.backward, margin=rules.margin, retrieval=rules.retrieval)
+    pairs = mine(searched.forward, searched.backward, margin=rules.margin, retrieval=rules.retrieval)
     every, left_out = len(pairs), dict[str, int]()
     if rules.least is not None:
         pairs = pairs.over(rules.least)
         left_out[f"of a score of {rules.least:g} or less"] = every - len(pairs)
-    return Candidates(pairs, found.left, found.right, left_out)
+    return Candidates(pairs, searched.left, searched.right, left_out)
 
 
 def mine_pools(

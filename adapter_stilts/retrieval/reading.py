@@ -53,9 +53,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Overrides:
-    """What is read or compared otherwise than the protocol says; None leaves a setting to it. layers: "all" is every
-    one.
-    """
+    """What is read or compared otherwise than the protocol says; None leaves it so. layers: "all" is every one."""
 
     layers: tuple[int, ...] | Literal["all"] | None = None
     pool: str | None = None
@@ -99,7 +97,6 @@ class Overrides:
             return tuple(range(depth + 1))
         layers = self.layers if self.layers is not None else (rules.layer.at_depth(depth),)
         if outside := [layer for layer in layers if not 0 <= layer <= depth]:
-            raise UsageError(
-                f"layer {outside[0]} of a trunk of {depth} layers", do=f"use 0 (the embeddings) to {depth}"
-            )
+            what = f"layer {outside[0]} of a trunk of {depth} layers"
+            raise UsageError(what, do=f"use 0 (the embeddings) to {depth}")
         return tuple(dict.fromkeys(layers))

@@ -1,5 +1,4 @@
-"""Where a long search stands, on disk: one file, replaced whole, so that a kill at any moment leaves the last state
-saved.
+"""Where a long search stands, on disk: one file, replaced whole, so that a kill leaves the last state saved.
 
 saved = Saved(folder / "forward.npz", identity)
 done = saved.load(arrays)           fills the arrays and says how many steps they hold; 0 where nothing fits
@@ -49,9 +48,8 @@ class Saved:
                 return int(kept["done"])
         except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
             do = "remove the file; the search then starts again"
-            raise ArtefactError(
-                f"the saved state of a search is damaged: {error}", where=str(self.path), do=do
-            ) from error
+            what = f"the saved state of a search is damaged: {error}"
+            raise ArtefactError(what, where=str(self.path), do=do) from error
 
     def offer(self, done: int, arrays: Mapping[str, NDArray[Any]]) -> None:
         if self._last is None or self.clock() - self._last >= self.seconds:

@@ -106,17 +106,17 @@ def both_ways(
 
 
 def recall(
-    found: Neighbours,
+    neighbours: Neighbours,
     queries: Vectors | Blocks,
     base: Vectors | Blocks,
     sample: int = SAMPLE,
     steps: Steps | None = None,
 ) -> float:
-    """The fraction of the true nearest neighbours that `found` holds, over queries spread evenly through all of them."""
+    """The fraction of the true nearest neighbours that these hold, over queries spread evenly through all."""
     queries, base = (Held(side) if isinstance(side, np.ndarray) else side for side in (queries, base))
     rows = np.unique(np.linspace(0, queries.rows - 1, min(sample, queries.rows)).round().astype(np.int64))
-    exact = search(Chosen(queries, rows), base, found.index.shape[1], steps=steps)
-    hits = (exact.index[:, :, None] == found.index[rows][:, None, :]).any(axis=2)  # [n, K]
+    exact = search(Chosen(queries, rows), base, neighbours.index.shape[1], steps=steps)
+    hits = (exact.index[:, :, None] == neighbours.index[rows][:, None, :]).any(axis=2)  # [n, K]
     return float(hits.mean())
 
 
@@ -146,8 +146,8 @@ def search(
     if k < 1:
         raise UsageError(f"{k} neighbours", where="k", do="ask for at least 1")
     k, kind, steps, settings = min(k, base.rows), indexes[index], steps or Steps(), settings or IndexSettings()
-    found, pieces = Running.empty(queries.rows, base.rows, k, kind), pieces_of(queries.rows, base.rows, steps, workers)
-    done = saved.load(found.arrays) if saved else 0
+    best, pieces = Running.empty(queries.rows, base.rows, k, kind), pieces_of(queries.rows, base.rows, steps, workers)
+    done = saved.load(best.arrays) if saved else 0
     if done < len(pieces):
         trained, left = trained_for(base, kind, settings), pieces[done:]
         if each is None:
@@ -155,21 +155,19 @@ def search(
         else:
             results = each(None if trained is None else faiss.serialize_index(trained), left)
         for piece, result in zip(left, results, strict=True):
-            found.take(slice(*piece.queries), result, piece.base[0])
+            best.take(slice(*piece.queries), result, piece.base[0])
             done += 1
             if progress is not None:
                 progress(done, len(pieces))
             if saved:
-                saved.offer(done, found.arrays)
+                saved.offer(done, best.arrays)
         if saved:
-            saved.save(done, found.arrays)
-    return _completed(found.best(k), queries, base, steps)
+            saved.save(done, best.arrays)
+    return _completed(best.best(k), queries, base, steps)
 
 
 def pieces_of(queries: int, base: int, steps: Steps, workers: int = 0) -> list[Piece]:
-    """Shard after shard, each with the queries in blocks, or for workers in spans of blocks, so many that everyone has
-    work.
-    """
+    """Shard after shard, each with the queries in blocks, or in spans of blocks, so many that all workers have work."""
     shards = steps.shards(base)
     blocks = math.ceil(queries / steps.query_rows)
     spans = min(blocks, math.ceil(PIECES_A_WORKER * workers / len(shards))) if workers else blocks
@@ -191,14 +189,14 @@ def search_piece(
     """What one piece gives; its rows of the base count from the shard's first."""
     kind, k = indexes[index], min(k, base.rows)
     first, last = piece.queries
-    found = Running.empty(last - first, base.rows, k, kind)
+    best = Running.empty(last - first, base.rows, k, kind)
     blocks = [
         Piece(piece.base, (first + start, first + stop)) for start, stop in ranges(last - first, steps.query_rows)
     ]
     ready = None if trained is None else faiss.deserialize_index(np.array(trained))
     for block, result in zip(blocks, _searched_here(queries, base, k, kind, ready, blocks), strict=True):
-        found.take(slice(block.queries[0] - first, block.queries[1] - first), result, 0)
-    return found
+        best.take(slice(block.queries[0] - first, block.queries[1] - first), result, 0)
+    return best
 
 
 def _searched_here(
@@ -215,9 +213,7 @@ def _searched_here(
 
 @dataclass(frozen=True)
 class Running:
-    """The best so far of every query: what they are ranked by, the true similarity, the row; -1 where nothing is known
-    yet.
-    """
+    """The best so far of every query: what they are ranked by, the true similarity, the row; -1 where none is known."""
 
     rank: Vectors
     similarity: Vectors
@@ -275,9 +271,7 @@ def asked_for(ask: Ask, shard: Vectors, queries: Vectors, kind: Index, k: int) -
 
 
 def truly(ask: Ask, shard: Vectors, queries: Vectors, kind: Index, k: int) -> Running:
-    """The k nearest of a shard, in full precision: asked for a few more, and for twice as many again while the last
-    could hide a better one.
-    """
+    """The k nearest of a shard in full precision, asking for ever more while the last could hide a better one."""
     k, width = min(k, len(shard)), min(kind.candidates(k), len(shard))
     similarity, index, unsure = _compared(ask, shard, queries, k, width)
     while len(unsure):
@@ -310,13 +304,13 @@ def roughly(ask: Ask, shard: Vectors, queries: Vectors, kind: Index, k: int) -> 
     )
 
 
-def _completed(found: Neighbours, queries: Blocks, base: Blocks, steps: Steps) -> Neighbours:
+def _completed(neighbours: Neighbours, queries: Blocks, base: Blocks, steps: Steps) -> Neighbours:
     """Queries whose cells held fewer than k vectors are compared with all."""
-    short = np.flatnonzero(found.index[:, -1] < 0)
+    short = np.flatnonzero(neighbours.index[:, -1] < 0)
     if len(short):
-        whole = search(Chosen(queries, short), base, found.index.shape[1], steps=steps)
-        found.similarity[short], found.index[short] = whole.similarity, whole.index
-    return found
+        whole = search(Chosen(queries, short), base, neighbours.index.shape[1], steps=steps)
+        neighbours.similarity[short], neighbours.index[short] = whole.similarity, whole.index
+    return neighbours
 
 
 def asker(kind: Index, trained: faiss.Index | None, shard: Vectors) -> Ask:

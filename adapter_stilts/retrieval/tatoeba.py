@@ -42,10 +42,8 @@ def tatoeba(foreign: Vectors, english: Vectors, protocol: Protocol) -> Tatoeba:
     where the sides have different numbers of rows.
     """
     if len(foreign) != len(english):
-        raise StiltsError(
-            f"{len(foreign)} foreign and {len(english)} English vectors",
-            do="give one vector per line of two aligned files",
-        )
+        what = f"{len(foreign)} foreign and {len(english)} English vectors"
+        raise StiltsError(what, do="give one vector per line of two aligned files")
     queries, others = _searched(foreign, english, protocol)
     plain = (queries.index[:, 0], others.index[:, 0])
     margin = (

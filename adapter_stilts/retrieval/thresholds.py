@@ -43,9 +43,7 @@ class Cut:
 
 @threshold_rules.register("any")
 def anywhere(score: Array) -> Flags:
-    """After any candidate, as XTREME and jiant cut: pairs of equal score may come along beyond the F1 it was chosen
-    for.
-    """
+    """After any candidate, as XTREME and jiant cut, so that pairs of equal score may come along."""
     return np.ones(len(score), dtype=np.bool_)
 
 
@@ -82,29 +80,25 @@ def at_precision(right: Flags, score: Array, wanted: int, precision: float) -> C
     places = np.flatnonzero(allowed & (reached >= precision))
     if not len(places):
         best = f"{reached[allowed].max():.4f}" if len(reached) else "none: there are no candidates"
-        raise UsageError(
-            f"no threshold reaches a precision of {precision}",
-            do=f"ask for less (the best reached is {best}), or give more gold",
-        )
+        what = f"no threshold reaches a precision of {precision}"
+        raise UsageError(what, do=f"ask for less (the best reached is {best}), or give more gold")
     return _cut(int(places[-1]), right, score, wanted)
 
 
 def curve(right: Flags, score: Array, wanted: int, points: int = POINTS) -> list[dict[str, float]]:
-    """Threshold, pairs kept, precision, recall and F1 at up to `points` cuts between different scores, spread evenly
-    over the pairs.
-    """
+    """Threshold, pairs kept, precision, recall and F1 at up to `points` cuts, spread evenly over the pairs."""
     if not len(score):
         return []
     places = np.flatnonzero(between(score))
     chosen = places[np.unique(np.linspace(0, len(places) - 1, min(points, len(places))).round().astype(np.int64))]
     hits = np.cumsum(right)
-    kept, found = chosen + 1, hits[chosen]
+    kept, hits_kept = chosen + 1, hits[chosen]
     columns = {
         "threshold": score[chosen],
         "kept": kept,
-        "precision": found / kept,
-        "recall": found / wanted,
-        "f1": 2 * found / (kept + wanted),
+        "precision": hits_kept / kept,
+        "recall": hits_kept / wanted,
+        "f1": 2 * hits_kept / (kept + wanted),
     }
     return [
         dict(zip(columns, row, strict=True))
@@ -119,20 +113,20 @@ def histogram(score: Array, right: Flags | None = None, bins: int = BINS) -> dic
     if not len(known):
         return {"edges": [], "counts": [], "infinite": len(score)}
     counts, edges = np.histogram(known, bins)
-    found: dict[str, Any] = {"edges": edges.tolist(), "counts": counts.tolist(), "infinite": int((~finite).sum())}
+    document: dict[str, Any] = {"edges": edges.tolist(), "counts": counts.tolist(), "infinite": int((~finite).sum())}
     if right is not None:
-        found["right"] = np.histogram(known[right[finite]], edges)[0].tolist()
-    return found
+        document["right"] = np.histogram(known[right[finite]], edges)[0].tolist()
+    return document
 
 
-def drawn(found: dict[str, Any], threshold: float | None, width: int = 40) -> list[str]:
+def drawn(bars: dict[str, Any], threshold: float | None, width: int = 40) -> list[str]:
     """A histogram as lines of text, the best scores first, with a line where the threshold cuts."""
-    if not found["counts"]:
+    if not bars["counts"]:
         return []
-    lines, most = [], max(found["counts"])
-    for number in reversed(range(len(found["counts"]))):
-        low, high, count = found["edges"][number], found["edges"][number + 1], found["counts"][number]
-        right = f"  {found['right'][number]} right" if "right" in found else ""
+    lines, most = [], max(bars["counts"])
+    for number in reversed(range(len(bars["counts"]))):
+        low, high, count = bars["edges"][number], bars["edges"][number + 1], bars["counts"][number]
+        right = f"  {bars['right'][number]} right" if "right" in bars else ""
         cut = "  < threshold" if threshold is not None and low <= threshold < high else ""
         lines.append(f"{low:8.4f} {'#' * -(-width * count // most):<{width}} {count}{right}{cut}")
     return lines

@@ -1,6 +1,7 @@
 """What AdapterFusion looks at: the mean attention per layer and source adapter, for each language scored.
 
-    fusion/attention.json   {"fuse(nli, qa)": {"xnli": {"test": {"sw": [[0.7, 0.3], ...], ...}}}}   [L, A] per task, split and language
+    fusion/attention.json   {"fuse(nli, qa)": {"xnli": {"test": {"sw": [[0.7, 0.3], ...], ...}}}}   [L, A] per task,
+                            split and language
 
 The weight of a source in a layer is averaged over all tokens that are not padding; a row sums to 1. The file
 carries a checksum of the rest and notices a changed byte.
@@ -32,7 +33,11 @@ def store_attention(folder: Path, task: str, split: str, language: str, weights:
 def read_attention(folder: Path) -> dict[str, Any]:
     """All stored attention of a run, {} where there is none."""
     path = folder / "fusion" / FILE
-    found = read_sealed(path, "the stored attention", do="remove the file and evaluate again with --overwrite") if path.is_file() else {}
+    found = (
+        read_sealed(path, "the stored attention", do="remove the file and evaluate again with --overwrite")
+        if path.is_file()
+        else {}
+    )
     return {name: weights for name, weights in found.items() if name != CHECKSUM}
 
 

@@ -18,6 +18,7 @@ from adapter_stilts.formats.base import formats
 from adapter_stilts.runs.lineage import Lineage, check_parts
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import Bundle, Part
+from adapter_stilts.sharing.manifest import PartFacts
 
 HEAD = "head"  # the name of the only head of a run
 
@@ -64,7 +65,9 @@ def new_joint_model(
     return model
 
 
-def _new_encoder(trunk: Trunk, lineage: Lineage, kind: str, settings: Mapping[str, Any], seeds: Seeds) -> AdapterEncoder:
+def _new_encoder(
+    trunk: Trunk, lineage: Lineage, kind: str, settings: Mapping[str, Any], seeds: Seeds
+) -> AdapterEncoder:
     encoder = AdapterEncoder(trunk)
     for name, part in lineage.frozen.items():
         encoder.load(name, part.facts["kind"], part.facts["settings"], part.tensors)
@@ -100,7 +103,9 @@ def finished_models(trunk: Trunk, bundle: Bundle) -> dict[str, TaskModel]:
 
 def _finished(encoder: AdapterEncoder, part: Part) -> TaskModel:
     format = part.facts["format"]
-    head = _head(encoder.trunk, format, len(part.facts["labels"]), seed=0, dropout=0.0, pool=part.facts.get("pool", "pooler"))
+    head = _head(
+        encoder.trunk, format, len(part.facts["labels"]), seed=0, dropout=0.0, pool=part.facts.get("pool", "pooler")
+    )
     check_tensors(f"the head '{part.name}'", head.named_tensors(), part.tensors)
     copy_tensors(head.named_tensors(), part.tensors)
     model = TaskModel(encoder, head, format)
@@ -134,9 +139,12 @@ def check_trunk(trunk: Trunk, bundle: Bundle) -> None:
         shapes = [f"{one.layers} layers of width {one.hidden} ('{one.name}')" for one in (expected, trunk)]
         what = f"the run was trained on a trunk of {shapes[0]}, and this one is of {shapes[1]}"
     else:
-        what = f"the run was trained on weights {expected.fingerprint} ('{expected.name}'); '{trunk.name}' has others, {trunk.fingerprint}"
+        own = f"the run was trained on weights {expected.fingerprint} ('{expected.name}')"
+        what = f"{own}; '{trunk.name}' has others, {trunk.fingerprint}"
     revision = f" at revision {expected.revision}" if expected.revision else ""
-    raise ArtefactError(what, where=str(bundle.folder), do=f"use the trunk it was trained on: --trunk {expected.name}{revision}")
+    raise ArtefactError(
+        what, where=str(bundle.folder), do=f"use the trunk it was trained on: --trunk {expected.name}{revision}"
+    )
 
 
 def parts_of(
@@ -159,20 +167,32 @@ def parts_of(
     for name in names(lineage.composition):
         own = name == lineage.new
         given = {"kind": kind, "settings": dict(settings), "language": language} if own else lineage.frozen[name].facts
-        facts = {"kind": given["kind"], "settings": given["settings"], "trained": own, "language": given.get("language", "")}
+        facts = {
+            "kind": given["kind"],
+            "settings": given["settings"],
+            "trained": own,
+            "language": given.get("language", ""),
+        }
         parts.append(Part("adapter", name, facts, encoder.tensors(name)))
     for fuse in fusions(lineage.composition):
         name = fusion_name(fuse)
         parts.append(Part("fusion", name, {"trained": name == lineage.new_fusion}, encoder.fusion_tensors(fuse)))
     heads = model.tasks if isinstance(model, JointModel) else {HEAD: model}
     for name, one in heads.items():
-        parts.append(Part("head", name, dict(head_facts[name]), {key: copied(parameter) for key, parameter in one.head.named_tensors().items()}))
+        parts.append(
+            Part(
+                "head",
+                name,
+                dict(head_facts[name]),
+                {key: copied(parameter) for key, parameter in one.head.named_tensors().items()},
+            )
+        )
     return parts
 
 
-def table_rows(model: TaskModel | JointModel) -> list[dict[str, Any]]:
+def table_rows(model: TaskModel | JointModel) -> list[PartFacts]:
     """The table every run prints and stores: part, role, active, trained, parameters."""
-    return [asdict(row) for row in model.table()]
+    return [PartFacts(**asdict(row)) for row in model.table()]
 
 
 def _head(trunk: Trunk, format: str, labels: int, seed: int, dropout: float, pool: str) -> Head:

@@ -1,7 +1,8 @@
 """Runs that should learn nothing, to compare gains with.
 
-    shuffled-labels   the same inputs under labels dealt out at random: what is left when there is nothing to learn
-    random-adapter    the parent's adapter with its entries permuted, nothing trained: what an adapter of that size does by being there
+shuffled-labels   the same inputs under labels dealt out at random: what is left when there is nothing to learn
+random-adapter    the parent's adapter with its entries permuted, nothing trained: what an adapter of that size does
+                  by being there
 """
 
 from __future__ import annotations
@@ -24,10 +25,13 @@ SHUFFLED_LABELS = "shuffled-labels"
 def check_control(control: str, how: str, format: Format[Any]) -> None:
     """Refuse a control that has no meaning for this run."""
     if control == SHUFFLED_LABELS and not format.deals:
-        raise UsageError(f"--control {control} needs a task with labels", do="leave it out for masked language modelling")
+        what = f"--control {control} needs a task with labels"
+        raise UsageError(what, do="leave it out for masked language modelling")
     if control == RANDOM_ADAPTER and how != "sequential":
-        advice = "make the random adapter by --how sequential --after RUN --control random-adapter; then build on that run as on any other"
-        raise UsageError(f"--control {control} permutes the adapter of a run, and --how {how} continues none", do=advice)
+        advice = "make the random adapter by --how sequential --after RUN --control random-adapter"
+        advice += "; then build on that run as on any other"
+        what = f"--control {control} permutes the adapter of a run, and --how {how} continues none"
+        raise UsageError(what, do=advice)
 
 
 def shuffled_labels(format: Format[Any], examples: Sequence[Example], seeds: Seeds) -> list[Example]:
@@ -36,7 +40,8 @@ def shuffled_labels(format: Format[Any], examples: Sequence[Example], seeds: See
 
 
 def random_adapter(lineage: Lineage, seeds: Seeds) -> Lineage:
-    """The same lineage with the entries of each starting tensor permuted: as large as trained weights, and nothing of what was learned."""
+    """The same lineage with the entries of each starting tensor permuted: as large as trained weights, and nothing of
+    what was learned."""
     assert lineage.start is not None
     generator = seeds.torch("random adapter")
     tensors = {

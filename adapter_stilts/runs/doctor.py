@@ -1,5 +1,4 @@
-"""`doctor`: is this machine ready? Versions against those the tests run with, devices, what is cached, whether the
-network is off."""
+"""`doctor`: is this machine ready? Versions against those tested, devices, caches, whether the network is off."""
 
 from __future__ import annotations
 
@@ -137,6 +136,7 @@ def _problems(found: dict[str, Any]) -> list[str]:
         problems.append("less than 1 GB is free on this disk")
     if "data" in found and not found["data"]["tasks"]:
         problems.append(
-            f"no task's files were found in {found['data']['folder']}; `adapter-stilts list tasks --files` prints their names"
+            f"no task's files were found in {found['data']['folder']}; "
+            "`adapter-stilts list tasks --files` prints their names"
         )
     return problems

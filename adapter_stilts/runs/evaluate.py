@@ -1,9 +1,10 @@
-"""`eval`: zero-shot scores per language for a run, and retrieval for a run or a bare trunk; computes only what is missing.
+"""`eval`: zero-shot scores of a run per language, and retrieval for a run or a bare trunk; only what is missing.
 
     evaluate(Request(run=Path("runs/nli-1a2b3c4d"), trunk=None, tasks=("xnli", "tatoeba")), ...)
 
-Tasks with a head need a run that trained one of the same format and labels. Retrieval tasks need no head: they read the trunk with
-the run's composition active, or the bare trunk. Results go to the run's folder, or to a folder named after trunk and settings.
+Tasks with a head need a run that trained one of the same format and labels. Retrieval tasks need no head: they read the
+trunk with the run's composition active, or the bare trunk. Results go to the run's folder, or to a folder named after
+trunk and settings.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ def evaluate(
 
 
 def _check(request: Request, subject: Subject, task: Task, report: Reporter) -> None:
-    """Refuse a task that no head answers, before anything is scored or written; say where its protocol is not followed."""
+    """Refuse a task that no head answers, before anything is scored; say where its protocol is not followed."""
     depth, precision = subject.trunk.max_length, subject.trunk.precision
     asked = precision_of(request.protocol)
     if not task.retrieval:
@@ -162,7 +163,9 @@ def _score_all(
                 rows = without_predictions(rows, path)
                 continue
             facts = subject.bundle.manifest.seen if subject.bundle else {}
-            scored = [row.with_notes(leaks=list(_leaks(subject, task))) for row in with_facts(scored, facts, subject.stacks)]
+            scored = [
+                row.with_notes(leaks=list(_leaks(subject, task))) for row in with_facts(scored, facts, subject.stacks)
+            ]
             asked |= {row.key for row in scored}
             rows = merged(rows, scored)
             write_results(folder, rows)
@@ -182,7 +185,7 @@ def _leaks(subject: Subject, task: Task) -> tuple[str, ...]:
 def _scores(
     request: Request, subject: Subject, jobs: Sequence[Job]
 ) -> Iterator[tuple[Task, str, Sequence[Result] | Mapping[str, Any]]]:
-    """The rows of each job, or what was predicted without a score; the languages of one retrieval task are read together."""
+    """The rows of each job, or what was predicted without a score; one retrieval task's languages are read together."""
     for name in dict.fromkeys(task.name for task, _, _ in jobs):
         chosen = [job for job in jobs if job[0].name == name]
         (task, _, where), languages = chosen[0], [language for _, language, _ in chosen]
@@ -239,7 +242,9 @@ def _score(
     model, reading = subject.models[part.name], _reading(request, subject, part)
     loaded = load(task, request.split, language, where, tuple(part.facts["labels"]) or None, unscored=True)
     with active(subject.encoder, subject.stacks.reading(language).composition if subject.stacks else None):
-        return (predicted if withheld(task.format, loaded.examples) else measure)(model, task, loaded, reading, subject.folder)
+        return (predicted if withheld(task.format, loaded.examples) else measure)(
+            model, task, loaded, reading, subject.folder
+        )
 
 
 def _reading(request: Request, subject: Subject, part: Part) -> Reading:
@@ -247,7 +252,9 @@ def _reading(request: Request, subject: Subject, part: Part) -> Reading:
     labels = tuple(part.facts["labels"]) or None
     trained = subject.bundle.manifest.trunk.precision if subject.bundle else ""
     other = subject.trunk.precision if subject.trunk.precision != trained else ""
-    return Reading(labels, part.facts["max_length"], subject.budget(request), request.protocol, request.seed, part.name, own, other)
+    return Reading(
+        labels, part.facts["max_length"], subject.budget(request), request.protocol, request.seed, part.name, own, other
+    )
 
 
 def _say_stacks(stacks: Stacks, jobs: Sequence[Job], report: Reporter) -> None:
@@ -255,11 +262,14 @@ def _say_stacks(stacks: Stacks, jobs: Sequence[Job], report: Reporter) -> None:
     retrieval = [ENGLISH] if any(task.retrieval for task, _, _ in jobs) else []
     languages = list(dict.fromkeys([*(language for _, language, _ in jobs), *retrieval]))
     if stacks.swapped and (ranking := [task.name for task, _, _ in jobs if task.format.ranking]):
-        what = f"'{ranking[0]}' looks for answers in many languages at once, and language adapters read one language at a time"
-        raise UsageError(what, do="evaluate it without --language-adapter")
+        what = f"'{ranking[0]}' looks for answers in many languages at once, and language adapters read one"
+        raise UsageError(f"{what} language at a time", do="evaluate it without --language-adapter")
     stacks.check(languages)
     if foreign := [language for language in languages if "note" in stacks.reading(language).adapter]:
-        report.say(f"read under the language adapter of {stacks.source.adapter['language']}, having none of their own: {', '.join(foreign)}")
+        report.say(
+            f"read under the language adapter of {stacks.source.adapter['language']}, "
+            f"having none of their own: {', '.join(foreign)}"
+        )
 
 
 def _retrieval_readings(request: Request, subject: Subject, languages: Sequence[str]) -> list[RetrievalSettings]:
@@ -290,8 +300,12 @@ def _retrieval_settings(request: Request, subject: Subject) -> RetrievalSettings
 
 
 def _where(request: Request, subject: Subject, task: Task, tasks: Sequence[str]) -> Where:
-    trunk = subject.bundle.manifest.trunk.name if subject.bundle else subject.trunk.name  # a run's own trunk may lie elsewhere now
-    return where_of(request.data, trunk, columns=dict(request.task_settings.get("columns") or {}), task=task.name, tasks=tasks)
+    trunk = (
+        subject.bundle.manifest.trunk.name if subject.bundle else subject.trunk.name
+    )  # a run's own trunk may lie elsewhere now
+    return where_of(
+        request.data, trunk, columns=dict(request.task_settings.get("columns") or {}), task=task.name, tasks=tasks
+    )
 
 
 def _languages(request: Request, task: Task, where: Where) -> tuple[str, ...]:

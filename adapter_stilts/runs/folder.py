@@ -4,8 +4,9 @@
       identity.json config.yaml manifest.json metrics.jsonl results.json README.md
       adapter/ head/ fusion/ predictions/ units/ vectors/ checkpoints/
 
-A folder belongs to one identity (the fingerprint of everything that decides the weights). The same identity resumes or is done;
-another one is refused unless the caller says to overwrite. One process at a time: a lock that dies with its holder.
+A folder belongs to one identity (the fingerprint of everything that decides the weights). The same identity resumes or
+is done; another one is refused unless the caller says to overwrite. One process at a time: a lock that dies with its
+holder.
 """
 
 from __future__ import annotations
@@ -51,7 +52,9 @@ def state_of(folder: Path, identity: str, *, overwrite: bool) -> State:
     if not folder.exists() or not any(entry.name != LOCK and not is_remains(entry) for entry in folder.iterdir()):
         return "new"
     if not (folder / IDENTITY).is_file():
-        raise UsageError("the folder is not empty and holds no run", where=str(folder), do="name another folder with -o")
+        raise UsageError(
+            "the folder is not empty and holds no run", where=str(folder), do="name another folder with -o"
+        )
     if overwrite:
         return "new"
     found = _identity(folder)
@@ -134,7 +137,9 @@ def _identity(folder: Path) -> str:
         raise unreadable(error, folder / IDENTITY) from error
     except (ValueError, KeyError, TypeError) as error:
         what = f"{IDENTITY} is damaged, so it cannot be told whose run this is"
-        raise ArtefactError(what, where=str(folder), do="name another folder with -o, or add --overwrite to replace it") from error
+        raise ArtefactError(
+            what, where=str(folder), do="name another folder with -o, or add --overwrite to replace it"
+        ) from error
 
 
 def _remove(path: Path) -> None:

@@ -1,9 +1,9 @@
 """What a run is, as 8 hexadecimal digits: a fingerprint of everything that decides its weights, and of nothing else.
 
-In it: the task and its labels, the bytes and rows of its data, the trunk's weights, configuration, tokenizer and precision, the
-composition with the weights taken over from earlier runs, the new adapter's kind and settings, every number of training, the control,
-and how many processes train together. Not in it: where any of this lies, when checkpoints and log lines are written, and what is
-scored afterwards.
+In it: the task and its labels, the bytes and rows of its data, the trunk's weights, configuration, tokenizer and
+precision, the composition with the weights taken over from earlier runs, the new adapter's kind and settings, every
+number of training, the control, and how many processes train together. Not in it: where any of this lies, when
+checkpoints and log lines are written, and what is scored afterwards.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.reading.place import Loaded
 from adapter_stilts.training.plan import TrainingPlan
 
-DECIDES_NOTHING = {"checkpoint_steps", "log_steps"}  # resuming is exact, so when a checkpoint was written changes nothing
+# Resuming is exact, so when a checkpoint was written changes nothing.
+DECIDES_NOTHING = {"checkpoint_steps", "log_steps"}
 CAME_LATER = {"batch_rows": None}  # settings added since the first runs; at these values a run is what it was
 
 
@@ -46,29 +47,44 @@ class Decisions:
 
 
 def run_identity(
-    tasks: Sequence[Task], data: Sequence[Loaded], trunk: Trunk, parents: Sequence[Bundle], lineage: Lineage, plan: TrainingPlan, decisions: Decisions
+    tasks: Sequence[Task],
+    data: Sequence[Loaded],
+    trunk: Trunk,
+    parents: Sequence[Bundle],
+    lineage: Lineage,
+    plan: TrainingPlan,
+    decisions: Decisions,
 ) -> str:
     """The identity of a run; two runs share it exactly when they must end with the same weights."""
     return fingerprint(
         {
             "tasks": [[task.name, task.format.name, task.metric, task.unanswerable] for task in tasks],
             "data": [_data(loaded) for loaded in data],
-            "trunk": [trunk.fingerprint, trunk.precision, asdict(trunk.config), _hash(trunk.tokenizer.backend_tokenizer.to_str())],
+            "trunk": [
+                trunk.fingerprint,
+                trunk.precision,
+                asdict(trunk.config),
+                _hash(trunk.tokenizer.backend_tokenizer.to_str()),
+            ],
             "parents": [_weights(parent) for parent in parents],
             "composition": [str(lineage.composition), lineage.new, lineage.new_fusion],
-            "plan": {name: value for name, value in asdict(plan).items() if name not in DECIDES_NOTHING and (name, value) not in CAME_LATER.items()},
+            "plan": {
+                name: value
+                for name, value in asdict(plan).items()
+                if name not in DECIDES_NOTHING and (name, value) not in CAME_LATER.items()
+            },
             "decisions": asdict(decisions),
         }
     )
 
 
 def weight_settings(config: RunConfig) -> dict[str, Any]:
-    """The settings that decide the weights of a run, as JSON values: not when they are saved and logged, nor what is read with them.
+    """The settings that decide the weights of a run, as JSON values: not when they are saved or what is read later.
 
     Of `evaluation` the protocol is one: validation is scored by its rules, and chooses the step that is kept.
     """
-    read_later: Any = {"training": DECIDES_NOTHING, "retrieval": True, "evaluation": {"languages", "head", "language_adapters"}}
-    return config.model_dump(mode="json", exclude=read_later)
+    scored: Any = {"retrieval": True, "evaluation": {"languages", "head", "language_adapters"}}
+    return config.model_dump(mode="json", exclude={"training": DECIDES_NOTHING, **scored})
 
 
 def rows_digest(loaded: Loaded) -> str:
@@ -82,7 +98,12 @@ def rows_digest(loaded: Loaded) -> str:
 def _data(loaded: Loaded) -> dict[str, Any]:
     """A split by its rows, and by its files' bytes where it comes from files."""
     origin = loaded.origin
-    return {"split": origin.split, "language": origin.language, "rows": rows_digest(loaded), "files": [file.sha256 for file in origin.files]}
+    return {
+        "split": origin.split,
+        "language": origin.language,
+        "rows": rows_digest(loaded),
+        "files": [file.sha256 for file in origin.files],
+    }
 
 
 def _weights(parent: Bundle) -> dict[str, Any]:

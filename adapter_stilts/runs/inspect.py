@@ -1,5 +1,4 @@
-"""What there is: tasks, kinds, recipes, runs and languages, and what one run says of itself. From metadata only,
-without torch."""
+"""What there is: tasks, kinds, recipes, runs, languages; what a run says of itself. From metadata alone, no torch."""
 
 from __future__ import annotations
 
@@ -120,8 +119,7 @@ def _task(task: Task) -> dict[str, Any]:
 
 
 def _source(hub: Hub) -> dict[str, Any]:
-    """A data set of the hub; certainty says what is known of its files, note where its rows differ from the published
-    set-up."""
+    """A data set of the hub. certainty: of what is known of its files; note: where its rows are not the published."""
     return {
         "id": hub.id,
         "config": hub.config,
@@ -156,8 +154,7 @@ def _run(folder: Path) -> dict[str, Any]:
 
 
 def _summed(rows: Sequence[Result]) -> list[dict[str, Any]]:
-    """Every task and split by the mean over its languages; of several readings (protocols, layers), the lowest and the
-    highest mean."""
+    """Every task and split by the mean over its languages; of several readings (protocols, layers), the extremes."""
     found: dict[tuple[str, str], list[list[Result]]] = {}
     for task, of_task in readings(rows).items():
         for (_, split, _), read in of_task.items():

@@ -3,10 +3,10 @@
     stacks = language_stacks(encoder, bundle, ["de=runs/mlm-de-1a2b3c4d", "sw=runs/mlm-sw-5e6f7a8b"])
     stacks.reading("de")       stack(mlm-en@de, nli), and which adapter that is
 
-The run's composition holds one language adapter: an adapter trained by masked language modelling on text of one language, under the
-task's. At test its weights are replaced by those of the language read; everything above stays. A language without an adapter is
-refused, unless "sw=source" or "others=source" says that it is read under the source language's, which its score then says as well.
-Pfeiffer et al. (2020), https://arxiv.org/abs/2005.00052
+The run's composition holds one language adapter: an adapter trained by masked language modelling on text of one
+language, under the task's. At test its weights are replaced by those of the language read; everything above stays. A
+language without an adapter is refused, unless "sw=source" or "others=source" says that it is read under the source
+language's, which its score then says as well. Pfeiffer et al. (2020), https://arxiv.org/abs/2005.00052
 """
 
 from __future__ import annotations
@@ -59,21 +59,29 @@ class Stacks:
         if code in self.own:
             return self.own[code]
         known = self.source.adapter
-        return self.source if not known or code == known["language"] else Stack(self.source.composition, {**known, "note": NOTE})
+        return (
+            self.source
+            if not known or code == known["language"]
+            else Stack(self.source.composition, {**known, "note": NOTE})
+        )
 
     def check(self, languages: Sequence[str]) -> None:
         """Refuse languages that have no adapter and were not said to be read under the source language's."""
         asked = {code: None for code in map(iso1, languages) if code not in self.own and code not in self.spared}
         missing = [code for code in asked if code != self.source.adapter.get("language")]
         if missing and self.swapped and not self.rest:
-            advice = f"give {FLAG} {missing[0]}=RUN, leave the language out with --languages, or read it as the source language: {FLAG} {missing[0]}=source"
-            raise UsageError(f"no language adapter for {', '.join(missing)}", do=f"{advice} (others=source for all of them)")
+            own, source = f"{FLAG} {missing[0]}=RUN", f"{FLAG} {missing[0]}=source"
+            advice = f"give {own}, leave the language out with --languages, or read it as the source language: {source}"
+            raise UsageError(
+                f"no language adapter for {', '.join(missing)}", do=f"{advice} (others=source for all of them)"
+            )
 
 
 def language_stacks(encoder: AdapterEncoder, bundle: Bundle, given: Sequence[str]) -> Stacks:
     """Load the adapters that were given as LANGUAGE=RUN into a run's encoder, beside its own.
 
-    Raises UsageError for a run without a language adapter, or with several, and for what is no language adapter of the language it is given for.
+    Raises UsageError for a run without a language adapter, or with several, and for what is no language adapter of the
+    language it is given for.
     """
     composition = parse(bundle.manifest.composition)
     parts = [part for part in bundle.of("adapter") if part.facts["language"] and part.name in names(composition)]
@@ -81,10 +89,17 @@ def language_stacks(encoder: AdapterEncoder, bundle: Bundle, given: Sequence[str
         return Stacks(Stack(composition, _described(parts[0], bundle) if len(parts) == 1 else {}))
     if len(parts) != 1:
         found = f"has {len(parts)}: {', '.join(part.name for part in parts)}" if parts else f"has none: {composition}"
-        advice = "train the task over one: `adapter-stilts train mlm --kind seq_bn_inv --set data.language=en`, then --how stack --after that run"
-        raise UsageError(f"{FLAG} takes the place of the run's language adapter, and this run {found}", where=str(bundle.folder), do=advice)
+        first = "`adapter-stilts train mlm --kind seq_bn_inv --set data.language=en`"
+        advice = f"train the task over one: {first}, then --how stack --after that run"
+        raise UsageError(
+            f"{FLAG} takes the place of the run's language adapter, and this run {found}",
+            where=str(bundle.folder),
+            do=advice,
+        )
     wanted = _wanted(given)
-    own = {code: _load(encoder, bundle, parts[0], composition, code, run) for code, run in wanted.items() if run != SOURCE}
+    own = {
+        code: _load(encoder, bundle, parts[0], composition, code, run) for code, run in wanted.items() if run != SOURCE
+    }
     source = Stack(composition, _described(parts[0], bundle))
     own.setdefault(iso1(parts[0].facts["language"]), source)
     spared = frozenset(code for code, run in wanted.items() if run == SOURCE and code != OTHERS)
@@ -98,9 +113,15 @@ def _wanted(given: Sequence[str]) -> dict[str, str]:
         language, equals, run = entry.partition("=")
         code = language if language == OTHERS else iso1(language)
         if not equals or not language.strip() or not run.strip():
-            raise UsageError(f"{FLAG} {entry}: write it as LANGUAGE=RUN", do=f"for example {FLAG} de=runs/mlm-de-1a2b3c4d, or de=source")
+            raise UsageError(
+                f"{FLAG} {entry}: write it as LANGUAGE=RUN",
+                do=f"for example {FLAG} de=runs/mlm-de-1a2b3c4d, or de=source",
+            )
         if code == OTHERS and run != SOURCE:
-            raise UsageError(f"{FLAG} {entry}: all other languages can only be read as the source language is", do=f"write {FLAG} others=source")
+            raise UsageError(
+                f"{FLAG} {entry}: all other languages can only be read as the source language is",
+                do=f"write {FLAG} others=source",
+            )
         if code in wanted:
             raise UsageError(f"{FLAG} names '{language}' twice", do="keep one of them")
         wanted[code] = run
@@ -114,7 +135,11 @@ def _load(encoder: AdapterEncoder, bundle: Bundle, old: Part, composition: Compo
     parts = other.of("adapter")
     if len(parts) != 1 or not parts[0].facts["language"]:
         advice = f"train one: `adapter-stilts train mlm --kind {old.facts['kind']} --set data.language={code}`"
-        raise UsageError(f"not a language adapter: {other.manifest.composition}, trained on {other.manifest.task}", where=run, do=advice)
+        raise UsageError(
+            f"not a language adapter: {other.manifest.composition}, trained on {other.manifest.task}",
+            where=run,
+            do=advice,
+        )
     if iso1(parts[0].facts["language"]) != code:
         what = f"the adapter was trained on text in '{parts[0].facts['language']}', and is given for '{code}'"
         raise UsageError(what, where=run, do=f"write {FLAG} {iso1(parts[0].facts['language'])}={run}")

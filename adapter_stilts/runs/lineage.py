@@ -3,12 +3,13 @@
     direct                     xnli                     a fresh adapter
     sequential after nli       xnli                     a fresh adapter that starts from nli's weights
     stack      after nli       stack(nli, xnli)         a fresh adapter on top of nli, which stays frozen
-    fuse       after nli, qa   fuse(nli, qa)            fusion layers over frozen adapters; stack(fuse(nli, qa), xnli) when asked
+    fuse       after nli, qa   fuse(nli, qa)            fusion layers over frozen adapters; stack(fuse(nli, qa), xnli)
+               when asked
     joint                      joint                    a fresh adapter that several tasks share
 
-A parent may itself be a composition: its whole stack comes along, frozen. Adapters of different parents that share a name are
-told apart by a number ("nli", "nli-2"); the same adapter reached twice is taken once. A composition given as text arranges the
-parents' adapters and the new one in another way: "stack(de, fuse(nli, qa), xnli)" after three runs.
+A parent may itself be a composition: its whole stack comes along, frozen. Adapters of different parents that share a
+name are told apart by a number ("nli", "nli-2"); the same adapter reached twice is taken once. A composition given as
+text arranges the parents' adapters and the new one in another way: "stack(de, fuse(nli, qa), xnli)" after three runs.
 """
 
 from __future__ import annotations
@@ -55,13 +56,16 @@ class Lineage:
         return tuple(part for part in (self.new_fusion, self.new) if part)
 
 
-def lineage(how: str, parents: Sequence[Bundle], name: str, kind: str, *, target_adapter: bool = False, composition: str = "") -> Lineage:
+def lineage(
+    how: str, parents: Sequence[Bundle], name: str, kind: str, *, target_adapter: bool = False, composition: str = ""
+) -> Lineage:
     """The composition of a run whose own adapter is called `name` and is of `kind`.
 
     target_adapter  fuse: train an adapter of the target's own on top
     composition     text that takes the place of what `how` would make; stack and fuse only
 
-    Raises UsageError where `how` and its parents do not go together, CompositionError for a composition that cannot run.
+    Raises UsageError where `how` and its parents do not go together, CompositionError for a composition that cannot
+    run.
     """
     if how not in HOWS:
         raise unknown_name("way to build on earlier runs (--how)", how, HOWS)
@@ -73,7 +77,9 @@ def lineage(how: str, parents: Sequence[Bundle], name: str, kind: str, *, target
     else:
         found = _on_top(how, parents, name, target_adapter, composition)
     own = found.start.facts["kind"] if found.start else kind
-    table = {part.name: kinds[part.facts["kind"]] for part in found.frozen.values()} | ({found.new: kinds[own]} if found.new else {})
+    table = {part.name: kinds[part.facts["kind"]] for part in found.frozen.values()} | (
+        {found.new: kinds[own]} if found.new else {}
+    )
     return replace(found, composition=validate(found.composition, table))
 
 
@@ -89,14 +95,17 @@ def _on_top(how: str, parents: Sequence[Bundle], name: str, target_adapter: bool
     fuse = Fuse(tuple(below))
     _check_different(below, parents)
     composition = Stack((fuse, Name(own))) if target_adapter else fuse
-    return Lineage(composition, adopted.adapters, adopted.fusions, None, own if target_adapter else "", fusion_name(fuse))
+    return Lineage(
+        composition, adopted.adapters, adopted.fusions, None, own if target_adapter else "", fusion_name(fuse)
+    )
 
 
 def _sequential(parent: Bundle, name: str) -> Lineage:
     """The parent's composition with its trained adapter replaced by a new one that starts from its weights."""
     trained = [part for part in parent.of("adapter") if part.facts["trained"]]
     if len(trained) != 1:
-        what = f"--how sequential continues the one adapter that a run trained; '{parent.manifest.composition}' trained {len(trained) or 'none'}"
+        found = f"'{parent.manifest.composition}' trained {len(trained) or 'none'}"
+        what = f"--how sequential continues the one adapter that a run trained; {found}"
         raise UsageError(what, where=str(parent.folder), do="use --how stack, or name a run that trained an adapter")
     old = trained[0].name
     rest = {part.name: part for part in parent.of("adapter") if part.name != old}
@@ -117,9 +126,15 @@ def _as_written(text: str, adopted: Adopted, own: str) -> Lineage:
     fresh = [fusion_name(fuse) for fuse in fusions(tree) if fusion_name(fuse) not in adopted.fusions]
     new = own if own in names(tree) else ""
     if len(fresh) > 1:
-        raise CompositionError(f"{len(fresh)} fusions would be trained at once: {', '.join(fresh)}", where=text, do="train them one after another")
+        raise CompositionError(
+            f"{len(fresh)} fusions would be trained at once: {', '.join(fresh)}",
+            where=text,
+            do="train them one after another",
+        )
     if not fresh and not new:
-        raise CompositionError("nothing in it would be trained", where=text, do=f"put the new adapter '{own}' into it, or a fusion")
+        raise CompositionError(
+            "nothing in it would be trained", where=text, do=f"put the new adapter '{own}' into it, or a fusion"
+        )
     given = {name: adopted.adapters[name] for name in names(tree) if name != own}
     kept = {name: adopted.fusions[name] for name in map(fusion_name, fusions(tree)) if name in adopted.fusions}
     return Lineage(tree, given, kept, None, new, fresh[0] if fresh else "")
@@ -129,33 +144,51 @@ def _check_different(below: Sequence[Composition], parents: Sequence[Bundle]) ->
     for number, one in enumerate(below):
         if one in below[:number]:
             first, second = parents[below.index(one)].folder, parents[number].folder
-            raise UsageError(f"the same adapter would be fused with itself: {first} and {second} hold the same weights", do="name different runs")
+            raise UsageError(
+                f"the same adapter would be fused with itself: {first} and {second} hold the same weights",
+                do="name different runs",
+            )
 
 
 def _check_parents(how: str, parents: Sequence[Bundle], composition: str) -> None:
     if composition and how not in ("stack", "fuse"):
-        raise UsageError(f"a composition arranges what earlier runs learned, and --how is {how}", where="composition", do="use --how stack or --how fuse")
+        raise UsageError(
+            f"a composition arranges what earlier runs learned, and --how is {how}",
+            where="composition",
+            do="use --how stack or --how fuse",
+        )
     if how in ALONE and parents:
-        raise UsageError(f"--how {how} starts from nothing, but --after names a run", do="leave --after out, or use --how sequential, stack or fuse")
+        raise UsageError(
+            f"--how {how} starts from nothing, but --after names a run",
+            do="leave --after out, or use --how sequential, stack or fuse",
+        )
     if (how == "sequential" or (how == "stack" and not composition)) and len(parents) != 1:
         advice = "name the run of the intermediate task, for example --after runs/nli-1a2b3c4d"
         raise UsageError(f"--how {how} needs exactly one --after RUN, got {len(parents)}", do=advice)
     if how == "fuse" and len(parents) < 2 and not composition:
-        raise UsageError(f"--how fuse needs two or more --after RUN, got {len(parents)}", do="name the runs to fuse, each with its own --after")
+        raise UsageError(
+            f"--how fuse needs two or more --after RUN, got {len(parents)}",
+            do="name the runs to fuse, each with its own --after",
+        )
     _check_one_trunk(parents)
 
 
 def _check_one_trunk(parents: Sequence[Bundle]) -> None:
     trunks = {parent.manifest.trunk.fingerprint: parent for parent in parents}
     if len(trunks) > 1:
-        listed = "; ".join(f"{parent.folder} on {parent.manifest.trunk.name} ({mark})" for mark, parent in trunks.items())
-        raise UsageError(f"the runs were trained on {len(trunks)} different trunks", where=listed, do="use runs of one trunk")
+        listed = "; ".join(
+            f"{parent.folder} on {parent.manifest.trunk.name} ({mark})" for mark, parent in trunks.items()
+        )
+        raise UsageError(
+            f"the runs were trained on {len(trunks)} different trunks", where=listed, do="use runs of one trunk"
+        )
 
 
 class Adopted:
     """What was taken over from earlier runs so far, frozen, under names that do not clash.
 
-    The same adapter reached through two runs is taken once. Two different ones of a name are told apart: "nli" and "nli-2".
+    The same adapter reached through two runs is taken once. Two different ones of a name are told apart: "nli" and
+    "nli-2".
     """
 
     def __init__(self) -> None:
@@ -176,16 +209,25 @@ class Adopted:
             shared = self._names(adapters, wanted or {}, share=False)
             taken = renamed(composition, shared)
         for old, new in shared.items():
-            self.adapters.setdefault(new, replace(adapters[old], name=new, facts={**adapters[old].facts, "trained": False}))
+            self.adapters.setdefault(
+                new, replace(adapters[old], name=new, facts={**adapters[old].facts, "trained": False})
+            )
         for name, part in _fusions(parent, composition, taken).items():
             self.fusions.setdefault(name, replace(part, name=name, facts={**part.facts, "trained": False}))
         return taken
 
     def _names(self, adapters: Mapping[str, Part], wanted: Mapping[str, str], *, share: bool) -> dict[str, str]:
-        """A name here for each adapter: that of the same adapter if it is here already and may be shared, else a free one."""
+        """A name here for each adapter: that of the same adapter if it is here and may be shared, else a free one."""
         table: dict[str, str] = {}
         for old, part in adapters.items():
-            same = next((name for name, known in self.adapters.items() if share and name not in table.values() and _equal(known, part)), None)
+            same = next(
+                (
+                    name
+                    for name, known in self.adapters.items()
+                    if share and name not in table.values() and _equal(known, part)
+                ),
+                None,
+            )
             table[old] = same or free_name(wanted.get(old, old), {*self.adapters, *table.values()})
         return table
 
@@ -196,11 +238,16 @@ class Adopted:
 
 def check_parts(bundle: Bundle, composition: Composition) -> None:
     """The stored parts are those of the composition, no more and no less; ArtefactError otherwise."""
-    heads = {str(task["task"]) for task in bundle.manifest.tasks} or {"head"}
-    wanted = {"adapter": set(names(composition)), "fusion": {fusion_name(fuse) for fuse in fusions(composition)}, "head": heads}
+    heads = {task.task for task in bundle.manifest.tasks} or {"head"}
+    wanted = {
+        "adapter": set(names(composition)),
+        "fusion": {fusion_name(fuse) for fuse in fusions(composition)},
+        "head": heads,
+    }
     for role, expected in wanted.items():
         if expected != (found := {part.name for part in bundle.of(role)}):
-            what = f"the run's composition {composition} and its {role} parts disagree about {', '.join(sorted(expected ^ found))}"
+            apart = ", ".join(sorted(expected ^ found))
+            what = f"the run's composition {composition} and its {role} parts disagree about {apart}"
             raise ArtefactError(what, where=str(bundle.folder), do="fetch the bundle again, or train the run again")
 
 
@@ -226,15 +273,21 @@ def digest(part: Part) -> str:
     """A hash of a part's weights."""
     total = hashlib.sha256()
     for key, tensor in sorted(part.tensors.items()):
-        total.update(f"{key} {tuple(tensor.shape)} ".encode() + tensor.detach().cpu().float().contiguous().numpy().tobytes())
+        total.update(
+            f"{key} {tuple(tensor.shape)} ".encode() + tensor.detach().cpu().float().contiguous().numpy().tobytes()
+        )
     return total.hexdigest()
 
 
 def _equal(one: Part, other: Part) -> bool:
-    return (one.facts["kind"], one.facts["settings"]) == (other.facts["kind"], other.facts["settings"]) and digest(one) == digest(other)
+    return (one.facts["kind"], one.facts["settings"]) == (other.facts["kind"], other.facts["settings"]) and digest(
+        one
+    ) == digest(other)
 
 
 def _fusions(parent: Bundle, before: Composition, after: Composition) -> dict[str, Part]:
     """The parent's fusions by their names here."""
     stored = {part.name: part for part in parent.of("fusion")}
-    return {fusion_name(new): stored[fusion_name(old)] for old, new in zip(fusions(before), fusions(after), strict=True)}
+    return {
+        fusion_name(new): stored[fusion_name(old)] for old, new in zip(fusions(before), fusions(after), strict=True)
+    }

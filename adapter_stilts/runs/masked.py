@@ -1,4 +1,5 @@
-"""Masked language modelling as something to score: the fraction of masked tokens that the model names, under fixed masks."""
+"""Masked language modelling as something to score: the fraction of masked tokens that the model names, under fixed
+masks."""
 
 from __future__ import annotations
 
@@ -29,7 +30,15 @@ def masking_of(format: Format[Any], trunk: Trunk, rate: float = SCORED) -> Maski
     return Masking(trunk.vocabulary, tokenizer.mask_token_id, tuple(tokenizer.all_special_ids), rate)
 
 
-def masked_score(model: TaskModel, examples: Sequence[Example], max_length: int, token_budget: int, seed: int, *, replicates: int = REPLICATES) -> Score:
+def masked_score(
+    model: TaskModel,
+    examples: Sequence[Example],
+    max_length: int,
+    token_budget: int,
+    seed: int,
+    *,
+    replicates: int = REPLICATES,
+) -> Score:
     """Accuracy on masked tokens, 15 % of each text; the masks depend on `seed` alone, so that runs can be compared.
 
     A unit is a text, or a piece of one that is longer than max_length. The model is left in the mode it was in.
@@ -44,7 +53,9 @@ def masked_score(model: TaskModel, examples: Sequence[Example], max_length: int,
 
 
 @torch.no_grad()
-def _units(model: TaskModel, examples: Sequence[Example], max_length: int, token_budget: int, seed: int) -> NDArray[np.float64]:
+def _units(
+    model: TaskModel, examples: Sequence[Example], max_length: int, token_budget: int, seed: int
+) -> NDArray[np.float64]:
     """(right, masked) of each text, [N, 2]."""
     trunk = model.encoder.trunk
     found = model.format.features(examples, trunk.tokenizer, max_length=max_length, training=False)

@@ -1,9 +1,10 @@
 """From what the user typed to examples and features: where the data lies, which rows it gives, and what became of them.
 
-`--data` is a folder searched by release names, `split=FILE` for files of one's own, or the word `miniature`. Where a run has several
-tasks, `TASK/split=FILE` and `TASK=FOLDER` are for one of them, and what names no task is for all that have nothing of their own. Without
-any of it the miniature trunk reads the miniature and every other trunk reads the hub; which one was used is written in the manifest.
-`hub` is the hub whatever the trunk, and `hub=FOLDER` copies of its data sets, laid out OWNER/NAME.
+`--data` is a folder searched by release names, `split=FILE` for files of one's own, or the word `miniature`. Where a
+run has several tasks, `TASK/split=FILE` and `TASK=FOLDER` are for one of them, and what names no task is for all that
+have nothing of their own. Without any of it the miniature trunk reads the miniature and every other trunk reads the
+hub; which one was used is written in the manifest. `hub` is the hub whatever the trunk, and `hub=FOLDER` copies of its
+data sets, laid out OWNER/NAME.
 """
 
 from __future__ import annotations
@@ -21,11 +22,20 @@ from adapter_stilts.tasks.reading.place import Origin, Where
 from adapter_stilts.tasks.reading.pools import CANDIDATES
 
 MINIATURE, HUB = "miniature", "hub"
-SPLIT_NAMES = {"train": "train", "validation": "validation", "dev": "validation", "valid": "validation", "val": "validation", "test": "test"}
+SPLIT_NAMES = {
+    "train": "train",
+    "validation": "validation",
+    "dev": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "test": "test",
+}
 SPLIT_NAMES[CANDIDATES] = CANDIDATES  # what queries are searched among is given as a split is
 
 
-def where_of(sources: Sequence[str], trunk: str, *, columns: Mapping[str, str], task: str = "", tasks: Sequence[str] = ()) -> Where:
+def where_of(
+    sources: Sequence[str], trunk: str, *, columns: Mapping[str, str], task: str = "", tasks: Sequence[str] = ()
+) -> Where:
     """The place a task is read from, from what was typed after --data; raises UsageError or TaskDataError.
 
     task, tasks  whose place it is, and all tasks that the sources are for
@@ -35,11 +45,17 @@ def where_of(sources: Sequence[str], trunk: str, *, columns: Mapping[str, str], 
         return _hub(mine, columns)
     folder, files = parse_sources(mine)
     if files:
-        return Where("files", files={split: tuple(map(Path, paths)) for split, paths in files.items()}, columns=dict(columns))
+        return Where(
+            "files", files={split: tuple(map(Path, paths)) for split, paths in files.items()}, columns=dict(columns)
+        )
     if folder and folder != MINIATURE:
         if not Path(folder).is_dir():
             what = "a file where a folder was expected" if Path(folder).is_file() else "no such folder"
-            raise TaskDataError(what, where=folder, do=f"name the folder that holds the task's files, or a file as --data train={folder}")
+            raise TaskDataError(
+                what,
+                where=folder,
+                do=f"name the folder that holds the task's files, or a file as --data train={folder}",
+            )
         return Where("files", folder=Path(folder), columns=dict(columns))
     if folder == MINIATURE or trunk == MINIATURE:
         return Where("miniature", columns=dict(columns))
@@ -57,7 +73,7 @@ def _hub(sources: Sequence[str], columns: Mapping[str, str]) -> Where:
 
 
 def parse_sources(sources: Sequence[str]) -> tuple[str | None, dict[str, tuple[str, ...]]]:
-    """What was typed after --data for one task as (folder, files per split); raises UsageError for sources that do not go together."""
+    """What was typed after --data for one task as (folder, files per split); UsageError for a mixture of both."""
     folders = [source for source in sources if "=" not in source or Path(source).is_dir()]
     files: dict[str, tuple[str, ...]] = {}
     for source in sources:
@@ -65,7 +81,9 @@ def parse_sources(sources: Sequence[str]) -> tuple[str | None, dict[str, tuple[s
             split, _, path = source.partition("=")
             files[_split(split)] = (*files.get(_split(split), ()), path)
     if len(folders) > 1 or (folders and files):
-        raise UsageError(f"--data takes one folder, or files as split=FILE; got: {', '.join(sources)}", do="keep one kind")
+        raise UsageError(
+            f"--data takes one folder, or files as split=FILE; got: {', '.join(sources)}", do="keep one kind"
+        )
     return (folders[0] if folders else None), files
 
 
@@ -90,7 +108,9 @@ def check_assigned(sources: Sequence[str], tasks: Sequence[str]) -> None:
     for source in sources:
         key, equals, _ = source.partition("=")
         if equals and key in SPLIT_NAMES and not Path(source).is_dir():
-            raise UsageError(f"which task is --data {source} for, of {', '.join(tasks)}?", do=f"name it: --data {tasks[0]}/{source}")
+            raise UsageError(
+                f"which task is --data {source} for, of {', '.join(tasks)}?", do=f"name it: --data {tasks[0]}/{source}"
+            )
 
 
 def _concerning(sources: Sequence[str], task: str, tasks: Sequence[str]) -> tuple[str, ...]:
@@ -111,7 +131,10 @@ def _concerning(sources: Sequence[str], task: str, tasks: Sequence[str]) -> tupl
 
 def _split(name: str) -> str:
     if name not in SPLIT_NAMES:
-        raise UsageError(f"--data {name}=...: '{name}' is no split", do="use train=, validation= or test= (or candidates=, where something is to be found)")
+        raise UsageError(
+            f"--data {name}=...: '{name}' is no split",
+            do="use train=, validation= or test= (or candidates=, where something is to be found)",
+        )
     return SPLIT_NAMES[name]
 
 

@@ -1,4 +1,5 @@
-"""Scoring a model with a head: one split of one language to predictions, rows of results and XTREME's prediction files."""
+"""Scoring a model with a head: one split of one language to predictions, rows of results and XTREME's prediction
+files."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ from adapter_stilts.tasks.reading.place import Loaded
 
 @dataclass(frozen=True)
 class Reading:
-    """How examples become predictions: the head's labels and the length it was trained with, how many tokens go at once, whose rules hold, which head.
+    """How examples become predictions: the head's labels and the length it was trained with, how many tokens go at
+    once, whose rules hold, which head.
 
     adapters   "own" where each language is read under its own language adapter
     precision  of the trunk, where it is another than in training; "": as in training
@@ -50,7 +52,11 @@ class Reading:
     @property
     def marks(self) -> dict[str, str]:
         """Settings of a score that tell this reading from others of the same rows."""
-        found = {"head": self.head if self.head != HEAD else "", "language_adapters": self.adapters, "precision": self.precision}
+        found = {
+            "head": self.head if self.head != HEAD else "",
+            "language_adapters": self.adapters,
+            "precision": self.precision,
+        }
         return {name: value for name, value in found.items() if value}
 
     @property
@@ -65,72 +71,97 @@ class Reading:
 def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, folder: Path | None) -> list[Result]:
     """Rows for every metric of the task on one language.
 
-    Under `folder`: predictions/ in XTREME's form, units/ with the sums that paired comparisons need, fusion/attention.json.
+    Under `folder`: predictions/ in XTREME's form, units/ with the sums that paired comparisons need,
+    fusion/attention.json.
     """
-    origin = loaded.origin
-    facts = origin_facts(origin)
-    base = {"task": task.name, "protocol": reading.protocol, "language": origin.language, "split": origin.split, "data": facts["files"] or facts}
-    base |= beside(origin)
-    attention: Mapping[str, Any] = {}
-    predictions: Any = None
-    settings: dict[str, Any]
+    origin, options = loaded.origin, Options(loaded.origin.language, seed=reading.seed)
     if task.format.ranking:
-        scored, predictions = own_score(model, task, loaded.examples, reading.max_length, reading.token_budget, Options(origin.language, seed=reading.seed))
-        settings = {"max_length": reading.max_length, "query_length": task.query_length}
-    elif task.format.masked:
+        limits = (reading.max_length, reading.token_budget)
+        scored, predictions = own_score(model, task, loaded.examples, *limits, options)
+        asked = {"max_length": reading.max_length, "query_length": task.query_length}
+        return results(task, loaded, reading, scored, asked, folder, predictions)
+    settings = task.format.settings(reading.rules, reading.length(model))
+    if task.format.masked:
         scored = masked_score(model, loaded.examples, reading.max_length, reading.token_budget, reading.seed)
-        settings = task.format.settings(reading.rules, reading.length(model))
-    else:
-        found = _features(model, task, loaded.examples, reading)
-        answered, attention = _predict(model, task, loaded.examples, found, reading, origin.language)
-        gold, lost = task.format.scored_part(loaded.examples, answered)
-        base |= {"words_lost": lost} if lost else {}
-        scored, predictions = task.format.score(task.metric, gold, answered, Options(language=origin.language, seed=reading.seed)), answered
-        settings = task.format.settings(reading.rules, reading.length(model))
+        return results(task, loaded, reading, scored, settings, folder)
+    features = _features(model, task, loaded.examples, reading)
+    predictions, attention = _predict(model, task, loaded.examples, features, reading, origin.language)
+    gold, lost = task.format.scored_part(loaded.examples, predictions)
+    scored = task.format.score(task.metric, gold, predictions, options)
     if attention and folder is not None:
         store_attention(folder, task.name, origin.split, origin.language, attention)
-    paths = store_scored(folder, task, origin.language, origin.split, predictions, scored, reading)
-    settings = {**settings, **reading.marks, **({"multiword": origin.multiword} if origin.multiword else {})}
-    return result_rows(base, scored, settings, paths, retrieval=task.format.ranking)
+    return results(task, loaded, reading, scored, settings, folder, predictions, words_lost=lost)
 
 
 def predicted(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, folder: Path) -> dict[str, Any]:
-    """A row without a score, for rows whose labels are withheld: what was read, how, and where its predictions lie in XTREME's form."""
-    origin = loaded.origin
-    answered, _ = _predict(model, task, loaded.examples, _features(model, task, loaded.examples, reading), reading, origin.language)
-    path = _write(folder, task, origin.language, origin.split, answered)
-    row = {"task": task.name, "protocol": reading.protocol, "language": origin.language, "split": origin.split, "n": len(loaded.examples)}
-    settings = {**task.format.settings(reading.rules, reading.length(model)), **reading.marks}
-    return {**row, "settings": settings, "predictions": path.relative_to(folder).as_posix()}
+    """A row without a score, for rows whose labels are withheld: what was read, how, and where its predictions lie in
+    XTREME's form."""
+    origin, features = loaded.origin, _features(model, task, loaded.examples, reading)
+    predictions, _ = _predict(model, task, loaded.examples, features, reading, origin.language)
+    return {
+        "task": task.name,
+        "protocol": reading.protocol,
+        "language": origin.language,
+        "split": origin.split,
+        "n": len(loaded.examples),
+        "settings": {**task.format.settings(reading.rules, reading.length(model)), **reading.marks},
+        "predictions": _write(folder, task, loaded, predictions),
+    }
 
 
-def result_rows(base: Mapping[str, Any], scored: Score, settings: Mapping[str, Any], paths: Mapping[str, str], *, retrieval: bool) -> list[Result]:
-    """A row of results.json for every measure of a score. retrieval: the task is one of finding, not of classifying."""
+def results(
+    task: Task,
+    loaded: Loaded,
+    reading: Reading,
+    scored: Score,
+    settings: Mapping[str, Any],
+    folder: Path | None,
+    predictions: Any = None,
+    data: Any = None,
+    **notes: Any,
+) -> list[Result]:
+    """A row of results.json for every measure of a score; under `folder` its predictions, where it has any, and units.
+
+    data  what it was scored on, where that is more than `loaded`
+    """
+    origin, facts = loaded.origin, origin_facts(loaded.origin)
+    words = {"multiword": origin.multiword} if origin.multiword else {}
+    paths: dict[str, str] = {}
+    if folder is not None:
+        paths |= {} if predictions is None else {"predictions": _write(folder, task, loaded, predictions)}
+        # each reading's sums stay, since several may stand in one results.json
+        protocols = [] if reading.protocol == OWN.name else [reading.protocol]
+        name = ".".join([f"{origin.split}-{origin.language}", *reading.marks.values(), *protocols])
+        units = folder / "units" / task.name / f"{name}.npy"
+        write_array(units, scored.units)
+        paths["units"] = units.relative_to(folder).as_posix()
     return [
-        Result.from_json(
-            {
-                **base,
-                "metric": m.metric,
-                "score": m.score,
-                "n": scored.n,
-                "interval": m.interval,
-                "headline": m.metric == scored.headline,
-                "retrieval": retrieval,
-                "settings": dict(settings),
-                **paths,
-            }
-        )
-        for m in scored.measures
+        Result(
+            *(task.name, reading.protocol, origin.language, measure.metric, measure.score, scored.n, measure.interval),
+            split=origin.split,
+            headline=measure.metric == scored.headline,
+            retrieval=task.format.ranking,
+            settings={**settings, **reading.marks, **words},
+            data=data or facts["files"] or facts,
+            paths=paths,
+            statistic=scored.main.statistic if folder is not None else "",
+        ).with_notes(**beside(origin), **notes)
+        for measure in scored.measures
     ]
 
 
-def validation_score(task: Task, examples: Sequence[Example], reading: Reading, language: str = "") -> Callable[[TaskModel], float]:
-    """A function for the training loop: the headline metric on validation rows of a language ("": the task's own); higher is better."""
+def validation_score(
+    task: Task, examples: Sequence[Example], reading: Reading, language: str = ""
+) -> Callable[[TaskModel], float]:
+    """A function for the training loop: the headline metric on validation rows of a language ("": the task's own);
+    higher is better."""
     found: list[Feature] = []  # made once, by the first evaluation
 
     def validate(model: TaskModel) -> float:
         if task.format.masked:
-            return masked_score(model, examples, reading.max_length, reading.token_budget, reading.seed, replicates=0).value
+            return masked_score(
+                model, examples, reading.max_length, reading.token_budget, reading.seed, replicates=0
+            ).value
         spoken = language or task.train_language
         if task.format.ranking:
             options = Options(language=spoken, replicates=0)
@@ -144,7 +175,8 @@ def validation_score(task: Task, examples: Sequence[Example], reading: Reading, 
 
 
 def write_array(path: Path, array: NDArray[Any]) -> None:
-    """An array as .npy. Raises DoesNotFit on a full disk, which NumPy writing by itself would not tell from other errors."""
+    """An array as .npy. Raises DoesNotFit on a full disk, which NumPy writing by itself would not tell from other
+    errors."""
     content = io.BytesIO()
     np.save(content, array, allow_pickle=False)
     write_bytes(path, content.getvalue())
@@ -178,23 +210,9 @@ def _predict(
     return predictions, {name: attention.mean(name) for name in attention.sums}
 
 
-def store_scored(
-    folder: Path | None, task: Task, language: str, split: str, predictions: Any, scored: Score, reading: Reading
-) -> dict[str, str]:
-    """Write predictions in XTREME's form, and units; returns where they are, relative to the folder."""
-    if folder is None:
-        return {}
-    stored = {}
-    if predictions is not None:
-        stored["predictions"] = _write(folder, task, language, split, predictions).relative_to(folder).as_posix()
-    protocols = [] if reading.protocol == OWN.name else [reading.protocol]  # each reading's sums stay, since several may stand in one results.json
-    name = ".".join([f"{split}-{language}", *reading.marks.values(), *protocols])
-    path = folder / "units" / task.name / f"{name}.npy"
-    write_array(path, scored.units)
-    return {**stored, "units": path.relative_to(folder).as_posix(), "statistic": scored.main.statistic}
-
-
-def _write(folder: Path, task: Task, language: str, split: str, predictions: Any) -> Path:
-    path = forms.prediction_path(folder / "predictions", task.folder, language, task.format.form, split)
-    forms.forms[task.format.form].write(path, predictions)
-    return path
+def _write(folder: Path, task: Task, loaded: Loaded, predictions: Any) -> str:
+    """Write predictions in the form of their format; returns where they are."""
+    origin, form = loaded.origin, task.format.form
+    path = forms.prediction_path(folder / "predictions", task.folder, origin.language, form, origin.split)
+    forms.forms[form].write(path, predictions)
+    return path.relative_to(folder).as_posix()

@@ -1,4 +1,5 @@
-"""Evaluating a ranking in several languages: the candidates of all of them are read once, the queries language by language."""
+"""Evaluating a ranking in several languages: the candidates of all of them are read once, the queries language by
+language."""
 
 from __future__ import annotations
 
@@ -11,9 +12,8 @@ from adapter_stilts.formats.queries import Query
 from adapter_stilts.metrics.base import Options
 from adapter_stilts.metrics.ranked import DEEPEST
 from adapter_stilts.runs.attention import store_attention
-from adapter_stilts.runs.disclosure import beside
 from adapter_stilts.runs.material import origin_facts
-from adapter_stilts.runs.measure import Reading, measure, result_rows, store_scored
+from adapter_stilts.runs.measure import Reading, measure, results
 from adapter_stilts.runs.ranking import Pool, query_rows, read_pool, score_language, unit_vectors
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
@@ -30,7 +30,10 @@ def measure_ranking(
     Validation rows are searched among their own positives, as they are while training.
     """
     if split == "validation":
-        yield from ((language, measure(model, task, load(task, split, language, where), reading, folder)) for language in languages)
+        yield from (
+            (language, measure(model, task, load(task, split, language, where), reading, folder))
+            for language in languages
+        )
         return
     sources = load_pool(task, split, where)
     pool = read_pool(model, joined(sources), reading.max_length, reading.token_budget)
@@ -51,12 +54,12 @@ def _measure(
     origin, queries = loaded.origin, cast(Sequence[Query], loaded.examples)
     with model.encoder.capture_attention() as attention:
         vectors = unit_vectors(model, query_rows(model, task, queries, reading.max_length), reading.token_budget)
-    scored, found = score_language(task.metric, queries, vectors, pool, Options(language=origin.language, seed=reading.seed))
+    scored, found = score_language(
+        task.metric, queries, vectors, pool, Options(language=origin.language, seed=reading.seed)
+    )
     if attention.sums:
         means = {name: attention.mean(name) for name in attention.sums}
         store_attention(folder, task.name, origin.split, origin.language, means)
-    base = {"task": task.name, "protocol": reading.protocol, "language": origin.language, "split": origin.split, "data": data_of(loaded, sources)}
-    base |= beside(origin)
     settings = {
         "max_length": reading.max_length,
         "query_length": task.query_length,
@@ -64,7 +67,5 @@ def _measure(
         "candidate_languages": len(pool.languages),
         "depth": DEEPEST,
         "index": "exact",
-        **reading.marks,
     }
-    paths = store_scored(folder, task, origin.language, origin.split, found, scored, reading)
-    return result_rows(base, scored, settings, paths, retrieval=True)
+    return results(task, loaded, reading, scored, settings, folder, found, data_of(loaded, sources))

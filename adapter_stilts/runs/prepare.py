@@ -1,4 +1,4 @@
-"""Everything a run needs, loaded and checked before its first step: data, trunk, parents, labels, features, identity."""
+"""All that a run needs, loaded and checked before its first step: data, trunk, parents, labels, features, identity."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from adapter_stilts.runs.task_data import TaskData, TaskRows, read_rows, tokenis
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
 from adapter_stilts.tasks.base import Task
+from adapter_stilts.tasks.leaks import Seen
 from adapter_stilts.tasks.protocols import under
 from adapter_stilts.tasks.reading.place import Loaded
 from adapter_stilts.tasks.user import find_task
@@ -64,7 +65,7 @@ class Prepared:
     notes: tuple[str, ...]
 
     @property
-    def history(self) -> disclosure.History:
+    def history(self) -> tuple[Seen, ...]:
         """The rows that this run and all it builds on were trained or selected on."""
         return disclosure.history(_read(self.data) if self.trains else [], [parent.manifest for parent in self.parents])
 
@@ -111,12 +112,21 @@ def prepare(config: RunConfig, tasks: Sequence[str]) -> Prepared:
     parents = tuple(load_bundle(Path(folder)) for folder in config.after)
     names = tuple(task.name for task in found)
     name = JOINT if config.how == JOINT else _named(found[0], config)
-    line = lineage(config.how, parents, name, config.adapter.kind, target_adapter=config.fusion.target_adapter, composition=config.composition)
+    line = lineage(
+        config.how,
+        parents,
+        name,
+        config.adapter.kind,
+        target_adapter=config.fusion.target_adapter,
+        composition=config.composition,
+    )
     kind, settings = _kind(config.adapter, line.start)
     if config.control == RANDOM_ADAPTER:
         line = random_adapter(line, seeds)
     rows = [read_rows(config, task, names) for task in found]
-    trunk = load_trunk(config.trunk.name, revision=config.trunk.revision, precision=_precision(config, kind, line), device=device)
+    trunk = load_trunk(
+        config.trunk.name, revision=config.trunk.revision, precision=_precision(config, kind, line), device=device
+    )
     for parent in parents:
         check_trunk(trunk, parent)
     data = tuple(tokenised(one, trunk, config.training.max_length) for one in rows)
@@ -169,14 +179,23 @@ def training_plan(config: RunConfig) -> TrainingPlan:
 def _tasks(config: RunConfig, names: Sequence[str]) -> tuple[Task, ...]:
     """The tasks, if the configuration asks for something this version does."""
     if not any(names):
-        raise UsageError("no task is named", do="name one of `adapter-stilts list tasks`, or a YAML file that describes one")
+        raise UsageError(
+            "no task is named", do="name one of `adapter-stilts list tasks`, or a YAML file that describes one"
+        )
     if len(names) > 1 and config.how != JOINT:
-        advice = "add --how joint to learn them together, or train each on its own and build on the runs with --how fuse"
+        advice = (
+            "add --how joint to learn them together, or train each on its own and build on the runs with --how fuse"
+        )
         raise UsageError(f"one task at a time; got {len(names)}: {', '.join(names)}", do=advice)
-    found = tuple(under(find_task(name, config.task.model_dump(exclude_none=True)), config.evaluation.protocol) for name in names)
+    found = tuple(
+        under(find_task(name, config.task.model_dump(exclude_none=True)), config.evaluation.protocol) for name in names
+    )
     for task in found:
         if task.retrieval:
-            raise UsageError(f"'{task.name}' trains nothing: it reads the encoder as it is", do=f"use `adapter-stilts eval RUN --tasks {task.name}`")
+            raise UsageError(
+                f"'{task.name}' trains nothing: it reads the encoder as it is",
+                do=f"use `adapter-stilts eval RUN --tasks {task.name}`",
+            )
     if config.how == JOINT:
         _check_joint(config, [task.name for task in found])
     for task in found:
@@ -187,13 +206,22 @@ def _tasks(config: RunConfig, names: Sequence[str]) -> tuple[Task, ...]:
 def _check_joint(config: RunConfig, names: Sequence[str]) -> None:
     """Refuse a mixture of one task, of a task twice, and what is said of tasks without saying of which."""
     if len(names) < 2:
-        raise UsageError(f"--how joint learns several tasks at once, and one is named: {names[0]}", do=f"name more, for example {names[0]},mlm")
+        raise UsageError(
+            f"--how joint learns several tasks at once, and one is named: {names[0]}",
+            do=f"name more, for example {names[0]},mlm",
+        )
     if twice := next((name for name in names if names.count(name) > 1), None):
-        raise UsageError(f"'{twice}' is named twice", do="name each task once; training.sampler.weights makes one more frequent")
+        raise UsageError(
+            f"'{twice}' is named twice", do="name each task once; training.sampler.weights makes one more frequent"
+        )
     check_assigned(config.data.sources, names)
     if given := next((key for key in ("columns", "labels", "ignore_labels") if getattr(config.task, key)), None):
         what = f"task.{given} describes one task, and there are {len(names)}"
-        raise UsageError(what, where=f"task.{given}", do="describe that task in a YAML file, and name the file in the place of the task")
+        raise UsageError(
+            what,
+            where=f"task.{given}",
+            do="describe that task in a YAML file, and name the file in the place of the task",
+        )
 
 
 def _named(task: Task, config: RunConfig) -> str:
@@ -223,15 +251,22 @@ def _compared(data: Sequence[TaskData], plan: TrainingPlan, processes: int) -> l
         if one.task.format.ranking:
             by_tokens = plan.token_budget * len(one.features) // sum(length(feature) for feature in one.features)
             pairs = processes * (plan.batch_rows or by_tokens)
-            advice = f"training.{'batch_rows' if plan.batch_rows else 'token_budget'} is what makes them more, not training.accumulation"
-            notes.append(f"{one.task.name}: about {max(2, pairs)} pairs in a batch, each query told from the others' answers; {advice}")
+            setting = f"training.{'batch_rows' if plan.batch_rows else 'token_budget'}"
+            notes.append(
+                f"{one.task.name}: about {max(2, pairs)} pairs in a batch, each query told from the others' answers; "
+                f"{setting} is what makes them more, not training.accumulation"
+            )
     return notes
 
 
 def _mixed(chances: Mapping[str, float]) -> list[str]:
     """How often each task is learned, the most frequent first."""
     ordered = sorted(chances.items(), key=lambda one: -one[1])
-    return [f"of the steps, {', '.join(f'{100 * share:.3g} % learn {task}' for task, share in ordered)}"] if ordered else []
+    return (
+        [f"of the steps, {', '.join(f'{100 * share:.3g} % learn {task}' for task, share in ordered)}"]
+        if ordered
+        else []
+    )
 
 
 def _read(rows: Sequence[TaskRows]) -> list[Loaded]:
@@ -246,8 +281,9 @@ def _kind(wanted: Adapter, start: Part | None) -> tuple[str, dict[str, Any]]:
     kind = start.facts["kind"]
     given: dict[str, Any] = resolve(kinds[kind], start.facts["settings"])
     if wanted != Adapter() and (kind, given) != (wanted.kind, settings):
-        what = f"--how sequential continues an adapter of kind {kind} with its settings, and another was asked for: {wanted.kind}"
-        raise UsageError(what, where="adapter", do="leave --kind and adapter.settings out, or use --how stack")
+        what = f"--how sequential continues an adapter of kind {kind} with its settings"
+        advice = "leave --kind and adapter.settings out, or use --how stack"
+        raise UsageError(f"{what}, and another was asked for: {wanted.kind}", where="adapter", do=advice)
     return kind, given
 
 
@@ -261,4 +297,5 @@ def _unused(config: RunConfig) -> list[str]:
     """A learning rate that was given and is not the one of this run."""
     if config.how != FUSE or config.training.learning_rate == Training().learning_rate:
         return []
-    return [f"training.learning_rate is not used: a fusion learns at fusion.learning_rate, which is {config.fusion.learning_rate:g}"]
+    rate = f"fusion.learning_rate, which is {config.fusion.learning_rate:g}"
+    return [f"training.learning_rate is not used: a fusion learns at {rate}"]

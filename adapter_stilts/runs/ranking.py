@@ -1,7 +1,8 @@
 """Scoring a ranking: queries and candidates to vectors, the nearest candidates by FAISS, and rows of results.
 
-The candidates of all languages are searched together, whatever language the queries are in. LAReQA's measure is mAP@20 over the
-answers in every language. An encoder that prefers its query's own language is told by two rows beside the headline:
+The candidates of all languages are searched together, whatever language the queries are in. LAReQA's measure is mAP@20
+over the answers in every language. An encoder that prefers its query's own language is told by two rows beside the
+headline:
 
     map20-other-languages   the same, with the candidates (and answers) of the query's own language taken away
     own-language            the fraction of the first 20 candidates that are in the query's language
@@ -64,8 +65,11 @@ def read_pool(model: TaskModel, candidates: Sequence[Candidate], max_length: int
     return Pool(candidates, vectors)
 
 
-def own_score(model: TaskModel, task: Task, examples: Sequence[Example], max_length: int, token_budget: int, options: Options) -> tuple[Score, Ranked]:
-    """The score of queries among their own positives, as training selects by it, and what was found; queries without one are left out."""
+def own_score(
+    model: TaskModel, task: Task, examples: Sequence[Example], max_length: int, token_budget: int, options: Options
+) -> tuple[Score, Ranked]:
+    """The score of queries among their own positives, as training selects by it, and what was found; queries without
+    one are left out."""
     queries = [replace(query, gold=()) for query in cast(Sequence[Query], examples) if query.positive is not None]
     pool = read_pool(model, checked(merged(queries)), max_length, token_budget)
     vectors = unit_vectors(model, query_rows(model, task, queries, max_length), token_budget)
@@ -83,17 +87,23 @@ def unit_vectors(model: TaskModel, rows: Sequence[Feature], token_budget: int) -
     """[N, H] unit vectors of queries or candidates, in their order. Raises StiltsError for one that is no number."""
     vectors = np.stack(logits(model, rows, token_budget))
     if not np.isfinite(vectors).all():
-        raise StiltsError("the vector of a text is not finite", do="train with a lower rate, or in fp32; the adapter may have diverged")
+        what = "the vector of a text is not finite"
+        raise StiltsError(what, do="train with a lower rate, or in fp32; the adapter may have diverged")
     return vectors
 
 
 def ranked(queries: Sequence[Query], vectors: Vectors, pool: Pool) -> Ranked:
     """The ids of the first 20 candidates of every query, best first, by exact inner products."""
     found = nearest(vectors, pool.vectors, DEEPEST)
-    return {query.id: tuple(pool.candidates[number].id for number in row) for query, row in zip(queries, found.index.tolist(), strict=True)}
+    return {
+        query.id: tuple(pool.candidates[number].id for number in row)
+        for query, row in zip(queries, found.index.tolist(), strict=True)
+    }
 
 
-def score_language(metric: str, queries: Sequence[Query], vectors: Vectors, pool: Pool, options: Options) -> tuple[Score, Ranked]:
+def score_language(
+    metric: str, queries: Sequence[Query], vectors: Vectors, pool: Pool, options: Options
+) -> tuple[Score, Ranked]:
     """Every measure of one language's queries, and what was found for them."""
     gold = gold_of(queries, pool.candidates)
     found = ranked(queries, vectors, pool)
@@ -104,7 +114,12 @@ def score_language(metric: str, queries: Sequence[Query], vectors: Vectors, pool
 
 
 def _bias(
-    queries: Sequence[Query], vectors: Vectors, pool: Pool, gold: Mapping[str, Sequence[str]], found: Ranked, options: Options
+    queries: Sequence[Query],
+    vectors: Vectors,
+    pool: Pool,
+    gold: Mapping[str, Sequence[str]],
+    found: Ranked,
+    options: Options,
 ) -> Iterator[Measure]:
     """What language the answers come from; nothing where no candidate is in the query's own."""
     spoken = {candidate.id: same_language(candidate.language, options.language) for candidate in pool.candidates}
@@ -117,7 +132,11 @@ def _bias(
         elsewhere = ranked(kept, vectors[places], pool.without(options.language))
         yield _renamed(score_ranked(SEVERAL, {query.id: others[query.id] for query in kept}, elsewhere, options).main)
     units = np.array([(np.mean([spoken[id] for id in row]), 1.0) for row in found.values()])
-    interval = bootstrap_interval(units, "ratio", seed=options.seed, replicates=options.replicates) if options.replicates else None
+    interval = (
+        bootstrap_interval(units, "ratio", seed=options.seed, replicates=options.replicates)
+        if options.replicates
+        else None
+    )
     yield Measure("own-language", score_of(units, "ratio"), interval, units, "ratio")
 
 

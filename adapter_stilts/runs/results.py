@@ -1,8 +1,8 @@
 """The scores of a run: results.json, the files they were made of, and their means.
 
-    rows = read_results(folder)                            # [Result, ...], [] where there are none
-    rows = write_results(folder, merged(rows, new))        # in their order, with the sha256 of the files they name
-    means(rows).tasks["xnli"][0].score                     # the mean over languages
+rows = read_results(folder)                            # [Result, ...], [] where there are none
+rows = write_results(folder, merged(rows, new))        # in their order, with the sha256 of the files they name
+means(rows).tasks["xnli"][0].score                     # the mean over languages
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def read_results(folder: Path) -> list[Result]:
 
 
 def write_results(folder: Path, rows: Iterable[Result]) -> list[Result]:
-    """results.json: one row per task, protocol, language and metric, and the means over languages and tasks; returns the rows.
+    """Write results.json, the rows in their order and the means over languages and tasks; returns the rows.
 
     A row carries the sha256 of the files it names, as they are when it is first written.
     """
@@ -104,8 +104,8 @@ class TaskMean:
 class Means:
     """Means over languages by task, and over tasks with and without retrieval.
 
-    A task read in several ways (protocols, splits, layers) has a mean for each; it enters the means over tasks only where it was
-    read in one. Validation scores enter none.
+    A task read in several ways (protocols, splits, layers) has a mean for each; it enters the means over tasks only
+    where it was read in one. Validation scores enter none.
     """
 
     tasks: Mapping[str, tuple[TaskMean, ...]]

@@ -141,11 +141,11 @@ def _aligned(asked: RetrievalTask, vectors: SideVectors, loaded: Sequence[Loaded
     sides = vectors.sides(loaded[0])
     rows = []
     for layer in sides.source:
-        found = tatoeba(sides.source[layer], sides.target[layer], asked.rules)
+        scored = tatoeba(sides.source[layer], sides.target[layer], asked.rules)
         paths = vectors.keep(loaded[0], layer, sides)
         if len(sides.source) == 1:
-            paths |= _predicted(asked, loaded[0], found.predictions.tolist())
-        rows += asked.results(loaded[0], layer, found.measures, paths, {})
+            paths |= _predicted(asked, loaded[0], scored.predictions.tolist())
+        rows += asked.results(loaded[0], layer, scored.measures, paths, {})
     return rows
 
 

@@ -1,9 +1,10 @@
-"""`score`: the metrics alone, on anybody's prediction files; the numbers are those of XTREME's own evaluate.py, as fractions.
+"""`score`: the metrics alone, on anybody's prediction files; the numbers of XTREME's own evaluate.py, as fractions.
 
     score(FilesRequest(Path("labels.tsv"), Path("predictions.tsv"), task="xnli"), report=Silent())[0].score
     score_folders(BenchmarkRequest("xtreme", Path("predictions"), Path("labels")), report=Silent()).means["all_task"]
 
-No model is loaded and nothing is written. A row's protocol is the benchmark whose evaluation code gives the same number, "own" where none does.
+No model is loaded and nothing is written. A row's protocol is the benchmark whose evaluation code gives the same
+number, "own" where none does.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from adapter_stilts.errors import UsageError
-from adapter_stilts.evaluation import benchmarks
 from adapter_stilts.evaluation.benchmark import BenchmarkScore, score_benchmark
 from adapter_stilts.evaluation.given import in_files, needs_language, score_file
 from adapter_stilts.metrics.base import Options, Score, metrics
@@ -23,7 +23,7 @@ from adapter_stilts.registry import unknown_name
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.statistics.intervals import REPLICATES
 from adapter_stilts.statistics.result import Result
-from adapter_stilts.tasks.base import Task, tasks
+from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import iso1
 from adapter_stilts.tasks.user import find_task
 
@@ -110,10 +110,8 @@ def _metric(request: FilesRequest) -> tuple[Task | None, str]:
     if not request.task and not request.metric:
         advice = f"add --task, for example --task xnli, or --metric, one of: {', '.join(known)}"
         raise UsageError("nothing says which metric is taken", do=advice)
-    task = None
-    if request.task and (request.task in tasks or request.task not in benchmarks.METRICS):
-        task = find_task(request.task)
-    metric = request.metric or (task.metric if task else benchmarks.METRICS[request.task])
+    task = find_task(request.task) if request.task else None
+    metric = request.metric or (task.metric if task else "")
     if request.metric:
         in_files(metric)
     if metric not in known:

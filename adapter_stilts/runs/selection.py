@@ -1,7 +1,7 @@
-"""What a run is measured by while it trains and when it is done: validation scores of each task, in each language it was trained in.
+"""What a run is measured by while it trains and when it is done: validation scores of each task and language.
 
-The step that is kept is the one with the best mean: over languages, then over tasks, every one counting the same whatever its size.
-A task without validation rows takes no part.
+The step that is kept is the one with the best mean: over languages, then over tasks, every one counting the same
+whatever its size. A task without validation rows takes no part.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Model = TaskModel | JointModel
 
 
 def selector(config: RunConfig, data: Sequence[TaskData]) -> Callable[[Model], Validation] | None:
-    """The score of a model as it stands: of one task, or a mapping from task to score; None where no task has validation rows."""
+    """The score of a model as it stands, of several tasks one each; None where no task has validation rows."""
     scores = {one.task.name: _mean_over_languages(config, one) for one in data if one.validation}
     if not scores:
         return None
@@ -50,7 +50,14 @@ def validation_rows(model: Model, config: RunConfig, data: Sequence[TaskData], f
 
 def reading(config: RunConfig, data: TaskData, head: str = HEAD) -> Reading:
     """How a task's validation rows become predictions."""
-    return Reading(data.labels, data.max_length, 4 * config.training.token_budget, config.evaluation.protocol, config.training.seed, head)
+    return Reading(
+        data.labels,
+        data.max_length,
+        4 * config.training.token_budget,
+        config.evaluation.protocol,
+        config.training.seed,
+        head,
+    )
 
 
 def _mean_over_languages(config: RunConfig, data: TaskData) -> Callable[[TaskModel], float]:
@@ -58,6 +65,7 @@ def _mean_over_languages(config: RunConfig, data: TaskData) -> Callable[[TaskMod
     rows = None if wanted is None else -(-wanted // len(data.validation))
     seeds = Seeds(config.training.seed)
     scores = [
-        validation_score(data.task, subset(loaded.examples, rows, seeds), reading(config, data), loaded.origin.language) for loaded in data.validation
+        validation_score(data.task, subset(loaded.examples, rows, seeds), reading(config, data), loaded.origin.language)
+        for loaded in data.validation
     ]
     return lambda model: sum(score(model) for score in scores) / len(scores)

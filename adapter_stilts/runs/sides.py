@@ -84,8 +84,8 @@ class SideVectors:
         both: list[dict[int, Vectors]] = []
         for side, stack, texts in zip(SIDES, self._read_by(loaded), sentences(loaded), strict=True):
             paths = {layer: self._path(loaded, layer, side) for layer in self._reading.layers}
-            found = {layer: kept(path, self._key(layer, stack), texts) for layer, path in paths.items()}
-            both.append({layer: vectors for layer, vectors in found.items() if vectors is not None})
+            by_layer = {layer: kept(path, self._key(layer, stack), texts) for layer, path in paths.items()}
+            both.append({layer: vectors for layer, vectors in by_layer.items() if vectors is not None})
         return Sides(*both) if all(len(side) == len(self._reading.layers) for side in both) else None
 
     def _read_by(self, loaded: Loaded) -> tuple[LanguageStack | None, LanguageStack | None]:

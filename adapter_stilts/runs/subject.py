@@ -1,6 +1,6 @@
-"""What an evaluation reads: a run's encoder and heads, or a bare trunk, and the folder its scores belong in; which head answers a task.
+"""What an evaluation reads: a run's encoder and heads, or a bare trunk; where its scores belong; which head answers.
 
-    subject = subject_of(Request(run=Path("runs/nli-1a2b3c4d"), trunk=None, tasks=("xnli",)), out=None, runs=Path("runs"))
+subject = subject_of(Request(run=Path("runs/nli-1a2b3c4d"), trunk=None, tasks=("xnli",)), out=None, runs=Path("runs"))
 """
 
 from __future__ import annotations
@@ -97,7 +97,10 @@ def subject_of(request: Request, out: Path | None, runs: Path) -> Subject:
     """The encoder that is asked for, its heads, and the folder its scores belong in."""
     device = str(pick_device())
     if request.run is None and request.language_adapters:
-        raise UsageError("a bare trunk has no language adapter to put others in the place of", do="evaluate the run of a task over a language adapter")
+        raise UsageError(
+            "a bare trunk has no language adapter to put others in the place of",
+            do="evaluate the run of a task over a language adapter",
+        )
     if request.run is None:
         if request.trunk is None:
             raise UsageError("nothing to evaluate", do="name a run, or a trunk with --trunk")
@@ -110,15 +113,34 @@ def subject_of(request: Request, out: Path | None, runs: Path) -> Subject:
         encoder.eval()
         return Subject(folder, identity, trunk, encoder, {}, None)
     bundle = load_bundle(request.run)
-    identity = "" if out is None or out.resolve() == request.run.resolve() else fingerprint([bundle.manifest.identity, bundle.manifest.files])
+    identity = (
+        ""
+        if out is None or out.resolve() == request.run.resolve()
+        else fingerprint([bundle.manifest.identity, bundle.manifest.files])
+    )
     if out is not None and identity:
-        state_of(out, identity, overwrite=False)  # another run's folder, or one that holds something else, is not written to
+        state_of(
+            out, identity, overwrite=False
+        )  # another run's folder, or one that holds something else, is not written to
     facts = bundle.manifest.trunk
     precision = facts.precision if request.precision == "auto" else request.precision
-    trunk = load_trunk(request.trunk or facts.name, revision=request.revision if request.trunk else facts.revision, precision=precision, device=device)
+    trunk = load_trunk(
+        request.trunk or facts.name,
+        revision=request.revision if request.trunk else facts.revision,
+        precision=precision,
+        device=device,
+    )
     models = {name: model.to(device).eval() for name, model in finished_models(trunk, bundle).items()}
     encoder = next(iter(models.values())).encoder
-    return Subject(out or request.run, identity, trunk, encoder, models, bundle, language_stacks(encoder, bundle, request.language_adapters))
+    return Subject(
+        out or request.run,
+        identity,
+        trunk,
+        encoder,
+        models,
+        bundle,
+        language_stacks(encoder, bundle, request.language_adapters),
+    )
 
 
 def head_for(bundle: Bundle | None, task: Task, wanted: str = "") -> Part:
@@ -128,7 +150,8 @@ def head_for(bundle: Bundle | None, task: Task, wanted: str = "") -> Part:
     """
     heads = bundle.of("head") if bundle is not None else ()
     if bundle is None or not heads:
-        advice = f"train one: `adapter-stilts train {task.train_task or task.name}`, then `adapter-stilts eval RUN --tasks {task.name}`"
+        train, score = f"train {task.train_task or task.name}", f"eval RUN --tasks {task.name}"
+        advice = f"train one: `adapter-stilts {train}`, then `adapter-stilts {score}`"
         raise UsageError(f"'{task.name}' needs a head, and a trunk alone has none", do=advice)
     if wanted and wanted not in {head.name for head in heads}:
         raise unknown_name("head of this run", wanted, [head.name for head in heads], where="evaluation.head")
@@ -148,7 +171,9 @@ def _only_head(fitting: Sequence[Part], task: Task, bundle: Bundle) -> Part:
     if len(fitting) > 1:
         names = ", ".join(head.name for head in fitting)
         advice = f"choose one, for example --set evaluation.head={fitting[0].name}"
-        raise UsageError(f"{len(fitting)} heads of the run could answer '{task.name}': {names}", where=str(bundle.folder), do=advice)
+        raise UsageError(
+            f"{len(fitting)} heads of the run could answer '{task.name}': {names}", where=str(bundle.folder), do=advice
+        )
     return fitting[0]
 
 
@@ -156,7 +181,9 @@ def _misfit(head: Part, task: Task) -> str:
     """Why a head cannot answer a task; "" where it can."""
     labels = set(head.facts["labels"])
     if head.facts["format"] != task.format.name:
-        return f"the run's head answers {head.facts['format']} tasks ({head.facts['task']}), '{task.name}' is a {task.format.name} task"
+        answers = f"the run's head answers {head.facts['format']} tasks ({head.facts['task']})"
+        return f"{answers}, '{task.name}' is a {task.format.name} task"
     if task.labels and not set(task.labels) <= labels:
-        return f"the run's head knows the labels {', '.join(sorted(labels))}; '{task.name}' also has {', '.join(sorted(set(task.labels) - labels))}"
+        more = ", ".join(sorted(set(task.labels) - labels))
+        return f"the run's head knows the labels {', '.join(sorted(labels))}; '{task.name}' also has {more}"
     return ""

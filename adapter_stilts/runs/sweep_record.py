@@ -33,8 +33,8 @@ def read_sweep(folder: Path, task: str) -> dict[str, Any] | None:
 
 def read_sweeps(folder: Path) -> list[dict[str, Any]]:
     """All of a folder, by task."""
-    found = [read_sweep(folder, path.stem) for path in sorted((folder / FOLDER).glob("*.json"))]
-    return [one for one in found if one is not None]
+    records = [read_sweep(folder, path.stem) for path in sorted((folder / FOLDER).glob("*.json"))]
+    return [one for one in records if one is not None]
 
 
 def write_sweep(folder: Path, record: Mapping[str, Any], configuration: Mapping[str, Any]) -> Path:

@@ -1,9 +1,9 @@
-"""One task's rows on their way into training: which languages they are in, how many of them count, and what they become as tokens.
+"""One task's rows on their way into training: in which languages, how many of them count, what they become as tokens.
 
-A task is trained on rows of its own language (English), or of those the configuration names: one other language in its place, or several
-together, which then share as many rows as the task has in its own language, so that a diverse set can be compared with the plain one.
-Text for masked language modelling is not translated row by row: of several languages all of it counts, and as one task of a mixture it
-is read in every language there is.
+A task is trained on rows of its own language (English), or of those the configuration names: one other language in its
+place, or several together, which then share as many rows as the task has in its own language, so that a diverse set can
+be compared with the plain one. Text for masked language modelling is not translated row by row: of several languages
+all of it counts, and as one task of a mixture it is read in every language there is.
 """
 
 from __future__ import annotations
@@ -87,11 +87,18 @@ def tokenised(rows: TaskRows, trunk: Trunk, max_length: int | None) -> TaskData:
     wanted = max_length or task.max_length
     length = min(wanted, trunk.max_length)
     found = task.format.features(
-        rows.examples, trunk.tokenizer, labels=rows.labels, max_length=length, query_length=task.query_length, training=True
+        rows.examples,
+        trunk.tokenizer,
+        labels=rows.labels,
+        max_length=length,
+        query_length=task.query_length,
+        training=True,
     )
     if not found:
         what = "no row of the training data can be trained on"
-        raise TaskDataError(what, where=task.name, do="check that answers stand in their contexts and texts are not empty")
+        raise TaskDataError(
+            what, where=task.name, do="check that answers stand in their contexts and texts are not empty"
+        )
     return TaskData(
         task=task,
         labels=rows.labels,
@@ -113,7 +120,9 @@ def _places(task: Task, where: Where, chosen: Sequence[str], *, every: bool) -> 
         return [(language, where) for language in languages_of(task, "train", where)] or [(task.train_language, where)]
     if len(chosen) > 1 and where.files:
         what = f"files named one by one, and several languages: {', '.join(chosen)}"
-        raise UsageError(what, where="data.language", do="name one language, or a folder whose file names tell the languages")
+        raise UsageError(
+            what, where="data.language", do="name one language, or a folder whose file names tell the languages"
+        )
     languages = list(dict.fromkeys(chosen)) or [task.train_language]
     return [(language, where) for language in languages]
 
@@ -131,19 +140,23 @@ def _by_language(task: Task, where: Where) -> list[tuple[str, Where]]:
 
     by_split = {split: grouped(paths) for split, paths in where.files.items()}
     languages = by_split.get("train", {task.train_language: ()})
-    return [(one, replace(where, files={split: found[one] for split, found in by_split.items() if one in found})) for one in languages]
+    return [
+        (one, replace(where, files={split: found[one] for split, found in by_split.items() if one in found}))
+        for one in languages
+    ]
 
 
 def _validation(
     task: Task, places: Sequence[tuple[str, Where]], labels: tuple[str, ...] | None, *, chosen: bool
 ) -> tuple[tuple[Loaded, ...], tuple[str, ...]]:
-    """The validation rows of the languages trained on; where none of them has any, those of the task's own language, and a note."""
+    """The validation rows of the languages trained on; where none has any, those of the task's own, and a note."""
     there = [(language, where) for language, where in places if has_split(task, "validation", where)]
     own = [(language, where) for language, where in there if not chosen or where.files or _has(task, language, where)]
     notes: tuple[str, ...] = ()
     if there and not own:
         own = [(task.train_language, there[0][1])]
-        notes = (f"{task.name} is selected on validation rows in {task.train_language}: there are none in {', '.join(one for one, _ in places)}",)
+        lacking = ", ".join(language for language, _ in places)
+        notes = (f"{task.name} is selected on validation rows in {task.train_language}: there are none in {lacking}",)
     return tuple(load(task, "validation", language, where, labels) for language, where in own), notes
 
 
@@ -151,7 +164,9 @@ def _has(task: Task, language: str, where: Where) -> bool:
     return any(same_language(language, one) for one in languages_of(task, "validation", where))
 
 
-def _sampled(task: Task, train: Sequence[Loaded], where: Where, rows: int | None, seeds: Seeds) -> tuple[list[Example], tuple[str, ...]]:
+def _sampled(
+    task: Task, train: Sequence[Loaded], where: Where, rows: int | None, seeds: Seeds
+) -> tuple[list[Example], tuple[str, ...]]:
     """The rows trained on, and what to say of them."""
     every = [example for loaded in train for example in loaded.examples]
     if len(train) == 1 or task.format.masked:
@@ -166,7 +181,8 @@ def _sampled(task: Task, train: Sequence[Loaded], where: Where, rows: int | None
 def spread(languages: Sequence[Sequence[Example]], total: int, seeds: Seeds) -> list[Example]:
     """`total` rows, drawn from each language in turn.
 
-    Where all languages have equally many rows these are taken for the same items in the same order, and none is used twice.
+    Where all languages have equally many rows these are taken for the same items in the same order, and none is used
+    twice.
     """
     sizes = {len(examples) for examples in languages}
     orders = [list(range(len(examples))) for examples in languages]
@@ -186,10 +202,16 @@ def spread(languages: Sequence[Sequence[Example]], total: int, seeds: Seeds) -> 
     return [examples[row] for examples, rows in zip(languages, picked, strict=True) for row in sorted(rows)]
 
 
-def _notes(task: Task, examples: Sequence[Example], found: Sequence[Feature], wanted: int, max_length: int) -> tuple[str, ...]:
+def _notes(
+    task: Task, examples: Sequence[Example], found: Sequence[Feature], wanted: int, max_length: int
+) -> tuple[str, ...]:
     notes = []
     if skipped := sum(map(task.format.misplaced, examples)):
         notes.append(f"{skipped} of {len(examples)} {task.format.misplaced_note}")
-    if wanted > max_length and any(len(row) >= max_length for feature in found for row in (*token_rows(feature), feature.candidate)):
-        notes.append(f"inputs are cut at {max_length} tokens, which is all this trunk has positions for (asked for {wanted})")
+    if wanted > max_length and any(
+        len(row) >= max_length for feature in found for row in (*token_rows(feature), feature.candidate)
+    ):
+        notes.append(
+            f"inputs are cut at {max_length} tokens, which is all this trunk has positions for (asked for {wanted})"
+        )
     return tuple(notes)

@@ -2,8 +2,8 @@
 
     train(config, ("nli",), out=None, ...).folder     runs/nli-1a2b3c4d
 
-The folder belongs to the run's identity (identity.py): the same again resumes or is done, anything else is another run. The manifest
-is written last, so whatever stops a run before that moment leaves a folder that the same command finishes.
+The folder belongs to the run's identity (identity.py): the same again resumes or is done, anything else is another run.
+The manifest is written last, so whatever stops a run before that moment leaves a folder that the same command finishes.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def train(
 
     resume  False starts an unfinished run of this configuration again
 
-    Under torchrun or `accelerate launch` every process trains; the first alone writes the folder, and the others return None.
+    Under torchrun or `accelerate launch` every process trains; the first alone writes the folder, and the others return
+    None.
     """
     prepared = prepare(config, tasks)
     folder = out or runs / f"{prepared.name}-{prepared.identity}"
@@ -90,10 +91,10 @@ def train(
 def fuse(
     sources: Sequence[Path], target: str, config: RunConfig, *, report: Reporter, **given: Any
 ) -> Trained | Planned | None:
-    """Train fusion layers and a head for `target` over the frozen adapters of `sources`, and say what attention looks at.
+    """Train fusion layers and a head for `target` over the frozen adapters of `sources`; say what attention looks at.
 
-    Pfeiffer et al. (2021), https://arxiv.org/abs/2005.00247: query, key and value matrices per layer learn which adapters to listen
-    to, with a penalty that keeps the values near the identity.
+    Pfeiffer et al. (2021), https://arxiv.org/abs/2005.00247: query, key and value matrices per layer learn which
+    adapters to listen to, with a penalty that keeps the values near the identity.
 
     given  as `train` takes it: out, runs, resume, overwrite, dry_run
     """
@@ -112,7 +113,7 @@ def fuse(
 
 
 def _enter(held: ExitStack, prepared: Prepared, folder: Path, overwrite: bool) -> State:
-    """Lock the folder and look at it again, now that nobody else can change it; the other processes are told what was found."""
+    """Lock the folder and look at it again, now that nobody else can change it; tell the other processes what it is."""
     try:
         held.enter_context(locked(folder))
         state = state_of(folder, prepared.identity, overwrite=overwrite)
@@ -140,11 +141,13 @@ def _done(folder: Path, report: Reporter) -> Trained:
 def _run(prepared: Prepared, model: TaskModel | JointModel, folder: Path, *, resume: bool, report: Reporter) -> None:
     started = time.perf_counter()
     parts = table_rows(model)
-    report.table(str(prepared.lineage.composition), COLUMNS, [tuple(row.values()) for row in parts])
+    report.table(str(prepared.lineage.composition), COLUMNS, [tuple(row.model_dump().values()) for row in parts])
     outcome = _train(prepared, model, folder, resume=resume, report=report)
     made: dict[str, Any] = {"kind": prepared.kind, "settings": prepared.settings, "language": language_of(prepared)}
     hashes = save_parts(folder, parts_of(model, prepared.lineage, head_facts=head_facts(prepared), **made))
-    rows = validation_rows(model, prepared.config, prepared.data, folder) if prepared.trains else []  # an untrained head has no score
+    rows = (
+        validation_rows(model, prepared.config, prepared.data, folder) if prepared.trains else []
+    )  # an untrained head has no score
     manifest = manifest_of(prepared, folder, parts, hashes, outcome, seconds=time.perf_counter() - started)
     rows = with_facts(rows, manifest.seen)
     write_results(folder, rows)
@@ -169,7 +172,9 @@ def _model(prepared: Prepared) -> TaskModel | JointModel:
     return model.to(prepared.device)
 
 
-def _train(prepared: Prepared, model: TaskModel | JointModel, folder: Path, *, resume: bool, report: Reporter) -> Outcome:
+def _train(
+    prepared: Prepared, model: TaskModel | JointModel, folder: Path, *, resume: bool, report: Reporter
+) -> Outcome:
     if not prepared.trains:
         write_bytes(folder / "metrics.jsonl", b"")
         return Outcome(0, 0, None, None, (), 0.0, "control")
@@ -194,14 +199,16 @@ def _train(prepared: Prepared, model: TaskModel | JointModel, folder: Path, *, r
         )
 
 
-def _preview(prepared: Prepared, model: TaskModel | JointModel, folder: Path, state: State, report: Reporter) -> Planned:
+def _preview(
+    prepared: Prepared, model: TaskModel | JointModel, folder: Path, state: State, report: Reporter
+) -> Planned:
     """What the run would do: rows, steps and the table of parts, without a step."""
     parts = table_rows(model)
     planned = Planned(prepared, folder, state, parts)
-    report.table(str(prepared.lineage.composition), COLUMNS, [tuple(row.values()) for row in parts])
+    report.table(str(prepared.lineage.composition), COLUMNS, [tuple(row.model_dump().values()) for row in parts])
     steps = f"{prepared.steps} steps" if prepared.steps or not prepared.trains else f"{prepared.plan.minutes:g} minutes"
     size = f"about {planned.bytes / 1e6:.1f} MB"
     for one in planned.tasks:
-        report.say(f"{one['task']}: {one['rows']} rows, {100 * one['share']:.1f} % of the steps")
+        report.say(f"{one.task}: {one.rows} rows, {100 * one.share:.1f} % of the steps")
     report.say(f"would train {planned.task} on {planned.rows} rows for {steps} into {folder} ({state}; {size})")
     return planned

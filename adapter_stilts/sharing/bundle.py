@@ -3,10 +3,12 @@
     adapter/nli.safetensors   the tensors of one adapter, float32, named without the adapter's name
     adapter/nli.json          its kind, settings, and the shape of every tensor
     fusion/1.safetensors      one AdapterFusion; its name ("fuse(nli, qa)") is in fusion/1.json
-    head/head.safetensors     the output layer of the task; head/head.json holds its labels; of several tasks, head/nli.safetensors and so on
+    head/head.safetensors     the output layer of the task; head/head.json holds its labels; of several tasks,
+                              head/nli.safetensors and so on
 
-Every adapter of the composition is there, those of the parents too, so that a run travels alone. The bytes depend on the weights
-and settings only: no time, no path. A bundle is such a folder with its manifest; checkpoints and predictions need not come along.
+Every adapter of the composition is there, those of the parents too, so that a run travels alone. The bytes depend on
+the weights and settings only: no time, no path. A bundle is such a folder with its manifest; checkpoints and
+predictions need not come along.
 """
 
 from __future__ import annotations
@@ -83,7 +85,11 @@ class DescribedHead(Described):
     pool: Literal["pooler", "mean"] | None = None  # of a ranking head
 
 
-DESCRIPTIONS: dict[str, type[Described]] = {"adapter": DescribedAdapter, "fusion": DescribedFusion, "head": DescribedHead}
+DESCRIPTIONS: dict[str, type[Described]] = {
+    "adapter": DescribedAdapter,
+    "fusion": DescribedFusion,
+    "head": DescribedHead,
+}
 
 
 def save_parts(folder: Path, parts: Sequence[Part]) -> dict[str, str]:
@@ -119,9 +125,17 @@ def verify_files(folder: Path, manifest: Manifest) -> None:
         if not path.is_file():
             raise ArtefactError(f"a file of the run is missing: {name}", where=str(folder), do=FETCH_AGAIN)
         if _hash(path) != expected:
-            raise ArtefactError(f"a file of the run was changed or damaged: {name} does not match its sha256", where=str(path), do=FETCH_AGAIN)
+            raise ArtefactError(
+                f"a file of the run was changed or damaged: {name} does not match its sha256",
+                where=str(path),
+                do=FETCH_AGAIN,
+            )
     for path in unlisted_weights(folder, manifest.files):
-        raise ArtefactError(f"a weight file that the manifest does not list: {path.parent.name}/{path.name}", where=str(path), do="remove it")
+        raise ArtefactError(
+            f"a weight file that the manifest does not list: {path.parent.name}/{path.name}",
+            where=str(path),
+            do="remove it",
+        )
 
 
 def _read_part(folder: Path, name: str, manifest: Manifest) -> Part:
@@ -136,8 +150,12 @@ def _read_part(folder: Path, name: str, manifest: Manifest) -> Part:
         raise ArtefactError(f"not a whole safetensors file: {error}", where=str(path), do=FETCH_AGAIN) from error
     found = {key: list(tensor.shape) for key, tensor in tensors.items()}
     if found != facts.tensors:
-        wrong = sorted(set(found) ^ set(facts.tensors)) or sorted(key for key in found if found[key] != facts.tensors[key])
-        raise ArtefactError(f"tensors and description disagree about {', '.join(wrong[:3])}", where=str(path), do=FETCH_AGAIN)
+        wrong = sorted(set(found) ^ set(facts.tensors)) or sorted(
+            key for key in found if found[key] != facts.tensors[key]
+        )
+        raise ArtefactError(
+            f"tensors and description disagree about {', '.join(wrong[:3])}", where=str(path), do=FETCH_AGAIN
+        )
     return Part(role, facts.name, facts.model_dump(exclude={"name", "tensors"}, exclude_none=True), tensors)
 
 

@@ -1,7 +1,7 @@
 """What a run says of itself: trunk, parts, parents, data, versions and the hash of every file that belongs to it.
 
-The manifest is written last, so a folder with one is whole. It carries a hash of itself ("checksum"), of each file it lists
-("files"), and the fingerprint of the trunk that its adapters were trained on.
+The manifest is written last, so a folder with one is whole. It carries a hash of itself ("checksum"), of each file it
+lists ("files"), and the fingerprint of the trunk that its adapters were trained on.
 """
 
 from __future__ import annotations
@@ -9,11 +9,20 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_serializer,
+    field_validator,
+    model_serializer,
+)
 
 from adapter_stilts.errors import ArtefactError, MissingError
 from adapter_stilts.sharing.sealed import read_sealed, write_sealed
 from adapter_stilts.sharing.weight_files import ROLES
+from adapter_stilts.tasks.leaks import Seen
 
 MANIFEST = "manifest.json"
 CONFIG = "config.yaml"
@@ -21,6 +30,81 @@ METRICS = "metrics.jsonl"  # one line per logged step
 IDENTITY = "identity.json"  # whose folder this is, from the first moment on
 VERSION = 1
 FETCH_AGAIN = "fetch the bundle again, or train the run again with --overwrite"
+
+
+class Facts(BaseModel):
+    """A part of the manifest; what was not said of it is not in the JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    @model_serializer(mode="wrap")
+    def _said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in handler(self).items() if name in self.model_fields_set}
+
+
+class FileFacts(Facts):
+    """A file that rows were read from."""
+
+    path: str
+    sha256: str
+    rows: int = 0
+
+
+class DataFacts(Facts):
+    """Where the rows of one split in one language came from: the miniature, files or the hub."""
+
+    task: str = ""
+    split: str
+    language: str
+    kind: str
+    files: tuple[FileFacts, ...] = ()
+    hub: str = ""
+    config: str = ""
+    revision: str = ""
+    rows: int = 0
+    dropped: dict[str, int] = {}
+    parts: tuple[str, ...] = ()
+    multiword: str = ""
+    substitutions: tuple[str, ...] = ()
+    rows_sha256: str = ""
+
+
+class TaskFacts(Facts):
+    """One of a joint run's tasks; steps: that it had, None before training."""
+
+    task: str
+    format: str
+    languages: tuple[str, ...]
+    rows: int
+    features: int
+    share: float
+    steps: int | None = None
+
+
+class PartFacts(Facts):
+    """A row of the table of parts."""
+
+    part: str
+    role: str
+    active: bool
+    trained: bool
+    parameters: int
+
+
+class TrainingFacts(Facts):
+    """How training ended, and on how much; losses: the last one, with its step."""
+
+    steps: int = 0
+    epochs: int = 0
+    best_step: int | None = None
+    best_score: float | None = None
+    losses: tuple[tuple[int, float], ...] = ()
+    seconds: float = 0.0
+    stopped_by: str = ""
+    tasks: dict[str, int] = {}
+    rows: int = 0
+    features: int = 0
+    processes: int = 1
 
 
 class TrunkFacts(BaseModel):
@@ -52,12 +136,15 @@ class Manifest(BaseModel):
     task_file     the YAML file that describes the task, "" for one of ours
     format        of the task's examples; "joint" for several tasks
     language      of the training rows, several with commas between them
-    tasks         of a run of several tasks: for each its name, format, languages, rows, share of the steps drawn and steps it had
+    tasks         of a run of several tasks: for each its name, format, languages, rows, share of the steps drawn and
+                  steps it had
     seen          language -> the tasks that this run or one it builds on has learned in it
-    data          per split: task, language, kind (miniature, files or hub), files with rows and sha256, or hub id and revision
+    data          per split: task, language, kind (miniature, files or hub), files with rows and sha256, or hub id and
+                  revision
     seconds       from the first step to the manifest; of a run that was resumed, at least its training
     peak_memory   bytes, of the process that finished the run
-    history       rows that this run or one it builds on was trained or selected on: task, split, language, and the tasks they are made of
+    history       rows that this run or one it builds on was trained or selected on: task, split, language, and the
+                  tasks they are made of
     leaks         what that history gives away of this task's test data, in words
     training      steps, epochs, best step and score, rows, features, processes
     parts         the table of parts: part, role, active, trained, parameters
@@ -77,7 +164,7 @@ class Manifest(BaseModel):
     composition: str
     trunk: TrunkFacts
     parents: tuple[Parent, ...]
-    data: tuple[dict[str, Any], ...]
+    data: tuple[DataFacts, ...]
     seeds: dict[str, int]
     versions: dict[str, str]
     device: str
@@ -85,14 +172,19 @@ class Manifest(BaseModel):
     peak_memory: int
     licence: str
     substitutions: tuple[str, ...]
-    tasks: tuple[dict[str, Any], ...] = ()
+    tasks: tuple[TaskFacts, ...] = ()
     seen: dict[str, list[str]] = {}
-    history: tuple[dict[str, Any], ...] = ()
+    history: tuple[Seen, ...] = ()
     leaks: tuple[str, ...] = ()
-    training: dict[str, Any]
-    parts: tuple[dict[str, Any], ...]
+    training: TrainingFacts
+    parts: tuple[PartFacts, ...]
     files: dict[str, str]
     checksum: str = ""
+
+    @field_serializer("history")
+    def _rows_seen(self, history: tuple[Seen, ...]) -> list[dict[str, Any]]:
+        rows = [{"task": row.task, "split": row.split, "language": row.language} for row in history]
+        return [{**facts, "parts": list(row.parts)} if row.parts else facts for facts, row in zip(rows, history, strict=True)]
 
     @field_validator("files")
     @classmethod
@@ -100,7 +192,9 @@ class Manifest(BaseModel):
         """A bundle may come from anywhere; its manifest must not name files elsewhere on this machine."""
         for name in files:
             parts = PurePosixPath(name).parts
-            if name not in (CONFIG, IDENTITY, METRICS) and not (len(parts) == 2 and parts[0] in ROLES and parts[1] not in ("..", ".") and "\\" not in name):
+            if name not in (CONFIG, IDENTITY, METRICS) and not (
+                len(parts) == 2 and parts[0] in ROLES and parts[1] not in ("..", ".") and "\\" not in name
+            ):
                 raise ValueError(f"'{name}' cannot be a file of a run")
         return files
 
@@ -123,14 +217,28 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         return Manifest.model_validate(fields)
     except ValidationError as error:
-        raise ArtefactError(f"the manifest is not one of a run: {_first(error)}", where=str(path), do=FETCH_AGAIN) from error
+        raise ArtefactError(
+            f"the manifest is not one of a run: {_first(error)}", where=str(path), do=FETCH_AGAIN
+        ) from error
 
 
 def _no_manifest(folder: Path) -> MissingError:
     if any((folder / name).exists() for name in (IDENTITY, CONFIG, "checkpoints")):
-        return MissingError("the run is not finished: it has no manifest yet", where=str(folder), do="finish it: run the command that started it again")
-    what = "no run here: there is no manifest.json" if folder.is_dir() else "a file where a run's folder was expected" if folder.exists() else "no such folder"
-    return MissingError(what, where=str(folder), do="name a finished run's folder; `adapter-stilts list runs` shows them")
+        return MissingError(
+            "the run is not finished: it has no manifest yet",
+            where=str(folder),
+            do="finish it: run the command that started it again",
+        )
+    what = (
+        "no run here: there is no manifest.json"
+        if folder.is_dir()
+        else "a file where a run's folder was expected"
+        if folder.exists()
+        else "no such folder"
+    )
+    return MissingError(
+        what, where=str(folder), do="name a finished run's folder; `adapter-stilts list runs` shows them"
+    )
 
 
 def _first(error: ValidationError) -> str:

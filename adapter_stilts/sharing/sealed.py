@@ -1,7 +1,7 @@
-"""JSON that notices a changed byte: a document that carries the hash of everything else in it and is written in one form only.
+"""JSON that notices a changed byte: a document that carries the hash of all else in it and is written in one form only.
 
-    write_sealed(path, {"results": [...]})             {"results": [...], "checksum": "9f86..."}
-    read_sealed(path, "results.json", do="...")        ArtefactError where a single byte differs from what was written
+write_sealed(path, {"results": [...]})             {"results": [...], "checksum": "9f86..."}
+read_sealed(path, "results.json", do="...")        ArtefactError where a single byte differs from what was written
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def write_sealed(path: Path, fields: Mapping[str, Any]) -> str:
 
 
 def read_sealed(path: Path, noun: str, *, do: str) -> dict[str, Any]:
-    """The fields of a document, its checksum among them; ArtefactError where it is not byte for byte what `write_sealed` wrote."""
+    """The fields of a document, its checksum among them; ArtefactError where a byte is not as it was written."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -37,7 +37,11 @@ def read_sealed(path: Path, noun: str, *, do: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ArtefactError(f"{noun} is damaged: {' '.join(str(error).split())}", where=str(path), do=do) from error
     if not whole:
-        raise ArtefactError(f"{noun} does not match its checksum: it was changed or damaged after it was written", where=str(path), do=do)
+        raise ArtefactError(
+            f"{noun} does not match its checksum: it was changed or damaged after it was written",
+            where=str(path),
+            do=do,
+        )
     return dict(fields)
 
 
@@ -47,8 +51,10 @@ def checksum(fields: Mapping[str, Any]) -> str:
 
 
 def unreadable(error: OSError, path: Path) -> ArtefactError:
-    """The error for a file of a run that is there and cannot be read: nothing says that it is damaged, so nothing is to be removed."""
-    return ArtefactError(f"cannot read: {error.strerror or error}", where=str(path), do="check the file and its permissions")
+    """The error for a file that is there and cannot be read: nothing says it is damaged, so it is not removed."""
+    return ArtefactError(
+        f"cannot read: {error.strerror or error}", where=str(path), do="check the file and its permissions"
+    )
 
 
 def _rest(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,4 +63,6 @@ def _rest(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _bytes(fields: Mapping[str, Any]) -> bytes:
     """The one form; half characters (a path that is no UTF-8) become JSON's own escapes."""
-    return (json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8", "backslashreplace")
+    return (json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode(
+        "utf-8", "backslashreplace"
+    )

@@ -12,7 +12,7 @@ MAY_BE_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pick
 
 
 def remove_weights(folder: Path) -> None:
-    """Remove a run's weight files with their descriptions, and what writes that were cut off left behind; other files stay."""
+    """Remove a run's weight files with their descriptions, and what writes left that were cut off; other files stay."""
     with disk_errors(folder):
         for role in ROLES:
             for path in _files(folder / role):
@@ -24,7 +24,12 @@ def remove_weights(folder: Path) -> None:
 
 def unlisted_weights(folder: Path, listed: Collection[str]) -> list[Path]:
     """Files that may pass for weights and are not among `listed`, paths in the run."""
-    return [path for role in ROLES for path in _files(folder / role) if path.suffix in MAY_BE_WEIGHTS and f"{role}/{path.name}" not in listed]
+    return [
+        path
+        for role in ROLES
+        for path in _files(folder / role)
+        if path.suffix in MAY_BE_WEIGHTS and f"{role}/{path.name}" not in listed
+    ]
 
 
 def is_remains(path: Path) -> bool:

@@ -1,14 +1,14 @@
 """How far a score can be believed: bootstrap intervals, paired comparisons, intervals over seeds.
 
-Every metric here is a function of sums: accuracy is sum(right) / sum(counted), micro F1 is 2 sum(correct) / (sum(predicted) +
-sum(gold)). So a score comes with its units, an array [N, S] whose rows are what one example (sentence, question, query) adds to the
-sums, and a replicate is that function of resampled sums:
+Every metric here is a function of sums: accuracy is sum(right) / sum(counted), micro F1 is 2 sum(correct) /
+(sum(predicted) + sum(gold)). So a score comes with its units, an array [N, S] whose rows are what one example
+(sentence, question, query) adds to the sums, and a replicate is that function of resampled sums:
 
     units = [[1, 1], [0, 1], [1, 1]]             three examples, two of them right
     bootstrap_interval(units, "ratio", seed=13)  a low and a high end around 0.667
 
-Arms are compared by `paired_bootstrap`, which draws every resample once for both. Rows of zeros (most sentences of a mining pool) count
-among the N but are not drawn one by one.
+Arms are compared by `paired_bootstrap`, which draws every resample once for both. Rows of zeros (most sentences of a
+mining pool) count among the N but are not drawn one by one.
 """
 
 from __future__ import annotations
@@ -81,7 +81,9 @@ def score_of(units: ArrayLike, statistic: str) -> float:
     return float(statistics[statistic](_rows(units).sum(axis=0)))
 
 
-def bootstrap_interval(units: ArrayLike, statistic: str, *, seed: int, replicates: int = REPLICATES, level: float = 0.95) -> tuple[float, float]:
+def bootstrap_interval(
+    units: ArrayLike, statistic: str, *, seed: int, replicates: int = REPLICATES, level: float = 0.95
+) -> tuple[float, float]:
     """The percentile interval of a score over resampled rows of units [N, S].
 
     Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 13
@@ -90,12 +92,16 @@ def bootstrap_interval(units: ArrayLike, statistic: str, *, seed: int, replicate
 
 
 def replicate(units: ArrayLike, statistic: str, *, seed: int, replicates: int = REPLICATES, stratum: str = "") -> Array:
-    """The score in each of `replicates` resamples of the rows, [replicates]; the strata of one seed are drawn independently."""
+    """The score in each of `replicates` resamples of the rows, [replicates]; the strata of one seed are drawn
+    independently."""
     return statistics[statistic](_resampled_sums(_rows(units), Seeds(seed).number(f"bootstrap/{stratum}"), replicates))
 
 
-def replicate_together(units: Sequence[ArrayLike], statistic: str, *, seed: int, replicates: int = REPLICATES, stratum: str = "") -> Array:
-    """The scores of several arms over the same rows, [arms, replicates]: every resample is drawn once for all of them."""
+def replicate_together(
+    units: Sequence[ArrayLike], statistic: str, *, seed: int, replicates: int = REPLICATES, stratum: str = ""
+) -> Array:
+    """The scores of several arms over the same rows, [arms, replicates]: every resample is drawn once for all of
+    them."""
     arms = [_rows(one) for one in units]
     if len({one.shape for one in arms}) != 1:
         raise StiltsError("arms of different rows cannot be resampled together", do="score them on the same examples")
@@ -104,11 +110,18 @@ def replicate_together(units: Sequence[ArrayLike], statistic: str, *, seed: int,
 
 
 def paired_bootstrap(
-    a: ArrayLike | Sequence[ArrayLike], b: ArrayLike | Sequence[ArrayLike], statistic: str, *, seed: int, replicates: int = REPLICATES, level: float = 0.95
+    a: ArrayLike | Sequence[ArrayLike],
+    b: ArrayLike | Sequence[ArrayLike],
+    statistic: str,
+    *,
+    seed: int,
+    replicates: int = REPLICATES,
+    level: float = 0.95,
 ) -> Comparison:
     """Compare two arms scored over the same rows; every resample is drawn once and applied to both.
 
-    a, b   units [N, S], or a list of them, one per language: the score is then the mean over languages, each resampled on its own
+    a, b   units [N, S], or a list of them, one per language: the score is then the mean over languages, each resampled
+           on its own
 
     Raises StiltsError where the rows of the two arms cannot be paired.
     """
@@ -119,25 +132,32 @@ def paired_bootstrap(
 
 
 def nested_bootstrap(
-    a: Sequence[Sequence[ArrayLike]], b: Sequence[Sequence[ArrayLike]], statistic: str, *, seed: int, replicates: int = REPLICATES, level: float = 0.95
+    a: Sequence[Sequence[ArrayLike]],
+    b: Sequence[Sequence[ArrayLike]],
+    statistic: str,
+    *,
+    seed: int,
+    replicates: int = REPLICATES,
+    level: float = 0.95,
 ) -> Comparison:
-    """The paired comparison when seeds and languages are samples too: a[seed][language] and b[seed][language] are units [N, S].
+    """The paired comparison when seeds and languages are samples too: a[seed][language] and b[seed][language] are units
+    [N, S].
 
-    A replicate draws seeds, languages and rows; a language's rows are drawn alike under every seed, since those share its examples.
+    A replicate draws seeds, languages and rows; a language's rows are drawn alike under every seed, since those share
+    its examples.
     """
     arms = [_pairs(one, other) for one, other in zip(a, b, strict=True)]
     scores = [score_of(x, statistic) - score_of(y, statistic) for pairs in arms for x, y in pairs]
-    spreads = np.array([[_difference(x, y, statistic, seed, replicates, str(i)) for i, (x, y) in enumerate(pairs)] for pairs in arms])
+    spreads = np.array(
+        [[_difference(x, y, statistic, seed, replicates, str(i)) for i, (x, y) in enumerate(pairs)] for pairs in arms]
+    )
     seeds, languages, _ = spreads.shape  # [seeds, languages, replicates]
     generator = Seeds(seed).numpy("bootstrap/nested")
     picked_seeds = generator.integers(0, seeds, (seeds, 1, replicates))
     picked_languages = generator.integers(0, languages, (1, languages, replicates))
-    return _comparison(float(np.mean(scores)), spreads[picked_seeds, picked_languages, np.arange(replicates)].mean(axis=(0, 1)), level)
-
-
-def equivalent(interval: tuple[float, float], margin: float) -> bool:
-    """Two one-sided tests at 5 %: whether the 90 % interval of a difference lies within +-margin, so that the arms count as equal."""
-    return -margin < interval[0] and interval[1] < margin
+    return _comparison(
+        float(np.mean(scores)), spreads[picked_seeds, picked_languages, np.arange(replicates)].mean(axis=(0, 1)), level
+    )
 
 
 def holm(values: Sequence[float]) -> list[float]:
@@ -154,12 +174,16 @@ def seed_interval(scores: Sequence[float], level: float = 0.95) -> tuple[float, 
     n = len(scores)
     if n < 2:
         return None
-    mean, half = float(np.mean(scores)), t_quantile((1 + level) / 2, n - 1) * float(np.std(scores, ddof=1)) / math.sqrt(n)
+    mean, half = (
+        float(np.mean(scores)),
+        t_quantile((1 + level) / 2, n - 1) * float(np.std(scores, ddof=1)) / math.sqrt(n),
+    )
     return mean - half, mean + half
 
 
 def t_quantile(probability: float, freedom: int) -> float:
-    """Student's t at a probability of at least one half, by bisection of its distribution (Abramowitz and Stegun 26.7.3 and 26.7.4)."""
+    """Student's t at a probability of at least one half, by bisection of its distribution (Abramowitz and Stegun 26.7.3
+    and 26.7.4)."""
     low, high = 0.0, math.pi / 2  # of the angle arctan(t / sqrt(freedom))
     for _ in range(80):
         middle = (low + high) / 2
@@ -216,7 +240,9 @@ def _difference(a: Array, b: Array, statistic: str, seed: int, replicates: int, 
 def _comparison(difference: float, spread: Array, level: float) -> Comparison:
     tail = min(int((spread <= 0).sum()), int((spread >= 0).sum()))
     error = float(np.std(spread, ddof=1)) if len(spread) > 1 else 0.0
-    return Comparison(difference, _percentiles(spread, level), min(1.0, 2 * (tail + 1) / (len(spread) + 1)), error, POWER * error)
+    return Comparison(
+        difference, _percentiles(spread, level), min(1.0, 2 * (tail + 1) / (len(spread) + 1)), error, POWER * error
+    )
 
 
 def _percentiles(spread: Array, level: float) -> tuple[float, float]:
@@ -227,7 +253,8 @@ def _percentiles(spread: Array, level: float) -> tuple[float, float]:
 def _rows(units: ArrayLike) -> Array:
     rows = np.asarray(units, dtype=np.float64)
     if rows.ndim != 2 or not len(rows):
-        raise StiltsError(f"units of shape {list(rows.shape)}, where [N, S] with at least one row was expected", do="score at least one example")
+        what = f"units of shape {list(rows.shape)}, where [N, S] with at least one row was expected"
+        raise StiltsError(what, do="score at least one example")
     return rows
 
 
@@ -235,7 +262,8 @@ def _pairs(a: ArrayLike | Sequence[ArrayLike], b: ArrayLike | Sequence[ArrayLike
     left, right = _strata(a), _strata(b)
     if [x.shape for x in left] != [y.shape for y in right]:
         rows = f"{[len(x) for x in left]} and {[len(y) for y in right]}"
-        raise StiltsError(f"rows that cannot be paired: {rows}", do="compare runs scored on the same examples of the same languages")
+        what = f"rows that cannot be paired: {rows}"
+        raise StiltsError(what, do="compare runs scored on the same examples of the same languages")
     return list(zip(left, right, strict=True))
 
 

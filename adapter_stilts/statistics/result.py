@@ -1,8 +1,8 @@
 """Result: the row every score ends in, and its JSON form. Whoever scores makes one, whoever reads asks it by attribute.
 
-    result = Result("xnli", "own", "sw", "accuracy", 0.61, 5010, (0.59, 0.62), headline=True)
-    result.to_json()                 # a row of results.json, of `--json`, of study.json
-    Result.from_json(row)            # and back; unknown keys are notes
+result = Result("xnli", "own", "sw", "accuracy", 0.61, 5010, (0.59, 0.62), headline=True)
+result.to_json()                 # a row of results.json, of `--json`, of study.json
+Result.from_json(row)            # and back; unknown keys are notes
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ class Result:
     split      "" where only files are known
     interval   95 %; None where there is none
     headline   whether it is the metric that averages and model selection use
-    retrieval  whether the task is one of finding, which averages are given without as well; None where only files are known
+    retrieval  whether the task is one of finding, which averages are given without as well; None where only files are
+               known
     settings   what the number depends on beyond the protocol's name: layer, pooling, rule of the metric
     data       the files it was scored on with their hashes, or what else the rows came from
-    paths      "predictions", "units" (sums of each example, for paired comparisons), "vectors": where they lie, relative to the run
+    paths      "predictions", "units" (sums of each example, for paired comparisons), "vectors": where they lie,
+               relative to the run
     statistic  how units make the score
     hashes     sha256 of files in `paths`, by the same names
     notes      what is said beside the number: substitutions, leaks, seen, language_adapter, threshold, words_lost

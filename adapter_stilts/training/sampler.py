@@ -69,18 +69,18 @@ def uniform(sampler: Sampler, sizes: Sizes) -> dict[str, float]:
     return dict.fromkeys(sizes, 1.0)
 
 
-@samplers.register("capped")
-def capped(sampler: Sampler, sizes: Sizes) -> dict[str, float]:
-    """p ~ min(n, cap)"""
-    return {task: float(size if sampler.cap is None else min(size, sampler.cap)) for task, size in sizes.items()}
-
-
 @samplers.register("temperature")
 def tempered(sampler: Sampler, sizes: Sizes) -> dict[str, float]:
     """p ~ min(n, cap) ** (1 / temperature); 1 is proportional, and the higher the more even."""
     rows = capped(sampler, sizes)
     largest = max(rows.values())  # divided by first, so that a low temperature does not overflow
     return {task: (size / largest) ** (1 / sampler.temperature) for task, size in rows.items()}
+
+
+@samplers.register("capped")
+def capped(sampler: Sampler, sizes: Sizes) -> dict[str, float]:
+    """p ~ min(n, cap)"""
+    return {task: float(size if sampler.cap is None else min(size, sampler.cap)) for task, size in sizes.items()}
 
 
 @samplers.register("fixed")

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from at_once import entity_f1, token_accuracy
 from hypothesis import given
 from hypothesis import strategies as st
 
 from adapter_stilts.errors import TaskDataError, UnknownName
-from adapter_stilts.metrics.tags import chunk_counts, chunks, entity_f1, token_accuracy
+from adapter_stilts.metrics.tags import chunk_counts, chunks
 
 # Two wrong tags of twelve: a run that begins too late, and a SCONJ for a CCONJ.
 GOLD = ["DET", "NOUN", "NOUN", "SCONJ", "CCONJ", "VERB", "ADP", "DET", "NOUN", "CCONJ", "PRON", "PUNCT"]

@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
+from at_once import accuracy, bucc_f1, squad_em_f1
 from hypothesis import given
 from hypothesis import strategies as st
 
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.metrics.answers import mlqa_text
-from adapter_stilts.metrics.labels import accuracy, accuracy_units, positive_units
-from adapter_stilts.metrics.pairs import bucc_f1, pair_units
-from adapter_stilts.metrics.squad import answerable_units, best_null_threshold, squad_em_f1
+from adapter_stilts.metrics.labels import accuracy_units, positive_units
+from adapter_stilts.metrics.pairs import pair_units
+from adapter_stilts.metrics.squad import answerable_units, best_null_threshold
 from adapter_stilts.metrics.tags import token_units
 
 

@@ -4,13 +4,13 @@ import inspect
 
 import numpy as np
 import pytest
+from at_once import entity_f1
 
 from adapter_stilts.errors import TaskDataError, UnknownName
 from adapter_stilts.formats.base import formats
 from adapter_stilts.formats.pair import Classified
 from adapter_stilts.formats.pools import Pools
 from adapter_stilts.metrics.answers import mlqa_text, squad_text, token_f1
-from adapter_stilts.metrics.tags import entity_f1
 from adapter_stilts.retrieval import mining
 from adapter_stilts.retrieval.gold import Gold
 from adapter_stilts.retrieval.mining import Pairs

@@ -9,7 +9,6 @@ from hypothesis.extra import numpy as arrays
 from adapter_stilts.errors import StiltsError, UnknownName
 from adapter_stilts.statistics.intervals import (
     bootstrap_interval,
-    equivalent,
     holm,
     nested_bootstrap,
     paired_bootstrap,
@@ -128,11 +127,6 @@ def test_spreads_wider_when_seeds_and_languages_are_samples_too():
 def test_corrects_for_several_tests_as_holm_does():
     # By hand: sorted 0.01, 0.02, 0.03, 0.9 times 4, 3, 2, 1, never falling: 0.04, 0.06, 0.06, 0.9.
     assert holm([0.9, 0.01, 0.03, 0.02]) == pytest.approx([0.9, 0.04, 0.06, 0.06])
-
-
-def test_calls_arms_equal_only_where_the_interval_lies_within_the_margin():
-    assert equivalent((-0.005, 0.009), 0.01)
-    assert not equivalent((-0.005, 0.012), 0.01)
 
 
 @pytest.mark.parametrize(

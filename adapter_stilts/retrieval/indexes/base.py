@@ -1,7 +1,6 @@
-"""What a nearest-neighbour index is: an empty, trained FAISS index over inner products, to which vectors are added
-shard by shard.
+"""What a nearest-neighbour index is: an empty, trained FAISS index over inner products, filled shard by shard.
 
-    indexes.add("ivf", Index(train, extra=..., ...))
+    indexes.add("ivf", Index("cells of whole vectors", train, extra=..., ...))
 
 A file beside this one that adds an entry is a new `--index`. Whatever an index returns is compared again at full
 precision by `search.py`, so a compressed or coarse index can miss a neighbour but never report one nearer than it is.
@@ -21,6 +20,9 @@ from adapter_stilts.registry import Registry
 
 Vectors: TypeAlias = NDArray[np.float32]
 
+# places beside the k: FAISS sums in single precision, so the last places may be in another order than at full precision
+SPARE = 4
+
 
 @dataclass(frozen=True)
 class IndexSettings:
@@ -28,8 +30,6 @@ class IndexSettings:
 
     lists: int | None = None  # cells the vectors are sorted into
     probes: int | None = None  # cells searched for each query
-    links: int | None = None  # of a graph, per vector
-    breadth: int | None = None  # of a walk through the graph
     seed: int = 13  # of the k-means that finds the cells
 
 
@@ -40,27 +40,25 @@ Train: TypeAlias = Callable[[Vectors, int, IndexSettings], faiss.Index]
 class Index:
     """One way to search.
 
-    train       (sample [S, H], number of vectors to come, settings) to an empty index; None: every vector is compared,
-                no index is made
+    train       (sample [S, H], vectors to come, settings) to an empty index; None: all are compared, without an index
     sample      how many vectors it wants to be trained on, of so many
     extra       bytes per vector that the index holds, for vectors of a width, beside the float32 vectors themselves
     candidates  how many it is asked for, so that the k best of them are the true ones
     compressed  its own similarities are rough: they only choose the candidates
-    sharded     its answers do not depend on how the vectors are cut into shards, if the same trained index is used for
-                all
+    sharded     its answers do not depend on how the vectors are cut into shards, if all use the same trained index
     one_thread  several threads would fill it differently every time
     beside      bytes of one search, of (queries, places asked for, vectors, settings), beside what every index takes
     """
 
-    train: Train | None
-    sample: Callable[[int, IndexSettings], int]
-    extra: Callable[[int], int]
-    candidates: Callable[[int], int]
+    summary: str
+    train: Train | None = None
+    sample: Callable[[int, IndexSettings], int] = lambda rows, settings: 0
+    extra: Callable[[int], int] = lambda width: 0
+    candidates: Callable[[int], int] = lambda k: k + SPARE
     compressed: bool = False
     sharded: bool = True
     one_thread: bool = False
     beside: Callable[[int, int, int, IndexSettings], int] = lambda queries, places, rows, settings: 0
-    summary: str = ""
 
 
 indexes: Registry[Index] = Registry("index", package="adapter_stilts.retrieval.indexes")

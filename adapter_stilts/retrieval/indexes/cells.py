@@ -1,6 +1,4 @@
-"""What the three IVF indexes share: vectors sorted into cells by k-means; a query is compared with its nearest cells
-alone.
-"""
+"""What the IVF indexes share: k-means sorts vectors into cells; a query is compared with its nearest cells alone."""
 
 from __future__ import annotations
 
@@ -35,18 +33,15 @@ def numbers(rows: int, settings: IndexSettings) -> tuple[int, int]:
     lists = settings.lists or default_lists(rows)
     probes = settings.probes or default_probes(lists)
     if lists > rows or probes > lists:
-        raise UsageError(
-            f"{lists} lists and {probes} probes for {rows} vectors",
-            do="use at most as many lists as vectors, and at most as many probes as lists",
-        )
+        what = f"{lists} lists and {probes} probes for {rows} vectors"
+        raise UsageError(what, do="use at most as many lists as vectors, and at most as many probes as lists")
     return lists, probes
 
 
 def trained(index: faiss.IndexIVF, sample: Vectors, probes: int, settings: IndexSettings) -> faiss.IndexIVF:
     index.cp.seed = settings.seed
-    index.cp.min_points_per_centroid = max(
-        1, min(TRAINING_POINTS, len(sample) // index.nlist)
-    )  # fewer is the caller's choice: no message on stderr
+    points = max(1, min(TRAINING_POINTS, len(sample) // index.nlist))
+    index.cp.min_points_per_centroid = points  # fewer is the caller's choice: no message on stderr
     index.train(np.ascontiguousarray(sample))
     index.nprobe = probes
     return index

@@ -10,34 +10,21 @@ from __future__ import annotations
 import faiss
 
 from adapter_stilts.retrieval.indexes.base import Index, IndexSettings, Vectors, indexes
-from adapter_stilts.retrieval.indexes.exact import SPARE
 
 LINKS, BREADTH = 32, 128
 
 
 def hnsw(sample: Vectors, rows: int, settings: IndexSettings) -> faiss.Index:
-    """IndexHNSWFlat of 32 links a vector, built and walked 128 wide unless the settings say otherwise."""
-    index = faiss.IndexHNSWFlat(sample.shape[1], settings.links or LINKS, faiss.METRIC_INNER_PRODUCT)
-    index.hnsw.efConstruction = index.hnsw.efSearch = settings.breadth or BREADTH
+    """IndexHNSWFlat of 32 links a vector, built and walked 128 wide."""
+    index = faiss.IndexHNSWFlat(sample.shape[1], LINKS, faiss.METRIC_INNER_PRODUCT)
+    index.hnsw.efConstruction = index.hnsw.efSearch = BREADTH
     return index
 
 
 def graph_bytes(width: int) -> int:
-    """The vectors once more, and the links: twice as many on the lowest level, of 4 bytes each, and a little for those
-    above.
-    """
+    """The vectors once more, and the links: twice as many on the lowest level, 4 bytes each, and a few above."""
     return 4 * width + 4 * 2 * LINKS + 32
 
 
-indexes.add(
-    "hnsw",
-    Index(
-        hnsw,
-        lambda rows, settings: 1,
-        graph_bytes,
-        candidates=lambda k: k + SPARE,
-        sharded=False,
-        one_thread=True,
-        summary="a graph, in one piece",
-    ),
-)
+graph = Index("a graph, in one piece", hnsw, lambda rows, settings: 1, graph_bytes, sharded=False, one_thread=True)
+indexes.add("hnsw", graph)

@@ -13,30 +13,19 @@ import faiss
 from adapter_stilts.retrieval import cell_search
 from adapter_stilts.retrieval.indexes import cells
 from adapter_stilts.retrieval.indexes.base import Index, IndexSettings, Vectors, indexes
-from adapter_stilts.retrieval.indexes.exact import SPARE
 
 
 def ivf(sample: Vectors, rows: int, settings: IndexSettings) -> faiss.Index:
     """IndexIVFFlat; 4 sqrt(N) cells, one in 32 of them searched, unless the settings say otherwise."""
     lists, probes = cells.numbers(rows, settings)
     width = sample.shape[1]
-    return cells.trained(
-        faiss.IndexIVFFlat(faiss.IndexFlatIP(width), width, lists, faiss.METRIC_INNER_PRODUCT), sample, probes, settings
-    )
+    index = faiss.IndexIVFFlat(faiss.IndexFlatIP(width), width, lists, faiss.METRIC_INNER_PRODUCT)
+    return cells.trained(index, sample, probes, settings)
 
 
 def beside(queries: int, places: int, rows: int, settings: IndexSettings) -> int:
     return cell_search.beside(queries, cells.numbers(rows, settings)[1], places)
 
 
-indexes.add(
-    "ivf",
-    Index(
-        ivf,
-        cells.sample_size,
-        extra=lambda width: cell_search.HELD,
-        candidates=lambda k: k + SPARE,
-        beside=beside,
-        summary="cells of whole vectors",
-    ),
-)
+whole = Index("cells of whole vectors", ivf, cells.sample_size, lambda width: cell_search.HELD, beside=beside)
+indexes.add("ivf", whole)

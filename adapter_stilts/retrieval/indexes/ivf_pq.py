@@ -38,14 +38,6 @@ def sample(rows: int, settings: IndexSettings) -> int:
     return min(rows, max(cells.sample_size(rows, settings), (POINTS + 1) << 8))
 
 
-indexes.add(
-    "ivf-pq",
-    Index(
-        ivf_pq,
-        sample,
-        extra=lambda width: parts(width) + 8,
-        candidates=lambda k: AGAIN * k,
-        compressed=True,
-        summary="cells of bytes, re-ranked in full",
-    ),
-)
+SUMMARY = "cells of bytes, re-ranked in full"
+coded = Index(SUMMARY, ivf_pq, sample, lambda width: parts(width) + 8, lambda k: AGAIN * k, compressed=True)
+indexes.add("ivf-pq", coded)

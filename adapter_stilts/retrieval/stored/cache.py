@@ -1,6 +1,6 @@
 """Vectors kept on disk beside what made them, and read again only where all of that is the same.
 
-    key = VectorKey(trunk="4f1c...", composition="mnli 9a3b...", layer=14, pool="mean", precision="bf16", max_length=512)
+    key = VectorKey(trunk="4f1c...", composition="mnli 9a...", layer=14, pool="mean", precision="bf16", max_length=512)
     keep(path, key, sentences, vectors)
     kept(path, key, sentences)      the vectors; None where the file is of another key or other sentences, or is damaged
 
@@ -46,8 +46,8 @@ class VectorKey:
 def keep(path: Path, key: VectorKey, sentences: Sequence[str], vectors: Vectors) -> None:
     """Store vectors [N, H] under `path`.npy. Raises DoesNotFit on a full disk."""
     path.with_suffix(".json").unlink(missing_ok=True)
-    found = write_npy(path, vectors.shape, "float32", [np.asarray(vectors, dtype=np.float32)])
-    write_json(path.with_suffix(".json"), {**_facts(key, sentences), "sha256": found})
+    digest = write_npy(path, vectors.shape, "float32", [np.asarray(vectors, dtype=np.float32)])
+    write_json(path.with_suffix(".json"), {**_facts(key, sentences), "sha256": digest})
 
 
 def kept(path: Path, key: VectorKey, sentences: Sequence[str]) -> Vectors | None:

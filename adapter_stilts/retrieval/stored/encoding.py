@@ -111,25 +111,6 @@ class ShardVectors:
         return block
 
 
-def encode_shard(
-    encoder: AdapterEncoder,
-    rows: Iterator[Sentence],
-    first_row: int,
-    count: int,
-    reading: Reading,
-    known: KnownTexts,
-    progress: Callable[[int, int], None],
-) -> ShardVectors:
-    """The next `count` rows of a file as vectors. `known` gets their texts.
-
-    progress  told how many of the shard's new sentences are done
-
-    Raises StiltsError naming the line of a vector that is zero or not finite.
-    """
-    gathered = gather(encoder, rows, first_row, count, reading.max_length, known)
-    return gathered.with_vectors(vectors_of(encoder, gathered.tokens, gathered.first, reading, progress))
-
-
 def gather(
     encoder: AdapterEncoder, rows: Iterator[Sentence], first_row: int, count: int, max_length: int, known: KnownTexts
 ) -> Gathered:
@@ -149,8 +130,11 @@ def vectors_of(
     reading: Reading,
     progress: Callable[[int, int], None] | None = None,
 ) -> Vectors:
-    """The unit vectors [n, H] of a shard's new sentences, read at one layer; `lines` are the rows of the file they
-    stand in.
+    """The unit vectors [n, H] of a shard's new sentences, at one layer; `lines`: the rows of the file they stand in.
+
+    progress  told how many of them are done
+
+    Raises StiltsError naming the line of a vector that is zero or not finite.
     """
     if not tokens:
         return np.empty((0, encoder.trunk.hidden), dtype=np.float32)
@@ -161,7 +145,7 @@ def vectors_of(
 
 
 def remember(known: KnownTexts, keys: Keys, first_row: int) -> None:
-    """Tell `known` about a shard that was encoded before, as `encode_shard` did then."""
+    """Tell `known` about a shard that was encoded before, as `gather` did then."""
     rows = np.flatnonzero(keys.any(axis=1))
     known.add(keys[rows], rows + first_row)
 

@@ -87,9 +87,8 @@ def read_ledger(folder: Path) -> Ledger:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise MissingError(
-            "no vectors here", where=str(folder), do="name a folder that `adapter-stilts encode` made, or one .npy file"
-        ) from error
+        do = "name a folder that `adapter-stilts encode` made, or one .npy file"
+        raise MissingError("no vectors here", where=str(folder), do=do) from error
     lines = content[: content.rfind(b"\n") + 1].splitlines(keepends=True)
     try:
         made, *rest = [json.loads(line) for line in lines]
@@ -101,11 +100,8 @@ def read_ledger(folder: Path) -> Ledger:
     if not whole or (
         sealed and rest[-1] != {"shards": len(shards), "sha256": hashlib.sha256(b"".join(lines[:-1])).hexdigest()}
     ):
-        raise ArtefactError(
-            "the ledger does not match its checksum: it was changed or damaged after it was written",
-            where=str(path),
-            do=AGAIN,
-        )
+        what = "the ledger does not match its checksum: it was changed or damaged after it was written"
+        raise ArtefactError(what, where=str(path), do=AGAIN)
     return Ledger(made, shards, sealed)
 
 

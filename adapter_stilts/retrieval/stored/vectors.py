@@ -24,7 +24,7 @@ import math
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,38 +41,6 @@ Flags: TypeAlias = NDArray[np.bool_]
 Texts: TypeAlias = NDArray[np.uint8]
 
 
-class StoredVectors(Protocol):
-    """Unit vectors [rows, dimension] that lie on disk.
-
-    made   what the folder's ledger says of their making (trunk, composition, layer, pool, text, ...); {} for a .npy
-           file
-    """
-
-    path: Path
-    rows: int
-    dimension: int
-    made: Mapping[str, Any]
-
-    @property
-    def blank(self) -> Flags:
-        """[rows]: whether a row has no text; its vector is zero and must not be searched for or found."""
-
-    def block(self, start: int, stop: int) -> Vectors:
-        """Rows start..stop-1 as [n, H] float32.
-
-        Raises TaskDataError or ArtefactError naming a row that is no unit vector, or a damaged file.
-        """
-
-    def texts(self, start: int, stop: int) -> Texts | None:
-        """[n, 16]: a hash of each row's text, zero for a blank one; None where they are not known (.npy)."""
-
-    def first_rows(self) -> Rows | None:
-        """[rows]: the first row with the same text, for each row; None where texts are not known.
-
-        Holds about 50 bytes a row while it works.
-        """
-
-
 def open_vectors(path: Path) -> StoredVectors:
     """A folder of `encode`, or a .npy file with a matrix of numbers.
 
@@ -82,23 +50,21 @@ def open_vectors(path: Path) -> StoredVectors:
     if path.is_dir():
         return EncodedFolder(path)
     if not path.exists():
-        raise MissingError(
-            "no vectors here", where=str(path), do="name a folder that `adapter-stilts encode` made, or one .npy file"
-        )
+        do = "name a folder that `adapter-stilts encode` made, or one .npy file"
+        raise MissingError("no vectors here", where=str(path), do=do)
     return ArrayFile(path)
 
 
 class EncodedFolder:
-    """The shards of one encoded file."""
+    """The shards of one encoded file; `made` is what the ledger says of their making"""
 
     def __init__(self, path: Path) -> None:
         ledger = read_ledger(path)
         if not ledger.sealed:
             total = math.ceil(ledger.made["rows"] / ledger.made["shard_rows"])
             do = "run the same `adapter-stilts encode` command again; it goes on from there"
-            raise MissingError(
-                f"encoding has not finished: {len(ledger.shards)} of {total} shards are there", where=str(path), do=do
-            )
+            what = f"encoding has not finished: {len(ledger.shards)} of {total} shards are there"
+            raise MissingError(what, where=str(path), do=do)
         self.path = path
         self.made: Mapping[str, Any] = ledger.made
         self.rows, self.dimension = int(ledger.made["rows"]), int(ledger.made["dimension"])
@@ -106,29 +72,33 @@ class EncodedFolder:
 
     @cached_property
     def blank(self) -> Flags:
-        found = np.zeros(self.rows, dtype=np.bool_)
+        """[rows]: whether a row has no text; it must not be searched for or found."""
+        flags = np.zeros(self.rows, dtype=np.bool_)
         for start, stop in self._spans():
-            found[start:stop] = ~self.texts(start, stop).any(axis=1)
-        return found
+            flags[start:stop] = ~self.texts(start, stop).any(axis=1)
+        return flags
 
     def block(self, start: int, stop: int) -> Vectors:
+        """Rows start..stop-1 as [n, H] float32; zero where there is no text. ArtefactError for a damaged file."""
         _check_span(start, stop, self.rows)
         pieces = self._pieces(start, stop)
         if len(pieces) == 1:
             return self._files.vectors(pieces[0][0], slice(pieces[0][1], pieces[0][2]))
-        found = np.empty((stop - start, self.dimension), dtype=np.float32)
+        vectors = np.empty((stop - start, self.dimension), dtype=np.float32)
         for shard, first, last, at in pieces:
-            found[at : at + last - first] = self._files.vectors(shard, slice(first, last))
-        return found
+            vectors[at : at + last - first] = self._files.vectors(shard, slice(first, last))
+        return vectors
 
     def texts(self, start: int, stop: int) -> Texts:
+        """[n, 16]: a hash of each row's text, zero for a blank one."""
         _check_span(start, stop, self.rows)
-        found = np.empty((stop - start, HASH_BYTES), dtype=np.uint8)
+        keys = np.empty((stop - start, HASH_BYTES), dtype=np.uint8)
         for shard, first, last, at in self._pieces(start, stop):
-            found[at : at + last - first] = self._files.read("texts", shard, slice(first, last))
-        return found
+            keys[at : at + last - first] = self._files.read("texts", shard, slice(first, last))
+        return keys
 
     def first_rows(self) -> Rows:
+        """[rows]: the first row with the same text. Holds about 50 bytes a row while it works."""
         keys = np.empty((self.rows, 2), dtype=np.uint64)
         for start, stop in self._spans():
             keys[start:stop] = np.ascontiguousarray(self.texts(start, stop)).view(np.uint64)
@@ -152,17 +122,14 @@ class EncodedFolder:
 
 
 class ArrayFile:
-    """One .npy file: [N, H] of float16, float32 or float64, at any length; rows are brought to length 1 when they are
-    read.
-    """
+    """One .npy file: [N, H] of float16, float32 or float64, at any length; rows are read at length 1."""
 
     def __init__(self, path: Path) -> None:
         matrix = _mapped(path)
         if matrix.ndim != 2 or matrix.dtype.kind != "f" or 0 in matrix.shape:
             what = f"an array of shape {matrix.shape} and type {matrix.dtype} where vectors were expected"
-            raise TaskDataError(
-                what, where=str(path), do="save a matrix with one row of floating-point numbers per sentence"
-            )
+            do = "save a matrix with one row of floating-point numbers per sentence"
+            raise TaskDataError(what, where=str(path), do=do)
         self.path = path
         self.rows, self.dimension = matrix.shape
         self.made: Mapping[str, Any] = {}
@@ -176,28 +143,29 @@ class ArrayFile:
         return self._units(_rows(self.path, slice(start, stop)), np.arange(start, stop))
 
     def texts(self, start: int, stop: int) -> None:
-        return None
+        """Not known, and so is what `first_rows` says."""
 
     def first_rows(self) -> None:
-        return None
+        """See `texts`."""
 
     def _units(self, matrix: NDArray[np.floating[Any]], rows: Rows) -> Vectors:
         with np.errstate(over="ignore"):
-            found = np.asarray(matrix, dtype=np.float32)
-        lengths = np.sqrt(np.einsum("nh,nh->n", found, found, dtype=np.float64))
+            units = np.asarray(matrix, dtype=np.float32)
+        lengths = np.sqrt(np.einsum("nh,nh->n", units, units, dtype=np.float64))
         wrong = np.flatnonzero(~np.isfinite(lengths) | (lengths == 0))
         if len(wrong):
             kind = "zero" if lengths[wrong[0]] == 0 else "not finite"
             do = "encode that sentence again, or take it out on both sides; line numbers count from 1"
             raise TaskDataError(f"a vector is {kind}", where=f"{self.path}, line {rows[wrong[0]] + 1}", do=do)
-        found /= lengths[:, None].astype(np.float32)
-        return found
+        units /= lengths[:, None].astype(np.float32)
+        return units
+
+
+StoredVectors: TypeAlias = EncodedFolder | ArrayFile  # unit vectors [rows, dimension] that lie on disk
 
 
 class ShardFiles:
-    """The files of a folder's shards, each checked against the ledger before it is first read; also of a folder that is
-    being written.
-    """
+    """The files of a folder's shards, also while it is written, each checked against the ledger before it is read."""
 
     def __init__(self, folder: Path, ledger: Ledger) -> None:
         self.shard_rows = int(ledger.made["shard_rows"])
@@ -224,12 +192,12 @@ class ShardFiles:
     def stored(self, part: str, rows: Rows) -> NDArray[Any]:
         """Rows of the whole file as they are stored, in the order given."""
         shards, within = np.divmod(rows, self.shard_rows)
-        found = [
+        parts = [
             (np.flatnonzero(shards == shard), self.read(part, int(shard), within[shards == shard]))
             for shard in np.unique(shards)
         ]
-        return np.concatenate([values for _, values in found])[
-            np.argsort(np.concatenate([places for places, _ in found]))
+        return np.concatenate([values for _, values in parts])[
+            np.argsort(np.concatenate([places for places, _ in parts]))
         ]
 
     def read(self, part: str, shard: int, rows: slice | Rows) -> NDArray[Any]:
@@ -246,9 +214,8 @@ class ShardFiles:
         if not path.is_file():
             raise ArtefactError("a file of the vectors is missing", where=str(path), do=AGAIN)
         if sha256(path) != self._hashes.get(name):
-            raise ArtefactError(
-                "a file of the vectors was changed or damaged: it does not match its sha256", where=str(path), do=AGAIN
-            )
+            what = "a file of the vectors was changed or damaged: it does not match its sha256"
+            raise ArtefactError(what, where=str(path), do=AGAIN)
         self._checked.add(name)
 
 
@@ -266,22 +233,22 @@ def _rows(path: Path, rows: slice | Rows) -> NDArray[Any]:
     if not isinstance(rows, slice) or not matrix.flags.c_contiguous:
         return np.array(matrix[rows])
     start, width = rows.start, math.prod(matrix.shape[1:])
-    found = np.fromfile(
+    numbers = np.fromfile(
         path, matrix.dtype, (rows.stop - start) * width, offset=matrix.offset + start * width * matrix.itemsize
     )
-    return found.reshape(-1, *matrix.shape[1:])
+    return numbers.reshape(-1, *matrix.shape[1:])
 
 
 def _mapped(path: Path) -> np.memmap[Any, Any]:
     """A .npy file as a view of the file."""
     try:
-        found: np.memmap[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        matrix: np.memmap[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
-        what = f"not a whole .npy file of numbers: {' '.join(str(error).split('. If you trust')[0].split())}"  # numpy then advises to load it unsafely
-        raise TaskDataError(
-            what, where=str(path), do="write it again with numpy.save; the file may be truncated"
-        ) from error
-    return found
+        said = " ".join(str(error).split(". If you trust")[0].split())  # numpy then advises to load it unsafely
+        what = f"not a whole .npy file of numbers: {said}"
+        do = "write it again with numpy.save; the file may be truncated"
+        raise TaskDataError(what, where=str(path), do=do) from error
+    return matrix
 
 
 def _check_span(start: int, stop: int, rows: int) -> None:
