@@ -165,7 +165,8 @@ def info(
     trunk, training = found["trunk"], found["training"]
     facts = {name: found[name] for name in ("run", "task", "how", "control", "composition")}
     facts["trunk"] = (
-        f"{trunk['name']} ({trunk['layers']} layers of width {trunk['hidden']}, {trunk['precision']}, fingerprint {trunk['fingerprint']})"
+        f"{trunk['name']} ({trunk['layers']} layers of width {trunk['hidden']}, {trunk['precision']}, "
+        f"fingerprint {trunk['fingerprint']})"
     )
     facts["parents"] = [parent["name"] for parent in found["parents"]]
     facts["training"] = _pairs(

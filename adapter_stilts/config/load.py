@@ -152,7 +152,8 @@ def _misplaced(path: Sequence[str]) -> str:
     """Why a path sets nothing: it names a whole section, or goes on below a single value."""
     known = set(keys())
     if dotted(path) in SECTIONS:
-        return f"{dotted(path)} is a section; set one of its keys: {', '.join(key for key in sorted(known) if key.startswith(dotted(path) + '.'))}"
+        inside = ", ".join(key for key in sorted(known) if key.startswith(dotted(path) + "."))
+        return f"{dotted(path)} is a section; set one of its keys: {inside}"
     above = next(
         (dotted(path[:end]) for end in range(1, len(path)) if dotted(path[:end]) in known - SECTIONS - OPEN), ""
     )
@@ -162,7 +163,8 @@ def _misplaced(path: Sequence[str]) -> str:
 def _given_twice(overlays: Sequence[Overlay]) -> list[str]:
     flags = {overlay.path: overlay for overlay in overlays if overlay.document is None}
     return [
-        f"{dotted(overlay.path)}: given twice, by {flags[overlay.path].origin} ({short(flags[overlay.path].value)}) and by {overlay.origin}"
+        f"{dotted(overlay.path)}: given twice, by {flags[overlay.path].origin} ({short(flags[overlay.path].value)}) "
+        f"and by {overlay.origin}"
         for overlay in overlays
         if overlay.document is not None and overlay.path in flags and flags[overlay.path].value != overlay.value
     ]
