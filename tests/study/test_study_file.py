@@ -105,6 +105,18 @@ def test_tells_every_mistake_of_a_file_at_once(tmp_path):
             "no setting of lora called 'rank'",
         ),
         ("name: a\nintermediate: [nli]\ntargets: [xnli]\nseeds: [-1]\n", "seeds.0 = -1: should be at least 0"),
+        (
+            "name: a\nintermediate: [nli]\ntargets: [xnli]\ncontrols: {shuffled-labels: [nli]}\nafter: {sequential: [nli-shufled]}\n",
+            "after.sequential = 'nli-shufled': not in this study; did you mean 'nli-shuffled'?; there are: nli, nli-shuffled",
+        ),
+        (
+            "name: a\nintermediate: [nli]\nhows: [fuse]\nfusions: {own: [nli, direct]}\ntargets: [{task: xnli, after: {fuse: [all]}}]\n",
+            "targets.0.after.fuse = 'all': not in this study; there are: own",
+        ),
+        (
+            "name: a\nintermediate: [nli]\ntargets: [xnli]\ntable: {zeroshot: true}\n",
+            "table.zeroshot = True: no such key; did you mean zero_shot?",
+        ),
     ],
 )
 def test_tells_what_is_wrong(tmp_path, text, sentence):
