@@ -137,8 +137,10 @@ def test_says_in_short_lines_what_helped_and_what_did_not():
         "helped random adapter +2.0 (+1.0 to +3.0); hurt hellaswag -3.0 (-5.0 to -1.0); no clear difference paraphrase."
     )
     assert said == [
-        "stack on hellaswag: English +20.0 (+14.0 to +26.0), helped; "
-        "zero-shot +1.0 (-4.0 to +6.0), no clear difference.",
+        (
+            "stack on hellaswag: English +20.0 (+14.0 to +26.0), helped; "
+            "zero-shot +1.0 (-4.0 to +6.0), no clear difference."
+        ),
         "control: sequential after shuffled labels: English +0.5 (-3.0 to +4.0); zero-shot +6.0 (+1.0 to +11.0).",
         "Over the better control, zero-shot: stack -5.0 (-9.0 to -0.5).",
         f"tatoeba, over the trunk: {found}",
