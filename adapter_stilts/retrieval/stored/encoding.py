@@ -85,12 +85,8 @@ class ShardVectors:
 
         earlier  rows of earlier shards as they are stored: ("vectors" or "scales", row numbers)
         """
-        yield (
-            "vectors",
-            (self.rows, self.new.shape[1]),
-            dtype,
-            (self._block("vectors", dtype, at, earlier) for at in self._spans()),
-        )
+        blocks = (self._block("vectors", dtype, at, earlier) for at in self._spans())
+        yield "vectors", (self.rows, self.new.shape[1]), dtype, blocks
         if dtype == "int8":
             yield "scales", (self.rows,), "float32", (self._block("scales", dtype, at, earlier) for at in self._spans())
         yield "texts", self.keys.shape, "uint8", iter([self.keys])
