@@ -34,9 +34,9 @@ from adapter_stilts.mining.text_file import TextFile, surveyed
 from adapter_stilts.mining.workers import read_by_workers, spec_of
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.reporting import Reporter
-from adapter_stilts.retrieval.embed import MAX_LENGTH, check_reading
+from adapter_stilts.retrieval.embed import check_reading
 from adapter_stilts.retrieval.protocols import protocol
-from adapter_stilts.retrieval.reading import Overrides, Reading
+from adapter_stilts.retrieval.reading import MAX_LENGTH, Overrides, Reading
 from adapter_stilts.retrieval.stored.arrays import DTYPES, write_npy
 from adapter_stilts.retrieval.stored.encoding import ShardVectors, gather, remember, vectors_of
 from adapter_stilts.retrieval.stored.known import KnownTexts

@@ -97,12 +97,9 @@ def nearest(
     return search(Held(queries), Held(base), k, index=index, settings=settings, steps=steps)
 
 
-def both_ways(
-    source: Vectors, target: Vectors, k: int, *, index: str = "exact", settings: IndexSettings | None = None
-) -> tuple[Neighbours, Neighbours]:
+def both_ways(source: Vectors, target: Vectors, k: int) -> tuple[Neighbours, Neighbours]:
     """(each source's nearest targets, each target's nearest sources)."""
-    forward = nearest(source, target, k, index=index, settings=settings)
-    return forward, nearest(target, source, k, index=index, settings=settings)
+    return nearest(source, target, k), nearest(target, source, k)
 
 
 def recall(

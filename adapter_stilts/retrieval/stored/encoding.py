@@ -134,8 +134,7 @@ def vectors_of(
     """
     if not tokens:
         return np.empty((0, encoder.trunk.hidden), dtype=np.float32)
-    how: Any = {"pool": reading.pool, "token_budget": reading.token_budget, "progress": progress}
-    (new,) = embed_rows(encoder, tokens, layers=reading.layers, **how).values()
+    (new,) = embed_rows(encoder, tokens, reading, progress).values()
     to_unit(new, np.array(lines))
     return new
 
