@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from adapter_stilts.tasks.base import Leak, LeakKind, Task
 from adapter_stilts.tasks.languages import same_language
@@ -40,11 +39,6 @@ def leaks_of(task: Task, seen: Iterable[Seen]) -> tuple[Leak, ...]:
 def sentence(task: Task, leak: Leak) -> str:
     """One leak as a sentence for a person."""
     return f"{task.name} after {leak.source} ({' and '.join(leak.splits)}): {leak.why}; {MEANING[leak.kind]}"
-
-
-def seen_rows(history: Iterable[Mapping[str, Any]]) -> list[Seen]:
-    """What a manifest says was seen, as values."""
-    return [Seen(row["task"], row["split"], row["language"], tuple(row.get("parts", ()))) for row in history]
 
 
 def _opens(leak: Leak, rows: Seen, task: Task) -> bool:

@@ -31,7 +31,13 @@ def rows_of(folder, task):
 
 
 def test_trains_what_cells_share_once_and_does_nothing_the_second_time(file, run, trainings, tmp_path):
-    path = file(targets=[{"task": "panx", "languages": ["de"]}, {"task": "xcopa", "languages": ["tr"]}, {"task": "tatoeba", "languages": ["de"]}])
+    path = file(
+        targets=[
+            {"task": "panx", "languages": ["de"]},
+            {"task": "xcopa", "languages": ["tr"]},
+            {"task": "tatoeba", "languages": ["de"]},
+        ]
+    )
     found = run(path)
     assert found["failed"] == 0
     assert found["counts"] == {"done": 17}
@@ -49,7 +55,12 @@ def test_fills_the_gaps_of_a_grid_that_has_grown(file, run, trainings):
     before = set(trainings)
     trainings.clear()
     run(file(intermediate=["nli", "paraphrase", "single"], seeds=[13]))
-    assert trainings == ["single-s13", "panx-sequential-single-s13", "panx with panx-sequential-single-s13", "tatoeba with single-s13"]
+    assert trainings == [
+        "single-s13",
+        "panx-sequential-single-s13",
+        "panx with panx-sequential-single-s13",
+        "tatoeba with single-s13",
+    ]
     assert not before & set(trainings)
 
 
@@ -89,8 +100,15 @@ def test_goes_on_after_a_failing_cell_and_fills_only_that_one_later(file, run, t
     assert result.exit_code == 6
     found = json.loads(result.stdout)
     failed = [record for record in found["stages"] if record["state"] == "failed"]
-    assert [record["stage"] for record in failed] == ["ner-direct-s13", "ner-sequential-nli-s13", "ner-sequential-paraphrase-s13"]
-    assert all(record["error"].startswith("TaskDataError: no file for the train split of 'ner'") and record["exit_code"] == 3 for record in failed)
+    assert [record["stage"] for record in failed] == [
+        "ner-direct-s13",
+        "ner-sequential-nli-s13",
+        "ner-sequential-paraphrase-s13",
+    ]
+    assert all(
+        record["error"].startswith("TaskDataError: no file for the train split of 'ner'") and record["exit_code"] == 3
+        for record in failed
+    )
     blocked = [record for record in found["stages"] if record["state"] == "blocked"]
     assert [record["error"] for record in blocked] == [f"{record['stage']} failed" for record in failed]
     assert found["failed"] == 6
@@ -130,7 +148,12 @@ def test_goes_on_after_a_fault_of_ours(file, run, monkeypatch, tmp_path):
 
 
 def test_says_scores_gains_and_intervals(file, run):
-    found = run(file(seeds=[13, 17], targets=[{"task": "panx", "languages": ["de", "sw"]}, {"task": "tatoeba", "languages": ["de"]}]))
+    found = run(
+        file(
+            seeds=[13, 17],
+            targets=[{"task": "panx", "languages": ["de", "sw"]}, {"task": "tatoeba", "languages": ["de"]}],
+        )
+    )
     folders = {record["stage"]: record["folder"] for record in found["stages"] if record["work"] == "train"}
     entries = {(one["intermediate"], one["target"]): one for one in found["entries"]}
     arms = [rows_of(folders[f"panx-sequential-nli-s{seed}"], "panx") for seed in (13, 17)]
@@ -161,7 +184,11 @@ def test_says_scores_gains_and_intervals(file, run):
 
 
 def test_runs_the_study_that_ships_and_prints_its_table(tmp_path):
-    result = CliRunner().invoke(app, ["study", str(ROOT / "configs/studies/miniature.yaml"), "-o", str(tmp_path / "study")], catch_exceptions=False)
+    result = CliRunner().invoke(
+        app,
+        ["study", str(ROOT / "configs/studies/miniature.yaml"), "-o", str(tmp_path / "study")],
+        catch_exceptions=False,
+    )
     assert result.exit_code == 0, result.stderr
     lines = result.stdout.split("\n")
     assert lines[1].split() == ["intermediate", "how", "seeds", "xnli", "tatoeba"]
@@ -176,7 +203,12 @@ def test_learns_first_whatever_a_study_may_name(file, run):
     both = {"name": "both", "tasks": ["nli", "paraphrase"]}
     found = run(
         file(
-            intermediate=["mnli", both, {"name": "text", "task": "nli", "mlm": True}, {"name": "sw", "task": "nli", "language": "sw"}],
+            intermediate=[
+                "mnli",
+                both,
+                {"name": "text", "task": "nli", "mlm": True},
+                {"name": "sw", "task": "nli", "language": "sw"},
+            ],
             hows=["stack", "fuse"],
             fusions={"two": ["both", "sw"]},
             controls={"shuffled-labels": ["both"], "random-adapter": ["mnli", "both"]},
@@ -185,8 +217,20 @@ def test_learns_first_whatever_a_study_may_name(file, run):
     )
     assert found["failed"] == 0, [record["error"] for record in found["stages"] if record["error"]]
     entries = {(one["intermediate"], one["how"], one["target"]): one for one in found["entries"]}
-    assert {label for label, how, _ in entries if how == "stack"} == {"mnli", "both", "text", "sw", "both-shuffled", "mnli-random", "both-random"}
-    assert {label for (label, _, _), one in entries.items() if one["control"]} == {"both-shuffled", "mnli-random", "both-random"}
+    assert {label for label, how, _ in entries if how == "stack"} == {
+        "mnli",
+        "both",
+        "text",
+        "sw",
+        "both-shuffled",
+        "mnli-random",
+        "both-random",
+    }
+    assert {label for (label, _, _), one in entries.items() if one["control"]} == {
+        "both-shuffled",
+        "mnli-random",
+        "both-random",
+    }
     assert entries["two", "fuse", "xnli"]["gain"] is not None
     assert all(one["p_holm"] is None or one["p_holm"] >= one["p"] for one in entries.values())
 
@@ -195,7 +239,9 @@ def test_marks_a_gain_that_is_more_data_for_the_same_task(file, rows, tmp_path):
     for split, start in (("train", 0), ("dev", 1000)):
         text = "".join(json.dumps(row) + "\n" for row in rows("nli", 12, start))
         (tmp_path / f"mnli.{split}.jsonl").write_text(text, encoding="utf-8")
-    path = file(data=["miniature", f"mnli={tmp_path}"], intermediate=["mnli"], targets=[{"task": "xnli", "languages": ["de"]}])
+    path = file(
+        data=["miniature", f"mnli={tmp_path}"], intermediate=["mnli"], targets=[{"task": "xnli", "languages": ["de"]}]
+    )
     result = CliRunner().invoke(app, ["study", str(path), "-o", str(tmp_path / "study")], catch_exceptions=False)
     assert result.exit_code == 0, result.stderr
     lines = result.stdout.split("\n")
@@ -225,7 +271,9 @@ def test_refuses_a_folder_that_another_study_works_in(file, run, tmp_path):
 
 
 def test_plans_without_writing(file, tmp_path):
-    result = CliRunner().invoke(app, ["study", str(file()), "-o", str(tmp_path / "study"), "--dry-run"], catch_exceptions=False)
+    result = CliRunner().invoke(
+        app, ["study", str(file()), "-o", str(tmp_path / "study"), "--dry-run"], catch_exceptions=False
+    )
     assert result.exit_code == 0
     assert result.stdout.rstrip().split("\n")[-1].startswith("11 stages: 5 trainings and 6 readings; at most 10 steps;")
     assert not (tmp_path / "study").exists()

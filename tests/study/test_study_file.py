@@ -76,13 +76,34 @@ def test_tells_every_mistake_of_a_file_at_once(tmp_path):
         ("- nli", "a study is keys and values"),
         ("name: a\nintermediate: [nli]\n", "targets: is missing"),
         ("name: a\nintermediate: []\ntargets: [xnli]\n", "intermediate: names nothing; name one at least"),
-        ("name: a\nintermediate: [nli]\ntargets: [xnli]\nrecipes: 3\n", "recipes = 3: should be a protocol, or a mapping of tasks to recipes"),
-        ("name: a\nintermediate: [mnli]\ntargets: [xcopa]\nrecipes: jiant\n", "targets.0: there is no recipe 'xcopa-jiant'; name one with `recipe`"),
-        ("name: a\nintermediate: [mnli]\ntargets: [xnli]\nrecipes: jaint\n", "recipes = 'jaint': should be one of: xtreme-r, xtreme, jiant, madx, own; did"),
-        ("name: a\nintermediate: [nli]\ntargets: [xnli]\nfusions: {f: [nli, nli]}\n", "fusions: no `hows` asks for fuse"),
-        ("name: a\nintermediate: [nli]\ntargets: [{task: tatoeba, hows: [stack]}]\n", "'tatoeba' is read with the intermediate runs as they are"),
-        ("name: a\nintermediate: [{task: nli, tasks: [qa, nli]}]\ntargets: [xnli]\n", "stands beside `task`; keep one of them"),
-        ("name: a\nintermediate: [nli]\ntargets: [xnli]\nadapter: {kind: lora, settings: {rank: 3}}\n", "no setting of lora called 'rank'"),
+        (
+            "name: a\nintermediate: [nli]\ntargets: [xnli]\nrecipes: 3\n",
+            "recipes = 3: should be a protocol, or a mapping of tasks to recipes",
+        ),
+        (
+            "name: a\nintermediate: [mnli]\ntargets: [xcopa]\nrecipes: jiant\n",
+            "targets.0: there is no recipe 'xcopa-jiant'; name one with `recipe`",
+        ),
+        (
+            "name: a\nintermediate: [mnli]\ntargets: [xnli]\nrecipes: jaint\n",
+            "recipes = 'jaint': should be one of: xtreme-r, xtreme, jiant, madx, own; did",
+        ),
+        (
+            "name: a\nintermediate: [nli]\ntargets: [xnli]\nfusions: {f: [nli, nli]}\n",
+            "fusions: no `hows` asks for fuse",
+        ),
+        (
+            "name: a\nintermediate: [nli]\ntargets: [{task: tatoeba, hows: [stack]}]\n",
+            "'tatoeba' is read with the intermediate runs as they are",
+        ),
+        (
+            "name: a\nintermediate: [{task: nli, tasks: [qa, nli]}]\ntargets: [xnli]\n",
+            "stands beside `task`; keep one of them",
+        ),
+        (
+            "name: a\nintermediate: [nli]\ntargets: [xnli]\nadapter: {kind: lora, settings: {rank: 3}}\n",
+            "no setting of lora called 'rank'",
+        ),
         ("name: a\nintermediate: [nli]\ntargets: [xnli]\nseeds: [-1]\n", "seeds.0 = -1: should be at least 0"),
     ],
 )

@@ -3,7 +3,7 @@
 import pytest
 
 from adapter_stilts.tasks.base import all_tasks, tasks
-from adapter_stilts.tasks.leaks import Seen, leaks_of, seen_rows, sentence
+from adapter_stilts.tasks.leaks import Seen, leaks_of, sentence
 
 
 def kinds(task, *seen):
@@ -45,11 +45,6 @@ def test_says_what_was_seen_and_what_it_means():
     text = sentence(tasks["xquad"], leak)
     assert text.startswith("xquad after squad (validation): it is translated from SQuAD's development set; selection:")
     assert "chosen on text that the test set is made of" in text
-
-
-def test_reads_what_a_manifest_says_was_seen():
-    rows = [{"task": "anli+", "split": "train", "language": "en", "parts": ["anli", "mnli"]}, {"task": "qqp", "split": "train", "language": "en"}]
-    assert seen_rows(rows) == [Seen("anli+", "train", "en", ("anli", "mnli")), Seen("qqp", "train", "en")]
 
 
 def test_names_only_tasks_there_are():
