@@ -47,7 +47,7 @@ def _train(job: Job, report: Reporter) -> dict[str, Any]:
     trained = train(config, job.stage.tasks, **here, resume=True, dry_run=False, report=report)
     assert isinstance(trained, Trained)
     checkpoint.clear(job.folder / "checkpoints")  # four times the size of what is kept, and of no use any more
-    checksum, steps = trained.manifest.checksum, trained.manifest.training["steps"]
+    checksum, steps = trained.manifest.checksum, trained.manifest.training.steps
     return {"checksum": checksum, "parents": _checksums(job.after), "steps": steps}
 
 
@@ -69,7 +69,7 @@ def _stands(job: Job, record: Mapping[str, Any]) -> bool:
         manifest = read_manifest(job.folder)
         verify_files(job.folder, manifest)
         same = manifest.checksum == record["checksum"] and _checksums(job.after) == record["parents"]
-        return same and _unchanged(manifest.data)
+        return same and _unchanged(origin.model_dump(mode="json") for origin in manifest.data)
     rows = {row.key: row for row in read_results(job.folder)}
     wanted = [tuple(key) for key in record["rows"]]
     there = bool(wanted) and all(key in rows for key in wanted)
