@@ -1,9 +1,9 @@
 """How long does the command line take to answer?
 
-Measured: wall-clock seconds of whole processes, from start to exit, for answers that need no model: `--help`, a verb's `--help`,
-`list tasks`, `list kinds`, and for comparison an interpreter that does nothing and one that imports torch. Promise: `--help` in less
-than half a second. Not measured: anything that loads a trunk, and the very first start after installation, when Python compiles
-every module.
+Measured: wall-clock seconds of whole processes, from start to exit, for answers that need no model: `--help`, a
+verb's `--help`, `list tasks`, `list kinds`, and for comparison an interpreter that does nothing and one that imports
+torch. Promise: `--help` in less than half a second. Not measured: anything that loads a trunk, and the very first
+start after installation, when Python compiles every module.
 
     python benchmarks/cli_startup.py [--repeats 15]
 """
@@ -11,15 +11,12 @@ every module.
 from __future__ import annotations
 
 import argparse
-import json
-import platform
 import statistics
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
-from importlib.metadata import version
-from pathlib import Path
+
+from record import record
 
 PROGRAM = (sys.executable, "-m", "adapter_stilts_cli")
 COMMANDS = {
@@ -30,24 +27,16 @@ COMMANDS = {
     "list kinds": (*PROGRAM, "list", "kinds"),
     "python, import torch": (sys.executable, "-c", "import torch"),
 }
-RESULTS = Path(__file__).parent / "results" / "cli_startup.jsonl"
 
 
 def seconds(command: tuple[str, ...], repeats: int) -> list[float]:
     """Wall-clock seconds of each repeat, after one that warms the file cache."""
-    found = []
+    taken = []
     for _ in range(repeats + 1):
         start = time.perf_counter()
         subprocess.run(command, check=True, capture_output=True)
-        found.append(time.perf_counter() - start)
-    return found[1:]
-
-
-def machine() -> dict[str, object]:
-    """Where and on what the numbers were taken."""
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False).stdout.strip()
-    versions = {name: version(name) for name in ("adapter-stilts", "typer", "torch")}
-    return {"machine": platform.machine(), "system": platform.system(), "python": platform.python_version(), "versions": versions, "commit": commit}
+        taken.append(time.perf_counter() - start)
+    return taken[1:]
 
 
 def main() -> None:
@@ -57,15 +46,10 @@ def main() -> None:
     rows = []
     print(f"{'command':<22} {'median s':>9} {'min s':>7} {'max s':>7}")
     for name, command in COMMANDS.items():
-        found = seconds(command, repeats)
-        rows.append({"command": name, "median": statistics.median(found), "min": min(found), "max": max(found)})
+        taken = seconds(command, repeats)
+        rows.append({"command": name, "median": statistics.median(taken), "min": min(taken), "max": max(taken)})
         print(f"{name:<22} {rows[-1]['median']:>9.3f} {rows[-1]['min']:>7.3f} {rows[-1]['max']:>7.3f}")
-    document = {"question": "cli_startup", "when": datetime.now(UTC).isoformat(timespec="seconds"), **machine(), "repeats": repeats, "rows": rows}
-    document["command"] = f"python benchmarks/cli_startup.py --repeats {repeats}"
-    print(json.dumps(document))
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(document) + "\n")
+    record("cli_startup", {"question": "cli_startup", "repeats": repeats, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from record import record
+from record import options, record
 
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.formats.aligned import Bitext
@@ -45,111 +45,75 @@ SPLITS = ("dev", "test")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--their-python", required=True)
-    parser.add_argument("--trunk", default="../shared/models/nano-xlmr")
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--languages", default="de,sw,zh")
-    parser.add_argument(
-        "--tatoeba",
-        type=int,
-        default=None,
-        help="languages of Tatoeba that are checked, the first in order; all by default",
-    )
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--folder", type=Path, default=Path("/tmp/mining-theirs"))
-    asked = parser.parse_args()
+    """--tatoeba: how many languages of Tatoeba are checked, the first in order; all by default."""
+    paths = {
+        "data": Path("../shared/data"),
+        "folder": Path("/tmp/mining-theirs"),
+        "trunk": "../shared/models/nano-xlmr",
+    }
+    asked = options(__doc__, their_python=str, languages="de,sw,zh", tatoeba=int, repeats=3, **paths)
     versions = theirs(asked, "versions")["versions"]
     asked.folder.mkdir(parents=True, exist_ok=True)
     for old in asked.folder.glob("*.*.*.txt"):  # of other languages, asked for before
         old.unlink()
     languages = asked.languages.split(",")
-    pools = {
-        f"{code}.{split}": gold_pools(asked.data / "mining", code, split) for code in languages for split in SPLITS
-    }
+    names = [(code, split) for code in languages for split in SPLITS]
+    pools = {f"{code}.{split}": gold_pools(asked.data / "mining", code, split) for code, split in names}
     for name, pool in pools.items():
         for side, texts in (("x", pool.source), ("en", pool.target)):
-            (asked.folder / f"{name}.{side}.txt").write_text(
-                "".join(f"{' '.join(text.split())}\n" for text in texts), encoding="utf-8"
-            )
+            lines = "".join(f"{' '.join(text.split())}\n" for text in texts)
+            (asked.folder / f"{name}.{side}.txt").write_text(lines, encoding="utf-8")
     speed, vectors, differ = encoded(asked)
-    found = {
-        "versions": versions,
-        "sentences_per_second": speed,
-        "largest_difference_of_vectors": differ,
-        "mining": mined(asked, pools, vectors, languages),
-    }
-    found["tatoeba"] = cross_checked(asked)
-    settings = {"languages": languages, "repeats": asked.repeats}
-    record("mining_against_sentence_transformers", settings | found)
+    fields = {"languages": languages, "repeats": asked.repeats, "versions": versions, "sentences_per_second": speed}
+    fields |= {"largest_difference_of_vectors": differ, "mining": mined(asked, pools, vectors, languages)}
+    record("mining_against_sentence_transformers", fields | {"tatoeba": cross_checked(asked)})
 
 
 def encoded(asked: argparse.Namespace) -> tuple[dict[str, Any], dict[str, np.ndarray], float]:
     """Sentences per second of each, alternating; our float32 vectors by file; the largest difference of any component."""
     readers = {kind: sentence_reader(None, asked.trunk, layer=6, precision=kind) for kind in ("fp32", "bf16")}
-    texts = {
-        path.stem: path.read_text(encoding="utf-8").split("\n")[:-1] for path in sorted(asked.folder.glob("*.txt"))
-    }
+    paths = sorted(asked.folder.glob("*.txt"))
+    texts = {path.stem: path.read_text(encoding="utf-8").split("\n")[:-1] for path in paths}
     rates: dict[str, list[float]] = {"ours fp32": [], "sentence-transformers fp32": [], "ours bf16": []}
     vectors: dict[str, np.ndarray] = {}
     for _ in range(asked.repeats):
         for kind, reader in readers.items():
             embed(reader.encoder, ["Warm up."] * 64, layer=reader.layer)
             start = time.perf_counter()
-            made = {
-                name: embed(reader.encoder, sentences, layer=reader.layer, token_budget=2048)
-                for name, sentences in texts.items()
-            }
+            made = {name: vectors_of(reader.encoder, own, reader.layer) for name, own in texts.items()}
             rates[f"ours {kind}"].append(sum(map(len, texts.values())) / (time.perf_counter() - start))
             vectors = made if kind == "fp32" else vectors
         found = theirs(asked, "encode", asked.trunk, str(asked.folder))
         rates["sentence-transformers fp32"].append(found["sentences"] / found["seconds"])
-    differ = max(
-        float(np.abs(made - np.load(asked.folder / f"{name}.theirs.npy")).max()) for name, made in vectors.items()
-    )
+    other = {name: np.load(asked.folder / f"{name}.theirs.npy") for name in vectors}
+    differ = max(float(np.abs(own - other[name]).max()) for name, own in vectors.items())
     for name, values in rates.items():
         print(f"{name}: {statistics.median(values):.0f} sentences/s ({', '.join(f'{value:.0f}' for value in values)})")
-    return (
-        {name: {"median": statistics.median(values), "all": values} for name, values in rates.items()},
-        vectors,
-        differ,
-    )
+    speed = {name: {"median": statistics.median(values), "all": values} for name, values in rates.items()}
+    return speed, vectors, differ
 
 
 def mined(
     asked: argparse.Namespace, pools: Mapping[str, Pools], vectors: Mapping[str, np.ndarray], languages: Sequence[str]
 ) -> dict[str, Any]:
     """Pairs kept on test, F1 at the threshold of dev, and seconds, by way of mining and language."""
-    ways: dict[str, dict[str, Pairs]] = {
-        "ours": {},
-        "sentence-transformers, bitext": {},
-        "sentence-transformers, paraphrase_mining": {},
-    }
-    seconds: dict[str, dict[str, float]] = {name: {} for name in ways}
+    shorts = {f"sentence-transformers, {way}": way.partition("_")[0] for way in ("bitext", "paraphrase_mining")}
+    ways: dict[str, dict[str, Pairs]] = {"ours": {}}
+    seconds: dict[str, dict[str, float]] = {"ours": {}}
     for name, pool in pools.items():
         start = time.perf_counter()
         ways["ours"][name] = mine_pools(vectors[f"{name}.x"], vectors[f"{name}.en"], pool, RULES)
         seconds["ours"][name] = time.perf_counter() - start
     taken = theirs(asked, "mine", str(asked.folder), *pools)["seconds"]
-    for way, short in (
-        ("sentence-transformers, bitext", "bitext"),
-        ("sentence-transformers, paraphrase_mining", "paraphrase"),
-    ):
+    for way, short in shorts.items():
         seconds[way] = taken[short]
         ways[way] = {name: their_pairs(asked.folder / f"{name}.{short}.tsv") for name in pools}
-    table = {}
+    table: dict[str, dict[str, dict[str, Any]]] = {}
     for way, pairs in ways.items():
-        table[way] = {
-            code: scored(pairs, pools, code) | {"seconds": sum(seconds[way][f"{code}.{split}"] for split in SPLITS)}
-            for code in languages
-        }
-        print(
-            way,
-            {
-                code: f"F1 {100 * row['f1']:.1f}, {row['pairs']} pairs, {row['seconds']:.2f} s"
-                for code, row in table[way].items()
-            },
-        )
+        spent = {code: sum(seconds[way][f"{code}.{split}"] for split in SPLITS) for code in languages}
+        table[way] = {code: scored(pairs, pools, code) | {"seconds": spent[code]} for code in languages}
+        for code, row in table[way].items():
+            print(f"{way} {code}: F1 {100 * row['f1']:.1f}, {row['pairs']} pairs, {row['seconds']:.2f} s")
     ours, bitext = ways["ours"], ways["sentence-transformers, bitext"]
     same = {code: share(ours[f"{code}.test"], bitext[f"{code}.test"], pools[f"{code}.test"]) for code in languages}
     return {"ways": table, "share_of_our_candidates_in_their_bitext": same}
@@ -160,9 +124,8 @@ def share(ours: Pairs, theirs: Pairs, pool: Pools) -> float:
 
 
 def scored(pairs: Mapping[str, Pairs], pools: Mapping[str, Pools], code: str) -> dict[str, Any]:
-    (dev, gold_dev), (test, gold) = (
-        (pairs[name], gold_of(pools[name])) for name in (f"{code}.{split}" for split in SPLITS)
-    )
+    names = [f"{code}.{split}" for split in SPLITS]
+    (dev, gold_dev), (test, gold) = ((pairs[name], gold_of(pools[name])) for name in names)
     kept = test.above(gold_dev.best(dev).threshold)
     scores = {measure.metric: measure.score for measure in gold.measures(kept)}
     return {**scores, "f1_oracle": gold.best(test).f1, "pairs": len(kept)}
@@ -181,20 +144,16 @@ def cross_checked(asked: argparse.Namespace) -> dict[str, Any]:
     ours = {}
     for language in sorted(languages_of(task, "test", where))[: asked.tatoeba]:
         rows = load(task, "test", language, where).examples
-        sides = [
-            vectors_of(reader.encoder, [getattr(row, side) for row in rows if isinstance(row, Bitext)], reader.layer)
-            for side in ("source", "target")
-        ]
+        texts = [[getattr(row, side) for row in rows if isinstance(row, Bitext)] for side in ("source", "target")]
+        sides = [vectors_of(reader.encoder, side, reader.layer) for side in texts]
         for name, side in zip(("x", "en"), sides, strict=True):
             np.save(asked.folder / f"{language}.{name}.npy", side)
         scores = {one.metric: one.score for one in tatoeba(sides[0], sides[1], rules).measures}
         ours[language] = {"en-x": scores["accuracy"], "x-en": scores["accuracy-xx-en"]}
     found = theirs(asked, "tatoeba", str(asked.folder), *ours)["scores"]
     gap = max(abs(found[language][way] - score) for language, ways in ours.items() for way, score in ways.items())
-    means = {
-        way: [statistics.mean(side[language][way] for language in ours) for side in (ours, found)]
-        for way in ("en-x", "x-en")
-    }
+    both, ways = (ours, found), ("en-x", "x-en")
+    means = {way: [statistics.mean(side[language][way] for language in ours) for side in both] for way in ways}
     print(f"tatoeba, {len(ours)} languages: ours and mteb's {means}, largest difference of a language {gap:.4f}")
     return {"languages": len(ours), "means_ours_and_mteb": means, "largest_difference": gap}
 

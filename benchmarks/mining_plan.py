@@ -51,9 +51,7 @@ def line(index: str, rows: list[dict[str, Any]], sizes: Sizes, asked: argparse.N
     """One index: its constant, what it comes to, and whether it fits."""
     rows = sorted(rows, key=lambda row: row["rows"])
     last, power = rows[-1], 2.0 if index == "exact" else exponent(rows)
-    known = [row for row in rows if "recall" in row][
-        -1
-    ]  # measured at the largest size where all queries were searched for
+    recall = [row["recall"] for row in rows if "recall" in row][-1]  # of the largest size that was searched in whole
     scale = (asked.rows / last["rows"]) ** power * asked.width / last["width"]
     seconds = last["search_seconds"] * scale / (asked.threads / threads(last))
     try:
@@ -62,44 +60,35 @@ def line(index: str, rows: list[dict[str, Any]], sizes: Sizes, asked: argparse.N
         shards, memory = str(len(steps.shards(asked.rows))), f"{peak(sizes, kind, steps, HELD) / GB:.1f} GB"
     except DoesNotFit as error:
         shards, memory = "does not fit", error.do.split(",")[0].removeprefix("use ")
-    shown = f"{last['rows']:,} | {last['search_seconds']:.0f} | {power:.2f}{'' if index == 'exact' else ' (fitted)'} | {known['recall']:.3f}"
+    grows = f"{power:.2f}{'' if index == 'exact' else ' (fitted)'}"
+    shown = f"{last['rows']:,} | {last['search_seconds']:.0f} | {grows} | {recall:.3f}"
     return f"| {index} | {shown} | {span(seconds)} | {shards} | {memory} |"
 
 
 def notes(asked: argparse.Namespace, grown: list[dict[str, Any]]) -> list[str]:
-    told = dict.fromkeys(row["note"] for row in grown if "note" in row)
-    found = [
-        f"* **Of the record: {note}. The times below are then no plan, only the way it is made.**" for note in told
+    told, rate = dict.fromkeys(row["note"] for row in grown if "note" in row), asked.sentences_per_second
+    lines = [f"**Of the record: {note}. The times below are then no plan, only the way it is made.**" for note in told]
+    lines += [
+        "Both searches together. Threads are assumed to share the work evenly, which memory bandwidth may not allow."
     ]
-    found += [
-        "* Both searches together. Threads are assumed to share the work evenly, which memory bandwidth may not allow."
-    ]
-    bare = rows_of("mining_against_faiss")
-    if bare:
-        found.append(
-            f"* Making pairs adds to the bare searches what brings them to {bare[-1]['ratio']:.2f} times their time at {bare[-1]['rows']:,} rows."
-        )
-    kept = [row for row in rows_of("mining_out_of_core") if row.get("planned_gb")]
-    if kept:
+    if bare := rows_of("mining_against_faiss"):
+        ratio, rows = bare[-1]["ratio"], bare[-1]["rows"]
+        lines.append(f"Making pairs brings the bare searches to {ratio:.2f} times their time at {rows:,} rows.")
+    if kept := [row for row in rows_of("mining_out_of_core") if row.get("planned_gb")]:
         worst = max(kept, key=lambda row: row["peak_gb"] / row["planned_gb"])
-        found.append(
-            f"* Memory as counted beforehand; of {len(kept)} measured runs the highest peak was {worst['peak_gb']:.2f} GB where {worst['planned_gb']:.2f} "
-            f"were planned ({worst['rows']:,} rows, limit {worst['limit_gb']:g} GB)."
-        )
+        peaks = f"{worst['peak_gb']:.2f} GB where {worst['planned_gb']:.2f} were planned"
+        where = f"({worst['rows']:,} rows, limit {worst['limit_gb']:g} GB)"
+        lines.append(f"Memory as counted beforehand; of {len(kept)} runs the highest peak was {peaks} {where}.")
     disk = 2 * asked.rows * (4 * asked.width + 16) / GB
-    found.append(f"* Vectors of both sides on disk: {disk:.0f} GB as float32, {disk / 2:.0f} as float16.")
-    if asked.sentences_per_second:
-        found.append(
-            f"* Encoding both sides at {asked.sentences_per_second:g} sentences a second: {span(2 * asked.rows / asked.sentences_per_second)}."
-        )
-    found.append("* `--engine ray` divides encoding and search by the workers; pieces go out as hands come free.")
-    return found
+    lines.append(f"Vectors of both sides on disk: {disk:.0f} GB as float32, {disk / 2:.0f} as float16.")
+    if rate:
+        lines.append(f"Encoding both sides at {rate:g} sentences a second: {span(2 * asked.rows / rate)}.")
+    lines.append("`--engine ray` divides encoding and search by the workers; pieces go out as workers come free.")
+    return [f"* {line}" for line in lines]
 
 
 def exponent(rows: list[dict[str, Any]]) -> float:
-    """The slope of log seconds over log rows, by least squares; 1.5 where only one size was measured, as cells grow
-    with the root of the rows.
-    """
+    """The slope of log seconds over log rows, by least squares; 1.5 of one size: cells grow with the rows' root."""
     if len(rows) < 2:
         return 1.5
     points = [(math.log(row["rows"]), math.log(row["search_seconds"])) for row in rows]
@@ -108,9 +97,7 @@ def exponent(rows: list[dict[str, Any]]) -> float:
 
 
 def newest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The last record of every index and size, of what was run as the last undisturbed run was (as the last one, where
-    none is).
-    """
+    """The last record of every index and size, of what was run as the last undisturbed run was, or the last one."""
     rows = [row for row in rows if "search_seconds" in row]
     calm = [row for row in rows if "note" not in row] or rows
     if not calm:
@@ -129,13 +116,9 @@ def rows_of(name: str) -> list[dict[str, Any]]:
 
 
 def span(seconds: float) -> str:
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 100
-        else f"{seconds / 60:.0f} min"
-        if seconds < 6000
-        else f"{seconds / 3600:.0f} h"
-    )
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.0f} h"
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
-"""How far does a small XLM-R come when it is pretrained on the data pack's text? Makes a trunk for checks on real input.
+"""How far does a small XLM-R come that is pretrained on the data pack's text? Makes a trunk for checks on real input.
 
-Measured: steps, tokens per second, the final loss, and retrieval of NTREX dev sentences (396 a language, mean pooling, every layer).
-Not measured: any task; and no sentence about XLM-R Base or Large follows from a small trunk. Sentences of every evaluation set (Tatoeba,
-FLORES, NTREX dev and test, mining) are kept out, compared by their letters and digits alone.
+Measured: steps, tokens per second, the final loss, and retrieval of NTREX dev sentences (396 a language, mean
+pooling, every layer). Not measured: any task; and no sentence about XLM-R Base or Large follows from a small trunk.
+Sentences of every evaluation set (Tatoeba, FLORES, NTREX dev and test, mining) are kept out, compared by their
+letters and digits alone.
 
     python benchmarks/pretrain_trunk.py ../shared/data build/nano --minutes 60
     python benchmarks/pretrain_trunk.py ../shared/data build/nano --minutes 20 --device cuda --token-budget 65536
 
-Part of the text may not be used commercially (`nc/`), so the trunk may not be shipped either. An interrupted run continues.
+Part of the text may not be used commercially (`nc/`), so the trunk may not be shipped either. An interrupted run
+continues.
 """
 
 from __future__ import annotations
@@ -15,14 +17,13 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
-import platform
 import unicodedata
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from record import record
 
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.trunk import load_trunk
@@ -34,9 +35,14 @@ from adapter_stilts.tasks.languages import iso1
 from adapter_stilts.training.interrupt import StopSignal
 from adapter_stilts.training.plan import Progress
 
-RESULTS = Path(__file__).parent / "results" / "pretrain_trunk.jsonl"
 CHECKED = ("deu", "fra", "spa", "rus", "tur", "fin", "hin", "arb", "jpn", "swa")
-EVALUATION = ("tatoeba/**/tatoeba.*", "parallel/flores200/*.gz", "parallel/ntrex/dev/*.gz", "parallel/ntrex/test/*.gz", "mining/*.gz")
+EVALUATION = (
+    "tatoeba/**/tatoeba.*",
+    "parallel/flores200/*.gz",
+    "parallel/ntrex/dev/*.gz",
+    "parallel/ntrex/test/*.gz",
+    "mining/*.gz",
+)
 SHORTEST, LONGEST = 3, 600  # characters of a sentence
 
 
@@ -62,13 +68,20 @@ def main() -> None:
             pretrain(texts, options.out, recipe, device=options.device, progress=show, stop=stop)
         except StiltsError as error:
             raise SystemExit(str(error)) from error
-    accuracy = by_layer(options.out, options.data / "parallel" / "ntrex" / "dev")
-    print("NTREX dev accuracy by layer, mean over", " ".join(CHECKED), ":", " ".join(f"{100 * share:.1f}" for share in accuracy), "%")
+    dev = options.data / "parallel" / "ntrex" / "dev"
+    english = list(lines(dev / "eng.txt.gz"))
+    accuracy = by_layer(options.out, ((list(lines(dev / f"{language}.txt.gz")), english) for language in CHECKED), 256)
+    print(
+        "NTREX dev accuracy by layer, mean over",
+        " ".join(CHECKED),
+        ":",
+        " ".join(f"{100 * share:.1f}" for share in accuracy),
+        "%",
+    )
     facts = json.loads((options.out / "pretraining.json").read_text(encoding="utf-8"))
-    row = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "machine": platform.machine(), "device": options.device, "threads": torch.get_num_threads()}
-    row |= {name: facts[name] for name in ("recipe", "steps", "loss", "seconds")} | {"accuracy_by_layer": accuracy}
-    with RESULTS.open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(row) + "\n")
+    made = {name: facts[name] for name in ("recipe", "steps", "loss", "seconds")}
+    where = {"device": options.device, "threads": torch.get_num_threads()}
+    record("pretrain_trunk", {**where, **made, "accuracy_by_layer": accuracy})
 
 
 class Text:
@@ -76,7 +89,12 @@ class Text:
 
     def __init__(self, data: Path, without: Iterable[str]) -> None:
         self.data, self.without = data, tuple(without)
-        self.banned = {key(line.split("\t")[-1]) for pattern in EVALUATION for path in sorted(data.glob(pattern)) for line in lines(path)}
+        self.banned = {
+            key(line.split("\t")[-1])
+            for pattern in EVALUATION
+            for path in sorted(data.glob(pattern))
+            for line in lines(path)
+        }
         self.single: dict[str, dict[str, None]] = {}
         self.pairs: dict[str, dict[tuple[str, str], None]] = {}
 
@@ -90,18 +108,26 @@ class Text:
         for folder, english in (("parallel/ntrex/train", "eng"), ("parallel/tico19", "en")):
             for path in self._files(f"{folder}/*.gz"):
                 if path.name not in (f"{english}.txt.gz", "ids.txt.gz"):
-                    self._pair(path.name.split(".")[0], zip(lines(path), lines(path.with_name(f"{english}.txt.gz")), strict=True))
+                    translated = lines(path.with_name(f"{english}.txt.gz"))
+                    self._pair(path.name.split(".")[0], zip(lines(path), translated, strict=True))
         for path in self._files("nc/tatoeba_more/pairs/*.gz"):
             self._pair(path.name[:3], ((row[0], row[1]) for row in columns(path, 2)))
         for path in self._files("parallel/tldr/*.gz"):
             self._pair(path.name.split("-")[0], ((row[2], row[1]) for row in columns(path, 3)))
-        found = {language: [PlainText(str(row), text) for row, text in enumerate(texts)] for language, texts in sorted(self.single.items())}
+        rows = {
+            language: [PlainText(str(number), text) for number, text in enumerate(texts)]
+            for language, texts in sorted(self.single.items())
+        }
         for language, pairs in sorted(self.pairs.items()):
-            found.setdefault(language, []).extend(PlainText(f"pair {row}", *pair) for row, pair in enumerate(pairs))
-        return found
+            rows.setdefault(language, []).extend(
+                PlainText(f"pair {number}", *pair) for number, pair in enumerate(pairs)
+            )
+        return rows
 
     def _files(self, pattern: str) -> list[Path]:
-        return [path for path in sorted(self.data.glob(pattern)) if not path.relative_to(self.data).as_posix().startswith(self.without or ("\0",))]
+        without = self.without or ("\0",)
+        files = sorted(self.data.glob(pattern))
+        return [path for path in files if not path.relative_to(self.data).as_posix().startswith(without)]
 
     def _add(self, language: str, sentences: Iterable[str]) -> None:
         kept = self.single.setdefault(iso1(language), {})
@@ -118,8 +144,8 @@ class Text:
         kept.update((row, None) for row in rows if all(map(self._good, row)))
 
     def _good(self, sentence: str) -> bool:
-        found = key(sentence)
-        return SHORTEST <= len(sentence) <= LONGEST and bool(found) and found not in self.banned
+        letters = key(sentence)
+        return SHORTEST <= len(sentence) <= LONGEST and bool(letters) and letters not in self.banned
 
 
 def lines(path: Path) -> Iterator[str]:
@@ -140,24 +166,28 @@ def tidy(sentence: str) -> str:
 
 def key(sentence: str) -> str:
     """A sentence by its letters, marks and digits, so that punctuation and case hide no evaluation sentence."""
-    return "".join(sign for sign in unicodedata.normalize("NFKC", sentence).casefold() if unicodedata.category(sign)[0] in "LMN")
+    folded = unicodedata.normalize("NFKC", sentence).casefold()
+    return "".join(sign for sign in folded if unicodedata.category(sign)[0] in "LMN")
 
 
 def show(progress: Progress) -> None:
     if progress.step % 50 == 0:
         minutes = progress.seconds_left / 60
-        print(f"step {progress.step}  loss {progress.loss:.3f}  {progress.tokens_per_second:.0f} tokens/s  {minutes:.1f} min left", flush=True)
+        speed = f"{progress.tokens_per_second:.0f} tokens/s  {minutes:.1f} min left"
+        print(f"step {progress.step}  loss {progress.loss:.3f}  {speed}", flush=True)
 
 
-def by_layer(folder: Path, dev: Path) -> list[float]:
+def by_layer(
+    folder: Path, bitexts: Iterable[tuple[Sequence[str], Sequence[str]]], max_length: int = 512
+) -> list[float]:
     """Share of sentences whose nearest English one is their translation, per layer, over languages alike."""
     encoder = AdapterEncoder(load_trunk(str(folder), precision="fp32")).eval()
     layers = range(encoder.trunk.depth + 1)
-    english = embed_layers(encoder, list(lines(dev / "eng.txt.gz")), layers=layers, max_length=256)
     shares = []
-    for language in CHECKED:
-        foreign = embed_layers(encoder, list(lines(dev / f"{language}.txt.gz")), layers=layers, max_length=256)
-        shares.append([float(np.mean((foreign[layer] @ english[layer].T).argmax(1) == np.arange(len(english[layer])))) for layer in layers])
+    for bitext in bitexts:
+        foreign, english = (embed_layers(encoder, side, layers=layers, max_length=max_length) for side in bitext)
+        place = np.arange(len(bitext[0]))
+        shares.append([float(np.mean((foreign[layer] @ english[layer].T).argmax(1) == place)) for layer in layers])
     return [round(float(share), 4) for share in np.mean(shares, axis=0)]
 
 
@@ -174,7 +204,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--token-budget", type=int, default=3072)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="bf16", choices=("fp32", "bf16", "fp16"))
-    parser.add_argument("--without", action="append", default=[], metavar="PREFIX", help="leave files out, for example parallel/tico19 (repeatable)")
+    leave = "leave files out, for example parallel/tico19 (repeatable)"
+    parser.add_argument("--without", action="append", default=[], metavar="PREFIX", help=leave)
     return parser.parse_args()
 
 

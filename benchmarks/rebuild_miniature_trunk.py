@@ -1,11 +1,12 @@
 """Rebuild the embedded tiny XLM-R from the miniature's generated text (`make miniature`).
 
-Measured on the way: steps, tokens per second, the final loss, and how many sentences of the miniature's bitext (validation) lie nearest
-their English translation at each layer. Not measured: any task. The trunk in the package took 2,064 s on one thread of a machine busy with
-other work (307 s of processor time for its first 1,150 steps); an interrupted rebuild continues where it stopped. The same text, recipe,
-number of threads and kind of processor give the same trunk.
+Measured on the way: steps, tokens per second, the final loss, and how many sentences of the miniature's bitext
+(validation) lie nearest their English translation at each layer. Not measured: any task. The trunk in the package
+took 2,064 s on one thread of a machine busy with other work (307 s of processor time for its first 1,150 steps); an
+interrupted rebuild continues where it stopped. The same text, recipe, number of threads and kind of processor give
+the same trunk.
 
-    python benchmarks/rebuild_miniature_trunk.py                       # into build/miniature-trunk, then into the package
+    python benchmarks/rebuild_miniature_trunk.py                       # into build/miniature-trunk and the package
     python benchmarks/rebuild_miniature_trunk.py --steps 300 --keep    # try the recipe, and leave the package alone
 """
 
@@ -13,31 +14,25 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import shutil
 import time
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import torch
+from pretrain_trunk import by_layer, show
+from record import record
 
-from adapter_stilts.encoder.model import AdapterEncoder
-from adapter_stilts.encoder.trunk import load_trunk
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.formats.aligned import Bitext
 from adapter_stilts.formats.text import PlainText
 from adapter_stilts.miniature.datasets import FOREIGN, examples, fingerprint, trunk_folder
 from adapter_stilts.miniature.languages import LANGUAGES
-from adapter_stilts.retrieval.embed import embed_layers
 from adapter_stilts.runs.pretrain import Recipe, pretrain
 from adapter_stilts.training.interrupt import StopSignal
-from adapter_stilts.training.plan import Progress
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = ("config.json", "model.safetensors", "tokenizer.json", "pretraining.json")
-RESULTS = ROOT / "benchmarks" / "results" / "rebuild_miniature_trunk.jsonl"
 
 
 def main() -> None:
@@ -58,49 +53,40 @@ def main() -> None:
         precision="bf16",
         checkpoint_steps=200,
     )
-    texts = {language: [row for row in examples("mlm", "train", language) if isinstance(row, PlainText)] for language in LANGUAGES}
+    rows = {language: examples("mlm", "train", language) for language in LANGUAGES}
+    texts = {language: [row for row in known if isinstance(row, PlainText)] for language, known in rows.items()}
     start = time.perf_counter()
     with StopSignal() as stop:
         try:
             outcome = pretrain(texts, options.out, recipe, device="cpu", progress=show, stop=stop)
         except StiltsError as error:
             raise SystemExit(str(error)) from error
-    accuracy = by_layer(options.out)
+    accuracy = by_layer(options.out, map(bitext, FOREIGN))
     print("bitext accuracy by layer, mean over languages:", " ".join(f"{100 * share:.1f}" for share in accuracy), "%")
     facts = json.loads((options.out / "pretraining.json").read_text(encoding="utf-8"))
-    row = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "machine": platform.machine(), "threads": torch.get_num_threads(), "text": fingerprint()}
-    row |= {"recipe": asdict(recipe), "loss": facts["loss"], "seconds": facts["seconds"], "accuracy_by_layer": accuracy}
     if outcome is not None:
         print(f"made in {time.perf_counter() - start:.0f} s")
-        with RESULTS.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(row) + "\n")
+        made = {"recipe": asdict(recipe), "loss": facts["loss"], "seconds": facts["seconds"]}
+        where = {"threads": torch.get_num_threads(), "text": fingerprint()}
+        record("rebuild_miniature_trunk", {**where, **made, "accuracy_by_layer": accuracy})
     if not options.keep:
         for name in FILES:
             shutil.copyfile(options.out / name, trunk_folder() / name)
         print(f"copied into {trunk_folder()}")
 
 
-def show(progress: Progress) -> None:
-    if progress.step % 50 == 0:
-        minutes = progress.seconds_left / 60
-        print(f"step {progress.step}/{progress.total}  loss {progress.loss:.3f}  {progress.tokens_per_second:.0f} tokens/s  {minutes:.1f} min left", flush=True)
-
-
-def by_layer(folder: Path) -> list[float]:
-    """Share of foreign sentences whose nearest English one is their translation, per layer, over languages alike."""
-    encoder = AdapterEncoder(load_trunk(str(folder), precision="fp32")).eval()
-    shares = []
-    for language in FOREIGN:
-        rows = [row for row in examples("bitext", "validation", language) if isinstance(row, Bitext)]
-        layers = range(encoder.trunk.depth + 1)
-        source, target = (embed_layers(encoder, side, layers=layers) for side in ([row.source for row in rows], [row.target for row in rows]))
-        shares.append([float(np.mean((source[layer] @ target[layer].T).argmax(1) == np.arange(len(rows)))) for layer in layers])
-    return [round(float(share), 4) for share in np.mean(shares, axis=0)]
+def bitext(language: str) -> tuple[list[str], list[str]]:
+    """The miniature's validation sentences in a language, and their English translations."""
+    rows = [row for row in examples("bitext", "validation", language) if isinstance(row, Bitext)]
+    return [row.source for row in rows], [row.target for row in rows]
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=ROOT / "build" / "miniature-trunk", help="where it is made; a finished trunk there is taken as it is")
+    out = ROOT / "build" / "miniature-trunk"
+    parser.add_argument(
+        "--out", type=Path, default=out, help="where it is made; a finished trunk there is taken as it is"
+    )
     parser.add_argument("--steps", type=int, default=2800)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--plain-start", action="store_true", help="random word embeddings instead of aligned ones")

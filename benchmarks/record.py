@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
-VERSIONS = {"numpy": "numpy", "faiss": "faiss-cpu"}
+VERSIONS = {"numpy": "numpy", "faiss": "faiss-cpu", "torch": "torch"}
 
 
 def options(doc: str, **defaults: Any) -> argparse.Namespace:
@@ -32,10 +32,19 @@ def options(doc: str, **defaults: Any) -> argparse.Namespace:
 
 def record(name: str, fields: dict[str, Any]) -> None:
     """Print one line of JSON and append it to benchmarks/results/<name>.jsonl."""
+    line = json.dumps({**facts(), **fields})
+    print(line)
+    RESULTS.mkdir(exist_ok=True)
+    with (RESULTS / f"{name}.jsonl").open("a", encoding="utf-8") as stream:
+        stream.write(line + "\n")
+
+
+def facts() -> dict[str, Any]:
+    """The circumstances of a measurement."""
     git = ["git", "describe", "--always", "--dirty"]
     commit = subprocess.run(git, capture_output=True, text=True, check=False, cwd=RESULTS.parent).stdout.strip()
     threads = os.environ.get("OMP_NUM_THREADS") or os.cpu_count()
-    facts = {
+    return {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit,
         "machine": f"{platform.machine()}, {threads} threads, {processor()}",
@@ -44,11 +53,6 @@ def record(name: str, fields: dict[str, Any]) -> None:
         **{short: version(package) for short, package in VERSIONS.items()},
         "command": " ".join(map(_named, sys.argv)),
     }
-    line = json.dumps({**facts, **fields})
-    print(line)
-    RESULTS.mkdir(exist_ok=True)
-    with (RESULTS / f"{name}.jsonl").open("a", encoding="utf-8") as stream:
-        stream.write(line + "\n")
 
 
 def processor() -> str:

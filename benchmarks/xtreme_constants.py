@@ -3,9 +3,10 @@
     git clone https://github.com/google-research/xtreme
     python benchmarks/xtreme_constants.py xtreme/mock_test_data
 
-Scores the folders `predictions` and `labels` there (Apache-2.0; no file of them is here) and compares each task's mean over languages with
-the constants of XTREME's evaluate_test.py, in per cent (of the tasks that XTREME-R adds only Mewsli-X has one), and with what seqeval 1.2.2
-makes of the tags. Ends with exit code 1 where a mean is off by more than 1e-9; a task whose files are not all there is named and not compared.
+Scores the folders `predictions` and `labels` there (Apache-2.0; no file of them is here) and compares each task's
+mean over languages with the constants of XTREME's evaluate_test.py, in per cent (of the tasks that XTREME-R adds only
+Mewsli-X has one), and with what seqeval 1.2.2 makes of the tags. Ends with exit code 1 where a mean is off by more
+than 1e-9; a task whose files are not all there is named and not compared.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from record import record
 
@@ -45,9 +47,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("mock", type=Path, help="XTREME's folder mock_test_data")
     mock = parser.parse_args().mock
-    rows = compared("xtreme", mock, "0.0", EXPECTED) + compared("xtreme-r", mock, "0.0", EXPECTED_OF_R) + compared("xtreme", mock, NEW, EXPECTED_OF_NEW)
+    rows = (
+        compared("xtreme", mock, "0.0", EXPECTED)
+        + compared("xtreme-r", mock, "0.0", EXPECTED_OF_R)
+        + compared("xtreme", mock, NEW, EXPECTED_OF_NEW)
+    )
     for row in rows:
-        print(f"seqeval {row['seqeval']}  {row['task']:<9} {row['metric']:<12} {row['score']:.14f}  off by {row['off']:.0e}  {row['languages']} languages")
+        score = f"{row['score']:.14f}  off by {row['off']:.0e}  {row['languages']} languages"
+        print(f"seqeval {row['seqeval']}  {row['task']:<9} {row['metric']:<12} {score}")
     lacking = sorted({task for task, _ in [*EXPECTED, *EXPECTED_OF_R]} - {row["task"] for row in rows})
     if lacking:
         print(f"not compared, for want of files: {', '.join(lacking)}")
@@ -56,15 +63,20 @@ def main() -> None:
         sys.exit(1)
 
 
-def compared(benchmark: str, mock: Path, rule: str, expected: dict[tuple[str, str], float]) -> list[dict]:  # type: ignore[type-arg]
+def compared(benchmark: str, mock: Path, rule: str, expected: dict[tuple[str, str], float]) -> list[dict[str, Any]]:
     """Each task's mean of a metric beside what is expected; without the tasks that lack files."""
     found = score_benchmark(benchmark, mock / "predictions", mock / "labels", Options(rule=rule, replicates=0))
-    whole = {key: value for key, value in expected.items() if key[0] not in {*found.missing_tasks, *found.missing_languages}}
-    return [{"seqeval": rule, "task": task, "metric": metric, **_mean(found, task, metric, value)} for (task, metric), value in whole.items()]
+    whole = {
+        key: value for key, value in expected.items() if key[0] not in {*found.missing_tasks, *found.missing_languages}
+    }
+    return [
+        {"seqeval": rule, "task": task, "metric": metric, **_mean(found, task, metric, value)}
+        for (task, metric), value in whole.items()
+    ]
 
 
-def _mean(found: BenchmarkScore, task: str, metric: str, expected: float) -> dict[str, float]:
-    scores = [100 * row.score for row in found.rows if (row.task, row.metric) == (task, metric)]
+def _mean(scored: BenchmarkScore, task: str, metric: str, expected: float) -> dict[str, float]:
+    scores = [100 * row.score for row in scored.rows if (row.task, row.metric) == (task, metric)]
     mean = sum(scores) / len(scores)
     return {"score": mean, "expected": expected, "off": abs(mean - expected), "languages": len(scores)}
 

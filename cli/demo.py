@@ -12,9 +12,18 @@ from .options import DryRunOption, JsonOption
 
 
 def demo(
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where its runs and report go.")] = Path("runs/demo"),
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where its runs and report go.")] = Path(
+        "runs/demo"
+    ),
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Everything random follows from it.", min=0)] = 13,
-    resume: Annotated[bool, typer.Option("--resume/--overwrite", help="Go on where it stopped, or do everything again.")] = True,
+    repeats: Annotated[int, typer.Option("--repeats", metavar="N", help="Seeds, from --seed on.", min=1)] = 1,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", metavar="N", help="Stages at once; by default one a core, up to four.", min=1),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume/--overwrite", help="Go on where it stopped, or do everything again.")
+    ] = True,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -30,8 +39,11 @@ def demo(
     """
     from adapter_stilts.study import demo as study
 
-    found = study.demo(out=out, seed=seed, overwrite=not resume, dry_run=dry_run, report=progress.reporter())
+    report = progress.reporter()
+    document = study.demo(
+        out=out, seed=seed, repeats=repeats, jobs=jobs, overwrite=not resume, dry_run=dry_run, report=report
+    )
     if as_json:
-        render.document(found)
+        render.document(document)
     else:
-        typer.echo(f"run  {found['run']}")  # people have read the table; rows are for programs
+        typer.echo(f"run  {document['run']}")  # people have read the table; rows are for programs

@@ -13,7 +13,10 @@ from .options import RUNS, JsonOption
 
 
 def tasks(
-    files: Annotated[bool, typer.Option("--files", help="Show the file names that --data DIR is searched for.")] = False, as_json: JsonOption = False
+    files: Annotated[
+        bool, typer.Option("--files", help="Show the file names that --data DIR is searched for.")
+    ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """List the tasks.
 
@@ -30,7 +33,9 @@ def tasks(
         render.document({"tasks": found})
     elif files:
         named = [(row["task"], {**row["files"], "candidates": row["candidates"]}) for row in found]
-        rows = [(task, split, pattern) for task, files in named for split, patterns in files.items() for pattern in patterns]
+        rows = [
+            (task, split, pattern) for task, files in named for split, patterns in files.items() for pattern in patterns
+        ]
         render.table("", ("task", "split", "file"), rows)
     else:
         render.table("", ("task", "format", "metric", "languages", "summary"), [_task(row) for row in found])
@@ -77,10 +82,17 @@ def recipes(
     if as_json:
         render.document({"recipes": found})
     else:
-        render.table("", ("recipe", "task", "protocol", "command"), [(row["name"], row["task"], row["protocol"], row["command"]) for row in found])
+        render.table(
+            "",
+            ("recipe", "task", "protocol", "command"),
+            [(row["name"], row["task"], row["protocol"], row["command"]) for row in found],
+        )
 
 
-def runs(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that holds the runs.")] = RUNS, as_json: JsonOption = False) -> None:
+def runs(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that holds the runs.")] = RUNS,
+    as_json: JsonOption = False,
+) -> None:
     """List the runs in a folder, finished or not.
 
     \b
@@ -93,7 +105,18 @@ def runs(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder 
     if as_json:
         render.document({"runs": found})
     else:
-        rows = [(row["run"], row["state"], row.get("task"), row.get("how"), row.get("composition"), row.get("trunk"), _scores(row["scores"])) for row in found]
+        rows = [
+            (
+                row["run"],
+                row["state"],
+                row.get("task"),
+                row.get("how"),
+                row.get("composition"),
+                row.get("trunk"),
+                _scores(row["scores"]),
+            )
+            for row in found
+        ]
         render.table("", ("run", "state", "task", "how", "composition", "trunk", "scores"), rows)
 
 
@@ -113,10 +136,18 @@ def languages(as_json: JsonOption = False) -> None:
         render.table("", ("language", "iso3", "tasks"), [(row["language"], row["iso3"], row["tasks"]) for row in found])
 
 
-LISTS: Mapping[str, Callable[..., None]] = {"tasks": tasks, "kinds": kinds, "recipes": recipes, "runs": runs, "languages": languages}
+LISTS: Mapping[str, Callable[..., None]] = {
+    "tasks": tasks,
+    "kinds": kinds,
+    "recipes": recipes,
+    "runs": runs,
+    "languages": languages,
+}
 
 
-def info(run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run.")], as_json: JsonOption = False) -> None:
+def info(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run.")], as_json: JsonOption = False
+) -> None:
     """Show what a run says of itself.
 
     Trunk, parts, parents, training and scores, from its manifest.
@@ -133,9 +164,13 @@ def info(run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run
         return
     trunk, training = found["trunk"], found["training"]
     facts = {name: found[name] for name in ("run", "task", "how", "control", "composition")}
-    facts["trunk"] = f"{trunk['name']} ({trunk['layers']} layers of width {trunk['hidden']}, {trunk['precision']}, fingerprint {trunk['fingerprint']})"
+    facts["trunk"] = (
+        f"{trunk['name']} ({trunk['layers']} layers of width {trunk['hidden']}, {trunk['precision']}, fingerprint {trunk['fingerprint']})"
+    )
     facts["parents"] = [parent["name"] for parent in found["parents"]]
-    facts["training"] = _pairs({name: value for name, value in training.items() if isinstance(value, (int, float, str))})
+    facts["training"] = _pairs(
+        {name: value for name, value in training.items() if isinstance(value, (int, float, str))}
+    )
     facts["seen"] = [f"{language} ({', '.join(tasks)})" for language, tasks in found["seen"].items()]
     facts |= {name: found[name] for name in ("seconds", "device", "licence", "bytes")}
     render.facts(facts | {"substitutions": "; ".join(found["substitutions"])})
@@ -151,12 +186,15 @@ def info(run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run
 
 
 def doctor(
-    data: Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Also look which tasks' files lie in this folder.")] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="DIR", help="Also look which tasks' files lie in this folder.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check this machine.
 
-    Versions against those the tests run with, devices, what is cached of the hub, and with --data which tasks' files lie in a folder.
+    Versions against those the tests run with, devices, what is cached of the hub, and with --data which tasks' files
+    lie in a folder.
 
     \b
     Example:
@@ -168,17 +206,26 @@ def doctor(
     if as_json:
         render.document(found)
         return
-    render.table("packages", ("package", "tested", "installed", "state"), [tuple(row.values()) for row in found["packages"]])
-    rows = [(row["device"], row["name"], f"{row['memory_bytes'] / 2**30:.1f} GB", row["threads"], row["bf16"]) for row in found["devices"]]
+    render.table(
+        "packages", ("package", "tested", "installed", "state"), [tuple(row.values()) for row in found["packages"]]
+    )
+    rows = [
+        (row["device"], row["name"], f"{row['memory_bytes'] / 2**30:.1f} GB", row["threads"], row["bf16"])
+        for row in found["devices"]
+    ]
     render.table("\ndevices", ("device", "name", "memory", "threads", "bf16"), rows)
     if "data" in found:
-        render.table("\ndata", ("task", "train", "validation", "test"), [tuple(row.values()) for row in found["data"]["tasks"]])
+        render.table(
+            "\ndata", ("task", "train", "validation", "test"), [tuple(row.values()) for row in found["data"]["tasks"]]
+        )
     hub, disk = found["hub"], found["disk"]
     typer.echo("")
     render.facts(
         {
             "python": found["python"],
-            "network": "off (HF_HUB_OFFLINE)" if hub["offline"] else "used for trunks and tasks of the hub, and nothing else",
+            "network": "off (HF_HUB_OFFLINE)"
+            if hub["offline"]
+            else "used for trunks and tasks of the hub, and nothing else",
             "hub cache": hub["cache"],
             "cached models": hub["models"],
             "cached tasks": hub["tasks"],

@@ -103,8 +103,9 @@ class Drawn:
             TimeRemainingColumn,
         )
 
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-        with Progress(*columns, TextColumn("{task.fields[detail]}", markup=False), console=self._console) as self._bars:
+        times = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+        label, detail = (TextColumn(f"{{task.{name}}}", markup=False) for name in ("description", "fields[detail]"))
+        with Progress(label, *times, detail, console=self._console) as self._bars:
             try:
                 yield self._bars
             finally:

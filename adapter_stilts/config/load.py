@@ -2,8 +2,9 @@
 
     load(Path("configs/train/nli.yaml"), ["training.epochs=2"], [Given("--seed", "training.seed", 7)])
 
-What comes later wins: the schema's defaults, the file, `--set`, the flags of the command. A key given both by a flag and by `--set`
-with different values is a mistake rather than a riddle. A number where text belongs is taken as it was written ("007" stays "007").
+What comes later wins: the schema's defaults, the file, `--set`, the flags of the command. A key given both by a flag
+and by `--set` with different values is a mistake rather than a riddle. A number where text belongs is taken as it was
+written ("007" stays "007").
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ from adapter_stilts.errors import ConfigError, TaskDataError
 from adapter_stilts.files import read_text
 
 AdapterCheck: TypeAlias = Callable[[str, Mapping[str, object]], list[tuple[tuple[Key, ...], object, str]]]
-OPEN = {"adapter.settings", "task.columns", "training.sampler.weights"}  # keys of the user's own choosing stand under these
+OPEN = {
+    "adapter.settings",
+    "task.columns",
+    "training.sampler.weights",
+}  # keys of the user's own choosing stand under these
 SECTIONS = {key.rsplit(".", 1)[0] for key in keys() if "." in key}
 
 
@@ -39,7 +44,8 @@ class Given:
 
 @dataclass(frozen=True)
 class Overlay:
-    """A value laid over the file: where it came from, its path, and the YAML it was written in (None for a flag's value)."""
+    """A value laid over the file: where it came from, its path, and the YAML it was written in (None for a flag's
+    value)."""
 
     origin: str
     path: tuple[Key, ...]
@@ -147,7 +153,9 @@ def _misplaced(path: Sequence[str]) -> str:
     known = set(keys())
     if dotted(path) in SECTIONS:
         return f"{dotted(path)} is a section; set one of its keys: {', '.join(key for key in sorted(known) if key.startswith(dotted(path) + '.'))}"
-    above = next((dotted(path[:end]) for end in range(1, len(path)) if dotted(path[:end]) in known - SECTIONS - OPEN), "")
+    above = next(
+        (dotted(path[:end]) for end in range(1, len(path)) if dotted(path[:end]) in known - SECTIONS - OPEN), ""
+    )
     return f"{above} holds one value, no keys" if above else ""
 
 
@@ -183,12 +191,17 @@ def _remove(tree: Any, path: Sequence[Key]) -> Any:
 
 
 def _validated(tree: Any, wording: Callable[[Sequence[Key]], str | None]) -> RunConfig | list[Mistake]:
-    """The tree as a RunConfig, or its mistakes: those of single keys, then those between keys that are right by themselves."""
+    """The tree as a RunConfig, or its mistakes: those of single keys, then those between keys that are right by
+    themselves."""
     try:
         return RunConfig.model_validate(tree)
     except ValidationError as error:
         errors = error.errors(include_url=False)
-    texts = {tuple(one["loc"]): written for one in errors if one["type"] == "string_type" and (written := wording(one["loc"])) is not None}
+    texts = {
+        tuple(one["loc"]): written
+        for one in errors
+        if one["type"] == "string_type" and (written := wording(one["loc"])) is not None
+    }
     if texts:
         for path, written in texts.items():
             tree = _put(tree, path, written)
@@ -200,14 +213,19 @@ def _validated(tree: Any, wording: Callable[[Sequence[Key]], str | None]) -> Run
 
 
 def _conflicts(tree: Any, wrong: set[tuple[Key, ...]]) -> list[Mistake]:
-    """The schema checks keys against each other only once all are right by themselves, so drop the wrong ones and ask again."""
+    """The schema checks keys against each other only once all are right by themselves, so drop the wrong ones and ask
+    again."""
     for path in wrong:
         tree = _remove(tree, path)
     try:
         RunConfig.model_validate(tree)
     except ValidationError as error:
         found = [one["ctx"] for one in error.errors(include_url=False) if one["type"] == "conflict"]
-        return [_conflict(context) for context in found if not any(_touches(path, context[key]) for path in wrong for key in ("key", "other"))]
+        return [
+            _conflict(context)
+            for context in found
+            if not any(_touches(path, context[key]) for path in wrong for key in ("key", "other"))
+        ]
     return []
 
 
@@ -238,5 +256,11 @@ def _place(path: Sequence[Key], document: Document, overlays: Sequence[Overlay])
 
 
 def _config_error(lines: Sequence[str], name: str) -> ConfigError:
-    what = lines[0] if len(lines) == 1 else f"{len(lines)} mistakes in the configuration\n" + "\n".join(f"    {line}" for line in lines)
-    return ConfigError(what, where=name, do="correct " + ("it" if len(lines) == 1 else "them all") + " and run the command again")
+    what = (
+        lines[0]
+        if len(lines) == 1
+        else f"{len(lines)} mistakes in the configuration\n" + "\n".join(f"    {line}" for line in lines)
+    )
+    return ConfigError(
+        what, where=name, do="correct " + ("it" if len(lines) == 1 else "them all") + " and run the command again"
+    )

@@ -2,14 +2,16 @@
 
     name: example
     trunk: {name: miniature}
-    intermediate: [nli, {name: both, tasks: [nli, qa], sampler: {name: uniform}, mlm: true}, {name: nli-sw, task: nli, language: sw}]
+    intermediate: [nli, {name: both, tasks: [nli, qa], sampler: {name: uniform}}, {task: nli, name: sw, language: sw}]
     hows: [sequential, stack]
+    after: {stack: [nli, nli-shuffled]}
     targets: [xnli, {task: panx, languages: [de, sw]}, tatoeba]
     controls: {shuffled-labels: [nli]}
     seeds: [13, 17]
 
-Every target is trained directly as well: that is what gains are measured against. Numbers come from a recipe (`recipes`), then from
-`settings` and those of the role and of the entry, which are keys of a run's configuration ("training.epochs").
+Every target is trained directly as well: that is what gains are measured against. Numbers come from a recipe
+(`recipes`), then from `settings` and those of the role and of the entry, which are keys of a run's configuration
+("training.epochs").
 """
 
 from __future__ import annotations
@@ -23,10 +25,12 @@ from pydantic_core import PydanticCustomError
 from adapter_stilts.config.schema import Adapter, Int, Languages, Protocol, Sampler, Section, Texts, Trunk
 
 StudyHow = Literal["sequential", "stack", "fuse"]
+Use = Literal["sequential", "stack", "fuse", "read"]
 StudyControl = Literal["shuffled-labels", "random-adapter"]
 Split = Literal["validation", "test"]
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 EVERY = "all"  # the fusion of all intermediate runs, where none is named
+DIRECT = "direct"  # in a fusion: the target's own direct run
 
 
 def _name(value: str) -> str:
@@ -46,18 +50,25 @@ def _several(value: object) -> object:
 
 def _recipes(value: object) -> object:
     """One protocol, or a recipe for each task."""
-    if isinstance(value, str) or (isinstance(value, dict) and all(isinstance(one, str) for one in value.values())):
+    if isinstance(value, str) or (isinstance(value, dict) and all(isinstance(name, str) for name in value.values())):
         return value
     raise PydanticCustomError("recipes", "should be a protocol, or a mapping of tasks to recipes")
 
 
+def control_label(label: str, control: str) -> str:
+    """What the control of an intermediate run is called: nli-shuffled, nli-random."""
+    return f"{label}-{control.partition('-')[0]}"
+
+
 Name = Annotated[str, AfterValidator(_name)]
 Settings = dict[str, Any]
+Seed = Annotated[Int, Field(ge=0, lt=2**63)]
 
 
 class Intermediate(Section):
-    """What is learned first: one task, or several at once (`tasks`, with `sampler`; `mlm` adds masked language modelling to either).
+    """What is learned first: one task, or several at once.
 
+    tasks     several, mixed by `sampler`; `mlm` adds masked language modelling to one or several
     name      in tables and folders; "" is the task's own
     language  of its rows: translated data
     recipe    in the place of the study's; settings over those of the study
@@ -86,23 +97,53 @@ class Intermediate(Section):
 class Target(Section):
     """What is scored: a task that is trained after each intermediate run, or a retrieval task that is read with it.
 
-    languages  () is all there are
-    hows       () is all of the study's
+    name         in tables and folders; "" is the task's own
+    languages    () is all there are
+    hows, after  () and {} are the study's
     """
 
     task: str
+    name: str = ""
     languages: Texts = ()
     hows: tuple[StudyHow, ...] = ()
+    after: dict[Use, Texts] = Field(default_factory=dict)
     protocol: Protocol | None = None
     split: Split = "test"
     recipe: str = ""
     settings: Settings = Field(default_factory=dict)
 
+    @property
+    def learned(self) -> tuple[str, ...]:
+        return (self.task,)
+
+    @property
+    def label(self) -> str:
+        return self.name or self.task
+
+
+class TableOptions(Section):
+    """What the table compares, and how.
+
+    zero_shot     means of trained targets leave out the language of the training rows, which is scored beside them
+    over_control  gains of trained targets over the better control as well
+    nested        draw languages as well as rows even under one seed; several seeds always do
+    holm          p is corrected over the targets of a row, or over the rows of a target
+    seed          of the bootstrap, not of a run
+    """
+
+    zero_shot: bool = False
+    over_control: bool = False
+    nested: bool = False
+    holm: Literal["row", "target"] = "row"
+    seed: Seed = 13
+
 
 class StudyConfig(Section):
     """One study.
 
-    fusions   how: fuse; name -> the intermediate runs that are fused; none named: "all" of them
+    after     how -> the intermediate runs and controls it builds on (fuse: the fusions); not named: all of them.
+              "read" are those that a target is read with as they are: retrieval by all, trained targets by none unless named
+    fusions   name -> the intermediate runs it fuses, "direct" for the target's own direct run; {}: "all" of them
     controls  control -> the intermediate runs it is made of
     recipes   a protocol (TASK-PROTOCOL for every task that has one), or task -> recipe
     protocol  whose rules scores follow; None: the recipe's
@@ -115,16 +156,18 @@ class StudyConfig(Section):
     data: Texts = ()
     intermediate: tuple[Annotated[Intermediate, BeforeValidator(_task_alone)], ...] = Field(min_length=1)
     hows: Annotated[tuple[StudyHow, ...], BeforeValidator(_several)] = Field(("sequential",), min_length=1)
+    after: dict[Use, Texts] = Field(default_factory=dict)
     fusions: dict[str, Texts] = Field(default_factory=dict)
     targets: tuple[Annotated[Target, BeforeValidator(_task_alone)], ...] = Field(min_length=1)
     controls: dict[StudyControl, Texts] = Field(default_factory=dict)
-    seeds: Annotated[tuple[Annotated[Int, Field(ge=0, lt=2**63)], ...], BeforeValidator(_several)] = Field((13,), min_length=1)
+    seeds: Annotated[tuple[Seed, ...], BeforeValidator(_several)] = Field((13,), min_length=1)
     recipes: Annotated[str | dict[str, str], BeforeValidator(_recipes)] = Field(default_factory=dict)
     protocol: Protocol | None = None
     settings: Settings = Field(default_factory=dict)
     intermediate_settings: Settings = Field(default_factory=dict)
     target_settings: Settings = Field(default_factory=dict)
     sizes: dict[str, Annotated[Int, Field(ge=1)]] = Field(default_factory=dict)
+    table: TableOptions = TableOptions()
 
     @model_validator(mode="after")
     def _fusions_are_asked_for(self) -> StudyConfig:

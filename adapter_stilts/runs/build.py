@@ -18,6 +18,7 @@ from adapter_stilts.formats.base import formats
 from adapter_stilts.runs.lineage import Lineage, check_parts
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import Bundle, Part
+from adapter_stilts.sharing.manifest import PartFacts
 
 HEAD = "head"  # the name of the only head of a run
 
@@ -189,9 +190,9 @@ def parts_of(
     return parts
 
 
-def table_rows(model: TaskModel | JointModel) -> list[dict[str, Any]]:
+def table_rows(model: TaskModel | JointModel) -> list[PartFacts]:
     """The table every run prints and stores: part, role, active, trained, parameters."""
-    return [asdict(row) for row in model.table()]
+    return [PartFacts(**asdict(row)) for row in model.table()]
 
 
 def _head(trunk: Trunk, format: str, labels: int, seed: int, dropout: float, pool: str) -> Head:

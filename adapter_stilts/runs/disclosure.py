@@ -16,11 +16,10 @@ from adapter_stilts.sharing.manifest import Manifest
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import iso1, same_language
-from adapter_stilts.tasks.leaks import leaks_of, seen_rows, sentence
+from adapter_stilts.tasks.leaks import Seen, leaks_of, sentence
 from adapter_stilts.tasks.reading.place import Loaded, Origin
 
 BOTH = "the source language's, on both sides"
-History = tuple[dict[str, Any], ...]
 
 
 def substitutions(data: Iterable[Loaded]) -> tuple[str, ...]:
@@ -28,24 +27,19 @@ def substitutions(data: Iterable[Loaded]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(note for loaded in data for note in loaded.origin.substitutions))
 
 
-def history(data: Iterable[Loaded], parents: Sequence[Manifest]) -> History:
+def history(data: Iterable[Loaded], parents: Sequence[Manifest]) -> tuple[Seen, ...]:
     """The rows that a run and all it builds on were trained or selected on, and the tasks they are made of.
 
     The miniature is left out: it has splits of its own, by meaning, whatever task it stands for.
     """
-    rows = [dict(row) for parent in parents for row in parent.history]
-    for loaded in data:
-        origin = loaded.origin
-        if origin.kind == "miniature":
-            continue
-        facts = {"task": origin.task, "split": origin.split, "language": origin.language}
-        rows.append({**facts, "parts": list(origin.parts)} if origin.parts else facts)
-    return tuple(row for number, row in enumerate(rows) if row not in rows[:number])
+    origins = (loaded.origin for loaded in data)
+    own = [Seen(one.task, one.split, one.language, one.parts) for one in origins if one.kind != "miniature"]
+    return tuple(dict.fromkeys([*(row for parent in parents for row in parent.history), *own]))
 
 
-def leaks(task: Task, seen: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+def leaks(task: Task, seen: Iterable[Seen]) -> tuple[str, ...]:
     """What these rows give away of the task, a sentence each."""
-    return tuple(sentence(task, leak) for leak in leaks_of(task, seen_rows(seen)))
+    return tuple(sentence(task, leak) for leak in leaks_of(task, seen))
 
 
 def dropped(data: Iterable[Loaded]) -> tuple[str, ...]:

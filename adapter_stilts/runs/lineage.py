@@ -238,7 +238,7 @@ class Adopted:
 
 def check_parts(bundle: Bundle, composition: Composition) -> None:
     """The stored parts are those of the composition, no more and no less; ArtefactError otherwise."""
-    heads = {str(task["task"]) for task in bundle.manifest.tasks} or {"head"}
+    heads = {task.task for task in bundle.manifest.tasks} or {"head"}
     wanted = {
         "adapter": set(names(composition)),
         "fusion": {fusion_name(fuse) for fuse in fusions(composition)},

@@ -24,6 +24,7 @@ from adapter_stilts.runs.task_data import TaskData, TaskRows, read_rows, tokenis
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
 from adapter_stilts.tasks.base import Task
+from adapter_stilts.tasks.leaks import Seen
 from adapter_stilts.tasks.protocols import under
 from adapter_stilts.tasks.reading.place import Loaded
 from adapter_stilts.tasks.user import find_task
@@ -64,7 +65,7 @@ class Prepared:
     notes: tuple[str, ...]
 
     @property
-    def history(self) -> disclosure.History:
+    def history(self) -> tuple[Seen, ...]:
         """The rows that this run and all it builds on were trained or selected on."""
         return disclosure.history(_read(self.data) if self.trains else [], [parent.manifest for parent in self.parents])
 

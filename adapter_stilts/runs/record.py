@@ -19,12 +19,25 @@ from adapter_stilts.runs.material import MINIATURE, origin_facts
 from adapter_stilts.runs.prepare import JOINT, Prepared
 from adapter_stilts.runs.results import read_results
 from adapter_stilts.runs.task_data import TaskData
-from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, METRICS, Manifest, Parent, TrunkFacts, read_manifest
+from adapter_stilts.sharing.manifest import (
+    CONFIG,
+    IDENTITY,
+    METRICS,
+    DataFacts,
+    Manifest,
+    Parent,
+    PartFacts,
+    TaskFacts,
+    TrainingFacts,
+    TrunkFacts,
+    read_manifest,
+)
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.reading.place import Loaded
 from adapter_stilts.training.plan import Outcome
 
 TASK_FILES = (".yaml", ".yml")
+TOLD = {"identity", "task", "how", "composition", "parts", "training", "tasks", "substitutions", "leaks"}  # by `--json`
 GENERATED = "Apache-2.0 (generated text of this package)"
 
 
@@ -47,7 +60,7 @@ def resolved(prepared: Prepared) -> RunConfig:
 def manifest_of(
     prepared: Prepared,
     folder: Path,
-    parts: Sequence[dict[str, Any]],
+    parts: Sequence[PartFacts],
     hashes: Mapping[str, str],
     outcome: Outcome,
     seconds: float,
@@ -93,7 +106,7 @@ def manifest_of(
         seen=_seen(prepared),
         history=prepared.history,
         leaks=tuple(note for one in data for note in disclosure.leaks(one.task, prepared.history)),
-        training={**_outcome(outcome), **counts},
+        training=TrainingFacts(**{**_outcome(outcome), **counts}),
         parts=tuple(parts),
         files={
             **hashes,
@@ -107,17 +120,18 @@ def _licence(data: TaskData) -> str:
     return GENERATED if all(loaded.origin.kind == MINIATURE for loaded in data.train) else data.task.source.licence
 
 
-def task_facts(prepared: Prepared, data: TaskData, steps: Mapping[str, int]) -> dict[str, Any]:
+def task_facts(prepared: Prepared, data: TaskData, steps: Mapping[str, int]) -> TaskFacts:
     """One task of a joint run: its rows, how probable it was in a step, and how many steps it had."""
     name = data.task.name
-    counts = {"rows": len(data.examples), "features": len(data.features), "share": round(prepared.shares[name], 6)}
-    return {
-        "task": name,
-        "format": data.task.format.name,
-        "languages": list(data.languages),
-        **counts,
+    return TaskFacts(
+        task=name,
+        format=data.task.format.name,
+        languages=data.languages,
+        rows=len(data.examples),
+        features=len(data.features),
+        share=round(prepared.shares[name], 6),
         **({"steps": steps[name]} if name in steps else {}),
-    }
+    )
 
 
 def head_facts(prepared: Prepared) -> dict[str, dict[str, Any]]:
@@ -153,17 +167,10 @@ class Trained:
     def to_json(self) -> dict[str, Any]:
         """The document of `train --json` and `fuse --json`."""
         manifest = self.manifest
+        told = TOLD if manifest.tasks else TOLD - {"tasks"}
         return {
             "run": str(self.folder),
-            "identity": manifest.identity,
-            "task": manifest.task,
-            "how": manifest.how,
-            "composition": manifest.composition,
-            "parts": list(manifest.parts),
-            "training": manifest.training,
-            **({"tasks": list(manifest.tasks)} if manifest.tasks else {}),
-            "substitutions": list(manifest.substitutions),
-            "leaks": list(manifest.leaks),
+            **manifest.model_dump(mode="json", include=told),
             "results": [row.to_json() for row in self.results],
             **({} if self.attention is None else {"attention": self.attention}),
         }
@@ -181,14 +188,14 @@ class Planned:
     prepared: Prepared
     folder: Path
     state: State
-    parts: Sequence[dict[str, Any]]
+    parts: Sequence[PartFacts]
     results: tuple[Result, ...] = ()
     means: None = None
 
     @property
     def bytes(self) -> int:
         """Of its weights on disk, about."""
-        return sum(4 * int(row["parameters"]) for row in self.parts if row["role"] != "trunk")
+        return sum(4 * row.parameters for row in self.parts if row.role != "trunk")
 
     @property
     def rows(self) -> int:
@@ -199,7 +206,7 @@ class Planned:
         return ",".join(one.task.name for one in self.prepared.data)
 
     @property
-    def tasks(self) -> list[dict[str, Any]]:
+    def tasks(self) -> list[TaskFacts]:
         """The tasks of a joint run, [] of another."""
         return [task_facts(self.prepared, one, {}) for one in self.prepared.data] if self.prepared.joint else []
 
@@ -216,9 +223,9 @@ class Planned:
             "rows": self.rows,
             "validation_rows": sum(len(loaded.examples) for one in prepared.data for loaded in one.validation),
             "steps": prepared.steps,
-            **({"tasks": self.tasks} if prepared.joint else {}),
+            **({"tasks": [task.model_dump(mode="json") for task in self.tasks]} if prepared.joint else {}),
             "bytes": self.bytes,
-            "parts": list(self.parts),
+            "parts": [part.model_dump() for part in self.parts],
             "results": [],
         }
 
@@ -235,10 +242,10 @@ def _seen(prepared: Prepared) -> dict[str, list[str]]:
     return {language: sorted(tasks) for language, tasks in sorted(found.items())}
 
 
-def _origin(loaded: Loaded) -> dict[str, Any]:
+def _origin(loaded: Loaded) -> DataFacts:
     """Where a split came from, with its files' hashes, or that of its rows where it comes from no files."""
     found = origin_facts(loaded.origin)
-    return found if found["files"] else {**found, "rows_sha256": rows_digest(loaded)}
+    return DataFacts(**(found if found["files"] else {**found, "rows_sha256": rows_digest(loaded)}))
 
 
 def _outcome(outcome: Outcome) -> dict[str, Any]:

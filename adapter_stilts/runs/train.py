@@ -141,7 +141,7 @@ def _done(folder: Path, report: Reporter) -> Trained:
 def _run(prepared: Prepared, model: TaskModel | JointModel, folder: Path, *, resume: bool, report: Reporter) -> None:
     started = time.perf_counter()
     parts = table_rows(model)
-    report.table(str(prepared.lineage.composition), COLUMNS, [tuple(row.values()) for row in parts])
+    report.table(str(prepared.lineage.composition), COLUMNS, [tuple(row.model_dump().values()) for row in parts])
     outcome = _train(prepared, model, folder, resume=resume, report=report)
     made: dict[str, Any] = {"kind": prepared.kind, "settings": prepared.settings, "language": language_of(prepared)}
     hashes = save_parts(folder, parts_of(model, prepared.lineage, head_facts=head_facts(prepared), **made))
@@ -205,10 +205,10 @@ def _preview(
     """What the run would do: rows, steps and the table of parts, without a step."""
     parts = table_rows(model)
     planned = Planned(prepared, folder, state, parts)
-    report.table(str(prepared.lineage.composition), COLUMNS, [tuple(row.values()) for row in parts])
+    report.table(str(prepared.lineage.composition), COLUMNS, [tuple(row.model_dump().values()) for row in parts])
     steps = f"{prepared.steps} steps" if prepared.steps or not prepared.trains else f"{prepared.plan.minutes:g} minutes"
     size = f"about {planned.bytes / 1e6:.1f} MB"
     for one in planned.tasks:
-        report.say(f"{one['task']}: {one['rows']} rows, {100 * one['share']:.1f} % of the steps")
+        report.say(f"{one.task}: {one.rows} rows, {100 * one.share:.1f} % of the steps")
     report.say(f"would train {planned.task} on {planned.rows} rows for {steps} into {folder} ({state}; {size})")
     return planned

@@ -14,7 +14,7 @@ from typing import Any
 import jinja2
 
 from adapter_stilts.files import write_text
-from adapter_stilts.sharing.manifest import Manifest
+from adapter_stilts.sharing.manifest import DataFacts, Manifest
 from adapter_stilts.statistics.result import Result, remarks
 
 
@@ -28,7 +28,7 @@ def write_card(
 def card(manifest: Manifest, rows: Sequence[Result], sweeps: Sequence[Mapping[str, Any]] = ()) -> str:
     """The card as Markdown."""
     return _template().render(
-        m=manifest.model_dump(),
+        m=manifest,
         rows=rows,
         remarks=remarks(rows),
         sweeps=sweeps,
@@ -55,7 +55,7 @@ def _what(manifest: Manifest) -> str:
         "direct": f"An adapter and a head for {task}",
         "sequential": f"An adapter and a head for {task} that starts from the weights of {parents}",
         "stack": f"An adapter and a head for {task} on top of {parents}",
-        "joint": "One adapter, and a head each, for " + " and ".join(f"`{task['task']}`" for task in manifest.tasks),
+        "joint": "One adapter, and a head each, for " + " and ".join(f"`{task.task}`" for task in manifest.tasks),
         "fuse": f"A fusion of {parents} and a head for {task}",
     }
     return sentences.get(manifest.how, f"A run for {task} after {parents}")
@@ -66,17 +66,17 @@ def _named(trunk: str) -> str:
     return Path(trunk).name if Path(trunk).is_absolute() or trunk.startswith((".", "~")) else trunk
 
 
-def _source(origin: Mapping[str, Any]) -> str:
+def _source(origin: DataFacts) -> str:
     """Where rows came from: their files by name, a hub id, or the miniature."""
-    if origin.get("files"):
-        shown = ((Path(file["path"]).name, f"{file['rows']:,} rows", file["sha256"][:12]) for file in origin["files"])
-        return "; ".join(f"{name}, {rows}, sha256 `{hash}`" for name, rows, hash in shown)
-    rows = f", {origin['rows']:,} rows" if origin.get("rows") else ""
-    rows += f", sha256 `{origin['rows_sha256'][:12]}`" if origin.get("rows_sha256") else ""
-    if origin["kind"] == "hub":
-        revision = f" at revision `{origin['revision']}`" if origin.get("revision") else ""
-        return f"`{origin['hub']}` on the hub{revision}{rows}"
-    return f"the embedded {origin['kind']}{rows}"
+    if origin.files:
+        shown = ((Path(file.path).name, file.rows, file.sha256[:12]) for file in origin.files)
+        return "; ".join(f"{name}, {rows:,} rows, sha256 `{hash}`" for name, rows, hash in shown)
+    rows = f", {origin.rows:,} rows" if origin.rows else ""
+    rows += f", sha256 `{origin.rows_sha256[:12]}`" if origin.rows_sha256 else ""
+    if origin.kind == "hub":
+        revision = f" at revision `{origin.revision}`" if origin.revision else ""
+        return f"`{origin.hub}` on the hub{revision}{rows}"
+    return f"the embedded {origin.kind}{rows}"
 
 
 def _metric(row: Result) -> str:

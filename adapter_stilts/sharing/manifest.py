@@ -9,11 +9,20 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_serializer,
+    field_validator,
+    model_serializer,
+)
 
 from adapter_stilts.errors import ArtefactError, MissingError
 from adapter_stilts.sharing.sealed import read_sealed, write_sealed
 from adapter_stilts.sharing.weight_files import ROLES
+from adapter_stilts.tasks.leaks import Seen
 
 MANIFEST = "manifest.json"
 CONFIG = "config.yaml"
@@ -21,6 +30,81 @@ METRICS = "metrics.jsonl"  # one line per logged step
 IDENTITY = "identity.json"  # whose folder this is, from the first moment on
 VERSION = 1
 FETCH_AGAIN = "fetch the bundle again, or train the run again with --overwrite"
+
+
+class Facts(BaseModel):
+    """A part of the manifest; what was not said of it is not in the JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    @model_serializer(mode="wrap")
+    def _said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in handler(self).items() if name in self.model_fields_set}
+
+
+class FileFacts(Facts):
+    """A file that rows were read from."""
+
+    path: str
+    sha256: str
+    rows: int = 0
+
+
+class DataFacts(Facts):
+    """Where the rows of one split in one language came from: the miniature, files or the hub."""
+
+    task: str = ""
+    split: str
+    language: str
+    kind: str
+    files: tuple[FileFacts, ...] = ()
+    hub: str = ""
+    config: str = ""
+    revision: str = ""
+    rows: int = 0
+    dropped: dict[str, int] = {}
+    parts: tuple[str, ...] = ()
+    multiword: str = ""
+    substitutions: tuple[str, ...] = ()
+    rows_sha256: str = ""
+
+
+class TaskFacts(Facts):
+    """One of a joint run's tasks; steps: that it had, None before training."""
+
+    task: str
+    format: str
+    languages: tuple[str, ...]
+    rows: int
+    features: int
+    share: float
+    steps: int | None = None
+
+
+class PartFacts(Facts):
+    """A row of the table of parts."""
+
+    part: str
+    role: str
+    active: bool
+    trained: bool
+    parameters: int
+
+
+class TrainingFacts(Facts):
+    """How training ended, and on how much; losses: the last one, with its step."""
+
+    steps: int = 0
+    epochs: int = 0
+    best_step: int | None = None
+    best_score: float | None = None
+    losses: tuple[tuple[int, float], ...] = ()
+    seconds: float = 0.0
+    stopped_by: str = ""
+    tasks: dict[str, int] = {}
+    rows: int = 0
+    features: int = 0
+    processes: int = 1
 
 
 class TrunkFacts(BaseModel):
@@ -80,7 +164,7 @@ class Manifest(BaseModel):
     composition: str
     trunk: TrunkFacts
     parents: tuple[Parent, ...]
-    data: tuple[dict[str, Any], ...]
+    data: tuple[DataFacts, ...]
     seeds: dict[str, int]
     versions: dict[str, str]
     device: str
@@ -88,14 +172,19 @@ class Manifest(BaseModel):
     peak_memory: int
     licence: str
     substitutions: tuple[str, ...]
-    tasks: tuple[dict[str, Any], ...] = ()
+    tasks: tuple[TaskFacts, ...] = ()
     seen: dict[str, list[str]] = {}
-    history: tuple[dict[str, Any], ...] = ()
+    history: tuple[Seen, ...] = ()
     leaks: tuple[str, ...] = ()
-    training: dict[str, Any]
-    parts: tuple[dict[str, Any], ...]
+    training: TrainingFacts
+    parts: tuple[PartFacts, ...]
     files: dict[str, str]
     checksum: str = ""
+
+    @field_serializer("history")
+    def _rows_seen(self, history: tuple[Seen, ...]) -> list[dict[str, Any]]:
+        rows = [{"task": row.task, "split": row.split, "language": row.language} for row in history]
+        return [{**facts, "parts": list(row.parts)} if row.parts else facts for facts, row in zip(rows, history, strict=True)]
 
     @field_validator("files")
     @classmethod

@@ -1,282 +1,206 @@
-"""`demo`: the main job on the miniature, offline, and a table that says plainly what helped and what did not.
+"""`demo`: the study `studies/demo` on the miniature, offline, and a report that says plainly what helped.
 
-Intermediate tasks (hellaswag, paraphrase) are trained in English; xcopa, the target, has a hundred English rows and is scored in nine
-other languages. hellaswag asks how a story goes on, of four endings, xcopa for a cause or an effect, of two: they share what causes what
-in the miniature's world. Each arm is compared with `direct` over the same rows, and each encoder's retrieval with that of the trunk
-alone. Two controls show what is left when there is nothing to learn: hellaswag with shuffled labels, and its adapter with the weights
-permuted.
+    stack on hellaswag: English +19.7 (+13.7 to +26.0), helped; zero-shot +2.1 (-2.5 to +6.3), no clear difference.
 
-Chosen on validation, where the means of seeds 13 to 15 were, in English and zero-shot: direct 67.3 and 52.4 %, sequential 85.3 and 63.8,
-stack 84.4 and 62.4, fuse 83.2 and 68.5, after shuffled labels 65.4 and 54.4, after a random adapter 70.1 and 55.5. The target learns at a
-rate and for a number of steps at which `direct` learns its hundred rows: at 3e-3 it did not, and every arm looked good beside it,
-controls included. Seed 13 had been read on test at that rate; the test rows of xcopa were then drawn anew. Tried before and dropped: nli
-and paraphrase before xnli, panx and xcopa (no gain that held), and qa, which this trunk does not learn (40 F1, fully fine-tuned, too).
+Each arm is compared with `direct` over the same rows, and each encoder's retrieval with that of the trunk alone; an
+arm helped, hurt, or made no clear difference, by what its interval says. Every stage computes with one thread, so
+that the scores are the same whatever the number of cores (sums are rounded otherwise where threads share them, and a
+hundred rows learned from that start end elsewhere).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from adapter_stilts.config.load import with_settings
-from adapter_stilts.config.schema import RunConfig
+from adapter_stilts.config.recipes import recipe_file
+from adapter_stilts.config.study import DIRECT, StudyConfig
 from adapter_stilts.files import write_json
 from adapter_stilts.reporting import Reporter
-from adapter_stilts.runs.results import read_results, read_units
-from adapter_stilts.runs.subject import Request
-from adapter_stilts.statistics.intervals import Comparison, nested_bootstrap
-from adapter_stilts.statistics.result import Result
-from adapter_stilts.study.demo_work import Piece, run_pieces
-from adapter_stilts.study.verdicts import CONTROL, verdicts
-from adapter_stilts.study.workers import Apart, Here, Workers
-from adapter_stilts.training.interrupt import StopSignal
+from adapter_stilts.runs.results import read_results
+from adapter_stilts.study.grid import failure
+from adapter_stilts.study.run import run
+from adapter_stilts.study.stages import FUSE, STACK, grid
+from adapter_stilts.study.study_file import read_study
+from adapter_stilts.study.study_table import Entry, Gain, Mean
 
-TARGET, METRIC = "xcopa", "accuracy"
-MAIN, SECOND = "hellaswag", "paraphrase"  # intermediate tasks: the first is stacked and continued, both are fused
-COMMON = {
-    "trunk.name": "miniature",
-    "trunk.precision": "fp32",
-    "adapter.settings": {"reduction_factor": 2},  # a sixteenth of 128 dimensions would leave eight
-    "training.learning_rate": 3e-3,
-    "training.head_dropout": 0.0,
-    "training.checkpoint_steps": 1000,
-    "training.validation_rows": 200,
-}
-INTERMEDIATE = {"training.epochs": 3, "training.token_budget": 1024}
-TARGETED = {
-    "training.rows": 100,
-    "training.epochs": 20,
-    "training.token_budget": 256,
-    "training.learning_rate": 1e-3,
-    "training.evaluate_steps": 80,
-    "training.patience": 0,  # nothing is learned at first: give every arm all its steps
-    "fusion.learning_rate": 1.5e-3,
-}
+STUDY = Path("studies/demo")
+MOST = 4  # processes; more would wait for each other, and each takes half a gigabyte
+CONTROL = "control: "  # how the labels of controls begin
+HELPED, HURT, UNCLEAR = "helped", "hurt", "no clear difference"
 
 
 @dataclass(frozen=True)
-class Stage:
-    """One run of the demo; `label` names its line in the table, "" for a run that only others build on."""
+class Arm:
+    """One line of the report: an entry of the study's table, and what it is called here."""
 
-    name: str
-    task: str
-    how: str = "direct"
-    after: tuple[str, ...] = ()
-    control: str = "none"
-    label: str = ""
-
-
-STAGES = (
-    Stage(MAIN, MAIN),
-    Stage(SECOND, SECOND),
-    Stage("shuffled", MAIN, control="shuffled-labels"),
-    Stage("random", MAIN, "sequential", (MAIN,), "random-adapter"),
-    Stage("direct", TARGET, label="direct"),
-    Stage("sequential", TARGET, "sequential", (MAIN,), label=f"sequential after {MAIN}"),
-    Stage("stack", TARGET, "stack", (MAIN,), label=f"stack on {MAIN}"),
-    Stage("fuse", TARGET, "fuse", (MAIN, SECOND, "direct"), label=f"fuse {MAIN}, {SECOND}, direct"),
-    Stage("sequential-shuffled", TARGET, "sequential", ("shuffled",), label=f"{CONTROL} sequential after shuffled labels"),
-    Stage("sequential-random", TARGET, "sequential", ("random",), label=f"{CONTROL} sequential after a random adapter"),
-)
-TRUNK = "trunk"  # read as it is, with no adapter
-READ = {
-    TRUNK: "trunk alone",
-    MAIN: MAIN,
-    SECOND: SECOND,
-    "shuffled": f"{CONTROL} shuffled labels",
-    "random": f"{CONTROL} random adapter",
-}
-RETRIEVAL = (("tatoeba", "accuracy"), ("bucc2018", "f1"))
-SPLIT = "test"
-MOST = 4  # processes; more would wait for each other, and each takes half a gigabyte
+    label: str
+    entry: Entry
 
 
 def demo(
     *, out: Path, seed: int, overwrite: bool, dry_run: bool, report: Reporter, repeats: int = 1, jobs: int | None = None
 ) -> dict[str, Any]:
-    """Run every stage that is missing under `out` and return the table as data: rows per arm with scores, gains and intervals.
+    """Run every stage that is missing under `out`; returns the report as data, a row per arm.
 
-    repeats  how many seeds everything is done with: `seed` and those after it, each in a folder of its own
-    jobs     pieces of work at once, each in a process of its own with one thread; 1 does them in this one; None: a core each, up to four
+    repeats  how many seeds everything is done with: `seed` and those after it
+    jobs     stages at once, each in a process with one thread; 1 does them in this one; None: a core each, up to four
+
+    Raises StudyFailed where a stage failed; the same command goes on.
     """
-    seeds = range(seed, seed + repeats)
+    config = _seeded(read_study(recipe_file(STUDY)), range(seed, seed + repeats))
     if dry_run:
-        for stage in STAGES:
-            report.say(f"would train {stage.name}: {stage.task} {stage.how} {' '.join(stage.after)}".rstrip())
-        return {"run": str(out), "stages": [stage.name for stage in STAGES], "seeds": list(seeds), "results": []}
+        labels = [stage.label for stage in grid(config).stages if stage.work == "train"]
+        for label in labels:
+            report.say(f"would train {label}")
+        return {"run": str(out), "stages": labels, "seeds": list(config.seeds), "results": []}
     report.say(
-        "The miniature: generated sentences in ten languages and a tiny XLM-R. Its scores show that everything works; they say nothing about XLM-R itself."
+        "The miniature: generated sentences in ten languages and a tiny XLM-R. "
+        "Its scores show that everything works; they say nothing about XLM-R itself."
     )
     limit = jobs or min(len(os.sched_getaffinity(0)), MOST)
-    workers: Workers[Piece] = Apart(limit, threads=1) if jobs != 1 else Here(report)
-    with StopSignal() as stop, report.progress("demo") as advance:
-        run_pieces(_pieces(out, seeds, overwrite), workers, lambda: stop.requested, advance)
-    target, retrieval = _target_rows(out, seeds), _retrieval_rows(out, seeds)
-    _show(report, target, retrieval, repeats)
+    outcome = run(config, out, jobs=limit, report=report, threads=None if jobs == 1 else 1, overwrite=overwrite)
+    if outcome.document["failed"]:
+        raise failure(outcome.document)
+    arms = sorted(
+        (Arm(_label(entry, config), entry) for entry in outcome.entries), key=lambda arm: bool(arm.entry.control)
+    )
+    target = [arm for arm in arms if not arm.entry.retrieval]
+    retrieval = [
+        arm for task in config.targets for arm in arms if arm.entry.retrieval and arm.entry.target == task.task
+    ]
+    _show(report, config, target, retrieval)
     document = {
         "run": str(out),
         "miniature": True,
-        "seeds": list(seeds),
-        "target": target,
-        "retrieval": retrieval,
+        "seeds": list(config.seeds),
+        "target": [_target_json(arm, target) for arm in target],
+        "retrieval": [_json(arm, arm.entry.mean) for arm in retrieval],
         "verdicts": verdicts(target, retrieval),
     }
-    folders = [out / TRUNK, *(folder_of(out, one) / stage.name for one in seeds for stage in STAGES)]
-    document["results"] = [{**row.to_json(), "run": str(folder.relative_to(out))} for folder in folders for row in read_results(folder) if row.headline]
+    folders = dict.fromkeys(Path(record["folder"]) for record in outcome.document["stages"])
+    rows = [(folder, row) for folder in folders for row in read_results(folder) if row.headline]
+    document["results"] = [{**row.to_json(), "run": str(folder.relative_to(out))} for folder, row in rows]
     write_json(out / "demo.json", document)
     return document
 
 
-def folder_of(out: Path, seed: int) -> Path:
-    """Where the runs of one seed lie."""
-    return out / f"seed-{seed}"
-
-
-def _pieces(out: Path, seeds: Sequence[int], overwrite: bool) -> list[Piece]:
-    """Every training, with the reading of its target, and every reading of translations; the trunk alone is read once."""
-    pieces = []
-    for seed in seeds:
-        runs, which = folder_of(out, seed), f" (seed {seed})" if len(seeds) > 1 else ""
-
-        def piece(name: str, needs: Sequence[str], folder: Path, runs: Path = runs, which: str = which, **work: Any) -> Piece:
-            log = out / "logs" / runs.name / f"{name.replace(' ', '-')}.txt"
-            return Piece(name + which, tuple(one + which for one in needs), folder, runs, log, overwrite, **work)
-
-        for stage in STAGES:
-            folder = runs / stage.name
-            reads = _request(folder, (TARGET,), seed) if stage.label else None
-            pieces.append(piece(stage.name, stage.after, folder, config=_config(stage, runs, seed), task=stage.task, reads=reads))
-        tasks = tuple(task for task, _ in RETRIEVAL)
-        for name in READ:
-            if name != TRUNK:
-                pieces.append(piece(f"translations with {name}", (name,), runs / name, reads=_request(runs / name, tasks, seed)))
-            elif seed == seeds[0]:
-                pieces.append(piece(f"translations with {name}", (), out / name, reads=_request(None, tasks, seed)))
-    return pieces
-
-
-def _config(stage: Stage, runs: Path, seed: int) -> RunConfig:
-    settings = {**COMMON, **(TARGETED if stage.task == TARGET else INTERMEDIATE), "how": stage.how, "control": stage.control, "training.seed": seed}
-    return with_settings(RunConfig(), {**settings, "after": [str(runs / parent) for parent in stage.after]})
-
-
-def _request(run: Path | None, tasks: tuple[str, ...], seed: int) -> Request:
-    trunk = None if run else str(COMMON["trunk.name"])
-    return Request(run=run, trunk=trunk, tasks=tasks, data=("miniature",), split=SPLIT, precision="fp32", seed=seed, save_vectors=False)
-
-
-def _target_rows(out: Path, seeds: Sequence[int]) -> list[dict[str, Any]]:
-    """One row per arm: English, the mean over the other languages, and the gain over direct."""
-    rows = []
-    direct = [folder_of(out, seed) / "direct" for seed in seeds]
-    for stage in (stage for stage in STAGES if stage.label):
-        folders = [folder_of(out, seed) / stage.name for seed in seeds]
-        scores = [_by_language(folder, TARGET, METRIC) for folder in folders]
-        foreign = [language for language in scores[0] if language != "en"]
-        gains = [None if stage.name == "direct" else _compare(folders, direct, TARGET, METRIC, codes, seeds[0]) for codes in (["en"], foreign)]
-        rows.append(
-            {
-                "arm": stage.label,
-                "task": TARGET,
-                "english": {"score": float(np.mean([found["en"].score for found in scores])), **_gain(gains[0])},
-                **_spread([float(np.mean([found[language].score for language in foreign])) for found in scores]),
-                "languages": len(foreign),
-                "n": scores[0]["en"].n,
-                **_gain(gains[1]),
-            }
-        )
-    _add_over_control(rows, out, seeds, ["en"], lambda row: row["english"])
-    _add_over_control(rows, out, seeds, foreign, lambda row: row)
-    return rows
-
-
-def _add_over_control(
-    rows: Sequence[dict[str, Any]], out: Path, seeds: Sequence[int], languages: Sequence[str], part: Callable[[dict[str, Any]], dict[str, Any]]
-) -> None:
-    """Beside each arm's gain over direct, its gain over the better of the two controls in these languages, which learned nothing of use."""
-    best = max((row for row in rows if row["arm"].startswith(CONTROL)), key=lambda row: part(row)["score"])
-    for row in rows:
-        if row["gain"] is not None and not row["arm"].startswith(CONTROL):
-            arm, control = ([folder_of(out, seed) / _stage(label).name for seed in seeds] for label in (row["arm"], best["arm"]))
-            part(row)["over_control"] = {"control": best["arm"], **_gain(_compare(arm, control, TARGET, METRIC, languages, seeds[0]))}
-
-
-def _stage(label: str) -> Stage:
-    return next(stage for stage in STAGES if stage.label == label)
-
-
-def _retrieval_rows(out: Path, seeds: Sequence[int]) -> list[dict[str, Any]]:
-    rows = []
-    trunk = [out / TRUNK] * len(seeds)
-    for task, metric in RETRIEVAL:
-        for name in READ:
-            folders = trunk if name == TRUNK else [folder_of(out, seed) / name for seed in seeds]
-            scores = [_by_language(folder, task, metric) for folder in folders]
-            gain = None if name == TRUNK else _compare(folders, trunk, task, metric, list(scores[0]), seeds[0])
-            means = [float(np.mean([row.score for row in found.values()])) for found in scores]
-            n = next(iter(scores[0].values())).n
-            rows.append({"arm": READ[name], "task": task, **_spread(means), "languages": len(scores[0]), "n": n, **_gain(gain)})
-    return rows
-
-
-def _spread(scores: Sequence[float]) -> dict[str, Any]:
-    """The mean over seeds, and each seed's own score."""
-    return {"score": float(np.mean(scores)), "by_seed": list(scores)}
-
-
-def _by_language(folder: Path, task: str, metric: str) -> dict[str, Result]:
-    rows = [row for row in read_results(folder) if (row.task, row.metric, row.split) == (task, metric, SPLIT)]
-    return {row.language: row for row in rows}
-
-
-def _compare(arms: Sequence[Path], bases: Sequence[Path], task: str, metric: str, languages: Sequence[str], seed: int) -> Comparison:
-    """The arm against what it is measured by, over the same rows, with seeds, languages and rows drawn again."""
-    statistic = next(iter(_by_language(arms[0], task, metric).values())).statistic
-    a, b = ([_units(folder, task, metric, languages) for folder in folders] for folders in (arms, bases))
-    return nested_bootstrap(a, b, statistic, seed=seed)
-
-
-def _units(folder: Path, task: str, metric: str, languages: Sequence[str]) -> list[NDArray[np.float64]]:
-    rows = _by_language(folder, task, metric)
-    return [read_units(folder, rows[language]) for language in languages]
-
-
-def _gain(gain: Comparison | None) -> dict[str, Any]:
-    return {"gain": gain.difference, "interval": list(gain.interval), "p": gain.p} if gain else {"gain": None, "interval": None, "p": None}
-
-
-def _show(report: Reporter, target: Sequence[Mapping[str, Any]], retrieval: Sequence[Mapping[str, Any]], repeats: int) -> None:
-    first = target[0]
-    report.table(
-        f"{TARGET} ({METRIC}) from {TARGETED['training.rows']} English rows; zero-shot: mean over {first['languages']} languages (n {first['n']} each)",
-        ("arm", "English", "against direct", "95 % interval", "zero-shot", "against direct", "95 % interval"),
-        [(row["arm"], _percent(row["english"]["score"]), *_cells(row["english"]), _percent(row["score"]), *_cells(row)) for row in target],
+def verdicts(target: Sequence[Arm], retrieval: Sequence[Arm]) -> list[str]:
+    """What helped and what did not: a line per arm, two on the controls, and one per retrieval task."""
+    compared = [arm for arm in target if arm.entry.mean.gain]
+    lines = [_verdict(arm) for arm in compared]
+    over = [(arm.entry.how, arm.entry.mean.over_control) for arm in compared]
+    lines.append(
+        "Over the better control, zero-shot: " + ", ".join(f"{how} {_points(gain)}" for how, gain in over if gain) + "."
     )
-    for task, metric in RETRIEVAL:
-        rows = [row for row in retrieval if row["task"] == task]
+    tasks = dict.fromkeys(arm.entry.target for arm in retrieval)
+    read = {task: [arm for arm in retrieval if arm.entry.target == task] for task in tasks}
+    return lines + [f"{task}, over the trunk: {_by_word(arms)}." for task, arms in read.items()]
+
+
+def _seeded(config: StudyConfig, seeds: Sequence[int]) -> StudyConfig:
+    table = config.table.model_copy(update={"seed": seeds[0]})
+    return config.model_copy(update={"seeds": tuple(seeds), "table": table})
+
+
+def _label(entry: Entry, config: StudyConfig) -> str:
+    """Labels are the report's own: the study's table has a column for what these say in words."""
+    if entry.control:
+        control = entry.control.replace("-", " ")
+        after = f"{entry.how} after {'' if control.endswith('s') else 'a '}{control}"
+        return CONTROL + (control if entry.retrieval else after)
+    if entry.how == DIRECT:
+        return "trunk alone" if entry.retrieval else DIRECT
+    if entry.how == FUSE:
+        return f"{FUSE} {', '.join(config.fusions[entry.intermediate])}"
+    after = f"{entry.how} {'on' if entry.how == STACK else 'after'} {entry.intermediate}"
+    return entry.intermediate if entry.retrieval else after
+
+
+def _target_json(arm: Arm, target: Sequence[Arm]) -> dict[str, Any]:
+    english = arm.entry.source or arm.entry.mean
+    labels = {(other.entry.intermediate, other.entry.how): other.label for other in target}
+    row = {**_json(arm, arm.entry.mean), "english": {"score": english.score, **_gain(english)}}
+    for part, mean in ((row, arm.entry.mean), (row["english"], english)):
+        if over := mean.over_control:
+            part["over_control"] = {**asdict(over), "control": labels[over.control, over.how]}
+    return row
+
+
+def _json(arm: Arm, mean: Mean) -> dict[str, Any]:
+    languages = len(mean.languages)
+    scores = {"score": mean.score, "by_seed": list(mean.by_seed), "languages": languages, "n": mean.n // languages}
+    return {"arm": arm.label, "task": arm.entry.target, **scores, **_gain(mean)}
+
+
+def _gain(mean: Mean) -> dict[str, Any]:
+    return {name: getattr(mean.gain, name) if mean.gain else None for name in ("gain", "interval", "p")}
+
+
+def _show(report: Reporter, config: StudyConfig, target: Sequence[Arm], retrieval: Sequence[Arm]) -> None:
+    first = target[0].entry
+    task, languages, rows = first.target, len(first.mean.languages), config.target_settings["training.rows"]
+    sizes = f"mean over {languages} languages (n {first.mean.n // languages} each)"
+    report.table(
+        f"{task} ({first.metric}) from {rows} English rows; zero-shot: {sizes}",
+        ("arm", "English", "against direct", "95 % interval", "zero-shot", "against direct", "95 % interval"),
+        [(arm.label, *_cells(arm.entry.source or arm.entry.mean), *_cells(arm.entry.mean)) for arm in target],
+    )
+    for name in dict.fromkeys(arm.entry.target for arm in retrieval):
+        arms = [arm for arm in retrieval if arm.entry.target == name]
+        mean = arms[0].entry.mean
+        sizes = f"mean over {len(mean.languages)} languages (n {mean.n // len(mean.languages)} each)"
+        columns = ("encoder", "score", "against the trunk", "95 % interval")
         report.table(
-            f"{task} ({metric}), mean over {rows[0]['languages']} languages (n {rows[0]['n']} each)",
-            ("encoder", "score", "against the trunk", "95 % interval"),
-            [(row["arm"], _percent(row["score"]), *_cells(row)) for row in rows],
+            f"{name} ({arms[0].entry.metric}), {sizes}", columns, [(arm.label, *_cells(arm.entry.mean)) for arm in arms]
         )
-    report.say(f"{TARGET}, points over direct (95 % interval):")
+    report.say(f"{task}, points over direct (95 % interval):")
     for line in verdicts(target, retrieval):
         report.say(f"  {line}")
-    drawn = f"Means over {repeats} seeds; intervals are over seeds, languages and rows." if repeats > 1 else "One seed; intervals are over languages and rows."
+    repeats = len(config.seeds)
+    drawn = f"Means over {repeats} seeds; intervals are over seeds, languages and rows."
+    drawn = drawn if repeats > 1 else "One seed; intervals are over languages and rows."
     report.say(f"{drawn} The controls learned nothing of use: read a gain against them.")
 
 
-def _percent(score: float) -> str:
-    return f"{100 * score:.1f}"
+def _cells(mean: Mean) -> tuple[str, str, str]:
+    score = f"{100 * mean.score:.1f}"
+    if mean.gain is None:
+        return score, "", ""
+    low, high = mean.gain.interval
+    return score, f"{100 * mean.gain.gain:+.1f}", f"{100 * low:+.1f} to {100 * high:+.1f}"
 
 
-def _cells(row: Mapping[str, Any]) -> tuple[str, str]:
-    if row["gain"] is None:
-        return "", ""
-    return f"{100 * row['gain']:+.1f}", f"{100 * row['interval'][0]:+.1f} to {100 * row['interval'][1]:+.1f}"
+def _verdict(arm: Arm) -> str:
+    """Of a control its gains alone: it was not meant to help."""
+    means = {"English": arm.entry.source or arm.entry.mean, "zero-shot": arm.entry.mean}
+    gains = [(name, mean.gain) for name, mean in means.items() if mean.gain]
+    told = [f"{name} {_points(gain)}{'' if arm.entry.control else f', {_word(gain)}'}" for name, gain in gains]
+    return f"{arm.label}: {'; '.join(told)}."
+
+
+def _by_word(arms: Sequence[Arm]) -> str:
+    """The encoders in groups: what helped and what hurt with its points, the rest by name."""
+    gains = [(arm.label.removeprefix(CONTROL), arm.entry.mean.gain) for arm in arms]
+    groups = []
+    for word in (HELPED, HURT, UNCLEAR):
+        points = [
+            name + ("" if word == UNCLEAR else f" {_points(gain)}")
+            for name, gain in gains
+            if gain and _word(gain) == word
+        ]
+        groups += [f"{word} {', '.join(points)}"] if points else []
+    return "; ".join(groups)
+
+
+def _word(gain: Gain) -> str:
+    low, high = gain.interval
+    return HELPED if low > 0 else HURT if high < 0 else UNCLEAR
+
+
+def _points(gain: Gain) -> str:
+    low, high = gain.interval
+    return f"{100 * gain.gain:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"

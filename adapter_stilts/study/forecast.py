@@ -1,8 +1,9 @@
 """What a study would take, without loading a model: rows, optimiser steps and bytes of every stage.
 
-Rows are counted where the data can be read without the network; elsewhere they are those documented of the task, or those the study's
-`sizes` gives. Steps follow from rows and `training.batch_rows` exactly; where batches have a token budget, from half the longest input a
-row, which is a guess and marked as "about", as are the pieces that long contexts, texts and sentences are cut into. Early stopping may end a run before.
+Rows are counted where the data can be read without the network; elsewhere they are those documented of the task, or
+those the study's `sizes` gives. Steps follow from rows and `training.batch_rows` exactly; where batches have a token
+budget, from half the longest input a row, which is a guess and marked as "about", as are the pieces that long
+contexts, texts and sentences are cut into. Early stopping may end a run before.
 """
 
 from __future__ import annotations
@@ -16,13 +17,7 @@ from typing import Any
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.config.study import StudyConfig
 from adapter_stilts.encoder.kinds import kinds, resolve
-from adapter_stilts.encoder.sizes import (
-    BYTES,
-    adapter_parameters,
-    fusion_parameters,
-    head_parameters,
-    trunk_parameters,
-)
+from adapter_stilts.encoder.sizes import BYTES, adapter_parameters, fusion_parameters, head_parameters, trunk_parameters
 from adapter_stilts.encoder.trunk_config import TrunkConfig, known_config
 from adapter_stilts.errors import MissingError
 from adapter_stilts.runs.material import for_task, where_of
@@ -69,16 +64,9 @@ class Forecast:
     whole: int | None
 
     def document(self) -> dict[str, Any]:
-        stage = self.stage
         return {
-            "stage": stage.label,
-            "key": stage.key,
-            "work": stage.work,
-            "tasks": list(stage.tasks),
-            "how": stage.how,
-            "seed": stage.seed,
-            "after": list(stage.parents),
-            "rows": [{"task": one.task, "rows": one.count, "known": one.known} for one in self.rows],
+            **self.stage.to_json(),
+            "rows": [{"task": rows.task, "rows": rows.count, "known": rows.known} for rows in self.rows],
             "steps": self.steps,
             "about": self.about,
             "bytes": self.bytes,
@@ -90,35 +78,37 @@ def forecast(study: StudyConfig, grid: Grid) -> list[Forecast]:
     """Every stage of a study, in its order."""
     trunk = known_config(study.trunk.name)
     adapters = {} if trunk is None else _adapters(grid.stages, trunk)
-    return [
-        _train(stage, study, trunk, adapters.get(stage.key, {})) if stage.work == "train" else Forecast(stage, (), 0, False, 0, 0) for stage in grid.stages
-    ]
+    return [_planned(stage, study, trunk, adapters.get(stage.key, {})) for stage in grid.stages]
 
 
-def totals(found: Sequence[Forecast]) -> dict[str, Any]:
+def totals(planned: Sequence[Forecast]) -> dict[str, Any]:
     """The sums; `unknown` counts the trainings whose steps or bytes cannot be told and are left out."""
-    trained = [one for one in found if one.stage.work == "train"]
+    trained = [plan for plan in planned if plan.stage.work == "train"]
     return {
-        "stages": len(found),
+        "stages": len(planned),
         "trainings": len(trained),
-        "readings": len(found) - len(trained),
-        "steps": sum(one.steps or 0 for one in trained),
-        "about": any(one.about for one in trained),
-        "bytes": sum(one.bytes or 0 for one in trained),
-        "bytes_of_full_fine_tuning": sum(one.whole or 0 for one in trained),
-        "unknown": sum(one.steps is None or one.bytes is None for one in trained),
+        "readings": len(planned) - len(trained),
+        "steps": sum(plan.steps or 0 for plan in trained),
+        "about": any(plan.about for plan in trained),
+        "bytes": sum(plan.bytes or 0 for plan in trained),
+        "bytes_of_full_fine_tuning": sum(plan.whole or 0 for plan in trained),
+        "unknown": sum(plan.steps is None or plan.bytes is None for plan in trained),
     }
 
 
-def _train(stage: Stage, study: StudyConfig, trunk: TrunkConfig | None, adapters: Mapping[str, int]) -> Forecast:
+def _planned(stage: Stage, study: StudyConfig, trunk: TrunkConfig | None, adapters: Mapping[str, int]) -> Forecast:
     config = stage.config
-    found = [under(find_task(name, config.task.model_dump(exclude_none=True)), config.evaluation.protocol) for name in stage.tasks]
-    rows = tuple(_rows(task, stage, study) for task in found)
-    steps, about = (0, False) if config.control == "random-adapter" else _steps(config, found, rows)
-    heads = None if trunk is None else sum(_head(task, one, config, trunk) for task, one in zip(found, rows, strict=True))
-    if trunk is None or heads is None:
+    if stage.work == "read":
+        return Forecast(stage, (), 0, False, 0, 0)
+    settings = config.task.model_dump(exclude_none=True)
+    named = {name: under(find_task(name, settings), config.evaluation.protocol) for name in stage.tasks}
+    rows = tuple(_rows(name, task, stage, study) for name, task in named.items())
+    steps, about = (0, False) if config.control == "random-adapter" else _steps(config, list(named.values()), rows)
+    if trunk is None:
         return Forecast(stage, rows, steps, about, None, None)
-    return Forecast(stage, rows, steps, about, BYTES * (sum(adapters.values()) + heads), BYTES * (trunk_parameters(trunk) + heads))
+    heads = sum(_head(task, counted, config, trunk) for task, counted in zip(named.values(), rows, strict=True))
+    size, whole = BYTES * (sum(adapters.values()) + heads), BYTES * (trunk_parameters(trunk) + heads)
+    return Forecast(stage, rows, steps, about, size, whole)
 
 
 def _adapters(stages: Sequence[Stage], trunk: TrunkConfig) -> dict[str, dict[str, int]]:
@@ -126,27 +116,31 @@ def _adapters(stages: Sequence[Stage], trunk: TrunkConfig) -> dict[str, dict[str
 
     A run can be used on its own, so what lies frozen under its own adapter, or is fused, is stored with it.
     """
-    found: dict[str, dict[str, int]] = {}
+    stored: dict[str, dict[str, int]] = {}
     for stage in stages:
         adapter = stage.config.adapter
         own = adapter_parameters(adapter.kind, resolve(kinds[adapter.kind], adapter.settings), trunk)
-        below = {key: size for parent in stage.parents for key, size in found[parent].items()} if stage.how in (STACK, FUSE) else {}
+        below: dict[str, int] = {}
+        for parent in stage.parents if stage.how in (STACK, FUSE) else ():
+            below |= stored[parent]
         if stage.how == FUSE:
             own = fusion_parameters(trunk) + (own if stage.config.fusion.target_adapter else 0)
         if stage.work == "train":
-            found[stage.key] = {**below, stage.key: own}
-    return found
+            stored[stage.key] = {**below, stage.key: own}
+    return stored
 
 
 def _head(task: Task, rows: Rows, config: RunConfig, trunk: TrunkConfig) -> int:
     return head_parameters(task.format.name, rows.labels, trunk, config.training.head_pool)
 
 
-def _rows(task: Task, stage: Stage, study: StudyConfig) -> Rows:
-    """The rows that a stage trains one of its tasks on."""
+def _rows(name: str, task: Task, stage: Stage, study: StudyConfig) -> Rows:
+    """The rows that a stage trains one of its tasks on; name: as the study has it, a task's or that of a task file."""
     config = stage.config
     chosen = for_task(config.data.language, task.name, stage.tasks, "data.language")
-    count, known, labels = _counted(task, _where(config, task, stage.tasks), tuple(chosen), text_everywhere=task.format.masked and len(stage.tasks) > 1)
+    text_everywhere = task.format.masked and len(stage.tasks) > 1
+    where = _where(config, task, stage.tasks)
+    count, known, labels = _counted(name, task, where, tuple(chosen), text_everywhere=text_everywhere)
     if count is None and task.name in study.sizes:
         count, known = study.sizes[task.name], GIVEN
     if count is not None and config.training.rows is not None:
@@ -157,22 +151,28 @@ def _rows(task: Task, stage: Stage, study: StudyConfig) -> Rows:
 def _where(config: RunConfig, task: Task, together: Sequence[str]) -> Where | None:
     """Where the rows lie; None where that is not there."""
     try:
-        return where_of(config.data.sources, config.trunk.name, columns=config.task.columns, task=task.name, tasks=together)
+        return where_of(
+            config.data.sources, config.trunk.name, columns=config.task.columns, task=task.name, tasks=together
+        )
     except MissingError:
         return None
 
 
-def _counted(task: Task, where: Where | None, chosen: tuple[str, ...], *, text_everywhere: bool) -> tuple[int | None, str, int]:
+def _counted(
+    name: str, task: Task, where: Where | None, chosen: tuple[str, ...], *, text_everywhere: bool
+) -> tuple[int | None, str, int]:
     """(rows, how that is known, labels)."""
     labels = len(task.labels or ())
     if where is not None and where.kind == "miniature" and task.source.miniature:
         dataset = miniature_of(task)
-        languages = len(dataset.languages) if text_everywhere and not chosen else len(chosen) if task.format.masked and chosen else 1
+        languages = 1
+        if task.format.masked and (chosen or text_everywhere):
+            languages = len(chosen or dataset.languages)
         return dataset.sizes["train"] * languages, READ, labels or len(dataset.labels or ())
     if where is not None and (where.kind == "files" or where.folder is not None):
-        return _loaded(task.name, (where.kind, where.folder, tuple(sorted(where.files.items())), tuple(sorted(where.columns.items()))), chosen[:1], labels)
-    documented = _documented(task)
-    return documented, UNKNOWN if documented is None else DOCUMENTED, labels
+        place = (where.kind, where.folder, tuple(sorted(where.files.items())), tuple(sorted(where.columns.items())))
+        return _loaded(name, place, chosen[:1], labels)
+    return (*_documented(task), labels)
 
 
 @cache
@@ -180,53 +180,56 @@ def _loaded(name: str, place: tuple[Any, ...], chosen: tuple[str, ...], labels: 
     """Rows read from files once for a whole study; what is documented where they are not there."""
     kind, folder, files, columns = place
     task = find_task(name)
+    where = Where(kind, folder, dict(files), dict(columns))
     try:
-        examples = load(task, "train", chosen[0] if chosen else task.train_language, Where(kind, folder, dict(files), dict(columns))).examples
+        examples = load(task, "train", chosen[0] if chosen else task.train_language, where).examples
     except MissingError:
-        documented = _documented(task)
-        return documented, UNKNOWN if documented is None else DOCUMENTED, labels
+        return (*_documented(task), labels)
     return len(examples), READ, labels or len(labels_of(task, examples) or ())
 
 
-def _documented(task: Task) -> int | None:
-    """The published number of training rows, less those held out for validation."""
+def _documented(task: Task) -> tuple[int | None, str]:
+    """(the published number of training rows, less those held out for validation; how that is known)."""
     owner = task if "train" in task.source.sizes or not task.train_task else tasks[task.train_task]
     match = COUNT.match(owner.source.sizes.get("train", "").replace(" in English", ""))
     if match is None:
-        return None
+        return None, UNKNOWN
     count = int(match.group(1).replace(",", ""))
-    return count - count // task.held_out if task.held_out else count
+    return count - count // task.held_out if task.held_out else count, DOCUMENTED
 
 
-def _steps(config: RunConfig, found: Sequence[Task], rows: Sequence[Rows]) -> tuple[int | None, bool]:
+def _steps(config: RunConfig, learned: Sequence[Task], rows: Sequence[Rows]) -> tuple[int | None, bool]:
     """(optimiser steps at most, whether they are an estimate)."""
     training = config.training
     if training.max_steps is not None:
         return training.max_steps, False
-    if training.minutes is not None or any(one.count is None for one in rows):
+    if training.minutes is not None or any(counted.count is None for counted in rows):
         return None, False
-    passes = [_passes(config, task, one.count or 0) for task, one in zip(found, rows, strict=True)]
-    return sum(training.epochs * -(-count // training.accumulation) for count in passes), training.batch_rows is None or any(
-        not task.format.whole for task in found
-    )
+    passes = [_passes(config, task, counted.count or 0) for task, counted in zip(learned, rows, strict=True)]
+    steps = sum(training.epochs * -(-count // training.accumulation) for count in passes)
+    return steps, training.batch_rows is None or any(not task.format.whole for task in learned)
 
 
 def _passes(config: RunConfig, task: Task, rows: int) -> int:
     training = config.training
     if training.batch_rows is not None:
         return -(-rows // training.batch_rows)
-    length = (training.max_length or task.max_length) * (task.query_length / task.max_length + 1 if task.format.ranking else 1)
+    texts = task.query_length / task.max_length + 1 if task.format.ranking else 1
+    length = (training.max_length or task.max_length) * texts
     return max(1, -(-round(rows * length * FILLED) // training.token_budget))
 
 
-def sentence(found: Mapping[str, Any]) -> str:
+def sentence(summed: Mapping[str, Any]) -> str:
     """The totals in words."""
-    about = "about " if found["about"] else ""
-    unknown = f"; {found['unknown']} of the trainings cannot be told and are not in these sums" if found["unknown"] else ""
+    stages, trainings, readings, steps = (
+        _number(summed[name]) for name in ("stages", "trainings", "readings", "steps")
+    )
+    about, missing = "about " if summed["about"] else "", summed["unknown"]
+    unknown = f"; {missing} of the trainings cannot be told and are not in these sums" if missing else ""
     return (
-        f"{_number(found['stages'])} stages: {_number(found['trainings'])} trainings and {_number(found['readings'])} readings; "
-        f"at most {about}{_number(found['steps'])} steps; {_gigabytes(found['bytes'])} of adapters, fusions and heads, "
-        f"where full fine-tuning would leave {_gigabytes(found['bytes_of_full_fine_tuning'])}{unknown}"
+        f"{stages} stages: {trainings} trainings and {readings} readings; "
+        f"at most {about}{steps} steps; {_gigabytes(summed['bytes'])} of adapters, fusions and heads, "
+        f"where full fine-tuning would leave {_gigabytes(summed['bytes_of_full_fine_tuning'])}{unknown}"
     )
 
 

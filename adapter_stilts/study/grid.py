@@ -1,94 +1,88 @@
 """`study`: a grid of intermediate runs, ways to build on them, targets and seeds, as one command that fills its gaps.
 
-    study(Path("configs/studies/miniature.yaml"), out=Path("studies/miniature"), jobs=2, ...)
+study(Path("configs/studies/miniature.yaml"), out=Path("studies/miniature"), jobs=2, ...)
 
-    studies/miniature/
-      study.json     every stage with its state, seconds and folder; the table
-      runs/          a run for every training, shared by all that build on it; scores of a reading in the folder of its run
-      logs/          what each stage said
+studies/miniature/
+  study.json     every stage with its state, seconds and folder; the table
+  runs/          a run for every training, shared by all that build on it; scores of a reading in the folder of its run
+  logs/          what each stage said
 """
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from adapter_stilts.config.study import StudyConfig
-from adapter_stilts.errors import UsageError
+from adapter_stilts.errors import StudyFailed, UsageError
 from adapter_stilts.reporting import Reporter
-from adapter_stilts.study.records import recorded
-from adapter_stilts.study.stages import Grid, grid
+from adapter_stilts.study.board import recorded
+from adapter_stilts.study.forecast import forecast, sentence, totals
+from adapter_stilts.study.stages import grid
 from adapter_stilts.study.study_file import read_study
 
 HOME = Path("studies")  # where a study lies unless told otherwise
 
 
 def study(
-    file: Path, *, out: Path | None, jobs: int, dry_run: bool, report: Reporter, trunk: str | None = None, data: tuple[str, ...] = ()
+    file: Path,
+    *,
+    out: Path | None,
+    jobs: int,
+    dry_run: bool,
+    report: Reporter,
+    trunk: str | None = None,
+    data: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Run what is missing of a study; returns what `--json` prints, its failures counted in "failed".
 
     jobs         stages at once; 1 does them in this process
     trunk, data  in the place of those of the file
 
-    Raises ConfigError for mistakes in the file, UsageError where another process works on it, Interrupted where it was stopped.
+    Raises ConfigError for mistakes in the file, UsageError where another process works on it, Interrupted when stopped.
     """
-    chosen = _chosen(read_study(file), trunk, data)
-    found = grid(chosen)
-    folder = out or HOME / chosen.name
+    config = _chosen(read_study(file), trunk, data)
+    folder = out or HOME / config.name
     if dry_run:
-        return _preview(chosen, found, folder, report)
+        return _preview(config, folder, report)
     if jobs < 1:
         raise UsageError(f"--jobs {jobs} is nobody to do the work", do="use 1 or more")
-    return _run(chosen, found, folder, jobs, report)
+    from adapter_stilts.study.run import run  # what only plans does not wait for faiss and the rest
+
+    return run(config, folder, jobs=jobs, report=report).document
+
+
+def failure(document: Mapping[str, Any]) -> StudyFailed:
+    """What to raise once a study with failed stages has shown its table."""
+    advice = f"see {document['out']}/study.json and logs/; the same command does what is missing"
+    return StudyFailed(f"{document['failed']} of {len(document['stages'])} stages are not done", do=advice)
 
 
 def _chosen(config: StudyConfig, trunk: str | None, data: tuple[str, ...]) -> StudyConfig:
-    given = {**({"trunk": config.trunk.model_copy(update={"name": trunk, "revision": None})} if trunk else {}), **({"data": data} if data else {})}
-    return config.model_copy(update=given)
+    named = {"trunk": config.trunk.model_copy(update={"name": trunk, "revision": None})} if trunk else {}
+    return config.model_copy(update={**named, **({"data": data} if data else {})})
 
 
-def _preview(config: StudyConfig, found: Grid, folder: Path, report: Reporter) -> dict[str, Any]:
-    """Every stage with its rows, steps and bytes, how it stands in the study's folder, and their sums; nothing is loaded or written."""
-    from adapter_stilts.study.forecast import forecast, sentence, totals
-
-    stages = forecast(config, found)
+def _preview(config: StudyConfig, folder: Path, report: Reporter) -> dict[str, Any]:
+    """Every stage with its rows, steps, bytes and state in the study's folder, and their sums; nothing is written."""
+    stages = forecast(config, grid(config))
     known = recorded(folder)
-    states = {one.stage.key: str(known.get(one.stage.key, {}).get("state", "new")) for one in stages}
+    states = {plan.stage.key: str(known.get(plan.stage.key, {}).get("state", "new")) for plan in stages}
     summed = totals(stages)
-    missing = totals([one for one in stages if states[one.stage.key] != "done"])
+    missing = totals([plan for plan in stages if states[plan.stage.key] != "done"])
     report.say(f"{missing['stages']} of {summed['stages']} stages are not done")
+    planned = [
+        {**plan.document(), "state": states[plan.stage.key], "rows_text": ", ".join(rows.text() for rows in plan.rows)}
+        for plan in stages
+    ]
     return {
         "study": config.name,
         "out": str(folder),
         "trunk": config.trunk.name,
-        "planned": [{**one.document(), "state": states[one.stage.key], "rows_text": ", ".join(rows.text() for rows in one.rows)} for one in stages],
+        "planned": planned,
         "totals": {**summed, "sentence": sentence(summed)},
         "missing": {**missing, "sentence": sentence(missing)},
         "results": [],
         "failed": 0,
     }
-
-
-def _run(config: StudyConfig, found: Grid, folder: Path, jobs: int, report: Reporter) -> dict[str, Any]:
-    from adapter_stilts.runs.folder import locked
-    from adapter_stilts.study.board import Board, run_all
-    from adapter_stilts.study.stage_run import jobs_of
-    from adapter_stilts.study.study_table import table
-    from adapter_stilts.study.workers import Apart, Here
-    from adapter_stilts.training.interrupt import StopSignal
-
-    with ExitStack() as held:
-        held.enter_context(locked(folder))
-        facts = {"study": config.name, "out": str(folder), "config": config.model_dump(mode="json")}
-        board = Board(folder, facts, jobs_of(found.stages, folder))
-        stop = held.enter_context(StopSignal()) if jobs > 1 else None
-        with report.progress(f"study {config.name}") as advance:
-            run_all(board, Apart(jobs) if jobs > 1 else Here(report), lambda: stop is not None and stop.requested, advance)
-        document = board.write(**table(found.cells, board))
-    failed = sum(count for state, count in document["counts"].items() if state != "done")
-    for record in document["stages"]:
-        if record["state"] == "failed":
-            report.say(f"failed: {record['stage']}: {record['error']}")
-    return {**document, "results": document["entries"], "failed": failed}

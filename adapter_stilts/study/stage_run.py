@@ -1,19 +1,18 @@
 """One stage of a study at work: a call of `train` or `evaluate`, and whether what it left behind still stands.
 
-A finished stage is skipped without loading a model: its manifest is whole, it builds on the parents that are there now, and the files its
-rows came from have the bytes they had. Anything less, and `train` or `evaluate` look again; they know how to go on, and what to refuse.
+A finished stage is skipped without loading a model: its manifest is whole, it builds on the parents that are there
+now, and the files its rows came from have the bytes they had. Anything less, and `train` or `evaluate` look again;
+they know how to go on, and what to refuse.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.files import sha256
 from adapter_stilts.reporting import Reporter
@@ -24,47 +23,14 @@ from adapter_stilts.runs.subject import Request
 from adapter_stilts.runs.train import train
 from adapter_stilts.sharing.bundle import verify_files
 from adapter_stilts.sharing.manifest import read_manifest
-from adapter_stilts.study.stages import Stage
+from adapter_stilts.study.board import Job
 from adapter_stilts.tasks.reading.miniature import VERSION
 from adapter_stilts.training import checkpoint
 
 
-@dataclass(frozen=True)
-class Job:
-    """A stage and its place on disk.
-
-    folder  train: of its run; read: of the run that is read, or of the trunk's scores; two stages never work in one at the same time
-    after   folders of the runs it builds on, as `stage.parents` has them
-    log     where its talk goes
-    """
-
-    stage: Stage
-    folder: Path
-    after: tuple[Path, ...]
-    runs: Path
-    log: Path
-
-    @property
-    def label(self) -> str:
-        return self.stage.label
-
-    def perform(self, report: Reporter) -> dict[str, Any]:
-        """Do the work, or the part of it that is missing; returns what study.json keeps of it. Raises what `train` and `evaluate` raise."""
-        return _train(self, report) if self.stage.work == "train" else _read(self, report)
-
-
-def jobs_of(stages: Sequence[Stage], out: Path) -> list[Job]:
-    """Every stage with its folders under `out`; a run keeps the folder it has, whatever it was called when it was made."""
-    runs = out / "runs"
-    there = {path.name.rpartition("-")[2]: path for path in sorted(runs.iterdir())} if runs.is_dir() else {}
-    folders = {stage.key: there.get(stage.key, runs / _file_name(stage)) for stage in stages if stage.work == "train"}
-    found = []
-    for stage in stages:
-        after = tuple(folders[key] for key in stage.parents)
-        folder = folders[stage.key] if stage.work == "train" else after[0] if after else runs / f"trunk-{fingerprint(stage.config.trunk)}"
-        log = out / "logs" / f"{_file_name(stage)}.txt"
-        found.append(Job(stage, folder, after, runs, log))
-    return found
+def perform(job: Job, report: Reporter) -> dict[str, Any]:
+    """Do what is missing of the work; returns what study.json keeps. Raises what `train` and `evaluate` raise."""
+    return _train(job, report) if job.stage.work == "train" else _read(job, report)
 
 
 def stands(job: Job, record: Mapping[str, Any]) -> bool:
@@ -75,23 +41,20 @@ def stands(job: Job, record: Mapping[str, Any]) -> bool:
         return False
 
 
-def _file_name(stage: Stage) -> str:
-    """Its label, as far as that can name a file (a task may be a path), and its key."""
-    return f"{re.sub(r'[^A-Za-z0-9.+_-]+', '-', stage.label)}-{stage.key}"
-
-
 def _train(job: Job, report: Reporter) -> dict[str, Any]:
     config = job.stage.config.model_copy(update={"after": tuple(str(folder) for folder in job.after)})
-    found = train(config, job.stage.tasks, out=job.folder, runs=job.runs, resume=True, overwrite=False, dry_run=False, report=report)
-    assert isinstance(found, Trained)
-    checkpoint.clear(job.folder / "checkpoints")  # four times the size of what is kept, and of no use to a run that is done
-    return {"checksum": found.manifest.checksum, "parents": _checksums(job.after), "steps": found.manifest.training["steps"]}
+    here: dict[str, Any] = {"out": job.folder, "runs": job.runs, "overwrite": job.overwrite}
+    trained = train(config, job.stage.tasks, **here, resume=True, dry_run=False, report=report)
+    assert isinstance(trained, Trained)
+    checkpoint.clear(job.folder / "checkpoints")  # four times the size of what is kept, and of no use any more
+    checksum, steps = trained.manifest.checksum, trained.manifest.training.steps
+    return {"checksum": checksum, "parents": _checksums(job.after), "steps": steps}
 
 
 def _read(job: Job, report: Reporter) -> dict[str, Any]:
     out = None if job.after else job.folder
-    found = evaluate(_request(job), out=out, runs=job.runs, overwrite=False, dry_run=False, report=report)
-    return {"rows": [list(row.key) for row in found.results], "parents": _checksums(job.after)}
+    scored = evaluate(_request(job), out=out, runs=job.runs, overwrite=job.overwrite, dry_run=False, report=report)
+    return {"rows": [list(result.key) for result in scored.results], "parents": _checksums(job.after)}
 
 
 def _request(job: Job) -> Request:
@@ -105,7 +68,8 @@ def _stands(job: Job, record: Mapping[str, Any]) -> bool:
     if job.stage.work == "train":
         manifest = read_manifest(job.folder)
         verify_files(job.folder, manifest)
-        return manifest.checksum == record["checksum"] and _checksums(job.after) == record["parents"] and _unchanged(manifest.data)
+        same = manifest.checksum == record["checksum"] and _checksums(job.after) == record["parents"]
+        return same and _unchanged(origin.model_dump(mode="json") for origin in manifest.data)
     rows = {row.key: row for row in read_results(job.folder)}
     wanted = [tuple(key) for key in record["rows"]]
     there = bool(wanted) and all(key in rows for key in wanted)

@@ -1,12 +1,14 @@
 """A study as stages that depend on each other, and as the cells of its table.
 
-A stage trains one run or reads one target with one run. Its key is the fingerprint of everything the file says of it and of the stages
-it builds on, so that what two cells share is one stage, and a stage keeps its folder when the grid around it changes.
+A stage trains one run or reads one target with one run. Its key is the fingerprint of everything the file says of it
+and of the stages it builds on, so that what two cells share is one stage, and a stage keeps its folder when the grid
+around it changes.
 
     nli-s13 ──┬── xnli-sequential-nli-s13 ── read xnli
               ├── xnli-stack-nli-s13 ─────── read xnli
               └── read tatoeba
-    xnli-direct-s13 ──────────────────────── read xnli        what gains are measured against; for tatoeba, the trunk alone
+    xnli-direct-s13 ──────────────────────── read xnli        what gains are measured against
+                                             read tatoeba     with the trunk alone: the same for retrieval
 """
 
 from __future__ import annotations
@@ -20,18 +22,17 @@ from typing import Any, Literal
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.config.load import load, with_settings
 from adapter_stilts.config.schema import RunConfig
-from adapter_stilts.config.study import EVERY, Intermediate, StudyConfig, Target
+from adapter_stilts.config.study import DIRECT, EVERY, Intermediate, StudyConfig, Target, control_label
 from adapter_stilts.runs.identity import weight_settings
 from adapter_stilts.tasks.base import tasks as known_tasks
 from adapter_stilts.tasks.user import find_task
 
-DIRECT, SEQUENTIAL, STACK, FUSE, JOINT, READ = "direct", "sequential", "stack", "fuse", "joint", "read"
-CONTROL_NAMES = {"shuffled-labels": "shuffled", "random-adapter": "random"}
+SEQUENTIAL, STACK, FUSE, JOINT, READ = "sequential", "stack", "fuse", "joint", "read"
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One piece of work: `train` leaves a run, `read` scores one target with a run, or with the trunk alone (no parents).
+    """One piece of work: `train` leaves a run, `read` scores a target with a run, or the trunk alone (no parents).
 
     key      names its content; `label` is for people
     config   of the run, its `after` left open: the parents' folders are known when it runs
@@ -50,18 +51,28 @@ class Stage:
     languages: tuple[str, ...] = ()
     split: str = ""
 
+    def to_json(self) -> dict[str, Any]:
+        """What it is, for study.json and --dry-run."""
+        named = {"stage": self.label, "key": self.key, "work": self.work, "tasks": list(self.tasks)}
+        return {**named, "how": self.how, "seed": self.seed, "after": list(self.parents)}
+
 
 @dataclass(frozen=True)
 class Cell:
-    """One number of the table: a target after an intermediate run, under one seed; `base` is the reading it is compared with."""
+    """One number of the table: a target after an intermediate run, under one seed.
+
+    base     the reading it is compared with
+    control  which one the intermediate run is, "" where it is none
+    """
 
     intermediate: str
     how: str
     target: str
+    task: str
     seed: int
     reading: str
     base: str
-    control: bool = False
+    control: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,14 @@ class Grid:
     cells: tuple[Cell, ...]
 
 
+@dataclass(frozen=True)
+class _Arm:
+    """An intermediate run by the key of its stage, or the control that is made of one."""
+
+    key: str
+    control: str = ""
+
+
 @dataclass
 class _Grown:
     """The grid while it is made: a stage is added once, however many cells need it."""
@@ -80,19 +99,31 @@ class _Grown:
     stages: dict[str, Stage] = field(default_factory=dict)
     cells: list[Cell] = field(default_factory=list)
 
-    def train(self, label: str, tasks: Sequence[str], config: RunConfig, parents: Sequence[str], how: str) -> str:
+    def train(self, label: str, tasks: Sequence[str], config: RunConfig, parents: Sequence[str] = ()) -> str:
         key = fingerprint(["train", list(tasks), weight_settings(config.model_copy(update={"after": tuple(parents)}))])
         seed = config.training.seed
-        self.stages.setdefault(key, Stage(key, f"{label}-s{seed}", "train", tuple(tasks), config, tuple(parents), seed, how))
+        stage = Stage(key, f"{label}-s{seed}", "train", tuple(tasks), config, tuple(parents), seed, config.how)
+        self.stages.setdefault(key, stage)
         return key
 
     def read(self, target: Target, run: str, seed: int) -> str:
-        config = _reading_config(self.study, target, seed)
-        facts = [list(target.languages), target.split, config.trunk, config.data, config.retrieval, config.evaluation, config.task]
-        key = fingerprint(["read", target.task, run, *facts])
-        label = f"{target.task} with {self.stages[run].label if run else 'the trunk'}"
-        parents = (run,) if run else ()
-        self.stages.setdefault(key, Stage(key, label, "read", (target.task,), config, parents, seed, READ, target.languages, target.split))
+        config = _config(self.study, target, seed)
+        facts = [config.trunk, config.data, config.retrieval, config.evaluation, config.task]
+        key = fingerprint(["read", target.task, run, list(target.languages), target.split, *facts])
+        label = f"{target.label} with {self.stages[run].label if run else 'the trunk'}"
+        stage = Stage(
+            key,
+            label,
+            "read",
+            (target.task,),
+            config,
+            (run,) if run else (),
+            seed,
+            READ,
+            target.languages,
+            target.split,
+        )
+        self.stages.setdefault(key, stage)
         return key
 
 
@@ -100,10 +131,9 @@ def grid(study: StudyConfig) -> Grid:
     """Every stage and cell of a study; raises ConfigError for settings that do not go together."""
     grown = _Grown(study)
     for seed in study.seeds:
-        learned = {entry.label: _intermediate(grown, entry, seed) for entry in study.intermediate}
-        controls = _controls(grown, learned, seed)
+        arms = _arms(grown, seed)
         for target in study.targets:
-            _cells(grown, target, learned, controls, seed)
+            _cells(grown, target, arms, seed)
     return Grid(tuple(grown.stages.values()), tuple(grown.cells))
 
 
@@ -123,47 +153,42 @@ def _others(source: str, tasks: Sequence[str]) -> bool:
     return bool(equals) and not Path(source).is_dir() and named in known_tasks and named not in tasks
 
 
-def _intermediate(grown: _Grown, entry: Intermediate, seed: int) -> str:
-    return grown.train(entry.label, entry.learned, _intermediate_config(grown.study, entry, seed), (), JOINT if len(entry.learned) > 1 else DIRECT)
-
-
-def _controls(grown: _Grown, learned: Mapping[str, str], seed: int) -> dict[str, str]:
-    """Runs that should learn nothing, by their label in the table."""
-    found: dict[str, str] = {}
+def _arms(grown: _Grown, seed: int) -> dict[str, _Arm]:
+    """The intermediate runs by their labels in the table, and then the controls, which should learn nothing."""
     entries = {entry.label: entry for entry in grown.study.intermediate}
+    configs = {label: _intermediate_config(grown.study, entry, seed) for label, entry in entries.items()}
+    arms = {label: _Arm(grown.train(label, entry.learned, configs[label])) for label, entry in entries.items()}
     for control, labels in grown.study.controls.items():
         for label in labels:
-            entry = entries[label]
-            name = f"{label}-{CONTROL_NAMES[control]}"
-            config = with_settings(_intermediate_config(grown.study, entry, seed), {"control": control})
+            name, tasks = control_label(label, control), entries[label].learned
+            parents: tuple[str, ...] = ()
+            config = with_settings(configs[label], {"control": control})
             if control == "random-adapter":  # nothing is trained: the entries of a finished adapter, in another order
+                tasks, parents = tasks[:1], (arms[label].key,)
                 config = _open(config, {"how": SEQUENTIAL}, plain_sampler=True)
-                found[name] = grown.train(name, entry.learned[:1], config, (learned[label],), SEQUENTIAL)
-            else:
-                found[name] = grown.train(name, entry.learned, config, (), JOINT if len(entry.learned) > 1 else DIRECT)
-    return found
+            arms[name] = _Arm(grown.train(name, tasks, config, parents), control)
+    return arms
 
 
-def _cells(grown: _Grown, target: Target, learned: Mapping[str, str], controls: Mapping[str, str], seed: int) -> None:
-    """One target under one seed: directly, and after every intermediate run and control in every way."""
-    arms = {**learned, **controls}
-    if retrieval(target.task):
-        base = grown.read(target, "", seed)
-        grown.cells.append(Cell("", DIRECT, target.task, seed, base, base))
-        for label, key in arms.items():
-            grown.cells.append(Cell(label, READ, target.task, seed, grown.read(target, key, seed), base, label in controls))
-        return
-    base = grown.read(target, _target(grown, target, DIRECT, "", (), seed), seed)
-    grown.cells.append(Cell("", DIRECT, target.task, seed, base, base))
-    for how in target.hows or grown.study.hows:
-        after = {name: tuple(learned[one] for one in names) for name, names in _fusions(grown.study).items()} if how == FUSE else _alone(arms)
-        for label, parents in after.items():
-            run = _target(grown, target, how, label, parents, seed)
-            grown.cells.append(Cell(label, how, target.task, seed, grown.read(target, run, seed), base, label in controls))
+def _cells(grown: _Grown, target: Target, arms: Mapping[str, _Arm], seed: int) -> None:
+    """One target under one seed: directly (retrieval: by the trunk alone), and after intermediate runs and controls."""
+    study, read_alone = grown.study, retrieval(target.task)
+    after = {str(use): names for use, names in (study.after | target.after).items()}
+    direct = "" if read_alone else _target(grown, target, DIRECT, "", (), seed)
+    base = grown.read(target, direct, seed)
 
+    def cell(label: str, how: str, reading: str) -> None:
+        control = arms[label].control if label in arms else ""
+        grown.cells.append(Cell(label, how, target.label, target.task, seed, reading, base, control))
 
-def _alone(arms: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    return {label: (key,) for label, key in arms.items()}
+    cell("", DIRECT, base)
+    for how in () if read_alone else target.hows or study.hows:
+        fused = _fusions(study) if how == FUSE else {label: (label,) for label in arms}
+        for label in after.get(how) or fused:
+            parents = tuple(direct if name == DIRECT else arms[name].key for name in fused[label])
+            cell(label, how, grown.read(target, _target(grown, target, how, label, parents, seed), seed))
+    for label in after.get(READ) or (arms if read_alone else ()):
+        cell(label, READ, grown.read(target, arms[label].key, seed))
 
 
 def _fusions(study: StudyConfig) -> dict[str, tuple[str, ...]]:
@@ -171,54 +196,43 @@ def _fusions(study: StudyConfig) -> dict[str, tuple[str, ...]]:
 
 
 def _target(grown: _Grown, target: Target, how: str, label: str, parents: tuple[str, ...], seed: int) -> str:
-    study = grown.study
-    config = _config(study, target.task, (target.task,), target.recipe, study.target_settings, target.settings, target.protocol, seed)
-    config = _open(config, {"how": how})
-    return grown.train("-".join((target.task, how, *([label] if label else []))), (target.task,), config, parents, how)
+    config = _open(_config(grown.study, target, seed), {"how": how})
+    return grown.train("-".join(filter(None, (target.label, how, label))), target.learned, config, parents)
 
 
 def _intermediate_config(study: StudyConfig, entry: Intermediate, seed: int) -> RunConfig:
-    learned = entry.learned
-    config = _config(study, entry.label, learned, entry.recipe, study.intermediate_settings, entry.settings, None, seed)
-    settings: dict[str, Any] = {"how": JOINT if len(learned) > 1 else DIRECT}
+    settings: dict[str, Any] = {"how": JOINT if len(entry.learned) > 1 else DIRECT}
     if entry.language:
         settings["data.language"] = list(entry.language)
     if entry.sampler is not None:
         settings |= {f"training.sampler.{key}": value for key, value in entry.sampler.model_dump().items()}
-    return _open(config, settings, plain_sampler=len(learned) == 1)
+    return _open(_config(study, entry, seed), settings, plain_sampler=len(entry.learned) == 1)
 
 
-def _reading_config(study: StudyConfig, target: Target, seed: int) -> RunConfig:
-    """What a reading is asked with: data, protocol, and how sentences become vectors."""
-    return _config(study, target.task, (target.task,), target.recipe, study.target_settings, target.settings, target.protocol, seed)
-
-
-def _config(
-    study: StudyConfig,
-    label: str,
-    tasks: Sequence[str],
-    recipe: str,
-    role: Mapping[str, Any],
-    own: Mapping[str, Any],
-    protocol: str | None,
-    seed: int,
-) -> RunConfig:
-    """A run's configuration from a recipe and the study's settings; what comes later wins."""
-    named = recipe or _recipe(study, label, tasks)
+def _config(study: StudyConfig, entry: Intermediate | Target, seed: int) -> RunConfig:
+    """A run's configuration, or a reading's: from a recipe and the study's settings; what comes later wins."""
+    named = entry.recipe or _recipe(study, entry.label, entry.learned)
     base = _recipe_config(named) if named else RunConfig()
-    base = base.model_copy(update={"how": DIRECT, "training": base.training.model_copy(update={"sampler": RunConfig().training.sampler})})
     settings: dict[str, Any] = {f"trunk.{key}": value for key, value in study.trunk.model_dump().items()}
     if study.adapter is not None:
         settings |= {"adapter.kind": study.adapter.kind, "adapter.settings": dict(study.adapter.settings)}
     if study.data:
-        settings["data.sources"] = list(sources_for(study.data, tasks))
+        settings["data.sources"] = list(sources_for(study.data, entry.learned))
+    role = study.intermediate_settings if isinstance(entry, Intermediate) else study.target_settings
+    protocol = None if isinstance(entry, Intermediate) else entry.protocol
     if protocol or study.protocol:
         settings["evaluation.protocol"] = protocol or study.protocol
-    config = with_settings(base, {**settings, **study.settings, **role, **own, "training.seed": seed})
-    if len(tasks) > 1 and named:  # the recipe's sampler mixes several tasks, which `how` says last
-        sampler = _recipe_config(named).training.sampler
-        config = config.model_copy(update={"training": config.training.model_copy(update={"sampler": sampler})})
+    own = {**study.settings, **role, **entry.settings, "training.seed": seed}
+    config = with_settings(_plain_sampler(base.model_copy(update={"how": DIRECT})), {**settings, **own})
+    if len(entry.learned) > 1 and named:  # the recipe's sampler mixes several tasks, which `how` says last
+        training = config.training.model_copy(update={"sampler": base.training.sampler})
+        config = config.model_copy(update={"training": training})
     return config
+
+
+def _plain_sampler(config: RunConfig) -> RunConfig:
+    training = config.training.model_copy(update={"sampler": RunConfig().training.sampler})
+    return config.model_copy(update={"training": training})
 
 
 @cache
@@ -233,9 +247,8 @@ def _recipe(study: StudyConfig, label: str, tasks: Sequence[str]) -> str:
 
 
 def _open(config: RunConfig, settings: Mapping[str, Any], *, plain_sampler: bool = False) -> RunConfig:
-    """The configuration with `how` set and `after` left open; checked with a parent that stands for those it will have."""
-    if plain_sampler:
-        config = config.model_copy(update={"training": config.training.model_copy(update={"sampler": RunConfig().training.sampler})})
+    """The configuration with `how` set and `after` left open; checked with a parent in the place of its own."""
+    config = _plain_sampler(config) if plain_sampler else config
     needs = settings["how"] not in (DIRECT, JOINT)
     checked = with_settings(config, {**settings, "after": ["PARENT"] if needs else []})
     return checked.model_copy(update={"after": ()})

@@ -1,6 +1,6 @@
-"""A study's YAML file to its values, with every mistake in it reported at once: keys, values, and names of what there is not.
+"""A study's YAML file to its values, with every mistake in it reported at once: keys, values and names.
 
-    targets.1.task = 'tatoba': no task called 'tatoba'; did you mean 'tatoeba'? (paper.yaml, line 14)
+targets.1.task = 'tatoba': no task called 'tatoba'; did you mean 'tatoeba'? (paper.yaml, line 14)
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from adapter_stilts.config.load import with_settings
 from adapter_stilts.config.mistakes import Mistake, dotted, mistake, nearest_value, second_time
 from adapter_stilts.config.recipes import protocols, recipe_file
 from adapter_stilts.config.schema import Adapter, RunConfig, Sampler, Trunk, our_name
-from adapter_stilts.config.study import Intermediate, StudyConfig, Target
+from adapter_stilts.config.study import DIRECT, EVERY, Intermediate, StudyConfig, TableOptions, Target, control_label
 from adapter_stilts.config.yaml_text import Document, Key
 from adapter_stilts.encoder.kinds import kinds, resolve
 from adapter_stilts.errors import ConfigError, StiltsError, TaskDataError
@@ -26,7 +26,15 @@ from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.user import find_task
 
 Path_ = tuple[Key, ...]
-SECTIONS: Mapping[str, type[BaseModel]] = {"trunk": Trunk, "adapter": Adapter, "intermediate": Intermediate, "targets": Target, "sampler": Sampler}
+SECTIONS: Mapping[str, type[BaseModel]] = {
+    "trunk": Trunk,
+    "adapter": Adapter,
+    "intermediate": Intermediate,
+    "targets": Target,
+    "sampler": Sampler,
+    "table": TableOptions,
+}
+LACKING = {"missing": "is missing", "too_short": "names nothing; name one at least"}
 GIVEN = {  # keys of a run that the study itself sets
     "how": "hows",
     "after": "hows",
@@ -49,44 +57,48 @@ def read_study(path: Path) -> StudyConfig:
     try:
         text = read_text(path)
     except TaskDataError as error:
-        raise ConfigError(error.what, where=error.where, do="name a study's file; `adapter-stilts list recipes` shows ready-made ones") from error
+        advice = "name a study's file; `adapter-stilts list recipes` shows ready-made ones"
+        raise ConfigError(error.what, where=error.where, do=advice) from error
     document = yaml_text.parse(text, str(path), our_name)
     tree = document.value
     if not isinstance(tree, dict):
-        raise ConfigError("a study is keys and values", where=str(path), do="write `key: value` lines: name, intermediate, targets")
-    found: StudyConfig | None = None
-    mistakes = [Mistake(where, None, second_time(dotted(where), line), shows_value=False) for where, line in document.repeated]
+        advice = "write `key: value` lines: name, intermediate, targets"
+        raise ConfigError("a study is keys and values", where=str(path), do=advice)
+    study: StudyConfig | None = None
+    again = [(place, second_time(dotted(place), line)) for place, line in document.repeated]
+    mistakes = [Mistake(place, None, sentence, shows_value=False) for place, sentence in again]
     try:
-        found = StudyConfig.model_validate(tree)
+        study = StudyConfig.model_validate(tree)
     except ValidationError as error:
-        mistakes += [_schema_mistake(one) for one in error.errors(include_url=False)]
-    wrong = {one.path for one in mistakes}
-    mistakes += [one for one in _names(tree) if one.path not in wrong]
-    if found is not None and not mistakes:
-        return found
+        mistakes += [_schema_mistake(details) for details in error.errors(include_url=False)]
+    wrong = {mistake.path for mistake in mistakes}
+    mistakes += [mistake for mistake in _names(tree) if mistake.path not in wrong]
+    if study is not None and not mistakes:
+        return study
     raise _config_error(mistakes, document)
 
 
 def _config_error(mistakes: Sequence[Mistake], document: Document) -> ConfigError:
-    ordered = sorted(mistakes, key=lambda one: document.line(one.path) or 0)
-    lines = list(dict.fromkeys(one.text(f"line {line}" if (line := document.line(one.path)) else "") for one in ordered))
-    what = lines[0] if len(lines) == 1 else f"{len(lines)} mistakes in the study\n" + "\n".join(f"    {line}" for line in lines)
-    return ConfigError(what, where=document.name, do=f"correct {'it' if len(lines) == 1 else 'them all'} and run the command again")
+    ordered = sorted(mistakes, key=lambda mistake: document.line(mistake.path) or 0)
+    placed = [(mistake, document.line(mistake.path)) for mistake in ordered]
+    lines = list(dict.fromkeys(mistake.text(f"line {line}" if line else "") for mistake, line in placed))
+    if len(lines) == 1:
+        return ConfigError(lines[0], where=document.name, do="correct it and run the command again")
+    what = f"{len(lines)} mistakes in the study\n" + "\n".join(f"    {line}" for line in lines)
+    return ConfigError(what, where=document.name, do="correct them all and run the command again")
 
 
 def _schema_mistake(error: ErrorDetails) -> Mistake:
     path = error["loc"]
     if error["type"] == "conflict":
         return Mistake((error["ctx"]["key"],), None, error["ctx"]["message"], shows_value=False)
-    if error["type"] == "missing":
-        return Mistake(path, None, "is missing", shows_value=False)
-    if error["type"] == "too_short":
-        return Mistake(path, None, "names nothing; name one at least", shows_value=False)
+    if sentence := LACKING.get(error["type"]):
+        return Mistake(path, None, sentence, shows_value=False)
     if error["type"] == "extra_forbidden":
         fields = list(_section(path).model_fields)
         near = nearest_value(path[-1], fields).removeprefix("; ").replace("'", "")
-        plain = not isinstance(error["input"], dict | list)
-        return Mistake(path, error["input"], f"no such key; {near or 'keys here: ' + ', '.join(fields)}", shows_value=plain)
+        sentence = f"no such key; {near or 'keys here: ' + ', '.join(fields)}"
+        return Mistake(path, error["input"], sentence, shows_value=not isinstance(error["input"], dict | list))
     return mistake(error)
 
 
@@ -101,26 +113,34 @@ def _names(tree: Mapping[str, Any]) -> Iterator[Mistake]:
     yield from _intermediate(entries)
     yield from _targets(targets)
     labels = [_label(entry) for entry in entries]
-    yield from _labels(tree, labels)
-    both = (("intermediate", entries), ("targets", targets))
-    yield from _recipes(tree, [(section, number, one) for section, found in both for number, one in enumerate(found)])
+    yield from _labels(tree, labels, targets)
+    sections = {"intermediate": entries, "targets": targets}
+    placed: dict[Path_, Mapping[str, Any]] = {}
+    for name, listed in sections.items():
+        placed |= {(name, number): entry for number, entry in enumerate(listed)}
+    yield from _recipes(tree, placed)
     yield from _kind(tree.get("adapter"))
-    for path, settings in _settings(tree, entries, targets):
-        yield from _keys(path, settings)
+    for name in ("settings", "intermediate_settings", "target_settings"):
+        yield from _keys((name,), tree.get(name))
+    for path, entry in placed.items():
+        yield from _keys((*path, "settings"), entry.get("settings"))
     seeds = tree.get("seeds")
     if isinstance(seeds, list) and len({str(seed) for seed in seeds}) < len(seeds):
         yield Mistake(("seeds",), seeds, "names one twice")
 
 
 def _entries(value: object) -> list[Mapping[str, Any]]:
-    found = value if isinstance(value, list) else []
-    return [{"task": one} if isinstance(one, str) else one if isinstance(one, dict) else {} for one in found]
+    entries = [
+        {"task": entry} if isinstance(entry, str) else entry for entry in (value if isinstance(value, list) else [])
+    ]
+    return [entry if isinstance(entry, dict) else {} for entry in entries]
 
 
 def _learned(entry: Mapping[str, Any]) -> list[str]:
     tasks = entry.get("tasks", [])
-    named = [one.strip() for one in tasks.split(",")] if isinstance(tasks, str) else tasks if isinstance(tasks, list) else []
-    named = [one for one in named if isinstance(one, str)] or ([entry["task"]] if isinstance(entry.get("task"), str) else [])
+    listed = tasks.split(",") if isinstance(tasks, str) else tasks if isinstance(tasks, list) else []
+    named = [name.strip() for name in listed if isinstance(name, str)]
+    named = named or ([entry["task"]] if isinstance(entry.get("task"), str) else [])
     return [*named, "mlm"] if entry.get("mlm") is True and "mlm" not in named else named
 
 
@@ -138,7 +158,8 @@ def _intermediate(entries: Sequence[Mapping[str, Any]]) -> Iterator[Mistake]:
         if entry.get("task") and entry.get("tasks"):
             yield Mistake((*path, "tasks"), entry["tasks"], "stands beside `task`; keep one of them")
         if entry.get("sampler") and len(learned) == 1:
-            yield Mistake((*path, "sampler"), None, f"mixes several tasks, and there is one: {learned[0]}", shows_value=False)
+            sentence = f"mixes several tasks, and there is one: {learned[0]}"
+            yield Mistake((*path, "sampler"), None, sentence, shows_value=False)
         for name in learned:
             task, problem = _task(name)
             if problem:
@@ -146,7 +167,8 @@ def _intermediate(entries: Sequence[Mapping[str, Any]]) -> Iterator[Mistake]:
             elif task is not None and task.retrieval:
                 yield Mistake((*path, "task"), name, "trains nothing: it can be a target, not learned first")
         if entry and _label(entry) in labels:
-            yield Mistake(path, None, f"a second intermediate run called '{_label(entry)}'; give it a `name`", shows_value=False)
+            sentence = f"a second intermediate run called '{_label(entry)}'; give it a `name`"
+            yield Mistake(path, None, sentence, shows_value=False)
         labels.append(_label(entry))
 
 
@@ -161,27 +183,47 @@ def _targets(targets: Sequence[Mapping[str, Any]]) -> Iterator[Mistake]:
         if problem:
             yield Mistake(path, name, problem)
         elif task is not None and task.retrieval and entry.get("hows"):
-            yield Mistake(("targets", number, "hows"), entry["hows"], f"'{name}' is read with the intermediate runs as they are, and trains nothing")
-        if name in known:
-            yield Mistake(path, name, "is a target already")
-        known.append(name)
+            sentence = f"'{name}' is read with the intermediate runs as they are, and trains nothing"
+            yield Mistake(("targets", number, "hows"), entry["hows"], sentence)
+        if (label := entry.get("name") or name) in known:
+            yield Mistake(path, label, "is a target already")
+        known.append(label)
 
 
-def _labels(tree: Mapping[str, Any], labels: Sequence[str]) -> Iterator[Mistake]:
-    """Fusions and controls name intermediate runs of this study."""
-    for section in ("fusions", "controls"):
-        named = tree.get(section)
-        for key, names in named.items() if isinstance(named, dict) else ():
-            listed = names.split(",") if isinstance(names, str) else names if isinstance(names, list) else []
-            for name in (str(one).strip() for one in listed):
-                if name not in labels:
-                    sentence = f"no intermediate run of this study{nearest_value(name, labels)}; there are: {', '.join(labels)}"
+def _labels(tree: Mapping[str, Any], labels: Sequence[str], targets: Sequence[Mapping[str, Any]]) -> Iterator[Mistake]:
+    """Fusions and controls name intermediate runs of this study; `after` names these, controls and fusions."""
+    fusions, controls = _named(tree.get("fusions")), _named(tree.get("controls"))
+    for section, named in (("fusions", fusions), ("controls", controls)):
+        allowed = [*labels, DIRECT] if section == "fusions" else labels
+        for key, names in named.items():
+            for name in names:
+                if name not in allowed:
+                    nearest = nearest_value(name, labels)
+                    sentence = f"no intermediate run of this study{nearest}; there are: {', '.join(labels)}"
                     yield Mistake((section, key), name, sentence)
-            if section == "fusions" and len(listed) < 2:
-                yield Mistake((section, key), names, "fusion needs two runs or more")
+            if section == "fusions" and len(names) < 2:
+                yield Mistake((section, key), tree[section][key], "fusion needs two runs or more")
+    runs = [*labels, *(control_label(label, control) for control, of in controls.items() for label in of)]
+    places: list[tuple[Path_, object]] = [(("after",), tree.get("after"))]
+    places += [(("targets", number, "after"), entry.get("after")) for number, entry in enumerate(targets)]
+    for path, after in places:
+        for how, names in _named(after).items():
+            known = (list(fusions) or [EVERY]) if how == "fuse" else runs
+            for name in names:
+                if name not in known:
+                    sentence = f"not in this study{nearest_value(name, known)}; there are: {', '.join(known)}"
+                    yield Mistake((*path, how), name, sentence)
 
 
-def _recipes(tree: Mapping[str, Any], entries: Sequence[tuple[str, int, Mapping[str, Any]]]) -> Iterator[Mistake]:
+def _named(section: object) -> dict[str, list[str]]:
+    """Lists of names by their keys; a text is a list with commas."""
+    lists = section if isinstance(section, dict) else {}
+    split = {key: names.split(",") if isinstance(names, str) else names for key, names in lists.items()}
+    listed = {str(key): names if isinstance(names, list) else [] for key, names in split.items()}
+    return {key: [str(name).strip() for name in names] for key, names in listed.items()}
+
+
+def _recipes(tree: Mapping[str, Any], entries: Mapping[Path_, Mapping[str, Any]]) -> Iterator[Mistake]:
     wanted = tree.get("recipes", {})
     named: list[tuple[Path_, str]] = []
     if isinstance(wanted, dict):
@@ -190,22 +232,27 @@ def _recipes(tree: Mapping[str, Any], entries: Sequence[tuple[str, int, Mapping[
         choices = f"{', '.join(protocols())}{nearest_value(wanted, protocols())}"
         yield Mistake(("recipes",), wanted, f"should be one of: {choices}; or a mapping of tasks to recipes")
         wanted = {}
-    for section, number, entry in entries:
+    for path, entry in entries.items():
+        name = entry.get("name") or entry.get("task")
         if isinstance(entry.get("recipe"), str) and entry["recipe"]:
-            named.append(((section, number, "recipe"), entry["recipe"]))
-        elif isinstance(wanted, str) and (name := entry.get("name") or entry.get("task")) and not _problem(f"{name}-{wanted}"):
-            continue
-        elif isinstance(wanted, str) and entry:
-            yield Mistake((section, number), None, f"there is no recipe '{_label(entry)}-{wanted}'; name one with `recipe`", shows_value=False)
+            named.append(((*path, "recipe"), entry["recipe"]))
+        elif isinstance(wanted, str) and entry and not (name and not _problem(f"{name}-{wanted}")):
+            sentence = f"there is no recipe '{_label(entry)}-{wanted}'; name one with `recipe`"
+            yield Mistake(path, None, sentence, shows_value=False)
     yield from (Mistake(path, name, problem) for path, name in named if (problem := _problem(name)))
 
 
 def _problem(recipe: str) -> str:
     try:
-        found = recipe_file(Path(recipe))
+        path = recipe_file(Path(recipe))
     except StiltsError as error:
-        return f"{error.what}; {error.do.partition('?')[0]}?" if "did you mean" in error.do else error.what
-    return "" if found.is_file() else "no such file"
+        return _with_nearest(error)
+    return "" if path.is_file() else "no such file"
+
+
+def _with_nearest(error: StiltsError) -> str:
+    """What is wrong, and the nearest right name where there is one."""
+    return f"{error.what}; {error.do.partition('?')[0]}?" if "did you mean" in error.do else error.what
 
 
 def _kind(adapter: object) -> Iterator[Mistake]:
@@ -213,7 +260,8 @@ def _kind(adapter: object) -> Iterator[Mistake]:
         return
     name, settings = adapter.get("kind") or Adapter().kind, adapter.get("settings") or {}
     if name not in kinds:
-        yield Mistake(("adapter", "kind"), name, f"no such kind of adapter{nearest_value(name, list(kinds))}; `adapter-stilts list kinds` shows them")
+        sentence = f"no such kind of adapter{nearest_value(name, list(kinds))}; `adapter-stilts list kinds` shows them"
+        yield Mistake(("adapter", "kind"), name, sentence)
     elif isinstance(settings, dict):
         try:
             resolve(kinds[name], settings)
@@ -221,24 +269,17 @@ def _kind(adapter: object) -> Iterator[Mistake]:
             yield Mistake(("adapter", "settings"), None, f"{error.what}; {error.do}", shows_value=False)
 
 
-def _settings(tree: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], targets: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Path_, Mapping[str, Any]]]:
-    places: list[tuple[Path_, object]] = [((name,), tree.get(name)) for name in ("settings", "intermediate_settings", "target_settings")]
-    places += [(("intermediate", number, "settings"), entry.get("settings")) for number, entry in enumerate(entries)]
-    places += [(("targets", number, "settings"), entry.get("settings")) for number, entry in enumerate(targets)]
-    return ((path, found) for path, found in places if isinstance(found, dict))
-
-
-def _keys(path: Path_, settings: Mapping[str, Any]) -> Iterator[Mistake]:
+def _keys(path: Path_, settings: object) -> Iterator[Mistake]:
     """Each key of a run's configuration, checked as a run's own file is."""
-    for key, value in settings.items():
+    for key, value in settings.items() if isinstance(settings, dict) else ():
         own = next((mine for given, mine in GIVEN.items() if key == given or key.startswith(f"{given}.")), "")
         if own:
             yield Mistake((*path, key), value, f"a study sets this itself; use its key `{own}`")
             continue
         try:
-            layer = with_settings(RunConfig(), {key: value}).retrieval.layer
-            if isinstance(layer, tuple | str):
-                yield Mistake((*path, key), value, "a study reads one layer; `adapter-stilts eval --layer all` reads them all")
+            if isinstance(with_settings(RunConfig(), {key: value}).retrieval.layer, tuple | str):
+                sentence = "a study reads one layer; `adapter-stilts eval --layer all` reads them all"
+                yield Mistake((*path, key), value, sentence)
         except ConfigError as error:
             yield Mistake((*path, key), value, error.what.rpartition(": ")[2])
 
@@ -247,5 +288,4 @@ def _task(name: str) -> tuple[Task | None, str]:
     try:
         return find_task(name), ""
     except StiltsError as error:
-        advice = f"; {error.do.partition('?')[0]}?" if "did you mean" in error.do else ""
-        return None, f"{error.what}{advice}"
+        return None, _with_nearest(error)

@@ -1,185 +1,296 @@
-"""The table of a study: intermediate runs by targets, mean scores over seeds, and gains over `direct` with their intervals.
+"""The table of a study: intermediate runs by targets, mean scores over seeds, and gains over `direct`.
 
-A gain is paired: the same rows of the same languages, scored directly (retrieval: by the trunk alone) and after an intermediate run of the
-same seed. With several seeds the interval is of the nested bootstrap, which draws seeds, languages and rows; with one, rows alone. p is
-corrected for having looked at several targets (Holm). Only seeds count under which both are there.
+A gain is paired: the same rows of the same languages, scored directly (retrieval: by the trunk alone) and after an
+intermediate run of the same seed. With several seeds the interval is of the nested bootstrap, which draws seeds,
+languages and rows; with one, rows alone, unless the study's `table` asks for more. p is corrected for having looked
+at several (Holm). Only seeds count under which both are there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from adapter_stilts.config.study import DIRECT, TableOptions
 from adapter_stilts.runs.results import read_results, read_units
-from adapter_stilts.statistics.intervals import Comparison, holm, nested_bootstrap, paired_bootstrap, seed_interval
+from adapter_stilts.statistics.intervals import holm, nested_bootstrap, paired_bootstrap, seed_interval
 from adapter_stilts.statistics.result import Result
-from adapter_stilts.study.board import Board
-from adapter_stilts.study.stages import DIRECT, Cell, retrieval
-
-SEED = 13  # of the bootstrap, not of a run
+from adapter_stilts.study.board import Board, Job
+from adapter_stilts.study.stages import Cell
+from adapter_stilts.tasks.languages import same_language
+from adapter_stilts.tasks.user import find_task
 
 
 @dataclass(frozen=True)
-class Scored:
-    """One reading: the headline row of each language, and where its sums lie."""
+class Gain:
+    """By how much one arm scored higher than another over the same rows."""
 
-    folder: Path
-    rows: Mapping[str, Result]
+    gain: float
+    interval: tuple[float, float]
+    p: float
+
+
+@dataclass(frozen=True)
+class OverControl(Gain):
+    """A gain over the better control of the target: the intermediate run that it is, and its how."""
+
+    control: str
+    how: str
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The unweighted mean over some languages and over seeds.
+
+    gain     over `direct`; None for `direct` itself, or where that is missing
+    by_seed  the mean over languages under each seed
+    spread   the t interval of the mean over seeds
+    p_holm   the gain's p, corrected for the other gains of the table; None until those are known
+    """
+
+    languages: tuple[str, ...]
+    n: int
+    by_seed: tuple[float, ...]
+    gain: Gain | None
+    over_control: OverControl | None = None
+    p_holm: float | None = None
 
     @property
     def score(self) -> float:
-        """The unweighted mean over languages."""
-        return float(np.mean([row.score for row in self.rows.values()]))
+        return float(np.mean(self.by_seed))
 
-    def units(self, languages: Iterable[str]) -> list[NDArray[np.float64]]:
-        return [read_units(self.folder, self.rows[language]) for language in languages]
+    @property
+    def spread(self) -> tuple[float, float] | None:
+        return seed_interval(self.by_seed)
+
+    def to_json(self) -> dict[str, Any]:
+        gain = asdict(self.gain) if self.gain else {"gain": None, "interval": None, "p": None}
+        over = {"over_control": asdict(self.over_control)} if self.over_control else {}
+        scores = {"n": self.n, "score": self.score, "by_seed": self.by_seed, "spread": self.spread}
+        return {**scores, **gain, "p_holm": self.p_holm, **over}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One cell of the table, over its seeds; gain, interval and p are None for `direct` and where nothing can be compared.
+    """One cell of the table, over its seeds.
 
+    control    which one the intermediate run is, "" where it is none
+    mean       over all languages, or over those that no training rows were in (`zero_shot`)
+    source     zero_shot: the language of the training rows, where the target is scored in it
     seeds      under which there is a score; `compared` are those under which `direct` has one as well
-    spread     the t interval of the mean over seeds
     leaks      what the intermediate rows give away of the target's test rows
     """
 
     intermediate: str
     how: str
     target: str
-    control: bool
+    control: str
     retrieval: bool
     metric: str
-    languages: int
-    n: int
     seeds: tuple[int, ...]
-    score: float
-    spread: tuple[float, float] | None
     compared: tuple[int, ...]
-    gain: float | None
-    interval: tuple[float, float] | None
-    p: float | None
-    p_holm: float | None
+    mean: Mean
+    source: Mean | None
     leaks: tuple[str, ...]
 
+    @property
+    def row(self) -> tuple[str, str]:
+        return (self.intermediate, self.how)
 
-def table(cells: Sequence[Cell], board: Board) -> dict[str, list[dict[str, Any]]]:
-    """{"entries": one for every cell with a score, "means": over all targets, and without retrieval, for rows that have them all}."""
-    read = _Reader(board)
-    grouped: dict[tuple[str, str, str], list[Cell]] = {}
+    def to_json(self) -> dict[str, Any]:
+        told = ("intermediate", "how", "target", "retrieval", "metric", "seeds", "compared", "leaks")
+        facts = {"control": bool(self.control), "languages": len(self.mean.languages)}
+        source = {"source": self.source.to_json()} if self.source else {}
+        return {**{name: getattr(self, name) for name in told}, **facts, **self.mean.to_json(), **source}
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """The headline score of each language, and where its sums lie."""
+
+    folder: Path
+    results: Mapping[str, Result]
+
+    def score(self, languages: Iterable[str]) -> float:
+        return float(np.mean([self.results[language].score for language in languages if language in self.results]))
+
+    def units(self, languages: Iterable[str]) -> list[NDArray[np.float64]]:
+        return [read_units(self.folder, self.results[language]) for language in languages]
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """A cell over its seeds: its readings, and those of what it is compared with."""
+
+    cell: Cell
+    readings: Mapping[int, _Reading]
+    bases: Mapping[int, _Reading]
+
+    @property
+    def first(self) -> _Reading:
+        return next(iter(self.readings.values()))
+
+
+def table(cells: Sequence[Cell], board: Board, options: TableOptions) -> list[Entry]:
+    """One entry for every cell that has a score under some seed, row by row."""
+    by_target: dict[str, list[_Scored]] = {}
+    for scored in _scored(cells, board):
+        by_target.setdefault(scored.cell.target, []).append(scored)
+    order = list(dict.fromkeys((cell.intermediate, cell.how) for cell in cells))
+    rows = [_entry(scored, others, options) for others in by_target.values() for scored in others]
+    return _corrected(sorted(rows, key=lambda entry: order.index(entry.row)), options)
+
+
+def table_json(entries: Sequence[Entry], targets: Mapping[str, bool]) -> dict[str, list[dict[str, Any]]]:
+    """{"entries": ..., "means": over all targets, and without retrieval, for rows that have them all}.
+
+    targets  whether each is read alone
+    """
+    return {"entries": [entry.to_json() for entry in entries], "means": _means(entries, targets)}
+
+
+def _scored(cells: Sequence[Cell], board: Board) -> list[_Scored]:
+    """Every cell over its seeds; without those that no seed has a score of."""
+    known: dict[str, _Reading | None] = {}
+    jobs = {job.stage.key: job for job in board.jobs}
+
+    def reading(key: str) -> _Reading | None:
+        if key not in known:
+            known[key] = _reading(jobs[key], board.records[key]["rows"]) if board.state(key) == "done" else None
+        return known[key]
+
+    groups: dict[tuple[str, str, str], list[Cell]] = {}
     for cell in cells:
-        grouped.setdefault((cell.intermediate, cell.how, cell.target), []).append(cell)
-    entries = [entry for group in grouped.values() if (entry := _entry(group, read)) is not None]
-    entries = [one for row in _by_row(entries).values() for one in _corrected(row)]
-    return {"entries": [asdict(entry) for entry in entries], "means": _means(entries, list(dict.fromkeys(cell.target for cell in cells)))}
+        groups.setdefault((cell.intermediate, cell.how, cell.target), []).append(cell)
+    scored = []
+    for group in groups.values():
+        readings = {cell.seed: read for cell in group if (read := reading(cell.reading))}
+        bases = {cell.seed: base for cell in group if cell.reading != cell.base and (base := reading(cell.base))}
+        scored += [_Scored(group[0], readings, bases)] if readings else []
+    return scored
 
 
-class _Reader:
-    """Readings by the keys of their stages, each read once."""
-
-    def __init__(self, board: Board) -> None:
-        self._board = board
-        self._folders = {job.stage.key: job.folder for job in board.jobs}
-        self._read: dict[str, Scored | None] = {}
-
-    def __call__(self, key: str) -> Scored | None:
-        if key not in self._read:
-            self._read[key] = self._found(key) if self._board.state(key) == "done" else None
-        return self._read[key]
-
-    def _found(self, key: str) -> Scored:
-        wanted = {tuple(one) for one in self._board.records[key]["rows"]}
-        rows = [row for row in read_results(self._folders[key]) if row.headline and row.key in wanted]
-        return Scored(self._folders[key], {row.language: row for row in rows})
+def _reading(job: Job, keys: Iterable[Sequence[str]]) -> _Reading:
+    """The headline results among `keys`; mining has those of its validation split, too, where a threshold is tuned."""
+    wanted = set(map(tuple, keys))
+    headlines = [result for result in read_results(job.folder) if result.headline and result.split == job.stage.split]
+    return _Reading(job.folder, {result.language: result for result in headlines if result.key in wanted})
 
 
-def _entry(group: Sequence[Cell], read: _Reader) -> Entry | None:
-    """One cell over its seeds; None where no seed has a score."""
-    scored = {cell.seed: found for cell in group if (found := read(cell.reading)) is not None}
-    if not scored:
-        return None
-    first, cell = next(iter(scored.values())), group[0]
-    pairs = {one.seed: (scored[one.seed], base) for one in group if one.seed in scored and one.how != DIRECT and (base := read(one.base)) is not None}
-    row = next(iter(first.rows.values()))
-    compared = _compared(list(pairs.values()))
-    scores = [found.score for found in scored.values()]
+def _entry(scored: _Scored, others: Sequence[_Scored], options: TableOptions) -> Entry:
+    """others  the cells of the same target, the controls among them"""
+    cell, results = scored.cell, scored.first.results
+    task = find_task(cell.task)
+    split = options.zero_shot and not task.retrieval
+    source = tuple(language for language in results if split and same_language(language, task.train_language))
+    rest = tuple(language for language in results if language not in source) or tuple(results)
+    controls = [other for other in others if other.cell.control] if options.over_control and not task.retrieval else []
+    leaks = [
+        leak
+        for read in scored.readings.values()
+        for result in read.results.values()
+        for leak in result.notes.get("leaks", ())
+    ]
     return Entry(
         intermediate=cell.intermediate,
         how=cell.how,
         target=cell.target,
         control=cell.control,
-        retrieval=retrieval(cell.target),
-        metric=row.metric,
-        languages=len(first.rows),
-        n=sum(one.n for one in first.rows.values()),
-        seeds=tuple(scored),
-        score=float(np.mean(scores)),
-        spread=seed_interval(scores),
-        compared=tuple(pairs),
-        gain=compared.difference if compared else None,
-        interval=compared.interval if compared else None,
-        p=compared.p if compared else None,
-        p_holm=None,
-        leaks=tuple(dict.fromkeys(leak for found in scored.values() for one in found.rows.values() for leak in one.notes.get("leaks", ()))),
+        retrieval=task.retrieval,
+        metric=next(iter(results.values())).metric,
+        seeds=tuple(scored.readings),
+        compared=tuple(seed for seed in scored.readings if seed in scored.bases),
+        mean=_mean(scored, rest, controls, options),
+        source=_mean(scored, source, controls, options) if source and rest != source else None,
+        leaks=tuple(dict.fromkeys(leaks)),
     )
 
 
-def _compared(pairs: Sequence[tuple[Scored, Scored]]) -> Comparison | None:
-    """Arm against base over the languages that both have under every seed."""
-    languages = [code for code in pairs[0][0].rows if all(code in one.rows for pair in pairs for one in pair)] if pairs else []
-    if not languages:
+def _mean(scored: _Scored, languages: Sequence[str], controls: Sequence[_Scored], options: TableOptions) -> Mean:
+    gain = _gain(scored.readings, scored.bases, languages, options)
+    over = None
+    if gain and controls and not scored.cell.control:
+        best = max(controls, key=lambda control: np.mean(_by_seed(control, languages)))
+        better = _gain(scored.readings, best.readings, languages, options)
+        if better:
+            over = OverControl(better.gain, better.interval, better.p, best.cell.intermediate, best.cell.how)
+    n = sum(scored.first.results[language].n for language in languages)
+    return Mean(tuple(languages), n, _by_seed(scored, languages), gain, over)
+
+
+def _by_seed(scored: _Scored, languages: Sequence[str]) -> tuple[float, ...]:
+    return tuple(reading.score(languages) for reading in scored.readings.values())
+
+
+def _gain(
+    arms: Mapping[int, _Reading], bases: Mapping[int, _Reading], languages: Sequence[str], options: TableOptions
+) -> Gain | None:
+    """Arm against base over the languages that both have under every seed of both; None where there are none."""
+    pairs = [(arm, bases[seed]) for seed, arm in arms.items() if seed in bases]
+    both = (
+        [code for code in languages if all(code in reading.results for pair in pairs for reading in pair)]
+        if pairs
+        else []
+    )
+    if not both:
         return None
-    statistic = pairs[0][0].rows[languages[0]].statistic
-    a, b = [arm.units(languages) for arm, _ in pairs], [base.units(languages) for _, base in pairs]
-    return nested_bootstrap(a, b, statistic, seed=SEED) if len(pairs) > 1 else paired_bootstrap(a[0], b[0], statistic, seed=SEED)
+    statistic = pairs[0][0].results[both[0]].statistic
+    a, b = [arm.units(both) for arm, _ in pairs], [base.units(both) for _, base in pairs]
+    if options.nested or len(pairs) > 1:
+        compared = nested_bootstrap(a, b, statistic, seed=options.seed)
+    else:
+        compared = paired_bootstrap(a[0], b[0], statistic, seed=options.seed)
+    return Gain(compared.difference, compared.interval, compared.p)
 
 
-def _by_row(entries: Iterable[Entry]) -> dict[tuple[str, str], list[Entry]]:
-    """Entries by intermediate run and how; what an intermediate run does for retrieval stands in a row of its own."""
-    rows: dict[tuple[str, str], list[Entry]] = {}
-    for entry in entries:
-        rows.setdefault((entry.intermediate, entry.how), []).append(entry)
-    return rows
+def _corrected(entries: Sequence[Entry], options: TableOptions) -> list[Entry]:
+    """With p corrected for all gains of a row, or of a target; retrieval stands in rows of its own."""
+    groups: dict[object, list[int]] = {}
+    for number, entry in enumerate(entries):
+        if entry.mean.gain:
+            groups.setdefault(entry.target if options.holm == "target" else entry.row, []).append(number)
+    values = {number: gain.p for number, entry in enumerate(entries) if (gain := entry.mean.gain)}
+    corrected: dict[int, float] = {}
+    for numbers in groups.values():
+        corrected |= zip(numbers, holm([values[number] for number in numbers]), strict=True)
+    means = [replace(entry.mean, p_holm=corrected.get(number)) for number, entry in enumerate(entries)]
+    return [replace(entry, mean=mean) for entry, mean in zip(entries, means, strict=True)]
 
 
-def _corrected(row: Sequence[Entry]) -> list[Entry]:
-    values = [entry.p for entry in row if entry.p is not None]
-    corrected = iter(holm(values))
-    return [entry if entry.p is None else Entry(**{**_plain(entry), "p_holm": next(corrected)}) for entry in row]
-
-
-def _plain(entry: Entry) -> dict[str, Any]:
-    return {name: getattr(entry, name) for name in entry.__dataclass_fields__}
-
-
-def _means(entries: Sequence[Entry], targets: Sequence[str]) -> list[dict[str, Any]]:
-    """Means over targets, with and without retrieval; None where a target is missing, since such means cannot be compared.
+def _means(entries: Sequence[Entry], targets: Mapping[str, bool]) -> list[dict[str, Any]]:
+    """Means over targets, with and without retrieval; None where a target is missing: they cannot be compared.
 
     An intermediate run is read for retrieval once, and counts under every `how` of its trained targets.
     """
-    trained = [target for target in targets if not retrieval(target)]
-    rows = _by_row(entries)
-    found: list[dict[str, Any]] = []
+    trained = [target for target, alone in targets.items() if not alone]
+    read = {(entry.intermediate, entry.target): entry.mean.score for entry in entries if entry.retrieval}
+    rows: dict[tuple[str, str], list[Entry]] = {}
+    for entry in entries:
+        rows.setdefault(entry.row, []).append(entry)
+    means: list[dict[str, Any]] = []
     for (intermediate, how), row in rows.items():
-        if all(entry.retrieval for entry in row) and trained:
+        if trained and all(entry.retrieval for entry in row):
             continue
-        known = {entry.target: entry for entry in [*(one for (label, _), more in rows.items() if label == intermediate for one in more if one.retrieval), *row]}
-        found.append({"intermediate": intermediate, "how": how, "control": row[0].control, "all": _mean(known, targets), "trained": _mean(known, trained)})
-    base = next((one for one in found if one["how"] == DIRECT), None)
-    for one in found:
+        known = {target: score for (label, target), score in read.items() if label == intermediate}
+        known |= {entry.target: entry.mean.score for entry in row}
+        overall = {"all": _over(known, list(targets)), "trained": _over(known, trained)}
+        means.append({"intermediate": intermediate, "how": how, "control": bool(row[0].control), **overall})
+    base = next((mean for mean in means if mean["how"] == DIRECT), None)
+    for mean in means:
         for part in ("all", "trained"):
-            one[f"{part}_gain"] = _difference(one[part], base[part]) if base is not None and one is not base else None
-    return found
+            compared = base is not None and mean is not base and None not in (mean[part], base[part])
+            mean[f"{part}_gain"] = mean[part] - base[part] if base is not None and compared else None
+    return means
 
 
-def _difference(mean: float | None, base: float | None) -> float | None:
-    return None if mean is None or base is None else mean - base
-
-
-def _mean(known: Mapping[str, Entry], targets: Sequence[str]) -> float | None:
-    return float(np.mean([known[target].score for target in targets])) if targets and all(target in known for target in targets) else None
+def _over(known: Mapping[str, float], targets: Sequence[str]) -> float | None:
+    return (
+        float(np.mean([known[target] for target in targets]))
+        if targets and all(target in known for target in targets)
+        else None
+    )

@@ -1,9 +1,10 @@
-"""Who does the pieces of a study or a demo: this process, one after another, or several at once, each in a process of its own.
+"""Who does the stages of a study: this process, one after another, or several at once, each in a process of its own.
 
     workers.start(job)        ->  later, from workers.finished():  Ended(job, "done", facts, "", 0, seconds)
 
-A piece that fails, whatever the reason, ends as "failed" with its one line; the others go on. A process of its own is in a group of its
-own and blocks SIGINT, so that Ctrl-C reaches it once, through us; and it ends when we are gone, so that a killed study leaves nobody at work.
+A job that fails, whatever the reason, ends as "failed" with its one line; the others go on. A process of its own is
+in a group of its own and blocks SIGINT, so that Ctrl-C reaches it once, through us; and it ends when we are gone, so
+that a killed study leaves nobody at work.
 """
 
 from __future__ import annotations
@@ -21,56 +22,45 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol
+
+import torch
 
 from adapter_stilts.errors import Interrupted, StiltsError
 from adapter_stilts.reporting import Advance, Reporter, Silent
+from adapter_stilts.study.board import Job
+from adapter_stilts.study.stage_run import perform
 
 State = Literal["done", "failed", "interrupted"]
-PRELOADED = ["adapter_stilts.study.stage_run", "adapter_stilts.encoder.backends.adapterhub", "transformers.models.xlm_roberta"]
+PRELOADED = [
+    "adapter_stilts.study.stage_run",
+    "adapter_stilts.encoder.backends.adapterhub",
+    "transformers.models.xlm_roberta",
+]
 PATIENCE = 0.2  # seconds between looks at whether someone asked to stop
 
 
-class Work(Protocol):
-    """A piece of work that another process can be given: its name, where its talk goes, and how it is done.
-
-    `perform` returns facts for whoever gave it out, and raises what fails.
-    """
-
-    @property
-    def label(self) -> str: ...
-
-    @property
-    def log(self) -> Path: ...
-
-    def perform(self, report: Reporter) -> dict[str, Any]: ...
-
-
-W = TypeVar("W", bound=Work)
-
-
 @dataclass(frozen=True)
-class Ended(Generic[W]):
-    """How a piece ended: facts of a done one, the error's one line and exit code of any other; `raised` is the error, where it is one of ours."""
+class Ended:
+    """How a job ended: facts of a done one, the error's one line and exit code of any other."""
 
-    job: W
+    job: Job
     state: State
     facts: dict[str, Any]
     error: str
     exit_code: int
     seconds: float
-    raised: StiltsError | None = None
 
 
-class Workers(Protocol[W]):
-    """Those who do pieces: at most `limit` of them at once."""
+class Workers(Protocol):
+    """Those who do jobs: at most `limit` of them at once."""
 
     limit: int
 
-    def start(self, job: W) -> None: ...
+    def start(self, job: Job) -> None: ...
 
-    def finished(self) -> list[Ended[W]]:
-        """The pieces that ended; waits a moment where none has."""
+    def finished(self) -> list[Ended]:
+        """The jobs that ended; waits a moment where none has."""
 
     def stop(self) -> None:
         """Ask all to save and end."""
@@ -79,32 +69,32 @@ class Workers(Protocol[W]):
         """Leave nobody behind."""
 
 
-class Here(Generic[W]):
-    """This process: `start` returns when the piece has ended."""
+class Here:
+    """This process: `start` returns when the job has ended."""
 
     limit = 1
 
     def __init__(self, report: Reporter) -> None:
         self._report = report
-        self._ended: list[Ended[W]] = []
+        self._ended: list[Ended] = []
 
-    def start(self, job: W) -> None:
+    def start(self, job: Job) -> None:
         self._ended.append(attempt(job, Logged(job.log, self._report)))
 
-    def finished(self) -> list[Ended[W]]:
+    def finished(self) -> list[Ended]:
         ended, self._ended = self._ended, []
         return ended
 
     def stop(self) -> None:
-        """Nothing to ask: a piece here has ended by the time anybody can."""
+        """Nothing to ask: a job here has ended by the time anybody can."""
 
     def close(self) -> None:
         """Nobody to leave behind."""
 
 
 @dataclass
-class Apart(Generic[W]):
-    """Processes of their own, forked from one that has everything imported: Python's fork server, whose every process then blocks SIGINT.
+class Apart:
+    """Processes of their own, forked from one that has everything imported (Python's fork server); all block SIGINT.
 
     threads  of each; None: the processor's, shared out
     """
@@ -112,9 +102,9 @@ class Apart(Generic[W]):
     limit: int
     threads: int | None = None
     _context: Any = field(default_factory=lambda: multiprocessing.get_context("forkserver"))
-    _working: dict[BaseProcess, tuple[W, Connection, Connection, float]] = field(default_factory=dict)
+    _working: dict[BaseProcess, tuple[Job, Connection, Connection, float]] = field(default_factory=dict)
 
-    def start(self, job: W) -> None:
+    def start(self, job: Job) -> None:
         self._context.set_forkserver_preload(PRELOADED)
         heard, tell = self._context.Pipe(duplex=False)
         watched, life = self._context.Pipe(duplex=False)
@@ -126,9 +116,10 @@ class Apart(Generic[W]):
         watched.close()
         self._working[process] = (job, heard, life, time.perf_counter())
 
-    def finished(self) -> list[Ended[W]]:
+    def finished(self) -> list[Ended]:
         wait([heard for _, heard, _, _ in self._working.values()], timeout=PATIENCE)
-        return [self._ended(process) for process, (_, heard, _, _) in list(self._working.items()) if heard.poll() or not process.is_alive()]
+        working = list(self._working.items())
+        return [self._ended(process) for process, (_, heard, _, _) in working if heard.poll() or not process.is_alive()]
 
     def stop(self) -> None:
         for process in self._working:
@@ -143,22 +134,22 @@ class Apart(Generic[W]):
             life.close()
         self._working.clear()
 
-    def _ended(self, process: BaseProcess) -> Ended[W]:
+    def _ended(self, process: BaseProcess) -> Ended:
         job, heard, life, started = self._working.pop(process)
         try:
-            state, facts, error, code, raised = heard.recv()
+            state, facts, error, code = heard.recv()
         except EOFError:
             process.join()
-            state, facts, error, code, raised = "failed", {}, _death(process.exitcode), 1, None
+            state, facts, error, code = "failed", {}, _death(process.exitcode), 1
         process.join()
         heard.close()
         life.close()
-        return Ended(job, state, facts, error, code, round(time.perf_counter() - started, 3), raised)
+        return Ended(job, state, facts, error, code, round(time.perf_counter() - started, 3))
 
 
 @contextmanager
 def _without_ctrl_c() -> Iterator[None]:
-    """What is born here never gets a SIGINT, not even before it is in a group of its own; one for us comes when we are through."""
+    """What is born here never gets a SIGINT, not even before it is in a group of its own; ours comes afterwards."""
     resource_tracker.ensure_running()  # its own start lets SIGINT through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -168,7 +159,7 @@ def _without_ctrl_c() -> Iterator[None]:
 
 
 class Logged:
-    """Writes what a piece says to its log; its progress goes to whoever watches."""
+    """Writes what a job says to its log; its progress goes to whoever watches."""
 
     def __init__(self, log: Path, watched: Reporter | None = None) -> None:
         self._log = log
@@ -186,41 +177,35 @@ class Logged:
         return (self._watched or Silent()).progress(label)
 
 
-def perform(job: Work, report: Reporter) -> dict[str, Any]:
-    return job.perform(report)
-
-
-def attempt(job: W, report: Logged) -> Ended[W]:
-    """Do a piece and catch whatever it fails with, so that the others go on."""
+def attempt(job: Job, report: Logged) -> Ended:
+    """Do a job and catch whatever it fails with, so that the others go on."""
     started = time.perf_counter()
     state: State = "failed"
     facts: dict[str, Any] = {}
-    raised: StiltsError | None = None
     try:
         state, facts, error, code = "done", perform(job, report), "", 0
     except (Interrupted, KeyboardInterrupt) as stopped:
-        state, error, code = "interrupted", stopped.what if isinstance(stopped, Interrupted) else "stopped", Interrupted.exit_code
+        what = stopped.what if isinstance(stopped, Interrupted) else "stopped"
+        state, error, code = "interrupted", what, Interrupted.exit_code
     except StiltsError as failed:
         report.say(str(failed))
-        raised = failed
-        error, code = f"{type(failed).__name__}: {failed.what}" + (f" ({failed.where})" if failed.where else ""), failed.exit_code
-    except Exception as failed:  # noqa: BLE001  (a fault of one piece, even one of ours, must not end the others)
+        where = f" ({failed.where})" if failed.where else ""
+        error, code = f"{type(failed).__name__}: {failed.what}{where}", failed.exit_code
+    except Exception as failed:  # noqa: BLE001  (a fault of one job, even one of ours, must not end the others)
         report.say(traceback.format_exc())
         error, code = f"{type(failed).__name__}: {failed}", 1
-    return Ended(job, state, facts, " ".join(error.split()), code, round(time.perf_counter() - started, 3), raised)
+    return Ended(job, state, facts, " ".join(error.split()), code, round(time.perf_counter() - started, 3))
 
 
-def work(job: Work, tell: Connection, watched: Connection, threads: int | None) -> None:
-    """A piece in a process of its own."""
+def work(job: Job, tell: Connection, watched: Connection, threads: int | None) -> None:
+    """A job in a process of its own."""
     os.setsid()
     threading.Thread(target=_end_with, args=(watched,), daemon=True).start()
     signal.signal(signal.SIGTERM, _interrupt)
     if threads is not None:
-        import torch
-
         torch.set_num_threads(threads)
     ended = attempt(job, Logged(job.log))
-    tell.send((ended.state, ended.facts, ended.error, ended.exit_code, ended.raised))
+    tell.send((ended.state, ended.facts, ended.error, ended.exit_code))
 
 
 def _end_with(watched: Connection) -> None:
@@ -236,4 +221,6 @@ def _interrupt(number: int, frame: object) -> None:
 
 
 def _death(code: int | None) -> str:
-    return f"its process ended by {signal.Signals(-code).name}" if code is not None and code < 0 else f"its process ended with code {code}"
+    if code is not None and code < 0:
+        return f"its process ended by {signal.Signals(-code).name}"
+    return f"its process ended with code {code}"

@@ -1,4 +1,5 @@
-"""Named entities: PAN-X as in XTREME, Universal NER, and MasakhaNER. All are learned on English and scored on PER, ORG and LOC."""
+"""Named entities: PAN-X as in XTREME, Universal NER, and MasakhaNER. All are learned on English and scored on PER, ORG
+and LOC."""
 
 from __future__ import annotations
 

@@ -65,7 +65,8 @@ def same_language(first: str, second: str) -> bool:
 
 
 def spelled_in(code: str, spellings: Iterable[str]) -> str | None:
-    """How `spellings` write this language: exactly so where they do, else any code of the same language; None where they do not."""
+    """How `spellings` write this language: exactly so where they do, else any code of the same language; None where
+    they do not."""
     known = list(spellings)
     if code in known:
         return code

@@ -1,7 +1,9 @@
-"""Retrieval that is learned: a query and the one thing it should find, from pairs in English, then among candidates of many languages.
+"""Retrieval that is learned: a query and the one thing it should find, from pairs in English, then among candidates of
+many languages.
 
-LAReQA looks for the sentence (with its paragraph) that answers a question, in any of eleven languages; Mewsli-X for the description
-of the entity that a mention names, in any of fifty. Both sides go through one encoder; what is learned is the in-batch softmax.
+LAReQA looks for the sentence (with its paragraph) that answers a question, in any of eleven languages; Mewsli-X for the
+description of the entity that a mention names, in any of fifty. Both sides go through one encoder; what is learned is
+the in-batch softmax.
 """
 
 from __future__ import annotations

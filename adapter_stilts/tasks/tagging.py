@@ -1,8 +1,8 @@
 """Tagging: part-of-speech tags of Universal Dependencies as in XTREME, and CCG supertags with what stands in for them.
 
 XTREME fuses the words of a multi-word token. A treebank's own files are read so under its protocols, and by their
-syntactic words otherwise; `task.multiword` says fuse or split for either. XTREME's prepared files (test-de.tsv) are read
-as they are.
+syntactic words otherwise; `task.multiword` says fuse or split for either. XTREME's prepared files (test-de.tsv) are
+read as they are.
 
 CCGbank is licensed by the LDC, so `ccg` reads a copy of the user's own. `chunking`, `ud-xpos` and `ud-deprel` are free;
 they stand in for it, and every manifest and table says so.

@@ -117,8 +117,8 @@ def test_permutes_the_entries_of_the_parents_adapter_and_trains_nothing(trained)
     for name, tensor in given.items():
         assert torch.equal(tensor.flatten().sort().values, kept[name].flatten().sort().values)
     manifest = load_bundle(control).manifest
-    assert (manifest.training["steps"], manifest.training["stopped_by"]) == (0, "control")
-    assert not any(row["trained"] for row in manifest.parts)
+    assert (manifest.training.steps, manifest.training.stopped_by) == (0, "control")
+    assert not any(row.trained for row in manifest.parts)
     assert (control / "metrics.jsonl").read_bytes() == b""
     assert read_results(control) == []
 

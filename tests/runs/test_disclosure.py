@@ -11,6 +11,7 @@ from adapter_stilts.runs.results import read_results
 from adapter_stilts.runs.subject import Request
 from adapter_stilts.sharing.manifest import read_manifest
 from adapter_stilts.statistics.result import remarks
+from adapter_stilts.tasks.leaks import Seen
 from adapter_stilts.tasks.reading.place import Loaded, Origin
 
 
@@ -55,7 +56,7 @@ def folder(tmp_path):
 def test_says_that_squads_development_set_chose_the_step_of_a_run_scored_on_xquad(trained, folder, tmp_path):
     run = trained("squad", "squad", data__sources=(str(folder),))
     manifest = read_manifest(run)
-    assert manifest.history == tuple({"task": "squad", "split": split, "language": "en"} for split in ("train", "validation"))
+    assert manifest.history == tuple(Seen("squad", split, "en") for split in ("train", "validation"))
     assert manifest.leaks == ()
     report = Listening()
     request = Request(run=run, trunk=None, tasks=("xquad",), languages=("de",), data=(str(folder),), precision="fp32")
@@ -71,7 +72,7 @@ def test_says_what_a_target_has_seen_through_the_runs_it_builds_on(trained, fold
     report = Listening()
     second = trained("xquad", "xquad", how="stack", after=[str(first)], data__sources=(str(folder),), report=report)
     manifest = read_manifest(second)
-    assert [(row["task"], row["split"]) for row in manifest.history] == [
+    assert [(row.task, row.split) for row in manifest.history] == [
         *(("squad", "train"), ("squad", "validation")),
         *(("xquad", "train"), ("xquad", "validation")),  # held out of SQuAD's training rows
     ]
@@ -95,7 +96,7 @@ def test_flags_what_stands_in_for_a_licensed_corpus_everywhere(trained, folder, 
 def test_counts_the_rows_left_out(trained, folder):
     report = Listening()
     run = trained("snli", "snli", data__sources=(str(folder),), report=report)
-    assert [entry["dropped"] for entry in read_manifest(run).data] == [{"label '-'": 2}] * 2
+    assert [entry.dropped for entry in read_manifest(run).data] == [{"label '-'": 2}] * 2
     assert "2 rows of snli (train) are left out: label '-'" in report.said
 
 
@@ -113,13 +114,13 @@ def test_scores_again_where_words_are_to_be_fused_after_all(trained, folder, tmp
 
 
 def test_fuses_words_under_the_protocol_that_does(trained, folder):
-    assert read_manifest(trained("udpos", "own", data__sources=(str(folder),))).data[0]["multiword"] == "split"
+    assert read_manifest(trained("udpos", "own", data__sources=(str(folder),))).data[0].multiword == "split"
     run = trained("udpos", "xtreme", data__sources=(str(folder),), evaluation__protocol="xtreme")
-    assert read_manifest(run).data[0]["multiword"] == "fuse"
+    assert read_manifest(run).data[0].multiword == "fuse"
     assert read_manifest(run).substitutions == ()
 
 
 def test_keeps_the_miniature_out_of_what_was_seen():
     assert disclosure.history([Loaded([], Origin("mnli", "train", "en", "miniature"))], []) == ()
     seen = disclosure.history([Loaded([], Origin("anli+", "train", "en", "files", parts=("anli", "mnli")))] * 2, [])
-    assert seen == ({"task": "anli+", "split": "train", "language": "en", "parts": ["anli", "mnli"]},)
+    assert seen == (Seen("anli+", "train", "en", ("anli", "mnli")),)

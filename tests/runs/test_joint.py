@@ -45,11 +45,11 @@ def test_trains_tasks_of_every_format_together(trained, contents, heard):
     folder = trained(MIX, out="run", report=heard, training__max_steps=30, training__sampler__name="uniform", training__evaluate_steps=15)
     manifest = load_bundle(folder).manifest
     assert (manifest.task, manifest.format, manifest.how, manifest.composition) == (MIX, "joint", "joint", "joint")
-    steps = {task["task"]: task["steps"] for task in manifest.tasks}
-    assert sum(steps.values()) == manifest.training["steps"] == 30
-    assert manifest.training["tasks"] == steps
+    steps = {task.task: task.steps for task in manifest.tasks}
+    assert sum(steps.values()) == manifest.training.steps == 30
+    assert manifest.training.tasks == steps
     assert min(steps.values()) > 0
-    assert [task["share"] for task in manifest.tasks] == pytest.approx([0.2] * 5)
+    assert [task.share for task in manifest.tasks] == pytest.approx([0.2] * 5)
     names = MIX.split(",")
     assert sorted(contents(folder, "head")) == sorted(f"head/{name}.{suffix}" for name in names for suffix in ("json", "safetensors"))
     assert {f"head/{name}.safetensors" for name in names} <= set(manifest.files)
@@ -59,7 +59,7 @@ def test_trains_tasks_of_every_format_together(trained, contents, heard):
     logged = [row for row in rows(folder) if "loss" in row][-1]
     assert {task: found["steps"] for task, found in logged["tasks"].items()} == steps
     assert any(line.startswith("of the steps, 20 % learn nli") for line in heard.lines)
-    assert {part["part"]: part["role"] for part in manifest.parts} == {"trunk": "trunk", "joint": "adapter", **dict.fromkeys(names, "head")}
+    assert {part.part: part.role for part in manifest.parts} == {"trunk": "trunk", "joint": "adapter", **dict.fromkeys(names, "head")}
 
 
 def test_shows_its_tasks_wherever_a_run_is_shown(trained):

@@ -69,11 +69,11 @@ def test_writes_a_manifest_that_says_what_the_run_is(trained, data, tiny_folder)
     assert (manifest.task, manifest.how, manifest.composition, manifest.format) == ("nli", "stack", "stack(paraphrase, nli)", "pair")
     assert (manifest.trunk.name, manifest.trunk.layers, manifest.trunk.precision) == (str(tiny_folder), 2, "fp32")
     assert [(one.name, one.checksum) for one in manifest.parents] == [(parent.name, load_bundle(parent).manifest.checksum)]
-    assert [(one["split"], one["files"][0]["rows"]) for one in manifest.data] == [("train", 24), ("validation", 12)]
-    assert [f"{one['split']}={one['files'][0]['path']}" for one in manifest.data] == list(data("nli"))
-    assert (manifest.seeds, manifest.training["steps"], manifest.training["rows"]) == ({"training": 7}, 3, 24)
+    assert [(one.split, one.files[0].rows) for one in manifest.data] == [("train", 24), ("validation", 12)]
+    assert [f"{one.split}={one.files[0].path}" for one in manifest.data] == list(data("nli"))
+    assert (manifest.seeds, manifest.training.steps, manifest.training.rows) == ({"training": 7}, 3, 24)
     assert manifest.peak_memory > 10**7
-    assert [(row["part"], row["trained"]) for row in manifest.parts] == [("trunk", False), ("paraphrase", False), ("nli", True), ("head", True)]
+    assert [(row.part, row.trained) for row in manifest.parts] == [("trunk", False), ("paraphrase", False), ("nli", True), ("head", True)]
 
 
 def test_scores_the_validation_split_with_an_interval(trained):
@@ -319,9 +319,9 @@ def test_trains_on_the_embedded_miniature_and_says_so(trained):
     manifest = load_bundle(folder).manifest
     assert manifest.licence == "Apache-2.0 (generated text of this package)"
     assert (manifest.trunk.name, manifest.trunk.revision) == ("miniature", None)
-    assert [(one["split"], one["kind"], one["files"], len(one["rows_sha256"])) for one in manifest.data] == [
-        ("train", "miniature", [], 64),
-        ("validation", "miniature", [], 64),
+    assert [(one.split, one.kind, one.files, len(one.rows_sha256)) for one in manifest.data] == [
+        ("train", "miniature", (), 64),
+        ("validation", "miniature", (), 64),
     ]
     assert "the embedded miniature" in (folder / "README.md").read_text()
 
@@ -330,4 +330,4 @@ def test_takes_labels_from_all_training_rows_though_it_trains_on_some(trained):
     folder = trained("single", training__rows=1)
     (head,) = load_bundle(folder).of("head")
     assert head.facts["labels"] == ["trade", "travel"]
-    assert load_bundle(folder).manifest.training["rows"] == 1
+    assert load_bundle(folder).manifest.training.rows == 1

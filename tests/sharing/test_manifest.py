@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from adapter_stilts.errors import ArtefactError, MissingError
-from adapter_stilts.sharing.manifest import MANIFEST, read_manifest, write_manifest
+from adapter_stilts.sharing.manifest import MANIFEST, Manifest, read_manifest, write_manifest
 from adapter_stilts.sharing.sealed import read_sealed, write_sealed
+from adapter_stilts.tasks.leaks import Seen
 
 
 def test_comes_back_as_it_was_written(tmp_path, manifest):
@@ -52,3 +53,19 @@ def test_refuses_facts_that_no_run_has_even_under_a_right_checksum(tmp_path, man
     write_sealed(tmp_path / MANIFEST, {**fields, **change})
     with pytest.raises(ArtefactError, match=message):
         read_manifest(tmp_path)
+
+
+def test_says_in_json_what_is_known_of_its_facts_and_no_more(tmp_path, manifest):
+    said = {
+        "history": [
+            {"task": "anli+", "split": "train", "language": "en", "parts": ["anli", "mnli"]},
+            {"task": "qqp", "split": "train", "language": "en"},
+        ],
+        "data": [{"task": "nli", "split": "train", "language": "en", "kind": "files", "files": [], "rows_sha256": "00"}],
+        "training": {"steps": 3, "best_step": None, "losses": [[3, 0.5]]},
+        "parts": [{"part": "nli", "role": "adapter", "active": True, "trained": True, "parameters": 8}],
+    }
+    write_manifest(tmp_path, Manifest.model_validate({**manifest().model_dump(mode="json"), **said}))
+    fields = read_sealed(tmp_path / MANIFEST, "it", do="")
+    assert {name: fields[name] for name in said} == said
+    assert read_manifest(tmp_path).history[0] == Seen("anli+", "train", "en", ("anli", "mnli"))

@@ -23,7 +23,7 @@ SETTINGS = {
 
 @pytest.fixture
 def file(tiny_folder, tmp_path):
-    """`file(key=value, ...)` writes a study of two intermediate tasks before one target, and one that is read; returns its path."""
+    """`file(key=value, ...)` writes a study of two intermediate tasks, a target and one that is read."""
 
     def write(**changes: object) -> Path:
         study = {
@@ -38,7 +38,10 @@ def file(tiny_folder, tmp_path):
             **changes,
         }
         path = tmp_path / "study.yaml"
-        path.write_text(yaml.safe_dump({key: value for key, value in study.items() if value is not None}, allow_unicode=True), encoding="utf-8")
+        path.write_text(
+            yaml.safe_dump({key: value for key, value in study.items() if value is not None}, allow_unicode=True),
+            encoding="utf-8",
+        )
         return path
 
     return write
@@ -75,6 +78,9 @@ def states():
     """The state of every stage of a study on disk, by label."""
 
     def read(out: Path) -> dict[str, str]:
-        return {record["stage"]: record["state"] for record in json.loads((out / "study.json").read_text(encoding="utf-8"))["stages"]}
+        return {
+            record["stage"]: record["state"]
+            for record in json.loads((out / "study.json").read_text(encoding="utf-8"))["stages"]
+        }
 
     return read

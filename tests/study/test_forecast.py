@@ -36,7 +36,7 @@ def paper(tmp_path_factory):
 def test_plans_the_grid_of_the_paper_without_loading_anything(paper):
     assert paper["loaded"] == []
     summed = paper["found"]["totals"]
-    # of each of 3 seeds: 12 intermediate runs and 2 controls, 7 targets directly, and 7 after each of the 14 in two ways
+    # of each of 3 seeds: 12 intermediate runs and 2 controls, 7 targets directly, and after each of the 14 in two ways
     assert summed["trainings"] == 3 * (12 + 2 + 7 + 2 * 7 * 14)
     # 7 targets with each of these, and 2 retrieval tasks with each of the 14; with the trunk once
     assert summed["readings"] == 3 * (7 * (1 + 2 * 14) + 2 * 14) + 2
@@ -51,7 +51,9 @@ def test_counts_documented_rows_and_the_steps_they_take(paper):
     assert (mnli["steps"], mnli["about"]) == (3 * 12_272, False)  # 98,176 passes of 4 rows, 8 a step, 3 epochs
     assert planned["panx-direct-s17"]["steps"] == 10 * 20_000 // 32
     assert planned["mnli-random-s13"]["steps"] == 0
-    assert planned["xquad-direct-s13"]["rows"][0]["rows"] == 87_599 - 87_599 // 50  # one in 50 contexts is for validation
+    assert (
+        planned["xquad-direct-s13"]["rows"][0]["rows"] == 87_599 - 87_599 // 50
+    )  # one in 50 contexts is for validation
     assert planned["xquad-direct-s13"]["about"]
     assert planned["tydiqa-direct-s13"]["rows"][0]["rows"] == 3_696 - 3_696 // 20
     several = planned["multitask-mlm-s13"]
@@ -79,9 +81,17 @@ def test_counts_bytes_by_the_shapes_of_xlm_r_large(paper):
 
 
 def test_foretells_what_a_run_does(few_rows, file, run, tmp_path):
-    settings = {"training.epochs": 2, "training.batch_rows": 7, "training.accumulation": 2, "training.patience": 0, "training.max_length": 48}
+    settings = {
+        "training.epochs": 2,
+        "training.batch_rows": 7,
+        "training.accumulation": 2,
+        "training.patience": 0,
+        "training.max_length": 48,
+    }
     path = file(settings=settings, hows=["stack", "fuse"], targets=["pawsx"])
-    foretold = {one.stage.label: one for one in forecast(read_study(path), grid(read_study(path))) if one.stage.work == "train"}
+    foretold = {
+        one.stage.label: one for one in forecast(read_study(path), grid(read_study(path))) if one.stage.work == "train"
+    }
     done = {record["stage"]: record for record in run(path)["stages"] if record["work"] == "train"}
     assert set(done) == set(foretold)
     for label, one in foretold.items():
@@ -93,7 +103,9 @@ def test_foretells_what_a_run_does(few_rows, file, run, tmp_path):
 
 def test_says_what_cannot_be_told(file):
     settings = {"training.token_budget": 1000, "training.epochs": 1}
-    path = file(trunk={"name": "someone/else"}, data=["hub"], intermediate=["siqa", "nli"], targets=["panx"], settings=settings)
+    path = file(
+        trunk={"name": "someone/else"}, data=["hub"], intermediate=["siqa", "nli"], targets=["panx"], settings=settings
+    )
     siqa, nli, panx = forecast(read_study(path), grid(read_study(path)))[:3]
     assert (siqa.rows[0].text(), siqa.steps, siqa.bytes) == ("siqa: unknown", None, None)
     assert (panx.rows[0].known, panx.about) == ("documented", True)
@@ -103,7 +115,9 @@ def test_says_what_cannot_be_told(file):
 
 def test_reads_rows_that_are_there_and_takes_documented_ones_where_files_are_not(file, tmp_path, data):
     sources = [f"nli/{source}" for source in data("nli")] + [f"panx={tmp_path}"]
-    path = file(data=sources, intermediate=["nli"], targets=["panx"], settings={"training.batch_rows": 5, "training.epochs": 1})
+    path = file(
+        data=sources, intermediate=["nli"], targets=["panx"], settings={"training.batch_rows": 5, "training.epochs": 1}
+    )
     nli, panx = forecast(read_study(path), grid(read_study(path)))[:2]
     assert (nli.rows[0].count, nli.rows[0].known, nli.steps) == (24, "read", 5)
     assert (panx.rows[0].count, panx.rows[0].known) == (20_000, "documented")

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from adapter_stilts.errors import UsageError
 from adapter_stilts.runs.folder import locked
 from adapter_stilts.runs.results import read_results
-from adapter_stilts.statistics.intervals import nested_bootstrap
+from adapter_stilts.statistics.intervals import holm, nested_bootstrap
 from adapter_stilts.study.stage_run import _hash
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +31,13 @@ def rows_of(folder, task):
 
 
 def test_trains_what_cells_share_once_and_does_nothing_the_second_time(file, run, trainings, tmp_path):
-    path = file(targets=[{"task": "panx", "languages": ["de"]}, {"task": "xcopa", "languages": ["tr"]}, {"task": "tatoeba", "languages": ["de"]}])
+    path = file(
+        targets=[
+            {"task": "panx", "languages": ["de"]},
+            {"task": "xcopa", "languages": ["tr"]},
+            {"task": "tatoeba", "languages": ["de"]},
+        ]
+    )
     found = run(path)
     assert found["failed"] == 0
     assert found["counts"] == {"done": 17}
@@ -49,7 +55,12 @@ def test_fills_the_gaps_of_a_grid_that_has_grown(file, run, trainings):
     before = set(trainings)
     trainings.clear()
     run(file(intermediate=["nli", "paraphrase", "single"], seeds=[13]))
-    assert trainings == ["single-s13", "panx-sequential-single-s13", "panx with panx-sequential-single-s13", "tatoeba with single-s13"]
+    assert trainings == [
+        "single-s13",
+        "panx-sequential-single-s13",
+        "panx with panx-sequential-single-s13",
+        "tatoeba with single-s13",
+    ]
     assert not before & set(trainings)
 
 
@@ -89,8 +100,15 @@ def test_goes_on_after_a_failing_cell_and_fills_only_that_one_later(file, run, t
     assert result.exit_code == 6
     found = json.loads(result.stdout)
     failed = [record for record in found["stages"] if record["state"] == "failed"]
-    assert [record["stage"] for record in failed] == ["ner-direct-s13", "ner-sequential-nli-s13", "ner-sequential-paraphrase-s13"]
-    assert all(record["error"].startswith("TaskDataError: no file for the train split of 'ner'") and record["exit_code"] == 3 for record in failed)
+    assert [record["stage"] for record in failed] == [
+        "ner-direct-s13",
+        "ner-sequential-nli-s13",
+        "ner-sequential-paraphrase-s13",
+    ]
+    assert all(
+        record["error"].startswith("TaskDataError: no file for the train split of 'ner'") and record["exit_code"] == 3
+        for record in failed
+    )
     blocked = [record for record in found["stages"] if record["state"] == "blocked"]
     assert [record["error"] for record in blocked] == [f"{record['stage']} failed" for record in failed]
     assert found["failed"] == 6
@@ -130,7 +148,12 @@ def test_goes_on_after_a_fault_of_ours(file, run, monkeypatch, tmp_path):
 
 
 def test_says_scores_gains_and_intervals(file, run):
-    found = run(file(seeds=[13, 17], targets=[{"task": "panx", "languages": ["de", "sw"]}, {"task": "tatoeba", "languages": ["de"]}]))
+    found = run(
+        file(
+            seeds=[13, 17],
+            targets=[{"task": "panx", "languages": ["de", "sw"]}, {"task": "tatoeba", "languages": ["de"]}],
+        )
+    )
     folders = {record["stage"]: record["folder"] for record in found["stages"] if record["work"] == "train"}
     entries = {(one["intermediate"], one["target"]): one for one in found["entries"]}
     arms = [rows_of(folders[f"panx-sequential-nli-s{seed}"], "panx") for seed in (13, 17)]
@@ -160,8 +183,64 @@ def test_says_scores_gains_and_intervals(file, run):
     assert means["nli", "sequential"]["trained_gain"] == pytest.approx(one["gain"])
 
 
+def test_compares_what_its_table_asks_for(file, run, tmp_path):
+    asked = {
+        "intermediate": ["nli"],
+        "targets": [{"task": "panx", "languages": ["en", "de", "sw"]}, {"task": "tatoeba", "languages": ["de"]}],
+        "controls": {"shuffled-labels": ["nli"]},
+        "hows": ["sequential", "stack"],
+        "after": {"sequential": ["nli", "nli-shuffled"]},
+        "table": {"zero_shot": True, "over_control": True, "nested": True, "holm": "target", "seed": 5},
+    }
+    found = run(file(**asked))
+    folders = {record["stage"]: record["folder"] for record in found["stages"]}
+    entries = {(entry["intermediate"], entry["how"], entry["target"]): entry for entry in found["entries"]}
+    arm, base, control = (
+        rows_of(folders[f"panx-{label}-s13"], "panx") for label in ("stack-nli", "direct", "sequential-nli-shuffled")
+    )
+    entry = entries["nli", "stack", "panx"]
+    assert (entry["languages"], entry["score"]) == (
+        2,
+        pytest.approx(np.mean([arm[code].score for code in ("de", "sw")])),
+    )
+    assert entry["source"]["score"] == pytest.approx(arm["en"].score)
+
+    def units(label, rows):
+        folder = Path(folders[f"panx-{label}-s13"])
+        return [[np.load(folder / rows[code].paths["units"]) for code in ("de", "sw")]]
+
+    own, statistic = units("stack-nli", arm), arm["de"].statistic
+    compared = nested_bootstrap(own, units("direct", base), statistic, seed=5)
+    assert (entry["gain"], entry["interval"], entry["p"]) == (compared.difference, compared.interval, compared.p)
+    better = nested_bootstrap(own, units("sequential-nli-shuffled", control), statistic, seed=5)
+    over = entry["over_control"]
+    assert (over["gain"], over["interval"], over["control"], over["how"]) == (
+        *(better.difference, better.interval),
+        *("nli-shuffled", "sequential"),
+    )
+    gains = [entry for entry in entries.values() if entry["target"] == "panx" and entry["p"] is not None]
+    assert [entry["p_holm"] for entry in gains] == holm([entry["p"] for entry in gains])
+    assert "source" not in entries["nli", "read", "tatoeba"]
+    shown = CliRunner().invoke(
+        app, ["study", str(file(**asked)), "-o", str(tmp_path / "study")], catch_exceptions=False
+    )
+    assert "in the language of the training rows" in shown.stdout
+    assert "gain over the better control" in shown.stdout
+
+
+def test_scores_the_split_that_was_asked_for_where_a_threshold_comes_from_another(file, run):
+    found = run(file(intermediate=["nli"], targets=[{"task": "bucc2018", "languages": ["de"]}]))
+    (folder,) = (record["folder"] for record in found["stages"] if record["stage"] == "bucc2018 with nli-s13")
+    (entry,) = (entry for entry in found["entries"] if entry["intermediate"] == "nli")
+    assert (entry["metric"], entry["score"]) == ("f1", rows_of(folder, "bucc2018")["de"].score)
+
+
 def test_runs_the_study_that_ships_and_prints_its_table(tmp_path):
-    result = CliRunner().invoke(app, ["study", str(ROOT / "configs/studies/miniature.yaml"), "-o", str(tmp_path / "study")], catch_exceptions=False)
+    result = CliRunner().invoke(
+        app,
+        ["study", str(ROOT / "configs/studies/miniature.yaml"), "-o", str(tmp_path / "study")],
+        catch_exceptions=False,
+    )
     assert result.exit_code == 0, result.stderr
     lines = result.stdout.split("\n")
     assert lines[1].split() == ["intermediate", "how", "seeds", "xnli", "tatoeba"]
@@ -176,7 +255,12 @@ def test_learns_first_whatever_a_study_may_name(file, run):
     both = {"name": "both", "tasks": ["nli", "paraphrase"]}
     found = run(
         file(
-            intermediate=["mnli", both, {"name": "text", "task": "nli", "mlm": True}, {"name": "sw", "task": "nli", "language": "sw"}],
+            intermediate=[
+                "mnli",
+                both,
+                {"name": "text", "task": "nli", "mlm": True},
+                {"name": "sw", "task": "nli", "language": "sw"},
+            ],
             hows=["stack", "fuse"],
             fusions={"two": ["both", "sw"]},
             controls={"shuffled-labels": ["both"], "random-adapter": ["mnli", "both"]},
@@ -185,8 +269,20 @@ def test_learns_first_whatever_a_study_may_name(file, run):
     )
     assert found["failed"] == 0, [record["error"] for record in found["stages"] if record["error"]]
     entries = {(one["intermediate"], one["how"], one["target"]): one for one in found["entries"]}
-    assert {label for label, how, _ in entries if how == "stack"} == {"mnli", "both", "text", "sw", "both-shuffled", "mnli-random", "both-random"}
-    assert {label for (label, _, _), one in entries.items() if one["control"]} == {"both-shuffled", "mnli-random", "both-random"}
+    assert {label for label, how, _ in entries if how == "stack"} == {
+        "mnli",
+        "both",
+        "text",
+        "sw",
+        "both-shuffled",
+        "mnli-random",
+        "both-random",
+    }
+    assert {label for (label, _, _), one in entries.items() if one["control"]} == {
+        "both-shuffled",
+        "mnli-random",
+        "both-random",
+    }
     assert entries["two", "fuse", "xnli"]["gain"] is not None
     assert all(one["p_holm"] is None or one["p_holm"] >= one["p"] for one in entries.values())
 
@@ -195,7 +291,9 @@ def test_marks_a_gain_that_is_more_data_for_the_same_task(file, rows, tmp_path):
     for split, start in (("train", 0), ("dev", 1000)):
         text = "".join(json.dumps(row) + "\n" for row in rows("nli", 12, start))
         (tmp_path / f"mnli.{split}.jsonl").write_text(text, encoding="utf-8")
-    path = file(data=["miniature", f"mnli={tmp_path}"], intermediate=["mnli"], targets=[{"task": "xnli", "languages": ["de"]}])
+    path = file(
+        data=["miniature", f"mnli={tmp_path}"], intermediate=["mnli"], targets=[{"task": "xnli", "languages": ["de"]}]
+    )
     result = CliRunner().invoke(app, ["study", str(path), "-o", str(tmp_path / "study")], catch_exceptions=False)
     assert result.exit_code == 0, result.stderr
     lines = result.stdout.split("\n")
@@ -225,7 +323,9 @@ def test_refuses_a_folder_that_another_study_works_in(file, run, tmp_path):
 
 
 def test_plans_without_writing(file, tmp_path):
-    result = CliRunner().invoke(app, ["study", str(file()), "-o", str(tmp_path / "study"), "--dry-run"], catch_exceptions=False)
+    result = CliRunner().invoke(
+        app, ["study", str(file()), "-o", str(tmp_path / "study"), "--dry-run"], catch_exceptions=False
+    )
     assert result.exit_code == 0
     assert result.stdout.rstrip().split("\n")[-1].startswith("11 stages: 5 trainings and 6 readings; at most 10 steps;")
     assert not (tmp_path / "study").exists()

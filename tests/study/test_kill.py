@@ -1,4 +1,4 @@
-"""A study of several processes that is killed or interrupted goes on with the same command, and ends as one that was not."""
+"""A study of several processes that is killed or interrupted goes on with the same command, and ends as any other."""
 
 from __future__ import annotations
 
@@ -20,8 +20,20 @@ def start(tmp_path):
     begun = []
 
     def begin(path, out):
-        command = [sys.executable, "-m", "adapter_stilts_cli", "study", str(path), "-o", str(tmp_path / out), "--jobs", "2"]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        command = [
+            sys.executable,
+            "-m",
+            "adapter_stilts_cli",
+            "study",
+            str(path),
+            "-o",
+            str(tmp_path / out),
+            "--jobs",
+            "2",
+        ]
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
         begun.append(process)
         return process
 
@@ -37,7 +49,9 @@ def wait_for(out, process, done):
     deadline = time.monotonic() + 120
     while process.poll() is None and time.monotonic() < deadline:
         if (out / "study.json").is_file():
-            found = [record["state"] for record in json.loads((out / "study.json").read_text(encoding="utf-8"))["stages"]]
+            found = [
+                record["state"] for record in json.loads((out / "study.json").read_text(encoding="utf-8"))["stages"]
+            ]
             if found.count("done") >= done and "running" in found:
                 return
         time.sleep(0.02)
@@ -66,10 +80,21 @@ def check_nobody_works(out):
                     time.sleep(0.05)
 
 
-def test_ends_the_same_after_it_was_killed_and_after_it_was_interrupted(file, start, run, states, contents, tmp_path, monkeypatch):
+def test_ends_the_same_after_it_was_killed_and_after_it_was_interrupted(
+    file, start, run, states, contents, tmp_path, monkeypatch
+):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    slow = {"training.max_steps": 12, "training.checkpoint_steps": 2, "training.rows": 40, "training.batch_rows": 8, "training.max_length": 48}
-    path = file(settings={**slow, "training.validation_rows": 8}, targets=[{"task": "panx", "languages": ["de"]}, {"task": "tatoeba", "languages": ["de"]}])
+    slow = {
+        "training.max_steps": 12,
+        "training.checkpoint_steps": 2,
+        "training.rows": 40,
+        "training.batch_rows": 8,
+        "training.max_length": 48,
+    }
+    path = file(
+        settings={**slow, "training.validation_rows": 8},
+        targets=[{"task": "panx", "languages": ["de"]}, {"task": "tatoeba", "languages": ["de"]}],
+    )
     out = tmp_path / "broken"
 
     killed = start(path, "broken")
@@ -95,7 +120,7 @@ def test_ends_the_same_after_it_was_killed_and_after_it_was_interrupted(file, st
 
 
 def test_stops_in_peace_while_its_processes_are_still_being_made(file, start, states, tmp_path):
-    """The Ctrl-C of a terminal reaches whatever makes the processes as well, and its first seconds go by with imports."""
+    """The Ctrl-C of a terminal reaches whatever makes the processes, too, and its first seconds go by with imports."""
     stopped = start(file(), "early")
     wait_for(tmp_path / "early", stopped, 0)
     time.sleep(0.5)
@@ -107,18 +132,32 @@ def test_stops_in_peace_while_its_processes_are_still_being_made(file, start, st
 
 
 def test_tells_a_process_that_was_killed_from_one_that_failed(file, start, run, states, tmp_path):
-    path = file(settings={"training.max_steps": 100_000, "training.rows": 40, "training.batch_rows": 8, "training.max_length": 48}, targets=["panx"])
+    path = file(
+        settings={
+            "training.max_steps": 100_000,
+            "training.rows": 40,
+            "training.batch_rows": 8,
+            "training.max_length": 48,
+        },
+        targets=["panx"],
+    )
     process = start(path, "study")
     wait_for(tmp_path / "study", process, 0)
     deadline, workers = time.monotonic() + 60, []
     while not workers and time.monotonic() < deadline:
         workers = [pid for pid in _descendants(process.pid) if os.getsid(pid) == pid]  # those in a group of their own
         time.sleep(0.05)
-    assert blocked(workers[0]) & 1 << signal.SIGINT - 1  # a Ctrl-C of the group must not reach one that is not out of it yet
+    assert (
+        blocked(workers[0]) & 1 << signal.SIGINT - 1
+    )  # a Ctrl-C of the group must not reach one that is not out of it yet
     os.kill(workers[0], signal.SIGKILL)
     while "failed" not in states(tmp_path / "study").values() and time.monotonic() < deadline:
         time.sleep(0.05)
-    (failed,) = (record for record in json.loads((tmp_path / "study/study.json").read_text())["stages"] if record["state"] == "failed")
+    (failed,) = (
+        record
+        for record in json.loads((tmp_path / "study/study.json").read_text())["stages"]
+        if record["state"] == "failed"
+    )
     assert failed["error"] == "its process ended by SIGKILL"
     os.kill(process.pid, signal.SIGTERM)
     process.communicate(timeout=60)

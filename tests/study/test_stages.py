@@ -16,7 +16,9 @@ def expanded(file):
     return lambda **changes: grid(read_study(file(**changes)))
 
 
-@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "configs/studies").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[2] / "configs/studies").glob("*.yaml")), ids=lambda path: path.stem
+)
 def test_opens_a_study_that_ships_with_its_command(path):
     first, second = path.read_text(encoding="utf-8").split("\n")[:2]
     assert first.startswith(f"# adapter-stilts study studies/{path.stem} ")
@@ -31,7 +33,13 @@ def labels(found, work="train"):
 
 def test_trains_every_intermediate_task_once_and_every_target_directly_and_after_each(expanded):
     found = expanded()
-    assert labels(found) == ["nli-s13", "paraphrase-s13", "panx-direct-s13", "panx-sequential-nli-s13", "panx-sequential-paraphrase-s13"]
+    assert labels(found) == [
+        "nli-s13",
+        "paraphrase-s13",
+        "panx-direct-s13",
+        "panx-sequential-nli-s13",
+        "panx-sequential-paraphrase-s13",
+    ]
     assert labels(found, "read") == [
         *("panx with panx-direct-s13", "panx with panx-sequential-nli-s13", "panx with panx-sequential-paraphrase-s13"),
         *("tatoeba with the trunk", "tatoeba with nli-s13", "tatoeba with paraphrase-s13"),
@@ -42,7 +50,9 @@ def test_trains_every_intermediate_task_once_and_every_target_directly_and_after
 
 
 def test_comes_after_what_it_builds_on(expanded):
-    found = expanded(hows=["stack", "fuse"], controls={"random-adapter": ["nli"], "shuffled-labels": ["nli"]}, seeds=[1, 2])
+    found = expanded(
+        hows=["stack", "fuse"], controls={"random-adapter": ["nli"], "shuffled-labels": ["nli"]}, seeds=[1, 2]
+    )
     seen = set()
     for stage in found.stages:
         assert set(stage.parents) <= seen
@@ -50,16 +60,24 @@ def test_comes_after_what_it_builds_on(expanded):
     assert len(seen) == len(found.stages)
     fused = next(stage for stage in found.stages if stage.label == "panx-fuse-all-s2")
     assert [stage.label for stage in found.stages if stage.key in fused.parents] == ["nli-s2", "paraphrase-s2"]
-    assert {(cell.intermediate, cell.control) for cell in found.cells if cell.how == "stack"} == {
+    assert {(cell.intermediate, bool(cell.control)) for cell in found.cells if cell.how == "stack"} == {
         *(("nli", False), ("paraphrase", False), ("nli-random", True), ("nli-shuffled", True))
     }
 
 
 def test_keeps_its_keys_when_the_grid_grows_and_changes_them_with_what_they_are_of(expanded):
     before = {stage.label: stage.key for stage in expanded().stages}
-    grown = {stage.label: stage.key for stage in expanded(intermediate=["qa", "nli", "paraphrase"], hows=["stack", "sequential"], seeds=[13, 17]).stages}
+    grown = {
+        stage.label: stage.key
+        for stage in expanded(
+            intermediate=["qa", "nli", "paraphrase"], hows=["stack", "sequential"], seeds=[13, 17]
+        ).stages
+    }
     assert before.items() <= grown.items()
-    changed = {stage.label: stage.key for stage in expanded(intermediate=[{"task": "nli", "settings": {"training.epochs": 7}}, "paraphrase"]).stages}
+    changed = {
+        stage.label: stage.key
+        for stage in expanded(intermediate=[{"task": "nli", "settings": {"training.epochs": 7}}, "paraphrase"]).stages
+    }
     moved = {label for label in before if changed[label] != before[label]}
     assert moved == {"nli-s13", "panx-sequential-nli-s13", "panx with panx-sequential-nli-s13", "tatoeba with nli-s13"}
 
@@ -79,7 +97,11 @@ def test_learns_several_tasks_translated_rows_and_masked_text(expanded):
     both, text, translated = found.stages[:3]
     assert (both.tasks, both.config.how, both.config.training.sampler.temperature) == (("nli", "qa"), "joint", 4.0)
     assert (text.label, text.tasks, text.config.how) == ("nli+mlm-s13", ("nli", "mlm"), "joint")
-    assert (translated.label, translated.config.data.language, translated.config.how) == ("nli-sw-s13", ("sw",), "direct")
+    assert (translated.label, translated.config.data.language, translated.config.how) == (
+        "nli-sw-s13",
+        ("sw",),
+        "direct",
+    )
 
 
 def test_takes_numbers_from_the_recipe_then_the_study_then_the_role_then_the_entry(expanded):
@@ -90,7 +112,13 @@ def test_takes_numbers_from_the_recipe_then_the_study_then_the_role_then_the_ent
         intermediate=[{"task": "nli", "settings": {"training.clip": 7.0}}, "paraphrase"],
     )
     training = found.stages[0].config.training
-    assert (training.batch_rows, training.epochs, training.patience, training.clip, training.seed) == (32, 9, 8, 7.0, 13)
+    assert (training.batch_rows, training.epochs, training.patience, training.clip, training.seed) == (
+        32,
+        9,
+        8,
+        7.0,
+        13,
+    )
     assert found.stages[1].config.training.batch_rows is None
 
 
@@ -102,6 +130,42 @@ def test_gives_each_stage_the_data_that_is_for_it():
 
 def test_trains_nothing_again_where_only_how_sentences_are_read_has_changed(expanded):
     before = {stage.label: stage.key for stage in expanded().stages}
-    changed = {stage.label: stage.key for stage in expanded(target_settings={"retrieval.k": 7, "evaluation.head": "panx"}).stages}
+    changed = {
+        stage.label: stage.key
+        for stage in expanded(target_settings={"retrieval.k": 7, "evaluation.head": "panx"}).stages
+    }
     moved = {label for label in before if changed[label] != before[label]}
     assert moved == {label for label in before if " with " in label}
+
+
+def test_builds_on_what_after_names_and_fuses_with_the_direct_run_of_the_target(expanded):
+    found = expanded(
+        hows=["sequential", "stack", "fuse"],
+        controls={"shuffled-labels": ["nli"]},
+        after={"sequential": ["nli", "nli-shuffled"], "stack": ["paraphrase"]},
+        fusions={"own": ["nli", "direct"]},
+    )
+    arms = [(cell.how, cell.intermediate) for cell in found.cells if cell.target == "panx"]
+    built = [("sequential", "nli"), ("sequential", "nli-shuffled"), ("stack", "paraphrase"), ("fuse", "own")]
+    assert arms == [("direct", ""), *built]
+    (fused,) = (stage for stage in found.stages if stage.label == "panx-fuse-own-s13")
+    assert [stage.label for stage in found.stages if stage.key in fused.parents] == ["nli-s13", "panx-direct-s13"]
+
+
+def test_reads_a_trained_target_with_runs_as_they_are_where_after_says_so(expanded):
+    targets = [
+        {
+            "name": "entailed",
+            "task": "nli",
+            "hows": ["stack"],
+            "after": {"stack": ["paraphrase"], "read": ["nli-shuffled"]},
+        },
+        {"task": "tatoeba", "after": {"read": ["nli"]}},
+    ]
+    found = expanded(targets=targets, controls={"shuffled-labels": ["nli"]})
+    assert [(cell.target, cell.how, cell.intermediate) for cell in found.cells] == [
+        *(("entailed", "direct", ""), ("entailed", "stack", "paraphrase"), ("entailed", "read", "nli-shuffled")),
+        *(("tatoeba", "direct", ""), ("tatoeba", "read", "nli")),
+    ]
+    assert labels(found).count("nli-s13") == 1  # the direct run of the target is the intermediate run: trained once
+    assert "entailed-direct-s13" not in labels(found)

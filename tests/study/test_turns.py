@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from multiprocessing import Pipe
 from pathlib import Path
 
 import pytest
 
-from adapter_stilts.study.turns import take_turns
+from adapter_stilts.config.schema import RunConfig
+from adapter_stilts.errors import Interrupted, TaskDataError
+from adapter_stilts.study.board import Board, jobs_of
+from adapter_stilts.study.stages import Stage
+from adapter_stilts.study.turns import run_all, take_turns
 from adapter_stilts.study.workers import Ended
 
 
@@ -15,9 +20,6 @@ from adapter_stilts.study.workers import Ended
 class Job:
     label: str
     log: Path = Path("log.txt")
-
-    def perform(self, report):
-        return {}
 
 
 @dataclass
@@ -50,6 +52,7 @@ class Pretended:
     limit: int = 2
     busy: list[Job] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
+    together: list[tuple[str, ...]] = field(default_factory=list)
 
     def start(self, job):
         if job.label == self.raises:
@@ -57,6 +60,7 @@ class Pretended:
         self.busy.append(job)
 
     def finished(self):
+        self.together.append(tuple(job.label for job in self.busy))
         job = self.busy.pop(0)
         return [Ended(job, self.ends.get(job.label, "done"), {}, "", 0, 0.1)]
 
@@ -106,3 +110,55 @@ def test_leaves_nobody_at_work_when_it_is_broken_off():
         take_turns(plan, workers, lambda: False)
     assert plan.ended == {"a": "interrupted", "b": "interrupted"}
     assert workers.calls == ["close"]
+
+
+def stage(name, parents=(), reads=False):
+    """A training, or the reading of its one parent, which works in the folder of that."""
+    return Stage(name, name, "read" if reads else "train", ("nli",), RunConfig(), tuple(parents), 13, "direct")
+
+
+def work(tmp_path, stages, workers, stopping=lambda: False):
+    board, steps = Board(tmp_path, {}, jobs_of(stages, tmp_path)), []
+    run_all(board, workers, stopping, lambda done, total, detail: steps.append((done, total, detail)))
+    return board, steps
+
+
+def test_starts_a_stage_when_what_it_builds_on_is_done(tmp_path):
+    workers = Pretended(limit=3)
+    stages = [stage("a"), stage("b", ["a"]), stage("c"), stage("d", ["b", "c"])]
+    _, steps = work(tmp_path, stages, workers)
+    assert workers.together == [("a", "c"), ("c", "b"), ("b",), ("d",)]
+    assert steps[:3] == [(0, 4, ""), (0, 4, "at a"), (0, 4, "at a, c")]
+    assert (steps[-1], workers.calls) == ((4, 4, "d"), ["close"])
+
+
+def test_never_puts_two_to_work_in_one_folder_or_more_than_there_are_workers(tmp_path):
+    workers = Pretended(limit=2)
+    work(
+        tmp_path,
+        [stage("x"), stage("a", ["x"], reads=True), stage("b", ["x"], reads=True), stage("c"), stage("d")],
+        workers,
+    )
+    assert workers.together == [("x", "c"), ("c", "a"), ("a", "d"), ("d", "b"), ("b",)]
+
+
+def test_lets_all_save_when_someone_asks_to_stop(tmp_path):
+    asked = iter([False, True])
+    workers = Pretended({"b": "interrupted"})
+    with pytest.raises(Interrupted, match="1 of 3 stages are done, and progress is saved"):
+        work(tmp_path, [stage("a"), stage("b"), stage("c")], workers, lambda: next(asked, True))
+    assert (workers.calls, workers.busy) == (["stop", "close"], [])
+
+
+def test_keeps_all_parts_of_an_error_on_the_way_between_processes():
+    sent = TaskDataError("label 'neutal' is unknown", where="x.tsv, line 2", do="correct the row")
+    one, other = Pipe()
+    one.send(sent)
+    again = other.recv()
+    assert (type(again), str(again), again.what, again.where, again.do) == (
+        TaskDataError,
+        str(sent),
+        sent.what,
+        sent.where,
+        sent.do,
+    )
