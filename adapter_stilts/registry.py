@@ -114,7 +114,11 @@ def names_in(place: str) -> tuple[str, ...]:
 
 def _names(tree: ast.AST, variable: str) -> Iterator[str]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("register", "add"):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in ("register", "add")
+        ):
             if isinstance(node.func.value, ast.Name) and node.func.value.id == variable:
                 yield from _strings(node.args[:1])
         elif isinstance(node, ast.Assign | ast.AnnAssign):

@@ -1,7 +1,7 @@
 """`adapter-stilts`: the verbs, and the one place where errors become three lines and an exit code.
 
-Command bodies import the library when they run, so that `--help` answers without waiting for torch. Everything a verb prints for
-programs goes to stdout, everything for people to stderr.
+Command bodies import the library when they run, so that `--help` answers without waiting for torch. Everything a verb
+prints for programs goes to stdout, everything for people to stderr.
 """
 
 from __future__ import annotations
@@ -58,12 +58,19 @@ class StiltsGroup(TyperGroup):
             failed(Interrupted("stopped", do="run the same command again; what was finished is kept"))
             raise typer.Exit(Interrupted.exit_code) from error
         except PermissionError as error:
-            failed(StiltsError(f"cannot read: {error.strerror or error}", where=str(error.filename or ""), do="check the folder and its permissions"))
+            failed(
+                StiltsError(
+                    f"cannot read: {error.strerror or error}",
+                    where=str(error.filename or ""),
+                    do="check the folder and its permissions",
+                )
+            )
             raise typer.Exit(StiltsError.exit_code) from error
         except Exception as error:
             if not _out_of_memory(error):
                 raise
-            advice = "lower training.token_budget or training.batch_rows (and raise training.accumulation), or use a smaller trunk"
+            advice = "lower training.token_budget or training.batch_rows (and raise training.accumulation), "
+            advice += "or use a smaller trunk"
             failed(DoesNotFit("out of memory", where=str(error).split("\n")[0], do=advice))
             raise typer.Exit(DoesNotFit.exit_code) from error
 
@@ -92,7 +99,11 @@ def terminated_like_interrupted() -> Iterator[None]:
 
 def quiet_libraries(environment: MutableMapping[str, str]) -> None:
     """No telemetry, and no advice from the libraries underneath; what the user has set stays."""
-    for name, value in (("HF_HUB_DISABLE_TELEMETRY", "1"), ("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1"), ("TOKENIZERS_PARALLELISM", "false")):
+    for name, value in (
+        ("HF_HUB_DISABLE_TELEMETRY", "1"),
+        ("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1"),
+        ("TOKENIZERS_PARALLELISM", "false"),
+    ):
         environment.setdefault(name, value)
 
 
@@ -113,7 +124,11 @@ def _out_of_memory(error: Exception) -> bool:
 
 def group() -> typer.Typer:
     return typer.Typer(
-        cls=StiltsGroup, rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False, context_settings={"help_option_names": ["-h", "--help"]}
+        cls=StiltsGroup,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
     )
 
 
@@ -135,7 +150,10 @@ def _version(asked: bool) -> None:
 
 @app.callback(invoke_without_command=True)
 def start(
-    ctx: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", callback=_version, is_eager=True)] = False
+    ctx: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", callback=_version, is_eager=True)
+    ] = False,
 ) -> None:
     """Intermediate-task training with adapters over a frozen XLM-R, scored
     zero-shot across languages.

@@ -60,7 +60,9 @@ SamplerOption: TypeAlias = Annotated[
 ]
 ControlOption: TypeAlias = Annotated[
     str | None,
-    named("--control", "adapter_stilts.config.schema:Control", "A run that should learn nothing, to compare gains with."),
+    named(
+        "--control", "adapter_stilts.config.schema:Control", "A run that should learn nothing, to compare gains with."
+    ),
 ]
 ProtocolOption: TypeAlias = Annotated[
     str | None, named("--protocol", "adapter_stilts.config.schema:Protocol", "Whose rules are followed.")
@@ -94,37 +96,65 @@ EngineOption: TypeAlias = Annotated[
     ),
 ]
 TrunkOption: TypeAlias = Annotated[
-    str | None, typer.Option("--trunk", metavar="NAME", help="The pretrained XLM-R: a hub id, a folder, or `miniature` (the default).")
+    str | None,
+    typer.Option(
+        "--trunk", metavar="NAME", help="The pretrained XLM-R: a hub id, a folder, or `miniature` (the default)."
+    ),
 ]
 DataOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
         "--data",
         metavar="DIR|SPLIT=FILE",
-        help="A folder searched for each task's files by their release names, or train=FILE, validation=FILE, test=FILE (repeatable); "
+        help="A folder searched for each task's files by their release names, or train=FILE, validation=FILE, "
+        "test=FILE (repeatable); "
         "of several tasks, TASK=DIR and TASK/train=FILE are for one.",
     ),
 ]
 ConfigOption: TypeAlias = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE|NAME", help="A YAML configuration, or the name of a ready-made one: `list recipes`.")
+    Path | None,
+    typer.Option(
+        "--config", metavar="FILE|NAME", help="A YAML configuration, or the name of a ready-made one: `list recipes`."
+    ),
 ]
 SetOption: TypeAlias = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one setting, for example training.epochs=2 (repeatable).")
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one setting, for example training.epochs=2 (repeatable)."),
 ]
-SeedOption: TypeAlias = Annotated[int | None, typer.Option("--seed", metavar="N", help="Everything random follows from it.")]
-KindOption: TypeAlias = Annotated[str | None, typer.Option("--kind", metavar="NAME", help="The kind of adapter: `list kinds`.")]
-OutOption: TypeAlias = Annotated[Path | None, typer.Option("-o", "--out", metavar="DIR", help="The run's folder; by default runs/TASK-HASH.")]
+SeedOption: TypeAlias = Annotated[
+    int | None, typer.Option("--seed", metavar="N", help="Everything random follows from it.")
+]
+KindOption: TypeAlias = Annotated[
+    str | None, typer.Option("--kind", metavar="NAME", help="The kind of adapter: `list kinds`.")
+]
+OutOption: TypeAlias = Annotated[
+    Path | None, typer.Option("-o", "--out", metavar="DIR", help="The run's folder; by default runs/TASK-HASH.")
+]
 ResumeOption: TypeAlias = Annotated[
-    bool, typer.Option("--resume/--overwrite", help="Go on where the same run stopped (or say that it is done), or train it again and replace what is there.")
+    bool,
+    typer.Option(
+        "--resume/--overwrite",
+        help="Go on where the same run stopped (or say that it is done), or train it again and replace what is there.",
+    ),
 ]
 CentringOption: TypeAlias = Annotated[
-    bool | None, typer.Option("--centring/--no-centring", help="Subtract the mean vector of each language's sentences first; by default as the protocol says.")
+    bool | None,
+    typer.Option(
+        "--centring/--no-centring",
+        help="Subtract the mean vector of each language's sentences first; by default as the protocol says.",
+    ),
 ]
 RayOption: TypeAlias = Annotated[
     str | None,
-    typer.Option("--ray-address", metavar="HOST:PORT", help="The cluster; by default RAY_ADDRESS, else this machine's own. `local` starts one here."),
+    typer.Option(
+        "--ray-address",
+        metavar="HOST:PORT",
+        help="The cluster; by default RAY_ADDRESS, else this machine's own. `local` starts one here.",
+    ),
 ]
-DryRunOption: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Check everything and say what would be done; train and write nothing.")]
+DryRunOption: TypeAlias = Annotated[
+    bool, typer.Option("--dry-run", help="Check everything and say what would be done; train and write nothing.")
+]
 
 
 ReaderOption: TypeAlias = Annotated[
@@ -146,10 +176,17 @@ def names(text: str | None) -> tuple[str, ...]:
     return tuple(name.strip() for name in (text or "").split(",") if name.strip())
 
 
-def configuration(path: Path | None, settings: Sequence[str] | None, typed: Mapping[str, tuple[str, object]]) -> RunConfig:
-    """The configuration from a file, `--set` and flags; `typed` maps a flag to the key it sets and the value, None where it was not given."""
+def configuration(
+    path: Path | None, settings: Sequence[str] | None, typed: Mapping[str, tuple[str, object]]
+) -> RunConfig:
+    """The configuration from a file, `--set` and flags; `typed` maps a flag to the key it sets and the value, None where
+    it was not given."""
     from adapter_stilts.config.load import Given, load
     from adapter_stilts.encoder.kinds import mistakes
 
-    given = [Given(flag, key, list(value) if isinstance(value, tuple) else value) for flag, (key, value) in typed.items() if value is not None and value != ()]
+    given = [
+        Given(flag, key, list(value) if isinstance(value, tuple) else value)
+        for flag, (key, value) in typed.items()
+        if value is not None and value != ()
+    ]
     return load(path, settings or (), given, adapter=mistakes)

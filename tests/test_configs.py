@@ -50,7 +50,9 @@ def test_runs_at_miniature_size(recipe, monkeypatch, tmp_path):
     monkeypatch.chdir(ROOT)
     words = shlex.split(opening(recipe)[0])[1:]
     result = CliRunner().invoke(
-        app, [*words, "--trunk", "miniature", "--data", "miniature", "-o", str(tmp_path / "out"), "--dry-run", "--json"], catch_exceptions=False
+        app,
+        [*words, "--trunk", "miniature", "--data", "miniature", "-o", str(tmp_path / "out"), "--dry-run", "--json"],
+        catch_exceptions=False,
     )
     assert result.exit_code == 0, result.stderr
     assert json.loads(result.stdout)["results"] == []

@@ -54,7 +54,11 @@ XTREME_R = {
     "lareqa": (2e-5, 3, 4, 4, 256),
     "mewslix": (1e-5, 2, 8, 4, 64),
 }
-FACTS = {f"{task}-{protocol}": found for protocol, table in (("jiant", JIANT), ("xtreme", XTREME), ("xtreme-r", XTREME_R)) for task, found in table.items()}
+FACTS = {
+    f"{task}-{protocol}": found
+    for protocol, table in (("jiant", JIANT), ("xtreme", XTREME), ("xtreme-r", XTREME_R))
+    for task, found in table.items()
+}
 TRAINED = [task.name for task in all_tasks() if not task.retrieval]
 MADX = ("mlm", "xnli", "udpos", "panx", "xquad", "xcopa")
 RETRIEVAL = {"tatoeba": ("xtreme", "xtreme-r", "jiant", "own"), "bucc2018": ("xtreme", "jiant", "own")}
@@ -66,7 +70,11 @@ WANTED = {
     *(f"{task}-{protocol}" for task, protocols in RETRIEVAL.items() for protocol in protocols),
     *JOINT,
 }
-RUNS = {"siqa": "train siqa", "squad": "train squad", "mlm-en": "train mlm --kind seq_bn_inv --set data.language=en"}  # what recipes build on
+RUNS = {
+    "siqa": "train siqa",
+    "squad": "train squad",
+    "mlm-en": "train mlm --kind seq_bn_inv --set data.language=en",
+}  # what recipes build on
 SMALL = "--trunk miniature --set trunk.precision=fp32 --set training.max_steps=2 --set training.validation_rows=8"
 WITHOUT_MINIATURE = [task for task in TRAINED if not tasks[task].source.miniature]
 
@@ -77,7 +85,9 @@ def folder(tmp_path_factory, few_rows):
     root = tmp_path_factory.mktemp("recipes")
     for split in ("train", "validation"):
         words = "".join(f"Ann{number}\tN\nsleeps\tS\\N\n\n" for number in range(12))
-        programs = "".join(json.dumps({"func": f"int f() {{ return {number}; }}", "target": number % 2}) + "\n" for number in range(12))
+        programs = "".join(
+            json.dumps({"func": f"int f() {{ return {number}; }}", "target": number % 2}) + "\n" for number in range(12)
+        )
         (root / f"tags-{split}.tsv").write_text(words, encoding="utf-8")
         (root / f"single-{split}.jsonl").write_text(programs, encoding="utf-8")
     for name, command in RUNS.items():
@@ -99,7 +109,11 @@ def at_miniature_size(command, folder):
     words += ["--data", "miniature"] if len(named) != 1 or named[0] not in WITHOUT_MINIATURE else []
     for task in set(named) & set(WITHOUT_MINIATURE):
         kind, suffix = (tasks[task].format.name, "tsv" if tasks[task].format.name == "tags" else "jsonl")
-        words += [word for split in ("train", "validation") for word in ("--data", f"{task}/{split}={folder}/{kind}-{split}.{suffix}")]
+        words += [
+            word
+            for split in ("train", "validation")
+            for word in ("--data", f"{task}/{split}={folder}/{kind}-{split}.{suffix}")
+        ]
     return [*words, *SMALL.split(), *(["--languages", "de"] if words[0] == "eval" else [])]
 
 
@@ -140,7 +154,12 @@ def test_says_how_sure_every_number_is(name):
 def test_has_the_numbers_of_its_protocol(name):
     rate, epochs, rows, passes, length = FACTS[name]
     training = load(Path(name)).training
-    assert (training.epochs, training.batch_rows, training.accumulation, training.max_length) == (epochs, rows, passes, length)
+    assert (training.epochs, training.batch_rows, training.accumulation, training.max_length) == (
+        epochs,
+        rows,
+        passes,
+        length,
+    )
     assert training.learning_rate == 1e-4  # an adapter's
     (flags,) = re.findall(r"^# All of the trunk, as published: add (.*)$", named_recipe(name).text, re.MULTILINE)
     assert flags == f"--kind full --set training.learning_rate={rate:.0e}".replace("e-0", "e-")
@@ -157,8 +176,13 @@ def test_reads_a_row_of_the_table_as_it_was_published():
         "trunk": {"name": "FacebookAI/xlm-roberta-large"},
         "adapter": {"settings": {"reduction_factor": 16}},
         "training": {
-            "batch_rows": 4, "accumulation": 8, "max_length": 384, "warmup": 0.99, "weight_decay": 1e-4,
-            "patience": 0, "seed": 42,
+            "batch_rows": 4,
+            "accumulation": 8,
+            "max_length": 384,
+            "warmup": 0.99,
+            "weight_decay": 1e-4,
+            "patience": 0,
+            "seed": 42,
         },
         "evaluation": {"protocol": "xtreme-r"},
     }
@@ -170,7 +194,9 @@ def test_reads_a_row_of_the_table_as_it_was_published():
 
 def test_shows_a_recipe_in_full_with_the_source_of_every_number():
     result = CliRunner().invoke(app, ["list", "recipes", "--show", "csqa-jiant"])
-    assert result.stdout == """\
+    assert (
+        result.stdout
+        == """\
 # adapter-stilts train csqa --config csqa-jiant
 # CommonsenseQA as an intermediate task, by the defaults of jiant's simple API: what the paper used for each task is not known.
 # All of the trunk, as published: add --kind full --set training.learning_rate=1e-5
@@ -197,6 +223,7 @@ training:
 evaluation:
   protocol: jiant  # reads the head as jiant does
 """
+    )
     assert call(["list", "recipes", "--show", "csqa-jiant"])["text"] == result.stdout
     result = CliRunner().invoke(app, ["list", "recipes", "--show", "csqa-jaint"])
     assert (result.exit_code, "did you mean 'csqa-jiant'?" in result.stderr) == (2, True)

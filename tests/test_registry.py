@@ -7,6 +7,7 @@ from typing import get_args
 
 import pytest
 
+from adapter_stilts.errors import UnknownName
 from adapter_stilts.registry import names_in
 
 PLACES = (
@@ -16,6 +17,8 @@ PLACES = (
     "adapter_stilts.training.sampler:samplers",
     "adapter_stilts.data.sentences:LAYOUTS",
     "adapter_stilts.mining.cluster:ENGINES",
+    "adapter_stilts.retrieval.distinct:duplicates",
+    "adapter_stilts.retrieval.thresholds:threshold_rules",
     "adapter_stilts.retrieval.stored.arrays:DTYPES",
     "adapter_stilts.tasks.source:SPLITS",
 )
@@ -35,3 +38,10 @@ def test_reads_those_of_a_package_and_of_a_literal():
     assert sorted(names_in("adapter_stilts.retrieval.indexes:indexes")) == sorted(indexes)
     assert sorted(names_in("adapter_stilts.metrics:metrics")) == sorted(metrics)
     assert names_in("adapter_stilts.config.schema:How") == get_args(schema.How)
+
+
+def test_checks_names_and_suggests_the_nearest():
+    margins = importlib.import_module("adapter_stilts.retrieval.margin").margins
+    margins.check("ratio", "csls")
+    with pytest.raises(UnknownName, match="did you mean 'distance'"):
+        margins.check("ratio", "distanc")

@@ -12,12 +12,15 @@ from pydantic import BaseModel
 
 
 def fingerprint(*values: object) -> str:
-    """8 hexadecimal digits over the values in order: configurations, sections, and anything JSON can hold, nested as it may be.
+    """8 hexadecimal digits over the values in order: configurations, sections, and anything JSON can hold, nested as it
+    may be.
 
-    Raises TypeError for a value that has no JSON form and ValueError for one that is not a number (nan, infinity): such a value
-    has no canonical text.
+    Raises TypeError for a value that has no JSON form and ValueError for one that is not a number (nan, infinity): such
+    a value has no canonical text.
     """
-    canonical = json.dumps(values, default=_plain, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    canonical = json.dumps(
+        values, default=_plain, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+    )
     return hashlib.sha256(canonical.encode()).hexdigest()[:8]
 
 

@@ -2,8 +2,9 @@
 
     load(Path("configs/train/nli.yaml"), ["training.epochs=2"], [Given("--seed", "training.seed", 7)])
 
-What comes later wins: the schema's defaults, the file, `--set`, the flags of the command. A key given both by a flag and by `--set`
-with different values is a mistake rather than a riddle. A number where text belongs is taken as it was written ("007" stays "007").
+What comes later wins: the schema's defaults, the file, `--set`, the flags of the command. A key given both by a flag
+and by `--set` with different values is a mistake rather than a riddle. A number where text belongs is taken as it was
+written ("007" stays "007").
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ from adapter_stilts.errors import ConfigError, TaskDataError
 from adapter_stilts.files import read_text
 
 AdapterCheck: TypeAlias = Callable[[str, Mapping[str, object]], list[tuple[tuple[Key, ...], object, str]]]
-OPEN = {"adapter.settings", "task.columns", "training.sampler.weights"}  # keys of the user's own choosing stand under these
+OPEN = {
+    "adapter.settings",
+    "task.columns",
+    "training.sampler.weights",
+}  # keys of the user's own choosing stand under these
 SECTIONS = {key.rsplit(".", 1)[0] for key in keys() if "." in key}
 
 
@@ -39,7 +44,8 @@ class Given:
 
 @dataclass(frozen=True)
 class Overlay:
-    """A value laid over the file: where it came from, its path, and the YAML it was written in (None for a flag's value)."""
+    """A value laid over the file: where it came from, its path, and the YAML it was written in (None for a flag's
+    value)."""
 
     origin: str
     path: tuple[Key, ...]
@@ -68,12 +74,12 @@ def load(
     tree = _without_empty_sections(document.value or {})
     for overlay in overlays:
         tree = _put(tree, overlay.path, overlay.value)
-    found = _validated(tree, lambda where: _wording(where, document, overlays))
-    names = [Mistake(*one) for one in _of_adapter(tree, adapter)]
-    wrong_keys = [] if isinstance(found, RunConfig) else found
-    if isinstance(found, RunConfig) and not lines and len(names) < 2:
-        return found
-    lines += [one.text(_place(one.path, document, overlays)) for one in [*wrong_keys, *names]]
+    checked = _validated(tree, lambda where: _wording(where, document, overlays))
+    names = [Mistake(*facts) for facts in _of_adapter(tree, adapter)]
+    wrong_keys = [] if isinstance(checked, RunConfig) else checked
+    if isinstance(checked, RunConfig) and not lines and len(names) < 2:
+        return checked
+    lines += [each.text(_place(each.path, document, overlays)) for each in [*wrong_keys, *names]]
     raise _config_error(lines, document.name)
 
 
@@ -82,10 +88,10 @@ def with_settings(config: RunConfig, settings: Mapping[str, object]) -> RunConfi
     tree: Any = config.model_dump(mode="json")
     for key, value in settings.items():
         tree = _put(tree, tuple(our_name(key).split(".")), value)
-    found = _validated(tree, lambda where: None)
-    if isinstance(found, RunConfig):
-        return found
-    raise _config_error([one.text("") for one in found], "")
+    checked = _validated(tree, lambda where: None)
+    if isinstance(checked, RunConfig):
+        return checked
+    raise _config_error([each.text("") for each in checked], "")
 
 
 def dump(config: RunConfig) -> str:
@@ -146,15 +152,19 @@ def _misplaced(path: Sequence[str]) -> str:
     """Why a path sets nothing: it names a whole section, or goes on below a single value."""
     known = set(keys())
     if dotted(path) in SECTIONS:
-        return f"{dotted(path)} is a section; set one of its keys: {', '.join(key for key in sorted(known) if key.startswith(dotted(path) + '.'))}"
-    above = next((dotted(path[:end]) for end in range(1, len(path)) if dotted(path[:end]) in known - SECTIONS - OPEN), "")
+        inside = ", ".join(key for key in sorted(known) if key.startswith(dotted(path) + "."))
+        return f"{dotted(path)} is a section; set one of its keys: {inside}"
+    above = next(
+        (dotted(path[:end]) for end in range(1, len(path)) if dotted(path[:end]) in known - SECTIONS - OPEN), ""
+    )
     return f"{above} holds one value, no keys" if above else ""
 
 
 def _given_twice(overlays: Sequence[Overlay]) -> list[str]:
     flags = {overlay.path: overlay for overlay in overlays if overlay.document is None}
     return [
-        f"{dotted(overlay.path)}: given twice, by {flags[overlay.path].origin} ({short(flags[overlay.path].value)}) and by {overlay.origin}"
+        f"{dotted(overlay.path)}: given twice, by {flags[overlay.path].origin} ({short(flags[overlay.path].value)}) "
+        f"and by {overlay.origin}"
         for overlay in overlays
         if overlay.document is not None and overlay.path in flags and flags[overlay.path].value != overlay.value
     ]
@@ -183,12 +193,17 @@ def _remove(tree: Any, path: Sequence[Key]) -> Any:
 
 
 def _validated(tree: Any, wording: Callable[[Sequence[Key]], str | None]) -> RunConfig | list[Mistake]:
-    """The tree as a RunConfig, or its mistakes: those of single keys, then those between keys that are right by themselves."""
+    """The tree as a RunConfig, or its mistakes: those of single keys, then those between keys that are right by
+    themselves."""
     try:
         return RunConfig.model_validate(tree)
     except ValidationError as error:
         errors = error.errors(include_url=False)
-    texts = {tuple(one["loc"]): written for one in errors if one["type"] == "string_type" and (written := wording(one["loc"])) is not None}
+    texts = {
+        tuple(one["loc"]): written
+        for one in errors
+        if one["type"] == "string_type" and (written := wording(one["loc"])) is not None
+    }
     if texts:
         for path, written in texts.items():
             tree = _put(tree, path, written)
@@ -200,14 +215,19 @@ def _validated(tree: Any, wording: Callable[[Sequence[Key]], str | None]) -> Run
 
 
 def _conflicts(tree: Any, wrong: set[tuple[Key, ...]]) -> list[Mistake]:
-    """The schema checks keys against each other only once all are right by themselves, so drop the wrong ones and ask again."""
+    """The schema checks keys against each other only once all are right by themselves, so drop the wrong ones and ask
+    again."""
     for path in wrong:
         tree = _remove(tree, path)
     try:
         RunConfig.model_validate(tree)
     except ValidationError as error:
-        found = [one["ctx"] for one in error.errors(include_url=False) if one["type"] == "conflict"]
-        return [_conflict(context) for context in found if not any(_touches(path, context[key]) for path in wrong for key in ("key", "other"))]
+        contexts = [each["ctx"] for each in error.errors(include_url=False) if each["type"] == "conflict"]
+        return [
+            _conflict(context)
+            for context in contexts
+            if not any(_touches(path, context[key]) for path in wrong for key in ("key", "other"))
+        ]
     return []
 
 
@@ -218,7 +238,7 @@ def _conflict(context: Mapping[str, Any]) -> Mistake:
 def _touches(path: Sequence[Key], key: str) -> bool:
     """Whether a place is a dotted key, or above or below it."""
     parts = key.split(".")
-    return all(str(one) == other for one, other in zip(path, parts, strict=False))
+    return all(str(part) == other for part, other in zip(path, parts, strict=False))
 
 
 def _wording(path: Sequence[Key], document: Document, overlays: Sequence[Overlay]) -> str | None:
@@ -238,5 +258,11 @@ def _place(path: Sequence[Key], document: Document, overlays: Sequence[Overlay])
 
 
 def _config_error(lines: Sequence[str], name: str) -> ConfigError:
-    what = lines[0] if len(lines) == 1 else f"{len(lines)} mistakes in the configuration\n" + "\n".join(f"    {line}" for line in lines)
-    return ConfigError(what, where=name, do="correct " + ("it" if len(lines) == 1 else "them all") + " and run the command again")
+    what = (
+        lines[0]
+        if len(lines) == 1
+        else f"{len(lines)} mistakes in the configuration\n" + "\n".join(f"    {line}" for line in lines)
+    )
+    return ConfigError(
+        what, where=name, do="correct " + ("it" if len(lines) == 1 else "them all") + " and run the command again"
+    )

@@ -29,7 +29,12 @@ SENTENCES = {
     "dict": "should be a mapping of names to values",
     "model": "should be a section: keys and values, indented under it",
 }
-BOUNDS = {"greater_than_equal": ("at least", "ge"), "greater_than": ("above", "gt"), "less_than_equal": ("at most", "le"), "less_than": ("below", "lt")}
+BOUNDS = {
+    "greater_than_equal": ("at least", "ge"),
+    "greater_than": ("above", "gt"),
+    "less_than_equal": ("at most", "le"),
+    "less_than": ("below", "lt"),
+}
 
 
 @dataclass(frozen=True)
@@ -51,10 +56,17 @@ def mistake(error: ErrorDetails) -> Mistake:
     path = tuple(part for part in error["loc"] if part != "[key]")
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
-        return Mistake(path, error["input"], f"no such key; {nearest_key(path)}", shows_value=not isinstance(error["input"], dict | list))
+        return Mistake(
+            path,
+            error["input"],
+            f"no such key; {nearest_key(path)}",
+            shows_value=not isinstance(error["input"], dict | list),
+        )
     if kind in ("literal_error", "named"):
         choices = context["choices"] if kind == "named" else re.findall(r"'([^']*)'", context["expected"])
-        return Mistake(path, error["input"], f"should be one of: {', '.join(choices)}{nearest_value(error['input'], choices)}")
+        return Mistake(
+            path, error["input"], f"should be one of: {', '.join(choices)}{nearest_value(error['input'], choices)}"
+        )
     if kind in BOUNDS:
         words, limit = BOUNDS[kind]
         return Mistake(path, error["input"], f"should be {words} {context[limit]:g}")
@@ -97,5 +109,5 @@ def short(value: object) -> str:
 
 def _near(wrong: str, right: Sequence[str], cutoff: float = 0.6) -> str:
     plain = {name.lower().replace("-", "_"): name for name in right}
-    found = difflib.get_close_matches(wrong.lower().replace("-", "_"), plain, n=1, cutoff=cutoff)
-    return plain[found[0]] if found else ""
+    near = difflib.get_close_matches(wrong.lower().replace("-", "_"), plain, n=1, cutoff=cutoff)
+    return plain[near[0]] if near else ""

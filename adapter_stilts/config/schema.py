@@ -31,7 +31,11 @@ Precision = Literal["auto", "fp32", "bf16", "int8", "nf4"]
 Protocol = Literal["xtreme", "xtreme-r", "jiant", "own"]
 
 LANGUAGE = re.compile(r"([^/\s]+/)?[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*")
-SAMPLER_KEYS = {"temperature": ("temperature",), "cap": ("capped", "temperature"), "weights": ("fixed",)}  # who uses which
+SAMPLER_KEYS = {
+    "temperature": ("temperature",),
+    "cap": ("capped", "temperature"),
+    "weights": ("fixed",),
+}  # who uses which
 NEEDS_PARENTS = ("sequential", "stack", "fuse")
 OTHER_NAMES = {  # of keys of `training`: those of Hugging Face's TrainingArguments
     "gradient_accumulation_steps": "accumulation",
@@ -67,7 +71,9 @@ def _layers(value: object) -> object:
 
 def _language(value: str) -> str:
     if not LANGUAGE.fullmatch(value):
-        raise PydanticCustomError("language", "should be a language code (sw, deu, zh_Hans), a task and a code (mlm/sw), or 'all'")
+        raise PydanticCustomError(
+            "language", "should be a language code (sw, deu, zh_Hans), a task and a code (mlm/sw), or 'all'"
+        )
     return value
 
 
@@ -76,7 +82,9 @@ def _one_value(value: object) -> object:
     items = value if isinstance(value, list | tuple) else [value]
     single = not isinstance(value, list | tuple) and isinstance(value, bool | float)
     if not single and not all(type(item) is int for item in items) and not all(type(item) is str for item in items):
-        raise PydanticCustomError("one_value", "should be one number, text, true or false, or a list of numbers or texts")
+        raise PydanticCustomError(
+            "one_value", "should be one number, text, true or false, or a list of numbers or texts"
+        )
     return value
 
 
@@ -144,10 +152,11 @@ class Task(Section):
 class Data(Section):
     """Where examples lie, and in which language they are trained on.
 
-    sources   as typed after --data: one folder, or "train=FILE" and the like, or "miniature"; "mlm/train=FILE" and "mlm=FOLDER" are for one of
-              several tasks; () is the trunk's usual place
-    language  of the training rows: one, or several that share as many rows as the task has in its own, or "all"; "mlm/sw" is for one of several
-              tasks; () is the task's own language, and for masked language modelling beside other tasks every language
+    sources   as typed after --data: one folder, or "train=FILE" and the like, or "miniature"; "mlm/train=FILE" and
+              "mlm=FOLDER" are for one of several tasks; () is the trunk's usual place
+    language  of the training rows: one, or several that share as many rows as the task has in its own, or "all";
+              "mlm/sw" is for one of several tasks; () is the task's own language, and for masked language modelling
+              beside other tasks every language
     """
 
     sources: Texts = ()
@@ -157,7 +166,8 @@ class Data(Section):
 class Sampler(Section):
     """--how joint: the task of each step, by jiant's samplers; n is a task's number of training rows.
 
-    name         proportional (p ~ n), uniform, temperature (p ~ min(n, cap)^(1/temperature)), capped (p ~ min(n, cap)) or weights (p ~ weights)
+    name         proportional (p ~ n), uniform, temperature (p ~ min(n, cap)^(1/temperature)), capped (p ~ min(n, cap))
+                 or weights (p ~ weights)
     temperature  1 is proportional; the higher, the more even
     cap          rows of a task that count at most; None: all
     weights      task -> its weight; any positive numbers
@@ -175,8 +185,8 @@ class Training(Section):
     max_steps        optimiser steps; None: as many as `epochs` take
     minutes          wall-clock bound; None: none
     token_budget     padded tokens of one forward pass; `accumulation` of them make a step
-    batch_rows       rows of one forward pass in the place of a token budget, for protocols that fix them ("4 x 8": 4 rows, accumulation 8);
-                     None: by tokens
+    batch_rows       rows of one forward pass in the place of a token budget, for protocols that fix them ("4 x 8": 4
+                     rows, accumulation 8); None: by tokens
     evaluate_steps   None: after every epoch
     patience         evaluations without a gain before training stops; 0: never
     rows             train on a seeded sample of this many rows; None: all
@@ -186,7 +196,8 @@ class Training(Section):
     sampler          --how joint: which task the next step learns
     head_pool        ranking: how a text becomes a vector, "pooler" (dense and tanh on <s>) or "mean" (over all tokens)
 
-    A file and `--set` may also say gradient_accumulation_steps (accumulation), max_grad_norm (clip) and per_device_train_batch_size (batch_rows).
+    A file and `--set` may also say gradient_accumulation_steps (accumulation), max_grad_norm (clip) and
+    per_device_train_batch_size (batch_rows).
     """
 
     max_steps: Annotated[Int, Field(ge=1)] | None = None
@@ -218,7 +229,11 @@ class Training(Section):
     @classmethod
     def _without_a_limit(cls, given: Any) -> Any:
         """The config.yaml of earlier runs says `limit_gb: null`."""
-        return {key: value for key, value in given.items() if (key, value) != ("limit_gb", None)} if isinstance(given, dict) else given
+        return (
+            {key: value for key, value in given.items() if (key, value) != ("limit_gb", None)}
+            if isinstance(given, dict)
+            else given
+        )
 
 
 class Fusion(Section):
@@ -250,8 +265,10 @@ class Evaluation(Section):
     """What is scored.
 
     languages          () is all that the task has
-    language_adapters  "de=RUN": MAD-X's adapter of each language, put in the place of the one that the run was trained over
-    head               of a run with several heads, the one that answers; "": that of the same task, or the only one that fits
+    language_adapters  "de=RUN": MAD-X's adapter of each language, put in the place of the one that the run was trained
+                       over
+    head               of a run with several heads, the one that answers; "": that of the same task, or the only one
+                       that fits
     """
 
     protocol: Protocol = "own"
@@ -279,23 +296,36 @@ class RunConfig(Section):
     @model_validator(mode="after")
     def _parents_fit_how(self) -> RunConfig:
         if self.how in NEEDS_PARENTS and not self.after:
-            raise _conflict("how", f"'{self.how}' builds on earlier runs, but `after` names none; name them, or use 'direct'", "after")
+            raise _conflict(
+                "how",
+                f"'{self.how}' builds on earlier runs, but `after` names none; name them, or use 'direct'",
+                "after",
+            )
         if self.how not in NEEDS_PARENTS and self.after:
-            raise _conflict("after", f"'{self.how}' starts from nothing, but `after` names {len(self.after)}; leave `after` out, or use 'stack'", "how")
+            raise _conflict(
+                "after",
+                f"'{self.how}' starts from nothing, but `after` names {len(self.after)}; "
+                "leave `after` out, or use 'stack'",
+                "how",
+            )
         return self
 
     @model_validator(mode="after")
     def _sampler_keys_fit(self) -> RunConfig:
         sampler, plain = self.training.sampler, Sampler()
         if sampler != plain and self.how != "joint":
-            raise _conflict("training.sampler", f"a sampler mixes the tasks of `how: joint`, and `how` is '{self.how}'", "how")
+            raise _conflict(
+                "training.sampler", f"a sampler mixes the tasks of `how: joint`, and `how` is '{self.how}'", "how"
+            )
         for key, users in SAMPLER_KEYS.items():
             if getattr(sampler, key) != getattr(plain, key) and sampler.name not in users:
                 what = f"the sampler '{sampler.name}' has no use for it; leave it out, or use '{users[0]}'"
                 raise _conflict(f"training.sampler.{key}", what, "training.sampler.name")
         for key, name in (("cap", "capped"), ("weights", "fixed")):
             if sampler.name == name and not getattr(sampler, key):
-                raise _conflict("training.sampler.name", f"'{name}' needs training.sampler.{key}", f"training.sampler.{key}")
+                raise _conflict(
+                    "training.sampler.name", f"'{name}' needs training.sampler.{key}", f"training.sampler.{key}"
+                )
         return self
 
 

@@ -1,7 +1,7 @@
 """YAML as text that keeps its lines: values for the schema, and the line and wording of each for its mistakes.
 
-Scalars follow YAML 1.2's core schema, not PyYAML's YAML 1.1: `no` is Norwegian, not false; `1e-4` is a number, not text; `12:30` is
-text, not 750. What `dump` writes reads the same under both.
+Scalars follow YAML 1.2's core schema, not PyYAML's YAML 1.1: `no` is Norwegian, not false; `1e-4` is a number, not
+text; `12:30` is text, not 750. What `dump` writes reads the same under both.
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ SCALARS: Sequence[tuple[str, str, str]] = (
     ("null", r"~|null|Null|NULL|", "~nN"),
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
     ("int", r"[-+]?[0-9]+", "-+0123456789"),
-    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+.0123456789"),
+    (
+        "float",
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        "-+.0123456789",
+    ),
 )
 READ: Mapping[str, Callable[[str], object]] = {
     "str": str,
@@ -34,7 +38,8 @@ READ: Mapping[str, Callable[[str], object]] = {
 
 @dataclass(frozen=True)
 class Document:
-    """A YAML text: `value` as plain Python, `root` to find lines in, `name` to call it by, `repeated` keys with their lines."""
+    """A YAML text: `value` as plain Python, `root` to find lines in, `name` to call it by, `repeated` keys with their
+    lines."""
 
     name: str
     value: Any
@@ -45,20 +50,20 @@ class Document:
         """The line of a key, or of the nearest thing above it that exists; counted from 1."""
         node, line = self.root, None
         for key in path:
-            found = _child(node, key)
-            if found is None:
+            child = _child(node, key)
+            if child is None:
                 break
-            line, node = found
+            line, node = child
         return line
 
     def wording(self, path: Sequence[Key]) -> str | None:
         """How a plain scalar was written ("007" for 7); None for anything else."""
         node = self.root
         for key in path:
-            found = _child(node, key)
-            if found is None:
+            child = _child(node, key)
+            if child is None:
                 return None
-            node = found[1]
+            node = child[1]
         return node.value if isinstance(node, yaml.ScalarNode) and node.style is None and node.value else None
 
 
@@ -95,14 +100,20 @@ class _Dumper(yaml.SafeDumper):
 
     def text(self, data: str) -> yaml.Node:
         """Text with a line break other than "\\n" is escaped: PyYAML writes it as it is and reads a "\\n" back."""
-        return self.represent_scalar(TAG + "str", data, style='"' if any(mark in data for mark in "\r\x85\u2028\u2029\ufeff") else None)
+        return self.represent_scalar(
+            TAG + "str", data, style='"' if any(mark in data for mark in "\r\x85\u2028\u2029\ufeff") else None
+        )
 
 
 _Dumper.add_representer(str, _Dumper.text)
 _Loader.yaml_implicit_resolvers = {}
 for _kind, _pattern, _first in SCALARS:
-    _Loader.add_implicit_resolver(TAG + _kind, re.compile(rf"^(?:{_pattern})$"), list(_first) + ([""] if _kind == "null" else []))
-    _Dumper.add_implicit_resolver(TAG + _kind, re.compile(rf"^(?:{_pattern})$"), list(_first) + ([""] if _kind == "null" else []))
+    _Loader.add_implicit_resolver(
+        TAG + _kind, re.compile(rf"^(?:{_pattern})$"), list(_first) + ([""] if _kind == "null" else [])
+    )
+    _Dumper.add_implicit_resolver(
+        TAG + _kind, re.compile(rf"^(?:{_pattern})$"), list(_first) + ([""] if _kind == "null" else [])
+    )
 
 
 class _Reader:
@@ -152,8 +163,12 @@ class _Reader:
 def _child(node: yaml.Node | None, key: Key) -> tuple[int, yaml.Node] | None:
     """The line and node under a key, the last one where it is repeated."""
     if isinstance(node, yaml.MappingNode):
-        found = [(_line(name), child) for name, child in node.value if isinstance(name, yaml.ScalarNode) and name.value == str(key)]
-        return found[-1] if found else None
+        children = [
+            (_line(name), child)
+            for name, child in node.value
+            if isinstance(name, yaml.ScalarNode) and name.value == str(key)
+        ]
+        return children[-1] if children else None
     if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
         return _line(node.value[key]), node.value[key]
     return None
@@ -165,4 +180,6 @@ def _line(node: yaml.Node) -> int:
 
 def _not_yaml(problem: str, name: str, line: int | None) -> ConfigError:
     where = f"{name}, line {line}" if line else name
-    return ConfigError(f"not valid YAML: {problem}", where=where, do="correct the line; values with special characters go in quotes")
+    return ConfigError(
+        f"not valid YAML: {problem}", where=where, do="correct the line; values with special characters go in quotes"
+    )

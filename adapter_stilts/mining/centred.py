@@ -8,6 +8,7 @@ true`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,28 +68,18 @@ def _written(
     """One shard's files; blank rows stay zero."""
     start, dtype = shard.shard * int(made["shard_rows"]), str(made["dtype"])
     stop = start + shard.rows
-    parts = {"vectors": ((shard.rows, vectors.dimension), dtype)} | (
-        {"scales": ((shard.rows,), "float32")} if dtype == "int8" else {}
-    )
+    parts: dict[str, tuple[tuple[int, ...], str]] = {"vectors": ((shard.rows, vectors.dimension), dtype)}
+    parts |= {"scales": ((shard.rows,), "float32")} if dtype == "int8" else {}
     files = {}
     for place, (part, (shape, kind)) in enumerate(parts.items()):
-        blocks = (
-            found
-            for piece in _pieces(vectors, mean, start, stop)
-            if (found := narrowed(piece, dtype)[place]) is not None
-        )
+        stored = (narrowed(piece, dtype)[place] for piece in _pieces(vectors, mean, start, stop))
+        blocks = (block for block in stored if block is not None)
         files[file_name(part, shard.shard)] = write_npy(folder / file_name(part, shard.shard), shape, kind, blocks)
     texts = vectors.texts(start, stop)
     assert texts is not None
     name = file_name("texts", shard.shard)
-    return Shard(
-        shard.shard,
-        shard.rows,
-        shard.blank,
-        shard.repeated,
-        shard.cut,
-        {**files, name: write_npy(folder / name, texts.shape, "uint8", [texts])},
-    )
+    files[name] = write_npy(folder / name, texts.shape, "uint8", [texts])
+    return replace(shard, files=files)
 
 
 def _pieces(vectors: StoredVectors, mean: NDArray[np.float64], start: int, stop: int) -> Iterator[Vectors]:

@@ -34,9 +34,9 @@ from adapter_stilts.mining.text_file import TextFile, surveyed
 from adapter_stilts.mining.workers import read_by_workers, spec_of
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.reporting import Reporter
-from adapter_stilts.retrieval.embed import MAX_LENGTH, check_reading
+from adapter_stilts.retrieval.embed import check_reading
 from adapter_stilts.retrieval.protocols import protocol
-from adapter_stilts.retrieval.reading import Overrides, Reading
+from adapter_stilts.retrieval.reading import MAX_LENGTH, Overrides, Reading
 from adapter_stilts.retrieval.stored.arrays import DTYPES, write_npy
 from adapter_stilts.retrieval.stored.encoding import ShardVectors, gather, remember, vectors_of
 from adapter_stilts.retrieval.stored.known import KnownTexts
@@ -83,24 +83,14 @@ class Encoding:
     @classmethod
     def from_config(cls, config: RunConfig, file: Path, *, run: Path | None = None, **given: Any) -> Encoding:
         """The encoding of a configuration; `given` are the fields that no configuration has."""
-        return cls(
-            file,
-            run=run,
-            trunk=trunk_of(config, run),
-            revision=config.trunk.revision,
-            precision=config.trunk.precision,
-            wanted=Overrides.from_config(config),
-            **given,
-        )
+        trunk, revision, precision = trunk_of(config, run), config.trunk.revision, config.trunk.precision
+        return cls(file, run, trunk, revision, precision, Overrides.from_config(config), **given)
 
     def reading(self, reader: SentenceReader) -> Reading:
         """How that encoder reads. Raises UnknownName for a pooling that is none."""
-        return Reading(
-            (reader.layer,),
-            self.wanted.over(protocol("own", "bucc2018")).pool,
-            max_length=min(self.max_length, reader.encoder.trunk.max_length),
-            token_budget=self.token_budget or reader.token_budget,
-        )
+        pool = self.wanted.over(protocol("own", "bucc2018")).pool
+        length = min(self.max_length, reader.encoder.trunk.max_length)
+        return Reading((reader.layer,), pool, length, self.token_budget or reader.token_budget)
 
 
 def encode(

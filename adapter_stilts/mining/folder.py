@@ -45,11 +45,8 @@ def state_of_vectors(folder: Path, made: dict[str, Any], *, overwrite: bool) -> 
     if folder.exists() and not folder.is_dir():
         what = "a file where the folder of vectors should be"
         raise UsageError(what, where=str(folder), do="name another folder with -o")
-    names = (
-        {entry.name for entry in folder.iterdir() if entry.name != LOCK and not is_remains(entry)}
-        if folder.is_dir()
-        else set()
-    )
+    entries = folder.iterdir() if folder.is_dir() else ()
+    names = {entry.name for entry in entries if entry.name != LOCK and not is_remains(entry)}
     if not names:
         return "new"
     if LEDGER not in names:
@@ -58,13 +55,10 @@ def state_of_vectors(folder: Path, made: dict[str, Any], *, overwrite: bool) -> 
     if overwrite:
         return "new"
     ledger = read_ledger(folder)
-    changed = [
-        name for name in {**decides(made), **decides(dict(ledger.made))} if ledger.made.get(name) != made.get(name)
-    ]
+    was, keys = ledger.made, {**decides(made), **decides(dict(ledger.made))}
+    changed = [name for name in keys if was.get(name) != made.get(name)]
     if changed:
-        told = ", ".join(
-            f"{name} {_short(ledger.made.get(name))} (asked for {_short(made.get(name))})" for name in changed
-        )
+        told = ", ".join(f"{name} {_short(was.get(name))} (asked for {_short(made.get(name))})" for name in changed)
         what = f"the folder holds other vectors: {told}"
         raise UsageError(what, where=str(folder), do="name another folder with -o, or add --overwrite to replace them")
     return "done" if ledger.sealed else "resumed"

@@ -115,15 +115,8 @@ class _Job:
 
         def vectors(file: TextFile | None) -> Path:
             assert file is not None
-            asked = Encoding(
-                file.path,
-                run=request.run,
-                wanted=Overrides(pool=rules.pool),
-                max_length=rules.max_length,
-                layout=request.layout,
-                column=request.column,
-                limit_gb=request.limit_gb,
-            )
+            asked = Encoding(file.path, request.run, wanted=Overrides(pool=rules.pool), max_length=rules.max_length)
+            asked = replace(asked, layout=request.layout, column=request.column, limit_gb=request.limit_gb)
             made = encode_with(reader, asked, file, out=None, runs=runs, report=self._report, cluster=self._cluster)
             return Path(made["folder"])
 

@@ -41,9 +41,8 @@ def write_pairs(out: Path, pairs: Pairs, source: Side, target: Side, *, json_lin
     with atomic_write(out) as stream:
         for start in range(0, len(pairs), AT_ONCE):
             part = slice(start, start + AT_ONCE)
-            rows = zip(
-                pairs.source[part].tolist(), pairs.target[part].tolist(), pairs.score[part].tolist(), strict=True
-            )
+            columns = (pairs.source[part], pairs.target[part], pairs.score[part])
+            rows = zip(*(column.tolist() for column in columns), strict=True)
             stream.write("".join(form(*row) for row in rows).encode())
     written = _lines(out)
     if written != len(pairs):

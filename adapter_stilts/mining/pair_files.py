@@ -70,9 +70,8 @@ def known_pairs(
     if turn:
         lines = [(number, _turned(pair, left, right)) for number, pair in lines]
     sides = (left, right)
-    wrong = [
-        (number, name) for number, pair in lines for name, known in zip(pair, sides, strict=True) if name not in known
-    ]
+    names = [(number, *name) for number, pair in lines for name in zip(pair, sides, strict=True)]
+    wrong = [(number, name) for number, name, known in names if name not in known]
     if wrong:
         shown = ", ".join(f"{name[:60]!r} (line {number})" for number, name in wrong[:SHOWN])
         more = ", ..." if len(wrong) > SHOWN else ""

@@ -123,11 +123,8 @@ def _check(request: Mining) -> None:
     threshold, precision, gold, dev = request.threshold, request.target_precision, request.gold, request.dev
     one_text = (request.source is None) != (request.target is None)
     one_vectors = (request.source_vectors is None) != (request.target_vectors is None)
-    texts, vectors, given = (
-        request.source is not None,
-        request.source_vectors is not None,
-        request.score_only is not None,
-    )
+    texts, vectors = request.source is not None, request.source_vectors is not None
+    given = request.score_only is not None
     celled = request.index == AUTO or request.index.startswith("ivf")
     few, named = any(size is not None and size < 1 for size in cells), cells != (None, None)
     nothing = "name two files of sentences, or --source-vectors and --target-vectors"

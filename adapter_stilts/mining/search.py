@@ -45,9 +45,11 @@ class Search:
         index, steps, left, right = self.plan.index, self.plan.steps, self._left, self._right
         if index == "exact":
             return 1.0
-        share = (
-            recall(searched.forward, left, right, steps=steps) + recall(searched.backward, right, left, steps=steps)
-        ) / 2
+        shares = (
+            recall(searched.forward, left, right, steps=steps),
+            recall(searched.backward, right, left, steps=steps),
+        )
+        share = sum(shares) / 2
         sampled = "(sample of 1000 sentences each way)"
         self._report.say(f"{index} found {100 * share:.1f} % of the neighbours that exact search finds {sampled}")
         return share

@@ -77,12 +77,9 @@ class Side:
 
     def counts(self) -> dict[str, int]:
         blank = int((self.distinct.of_line < 0).sum())
-        return {
-            "rows": self.rows,
-            "blank": blank,
-            "repeated": self.rows - blank - len(self.distinct.rows),
-            "searched": len(self.distinct.rows),
-        }
+        searched = len(self.distinct.rows)
+        repeated = self.rows - blank - searched
+        return {"rows": self.rows, "blank": blank, "repeated": repeated, "searched": searched}
 
 
 def open_side(name: str, file: TextFile | None, path: Path, work: Path) -> Side:

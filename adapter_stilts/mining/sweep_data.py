@@ -62,14 +62,8 @@ def material(task: Task, languages: tuple[str, ...], where: Where) -> Material:
     if split == "test":
         return _halved(task, chosen, lambda language: load(task, "test", language, where))
     scored = (lambda language: _all(load(task, "test", language, where))) if has_split(task, "test", where) else None
-    return Material(
-        task,
-        chosen,
-        "validation",
-        "test" if scored else "nothing",
-        lambda language: _all(load(task, "validation", language, where)),
-        scored,
-    )
+    dev, scored_on = lambda language: _all(load(task, "validation", language, where)), "test" if scored else "nothing"
+    return Material(task, chosen, "validation", scored_on, dev, scored)
 
 
 def own_material(
@@ -84,14 +78,8 @@ def own_material(
     if dev is None:
         return _halved(task, (UNDETERMINED,), lambda language: whole)
     chosen = own_pools(*dev, layout, column, "validation")
-    return Material(
-        task,
-        (UNDETERMINED,),
-        "the --dev files",
-        "SRC and TGT",
-        lambda language: _all(chosen),
-        lambda language: _all(whole),
-    )
+    halves = (lambda language: _all(chosen), lambda language: _all(whole))
+    return Material(task, (UNDETERMINED,), "the --dev files", "SRC and TGT", *halves)
 
 
 def own_pools(source: Path, target: Path, gold: Path, layout: str | None, column: str | None, split: str) -> Loaded:
@@ -106,9 +94,8 @@ def own_pools(source: Path, target: Path, gold: Path, layout: str | None, column
     (ids, texts), (other_ids, other_texts) = ((tuple(side), tuple(side.values())) for side in sides)
     known = [{id: row for row, id in enumerate(names)} for names in (ids, other_ids)]
     rows = known_pairs(gold, gold_columns(gold), *known, turn=True)
-    pairs = frozenset(
-        (ids[row], other_ids[other]) for row, other in zip(*(side.tolist() for side in rows), strict=True)
-    )
+    numbers = zip(*(side.tolist() for side in rows), strict=True)
+    pairs = frozenset((ids[row], other_ids[other]) for row, other in numbers)
     pools = Pools(source.name, ids, texts, other_ids, other_texts, pairs)
     counts = zip((source, target, gold), (len(sides[0]), len(sides[1]), len(pairs)), strict=True)
     facts = tuple(FileFact(path, sha256(path), rows) for path, rows in counts)
@@ -132,14 +119,8 @@ def _halved(task: Task, languages: tuple[str, ...], read: Callable[[str], Loaded
 
         return part
 
-    return Material(
-        task,
-        languages,
-        "one half of the queries (by a hash of their text)",
-        "the other half of the queries",
-        half(True),
-        half(False),
-    )
+    chosen_on = "one half of the queries (by a hash of their text)"
+    return Material(task, languages, chosen_on, "the other half of the queries", half(True), half(False))
 
 
 def _all(loaded: Loaded) -> Part:

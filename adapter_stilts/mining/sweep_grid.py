@@ -70,9 +70,8 @@ Measurements: TypeAlias = Mapping[tuple[Setting, str], Worth]  # by setting and 
 
 def default_setting(rules: Protocol, layers: int) -> Setting:
     """What the protocol does when nothing is asked for."""
-    return Setting(
-        rules.layer.at_depth(layers), rules.pool, PLAIN if rules.task == "tatoeba" else rules.margin, rules.centring
-    )
+    margin = PLAIN if rules.task == "tatoeba" else rules.margin
+    return Setting(rules.layer.at_depth(layers), rules.pool, margin, rules.centring)
 
 
 def grid(
@@ -117,11 +116,8 @@ def measured(
                     if centring and not all(stays_apart(side, side.mean(axis=0, dtype=np.float64)) for side in both):
                         continue
                     own = {setting.margin: setting for setting in alike}
-                    cuts = (
-                        None
-                        if thresholds is None
-                        else {margin: thresholds.get((setting, language)) for margin, setting in own.items()}
-                    )
+                    keys = {margin: (setting, language) for margin, setting in own.items()}
+                    cuts = None if thresholds is None else {margin: thresholds.get(key) for margin, key in keys.items()}
                     worth = _worth(*both, parts[language], replace(rules, centring=centring), tuple(own), cuts)
                     worths |= {(own[margin], language): value for margin, value in worth.items()}
                 jobs += 1

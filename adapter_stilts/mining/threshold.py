@@ -69,9 +69,7 @@ def decide(
     if threshold is None:
         threshold, source = tune(right, pairs.score, len(gold)).threshold, "gold"
         kept, note = _halves(pairs, gold, tune, seed)
-        measures += (
-            [(measure, "the other half of the gold") for measure in gold.measures(kept)] if kept is not None else []
-        )
+        measures += [(row, "the other half of the gold") for row in (gold.measures(kept) if kept is not None else ())]
         if threshold != oracle.threshold:
             at = gold.measures(pairs.above(threshold), "-at-threshold")
             measures += [(measure, "this gold") for measure in at]
@@ -80,10 +78,8 @@ def decide(
         measures += [(measure, source) for measure in gold.measures(pairs.above(threshold))]
     best = gold.measures(pairs.above(oracle.threshold), "-oracle")
     measures += [(measure, "this gold (oracle)") for measure in best]
-    results = [
-        _result(measure, chosen, rules.name, headline=number == 0, seed=seed)
-        for number, (measure, chosen) in enumerate(measures)
-    ]
+    rows = [(*row, number == 0) for number, row in enumerate(measures)]
+    results = [_result(row, chosen, rules.name, headline=first, seed=seed) for row, chosen, first in rows]
     cuts = curve(right, pairs.score, len(gold))
     return Kept(threshold, source, tuple(results), tuple(cuts), histogram(pairs.score, right), tuple(notes))
 

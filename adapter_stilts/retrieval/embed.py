@@ -22,10 +22,10 @@ from adapter_stilts.data.pieces import SINGLE_SPECIALS, marks, pieces
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.errors import UsageError
 from adapter_stilts.retrieval.pooling import Vectors, poolings, unit
+from adapter_stilts.retrieval.reading import MAX_LENGTH, Reading
 
 TokenIds: TypeAlias = NDArray[np.int32]
 
-MAX_LENGTH = 512  # tokens of a sentence, its two marks included; less where the trunk has fewer positions
 TOKEN_BUDGET = 8192
 CUT_AT_ONCE = 1 << 16  # sentences whose pieces are held before they are cut to length
 
@@ -79,7 +79,7 @@ def embed_layers(
     rows: list[TokenIds] = []
     for start in range(0, len(texts), CUT_AT_ONCE):
         rows += token_rows(encoder, texts[start : start + CUT_AT_ONCE], max_length)[0]
-    pooled = embed_rows(encoder, rows, layers=wanted, pool=pool, token_budget=token_budget, progress=progress)
+    pooled = embed_rows(encoder, rows, Reading(tuple(wanted), pool, max_length, token_budget), progress)
     number = {text: place for place, text in enumerate(texts)}
     places = np.array([number[sentence] for sentence in sentences], dtype=np.int64)
     return {layer: unit(vectors[places]) for layer, vectors in pooled.items()}
@@ -89,22 +89,20 @@ def embed_layers(
 def embed_rows(
     encoder: AdapterEncoder,
     rows: Sequence[TokenIds],
-    *,
-    layers: Sequence[int],
-    pool: str,
-    token_budget: int,
+    reading: Reading,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[int, Vectors]:
     """Token ids of N sentences to pooled vectors [N, H] float32 by layer, as they come: not yet at length 1.
 
     The encoder's mode is left alone.
     """
-    pooled = {layer: np.empty((len(rows), encoder.trunk.hidden), dtype=np.float32) for layer in layers}
+    shape = (len(rows), encoder.trunk.hidden)
+    pooled = {layer: np.empty(shape, dtype=np.float32) for layer in reading.layers}
     modes, done = [(module, module.training) for module in encoder.modules()], 0
     encoder.eval()
     try:
-        for batch in length_sorted_batches([len(row) for row in rows], token_budget):
-            for layer, vectors in _batch(encoder, [rows[row] for row in batch], layers, pool).items():
+        for batch in length_sorted_batches([len(row) for row in rows], reading.token_budget):
+            for layer, vectors in _batch(encoder, [rows[row] for row in batch], reading).items():
                 pooled[layer][batch] = vectors
             done += len(batch)
             if progress is not None:
@@ -131,8 +129,8 @@ def check_reading(encoder: AdapterEncoder, layers: Sequence[int]) -> None:
         raise UsageError(what, do=f"use 0 (the embeddings) to {encoder.trunk.layers}")
 
 
-def _batch(encoder: AdapterEncoder, rows: Sequence[TokenIds], layers: Sequence[int], pool: str) -> dict[int, Vectors]:
-    device = next(encoder.parameters()).device
+def _batch(encoder: AdapterEncoder, rows: Sequence[TokenIds], reading: Reading) -> dict[int, Vectors]:
+    layers, device = reading.layers, next(encoder.parameters()).device
     lengths = np.array([len(row) for row in rows])
     inside = np.arange(lengths.max()) < lengths[:, None]
     padded = np.full(inside.shape, encoder.trunk.pad_id, dtype=np.int64)
@@ -143,4 +141,4 @@ def _batch(encoder: AdapterEncoder, rows: Sequence[TokenIds], layers: Sequence[i
     else:
         collected = encoder.hidden(ids, mask, layers[-1], collect=True)
         states = {layer: collected[layer] for layer in layers}
-    return {layer: poolings[pool](state.float(), mask).cpu().numpy() for layer, state in states.items()}
+    return {layer: poolings[reading.pool](state.float(), mask).cpu().numpy() for layer, state in states.items()}

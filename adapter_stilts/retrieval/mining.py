@@ -79,10 +79,8 @@ def best_partners(near: Neighbours, others: Scores, margin: str) -> Pairs:
         rows = slice(start, start + AT_ONCE)
         scores = margin_scores(near.similarity[rows], own[rows, None], others[near.index[rows]], margin)  # [n, K]
         best = scores.argmax(axis=1)[:, None]
-        partner[rows], score[rows] = (
-            np.take_along_axis(near.index[rows], best, 1)[:, 0],
-            np.take_along_axis(scores, best, 1)[:, 0],
-        )
+        partner[rows] = np.take_along_axis(near.index[rows], best, 1)[:, 0]
+        score[rows] = np.take_along_axis(scores, best, 1)[:, 0]
     return Pairs(np.arange(len(partner)), partner, score)
 
 
@@ -144,11 +142,8 @@ def _intersection(forward: Pairs, backward: Pairs) -> Pairs:
 
 
 def _joined(one: Pairs, other: Pairs) -> Pairs:
-    return Pairs(
-        np.concatenate([one.source, other.source]),
-        np.concatenate([one.target, other.target]),
-        np.concatenate([one.score, other.score]),
-    )
+    source, target = np.concatenate([one.source, other.source]), np.concatenate([one.target, other.target])
+    return Pairs(source, target, np.concatenate([one.score, other.score]))
 
 
 def _best_first(pairs: Pairs) -> Pairs:

@@ -100,18 +100,14 @@ def choose(sizes: Sizes, limit: float, held: int, *, seconds: float = SECONDS, s
     Raises DoesNotFit where not even the smallest shards do.
     """
     needed = 2.0 * sizes.source * sizes.target * sizes.width / (speed or measured_speed(sizes.width))
-    about = (
-        f"{sizes.source} x {sizes.target} vectors of {sizes.width}: exact search both ways takes {_about(needed)} here"
-    )
+    sides = f"{sizes.source} x {sizes.target} vectors of {sizes.width}"
+    about = f"{sides}: exact search both ways takes {_about(needed)} here"
     if needed <= seconds:
         return Choice("exact", about)
     steps = fit(sizes, indexes["ivf"], limit, held)
     whole = steps.base_rows >= max(sizes.source, sizes.target)
-    how = (
-        "all in memory at once"
-        if whole
-        else f"in shards of {steps.base_rows} vectors: a whole side does not fit in {limit / 1e9:.1f} GB"
-    )
+    parts = f"in shards of {steps.base_rows} vectors: a whole side does not fit in {limit / 1e9:.1f} GB"
+    how = "all in memory at once" if whole else parts
     return Choice("ivf", f"{about}, over {_span(seconds)}; {indexes['ivf'].summary}, {how}")
 
 
@@ -137,11 +133,7 @@ def fit(sizes: Sizes, kind: Index, limit: float, held: int, settings: IndexSetti
     fixed = held + parts["results"] + parts["one block of queries"]
     rows = most if limit == float("inf") else min(most, int((limit - fixed) // each))
     smallest = min(most, ALIGNED) if kind.sharded else most
-    needed = max(
-        fixed + smallest * each,
-        held + parts["results"] + parts["k-means"],
-        held + parts["results"] + parts["making pairs"],
-    )
+    needed = max(fixed + smallest * each, held + parts["results"] + max(parts["k-means"], parts["making pairs"]))
     if rows < smallest or needed > limit:
         parts[f"{smallest} vectors at once"] = smallest * each
         vectors = f"{sizes.source} x {sizes.target} vectors of {sizes.width}"
@@ -174,11 +166,8 @@ def default_limit() -> float:
     try:
         lines = Path("/proc/meminfo").read_text().split("\n")
         free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-        most = (
-            Path("/sys/fs/cgroup/memory.max").read_text().strip()
-            if Path("/sys/fs/cgroup/memory.max").exists()
-            else "max"
-        )
+        cap = Path("/sys/fs/cgroup/memory.max")
+        most = cap.read_text().strip() if cap.exists() else "max"
         used = int(Path("/sys/fs/cgroup/memory.current").read_text()) if most != "max" else 0
     except (OSError, StopIteration, ValueError):
         return float("inf")

@@ -22,7 +22,7 @@ from adapter_stilts.errors import StiltsError
 from adapter_stilts.formats.pools import Pools
 from adapter_stilts.retrieval.distinct import Distinct, distinct, duplicates
 from adapter_stilts.retrieval.gold import Gold
-from adapter_stilts.retrieval.indexes.base import IndexSettings, Vectors
+from adapter_stilts.retrieval.indexes.base import Vectors
 from adapter_stilts.retrieval.mining import Pairs, mine
 from adapter_stilts.retrieval.pooling import centred
 from adapter_stilts.retrieval.protocols import Protocol
@@ -65,32 +65,15 @@ def candidates(searched: Searched, rules: Protocol) -> Candidates:
     return Candidates(pairs, searched.left, searched.right, left_out)
 
 
-def mine_pools(
-    source: Vectors,
-    target: Vectors,
-    pools: Pools,
-    rules: Protocol,
-    *,
-    index: str = "exact",
-    settings: IndexSettings | None = None,
-) -> Pairs:
+def mine_pools(source: Vectors, target: Vectors, pools: Pools, rules: Protocol) -> Pairs:
     """Candidate pairs of two pools from the unit vectors of their sentences, [N, H] and [M, H].
 
     Raises StiltsError where there is not one vector per sentence.
     """
-    found = search_pools(source, target, pools, rules, index=index, settings=settings)
-    return candidates(found, rules).lines(rules.duplicates)
+    return candidates(search_pools(source, target, pools, rules), rules).lines(rules.duplicates)
 
 
-def search_pools(
-    source: Vectors,
-    target: Vectors,
-    pools: Pools,
-    rules: Protocol,
-    *,
-    index: str = "exact",
-    settings: IndexSettings | None = None,
-) -> Searched:
+def search_pools(source: Vectors, target: Vectors, pools: Pools, rules: Protocol) -> Searched:
     """Both searches; of centred sides the mean is that of their distinct sentences."""
     if (len(source), len(target)) != (len(pools.source), len(pools.target)):
         sentences = f"pools of {len(pools.source)} and {len(pools.target)} sentences"
@@ -99,7 +82,7 @@ def search_pools(
     sides = [source[left.rows], target[right.rows]]
     if rules.centring:
         sides = [centred(side) for side in sides]
-    return Searched(left, right, *both_ways(sides[0], sides[1], rules.k, index=index, settings=settings))
+    return Searched(left, right, *both_ways(sides[0], sides[1], rules.k))
 
 
 def gold_of(pools: Pools) -> Gold:

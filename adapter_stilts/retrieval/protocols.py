@@ -77,12 +77,8 @@ class Protocol:
 
     def settings(self, layers: int) -> dict[str, Setting]:
         """What a score must be reported with, for a trunk of so many layers."""
-        used: dict[str, Setting] = {
-            "layer": self.layer.at_depth(layers),
-            "layers": layers,
-            "pool": self.pool,
-            "centring": self.centring,
-        }
+        used: dict[str, Setting] = {"layer": self.layer.at_depth(layers), "layers": layers}
+        used |= {"pool": self.pool, "centring": self.centring}
         used |= {"k": self.k, "margin": self.margin, "max_length": self.max_length}
         if self.task == "tatoeba":
             return used | {"direction": self.direction}

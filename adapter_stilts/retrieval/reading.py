@@ -15,11 +15,12 @@ from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.composition import Composition
 from adapter_stilts.errors import UsageError
 from adapter_stilts.registry import Registry
-from adapter_stilts.retrieval.embed import MAX_LENGTH
 from adapter_stilts.retrieval.margin import margins
 from adapter_stilts.retrieval.mining import retrievals
 from adapter_stilts.retrieval.pooling import poolings
 from adapter_stilts.retrieval.protocols import Protocol
+
+MAX_LENGTH = 512  # tokens of a sentence, its two marks included; less where the trunk has fewer positions
 
 
 @dataclass(frozen=True)

@@ -97,12 +97,9 @@ def nearest(
     return search(Held(queries), Held(base), k, index=index, settings=settings, steps=steps)
 
 
-def both_ways(
-    source: Vectors, target: Vectors, k: int, *, index: str = "exact", settings: IndexSettings | None = None
-) -> tuple[Neighbours, Neighbours]:
+def both_ways(source: Vectors, target: Vectors, k: int) -> tuple[Neighbours, Neighbours]:
     """(each source's nearest targets, each target's nearest sources)."""
-    forward = nearest(source, target, k, index=index, settings=settings)
-    return forward, nearest(target, source, k, index=index, settings=settings)
+    return nearest(source, target, k), nearest(target, source, k)
 
 
 def recall(
@@ -223,9 +220,8 @@ class Running:
     def empty(cls, rows: int, base_rows: int, k: int, kind: Index) -> Running:
         width = min(kind.candidates(k), base_rows) if kind.compressed else k
         similarity = np.full((rows, width), -np.inf, dtype=np.float32)
-        return cls(
-            similarity.copy() if kind.compressed else similarity, similarity, np.full((rows, width), -1, dtype=np.int64)
-        )
+        rank = similarity.copy() if kind.compressed else similarity
+        return cls(rank, similarity, np.full((rows, width), -1, dtype=np.int64))
 
     @property
     def arrays(self) -> Mapping[str, NDArray[Any]]:
@@ -236,10 +232,8 @@ class Running:
         """Merge what a shard gave for some rows; `start` is the shard's first row."""
         moved = np.where(new.index >= 0, new.index + start, -1)
         index = np.concatenate([self.index[rows], moved], axis=1)
-        similarity, rank = (
-            np.concatenate([old[rows], added], axis=1)
-            for old, added in ((self.similarity, new.similarity), (self.rank, new.rank))
-        )
+        similarity = np.concatenate([self.similarity[rows], new.similarity], axis=1)
+        rank = np.concatenate([self.rank[rows], new.rank], axis=1)
         order = np.lexsort((index, -rank), axis=-1)[:, : self.index.shape[1]]
         self.rank[rows] = np.take_along_axis(rank, order, 1)
         self.similarity[rows] = np.take_along_axis(similarity, order, 1)
@@ -258,11 +252,9 @@ class Running:
 
 def trained_for(base: Blocks, kind: Index, settings: IndexSettings) -> faiss.Index | None:
     """An approximate index, trained and empty; None for exact search."""
-    return (
-        kind.train(sample(base, kind.sample(base.rows, settings), settings.seed), base.rows, settings)
-        if kind.train
-        else None
-    )
+    if kind.train is None:
+        return None
+    return kind.train(sample(base, kind.sample(base.rows, settings), settings.seed), base.rows, settings)
 
 
 def asked_for(ask: Ask, shard: Vectors, queries: Vectors, kind: Index, k: int) -> Running:
@@ -299,9 +291,8 @@ def _compared(ask: Ask, shard: Vectors, queries: Vectors, k: int, width: int) ->
 def roughly(ask: Ask, shard: Vectors, queries: Vectors, kind: Index, k: int) -> Running:
     """The candidates of a compressed index, ranked as it ranks them, with their true similarities beside."""
     rank, places = ask(queries, min(kind.candidates(k), len(shard)))
-    return Running(
-        np.where(places >= 0, rank, -np.inf).astype(np.float32), similarities(queries, shard, places), places
-    )
+    rank = np.where(places >= 0, rank, -np.inf).astype(np.float32)
+    return Running(rank, similarities(queries, shard, places), places)
 
 
 def _completed(neighbours: Neighbours, queries: Blocks, base: Blocks, steps: Steps) -> Neighbours:

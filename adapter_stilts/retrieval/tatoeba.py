@@ -46,10 +46,8 @@ def tatoeba(foreign: Vectors, english: Vectors, protocol: Protocol) -> Tatoeba:
         raise StiltsError(what, do="give one vector per line of two aligned files")
     queries, others = _searched(foreign, english, protocol)
     plain = (queries.index[:, 0], others.index[:, 0])
-    margin = (
-        best_partners(queries, others.mean, protocol.margin).target,
-        best_partners(others, queries.mean, protocol.margin).target,
-    )
+    onward = best_partners(queries, others.mean, protocol.margin).target
+    margin = (onward, best_partners(others, queries.mean, protocol.margin).target)
     back = "xx-en" if protocol.direction == "en->xx" else "en-xx"
     return Tatoeba((*_measures("accuracy", *plain, back), *_measures("accuracy-margin", *margin, back)), plain[0])
 

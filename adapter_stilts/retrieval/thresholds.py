@@ -93,17 +93,10 @@ def curve(right: Flags, score: Array, wanted: int, points: int = POINTS) -> list
     chosen = places[np.unique(np.linspace(0, len(places) - 1, min(points, len(places))).round().astype(np.int64))]
     hits = np.cumsum(right)
     kept, hits_kept = chosen + 1, hits[chosen]
-    columns = {
-        "threshold": score[chosen],
-        "kept": kept,
-        "precision": hits_kept / kept,
-        "recall": hits_kept / wanted,
-        "f1": 2 * hits_kept / (kept + wanted),
-    }
-    return [
-        dict(zip(columns, row, strict=True))
-        for row in zip(*(column.tolist() for column in columns.values()), strict=True)
-    ]
+    shares = {"precision": hits_kept / kept, "recall": hits_kept / wanted, "f1": 2 * hits_kept / (kept + wanted)}
+    columns = {"threshold": score[chosen], "kept": kept, **shares}
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+    return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
 def histogram(score: Array, right: Flags | None = None, bins: int = BINS) -> dict[str, Any]:

@@ -155,10 +155,8 @@ def _pools(asked: RetrievalTask, vectors: SideVectors, loaded: Sequence[Loaded])
     gold, rules = [gold_of(pool) for pool in pools], asked.rules
     rows = []
     for layer in sides[0].source:
-        mined = [
-            mine_pools(side.source[layer], side.target[layer], pool, rules)
-            for side, pool in zip(sides, pools, strict=True)
-        ]
+        parts = [(side.source[layer], side.target[layer], pool) for side, pool in zip(sides, pools, strict=True)]
+        mined = [mine_pools(*part, rules) for part in parts]
         paths = [vectors.keep(part, layer, side) for part, side in zip(loaded, sides, strict=True)]
         threshold = gold[-1].best(mined[-1], rules.threshold).threshold
         kept, notes = mined[0].above(threshold), {"threshold": threshold}

@@ -26,9 +26,8 @@ def read_sweep(folder: Path, task: str) -> dict[str, Any] | None:
     path = _path(folder, task)
     if not path.is_file():
         return None
-    return {
-        name: value for name, value in read_sealed(path, "the record of a sweep", do=AGAIN).items() if name != CHECKSUM
-    }
+    record = read_sealed(path, "the record of a sweep", do=AGAIN)
+    return {name: value for name, value in record.items() if name != CHECKSUM}
 
 
 def read_sweeps(folder: Path) -> list[dict[str, Any]]:

@@ -1,4 +1,5 @@
-"""Programs: the tasks of CodeXGLUE that pairs and single texts can hold: code search, clone detection and defect detection."""
+"""Programs: the tasks of CodeXGLUE that pairs and single texts can hold: code search, clone detection and defect
+detection."""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
     --data train=pairs.jsonl --data validation=more.tsv
 
-or a folder in which the files are called by language and split: de.test.jsonl, xnli.de.test.jsonl, test-de.tsv, test.de.jsonl.
+or a folder in which the files are called by language and split: de.test.jsonl, xnli.de.test.jsonl, test-de.tsv,
+test.de.jsonl.
 """
 
 from __future__ import annotations

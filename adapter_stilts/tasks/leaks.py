@@ -1,9 +1,10 @@
-"""Leaks: what a run has seen that touches a target's test data, or is the target's own training set, as data on the target.
+"""Leaks: what a run has seen that touches a target's test data, or is the target's own training set, as data on the
+target.
 
     leaks_of(tasks["xquad"], [Seen("squad", "train", "en"), Seen("squad", "validation", "en")])
 
-A leak does not make a score wrong, it makes it a score of something else, so it is said wherever the score is: when the run is
-trained or evaluated, in its manifest and on its card.
+A leak does not make a score wrong, it makes it a score of something else, so it is said wherever the score is: when the
+run is trained or evaluated, in its manifest and on its card.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from adapter_stilts.tasks.base import Leak, LeakKind, Task
 from adapter_stilts.tasks.languages import same_language
 
 IN_TASK = "in-task: a gain over direct is more data for the same task, not transfer; leave it out of a headline"
-SAME_TEXT = "same text: a gain over direct may come from having seen the sentences before, not from what the other task teaches"
+SAME_TEXT = (
+    "same text: a gain over direct may come from having seen the sentences before, not from what the other task teaches"
+)
 SELECTION = "selection: the best step was chosen on text that the test set is made of"
 TARGET = "target leak: the score is not zero-shot"
 MEANING: Mapping[LeakKind, str] = {"in-task": IN_TASK, "same-text": SAME_TEXT, "selection": SELECTION, "target": TARGET}
@@ -23,7 +26,8 @@ MEANING: Mapping[LeakKind, str] = {"in-task": IN_TASK, "same-text": SAME_TEXT, "
 
 @dataclass(frozen=True)
 class Seen:
-    """Rows that a run, or one it builds on, was trained or selected on; `parts` are the tasks these rows are taken from."""
+    """Rows that a run, or one it builds on, was trained or selected on; `parts` are the tasks these rows are taken
+    from."""
 
     task: str
     split: str
@@ -32,7 +36,8 @@ class Seen:
 
 
 def leaks_of(task: Task, seen: Iterable[Seen]) -> tuple[Leak, ...]:
-    """The task's leaks that these rows open, each once. A target's own training rows in its own training language are none."""
+    """The task's leaks that these rows open, each once. A target's own training rows in its own training language are
+    none."""
     return tuple(dict.fromkeys(leak for leak in task.leaks for rows in seen if _opens(leak, rows, task)))
 
 

@@ -1,7 +1,7 @@
 """What a task is under a protocol: which languages count, and how a treebank's multi-word tokens are read.
 
-    under(tasks["udpos"], "xtreme").multiword        "fuse"
-    under(tasks["tatoeba"], "xtreme-r").languages    41 of them
+under(tasks["udpos"], "xtreme").multiword        "fuse"
+under(tasks["tatoeba"], "xtreme-r").languages    41 of them
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Questions answered by a span of a context: SQuAD in English, and XQuAD, MLQA and TyDiQA across languages.
 
-XQuAD and MLQA learn on SQuAD 1.1. XQuAD is translated from SQuAD's development set, so its validation rows are held out of the training
-set instead. MLQA has development rows in all its languages, which can be scored; a run that learns it is still selected on rows held out of
-SQuAD, since no protocol selects on rows of MLQA.
+XQuAD and MLQA learn on SQuAD 1.1. XQuAD is translated from SQuAD's development set, so its validation rows are held out
+of the training set instead. MLQA has development rows in all its languages, which can be scored; a run that learns it
+is still selected on rows held out of SQuAD, since no protocol selects on rows of MLQA.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Sentences and their translations: Tatoeba, where each has its partner, and BUCC 2018, where pairs hide in two large sets.
+"""Sentences and their translations: Tatoeba, where each has its partner, and BUCC 2018, where pairs hide in two large
+sets.
 
-XTREME's own download of Tatoeba (de-en.de, de-en.en) has the English side sorted, so that line i is no longer the translation of line
-i; it is not looked for. The files of LASER's release are.
+XTREME's own download of Tatoeba (de-en.de, de-en.en) has the English side sorted, so that line i is no longer the
+translation of line i; it is not looked for. The files of LASER's release are.
 """
 
 from __future__ import annotations

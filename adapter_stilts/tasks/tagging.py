@@ -1,8 +1,8 @@
 """Tagging: part-of-speech tags of Universal Dependencies as in XTREME, and CCG supertags with what stands in for them.
 
 XTREME fuses the words of a multi-word token. A treebank's own files are read so under its protocols, and by their
-syntactic words otherwise; `task.multiword` says fuse or split for either. XTREME's prepared files (test-de.tsv) are read
-as they are.
+syntactic words otherwise; `task.multiword` says fuse or split for either. XTREME's prepared files (test-de.tsv) are
+read as they are.
 
 CCGbank is licensed by the LDC, so `ccg` reads a copy of the user's own. `chunking`, `ud-xpos` and `ud-deprel` are free;
 they stand in for it, and every manifest and table says so.
@@ -63,7 +63,8 @@ register(
                     "google/xtreme",
                     "udpos.{l}",
                     codes=NAMES,
-                    note="rows of google/xtreme on the hub: their multi-word tokens are not those of XTREME's own files",
+                    note="rows of google/xtreme on the hub: their multi-word tokens are not those of XTREME's own "
+                    "files",
                 ),
                 Hub(
                     "universal-dependencies/universal_dependencies",
@@ -72,7 +73,8 @@ register(
                     columns={"words": "tokens", "tags": "upos"},
                     languages=tuple(ADDED),
                     certainty=SCRIPT,
-                    note="rows of Universal Dependencies on the hub, in its version; XTREME-R reads UD 2.7 with multi-word tokens fused",
+                    note="rows of Universal Dependencies on the hub, in its version; XTREME-R reads UD 2.7 with "
+                    "multi-word tokens fused",
                 ),
             ),
             concatenate=True,
@@ -86,7 +88,8 @@ register(
         "ccg",
         "tags",
         "token_accuracy",
-        "CCG supertags of words, from a copy of CCGbank of your own (licensed, LDC2005T13), its sections joined to a file a split",
+        "CCG supertags of words, from a copy of CCGbank of your own (licensed, LDC2005T13), its sections joined to a "
+        "file a split",
         languages=("en",),
         open_labels=True,
         source=Source(

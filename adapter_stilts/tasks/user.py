@@ -144,7 +144,8 @@ def _chosen(task: Task, id: str) -> tuple[Hub, ...]:
 
 
 def task_from_yaml(path: Path) -> Task:
-    """The task a YAML file describes. Raises ConfigError with every mistake in it, and the nearest key for an unknown."""
+    """The task a YAML file describes. Raises ConfigError with every mistake in it, and the nearest key for an
+    unknown."""
     if not path.is_file():
         advice = "check the path, or name a task of `adapter-stilts list tasks`"
         raise MissingError("no such task file", where=str(path), do=advice)

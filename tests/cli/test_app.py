@@ -15,8 +15,34 @@ from typer.testing import CliRunner
 
 from adapter_stilts import __version__, errors
 
-VERBS = ("demo", "train", "fuse", "eval", "info", "doctor", "list tasks", "list kinds", "list recipes", "list runs", "list languages")
-HEAVY = {"torch", "transformers", "adapters", "peft", "datasets", "faiss", "accelerate", "numpy", "rich", "yaml", "jinja2", "safetensors", "tokenizers"}
+VERBS = (
+    "demo",
+    "train",
+    "fuse",
+    "eval",
+    "info",
+    "doctor",
+    "list tasks",
+    "list kinds",
+    "list recipes",
+    "list runs",
+    "list languages",
+)
+HEAVY = {
+    "torch",
+    "transformers",
+    "adapters",
+    "peft",
+    "datasets",
+    "faiss",
+    "accelerate",
+    "numpy",
+    "rich",
+    "yaml",
+    "jinja2",
+    "safetensors",
+    "tokenizers",
+}
 
 
 def python(*words: str, **more) -> subprocess.CompletedProcess[str]:
@@ -125,7 +151,9 @@ def test_says_interrupted_without_a_traceback():
 
 
 def test_says_which_folder_may_not_be_read():
-    result = CliRunner().invoke(raising(PermissionError(13, "Permission denied", "closed/run")), ["fail"], catch_exceptions=False)
+    result = CliRunner().invoke(
+        raising(PermissionError(13, "Permission denied", "closed/run")), ["fail"], catch_exceptions=False
+    )
     assert result.exit_code == 1
     assert "StiltsError: cannot read: Permission denied\n  where: closed/run\n  do:    check" in result.stderr
 

@@ -34,7 +34,13 @@ def test_is_the_defaults_without_a_file():
 def test_lets_flags_win_over_set_over_file_over_defaults(written):
     path = written("training:\n  epochs: 5\n  seed: 1\n  clip: 2\n")
     config = load(path, ["training.seed=2", "training.clip=3"], [Given("--trunk", "trunk.name", "xlm-roberta-base")])
-    assert (config.training.epochs, config.training.seed, config.training.clip, config.trunk.name, config.training.patience) == (5, 2, 3, "xlm-roberta-base", 5)
+    assert (
+        config.training.epochs,
+        config.training.seed,
+        config.training.clip,
+        config.trunk.name,
+        config.training.patience,
+    ) == (5, 2, 3, "xlm-roberta-base", 5)
 
 
 def test_lets_the_last_of_two_equal_settings_win():
@@ -47,16 +53,30 @@ def test_reports_five_mistakes_in_five_lines(written):
     assert lines[0] == "ConfigError: 5 mistakes in the configuration"
     told = lines[1:6]
     assert any("trunk.nam = 'nano': no such key; did you mean trunk.name? (line 2)" in line for line in told)
-    assert any("training.lerning_rate = 0.1: no such key; did you mean training.learning_rate? (line 4)" in line for line in told)
+    assert any(
+        "training.lerning_rate = 0.1: no such key; did you mean training.learning_rate? (line 4)" in line
+        for line in told
+    )
     assert any("training.epochs = 'many': should be a whole number (line 5)" in line for line in told)
-    assert any("how = 'stak': should be one of: direct, sequential, stack, fuse, joint; did you mean 'stack'? (line 6)" in line for line in told)
-    assert any("adapter.settings.a = [1, 'x']: should be one number, text, true or false, or a list of numbers or texts (line 8)" in line for line in told)
+    assert any(
+        "how = 'stak': should be one of: direct, sequential, stack, fuse, joint; did you mean 'stack'? (line 6)" in line
+        for line in told
+    )
+    assert any(
+        "adapter.settings.a = [1, 'x']: should be one number, text, true or false, or a list of numbers or texts (line 8)"
+        in line
+        for line in told
+    )
     assert lines[6].endswith("run.yaml")
     assert lines[7].startswith("  do:")
 
 
 def test_reports_mistakes_of_file_and_command_line_together(written):
-    text = message(written("training: {epochs: 0}\n"), ["foo", "a=[b", "how.x=3", "training=5", "trunk.nme=x"], [Given("--seed", "training.seed", -1)])
+    text = message(
+        written("training: {epochs: 0}\n"),
+        ["foo", "a=[b", "how.x=3", "training=5", "trunk.nme=x"],
+        [Given("--seed", "training.seed", -1)],
+    )
     for part in (
         "at least 1 (line 1)",
         "write it as key=value",
@@ -134,7 +154,8 @@ def test_refuses_a_file_that_is_not_there(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("setting", "said"), [("how=merge", "should be one of: direct, sequential, stack, fuse, joint"), ("training.limit_gb=4", "no such key")]
+    ("setting", "said"),
+    [("how=merge", "should be one of: direct, sequential, stack, fuse, joint"), ("training.limit_gb=4", "no such key")],
 )
 def test_knows_nothing_of_what_is_not_built(setting, said):
     with pytest.raises(ConfigError, match=said):
@@ -148,19 +169,32 @@ def test_reads_the_configuration_of_a_run_that_was_made_when_training_had_a_limi
 
 
 def test_takes_an_empty_file_or_section_for_defaults(written):
-    assert load(written("")) == load(written("# only a comment\n")) == load(written("training:\ntrunk:\n")) == RunConfig()
+    assert (
+        load(written("")) == load(written("# only a comment\n")) == load(written("training:\ntrunk:\n")) == RunConfig()
+    )
 
 
 def test_reads_yaml_as_version_1_2(written):
-    config = load(written("evaluation: {languages: [no, en, on]}\ntraining: {learning_rate: 1e-4}\nadapter: {settings: {a: 1e-3, b: yes, c: true, d: 010}}\n"))
+    config = load(
+        written(
+            "evaluation: {languages: [no, en, on]}\ntraining: {learning_rate: 1e-4}\nadapter: {settings: {a: 1e-3, b: yes, c: true, d: 010}}\n"
+        )
+    )
     assert config.evaluation.languages == ("no", "en", "on")
     assert config.training.learning_rate == 0.0001
     assert config.adapter.settings == {"a": 0.001, "b": "yes", "c": True, "d": 10}
 
 
 def test_keeps_a_number_as_written_where_text_belongs(written):
-    config = load(written("trunk: {revision: 1e5}\ntask: {labels: [0, 007, true]}\n"), ["trunk.name=0123", "task.columns.label=3"])
-    assert (config.trunk.revision, config.task.labels, config.trunk.name, config.task.columns) == ("1e5", ("0", "007", "true"), "0123", {"label": "3"})
+    config = load(
+        written("trunk: {revision: 1e5}\ntask: {labels: [0, 007, true]}\n"), ["trunk.name=0123", "task.columns.label=3"]
+    )
+    assert (config.trunk.revision, config.task.labels, config.trunk.name, config.task.columns) == (
+        "1e5",
+        ("0", "007", "true"),
+        "0123",
+        {"label": "3"},
+    )
 
 
 def test_survives_an_alias_bomb(written):
@@ -176,7 +210,14 @@ def test_changes_single_keys_of_a_value():
 
 
 numbers = st.integers(-(10**6), 10**6)
-scalars = st.one_of(st.booleans(), numbers, st.floats(allow_nan=False, allow_infinity=False), st.text(), st.lists(numbers), st.lists(st.text()))
+scalars = st.one_of(
+    st.booleans(),
+    numbers,
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(),
+    st.lists(numbers),
+    st.lists(st.text()),
+)
 
 
 @given(
@@ -189,14 +230,24 @@ scalars = st.one_of(st.booleans(), numbers, st.floats(allow_nan=False, allow_inf
 def test_reads_back_what_it_dumps(tmp_path_factory, settings, labels, revision, rate, steps):
     config = with_settings(
         RunConfig(),
-        {"adapter.settings": settings, "task.labels": labels, "trunk.revision": revision, "training.learning_rate": rate, "training.max_steps": steps},
+        {
+            "adapter.settings": settings,
+            "task.labels": labels,
+            "trunk.revision": revision,
+            "training.learning_rate": rate,
+            "training.max_steps": steps,
+        },
     )
     path = tmp_path_factory.getbasetemp() / "round.yaml"
     path.write_bytes(dump(config).encode("utf-8"))
     assert load(path) == config
 
 
-OTHERS = {"gradient_accumulation_steps": ("accumulation", 4), "max_grad_norm": ("clip", 0.5), "per_device_train_batch_size": ("batch_rows", 8)}
+OTHERS = {
+    "gradient_accumulation_steps": ("accumulation", 4),
+    "max_grad_norm": ("clip", 0.5),
+    "per_device_train_batch_size": ("batch_rows", 8),
+}
 
 
 @pytest.mark.parametrize("other", OTHERS)
@@ -204,10 +255,17 @@ def test_takes_the_names_of_hugging_face_and_writes_its_own(written, other):
     ours, value = OTHERS[other]
     expected = load(None, [f"training.{ours}={value}"])
     path = written(f"training:\n  {other}: {value}\n")
-    assert load(path) == load(None, [f"training.{other}={value}"]) == with_settings(RunConfig(), {f"training.{other}": value}) == expected
+    assert (
+        load(path)
+        == load(None, [f"training.{other}={value}"])
+        == with_settings(RunConfig(), {f"training.{other}": value})
+        == expected
+    )
     assert f"  {ours}: {value}\n" in dump(expected)
     assert other not in dump(expected)
-    assert getattr(load(path, [f"training.{ours}=3"]).training, ours) == 3  # the command over the file, by whatever name
+    assert (
+        getattr(load(path, [f"training.{ours}=3"]).training, ours) == 3
+    )  # the command over the file, by whatever name
     assert getattr(load(path, (), [Given("--flag", f"training.{ours}", 3)]).training, ours) == 3
 
 

@@ -10,7 +10,12 @@ from adapter_stilts.config.schema import RunConfig, Training, keys
 
 def test_needs_no_setting_at_all():
     config = RunConfig()
-    assert (config.trunk.name, config.adapter.kind, config.how, config.control) == ("miniature", "seq_bn", "direct", "none")
+    assert (config.trunk.name, config.adapter.kind, config.how, config.control) == (
+        "miniature",
+        "seq_bn",
+        "direct",
+        "none",
+    )
 
 
 def test_cannot_be_changed_after_it_is_made():
@@ -24,7 +29,9 @@ def test_has_the_names_that_are_promised_to_stay():
     assert set(promised.split()) <= set(keys())
 
 
-@pytest.mark.parametrize(("written", "meant"), [("4", 4), (4, 4), ("2,4, 6", (2, 4, 6)), ([2, 4], (2, 4)), ("all", "all"), (None, None)])
+@pytest.mark.parametrize(
+    ("written", "meant"), [("4", 4), (4, 4), ("2,4, 6", (2, 4, 6)), ([2, 4], (2, 4)), ("all", "all"), (None, None)]
+)
 def test_takes_layers_as_a_number_several_or_all(written, meant):
     assert RunConfig.model_validate({"retrieval": {"layer": written}}).retrieval.layer == meant
 
@@ -40,7 +47,10 @@ def test_does_not_take_true_for_one():
         Training.model_validate({"max_steps": True})
 
 
-@pytest.mark.parametrize("bad", [{"learning_rate": 0}, {"learning_rate": float("nan")}, {"epochs": 0}, {"warmup": 1}, {"seed": -1}, {"minutes": 0}])
+@pytest.mark.parametrize(
+    "bad",
+    [{"learning_rate": 0}, {"learning_rate": float("nan")}, {"epochs": 0}, {"warmup": 1}, {"seed": -1}, {"minutes": 0}],
+)
 def test_refuses_numbers_that_cannot_train(bad):
     with pytest.raises(ValidationError):
         Training.model_validate(bad)

@@ -91,7 +91,7 @@ def test_gives_the_same_bytes_again(make, tmp_path):
 def test_reads_no_sentence_twice(make, monkeypatch):
     read = []
     embed_rows = encoding.embed_rows
-    monkeypatch.setattr(encoding, "embed_rows", lambda encoder, tokens, **more: read.append(len(tokens)) or embed_rows(encoder, tokens, **more))
+    monkeypatch.setattr(encoding, "embed_rows", lambda encoder, tokens, *more: read.append(len(tokens)) or embed_rows(encoder, tokens, *more))
     make([*SENTENCES[:5], *SENTENCES[:5]] * 3, shard_rows=4)
     assert read == [4, 1]
     read.clear()

@@ -151,6 +151,14 @@ def test_knows_pairs_by_their_ids(put, start, tmp_path, planted, gold_file):
     assert row["source"].startswith("Satz")
 
 
+def test_reads_pairs_as_written_where_both_sides_have_the_same_ids(put, start, planted, gold_file):
+    source, target = planted()
+    texts = [[f"{word}-{number:09d}\t{side} {number}" for number in range(20)] for word, side in (("xx", "s"), ("xx", "t"))]
+    pairs = [(f"xx-{number:09d}", f"xx-{number + 1:09d}") for number in range(12)]
+    document = start(**put((source, np.roll(target, 1, axis=0)), texts), gold=gold_file(pairs), threshold=1.33)
+    assert document["results"][0]["score"] == 1.0
+
+
 class StopsBackward(Silent):
     """Breaks off when one direction has been searched."""
 

@@ -23,7 +23,7 @@ SETTINGS = {
 
 @pytest.fixture
 def file(tiny_folder, tmp_path):
-    """`file(key=value, ...)` writes a study of two intermediate tasks before one target, and one that is read; returns its path."""
+    """`file(key=value, ...)` writes a study of two intermediate tasks, a target and one that is read."""
 
     def write(**changes: object) -> Path:
         study = {

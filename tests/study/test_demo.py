@@ -1,4 +1,4 @@
-"""The demo as a whole, cut to a step per stage: every arm and every control is there, and the table follows from the scores."""
+"""The demo as a whole, cut to a step per stage: every arm and control is there; the table follows from the scores."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from adapter_stilts.study.study_table import Entry, Gain, Mean, OverControl
 
 @pytest.fixture(scope="module")
 def short(tmp_path_factory):
-    """`short()` runs the demo with one optimiser step per stage, two seeds and few languages; what it has done before is taken up again."""
+    """`short()` runs the demo with one step per stage, two seeds and few languages; it goes on where it was."""
     out, read = tmp_path_factory.mktemp("demo") / "demo", module.read_study
 
     def cut(path):
@@ -137,7 +137,10 @@ def test_says_in_short_lines_what_helped_and_what_did_not():
         "helped random adapter +2.0 (+1.0 to +3.0); hurt hellaswag -3.0 (-5.0 to -1.0); no clear difference paraphrase."
     )
     assert said == [
-        "stack on hellaswag: English +20.0 (+14.0 to +26.0), helped; zero-shot +1.0 (-4.0 to +6.0), no clear difference.",
+        (
+            "stack on hellaswag: English +20.0 (+14.0 to +26.0), helped; "
+            "zero-shot +1.0 (-4.0 to +6.0), no clear difference."
+        ),
         "control: sequential after shuffled labels: English +0.5 (-3.0 to +4.0); zero-shot +6.0 (+1.0 to +11.0).",
         "Over the better control, zero-shot: stack -5.0 (-9.0 to -0.5).",
         f"tatoeba, over the trunk: {found}",

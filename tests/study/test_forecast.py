@@ -36,7 +36,7 @@ def paper(tmp_path_factory):
 def test_plans_the_grid_of_the_paper_without_loading_anything(paper):
     assert paper["loaded"] == []
     summed = paper["found"]["totals"]
-    # of each of 3 seeds: 12 intermediate runs and 2 controls, 7 targets directly, and 7 after each of the 14 in two ways
+    # of each of 3 seeds: 12 intermediate runs and 2 controls, 7 targets directly, and after each of the 14 in two ways
     assert summed["trainings"] == 3 * (12 + 2 + 7 + 2 * 7 * 14)
     # 7 targets with each of these, and 2 retrieval tasks with each of the 14; with the trunk once
     assert summed["readings"] == 3 * (7 * (1 + 2 * 14) + 2 * 14) + 2

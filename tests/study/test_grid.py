@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from adapter_stilts.errors import UsageError
 from adapter_stilts.runs.folder import locked
 from adapter_stilts.runs.results import read_results
-from adapter_stilts.statistics.intervals import nested_bootstrap
+from adapter_stilts.statistics.intervals import holm, nested_bootstrap
 from adapter_stilts.study.stage_run import _hash
 
 ROOT = Path(__file__).parents[2]
@@ -181,6 +181,58 @@ def test_says_scores_gains_and_intervals(file, run):
     assert means["nli", "sequential"]["all"] == pytest.approx((one["score"] + retrieved["score"]) / 2)
     assert means["nli", "sequential"]["trained"] == pytest.approx(one["score"])
     assert means["nli", "sequential"]["trained_gain"] == pytest.approx(one["gain"])
+
+
+def test_compares_what_its_table_asks_for(file, run, tmp_path):
+    asked = {
+        "intermediate": ["nli"],
+        "targets": [{"task": "panx", "languages": ["en", "de", "sw"]}, {"task": "tatoeba", "languages": ["de"]}],
+        "controls": {"shuffled-labels": ["nli"]},
+        "hows": ["sequential", "stack"],
+        "after": {"sequential": ["nli", "nli-shuffled"]},
+        "table": {"zero_shot": True, "over_control": True, "nested": True, "holm": "target", "seed": 5},
+    }
+    found = run(file(**asked))
+    folders = {record["stage"]: record["folder"] for record in found["stages"]}
+    entries = {(entry["intermediate"], entry["how"], entry["target"]): entry for entry in found["entries"]}
+    arm, base, control = (
+        rows_of(folders[f"panx-{label}-s13"], "panx") for label in ("stack-nli", "direct", "sequential-nli-shuffled")
+    )
+    entry = entries["nli", "stack", "panx"]
+    assert (entry["languages"], entry["score"]) == (
+        2,
+        pytest.approx(np.mean([arm[code].score for code in ("de", "sw")])),
+    )
+    assert entry["source"]["score"] == pytest.approx(arm["en"].score)
+
+    def units(label, rows):
+        folder = Path(folders[f"panx-{label}-s13"])
+        return [[np.load(folder / rows[code].paths["units"]) for code in ("de", "sw")]]
+
+    own, statistic = units("stack-nli", arm), arm["de"].statistic
+    compared = nested_bootstrap(own, units("direct", base), statistic, seed=5)
+    assert (entry["gain"], entry["interval"], entry["p"]) == (compared.difference, compared.interval, compared.p)
+    better = nested_bootstrap(own, units("sequential-nli-shuffled", control), statistic, seed=5)
+    over = entry["over_control"]
+    assert (over["gain"], over["interval"], over["control"], over["how"]) == (
+        *(better.difference, better.interval),
+        *("nli-shuffled", "sequential"),
+    )
+    gains = [entry for entry in entries.values() if entry["target"] == "panx" and entry["p"] is not None]
+    assert [entry["p_holm"] for entry in gains] == holm([entry["p"] for entry in gains])
+    assert "source" not in entries["nli", "read", "tatoeba"]
+    shown = CliRunner().invoke(
+        app, ["study", str(file(**asked)), "-o", str(tmp_path / "study")], catch_exceptions=False
+    )
+    assert "in the language of the training rows" in shown.stdout
+    assert "gain over the better control" in shown.stdout
+
+
+def test_scores_the_split_that_was_asked_for_where_a_threshold_comes_from_another(file, run):
+    found = run(file(intermediate=["nli"], targets=[{"task": "bucc2018", "languages": ["de"]}]))
+    (folder,) = (record["folder"] for record in found["stages"] if record["stage"] == "bucc2018 with nli-s13")
+    (entry,) = (entry for entry in found["entries"] if entry["intermediate"] == "nli")
+    assert (entry["metric"], entry["score"]) == ("f1", rows_of(folder, "bucc2018")["de"].score)
 
 
 def test_runs_the_study_that_ships_and_prints_its_table(tmp_path):

@@ -1,4 +1,4 @@
-"""A study of several processes that is killed or interrupted goes on with the same command, and ends as one that was not."""
+"""A study of several processes that is killed or interrupted goes on with the same command, and ends as any other."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_ends_the_same_after_it_was_killed_and_after_it_was_interrupted(
 
 
 def test_stops_in_peace_while_its_processes_are_still_being_made(file, start, states, tmp_path):
-    """The Ctrl-C of a terminal reaches whatever makes the processes as well, and its first seconds go by with imports."""
+    """The Ctrl-C of a terminal reaches whatever makes the processes, too, and its first seconds go by with imports."""
     stopped = start(file(), "early")
     wait_for(tmp_path / "early", stopped, 0)
     time.sleep(0.5)

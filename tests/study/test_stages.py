@@ -130,6 +130,42 @@ def test_gives_each_stage_the_data_that_is_for_it():
 
 def test_trains_nothing_again_where_only_how_sentences_are_read_has_changed(expanded):
     before = {stage.label: stage.key for stage in expanded().stages}
-    changed = {stage.label: stage.key for stage in expanded(target_settings={"retrieval.k": 7, "evaluation.head": "panx"}).stages}
+    changed = {
+        stage.label: stage.key
+        for stage in expanded(target_settings={"retrieval.k": 7, "evaluation.head": "panx"}).stages
+    }
     moved = {label for label in before if changed[label] != before[label]}
     assert moved == {label for label in before if " with " in label}
+
+
+def test_builds_on_what_after_names_and_fuses_with_the_direct_run_of_the_target(expanded):
+    found = expanded(
+        hows=["sequential", "stack", "fuse"],
+        controls={"shuffled-labels": ["nli"]},
+        after={"sequential": ["nli", "nli-shuffled"], "stack": ["paraphrase"]},
+        fusions={"own": ["nli", "direct"]},
+    )
+    arms = [(cell.how, cell.intermediate) for cell in found.cells if cell.target == "panx"]
+    built = [("sequential", "nli"), ("sequential", "nli-shuffled"), ("stack", "paraphrase"), ("fuse", "own")]
+    assert arms == [("direct", ""), *built]
+    (fused,) = (stage for stage in found.stages if stage.label == "panx-fuse-own-s13")
+    assert [stage.label for stage in found.stages if stage.key in fused.parents] == ["nli-s13", "panx-direct-s13"]
+
+
+def test_reads_a_trained_target_with_runs_as_they_are_where_after_says_so(expanded):
+    targets = [
+        {
+            "name": "entailed",
+            "task": "nli",
+            "hows": ["stack"],
+            "after": {"stack": ["paraphrase"], "read": ["nli-shuffled"]},
+        },
+        {"task": "tatoeba", "after": {"read": ["nli"]}},
+    ]
+    found = expanded(targets=targets, controls={"shuffled-labels": ["nli"]})
+    assert [(cell.target, cell.how, cell.intermediate) for cell in found.cells] == [
+        *(("entailed", "direct", ""), ("entailed", "stack", "paraphrase"), ("entailed", "read", "nli-shuffled")),
+        *(("tatoeba", "direct", ""), ("tatoeba", "read", "nli")),
+    ]
+    assert labels(found).count("nli-s13") == 1  # the direct run of the target is the intermediate run: trained once
+    assert "entailed-direct-s13" not in labels(found)

@@ -1,4 +1,4 @@
-"""A study's file is read as it is meant, and every mistake in it is told at once, with its line and the nearest right name."""
+"""A study's file is read as it is meant; every mistake in it is told at once, with its line and the nearest name."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ SENTENCES = (
     "name = 'bad name!': should be a name of letters, digits, '.', '_', '+' and '-' (line 1)",
     "trunk.precison = 'fp32': no such key; did you mean precision? (line 2)",
     "intermediate.0.task = 'nly': no task called 'nly'; did you mean 'nli'? (line 4)",
-    "intermediate.1.sampler.name = 'unifrom': should be one of: proportional, uniform, temperature, capped, fixed; did you mean 'uniform'? (line 6)",
+    (
+        "intermediate.1.sampler.name = 'unifrom': should be one of: "
+        "proportional, uniform, temperature, capped, fixed; did you mean 'uniform'? (line 6)"
+    ),
     "intermediate.1.sampler: mixes several tasks, and there is one: nli (line 6)",
     "intermediate.2: a second intermediate run called 'nli'; give it a `name` (line 7)",
     "intermediate.3.task = 'tatoeba': trains nothing: it can be a target, not learned first (line 8)",
@@ -42,7 +45,10 @@ SENTENCES = (
     "fusions.f = ['nli']: fusion needs two runs or more (line 11)",
     "targets.1.task = 'tatoba': no task called 'tatoba'; did you mean 'tatoeba'? (line 12)",
     "targets.2.task = 'xnli': is a target already (line 12)",
-    "controls.shuffled-lables = 'shuffled-lables': should be one of: shuffled-labels, random-adapter; did you mean 'shuffled-labels'? (line 13)",
+    (
+        "controls.shuffled-lables = 'shuffled-lables': should be one of: "
+        "shuffled-labels, random-adapter; did you mean 'shuffled-labels'? (line 13)"
+    ),
     "controls.random-adapter = 'nlii': no intermediate run of this study; did you mean 'nli'?",
     "seeds = [13, 13]: names one twice (line 14)",
     "protocol: stands here a second time (line 19)",
@@ -50,7 +56,10 @@ SENTENCES = (
     "settings.training.epochss = 3: no such key; did you mean training.epochs? (line 16)",
     "settings.training.epochs = 'many': should be a whole number (line 16)",
     "settings.how = 'stack': a study sets this itself; use its key `hows` (line 16)",
-    "settings.retrieval.layer = 'all': a study reads one layer; `adapter-stilts eval --layer all` reads them all (line 16)",
+    (
+        "settings.retrieval.layer = 'all': a study reads one layer; `adapter-stilts eval --layer all` reads them all "
+        "(line 16)"
+    ),
     "adapter.kind = 'seq_bnn': no such kind of adapter; did you mean 'seq_bn'?",
 )
 
@@ -105,6 +114,24 @@ def test_tells_every_mistake_of_a_file_at_once(tmp_path):
             "no setting of lora called 'rank'",
         ),
         ("name: a\nintermediate: [nli]\ntargets: [xnli]\nseeds: [-1]\n", "seeds.0 = -1: should be at least 0"),
+        (
+            (
+                "name: a\nintermediate: [nli]\ntargets: [xnli]\n"
+                "controls: {shuffled-labels: [nli]}\nafter: {sequential: [nli-shufled]}\n"
+            ),
+            "'nli-shufled': not in this study; did you mean 'nli-shuffled'?; there are: nli, nli-shuffled",
+        ),
+        (
+            (
+                "name: a\nintermediate: [nli]\nhows: [fuse]\nfusions: {own: [nli, direct]}\n"
+                "targets: [{task: xnli, after: {fuse: [all]}}]\n"
+            ),
+            "targets.0.after.fuse = 'all': not in this study; there are: own",
+        ),
+        (
+            "name: a\nintermediate: [nli]\ntargets: [xnli]\ntable: {zeroshot: true}\n",
+            "table.zeroshot = True: no such key; did you mean zero_shot?",
+        ),
     ],
 )
 def test_tells_what_is_wrong(tmp_path, text, sentence):

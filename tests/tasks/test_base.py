@@ -11,7 +11,21 @@ from adapter_stilts.tasks.base import NLI_LABELS, all_tasks, labels_of, tasks
 from adapter_stilts.tasks.source import splits
 
 FORMATS = {"nli", "paraphrase", "pair", "single", "pos", "ner", "qa", "qa2", "choice", "mlm", "bitext"}
-TARGETS = {"tatoeba", "bucc2018", "xnli", "mnli", "pawsx", "udpos", "panx", "xquad", "squad", "squad_v2", "xcopa", "copa", "hellaswag"}
+TARGETS = {
+    "tatoeba",
+    "bucc2018",
+    "xnli",
+    "mnli",
+    "pawsx",
+    "udpos",
+    "panx",
+    "xquad",
+    "squad",
+    "squad_v2",
+    "xcopa",
+    "copa",
+    "hellaswag",
+}
 
 
 def test_registers_formats_and_targets_by_name():
@@ -30,18 +44,36 @@ def test_describes_every_task_without_contradiction(task):
     assert task.summary
     assert set(task.source.files) <= {"train", "validation", "test"}
     assert all(len(set(names)) == len(names) for names in task.source.files.values())
-    assert not task.train_task or (tasks[task.train_task].format.name, tasks[task.train_task].labels) == (task.format.name, task.labels)
+    assert not task.train_task or (tasks[task.train_task].format.name, tasks[task.train_task].labels) == (
+        task.format.name,
+        task.labels,
+    )
     assert not task.languages or task.retrieval or task.train_task or task.train_language in task.languages
     assert task.retrieval or task.has_split("train")
     if task.source.miniature:
         assert DATASETS[task.source.miniature].format == task.format.name
         assert task.labels is None or set(DATASETS[task.source.miniature].labels) == set(task.labels)
     for patterns in task.source.files.values():
-        assert all(len(pattern.split()) == {"pools": 3, "aligned": len(pattern.split())}.get(task.format.name, 1) or task.source.joined for pattern in patterns)
+        assert all(
+            len(pattern.split()) == {"pools": 3, "aligned": len(pattern.split())}.get(task.format.name, 1)
+            or task.source.joined
+            for pattern in patterns
+        )
 
 
 def test_lists_xtremes_languages():
-    counts = {"xnli": 15, "pawsx": 7, "udpos": 33, "panx": 40, "xquad": 11, "mlqa": 7, "tydiqa": 9, "bucc": 4, "tatoeba": 36, "xcopa": 11}
+    counts = {
+        "xnli": 15,
+        "pawsx": 7,
+        "udpos": 33,
+        "panx": 40,
+        "xquad": 11,
+        "mlqa": 7,
+        "tydiqa": 9,
+        "bucc": 4,
+        "tatoeba": 36,
+        "xcopa": 11,
+    }
     assert {name: len(tasks[name].languages) for name in counts} == counts
 
 

@@ -17,7 +17,11 @@ def kinds(task, *seen):
         ("xnli", Seen("mnli", "validation", "en"), []),
         ("xnli", Seen("xnli", "train", "en"), []),  # its own training rows are the protocol
         ("xnli", Seen("squad", "train", "en"), []),
-        ("xnli", Seen("anli+", "train", "en", ("anli", "mnli", "snli")), [("mnli", "in-task"), ("snli", "in-task"), ("anli", "in-task"), ("anli+", "in-task")]),
+        (
+            "xnli",
+            Seen("anli+", "train", "en", ("anli", "mnli", "snli")),
+            [("mnli", "in-task"), ("snli", "in-task"), ("anli", "in-task"), ("anli+", "in-task")],
+        ),
         ("xquad", Seen("squad", "validation", "en"), [("squad", "selection")]),
         ("xquad", Seen("squad_v2", "validation", "en"), [("squad_v2", "selection")]),
         ("xquad", Seen("xquad", "validation", "en"), []),  # held out of SQuAD's training set

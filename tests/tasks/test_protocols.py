@@ -10,7 +10,15 @@ from adapter_stilts.tasks.reading.sources import languages_of, load
 from adapter_stilts.tasks.user import find_task
 
 TREE = "1-2\tzum" + "\t_" * 8 + "\n1\tzu\tzu\tADP\tAPPR\t_\t0\troot\t_\t_\n2\tdem\tder\tDET\tART\t_\t1\tdet\t_\t_\n\n"
-COUNTS = {"udpos": (33, 38), "panx": (40, 48), "xquad": (11, 12), "tatoeba": (36, 41), "xnli": (15, 15), "mlqa": (7, 7), "tydiqa": (9, 9)}
+COUNTS = {
+    "udpos": (33, 38),
+    "panx": (40, 48),
+    "xquad": (11, 12),
+    "tatoeba": (36, 41),
+    "xnli": (15, 15),
+    "mlqa": (7, 7),
+    "tydiqa": (9, 9),
+}
 
 
 @pytest.mark.parametrize("name", COUNTS)
@@ -21,11 +29,18 @@ def test_has_the_languages_of_xtreme_and_of_xtreme_r(name):
 
 def test_reads_every_language_of_a_protocol_from_some_data_set_of_the_hub():
     for name, (xtreme, extended) in COUNTS.items():
-        found = [len(languages_of(under(tasks[name], protocol), "test", Where("hub"))) for protocol in ("xtreme", "xtreme-r")]
-        assert found == [xtreme, xtreme if name == "tatoeba" else extended]  # Tatoeba's further languages are in LASER's files alone
+        found = [
+            len(languages_of(under(tasks[name], protocol), "test", Where("hub"))) for protocol in ("xtreme", "xtreme-r")
+        ]
+        assert found == [
+            xtreme,
+            xtreme if name == "tatoeba" else extended,
+        ]  # Tatoeba's further languages are in LASER's files alone
 
 
-@pytest.mark.parametrize(("protocol", "words"), [("own", ("zu", "dem")), ("xtreme", ("zum",)), ("xtreme-r", ("zum",)), ("jiant", ("zum",))])
+@pytest.mark.parametrize(
+    ("protocol", "words"), [("own", ("zu", "dem")), ("xtreme", ("zum",)), ("xtreme-r", ("zum",)), ("jiant", ("zum",))]
+)
 def test_fuses_multiword_tokens_under_xtremes_protocols(write, tmp_path, protocol, words):
     write("de_gsd-ud-test.conllu", TREE)
     loaded = load(under(tasks["udpos"], protocol), "test", "de", Where(folder=tmp_path))
@@ -66,5 +81,8 @@ def test_flags_a_split_that_stands_in_for_another(write, tmp_path):
 
 def test_chooses_a_data_set_of_the_hub_by_its_id():
     assert [hub.id for hub in find_task("xnli", {"hub": "facebook/xnli"}).source.hubs] == ["facebook/xnli"]
-    with pytest.raises(UnknownName, match=r"no data set of 'xnli' on the hub called 'facebok/xnli'(.|\n)*task.hub(.|\n)*did you mean 'facebook/xnli'"):
+    with pytest.raises(
+        UnknownName,
+        match=r"no data set of 'xnli' on the hub called 'facebok/xnli'(.|\n)*task.hub(.|\n)*did you mean 'facebook/xnli'",
+    ):
         find_task("xnli", {"hub": "facebok/xnli"})

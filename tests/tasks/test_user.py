@@ -16,8 +16,14 @@ CONFIGS = Path(__file__).parents[2] / "configs" / "tasks"
 
 
 def test_sets_columns_labels_and_ignored_labels_over_a_task():
-    task = find_task("nli", {"name": "nli", "columns": {"premise": "a"}, "labels": ("no", "yes"), "ignore_labels": ("?",)})
-    assert (task.source.columns, task.labels, task.source.ignore_labels) == ({"premise": "a"}, ("no", "yes"), ("-", "?"))
+    task = find_task(
+        "nli", {"name": "nli", "columns": {"premise": "a"}, "labels": ("no", "yes"), "ignore_labels": ("?",)}
+    )
+    assert (task.source.columns, task.labels, task.source.ignore_labels) == (
+        {"premise": "a"},
+        ("no", "yes"),
+        ("-", "?"),
+    )
     assert find_task("nli", {"columns": {}, "ignore_labels": ()}) == tasks["nli"]
 
 
@@ -37,7 +43,10 @@ def test_reads_the_files_of_the_ready_made_tasks(write, tmp_path):
     assert loaded.examples == [MultipleChoice("dev-0", "P. What was the cause?", ("A.", "B."), 0)]
     write("train.tsv", "besprechung\tnote\nSehr schön.\tgut\nNaja.\tunklar\nSchlimm.\tschlecht\n")
     loaded = load(find_task(str(CONFIGS / "german_sentiment.yaml")), "train", "de", Where(folder=tmp_path))
-    assert loaded.examples == [Classified("0", "Sehr schön.", None, "positive"), Classified("2", "Schlimm.", None, "negative")]
+    assert loaded.examples == [
+        Classified("0", "Sehr schön.", None, "positive"),
+        Classified("2", "Schlimm.", None, "negative"),
+    ]
 
 
 def test_fills_in_the_metric_and_length_of_the_format(write):
@@ -47,7 +56,9 @@ def test_fills_in_the_metric_and_length_of_the_format(write):
 
 
 def test_takes_numbers_for_labels_as_text(write):
-    task = task_from_yaml(write("own.yaml", "name: own\nformat: pair\nlabels: [0, 1]\nlabel_names: {2: 1}\nlanguages: de sw\n"))
+    task = task_from_yaml(
+        write("own.yaml", "name: own\nformat: pair\nlabels: [0, 1]\nlabel_names: {2: 1}\nlanguages: de sw\n")
+    )
     assert (task.labels, task.source.label_names, task.languages) == (("0", "1"), {"2": "1"}, ("de", "sw"))
 
 
@@ -78,7 +89,11 @@ def test_reports_what_does_not_go_together(write):
 
 @pytest.mark.parametrize(
     ("text", "match"),
-    [("a: [", "not valid YAML"), ("- a\n", "holds keys and values"), ("name: own\nformat: pair\nfiles: {dev: a}\n", "files.dev")],
+    [
+        ("a: [", "not valid YAML"),
+        ("- a\n", "holds keys and values"),
+        ("name: own\nformat: pair\nfiles: {dev: a}\n", "files.dev"),
+    ],
 )
 def test_refuses_a_file_that_is_no_task(write, text, match):
     with pytest.raises(ConfigError, match=match):
@@ -96,7 +111,12 @@ def test_reads_a_data_set_of_the_hub_that_a_task_file_names(write):
     hub = "{id: me/data, config: 'x.{l}', revision: refs/convert/parquet, splits: {test: dev}}"
     task = task_from_yaml(write("own.yaml", f"name: own\nformat: pair\nhub: {hub}\n"))
     (hub,) = task.source.hubs
-    assert (hub.id, hub.config, hub.revision, hub.splits) == ("me/data", "x.{l}", "refs/convert/parquet", {"test": "dev"})
+    assert (hub.id, hub.config, hub.revision, hub.splits) == (
+        "me/data",
+        "x.{l}",
+        "refs/convert/parquet",
+        {"test": "dev"},
+    )
     with pytest.raises(ConfigError, match=r"unknown key 'hub.revison' \(did you mean 'revision'\?\)"):
         task_from_yaml(write("own.yaml", "name: own\nformat: pair\nhub: {id: me/data, revison: a}\n"))
 

@@ -56,10 +56,8 @@ def kept(path: Path, key: VectorKey, sentences: Sequence[str]) -> Vectors | None
         return None
     try:
         facts = read_json(path.with_suffix(".json"))
-        same, whole = (
-            {**facts, "sha256": ""} == {**_facts(key, sentences), "sha256": ""},
-            facts["sha256"] == sha256(path),
-        )
+        same = {**facts, "sha256": ""} == {**_facts(key, sentences), "sha256": ""}
+        whole = facts["sha256"] == sha256(path)
     except (TaskDataError, KeyError, TypeError):
         same, whole = True, False
     if same and not whole:

@@ -85,12 +85,8 @@ class ShardVectors:
 
         earlier  rows of earlier shards as they are stored: ("vectors" or "scales", row numbers)
         """
-        yield (
-            "vectors",
-            (self.rows, self.new.shape[1]),
-            dtype,
-            (self._block("vectors", dtype, at, earlier) for at in self._spans()),
-        )
+        blocks = (self._block("vectors", dtype, at, earlier) for at in self._spans())
+        yield "vectors", (self.rows, self.new.shape[1]), dtype, blocks
         if dtype == "int8":
             yield "scales", (self.rows,), "float32", (self._block("scales", dtype, at, earlier) for at in self._spans())
         yield "texts", self.keys.shape, "uint8", iter([self.keys])
@@ -138,8 +134,7 @@ def vectors_of(
     """
     if not tokens:
         return np.empty((0, encoder.trunk.hidden), dtype=np.float32)
-    how: Any = {"pool": reading.pool, "token_budget": reading.token_budget, "progress": progress}
-    (new,) = embed_rows(encoder, tokens, layers=reading.layers, **how).values()
+    (new,) = embed_rows(encoder, tokens, reading, progress).values()
     to_unit(new, np.array(lines))
     return new
 

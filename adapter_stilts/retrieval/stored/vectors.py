@@ -105,10 +105,8 @@ class EncodedFolder:
         return first_of_keys(keys)
 
     def _spans(self) -> list[tuple[int, int]]:
-        return [
-            (start, min(start + self._files.shard_rows, self.rows))
-            for start in range(0, self.rows, self._files.shard_rows)
-        ]
+        size = self._files.shard_rows
+        return [(start, min(start + size, self.rows)) for start in range(0, self.rows, size)]
 
     def _pieces(self, start: int, stop: int) -> list[tuple[int, int, int, int]]:
         """What of each shard makes up start..stop: (shard, its first row, its last row + 1, where it goes)."""
@@ -192,13 +190,10 @@ class ShardFiles:
     def stored(self, part: str, rows: Rows) -> NDArray[Any]:
         """Rows of the whole file as they are stored, in the order given."""
         shards, within = np.divmod(rows, self.shard_rows)
-        parts = [
-            (np.flatnonzero(shards == shard), self.read(part, int(shard), within[shards == shard]))
-            for shard in np.unique(shards)
-        ]
-        return np.concatenate([values for _, values in parts])[
-            np.argsort(np.concatenate([places for places, _ in parts]))
-        ]
+        masks = [(int(shard), shards == shard) for shard in np.unique(shards)]
+        parts = [(np.flatnonzero(here), self.read(part, shard, within[here])) for shard, here in masks]
+        order = np.argsort(np.concatenate([places for places, _ in parts]))
+        return np.concatenate([values for _, values in parts])[order]
 
     def read(self, part: str, shard: int, rows: slice | Rows) -> NDArray[Any]:
         """Rows of one file of a shard as they are stored."""

@@ -1,7 +1,8 @@
 """The files of a task in a folder: patterns of release names to paths, for the language asked for.
 
 A folder is searched at any depth. Where a pattern matches several files of one split and language, they are read one
-after another only if the task says so; otherwise which was meant is for the user to say, unless all hold the same bytes.
+after another only if the task says so; otherwise which was meant is for the user to say, unless all hold the same
+bytes.
 """
 
 from __future__ import annotations
@@ -170,7 +171,9 @@ def _missing(task: Task, split: str, language: str, folder: Path, names: list[st
     if not patterns:
         what = f"'{task.name}' has no {split} split in files"
         return TaskDataError(what, where=str(folder), do=f"give one with --data {split}=FILE")
-    there = sorted({group.language for pattern in patterns for group in _matches(pattern, folder, names, called)} - {""})
+    there = sorted(
+        {group.language for pattern in patterns for group in _matches(pattern, folder, names, called)} - {""}
+    )
     name = called.get(spelled_in(language, called) or "", "LANGUAGE")
     looked = [pattern.replace("{l}", language or "LANGUAGE").replace("{name}", name) for pattern in patterns[:SHOWN]]
     advice = f"check --data, or give the file with --data {split}=FILE"

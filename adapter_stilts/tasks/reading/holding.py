@@ -25,9 +25,9 @@ def kept_for(task: Task, split: str, examples: Sequence[Example]) -> list[Exampl
 
 
 def as_selected(task: Task) -> Task:
-    """The task as a run that learns it reads it: where it learns on another task's rows and holds some of them out, these
-    alone are its validation rows. MLQA's own would select in the target languages' data, where XTREME and jiant select
-    on SQuAD."""
+    """The task as a run that learns it reads it: where it learns on another task's rows and holds some of them out,
+    these alone are its validation rows. MLQA's own would select in the target languages' data, where XTREME and jiant
+    select on SQuAD."""
     if not (task.train_task and task.held_out):
         return task
     hubs = tuple(replace(hub, splits=_unvalidated(hub.splits)) for hub in task.source.hubs)

@@ -68,8 +68,8 @@ def hub_examples(task: Task, split: str, language: str, where: Where, dropped: C
 
 def hub_candidates(task: Task, split: str, where: Where) -> list[HubRows]:
     """What the queries of a split are searched among, by configuration: the one the data set keeps for it, or else its
-    rows of that split in every language it has. Raises as `hub_examples` does, for a single language that cannot be read
-    too: a smaller pool scores higher."""
+    rows of that split in every language it has. Raises as `hub_examples` does, for a single language that cannot be
+    read too: a smaller pool scores higher."""
     hub = hub_of(task, split, next(iter(task.languages), task.train_language), where.folder)
     spoken: dict[str, list[str]] = {}
     for language in languages_at(hub, task):
@@ -87,12 +87,16 @@ def hub_of(task: Task, split: str, language: str, folder: Path | None = None) ->
     Raises TaskDataError where the hub has none, and says which splits or languages it has.
     """
     if not task.source.hubs:
-        do = "give its files with --data DIR" + (", or read the embedded one with --data miniature" if task.source.miniature else "")
+        do = "give its files with --data DIR" + (
+            ", or read the embedded one with --data miniature" if task.source.miniature else ""
+        )
         raise TaskDataError(f"'{task.name}' is not on the hub as a data set that can be read", do=do)
     with_split = [hub for hub in task.source.hubs if split in hub.splits]
     if not with_split:
         there = ", ".join(dict.fromkeys(split for hub in task.source.hubs for split in hub.splits))
-        raise TaskDataError(f"'{task.name}' has no {split} split on the hub; it has: {there}", do=f"give one with --data {split}=FILE")
+        raise TaskDataError(
+            f"'{task.name}' has no {split} split on the hub; it has: {there}", do=f"give one with --data {split}=FILE"
+        )
     fitting = [hub for hub in with_split if serves(hub, task, language)]
     if not fitting:
         there = ", ".join(dict.fromkeys(code for hub in with_split for code in languages_at(hub, task)))
@@ -108,14 +112,16 @@ def languages_at(hub: Hub, task: Task) -> tuple[str, ...]:
 
 
 def serves(hub: Hub, task: Task, language: str) -> bool:
-    """Whether the data set has the language; one that names its languages by their codes may have more than those listed."""
+    """Whether the data set has the language; one that names its languages by their codes may have more than those
+    listed."""
     closed = bool(hub.languages) or bool(hub.codes)
     return not closed or spelled_in(language, (*languages_at(hub, task), *hub.codes)) is not None
 
 
 @dataclass(frozen=True)
 class _Wanted:
-    """One split of one configuration (or of several, joined by "+"), as the rows of a language; or as what can be found."""
+    """One split of one configuration (or of several, joined by "+"), as the rows of a language; or as what can be
+    found."""
 
     task: Task
     hub: Hub
@@ -135,7 +141,9 @@ def _read(wanted: _Wanted, place: Where, dropped: Counter[str]) -> HubRows:
         if (table := _load(hub, part, name, place, several="+" in wanted.config)) is not None
     ]
     if not tables:
-        raise TaskDataError(f"no configuration has a {hub.splits[split]} split", where=where, do="give its files with --data DIR")
+        raise TaskDataError(
+            f"no configuration has a {hub.splits[split]} split", where=where, do="give its files with --data DIR"
+        )
     examples: list[Example] = []
     for part, table, _ in tables:
         rows = (Row(f"{where}, {split}, row {number}", cells) for number, cells in enumerate(table))
@@ -177,8 +185,8 @@ def _config(task: Task, hub: Hub, language: str, *, candidates: bool = False) ->
 def _load(hub: Hub, split: str, config: str, place: Where, *, several: bool) -> tuple[Dataset, str] | None:
     """The table and the revision asked for; None for one of several configurations that does not have the split.
 
-    The rule of revisions: the one the task names; else the newest, and where that is a loading script, its conversion. A folder has
-    what was downloaded there.
+    The rule of revisions: the one the task names; else the newest, and where that is a loading script, its conversion.
+    A folder has what was downloaded there.
     """
     from datasets.exceptions import DatasetsError
 
@@ -215,7 +223,8 @@ def _table(id: str, split: str, config: str, revision: str, place: Where, local_
 
 
 def _unreachable(offline: bool) -> str:
-    """Why the hub cannot be asked, "" where it can: one short question instead of the libraries' half minute of retries."""
+    """Why the hub cannot be asked, "" where it can: one short question instead of the libraries' half minute of
+    retries."""
     from huggingface_hub.constants import ENDPOINT
     from huggingface_hub.utils import get_session  # type: ignore[attr-defined]
 

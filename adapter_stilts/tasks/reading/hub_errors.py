@@ -1,4 +1,5 @@
-"""What went wrong at the hub, in a sentence that says what to do: what was tried, the fallback, and how to give the files instead."""
+"""What went wrong at the hub, in a sentence that says what to do: what was tried, the fallback, and how to give the
+files instead."""
 
 from __future__ import annotations
 
@@ -7,7 +8,9 @@ from collections.abc import Sequence
 from adapter_stilts.errors import StiltsError, TaskDataError, Unreachable
 
 CONVERTED = "refs/convert/parquet"  # the hub's own conversion of a loading script to plain files
-FILES = "give the files of its original release with --data DIR (`adapter-stilts list tasks --files` prints their names)"
+FILES = (
+    "give the files of its original release with --data DIR (`adapter-stilts list tasks --files` prints their names)"
+)
 
 
 def is_script(error: Exception) -> bool:
@@ -25,17 +28,32 @@ def translated(error: Exception, where: str, reason: str, tried: Sequence[str] =
     if is_script(error):
         what = f"the data set is a loading script, which is not run: {said}"
         if CONVERTED in tried:
-            return TaskDataError(f"{what}; its conversion (revision {CONVERTED}) is none that can be read either", where=where, do=FILES)
-        return TaskDataError(what, where=where, do=f"take its conversion (huggingface-cli download --repo-type dataset --revision {CONVERTED}), or {FILES}")
+            return TaskDataError(
+                f"{what}; its conversion (revision {CONVERTED}) is none that can be read either", where=where, do=FILES
+            )
+        return TaskDataError(
+            what,
+            where=where,
+            do=f"take its conversion (huggingface-cli download --repo-type dataset --revision {CONVERTED}), or {FILES}",
+        )
     if reason or isinstance(error, ConnectionError):
         what = f"{reason or 'the hub does not answer'} and the data set is not cached: {said}"
-        return Unreachable(what, where=where, do="unset HF_HUB_OFFLINE, connect, or give the task's files with --data DIR")
+        return Unreachable(
+            what, where=where, do="unset HF_HUB_OFFLINE, connect, or give the task's files with --data DIR"
+        )
     if CONVERTED in tried and len(tried) > 1:
-        what = f"the data set is a loading script, which is not run, and its conversion (revision {CONVERTED}) cannot be read: {said}"
+        what = "the data set is a loading script, which is not run, and its conversion"
+        what += f" (revision {CONVERTED}) cannot be read: {said}"
         return TaskDataError(what, where=where, do=FILES)
     if "unknown split" in said.lower() or "bad split" in said.lower():
-        return TaskDataError(f"this configuration has no such split: {said}", where=where, do="choose another split or language, or give files with --data DIR")
-    return TaskDataError(f"cannot be read: {said}", where=where, do=f"try revision {CONVERTED} in a task file of your own, or {FILES}")
+        return TaskDataError(
+            f"this configuration has no such split: {said}",
+            where=where,
+            do="choose another split or language, or give files with --data DIR",
+        )
+    return TaskDataError(
+        f"cannot be read: {said}", where=where, do=f"try revision {CONVERTED} in a task file of your own, or {FILES}"
+    )
 
 
 def _said(error: BaseException) -> str:

@@ -15,12 +15,15 @@ __all__ = ["VERSION", "miniature_examples", "miniature_of"]
 def miniature_of(task: Task) -> Dataset:
     """The data set that stands for the task. Raises TaskDataError where there is none."""
     if not task.source.miniature:
-        raise TaskDataError(f"the miniature has nothing for '{task.name}'", do="name a folder with its files: --data DIR")
+        raise TaskDataError(
+            f"the miniature has nothing for '{task.name}'", do="name a folder with its files: --data DIR"
+        )
     return DATASETS[task.source.miniature]
 
 
 def miniature_examples(task: Task, split: str, language: str) -> tuple[list[Example], str]:
-    """The rows and the language as the miniature spells it. Raises UnknownName for a language or split it does not have."""
+    """The rows and the language as the miniature spells it. Raises UnknownName for a language or split it does not
+    have."""
     spelled = miniature_language(task, language)
     return examples(task.source.miniature, split, spelled), spelled
 

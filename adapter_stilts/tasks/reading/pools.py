@@ -2,7 +2,7 @@
 
     loaded = load_pool(find_task("lareqa"), "test", Where("files", folder=Path("data")))      one Loaded per file
     pool = joined(loaded)
-    gold_of(queries, pool)                                                                    {"question id": ("ar_1_0", "de_1_0", ...)}
+    gold_of(queries, pool)                                            {"question id": ("ar_1_0", "de_1_0", ...)}
 
 The pool is the same whatever language is asked for: a German question may find its answer in Thai.
 """
@@ -75,12 +75,18 @@ def gold_of(queries: Sequence[Query], pool: Sequence[Candidate]) -> dict[str, tu
     for query in queries:
         unknown = [id for id in query.gold if id not in place]
         if unknown:
-            what = f"{len(unknown)} of its gold ids are not among the {len(pool)} candidates: {', '.join(unknown[:SHOWN])}"
-            raise TaskDataError(what, where=f"query '{query.id}'", do="give the candidates that belong to these queries")
+            what = (
+                f"{len(unknown)} of its gold ids are not among the {len(pool)} candidates: {', '.join(unknown[:SHOWN])}"
+            )
+            raise TaskDataError(
+                what, where=f"query '{query.id}'", do="give the candidates that belong to these queries"
+            )
         right = answered.get(query.id, set()) | set(query.gold)
         if not right:
             where = f"query '{query.id}'"
-            raise TaskDataError("no candidate is right for this query", where=where, do="give its gold ids, or leave the query out")
+            raise TaskDataError(
+                "no candidate is right for this query", where=where, do="give its gold ids, or leave the query out"
+            )
         found[query.id] = tuple(sorted(right, key=place.__getitem__))
     return found
 
@@ -90,7 +96,9 @@ def _files(task: Task, split: str, where: Where) -> list[Group]:
         own = where.files.get(split, ())
         given = where.files.get(CANDIDATES) or own
         if not given:
-            raise TaskDataError(f"no candidates for the {split} split of '{task.name}'", do=f"add --data {CANDIDATES}=FILE")
+            raise TaskDataError(
+                f"no candidates for the {split} split of '{task.name}'", do=f"add --data {CANDIDATES}=FILE"
+            )
         if given is own and len(own) > 1:
             what = f"{len(own)} files of the {split} split and no candidates"
             raise UsageError(what, do=f"add --data {CANDIDATES}=FILE, or name the folder in which they lie")

@@ -91,9 +91,7 @@ def _name(path: Path, groups: Sequence[Group]) -> str:
     return f"{path.parent.name}/{name}" if same > 1 else name
 
 
-def _read(
-    task: Task, group: Group, split: str, language: str, where: Where, dropped: Counter[str]
-) -> list[Example]:
+def _read(task: Task, group: Group, split: str, language: str, where: Where, dropped: Counter[str]) -> list[Example]:
     path, source = group.paths[0], task.source
     together = task.format.joined(group.paths, split)
     if together is not None:

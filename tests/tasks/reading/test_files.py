@@ -26,7 +26,10 @@ def names(found, folder):
 
 def test_finds_both_sides_of_tatoeba_at_any_depth_plain_or_gzip(folder):
     root = folder("deep/er/tatoeba.pes-eng.pes.gz", "deep/er/tatoeba.pes-eng.eng", "tatoeba.deu-eng.deu")
-    assert names(find(tasks["tatoeba"], "test", "fa", root), root) == ["deep/er/tatoeba.pes-eng.pes.gz", "deep/er/tatoeba.pes-eng.eng"]
+    assert names(find(tasks["tatoeba"], "test", "fa", root), root) == [
+        "deep/er/tatoeba.pes-eng.pes.gz",
+        "deep/er/tatoeba.pes-eng.eng",
+    ]
     assert languages_in(tasks["tatoeba"], "test", root) == ("fa",)
 
 
@@ -34,7 +37,9 @@ def test_finds_both_sides_of_tatoeba_at_any_depth_plain_or_gzip(folder):
 def test_finds_bucc_by_its_release_names_and_by_split(folder, split):
     released = {"test": "training", "validation": "sample"}[split]
     root = folder(*[f"bucc/de-en.{released}.{part}" for part in ("de", "en", "gold")])
-    assert names(find(tasks["bucc"], split, "deu", root), root) == [f"bucc/de-en.{released}.{part}" for part in ("de", "en", "gold")]
+    assert names(find(tasks["bucc"], split, "deu", root), root) == [
+        f"bucc/de-en.{released}.{part}" for part in ("de", "en", "gold")
+    ]
     other = {"test": "test", "validation": "dev"}[split]
     folder(*[f"own/sw-en.{other}.{part}.gz" for part in ("sw", "en", "gold")])
     assert languages_in(tasks["bucc"], split, root) == ("de", "sw")
@@ -66,7 +71,10 @@ def test_finds_a_release_by_its_names(folder, task, language, name):
 
 def test_takes_all_treebanks_of_a_language(folder):
     root = folder("de_gsd-ud-test.conllu", "more/de_pud-ud-test.conllu", "fr_pud-ud-test.conllu")
-    assert names(find(tasks["udpos"], "test", "de", root), root) == ["de_gsd-ud-test.conllu", "more/de_pud-ud-test.conllu"]
+    assert names(find(tasks["udpos"], "test", "de", root), root) == [
+        "de_gsd-ud-test.conllu",
+        "more/de_pud-ud-test.conllu",
+    ]
 
 
 def test_takes_a_plain_file_before_its_gzip(folder):
@@ -78,13 +86,17 @@ def test_refuses_two_different_files_and_takes_one_of_two_equal_ones(folder, wri
     root = folder("a/xquad.de.json", "b/xquad.de.json")
     assert names(find(tasks["xquad"], "test", "de", root), root) == ["a/xquad.de.json"]
     write("b/xquad.de.json", "other\n")
-    with pytest.raises(TaskDataError, match=r"2 different files could be the test split of 'xquad'(.|\n)*--data test=FILE"):
+    with pytest.raises(
+        TaskDataError, match=r"2 different files could be the test split of 'xquad'(.|\n)*--data test=FILE"
+    ):
         find(tasks["xquad"], "test", "de", root)
 
 
 def test_says_what_was_looked_for_and_which_languages_are_there(folder):
     root = folder("xquad.de.json", "xquad.tr.json")
-    with pytest.raises(TaskDataError, match=r"of 'xquad' in 'dee'; looked for xquad.dee.json(.|\n)*did you mean 'de'\?(.|\n)*de, tr"):
+    with pytest.raises(
+        TaskDataError, match=r"of 'xquad' in 'dee'; looked for xquad.dee.json(.|\n)*did you mean 'de'\?(.|\n)*de, tr"
+    ):
         find(tasks["xquad"], "test", "dee", root)
     with pytest.raises(TaskDataError, match=r"no file for the test split of 'tatoeba'(.|\n)*check --data"):
         find(tasks["tatoeba"], "test", "de", root)
@@ -116,8 +128,18 @@ def test_shows_the_one_misfit_where_nothing_fits(write, tmp_path):
 
 
 def test_tells_the_language_of_a_file_by_its_name(tmp_path):
-    cases = {"ner": "sv_pud-ud-test.iob2.gz", "nli": "xnli.kor.test.jsonl", "tatoeba": "tatoeba.pes-eng.pes", "single": "reviews.tsv"}
-    assert {name: language_in_name(tmp_path / file, tasks[name]) for name, file in cases.items()} == {"ner": "sv", "nli": "ko", "tatoeba": "fa", "single": ""}
+    cases = {
+        "ner": "sv_pud-ud-test.iob2.gz",
+        "nli": "xnli.kor.test.jsonl",
+        "tatoeba": "tatoeba.pes-eng.pes",
+        "single": "reviews.tsv",
+    }
+    assert {name: language_in_name(tmp_path / file, tasks[name]) for name, file in cases.items()} == {
+        "ner": "sv",
+        "nli": "ko",
+        "tatoeba": "fa",
+        "single": "",
+    }
 
 
 def test_takes_codes_with_scripts_and_regions_for_languages(folder):

@@ -12,7 +12,11 @@ SQUAD = replace(tasks["squad"], held_out=20)
 
 
 def questions():
-    return [SpanQuestion(f"{context}-{number}", "Q?", f"context {context}", ()) for context in range(400) for number in range(3)]
+    return [
+        SpanQuestion(f"{context}-{number}", "Q?", f"context {context}", ())
+        for context in range(400)
+        for number in range(3)
+    ]
 
 
 def test_cuts_rows_in_two_parts_by_context():
@@ -24,11 +28,15 @@ def test_cuts_rows_in_two_parts_by_context():
 
 def test_never_moves_a_row_when_others_come_or_go():
     held = {row.id for row in kept_for(SQUAD, "validation", questions())}
-    assert {row.id for row in kept_for(SQUAD, "validation", questions()[::-2])} == {row.id for row in questions()[::-2]} & held
+    assert {row.id for row in kept_for(SQUAD, "validation", questions()[::-2])} == {
+        row.id for row in questions()[::-2]
+    } & held
 
 
 def test_keeps_hypotheses_of_one_premise_together():
-    assert formats["pair"].group(Classified("0", "p", "h", "a")) == formats["pair"].group(Classified("1", "p", "other", "b"))
+    assert formats["pair"].group(Classified("0", "p", "h", "a")) == formats["pair"].group(
+        Classified("1", "p", "other", "b")
+    )
 
 
 def test_changes_only_what_mlqa_is_selected_on():

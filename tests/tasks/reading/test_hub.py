@@ -22,7 +22,8 @@ pytestmark = pytest.mark.usefixtures("no_network")
 
 @pytest.fixture
 def hub(write, tmp_path):
-    """A folder that stands in for the hub: data sets as rows per configuration and split, with the card that names them."""
+    """A folder that stands in for the hub: data sets as rows per configuration and split, with the card that names
+    them."""
 
     def put(id, content, features=""):
         lines = ["---", "configs:"]
@@ -38,7 +39,10 @@ def hub(write, tmp_path):
 
 
 def test_reads_one_language_of_xtremes_xnli(hub):
-    rows = [{"language": code, "sentence1": f"{code} a", "sentence2": "b", "gold_label": "neutral"} for code in ("de", "sw", "sw")]
+    rows = [
+        {"language": code, "sentence1": f"{code} a", "sentence2": "b", "gold_label": "neutral"}
+        for code in ("de", "sw", "sw")
+    ]
     loaded = load(tasks["xnli"], "test", "swa", hub("google/xtreme", {"XNLI": {"test": rows}}))
     assert loaded.examples == [Classified("0", "sw a", "b", "neutral"), Classified("1", "sw a", "b", "neutral")]
     assert (loaded.origin.kind, loaded.origin.hub, loaded.origin.language) == ("hub", "google/xtreme", "sw")
@@ -49,12 +53,19 @@ def test_reads_mnlis_class_numbers_in_its_own_order_and_drops_none(hub):
     card += "  - name: label\n    dtype:\n      class_label:\n        names: {'0': entailment, '1': neutral, '2': contradiction}\n  - {name: idx, dtype: int32}"
     rows = [{"premise": "p", "hypothesis": "h", "label": number, "idx": number + 7} for number in (0, 1, 2)]
     loaded = load(tasks["mnli"], "validation", "en", hub("nyu-mll/glue", {"mnli": {"validation_matched": rows}}, card))
-    assert [(row.id, row.label) for row in loaded.examples] == [("7", "entailment"), ("8", "neutral"), ("9", "contradiction")]
+    assert [(row.id, row.label) for row in loaded.examples] == [
+        ("7", "entailment"),
+        ("8", "neutral"),
+        ("9", "contradiction"),
+    ]
 
 
 def test_leaves_out_snlis_rows_without_agreement(hub):
     rows = [{"premise": "p", "hypothesis": "h", "label": number} for number in (-1, 2)]
-    assert [row.label for row in load(tasks["snli"], "test", "en", hub("stanfordnlp/snli", {"plain_text": {"test": rows}})).examples] == ["contradiction"]
+    assert [
+        row.label
+        for row in load(tasks["snli"], "test", "en", hub("stanfordnlp/snli", {"plain_text": {"test": rows}})).examples
+    ] == ["contradiction"]
 
 
 def test_reads_pawsx_by_language_configuration(hub):
@@ -65,8 +76,13 @@ def test_reads_pawsx_by_language_configuration(hub):
 
 
 def test_reads_class_numbers_of_words(hub):
-    where = hub("google/xtreme", {"PAN-X.sw": {"test": [{"tokens": ["Ada", "Lagos", "."], "ner_tags": [1, 5, 0], "langs": ["sw", "sw", "sw"]}]}})
-    assert load(tasks["panx"], "test", "sw", where).examples == [Tagged("0", ("Ada", "Lagos", "."), ("B-PER", "B-LOC", "O"))]
+    where = hub(
+        "google/xtreme",
+        {"PAN-X.sw": {"test": [{"tokens": ["Ada", "Lagos", "."], "ner_tags": [1, 5, 0], "langs": ["sw", "sw", "sw"]}]}},
+    )
+    assert load(tasks["panx"], "test", "sw", where).examples == [
+        Tagged("0", ("Ada", "Lagos", "."), ("B-PER", "B-LOC", "O"))
+    ]
 
 
 def test_reads_names_of_classes_from_the_data_set(hub):
@@ -79,7 +95,9 @@ def test_reads_names_of_classes_from_the_data_set(hub):
 def test_reads_xquad_from_its_only_split(hub):
     row = {"id": "q", "context": "Ada sang.", "question": "Who?", "answers": {"text": ["Ada"], "answer_start": [0]}}
     where = hub("google/xquad", {"xquad.de": {"validation": [row]}})
-    assert load(tasks["xquad"], "test", "de", where).examples == [SpanQuestion("q", "Who?", "Ada sang.", (Answer("Ada", 0),))]
+    assert load(tasks["xquad"], "test", "de", where).examples == [
+        SpanQuestion("q", "Who?", "Ada sang.", (Answer("Ada", 0),))
+    ]
     assert has_split(tasks["xquad"], "validation", where)
     assert "de" in languages_of(tasks["xquad"], "test", where)
 
@@ -92,12 +110,31 @@ def test_reads_tatoeba_by_its_three_letter_names(hub):
 
 
 def test_reads_multiple_choice_layouts(hub):
-    xcopa = {"premise": "P.", "choice1": "A.", "choice2": "B.", "question": "cause", "label": 1, "idx": 3, "changed": False}
+    xcopa = {
+        "premise": "P.",
+        "choice1": "A.",
+        "choice2": "B.",
+        "question": "cause",
+        "label": 1,
+        "idx": 3,
+        "changed": False,
+    }
     where = hub("cambridgeltl/xcopa", {"et": {"test": [xcopa]}})
-    assert load(tasks["xcopa"], "test", "est", where).examples == [MultipleChoice("3", "P. What was the cause?", ("A.", "B."), 1)]
+    assert load(tasks["xcopa"], "test", "est", where).examples == [
+        MultipleChoice("3", "P. What was the cause?", ("A.", "B."), 1)
+    ]
     siqa = {"context": "C.", "question": "Q?", "answerA": "a", "answerB": "b", "answerC": "c", "label": "3"}
-    assert load(tasks["siqa"], "train", "en", hub("allenai/social_i_qa", {"default": {"train": [siqa]}})).examples[0].label == 2
-    csqa = {"id": "i", "question": "Q?", "question_concept": "c", "choices": {"label": list("ABCDE"), "text": list("vwxyz")}, "answerKey": "D"}
+    assert (
+        load(tasks["siqa"], "train", "en", hub("allenai/social_i_qa", {"default": {"train": [siqa]}})).examples[0].label
+        == 2
+    )
+    csqa = {
+        "id": "i",
+        "question": "Q?",
+        "question_concept": "c",
+        "choices": {"label": list("ABCDE"), "text": list("vwxyz")},
+        "answerKey": "D",
+    }
     where = hub("tau/commonsense_qa", {"default": {"train": [csqa]}})
     assert load(tasks["csqa"], "train", "en", where).examples == [MultipleChoice("i", "Q?", tuple("vwxyz"), 3)]
 
@@ -112,7 +149,9 @@ def test_reads_the_rows_of_one_language_of_tydiqa(hub):
 def test_refuses_a_task_that_is_not_on_the_hub_and_a_folder_without_it(tmp_path):
     with pytest.raises(TaskDataError, match=r"'bucc2018' is not on the hub(.|\n)*--data DIR"):
         load(tasks["bucc"], "test", "de", Where("hub"))
-    with pytest.raises(TaskDataError, match=r"no copy of 'google/xtreme' in this folder(.|\n)*huggingface-cli download"):
+    with pytest.raises(
+        TaskDataError, match=r"no copy of 'google/xtreme' in this folder(.|\n)*huggingface-cli download"
+    ):
         load(tasks["xnli"], "test", "de", Where("hub", folder=tmp_path))
 
 
@@ -133,7 +172,9 @@ def test_refuses_to_run_a_loading_script_and_names_the_conversion(write, tmp_pat
 
 def test_names_the_conversion_for_a_script_in_a_folder_also_where_the_task_asks_for_it(write, tmp_path):
     write("Rowan/hellaswag/hellaswag.py", "raise SystemExit('this must not run')\n")
-    with pytest.raises(TaskDataError, match=r"is not run(.|\n)*take its conversion \(huggingface-cli download(.|\n)*--data DIR") as caught:
+    with pytest.raises(
+        TaskDataError, match=r"is not run(.|\n)*take its conversion \(huggingface-cli download(.|\n)*--data DIR"
+    ) as caught:
         load(tasks["hellaswag"], "train", "en", Where("hub", folder=tmp_path, cache=tmp_path / "cache"))
     assert "either" not in caught.value.what
 

@@ -59,16 +59,22 @@ def test_asks_for_nothing_but_the_newest_where_that_can_be_read(answers):
 
 def test_asks_for_nothing_but_the_revision_a_task_names(answers):
     asked = answers({CONVERTED: RuntimeError(SCRIPT)})
-    with pytest.raises(TaskDataError, match=r"its conversion \(revision refs/convert/parquet\) is none that can be read either(.|\n)*--data DIR"):
+    with pytest.raises(
+        TaskDataError,
+        match=r"its conversion \(revision refs/convert/parquet\) is none that can be read either(.|\n)*--data DIR",
+    ):
         load(tasks["hellaswag"], "train", "en", Where("hub"))
     assert asked == [CONVERTED]
 
 
-@pytest.mark.parametrize("second", [ValueError("Couldn't find any data file"), FileNotFoundError("no such revision"), RuntimeError(SCRIPT)])
+@pytest.mark.parametrize(
+    "second", [ValueError("Couldn't find any data file"), FileNotFoundError("no such revision"), RuntimeError(SCRIPT)]
+)
 def test_names_the_fallback_and_the_way_to_files_where_both_fail(answers, second):
     answers({"": RuntimeError(SCRIPT), CONVERTED: second})
     with pytest.raises(
-        TaskDataError, match=r"loading script, which is not run(.|\n)*refs/convert/parquet(.|\n)*stanfordnlp/snli train(.|\n)*list tasks --files"
+        TaskDataError,
+        match=r"loading script, which is not run(.|\n)*refs/convert/parquet(.|\n)*stanfordnlp/snli train(.|\n)*list tasks --files",
     ):
         load(tasks["snli"], "train", "en", Where("hub"))
 
@@ -88,7 +94,10 @@ def copy(write, tmp_path):
 
     def put(id, split, rows):
         write(f"{id}/{split}.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
-        write(f"{id}/README.md", f"---\nconfigs:\n- config_name: plain\n  data_files:\n  - split: {split}\n    path: {split}.jsonl\n---\n")
+        write(
+            f"{id}/README.md",
+            f"---\nconfigs:\n- config_name: plain\n  data_files:\n  - split: {split}\n    path: {split}.jsonl\n---\n",
+        )
         return Where("hub", folder=tmp_path, cache=tmp_path / "cache")
 
     return put
@@ -100,7 +109,10 @@ def own(**more):
 
 def test_refuses_columns_it_does_not_know(copy):
     where = copy("own/rows", "train", [{"premis": "a", "hypothesis": "b", "label": 1}])
-    with pytest.raises(TaskDataError, match=r"no column for 'text'(.|\n)*the columns are: premis, hypothesis, label(.|\n)*did you mean 'premis'"):
+    with pytest.raises(
+        TaskDataError,
+        match=r"no column for 'text'(.|\n)*the columns are: premis, hypothesis, label(.|\n)*did you mean 'premis'",
+    ):
         load(own(), "train", "en", where)
     with pytest.raises(TaskDataError, match=r"no column 'first'; the columns are: premis, hypothesis, label"):
         load(own(columns={"text": "first"}), "train", "en", where)
@@ -119,7 +131,11 @@ def test_refuses_placeholder_labels(copy):
 
 
 def test_refuses_one_label_for_all_rows(copy):
-    where = copy("own/rows", "test", [{"id": str(number), "premise": "a", "hypothesis": "b", "label": 1} for number in range(200)])
+    where = copy(
+        "own/rows",
+        "test",
+        [{"id": str(number), "premise": "a", "hypothesis": "b", "label": 1} for number in range(200)],
+    )
     with pytest.raises(TaskDataError, match=r"all 200 rows are labelled '1'(.|\n)*test split of 'own'"):
         load(own(), "test", "en", where)
 
@@ -133,8 +149,12 @@ def test_says_that_every_row_was_left_out(copy):
 def test_refuses_a_row_of_another_language(copy):
     rows = [{"tokens": ["a"], "ner_tags": [0], "langs": [code]} for code in ("sw", "de")]
     where = copy("google/xtreme", "test", rows)
-    (where.folder / "google/xtreme/README.md").write_text("---\nconfigs:\n- config_name: PAN-X.sw\n  data_files:\n  - split: test\n    path: test.jsonl\n---\n")
-    with pytest.raises(TaskDataError, match=r"a row in 'de' among those of 'sw' \(column 'langs'\)(.|\n)*PAN-X.sw, test, row 1"):
+    (where.folder / "google/xtreme/README.md").write_text(
+        "---\nconfigs:\n- config_name: PAN-X.sw\n  data_files:\n  - split: test\n    path: test.jsonl\n---\n"
+    )
+    with pytest.raises(
+        TaskDataError, match=r"a row in 'de' among those of 'sw' \(column 'langs'\)(.|\n)*PAN-X.sw, test, row 1"
+    ):
         load(tasks["panx"], "test", "sw", where)
 
 
@@ -149,5 +169,8 @@ def test_refuses_gold_pairs_whose_ids_stand_for_two_sentences(copy):
 
 
 def test_names_a_language_that_is_on_no_data_set():
-    with pytest.raises(TaskDataError, match=r"'tatoeba' in 'uk' is on none of its data sets of the hub(.|\n)*the hub has it in: ar, he(.|\n)*--data DIR"):
+    with pytest.raises(
+        TaskDataError,
+        match=r"'tatoeba' in 'uk' is on none of its data sets of the hub(.|\n)*the hub has it in: ar, he(.|\n)*--data DIR",
+    ):
         hub.hub_examples(tasks["tatoeba"], "test", "uk", Where("hub", offline=True), Counter())

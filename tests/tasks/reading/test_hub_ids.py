@@ -1,4 +1,5 @@
-"""Every data set of the hub, in its own columns: our rows, written as parquet in the hub's folder layout, read with the network off."""
+"""Every data set of the hub, in its own columns: our rows, written as parquet in the hub's folder layout, read with the
+network off."""
 
 from dataclasses import dataclass, field
 
@@ -19,21 +20,105 @@ from adapter_stilts.tasks.user import find_task
 
 TEXT, NUMBER, TRUTH = Value("string"), Value("int64"), Value("bool")
 NLI = Classes(names=["entailment", "neutral", "contradiction"])
-UPOS = Classes(names=["ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT", "SCONJ", "SYM", "VERB", "X"])
-UD_UPOS = Classes(names=["NOUN", "PUNCT", "ADP", "NUM", "SYM", "SCONJ", "ADJ", "PART", "DET", "CCONJ", "PROPN", "PRON", "X", "_", "ADV", "INTJ", "VERB", "AUX"])
+UPOS = Classes(
+    names=[
+        "ADJ",
+        "ADP",
+        "ADV",
+        "AUX",
+        "CCONJ",
+        "DET",
+        "INTJ",
+        "NOUN",
+        "NUM",
+        "PART",
+        "PRON",
+        "PROPN",
+        "PUNCT",
+        "SCONJ",
+        "SYM",
+        "VERB",
+        "X",
+    ]
+)
+UD_UPOS = Classes(
+    names=[
+        "NOUN",
+        "PUNCT",
+        "ADP",
+        "NUM",
+        "SYM",
+        "SCONJ",
+        "ADJ",
+        "PART",
+        "DET",
+        "CCONJ",
+        "PROPN",
+        "PRON",
+        "X",
+        "_",
+        "ADV",
+        "INTJ",
+        "VERB",
+        "AUX",
+    ]
+)
 NER = Classes(names=["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"])
 ANSWERS = {"text": Sequence(TEXT), "answer_start": Sequence(Value("int32"))}
 SQUAD = {"id": TEXT, "title": TEXT, "context": TEXT, "question": TEXT, "answers": ANSWERS}
-QUESTION = {"id": "q1", "title": "t", "context": "Ada sang.", "question": "Who?", "answers": {"text": ["Ada"], "answer_start": [0]}}
+QUESTION = {
+    "id": "q1",
+    "title": "t",
+    "context": "Ada sang.",
+    "question": "Who?",
+    "answers": {"text": ["Ada"], "answer_start": [0]},
+}
 ANSWERED = SpanQuestion("q1", "Who?", "Ada sang.", (Answer("Ada", 0),))
-COSMOS = {"id": TEXT, "context": TEXT, "question": TEXT, "answer0": TEXT, "answer1": TEXT, "answer2": TEXT, "answer3": TEXT, "label": Value("int32")}
-STORY = {"id": "c1", "context": "It rained.", "question": "Why?", "answer0": "a", "answer1": "b", "answer2": "c", "answer3": "d", "label": 2}
+COSMOS = {
+    "id": TEXT,
+    "context": TEXT,
+    "question": TEXT,
+    "answer0": TEXT,
+    "answer1": TEXT,
+    "answer2": TEXT,
+    "answer3": TEXT,
+    "label": Value("int32"),
+}
+STORY = {
+    "id": "c1",
+    "context": "It rained.",
+    "question": "Why?",
+    "answer0": "a",
+    "answer1": "b",
+    "answer2": "c",
+    "answer3": "d",
+    "label": 2,
+}
 PAWS = {"id": Value("int32"), "sentence1": TEXT, "sentence2": TEXT, "label": Classes(names=["0", "1"])}
 TATOEBA = {"source_sentence": TEXT, "target_sentence": TEXT, "source_lang": TEXT, "target_lang": TEXT}
-XCOPA = {"premise": TEXT, "choice1": TEXT, "choice2": TEXT, "question": TEXT, "label": Value("int32"), "idx": Value("int32"), "changed": TRUTH}
-UD = {"idx": TEXT, "text": TEXT, "tokens": Sequence(TEXT), "lemmas": Sequence(TEXT), "upos": Sequence(UD_UPOS), "xpos": Sequence(TEXT), "head": Sequence(TEXT)}
+XCOPA = {
+    "premise": TEXT,
+    "choice1": TEXT,
+    "choice2": TEXT,
+    "question": TEXT,
+    "label": Value("int32"),
+    "idx": Value("int32"),
+    "changed": TRUTH,
+}
+UD = {
+    "idx": TEXT,
+    "text": TEXT,
+    "tokens": Sequence(TEXT),
+    "lemmas": Sequence(TEXT),
+    "upos": Sequence(UD_UPOS),
+    "xpos": Sequence(TEXT),
+    "head": Sequence(TEXT),
+}
 CODE = {
-    **dict.fromkeys(("repo", "path", "func_name", "original_string", "language", "code", "docstring", "sha", "url", "identifier"), TEXT),
+    **dict.fromkeys(
+        ("repo", "path", "func_name", "original_string", "language", "code", "docstring", "sha", "url", "identifier"),
+        TEXT,
+    ),
     "id": Value("int32"),
     "code_tokens": Sequence(TEXT),
     "docstring_tokens": Sequence(TEXT),
@@ -42,12 +127,26 @@ CODE = {
 
 def ud(id, tags):
     words = [f"{id}{number}" for number in range(len(tags))]
-    return {"idx": id, "text": " ".join(words), "tokens": words, "lemmas": words, "upos": tags, "xpos": words, "head": words}
+    return {
+        "idx": id,
+        "text": " ".join(words),
+        "tokens": words,
+        "lemmas": words,
+        "upos": tags,
+        "xpos": words,
+        "head": words,
+    }
 
 
 def code(number, comment, program):
     texts = {name: "t" for name in CODE if CODE[name] == TEXT}
-    return {**texts, "language": "python", "id": number, "docstring_tokens": comment.split(), "code_tokens": program.split()}
+    return {
+        **texts,
+        "language": "python",
+        "id": number,
+        "docstring_tokens": comment.split(),
+        "code_tokens": program.split(),
+    }
 
 
 @dataclass
@@ -70,7 +169,13 @@ def pair(premise, hypothesis, label, **more):
 
 CASES = [
     Case(
-        *("facebook/anli", "anli", "train", "en", {"uid": TEXT, "premise": TEXT, "hypothesis": TEXT, "label": NLI, "reason": TEXT}),
+        *(
+            "facebook/anli",
+            "anli",
+            "train",
+            "en",
+            {"uid": TEXT, "premise": TEXT, "hypothesis": TEXT, "label": NLI, "reason": TEXT},
+        ),
         {"plain_text": {f"train_r{r}": [pair(f"p{r}", "h", r - 1, uid="u", reason="")] for r in (1, 2, 3)}},
         [
             Classified("plain_text/train_r1:u", "p1", "h", "entailment"),
@@ -85,13 +190,29 @@ CASES = [
         {"label '-'": 2},
     ),
     Case(
-        *("nyu-mll/glue", "mnli", "test", "en", {"premise": TEXT, "hypothesis": TEXT, "label": NLI, "idx": Value("int32")}),
-        {"mnli": {"validation_matched": [pair("m", "h", 0, idx=0)], "validation_mismatched": [pair("mm", "h", 1, idx=5)]}},
+        *(
+            "nyu-mll/glue",
+            "mnli",
+            "test",
+            "en",
+            {"premise": TEXT, "hypothesis": TEXT, "label": NLI, "idx": Value("int32")},
+        ),
+        {
+            "mnli": {
+                "validation_matched": [pair("m", "h", 0, idx=0)],
+                "validation_mismatched": [pair("mm", "h", 1, idx=5)],
+            }
+        },
         [Classified("5", "mm", "h", "neutral")],
     ),
     Case(
         *("nyu-mll/glue", "qqp", "validation", "en"),
-        {"question1": TEXT, "question2": TEXT, "label": Classes(names=["not_duplicate", "duplicate"]), "idx": Value("int32")},
+        {
+            "question1": TEXT,
+            "question2": TEXT,
+            "label": Classes(names=["not_duplicate", "duplicate"]),
+            "idx": Value("int32"),
+        },
         {"qqp": {"validation": [{"question1": "a?", "question2": "b?", "label": 1, "idx": 9}]}},
         [Classified("9", "a?", "b?", "1")],
     ),
@@ -119,22 +240,57 @@ CASES = [
         {
             "default": {
                 "validation": [
-                    {"ind": 24, "activity_label": "Cooking", "ctx_a": "A man cuts.", "ctx_b": "he", "ctx": "A man cuts. he", "endings": list("wxyz")}
+                    {
+                        "ind": 24,
+                        "activity_label": "Cooking",
+                        "ctx_a": "A man cuts.",
+                        "ctx_b": "he",
+                        "ctx": "A man cuts. he",
+                        "endings": list("wxyz"),
+                    }
                     | {"source_id": "s", "split": "val", "split_type": "indomain", "label": "3"}
                 ]
             }
         },
         [MultipleChoice("24", "A man cuts.", ("he w", "he x", "he y", "he z"), 3)],
     ),
-    Case("allenai/cosmos_qa", "cosmosqa", "train", "en", COSMOS, {"default": {"train": [STORY]}}, [MultipleChoice("c1", "It rained. Why?", tuple("abcd"), 2)]),
-    Case("Samsoup/cosmos_qa", "cosmosqa", "train", "en", COSMOS, {"default": {"train": [STORY]}}, [MultipleChoice("c1", "It rained. Why?", tuple("abcd"), 2)]),
+    Case(
+        "allenai/cosmos_qa",
+        "cosmosqa",
+        "train",
+        "en",
+        COSMOS,
+        {"default": {"train": [STORY]}},
+        [MultipleChoice("c1", "It rained. Why?", tuple("abcd"), 2)],
+    ),
+    Case(
+        "Samsoup/cosmos_qa",
+        "cosmosqa",
+        "train",
+        "en",
+        COSMOS,
+        {"default": {"train": [STORY]}},
+        [MultipleChoice("c1", "It rained. Why?", tuple("abcd"), 2)],
+    ),
     Case(
         *("tau/commonsense_qa", "csqa", "validation", "en"),
-        {"id": TEXT, "question": TEXT, "question_concept": TEXT, "choices": {"label": Sequence(TEXT), "text": Sequence(TEXT)}, "answerKey": TEXT},
+        {
+            "id": TEXT,
+            "question": TEXT,
+            "question_concept": TEXT,
+            "choices": {"label": Sequence(TEXT), "text": Sequence(TEXT)},
+            "answerKey": TEXT,
+        },
         {
             "default": {
                 "validation": [
-                    {"id": "i", "question": "Q?", "question_concept": "c", "choices": {"label": list("ABCDE"), "text": list("vwxyz")}, "answerKey": "D"}
+                    {
+                        "id": "i",
+                        "question": "Q?",
+                        "question_concept": "c",
+                        "choices": {"label": list("ABCDE"), "text": list("vwxyz")},
+                        "answerKey": "D",
+                    }
                 ]
             }
         },
@@ -143,18 +299,50 @@ CASES = [
     Case(
         *("allenai/social_i_qa", "siqa", "train", "en"),
         {"context": TEXT, "question": TEXT, "answerA": TEXT, "answerB": TEXT, "answerC": TEXT, "label": TEXT},
-        {"default": {"train": [{"context": "C.", "question": "Q?", "answerA": "a", "answerB": "b", "answerC": "c", "label": "3"}]}},
+        {
+            "default": {
+                "train": [
+                    {"context": "C.", "question": "Q?", "answerA": "a", "answerB": "b", "answerC": "c", "label": "3"}
+                ]
+            }
+        },
         [MultipleChoice("0", "C. Q?", ("a", "b", "c"), 2)],
     ),
     Case(
         *("aps/super_glue", "copa", "train", "en"),
-        {"premise": TEXT, "choice1": TEXT, "choice2": TEXT, "question": TEXT, "idx": Value("int32"), "label": Classes(names=["choice1", "choice2"])},
-        {"copa": {"train": [{"premise": "P.", "choice1": "A.", "choice2": "B.", "question": "effect", "idx": 4, "label": 1}]}},
+        {
+            "premise": TEXT,
+            "choice1": TEXT,
+            "choice2": TEXT,
+            "question": TEXT,
+            "idx": Value("int32"),
+            "label": Classes(names=["choice1", "choice2"]),
+        },
+        {
+            "copa": {
+                "train": [
+                    {"premise": "P.", "choice1": "A.", "choice2": "B.", "question": "effect", "idx": 4, "label": 1}
+                ]
+            }
+        },
         [MultipleChoice("4", "P. What was the effect?", ("A.", "B."), 1)],
     ),
     Case(
-        *("google/xtreme", "xnli", "test", "sw", {"language": TEXT, "sentence1": TEXT, "sentence2": TEXT, "gold_label": TEXT}),
-        {"XNLI": {"test": [{"language": code, "sentence1": code, "sentence2": "b", "gold_label": "neutral"} for code in ("de", "sw")]}},
+        *(
+            "google/xtreme",
+            "xnli",
+            "test",
+            "sw",
+            {"language": TEXT, "sentence1": TEXT, "sentence2": TEXT, "gold_label": TEXT},
+        ),
+        {
+            "XNLI": {
+                "test": [
+                    {"language": code, "sentence1": code, "sentence2": "b", "gold_label": "neutral"}
+                    for code in ("de", "sw")
+                ]
+            }
+        },
         [Classified("0", "sw", "b", "neutral")],
     ),
     Case(
@@ -188,7 +376,13 @@ CASES = [
         [Tagged("lt_alksnis/train:a", ("a0", "a2"), ("NOUN", "PUNCT")), Tagged("lt_hse/train:a", ("a0",), ("VERB",))],
     ),
     Case(
-        *("google/xtreme", "panx", "test", "sw", {"tokens": Sequence(TEXT), "ner_tags": Sequence(NER), "langs": Sequence(TEXT)}),
+        *(
+            "google/xtreme",
+            "panx",
+            "test",
+            "sw",
+            {"tokens": Sequence(TEXT), "ner_tags": Sequence(NER), "langs": Sequence(TEXT)},
+        ),
         {"PAN-X.sw": {"test": [{"tokens": ["Ada", "Lagos", "."], "ner_tags": [1, 5, 0], "langs": ["sw"] * 3}]}},
         [Tagged("0", ("Ada", "Lagos", "."), ("B-PER", "B-LOC", "O"))],
     ),
@@ -200,8 +394,18 @@ CASES = [
     ),
     Case("google/xquad", "xquad", "test", "ro", SQUAD, {"xquad.ro": {"validation": [QUESTION]}}, [ANSWERED]),
     Case("google/xtreme", "xquad", "test", "de", SQUAD, {"XQuAD.de": {"validation": [QUESTION]}}, [ANSWERED]),
-    Case("google/xtreme", "mlqa", "test", "de", SQUAD, {"MLQA.de.de": {"validation": [], "test": [QUESTION]}}, [ANSWERED]),
-    Case("google/xtreme", "mlqa", "validation", "de", SQUAD, {"MLQA.de.de": {"validation": [QUESTION], "test": []}}, [ANSWERED]),
+    Case(
+        "google/xtreme", "mlqa", "test", "de", SQUAD, {"MLQA.de.de": {"validation": [], "test": [QUESTION]}}, [ANSWERED]
+    ),
+    Case(
+        "google/xtreme",
+        "mlqa",
+        "validation",
+        "de",
+        SQUAD,
+        {"MLQA.de.de": {"validation": [QUESTION], "test": []}},
+        [ANSWERED],
+    ),
     Case("facebook/mlqa", "mlqa", "validation", "vi", SQUAD, {"mlqa.vi.vi": {"validation": [QUESTION]}}, [ANSWERED]),
     Case("facebook/mlqa", "mlqa", "test", "hi", SQUAD, {"mlqa.hi.hi": {"test": [QUESTION]}}, [ANSWERED]),
     Case(
@@ -218,7 +422,13 @@ CASES = [
     ),
     Case(
         *("google/xtreme", "tatoeba", "test", "fa", TATOEBA),
-        {"tatoeba.pes": {"validation": [{"source_sentence": "x\n", "target_sentence": "one\n", "source_lang": "pes", "target_lang": "eng"}]}},
+        {
+            "tatoeba.pes": {
+                "validation": [
+                    {"source_sentence": "x\n", "target_sentence": "one\n", "source_lang": "pes", "target_lang": "eng"}
+                ]
+            }
+        },
         [Bitext("0", "x", "one")],
     ),
     Case(
@@ -240,19 +450,50 @@ CASES = [
     ),
     Case(
         *("cambridgeltl/xcopa", "xcopa", "validation", "et", XCOPA),
-        {"et": {"validation": [{"premise": "P.", "choice1": "A.", "choice2": "B.", "question": "cause", "label": 1, "idx": 3, "changed": False}]}},
+        {
+            "et": {
+                "validation": [
+                    {
+                        "premise": "P.",
+                        "choice1": "A.",
+                        "choice2": "B.",
+                        "question": "cause",
+                        "label": 1,
+                        "idx": 3,
+                        "changed": False,
+                    }
+                ]
+            }
+        },
         [MultipleChoice("3", "P. What was the cause?", ("A.", "B."), 1)],
     ),
     Case(
         *("google/code_x_glue_cc_clone_detection_big_clone_bench", "clones", "test", "en"),
-        {"id": Value("int32"), "id1": Value("int32"), "id2": Value("int32"), "func1": TEXT, "func2": TEXT, "label": TRUTH},
-        {"default": {"test": [{"id": n, "id1": 1, "id2": 2, "func1": "int a;", "func2": "int b;", "label": n == 1} for n in (0, 1)]}},
+        {
+            "id": Value("int32"),
+            "id1": Value("int32"),
+            "id2": Value("int32"),
+            "func1": TEXT,
+            "func2": TEXT,
+            "label": TRUTH,
+        },
+        {
+            "default": {
+                "test": [
+                    {"id": n, "id1": 1, "id2": 2, "func1": "int a;", "func2": "int b;", "label": n == 1} for n in (0, 1)
+                ]
+            }
+        },
         [Classified("0", "int a;", "int b;", "0"), Classified("1", "int a;", "int b;", "1")],
     ),
     Case(
         *("google/code_x_glue_cc_defect_detection", "defects", "validation", "en"),
         {"id": Value("int32"), "func": TEXT, "target": TRUTH, "project": TEXT, "commit_id": TEXT},
-        {"default": {"validation": [{"id": 2, "func": "free(p);", "target": True, "project": "qemu", "commit_id": "c"}]}},
+        {
+            "default": {
+                "validation": [{"id": 2, "func": "free(p);", "target": True, "project": "qemu", "commit_id": "c"}]
+            }
+        },
         [Classified("2", "free(p);", None, "1")],
     ),
     Case(
@@ -267,7 +508,12 @@ CASES = [
     ),
     Case(
         *("eriktks/conll2000", "chunking", "test", "en"),
-        {"id": TEXT, "tokens": Sequence(TEXT), "pos_tags": Sequence(Classes(names=["NN", "VB"])), "chunk_tags": Sequence(Classes(names=["O", "B-NP", "I-NP"]))},
+        {
+            "id": TEXT,
+            "tokens": Sequence(TEXT),
+            "pos_tags": Sequence(Classes(names=["NN", "VB"])),
+            "chunk_tags": Sequence(Classes(names=["O", "B-NP", "I-NP"])),
+        },
         {"conll2000": {"test": [{"id": "0", "tokens": ["a", "dog"], "pos_tags": [1, 0], "chunk_tags": [1, 2]}]}},
         [Tagged("0", ("a", "dog"), ("B-NP", "I-NP"))],
     ),
@@ -285,7 +531,9 @@ def write_data_set(folder, case):
         (root / config).mkdir(parents=True)
         lines += [f"- config_name: {config}", "  data_files:"]
         for split, rows in splits.items():
-            table = Dataset.from_dict({name: [row[name] for row in rows] for name in case.columns}, features=Features(case.columns))
+            table = Dataset.from_dict(
+                {name: [row[name] for row in rows] for name in case.columns}, features=Features(case.columns)
+            )
             table.to_parquet(root / config / f"{split}-00000-of-00001.parquet")
             lines += [f"  - split: {split}", f"    path: {config}/{split}-*.parquet"]
     (root / "README.md").write_text("\n".join([*lines, "---", ""]), encoding="utf-8")
@@ -302,4 +550,6 @@ def test_reads_the_columns_of(tmp_path, case):
 
 
 def test_covers_every_data_set_of_every_task():
-    assert {(hub.id, task.name) for task in all_tasks() for hub in task.source.hubs if not task.format.ranking} == {(case.id, case.task) for case in CASES}
+    assert {(hub.id, task.name) for task in all_tasks() for hub in task.source.hubs if not task.format.ranking} == {
+        (case.id, case.task) for case in CASES
+    }

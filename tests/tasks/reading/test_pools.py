@@ -27,10 +27,23 @@ def xquad_r(language: str) -> dict[str, object]:
     context, breaks, who, much = PARAGRAPHS[language]
     questions = [
         {"id": "q1", "question": f"{language}: who?", "answers": [{"text": who, "answer_start": context.index(who)}]},
-        {"id": "q2", "question": f"{language}: how much?", "answers": [{"text": much, "answer_start": context.index(much)}]},
+        {
+            "id": "q2",
+            "question": f"{language}: how much?",
+            "answers": [{"text": much, "answer_start": context.index(much)}],
+        },
     ]
     sentences = [context[start:end] for start, end in breaks]
-    return {"data": [{"paragraphs": [{"context": context, "qas": questions, "sentence_breaks": breaks, "sentences": sentences}], "title": "t"}]}
+    return {
+        "data": [
+            {
+                "paragraphs": [
+                    {"context": context, "qas": questions, "sentence_breaks": breaks, "sentences": sentences}
+                ],
+                "title": "t",
+            }
+        ]
+    }
 
 
 @pytest.fixture
@@ -38,7 +51,10 @@ def lareqa(write):
     """The release's folder in three languages, and SQuAD's training file."""
     for language in PARAGRAPHS:
         path = write(f"data/lareqa/xquad-r/{language}.json", json.dumps(xquad_r(language)))
-    write("data/squad/train-v1.1.json", json.dumps({"version": "1.1", "data": [stripped(xquad_r("en"), number) for number in range(200)]}))
+    write(
+        "data/squad/train-v1.1.json",
+        json.dumps({"version": "1.1", "data": [stripped(xquad_r("en"), number) for number in range(200)]}),
+    )
     return Where("files", folder=path.parents[2])
 
 
@@ -55,22 +71,40 @@ def mewslix(write):
 
     def mention(id, entity, text, name):
         start = text.index(name)
-        return {"example_id": id, "entity_id": entity, "mention_span": {"start": start, "end": start + len(name), "text": name}}
+        return {
+            "example_id": id,
+            "entity_id": entity,
+            "mention_span": {"start": start, "end": start + len(name), "text": name},
+        }
 
     def article(language, text, *mentions):
         context = {"language": language, "text": text, "sentence_spans": [{"start": 0, "end": len(text)}]}
         return {"context": context, "mentions": [mention(id, entity, text, name) for id, entity, name in mentions]}
 
     def entity(id, language, text):
-        return {"entity_id": id, "description": text, "description_language": language, "sentence_spans": [{"start": 0, "end": len(text)}]}
+        return {
+            "entity_id": id,
+            "description": text,
+            "description_language": language,
+            "sentence_spans": [{"start": 0, "end": len(text)}],
+        }
 
     def lines(name, *rows):
         return write(f"mewsli/{name}", "".join(json.dumps(row) + "\n" for row in rows))
 
-    german, turkish = article("de", "Anna war in Rom.", ("m1", "Q2", "Anna"), ("m2", "Q1", "Rom")), article("tr", "Roma güzel.", ("m3", "Q1", "Roma"))
+    german, turkish = (
+        article("de", "Anna war in Rom.", ("m1", "Q2", "Anna"), ("m2", "Q1", "Rom")),
+        article("tr", "Roma güzel.", ("m3", "Q1", "Roma")),
+    )
     lines("wikinews_mentions-test.jsonl", german, turkish)
     pairs = [article("en", f"Anna saw Rome {number}.", (f"p{number}", "Q1", "Rome")) for number in range(4)]
-    rows = [{"contextual_mention": {"context": one["context"], "mention": one["mentions"][0]}, "entity": entity(*ENTITIES[0])} for one in pairs]
+    rows = [
+        {
+            "contextual_mention": {"context": one["context"], "mention": one["mentions"][0]},
+            "entity": entity(*ENTITIES[0]),
+        }
+        for one in pairs
+    ]
     lines("wikipedia_pairs-train.jsonl", *rows[:3])
     lines("wikipedia_pairs-dev.jsonl", rows[3])
     return Where("files", folder=lines("candidate_set_entities.jsonl", *(entity(*one) for one in ENTITIES)).parent)
@@ -80,7 +114,11 @@ def test_joins_the_sentences_of_all_of_lareqas_languages(lareqa):
     task = tasks["lareqa"]
     loaded = load_pool(task, "test", lareqa)
     pool = joined(loaded)
-    assert [(one.origin.language, one.origin.rows, len(one.origin.files)) for one in loaded] == [("de", 2, 1), ("en", 2, 1), ("th", 2, 1)]
+    assert [(one.origin.language, one.origin.rows, len(one.origin.files)) for one in loaded] == [
+        ("de", 2, 1),
+        ("en", 2, 1),
+        ("th", 2, 1),
+    ]
     assert [candidate.id for candidate in pool] == ["de_1_0", "de_1_1", "en_1_0", "en_1_1", "th_1_0", "th_1_1"]
     questions = load(task, "test", "de", lareqa).examples
     assert [(query.id, query.text) for query in questions] == [("q1", "de: who?"), ("q2", "de: how much?")]
@@ -115,11 +153,16 @@ def test_reads_candidates_given_beside_the_queries(write):
 
 
 def test_searches_the_positives_where_no_candidates_are_given(write):
-    queries = write("mine.jsonl", '{"id": "a", "query": "x", "positive": "one"}\n{"id": "b", "query": "y", "positive": "one"}\n')
+    queries = write(
+        "mine.jsonl", '{"id": "a", "query": "x", "positive": "one"}\n{"id": "b", "query": "y", "positive": "one"}\n'
+    )
     where = Where("files", files={"test": (queries,)})
     pool = joined(load_pool(tasks["ranking"], "test", where))
     assert [(one.text, one.answers) for one in pool] == [("one", ("a", "b"))]
-    assert gold_of(load(tasks["ranking"], "test", "en", where).examples, pool) == {"a": (pool[0].id,), "b": (pool[0].id,)}
+    assert gold_of(load(tasks["ranking"], "test", "en", where).examples, pool) == {
+        "a": (pool[0].id,),
+        "b": (pool[0].id,),
+    }
 
 
 def test_has_an_answer_in_every_language_in_the_miniature():
