@@ -107,8 +107,8 @@ def _rows_of_table() -> Iterator[tuple[str, str, str]]:
     table = _table()
     tasks = {row["task"]: row for row in _rows(table["tasks"])}
     for protocol, blocks in table["tables"].items():
-        rows = [row for block in blocks for row in _rows(block)]
-        for task, row in ((task, row) for row in rows for task in row["task"].split()):
+        rows = [(task, row) for block in blocks for row in _rows(block) for task in row["task"].split()]
+        for task, row in rows:
             name = f"{task}-{protocol}"
             keys = {"name": name, "protocol": protocol, **tasks.get(task, {})}
             for group in row["as"].split():
