@@ -69,7 +69,8 @@ class StiltsGroup(TyperGroup):
         except Exception as error:
             if not _out_of_memory(error):
                 raise
-            advice = "lower training.token_budget or training.batch_rows (and raise training.accumulation), or use a smaller trunk"
+            advice = "lower training.token_budget or training.batch_rows (and raise training.accumulation), "
+            advice += "or use a smaller trunk"
             failed(DoesNotFit("out of memory", where=str(error).split("\n")[0], do=advice))
             raise typer.Exit(DoesNotFit.exit_code) from error
 

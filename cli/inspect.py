@@ -28,17 +28,17 @@ def tasks(
     """
     from adapter_stilts.runs import inspect as study
 
-    found = study.list_tasks()
+    listed = study.list_tasks()
     if as_json:
-        render.document({"tasks": found})
+        render.document({"tasks": listed})
     elif files:
-        named = [(row["task"], {**row["files"], "candidates": row["candidates"]}) for row in found]
+        named = [(row["task"], {**row["files"], "candidates": row["candidates"]}) for row in listed]
         rows = [
             (task, split, pattern) for task, files in named for split, patterns in files.items() for pattern in patterns
         ]
         render.table("", ("task", "split", "file"), rows)
     else:
-        render.table("", ("task", "format", "metric", "languages", "summary"), [_task(row) for row in found])
+        render.table("", ("task", "format", "metric", "languages", "summary"), [_task(row) for row in listed])
 
 
 def kinds(as_json: JsonOption = False) -> None:
@@ -50,11 +50,11 @@ def kinds(as_json: JsonOption = False) -> None:
     """
     from adapter_stilts.runs import inspect as study
 
-    found = study.list_kinds()
+    listed = study.list_kinds()
     if as_json:
-        render.document({"kinds": found})
+        render.document({"kinds": listed})
     else:
-        rows = [(row["kind"], row["summary"], row["composes"], _settings(row["settings"])) for row in found]
+        rows = [(row["kind"], row["summary"], row["composes"], _settings(row["settings"])) for row in listed]
         render.table("", ("kind", "what it is", "composes", "settings"), rows)
 
 
@@ -78,14 +78,14 @@ def recipes(
         recipe = study.show_recipe(show)
         render.document(recipe) if as_json else typer.echo(recipe["text"], nl=False)
         return
-    found = study.list_recipes()
+    listed = study.list_recipes()
     if as_json:
-        render.document({"recipes": found})
+        render.document({"recipes": listed})
     else:
         render.table(
             "",
             ("recipe", "task", "protocol", "command"),
-            [(row["name"], row["task"], row["protocol"], row["command"]) for row in found],
+            [(row["name"], row["task"], row["protocol"], row["command"]) for row in listed],
         )
 
 
@@ -101,9 +101,9 @@ def runs(
     """
     from adapter_stilts.runs import inspect as study
 
-    found = study.list_runs(folder) if folder != RUNS or folder.exists() else []
+    listed = study.list_runs(folder) if folder != RUNS or folder.exists() else []
     if as_json:
-        render.document({"runs": found})
+        render.document({"runs": listed})
     else:
         rows = [
             (
@@ -115,7 +115,7 @@ def runs(
                 row.get("trunk"),
                 _scores(row["scores"]),
             )
-            for row in found
+            for row in listed
         ]
         render.table("", ("run", "state", "task", "how", "composition", "trunk", "scores"), rows)
 
@@ -129,11 +129,13 @@ def languages(as_json: JsonOption = False) -> None:
     """
     from adapter_stilts.runs import inspect as study
 
-    found = study.list_languages()
+    listed = study.list_languages()
     if as_json:
-        render.document({"languages": found})
+        render.document({"languages": listed})
     else:
-        render.table("", ("language", "iso3", "tasks"), [(row["language"], row["iso3"], row["tasks"]) for row in found])
+        render.table(
+            "", ("language", "iso3", "tasks"), [(row["language"], row["iso3"], row["tasks"]) for row in listed]
+        )
 
 
 LISTS: Mapping[str, Callable[..., None]] = {
@@ -158,31 +160,35 @@ def info(
     """
     from adapter_stilts.runs import inspect as study
 
-    found = study.info(run)
+    document = study.info(run)
     if as_json:
-        render.document(found)
+        render.document(document)
         return
-    trunk, training = found["trunk"], found["training"]
-    facts = {name: found[name] for name in ("run", "task", "how", "control", "composition")}
+    trunk, training = document["trunk"], document["training"]
+    facts = {name: document[name] for name in ("run", "task", "how", "control", "composition")}
     facts["trunk"] = (
-        f"{trunk['name']} ({trunk['layers']} layers of width {trunk['hidden']}, {trunk['precision']}, fingerprint {trunk['fingerprint']})"
+        f"{trunk['name']} ({trunk['layers']} layers of width {trunk['hidden']}, {trunk['precision']}, "
+        f"fingerprint {trunk['fingerprint']})"
     )
-    facts["parents"] = [parent["name"] for parent in found["parents"]]
+    facts["parents"] = [parent["name"] for parent in document["parents"]]
     facts["training"] = _pairs(
         {name: value for name, value in training.items() if isinstance(value, (int, float, str))}
     )
-    facts["seen"] = [f"{language} ({', '.join(tasks)})" for language, tasks in found["seen"].items()]
-    facts |= {name: found[name] for name in ("seconds", "device", "licence", "bytes")}
-    render.facts(facts | {"substitutions": "; ".join(found["substitutions"])})
-    if found["tasks"]:
+    facts["seen"] = [f"{language} ({', '.join(tasks)})" for language, tasks in document["seen"].items()]
+    facts |= {name: document[name] for name in ("seconds", "device", "licence", "bytes")}
+    render.facts(facts | {"substitutions": "; ".join(document["substitutions"])})
+    if document["tasks"]:
         columns = ("task", "format", "languages", "rows", "share", "steps")
-        render.table("\ntasks", columns, [[task.get(name) for name in columns] for task in found["tasks"]])
+        render.table("\ntasks", columns, [[task.get(name) for name in columns] for task in document["tasks"]])
     render.table(
         "\nparts",
         ("part", "role", "active", "trained", "parameters"),
-        [[part.get(name) for name in ("part", "role", "active", "trained", "parameters")] for part in found["parts"]],
+        [
+            [part.get(name) for name in ("part", "role", "active", "trained", "parameters")]
+            for part in document["parts"]
+        ],
     )
-    render.results(found["results"])
+    render.results(document["results"])
 
 
 def doctor(
@@ -202,27 +208,27 @@ def doctor(
     """
     from adapter_stilts.runs import doctor as study
 
-    found = study.doctor(data)
+    report = study.doctor(data)
     if as_json:
-        render.document(found)
+        render.document(report)
         return
     render.table(
-        "packages", ("package", "tested", "installed", "state"), [tuple(row.values()) for row in found["packages"]]
+        "packages", ("package", "tested", "installed", "state"), [tuple(row.values()) for row in report["packages"]]
     )
     rows = [
         (row["device"], row["name"], f"{row['memory_bytes'] / 2**30:.1f} GB", row["threads"], row["bf16"])
-        for row in found["devices"]
+        for row in report["devices"]
     ]
     render.table("\ndevices", ("device", "name", "memory", "threads", "bf16"), rows)
-    if "data" in found:
+    if "data" in report:
         render.table(
-            "\ndata", ("task", "train", "validation", "test"), [tuple(row.values()) for row in found["data"]["tasks"]]
+            "\ndata", ("task", "train", "validation", "test"), [tuple(row.values()) for row in report["data"]["tasks"]]
         )
-    hub, disk = found["hub"], found["disk"]
+    hub, disk = report["hub"], report["disk"]
     typer.echo("")
     render.facts(
         {
-            "python": found["python"],
+            "python": report["python"],
             "network": "off (HF_HUB_OFFLINE)"
             if hub["offline"]
             else "used for trunks and tasks of the hub, and nothing else",
@@ -230,8 +236,8 @@ def doctor(
             "cached models": hub["models"],
             "cached tasks": hub["tasks"],
             "free disk": f"{disk['free_bytes'] / 1e9:.1f} GB",
-            "environment": _pairs(found["environment"]),
-            "problems": "; ".join(found["problems"]) or "none",
+            "environment": _pairs(report["environment"]),
+            "problems": "; ".join(report["problems"]) or "none",
         }
     )
 
@@ -257,13 +263,13 @@ def _typed(value: object) -> str:
 
 def _scores(scores: Sequence[Mapping[str, Any]]) -> str:
     """xcopa 60.7 (10 languages), tatoeba 11.0 to 18.2 (9 languages, 5 readings), nli 37.0 (en, validation)"""
-    told = []
-    for one in scores:
-        span = render.percent(one["lowest"])
-        span += f" to {render.percent(one['highest'])}" if one["readings"] > 1 else ""
-        languages = one["languages"]
+    sentences = []
+    for score in scores:
+        span = render.percent(score["lowest"])
+        span += f" to {render.percent(score['highest'])}" if score["readings"] > 1 else ""
+        languages = score["languages"]
         notes = [languages[0] if len(languages) == 1 else f"{len(languages)} languages"]
-        notes += [one["split"]] if one["split"] != "test" else []
-        notes += [f"{one['readings']} readings"] if one["readings"] > 1 else []
-        told.append(f"{one['task']} {span} ({', '.join(notes)})")
-    return ", ".join(told)
+        notes += [score["split"]] if score["split"] != "test" else []
+        notes += [f"{score['readings']} readings"] if score["readings"] > 1 else []
+        sentences.append(f"{score['task']} {span} ({', '.join(notes)})")
+    return ", ".join(sentences)

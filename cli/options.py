@@ -106,7 +106,8 @@ DataOption: TypeAlias = Annotated[
     typer.Option(
         "--data",
         metavar="DIR|SPLIT=FILE",
-        help="A folder searched for each task's files by their release names, or train=FILE, validation=FILE, test=FILE (repeatable); "
+        help="A folder searched for each task's files by their release names, or train=FILE, validation=FILE, "
+        "test=FILE (repeatable); "
         "of several tasks, TASK=DIR and TASK/train=FILE are for one.",
     ),
 ]
@@ -178,7 +179,8 @@ def names(text: str | None) -> tuple[str, ...]:
 def configuration(
     path: Path | None, settings: Sequence[str] | None, typed: Mapping[str, tuple[str, object]]
 ) -> RunConfig:
-    """The configuration from a file, `--set` and flags; `typed` maps a flag to the key it sets and the value, None where it was not given."""
+    """The configuration from a file, `--set` and flags; `typed` maps a flag to the key it sets and the value, None where
+    it was not given."""
     from adapter_stilts.config.load import Given, load
     from adapter_stilts.encoder.kinds import mistakes
 

@@ -74,12 +74,12 @@ def load(
     tree = _without_empty_sections(document.value or {})
     for overlay in overlays:
         tree = _put(tree, overlay.path, overlay.value)
-    found = _validated(tree, lambda where: _wording(where, document, overlays))
-    names = [Mistake(*one) for one in _of_adapter(tree, adapter)]
-    wrong_keys = [] if isinstance(found, RunConfig) else found
-    if isinstance(found, RunConfig) and not lines and len(names) < 2:
-        return found
-    lines += [one.text(_place(one.path, document, overlays)) for one in [*wrong_keys, *names]]
+    checked = _validated(tree, lambda where: _wording(where, document, overlays))
+    names = [Mistake(*facts) for facts in _of_adapter(tree, adapter)]
+    wrong_keys = [] if isinstance(checked, RunConfig) else checked
+    if isinstance(checked, RunConfig) and not lines and len(names) < 2:
+        return checked
+    lines += [each.text(_place(each.path, document, overlays)) for each in [*wrong_keys, *names]]
     raise _config_error(lines, document.name)
 
 
@@ -88,10 +88,10 @@ def with_settings(config: RunConfig, settings: Mapping[str, object]) -> RunConfi
     tree: Any = config.model_dump(mode="json")
     for key, value in settings.items():
         tree = _put(tree, tuple(our_name(key).split(".")), value)
-    found = _validated(tree, lambda where: None)
-    if isinstance(found, RunConfig):
-        return found
-    raise _config_error([one.text("") for one in found], "")
+    checked = _validated(tree, lambda where: None)
+    if isinstance(checked, RunConfig):
+        return checked
+    raise _config_error([each.text("") for each in checked], "")
 
 
 def dump(config: RunConfig) -> str:
@@ -152,7 +152,8 @@ def _misplaced(path: Sequence[str]) -> str:
     """Why a path sets nothing: it names a whole section, or goes on below a single value."""
     known = set(keys())
     if dotted(path) in SECTIONS:
-        return f"{dotted(path)} is a section; set one of its keys: {', '.join(key for key in sorted(known) if key.startswith(dotted(path) + '.'))}"
+        inside = ", ".join(key for key in sorted(known) if key.startswith(dotted(path) + "."))
+        return f"{dotted(path)} is a section; set one of its keys: {inside}"
     above = next(
         (dotted(path[:end]) for end in range(1, len(path)) if dotted(path[:end]) in known - SECTIONS - OPEN), ""
     )
@@ -162,7 +163,8 @@ def _misplaced(path: Sequence[str]) -> str:
 def _given_twice(overlays: Sequence[Overlay]) -> list[str]:
     flags = {overlay.path: overlay for overlay in overlays if overlay.document is None}
     return [
-        f"{dotted(overlay.path)}: given twice, by {flags[overlay.path].origin} ({short(flags[overlay.path].value)}) and by {overlay.origin}"
+        f"{dotted(overlay.path)}: given twice, by {flags[overlay.path].origin} ({short(flags[overlay.path].value)}) "
+        f"and by {overlay.origin}"
         for overlay in overlays
         if overlay.document is not None and overlay.path in flags and flags[overlay.path].value != overlay.value
     ]
@@ -220,10 +222,10 @@ def _conflicts(tree: Any, wrong: set[tuple[Key, ...]]) -> list[Mistake]:
     try:
         RunConfig.model_validate(tree)
     except ValidationError as error:
-        found = [one["ctx"] for one in error.errors(include_url=False) if one["type"] == "conflict"]
+        contexts = [each["ctx"] for each in error.errors(include_url=False) if each["type"] == "conflict"]
         return [
             _conflict(context)
-            for context in found
+            for context in contexts
             if not any(_touches(path, context[key]) for path in wrong for key in ("key", "other"))
         ]
     return []
@@ -236,7 +238,7 @@ def _conflict(context: Mapping[str, Any]) -> Mistake:
 def _touches(path: Sequence[Key], key: str) -> bool:
     """Whether a place is a dotted key, or above or below it."""
     parts = key.split(".")
-    return all(str(one) == other for one, other in zip(path, parts, strict=False))
+    return all(str(part) == other for part, other in zip(path, parts, strict=False))
 
 
 def _wording(path: Sequence[Key], document: Document, overlays: Sequence[Overlay]) -> str | None:

@@ -109,5 +109,5 @@ def short(value: object) -> str:
 
 def _near(wrong: str, right: Sequence[str], cutoff: float = 0.6) -> str:
     plain = {name.lower().replace("-", "_"): name for name in right}
-    found = difflib.get_close_matches(wrong.lower().replace("-", "_"), plain, n=1, cutoff=cutoff)
-    return plain[found[0]] if found else ""
+    near = difflib.get_close_matches(wrong.lower().replace("-", "_"), plain, n=1, cutoff=cutoff)
+    return plain[near[0]] if near else ""

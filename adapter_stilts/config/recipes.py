@@ -107,12 +107,13 @@ def _rows_of_table() -> Iterator[tuple[str, str, str]]:
     table = _table()
     tasks = {row["task"]: row for row in _rows(table["tasks"])}
     for protocol, blocks in table["tables"].items():
-        for row in (row for block in blocks for row in _rows(block)):
-            name = f"{row['task']}-{protocol}"
-            keys = {"name": name, "protocol": protocol, **tasks.get(row["task"], {})}
+        rows = [(task, row) for block in blocks for row in _rows(block) for task in row["task"].split()]
+        for task, row in rows:
+            name = f"{task}-{protocol}"
+            keys = {"name": name, "protocol": protocol, **tasks.get(task, {})}
             for group in row["as"].split():
                 keys |= _group(table["groups"], group)
-            yield name, protocol, _text(keys | row, table["notes"])
+            yield name, protocol, _text(keys | row | {"task": task}, table["notes"])
 
 
 def _rows(block: str) -> list[dict[str, str]]:

@@ -304,7 +304,8 @@ class RunConfig(Section):
         if self.how not in NEEDS_PARENTS and self.after:
             raise _conflict(
                 "after",
-                f"'{self.how}' starts from nothing, but `after` names {len(self.after)}; leave `after` out, or use 'stack'",
+                f"'{self.how}' starts from nothing, but `after` names {len(self.after)}; "
+                "leave `after` out, or use 'stack'",
                 "how",
             )
         return self

@@ -50,20 +50,20 @@ class Document:
         """The line of a key, or of the nearest thing above it that exists; counted from 1."""
         node, line = self.root, None
         for key in path:
-            found = _child(node, key)
-            if found is None:
+            child = _child(node, key)
+            if child is None:
                 break
-            line, node = found
+            line, node = child
         return line
 
     def wording(self, path: Sequence[Key]) -> str | None:
         """How a plain scalar was written ("007" for 7); None for anything else."""
         node = self.root
         for key in path:
-            found = _child(node, key)
-            if found is None:
+            child = _child(node, key)
+            if child is None:
                 return None
-            node = found[1]
+            node = child[1]
         return node.value if isinstance(node, yaml.ScalarNode) and node.style is None and node.value else None
 
 
@@ -163,12 +163,12 @@ class _Reader:
 def _child(node: yaml.Node | None, key: Key) -> tuple[int, yaml.Node] | None:
     """The line and node under a key, the last one where it is repeated."""
     if isinstance(node, yaml.MappingNode):
-        found = [
+        children = [
             (_line(name), child)
             for name, child in node.value
             if isinstance(name, yaml.ScalarNode) and name.value == str(key)
         ]
-        return found[-1] if found else None
+        return children[-1] if children else None
     if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
         return _line(node.value[key]), node.value[key]
     return None

@@ -58,13 +58,11 @@ def merged(old: Iterable[Result], new: Iterable[Result]) -> list[Result]:
     """
     fresh = {row.key: row for row in new}
     written = {row.paths["predictions"]: row.settings for row in fresh.values() if "predictions" in row.paths}
-    kept = []
-    for row in old:
-        path = row.paths.get("predictions")
-        if path in written:  # the file was written anew
-            row = replace(row, hashes={}) if written[path] == row.settings else _unpredicted(row)
-        kept.append(row)
-    return list(({row.key: row for row in kept} | fresh).values())
+    rows = {row.key: replace(row, hashes={}) if row.paths.get("predictions") in written else row for row in old} | fresh
+    return [
+        _unpredicted(row) if written.get(row.paths.get("predictions", ""), row.settings) != row.settings else row
+        for row in rows.values()
+    ]
 
 
 def check_products(folder: Path, rows: Iterable[Result]) -> None:

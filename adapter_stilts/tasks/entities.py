@@ -8,7 +8,8 @@ from adapter_stilts.tasks.source import Hub, Source, codes, splits
 
 TAGS = {str(number): tag for number, tag in enumerate(NER_LABELS)}
 PANX = codes(
-    "ar he vi id jv ms tl eu ml ta te af nl en de el bn hi mr ur fa fr it pt es bg ru ja ka ko th sw yo my zh kk tr et fi hu"
+    "ar he vi id jv ms tl eu ml ta te af nl en de el bn hi mr ur fa fr it pt es bg ru ja ka ko th sw yo my zh kk tr et "
+    "fi hu"
 )
 ADDED = codes("qu pl uk az lt pa gu ro")  # by XTREME-R
 

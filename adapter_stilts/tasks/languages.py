@@ -1,6 +1,7 @@
 """Languages by their codes: ISO 639-1, ISO 639-3, and the other codes that data sets use for the same language.
 
-    iso1("deu") == iso1("ger") == iso1("deu_Latn") == "de"      iso1("pes") == "fa"      iso1("gsw") == "gsw", which has no short code
+    iso1("deu") == iso1("ger") == iso1("deu_Latn") == "de"      iso1("pes") == "fa"
+    iso1("gsw") == "gsw", which has no short code
     same_language("cmn", "zh")                                  iso3("sw") == "swa", though Tatoeba says swh
 
 A code nobody here knows is itself: a language that is not in these tables works like any other.
@@ -28,7 +29,8 @@ CODES = """
     ty tah  ug uig  uk ukr  ur urd  uz uzb  ve ven  vi vie  vo vol  wa wln  wo wol  xh xho  yi yid  yo yor  za zha
     zh zho  zu zul
 """
-# Other codes for languages above: individual languages that stand for their macro-language, ISO 639-2's bibliographic codes, old codes.
+# Other codes for languages above: individual languages that stand for their macro-language, ISO 639-2's bibliographic
+# codes, old codes.
 ALIASES = """
     cmn zh  pes fa  prs fa  swh sw  arb ar  ekk et  lvs lv  zsm ms  npi ne  ory or  azj az  uzn uz  khk mn  pbt ps
     als sq  ydd yi  kmr ku  plt mg  gaz om  quy qu  quz qu  gug gn  fil tl  ayr ay  fuv ff  knc kr  iw he  in id

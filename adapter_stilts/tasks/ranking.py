@@ -16,10 +16,16 @@ from adapter_stilts.tasks.source import PLAIN, UNVERIFIED, Hub, Source, codes, s
 BY_RULE = (
     "SQuAD's paragraphs are cut into sentences by a rule (data/sentence_breaks.py); XTREME-R's scripts use another one"
 )
-WITHOUT_BREAKS = "the hub's rows leave out where the release breaks paragraphs into sentences: the rule does, so the candidates are not the 13,014 published"
+WITHOUT_BREAKS = (
+    "the hub's rows leave out where the release breaks paragraphs into sentences: the rule does, so the candidates are "
+    "not the 13,014 published"
+)
 LAREQA = codes("ar de el en es hi ru th tr vi zh")
 MEWSLIX = codes("ar de en es fa ja pl ro ta tr uk")
-READ_BY_ITS_AUTHOR = f"{PLAIN}; columns mention, entity, entity_id and description as its author's scripts write and read them, others not known"
+READ_BY_ITS_AUTHOR = (
+    f"{PLAIN}; columns mention, entity, entity_id and description as its author's scripts write and read them, "
+    "others not known"
+)
 
 register(
     Task(
@@ -65,7 +71,8 @@ register(
         "lareqa",
         "ranking",
         "map20",
-        "LAReQA (XQuAD-R): find the sentences that answer a question, one in each of 11 languages, among those of all of them",
+        "LAReQA (XQuAD-R): find the sentences that answer a question, one in each of 11 languages, among those of all "
+        "of them",
         languages=LAREQA,
         train_task="squad-r",
         held_out=50,
@@ -101,7 +108,8 @@ register(
         "mewslix",
         "ranking",
         "mrr20",
-        "Mewsli-X: find the entity that a mention in the news names, among the descriptions of a million in 50 languages",
+        "Mewsli-X: find the entity that a mention in the news names, among the descriptions of a million in "
+        "50 languages",
         languages=MEWSLIX,
         max_length=64,
         query_length=64,

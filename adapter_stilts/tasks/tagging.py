@@ -63,7 +63,8 @@ register(
                     "google/xtreme",
                     "udpos.{l}",
                     codes=NAMES,
-                    note="rows of google/xtreme on the hub: their multi-word tokens are not those of XTREME's own files",
+                    note="rows of google/xtreme on the hub: their multi-word tokens are not those of XTREME's own "
+                    "files",
                 ),
                 Hub(
                     "universal-dependencies/universal_dependencies",
@@ -72,7 +73,8 @@ register(
                     columns={"words": "tokens", "tags": "upos"},
                     languages=tuple(ADDED),
                     certainty=SCRIPT,
-                    note="rows of Universal Dependencies on the hub, in its version; XTREME-R reads UD 2.7 with multi-word tokens fused",
+                    note="rows of Universal Dependencies on the hub, in its version; XTREME-R reads UD 2.7 with "
+                    "multi-word tokens fused",
                 ),
             ),
             concatenate=True,
@@ -86,7 +88,8 @@ register(
         "ccg",
         "tags",
         "token_accuracy",
-        "CCG supertags of words, from a copy of CCGbank of your own (licensed, LDC2005T13), its sections joined to a file a split",
+        "CCG supertags of words, from a copy of CCGbank of your own (licensed, LDC2005T13), its sections joined to a "
+        "file a split",
         languages=("en",),
         open_labels=True,
         source=Source(

@@ -134,3 +134,9 @@ def test_keeps_the_sums_of_each_protocol(subject, tmp_path):
     units = {protocol: measure(model, task, loaded, replace(reading, protocol=protocol), tmp_path)[0].paths["units"] for protocol in ("own", "xtreme", "jiant")}
     assert len(set(units.values())) == 3
     assert all((tmp_path / path).is_file() for path in units.values())
+
+
+def test_reads_at_the_protocols_length_as_far_as_the_trunk_has_positions(subject):
+    model, _, _, reading = subject("nli")
+    assert reading.length(model) == min(reading.max_length, model.encoder.trunk.max_length)
+    assert replace(reading, protocol="xtreme").length(model) == model.encoder.trunk.max_length < 128

@@ -102,4 +102,5 @@ def test_takes_the_predictions_from_rows_whose_file_another_reading_has_written_
     new = replace(old, settings={"layer": 2})
     same = replace(old, protocol="xtreme")
     assert merged([old], [new]) == [replace(old, paths={}), new]
+    assert merged([], [old, new]) == [replace(old, paths={}), new]  # two readings at once: the file holds the last
     assert merged([old], [same]) == [old, same]

@@ -42,7 +42,8 @@ def translated(error: Exception, where: str, reason: str, tried: Sequence[str] =
             what, where=where, do="unset HF_HUB_OFFLINE, connect, or give the task's files with --data DIR"
         )
     if CONVERTED in tried and len(tried) > 1:
-        what = f"the data set is a loading script, which is not run, and its conversion (revision {CONVERTED}) cannot be read: {said}"
+        what = "the data set is a loading script, which is not run, and its conversion"
+        what += f" (revision {CONVERTED}) cannot be read: {said}"
         return TaskDataError(what, where=where, do=FILES)
     if "unknown split" in said.lower() or "bad split" in said.lower():
         return TaskDataError(

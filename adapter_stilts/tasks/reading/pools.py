@@ -2,7 +2,7 @@
 
     loaded = load_pool(find_task("lareqa"), "test", Where("files", folder=Path("data")))      one Loaded per file
     pool = joined(loaded)
-    gold_of(queries, pool)                                                                    {"question id": ("ar_1_0", "de_1_0", ...)}
+    gold_of(queries, pool)                                            {"question id": ("ar_1_0", "de_1_0", ...)}
 
 The pool is the same whatever language is asked for: a German question may find its answer in Thai.
 """
