@@ -233,6 +233,20 @@ def test_makes_the_same_text_in_another_process() -> None:
     assert run.stdout.strip() == repr(examples("choice", "test", "ru")[:50])
 
 
+def test_has_one_fingerprint_whatever_order_a_set_has() -> None:
+    code = (
+        "from dataclasses import replace; from adapter_stilts.miniature import datasets;"
+        "datasets.DATASETS = {'pools': replace(datasets.DATASETS['pools'], languages=('de',))};"
+        "print(datasets.fingerprint())"
+    )
+    prints = set()
+    for seed in ("1", "2"):
+        env = {"PYTHONHASHSEED": seed, "PYTHONPATH": "."}
+        command = [sys.executable, "-c", code]
+        prints.add(subprocess.run(command, capture_output=True, text=True, check=True, env=env, timeout=60).stdout)
+    assert len(prints) == 1
+
+
 def test_names_the_nearest_dataset_split_and_language() -> None:
     with pytest.raises(UnknownName, match=r"no miniature dataset called 'nlu'.*\n.*did you mean 'nli'"):
         examples("nlu", "test", "en")
