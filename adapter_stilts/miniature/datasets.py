@@ -23,7 +23,7 @@ from adapter_stilts.formats.pair import Classified
 from adapter_stilts.formats.queries import Candidate
 from adapter_stilts.miniature import code, pairs, questions, rendering, sentences, world
 from adapter_stilts.miniature.languages import LANGUAGES
-from adapter_stilts.miniature.rows import Row
+from adapter_stilts.miniature.rendering import Row
 from adapter_stilts.miniature.sampling import SPLITS, Sampler, named_seed
 from adapter_stilts.miniature.texts import texts
 from adapter_stilts.registry import unknown_name

@@ -21,8 +21,8 @@ from adapter_stilts.formats.tags import Tagged
 from adapter_stilts.formats.text import PlainText
 from adapter_stilts.miniature import datasets
 from adapter_stilts.miniature.datasets import DATASETS, FOREIGN, LANGUAGES, examples
-from adapter_stilts.miniature.rendering import text
-from adapter_stilts.miniature.rows import Row, Styled
+from adapter_stilts.miniature.grammar import Styled
+from adapter_stilts.miniature.rendering import Row, text
 from adapter_stilts.miniature.sampling import split_of
 from adapter_stilts.miniature.world import HELD_OUT, Clause, concepts
 
