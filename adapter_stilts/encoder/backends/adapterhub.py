@@ -53,7 +53,7 @@ def build(
     """A fresh adapter; settings the library cannot build are UsageError."""
     parts = LibraryParts(depth)
     try:
-        for part in kind.library:
+        for part in kind.library or (kind.name,):
             config = _configured(ADAPTER_CONFIG_MAP[part], settings)
             BUILDERS[config.architecture](parts, config, shape)
     except (AssertionError, ValueError, KeyError, AttributeError, ZeroDivisionError, RuntimeError) as error:
