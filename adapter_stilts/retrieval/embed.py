@@ -139,6 +139,6 @@ def _batch(encoder: AdapterEncoder, rows: Sequence[TokenIds], reading: Reading) 
     if len(layers) == 1:
         states = {layers[0]: encoder.hidden(ids, mask, layers[0])}
     else:
-        collected = encoder.hidden(ids, mask, layers[-1], collect=True)
+        collected = encoder.states(ids, mask, layers[-1])
         states = {layer: collected[layer] for layer in layers}
     return {layer: poolings[reading.pool](state.float(), mask).cpu().numpy() for layer, state in states.items()}

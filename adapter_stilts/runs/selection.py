@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from adapter_stilts.config.schema import RunConfig
-from adapter_stilts.encoder.joint_model import JointModel
-from adapter_stilts.encoder.task_model import TaskModel
+from adapter_stilts.encoder.task_model import JointModel, TaskModel
 from adapter_stilts.runs.build import HEAD
 from adapter_stilts.runs.material import subset
 from adapter_stilts.runs.measure import Reading, measure, validation_score

@@ -17,8 +17,7 @@ from typing import Any
 
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.composition import fusions, parse
-from adapter_stilts.encoder.joint_model import JointModel
-from adapter_stilts.encoder.task_model import TaskModel
+from adapter_stilts.encoder.task_model import JointModel, TaskModel
 from adapter_stilts.errors import StiltsError, UsageError
 from adapter_stilts.files import write_bytes
 from adapter_stilts.reporting import Reporter, Silent
