@@ -44,15 +44,13 @@ def local(name: str) -> Place | None:
             what = "the miniature trunk is not part of this installation"
             raise MissingError(what, where=str(trunk_folder()), do="install the package again")
         return Place(trunk_folder(), "")
-    folder, advice = (
-        Path(name).expanduser(),
-        "name a folder, a hub id such as FacebookAI/xlm-roberta-base, or 'miniature'",
-    )
+    folder = Path(name).expanduser()
     if folder.is_dir():
         return Place(folder, "")
     if folder.exists():
         what = "a trunk is a folder, and this is a file"
         raise MissingError(what, where=name, do="name the folder that holds config.json and model.safetensors")
+    advice = "name a folder, a hub id such as FacebookAI/xlm-roberta-base, or 'miniature'"
     if misspelt := difflib.get_close_matches(name.lower(), ["miniature"], cutoff=0.7):
         advice = "did you mean 'miniature'? otherwise name a folder or a hub id such as FacebookAI/xlm-roberta-base"
     if misspelt or not HUB_ID.fullmatch(name) or name.startswith((".", "~")):
