@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -82,8 +83,10 @@ def score(
       adapter-stilts score --task mlqa --language de --gold test-context-de-question-de.json --predictions test-de.json
       adapter-stilts score --benchmark xtreme predictions labels
     """
+    from adapter_stilts.metrics.base import Options
     from adapter_stilts.runs import score as runs
 
+    options = Options(rule=seqeval, seed=runs.SEED, replicates=replicates)
     if benchmark is not None:
         asked = {
             "--task": task,
@@ -98,8 +101,7 @@ def score(
                 raise UsageError(f"{flag} goes with one file, --benchmark with two folders", do="keep one of them")
         if predictions_folder is None or labels_folder is None:
             raise UsageError("--benchmark needs two folders", do=f"score --benchmark {benchmark} PREDICTIONS LABELS")
-        whole = runs.BenchmarkRequest(benchmark, predictions_folder, labels_folder, seqeval, replicates=replicates)
-        scored = runs.score_folders(whole, report=progress.reporter())
+        scored = runs.score_folders(benchmark, predictions_folder, labels_folder, options, report=progress.reporter())
         missing = {"tasks": scored.missing_tasks, "languages": scored.missing_languages}
         facts = {
             "benchmark": benchmark,
@@ -116,18 +118,9 @@ def score(
         raise UsageError(
             f"no {'--gold' if gold is None else '--predictions'}", do="name both files: --gold FILE --predictions FILE"
         )
-    request = runs.FilesRequest(
-        gold,
-        predictions,
-        task or "",
-        metric or "",
-        language or "",
-        seqeval,
-        null_odds,
-        null_threshold,
-        positive,
-        replicates=replicates,
-    )
+    named = (task or "", metric or "", language or "")
+    options = replace(options, null_threshold=null_threshold, positive=positive)
+    request = runs.FilesRequest(gold, predictions, *named, null_odds, options)
     _show({"gold": gold, "predictions": predictions}, runs.score(request, report=progress.reporter()), as_json)
 
 
