@@ -12,9 +12,8 @@ from adapter_stilts.config.recipes import Recipe, named_recipe, recipes
 from adapter_stilts.encoder.kinds import kinds
 from adapter_stilts.errors import ArtefactError, MissingError
 from adapter_stilts.files import read_json
-from adapter_stilts.runs.folder import IDENTITY
 from adapter_stilts.runs.results import means, read_results, readings
-from adapter_stilts.sharing.manifest import CONFIG, MANIFEST, Manifest, read_manifest
+from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, MANIFEST, Manifest, read_manifest
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task, all_tasks, tasks
 from adapter_stilts.tasks.languages import iso1, iso3
@@ -30,26 +29,20 @@ def list_tasks() -> list[dict[str, Any]]:
 
 def list_kinds() -> list[dict[str, Any]]:
     """Every kind of adapter with its settings and the compositions it may take part in."""
-    return [
-        {
-            "kind": kind.name,
-            "summary": kind.summary,
-            "composes": sorted(kind.composes),
-            "settings": dict(kind.settings),
-            "paper": kind.paper,
-            "backend": kind.backend,
-        }
-        for kind in kinds.values()
-    ]
+    rows = []
+    for kind in kinds.values():
+        row = {"kind": kind.name, "summary": kind.summary, "composes": sorted(kind.composes)}
+        rows.append({**row, "settings": dict(kind.settings), "paper": kind.paper, "backend": kind.backend})
+    return rows
 
 
 def list_languages() -> list[dict[str, Any]]:
     """Every language that some task names, by its ISO 639-1 code, with the tasks that have it."""
-    found: dict[str, set[str]] = {}
+    tasks: dict[str, set[str]] = {}
     for task in all_tasks():
         for language in (task.train_language, *task.languages, *task.extra_languages):
-            found.setdefault(iso1(language), set()).add(task.name)
-    return [{"language": code, "iso3": iso3(code), "tasks": sorted(found[code])} for code in sorted(found)]
+            tasks.setdefault(iso1(language), set()).add(task.name)
+    return [{"language": code, "iso3": iso3(code), "tasks": sorted(tasks[code])} for code in sorted(tasks)]
 
 
 def list_recipes() -> list[dict[str, Any]]:
@@ -65,11 +58,8 @@ def show_recipe(name: str) -> dict[str, Any]:
 def list_runs(folder: Path) -> list[dict[str, Any]]:
     """The runs in a folder and below, finished or not; a damaged one is listed with what is wrong."""
     if not folder.is_dir():
-        raise MissingError(
-            "no such folder",
-            where=str(folder),
-            do="name the folder that holds the runs; `adapter-stilts train` makes ./runs",
-        )
+        advice = "name the folder that holds the runs; `adapter-stilts train` makes ./runs"
+        raise MissingError("no such folder", where=str(folder), do=advice)
     return [_run(path) for path in _run_folders(folder)]
 
 
@@ -78,13 +68,8 @@ def info(folder: Path) -> dict[str, Any]:
     manifest = read_manifest(folder)
     rows = read_results(folder)
     size = sum(path.stat().st_size for path in (folder / name for name in manifest.files) if path.is_file())
-    document = {
-        "run": str(folder),
-        **manifest.model_dump(mode="json"),
-        "bytes": size,
-        "results": [row.to_json() for row in rows],
-    }
-    return {**document, "means": means(rows).to_json()}
+    facts = {"run": str(folder), **manifest.model_dump(mode="json"), "bytes": size}
+    return {**facts, "results": [row.to_json() for row in rows], "means": means(rows).to_json()}
 
 
 def _recipe(recipe: Recipe) -> dict[str, Any]:
@@ -108,7 +93,7 @@ def _task(task: Task) -> dict[str, Any]:
         "files": {split: list(task.source.files[split]) for split in SPLITS if split in task.source.files},
         "candidates": list(task.source.candidates),
         "hub": asdict(task.source.hubs[0]) if task.source.hubs else None,
-        "sources": [_source(hub) for one in (task, *(tasks[part] for part in task.parts)) for hub in one.source.hubs],
+        "sources": [_source(hub) for part in (task, *(tasks[name] for name in task.parts)) for hub in part.source.hubs],
         "miniature": task.source.miniature,
         "licence": task.source.licence,
         "paper": task.source.paper,
@@ -120,22 +105,14 @@ def _task(task: Task) -> dict[str, Any]:
 
 def _source(hub: Hub) -> dict[str, Any]:
     """A data set of the hub. certainty: of what is known of its files; note: where its rows are not the published."""
-    return {
-        "id": hub.id,
-        "config": hub.config,
-        "revision": hub.revision or "newest",
-        "splits": dict(hub.splits),
-        "languages": list(hub.languages),
-        "candidates": hub.candidates,
-        "certainty": hub.certainty,
-        "note": hub.note,
-    }
+    names = ("id", "config", "revision", "splits", "languages", "candidates", "certainty", "note")
+    own = {"revision": hub.revision or "newest", "splits": dict(hub.splits), "languages": list(hub.languages)}
+    return {name: getattr(hub, name) for name in names} | own
 
 
 def _run_folders(folder: Path, depth: int = DEPTH) -> Iterable[Path]:
-    if not os.access(folder, os.R_OK | os.X_OK):
-        yield folder  # it may hold runs: better named than passed over
-    elif (folder / MANIFEST).is_file() or (folder / IDENTITY).is_file():
+    # one that cannot be read may hold runs: better named than passed over
+    if not os.access(folder, os.R_OK | os.X_OK) or any((folder / name).is_file() for name in (MANIFEST, IDENTITY)):
         yield folder
     elif depth:
         for child in sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()):
@@ -155,12 +132,12 @@ def _run(folder: Path) -> dict[str, Any]:
 
 def _summed(rows: Sequence[Result]) -> list[dict[str, Any]]:
     """Every task and split by the mean over its languages; of several readings (protocols, layers), the extremes."""
-    found: dict[tuple[str, str], list[list[Result]]] = {}
+    by_split: dict[tuple[str, str], list[list[Result]]] = {}
     for task, of_task in readings(rows).items():
         for (_, split, _), read in of_task.items():
-            found.setdefault((task, split), []).append(read)
+            by_split.setdefault((task, split), []).append(read)
     summed = []
-    for (task, split), every in found.items():
+    for (task, split), every in by_split.items():
         scores = [sum(row.score for row in read) / len(read) for read in every]
         languages = sorted({row.language for read in every for row in read})
         span = {"readings": len(scores), "lowest": min(scores), "highest": max(scores)}
@@ -169,22 +146,16 @@ def _summed(rows: Sequence[Result]) -> list[dict[str, Any]]:
 
 
 def _facts(manifest: Manifest) -> Mapping[str, Any]:
-    state = "finished" if manifest.control == "none" else f"finished ({manifest.control})"
-    return {
-        "state": state,
-        "task": manifest.task,
-        "how": manifest.how,
-        "composition": manifest.composition,
-        "trunk": manifest.trunk.name,
-        "seed": manifest.seeds.get("training"),
-    }
+    facts = {"state": "finished" if manifest.control == "none" else f"finished ({manifest.control})"}
+    facts |= {name: getattr(manifest, name) for name in ("task", "how", "composition")}
+    return {**facts, "trunk": manifest.trunk.name, "seed": manifest.seeds.get("training")}
 
 
 def _claimed(folder: Path, rows: Sequence[Result]) -> Mapping[str, Any]:
     """A run that goes on, or the scores of a bare trunk, which was never trained and has no configuration."""
     if rows and not (folder / CONFIG).is_file():
         return {"state": "scores of a trunk", "task": ",".join(dict.fromkeys(row.task for row in rows))}
-    found = read_json(folder / IDENTITY)
-    if not isinstance(found, dict):
+    claim = read_json(folder / IDENTITY)
+    if not isinstance(claim, dict):
         raise ArtefactError(f"{IDENTITY} is damaged", where=str(folder), do="train the run again with --overwrite")
-    return {"state": "unfinished", "task": found.get("name", "")}
+    return {"state": "unfinished", "task": claim.get("name", "")}

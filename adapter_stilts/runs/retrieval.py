@@ -3,8 +3,7 @@
 Every row says which layer, pooling, margin and direction it was read with, and which protocol those came from. The
 vectors it was computed from are kept where one layer was read, so that the score can be recomputed:
 
-    vectors/tatoeba/test-de.layer4.mean.source.npy     [N, H] float32 of length 1, the foreign side, in the order of the
-                                                       file
+    vectors/tatoeba/test-de.layer4.mean.source.npy     [N, H] float32 of length 1, the foreign side, in the file's order
     vectors/tatoeba/test-de.layer4.mean.source.json    what made them; another reading takes the same vectors from here
     vectors/tatoeba/test-de.layer4.mean.target.npy     the English side
 """
@@ -19,16 +18,13 @@ from typing import Any, cast
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.formats.pools import Pools
-from adapter_stilts.metrics import forms
 from adapter_stilts.retrieval.gold import Measured
 from adapter_stilts.retrieval.pools import gold_of, mine_pools, named
 from adapter_stilts.retrieval.protocols import protocol
 from adapter_stilts.retrieval.reading import Overrides, Reading
 from adapter_stilts.retrieval.tatoeba import tatoeba
-from adapter_stilts.runs.disclosure import beside
 from adapter_stilts.runs.language_stacks import OWN
-from adapter_stilts.runs.material import origin_facts
-from adapter_stilts.runs.measure import write_array
+from adapter_stilts.runs.rows import data_of, write_predictions, write_units
 from adapter_stilts.runs.sides import SideVectors, in_groups
 from adapter_stilts.statistics.intervals import bootstrap_interval
 from adapter_stilts.statistics.result import Result
@@ -86,10 +82,10 @@ class RetrievalTask:
         marks  settings that tell these scores from others of the same reading; no such score is the task's headline
         """
         origin, settings, first = loaded.origin, self.described(layer, marks or {}), measures[0]
-        facts, seed = origin_facts(origin), self.settings.seed
-        name = f"{origin.split}-{origin.language}.{settings['id']}.{first.metric}.npy"
-        units = self.folder / "units" / self.task.name / name
-        write_array(units, first.units)
+        data, seed = data_of(loaded), self.settings.seed
+        beside = {"substitutions": list(origin.substitutions)} if origin.substitutions else {}
+        name = f"{origin.split}-{origin.language}.{settings['id']}.{first.metric}"
+        units = write_units(self.folder, self.task.name, name, first.units)
         rows = [
             Result(
                 *(self.task.name, self.settings.protocol, origin.language, measure.metric, measure.score, measure.n),
@@ -98,14 +94,13 @@ class RetrievalTask:
                 headline=measure is first and not marks,
                 retrieval=True,
                 settings=settings,
-                data=facts["files"] or facts,
+                data=data,
                 paths=paths,
-                notes={**beside(origin), **notes},
+                notes={**beside, **notes},
             )
             for measure in measures
         ]
-        own = {"units": units.relative_to(self.folder).as_posix(), **paths}
-        return [replace(rows[0], paths=own, statistic=first.statistic), *rows[1:]]
+        return [replace(rows[0], paths={"units": units, **paths}, statistic=first.statistic), *rows[1:]]
 
 
 def planned(settings: RetrievalSettings, task: Task) -> set[str]:
@@ -144,7 +139,8 @@ def _aligned(asked: RetrievalTask, vectors: SideVectors, loaded: Sequence[Loaded
         scored = tatoeba(sides.source[layer], sides.target[layer], asked.rules)
         paths = vectors.keep(loaded[0], layer, sides)
         if len(sides.source) == 1:
-            paths |= _predicted(asked, loaded[0], scored.predictions.tolist())
+            lines = scored.predictions.tolist()
+            paths["predictions"] = write_predictions(asked.folder, asked.task, loaded[0], lines)
         rows += asked.results(loaded[0], layer, scored.measures, paths, {})
     return rows
 
@@ -165,14 +161,7 @@ def _pools(asked: RetrievalTask, vectors: SideVectors, loaded: Sequence[Loaded])
             measures = (*gold[0].measures(kept), *measures)
             rows += asked.results(loaded[1], layer, gold[1].oracle(mined[1], rules.threshold), paths[1], notes)
         if len(sides[0].source) == 1:
-            paths[0] |= _predicted(asked, loaded[0], named(kept, pools[0]))
+            pairs = named(kept, pools[0])
+            paths[0]["predictions"] = write_predictions(asked.folder, asked.task, loaded[0], pairs)
         rows += asked.results(loaded[0], layer, measures, paths[0], notes)
     return rows
-
-
-def _predicted(asked: RetrievalTask, loaded: Loaded, predictions: Any) -> dict[str, Any]:
-    """Write the predictions of a reading at one layer in XTREME's folder form."""
-    origin, folder, form = loaded.origin, asked.folder, asked.task.format.form
-    path = forms.prediction_path(folder / "predictions", asked.task.folder, origin.language, form, origin.split)
-    forms.forms[form].write(path, predictions)
-    return {"predictions": path.relative_to(folder).as_posix()}
