@@ -35,7 +35,7 @@ def planted(monkeypatch):
 
     def make(layer=1, pool="mean"):
         def embed(encoder, texts, reading):
-            return {one: np.array([vector(text, at, reading.pool) for text in texts], dtype=np.float32) for at in reading.layers}
+            return {at: np.array([vector(text, at, reading.pool) for text in texts], dtype=np.float32) for at in reading.layers}
 
         def vector(text, at, pooled):
             language, number = text.split()
