@@ -17,13 +17,11 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from adapter_stilts.retrieval.margin import Scores
-from adapter_stilts.retrieval.mining import Flags, Numbers, Pairs
+from adapter_stilts.retrieval.compared import Flags, Numbers, Scores
+from adapter_stilts.retrieval.mining import Pairs
 from adapter_stilts.retrieval.thresholds import Cut, best_f1, require_gold
 
-Units: TypeAlias = NDArray[np.float64]
 Tune: TypeAlias = Callable[[Flags, Scores, int], Cut]
 
 
@@ -40,7 +38,7 @@ class Measured:
     metric: str
     score: float
     n: int
-    units: Units
+    units: Scores
     statistic: str
 
 
@@ -52,7 +50,7 @@ def accuracy(metric: str, right: Flags) -> Measured:
 
 @dataclass(frozen=True)
 class Gold:
-    """Distinct gold pairs of rows, as sorted numbers source * targets + target; and each side's number of rows."""
+    """Distinct gold pairs of rows, as sorted numbers source * targets + target; and the rows of each side."""
 
     keys: Numbers
     sources: int
@@ -93,15 +91,10 @@ class Gold:
         columns = (kept.source[self.right(kept)], kept.source, self.source)
         units = np.stack([np.bincount(column, minlength=self.sources) for column in columns], axis=1, dtype=np.float64)
         correct, mined, wanted = (len(column) for column in columns)
-        scores = {
-            "f1": 2 * correct / (mined + wanted),
-            "precision": correct / mined if mined else 0.0,
-            "recall": correct / wanted,
-        }
-        f1, precision, recall = (
-            Measured(f"{name}{suffix}", score, wanted, units, name) for name, score in scores.items()
-        )
-        return f1, precision, recall
+        f1, precision = 2 * correct / (mined + wanted), correct / mined if mined else 0.0
+        scores = {"f1": f1, "precision": precision, "recall": correct / wanted}
+        rows = [Measured(f"{name}{suffix}", score, wanted, units, name) for name, score in scores.items()]
+        return rows[0], rows[1], rows[2]
 
     def oracle(self, pairs: Pairs, rule: str = "between") -> tuple[Measured, Measured, Measured]:
         """The same at the threshold that is best on these very pairs: f1-oracle, precision-oracle and recall-oracle."""

@@ -33,9 +33,9 @@ from adapter_stilts.seeding import Seeds
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.reading.place import Loaded
-from adapter_stilts.training.order import Order
-from adapter_stilts.training.plan import Validation
-from adapter_stilts.training.rows import Masking, feature_data
+from adapter_stilts.training.course import Order
+from adapter_stilts.training.plan import Prepare, Validation
+from adapter_stilts.training.rows import feature_data, masker
 
 MASKED = 0.15  # of the tokens of a text, when masked language modelling is scored
 Model = TaskModel | JointModel
@@ -116,12 +116,12 @@ def validation_score(
     return lambda model: _scored(model, task, examples, reading, options, features)[0].value
 
 
-def masking_of(format: Format[Any], trunk: Trunk, rate: float = MASKED) -> Masking | None:
+def masking_of(format: Format[Any], trunk: Trunk, rate: float = MASKED) -> Prepare | None:
     """How batches of a text task are masked; None for every other format."""
     if not format.masked:
         return None
     tokenizer = trunk.tokenizer
-    return Masking(trunk.vocabulary, tokenizer.mask_token_id, tuple(tokenizer.all_special_ids), rate)
+    return masker(trunk.vocabulary, tokenizer.mask_token_id, tokenizer.all_special_ids, rate)
 
 
 def masked_score(model: TaskModel, examples: Sequence[Example], reading: Reading, options: Options) -> Score:

@@ -40,7 +40,6 @@ from adapter_stilts.training.devices import own_generators, pick_device
 from adapter_stilts.training.interrupt import StopSignal
 from adapter_stilts.training.loop import train
 from adapter_stilts.training.plan import Outcome, Progress, TrainingData, TrainingPlan
-from adapter_stilts.training.rows import masker
 
 PART = "whole"  # the name of the one part that trains
 BETAS, EPSILON = (0.9, 0.98), 1e-6  # of AdamW, as RoBERTa was trained
@@ -110,9 +109,7 @@ def pretrain(
     rows = sample(corpus, max_length=recipe.max_length, pair_share=share, exponent=exponent, seed=recipe.seed)
     trunk = _fresh(vocabulary, recipe, corpus)
     model = _model(trunk, recipe).to(where)
-    masking = masking_of(model.format, trunk, recipe.mask_rate)
-    assert masking is not None
-    data = TrainingData(rows.lengths, rows.collate, masker(masking))
+    data = TrainingData(rows.lengths, rows.collate, masking_of(model.format, trunk, recipe.mask_rate))
     run: Any = {"folder": work, "resume": True, "identity": identity, "progress": progress, "stop": stop}
     outcome = train(model, data, _plan(recipe), **run)
     _save(out, trunk, model, recipe.dropout)

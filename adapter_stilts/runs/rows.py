@@ -114,7 +114,7 @@ def data_of(loaded: Loaded) -> Any:
 def write_predictions(folder: Path, task: Task, loaded: Loaded, predictions: Any) -> str:
     """Write predictions in XTREME's folder form; returns where in the folder they are."""
     origin, form = loaded.origin, task.format.form
-    path = forms.prediction_path(folder / "predictions", task.folder, origin.language, form, origin.split)
+    path = forms.prediction_path(folder / "predictions", task.name, origin.language, form, origin.split)
     forms.forms[form].write(path, predictions)
     return path.relative_to(folder).as_posix()
 
