@@ -30,7 +30,7 @@ from adapter_stilts.retrieval.reading import Overrides, Reading
 from adapter_stilts.runs.folder import claim, locked, remove_remains
 from adapter_stilts.runs.material import origin_facts, where_of
 from adapter_stilts.runs.results import merged, read_results, write_results
-from adapter_stilts.runs.retrieval import RetrievalSettings, RetrievalTask
+from adapter_stilts.runs.retrieval import RetrievalTask
 from adapter_stilts.runs.subject import Request as Evaluation
 from adapter_stilts.runs.subject import Subject, active_parts, subject_of, trunk_of
 from adapter_stilts.sharing.card import read_sweep, write_card
@@ -199,9 +199,9 @@ class _Sweep:
         role, data, trunk = "chosen" if setting == chosen else "default", self._data, self._subject.trunk
         marks = {"sweep": role, "chosen_on": data.chosen_on, "scored_on": data.scored_on}
         wanted, reading = setting.wanted(self._request.k), Reading((), precision=trunk.precision)
-        settings = RetrievalSettings(self._request.protocol, trunk.layers, wanted, reading, seed=self._request.seed)
+        asked = (self._request.protocol, trunk.layers, wanted, reading)
         notes = {} if worth.threshold is None else {"threshold": worth.threshold}
-        task = RetrievalTask(data.task, settings, self._subject.folder)
+        task = RetrievalTask(data.task, self._subject.folder, *asked, seed=self._request.seed)
         return task.results(part.loaded, setting.layer, worth.measures, {}, notes, marks)
 
     def _told(self, choice: Choice, dev: Mapping[str, Part], worths: Measurements) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.encoder.transfer import check_tensors, copied, copy_tensors
 from adapter_stilts.encoder.trunk import Trunk
-from adapter_stilts.errors import ArtefactError, UsageError
+from adapter_stilts.errors import ArtefactError
 from adapter_stilts.formats.base import formats
 from adapter_stilts.runs.lineage import Lineage, check_parts
 from adapter_stilts.seeding import Seeds
@@ -68,19 +68,11 @@ def _new_encoder(
     return encoder
 
 
-def finished_model(trunk: Trunk, bundle: Bundle) -> TaskModel:
-    """A stored run's model, nothing trainable; ArtefactError for a trunk of other weights or parts that do not fit.
-
-    Raises UsageError for a run with several heads: `finished_models` has one model for each.
-    """
-    if len(heads := bundle.of("head")) > 1:
-        what = f"the run has {len(heads)} heads: {', '.join(head.name for head in heads)}"
-        raise UsageError(what, where=str(bundle.folder), do="choose one of finished_models(trunk, bundle)")
-    return next(iter(finished_models(trunk, bundle).values()))
-
-
 def finished_models(trunk: Trunk, bundle: Bundle) -> dict[str, TaskModel]:
-    """A stored run's models by the names of its heads, all over one encoder, nothing trainable."""
+    """A stored run's models by the names of its heads, all over one encoder, nothing trainable.
+
+    Raises ArtefactError for a trunk of other weights or parts that do not fit.
+    """
     encoder = finished_encoder(trunk, bundle)
     return {part.name: _finished(encoder, part) for part in bundle.of("head")}
 

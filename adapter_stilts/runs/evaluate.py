@@ -33,7 +33,7 @@ from adapter_stilts.runs.results import (
     without_predictions,
     write_results,
 )
-from adapter_stilts.runs.retrieval import RetrievalSettings, measure_retrieval, planned
+from adapter_stilts.runs.retrieval import RetrievalTask, measure_retrieval
 from adapter_stilts.runs.rows import Reading
 from adapter_stilts.runs.sides import active
 from adapter_stilts.runs.subject import Request, Subject, head_for, subject_of
@@ -174,10 +174,8 @@ def _scores(
         chosen = [job for job in jobs if job[0].name == name]
         (task, _, where), languages = chosen[0], [language for _, language, _ in chosen]
         if task.retrieval:
-            readings = _retrieval_readings(request, subject, [*languages, ENGLISH])
-            every = (
-                measure_retrieval(subject.encoder, task, languages, where, how, subject.folder) for how in readings
-            )
+            readings = _retrieval_readings(request, subject, task, [*languages, ENGLISH])
+            every = (measure_retrieval(subject.encoder, asked, languages, where) for asked in readings)
             for of_language in zip(*every, strict=True):
                 yield task, of_language[0][0], [row for _, rows in of_language for row in rows]
         elif task.format.ranking and request.split != "validation":
@@ -203,7 +201,8 @@ def _known(rows: Sequence[Result], request: Request, task: Task, language: str, 
         marks = _reading(request, subject, head_for(subject.bundle, task, request.head)).marks
         same = [row for row in same if all(row.settings.get(key) == marks.get(key) for key in READ_BY)]
         return [row for row in same if row.settings.get("multiword", task.source.multiword) == task.source.multiword]
-    wanted = {id for how in _retrieval_readings(request, subject, [language, ENGLISH]) for id in planned(how, task)}
+    readings = _retrieval_readings(request, subject, task, [language, ENGLISH])
+    wanted = {id for asked in readings for id in asked.ids}
     chosen = [row for row in same if row.settings.get("id") in wanted]
     return chosen if {row.settings.get("id") for row in chosen} == wanted else []
 
@@ -255,23 +254,23 @@ def _say_stacks(stacks: Stacks, jobs: Sequence[Job], report: Reporter) -> None:
         report.say(f"{how}, having none of their own: {', '.join(foreign)}")
 
 
-def _retrieval_readings(request: Request, subject: Subject, languages: Sequence[str]) -> list[RetrievalSettings]:
+def _retrieval_readings(
+    request: Request, subject: Subject, task: Task, languages: Sequence[str]
+) -> list[RetrievalTask]:
     """The run's own stack on both sides; with language adapters also each side under its own."""
     layers, trunk, stacks, save = request.retrieval.layers, subject.trunk, subject.stacks, request.save_vectors
     how: Any = {"token_budget": subject.budget(request), "precision": trunk.precision}
-    plain = RetrievalSettings(
-        request.protocol,
-        trunk.layers,
-        request.retrieval,
+    plain = RetrievalTask(
+        *(task, subject.folder, request.protocol, trunk.layers, request.retrieval),
         SentenceReading((), composition=subject.composition, **how),
         request.split,
-        save_vectors=save if save is not None else layers is None or len(layers) == 1,
-        seed=request.seed,
+        save if save is not None else layers is None or len(layers) == 1,
+        request.seed,
     )
     if stacks is None or not stacks.swapped:
         return [plain]
     own = {iso1(language): stacks.reading(language) for language in languages}
-    return [plain, replace(plain, reading=replace(plain.reading, stacks=own))]
+    return [plain, replace(plain, read=replace(plain.read, stacks=own))]
 
 
 def _where(request: Request, subject: Subject, task: Task, tasks: Sequence[str]) -> Where:

@@ -53,8 +53,9 @@ def card(manifest: Manifest, rows: Sequence[Result], sweeps: Sequence[dict[str, 
 def _template() -> jinja2.Template:
     given: dict[str, Any] = {"undefined": jinja2.StrictUndefined, "trim_blocks": True, "keep_trailing_newline": True}
     environment = jinja2.Environment(autoescape=False, **given)
-    environment.filters |= {"cell": _cell, "percent": _percent, "interval": _interval}
-    environment.filters |= {"metric": _metric, "source": _source, "shell": shlex.quote}
+    environment.filters["cell"] = lambda value: str(value).replace("|", "\\|")  # the text does not end its cell
+    environment.filters |= {"percent": _percent, "metric": _metric, "source": _source, "shell": shlex.quote}
+    environment.filters["interval"] = _interval
     return environment.from_string(Path(__file__).with_name("card.md.j2").read_text(encoding="utf-8"))
 
 
@@ -109,8 +110,3 @@ def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s" if seconds >= 1 else "less than 1 s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def _cell(value: object) -> str:
-    """Text that does not end its cell of a table."""
-    return str(value).replace("|", "\\|")

@@ -7,7 +7,7 @@ import numpy as np
 
 from adapter_stilts.encoder.trunk import load_trunk
 from adapter_stilts.formats.queries import Candidate, Query
-from adapter_stilts.runs.build import finished_model
+from adapter_stilts.runs.build import finished_models
 from adapter_stilts.runs.ranking import query_vectors, read_pool
 from adapter_stilts.sharing.bundle import load_bundle
 from adapter_stilts.tasks.base import tasks
@@ -25,7 +25,7 @@ def vectors(model):
 def main():
     trunk, folder, out = map(Path, sys.argv[1:])
     bundle = load_bundle(folder)
-    np.save(out, vectors(finished_model(load_trunk(str(trunk), precision=bundle.manifest.trunk.precision), bundle)))
+    np.save(out, vectors(finished_models(load_trunk(str(trunk), precision=bundle.manifest.trunk.precision), bundle)["head"]))
 
 
 if __name__ == "__main__":
