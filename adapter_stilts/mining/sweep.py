@@ -267,8 +267,8 @@ class _Sweep:
     def _measured(self, parts: Mapping[str, Part], settings: Sequence[Setting], **more: Any) -> Measurements:
         """What settings are worth on some rows."""
         subject = self._subject
-        budget = subject.budget(Evaluation(None, None, ()))
-        reading = Reading((), "", self._rules.max_length, budget, composition=subject.composition)
+        tokens = (self._rules.max_length, subject.token_budget)
+        reading = Reading((), "", *tokens, composition=subject.composition)
         return measured(subject.encoder, parts, settings, self._rules, reading, subject.folder, **more)
 
     def _identity(self, dev: Mapping[str, Part]) -> str:

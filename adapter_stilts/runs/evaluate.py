@@ -232,7 +232,7 @@ def _reading(request: Request, subject: Subject, part: Part) -> Reading:
     return Reading(
         tuple(part.facts["labels"]) or None,
         part.facts["max_length"],
-        subject.budget(request),
+        subject.token_budget,
         request.protocol,
         request.seed,
         part.name,
@@ -259,7 +259,7 @@ def _retrieval_readings(
 ) -> list[RetrievalTask]:
     """The run's own stack on both sides; with language adapters also each side under its own."""
     layers, trunk, stacks, save = request.retrieval.layers, subject.trunk, subject.stacks, request.save_vectors
-    how: Any = {"token_budget": subject.budget(request), "precision": trunk.precision}
+    how: Any = {"token_budget": subject.token_budget, "precision": trunk.precision}
     plain = RetrievalTask(
         *(task, subject.folder, request.protocol, trunk.layers, request.retrieval),
         SentenceReading((), composition=subject.composition, **how),

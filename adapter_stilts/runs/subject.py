@@ -47,7 +47,6 @@ class Request:
     precision: str = "auto"
     save_vectors: bool | None = None
     seed: int = 13
-    token_budget: int | None = None  # tokens read at once; None: what suits the device
     task_settings: Mapping[str, Any] = field(default_factory=dict)
     head: str = ""  # of several heads, the one that answers; "": the one that fits the task
     language_adapters: tuple[str, ...] = ()  # LANGUAGE=RUN, as typed: MAD-X's language adapters (language_stacks.py)
@@ -95,8 +94,9 @@ class Subject:
         """What is active on the trunk, with the hashes of its adapters, as a fingerprint; "" for a bare trunk."""
         return fingerprint(active_parts(self.bundle)) if self.bundle else ""
 
-    def budget(self, request: Request) -> int:
-        return request.token_budget or _token_budget(self.encoder)
+    @property
+    def token_budget(self) -> int:
+        return _token_budget(self.encoder)
 
 
 @dataclass(frozen=True)
