@@ -117,9 +117,7 @@ def _languages(benchmark: Benchmark, task: str, folder: Path) -> list[str]:
     """The published languages that are labelled; where there is none of those, whatever is labelled."""
     found = _labelled(folder, tasks[task].format.form)
     if not found:
-        endings = " or ".join(
-            f"test-<language>.{ending}" for ending in forms[tasks[task].format.form].endings
-        )
+        endings = " or ".join(f"test-<language>.{ending}" for ending in forms[tasks[task].format.form].endings)
         raise TaskDataError("no label file", where=str(folder), do=f"labels are called {endings}")
     return [language for language in benchmark.languages[task] if language in found] or found
 

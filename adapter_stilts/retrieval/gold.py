@@ -19,9 +19,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from adapter_stilts.metrics.pairs import MEASURES, counts_by_source
 from adapter_stilts.retrieval.margin import Scores
 from adapter_stilts.retrieval.mining import Flags, Numbers, Pairs
 from adapter_stilts.retrieval.thresholds import Cut, best_f1, require_gold
+from adapter_stilts.statistics.intervals import score_of
 
 Units: TypeAlias = NDArray[np.float64]
 Tune: TypeAlias = Callable[[Flags, Scores, int], Cut]
@@ -90,16 +92,9 @@ class Gold:
         The units, [sources, 3], are the correct, mined and gold pairs of every source row.
         """
         require_gold(len(self))
-        columns = (kept.source[self.right(kept)], kept.source, self.source)
-        units = np.stack([np.bincount(column, minlength=self.sources) for column in columns], axis=1, dtype=np.float64)
-        correct, mined, wanted = (len(column) for column in columns)
-        scores = {
-            "f1": 2 * correct / (mined + wanted),
-            "precision": correct / mined if mined else 0.0,
-            "recall": correct / wanted,
-        }
+        units = counts_by_source(kept.source[self.right(kept)], kept.source, self.source, sources=self.sources)
         f1, precision, recall = (
-            Measured(f"{name}{suffix}", score, wanted, units, name) for name, score in scores.items()
+            Measured(f"{name}{suffix}", score_of(units, name), len(self), units, name) for name in MEASURES
         )
         return f1, precision, recall
 
