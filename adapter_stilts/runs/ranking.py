@@ -21,7 +21,7 @@ from adapter_stilts.data.feature import Feature
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.evaluation.predict import logits
-from adapter_stilts.formats.base import Example
+from adapter_stilts.formats.base import Cut, Example
 from adapter_stilts.formats.queries import Candidate, Query, merged
 from adapter_stilts.formats.ranking import candidate_features
 from adapter_stilts.metrics.base import Measure, Options, Score
@@ -79,7 +79,9 @@ def query_rows(model: TaskModel, task: Task, queries: Sequence[Example], max_len
     """Queries as token ids, to be read."""
     length = min(max_length, model.encoder.trunk.max_length)
     tokenizer = model.encoder.trunk.tokenizer
-    return task.format.features(queries, tokenizer, max_length=length, query_length=task.query_length, training=False)
+    return task.format.features(
+        queries, tokenizer, Cut(max_length=length, query_length=task.query_length, training=False)
+    )
 
 
 def unit_vectors(model: TaskModel, rows: Sequence[Feature], token_budget: int) -> Vectors:
