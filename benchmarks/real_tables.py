@@ -12,12 +12,15 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from record import RESULTS, facts
 
+from adapter_stilts.config.load import with_settings
+from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.reporting import Silent
 from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.runs.subject import Request
@@ -79,18 +82,13 @@ def cells(entry: Mapping[str, Any]) -> list[str]:
 
 
 def read_every_layer(study: Mapping[str, Any], folder: Path) -> None:
-    trunk, read = (
-        study["config"]["trunk"],
-        {"runs": folder / "runs", "overwrite": False, "dry_run": False, "report": Silent()},
-    )
-    sources = tuple(study["config"]["data"])
+    trunk = {f"trunk.{key}": value for key, value in study["config"]["trunk"].items()}
+    sources = {"data.sources": study["config"]["data"], "retrieval.layer": "all"}
+    config = with_settings(RunConfig(), {**trunk, **sources})
     for run in retrieving(study).values():
-        of_trunk = run.name.startswith("trunk-")
-        named = {"run": None if of_trunk else run, "trunk": trunk["name"] if of_trunk else None, "data": sources}
-        request = Request(
-            tasks=("tatoeba",), all_layers=True, precision=trunk["precision"], save_vectors=False, **named
-        )
-        evaluate(request, out=run, **read)
+        asked = Request.from_config(config, ("tatoeba",), run=None if run.name.startswith("trunk-") else run)
+        request = replace(asked, save_vectors=False)
+        evaluate(request, out=run, runs=folder / "runs", overwrite=False, dry_run=False, report=Silent())
 
 
 def layers(study: Mapping[str, Any]) -> Iterator[str]:

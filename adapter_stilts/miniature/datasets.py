@@ -9,9 +9,10 @@ Rows are meanings first (`rows`), put into a language last, so that every split 
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache, partial
 from itertools import islice
 from pathlib import Path
@@ -22,7 +23,7 @@ from adapter_stilts.formats.pair import Classified
 from adapter_stilts.formats.queries import Candidate
 from adapter_stilts.miniature import code, pairs, questions, rendering, sentences, world
 from adapter_stilts.miniature.languages import LANGUAGES
-from adapter_stilts.miniature.rows import Row
+from adapter_stilts.miniature.rendering import Row
 from adapter_stilts.miniature.sampling import SPLITS, Sampler, named_seed
 from adapter_stilts.miniature.texts import texts
 from adapter_stilts.registry import unknown_name
@@ -84,7 +85,8 @@ def fingerprint() -> str:
     digest = hashlib.sha256(VERSION.encode())
     for name, dataset in sorted(DATASETS.items()):
         for language in dataset.languages:
-            digest.update(repr(_examples(name, "test", language)[:20]).encode())
+            rows = [asdict(example) for example in _examples(name, "test", language)[:20]]
+            digest.update(json.dumps(rows, default=sorted).encode())  # a set's order differs from process to process
     return digest.hexdigest()[:16]
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from importlib import resources
 from typing import ClassVar, TypeAlias
 
-from adapter_stilts.miniature.lexicon import Lexicon, load
-from adapter_stilts.miniature.world import CITIES, FEMALE, NAMES, ORGS, Clause, Sentence, Thing
+from adapter_stilts.miniature.world import CITIES, ORGS, Clause, Sentence, Thing
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,14 @@ class Style:
 
 
 @dataclass(frozen=True, slots=True)
+class Styled:
+    """A sentence and the way it is worded."""
+
+    meaning: Sentence
+    style: Style
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """What a clause's words depend on besides its meaning."""
 
@@ -46,6 +54,27 @@ class Context:
     mode: str = "main"  # "main", "sub" (after because) or "ask"
     asked: str = ""  # the slot a question asks for
     pronoun: str = ""  # the slot, "agent" or "subject", that was named in the clause before
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """Word forms by section and concept; `tags` gives the fixed part of speech of function words.
+
+    They are read from `lexicons/<code>.txt`:
+    [things] gender sg pl          a section and its columns
+    apple: m | Apfel | Äpfel       a concept and its forms; several on one line are separated by ";"
+    car~: m | Wagen | Wagen        a synonym, used where a sentence is put in other words
+    [tags]                         words that have one part of speech wherever they stand
+    DET: der die das
+    """
+
+    entries: Mapping[str, Mapping[str, tuple[str, ...]]]
+    tags: Mapping[str, str]
+
+    def forms(self, section: str, concept: str, other: bool = False) -> tuple[str, ...]:
+        """All forms of a concept; those of its synonym where `other` is wanted and there is one."""
+        concepts = self.entries[section]
+        return concepts.get(f"{concept}~", concepts[concept]) if other else concepts[concept]
 
 
 class Grammar:
@@ -169,14 +198,6 @@ def glued(words: Words) -> Words:
     return (replace(words[0], space=False), *words[1:])
 
 
-def female(person: str) -> bool:
-    return person in FEMALE
-
-
-def is_name(person: str) -> bool:
-    return person in NAMES
-
-
 def thing_of(clause: Clause) -> Thing:
     """The clause's object; its frame guarantees that there is one."""
     assert clause.thing is not None
@@ -197,3 +218,22 @@ def starts_of(words: Words) -> tuple[int, ...]:
         starts.append(position)
         position += len(word.text)
     return tuple(starts)
+
+
+def load(code: str) -> Lexicon:
+    text = resources.files("adapter_stilts.miniature").joinpath("lexicons", f"{code}.txt").read_text(encoding="utf-8")
+    entries: dict[str, dict[str, tuple[str, ...]]] = {}
+    section = ""
+    for line in text.split("\n"):
+        if line.startswith("["):
+            section = line[1 : line.index("]")]
+            entries.setdefault(section, {})
+        elif line and not line.startswith("#"):
+            entries[section].update(_entry(part) for part in line.split(";") if part.strip())
+    tags = {word: tag for tag, forms in entries.pop("tags").items() for word in forms[0].split()}
+    return Lexicon(entries, tags)
+
+
+def _entry(text: str) -> tuple[str, tuple[str, ...]]:
+    concept, _, forms = text.partition(":")
+    return concept.strip(), tuple(form.strip() for form in forms.split("|"))

@@ -13,9 +13,8 @@ from typing import TypeAlias
 
 from adapter_stilts.miniature import world
 from adapter_stilts.miniature.causes import sample_cause
-from adapter_stilts.miniature.grammar import Style
-from adapter_stilts.miniature.rendering import text
-from adapter_stilts.miniature.rows import Labelled, Styled
+from adapter_stilts.miniature.grammar import Style, Styled
+from adapter_stilts.miniature.rendering import Labelled, text
 from adapter_stilts.miniature.sampling import EVENTS, Sampler, optional_facts, settled, strip, without
 from adapter_stilts.miniature.world import KIND_OF, OPPOSITES, Clause, Sentence, Thing
 

@@ -94,6 +94,7 @@ def sample(corpus: Corpus, *, max_length: int, pair_share: float | None, exponen
 
     Raises UsageError where the corpus lacks what the share asks for.
     """
+
     def stretches(language: str, draw: Random) -> list[Row]:
         return list(_stretches(corpus.singles[language], max_length - FRAME, draw))
 

@@ -1,8 +1,13 @@
-"""Rows to examples: meanings put into one language, with labels, tags and answer positions read from the words."""
+"""Rows, as meanings with their wording, and how each becomes an example of one language.
+
+Labels, tags and answer positions are read from the words. A row has the same id in every language.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from adapter_stilts.data.mewsli import marked
 from adapter_stilts.formats.aligned import Bitext
@@ -12,9 +17,62 @@ from adapter_stilts.formats.pools import Pools
 from adapter_stilts.formats.queries import Candidate, Query
 from adapter_stilts.formats.squad import Answer, SpanQuestion
 from adapter_stilts.formats.tags import Tagged
-from adapter_stilts.miniature.grammar import Words, starts_of, text_of
+from adapter_stilts.miniature.grammar import Style, Styled, Words, starts_of, text_of
 from adapter_stilts.miniature.languages import LANGUAGES, grammar
-from adapter_stilts.miniature.rows import Asked, Caused, Hidden, Labelled, Linked, Row, Styled
+from adapter_stilts.miniature.world import Clause
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """One or two texts of one or more sentences, and a label."""
+
+    first: tuple[Styled, ...]
+    second: tuple[Styled, ...] = ()
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question for one slot of a clause, a context, and which of its sentences answers it (-1: none)."""
+
+    clause: Clause
+    slot: str
+    style: Style
+    context: tuple[Styled, ...]
+    answer: int
+
+
+@dataclass(frozen=True, slots=True)
+class Caused:
+    """A sentence, candidates for its cause or effect, and the index of the right one.
+
+    `kind` is what is asked for, "cause" or "effect"; "" asks nothing: the candidates go on from the sentence.
+    """
+
+    prompt: Styled
+    kind: str
+    choices: tuple[Styled, ...]
+    label: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """Two sets of sentences; those at `gold` (source index, target index) mean the same."""
+
+    source: tuple[Styled, ...]
+    target: tuple[Styled, ...]
+    gold: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A sentence that mentions a person by full name, and what is said of that person elsewhere."""
+
+    mention: Styled
+    described: tuple[Styled, ...]
+
+
+Row: TypeAlias = Labelled | Asked | Caused | Hidden | Linked
 
 
 def words_of(sentence: Styled, language: str) -> Words:

@@ -16,8 +16,7 @@ from functools import cache
 from typing import Any
 
 from adapter_stilts.miniature import world
-from adapter_stilts.miniature.grammar import Style
-from adapter_stilts.miniature.rows import Styled
+from adapter_stilts.miniature.grammar import Style, Styled
 from adapter_stilts.miniature.world import GENERAL, HELD_OUT, OPPOSITES, Clause, Domain, Sentence, Thing, concepts
 
 SPLITS = ("train", "validation", "test")

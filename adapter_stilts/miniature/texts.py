@@ -21,12 +21,11 @@ from itertools import count
 from adapter_stilts.formats.text import PlainText
 from adapter_stilts.miniature import code, world
 from adapter_stilts.miniature.causes import sample_cause
-from adapter_stilts.miniature.grammar import Word, Words, text_of
+from adapter_stilts.miniature.grammar import Styled, Word, Words, text_of
 from adapter_stilts.miniature.languages import LANGUAGES, grammar
 from adapter_stilts.miniature.pairs import contradict, converse, opposed
 from adapter_stilts.miniature.questions import ASKABLE, choices, questions
 from adapter_stilts.miniature.rendering import prompt_text, question_text, text, words_of
-from adapter_stilts.miniature.rows import Styled
 from adapter_stilts.miniature.sampling import (
     EVENTS,
     PLAIN_FRAMES,

@@ -1,6 +1,6 @@
 """A vocabulary from text: a unigram tokenizer with XLM-R's special tokens, normalisation and templates.
 
-    <s> <pad> </s> <unk> pieces ... <mask>        <s> a </s>        <s> a </s></s> b </s>
+<s> <pad> </s> <unk> pieces ... <mask>        <s> a </s>        <s> a </s></s> b </s>
 """
 
 from __future__ import annotations

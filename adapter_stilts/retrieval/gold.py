@@ -17,15 +17,13 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adapter_stilts.metrics.pairs import MEASURES, counts_by_source
-from adapter_stilts.retrieval.margin import Scores
-from adapter_stilts.retrieval.mining import Flags, Numbers, Pairs
+from adapter_stilts.retrieval.compared import Flags, Numbers, Scores
+from adapter_stilts.retrieval.mining import Pairs
 from adapter_stilts.retrieval.thresholds import Cut, best_f1, require_gold
 from adapter_stilts.statistics.intervals import score_of
 
-Units: TypeAlias = NDArray[np.float64]
 Tune: TypeAlias = Callable[[Flags, Scores, int], Cut]
 
 
@@ -42,7 +40,7 @@ class Measured:
     metric: str
     score: float
     n: int
-    units: Units
+    units: Scores
     statistic: str
 
 
@@ -54,7 +52,7 @@ def accuracy(metric: str, right: Flags) -> Measured:
 
 @dataclass(frozen=True)
 class Gold:
-    """Distinct gold pairs of rows, as sorted numbers source * targets + target; and each side's number of rows."""
+    """Distinct gold pairs of rows, as sorted numbers source * targets + target; and the rows of each side."""
 
     keys: Numbers
     sources: int
@@ -93,10 +91,8 @@ class Gold:
         """
         require_gold(len(self))
         units = counts_by_source(kept.source[self.right(kept)], kept.source, self.source, sources=self.sources)
-        f1, precision, recall = (
-            Measured(f"{name}{suffix}", score_of(units, name), len(self), units, name) for name in MEASURES
-        )
-        return f1, precision, recall
+        rows = [Measured(f"{name}{suffix}", score_of(units, name), len(self), units, name) for name in MEASURES]
+        return rows[0], rows[1], rows[2]
 
     def oracle(self, pairs: Pairs, rule: str = "between") -> tuple[Measured, Measured, Measured]:
         """The same at the threshold that is best on these very pairs: f1-oracle, precision-oracle and recall-oracle."""

@@ -215,6 +215,6 @@ def _predict(
 def _write(folder: Path, task: Task, loaded: Loaded, predictions: Any) -> str:
     """Write predictions in the form of their format; returns where they are."""
     origin, form = loaded.origin, task.format.form
-    path = forms.prediction_path(folder / "predictions", task.folder, origin.language, form, origin.split)
+    path = forms.prediction_path(folder / "predictions", task.name, origin.language, form, origin.split)
     forms.forms[form].write(path, predictions)
     return path.relative_to(folder).as_posix()

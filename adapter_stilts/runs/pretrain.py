@@ -38,7 +38,7 @@ from adapter_stilts.training.devices import own_generators, pick_device
 from adapter_stilts.training.interrupt import StopSignal
 from adapter_stilts.training.loop import train
 from adapter_stilts.training.plan import Outcome, Progress, TrainingData, TrainingPlan
-from adapter_stilts.training.rows import Masking, masker
+from adapter_stilts.training.rows import masker
 
 PART = "whole"  # the name of the one part that trains
 BETAS, EPSILON = (0.9, 0.98), 1e-6  # of AdamW, as RoBERTa was trained
@@ -158,8 +158,8 @@ def _model(trunk: Trunk, recipe: Recipe) -> TaskModel:
 
 def _data(rows: Rows, trunk: Trunk, recipe: Recipe) -> TrainingData:
     tokenizer = trunk.tokenizer
-    masking = Masking(trunk.vocabulary, tokenizer.mask_token_id, tuple(tokenizer.all_special_ids), recipe.mask_rate)
-    return TrainingData(rows.lengths, rows.collate, masker(masking))
+    prepare = masker(trunk.vocabulary, tokenizer.mask_token_id, tuple(tokenizer.all_special_ids), recipe.mask_rate)
+    return TrainingData(rows.lengths, rows.collate, prepare)
 
 
 def _plan(recipe: Recipe) -> TrainingPlan:

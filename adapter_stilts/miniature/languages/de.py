@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from adapter_stilts.miniature.grammar import Context, Grammar, Words, female, is_name, thing_of
-from adapter_stilts.miniature.world import Clause
+from adapter_stilts.miniature.grammar import Context, Grammar, Words, thing_of
+from adapter_stilts.miniature.world import FEMALE, NAMES, Clause
 
 ARTICLES = {
     "m": ("einen", "keinen", "der", "en"),
@@ -88,12 +88,12 @@ class German(Grammar):
         if not clause.agent:
             return ()
         if context.pronoun == "agent":
-            return self.words("sie" if female(clause.agent) else "er", "PRON")
+            return self.words("sie" if clause.agent in FEMALE else "er", "PRON")
         surname = self.words(self.form("surnames", clause.surname), "PROPN", "PER") if clause.surname else ()
         return self.person(clause.agent, 0, context, "agent") + surname
 
     def person(self, person: str, case: int, context: Context, role: str) -> Words:
-        if is_name(person):
+        if person in NAMES:
             return self.words(self.form("names", person), "PROPN", "PER", role)
         if case == 0:
             return self.words(self.form("roles", person, 0, context), "NOUN", role=role)

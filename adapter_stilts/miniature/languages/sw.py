@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from adapter_stilts.miniature.grammar import Context, Grammar, Words, is_name, thing_of
-from adapter_stilts.miniature.world import Clause, Thing
+from adapter_stilts.miniature.grammar import Context, Grammar, Words, thing_of
+from adapter_stilts.miniature.world import NAMES, Clause, Thing
 
 CLASSES = {"1": 0, "3": 1, "5": 2, "7": 3, "9": 4, "11": 5}
 CONNECTIVE = {"1": "wa", "3": "wa", "5": "la", "7": "cha", "9": "ya", "11": "wa"}
@@ -82,7 +82,7 @@ class Swahili(Grammar):
         return self.person(clause.agent, context, "agent") + surname
 
     def person(self, person: str, context: Context, role: str) -> Words:
-        if is_name(person):
+        if person in NAMES:
             return self.words(self.form("names", person), "PROPN", "PER", role)
         return self.words(self.form("roles", person, 0, context), "NOUN", role=role)
 
