@@ -34,7 +34,6 @@ from adapter_stilts.mining.text_file import TextFile, surveyed
 from adapter_stilts.mining.workers import read_by_workers, spec_of
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.reporting import Reporter
-from adapter_stilts.retrieval.embed import check_reading
 from adapter_stilts.retrieval.protocols import protocol
 from adapter_stilts.retrieval.reading import MAX_LENGTH, Overrides, Reading
 from adapter_stilts.retrieval.stored.arrays import DTYPES, write_npy
@@ -268,7 +267,6 @@ def _folder(runs: Path, file: Path, made: dict[str, Any]) -> Path:
 
 def _made(reader: SentenceReader, request: Encoding, reading: Reading, file: TextFile) -> dict[str, Any]:
     """The first line of the ledger."""
-    check_reading(reader.encoder, reading.layers)
     lengths = {"max_length": reading.max_length, "token_budget": reading.token_budget}
     asked, limit, rows = request.shard_rows, request.limit_gb, file.survey.rows
     shard_rows = rows_of_a_shard(reader.encoder, asked, limit, rows=rows, remembered=REMEMBERED, **lengths)

@@ -12,8 +12,8 @@ from adapter_stilts.data.tables import empty
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import numbered_lines
 from adapter_stilts.mining.sides import Side, rows_of_ids, rows_of_texts
+from adapter_stilts.retrieval.compared import Numbers
 from adapter_stilts.retrieval.gold import Gold
-from adapter_stilts.retrieval.mining import Numbers
 
 SHOWN = 3  # offending ids in a message
 

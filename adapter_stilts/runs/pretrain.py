@@ -38,7 +38,7 @@ from adapter_stilts.training.devices import own_generators, pick_device
 from adapter_stilts.training.interrupt import StopSignal
 from adapter_stilts.training.loop import train
 from adapter_stilts.training.plan import Outcome, Progress, TrainingData, TrainingPlan
-from adapter_stilts.training.rows import Masking, masker
+from adapter_stilts.training.rows import masker
 
 PART = "whole"  # the name of the one part that trains
 BETAS, EPSILON = (0.9, 0.98), 1e-6  # of AdamW, as RoBERTa was trained
@@ -109,8 +109,8 @@ def pretrain(
     trunk = _fresh(vocabulary, recipe, corpus)
     model = _model(trunk, recipe).to(where)
     special = tuple(trunk.tokenizer.all_special_ids)
-    masking = Masking(trunk.vocabulary, trunk.tokenizer.mask_token_id, special, recipe.mask_rate)
-    data, plan = TrainingData(rows.lengths, rows.collate, masker(masking)), _plan(recipe)
+    prepare = masker(trunk.vocabulary, trunk.tokenizer.mask_token_id, special, recipe.mask_rate)
+    data, plan = TrainingData(rows.lengths, rows.collate, prepare), _plan(recipe)
     outcome = train(model, data, plan, folder=work, resume=True, identity=identity, progress=progress, stop=stop)
     _save(out, trunk, model, recipe.dropout)
     write_json(out / FACTS, _facts(recipe, identity, corpus, rows, outcome))
