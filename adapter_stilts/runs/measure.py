@@ -22,7 +22,7 @@ from adapter_stilts.encoder.joint_model import JointModel
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.encoder.trunk import Trunk
 from adapter_stilts.evaluation.predict import predict
-from adapter_stilts.formats.base import Example, Format, Rules
+from adapter_stilts.formats.base import Cut, Example, Format, Rules
 from adapter_stilts.metrics.base import Options, Score, metrics
 from adapter_stilts.runs.build import HEAD
 from adapter_stilts.runs.material import subset
@@ -182,17 +182,10 @@ def _scored(
 
 
 def _features(model: TaskModel, task: Task, examples: Sequence[Example], reading: Reading) -> list[Feature]:
-    rules = reading.rules
-    return task.format.features(
-        examples,
-        model.encoder.trunk.tokenizer,
-        labels=reading.labels,
-        max_length=reading.length(model),
-        query_length=rules.query_length,
-        window_step=rules.decoding.window_step,
-        rows=rules.rows,
-        training=False,
-    )
+    rules, window = reading.rules, reading.rules.decoding.window_step
+    sizes: Any = {"max_length": reading.length(model), "query_length": rules.query_length, "window_step": window}
+    cut = Cut(labels=reading.labels, rows=rules.rows, training=False, **sizes)
+    return task.format.features(examples, model.encoder.trunk.tokenizer, cut)
 
 
 def _predict(
@@ -213,7 +206,8 @@ def _predict(
 def _masked_units(model: TaskModel, examples: Sequence[Example], reading: Reading) -> NDArray[np.float64]:
     """(right, masked) of each text, [N, 2]."""
     trunk, device = model.encoder.trunk, next(model.parameters()).device
-    features = model.format.features(examples, trunk.tokenizer, max_length=reading.max_length, training=False)
+    cut = Cut(max_length=reading.max_length, training=False)
+    features = model.format.features(examples, trunk.tokenizer, cut)
     data = feature_data(features, model.format, trunk.pad_id, masking_of(model.format, trunk))
     assert data.prepare is not None
     units = np.zeros((len(features), 2))

@@ -129,16 +129,8 @@ def _vocabulary(texts: Mapping[str, Sequence[PlainText]], folder: Path, recipe: 
 
 
 def _fresh(vocabulary: Path, recipe: Recipe, corpus: Corpus) -> Trunk:
-    trunk = new_trunk(
-        vocabulary,
-        hidden=recipe.hidden,
-        layers=recipe.layers,
-        heads=recipe.heads,
-        intermediate=4 * recipe.hidden,
-        max_length=recipe.max_length,
-        seed=recipe.seed,
-        dropout=0.0,
-    )
+    sizes = {name: getattr(recipe, name) for name in ("hidden", "layers", "heads", "max_length", "seed")}
+    trunk = new_trunk(vocabulary, **sizes, intermediate=4 * recipe.hidden, dropout=0.0)
     if recipe.aligned_start:
         with own_generators(torch.device("cpu")):
             torch.manual_seed(Seeds(recipe.seed).number("aligned start"))
@@ -178,10 +170,9 @@ def _facts(recipe: Recipe, identity: str, corpus: Corpus, rows: Rows, outcome: O
         language: {"texts": len(texts), "pairs": len(corpus.pairs[language]), "tokens": corpus.tokens(language)}
         for language, texts in corpus.singles.items()
     }
-    facts: dict[str, object] = {"identity": identity, "recipe": asdict(recipe)}
-    facts |= {name: getattr(outcome, name) for name in ("steps", "epochs", "stopped_by")}
-    facts |= {"loss": outcome.losses[-1][1], "seconds": round(outcome.seconds, 1)}
-    return {**facts, "rows_an_epoch": len(rows.spans), "languages": languages}
+    ended = {name: getattr(outcome, name) for name in ("steps", "epochs", "stopped_by")}
+    measured = {"loss": outcome.losses[-1][1], "seconds": round(outcome.seconds, 1), "rows_an_epoch": len(rows.spans)}
+    return {"identity": identity, "recipe": asdict(recipe), **ended, **measured, "languages": languages}
 
 
 def _identity(texts: Mapping[str, Sequence[PlainText]], recipe: Recipe, tokenizer_folder: Path | None) -> str:

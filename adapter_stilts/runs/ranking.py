@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from adapter_stilts.data.feature import Feature
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.evaluation.predict import logits
-from adapter_stilts.formats.base import Example
+from adapter_stilts.formats.base import Cut, Example
 from adapter_stilts.formats.queries import Candidate, Query, merged
 from adapter_stilts.formats.ranking import candidate_features
 from adapter_stilts.metrics.base import Measure, Options, Score
@@ -30,7 +30,6 @@ from adapter_stilts.metrics.ranked import DEEPEST, score_ranked
 from adapter_stilts.retrieval.search import nearest
 from adapter_stilts.runs.material import origin_facts
 from adapter_stilts.runs.rows import Reading, rows_of, store_attention
-from adapter_stilts.statistics.intervals import bootstrap_interval, score_of
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import same_language
@@ -120,8 +119,8 @@ def query_vectors(
 ) -> Vectors:
     """[N, H] unit vectors of queries, in their order."""
     trunk = model.encoder.trunk
-    lengths: Any = {"max_length": min(max_length, trunk.max_length), "query_length": task.query_length}
-    rows = task.format.features(queries, trunk.tokenizer, **lengths, training=False)
+    cut = Cut(max_length=min(max_length, trunk.max_length), query_length=task.query_length, training=False)
+    rows = task.format.features(queries, trunk.tokenizer, cut)
     return _unit_vectors(model, rows, token_budget)
 
 
@@ -172,6 +171,4 @@ def _bias(
         scored = score_ranked(SEVERAL, {query.id: others[query.id] for query in kept}, elsewhere, options)
         yield replace(scored.main, metric=f"{SEVERAL}-other-languages")
     units = np.array([(np.mean([spoken[id] for id in row]), 1.0) for row in ranking.values()])
-    drawn = {"seed": options.seed, "replicates": options.replicates}
-    interval = bootstrap_interval(units, "ratio", **drawn) if options.replicates else None
-    yield Measure("own-language", score_of(units, "ratio"), interval, units, "ratio")
+    yield Measure.of("own-language", units, "ratio", options)

@@ -17,7 +17,7 @@ from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.data.feature import Feature, token_rows
 from adapter_stilts.encoder.trunk import Trunk
 from adapter_stilts.errors import TaskDataError, UsageError
-from adapter_stilts.formats.base import Example, Format
+from adapter_stilts.formats.base import Cut, Example, Format
 from adapter_stilts.runs.material import for_task, subset, where_of
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.tasks.base import Task, labels_of
@@ -90,14 +90,8 @@ def tokenised(rows: TaskRows, trunk: Trunk, max_length: int | None) -> TaskData:
     task = rows.task
     wanted = max_length or task.max_length
     length = min(wanted, trunk.max_length)
-    features = task.format.features(
-        rows.examples,
-        trunk.tokenizer,
-        labels=rows.labels,
-        max_length=length,
-        query_length=task.query_length,
-        training=True,
-    )
+    cut = Cut(labels=rows.labels, max_length=length, query_length=task.query_length, training=True)
+    features = task.format.features(rows.examples, trunk.tokenizer, cut)
     if not features:
         advice = "check that answers stand in their contexts and texts are not empty"
         raise TaskDataError("no row of the training data can be trained on", where=task.name, do=advice)
