@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from huggingface_hub import constants
 
+from adapter_stilts.encoder.precision import resolve_precision
 from adapter_stilts.errors import MissingError
 from adapter_stilts.tasks.base import all_tasks
 from adapter_stilts.tasks.reading.place import Where
@@ -65,18 +66,13 @@ def release(text: str) -> tuple[int, ...]:
 
 def _devices() -> list[dict[str, Any]]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    native = {"avx512_bf16", "amx_bf16"} & set(_processor_flags())
-    rows: list[tuple[Any, ...]] = [("cpu", platform.machine(), memory, torch.get_num_threads(), bool(native))]
+    rows: list[tuple[Any, ...]] = [("cpu", platform.machine(), memory, torch.get_num_threads())]
     for number in range(torch.cuda.device_count()):
         facts = torch.cuda.get_device_properties(number)
-        rows.append((f"cuda:{number}", facts.name, facts.total_memory, None, facts.major >= 8))
-    return [dict(zip(("device", "name", "memory_bytes", "threads", "bf16"), row, strict=True)) for row in rows]
-
-
-def _processor_flags() -> list[str]:
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").split("\n") if path.is_file() else []
-    return next((line.split() for line in lines if line.startswith("flags")), [])
+        rows.append((f"cuda:{number}", facts.name, facts.total_memory, None))
+    names = ("device", "name", "memory_bytes", "threads")
+    native = [resolve_precision("auto", torch.device(row[0])) == "bf16" for row in rows]
+    return [{**dict(zip(names, row, strict=True)), "bf16": bf16} for row, bf16 in zip(rows, native, strict=True)]
 
 
 def _hub() -> dict[str, Any]:

@@ -65,6 +65,10 @@ class Prepared:
     notes: tuple[str, ...]
 
     @property
+    def task(self) -> str:
+        return ",".join(data.task.name for data in self.data)
+
+    @property
     def loaded(self) -> list[Loaded]:
         """What was read, to learn from and to select with, task by task."""
         return _loaded(self.data)
@@ -111,7 +115,9 @@ def prepare(config: RunConfig, names: Sequence[str]) -> Prepared:
     check_local(config.trunk.name)
     parents = tuple(load_bundle(Path(folder)) for folder in config.after)
     manifests = [parent.manifest for parent in parents]
-    name = JOINT if joint else _named(tasks[0], config)
+    first = tasks[0].name
+    spoken = for_task(config.data.language, first, [first], "data.language") if not joint else ()
+    name = JOINT if joint else "-".join((first, *spoken))  # with its languages, where the configuration names them
     fusion: Any = {"target_adapter": config.fusion.target_adapter, "composition": config.composition}
     line = lineage(config.how, parents, name, config.adapter.kind, **fusion)
     kind, settings = _kind(config.adapter, line.start)
@@ -192,11 +198,8 @@ def _tasks(config: RunConfig, names: Sequence[str]) -> tuple[Task, ...]:
     settings = config.task.model_dump(exclude_none=True)
     tasks = tuple(under(find_task(name, settings), config.evaluation.protocol) for name in names)
     for task in tasks:
-        what, advice = (
-            "trains nothing: it reads the encoder as it is",
-            f"use `adapter-stilts eval RUN --tasks {task.name}`",
-        )
-        refuse(task.retrieval, f"'{task.name}' {what}", advice)
+        what = f"'{task.name}' trains nothing: it reads the encoder as it is"
+        refuse(task.retrieval, what, f"use `adapter-stilts eval RUN --tasks {task.name}`")
     if config.how == JOINT:
         _check_joint(config, [task.name for task in tasks])
     for task in tasks:
@@ -219,21 +222,11 @@ def _check_joint(config: RunConfig, names: Sequence[str]) -> None:
             raise UsageError(what, where=f"task.{key}", do=advice)
 
 
-def _named(task: Task, config: RunConfig) -> str:
-    """The name of a task's adapter: with its languages, where the configuration names them."""
-    chosen = for_task(config.data.language, task.name, [task.name], "data.language")
-    return "-".join((task.name, *chosen))
-
-
 def _numbers(config: RunConfig, data: Sequence[TaskData]) -> dict[str, Any]:
     """Numbers outside the plan that decide the weights: of rows, lengths, dropout; of masking and ranking where used."""
     training, formats = config.training, [of_task.task.format for of_task in data]
-    names = {
-        "rows",
-        "validation_rows",
-        "head_dropout",
-        *(["mask_rate"] if any(kind.masked for kind in formats) else ()),
-    }
+    names = {"rows", "validation_rows", "head_dropout"}
+    names |= {"mask_rate"} if any(format.masked for format in formats) else set()
     numbers = training.model_dump(include=names) | {"max_length": [of_task.max_length for of_task in data]}
     if lengths := [of_task.task.query_length for of_task in data if of_task.task.format.ranking]:
         numbers |= {"query_length": lengths, "head_pool": training.head_pool}
@@ -242,11 +235,10 @@ def _numbers(config: RunConfig, data: Sequence[TaskData]) -> dict[str, Any]:
 
 def _dropped(data: Iterable[Loaded]) -> list[str]:
     """How many rows of each split were left out and why, a sentence each."""
-    origins = [loaded.origin for loaded in data]
     return [
-        f"{number:,} rows of {origin.task} ({origin.split}) are left out: {reason}"
-        for origin in origins
-        for reason, number in origin.dropped.items()
+        f"{number:,} rows of {loaded.origin.task} ({loaded.origin.split}) are left out: {reason}"
+        for loaded in data
+        for reason, number in loaded.origin.dropped.items()
     ]
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from adapter_stilts import environment as facts
 from adapter_stilts.config.load import dump
-from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.files import sha256, write_text
 from adapter_stilts.runs.build import HEAD
 from adapter_stilts.runs.folder import State
@@ -42,16 +41,12 @@ GENERATED = "Apache-2.0 (generated text of this package)"
 
 def write_config(prepared: Prepared, folder: Path) -> None:
     """config.yaml: every default written out, and what stands here in the place of "auto" and "as the task says"."""
-    write_text(folder / CONFIG, dump(resolved(prepared)))
-
-
-def resolved(prepared: Prepared) -> RunConfig:
-    """The configuration with what was decided on this machine written out."""
     config, loaded = prepared.config, prepared.trunk
     trunk = config.trunk.model_copy(update={"precision": loaded.precision, "revision": loaded.revision or None})
     adapter = config.adapter.model_copy(update={"kind": prepared.kind, "settings": prepared.settings})
     training = config.training.model_copy(update={} if prepared.joint else {"max_length": prepared.data[0].max_length})
-    return config.model_copy(update={"trunk": trunk, "adapter": adapter, "training": training})
+    decided = config.model_copy(update={"trunk": trunk, "adapter": adapter, "training": training})
+    write_text(folder / CONFIG, dump(decided))
 
 
 def manifest_of(
@@ -73,7 +68,7 @@ def manifest_of(
     return Manifest(
         name=folder.resolve().name,
         identity=prepared.identity,
-        task=",".join(rows.task.name for rows in data),
+        task=prepared.task,
         task_file=config.task.name if config.task.name.endswith(TASK_FILES) and not prepared.joint else "",
         format=JOINT if prepared.joint else data[0].task.format.name,
         language=",".join(dict.fromkeys(language for rows in data for language in rows.languages)),
@@ -184,10 +179,6 @@ class Planned:
         return sum(len(data.examples) for data in self.prepared.data)
 
     @property
-    def task(self) -> str:
-        return ",".join(data.task.name for data in self.prepared.data)
-
-    @property
     def tasks(self) -> list[TaskFacts]:
         """The tasks of a joint run, [] of another."""
         return [task_facts(self.prepared, data, {}) for data in self.prepared.data] if self.prepared.joint else []
@@ -199,7 +190,7 @@ class Planned:
             "run": str(self.folder),
             "identity": prepared.identity,
             "state": self.state,
-            "task": self.task,
+            "task": prepared.task,
             "how": prepared.config.how,
             "composition": str(prepared.lineage.composition),
             "rows": self.rows,

@@ -206,5 +206,5 @@ def _preview(prepared: Prepared, model: Model, folder: Path, state: State, repor
     size = f"about {planned.bytes / 1e6:.1f} MB"
     for task in planned.tasks:
         report.say(f"{task.task}: {task.rows} rows, {100 * task.share:.1f} % of the steps")
-    report.say(f"would train {planned.task} on {planned.rows} rows for {steps} into {folder} ({state}; {size})")
+    report.say(f"would train {prepared.task} on {planned.rows} rows for {steps} into {folder} ({state}; {size})")
     return planned
