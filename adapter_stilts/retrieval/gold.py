@@ -18,9 +18,11 @@ from typing import TypeAlias
 
 import numpy as np
 
+from adapter_stilts.metrics.pairs import MEASURES, counts_by_source
 from adapter_stilts.retrieval.compared import Flags, Numbers, Scores
 from adapter_stilts.retrieval.mining import Pairs
 from adapter_stilts.retrieval.thresholds import Cut, best_f1, require_gold
+from adapter_stilts.statistics.intervals import score_of
 
 Tune: TypeAlias = Callable[[Flags, Scores, int], Cut]
 
@@ -88,12 +90,8 @@ class Gold:
         The units, [sources, 3], are the correct, mined and gold pairs of every source row.
         """
         require_gold(len(self))
-        columns = (kept.source[self.right(kept)], kept.source, self.source)
-        units = np.stack([np.bincount(column, minlength=self.sources) for column in columns], axis=1, dtype=np.float64)
-        correct, mined, wanted = (len(column) for column in columns)
-        f1, precision = 2 * correct / (mined + wanted), correct / mined if mined else 0.0
-        scores = {"f1": f1, "precision": precision, "recall": correct / wanted}
-        rows = [Measured(f"{name}{suffix}", score, wanted, units, name) for name, score in scores.items()]
+        units = counts_by_source(kept.source[self.right(kept)], kept.source, self.source, sources=self.sources)
+        rows = [Measured(f"{name}{suffix}", score_of(units, name), len(self), units, name) for name in MEASURES]
         return rows[0], rows[1], rows[2]
 
     def oracle(self, pairs: Pairs, rule: str = "between") -> tuple[Measured, Measured, Measured]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.encoder.trunk import Trunk
-from adapter_stilts.formats.base import Example, Format
+from adapter_stilts.formats.base import Cut, Example, Format
 from adapter_stilts.metrics.base import Options, Score, metrics
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.statistics.intervals import REPLICATES
@@ -59,7 +59,7 @@ def _units(
 ) -> NDArray[np.float64]:
     """(right, masked) of each text, [N, 2]."""
     trunk = model.encoder.trunk
-    found = model.format.features(examples, trunk.tokenizer, max_length=max_length, training=False)
+    found = model.format.features(examples, trunk.tokenizer, Cut(max_length=max_length, training=False))
     data = feature_data(found, model.format, trunk.pad_id, masking_of(model.format, trunk))
     assert data.prepare is not None
     device = next(model.parameters()).device

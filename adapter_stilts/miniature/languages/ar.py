@@ -51,7 +51,7 @@ class Arabic(Grammar):
         }
         feminine = self.feminine(clause, context)
         if clause.frame == "weather":
-            subject, past, jussive = self.lexicon.forms("weather", clause.verb, context.style.other)
+            subject, past, jussive = self.forms("weather", clause.verb, context)
             slots["verb"], slots["agent"] = (
                 self.words(jussive if clause.negated else past, "VERB"),
                 self.words(subject, "NOUN", role="verb"),
@@ -111,7 +111,7 @@ class Arabic(Grammar):
 
     def thing(self, clause: Clause, context: Context) -> Words:
         thing = thing_of(clause)
-        gender, nominative, accusative, dual, plural = self.lexicon.forms("things", thing.noun, context.style.other)
+        gender, nominative, accusative, dual, plural = self.forms("things", thing.noun, context)
         exists = clause.frame == "exist"
         if thing.count == "two":
             return self.words(f"{dual[:-2]}ان" if exists else dual, "NOUN")
@@ -124,7 +124,7 @@ class Arabic(Grammar):
 
     def subject(self, clause: Clause, context: Context) -> Words:
         thing = thing_of(clause)
-        gender, nominative, *_ = self.lexicon.forms("things", thing.noun, context.style.other)
+        gender, nominative, *_ = self.forms("things", thing.noun, context)
         if context.pronoun == "subject":
             return self.words("ها" if gender == "f" else "ه", "PRON")
         definite = self.words(" ".join(f"ال{part}" for part in nominative.split()), "NOUN")

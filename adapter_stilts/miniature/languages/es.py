@@ -85,7 +85,7 @@ class Spanish(Grammar):
 
     def thing(self, clause: Clause, context: Context) -> Words:
         thing = thing_of(clause)
-        gender, singular, plural = self.lexicon.forms("things", thing.noun, context.style.other)
+        gender, singular, plural = self.forms("things", thing.noun, context)
         if thing.count:
             return self.words(self.form("counts", thing.count), "NUM") + self.words(plural, "NOUN")
         articles = ("ningún", "ninguna") if clause.negated else ("un", "una")
@@ -94,7 +94,7 @@ class Spanish(Grammar):
     def subject(self, clause: Clause, context: Context) -> Words:
         if context.pronoun == "subject":
             return ()
-        gender, singular, _ = self.lexicon.forms("things", thing_of(clause).noun, context.style.other)
+        gender, singular, _ = self.forms("things", thing_of(clause).noun, context)
         return (
             self.words("la" if gender == "f" else "el", "DET")
             + self.words(singular, "NOUN")

@@ -122,7 +122,7 @@ class Hindi(Grammar):
         return self.words("वह", "PRON") if context.pronoun == "subject" else self.described(thing_of(clause), context)
 
     def described(self, thing: Thing, context: Context) -> Words:
-        gender, singular, _ = self.lexicon.forms("things", thing.noun, context.style.other)
+        gender, singular, _ = self.forms("things", thing.noun, context)
         modifier = (
             self.words(self.form("modifiers", thing.modifier, int(gender == "f")), "ADJ") if thing.modifier else ()
         )

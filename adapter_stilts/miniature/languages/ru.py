@@ -99,7 +99,7 @@ class Russian(Grammar):
 
     def thing(self, clause: Clause, context: Context) -> Words:
         thing = thing_of(clause)
-        gender, nominative, accusative, genitive, many = self.lexicon.forms("things", thing.noun, context.style.other)
+        gender, nominative, accusative, genitive, many = self.forms("things", thing.noun, context)
         if thing.count:
             number = self.form("counts", thing.count, int(gender == "f"))
             return self.words(number, "NUM") + self.words(genitive if thing.count in ("two", "three") else many, "NOUN")
@@ -110,7 +110,7 @@ class Russian(Grammar):
         return self.modifier(clause, 3 if gender == "f" else COLUMN[gender]) + self.words(accusative, "NOUN")
 
     def subject(self, clause: Clause, context: Context) -> Words:
-        gender, nominative, *_ = self.lexicon.forms("things", thing_of(clause).noun, context.style.other)
+        gender, nominative, *_ = self.forms("things", thing_of(clause).noun, context)
         if context.pronoun == "subject":
             return self.words({"m": "он", "f": "она", "n": "оно"}[gender], "PRON")
         return self.modifier(clause, COLUMN[gender]) + self.words(nominative, "NOUN")

@@ -89,11 +89,11 @@ class Swahili(Grammar):
     def thing(self, thing: Thing, context: Context) -> Words:
         if not thing.count:
             return self.described(thing, context)
-        _, _, counted, plural = self.lexicon.forms("things", thing.noun, context.style.other)
+        _, _, counted, plural = self.forms("things", thing.noun, context)
         return self.words(plural, "NOUN") + self.words(self.form("counts", thing.count, COUNTED[counted]), "NUM")
 
     def described(self, thing: Thing, context: Context) -> Words:
-        noun_class, singular, *_ = self.lexicon.forms("things", thing.noun, context.style.other)
+        noun_class, singular, *_ = self.forms("things", thing.noun, context)
         noun = self.words(singular, "NOUN")
         if not thing.modifier:
             return noun
