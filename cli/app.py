@@ -102,7 +102,8 @@ def _known(error: BaseException) -> StiltsError | None:
         what, where = f"cannot read: {error.strerror or error}", str(error.filename or "")
         return StiltsError(what, where=where, do="check the folder and its permissions")
     if isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError)):
-        do = "lower training.token_budget or training.batch_rows (and raise training.accumulation), or use a smaller trunk"
+        do = "lower training.token_budget or training.batch_rows (and raise training.accumulation), "
+        do += "or use a smaller trunk"
         return DoesNotFit("out of memory", where=str(error).split("\n")[0], do=do)
     return None
 

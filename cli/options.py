@@ -117,8 +117,8 @@ def names(text: str | None) -> tuple[str, ...]:
 def configuration(
     path: Path | None, settings: Sequence[str] | None, typed: Mapping[str, tuple[str, object]]
 ) -> RunConfig:
-    """The configuration from a file, `--set` and flags; `typed` maps a flag to the key it sets and the value, None where
-    it was not given."""
+    """The configuration from a file, `--set` and flags; `typed` maps a flag to the key it sets and the value, None
+    where it was not given."""
     from adapter_stilts.config.load import Given, load
     from adapter_stilts.encoder.kinds import mistakes
 

@@ -80,26 +80,31 @@ def _recipe(recipe: Recipe) -> dict[str, Any]:
 def _task(task: Task) -> dict[str, Any]:
     facts, source = vars(task), vars(task.source)
     parts = (task, *(tasks[part] for part in task.parts))
-    return {
+    document = {
         "task": task.name,
         "format": task.format.name,
         **{name: facts[name] for name in ("metric", "summary", "aliases", "languages", "extra_languages", "parts")},
         "splits": [split for split in SPLITS if task.has_split(split)],
         "labels": task.labels or (),
         "trained_on": task.train_task or task.name,
-        "files": {split: source["files"][split] for split in SPLITS if split in source["files"]},
+        "files": {split: list(source["files"][split]) for split in SPLITS if split in source["files"]},
         "hub": asdict(task.source.hubs[0]) if task.source.hubs else None,
         "sources": [_source(hub) for part in parts for hub in part.source.hubs],
         **{name: source[name] for name in ("sizes", "candidates", "miniature", "licence", "paper", "stands_for")},
         "leaks": [asdict(leak) for leak in task.leaks],
         "substitutions": [*task.source.substitutions, *task.source.stand_ins.values()],
     }
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in document.items()}
 
 
 def _source(hub: Hub) -> dict[str, Any]:
     """A data set of the hub. certainty: of what is known of its files; note: where its rows are not the published."""
     names = ("id", "config", "splits", "languages", "candidates", "certainty", "note")
-    return {**{name: getattr(hub, name) for name in names}, "revision": hub.revision or "newest"}
+    return {
+        **{name: getattr(hub, name) for name in names},
+        "languages": [*hub.languages],
+        "revision": hub.revision or "newest",
+    }
 
 
 def _run_folders(folder: Path, depth: int = DEPTH) -> Iterable[Path]:
