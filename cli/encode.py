@@ -57,8 +57,7 @@ def encode(
     column: ColumnOption = None,
     shard_rows: Annotated[int | None, given("--shard-rows", "N", "Rows of one file of vectors.")] = None,
     limit: Annotated[
-        float | None,
-        given("--limit-gb", "GB", "Memory that encoding must fit in; chooses the rows of a shard."),
+        float | None, given("--limit-gb", "GB", "Memory that encoding must fit in; chooses the rows of a shard.")
     ] = None,
     engine: EngineOption = "local",
     ray_address: RayOption = None,

@@ -47,8 +47,7 @@ def mine(
     layer: LayerOption = None,
     pool: PoolOption = None,
     source_vectors: Annotated[
-        Path | None,
-        given("--source-vectors", "PATH", "Vectors in place of an encoder: a folder of `encode`, or .npy."),
+        Path | None, given("--source-vectors", "PATH", "Vectors in place of an encoder: a folder of `encode`, or .npy.")
     ] = None,
     target_vectors: Annotated[Path | None, given("--target-vectors", "PATH", "The same for the target.")] = None,
     layout: LayoutOption = None,
@@ -101,8 +100,7 @@ def mine(
     lists: Annotated[int | None, given("--lists", "N", "Cells of an ivf index.")] = None,
     probes: Annotated[int | None, given("--probes", "N", "Cells of it that are searched.")] = None,
     limit: Annotated[
-        float | None,
-        given("--limit-gb", "GB", "Memory that the search must fit in; it is done in shards."),
+        float | None, given("--limit-gb", "GB", "Memory that the search must fit in; it is done in shards.")
     ] = None,
     json_lines: Annotated[bool, typer.Option("--json-lines", help="Write JSON lines, with line numbers.")] = False,
     engine: EngineOption = "local",

@@ -173,6 +173,6 @@ def _pools(asked: RetrievalTask, vectors: SideVectors, loaded: Sequence[Loaded])
 def _predicted(asked: RetrievalTask, loaded: Loaded, predictions: Any) -> dict[str, Any]:
     """Write the predictions of a reading at one layer in XTREME's folder form."""
     origin, folder, form = loaded.origin, asked.folder, asked.task.format.form
-    path = forms.prediction_path(folder / "predictions", asked.task.folder, origin.language, form, origin.split)
+    path = forms.prediction_path(folder / "predictions", asked.task.name, origin.language, form, origin.split)
     forms.forms[form].write(path, predictions)
     return {"predictions": path.relative_to(folder).as_posix()}

@@ -6,14 +6,14 @@ What it is stands in Task, where its rows come from in its `source` (source.py),
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Example, Format, formats
 from adapter_stilts.registry import Registry
-from adapter_stilts.tasks.source import Source
+from adapter_stilts.tasks.source import SPLITS, Source
 
 NLI_LABELS = ("contradiction", "entailment", "neutral")  # XTREME's order
 BINARY_LABELS = ("0", "1")
@@ -58,8 +58,6 @@ class Task:
     source           where its rows come from
     max_length       tokens of an input
     query_length     span, ranking: tokens of a question
-    folder           its name in XTREME's prediction folders
-    unanswerable     span: questions without an answer are part of it
     leaks            what other tasks' rows would tell about this one's test data
     """
 
@@ -78,18 +76,18 @@ class Task:
     source: Source = field(default_factory=Source)
     max_length: int = 128
     query_length: int = 64
-    folder: str = ""
-    unanswerable: bool = False
     leaks: tuple[Leak, ...] = ()
     aliases: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "folder", self.folder or self.name)
 
     @property
     def format(self) -> Format[Any]:
         """What its examples are, which answers everything that is asked about them."""
         return formats[self.format_name]
+
+    @property
+    def unanswerable(self) -> bool:
+        """span: whether questions without an answer are part of it."""
+        return self.metric == "squad_v2"
 
     @property
     def retrieval(self) -> bool:
@@ -126,11 +124,24 @@ class Task:
 tasks: Registry[Task] = Registry("task", package="adapter_stilts.tasks")
 
 
-def register(*new: Task) -> None:
-    """Put tasks under their names and their aliases."""
-    for task in new:
-        for name in (task.name, *task.aliases):
-            tasks.add(name, task)
+def task_of(name: str, format_name: str, summary: str, **facts: Any) -> Task:
+    """A task by the facts of Task and of Source, without telling which are whose.
+
+    metric, max_length       those of its format where they are not given
+    train, validation, test  patterns of the files of a split, as text: "COPA/val.jsonl | copa/val.jsonl"
+    """
+    format = formats[format_name]
+    facts = {"metric": format.metric, "max_length": format.max_length, **facts}
+    patterns = {split: tuple(facts.pop(split).split(" | ")) for split in SPLITS if split in facts}
+    source = {each.name: facts.pop(each.name) for each in fields(Source) if each.name in facts}
+    return Task(name, format_name, summary=summary, source=Source(**({"files": patterns} | source)), **facts)
+
+
+def register(name: str, format_name: str, summary: str, **facts: Any) -> None:
+    """Make a task and put it under its name and its aliases."""
+    task = task_of(name, format_name, summary, **facts)
+    for each in (name, *task.aliases):
+        tasks.add(each, task)
 
 
 def all_tasks() -> list[Task]:

@@ -2,125 +2,95 @@
 
 from __future__ import annotations
 
-from adapter_stilts.tasks.base import Leak, Task, register
-from adapter_stilts.tasks.source import SCRIPT, UNVERIFIED, Hub, Source, codes
+from adapter_stilts.tasks.base import Leak, register
+from adapter_stilts.tasks.source import SCRIPT, UNVERIFIED, Hub, codes, only
 
 CONVERTED = "refs/convert/parquet"  # for data sets that are loading scripts, which are not run
-COUNTED_FROM_1 = {"1": "0", "2": "1", "3": "2"}
-TWO = {"train": "train", "validation": "validation"}
+LIKELY_SCRIPT = f"{UNVERIFIED}, likely a {SCRIPT}"
+TWO = only("train", "validation")
 
 register(
-    Task(
-        "xcopa",
-        "choice",
-        "accuracy",
-        "XCOPA: which of two sentences is the cause or the effect, in 11 languages",
-        languages=codes("et ht id it qu sw ta th tr vi zh"),
-        train_task="copa",
-        leaks=(Leak("copa", "in-task", "it is translated from COPA, which it trains on"),),
-        source=Source(
-            files={
-                "validation": ("val.{l}.jsonl", "xcopa.{l}.val.jsonl"),
-                "test": ("test.{l}.jsonl", "xcopa.{l}.test.jsonl"),
-            },
-            hubs=(Hub("cambridgeltl/xcopa", "{l}", splits={"validation": "validation", "test": "test"}),),
-            miniature="choice",
-            licence="CC BY 4.0",
-            paper="https://arxiv.org/abs/2005.00333",
-            sizes={"validation": "100 [S]", "test": "500 [S]"},
-        ),
+    "xcopa",
+    "choice",
+    "XCOPA: which of two sentences is the cause or the effect, in 11 languages",
+    languages=codes("et ht id it qu sw ta th tr vi zh"),
+    train_task="copa",
+    leaks=(Leak("copa", "in-task", "it is translated from COPA, which it trains on"),),
+    validation="val.{l}.jsonl | xcopa.{l}.val.jsonl",
+    test="test.{l}.jsonl | xcopa.{l}.test.jsonl",
+    hubs=(Hub("cambridgeltl/xcopa", "{l}", splits=only("validation", "test")),),
+    miniature="choice",
+    licence="CC BY 4.0",
+    paper="https://arxiv.org/abs/2005.00333",
+    sizes={"validation": "100 [S]", "test": "500 [S]"},
+)
+register(
+    "copa",
+    "choice",
+    "COPA: which of two sentences is the cause or the effect, in English",
+    languages=("en",),
+    train="COPA/train.jsonl | copa/train.jsonl | xcopa/train.en.jsonl",
+    validation="COPA/val.jsonl | copa/val.jsonl | xcopa/val.en.jsonl",
+    hubs=(Hub("aps/super_glue", "copa", splits=TWO, certainty=UNVERIFIED),),
+    miniature="choice",
+    licence="BSD 2-Clause",
+    paper="https://aclanthology.org/S12-1052",
+)
+register(
+    "siqa",
+    "choice",
+    "Social IQa: what people do next, want or feel, of three answers",
+    languages=("en",),
+    label_names={"1": "0", "2": "1", "3": "2"},
+    joined="labels",
+    train="train.jsonl train-labels.lst | socialIQa_v1.4_trn.jsonl",
+    validation="dev.jsonl dev-labels.lst | socialIQa_v1.4_dev.jsonl",
+    test="socialIQa_v1.4_tst.jsonl",
+    hubs=(Hub("allenai/social_i_qa", revision=CONVERTED, splits=TWO, certainty=LIKELY_SCRIPT),),
+    miniature="choice",
+    licence="CC BY 4.0",
+    paper="https://arxiv.org/abs/1904.09728",
+)
+register(
+    "hellaswag",
+    "choice",
+    "HellaSwag: how a description goes on, of four endings",
+    languages=("en",),
+    train="hellaswag_train.jsonl",
+    validation="hellaswag_val.jsonl",
+    hubs=(Hub("Rowan/hellaswag", revision=CONVERTED, splits=TWO, certainty=SCRIPT),),
+    sizes={"train": "39,905 [M]", "validation": "10,042 [S]"},
+    miniature="endings",
+    licence="MIT",
+    paper="https://arxiv.org/abs/1905.07830",
+)
+register(
+    "cosmosqa",
+    "choice",
+    "Cosmos QA: causes and effects in everyday stories, of four answers",
+    languages=("en",),
+    train="cosmosqa/train.csv | cosmosqa.train.jsonl | train.csv",
+    validation="cosmosqa/valid.csv | cosmosqa.valid.jsonl | valid.csv",
+    hubs=(
+        Hub("allenai/cosmos_qa", revision=CONVERTED, splits=TWO, certainty=LIKELY_SCRIPT),
+        Hub("Samsoup/cosmos_qa", splits=TWO),
     ),
-    Task(
-        "copa",
-        "choice",
-        "accuracy",
-        "COPA: which of two sentences is the cause or the effect, in English",
-        languages=("en",),
-        source=Source(
-            files={
-                "train": ("COPA/train.jsonl", "copa/train.jsonl", "xcopa/train.en.jsonl"),
-                "validation": ("COPA/val.jsonl", "copa/val.jsonl", "xcopa/val.en.jsonl"),
-            },
-            hubs=(Hub("aps/super_glue", "copa", splits=TWO, certainty=UNVERIFIED),),
-            miniature="choice",
-            licence="BSD 2-Clause",
-            paper="https://aclanthology.org/S12-1052",
-        ),
-    ),
-    Task(
-        "siqa",
-        "choice",
-        "accuracy",
-        "Social IQa: what people do next, want or feel, of three answers",
-        languages=("en",),
-        source=Source(
-            label_names=COUNTED_FROM_1,
-            joined="labels",
-            files={
-                "train": ("train.jsonl train-labels.lst", "socialIQa_v1.4_trn.jsonl"),
-                "validation": ("dev.jsonl dev-labels.lst", "socialIQa_v1.4_dev.jsonl"),
-                "test": ("socialIQa_v1.4_tst.jsonl",),
-            },
-            hubs=(
-                Hub(
-                    "allenai/social_i_qa", revision=CONVERTED, splits=TWO, certainty=f"{UNVERIFIED}, likely a {SCRIPT}"
-                ),
-            ),
-            miniature="choice",
-            licence="CC BY 4.0",
-            paper="https://arxiv.org/abs/1904.09728",
-        ),
-    ),
-    Task(
-        "hellaswag",
-        "choice",
-        "accuracy",
-        "HellaSwag: how a description goes on, of four endings",
-        languages=("en",),
-        source=Source(
-            files={"train": ("hellaswag_train.jsonl",), "validation": ("hellaswag_val.jsonl",)},
-            hubs=(Hub("Rowan/hellaswag", revision=CONVERTED, splits=TWO, certainty=SCRIPT),),
-            sizes={"train": "39,905 [M]", "validation": "10,042 [S]"},
-            miniature="endings",
-            licence="MIT",
-            paper="https://arxiv.org/abs/1905.07830",
-        ),
-    ),
-    Task(
-        "cosmosqa",
-        "choice",
-        "accuracy",
-        "Cosmos QA: causes and effects in everyday stories, of four answers",
-        languages=("en",),
-        source=Source(
-            files={
-                "train": ("cosmosqa/train.csv", "cosmosqa.train.jsonl", "train.csv"),
-                "validation": ("cosmosqa/valid.csv", "cosmosqa.valid.jsonl", "valid.csv"),
-            },
-            hubs=(
-                Hub("allenai/cosmos_qa", revision=CONVERTED, splits=TWO, certainty=f"{UNVERIFIED}, likely a {SCRIPT}"),
-                Hub("Samsoup/cosmos_qa", splits=TWO),
-            ),
-            any_name=True,
-            sizes={"train": "25,262 [S]", "validation": "2,985 [M]"},
-            miniature="choice4",
-            licence="CC BY 4.0",
-            paper="https://arxiv.org/abs/1909.00277",
-        ),
-    ),
-    Task(
-        "csqa",
-        "choice",
-        "accuracy",
-        "CommonsenseQA: a question and five words",
-        languages=("en",),
-        source=Source(
-            files={"train": ("train_rand_split.jsonl",), "validation": ("dev_rand_split.jsonl",)},
-            hubs=(Hub("tau/commonsense_qa", splits=TWO, certainty=UNVERIFIED),),
-            sizes={"train": "9,741 [M]", "validation": "1,221 [M]"},
-            miniature="choice4",
-            licence="MIT",
-            paper="https://arxiv.org/abs/1811.00937",
-        ),
-    ),
+    any_name=True,
+    sizes={"train": "25,262 [S]", "validation": "2,985 [M]"},
+    miniature="choice4",
+    licence="CC BY 4.0",
+    paper="https://arxiv.org/abs/1909.00277",
+)
+register(
+    "csqa",
+    "choice",
+    "CommonsenseQA: a question and five words",
+    languages=("en",),
+    train="train_rand_split.jsonl",
+    validation="dev_rand_split.jsonl",
+    hubs=(Hub("tau/commonsense_qa", splits=TWO, certainty=UNVERIFIED),),
+    sizes={"train": "9,741 [M]", "validation": "1,221 [M]"},
+    miniature="choice4",
+    licence="MIT",
+    paper="https://arxiv.org/abs/1811.00937",
 )

@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from adapter_stilts.tasks.source import pairs
+
 # ISO 639-1 and ISO 639-3, in pairs.
 CODES = """
     aa aar  ab abk  ae ave  af afr  ak aka  am amh  an arg  ar ara  as asm  av ava  ay aym  az aze  ba bak  be bel
@@ -39,10 +41,8 @@ ALIASES = """
 """
 VARIANT = re.compile(r"[_-]")  # zho_Hans, pt_BR, zh-TW: the language stands before it
 
-_pairs = CODES.split()
-_aliases = ALIASES.split()
-_to_three = dict(zip(_pairs[::2], _pairs[1::2], strict=True))
-_to_two = {three: two for two, three in _to_three.items()} | dict(zip(_aliases[::2], _aliases[1::2], strict=True))
+_to_three = pairs(CODES)
+_to_two = {three: two for two, three in _to_three.items()} | pairs(ALIASES)
 
 
 def iso1(code: str) -> str:

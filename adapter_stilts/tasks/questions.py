@@ -7,172 +7,113 @@ is still selected on rows held out of SQuAD, since no protocol selects on rows o
 
 from __future__ import annotations
 
-from adapter_stilts.tasks.base import Leak, Task, register
-from adapter_stilts.tasks.source import UNVERIFIED, Hub, Source, codes
+from adapter_stilts.tasks.base import Leak, register
+from adapter_stilts.tasks.source import UNVERIFIED, Hub, codes, only, pairs
 
 PUBLIC_TEST = {"test": "the test split is SQuAD's development set: its test set is not public"}
-TWO = {"train": "train", "validation": "validation", "test": "validation"}
-OWN_SPLITS = {"validation": "validation", "test": "test"}
+TWO = only("train", "validation", test="validation")
 TRANSLATED = "it is translated from SQuAD's development set"
-TYDIQA = {
-    "ar": "arabic",
-    "bn": "bengali",
-    "en": "english",
-    "fi": "finnish",
-    "id": "indonesian",
-    "ko": "korean",
-    "ru": "russian",
-    "sw": "swahili",
-    "te": "telugu",
-}
+SQUAD = Leak("squad", "in-task", "SQuAD 1.1 is its training set")
+SQUAD_DEV = Leak("squad", "selection", TRANSLATED, ("validation",))
+SQUAD_2 = Leak("squad_v2", "in-task", "SQuAD 2.0 holds its training set")
+SQUAD_2_DEV = Leak("squad_v2", "selection", f"{TRANSLATED}, whose paragraphs SQuAD 2.0 shares", ("validation",))
+XQUAD = codes("ar de el en es hi ru th tr vi zh")
+TYDIQA = pairs("""
+    ar arabic  bn bengali  en english  fi finnish  id indonesian  ko korean  ru russian  sw swahili  te telugu
+""")
 
 register(
-    Task(
-        "squad",
-        "span",
-        "squad",
-        "SQuAD 1.1: English questions about Wikipedia paragraphs",
-        languages=("en",),
-        max_length=384,
-        leaks=(Leak("squad_v2", "in-task", "SQuAD 2.0 repeats its questions"),),
-        source=Source(
-            files={"train": ("train-v1.1.json",), "validation": ("dev-v1.1.json",), "test": ("dev-v1.1.json",)},
-            hubs=(Hub("rajpurkar/squad", splits=TWO, certainty=UNVERIFIED), Hub("google/xtreme", "SQuAD", splits=TWO)),
-            sizes={"train": "87,599 [S]", "validation": "10,570 [M]"},
-            miniature="qa",
-            licence="CC BY-SA 4.0",
-            paper="https://arxiv.org/abs/1606.05250",
-            stand_ins=PUBLIC_TEST,
-        ),
+    "squad",
+    "span",
+    "SQuAD 1.1: English questions about Wikipedia paragraphs",
+    languages=("en",),
+    leaks=(Leak("squad_v2", "in-task", "SQuAD 2.0 repeats its questions"),),
+    train="train-v1.1.json",
+    validation="dev-v1.1.json",
+    test="dev-v1.1.json",
+    hubs=(Hub("rajpurkar/squad", splits=TWO, certainty=UNVERIFIED), Hub("google/xtreme", "SQuAD", splits=TWO)),
+    sizes={"train": "87,599 [S]", "validation": "10,570 [M]"},
+    miniature="qa",
+    licence="CC BY-SA 4.0",
+    paper="https://arxiv.org/abs/1606.05250",
+    stand_ins=PUBLIC_TEST,
+)
+register(
+    "squad_v2",
+    "span",
+    "SQuAD 2.0: the same with questions that have no answer",
+    metric="squad_v2",
+    languages=("en",),
+    leaks=(Leak("squad", "in-task", "SQuAD 1.1 holds its questions that have an answer"),),
+    train="train-v2.0.json",
+    validation="dev-v2.0.json",
+    test="dev-v2.0.json",
+    hubs=(Hub("rajpurkar/squad_v2", splits=TWO, certainty=UNVERIFIED),),
+    sizes={"train": "130,319 [M]", "validation": "11,873 [M]"},
+    miniature="qa2",
+    licence="CC BY-SA 4.0",
+    paper="https://arxiv.org/abs/1806.03822",
+    stand_ins=PUBLIC_TEST,
+)
+register(
+    "xquad",
+    "span",
+    "XQuAD: 1,190 questions of SQuAD in 11 languages",
+    languages=XQUAD,
+    extra_languages=("ro",),
+    train_task="squad",
+    held_out=50,
+    leaks=(SQUAD, SQUAD_DEV, SQUAD_2, SQUAD_2_DEV),
+    test="xquad.{l}.json",
+    hubs=(
+        Hub("google/xquad", "xquad.{l}", splits=only(test="validation"), languages=(*XQUAD, "ro")),
+        Hub("google/xtreme", "XQuAD.{l}", splits=only(test="validation"), languages=XQUAD),
     ),
-    Task(
-        "squad_v2",
-        "span",
-        "squad_v2",
-        "SQuAD 2.0: the same with questions that have no answer",
-        languages=("en",),
-        max_length=384,
-        unanswerable=True,
-        leaks=(Leak("squad", "in-task", "SQuAD 1.1 holds its questions that have an answer"),),
-        source=Source(
-            files={"train": ("train-v2.0.json",), "validation": ("dev-v2.0.json",), "test": ("dev-v2.0.json",)},
-            hubs=(Hub("rajpurkar/squad_v2", splits=TWO, certainty=UNVERIFIED),),
-            sizes={"train": "130,319 [M]", "validation": "11,873 [M]"},
-            miniature="qa2",
-            licence="CC BY-SA 4.0",
-            paper="https://arxiv.org/abs/1806.03822",
-            stand_ins=PUBLIC_TEST,
-        ),
+    sizes={"test": "1,190 [S]"},
+    miniature="qa",
+    licence="CC BY-SA 4.0",
+    paper="https://arxiv.org/abs/1910.11856",
+)
+register(
+    "mlqa",
+    "span",
+    "MLQA: questions in 7 languages, question and context in the same one",
+    metric="mlqa",
+    languages=codes("ar de en es hi vi zh"),
+    train_task="squad",
+    held_out=50,
+    leaks=(SQUAD, SQUAD_2),
+    validation="dev-context-{l}-question-{l}.json",
+    test="test-context-{l}-question-{l}.json",
+    hubs=(
+        Hub("google/xtreme", "MLQA.{l}.{l}", splits=only("validation", "test")),
+        Hub("facebook/mlqa", "mlqa.{l}.{l}", splits=only("validation", "test"), certainty=UNVERIFIED),
     ),
-    Task(
-        "xquad",
-        "span",
-        "squad",
-        "XQuAD: 1,190 questions of SQuAD in 11 languages",
-        languages=codes("ar de el en es hi ru th tr vi zh"),
-        extra_languages=("ro",),
-        train_task="squad",
-        held_out=50,
-        max_length=384,
-        leaks=(
-            Leak("squad", "in-task", "SQuAD 1.1 is its training set"),
-            Leak("squad", "selection", TRANSLATED, ("validation",)),
-            Leak("squad_v2", "in-task", "SQuAD 2.0 holds its training set"),
-            Leak("squad_v2", "selection", f"{TRANSLATED}, whose paragraphs SQuAD 2.0 shares", ("validation",)),
-        ),
-        source=Source(
-            files={"test": ("xquad.{l}.json",)},
-            hubs=(
-                Hub(
-                    "google/xquad",
-                    "xquad.{l}",
-                    splits={"test": "validation"},
-                    languages=codes("ar de el en es hi ru th tr vi zh ro"),
-                ),
-                Hub(
-                    "google/xtreme",
-                    "XQuAD.{l}",
-                    splits={"test": "validation"},
-                    languages=codes("ar de el en es hi ru th tr vi zh"),
-                ),
-            ),
-            sizes={"test": "1,190 [S]"},
-            miniature="qa",
-            licence="CC BY-SA 4.0",
-            paper="https://arxiv.org/abs/1910.11856",
-        ),
+    sizes={"validation": "500 to 1,148 by language [S]", "test": "4,517 to 11,590 by language [S]"},
+    miniature="qa",
+    licence="CC BY-SA 3.0",
+    paper="https://arxiv.org/abs/1910.07475",
+)
+TRAIN_AND_DEV = only("train", test="validation")
+OTHER_LANGUAGES = "the other languages' training rows are of the same set as their test rows"
+register(
+    "tydiqa",
+    "span",
+    "TyDiQA, gold passages: questions asked in 9 languages by people who did not know the answer",
+    languages=tuple(TYDIQA),
+    held_out=20,
+    leaks=(Leak("tydiqa", "target", OTHER_LANGUAGES, languages="other"),),
+    train="tydiqa-goldp-v1.1-train.json | tydiqa.goldp.{l}.train.json | tydiqa.{l}.train.json",
+    test="tydiqa-goldp-v1.1-dev.json | tydiqa-goldp-dev-{name}.json | tydiqa.goldp.{l}.dev.json | tydiqa.{l}.dev.json",
+    hubs=(
+        Hub("google/xtreme", "tydiqa", splits=TRAIN_AND_DEV),
+        Hub("google-research-datasets/tydiqa", "secondary_task", splits=TRAIN_AND_DEV, certainty=UNVERIFIED),
     ),
-    Task(
-        "mlqa",
-        "span",
-        "mlqa",
-        "MLQA: questions in 7 languages, question and context in the same one",
-        languages=codes("ar de en es hi vi zh"),
-        train_task="squad",
-        held_out=50,
-        leaks=(
-            Leak("squad", "in-task", "SQuAD 1.1 is its training set"),
-            Leak("squad_v2", "in-task", "SQuAD 2.0 holds its training set"),
-        ),
-        max_length=384,
-        source=Source(
-            files={
-                "validation": ("dev-context-{l}-question-{l}.json",),
-                "test": ("test-context-{l}-question-{l}.json",),
-            },
-            hubs=(
-                Hub("google/xtreme", "MLQA.{l}.{l}", splits=OWN_SPLITS),
-                Hub("facebook/mlqa", "mlqa.{l}.{l}", splits=OWN_SPLITS, certainty=UNVERIFIED),
-            ),
-            sizes={"validation": "500 to 1,148 by language [S]", "test": "4,517 to 11,590 by language [S]"},
-            miniature="qa",
-            licence="CC BY-SA 3.0",
-            paper="https://arxiv.org/abs/1910.07475",
-        ),
-    ),
-    Task(
-        "tydiqa",
-        "span",
-        "squad",
-        "TyDiQA, gold passages: questions asked in 9 languages by people who did not know the answer",
-        languages=codes("ar bn en fi id ko ru sw te"),
-        held_out=20,
-        max_length=384,
-        leaks=(
-            Leak(
-                "tydiqa",
-                "target",
-                "the other languages' training rows are of the same set as their test rows",
-                languages="other",
-            ),
-        ),
-        source=Source(
-            files={
-                "train": ("tydiqa-goldp-v1.1-train.json", "tydiqa.goldp.{l}.train.json", "tydiqa.{l}.train.json"),
-                "test": (
-                    "tydiqa-goldp-v1.1-dev.json",
-                    "tydiqa-goldp-dev-{name}.json",
-                    "tydiqa.goldp.{l}.dev.json",
-                    "tydiqa.{l}.dev.json",
-                ),
-            },
-            hubs=(
-                Hub("google/xtreme", "tydiqa", splits={"train": "train", "test": "validation"}),
-                Hub(
-                    "google-research-datasets/tydiqa",
-                    "secondary_task",
-                    splits={"train": "train", "test": "validation"},
-                    certainty=UNVERIFIED,
-                ),
-            ),
-            # XTREME cuts the ids of its training files down to a small number
-            unnumbered=("tydiqa.goldp.*.train.json",),
-            language_names=TYDIQA,
-            id_prefixes={code: f"{name}-" for code, name in TYDIQA.items()},
-            sizes={"train": "3,696 in English [S]", "test": "323 to 2,719 by language [S]"},
-            miniature="qa",
-            licence="Apache-2.0",
-            paper="https://arxiv.org/abs/2003.05002",
-        ),
-    ),
+    unnumbered=("tydiqa.goldp.*.train.json",),  # XTREME cuts the ids of its training files down to a small number
+    language_names=TYDIQA,
+    id_prefixes={code: f"{name}-" for code, name in TYDIQA.items()},
+    sizes={"train": "3,696 in English [S]", "test": "323 to 2,719 by language [S]"},
+    miniature="qa",
+    licence="Apache-2.0",
+    paper="https://arxiv.org/abs/2003.05002",
 )

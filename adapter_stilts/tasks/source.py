@@ -43,7 +43,7 @@ class Hub:
     id: str
     config: str = ""
     revision: str = ""
-    splits: Mapping[str, str] = field(default_factory=lambda: {split: split for split in SPLITS})
+    splits: Mapping[str, str] = field(default_factory=lambda: only(*SPLITS))
     codes: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
     label_names: Mapping[str, str] = field(default_factory=dict)
@@ -114,6 +114,17 @@ class Source:
 def codes(text: str) -> tuple[str, ...]:
     """Language codes, written in a line."""
     return tuple(text.split())
+
+
+def pairs(text: str) -> dict[str, str]:
+    """ "de german  en english" as {"de": "german", "en": "english"}."""
+    words = text.split()
+    return dict(zip(words[::2], words[1::2], strict=True))
+
+
+def only(*ours: str, **theirs: str) -> dict[str, str]:
+    """The splits of a data set that has not all three under our names: only("train", test="validation")."""
+    return {split: split for split in ours} | theirs
 
 
 def splits(*patterns: str) -> dict[str, tuple[str, ...]]:

@@ -10,146 +10,108 @@ they stand in for it, and every manifest and table says so.
 
 from __future__ import annotations
 
-from adapter_stilts.formats.tags import UPOS
-from adapter_stilts.tasks.base import Leak, Task, register
-from adapter_stilts.tasks.source import SCRIPT, UNVERIFIED, Hub, Source, codes
+from typing import Any
 
-CCG = "CCG supertagging"
-TREEBANK = {
-    "train": ("{l}_*-ud-train.conllu",),
-    "validation": ("{l}_*-ud-dev.conllu",),
-    "test": ("{l}_*-ud-test.conllu",),
+from adapter_stilts.formats.tags import UPOS
+from adapter_stilts.tasks.base import Leak, register
+from adapter_stilts.tasks.source import SCRIPT, UNVERIFIED, Hub, only, pairs
+
+UNIVERSAL: dict[str, Any] = {
+    "concatenate": True,
+    "licence": "by treebank; mostly CC BY-SA",
+    "paper": "https://universaldependencies.org",
 }
 
-# Languages by google/xtreme's own spelling, "Afrikans" included, in pairs.
-SPELLED = codes("""
+# Languages by google/xtreme's own spelling, "Afrikans" included.
+NAMES = pairs("""
     af Afrikans  ar Arabic  bg Bulgarian  de German  el Greek  en English  es Spanish  et Estonian  eu Basque  fa
     Persian  fi Finnish  fr French  he Hebrew  hi Hindi  hu Hungarian  id Indonesian  it Italian  ja Japanese  kk
     Kazakh  ko Korean  mr Marathi  nl Dutch  pt Portuguese  ru Russian  ta Tamil  te Telugu  th Thai  tl Tagalog  tr
     Turkish  ur Urdu  vi Vietnamese  yo Yoruba  zh Chinese
 """)
-NAMES = dict(zip(SPELLED[::2], SPELLED[1::2], strict=True))
-
 # The languages that XTREME-R adds, each with all its treebanks of UD 2.7 that have sentences.
-ADDED = {
-    "lt": "lt_alksnis+lt_hse",
-    "pl": "pl_lfg+pl_pdb+pl_pud",
-    "uk": "uk_iu",
-    "wo": "wo_wtf",
-    "ro": "ro_nonstandard+ro_rrt+ro_simonero",
-}
+ADDED = pairs("""
+    lt lt_alksnis+lt_hse  pl pl_lfg+pl_pdb+pl_pud  uk uk_iu  wo wo_wtf  ro ro_nonstandard+ro_rrt+ro_simonero
+""")
+
+SAME_SENTENCES = "its sentences are the training set's, under other tags"
+OF_XTREME = "rows of google/xtreme on the hub: their multi-word tokens are not those of XTREME's own files"
+OF_HUB = "rows of Universal Dependencies on the hub, in its version; XTREME-R reads UD 2.7 with multi-word tokens fused"
 
 register(
-    Task(
-        "udpos",
-        "tags",
-        "chunk_f1",
-        "part-of-speech tags (UPOS) in 33 languages",
-        languages=tuple(NAMES),
-        extra_languages=tuple(ADDED),
-        labels=UPOS,
-        leaks=(
-            Leak("ud-xpos", "same-text", "its sentences are the training set's, under other tags"),
-            Leak("ud-deprel", "same-text", "its sentences are the training set's, under other tags"),
-        ),
-        source=Source(
-            files={
-                "train": ("{l}_*-ud-train.conllu", "udpos/train-{l}.tsv"),
-                "validation": ("{l}_*-ud-dev.conllu", "udpos/dev-{l}.tsv"),
-                "test": ("{l}_*-ud-test.conllu", "udpos/test-{l}.tsv"),
-            },
-            hubs=(
-                Hub(
-                    "google/xtreme",
-                    "udpos.{l}",
-                    codes=NAMES,
-                    note="rows of google/xtreme on the hub: their multi-word tokens are not those of XTREME's own "
-                    "files",
-                ),
-                Hub(
-                    "universal-dependencies/universal_dependencies",
-                    "{l}",
-                    codes=ADDED,
-                    columns={"words": "tokens", "tags": "upos"},
-                    languages=tuple(ADDED),
-                    certainty=SCRIPT,
-                    note="rows of Universal Dependencies on the hub, in its version; XTREME-R reads UD 2.7 with "
-                    "multi-word tokens fused",
-                ),
-            ),
-            concatenate=True,
-            sizes={"train": "21,253 [S]", "validation": "3,974 [S]", "test": "47 to 20,436 by language [S]"},
-            miniature="pos",
-            licence="by treebank; mostly CC BY-SA",
-            paper="https://universaldependencies.org",
+    "udpos",
+    "tags",
+    "part-of-speech tags (UPOS) in 33 languages",
+    languages=tuple(NAMES),
+    extra_languages=tuple(ADDED),
+    labels=UPOS,
+    leaks=(Leak("ud-xpos", "same-text", SAME_SENTENCES), Leak("ud-deprel", "same-text", SAME_SENTENCES)),
+    train="{l}_*-ud-train.conllu | udpos/train-{l}.tsv",
+    validation="{l}_*-ud-dev.conllu | udpos/dev-{l}.tsv",
+    test="{l}_*-ud-test.conllu | udpos/test-{l}.tsv",
+    hubs=(
+        Hub("google/xtreme", "udpos.{l}", codes=NAMES, note=OF_XTREME),
+        Hub(
+            "universal-dependencies/universal_dependencies",
+            "{l}",
+            codes=ADDED,
+            columns={"words": "tokens", "tags": "upos"},
+            languages=tuple(ADDED),
+            certainty=SCRIPT,
+            note=OF_HUB,
         ),
     ),
-    Task(
-        "ccg",
-        "tags",
-        "token_accuracy",
-        "CCG supertags of words, from a copy of CCGbank of your own (licensed, LDC2005T13), its sections joined to a "
-        "file a split",
-        languages=("en",),
-        open_labels=True,
-        source=Source(
-            files={
-                "train": ("ccg.train.auto", "ccg.train.pipe", "ccg/train.tsv", "ccg.train"),
-                "validation": ("ccg.dev.auto", "ccg.dev.pipe", "ccg/val.tsv", "ccg.dev"),
-                "test": ("ccg.test.auto", "ccg.test.pipe", "ccg/test.tsv", "ccg.test"),
-            },
-            sizes={"train": "38,015 [M]", "validation": "5,484 [M]"},
-            licence="LDC User Agreement",
-            paper="https://aclanthology.org/J07-3004",
-        ),
-    ),
-    Task(
-        "chunking",
-        "tags",
-        "chunk_f1",
-        "CoNLL-2000: base phrases of English",
-        languages=("en",),
-        open_labels=True,
-        held_out=20,
-        source=Source(
-            files={
-                "train": ("conll2000/train.txt", "conll2000.train.txt"),
-                "test": ("conll2000/test.txt", "conll2000.test.txt"),
-            },
-            hubs=(
-                Hub(
-                    "eriktks/conll2000",
-                    splits={"train": "train", "test": "test"},
-                    columns={"words": "tokens", "tags": "chunk_tags"},
-                    certainty=UNVERIFIED,
-                ),
-            ),
-            stands_for=CCG,
-            licence="Penn Treebank text; see https://www.clips.uantwerpen.be/conll2000/chunking/",
-            paper="https://aclanthology.org/W00-0726",
-        ),
-    ),
+    sizes={"train": "21,253 [S]", "validation": "3,974 [S]", "test": "47 to 20,436 by language [S]"},
+    miniature="pos",
+    **UNIVERSAL,
 )
-for column, what in (
-    ("xpos", "the treebank's own part-of-speech tags"),
-    ("deprel", "each word's relation to its head"),
-):
+register(
+    "ccg",
+    "tags",
+    "CCG supertags of words, from a copy of CCGbank of your own (licensed, LDC2005T13), its sections joined to a "
+    "file a split",
+    metric="token_accuracy",
+    languages=("en",),
+    open_labels=True,
+    train="ccg.train.auto | ccg.train.pipe | ccg/train.tsv | ccg.train",
+    validation="ccg.dev.auto | ccg.dev.pipe | ccg/val.tsv | ccg.dev",
+    test="ccg.test.auto | ccg.test.pipe | ccg/test.tsv | ccg.test",
+    sizes={"train": "38,015 [M]", "validation": "5,484 [M]"},
+    licence="LDC User Agreement",
+    paper="https://aclanthology.org/J07-3004",
+)
+CCG = "CCG supertagging"
+CHUNKS = {"words": "tokens", "tags": "chunk_tags"}
+register(
+    "chunking",
+    "tags",
+    "CoNLL-2000: base phrases of English",
+    languages=("en",),
+    open_labels=True,
+    held_out=20,
+    train="conll2000/train.txt | conll2000.train.txt",
+    test="conll2000/test.txt | conll2000.test.txt",
+    hubs=(Hub("eriktks/conll2000", splits=only("train", "test"), columns=CHUNKS, certainty=UNVERIFIED),),
+    stands_for=CCG,
+    licence="Penn Treebank text; see https://www.clips.uantwerpen.be/conll2000/chunking/",
+    paper="https://aclanthology.org/W00-0726",
+)
+for column, what in {
+    "xpos": "the treebank's own part-of-speech tags",
+    "deprel": "each word's relation to its head",
+}.items():
     register(
-        Task(
-            f"ud-{column}",
-            "tags",
-            "token_accuracy",
-            f"Universal Dependencies: {what}",
-            languages=codes("en"),
-            open_labels=True,
-            leaks=(Leak("udpos", "same-text", "UD-POS has the same sentences under other tags"),),
-            source=Source(
-                tag_column=column,
-                files=TREEBANK,
-                concatenate=True,
-                stands_for=CCG,
-                licence="by treebank; mostly CC BY-SA",
-                paper="https://universaldependencies.org",
-            ),
-        )
+        f"ud-{column}",
+        "tags",
+        f"Universal Dependencies: {what}",
+        metric="token_accuracy",
+        languages=("en",),
+        open_labels=True,
+        leaks=(Leak("udpos", "same-text", "UD-POS has the same sentences under other tags"),),
+        train="{l}_*-ud-train.conllu",
+        validation="{l}_*-ud-dev.conllu",
+        test="{l}_*-ud-test.conllu",
+        tag_column=column,
+        stands_for=CCG,
+        **UNIVERSAL,
     )

@@ -24,14 +24,8 @@ from adapter_stilts.files import read_text
 from adapter_stilts.formats.base import formats
 from adapter_stilts.miniature.datasets import DATASETS
 from adapter_stilts.registry import unknown_name
-from adapter_stilts.tasks.base import Task, tasks
-from adapter_stilts.tasks.source import SPLITS, Hub, Source
-
-# keys of a task file that tell where its rows come from
-SOURCE = (
-    *("files", "candidates", "concatenate", "columns", "label_names", "ignore_labels", "language_column"),
-    *("miniature", "licence", "paper"),
-)
+from adapter_stilts.tasks.base import Task, task_of, tasks
+from adapter_stilts.tasks.source import SPLITS, Hub
 
 
 def _list(value: object) -> object:
@@ -163,18 +157,9 @@ def task_from_yaml(path: Path) -> Task:
         described, mistakes = None, [_sentence(item) for item in error.errors()]
     if mistakes or described is None:
         raise ConfigError("; ".join(mistakes), where=str(path), do=f"keys: {', '.join(TaskFile.model_fields)}")
-    return _task(described)
-
-
-def _task(described: TaskFile) -> Task:
-    values = described.model_dump(exclude={"format", "hub"})
-    format = formats[described.format]
-    values["metric"] = described.metric or format.metrics[0]
-    values["max_length"] = described.max_length or format.max_length
+    facts = described.model_dump(exclude={"name", "format", "summary", "hub"}, exclude_defaults=True)
     hubs = (Hub(**described.hub.model_dump()),) if described.hub else ()
-    read = {name: values.pop(name) for name in SOURCE}
-    source = Source(**read, hubs=hubs)
-    return Task(**values, format_name=format.name, source=source, unanswerable=values["metric"] == "squad_v2")
+    return task_of(described.name, described.format, described.summary, hubs=hubs, **facts)
 
 
 def _mistakes(described: TaskFile) -> Iterator[str]:
