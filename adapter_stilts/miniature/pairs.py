@@ -13,9 +13,8 @@ from typing import TypeAlias
 
 from adapter_stilts.miniature import world
 from adapter_stilts.miniature.causes import sample_cause
-from adapter_stilts.miniature.grammar import Style
-from adapter_stilts.miniature.rendering import text
-from adapter_stilts.miniature.rows import Labelled, Styled
+from adapter_stilts.miniature.grammar import Style, Styled
+from adapter_stilts.miniature.rendering import Labelled, text
 from adapter_stilts.miniature.sampling import EVENTS, Sampler, optional_facts, settled, strip, without
 from adapter_stilts.miniature.world import KIND_OF, OPPOSITES, Clause, Sentence, Thing
 
@@ -23,7 +22,7 @@ from adapter_stilts.miniature.world import KIND_OF, OPPOSITES, Clause, Sentence,
 Premises: TypeAlias = tuple[Sentence, Sentence, Sentence, Clause]
 
 
-def inference(sampler: Sampler, build: Callable[[Sampler], Premises | None]) -> Iterator[Labelled]:
+def inference(build: Callable[[Sampler], Premises | None], sampler: Sampler) -> Iterator[Labelled]:
     """Triples: entailing, contradicting and neutral premises of one hypothesis, for ever."""
     while True:
         built = build(sampler)
@@ -130,7 +129,6 @@ def handover(sampler: Sampler) -> Premises:
 
 
 def swapped(clause: Clause) -> Clause:
-    """Giver and recipient exchanged."""
     return replace(clause, agent=clause.partner, partner=clause.agent)
 
 

@@ -1,11 +1,11 @@
 """Rows for questions: about spans and causes, and those of the ranking data sets, the miniature's LAReQA and Mewsli-X.
 
-    questions   one slot of one of three sentences is asked for; beside the answer stand a sentence with the same event
-                and one with the same person
-    answers     the same; the candidates are the sentences of all paragraphs
-    choices     which of several clauses was the cause or the effect
-    mentions    a person by full name, doing something somewhere, and two sentences that describe one of that name who
-                was there too, each in one language alone; no person of the test is in the training rows
+questions   one slot of one of three sentences is asked for; beside the answer stand a sentence with the same event
+            and one with the same person
+answers     the same; the candidates are the sentences of all paragraphs
+choices     which of several clauses was the cause or the effect
+mentions    a person by full name, doing something somewhere, and two sentences that describe one of that name who
+            was there too, each in one language alone; no person of the test is in the training rows
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from dataclasses import replace
 
 from adapter_stilts.miniature import world
 from adapter_stilts.miniature.causes import Cause, draw_cause, plausible, sample_cause
-from adapter_stilts.miniature.rows import Asked, Caused, Linked, Styled
+from adapter_stilts.miniature.grammar import Styled
+from adapter_stilts.miniature.rendering import Asked, Caused, Linked
 from adapter_stilts.miniature.sampling import EVENTS, Sampler, optional_facts, split_of_name, without
 from adapter_stilts.miniature.world import Clause, Sentence
 

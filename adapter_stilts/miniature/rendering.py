@@ -1,8 +1,13 @@
-"""Rows to examples: meanings put into one language, with labels, tags and answer positions read from the words."""
+"""Rows, as meanings with their wording, and how each becomes an example of one language.
+
+Labels, tags and answer positions are read from the words. A row has the same id in every language.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from adapter_stilts.data.mewsli import marked
 from adapter_stilts.formats.aligned import Bitext
@@ -12,13 +17,65 @@ from adapter_stilts.formats.pools import Pools
 from adapter_stilts.formats.queries import Candidate, Query
 from adapter_stilts.formats.squad import Answer, SpanQuestion
 from adapter_stilts.formats.tags import Tagged
-from adapter_stilts.miniature.grammar import Words, starts_of, text_of
+from adapter_stilts.miniature.grammar import Style, Styled, Words, starts_of, text_of
 from adapter_stilts.miniature.languages import LANGUAGES, grammar
-from adapter_stilts.miniature.rows import Asked, Caused, Hidden, Labelled, Linked, Row, Styled
+from adapter_stilts.miniature.world import Clause
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """One or two texts of one or more sentences, and a label."""
+
+    first: tuple[Styled, ...]
+    second: tuple[Styled, ...] = ()
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question for one slot of a clause, a context, and which of its sentences answers it (-1: none)."""
+
+    clause: Clause
+    slot: str
+    style: Style
+    context: tuple[Styled, ...]
+    answer: int
+
+
+@dataclass(frozen=True, slots=True)
+class Caused:
+    """A sentence, candidates for its cause or effect, and the index of the right one.
+
+    `kind` is what is asked for, "cause" or "effect"; "" asks nothing: the candidates go on from the sentence.
+    """
+
+    prompt: Styled
+    kind: str
+    choices: tuple[Styled, ...]
+    label: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """Two sets of sentences; those at `gold` (source index, target index) mean the same."""
+
+    source: tuple[Styled, ...]
+    target: tuple[Styled, ...]
+    gold: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A sentence that mentions a person by full name, and what is said of that person elsewhere."""
+
+    mention: Styled
+    described: tuple[Styled, ...]
+
+
+Row: TypeAlias = Labelled | Asked | Caused | Hidden | Linked
 
 
 def words_of(sentence: Styled, language: str) -> Words:
-    """A sentence's words in a language."""
     return grammar(language).sentence(sentence.meaning, sentence.style)
 
 
@@ -42,7 +99,6 @@ def classified(row: Labelled, name: str, language: str) -> Classified:
 
 
 def parts_of_speech(row: Labelled, name: str, language: str) -> Tagged:
-    """Words with universal part-of-speech tags."""
     words = words_of(row.first[0], language)
     return Tagged(name, tuple(word.text for word in words), tuple(word.tag for word in words))
 
@@ -66,18 +122,10 @@ def span(row: Asked, name: str, language: str) -> SpanQuestion:
         return SpanQuestion(name, question, context, ())
     before = text(row.context[: row.answer], language)
     offset = len(before + grammar(language).blank) if before else 0
-    start, end = answer_range(words_of(row.context[row.answer], language), row.slot)
+    words = words_of(row.context[row.answer], language)
+    places = [place for place, word in enumerate(words) if word.role == row.slot and word.tag != "ADP"]
+    start, end = _characters(words, places[0], places[-1])
     return SpanQuestion(name, question, context, (Answer(context[offset + start : offset + end], offset + start),))
-
-
-def answer_range(words: Words, slot: str) -> tuple[int, int]:
-    """First and last character of a slot's words in their sentence."""
-    places = [place for place, word in enumerate(words) if word.role == slot]
-    while words[places[0]].tag == "ADP":
-        del places[0]
-    while words[places[-1]].tag == "ADP":
-        del places[-1]
-    return _characters(words, places[0], places[-1])
 
 
 def choice(row: Caused, name: str, language: str) -> MultipleChoice:
@@ -103,7 +151,6 @@ def _pool(sentences: Sequence[Styled], language: str) -> tuple[tuple[str, ...], 
 
 
 def question(row: Asked, name: str, language: str) -> Query:
-    """A question and the sentence that answers it."""
     return Query(name, question_text(row, language), paragraph(row, name, language)[row.answer])
 
 
@@ -127,10 +174,10 @@ def candidates(row: Row, name: str, number: int, language: str) -> tuple[Candida
 def paragraph(row: Asked, name: str, language: str) -> tuple[Candidate, ...]:
     """The sentences of a paragraph, one of which answers the question called `name`."""
     whole = text(row.context, language)
-    answered = [(name,) if place == row.answer else () for place in range(len(row.context))]
+    sentences = enumerate(text([sentence], language) for sentence in row.context)
     return tuple(
-        Candidate(f"{language}_{name}_{place}", text([sentence], language), whole, language, answered[place])
-        for place, sentence in enumerate(row.context)
+        Candidate(f"{language}_{name}_{place}", sentence, whole, language, (name,) if place == row.answer else ())
+        for place, sentence in sentences
     )
 
 

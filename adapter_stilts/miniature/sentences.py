@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from adapter_stilts.miniature import world
 from adapter_stilts.miniature.causes import sample_cause
-from adapter_stilts.miniature.rows import Hidden, Labelled, Styled
+from adapter_stilts.miniature.grammar import Styled
+from adapter_stilts.miniature.rendering import Hidden, Labelled
 from adapter_stilts.miniature.sampling import PLAIN_FRAMES, Sampler, optional_facts
 from adapter_stilts.miniature.world import Sentence
 

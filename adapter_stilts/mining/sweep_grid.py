@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.formats.pools import Pools
 from adapter_stilts.mining.sweep_data import Flags, Part, in_first_half
+from adapter_stilts.retrieval.compared import Vectors
 from adapter_stilts.retrieval.gold import Gold, Measured, accuracy, held_out
 from adapter_stilts.retrieval.mining import Pairs
-from adapter_stilts.retrieval.pooling import Vectors, stays_apart
+from adapter_stilts.retrieval.pooling import stays_apart
 from adapter_stilts.retrieval.pools import candidates, gold_of, search_pools
 from adapter_stilts.retrieval.protocols import Protocol
 from adapter_stilts.retrieval.reading import Overrides, Reading

@@ -12,22 +12,23 @@ from numpy.typing import NDArray
 
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.encoder.trunk import Trunk
-from adapter_stilts.formats.base import Example, Format
+from adapter_stilts.formats.base import Cut, Example, Format
 from adapter_stilts.metrics.base import Options, Score, metrics
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.statistics.intervals import REPLICATES
-from adapter_stilts.training.order import Order
-from adapter_stilts.training.rows import Masking, feature_data
+from adapter_stilts.training.course import Order
+from adapter_stilts.training.plan import Prepare
+from adapter_stilts.training.rows import feature_data, masker
 
 SCORED = 0.15  # of the tokens of a text, when masked language modelling is scored
 
 
-def masking_of(format: Format[Any], trunk: Trunk, rate: float = SCORED) -> Masking | None:
+def masking_of(format: Format[Any], trunk: Trunk, rate: float = SCORED) -> Prepare | None:
     """How batches of a text task are masked; None for every other format."""
     if not format.masked:
         return None
     tokenizer = trunk.tokenizer
-    return Masking(trunk.vocabulary, tokenizer.mask_token_id, tuple(tokenizer.all_special_ids), rate)
+    return masker(trunk.vocabulary, tokenizer.mask_token_id, tokenizer.all_special_ids, rate)
 
 
 def masked_score(
@@ -58,7 +59,7 @@ def _units(
 ) -> NDArray[np.float64]:
     """(right, masked) of each text, [N, 2]."""
     trunk = model.encoder.trunk
-    found = model.format.features(examples, trunk.tokenizer, max_length=max_length, training=False)
+    found = model.format.features(examples, trunk.tokenizer, Cut(max_length=max_length, training=False))
     data = feature_data(found, model.format, trunk.pad_id, masking_of(model.format, trunk))
     assert data.prepare is not None
     device = next(model.parameters()).device

@@ -16,7 +16,7 @@ from adapter_stilts.data.feature import Feature
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.evaluation.predict import predict
 from adapter_stilts.files import write_bytes
-from adapter_stilts.formats.base import Example, Rules
+from adapter_stilts.formats.base import Cut, Example, Rules
 from adapter_stilts.formats.protocols import OWN, TargetProtocol, target_protocols
 from adapter_stilts.metrics import forms
 from adapter_stilts.metrics.base import Options, Score
@@ -187,12 +187,14 @@ def _features(model: TaskModel, task: Task, examples: Sequence[Example], reading
     return task.format.features(
         examples,
         model.encoder.trunk.tokenizer,
-        labels=reading.labels,
-        max_length=reading.length(model),
-        query_length=rules.query_length,
-        window_step=rules.decoding.window_step,
-        rows=rules.rows,
-        training=False,
+        Cut(
+            labels=reading.labels,
+            max_length=reading.length(model),
+            query_length=rules.query_length,
+            window_step=rules.decoding.window_step,
+            rows=rules.rows,
+            training=False,
+        ),
     )
 
 

@@ -21,13 +21,12 @@ from adapter_stilts.data.feature import Feature
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.evaluation.predict import logits
-from adapter_stilts.formats.base import Example
+from adapter_stilts.formats.base import Cut, Example
 from adapter_stilts.formats.queries import Candidate, Query, merged
 from adapter_stilts.formats.ranking import candidate_features
 from adapter_stilts.metrics.base import Measure, Options, Score
 from adapter_stilts.metrics.ranked import DEEPEST, score_ranked
 from adapter_stilts.retrieval.search import nearest
-from adapter_stilts.statistics.intervals import bootstrap_interval, score_of
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import same_language
 from adapter_stilts.tasks.reading.pools import checked, gold_of
@@ -80,7 +79,9 @@ def query_rows(model: TaskModel, task: Task, queries: Sequence[Example], max_len
     """Queries as token ids, to be read."""
     length = min(max_length, model.encoder.trunk.max_length)
     tokenizer = model.encoder.trunk.tokenizer
-    return task.format.features(queries, tokenizer, max_length=length, query_length=task.query_length, training=False)
+    return task.format.features(
+        queries, tokenizer, Cut(max_length=length, query_length=task.query_length, training=False)
+    )
 
 
 def unit_vectors(model: TaskModel, rows: Sequence[Feature], token_budget: int) -> Vectors:
@@ -130,15 +131,7 @@ def _bias(
     if places:
         kept = [queries[number] for number in places]
         elsewhere = ranked(kept, vectors[places], pool.without(options.language))
-        yield _renamed(score_ranked(SEVERAL, {query.id: others[query.id] for query in kept}, elsewhere, options).main)
+        measure = score_ranked(SEVERAL, {query.id: others[query.id] for query in kept}, elsewhere, options).main
+        yield replace(measure, metric=f"{SEVERAL}-other-languages")
     units = np.array([(np.mean([spoken[id] for id in row]), 1.0) for row in found.values()])
-    interval = (
-        bootstrap_interval(units, "ratio", seed=options.seed, replicates=options.replicates)
-        if options.replicates
-        else None
-    )
-    yield Measure("own-language", score_of(units, "ratio"), interval, units, "ratio")
-
-
-def _renamed(measure: Measure) -> Measure:
-    return Measure(f"{SEVERAL}-other-languages", measure.score, measure.interval, measure.units, measure.statistic)
+    yield Measure.of("own-language", units, "ratio", options)

@@ -14,6 +14,7 @@ from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.trunk import load_trunk, trunk_config
 from adapter_stilts.errors import UsageError
 from adapter_stilts.retrieval.protocols import Layer, protocol
+from adapter_stilts.retrieval.reading import check_layers
 from adapter_stilts.runs.build import finished_encoder
 from adapter_stilts.sharing.bundle import Bundle, load_bundle
 from adapter_stilts.training.devices import pick_device
@@ -55,7 +56,9 @@ def sentence_reader(
         revision = facts.revision if trunk is None else revision
         trunk, precision = trunk or facts.name, facts.precision if precision == "auto" else precision
     assert trunk is not None
-    chosen = _layer(layer, usual, trunk_config(trunk, revision=revision).num_hidden_layers)
+    depth = trunk_config(trunk, revision=revision).num_hidden_layers
+    chosen = usual.at_depth(depth) if layer is None else layer
+    check_layers((chosen,), depth)
     device = str(pick_device())
     loaded = load_trunk(trunk, revision=revision, precision=precision, device=device, layers=chosen)
     encoder = AdapterEncoder(loaded) if bundle is None else finished_encoder(loaded, bundle)
@@ -67,14 +70,6 @@ def sentence_reader(
 def trunk_of(config: RunConfig, run: Path | None) -> str | None:
     """The trunk that a configuration names; None where a run brings its own."""
     return config.trunk.name if "name" in config.trunk.model_fields_set or run is None else None
-
-
-def _layer(asked: int | None, usual: Layer, layers: int) -> int:
-    if asked is None:
-        return usual.at_depth(layers)
-    if not 0 <= asked <= layers:
-        raise UsageError(f"layer {asked} of a trunk of {layers} layers", do=f"use 0 (the embeddings) to {layers}")
-    return asked
 
 
 def active_parts(bundle: Bundle | None) -> dict[str, Any]:

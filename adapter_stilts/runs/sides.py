@@ -16,8 +16,8 @@ from adapter_stilts.encoder.composition import Composition
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.formats.aligned import Bitext
 from adapter_stilts.formats.pools import Pools
-from adapter_stilts.retrieval.embed import embed_layers
-from adapter_stilts.retrieval.pooling import Vectors
+from adapter_stilts.retrieval.compared import Vectors
+from adapter_stilts.retrieval.embed import embed
 from adapter_stilts.retrieval.reading import LanguageStack, Reading
 from adapter_stilts.retrieval.stored.cache import VectorKey, keep, kept
 from adapter_stilts.runs.language_stacks import ENGLISH, OWN
@@ -106,10 +106,8 @@ class SideVectors:
     def _embedded(
         self, encoder: AdapterEncoder, texts: Sequence[str], stack: LanguageStack | None
     ) -> dict[int, Vectors]:
-        reading = self._reading
-        how: Any = {"token_budget": reading.token_budget, "max_length": reading.max_length}
         with active(encoder, stack.composition if stack is not None else None):
-            return embed_layers(encoder, texts, layers=reading.layers, pool=reading.pool, **how)
+            return embed(encoder, texts, self._reading)
 
 
 def in_groups(loaded: Iterable[tuple[str, Parts]], hidden: int, layers: int) -> Iterator[dict[str, Parts]]:

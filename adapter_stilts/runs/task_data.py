@@ -16,7 +16,7 @@ from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.data.feature import Feature, token_rows
 from adapter_stilts.encoder.trunk import Trunk
 from adapter_stilts.errors import TaskDataError, UsageError
-from adapter_stilts.formats.base import Example
+from adapter_stilts.formats.base import Cut, Example
 from adapter_stilts.runs.controls import SHUFFLED_LABELS, shuffled_labels
 from adapter_stilts.runs.material import for_task, subset, where_of
 from adapter_stilts.seeding import Seeds
@@ -89,10 +89,7 @@ def tokenised(rows: TaskRows, trunk: Trunk, max_length: int | None) -> TaskData:
     found = task.format.features(
         rows.examples,
         trunk.tokenizer,
-        labels=rows.labels,
-        max_length=length,
-        query_length=task.query_length,
-        training=True,
+        Cut(labels=rows.labels, max_length=length, query_length=task.query_length, training=True),
     )
     if not found:
         what = "no row of the training data can be trained on"

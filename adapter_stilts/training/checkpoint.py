@@ -8,7 +8,7 @@
 
 Only what is trained is stored; the trunk and frozen source adapters are not. A checkpoint is written beside its final
 name, flushed, renamed, and only then is the older one removed, so that one whole checkpoint exists at every moment.
-Random numbers need no saving: each step's generators follow from the seed and the step's position (see order.py).
+Random numbers need no saving: each step's generators follow from the seed and the step's position (see course.py).
 """
 
 from __future__ import annotations
@@ -62,6 +62,28 @@ class State(Place):
     metrics_bytes: int = 0  # length of metrics.jsonl at this moment
     stopped_by: str = ""  # "" while there is more to do
 
+    def count_loss(self, task: str, loss: float, targets: float) -> None:
+        """Add a step's summed loss over so many targets; `task` is "" where there is only one.
+
+        Losses of different tasks have different units (a row, a word, a masked token), so in a mixture each step counts
+        its own mean once: by task, and all together.
+        """
+        if task:
+            loss, targets = loss / max(targets, 1.0), 1.0
+            total, steps = self.task_losses.get(task, (0.0, 0.0))
+            self.task_losses[task] = [total + loss, steps + 1.0]
+        self.loss_sum, self.loss_count = self.loss_sum + loss, self.loss_count + targets
+
+    def mean_losses(self) -> dict[str, Any]:
+        """The fields of a logged row, "loss" and of a mixture "tasks" (steps so far, and the loss where it had any
+        since the last row); counting starts anew."""
+        row: dict[str, Any] = {"loss": self.loss_sum / max(self.loss_count, 1.0)}
+        if self.tasks:
+            means = {task: total / steps for task, (total, steps) in self.task_losses.items()}
+            row["tasks"] = {task: {"steps": place.step, "loss": means.get(task)} for task, place in self.tasks.items()}
+        self.loss_sum, self.loss_count, self.task_losses = 0.0, 0.0, {}
+        return row
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -106,9 +128,8 @@ def load(path: Path, identity: str) -> Checkpoint:
         what = f"this checkpoint belongs to another configuration ({document['identity']}, now {identity})"
         raise ArtefactError(what, where=str(path), do=f"use another folder, or {START_AGAIN}")
     tensors = {name: _read_tensors(path / name, expected) for name, expected in document["files"].items()}
-    best = tensors.get("best.safetensors", {})
-    state = _state(document["state"], path)
-    return Checkpoint(state, tensors["weights.safetensors"], tensors["optimiser.safetensors"], best)
+    parts = (tensors.get(f"{name}.safetensors", {}) for name in ("weights", "optimiser", "best"))
+    return Checkpoint(_state(document["state"], path), *parts)
 
 
 def keep_only(path: Path) -> None:
@@ -143,23 +164,15 @@ def restore(trained: Mapping[str, nn.Parameter], saved: Mapping[str, Tensor], wh
 def _write(partial: Path, checkpoint: Checkpoint, identity: str) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
-    parts = {
-        "weights.safetensors": checkpoint.weights,
-        "optimiser.safetensors": checkpoint.optimiser,
-        "best.safetensors": checkpoint.best,
-    }
-    hashes = {
-        name: _write_bytes(partial / name, _packed(tensors))
-        for name, tensors in parts.items()
-        if tensors or name != "best.safetensors"
-    }
+    parts = {"weights": checkpoint.weights, "optimiser": checkpoint.optimiser}
+    parts |= {"best": checkpoint.best} if checkpoint.best else {}
+    hashes = {}
+    for name, tensors in parts.items():
+        packed = safetensors.torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+        hashes[f"{name}.safetensors"] = _write_bytes(partial / f"{name}.safetensors", packed)
     document = {"format": FORMAT, "identity": identity, "files": hashes, "state": asdict(checkpoint.state)}
     _write_bytes(partial / STATE, json.dumps({**document, "sha256": _digest(document)}, indent=1).encode())
     _sync_folder(partial)
-
-
-def _packed(tensors: Mapping[str, Tensor]) -> bytes:
-    return safetensors.torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
 
 
 def _write_bytes(path: Path, content: bytes) -> str:

@@ -1,6 +1,6 @@
 """Batches to loss to step; the loop does not know which task it serves.
 
-The position is (step, epoch, batch) and everything random follows from it (order.py, course.py). Stopping, evaluating
+The position is (step, epoch, batch) and everything random follows from it (course.py). Stopping, evaluating
 and saving happen between two steps (step.py), so a run that was killed and resumed goes through the same numbers as one
 that was not.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,16 +18,13 @@ from torch import Tensor
 
 from adapter_stilts.errors import Interrupted, StiltsError
 from adapter_stilts.training import checkpoint as checkpoints
-from adapter_stilts.training import losses
 from adapter_stilts.training.checkpoint import Checkpoint, State
-from adapter_stilts.training.course import Course, Turn, course
+from adapter_stilts.training.course import Course, course, seed_evaluation, seed_step
 from adapter_stilts.training.devices import own_generators
 from adapter_stilts.training.interrupt import StopSignal
 from adapter_stilts.training.journal import Journal
-from adapter_stilts.training.order import seed_evaluation, seed_step
 from adapter_stilts.training.plan import Mixture, Outcome, Progress, Trainable, TrainingData, TrainingPlan, Validation
-from adapter_stilts.training.schedule import linear
-from adapter_stilts.training.step import Stepper, Taken
+from adapter_stilts.training.step import Stepper, Taken, linear
 
 Model = TypeVar("Model", bound=Trainable)
 
@@ -68,27 +66,25 @@ def train(
         return run.to_the_end(resume)
 
 
+@dataclass(eq=False)
 class Run:
     """One training in progress: a stepper, its position, and what it has to tell."""
 
-    def __init__(
-        self,
-        stepper: Stepper,
-        turns: Course,
-        folder: Path | None,
-        validate: Callable[[], Validation] | None,
-        identity: str,
-        progress: Callable[[Progress], None],
-        stop: StopSignal,
-        clock: Callable[[], float],
-    ) -> None:
-        self.stepper, self.plan, self.course, self.folder = stepper, stepper.plan, turns, folder
-        self.validate, self.identity, self.stop, self.clock = validate, identity, stop, clock
-        self.main, self.processes = stepper.processes.main, stepper.processes
-        self.progress = progress if self.main else silent
-        self.total = self.plan.max_steps or (0 if self.plan.minutes else turns.steps(self.plan.epochs))
-        self.checkpoints = folder / "checkpoints" if folder is not None else None
-        self.journal = Journal(folder / "metrics.jsonl" if folder is not None and self.main else None)
+    stepper: Stepper
+    course: Course
+    folder: Path | None
+    validate: Callable[[], Validation] | None
+    identity: str
+    progress: Callable[[Progress], None]
+    stop: StopSignal
+    clock: Callable[[], float]
+
+    def __post_init__(self) -> None:
+        self.plan, self.processes, self.main = self.stepper.plan, self.stepper.processes, self.stepper.processes.main
+        self.total = self.plan.max_steps or (0 if self.plan.minutes else self.course.steps(self.plan.epochs))
+        self.where = str(self.folder or "")
+        self.checkpoints = self.folder / "checkpoints" if self.folder is not None else None
+        self.journal = Journal(self.folder / "metrics.jsonl" if self.folder is not None and self.main else None)
         self.state = State()
         self.best: dict[str, Tensor] = {}
         self.saved = 0  # the step of the checkpoint on disk
@@ -109,15 +105,17 @@ class Run:
                 self._step()
         if self.best:
             checkpoints.restore(self.stepper.trained, self.best, "the best unit")
-        epochs, steps = state.epoch + bool(state.batch), {task: place.step for task, place in state.tasks.items()}
-        best, losses = (state.best_step, state.best_score), tuple(state.losses)
-        return Outcome(state.step, epochs, *best, losses, state.seconds, state.stopped_by, steps)
+        steps, best = {task: place.step for task, place in state.tasks.items()}, (state.best_step, state.best_score)
+        return Outcome(state.step, self._epochs(), *best, tuple(state.losses), state.seconds, state.stopped_by, steps)
 
     def _begin(self, resume: bool) -> None:
         """Take up the newest checkpoint, or start with an empty folder."""
         path = checkpoints.newest(self.checkpoints) if self.checkpoints is not None and resume else None
         if path is not None:
-            self._restore(checkpoints.load(path, self.identity), str(path))
+            loaded = checkpoints.load(path, self.identity)
+            checkpoints.restore(self.stepper.trained, loaded.weights, str(path))
+            self.stepper.restore(loaded.optimiser, loaded.state.scaler, str(path))
+            self.state, self.best, self.saved = loaded.state, loaded.best, loaded.state.step
             if self.main:
                 checkpoints.keep_only(path)  # a kill may have come between writing this one and removing the one before
         else:
@@ -127,11 +125,6 @@ class Run:
         self.journal.cut(self.state.metrics_bytes)
         self.stepper.model.checkpoint_gradients(self.plan.gradient_checkpointing)
         self.now, self.first = self.clock(), (self.state.step, self.state.tokens, self.state.seconds)
-
-    def _restore(self, found: Checkpoint, where: str) -> None:
-        checkpoints.restore(self.stepper.trained, found.weights, where)
-        self.stepper.restore(found.optimiser, found.state.scaler, where)
-        self.state, self.best, self.saved = found.state, found.best, found.state.step
 
     def _step(self) -> None:
         state, plan = self.state, self.plan
@@ -143,31 +136,27 @@ class Run:
             taken = self.stepper.step(turn.batches, rate, self.stop.requested, self._elapsed())
         except StiltsError as error:
             raise self._lost(error) from error
-        self._advance(turn, taken)
-        self._log(epoch, rate, taken)
-        self._show(epoch, rate, taken)
-
-    def _advance(self, turn: Turn, taken: Taken) -> None:
-        state = self.state
         self.course.advance(state, turn)
         state.tokens += turn.tokens
-        losses.count(state, turn.task, taken.loss_sum, taken.count)
         state.seconds += taken.seconds
+        state.count_loss(turn.task, taken.loss_sum, taken.count)
         self.stopping = taken.stop
+        self._log(epoch, rate, taken)
+        if self.main:
+            self._show(epoch, rate, taken)
 
     def _log(self, epoch: int, rate: float, taken: Taken) -> None:
         """A row every `log_steps` steps and at the last one: the mean loss since the row before."""
         state = self.state
         if state.step % self.plan.log_steps and not self._end():
             return
-        found = losses.read(state)
+        means = state.mean_losses()
         penalty = {"penalty": taken.penalty} if taken.penalty else {}
         norm = taken.gradient_norm if math.isfinite(taken.gradient_norm) else None  # fp16: a step that was left out
-        row = {"step": state.step, "epoch": epoch + 1, **found, **penalty}
+        row = {"step": state.step, "epoch": epoch + 1, **means, **penalty}
         row |= {"learning_rate": rate, "grad_norm": norm, "tokens": state.tokens, "seconds": round(state.seconds, 3)}
         self.journal.append(row)
-        state.losses.append((state.step, found["loss"]))
-        losses.reset(state)
+        state.losses.append((state.step, means["loss"]))
 
     def _show(self, epoch: int, rate: float, taken: Taken) -> None:
         step, tokens, seconds = self.first
@@ -189,21 +178,24 @@ class Run:
         assert self.validate is not None
         state = self.state
         seed_evaluation(self.plan.seed, state.step)
-        found = self.validate()
-        each = dict(found) if isinstance(found, Mapping) else {}
-        score = self.processes.from_main(sum(each.values()) / len(each) if isinstance(found, Mapping) else float(found))
+        validation = self.validate()
+        each = dict(validation) if isinstance(validation, Mapping) else {"": float(validation)}
+        score = self.processes.from_main(sum(each.values()) / len(each))
         if not math.isfinite(score):
             what = f"the validation score at step {state.step} is {score}"
-            raise StiltsError(what, where=str(self.folder or ""), do="check the validation data and metric")
+            raise StiltsError(what, where=self.where, do="check the validation data and metric")
         better = state.best_score is None or score > state.best_score
         if better:
             state.best_step, state.best_score, self.best = state.step, score, checkpoints.snapshot(self.stepper.trained)
         state.without_gain = 0 if better else state.without_gain + 1
         state.evaluated = state.step
         state.seconds += self.processes.from_main(self._elapsed())
-        scores = {"score": score, **({"scores": each} if each else {}), "best": better}
-        epochs = state.epoch + bool(state.batch)
-        self.journal.append({"step": state.step, "epoch": epochs, **scores, "seconds": round(state.seconds, 3)})
+        scores = {"score": score, **({"scores": each} if "" not in each else {}), "best": better}
+        self.journal.append({"step": state.step, "epoch": self._epochs(), **scores, "seconds": round(state.seconds, 3)})
+
+    def _epochs(self) -> int:
+        """The epochs begun so far."""
+        return self.state.epoch + bool(self.state.batch)
 
     def _end(self, with_patience: bool = False) -> str:
         """What ends training at this position; "" where nothing does."""
@@ -227,12 +219,11 @@ class Run:
         return self.stopping or (self.processes.count == 1 and self.stop.requested)
 
     def _interrupt(self) -> None:
-        where = str(self.folder) if self.folder is not None else ""
         self._save()
         kept = "progress is saved" if self.folder is not None else "nothing is saved, since no folder was given"
         at = f"step {self.state.step} of {self.total}" if self.total else f"step {self.state.step}"
-        what = f"stopped at {at}; {kept}"
-        raise Interrupted(what, where=where, do="run the same command again to continue (--resume)")
+        do = "run the same command again to continue (--resume)"
+        raise Interrupted(f"stopped at {at}; {kept}", where=self.where, do=do)
 
     def _save(self) -> None:
         if self.checkpoints is not None and self.main:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 Batch: TypeAlias = dict[str, Tensor]
+Prepare: TypeAlias = Callable[[Batch, torch.Generator], Batch]
 Validation: TypeAlias = float | Mapping[str, float]  # one score, or one a task, of which the plain mean counts
 
 
@@ -55,7 +56,7 @@ class TrainingData:
 
     lengths: Sequence[int]
     collate: Callable[[Sequence[int]], Batch]
-    prepare: Callable[[Batch, torch.Generator], Batch] | None = None
+    prepare: Prepare | None = None
     smallest: int = 1
 
 

@@ -1,25 +1,25 @@
-"""One optimiser step: batches to a summed loss, its gradient over all processes, one move of what trains.
+"""One optimiser step: batches to a summed loss, its gradient over all processes, one move of AdamW at the rate it is given.
 
 The loss and its count are summed over the batches of the step and over the processes, and the gradient is divided once,
 at the end. The penalty of a fusion is part of the last batch's objective, so its gradient belongs to the step it was
-computed in.
+computed in. The rate is a function of the position (`linear`), so that there is no state of a schedule to restore.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from adapter_stilts.errors import StiltsError
-from adapter_stilts.training import schedule
+from adapter_stilts.errors import ArtefactError, StiltsError
 from adapter_stilts.training.devices import autocast, processes
 from adapter_stilts.training.plan import Batch, Trainable, TrainingPlan
 
 LOWEST_SCALE = 1.0  # fp16: gradients that overflow below this scale are not rescued by a smaller one
+MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,13 @@ class Stepper:
         self.model, self.plan = model, plan
         self.trained = dict(model.trainable())
         if not self.trained:
-            what = "nothing to train: no part of the model trains"
-            raise StiltsError(what, do="name the adapter, fusion or head to train")
+            do = "name the adapter, fusion or head to train"
+            raise StiltsError("nothing to train: no part of the model trains", do=do)
         self.parameters = list(self.trained.values())
         self.device = self.parameters[0].device
         self.processes = processes(self.device)
         self.autocast = autocast(self.device, plan.precision)
-        self.adamw = schedule.optimiser(self.trained, model.without_decay(), plan)
+        self.adamw = optimiser(self.trained, model.without_decay(), plan)
         self.scaler = torch.amp.GradScaler(self.device.type, init_scale=1024.0, enabled=plan.precision == "fp16")
 
     def step(self, batches: Sequence[Batch], rate: float, stop: bool, seconds: float) -> Taken:
@@ -67,7 +67,9 @@ class Stepper:
         return Taken(total_loss, float(count), total_penalty, norm, stops > 0, all_seconds / self.processes.count)
 
     def moments(self) -> dict[str, Tensor]:
-        return schedule.moments(self.adamw, self.trained)
+        """AdamW's state as tensors, by parameter name; empty before the first step."""
+        states = {name: self.adamw.state.get(parameter, {}) for name, parameter in self.trained.items()}
+        return {f"{name}/{moment}": value for name, state in states.items() for moment, value in state.items()}
 
     def scale(self) -> dict[str, float]:
         """The state of fp16's loss scale; empty in other precisions."""
@@ -75,11 +77,21 @@ class Stepper:
         return {"scale": state["scale"], "tracker": state["_growth_tracker"]} if state else {}
 
     def restore(self, moments: Mapping[str, Tensor], scale: Mapping[str, float], where: str) -> None:
-        schedule.restore_moments(self.adamw, self.trained, moments, where)
+        """Put AdamW's state and the loss scale back; a moment missing or of another shape is refused."""
+        for name, parameter in self.trained.items():
+            state = {moment: moments[f"{name}/{moment}"] for moment in MOMENTS if f"{name}/{moment}" in moments}
+            if not state:
+                continue
+            if len(state) != len(MOMENTS) or any(state[moment].shape != parameter.shape for moment in MOMENTS[:2]):
+                what = f"the optimiser state of '{name}' does not fit this model"
+                raise ArtefactError(what, where=where, do="train from the start with --overwrite")
+            count = state["step"].clone()
+            self.adamw.state[parameter] = {name: value.to(self.device) for name, value in state.items()} | {
+                "step": count
+            }
         if scale:
-            self.scaler.load_state_dict(
-                {**self.scaler.state_dict(), "scale": scale["scale"], "_growth_tracker": int(scale["tracker"])}
-            )
+            kept = {"scale": scale["scale"], "_growth_tracker": int(scale["tracker"])}
+            self.scaler.load_state_dict({**self.scaler.state_dict(), **kept})
 
     def _backward(self, batches: Sequence[Batch]) -> tuple[Tensor, Tensor, Tensor]:
         """Accumulate gradients of the summed loss; this process's loss sum, every process's count, and the penalty."""
@@ -125,3 +137,23 @@ class Stepper:
         self.scaler.step(self.adamw)
         self.scaler.update()
         self.adamw.zero_grad(set_to_none=True)
+
+
+def linear(done: float, ahead: float, warmup: float) -> float:
+    """Factor on the learning rate: up to 1 over the first `warmup` of training, then down to 0 at its end.
+
+    done    fraction of training behind the step about to run, 0..1
+    ahead   the same fraction once the step has run, so that the first step is not wasted at rate 0
+    """
+    rise = ahead / warmup if warmup > 0 else 1.0
+    return max(0.0, min(1.0, rise, (1.0 - done) / (1.0 - warmup)))
+
+
+def optimiser(trained: Mapping[str, nn.Parameter], spared: Iterable[Tensor], plan: TrainingPlan) -> torch.optim.AdamW:
+    """AdamW by the plan; biases, norms (every vector) and the `spared` matrices are not decayed."""
+    kept = {id(parameter) for parameter in spared}
+    vectors = [parameter for parameter in trained.values() if parameter.ndim < 2 or id(parameter) in kept]
+    matrices = [parameter for parameter in trained.values() if parameter.ndim >= 2 and id(parameter) not in kept]
+    groups = [{"params": matrices, "weight_decay": plan.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    used = [group for group in groups if group["params"]]
+    return torch.optim.AdamW(used, lr=plan.learning_rate, betas=plan.betas, eps=plan.epsilon)

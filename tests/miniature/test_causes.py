@@ -9,7 +9,7 @@ import pytest
 
 from adapter_stilts.miniature.causes import Cause, plausible, sample_cause
 from adapter_stilts.miniature.questions import choices, endings
-from adapter_stilts.miniature.rows import Caused
+from adapter_stilts.miniature.rendering import Caused
 from adapter_stilts.miniature.sampling import Sampler
 from adapter_stilts.miniature.world import Clause, Thing
 

@@ -21,8 +21,8 @@ from adapter_stilts.formats.tags import Tagged
 from adapter_stilts.formats.text import PlainText
 from adapter_stilts.miniature import datasets
 from adapter_stilts.miniature.datasets import DATASETS, FOREIGN, LANGUAGES, examples
-from adapter_stilts.miniature.rendering import text
-from adapter_stilts.miniature.rows import Row, Styled
+from adapter_stilts.miniature.grammar import Styled
+from adapter_stilts.miniature.rendering import Row, text
 from adapter_stilts.miniature.sampling import split_of
 from adapter_stilts.miniature.world import HELD_OUT, Clause, concepts
 
@@ -231,6 +231,20 @@ def test_makes_the_same_text_in_another_process() -> None:
     code = "from adapter_stilts.miniature.datasets import examples; print(repr(examples('choice', 'test', 'ru')[:50]))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": "7", "PYTHONPATH": "."}, timeout=60)
     assert run.stdout.strip() == repr(examples("choice", "test", "ru")[:50])
+
+
+def test_has_one_fingerprint_whatever_order_a_set_has() -> None:
+    code = (
+        "from dataclasses import replace; from adapter_stilts.miniature import datasets;"
+        "datasets.DATASETS = {'pools': replace(datasets.DATASETS['pools'], languages=('de',))};"
+        "print(datasets.fingerprint())"
+    )
+    prints = set()
+    for seed in ("1", "2"):
+        env = {"PYTHONHASHSEED": seed, "PYTHONPATH": "."}
+        command = [sys.executable, "-c", code]
+        prints.add(subprocess.run(command, capture_output=True, text=True, check=True, env=env, timeout=60).stdout)
+    assert len(prints) == 1
 
 
 def test_names_the_nearest_dataset_split_and_language() -> None:

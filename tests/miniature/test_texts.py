@@ -8,10 +8,9 @@ from dataclasses import replace
 import pytest
 
 from adapter_stilts.miniature import world
-from adapter_stilts.miniature.grammar import Style, text_of
+from adapter_stilts.miniature.grammar import Style, Styled, text_of
 from adapter_stilts.miniature.languages import LANGUAGES, grammar
 from adapter_stilts.miniature.pairs import converse
-from adapter_stilts.miniature.rows import Styled
 from adapter_stilts.miniature.sampling import EVENTS, Sampler, split_of
 from adapter_stilts.miniature.texts import (
     Part,

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.training.order import Order, seed_step
+from adapter_stilts.training.course import Order, seed_step
 
 LENGTHS = [3 + row % 7 for row in range(200)]
 

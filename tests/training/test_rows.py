@@ -3,7 +3,7 @@ import torch
 
 from adapter_stilts.data.feature import Feature
 from adapter_stilts.formats.base import formats
-from adapter_stilts.training.rows import Masking, feature_data
+from adapter_stilts.training.rows import feature_data, masker
 
 PAD, MASK, SPECIAL = 1, 4, (0, 1, 2, 3, 4)
 
@@ -20,7 +20,7 @@ def test_collates_rows_by_number():
 
 def test_masks_the_share_it_is_told_and_no_special_token():
     features = [Feature(row, row, (0, *range(10, 60), 2)) for row in range(40)]
-    data = feature_data(features, formats["text"], PAD, Masking(vocabulary=100, mask_id=MASK, special_ids=SPECIAL, rate=0.3))
+    data = feature_data(features, formats["text"], PAD, masker(vocabulary=100, mask_id=MASK, special_ids=SPECIAL, rate=0.3))
     plain = data.collate(range(40))
     masked = data.prepare(plain, torch.Generator().manual_seed(0))
     chosen = masked["labels"] != -100

@@ -12,13 +12,13 @@ from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.encoder.trunk import load_trunk
 from adapter_stilts.errors import Interrupted
-from adapter_stilts.formats.base import formats
+from adapter_stilts.formats.base import Cut, formats
 from adapter_stilts.formats.pair import Classified
 from adapter_stilts.formats.text import PlainText
 from adapter_stilts.training.checkpoint import snapshot
 from adapter_stilts.training.interrupt import StopSignal
 from adapter_stilts.training.loop import train
-from adapter_stilts.training.rows import Masking, feature_data
+from adapter_stilts.training.rows import feature_data, masker
 
 WORDS = ["Anna", "cat", "table", "sleeps", "old", "Katze", "Tisch", "apples", "train", "кошка", "small", "red"]
 PLAN = {"max_steps": 12, "learning_rate": 5e-3, "token_budget": 150, "log_steps": 1}
@@ -39,11 +39,11 @@ def data_of(trunk, format):
     sentences = [" ".join(draw.choices(WORDS, k=draw.randint(3, 12))) for _ in range(60)]
     if format == "text":
         examples = [PlainText(str(row), sentence) for row, sentence in enumerate(sentences)]
-        masking = Masking(trunk.vocabulary, trunk.tokenizer.mask_token_id, tuple(trunk.tokenizer.all_special_ids), 0.15)
+        prepare = masker(trunk.vocabulary, trunk.tokenizer.mask_token_id, tuple(trunk.tokenizer.all_special_ids), 0.15)
     else:
         examples = [Classified(str(row), sentence, None, str(sentence.count("a") % 2)) for row, sentence in enumerate(sentences)]
-        masking = None
-    return feature_data(formats[format].features(examples, trunk.tokenizer, labels=("0", "1"), max_length=64, training=True), formats[format], trunk.pad_id, masking)
+        prepare = None
+    return feature_data(formats[format].features(examples, trunk.tokenizer, Cut(labels=("0", "1"), max_length=64, training=True)), formats[format], trunk.pad_id, prepare)
 
 
 def same(one, other):

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
-from adapter_stilts.miniature.grammar import Context, Grammar, Style, Words, female, glued, is_name, shared, thing_of
-from adapter_stilts.miniature.world import Clause, Sentence
+from adapter_stilts.miniature.grammar import Context, Grammar, Style, Words, glued, shared, thing_of
+from adapter_stilts.miniature.world import FEMALE, NAMES, Clause, Sentence
 
 
 class Arabic(Grammar):
@@ -51,7 +51,7 @@ class Arabic(Grammar):
         }
         feminine = self.feminine(clause, context)
         if clause.frame == "weather":
-            subject, past, jussive = self.lexicon.forms("weather", clause.verb, context.style.other)
+            subject, past, jussive = self.forms("weather", clause.verb, context)
             slots["verb"], slots["agent"] = (
                 self.words(jussive if clause.negated else past, "VERB"),
                 self.words(subject, "NOUN", role="verb"),
@@ -84,14 +84,14 @@ class Arabic(Grammar):
         """Whether the grammatical subject is feminine; "who" is not."""
         if clause.frame in ("be", "locate", "exist"):
             return self.form("things", thing_of(clause).noun, 0, context) == "f"
-        return female(clause.agent) and context.asked != "agent"
+        return clause.agent in FEMALE and context.asked != "agent"
 
     def agent(self, clause: Clause, context: Context) -> Words:
         if not clause.agent:
             return ()
         if context.pronoun == "agent":
-            return self.words("ها" if female(clause.agent) else "ه", "PRON")
-        if is_name(clause.agent):
+            return self.words("ها" if clause.agent in FEMALE else "ه", "PRON")
+        if clause.agent in NAMES:
             surname = self.words(self.form("surnames", clause.surname), "PROPN", "PER") if clause.surname else ()
             return self.words(self.form("names", clause.agent), "PROPN", "PER") + surname
         return self.words(self.form("roles", clause.agent, 0, context), "NOUN")
@@ -100,7 +100,7 @@ class Arabic(Grammar):
         """Recipients carry the prefix "li" (in "show" the word "upon"), givers follow "from"."""
         if not clause.partner:
             return ()
-        section, tag = ("names", "PROPN") if is_name(clause.partner) else ("roles", "NOUN")
+        section, tag = ("names", "PROPN") if clause.partner in NAMES else ("roles", "NOUN")
         person = self.form(section, clause.partner, 0, context)
         entity = "PER" if tag == "PROPN" else ""
         if clause.frame == "get" or clause.verb == "show":
@@ -111,7 +111,7 @@ class Arabic(Grammar):
 
     def thing(self, clause: Clause, context: Context) -> Words:
         thing = thing_of(clause)
-        gender, nominative, accusative, dual, plural = self.lexicon.forms("things", thing.noun, context.style.other)
+        gender, nominative, accusative, dual, plural = self.forms("things", thing.noun, context)
         exists = clause.frame == "exist"
         if thing.count == "two":
             return self.words(f"{dual[:-2]}ان" if exists else dual, "NOUN")
@@ -124,7 +124,7 @@ class Arabic(Grammar):
 
     def subject(self, clause: Clause, context: Context) -> Words:
         thing = thing_of(clause)
-        gender, nominative, *_ = self.lexicon.forms("things", thing.noun, context.style.other)
+        gender, nominative, *_ = self.forms("things", thing.noun, context)
         if context.pronoun == "subject":
             return self.words("ها" if gender == "f" else "ه", "PRON")
         definite = self.words(" ".join(f"ال{part}" for part in nominative.split()), "NOUN")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from adapter_stilts.miniature.grammar import Context, Grammar, Words, female, is_name, thing_of
-from adapter_stilts.miniature.world import Clause
+from adapter_stilts.miniature.grammar import Context, Grammar, Words, thing_of
+from adapter_stilts.miniature.world import FEMALE, NAMES, Clause
 
 ARTICLES = {
     "m": ("einen", "keinen", "der", "en"),
@@ -74,9 +74,7 @@ class German(Grammar):
         if clause.frame in ("exist", "locate"):
             verb = self.words("war/VERB" if clause.frame == "locate" else "gab", "VERB")
             return {"verb": verb, "last": verb}
-        forms = self.lexicon.forms(
-            "weather" if clause.frame == "weather" else "verbs", clause.verb, context.style.other
-        )
+        forms = self.forms("weather" if clause.frame == "weather" else "verbs", clause.verb, context)
         particle = forms[1] if len(forms) > 1 else ""
         return {
             "verb": self.words(forms[0], "VERB"),
@@ -88,12 +86,12 @@ class German(Grammar):
         if not clause.agent:
             return ()
         if context.pronoun == "agent":
-            return self.words("sie" if female(clause.agent) else "er", "PRON")
+            return self.words("sie" if clause.agent in FEMALE else "er", "PRON")
         surname = self.words(self.form("surnames", clause.surname), "PROPN", "PER") if clause.surname else ()
         return self.person(clause.agent, 0, context, "agent") + surname
 
     def person(self, person: str, case: int, context: Context, role: str) -> Words:
-        if is_name(person):
+        if person in NAMES:
             return self.words(self.form("names", person), "PROPN", "PER", role)
         if case == 0:
             return self.words(self.form("roles", person, 0, context), "NOUN", role=role)
@@ -101,7 +99,7 @@ class German(Grammar):
 
     def thing(self, clause: Clause, context: Context) -> Words:
         thing = thing_of(clause)
-        gender, singular, plural = self.lexicon.forms("things", thing.noun, context.style.other)
+        gender, singular, plural = self.forms("things", thing.noun, context)
         if thing.count:
             return self.words(self.form("counts", thing.count), "NUM") + self.words(plural, "NOUN")
         indefinite, negative, _, ending = ARTICLES[gender]
@@ -110,7 +108,7 @@ class German(Grammar):
 
     def subject(self, clause: Clause, context: Context) -> Words:
         thing = thing_of(clause)
-        gender, singular, _ = self.lexicon.forms("things", thing.noun, context.style.other)
+        gender, singular, _ = self.forms("things", thing.noun, context)
         if context.pronoun == "subject":
             return self.words({"m": "er", "f": "sie", "n": "es"}[gender], "PRON")
         adjective = self.words(self.form("modifiers", thing.modifier) + "e", "ADJ") if thing.modifier else ()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from adapter_stilts.miniature.grammar import Context, Grammar, Words, female, is_name, thing_of
-from adapter_stilts.miniature.world import ACTIVITIES, Clause, Thing
+from adapter_stilts.miniature.grammar import Context, Grammar, Words, thing_of
+from adapter_stilts.miniature.world import ACTIVITIES, FEMALE, NAMES, Clause, Thing
 
 TAIL = "thing partner place time"
 
@@ -85,12 +85,12 @@ class English(Grammar):
         if not clause.agent:
             return ()
         if context.pronoun == "agent":
-            return self.words("she" if female(clause.agent) else "he", "PRON")
+            return self.words("she" if clause.agent in FEMALE else "he", "PRON")
         surname = self.words(self.form("surnames", clause.surname), "PROPN", "PER") if clause.surname else ()
         return self.person(clause.agent, context, "agent") + surname
 
     def person(self, person: str, context: Context, role: str) -> Words:
-        if is_name(person):
+        if person in NAMES:
             return self.words(self.form("names", person), "PROPN", "PER", role)
         return self.words(f"the {self.form('roles', person, 0, context)}", "NOUN", role=role)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from adapter_stilts.miniature.grammar import Context, Grammar, Words, female, glued, is_name, thing_of
-from adapter_stilts.miniature.world import Clause
+from adapter_stilts.miniature.grammar import Context, Grammar, Words, glued, thing_of
+from adapter_stilts.miniature.world import FEMALE, NAMES, Clause
 
 
 class Spanish(Grammar):
@@ -52,7 +52,7 @@ class Spanish(Grammar):
 
     def verb(self, clause: Clause, context: Context) -> Words:
         if clause.frame == "feel":
-            return self.words(self.form("states", clause.verb, int(female(clause.agent)), context), "ADJ")
+            return self.words(self.form("states", clause.verb, int(clause.agent in FEMALE), context), "ADJ")
         if clause.frame == "be":
             return self.words(
                 self.form("states", clause.verb, int(self.gender(clause, context) == "f"), context), "ADJ"
@@ -70,7 +70,7 @@ class Spanish(Grammar):
     def agent(self, clause: Clause, context: Context) -> Words:
         if not clause.agent or context.pronoun == "agent":
             return ()
-        if is_name(clause.agent):
+        if clause.agent in NAMES:
             surname = self.words(self.form("surnames", clause.surname), "PROPN", "PER") if clause.surname else ()
             return self.words(self.form("names", clause.agent), "PROPN", "PER") + surname
         return self.words(self.form("roles", clause.agent, 0, context), "NOUN")
@@ -79,13 +79,13 @@ class Spanish(Grammar):
         if not clause.partner:
             return ()
         preposition = "de" if clause.frame == "get" else "a"
-        if is_name(clause.partner):
+        if clause.partner in NAMES:
             return self.words(preposition, "ADP") + self.words(self.form("names", clause.partner), "PROPN", "PER")
         return self.words(contracted(preposition, self.form("roles", clause.partner, 0, context)), "NOUN")
 
     def thing(self, clause: Clause, context: Context) -> Words:
         thing = thing_of(clause)
-        gender, singular, plural = self.lexicon.forms("things", thing.noun, context.style.other)
+        gender, singular, plural = self.forms("things", thing.noun, context)
         if thing.count:
             return self.words(self.form("counts", thing.count), "NUM") + self.words(plural, "NOUN")
         articles = ("ningún", "ninguna") if clause.negated else ("un", "una")
@@ -94,7 +94,7 @@ class Spanish(Grammar):
     def subject(self, clause: Clause, context: Context) -> Words:
         if context.pronoun == "subject":
             return ()
-        gender, singular, _ = self.lexicon.forms("things", thing_of(clause).noun, context.style.other)
+        gender, singular, _ = self.forms("things", thing_of(clause).noun, context)
         return (
             self.words("la" if gender == "f" else "el", "DET")
             + self.words(singular, "NOUN")

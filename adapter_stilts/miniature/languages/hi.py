@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from adapter_stilts.miniature.grammar import Context, Grammar, Words, female, is_name, thing_of
-from adapter_stilts.miniature.world import Clause, Thing
+from adapter_stilts.miniature.grammar import Context, Grammar, Words, thing_of
+from adapter_stilts.miniature.world import FEMALE, NAMES, Clause, Thing
 
 BE = {("m", False): "था", ("f", False): "थी", ("m", True): "थे", ("f", True): "थीं"}
 
@@ -89,7 +89,7 @@ class Hindi(Grammar):
                 return "m", False
             thing = thing_of(clause)
             return self.form("things", thing.noun, 0, context), bool(thing.count)
-        return "f" if female(clause.agent) and context.asked != "agent" else "m", False
+        return "f" if clause.agent in FEMALE and context.asked != "agent" else "m", False
 
     def agent(self, clause: Clause, context: Context) -> Words:
         if not clause.agent:
@@ -107,7 +107,7 @@ class Hindi(Grammar):
         return self.person(clause.partner, True, context) + self.words(marker, "ADP")
 
     def person(self, person: str, oblique: bool, context: Context) -> Words:
-        if is_name(person):
+        if person in NAMES:
             return self.words(self.form("names", person), "PROPN", "PER")
         return self.words(self.form("roles", person, int(oblique), context), "NOUN")
 
@@ -122,7 +122,7 @@ class Hindi(Grammar):
         return self.words("वह", "PRON") if context.pronoun == "subject" else self.described(thing_of(clause), context)
 
     def described(self, thing: Thing, context: Context) -> Words:
-        gender, singular, _ = self.lexicon.forms("things", thing.noun, context.style.other)
+        gender, singular, _ = self.forms("things", thing.noun, context)
         modifier = (
             self.words(self.form("modifiers", thing.modifier, int(gender == "f")), "ADJ") if thing.modifier else ()
         )

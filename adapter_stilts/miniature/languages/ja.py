@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
-from adapter_stilts.miniature.grammar import Context, Grammar, Style, Words, glued, is_name, shared, thing_of
-from adapter_stilts.miniature.world import ANIMALS, Clause, Sentence
+from adapter_stilts.miniature.grammar import Context, Grammar, Style, Words, glued, shared, thing_of
+from adapter_stilts.miniature.world import ANIMALS, NAMES, Clause, Sentence
 
 ANIMATE = (*ANIMALS, "animal")
 
@@ -114,7 +114,7 @@ class Japanese(Grammar):
         return self.person(clause.partner, context) + self.words("から" if clause.frame == "get" else "に", "ADP")
 
     def person(self, person: str, context: Context) -> Words:
-        if is_name(person):
+        if person in NAMES:
             return self.words(self.form("names", person), "PROPN", "PER")
         return self.words(self.form("roles", person, 0, context), "NOUN")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from adapter_stilts.miniature.grammar import Context, Grammar, Words, female, is_name, thing_of
-from adapter_stilts.miniature.world import Clause
+from adapter_stilts.miniature.grammar import Context, Grammar, Words, thing_of
+from adapter_stilts.miniature.world import FEMALE, NAMES, Clause
 
 BE = {"m": "был", "f": "была", "n": "было"}
 COLUMN = {"m": 0, "f": 1, "n": 2}
@@ -82,24 +82,24 @@ class Russian(Grammar):
                 if thing.count or (clause.negated and clause.frame == "exist")
                 else self.form("things", thing.noun, 0, context)
             )
-        return "f" if female(clause.agent) and context.asked != "agent" else "m"
+        return "f" if clause.agent in FEMALE and context.asked != "agent" else "m"
 
     def agent(self, clause: Clause, context: Context) -> Words:
         if not clause.agent:
             return ()
         if context.pronoun == "agent":
-            return self.words("она" if female(clause.agent) else "он", "PRON")
+            return self.words("она" if clause.agent in FEMALE else "он", "PRON")
         surname = self.words(self.form("surnames", clause.surname), "PROPN", "PER") if clause.surname else ()
         return self.person(clause.agent, 0, context, "agent") + surname
 
     def person(self, person: str, case: int, context: Context, role: str) -> Words:
-        if is_name(person):
+        if person in NAMES:
             return self.words(self.form("names", person, case), "PROPN", "PER", role)
         return self.words(self.form("roles", person, case, context), "NOUN", role=role)
 
     def thing(self, clause: Clause, context: Context) -> Words:
         thing = thing_of(clause)
-        gender, nominative, accusative, genitive, many = self.lexicon.forms("things", thing.noun, context.style.other)
+        gender, nominative, accusative, genitive, many = self.forms("things", thing.noun, context)
         if thing.count:
             number = self.form("counts", thing.count, int(gender == "f"))
             return self.words(number, "NUM") + self.words(genitive if thing.count in ("two", "three") else many, "NOUN")
@@ -110,7 +110,7 @@ class Russian(Grammar):
         return self.modifier(clause, 3 if gender == "f" else COLUMN[gender]) + self.words(accusative, "NOUN")
 
     def subject(self, clause: Clause, context: Context) -> Words:
-        gender, nominative, *_ = self.lexicon.forms("things", thing_of(clause).noun, context.style.other)
+        gender, nominative, *_ = self.forms("things", thing_of(clause).noun, context)
         if context.pronoun == "subject":
             return self.words({"m": "он", "f": "она", "n": "оно"}[gender], "PRON")
         return self.modifier(clause, COLUMN[gender]) + self.words(nominative, "NOUN")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from adapter_stilts.miniature.grammar import Context, Grammar, Words, is_name, thing_of
-from adapter_stilts.miniature.world import Clause, Thing
+from adapter_stilts.miniature.grammar import Context, Grammar, Words, thing_of
+from adapter_stilts.miniature.world import NAMES, Clause, Thing
 
 CLASSES = {"1": 0, "3": 1, "5": 2, "7": 3, "9": 4, "11": 5}
 CONNECTIVE = {"1": "wa", "3": "wa", "5": "la", "7": "cha", "9": "ya", "11": "wa"}
@@ -82,18 +82,18 @@ class Swahili(Grammar):
         return self.person(clause.agent, context, "agent") + surname
 
     def person(self, person: str, context: Context, role: str) -> Words:
-        if is_name(person):
+        if person in NAMES:
             return self.words(self.form("names", person), "PROPN", "PER", role)
         return self.words(self.form("roles", person, 0, context), "NOUN", role=role)
 
     def thing(self, thing: Thing, context: Context) -> Words:
         if not thing.count:
             return self.described(thing, context)
-        _, _, counted, plural = self.lexicon.forms("things", thing.noun, context.style.other)
+        _, _, counted, plural = self.forms("things", thing.noun, context)
         return self.words(plural, "NOUN") + self.words(self.form("counts", thing.count, COUNTED[counted]), "NUM")
 
     def described(self, thing: Thing, context: Context) -> Words:
-        noun_class, singular, *_ = self.lexicon.forms("things", thing.noun, context.style.other)
+        noun_class, singular, *_ = self.forms("things", thing.noun, context)
         noun = self.words(singular, "NOUN")
         if not thing.modifier:
             return noun

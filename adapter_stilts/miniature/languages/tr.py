@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
-from adapter_stilts.miniature.grammar import Context, Grammar, Words, is_name, thing_of
-from adapter_stilts.miniature.world import Clause
+from adapter_stilts.miniature.grammar import Context, Grammar, Words, thing_of
+from adapter_stilts.miniature.world import NAMES, Clause
 
 
 class Turkish(Grammar):
@@ -87,7 +87,7 @@ class Turkish(Grammar):
         return self.person(clause.agent, 0, context) + surname
 
     def person(self, person: str, case: int, context: Context) -> Words:
-        if is_name(person):
+        if person in NAMES:
             return self.words(self.form("names", person, case), "PROPN", "PER")
         return self.words(self.form("roles", person, case, context), "NOUN")
 

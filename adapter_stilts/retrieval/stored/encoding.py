@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from adapter_stilts.data.sentences import Sentence
 from adapter_stilts.encoder.model import AdapterEncoder
+from adapter_stilts.retrieval.compared import Vectors
 from adapter_stilts.retrieval.embed import TokenIds, embed_rows, token_rows
-from adapter_stilts.retrieval.pooling import Vectors, to_unit
+from adapter_stilts.retrieval.pooling import to_unit
 from adapter_stilts.retrieval.reading import Reading
 from adapter_stilts.retrieval.stored.arrays import narrowed
 from adapter_stilts.retrieval.stored.known import BLANK, Keys, KnownTexts, Rows, as_keys, text_key
