@@ -56,15 +56,14 @@ def mine(
     k: NeighboursOption = None,
     margin: MarginOption = None,
     retrieval: Annotated[
-        str | None,
-        named("--retrieval", "adapter_stilts.retrieval.mining:retrievals", "Which best partners become pairs."),
+        str | None, named("--retrieval", "retrieval.mining:retrievals", "Which best partners become pairs.")
     ] = None,
     centring: CentringOption = None,
     duplicates: Annotated[
         str | None,
         named(
             "--duplicates",
-            "adapter_stilts.retrieval.distinct:duplicates",
+            "retrieval.distinct:duplicates",
             "A sentence that occurs often is written once, for each of its lines, or not found.",
         ),
     ] = None,
@@ -93,7 +92,7 @@ def mine(
         str,
         named(
             "--index",
-            "adapter_stilts.retrieval.indexes:indexes|auto",
+            "retrieval.indexes:indexes|auto",
             "How neighbours are searched; auto chooses by size, memory and time, and says why.",
         ),
     ] = "exact",
