@@ -94,18 +94,12 @@ class Drawn:
         if self._bars is not None:
             yield self._bars
             return
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
+        from rich import progress as rich
 
-        times = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-        label, detail = (TextColumn(f"{{task.{name}}}", markup=False) for name in ("description", "fields[detail]"))
-        with Progress(label, *times, detail, console=self._console) as self._bars:
+        times = (rich.BarColumn(), rich.MofNCompleteColumn(), rich.TimeElapsedColumn(), rich.TimeRemainingColumn())
+        names = ("description", "fields[detail]")
+        label, detail = (rich.TextColumn(f"{{task.{name}}}", markup=False) for name in names)
+        with rich.Progress(label, *times, detail, console=self._console) as self._bars:
             try:
                 yield self._bars
             finally:
