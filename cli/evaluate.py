@@ -62,9 +62,7 @@ def evaluate(
     config: ConfigOption = None,
     settings: SetOption = None,
     seed: SeedOption = None,
-    split: Annotated[
-        str, named("--split", "adapter_stilts.tasks.source:SPLITS", "Which part of the task's data is scored.")
-    ] = "test",
+    split: Annotated[str, named("--split", "tasks.source:SPLITS", "Which part of the task's data is scored.")] = "test",
     out: Annotated[
         Path | None,
         typer.Option(

@@ -94,12 +94,14 @@ class Drawn:
         if self._bars is not None:
             yield self._bars
             return
-        from rich import progress as rich
+        from rich import progress
 
-        times = (rich.BarColumn(), rich.MofNCompleteColumn(), rich.TimeElapsedColumn(), rich.TimeRemainingColumn())
-        names = ("description", "fields[detail]")
-        label, detail = (rich.TextColumn(f"{{task.{name}}}", markup=False) for name in names)
-        with rich.Progress(label, *times, detail, console=self._console) as self._bars:
+        label, detail = (
+            progress.TextColumn(f"{{task.{name}}}", markup=False) for name in ("description", "fields[detail]")
+        )
+        times = (progress.BarColumn(), progress.MofNCompleteColumn(), progress.TimeElapsedColumn())
+        columns = (label, *times, progress.TimeRemainingColumn(), detail)
+        with progress.Progress(*columns, console=self._console) as self._bars:
             try:
                 yield self._bars
             finally:

@@ -10,7 +10,7 @@ trunk, and in the run's results and card.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -183,9 +183,8 @@ class _Sweep:
         rows = [row for key in keys for row in self._rows(key[0], chosen, parts[key[1]], worth[key])]
         ours, usual = ([worth[setting, language].units for language in parts] for setting in both)
         compared = paired_bootstrap(ours, usual, statistic, seed=seed)
-        scores = [
-            sum(worth[setting, language].measures[0].score for language in parts) / len(parts) for setting in both
-        ]
+        own = [[worth[setting, language].measures[0].score for language in parts] for setting in both]
+        scores = [sum(by_language) / len(parts) for by_language in own]
         gain = {"difference": compared.difference, "interval": list(compared.interval), "p": compared.p}
         test = {"scored_on": self._data.scored_on, "chosen": scores[0], "default": scores[1]}
         return rows, {**test, "gain": gain, "languages": len(parts)}
@@ -202,7 +201,7 @@ class _Sweep:
     def _told(self, choice: Choice, dev: Mapping[str, Part], worths: Measurements) -> dict[str, Any]:
         rows = [
             {
-                **setting.facts(),
+                **asdict(setting),
                 "score": float(choice.scores[place]),
                 "interval": choice.intervals[place].tolist(),
                 "gain": float(choice.gains[place, 0]),
@@ -230,9 +229,8 @@ class _Sweep:
 
     def _say(self, record: Mapping[str, Any]) -> None:
         task, tried = record["task"], record["settings"]
-        rows = [
-            [_named(row), _percent(row["score"]), _points(row["gain"], row["gain_interval"])] for row in tried[:SHOWN]
-        ]
+        shown = [(Setting(row["layer"], row["pool"], row["margin"], row["centring"]), row) for row in tried[:SHOWN]]
+        rows = [[name, _percent(row["score"]), _points(row["gain"], row["gain_interval"])] for name, row in shown]
         title = f"{task}: {record['objective']} on {record['chosen_on']}, the best {len(rows)} of {len(tried)}"
         self._report.table(title, ("setting", "score", "against the default (95 %, one by one)"), rows)
         self._report.say(f"{task}: {record['reason']}")
@@ -261,17 +259,15 @@ class _Sweep:
 
     def _measured(self, parts: Mapping[str, Part], settings: Sequence[Setting], **more: Any) -> Measurements:
         """What settings are worth on some rows."""
-        subject = self._subject
+        subject, budget = self._subject, self._subject.budget(Evaluation(None, None, ()))
         composition = fingerprint(active_parts(subject.bundle)) if subject.bundle else ""
-        reading = Reading(
-            (), "", self._rules.max_length, subject.budget(Evaluation(None, None, ())), composition=composition
-        )
+        reading = Reading((), "", self._rules.max_length, budget, composition=composition)
         return measured(subject.encoder, parts, settings, self._rules, reading, subject.folder, **more)
 
     def _identity(self, dev: Mapping[str, Part]) -> str:
         trunk = self._subject.trunk
         encoder = [trunk.fingerprint, trunk.precision, active_parts(self._subject.bundle)]
-        data, settings = {}, [setting.facts() for setting in self._settings]
+        data, settings = {}, [asdict(setting) for setting in self._settings]
         for language, part in dev.items():
             origin = part.loaded.origin
             data[language] = {**origin_facts(origin), "files": [file.sha256 for file in origin.files]}
@@ -318,10 +314,6 @@ def _reason(choice: Choice, settings: Sequence[Setting]) -> str:
         return leads
     simplest = f"{settings[choice.chosen]} is the simplest of them"
     return f"{leads}; {len(choice.tied)} settings are within one standard error of it, and {simplest}"
-
-
-def _named(row: Mapping[str, Any]) -> str:
-    return str(Setting(row["layer"], row["pool"], row["margin"], row["centring"]))
 
 
 def _percent(score: float) -> str:

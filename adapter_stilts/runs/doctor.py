@@ -29,18 +29,18 @@ def doctor(data: Path | None = None) -> dict[str, Any]:
     data  a folder to search for every task's files
     """
     packages = [_package(line) for line in requires("adapter-stilts") or () if "extra ==" not in line]
-    found: dict[str, Any] = {
+    set_here = {name: os.environ[name] for name in HONOURED if name in os.environ}
+    report: dict[str, Any] = {
         "python": platform.python_version(),
         "packages": packages,
         "devices": _devices(),
         "disk": {"folder": str(Path.cwd()), "free_bytes": shutil.disk_usage(Path.cwd()).free},
         "hub": _hub(),
-        "environment": {name: os.environ[name] for name in HONOURED if name in os.environ}
-        | ({"HF_TOKEN": "set"} if "HF_TOKEN" in os.environ else {}),
+        "environment": set_here | ({"HF_TOKEN": "set"} if "HF_TOKEN" in os.environ else {}),
     }
     if data is not None:
-        found["data"] = {"folder": str(data), "tasks": _tasks_in(data)}
-    return {**found, "problems": _problems(found)}
+        report["data"] = {"folder": str(data), "tasks": _tasks_in(data)}
+    return {**report, "problems": _problems(report)}
 
 
 def _package(line: str) -> dict[str, str]:
@@ -49,14 +49,10 @@ def _package(line: str) -> dict[str, str]:
     name, floor = named.group() if named else line, floors.group(1) if floors else ""
     try:
         installed = version(name)
+        state = "older than tested" if release(installed) < release(floor) else "ok"
     except PackageNotFoundError:
-        return {"package": name, "tested": floor, "installed": "", "state": "missing"}
-    return {
-        "package": name,
-        "tested": floor,
-        "installed": installed,
-        "state": "older than tested" if release(installed) < release(floor) else "ok",
-    }
+        installed, state = "", "missing"
+    return {"package": name, "tested": floor, "installed": installed, "state": state}
 
 
 def release(text: str) -> tuple[int, ...]:
@@ -70,27 +66,15 @@ def release(text: str) -> tuple[int, ...]:
 def _devices() -> list[dict[str, Any]]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     native = {"avx512_bf16", "amx_bf16"} & set(_processor_flags())
-    devices: list[dict[str, Any]] = [
-        {
-            "device": "cpu",
-            "name": platform.machine(),
-            "memory_bytes": memory,
-            "threads": torch.get_num_threads(),
-            "bf16": bool(native),
-        }
-    ]
+    devices = [_device("cpu", platform.machine(), memory, torch.get_num_threads(), bool(native))]
     for number in range(torch.cuda.device_count()):
-        facts = torch.cuda.get_device_properties(number)
-        devices.append(
-            {
-                "device": f"cuda:{number}",
-                "name": facts.name,
-                "memory_bytes": facts.total_memory,
-                "threads": None,
-                "bf16": facts.major >= 8,
-            }
-        )
+        gpu = torch.cuda.get_device_properties(number)
+        devices.append(_device(f"cuda:{number}", gpu.name, gpu.total_memory, None, gpu.major >= 8))
     return devices
+
+
+def _device(device: str, name: str, memory: int, threads: int | None, bf16: bool) -> dict[str, Any]:
+    return {"device": device, "name": name, "memory_bytes": memory, "threads": threads, "bf16": bf16}
 
 
 def _processor_flags() -> list[str]:
@@ -126,17 +110,15 @@ def _languages(task: Task, split: str, folder: Path) -> list[str]:
     return list(languages_of(task, split, Where("files", folder=folder))) if split in task.source.files else []
 
 
-def _problems(found: dict[str, Any]) -> list[str]:
+def _problems(report: dict[str, Any]) -> list[str]:
     problems = [
         f"{row['package']} {row['installed'] or 'is not installed'}: {row['state']} ({row['tested']})"
-        for row in found["packages"]
+        for row in report["packages"]
         if row["state"] != "ok"
     ]
-    if found["disk"]["free_bytes"] < 1e9:
+    if report["disk"]["free_bytes"] < 1e9:
         problems.append("less than 1 GB is free on this disk")
-    if "data" in found and not found["data"]["tasks"]:
-        problems.append(
-            f"no task's files were found in {found['data']['folder']}; "
-            "`adapter-stilts list tasks --files` prints their names"
-        )
+    if "data" in report and not report["data"]["tasks"]:
+        names = "`adapter-stilts list tasks --files` prints their names"
+        problems.append(f"no task's files were found in {report['data']['folder']}; {names}")
     return problems

@@ -121,7 +121,7 @@ def _read(task: Task, group: Group, where: Where) -> Loaded:
 
 
 def _loaded(task: Task, rows: Sequence[Example], language: str, kind: Kind = "files", **facts: Any) -> Loaded:
-    return Loaded([*rows], Origin(task.name, CANDIDATES, language, kind, rows=len(rows), **facts))
+    return Loaded([*rows], Origin(task.name, CANDIDATES, language, kind, rows=len(rows), **facts), task.format)
 
 
 def _of_hub(task: Task, rows: HubRows) -> Loaded:

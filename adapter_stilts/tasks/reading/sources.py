@@ -52,7 +52,7 @@ def load(
     if where.kind == "miniature":
         examples, language = miniature_examples(task, split, language)
         origin = Origin(task.name, split, language, "miniature", revision=VERSION, rows=count(task, examples))
-        return Loaded(examples, origin)
+        return Loaded(examples, origin, task.format)
     language = spelled(language, task.languages)
     owner, stored = _owner(task, split, where)
     examples, origin = _rows(owner, stored, language, where)
@@ -64,7 +64,8 @@ def load(
     if split != "train" and not task.source.any_name and not (unscored and withheld(task.format, examples)):
         refuse_placeholders(task.format, examples, task.labels, f"{split} split of '{task.name}' in '{language}'")
     parts = () if stored in where.files else owner.parts
-    return Loaded(examples, replace(origin, task=task.name, split=split, parts=parts, rows=count(task, examples)))
+    origin = replace(origin, task=task.name, split=split, parts=parts, rows=count(task, examples))
+    return Loaded(examples, origin, task.format)
 
 
 def has_split(task: Task, split: str, where: Where) -> bool:
