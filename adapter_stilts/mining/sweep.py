@@ -36,8 +36,7 @@ from adapter_stilts.runs.sweep_record import read_sweep, read_sweeps, write_swee
 from adapter_stilts.sharing.card import write_card
 from adapter_stilts.statistics.intervals import paired_bootstrap
 from adapter_stilts.statistics.result import Result
-from adapter_stilts.tasks.base import Task
-from adapter_stilts.tasks.protocols import under
+from adapter_stilts.tasks.base import Task, under
 from adapter_stilts.tasks.user import find_task
 
 POOLS, MARGINS, CENTRING = ("mean", "mean_words", "first", "max"), ("ratio", "distance", "absolute"), (False, True)

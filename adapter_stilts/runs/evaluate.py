@@ -45,9 +45,8 @@ from adapter_stilts.runs.sweep_record import read_sweeps
 from adapter_stilts.sharing.bundle import Part
 from adapter_stilts.sharing.card import write_card
 from adapter_stilts.statistics.result import Result
-from adapter_stilts.tasks.base import Task
+from adapter_stilts.tasks.base import Task, under
 from adapter_stilts.tasks.languages import iso1, same_language
-from adapter_stilts.tasks.protocols import under
 from adapter_stilts.tasks.reading.place import Where
 from adapter_stilts.tasks.reading.pools import load_pool
 from adapter_stilts.tasks.reading.sources import check_language, languages_of, load, nothing_found

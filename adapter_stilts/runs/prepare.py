@@ -23,9 +23,8 @@ from adapter_stilts.runs.material import check_assigned, for_task
 from adapter_stilts.runs.task_data import TaskData, TaskRows, read_rows, tokenised
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
-from adapter_stilts.tasks.base import Task
+from adapter_stilts.tasks.base import Task, under
 from adapter_stilts.tasks.leaks import Seen
-from adapter_stilts.tasks.protocols import under
 from adapter_stilts.tasks.reading.place import Loaded
 from adapter_stilts.tasks.user import find_task
 from adapter_stilts.training.course import course

@@ -22,11 +22,9 @@ from adapter_stilts.encoder.trunk_config import TrunkConfig, known_config
 from adapter_stilts.errors import MissingError
 from adapter_stilts.runs.material import for_task, where_of
 from adapter_stilts.study.stages import FUSE, STACK, Grid, Stage
-from adapter_stilts.tasks.base import Task, labels_of, tasks
-from adapter_stilts.tasks.protocols import under
-from adapter_stilts.tasks.reading.miniature import miniature_of
+from adapter_stilts.tasks.base import Task, labels_of, tasks, under
 from adapter_stilts.tasks.reading.place import Where
-from adapter_stilts.tasks.reading.sources import load
+from adapter_stilts.tasks.reading.sources import load, miniature_of
 from adapter_stilts.tasks.user import find_task
 
 READ, DOCUMENTED, GIVEN, UNKNOWN = "read", "documented", "given in sizes", "unknown"
