@@ -20,8 +20,9 @@ from adapter_stilts.formats.pools import Pools, read_pools
 from adapter_stilts.retrieval.embed import embed
 from adapter_stilts.retrieval.pools import gold_of, mine_pools, named
 from adapter_stilts.retrieval.protocols import protocol
+from adapter_stilts.retrieval.reading import Reading
 from adapter_stilts.retrieval.stored.arrays import DTYPES, narrowed, widened
-from adapter_stilts.runs.sentence_reader import SentenceReader, sentence_reader
+from adapter_stilts.runs.subject import SentenceReader, sentence_reader
 
 RULES = protocol("own", "bucc2018")
 
@@ -33,9 +34,8 @@ def pools(data: Path, pair: str, split: str) -> Pools:
 def compared(reader: SentenceReader, data: Path, pair: str) -> list[dict[str, object]]:
     """One row per storage type for one pair of languages."""
     sets = [pools(data, pair, split) for split in ("dev", "test")]
-    vectors = [
-        [embed(reader.encoder, side, layer=reader.layer) for side in (pool.source, pool.target)] for pool in sets
-    ]
+    how, layer = Reading((reader.layer,)), reader.layer
+    vectors = [[embed(reader.encoder, side, how)[layer] for side in (pool.source, pool.target)] for pool in sets]
     gold = [gold_of(pool) for pool in sets]
     whole, rows = dict[tuple[str, str], float](), []
     for dtype in DTYPES:

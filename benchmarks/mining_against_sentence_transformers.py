@@ -33,8 +33,9 @@ from adapter_stilts.retrieval.embed import embed
 from adapter_stilts.retrieval.mining import Pairs
 from adapter_stilts.retrieval.pools import gold_of, mine_pools, named
 from adapter_stilts.retrieval.protocols import protocol
+from adapter_stilts.retrieval.reading import Reading
 from adapter_stilts.retrieval.tatoeba import tatoeba
-from adapter_stilts.runs.sentence_reader import sentence_reader
+from adapter_stilts.runs.subject import sentence_reader
 from adapter_stilts.tasks.reading.place import Where
 from adapter_stilts.tasks.reading.sources import languages_of, load
 from adapter_stilts.tasks.user import find_task
@@ -78,7 +79,7 @@ def encoded(asked: argparse.Namespace) -> tuple[dict[str, Any], dict[str, np.nda
     vectors: dict[str, np.ndarray] = {}
     for _ in range(asked.repeats):
         for kind, reader in readers.items():
-            embed(reader.encoder, ["Warm up."] * 64, layer=reader.layer)
+            vectors_of(reader.encoder, ["Warm up."] * 64, reader.layer)
             start = time.perf_counter()
             made = {name: vectors_of(reader.encoder, own, reader.layer) for name, own in texts.items()}
             rates[f"ours {kind}"].append(sum(map(len, texts.values())) / (time.perf_counter() - start))
@@ -159,7 +160,7 @@ def cross_checked(asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def vectors_of(encoder: AdapterEncoder, texts: list[str], layer: int) -> np.ndarray:
-    return embed(encoder, texts, layer=layer, token_budget=2048)
+    return embed(encoder, texts, Reading((layer,)))[layer]
 
 
 def gold_pools(folder: Path, code: str, split: str) -> Pools:

@@ -29,7 +29,8 @@ from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.trunk import load_trunk
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.formats.text import PlainText
-from adapter_stilts.retrieval.embed import embed_layers
+from adapter_stilts.retrieval.embed import embed
+from adapter_stilts.retrieval.reading import Reading
 from adapter_stilts.runs.pretrain import Recipe, pretrain
 from adapter_stilts.tasks.languages import iso1
 from adapter_stilts.training.interrupt import StopSignal
@@ -185,7 +186,7 @@ def by_layer(
     layers = range(encoder.trunk.depth + 1)
     shares = []
     for bitext in bitexts:
-        foreign, english = (embed_layers(encoder, side, layers=layers, max_length=max_length) for side in bitext)
+        foreign, english = (embed(encoder, side, Reading(tuple(layers), max_length=max_length)) for side in bitext)
         place = np.arange(len(bitext[0]))
         shares.append([float(np.mean((foreign[layer] @ english[layer].T).argmax(1) == place)) for layer in layers])
     return [round(float(share), 4) for share in np.mean(shares, axis=0)]

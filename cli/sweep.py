@@ -33,16 +33,14 @@ CENTRING = {"no": (False,), "yes": (True,), "both": (False, True)}
 
 def sweep(
     tasks: Annotated[
-        str | None,
-        given("--tasks", "LIST", "Tasks to choose for, each by itself: tatoeba,bucc2018."),
+        str | None, given("--tasks", "LIST", "Tasks to choose for, each by itself: tatoeba,bucc2018.")
     ] = None,
     source: Annotated[
         Path | None, typer.Argument(metavar="SRC", help="Sentences of your own, with --gold, in place of tasks.")
     ] = None,
     target: Annotated[Path | None, typer.Argument(metavar="TGT", help="Sentences of the other language.")] = None,
     run: Annotated[
-        Path | None,
-        given("--run", "RUN", "A finished run; leave it out to choose for a bare trunk."),
+        Path | None, given("--run", "RUN", "A finished run; leave it out to choose for a bare trunk.")
     ] = None,
     trunk: TrunkOption = None,
     gold: Annotated[Path | None, given("--gold", "FILE", "The pairs of SRC and TGT, as ids or line numbers.")] = None,
@@ -57,22 +55,19 @@ def sweep(
     layout: LayoutOption = None,
     column: ColumnOption = None,
     languages: Annotated[
-        str | None,
-        given("--languages", "LIST", "Languages to choose over; all the task has by default."),
+        str | None, given("--languages", "LIST", "Languages to choose over; all the task has by default.")
     ] = None,
     protocol: ProtocolOption = None,
     layers: Annotated[str | None, given("--layers", "N,N|all", "Layers to try; all by default.")] = None,
     pools: Annotated[
-        str | None,
-        given("--pools", "LIST", "Poolings to try; all by default, one reading of the text each."),
+        str | None, given("--pools", "LIST", "Poolings to try; all by default, one reading of the text each.")
     ] = None,
     margins: Annotated[
         str | None,
         given("--margins", "LIST", "Margins to try; ratio,distance,absolute by default. csls ranks as distance does."),
     ] = None,
     centring: Annotated[
-        str,
-        given("--centring", "yes|no|both", "Whether each language's mean vector is subtracted."),
+        str, given("--centring", "yes|no|both", "Whether each language's mean vector is subtracted.")
     ] = "both",
     k: NeighboursOption = None,
     test: Annotated[

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from adapter_stilts.data.layout import Layout
+from adapter_stilts.formats.reading import read
+
 TEXT = [
     "The Panthers defense gave up just 308 points, ranking sixth in the league.",
     "A man is riding a red motorcycle with a small child sitting in front of him.",
@@ -56,3 +59,8 @@ def shared():
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}")
     return folder
+
+
+def read_rows(path, format, columns=None, labels=None):
+    """The examples of one file of a format, its columns and labels given or not."""
+    return read(path, Layout(format, columns or {}, None if labels is None else tuple(labels)))

@@ -10,24 +10,22 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.registry import unknown_name
 
-LABEL = (
-    *("label", "gold_label", "labels", "class", "category", "target"),
-    *("relation", "intent", "sentiment", "is_duplicate"),
-)
-ID = ("id", "uid", "guid", "idx", "index", "ind", "example_id", "qid")
-TEXT = ("text", "sentence", "content", "line", "code", "document")  # what a column of sentences is usually called
+
+def words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+LABEL = words("label gold_label labels class category target relation intent sentiment is_duplicate")
+ID = words("id uid guid idx index ind example_id qid")
+TEXT = words("text sentence content line code document")  # what a column of sentences is usually called
 NUMBERED = re.compile(r"(choice|hypothesis|ending|answer|option|sol|alternative)_?([0-9]|[a-e])", re.IGNORECASE)
 LANGUAGE_COLUMN = re.compile(r"[a-z]{2,3}([_-][A-Z][A-Za-z]{1,3})?")
 ENGLISH = re.compile(r"eng?([_-][A-Z][A-Za-z]{1,3})?")
-
-
-def _never(field: str, names: Sequence[str], found: Mapping[str, str]) -> bool:
-    return False
 
 
 @dataclass(frozen=True)
@@ -47,9 +45,9 @@ class Columns:
     fields: Mapping[str, tuple[str, ...]]
     needed: tuple[str, ...]
     couple: tuple[str, ...] = ()
-    couples: tuple[tuple[str, str], ...] = ()
+    couples: tuple[tuple[str, ...], ...] = ()
     by_language: bool = False
-    stands_in: Callable[[str, Sequence[str], Mapping[str, str]], bool] = field(default=_never)
+    stands_in: Callable[[str, Sequence[str], Mapping[str, str]], bool] = lambda field, names, found: False
 
     def find(self, names: Sequence[str], given: Mapping[str, str], where: str) -> dict[str, str]:
         """Our field -> the file's column, for every field of the format that the file has.
@@ -61,8 +59,8 @@ class Columns:
         self._add_couple(names, found)
         self._add_languages(names, found)
         for name, usual in self.fields.items():
-            column = _first(usual, names, found.values())
-            if name not in found and column is not None:
+            free = [column for column in names if column not in found.values()]
+            if name not in found and (column := first_called(usual, free)):
                 found[name] = column
         self._require(names, found, where)
         return found
@@ -88,13 +86,10 @@ class Columns:
             return False
 
     def _add_couple(self, names: Sequence[str], found: dict[str, str]) -> None:
-        if any(name in found for name in self.couple):
-            return
         spelled = {name.lower(): name for name in names}
-        for couple in self.couples:
-            if all(name in spelled for name in couple):
-                found |= {field: spelled[name] for field, name in zip(self.couple, couple, strict=True)}
-                return
+        couple = next((couple for couple in self.couples if all(name in spelled for name in couple)), None)
+        if couple and not any(name in found for name in self.couple):
+            found |= {field: spelled[name] for field, name in zip(self.couple, couple, strict=True)}
 
     def _add_languages(self, names: Sequence[str], found: dict[str, str]) -> None:
         """Columns named by languages. "id" is Indonesian only where nothing else is foreign."""
@@ -111,16 +106,17 @@ class Columns:
         missing = [name for name in self.needed if name not in found and not self.stands_in(name, names, found)]
         if not missing:
             return
-        usual = self._usual(missing[0])
+        usual = self.fields.get(missing[0]) or tuple(
+            dict.fromkeys(couple[self.couple.index(missing[0])] for couple in self.couples)
+        )
         near = next((advice for name in (missing[0], *usual) if (advice := nearest(name, names))), "")
         what = f"no column for '{missing[0]}' (usual names: {', '.join(usual)}); the columns are: {', '.join(names)}"
         raise TaskDataError(what, where=where, do=f"{near}name the column with task.columns.{missing[0]}=...")
 
-    def _usual(self, name: str) -> list[str]:
-        if name in self.fields:
-            return list(self.fields[name])
-        side = self.couple.index(name)
-        return list(dict.fromkeys(couple[side] for couple in self.couples))
+
+def couples_of(names: str) -> tuple[tuple[str, ...], ...]:
+    """(("a", "b"), ("c", "d")) of "a b, c d"."""
+    return tuple(map(words, names.split(",")))
 
 
 def numbered_choices(names: Iterable[str]) -> list[str]:
@@ -131,6 +127,12 @@ def numbered_choices(names: Iterable[str]) -> list[str]:
             groups.setdefault(match[1].lower(), []).append(name)
     largest: list[str] = max(groups.values(), key=len, default=[])
     return sorted(largest)
+
+
+def first_called(usual: Iterable[str], names: Sequence[str]) -> str | None:
+    """The column, spelled in any case, that has the first of the usual names which any has."""
+    spelled = {name.lower(): name for name in reversed(names)}
+    return next((spelled[name] for name in usual if name in spelled), None)
 
 
 def nearest(wrong: str, names: Iterable[str]) -> str:
@@ -144,9 +146,3 @@ def _existing(column: str, names: Sequence[str], where: str) -> str:
         return column
     what = f"no column '{column}'; the columns are: {', '.join(names)}"
     raise TaskDataError(what, where=where, do=f"{nearest(column, names)}correct `columns`")
-
-
-def _first(usual: Iterable[str], names: Sequence[str], taken: Iterable[str]) -> str | None:
-    taken = set(taken)
-    spelled = {name.lower(): name for name in reversed(names)}
-    return next((spelled[name] for name in usual if name in spelled and spelled[name] not in taken), None)

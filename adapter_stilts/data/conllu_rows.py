@@ -25,28 +25,12 @@ ID, FORM, HEAD, DEPS, COLUMNS = 0, 1, 6, 8, 10
 NO_TAG = "_"  # an empty cell: the row of a multi-word token, or a word nobody tagged; such words are left out
 TAG_COLUMNS: Mapping[str, int] = {"upos": 3, "xpos": 4, "deprel": 7}
 NON_JOINER = "\u200c"
-RANKS: Mapping[str, tuple[str, ...]] = {
-    "": (
-        "VERB",
-        "NOUN",
-        "PROPN",
-        "PRON",
-        "ADJ",
-        "NUM",
-        "ADV",
-        "INTJ",
-        "AUX",
-        "ADP",
-        "DET",
-        "PART",
-        "CCONJ",
-        "SCONJ",
-        "X",
-        "PUNCT",
-    ),
-    "es": ("VERB", "AUX", "PRON", "ADP", "DET"),
-    "fr": ("VERB", "AUX", "PRON", "NOUN", "ADJ", "ADV", "ADP", "DET", "PART", "SCONJ", "CONJ"),
-    "it": ("VERB", "AUX", "ADV", "PRON", "ADP", "DET", "INTJ"),
+# By language, and "" for every other: the parts of speech of fused words, the first that is there wins.
+RANKS: Mapping[str, str] = {
+    "": "VERB NOUN PROPN PRON ADJ NUM ADV INTJ AUX ADP DET PART CCONJ SCONJ X PUNCT",
+    "es": "VERB AUX PRON ADP DET",
+    "fr": "VERB AUX PRON NOUN ADJ ADV ADP DET PART SCONJ CONJ",
+    "it": "VERB AUX ADV PRON ADP DET INTJ",
 }
 
 
@@ -59,7 +43,7 @@ def conllu_words(lines: Sequence[Place], path: object, *, tag: str, fuse: bool, 
     rows = [_cells(line, f"{path}, line {place}") for place, line in lines if not line.startswith("#")]
     words = [row for row in rows if row[ID].isdecimal()]
     if fuse:
-        words = _fused(words, [row for row in rows if "-" in row[ID]], RANKS.get(language, RANKS[""]))
+        words = _fused(words, [row for row in rows if "-" in row[ID]], RANKS.get(language, RANKS[""]).split())
         words = [] if _blank([row[FORM] for row in words]) else words
     column = TAG_COLUMNS[tag]
     return [(_form(row[FORM], fuse), row[column]) for row in words if row[column] != NO_TAG]

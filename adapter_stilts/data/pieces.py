@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-if TYPE_CHECKING:  # importing transformers takes seconds, and only a type is needed
-    from tokenizers import Tokenizer
+if TYPE_CHECKING:  # importing transformers takes seconds, and only types are needed
+    from tokenizers import Tokenizer as Backend
     from transformers import PreTrainedTokenizerFast
+
+Tokenizer: TypeAlias = "PreTrainedTokenizerFast"
 
 PAIR_SPECIALS = 4  # <s> a </s></s> b </s>
 SINGLE_SPECIALS = 2  # <s> a </s>
@@ -44,30 +46,26 @@ class Marks:
         return self.pair(*shorten(first, second, max_length - PAIR_SPECIALS))
 
 
-def marks(tokenizer: PreTrainedTokenizerFast) -> Marks:
+def marks(tokenizer: Tokenizer) -> Marks:
     return Marks(int(tokenizer.cls_token_id), int(tokenizer.sep_token_id), int(tokenizer.unk_token_id))
 
 
-def pieces(tokenizer: PreTrainedTokenizerFast, texts: Iterable[str]) -> list[list[int]]:
+def pieces(tokenizer: Tokenizer, texts: Iterable[str]) -> list[list[int]]:
     """The sub-word ids of each text, whole, without special tokens; equal texts are cut once."""
     texts = list(texts)
     distinct = list(dict.fromkeys(texts))
-    found = {
-        text: cut.ids
-        for text, cut in zip(
-            distinct, _plain(tokenizer).encode_batch_fast(distinct, add_special_tokens=False), strict=True
-        )
-    }
-    return [found[text] for text in texts]
+    cuts = _plain(tokenizer).encode_batch_fast(distinct, add_special_tokens=False)
+    ids = {text: cut.ids for text, cut in zip(distinct, cuts, strict=True)}
+    return [ids[text] for text in texts]
 
 
-def pieces_with_offsets(tokenizer: PreTrainedTokenizerFast, texts: Iterable[str]) -> list[tuple[list[int], Offsets]]:
+def pieces_with_offsets(tokenizer: Tokenizer, texts: Iterable[str]) -> list[tuple[list[int], Offsets]]:
     """The sub-word ids of each text and the (start, end) characters each covers, white space left out."""
     texts = list(texts)
     distinct = list(dict.fromkeys(texts))
     cuts = _plain(tokenizer).encode_batch(distinct, add_special_tokens=False)
-    found = {text: (cut.ids, _spans(text, cut.offsets)) for text, cut in zip(distinct, cuts, strict=True)}
-    return [found[text] for text in texts]
+    spans = {text: (cut.ids, _spans(text, cut.offsets)) for text, cut in zip(distinct, cuts, strict=True)}
+    return [spans[text] for text in texts]
 
 
 def shorten(first: Sequence[int], second: Sequence[int], room: int) -> tuple[Sequence[int], Sequence[int]]:
@@ -75,16 +73,14 @@ def shorten(first: Sequence[int], second: Sequence[int], room: int) -> tuple[Seq
     short, long = sorted((len(first), len(second)))
     if short + long <= room:
         return first, second
-    if 2 * short > room:
-        short, long = room // 2, room // 2 + room % 2
-    else:
-        long = room - short
+    short = min(short, room // 2)
+    long = room - short
     return (first[:long], second[:short]) if len(first) > len(second) else (first[:short], second[:long])
 
 
-def _plain(tokenizer: PreTrainedTokenizerFast) -> Tokenizer:
+def _plain(tokenizer: Tokenizer) -> Backend:
     """The backend with the padding and truncation of earlier calls switched off."""
-    backend: Tokenizer = tokenizer.backend_tokenizer
+    backend: Backend = tokenizer.backend_tokenizer
     backend.no_truncation()
     backend.no_padding()
     return backend
@@ -93,21 +89,22 @@ def _plain(tokenizer: PreTrainedTokenizerFast) -> Tokenizer:
 def _spans(text: str, offsets: Sequence[tuple[int, int]]) -> Offsets:
     """The characters of each piece: white space left out, and what lies between two pieces with the one before, or else
     the one after."""
-    trimmed = [_trim(text, *span) for span in offsets]
-    nexts = [start for start, _ in trimmed[1:]] + [len(text)]
-    found: list[tuple[int, int]] = []
+    solid = [trimmed(text, *span) for span in offsets]
+    nexts = [start for start, _ in solid[1:]] + [len(text)]
+    spans: list[tuple[int, int]] = []
     reached = 0
-    for (start, end), following in zip(trimmed, nexts, strict=True):
+    for (start, end), following in zip(solid, nexts, strict=True):
         while end < following and not text[end].isspace():
             end += 1
         while start > reached and not text[start - 1].isspace():
             start -= 1
-        found.append((start, end))
+        spans.append((start, end))
         reached = max(reached, end)
-    return tuple(found)
+    return tuple(spans)
 
 
-def _trim(text: str, start: int, end: int) -> tuple[int, int]:
+def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    """Characters [start, end) of a text without the white space at their ends."""
     while start < end and text[start].isspace():
         start += 1
     while end > start and text[end - 1].isspace():

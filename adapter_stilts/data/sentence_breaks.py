@@ -14,6 +14,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
+
+from adapter_stilts.data.columns import words
+from adapter_stilts.data.pieces import trimmed
 
 Breaks = tuple[tuple[int, int], ...]
 
@@ -28,19 +32,13 @@ END = re.compile(
 GOES_ON = re.compile(r"[a-zß-öø-ÿа-яёα-ω,;:)\]}%–—&=]")
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-ABBREVIATIONS = _words(
-    """
+ABBREVIATIONS = words("""
     mr mrs ms dr prof rev gen col lt sgt capt cpt cmdr adm maj gov sen rep pres hon st mt ft sr jr messrs mme mlle
     vs etc approx ca cf al fig figs eq ed eds vol pp p inc ltd co corp bros dept univ est no nos op cit ibid viz
     jan feb mar apr jun jul aug sep sept oct nov dec e.g i.e a.m p.m ph.d
-    """
-)
-NUMBERED = _words("no nos p pp vol fig figs eq art ch op")  # a number follows, which is otherwise a good beginning
-OFTEN_LAST = _words("etc al a.m p.m jr sr ph.d")  # abbreviations that end a sentence where a capital follows
+""")
+NUMBERED = words("no nos p pp vol fig figs eq art ch op")  # a number follows, which is otherwise a good beginning
+OFTEN_LAST = words("etc al a.m p.m jr sr ph.d")  # abbreviations that end a sentence where a capital follows
 WORD = re.compile(r"[^\s(\[\"“‘'«]*$")
 INITIAL = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")
 
@@ -48,18 +46,9 @@ INITIAL = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")
 def sentence_breaks(text: str) -> Breaks:
     """(start, end) characters of every sentence, end excluded, white space between them left out; () for a blank
     text."""
-    found = []
-    start = 0
-    for end in (*_ends(text), len(text)):
-        left, right = start, end
-        while left < right and text[left].isspace():
-            left += 1
-        while right > left and text[right - 1].isspace():
-            right -= 1
-        if left < right:
-            found.append((left, right))
-        start = end
-    return tuple(found)
+    ends = [*_ends(text), len(text)]
+    parts = (trimmed(text, start, end) for start, end in pairwise([0, *ends]))
+    return tuple((start, end) for start, end in parts if start < end)
 
 
 def sentence_at(breaks: Breaks, place: int) -> int | None:
@@ -80,8 +69,8 @@ def _may_end(text: str, match: re.Match[str]) -> bool:
         return not behind
     if not match[0].startswith(".") or match[0].startswith(".."):
         return True
-    found = WORD.search(text, max(0, match.start() - 20), match.start())
-    word = (found[0] if found else "").lower()
+    before = WORD.search(text, max(0, match.start() - 20), match.start())
+    word = before[0].lower() if before else ""
     if word in NUMBERED and behind[0].isdigit():
         return False
     if word in OFTEN_LAST:

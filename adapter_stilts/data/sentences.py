@@ -17,7 +17,6 @@ row; row 0 is then line 2.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from typing import NamedTuple
 from unicodedata import category
 
 from adapter_stilts.data.columns import TEXT
-from adapter_stilts.data.tables import empty, suffix, whole_text
+from adapter_stilts.data.tables import empty, json_object, suffix, whole_text
 from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.files import numbered_lines
 from adapter_stilts.registry import unknown_name
@@ -104,7 +103,7 @@ def sentence_source(path: Path, layout: str | None = None, column: str | None = 
     if chosen == "tsv":
         return _table(path, first[1].split("\t"), column)
     if chosen == "jsonl":
-        return Source(path, chosen, field=column or _usual(_fields(first[1], f"{path}, line 1"), path))
+        return Source(path, chosen, field=column or _usual(json_object(first[1], f"{path}, line 1"), path))
     if column is not None:
         what = f"column '{column}' of a file that has none: it is read as {chosen}"
         raise UsageError(what, where=str(path), do="leave it out, or add --format tsv")
@@ -182,7 +181,7 @@ def _table(path: Path, first: list[str], column: str | None) -> Source:
             do = f"use 0 to {len(first) - 1}"
             what = f"column {column} of a file with {len(first)}, counted from 0"
             raise TaskDataError(what, where=f"{path}, line 1", do=do)
-        return Source(path, "tsv", int(column), header=())
+        return Source(path, "tsv", int(column))
     name = column or _usual(first, path)
     if name not in first:
         raise _not_there("column", name, first, f"{path}, line 1")
@@ -191,47 +190,32 @@ def _table(path: Path, first: list[str], column: str | None) -> Source:
 
 def _cell(line: str, source: Source, number: int) -> str:
     cells = line.split("\t")
-    if len(cells) != len(source.header) if source.header else source.column >= len(cells):
-        wanted = (
-            f"{len(source.header)} are expected: {', '.join(source.header)}"
-            if source.header
-            else f"at least {source.column + 1} are expected"
-        )
+    wanted = f"at least {source.column + 1} are expected" if source.column >= len(cells) else ""
+    if source.header:
+        told = f"{len(source.header)} are expected: {', '.join(source.header)}"
+        wanted = told if len(cells) != len(source.header) else ""
+    if wanted:
         do = "correct the row; a tab inside a cell is not allowed"
         raise TaskDataError(f"{len(cells)} columns where {wanted}", where=f"{source.path}, line {number}", do=do)
     return visible(cells[source.column])
 
 
 def _field(line: str, name: str, where: str) -> str:
-    fields = _fields(line, where)
+    fields = json_object(line, where)
     if name not in fields:
         raise _not_there("field", name, fields, where)
     return visible(whole_text(fields[name], name, where))
 
 
-def _fields(line: str, where: str) -> dict[str, object]:
-    try:
-        value: object = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        what = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
-        what = f"not valid JSON: {what}"
-        raise TaskDataError(what, where=where, do="the file may be truncated; fetch or write it again") from error
-    if not isinstance(value, dict):
-        what = f"a JSON object was expected, not {str(value)[:40]!r}"
-        raise TaskDataError(what, where=where, do="write one object with named fields per line")
-    return value
-
-
 def _not_there(noun: str, name: str, known: Iterable[str], where: str) -> TaskDataError:
-    found = unknown_name(noun, name, known)
-    return TaskDataError(found.what, where=where, do=found.do)
+    error = unknown_name(noun, name, known)
+    return TaskDataError(error.what, where=where, do=error.do)
 
 
 def _usual(names: Iterable[str], path: Path) -> str:
     names = list(names)
-    found = [name for name in TEXT if name in names]
-    if not found:
-        do = "name it: --column NAME, or --column 0 for the first column of a TSV whose first line is a row"
-        what = f"no column is called as sentences usually are; there are: {', '.join(names)}"[:300]
-        raise TaskDataError(what, where=f"{path}, line 1", do=do)
-    return found[0]
+    if usual := next((name for name in TEXT if name in names), None):
+        return usual
+    do = "name it: --column NAME, or --column 0 for the first column of a TSV whose first line is a row"
+    what = f"no column is called as sentences usually are; there are: {', '.join(names)}"[:300]
+    raise TaskDataError(what, where=f"{path}, line 1", do=do)

@@ -11,7 +11,7 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +40,8 @@ def json_line_rows(path: Path) -> Iterator[Row]:
     """One JSON object a line; blank lines are skipped."""
     for number, line in numbered_lines(path):
         if line.strip():
-            yield Row(f"{path}, line {number}", _object(_parse(line, path, number), f"{path}, line {number}"))
+            where = f"{path}, line {number}"
+            yield Row(where, json_object(line, where))
 
 
 def json_rows(path: Path) -> Iterator[Row]:
@@ -63,7 +64,7 @@ def json_document(path: Path) -> object | None:
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":
             return None
-        raise _broken(error, path, error.lineno) from error
+        raise _broken(error, f"{path}, line {error.lineno}") from error
     return value
 
 
@@ -84,6 +85,14 @@ def csv_rows(path: Path) -> Iterator[Row]:
     except csv.Error as error:
         what, do = f"not valid CSV: {error}", "the file may be truncated; fetch it again"
         raise TaskDataError(what, where=f"{path}, line {reader.line_num}", do=do) from error
+
+
+TABLES: Mapping[str, Callable[[Path], Iterator[Row]]] = {
+    ".jsonl": json_line_rows,
+    ".ndjson": json_line_rows,
+    ".json": json_rows,
+    ".csv": csv_rows,
+}
 
 
 def tab_rows(path: Path, header: Sequence[str] | None, short: Counter[str] | None = None) -> Iterator[Row]:
@@ -173,17 +182,19 @@ def empty(path: Path, what: str = "the file is empty") -> TaskDataError:
     return TaskDataError(what, where=str(path), do="fetch or write it again")
 
 
-def _parse(line: str, path: Path, number: int) -> object:
+def json_object(line: str, where: str) -> Cells:
+    """The one JSON object of a line."""
     try:
-        value: object = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise _broken(error, path, number) from error
-    return value
+        return _object(json.loads(line), where)
+    except (ValueError, RecursionError) as error:
+        raise _broken(error, where) from error
 
 
-def _broken(error: json.JSONDecodeError, path: Path, number: int) -> TaskDataError:
-    what, do = f"not valid JSON: {error.msg}", "the file may be truncated; fetch or write it again"
-    return TaskDataError(what, where=f"{path}, line {number}, column {error.colno}", do=do)
+def _broken(error: Exception, where: str) -> TaskDataError:
+    what, do = f"not valid JSON: {error}", "the file may be truncated; fetch or write it again"
+    if isinstance(error, json.JSONDecodeError):
+        what, where = f"not valid JSON: {error.msg}", f"{where}, column {error.colno}"
+    return TaskDataError(what, where=where, do=do)
 
 
 def _object(value: object, where: str) -> Cells:

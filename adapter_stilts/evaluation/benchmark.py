@@ -28,13 +28,11 @@ import numpy as np
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.evaluation.benchmarks import BENCHMARKS, Benchmark
 from adapter_stilts.evaluation.given import score_file
-from adapter_stilts.metrics.base import Options, metrics
+from adapter_stilts.metrics.base import DEFAULTS, Options, metrics
 from adapter_stilts.metrics.forms import forms, found_path
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import tasks
-
-__all__ = ["BenchmarkScore", "score_benchmark", "score_file"]
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class BenchmarkScore:
         return not self.missing_tasks and not self.missing_languages
 
 
-def score_benchmark(name: str, predictions: Path, labels: Path, options: Options | None = None) -> BenchmarkScore:
+def score_benchmark(name: str, predictions: Path, labels: Path, options: Options = DEFAULTS) -> BenchmarkScore:
     """Score every task of a benchmark that both folders hold.
 
     Raises TaskDataError where they share no task, a labelled language has no predictions, or files do not belong
@@ -68,126 +66,96 @@ def score_benchmark(name: str, predictions: Path, labels: Path, options: Options
     benchmark = BENCHMARKS[name]
     for folder in (predictions, labels):
         if not folder.is_dir():
-            what = "no such folder"
-            raise TaskDataError(what, where=str(folder), do="name the folder that holds one folder for each task")
-    tasks = [task for task in benchmark.metrics if (predictions / task).is_dir() and (labels / task).is_dir()]
-    if not tasks:
+            do = "name the folder that holds one folder for each task"
+            raise TaskDataError("no such folder", where=str(folder), do=do)
+    scored = [task for task in benchmark.metrics if (predictions / task).is_dir() and (labels / task).is_dir()]
+    if not scored:
         wanted = ", ".join(benchmark.metrics)
         what, do = f"no task of {name} in both folders", f"put each task in a folder of its name: {wanted}"
         raise TaskDataError(what, where=f"{predictions} and {labels}", do=do)
-    languages = {task: _languages(benchmark, task, labels / task) for task in tasks}
+    languages = {task: _languages(benchmark.languages[task], labels / task) for task in scored}
     rows = [
         row
-        for task in tasks
-        for row in _task_rows(
-            name, benchmark.metrics[task], task, languages[task], predictions, labels, options or Options()
-        )
+        for task in scored
+        for language in languages[task]
+        for row in _rows(name, task, benchmark.metrics[task], predictions, labels, replace(options, language=language))
     ]
+    missing = {task: tuple(one for one in benchmark.languages[task] if one not in languages[task]) for task in scored}
     return BenchmarkScore(
         tuple(rows),
         _means(benchmark, rows),
-        tuple(task for task in benchmark.metrics if task not in tasks),
-        {
-            task: lacking
-            for task in tasks
-            if (lacking := tuple(one for one in benchmark.languages[task] if one not in languages[task]))
-        },
-        _not_scored(benchmark, languages, predictions, labels),
+        tuple(task for task in benchmark.metrics if task not in scored),
+        {task: lacking for task, lacking in missing.items() if lacking},
+        _not_scored(languages, predictions, labels),
     )
 
 
-def _task_rows(
-    name: str, metric: str, task: str, languages: Sequence[str], predictions: Path, labels: Path, options: Options
-) -> list[Result]:
-    form = tasks[task].format.form
-    rows = []
-    for language in languages:
-        gold, guessed = (found_path(folder, task, language, form) for folder in (labels, predictions))
-        score = score_file(metric, gold, guessed, replace(options, language=language))
-        settings: dict[str, object] = {"rule": options.rule} if metrics[metric].takes_rule else {}
-        settings |= {"unanswered": score.unanswered} if score.unanswered else {}
-        rows += [
-            Result(task, name, language, one.metric, one.score, score.n, one.interval, settings=settings)
-            for one in score.measures
-        ]
-    return rows
-
-
-def _languages(benchmark: Benchmark, task: str, folder: Path) -> list[str]:
-    """The published languages that are labelled; where there is none of those, whatever is labelled."""
-    found = _labelled(folder, tasks[task].format.form)
-    if not found:
-        endings = " or ".join(
-            f"test-<language>.{ending}" for ending in forms[tasks[task].format.form].endings
-        )
-        raise TaskDataError("no label file", where=str(folder), do=f"labels are called {endings}")
-    return [language for language in benchmark.languages[task] if language in found] or found
-
-
-def _labelled(folder: Path, form: str) -> list[str]:
-    return sorted(
-        {path.stem.removeprefix("test-") for ending in forms[form].endings for path in folder.glob(f"test-*.{ending}")}
-    )
-
-
-def _not_scored(
-    benchmark: Benchmark, languages: Mapping[str, Sequence[str]], predictions: Path, labels: Path
-) -> tuple[str, ...]:
-    folders = [
-        f"{path}"
-        for side in (predictions, labels)
-        for path in sorted(side.iterdir())
-        if path.is_dir() and path.name not in languages
+def _rows(name: str, task: str, metric: str, predictions: Path, labels: Path, options: Options) -> list[Result]:
+    language, form = options.language, tasks[task].format.form
+    gold, guessed = (found_path(folder, task, language, form) for folder in (labels, predictions))
+    score = score_file(metric, gold, guessed, options)
+    settings: dict[str, object] = {"rule": options.rule} if metrics[metric].takes_rule else {}
+    settings |= {"unanswered": score.unanswered} if score.unanswered else {}
+    return [
+        Result(task, name, language, one.metric, one.score, score.n, one.interval, settings=settings)
+        for one in score.measures
     ]
+
+
+def _languages(published: Sequence[str], folder: Path) -> list[str]:
+    """The published languages that are labelled; where there is none of those, whatever is labelled."""
+    labelled = _labelled(folder)
+    if not labelled:
+        endings = " or ".join(f"test-<language>.{ending}" for ending in _endings(folder))
+        raise TaskDataError("no label file", where=str(folder), do=f"labels are called {endings}")
+    return [language for language in published if language in labelled] or labelled
+
+
+def _labelled(folder: Path) -> list[str]:
+    """The languages of a task's folder."""
+    paths = (path for ending in _endings(folder) for path in folder.glob(f"test-*.{ending}"))
+    return sorted({path.stem.removeprefix("test-") for path in paths})
+
+
+def _endings(folder: Path) -> tuple[str, ...]:
+    return forms[tasks[folder.name].format.form].endings
+
+
+def _not_scored(languages: Mapping[str, Sequence[str]], predictions: Path, labels: Path) -> tuple[str, ...]:
+    sides = (predictions, labels)
+    folders = [path for side in sides for path in sorted(side.iterdir()) if path.is_dir()]
     files = []
     for task, scored in languages.items():
-        for side in (predictions, labels):
-            extra = [one for one in _labelled(side / task, tasks[task].format.form) if one not in scored]
+        for side in sides:
+            extra = [one for one in _labelled(side / task) if one not in scored]
             files += [f"{side / task}: {', '.join(extra)}"] if extra else []
-    return (*folders, *files)
+    return (*(f"{path}" for path in folders if path.name not in languages), *files)
 
 
 def _means(benchmark: Benchmark, rows: Sequence[Result]) -> dict[str, float]:
-    scored = {task: [row for row in rows if row.task == task] for task in benchmark.metrics}
-    tasks = {task: _task_mean(benchmark.metrics[task], of_task) for task, of_task in scored.items() if of_task}
-    groups = {
-        group: _mean(tasks, members)
-        for group, members in benchmark.groups.items()
-        if all(task in tasks for task in members)
-    }
+    by_task = {task: [row for row in rows if row.task == task] for task in benchmark.metrics}
+    of_tasks = {task: _task_mean(benchmark.metrics[task], scored) for task, scored in by_task.items() if scored}
+    of_groups = _complete_means(of_tasks, benchmark.groups)
     others = [task for task in benchmark.metrics if task not in benchmark.retrieval]
-    other_groups = [
-        group for group in benchmark.averaged if not set(benchmark.groups[group]) & set(benchmark.retrieval)
-    ]
-    totals = {
-        "all_task": (tasks, list(benchmark.metrics)),
-        "all_group": (groups, list(benchmark.averaged)),
-        "without_retrieval": (tasks, others),
-        "all_group_without_retrieval": (groups, other_groups),
-    }
+    other_groups = [name for name in benchmark.averaged if not {*benchmark.groups[name]} & {*benchmark.retrieval}]
     return (
-        tasks
-        | groups
-        | {
-            name: _mean(of, members)
-            for name, (of, members) in totals.items()
-            if all(member in of for member in members)
-        }
+        of_tasks
+        | of_groups
+        | _complete_means(of_tasks, {"all_task": list(benchmark.metrics)})
+        | _complete_means(of_groups, {"all_group": benchmark.averaged})
+        | _complete_means(of_tasks, {"without_retrieval": others})
+        | _complete_means(of_groups, {"all_group_without_retrieval": other_groups})
     )
+
+
+def _complete_means(scores: Mapping[str, float], members: Mapping[str, Sequence[str]]) -> dict[str, float]:
+    """Means by name, of those all of whose members are scored."""
+    complete = {name: parts for name, parts in members.items() if all(part in scores for part in parts)}
+    return {name: float(np.mean([scores[part] for part in parts])) for name, parts in complete.items()}
 
 
 def _task_mean(metric: str, rows: Sequence[Result]) -> float:
     if metrics[metric].pooled:
         return float(np.average([row.score for row in rows], weights=[row.n for row in rows]))
-    return float(
-        np.mean(
-            [
-                np.mean([row.score for row in rows if row.metric == name])
-                for name in (metrics[metric].averaged or (metric,))
-            ]
-        )
-    )
-
-
-def _mean(scores: Mapping[str, float], names: Sequence[str]) -> float:
-    return float(np.mean([scores[name] for name in names]))
+    names = metrics[metric].averaged or (metric,)
+    return float(np.mean([np.mean([row.score for row in rows if row.metric == name]) for name in names]))

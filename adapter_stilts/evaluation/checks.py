@@ -46,15 +46,13 @@ def no_placeholders(gold: Sequence[str], path: Path, *, constant: bool = True) -
     constant   whether gold of a single label is one, too: released test files without labels often repeat one, and
                scoring against it gives about 0.33 and looks like a result
     """
-    if gold and all(label.casefold() in NO_LABELS for label in gold):
-        what = f"all {len(gold)} gold labels are '{gold[0]}': these are placeholders"
-        raise TaskDataError(what, where=str(path), do="fetch the file that has the labels")
+    withheld = gold and all(label.casefold() in NO_LABELS for label in gold)
     line = next((number for number, label in enumerate(gold, start=1) if label in NEVER_LABELS), 0)
-    if line and constant:
+    if line and constant and not withheld:
         what = f"gold label '{gold[line - 1]}' stands for no label"
         do = "leave the row out on both sides, or fetch the file that has the labels"
         raise TaskDataError(what, where=f"{path}, line {line}", do=do)
-    if constant and len(gold) >= FEWEST and len(set(gold)) == 1:
+    if withheld or (constant and len(gold) >= FEWEST and len(set(gold)) == 1):
         what = f"all {len(gold)} gold labels are '{gold[0]}': these are placeholders"
         raise TaskDataError(what, where=str(path), do="fetch the file that has the labels")
 
@@ -77,9 +75,8 @@ def line_numbers(labels: Sequence[str], path: Path) -> None:
     """Refuse what is no number of a line, counted from 0."""
     for number, label in enumerate(labels, start=1):
         if not label.isdecimal():
-            what = f"'{label}' is no line number"
             do = "write the number, from 0, of the sentence that was found"
-            raise TaskDataError(what, where=f"{path}, line {number}", do=do)
+            raise TaskDataError(f"'{label}' is no line number", where=f"{path}, line {number}", do=do)
 
 
 def same_words(gold: Sequence[Tags], predicted: Sequence[Tags], gold_path: Path, path: Path) -> None:
@@ -119,11 +116,8 @@ def same_pools(
     swapped = sides[0][0] & sides[1][1] or sides[1][0] & sides[0][1]
     if not swapped and len(mined) < FEWEST:
         return
-    what = (
-        "the columns are swapped"
-        if swapped
-        else f"no id is one of the gold pairs: {_some(sides[0][1])} against {_some(sides[0][0])}"
-    )
+    strangers = f"no id is one of the gold pairs: {_some(sides[0][1])} against {_some(sides[0][0])}"
+    what = "the columns are swapped" if swapped else strangers
     raise TaskDataError(what, where=str(path), do=f"write foreign id TAB English id, with the ids of {gold_path}")
 
 

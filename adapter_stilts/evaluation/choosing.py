@@ -65,25 +65,19 @@ def choose(
     order    order[setting]: its place by simplicity, 0 the simplest
     """
     scores = np.array([np.mean([score_of(one, statistic) for one in languages]) for languages in units])
-    columns = zip(*units, strict=True)
-    spread = np.mean(
-        [
-            replicate_together(one, statistic, seed=seed, replicates=replicates, stratum=str(i))
-            for i, one in enumerate(columns)
-        ],
-        axis=0,
-    )
+    spreads = [
+        replicate_together(arms, statistic, seed=seed, replicates=replicates, stratum=str(number))
+        for number, arms in enumerate(zip(*units, strict=True))
+    ]
+    spread = np.mean(spreads, axis=0)
     gain, gains = scores - scores[default], spread - spread[default]  # [S], [S, replicates]
     luck = (gains - gain[:, None]).max(axis=0)
     best = min(np.flatnonzero(scores == scores.max()).tolist(), key=lambda one: order[one])
     p = float((1 + (luck >= gain[best]).sum()) / (replicates + 1))
     decided = bool(gain[best] > 0 and p < 1 - LEVEL)
     behind, error = scores[best] - scores, (spread[best] - spread).std(axis=1, ddof=1)
-    tied = (
-        [one for one in range(len(scores)) if behind[one] <= error[one] and gain[one] > np.quantile(luck, LEVEL)]
-        if decided
-        else []
-    )
+    as_good = np.flatnonzero((behind <= error) & (gain > np.quantile(luck, LEVEL)))
+    tied = as_good.tolist() if decided else []
     chosen = min([*tied, best], key=lambda one: order[one]) if decided else default
     ends = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
     intervals, widths = np.quantile(spread, ends, axis=1).T, np.quantile(gains, ends, axis=1).T

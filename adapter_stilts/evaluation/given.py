@@ -24,28 +24,19 @@ from adapter_stilts.files import numbered_lines
 from adapter_stilts.formats.base import formats
 from adapter_stilts.formats.reading import read
 from adapter_stilts.formats.tags import Tagged
-from adapter_stilts.metrics.base import Metric, Options, Score, metrics
-from adapter_stilts.metrics.forms import (
-    forms,
-    read_answers,
-    read_choices,
-    read_lines,
-    read_pairs,
-    read_ranked,
-    read_tags,
-)
+from adapter_stilts.metrics.base import DEFAULTS, Metric, Options, Score, metrics
+from adapter_stilts.metrics.forms import forms, read_choices, read_lines, read_ranked, read_tags
 from adapter_stilts.metrics.tags import Tags
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.tasks.base import Task
 
-Read = tuple[Any, Any]  # gold and predictions, as the metric takes them
 LOOKED_AT = 200  # lines that settle what a file is
 ROWS = (".jsonl", ".ndjson", ".json")
 ROW_IDS = ("id", "idx")
 
 
 def score_file(
-    metric: str, gold: Path, predictions: Path, options: Options | None = None, task: Task | None = None
+    metric: str, gold: Path, predictions: Path, options: Options = DEFAULTS, task: Task | None = None
 ) -> Score:
     """Score one file of predictions against one of gold.
 
@@ -57,10 +48,13 @@ def score_file(
     """
     rule = in_files(metric)
     try:
-        right, guessed = READERS.get(rule.form, _plain)(rule, gold, predictions, options or Options(), task)
-        return rule.score(right, guessed, options or Options())
+        right, guessed = READERS.get(rule.form, _plain)(rule, gold, predictions, options, task)
+        return rule.score(right, guessed, options)
     except TaskDataError as error:
-        raise error if error.where.startswith((str(gold), str(predictions))) else _placed(error, predictions) from error
+        if error.where.startswith((str(gold), str(predictions))):
+            raise
+        where = f"{predictions}, {error.where}" if error.where else str(predictions)
+        raise TaskDataError(error.what, where=where, do=error.do) from error
 
 
 def in_files(name: str) -> Metric:
@@ -101,18 +95,18 @@ def _tags(metric: Metric, gold: Path, predictions: Path, options: Options, task:
 
 
 def _answers(metric: Metric, gold: Path, predictions: Path, options: Options, task: Task | None) -> Read:
-    layout = task.layout() if task and metric.name in task.format.metrics else Layout("span")
-    right = formats[layout.format].gold(read(gold, replace(layout, labelled=not metric.takes_odds)))
+    layout = replace(_layout(metric, task), labelled=not metric.takes_odds)
+    right = formats[layout.format].gold(read(gold, layout))
     checks.no_withheld_answers(right, gold)
-    guessed = read_answers(predictions)
-    checks.known_ids(right, guessed, gold, predictions)
-    checks.known_ids(right, options.null_odds or {}, gold, predictions)
-    checks.every_odds(options.null_odds or {}, guessed, predictions)
+    guessed, odds = forms[metric.form].read(predictions), options.null_odds or {}
+    for asked in (guessed, odds):
+        checks.known_ids(right, asked, gold, predictions)
+    checks.every_odds(odds, guessed, predictions)
     return right, guessed
 
 
 def _pairs(metric: Metric, gold: Path, predictions: Path, options: Options, task: Task | None) -> Read:
-    right, guessed = read_pairs(gold), read_pairs(predictions)
+    right, guessed = _plain(metric, gold, predictions, options, task)
     checks.same_pools(right, guessed, gold, predictions)
     return right, guessed
 
@@ -127,6 +121,7 @@ def _ranked(metric: Metric, gold: Path, predictions: Path, options: Options, tas
     return right, guessed
 
 
+Read = tuple[Any, Any]  # gold and predictions, as the metric takes them
 READERS: Mapping[str, Callable[[Metric, Path, Path, Options, Task | None], Read]] = {
     "lines": _lines,
     "tags": _tags,
@@ -136,26 +131,20 @@ READERS: Mapping[str, Callable[[Metric, Path, Path, Options, Task | None], Read]
 }
 
 
+def _layout(metric: Metric, task: Task | None, **changed: Any) -> Layout:
+    """How gold of a task's release is read; of no task, as the metric's own format is."""
+    return task.layout(**changed) if task and metric.name in task.format.metrics else Layout(metric.formats[0])
+
+
 def _labels(path: Path, task: Task | None) -> list[str]:
     """A label a line, {"label": ...} a line, or the labels of a file of the task."""
-    if suffix(path) in ROWS:
-        first = next(json_line_rows(path), None) if suffix(path) != ".json" else None
+    if suffix(path) in ROWS[:2]:
+        first = next(json_line_rows(path), None)
         if first is not None and set(first.cells) <= {*ROW_IDS, "label"}:
             whole = isinstance(first.cells.get("label"), int)
             return read_choices(path) if whole else [str(row.cells.get("label", "")) for row in json_line_rows(path)]
-        return _labels_of_rows(path, task)
-    if any("\t" in line for _, line in islice(numbered_lines(path), LOOKED_AT)):
-        return _labels_of_rows(path, task)
-    return read_lines(path)
-
-
-def _row_ids(path: Path, key: str) -> list[str]:
-    """The ids of JSON lines; none where a row has none, or the file is of another kind."""
-    ids = [row.cells.get(key) for row in json_line_rows(path)] if suffix(path) in ROWS[:2] else []
-    return [] if None in ids else [str(one) for one in ids]
-
-
-def _labels_of_rows(path: Path, task: Task | None) -> list[str]:
+    elif suffix(path) not in ROWS and not any("\t" in line for _, line in islice(numbered_lines(path), LOOKED_AT)):
+        return read_lines(path)
     if task is None or "accuracy" not in task.format.metrics:
         what = "rows of several columns where one label a line was expected"
         do = "write the labels alone, one a line; a gold file of a task is read with --task"
@@ -163,12 +152,17 @@ def _labels_of_rows(path: Path, task: Task | None) -> list[str]:
     return [label for row in read(path, task.layout()) for label in task.format.labels_of(row)]
 
 
+def _row_ids(path: Path, key: str) -> list[str]:
+    """The ids of JSON lines; none where a row has none, or the file is of another kind."""
+    ids = [row.cells.get(key) for row in json_line_rows(path)] if suffix(path) in ROWS[:2] else []
+    return [] if None in ids else list(map(str, ids))
+
+
 def _sentences(metric: Metric, path: Path, task: Task | None) -> tuple[list[Tags], list[Tags]]:
     """(words, tags) by sentence; no words where the file has tags alone, one a line."""
     lines = (line for _, line in islice(numbered_lines(path), LOOKED_AT))
     if suffix(path) in (".conllu", *ROWS) or any(len(line.split()) > 1 for line in lines):
-        layout: Any = task.layout(labels=None) if task and metric.name in task.format.metrics else Layout("tags")
-        rows = cast(list[Tagged], read(path, layout))
+        rows = cast(list[Tagged], read(path, _layout(metric, task, labels=None)))
         return [row.words for row in rows], [row.tags for row in rows]
     sentences = read_tags(path)
     if not sentences:
@@ -182,8 +176,3 @@ def needs_language(metric: str, language: str) -> None:
     if in_files(metric).needs_language and not language:
         what = "mlqa answers are compared by the rules of their language, and none is named"
         raise UsageError(what, do="add --language, for example --language de")
-
-
-def _placed(error: TaskDataError, path: Path) -> TaskDataError:
-    """The same complaint, with the file of predictions it is about."""
-    return TaskDataError(error.what, where=f"{path}, {error.where}" if error.where else str(path), do=error.do)

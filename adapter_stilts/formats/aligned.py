@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapter_stilts.data.columns import ID, Columns
+from adapter_stilts.data.columns import ID, Columns, couples_of
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.tables import JSON, TSV, Row, empty, string_of, suffix
 from adapter_stilts.errors import TaskDataError, UsageError
@@ -36,12 +36,8 @@ class AlignedFormat(Format[Bitext]):
         fields={"id": ID},
         needed=("source", "target"),
         couple=("source", "target"),
-        couples=(
-            ("source", "target"),
-            ("source_sentence", "target_sentence"),
-            ("src", "tgt"),
-            ("sentence1", "sentence2"),
-            ("foreign", "english"),
+        couples=couples_of(
+            "source target, source_sentence target_sentence, src tgt, sentence1 sentence2, foreign english"
         ),
         by_language=True,
     )

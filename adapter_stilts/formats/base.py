@@ -2,7 +2,7 @@
 
     formats["pair"].metrics          ("accuracy", "accuracy_f1")
     task.format.ranking              whether its queries are searched among candidates
-    task.format.features(examples, tokenizer, max_length=128, training=True)
+    task.format.features(examples, tokenizer, Cut(max_length=128, training=True))
 
 A new format is one file: its row (an Example), its columns and `example`, `cut`, a head of encoder/heads.py by name,
 `decode`, `gold`.
@@ -14,7 +14,7 @@ import random
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,19 +23,15 @@ from adapter_stilts.data.columns import Columns
 from adapter_stilts.data.feature import Feature
 from adapter_stilts.data.labels import wrong_label
 from adapter_stilts.data.layout import Layout
+from adapter_stilts.data.pieces import Tokenizer
 from adapter_stilts.data.tables import Row
 from adapter_stilts.errors import StiltsError, TaskDataError, UsageError
 from adapter_stilts.formats.protocols import Decoding, Rows, Setting, TargetProtocol
 from adapter_stilts.metrics.base import Options, Score, metrics
 from adapter_stilts.registry import Registry
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
-
 Logits: TypeAlias = NDArray[np.float32]
 T = TypeVar("T")
-
-DO = "take the files of the original release, which hold the labels, or a split whose labels are public"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +67,8 @@ class Cut:
     def classes(self, used: Iterable[str]) -> dict[str, int]:
         """Label -> class number. Raises TaskDataError for a label in use that has none."""
         classes = {label: number for number, label in enumerate(self.labels or ())}
-        for label in used:
-            if label not in classes:
-                raise wrong_label(label, classes)
+        if (wrong := next((label for label in used if label not in classes), None)) is not None:
+            raise wrong_label(wrong, classes)
         return classes
 
 
@@ -244,32 +239,18 @@ class Format(Generic[RowT]):
 
     # Examples to tokens, logits to predictions, predictions to a score.
 
-    def features(
-        self,
-        examples: Sequence[RowT],
-        tokenizer: PreTrainedTokenizerFast,
-        *,
-        labels: Sequence[str] | None = None,
-        max_length: int,
-        query_length: int = 64,
-        window_step: int = 128,
-        rows: Rows | None = None,
-        training: bool,
-    ) -> list[Feature]:
-        """The features of `examples`, in their order; see Cut.
+    def features(self, examples: Sequence[RowT], tokenizer: Tokenizer, cut: Cut) -> list[Feature]:
+        """The features of `examples`, in their order.
 
-        Raises TaskDataError for a label outside `labels`, and in training for an example without one.
+        Raises TaskDataError for a label outside `cut.labels`, and in training for an example without one.
         """
-        for example in examples if training else ():
+        for example in examples if cut.training else ():
             if self.unlabelled(example):
-                where = f"example '{example.id}'"
-                do = "fill in its label or leave it out"
+                where, do = f"example '{example.id}'", "fill in its label or leave it out"
                 raise TaskDataError("an example without a label cannot be trained on", where=where, do=do)
-        known = None if labels is None else tuple(labels)
-        cut = Cut(max_length, known, query_length, window_step, rows or Rows(), training)
         return [replace(feature, row=row) for row, feature in enumerate(self.cut(examples, tokenizer, cut))]
 
-    def cut(self, examples: Sequence[RowT], tokenizer: PreTrainedTokenizerFast, cut: Cut) -> Iterator[Feature]:
+    def cut(self, examples: Sequence[RowT], tokenizer: Tokenizer, cut: Cut) -> Iterator[Feature]:
         """Token ids of every example; `features` numbers them."""
         what = f"a task of format '{self.name}' is not trained: its sentences are compared as they are"
         raise UsageError(what, do="name it with --tasks of `eval`")
@@ -339,4 +320,5 @@ def refuse_placeholders(
     """Raise TaskDataError where the gold labels of a split to score on only look like labels: what benchmarks put in
     the place of those they keep to themselves. A score against any of these is a number without a meaning."""
     if what := format.placeholders(examples, labels):
-        raise TaskDataError(f"{what}: these are placeholders, not labels", where=where, do=DO)
+        do = "take the files of the original release, which hold the labels, or a split whose labels are public"
+        raise TaskDataError(f"{what}: these are placeholders, not labels", where=where, do=do)

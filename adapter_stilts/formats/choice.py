@@ -8,21 +8,17 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-from adapter_stilts.data.columns import ID, Columns, numbered_choices
+from adapter_stilts.data.columns import ID, Columns, numbered_choices, words
 from adapter_stilts.data.feature import IGNORED, Feature
 from adapter_stilts.data.labels import spelled
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.pieces import marks, pieces
+from adapter_stilts.data.pieces import Tokenizer, marks, pieces
 from adapter_stilts.data.tables import Row, cell_of, list_of, string_of
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, dealt, register
 from adapter_stilts.formats.pair import gold_label
 from adapter_stilts.formats.protocols import Setting, TargetProtocol
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
 
 # What XTREME-R writes after a premise of COPA and XCOPA, in English for every language.
 COPA_QUESTIONS: Mapping[str, str] = {"cause": "What was the cause?", "effect": "What was the effect?"}
@@ -49,7 +45,7 @@ class ChoiceFormat(Format[MultipleChoice]):
     columns = Columns(
         "choice",
         fields={
-            "prompt": ("premise", "ctx_a", "context", "ctx", "prompt", "article", "passage", "sentence", "goal"),
+            "prompt": words("premise ctx_a context ctx prompt article passage sentence goal"),
             "question": ("question", "ask-for", "ask_for", "asks-for", "question_type"),
             "lead": ("ctx_b",),
             "choices": ("choices", "endings", "options", "answers"),
@@ -106,9 +102,7 @@ class ChoiceFormat(Format[MultipleChoice]):
             labels |= dict(zip(alike, dealt([examples[number].label for number in alike], draw), strict=True))
         return [replace(row, label=labels[number]) for number, row in enumerate(examples)]
 
-    def cut(
-        self, examples: Sequence[MultipleChoice], tokenizer: PreTrainedTokenizerFast, cut: Cut
-    ) -> Iterator[Feature]:
+    def cut(self, examples: Sequence[MultipleChoice], tokenizer: Tokenizer, cut: Cut) -> Iterator[Feature]:
         """The prompt with each choice, as C pairs."""
         counts = {len(example.choices) for example in examples}
         if len(counts) > 1:
@@ -137,14 +131,11 @@ def _flat(row: Row) -> Row:
     question = row.cells.get("question")
     if not isinstance(question, Mapping) or "stem" not in question:
         return row
-    choices = question.get("choices")
-    if not isinstance(choices, list) or not all(
-        isinstance(one, Mapping) and {"label", "text"} <= set(one) for one in choices
-    ):
-        what = f"choices need a label and a text each: {str(choices)[:60]}"
-        raise TaskDataError(what, where=row.where, do="write them as CommonsenseQA does")
-    # which is how the hub writes them
-    columns = {key: [choice[key] for choice in choices] for key in ("label", "text")}
+    try:  # as the hub writes them
+        columns = {key: [choice[key] for choice in question["choices"]] for key in ("label", "text")}
+    except (KeyError, TypeError) as error:
+        what = f"choices need a label and a text each: {str(question.get('choices'))[:60]}"
+        raise TaskDataError(what, where=row.where, do="write them as CommonsenseQA does") from error
     return Row(row.where, {**row.cells, "question": question["stem"], "choices": columns})
 
 

@@ -1,4 +1,4 @@
-"""Two texts and a label: inference, paraphrase, acceptability of an answer.
+"""One text or two, and a label: topics, sentiment, intents; inference, paraphrase, acceptability of an answer.
 
 Classified("0", "A man sleeps.", "He is awake.", "contradiction")
 """
@@ -8,24 +8,21 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-from adapter_stilts.data.columns import ID, LABEL, Columns
+from adapter_stilts.data.columns import ID, LABEL, Columns, couples_of, words
 from adapter_stilts.data.feature import IGNORED, Feature
 from adapter_stilts.data.labels import spelled
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.pieces import marks, pieces
+from adapter_stilts.data.pieces import Tokenizer, marks, pieces
 from adapter_stilts.data.tables import Row, cell_of, string_of
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, dealt, register
 from adapter_stilts.formats.protocols import Setting, TargetProtocol
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
-
 FEW = 100  # rows of one class that may be chance or choice
 SEED = 13  # of the mismatches, so that the same file always gives the same rows
 RIGHT, WRONG = "1", "0"
+USUAL = words("text sentence content review review_body utterance query question func code title")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +58,15 @@ class ClassifiedFormat(Format[Classified]):
 
     def placeholders(self, examples: Sequence[Classified], labels: Sequence[str] | None) -> str:
         classes = {example.label for example in examples}
-        constant = len(examples) >= FEW and len(classes) == 1 and classes != {""}
-        return (
-            f"all {len(examples):,} rows are labelled '{classes.pop()}'"
-            if labels and len(labels) > 1 and constant
-            else ""
-        )
+        constant = labels and len(labels) > 1 and len(examples) >= FEW and len(classes) == 1 and classes != {""}
+        return f"all {len(examples):,} rows are labelled '{classes.pop()}'" if constant else ""
 
     def shuffled(self, examples: Sequence[Classified], draw: random.Random) -> list[Classified]:
         """Labels permuted among rows."""
         labels = dealt([row.label for row in examples], draw)
         return [replace(row, label=label) for row, label in zip(examples, labels, strict=True)]
 
-    def cut(self, examples: Sequence[Classified], tokenizer: PreTrainedTokenizerFast, cut: Cut) -> Iterator[Feature]:
+    def cut(self, examples: Sequence[Classified], tokenizer: Tokenizer, cut: Cut) -> Iterator[Feature]:
         """`<s> a </s>` or `<s> a </s></s> b </s>`, cut longest first."""
         classes = cut.classes(example.label for example in examples if example.label)
         first = pieces(tokenizer, (example.text for example in examples))
@@ -105,25 +98,10 @@ class PairFormat(ClassifiedFormat):
         fields={"label": LABEL, "id": ID},
         needed=("text", "pair"),
         couple=("text", "pair"),
-        couples=(
-            ("premise", "hypothesis"),
-            ("premise", "hypo"),
-            ("sentence1", "sentence2"),
-            ("sentence_1", "sentence_2"),
-            ("sentence_a", "sentence_b"),
-            ("text_a", "text_b"),
-            ("text1", "text2"),
-            ("sent1", "sent2"),
-            ("question1", "question2"),
-            ("context", "hypothesis"),
-            ("question", "sentence"),
-            ("question", "passage"),
-            ("query", "passage"),
-            ("query", "document"),
-            ("query", "code"),
-            ("doc", "code"),
-            ("func1", "func2"),
-            ("text", "pair"),
+        couples=couples_of(
+            "premise hypothesis, premise hypo, sentence1 sentence2, sentence_1 sentence_2, sentence_a sentence_b, "
+            "text_a text_b, text1 text2, sent1 sent2, question1 question2, context hypothesis, question sentence, "
+            "question passage, query passage, query document, query code, doc code, func1 func2, text pair"
         ),
     )
 
@@ -136,6 +114,16 @@ class PairFormat(ClassifiedFormat):
     def example(self, row: Row, id: str, found: Mapping[str, str], layout: Layout) -> Classified:
         text, pair = string_of(row, found["text"]), string_of(row, found["pair"])
         return Classified(id, text, pair, label_of(row, found, layout))
+
+
+@register
+class SingleFormat(ClassifiedFormat):
+    name = "single"
+    texts = ("text",)
+    columns = Columns("single", fields={"text": USUAL, "label": LABEL, "id": ID}, needed=("text",))
+
+    def example(self, row: Row, id: str, found: Mapping[str, str], layout: Layout) -> Classified:
+        return Classified(id, string_of(row, found["text"]), None, label_of(row, found, layout))
 
 
 def label_of(row: Row, found: Mapping[str, str], layout: Layout) -> str:

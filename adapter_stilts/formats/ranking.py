@@ -13,19 +13,16 @@ import random
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from adapter_stilts.data.feature import Feature, Ids
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.mewsli import plain_rows
-from adapter_stilts.data.pieces import SINGLE_SPECIALS, marks, pieces
+from adapter_stilts.data.pieces import SINGLE_SPECIALS, Tokenizer, marks, pieces
 from adapter_stilts.data.tables import JSON, Row, json_document
 from adapter_stilts.formats.base import Cut, Format, dealt, register
 from adapter_stilts.formats.protocols import TargetProtocol
 from adapter_stilts.formats.queries import COLUMNS, Candidate, Query, candidates_of, query_of, squad_ranking
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
 
 
 @register
@@ -71,7 +68,7 @@ class RankingFormat(Format[Query]):
         pairs = zip(examples, answers, strict=True)
         return [replace(row, positive=positive, gold=gold) for row, (positive, gold) in pairs]
 
-    def cut(self, examples: Sequence[Query], tokenizer: PreTrainedTokenizerFast, cut: Cut) -> Iterator[Feature]:
+    def cut(self, examples: Sequence[Query], tokenizer: Tokenizer, cut: Cut) -> Iterator[Feature]:
         """A feature for every query; in training with its positive, and none for a query without one."""
         kept = [(index, row) for index, row in enumerate(examples) if not cut.training or row.positive is not None]
         queries = pieces(tokenizer, (example.text for _, example in kept))
@@ -90,14 +87,12 @@ class RankingFormat(Format[Query]):
         return trained
 
 
-def candidate_features(
-    candidates: Sequence[Candidate], tokenizer: PreTrainedTokenizerFast, max_length: int
-) -> list[Feature]:
+def candidate_features(candidates: Sequence[Candidate], tokenizer: Tokenizer, max_length: int) -> list[Feature]:
     """A feature for every candidate, to be read as a query is."""
     return [Feature(row, row, ids) for row, ids in enumerate(candidate_rows(candidates, tokenizer, max_length))]
 
 
-def candidate_rows(candidates: Sequence[Candidate], tokenizer: PreTrainedTokenizerFast, max_length: int) -> list[Ids]:
+def candidate_rows(candidates: Sequence[Candidate], tokenizer: Tokenizer, max_length: int) -> list[Ids]:
     """Token ids of each; a sentence and its paragraph are cut longest first."""
     first = pieces(tokenizer, (candidate.text for candidate in candidates))
     second = pieces(tokenizer, (candidate.context or "" for candidate in candidates))

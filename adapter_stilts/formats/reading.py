@@ -1,6 +1,6 @@
 """A file to examples: by its suffix (".gz" or ".zst" taken off) and the format it should be read as.
 
-    read_rows(Path("train.jsonl.gz"), "pair", labels=("contradiction", "entailment", "neutral"))
+    read(Path("train.jsonl.gz"), Layout("pair", labels=("contradiction", "entailment", "neutral")))
 
     pair single choice      .jsonl .json .csv .tsv (with a header, or XTREME's without one); any other name is taken for
                             tab-separated text
@@ -18,27 +18,14 @@ Every mistake in a file is a TaskDataError that names file and line.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from adapter_stilts.data.columns import LABEL, nearest
 from adapter_stilts.data.joined_rows import labelled_rows, paired_rows
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.tables import (
-    CSV,
-    JSON,
-    JSON_LINES,
-    Row,
-    cell_of,
-    csv_rows,
-    empty,
-    first_cells,
-    json_line_rows,
-    json_rows,
-    suffix,
-    tab_rows,
-)
+from adapter_stilts.data.tables import JSON_LINES, TABLES, Row, cell_of, empty, first_cells, suffix, tab_rows
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Example, formats
 
@@ -51,13 +38,6 @@ NOT_READ = {
 }
 
 
-def read_rows(
-    path: Path, format: str, columns: Mapping[str, str] | None = None, labels: Sequence[str] | None = None
-) -> list[Example]:
-    """The examples of one file; `columns` maps our fields to its columns where their names are not the usual ones."""
-    return read(path, Layout(format, columns or {}, None if labels is None else tuple(labels)))
-
-
 def read(path: Path, layout: Layout, dropped: Counter[str] | None = None) -> list[Example]:
     """The examples of one file of a format that takes one file.
 
@@ -65,23 +45,16 @@ def read(path: Path, layout: Layout, dropped: Counter[str] | None = None) -> lis
 
     Raises TaskDataError for an empty file or a repeated id.
     """
-    examples = list(stream(path, layout, dropped))
-    if not examples:
-        raise _nothing_left(path, layout)
+    examples = stream(path, layout, dropped)
     if layout.number_rows:
-        examples = [replace(example, id=str(number)) for number, example in enumerate(examples)]
-    refuse_repeated_ids(examples, str(path))
-    return examples
+        examples = (replace(example, id=str(number)) for number, example in enumerate(examples))
+    return _checked(examples, path, layout)
 
 
 def read_joined(first: Path, second: Path, layout: Layout, dropped: Counter[str] | None = None) -> list[Example]:
     """The examples of two files that hold one split together; see joined_rows.py."""
     rows = labelled_rows(first, second) if suffix(first) in JSON_LINES else paired_rows(first, second)
-    examples = list(examples_of(rows, layout, str(first), dropped))
-    if not examples:
-        raise _nothing_left(first, layout)
-    refuse_repeated_ids(examples, str(first))
-    return examples
+    return _checked(examples_of(rows, layout, str(first), dropped), first, layout)
 
 
 def examples_of(
@@ -89,18 +62,21 @@ def examples_of(
 ) -> Iterator[Example]:
     """Rows with named columns to examples: kept where `layout.keep` says so, numbered from 0 where they have no id."""
     format = formats[layout.format]
-    build = None
-    number = 0
     rows = format.rows(rows)
     if layout.candidates:
         yield from format.candidates(rows, layout, where)
         return
+    found: Mapping[str, str] | None = None  # our field -> the file's column
+    number = 0
     for row in rows:
         if any(column in row.cells and str(row.cells[column]) not in values for column, values in layout.keep.items()):
             continue
         _refuse_another_language(row, layout)
-        build = build or row_builder(layout, list(row.cells), where)
-        example = build(row, str(number))
+        if found is None:
+            found = format.found(list(row.cells), layout, where)
+            _require_labels(format.label_field, layout, list(row.cells), found, where)
+        id = str(cell_of(row, found["id"])) if "id" in found else str(number)
+        example = format.example(row, id, found, layout)
         number += 1
         if reason := format.left_out(example, layout):
             if dropped is not None:
@@ -109,40 +85,31 @@ def examples_of(
             yield example
 
 
-def row_builder(layout: Layout, names: Sequence[str], where: str) -> Callable[[Row, str], Example]:
-    """A function from a row and its number to an example, with the columns found once; for files and data sets of the
-    hub alike."""
-    format = formats[layout.format]
-    found = format.found(names, layout, where)
-    _require_labels(format.label_field, layout, names, found, where)
-
-    def build(row: Row, number: str) -> Example:
-        id = str(cell_of(row, found["id"])) if "id" in found else number
-        example: Example = format.example(row, id, found, layout)
-        return example
-
-    return build
-
-
 def stream(path: Path, layout: Layout, dropped: Counter[str] | None = None) -> Iterator[Example]:
     """The examples one by one, without the checks that need the whole file."""
     kind = suffix(path)
-    dropped = Counter() if dropped is None else dropped
     if kind in NOT_READ:
         raise TaskDataError(f"files of type {kind} are not read", where=str(path), do=NOT_READ[kind])
     examples = formats[layout.format].file(path, kind, layout)
-    if examples is not None:
-        yield from examples
-    elif kind in JSON_LINES:
-        yield from examples_of(json_line_rows(path), layout, str(path), dropped)
-    elif kind in JSON:
-        yield from examples_of(json_rows(path), layout, str(path), dropped)
-    elif kind == CSV:
-        yield from examples_of(csv_rows(path), layout, str(path), dropped)
-    else:
-        layout, header = _header(path, layout)
-        rows = tab_rows(path, header, dropped if layout.skip_short else None)
-        yield from examples_of(rows, layout, str(path), dropped)
+    if examples is None:
+        if kind in TABLES:
+            rows = TABLES[kind](path)
+        else:
+            layout, header = _header(path, layout)
+            rows = tab_rows(path, header, (Counter() if dropped is None else dropped) if layout.skip_short else None)
+        examples = examples_of(rows, layout, str(path), dropped)
+    yield from examples
+
+
+def _checked(examples: Iterable[Example], path: Path, layout: Layout) -> list[Example]:
+    checked = list(examples)
+    if not checked:
+        wanted = " and ".join(f"{column} = {' or '.join(sorted(values))}" for column, values in layout.keep.items())
+        if wanted:
+            raise TaskDataError(f"no row with {wanted}", where=str(path), do="choose values that the file has")
+        raise empty(path, "the file has a header and no rows" if suffix(path) == ".tsv" else "the file is empty")
+    refuse_repeated_ids(checked, str(path))
+    return checked
 
 
 def refuse_repeated_ids(examples: Sequence[Example], where: str) -> None:
@@ -172,14 +139,8 @@ def _refuse_another_language(row: Row, layout: Layout) -> None:
     keeps rows instead."""
     for column in LANGUAGE_COLUMNS if layout.codes else ():
         told = row.cells.get(column)
-        said = (
-            {str(code) for code in told}
-            if isinstance(told, list | tuple)
-            else {told}
-            if isinstance(told, str)
-            else set()
-        )
-        wrong = sorted(said - set(layout.codes)) if column not in layout.keep else []
+        codes = {told} if isinstance(told, str) else set(map(str, told)) if isinstance(told, list | tuple) else set()
+        wrong = sorted(codes - set(layout.codes)) if column not in layout.keep else []
         if wrong:
             what = f"a row in '{wrong[0]}' among those of '{layout.language}' (column '{column}')"
             raise TaskDataError(what, where=row.where, do="give each language a file of its own, or drop the column")
@@ -207,10 +168,3 @@ def _header(path: Path, layout: Layout) -> tuple[Layout, list[str] | None]:
     else:
         return layout, None
     return replace(layout, columns=fields), positions
-
-
-def _nothing_left(path: Path, layout: Layout) -> TaskDataError:
-    if not layout.keep:
-        return empty(path, "the file has a header and no rows" if suffix(path) == ".tsv" else "the file is empty")
-    wanted = " and ".join(f"{column} = {' or '.join(sorted(values))}" for column, values in layout.keep.items())
-    return TaskDataError(f"no row with {wanted}", where=str(path), do="choose values that the file has")

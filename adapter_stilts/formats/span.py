@@ -11,14 +11,14 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import numpy as np
 
 from adapter_stilts.data.columns import ID, Columns
 from adapter_stilts.data.feature import IGNORED, Feature, Ids
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.pieces import PAIR_SPECIALS, Marks, Offsets, marks, pieces, pieces_with_offsets
+from adapter_stilts.data.pieces import PAIR_SPECIALS, Marks, Offsets, Tokenizer, marks, pieces, pieces_with_offsets
 from adapter_stilts.data.tables import JSON, Row, json_document, string_of
 from adapter_stilts.errors import UsageError
 from adapter_stilts.formats.base import Cut, Format, Logits, Rules, dealt, register
@@ -26,9 +26,6 @@ from adapter_stilts.formats.protocols import Decoding, Setting, TargetProtocol
 from adapter_stilts.formats.squad import Answer, SpanQuestion, flat_answers, squad_rows
 from adapter_stilts.metrics.answers import Answers, Window, best_span, most_context
 from adapter_stilts.metrics.word_answers import word_answer
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
 
 OUTSIDE = (-1, -1)
 NO_ANSWER_HERE = (0, 0)  # the <s> token
@@ -94,7 +91,7 @@ class SpanFormat(Format[SpanQuestion]):
         pairs = zip(examples, lengths, strict=True)
         return [replace(row, answers=_placed(row.context, length, draw) if length else ()) for row, length in pairs]
 
-    def cut(self, examples: Sequence[SpanQuestion], tokenizer: PreTrainedTokenizerFast, cut: Cut) -> Iterator[Feature]:
+    def cut(self, examples: Sequence[SpanQuestion], tokenizer: Tokenizer, cut: Cut) -> Iterator[Feature]:
         """All windows of every question; in training without offsets, and without questions whose answer is not where
         they say."""
         around = marks(tokenizer)

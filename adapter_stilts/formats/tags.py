@@ -16,43 +16,22 @@ import random
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from adapter_stilts.data.columns import ID, Columns
+from adapter_stilts.data.columns import ID, Columns, words
 from adapter_stilts.data.conllu_rows import NO_TAG
 from adapter_stilts.data.feature import IGNORED, Feature
 from adapter_stilts.data.labels import wrong_label
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.pieces import SINGLE_SPECIALS, Marks, marks, pieces
-from adapter_stilts.data.tables import CSV, JSON, JSON_LINES, Row, list_of
+from adapter_stilts.data.pieces import SINGLE_SPECIALS, Marks, Tokenizer, marks, pieces
+from adapter_stilts.data.tables import TABLES, Row, list_of
 from adapter_stilts.data.tagged_rows import OUTSIDE, tagged_rows
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, dealt, register
 from adapter_stilts.formats.protocols import Setting, TargetProtocol
 from adapter_stilts.metrics.tags import Tags
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
-
-UPOS = (
-    "ADJ",
-    "ADP",
-    "ADV",
-    "AUX",
-    "CCONJ",
-    "DET",
-    "INTJ",
-    "NOUN",
-    "NUM",
-    "PART",
-    "PRON",
-    "PROPN",
-    "PUNCT",
-    "SCONJ",
-    "SYM",
-    "VERB",
-    "X",
-)
+UPOS = words("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +63,9 @@ class TagsFormat(Format[Tagged]):
     whole = False
 
     def file(self, path: Path, kind: str, layout: Layout) -> Iterator[Tagged] | None:
-        if kind in (*JSON_LINES, *JSON, CSV):
+        if kind in TABLES:
             return None
-        return (
-            Tagged(id, words, clean_tags(tags, layout, where)) for id, words, tags, where in tagged_rows(path, layout)
-        )
+        return (Tagged(id, words, clean_tags(tags, layout, at)) for id, words, tags, at in tagged_rows(path, layout))
 
     def example(self, row: Row, id: str, found: Mapping[str, str], layout: Layout) -> Tagged:
         words = [str(word) for word in list_of(row, found["words"])]
@@ -129,7 +106,7 @@ class TagsFormat(Format[Tagged]):
         tags = iter(dealt([tag for row in examples for tag in row.tags], draw))
         return [replace(row, tags=tuple(next(tags) for _ in row.tags)) for row in examples]
 
-    def cut(self, examples: Sequence[Tagged], tokenizer: PreTrainedTokenizerFast, cut: Cut) -> Iterator[Feature]:
+    def cut(self, examples: Sequence[Tagged], tokenizer: Tokenizer, cut: Cut) -> Iterator[Feature]:
         """A tag that the head does not know has no class: nothing is learned from it, and it is scored as wrong."""
         classes = cut.classes(tag for row in examples for tag in row.tags if cut.training)
         around, end_marks = marks(tokenizer), cut.rows.end_marks

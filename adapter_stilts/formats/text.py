@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from adapter_stilts.data.columns import ID, TEXT, Columns
 from adapter_stilts.data.feature import Feature
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.pieces import SINGLE_SPECIALS, marks, pieces
-from adapter_stilts.data.tables import CSV, JSON, JSON_LINES, TSV, Row, string_of
+from adapter_stilts.data.pieces import SINGLE_SPECIALS, Tokenizer, marks, pieces
+from adapter_stilts.data.tables import TABLES, TSV, Row, string_of
 from adapter_stilts.files import numbered_lines
 from adapter_stilts.formats.base import Cut, Example, Format, register
 from adapter_stilts.formats.protocols import TargetProtocol
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +44,10 @@ class TextFormat(Format[PlainText]):
     masked = True
 
     def file(self, path: Path, kind: str, layout: Layout) -> Iterator[PlainText] | None:
-        return None if kind in (*JSON_LINES, *JSON, CSV, TSV) else text_lines(path)
+        if kind in TABLES or kind == TSV:
+            return None
+        lines = ((number, line.strip()) for number, line in numbered_lines(path))  # blank lines separate documents
+        return (PlainText(str(number - 1), line) for number, line in lines if line)
 
     def example(self, row: Row, id: str, found: Mapping[str, str], layout: Layout) -> PlainText:
         pair = string_of(row, found["pair"]) if "pair" in found else None
@@ -57,7 +56,7 @@ class TextFormat(Format[PlainText]):
     def group(self, example: PlainText) -> str:
         return example.text
 
-    def cut(self, examples: Sequence[PlainText], tokenizer: PreTrainedTokenizerFast, cut: Cut) -> Iterator[Feature]:
+    def cut(self, examples: Sequence[PlainText], tokenizer: Tokenizer, cut: Cut) -> Iterator[Feature]:
         """Text in chunks of `max_length`, nothing lost; a text and its translation as one pair, cut longest first."""
         first = pieces(tokenizer, (example.text for example in examples))
         second = pieces(tokenizer, (example.pair or "" for example in examples))
@@ -72,10 +71,3 @@ class TextFormat(Format[PlainText]):
 
     def length(self, rules: TargetProtocol, trained: int) -> int:
         return trained
-
-
-def text_lines(path: Path) -> Iterator[PlainText]:
-    """One text a line; blank lines separate documents and are skipped. The id is the 0-based line number."""
-    for number, line in numbered_lines(path):
-        if line.strip():
-            yield PlainText(str(number - 1), line.strip())

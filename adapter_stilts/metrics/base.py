@@ -6,14 +6,14 @@ of metrics.
 Each is a function of a file beside this one:
 
     @metrics.register("accuracy", formats=("pair", "single", "choice"), form="lines", protocol="xtreme")
-    def _accuracy(gold, predicted, options): ...
+    def score_labels(gold, predicted, options): ...
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,23 @@ Array: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class Options:
+    """What a metric may need beyond gold and predictions."""
+
+    language: str = "en"
+    positive: str = "1"  # accuracy_f1: the label whose F1 is taken
+    rule: str = "0.0"  # chunk_f1: seqeval's version
+    # squad_v2: by question, how much better "no answer" scored than the answer given
+    null_odds: Mapping[str, float] | None = None
+    null_threshold: float = 0.0  # squad_v2: odds above which a question counts as answered with ""
+    seed: int = 0
+    replicates: int = REPLICATES  # 0: no intervals
+
+
+DEFAULTS = Options()
+
+
+@dataclass(frozen=True)
 class Measure:
     """A number of a task: a fraction, its 95 % interval, and the units [N, S] and statistic (intervals.py) it came
     from."""
@@ -35,6 +52,12 @@ class Measure:
     interval: tuple[float, float] | None
     units: Array
     statistic: str
+
+    @classmethod
+    def of(cls, metric: str, units: Array, statistic: str, options: Options) -> Measure:
+        how = {"seed": options.seed, "replicates": options.replicates}
+        interval = bootstrap_interval(units, statistic, **how) if options.replicates else None
+        return cls(metric, score_of(units, statistic), interval, units, statistic)
 
 
 @dataclass(frozen=True)
@@ -59,29 +82,12 @@ class Score:
         return self.main.score
 
     @property
-    def interval(self) -> tuple[float, float] | None:
-        return self.main.interval
-
-    @property
     def units(self) -> Array:
         return self.main.units
 
 
-@dataclass(frozen=True)
-class Options:
-    """What a metric may need beyond gold and predictions."""
-
-    language: str = "en"
-    positive: str = "1"  # accuracy_f1: the label whose F1 is taken
-    rule: str = "0.0"  # chunk_f1: seqeval's version
-    # squad_v2: by question, how much better "no answer" scored than the answer given
-    null_odds: Mapping[str, float] | None = None
-    null_threshold: float = 0.0  # squad_v2: odds above which a question counts as answered with ""
-    seed: int = 0
-    replicates: int = REPLICATES  # 0: no intervals
-
-
 Scorer: TypeAlias = Callable[[Any, Any, Options], Score]
+S = TypeVar("S", bound=Scorer)
 
 
 @dataclass(frozen=True)
@@ -117,8 +123,8 @@ class Metrics(Registry[Metric]):
 
     def register(  # type: ignore[override]
         self, name: str, formats: tuple[str, ...], **facts: Any
-    ) -> Callable[[Scorer], Scorer]:
-        def put(score: Scorer) -> Scorer:
+    ) -> Callable[[S], S]:
+        def put(score: S) -> S:
             self.add(name, Metric(name, score, formats, **facts))
             return score
 
@@ -132,14 +138,13 @@ def scored(
     headline: str, measured: Iterable[tuple[str, Array, str]], n: int, options: Options, unanswered: int = 0
 ) -> Score:
     """A score from what was measured: (name, units, statistic) of every measure."""
+    measures = tuple(Measure.of(*measure, options) for measure in measured)
+    return Score(measures, headline, n, unanswered)
 
-    def interval(units: Array, statistic: str) -> tuple[float, float] | None:
-        if not options.replicates:
-            return None
-        return bootstrap_interval(units, statistic, seed=options.seed, replicates=options.replicates)
 
-    measures = (Measure(name, score_of(units, how), interval(units, how), units, how) for name, units, how in measured)
-    return Score(tuple(measures), headline, n, unanswered)
+def units_of(columns: int, rows: Iterable[tuple[float, ...]]) -> Array:
+    """[N, columns] from what each example adds to the sums."""
+    return np.array(list(rows), dtype=np.float64).reshape(-1, columns)
 
 
 def one_each(predictions: Any) -> Sequence[Any]:

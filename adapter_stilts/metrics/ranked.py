@@ -12,21 +12,16 @@ Roy et al. (2020), https://arxiv.org/abs/2004.05484; Ruder et al. (2021), https:
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
-
-import numpy as np
+from functools import partial
 
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.metrics.base import Array, Options, Score, metrics, scored
+from adapter_stilts.metrics.base import DEFAULTS, Array, Options, Score, metrics, scored, units_of
 
 DEEPEST = 20  # candidates that count
 
 
 def score_ranked(
-    metric: str,
-    gold: Mapping[str, Collection[str]],
-    ranked: Mapping[str, Sequence[str]],
-    options: Options | None = None,
+    metric: str, gold: Mapping[str, Collection[str]], ranked: Mapping[str, Sequence[str]], options: Options = DEFAULTS
 ) -> Score:
     """Ranked candidates by question or mention; metric is map20 or mrr20. A question without candidates scores 0 and
     counts."""
@@ -36,56 +31,38 @@ def score_ranked(
         if not right:
             what = "a question without a gold id cannot be scored"
             raise TaskDataError(what, where=f"question '{question}'", do="leave it out, or add its gold ids")
-    units = (precision_units if metric == "map20" else reciprocal_units)(
-        list(gold.values()), [ranked.get(question, ()) for question in gold]
-    )
-    return scored(
-        metric,
-        [(metric, units, "ratio")],
-        len(gold),
-        options or Options(),
-        sum(question not in ranked for question in gold),
-    )
+    rows = [ranked.get(question, ()) for question in gold]
+    units = (precision_units if metric == "map20" else reciprocal_units)(list(gold.values()), rows)
+    unanswered = sum(question not in ranked for question in gold)
+    return scored(metric, [(metric, units, "ratio")], len(gold), options, unanswered)
 
 
-@metrics.register("map20", formats=("ranking",), form="ranked", protocol="xtreme-r", pooled=True)
-def _map20(gold: Any, predicted: Any, options: Options) -> Score:
-    return score_ranked("map20", gold, predicted, options)
-
-
-@metrics.register("mrr20", formats=("ranking",), form="ranked", protocol="xtreme-r")
-def _mrr20(gold: Any, predicted: Any, options: Options) -> Score:
-    return score_ranked("mrr20", gold, predicted, options)
+metrics.register("map20", formats=("ranking",), form="ranked", protocol="xtreme-r", pooled=True)(
+    partial(score_ranked, "map20")
+)
+metrics.register("mrr20", formats=("ranking",), form="ranked", protocol="xtreme-r")(partial(score_ranked, "mrr20"))
 
 
 def precision_units(gold: Sequence[Collection[str]], ranked: Sequence[Sequence[str]]) -> Array:
     """[N, 2]: average precision over the first 20 candidates, whose divisor is min(number of gold ids, 20), and one
     question counted."""
-    return _counted(
-        [_average_precision(set(right), candidates[:DEEPEST]) for right, candidates in zip(gold, ranked, strict=True)]
-    )
+    return units_of(2, ((_average_precision(set(right), row), 1) for right, row in zip(gold, ranked, strict=True)))
 
 
 def reciprocal_units(gold: Sequence[Collection[str]], ranked: Sequence[Sequence[str]]) -> Array:
     """[N, 2]: one over the place of the first gold id among the first 20, 0 where there is none, and one mention
     counted."""
-    return _counted(
-        [_reciprocal(set(right), candidates[:DEEPEST]) for right, candidates in zip(gold, ranked, strict=True)]
+    places = (
+        next((place for place, candidate in enumerate(row[:DEEPEST], start=1) if candidate in right), None)
+        for right, row in zip(gold, ranked, strict=True)
     )
+    return units_of(2, ((1 / place if place else 0.0, 1) for place in places))
 
 
-def _average_precision(gold: set[str], candidates: Sequence[str]) -> float:
-    total, found = 0.0, set[str]()
-    for place, candidate in enumerate(candidates, start=1):
-        if candidate in gold and candidate not in found:
-            found.add(candidate)
-            total += len(found) / place
+def _average_precision(gold: set[str], ranked: Sequence[str]) -> float:
+    total, hits = 0.0, set[str]()
+    for place, candidate in enumerate(ranked[:DEEPEST], start=1):
+        if candidate in gold and candidate not in hits:
+            hits.add(candidate)
+            total += len(hits) / place
     return total / min(len(gold), DEEPEST)
-
-
-def _reciprocal(gold: set[str], candidates: Sequence[str]) -> float:
-    return next((1 / place for place, candidate in enumerate(candidates, start=1) if candidate in gold), 0.0)
-
-
-def _counted(scores: Sequence[float]) -> Array:
-    return np.array([(score, 1.0) for score in scores], dtype=np.float64).reshape(-1, 2)

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -19,45 +20,48 @@ from adapter_stilts.metrics.answers import (
     squad_text,
     token_f1,
 )
-from adapter_stilts.metrics.base import Array, Options, Score, metrics, same_number, scored
+from adapter_stilts.metrics.base import DEFAULTS, Array, Options, Score, metrics, same_number, scored, units_of
 
-# languages written without spaces: SQuAD's F1 takes a whole answer for one token
+# Languages written without spaces, where SQuAD's F1 takes a whole answer for one token: F1 over characters is given
+# beside it.
 UNSPACED = ("zh", "th", "ja", "my", "km", "lo")
 PARTS = ("exact_match", "f1")
 
 
-def score_answers(
-    metric: str, gold: Mapping[str, Sequence[str]], predicted: Mapping[str, str], options: Options | None = None
-) -> Score:
-    """Exact match and F1 of answers by question id; metric is squad, squad_v2 or mlqa."""
-    options = options or Options()
-    answers, unanswered = list(gold.values()), sum(question not in predicted for question in gold)
+def score_answers(metric: str, gold: Mapping[str, Sequence[str]], predicted: Any, options: Options = DEFAULTS) -> Score:
+    """Exact match and F1 of answers, by question id or in the order of gold; metric is squad, squad_v2 or mlqa."""
+    if not isinstance(predicted, Mapping):
+        predicted = dict(zip(gold, predicted, strict=True))
+    answers, guesses = list(gold.values()), [predicted.get(question) for question in gold]
+    unanswered = sum(question not in predicted for question in gold)
     if metric == "squad_v2":
         measured = _em_f1(_silenced(gold, predicted, options.null_odds or {}, options.null_threshold))
         return scored("f1", [*measured, *_oracles(gold, predicted, options.null_odds)], len(gold), options, unanswered)
-    guesses = [predicted.get(question) for question in gold]
-    _require_answers(gold)
+    for question, texts in gold.items():
+        if not texts:
+            what, do = "a question without a gold answer cannot be scored", "use squad_v2 for unanswerable questions"
+            raise TaskDataError(what, where=f"question '{question}'", do=do)
     normalise = mlqa_text(options.language) if metric == "mlqa" else squad_text
-    measured = [*_em_f1(answer_units(answers, guesses, normalise)), *_by_character(answers, guesses, options.language)]
+    measured = _em_f1(answer_units(answers, guesses, normalise))
+    if options.language in UNSPACED:
+        measured += [("f1-characters", answer_units(answers, guesses, character_text)[:, [1, 2]], "ratio")]
     return scored("f1", measured, len(gold), options, unanswered)
 
 
-@metrics.register("squad", formats=("span",), form="answers", protocol="xtreme", averaged=PARTS)
-def _squad(gold: Any, predicted: Any, options: Options) -> Score:
-    return score_answers("squad", gold, _by_question(gold, predicted), options)
-
-
-@metrics.register("squad_v2", formats=("span",), form="answers", averaged=PARTS, takes_odds=True)
 def _squad_v2(gold: Any, predicted: Any, options: Options) -> Score:
     if isinstance(predicted, Answers) and options.null_odds is None:
         options = replace(options, null_odds={question: span.null_odds for question, span in predicted.spans.items()})
         predicted = {question: span.text for question, span in predicted.spans.items()}
-    return score_answers("squad_v2", gold, _by_question(gold, predicted), options)
+    return score_answers("squad_v2", gold, predicted, options)
 
 
-@metrics.register("mlqa", formats=("span",), form="answers", protocol="xtreme", averaged=PARTS, needs_language=True)
-def _mlqa(gold: Any, predicted: Any, options: Options) -> Score:
-    return score_answers("mlqa", gold, _by_question(gold, predicted), options)
+metrics.register("squad", formats=("span",), form="answers", protocol="xtreme", averaged=PARTS)(
+    partial(score_answers, "squad")
+)
+metrics.register("squad_v2", formats=("span",), form="answers", averaged=PARTS, takes_odds=True)(_squad_v2)
+metrics.register("mlqa", formats=("span",), form="answers", protocol="xtreme", averaged=PARTS, needs_language=True)(
+    partial(score_answers, "mlqa")
+)
 
 
 @dataclass(frozen=True)
@@ -85,13 +89,9 @@ def best_null_threshold(
     given, and takes any text, be it only an article, for an answer.
     """
     same_number(len(gold), len(predicted))
-    column = ("exact_match", "f1").index(metric)
     silent = np.array([not answers for answers in gold], dtype=np.float64)
-    scored, empty = (
-        answerable_units(gold, predicted)[:, column],
-        np.array([not guess for guess in predicted], dtype=np.float64),
-    )
-    answered = np.where(silent > 0, empty, scored)
+    empty = np.array([not guess for guess in predicted], dtype=np.float64)
+    answered = np.where(silent > 0, empty, answerable_units(gold, predicted)[:, PARTS.index(metric)])
     odds = np.asarray(null_odds, dtype=np.float64)
     order = np.argsort(odds, kind="stable")
     number = int(np.cumsum([silent.sum(), *(answered - silent)[order]]).argmax())  # questions answered
@@ -107,52 +107,31 @@ def answer_units(
     """[N, 3]: exact match, F1 and one question counted; the best over a question's gold answers, 0 for a missing
     prediction (None)."""
     same_number(len(gold), len(predicted))
-    return np.array(
-        [(*_answered(answers, guess, normalise), 1.0) for answers, guess in zip(gold, predicted, strict=True)],
-        dtype=np.float64,
-    ).reshape(-1, 3)
+    return units_of(3, ((*_best(*pair, normalise), 1.0) for pair in zip(gold, predicted, strict=True)))
 
 
 def answerable_units(gold: Sequence[Sequence[str]], predicted: Sequence[str | None]) -> Array:
     """[N, 3] as `answer_units`, by SQuAD v2's rule: "" is right exactly where a question has no answer."""
     same_number(len(gold), len(predicted))
-    return np.array(
-        [(*_answerable(answers, guess), 1.0) for answers, guess in zip(gold, predicted, strict=True)], dtype=np.float64
-    ).reshape(-1, 3)
+    return units_of(3, ((*_answerable(*pair), 1.0) for pair in zip(gold, predicted, strict=True)))
 
 
-def _answered(answers: Sequence[str], guess: str | None, normalise: Normalise) -> tuple[float, float]:
-    return (
-        (0.0, 0.0) if guess is None else (exact_match(guess, answers, normalise), token_f1(guess, answers, normalise))
-    )
+def _best(answers: Sequence[str], guess: str | None, normalise: Normalise) -> tuple[float, float]:
+    if guess is None:
+        return 0.0, 0.0
+    return exact_match(guess, answers, normalise), token_f1(guess, answers, normalise)
 
 
 def _answerable(answers: Iterable[str], guess: str | None) -> tuple[float, float]:
-    if guess is None:
-        return 0.0, 0.0
     kept = [answer for answer in answers if squad_text(answer)]
-    if kept and squad_text(guess):
-        return exact_match(guess, kept, squad_text), token_f1(guess, kept, squad_text)
+    if guess is None or (kept and squad_text(guess)):
+        return _best(kept, guess, squad_text)
     both_empty = float(not kept and not squad_text(guess))
     return both_empty, both_empty
 
 
-def _by_question(gold: Mapping[str, Any], predicted: Any) -> Mapping[str, str]:
-    return predicted if isinstance(predicted, Mapping) else dict(zip(gold, predicted, strict=True))
-
-
 def _em_f1(units: Array) -> list[tuple[str, Array, str]]:
     return [("f1", units[:, [1, 2]], "ratio"), ("exact_match", units[:, [0, 2]], "ratio")]
-
-
-def _by_character(
-    gold: Sequence[Sequence[str]], predicted: Sequence[str | None], language: str
-) -> list[tuple[str, Array, str]]:
-    """Beside the official score, F1 over characters for languages written without spaces, where the official F1 is all
-    or nothing."""
-    if language not in UNSPACED:
-        return []
-    return [("f1-characters", answer_units(gold, predicted, cast(Normalise, character_text))[:, [1, 2]], "ratio")]
 
 
 def _silenced(
@@ -173,24 +152,10 @@ def _oracles(
     """SQuAD v2 at the thresholds that are best on these very questions, named as the oracles they are."""
     if null_odds is None or any(question not in null_odds or question not in predicted for question in gold):
         return []
-    # in the order of the odds, which settles equal ones
-    asked = [question for question in null_odds if question in gold]
+    asked = [question for question in null_odds if question in gold]  # in the order of the odds, which settles ties
     place = {question: number for number, question in enumerate(asked)}
     back = [place[question] for question in gold]
-    answers, guesses, odds = (
-        [gold[one] for one in asked],
-        [predicted[one] for one in asked],
-        [null_odds[one] for one in asked],
-    )
-    names = ("exact_match", "f1")
-    return [
-        (f"{name}-oracle", best_null_threshold(answers, guesses, odds, name).units[back], "ratio") for name in names
-    ]
-
-
-def _require_answers(gold: Mapping[str, Sequence[str]]) -> None:
-    for question, answers in gold.items():
-        if not answers:
-            where = f"question '{question}'"
-            what = "a question without a gold answer cannot be scored"
-            raise TaskDataError(what, where=where, do="use squad_v2 for unanswerable questions")
+    answers, guesses = [gold[question] for question in asked], [predicted[question] for question in asked]
+    odds = [null_odds[question] for question in asked]
+    best = {name: best_null_threshold(answers, guesses, odds, name) for name in PARTS}
+    return [(f"{name}-oracle", oracle.units[back], "ratio") for name, oracle in best.items()]

@@ -14,23 +14,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from operator import eq
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.metrics.base import Options, Score, metrics, one_each, scored
+from adapter_stilts.metrics.base import DEFAULTS, Array, Options, Score, metrics, one_each, scored, units_of
 from adapter_stilts.registry import unknown_name
 
-Array: TypeAlias = NDArray[np.float64]
 Tags: TypeAlias = Sequence[str]
 Chunk: TypeAlias = tuple[str, int, int]  # type, first and last position over the whole file
 
 
-def score_tags(gold: Sequence[Tags], predicted: Sequence[Tags], options: Options | None = None) -> Score:
+@metrics.register("chunk_f1", formats=("tags",), form="tags", protocol="xtreme", averaged=("f1",), takes_rule=True)
+def score_tags(gold: Sequence[Tags], predicted: Any, options: Options = DEFAULTS) -> Score:
     """Chunk F1, precision and recall, and token accuracy beside them; the unit is the sentence."""
-    options = options or Options()
+    predicted = one_each(predicted)
     counts = chunk_counts(gold, predicted, options.rule).astype(np.float64)
     if not len(counts):
         raise TaskDataError("no sentence to score", do="give a gold file with at least one sentence")
@@ -38,24 +39,16 @@ def score_tags(gold: Sequence[Tags], predicted: Sequence[Tags], options: Options
     return scored("f1", [*measured, ("token_accuracy", token_units(gold, predicted), "ratio")], len(gold), options)
 
 
-@metrics.register("chunk_f1", formats=("tags",), form="tags", protocol="xtreme", averaged=("f1",), takes_rule=True)
-def _chunk_f1(gold: Any, predicted: Any, options: Options) -> Score:
-    return score_tags(gold, one_each(predicted), options)
-
-
 @metrics.register("token_accuracy", formats=("tags",), form="tags", protocol="xtreme", takes_rule=True)
 def _token_accuracy(gold: Any, predicted: Any, options: Options) -> Score:
-    return replace(score_tags(gold, one_each(predicted), options), headline="token_accuracy")
+    return replace(score_tags(gold, predicted, options), headline="token_accuracy")
 
 
 def token_units(gold: Sequence[Tags], predicted: Sequence[Tags]) -> Array:
     """[N, 2]: right tags and words of each sentence."""
     same_lengths(gold, predicted)
-    rows = [
-        (sum(a == b for a, b in zip(right, guess, strict=True)), len(right))
-        for right, guess in zip(gold, predicted, strict=True)
-    ]
-    return np.array(rows, dtype=np.float64).reshape(-1, 2)
+    pairs = zip(gold, predicted, strict=True)
+    return units_of(2, ((sum(map(eq, right, guess)), len(right)) for right, guess in pairs))
 
 
 def chunk_counts(gold: Sequence[Tags], predicted: Sequence[Tags], rule: str = "0.0") -> NDArray[np.int64]:

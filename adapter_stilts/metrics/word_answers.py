@@ -17,19 +17,15 @@ leaves more words whole.
 
 from __future__ import annotations
 
+import re
+import string
 import unicodedata
-from collections.abc import Iterator
 from itertools import accumulate
 
 # what the reference splits contexts at, which is not all that Unicode calls a space
 SPACES = frozenset(" \t\r\n\u202f")
-CHINESE = (
-    (0x3400, 0x4DBF),
-    (0x4E00, 0x9FFF),
-    (0xF900, 0xFAFF),
-    (0x20000, 0x2A6DF),
-    (0x2A700, 0x2CEAF),
-    (0x2F800, 0x2FA1F),
+CHINESE = re.compile(
+    "[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002a6df\U0002a700-\U0002ceaf\U0002f800-\U0002fa1f]"
 )
 
 
@@ -77,35 +73,17 @@ def _solid(text: str) -> list[int]:
     return [place for place, character in enumerate(text) if character != " "]
 
 
-def _basic_tokens(text: str) -> Iterator[str]:
+def _basic_tokens(text: str) -> list[str]:
     """BERT's basic tokenizer without lower-casing: cut at white space, around punctuation and around Chinese
     characters."""
-    for word in "".join(_cleaned(text)).split():
-        run = ""
-        for character in word:
-            if _is_mark(character):
-                if run:
-                    yield run
-                yield character
-                run = ""
-            else:
-                run += character
-        if run:
-            yield run
+    return "".join(map(_spaced, text)).split()
 
 
-def _cleaned(text: str) -> Iterator[str]:
-    for character in text:
-        code = ord(character)
-        if character in " \t\n\r" or unicodedata.category(character) == "Zs":
-            yield " "
-        elif code in (0, 0xFFFD) or unicodedata.category(character).startswith("C"):
-            continue
-        else:
-            yield f" {character} " if any(low <= code <= high for low, high in CHINESE) else character
-
-
-def _is_mark(character: str) -> bool:
-    code = ord(character)
-    ascii_mark = 33 <= code <= 47 or 58 <= code <= 64 or 91 <= code <= 96 or 123 <= code <= 126
-    return ascii_mark or unicodedata.category(character).startswith("P")
+def _spaced(character: str) -> str:
+    category = unicodedata.category(character)
+    if character in " \t\n\r" or category == "Zs":
+        return " "
+    if character == "\ufffd" or category.startswith("C"):
+        return ""
+    mark = character in string.punctuation or category.startswith("P") or CHINESE.match(character)
+    return f" {character} " if mark else character

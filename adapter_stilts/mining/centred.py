@@ -20,8 +20,8 @@ from adapter_stilts.errors import TaskDataError
 from adapter_stilts.mining.folder import decides, filling
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.blocks import Centred, Chosen
+from adapter_stilts.retrieval.compared import Vectors
 from adapter_stilts.retrieval.distinct import by_first_rows
-from adapter_stilts.retrieval.pooling import Vectors
 from adapter_stilts.retrieval.stored.arrays import narrowed, write_npy
 from adapter_stilts.retrieval.stored.ledger import Shard, append, read_ledger, seal
 from adapter_stilts.retrieval.stored.vectors import StoredVectors, file_name, open_vectors

@@ -24,16 +24,15 @@ from adapter_stilts.environment import peak_memory
 from adapter_stilts.errors import ArtefactError, DoesNotFit
 from adapter_stilts.mining.cluster import Cluster, check_visible
 from adapter_stilts.retrieval.blocks import Blocks, Centred, Chosen
-from adapter_stilts.retrieval.compared import Numbers
+from adapter_stilts.retrieval.compared import Numbers, Vectors
 from adapter_stilts.retrieval.embed import TokenIds
 from adapter_stilts.retrieval.indexes.base import indexes
 from adapter_stilts.retrieval.plan import GB, SearchPlan, Sizes, peak, resident
-from adapter_stilts.retrieval.pooling import Vectors
 from adapter_stilts.retrieval.reading import Reading
 from adapter_stilts.retrieval.search import Each, Piece, Running, Steps, Trained, search_piece
 from adapter_stilts.retrieval.stored.encoding import Gathered, vectors_of
 from adapter_stilts.retrieval.stored.vectors import open_vectors
-from adapter_stilts.runs.sentence_reader import SentenceReader, sentence_reader
+from adapter_stilts.runs.subject import SentenceReader, sentence_reader
 
 MINIATURE = "miniature"
 SAME_FOLDERS = "make the folders of all nodes the same, or put them on a file system that all share"

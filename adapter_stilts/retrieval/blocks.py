@@ -1,6 +1,6 @@
 """Vectors that may not fit in memory: anything with `rows` and `dimension` that gives float32 unit vectors in blocks.
 
-source = open_vectors(path)       a folder or file on disk (`vectors.py`)
+source = open_vectors(path)       a folder or file on disk (`stored/vectors.py`)
 target = Held(array)              an array
 Chosen(source, rows)              some of its rows, in another order
 """
@@ -8,17 +8,12 @@ Chosen(source, rows)              some of its rows, in another order
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from adapter_stilts.errors import StiltsError
-from adapter_stilts.retrieval.indexes.base import Vectors
+from adapter_stilts.retrieval.compared import Numbers, Scores, Vectors
 from adapter_stilts.retrieval.pooling import less
-
-Numbers = NDArray[np.int64]
 
 PIECE = 1 << 14  # rows read at once
 
@@ -26,48 +21,29 @@ PIECE = 1 << 14  # rows read at once
 class Blocks(Protocol):
     """[rows, dimension] float32 vectors of length 1."""
 
-    @property
-    def rows(self) -> int: ...
-
-    @property
-    def dimension(self) -> int: ...
+    rows: int
+    dimension: int
 
     def block(self, start: int, stop: int) -> Vectors:
         """Rows from `start` up to `stop`, [stop - start, dimension]."""
 
 
-@dataclass(frozen=True)
 class Held:
     """An array of unit vectors in memory, or a memory map of one."""
 
-    array: Vectors
-
-    @property
-    def rows(self) -> int:
-        return len(self.array)
-
-    @property
-    def dimension(self) -> int:
-        return int(self.array.shape[1])
+    def __init__(self, array: Vectors) -> None:
+        self._array, (self.rows, self.dimension) = array, array.shape
 
     def block(self, start: int, stop: int) -> Vectors:
-        return np.ascontiguousarray(self.array[start:stop], dtype=np.float32)
+        return np.ascontiguousarray(self._array[start:stop], dtype=np.float32)
 
 
-@dataclass(frozen=True)
 class Chosen:
     """Rows of other vectors by number, [U]; they are read page by page, so that far jumps read nothing between."""
 
-    whole: Blocks
-    numbers: Numbers
-
-    @property
-    def rows(self) -> int:
-        return len(self.numbers)
-
-    @property
-    def dimension(self) -> int:
-        return self.whole.dimension
+    def __init__(self, whole: Blocks, numbers: Numbers) -> None:
+        self.whole, self.numbers = whole, numbers
+        self.rows, self.dimension = len(numbers), whole.dimension
 
     def block(self, start: int, stop: int) -> Vectors:
         numbers = self.numbers[start:stop]
@@ -80,12 +56,11 @@ class Chosen:
         return out
 
 
-@dataclass(frozen=True)
 class Centred:
     """Vectors less their mean [H], at length 1 again; see `pooling.centred`."""
 
-    whole: Blocks
-    mean: NDArray[np.float64]
+    def __init__(self, whole: Blocks, mean: Scores) -> None:
+        self.whole, self.mean, self.rows, self.dimension = whole, mean, whole.rows, whole.dimension
 
     @classmethod
     def of(cls, whole: Blocks) -> Centred:
@@ -93,14 +68,6 @@ class Centred:
         for _, piece in pieces(whole):
             total += piece.sum(axis=0, dtype=np.float64)
         return cls(whole, total / whole.rows)
-
-    @property
-    def rows(self) -> int:
-        return self.whole.rows
-
-    @property
-    def dimension(self) -> int:
-        return self.whole.dimension
 
     def block(self, start: int, stop: int) -> Vectors:
         """Raises StiltsError where a vector is the mean itself, as when all are the same."""
@@ -122,11 +89,3 @@ def gathered(blocks: Blocks, start: int, stop: int) -> Vectors:
     for first, piece in pieces(blocks, stop=stop, start=start):
         out[first - start : first - start + len(piece)] = piece
     return out
-
-
-def check_alike(one: Blocks, other: Blocks) -> None:
-    """Raises StiltsError where two sides cannot be compared."""
-    if one.dimension != other.dimension or not one.rows or not other.rows:
-        shapes = f"[{one.rows}, {one.dimension}] and [{other.rows}, {other.dimension}]"
-        do = "give vectors of one encoder and layer for both sides, at least one each"
-        raise StiltsError(f"vectors of shapes {shapes}, where [N, H] and [M, H] were expected", do=do)

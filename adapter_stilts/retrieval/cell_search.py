@@ -27,14 +27,10 @@ from numpy.typing import NDArray
 
 from adapter_stilts.retrieval.compared import Numbers, Vectors
 
-# vectors that are put into cells at once: shards are cut at multiples, so that rounding puts them into the same in any
-# shard
-ASSIGNED = 1 << 12
+ASSIGNED = 1 << 12  # vectors put into cells at once: shards are cut at multiples, so rounding is the same in any shard
 FOUND = 1 << 24  # candidates held at once, of a similarity and a row each
 ORDERED = 1 << 20  # of them while the best are taken
-# numbers that all threads together copy to compare, and as many products: a cell may hold all there are, and all may
-# ask for it
-AT_ONCE = 1 << 23
+AT_ONCE = 1 << 23  # numbers that all threads together copy to compare, and as many products, however large a cell is
 LEAST = 1 << 7  # queries, and vectors, that a thread compares at once, however many threads there are
 HELD = 40  # bytes a vector: its cell and its place among them, while both are sorted
 
@@ -71,23 +67,19 @@ class InCells:
         size = _together(threads, queries.shape[1])
 
         def compare(some: Numbers) -> None:
-            faiss.omp_set_num_threads(
-                1
-            )  # of this thread: small products are not worth sharing, and a shared one waits for the slowest
+            # of this thread: small products are not worth sharing, and a shared one waits for the slowest
+            faiss.omp_set_num_threads(1)
             for cell in some.tolist():
                 rows = self._rows[self._ends[cell - 1] if cell else 0 : self._ends[cell]]
                 asked = order[ends[cell - 1] if cell else 0 : ends[cell]]
                 for start, first in product(range(0, len(asked), size), range(0, len(rows), size)):
                     these, part = asked[start : start + size], rows[first : first + size]
                     most = min(width, len(part))
-                    cosine, place = faiss.knn(
-                        queries[these // probes], self._shard[part], most, metric=faiss.METRIC_INNER_PRODUCT
-                    )
+                    sides = queries[these // probes], self._shard[part]
+                    cosine, place = faiss.knn(*sides, most, metric=faiss.METRIC_INNER_PRODUCT)
                     if first:
-                        cosine, places[these] = _best(
-                            np.hstack([similarity[these], cosine]), np.hstack([places[these], part[place]]), width
-                        )
-                        similarity[these] = cosine
+                        both = np.hstack([similarity[these], cosine]), np.hstack([places[these], part[place]])
+                        similarity[these], places[these] = _best(*both, width)
                     else:
                         similarity[these, :most], places[these, :most] = cosine, part[place]
 
@@ -114,11 +106,9 @@ def _best(similarity: Vectors, places: NDArray[np.int32], width: int) -> tuple[V
     rows = np.empty((len(similarity), width), dtype=np.int64)
     step = max(1, ORDERED // similarity.shape[1])
     for start in range(0, len(similarity), step):
-        some, of = similarity[start : start + step], places[start : start + step]
+        part = slice(start, start + step)
+        some = similarity[part]
         best = np.argpartition(-some, width - 1, axis=1)[:, :width]
         best = np.take_along_axis(best, np.argsort(-np.take_along_axis(some, best, 1), axis=1, kind="stable"), 1)
-        kept[start : start + step], rows[start : start + step] = (
-            np.take_along_axis(some, best, 1),
-            np.take_along_axis(of, best, 1),
-        )
+        kept[part], rows[part] = np.take_along_axis(some, best, 1), np.take_along_axis(places[part], best, 1)
     return kept, rows

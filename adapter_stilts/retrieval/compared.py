@@ -13,8 +13,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Vectors: TypeAlias = NDArray[np.float32]
-Numbers: TypeAlias = NDArray[np.int64]
+Vectors: TypeAlias = NDArray[np.float32]  # [N, H], of length 1 but where it is said otherwise
+Numbers: TypeAlias = NDArray[np.int64]  # rows
+Scores: TypeAlias = NDArray[np.float64]
+Flags: TypeAlias = NDArray[np.bool_]
 
 AT_ONCE = 1 << 19  # products held at once: they stay in a processor's cache
 

@@ -16,17 +16,15 @@ from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adapter_stilts.errors import DoesNotFit
 from adapter_stilts.registry import Registry
 from adapter_stilts.retrieval.blocks import Blocks, pieces
-from adapter_stilts.retrieval.mining import Numbers, Pairs
+from adapter_stilts.retrieval.compared import Flags, Numbers
+from adapter_stilts.retrieval.mining import Pairs
 from adapter_stilts.retrieval.stored.known import first_of_keys
 
-# lines that repeated texts may be written out as: two boilerplate lines of 50,000 copies each are more than 2 billion
-# pairs
-MOST_PAIRS = 1 << 28
+MOST_PAIRS = 1 << 28  # of lines: two boilerplate lines of 50,000 copies each are more than 2 billion pairs
 ODD = 0x9E3779B97F4A7C15  # 2^64 / golden ratio, which is odd
 
 
@@ -51,6 +49,9 @@ class Distinct:
     def start(self) -> Numbers:
         return np.cumsum(self.count) - self.count
 
+    def lines_of(self, text: int) -> Numbers:
+        return self.lines[self.start[text] : self.start[text] + self.count[text]]
+
     @property
     def first(self) -> Numbers:
         """[U] the first line of each text."""
@@ -71,7 +72,7 @@ def distinct(texts: Sequence[str]) -> Distinct:
     return Distinct(rows, of_line)
 
 
-def by_first_rows(first: Numbers, blank: NDArray[np.bool_], *, last: bool = False) -> Distinct:
+def by_first_rows(first: Numbers, blank: Flags, *, last: bool = False) -> Distinct:
     """From the first line with the same text of each line [N]; blank lines are no text.
 
     last  the vector of a text's last line stands for it, else of its first
@@ -80,7 +81,6 @@ def by_first_rows(first: Numbers, blank: NDArray[np.bool_], *, last: bool = Fals
     of_line = np.where(blank, -1, np.searchsorted(rows, first))
     if last:
         lines = np.flatnonzero(~blank)
-        rows = rows.copy()
         rows[of_line[lines]] = lines  # of several lines, the last one written stays
     return Distinct(rows, of_line)
 
@@ -90,9 +90,8 @@ def by_vectors(blocks: Blocks) -> Distinct:
     weights = np.random.default_rng(ODD).integers(1 << 63, size=(2, blocks.dimension), dtype=np.uint64) | np.uint64(1)
     keys = np.empty((blocks.rows, 2), dtype=np.uint64)
     for start, piece in pieces(blocks, 1 << 12):
-        bits = (piece + np.float32(0)).view(np.uint32).astype(np.uint64) + np.uint64(
-            ODD
-        )  # -0 + 0 is 0, which equals it
+        bits = (piece + np.float32(0)).view(np.uint32).astype(np.uint64)  # -0 + 0 is 0, which equals it
+        bits += np.uint64(ODD)
         bits ^= bits >> np.uint64(29)
         bits *= bits
         for column, weight in enumerate(weights):

@@ -1,7 +1,7 @@
 """Sentences to unit vectors, read at a layer of the trunk with whatever composition is active.
 
-    vectors = embed(encoder, sentences, layer=14)                      [N, H] float32, in the order of the sentences
-    by_layer = embed_layers(encoder, sentences, layers=range(25))      one pass for all of them
+    by_layer = embed(encoder, sentences, Reading((2, 14)))
+    by_layer[14]                                               [N, H] float32, in the order of the sentences
 
 Layer k is hidden_states[k]: 0 the embedding output, i the output of layer i; layers above the highest one asked for
 never run. Equal sentences are read once, in batches of like length, so a vector depends on its batch by rounding alone.
@@ -10,7 +10,7 @@ A sentence without any text is `<s></s>` and has a vector like every other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -21,68 +21,31 @@ from adapter_stilts.data.batches import length_sorted_batches
 from adapter_stilts.data.pieces import SINGLE_SPECIALS, marks, pieces
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.errors import UsageError
-from adapter_stilts.retrieval.pooling import Vectors, poolings, unit
-from adapter_stilts.retrieval.reading import MAX_LENGTH, Reading
+from adapter_stilts.retrieval.compared import Vectors
+from adapter_stilts.retrieval.pooling import poolings, unit
+from adapter_stilts.retrieval.reading import Reading, check_layers
 
 TokenIds: TypeAlias = NDArray[np.int32]
 
-TOKEN_BUDGET = 8192
 CUT_AT_ONCE = 1 << 16  # sentences whose pieces are held before they are cut to length
 
 
-def embed(
-    encoder: AdapterEncoder,
-    sentences: Sequence[str],
-    *,
-    layer: int,
-    pool: str = "mean",
-    token_budget: int = TOKEN_BUDGET,
-    max_length: int = MAX_LENGTH,
-    progress: Callable[[int, int], None] | None = None,
-) -> Vectors:
-    """Unit vectors [N, H] of one layer; see `embed_layers`."""
-    return embed_layers(
-        encoder,
-        sentences,
-        layers=(layer,),
-        pool=pool,
-        token_budget=token_budget,
-        max_length=max_length,
-        progress=progress,
-    )[layer]
+def embed(encoder: AdapterEncoder, sentences: Sequence[str], reading: Reading) -> dict[int, Vectors]:
+    """Unit vectors [N, H] float32 by layer, from one pass; `reading` says which, how they are pooled, and what is cut.
 
-
-def embed_layers(
-    encoder: AdapterEncoder,
-    sentences: Sequence[str],
-    *,
-    layers: Iterable[int],
-    pool: str = "mean",
-    token_budget: int = TOKEN_BUDGET,
-    max_length: int = MAX_LENGTH,
-    progress: Callable[[int, int], None] | None = None,
-) -> dict[int, Vectors]:
-    """Unit vectors [N, H] float32 of several layers from one pass.
-
-    pool        "mean", "mean_words" (without `<s>` and `</s>`), "first" or "max"
-    max_length  tokens; longer sentences are cut, as in XTREME
-    progress    told how many of the distinct sentences are done
-
-    Raises UsageError for a layer that is not there or parallel channels, StiltsError naming the line of a vector that
-    is zero or not finite.
+    Raises UsageError for a layer that is not there, StiltsError naming the line of a vector that is zero or not finite.
     """
-    wanted = sorted(set(layers))
     if not sentences:
         raise UsageError("no sentence to encode", do="give at least one")
-    check_reading(encoder, wanted)
+    check_layers(reading.layers, encoder.trunk.layers)
     texts = list(dict.fromkeys(sentences))
     rows: list[TokenIds] = []
     for start in range(0, len(texts), CUT_AT_ONCE):
-        rows += token_rows(encoder, texts[start : start + CUT_AT_ONCE], max_length)[0]
-    pooled = embed_rows(encoder, rows, Reading(tuple(wanted), pool, max_length, token_budget), progress)
+        rows += token_rows(encoder, texts[start : start + CUT_AT_ONCE], reading.max_length)[0]
+    pooled = embed_rows(encoder, rows, reading)
     number = {text: place for place, text in enumerate(texts)}
     places = np.array([number[sentence] for sentence in sentences], dtype=np.int64)
-    return {layer: unit(vectors[places]) for layer, vectors in pooled.items()}
+    return {layer: unit(pooled[layer][places]) for layer in sorted(pooled)}
 
 
 @torch.inference_mode()
@@ -92,10 +55,7 @@ def embed_rows(
     reading: Reading,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[int, Vectors]:
-    """Token ids of N sentences to pooled vectors [N, H] float32 by layer, as they come: not yet at length 1.
-
-    The encoder's mode is left alone.
-    """
+    """Token ids of N sentences to pooled vectors [N, H] by layer, not yet at length 1; the encoder's mode stays."""
     shape = (len(rows), encoder.trunk.hidden)
     pooled = {layer: np.empty(shape, dtype=np.float32) for layer in reading.layers}
     modes, done = [(module, module.training) for module in encoder.modules()], 0
@@ -121,14 +81,6 @@ def token_rows(encoder: AdapterEncoder, texts: Sequence[str], max_length: int) -
     return [np.array(around.single(ids[:room]), dtype=np.int32) for ids in cut], [len(ids) > room for ids in cut]
 
 
-def check_reading(encoder: AdapterEncoder, layers: Sequence[int]) -> None:
-    """UsageError for a layer that is not there."""
-    outside = [layer for layer in layers if not 0 <= layer <= encoder.trunk.layers]
-    if outside or not layers:
-        what = f"layer {outside[0] if outside else 'none'} of a trunk of {encoder.trunk.layers}"
-        raise UsageError(what, do=f"use 0 (the embeddings) to {encoder.trunk.layers}")
-
-
 def _batch(encoder: AdapterEncoder, rows: Sequence[TokenIds], reading: Reading) -> dict[int, Vectors]:
     layers, device = reading.layers, next(encoder.parameters()).device
     lengths = np.array([len(row) for row in rows])
@@ -139,6 +91,6 @@ def _batch(encoder: AdapterEncoder, rows: Sequence[TokenIds], reading: Reading) 
     if len(layers) == 1:
         states = {layers[0]: encoder.hidden(ids, mask, layers[0])}
     else:
-        collected = encoder.states(ids, mask, layers[-1])
+        collected = encoder.states(ids, mask, max(layers))
         states = {layer: collected[layer] for layer in layers}
     return {layer: poolings[reading.pool](state.float(), mask).cpu().numpy() for layer, state in states.items()}

@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from adapter_stilts.retrieval.margin import Scores
-from adapter_stilts.retrieval.mining import Flags, Numbers, Pairs
+from adapter_stilts.metrics.pairs import MEASURES, counts_by_source
+from adapter_stilts.retrieval.compared import Flags, Numbers, Scores
+from adapter_stilts.retrieval.mining import Pairs
 from adapter_stilts.retrieval.thresholds import Cut, best_f1, require_gold
+from adapter_stilts.statistics.intervals import score_of
 
-Units: TypeAlias = NDArray[np.float64]
 Tune: TypeAlias = Callable[[Flags, Scores, int], Cut]
 
 
@@ -40,7 +40,7 @@ class Measured:
     metric: str
     score: float
     n: int
-    units: Units
+    units: Scores
     statistic: str
 
 
@@ -52,7 +52,7 @@ def accuracy(metric: str, right: Flags) -> Measured:
 
 @dataclass(frozen=True)
 class Gold:
-    """Distinct gold pairs of rows, as sorted numbers source * targets + target; and each side's number of rows."""
+    """Distinct gold pairs of rows, as sorted numbers source * targets + target; and the rows of each side."""
 
     keys: Numbers
     sources: int
@@ -90,18 +90,9 @@ class Gold:
         The units, [sources, 3], are the correct, mined and gold pairs of every source row.
         """
         require_gold(len(self))
-        columns = (kept.source[self.right(kept)], kept.source, self.source)
-        units = np.stack([np.bincount(column, minlength=self.sources) for column in columns], axis=1, dtype=np.float64)
-        correct, mined, wanted = (len(column) for column in columns)
-        scores = {
-            "f1": 2 * correct / (mined + wanted),
-            "precision": correct / mined if mined else 0.0,
-            "recall": correct / wanted,
-        }
-        f1, precision, recall = (
-            Measured(f"{name}{suffix}", score, wanted, units, name) for name, score in scores.items()
-        )
-        return f1, precision, recall
+        units = counts_by_source(kept.source[self.right(kept)], kept.source, self.source, sources=self.sources)
+        rows = [Measured(f"{name}{suffix}", score_of(units, name), len(self), units, name) for name in MEASURES]
+        return rows[0], rows[1], rows[2]
 
     def oracle(self, pairs: Pairs, rule: str = "between") -> tuple[Measured, Measured, Measured]:
         """The same at the threshold that is best on these very pairs: f1-oracle, precision-oracle and recall-oracle."""

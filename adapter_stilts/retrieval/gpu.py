@@ -6,12 +6,14 @@ precision, so the neighbours are the same.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TypeAlias
 
 import faiss
 
-if TYPE_CHECKING:
-    from adapter_stilts.retrieval.compared import Numbers, Vectors
+from adapter_stilts.retrieval.compared import Numbers, Vectors
+
+Ask: TypeAlias = Callable[[Vectors, int], tuple[Vectors, Numbers]]
 
 MOST = 2048  # neighbours that a GPU returns; more (long ties) are searched on the processor
 
@@ -21,27 +23,21 @@ def gpus() -> int:
     return int(faiss.get_num_gpus()) if hasattr(faiss, "StandardGpuResources") else 0
 
 
-def on_gpus(trained: faiss.Index | None, shard: Vectors) -> OnGpus | None:
-    """An index of the shard on all GPUs; None without any, or where it cannot live there (graphs, codes)."""
+def on_gpus(trained: faiss.Index | None, shard: Vectors) -> Ask | None:
+    """A search of the shard on all GPUs; None without any, or where the index cannot live there (graphs, codes)."""
     if not gpus() or (trained is not None and not isinstance(trained, faiss.IndexIVFFlat)):
         return None
     if trained is not None:
         trained.reset()
-    empty = faiss.IndexFlatIP(shard.shape[1]) if trained is None else trained
-    index = faiss.index_cpu_to_all_gpus(empty)
-    index.add(shard)
-    return OnGpus(index, empty, shard)
+    here = faiss.IndexFlatIP(shard.shape[1]) if trained is None else trained
+    there = faiss.index_cpu_to_all_gpus(here)
+    there.add(shard)
 
-
-class OnGpus:
-    """Searches on the GPUs; on the processor where more neighbours are asked for than they return."""
-
-    def __init__(self, index: faiss.Index, empty: faiss.Index, shard: Vectors) -> None:
-        self._index, self._empty, self._shard = index, empty, shard
-
-    def search(self, queries: Vectors, width: int) -> tuple[Vectors, Numbers]:
+    def ask(queries: Vectors, width: int) -> tuple[Vectors, Numbers]:
         if width <= MOST:
-            return self._index.search(queries, width)
-        if not self._empty.ntotal:
-            self._empty.add(self._shard)
-        return self._empty.search(queries, width)
+            return there.search(queries, width)
+        if not here.ntotal:
+            here.add(shard)
+        return here.search(queries, width)
+
+    return ask

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapter_stilts.registry import Registry
+from adapter_stilts.retrieval.compared import Scores
 
 Array: TypeAlias = NDArray[np.floating[Any]]
-Scores: TypeAlias = NDArray[np.float64]
 Margin: TypeAlias = Callable[[Scores, Scores], Scores]
 
 margins: Registry[Margin] = Registry("margin")
@@ -63,7 +63,6 @@ def margin_scores(cosine: Array, forward: Array, backward: Array, margin: str = 
     stay tied. Under "ratio" there is no unit: 1.0 means as close as its neighbours; it ranks sensibly only where the
     means are positive, as they are for vectors of a trained encoder. Raises UnknownName for any other margin.
     """
-    mean = (np.asarray(forward, dtype=np.float64) + np.asarray(backward, dtype=np.float64)) / 2
-    return np.broadcast_to(
-        margins[margin](np.asarray(cosine, dtype=np.float64), mean), np.broadcast_shapes(np.shape(cosine), mean.shape)
-    )
+    own, onward, back = (np.asarray(values, dtype=np.float64) for values in (cosine, forward, backward))
+    scores = margins[margin](own, (onward + back) / 2)
+    return np.broadcast_to(scores, np.broadcast_shapes(own.shape, onward.shape, back.shape))

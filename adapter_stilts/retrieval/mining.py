@@ -16,14 +16,11 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adapter_stilts.registry import Registry
-from adapter_stilts.retrieval.margin import Scores, margin_scores
+from adapter_stilts.retrieval.compared import Flags, Numbers, Scores
+from adapter_stilts.retrieval.margin import margin_scores
 from adapter_stilts.retrieval.search import Neighbours
-
-Numbers: TypeAlias = NDArray[np.int64]
-Flags: TypeAlias = NDArray[np.bool_]
 
 AT_ONCE = 1 << 18  # sentences whose neighbours are scored together
 ROUNDS = 64  # of greedy matching; each leaves a fraction of the pairs, except for chains made to defeat it
@@ -39,6 +36,10 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.score)
+
+    @property
+    def rows(self) -> tuple[Numbers, Numbers]:
+        return self.source, self.target
 
     def above(self, threshold: float) -> Pairs:
         """Those that score at least `threshold`."""
@@ -97,32 +98,23 @@ def one_to_one(source: Numbers, target: Numbers) -> Numbers:
         if not len(left):
             break
         one, other = source[left], target[left]
-        first_source[one[::-1]], first_target[other[::-1]] = (
-            left[::-1],
-            left[::-1],
-        )  # of several, the last one written stays
+        first_source[one[::-1]] = first_target[other[::-1]] = left[::-1]  # of several, the last one written stays
         wins = left[(first_source[one] == left) & (first_target[other] == left)]
         free_source[source[wins]], free_target[target[wins]] = False, False
         kept.append(wins)
         left = left[free_source[one] & free_target[other]]
-    kept.append(_walked(source, target, left, free_source, free_target))
+    for place in left:  # the walk itself, for what the rounds have not settled
+        if free_source[source[place]] and free_target[target[place]]:
+            free_source[source[place]] = free_target[target[place]] = False
+            kept.append(np.array([place]))
     return np.sort(np.concatenate(kept))
-
-
-def _walked(source: Numbers, target: Numbers, left: Numbers, free_source: Flags, free_target: Flags) -> Numbers:
-    """The walk itself, for what the rounds have not settled."""
-    kept = []
-    for place, one, other in zip(left.tolist(), source[left].tolist(), target[left].tolist(), strict=True):
-        if free_source[one] and free_target[other]:
-            free_source[one] = free_target[other] = False
-            kept.append(place)
-    return np.array(kept, dtype=np.int64)
 
 
 @retrievals.register("max")
 def _max(forward: Pairs, backward: Pairs) -> Pairs:
     """Both lists together, best first, skipping a sentence that already has a partner."""
-    both = _best_first(_joined(forward, backward))
+    source, target = (np.concatenate(rows) for rows in zip(forward.rows, backward.rows, strict=True))
+    both = _best_first(Pairs(source, target, np.concatenate([forward.score, backward.score])))
     return both.chosen(one_to_one(both.source, both.target))
 
 
@@ -139,11 +131,6 @@ def _backward(forward: Pairs, backward: Pairs) -> Pairs:
 @retrievals.register("intersection")
 def _intersection(forward: Pairs, backward: Pairs) -> Pairs:
     return _best_first(forward.chosen(backward.source[forward.target] == forward.source))
-
-
-def _joined(one: Pairs, other: Pairs) -> Pairs:
-    source, target = np.concatenate([one.source, other.source]), np.concatenate([one.target, other.target])
-    return Pairs(source, target, np.concatenate([one.score, other.score]))
 
 
 def _best_first(pairs: Pairs) -> Pairs:

@@ -10,13 +10,12 @@ from typing import TypeAlias
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.registry import Registry
+from adapter_stilts.retrieval.compared import Numbers, Scores, Vectors
 
-Vectors: TypeAlias = NDArray[np.float32]
 Pool: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 AT_ONCE = 1 << 12  # vectors that are held in float64 at once
@@ -56,16 +55,23 @@ def maximum(hidden: Tensor, attention_mask: Tensor) -> Tensor:
 
 def unit(vectors: Vectors) -> Vectors:
     """Vectors [N, H] at length 1; StiltsError names the line of one that is zero or not finite."""
-    units = np.empty(vectors.shape, dtype=np.float32)
-    for start in range(0, len(vectors), AT_ONCE):
-        units[start : start + AT_ONCE] = _unit(vectors[start : start + AT_ONCE], np.arange(start, len(vectors)))
+    units = np.array(vectors, dtype=np.float32)
+    to_unit(units, np.arange(len(units)))
     return units
 
 
-def to_unit(vectors: Vectors, rows: NDArray[np.int64]) -> None:
+def to_unit(vectors: Vectors, rows: Numbers) -> None:
     """The same in place; `rows` [N] says which row of the file each vector is of."""
     for start in range(0, len(vectors), AT_ONCE):
-        vectors[start : start + AT_ONCE] = _unit(vectors[start : start + AT_ONCE], rows[start:])
+        some = vectors[start : start + AT_ONCE]
+        lengths = np.linalg.norm(some.astype(np.float64), axis=1, keepdims=True)
+        wrong = np.flatnonzero(~np.isfinite(lengths[:, 0]) | (lengths[:, 0] == 0))
+        if len(wrong):
+            kind = "zero" if lengths[wrong[0], 0] == 0 else "not finite"
+            do = "try another layer, or precision fp32; the adapter may have diverged"
+            where = f"line {rows[start + wrong[0]] + 1}"
+            raise StiltsError(f"the vector of a sentence is {kind}", where=where, do=do)
+        some[:] = some / lengths
 
 
 def centred(vectors: Vectors) -> Vectors:
@@ -76,7 +82,7 @@ def centred(vectors: Vectors) -> Vectors:
     return less(vectors, vectors.mean(axis=0, dtype=np.float64))
 
 
-def less(vectors: Vectors, mean: NDArray[np.float64]) -> Vectors:
+def less(vectors: Vectors, mean: Scores) -> Vectors:
     """Unit vectors less a mean [H], at length 1 again.
 
     Raises StiltsError where one of them is the mean itself, as when all are the same.
@@ -89,16 +95,6 @@ def less(vectors: Vectors, mean: NDArray[np.float64]) -> Vectors:
     return unit(moved)
 
 
-def stays_apart(vectors: Vectors, mean: NDArray[np.float64]) -> bool:
+def stays_apart(vectors: Vectors, mean: Scores) -> bool:
     """Whether every unit vector is farther from the mean than rounding reaches."""
     return not len(vectors) or bool(np.linalg.norm(vectors - mean, axis=1).min() > CLOSEST)
-
-
-def _unit(vectors: Vectors, rows: NDArray[np.int64]) -> Vectors:
-    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
-    wrong = np.flatnonzero(~np.isfinite(lengths[:, 0]) | (lengths[:, 0] == 0))
-    if len(wrong):
-        kind = "zero" if lengths[wrong[0], 0] == 0 else "not finite"
-        do = "try another layer, or precision fp32; the adapter may have diverged"
-        raise StiltsError(f"the vector of a sentence is {kind}", where=f"line {rows[wrong[0]] + 1}", do=do)
-    return np.asarray(vectors / lengths, dtype=np.float32)

@@ -20,9 +20,9 @@ import numpy as np
 
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.formats.pools import Pools
+from adapter_stilts.retrieval.compared import Vectors
 from adapter_stilts.retrieval.distinct import Distinct, distinct, duplicates
 from adapter_stilts.retrieval.gold import Gold
-from adapter_stilts.retrieval.indexes.base import Vectors
 from adapter_stilts.retrieval.mining import Pairs, mine
 from adapter_stilts.retrieval.pooling import centred
 from adapter_stilts.retrieval.protocols import Protocol

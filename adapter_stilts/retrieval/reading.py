@@ -2,18 +2,18 @@
 
 wanted = Overrides.from_config(config)               # layers (2, 4), pool "max"; the rest as the protocol says
 rules = wanted.over(protocol("own", "bucc2018"))     # the protocol with pool "max"
-Reading(wanted.layers_at(24, rules), rules.pool)     # what `embed_layers` and vectors on disk depend on
+Reading(wanted.layers_at(24, rules), rules.pool)     # what `embed` and vectors on disk depend on
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.composition import Composition
-from adapter_stilts.errors import UsageError
+from adapter_stilts.errors import UsageError, refuse
 from adapter_stilts.registry import Registry
 from adapter_stilts.retrieval.margin import margins
 from adapter_stilts.retrieval.mining import retrievals
@@ -72,16 +72,12 @@ class Overrides:
 
     def over(self, rules: Protocol) -> Protocol:
         """The protocol with these settings; raises UnknownName for a pooling, margin or retrieval mode that is none."""
-        registries: list[tuple[Registry[Any], str | None]] = [
-            (poolings, self.pool),
-            (margins, self.margin),
-            (retrievals, self.retrieval),
-        ]
-        for registry, name in registries:
-            if name is not None:
-                registry.check(name)
-        given = {name: getattr(self, name) for name in ("pool", "k", "margin", "retrieval", "centring")}
-        return replace(rules, **{name: value for name, value in given.items() if value is not None})
+        given = {name: value for name, value in vars(self).items() if name != "layers" and value is not None}
+        registries: dict[str, Registry[Any]] = {"pool": poolings, "margin": margins, "retrieval": retrievals}
+        for name, registry in registries.items():
+            if name in given:
+                registry.check(given[name])
+        return replace(rules, **given)
 
     def one_layer(self) -> int | None:
         """The layer that vectors on disk are read at; UsageError where several were asked for."""
@@ -97,7 +93,12 @@ class Overrides:
         if self.layers == "all":
             return tuple(range(depth + 1))
         layers = self.layers if self.layers is not None else (rules.layer.at_depth(depth),)
-        if outside := [layer for layer in layers if not 0 <= layer <= depth]:
-            what = f"layer {outside[0]} of a trunk of {depth} layers"
-            raise UsageError(what, do=f"use 0 (the embeddings) to {depth}")
+        check_layers(layers, depth)
         return tuple(dict.fromkeys(layers))
+
+
+def check_layers(layers: Sequence[int], depth: int) -> None:
+    """UsageError for a layer that a trunk of so many does not have, and for none."""
+    outside = [layer for layer in layers if not 0 <= layer <= depth]
+    what = f"layer {outside[0] if outside else 'none'} of a trunk of {depth} layers"
+    refuse(bool(outside) or not layers, what, f"use 0 (the embeddings) to {depth}")

@@ -24,25 +24,21 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from adapter_stilts.errors import UsageError
-from adapter_stilts.retrieval.blocks import Blocks, Chosen, Held, check_alike, gathered
+from adapter_stilts.errors import StiltsError, refuse
+from adapter_stilts.retrieval.blocks import Blocks, Chosen, Held, gathered
 from adapter_stilts.retrieval.cell_search import InCells
-from adapter_stilts.retrieval.compared import Numbers, Vectors, similarities, slack
-from adapter_stilts.retrieval.gpu import on_gpus
+from adapter_stilts.retrieval.compared import Numbers, Scores, Vectors, similarities, slack
+from adapter_stilts.retrieval.gpu import Ask, on_gpus
 from adapter_stilts.retrieval.indexes.base import Index, IndexSettings, indexes
 from adapter_stilts.retrieval.saved import Saved
 
-# FAISS multiplies so many rows at once: larger shards are cut at multiples, so that all its sums are the same in any
-# shard
-ALIGNED = 1 << 12
+ALIGNED = 1 << 12  # rows that FAISS multiplies at once: larger shards are cut at multiples, so its sums are the same
 QUERY_ROWS = 1 << 14
 RESULTS = 1 << 22  # similarities held while ties are settled
-SHARD_BYTES = 4 << 30  # of vectors in memory that are searched at once
 SAMPLE = 1000  # queries that recall is measured on
 PIECES_A_WORKER = 2  # at least, so that a slow one does not keep all waiting
 
 Progress: TypeAlias = Callable[[int, int], None]
-Ask: TypeAlias = Callable[[Vectors, int], tuple[Vectors, Numbers]]
 Trained: TypeAlias = NDArray[np.uint8]  # an index, serialised
 
 
@@ -67,7 +63,7 @@ class Neighbours:
     index: Numbers  # [N, K] rows of the base vectors
 
     @property
-    def mean(self) -> NDArray[np.float64]:
+    def mean(self) -> Scores:
         """[N] mean similarity of each neighbourhood, which the margin needs."""
         return np.asarray(self.similarity.mean(axis=1, dtype=np.float64))
 
@@ -83,18 +79,9 @@ class Piece:
 Each: TypeAlias = Callable[[Trained | None, Iterable[Piece]], Iterator["Running"]]
 
 
-def nearest(
-    queries: Vectors,
-    base: Vectors,
-    k: int,
-    *,
-    index: str = "exact",
-    settings: IndexSettings | None = None,
-    shard_bytes: int = SHARD_BYTES,
-) -> Neighbours:
-    """The min(k, M) nearest of `base` [M, H] for each of `queries` [N, H]; arguments as of `search`."""
-    steps = Steps(max(1, shard_bytes // (4 * base.shape[1])))
-    return search(Held(queries), Held(base), k, index=index, settings=settings, steps=steps)
+def nearest(queries: Vectors, base: Vectors, k: int, **how: Any) -> Neighbours:
+    """`search` in memory: the min(k, M) nearest of `base` [M, H] for each of `queries` [N, H]."""
+    return search(Held(queries), Held(base), k, **how)
 
 
 def both_ways(source: Vectors, target: Vectors, k: int) -> tuple[Neighbours, Neighbours]:
@@ -102,16 +89,9 @@ def both_ways(source: Vectors, target: Vectors, k: int) -> tuple[Neighbours, Nei
     return nearest(source, target, k), nearest(target, source, k)
 
 
-def recall(
-    neighbours: Neighbours,
-    queries: Vectors | Blocks,
-    base: Vectors | Blocks,
-    sample: int = SAMPLE,
-    steps: Steps | None = None,
-) -> float:
+def recall(neighbours: Neighbours, queries: Blocks, base: Blocks, steps: Steps | None = None) -> float:
     """The fraction of the true nearest neighbours that these hold, over queries spread evenly through all."""
-    queries, base = (Held(side) if isinstance(side, np.ndarray) else side for side in (queries, base))
-    rows = np.unique(np.linspace(0, queries.rows - 1, min(sample, queries.rows)).round().astype(np.int64))
+    rows = np.unique(np.linspace(0, queries.rows - 1, min(SAMPLE, queries.rows)).round().astype(np.int64))
     exact = search(Chosen(queries, rows), base, neighbours.index.shape[1], steps=steps)
     hits = (exact.index[:, :, None] == neighbours.index[rows][:, None, :]).any(axis=2)  # [n, K]
     return float(hits.mean())
@@ -139,14 +119,18 @@ def search(
 
     Raises StiltsError where the two do not have one width or either is empty, UsageError for k below 1.
     """
-    check_alike(queries, base)
-    if k < 1:
-        raise UsageError(f"{k} neighbours", where="k", do="ask for at least 1")
+    if queries.dimension != base.dimension or not queries.rows or not base.rows:
+        shapes = f"[{queries.rows}, {queries.dimension}] and [{base.rows}, {base.dimension}]"
+        do = "give vectors of one encoder and layer for both sides, at least one each"
+        raise StiltsError(f"vectors of shapes {shapes}, where [N, H] and [M, H] were expected", do=do)
+    refuse(k < 1, f"{k} neighbours", "ask for a k of at least 1")
     k, kind, steps, settings = min(k, base.rows), indexes[index], steps or Steps(), settings or IndexSettings()
     best, pieces = Running.empty(queries.rows, base.rows, k, kind), pieces_of(queries.rows, base.rows, steps, workers)
     done = saved.load(best.arrays) if saved else 0
     if done < len(pieces):
-        trained, left = trained_for(base, kind, settings), pieces[done:]
+        trained, left = None, pieces[done:]
+        if kind.train is not None:
+            trained = kind.train(sample(base, kind.sample(base.rows, settings), settings.seed), base.rows, settings)
         if each is None:
             results = _searched_here(queries, base, k, kind, trained, left)
         else:
@@ -187,9 +171,8 @@ def search_piece(
     kind, k = indexes[index], min(k, base.rows)
     first, last = piece.queries
     best = Running.empty(last - first, base.rows, k, kind)
-    blocks = [
-        Piece(piece.base, (first + start, first + stop)) for start, stop in ranges(last - first, steps.query_rows)
-    ]
+    spans = ranges(last - first, steps.query_rows)
+    blocks = [Piece(piece.base, (first + start, first + stop)) for start, stop in spans]
     ready = None if trained is None else faiss.deserialize_index(np.array(trained))
     for block, result in zip(blocks, _searched_here(queries, base, k, kind, ready, blocks), strict=True):
         best.take(slice(block.queries[0] - first, block.queries[1] - first), result, 0)
@@ -204,7 +187,7 @@ def _searched_here(
         shard = gathered(base, *span)
         ask = asker(kind, trained, shard)
         for piece in same:
-            yield asked_for(ask, shard, queries.block(*piece.queries), kind, k)
+            yield (roughly if kind.compressed else truly)(ask, shard, queries.block(*piece.queries), kind, k)
         del ask, shard
 
 
@@ -235,9 +218,8 @@ class Running:
         similarity = np.concatenate([self.similarity[rows], new.similarity], axis=1)
         rank = np.concatenate([self.rank[rows], new.rank], axis=1)
         order = np.lexsort((index, -rank), axis=-1)[:, : self.index.shape[1]]
-        self.rank[rows] = np.take_along_axis(rank, order, 1)
-        self.similarity[rows] = np.take_along_axis(similarity, order, 1)
-        self.index[rows] = np.take_along_axis(index, order, 1)
+        for kept, both in ((self.rank, rank), (self.similarity, similarity), (self.index, index)):
+            kept[rows] = np.take_along_axis(both, order, 1)
 
     def best(self, k: int) -> Neighbours:
         if self.rank is self.similarity:
@@ -248,18 +230,6 @@ class Running:
             self.similarity[rows] = np.take_along_axis(self.similarity[rows], order, 1)
             self.index[rows] = np.take_along_axis(self.index[rows], order, 1)
         return Neighbours(np.ascontiguousarray(self.similarity[:, :k]), np.ascontiguousarray(self.index[:, :k]))
-
-
-def trained_for(base: Blocks, kind: Index, settings: IndexSettings) -> faiss.Index | None:
-    """An approximate index, trained and empty; None for exact search."""
-    if kind.train is None:
-        return None
-    return kind.train(sample(base, kind.sample(base.rows, settings), settings.seed), base.rows, settings)
-
-
-def asked_for(ask: Ask, shard: Vectors, queries: Vectors, kind: Index, k: int) -> Running:
-    """What one shard has for some queries."""
-    return roughly(ask, shard, queries, kind, k) if kind.compressed else truly(ask, shard, queries, kind, k)
 
 
 def truly(ask: Ask, shard: Vectors, queries: Vectors, kind: Index, k: int) -> Running:
@@ -306,9 +276,8 @@ def _completed(neighbours: Neighbours, queries: Blocks, base: Blocks, steps: Ste
 
 def asker(kind: Index, trained: faiss.Index | None, shard: Vectors) -> Ask:
     """A function from queries and a number of places to similarities in single precision, and places, best first."""
-    on_gpu = on_gpus(trained, shard)
-    if on_gpu is not None:
-        return on_gpu.search
+    if (on_gpu := on_gpus(trained, shard)) is not None:
+        return on_gpu
     if trained is None:
         return lambda queries, width: faiss.knn(queries, shard, width, metric=faiss.METRIC_INNER_PRODUCT)
     trained.reset()

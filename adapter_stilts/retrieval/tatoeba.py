@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from adapter_stilts.errors import StiltsError
+from adapter_stilts.retrieval.compared import Numbers, Vectors
 from adapter_stilts.retrieval.gold import Measured, accuracy
-from adapter_stilts.retrieval.indexes.base import Vectors
-from adapter_stilts.retrieval.mining import Numbers, best_partners
+from adapter_stilts.retrieval.mining import best_partners
 from adapter_stilts.retrieval.pooling import centred
 from adapter_stilts.retrieval.protocols import Protocol
 from adapter_stilts.retrieval.search import Neighbours, both_ways

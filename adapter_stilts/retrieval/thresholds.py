@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.registry import Registry
+from adapter_stilts.retrieval.compared import Flags
 from adapter_stilts.retrieval.margin import Array
 
-Flags: TypeAlias = NDArray[np.bool_]
 Rule: TypeAlias = Callable[[Array], Flags]
 
 threshold_rules: Registry[Rule] = Registry("threshold rule")

@@ -30,14 +30,16 @@ Array: TypeAlias = NDArray[np.float64]
 Statistic: TypeAlias = Callable[[Array], Array]
 REPLICATES = 1000
 DRAWS = 1 << 22  # random numbers held in memory at once
-POWER = 2.8016  # standard errors that a two-sided 5 % test finds 80 % of the time: z(0.975) + z(0.8)
+TAILS = (0.025, 0.975)  # of an interval of 95 %
 
 statistics: Registry[Statistic] = Registry("statistic")
 
 
 @statistics.register("ratio")
+@statistics.register("precision")
 def ratio(sums: Array) -> Array:
-    """[..., (right, counted)] to the fraction that is right."""
+    """[..., (right, counted, ...)] to the fraction that is right; of chunks or pairs (correct, predicted, gold), the
+    precision."""
     return _fraction(sums[..., 0], sums[..., 1])
 
 
@@ -45,12 +47,6 @@ def ratio(sums: Array) -> Array:
 def f1(sums: Array) -> Array:
     """[..., (correct, predicted, gold)] to F1; 0 where nothing is predicted and nothing is gold."""
     return _fraction(2 * sums[..., 0], sums[..., 1] + sums[..., 2])
-
-
-@statistics.register("precision")
-def precision(sums: Array) -> Array:
-    """[..., (correct, predicted, gold)] to the fraction of the predicted that is correct."""
-    return _fraction(sums[..., 0], sums[..., 1])
 
 
 @statistics.register("recall")
@@ -67,13 +63,11 @@ def accuracy_f1(sums: Array) -> Array:
 
 @dataclass(frozen=True)
 class Comparison:
-    """How much better arm a scored than arm b, over the same rows."""
+    """How much better arm a scored than arm b, over the same rows: a fraction, its interval, and the two-sided p."""
 
-    difference: float  # score(a) - score(b), a fraction
+    difference: float
     interval: tuple[float, float]
-    p: float  # two-sided
-    standard_error: float
-    detectable: float  # the smallest true difference this design would find at 5 % in 80 % of cases
+    p: float
 
 
 def score_of(units: ArrayLike, statistic: str) -> float:
@@ -82,28 +76,22 @@ def score_of(units: ArrayLike, statistic: str) -> float:
 
 
 def bootstrap_interval(
-    units: ArrayLike, statistic: str, *, seed: int, replicates: int = REPLICATES, level: float = 0.95
+    units: ArrayLike, statistic: str, *, seed: int, replicates: int = REPLICATES
 ) -> tuple[float, float]:
-    """The percentile interval of a score over resampled rows of units [N, S].
+    """The 95 % percentile interval of a score over resampled rows of units [N, S].
 
     Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 13
     """
-    return _percentiles(replicate(units, statistic, seed=seed, replicates=replicates), level)
-
-
-def replicate(units: ArrayLike, statistic: str, *, seed: int, replicates: int = REPLICATES, stratum: str = "") -> Array:
-    """The score in each of `replicates` resamples of the rows, [replicates]; the strata of one seed are drawn
-    independently."""
-    return statistics[statistic](_resampled_sums(_rows(units), Seeds(seed).number(f"bootstrap/{stratum}"), replicates))
+    return _percentiles(replicate_together([units], statistic, seed=seed, replicates=replicates)[0])
 
 
 def replicate_together(
     units: Sequence[ArrayLike], statistic: str, *, seed: int, replicates: int = REPLICATES, stratum: str = ""
 ) -> Array:
-    """The scores of several arms over the same rows, [arms, replicates]: every resample is drawn once for all of
-    them."""
-    arms = [_rows(one) for one in units]
-    if len({one.shape for one in arms}) != 1:
+    """The scores of arms over the same rows in resamples of these, [arms, replicates]: each is drawn once for all arms,
+    and independently for the strata of a seed."""
+    arms = [_rows(arm) for arm in units]
+    if len({arm.shape for arm in arms}) != 1:
         raise StiltsError("arms of different rows cannot be resampled together", do="score them on the same examples")
     sums = _resampled_sums(np.concatenate(arms, axis=1), Seeds(seed).number(f"bootstrap/{stratum}"), replicates)
     return statistics[statistic](sums.reshape(replicates, len(arms), -1)).T
@@ -116,7 +104,6 @@ def paired_bootstrap(
     *,
     seed: int,
     replicates: int = REPLICATES,
-    level: float = 0.95,
 ) -> Comparison:
     """Compare two arms scored over the same rows; every resample is drawn once and applied to both.
 
@@ -125,10 +112,8 @@ def paired_bootstrap(
 
     Raises StiltsError where the rows of the two arms cannot be paired.
     """
-    arms = _pairs(a, b)
-    difference = float(np.mean([score_of(x, statistic) - score_of(y, statistic) for x, y in arms]))
-    spread = np.mean([_difference(x, y, statistic, seed, replicates, str(i)) for i, (x, y) in enumerate(arms)], axis=0)
-    return _comparison(difference, spread, level)
+    differences, spreads = _differences(a, b, statistic, seed, replicates)
+    return _comparison(differences, spreads.mean(axis=0))
 
 
 def nested_bootstrap(
@@ -138,7 +123,6 @@ def nested_bootstrap(
     *,
     seed: int,
     replicates: int = REPLICATES,
-    level: float = 0.95,
 ) -> Comparison:
     """The paired comparison when seeds and languages are samples too: a[seed][language] and b[seed][language] are units
     [N, S].
@@ -146,18 +130,14 @@ def nested_bootstrap(
     A replicate draws seeds, languages and rows; a language's rows are drawn alike under every seed, since those share
     its examples.
     """
-    arms = [_pairs(one, other) for one, other in zip(a, b, strict=True)]
-    scores = [score_of(x, statistic) - score_of(y, statistic) for pairs in arms for x, y in pairs]
-    spreads = np.array(
-        [[_difference(x, y, statistic, seed, replicates, str(i)) for i, (x, y) in enumerate(pairs)] for pairs in arms]
-    )
-    seeds, languages, _ = spreads.shape  # [seeds, languages, replicates]
+    by_seed = [_differences(x, y, statistic, seed, replicates) for x, y in zip(a, b, strict=True)]
+    spreads = np.array([spread for _, spread in by_seed])  # [seeds, languages, replicates]
+    seeds, languages, _ = spreads.shape
     generator = Seeds(seed).numpy("bootstrap/nested")
     picked_seeds = generator.integers(0, seeds, (seeds, 1, replicates))
     picked_languages = generator.integers(0, languages, (1, languages, replicates))
-    return _comparison(
-        float(np.mean(scores)), spreads[picked_seeds, picked_languages, np.arange(replicates)].mean(axis=(0, 1)), level
-    )
+    spread = spreads[picked_seeds, picked_languages, np.arange(replicates)].mean(axis=(0, 1))
+    return _comparison([difference for differences, _ in by_seed for difference in differences], spread)
 
 
 def holm(values: Sequence[float]) -> list[float]:
@@ -169,16 +149,13 @@ def holm(values: Sequence[float]) -> list[float]:
     return [float(value) for value in result]
 
 
-def seed_interval(scores: Sequence[float], level: float = 0.95) -> tuple[float, float] | None:
+def seed_interval(scores: Sequence[float]) -> tuple[float, float] | None:
     """The t interval of a mean over seeds; None for fewer than two, which say nothing of their spread."""
     n = len(scores)
     if n < 2:
         return None
-    mean, half = (
-        float(np.mean(scores)),
-        t_quantile((1 + level) / 2, n - 1) * float(np.std(scores, ddof=1)) / math.sqrt(n),
-    )
-    return mean - half, mean + half
+    half = t_quantile(TAILS[1], n - 1) * float(np.std(scores, ddof=1)) / math.sqrt(n)
+    return float(np.mean(scores)) - half, float(np.mean(scores)) + half
 
 
 def t_quantile(probability: float, freedom: int) -> float:
@@ -231,22 +208,31 @@ def _counts(n: int, live: int, seed: int, replicates: int) -> Iterator[Array]:
         yield np.bincount(picked, minlength=len(part) * live).reshape(len(part), live).astype(np.float64)
 
 
-def _difference(a: Array, b: Array, statistic: str, seed: int, replicates: int, stratum: str) -> Array:
-    columns = a.shape[1]
-    sums = _resampled_sums(np.concatenate([a, b], axis=1), Seeds(seed).number(f"bootstrap/{stratum}"), replicates)
-    return statistics[statistic](sums[:, :columns]) - statistics[statistic](sums[:, columns:])
+def _differences(
+    a: ArrayLike | Sequence[ArrayLike], b: ArrayLike | Sequence[ArrayLike], statistic: str, seed: int, replicates: int
+) -> tuple[list[float], Array]:
+    """a less b, stratum by stratum: the scores, and those of every resample [strata, replicates]."""
+    left, right = _strata(a), _strata(b)
+    if [x.shape for x in left] != [y.shape for y in right]:
+        what = f"rows that cannot be paired: {[len(x) for x in left]} and {[len(y) for y in right]}"
+        raise StiltsError(what, do="compare runs scored on the same examples of the same languages")
+    pairs = list(zip(left, right, strict=True))
+    arms = [
+        replicate_together(pair, statistic, seed=seed, replicates=replicates, stratum=str(number))
+        for number, pair in enumerate(pairs)
+    ]
+    differences = [score_of(x, statistic) - score_of(y, statistic) for x, y in pairs]
+    return differences, np.array([of_a - of_b for of_a, of_b in arms])
 
 
-def _comparison(difference: float, spread: Array, level: float) -> Comparison:
+def _comparison(differences: Sequence[float], spread: Array) -> Comparison:
     tail = min(int((spread <= 0).sum()), int((spread >= 0).sum()))
-    error = float(np.std(spread, ddof=1)) if len(spread) > 1 else 0.0
-    return Comparison(
-        difference, _percentiles(spread, level), min(1.0, 2 * (tail + 1) / (len(spread) + 1)), error, POWER * error
-    )
+    p = min(1.0, 2 * (tail + 1) / (len(spread) + 1))
+    return Comparison(float(np.mean(differences)), _percentiles(spread), p)
 
 
-def _percentiles(spread: Array, level: float) -> tuple[float, float]:
-    low, high = np.quantile(spread, [(1 - level) / 2, (1 + level) / 2])
+def _percentiles(spread: Array) -> tuple[float, float]:
+    low, high = np.quantile(spread, TAILS)
     return float(low), float(high)
 
 
@@ -256,15 +242,6 @@ def _rows(units: ArrayLike) -> Array:
         what = f"units of shape {list(rows.shape)}, where [N, S] with at least one row was expected"
         raise StiltsError(what, do="score at least one example")
     return rows
-
-
-def _pairs(a: ArrayLike | Sequence[ArrayLike], b: ArrayLike | Sequence[ArrayLike]) -> list[tuple[Array, Array]]:
-    left, right = _strata(a), _strata(b)
-    if [x.shape for x in left] != [y.shape for y in right]:
-        rows = f"{[len(x) for x in left]} and {[len(y) for y in right]}"
-        what = f"rows that cannot be paired: {rows}"
-        raise StiltsError(what, do="compare runs scored on the same examples of the same languages")
-    return list(zip(left, right, strict=True))
 
 
 def _strata(units: ArrayLike | Sequence[ArrayLike]) -> list[Array]:

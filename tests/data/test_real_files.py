@@ -5,14 +5,15 @@ from collections import Counter
 
 import pytest
 import torch
+from small_files import read_rows
 
 from adapter_stilts.data.batches import token_budget_batches
 from adapter_stilts.data.feature import length
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.formats.aligned import read_aligned
-from adapter_stilts.formats.base import formats
+from adapter_stilts.formats.base import Cut, formats
 from adapter_stilts.formats.pools import read_pools
-from adapter_stilts.formats.reading import read, read_rows
+from adapter_stilts.formats.reading import read
 
 pytestmark = pytest.mark.real
 
@@ -91,7 +92,7 @@ def test_finds_every_answer_of_xquad_at_its_place_and_in_a_window(shared, tokeni
     rows = read_rows(shared / f"qa/xquad.{code}.json.gz", "span")
     assert sum(map(formats["span"].misplaced, rows)) == 0
     rows = rows[::25]
-    found = formats["span"].features(rows, tokenizer, max_length=384, training=False)
+    found = formats["span"].features(rows, tokenizer, Cut(max_length=384, training=False))
     for number, row in enumerate(rows):
         held = [feature for feature in found if feature.example == number and feature.target != (0, 0)]
         assert held
@@ -103,7 +104,7 @@ def test_finds_every_answer_of_xquad_at_its_place_and_in_a_window(shared, tokeni
 @pytest.fixture(scope="module")
 def lengths(shared, tokenizer):
     rows = read_rows(shared / "nli/taxinli.en.jsonl.gz", "pair")
-    return [length(feature) for feature in formats["pair"].features(rows, tokenizer, labels=NLI, max_length=128, training=True)]
+    return [length(feature) for feature in formats["pair"].features(rows, tokenizer, Cut(labels=NLI, max_length=128, training=True))]
 
 
 @pytest.mark.parametrize("budget", [1024, 2048, 4096, 8192])

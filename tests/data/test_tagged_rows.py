@@ -1,10 +1,11 @@
 """Tagged sentences in their four layouts."""
 
 import pytest
+from small_files import read_rows
 
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.formats.reading import read, read_rows
+from adapter_stilts.formats.reading import read
 from adapter_stilts.formats.tags import Tagged
 
 CONLLU = """# sent_id = 1

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from adapter_stilts.errors import TaskDataError, UnknownName
-from adapter_stilts.evaluation.benchmark import score_benchmark, score_file
+from adapter_stilts.evaluation.benchmark import score_benchmark
+from adapter_stilts.evaluation.given import score_file
 from adapter_stilts.metrics.base import Options
 
 

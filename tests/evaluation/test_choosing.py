@@ -5,7 +5,11 @@ import pytest
 
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.evaluation.choosing import choose
-from adapter_stilts.statistics.intervals import replicate, replicate_together
+from adapter_stilts.statistics.intervals import replicate_together
+
+
+def replicate(units, statistic, **how):
+    return replicate_together([units], statistic, **how)[0]
 
 
 def answers(draw, rate, rows=200):

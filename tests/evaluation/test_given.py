@@ -3,10 +3,10 @@
 import json
 
 import pytest
+from small_files import read_rows
 
 from adapter_stilts.errors import TaskDataError, UnknownName
 from adapter_stilts.evaluation.given import score_file
-from adapter_stilts.formats.reading import read_rows
 from adapter_stilts.metrics.base import Options
 from adapter_stilts.metrics.forms import read_choices, read_odds, read_ranked, write_choices, write_ranked, write_tags
 from adapter_stilts.tasks.user import find_task

@@ -10,7 +10,7 @@ from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.errors import UsageError
 from adapter_stilts.evaluation.predict import logits, predict
-from adapter_stilts.formats.base import Rules, formats
+from adapter_stilts.formats.base import Cut, Rules, formats
 from adapter_stilts.formats.choice import MultipleChoice
 from adapter_stilts.formats.pair import Classified
 from adapter_stilts.formats.squad import Answer, SpanQuestion
@@ -45,7 +45,7 @@ def make_model(tiny_trunk):
 
 
 def made(format, examples, model, **more):
-    return formats[format].features(examples, model.encoder.trunk.tokenizer, max_length=24, query_length=8, window_step=6, training=False, **more)
+    return formats[format].features(examples, model.encoder.trunk.tokenizer, Cut(max_length=24, query_length=8, window_step=6, training=False, **more))
 
 
 @torch.no_grad()

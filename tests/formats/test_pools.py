@@ -1,11 +1,11 @@
 """Sentences a line: aligned files, mining pools, plain text."""
 
 import pytest
+from small_files import read_rows
 
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.aligned import Bitext, read_aligned
 from adapter_stilts.formats.pools import read_pools
-from adapter_stilts.formats.reading import read_rows
 from adapter_stilts.formats.text import PlainText
 
 

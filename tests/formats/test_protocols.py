@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from small_files import read_rows
 from transformers import XLMRobertaTokenizerFast
 
 from adapter_stilts.encoder.heads import build_head
@@ -20,9 +21,8 @@ from adapter_stilts.encoder.trunk_config import read_config
 from adapter_stilts.errors import UnknownName
 from adapter_stilts.evaluation import predict as prediction
 from adapter_stilts.evaluation.predict import predict
-from adapter_stilts.formats.base import Rules, formats
+from adapter_stilts.formats.base import Cut, Rules, formats
 from adapter_stilts.formats.protocols import target_protocols
-from adapter_stilts.formats.reading import read_rows
 from adapter_stilts.formats.squad import Answer, SpanQuestion
 from adapter_stilts.formats.tags import Tagged
 from adapter_stilts.metrics.answers import most_context, squad_text
@@ -53,7 +53,7 @@ def model(tiny_trunk, tokenizer):
 
 
 def windows_of(question, tokenizer):
-    return formats["span"].features([question], tokenizer, max_length=LENGTH, query_length=6, window_step=STEP, training=False)
+    return formats["span"].features([question], tokenizer, Cut(max_length=LENGTH, query_length=6, window_step=STEP, training=False))
 
 
 def made(logits):
@@ -226,7 +226,7 @@ def tagged(words):
 @pytest.mark.parametrize("protocol", list(target_protocols))
 def test_gives_the_gold_tags_back_as_far_as_the_protocol_reads(model, monkeypatch, tokenizer, protocol, words):
     sentence, rules = tagged(words), target_protocols[protocol]
-    rows = formats["tags"].features([sentence], tokenizer, labels=("X", "Y"), max_length=24, rows=rules.rows, training=False)
+    rows = formats["tags"].features([sentence], tokenizer, Cut(labels=("X", "Y"), max_length=24, rows=rules.rows, training=False))
     model.format = formats["tags"]
     truth = [np.eye(2, dtype=np.float32)[np.maximum(row.target, 0)] for row in rows]
     monkeypatch.setattr(prediction, "read", made(truth))
@@ -245,7 +245,7 @@ def test_keeps_a_truncated_word_whose_first_sub_word_fits(tokenizer):
     long = next(word for word in ("Universitätsbibliothek", "international", "Großmutter") if len(tokenizer.tokenize(word)) > 2)
     pieces = len(tokenizer.tokenize(long))
     sentence = tagged([long] * 3)
-    (row,) = formats["tags"].features([sentence], tokenizer, labels=("X", "Y"), max_length=2 + pieces + 1, rows=target_protocols["jiant"].rows, training=False)
+    (row,) = formats["tags"].features([sentence], tokenizer, Cut(labels=("X", "Y"), max_length=2 + pieces + 1, rows=target_protocols["jiant"].rows, training=False))
     assert len(row.words) == 2
     assert len(row.input_ids) == 2 + pieces + 1
 
@@ -256,7 +256,7 @@ def test_gives_the_gold_answers_of_xquad_back(model, monkeypatch, shared_path, l
     """All but those of more than 30 sub-words, and `inside`: the few that end inside a sub-word."""
     tokenizer = model.encoder.trunk.tokenizer = XLMRobertaTokenizerFast.from_pretrained(shared_path("models/nano-xlmr"))
     questions = [row for row in read_rows(shared_path(f"data/qa/xquad.{language}.json.gz"), "span") if isinstance(row, SpanQuestion)]
-    rows = formats["span"].features(questions, tokenizer, max_length=384, training=False)
+    rows = formats["span"].features(questions, tokenizer, Cut(max_length=384, training=False))
     monkeypatch.setattr(prediction, "read", made(gold_logits(rows)))
     found = predict(model, questions, rows, Rules(decoding=target_protocols["own"].decoding, language=language))
     long = {row.example for row in rows if row.target[1] - row.target[0] >= 30}

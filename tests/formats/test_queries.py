@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from small_files import read_rows
 
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.queries import Candidate, Query
-from adapter_stilts.formats.reading import read, read_rows
+from adapter_stilts.formats.reading import read
 
 FIRST = "Anna bought a boat. She paid Mr. Berg ten euros."
 SECOND = "Rain fell in Rome."

@@ -6,7 +6,7 @@ import torch
 
 from adapter_stilts.data.batches import collate
 from adapter_stilts.data.feature import length
-from adapter_stilts.formats.base import formats
+from adapter_stilts.formats.base import Cut, formats
 from adapter_stilts.formats.queries import Candidate, Query
 from adapter_stilts.formats.ranking import candidate_features
 
@@ -23,7 +23,7 @@ QUERIES = [
 
 
 def made(tokenizer, training=True, max_length=128, query_length=16):
-    return formats["ranking"].features(QUERIES, tokenizer, max_length=max_length, query_length=query_length, training=training)
+    return formats["ranking"].features(QUERIES, tokenizer, Cut(max_length=max_length, query_length=query_length, training=training))
 
 
 def test_encodes_both_sides_as_xlm_r_does(tokenizer):

@@ -3,11 +3,12 @@
 import gzip
 
 import pytest
+from small_files import read_rows
 
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.errors import TaskDataError, UnknownName
 from adapter_stilts.formats.pair import Classified
-from adapter_stilts.formats.reading import read, read_rows
+from adapter_stilts.formats.reading import read
 
 NLI = ("contradiction", "entailment", "neutral")
 ROW = '{"premise": "a b", "hypothesis": "c", "label": "neutral"}\n'

@@ -3,12 +3,13 @@
 import json
 
 import pytest
+from small_files import read_rows
 
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.aligned import Bitext
 from adapter_stilts.formats.choice import MultipleChoice
-from adapter_stilts.formats.reading import read, read_rows
+from adapter_stilts.formats.reading import read
 from adapter_stilts.formats.squad import Answer, SpanQuestion
 from adapter_stilts.formats.tags import Tagged
 from adapter_stilts.formats.text import PlainText

@@ -36,8 +36,8 @@ SENTENCES = [Tagged("0", ("Anna", "Lee", "ran"), ("B-PER", "I-PER", "O")), Tagge
 def test_scores_labels():
     scored = score("accuracy", pairs(["yes", "no", "no", "yes"]), ["yes", "no", "yes", "yes"])
     assert (scored.metrics, scored.headline, scored.n) == ({"accuracy": 0.75}, "accuracy", 4)
-    assert scored.interval is not None
-    assert scored.interval[0] <= 0.75 <= scored.interval[1]
+    assert scored.main.interval is not None
+    assert scored.main.interval[0] <= 0.75 <= scored.main.interval[1]
 
 
 def test_scores_choices():
@@ -138,7 +138,7 @@ def test_gives_units_that_add_up_to_the_score():
 
 
 def test_leaves_the_intervals_out_where_none_are_wanted():
-    assert score("accuracy", pairs(["a", "b"]), ["a", "a"], Options(replicates=0)).interval is None
+    assert score("accuracy", pairs(["a", "b"]), ["a", "a"], Options(replicates=0)).main.interval is None
 
 
 @pytest.mark.parametrize(

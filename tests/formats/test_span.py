@@ -4,7 +4,7 @@ import pytest
 
 from adapter_stilts.data.batches import collate
 from adapter_stilts.errors import UsageError
-from adapter_stilts.formats.base import formats
+from adapter_stilts.formats.base import Cut, formats
 from adapter_stilts.formats.span import covering
 from adapter_stilts.formats.squad import Answer, SpanQuestion
 
@@ -23,7 +23,7 @@ def read_back(feature, context):
 def test_advances_the_start_of_a_window_by_the_step_and_not_the_overlap(tokenizer):
     whole = tokenizer(CONTEXT, add_special_tokens=False)["input_ids"]
     asked = tokenizer("How many points?", add_special_tokens=False)["input_ids"]
-    found = formats["span"].features([question("In 1950")], tokenizer, max_length=100, window_step=30, training=False)
+    found = formats["span"].features([question("In 1950")], tokenizer, Cut(max_length=100, window_step=30, training=False))
     room = 100 - len(asked) - 4
     for feature in found:
         assert list(feature.input_ids) == [0, *asked, 2, 2, *whole[30 * feature.window :][:room], 2]
@@ -36,7 +36,7 @@ def test_advances_the_start_of_a_window_by_the_step_and_not_the_overlap(tokenize
 def test_reads_the_gold_answer_back_from_every_window_that_holds_it(tokenizer, answer):
     row = question(answer)
     start, end = row.answers[0].start, row.answers[0].start + len(answer)
-    found = formats["span"].features([row], tokenizer, max_length=90, window_step=40, training=False)
+    found = formats["span"].features([row], tokenizer, Cut(max_length=90, window_step=40, training=False))
     held = [feature for feature in found if any(span[0] <= start < span[1] for span in feature.offsets) and any(span[1] >= end for span in feature.offsets)]
     assert held
     assert all(read_back(feature, CONTEXT) == answer for feature in held)
@@ -55,7 +55,7 @@ def test_reads_the_gold_answer_back_from_every_window_that_holds_it(tokenizer, a
     ],
 )
 def test_covers_an_answer_in_any_script_by_the_smallest_span(tokenizer, context, answer):
-    (feature,) = formats["span"].features([question(answer, context)], tokenizer, max_length=100, training=False)
+    (feature,) = formats["span"].features([question(answer, context)], tokenizer, Cut(max_length=100, training=False))
     assert answer in read_back(feature, context)
     first, last = feature.target
     start = context.index(answer)
@@ -78,9 +78,9 @@ def test_covers_an_answer_in_any_script_by_the_smallest_span(tokenizer, context,
 @pytest.mark.parametrize("before_and_after", [("", ""), ("q ", " z"), ("„", "“.")])
 def test_reads_back_an_answer_whose_ends_the_normalisation_drops(tokenizer, answer, before_and_after):
     before, after = before_and_after
-    (feature,) = formats["span"].features([question(answer, f"{before}{answer}{after}")], tokenizer, max_length=100, training=False)
+    (feature,) = formats["span"].features([question(answer, f"{before}{answer}{after}")], tokenizer, Cut(max_length=100, training=False))
     assert answer in read_back(feature, f"{before}{answer}{after}")
-    (learned,) = formats["span"].features([question(answer, f"{before}{answer}{after}")], tokenizer, max_length=100, training=True)
+    (learned,) = formats["span"].features([question(answer, f"{before}{answer}{after}")], tokenizer, Cut(max_length=100, training=True))
     assert learned.target == feature.target != (0, 0)
 
 
@@ -92,7 +92,7 @@ def test_finds_the_tokens_over_a_stretch_of_characters():
 
 
 def test_points_to_the_first_token_where_there_is_no_answer(tokenizer):
-    found = formats["span"].features([question("")], tokenizer, max_length=90, window_step=40, training=False)
+    found = formats["span"].features([question("")], tokenizer, Cut(max_length=90, window_step=40, training=False))
     assert {feature.target for feature in found} == {(0, 0)}
 
 
@@ -101,30 +101,30 @@ def test_leaves_out_misplaced_answers_in_training_alone_and_counts_them(tokenize
     beyond = SpanQuestion("b", "Q?", CONTEXT, (Answer("Panthers", 99999),))
     rows = [wrong, question("Panthers"), beyond, SpanQuestion("e", "Q?", CONTEXT, (Answer(" ", 2),))]
     assert sum(map(formats["span"].misplaced, rows)) == 3
-    trained = formats["span"].features(rows, tokenizer, max_length=384, window_step=128, training=True)
+    trained = formats["span"].features(rows, tokenizer, Cut(max_length=384, window_step=128, training=True))
     assert {feature.example for feature in trained} == {1}
     assert {feature.offsets for feature in trained} == {()}
-    scored = formats["span"].features(rows, tokenizer, max_length=384, window_step=128, training=False)
+    scored = formats["span"].features(rows, tokenizer, Cut(max_length=384, window_step=128, training=False))
     assert {feature.example for feature in scored} == {0, 1, 2, 3}
     assert {feature.target for feature in scored if feature.example != 1} == {(-100, -100)}
 
 
 def test_cuts_a_long_question_and_refuses_a_row_without_room(tokenizer):
     long = question("Panthers", text="Why " * 200)
-    (feature, *_) = formats["span"].features([long], tokenizer, max_length=96, query_length=64, training=False)
+    (feature, *_) = formats["span"].features([long], tokenizer, Cut(max_length=96, query_length=64, training=False))
     assert [span == (-1, -1) for span in feature.offsets[:68]] == [True] * 67 + [False]
     with pytest.raises(UsageError, match=r"64 tokens has no room for a context beside a question of 64(.|\n)*raise max_length"):
-        formats["span"].features([long], tokenizer, max_length=64, training=False)
+        formats["span"].features([long], tokenizer, Cut(max_length=64, training=False))
 
 
 def test_keeps_a_step_wider_than_the_window_from_skipping_text(tokenizer):
-    found = formats["span"].features([question("Panthers")], tokenizer, max_length=60, window_step=500, training=False)
+    found = formats["span"].features([question("Panthers")], tokenizer, Cut(max_length=60, window_step=500, training=False))
     seen = {span for feature in found for span in feature.offsets}
     assert CONTEXT.replace(" ", "") == "".join(CONTEXT[start:end] for start, end in sorted(seen - {(-1, -1)}))
 
 
 def test_marks_the_context_alone_with_offsets(tokenizer):
-    (feature,) = formats["span"].features([question("", context="The league")], tokenizer, max_length=60, training=False)
+    (feature,) = formats["span"].features([question("", context="The league")], tokenizer, Cut(max_length=60, training=False))
     lead = len(tokenizer("How many points?", add_special_tokens=False)["input_ids"]) + 3
     assert feature.offsets[:lead] == ((-1, -1),) * lead
     assert feature.offsets[-1] == (-1, -1)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapter_stilts.formats.base import formats
+from adapter_stilts.formats.base import Cut, formats
 from adapter_stilts.formats.tags import Tagged
 
 LABELS = ("O", "B-X", "I-X")
@@ -13,7 +13,7 @@ WORDS = st.lists(st.text(min_size=0, max_size=12), min_size=1, max_size=40)
 
 def made(tokenizer, words, max_length):
     sentence = Tagged("0", tuple(words), tuple(LABELS[number % 3] for number in range(len(words))))
-    return formats["tags"].features([sentence], tokenizer, labels=LABELS, max_length=max_length, training=True)
+    return formats["tags"].features([sentence], tokenizer, Cut(labels=LABELS, max_length=max_length, training=True))
 
 
 def test_labels_the_first_sub_word_of_each_word(tokenizer):

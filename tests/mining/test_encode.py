@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -18,10 +19,10 @@ from adapter_stilts.mining.encode import Encoding, encode
 from adapter_stilts.mining.memory import memory, rows_of_a_shard
 from adapter_stilts.reporting import Silent
 from adapter_stilts.retrieval.embed import embed
-from adapter_stilts.retrieval.reading import Overrides
+from adapter_stilts.retrieval.reading import Overrides, Reading
 from adapter_stilts.retrieval.stored import encoding
 from adapter_stilts.retrieval.stored.vectors import open_vectors
-from adapter_stilts.runs.sentence_reader import sentence_reader
+from adapter_stilts.runs.subject import sentence_reader
 
 WORDS = ("Anna", "kaufte", "am", "Montag", "zwei", "rote", "Äpfel", "in", "Paris", "The", "small", "cat", "sleeps", "under", "old", "table")
 SENTENCES = [" ".join(WORDS[number % 11 :][: 2 + number % 9]) + f" {number}." for number in range(23)]
@@ -59,7 +60,7 @@ def test_gives_each_row_the_vector_of_its_sentence(make, reader, tmp_path, pool)
     found = make(pool=pool)
     vectors = open_vectors(tmp_path / "v")
     text = [number for number, line in enumerate(LINES) if line.strip()]
-    expected = embed(reader.encoder, [LINES[number] for number in text], layer=2, pool=pool)
+    expected = embed(reader.encoder, [LINES[number] for number in text], Reading((2,), pool=pool))[2]
     np.testing.assert_allclose(vectors.block(0, len(LINES))[text], expected, atol=1e-6)
     assert vectors.blank.tolist() == [not line.strip() for line in LINES]
     assert not vectors.block(0, len(LINES))[vectors.blank].any()
@@ -188,7 +189,7 @@ def test_cuts_a_line_of_a_megabyte_and_counts_it(make, reader, heard, tmp_path):
     assert "3 sentences are longer than the 64 tokens" in heard.lines[0]
     rows = open_vectors(tmp_path / "v").block(0, 4)
     np.testing.assert_allclose(rows[1], rows[2], atol=1e-6)
-    np.testing.assert_allclose(rows[1], embed(reader.encoder, ["The small cat sleeps. " * 60], layer=2)[0], atol=1e-6)
+    np.testing.assert_allclose(rows[1], embed(reader.encoder, ["The small cat sleeps. " * 60], Reading((2,)))[2][0], atol=1e-6)
 
 
 def test_encodes_with_a_run_and_says_which(make, trained, tmp_path, tiny_folder):
@@ -200,7 +201,7 @@ def test_encodes_with_a_run_and_says_which(make, trained, tmp_path, tiny_folder)
     make(out="bare", layer=1)
     assert np.abs(open_vectors(tmp_path / "v").block(0, 5) - open_vectors(tmp_path / "bare").block(0, 5)).max() > 1e-6
     whole = sentence_reader(run, None, layer=2).encoder
-    np.testing.assert_allclose(open_vectors(tmp_path / "v").block(0, 5), embed(whole, LINES[:5], layer=1), atol=1e-6)
+    np.testing.assert_allclose(open_vectors(tmp_path / "v").block(0, 5), embed(whole, LINES[:5], Reading((1,)))[1], atol=1e-6)
 
 
 @pytest.mark.parametrize("layer", [0, 1, 2])
@@ -208,7 +209,7 @@ def test_reads_every_layer_as_the_whole_trunk_does(make, tiny_trunk, tmp_path, l
     from adapter_stilts.encoder.model import AdapterEncoder
 
     make(SENTENCES, layer=layer)
-    np.testing.assert_allclose(open_vectors(tmp_path / "v").block(0, 23), embed(AdapterEncoder(tiny_trunk), SENTENCES, layer=layer), atol=1e-6)
+    np.testing.assert_allclose(open_vectors(tmp_path / "v").block(0, 23), embed(AdapterEncoder(tiny_trunk), SENTENCES, Reading((layer,)))[layer], atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -315,18 +316,19 @@ def test_names_the_line_of_a_vector_that_is_not_finite(make, monkeypatch):
 
 def test_chooses_the_shards_that_fit_a_limit(make, reader, tmp_path):
     def needed(shard_rows, rows=10**6):
-        return sum(memory(reader.encoder, rows=rows, shard_rows=shard_rows, token_budget=60, max_length=64, remembered=module.REMEMBERED).values()) / 1e9
+        return sum(memory(reader.encoder, reading, rows=rows, shard_rows=shard_rows).values()) / 1e9
 
-    facts = {"rows": 10**6, "token_budget": 60, "max_length": 64, "remembered": module.REMEMBERED}
+    reading = Reading((2,), max_length=64, token_budget=60)
+    chosen = partial(rows_of_a_shard, reader.encoder, reading, 10**6)
     for size in (65536, 32768, 1024):
-        assert rows_of_a_shard(reader.encoder, None, needed(size) + 1e-6, **facts) == size
+        assert chosen(None, needed(size) + 1e-6) == size
     assert needed(2048) - needed(1024) == pytest.approx(1024 * (4 * 32 + 4 * 64 + 500) / 1e9)
-    assert rows_of_a_shard(reader.encoder, None, None, **facts) == 65536
+    assert chosen(None, None) == 65536
     with pytest.raises(DoesNotFit, match=r"with 1024 rows a shard \(libraries 0.45, trunk 0.00(.|\n)*raise the limit") as caught:
-        rows_of_a_shard(reader.encoder, None, needed(1024) - 1e-6, **facts)
+        chosen(None, needed(1024) - 1e-6)
     assert caught.value.exit_code == 5
     with pytest.raises(DoesNotFit, match="leave --shard-rows out"):
-        rows_of_a_shard(reader.encoder, 65536, needed(1024) + 1e-6, **facts)
+        chosen(65536, needed(1024) + 1e-6)
     assert make(shard_rows=None, limit_gb=needed(1024, rows=28) + 1e-6)["shard_rows"] == 65536
     for limit in (0.0, float("nan")):
         with pytest.raises(UsageError, match="above 0"):

@@ -34,8 +34,8 @@ def planted(monkeypatch):
     """planted(layer, pool): sentences "xx 7" and "en 7" mean the same there, once the mean of each language is taken off; elsewhere is noise."""
 
     def make(layer=1, pool="mean"):
-        def embed(encoder, texts, *, layers, pool, **more):
-            return {one: np.array([vector(text, one, pool) for text in texts], dtype=np.float32) for one in layers}
+        def embed(encoder, texts, reading):
+            return {at: np.array([vector(text, at, reading.pool) for text in texts], dtype=np.float32) for at in reading.layers}
 
         def vector(text, at, pooled):
             language, number = text.split()
@@ -44,7 +44,7 @@ def planted(monkeypatch):
                 found = drawn(number) + 0.5 * found + 6 * drawn(language)
             return found / np.linalg.norm(found)
 
-        monkeypatch.setattr(sides, "embed_layers", embed)
+        monkeypatch.setattr(sides, "embed", embed)
 
     return make
 
@@ -277,7 +277,7 @@ def test_leaves_out_what_leaves_no_vector(start, bitext, heard):
 
 
 def test_plans_without_reading_or_writing(start, bitext, tmp_path, monkeypatch, heard):
-    monkeypatch.setattr(sides, "embed_layers", None)
+    monkeypatch.setattr(sides, "embed", None)
     found = start(tasks=("tatoeba",), data=(str(bitext),), dry_run=True, report=heard)
     assert found["planned"] == heard.lines
     assert heard.lines[0].startswith("tatoeba (krl): 36 settings, chosen on one half of the queries")

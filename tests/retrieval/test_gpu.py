@@ -6,7 +6,7 @@ import pytest
 
 from adapter_stilts.retrieval import gpu
 from adapter_stilts.retrieval.indexes.base import IndexSettings
-from adapter_stilts.retrieval.search import nearest
+from adapter_stilts.retrieval.search import Steps, nearest
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def moved(monkeypatch):
 @pytest.mark.parametrize(("name", "kind"), [("exact", "IndexFlatIP"), ("ivf", "IndexIVFFlat")])
 def test_searches_there(make_units, monkeypatch, moved, name, kind):
     queries, base = make_units(1, 20), make_units(2, 400)
-    chosen = {"index": name, "settings": IndexSettings(lists=8, probes=3), "shard_bytes": 150 * 96}
+    chosen = {"index": name, "settings": IndexSettings(lists=8, probes=3), "steps": Steps(150)}
     there = nearest(queries, base, 4, **chosen)
     assert moved == [kind] * 3
     monkeypatch.setattr(gpu, "gpus", lambda: 0)

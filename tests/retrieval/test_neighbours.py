@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapter_stilts.errors import StiltsError, UnknownName, UsageError
+from adapter_stilts.retrieval.blocks import Held
 from adapter_stilts.retrieval.indexes.base import IndexSettings
-from adapter_stilts.retrieval.search import both_ways, nearest, recall
+from adapter_stilts.retrieval.search import Steps, both_ways, nearest, recall
 
 
 def brute_force(queries, base, k):
@@ -45,7 +46,7 @@ def test_settles_a_tie_among_all_vectors(make_units):
 def test_gives_the_same_from_shards_as_from_one_index(request, make):
     make = request.getfixturevalue(make)
     queries, base = make(3, 20), make(4, 64)
-    whole, parts = nearest(queries, base, 4), nearest(queries, base, 4, shard_bytes=7 * 4 * base.shape[1])
+    whole, parts = nearest(queries, base, 4), nearest(queries, base, 4, steps=Steps(7))
     assert np.array_equal(whole.index, parts.index)
     np.testing.assert_allclose(whole.similarity, parts.similarity, atol=1e-6)
 
@@ -90,10 +91,10 @@ def test_never_finds_anything_nearer_than_exact_does(make_units, probes):
     found = nearest(queries, base, 4, index="ivf", settings=IndexSettings(lists=16, probes=probes))
     exact = nearest(queries, base, 4)
     assert (found.similarity <= exact.similarity + 1e-6).all()
-    assert recall(found, queries, base) == np.mean([len(set(a) & set(b)) / 4 for a, b in zip(found.index.tolist(), exact.index.tolist(), strict=True)])
+    assert recall(found, Held(queries), Held(base)) == np.mean([len(set(a) & set(b)) / 4 for a, b in zip(found.index.tolist(), exact.index.tolist(), strict=True)])
 
 
 def test_is_exact_when_every_cell_is_searched(make_units):
     queries, base = make_units(5, 40), make_units(6, 700)
     found = nearest(queries, base, 4, index="ivf", settings=IndexSettings(lists=16, probes=16))
-    assert recall(found, queries, base) == 1.0
+    assert recall(found, Held(queries), Held(base)) == 1.0

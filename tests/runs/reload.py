@@ -11,7 +11,7 @@ import torch
 
 from adapter_stilts.data.batches import collate
 from adapter_stilts.encoder.trunk import load_trunk
-from adapter_stilts.formats.base import formats
+from adapter_stilts.formats.base import Cut, formats
 from adapter_stilts.formats.pair import Classified
 from adapter_stilts.formats.text import PlainText
 from adapter_stilts.runs.build import finished_models
@@ -26,7 +26,7 @@ EXAMPLES = [Classified(str(number), one, other, "") for number, (one, other) in 
 def logits(model):
     """The logits [B, C] of four sentence pairs of different lengths, or [tokens, V] of four texts, in one batch."""
     examples, format = (TEXTS, "text") if model.format.masked else (EXAMPLES, "pair")
-    found = formats[format].features(examples, model.encoder.trunk.tokenizer, labels=("a", "b", "c"), max_length=64, training=False)
+    found = formats[format].features(examples, model.encoder.trunk.tokenizer, Cut(labels=("a", "b", "c"), max_length=64, training=False))
     batch = collate(found, model.encoder.trunk.pad_id)
     return model.eval()({name: tensor for name, tensor in batch.items() if name != "labels"}).contiguous()
 

@@ -17,6 +17,7 @@ from adapter_stilts.encoder.trunk import load_trunk
 from adapter_stilts.errors import UsageError
 from adapter_stilts.reporting import Silent
 from adapter_stilts.retrieval.embed import embed
+from adapter_stilts.retrieval.reading import Reading
 from adapter_stilts.runs.build import finished_encoder
 from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.runs.language_stacks import language_stacks
@@ -203,7 +204,7 @@ def test_reads_each_side_of_a_pair_under_its_own_stack_and_both_under_one(runs, 
         for side, language, texts in zip(("source", "target"), languages, (GERMAN, ENGLISH), strict=True):
             encoder, composition = by_hand(runs, trunk, language)
             encoder.activate(composition)
-            expected = embed(encoder, texts, layer=layer, pool=pool, token_budget=512, max_length=64)
+            expected = embed(encoder, texts, Reading((layer,), pool, 64, 512))[layer]
             np.testing.assert_allclose(np.load(tmp_path / "run" / row["vectors"][side]), expected, atol=1e-5)
 
 

@@ -9,7 +9,7 @@ from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.encoder.trunk import load_trunk
 from adapter_stilts.errors import ArtefactError, ConfigError, Interrupted, UsageError
-from adapter_stilts.formats.base import formats
+from adapter_stilts.formats.base import Cut, formats
 from adapter_stilts.formats.text import PlainText
 from adapter_stilts.runs.pretrain import Recipe, pretrain
 from adapter_stilts.training.interrupt import StopSignal
@@ -55,7 +55,7 @@ def test_saves_the_weights_and_the_head_that_learned(made, texts):
     trunk = load_trunk(str(out), precision="fp32")
     assert last < 0.6 * math.log(trunk.vocabulary)
     model = TaskModel(AdapterEncoder(trunk), build_head("text", trunk.hidden, trunk.vocabulary, seed=1, mask_head=trunk.mask_head), "text").eval()
-    rows = formats["text"].features([row for language in texts.values() for row in language], trunk.tokenizer, max_length=32, training=True)
+    rows = formats["text"].features([row for language in texts.values() for row in language], trunk.tokenizer, Cut(max_length=32, training=True))
     prepare = masker(trunk.vocabulary, trunk.tokenizer.mask_token_id, tuple(trunk.tokenizer.all_special_ids), RECIPE.mask_rate)
     data = feature_data(rows, formats["text"], trunk.pad_id, prepare)
     masks = torch.Generator().manual_seed(1)

@@ -12,7 +12,7 @@ from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.encoder.trunk import load_trunk
 from adapter_stilts.errors import Interrupted
-from adapter_stilts.formats.base import formats
+from adapter_stilts.formats.base import Cut, formats
 from adapter_stilts.formats.pair import Classified
 from adapter_stilts.formats.text import PlainText
 from adapter_stilts.training.checkpoint import snapshot
@@ -43,7 +43,7 @@ def data_of(trunk, format):
     else:
         examples = [Classified(str(row), sentence, None, str(sentence.count("a") % 2)) for row, sentence in enumerate(sentences)]
         prepare = None
-    return feature_data(formats[format].features(examples, trunk.tokenizer, labels=("0", "1"), max_length=64, training=True), formats[format], trunk.pad_id, prepare)
+    return feature_data(formats[format].features(examples, trunk.tokenizer, Cut(labels=("0", "1"), max_length=64, training=True)), formats[format], trunk.pad_id, prepare)
 
 
 def same(one, other):

@@ -13,12 +13,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import faiss
-import numpy as np
-from numpy.typing import NDArray
 
 from adapter_stilts.registry import Registry
-
-Vectors: TypeAlias = NDArray[np.float32]
+from adapter_stilts.retrieval.compared import Vectors
 
 # places beside the k: FAISS sums in single precision, so the last places may be in another order than at full precision
 SPARE = 4

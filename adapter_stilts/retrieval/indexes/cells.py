@@ -8,7 +8,8 @@ import faiss
 import numpy as np
 
 from adapter_stilts.errors import UsageError
-from adapter_stilts.retrieval.indexes.base import IndexSettings, Vectors
+from adapter_stilts.retrieval.compared import Vectors
+from adapter_stilts.retrieval.indexes.base import IndexSettings
 
 TRAINING_POINTS = 39  # vectors FAISS wants per cell for its k-means
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import faiss
 
-from adapter_stilts.retrieval.indexes.base import Index, IndexSettings, Vectors, indexes
+from adapter_stilts.retrieval.compared import Vectors
+from adapter_stilts.retrieval.indexes.base import Index, IndexSettings, indexes
 
 LINKS, BREADTH = 32, 128
 

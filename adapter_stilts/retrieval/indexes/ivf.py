@@ -11,8 +11,9 @@ from __future__ import annotations
 import faiss
 
 from adapter_stilts.retrieval import cell_search
+from adapter_stilts.retrieval.compared import Vectors
 from adapter_stilts.retrieval.indexes import cells
-from adapter_stilts.retrieval.indexes.base import Index, IndexSettings, Vectors, indexes
+from adapter_stilts.retrieval.indexes.base import Index, IndexSettings, indexes
 
 
 def ivf(sample: Vectors, rows: int, settings: IndexSettings) -> faiss.Index:

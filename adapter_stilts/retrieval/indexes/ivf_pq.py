@@ -9,8 +9,9 @@ from __future__ import annotations
 import faiss
 import numpy as np
 
+from adapter_stilts.retrieval.compared import Vectors
 from adapter_stilts.retrieval.indexes import cells
-from adapter_stilts.retrieval.indexes.base import Index, IndexSettings, Vectors, indexes
+from adapter_stilts.retrieval.indexes.base import Index, IndexSettings, indexes
 
 PARTS = 64  # bytes of a stored vector, at most
 AGAIN = 8  # candidates per neighbour

@@ -5,10 +5,13 @@ Twice the neighbours are read and compared again in full.
 
 from __future__ import annotations
 
+from typing import Any
+
 import faiss
 
+from adapter_stilts.retrieval.compared import Vectors
 from adapter_stilts.retrieval.indexes import cells
-from adapter_stilts.retrieval.indexes.base import SPARE, Index, IndexSettings, Vectors, indexes
+from adapter_stilts.retrieval.indexes.base import SPARE, Index, IndexSettings, indexes
 
 
 def ivf_sq(sample: Vectors, rows: int, settings: IndexSettings) -> faiss.Index:
@@ -21,8 +24,5 @@ def ivf_sq(sample: Vectors, rows: int, settings: IndexSettings) -> faiss.Index:
     return cells.trained(index, sample, probes, settings)
 
 
-SUMMARY = "cells of 16-bit vectors"
-halved = Index(
-    SUMMARY, ivf_sq, cells.sample_size, lambda width: 2 * width + 8, lambda k: 2 * k + SPARE, compressed=True
-)
-indexes.add("ivf-sq", halved)
+halved: Any = {"extra": lambda width: 2 * width + 8, "candidates": lambda k: 2 * k + SPARE, "compressed": True}
+indexes.add("ivf-sq", Index("cells of 16-bit vectors", ivf_sq, cells.sample_size, **halved))

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapter_stilts.files import atomic_write
-from adapter_stilts.retrieval.pooling import Vectors
+from adapter_stilts.retrieval.compared import Vectors
 
 DTYPES = ("float32", "float16", "int8")
 LARGEST = 127

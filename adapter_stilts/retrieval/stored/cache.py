@@ -14,7 +14,6 @@ says so.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -25,7 +24,7 @@ import numpy as np
 
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import read_json, sha256, write_json
-from adapter_stilts.retrieval.pooling import Vectors
+from adapter_stilts.retrieval.compared import Vectors
 from adapter_stilts.retrieval.stored.arrays import write_npy
 
 log = logging.getLogger(__name__)
@@ -78,7 +77,4 @@ def text_hash(sentences: Sequence[str]) -> str:
 
 
 def _facts(key: VectorKey, sentences: Sequence[str]) -> dict[str, Any]:
-    facts: dict[str, Any] = json.loads(
-        json.dumps({**asdict(key), "texts": text_hash(sentences), "sentences": len(sentences)})
-    )
-    return facts
+    return {**asdict(key), "texts": text_hash(sentences), "sentences": len(sentences)}

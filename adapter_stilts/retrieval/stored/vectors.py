@@ -1,19 +1,17 @@
 """Vectors on disk, read a block at a time: a folder that `encode` made, or one .npy file of anybody's.
 
     vectors = open_vectors(Path("vectors/de"))
-    vectors.rows, vectors.dimension              150000, 768
-    vectors.block(0, 4096)                       [4096, 768] float32 of length 1; a blank row is zero
-    vectors.blank                                [150000] bool: rows without text, which are never anybody's translation
-    vectors.first_rows()                         [150000] int64: the first row with the same text; itself where there is
-                                                 none earlier
+    vectors.rows, vectors.dimension     150000, 768
+    vectors.block(0, 4096)              [4096, 768] float32 of length 1; a blank row is zero
+    vectors.blank                       [150000] bool: rows without text, which are never anybody's translation
+    vectors.first_rows()                [150000] int64: the first row with the same text, which may be the row itself
 
 A row is a line of the file that was encoded: row 0 is line 1. Nothing is held in memory but what a call returns: a
 block is read into the array that comes back. The files of a folder are checked against the ledger's sha256 when they
 are first read.
 
     <folder>/ledger.jsonl           see `ledger.py`
-    <folder>/vectors-00000.npy      [n, H] float32, float16 or int8, one file per shard, for numpy.load(...,
-                                    mmap_mode="r") too
+    <folder>/vectors-00000.npy      [n, H] float32, float16 or int8, one file per shard, which NumPy can map
     <folder>/scales-00000.npy       [n] float32, int8 only: a vector is its row times its scale, brought to length 1
     <folder>/texts-00000.npy        [n, 16] uint8: a hash of each row's text, zero for a blank one
 """
@@ -21,7 +19,7 @@ are first read.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -31,14 +29,10 @@ from numpy.typing import NDArray
 
 from adapter_stilts.errors import ArtefactError, MissingError, TaskDataError, UsageError
 from adapter_stilts.files import sha256
-from adapter_stilts.retrieval.pooling import Vectors
+from adapter_stilts.retrieval.compared import Flags, Vectors
 from adapter_stilts.retrieval.stored.arrays import widened
-from adapter_stilts.retrieval.stored.known import HASH_BYTES, first_of_keys
+from adapter_stilts.retrieval.stored.known import HASH_BYTES, Keys, Rows, first_of_keys
 from adapter_stilts.retrieval.stored.ledger import AGAIN, Ledger, read_ledger
-
-Rows: TypeAlias = NDArray[np.int64]
-Flags: TypeAlias = NDArray[np.bool_]
-Texts: TypeAlias = NDArray[np.uint8]
 
 
 def open_vectors(path: Path) -> StoredVectors:
@@ -65,58 +59,44 @@ class EncodedFolder:
             do = "run the same `adapter-stilts encode` command again; it goes on from there"
             what = f"encoding has not finished: {len(ledger.shards)} of {total} shards are there"
             raise MissingError(what, where=str(path), do=do)
-        self.path = path
-        self.made: Mapping[str, Any] = ledger.made
+        self.path, self.made = path, ledger.made
         self.rows, self.dimension = int(ledger.made["rows"]), int(ledger.made["dimension"])
         self._files = ShardFiles(path, ledger)
 
     @cached_property
     def blank(self) -> Flags:
         """[rows]: whether a row has no text; it must not be searched for or found."""
-        flags = np.zeros(self.rows, dtype=np.bool_)
-        for start, stop in self._spans():
-            flags[start:stop] = ~self.texts(start, stop).any(axis=1)
-        return flags
+        return np.logical_not(self.texts(0, self.rows).any(axis=1))
 
     def block(self, start: int, stop: int) -> Vectors:
         """Rows start..stop-1 as [n, H] float32; zero where there is no text. ArtefactError for a damaged file."""
         _check_span(start, stop, self.rows)
-        pieces = self._pieces(start, stop)
+        pieces = list(self._pieces(start, stop))
         if len(pieces) == 1:
-            return self._files.vectors(pieces[0][0], slice(pieces[0][1], pieces[0][2]))
+            return self._files.vectors(*pieces[0][:2])
         vectors = np.empty((stop - start, self.dimension), dtype=np.float32)
-        for shard, first, last, at in pieces:
-            vectors[at : at + last - first] = self._files.vectors(shard, slice(first, last))
+        for shard, rows, places in pieces:
+            vectors[places] = self._files.vectors(shard, rows)
         return vectors
 
-    def texts(self, start: int, stop: int) -> Texts:
+    def texts(self, start: int, stop: int) -> Keys:
         """[n, 16]: a hash of each row's text, zero for a blank one."""
         _check_span(start, stop, self.rows)
         keys = np.empty((stop - start, HASH_BYTES), dtype=np.uint8)
-        for shard, first, last, at in self._pieces(start, stop):
-            keys[at : at + last - first] = self._files.read("texts", shard, slice(first, last))
+        for shard, rows, places in self._pieces(start, stop):
+            keys[places] = self._files.read("texts", shard, rows)
         return keys
 
     def first_rows(self) -> Rows:
         """[rows]: the first row with the same text. Holds about 50 bytes a row while it works."""
-        keys = np.empty((self.rows, 2), dtype=np.uint64)
-        for start, stop in self._spans():
-            keys[start:stop] = np.ascontiguousarray(self.texts(start, stop)).view(np.uint64)
-        return first_of_keys(keys)
+        return first_of_keys(self.texts(0, self.rows).view(np.uint64))
 
-    def _spans(self) -> list[tuple[int, int]]:
+    def _pieces(self, start: int, stop: int) -> Iterator[tuple[int, slice, slice]]:
+        """What of each shard makes up start..stop: (shard, its rows, where they go)."""
         size = self._files.shard_rows
-        return [(start, min(start + size, self.rows)) for start in range(0, self.rows, size)]
-
-    def _pieces(self, start: int, stop: int) -> list[tuple[int, int, int, int]]:
-        """What of each shard makes up start..stop: (shard, its first row, its last row + 1, where it goes)."""
-        size, place, pieces = self._files.shard_rows, start, list[tuple[int, int, int, int]]()
-        while place < stop:
-            shard, first = divmod(place, size)
-            last = min(size, first + stop - place)
-            pieces.append((shard, first, last, place - start))
-            place += last - first
-        return pieces
+        for shard in range(start // size, math.ceil(stop / size)):
+            first, last, begin = max(start, shard * size), min(stop, (shard + 1) * size), shard * size
+            yield shard, slice(first - begin, last - begin), slice(first - start, last - start)
 
 
 class ArrayFile:
@@ -128,35 +108,28 @@ class ArrayFile:
             what = f"an array of shape {matrix.shape} and type {matrix.dtype} where vectors were expected"
             do = "save a matrix with one row of floating-point numbers per sentence"
             raise TaskDataError(what, where=str(path), do=do)
-        self.path = path
+        self.path, self.made = path, dict[str, Any]()
         self.rows, self.dimension = matrix.shape
-        self.made: Mapping[str, Any] = {}
-
-    @cached_property
-    def blank(self) -> Flags:
-        return np.zeros(self.rows, dtype=np.bool_)
+        self.blank: Flags = np.zeros(self.rows, dtype=np.bool_)
 
     def block(self, start: int, stop: int) -> Vectors:
         _check_span(start, stop, self.rows)
-        return self._units(_rows(self.path, slice(start, stop)), np.arange(start, stop))
+        with np.errstate(over="ignore"):
+            units = np.asarray(_rows(self.path, slice(start, stop)), dtype=np.float32)
+        lengths = np.sqrt(np.einsum("nh,nh->n", units, units, dtype=np.float64))
+        wrong = np.flatnonzero(~np.isfinite(lengths) | (lengths == 0))
+        if len(wrong):
+            kind = "zero" if lengths[wrong[0]] == 0 else "not finite"
+            do = "encode that sentence again, or take it out on both sides; line numbers count from 1"
+            raise TaskDataError(f"a vector is {kind}", where=f"{self.path}, line {start + wrong[0] + 1}", do=do)
+        units /= lengths[:, None].astype(np.float32)
+        return units
 
     def texts(self, start: int, stop: int) -> None:
         """Not known, and so is what `first_rows` says."""
 
     def first_rows(self) -> None:
         """See `texts`."""
-
-    def _units(self, matrix: NDArray[np.floating[Any]], rows: Rows) -> Vectors:
-        with np.errstate(over="ignore"):
-            units = np.asarray(matrix, dtype=np.float32)
-        lengths = np.sqrt(np.einsum("nh,nh->n", units, units, dtype=np.float64))
-        wrong = np.flatnonzero(~np.isfinite(lengths) | (lengths == 0))
-        if len(wrong):
-            kind = "zero" if lengths[wrong[0]] == 0 else "not finite"
-            do = "encode that sentence again, or take it out on both sides; line numbers count from 1"
-            raise TaskDataError(f"a vector is {kind}", where=f"{self.path}, line {rows[wrong[0]] + 1}", do=do)
-        units /= lengths[:, None].astype(np.float32)
-        return units
 
 
 StoredVectors: TypeAlias = EncodedFolder | ArrayFile  # unit vectors [rows, dimension] that lie on disk
@@ -178,7 +151,6 @@ class ShardFiles:
         self._checked |= set(files)
 
     def check_all(self) -> None:
-        """Refuse a folder with a file that is not there or not what the ledger says."""
         for name in self._hashes:
             self.check(name)
 
@@ -227,11 +199,9 @@ def _rows(path: Path, rows: slice | Rows) -> NDArray[Any]:
     matrix = _mapped(path)
     if not isinstance(rows, slice) or not matrix.flags.c_contiguous:
         return np.array(matrix[rows])
-    start, width = rows.start, math.prod(matrix.shape[1:])
-    numbers = np.fromfile(
-        path, matrix.dtype, (rows.stop - start) * width, offset=matrix.offset + start * width * matrix.itemsize
-    )
-    return numbers.reshape(-1, *matrix.shape[1:])
+    width = math.prod(matrix.shape[1:])
+    count, offset = (rows.stop - rows.start) * width, matrix.offset + rows.start * width * matrix.itemsize
+    return np.fromfile(path, matrix.dtype, count, offset=offset).reshape(-1, *matrix.shape[1:])
 
 
 def _mapped(path: Path) -> np.memmap[Any, Any]:
