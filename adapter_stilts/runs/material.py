@@ -20,17 +20,11 @@ from adapter_stilts.registry import unknown_name
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.tasks.reading.place import Origin, Where
 from adapter_stilts.tasks.reading.pools import CANDIDATES
+from adapter_stilts.tasks.source import SPLIT_NAMES
 
 MINIATURE, HUB = "miniature", "hub"
-SPLIT_NAMES = {
-    "train": "train",
-    "validation": "validation",
-    "dev": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "test": "test",
-}
-SPLIT_NAMES[CANDIDATES] = CANDIDATES  # what queries are searched among is given as a split is
+SPLIT_OF = {name: split for split, names in SPLIT_NAMES.items() for name in names}
+SPLIT_OF[CANDIDATES] = CANDIDATES  # what queries are searched among is given as a split is
 
 
 def where_of(
@@ -107,7 +101,7 @@ def check_assigned(sources: Sequence[str], tasks: Sequence[str]) -> None:
     """Refuse files of which nobody can tell for which of several tasks they are."""
     for source in sources:
         key, equals, _ = source.partition("=")
-        if equals and key in SPLIT_NAMES and not Path(source).is_dir():
+        if equals and key in SPLIT_OF and not Path(source).is_dir():
             raise UsageError(
                 f"which task is --data {source} for, of {', '.join(tasks)}?", do=f"name it: --data {tasks[0]}/{source}"
             )
@@ -130,12 +124,12 @@ def _concerning(sources: Sequence[str], task: str, tasks: Sequence[str]) -> tupl
 
 
 def _split(name: str) -> str:
-    if name not in SPLIT_NAMES:
+    if name not in SPLIT_OF:
         raise UsageError(
             f"--data {name}=...: '{name}' is no split",
             do="use train=, validation= or test= (or candidates=, where something is to be found)",
         )
-    return SPLIT_NAMES[name]
+    return SPLIT_OF[name]
 
 
 def origin_facts(origin: Origin) -> dict[str, Any]:

@@ -151,8 +151,8 @@ def task_of(name: str, format_name: str, summary: str, **facts: Any) -> Task:
 
 
 def register(name: str, format_name: str, summary: str, **facts: Any) -> None:
-    """Make a task and put it under its name and its aliases."""
-    task = task_of(name, format_name, summary, **facts)
+    """Make a task, of English rows where it does not say, and put it under its name and its aliases."""
+    task = task_of(name, format_name, summary, **{"languages": ("en",), **facts})
     for each in (name, *task.aliases):
         tasks.add(each, task)
 
