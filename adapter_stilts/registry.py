@@ -62,8 +62,7 @@ class Registry(Generic[T]):
         self._things[name] = thing
 
     def __getitem__(self, name: str) -> T:
-        self._import_package()
-        if name not in self._things:
+        if name not in self._all():
             raise unknown_name(self._noun, name, self._things)
         return self._things[name]
 
@@ -73,28 +72,24 @@ class Registry(Generic[T]):
             self[name]
 
     def __contains__(self, name: object) -> bool:
-        self._import_package()
-        return name in self._things
+        return name in self._all()
 
     def __iter__(self) -> Iterator[str]:
-        self._import_package()
-        return iter(sorted(self._things))
+        return iter(sorted(self._all()))
 
     def __len__(self) -> int:
-        self._import_package()
-        return len(self._things)
+        return len(self._all())
 
     def values(self) -> list[T]:
-        self._import_package()
         return [self._things[name] for name in self]
 
-    def _import_package(self) -> None:
-        if self._imported:
-            return
-        self._imported = True
-        package = importlib.import_module(self._package)
-        for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{self._package}.{module.name}")
+    def _all(self) -> dict[str, T]:
+        if not self._imported:
+            self._imported = True
+            package = importlib.import_module(self._package)
+            for module in pkgutil.iter_modules(package.__path__):
+                importlib.import_module(f"{self._package}.{module.name}")
+        return self._things
 
 
 @cache

@@ -65,8 +65,10 @@ def release(text: str) -> tuple[int, ...]:
 
 def _devices() -> list[dict[str, Any]]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    native = {"avx512_bf16", "amx_bf16"} & set(_processor_flags())
-    devices = [_device("cpu", platform.machine(), memory, torch.get_num_threads(), bool(native))]
+    cpuinfo = Path("/proc/cpuinfo")
+    flags = cpuinfo.read_text(encoding="utf-8").split() if cpuinfo.is_file() else []
+    native = "avx512_bf16" in flags or "amx_bf16" in flags
+    devices = [_device("cpu", platform.machine(), memory, torch.get_num_threads(), native)]
     for number in range(torch.cuda.device_count()):
         gpu = torch.cuda.get_device_properties(number)
         devices.append(_device(f"cuda:{number}", gpu.name, gpu.total_memory, None, gpu.major >= 8))
@@ -75,12 +77,6 @@ def _devices() -> list[dict[str, Any]]:
 
 def _device(device: str, name: str, memory: int, threads: int | None, bf16: bool) -> dict[str, Any]:
     return {"device": device, "name": name, "memory_bytes": memory, "threads": threads, "bf16": bf16}
-
-
-def _processor_flags() -> list[str]:
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").split("\n") if path.is_file() else []
-    return next((line.split() for line in lines if line.startswith("flags")), [])
 
 
 def _hub() -> dict[str, Any]:

@@ -172,13 +172,11 @@ def labels_of(task: Task, examples: Sequence[Example]) -> tuple[str, ...] | None
         return None
     if task.labels is not None:
         return task.labels
-    labels = {label for example in examples for label in _labels(task, example)}
-    return task.format.completed(labels)
-
-
-def _labels(task: Task, example: Example) -> tuple[str, ...]:
-    labels = task.format.labels_of(example)
-    if not labels or "" in labels:
-        where, do = f"row '{example.id}'", "fill in its label or leave it out"
-        raise TaskDataError("a training row without a label", where=where, do=do)
-    return labels
+    shown: set[str] = set()
+    for example in examples:
+        labels = task.format.labels_of(example)
+        if not labels or "" in labels:
+            where, do = f"row '{example.id}'", "fill in its label or leave it out"
+            raise TaskDataError("a training row without a label", where=where, do=do)
+        shown.update(labels)
+    return task.format.completed(shown)

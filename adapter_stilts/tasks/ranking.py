@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from adapter_stilts.tasks.base import register
-from adapter_stilts.tasks.questions import PUBLIC_TEST, SQUAD, SQUAD_2, SQUAD_2_DEV, SQUAD_DEV, TWO, XQUAD
+from adapter_stilts.tasks.questions import SQUAD, SQUAD_1, SQUAD_2, SQUAD_2_DEV, SQUAD_DEV, TWO, XQUAD
 from adapter_stilts.tasks.source import PLAIN, UNVERIFIED, Hub, codes, only
 
 BY_RULE = (
@@ -34,16 +34,10 @@ register(
     "ranking",
     "SQuAD 1.1 as retrieval: find the sentence that answers a question; what LAReQA learns from",
     query_length=96,
-    train="train-v1.1.json",
-    validation="dev-v1.1.json",
-    test="dev-v1.1.json",
     hubs=(Hub("rajpurkar/squad", splits=TWO, certainty=UNVERIFIED),),
     miniature="answers",
-    licence="CC BY-SA 4.0",
-    paper="https://arxiv.org/abs/1606.05250",
-    sizes={"train": "87,599 [S]", "validation": "10,570 [M]"},
     substitutions=(BY_RULE,),
-    stand_ins=PUBLIC_TEST,
+    **SQUAD_1,
 )
 register(
     "lareqa",
