@@ -89,8 +89,8 @@ def totals(planned: Sequence[Forecast]) -> dict[str, Any]:
     unknown = sum(plan.steps is None or plan.bytes is None for plan in trained)
     sentence = (
         f"{_number(stages)} stages: {_number(trainings)} trainings and {_number(readings)} readings; "
-        f"at most {'about ' if about else ''}{_number(steps)} steps; {_gigabytes(size)} of adapters, fusions and heads, "
-        f"where full fine-tuning would leave {_gigabytes(whole)}"
+        f"at most {'about ' if about else ''}{_number(steps)} steps; {_gigabytes(size)} of adapters, fusions and "
+        f"heads, where full fine-tuning would leave {_gigabytes(whole)}"
     )
     if unknown:
         sentence += f"; {unknown} of the trainings cannot be told and are not in these sums"
