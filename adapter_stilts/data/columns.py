@@ -1,4 +1,4 @@
-"""Which column holds what: found by the names that releases use, or given.
+"""Which column holds what: found by the names that releases use, or given; and which label a cell means.
 
 A field of ours ("text") may also be called by any of its usual names ("premise") where columns are given:
 
@@ -23,6 +23,9 @@ def words(text: str) -> tuple[str, ...]:
 LABEL = words("label gold_label labels class category target relation intent sentiment is_duplicate")
 ID = words("id uid guid idx index ind example_id qid")
 TEXT = words("text sentence content line code document")  # what a column of sentences is usually called
+MANY = 24  # labels listed in a message
+PLACEHOLDERS = ("-1", "-", "?", "None", "none", "null", "nan")  # what releases write in the place of a label
+
 NUMBERED = re.compile(r"(choice|hypothesis|ending|answer|option|sol|alternative)_?([0-9]|[a-e])", re.IGNORECASE)
 LANGUAGE_COLUMN = re.compile(r"[a-z]{2,3}([_-][A-Z][A-Za-z]{1,3})?")
 ENGLISH = re.compile(r"eng?([_-][A-Z][A-Za-z]{1,3})?")
@@ -117,6 +120,35 @@ class Columns:
 def couples_of(names: str) -> tuple[tuple[str, ...], ...]:
     """(("a", "b"), ("c", "d")) of "a b, c d"."""
     return tuple(map(words, names.split(",")))
+
+
+def spelled(value: object, labels: Sequence[str] | None, names: Mapping[str, str], where: str) -> str:
+    """A cell's label as the task spells it: declared names first, then the same text in any case; "" for an empty cell.
+
+    Numbers and booleans become text (1, 1.0 and True are "1"). Raises TaskDataError for a label outside `labels`.
+    """
+    if isinstance(value, bool | float) and value == int(value):
+        value = int(value)
+    text = "" if value is None else str(value).strip()
+    text = names.get(text, text)
+    if labels is None or not text or text in labels:
+        return text
+    same = [label for label in labels if label.casefold() == text.casefold()]
+    if not same:
+        raise wrong_label(text, labels, where)
+    return same[0]
+
+
+def wrong_label(label: str, labels: Iterable[str], where: str = "") -> TaskDataError:
+    """The error for a label outside the set, with the nearest right one."""
+    known = list(labels)
+    near = difflib.get_close_matches(label.casefold(), [name.casefold() for name in known], n=1, cutoff=0.5)
+    listed = ", ".join(known[:MANY]) + (", ..." if len(known) > MANY else "")
+    advice = f"did you mean '{next(name for name in known if name.casefold() == near[0])}'? " if near else ""
+    if label in PLACEHOLDERS:
+        advice = "it is a placeholder, for a split whose labels are secret or a row that has none; "
+    do = f"{advice}correct the data, map the label with `label_names`, or leave it out with `ignore_labels`"
+    return TaskDataError(f"label '{label}' is not one of: {listed}", where=where, do=do)
 
 
 def numbered_choices(names: Iterable[str]) -> list[str]:

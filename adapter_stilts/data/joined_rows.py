@@ -19,8 +19,7 @@ SHOWN = 3  # offending numbers in a message
 
 
 def paired_rows(pairs: Path, texts: Path) -> Iterator[Row]:
-    """Rows of text, pair and label, from a file of two numbers and a label a line and the file that holds what they
-    number."""
+    """Rows of text, pair and label, from a file of two numbers and a label a line and the file of what is numbered."""
     known = _functions(texts)
     lines = [(number, line) for number, line in numbered_lines(pairs) if line.strip()]
     if not lines:

@@ -23,6 +23,7 @@ PAIR_SPECIALS = 4  # <s> a </s></s> b </s>
 SINGLE_SPECIALS = 2  # <s> a </s>
 
 Offsets = tuple[tuple[int, int], ...]
+Pieces = tuple[list[int], Offsets]  # the ids of a text, and the characters each covers
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def pieces(tokenizer: Tokenizer, texts: Iterable[str]) -> list[list[int]]:
     return [ids[text] for text in texts]
 
 
-def pieces_with_offsets(tokenizer: Tokenizer, texts: Iterable[str]) -> list[tuple[list[int], Offsets]]:
+def pieces_with_offsets(tokenizer: Tokenizer, texts: Iterable[str]) -> list[Pieces]:
     """The sub-word ids of each text and the (start, end) characters each covers, white space left out."""
     texts = list(texts)
     distinct = list(dict.fromkeys(texts))
@@ -87,8 +88,7 @@ def _plain(tokenizer: Tokenizer) -> Backend:
 
 
 def _spans(text: str, offsets: Sequence[tuple[int, int]]) -> Offsets:
-    """The characters of each piece: white space left out, and what lies between two pieces with the one before, or else
-    the one after."""
+    """The characters of each piece without white space; what lies between two belongs to the one before, or after."""
     solid = [trimmed(text, *span) for span in offsets]
     nexts = [start for start, _ in solid[1:]] + [len(text)]
     spans: list[tuple[int, int]] = []

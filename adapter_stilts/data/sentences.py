@@ -75,8 +75,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Survey:
-    """What a file holds: its rows, how many of them are blank, and a hash of the texts, whatever the file's layout and
-    compression."""
+    """The rows of a file, how many are blank, and a hash of the texts, whatever its layout and compression."""
 
     rows: int
     blank: int

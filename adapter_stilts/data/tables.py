@@ -160,16 +160,14 @@ def _is_quoted(path: Path) -> bool:
 
 
 def _unquoted(cell: str) -> str:
-    """The text of a cell that was quoted because it holds a quotation mark, which is then doubled; any other cell as it
-    is."""
+    """The text of a cell that was quoted for the quotation marks in it, which are then doubled; any other as it is."""
     inner = cell[1:-1]
     quoted = len(cell) > 1 and cell[0] == cell[-1] == '"' and '""' in inner and '"' not in inner.replace('""', "")
     return inner.replace('""', '"') if quoted else cell
 
 
 def whole_text(cell: object, what: str, where: str) -> str:
-    """A cell that must be text, without half characters: JSON can write one half of a surrogate pair, which no file can
-    hold."""
+    """A cell that must be text, without half a surrogate pair, which JSON can write and no file can hold."""
     if not isinstance(cell, str):
         raise TaskDataError(f"'{what}' is not text: {str(cell)[:40]!r}", where=where, do="correct the row")
     if not cell.isascii() and any("\ud800" <= character <= "\udfff" for character in cell):

@@ -1,5 +1,4 @@
-"""What makes a score of two files meaningless, each refused with one error: placeholders for gold, and predictions for
-something else."""
+"""What makes a score of two files meaningless: placeholders for gold, and predictions for something else."""
 
 from __future__ import annotations
 

@@ -19,9 +19,8 @@ from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from adapter_stilts.data.columns import Columns
+from adapter_stilts.data.columns import Columns, wrong_label
 from adapter_stilts.data.feature import Feature
-from adapter_stilts.data.labels import wrong_label
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import Tokenizer
 from adapter_stilts.data.tables import Row
@@ -113,6 +112,8 @@ class Format(Generic[RowT]):
     one_language  its scores are those of a language, so a file that mixes two is refused
     whole         a row becomes one input, whatever its length
     rows_needed   rows a batch must have
+    grouped_by    the field that examples of one group share
+    truncation    how an input that is too long is cut, where a score is to be reported with it
 
     retrieval     it trains nothing: sentence vectors are compared
     pools         two sets of sentences hide pairs (mining); otherwise line i of both sides belong together
@@ -133,6 +134,8 @@ class Format(Generic[RowT]):
     one_language: ClassVar[bool] = True
     whole: ClassVar[bool] = True
     rows_needed: ClassVar[int] = 1
+    grouped_by: ClassVar[str] = "id"
+    truncation: ClassVar[str] = ""
     retrieval: ClassVar[bool] = False
     pools: ClassVar[bool] = False
     ranking: ClassVar[bool] = False
@@ -199,7 +202,7 @@ class Format(Generic[RowT]):
 
     def group(self, example: RowT) -> str:
         """What would leak where an example is held out and another of the same group is not."""
-        return example.id
+        return str(getattr(example, self.grouped_by))
 
     def labels_of(self, example: RowT) -> tuple[str, ...]:
         """The classes it is labelled with."""
@@ -218,8 +221,7 @@ class Format(Generic[RowT]):
         return self.unlabelled(example)
 
     def placeholders(self, examples: Sequence[RowT], labels: Sequence[str] | None) -> str:
-        """What shows that the gold labels of a split are placeholders; "" where nothing does. labels: those of the
-        task."""
+        """What shows that gold labels are placeholders; "" where nothing does. labels: those of the task."""
         return ""
 
     def misplaced(self, example: RowT) -> bool:
@@ -262,7 +264,8 @@ class Format(Generic[RowT]):
     def settings(self, rules: TargetProtocol, max_length: int) -> dict[str, Setting]:
         """What a score must be reported with, alike for all languages. max_length: what was read."""
         asked = self.length(rules, max_length)
-        return {"max_length": max_length, **({"protocol_max_length": asked} if asked != max_length else {})}
+        protocol: dict[str, Setting] = {"protocol_max_length": asked} if asked != max_length else {}
+        return {"max_length": max_length, **protocol, **({"truncation": self.truncation} if self.truncation else {})}
 
     def kept(self, row: Logits, feature: Feature, rules: Rules) -> Any:
         """What `decode` needs of a feature's logits: [C], or [T, C] where the head reads every token."""
@@ -309,8 +312,7 @@ def dealt(values: Sequence[T], draw: random.Random) -> list[T]:
 
 
 def withheld(format: Format[Any], examples: Sequence[Example]) -> bool:
-    """Whether no example has a label, as in the test files that XTREME prepares: they can be predicted and not
-    scored."""
+    """Whether no example has a label, as in test files that XTREME prepares: they can be predicted and not scored."""
     return bool(examples) and all(format.withheld(example) for example in examples)
 
 

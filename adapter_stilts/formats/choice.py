@@ -9,16 +9,14 @@ import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from adapter_stilts.data.columns import ID, Columns, numbered_choices, words
+from adapter_stilts.data.columns import ID, Columns, numbered_choices, spelled, words
 from adapter_stilts.data.feature import IGNORED, Feature
-from adapter_stilts.data.labels import spelled
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import Tokenizer, marks, pieces
 from adapter_stilts.data.tables import Row, cell_of, list_of, string_of
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, dealt, register
 from adapter_stilts.formats.pair import gold_label
-from adapter_stilts.formats.protocols import Setting, TargetProtocol
 
 # What XTREME-R writes after a premise of COPA and XCOPA, in English for every language.
 COPA_QUESTIONS: Mapping[str, str] = {"cause": "What was the cause?", "effect": "What was the effect?"}
@@ -58,6 +56,8 @@ class ChoiceFormat(Format[MultipleChoice]):
     label_field = "label"
     head = "choice"
     metric = "accuracy"
+    truncation = "longest first"
+    grouped_by = "prompt"
     form = "choices"
 
     def rows(self, rows: Iterable[Row]) -> Iterator[Row]:
@@ -81,9 +81,6 @@ class ChoiceFormat(Format[MultipleChoice]):
             choices = [f"{lead} {choice}".strip() for choice in choices]
         prompt = " ".join(filter(None, (premise, COPA_QUESTIONS.get(question, question))))
         return MultipleChoice(id, prompt, tuple(choices), label)
-
-    def group(self, example: MultipleChoice) -> str:
-        return example.prompt
 
     def labels_of(self, example: MultipleChoice) -> tuple[str, ...]:
         return (str(example.label),)
@@ -114,9 +111,6 @@ class ChoiceFormat(Format[MultipleChoice]):
         for index, example in enumerate(examples):
             rows = tuple(around.cut(prompts[index], next(choices), cut.max_length) for _ in example.choices)
             yield Feature(0, index, rows, example.label if example.label >= 0 else IGNORED)
-
-    def settings(self, rules: TargetProtocol, max_length: int) -> dict[str, Setting]:
-        return {**super().settings(rules, max_length), "truncation": "longest first"}
 
     def decode(
         self, examples: Sequence[MultipleChoice], features: Sequence[Feature], kept: Sequence[Logits], rules: Rules

@@ -38,8 +38,9 @@ class PoolsFormat(Format[Pools]):
     pools = True
 
     def file(self, path: Path, kind: str, layout: Layout) -> Iterator[Pools] | None:
-        what = "mining pools are three files: both sides and the gold pairs"
-        raise UsageError(what, where=str(path), do="give all three")
+        raise UsageError(
+            "mining pools are three files: both sides and the gold pairs", where=str(path), do="give all three"
+        )
 
     def together(self, paths: Sequence[Path]) -> int:
         return len(paths)
@@ -70,12 +71,8 @@ def read_pools(source_path: Path, target_path: Path, gold_path: Path | None) -> 
     Gold pairs written the other way round are turned. Raises TaskDataError for a repeated id and for a gold id that is
     in no pool.
     """
-    source = _pool(source_path)
-    target = _pool(target_path)
-    gold = frozenset(_gold(gold_path, source, target)) if gold_path else frozenset()
-    return Pools(
-        bare_name(source_path), tuple(source), tuple(source.values()), tuple(target), tuple(target.values()), gold
-    )
+    source, target = _pool(source_path), _pool(target_path)
+    return _pools(bare_name(source_path), source, target, _gold(gold_path, source, target) if gold_path else ())
 
 
 def pools_of(rows: Iterable[Row], columns: Mapping[str, str], where: str) -> Pools:
@@ -98,20 +95,24 @@ def pools_of(rows: Iterable[Row], columns: Mapping[str, str], where: str) -> Poo
         gold.add((cells["source_id"], cells["target_id"]))
     if not gold:
         raise TaskDataError("no pair", where=where, do="choose another split or language")
-    source, target = pools
-    return Pools(where, tuple(source), tuple(source.values()), tuple(target), tuple(target.values()), frozenset(gold))
+    return _pools(where, *pools, gold)
+
+
+def _pools(id: str, source: Mapping[str, str], target: Mapping[str, str], gold: Iterable[tuple[str, str]]) -> Pools:
+    sides = (tuple(source), tuple(source.values()), tuple(target), tuple(target.values()))
+    return Pools(id, *sides, frozenset(gold))
 
 
 def _pool(path: Path) -> dict[str, str]:
     pool: dict[str, str] = {}
     for number, line in numbered_lines(path):
         id, tab, sentence = line.partition("\t")
+        where = f"{path}, line {number}"
         if not tab:
             what = f"no tab between id and sentence: {line[:40]!r}"
-            raise TaskDataError(what, where=f"{path}, line {number}", do="the file may be truncated")
+            raise TaskDataError(what, where=where, do="the file may be truncated")
         if id in pool:
-            what = f"id '{id}' occurs twice"
-            raise TaskDataError(what, where=f"{path}, line {number}", do="give every sentence an id of its own")
+            raise TaskDataError(f"id '{id}' occurs twice", where=where, do="give every sentence an id of its own")
         pool[id] = sentence.strip()
     if not pool:
         raise empty(path)

@@ -18,10 +18,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from adapter_stilts.data.columns import ID, Columns, words
+from adapter_stilts.data.columns import ID, Columns, words, wrong_label
 from adapter_stilts.data.conllu_rows import NO_TAG
 from adapter_stilts.data.feature import IGNORED, Feature
-from adapter_stilts.data.labels import wrong_label
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import SINGLE_SPECIALS, Marks, Tokenizer, marks, pieces
 from adapter_stilts.data.tables import TABLES, Row, list_of

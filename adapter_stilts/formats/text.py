@@ -38,6 +38,7 @@ class TextFormat(Format[PlainText]):
     )
     head = "mask"
     metric = "masked_accuracy"
+    grouped_by = "text"
     max_length = 256
     one_language = False
     whole = False
@@ -52,9 +53,6 @@ class TextFormat(Format[PlainText]):
     def example(self, row: Row, id: str, found: Mapping[str, str], layout: Layout) -> PlainText:
         pair = string_of(row, found["pair"]) if "pair" in found else None
         return PlainText(id, string_of(row, found["text"]), pair)
-
-    def group(self, example: PlainText) -> str:
-        return example.text
 
     def cut(self, examples: Sequence[PlainText], tokenizer: Tokenizer, cut: Cut) -> Iterator[Feature]:
         """Text in chunks of `max_length`, nothing lost; a text and its translation as one pair, cut longest first."""

@@ -125,8 +125,7 @@ def squad_text(text: str) -> str:
 
 
 def mlqa_text(language: str) -> Normalise:
-    """MLQA's normalisation for a language; UnknownName for one it does not define, rather than another language's
-    rule."""
+    """MLQA's normalisation for a language. Raises UnknownName for one that it does not define."""
     if language not in ARTICLES:
         raise unknown_name("MLQA language", language, ARTICLES, where="answer normalisation")
     articles = re.compile(ARTICLES[language]) if ARTICLES[language] else None
@@ -140,8 +139,7 @@ def mlqa_text(language: str) -> Normalise:
 
 
 def character_text(text: str) -> str:
-    """For scripts that write no spaces: without punctuation or space, every character a token; not a metric of any
-    benchmark."""
+    """For scripts without spaces: every character a token, punctuation and space left out; of no benchmark."""
     return " ".join(
         character for character in text.lower() if not _is_punctuation(character) and not character.isspace()
     )

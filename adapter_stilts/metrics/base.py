@@ -44,8 +44,7 @@ DEFAULTS = Options()
 
 @dataclass(frozen=True)
 class Measure:
-    """A number of a task: a fraction, its 95 % interval, and the units [N, S] and statistic (intervals.py) it came
-    from."""
+    """A fraction, its 95 % interval, and the units [N, S] and statistic (intervals.py) it came from."""
 
     metric: str
     score: float

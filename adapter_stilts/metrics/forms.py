@@ -35,8 +35,7 @@ Ranked: TypeAlias = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class Form:
-    """How the predictions of a task stand in a file: its endings (the first is written, all are read), a writer and a
-    reader."""
+    """How predictions stand in a file: its endings (the first is written, all are read), a writer and a reader."""
 
     endings: tuple[str, ...]
     write: Callable[[Path, Any], None]
@@ -145,8 +144,7 @@ def read_choices(path: Path) -> list[str]:
 
 
 def read_ranked(path: Path, field: str = "candidates") -> dict[str, tuple[str, ...]]:
-    """Ids by question or mention; `field` is "candidates" for predictions and "gold" for labels. In a .json file:
-    {"id": ["first", ...]}."""
+    """Ids by question or mention; field: "candidates", or "gold" for labels. In .json files: {"id": ["first", ...]}."""
     if suffix(path) == ".json":
         return {question: _ids(value, f"{path}, '{question}'") for question, value in _object(path).items()}
     found: dict[str, tuple[str, ...]] = {}

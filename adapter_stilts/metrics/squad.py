@@ -1,5 +1,4 @@
-"""Answers to questions by exact match and F1: SQuAD v1.1, SQuAD v2 with its threshold on the odds of "no answer", and
-MLQA."""
+"""Answers to questions by exact match and F1: SQuAD v1.1, SQuAD v2 with a threshold on "no answer", and MLQA."""
 
 from __future__ import annotations
 
@@ -104,8 +103,7 @@ def best_null_threshold(
 def answer_units(
     gold: Sequence[Sequence[str]], predicted: Sequence[str | None], normalise: Normalise = squad_text
 ) -> Array:
-    """[N, 3]: exact match, F1 and one question counted; the best over a question's gold answers, 0 for a missing
-    prediction (None)."""
+    """[N, 3]: exact match, F1 and one counted; the best over a question's gold answers, 0 for no prediction (None)."""
     same_number(len(gold), len(predicted))
     return units_of(3, ((*_best(*pair, normalise), 1.0) for pair in zip(gold, predicted, strict=True)))
 
@@ -137,8 +135,7 @@ def _em_f1(units: Array) -> list[tuple[str, Array, str]]:
 def _silenced(
     gold: Mapping[str, Sequence[str]], predicted: Mapping[str, str], null_odds: Mapping[str, float], threshold: float
 ) -> Array:
-    """Units [N, 3] of SQuAD v2 where odds above the threshold count as "": right exactly where a question has no gold
-    answer at all."""
+    """Units [N, 3] of SQuAD v2; odds above the threshold count as "", right where there is no gold answer at all."""
     units = answerable_units(list(gold.values()), [predicted.get(question) for question in gold])
     for row, (question, answers) in zip(units, gold.items(), strict=True):
         if question in predicted and null_odds.get(question, -np.inf) > threshold:

@@ -57,8 +57,7 @@ def aligned(pieces: str, words: str) -> str:
 
 
 def _words(context: str) -> tuple[list[str], list[int]]:
-    """White-space words, and the number of the word that every character belongs to; a space belongs to the word before
-    it."""
+    """White-space words, and the word number of every character; a space belongs to the word before it."""
     starts = [
         character not in SPACES and (place == 0 or context[place - 1] in SPACES)
         for place, character in enumerate(context)
@@ -74,8 +73,7 @@ def _solid(text: str) -> list[int]:
 
 
 def _basic_tokens(text: str) -> list[str]:
-    """BERT's basic tokenizer without lower-casing: cut at white space, around punctuation and around Chinese
-    characters."""
+    """BERT's basic tokenizer without lower-casing: cut at white space, punctuation and every Chinese character."""
     return "".join(map(_spaced, text)).split()
 
 

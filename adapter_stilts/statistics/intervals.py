@@ -38,8 +38,7 @@ statistics: Registry[Statistic] = Registry("statistic")
 @statistics.register("ratio")
 @statistics.register("precision")
 def ratio(sums: Array) -> Array:
-    """[..., (right, counted, ...)] to the fraction that is right; of chunks or pairs (correct, predicted, gold), the
-    precision."""
+    """[..., (right, counted, ...)] to the fraction that is right; of (correct, predicted, gold) the precision."""
     return _fraction(sums[..., 0], sums[..., 1])
 
 
@@ -159,8 +158,7 @@ def seed_interval(scores: Sequence[float]) -> tuple[float, float] | None:
 
 
 def t_quantile(probability: float, freedom: int) -> float:
-    """Student's t at a probability of at least one half, by bisection of its distribution (Abramowitz and Stegun 26.7.3
-    and 26.7.4)."""
+    """Student's t at a probability of at least one half, by bisection (Abramowitz and Stegun 26.7.3 and 26.7.4)."""
     low, high = 0.0, math.pi / 2  # of the angle arctan(t / sqrt(freedom))
     for _ in range(80):
         middle = (low + high) / 2
