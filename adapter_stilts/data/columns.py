@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from adapter_stilts.errors import TaskDataError
+from adapter_stilts.errors import TaskDataError, few
 from adapter_stilts.registry import unknown_name
 
 
@@ -59,8 +59,8 @@ class Columns:
         UnknownName for a field that the format does not have.
         """
         found = {self.field_called(key): _existing(column, names, where) for key, column in given.items()}
-        self._add_couple(names, found)
-        self._add_languages(names, found)
+        if not any(name in found for name in self.couple):
+            found |= dict(zip(self.couple, self._couple(names), strict=False))
         for name, usual in self.fields.items():
             free = [column for column in names if column not in found.values()]
             if name not in found and (column := first_called(usual, free)):
@@ -70,13 +70,12 @@ class Columns:
 
     def field_called(self, key: str) -> str:
         """Our field for one of its usual names."""
-        known = {name: name for name in self.fields}
-        for couple in self.couples:
-            known |= dict(zip(couple, self.couple, strict=True))
-        known |= {name: field for field, usual in self.fields.items() for name in usual if name not in known}
-        known |= {name: name for name in self.couple}
         if NUMBERED.fullmatch(key):
             return key
+        known = {name: field for field, usual in self.fields.items() for name in usual}
+        for couple in self.couples:
+            known |= dict(zip(couple, self.couple, strict=True))
+        known |= {name: name for name in (*self.fields, *self.couple)}
         if key.lower() not in known:
             raise unknown_name(f"field of a '{self.format}' task", key, known, where="columns")
         return known[key.lower()]
@@ -88,33 +87,27 @@ class Columns:
         except TaskDataError:
             return False
 
-    def _add_couple(self, names: Sequence[str], found: dict[str, str]) -> None:
+    def _couple(self, names: Sequence[str]) -> Iterable[str]:
+        """The columns of the two texts, by what couples are called or by their languages; () for none."""
         spelled = {name.lower(): name for name in names}
-        couple = next((couple for couple in self.couples if all(name in spelled for name in couple)), None)
-        if couple and not any(name in found for name in self.couple):
-            found |= {field: spelled[name] for field, name in zip(self.couple, couple, strict=True)}
-
-    def _add_languages(self, names: Sequence[str], found: dict[str, str]) -> None:
-        """Columns named by languages. "id" is Indonesian only where nothing else is foreign."""
-        if not self.by_language or any(name in found for name in self.couple):
-            return
+        for couple in self.couples:
+            if all(name in spelled for name in couple):
+                return [spelled[name] for name in couple]
         english = [name for name in names if ENGLISH.fullmatch(name)]
         foreign = [name for name in names if LANGUAGE_COLUMN.fullmatch(name) and name not in english]
-        if len(foreign) > 1:
+        if len(foreign) > 1:  # "id" is Indonesian only where nothing else is foreign
             foreign = [name for name in foreign if name not in ID]
-        if len(english) == 1 and len(foreign) == 1:
-            found |= dict(zip(self.couple, (foreign[0], english[0]), strict=True))
+        alone = self.by_language and len(english) == 1 and len(foreign) == 1
+        return (foreign[0], english[0]) if alone else ()
 
     def _require(self, names: Sequence[str], found: Mapping[str, str], where: str) -> None:
-        missing = [name for name in self.needed if name not in found and not self.stands_in(name, names, found)]
-        if not missing:
-            return
-        usual = self.fields.get(missing[0]) or tuple(
-            dict.fromkeys(couple[self.couple.index(missing[0])] for couple in self.couples)
-        )
-        near = next((advice for name in (missing[0], *usual) if (advice := nearest(name, names))), "")
-        what = f"no column for '{missing[0]}' (usual names: {', '.join(usual)}); the columns are: {', '.join(names)}"
-        raise TaskDataError(what, where=where, do=f"{near}name the column with task.columns.{missing[0]}=...")
+        for name in self.needed:
+            if name not in found and not self.stands_in(name, names, found):
+                sides = dict(zip(self.couple, zip(*self.couples, strict=True), strict=False))
+                usual = self.fields.get(name) or tuple(dict.fromkeys(sides[name]))
+                near = next((advice for one in (name, *usual) if (advice := nearest(one, names))), "")
+                what = f"no column for '{name}' (usual names: {', '.join(usual)}); the columns are: {', '.join(names)}"
+                raise TaskDataError(what, where=where, do=f"{near}name the column with task.columns.{name}=...")
 
 
 def couples_of(names: str) -> tuple[tuple[str, ...], ...]:
@@ -127,7 +120,7 @@ def spelled(value: object, labels: Sequence[str] | None, names: Mapping[str, str
 
     Numbers and booleans become text (1, 1.0 and True are "1"). Raises TaskDataError for a label outside `labels`.
     """
-    if isinstance(value, bool | float) and value == int(value):
+    if isinstance(value, bool | float) and float(value).is_integer():
         value = int(value)
     text = "" if value is None else str(value).strip()
     text = names.get(text, text)
@@ -143,12 +136,11 @@ def wrong_label(label: str, labels: Iterable[str], where: str = "") -> TaskDataE
     """The error for a label outside the set, with the nearest right one."""
     known = list(labels)
     near = difflib.get_close_matches(label.casefold(), [name.casefold() for name in known], n=1, cutoff=0.5)
-    listed = ", ".join(known[:MANY]) + (", ..." if len(known) > MANY else "")
     advice = f"did you mean '{next(name for name in known if name.casefold() == near[0])}'? " if near else ""
     if label in PLACEHOLDERS:
         advice = "it is a placeholder, for a split whose labels are secret or a row that has none; "
     do = f"{advice}correct the data, map the label with `label_names`, or leave it out with `ignore_labels`"
-    return TaskDataError(f"label '{label}' is not one of: {listed}", where=where, do=do)
+    return TaskDataError(f"label '{label}' is not one of: {few(known, MANY)}", where=where, do=do)
 
 
 def numbered_choices(names: Iterable[str]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from adapter_stilts.errors import TaskDataError
+from adapter_stilts.errors import TaskDataError, few
 from adapter_stilts.metrics.tags import Tags
 
 # in the place of labels that are withheld, or that nobody agreed on
@@ -13,7 +13,6 @@ NEVER_LABELS = frozenset({"", "?", "_", "-", "-1", "-100"})
 # a label of a task by themselves, a placeholder where there is no other
 NO_LABELS = NEVER_LABELS | {"none", "null", "nan", "n/a", "unknown", "hidden"}
 FEWEST = 12  # examples from which on gold of one label, or predictions that share no label with it, cannot be meant
-SHOWN = 3
 
 
 def filled(labels: Sequence[str], path: Path) -> None:
@@ -121,5 +120,4 @@ def same_pools(
 
 
 def _some(names: Collection[str]) -> str:
-    shown = sorted(names)[:SHOWN]
-    return ", ".join(f"'{name}'" for name in shown) + (", ..." if len(names) > SHOWN else "")
+    return few([f"'{name}'" for name in sorted(names)])

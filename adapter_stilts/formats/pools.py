@@ -8,11 +8,9 @@ from pathlib import Path
 
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.tables import Row, empty
-from adapter_stilts.errors import TaskDataError, UsageError
+from adapter_stilts.errors import TaskDataError, UsageError, few
 from adapter_stilts.files import bare_name, numbered_lines
 from adapter_stilts.formats.base import Example, Format, register
-
-SHOWN = 3  # offending ids in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +128,5 @@ def _gold(path: Path, source: dict[str, str], target: dict[str, str]) -> Iterato
         unknown += [id for id, pool in ((left, source), (right, target)) if id not in pool]
         yield left, right
     if unknown:
-        shown = ", ".join(unknown[:SHOWN]) + (", ..." if len(unknown) > SHOWN else "")
         do = "the pools may be truncated, or belong to another split"
-        raise TaskDataError(f"{len(unknown)} gold ids are in neither pool: {shown}", where=str(path), do=do)
+        raise TaskDataError(f"{len(unknown)} gold ids are in neither pool: {few(unknown)}", where=str(path), do=do)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 
@@ -123,12 +124,8 @@ class TagsFormat(Format[Tagged]):
 
     def settings(self, rules: TargetProtocol, max_length: int) -> dict[str, Setting]:
         long = "truncated" if rules.rows.truncate else "split"
-        more: dict[str, Setting] = {
-            "long_sentences": long,
-            "end_marks": rules.rows.end_marks,
-            "label_on": "first sub-word",
-        }
-        return {**super().settings(rules, max_length), **more}
+        marked: dict[str, Setting] = {"end_marks": rules.rows.end_marks, "label_on": "first sub-word"}
+        return {**super().settings(rules, max_length), "long_sentences": long, **marked}
 
     def kept(self, row: Logits, feature: Feature, rules: Rules) -> list[str]:
         """The tag at the first sub-word of every word."""
@@ -160,13 +157,12 @@ class TagsFormat(Format[Tagged]):
 
 def clean_tags(tags: Sequence[str], layout: Layout, where: str) -> tuple[str, ...]:
     """A sentence's tags as the task spells them. Raises TaskDataError for a tag outside the layout's labels."""
-    ignored = set(layout.ignore_labels)
     named = [layout.label_names.get(tag, tag) for tag in tags]
-    kept = iob2(OUTSIDE if tag in ignored or entity_type(tag) in ignored else tag for tag in named)
-    if layout.labels is not None:
-        for tag in kept:
-            if tag not in layout.labels:
-                raise wrong_label(tag, layout.labels, where)
+    ignored = set(layout.ignore_labels)
+    kept = iob2(OUTSIDE if {tag, entity_type(tag)} & ignored else tag for tag in named)
+    wrong = [] if layout.labels is None else [tag for tag in kept if tag not in layout.labels]
+    if wrong:
+        raise wrong_label(wrong[0], layout.labels or (), where)
     return kept
 
 
@@ -216,14 +212,10 @@ def _runs(lengths: Sequence[int], room: int) -> Iterator[tuple[int, int]]:
 def _feature(
     example: int, words: Sequence[Sequence[int]], targets: Sequence[int], around: Marks, end_marks: int
 ) -> Feature:
-    ids: list[int] = []
-    target = [IGNORED]
-    starts = []
-    for word, wanted in zip(words, targets, strict=True):
-        starts.append(len(ids) + 1)  # + 1 for <s>
-        ids.extend(word)
-        target.extend([wanted] + [IGNORED] * (len(word) - 1))
-    more = end_marks - 1
-    return Feature(
-        0, example, (*around.single(ids), *[around.end] * more), (*target, *[IGNORED] * end_marks), tuple(starts)
-    )
+    firsts = [0, *accumulate(map(len, words))]
+    target = [IGNORED] * (firsts[-1] + 1 + end_marks)
+    starts = tuple(first + 1 for first in firsts[:-1])  # + 1 for <s>
+    for start, wanted in zip(starts, targets, strict=True):
+        target[start] = wanted
+    ids = (*around.single([*chain.from_iterable(words)]), *[around.end] * (end_marks - 1))
+    return Feature(0, example, ids, tuple(target), starts)

@@ -81,9 +81,8 @@ class Answers(dict[str, str]):
     """
 
     def __init__(self, spans: Mapping[str, Span], null_threshold: float | None = None) -> None:
-        super().__init__(
-            {question: "" if _silent(span, null_threshold) else span.text for question, span in spans.items()}
-        )
+        threshold = np.inf if null_threshold is None else null_threshold
+        super().__init__({id: "" if span.null_odds > threshold else span.text for id, span in spans.items()})
         self.spans = dict(spans)
 
 
@@ -132,7 +131,7 @@ def mlqa_text(language: str) -> Normalise:
     cut = _characters if language == "zh" else str.split
 
     def normalise(text: str) -> str:
-        bare = "".join(character for character in text.lower() if not _is_punctuation(character))
+        bare = _bare(text)
         return " ".join(cut(articles.sub(" ", bare) if articles else bare))
 
     return normalise
@@ -140,13 +139,7 @@ def mlqa_text(language: str) -> Normalise:
 
 def character_text(text: str) -> str:
     """For scripts without spaces: every character a token, punctuation and space left out; of no benchmark."""
-    return " ".join(
-        character for character in text.lower() if not _is_punctuation(character) and not character.isspace()
-    )
-
-
-def _silent(span: Span, null_threshold: float | None) -> bool:
-    return null_threshold is not None and span.null_odds > null_threshold
+    return " ".join(character for character in _bare(text) if not character.isspace())
 
 
 def most_context(sizes: Sequence[int], step: int) -> list[NDArray[np.bool_]]:
@@ -159,12 +152,11 @@ def most_context(sizes: Sequence[int], step: int) -> list[NDArray[np.bool_]]:
     starts = np.arange(len(sizes)) * step
     tokens = np.arange(starts[-1] + sizes[-1])
     left = tokens - starts[:, None]  # [windows, tokens]
-    right = np.array(sizes)[:, None] - 1 - left
-    context = np.where((left >= 0) & (right >= 0), np.minimum(left, right) + 0.01 * np.array(sizes)[:, None], -np.inf)
-    best = context.argmax(axis=0)
-    return [
-        best[start : start + size] == number for number, (start, size) in enumerate(zip(starts, sizes, strict=True))
-    ]
+    size = np.array(sizes)[:, None]
+    right = size - 1 - left
+    best = np.where((left >= 0) & (right >= 0), np.minimum(left, right) + 0.01 * size, -np.inf).argmax(axis=0)
+    ends = (starts + sizes).tolist()
+    return [best[start:end] == number for number, (start, end) in enumerate(zip(starts, ends, strict=True))]
 
 
 def _best_pair(window: Window, n_best: int, longest: int, whole_row: bool) -> tuple[float, int, int]:
@@ -172,10 +164,8 @@ def _best_pair(window: Window, n_best: int, longest: int, whole_row: bool) -> tu
     inside = np.array([start >= 0 for start, _ in window.offsets], dtype=np.bool_)
     of = np.arange(len(inside)) if whole_row else np.flatnonzero(inside)
     starts, ends = (np.sort(of[np.argsort(-window.logits[of, side], kind="stable")[:n_best]]) for side in (0, 1))
-    starts, ends = (
-        starts[(inside if window.may_start is None else inside & window.may_start)[starts]],
-        ends[inside[ends]],
-    )
+    may_start = inside if window.may_start is None else inside & window.may_start
+    starts, ends = starts[may_start[starts]], ends[inside[ends]]
     if not len(starts) or not len(ends):
         return -np.inf, 0, 0
     scores = window.logits[starts, 0].astype(np.float64)[:, None] + window.logits[ends, 1].astype(np.float64)
@@ -195,5 +185,10 @@ def _characters(text: str) -> list[str]:
     return re.sub("([\u4e00-\u9fa5])", r" \1 ", text).split()
 
 
-def _is_punctuation(character: str) -> bool:
+def _bare(text: str) -> str:
+    """In lower case, without punctuation."""
+    return "".join(character for character in text.lower() if not is_punctuation(character))
+
+
+def is_punctuation(character: str) -> bool:
     return character in string.punctuation or unicodedata.category(character).startswith("P")

@@ -18,9 +18,10 @@ leaves more words whole.
 from __future__ import annotations
 
 import re
-import string
 import unicodedata
-from itertools import accumulate
+from itertools import accumulate, pairwise
+
+from adapter_stilts.metrics.answers import is_punctuation
 
 # what the reference splits contexts at, which is not all that Unicode calls a space
 SPACES = frozenset(" \t\r\n\u202f")
@@ -58,12 +59,9 @@ def aligned(pieces: str, words: str) -> str:
 
 def _words(context: str) -> tuple[list[str], list[int]]:
     """White-space words, and the word number of every character; a space belongs to the word before it."""
-    starts = [
-        character not in SPACES and (place == 0 or context[place - 1] in SPACES)
-        for place, character in enumerate(context)
-    ]
-    numbers = [max(0, count - 1) for count in accumulate(map(int, starts))]
     text = "".join(" " if character in SPACES else character for character in context)
+    starts = [before == " " and character != " " for before, character in pairwise(f" {text}")]
+    numbers = [max(0, count - 1) for count in accumulate(map(int, starts))]
     return [word for word in text.split(" ") if word], numbers
 
 
@@ -83,5 +81,5 @@ def _spaced(character: str) -> str:
         return " "
     if character == "\ufffd" or category.startswith("C"):
         return ""
-    mark = character in string.punctuation or category.startswith("P") or CHINESE.match(character)
+    mark = is_punctuation(character) or CHINESE.match(character)
     return f" {character} " if mark else character
