@@ -47,6 +47,15 @@ class Marks:
         return self.pair(*shorten(first, second, max_length - PAIR_SPECIALS))
 
 
+def cut_texts(tokenizer: Tokenizer, texts: Sequence[tuple[str, str | None]], max_length: int) -> list[tuple[int, ...]]:
+    """One text or two of each row between their marks, cut longest first to `max_length`."""
+    around = marks(tokenizer)
+    first = pieces(tokenizer, (text for text, _ in texts))
+    second = pieces(tokenizer, (other or "" for _, other in texts))
+    rows = zip(texts, first, second, strict=True)
+    return [around.cut(ids, None if other is None else others, max_length) for (_, other), ids, others in rows]
+
+
 def marks(tokenizer: Tokenizer) -> Marks:
     return Marks(int(tokenizer.cls_token_id), int(tokenizer.sep_token_id), int(tokenizer.unk_token_id))
 

@@ -25,7 +25,7 @@ from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import Tokenizer
 from adapter_stilts.data.tables import Row
 from adapter_stilts.errors import StiltsError, TaskDataError, UsageError
-from adapter_stilts.formats.protocols import Decoding, Rows, Setting, TargetProtocol
+from adapter_stilts.formats.protocols import Decoding, Setting, TargetProtocol
 from adapter_stilts.metrics.base import Options, Score, metrics
 from adapter_stilts.registry import Registry
 
@@ -52,7 +52,7 @@ class Cut:
     query_length  span, ranking: tokens of a question; for ranking special tokens included, and max_length is a
                   candidate's
     window_step   span: tokens by which the start of a context window advances
-    rows          tags: what becomes of a long sentence
+    end_marks, truncate   tags: as a TargetProtocol has them
     training      every example must carry its gold answer
     """
 
@@ -60,7 +60,8 @@ class Cut:
     labels: tuple[str, ...] | None = None
     query_length: int = 64
     window_step: int = 128
-    rows: Rows = field(default_factory=Rows)
+    end_marks: int = 1
+    truncate: bool = False
     training: bool = False
 
     def classes(self, used: Iterable[str]) -> dict[str, int]:

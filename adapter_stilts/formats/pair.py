@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from adapter_stilts.data.columns import ID, LABEL, Columns, couples_of, spelled, words
 from adapter_stilts.data.feature import IGNORED, Feature
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.pieces import Tokenizer, marks, pieces
+from adapter_stilts.data.pieces import Tokenizer, cut_texts
 from adapter_stilts.data.tables import Row, cell_of, string_of
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, dealt, register
@@ -66,13 +66,9 @@ class ClassifiedFormat(Format[Classified]):
     def cut(self, examples: Sequence[Classified], tokenizer: Tokenizer, cut: Cut) -> Iterator[Feature]:
         """`<s> a </s>` or `<s> a </s></s> b </s>`, cut longest first."""
         classes = cut.classes(example.label for example in examples if example.label)
-        first = pieces(tokenizer, (example.text for example in examples))
-        second = pieces(tokenizer, (example.pair or "" for example in examples))
-        around = marks(tokenizer)
-        for index, example in enumerate(examples):
-            target = classes[example.label] if example.label else IGNORED
-            other = None if example.pair is None else second[index]
-            yield Feature(0, index, around.cut(first[index], other, cut.max_length), target)
+        rows = cut_texts(tokenizer, [(example.text, example.pair) for example in examples], cut.max_length)
+        for index, (example, row) in enumerate(zip(examples, rows, strict=True)):
+            yield Feature(0, index, row, classes[example.label] if example.label else IGNORED)
 
     def decode(
         self, examples: Sequence[Classified], features: Sequence[Feature], kept: Sequence[Logits], rules: Rules

@@ -32,18 +32,6 @@ Setting: TypeAlias = str | int | float | bool | None
 
 
 @dataclass(frozen=True)
-class Rows:
-    """How a sentence becomes rows.
-
-    end_marks  `</s>` at the end of a row; XTREME puts two for XLM-R, which leaves a row of 128 tokens room for 125
-    truncate   keep what fits in one row, the last word perhaps in part, in place of going on in the next
-    """
-
-    end_marks: int = 1
-    truncate: bool = False
-
-
-@dataclass(frozen=True)
 class Decoding:
     """From the logits of a context's windows to an answer.
 
@@ -75,30 +63,23 @@ class TargetProtocol:
 
     length          of texts, pairs, choices and tagged sentences
     context_length  of a question with a window of its context
+    end_marks       tags: `</s>` at the end of a row; XTREME's two leave a row of 128 tokens room for 125
+    truncate        tags: keep what fits in one row, the last word perhaps in part; otherwise go on in the next
     """
 
     name: str
     length: int | None = None
     context_length: int | None = None
     query_length: int = 64
-    rows: Rows = field(default_factory=Rows)
+    end_marks: int = 1
+    truncate: bool = False
     decoding: Decoding = field(default_factory=Decoding)
 
 
-XTREME = TargetProtocol(
-    "xtreme",
-    length=128,
-    context_length=384,
-    rows=Rows(end_marks=2),
-    decoding=Decoding(whole_row=True, most_context=True, text="words"),
-)
-JIANT = TargetProtocol(
-    "jiant",
-    length=256,
-    context_length=384,
-    rows=Rows(truncate=True),
-    decoding=Decoding(whole_row=True, most_context=True, text="words", unaligned=("zh",)),
-)
+AS_SQUAD = Decoding(whole_row=True, most_context=True, text="words")
+XTREME = TargetProtocol("xtreme", length=128, context_length=384, end_marks=2, decoding=AS_SQUAD)
+UNALIGNED = replace(AS_SQUAD, unaligned=("zh",))
+JIANT = TargetProtocol("jiant", length=256, context_length=384, truncate=True, decoding=UNALIGNED)
 OWN = TargetProtocol("own")
 target_protocols: Registry[TargetProtocol] = Registry("protocol")
 for _protocol in (XTREME, replace(XTREME, name="xtreme-r"), JIANT, OWN):

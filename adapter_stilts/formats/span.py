@@ -30,11 +30,11 @@ from adapter_stilts.data.pieces import (
     pieces_with_offsets,
     trimmed,
 )
-from adapter_stilts.data.tables import JSON, Row, json_document, string_of
+from adapter_stilts.data.tables import Row, string_of
 from adapter_stilts.errors import UsageError
 from adapter_stilts.formats.base import Cut, Format, Logits, Rules, dealt, register
 from adapter_stilts.formats.protocols import Decoding, Setting, TargetProtocol
-from adapter_stilts.formats.squad import Answer, SpanQuestion, flat_answers, squad_rows
+from adapter_stilts.formats.squad import Answer, SpanQuestion, flat_answers, squad_document, squad_rows
 from adapter_stilts.metrics.answers import Answers, Window, best_span, most_context
 from adapter_stilts.metrics.word_answers import word_answer
 
@@ -68,10 +68,8 @@ class SpanFormat(Format[SpanQuestion]):
     misplaced_note = "questions are left out: their answer is not where the data says it is"
 
     def file(self, path: Path, kind: str, layout: Layout) -> Iterator[SpanQuestion] | None:
-        document = json_document(path) if kind in JSON else None
-        if not isinstance(document, dict) or "data" not in document:
-            return None
-        return squad_rows(document, path, layout.labelled)
+        document = squad_document(path, kind)
+        return squad_rows(document, path, layout.labelled) if document else None
 
     def example(self, row: Row, id: str, found: Mapping[str, str], layout: Layout) -> SpanQuestion:
         answers = flat_answers(row, found["answers"]) if "answers" in found else ()

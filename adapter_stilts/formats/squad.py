@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from adapter_stilts.data.tables import Row, cell_of, whole_text
+from adapter_stilts.data.tables import JSON, Row, cell_of, json_document, whole_text
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Example
 
@@ -33,6 +33,12 @@ class SpanQuestion(Example):
     question: str
     context: str
     answers: tuple[Answer, ...]
+
+
+def squad_document(path: Path, kind: str) -> Node | None:
+    """A file in SQuAD's JSON; None for one of another form."""
+    document = json_document(path) if kind in JSON else None
+    return document if isinstance(document, dict) and "data" in document else None
 
 
 def squad_rows(document: Node, path: Path, labelled: bool) -> Iterator[SpanQuestion]:

@@ -109,7 +109,7 @@ class TagsFormat(Format[Tagged]):
     def cut(self, examples: Sequence[Tagged], tokenizer: Tokenizer, cut: Cut) -> Iterator[Feature]:
         """A tag that the head does not know has no class: nothing is learned from it, and it is scored as wrong."""
         classes = cut.classes(tag for row in examples for tag in row.tags if cut.training)
-        around, end_marks = marks(tokenizer), cut.rows.end_marks
+        around, end_marks = marks(tokenizer), cut.end_marks
         room = cut.max_length - SINGLE_SPECIALS - (end_marks - 1)
         words_of = iter(pieces(tokenizer, (word for example in examples for word in example.words)))
         for index, example in enumerate(examples):
@@ -117,14 +117,14 @@ class TagsFormat(Format[Tagged]):
             cuts = (next(words_of) for _ in example.words)
             words = [ids if 0 < len(ids) <= room else [around.unknown] for ids in cuts]
             targets = [classes.get(tag, IGNORED) for tag in example.tags] or [IGNORED] * len(words)
-            if cut.rows.truncate:
+            if cut.truncate:
                 words = _beginning(words, room)
             for first, last in _runs([len(ids) for ids in words], room):
                 yield _feature(index, words[first:last], targets[first:last], around, end_marks)
 
     def settings(self, rules: TargetProtocol, max_length: int) -> dict[str, Setting]:
-        long = "truncated" if rules.rows.truncate else "split"
-        marked: dict[str, Setting] = {"end_marks": rules.rows.end_marks, "label_on": "first sub-word"}
+        long = "truncated" if rules.truncate else "split"
+        marked: dict[str, Setting] = {"end_marks": rules.end_marks, "label_on": "first sub-word"}
         return {**super().settings(rules, max_length), "long_sentences": long, **marked}
 
     def kept(self, row: Logits, feature: Feature, rules: Rules) -> list[str]:

@@ -192,7 +192,8 @@ def _features(model: TaskModel, task: Task, examples: Sequence[Example], reading
             max_length=reading.length(model),
             query_length=rules.query_length,
             window_step=rules.decoding.window_step,
-            rows=rules.rows,
+            end_marks=rules.end_marks,
+            truncate=rules.truncate,
             training=False,
         ),
     )
