@@ -58,13 +58,18 @@ class Columns:
         Raises TaskDataError for a needed column that is not there, with the columns found and the nearest, and
         UnknownName for a field that the format does not have.
         """
-        found = {self.field_called(key): _existing(column, names, where) for key, column in given.items()}
+        found: dict[str, str] = {}
+        for key, column in given.items():
+            found[self.field_called(key)] = column
+            if column not in names:
+                what = f"no column '{column}'; the columns are: {', '.join(names)}"
+                raise TaskDataError(what, where=where, do=f"{nearest(column, names)}correct `columns`")
         if not any(name in found for name in self.couple):
             found |= dict(zip(self.couple, self._couple(names), strict=False))
         for name, usual in self.fields.items():
             free = [column for column in names if column not in found.values()]
-            if name not in found and (column := first_called(usual, free)):
-                found[name] = column
+            if name not in found and (called := first_called(usual, free)):
+                found[name] = called
         self._require(names, found, where)
         return found
 
@@ -163,10 +168,3 @@ def nearest(wrong: str, names: Iterable[str]) -> str:
     """ "did you mean 'x'? " or nothing."""
     near = difflib.get_close_matches(wrong.lower(), list(names), n=1, cutoff=0.6)
     return f"did you mean '{near[0]}'? " if near else ""
-
-
-def _existing(column: str, names: Sequence[str], where: str) -> str:
-    if column in names:
-        return column
-    what = f"no column '{column}'; the columns are: {', '.join(names)}"
-    raise TaskDataError(what, where=where, do=f"{nearest(column, names)}correct `columns`")

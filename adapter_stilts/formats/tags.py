@@ -144,7 +144,7 @@ class TagsFormat(Format[Tagged]):
     def scored_part(self, examples: Sequence[Tagged], predictions: Any) -> tuple[Sequence[Tagged], int]:
         """A protocol may cut long sentences, gold and all."""
         pairs = list(zip(examples, predictions, strict=True))
-        kept = [_first_words(row, len(tags)) if len(tags) < len(row.words) else row for row, tags in pairs]
+        kept = [replace(row, words=row.words[: len(tags)], tags=row.tags[: len(tags)]) for row, tags in pairs]
         return kept, sum(len(row.words) - len(tags) for row, tags in pairs)
 
     def gold(self, examples: Sequence[Tagged]) -> list[Tags]:
@@ -180,10 +180,6 @@ def iob2(tags: Iterable[str]) -> tuple[str, ...]:
 def entity_type(tag: str) -> str:
     """ "PER" of "B-PER" and "I-PER"; a tag without such a mark is its own type."""
     return tag[2:] if tag[:2] in ("B-", "I-") else tag
-
-
-def _first_words(row: Tagged, count: int) -> Tagged:
-    return replace(row, words=row.words[:count], tags=row.tags[:count])
 
 
 def _beginning(words: Sequence[list[int]], room: int) -> list[list[int]]:
