@@ -33,23 +33,17 @@ ENGLISH = re.compile(r"eng?([_-][A-Z][A-Za-z]{1,3})?")
 
 @dataclass(frozen=True)
 class Columns:
-    """The fields of a format, and what their columns are usually called.
+    """The fields of a format, and what their columns are usually called."""
 
-    format       its name, for messages
-    fields       field -> usual names, the first a file has is taken
-    needed       fields that every file must have
-    couple       the fields of two texts that belong together; () where there are none
-    couples      what the columns of both are called; the first couple a file has both of is taken
-    by_language  both texts may stand under their languages, one of them English: the other is the foreign side
-    stands_in    whether other columns make up for a needed field that is not there
-    """
-
-    format: str
-    fields: Mapping[str, tuple[str, ...]]
-    needed: tuple[str, ...]
-    couple: tuple[str, ...] = ()
-    couples: tuple[tuple[str, ...], ...] = ()
-    by_language: bool = False
+    format: str  # its name, for messages
+    fields: Mapping[str, tuple[str, ...]]  # field -> usual names, the first a file has is taken
+    needed: tuple[str, ...]  # fields that every file must have
+    couple: tuple[str, ...] = ()  # the fields of two texts that belong together; () where there are none
+    couples: tuple[tuple[str, ...], ...] = ()  # what both columns are called; the first couple a file has is taken
+    by_language: bool = (
+        False  # both may stand under their languages, one of them English: the other is the foreign side
+    )
+    # whether other columns make up for a needed field that is not there
     stands_in: Callable[[str, Sequence[str], Mapping[str, str]], bool] = lambda field, names, found: False
 
     def find(self, names: Sequence[str], given: Mapping[str, str], where: str) -> dict[str, str]:

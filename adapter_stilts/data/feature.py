@@ -28,7 +28,7 @@ class Feature:
                tags: a class per token, -100 but at the first sub-word of a word
                span: (start, end) tokens, both included; (0, 0) where the window holds no answer; (-100, -100) where
                unknown text: None, since masking makes the target anew for every batch
-               ranking: two numbers by which equal positives are known (ranking_features.py); None where nothing is
+               ranking: two numbers by which equal positives are known (formats/ranking.py); None where nothing is
                learned
     words      tags: the position of each word's first sub-word
     offsets    span: the (start, end) characters of the context under each token, (-1, -1) outside the context; not kept

@@ -60,17 +60,13 @@ class Sentence(NamedTuple):
 
 @dataclass(frozen=True)
 class Source:
-    """A file and how its rows are read.
-
-    column   tsv: the place of the sentence in a row; jsonl: the name of the field is in `field`
-    header   tsv: the names of the columns; () where the file has none
-    """
+    """A file and how its rows are read."""
 
     path: Path
     layout: str
-    column: int = 0
-    field: str = ""
-    header: tuple[str, ...] = ()
+    column: int = 0  # tsv: the place of the sentence in a row
+    field: str = ""  # jsonl: the name of the field
+    header: tuple[str, ...] = ()  # tsv: the names of the columns; () where the file has none
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def json_document(path: Path) -> object | None:
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":
             return None
-        raise _broken(error, f"{path}, line {error.lineno}") from error
+        raise broken_json(error, f"{path}, line {error.lineno}") from error
     return value
 
 
@@ -179,10 +179,10 @@ def json_object(line: str, where: str) -> Cells:
     try:
         return _object(json.loads(line), where)
     except (ValueError, RecursionError) as error:
-        raise _broken(error, where) from error
+        raise broken_json(error, where) from error
 
 
-def _broken(error: Exception, where: str) -> TaskDataError:
+def broken_json(error: Exception, where: str) -> TaskDataError:
     what, do = f"not valid JSON: {error}", "the file may be truncated; fetch or write it again"
     if isinstance(error, json.JSONDecodeError):
         what, where = f"not valid JSON: {error.msg}", f"{where}, column {error.colno}"

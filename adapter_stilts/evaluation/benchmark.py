@@ -13,8 +13,8 @@ languages. Then, by name:
 A mean is given only where all its tasks are there. A labelled language without predictions is an error; published
 languages without labels are named in `missing_languages`, since a mean over the others is partial.
 
-    labels/xnli/test-sw.tsv  predictions/xnli/test-sw.tsv      the same layout on both sides (folder.py); labels of
-    labels/xquad/test-zh.json                                  question answering are SQuAD files
+    labels/xnli/test-sw.tsv  predictions/xnli/test-sw.tsv     the same layout on both sides (metrics/forms.py); labels
+    labels/xquad/test-zh.json                                 of question answering are SQuAD files
 
 XTREME-R's own code has no languages, reader or metric for LAReQA, so it never completes; the paper's ten tasks are
 here. XCOPA stands in two groups as in that code: `classification` and `multi_choice`. Its `retrieval` group lacks
@@ -43,17 +43,13 @@ from adapter_stilts.tasks.source import codes
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Tasks with their metric and languages, by group, as evaluate.py has them.
-
-    averaged   the groups that `all_group` is the mean of: every task is in one of them
-    retrieval  the tasks that `without_retrieval` leaves out
-    """
+    """Tasks with their metric and languages, by group, as evaluate.py has them."""
 
     metrics: dict[str, str]
     languages: dict[str, tuple[str, ...]]
     groups: dict[str, tuple[str, ...]]
-    averaged: tuple[str, ...]
-    retrieval: tuple[str, ...]
+    averaged: tuple[str, ...]  # the groups that `all_group` is the mean of: every task is in one of them
+    retrieval: tuple[str, ...]  # the tasks that `without_retrieval` leaves out
 
 
 # Where the official script has a task's languages in another order than the task.
@@ -101,18 +97,13 @@ BENCHMARKS = {
 
 @dataclass(frozen=True)
 class BenchmarkScore:
-    """Every row, the means by name, and what they lack.
-
-    missing_tasks       tasks without predictions or without labels
-    missing_languages   by task, published languages without labels
-    not_scored          folders and languages that are there and count in nothing
-    """
+    """Every row, the means by name, and what they lack."""
 
     rows: tuple[Result, ...]
     means: dict[str, float]
-    missing_tasks: tuple[str, ...]
-    missing_languages: dict[str, tuple[str, ...]]
-    not_scored: tuple[str, ...]
+    missing_tasks: tuple[str, ...]  # tasks without predictions or without labels
+    missing_languages: dict[str, tuple[str, ...]]  # by task, published languages without labels
+    not_scored: tuple[str, ...]  # folders and languages that are there and count in nothing
 
     @property
     def complete(self) -> bool:

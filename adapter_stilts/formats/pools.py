@@ -50,7 +50,26 @@ class PoolsFormat(Format[Pools]):
         return [read_pools(paths[0], paths[1], paths[2] if len(paths) == 3 else None)]
 
     def of_hub(self, rows: Iterable[Row], columns: Mapping[str, str], where: str) -> list[Pools]:
-        return [pools_of(rows, columns, where)]
+        """Both pools from rows of gold pairs alone: source_id, source, target_id and target by column. They hold
+        nothing but the pairs.
+
+        Raises TaskDataError for a column that is not there and for an id that stands for two different sentences.
+        """
+        pools: tuple[dict[str, str], dict[str, str]] = ({}, {})
+        gold = set()
+        for row in rows:
+            if missing := [column for column in columns.values() if column not in row.cells]:
+                what = f"no column '{missing[0]}'; the columns are: {', '.join(row.cells)}"
+                raise TaskDataError(what, where=row.where, do="give the shared task's own files with --data DIR")
+            cells = {field: str(row.cells[column]).strip() for field, column in columns.items()}
+            for pool, side in zip(pools, ("source", "target"), strict=True):
+                if pool.setdefault(cells[f"{side}_id"], cells[side]) != cells[side]:
+                    what = f"id '{cells[f'{side}_id']}' stands for two sentences"
+                    raise TaskDataError(what, where=row.where, do="give every sentence an id of its own")
+            gold.add((cells["source_id"], cells["target_id"]))
+        if not gold:
+            raise TaskDataError("no pair", where=where, do="choose another split or language")
+        return [_pools(where, *pools, gold)]
 
     def count(self, example: Pools) -> int:
         return len(example.gold)
@@ -71,29 +90,6 @@ def read_pools(source_path: Path, target_path: Path, gold_path: Path | None) -> 
     """
     source, target = _pool(source_path), _pool(target_path)
     return _pools(bare_name(source_path), source, target, _gold(gold_path, source, target) if gold_path else ())
-
-
-def pools_of(rows: Iterable[Row], columns: Mapping[str, str], where: str) -> Pools:
-    """Both pools from rows of gold pairs alone: source_id, source, target_id and target by column. The pools hold
-    nothing but the pairs.
-
-    Raises TaskDataError for a column that is not there and for an id that stands for two different sentences.
-    """
-    pools: tuple[dict[str, str], dict[str, str]] = ({}, {})
-    gold = set()
-    for row in rows:
-        if missing := [column for column in columns.values() if column not in row.cells]:
-            what = f"no column '{missing[0]}'; the columns are: {', '.join(row.cells)}"
-            raise TaskDataError(what, where=row.where, do="give the shared task's own files with --data DIR")
-        cells = {field: str(row.cells[column]).strip() for field, column in columns.items()}
-        for pool, side in zip(pools, ("source", "target"), strict=True):
-            if pool.setdefault(cells[f"{side}_id"], cells[side]) != cells[side]:
-                what = f"id '{cells[f'{side}_id']}' stands for two sentences"
-                raise TaskDataError(what, where=row.where, do="give every sentence an id of its own")
-        gold.add((cells["source_id"], cells["target_id"]))
-    if not gold:
-        raise TaskDataError("no pair", where=where, do="choose another split or language")
-    return _pools(where, *pools, gold)
 
 
 def _pools(id: str, source: Mapping[str, str], target: Mapping[str, str], gold: Iterable[tuple[str, str]]) -> Pools:

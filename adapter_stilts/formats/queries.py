@@ -56,29 +56,21 @@ CANDIDATE_FIELDS = {
 
 @dataclass(frozen=True, slots=True)
 class Candidate(Example):
-    """Something a query may find: a text, or a sentence (`text`) and the paragraph it stands in (`context`).
-
-    answers  the ids of the queries it is an answer to, where the pool says so and not the query; the same id in every
-             language
-    """
+    """Something a query may find: a text, or a sentence (`text`) and the paragraph it stands in (`context`)."""
 
     text: str
     context: str | None = None
     language: str = ""
-    answers: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()  # ids of queries it answers, alike in every language, where the pool says so
 
 
 @dataclass(frozen=True, slots=True)
 class Query(Example):
-    """A text that looks for a candidate.
-
-    positive  what it should find, in training rows
-    gold      ids of what it should find in a pool; () where the pool's candidates say what they answer
-    """
+    """A text that looks for a candidate."""
 
     text: str
-    positive: Candidate | None = None
-    gold: tuple[str, ...] = ()
+    positive: Candidate | None = None  # what it should find, in training rows
+    gold: tuple[str, ...] = ()  # ids of what it should find in a pool; () where candidates say what they answer
 
 
 def squad_ranking(document: Node, path: Path, layout: Layout) -> Iterator[Query | Candidate]:

@@ -21,7 +21,6 @@ from adapter_stilts.data.mewsli import plain_rows
 from adapter_stilts.data.pieces import SINGLE_SPECIALS, Tokenizer, cut_texts, marks, pieces
 from adapter_stilts.data.tables import Row
 from adapter_stilts.formats.base import Cut, Format, dealt, register
-from adapter_stilts.formats.protocols import TargetProtocol
 from adapter_stilts.formats.queries import COLUMNS, Candidate, Query, candidates_of, query_of, squad_ranking
 from adapter_stilts.formats.squad import squad_document
 
@@ -35,6 +34,7 @@ class RankingFormat(Format[Query]):
     metric = "map20"
     form = "ranked"
     max_length = 256
+    own_length = True
     one_language = False
     rows_needed = 2  # a query alone has nothing to be told from
     ranking = True
@@ -78,9 +78,6 @@ class RankingFormat(Format[Query]):
         same = zip(_numbered([positive.id for positive in positives]), _numbered(answers), strict=True)
         for (index, _), row, target, answer in zip(kept, rows, same, answers, strict=True):
             yield Feature(0, index, row, target, candidate=answer)
-
-    def length(self, rules: TargetProtocol, trained: int) -> int:
-        return trained
 
 
 def candidate_features(candidates: Sequence[Candidate], tokenizer: Tokenizer, max_length: int) -> list[Feature]:

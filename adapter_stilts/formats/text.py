@@ -13,7 +13,6 @@ from adapter_stilts.data.pieces import SINGLE_SPECIALS, Tokenizer, marks, pieces
 from adapter_stilts.data.tables import TABLES, TSV, Row, string_of
 from adapter_stilts.files import numbered_lines
 from adapter_stilts.formats.base import Cut, Example, Format, register
-from adapter_stilts.formats.protocols import TargetProtocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,7 @@ class TextFormat(Format[PlainText]):
     metric = "masked_accuracy"
     grouped_by = "text"
     max_length = 256
+    own_length = True
     one_language = False
     whole = False
     masked = True
@@ -66,6 +66,3 @@ class TextFormat(Format[PlainText]):
             else:
                 for start in range(0, len(first[index]), room):
                     yield Feature(0, index, around.single(first[index][start : start + room]))
-
-    def length(self, rules: TargetProtocol, trained: int) -> int:
-        return trained

@@ -42,31 +42,23 @@ ASCII_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One window of a context as the model saw it.
+    """One window of a context as the model saw it."""
 
-    logits     [T, 2] for start and end
-    offsets    each token's characters in the context, (-1, -1) outside it
-    may_start  [T] tokens that may start an answer; None: all of the context
-    """
-
-    logits: NDArray[np.float32]
-    offsets: Sequence[tuple[int, int]]
-    may_start: NDArray[np.bool_] | None = None
+    logits: NDArray[np.float32]  # [T, 2] for start and end
+    offsets: Sequence[tuple[int, int]]  # each token's characters in the context, (-1, -1) outside it
+    may_start: NDArray[np.bool_] | None = None  # [T] tokens that may start an answer; None: all of the context
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The best answer: its text and characters in the context, its start plus end logit, and the same of "no answer".
-
-    tokens  the window it stands in, its first and its last token; None where there is no answer
-    """
+    """The best answer: its text and place in the context, its start plus end logit, and the same of "no answer"."""
 
     text: str
     start: int
     end: int
     score: float
     null_score: float
-    tokens: tuple[int, int, int] | None = None
+    tokens: tuple[int, int, int] | None = None  # its window, its first and last token; None where there is no answer
 
     @property
     def null_odds(self) -> float:

@@ -21,10 +21,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from adapter_stilts.data.tables import json_line_rows, suffix
+from adapter_stilts.data.tables import broken_json, json_line_rows, suffix
 from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.files import numbered_lines, read_text, write_json, write_text
 from adapter_stilts.metrics.tags import Tags
@@ -98,13 +99,8 @@ def read_lines(path: Path) -> list[str]:
 
 def read_tags(path: Path) -> list[tuple[str, ...]]:
     """Sentences of tags, separated by empty lines; several empty lines separate like one."""
-    sentences: list[list[str]] = [[]]
-    for _, line in numbered_lines(path):
-        if line.strip():
-            sentences[-1].append(line.strip())
-        elif sentences[-1]:
-            sentences.append([])
-    return [tuple(sentence) for sentence in sentences if sentence]
+    lines = (line.strip() for _, line in numbered_lines(path))
+    return [tuple(tags) for full, tags in groupby(lines, key=bool) if full]
 
 
 def read_answers(path: Path) -> dict[str, str]:
@@ -132,10 +128,11 @@ def read_choices(path: Path) -> list[str]:
         return read_lines(path)
     labels = []
     for row in json_line_rows(path):
-        if not isinstance(row.cells.get("label"), int):
-            what = f"no number under 'label': {row.cells.get('label')!r}"
-            raise TaskDataError(what, where=row.where, do='write {"label": 0}, counting choices from 0')
-        labels.append(str(int(str(row.cells["label"]))))
+        label = row.cells.get("label")
+        if not isinstance(label, int):
+            do = 'write {"label": 0}, counting choices from 0'
+            raise TaskDataError(f"no number under 'label': {label!r}", where=row.where, do=do)
+        labels.append(str(int(label)))
     return labels
 
 
@@ -183,8 +180,7 @@ def _object(path: Path) -> dict[str, object]:
     try:
         value = json.loads(read_text(path), object_pairs_hook=once)
     except json.JSONDecodeError as error:
-        what, do = f"not valid JSON: {error.msg}", "the file may be truncated; fetch or write it again"
-        raise TaskDataError(what, where=f"{path}, line {error.lineno}", do=do) from error
+        raise broken_json(error, f"{path}, line {error.lineno}") from error
     if not isinstance(value, dict):
         raise _no_answers(path)
     return value
