@@ -113,19 +113,12 @@ def names_in(place: str) -> tuple[str, ...]:
 
 def _names(tree: ast.AST, variable: str) -> Iterator[str]:
     for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and node.func.attr in ("register", "add")
-        ):
-            if isinstance(node.func.value, ast.Name) and node.func.value.id == variable:
-                yield from _strings(node.args[:1])
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            if any(isinstance(target, ast.Name) and target.id == variable for target in targets):
-                value = node.value.slice if isinstance(node.value, ast.Subscript) else node.value
-                yield from _strings(value.keys if isinstance(value, ast.Dict) else getattr(value, "elts", []))
-
-
-def _strings(nodes: Iterable[ast.expr | None]) -> Iterator[str]:
-    yield from (node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
+        match node:
+            case ast.Call(ast.Attribute(ast.Name(name), "register" | "add"), [ast.Constant(str(registered)), *_]):
+                if name == variable:
+                    yield registered
+            case ast.Assign([ast.Name(name)], value) | ast.AnnAssign(target=ast.Name(name), value=value):
+                if name == variable:
+                    table = value.slice if isinstance(value, ast.Subscript) else value  # within Literal[...]
+                    keys = table.keys if isinstance(table, ast.Dict) else getattr(table, "elts", [])
+                    yield from (str(key.value) for key in keys if isinstance(key, ast.Constant))

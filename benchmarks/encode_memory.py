@@ -20,8 +20,8 @@ from record import options, record
 
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.trunk import load_trunk
-from adapter_stilts.mining.encode import REMEMBERED
 from adapter_stilts.mining.memory import memory
+from adapter_stilts.retrieval.reading import Reading
 
 WORDS = ("the", "old", "train", "leaves", "Rome", "at", "seven", "and", "nobody", "knows", "why", "it", "waits", "here")
 
@@ -36,7 +36,7 @@ def write(path: Path, rows: int) -> None:
 def main() -> None:
     asked = options(__doc__, rows=(20_000, 80_000, 320_000), shard_rows=8192, layer=0)
     encoder = AdapterEncoder(load_trunk("miniature", layers=asked.layer))
-    sizes = {"shard_rows": asked.shard_rows, "token_budget": 2048, "max_length": encoder.trunk.max_length}
+    reading = Reading((asked.layer,), max_length=encoder.trunk.max_length)
     verb = [sys.executable, "-m", "adapter_stilts_cli", "encode", "--json"]
     verb += ["--layer", str(asked.layer), "--shard-rows", str(asked.shard_rows)]
     rows = []
@@ -48,7 +48,7 @@ def main() -> None:
             command = [*verb, str(path), "-o", str(path.with_suffix(""))]  # a process of its own, whose peak it tells
             made = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
             size, peak, speed = path.stat().st_size, int(made["peak_memory"]), made["sentences_per_second"]
-        bound = sum(memory(encoder, rows=count, remembered=REMEMBERED, **sizes).values())
+        bound = sum(memory(encoder, reading, rows=count, shard_rows=asked.shard_rows).values())
         rows.append({"rows": count, "file": size, "peak": peak, "bound": bound, "sentences_per_second": speed})
         print(f"{count:>9} {size / 1e6:>8.1f} {peak / 1e6:>8.0f} {bound / 1e6:>9.0f}  {speed}")
     record("encode_memory", {"shard_rows": asked.shard_rows, "layer": asked.layer, "rows": rows})

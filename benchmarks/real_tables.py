@@ -4,7 +4,9 @@
 
 The folder is that of `adapter-stilts study` with one of benchmarks/real/*.yaml, whose top says what is measured and
 what is not. Differences and intervals are those of study.json. Writes results/<name>.md, and results/<name>.jsonl
-with one row per score. --layers reads Tatoeba at every layer first, with the trunk and every intermediate run.
+with one row per score. --layers reads what is retrieved (Tatoeba, pairs to mine) at every layer first, with the trunk
+and every intermediate run. Not covered: mining FLORES and TICO-19 with every row a pair, each half cut at the other
+half's threshold, and every layer's F1 there; results/real_mining.md has them from before.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.reporting import Silent
 from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.runs.subject import Request
+from adapter_stilts.study.stages import sources_for
+from adapter_stilts.tasks.user import find_task
 
 KEPT = ("task", "protocol", "language", "split", "metric", "score", "n", "interval")
 COLUMNS = ("arm", "seeds", "mean", "95 % over seeds", "English", "points", "95 %", "p (Holm)")
@@ -82,37 +86,53 @@ def cells(entry: Mapping[str, Any]) -> list[str]:
 
 
 def read_every_layer(study: Mapping[str, Any], folder: Path) -> None:
-    trunk = {f"trunk.{key}": value for key, value in study["config"]["trunk"].items()}
-    sources = {"data.sources": study["config"]["data"], "retrieval.layer": "all"}
-    config = with_settings(RunConfig(), {**trunk, **sources})
-    for run in retrieving(study).values():
-        asked = Request.from_config(config, ("tatoeba",), run=None if run.name.startswith("trunk-") else run)
-        request = replace(asked, save_vectors=False)
-        evaluate(request, out=run, runs=folder / "runs", overwrite=False, dry_run=False, report=Silent())
+    grid = study["config"]
+    shared = (
+        {f"trunk.{key}": value for key, value in grid["trunk"].items()} | grid["settings"] | grid["target_settings"]
+    )
+    for target in retrieved(study):
+        read = {"data.sources": list(sources_for(grid["data"], (target["task"],))), "retrieval.layer": "all"}
+        config = with_settings(RunConfig(), {**shared, **target["settings"], **read})
+        for run in readers(study, target).values():
+            asked = Request.from_config(config, (target["task"],), run=None if run.name.startswith("trunk-") else run)
+            request = replace(asked, languages=tuple(target["languages"]), save_vectors=False)
+            evaluate(request, out=run, runs=folder / "runs", overwrite=False, dry_run=False, report=Silent())
 
 
 def layers(study: Mapping[str, Any]) -> Iterator[str]:
-    """Tatoeba by hidden state, where every layer was read: the mean over languages."""
-    rows = {label: layer_means(folder) for label, folder in retrieving(study).items()}
-    columns = sorted({layer for means in rows.values() for layer in means})
-    if len(columns) > 1:
-        yield "### Tatoeba, English to foreign, mean over languages, by hidden state\n"
-        table = [
-            [label, *(percent(means[layer]) for layer in columns)] for label, means in rows.items() if len(means) > 1
-        ]
-        yield markdown(("run", *map(str, columns)), table)
+    """What is retrieved by hidden state, where every layer was read: the mean over languages."""
+    for target in retrieved(study):
+        rows = {label: layer_means(folder, target) for label, folder in readers(study, target).items()}
+        columns = sorted({layer for means in rows.values() for layer in means})
+        if len(columns) > 1:
+            yield f"### {label_of(target)}, mean over languages, by hidden state\n"
+            whole = {label: means for label, means in rows.items() if len(means) > 1}
+            table = [[label, *(percent(means[layer]) for layer in columns)] for label, means in whole.items()]
+            yield markdown(("run", *map(str, columns)), table)
 
 
-def retrieving(study: Mapping[str, Any]) -> dict[str, Path]:
-    """What reads Tatoeba, by its label: the trunk alone, then the runs."""
-    read = [stage for stage in study["stages"] if stage["tasks"] == ["tatoeba"] and stage["state"] == "done"]
-    return {stage["stage"].removeprefix("tatoeba with "): Path(stage["folder"]) for stage in read}
+def retrieved(study: Mapping[str, Any]) -> list[dict[str, Any]]:
+    alone = {entry["target"] for entry in study["entries"] if entry["retrieval"]}
+    return [target for target in study["config"]["targets"] if label_of(target) in alone]
 
 
-def layer_means(folder: Path) -> dict[int, float]:
+def label_of(target: Mapping[str, Any]) -> str:
+    return str(target["name"] or target["task"])
+
+
+def readers(study: Mapping[str, Any], target: Mapping[str, Any]) -> dict[str, Path]:
+    """What reads a target, by its label: the trunk alone, then the runs."""
+    start = f"{label_of(target)} with "
+    done = [stage for stage in study["stages"] if stage["stage"].startswith(start) and stage["state"] == "done"]
+    return {stage["stage"].removeprefix(start): Path(stage["folder"]) for stage in done}
+
+
+def layer_means(folder: Path, target: Mapping[str, Any]) -> dict[int, float]:
+    task, centred = find_task(target["task"]).name, target["settings"].get("retrieval.centre", False)
     scores: dict[int, list[float]] = {}
     for row in results(folder):
-        if (row["task"], row["metric"]) == ("tatoeba", "accuracy"):
+        wanted = (row["task"], row.get("split"), row.get("headline")) == (task, target["split"], True)
+        if wanted and bool(row["settings"].get("centring")) == centred:
             scores.setdefault(row["settings"]["layer"], []).append(row["score"])
     return {layer: float(np.mean(of_layer)) for layer, of_layer in scores.items()}
 

@@ -1,8 +1,8 @@
 """What a case of `same_numbers.py` has left, as values under "file key": the two sides are then compared key by key.
 
-runs/nli/adapter/nli.safetensors encoder.layer.0.output.adapters.adapter_up.bias    {"dtype": "F32", "shape": [128]} a00baf56...
+runs/nli/adapter/nli.safetensors encoder.layer.0.output.adapters.adapter_up.bias     {"dtype": "F32", ...} a00baf56...
 runs/nli/results.json results.xnli own de test accuracy b14d.score                  0.3566666666666667
-02 eval runs/nli stdout line 3                                                      xnli  own  de  accuracy  33.3  28.3 to 39.0  300  a
+02 eval runs/nli stdout line 3                                   xnli  own  de  accuracy  33.3  28.3 to 39.0  300  a
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-# What differs between two runs of one checkout, or follows from the fingerprint of a configuration: a pattern of "file key", and why.
+# What differs between two runs of one checkout, or follows from a configuration's fingerprint: patterns, and why.
 IGNORED = {
     "*seconds": "time",
     "*sentences_per_second": "time",
@@ -38,7 +38,8 @@ IGNORED = {
     "* files.*.yaml": "hash of a document that is compared itself",
 }
 NAMES = (  # (pattern, replacement) in texts and in the names of files
-    (re.compile(r"\b[0-9a-f]{8} [0-9a-f]{64}\b"), "RUN"),  # its fingerprint and the checksum of its manifest, which holds times
+    # a fingerprint and the checksum of a manifest, which holds times
+    (re.compile(r"\b[0-9a-f]{8} [0-9a-f]{64}\b"), "RUN"),
     (re.compile(r"\b[0-9a-f]{8}\b"), "#"),
     (re.compile(r"/\S*/(adapter_stilts(_cli|_configs)?/)"), r"\1"),
     (re.compile(r"\bseconds=[0-9.e-]+"), "seconds=TIME"),
@@ -105,11 +106,9 @@ def _contents(path: Path, plain: Plain) -> Iterator[tuple[str, str]]:
             yield from _document(line, plain, f"{number}.")
     elif path.suffix in (".yaml", ".yml"):
         yield from _leaves(yaml.safe_load(text), plain, "")
-    elif path.suffix == ".safetensors":
-        yield "bytes", _digest(content)
-        yield from _tensors(content)
     else:
         yield "bytes", _digest(content)
+        yield from _tensors(content) if path.suffix == ".safetensors" else ()
 
 
 def _tensors(content: bytes) -> Iterator[tuple[str, str]]:
@@ -129,7 +128,7 @@ def _document(text: str, plain: Plain, prefix: str = "") -> Iterator[tuple[str, 
 
 
 def _leaves(value: Any, plain: Plain, prefix: str) -> Iterator[tuple[str, str]]:
-    """ "a.b.0" and the value there, for every value of a document; a score's place in a list is told by what it is of."""
+    """ "a.b.0" and the value there, for every value of a document; a score in a list is told by what it is of."""
     if isinstance(value, dict) and value:
         for key, inner in value.items():
             yield from _leaves(inner, plain, f"{prefix}{key}.")

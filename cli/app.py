@@ -41,7 +41,9 @@ class StiltsGroup(TyperGroup):
         try:
             code = super().main(args, prog_name or PROGRAM, complete_var, False, windows_expand_args, **extra)
         except typer.TyperException as error:
-            failed(_mistyped(error))
+            context = getattr(error, "ctx", None)
+            path = context.command_path if context is not None else PROGRAM
+            failed(UsageError(error.format_message().rstrip("."), do=f"see `{path} --help`"))
             code = UsageError.exit_code
         if standalone_mode:
             sys.exit(code)
@@ -51,28 +53,12 @@ class StiltsGroup(TyperGroup):
         try:
             with terminated_like_interrupted():
                 return super().invoke(ctx)
-        except StiltsError as error:
-            failed(error)
-            raise typer.Exit(error.exit_code) from error
-        except KeyboardInterrupt as error:
-            failed(Interrupted("stopped", do="run the same command again; what was finished is kept"))
-            raise typer.Exit(Interrupted.exit_code) from error
-        except PermissionError as error:
-            failed(
-                StiltsError(
-                    f"cannot read: {error.strerror or error}",
-                    where=str(error.filename or ""),
-                    do="check the folder and its permissions",
-                )
-            )
-            raise typer.Exit(StiltsError.exit_code) from error
-        except Exception as error:
-            if not _out_of_memory(error):
+        except (Exception, KeyboardInterrupt) as error:
+            known = _known(error)
+            if known is None:
                 raise
-            advice = "lower training.token_budget or training.batch_rows (and raise training.accumulation), "
-            advice += "or use a smaller trunk"
-            failed(DoesNotFit("out of memory", where=str(error).split("\n")[0], do=advice))
-            raise typer.Exit(DoesNotFit.exit_code) from error
+            failed(known)
+            raise typer.Exit(known.exit_code) from error
 
 
 def failed(error: StiltsError) -> None:
@@ -99,27 +85,27 @@ def terminated_like_interrupted() -> Iterator[None]:
 
 def quiet_libraries(environment: MutableMapping[str, str]) -> None:
     """No telemetry, and no advice from the libraries underneath; what the user has set stays."""
-    for name, value in (
-        ("HF_HUB_DISABLE_TELEMETRY", "1"),
-        ("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1"),
-        ("TOKENIZERS_PARALLELISM", "false"),
-    ):
-        environment.setdefault(name, value)
+    for name in ("HF_HUB_DISABLE_TELEMETRY", "TRANSFORMERS_NO_ADVISORY_WARNINGS"):
+        environment.setdefault(name, "1")
+    environment.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 
-def _mistyped(error: typer.TyperException) -> UsageError:
-    """A mistake in the command line."""
-    return UsageError(error.format_message().rstrip("."), do=f"see `{_command_path(error)} --help`")
-
-
-def _command_path(error: typer.TyperException) -> str:
-    context = getattr(error, "ctx", None)
-    return context.command_path if context is not None else PROGRAM
-
-
-def _out_of_memory(error: Exception) -> bool:
+def _known(error: BaseException) -> StiltsError | None:
+    """What a command was ended by, as an error that says what to do; None for a mistake of ours, shown with its
+    traceback."""
     torch = sys.modules.get("torch")
-    return isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError))
+    if isinstance(error, StiltsError):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return Interrupted("stopped", do="run the same command again; what was finished is kept")
+    if isinstance(error, PermissionError):
+        what, where = f"cannot read: {error.strerror or error}", str(error.filename or "")
+        return StiltsError(what, where=where, do="check the folder and its permissions")
+    if isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError)):
+        do = "lower training.token_budget or training.batch_rows (and raise training.accumulation), "
+        do += "or use a smaller trunk"
+        return DoesNotFit("out of memory", where=str(error).split("\n")[0], do=do)
+    return None
 
 
 def group() -> typer.Typer:
@@ -191,8 +177,8 @@ verb(app, "study", study.study)
 app.add_typer(lists, name="list")
 verb(app, "info", inspect.info)
 verb(app, "doctor", inspect.doctor)
-for _name, _command in inspect.LISTS.items():
-    verb(lists, _name, _command)
+for _list in inspect.LISTS:
+    verb(lists, _list.__name__, _list)
 
 
 def main() -> None:

@@ -50,9 +50,7 @@ def encode(
     layer: LayerOption = None,
     pool: PoolOption = None,
     centring: CentringOption = None,
-    dtype: Annotated[
-        str, named("--dtype", "adapter_stilts.retrieval.stored.arrays:DTYPES", "How vectors are stored.")
-    ] = "float32",
+    dtype: Annotated[str, named("--dtype", "retrieval.stored.arrays:DTYPES", "How vectors are stored.")] = "float32",
     layout: LayoutOption = None,
     column: ColumnOption = None,
     shard_rows: Annotated[int | None, given("--shard-rows", "N", "Rows of one file of vectors.")] = None,

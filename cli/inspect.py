@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
 from . import render
-from .options import RUNS, JsonOption
+from .options import RUNS, JsonOption, given
+
+Listed: TypeAlias = Sequence[Mapping[str, Any]]
+Columns: TypeAlias = Sequence[str] | Mapping[str, str]
+Shown: TypeAlias = Mapping[str, Callable[[Any], object]]
 
 
 def tasks(
-    files: Annotated[
-        bool, typer.Option("--files", help="Show the file names that --data DIR is searched for.")
-    ] = False,
+    files: Annotated[bool, given("--files", None, "Show the file names that --data DIR is searched for.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """List the tasks.
@@ -26,19 +28,20 @@ def tasks(
     Example:
       adapter-stilts list tasks --files
     """
-    from adapter_stilts.runs import inspect as study
+    from adapter_stilts.runs.inspect import list_tasks
 
-    listed = study.list_tasks()
-    if as_json:
-        render.document({"tasks": listed})
-    elif files:
-        named = [(row["task"], {**row["files"], "candidates": row["candidates"]}) for row in listed]
+    listed = list_tasks()
+    if files and not as_json:
         rows = [
-            (task, split, pattern) for task, files in named for split, patterns in files.items() for pattern in patterns
+            (row["task"], split, pattern)
+            for row in listed
+            for split, patterns in {**row["files"], "candidates": row["candidates"]}.items()
+            for pattern in patterns
         ]
         render.table("", ("task", "split", "file"), rows)
     else:
-        render.table("", ("task", "format", "metric", "languages", "summary"), [_task(row) for row in listed])
+        languages = {"languages": lambda codes: len(codes) or ""}
+        _show("tasks", listed, as_json, ("task", "format", "metric", "languages", "summary"), languages)
 
 
 def kinds(as_json: JsonOption = False) -> None:
@@ -48,19 +51,14 @@ def kinds(as_json: JsonOption = False) -> None:
     Example:
       adapter-stilts list kinds
     """
-    from adapter_stilts.runs import inspect as study
+    from adapter_stilts.runs.inspect import list_kinds
 
-    listed = study.list_kinds()
-    if as_json:
-        render.document({"kinds": listed})
-    else:
-        rows = [(row["kind"], row["summary"], row["composes"], _settings(row["settings"])) for row in listed]
-        render.table("", ("kind", "what it is", "composes", "settings"), rows)
+    columns = {"kind": "kind", "summary": "what it is", "composes": "composes", "settings": "settings"}
+    _show("kinds", list_kinds(), as_json, columns, {"settings": _settings})
 
 
 def recipes(
-    show: Annotated[str | None, typer.Option("--show", metavar="NAME", help="Print one in full.")] = None,
-    as_json: JsonOption = False,
+    show: Annotated[str | None, given("--show", "NAME", "Print one in full.")] = None, as_json: JsonOption = False
 ) -> None:
     """List ready-made configurations.
 
@@ -72,21 +70,14 @@ def recipes(
       adapter-stilts list recipes
       adapter-stilts list recipes --show xnli-jiant
     """
-    from adapter_stilts.runs import inspect as study
+    from adapter_stilts.runs.inspect import list_recipes, show_recipe
 
-    if show is not None:
-        recipe = study.show_recipe(show)
-        render.document(recipe) if as_json else typer.echo(recipe["text"], nl=False)
+    if show is None:
+        columns = {"name": "recipe", "task": "task", "protocol": "protocol", "command": "command"}
+        _show("recipes", list_recipes(), as_json, columns)
         return
-    listed = study.list_recipes()
-    if as_json:
-        render.document({"recipes": listed})
-    else:
-        render.table(
-            "",
-            ("recipe", "task", "protocol", "command"),
-            [(row["name"], row["task"], row["protocol"], row["command"]) for row in listed],
-        )
+    recipe = show_recipe(show)
+    render.document(recipe) if as_json else typer.echo(recipe["text"], nl=False)
 
 
 def runs(
@@ -99,25 +90,11 @@ def runs(
     Example:
       adapter-stilts list runs
     """
-    from adapter_stilts.runs import inspect as study
+    from adapter_stilts.runs.inspect import list_runs
 
-    listed = study.list_runs(folder) if folder != RUNS or folder.exists() else []
-    if as_json:
-        render.document({"runs": listed})
-    else:
-        rows = [
-            (
-                row["run"],
-                row["state"],
-                row.get("task"),
-                row.get("how"),
-                row.get("composition"),
-                row.get("trunk"),
-                _scores(row["scores"]),
-            )
-            for row in listed
-        ]
-        render.table("", ("run", "state", "task", "how", "composition", "trunk", "scores"), rows)
+    listed = list_runs(folder) if folder != RUNS or folder.exists() else []
+    columns = ("run", "state", "task", "how", "composition", "trunk", "scores")
+    _show("runs", listed, as_json, columns, {"scores": _scores})
 
 
 def languages(as_json: JsonOption = False) -> None:
@@ -127,24 +104,12 @@ def languages(as_json: JsonOption = False) -> None:
     Example:
       adapter-stilts list languages
     """
-    from adapter_stilts.runs import inspect as study
+    from adapter_stilts.runs.inspect import list_languages
 
-    listed = study.list_languages()
-    if as_json:
-        render.document({"languages": listed})
-    else:
-        render.table(
-            "", ("language", "iso3", "tasks"), [(row["language"], row["iso3"], row["tasks"]) for row in listed]
-        )
+    _show("languages", list_languages(), as_json, ("language", "iso3", "tasks"))
 
 
-LISTS: Mapping[str, Callable[..., None]] = {
-    "tasks": tasks,
-    "kinds": kinds,
-    "recipes": recipes,
-    "runs": runs,
-    "languages": languages,
-}
+LISTS: tuple[Callable[..., None], ...] = (tasks, kinds, recipes, runs, languages)
 
 
 def info(
@@ -158,43 +123,29 @@ def info(
     Example:
       adapter-stilts info runs/nli-1a2b3c4d
     """
-    from adapter_stilts.runs import inspect as study
+    from adapter_stilts.runs import inspect
 
-    document = study.info(run)
+    document = inspect.info(run)
     if as_json:
         render.document(document)
         return
     trunk, training = document["trunk"], document["training"]
+    size = f"{trunk['layers']} layers of width {trunk['hidden']}"
     facts = {name: document[name] for name in ("run", "task", "how", "control", "composition")}
-    facts["trunk"] = (
-        f"{trunk['name']} ({trunk['layers']} layers of width {trunk['hidden']}, {trunk['precision']}, "
-        f"fingerprint {trunk['fingerprint']})"
-    )
+    facts["trunk"] = f"{trunk['name']} ({size}, {trunk['precision']}, fingerprint {trunk['fingerprint']})"
     facts["parents"] = [parent["name"] for parent in document["parents"]]
-    facts["training"] = _pairs(
-        {name: value for name, value in training.items() if isinstance(value, (int, float, str))}
-    )
+    facts["training"] = _pairs({key: value for key, value in training.items() if isinstance(value, int | float | str)})
     facts["seen"] = [f"{language} ({', '.join(tasks)})" for language, tasks in document["seen"].items()]
     facts |= {name: document[name] for name in ("seconds", "device", "licence", "bytes")}
     render.facts(facts | {"substitutions": "; ".join(document["substitutions"])})
     if document["tasks"]:
-        columns = ("task", "format", "languages", "rows", "share", "steps")
-        render.table("\ntasks", columns, [[task.get(name) for name in columns] for task in document["tasks"]])
-    render.table(
-        "\nparts",
-        ("part", "role", "active", "trained", "parameters"),
-        [
-            [part.get(name) for name in ("part", "role", "active", "trained", "parameters")]
-            for part in document["parts"]
-        ],
-    )
+        _table("\ntasks", document["tasks"], ("task", "format", "languages", "rows", "share", "steps"))
+    _table("\nparts", document["parts"], ("part", "role", "active", "trained", "parameters"))
     render.results(document["results"])
 
 
 def doctor(
-    data: Annotated[
-        Path | None, typer.Option("--data", metavar="DIR", help="Also look which tasks' files lie in this folder.")
-    ] = None,
+    data: Annotated[Path | None, given("--data", "DIR", "Also look which tasks' files lie in this folder.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check this machine.
@@ -206,32 +157,24 @@ def doctor(
     Example:
       adapter-stilts doctor
     """
-    from adapter_stilts.runs import doctor as study
+    from adapter_stilts.runs import doctor
 
-    report = study.doctor(data)
+    report = doctor.doctor(data)
     if as_json:
         render.document(report)
         return
-    render.table(
-        "packages", ("package", "tested", "installed", "state"), [tuple(row.values()) for row in report["packages"]]
-    )
-    rows = [
-        (row["device"], row["name"], f"{row['memory_bytes'] / 2**30:.1f} GB", row["threads"], row["bf16"])
-        for row in report["devices"]
-    ]
-    render.table("\ndevices", ("device", "name", "memory", "threads", "bf16"), rows)
+    _table("packages", report["packages"], ("package", "tested", "installed", "state"))
+    columns = {"device": "device", "name": "name", "memory_bytes": "memory", "threads": "threads", "bf16": "bf16"}
+    _table("\ndevices", report["devices"], columns, {"memory_bytes": lambda size: f"{size / 2**30:.1f} GB"})
     if "data" in report:
-        render.table(
-            "\ndata", ("task", "train", "validation", "test"), [tuple(row.values()) for row in report["data"]["tasks"]]
-        )
+        _table("\ndata", report["data"]["tasks"], ("task", "train", "validation", "test"))
     hub, disk = report["hub"], report["disk"]
+    network = "off (HF_HUB_OFFLINE)" if hub["offline"] else "used for trunks and tasks of the hub, and nothing else"
     typer.echo("")
     render.facts(
         {
             "python": report["python"],
-            "network": "off (HF_HUB_OFFLINE)"
-            if hub["offline"]
-            else "used for trunks and tasks of the hub, and nothing else",
+            "network": network,
             "hub cache": hub["cache"],
             "cached models": hub["models"],
             "cached tasks": hub["tasks"],
@@ -242,8 +185,18 @@ def doctor(
     )
 
 
-def _task(row: Mapping[str, Any]) -> tuple[object, ...]:
-    return row["task"], row["format"], row["metric"], len(row["languages"]) or "", row["summary"]
+def _show(noun: str, rows: Listed, as_json: bool, columns: Columns, shown: Shown | None = None) -> None:
+    if as_json:
+        render.document({noun: rows})
+    else:
+        _table("", rows, columns, shown)
+
+
+def _table(title: str, rows: Listed, columns: Columns, shown: Shown | None = None) -> None:
+    """Some keys of every row. columns: the keys, maybe with other names for them; shown: key -> how its values look."""
+    look = shown or {}
+    cells = [[look[key](row[key]) if key in look else row.get(key) for key in columns] for row in rows]
+    render.table(title, [*(columns.values() if isinstance(columns, Mapping) else columns)], cells)
 
 
 def _pairs(values: Mapping[str, object]) -> str:

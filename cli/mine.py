@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -56,15 +56,14 @@ def mine(
     k: NeighboursOption = None,
     margin: MarginOption = None,
     retrieval: Annotated[
-        str | None,
-        named("--retrieval", "adapter_stilts.retrieval.mining:retrievals", "Which best partners become pairs."),
+        str | None, named("--retrieval", "retrieval.mining:retrievals", "Which best partners become pairs.")
     ] = None,
     centring: CentringOption = None,
     duplicates: Annotated[
         str | None,
         named(
             "--duplicates",
-            "adapter_stilts.retrieval.distinct:duplicates",
+            "retrieval.distinct:duplicates",
             "A sentence that occurs often is written once, for each of its lines, or not found.",
         ),
     ] = None,
@@ -93,7 +92,7 @@ def mine(
         str,
         named(
             "--index",
-            "adapter_stilts.retrieval.indexes:indexes|auto",
+            "retrieval.indexes:indexes|auto",
             "How neighbours are searched; auto chooses by size, memory and time, and says why.",
         ),
     ] = "exact",
@@ -134,31 +133,13 @@ def mine(
         "--protocol": ("evaluation.protocol", protocol),
         "--seed": ("training.seed", seed),
     }
-    request = Mining.from_config(
-        configuration(config, settings, typed),
-        run=run,
-        reads=source_vectors is None or trunk is not None,
-        retrieval=retrieval,
-        source=source,
-        target=target,
-        source_vectors=source_vectors,
-        target_vectors=target_vectors,
-        layout=layout,
-        column=column,
-        duplicates=duplicates,
-        threshold=threshold,
-        target_precision=target_precision,
-        gold=gold,
-        dev=dev,
-        score_only=score_only,
-        index=index,
-        lists=lists,
-        probes=probes,
-        limit_gb=limit,
-        json_lines=json_lines,
-        engine=engine,
-        ray_address=ray_address,
-    )
+    fields: dict[str, Any] = {"source": source, "target": target, "layout": layout, "column": column}
+    fields |= {"source_vectors": source_vectors, "target_vectors": target_vectors, "gold": gold, "dev": dev}
+    fields |= {"threshold": threshold, "target_precision": target_precision, "duplicates": duplicates}
+    fields |= {"index": index, "lists": lists, "probes": probes, "limit_gb": limit, "score_only": score_only}
+    fields |= {"json_lines": json_lines, "engine": engine, "ray_address": ray_address, "retrieval": retrieval}
+    reads = source_vectors is None or trunk is not None
+    request = Mining.from_config(configuration(config, settings, typed), run=run, reads=reads, **fields)
     reporter = progress.reporter()
     outcome = library.mine(request, out=out, runs=RUNS, overwrite=overwrite, dry_run=dry_run, report=reporter)
     if as_json:

@@ -14,26 +14,29 @@ from adapter_stilts.registry import names_in, unknown_name
 if TYPE_CHECKING:
     from adapter_stilts.config.schema import RunConfig
 
+LIBRARY = "adapter_stilts."  # what a place in it is called by begins so
 
-def given(flag: str, metavar: str, help: str) -> Any:
-    """An option of one verb, with a value."""
-    return typer.Option(flag, metavar=metavar, help=help)
+
+def given(flags: str, metavar: str | None, help: str) -> Any:
+    """An option; `metavar` stands for its value, None for a switch."""
+    return typer.Option(*flags.split(), metavar=metavar, help=help)
 
 
 def named(flag: str, place: str, help: str) -> Any:
-    """An option whose value is a name of the registry at a place (registry.py), or one of those after "|"."""
+    """An option whose value is a name of the registry at a place of the library (registry.py), or one of those after
+    "|"."""
 
     def checked(value: str) -> str:
         if value not in choices(place):
             raise unknown_name(flag, value, choices(place))
         return value
 
-    return typer.Option(flag, metavar=place, parser=checked, help=help)
+    return typer.Option(flag, metavar=f"{LIBRARY}{place}", parser=checked, help=help)
 
 
 def choices(place: str) -> tuple[str, ...]:
     registry, *more = place.split("|")
-    return (*names_in(registry), *more)
+    return (*names_in(f"{LIBRARY}{registry}"), *more)
 
 
 class StiltsCommand(TyperCommand):
@@ -41,132 +44,67 @@ class StiltsCommand(TyperCommand):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         for option in self.params:
-            place = getattr(option, "metavar", None) or ""
-            if place.startswith("adapter_stilts."):
-                option.metavar = f"[{'|'.join(choices(place))}]"
+            metavar = getattr(option, "metavar", None) or ""
+            if metavar.startswith(LIBRARY):
+                option.metavar = f"[{'|'.join(choices(metavar.removeprefix(LIBRARY)))}]"
         super().format_options(ctx, formatter)
 
 
-HowOption: TypeAlias = Annotated[
-    str | None, named("--how", "adapter_stilts.config.schema:How", "How the run uses what was learned before.")
-]
+Text: TypeAlias = str | None
+HowOption: TypeAlias = Annotated[Text, named("--how", "config.schema:How", "How the run uses what was learned before.")]
 SamplerOption: TypeAlias = Annotated[
-    str | None,
-    named(
-        "--sampler",
-        "adapter_stilts.training.sampler:samplers",
-        "--how joint: how the task of each step is drawn.",
-    ),
+    Text, named("--sampler", "training.sampler:samplers", "--how joint: how the task of each step is drawn.")
 ]
 ControlOption: TypeAlias = Annotated[
-    str | None,
-    named(
-        "--control", "adapter_stilts.config.schema:Control", "A run that should learn nothing, to compare gains with."
-    ),
+    Text, named("--control", "config.schema:Control", "A run that should learn nothing, to compare gains with.")
 ]
-ProtocolOption: TypeAlias = Annotated[
-    str | None, named("--protocol", "adapter_stilts.config.schema:Protocol", "Whose rules are followed.")
-]
+ProtocolOption: TypeAlias = Annotated[Text, named("--protocol", "config.schema:Protocol", "Whose rules are followed.")]
 PoolOption: TypeAlias = Annotated[
-    str | None,
-    named("--pool", "adapter_stilts.retrieval.pooling:poolings", "How token states become a sentence vector."),
+    Text, named("--pool", "retrieval.pooling:poolings", "How token states become a sentence vector.")
 ]
 MarginOption: TypeAlias = Annotated[
-    str | None,
-    named(
-        "--margin",
-        "adapter_stilts.retrieval.margin:margins",
-        "How a pair's cosine is compared with its neighbours'.",
-    ),
+    Text, named("--margin", "retrieval.margin:margins", "How a pair's cosine is compared with its neighbours'.")
 ]
 LayoutOption: TypeAlias = Annotated[
-    str | None,
-    named(
-        "--format",
-        "adapter_stilts.data.sentences:LAYOUTS",
-        "How files are read, where name and first line do not tell.",
-    ),
+    Text, named("--format", "data.sentences:LAYOUTS", "How files are read, where name and first line do not tell.")
 ]
-EngineOption: TypeAlias = Annotated[
-    str,
-    named(
-        "--engine",
-        "adapter_stilts.mining.cluster:ENGINES",
-        "Who works: this process, or the workers of a Ray cluster that is running.",
-    ),
-]
+WHO = "Who works: this process, or the workers of a Ray cluster that is running."
+EngineOption: TypeAlias = Annotated[str, named("--engine", "mining.cluster:ENGINES", WHO)]
 TrunkOption: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--trunk", metavar="NAME", help="The pretrained XLM-R: a hub id, a folder, or `miniature` (the default)."
-    ),
+    Text, given("--trunk", "NAME", "The pretrained XLM-R: a hub id, a folder, or `miniature` (the default).")
 ]
-DataOption: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--data",
-        metavar="DIR|SPLIT=FILE",
-        help="A folder searched for each task's files by their release names, or train=FILE, validation=FILE, "
-        "test=FILE (repeatable); "
-        "of several tasks, TASK=DIR and TASK/train=FILE are for one.",
-    ),
-]
+SOURCES = (
+    "A folder searched for each task's files by their release names, or train=FILE, validation=FILE, test=FILE "
+    "(repeatable); of several tasks, TASK=DIR and TASK/train=FILE are for one."
+)
+DataOption: TypeAlias = Annotated[list[str] | None, given("--data", "DIR|SPLIT=FILE", SOURCES)]
 ConfigOption: TypeAlias = Annotated[
     Path | None,
-    typer.Option(
-        "--config", metavar="FILE|NAME", help="A YAML configuration, or the name of a ready-made one: `list recipes`."
-    ),
+    given("--config", "FILE|NAME", "A YAML configuration, or the name of a ready-made one: `list recipes`."),
 ]
 SetOption: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change one setting, for example training.epochs=2 (repeatable)."),
+    list[str] | None, given("--set", "KEY=VALUE", "Change one setting, for example training.epochs=2 (repeatable).")
 ]
-SeedOption: TypeAlias = Annotated[
-    int | None, typer.Option("--seed", metavar="N", help="Everything random follows from it.")
-]
-KindOption: TypeAlias = Annotated[
-    str | None, typer.Option("--kind", metavar="NAME", help="The kind of adapter: `list kinds`.")
-]
-OutOption: TypeAlias = Annotated[
-    Path | None, typer.Option("-o", "--out", metavar="DIR", help="The run's folder; by default runs/TASK-HASH.")
-]
-ResumeOption: TypeAlias = Annotated[
-    bool,
-    typer.Option(
-        "--resume/--overwrite",
-        help="Go on where the same run stopped (or say that it is done), or train it again and replace what is there.",
-    ),
-]
-CentringOption: TypeAlias = Annotated[
-    bool | None,
-    typer.Option(
-        "--centring/--no-centring",
-        help="Subtract the mean vector of each language's sentences first; by default as the protocol says.",
-    ),
-]
-RayOption: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--ray-address",
-        metavar="HOST:PORT",
-        help="The cluster; by default RAY_ADDRESS, else this machine's own. `local` starts one here.",
-    ),
-]
+SeedOption: TypeAlias = Annotated[int | None, given("--seed", "N", "Everything random follows from it.")]
+KindOption: TypeAlias = Annotated[Text, given("--kind", "NAME", "The kind of adapter: `list kinds`.")]
+OutOption: TypeAlias = Annotated[Path | None, given("-o --out", "DIR", "The run's folder; by default runs/TASK-HASH.")]
+AGAIN = "Go on where the same run stopped (or say that it is done), or train it again and replace what is there."
+ResumeOption: TypeAlias = Annotated[bool, given("--resume/--overwrite", None, AGAIN)]
+CENTRED = "Subtract the mean vector of each language's sentences first; by default as the protocol says."
+CentringOption: TypeAlias = Annotated[bool | None, given("--centring/--no-centring", None, CENTRED)]
+CLUSTER = "The cluster; by default RAY_ADDRESS, else this machine's own. `local` starts one here."
+RayOption: TypeAlias = Annotated[Text, given("--ray-address", "HOST:PORT", CLUSTER)]
 DryRunOption: TypeAlias = Annotated[
-    bool, typer.Option("--dry-run", help="Check everything and say what would be done; train and write nothing.")
+    bool, given("--dry-run", None, "Check everything and say what would be done; train and write nothing.")
 ]
-
-
 ReaderOption: TypeAlias = Annotated[
     Path | None, given("--run", "RUN", "A finished run to encode with; leave it out to use a bare trunk.")
 ]
 LayerOption: TypeAlias = Annotated[int | None, given("--layer", "N", "Where vectors are read; 0 is the embedding.")]
-ColumnOption: TypeAlias = Annotated[
-    str | None,
-    given("--column", "NAME|N", "The column or field of the sentence; a number, from 0, in a TSV without a header."),
-]
+COLUMN = "The column or field of the sentence; a number, from 0, in a TSV without a header."
+ColumnOption: TypeAlias = Annotated[Text, given("--column", "NAME|N", COLUMN)]
 NeighboursOption: TypeAlias = Annotated[int | None, given("-k", "N", "Neighbours that a margin compares with.")]
-JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+JsonOption: TypeAlias = Annotated[bool, given("--json", None, "Print one JSON document on stdout.")]
 
 RUNS = Path("runs")
 
@@ -179,8 +117,8 @@ def names(text: str | None) -> tuple[str, ...]:
 def configuration(
     path: Path | None, settings: Sequence[str] | None, typed: Mapping[str, tuple[str, object]]
 ) -> RunConfig:
-    """The configuration from a file, `--set` and flags; `typed` maps a flag to the key it sets and the value, None where
-    it was not given."""
+    """The configuration from a file, `--set` and flags; `typed` maps a flag to the key it sets and the value, None
+    where it was not given."""
     from adapter_stilts.config.load import Given, load
     from adapter_stilts.encoder.kinds import mistakes
 

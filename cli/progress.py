@@ -94,18 +94,14 @@ class Drawn:
         if self._bars is not None:
             yield self._bars
             return
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
+        from rich import progress
 
-        times = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-        label, detail = (TextColumn(f"{{task.{name}}}", markup=False) for name in ("description", "fields[detail]"))
-        with Progress(label, *times, detail, console=self._console) as self._bars:
+        label, detail = (
+            progress.TextColumn(f"{{task.{name}}}", markup=False) for name in ("description", "fields[detail]")
+        )
+        times = (progress.BarColumn(), progress.MofNCompleteColumn(), progress.TimeElapsedColumn())
+        columns = (label, *times, progress.TimeRemainingColumn(), detail)
+        with progress.Progress(*columns, console=self._console) as self._bars:
             try:
                 yield self._bars
             finally:

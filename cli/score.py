@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from adapter_stilts.errors import UsageError
+from adapter_stilts.errors import UsageError, refuse
 
 from . import progress, render
-from .options import JsonOption
+from .options import JsonOption, Text, given
 
 if TYPE_CHECKING:
     from adapter_stilts.statistics.result import Result
+
+
+ODDS = 'squad_v2: {"question id": how much better "no answer" scored}; gives the best-threshold scores.'
 
 
 def score(
@@ -25,45 +29,20 @@ def score(
         Path | None, typer.Argument(metavar="LABELS", help="With --benchmark: the folder of labels, laid out alike.")
     ] = None,
     benchmark: Annotated[
-        str | None,
-        typer.Option(
-            "--benchmark", metavar="NAME", help="xtreme or xtreme-r: every task of two folders, and the means."
-        ),
+        Text, given("--benchmark", "NAME", "xtreme or xtreme-r: every task of two folders, and the means.")
     ] = None,
-    task: Annotated[
-        str | None,
-        typer.Option("--task", metavar="TASK", help="Whose metric is taken; gold may be a file of its release."),
-    ] = None,
-    metric: Annotated[
-        str | None, typer.Option("--metric", metavar="adapter_stilts.metrics:metrics", help="Or a metric.")
-    ] = None,
-    gold: Annotated[Path | None, typer.Option("--gold", metavar="FILE", help="The right answers.")] = None,
-    predictions: Annotated[
-        Path | None, typer.Option("--predictions", metavar="FILE", help="What was predicted, in XTREME's form.")
-    ] = None,
-    language: Annotated[
-        str | None, typer.Option("--language", metavar="CODE", help="The answers' language; MLQA's rules need it.")
-    ] = None,
+    task: Annotated[Text, given("--task", "TASK", "Whose metric is taken; gold may be a file of its release.")] = None,
+    metric: Annotated[Text, given("--metric", "adapter_stilts.metrics:metrics", "Or a metric.")] = None,
+    gold: Annotated[Path | None, given("--gold", "FILE", "The right answers.")] = None,
+    predictions: Annotated[Path | None, given("--predictions", "FILE", "What was predicted, in XTREME's form.")] = None,
+    language: Annotated[Text, given("--language", "CODE", "The answers' language; MLQA's rules need it.")] = None,
     seqeval: Annotated[
-        str,
-        typer.Option(
-            "--seqeval", metavar="0.0|1.2", help="Whose rule finds chunks in tags; XTREME's numbers are 0.0's."
-        ),
+        str, given("--seqeval", "0.0|1.2", "Whose rule finds chunks in tags; XTREME's numbers are 0.0's.")
     ] = "0.0",
-    positive: Annotated[
-        str, typer.Option("--positive", metavar="LABEL", help="accuracy_f1: the label whose F1 is taken.")
-    ] = "1",
-    null_odds: Annotated[
-        Path | None,
-        typer.Option(
-            "--null-odds",
-            metavar="FILE",
-            help='squad_v2: {"question id": how much better "no answer" scored}; gives the best-threshold scores.',
-        ),
-    ] = None,
+    positive: Annotated[str, given("--positive", "LABEL", "accuracy_f1: the label whose F1 is taken.")] = "1",
+    null_odds: Annotated[Path | None, given("--null-odds", "FILE", ODDS)] = None,
     null_threshold: Annotated[
-        float,
-        typer.Option("--null-threshold", metavar="X", help='squad_v2: odds above which "no answer" is the answer.'),
+        float, given("--null-threshold", "X", 'squad_v2: odds above which "no answer" is the answer.')
     ] = 0.0,
     replicates: Annotated[
         int, typer.Option("--replicates", metavar="N", min=0, help="Resamples of the 95 % interval; 0 gives none.")
@@ -82,52 +61,32 @@ def score(
       adapter-stilts score --task mlqa --language de --gold test-context-de-question-de.json --predictions test-de.json
       adapter-stilts score --benchmark xtreme predictions labels
     """
+    from adapter_stilts.metrics.base import Options
     from adapter_stilts.runs import score as runs
 
+    options = Options(rule=seqeval, seed=runs.SEED, replicates=replicates)
     if benchmark is not None:
-        asked = {
-            "--task": task,
-            "--metric": metric,
-            "--gold": gold,
-            "--predictions": predictions,
-            "--language": language,
-            "--null-odds": null_odds,
-        }
-        for flag, value in asked.items():
-            if value is not None:
-                raise UsageError(f"{flag} goes with one file, --benchmark with two folders", do="keep one of them")
+        one_file = ("task", "metric", "gold", "predictions", "language", "null-odds")
+        values = (task, metric, gold, predictions, language, null_odds)
+        for name, value in zip(one_file, values, strict=True):
+            wrong = f"--{name} goes with one file, --benchmark with two folders"
+            refuse(value is not None, wrong, do="keep one of them")
         if predictions_folder is None or labels_folder is None:
             raise UsageError("--benchmark needs two folders", do=f"score --benchmark {benchmark} PREDICTIONS LABELS")
-        whole = runs.BenchmarkRequest(benchmark, predictions_folder, labels_folder, seqeval, replicates=replicates)
-        scored = runs.score_folders(whole, report=progress.reporter())
+        scored = runs.score_folders(benchmark, predictions_folder, labels_folder, options, report=progress.reporter())
         missing = {"tasks": scored.missing_tasks, "languages": scored.missing_languages}
-        facts = {
-            "benchmark": benchmark,
-            "complete": scored.complete,
-            "missing": missing,
-            "not_scored": scored.not_scored,
-        }
-        _show(facts, scored.rows, as_json, scored.means)
+        facts = {"benchmark": benchmark, "complete": scored.complete, "missing": missing}
+        _show({**facts, "not_scored": scored.not_scored}, scored.rows, as_json, scored.means)
         return
     if predictions_folder is not None:
         advice = "name files with --gold and --predictions, or folders with --benchmark xtreme PREDICTIONS LABELS"
         raise UsageError(f"'{predictions_folder}' stands alone", do=advice)
     if gold is None or predictions is None:
-        raise UsageError(
-            f"no {'--gold' if gold is None else '--predictions'}", do="name both files: --gold FILE --predictions FILE"
-        )
-    request = runs.FilesRequest(
-        gold,
-        predictions,
-        task or "",
-        metric or "",
-        language or "",
-        seqeval,
-        null_odds,
-        null_threshold,
-        positive,
-        replicates=replicates,
-    )
+        missing_file = "--gold" if gold is None else "--predictions"
+        raise UsageError(f"no {missing_file}", do="name both files: --gold FILE --predictions FILE")
+    names = (task or "", metric or "", language or "")
+    options = replace(options, null_threshold=null_threshold, positive=positive)
+    request = runs.FilesRequest(gold, predictions, *names, null_odds, options)
     _show({"gold": gold, "predictions": predictions}, runs.score(request, report=progress.reporter()), as_json)
 
 
@@ -140,5 +99,4 @@ def _show(
         return
     render.results(rows)
     if means:
-        shown = [(name, render.percent(value)) for name, value in means.items()]
-        render.table("means", ("mean of", "score"), shown)
+        render.table("means", ("mean of", "score"), [(name, render.percent(mean)) for name, mean in means.items()])

@@ -9,7 +9,7 @@ written ("007" stays "007").
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -25,11 +25,7 @@ from adapter_stilts.errors import ConfigError, TaskDataError
 from adapter_stilts.files import read_text
 
 AdapterCheck: TypeAlias = Callable[[str, Mapping[str, object]], list[tuple[tuple[Key, ...], object, str]]]
-OPEN = {
-    "adapter.settings",
-    "task.columns",
-    "training.sampler.weights",
-}  # keys of the user's own choosing stand under these
+OPEN = {"adapter.settings", "task.columns", "training.sampler.weights"}  # keys of the user's own stand under these
 SECTIONS = {key.rsplit(".", 1)[0] for key in keys() if "." in key}
 
 
@@ -70,17 +66,17 @@ def load(
     lines = [f"{dotted(where)}: {second_time(dotted(where), line)}" for where, line in document.repeated]
     overlays, wrong = _overlays(settings)
     overlays += [Overlay(given.flag, tuple(given.key.split(".")), given.value, None) for given in flags]
-    lines += wrong + _given_twice(overlays)
+    lines += [*wrong, *_given_twice(overlays)]
     tree = _without_empty_sections(document.value or {})
     for overlay in overlays:
         tree = _put(tree, overlay.path, overlay.value)
     checked = _validated(tree, lambda where: _wording(where, document, overlays))
     names = [Mistake(*facts) for facts in _of_adapter(tree, adapter)]
-    wrong_keys = [] if isinstance(checked, RunConfig) else checked
     if isinstance(checked, RunConfig) and not lines and len(names) < 2:
         return checked
-    lines += [each.text(_place(each.path, document, overlays)) for each in [*wrong_keys, *names]]
-    raise _config_error(lines, document.name)
+    mistakes = names if isinstance(checked, RunConfig) else [*checked, *names]
+    lines += [each.text(_place(each.path, document, overlays)) for each in mistakes]
+    raise config_error(lines, document.name)
 
 
 def with_settings(config: RunConfig, settings: Mapping[str, object]) -> RunConfig:
@@ -91,7 +87,7 @@ def with_settings(config: RunConfig, settings: Mapping[str, object]) -> RunConfi
     checked = _validated(tree, lambda where: None)
     if isinstance(checked, RunConfig):
         return checked
-    raise _config_error([each.text("") for each in checked], "")
+    raise config_error([each.text("") for each in checked], "")
 
 
 def dump(config: RunConfig) -> str:
@@ -154,20 +150,17 @@ def _misplaced(path: Sequence[str]) -> str:
     if dotted(path) in SECTIONS:
         inside = ", ".join(key for key in sorted(known) if key.startswith(dotted(path) + "."))
         return f"{dotted(path)} is a section; set one of its keys: {inside}"
-    above = next(
-        (dotted(path[:end]) for end in range(1, len(path)) if dotted(path[:end]) in known - SECTIONS - OPEN), ""
-    )
-    return f"{above} holds one value, no keys" if above else ""
+    above = [dotted(path[:end]) for end in range(1, len(path))]
+    return next((f"{key} holds one value, no keys" for key in above if key in known - SECTIONS - OPEN), "")
 
 
-def _given_twice(overlays: Sequence[Overlay]) -> list[str]:
+def _given_twice(overlays: Sequence[Overlay]) -> Iterator[str]:
     flags = {overlay.path: overlay for overlay in overlays if overlay.document is None}
-    return [
-        f"{dotted(overlay.path)}: given twice, by {flags[overlay.path].origin} ({short(flags[overlay.path].value)}) "
-        f"and by {overlay.origin}"
-        for overlay in overlays
-        if overlay.document is not None and overlay.path in flags and flags[overlay.path].value != overlay.value
-    ]
+    for overlay in overlays:
+        flag = flags.get(overlay.path)
+        if flag and overlay.document is not None and flag.value != overlay.value:
+            by = f"by {flag.origin} ({short(flag.value)}) and by {overlay.origin}"
+            yield f"{dotted(overlay.path)}: given twice, {by}"
 
 
 def _without_empty_sections(tree: dict[str, Any]) -> dict[str, Any]:
@@ -199,19 +192,16 @@ def _validated(tree: Any, wording: Callable[[Sequence[Key]], str | None]) -> Run
         return RunConfig.model_validate(tree)
     except ValidationError as error:
         errors = error.errors(include_url=False)
-    texts = {
-        tuple(one["loc"]): written
-        for one in errors
-        if one["type"] == "string_type" and (written := wording(one["loc"])) is not None
-    }
-    if texts:
-        for path, written in texts.items():
-            tree = _put(tree, path, written)
+    texts = {tuple(each["loc"]): wording(each["loc"]) for each in errors if each["type"] == "string_type"}
+    written = {path: text for path, text in texts.items() if text is not None}
+    for path, text in written.items():
+        tree = _put(tree, path, text)
+    if written:
         return _validated(tree, wording)
-    mistakes = [_conflict(one["ctx"]) if one["type"] == "conflict" else mistake(one) for one in errors]
-    if any(one["type"] == "conflict" for one in errors):
+    mistakes = [mistake(each) for each in errors]
+    if any(each["type"] == "conflict" for each in errors):
         return mistakes
-    return mistakes + _conflicts(tree, {one.path for one in mistakes})
+    return mistakes + _conflicts(tree, {each.path for each in mistakes})
 
 
 def _conflicts(tree: Any, wrong: set[tuple[Key, ...]]) -> list[Mistake]:
@@ -222,17 +212,10 @@ def _conflicts(tree: Any, wrong: set[tuple[Key, ...]]) -> list[Mistake]:
     try:
         RunConfig.model_validate(tree)
     except ValidationError as error:
-        contexts = [each["ctx"] for each in error.errors(include_url=False) if each["type"] == "conflict"]
-        return [
-            _conflict(context)
-            for context in contexts
-            if not any(_touches(path, context[key]) for path in wrong for key in ("key", "other"))
-        ]
+        conflicts = [each for each in error.errors(include_url=False) if each["type"] == "conflict"]
+        between = [(mistake(each), (each["ctx"]["key"], each["ctx"]["other"])) for each in conflicts]
+        return [each for each, both in between if not any(_touches(path, key) for path in wrong for key in both)]
     return []
-
-
-def _conflict(context: Mapping[str, Any]) -> Mistake:
-    return Mistake(tuple(context["key"].split(".")), None, context["message"], shows_value=False)
 
 
 def _touches(path: Sequence[Key], key: str) -> bool:
@@ -257,12 +240,9 @@ def _place(path: Sequence[Key], document: Document, overlays: Sequence[Overlay])
     return f"line {line}" if line else ""
 
 
-def _config_error(lines: Sequence[str], name: str) -> ConfigError:
-    what = (
-        lines[0]
-        if len(lines) == 1
-        else f"{len(lines)} mistakes in the configuration\n" + "\n".join(f"    {line}" for line in lines)
-    )
-    return ConfigError(
-        what, where=name, do="correct " + ("it" if len(lines) == 1 else "them all") + " and run the command again"
-    )
+def config_error(lines: Sequence[str], name: str, of: str = "configuration") -> ConfigError:
+    """All mistakes of a file called `name` in one error; of: what it describes."""
+    if len(lines) == 1:
+        return ConfigError(lines[0], where=name, do="correct it and run the command again")
+    what = "\n".join([f"{len(lines)} mistakes in the {of}", *(f"    {line}" for line in lines)])
+    return ConfigError(what, where=name, do="correct them all and run the command again")

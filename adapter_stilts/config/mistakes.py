@@ -54,23 +54,18 @@ class Mistake:
 def mistake(error: ErrorDetails) -> Mistake:
     """One of pydantic's errors in our words."""
     path = tuple(part for part in error["loc"] if part != "[key]")
-    kind, context = error["type"], error.get("ctx", {})
+    kind, value, context = error["type"], error["input"], error.get("ctx", {})
+    if kind == "conflict":
+        return Mistake(tuple(context["key"].split(".")), None, context["message"], shows_value=False)
     if kind == "extra_forbidden":
-        return Mistake(
-            path,
-            error["input"],
-            f"no such key; {nearest_key(path)}",
-            shows_value=not isinstance(error["input"], dict | list),
-        )
+        return Mistake(path, value, f"no such key; {nearest_key(path)}", not isinstance(value, dict | list))
     if kind in ("literal_error", "named"):
         choices = context["choices"] if kind == "named" else re.findall(r"'([^']*)'", context["expected"])
-        return Mistake(
-            path, error["input"], f"should be one of: {', '.join(choices)}{nearest_value(error['input'], choices)}"
-        )
+        return Mistake(path, value, f"should be one of: {', '.join(choices)}{nearest_value(value, choices)}")
     if kind in BOUNDS:
         words, limit = BOUNDS[kind]
-        return Mistake(path, error["input"], f"should be {words} {context[limit]:g}")
-    return Mistake(path, error["input"], SENTENCES.get(kind.split("_")[0], error["msg"]))
+        return Mistake(path, value, f"should be {words} {context[limit]:g}")
+    return Mistake(path, value, SENTENCES.get(kind.split("_")[0], error["msg"]))
 
 
 def second_time(key: str, line: int) -> str:

@@ -71,9 +71,8 @@ def _layers(value: object) -> object:
 
 def _language(value: str) -> str:
     if not LANGUAGE.fullmatch(value):
-        raise PydanticCustomError(
-            "language", "should be a language code (sw, deu, zh_Hans), a task and a code (mlm/sw), or 'all'"
-        )
+        what = "should be a language code (sw, deu, zh_Hans), a task and a code (mlm/sw), or 'all'"
+        raise PydanticCustomError("language", what)
     return value
 
 
@@ -82,9 +81,8 @@ def _one_value(value: object) -> object:
     items = value if isinstance(value, list | tuple) else [value]
     single = not isinstance(value, list | tuple) and isinstance(value, bool | float)
     if not single and not all(type(item) is int for item in items) and not all(type(item) is str for item in items):
-        raise PydanticCustomError(
-            "one_value", "should be one number, text, true or false, or a list of numbers or texts"
-        )
+        what = "should be one number, text, true or false, or a list of numbers or texts"
+        raise PydanticCustomError("one_value", what)
     return value
 
 
@@ -229,11 +227,9 @@ class Training(Section):
     @classmethod
     def _without_a_limit(cls, given: Any) -> Any:
         """The config.yaml of earlier runs says `limit_gb: null`."""
-        return (
-            {key: value for key, value in given.items() if (key, value) != ("limit_gb", None)}
-            if isinstance(given, dict)
-            else given
-        )
+        if not isinstance(given, dict):
+            return given
+        return {key: value for key, value in given.items() if (key, value) != ("limit_gb", None)}
 
 
 class Fusion(Section):
@@ -296,36 +292,27 @@ class RunConfig(Section):
     @model_validator(mode="after")
     def _parents_fit_how(self) -> RunConfig:
         if self.how in NEEDS_PARENTS and not self.after:
-            raise _conflict(
-                "how",
-                f"'{self.how}' builds on earlier runs, but `after` names none; name them, or use 'direct'",
-                "after",
-            )
+            what = f"'{self.how}' builds on earlier runs, but `after` names none; name them, or use 'direct'"
+            raise _conflict("how", what, "after")
         if self.how not in NEEDS_PARENTS and self.after:
-            raise _conflict(
-                "after",
-                f"'{self.how}' starts from nothing, but `after` names {len(self.after)}; "
-                "leave `after` out, or use 'stack'",
-                "how",
-            )
+            what = f"'{self.how}' starts from nothing, but `after` names {len(self.after)}"
+            raise _conflict("after", f"{what}; leave `after` out, or use 'stack'", "how")
         return self
 
     @model_validator(mode="after")
     def _sampler_keys_fit(self) -> RunConfig:
         sampler, plain = self.training.sampler, Sampler()
         if sampler != plain and self.how != "joint":
-            raise _conflict(
-                "training.sampler", f"a sampler mixes the tasks of `how: joint`, and `how` is '{self.how}'", "how"
-            )
+            what = f"a sampler mixes the tasks of `how: joint`, and `how` is '{self.how}'"
+            raise _conflict("training.sampler", what, "how")
         for key, users in SAMPLER_KEYS.items():
             if getattr(sampler, key) != getattr(plain, key) and sampler.name not in users:
                 what = f"the sampler '{sampler.name}' has no use for it; leave it out, or use '{users[0]}'"
                 raise _conflict(f"training.sampler.{key}", what, "training.sampler.name")
         for key, name in (("cap", "capped"), ("weights", "fixed")):
             if sampler.name == name and not getattr(sampler, key):
-                raise _conflict(
-                    "training.sampler.name", f"'{name}' needs training.sampler.{key}", f"training.sampler.{key}"
-                )
+                needed = f"training.sampler.{key}"
+                raise _conflict("training.sampler.name", f"'{name}' needs {needed}", needed)
         return self
 
 

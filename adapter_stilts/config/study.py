@@ -142,7 +142,8 @@ class StudyConfig(Section):
     """One study.
 
     after     how -> the intermediate runs and controls it builds on (fuse: the fusions); not named: all of them.
-              "read" are those that a target is read with as they are: retrieval by all, trained targets by none unless named
+              "read" are those that a target is read with as they are: retrieval by all, trained targets by none
+              unless named
     fusions   name -> the intermediate runs it fuses, "direct" for the target's own direct run; {}: "all" of them
     controls  control -> the intermediate runs it is made of
     recipes   a protocol (TASK-PROTOCOL for every task that has one), or task -> recipe

@@ -17,15 +17,12 @@ from adapter_stilts.errors import ConfigError
 
 Key: TypeAlias = str | int
 TAG = "tag:yaml.org,2002:"
-SCALARS: Sequence[tuple[str, str, str]] = (
-    ("null", r"~|null|Null|NULL|", "~nN"),
+FLOAT = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
+SCALARS: Sequence[tuple[str, str, Sequence[str]]] = (  # what each looks like, and the characters it may begin with
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
     ("int", r"[-+]?[0-9]+", "-+0123456789"),
-    (
-        "float",
-        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
-        "-+.0123456789",
-    ),
+    ("float", FLOAT, "-+.0123456789"),
 )
 READ: Mapping[str, Callable[[str], object]] = {
     "str": str,
@@ -100,20 +97,15 @@ class _Dumper(yaml.SafeDumper):
 
     def text(self, data: str) -> yaml.Node:
         """Text with a line break other than "\\n" is escaped: PyYAML writes it as it is and reads a "\\n" back."""
-        return self.represent_scalar(
-            TAG + "str", data, style='"' if any(mark in data for mark in "\r\x85\u2028\u2029\ufeff") else None
-        )
+        style = '"' if any(mark in data for mark in "\r\x85\u2028\u2029\ufeff") else None
+        return self.represent_scalar(TAG + "str", data, style=style)
 
 
 _Dumper.add_representer(str, _Dumper.text)
 _Loader.yaml_implicit_resolvers = {}
 for _kind, _pattern, _first in SCALARS:
-    _Loader.add_implicit_resolver(
-        TAG + _kind, re.compile(rf"^(?:{_pattern})$"), list(_first) + ([""] if _kind == "null" else [])
-    )
-    _Dumper.add_implicit_resolver(
-        TAG + _kind, re.compile(rf"^(?:{_pattern})$"), list(_first) + ([""] if _kind == "null" else [])
-    )
+    for _either in (_Loader, _Dumper):
+        _either.add_implicit_resolver(TAG + _kind, re.compile(rf"^(?:{_pattern})$"), list(_first))
 
 
 class _Reader:
@@ -163,12 +155,8 @@ class _Reader:
 def _child(node: yaml.Node | None, key: Key) -> tuple[int, yaml.Node] | None:
     """The line and node under a key, the last one where it is repeated."""
     if isinstance(node, yaml.MappingNode):
-        children = [
-            (_line(name), child)
-            for name, child in node.value
-            if isinstance(name, yaml.ScalarNode) and name.value == str(key)
-        ]
-        return children[-1] if children else None
+        named = [pair for pair in node.value if isinstance(pair[0], yaml.ScalarNode) and pair[0].value == str(key)]
+        return (_line(named[-1][0]), named[-1][1]) if named else None
     if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
         return _line(node.value[key]), node.value[key]
     return None
@@ -180,6 +168,5 @@ def _line(node: yaml.Node) -> int:
 
 def _not_yaml(problem: str, name: str, line: int | None) -> ConfigError:
     where = f"{name}, line {line}" if line else name
-    return ConfigError(
-        f"not valid YAML: {problem}", where=where, do="correct the line; values with special characters go in quotes"
-    )
+    do = "correct the line; values with special characters go in quotes"
+    return ConfigError(f"not valid YAML: {problem}", where=where, do=do)

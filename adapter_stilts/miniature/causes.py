@@ -83,12 +83,8 @@ def affirmed(clause: Clause, verb: str) -> Clause:
     return settled(replace(clause, negated=verb.startswith("-")))
 
 
-def verb_of(clause: Clause) -> str:
-    return f"-{clause.verb}" if clause.negated else clause.verb
-
-
 def plausible(pair: Cause) -> bool:
     """Whether the cause could have brought about the effect."""
-    effect, cause = verb_of(pair.effect), verb_of(pair.cause)
+    effect, cause = (f"-{clause.verb}" if clause.negated else clause.verb for clause in (pair.effect, pair.cause))
     by_rule = any((effect, cause) == rule[:2] for rule in RULES)
     return by_rule or cause in ALSO.get(effect, ()) or pair.effect.verb == pair.cause.verb

@@ -18,35 +18,32 @@ STYLES = ("pipe", "loop", "list")
 LISTS, ITEMS = ("xs", "items", "values", "data"), ("x", "n", "item", "v")
 RESULTS, NAMES = ("total", "result", "acc", "out"), ("f", "run", "solve", "compute")
 
-# in code and in English: how a filter tests and a change works out the element x, and how a loop keeps a running result
-TESTS = {
-    "all": "", "even": "{x} % 2 == 0", "odd": "{x} % 2 == 1", "positive": "{x} > 0", "negative": "{x} < 0",
-    "over": "{x} > {limit}", "under": "{x} < {limit}",
-}  # fmt: skip
-VALUES = {"none": "{x}", "add": "{x} + {amount}", "times": "{x} * {amount}", "square": "{x} * {x}", "negate": "- {x}"}
-LOOPS = {
-    "sum": ("0", "{result} + {value}"),
-    "count": ("0", "{result} + 1"),
-    "largest": ("none", "max ( {result} , {value} )"),
-    "smallest": ("none", "min ( {result} , {value} )"),
-    "product": ("1", "{result} * ( {value} )"),
+# filter: how it tests the element x, and which numbers it keeps, in English
+FILTERS = {
+    "all": ("", "all numbers"),
+    "even": ("{x} % 2 == 0", "the even numbers"),
+    "odd": ("{x} % 2 == 1", "the odd numbers"),
+    "positive": ("{x} > 0", "the positive numbers"),
+    "negative": ("{x} < 0", "the negative numbers"),
+    "over": ("{x} > {number}", "the numbers over {number}"),
+    "under": ("{x} < {number}", "the numbers under {number}"),
 }
-WHICH = {
-    "all": "all numbers", "even": "the even numbers", "odd": "the odd numbers", "positive": "the positive numbers",
-    "negative": "the negative numbers", "over": "the numbers over {}", "under": "the numbers under {}",
-}  # fmt: skip
-CHANGING = {
-    "none": "", "add": ", add {} to each", "times": ", multiply each by {}", "square": ", square each",
-    "negate": ", negate each",
-}  # fmt: skip
-TOTALLING = {
-    "sum": ("add them up", "return their sum"),
-    "count": ("count them", "return how many there are"),
-    "product": ("multiply them together", "return their product"),
-    "largest": ("return the largest", "find the maximum"),
-    "smallest": ("return the smallest", "find the minimum"),
+# change: what becomes of the element x
+CHANGES = {
+    "none": ("{x}", ""),
+    "add": ("{x} + {number}", ", add {number} to each"),
+    "times": ("{x} * {number}", ", multiply each by {number}"),
+    "square": ("{x} * {x}", ", square each"),
+    "negate": ("- {x}", ", negate each"),
 }
-FILTERS, CHANGES, TOTALS = tuple(TESTS), tuple(VALUES), tuple(LOOPS)
+# total: where a loop starts, how it keeps a running result, and two ways to say it
+TOTALS = {
+    "sum": ("0", "{result} + {value}", "add them up", "return their sum"),
+    "count": ("0", "{result} + 1", "count them", "return how many there are"),
+    "largest": ("none", "max ( {result} , {value} )", "return the largest", "find the maximum"),
+    "smallest": ("none", "min ( {result} , {value} )", "return the smallest", "find the minimum"),
+    "product": ("1", "{result} * ( {value} )", "multiply them together", "return their product"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +57,13 @@ class Program:
     total: str
 
 
-def split_of_program(program: Program) -> str:
-    """The split a program belongs to, by a hash of its meaning."""
-    return split_of_name(repr(program))
-
-
 def draw(rng: random.Random, split: str) -> Program:
-    """A program of a split."""
+    """A program of a split, to which it belongs by a hash of its meaning."""
     while True:
-        which, change = rng.choice(FILTERS), rng.choice(CHANGES)
+        which, change = rng.choice([*FILTERS]), rng.choice([*CHANGES])
         limit, amount = rng.choice(numbers(which)), rng.choice(numbers(change))
-        program = Program(which, limit, change, amount, rng.choice(TOTALS))
-        if sensible(program) and split_of_program(program) == split:
+        program = Program(which, limit, change, amount, rng.choice([*TOTALS]))
+        if sensible(program) and split_of_name(repr(program)) == split:
             return program
 
 
@@ -87,7 +79,7 @@ def neighbours(program: Program, split: str) -> list[Program]:
     others = [replace(program, filter=which, limit=limit) for which in FILTERS for limit in numbers(which)]
     others += [replace(program, change=change, amount=amount) for change in CHANGES for amount in numbers(change)]
     others += [replace(program, total=total) for total in TOTALS]
-    return [other for other in others if other != program and sensible(other) and split_of_program(other) == split]
+    return [other for other in others if other != program and sensible(other) and split_of_name(repr(other)) == split]
 
 
 def numbers(part: str) -> tuple[int, ...]:
@@ -102,12 +94,12 @@ def source(program: Program, rng: random.Random) -> str:
         keep = "" if program.filter == "all" else f" | keep {program.filter}{limit}"
         change = "" if program.change == "none" else f" | {program.change}{amount}"
         return f"def {name} ( {xs} ) = {xs}{keep}{change} | {program.total}"
-    test = TESTS[program.filter].format(x=x, limit=program.limit)
-    value = VALUES[program.change].format(x=x, amount=program.amount)
+    test = FILTERS[program.filter][0].format(x=x, number=program.limit)
+    value = CHANGES[program.change][0].format(x=x, number=program.amount)
     if style == "list":
         condition = f" if {test}" if test else ""
         return f"def {name} ( {xs} ) {{ return {program.total} ( [ {value} for {x} in {xs}{condition} ] ) }}"
-    start, step = LOOPS[program.total]
+    start, step, *_ = TOTALS[program.total]
     body = f"{result} = {step.format(result=result, value=value)}"
     inner = f"if {test} {{ {body} }}" if test else body
     return f"def {name} ( {xs} ) {{ {result} = {start} ; for {x} in {xs} {{ {inner} }} ; return {result} }}"
@@ -115,8 +107,9 @@ def source(program: Program, rng: random.Random) -> str:
 
 def description(program: Program, rng: random.Random) -> str:
     """What the program does, in English."""
-    which, change = WHICH[program.filter].format(program.limit), CHANGING[program.change].format(program.amount)
-    return f"{rng.choice(('Take', 'Keep'))} {which}{change} and {rng.choice(TOTALLING[program.total])}."
+    which = FILTERS[program.filter][1].format(number=program.limit)
+    change = CHANGES[program.change][1].format(number=program.amount)
+    return f"{rng.choice(('Take', 'Keep'))} {which}{change} and {rng.choice(TOTALS[program.total][2:])}."
 
 
 def pairs(rng: random.Random, split: str, described: bool) -> Iterator[tuple[str, str, str]]:

@@ -14,28 +14,29 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache, partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from adapter_stilts.formats.base import Example
 from adapter_stilts.formats.pair import Classified
 from adapter_stilts.formats.queries import Candidate
-from adapter_stilts.miniature import code, pairs, questions, rendering, sentences, world
+from adapter_stilts.miniature import code, pairs, questions, rendering, sentences
 from adapter_stilts.miniature.languages import LANGUAGES
 from adapter_stilts.miniature.rendering import Row
-from adapter_stilts.miniature.sampling import SPLITS, Sampler, named_seed
+from adapter_stilts.miniature.sampling import SPLITS, Sampler, stream
 from adapter_stilts.miniature.texts import texts
+from adapter_stilts.miniature.world import GENERAL, LEGAL, MEDICAL, TOPICS, Domain, words
 from adapter_stilts.registry import unknown_name
 
 VERSION = "4"
 DRAWN = "3"  # the version that drew the rows
 REDRAWN = {("choice", "test"): "4"}  # rows that a choice had been read on were drawn anew
-UPOS = world.words("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X")
+UPOS = words("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X")
 ENTITIES = ("B-LOC", "B-ORG", "B-PER", "I-LOC", "I-ORG", "I-PER", "O")
-INFERENCE = ("contradiction", "entailment", "neutral")
+NLI = ("contradiction", "entailment", "neutral")
 YES_NO = ("0", "1")
-FOREIGN = tuple(language for language in LANGUAGES if language != "en")
+FOREIGN = LANGUAGES[1:]  # all but English
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,11 @@ class Dataset:
     name: str
     format: str
     labels: tuple[str, ...] | None
-    description: str
     sizes: Mapping[str, int]
     make: Callable[[Sampler], Iterator[Row]] | None = None
     render: Callable[[Any, str, str], Example] | None = None
     languages: tuple[str, ...] = LANGUAGES
-    domain: world.Domain = world.GENERAL
+    domain: Domain = GENERAL
 
 
 def examples(name: str, split: str, language: str) -> list[Example]:
@@ -73,11 +73,9 @@ def rows(name: str, split: str) -> list[Row]:
 def candidates(name: str, split: str, language: str) -> list[Candidate]:
     """What the queries of a ranking data set are searched among, the part of it in one language."""
     known(name, split, language)
-    parts = (
-        rendering.candidates(row, f"{name}-{split}-{number}", number, language)
-        for number, row in enumerate(_rows(name, split))
-    )
-    return [candidate for part in parts for candidate in part]
+    rows = enumerate(_rows(name, split))
+    parts = (rendering.candidates(row, f"{name}-{split}-{number}", number, language) for number, row in rows)
+    return [*chain.from_iterable(parts)]
 
 
 def fingerprint() -> str:
@@ -134,88 +132,33 @@ def _examples(name: str, split: str, language: str) -> tuple[Example, ...]:
 
 
 def _generator(name: str, split: str) -> random.Random:
-    return random.Random(named_seed(f"{REDRAWN.get((name, split), DRAWN)}/{name}/{split}"))
+    return stream(f"{REDRAWN.get((name, split), DRAWN)}/{name}/{split}")
 
 
-def _sized(train: int, validation: int = 300, test: int = 300) -> dict[str, int]:
-    return dict(zip(SPLITS, (train, validation, test), strict=True))
+def _sized(train: int, validation: int = 300, test: int = 0) -> dict[str, int]:
+    return dict(zip(SPLITS, (train, validation, test or validation), strict=True))
 
 
 _ALL = (
-    Dataset(
-        "nli", "pair", INFERENCE, "inference from one event: what more or less was said, or what differs", _sized(3000),
-        partial(pairs.inference, build=pairs.one_event), rendering.classified,
-    ),
-    Dataset(
-        "nli-target", "pair", INFERENCE, "inference from two clauses, states and handovers, with few training rows",
-        _sized(300), partial(pairs.inference, build=pairs.two_clauses), rendering.classified,
-    ),
-    Dataset(
-        "paraphrase", "pair", YES_NO, "the same in other words or order, or one fact different", _sized(2400),
-        pairs.paraphrases, rendering.classified,
-    ),
-    Dataset(
-        "single", "single", tuple(sorted(world.TOPICS)), "what a sentence is about", _sized(1200, 240, 240),
-        sentences.topics, rendering.classified,
-    ),
-    Dataset(
-        "pos", "tags", UPOS, "parts of speech", _sized(1000, 200, 200), sentences.tagged, rendering.parts_of_speech
-    ),
-    Dataset(
-        "ner", "tags", ENTITIES, "people, places and organisations", _sized(1000, 200, 200),
-        sentences.tagged, rendering.entities,
-    ),
-    Dataset(
-        "qa", "span", None, "who, what, to whom, where or when, answered by a span of three sentences",
-        _sized(2400, 240, 240), questions.questions, rendering.span,
-    ),
-    Dataset(
-        "qa2", "span", None, "as qa, with a third of the questions unanswerable", _sized(2400, 240, 240),
-        partial(questions.questions, answerable=2 / 3), rendering.span,
-    ),
-    Dataset(
-        "choice", "choice", None, "which of two was the cause or effect", _sized(1500),
-        questions.choices, rendering.choice,
-    ),
-    Dataset(
-        "choice4", "choice", None, "which of four was the cause or effect", _sized(1500),
-        partial(questions.choices, count=4), rendering.choice,
-    ),
-    Dataset(
-        "endings", "choice", None, "which of four is how a story goes on", _sized(3000),
-        questions.endings, rendering.choice,
-    ),
-    Dataset("mlm", "text", None, "pretraining text with translations", _sized(16000)),
-    Dataset(
-        "bitext", "aligned", None, "sentences and their English translations", _sized(1000),
-        sentences.aligned, rendering.bitext, FOREIGN,
-    ),
-    Dataset(
-        "bitext-medical", "aligned", None, "the same, from clinics and pharmacies", _sized(600),
-        sentences.aligned, rendering.bitext, FOREIGN, world.MEDICAL,
-    ),
-    Dataset(
-        "bitext-legal", "aligned", None, "the same, from courts and ministries", _sized(600),
-        sentences.aligned, rendering.bitext, FOREIGN, world.LEGAL,
-    ),
-    Dataset(
-        "pools", "pools", None, "translations hidden among sentences without one", {"validation": 1, "test": 1},
-        sentences.pools, rendering.hidden, FOREIGN,
-    ),
-    Dataset(
-        "answers", "ranking", None, "a question, and the sentence that answers it among those of all languages",
-        _sized(2000, 150, 80), questions.answers, rendering.question,
-    ),
-    Dataset(
-        "mentions", "ranking", None, "a person in a sentence, and what is said of that person in some language",
-        _sized(1000, 120, 200), questions.mentions, rendering.mention,
-    ),
-    Dataset(
-        "clones", "pair", YES_NO, "two toy programs of the same or another meaning", _sized(1500), languages=("en",)
-    ),
-    Dataset(
-        "code-search", "pair", YES_NO, "an English description and a toy program that does it or does not",
-        _sized(1500), languages=("en",),
-    ),
-)  # fmt: skip
+    Dataset("nli", "pair", NLI, _sized(3000), partial(pairs.inference, pairs.one_event), rendering.classified),
+    Dataset("nli-target", "pair", NLI, _sized(300), partial(pairs.inference, pairs.two_clauses), rendering.classified),
+    Dataset("paraphrase", "pair", YES_NO, _sized(2400), pairs.paraphrases, rendering.classified),
+    Dataset("single", "single", tuple(sorted(TOPICS)), _sized(1200, 240), sentences.topics, rendering.classified),
+    Dataset("pos", "tags", UPOS, _sized(1000, 200), sentences.tagged, rendering.parts_of_speech),
+    Dataset("ner", "tags", ENTITIES, _sized(1000, 200), sentences.tagged, rendering.entities),
+    Dataset("qa", "span", None, _sized(2400, 240), questions.questions, rendering.span),
+    Dataset("qa2", "span", None, _sized(2400, 240), partial(questions.questions, answerable=2 / 3), rendering.span),
+    Dataset("choice", "choice", None, _sized(1500), questions.choices, rendering.choice),
+    Dataset("choice4", "choice", None, _sized(1500), partial(questions.choices, count=4), rendering.choice),
+    Dataset("endings", "choice", None, _sized(3000), questions.endings, rendering.choice),
+    Dataset("mlm", "text", None, _sized(16000)),
+    Dataset("bitext", "aligned", None, _sized(1000), sentences.aligned, rendering.bitext, FOREIGN),
+    Dataset("bitext-medical", "aligned", None, _sized(600), sentences.aligned, rendering.bitext, FOREIGN, MEDICAL),
+    Dataset("bitext-legal", "aligned", None, _sized(600), sentences.aligned, rendering.bitext, FOREIGN, LEGAL),
+    Dataset("pools", "pools", None, {"validation": 1, "test": 1}, sentences.pools, rendering.hidden, FOREIGN),
+    Dataset("answers", "ranking", None, _sized(2000, 150, 80), questions.answers, rendering.question),
+    Dataset("mentions", "ranking", None, _sized(1000, 120, 200), questions.mentions, rendering.mention),
+    Dataset("clones", "pair", YES_NO, _sized(1500), languages=("en",)),  # of toy programs
+    Dataset("code-search", "pair", YES_NO, _sized(1500), languages=("en",)),  # or of English and code
+)
 DATASETS: Mapping[str, Dataset] = {dataset.name: dataset for dataset in _ALL}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from typing import ClassVar, TypeAlias
 
-from adapter_stilts.miniature.world import CITIES, ORGS, Clause, Sentence, Thing
+from adapter_stilts.miniature.world import CITIES, ORGS, Clause, Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,27 +56,6 @@ class Context:
     pronoun: str = ""  # the slot, "agent" or "subject", that was named in the clause before
 
 
-@dataclass(frozen=True)
-class Lexicon:
-    """Word forms by section and concept; `tags` gives the fixed part of speech of function words.
-
-    They are read from `lexicons/<code>.txt`:
-    [things] gender sg pl          a section and its columns
-    apple: m | Apfel | Äpfel       a concept and its forms; several on one line are separated by ";"
-    car~: m | Wagen | Wagen        a synonym, used where a sentence is put in other words
-    [tags]                         words that have one part of speech wherever they stand
-    DET: der die das
-    """
-
-    entries: Mapping[str, Mapping[str, tuple[str, ...]]]
-    tags: Mapping[str, str]
-
-    def forms(self, section: str, concept: str, other: bool = False) -> tuple[str, ...]:
-        """All forms of a concept; those of its synonym where `other` is wanted and there is one."""
-        concepts = self.entries[section]
-        return concepts.get(f"{concept}~", concepts[concept]) if other else concepts[concept]
-
-
 class Grammar:
     """One language. Subclasses give `orders` (slot names by mode or fronting, optionally by frame) and fill slots."""
 
@@ -89,7 +68,7 @@ class Grammar:
     orders: ClassVar[Mapping[str, str]]
 
     def __init__(self) -> None:
-        self.lexicon: Lexicon = load(self.code)
+        self.entries, self.tags = lexicon(self.code)
 
     # -- whole sentences
 
@@ -161,16 +140,22 @@ class Grammar:
     # -- words
 
     def form(self, section: str, concept: str, column: int = 0, context: Context | None = None) -> str:
-        """One form of a concept; its synonym where the style asks for other words."""
-        forms = self.lexicon.forms(section, concept, context.style.other if context else False)
+        """One form of a concept; the last one where it has no such column."""
+        forms = self.forms(section, concept, context)
         return forms[min(column, len(forms) - 1)]
+
+    def forms(self, section: str, concept: str, context: Context | None = None) -> tuple[str, ...]:
+        """All forms of a concept; those of its synonym where the style asks for other words and there is one."""
+        concepts = self.entries[section]
+        synonym = f"{concept}~" if context and context.style.other else concept
+        return concepts.get(synonym, concepts[concept])
 
     def words(self, phrase: str, tag: str, entity: str = "", role: str = "") -> Words:
         """A phrase's words: "word/TAG" has its own tag, function words the lexicon's, the others `tag`."""
         words: list[Word] = []
         for part in phrase.split():
             text, _, own_tag = part.partition("/")
-            kind = own_tag or self.lexicon.tags.get(text, tag)
+            kind = own_tag or self.tags.get(text, tag)
             named = entity if kind == tag or own_tag == "PROPN" else ""
             comma = text in ",、"
             words.append(Word(text, "PUNCT" if comma else kind, role, named, bool(self.blank) and not comma))
@@ -198,29 +183,24 @@ def glued(words: Words) -> Words:
     return (replace(words[0], space=False), *words[1:])
 
 
-def thing_of(clause: Clause) -> Thing:
-    """The clause's object; its frame guarantees that there is one."""
-    assert clause.thing is not None
-    return clause.thing
-
-
 def text_of(words: Words) -> str:
-    """The surface text."""
     return "".join(f" {word.text}" if word.space else word.text for word in words).strip()
 
 
 def starts_of(words: Words) -> tuple[int, ...]:
     """Where each word starts in `text_of`, in code points."""
-    starts: list[int] = []
-    position = 0
-    for index, word in enumerate(words):
-        position += 1 if word.space and index else 0
-        starts.append(position)
-        position += len(word.text)
-    return tuple(starts)
+    return tuple(len(text_of(words[: index + 1])) - len(word.text) for index, word in enumerate(words))
 
 
-def load(code: str) -> Lexicon:
+def lexicon(code: str) -> tuple[Mapping[str, Mapping[str, tuple[str, ...]]], Mapping[str, str]]:
+    """Word forms by section and concept, and the fixed part of speech of function words, from `lexicons/<code>.txt`.
+
+    [things] gender sg pl          a section and its columns
+    apple: m | Apfel | Äpfel       a concept and its forms; several on one line are separated by ";"
+    car~: m | Wagen | Wagen        a synonym, used where a sentence is put in other words
+    [tags]                         words that have one part of speech wherever they stand
+    DET: der die das
+    """
     text = resources.files("adapter_stilts.miniature").joinpath("lexicons", f"{code}.txt").read_text(encoding="utf-8")
     entries: dict[str, dict[str, tuple[str, ...]]] = {}
     section = ""
@@ -229,11 +209,7 @@ def load(code: str) -> Lexicon:
             section = line[1 : line.index("]")]
             entries.setdefault(section, {})
         elif line and not line.startswith("#"):
-            entries[section].update(_entry(part) for part in line.split(";") if part.strip())
-    tags = {word: tag for tag, forms in entries.pop("tags").items() for word in forms[0].split()}
-    return Lexicon(entries, tags)
-
-
-def _entry(text: str) -> tuple[str, tuple[str, ...]]:
-    concept, _, forms = text.partition(":")
-    return concept.strip(), tuple(form.strip() for form in forms.split("|"))
+            for concept, _, forms in (part.partition(":") for part in line.split(";") if part.strip()):
+                entries[section][concept.strip()] = tuple(form.strip() for form in forms.split("|"))
+    tags = {word: tag for tag, listed in entries.pop("tags").items() for word in listed[0].split()}
+    return entries, tags

@@ -22,7 +22,7 @@ from adapter_stilts.miniature.world import KIND_OF, OPPOSITES, Clause, Sentence,
 Premises: TypeAlias = tuple[Sentence, Sentence, Sentence, Clause]
 
 
-def inference(sampler: Sampler, build: Callable[[Sampler], Premises | None]) -> Iterator[Labelled]:
+def inference(build: Callable[[Sampler], Premises | None], sampler: Sampler) -> Iterator[Labelled]:
     """Triples: entailing, contradicting and neutral premises of one hypothesis, for ever."""
     while True:
         built = build(sampler)
@@ -129,7 +129,6 @@ def handover(sampler: Sampler) -> Premises:
 
 
 def swapped(clause: Clause) -> Clause:
-    """Giver and recipient exchanged."""
     return replace(clause, agent=clause.partner, partner=clause.agent)
 
 

@@ -58,9 +58,7 @@ class Rows:
     def collate(self, numbers: Sequence[int]) -> dict[str, torch.Tensor]:
         """input_ids and attention_mask [B, T]."""
         chosen = [self._row(*span) for span in self.spans[list(numbers)].tolist()]
-        ids = torch.full((len(chosen), max(map(len, chosen))), PAD, dtype=torch.long)
-        for place, row in enumerate(chosen):
-            ids[place, : len(row)] = row
+        ids = torch.nn.utils.rnn.pad_sequence(chosen, batch_first=True, padding_value=PAD).long()
         return {"input_ids": ids, "attention_mask": (ids != PAD).long()}
 
     def _row(self, a: int, b: int, c: int, d: int) -> Tensor:

@@ -76,7 +76,6 @@ Row: TypeAlias = Labelled | Asked | Caused | Hidden | Linked
 
 
 def words_of(sentence: Styled, language: str) -> Words:
-    """A sentence's words in a language."""
     return grammar(language).sentence(sentence.meaning, sentence.style)
 
 
@@ -100,7 +99,6 @@ def classified(row: Labelled, name: str, language: str) -> Classified:
 
 
 def parts_of_speech(row: Labelled, name: str, language: str) -> Tagged:
-    """Words with universal part-of-speech tags."""
     words = words_of(row.first[0], language)
     return Tagged(name, tuple(word.text for word in words), tuple(word.tag for word in words))
 
@@ -124,18 +122,10 @@ def span(row: Asked, name: str, language: str) -> SpanQuestion:
         return SpanQuestion(name, question, context, ())
     before = text(row.context[: row.answer], language)
     offset = len(before + grammar(language).blank) if before else 0
-    start, end = answer_range(words_of(row.context[row.answer], language), row.slot)
+    words = words_of(row.context[row.answer], language)
+    places = [place for place, word in enumerate(words) if word.role == row.slot and word.tag != "ADP"]
+    start, end = _characters(words, places[0], places[-1])
     return SpanQuestion(name, question, context, (Answer(context[offset + start : offset + end], offset + start),))
-
-
-def answer_range(words: Words, slot: str) -> tuple[int, int]:
-    """First and last character of a slot's words in their sentence."""
-    places = [place for place, word in enumerate(words) if word.role == slot]
-    while words[places[0]].tag == "ADP":
-        del places[0]
-    while words[places[-1]].tag == "ADP":
-        del places[-1]
-    return _characters(words, places[0], places[-1])
 
 
 def choice(row: Caused, name: str, language: str) -> MultipleChoice:
@@ -161,7 +151,6 @@ def _pool(sentences: Sequence[Styled], language: str) -> tuple[tuple[str, ...], 
 
 
 def question(row: Asked, name: str, language: str) -> Query:
-    """A question and the sentence that answers it."""
     return Query(name, question_text(row, language), paragraph(row, name, language)[row.answer])
 
 
@@ -185,10 +174,10 @@ def candidates(row: Row, name: str, number: int, language: str) -> tuple[Candida
 def paragraph(row: Asked, name: str, language: str) -> tuple[Candidate, ...]:
     """The sentences of a paragraph, one of which answers the question called `name`."""
     whole = text(row.context, language)
-    answered = [(name,) if place == row.answer else () for place in range(len(row.context))]
+    sentences = enumerate(text([sentence], language) for sentence in row.context)
     return tuple(
-        Candidate(f"{language}_{name}_{place}", text([sentence], language), whole, language, answered[place])
-        for place, sentence in enumerate(row.context)
+        Candidate(f"{language}_{name}_{place}", sentence, whole, language, (name,) if place == row.answer else ())
+        for place, sentence in sentences
     )
 
 

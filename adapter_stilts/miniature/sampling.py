@@ -46,9 +46,9 @@ def _without_held_out(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in names if name not in HELD_OUT)
 
 
-def named_seed(name: str) -> int:
-    """A seed for a name, the same in every process."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
+def stream(name: str) -> random.Random:
+    """Random numbers of a name's own, the same in every process."""
+    return random.Random(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big"))
 
 
 @dataclass(frozen=True)
@@ -202,16 +202,12 @@ class Sampler:
 
     def other_verb(self, clause: Clause) -> Clause:
         """An opposite where there is one, else another verb that fits the same words, else the negation."""
-
-        def fits(verb: str) -> bool:
-            taken = not clause.noun or clause.noun in self.nouns(verb)
-            return taken and (verb != "travel" or clause.place in world.CITIES)
-
-        others = [verb for verb in self.only(self.domain.verbs) if verb != clause.verb]
-        verbs = [verb for verb in others if world.FRAMES[verb] == clause.frame and fits(verb)]
-        opposite = OPPOSITES.get(clause.verb, "")
-        if opposite in verbs:
-            return replace(clause, verb=opposite)
+        others = [verb for verb in self.only(self.domain.verbs) if world.FRAMES[verb] == clause.frame]
+        fitting = [verb for verb in others if not clause.noun or clause.noun in self.nouns(verb)]
+        unfit = (clause.verb, "" if clause.place in world.CITIES else "travel")
+        verbs = [verb for verb in fitting if verb not in unfit]
+        if OPPOSITES.get(clause.verb) in verbs:
+            return replace(clause, verb=OPPOSITES[clause.verb])
         return replace(clause, verb=self.rng.choice(verbs)) if verbs else replace(clause, negated=not clause.negated)
 
 
@@ -239,11 +235,10 @@ def optional_facts(clause: Clause) -> list[str]:
 
 def without(clause: Clause, *facts: str) -> Clause:
     """The clause with some optional facts left unsaid."""
-    thing = clause.thing
-    if thing is not None:
-        thing = replace(thing, **{fact: "" for fact in facts if fact in ("modifier", "count")})
     unsaid: dict[str, Any] = {fact: "" for fact in facts if fact in ("place", "time")}
-    return replace(clause, thing=thing, **unsaid)
+    if clause.thing is not None:
+        unsaid["thing"] = replace(clause.thing, **{fact: "" for fact in facts if fact in ("modifier", "count")})
+    return replace(clause, **unsaid)
 
 
 def strip(clause: Clause) -> Clause:

@@ -26,15 +26,7 @@ from adapter_stilts.miniature.languages import LANGUAGES, grammar
 from adapter_stilts.miniature.pairs import contradict, converse, opposed
 from adapter_stilts.miniature.questions import ASKABLE, choices, questions
 from adapter_stilts.miniature.rendering import prompt_text, question_text, text, words_of
-from adapter_stilts.miniature.sampling import (
-    EVENTS,
-    PLAIN_FRAMES,
-    Sampler,
-    named_seed,
-    optional_facts,
-    settled,
-    without,
-)
+from adapter_stilts.miniature.sampling import EVENTS, PLAIN_FRAMES, Sampler, optional_facts, settled, stream, without
 from adapter_stilts.miniature.sentences import any_sentence
 from adapter_stilts.miniature.world import Clause, Sentence, Thing
 
@@ -44,6 +36,7 @@ WITH_ENGLISH = 0.66  # of the translations
 OPENED = 0.6  # of the replies open with a word of their own; those that deny always do
 NEXT = {"reply": 0.65, "question": 0.12, "other": 0.23}
 LENGTHS = (2, 3, 3, 4)  # sentences after the first
+UNASKED = (*PLAIN_FRAMES, "locate", "exist")  # questions are about events that took place
 CAUSES = 0.3  # of the documents open with a cause and its effect
 
 
@@ -58,7 +51,7 @@ class Part:
 
 def texts(split: str, language: str) -> Iterator[PlainText]:
     """Rows of one language, for ever."""
-    rng = random.Random(named_seed(f"text/{split}/{language}"))
+    rng = stream(f"text/{split}/{language}")
     passage: tuple[str, str | None]
     for number in count():
         domain = world.GENERAL if rng.random() > SPECIALIST_SHARE else rng.choice((world.MEDICAL, world.LEGAL))
@@ -125,7 +118,11 @@ def written(parts: Sequence[Part], language: str) -> str:
 def document(sampler: Sampler) -> list[Part]:
     """Three to seven sentences about an event and what has to do with it."""
     rng = sampler.rng
-    known = opening(sampler)
+    if sampler.domain is world.GENERAL and rng.random() < CAUSES:
+        pair = sample_cause(sampler)
+        known = [Sentence(pair.cause), Sentence(pair.effect)]
+    else:
+        known = [any_sentence(sampler)]
     parts = [Part(sampler.styled(meaning)) for meaning in known]
     for _ in range(rng.choice(LENGTHS)):
         about = rng.choice(known)
@@ -133,20 +130,12 @@ def document(sampler: Sampler) -> list[Part]:
         if kind == "reply":
             parts.append(reply(sampler, about))
             known = [*(meaning for meaning in known if meaning != about), parts[-1].sentence.meaning]
-        elif kind == "question" and askable(about.first):
+        elif kind == "question" and not about.first.negated and about.first.frame not in UNASKED:
             parts += question(sampler, about.first)
         else:
             known = [*known, another(sampler, about)]
             parts.append(Part(sampler.styled(known[-1])))
     return parts
-
-
-def opening(sampler: Sampler) -> list[Sentence]:
-    """What a document starts from: a sentence of any kind, or a cause and its effect."""
-    if sampler.domain is world.GENERAL and sampler.rng.random() < CAUSES:
-        pair = sample_cause(sampler)
-        return [Sentence(pair.cause), Sentence(pair.effect)]
-    return [any_sentence(sampler)]
 
 
 def another(sampler: Sampler, about: Sentence) -> Sentence:
@@ -155,11 +144,6 @@ def another(sampler: Sampler, about: Sentence) -> Sentence:
     if agent and sampler.rng.random() < 0.75:
         return Sentence(sampler.clause(EVENTS if sampler.domain is world.GENERAL else sampler.domain.verbs, agent))
     return any_sentence(sampler)
-
-
-def askable(clause: Clause) -> bool:
-    """Whether questions are asked about the clause: about events that took place."""
-    return not clause.negated and clause.frame not in (*PLAIN_FRAMES, "locate", "exist")
 
 
 def question(sampler: Sampler, clause: Clause) -> list[Part]:

@@ -57,7 +57,9 @@ def train_tokenizer(texts: Mapping[str, Sequence[str]], folder: Path, vocabulary
     sample = [BETWEEN.sub(BREAK, unicodedata.normalize("NFKC", text)) for text in _evened(texts, seed)]
     if not sample:
         raise TaskDataError("there is no text to make a vocabulary of", do="give texts")
-    tokenizer.train_from_iterator([*sample, *_again(sample)], trainer)
+    # every word once more, before a full stop: a piece must occur in two different words for the trainer to see it
+    words = dict.fromkeys(word for text in sample for word in text.replace(BREAK, " ").split())
+    tokenizer.train_from_iterator([*sample, *(f"{word}." for word in words)], trainer)
     tokenizer.pre_tokenizer = blanks
     tokenizer.add_special_tokens([AddedToken(MASK, lstrip=True, special=True)])
     tokenizer.post_processor = processors.TemplateProcessing(
@@ -67,12 +69,6 @@ def train_tokenizer(texts: Mapping[str, Sequence[str]], folder: Path, vocabulary
     )
     document = _settled(json.loads(tokenizer.to_str()))
     write_text(folder / "tokenizer.json", json.dumps(document, ensure_ascii=False, indent=1))
-
-
-def _again(sample: Sequence[str]) -> Iterable[str]:
-    """Every word once more, before a full stop: a piece must occur in two different words for the trainer to see it."""
-    words = {word: None for text in sample for word in text.replace(BREAK, " ").split()}
-    return (f"{word}." for word in words)
 
 
 def _settled(document: dict[str, Any]) -> dict[str, Any]:

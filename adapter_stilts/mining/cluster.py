@@ -60,9 +60,7 @@ def connected(address: str | None) -> Iterator[Cluster]:
     if not before:
         _connect(ray, where)
     with suppress(ValueError):  # another thread than the main one, where signals arrive
-        signal.signal(
-            signal.SIGTERM, stopping
-        )  # Ray puts one of its own there, which would end the process without a word
+        signal.signal(signal.SIGTERM, stopping)  # Ray's own would end the process without a word
     try:
         yield Cluster(ray)
     finally:

@@ -24,13 +24,13 @@ from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.data.sentences import Seen, Sentence, sentences
 from adapter_stilts.environment import peak_memory
-from adapter_stilts.errors import TaskDataError, UsageError
+from adapter_stilts.errors import TaskDataError, refuse
 from adapter_stilts.files import bare_name
 from adapter_stilts.mining.centred import centred_folder
 from adapter_stilts.mining.cluster import Cluster, cluster_of
 from adapter_stilts.mining.folder import clear_vectors, decides, filling, state_of_vectors
-from adapter_stilts.mining.memory import rows_of_a_shard
-from adapter_stilts.mining.text_file import TextFile, surveyed
+from adapter_stilts.mining.memory import REMEMBERED, rows_of_a_shard
+from adapter_stilts.mining.sides import TextFile, surveyed
 from adapter_stilts.mining.workers import read_by_workers, spec_of
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.reporting import Reporter
@@ -41,25 +41,34 @@ from adapter_stilts.retrieval.stored.encoding import ShardVectors, gather, remem
 from adapter_stilts.retrieval.stored.known import KnownTexts
 from adapter_stilts.retrieval.stored.ledger import Shard, append, read_ledger, seal
 from adapter_stilts.retrieval.stored.vectors import ShardFiles, file_name
-from adapter_stilts.runs.sentence_reader import SentenceReader, sentence_reader, trunk_of
+from adapter_stilts.runs.subject import SentenceReader, sentence_reader, trunk_of
 
-REMEMBERED = 1 << 22  # texts of earlier shards that are not encoded again: 24 bytes each
-TOLD = (
-    *("folder", "rows", "blank", "repeated", "cut", "dimension", "dtype", "shards", "layer", "pool", "centring"),
-    *("encoded", "seconds", "sentences_per_second"),
-)
+TOLD = [
+    "folder",
+    "rows",
+    "blank",
+    "repeated",
+    "cut",
+    "dimension",
+    "dtype",
+    "shards",
+    "layer",
+    "pool",
+    "centring",
+    "encoded",
+    "seconds",
+]
+TOLD += ["sentences_per_second"]
 
 
 @dataclass(frozen=True)
 class Encoding:
     """What to encode, with what, and how it is stored.
 
-    wanted          layer, pooling and centring (less the mean vector of the file's distinct sentences); the rest as
-                    `own` mines
+    wanted          layer, pooling and centring; the rest as `own` mines
     layout, column  see `data/sentences.py`; None: as the file's name and first line say
-    shard_rows      None: 65,536, or as many as fit under the limit
+    shard_rows      None: 65,536, or as many as fit under the limit on memory
     token_budget    None: what suits the device
-    limit_gb        memory that encoding must fit in
     engine          "ray": shards are read by the workers of a Ray cluster, at `ray_address`
     """
 
@@ -108,13 +117,18 @@ def encode(
     how: Any = {"layer": request.wanted.one_layer(), "revision": request.revision, "precision": request.precision}
     reader = sentence_reader(request.run, request.trunk, **how)
     if dry_run:
-        return _planned(reader, request, file, out=out, runs=runs, overwrite=overwrite, report=report)
-    centring, common = request.wanted.centring, {"runs": runs, "overwrite": overwrite, "report": report}
+        planned = _made(reader, request, file)
+        folder, rows = out or _folder(runs, planned), planned["rows"]
+        state = state_of_vectors(folder, planned, overwrite=overwrite)
+        shards = math.ceil(rows / planned["shard_rows"])
+        report.say(f"would encode {rows} rows of {request.file} in {shards} shards to {folder}")
+        return {"folder": str(folder), "state": state, **_counts(planned, ())}
+    common: Any = {"runs": runs, "overwrite": overwrite, "report": report}
     with cluster_of(request.engine, request.ray_address) as cluster:
-        if not centring:
-            return encode_with(reader, request, file, out=out, cluster=cluster, **common)  # type: ignore[arg-type]
+        if not request.wanted.centring:
+            return encode_with(reader, request, file, out=out, cluster=cluster, **common)
         plain = replace(request, dtype="float32")
-        made = encode_with(reader, plain, file, out=None, cluster=cluster, **common)  # type: ignore[arg-type]
+        made = encode_with(reader, plain, file, out=None, cluster=cluster, **common)
     folder, state = centred_folder(Path(made["folder"]), out, request.dtype, overwrite=overwrite, report=report)
     own = {"folder": str(folder), "state": state, "dtype": request.dtype, "centring": True}
     return {**made, **own, "plain_folder": made["folder"]}
@@ -132,11 +146,10 @@ def encode_with(
     overwrite: bool = False,
 ) -> dict[str, Any]:
     """The vectors as they come, with an encoder that is loaded, a file that was surveyed and a cluster, if any."""
-    reading = request.reading(reader)
-    made = _made(reader, request, reading, file)
-    folder = out or _folder(runs, request.file, made)
+    made = _made(reader, request, file)
+    folder = out or _folder(runs, made)
     with filling(folder, made, overwrite=overwrite):
-        work, seen = _Work(folder, reader, request, reading, report, cluster), Seen()
+        work, seen = _Work(folder, reader, request, report, cluster), Seen()
         state = work.finish(seen.passing(sentences(file.source)))
         if state != "done" and seen.survey() != file.survey:
             clear_vectors(folder)
@@ -145,7 +158,16 @@ def encode_with(
         if state != "done":
             seal(folder)
     summary = work.summary()
-    _tell(summary, state, reading.max_length, report)
+    rows, blank, cut = (summary[name] for name in ("rows", "blank", "cut"))
+    if state == "done":
+        report.say("these vectors are there already, whole (--overwrite makes them again)")
+    if blank == rows:
+        report.say(f"none of the {rows} rows has any text: there is no vector to search")
+    elif blank:
+        report.say(f"{blank} of {rows} rows have no text: they keep their places, are zero, and are marked")
+    if cut:
+        read = f"the {made['max_length']} tokens that are read"
+        report.say(f"{cut} sentences are longer than {read}; their ends were left out")
     return {"folder": str(folder), "state": state, **summary}
 
 
@@ -153,22 +175,14 @@ class _Work:
     """One folder being filled."""
 
     def __init__(
-        self,
-        folder: Path,
-        reader: SentenceReader,
-        request: Encoding,
-        reading: Reading,
-        report: Reporter,
-        cluster: Cluster | None,
+        self, folder: Path, reader: SentenceReader, request: Encoding, report: Reporter, cluster: Cluster | None
     ) -> None:
-        ledger = read_ledger(folder)
-        self._cluster, self._spec, self._worker_peak = cluster, spec_of(reader, request.run), 0
-        self._folder, self._encoder, self._report = folder, reader.encoder, report
+        self._folder, self._reader, self._request, self._report = folder, reader, request, report
+        self._cluster, ledger = cluster, read_ledger(folder)
         self._made, self._shards, self._sealed = ledger.made, list(ledger.shards), ledger.sealed
         self._size, self._rows = int(ledger.made["shard_rows"]), int(ledger.made["rows"])
-        self._reading, self._dtype, self._name = reading, request.dtype, request.file.name
         self._files, self._known = ShardFiles(folder, ledger), KnownTexts(REMEMBERED)
-        self._read, self._seconds = 0, 0.0  # by this process
+        self._read, self._seconds, self._worker_peak = 0, 0.0, 0  # of this process
 
     def finish(self, rows: Iterator[Sentence]) -> str:
         """Encode the missing shards, reading all rows of the file to the end; returns "new", "resumed" or "done"."""
@@ -184,7 +198,7 @@ class _Work:
         started = time.monotonic()
         if start < self._rows:
             deque(islice(rows, start), maxlen=0)  # those that are encoded
-            with self._report.progress(f"encoding {self._name}") as progress:
+            with self._report.progress(f"encoding {self._request.file.name}") as progress:
 
                 def pace(done: int, of: int) -> None:
                     """Progress in rows of the file, from the done share of a shard, with the speed."""
@@ -193,8 +207,8 @@ class _Work:
                     speed = f"{read / seconds:.0f} sentences/s" if seconds > 0 else ""
                     progress(read, self._rows - start, speed)
 
-                for number, made in enumerate(self._read_shards(rows, start, pace), len(self._shards)):
-                    self._store(number, made)
+                for shard_vectors in self._read_shards(rows, start, pace):
+                    self._store(shard_vectors)
         if state != "done":
             deque(rows, maxlen=0)  # what the file has beyond the rows that were counted
         self._read, self._seconds = max(0, self._rows - start), time.monotonic() - started
@@ -208,7 +222,7 @@ class _Work:
         self, rows: Iterator[Sentence], start: int, pace: Callable[[int, int], None]
     ) -> Iterator[ShardVectors]:
         """The shards from that row on, cut into tokens here and read here, or by the workers of a cluster."""
-        encoder, reading = self._encoder, self._reading
+        encoder, reading = self._reader.encoder, self._request.reading(self._reader)
         firsts = range(start, self._rows, self._size)
         shards = (gather(encoder, rows, at, self._count(at), reading.max_length, self._known) for at in firsts)
         if self._cluster is None:
@@ -216,26 +230,29 @@ class _Work:
                 yield gathered.with_vectors(vectors_of(encoder, gathered.tokens, gathered.first, reading, pace))
                 del gathered  # before the next is cut into tokens
             return
-        gpu = next(encoder.parameters()).device.type == "cuda"
-        for gathered, read in read_by_workers(self._cluster, self._spec, reading, shards, gpu=gpu):
+        spec, gpu = spec_of(self._reader, self._request.run), self._device.startswith("cuda")
+        for gathered, read in read_by_workers(self._cluster, spec, reading, shards, gpu=gpu):
             self._worker_peak = max(self._worker_peak, read.peak)
             pace(1, 1)
             yield gathered.with_vectors(read.vectors)
 
-    def _store(self, number: int, made: ShardVectors) -> None:
-        count = made.rows  # fewer where the file has become shorter, which is noticed at its end
-        files = {}
-        for part, shape, dtype, blocks in made.stored(self._dtype, self._files.stored):
+    def _store(self, made: ShardVectors) -> None:
+        """The next shard; it has fewer rows where the file has become shorter, which is noticed at its end."""
+        files, number = dict[str, str](), len(self._shards)
+        for part, shape, dtype, blocks in made.stored(self._request.dtype, self._files.stored):
             name = file_name(part, number)
             files[name] = write_npy(self._folder / name, shape, dtype, blocks)
-        shard = Shard(number, count, made.blank, made.repeated, made.cut, files)
+        shard = Shard(number, made.rows, made.blank, made.repeated, made.cut, files)
         append(self._folder, shard)
         self._files.add(files)
         self._shards.append(shard)
 
+    @property
+    def _device(self) -> str:
+        return str(next(self._reader.encoder.parameters()).device)
+
     def summary(self) -> dict[str, Any]:
-        device = str(next(self._encoder.parameters()).device)
-        work: dict[str, Any] = {"encoded": self._read, "peak_memory": peak_memory(device), "device": device}
+        work = {"encoded": self._read, "peak_memory": peak_memory(self._device), "device": self._device}
         if self._worker_peak:
             work["worker_peak_memory"] = self._worker_peak
         if self._read:
@@ -243,33 +260,13 @@ class _Work:
         return {**_counts(self._made, self._shards), **work}
 
 
-def _planned(
-    reader: SentenceReader,
-    request: Encoding,
-    file: TextFile,
-    *,
-    out: Path | None,
-    runs: Path,
-    overwrite: bool,
-    report: Reporter,
-) -> dict[str, Any]:
-    made = _made(reader, request, request.reading(reader), file)
-    folder = out or _folder(runs, request.file, made)
-    state = state_of_vectors(folder, made, overwrite=overwrite)
-    shards = math.ceil(file.survey.rows / made["shard_rows"])
-    report.say(f"would encode {file.survey.rows} rows of {request.file} in {shards} shards to {folder}")
-    return {"folder": str(folder), "state": state, **_counts(made, ())}
+def _folder(runs: Path, made: dict[str, Any]) -> Path:
+    return runs / "vectors" / f"{Path(bare_name(Path(made['file']))).stem}-{fingerprint(decides(made))}"
 
 
-def _folder(runs: Path, file: Path, made: dict[str, Any]) -> Path:
-    return runs / "vectors" / f"{Path(bare_name(file)).stem}-{fingerprint(decides(made))}"
-
-
-def _made(reader: SentenceReader, request: Encoding, reading: Reading, file: TextFile) -> dict[str, Any]:
+def _made(reader: SentenceReader, request: Encoding, file: TextFile) -> dict[str, Any]:
     """The first line of the ledger."""
-    lengths = {"max_length": reading.max_length, "token_budget": reading.token_budget}
-    asked, limit, rows = request.shard_rows, request.limit_gb, file.survey.rows
-    shard_rows = rows_of_a_shard(reader.encoder, asked, limit, rows=rows, remembered=REMEMBERED, **lengths)
+    reading, rows = request.reading(reader), file.survey.rows
     return {
         "file": str(request.file),
         "layout": file.source.layout + (f", {request.column}" if request.column else ""),
@@ -277,18 +274,18 @@ def _made(reader: SentenceReader, request: Encoding, reading: Reading, file: Tex
         "rows": rows,
         **reader.made,
         "pool": reading.pool,
-        **lengths,
+        "max_length": reading.max_length,
+        "token_budget": reading.token_budget,
         "dimension": reader.encoder.trunk.hidden,
         "dtype": request.dtype,
-        "shard_rows": shard_rows,
+        "shard_rows": rows_of_a_shard(reader.encoder, reading, rows, request.shard_rows, request.limit_gb),
     }
 
 
 def _counts(made: Mapping[str, Any], shards: Sequence[Shard]) -> dict[str, Any]:
     names = ("rows", "dimension", "dtype", "trunk_name", "trunk", "composition", "layer", "pool", "text")
     counts = {name: sum(getattr(shard, name) for shard in shards) for name in ("blank", "repeated", "cut")}
-    told = {name: made[name] for name in names}
-    return {**told, **counts, "shards": len(shards), "shard_rows": made["shard_rows"]}
+    return {name: made[name] for name in names} | counts | {"shards": len(shards), "shard_rows": made["shard_rows"]}
 
 
 def _check(request: Encoding) -> None:
@@ -296,22 +293,8 @@ def _check(request: Encoding) -> None:
     request.wanted.one_layer()
     if request.dtype not in DTYPES:
         raise unknown_name("type to store vectors in", request.dtype, DTYPES)
-    sizes = [size for size in (request.shard_rows, request.token_budget) if size is not None]
-    if any(size < 1 for size in sizes):
-        raise UsageError("a shard has at least one row, and a batch at least one token", do="give a larger number")
+    empty = any(size is not None and size < 1 for size in (request.shard_rows, request.token_budget))
+    refuse(empty, "a shard has at least one row, and a batch at least one token", "give a larger number")
     if request.file.exists() and not (request.file.is_file() or request.file.is_dir()):
         what = "a pipe cannot be encoded: it is read twice, and again to go on after a stop"
         raise TaskDataError(what, where=str(request.file), do="write it to a file")
-
-
-def _tell(summary: Mapping[str, Any], state: str, max_length: int, report: Reporter) -> None:
-    """What a person should know of these vectors."""
-    rows, blank, cut = (summary[name] for name in ("rows", "blank", "cut"))
-    if state == "done":
-        report.say("these vectors are there already, whole (--overwrite makes them again)")
-    if blank == rows:
-        report.say(f"none of the {rows} rows has any text: there is no vector to search")
-    elif blank:
-        report.say(f"{blank} of {rows} rows have no text: they keep their places, are zero, and are marked")
-    if cut:
-        report.say(f"{cut} sentences are longer than the {max_length} tokens that are read; their ends were left out")

@@ -8,17 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from adapter_stilts.errors import UsageError
-from adapter_stilts.files import disk_errors
+from adapter_stilts.files import disk_errors, is_remains
 from adapter_stilts.retrieval.stored.ledger import LEDGER, begin, read_ledger, repair
 from adapter_stilts.runs.folder import LOCK, locked, remove_remains
-from adapter_stilts.sharing.weight_files import is_remains
 
-TOLD_ONLY = (
-    "file",
-    "layout",
-    "trunk_name",
-    "format",
-)  # what the ledger says for people; the vectors do not depend on it
+TOLD_ONLY = ("file", "layout", "trunk_name", "format")  # for people: the vectors do not depend on it
 
 
 def decides(made: dict[str, Any]) -> dict[str, Any]:
@@ -42,17 +36,14 @@ def filling(folder: Path, made: dict[str, Any], *, overwrite: bool) -> Iterator[
 
 def state_of_vectors(folder: Path, made: dict[str, Any], *, overwrite: bool) -> str:
     """ "new", or the state of unfinished or finished vectors of the same making; anything else is refused."""
+    where, do = str(folder), "name another folder with -o"
     if folder.exists() and not folder.is_dir():
-        what = "a file where the folder of vectors should be"
-        raise UsageError(what, where=str(folder), do="name another folder with -o")
+        raise UsageError("a file where the folder of vectors should be", where=where, do=do)
     entries = folder.iterdir() if folder.is_dir() else ()
     names = {entry.name for entry in entries if entry.name != LOCK and not is_remains(entry)}
-    if not names:
-        return "new"
-    if LEDGER not in names:
-        what = "the folder is not empty and holds no vectors"
-        raise UsageError(what, where=str(folder), do="name another folder with -o")
-    if overwrite:
+    if names and LEDGER not in names:
+        raise UsageError("the folder is not empty and holds no vectors", where=where, do=do)
+    if overwrite or not names:
         return "new"
     ledger = read_ledger(folder)
     was, keys = ledger.made, {**decides(made), **decides(dict(ledger.made))}
@@ -60,7 +51,7 @@ def state_of_vectors(folder: Path, made: dict[str, Any], *, overwrite: bool) -> 
     if changed:
         told = ", ".join(f"{name} {_short(was.get(name))} (asked for {_short(made.get(name))})" for name in changed)
         what = f"the folder holds other vectors: {told}"
-        raise UsageError(what, where=str(folder), do="name another folder with -o, or add --overwrite to replace them")
+        raise UsageError(what, where=where, do=f"{do}, or add --overwrite to replace them")
     return "done" if ledger.sealed else "resumed"
 
 

@@ -11,32 +11,24 @@ from __future__ import annotations
 
 import gc
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.environment import peak_memory
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import sha256
 from adapter_stilts.mining.cluster import Cluster, cluster_of
 from adapter_stilts.mining.encode import Encoding, encode_with
-from adapter_stilts.mining.output import (
-    as_json,
-    finished,
-    identity_of,
-    publish,
-    refuse_occupied,
-    report_path,
-    write_pairs,
-)
+from adapter_stilts.mining.output import as_json, finished, publish, refuse_occupied, report_path, write_pairs
 from adapter_stilts.mining.pair_files import read_gold
 from adapter_stilts.mining.request import Mining, told
 from adapter_stilts.mining.search import Search, search_plan
-from adapter_stilts.mining.sides import Side, check_together, content_hash, facts, open_side
-from adapter_stilts.mining.text_file import TextFile, surveyed
-from adapter_stilts.mining.threshold import Kept, as_table, decide, tuner
+from adapter_stilts.mining.sides import Side, TextFile, check_together, content_hash, facts, open_side, surveyed
+from adapter_stilts.mining.threshold import Kept, decide, tuner
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.mining import Pairs
 from adapter_stilts.retrieval.plan import AUTO, SearchPlan
@@ -45,7 +37,7 @@ from adapter_stilts.retrieval.protocols import Protocol
 from adapter_stilts.retrieval.reading import Overrides
 from adapter_stilts.retrieval.thresholds import drawn
 from adapter_stilts.runs.folder import locked, remove_remains
-from adapter_stilts.runs.sentence_reader import sentence_reader
+from adapter_stilts.runs.subject import sentence_reader
 
 PAIRS = "pairs"  # in the folder of the work, until they are whole
 DEFAULT_TRUNK = "miniature"
@@ -83,17 +75,20 @@ def mine(request: Mining, *, out: Path, runs: Path, overwrite: bool, dry_run: bo
     """
     rules = request.rules()
     refuse_occupied(out, overwrite=overwrite, read=request.reads)
-    paths = [request.source, request.target, *(request.dev[:2] if request.dev else (None, None))]
+    paths = [request.source, request.target, *(request.dev[:2] if request.dev else ())]
     files = [_surveyed(path, request, report) if path else None for path in paths]
     if dry_run:
-        return _planned(request, rules, files, report)
+        sides = [f"{file.survey.rows} sentences of {file.path}" for file in files[:2] if file]
+        sides = sides or [f"the vectors of {path}" for path in (request.source_vectors, request.target_vectors)]
+        report.say(f"would mine {sides[0]} and {sides[1]}")
+        return {"results": [], "planned": sides, "settings": told(rules)}
     work = out.with_name(f"{out.name}.work")
     with locked(work), cluster_of(request.engine, request.ray_address) as cluster:
         remove_remains(work)
         job = _Job(request, rules, work, report, cluster)
-        main, dev = job.encoded(files, runs)
+        inputs = job.encoded(files, runs)
         gc.collect()  # the encoder's memory is free for the search
-        document = job.document(main, dev, out, overwrite=overwrite)
+        document = job.document(*inputs, out=out, overwrite=overwrite)
     shutil.rmtree(work, ignore_errors=True)
     return document
 
@@ -104,26 +99,25 @@ class _Job:
     def __init__(self, request: Mining, rules: Protocol, work: Path, report: Reporter, cluster: Cluster | None) -> None:
         self._request, self._rules, self._work, self._report, self._cluster = request, rules, work, report, cluster
 
-    def encoded(self, files: list[TextFile | None], runs: Path) -> tuple[Input, Input | None]:
-        """The vectors that were given, or those of the files, with one encoder; earlier ones are found again."""
+    def encoded(self, files: Sequence[TextFile | None], runs: Path) -> list[Input]:
+        """Both sides, and those of dev: with the vectors given, or those of the files, read by one encoder or earlier."""
         request, rules = self._request, self._rules
         if request.source_vectors is not None and request.target_vectors is not None:
-            return Input((files[0], files[1]), (request.source_vectors, request.target_vectors)), None
+            return [Input((files[0], files[1]), (request.source_vectors, request.target_vectors))]
         trunk = request.trunk or (None if request.run else DEFAULT_TRUNK)
         how: Any = {"layer": request.wanted.one_layer(), "revision": request.revision, "precision": request.precision}
-        reader = sentence_reader(request.run, trunk, usual=rules.layer, **how)
+        reader = sentence_reader(request.run, trunk, usual=rules, **how)
 
-        def vectors(file: TextFile | None) -> Path:
-            assert file is not None
+        def vectors(file: TextFile) -> Path:
             asked = Encoding(file.path, request.run, wanted=Overrides(pool=rules.pool), max_length=rules.max_length)
             asked = replace(asked, layout=request.layout, column=request.column, limit_gb=request.limit_gb)
             made = encode_with(reader, asked, file, out=None, runs=runs, report=self._report, cluster=self._cluster)
             return Path(made["folder"])
 
-        dev = Input((files[2], files[3]), (vectors(files[2]), vectors(files[3]))) if request.dev else None
-        return Input((files[0], files[1]), (vectors(files[0]), vectors(files[1]))), dev
+        texts = [file for file in files if file is not None]
+        return [Input(pair, (vectors(pair[0]), vectors(pair[1]))) for pair in zip(texts[::2], texts[1::2], strict=True)]
 
-    def document(self, main: Input, dev: Input | None, out: Path, *, overwrite: bool) -> dict[str, Any]:
+    def document(self, main: Input, dev: Input | None = None, *, out: Path, overwrite: bool) -> dict[str, Any]:
         """The report of what was mined from the two sides and published, or of the same mining before."""
         request = self._request
         with _opened(main, self._work, "") as (source, target):
@@ -131,9 +125,11 @@ class _Job:
                 self._rules = replace(self._rules, centring=True)
             rules = self._rules
             given = [sha256(path) if path else "" for path in (request.gold, request.score_only)]
-            shown = [_shown(file) for file in (*main.files, *(dev.files if dev else (None, None)))]
+            files = (*main.files, *(dev.files if dev else (None, None)))
+            # their texts, and their bytes, for ids and line numbers are no part of the texts
+            shown = [(file.survey.sha256, sha256(file.path)) if file else ("", "") for file in files]
             hashes = (content_hash(source), content_hash(target))
-            identity = identity_of(request.decides, told(rules), *hashes, given, shown)
+            identity = fingerprint((request.decides, told(rules), *hashes, given, shown))
             known = finished(out, identity, overwrite=overwrite)
             if known is not None:
                 self._report.say(f"{out} is the outcome of this very mining already")
@@ -184,7 +180,7 @@ class _Job:
         if request.index == AUTO:
             self._report.say(f"index {chosen.index}: {chosen.why}")
         sides = [(content_hash(side), side.searched_hash) for side in (source, target)]
-        identity = identity_of(sides, chosen.index, asdict(chosen.settings), chosen.k, rules.centring)
+        identity = fingerprint((sides, chosen.index, asdict(chosen.settings), chosen.k, rules.centring))
         search = Search(source, target, rules, chosen, self._report)
         neighbours = search.both_ways(work, identity, self._cluster)
         recall = search.recall(neighbours)
@@ -232,7 +228,9 @@ def _say(document: dict[str, Any], kept: Kept, report: Reporter) -> None:
     rows = [[side, *(document[side][name] for name in columns)] for side in ("source", "target")]
     report.table("rows", ("side", "in file", "blank", "repeated", "searched"), rows)
     if kept.results:
-        report.table("against gold", ("metric", "%", "gold pairs", "threshold chosen on"), as_table(kept.results))
+        told_on = [(row, row.settings["threshold_chosen_on"]) for row in kept.results]
+        scores = [[row.metric, f"{100 * row.score:.1f}", row.n, chosen_on] for row, chosen_on in told_on]
+        report.table("against gold", ("metric", "%", "gold pairs", "threshold chosen on"), scores)
     for line in (*drawn(kept.histogram, kept.threshold), *document["notes"]):
         report.say(line)
 
@@ -259,15 +257,3 @@ def _surveyed(path: Path, request: Mining, report: Reporter) -> TextFile:
         what = f"no sentence: all {file.survey.rows} rows are blank"
         raise TaskDataError(what, where=str(path), do="give a file with text")
     return file
-
-
-def _planned(request: Mining, rules: Protocol, files: list[TextFile | None], report: Reporter) -> dict[str, Any]:
-    sides = [f"{file.survey.rows} sentences of {file.path}" for file in files[:2] if file]
-    sides = sides or [f"the vectors of {path}" for path in (request.source_vectors, request.target_vectors)]
-    report.say(f"would mine {sides[0]} and {sides[1]}")
-    return {"results": [], "planned": sides, "settings": told(rules)}
-
-
-def _shown(file: TextFile | None) -> tuple[str, str]:
-    """What is shown of a file: its texts, and its bytes, for ids and line numbers are no part of the texts."""
-    return (file.survey.sha256, sha256(file.path)) if file else ("", "")

@@ -13,15 +13,14 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.errors import StiltsError, UsageError
 from adapter_stilts.files import atomic_write, disk_errors, sha256
 from adapter_stilts.mining.sides import Side, as_cell
-from adapter_stilts.retrieval.distinct import Distinct
 from adapter_stilts.retrieval.mining import Pairs
 from adapter_stilts.sharing.sealed import CHECKSUM, read_sealed, write_sealed
 
@@ -37,14 +36,20 @@ def write_pairs(out: Path, pairs: Pairs, source: Side, target: Side, *, json_lin
 
     Raises DoesNotFit on a full disk, which leaves what was there before; StiltsError where lines went missing.
     """
-    form = _objects(source, target, all_lines) if json_lines else _cells(source, target)
+    sides = {"source": source, "target": target}
+
+    def line(one: int, other: int, score: float) -> str:
+        if json_lines:
+            return _object(sides, (one, other), score, all_lines)
+        return f"{score:.6f}\t{as_cell(source.text(one))}\t{as_cell(target.text(other))}\n"
+
     with atomic_write(out) as stream:
         for start in range(0, len(pairs), AT_ONCE):
             part = slice(start, start + AT_ONCE)
             columns = (pairs.source[part], pairs.target[part], pairs.score[part])
-            rows = zip(*(column.tolist() for column in columns), strict=True)
-            stream.write("".join(form(*row) for row in rows).encode())
-    written = _lines(out)
+            stream.write("".join(map(line, *(column.tolist() for column in columns))).encode())
+    with out.open("rb") as content:
+        written = sum(chunk.count(b"\n") for chunk in iter(partial(content.read, 1 << 20), b""))
     if written != len(pairs):
         what = f"{written} lines were written for {len(pairs)} pairs"
         raise StiltsError(what, where=str(out), do="check the disk, and run the command again")
@@ -88,49 +93,21 @@ def finished(out: Path, identity: str, *, overwrite: bool) -> dict[str, Any] | N
 
 def refuse_occupied(out: Path, *, overwrite: bool, read: Iterable[Path] = ()) -> None:
     """Raises UsageError for a file that is a folder, is there already and from no mining, or is read."""
+    where, there = str(out), out.exists()
     if out.resolve() in {path.resolve() for path in read}:
         what = "the file of pairs would take the place of a file that is read"
-        raise UsageError(what, where=str(out), do="name another file with -o")
-    if out.exists() and not out.is_file():
-        raise UsageError("not a file", where=str(out), do="name a file with -o")
-    if out.exists() and not overwrite and not report_path(out).exists():
-        raise UsageError("the file is there already", where=str(out), do=OCCUPIED)
+        raise UsageError(what, where=where, do="name another file with -o")
+    if there and not out.is_file():
+        raise UsageError("not a file", where=where, do="name a file with -o")
+    if there and not overwrite and not report_path(out).exists():
+        raise UsageError("the file is there already", where=where, do=OCCUPIED)
 
 
-def identity_of(*values: object) -> str:
-    return fingerprint(values)
-
-
-def _cells(source: Side, target: Side) -> Callable[[int, int, float], str]:
-    def form(one: int, other: int, score: float) -> str:
-        return f"{score:.6f}\t{as_cell(source.text(one))}\t{as_cell(target.text(other))}\n"
-
-    return form
-
-
-def _objects(source: Side, target: Side, all_lines: bool) -> Callable[[int, int, float], str]:
-    def form(one: int, other: int, score: float) -> str:
-        document: dict[str, object] = {"score": as_json(score)}
-        for name, side, row in (("source", source, one), ("target", target, other)):
-            document |= {} if side.texts is None else {name: side.texts[row]}
-            document |= {f"{name}_line": side.line(row)} | ({f"{name}_id": side.id(row)} if side.with_ids else {})
-            lines = list(_same(side.distinct, row)) if all_lines else []
-            document |= {f"{name}_lines": [side.line(line) for line in lines]} if len(lines) > 1 else {}
-        return json.dumps(document, ensure_ascii=False) + "\n"
-
-    return form
-
-
-def _same(distinct: Distinct, row: int) -> Iterator[int]:
-    """The rows with the same text, the first thousand of them."""
-    text = int(distinct.of_line[row])
-    start = int(distinct.start[text])
-    yield from distinct.lines[start : start + min(int(distinct.count[text]), LINES_SHOWN)].tolist()
-
-
-def _lines(path: Path) -> int:
-    count = 0
-    with path.open("rb") as stream:
-        while chunk := stream.read(1 << 20):
-            count += chunk.count(b"\n")
-    return count
+def _object(sides: Mapping[str, Side], rows: tuple[int, int], score: float, all_lines: bool) -> str:
+    document: dict[str, object] = {"score": as_json(score)}
+    for (name, side), row in zip(sides.items(), rows, strict=True):
+        document |= {} if side.texts is None else {name: side.texts[row]}
+        document |= {f"{name}_line": side.line(row)} | ({f"{name}_id": side.id(row)} if side.with_ids else {})
+        same = side.distinct.lines_of(int(side.distinct.of_line[row]))[:LINES_SHOWN] if all_lines else ()
+        document |= {f"{name}_lines": [side.line(int(line)) for line in same]} if len(same) > 1 else {}
+    return json.dumps(document, ensure_ascii=False) + "\n"

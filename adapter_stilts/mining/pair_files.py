@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -26,10 +26,8 @@ def read_gold(path: Path, source: Side, target: Side) -> Gold:
 
     Raises TaskDataError for a line that is no pair, an id or line that is nowhere, or one without text.
     """
-    lines = gold_columns(path)
-    left, right = (rows_of_ids(side, [id for _, pair in lines for id in pair]) for side in (source, target))
-    rows = known_pairs(path, lines, left, right, turn=source.with_ids or target.with_ids)
-    _check_text(path, lines, (source, target), rows)
+    turn = source.with_ids or target.with_ids
+    rows = _rows(path, gold_columns(path), (source, target), rows_of_ids, turn=turn)
     return Gold.of(*rows, source.rows, target.rows)
 
 
@@ -40,13 +38,8 @@ def read_given(path: Path, source: Side, target: Side) -> tuple[Numbers, Numbers
     Raises TaskDataError for a line that is no pair, or a sentence that is in neither file.
     """
     lines = _columns(path, (2, 3), "a source and a target sentence with a tab between")
-    look: Callable[[Side, Sequence[str]], Mapping[str, int]] = rows_of_texts
-    if source.texts is None or target.texts is None:
-        look = rows_of_ids
-    left, right = (look(side, [pair[place] for _, pair in lines]) for place, side in enumerate((source, target)))
-    rows = known_pairs(path, lines, left, right, what="sentences")
-    _check_text(path, lines, (source, target), rows)
-    return rows
+    look = rows_of_ids if source.texts is None or target.texts is None else rows_of_texts
+    return _rows(path, lines, (source, target), look, what="sentences")
 
 
 def gold_columns(path: Path) -> Lines:
@@ -102,10 +95,20 @@ def _columns(path: Path, widths: tuple[int, ...], wanted: str) -> Lines:
     return lines
 
 
-def _check_text(path: Path, lines: Lines, sides: tuple[Side, Side], rows: tuple[Numbers, Numbers]) -> None:
+def _rows(
+    path: Path,
+    lines: Lines,
+    sides: tuple[Side, Side],
+    look: Callable[[Side, Sequence[str]], Mapping[str, int]],
+    **how: Any,
+) -> tuple[Numbers, Numbers]:
+    """Pairs as rows that have text, by what `look` knows of the names on either side."""
+    names = [name for _, pair in lines for name in pair]
+    rows = known_pairs(path, lines, look(sides[0], names), look(sides[1], names), **how)
     for side, numbers in zip(sides, rows, strict=True):
         blank = np.flatnonzero(side.distinct.of_line[numbers] < 0)
         if len(blank):
             number, line = lines[blank[0]][0], side.line(int(numbers[blank[0]]))
             what = f"line {line} of the {side.name} has no text"
             raise TaskDataError(what, where=f"{path}, line {number}", do="correct the pair")
+    return rows

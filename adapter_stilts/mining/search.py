@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,9 @@ from adapter_stilts.mining.pair_files import read_given
 from adapter_stilts.mining.request import Mining
 from adapter_stilts.mining.sides import Side
 from adapter_stilts.mining.workers import each_of
-from adapter_stilts.reporting import Advance, Reporter
+from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.blocks import PIECE, Blocks, Centred, Chosen
-from adapter_stilts.retrieval.compared import Numbers, Scores, pair_similarities
+from adapter_stilts.retrieval.compared import pair_similarities
 from adapter_stilts.retrieval.indexes.base import IndexSettings
 from adapter_stilts.retrieval.margin import margin_scores
 from adapter_stilts.retrieval.mining import Pairs
@@ -32,7 +31,8 @@ class Search:
 
     def __init__(self, source: Side, target: Side, rules: Protocol, chosen: SearchPlan, report: Reporter) -> None:
         self._source, self._target, self._rules, self.plan, self._report = source, target, rules, chosen, report
-        self._left, self._right = (_centred(side) if rules.centring else side.searched for side in (source, target))
+        both = [(side.searched, rules.centring and not side.is_centred) for side in (source, target)]
+        self._left, self._right = (Centred.of(rows) if centring else rows for rows, centring in both)
 
     def both_ways(self, work: Path, identity: str, cluster: Cluster | None) -> Searched:
         """Every searched row's nearest of the other side. The same mining takes up the state that lies in `work`."""
@@ -42,14 +42,11 @@ class Search:
 
     def recall(self, searched: Searched) -> float:
         """The share of the true neighbours that an approximate index found, of a sample; 1 for exact search."""
-        index, steps, left, right = self.plan.index, self.plan.steps, self._left, self._right
+        index, steps = self.plan.index, self.plan.steps
         if index == "exact":
             return 1.0
-        shares = (
-            recall(searched.forward, left, right, steps=steps),
-            recall(searched.backward, right, left, steps=steps),
-        )
-        share = sum(shares) / 2
+        forward = recall(searched.forward, self._left, self._right, steps)
+        share = (forward + recall(searched.backward, self._right, self._left, steps)) / 2
         sampled = "(sample of 1000 sentences each way)"
         self._report.say(f"{index} found {100 * share:.1f} % of the neighbours that exact search finds {sampled}")
         return share
@@ -62,12 +59,15 @@ class Search:
         """
         rows, other_rows = read_given(path, self._source, self._target)
         one, other = self._source.distinct.of_line[rows], self._target.distinct.of_line[other_rows]
-        forward = self._means(self._left, one, self._right, "searching forward")
-        backward = self._means(self._right, other, self._left, "searching backward")
+        means = []
+        ways = (("forward", self._left, one, self._right), ("backward", self._right, other, self._left))
+        for way, queries, numbers, base in ways:  # each sentence is searched for once
+            wanted, place = np.unique(numbers, return_inverse=True)
+            means.append(self._search(Chosen(queries, wanted), base, f"searching {way}").mean[place])
         left, right = Chosen(self._left, one), Chosen(self._right, other)
         parts = [(start, min(start + PIECE, len(one))) for start in range(0, len(one), PIECE)]
         cosine = np.concatenate([pair_similarities(left.block(*part), right.block(*part)) for part in parts])
-        scores = margin_scores(cosine, forward, backward, self._rules.margin)
+        scores = margin_scores(cosine, means[0], means[1], self._rules.margin)
         order = np.argsort(-scores, kind="stable")
         return Pairs(rows[order], other_rows[order], scores[order])
 
@@ -78,16 +78,11 @@ class Search:
         each = each_of(cluster, queries, base, chosen) if cluster else None
         return self._search(queries, base, f"searching {path.stem}", saved=saved, workers=workers, each=each)
 
-    def _means(self, queries: Blocks, rows: Numbers, base: Blocks, label: str) -> Scores:
-        """The mean cosine of each row's neighbourhood, searched once per row."""
-        wanted, place = np.unique(rows, return_inverse=True)
-        return self._search(Chosen(queries, wanted), base, label).mean[place]
-
     def _search(self, queries: Blocks, base: Blocks, label: str, **how: Any) -> Neighbours:
         chosen = self.plan
         how |= {"index": chosen.index, "settings": chosen.settings, "steps": chosen.steps}
         with self._report.progress(label) as progress:
-            return search(queries, base, chosen.k, progress=_told(progress), **how)
+            return search(queries, base, chosen.k, progress=progress, **how)
 
 
 def search_plan(request: Mining, rules: Protocol, source: Side, target: Side, cluster: Cluster | None) -> SearchPlan:
@@ -99,11 +94,3 @@ def search_plan(request: Mining, rules: Protocol, source: Side, target: Side, cl
     settings = IndexSettings(request.lists, request.probes, seed=request.seed)
     free = default_limit() if cluster is None else cluster.part_of(default_limit())
     return plan(sizes, request.index, settings, request.limit_gb * GB if request.limit_gb else free)
-
-
-def _centred(side: Side) -> Blocks:
-    return side.searched if side.is_centred else Centred.of(side.searched)
-
-
-def _told(progress: Advance) -> Callable[[int, int], None]:
-    return lambda done, total: progress(done, total)

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from adapter_stilts.data.sentences import Sentence
+from adapter_stilts.data.sentences import Sentence, Source, Survey, sentence_source, survey
 from adapter_stilts.data.text_store import TextStore
 from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.files import sha256
-from adapter_stilts.mining.text_file import TextFile
+from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.blocks import Chosen
 from adapter_stilts.retrieval.distinct import Distinct, by_first_rows, by_vectors
 from adapter_stilts.retrieval.stored.known import BLANK, as_keys, first_of_keys, text_key
@@ -29,6 +28,25 @@ from adapter_stilts.retrieval.stored.vectors import StoredVectors, open_vectors
 
 BREAKS = str.maketrans("\t\n\r", "   ")
 MUST_AGREE = ("trunk", "composition", "adapters", "layer", "pool", "precision", "centring")
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """A file of sentences that was read once, so that mistakes are found before any work."""
+
+    source: Source
+    survey: Survey
+
+    @property
+    def path(self) -> Path:
+        return self.source.path
+
+
+def surveyed(path: Path, layout: str | None, column: str | None, report: Reporter) -> TextFile:
+    """Read a file once. Raises TaskDataError with the line of a mistake."""
+    source = sentence_source(path, layout, column)
+    with report.progress(f"checking {path.name}") as progress:
+        return TextFile(source, survey(source, lambda rows: progress(rows, 0)))
 
 
 @dataclass(frozen=True)
@@ -98,13 +116,24 @@ def open_side(name: str, file: TextFile | None, path: Path, work: Path) -> Side:
         what = "the vectors were made of another text"
         raise TaskDataError(what, where=f"{path} and {file.path}", do="encode this file again")
     keys: list[bytes] = []
-    known = bool(vectors.made)
-    store = TextStore(work, name, file.source, None if known else lambda sentence: keys.append(_key(sentence)))
+
+    def note(sentence: Sentence) -> None:
+        keys.append(text_key(sentence.text) if sentence.text else BLANK)
+
+    store = TextStore(work, name, file.source, None if vectors.made else note)
     if store.rows != vectors.rows:
         store.close()
         what = "the file changed while it was read"
         raise TaskDataError(what, where=str(file.path), do="run the command again when it is at rest")
-    return Side(name, vectors, _by_itself(vectors) if known else _by_texts(keys), store)
+    if vectors.made:
+        return Side(name, vectors, _by_itself(vectors), store)
+    known = as_keys(keys)  # of vectors that do not know their texts the last line's is a text's, as in LASER
+    return Side(
+        name,
+        vectors,
+        by_first_rows(first_of_keys(known.view(np.uint64)), np.logical_not(known.any(axis=1)), last=True),
+        store,
+    )
 
 
 def check_together(source: Side, target: Side) -> None:
@@ -158,18 +187,6 @@ def _by_itself(vectors: StoredVectors) -> Distinct:
         what = "no sentence: all rows are blank"
         raise TaskDataError(what, where=str(vectors.path), do="give vectors of a file with text")
     return texts
-
-
-def _by_texts(keys: list[bytes]) -> Distinct:
-    """Told apart by text, for vectors that do not know theirs; the last line's vector is a text's, as in LASER."""
-    known = as_keys(keys)
-    numbers: NDArray[np.int64] = first_of_keys(np.ascontiguousarray(known).view(np.uint64))
-    blank: NDArray[np.bool_] = np.logical_not(known.any(axis=1))
-    return by_first_rows(numbers, blank, last=True)
-
-
-def _key(sentence: Sentence) -> bytes:
-    return text_key(sentence.text) if sentence.text else BLANK
 
 
 def facts(side: Side, file: TextFile | None) -> dict[str, Any]:

@@ -10,14 +10,16 @@ trunk, and in the run's results and card.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from adapter_stilts.config import yaml_text
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.errors import refuse
 from adapter_stilts.evaluation.choosing import Choice, choose
+from adapter_stilts.files import write_text
 from adapter_stilts.mining.sweep_data import OWN_FILES, Material, Part, material, own_material
 from adapter_stilts.mining.sweep_grid import Measurements, Setting, Worth, default_setting, grid, measured
 from adapter_stilts.reporting import Reporter
@@ -28,16 +30,14 @@ from adapter_stilts.retrieval.reading import Overrides, Reading
 from adapter_stilts.runs.folder import claim, locked, remove_remains
 from adapter_stilts.runs.material import origin_facts, where_of
 from adapter_stilts.runs.results import merged, read_results, write_results
-from adapter_stilts.runs.retrieval import RetrievalSettings, RetrievalTask
-from adapter_stilts.runs.sentence_reader import active_parts, trunk_of
+from adapter_stilts.runs.retrieval import RetrievalTask
 from adapter_stilts.runs.subject import Request as Evaluation
-from adapter_stilts.runs.subject import Subject, subject_of
-from adapter_stilts.runs.sweep_record import read_sweep, read_sweeps, write_sweep
-from adapter_stilts.sharing.card import write_card
+from adapter_stilts.runs.subject import Subject, active_parts, subject_of, trunk_of
+from adapter_stilts.sharing.card import read_sweep, write_card
+from adapter_stilts.sharing.sealed import write_sealed
 from adapter_stilts.statistics.intervals import paired_bootstrap
 from adapter_stilts.statistics.result import Result
-from adapter_stilts.tasks.base import Task
-from adapter_stilts.tasks.protocols import under
+from adapter_stilts.tasks.base import Task, under
 from adapter_stilts.tasks.user import find_task
 
 POOLS, MARGINS, CENTRING = ("mean", "mean_words", "first", "max"), ("ratio", "distance", "absolute"), (False, True)
@@ -141,7 +141,8 @@ class _Sweep:
         """Choose, or find what was chosen before in the same way."""
         task, folder, data = self._data.task.name, self._subject.folder, self._data
         dev = {language: data.dev(language) for language in data.languages}
-        identity, before = self._identity(dev), read_sweep(folder, task)
+        path, identity = folder / "sweep" / f"{task}.json", self._identity(dev)
+        before = read_sweep(path) if path.is_file() else None
         scores_test = data.scored is not None and self._request.test
         same = before is not None and before["identity"] == identity and not overwrite
         if before is not None and same and (before["test"] is not None or not scores_test):
@@ -167,7 +168,10 @@ class _Sweep:
         record |= {"test": test, "test_readings": readings + scores_test}
         self._say(record)
         record["results"] = [row.to_json() for row in rows]
-        config = write_sweep(folder, record, self._configuration(chosen))
+        config = path.with_suffix(".yaml")  # `eval`, `encode` and `mine` take it with --config
+        head = f"# Chosen by `adapter-stilts sweep` for {task}: {record['reason']}.\n"
+        write_text(config, head + yaml_text.dump(self._configuration(chosen)))
+        write_sealed(path, record)
         self._store(rows)
         return record | {"config": str(config)}
 
@@ -183,9 +187,8 @@ class _Sweep:
         rows = [row for key in keys for row in self._rows(key[0], chosen, parts[key[1]], worth[key])]
         ours, usual = ([worth[setting, language].units for language in parts] for setting in both)
         compared = paired_bootstrap(ours, usual, statistic, seed=seed)
-        scores = [
-            sum(worth[setting, language].measures[0].score for language in parts) / len(parts) for setting in both
-        ]
+        own = [[worth[setting, language].measures[0].score for language in parts] for setting in both]
+        scores = [sum(by_language) / len(parts) for by_language in own]
         gain = {"difference": compared.difference, "interval": list(compared.interval), "p": compared.p}
         test = {"scored_on": self._data.scored_on, "chosen": scores[0], "default": scores[1]}
         return rows, {**test, "gain": gain, "languages": len(parts)}
@@ -194,15 +197,15 @@ class _Sweep:
         role, data, trunk = "chosen" if setting == chosen else "default", self._data, self._subject.trunk
         marks = {"sweep": role, "chosen_on": data.chosen_on, "scored_on": data.scored_on}
         wanted, reading = setting.wanted(self._request.k), Reading((), precision=trunk.precision)
-        settings = RetrievalSettings(self._request.protocol, trunk.layers, wanted, reading, seed=self._request.seed)
+        asked = (self._request.protocol, trunk.layers, wanted, reading)
         notes = {} if worth.threshold is None else {"threshold": worth.threshold}
-        task = RetrievalTask(data.task, settings, self._subject.folder)
+        task = RetrievalTask(data.task, self._subject.folder, *asked, seed=self._request.seed)
         return task.results(part.loaded, setting.layer, worth.measures, {}, notes, marks)
 
     def _told(self, choice: Choice, dev: Mapping[str, Part], worths: Measurements) -> dict[str, Any]:
         rows = [
             {
-                **setting.facts(),
+                **asdict(setting),
                 "score": float(choice.scores[place]),
                 "interval": choice.intervals[place].tolist(),
                 "gain": float(choice.gains[place, 0]),
@@ -230,9 +233,8 @@ class _Sweep:
 
     def _say(self, record: Mapping[str, Any]) -> None:
         task, tried = record["task"], record["settings"]
-        rows = [
-            [_named(row), _percent(row["score"]), _points(row["gain"], row["gain_interval"])] for row in tried[:SHOWN]
-        ]
+        shown = [(Setting(row["layer"], row["pool"], row["margin"], row["centring"]), row) for row in tried[:SHOWN]]
+        rows = [[name, _percent(row["score"]), _points(row["gain"], row["gain_interval"])] for name, row in shown]
         title = f"{task}: {record['objective']} on {record['chosen_on']}, the best {len(rows)} of {len(tried)}"
         self._report.table(title, ("setting", "score", "against the default (95 %, one by one)"), rows)
         self._report.say(f"{task}: {record['reason']}")
@@ -257,21 +259,19 @@ class _Sweep:
         kept = [row for row in read_results(folder) if not (row.task == task and "sweep" in row.settings)]
         written = write_results(folder, merged(kept, rows))
         if self._subject.bundle is not None:
-            write_card(folder, self._subject.bundle.manifest, written, read_sweeps(folder))
+            write_card(folder, self._subject.bundle.manifest, written)
 
     def _measured(self, parts: Mapping[str, Part], settings: Sequence[Setting], **more: Any) -> Measurements:
         """What settings are worth on some rows."""
         subject = self._subject
-        composition = fingerprint(active_parts(subject.bundle)) if subject.bundle else ""
-        reading = Reading(
-            (), "", self._rules.max_length, subject.budget(Evaluation(None, None, ())), composition=composition
-        )
+        tokens = (self._rules.max_length, subject.token_budget)
+        reading = Reading((), "", *tokens, composition=subject.composition)
         return measured(subject.encoder, parts, settings, self._rules, reading, subject.folder, **more)
 
     def _identity(self, dev: Mapping[str, Part]) -> str:
         trunk = self._subject.trunk
         encoder = [trunk.fingerprint, trunk.precision, active_parts(self._subject.bundle)]
-        data, settings = {}, [setting.facts() for setting in self._settings]
+        data, settings = {}, [asdict(setting) for setting in self._settings]
         for language, part in dev.items():
             origin = part.loaded.origin
             data[language] = {**origin_facts(origin), "files": [file.sha256 for file in origin.files]}
@@ -318,10 +318,6 @@ def _reason(choice: Choice, settings: Sequence[Setting]) -> str:
         return leads
     simplest = f"{settings[choice.chosen]} is the simplest of them"
     return f"{leads}; {len(choice.tied)} settings are within one standard error of it, and {simplest}"
-
-
-def _named(row: Mapping[str, Any]) -> str:
-    return str(Setting(row["layer"], row["pool"], row["margin"], row["centring"]))
 
 
 def _percent(score: float) -> str:

@@ -8,26 +8,25 @@ for every order of the rows: all sentences can be found, the queries of one half
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adapter_stilts.data.sentences import sentence_source, sentences
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import sha256
-from adapter_stilts.formats.aligned import Bitext
+from adapter_stilts.formats.base import formats
 from adapter_stilts.formats.pools import Pools
 from adapter_stilts.mining.pair_files import gold_columns, known_pairs
+from adapter_stilts.retrieval.compared import Flags
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.reading.place import FileFact, Loaded, Origin, Where
 from adapter_stilts.tasks.reading.sources import UNDETERMINED, has_split, languages_of, load, nothing_found
 
 OWN_FILES = "mine"  # the name that scores of a user's own files go by
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -87,10 +86,7 @@ def own_pools(source: Path, target: Path, gold: Path, layout: str | None, column
 
     Raises TaskDataError for a pair that is nowhere.
     """
-    sides = [dict(_rows(path, layout, column)) for path in (source, target)]
-    for path, side in zip((source, target), sides, strict=True):
-        if not side:
-            raise TaskDataError("no sentence: all rows are blank", where=str(path), do="give a file with text")
+    sides = [_texts(path, layout, column) for path in (source, target)]
     (ids, texts), (other_ids, other_texts) = ((tuple(side), tuple(side.values())) for side in sides)
     known = [{id: row for row, id in enumerate(names)} for names in (ids, other_ids)]
     rows = known_pairs(gold, gold_columns(gold), *known, turn=True)
@@ -99,7 +95,8 @@ def own_pools(source: Path, target: Path, gold: Path, layout: str | None, column
     pools = Pools(source.name, ids, texts, other_ids, other_texts, pairs)
     counts = zip((source, target, gold), (len(sides[0]), len(sides[1]), len(pairs)), strict=True)
     facts = tuple(FileFact(path, sha256(path), rows) for path, rows in counts)
-    return Loaded([pools], Origin(OWN_FILES, split, UNDETERMINED, "files", files=facts, rows=len(sides[0])))
+    origin = Origin(OWN_FILES, split, UNDETERMINED, "files", files=facts, rows=len(sides[0]))
+    return Loaded([pools], origin, formats["pools"])
 
 
 def in_first_half(text: str) -> bool:
@@ -127,30 +124,31 @@ def _all(loaded: Loaded) -> Part:
     return Part(loaded, np.ones(len(_queries(loaded)), dtype=np.bool_))
 
 
-def _queries(loaded: Loaded) -> list[str]:
+def _queries(loaded: Loaded) -> Sequence[str]:
     """The text that a row is told by: both sides of a bitext, a source sentence of pools."""
-    if isinstance(loaded.examples[0], Pools):
-        return list(loaded.examples[0].source)
-    return [f"{row.source}\t{row.target}" for row in cast(list[Bitext], loaded.examples)]
+    source, target = loaded.sides
+    return source if loaded.format.pools else [f"{one}\t{other}" for one, other in zip(source, target, strict=True)]
 
 
 def _known(loaded: Loaded, flags: Flags) -> int:
     """How many answers are known of some queries."""
-    if not isinstance(loaded.examples[0], Pools):
+    if not loaded.format.pools:
         return int(flags.sum())
-    pools = loaded.examples[0]
+    pools = cast(Pools, loaded.examples[0])
     inside = {id for id, flag in zip(pools.source_ids, flags.tolist(), strict=True) if flag}
     return sum(source in inside for source, _ in pools.gold)
 
 
-def _rows(path: Path, layout: str | None, column: str | None) -> Iterator[tuple[str, str]]:
-    """(id, or line number as text; sentence) of every row that is not blank."""
-    seen = set[str]()
+def _texts(path: Path, layout: str | None, column: str | None) -> dict[str, str]:
+    """The sentence of every row that is not blank, by its id, or line number as text."""
+    texts = dict[str, str]()
     for row in sentences(sentence_source(path, layout, column)):
         id = row.id or str(row.line)
-        if id in seen:
+        if id in texts:
             what = f"id '{id}' occurs twice"
             raise TaskDataError(what, where=f"{path}, line {row.line}", do="give every sentence an id of its own")
-        seen.add(id)
-        if row.text:
-            yield id, row.text
+        texts[id] = row.text
+    texts = {id: text for id, text in texts.items() if text}
+    if not texts:
+        raise TaskDataError("no sentence: all rows are blank", where=str(path), do="give a file with text")
+    return texts

@@ -12,15 +12,14 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import groupby, product
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.formats.pools import Pools
-from adapter_stilts.mining.sweep_data import Flags, Part, in_first_half
-from adapter_stilts.retrieval.compared import Vectors
+from adapter_stilts.mining.sweep_data import Part, in_first_half
+from adapter_stilts.retrieval.compared import Flags, Scores, Vectors
 from adapter_stilts.retrieval.gold import Gold, Measured, accuracy, held_out
 from adapter_stilts.retrieval.mining import Pairs
 from adapter_stilts.retrieval.pooling import stays_apart
@@ -47,9 +46,6 @@ class Setting:
         """The same with so many neighbours, in the place of a protocol's settings."""
         return Overrides((self.layer,), self.pool, k, self.margin, centring=self.centring)
 
-    def facts(self) -> dict[str, Any]:
-        return asdict(self)
-
     def __str__(self) -> str:
         return f"layer {self.layer}, {self.pool}, {self.margin}{', centred' if self.centring else ''}"
 
@@ -62,7 +58,7 @@ class Worth:
     threshold: float | None = None
 
     @property
-    def units(self) -> NDArray[np.float64]:
+    def units(self) -> Scores:
         return self.measures[0].units
 
 
@@ -135,8 +131,8 @@ def _worth(
     thresholds: Mapping[str, float | None] | None,
 ) -> dict[str, Worth]:
     """The worth of some margins from one search."""
-    pools = part.loaded.examples[0]
-    if isinstance(pools, Pools):
+    if part.loaded.format.pools:
+        pools = cast(Pools, part.loaded.examples[0])
         searched, gold = search_pools(source, target, pools, rules), gold_of(pools)
         half = np.array([in_first_half(f"threshold {id}") for id in pools.source_ids], dtype=np.bool_)
         worth = {}
@@ -145,13 +141,10 @@ def _worth(
             cut = thresholds[margin] if thresholds else None
             worth[margin] = _mined(pairs, gold, part.counts, half, rules.threshold, cut)
         return worth
-    guesses = partners(source, target, rules, margins)
-    return {margin: _accuracy(margin, guess, part) for margin, guess in guesses.items()}
-
-
-def _accuracy(margin: str, guess: NDArray[np.int64], part: Part) -> Worth:
-    right = (guess == np.arange(len(guess)))[part.counts]
-    return Worth((accuracy("accuracy" if margin == PLAIN else "accuracy-margin", right),))
+    guesses, gold_rows = partners(source, target, rules, margins), np.arange(len(source))
+    names = {margin: "accuracy" if margin == PLAIN else "accuracy-margin" for margin in margins}
+    right = {margin: (guess == gold_rows)[part.counts] for margin, guess in guesses.items()}
+    return {margin: Worth((accuracy(names[margin], flags),)) for margin, flags in right.items()}
 
 
 def _mined(pairs: Pairs, gold: Gold, counts: Flags, half: Flags, rule: str, threshold: float | None) -> Worth:

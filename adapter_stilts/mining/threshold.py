@@ -12,8 +12,7 @@ Scores at a threshold that was chosen on the very pairs it scores are oracles, a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -25,9 +24,7 @@ from adapter_stilts.retrieval.thresholds import at_precision, best_f1, curve, ha
 from adapter_stilts.statistics.intervals import bootstrap_interval
 from adapter_stilts.statistics.result import Result
 
-MOST_UNITS = (
-    200_000  # source rows whose scores are resampled; an interval over more is narrower than the last digit printed
-)
+MOST_UNITS = 200_000  # source rows that are resampled; an interval over more is narrower than the last digit printed
 
 
 @dataclass(frozen=True)
@@ -68,43 +65,35 @@ def decide(
     notes, measures = list[str](), list[tuple[Measured, str]]()
     if threshold is None:
         threshold, source = tune(right, pairs.score, len(gold)).threshold, "gold"
-        kept, note = _halves(pairs, gold, tune, seed)
-        measures += [(row, "the other half of the gold") for row in (gold.measures(kept) if kept is not None else ())]
+        try:
+            kept = held_out(pairs, gold, tune, halves(gold.sources, seed))
+            why = f"{len(gold)} gold pairs cannot be halved"
+        except UsageError as error:
+            kept, why = None, f"on one half of the gold, {error.what}"
+        if kept is None:
+            notes.append(f"no held-out score: {why}")
+        else:
+            measures += [(measure, "the other half of the gold") for measure in gold.measures(kept)]
         if threshold != oracle.threshold:
             at = gold.measures(pairs.above(threshold), "-at-threshold")
             measures += [(measure, "this gold") for measure in at]
-        notes += [note] if note else []
     else:
         measures += [(measure, source) for measure in gold.measures(pairs.above(threshold))]
     best = gold.measures(pairs.above(oracle.threshold), "-oracle")
     measures += [(measure, "this gold (oracle)") for measure in best]
-    rows = [(*row, number == 0) for number, row in enumerate(measures)]
-    results = [_result(row, chosen, rules.name, headline=first, seed=seed) for row, chosen, first in rows]
+    results = [_result(measure, chosen, rules.name, seed) for measure, chosen in measures]
+    results[0] = replace(results[0], headline=True)
     cuts = curve(right, pairs.score, len(gold))
     return Kept(threshold, source, tuple(results), tuple(cuts), histogram(pairs.score, right), tuple(notes))
 
 
-def _halves(pairs: Pairs, gold: Gold, tune: Tune, seed: int) -> tuple[Pairs | None, str]:
-    unknown = "no held-out score: "
-    try:
-        kept = held_out(pairs, gold, tune, halves(gold.sources, seed))
-    except UsageError as error:
-        return None, f"{unknown}on one half of the gold, {error.what}"
-    return kept, "" if kept is not None else f"{unknown}{len(gold)} gold pairs cannot be halved"
-
-
-def _result(measure: Measured, chosen: str, protocol: str, *, headline: bool, seed: int) -> Result:
+def _result(measure: Measured, chosen: str, protocol: str, seed: int) -> Result:
     units = measure.units[(measure.units[:, 1:] > 0).any(axis=1)]  # of source rows that have any pair
     interval = bootstrap_interval(units, measure.statistic, seed=seed) if 0 < len(units) <= MOST_UNITS else None
     return Result(
         *("mine", protocol, "", measure.metric, measure.score, measure.n),
         interval=interval,
         split="",
-        headline=headline,
+        headline=False,
         settings={"threshold_chosen_on": chosen},
     )
-
-
-def as_table(results: Sequence[Result]) -> list[list[object]]:
-    """Rows for a table."""
-    return [[row.metric, f"{100 * row.score:.1f}", row.n, row.settings["threshold_chosen_on"]] for row in results]

@@ -49,6 +49,9 @@ class Distinct:
     def start(self) -> Numbers:
         return np.cumsum(self.count) - self.count
 
+    def lines_of(self, text: int) -> Numbers:
+        return self.lines[self.start[text] : self.start[text] + self.count[text]]
+
     @property
     def first(self) -> Numbers:
         """[U] the first line of each text."""

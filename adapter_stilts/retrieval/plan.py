@@ -18,7 +18,6 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,14 +53,6 @@ class Sizes:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """An index and why it was taken."""
-
-    index: str
-    why: str
-
-
-@dataclass(frozen=True)
 class SearchPlan:
     """How a search is done: what `steps` holds at once stays below `limit` bytes; `planned` is the expected peak."""
 
@@ -75,51 +66,50 @@ class SearchPlan:
 
     def facts(self) -> dict[str, Any]:
         limit = self.limit if self.limit != float("inf") else None
-        shard = min(self.steps.base_rows, 1 << 62)
-        searched = {"index": self.index, "why": self.why, "shard_rows": shard}
+        searched = {"index": self.index, "why": self.why, "shard_rows": self.steps.base_rows}
         return {**searched, "limit_bytes": limit, "planned_peak_bytes": self.planned}
 
 
 def plan(sizes: Sizes, index: str, settings: IndexSettings, limit: float) -> SearchPlan:
     """Choose index and shards. Raises DoesNotFit naming what would fit, UnknownName for an index that is none."""
     held = resident()
-    choice = choose(sizes, limit, held) if index == AUTO else Choice(index, "asked for")
-    kind = indexes[choice.index]
+    name, why = choose(sizes, limit, held) if index == AUTO else (index, "asked for")
+    kind = indexes[name]
     steps = fit(sizes, kind, limit, held, settings)
     planned = peak(sizes, kind, steps, held, settings)
-    return SearchPlan(choice.index, choice.why, settings, sizes.k, steps, limit, planned)
+    return SearchPlan(name, why, settings, sizes.k, steps, limit, planned)
 
 
-def choose(sizes: Sizes, limit: float, held: int, *, seconds: float = SECONDS, speed: float | None = None) -> Choice:
-    """The index for two sides of vectors.
+def choose(sizes: Sizes, limit: float, held: int, speed: float | None = None) -> tuple[str, str]:
+    """The index for two sides of vectors, and why.
 
     limit, held   bytes of memory, and what the process has already
-    seconds       that exact search may take
     speed         multiplications a second; None: measured
 
     Raises DoesNotFit where not even the smallest shards do.
     """
     needed = 2.0 * sizes.source * sizes.target * sizes.width / (speed or measured_speed(sizes.width))
     sides = f"{sizes.source} x {sizes.target} vectors of {sizes.width}"
-    about = f"{sides}: exact search both ways takes {_about(needed)} here"
-    if needed <= seconds:
-        return Choice("exact", about)
+    taken = f"about {_span(needed)}" if needed >= 1 else "less than a second"
+    about = f"{sides}: exact search both ways takes {taken} here"
+    if needed <= SECONDS:
+        return "exact", about
     steps = fit(sizes, indexes["ivf"], limit, held)
     whole = steps.base_rows >= max(sizes.source, sizes.target)
     parts = f"in shards of {steps.base_rows} vectors: a whole side does not fit in {limit / 1e9:.1f} GB"
     how = "all in memory at once" if whole else parts
-    return Choice("ivf", f"{about}, over {_span(seconds)}; {indexes['ivf'].summary}, {how}")
+    return "ivf", f"{about}, over {_span(SECONDS)}; {indexes['ivf'].summary}, {how}"
 
 
-def measured_speed(width: int, clock: Callable[[], float] = time.perf_counter) -> float:
+def measured_speed(width: int) -> float:
     """Multiplications a second of FAISS's exact search on this machine, with the threads it has."""
     draw = np.random.default_rng(0)
     queries, base = (draw.standard_normal((rows, width), dtype=np.float32) for rows in (QUERIES, BASE))
     taken = []
     for _ in range(3):
-        start = clock()
+        start = time.perf_counter()
         faiss.knn(queries, base, 8, metric=faiss.METRIC_INNER_PRODUCT)
-        taken.append(clock() - start)
+        taken.append(time.perf_counter() - start)
     return float(QUERIES * BASE * width / max(min(taken), 1e-9))
 
 
@@ -140,7 +130,8 @@ def fit(sizes: Sizes, kind: Index, limit: float, held: int, settings: IndexSetti
         what = f"mining {vectors} needs {needed / GB:.2f} GB, the limit is {limit / GB:.2f} GB"
         where = "memory: " + ", ".join(f"{name} {size / GB:.2f} GB" for name, size in parts.items())
         other = "" if kind.sharded else ", or --index exact or ivf, which can be searched in shards"
-        raise DoesNotFit(what, where=where, do=f"use --limit-gb {_up(needed)} or more{other}")
+        enough = f"{-(-needed // 1e7) / 100:.2f}"  # rounded up
+        raise DoesNotFit(what, where=where, do=f"use --limit-gb {enough} or more{other}")
     return Steps(rows if rows == most else max(smallest, rows // ALIGNED * ALIGNED))
 
 
@@ -185,15 +176,6 @@ def _parts(sizes: Sizes, kind: Index, settings: IndexSettings, held: int) -> dic
         "k-means": 8 * sizes.width * kind.sample(most, settings),
         "making pairs": both * MINING,
     }
-
-
-def _up(size: float) -> str:
-    """Gigabytes rounded up to two places."""
-    return f"{-(-size // 1e7) / 100:.2f}"
-
-
-def _about(seconds: float) -> str:
-    return f"about {_span(seconds)}" if seconds >= 1 else "less than a second"
 
 
 def _span(seconds: float) -> str:

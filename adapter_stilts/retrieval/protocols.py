@@ -82,9 +82,8 @@ class Protocol:
         used |= {"k": self.k, "margin": self.margin, "max_length": self.max_length}
         if self.task == "tatoeba":
             return used | {"direction": self.direction}
-        duplicates = (
-            "unique" if self.duplicates == "drop" else self.duplicates
-        )  # the word that results have had from the start
+        # "unique" is the word that results have had from the start
+        duplicates = "unique" if self.duplicates == "drop" else self.duplicates
         return used | {"retrieval": self.retrieval, "duplicates": duplicates, "threshold_rule": self.threshold}
 
 

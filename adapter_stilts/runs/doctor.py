@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from huggingface_hub import constants
 
+from adapter_stilts.encoder.precision import resolve_precision
 from adapter_stilts.errors import MissingError
-from adapter_stilts.tasks.base import Task, all_tasks
+from adapter_stilts.tasks.base import all_tasks
 from adapter_stilts.tasks.reading.place import Where
 from adapter_stilts.tasks.reading.sources import languages_of
 from adapter_stilts.tasks.source import SPLITS
@@ -29,18 +30,18 @@ def doctor(data: Path | None = None) -> dict[str, Any]:
     data  a folder to search for every task's files
     """
     packages = [_package(line) for line in requires("adapter-stilts") or () if "extra ==" not in line]
-    found: dict[str, Any] = {
+    environment = {name: os.environ[name] for name in HONOURED if name in os.environ}
+    facts: dict[str, Any] = {
         "python": platform.python_version(),
         "packages": packages,
         "devices": _devices(),
         "disk": {"folder": str(Path.cwd()), "free_bytes": shutil.disk_usage(Path.cwd()).free},
         "hub": _hub(),
-        "environment": {name: os.environ[name] for name in HONOURED if name in os.environ}
-        | ({"HF_TOKEN": "set"} if "HF_TOKEN" in os.environ else {}),
+        "environment": environment | ({"HF_TOKEN": "set"} if "HF_TOKEN" in os.environ else {}),
     }
     if data is not None:
-        found["data"] = {"folder": str(data), "tasks": _tasks_in(data)}
-    return {**found, "problems": _problems(found)}
+        facts["data"] = {"folder": str(data), "tasks": _tasks_in(data)}
+    return {**facts, "problems": _problems(facts)}
 
 
 def _package(line: str) -> dict[str, str]:
@@ -49,14 +50,10 @@ def _package(line: str) -> dict[str, str]:
     name, floor = named.group() if named else line, floors.group(1) if floors else ""
     try:
         installed = version(name)
+        state = "older than tested" if release(installed) < release(floor) else "ok"
     except PackageNotFoundError:
-        return {"package": name, "tested": floor, "installed": "", "state": "missing"}
-    return {
-        "package": name,
-        "tested": floor,
-        "installed": installed,
-        "state": "older than tested" if release(installed) < release(floor) else "ok",
-    }
+        installed, state = "", "missing"
+    return {"package": name, "tested": floor, "installed": installed, "state": state}
 
 
 def release(text: str) -> tuple[int, ...]:
@@ -69,34 +66,13 @@ def release(text: str) -> tuple[int, ...]:
 
 def _devices() -> list[dict[str, Any]]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    native = {"avx512_bf16", "amx_bf16"} & set(_processor_flags())
-    devices: list[dict[str, Any]] = [
-        {
-            "device": "cpu",
-            "name": platform.machine(),
-            "memory_bytes": memory,
-            "threads": torch.get_num_threads(),
-            "bf16": bool(native),
-        }
-    ]
+    rows: list[tuple[Any, ...]] = [("cpu", platform.machine(), memory, torch.get_num_threads())]
     for number in range(torch.cuda.device_count()):
         facts = torch.cuda.get_device_properties(number)
-        devices.append(
-            {
-                "device": f"cuda:{number}",
-                "name": facts.name,
-                "memory_bytes": facts.total_memory,
-                "threads": None,
-                "bf16": facts.major >= 8,
-            }
-        )
-    return devices
-
-
-def _processor_flags() -> list[str]:
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").split("\n") if path.is_file() else []
-    return next((line.split() for line in lines if line.startswith("flags")), [])
+        rows.append((f"cuda:{number}", facts.name, facts.total_memory, None))
+    names = ("device", "name", "memory_bytes", "threads")
+    native = [resolve_precision("auto", torch.device(row[0])) == "bf16" for row in rows]
+    return [{**dict(zip(names, row, strict=True)), "bf16": bf16} for row, bf16 in zip(rows, native, strict=True)]
 
 
 def _hub() -> dict[str, Any]:
@@ -114,29 +90,25 @@ def _hub() -> dict[str, Any]:
 def _tasks_in(folder: Path) -> list[dict[str, Any]]:
     if not folder.is_dir():
         raise MissingError("no such folder", where=str(folder), do="name the folder that holds the tasks' files")
-    rows = [
-        {"task": task.name, **{split: _languages(task, split, folder) for split in SPLITS}}
-        for task in all_tasks()
-        if task.source.files
-    ]
-    return [row for row in rows if any(row[split] for split in SPLITS)]
+    where, rows = Where("files", folder=folder), []
+    for task in all_tasks():
+        there: dict[str, list[str]] = {split: [] for split in SPLITS}
+        for split in SPLITS:
+            if split in task.source.files:
+                there[split] = list(languages_of(task, split, where))
+        rows += [{"task": task.name, **there}] if any(there.values()) else []
+    return rows
 
 
-def _languages(task: Task, split: str, folder: Path) -> list[str]:
-    return list(languages_of(task, split, Where("files", folder=folder))) if split in task.source.files else []
-
-
-def _problems(found: dict[str, Any]) -> list[str]:
+def _problems(facts: dict[str, Any]) -> list[str]:
     problems = [
         f"{row['package']} {row['installed'] or 'is not installed'}: {row['state']} ({row['tested']})"
-        for row in found["packages"]
+        for row in facts["packages"]
         if row["state"] != "ok"
     ]
-    if found["disk"]["free_bytes"] < 1e9:
+    if facts["disk"]["free_bytes"] < 1e9:
         problems.append("less than 1 GB is free on this disk")
-    if "data" in found and not found["data"]["tasks"]:
-        problems.append(
-            f"no task's files were found in {found['data']['folder']}; "
-            "`adapter-stilts list tasks --files` prints their names"
-        )
+    if "data" in facts and not facts["data"]["tasks"]:
+        what = f"no task's files were found in {facts['data']['folder']}"
+        problems.append(f"{what}; `adapter-stilts list tasks --files` prints their names")
     return problems

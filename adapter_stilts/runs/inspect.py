@@ -12,9 +12,8 @@ from adapter_stilts.config.recipes import Recipe, named_recipe, recipes
 from adapter_stilts.encoder.kinds import kinds
 from adapter_stilts.errors import ArtefactError, MissingError
 from adapter_stilts.files import read_json
-from adapter_stilts.runs.folder import IDENTITY
 from adapter_stilts.runs.results import means, read_results, readings
-from adapter_stilts.sharing.manifest import CONFIG, MANIFEST, Manifest, read_manifest
+from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, MANIFEST, Manifest, read_manifest
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task, all_tasks, tasks
 from adapter_stilts.tasks.languages import iso1, iso3
@@ -30,26 +29,20 @@ def list_tasks() -> list[dict[str, Any]]:
 
 def list_kinds() -> list[dict[str, Any]]:
     """Every kind of adapter with its settings and the compositions it may take part in."""
+    names = ("summary", "settings", "paper", "backend")
     return [
-        {
-            "kind": kind.name,
-            "summary": kind.summary,
-            "composes": sorted(kind.composes),
-            "settings": dict(kind.settings),
-            "paper": kind.paper,
-            "backend": kind.backend,
-        }
+        {"kind": kind.name, "composes": sorted(kind.composes), **{name: getattr(kind, name) for name in names}}
         for kind in kinds.values()
     ]
 
 
 def list_languages() -> list[dict[str, Any]]:
     """Every language that some task names, by its ISO 639-1 code, with the tasks that have it."""
-    found: dict[str, set[str]] = {}
+    tasks_of: dict[str, set[str]] = {}
     for task in all_tasks():
         for language in (task.train_language, *task.languages, *task.extra_languages):
-            found.setdefault(iso1(language), set()).add(task.name)
-    return [{"language": code, "iso3": iso3(code), "tasks": sorted(found[code])} for code in sorted(found)]
+            tasks_of.setdefault(iso1(language), set()).add(task.name)
+    return [{"language": code, "iso3": iso3(code), "tasks": sorted(tasks_of[code])} for code in sorted(tasks_of)]
 
 
 def list_recipes() -> list[dict[str, Any]]:
@@ -65,11 +58,8 @@ def show_recipe(name: str) -> dict[str, Any]:
 def list_runs(folder: Path) -> list[dict[str, Any]]:
     """The runs in a folder and below, finished or not; a damaged one is listed with what is wrong."""
     if not folder.is_dir():
-        raise MissingError(
-            "no such folder",
-            where=str(folder),
-            do="name the folder that holds the runs; `adapter-stilts train` makes ./runs",
-        )
+        do = "name the folder that holds the runs; `adapter-stilts train` makes ./runs"
+        raise MissingError("no such folder", where=str(folder), do=do)
     return [_run(path) for path in _run_folders(folder)]
 
 
@@ -78,13 +68,8 @@ def info(folder: Path) -> dict[str, Any]:
     manifest = read_manifest(folder)
     rows = read_results(folder)
     size = sum(path.stat().st_size for path in (folder / name for name in manifest.files) if path.is_file())
-    document = {
-        "run": str(folder),
-        **manifest.model_dump(mode="json"),
-        "bytes": size,
-        "results": [row.to_json() for row in rows],
-    }
-    return {**document, "means": means(rows).to_json()}
+    scores = {"results": [row.to_json() for row in rows], "means": means(rows).to_json()}
+    return {"run": str(folder), **manifest.model_dump(mode="json"), "bytes": size, **scores}
 
 
 def _recipe(recipe: Recipe) -> dict[str, Any]:
@@ -92,50 +77,38 @@ def _recipe(recipe: Recipe) -> dict[str, Any]:
 
 
 def _task(task: Task) -> dict[str, Any]:
-    return {
+    facts, source = vars(task), vars(task.source)
+    parts = (task, *(tasks[part] for part in task.parts))
+    document = {
         "task": task.name,
-        "aliases": list(task.aliases),
         "format": task.format.name,
-        "metric": task.metric,
-        "summary": task.summary,
-        "languages": list(task.languages),
-        "extra_languages": list(task.extra_languages),
+        **{name: facts[name] for name in ("metric", "summary", "aliases", "languages", "extra_languages", "parts")},
         "splits": [split for split in SPLITS if task.has_split(split)],
-        "sizes": dict(task.source.sizes),
-        "labels": list(task.labels or ()),
+        "labels": task.labels or (),
         "trained_on": task.train_task or task.name,
-        "parts": list(task.parts),
-        "files": {split: list(task.source.files[split]) for split in SPLITS if split in task.source.files},
-        "candidates": list(task.source.candidates),
+        "files": {split: list(source["files"][split]) for split in SPLITS if split in source["files"]},
         "hub": asdict(task.source.hubs[0]) if task.source.hubs else None,
-        "sources": [_source(hub) for one in (task, *(tasks[part] for part in task.parts)) for hub in one.source.hubs],
-        "miniature": task.source.miniature,
-        "licence": task.source.licence,
-        "paper": task.source.paper,
+        "sources": [_source(hub) for part in parts for hub in part.source.hubs],
+        **{name: source[name] for name in ("sizes", "candidates", "miniature", "licence", "paper", "stands_for")},
         "leaks": [asdict(leak) for leak in task.leaks],
-        "stands_for": task.source.stands_for,
         "substitutions": [*task.source.substitutions, *task.source.stand_ins.values()],
     }
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in document.items()}
 
 
 def _source(hub: Hub) -> dict[str, Any]:
     """A data set of the hub. certainty: of what is known of its files; note: where its rows are not the published."""
+    names = ("id", "config", "splits", "languages", "candidates", "certainty", "note")
     return {
-        "id": hub.id,
-        "config": hub.config,
+        **{name: getattr(hub, name) for name in names},
+        "languages": [*hub.languages],
         "revision": hub.revision or "newest",
-        "splits": dict(hub.splits),
-        "languages": list(hub.languages),
-        "candidates": hub.candidates,
-        "certainty": hub.certainty,
-        "note": hub.note,
     }
 
 
 def _run_folders(folder: Path, depth: int = DEPTH) -> Iterable[Path]:
-    if not os.access(folder, os.R_OK | os.X_OK):
-        yield folder  # it may hold runs: better named than passed over
-    elif (folder / MANIFEST).is_file() or (folder / IDENTITY).is_file():
+    # one that cannot be read may hold runs: better named than passed over
+    if not os.access(folder, os.R_OK | os.X_OK) or any((folder / name).is_file() for name in (MANIFEST, IDENTITY)):
         yield folder
     elif depth:
         for child in sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()):
@@ -155,12 +128,12 @@ def _run(folder: Path) -> dict[str, Any]:
 
 def _summed(rows: Sequence[Result]) -> list[dict[str, Any]]:
     """Every task and split by the mean over its languages; of several readings (protocols, layers), the extremes."""
-    found: dict[tuple[str, str], list[list[Result]]] = {}
+    read_as: dict[tuple[str, str], list[list[Result]]] = {}
     for task, of_task in readings(rows).items():
         for (_, split, _), read in of_task.items():
-            found.setdefault((task, split), []).append(read)
+            read_as.setdefault((task, split), []).append(read)
     summed = []
-    for (task, split), every in found.items():
+    for (task, split), every in read_as.items():
         scores = [sum(row.score for row in read) / len(read) for read in every]
         languages = sorted({row.language for read in every for row in read})
         span = {"readings": len(scores), "lowest": min(scores), "highest": max(scores)}
@@ -170,21 +143,15 @@ def _summed(rows: Sequence[Result]) -> list[dict[str, Any]]:
 
 def _facts(manifest: Manifest) -> Mapping[str, Any]:
     state = "finished" if manifest.control == "none" else f"finished ({manifest.control})"
-    return {
-        "state": state,
-        "task": manifest.task,
-        "how": manifest.how,
-        "composition": manifest.composition,
-        "trunk": manifest.trunk.name,
-        "seed": manifest.seeds.get("training"),
-    }
+    named = {name: getattr(manifest, name) for name in ("task", "how", "composition")}
+    return {"state": state, **named, "trunk": manifest.trunk.name, "seed": manifest.seeds.get("training")}
 
 
 def _claimed(folder: Path, rows: Sequence[Result]) -> Mapping[str, Any]:
     """A run that goes on, or the scores of a bare trunk, which was never trained and has no configuration."""
     if rows and not (folder / CONFIG).is_file():
         return {"state": "scores of a trunk", "task": ",".join(dict.fromkeys(row.task for row in rows))}
-    found = read_json(folder / IDENTITY)
-    if not isinstance(found, dict):
+    identity = read_json(folder / IDENTITY)
+    if not isinstance(identity, dict):
         raise ArtefactError(f"{IDENTITY} is damaged", where=str(folder), do="train the run again with --overwrite")
-    return {"state": "unfinished", "task": found.get("name", "")}
+    return {"state": "unfinished", "task": identity.get("name", "")}

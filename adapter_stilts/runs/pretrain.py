@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer
@@ -32,13 +33,13 @@ from adapter_stilts.formats.text import PlainText
 from adapter_stilts.miniature.aligned_start import aligned_embeddings
 from adapter_stilts.miniature.pretraining_rows import Corpus, Rows, encode, sample
 from adapter_stilts.miniature.vocabulary import train_tokenizer
+from adapter_stilts.runs.measure import masking_of
 from adapter_stilts.runs.prepare import training_plan
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.training.devices import own_generators, pick_device
 from adapter_stilts.training.interrupt import StopSignal
 from adapter_stilts.training.loop import train
 from adapter_stilts.training.plan import Outcome, Progress, TrainingData, TrainingPlan
-from adapter_stilts.training.rows import masker
 
 PART = "whole"  # the name of the one part that trains
 BETAS, EPSILON = (0.9, 0.98), 1e-6  # of AdamW, as RoBERTa was trained
@@ -108,8 +109,9 @@ def pretrain(
     rows = sample(corpus, max_length=recipe.max_length, pair_share=share, exponent=exponent, seed=recipe.seed)
     trunk = _fresh(vocabulary, recipe, corpus)
     model = _model(trunk, recipe).to(where)
-    data, plan = _data(rows, trunk, recipe), _plan(recipe)
-    outcome = train(model, data, plan, folder=work, resume=True, identity=identity, progress=progress, stop=stop)
+    data = TrainingData(rows.lengths, rows.collate, masking_of(model.format, trunk, recipe.mask_rate))
+    run: Any = {"folder": work, "resume": True, "identity": identity, "progress": progress, "stop": stop}
+    outcome = train(model, data, _plan(recipe), **run)
     _save(out, trunk, model, recipe.dropout)
     write_json(out / FACTS, _facts(recipe, identity, corpus, rows, outcome))
     with disk_errors(out):
@@ -127,16 +129,8 @@ def _vocabulary(texts: Mapping[str, Sequence[PlainText]], folder: Path, recipe: 
 
 
 def _fresh(vocabulary: Path, recipe: Recipe, corpus: Corpus) -> Trunk:
-    trunk = new_trunk(
-        vocabulary,
-        hidden=recipe.hidden,
-        layers=recipe.layers,
-        heads=recipe.heads,
-        intermediate=4 * recipe.hidden,
-        max_length=recipe.max_length,
-        seed=recipe.seed,
-        dropout=0.0,
-    )
+    sizes = {name: getattr(recipe, name) for name in ("hidden", "layers", "heads", "max_length", "seed")}
+    trunk = new_trunk(vocabulary, **sizes, intermediate=4 * recipe.hidden, dropout=0.0)
     if recipe.aligned_start:
         with own_generators(torch.device("cpu")):
             torch.manual_seed(Seeds(recipe.seed).number("aligned start"))
@@ -154,12 +148,6 @@ def _model(trunk: Trunk, recipe: Recipe) -> TaskModel:
     model = TaskModel(encoder, build_head("text", trunk.hidden, trunk.vocabulary, recipe.seed), "text")
     model.train_parts([PART])
     return model
-
-
-def _data(rows: Rows, trunk: Trunk, recipe: Recipe) -> TrainingData:
-    tokenizer = trunk.tokenizer
-    prepare = masker(trunk.vocabulary, tokenizer.mask_token_id, tuple(tokenizer.all_special_ids), recipe.mask_rate)
-    return TrainingData(rows.lengths, rows.collate, prepare)
 
 
 def _plan(recipe: Recipe) -> TrainingPlan:
@@ -182,17 +170,9 @@ def _facts(recipe: Recipe, identity: str, corpus: Corpus, rows: Rows, outcome: O
         language: {"texts": len(texts), "pairs": len(corpus.pairs[language]), "tokens": corpus.tokens(language)}
         for language, texts in corpus.singles.items()
     }
-    return {
-        "identity": identity,
-        "recipe": asdict(recipe),
-        "steps": outcome.steps,
-        "epochs": outcome.epochs,
-        "stopped_by": outcome.stopped_by,
-        "loss": outcome.losses[-1][1],
-        "seconds": round(outcome.seconds, 1),
-        "rows_an_epoch": len(rows.spans),
-        "languages": languages,
-    }
+    ended = {name: getattr(outcome, name) for name in ("steps", "epochs", "stopped_by")}
+    measured = {"loss": outcome.losses[-1][1], "seconds": round(outcome.seconds, 1), "rows_an_epoch": len(rows.spans)}
+    return {"identity": identity, "recipe": asdict(recipe), **ended, **measured, "languages": languages}
 
 
 def _identity(texts: Mapping[str, Sequence[PlainText]], recipe: Recipe, tokenizer_folder: Path | None) -> str:

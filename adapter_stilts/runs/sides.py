@@ -10,12 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from adapter_stilts.encoder.composition import Composition
 from adapter_stilts.encoder.model import AdapterEncoder
-from adapter_stilts.formats.aligned import Bitext
-from adapter_stilts.formats.pools import Pools
 from adapter_stilts.retrieval.compared import Vectors
 from adapter_stilts.retrieval.embed import embed
 from adapter_stilts.retrieval.reading import LanguageStack, Reading
@@ -51,7 +49,7 @@ class SideVectors:
         self._known = {_name(loaded): sides for loaded in group if (sides := self._kept(loaded)) is not None}
         self._places: dict[LanguageStack | None, dict[str, int]] = {}
         for loaded in group:
-            for stack, side in zip(self._read_by(loaded), sentences(loaded), strict=True):
+            for stack, side in zip(self._read_by(loaded), loaded.sides, strict=True):
                 known = self._places.setdefault(stack, {}) if _name(loaded) not in self._known else {}
                 for text in side:
                     known.setdefault(text, len(known))
@@ -62,7 +60,7 @@ class SideVectors:
         if _name(loaded) in self._known:
             return self._known[_name(loaded)]
         both = []
-        for stack, side in zip(self._read_by(loaded), sentences(loaded), strict=True):
+        for stack, side in zip(self._read_by(loaded), loaded.sides, strict=True):
             places = [self._places[stack][text] for text in side]
             both.append({layer: vectors[places] for layer, vectors in self._layers[stack].items()})
         return Sides(*both)
@@ -74,7 +72,7 @@ class SideVectors:
         paths = {side: self._path(loaded, layer, side) for side in SIDES}
         if _name(loaded) not in self._known:
             vectors = (sides.source[layer], sides.target[layer])
-            parts = zip(paths.values(), self._read_by(loaded), sentences(loaded), vectors, strict=True)
+            parts = zip(paths.values(), self._read_by(loaded), loaded.sides, vectors, strict=True)
             for path, stack, texts, side in parts:
                 keep(path, self._key(layer, stack), texts, side)
         return {"vectors": {side: path.relative_to(self._folder).as_posix() for side, path in paths.items()}}
@@ -82,7 +80,7 @@ class SideVectors:
     def _kept(self, loaded: Loaded) -> Sides | None:
         """What an earlier reading left, if every layer of both sides is there and made of the same."""
         both: list[dict[int, Vectors]] = []
-        for side, stack, texts in zip(SIDES, self._read_by(loaded), sentences(loaded), strict=True):
+        for side, stack, texts in zip(SIDES, self._read_by(loaded), loaded.sides, strict=True):
             paths = {layer: self._path(loaded, layer, side) for layer in self._reading.layers}
             by_layer = {layer: kept(path, self._key(layer, stack), texts) for layer, path in paths.items()}
             both.append({layer: vectors for layer, vectors in by_layer.items() if vectors is not None})
@@ -115,21 +113,13 @@ def in_groups(loaded: Iterable[tuple[str, Parts]], hidden: int, layers: int) -> 
     room, count = MEMORY // (4 * hidden * layers), 0
     group: dict[str, Parts] = {}
     for language, parts in loaded:
-        size = sum(len(side) for part in parts for side in sentences(part))
+        size = sum(len(side) for part in parts for side in part.sides)
         if group and count + size > room:
             yield group
             group, count = {}, 0
         group[language] = parts
         count += size
     yield group
-
-
-def sentences(loaded: Loaded) -> tuple[Sequence[str], Sequence[str]]:
-    """The foreign and the English side."""
-    if isinstance(loaded.examples[0], Pools):
-        return loaded.examples[0].source, loaded.examples[0].target
-    examples = cast(Sequence[Bitext], loaded.examples)
-    return [row.source for row in examples], [row.target for row in examples]
 
 
 @contextmanager

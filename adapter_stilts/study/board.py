@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from adapter_stilts.config.fingerprint import fingerprint
-from adapter_stilts.errors import ArtefactError, Interrupted
+from adapter_stilts.errors import ArtefactError
 from adapter_stilts.files import write_json
 from adapter_stilts.study.stages import Stage
 
 STUDY = "study.json"
-OPEN = ("waiting", "running", "interrupted")
+STATES = ("done", "failed", "blocked", "waiting", "running", "interrupted")
 
 
 @dataclass(frozen=True)
@@ -72,23 +72,20 @@ def recorded(out: Path) -> dict[str, dict[str, Any]]:
     try:
         return {record["key"]: record for record in json.loads(path.read_bytes())["stages"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ArtefactError(
-            f"{STUDY} is damaged", where=str(path), do="remove it: finished runs are found again"
-        ) from error
+        advice = "remove it: finished runs are found again"
+        raise ArtefactError(f"{STUDY} is damaged", where=str(path), do=advice) from error
 
 
 class Board:
     """The records of all stages by their keys, on disk after every change."""
 
     def __init__(self, out: Path, facts: Mapping[str, Any], jobs: Sequence[Job]) -> None:
-        self._path = out / STUDY
+        self._path, self._facts, self.jobs = out / STUDY, dict(facts), list(jobs)
         before = recorded(out)
-        self._facts = dict(facts)
-        self.jobs = list(jobs)
         self.records = {job.stage.key: _record(job, before.get(job.stage.key, {})) for job in jobs}
 
-    def state(self, key: str) -> str:
-        return str(self.records[key]["state"])
+    def count(self, state: str) -> int:
+        return sum(record["state"] == state for record in self.records.values())
 
     def note(self, key: str, **facts: Any) -> None:
         self.records[key].update(facts)
@@ -97,17 +94,10 @@ class Board:
     def write(self, **more: Any) -> dict[str, Any]:
         """Put everything on disk; `more` is kept from then on."""
         self._facts.update(more)
-        states = [record["state"] for record in self.records.values()]
-        counts = {state: states.count(state) for state in ("done", "failed", "blocked", *OPEN) if state in states}
+        counts = {state: count for state in STATES if (count := self.count(state))}
         document = {**self._facts, "counts": counts, "stages": list(self.records.values())}
         write_json(self._path, document)
         return document
-
-    def stopped(self) -> Interrupted:
-        """What to raise where someone asked to stop."""
-        done = sum(record["state"] == "done" for record in self.records.values())
-        what = f"stopped; {done} of {len(self.records)} stages are done, and progress is saved"
-        return Interrupted(what, do="run the same command again to go on")
 
 
 def _record(job: Job, before: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,11 +22,9 @@ from adapter_stilts.encoder.trunk_config import TrunkConfig, known_config
 from adapter_stilts.errors import MissingError
 from adapter_stilts.runs.material import for_task, where_of
 from adapter_stilts.study.stages import FUSE, STACK, Grid, Stage
-from adapter_stilts.tasks.base import Task, labels_of, tasks
-from adapter_stilts.tasks.protocols import under
-from adapter_stilts.tasks.reading.miniature import miniature_of
+from adapter_stilts.tasks.base import Task, labels_of, tasks, under
 from adapter_stilts.tasks.reading.place import Where
-from adapter_stilts.tasks.reading.sources import load
+from adapter_stilts.tasks.reading.sources import load, miniature_of
 from adapter_stilts.tasks.user import find_task
 
 READ, DOCUMENTED, GIVEN, UNKNOWN = "read", "documented", "given in sizes", "unknown"
@@ -71,6 +69,7 @@ class Forecast:
             "about": self.about,
             "bytes": self.bytes,
             "bytes_of_full_fine_tuning": self.whole,
+            "rows_text": ", ".join(rows.text() for rows in self.rows),
         }
 
 
@@ -82,18 +81,22 @@ def forecast(study: StudyConfig, grid: Grid) -> list[Forecast]:
 
 
 def totals(planned: Sequence[Forecast]) -> dict[str, Any]:
-    """The sums; `unknown` counts the trainings whose steps or bytes cannot be told and are left out."""
+    """The sums, and "sentence" with them in words; what cannot be told is left out, and counted in `unknown`."""
     trained = [plan for plan in planned if plan.stage.work == "train"]
-    return {
-        "stages": len(planned),
-        "trainings": len(trained),
-        "readings": len(planned) - len(trained),
-        "steps": sum(plan.steps or 0 for plan in trained),
-        "about": any(plan.about for plan in trained),
-        "bytes": sum(plan.bytes or 0 for plan in trained),
-        "bytes_of_full_fine_tuning": sum(plan.whole or 0 for plan in trained),
-        "unknown": sum(plan.steps is None or plan.bytes is None for plan in trained),
-    }
+    stages, trainings, readings = len(planned), len(trained), len(planned) - len(trained)
+    steps, about = sum(plan.steps or 0 for plan in trained), any(plan.about for plan in trained)
+    size, whole = sum(plan.bytes or 0 for plan in trained), sum(plan.whole or 0 for plan in trained)
+    unknown = sum(plan.steps is None or plan.bytes is None for plan in trained)
+    sentence = (
+        f"{_number(stages)} stages: {_number(trainings)} trainings and {_number(readings)} readings; "
+        f"at most {'about ' if about else ''}{_number(steps)} steps; {_gigabytes(size)} of adapters, fusions and "
+        f"heads, where full fine-tuning would leave {_gigabytes(whole)}"
+    )
+    if unknown:
+        sentence += f"; {unknown} of the trainings cannot be told and are not in these sums"
+    counts = {"stages": stages, "trainings": trainings, "readings": readings, "steps": steps, "about": about}
+    sizes = {"bytes": size, "bytes_of_full_fine_tuning": whole, "unknown": unknown}
+    return {**counts, **sizes, "sentence": sentence}
 
 
 def _planned(stage: Stage, study: StudyConfig, trunk: TrunkConfig | None, adapters: Mapping[str, int]) -> Forecast:
@@ -106,7 +109,9 @@ def _planned(stage: Stage, study: StudyConfig, trunk: TrunkConfig | None, adapte
     steps, about = (0, False) if config.control == "random-adapter" else _steps(config, list(named.values()), rows)
     if trunk is None:
         return Forecast(stage, rows, steps, about, None, None)
-    heads = sum(_head(task, counted, config, trunk) for task, counted in zip(named.values(), rows, strict=True))
+    pool = config.training.head_pool
+    counted = zip(named.values(), rows, strict=True)
+    heads = sum(head_parameters(task.format.name, count.labels, trunk, pool) for task, count in counted)
     size, whole = BYTES * (sum(adapters.values()) + heads), BYTES * (trunk_parameters(trunk) + heads)
     return Forecast(stage, rows, steps, about, size, whole)
 
@@ -130,17 +135,16 @@ def _adapters(stages: Sequence[Stage], trunk: TrunkConfig) -> dict[str, dict[str
     return stored
 
 
-def _head(task: Task, rows: Rows, config: RunConfig, trunk: TrunkConfig) -> int:
-    return head_parameters(task.format.name, rows.labels, trunk, config.training.head_pool)
-
-
 def _rows(name: str, task: Task, stage: Stage, study: StudyConfig) -> Rows:
     """The rows that a stage trains one of its tasks on; name: as the study has it, a task's or that of a task file."""
     config = stage.config
-    chosen = for_task(config.data.language, task.name, stage.tasks, "data.language")
-    text_everywhere = task.format.masked and len(stage.tasks) > 1
-    where = _where(config, task, stage.tasks)
-    count, known, labels = _counted(name, task, where, tuple(chosen), text_everywhere=text_everywhere)
+    languages = for_task(config.data.language, task.name, stage.tasks, "data.language")
+    sources, columns = config.data.sources, config.task.columns
+    try:
+        where = where_of(sources, config.trunk.name, columns=columns, task=task.name, tasks=stage.tasks)
+        count, known, labels = _counted(name, task, where, languages, everywhere=len(stage.tasks) > 1)
+    except MissingError:
+        count, known, labels = *_documented(task), len(task.labels or ())
     if count is None and task.name in study.sizes:
         count, known = study.sizes[task.name], GIVEN
     if count is not None and config.training.rows is not None:
@@ -148,44 +152,30 @@ def _rows(name: str, task: Task, stage: Stage, study: StudyConfig) -> Rows:
     return Rows(task.name, count, known, labels or OPEN_LABELS.get(task.name, 0))
 
 
-def _where(config: RunConfig, task: Task, together: Sequence[str]) -> Where | None:
-    """Where the rows lie; None where that is not there."""
-    try:
-        return where_of(
-            config.data.sources, config.trunk.name, columns=config.task.columns, task=task.name, tasks=together
-        )
-    except MissingError:
-        return None
-
-
 def _counted(
-    name: str, task: Task, where: Where | None, chosen: tuple[str, ...], *, text_everywhere: bool
+    name: str, task: Task, where: Where, languages: tuple[str, ...], *, everywhere: bool
 ) -> tuple[int | None, str, int]:
-    """(rows, how that is known, labels)."""
+    """(rows, how that is known, labels); text is read in all languages where that is `everywhere`."""
     labels = len(task.labels or ())
-    if where is not None and where.kind == "miniature" and task.source.miniature:
+    if where.kind == "miniature" and task.source.miniature:
         dataset = miniature_of(task)
-        languages = 1
-        if task.format.masked and (chosen or text_everywhere):
-            languages = len(chosen or dataset.languages)
-        return dataset.sizes["train"] * languages, READ, labels or len(dataset.labels or ())
-    if where is not None and (where.kind == "files" or where.folder is not None):
+        times = len(languages or dataset.languages) if task.format.masked and (languages or everywhere) else 1
+        return dataset.sizes["train"] * times, READ, labels or len(dataset.labels or ())
+    if where.kind == "files" or where.folder is not None:
         place = (where.kind, where.folder, tuple(sorted(where.files.items())), tuple(sorted(where.columns.items())))
-        return _loaded(name, place, chosen[:1], labels)
+        rows, open_labels = _loaded(name, place, languages[:1])
+        return rows, READ, labels or open_labels
     return (*_documented(task), labels)
 
 
 @cache
-def _loaded(name: str, place: tuple[Any, ...], chosen: tuple[str, ...], labels: int) -> tuple[int | None, str, int]:
-    """Rows read from files once for a whole study; what is documented where they are not there."""
+def _loaded(name: str, place: tuple[Any, ...], languages: tuple[str, ...]) -> tuple[int, int]:
+    """(rows, labels) in files that are read once for a whole study; MissingError where they are not there."""
     kind, folder, files, columns = place
     task = find_task(name)
-    where = Where(kind, folder, dict(files), dict(columns))
-    try:
-        examples = load(task, "train", chosen[0] if chosen else task.train_language, where).examples
-    except MissingError:
-        return (*_documented(task), labels)
-    return len(examples), READ, labels or len(labels_of(task, examples) or ())
+    language = languages[0] if languages else task.train_language
+    examples = load(task, "train", language, Where(kind, folder, dict(files), dict(columns))).examples
+    return len(examples), len(labels_of(task, examples) or ())
 
 
 def _documented(task: Task) -> tuple[int | None, str]:
@@ -217,20 +207,6 @@ def _passes(config: RunConfig, task: Task, rows: int) -> int:
     texts = task.query_length / task.max_length + 1 if task.format.ranking else 1
     length = (training.max_length or task.max_length) * texts
     return max(1, -(-round(rows * length * FILLED) // training.token_budget))
-
-
-def sentence(summed: Mapping[str, Any]) -> str:
-    """The totals in words."""
-    stages, trainings, readings, steps = (
-        _number(summed[name]) for name in ("stages", "trainings", "readings", "steps")
-    )
-    about, missing = "about " if summed["about"] else "", summed["unknown"]
-    unknown = f"; {missing} of the trainings cannot be told and are not in these sums" if missing else ""
-    return (
-        f"{stages} stages: {trainings} trainings and {readings} readings; "
-        f"at most {about}{steps} steps; {_gigabytes(summed['bytes'])} of adapters, fusions and heads, "
-        f"where full fine-tuning would leave {_gigabytes(summed['bytes_of_full_fine_tuning'])}{unknown}"
-    )
 
 
 def _number(value: int) -> str:

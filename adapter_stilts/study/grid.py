@@ -18,7 +18,7 @@ from adapter_stilts.config.study import StudyConfig
 from adapter_stilts.errors import StudyFailed, UsageError
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.study.board import recorded
-from adapter_stilts.study.forecast import forecast, sentence, totals
+from adapter_stilts.study.forecast import forecast, totals
 from adapter_stilts.study.stages import grid
 from adapter_stilts.study.study_file import read_study
 
@@ -66,23 +66,18 @@ def _chosen(config: StudyConfig, trunk: str | None, data: tuple[str, ...]) -> St
 
 def _preview(config: StudyConfig, folder: Path, report: Reporter) -> dict[str, Any]:
     """Every stage with its rows, steps, bytes and state in the study's folder, and their sums; nothing is written."""
-    stages = forecast(config, grid(config))
-    known = recorded(folder)
-    states = {plan.stage.key: str(known.get(plan.stage.key, {}).get("state", "new")) for plan in stages}
-    summed = totals(stages)
-    missing = totals([plan for plan in stages if states[plan.stage.key] != "done"])
-    report.say(f"{missing['stages']} of {summed['stages']} stages are not done")
-    planned = [
-        {**plan.document(), "state": states[plan.stage.key], "rows_text": ", ".join(rows.text() for rows in plan.rows)}
-        for plan in stages
-    ]
+    stages, known = forecast(config, grid(config)), recorded(folder)
+    states = [str(known.get(plan.stage.key, {}).get("state", "new")) for plan in stages]
+    missing = totals([plan for plan, state in zip(stages, states, strict=True) if state != "done"])
+    report.say(f"{missing['stages']} of {len(stages)} stages are not done")
+    planned = [{**plan.document(), "state": state} for plan, state in zip(stages, states, strict=True)]
     return {
         "study": config.name,
         "out": str(folder),
         "trunk": config.trunk.name,
         "planned": planned,
-        "totals": {**summed, "sentence": sentence(summed)},
-        "missing": {**missing, "sentence": sentence(missing)},
+        "totals": totals(stages),
+        "missing": missing,
         "results": [],
         "failed": 0,
     }

@@ -15,6 +15,7 @@ from typing import Any
 
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.files import sha256
+from adapter_stilts.miniature.datasets import VERSION
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.runs.record import Trained
@@ -24,7 +25,6 @@ from adapter_stilts.runs.train import train
 from adapter_stilts.sharing.bundle import verify_files
 from adapter_stilts.sharing.manifest import read_manifest
 from adapter_stilts.study.board import Job
-from adapter_stilts.tasks.reading.miniature import VERSION
 from adapter_stilts.training import checkpoint
 
 
@@ -36,7 +36,16 @@ def perform(job: Job, report: Reporter) -> dict[str, Any]:
 def stands(job: Job, record: Mapping[str, Any]) -> bool:
     """Whether a stage that was done is still done; `record` is what `perform` returned then."""
     try:
-        return _stands(job, record)
+        if _checksums(job.after) != record["parents"]:
+            return False
+        if job.stage.work == "train":
+            manifest = read_manifest(job.folder)
+            verify_files(job.folder, manifest)
+            origins = [origin.model_dump(mode="json") for origin in manifest.data]
+            return manifest.checksum == record["checksum"] and _unchanged(origins)
+        rows = {row.key: row for row in read_results(job.folder)}
+        wanted = [tuple(key) for key in record["rows"]]
+        return bool(wanted) and all(key in rows for key in wanted) and _unchanged(rows[key].data for key in wanted)
     except (StiltsError, KeyError, TypeError):
         return False
 
@@ -52,28 +61,13 @@ def _train(job: Job, report: Reporter) -> dict[str, Any]:
 
 
 def _read(job: Job, report: Reporter) -> dict[str, Any]:
-    out = None if job.after else job.folder
-    scored = evaluate(_request(job), out=out, runs=job.runs, overwrite=job.overwrite, dry_run=False, report=report)
-    return {"rows": [list(result.key) for result in scored.results], "parents": _checksums(job.after)}
-
-
-def _request(job: Job) -> Request:
     run = job.after[0] if job.after else None
     asked = Request.from_config(job.stage.config, job.stage.tasks, run=run, split=job.stage.split)
     trunk = None if run else asked.trunk  # a run is read on the trunk that it was trained on
-    return replace(asked, trunk=trunk, languages=job.stage.languages, save_vectors=False)
-
-
-def _stands(job: Job, record: Mapping[str, Any]) -> bool:
-    if job.stage.work == "train":
-        manifest = read_manifest(job.folder)
-        verify_files(job.folder, manifest)
-        same = manifest.checksum == record["checksum"] and _checksums(job.after) == record["parents"]
-        return same and _unchanged(origin.model_dump(mode="json") for origin in manifest.data)
-    rows = {row.key: row for row in read_results(job.folder)}
-    wanted = [tuple(key) for key in record["rows"]]
-    there = bool(wanted) and all(key in rows for key in wanted)
-    return there and _checksums(job.after) == record["parents"] and _unchanged(rows[key].data for key in wanted)
+    request = replace(asked, trunk=trunk, languages=job.stage.languages, save_vectors=False)
+    here: dict[str, Any] = {"out": None if run else job.folder, "runs": job.runs, "overwrite": job.overwrite}
+    scored = evaluate(request, **here, dry_run=False, report=report)
+    return {"rows": [list(result.key) for result in scored.results], "parents": _checksums(job.after)}
 
 
 def _checksums(folders: Iterable[Path]) -> list[str]:

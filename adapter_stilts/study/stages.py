@@ -46,10 +46,16 @@ class Stage:
     tasks: tuple[str, ...]
     config: RunConfig
     parents: tuple[str, ...]
-    seed: int
-    how: str
     languages: tuple[str, ...] = ()
     split: str = ""
+
+    @property
+    def seed(self) -> int:
+        return self.config.training.seed
+
+    @property
+    def how(self) -> str:
+        return READ if self.work == "read" else self.config.how
 
     def to_json(self) -> dict[str, Any]:
         """What it is, for study.json and --dry-run."""
@@ -83,14 +89,6 @@ class Grid:
     cells: tuple[Cell, ...]
 
 
-@dataclass(frozen=True)
-class _Arm:
-    """An intermediate run by the key of its stage, or the control that is made of one."""
-
-    key: str
-    control: str = ""
-
-
 @dataclass
 class _Grown:
     """The grid while it is made: a stage is added once, however many cells need it."""
@@ -101,9 +99,8 @@ class _Grown:
 
     def train(self, label: str, tasks: Sequence[str], config: RunConfig, parents: Sequence[str] = ()) -> str:
         key = fingerprint(["train", list(tasks), weight_settings(config.model_copy(update={"after": tuple(parents)}))])
-        seed = config.training.seed
-        stage = Stage(key, f"{label}-s{seed}", "train", tuple(tasks), config, tuple(parents), seed, config.how)
-        self.stages.setdefault(key, stage)
+        label = f"{label}-s{config.training.seed}"
+        self.stages.setdefault(key, Stage(key, label, "train", tuple(tasks), config, tuple(parents)))
         return key
 
     def read(self, target: Target, run: str, seed: int) -> str:
@@ -111,19 +108,8 @@ class _Grown:
         facts = [config.trunk, config.data, config.retrieval, config.evaluation, config.task]
         key = fingerprint(["read", target.task, run, list(target.languages), target.split, *facts])
         label = f"{target.label} with {self.stages[run].label if run else 'the trunk'}"
-        stage = Stage(
-            key,
-            label,
-            "read",
-            (target.task,),
-            config,
-            (run,) if run else (),
-            seed,
-            READ,
-            target.languages,
-            target.split,
-        )
-        self.stages.setdefault(key, stage)
+        parents, what = (run,) if run else (), (target.languages, target.split)
+        self.stages.setdefault(key, Stage(key, label, "read", target.learned, config, parents, *what))
         return key
 
 
@@ -144,69 +130,65 @@ def retrieval(task: str) -> bool:
 
 def sources_for(sources: Sequence[str], tasks: Sequence[str]) -> tuple[str, ...]:
     """The study's --data without what it names for other tasks."""
-    return tuple(source for source in sources if not _others(source, tasks))
+    keys = {source: source.partition("=")[0] for source in sources if "=" in source and not Path(source).is_dir()}
+    named = {source: key.partition("/")[0] for source, key in keys.items()}
+    return tuple(source for source in sources if named.get(source) not in known_tasks or named[source] in tasks)
 
 
-def _others(source: str, tasks: Sequence[str]) -> bool:
-    key, equals, _ = source.partition("=")
-    named = key.partition("/")[0]
-    return bool(equals) and not Path(source).is_dir() and named in known_tasks and named not in tasks
-
-
-def _arms(grown: _Grown, seed: int) -> dict[str, _Arm]:
-    """The intermediate runs by their labels in the table, and then the controls, which should learn nothing."""
+def _arms(grown: _Grown, seed: int) -> dict[str, tuple[str, str]]:
+    """Label -> (key of its stage, which control it is): intermediate runs, and then what should learn nothing."""
     entries = {entry.label: entry for entry in grown.study.intermediate}
     configs = {label: _intermediate_config(grown.study, entry, seed) for label, entry in entries.items()}
-    arms = {label: _Arm(grown.train(label, entry.learned, configs[label])) for label, entry in entries.items()}
+    arms = {label: (grown.train(label, entry.learned, configs[label]), "") for label, entry in entries.items()}
     for control, labels in grown.study.controls.items():
         for label in labels:
             name, tasks = control_label(label, control), entries[label].learned
             parents: tuple[str, ...] = ()
             config = with_settings(configs[label], {"control": control})
             if control == "random-adapter":  # nothing is trained: the entries of a finished adapter, in another order
-                tasks, parents = tasks[:1], (arms[label].key,)
-                config = _open(config, {"how": SEQUENTIAL}, plain_sampler=True)
-            arms[name] = _Arm(grown.train(name, tasks, config, parents), control)
+                tasks, parents = tasks[:1], arms[label][:1]
+                config = _open(_plain_sampler(config), {"how": SEQUENTIAL})
+            arms[name] = (grown.train(name, tasks, config, parents), control)
     return arms
 
 
-def _cells(grown: _Grown, target: Target, arms: Mapping[str, _Arm], seed: int) -> None:
+def _cells(grown: _Grown, target: Target, arms: Mapping[str, tuple[str, str]], seed: int) -> None:
     """One target under one seed: directly (retrieval: by the trunk alone), and after intermediate runs and controls."""
     study, read_alone = grown.study, retrieval(target.task)
     after = {str(use): names for use, names in (study.after | target.after).items()}
-    direct = "" if read_alone else _target(grown, target, DIRECT, "", (), seed)
-    base = grown.read(target, direct, seed)
+    keys = {label: key for label, (key, _) in arms.items()}
 
-    def cell(label: str, how: str, reading: str) -> None:
-        control = arms[label].control if label in arms else ""
+    def train(how: str, label: str = "", parents: Sequence[str] = ()) -> str:
+        config = _open(_config(study, target, seed), {"how": how})
+        return grown.train("-".join(filter(None, (target.label, how, label))), target.learned, config, parents)
+
+    def cell(label: str, how: str, run: str) -> None:
+        _, control = arms.get(label, ("", ""))
+        reading = grown.read(target, run, seed)
         grown.cells.append(Cell(label, how, target.label, target.task, seed, reading, base, control))
 
-    cell("", DIRECT, base)
+    direct = "" if read_alone else train(DIRECT)
+    base = grown.read(target, direct, seed)
+    cell("", DIRECT, direct)
+    every = {EVERY: tuple(entry.label for entry in study.intermediate)}
     for how in () if read_alone else target.hows or study.hows:
-        fused = _fusions(study) if how == FUSE else {label: (label,) for label in arms}
+        fused = (study.fusions or every) if how == FUSE else {label: (label,) for label in arms}
         for label in after.get(how) or fused:
-            parents = tuple(direct if name == DIRECT else arms[name].key for name in fused[label])
-            cell(label, how, grown.read(target, _target(grown, target, how, label, parents, seed), seed))
+            parents = [direct if name == DIRECT else keys[name] for name in fused[label]]
+            cell(label, how, train(how, label, parents))
     for label in after.get(READ) or (arms if read_alone else ()):
-        cell(label, READ, grown.read(target, arms[label].key, seed))
-
-
-def _fusions(study: StudyConfig) -> dict[str, tuple[str, ...]]:
-    return dict(study.fusions) or {EVERY: tuple(entry.label for entry in study.intermediate)}
-
-
-def _target(grown: _Grown, target: Target, how: str, label: str, parents: tuple[str, ...], seed: int) -> str:
-    config = _open(_config(grown.study, target, seed), {"how": how})
-    return grown.train("-".join(filter(None, (target.label, how, label))), target.learned, config, parents)
+        cell(label, READ, keys[label])
 
 
 def _intermediate_config(study: StudyConfig, entry: Intermediate, seed: int) -> RunConfig:
-    settings: dict[str, Any] = {"how": JOINT if len(entry.learned) > 1 else DIRECT}
+    several = len(entry.learned) > 1
+    config = _config(study, entry, seed)
+    settings: dict[str, Any] = {"how": JOINT if several else DIRECT}
     if entry.language:
         settings["data.language"] = list(entry.language)
     if entry.sampler is not None:
         settings |= {f"training.sampler.{key}": value for key, value in entry.sampler.model_dump().items()}
-    return _open(_config(study, entry, seed), settings, plain_sampler=len(entry.learned) == 1)
+    return _open(config if several else _plain_sampler(config), settings)
 
 
 def _config(study: StudyConfig, entry: Intermediate | Target, seed: int) -> RunConfig:
@@ -224,14 +206,16 @@ def _config(study: StudyConfig, entry: Intermediate | Target, seed: int) -> RunC
         settings["evaluation.protocol"] = protocol or study.protocol
     own = {**study.settings, **role, **entry.settings, "training.seed": seed}
     config = with_settings(_plain_sampler(base.model_copy(update={"how": DIRECT})), {**settings, **own})
-    if len(entry.learned) > 1 and named:  # the recipe's sampler mixes several tasks, which `how` says last
-        training = config.training.model_copy(update={"sampler": base.training.sampler})
-        config = config.model_copy(update={"training": training})
-    return config
+    # the recipe's sampler mixes several tasks, which `how` says last
+    return _sampled(config, base) if len(entry.learned) > 1 and named else config
 
 
 def _plain_sampler(config: RunConfig) -> RunConfig:
-    training = config.training.model_copy(update={"sampler": RunConfig().training.sampler})
+    return _sampled(config, RunConfig())
+
+
+def _sampled(config: RunConfig, like: RunConfig) -> RunConfig:
+    training = config.training.model_copy(update={"sampler": like.training.sampler})
     return config.model_copy(update={"training": training})
 
 
@@ -246,9 +230,7 @@ def _recipe(study: StudyConfig, label: str, tasks: Sequence[str]) -> str:
     return study.recipes.get(label) or (study.recipes.get(tasks[0], "") if len(tasks) == 1 else "")
 
 
-def _open(config: RunConfig, settings: Mapping[str, Any], *, plain_sampler: bool = False) -> RunConfig:
+def _open(config: RunConfig, settings: Mapping[str, Any]) -> RunConfig:
     """The configuration with `how` set and `after` left open; checked with a parent in the place of its own."""
-    config = _plain_sampler(config) if plain_sampler else config
-    needs = settings["how"] not in (DIRECT, JOINT)
-    checked = with_settings(config, {**settings, "after": ["PARENT"] if needs else []})
-    return checked.model_copy(update={"after": ()})
+    after = [] if settings["how"] in (DIRECT, JOINT) else ["PARENT"]
+    return with_settings(config, {**settings, "after": after}).model_copy(update={"after": ()})

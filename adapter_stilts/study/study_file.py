@@ -13,12 +13,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from adapter_stilts.config import yaml_text
-from adapter_stilts.config.load import with_settings
+from adapter_stilts.config.load import config_error, with_settings
 from adapter_stilts.config.mistakes import Mistake, dotted, mistake, nearest_value, second_time
 from adapter_stilts.config.recipes import protocols, recipe_file
 from adapter_stilts.config.schema import Adapter, RunConfig, Sampler, Trunk, our_name
 from adapter_stilts.config.study import DIRECT, EVERY, Intermediate, StudyConfig, TableOptions, Target, control_label
-from adapter_stilts.config.yaml_text import Document, Key
+from adapter_stilts.config.yaml_text import Key
 from adapter_stilts.encoder.kinds import kinds, resolve
 from adapter_stilts.errors import ConfigError, StiltsError, TaskDataError
 from adapter_stilts.files import read_text
@@ -26,14 +26,8 @@ from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.user import find_task
 
 Path_ = tuple[Key, ...]
-SECTIONS: Mapping[str, type[BaseModel]] = {
-    "trunk": Trunk,
-    "adapter": Adapter,
-    "intermediate": Intermediate,
-    "targets": Target,
-    "sampler": Sampler,
-    "table": TableOptions,
-}
+SECTIONS: dict[str, type[BaseModel]] = {"trunk": Trunk, "adapter": Adapter, "sampler": Sampler, "table": TableOptions}
+SECTIONS |= {"intermediate": Intermediate, "targets": Target}
 LACKING = {"missing": "is missing", "too_short": "names nothing; name one at least"}
 GIVEN = {  # keys of a run that the study itself sets
     "how": "hows",
@@ -65,8 +59,7 @@ def read_study(path: Path) -> StudyConfig:
         advice = "write `key: value` lines: name, intermediate, targets"
         raise ConfigError("a study is keys and values", where=str(path), do=advice)
     study: StudyConfig | None = None
-    again = [(place, second_time(dotted(place), line)) for place, line in document.repeated]
-    mistakes = [Mistake(place, None, sentence, shows_value=False) for place, sentence in again]
+    mistakes = [_plain(place, second_time(dotted(place), line)) for place, line in document.repeated]
     try:
         study = StudyConfig.model_validate(tree)
     except ValidationError as error:
@@ -75,31 +68,28 @@ def read_study(path: Path) -> StudyConfig:
     mistakes += [mistake for mistake in _names(tree) if mistake.path not in wrong]
     if study is not None and not mistakes:
         return study
-    raise _config_error(mistakes, document)
-
-
-def _config_error(mistakes: Sequence[Mistake], document: Document) -> ConfigError:
-    ordered = sorted(mistakes, key=lambda mistake: document.line(mistake.path) or 0)
-    placed = [(mistake, document.line(mistake.path)) for mistake in ordered]
-    lines = list(dict.fromkeys(mistake.text(f"line {line}" if line else "") for mistake, line in placed))
-    if len(lines) == 1:
-        return ConfigError(lines[0], where=document.name, do="correct it and run the command again")
-    what = f"{len(lines)} mistakes in the study\n" + "\n".join(f"    {line}" for line in lines)
-    return ConfigError(what, where=document.name, do="correct them all and run the command again")
+    placed = sorted(((document.line(mistake.path), mistake) for mistake in mistakes), key=lambda at: at[0] or 0)
+    lines = dict.fromkeys(mistake.text(f"line {line}" if line else "") for line, mistake in placed)
+    raise config_error(list(lines), document.name, "study")
 
 
 def _schema_mistake(error: ErrorDetails) -> Mistake:
     path = error["loc"]
     if error["type"] == "conflict":
-        return Mistake((error["ctx"]["key"],), None, error["ctx"]["message"], shows_value=False)
+        return _plain((error["ctx"]["key"],), error["ctx"]["message"])
     if sentence := LACKING.get(error["type"]):
-        return Mistake(path, None, sentence, shows_value=False)
+        return _plain(path, sentence)
     if error["type"] == "extra_forbidden":
         fields = list(_section(path).model_fields)
         near = nearest_value(path[-1], fields).removeprefix("; ").replace("'", "")
         sentence = f"no such key; {near or 'keys here: ' + ', '.join(fields)}"
         return Mistake(path, error["input"], sentence, shows_value=not isinstance(error["input"], dict | list))
     return mistake(error)
+
+
+def _plain(path: Path_, sentence: str) -> Mistake:
+    """A mistake whose value says nothing."""
+    return Mistake(path, None, sentence, shows_value=False)
 
 
 def _section(path: Path_) -> type[BaseModel]:
@@ -110,14 +100,11 @@ def _section(path: Path_) -> type[BaseModel]:
 def _names(tree: Mapping[str, Any]) -> Iterator[Mistake]:
     """What the schema cannot know: names of tasks, recipes, kinds and of the study's own entries, and keys of a run."""
     entries, targets = _entries(tree.get("intermediate")), _entries(tree.get("targets"))
+    placed: dict[Path_, Mapping[str, Any]] = {("intermediate", number): entry for number, entry in enumerate(entries)}
+    placed |= {("targets", number): entry for number, entry in enumerate(targets)}
     yield from _intermediate(entries)
     yield from _targets(targets)
-    labels = [_label(entry) for entry in entries]
-    yield from _labels(tree, labels, targets)
-    sections = {"intermediate": entries, "targets": targets}
-    placed: dict[Path_, Mapping[str, Any]] = {}
-    for name, listed in sections.items():
-        placed |= {(name, number): entry for number, entry in enumerate(listed)}
+    yield from _labels(tree, [_label(entry) for entry in entries], targets)
     yield from _recipes(tree, placed)
     yield from _kind(tree.get("adapter"))
     for name in ("settings", "intermediate_settings", "target_settings"):
@@ -130,18 +117,20 @@ def _names(tree: Mapping[str, Any]) -> Iterator[Mistake]:
 
 
 def _entries(value: object) -> list[Mapping[str, Any]]:
-    entries = [
-        {"task": entry} if isinstance(entry, str) else entry for entry in (value if isinstance(value, list) else [])
-    ]
-    return [entry if isinstance(entry, dict) else {} for entry in entries]
+    entries = value if isinstance(value, list) else []
+    named = [{"task": entry} if isinstance(entry, str) else entry for entry in entries]
+    return [entry if isinstance(entry, dict) else {} for entry in named]
 
 
 def _learned(entry: Mapping[str, Any]) -> list[str]:
-    tasks = entry.get("tasks", [])
-    listed = tasks.split(",") if isinstance(tasks, str) else tasks if isinstance(tasks, list) else []
-    named = [name.strip() for name in listed if isinstance(name, str)]
-    named = named or ([entry["task"]] if isinstance(entry.get("task"), str) else [])
+    named = _listed(entry.get("tasks")) or ([entry["task"]] if isinstance(entry.get("task"), str) else [])
     return [*named, "mlm"] if entry.get("mlm") is True and "mlm" not in named else named
+
+
+def _listed(names: object) -> list[str]:
+    """A list of names; a text is a list with commas."""
+    listed = names.split(",") if isinstance(names, str) else names if isinstance(names, list) else []
+    return [str(name).strip() for name in listed]
 
 
 def _label(entry: Mapping[str, Any]) -> str:
@@ -154,12 +143,12 @@ def _intermediate(entries: Sequence[Mapping[str, Any]]) -> Iterator[Mistake]:
         path: Path_ = ("intermediate", number)
         learned = _learned(entry)
         if entry and not learned:
-            yield Mistake(path, None, "names no task: write `task`, or `tasks` for several at once", shows_value=False)
+            yield _plain(path, "names no task: write `task`, or `tasks` for several at once")
         if entry.get("task") and entry.get("tasks"):
             yield Mistake((*path, "tasks"), entry["tasks"], "stands beside `task`; keep one of them")
         if entry.get("sampler") and len(learned) == 1:
             sentence = f"mixes several tasks, and there is one: {learned[0]}"
-            yield Mistake((*path, "sampler"), None, sentence, shows_value=False)
+            yield _plain((*path, "sampler"), sentence)
         for name in learned:
             task, problem = _task(name)
             if problem:
@@ -168,7 +157,7 @@ def _intermediate(entries: Sequence[Mapping[str, Any]]) -> Iterator[Mistake]:
                 yield Mistake((*path, "task"), name, "trains nothing: it can be a target, not learned first")
         if entry and _label(entry) in labels:
             sentence = f"a second intermediate run called '{_label(entry)}'; give it a `name`"
-            yield Mistake(path, None, sentence, shows_value=False)
+            yield _plain(path, sentence)
         labels.append(_label(entry))
 
 
@@ -193,34 +182,31 @@ def _targets(targets: Sequence[Mapping[str, Any]]) -> Iterator[Mistake]:
 def _labels(tree: Mapping[str, Any], labels: Sequence[str], targets: Sequence[Mapping[str, Any]]) -> Iterator[Mistake]:
     """Fusions and controls name intermediate runs of this study; `after` names these, controls and fusions."""
     fusions, controls = _named(tree.get("fusions")), _named(tree.get("controls"))
-    for section, named in (("fusions", fusions), ("controls", controls)):
-        allowed = [*labels, DIRECT] if section == "fusions" else labels
-        for key, names in named.items():
-            for name in names:
-                if name not in allowed:
-                    nearest = nearest_value(name, labels)
-                    sentence = f"no intermediate run of this study{nearest}; there are: {', '.join(labels)}"
-                    yield Mistake((section, key), name, sentence)
-            if section == "fusions" and len(names) < 2:
-                yield Mistake((section, key), tree[section][key], "fusion needs two runs or more")
+    here = "no intermediate run of this study"
+    for key, names in fusions.items():
+        yield from _unknown(("fusions", key), [name for name in names if name != DIRECT], labels, here)
+        if len(names) < 2:
+            yield Mistake(("fusions", key), tree["fusions"][key], "fusion needs two runs or more")
+    for key, names in controls.items():
+        yield from _unknown(("controls", key), names, labels, here)
     runs = [*labels, *(control_label(label, control) for control, of in controls.items() for label in of)]
-    places: list[tuple[Path_, object]] = [(("after",), tree.get("after"))]
-    places += [(("targets", number, "after"), entry.get("after")) for number, entry in enumerate(targets)]
-    for path, after in places:
+    places: dict[Path_, object] = {("after",): tree.get("after")}
+    places |= {("targets", number, "after"): entry.get("after") for number, entry in enumerate(targets)}
+    for path, after in places.items():
         for how, names in _named(after).items():
             known = (list(fusions) or [EVERY]) if how == "fuse" else runs
-            for name in names:
-                if name not in known:
-                    sentence = f"not in this study{nearest_value(name, known)}; there are: {', '.join(known)}"
-                    yield Mistake((*path, how), name, sentence)
+            yield from _unknown((*path, how), names, known, "not in this study")
+
+
+def _unknown(path: Path_, names: Sequence[str], known: Sequence[str], sentence: str) -> Iterator[Mistake]:
+    for name in names:
+        if name not in known:
+            yield Mistake(path, name, f"{sentence}{nearest_value(name, known)}; there are: {', '.join(known)}")
 
 
 def _named(section: object) -> dict[str, list[str]]:
-    """Lists of names by their keys; a text is a list with commas."""
-    lists = section if isinstance(section, dict) else {}
-    split = {key: names.split(",") if isinstance(names, str) else names for key, names in lists.items()}
-    listed = {str(key): names if isinstance(names, list) else [] for key, names in split.items()}
-    return {key: [str(name).strip() for name in names] for key, names in listed.items()}
+    """Lists of names by their keys."""
+    return {str(key): _listed(names) for key, names in (section if isinstance(section, dict) else {}).items()}
 
 
 def _recipes(tree: Mapping[str, Any], entries: Mapping[Path_, Mapping[str, Any]]) -> Iterator[Mistake]:
@@ -238,7 +224,7 @@ def _recipes(tree: Mapping[str, Any], entries: Mapping[Path_, Mapping[str, Any]]
             named.append(((*path, "recipe"), entry["recipe"]))
         elif isinstance(wanted, str) and entry and not (name and not _problem(f"{name}-{wanted}")):
             sentence = f"there is no recipe '{_label(entry)}-{wanted}'; name one with `recipe`"
-            yield Mistake(path, None, sentence, shows_value=False)
+            yield _plain(path, sentence)
     yield from (Mistake(path, name, problem) for path, name in named if (problem := _problem(name)))
 
 
@@ -266,7 +252,7 @@ def _kind(adapter: object) -> Iterator[Mistake]:
         try:
             resolve(kinds[name], settings)
         except StiltsError as error:
-            yield Mistake(("adapter", "settings"), None, f"{error.what}; {error.do}", shows_value=False)
+            yield _plain(("adapter", "settings"), f"{error.what}; {error.do}")
 
 
 def _keys(path: Path_, settings: object) -> Iterator[Mistake]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -138,39 +139,25 @@ class _Scored:
 
 def table(cells: Sequence[Cell], board: Board, options: TableOptions) -> list[Entry]:
     """One entry for every cell that has a score under some seed, row by row."""
-    by_target: dict[str, list[_Scored]] = {}
-    for scored in _scored(cells, board):
-        by_target.setdefault(scored.cell.target, []).append(scored)
+    scored = _scored(cells, board)
     order = list(dict.fromkeys((cell.intermediate, cell.how) for cell in cells))
-    rows = [_entry(scored, others, options) for others in by_target.values() for scored in others]
-    return _corrected(sorted(rows, key=lambda entry: order.index(entry.row)), options)
-
-
-def table_json(entries: Sequence[Entry], targets: Mapping[str, bool]) -> dict[str, list[dict[str, Any]]]:
-    """{"entries": ..., "means": over all targets, and without retrieval, for rows that have them all}.
-
-    targets  whether each is read alone
-    """
-    return {"entries": [entry.to_json() for entry in entries], "means": _means(entries, targets)}
+    targets = dict.fromkeys(each.cell.target for each in scored)
+    by_target = [[each for each in scored if each.cell.target == target] for target in targets]
+    entries = [_entry(each, others, options) for others in by_target for each in others]
+    return _corrected(sorted(entries, key=lambda entry: order.index(entry.row)), options)
 
 
 def _scored(cells: Sequence[Cell], board: Board) -> list[_Scored]:
     """Every cell over its seeds; without those that no seed has a score of."""
-    known: dict[str, _Reading | None] = {}
-    jobs = {job.stage.key: job for job in board.jobs}
-
-    def reading(key: str) -> _Reading | None:
-        if key not in known:
-            known[key] = _reading(jobs[key], board.records[key]["rows"]) if board.state(key) == "done" else None
-        return known[key]
-
+    done = {job.stage.key: job for job in board.jobs if board.records[job.stage.key]["state"] == "done"}
+    reading = cache(lambda key: _reading(done[key], board.records[key]["rows"]))
     groups: dict[tuple[str, str, str], list[Cell]] = {}
     for cell in cells:
         groups.setdefault((cell.intermediate, cell.how, cell.target), []).append(cell)
     scored = []
     for group in groups.values():
-        readings = {cell.seed: read for cell in group if (read := reading(cell.reading))}
-        bases = {cell.seed: base for cell in group if cell.reading != cell.base and (base := reading(cell.base))}
+        readings = {cell.seed: reading(cell.reading) for cell in group if cell.reading in done}
+        bases = {cell.seed: reading(cell.base) for cell in group if cell.reading != cell.base and cell.base in done}
         scored += [_Scored(group[0], readings, bases)] if readings else []
     return scored
 
@@ -190,24 +177,20 @@ def _entry(scored: _Scored, others: Sequence[_Scored], options: TableOptions) ->
     source = tuple(language for language in results if split and same_language(language, task.train_language))
     rest = tuple(language for language in results if language not in source) or tuple(results)
     controls = [other for other in others if other.cell.control] if options.over_control and not task.retrieval else []
-    leaks = [
-        leak
-        for read in scored.readings.values()
-        for result in read.results.values()
-        for leak in result.notes.get("leaks", ())
-    ]
+    rows = [row for reading in scored.readings.values() for row in reading.results.values()]
+    leaks = dict.fromkeys(leak for row in rows for leak in row.notes.get("leaks", ()))
     return Entry(
         intermediate=cell.intermediate,
         how=cell.how,
         target=cell.target,
         control=cell.control,
         retrieval=task.retrieval,
-        metric=next(iter(results.values())).metric,
+        metric=rows[0].metric,
         seeds=tuple(scored.readings),
         compared=tuple(seed for seed in scored.readings if seed in scored.bases),
         mean=_mean(scored, rest, controls, options),
         source=_mean(scored, source, controls, options) if source and rest != source else None,
-        leaks=tuple(dict.fromkeys(leaks)),
+        leaks=tuple(leaks),
     )
 
 
@@ -216,9 +199,8 @@ def _mean(scored: _Scored, languages: Sequence[str], controls: Sequence[_Scored]
     over = None
     if gain and controls and not scored.cell.control:
         best = max(controls, key=lambda control: np.mean(_by_seed(control, languages)))
-        better = _gain(scored.readings, best.readings, languages, options)
-        if better:
-            over = OverControl(better.gain, better.interval, better.p, best.cell.intermediate, best.cell.how)
+        if better := _gain(scored.readings, best.readings, languages, options):
+            over = OverControl(**vars(better), control=best.cell.intermediate, how=best.cell.how)
     n = sum(scored.first.results[language].n for language in languages)
     return Mean(tuple(languages), n, _by_seed(scored, languages), gain, over)
 
@@ -231,17 +213,14 @@ def _gain(
     arms: Mapping[int, _Reading], bases: Mapping[int, _Reading], languages: Sequence[str], options: TableOptions
 ) -> Gain | None:
     """Arm against base over the languages that both have under every seed of both; None where there are none."""
-    pairs = [(arm, bases[seed]) for seed, arm in arms.items() if seed in bases]
-    both = (
-        [code for code in languages if all(code in reading.results for pair in pairs for reading in pair)]
-        if pairs
-        else []
-    )
-    if not both:
+    seeds = [seed for seed in arms if seed in bases]
+    sides = [[side[seed] for seed in seeds] for side in (arms, bases)]
+    both = [code for code in languages if all(code in reading.results for side in sides for reading in side)]
+    if not seeds or not both:
         return None
-    statistic = pairs[0][0].results[both[0]].statistic
-    a, b = [arm.units(both) for arm, _ in pairs], [base.units(both) for _, base in pairs]
-    if options.nested or len(pairs) > 1:
+    statistic = sides[0][0].results[both[0]].statistic
+    a, b = ([reading.units(both) for reading in side] for side in sides)
+    if options.nested or len(seeds) > 1:
         compared = nested_bootstrap(a, b, statistic, seed=options.seed)
     else:
         compared = paired_bootstrap(a[0], b[0], statistic, seed=options.seed)
@@ -250,47 +229,43 @@ def _gain(
 
 def _corrected(entries: Sequence[Entry], options: TableOptions) -> list[Entry]:
     """With p corrected for all gains of a row, or of a target; retrieval stands in rows of its own."""
-    groups: dict[object, list[int]] = {}
+    groups: dict[object, dict[int, float]] = {}
     for number, entry in enumerate(entries):
         if entry.mean.gain:
-            groups.setdefault(entry.target if options.holm == "target" else entry.row, []).append(number)
-    values = {number: gain.p for number, entry in enumerate(entries) if (gain := entry.mean.gain)}
+            group = entry.target if options.holm == "target" else entry.row
+            groups.setdefault(group, {})[number] = entry.mean.gain.p
     corrected: dict[int, float] = {}
-    for numbers in groups.values():
-        corrected |= zip(numbers, holm([values[number] for number in numbers]), strict=True)
+    for values in groups.values():
+        corrected |= zip(values, holm(list(values.values())), strict=True)
     means = [replace(entry.mean, p_holm=corrected.get(number)) for number, entry in enumerate(entries)]
     return [replace(entry, mean=mean) for entry, mean in zip(entries, means, strict=True)]
 
 
-def _means(entries: Sequence[Entry], targets: Mapping[str, bool]) -> list[dict[str, Any]]:
-    """Means over targets, with and without retrieval; None where a target is missing: they cannot be compared.
+def table_json(entries: Sequence[Entry], targets: Mapping[str, bool]) -> dict[str, list[dict[str, Any]]]:
+    """{"entries": ..., "means": over all targets and over the trained ones, None where a row lacks one of them}.
 
     An intermediate run is read for retrieval once, and counts under every `how` of its trained targets.
+    targets  whether each is read alone
     """
-    trained = [target for target, alone in targets.items() if not alone]
-    read = {(entry.intermediate, entry.target): entry.mean.score for entry in entries if entry.retrieval}
-    rows: dict[tuple[str, str], list[Entry]] = {}
-    for entry in entries:
-        rows.setdefault(entry.row, []).append(entry)
+    parts = {"all": list(targets), "trained": [target for target, alone in targets.items() if not alone]}
     means: list[dict[str, Any]] = []
-    for (intermediate, how), row in rows.items():
-        if trained and all(entry.retrieval for entry in row):
+    for row in dict.fromkeys(entry.row for entry in entries):
+        own = [entry for entry in entries if entry.row == row]
+        if parts["trained"] and all(entry.retrieval for entry in own):
             continue
-        known = {target: score for (label, target), score in read.items() if label == intermediate}
-        known |= {entry.target: entry.mean.score for entry in row}
-        overall = {"all": _over(known, list(targets)), "trained": _over(known, trained)}
-        means.append({"intermediate": intermediate, "how": how, "control": bool(row[0].control), **overall})
+        read = [entry for entry in entries if entry.retrieval and entry.intermediate == row[0]]
+        scores = {entry.target: entry.mean.score for entry in (*read, *own)}
+        facts = {"intermediate": row[0], "how": row[1], "control": bool(own[0].control)}
+        means.append({**facts, **{part: _over(scores, names) for part, names in parts.items()}})
     base = next((mean for mean in means if mean["how"] == DIRECT), None)
     for mean in means:
-        for part in ("all", "trained"):
-            compared = base is not None and mean is not base and None not in (mean[part], base[part])
-            mean[f"{part}_gain"] = mean[part] - base[part] if base is not None and compared else None
-    return means
+        for part in parts:
+            there = base is not None and mean is not base and None not in (mean[part], base[part])
+            mean[f"{part}_gain"] = mean[part] - base[part] if base is not None and there else None
+    return {"entries": [entry.to_json() for entry in entries], "means": means}
 
 
-def _over(known: Mapping[str, float], targets: Sequence[str]) -> float | None:
-    return (
-        float(np.mean([known[target] for target in targets]))
-        if targets and all(target in known for target in targets)
-        else None
-    )
+def _over(scores: Mapping[str, float], targets: Sequence[str]) -> float | None:
+    if not targets or not scores.keys() >= set(targets):
+        return None
+    return float(np.mean([scores[target] for target in targets]))

@@ -17,12 +17,12 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import torch
 
@@ -32,11 +32,8 @@ from adapter_stilts.study.board import Job
 from adapter_stilts.study.stage_run import perform
 
 State = Literal["done", "failed", "interrupted"]
-PRELOADED = [
-    "adapter_stilts.study.stage_run",
-    "adapter_stilts.encoder.backends.adapterhub",
-    "transformers.models.xlm_roberta",
-]
+PRELOADED = ["adapter_stilts.study.stage_run", "adapter_stilts.encoder.backends.adapterhub"]
+PRELOADED += ["transformers.models.xlm_roberta"]
 PATIENCE = 0.2  # seconds between looks at whether someone asked to stop
 
 
@@ -52,25 +49,8 @@ class Ended:
     seconds: float
 
 
-class Workers(Protocol):
-    """Those who do jobs: at most `limit` of them at once."""
-
-    limit: int
-
-    def start(self, job: Job) -> None: ...
-
-    def finished(self) -> list[Ended]:
-        """The jobs that ended; waits a moment where none has."""
-
-    def stop(self) -> None:
-        """Ask all to save and end."""
-
-    def close(self) -> None:
-        """Leave nobody behind."""
-
-
 class Here:
-    """This process: `start` returns when the job has ended."""
+    """This process: `start` returns when the job has ended, so there is nobody to stop or to leave behind."""
 
     limit = 1
 
@@ -85,16 +65,14 @@ class Here:
         ended, self._ended = self._ended, []
         return ended
 
-    def stop(self) -> None:
-        """Nothing to ask: a job here has ended by the time anybody can."""
+    def stop(self) -> None: ...
 
-    def close(self) -> None:
-        """Nobody to leave behind."""
+    def close(self) -> None: ...
 
 
 @dataclass
 class Apart:
-    """Processes of their own, forked from one that has everything imported (Python's fork server); all block SIGINT.
+    """At most `limit` processes, forked from one that has everything imported (Python's fork server); all block SIGINT.
 
     threads  of each; None: the processor's, shared out
     """
@@ -117,16 +95,19 @@ class Apart:
         self._working[process] = (job, heard, life, time.perf_counter())
 
     def finished(self) -> list[Ended]:
+        """The jobs that ended; waits a moment where none has."""
         wait([heard for _, heard, _, _ in self._working.values()], timeout=PATIENCE)
         working = list(self._working.items())
         return [self._ended(process) for process, (_, heard, _, _) in working if heard.poll() or not process.is_alive()]
 
     def stop(self) -> None:
+        """Ask all to save and end."""
         for process in self._working:
             if process.pid is not None and process.is_alive():
                 os.kill(process.pid, signal.SIGTERM)
 
     def close(self) -> None:
+        """Leave nobody behind."""
         for process, (_, heard, life, _) in self._working.items():
             process.kill()
             process.join()
@@ -137,14 +118,14 @@ class Apart:
     def _ended(self, process: BaseProcess) -> Ended:
         job, heard, life, started = self._working.pop(process)
         try:
-            state, facts, error, code = heard.recv()
+            ended: Ended = heard.recv()
         except EOFError:
             process.join()
-            state, facts, error, code = "failed", {}, _death(process.exitcode), 1
+            ended = Ended(job, "failed", {}, _death(process.exitcode), 1, 0.0)
         process.join()
         heard.close()
         life.close()
-        return Ended(job, state, facts, error, code, round(time.perf_counter() - started, 3))
+        return replace(ended, job=job, seconds=round(time.perf_counter() - started, 3))
 
 
 @contextmanager
@@ -204,8 +185,7 @@ def work(job: Job, tell: Connection, watched: Connection, threads: int | None) -
     signal.signal(signal.SIGTERM, _interrupt)
     if threads is not None:
         torch.set_num_threads(threads)
-    ended = attempt(job, Logged(job.log))
-    tell.send((ended.state, ended.facts, ended.error, ended.exit_code))
+    tell.send(attempt(job, Logged(job.log)))
 
 
 def _end_with(watched: Connection) -> None:

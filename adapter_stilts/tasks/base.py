@@ -18,6 +18,8 @@ from adapter_stilts.tasks.source import SPLITS, Source
 NLI_LABELS = ("contradiction", "entailment", "neutral")  # XTREME's order
 BINARY_LABELS = ("0", "1")
 NER_LABELS = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
+FUSING = ("xtreme", "xtreme-r", "jiant")  # protocols whose treebanks are the files that XTREME's scripts prepare
+WITHOUT_EXTRAS = ("xtreme", "jiant")  # those without the languages that XTREME-R adds
 
 LeakKind = Literal["in-task", "same-text", "selection", "target"]  # what they mean: leaks.py
 
@@ -119,6 +121,17 @@ class Task:
     def reading(self, **changes: Any) -> Task:
         """The same task, with facts of its source changed."""
         return replace(self, source=replace(self.source, **changes))
+
+
+def under(task: Task, protocol: str) -> Task:
+    """The task as a protocol has it: its languages, and how a treebank's multi-word tokens are read.
+
+    What the user chose stays. "own" reads syntactic words, and has every language there is.
+    """
+    multiword = task.source.multiword or ("fuse" if protocol in FUSING else "split")
+    extra = () if protocol in WITHOUT_EXTRAS else task.extra_languages
+    languages = (*task.languages, *(code for code in extra if code not in task.languages))
+    return replace(task.reading(multiword=multiword), languages=languages, extra_languages=())
 
 
 tasks: Registry[Task] = Registry("task", package="adapter_stilts.tasks")

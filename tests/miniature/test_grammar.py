@@ -139,7 +139,7 @@ def test_knows_where_every_word_stands_in_the_text(language: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_has_a_form_for_every_concept(language: str) -> None:
-    entries = grammar(language).lexicon.entries
+    entries = grammar(language).entries
     assert set(world.NAMES) <= set(entries["names"])
     assert {*world.ROLES, *world.MEDICAL.roles, *world.LEGAL.roles} <= set(entries["roles"])
     assert {*world.NOUNS, *world.KINDS, *world.MEDICAL.nouns, *world.LEGAL.nouns} <= set(entries["things"])
@@ -157,4 +157,4 @@ def test_has_no_form_for_an_unknown_concept() -> None:
     known = {concept for names in (world.FRAMES, world.NOUNS, world.KINDS, world.NAMES) for concept in names}
     for language in LANGUAGES:
         for section in ("verbs", "states"):
-            assert {concept.rstrip("~") for concept in grammar(language).lexicon.entries[section]} <= known
+            assert {concept.rstrip("~") for concept in grammar(language).entries[section]} <= known

@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from adapter_stilts.retrieval.embed import embed
 from adapter_stilts.retrieval.reading import Overrides, Reading
 from adapter_stilts.retrieval.stored import encoding
 from adapter_stilts.retrieval.stored.vectors import open_vectors
-from adapter_stilts.runs.sentence_reader import sentence_reader
+from adapter_stilts.runs.subject import sentence_reader
 
 WORDS = ("Anna", "kaufte", "am", "Montag", "zwei", "rote", "Äpfel", "in", "Paris", "The", "small", "cat", "sleeps", "under", "old", "table")
 SENTENCES = [" ".join(WORDS[number % 11 :][: 2 + number % 9]) + f" {number}." for number in range(23)]
@@ -315,18 +316,19 @@ def test_names_the_line_of_a_vector_that_is_not_finite(make, monkeypatch):
 
 def test_chooses_the_shards_that_fit_a_limit(make, reader, tmp_path):
     def needed(shard_rows, rows=10**6):
-        return sum(memory(reader.encoder, rows=rows, shard_rows=shard_rows, token_budget=60, max_length=64, remembered=module.REMEMBERED).values()) / 1e9
+        return sum(memory(reader.encoder, reading, rows=rows, shard_rows=shard_rows).values()) / 1e9
 
-    facts = {"rows": 10**6, "token_budget": 60, "max_length": 64, "remembered": module.REMEMBERED}
+    reading = Reading((2,), max_length=64, token_budget=60)
+    chosen = partial(rows_of_a_shard, reader.encoder, reading, 10**6)
     for size in (65536, 32768, 1024):
-        assert rows_of_a_shard(reader.encoder, None, needed(size) + 1e-6, **facts) == size
+        assert chosen(None, needed(size) + 1e-6) == size
     assert needed(2048) - needed(1024) == pytest.approx(1024 * (4 * 32 + 4 * 64 + 500) / 1e9)
-    assert rows_of_a_shard(reader.encoder, None, None, **facts) == 65536
+    assert chosen(None, None) == 65536
     with pytest.raises(DoesNotFit, match=r"with 1024 rows a shard \(libraries 0.45, trunk 0.00(.|\n)*raise the limit") as caught:
-        rows_of_a_shard(reader.encoder, None, needed(1024) - 1e-6, **facts)
+        chosen(None, needed(1024) - 1e-6)
     assert caught.value.exit_code == 5
     with pytest.raises(DoesNotFit, match="leave --shard-rows out"):
-        rows_of_a_shard(reader.encoder, 65536, needed(1024) + 1e-6, **facts)
+        chosen(65536, needed(1024) + 1e-6)
     assert make(shard_rows=None, limit_gb=needed(1024, rows=28) + 1e-6)["shard_rows"] == 65536
     for limit in (0.0, float("nan")):
         with pytest.raises(UsageError, match="above 0"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -177,9 +178,14 @@ def test_goes_on_after_a_stop_in_the_search(put, start, tmp_path, monkeypatch, p
         start(**fields, report=StopsBackward())
     assert (tmp_path / "pairs.tsv.work/forward.npz").exists()
     again = []
-    monkeypatch.setattr("adapter_stilts.mining.search._told", lambda progress: lambda done, total: again.append(done))
-    start(**fields)
-    assert again == [1]  # backward alone
+
+    class Tells(Silent):
+        @contextmanager
+        def progress(self, label):
+            yield lambda done, total, detail="": again.append((label, done))
+
+    start(**fields, report=Tells())
+    assert again == [("searching backward", 1)]  # forward is there
     assert (tmp_path / "pairs.tsv").read_bytes() == (tmp_path / "whole.tsv").read_bytes()
 
 

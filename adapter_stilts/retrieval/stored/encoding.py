@@ -113,8 +113,25 @@ def gather(
 ) -> Gathered:
     """The next `count` rows of a file, cut into tokens, for whoever is to read them; `known` gets their texts."""
     gathered = Gathered()
+    sources = gathered.sources
     for sentences in _at_once(islice(rows, count)):
-        _gather(encoder, sentences, first_row, max_length, known, gathered)
+        texts = [sentence.text for sentence in sentences]
+        own, start = [text_key(text) if text else BLANK for text in texts], first_row + len(gathered.source)
+        places: dict[bytes, int] = {}
+        for place, key in enumerate(own):
+            if key not in sources:
+                places.setdefault(key, place)
+        earlier = dict(zip(places, known.find(as_keys(list(places))).tolist(), strict=True))
+        sources |= {key: NOTHING - 1 - row for key, row in earlier.items() if row >= 0}
+        new = {key: place for key, place in places.items() if key not in sources}
+        tokens, cut = token_rows(encoder, [texts[place][:CHARACTERS_READ] for place in new.values()], max_length)
+        for (key, place), ids, was_cut in zip(new.items(), tokens, cut, strict=True):
+            sources[key] = len(gathered.tokens)
+            gathered.tokens.append(ids)
+            gathered.first.append(start + place)
+            gathered.cut += was_cut or len(texts[place]) > CHARACTERS_READ
+        gathered.source += [sources[key] for key in own]
+        gathered.keys += own
     keys, first = as_keys(gathered.keys), np.array(gathered.first, dtype=np.int64)
     known.add(keys[first - first_row], first)
     return gathered
@@ -158,31 +175,3 @@ def _at_once(sentences: Iterator[Sentence]) -> Iterator[list[Sentence]]:
             group, characters = [], 0
     if group:
         yield group
-
-
-def _gather(
-    encoder: AdapterEncoder,
-    sentences: list[Sentence],
-    first_row: int,
-    max_length: int,
-    known: KnownTexts,
-    gathered: Gathered,
-) -> None:
-    """Add a few rows: a source for each, and tokens for those whose text is new."""
-    keys = [text_key(sentence.text) if sentence.text else BLANK for sentence in sentences]
-    start, sources = first_row + len(gathered.source), gathered.sources
-    places: dict[bytes, int] = {}
-    for place, key in enumerate(keys):
-        if key not in sources:
-            places.setdefault(key, place)
-    earlier = dict(zip(places, known.find(as_keys(list(places))).tolist(), strict=True))
-    sources |= {key: NOTHING - 1 - row for key, row in earlier.items() if row >= 0}
-    new = [(key, place, sentences[place].text) for key, place in places.items() if key not in sources]
-    tokens, cut = token_rows(encoder, [text[:CHARACTERS_READ] for _, _, text in new], max_length)
-    for (key, place, text), ids, was_cut in zip(new, tokens, cut, strict=True):
-        sources[key] = len(gathered.tokens)
-        gathered.tokens.append(ids)
-        gathered.first.append(start + place)
-        gathered.cut += was_cut or len(text) > CHARACTERS_READ
-    gathered.source += [sources[key] for key in keys]
-    gathered.keys += keys

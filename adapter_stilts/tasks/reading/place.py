@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from adapter_stilts.formats.base import Example
+from adapter_stilts.formats.base import Example, Format
 
 Kind = Literal["miniature", "files", "hub"]
 
@@ -71,3 +71,9 @@ class Loaded:
 
     examples: list[Example]
     origin: Origin
+    format: Format[Any]
+
+    @property
+    def sides(self) -> tuple[Sequence[str], Sequence[str]]:
+        """The foreign and the English sentences, where these are compared."""
+        return self.format.sides(self.examples)
