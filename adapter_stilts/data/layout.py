@@ -15,8 +15,8 @@ class Layout:
     columns: Mapping[str, str] = field(default_factory=dict)
     labels: tuple[str, ...] | None = None  # the labels allowed, None for any
     label_names: Mapping[str, str] = field(default_factory=dict)  # the file's label -> ours ("0" -> "entailment")
-    # pair, single: rows with these are left out (SNLI's "-", on which the annotators did not agree); tags: these tags, or
-    # entity types, are read as "O"
+    # pair, single: rows with these are left out (SNLI's "-", on which the annotators did not agree); tags: these tags,
+    # or entity types, are read as "O"
     ignore_labels: tuple[str, ...] = ()
     # column -> the values to keep, where the file has the column (one language of a file that holds many)
     keep: Mapping[str, Collection[str]] = field(default_factory=dict)

@@ -19,17 +19,7 @@ import numpy as np
 from adapter_stilts.data.columns import ID, Columns
 from adapter_stilts.data.feature import IGNORED, Feature, Ids
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.pieces import (
-    PAIR_SPECIALS,
-    Marks,
-    Offsets,
-    Pieces,
-    Tokenizer,
-    marks,
-    pieces,
-    pieces_with_offsets,
-    trimmed,
-)
+from adapter_stilts.data.pieces import PAIR_SPECIALS, Offsets, Tokenizer, marks, pieces, pieces_with_offsets, trimmed
 from adapter_stilts.data.tables import Row, string_of
 from adapter_stilts.errors import UsageError
 from adapter_stilts.formats.base import Cut, Format, Logits, Rules, dealt, register
@@ -99,10 +89,23 @@ class SpanFormat(Format[SpanQuestion]):
         questions = pieces(tokenizer, (example.question for example in examples))
         contexts = pieces_with_offsets(tokenizer, (example.context for example in examples))
         for index, example in enumerate(examples):
-            if not (cut.training and self.misplaced(example)):
-                question = questions[index][: cut.query_length]
-                for feature in self._windows(index, example, question, contexts[index], around, cut):
-                    yield replace(feature, offsets=()) if cut.training else feature
+            if cut.training and self.misplaced(example):
+                continue
+            question, (ids, offsets) = questions[index][: cut.query_length], contexts[index]
+            room = cut.max_length - len(question) - PAIR_SPECIALS
+            if room < 1:
+                what = (
+                    f"a row of {cut.max_length} tokens has no room for a context beside a question of {len(question)}"
+                )
+                raise UsageError(what, where=f"question '{example.id}'", do="raise max_length or lower query_length")
+            lead = len(question) + PAIR_SPECIALS - 1  # <s> question </s></s>
+            step = min(cut.window_step, room)
+            # windows start at 0, step, 2 step, ... up to the first that reaches the end
+            for window, start in enumerate(range(0, max(len(ids) - room, 0) + step, step)):
+                part = slice(start, start + room)
+                spans = () if cut.training else (*[OUTSIDE] * lead, *offsets[part], OUTSIDE)
+                row, target = around.pair(question, ids[part]), self._target(example, offsets[part], lead)
+                yield Feature(0, index, row, target, offsets=spans, window=window)
 
     def length(self, rules: TargetProtocol, trained: int) -> int:
         return rules.context_length or trained
@@ -130,13 +133,8 @@ class SpanFormat(Format[SpanQuestion]):
         decoding, spans = rules.decoding, {}
         for number, pairs in groupby(read, key=lambda pair: pair[0].example):
             question, of_question = examples[number], list(pairs)
-            span = best_span(
-                question.context,
-                _marked_windows(of_question, decoding),
-                n_best=decoding.n_best,
-                longest=decoding.longest,
-                whole_row=decoding.whole_row,
-            )
+            windows = _marked_windows(of_question, decoding)
+            span = best_span(question.context, windows, decoding.n_best, decoding.longest, decoding.whole_row)
             if decoding.text == "words" and span.tokens is not None:
                 window, first, last = span.tokens
                 span = replace(span, text=_in_words(question.context, of_question[window][0], first, last, rules))
@@ -145,23 +143,6 @@ class SpanFormat(Format[SpanQuestion]):
 
     def gold(self, examples: Sequence[SpanQuestion]) -> dict[str, list[str]]:
         return {example.id: [answer.text for answer in example.answers] for example in examples}
-
-    def _windows(
-        self, index: int, example: SpanQuestion, question: Sequence[int], context: Pieces, around: Marks, cut: Cut
-    ) -> Iterator[Feature]:
-        ids, offsets = context
-        room = cut.max_length - len(question) - PAIR_SPECIALS
-        if room < 1:
-            what = f"a row of {cut.max_length} tokens has no room for a context beside a question of {len(question)}"
-            raise UsageError(what, where=f"question '{example.id}'", do="raise max_length or lower query_length")
-        lead = len(question) + PAIR_SPECIALS - 1  # <s> question </s></s>
-        step = min(cut.window_step, room)
-        # windows start at 0, step, 2 step, ... up to the first that reaches the end
-        for window, start in enumerate(range(0, max(len(ids) - room, 0) + step, step)):
-            part = slice(start, start + room)
-            spans = (*[OUTSIDE] * lead, *offsets[part], OUTSIDE)
-            row, target = around.pair(question, ids[part]), self._target(example, offsets[part], lead)
-            yield Feature(0, index, row, target, offsets=spans, window=window)
 
     def _target(self, example: SpanQuestion, inside: Offsets, lead: int) -> tuple[int, int]:
         if not example.answers:

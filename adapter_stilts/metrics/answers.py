@@ -79,7 +79,7 @@ class Answers(dict[str, str]):
 
 
 def best_span(
-    context: str, windows: Sequence[Window], *, n_best: int = N_BEST, longest: int = LONGEST, whole_row: bool = False
+    context: str, windows: Sequence[Window], n_best: int = N_BEST, longest: int = LONGEST, whole_row: bool = False
 ) -> Span:
     """The answer with the highest start plus end logit over all windows of a context.
 
@@ -108,6 +108,13 @@ def token_f1(prediction: str, answers: Sequence[str], normalise: Normalise) -> f
     """The best F1 of shared tokens over the answers; 0 where none is shared, also for an empty prediction."""
     guess = normalise(prediction).split()
     return max((_overlap(guess, normalise(answer).split()) for answer in answers), default=0.0)
+
+
+def em_f1(answers: Sequence[str], prediction: str | None, normalise: Normalise) -> tuple[float, float]:
+    """Exact match and F1; 0 for no prediction."""
+    if prediction is None:
+        return 0.0, 0.0
+    return exact_match(prediction, answers, normalise), token_f1(prediction, answers, normalise)
 
 
 def squad_text(text: str) -> str:
