@@ -9,7 +9,7 @@ from adapter_stilts.formats.pair import Classified
 from adapter_stilts.formats.squad import Answer, SpanQuestion
 from adapter_stilts.formats.tags import Tagged
 from adapter_stilts.formats.text import PlainText
-from adapter_stilts.metrics.base import Options
+from adapter_stilts.metrics.base import DEFAULTS, Options
 from adapter_stilts.metrics.pairs import score_pairs
 from adapter_stilts.metrics.squad import score_answers
 from adapter_stilts.statistics.intervals import score_of
@@ -17,7 +17,7 @@ from adapter_stilts.statistics.intervals import score_of
 FORMATS = {Classified: "pair", MultipleChoice: "choice", Tagged: "tags", SpanQuestion: "span", PlainText: "text"}
 
 
-def score(metric, rows, guesses, options=None):
+def score(metric, rows, guesses, options=DEFAULTS):
     """By the format of the rows."""
     return formats[FORMATS[type(rows[0])]].score(metric, rows, guesses, options)
 
