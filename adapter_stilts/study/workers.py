@@ -16,7 +16,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -151,8 +151,10 @@ class Logged(Silent):
         with self._log.open("a", encoding="utf-8") as stream:
             stream.write(f"{text}\n")
 
-    def progress(self, label: str) -> AbstractContextManager[Advance]:
-        return self._watched.progress(label) if self._watched else super().progress(label)
+    @contextmanager
+    def progress(self, label: str) -> Iterator[Advance]:
+        with (self._watched or Silent()).progress(label) as advance:
+            yield advance
 
 
 def attempt(job: Job, report: Logged) -> Ended:
