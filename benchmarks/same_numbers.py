@@ -56,7 +56,7 @@ EXCUSED = {
     "refused: 11 train nli *": "which was refused for that limit, and is for a wrong key now",
     "*: ?? list kinds stdout *composes.*": "`parallel` is gone, which no command could reach",
     "*: ?? list kinds stdout line *": "the same in the table",
-    "*: ?? list recipes stdout *": "recipes are rows of one table in another order; sentences of some files were mended",
+    "*: ?? list recipes stdout *": "recipes are rows of one table in another order; some sentences were mended",
     "*: ?? * --help stdout line *": "choices stand in brackets, and some sentences were mended",
     "*study*config.after": "a key that studies have now",
     "*study*config.targets.*.after": "a key that studies have now",
