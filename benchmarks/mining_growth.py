@@ -81,7 +81,7 @@ def measured(name: str, rows: int, paths: tuple, asked: argparse.Namespace) -> t
 
 
 def of_all(queries: Blocks, base: Blocks, count: int, k: int, how: dict[str, Any]) -> float:
-    """Seconds of all queries from those of some: each costs the same, and what is done once (cells) is counted once."""
+    """Seconds of all queries from those of some: each costs the same, and what is done once (cells) counts once."""
     some = np.linspace(0, queries.rows - 1, count).astype(np.int64)
     taken = []
     for chosen in (some[:1], some):
