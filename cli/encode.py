@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -67,18 +67,10 @@ def encode(
         "--pool": ("retrieval.pool", pool),
         "--centring": ("retrieval.centre", centring),
     }
-    request = library.Encoding.from_config(
-        options.configuration(config, settings, typed),
-        file,
-        run=run,
-        layout=layout,
-        column=column,
-        dtype=dtype,
-        shard_rows=shard_rows,
-        limit_gb=limit,
-        engine=engine,
-        ray_address=ray_address,
-    )
+    fields: dict[str, Any] = {"layout": layout, "column": column, "dtype": dtype, "shard_rows": shard_rows}
+    fields |= {"limit_gb": limit, "engine": engine, "ray_address": ray_address}
+    configured = options.configuration(config, settings, typed)
+    request = library.Encoding.from_config(configured, file, run=run, **fields)
     reporter = progress.reporter()
     made = library.encode(request, out=out, runs=options.RUNS, overwrite=overwrite, dry_run=dry_run, report=reporter)
     if as_json:

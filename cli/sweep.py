@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -91,19 +91,10 @@ def sweep(
         "--seed": ("training.seed", seed),
     }
     refuse(centring not in CENTRING, f"--centring {centring}", "use yes, no or both")
-    request = library.Sweep.from_config(
-        options.configuration(config, settings, typed),
-        run=run,
-        tasks=options.names(tasks),
-        files=_files(source, target, gold),
-        dev=dev,
-        layout=layout,
-        column=column,
-        pools=options.names(pools),
-        margins=options.names(margins),
-        centring=CENTRING[centring],
-        test=test,
-    )
+    listed = {"tasks": options.names(tasks), "pools": options.names(pools), "margins": options.names(margins)}
+    fields: dict[str, Any] = {"layout": layout, "column": column, "dev": dev, "test": test, **listed}
+    fields |= {"files": _files(source, target, gold), "centring": CENTRING[centring]}
+    request = library.Sweep.from_config(options.configuration(config, settings, typed), run=run, **fields)
     reporter = progress.reporter()
     outcome = library.sweep(request, out=out, runs=options.RUNS, overwrite=overwrite, dry_run=dry_run, report=reporter)
     if as_json:

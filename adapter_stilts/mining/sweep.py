@@ -230,7 +230,7 @@ class _Sweep:
     def _say(self, record: Mapping[str, Any]) -> None:
         task, tried = record["task"], record["settings"]
         shown = [(Setting(row["layer"], row["pool"], row["margin"], row["centring"]), row) for row in tried[:SHOWN]]
-        rows = [[name, _percent(row["score"]), _points(row["gain"], row["gain_interval"])] for name, row in shown]
+        rows = [[str(name), _percent(row["score"]), _points(row["gain"], row["gain_interval"])] for name, row in shown]
         title = f"{task}: {record['objective']} on {record['chosen_on']}, the best {len(rows)} of {len(tried)}"
         self._report.table(title, ("setting", "score", "against the default (95 %, one by one)"), rows)
         self._report.say(f"{task}: {record['reason']}")
