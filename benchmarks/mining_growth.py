@@ -49,11 +49,11 @@ def main() -> None:
                     slow |= {name} if seconds > asked.most else set()
             except DoesNotFit as error:
                 fields = {"left_out": error.what}
-            told = {"width": asked.width, "k": asked.k, "probes": asked.probes}
-            record("mining_growth", {"rows": rows, "index": name, **told, **fields})
+            settings = {"width": asked.width, "k": asked.k, "probes": asked.probes}
+            record("mining_growth", {"rows": rows, "index": name, **settings, **fields})
 
 
-def measured(name: str, rows: int, paths: tuple, asked: argparse.Namespace) -> tuple[dict[str, object], float]:  # type: ignore[type-arg]
+def measured(name: str, rows: int, paths: Any, asked: argparse.Namespace) -> tuple[dict[str, object], float]:
     """What is recorded, and the seconds."""
     source, target = open_vectors(paths[0]), open_vectors(paths[1])
     settings = IndexSettings(probes=asked.probes if name.startswith("ivf") else None)

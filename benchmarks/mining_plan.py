@@ -43,9 +43,9 @@ def main() -> None:
     for index in dict.fromkeys(row["index"] for row in grown):
         text.append(line(index, [row for row in grown if row["index"] == index], sizes, asked))
     text += ["", *notes(asked, grown), ""]
-    found = "\n".join(text)
-    print(found)
-    (RESULTS / "mining_plan.md").write_text(found, encoding="utf-8")
+    page = "\n".join(text)
+    print(page)
+    (RESULTS / "mining_plan.md").write_text(page, encoding="utf-8")
 
 
 def line(index: str, rows: list[dict[str, Any]], sizes: Sizes, asked: argparse.Namespace) -> str:
@@ -67,8 +67,10 @@ def line(index: str, rows: list[dict[str, Any]], sizes: Sizes, asked: argparse.N
 
 
 def notes(asked: argparse.Namespace, grown: list[dict[str, Any]]) -> list[str]:
-    told, rate = dict.fromkeys(row["note"] for row in grown if "note" in row), asked.sentences_per_second
-    lines = [f"**Of the record: {note}. The times below are then no plan, only the way it is made.**" for note in told]
+    remarks, rate = dict.fromkeys(row["note"] for row in grown if "note" in row), asked.sentences_per_second
+    lines = [
+        f"**Of the record: {note}. The times below are then no plan, only the way it is made.**" for note in remarks
+    ]
     lines.append("Both searches together. Threads are assumed to share the work evenly, which memory may not allow.")
     if bare := rows_of("mining_against_faiss"):
         ratio, rows = bare[-1]["ratio"], bare[-1]["rows"]

@@ -76,4 +76,4 @@ def encode(
     if as_json:
         render.document(made)
     else:
-        render.facts({name: made[name] for name in library.TOLD if name in made})
+        render.facts({name: made[name] for name in library.REPORTED if name in made})

@@ -43,22 +43,8 @@ from adapter_stilts.retrieval.stored.ledger import Shard, append, read_ledger, s
 from adapter_stilts.retrieval.stored.vectors import ShardFiles, file_name
 from adapter_stilts.runs.sentence_reader import SentenceReader, sentence_reader, trunk_of
 
-TOLD = [
-    "folder",
-    "rows",
-    "blank",
-    "repeated",
-    "cut",
-    "dimension",
-    "dtype",
-    "shards",
-    "layer",
-    "pool",
-    "centring",
-    "encoded",
-    "seconds",
-]
-TOLD += ["sentences_per_second"]
+COUNTS = ("folder", "rows", "blank", "repeated", "cut", "dimension", "dtype", "shards", "layer", "pool", "centring")
+REPORTED = (*COUNTS, "encoded", "seconds", "sentences_per_second")  # what a person is shown of an encoding
 
 
 @dataclass(frozen=True)

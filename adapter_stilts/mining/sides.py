@@ -139,8 +139,8 @@ def check_together(source: Side, target: Side) -> None:
         raise UsageError(what, where=where, do=do)
     differ = [name for name in MUST_AGREE if one.made and other.made and one.made.get(name) != other.made.get(name)]
     if differ:
-        told = ", ".join(f"{name} {one.made.get(name)!s:.40} and {other.made.get(name)!s:.40}" for name in differ)
-        raise UsageError(f"the two sides were not encoded alike: {told}", where=where, do=do)
+        unlike = ", ".join(f"{name} {one.made.get(name)!s:.40} and {other.made.get(name)!s:.40}" for name in differ)
+        raise UsageError(f"the two sides were not encoded alike: {unlike}", where=where, do=do)
 
 
 def content_hash(side: Side) -> str:

@@ -145,8 +145,8 @@ class _Sweep:
         scores_test = data.scored is not None and self._request.test
         same = before is not None and before["identity"] == identity and not overwrite
         if before is not None and same and (before["test"] is not None or not scores_test):
-            told = "this very choice was made already; test is not read again (--overwrite makes it again)"
-            self._report.say(f"{task}: {told}")
+            already = "this very choice was made already; test is not read again (--overwrite makes it again)"
+            self._report.say(f"{task}: {already}")
             return before
         self._report.say(self.plan)
         with self._report.progress(f"sweeping {task}") as progress:
@@ -239,8 +239,8 @@ class _Sweep:
             scores = f"{_percent(test['chosen'])} with the choice, {_percent(test['default'])} with the default"
             self._report.say(f"on {test['scored_on']}: {scores} ({gain})")
         if (readings := record["test_readings"]) > 1:
-            told = f"test of {task} has now been read {readings} times by sweeps of this encoder"
-            self._report.say(f"{told}: what was changed after a look at it is fitted to it")
+            times = f"test of {task} has now been read {readings} times by sweeps of this encoder"
+            self._report.say(f"{times}: what was changed after a look at it is fitted to it")
 
     def _configuration(self, chosen: Setting) -> dict[str, Any]:
         asked, bundle = self._request, self._subject.bundle

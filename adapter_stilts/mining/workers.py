@@ -71,7 +71,7 @@ def spec_of(reader: SentenceReader, run: Path | None) -> ReaderSpec:
 def read_by_workers(
     cluster: Cluster, spec: ReaderSpec, reading: Reading, shards: Iterable[ShardRows], *, gpu: bool
 ) -> Iterator[tuple[ShardRows, int]]:
-    """Every shard with its vectors, in order, and the most memory its worker held; as many are here as are worked on."""
+    """Every shard with its vectors, in order, and the most memory its worker held; few shards are held here."""
     waiting: list[ShardRows] = []
 
     def pieces() -> Iterator[Sequence[object]]:
