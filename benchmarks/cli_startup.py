@@ -10,13 +10,12 @@ start after installation, when Python compiles every module.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import subprocess
 import sys
 import time
 
-from record import record
+from record import options, record
 
 PROGRAM = (sys.executable, "-m", "adapter_stilts_cli")
 COMMANDS = {
@@ -40,9 +39,7 @@ def seconds(command: tuple[str, ...], repeats: int) -> list[float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=15)
-    repeats = parser.parse_args().repeats
+    repeats = options(__doc__, repeats=15).repeats
     rows = []
     print(f"{'command':<22} {'median s':>9} {'min s':>7} {'max s':>7}")
     for name, command in COMMANDS.items():

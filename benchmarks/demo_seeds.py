@@ -10,11 +10,10 @@ anything about XLM-R, or another trunk than the embedded one, which is the same 
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from adapter_stilts_cli.progress import reporter
-from record import record
+from record import options, record
 
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.miniature.datasets import VERSION, fingerprint
@@ -23,11 +22,7 @@ from adapter_stilts.study.demo import demo
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=5, help="how many, from --seed on")
-    parser.add_argument("--seed", type=int, default=13)
-    parser.add_argument("--out", type=Path, default=Path("runs") / "demo-seeds")
-    asked = parser.parse_args()
+    asked = options(__doc__, seeds=5, seed=13, out=Path("runs/demo-seeds"))
     report = reporter()
     try:
         told = demo(out=asked.out, seed=asked.seed, overwrite=False, dry_run=False, report=report, repeats=asked.seeds)

@@ -22,7 +22,7 @@ from adapter_stilts.retrieval.pools import gold_of, mine_pools, named
 from adapter_stilts.retrieval.protocols import protocol
 from adapter_stilts.retrieval.reading import Reading
 from adapter_stilts.retrieval.stored.arrays import DTYPES, narrowed, widened
-from adapter_stilts.runs.sentence_reader import SentenceReader, sentence_reader
+from adapter_stilts.runs.subject import SentenceReader, sentence_reader
 
 RULES = protocol("own", "bucc2018")
 

@@ -34,7 +34,7 @@ from adapter_stilts.retrieval.pools import gold_of, mine_pools, named
 from adapter_stilts.retrieval.protocols import protocol
 from adapter_stilts.retrieval.reading import Reading
 from adapter_stilts.retrieval.tatoeba import tatoeba
-from adapter_stilts.runs.sentence_reader import sentence_reader
+from adapter_stilts.runs.subject import sentence_reader
 from adapter_stilts.tasks.reading.place import Where
 from adapter_stilts.tasks.reading.sources import languages_of, load
 from adapter_stilts.tasks.user import find_task

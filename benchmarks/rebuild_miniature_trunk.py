@@ -4,7 +4,8 @@ Measured on the way: steps, tokens per second, the final loss, and how many sent
 (validation) lie nearest their English translation at each layer. Not measured: any task. The trunk in the package
 took 2,064 s on one thread of a machine busy with other work (307 s of processor time for its first 1,150 steps); an
 interrupted rebuild continues where it stopped. The same text, recipe, number of threads and kind of processor give
-the same trunk.
+the same trunk. A finished trunk in --out is taken as it is; --plain-start begins with random word embeddings instead of
+aligned ones.
 
     python benchmarks/rebuild_miniature_trunk.py                       # into build/miniature-trunk and the package
     python benchmarks/rebuild_miniature_trunk.py --steps 300 --keep    # try the recipe, and leave the package alone
@@ -12,7 +13,6 @@ the same trunk.
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import time
@@ -21,7 +21,7 @@ from pathlib import Path
 
 import torch
 from pretrain_trunk import by_layer, show
-from record import record
+from record import options, record
 
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.formats.aligned import Bitext
@@ -36,20 +36,21 @@ FILES = ("config.json", "model.safetensors", "tokenizer.json", "pretraining.json
 
 
 def main() -> None:
-    options = _options()
+    out = ROOT / "build" / "miniature-trunk"
+    asked = options(__doc__, out=out, steps=2800, learning_rate=2e-3, plain_start=False, keep=False)
     recipe = Recipe(
-        steps=options.steps,
+        steps=asked.steps,
         vocabulary=6000,
         layers=4,
         hidden=128,
         heads=4,
         max_length=128,
         warmup=0.06,
-        learning_rate=options.learning_rate,
+        learning_rate=asked.learning_rate,
         token_budget=2048,
         pair_share=None,
         language_exponent=1.0,
-        aligned_start=not options.plain_start,
+        aligned_start=not asked.plain_start,
         precision="bf16",
         checkpoint_steps=200,
     )
@@ -58,20 +59,20 @@ def main() -> None:
     start = time.perf_counter()
     with StopSignal() as stop:
         try:
-            outcome = pretrain(texts, options.out, recipe, device="cpu", progress=show, stop=stop)
+            outcome = pretrain(texts, asked.out, recipe, device="cpu", progress=show, stop=stop)
         except StiltsError as error:
             raise SystemExit(str(error)) from error
-    accuracy = by_layer(options.out, map(bitext, FOREIGN))
+    accuracy = by_layer(asked.out, map(bitext, FOREIGN))
     print("bitext accuracy by layer, mean over languages:", " ".join(f"{100 * share:.1f}" for share in accuracy), "%")
-    facts = json.loads((options.out / "pretraining.json").read_text(encoding="utf-8"))
+    facts = json.loads((asked.out / "pretraining.json").read_text(encoding="utf-8"))
     if outcome is not None:
         print(f"made in {time.perf_counter() - start:.0f} s")
         made = {"recipe": asdict(recipe), "loss": facts["loss"], "seconds": facts["seconds"]}
         where = {"threads": torch.get_num_threads(), "text": fingerprint()}
         record("rebuild_miniature_trunk", {**where, **made, "accuracy_by_layer": accuracy})
-    if not options.keep:
+    if not asked.keep:
         for name in FILES:
-            shutil.copyfile(options.out / name, trunk_folder() / name)
+            shutil.copyfile(asked.out / name, trunk_folder() / name)
         print(f"copied into {trunk_folder()}")
 
 
@@ -79,19 +80,6 @@ def bitext(language: str) -> tuple[list[str], list[str]]:
     """The miniature's validation sentences in a language, and their English translations."""
     rows = [row for row in examples("bitext", "validation", language) if isinstance(row, Bitext)]
     return [row.source for row in rows], [row.target for row in rows]
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    out = ROOT / "build" / "miniature-trunk"
-    parser.add_argument(
-        "--out", type=Path, default=out, help="where it is made; a finished trunk there is taken as it is"
-    )
-    parser.add_argument("--steps", type=int, default=2800)
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
-    parser.add_argument("--plain-start", action="store_true", help="random word embeddings instead of aligned ones")
-    parser.add_argument("--keep", action="store_true", help="keep the trunk that the package has")
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -18,10 +18,14 @@ VERSIONS = {"numpy": "numpy", "faiss": "faiss-cpu", "torch": "torch"}
 
 
 def options(doc: str, **defaults: Any) -> argparse.Namespace:
-    """The command line of a benchmark: an option for each default, of its type; a type alone has no default."""
+    """The command line of a benchmark: an option for each default, of its type; a type alone has no default, False is
+    a switch."""
     parser = argparse.ArgumentParser(description=doc.split("\n")[0])
     for name, value in defaults.items():
         flag = f"-{name}" if len(name) == 1 else f"--{name.replace('_', '-')}"
+        if value is False:
+            parser.add_argument(flag, action="store_true")
+            continue
         several = {"nargs": "+"} if isinstance(value, tuple) else {}
         kind = value if isinstance(value, type) else type(value[0] if several else value)
         parser.add_argument(flag, type=kind, default=None if kind is value else value, **several)

@@ -83,10 +83,8 @@ def _tables(document: Mapping[str, Any]) -> None:
     gains = [(entry, entry["over_control"]) for entry in entries if "over_control" in entry]
     over = [{**entry, "gain": gain["gain"], "interval": gain["interval"]} for entry, gain in gains]
     _by_targets("\ngain over the better control", over)
-    means = [
-        (_arm(mean["intermediate"], [mean]), mean["how"], *(_mean(mean, part) for part in ("all", "trained")))
-        for mean in document["means"]
-    ]
+    names = [(mean, _arm(mean["intermediate"], [mean]), mean["how"]) for mean in document["means"]]
+    means = [(arm, how, _mean(mean, "all"), _mean(mean, "trained")) for mean, arm, how in names]
     if means:
         render.table("\nmeans over targets", ("intermediate", "how", "all targets", "without retrieval"), means)
     for leak in dict.fromkeys(leak for entry in entries for leak in entry["leaks"]):

@@ -76,7 +76,7 @@ def load(
         return checked
     mistakes = names if isinstance(checked, RunConfig) else [*checked, *names]
     lines += [each.text(_place(each.path, document, overlays)) for each in mistakes]
-    raise _config_error(lines, document.name)
+    raise config_error(lines, document.name)
 
 
 def with_settings(config: RunConfig, settings: Mapping[str, object]) -> RunConfig:
@@ -87,7 +87,7 @@ def with_settings(config: RunConfig, settings: Mapping[str, object]) -> RunConfi
     checked = _validated(tree, lambda where: None)
     if isinstance(checked, RunConfig):
         return checked
-    raise _config_error([each.text("") for each in checked], "")
+    raise config_error([each.text("") for each in checked], "")
 
 
 def dump(config: RunConfig) -> str:
@@ -240,8 +240,9 @@ def _place(path: Sequence[Key], document: Document, overlays: Sequence[Overlay])
     return f"line {line}" if line else ""
 
 
-def _config_error(lines: Sequence[str], name: str) -> ConfigError:
+def config_error(lines: Sequence[str], name: str, of: str = "configuration") -> ConfigError:
+    """All mistakes of a file called `name` in one error; of: what it describes."""
     if len(lines) == 1:
         return ConfigError(lines[0], where=name, do="correct it and run the command again")
-    what = "\n".join([f"{len(lines)} mistakes in the configuration", *(f"    {line}" for line in lines)])
+    what = "\n".join([f"{len(lines)} mistakes in the {of}", *(f"    {line}" for line in lines)])
     return ConfigError(what, where=name, do="correct them all and run the command again")

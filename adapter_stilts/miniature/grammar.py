@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from typing import ClassVar, TypeAlias
 
-from adapter_stilts.miniature.world import CITIES, ORGS, Clause, Sentence, Thing
+from adapter_stilts.miniature.world import CITIES, ORGS, Clause, Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +181,6 @@ def shared(first: Clause, second: Clause) -> str:
 def glued(words: Words) -> Words:
     """The words without a blank before the first."""
     return (replace(words[0], space=False), *words[1:])
-
-
-def thing_of(clause: Clause) -> Thing:
-    """The clause's object; its frame guarantees that there is one."""
-    assert clause.thing is not None
-    return clause.thing
 
 
 def text_of(words: Words) -> str:

@@ -41,7 +41,7 @@ from adapter_stilts.retrieval.stored.encoding import ShardRows, gather, remember
 from adapter_stilts.retrieval.stored.known import KnownTexts
 from adapter_stilts.retrieval.stored.ledger import Shard, append, read_ledger, seal
 from adapter_stilts.retrieval.stored.vectors import ShardFiles, file_name
-from adapter_stilts.runs.sentence_reader import SentenceReader, sentence_reader, trunk_of
+from adapter_stilts.runs.subject import SentenceReader, sentence_reader, trunk_of
 
 COUNTS = ("folder", "rows", "blank", "repeated", "cut", "dimension", "dtype", "shards", "layer", "pool", "centring")
 REPORTED = (*COUNTS, "encoded", "seconds", "sentences_per_second")  # what a person is shown of an encoding

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from adapter_stilts.errors import UsageError
-from adapter_stilts.files import disk_errors
+from adapter_stilts.files import disk_errors, is_remains
 from adapter_stilts.retrieval.stored.ledger import LEDGER, begin, read_ledger, repair
 from adapter_stilts.runs.folder import LOCK, locked, remove_remains
-from adapter_stilts.sharing.weight_files import is_remains
 
 TOLD_ONLY = ("file", "layout", "trunk_name", "format")  # for people: the vectors do not depend on it
 

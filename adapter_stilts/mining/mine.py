@@ -37,7 +37,7 @@ from adapter_stilts.retrieval.protocols import Protocol
 from adapter_stilts.retrieval.reading import Overrides
 from adapter_stilts.retrieval.thresholds import drawn
 from adapter_stilts.runs.folder import locked, remove_remains
-from adapter_stilts.runs.sentence_reader import sentence_reader
+from adapter_stilts.runs.subject import sentence_reader
 
 PAIRS = "pairs"  # in the folder of the work, until they are whole
 DEFAULT_TRUNK = "miniature"
@@ -106,7 +106,7 @@ class _Job:
             return [Input((files[0], files[1]), (request.source_vectors, request.target_vectors))]
         trunk = request.trunk or (None if request.run else DEFAULT_TRUNK)
         how: Any = {"layer": request.wanted.one_layer(), "revision": request.revision, "precision": request.precision}
-        reader = sentence_reader(request.run, trunk, usual=rules.layer, **how)
+        reader = sentence_reader(request.run, trunk, usual=rules, **how)
 
         def vectors(file: TextFile) -> Path:
             asked = Encoding(file.path, request.run, wanted=Overrides(pool=rules.pool), max_length=rules.max_length)

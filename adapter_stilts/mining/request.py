@@ -15,7 +15,7 @@ from adapter_stilts.retrieval.indexes.base import indexes
 from adapter_stilts.retrieval.plan import AUTO
 from adapter_stilts.retrieval.protocols import Protocol, protocol
 from adapter_stilts.retrieval.reading import Overrides
-from adapter_stilts.runs.sentence_reader import trunk_of
+from adapter_stilts.runs.subject import trunk_of
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from adapter_stilts.retrieval.reading import Reading
 from adapter_stilts.retrieval.search import Each, Piece, Running, Steps, Trained, search_piece
 from adapter_stilts.retrieval.stored.encoding import ShardRows, vectors_of
 from adapter_stilts.retrieval.stored.vectors import open_vectors
-from adapter_stilts.runs.sentence_reader import SentenceReader, sentence_reader
+from adapter_stilts.runs.subject import SentenceReader, sentence_reader
 
 MINIATURE = "miniature"
 SAME_FOLDERS = "make the folders of all nodes the same, or put them on a file system that all share"

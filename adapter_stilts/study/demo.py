@@ -51,7 +51,9 @@ def demo(
 
     Raises StudyFailed where a stage failed; the same command goes on.
     """
-    config = _seeded(read_study(recipe_file(STUDY)), range(seed, seed + repeats))
+    read = read_study(recipe_file(STUDY))
+    table = read.table.model_copy(update={"seed": seed})
+    config = read.model_copy(update={"seeds": tuple(range(seed, seed + repeats)), "table": table})
     if dry_run:
         labels = [stage.label for stage in grid(config).stages if stage.work == "train"]
         for label in labels:
@@ -65,13 +67,11 @@ def demo(
     outcome = run(config, out, jobs=limit, report=report, threads=None if jobs == 1 else 1, overwrite=overwrite)
     if outcome.document["failed"]:
         raise failure(outcome.document)
-    arms = sorted(
-        (Arm(_label(entry, config), entry) for entry in outcome.entries), key=lambda arm: bool(arm.entry.control)
-    )
+    order = [target.task for target in config.targets]
+    entries = sorted(outcome.entries, key=lambda entry: (order.index(entry.target), bool(entry.control)))
+    arms = [Arm(_label(entry, config), entry) for entry in entries]
     target = [arm for arm in arms if not arm.entry.retrieval]
-    retrieval = [
-        arm for task in config.targets for arm in arms if arm.entry.retrieval and arm.entry.target == task.task
-    ]
+    retrieval = [arm for arm in arms if arm.entry.retrieval]
     _show(report, config, target, retrieval)
     document = {
         "run": str(out),
@@ -91,19 +91,15 @@ def demo(
 def verdicts(target: Sequence[Arm], retrieval: Sequence[Arm]) -> list[str]:
     """What helped and what did not: a line per arm, two on the controls, and one per retrieval task."""
     compared = [arm for arm in target if arm.entry.mean.gain]
-    lines = [_verdict(arm) for arm in compared]
     over = [(arm.entry.how, arm.entry.mean.over_control) for arm in compared]
-    lines.append(
-        "Over the better control, zero-shot: " + ", ".join(f"{how} {_points(gain)}" for how, gain in over if gain) + "."
-    )
-    tasks = dict.fromkeys(arm.entry.target for arm in retrieval)
-    read = {task: [arm for arm in retrieval if arm.entry.target == task] for task in tasks}
-    return lines + [f"{task}, over the trunk: {_by_word(arms)}." for task, arms in read.items()]
+    points = ", ".join(f"{how} {_points(gain)}" for how, gain in over if gain)
+    lines = [*map(_verdict, compared), f"Over the better control, zero-shot: {points}."]
+    return lines + [f"{task}, over the trunk: {_by_word(arms)}." for task, arms in _by_task(retrieval).items()]
 
 
-def _seeded(config: StudyConfig, seeds: Sequence[int]) -> StudyConfig:
-    table = config.table.model_copy(update={"seed": seeds[0]})
-    return config.model_copy(update={"seeds": tuple(seeds), "table": table})
+def _by_task(arms: Sequence[Arm]) -> dict[str, list[Arm]]:
+    tasks = dict.fromkeys(arm.entry.target for arm in arms)
+    return {task: [arm for arm in arms if arm.entry.target == task] for task in tasks}
 
 
 def _label(entry: Entry, config: StudyConfig) -> str:
@@ -141,29 +137,26 @@ def _gain(mean: Mean) -> dict[str, Any]:
 
 
 def _show(report: Reporter, config: StudyConfig, target: Sequence[Arm], retrieval: Sequence[Arm]) -> None:
-    first = target[0].entry
-    task, languages, rows = first.target, len(first.mean.languages), config.target_settings["training.rows"]
-    sizes = f"mean over {languages} languages (n {first.mean.n // languages} each)"
-    report.table(
-        f"{task} ({first.metric}) from {rows} English rows; zero-shot: {sizes}",
-        ("arm", "English", "against direct", "95 % interval", "zero-shot", "against direct", "95 % interval"),
-        [(arm.label, *_cells(arm.entry.source or arm.entry.mean), *_cells(arm.entry.mean)) for arm in target],
-    )
-    for name in dict.fromkeys(arm.entry.target for arm in retrieval):
-        arms = [arm for arm in retrieval if arm.entry.target == name]
-        mean = arms[0].entry.mean
-        sizes = f"mean over {len(mean.languages)} languages (n {mean.n // len(mean.languages)} each)"
-        columns = ("encoder", "score", "against the trunk", "95 % interval")
-        report.table(
-            f"{name} ({arms[0].entry.metric}), {sizes}", columns, [(arm.label, *_cells(arm.entry.mean)) for arm in arms]
-        )
-    report.say(f"{task}, points over direct (95 % interval):")
+    first, rows = target[0].entry, config.target_settings["training.rows"]
+    title = f"{first.target} ({first.metric}) from {rows} English rows; zero-shot: {_sizes(first.mean)}"
+    columns = ("English", "against direct", "95 % interval", "zero-shot", "against direct", "95 % interval")
+    means = [(arm.label, arm.entry.source or arm.entry.mean, arm.entry.mean) for arm in target]
+    cells = [(label, *_cells(english), *_cells(mean)) for label, english, mean in means]
+    report.table(title, ("arm", *columns), cells)
+    for task, arms in _by_task(retrieval).items():
+        title = f"{task} ({arms[0].entry.metric}), {_sizes(arms[0].entry.mean)}"
+        header = ("encoder", "score", "against the trunk", "95 % interval")
+        report.table(title, header, [(arm.label, *_cells(arm.entry.mean)) for arm in arms])
+    report.say(f"{first.target}, points over direct (95 % interval):")
     for line in verdicts(target, retrieval):
         report.say(f"  {line}")
-    repeats = len(config.seeds)
-    drawn = f"Means over {repeats} seeds; intervals are over seeds, languages and rows."
-    drawn = drawn if repeats > 1 else "One seed; intervals are over languages and rows."
+    several = f"Means over {len(config.seeds)} seeds; intervals are over seeds, languages and rows."
+    drawn = several if len(config.seeds) > 1 else "One seed; intervals are over languages and rows."
     report.say(f"{drawn} The controls learned nothing of use: read a gain against them.")
+
+
+def _sizes(mean: Mean) -> str:
+    return f"mean over {len(mean.languages)} languages (n {mean.n // len(mean.languages)} each)"
 
 
 def _cells(mean: Mean) -> tuple[str, str, str]:
@@ -177,23 +170,19 @@ def _cells(mean: Mean) -> tuple[str, str, str]:
 def _verdict(arm: Arm) -> str:
     """Of a control its gains alone: it was not meant to help."""
     means = {"English": arm.entry.source or arm.entry.mean, "zero-shot": arm.entry.mean}
-    gains = [(name, mean.gain) for name, mean in means.items() if mean.gain]
-    told = [f"{name} {_points(gain)}{'' if arm.entry.control else f', {_word(gain)}'}" for name, gain in gains]
-    return f"{arm.label}: {'; '.join(told)}."
+    gains = {name: mean.gain for name, mean in means.items() if mean.gain}
+    words = {name: "" if arm.entry.control else f", {_word(gain)}" for name, gain in gains.items()}
+    return f"{arm.label}: {'; '.join(f'{name} {_points(gain)}{words[name]}' for name, gain in gains.items())}."
 
 
 def _by_word(arms: Sequence[Arm]) -> str:
     """The encoders in groups: what helped and what hurt with its points, the rest by name."""
-    gains = [(arm.label.removeprefix(CONTROL), arm.entry.mean.gain) for arm in arms]
-    groups = []
-    for word in (HELPED, HURT, UNCLEAR):
-        points = [
-            name + ("" if word == UNCLEAR else f" {_points(gain)}")
-            for name, gain in gains
-            if gain and _word(gain) == word
-        ]
-        groups += [f"{word} {', '.join(points)}"] if points else []
-    return "; ".join(groups)
+    groups: dict[str, list[str]] = {HELPED: [], HURT: [], UNCLEAR: []}
+    for arm in arms:
+        if gain := arm.entry.mean.gain:
+            word, name = _word(gain), arm.label.removeprefix(CONTROL)
+            groups[word].append(name if word == UNCLEAR else f"{name} {_points(gain)}")
+    return "; ".join(f"{word} {', '.join(names)}" for word, names in groups.items() if names)
 
 
 def _word(gain: Gain) -> str:

@@ -22,11 +22,9 @@ from adapter_stilts.encoder.trunk_config import TrunkConfig, known_config
 from adapter_stilts.errors import MissingError
 from adapter_stilts.runs.material import for_task, where_of
 from adapter_stilts.study.stages import FUSE, STACK, Grid, Stage
-from adapter_stilts.tasks.base import Task, labels_of, tasks
-from adapter_stilts.tasks.protocols import under
-from adapter_stilts.tasks.reading.miniature import miniature_of
+from adapter_stilts.tasks.base import Task, labels_of, tasks, under
 from adapter_stilts.tasks.reading.place import Where
-from adapter_stilts.tasks.reading.sources import load
+from adapter_stilts.tasks.reading.sources import load, miniature_of
 from adapter_stilts.tasks.user import find_task
 
 READ, DOCUMENTED, GIVEN, UNKNOWN = "read", "documented", "given in sizes", "unknown"
@@ -91,8 +89,8 @@ def totals(planned: Sequence[Forecast]) -> dict[str, Any]:
     unknown = sum(plan.steps is None or plan.bytes is None for plan in trained)
     sentence = (
         f"{_number(stages)} stages: {_number(trainings)} trainings and {_number(readings)} readings; "
-        f"at most {'about ' if about else ''}{_number(steps)} steps; {_gigabytes(size)} of adapters, fusions and heads, "
-        f"where full fine-tuning would leave {_gigabytes(whole)}"
+        f"at most {'about ' if about else ''}{_number(steps)} steps; {_gigabytes(size)} of adapters, fusions and "
+        f"heads, where full fine-tuning would leave {_gigabytes(whole)}"
     )
     if unknown:
         sentence += f"; {unknown} of the trainings cannot be told and are not in these sums"

@@ -15,6 +15,7 @@ from typing import Any
 
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.files import sha256
+from adapter_stilts.miniature.datasets import VERSION
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.runs.record import Trained
@@ -24,7 +25,6 @@ from adapter_stilts.runs.train import train
 from adapter_stilts.sharing.bundle import verify_files
 from adapter_stilts.sharing.manifest import read_manifest
 from adapter_stilts.study.board import Job
-from adapter_stilts.tasks.reading.miniature import VERSION
 from adapter_stilts.training import checkpoint
 
 

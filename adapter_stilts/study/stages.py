@@ -136,7 +136,7 @@ def sources_for(sources: Sequence[str], tasks: Sequence[str]) -> tuple[str, ...]
 
 
 def _arms(grown: _Grown, seed: int) -> dict[str, tuple[str, str]]:
-    """Label in the table -> (key of its stage, which control it is): intermediate runs, then what should learn nothing."""
+    """Label -> (key of its stage, which control it is): intermediate runs, and then what should learn nothing."""
     entries = {entry.label: entry for entry in grown.study.intermediate}
     configs = {label: _intermediate_config(grown.study, entry, seed) for label, entry in entries.items()}
     arms = {label: (grown.train(label, entry.learned, configs[label]), "") for label, entry in entries.items()}

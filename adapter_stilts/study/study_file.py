@@ -13,12 +13,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from adapter_stilts.config import yaml_text
-from adapter_stilts.config.load import with_settings
+from adapter_stilts.config.load import config_error, with_settings
 from adapter_stilts.config.mistakes import Mistake, dotted, mistake, nearest_value, second_time
 from adapter_stilts.config.recipes import protocols, recipe_file
 from adapter_stilts.config.schema import Adapter, RunConfig, Sampler, Trunk, our_name
 from adapter_stilts.config.study import DIRECT, EVERY, Intermediate, StudyConfig, TableOptions, Target, control_label
-from adapter_stilts.config.yaml_text import Document, Key
+from adapter_stilts.config.yaml_text import Key
 from adapter_stilts.encoder.kinds import kinds, resolve
 from adapter_stilts.errors import ConfigError, StiltsError, TaskDataError
 from adapter_stilts.files import read_text
@@ -68,17 +68,9 @@ def read_study(path: Path) -> StudyConfig:
     mistakes += [mistake for mistake in _names(tree) if mistake.path not in wrong]
     if study is not None and not mistakes:
         return study
-    raise _config_error(mistakes, document)
-
-
-def _config_error(mistakes: Sequence[Mistake], document: Document) -> ConfigError:
-    ordered = sorted(mistakes, key=lambda mistake: document.line(mistake.path) or 0)
-    placed = [(mistake, document.line(mistake.path)) for mistake in ordered]
-    lines = list(dict.fromkeys(mistake.text(f"line {line}" if line else "") for mistake, line in placed))
-    if len(lines) == 1:
-        return ConfigError(lines[0], where=document.name, do="correct it and run the command again")
-    what = f"{len(lines)} mistakes in the study\n" + "\n".join(f"    {line}" for line in lines)
-    return ConfigError(what, where=document.name, do="correct them all and run the command again")
+    placed = sorted(((document.line(mistake.path), mistake) for mistake in mistakes), key=lambda at: at[0] or 0)
+    lines = dict.fromkeys(mistake.text(f"line {line}" if line else "") for line, mistake in placed)
+    raise config_error(list(lines), document.name, "study")
 
 
 def _schema_mistake(error: ErrorDetails) -> Mistake:

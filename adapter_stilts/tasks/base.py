@@ -18,6 +18,8 @@ from adapter_stilts.tasks.source import SPLITS, Source
 NLI_LABELS = ("contradiction", "entailment", "neutral")  # XTREME's order
 BINARY_LABELS = ("0", "1")
 NER_LABELS = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
+FUSING = ("xtreme", "xtreme-r", "jiant")  # protocols whose treebanks are the files that XTREME's scripts prepare
+WITHOUT_EXTRAS = ("xtreme", "jiant")  # those without the languages that XTREME-R adds
 
 LeakKind = Literal["in-task", "same-text", "selection", "target"]  # what they mean: leaks.py
 
@@ -121,6 +123,17 @@ class Task:
         return replace(self, source=replace(self.source, **changes))
 
 
+def under(task: Task, protocol: str) -> Task:
+    """The task as a protocol has it: its languages, and how a treebank's multi-word tokens are read.
+
+    What the user chose stays. "own" reads syntactic words, and has every language there is.
+    """
+    multiword = task.source.multiword or ("fuse" if protocol in FUSING else "split")
+    extra = () if protocol in WITHOUT_EXTRAS else task.extra_languages
+    languages = (*task.languages, *(code for code in extra if code not in task.languages))
+    return replace(task.reading(multiword=multiword), languages=languages, extra_languages=())
+
+
 tasks: Registry[Task] = Registry("task", package="adapter_stilts.tasks")
 
 
@@ -138,8 +151,8 @@ def task_of(name: str, format_name: str, summary: str, **facts: Any) -> Task:
 
 
 def register(name: str, format_name: str, summary: str, **facts: Any) -> None:
-    """Make a task and put it under its name and its aliases."""
-    task = task_of(name, format_name, summary, **facts)
+    """Make a task, of English rows where it does not say, and put it under its name and its aliases."""
+    task = task_of(name, format_name, summary, **{"languages": ("en",), **facts})
     for each in (name, *task.aliases):
         tasks.add(each, task)
 
@@ -159,13 +172,11 @@ def labels_of(task: Task, examples: Sequence[Example]) -> tuple[str, ...] | None
         return None
     if task.labels is not None:
         return task.labels
-    labels = {label for example in examples for label in _labels(task, example)}
-    return task.format.completed(labels)
-
-
-def _labels(task: Task, example: Example) -> tuple[str, ...]:
-    labels = task.format.labels_of(example)
-    if not labels or "" in labels:
-        where, do = f"row '{example.id}'", "fill in its label or leave it out"
-        raise TaskDataError("a training row without a label", where=where, do=do)
-    return labels
+    shown: set[str] = set()
+    for example in examples:
+        labels = task.format.labels_of(example)
+        if not labels or "" in labels:
+            where, do = f"row '{example.id}'", "fill in its label or leave it out"
+            raise TaskDataError("a training row without a label", where=where, do=do)
+        shown.update(labels)
+    return task.format.completed(shown)

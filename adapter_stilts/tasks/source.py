@@ -71,7 +71,7 @@ class Source:
                      that is refused
     unnumbered       files whose ids repeat in the release, as patterns: their rows are numbered instead
     columns, label_names, ignore_labels, tag_column, skip_short   see data/layout.py
-    multiword        the same; "" is what the protocol says (tasks/protocols.py)
+    multiword        the same; "" is what the protocol says (`under` of base.py)
     language_names   language -> its name in file names, for {name}
     language_column  a column that tells the language where a file holds many
     id_prefixes      language -> how its ids begin ("english-"), where one file holds many

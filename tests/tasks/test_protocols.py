@@ -3,8 +3,7 @@
 import pytest
 
 from adapter_stilts.errors import UnknownName
-from adapter_stilts.tasks.base import all_tasks, tasks
-from adapter_stilts.tasks.protocols import under
+from adapter_stilts.tasks.base import all_tasks, tasks, under
 from adapter_stilts.tasks.reading.place import Where
 from adapter_stilts.tasks.reading.sources import languages_of, load
 from adapter_stilts.tasks.user import find_task

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
-from adapter_stilts.miniature.grammar import Context, Grammar, Style, Words, glued, shared, thing_of
+from adapter_stilts.miniature.grammar import Context, Grammar, Style, Words, glued, shared
 from adapter_stilts.miniature.world import FEMALE, NAMES, Clause, Sentence
 
 
@@ -83,7 +83,7 @@ class Arabic(Grammar):
     def feminine(self, clause: Clause, context: Context) -> bool:
         """Whether the grammatical subject is feminine; "who" is not."""
         if clause.frame in ("be", "locate", "exist"):
-            return self.form("things", thing_of(clause).noun, 0, context) == "f"
+            return self.form("things", clause.noun, 0, context) == "f"
         return clause.agent in FEMALE and context.asked != "agent"
 
     def agent(self, clause: Clause, context: Context) -> Words:
@@ -110,27 +110,27 @@ class Arabic(Grammar):
         return self.words(f"ل{person}", tag, entity)
 
     def thing(self, clause: Clause, context: Context) -> Words:
-        thing = thing_of(clause)
-        gender, nominative, accusative, dual, plural = self.forms("things", thing.noun, context)
+        gender, nominative, accusative, dual, plural = self.forms("things", clause.noun, context)
         exists = clause.frame == "exist"
-        if thing.count == "two":
+        if clause.count == "two":
             return self.words(f"{dual[:-2]}ان" if exists else dual, "NOUN")
-        if thing.count:
-            return self.words(self.form("counts", thing.count, int(gender == "f")), "NUM") + self.words(plural, "NOUN")
+        if clause.count:
+            return self.words(self.form("counts", clause.count, int(gender == "f")), "NUM") + self.words(plural, "NOUN")
         noun = self.words(nominative if exists else accusative, "NOUN")
-        if not thing.modifier:
+        if not clause.modifier:
             return noun
-        return noun + self.words(self.form("modifiers", thing.modifier, 2 if gender == "f" else int(not exists)), "ADJ")
+        return noun + self.words(
+            self.form("modifiers", clause.modifier, 2 if gender == "f" else int(not exists)), "ADJ"
+        )
 
     def subject(self, clause: Clause, context: Context) -> Words:
-        thing = thing_of(clause)
-        gender, nominative, *_ = self.forms("things", thing.noun, context)
+        gender, nominative, *_ = self.forms("things", clause.noun, context)
         if context.pronoun == "subject":
             return self.words("ها" if gender == "f" else "ه", "PRON")
         definite = self.words(" ".join(f"ال{part}" for part in nominative.split()), "NOUN")
-        if not thing.modifier:
+        if not clause.modifier:
             return definite
-        return definite + self.words(f"ال{self.form('modifiers', thing.modifier, 2 if gender == 'f' else 0)}", "ADJ")
+        return definite + self.words(f"ال{self.form('modifiers', clause.modifier, 2 if gender == 'f' else 0)}", "ADJ")
 
     def place(self, clause: Clause, context: Context) -> Words:
         if not clause.place:

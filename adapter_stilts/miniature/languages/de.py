@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from adapter_stilts.miniature.grammar import Context, Grammar, Words, thing_of
+from adapter_stilts.miniature.grammar import Context, Grammar, Words
 from adapter_stilts.miniature.world import FEMALE, NAMES, Clause
 
 ARTICLES = {
@@ -98,20 +98,18 @@ class German(Grammar):
         return self.words(self.form("roles", person, 1, context), "NOUN", role=role)
 
     def thing(self, clause: Clause, context: Context) -> Words:
-        thing = thing_of(clause)
-        gender, singular, plural = self.forms("things", thing.noun, context)
-        if thing.count:
-            return self.words(self.form("counts", thing.count), "NUM") + self.words(plural, "NOUN")
+        gender, singular, plural = self.forms("things", clause.noun, context)
+        if clause.count:
+            return self.words(self.form("counts", clause.count), "NUM") + self.words(plural, "NOUN")
         indefinite, negative, _, ending = ARTICLES[gender]
-        adjective = self.words(self.form("modifiers", thing.modifier) + ending, "ADJ") if thing.modifier else ()
+        adjective = self.words(self.form("modifiers", clause.modifier) + ending, "ADJ") if clause.modifier else ()
         return self.words(negative if clause.negated else indefinite, "DET") + adjective + self.words(singular, "NOUN")
 
     def subject(self, clause: Clause, context: Context) -> Words:
-        thing = thing_of(clause)
-        gender, singular, _ = self.forms("things", thing.noun, context)
+        gender, singular, _ = self.forms("things", clause.noun, context)
         if context.pronoun == "subject":
             return self.words({"m": "er", "f": "sie", "n": "es"}[gender], "PRON")
-        adjective = self.words(self.form("modifiers", thing.modifier) + "e", "ADJ") if thing.modifier else ()
+        adjective = self.words(self.form("modifiers", clause.modifier) + "e", "ADJ") if clause.modifier else ()
         return self.words(ARTICLES[gender][2], "DET") + adjective + self.words(singular, "NOUN")
 
     def place(self, clause: Clause, context: Context) -> Words:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from adapter_stilts.miniature.grammar import Context, Grammar, Words, thing_of
-from adapter_stilts.miniature.world import ACTIVITIES, FEMALE, NAMES, Clause, Thing
+from adapter_stilts.miniature.grammar import Context, Grammar, Words
+from adapter_stilts.miniature.world import ACTIVITIES, FEMALE, NAMES, Clause
 
 TAIL = "thing partner place time"
 
@@ -68,7 +68,7 @@ class English(Grammar):
                 self.form("states", clause.verb, 0, context), "ADJ"
             )
         if clause.frame in ("exist", "locate"):
-            were = "were" if clause.thing and clause.thing.count else "was"
+            were = "were" if clause.count else "was"
             return self.words(were, "AUX") + (
                 self.words("not", "PART") if clause.negated and clause.frame == "locate" else ()
             )
@@ -97,12 +97,11 @@ class English(Grammar):
     def thing(self, clause: Clause, context: Context) -> Words:
         if clause.thing is None:
             return ()
-        thing = clause.thing
-        if thing.count:
-            return self.words(self.form("counts", thing.count), "NUM") + self.words(
-                self.form("things", thing.noun, 1, context), "NOUN"
+        if clause.count:
+            return self.words(self.form("counts", clause.count), "NUM") + self.words(
+                self.form("things", clause.noun, 1, context), "NOUN"
             )
-        described = self.described(thing, context)
+        described = self.described(clause, context)
         if clause.frame == "exist" and clause.negated:
             return self.words("no/DET", "DET") + described
         article = "an" if described[0].text[0] in "aeiou" else "a"
@@ -111,11 +110,11 @@ class English(Grammar):
     def subject(self, clause: Clause, context: Context) -> Words:
         if context.pronoun == "subject":
             return self.words("it", "PRON")
-        return self.words("the", "DET") + self.described(thing_of(clause), context)
+        return self.words("the", "DET") + self.described(clause, context)
 
-    def described(self, thing: Thing, context: Context) -> Words:
-        modifier = self.words(self.form("modifiers", thing.modifier, 0, context), "ADJ") if thing.modifier else ()
-        return modifier + self.words(self.form("things", thing.noun, 0, context), "NOUN")
+    def described(self, clause: Clause, context: Context) -> Words:
+        modifier = self.words(self.form("modifiers", clause.modifier, 0, context), "ADJ") if clause.modifier else ()
+        return modifier + self.words(self.form("things", clause.noun, 0, context), "NOUN")
 
     def place(self, clause: Clause, context: Context) -> Words:
         if not clause.place:

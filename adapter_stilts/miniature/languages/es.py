@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from adapter_stilts.miniature.grammar import Context, Grammar, Words, glued, thing_of
+from adapter_stilts.miniature.grammar import Context, Grammar, Words, glued
 from adapter_stilts.miniature.world import FEMALE, NAMES, Clause
 
 
@@ -65,7 +65,7 @@ class Spanish(Grammar):
         return clitic + self.words(self.form("verbs", clause.verb, 0, context), "VERB")
 
     def gender(self, clause: Clause, context: Context) -> str:
-        return self.form("things", thing_of(clause).noun, 0, context)
+        return self.form("things", clause.noun, 0, context)
 
     def agent(self, clause: Clause, context: Context) -> Words:
         if not clause.agent or context.pronoun == "agent":
@@ -84,17 +84,16 @@ class Spanish(Grammar):
         return self.words(contracted(preposition, self.form("roles", clause.partner, 0, context)), "NOUN")
 
     def thing(self, clause: Clause, context: Context) -> Words:
-        thing = thing_of(clause)
-        gender, singular, plural = self.forms("things", thing.noun, context)
-        if thing.count:
-            return self.words(self.form("counts", thing.count), "NUM") + self.words(plural, "NOUN")
+        gender, singular, plural = self.forms("things", clause.noun, context)
+        if clause.count:
+            return self.words(self.form("counts", clause.count), "NUM") + self.words(plural, "NOUN")
         articles = ("ningún", "ninguna") if clause.negated else ("un", "una")
         return self.words(articles[gender == "f"], "DET") + self.words(singular, "NOUN") + self.modifier(clause, gender)
 
     def subject(self, clause: Clause, context: Context) -> Words:
         if context.pronoun == "subject":
             return ()
-        gender, singular, _ = self.forms("things", thing_of(clause).noun, context)
+        gender, singular, _ = self.forms("things", clause.noun, context)
         return (
             self.words("la" if gender == "f" else "el", "DET")
             + self.words(singular, "NOUN")
@@ -102,7 +101,7 @@ class Spanish(Grammar):
         )
 
     def modifier(self, clause: Clause, gender: str) -> Words:
-        modifier = thing_of(clause).modifier
+        modifier = clause.modifier
         return self.words(self.form("modifiers", modifier, int(gender == "f")), "ADJ") if modifier else ()
 
     def place(self, clause: Clause, context: Context) -> Words:

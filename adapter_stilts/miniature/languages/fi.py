@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from adapter_stilts.miniature.grammar import Context, Grammar, Words, thing_of
+from adapter_stilts.miniature.grammar import Context, Grammar, Words
 from adapter_stilts.miniature.world import NAMES, Clause
 
 NOMINATIVE, GENITIVE, PARTITIVE = range(3)
@@ -81,10 +81,9 @@ class Finnish(Grammar):
         return self.words(self.form("roles", person, case, context), "NOUN")
 
     def thing(self, clause: Clause, context: Context) -> Words:
-        thing = thing_of(clause)
-        if thing.count:
-            return self.words(self.form("counts", thing.count), "NUM") + self.words(
-                self.form("things", thing.noun, PARTITIVE, context), "NOUN"
+        if clause.count:
+            return self.words(self.form("counts", clause.count), "NUM") + self.words(
+                self.form("things", clause.noun, PARTITIVE, context), "NOUN"
             )
         if clause.negated or clause.verb in UNFINISHED:
             return self.described(clause, PARTITIVE, context)
@@ -96,9 +95,8 @@ class Finnish(Grammar):
         return self.described(clause, NOMINATIVE, context)
 
     def described(self, clause: Clause, case: int, context: Context) -> Words:
-        thing = thing_of(clause)
-        modifier = self.words(self.form("modifiers", thing.modifier, case, context), "ADJ") if thing.modifier else ()
-        return modifier + self.words(self.form("things", thing.noun, case, context), "NOUN")
+        modifier = self.words(self.form("modifiers", clause.modifier, case, context), "ADJ") if clause.modifier else ()
+        return modifier + self.words(self.form("things", clause.noun, case, context), "NOUN")
 
     def place(self, clause: Clause, context: Context) -> Words:
         if not clause.place:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from adapter_stilts.miniature.grammar import Context, Grammar, Words, thing_of
-from adapter_stilts.miniature.world import FEMALE, NAMES, Clause, Thing
+from adapter_stilts.miniature.grammar import Context, Grammar, Words
+from adapter_stilts.miniature.world import FEMALE, NAMES, Clause
 
 BE = {("m", False): "था", ("f", False): "थी", ("m", True): "थे", ("f", True): "थीं"}
 
@@ -44,7 +44,7 @@ class Hindi(Grammar):
         if clause.frame in ("be", "locate"):
             slots["subject"] = self.subject(clause, context)
         elif clause.thing:
-            slots["thing"] = self.thing(clause.thing, clause.negated, context)
+            slots["thing"] = self.thing(clause, context)
         if context.asked == "agent":
             slots["agent"] = self.words(
                 self.form("ask", "ergative" if self.ergative(clause, context) else "agent"), "PRON"
@@ -87,8 +87,7 @@ class Hindi(Grammar):
         if clause.frame in ("be", "locate", "exist") or (clause.thing and self.ergative(clause, context)):
             if context.asked == "thing":
                 return "m", False
-            thing = thing_of(clause)
-            return self.form("things", thing.noun, 0, context), bool(thing.count)
+            return self.form("things", clause.noun, 0, context), bool(clause.count)
         return "f" if clause.agent in FEMALE and context.asked != "agent" else "m", False
 
     def agent(self, clause: Clause, context: Context) -> Words:
@@ -111,20 +110,20 @@ class Hindi(Grammar):
             return self.words(self.form("names", person), "PROPN", "PER")
         return self.words(self.form("roles", person, int(oblique), context), "NOUN")
 
-    def thing(self, thing: Thing, negated: bool, context: Context) -> Words:
-        if thing.count:
-            return self.words(self.form("counts", thing.count), "NUM") + self.words(
-                self.form("things", thing.noun, 2, context), "NOUN"
+    def thing(self, clause: Clause, context: Context) -> Words:
+        if clause.count:
+            return self.words(self.form("counts", clause.count), "NUM") + self.words(
+                self.form("things", clause.noun, 2, context), "NOUN"
             )
-        return (() if negated else self.words("एक", "DET")) + self.described(thing, context)
+        return (() if clause.negated else self.words("एक", "DET")) + self.described(clause, context)
 
     def subject(self, clause: Clause, context: Context) -> Words:
-        return self.words("वह", "PRON") if context.pronoun == "subject" else self.described(thing_of(clause), context)
+        return self.words("वह", "PRON") if context.pronoun == "subject" else self.described(clause, context)
 
-    def described(self, thing: Thing, context: Context) -> Words:
-        gender, singular, _ = self.forms("things", thing.noun, context)
+    def described(self, clause: Clause, context: Context) -> Words:
+        gender, singular, _ = self.forms("things", clause.noun, context)
         modifier = (
-            self.words(self.form("modifiers", thing.modifier, int(gender == "f")), "ADJ") if thing.modifier else ()
+            self.words(self.form("modifiers", clause.modifier, int(gender == "f")), "ADJ") if clause.modifier else ()
         )
         return modifier + self.words(singular, "NOUN")
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
-from adapter_stilts.miniature.grammar import Context, Grammar, Style, Words, glued, shared, thing_of
+from adapter_stilts.miniature.grammar import Context, Grammar, Style, Words, glued, shared
 from adapter_stilts.miniature.world import ANIMALS, NAMES, Clause, Sentence
 
 ANIMATE = (*ANIMALS, "animal")
@@ -90,7 +90,7 @@ class Japanese(Grammar):
         if clause.frame in ("feel", "be"):
             return self.words(self.form("states", clause.verb, column, context), "ADJ")
         if clause.frame in ("exist", "locate"):
-            animate = thing_of(clause).noun in ANIMATE
+            animate = clause.noun in ANIMATE
             forms = ("い た", "い なかっ た") if animate else ("あっ た", "なかった/ADJ")
             return self.words(forms[column], "VERB")
         return self.words(
@@ -119,16 +119,14 @@ class Japanese(Grammar):
         return self.words(self.form("roles", person, 0, context), "NOUN")
 
     def described(self, clause: Clause, context: Context) -> Words:
-        thing = thing_of(clause)
-        modifier = self.words(self.form("modifiers", thing.modifier, 0, context), "ADJ") if thing.modifier else ()
-        return modifier + self.words(self.form("things", thing.noun, 0, context), "NOUN")
+        modifier = self.words(self.form("modifiers", clause.modifier, 0, context), "ADJ") if clause.modifier else ()
+        return modifier + self.words(self.form("things", clause.noun, 0, context), "NOUN")
 
     def counted(self, clause: Clause, context: Context) -> Words:
-        thing = thing_of(clause)
-        if not thing.count:
+        if not clause.count:
             return ()
-        return self.words(self.form("counts", thing.count), "NUM", role="thing") + self.words(
-            self.form("things", thing.noun, 1, context), "NOUN", role="thing"
+        return self.words(self.form("counts", clause.count), "NUM", role="thing") + self.words(
+            self.form("things", clause.noun, 1, context), "NOUN", role="thing"
         )
 
     def place(self, clause: Clause, context: Context) -> Words:

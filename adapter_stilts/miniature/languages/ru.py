@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from adapter_stilts.miniature.grammar import Context, Grammar, Words, thing_of
+from adapter_stilts.miniature.grammar import Context, Grammar, Words
 from adapter_stilts.miniature.world import FEMALE, NAMES, Clause
 
 BE = {"m": "был", "f": "была", "n": "было"}
@@ -76,11 +76,10 @@ class Russian(Grammar):
     def gender(self, clause: Clause, context: Context) -> str:
         """Of the grammatical subject; a counted one is neuter, and so is "who" masculine."""
         if clause.frame in ("be", "locate", "exist"):
-            thing = thing_of(clause)
             return (
                 "n"
-                if thing.count or (clause.negated and clause.frame == "exist")
-                else self.form("things", thing.noun, 0, context)
+                if clause.count or (clause.negated and clause.frame == "exist")
+                else self.form("things", clause.noun, 0, context)
             )
         return "f" if clause.agent in FEMALE and context.asked != "agent" else "m"
 
@@ -98,11 +97,12 @@ class Russian(Grammar):
         return self.words(self.form("roles", person, case, context), "NOUN", role=role)
 
     def thing(self, clause: Clause, context: Context) -> Words:
-        thing = thing_of(clause)
-        gender, nominative, accusative, genitive, many = self.forms("things", thing.noun, context)
-        if thing.count:
-            number = self.form("counts", thing.count, int(gender == "f"))
-            return self.words(number, "NUM") + self.words(genitive if thing.count in ("two", "three") else many, "NOUN")
+        gender, nominative, accusative, genitive, many = self.forms("things", clause.noun, context)
+        if clause.count:
+            number = self.form("counts", clause.count, int(gender == "f"))
+            return self.words(number, "NUM") + self.words(
+                genitive if clause.count in ("two", "three") else many, "NOUN"
+            )
         if clause.frame == "exist" and clause.negated:
             return self.words(genitive, "NOUN")
         if clause.frame == "exist":
@@ -110,13 +110,13 @@ class Russian(Grammar):
         return self.modifier(clause, 3 if gender == "f" else COLUMN[gender]) + self.words(accusative, "NOUN")
 
     def subject(self, clause: Clause, context: Context) -> Words:
-        gender, nominative, *_ = self.forms("things", thing_of(clause).noun, context)
+        gender, nominative, *_ = self.forms("things", clause.noun, context)
         if context.pronoun == "subject":
             return self.words({"m": "он", "f": "она", "n": "оно"}[gender], "PRON")
         return self.modifier(clause, COLUMN[gender]) + self.words(nominative, "NOUN")
 
     def modifier(self, clause: Clause, column: int) -> Words:
-        modifier = thing_of(clause).modifier
+        modifier = clause.modifier
         return self.words(self.form("modifiers", modifier, column), "ADJ") if modifier else ()
 
     def place(self, clause: Clause, context: Context) -> Words:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from adapter_stilts.miniature.grammar import Context, Grammar, Words, thing_of
-from adapter_stilts.miniature.world import NAMES, Clause, Thing
+from adapter_stilts.miniature.grammar import Context, Grammar, Words
+from adapter_stilts.miniature.world import NAMES, Clause
 
 CLASSES = {"1": 0, "3": 1, "5": 2, "7": 3, "9": 4, "11": 5}
 CONNECTIVE = {"1": "wa", "3": "wa", "5": "la", "7": "cha", "9": "ya", "11": "wa"}
@@ -51,9 +51,9 @@ class Swahili(Grammar):
             else:
                 slots["partner"] = person
         if clause.frame in ("be", "locate"):
-            slots["subject"] = self.described(thing_of(clause), context) if context.pronoun != "subject" else ()
+            slots["subject"] = self.described(clause, context) if context.pronoun != "subject" else ()
         elif clause.thing:
-            slots["thing"] = self.thing(clause.thing, context)
+            slots["thing"] = self.thing(clause, context)
         if context.asked:
             slots[context.asked] = self.asked(clause, context.asked)
             if context.asked == "partner" and clause.frame == "get":
@@ -62,7 +62,7 @@ class Swahili(Grammar):
 
     def verb(self, clause: Clause, context: Context) -> Words:
         negated = int(clause.negated)
-        noun_class = self.form("things", clause.thing.noun, 0, context) if clause.thing else "1"
+        noun_class = self.form("things", clause.noun, 0, context) if clause.thing else "1"
         if clause.frame == "exist":
             return self.words("hakukuwa na" if negated else "kulikuwa na", "VERB")
         if clause.frame == "locate":
@@ -86,18 +86,18 @@ class Swahili(Grammar):
             return self.words(self.form("names", person), "PROPN", "PER", role)
         return self.words(self.form("roles", person, 0, context), "NOUN", role=role)
 
-    def thing(self, thing: Thing, context: Context) -> Words:
-        if not thing.count:
-            return self.described(thing, context)
-        _, _, counted, plural = self.forms("things", thing.noun, context)
-        return self.words(plural, "NOUN") + self.words(self.form("counts", thing.count, COUNTED[counted]), "NUM")
+    def thing(self, clause: Clause, context: Context) -> Words:
+        if not clause.count:
+            return self.described(clause, context)
+        _, _, counted, plural = self.forms("things", clause.noun, context)
+        return self.words(plural, "NOUN") + self.words(self.form("counts", clause.count, COUNTED[counted]), "NUM")
 
-    def described(self, thing: Thing, context: Context) -> Words:
-        noun_class, singular, *_ = self.forms("things", thing.noun, context)
+    def described(self, clause: Clause, context: Context) -> Words:
+        noun_class, singular, *_ = self.forms("things", clause.noun, context)
         noun = self.words(singular, "NOUN")
-        if not thing.modifier:
+        if not clause.modifier:
             return noun
-        modifier = self.form("modifiers", thing.modifier, CLASSES[noun_class])
+        modifier = self.form("modifiers", clause.modifier, CLASSES[noun_class])
         if modifier.startswith("-a "):
             return noun + self.words(CONNECTIVE[noun_class], "ADP") + self.words(modifier[3:], "ADJ")
         return noun + self.words(modifier, "ADJ")

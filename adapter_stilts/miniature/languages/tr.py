@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
-from adapter_stilts.miniature.grammar import Context, Grammar, Words, thing_of
+from adapter_stilts.miniature.grammar import Context, Grammar, Words
 from adapter_stilts.miniature.world import NAMES, Clause
 
 
@@ -92,20 +92,18 @@ class Turkish(Grammar):
         return self.words(self.form("roles", person, case, context), "NOUN")
 
     def thing(self, clause: Clause, context: Context) -> Words:
-        thing = thing_of(clause)
-        noun = self.words(self.form("things", thing.noun, 0, context), "NOUN")
-        if thing.count:
-            return self.words(self.form("counts", thing.count), "NUM") + noun
-        modifier = self.words(self.form("modifiers", thing.modifier, 0, context), "ADJ") if thing.modifier else ()
+        noun = self.words(self.form("things", clause.noun, 0, context), "NOUN")
+        if clause.count:
+            return self.words(self.form("counts", clause.count), "NUM") + noun
+        modifier = self.words(self.form("modifiers", clause.modifier, 0, context), "ADJ") if clause.modifier else ()
         article = self.words("bir", "DET") if modifier or not clause.negated else ()
         return modifier + article + noun
 
     def subject(self, clause: Clause, context: Context) -> Words:
         if context.pronoun == "subject":
             return ()
-        thing = thing_of(clause)
-        modifier = self.words(self.form("modifiers", thing.modifier, 0, context), "ADJ") if thing.modifier else ()
-        return modifier + self.words(self.form("things", thing.noun, 0, context), "NOUN")
+        modifier = self.words(self.form("modifiers", clause.modifier, 0, context), "ADJ") if clause.modifier else ()
+        return modifier + self.words(self.form("things", clause.noun, 0, context), "NOUN")
 
     def place(self, clause: Clause, context: Context) -> Words:
         if not clause.place:

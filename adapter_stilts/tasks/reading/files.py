@@ -70,13 +70,8 @@ def fits(task: Task, path: Path) -> bool:
 def languages_in(task: Task, split: str, folder: Path) -> tuple[str, ...]:
     """The languages whose files lie in the folder, as the task spells them or else as ISO 639-1 does; "" for files that
     do not say."""
-    names, source = _names(folder), task.source
-    groups = [
-        group
-        for pattern in source.files.get(split, ())
-        for group in _matches(pattern, folder, names, source.language_names)
-    ]
-    codes = {group.language for group in groups if not source.any_name or fits(task, group.paths[0])}
+    groups = _all_matches(task, split, folder, _names(folder))
+    codes = {group.language for group in groups if not task.source.any_name or fits(task, group.paths[0])}
     return tuple(sorted({spelled(code, task.languages) for code in codes}))
 
 
@@ -117,10 +112,9 @@ def _names(folder: Path) -> list[str]:
     files: list[str] = []
     visited: set[str] = set()
     for base, inner, names in os.walk(folder, followlinks=True):
-        inner[:] = [
-            name for name in inner if not name.startswith(".") and os.path.realpath(Path(base, name)) not in visited
-        ]
-        visited.update(os.path.realpath(Path(base, name)) for name in inner)
+        real = {name: os.path.realpath(Path(base, name)) for name in inner if not name.startswith(".")}
+        inner[:] = [name for name in real if real[name] not in visited]
+        visited.update(real.values())
         files += [Path(base, name).relative_to(folder).as_posix() for name in names]
     return sorted(files)
 
@@ -138,6 +132,11 @@ def _matches(pattern: str, folder: Path, names: Iterable[str], called: Mapping[s
         rest = [_present(match["lead"] + other.replace("{l}", language), known) for other in others]
         if None not in rest:
             yield Group(tuple(folder / part for part in (name, *rest) if part is not None), language)
+
+
+def _all_matches(task: Task, split: str, folder: Path, names: Iterable[str]) -> Iterator[Group]:
+    for pattern in task.source.files.get(split, ()):
+        yield from _matches(pattern, folder, names, task.source.language_names)
 
 
 def _language(match: re.Match[str], called: Mapping[str, str]) -> str:
@@ -171,15 +170,12 @@ def _missing(task: Task, split: str, language: str, folder: Path, names: list[st
     if not patterns:
         what = f"'{task.name}' has no {split} split in files"
         return TaskDataError(what, where=str(folder), do=f"give one with --data {split}=FILE")
-    there = sorted(
-        {group.language for pattern in patterns for group in _matches(pattern, folder, names, called)} - {""}
-    )
+    there = sorted({group.language for group in _all_matches(task, split, folder, names)} - {""})
     name = called.get(spelled_in(language, called) or "", "LANGUAGE")
     looked = [pattern.replace("{l}", language or "LANGUAGE").replace("{name}", name) for pattern in patterns[:SHOWN]]
     advice = f"check --data, or give the file with --data {split}=FILE"
     if there:
         advice = f"{nearest(language, there)}this folder has it in: {', '.join(there)}"
     what = f"no file for the {split} split of '{task.name}'" + (f" in '{language}'" if language else "")
-    return TaskDataError(
-        f"{what}; looked for {', '.join(looked)} (plain or .gz)", where=f"{folder} and below", do=advice
-    )
+    what += f"; looked for {', '.join(looked)} (plain or .gz)"
+    return TaskDataError(what, where=f"{folder} and below", do=advice)

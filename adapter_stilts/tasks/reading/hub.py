@@ -87,16 +87,14 @@ def hub_of(task: Task, split: str, language: str, folder: Path | None = None) ->
     Raises TaskDataError where the hub has none, and says which splits or languages it has.
     """
     if not task.source.hubs:
-        do = "give its files with --data DIR" + (
-            ", or read the embedded one with --data miniature" if task.source.miniature else ""
-        )
+        embedded = ", or read the embedded one with --data miniature" if task.source.miniature else ""
+        do = f"give its files with --data DIR{embedded}"
         raise TaskDataError(f"'{task.name}' is not on the hub as a data set that can be read", do=do)
     with_split = [hub for hub in task.source.hubs if split in hub.splits]
     if not with_split:
         there = ", ".join(dict.fromkeys(split for hub in task.source.hubs for split in hub.splits))
-        raise TaskDataError(
-            f"'{task.name}' has no {split} split on the hub; it has: {there}", do=f"give one with --data {split}=FILE"
-        )
+        what = f"'{task.name}' has no {split} split on the hub; it has: {there}"
+        raise TaskDataError(what, do=f"give one with --data {split}=FILE")
     fitting = [hub for hub in with_split if serves(hub, task, language)]
     if not fitting:
         there = ", ".join(dict.fromkeys(code for hub in with_split for code in languages_at(hub, task)))
@@ -141,9 +139,8 @@ def _read(wanted: _Wanted, place: Where, dropped: Counter[str]) -> HubRows:
         if (table := _load(hub, part, name, place, several="+" in wanted.config)) is not None
     ]
     if not tables:
-        raise TaskDataError(
-            f"no configuration has a {hub.splits[split]} split", where=where, do="give its files with --data DIR"
-        )
+        what = f"no configuration has a {hub.splits[split]} split"
+        raise TaskDataError(what, where=where, do="give its files with --data DIR")
     examples: list[Example] = []
     for part, table, _ in tables:
         rows = (Row(f"{where}, {split}, row {number}", cells) for number, cells in enumerate(table))

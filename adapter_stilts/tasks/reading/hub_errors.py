@@ -25,35 +25,28 @@ def translated(error: Exception, where: str, reason: str, tried: Sequence[str] =
     tried   the revisions asked for, "" the newest
     """
     said = _said(error) if error.__cause__ is None else f"{_said(error)} ({_said(error.__cause__)})"
+    conversion = f"its conversion (revision {CONVERTED})"
     if is_script(error):
-        what = f"the data set is a loading script, which is not run: {said}"
+        what, do = f"the data set is a loading script, which is not run: {said}", FILES
         if CONVERTED in tried:
-            return TaskDataError(
-                f"{what}; its conversion (revision {CONVERTED}) is none that can be read either", where=where, do=FILES
+            what += f"; {conversion} is none that can be read either"
+        else:
+            do = (
+                f"take its conversion (huggingface-cli download --repo-type dataset --revision {CONVERTED}), or {FILES}"
             )
-        return TaskDataError(
-            what,
-            where=where,
-            do=f"take its conversion (huggingface-cli download --repo-type dataset --revision {CONVERTED}), or {FILES}",
-        )
-    if reason or isinstance(error, ConnectionError):
+    elif reason or isinstance(error, ConnectionError):
         what = f"{reason or 'the hub does not answer'} and the data set is not cached: {said}"
-        return Unreachable(
-            what, where=where, do="unset HF_HUB_OFFLINE, connect, or give the task's files with --data DIR"
-        )
-    if CONVERTED in tried and len(tried) > 1:
-        what = "the data set is a loading script, which is not run, and its conversion"
-        what += f" (revision {CONVERTED}) cannot be read: {said}"
-        return TaskDataError(what, where=where, do=FILES)
-    if "unknown split" in said.lower() or "bad split" in said.lower():
-        return TaskDataError(
-            f"this configuration has no such split: {said}",
-            where=where,
-            do="choose another split or language, or give files with --data DIR",
-        )
-    return TaskDataError(
-        f"cannot be read: {said}", where=where, do=f"try revision {CONVERTED} in a task file of your own, or {FILES}"
-    )
+        do = "unset HF_HUB_OFFLINE, connect, or give the task's files with --data DIR"
+        return Unreachable(what, where=where, do=do)
+    elif CONVERTED in tried and len(tried) > 1:
+        what = f"the data set is a loading script, which is not run, and {conversion} cannot be read: {said}"
+        do = FILES
+    elif "unknown split" in said.lower() or "bad split" in said.lower():
+        what = f"this configuration has no such split: {said}"
+        do = "choose another split or language, or give files with --data DIR"
+    else:
+        what, do = f"cannot be read: {said}", f"try revision {CONVERTED} in a task file of your own, or {FILES}"
+    return TaskDataError(what, where=where, do=do)
 
 
 def _said(error: BaseException) -> str:

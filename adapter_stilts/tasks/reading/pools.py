@@ -17,13 +17,14 @@ from adapter_stilts.files import sha256
 from adapter_stilts.formats.base import Example
 from adapter_stilts.formats.queries import Candidate, Query
 from adapter_stilts.formats.reading import read
+from adapter_stilts.miniature.datasets import VERSION
 from adapter_stilts.miniature.datasets import candidates as miniature_candidates
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import spelled
 from adapter_stilts.tasks.reading.files import Group, every_match, language_in_name, no_files
 from adapter_stilts.tasks.reading.hub import HubRows, hub_candidates
-from adapter_stilts.tasks.reading.miniature import VERSION, miniature_of
 from adapter_stilts.tasks.reading.place import FileFact, Kind, Loaded, Origin, Where
+from adapter_stilts.tasks.reading.sources import miniature_of
 
 CANDIDATES = "candidates"
 SHOWN = 3  # ids in a message
@@ -46,7 +47,7 @@ def load_pool(task: Task, split: str, where: Where) -> list[Loaded]:
 
 def joined(loaded: Iterable[Loaded]) -> list[Candidate]:
     """All candidates together. Raises TaskDataError for none, and for an id that two of them have."""
-    return checked([cast(Candidate, candidate) for one in loaded for candidate in one.examples])
+    return checked([cast(Candidate, candidate) for each in loaded for candidate in each.examples])
 
 
 def checked(pool: list[Candidate]) -> list[Candidate]:
@@ -71,24 +72,19 @@ def gold_of(queries: Sequence[Query], pool: Sequence[Candidate]) -> dict[str, tu
     for candidate in pool:
         for asked in candidate.answers:
             answered.setdefault(asked, set()).add(candidate.id)
-    found = {}
+    gold = {}
     for query in queries:
-        unknown = [id for id in query.gold if id not in place]
-        if unknown:
-            what = (
-                f"{len(unknown)} of its gold ids are not among the {len(pool)} candidates: {', '.join(unknown[:SHOWN])}"
-            )
-            raise TaskDataError(
-                what, where=f"query '{query.id}'", do="give the candidates that belong to these queries"
-            )
+        where = f"query '{query.id}'"
+        if unknown := [id for id in query.gold if id not in place]:
+            what = f"{len(unknown)} of its gold ids are not among the {len(pool)} candidates"
+            do = "give the candidates that belong to these queries"
+            raise TaskDataError(f"{what}: {', '.join(unknown[:SHOWN])}", where=where, do=do)
         right = answered.get(query.id, set()) | set(query.gold)
         if not right:
-            where = f"query '{query.id}'"
-            raise TaskDataError(
-                "no candidate is right for this query", where=where, do="give its gold ids, or leave the query out"
-            )
-        found[query.id] = tuple(sorted(right, key=place.__getitem__))
-    return found
+            do = "give its gold ids, or leave the query out"
+            raise TaskDataError("no candidate is right for this query", where=where, do=do)
+        gold[query.id] = tuple(sorted(right, key=place.__getitem__))
+    return gold
 
 
 def _files(task: Task, split: str, where: Where) -> list[Group]:
@@ -96,9 +92,8 @@ def _files(task: Task, split: str, where: Where) -> list[Group]:
         own = where.files.get(split, ())
         given = where.files.get(CANDIDATES) or own
         if not given:
-            raise TaskDataError(
-                f"no candidates for the {split} split of '{task.name}'", do=f"add --data {CANDIDATES}=FILE"
-            )
+            what = f"no candidates for the {split} split of '{task.name}'"
+            raise TaskDataError(what, do=f"add --data {CANDIDATES}=FILE")
         if given is own and len(own) > 1:
             what = f"{len(own)} files of the {split} split and no candidates"
             raise UsageError(what, do=f"add --data {CANDIDATES}=FILE, or name the folder in which they lie")

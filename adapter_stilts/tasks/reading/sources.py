@@ -17,18 +17,20 @@ from adapter_stilts.data.tables import suffix
 from adapter_stilts.errors import StiltsError, TaskDataError, UsageError
 from adapter_stilts.formats.base import Example, refuse_placeholders, withheld
 from adapter_stilts.formats.pair import Classified, with_mismatches
+from adapter_stilts.miniature.datasets import DATASETS, VERSION, Dataset
+from adapter_stilts.miniature.datasets import examples as miniature_examples
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.tasks.base import Task, tasks
-from adapter_stilts.tasks.languages import is_known, iso1, spelled
+from adapter_stilts.tasks.languages import is_known, iso1, spelled, spelled_in
 from adapter_stilts.tasks.reading.files import Group, find, language_in_name, languages_in, no_files
 from adapter_stilts.tasks.reading.holding import kept_for
 from adapter_stilts.tasks.reading.hub import hub_examples, languages_at
-from adapter_stilts.tasks.reading.miniature import VERSION, miniature_examples, miniature_language, miniature_of
-from adapter_stilts.tasks.reading.place import Loaded, Origin, Where
+from adapter_stilts.tasks.reading.place import FileFact, Loaded, Origin, Where
 from adapter_stilts.tasks.reading.rows import count, read_files, values_of
-from adapter_stilts.tasks.reading.substitutions import multiword_of, substitutions_of
 from adapter_stilts.tasks.source import SPLITS
 
+TREEBANK = ".conllu"
+SPLIT_WORDS = "CoNLL-U is read by syntactic words; XTREME fuses multi-word tokens"
 UNDETERMINED = "und"  # ISO 639's code for a language nobody has told
 Rows = tuple[list[Example], Origin]
 
@@ -50,7 +52,8 @@ def load(
     if labels is not None and task.labels is None and not task.open_labels:
         task = replace(task, labels=tuple(labels))
     if where.kind == "miniature":
-        examples, language = miniature_examples(task, split, language)
+        language = _miniature_language(task, language)
+        examples = miniature_examples(task.source.miniature, split, language)
         origin = Origin(task.name, split, language, "miniature", revision=VERSION, rows=count(task, examples))
         return Loaded(examples, origin, task.format)
     language = spelled(language, task.languages)
@@ -85,7 +88,7 @@ def has_split(task: Task, split: str, where: Where) -> bool:
 def check_language(task: Task, split: str, language: str, where: Where) -> None:
     """Refuse a language that is not there, as far as names tell; nothing is read, and the hub is not asked."""
     if where.kind == "miniature":
-        miniature_language(task, language)
+        _miniature_language(task, language)
     elif where.kind == "files":
         owner, stored = _owner(task, split, where)
         if owner.parts and stored not in where.files:
@@ -117,9 +120,26 @@ def languages_of(task: Task, split: str, where: Where) -> tuple[str, ...]:
     return tuple(code or task.train_language for code in codes)
 
 
+def miniature_of(task: Task) -> Dataset:
+    """The miniature's data set that stands for the task. Raises TaskDataError where there is none."""
+    if not task.source.miniature:
+        do = "name a folder with its files: --data DIR"
+        raise TaskDataError(f"the miniature has nothing for '{task.name}'", do=do)
+    return DATASETS[task.source.miniature]
+
+
 def nothing_found(task: Task, split: str, where: Where) -> StiltsError:
     """The error for a place that holds a split in no language at all."""
     return _not_given(task, split, where) if where.folder is None else no_files(task, split, where.folder)
+
+
+def _miniature_language(task: Task, language: str) -> str:
+    """A language as the miniature spells it; UnknownName for one it does not have."""
+    known = miniature_of(task).languages
+    code = spelled_in(language, known)
+    if code is None:
+        raise unknown_name(f"language of '{task.name}' in the miniature", language, known)
+    return code
 
 
 def _owner(task: Task, split: str, where: Where) -> tuple[Task, str]:
@@ -147,10 +167,38 @@ def _rows(task: Task, split: str, language: str, where: Where) -> Rows:
     else:
         examples, facts = read_files(task, _groups(task, split, language, where), split, language, where, dropped)
         notes = substitutions_of(task, split, files=facts, given=split in where.files)
-        origin = replace(origin, files=facts, multiword=multiword_of(task, facts), substitutions=notes)
+        origin = replace(origin, files=facts, multiword=_multiword(task, facts), substitutions=notes)
     if task.source.mismatches:
         examples = [*with_mismatches(cast(list[Classified], examples), f"{split} split of '{task.name}'")]
     return examples, replace(origin, dropped=dict(dropped))
+
+
+def substitutions_of(
+    task: Task, split: str, *, files: Sequence[FileFact] = (), hub: str = "", given: bool = False
+) -> tuple[str, ...]:
+    """Where rows differ from the published set-up, in words, for the manifest and tables.
+
+    split  of the task whose rows they are
+    files  those read, none for the hub
+    hub    the data set read, "" for files
+    given  the files were named one by one, so that what a release lacks is not known to be missing here
+    """
+    source = task.source
+    notes = list(source.substitutions)
+    if source.stands_for:
+        notes.append(f"{task.name} stands in for {source.stands_for}, whose corpus is licensed")
+    if split in source.stand_ins and not given:
+        notes.append(source.stand_ins[split])
+    if _multiword(task, files) == "split" and source.tag_column == "upos":
+        notes.append(SPLIT_WORDS)
+    notes += [known.note for known in source.hubs if known.id == hub and known.note]
+    return tuple(dict.fromkeys(notes))
+
+
+def _multiword(task: Task, files: Sequence[FileFact]) -> str:
+    """How multi-word tokens were read: "split" or "fuse" where treebanks were, "" for anything else."""
+    treebanks = task.format.classes and any(suffix(file.path) == TREEBANK for file in files)
+    return (task.source.multiword or "split") if treebanks else ""
 
 
 def _together(task: Task, parts: Mapping[str, Rows], split: str, language: str, where: Where) -> Rows:
