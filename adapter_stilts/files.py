@@ -61,6 +61,11 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
             raise
 
 
+def is_remains(path: Path) -> bool:
+    """Whether a file is what an atomic write leaves behind when its process is killed."""
+    return path.name.startswith(".") and path.name.endswith(".partial")
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     with atomic_write(path) as stream:
         stream.write(content)

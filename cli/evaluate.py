@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -100,10 +100,8 @@ def evaluate(
     }
     chosen = configuration(config, settings, typed)
     if not names(tasks):
-        raise UsageError(
-            "--tasks names no task",
-            do="name one or more, for example --tasks xnli,tatoeba; `adapter-stilts list tasks` shows them",
-        )
+        advice = "name one or more, for example --tasks xnli,tatoeba; `adapter-stilts list tasks` shows them"
+        raise UsageError("--tasks names no task", do=advice)
     request = Request.from_config(chosen, names(tasks), run=run, split=split)
-    found = runs.evaluate(request, out=out, runs=RUNS, overwrite=overwrite, dry_run=dry_run, report=progress.reporter())
-    render.finish(found, as_json)
+    given: dict[str, Any] = {"out": out, "runs": RUNS, "overwrite": overwrite, "dry_run": dry_run}
+    render.finish(runs.evaluate(request, **given, report=progress.reporter()), as_json)

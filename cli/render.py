@@ -128,16 +128,14 @@ def cell(value: object) -> str:
 
 def aligned(title: str, columns: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
     """A table as plain text; columns of numbers are aligned to the right."""
-    widths = [max([len(name), *(len(row[number]) for row in cells)]) for number, name in enumerate(columns)]
-    right = [_numeric([row[number] for row in cells]) for number in range(len(columns))]
-    lines = [
-        [
-            name.rjust(width) if to_right else name.ljust(width)
-            for name, width, to_right in zip(row, widths, right, strict=True)
-        ]
-        for row in [list(columns), *cells]
-    ]
-    return "\n".join([*([title] if title else []), *("  ".join(line).rstrip() for line in lines)])
+    by_column = list(zip(columns, *cells, strict=True))
+    shapes = [(max(map(len, column)), _numeric(column[1:])) for column in by_column]
+
+    def line(row: Sequence[str]) -> str:
+        padded = zip(row, shapes, strict=True)
+        return "  ".join(text.rjust(width) if right else text.ljust(width) for text, (width, right) in padded).rstrip()
+
+    return "\n".join([*([title] if title else []), *map(line, [columns, *cells])])
 
 
 def _result(row: Result) -> list[object]:
@@ -148,11 +146,10 @@ def _result(row: Result) -> list[object]:
 
 def _settings(row: Result) -> str:
     settings = ", ".join(f"{name} {cell(value)}" for name, value in row.settings.items())
-    if not (adapter := row.notes.get("language_adapter")):
-        return settings
-    return f"{settings}, language adapter of {adapter['language']}" + (
-        f" ({adapter['note']})" if "note" in adapter else ""
-    )
+    if adapter := row.notes.get("language_adapter"):
+        settings += f", language adapter of {adapter['language']}"
+        settings += f" ({adapter['note']})" if "note" in adapter else ""
+    return settings
 
 
 def _key(settings: Mapping[str, Any], row: Result | None = None) -> str:
@@ -173,20 +170,16 @@ def _drawn(title: str, columns: Sequence[str], cells: Sequence[Sequence[str]], s
     from rich.text import Text
 
     drawing = Table(title=Text(title, style="bold") if title else None, title_justify="left", box=SIMPLE_HEAD)
-    for number, name in enumerate(columns):
-        drawing.add_column(
-            name, justify="right" if _numeric([row[number] for row in cells]) else "left", overflow="fold"
-        )
+    for name, *column in zip(columns, *cells, strict=True):
+        drawing.add_column(name, justify="right" if _numeric(column) else "left", overflow="fold")
     for row in cells:
         drawing.add_row(*(Text(value) for value in row))
     Console(file=stream, highlight=False).print(drawing)
 
 
 def _numeric(column: Sequence[str]) -> bool:
-    filled = [value for value in column if value]
-    return bool(filled) and all(
-        value.replace(" ", "").replace(".", "", 1).replace("e-", "", 1).lstrip("-").isdigit() for value in filled
-    )
+    bare = [value.replace(" ", "").replace(".", "", 1).replace("e-", "", 1).lstrip("-") for value in column if value]
+    return bool(bare) and all(map(str.isdigit, bare))
 
 
 def _plain(value: object) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -60,8 +61,10 @@ def score(
       adapter-stilts score --task mlqa --language de --gold test-context-de-question-de.json --predictions test-de.json
       adapter-stilts score --benchmark xtreme predictions labels
     """
+    from adapter_stilts.metrics.base import Options
     from adapter_stilts.runs import score as runs
 
+    options = Options(rule=seqeval, seed=runs.SEED, replicates=replicates)
     if benchmark is not None:
         one_file = ("task", "metric", "gold", "predictions", "language", "null-odds")
         values = (task, metric, gold, predictions, language, null_odds)
@@ -70,8 +73,7 @@ def score(
             refuse(value is not None, wrong, do="keep one of them")
         if predictions_folder is None or labels_folder is None:
             raise UsageError("--benchmark needs two folders", do=f"score --benchmark {benchmark} PREDICTIONS LABELS")
-        whole = runs.BenchmarkRequest(benchmark, predictions_folder, labels_folder, seqeval, replicates=replicates)
-        scored = runs.score_folders(whole, report=progress.reporter())
+        scored = runs.score_folders(benchmark, predictions_folder, labels_folder, options, report=progress.reporter())
         missing = {"tasks": scored.missing_tasks, "languages": scored.missing_languages}
         facts = {"benchmark": benchmark, "complete": scored.complete, "missing": missing}
         _show({**facts, "not_scored": scored.not_scored}, scored.rows, as_json, scored.means)
@@ -83,8 +85,8 @@ def score(
         missing_file = "--gold" if gold is None else "--predictions"
         raise UsageError(f"no {missing_file}", do="name both files: --gold FILE --predictions FILE")
     names = (task or "", metric or "", language or "")
-    odds = (null_odds, null_threshold)
-    request = runs.FilesRequest(gold, predictions, *names, seqeval, *odds, positive, replicates=replicates)
+    options = replace(options, null_threshold=null_threshold, positive=positive)
+    request = runs.FilesRequest(gold, predictions, *names, null_odds, options)
     _show({"gold": gold, "predictions": predictions}, runs.score(request, report=progress.reporter()), as_json)
 
 

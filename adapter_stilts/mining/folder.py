@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from adapter_stilts.errors import UsageError
-from adapter_stilts.files import disk_errors
+from adapter_stilts.files import disk_errors, is_remains
 from adapter_stilts.retrieval.stored.ledger import LEDGER, begin, read_ledger, repair
 from adapter_stilts.runs.folder import LOCK, locked, remove_remains
-from adapter_stilts.sharing.weight_files import is_remains
 
 TOLD_ONLY = ("file", "layout", "trunk_name", "format")  # for people: the vectors do not depend on it
 
@@ -50,8 +49,10 @@ def state_of_vectors(folder: Path, made: dict[str, Any], *, overwrite: bool) -> 
     was, keys = ledger.made, {**decides(made), **decides(dict(ledger.made))}
     changed = [name for name in keys if was.get(name) != made.get(name)]
     if changed:
-        told = ", ".join(f"{name} {_short(was.get(name))} (asked for {_short(made.get(name))})" for name in changed)
-        what = f"the folder holds other vectors: {told}"
+        was_and_asked = ", ".join(
+            f"{name} {_short(was.get(name))} (asked for {_short(made.get(name))})" for name in changed
+        )
+        what = f"the folder holds other vectors: {was_and_asked}"
         raise UsageError(what, where=where, do=f"{do}, or add --overwrite to replace them")
     return "done" if ledger.sealed else "resumed"
 

@@ -15,7 +15,7 @@ from adapter_stilts.retrieval.indexes.base import indexes
 from adapter_stilts.retrieval.plan import AUTO
 from adapter_stilts.retrieval.protocols import Protocol, protocol
 from adapter_stilts.retrieval.reading import Overrides
-from adapter_stilts.runs.sentence_reader import trunk_of
+from adapter_stilts.runs.subject import trunk_of
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Mining:
         return replace(rules, written=self.duplicates or rules.written or rules.duplicates)
 
 
-def told(rules: Protocol) -> dict[str, Any]:
+def settings_of(rules: Protocol) -> dict[str, Any]:
     """The rules, for a report."""
     used = {"protocol": rules.name, "k": rules.k, "margin": rules.margin, "retrieval": rules.retrieval}
     used |= {"centring": rules.centring, "minimum": rules.least}

@@ -14,10 +14,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from adapter_stilts.config import yaml_text
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.errors import refuse
 from adapter_stilts.evaluation.choosing import Choice, choose
+from adapter_stilts.files import write_text
 from adapter_stilts.mining.sweep_data import OWN_FILES, Material, Part, material, own_material
 from adapter_stilts.mining.sweep_grid import Measurements, Setting, Worth, default_setting, grid, measured
 from adapter_stilts.reporting import Reporter
@@ -28,12 +30,11 @@ from adapter_stilts.retrieval.reading import Overrides, Reading
 from adapter_stilts.runs.folder import claim, locked, remove_remains
 from adapter_stilts.runs.material import origin_facts, where_of
 from adapter_stilts.runs.results import merged, read_results, write_results
-from adapter_stilts.runs.retrieval import RetrievalSettings, RetrievalTask
-from adapter_stilts.runs.sentence_reader import active_parts, trunk_of
+from adapter_stilts.runs.retrieval import RetrievalTask
 from adapter_stilts.runs.subject import Request as Evaluation
-from adapter_stilts.runs.subject import Subject, subject_of
-from adapter_stilts.runs.sweep_record import read_sweep, read_sweeps, write_sweep
-from adapter_stilts.sharing.card import write_card
+from adapter_stilts.runs.subject import Subject, active_parts, subject_of, trunk_of
+from adapter_stilts.sharing.card import read_sweep, write_card
+from adapter_stilts.sharing.sealed import write_sealed
 from adapter_stilts.statistics.intervals import paired_bootstrap
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task, under
@@ -140,12 +141,13 @@ class _Sweep:
         """Choose, or find what was chosen before in the same way."""
         task, folder, data = self._data.task.name, self._subject.folder, self._data
         dev = {language: data.dev(language) for language in data.languages}
-        identity, before = self._identity(dev), read_sweep(folder, task)
+        path, identity = folder / "sweep" / f"{task}.json", self._identity(dev)
+        before = read_sweep(path) if path.is_file() else None
         scores_test = data.scored is not None and self._request.test
         same = before is not None and before["identity"] == identity and not overwrite
         if before is not None and same and (before["test"] is not None or not scores_test):
-            told = "this very choice was made already; test is not read again (--overwrite makes it again)"
-            self._report.say(f"{task}: {told}")
+            already = "this very choice was made already; test is not read again (--overwrite makes it again)"
+            self._report.say(f"{task}: {already}")
             return before
         self._report.say(self.plan)
         with self._report.progress(f"sweeping {task}") as progress:
@@ -166,7 +168,10 @@ class _Sweep:
         record |= {"test": test, "test_readings": readings + scores_test}
         self._say(record)
         record["results"] = [row.to_json() for row in rows]
-        config = write_sweep(folder, record, self._configuration(chosen))
+        config = path.with_suffix(".yaml")  # `eval`, `encode` and `mine` take it with --config
+        head = f"# Chosen by `adapter-stilts sweep` for {task}: {record['reason']}.\n"
+        write_text(config, head + yaml_text.dump(self._configuration(chosen)))
+        write_sealed(path, record)
         self._store(rows)
         return record | {"config": str(config)}
 
@@ -192,9 +197,9 @@ class _Sweep:
         role, data, trunk = "chosen" if setting == chosen else "default", self._data, self._subject.trunk
         marks = {"sweep": role, "chosen_on": data.chosen_on, "scored_on": data.scored_on}
         wanted, reading = setting.wanted(self._request.k), Reading((), precision=trunk.precision)
-        settings = RetrievalSettings(self._request.protocol, trunk.layers, wanted, reading, seed=self._request.seed)
+        asked = (self._request.protocol, trunk.layers, wanted, reading)
         notes = {} if worth.threshold is None else {"threshold": worth.threshold}
-        task = RetrievalTask(data.task, settings, self._subject.folder)
+        task = RetrievalTask(data.task, self._subject.folder, *asked, seed=self._request.seed)
         return task.results(part.loaded, setting.layer, worth.measures, {}, notes, marks)
 
     def _told(self, choice: Choice, dev: Mapping[str, Part], worths: Measurements) -> dict[str, Any]:
@@ -229,7 +234,7 @@ class _Sweep:
     def _say(self, record: Mapping[str, Any]) -> None:
         task, tried = record["task"], record["settings"]
         shown = [(Setting(row["layer"], row["pool"], row["margin"], row["centring"]), row) for row in tried[:SHOWN]]
-        rows = [[name, _percent(row["score"]), _points(row["gain"], row["gain_interval"])] for name, row in shown]
+        rows = [[str(name), _percent(row["score"]), _points(row["gain"], row["gain_interval"])] for name, row in shown]
         title = f"{task}: {record['objective']} on {record['chosen_on']}, the best {len(rows)} of {len(tried)}"
         self._report.table(title, ("setting", "score", "against the default (95 %, one by one)"), rows)
         self._report.say(f"{task}: {record['reason']}")
@@ -238,8 +243,8 @@ class _Sweep:
             scores = f"{_percent(test['chosen'])} with the choice, {_percent(test['default'])} with the default"
             self._report.say(f"on {test['scored_on']}: {scores} ({gain})")
         if (readings := record["test_readings"]) > 1:
-            told = f"test of {task} has now been read {readings} times by sweeps of this encoder"
-            self._report.say(f"{told}: what was changed after a look at it is fitted to it")
+            times = f"test of {task} has now been read {readings} times by sweeps of this encoder"
+            self._report.say(f"{times}: what was changed after a look at it is fitted to it")
 
     def _configuration(self, chosen: Setting) -> dict[str, Any]:
         asked, bundle = self._request, self._subject.bundle
@@ -254,13 +259,13 @@ class _Sweep:
         kept = [row for row in read_results(folder) if not (row.task == task and "sweep" in row.settings)]
         written = write_results(folder, merged(kept, rows))
         if self._subject.bundle is not None:
-            write_card(folder, self._subject.bundle.manifest, written, read_sweeps(folder))
+            write_card(folder, self._subject.bundle.manifest, written)
 
     def _measured(self, parts: Mapping[str, Part], settings: Sequence[Setting], **more: Any) -> Measurements:
         """What settings are worth on some rows."""
-        subject, budget = self._subject, self._subject.budget(Evaluation(None, None, ()))
-        composition = fingerprint(active_parts(subject.bundle)) if subject.bundle else ""
-        reading = Reading((), "", self._rules.max_length, budget, composition=composition)
+        subject = self._subject
+        tokens = (self._rules.max_length, subject.token_budget)
+        reading = Reading((), "", *tokens, composition=subject.composition)
         return measured(subject.encoder, parts, settings, self._rules, reading, subject.folder, **more)
 
     def _identity(self, dev: Mapping[str, Part]) -> str:

@@ -8,12 +8,11 @@ from typing import Any
 
 from adapter_stilts.encoder.composition import fusion_name, fusions, names, parse
 from adapter_stilts.encoder.heads import Head, build_head
-from adapter_stilts.encoder.joint_model import JointModel
 from adapter_stilts.encoder.model import AdapterEncoder
-from adapter_stilts.encoder.task_model import TaskModel
-from adapter_stilts.encoder.transfer import check_tensors, copied, copy_tensors
+from adapter_stilts.encoder.task_model import JointModel, TaskModel
+from adapter_stilts.encoder.transfer import copies, copy_into
 from adapter_stilts.encoder.trunk import Trunk
-from adapter_stilts.errors import ArtefactError, UsageError
+from adapter_stilts.errors import ArtefactError
 from adapter_stilts.formats.base import formats
 from adapter_stilts.runs.lineage import Lineage, check_parts
 from adapter_stilts.seeding import Seeds
@@ -26,41 +25,25 @@ HEAD = "head"  # the name of the only head of a run
 def new_model(
     trunk: Trunk,
     lineage: Lineage,
-    format: str,
-    *,
-    kind: str,
-    settings: Mapping[str, Any],
-    labels: int,
-    seeds: Seeds,
-    dropout: float = 0.1,
-    pool: str = "pooler",
-) -> TaskModel:
-    """The model a run starts from: frozen parts of its parents, fresh (or continued) trained parts, a fresh head."""
-    encoder = _new_encoder(trunk, lineage, kind, settings, seeds)
-    model = TaskModel(encoder, _head(trunk, format, labels, seeds.number("head"), dropout, pool), format)
-    model.train_parts(lineage.trained)
-    return model
-
-
-def new_joint_model(
-    trunk: Trunk,
-    lineage: Lineage,
     heads: Mapping[str, tuple[str, int]],
     *,
+    joint: bool,
     kind: str,
     settings: Mapping[str, Any],
     seeds: Seeds,
-    dropout: float = 0.1,
-    pool: str = "pooler",
-) -> JointModel:
-    """The same for several tasks, with a head each; `heads` are task -> (format, number of labels)."""
+    dropout: float,
+    pool: str,
+) -> TaskModel | JointModel:
+    """The model a run starts from: frozen parts of its parents, fresh (or continued) trained parts, fresh heads.
+
+    heads  task -> (format, number of labels); one of them, unless the run is joint
+    """
     encoder = _new_encoder(trunk, lineage, kind, settings, seeds)
-    model = JointModel(
-        {
-            task: TaskModel(encoder, _head(trunk, format, labels, seeds.number(f"head/{task}"), dropout, pool), format)
-            for task, (format, labels) in heads.items()
-        }
-    )
+    models = {}
+    for task, (format, labels) in heads.items():
+        seed = seeds.number(f"head/{task}" if joint else "head")
+        models[task] = TaskModel(encoder, _head(trunk, format, labels, seed, dropout, pool), format)
+    model = JointModel(models) if joint else next(iter(models.values()))
     model.train_parts(lineage.trained)
     return model
 
@@ -84,30 +67,19 @@ def _new_encoder(
     return encoder
 
 
-def finished_model(trunk: Trunk, bundle: Bundle) -> TaskModel:
-    """A stored run's model, nothing trainable; ArtefactError for a trunk of other weights or parts that do not fit.
-
-    Raises UsageError for a run with several heads: `finished_models` has one model for each.
-    """
-    if len(heads := bundle.of("head")) > 1:
-        what = f"the run has {len(heads)} heads: {', '.join(head.name for head in heads)}"
-        raise UsageError(what, where=str(bundle.folder), do="choose one of finished_models(trunk, bundle)")
-    return next(iter(finished_models(trunk, bundle).values()))
-
-
 def finished_models(trunk: Trunk, bundle: Bundle) -> dict[str, TaskModel]:
-    """A stored run's models by the names of its heads, all over one encoder, nothing trainable."""
+    """A stored run's models by the names of its heads, all over one encoder, nothing trainable.
+
+    Raises ArtefactError for a trunk of other weights or parts that do not fit.
+    """
     encoder = finished_encoder(trunk, bundle)
     return {part.name: _finished(encoder, part) for part in bundle.of("head")}
 
 
 def _finished(encoder: AdapterEncoder, part: Part) -> TaskModel:
-    format = part.facts["format"]
-    head = _head(
-        encoder.trunk, format, len(part.facts["labels"]), seed=0, dropout=0.0, pool=part.facts.get("pool", "pooler")
-    )
-    check_tensors(f"the head '{part.name}'", head.named_tensors(), part.tensors)
-    copy_tensors(head.named_tensors(), part.tensors)
+    format, pool = part.facts["format"], part.facts.get("pool", "pooler")
+    head = _head(encoder.trunk, format, len(part.facts["labels"]), seed=0, dropout=0.0, pool=pool)
+    copy_into(f"the head '{part.name}'", head, part.tensors)
     model = TaskModel(encoder, head, format)
     model.train_parts((), head=False)
     return model.eval()
@@ -136,15 +108,14 @@ def check_trunk(trunk: Trunk, bundle: Bundle) -> None:
     if trunk.fingerprint == expected.fingerprint:
         return
     if (trunk.layers, trunk.hidden) != (expected.layers, expected.hidden):
-        shapes = [f"{one.layers} layers of width {one.hidden} ('{one.name}')" for one in (expected, trunk)]
+        shapes = [f"{side.layers} layers of width {side.hidden} ('{side.name}')" for side in (expected, trunk)]
         what = f"the run was trained on a trunk of {shapes[0]}, and this one is of {shapes[1]}"
     else:
         own = f"the run was trained on weights {expected.fingerprint} ('{expected.name}')"
         what = f"{own}; '{trunk.name}' has others, {trunk.fingerprint}"
     revision = f" at revision {expected.revision}" if expected.revision else ""
-    raise ArtefactError(
-        what, where=str(bundle.folder), do=f"use the trunk it was trained on: --trunk {expected.name}{revision}"
-    )
+    advice = f"use the trunk it was trained on: --trunk {expected.name}{revision}"
+    raise ArtefactError(what, where=str(bundle.folder), do=advice)
 
 
 def parts_of(
@@ -166,27 +137,13 @@ def parts_of(
     parts = []
     for name in names(lineage.composition):
         own = name == lineage.new
-        given = {"kind": kind, "settings": dict(settings), "language": language} if own else lineage.frozen[name].facts
-        facts = {
-            "kind": given["kind"],
-            "settings": given["settings"],
-            "trained": own,
-            "language": given.get("language", ""),
-        }
-        parts.append(Part("adapter", name, facts, encoder.tensors(name)))
+        facts = {"kind": kind, "settings": dict(settings), "trained": True, "language": language}
+        parts.append(Part("adapter", name, facts if own else lineage.frozen[name].facts, encoder.tensors(name)))
     for fuse in fusions(lineage.composition):
         name = fusion_name(fuse)
         parts.append(Part("fusion", name, {"trained": name == lineage.new_fusion}, encoder.fusion_tensors(fuse)))
     heads = model.tasks if isinstance(model, JointModel) else {HEAD: model}
-    for name, one in heads.items():
-        parts.append(
-            Part(
-                "head",
-                name,
-                dict(head_facts[name]),
-                {key: copied(parameter) for key, parameter in one.head.named_tensors().items()},
-            )
-        )
+    parts += [Part("head", name, dict(head_facts[name]), copies(reader.head)) for name, reader in heads.items()]
     return parts
 
 

@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from huggingface_hub import constants
 
+from adapter_stilts.encoder.precision import resolve_precision
 from adapter_stilts.errors import MissingError
-from adapter_stilts.tasks.base import Task, all_tasks
+from adapter_stilts.tasks.base import all_tasks
 from adapter_stilts.tasks.reading.place import Where
 from adapter_stilts.tasks.reading.sources import languages_of
 from adapter_stilts.tasks.source import SPLITS
@@ -29,18 +30,18 @@ def doctor(data: Path | None = None) -> dict[str, Any]:
     data  a folder to search for every task's files
     """
     packages = [_package(line) for line in requires("adapter-stilts") or () if "extra ==" not in line]
-    set_here = {name: os.environ[name] for name in HONOURED if name in os.environ}
-    report: dict[str, Any] = {
+    environment = {name: os.environ[name] for name in HONOURED if name in os.environ}
+    facts: dict[str, Any] = {
         "python": platform.python_version(),
         "packages": packages,
         "devices": _devices(),
         "disk": {"folder": str(Path.cwd()), "free_bytes": shutil.disk_usage(Path.cwd()).free},
         "hub": _hub(),
-        "environment": set_here | ({"HF_TOKEN": "set"} if "HF_TOKEN" in os.environ else {}),
+        "environment": environment | ({"HF_TOKEN": "set"} if "HF_TOKEN" in os.environ else {}),
     }
     if data is not None:
-        report["data"] = {"folder": str(data), "tasks": _tasks_in(data)}
-    return {**report, "problems": _problems(report)}
+        facts["data"] = {"folder": str(data), "tasks": _tasks_in(data)}
+    return {**facts, "problems": _problems(facts)}
 
 
 def _package(line: str) -> dict[str, str]:
@@ -65,22 +66,13 @@ def release(text: str) -> tuple[int, ...]:
 
 def _devices() -> list[dict[str, Any]]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    native = {"avx512_bf16", "amx_bf16"} & set(_processor_flags())
-    devices = [_device("cpu", platform.machine(), memory, torch.get_num_threads(), bool(native))]
+    rows: list[tuple[Any, ...]] = [("cpu", platform.machine(), memory, torch.get_num_threads())]
     for number in range(torch.cuda.device_count()):
-        gpu = torch.cuda.get_device_properties(number)
-        devices.append(_device(f"cuda:{number}", gpu.name, gpu.total_memory, None, gpu.major >= 8))
-    return devices
-
-
-def _device(device: str, name: str, memory: int, threads: int | None, bf16: bool) -> dict[str, Any]:
-    return {"device": device, "name": name, "memory_bytes": memory, "threads": threads, "bf16": bf16}
-
-
-def _processor_flags() -> list[str]:
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text(encoding="utf-8").split("\n") if path.is_file() else []
-    return next((line.split() for line in lines if line.startswith("flags")), [])
+        facts = torch.cuda.get_device_properties(number)
+        rows.append((f"cuda:{number}", facts.name, facts.total_memory, None))
+    names = ("device", "name", "memory_bytes", "threads")
+    native = [resolve_precision("auto", torch.device(row[0])) == "bf16" for row in rows]
+    return [{**dict(zip(names, row, strict=True)), "bf16": bf16} for row, bf16 in zip(rows, native, strict=True)]
 
 
 def _hub() -> dict[str, Any]:
@@ -98,27 +90,25 @@ def _hub() -> dict[str, Any]:
 def _tasks_in(folder: Path) -> list[dict[str, Any]]:
     if not folder.is_dir():
         raise MissingError("no such folder", where=str(folder), do="name the folder that holds the tasks' files")
-    rows = [
-        {"task": task.name, **{split: _languages(task, split, folder) for split in SPLITS}}
-        for task in all_tasks()
-        if task.source.files
-    ]
-    return [row for row in rows if any(row[split] for split in SPLITS)]
+    where, rows = Where("files", folder=folder), []
+    for task in all_tasks():
+        there: dict[str, list[str]] = {split: [] for split in SPLITS}
+        for split in SPLITS:
+            if split in task.source.files:
+                there[split] = list(languages_of(task, split, where))
+        rows += [{"task": task.name, **there}] if any(there.values()) else []
+    return rows
 
 
-def _languages(task: Task, split: str, folder: Path) -> list[str]:
-    return list(languages_of(task, split, Where("files", folder=folder))) if split in task.source.files else []
-
-
-def _problems(report: dict[str, Any]) -> list[str]:
+def _problems(facts: dict[str, Any]) -> list[str]:
     problems = [
         f"{row['package']} {row['installed'] or 'is not installed'}: {row['state']} ({row['tested']})"
-        for row in report["packages"]
+        for row in facts["packages"]
         if row["state"] != "ok"
     ]
-    if report["disk"]["free_bytes"] < 1e9:
+    if facts["disk"]["free_bytes"] < 1e9:
         problems.append("less than 1 GB is free on this disk")
-    if "data" in report and not report["data"]["tasks"]:
-        names = "`adapter-stilts list tasks --files` prints their names"
-        problems.append(f"no task's files were found in {report['data']['folder']}; {names}")
+    if "data" in facts and not facts["data"]["tasks"]:
+        what = f"no task's files were found in {facts['data']['folder']}"
+        problems.append(f"{what}; `adapter-stilts list tasks --files` prints their names")
     return problems

@@ -2,9 +2,8 @@
 
     evaluate(Request(run=Path("runs/nli-1a2b3c4d"), trunk=None, tasks=("xnli", "tatoeba")), ...)
 
-Tasks with a head need a run that trained one of the same format and labels. Retrieval tasks need no head: they read the
-trunk with the run's composition active, or the bare trunk. Results go to the run's folder, or to a folder named after
-trunk and settings.
+Tasks with a head need a run that trained one of the same format and labels. Retrieval tasks need none. Results go to the
+run's folder, or to a folder named after trunk and settings.
 """
 
 from __future__ import annotations
@@ -14,20 +13,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from adapter_stilts.config.fingerprint import fingerprint
-from adapter_stilts.errors import UsageError
+from adapter_stilts.errors import refuse
 from adapter_stilts.formats.base import withheld
 from adapter_stilts.formats.protocols import target_protocols
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.protocols import precision_of
 from adapter_stilts.retrieval.reading import Reading as SentenceReading
-from adapter_stilts.runs import disclosure
-from adapter_stilts.runs.disclosure import adapter_facts, with_facts
 from adapter_stilts.runs.folder import claim, locked, remove_remains
-from adapter_stilts.runs.language_stacks import ENGLISH, OWN, Stacks
-from adapter_stilts.runs.material import where_of
-from adapter_stilts.runs.measure import Reading, measure, predicted
-from adapter_stilts.runs.measure_ranking import measure_ranking
+from adapter_stilts.runs.language_stacks import ENGLISH, OWN, Stacks, with_facts
+from adapter_stilts.runs.material import leaks, where_of
+from adapter_stilts.runs.measure import Predicted, measure, predict_only
+from adapter_stilts.runs.ranking import measure_ranking
 from adapter_stilts.runs.results import (
     Means,
     check_products,
@@ -37,11 +33,10 @@ from adapter_stilts.runs.results import (
     without_predictions,
     write_results,
 )
-from adapter_stilts.runs.retrieval import RetrievalSettings, measure_retrieval, planned
-from adapter_stilts.runs.sentence_reader import active_parts
+from adapter_stilts.runs.retrieval import RetrievalTask, measure_retrieval
+from adapter_stilts.runs.rows import Reading
 from adapter_stilts.runs.sides import active
 from adapter_stilts.runs.subject import Request, Subject, head_for, subject_of
-from adapter_stilts.runs.sweep_record import read_sweeps
 from adapter_stilts.sharing.bundle import Part
 from adapter_stilts.sharing.card import write_card
 from adapter_stilts.statistics.result import Result
@@ -60,14 +55,14 @@ Job = tuple[Task, str, Where]  # a task in one language, and where its rows lie
 class Evaluated:
     """What an evaluation found: the rows of the run's results.json that were asked for.
 
-    predicted  what had no labels: what was read, how, and where its predictions are
+    predicted  what had no labels
     planned    of a dry run, what would be scored; None where something was
     """
 
     folder: Path
     composition: str = ""
     results: tuple[Result, ...] = ()
-    predicted: tuple[Mapping[str, Any], ...] = ()
+    predicted: tuple[Predicted, ...] = ()
     planned: tuple[Mapping[str, str], ...] | None = None
 
     @property
@@ -78,13 +73,9 @@ class Evaluated:
         """The document of `eval --json`."""
         if self.planned is not None:
             return {"run": str(self.folder), "results": [], "planned": list(self.planned)}
-        return {
-            "run": str(self.folder),
-            "composition": self.composition,
-            "results": [row.to_json() for row in self.results],
-            "means": self.means.to_json(),
-            **({"predicted": list(self.predicted)} if self.predicted else {}),
-        }
+        document: dict[str, Any] = {"run": str(self.folder), "composition": self.composition}
+        document |= {"results": [row.to_json() for row in self.results], "means": self.means.to_json()}
+        return document | ({"predicted": [rows.to_json() for rows in self.predicted]} if self.predicted else {})
 
 
 def evaluate(
@@ -95,12 +86,9 @@ def evaluate(
     subject = subject_of(request, out, runs)
     for task in tasks:
         _check(request, subject, task, report)
-    places = {task.name: _where(request, subject, task, [one.name for one in tasks]) for task in tasks}
-    jobs = [
-        (task, language, places[task.name])
-        for task in tasks
-        for language in _languages(request, task, places[task.name])
-    ]
+    names = [task.name for task in tasks]
+    places = [(task, _where(request, subject, task, names)) for task in tasks]
+    jobs = [(task, language, where) for task, where in places for language in _languages(request, task, where)]
     if subject.stacks is not None:
         _say_stacks(subject.stacks, jobs, report)
     if dry_run:
@@ -134,10 +122,10 @@ def _check(request: Request, subject: Subject, task: Task, report: Reporter) -> 
 def _score_all(
     request: Request, subject: Subject, jobs: Sequence[Job], *, overwrite: bool, report: Reporter
 ) -> Evaluated:
-    folder, rows = subject.folder, read_results(subject.folder)
+    folder, bundle, rows = subject.folder, subject.bundle, read_results(subject.folder)
     asked: set[tuple[str, ...]] = set()
     missing: list[Job] = []
-    unscored: list[Mapping[str, Any]] = []  # what was predicted without a score, its labels being withheld
+    unscored: list[Predicted] = []
     for task, language, where in jobs:
         known = [] if overwrite else _known(rows, request, task, language, subject)
         if known and not _same_data(known, task, request.split, language, where):
@@ -152,57 +140,50 @@ def _score_all(
         report.say(f"{there} of {len(jobs)} scores are there already (--overwrite scores them again)")
     with report.progress("scoring") as progress:
         for number, (task, language, scored) in enumerate(_scores(request, subject, missing)):
-            if isinstance(scored, Mapping):
-                path = scored["predictions"]
-                report.say(
-                    f"{task.name} {language}: the labels are withheld, so nothing is scored; predictions are in {path}"
-                )
-                leaks = _leaks(subject, task)
-                unscored.append({**scored, **({"leaks": list(leaks)} if leaks else {})})
-                rows = without_predictions(rows, path)
+            notes = list(_leaks(subject, task))
+            if isinstance(scored, Predicted):
+                what = f"the labels are withheld, so nothing is scored; predictions are in {scored.predictions}"
+                report.say(f"{task.name} {language}: {what}")
+                unscored.append(replace(scored, leaks=tuple(notes)))
+                rows = without_predictions(rows, scored.predictions)
                 continue
-            facts = subject.bundle.manifest.seen if subject.bundle else {}
-            scored = [
-                row.with_notes(leaks=list(_leaks(subject, task))) for row in with_facts(scored, facts, subject.stacks)
-            ]
-            asked |= {row.key for row in scored}
-            rows = merged(rows, scored)
+            noted = with_facts(scored, bundle.manifest.seen if bundle else {}, subject.stacks)
+            fresh = [row.with_notes(leaks=notes) for row in noted]
+            asked |= {row.key for row in fresh}
+            rows = merged(rows, fresh)
             write_results(folder, rows)
             progress(number + 1, len(missing), f"{task.name} {language}")
     rows = write_results(folder, rows)
-    if subject.bundle is not None:
-        write_card(folder, subject.bundle.manifest, rows, read_sweeps(folder))
-    composition = subject.bundle.manifest.composition if subject.bundle else ""
+    if bundle is not None:
+        write_card(folder, bundle.manifest, rows)
+    composition = bundle.manifest.composition if bundle else ""
     return Evaluated(folder, composition, tuple(row for row in rows if row.key in asked), tuple(unscored))
 
 
 def _leaks(subject: Subject, task: Task) -> tuple[str, ...]:
     """What the run has seen of the task, in words; nothing for a bare trunk."""
-    return disclosure.leaks(task, subject.bundle.manifest.history) if subject.bundle is not None else ()
+    return leaks(task, subject.bundle.manifest.history) if subject.bundle is not None else ()
 
 
 def _scores(
     request: Request, subject: Subject, jobs: Sequence[Job]
-) -> Iterator[tuple[Task, str, Sequence[Result] | Mapping[str, Any]]]:
+) -> Iterator[tuple[Task, str, Sequence[Result] | Predicted]]:
     """The rows of each job, or what was predicted without a score; one retrieval task's languages are read together."""
     for name in dict.fromkeys(task.name for task, _, _ in jobs):
         chosen = [job for job in jobs if job[0].name == name]
         (task, _, where), languages = chosen[0], [language for _, language, _ in chosen]
         if task.retrieval:
-            readings = _retrieval_readings(request, subject, [*languages, ENGLISH])
-            both = (measure_retrieval(subject.encoder, task, languages, where, one, subject.folder) for one in readings)
-            for found in zip(*both, strict=True):
-                yield task, found[0][0], [row for _, rows in found for row in rows]
-        elif task.format.ranking:
+            readings = _retrieval_readings(request, subject, task, [*languages, ENGLISH])
+            every = (measure_retrieval(subject.encoder, asked, languages, where) for asked in readings)
+            for of_language in zip(*every, strict=True):
+                yield task, of_language[0][0], [row for _, rows in of_language for row in rows]
+        elif task.format.ranking and request.split != "validation":
             part = head_for(subject.bundle, task, request.head)
             reading, model = _reading(request, subject, part), subject.models[part.name]
-            for language, rows in measure_ranking(
-                model, task, request.split, languages, where, reading, subject.folder
-            ):
-                yield task, language, rows
+            ranked = measure_ranking(model, task, request.split, languages, where, reading, subject.folder)
+            yield from ((task, language, rows) for language, rows in zip(languages, ranked, strict=True))
         else:
-            for one, language, place in chosen:
-                yield one, language, _score(request, subject, one, language, place)
+            yield from ((task, language, _score(request, subject, task, language, where)) for language in languages)
 
 
 def _known(rows: Sequence[Result], request: Request, task: Task, language: str, subject: Subject) -> list[Result]:
@@ -213,13 +194,14 @@ def _known(rows: Sequence[Result], request: Request, task: Task, language: str, 
         for row in rows
         if (row.task, row.protocol, row.split) == asked
         and same_language(row.language, language)
-        and row.notes.get("language_adapter", {}) == adapter_facts(row, subject.stacks)
+        and row.notes.get("language_adapter", {}) == (subject.stacks.facts(row) if subject.stacks else {})
     ]
     if not task.retrieval:
         marks = _reading(request, subject, head_for(subject.bundle, task, request.head)).marks
         same = [row for row in same if all(row.settings.get(key) == marks.get(key) for key in READ_BY)]
         return [row for row in same if row.settings.get("multiword", task.source.multiword) == task.source.multiword]
-    wanted = {id for one in _retrieval_readings(request, subject, [language, ENGLISH]) for id in planned(one, task)}
+    readings = _retrieval_readings(request, subject, task, [language, ENGLISH])
+    wanted = {id for asked in readings for id in asked.ids}
     chosen = [row for row in same if row.settings.get("id") in wanted]
     return chosen if {row.settings.get("id") for row in chosen} == wanted else []
 
@@ -230,29 +212,31 @@ def _same_data(rows: Sequence[Result], task: Task, split: str, language: str, wh
         return all(isinstance(row.data, Mapping) and row.data["kind"] == where.kind for row in rows)
     pool = load_pool(task, split, where) if task.format.ranking and split != "validation" else ()
     loaded = [load(task, split, language, where, unscored=True), *pool]
-    now = [file.sha256 for one in loaded for file in one.origin.files]
+    now = [file.sha256 for part in loaded for file in part.origin.files]
     return all(not isinstance(row.data, Mapping) and [file["sha256"] for file in row.data] == now for row in rows)
 
 
-def _score(
-    request: Request, subject: Subject, task: Task, language: str, where: Where
-) -> Sequence[Result] | Mapping[str, Any]:
+def _score(request: Request, subject: Subject, task: Task, language: str, where: Where) -> Sequence[Result] | Predicted:
+    """One language; rows of a ranking's validation split are searched among their own positives, as while training."""
     part = head_for(subject.bundle, task, request.head)
     model, reading = subject.models[part.name], _reading(request, subject, part)
-    loaded = load(task, request.split, language, where, tuple(part.facts["labels"]) or None, unscored=True)
+    loaded = load(task, request.split, language, where, reading.labels, unscored=not task.format.ranking)
+    read = predict_only if withheld(task.format, loaded.examples) else measure
     with active(subject.encoder, subject.stacks.reading(language).composition if subject.stacks else None):
-        return (predicted if withheld(task.format, loaded.examples) else measure)(
-            model, task, loaded, reading, subject.folder
-        )
+        return read(model, task, loaded, reading, subject.folder)
 
 
 def _reading(request: Request, subject: Subject, part: Part) -> Reading:
-    own = OWN if subject.stacks is not None and subject.stacks.swapped else ""
-    labels = tuple(part.facts["labels"]) or None
     trained = subject.bundle.manifest.trunk.precision if subject.bundle else ""
-    other = subject.trunk.precision if subject.trunk.precision != trained else ""
     return Reading(
-        labels, part.facts["max_length"], subject.budget(request), request.protocol, request.seed, part.name, own, other
+        tuple(part.facts["labels"]) or None,
+        part.facts["max_length"],
+        subject.token_budget,
+        request.protocol,
+        request.seed,
+        part.name,
+        adapters=OWN if subject.stacks is not None and subject.stacks.swapped else "",
+        precision=subject.trunk.precision if subject.trunk.precision != trained else "",
     )
 
 
@@ -260,57 +244,45 @@ def _say_stacks(stacks: Stacks, jobs: Sequence[Job], report: Reporter) -> None:
     """Refuse languages without an adapter, and say what reads those that have none of their own."""
     retrieval = [ENGLISH] if any(task.retrieval for task, _, _ in jobs) else []
     languages = list(dict.fromkeys([*(language for _, language, _ in jobs), *retrieval]))
-    if stacks.swapped and (ranking := [task.name for task, _, _ in jobs if task.format.ranking]):
-        what = f"'{ranking[0]}' looks for answers in many languages at once, and language adapters read one"
-        raise UsageError(f"{what} language at a time", do="evaluate it without --language-adapter")
+    for ranking in (task.name for task, _, _ in jobs if task.format.ranking):
+        what = f"'{ranking}' looks for answers in many languages at once, and language adapters read one"
+        refuse(stacks.swapped, f"{what} language at a time", "evaluate it without --language-adapter")
     stacks.check(languages)
     if foreign := [language for language in languages if "note" in stacks.reading(language).adapter]:
-        report.say(
-            f"read under the language adapter of {stacks.source.adapter['language']}, "
-            f"having none of their own: {', '.join(foreign)}"
-        )
+        how = f"read under the language adapter of {stacks.source.adapter['language']}"
+        report.say(f"{how}, having none of their own: {', '.join(foreign)}")
 
 
-def _retrieval_readings(request: Request, subject: Subject, languages: Sequence[str]) -> list[RetrievalSettings]:
+def _retrieval_readings(
+    request: Request, subject: Subject, task: Task, languages: Sequence[str]
+) -> list[RetrievalTask]:
     """The run's own stack on both sides; with language adapters also each side under its own."""
-    plain, stacks = _retrieval_settings(request, subject), subject.stacks
+    layers, trunk, stacks, save = request.retrieval.layers, subject.trunk, subject.stacks, request.save_vectors
+    how: Any = {"token_budget": subject.token_budget, "precision": trunk.precision}
+    plain = RetrievalTask(
+        *(task, subject.folder, request.protocol, trunk.layers, request.retrieval),
+        SentenceReading((), composition=subject.composition, **how),
+        request.split,
+        save if save is not None else layers is None or len(layers) == 1,
+        request.seed,
+    )
     if stacks is None or not stacks.swapped:
         return [plain]
     own = {iso1(language): stacks.reading(language) for language in languages}
-    return [plain, replace(plain, reading=replace(plain.reading, stacks=own))]
-
-
-def _retrieval_settings(request: Request, subject: Subject) -> RetrievalSettings:
-    layers = request.retrieval.layers
-    return RetrievalSettings(
-        request.protocol,
-        depth=subject.trunk.layers,
-        wanted=request.retrieval,
-        reading=SentenceReading(
-            (),
-            token_budget=subject.budget(request),
-            precision=subject.trunk.precision,
-            composition=fingerprint(active_parts(subject.bundle)) if subject.bundle else "",
-        ),
-        split=request.split,
-        save_vectors=request.save_vectors if request.save_vectors is not None else layers is None or len(layers) == 1,
-        seed=request.seed,
-    )
+    return [plain, replace(plain, read=replace(plain.read, stacks=own))]
 
 
 def _where(request: Request, subject: Subject, task: Task, tasks: Sequence[str]) -> Where:
-    trunk = (
-        subject.bundle.manifest.trunk.name if subject.bundle else subject.trunk.name
-    )  # a run's own trunk may lie elsewhere now
-    return where_of(
-        request.data, trunk, columns=dict(request.task_settings.get("columns") or {}), task=task.name, tasks=tasks
-    )
+    # a run's own trunk may lie elsewhere now
+    trunk = subject.bundle.manifest.trunk.name if subject.bundle else subject.trunk.name
+    columns = dict(request.task_settings.get("columns") or {})
+    return where_of(request.data, trunk, columns=columns, task=task.name, tasks=tasks)
 
 
 def _languages(request: Request, task: Task, where: Where) -> tuple[str, ...]:
     for language in request.languages:
         check_language(task, request.split, language, where)  # all of them, before the first is scored
-    found = request.languages or languages_of(task, request.split, where)
-    if not found:
+    languages = request.languages or languages_of(task, request.split, where)
+    if not languages:
         raise nothing_found(task, request.split, where)
-    return found
+    return languages

@@ -21,17 +21,16 @@ from pathlib import Path
 from typing import Literal
 
 from adapter_stilts.errors import ArtefactError, StiltsError, UsageError
-from adapter_stilts.files import disk_errors, write_json
-from adapter_stilts.sharing.manifest import CONFIG, MANIFEST
-from adapter_stilts.sharing.manifest import IDENTITY as IDENTITY
+from adapter_stilts.files import disk_errors, is_remains, write_json
+from adapter_stilts.sharing.bundle import remove_weights
+from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, MANIFEST, METRICS, RESULTS, ROLES
 from adapter_stilts.sharing.sealed import unreadable
-from adapter_stilts.sharing.weight_files import ROLES, is_remains, remove_weights
 
 State = Literal["new", "resumable", "done"]
 STATES: tuple[State, ...] = ("new", "resumable", "done")
 LOCK = ".lock"
-RESULTS = "results.json"
-FILES = (CONFIG, "metrics.jsonl", RESULTS, "README.md")
+ANOTHER = "name another folder with -o"
+FILES = (CONFIG, METRICS, RESULTS, "README.md")
 FOLDERS = {
     "checkpoints": ("step-*", ".partial-*"),
     "fusion": ("attention.json",),
@@ -48,22 +47,24 @@ def state_of(folder: Path, identity: str, *, overwrite: bool) -> State:
     overwrite  a run of any identity counts as nothing; a folder that holds no run is refused all the same
     """
     if folder.exists() and not folder.is_dir():
-        raise UsageError("a file where the run's folder should be", where=str(folder), do="name another folder with -o")
+        raise UsageError("a file where the run's folder should be", where=str(folder), do=ANOTHER)
     if not folder.exists() or not any(entry.name != LOCK and not is_remains(entry) for entry in folder.iterdir()):
         return "new"
     if not (folder / IDENTITY).is_file():
-        raise UsageError(
-            "the folder is not empty and holds no run", where=str(folder), do="name another folder with -o"
-        )
+        raise UsageError("the folder is not empty and holds no run", where=str(folder), do=ANOTHER)
     if overwrite:
         return "new"
-    found = _identity(folder)
-    if found != identity:
-        raise UsageError(
-            f"the folder holds a run of another configuration ({found}, asked for {identity})",
-            where=str(folder),
-            do="name another folder with -o, or add --overwrite to replace it",
-        )
+    advice = f"{ANOTHER}, or add --overwrite to replace it"
+    try:
+        holder = str(json.loads((folder / IDENTITY).read_bytes())["identity"])
+    except OSError as error:
+        raise unreadable(error, folder / IDENTITY) from error
+    except (ValueError, KeyError, TypeError) as error:
+        what = f"{IDENTITY} is damaged, so it cannot be told whose run this is"
+        raise ArtefactError(what, where=str(folder), do=advice) from error
+    if holder != identity:
+        what = f"the folder holds a run of another configuration ({holder}, asked for {identity})"
+        raise UsageError(what, where=str(folder), do=advice)
     return "done" if (folder / MANIFEST).is_file() else "resumable"
 
 
@@ -80,7 +81,10 @@ def clear(folder: Path) -> None:
         for name, patterns in FOLDERS.items():
             for pattern in patterns:
                 for path in sorted((folder / name).glob(pattern)):
-                    _remove(path)
+                    if path.is_dir() and not path.is_symlink():
+                        shutil.rmtree(path)
+                    else:
+                        path.unlink(missing_ok=True)
         for name in FILES:
             (folder / name).unlink(missing_ok=True)
         remove_remains(folder)
@@ -112,8 +116,8 @@ def locked(folder: Path) -> Iterator[None]:
             if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
                 what = f"the folder cannot be locked: {error.strerror}"
                 raise StiltsError(what, where=str(folder), do="use a folder on a local disk") from error
-            advice = "wait for it, or name another folder with -o"
-            raise UsageError("another process is working on this run", where=str(folder), do=advice) from error
+            what = "another process is working on this run"
+            raise UsageError(what, where=str(folder), do=f"wait for it, or {ANOTHER}") from error
         try:
             yield
         except BaseException:
@@ -128,25 +132,6 @@ def _leave_nothing(folder: Path) -> None:
         for name in (IDENTITY, LOCK):
             (folder / name).unlink(missing_ok=True)
         _remove_empty(folder)
-
-
-def _identity(folder: Path) -> str:
-    try:
-        return str(json.loads((folder / IDENTITY).read_bytes())["identity"])
-    except OSError as error:
-        raise unreadable(error, folder / IDENTITY) from error
-    except (ValueError, KeyError, TypeError) as error:
-        what = f"{IDENTITY} is damaged, so it cannot be told whose run this is"
-        raise ArtefactError(
-            what, where=str(folder), do="name another folder with -o, or add --overwrite to replace it"
-        ) from error
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _remove_empty(folder: Path) -> None:

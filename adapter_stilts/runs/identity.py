@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.trunk import Trunk
 from adapter_stilts.runs.lineage import Lineage
-from adapter_stilts.sharing.bundle import Bundle
+from adapter_stilts.sharing.manifest import Manifest
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.reading.place import Loaded
 from adapter_stilts.training.plan import TrainingPlan
@@ -27,53 +27,30 @@ DECIDES_NOTHING = {"checkpoint_steps", "log_steps"}
 CAME_LATER = {"batch_rows": None}  # settings added since the first runs; at these values a run is what it was
 
 
-@dataclass(frozen=True)
-class Decisions:
-    """What else the configuration decides, as plain values.
-
-    labels   of each task
-    numbers  those outside the plan: max_length, rows and validation_rows of the samples, head_dropout, mask_rate
-    sampler  of a joint run
-    """
-
-    how: str
-    control: str
-    kind: str
-    settings: Mapping[str, Any]
-    labels: Mapping[str, tuple[str, ...] | None]
-    numbers: Mapping[str, Any]
-    processes: int
-    sampler: Mapping[str, Any]
-
-
 def run_identity(
     tasks: Sequence[Task],
     data: Sequence[Loaded],
     trunk: Trunk,
-    parents: Sequence[Bundle],
+    parents: Sequence[Manifest],
     lineage: Lineage,
     plan: TrainingPlan,
-    decisions: Decisions,
+    decisions: Mapping[str, Any],
 ) -> str:
-    """The identity of a run; two runs share it exactly when they must end with the same weights."""
+    """The identity of a run; two runs share it exactly when they must end with the same weights.
+
+    decisions  what else the configuration decides, as plain values
+    """
+    numbers = {name: value for name, value in asdict(plan).items() if name not in DECIDES_NOTHING}
+    tokenizer = hashlib.sha256(trunk.tokenizer.backend_tokenizer.to_str().encode()).hexdigest()
     return fingerprint(
         {
             "tasks": [[task.name, task.format.name, task.metric, task.unanswerable] for task in tasks],
             "data": [_data(loaded) for loaded in data],
-            "trunk": [
-                trunk.fingerprint,
-                trunk.precision,
-                asdict(trunk.config),
-                _hash(trunk.tokenizer.backend_tokenizer.to_str()),
-            ],
+            "trunk": [trunk.fingerprint, trunk.precision, asdict(trunk.config), tokenizer],
             "parents": [_weights(parent) for parent in parents],
             "composition": [str(lineage.composition), lineage.new, lineage.new_fusion],
-            "plan": {
-                name: value
-                for name, value in asdict(plan).items()
-                if name not in DECIDES_NOTHING and (name, value) not in CAME_LATER.items()
-            },
-            "decisions": asdict(decisions),
+            "plan": {name: value for name, value in numbers.items() if (name, value) not in CAME_LATER.items()},
+            "decisions": decisions,
         }
     )
 
@@ -97,20 +74,11 @@ def rows_digest(loaded: Loaded) -> str:
 
 def _data(loaded: Loaded) -> dict[str, Any]:
     """A split by its rows, and by its files' bytes where it comes from files."""
-    origin = loaded.origin
-    return {
-        "split": origin.split,
-        "language": origin.language,
-        "rows": rows_digest(loaded),
-        "files": [file.sha256 for file in origin.files],
-    }
+    origin, files = loaded.origin, [file.sha256 for file in loaded.origin.files]
+    return {"split": origin.split, "language": origin.language, "rows": rows_digest(loaded), "files": files}
 
 
-def _weights(parent: Bundle) -> dict[str, Any]:
+def _weights(parent: Manifest) -> dict[str, Any]:
     """A parent by the hashes of the files it hands on; its head stays behind."""
-    files = {name: found for name, found in parent.manifest.files.items() if name.startswith(("adapter/", "fusion/"))}
-    return {"composition": parent.manifest.composition, "files": files}
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    files = {name: sha for name, sha in parent.files.items() if name.startswith(("adapter/", "fusion/"))}
+    return {"composition": parent.composition, "files": files}

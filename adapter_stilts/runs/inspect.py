@@ -12,9 +12,8 @@ from adapter_stilts.config.recipes import Recipe, named_recipe, recipes
 from adapter_stilts.encoder.kinds import kinds
 from adapter_stilts.errors import ArtefactError, MissingError
 from adapter_stilts.files import read_json
-from adapter_stilts.runs.folder import IDENTITY
 from adapter_stilts.runs.results import means, read_results, readings
-from adapter_stilts.sharing.manifest import CONFIG, MANIFEST, Manifest, read_manifest
+from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, MANIFEST, Manifest, read_manifest
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task, all_tasks, tasks
 from adapter_stilts.tasks.languages import iso1, iso3
@@ -108,9 +107,8 @@ def _source(hub: Hub) -> dict[str, Any]:
 
 
 def _run_folders(folder: Path, depth: int = DEPTH) -> Iterable[Path]:
-    if not os.access(folder, os.R_OK | os.X_OK):
-        yield folder  # it may hold runs: better named than passed over
-    elif (folder / MANIFEST).is_file() or (folder / IDENTITY).is_file():
+    # one that cannot be read may hold runs: better named than passed over
+    if not os.access(folder, os.R_OK | os.X_OK) or any((folder / name).is_file() for name in (MANIFEST, IDENTITY)):
         yield folder
     elif depth:
         for child in sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()):

@@ -18,12 +18,13 @@ from typing import Any
 
 from adapter_stilts.encoder.composition import Composition, fusion_name, fusions, names, parse
 from adapter_stilts.encoder.model import AdapterEncoder
-from adapter_stilts.errors import UsageError
+from adapter_stilts.errors import UsageError, refuse
 from adapter_stilts.retrieval.reading import LanguageStack as Stack
 from adapter_stilts.runs.build import check_trunk
 from adapter_stilts.runs.lineage import renamed
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
-from adapter_stilts.tasks.languages import iso1
+from adapter_stilts.statistics.result import Result
+from adapter_stilts.tasks.languages import iso1, same_language
 
 SOURCE, OTHERS = "source", "others"
 FLAG = "--language-adapter"
@@ -31,6 +32,7 @@ OWN = "own"  # as a setting of a score: each language was read under its own lan
 ENGLISH = "en"  # the language of a pair's second side
 TEXT_TASK = "mlm"  # what a language adapter learns
 NOTE = "the source language's"
+BOTH = f"{NOTE}, on both sides"
 
 
 @dataclass(frozen=True)
@@ -55,15 +57,21 @@ class Stacks:
 
     def reading(self, language: str) -> Stack:
         """The stack of a language; the source language's comes with a note."""
-        code = iso1(language)
+        code, source = iso1(language), self.source
         if code in self.own:
             return self.own[code]
-        known = self.source.adapter
-        return (
-            self.source
-            if not known or code == known["language"]
-            else Stack(self.source.composition, {**known, "note": NOTE})
-        )
+        if not source.adapter or code == source.adapter["language"]:
+            return source
+        return Stack(source.composition, {**source.adapter, "note": NOTE})
+
+    def facts(self, row: Result) -> dict[str, Any]:
+        """The adapter reading a row, {} for none: of a pair's foreign side, under "target" of its English one."""
+        if not self.source.adapter:
+            return {}
+        if row.retrieval and row.settings.get("language_adapters") != OWN:
+            return {**self.source.adapter, "note": BOTH}
+        target = {"target": dict(self.reading(ENGLISH).adapter)} if row.retrieval else {}
+        return {**self.reading(row.language).adapter, **target}
 
     def check(self, languages: Sequence[str]) -> None:
         """Refuse languages that have no adapter and were not said to be read under the source language's."""
@@ -72,9 +80,20 @@ class Stacks:
         if missing and self.swapped and not self.rest:
             own, source = f"{FLAG} {missing[0]}=RUN", f"{FLAG} {missing[0]}=source"
             advice = f"give {own}, leave the language out with --languages, or read it as the source language: {source}"
-            raise UsageError(
-                f"no language adapter for {', '.join(missing)}", do=f"{advice} (others=source for all of them)"
-            )
+            what = f"no language adapter for {', '.join(missing)}"
+            raise UsageError(what, do=f"{advice} (others=source for all of them)")
+
+
+def with_facts(rows: Sequence[Result], seen: Mapping[str, Sequence[str]], stacks: Stacks | None = None) -> list[Result]:
+    """The rows with "seen", the tasks learned in the row's language, and "language_adapter", where there are any."""
+    noted = []
+    for row in rows:
+        adapter = stacks.facts(row) if stacks else {}
+        tasks = {task for language, names in seen.items() if same_language(language, row.language) for task in names}
+        if "note" not in adapter and adapter.get("language") == iso1(row.language):
+            tasks.add(adapter["task"])
+        noted.append(row.with_notes(seen=sorted(tasks), language_adapter=adapter))
+    return noted
 
 
 def language_stacks(encoder: AdapterEncoder, bundle: Bundle, given: Sequence[str]) -> Stacks:
@@ -88,20 +107,15 @@ def language_stacks(encoder: AdapterEncoder, bundle: Bundle, given: Sequence[str
     if not given:
         return Stacks(Stack(composition, _described(parts[0], bundle) if len(parts) == 1 else {}))
     if len(parts) != 1:
-        found = f"has {len(parts)}: {', '.join(part.name for part in parts)}" if parts else f"has none: {composition}"
+        has = f"has {len(parts)}: {', '.join(part.name for part in parts)}" if parts else f"has none: {composition}"
+        what = f"{FLAG} takes the place of the run's language adapter, and this run {has}"
         first = "`adapter-stilts train mlm --kind seq_bn_inv --set data.language=en`"
         advice = f"train the task over one: {first}, then --how stack --after that run"
-        raise UsageError(
-            f"{FLAG} takes the place of the run's language adapter, and this run {found}",
-            where=str(bundle.folder),
-            do=advice,
-        )
-    wanted = _wanted(given)
-    own = {
-        code: _load(encoder, bundle, parts[0], composition, code, run) for code, run in wanted.items() if run != SOURCE
-    }
-    source = Stack(composition, _described(parts[0], bundle))
-    own.setdefault(iso1(parts[0].facts["language"]), source)
+        raise UsageError(what, where=str(bundle.folder), do=advice)
+    (old,), wanted = parts, _wanted(given)
+    own = {code: _load(encoder, old, composition, code, run) for code, run in wanted.items() if run != SOURCE}
+    source = Stack(composition, _described(old, bundle))
+    own.setdefault(iso1(old.facts["language"]), source)
     spared = frozenset(code for code, run in wanted.items() if run == SOURCE and code != OTHERS)
     return Stacks(source, own, spared, OTHERS in wanted)
 
@@ -112,39 +126,30 @@ def _wanted(given: Sequence[str]) -> dict[str, str]:
     for entry in given:
         language, equals, run = entry.partition("=")
         code = language if language == OTHERS else iso1(language)
-        if not equals or not language.strip() or not run.strip():
-            raise UsageError(
-                f"{FLAG} {entry}: write it as LANGUAGE=RUN",
-                do=f"for example {FLAG} de=runs/mlm-de-1a2b3c4d, or de=source",
-            )
-        if code == OTHERS and run != SOURCE:
-            raise UsageError(
-                f"{FLAG} {entry}: all other languages can only be read as the source language is",
-                do=f"write {FLAG} others=source",
-            )
-        if code in wanted:
-            raise UsageError(f"{FLAG} names '{language}' twice", do="keep one of them")
+        example = f"for example {FLAG} de=runs/mlm-de-1a2b3c4d, or de=source"
+        empty = not equals or not language.strip() or not run.strip()
+        refuse(empty, f"{FLAG} {entry}: write it as LANGUAGE=RUN", example)
+        what = f"{FLAG} {entry}: all other languages can only be read as the source language is"
+        refuse(code == OTHERS and run != SOURCE, what, f"write {FLAG} others=source")
+        refuse(code in wanted, f"{FLAG} names '{language}' twice", "keep one of them")
         wanted[code] = run
     return wanted
 
 
-def _load(encoder: AdapterEncoder, bundle: Bundle, old: Part, composition: Composition, code: str, run: str) -> Stack:
+def _load(encoder: AdapterEncoder, old: Part, composition: Composition, code: str, run: str) -> Stack:
     """Another language's adapter in the place of the run's own."""
     other = load_bundle(Path(run))
     check_trunk(encoder.trunk, other)
     parts = other.of("adapter")
     if len(parts) != 1 or not parts[0].facts["language"]:
+        what = f"not a language adapter: {other.manifest.composition}, trained on {other.manifest.task}"
         advice = f"train one: `adapter-stilts train mlm --kind {old.facts['kind']} --set data.language={code}`"
-        raise UsageError(
-            f"not a language adapter: {other.manifest.composition}, trained on {other.manifest.task}",
-            where=run,
-            do=advice,
-        )
-    if iso1(parts[0].facts["language"]) != code:
-        what = f"the adapter was trained on text in '{parts[0].facts['language']}', and is given for '{code}'"
-        raise UsageError(what, where=run, do=f"write {FLAG} {iso1(parts[0].facts['language'])}={run}")
-    name = f"{old.name}@{code}"
-    encoder.load(name, parts[0].facts["kind"], parts[0].facts["settings"], parts[0].tensors)
+        raise UsageError(what, where=run, do=advice)
+    facts, name = parts[0].facts, f"{old.name}@{code}"
+    if iso1(facts["language"]) != code:
+        what = f"the adapter was trained on text in '{facts['language']}', and is given for '{code}'"
+        raise UsageError(what, where=run, do=f"write {FLAG} {iso1(facts['language'])}={run}")
+    encoder.load(name, facts["kind"], facts["settings"], parts[0].tensors)
     swapped = renamed(composition, {old.name: name})
     for before, after in zip(fusions(composition), fusions(swapped), strict=True):
         if fusion_name(after) not in encoder.fusions:
@@ -157,10 +162,5 @@ def _load(encoder: AdapterEncoder, bundle: Bundle, old: Part, composition: Compo
 
 def _described(part: Part, bundle: Bundle) -> dict[str, Any]:
     """An adapter by its language, its own name, and the run that its weights were read from."""
-    return {
-        "language": iso1(part.facts["language"]),
-        "adapter": part.name,
-        "task": TEXT_TASK,
-        "run": bundle.manifest.name,
-        "checksum": bundle.manifest.checksum,
-    }
+    facts = {"language": iso1(part.facts["language"]), "adapter": part.name, "task": TEXT_TASK}
+    return {**facts, "run": bundle.manifest.name, "checksum": bundle.manifest.checksum}

@@ -18,6 +18,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import torch
+
 from adapter_stilts.encoder.composition import (
     Average,
     Composition,
@@ -32,8 +34,9 @@ from adapter_stilts.encoder.composition import (
     validate,
 )
 from adapter_stilts.encoder.kinds import kinds
-from adapter_stilts.errors import ArtefactError, CompositionError, UsageError
+from adapter_stilts.errors import ArtefactError, CompositionError, UsageError, refuse
 from adapter_stilts.registry import unknown_name
+from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import Bundle, Part
 
 HOWS = ("direct", "sequential", "stack", "fuse", "joint")
@@ -71,16 +74,28 @@ def lineage(
         raise unknown_name("way to build on earlier runs (--how)", how, HOWS)
     _check_parents(how, parents, composition)
     if how in ALONE:
-        found = Lineage(Name(name), {}, {}, None, name, "")
+        line = Lineage(Name(name), {}, {}, None, name, "")
     elif how == "sequential":
-        found = _sequential(parents[0], name)
+        line = _sequential(parents[0], name)
     else:
-        found = _on_top(how, parents, name, target_adapter, composition)
-    own = found.start.facts["kind"] if found.start else kind
-    table = {part.name: kinds[part.facts["kind"]] for part in found.frozen.values()} | (
-        {found.new: kinds[own]} if found.new else {}
-    )
-    return replace(found, composition=validate(found.composition, table))
+        line = _on_top(how, parents, name, target_adapter, composition)
+    by_name = {part.name: part.facts["kind"] for part in line.frozen.values()}
+    if line.new:
+        by_name[line.new] = line.start.facts["kind"] if line.start else kind
+    table = {name: kinds[kind] for name, kind in by_name.items()}
+    return replace(line, composition=validate(line.composition, table))
+
+
+def random_adapter(lineage: Lineage, seeds: Seeds) -> Lineage:
+    """The control of an adapter's mere presence: the same lineage with the entries of each starting tensor permuted, as
+    large as trained weights, and nothing of what was learned."""
+    assert lineage.start is not None
+    generator = seeds.torch("random adapter")
+    tensors = {
+        name: tensor.flatten()[torch.randperm(tensor.numel(), generator=generator)].reshape(tensor.shape)
+        for name, tensor in sorted(lineage.start.tensors.items())
+    }
+    return replace(lineage, start=replace(lineage.start, tensors=tensors))
 
 
 def _on_top(how: str, parents: Sequence[Bundle], name: str, target_adapter: bool, text: str) -> Lineage:
@@ -90,22 +105,26 @@ def _on_top(how: str, parents: Sequence[Bundle], name: str, target_adapter: bool
     own = free_name(name, adopted.adapters)
     if text:
         return _as_written(text, adopted, own)
+    given = (adopted.adapters, adopted.fusions, None)
     if how == "stack":
-        return Lineage(Stack((below[0], Name(own))), adopted.adapters, adopted.fusions, None, own, "")
+        return Lineage(Stack((below[0], Name(own))), *given, own, "")
     fuse = Fuse(tuple(below))
-    _check_different(below, parents)
-    composition = Stack((fuse, Name(own))) if target_adapter else fuse
-    return Lineage(
-        composition, adopted.adapters, adopted.fusions, None, own if target_adapter else "", fusion_name(fuse)
-    )
+    for number, part in enumerate(below):
+        if part in below[:number]:
+            first, second = parents[below.index(part)].folder, parents[number].folder
+            what = f"the same adapter would be fused with itself: {first} and {second} hold the same weights"
+            raise UsageError(what, do="name different runs")
+    if target_adapter:
+        return Lineage(Stack((fuse, Name(own))), *given, own, fusion_name(fuse))
+    return Lineage(fuse, *given, "", fusion_name(fuse))
 
 
 def _sequential(parent: Bundle, name: str) -> Lineage:
     """The parent's composition with its trained adapter replaced by a new one that starts from its weights."""
     trained = [part for part in parent.of("adapter") if part.facts["trained"]]
     if len(trained) != 1:
-        found = f"'{parent.manifest.composition}' trained {len(trained) or 'none'}"
-        what = f"--how sequential continues the one adapter that a run trained; {found}"
+        has = f"'{parent.manifest.composition}' trained {len(trained) or 'none'}"
+        what = f"--how sequential continues the one adapter that a run trained; {has}"
         raise UsageError(what, where=str(parent.folder), do="use --how stack, or name a run that trained an adapter")
     old = trained[0].name
     rest = {part.name: part for part in parent.of("adapter") if part.name != old}
@@ -126,62 +145,33 @@ def _as_written(text: str, adopted: Adopted, own: str) -> Lineage:
     fresh = [fusion_name(fuse) for fuse in fusions(tree) if fusion_name(fuse) not in adopted.fusions]
     new = own if own in names(tree) else ""
     if len(fresh) > 1:
-        raise CompositionError(
-            f"{len(fresh)} fusions would be trained at once: {', '.join(fresh)}",
-            where=text,
-            do="train them one after another",
-        )
+        what = f"{len(fresh)} fusions would be trained at once: {', '.join(fresh)}"
+        raise CompositionError(what, where=text, do="train them one after another")
     if not fresh and not new:
-        raise CompositionError(
-            "nothing in it would be trained", where=text, do=f"put the new adapter '{own}' into it, or a fusion"
-        )
+        advice = f"put the new adapter '{own}' into it, or a fusion"
+        raise CompositionError("nothing in it would be trained", where=text, do=advice)
     given = {name: adopted.adapters[name] for name in names(tree) if name != own}
     kept = {name: adopted.fusions[name] for name in map(fusion_name, fusions(tree)) if name in adopted.fusions}
     return Lineage(tree, given, kept, None, new, fresh[0] if fresh else "")
 
 
-def _check_different(below: Sequence[Composition], parents: Sequence[Bundle]) -> None:
-    for number, one in enumerate(below):
-        if one in below[:number]:
-            first, second = parents[below.index(one)].folder, parents[number].folder
-            raise UsageError(
-                f"the same adapter would be fused with itself: {first} and {second} hold the same weights",
-                do="name different runs",
-            )
-
-
 def _check_parents(how: str, parents: Sequence[Bundle], composition: str) -> None:
     if composition and how not in ("stack", "fuse"):
-        raise UsageError(
-            f"a composition arranges what earlier runs learned, and --how is {how}",
-            where="composition",
-            do="use --how stack or --how fuse",
-        )
-    if how in ALONE and parents:
-        raise UsageError(
-            f"--how {how} starts from nothing, but --after names a run",
-            do="leave --after out, or use --how sequential, stack or fuse",
-        )
-    if (how == "sequential" or (how == "stack" and not composition)) and len(parents) != 1:
-        advice = "name the run of the intermediate task, for example --after runs/nli-1a2b3c4d"
-        raise UsageError(f"--how {how} needs exactly one --after RUN, got {len(parents)}", do=advice)
-    if how == "fuse" and len(parents) < 2 and not composition:
-        raise UsageError(
-            f"--how fuse needs two or more --after RUN, got {len(parents)}",
-            do="name the runs to fuse, each with its own --after",
-        )
-    _check_one_trunk(parents)
-
-
-def _check_one_trunk(parents: Sequence[Bundle]) -> None:
+        what = f"a composition arranges what earlier runs learned, and --how is {how}"
+        raise UsageError(what, where="composition", do="use --how stack or --how fuse")
+    advice = "leave --after out, or use --how sequential, stack or fuse"
+    refuse(how in ALONE and bool(parents), f"--how {how} starts from nothing, but --after names a run", advice)
+    one = how == "sequential" or (how == "stack" and not composition)
+    advice = "name the run of the intermediate task, for example --after runs/nli-1a2b3c4d"
+    refuse(one and len(parents) != 1, f"--how {how} needs exactly one --after RUN, got {len(parents)}", advice)
+    what, advice = "--how fuse needs two or more --after RUN", "name the runs to fuse, each with its own --after"
+    few = how == "fuse" and len(parents) < 2 and not composition
+    refuse(few, f"{what}, got {len(parents)}", advice)
     trunks = {parent.manifest.trunk.fingerprint: parent for parent in parents}
     if len(trunks) > 1:
-        listed = "; ".join(
-            f"{parent.folder} on {parent.manifest.trunk.name} ({mark})" for mark, parent in trunks.items()
-        )
-        raise UsageError(
-            f"the runs were trained on {len(trunks)} different trunks", where=listed, do="use runs of one trunk"
-        )
+        named = (f"{parent.folder} on {parent.manifest.trunk.name} ({mark})" for mark, parent in trunks.items())
+        what = f"the runs were trained on {len(trunks)} different trunks"
+        raise UsageError(what, where="; ".join(named), do="use runs of one trunk")
 
 
 class Adopted:
@@ -209,25 +199,17 @@ class Adopted:
             shared = self._names(adapters, wanted or {}, share=False)
             taken = renamed(composition, shared)
         for old, new in shared.items():
-            self.adapters.setdefault(
-                new, replace(adapters[old], name=new, facts={**adapters[old].facts, "trained": False})
-            )
+            self.adapters.setdefault(new, _frozen(adapters[old], new))
         for name, part in _fusions(parent, composition, taken).items():
-            self.fusions.setdefault(name, replace(part, name=name, facts={**part.facts, "trained": False}))
+            self.fusions.setdefault(name, _frozen(part, name))
         return taken
 
     def _names(self, adapters: Mapping[str, Part], wanted: Mapping[str, str], *, share: bool) -> dict[str, str]:
         """A name here for each adapter: that of the same adapter if it is here and may be shared, else a free one."""
         table: dict[str, str] = {}
         for old, part in adapters.items():
-            same = next(
-                (
-                    name
-                    for name, known in self.adapters.items()
-                    if share and name not in table.values() and _equal(known, part)
-                ),
-                None,
-            )
+            free = [(name, known) for name, known in self.adapters.items() if share and name not in table.values()]
+            same = next((name for name, known in free if _equal(known, part)), None)
             table[old] = same or free_name(wanted.get(old, old), {*self.adapters, *table.values()})
         return table
 
@@ -238,15 +220,11 @@ class Adopted:
 
 def check_parts(bundle: Bundle, composition: Composition) -> None:
     """The stored parts are those of the composition, no more and no less; ArtefactError otherwise."""
-    heads = {task.task for task in bundle.manifest.tasks} or {"head"}
-    wanted = {
-        "adapter": set(names(composition)),
-        "fusion": {fusion_name(fuse) for fuse in fusions(composition)},
-        "head": heads,
-    }
+    wanted = {"adapter": set(names(composition)), "fusion": set(map(fusion_name, fusions(composition)))}
+    wanted["head"] = {task.task for task in bundle.manifest.tasks} or {"head"}
     for role, expected in wanted.items():
-        if expected != (found := {part.name for part in bundle.of(role)}):
-            apart = ", ".join(sorted(expected ^ found))
+        if expected != (stored := {part.name for part in bundle.of(role)}):
+            apart = ", ".join(sorted(expected ^ stored))
             what = f"the run's composition {composition} and its {role} parts disagree about {apart}"
             raise ArtefactError(what, where=str(bundle.folder), do="fetch the bundle again, or train the run again")
 
@@ -273,21 +251,22 @@ def digest(part: Part) -> str:
     """A hash of a part's weights."""
     total = hashlib.sha256()
     for key, tensor in sorted(part.tensors.items()):
-        total.update(
-            f"{key} {tuple(tensor.shape)} ".encode() + tensor.detach().cpu().float().contiguous().numpy().tobytes()
-        )
+        content = tensor.detach().cpu().float().contiguous().numpy().tobytes()
+        total.update(f"{key} {tuple(tensor.shape)} ".encode() + content)
     return total.hexdigest()
 
 
-def _equal(one: Part, other: Part) -> bool:
-    return (one.facts["kind"], one.facts["settings"]) == (other.facts["kind"], other.facts["settings"]) and digest(
-        one
-    ) == digest(other)
+def _frozen(part: Part, name: str) -> Part:
+    return replace(part, name=name, facts={**part.facts, "trained": False})
+
+
+def _equal(first: Part, second: Part) -> bool:
+    same = all(first.facts[name] == second.facts[name] for name in ("kind", "settings"))
+    return same and digest(first) == digest(second)
 
 
 def _fusions(parent: Bundle, before: Composition, after: Composition) -> dict[str, Part]:
     """The parent's fusions by their names here."""
     stored = {part.name: part for part in parent.of("fusion")}
-    return {
-        fusion_name(new): stored[fusion_name(old)] for old, new in zip(fusions(before), fusions(after), strict=True)
-    }
+    pairs = zip(fusions(before), fusions(after), strict=True)
+    return {fusion_name(new): stored[fusion_name(old)] for old, new in pairs}

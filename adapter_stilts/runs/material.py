@@ -1,4 +1,4 @@
-"""From what the user typed to examples and features: where the data lies, which rows it gives, and what became of them.
+"""From what the user typed to where the data lies, and what has to be said of the rows it gives.
 
 `--data` is a folder searched by release names, `split=FILE` for files of one's own, or the word `miniature`. Where a
 run has several tasks, `TASK/split=FILE` and `TASK=FOLDER` are for one of them, and what names no task is for all that
@@ -9,28 +9,26 @@ data sets, laid out OWNER/NAME.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from adapter_stilts.errors import TaskDataError, UsageError
+from adapter_stilts.errors import TaskDataError, UsageError, refuse
 from adapter_stilts.formats.base import Example
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.seeding import Seeds
-from adapter_stilts.tasks.reading.place import Origin, Where
+from adapter_stilts.sharing.manifest import Manifest
+from adapter_stilts.tasks.base import Task
+from adapter_stilts.tasks.leaks import Seen, leaks_of, sentence
+from adapter_stilts.tasks.reading.place import Loaded, Origin, Where
 from adapter_stilts.tasks.reading.pools import CANDIDATES
 
 MINIATURE, HUB = "miniature", "hub"
-SPLIT_NAMES = {
-    "train": "train",
-    "validation": "validation",
-    "dev": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "test": "test",
-}
-SPLIT_NAMES[CANDIDATES] = CANDIDATES  # what queries are searched among is given as a split is
+# what queries are searched among is given as a split is
+SPLIT_NAMES = {name: name for name in ("train", "validation", "test", CANDIDATES)} | dict.fromkeys(
+    ("dev", "valid", "val"), "validation"
+)
 
 
 def where_of(
@@ -42,48 +40,36 @@ def where_of(
     """
     mine = _concerning(sources, task, tasks)
     if any(source == HUB or source.startswith(f"{HUB}=") for source in mine):
-        return _hub(mine, columns)
+        refuse(len(mine) > 1, f"--data takes the hub alone; got: {', '.join(mine)}", "keep one")
+        _, equals, copies = mine[0].partition("=")
+        if equals and not Path(copies).is_dir():
+            advice = "name the folder that holds the copies as OWNER/NAME"
+            raise TaskDataError("no such folder", where=copies, do=advice)
+        return Where("hub", folder=Path(copies) if equals else None, columns=columns)
     folder, files = parse_sources(mine)
     if files:
-        return Where(
-            "files", files={split: tuple(map(Path, paths)) for split, paths in files.items()}, columns=dict(columns)
-        )
+        return Where("files", files=files, columns=columns)
     if folder and folder != MINIATURE:
         if not Path(folder).is_dir():
             what = "a file where a folder was expected" if Path(folder).is_file() else "no such folder"
-            raise TaskDataError(
-                what,
-                where=folder,
-                do=f"name the folder that holds the task's files, or a file as --data train={folder}",
-            )
-        return Where("files", folder=Path(folder), columns=dict(columns))
-    if folder == MINIATURE or trunk == MINIATURE:
-        return Where("miniature", columns=dict(columns))
-    return Where("hub", columns=dict(columns))
+            advice = f"name the folder that holds the task's files, or a file as --data train={folder}"
+            raise TaskDataError(what, where=folder, do=advice)
+        return Where("files", folder=Path(folder), columns=columns)
+    return Where("miniature" if MINIATURE in (folder, trunk) else "hub", columns=columns)
 
 
-def _hub(sources: Sequence[str], columns: Mapping[str, str]) -> Where:
-    """The hub itself, or a folder of copies of its data sets: hub, hub=FOLDER."""
-    if len(sources) > 1:
-        raise UsageError(f"--data takes the hub alone; got: {', '.join(sources)}", do="keep one")
-    _, equals, path = sources[0].partition("=")
-    if equals and not Path(path).is_dir():
-        raise TaskDataError("no such folder", where=path, do="name the folder that holds the copies as OWNER/NAME")
-    return Where("hub", folder=Path(path) if equals else None, columns=dict(columns))
-
-
-def parse_sources(sources: Sequence[str]) -> tuple[str | None, dict[str, tuple[str, ...]]]:
+def parse_sources(sources: Sequence[str]) -> tuple[str | None, dict[str, tuple[Path, ...]]]:
     """What was typed after --data for one task as (folder, files per split); UsageError for a mixture of both."""
     folders = [source for source in sources if "=" not in source or Path(source).is_dir()]
-    files: dict[str, tuple[str, ...]] = {}
+    files: dict[str, tuple[Path, ...]] = {}
     for source in sources:
         if source not in folders:
-            split, _, path = source.partition("=")
-            files[_split(split)] = (*files.get(_split(split), ()), path)
-    if len(folders) > 1 or (folders and files):
-        raise UsageError(
-            f"--data takes one folder, or files as split=FILE; got: {', '.join(sources)}", do="keep one kind"
-        )
+            name, _, path = source.partition("=")
+            advice = "use train=, validation= or test= (or candidates=, where something is to be found)"
+            refuse(name not in SPLIT_NAMES, f"--data {name}=...: '{name}' is no split", advice)
+            files[SPLIT_NAMES[name]] = (*files.get(SPLIT_NAMES[name], ()), Path(path))
+    what = f"--data takes one folder, or files as split=FILE; got: {', '.join(sources)}"
+    refuse(len(folders) > 1 or bool(folders and files), what, "keep one kind")
     return (folders[0] if folders else None), files
 
 
@@ -108,9 +94,8 @@ def check_assigned(sources: Sequence[str], tasks: Sequence[str]) -> None:
     for source in sources:
         key, equals, _ = source.partition("=")
         if equals and key in SPLIT_NAMES and not Path(source).is_dir():
-            raise UsageError(
-                f"which task is --data {source} for, of {', '.join(tasks)}?", do=f"name it: --data {tasks[0]}/{source}"
-            )
+            what = f"which task is --data {source} for, of {', '.join(tasks)}?"
+            raise UsageError(what, do=f"name it: --data {tasks[0]}/{source}")
 
 
 def _concerning(sources: Sequence[str], task: str, tasks: Sequence[str]) -> tuple[str, ...]:
@@ -129,15 +114,6 @@ def _concerning(sources: Sequence[str], task: str, tasks: Sequence[str]) -> tupl
     return tuple(own or common)
 
 
-def _split(name: str) -> str:
-    if name not in SPLIT_NAMES:
-        raise UsageError(
-            f"--data {name}=...: '{name}' is no split",
-            do="use train=, validation= or test= (or candidates=, where something is to be found)",
-        )
-    return SPLIT_NAMES[name]
-
-
 def origin_facts(origin: Origin) -> dict[str, Any]:
     """What the manifest stores about a split: its files with rows and sha256, or the hub id and revision."""
     facts = {key: value for key, value in asdict(origin).items() if value not in (None, "", (), {})}
@@ -151,3 +127,18 @@ def subset(examples: Sequence[Example], rows: int | None, seeds: Seeds) -> list[
         return list(examples)
     chosen = sorted(seeds.python("train rows").sample(range(len(examples)), rows))
     return [examples[i] for i in chosen]
+
+
+def history(data: Iterable[Loaded], parents: Iterable[Manifest]) -> tuple[Seen, ...]:
+    """The rows that a run and all it builds on were trained or selected on, and the tasks they are made of.
+
+    The miniature is left out: it has splits of its own, by meaning, whatever task it stands for.
+    """
+    origins = [loaded.origin for loaded in data if loaded.origin.kind != MINIATURE]
+    own = [Seen(origin.task, origin.split, origin.language, origin.parts) for origin in origins]
+    return tuple(dict.fromkeys([*(row for parent in parents for row in parent.history), *own]))
+
+
+def leaks(task: Task, seen: Iterable[Seen]) -> tuple[str, ...]:
+    """What these rows give away of the task, a sentence each."""
+    return tuple(sentence(task, leak) for leak in leaks_of(task, seen))

@@ -1,71 +1,60 @@
-"""Scoring a model with a head: one split of one language to predictions, rows of results and XTREME's prediction
-files."""
+"""Scoring a model with a head: one split of one language to predictions, rows of results and XTREME's prediction files;
+and the validation score that training selects by.
+
+The step that is kept is the one with the best mean: over languages, then over tasks, every one counting the same
+whatever its size. A task without validation rows takes no part.
+"""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.data.feature import Feature
-from adapter_stilts.encoder.task_model import TaskModel
+from adapter_stilts.encoder.task_model import JointModel, TaskModel
+from adapter_stilts.encoder.trunk import Trunk
 from adapter_stilts.evaluation.predict import predict
-from adapter_stilts.files import write_bytes
-from adapter_stilts.formats.base import Cut, Example, Rules
-from adapter_stilts.formats.protocols import OWN, TargetProtocol, target_protocols
-from adapter_stilts.metrics import forms
-from adapter_stilts.metrics.base import Options, Score
-from adapter_stilts.runs.attention import store_attention
+from adapter_stilts.formats.base import Cut, Example, Format, Rules
+from adapter_stilts.metrics.base import Options, Score, metrics
 from adapter_stilts.runs.build import HEAD
-from adapter_stilts.runs.disclosure import beside
-from adapter_stilts.runs.masked import masked_score
-from adapter_stilts.runs.material import origin_facts
+from adapter_stilts.runs.material import subset
 from adapter_stilts.runs.ranking import own_score
+from adapter_stilts.runs.rows import Reading, rows_of, store_attention, write_predictions
+from adapter_stilts.runs.task_data import TaskData
+from adapter_stilts.seeding import Seeds
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.reading.place import Loaded
+from adapter_stilts.training.course import Order
+from adapter_stilts.training.plan import Prepare, Validation
+from adapter_stilts.training.rows import feature_data, masker
+
+MASKED = 0.15  # of the tokens of a text, when masked language modelling is scored
+Model = TaskModel | JointModel
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How examples become predictions: the head's labels and the length it was trained with, how many tokens go at
-    once, whose rules hold, which head.
+class Predicted:
+    """Rows whose labels are withheld: what was read, how, and where its predictions lie in XTREME's form."""
 
-    adapters   "own" where each language is read under its own language adapter
-    precision  of the trunk, where it is another than in training; "": as in training
-    """
+    task: str
+    protocol: str
+    language: str
+    split: str
+    n: int
+    settings: Mapping[str, Any]
+    predictions: str
+    leaks: tuple[str, ...] = ()
 
-    labels: tuple[str, ...] | None
-    max_length: int
-    token_budget: int
-    protocol: str = "own"
-    seed: int = 0
-    head: str = HEAD
-    adapters: str = ""
-    precision: str = ""
-
-    @property
-    def marks(self) -> dict[str, str]:
-        """Settings of a score that tell this reading from others of the same rows."""
-        found = {
-            "head": self.head if self.head != HEAD else "",
-            "language_adapters": self.adapters,
-            "precision": self.precision,
-        }
-        return {name: value for name, value in found.items() if value}
-
-    @property
-    def rules(self) -> TargetProtocol:
-        return target_protocols[self.protocol]
-
-    def length(self, model: TaskModel) -> int:
-        """Tokens of an input: the protocol's, or as trained; at most what the trunk has positions for."""
-        return min(model.format.length(self.rules, self.max_length), model.encoder.trunk.max_length)
+    def to_json(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "leaks" or value}
 
 
 def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, folder: Path | None) -> list[Result]:
@@ -75,79 +64,45 @@ def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, fold
     fusion/attention.json.
     """
     origin, options = loaded.origin, Options(loaded.origin.language, seed=reading.seed)
-    if task.format.ranking:
-        limits = (reading.max_length, reading.token_budget)
-        scored, predictions = own_score(model, task, loaded.examples, *limits, options)
-        asked = {"max_length": reading.max_length, "query_length": task.query_length}
-        return results(task, loaded, reading, scored, asked, folder, predictions)
-    settings = task.format.settings(reading.rules, reading.length(model))
-    if task.format.masked:
-        scored = masked_score(model, loaded.examples, reading.max_length, reading.token_budget, reading.seed)
-        return results(task, loaded, reading, scored, settings, folder)
-    features = _features(model, task, loaded.examples, reading)
-    predictions, attention = _predict(model, task, loaded.examples, features, reading, origin.language)
-    gold, lost = task.format.scored_part(loaded.examples, predictions)
-    scored = task.format.score(task.metric, gold, predictions, options)
+    scored, predictions, lost, attention = _scored(model, task, loaded.examples, reading, options, [])
     if attention and folder is not None:
         store_attention(folder, task.name, origin.split, origin.language, attention)
-    return results(task, loaded, reading, scored, settings, folder, predictions, words_lost=lost)
+    settings = _settings(model, task, reading)
+    return rows_of(task, loaded, reading, scored, settings, folder, predictions, words_lost=lost)
 
 
-def predicted(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, folder: Path) -> dict[str, Any]:
-    """A row without a score, for rows whose labels are withheld: what was read, how, and where its predictions lie in
-    XTREME's form."""
+def predict_only(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, folder: Path) -> Predicted:
+    """Write the predictions of rows whose labels are withheld."""
     origin, features = loaded.origin, _features(model, task, loaded.examples, reading)
     predictions, _ = _predict(model, task, loaded.examples, features, reading, origin.language)
-    return {
-        "task": task.name,
-        "protocol": reading.protocol,
-        "language": origin.language,
-        "split": origin.split,
-        "n": len(loaded.examples),
-        "settings": {**task.format.settings(reading.rules, reading.length(model)), **reading.marks},
-        "predictions": _write(folder, task, loaded, predictions),
-    }
+    settings = {**_settings(model, task, reading), **reading.marks}
+    path, rows = write_predictions(folder, task, loaded, predictions), len(loaded.examples)
+    return Predicted(task.name, reading.protocol, origin.language, origin.split, rows, settings, path)
 
 
-def results(
-    task: Task,
-    loaded: Loaded,
-    reading: Reading,
-    scored: Score,
-    settings: Mapping[str, Any],
-    folder: Path | None,
-    predictions: Any = None,
-    data: Any = None,
-    **notes: Any,
-) -> list[Result]:
-    """A row of results.json for every measure of a score; under `folder` its predictions, where it has any, and units.
+def selector(config: RunConfig, data: Sequence[TaskData]) -> Callable[[Model], Validation] | None:
+    """The score of a model as it stands, of several tasks one each; None where no task has validation rows."""
+    scores = {rows.task.name: _mean_over_languages(config, rows) for rows in data if rows.validation}
+    if not scores:
+        return None
 
-    data  what it was scored on, where that is more than `loaded`
-    """
-    origin, facts = loaded.origin, origin_facts(loaded.origin)
-    words = {"multiword": origin.multiword} if origin.multiword else {}
-    paths: dict[str, str] = {}
-    if folder is not None:
-        paths |= {} if predictions is None else {"predictions": _write(folder, task, loaded, predictions)}
-        # each reading's sums stay, since several may stand in one results.json
-        protocols = [] if reading.protocol == OWN.name else [reading.protocol]
-        name = ".".join([f"{origin.split}-{origin.language}", *reading.marks.values(), *protocols])
-        units = folder / "units" / task.name / f"{name}.npy"
-        write_array(units, scored.units)
-        paths["units"] = units.relative_to(folder).as_posix()
-    return [
-        Result(
-            *(task.name, reading.protocol, origin.language, measure.metric, measure.score, scored.n, measure.interval),
-            split=origin.split,
-            headline=measure.metric == scored.headline,
-            retrieval=task.format.ranking,
-            settings={**settings, **reading.marks, **words},
-            data=data or facts["files"] or facts,
-            paths=paths,
-            statistic=scored.main.statistic if folder is not None else "",
-        ).with_notes(**beside(origin), **notes)
-        for measure in scored.measures
-    ]
+    def validate(model: Model) -> Validation:
+        if isinstance(model, JointModel):
+            return {task: score(model.tasks[task]) for task, score in scores.items()}
+        return next(iter(scores.values()))(model)
+
+    return validate
+
+
+def validation_rows(model: Model, config: RunConfig, data: Sequence[TaskData], folder: Path) -> list[Result]:
+    """Rows for every task on all of its validation split, language by language."""
+    results: list[Result] = []
+    for rows in data:
+        name = rows.task.name
+        reader, head = (model.tasks[name], name) if isinstance(model, JointModel) else (model, HEAD)
+        for loaded in rows.validation:
+            results += measure(reader, rows.task, loaded, _validation_reading(config, rows, head), folder)
+    return results
 
 
 def validation_score(
@@ -155,66 +110,110 @@ def validation_score(
 ) -> Callable[[TaskModel], float]:
     """A function for the training loop: the headline metric on validation rows of a language ("": the task's own);
     higher is better."""
-    found: list[Feature] = []  # made once, by the first evaluation
-
-    def validate(model: TaskModel) -> float:
-        if task.format.masked:
-            return masked_score(
-                model, examples, reading.max_length, reading.token_budget, reading.seed, replicates=0
-            ).value
-        spoken = language or task.train_language
-        if task.format.ranking:
-            options = Options(language=spoken, replicates=0)
-            return own_score(model, task, examples, reading.max_length, reading.token_budget, options)[0].value
-        found.extend([] if found else _features(model, task, examples, reading))
-        predictions, _ = _predict(model, task, examples, found, reading, spoken)
-        gold, _ = task.format.scored_part(examples, predictions)
-        return task.format.score(task.metric, gold, predictions, Options(language=spoken, replicates=0)).value
-
-    return validate
+    options = Options(language or task.train_language, seed=reading.seed, replicates=0)
+    features: list[Feature] = []  # made once, by the first evaluation
+    return lambda model: _scored(model, task, examples, reading, options, features)[0].value
 
 
-def write_array(path: Path, array: NDArray[Any]) -> None:
-    """An array as .npy. Raises DoesNotFit on a full disk, which NumPy writing by itself would not tell from other
-    errors."""
-    content = io.BytesIO()
-    np.save(content, array, allow_pickle=False)
-    write_bytes(path, content.getvalue())
+def masking_of(format: Format[Any], trunk: Trunk, rate: float = MASKED) -> Prepare | None:
+    """How batches of a text task are masked; None for every other format."""
+    if not format.masked:
+        return None
+    tokenizer = trunk.tokenizer
+    return masker(trunk.vocabulary, tokenizer.mask_token_id, tokenizer.all_special_ids, rate)
+
+
+def masked_score(model: TaskModel, examples: Sequence[Example], reading: Reading, options: Options) -> Score:
+    """Accuracy on masked tokens, 15 % of each text; the masks depend on the reading's seed alone, so that runs can be
+    compared.
+
+    A unit is a text, or a piece of one that is longer than max_length. The model is left in the mode it was in.
+    """
+    was_training = model.training
+    model.eval()
+    try:
+        units = _masked_units(model, examples, reading)
+    finally:
+        model.train(was_training)
+    return metrics["masked_accuracy"].score(units, None, options)
+
+
+def _mean_over_languages(config: RunConfig, data: TaskData) -> Callable[[TaskModel], float]:
+    wanted, seeds = config.training.validation_rows, Seeds(config.training.seed)
+    rows = None if wanted is None else -(-wanted // len(data.validation))
+    reading = _validation_reading(config, data, HEAD)
+    scores = [
+        validation_score(data.task, subset(loaded.examples, rows, seeds), reading, loaded.origin.language)
+        for loaded in data.validation
+    ]
+    return lambda model: sum(score(model) for score in scores) / len(scores)
+
+
+def _validation_reading(config: RunConfig, data: TaskData, head: str) -> Reading:
+    training, protocol = config.training, config.evaluation.protocol
+    return Reading(data.labels, data.max_length, 4 * training.token_budget, protocol, training.seed, head)
+
+
+def _settings(model: TaskModel, task: Task, reading: Reading) -> dict[str, Any]:
+    """What a score depends on."""
+    if task.format.ranking:
+        return {"max_length": reading.max_length, "query_length": task.query_length}
+    return dict(task.format.settings(reading.rules, reading.length(model)))
+
+
+def _scored(
+    model: TaskModel,
+    task: Task,
+    examples: Sequence[Example],
+    reading: Reading,
+    options: Options,
+    features: list[Feature],
+) -> tuple[Score, Any, int, Mapping[str, Any]]:
+    """A score, its predictions, the words it lost, and attention [L, A] by fusion. features: filled by the first call."""
+    if task.format.ranking:
+        return *own_score(model, task, examples, reading, options), 0, {}
+    if task.format.masked:
+        return masked_score(model, examples, reading, options), None, 0, {}
+    features.extend([] if features else _features(model, task, examples, reading))
+    predictions, attention = _predict(model, task, examples, features, reading, options.language)
+    gold, lost = task.format.scored_part(examples, predictions)
+    return task.format.score(task.metric, gold, predictions, options), predictions, lost, attention
 
 
 def _features(model: TaskModel, task: Task, examples: Sequence[Example], reading: Reading) -> list[Feature]:
-    rules = reading.rules
-    return task.format.features(
-        examples,
-        model.encoder.trunk.tokenizer,
-        Cut(
-            labels=reading.labels,
-            max_length=reading.length(model),
-            query_length=rules.query_length,
-            window_step=rules.decoding.window_step,
-            rows=rules.rows,
-            training=False,
-        ),
-    )
+    rules, labels, length = reading.rules, reading.labels, reading.length(model)
+    sizes = (rules.query_length, rules.decoding.window_step, rules.end_marks, rules.truncate)
+    return task.format.features(examples, model.encoder.trunk.tokenizer, Cut(length, labels, *sizes))
 
 
 def _predict(
-    model: TaskModel, task: Task, examples: Sequence[Example], found: Sequence[Feature], reading: Reading, language: str
+    model: TaskModel,
+    task: Task,
+    examples: Sequence[Example],
+    features: Sequence[Feature],
+    reading: Reading,
+    language: str,
 ) -> tuple[Any, Mapping[str, Any]]:
+    rules = Rules(reading.labels, task.unanswerable, reading.rules.decoding, language)
     with model.encoder.capture_attention() as attention:
-        predictions = predict(
-            model,
-            examples,
-            found,
-            Rules(reading.labels, task.unanswerable, reading.rules.decoding, language),
-            reading.token_budget,
-        )
+        predictions = predict(model, examples, features, rules, reading.token_budget)
     return predictions, {name: attention.mean(name) for name in attention.sums}
 
 
-def _write(folder: Path, task: Task, loaded: Loaded, predictions: Any) -> str:
-    """Write predictions in the form of their format; returns where they are."""
-    origin, form = loaded.origin, task.format.form
-    path = forms.prediction_path(folder / "predictions", task.name, origin.language, form, origin.split)
-    forms.forms[form].write(path, predictions)
-    return path.relative_to(folder).as_posix()
+@torch.no_grad()
+def _masked_units(model: TaskModel, examples: Sequence[Example], reading: Reading) -> NDArray[np.float64]:
+    """(right, masked) of each text, [N, 2]."""
+    trunk, device = model.encoder.trunk, next(model.parameters()).device
+    cut = Cut(max_length=reading.max_length, training=False)
+    features = model.format.features(examples, trunk.tokenizer, cut)
+    data = feature_data(features, model.format, trunk.pad_id, masking_of(model.format, trunk))
+    assert data.prepare is not None
+    units = np.zeros((len(features), 2))
+    for number, rows in enumerate(Order(data.lengths, reading.token_budget, 1, reading.seed).batches(0)):
+        prepared = data.prepare(data.collate(rows), Seeds(reading.seed).torch(f"masked/{number}"))
+        batch = {name: tensor.to(device) for name, tensor in prepared.items()}
+        picked = batch["labels"] != -100  # [B, T]
+        right = torch.zeros_like(picked)
+        right[picked] = model(batch).argmax(-1) == batch["labels"][picked]
+        units[batch["rows"].cpu().numpy()] = torch.stack([right.sum(-1), picked.sum(-1)], dim=-1).cpu().numpy()
+    return units

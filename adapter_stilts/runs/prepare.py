@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,14 @@ from adapter_stilts.data.feature import length
 from adapter_stilts.encoder.kinds import kinds, resolve
 from adapter_stilts.encoder.model import FUSION_PENALTY
 from adapter_stilts.encoder.trunk import Trunk, check_local, load_trunk
-from adapter_stilts.errors import UsageError
-from adapter_stilts.runs import disclosure
+from adapter_stilts.errors import UsageError, refuse
+from adapter_stilts.formats.base import Format
 from adapter_stilts.runs.build import check_trunk
-from adapter_stilts.runs.controls import RANDOM_ADAPTER, check_control, random_adapter
-from adapter_stilts.runs.identity import Decisions, run_identity
-from adapter_stilts.runs.lineage import Lineage, lineage
-from adapter_stilts.runs.masked import masking_of
-from adapter_stilts.runs.material import check_assigned, for_task
-from adapter_stilts.runs.task_data import TaskData, TaskRows, read_rows, tokenised
+from adapter_stilts.runs.identity import run_identity
+from adapter_stilts.runs.lineage import Lineage, lineage, random_adapter
+from adapter_stilts.runs.material import check_assigned, for_task, history, leaks
+from adapter_stilts.runs.measure import masking_of
+from adapter_stilts.runs.task_data import SHUFFLED_LABELS, TaskData, TaskRows, read_rows, tokenised
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
 from adapter_stilts.tasks.base import Task, under
@@ -35,6 +34,7 @@ from adapter_stilts.training.sampler import Sampler, shares
 
 JOINT, FUSE = "joint", "fuse"
 FULL = "full"  # the kind that trains the trunk
+RANDOM_ADAPTER = "random-adapter"  # the control whose adapter is its parent's with the entries permuted
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,18 @@ class Prepared:
     notes: tuple[str, ...]
 
     @property
+    def task(self) -> str:
+        return ",".join(data.task.name for data in self.data)
+
+    @property
+    def loaded(self) -> list[Loaded]:
+        """What was read, to learn from and to select with, task by task."""
+        return _loaded(self.data)
+
+    @property
     def history(self) -> tuple[Seen, ...]:
         """The rows that this run and all it builds on were trained or selected on."""
-        return disclosure.history(_read(self.data) if self.trains else [], [parent.manifest for parent in self.parents])
+        return history(self.loaded if self.trains else (), (parent.manifest for parent in self.parents))
 
     @property
     def joint(self) -> bool:
@@ -78,14 +87,14 @@ class Prepared:
         return self.config.control != RANDOM_ADAPTER
 
     @property
-    def seeds(self) -> Seeds:
-        return Seeds(self.config.training.seed)
-
-    @property
     def rows(self) -> TrainingData | Mixture:
         """The data as the training loop takes it."""
-        found = {one.task.name: self._rows(one) for one in self.data}
-        return Mixture(found, self.shares) if self.joint else next(iter(found.values()))
+        rate = self.config.training.mask_rate
+        rows = {}
+        for data in self.data:
+            masking = masking_of(data.task.format, self.trunk, rate)
+            rows[data.task.name] = feature_data(data.features, data.task.format, self.trunk.pad_id, masking)
+        return Mixture(rows, self.shares) if self.joint else next(iter(rows.values()))
 
     @property
     def steps(self) -> int:
@@ -94,53 +103,45 @@ class Prepared:
             return 0
         return self.plan.max_steps or course(self.rows, self.plan, self.processes.count).steps(self.plan.epochs)
 
-    def _rows(self, one: TaskData) -> TrainingData:
-        masking = masking_of(one.task.format, self.trunk, self.config.training.mask_rate)
-        return feature_data(one.features, one.task.format, self.trunk.pad_id, masking)
 
-
-def prepare(config: RunConfig, tasks: Sequence[str]) -> Prepared:
+def prepare(config: RunConfig, names: Sequence[str]) -> Prepared:
     """Load and check everything a run needs; every refusal comes before the first step, the cheap ones first."""
-    found = _tasks(config, tasks)
-    config = config.model_copy(update={"task": config.task.model_copy(update={"name": ",".join(tasks)})})
-    plan = training_plan(config)
-    seeds = Seeds(plan.seed)
+    tasks = _tasks(config, names)
+    config = config.model_copy(update={"task": config.task.model_copy(update={"name": ",".join(names)})})
+    plan, joint, seeds = training_plan(config), config.how == JOINT, Seeds(config.training.seed)
     device = pick_device()
     together = processes(device)
     check_local(config.trunk.name)
     parents = tuple(load_bundle(Path(folder)) for folder in config.after)
-    names = tuple(task.name for task in found)
-    name = JOINT if config.how == JOINT else _named(found[0], config)
-    line = lineage(
-        config.how,
-        parents,
-        name,
-        config.adapter.kind,
-        target_adapter=config.fusion.target_adapter,
-        composition=config.composition,
-    )
+    manifests = [parent.manifest for parent in parents]
+    first = tasks[0].name
+    spoken = for_task(config.data.language, first, [first], "data.language") if not joint else ()
+    name = JOINT if joint else "-".join((first, *spoken))  # with its languages, where the configuration names them
+    fusion: Any = {"target_adapter": config.fusion.target_adapter, "composition": config.composition}
+    line = lineage(config.how, parents, name, config.adapter.kind, **fusion)
     kind, settings = _kind(config.adapter, line.start)
     if config.control == RANDOM_ADAPTER:
         line = random_adapter(line, seeds)
-    rows = [read_rows(config, task, names) for task in found]
-    trunk = load_trunk(
-        config.trunk.name, revision=config.trunk.revision, precision=_precision(config, kind, line), device=device
-    )
+    rows = [read_rows(config, task, [task.name for task in tasks]) for task in tasks]
+    loaded = _loaded(rows)
+    precision = _precision(config, kind, line)
+    trunk = load_trunk(config.trunk.name, revision=config.trunk.revision, precision=precision, device=device)
     for parent in parents:
         check_trunk(trunk, parent)
-    data = tuple(tokenised(one, trunk, config.training.max_length) for one in rows)
+    data = tuple(tokenised(of_task, trunk, config.training.max_length) for of_task in rows)
     sampler = Sampler(**config.training.sampler.model_dump())
-    chances = shares(sampler, {one.task.name: len(one.examples) for one in data}) if config.how == JOINT else {}
-    decisions = Decisions(
-        config.how,
-        config.control,
-        kind,
-        settings,
-        {one.task.name: one.labels for one in data},
-        {**config.training.model_dump(include={"rows", "validation_rows", "head_dropout"}), **_numbers(config, data)},
-        together.count,
-        asdict(sampler) if config.how == JOINT else {},
-    )
+    chances = shares(sampler, {of_task.task.name: len(of_task.examples) for of_task in data}) if joint else {}
+    decisions = {
+        "how": config.how,
+        "control": config.control,
+        "kind": kind,
+        "settings": settings,
+        "labels": {of_task.task.name: of_task.labels for of_task in data},
+        "numbers": _numbers(config, data),
+        "processes": together.count,
+        "sampler": asdict(sampler) if joint else {},
+    }
+    seen = history(loaded, manifests)
     return Prepared(
         config=config,
         plan=plan,
@@ -154,15 +155,26 @@ def prepare(config: RunConfig, tasks: Sequence[str]) -> Prepared:
         shares=chances,
         device=str(device),
         processes=together,
-        identity=run_identity(found, _read(rows), trunk, parents, line, plan, decisions),
+        identity=run_identity(tasks, loaded, trunk, manifests, line, plan, decisions),
         notes=(
             *_mixed(chances),
             *_compared(data, plan, together.count),
-            *(note for one in data for note in one.notes),
-            *_disclosed(rows, parents),
+            *(note for of_task in data for note in of_task.notes),
+            *_dropped(loaded),
+            *(note for task in tasks for note in leaks(task, seen)),
             *_unused(config),
         ),
     )
+
+
+def check_control(control: str, how: str, format: Format[Any]) -> None:
+    """Refuse a control, a run that should learn nothing and that gains are compared with, which has no meaning here."""
+    what, advice = f"--control {control} needs a task with labels", "leave it out for masked language modelling"
+    refuse(control == SHUFFLED_LABELS and not format.deals, what, advice)
+    what = f"--control {control} permutes the adapter of a run, and --how {how} continues none"
+    advice = "make the random adapter by --how sequential --after RUN --control random-adapter"
+    advice += "; then build on that run as on any other"
+    refuse(control == RANDOM_ADAPTER and how != "sequential", what, advice)
 
 
 def training_plan(config: RunConfig) -> TrainingPlan:
@@ -177,99 +189,78 @@ def training_plan(config: RunConfig) -> TrainingPlan:
 
 def _tasks(config: RunConfig, names: Sequence[str]) -> tuple[Task, ...]:
     """The tasks, if the configuration asks for something this version does."""
-    if not any(names):
-        raise UsageError(
-            "no task is named", do="name one of `adapter-stilts list tasks`, or a YAML file that describes one"
-        )
-    if len(names) > 1 and config.how != JOINT:
-        advice = (
-            "add --how joint to learn them together, or train each on its own and build on the runs with --how fuse"
-        )
-        raise UsageError(f"one task at a time; got {len(names)}: {', '.join(names)}", do=advice)
-    found = tuple(
-        under(find_task(name, config.task.model_dump(exclude_none=True)), config.evaluation.protocol) for name in names
-    )
-    for task in found:
-        if task.retrieval:
-            raise UsageError(
-                f"'{task.name}' trains nothing: it reads the encoder as it is",
-                do=f"use `adapter-stilts eval RUN --tasks {task.name}`",
-            )
+    advice = "name one of `adapter-stilts list tasks`, or a YAML file that describes one"
+    refuse(not any(names), "no task is named", advice)
+    advice = "add --how joint to learn them together, or train each on its own and build on the runs with --how fuse"
+    what = f"one task at a time; got {len(names)}: {', '.join(names)}"
+    refuse(len(names) > 1 and config.how != JOINT, what, advice)
+    settings = config.task.model_dump(exclude_none=True)
+    tasks = tuple(under(find_task(name, settings), config.evaluation.protocol) for name in names)
+    for task in tasks:
+        what = f"'{task.name}' trains nothing: it reads the encoder as it is"
+        refuse(task.retrieval, what, f"use `adapter-stilts eval RUN --tasks {task.name}`")
     if config.how == JOINT:
-        _check_joint(config, [task.name for task in found])
-    for task in found:
+        _check_joint(config, [task.name for task in tasks])
+    for task in tasks:
         check_control(config.control, config.how, task.format)
-    return found
+    return tasks
 
 
 def _check_joint(config: RunConfig, names: Sequence[str]) -> None:
     """Refuse a mixture of one task, of a task twice, and what is said of tasks without saying of which."""
-    if len(names) < 2:
-        raise UsageError(
-            f"--how joint learns several tasks at once, and one is named: {names[0]}",
-            do=f"name more, for example {names[0]},mlm",
-        )
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise UsageError(
-            f"'{twice}' is named twice", do="name each task once; training.sampler.weights makes one more frequent"
-        )
+    what = f"--how joint learns several tasks at once, and one is named: {names[0]}"
+    refuse(len(names) < 2, what, f"name more, for example {names[0]},mlm")
+    for name in names:
+        advice = "name each task once; training.sampler.weights makes one more frequent"
+        refuse(names.count(name) > 1, f"'{name}' is named twice", advice)
     check_assigned(config.data.sources, names)
-    if given := next((key for key in ("columns", "labels", "ignore_labels") if getattr(config.task, key)), None):
-        what = f"task.{given} describes one task, and there are {len(names)}"
-        raise UsageError(
-            what,
-            where=f"task.{given}",
-            do="describe that task in a YAML file, and name the file in the place of the task",
-        )
-
-
-def _named(task: Task, config: RunConfig) -> str:
-    """The name of a task's adapter: with its languages, where the configuration names them."""
-    chosen = for_task(config.data.language, task.name, [task.name], "data.language")
-    return "-".join((task.name, *chosen))
+    for key in ("columns", "labels", "ignore_labels"):
+        if getattr(config.task, key):
+            what = f"task.{key} describes one task, and there are {len(names)}"
+            advice = "describe that task in a YAML file, and name the file in the place of the task"
+            raise UsageError(what, where=f"task.{key}", do=advice)
 
 
 def _numbers(config: RunConfig, data: Sequence[TaskData]) -> dict[str, Any]:
-    """The lengths of inputs, the mask rate where text is masked, and how a ranking makes vectors."""
-    masks = {"mask_rate": config.training.mask_rate} if any(one.task.format.masked for one in data) else {}
-    ranks = [one.task.query_length for one in data if one.task.format.ranking]
-    pools = {"query_length": ranks, "head_pool": config.training.head_pool} if ranks else {}
-    return {"max_length": [one.max_length for one in data], **masks, **pools}
+    """Numbers outside the plan that decide the weights: of rows, lengths, dropout; of masking and ranking where used."""
+    training, formats = config.training, [of_task.task.format for of_task in data]
+    names = {"rows", "validation_rows", "head_dropout"}
+    names |= {"mask_rate"} if any(format.masked for format in formats) else set()
+    numbers = training.model_dump(include=names) | {"max_length": [of_task.max_length for of_task in data]}
+    if lengths := [of_task.task.query_length for of_task in data if of_task.task.format.ranking]:
+        numbers |= {"query_length": lengths, "head_pool": training.head_pool}
+    return numbers
 
 
-def _disclosed(rows: Sequence[TaskRows], parents: Sequence[Bundle]) -> list[str]:
-    """Rows left out, and what the runs that this one builds on give away of its tasks."""
-    seen = disclosure.history(_read(rows), [parent.manifest for parent in parents])
-    return [*disclosure.dropped(_read(rows)), *(note for one in rows for note in disclosure.leaks(one.task, seen))]
+def _dropped(data: Iterable[Loaded]) -> list[str]:
+    """How many rows of each split were left out and why, a sentence each."""
+    return [
+        f"{number:,} rows of {loaded.origin.task} ({loaded.origin.split}) are left out: {reason}"
+        for loaded in data
+        for reason, number in loaded.origin.dropped.items()
+    ]
 
 
-def _compared(data: Sequence[TaskData], plan: TrainingPlan, processes: int) -> list[str]:
+def _compared(data: Sequence[TaskData], plan: TrainingPlan, processes: int) -> Iterable[str]:
     """How many others a query is told from, where the rows of a batch are each other's negatives."""
-    notes = []
-    for one in data:
-        if one.task.format.ranking:
-            by_tokens = plan.token_budget * len(one.features) // sum(length(feature) for feature in one.features)
-            pairs = processes * (plan.batch_rows or by_tokens)
-            setting = f"training.{'batch_rows' if plan.batch_rows else 'token_budget'}"
-            notes.append(
-                f"{one.task.name}: about {max(2, pairs)} pairs in a batch, each query told from the others' answers; "
-                f"{setting} is what makes them more, not training.accumulation"
-            )
-    return notes
+    setting = f"training.{'batch_rows' if plan.batch_rows else 'token_budget'}"
+    for of_task in data:
+        if of_task.task.format.ranking:
+            by_tokens = plan.token_budget * len(of_task.features) // sum(map(length, of_task.features))
+            pairs = max(2, processes * (plan.batch_rows or by_tokens))
+            what = f"{of_task.task.name}: about {pairs} pairs in a batch, each query told from the others' answers"
+            yield f"{what}; {setting} is what makes them more, not training.accumulation"
 
 
 def _mixed(chances: Mapping[str, float]) -> list[str]:
     """How often each task is learned, the most frequent first."""
-    ordered = sorted(chances.items(), key=lambda one: -one[1])
-    return (
-        [f"of the steps, {', '.join(f'{100 * share:.3g} % learn {task}' for task, share in ordered)}"]
-        if ordered
-        else []
-    )
+    ordered = sorted(chances.items(), key=lambda chance: -chance[1])
+    listed = ", ".join(f"{100 * share:.3g} % learn {task}" for task, share in ordered)
+    return [f"of the steps, {listed}"] if ordered else []
 
 
-def _read(rows: Sequence[TaskRows]) -> list[Loaded]:
-    return [loaded for one in rows for loaded in (*one.train, *one.validation)]
+def _loaded(rows: Iterable[TaskRows]) -> list[Loaded]:
+    return [loaded for of_task in rows for loaded in (*of_task.train, *of_task.validation)]
 
 
 def _kind(wanted: Adapter, start: Part | None) -> tuple[str, dict[str, Any]]:

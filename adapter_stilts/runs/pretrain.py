@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer
@@ -32,13 +33,13 @@ from adapter_stilts.formats.text import PlainText
 from adapter_stilts.miniature.aligned_start import aligned_embeddings
 from adapter_stilts.miniature.pretraining_rows import Corpus, Rows, encode, sample
 from adapter_stilts.miniature.vocabulary import train_tokenizer
+from adapter_stilts.runs.measure import masking_of
 from adapter_stilts.runs.prepare import training_plan
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.training.devices import own_generators, pick_device
 from adapter_stilts.training.interrupt import StopSignal
 from adapter_stilts.training.loop import train
 from adapter_stilts.training.plan import Outcome, Progress, TrainingData, TrainingPlan
-from adapter_stilts.training.rows import masker
 
 PART = "whole"  # the name of the one part that trains
 BETAS, EPSILON = (0.9, 0.98), 1e-6  # of AdamW, as RoBERTa was trained
@@ -108,10 +109,9 @@ def pretrain(
     rows = sample(corpus, max_length=recipe.max_length, pair_share=share, exponent=exponent, seed=recipe.seed)
     trunk = _fresh(vocabulary, recipe, corpus)
     model = _model(trunk, recipe).to(where)
-    special = tuple(trunk.tokenizer.all_special_ids)
-    prepare = masker(trunk.vocabulary, trunk.tokenizer.mask_token_id, special, recipe.mask_rate)
-    data, plan = TrainingData(rows.lengths, rows.collate, prepare), _plan(recipe)
-    outcome = train(model, data, plan, folder=work, resume=True, identity=identity, progress=progress, stop=stop)
+    data = TrainingData(rows.lengths, rows.collate, masking_of(model.format, trunk, recipe.mask_rate))
+    run: Any = {"folder": work, "resume": True, "identity": identity, "progress": progress, "stop": stop}
+    outcome = train(model, data, _plan(recipe), **run)
     _save(out, trunk, model, recipe.dropout)
     write_json(out / FACTS, _facts(recipe, identity, corpus, rows, outcome))
     with disk_errors(out):

@@ -1,8 +1,8 @@
 """Scoring a ranking: queries and candidates to vectors, the nearest candidates by FAISS, and rows of results.
 
-The candidates of all languages are searched together, whatever language the queries are in. LAReQA's measure is mAP@20
-over the answers in every language. An encoder that prefers its query's own language is told by two rows beside the
-headline:
+The candidates of all languages are read once and searched together, whatever language the queries are in. LAReQA's
+measure is mAP@20 over the answers in every language. An encoder that prefers its query's own language is told by two
+rows beside the headline:
 
     map20-other-languages   the same, with the candidates (and answers) of the query's own language taken away
     own-language            the fraction of the first 20 candidates that are in the query's language
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TypeAlias, cast
 
 import numpy as np
@@ -27,9 +28,14 @@ from adapter_stilts.formats.ranking import candidate_features
 from adapter_stilts.metrics.base import Measure, Options, Score
 from adapter_stilts.metrics.ranked import DEEPEST, score_ranked
 from adapter_stilts.retrieval.search import nearest
+from adapter_stilts.runs.material import origin_facts
+from adapter_stilts.runs.rows import Reading, rows_of, store_attention
+from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import same_language
-from adapter_stilts.tasks.reading.pools import checked, gold_of
+from adapter_stilts.tasks.reading.place import Where
+from adapter_stilts.tasks.reading.pools import checked, gold_of, joined, load_pool
+from adapter_stilts.tasks.reading.sources import load
 
 AT_ONCE = 1 << 16  # candidates whose tokens are held at once
 SEVERAL = "map20"  # the measure of tasks whose queries have answers in several languages
@@ -47,12 +53,56 @@ class Pool:
 
     def without(self, language: str) -> Pool:
         """The candidates of all other languages."""
-        kept = [number for number, one in enumerate(self.candidates) if not same_language(one.language, language)]
-        return Pool([self.candidates[number] for number in kept], self.vectors[kept])
+        kept = [row for row, candidate in enumerate(self.candidates) if not same_language(candidate.language, language)]
+        return Pool([self.candidates[row] for row in kept], self.vectors[kept])
 
     @property
     def languages(self) -> tuple[str, ...]:
         return tuple(sorted({candidate.language for candidate in self.candidates} - {""}))
+
+
+def measure_ranking(
+    model: TaskModel, task: Task, split: str, languages: Sequence[str], where: Where, reading: Reading, folder: Path
+) -> Iterator[list[Result]]:
+    """Rows language by language. The pool is the same for all of them, and for a run that asks for one of them alone."""
+    sources = load_pool(task, split, where)
+    pool = read_pool(model, joined(sources), reading.max_length, reading.token_budget)
+    settings = {
+        "max_length": reading.max_length,
+        "query_length": task.query_length,
+        "candidates": len(pool.candidates),
+        "candidate_languages": len(pool.languages),
+        "depth": DEEPEST,
+        "index": "exact",
+    }
+    for language in languages:
+        loaded = load(task, split, language, where)
+        origin, queries = loaded.origin, cast(Sequence[Query], loaded.examples)
+        with model.encoder.capture_attention() as attention:
+            vectors = query_vectors(model, task, queries, reading.max_length, reading.token_budget)
+        options = Options(language=origin.language, seed=reading.seed)
+        scored, ranking = score_language(task.metric, queries, vectors, pool, options)
+        if attention.sums:
+            means = {name: attention.mean(name) for name in attention.sums}
+            store_attention(folder, task.name, origin.split, origin.language, means)
+        # what was scored: the files of queries and candidates, or the place both come from
+        data = [fact for part in (loaded, *sources) for fact in origin_facts(part.origin)["files"]] or {
+            **origin_facts(origin),
+            "candidates": sum(part.origin.rows for part in sources),
+            **({"candidate_configs": [part.origin.config for part in sources]} if origin.kind == "hub" else {}),
+        }
+        yield rows_of(task, loaded, reading, scored, settings, folder, ranking, data)
+
+
+def own_score(
+    model: TaskModel, task: Task, examples: Sequence[Example], reading: Reading, options: Options
+) -> tuple[Score, Ranked]:
+    """The score of queries among their own positives, as training selects by it, and the ranking; queries without a
+    positive are left out."""
+    queries = [replace(query, gold=()) for query in cast(Sequence[Query], examples) if query.positive is not None]
+    pool = read_pool(model, checked(merged(queries)), reading.max_length, reading.token_budget)
+    vectors = query_vectors(model, task, queries, reading.max_length, reading.token_budget)
+    return score_language(task.metric, queries, vectors, pool, options)
 
 
 def read_pool(model: TaskModel, candidates: Sequence[Candidate], max_length: int, token_budget: int) -> Pool:
@@ -60,32 +110,34 @@ def read_pool(model: TaskModel, candidates: Sequence[Candidate], max_length: int
     vectors = np.empty((len(candidates), model.encoder.trunk.hidden), dtype=np.float32)
     for start in range(0, len(candidates), AT_ONCE):
         part = candidate_features(candidates[start : start + AT_ONCE], model.encoder.trunk.tokenizer, max_length)
-        vectors[start : start + len(part)] = unit_vectors(model, part, token_budget)
+        vectors[start : start + len(part)] = _unit_vectors(model, part, token_budget)
     return Pool(candidates, vectors)
 
 
-def own_score(
-    model: TaskModel, task: Task, examples: Sequence[Example], max_length: int, token_budget: int, options: Options
+def query_vectors(
+    model: TaskModel, task: Task, queries: Sequence[Example], max_length: int, token_budget: int
+) -> Vectors:
+    """[N, H] unit vectors of queries, in their order."""
+    trunk = model.encoder.trunk
+    cut = Cut(max_length=min(max_length, trunk.max_length), query_length=task.query_length, training=False)
+    rows = task.format.features(queries, trunk.tokenizer, cut)
+    return _unit_vectors(model, rows, token_budget)
+
+
+def score_language(
+    metric: str, queries: Sequence[Query], vectors: Vectors, pool: Pool, options: Options
 ) -> tuple[Score, Ranked]:
-    """The score of queries among their own positives, as training selects by it, and what was found; queries without
-    one are left out."""
-    queries = [replace(query, gold=()) for query in cast(Sequence[Query], examples) if query.positive is not None]
-    pool = read_pool(model, checked(merged(queries)), max_length, token_budget)
-    vectors = unit_vectors(model, query_rows(model, task, queries, max_length), token_budget)
-    return score_language(task.metric, queries, vectors, pool, options)
+    """Every measure of one language's queries, and their rankings."""
+    gold = gold_of(queries, pool.candidates)
+    ranking = _ranked(queries, vectors, pool)
+    scored = score_ranked(metric, gold, ranking, options)
+    if metric == SEVERAL and len(pool.languages) > 1:
+        more = _bias(queries, vectors, pool, gold, ranking, options)
+        scored = replace(scored, measures=(*scored.measures, *more))
+    return scored, ranking
 
 
-def query_rows(model: TaskModel, task: Task, queries: Sequence[Example], max_length: int) -> list[Feature]:
-    """Queries as token ids, to be read."""
-    length = min(max_length, model.encoder.trunk.max_length)
-    tokenizer = model.encoder.trunk.tokenizer
-    return task.format.features(
-        queries, tokenizer, Cut(max_length=length, query_length=task.query_length, training=False)
-    )
-
-
-def unit_vectors(model: TaskModel, rows: Sequence[Feature], token_budget: int) -> Vectors:
-    """[N, H] unit vectors of queries or candidates, in their order. Raises StiltsError for one that is no number."""
+def _unit_vectors(model: TaskModel, rows: Sequence[Feature], token_budget: int) -> Vectors:
     vectors = np.stack(logits(model, rows, token_budget))
     if not np.isfinite(vectors).all():
         what = "the vector of a text is not finite"
@@ -93,25 +145,11 @@ def unit_vectors(model: TaskModel, rows: Sequence[Feature], token_budget: int) -
     return vectors
 
 
-def ranked(queries: Sequence[Query], vectors: Vectors, pool: Pool) -> Ranked:
+def _ranked(queries: Sequence[Query], vectors: Vectors, pool: Pool) -> Ranked:
     """The ids of the first 20 candidates of every query, best first, by exact inner products."""
-    found = nearest(vectors, pool.vectors, DEEPEST)
-    return {
-        query.id: tuple(pool.candidates[number].id for number in row)
-        for query, row in zip(queries, found.index.tolist(), strict=True)
-    }
-
-
-def score_language(
-    metric: str, queries: Sequence[Query], vectors: Vectors, pool: Pool, options: Options
-) -> tuple[Score, Ranked]:
-    """Every measure of one language's queries, and what was found for them."""
-    gold = gold_of(queries, pool.candidates)
-    found = ranked(queries, vectors, pool)
-    scored = score_ranked(metric, gold, found, options)
-    if metric != SEVERAL or len(pool.languages) < 2:
-        return scored, found
-    return replace(scored, measures=(*scored.measures, *_bias(queries, vectors, pool, gold, found, options))), found
+    rows = nearest(vectors, pool.vectors, DEEPEST).index.tolist()
+    ids = [candidate.id for candidate in pool.candidates]
+    return {query.id: tuple(ids[number] for number in row) for query, row in zip(queries, rows, strict=True)}
 
 
 def _bias(
@@ -119,19 +157,18 @@ def _bias(
     vectors: Vectors,
     pool: Pool,
     gold: Mapping[str, Sequence[str]],
-    found: Ranked,
+    ranking: Ranked,
     options: Options,
 ) -> Iterator[Measure]:
     """What language the answers come from; nothing where no candidate is in the query's own."""
     spoken = {candidate.id: same_language(candidate.language, options.language) for candidate in pool.candidates}
     if not any(spoken.values()):
         return
-    others = {id: tuple(one for one in right if not spoken[one]) for id, right in gold.items()}
-    places = [number for number, query in enumerate(queries) if others[query.id]]
-    if places:
+    others = {query: tuple(answer for answer in answers if not spoken[answer]) for query, answers in gold.items()}
+    if places := [number for number, query in enumerate(queries) if others[query.id]]:
         kept = [queries[number] for number in places]
-        elsewhere = ranked(kept, vectors[places], pool.without(options.language))
-        measure = score_ranked(SEVERAL, {query.id: others[query.id] for query in kept}, elsewhere, options).main
-        yield replace(measure, metric=f"{SEVERAL}-other-languages")
-    units = np.array([(np.mean([spoken[id] for id in row]), 1.0) for row in found.values()])
+        elsewhere = _ranked(kept, vectors[places], pool.without(options.language))
+        scored = score_ranked(SEVERAL, {query.id: others[query.id] for query in kept}, elsewhere, options)
+        yield replace(scored.main, metric=f"{SEVERAL}-other-languages")
+    units = np.array([(np.mean([spoken[id] for id in row]), 1.0) for row in ranking.values()])
     yield Measure.of("own-language", units, "ratio", options)

@@ -9,13 +9,11 @@ from typing import Any
 
 from adapter_stilts import environment as facts
 from adapter_stilts.config.load import dump
-from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.files import sha256, write_text
-from adapter_stilts.runs import disclosure
 from adapter_stilts.runs.build import HEAD
 from adapter_stilts.runs.folder import State
 from adapter_stilts.runs.identity import rows_digest
-from adapter_stilts.runs.material import MINIATURE, origin_facts
+from adapter_stilts.runs.material import MINIATURE, leaks, origin_facts
 from adapter_stilts.runs.prepare import JOINT, Prepared
 from adapter_stilts.runs.results import read_results
 from adapter_stilts.runs.task_data import TaskData
@@ -37,24 +35,18 @@ from adapter_stilts.tasks.reading.place import Loaded
 from adapter_stilts.training.plan import Outcome
 
 TASK_FILES = (".yaml", ".yml")
-TOLD = {"identity", "task", "how", "composition", "parts", "training", "tasks", "substitutions", "leaks"}  # by `--json`
+SHOWN = {"identity", "task", "how", "composition", "parts", "training", "tasks", "substitutions", "leaks"}  # in --json
 GENERATED = "Apache-2.0 (generated text of this package)"
 
 
 def write_config(prepared: Prepared, folder: Path) -> None:
     """config.yaml: every default written out, and what stands here in the place of "auto" and "as the task says"."""
-    write_text(folder / CONFIG, dump(resolved(prepared)))
-
-
-def resolved(prepared: Prepared) -> RunConfig:
-    """The configuration with what was decided on this machine written out."""
-    config = prepared.config
-    trunk = config.trunk.model_copy(
-        update={"precision": prepared.trunk.precision, "revision": prepared.trunk.revision or None}
-    )
+    config, loaded = prepared.config, prepared.trunk
+    trunk = config.trunk.model_copy(update={"precision": loaded.precision, "revision": loaded.revision or None})
     adapter = config.adapter.model_copy(update={"kind": prepared.kind, "settings": prepared.settings})
     training = config.training.model_copy(update={} if prepared.joint else {"max_length": prepared.data[0].max_length})
-    return config.model_copy(update={"trunk": trunk, "adapter": adapter, "training": training})
+    decided = config.model_copy(update={"trunk": trunk, "adapter": adapter, "training": training})
+    write_text(folder / CONFIG, dump(decided))
 
 
 def manifest_of(
@@ -66,52 +58,46 @@ def manifest_of(
     seconds: float,
 ) -> Manifest:
     """The manifest of a run whose weights and config.yaml are in the folder. seconds: of this process."""
-    config, trunk, data = prepared.config, prepared.trunk, prepared.data
-    counts = {
-        "rows": sum(len(one.examples) for one in data),
-        "features": sum(len(one.features) for one in data),
-        "processes": prepared.processes.count,
-    }
+    config, trunk, data, loaded = prepared.config, prepared.trunk, prepared.data, prepared.loaded
+    there = [name for name in (IDENTITY, CONFIG, METRICS) if (folder / name).is_file()]
+    ended = {**asdict(outcome), "losses": [[step, round(loss, 6)] for step, loss in outcome.losses[-1:]]}
+    ended |= {"rows": sum(len(rows.examples) for rows in data), "features": sum(len(rows.features) for rows in data)}
+    if not outcome.tasks:
+        del ended["tasks"]
+    history = prepared.history
     return Manifest(
         name=folder.resolve().name,
         identity=prepared.identity,
-        task=",".join(one.task.name for one in data),
+        task=prepared.task,
         task_file=config.task.name if config.task.name.endswith(TASK_FILES) and not prepared.joint else "",
         format=JOINT if prepared.joint else data[0].task.format.name,
-        language=",".join(dict.fromkeys(language for one in data for language in one.languages)),
+        language=",".join(dict.fromkeys(language for rows in data for language in rows.languages)),
         how=config.how,
         control=config.control,
         composition=str(prepared.lineage.composition),
         trunk=TrunkFacts(
-            name=trunk.name,
             revision=trunk.revision or None,
-            fingerprint=trunk.fingerprint,
-            layers=trunk.layers,
-            hidden=trunk.hidden,
-            precision=trunk.precision,
+            **{name: getattr(trunk, name) for name in ("name", "fingerprint", "layers", "hidden", "precision")},
         ),
         parents=tuple(
             Parent(name=parent.manifest.name, folder=str(parent.folder), checksum=parent.manifest.checksum)
             for parent in prepared.parents
         ),
-        data=tuple(_origin(loaded) for one in data for loaded in (*one.train, *one.validation)),
+        data=tuple(map(_origin, loaded)),
         seeds={"training": config.training.seed},
         versions=facts.versions(),
         device=facts.device_name(prepared.device),
         seconds=round(max(seconds, outcome.seconds), 3),
         peak_memory=facts.peak_memory(prepared.device),
         licence="; ".join(dict.fromkeys(filter(None, map(_licence, data)))),
-        substitutions=disclosure.substitutions(loaded for one in data for loaded in (*one.train, *one.validation)),
-        tasks=tuple(task_facts(prepared, one, outcome.tasks) for one in data) if prepared.joint else (),
+        substitutions=tuple(dict.fromkeys(note for split in loaded for note in split.origin.substitutions)),
+        tasks=tuple(task_facts(prepared, rows, outcome.tasks) for rows in data) if prepared.joint else (),
         seen=_seen(prepared),
-        history=prepared.history,
-        leaks=tuple(note for one in data for note in disclosure.leaks(one.task, prepared.history)),
-        training=TrainingFacts(**{**_outcome(outcome), **counts}),
+        history=history,
+        leaks=tuple(note for rows in data for note in leaks(rows.task, history)),
+        training=TrainingFacts(**ended, processes=prepared.processes.count),
         parts=tuple(parts),
-        files={
-            **hashes,
-            **{name: sha256(folder / name) for name in (IDENTITY, CONFIG, METRICS) if (folder / name).is_file()},
-        },
+        files={**hashes, **{name: sha256(folder / name) for name in there}},
     )
 
 
@@ -136,16 +122,12 @@ def task_facts(prepared: Prepared, data: TaskData, steps: Mapping[str, int]) -> 
 
 def head_facts(prepared: Prepared) -> dict[str, dict[str, Any]]:
     """What head/NAME.json says beside the shapes: everything needed to use the head on new rows."""
-    return {
-        one.task.name if prepared.joint else HEAD: {
-            "format": one.task.format.name,
-            "task": one.task.name,
-            "labels": list(one.labels or ()),
-            "max_length": one.max_length,
-            **({"pool": prepared.config.training.head_pool} if one.task.format.ranking else {}),
-        }
-        for one in prepared.data
-    }
+    heads = {}
+    for data in prepared.data:
+        task, pool = data.task, {"pool": prepared.config.training.head_pool} if data.task.format.ranking else {}
+        facts = {"format": task.format.name, "task": task.name, "labels": list(data.labels or ())}
+        heads[task.name if prepared.joint else HEAD] = {**facts, "max_length": data.max_length, **pool}
+    return heads
 
 
 def language_of(prepared: Prepared) -> str:
@@ -166,14 +148,9 @@ class Trained:
 
     def to_json(self) -> dict[str, Any]:
         """The document of `train --json` and `fuse --json`."""
-        manifest = self.manifest
-        told = TOLD if manifest.tasks else TOLD - {"tasks"}
-        return {
-            "run": str(self.folder),
-            **manifest.model_dump(mode="json", include=told),
-            "results": [row.to_json() for row in self.results],
-            **({} if self.attention is None else {"attention": self.attention}),
-        }
+        shown = self.manifest.model_dump(mode="json", include=SHOWN if self.manifest.tasks else SHOWN - {"tasks"})
+        document = {"run": str(self.folder), **shown, "results": [row.to_json() for row in self.results]}
+        return document | ({} if self.attention is None else {"attention": self.attention})
 
 
 def trained(folder: Path) -> Trained:
@@ -199,16 +176,12 @@ class Planned:
 
     @property
     def rows(self) -> int:
-        return sum(len(one.examples) for one in self.prepared.data)
-
-    @property
-    def task(self) -> str:
-        return ",".join(one.task.name for one in self.prepared.data)
+        return sum(len(data.examples) for data in self.prepared.data)
 
     @property
     def tasks(self) -> list[TaskFacts]:
         """The tasks of a joint run, [] of another."""
-        return [task_facts(self.prepared, one, {}) for one in self.prepared.data] if self.prepared.joint else []
+        return [task_facts(self.prepared, data, {}) for data in self.prepared.data] if self.prepared.joint else []
 
     def to_json(self) -> dict[str, Any]:
         """The document of `train --dry-run --json`."""
@@ -217,11 +190,11 @@ class Planned:
             "run": str(self.folder),
             "identity": prepared.identity,
             "state": self.state,
-            "task": self.task,
+            "task": prepared.task,
             "how": prepared.config.how,
             "composition": str(prepared.lineage.composition),
             "rows": self.rows,
-            "validation_rows": sum(len(loaded.examples) for one in prepared.data for loaded in one.validation),
+            "validation_rows": sum(len(loaded.examples) for data in prepared.data for loaded in data.validation),
             "steps": prepared.steps,
             **({"tasks": [task.model_dump(mode="json") for task in self.tasks]} if prepared.joint else {}),
             "bytes": self.bytes,
@@ -232,23 +205,17 @@ class Planned:
 
 def _seen(prepared: Prepared) -> dict[str, list[str]]:
     """Language -> tasks learned in it, here or in a run that this one builds on."""
-    found: dict[str, set[str]] = {}
+    seen: dict[str, set[str]] = {}
     for parent in prepared.parents:
         for language, tasks in parent.manifest.seen.items():
-            found.setdefault(language, set()).update(tasks)
-    for one in prepared.data if prepared.trains else ():
-        for language in one.languages:
-            found.setdefault(language, set()).add(one.task.name)
-    return {language: sorted(tasks) for language, tasks in sorted(found.items())}
+            seen.setdefault(language, set()).update(tasks)
+    for data in prepared.data if prepared.trains else ():
+        for language in data.languages:
+            seen.setdefault(language, set()).add(data.task.name)
+    return {language: sorted(tasks) for language, tasks in sorted(seen.items())}
 
 
 def _origin(loaded: Loaded) -> DataFacts:
     """Where a split came from, with its files' hashes, or that of its rows where it comes from no files."""
-    found = origin_facts(loaded.origin)
-    return DataFacts(**(found if found["files"] else {**found, "rows_sha256": rows_digest(loaded)}))
-
-
-def _outcome(outcome: Outcome) -> dict[str, Any]:
-    """How training ended, with the last loss in the place of all of them, which are in metrics.jsonl."""
-    found = {**asdict(outcome), "losses": [[step, round(loss, 6)] for step, loss in outcome.losses[-1:]]}
-    return found if outcome.tasks else {name: value for name, value in found.items() if name != "tasks"}
+    facts = origin_facts(loaded.origin)
+    return DataFacts(**(facts if facts["files"] else {**facts, "rows_sha256": rows_digest(loaded)}))

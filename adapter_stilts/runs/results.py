@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from adapter_stilts.errors import ArtefactError, MissingError
 from adapter_stilts.files import sha256
-from adapter_stilts.runs.folder import RESULTS
+from adapter_stilts.sharing.manifest import RESULTS
 from adapter_stilts.sharing.sealed import read_sealed, write_sealed
 from adapter_stilts.statistics.result import Result
 
@@ -112,8 +112,8 @@ class Means:
 
     def to_json(self) -> dict[str, Any]:
         """The "means" of results.json and `--json`."""
-        tasks = {task: [asdict(mean) for mean in found] for task, found in self.tasks.items()}
-        for mean in (mean for found in tasks.values() for mean in found if mean["unseen"] is None):
+        tasks = {task: [asdict(mean) for mean in of_task] for task, of_task in self.tasks.items()}
+        for mean in (mean for of_task in tasks.values() for mean in of_task if mean["unseen"] is None):
             del mean["unseen"]
         return {"tasks": tasks, "with_retrieval": self.with_retrieval, "without_retrieval": self.without_retrieval}
 
@@ -123,7 +123,7 @@ def means(rows: Sequence[Result]) -> Means:
     tested = readings(row for row in rows if row.split != "validation")
     tasks = {task: tuple(_task_mean(key, of_key) for key, of_key in keys.items()) for task, keys in tested.items()}
     retrieval = {row.task for row in rows if row.retrieval}
-    single = {task: found[0].score for task, found in tasks.items() if len(found) == 1}
+    single = {task: of_task[0].score for task, of_task in tasks.items() if len(of_task) == 1}
     trained = [score for task, score in single.items() if task not in retrieval]
     return Means(tasks, _mean(list(single.values())), _mean(trained))
 

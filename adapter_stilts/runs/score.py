@@ -1,7 +1,7 @@
 """`score`: the metrics alone, on anybody's prediction files; the numbers of XTREME's own evaluate.py, as fractions.
 
     score(FilesRequest(Path("labels.tsv"), Path("predictions.tsv"), task="xnli"), report=Silent())[0].score
-    score_folders(BenchmarkRequest("xtreme", Path("predictions"), Path("labels")), report=Silent()).means["all_task"]
+    score_folders("xtreme", Path("predictions"), Path("labels"), Options(), report=Silent()).means["all_task"]
 
 No model is loaded and nothing is written. A row's protocol is the benchmark whose evaluation code gives the same
 number, "own" where none does.
@@ -9,11 +9,12 @@ number, "own" where none does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from adapter_stilts.errors import UsageError
+from adapter_stilts.errors import UsageError, refuse
 from adapter_stilts.evaluation.benchmark import BenchmarkScore, score_benchmark
 from adapter_stilts.evaluation.given import in_files, needs_language, score_file
 from adapter_stilts.metrics.base import Options, Score, metrics
@@ -21,26 +22,23 @@ from adapter_stilts.metrics.forms import read_odds
 from adapter_stilts.metrics.tags import TYPES
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.reporting import Reporter
-from adapter_stilts.statistics.intervals import REPLICATES
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import iso1
 from adapter_stilts.tasks.user import find_task
 
 NO_LANGUAGE = "und"
+SEED = 13  # of the bootstrap intervals
 
 
 @dataclass(frozen=True)
 class FilesRequest:
     """One file of predictions against one of gold.
 
-    task            whose metric is taken, and whose release the gold file may be; or
-    metric          a metric by its own name
-    rule            chunks by seqeval "0.0" (XTREME) or "1.2"
-    null_odds       squad_v2: a file {"question id": how much better "no answer" scored}
-    null_threshold  squad_v2: odds above which a question counts as answered with ""
-    positive        accuracy_f1: the label whose F1 is taken
-    replicates      of the bootstrap interval; 0: none
+    task       whose metric is taken, and whose release the gold file may be; or
+    metric     a metric by its own name
+    null_odds  squad_v2: a file {"question id": how much better "no answer" scored}
+    options    of the metric; language and odds are those named here
     """
 
     gold: Path
@@ -48,60 +46,39 @@ class FilesRequest:
     task: str = ""
     metric: str = ""
     language: str = ""
-    rule: str = "0.0"
     null_odds: Path | None = None
-    null_threshold: float = 0.0
-    positive: str = "1"
-    seed: int = 13
-    replicates: int = REPLICATES
-
-
-@dataclass(frozen=True)
-class BenchmarkRequest:
-    """A folder of predictions against a folder of labels, both in XTREME's form."""
-
-    name: str
-    predictions: Path
-    labels: Path
-    rule: str = "0.0"
-    seed: int = 13
-    replicates: int = REPLICATES
+    options: Options = field(default_factory=lambda: Options(seed=SEED))
 
 
 def score(request: FilesRequest, *, report: Reporter) -> list[Result]:
     """The scores of one file: a row for every metric, the headline first."""
     task, metric = _metric(request)
-    if request.rule not in TYPES:
-        raise unknown_name("chunk rule", request.rule, TYPES)
+    _check_rule(request.options)
     needs_language(metric, request.language)
-    if request.null_odds and metric != "squad_v2":
-        advice = "leave --null-odds out, or score with --metric squad_v2"
-        raise UsageError(f'odds of "no answer" mean nothing to {metric}', do=advice)
+    odds_advice = "leave --null-odds out, or score with --metric squad_v2"
+    strange = request.null_odds is not None and metric != "squad_v2"
+    refuse(strange, f'odds of "no answer" mean nothing to {metric}', odds_advice)
     odds = read_odds(request.null_odds) if request.null_odds else None
-    options = Options(
-        language=iso1(request.language) if request.language else "",
-        positive=request.positive,
-        rule=request.rule,
-        null_odds=odds,
-        null_threshold=request.null_threshold,
-        seed=request.seed,
-        replicates=request.replicates,
-    )
-    found = score_file(metric, request.gold, request.predictions, options, task)
-    if found.unanswered:
-        report.say(f"{found.unanswered} of {found.n} questions have no prediction; they score 0")
-    return _rows(request, metric, found)
+    language = iso1(request.language) if request.language else ""
+    options = replace(request.options, language=language, null_odds=odds)
+    scored = score_file(metric, request.gold, request.predictions, options, task)
+    if scored.unanswered:
+        report.say(f"{scored.unanswered} of {scored.n} questions have no prediction; they score 0")
+    return _rows(request, metric, scored)
 
 
-def score_folders(request: BenchmarkRequest, *, report: Reporter) -> BenchmarkScore:
-    """The scores of a benchmark: rows, means, and what is missing."""
-    if request.rule not in TYPES:
-        raise unknown_name("chunk rule", request.rule, TYPES)
-    options = Options(rule=request.rule, seed=request.seed, replicates=request.replicates)
-    found = score_benchmark(request.name, request.predictions, request.labels, options)
-    for sentence in _notes(request.name, found):
+def score_folders(name: str, predictions: Path, labels: Path, options: Options, *, report: Reporter) -> BenchmarkScore:
+    """A folder of predictions against a folder of labels, both in XTREME's form: rows, means, and what is missing."""
+    _check_rule(options)
+    scored = score_benchmark(name, predictions, labels, options)
+    for sentence in _notes(name, scored):
         report.say(sentence)
-    return found
+    return scored
+
+
+def _check_rule(options: Options) -> None:
+    if options.rule not in TYPES:
+        raise unknown_name("chunk rule", options.rule, TYPES)
 
 
 def _metric(request: FilesRequest) -> tuple[Task | None, str]:
@@ -120,40 +97,32 @@ def _metric(request: FilesRequest) -> tuple[Task | None, str]:
     return task, metric
 
 
-def _rows(request: FilesRequest, metric: str, found: Score) -> list[Result]:
-    rule = metrics[metric]
-    protocol = rule.protocol if rule.protocol != "xtreme" or request.rule == "0.0" else "own"
-    settings: dict[str, Any] = {}
-    if rule.takes_rule:
-        settings["rule"] = request.rule
-    if rule.takes_odds:
-        settings["null_threshold"] = request.null_threshold
-    if found.unanswered:
-        settings["unanswered"] = found.unanswered
-    language = request.language or NO_LANGUAGE
-    name = request.task or metric
+def _rows(request: FilesRequest, metric: str, scored: Score) -> list[Result]:
+    rule, asked = metrics[metric], request.options
+    protocol = rule.protocol if rule.protocol != "xtreme" or asked.rule == "0.0" else "own"
+    settings: dict[str, Any] = {"rule": asked.rule} if rule.takes_rule else {}
+    settings |= {"null_threshold": asked.null_threshold} if rule.takes_odds else {}
+    settings |= {"unanswered": scored.unanswered} if scored.unanswered else {}
+    place = (request.task or metric, protocol, request.language or NO_LANGUAGE)
     rows = [
         Result(
-            *(name, protocol, language, one.metric, one.score, found.n, one.interval),
+            *(*place, measure.metric, measure.score, scored.n, measure.interval),
             split="",
-            headline=one.metric == found.headline,
+            headline=measure.metric == scored.headline,
             settings=settings,
         )
-        for one in found.measures
+        for measure in scored.measures
     ]
     return sorted(rows, key=lambda row: not row.headline)
 
 
-def _notes(name: str, found: BenchmarkScore) -> list[str]:
-    notes = []
-    if found.missing_tasks:
-        what = f"no predictions or no labels for {', '.join(found.missing_tasks)}"
-        notes.append(f"{name} is not complete: {what}; no mean that needs them is given")
-    for task, languages in found.missing_languages.items():
-        notes.append(f"the mean of {task} is partial: no labels for {', '.join(languages)}")
-    lacking = {(row.task, row.language): row for row in found.rows if "unanswered" in row.settings}
-    for (task, language), row in lacking.items():
+def _notes(name: str, scored: BenchmarkScore) -> Iterator[str]:
+    if scored.missing_tasks:
+        what = f"no predictions or no labels for {', '.join(scored.missing_tasks)}"
+        yield f"{name} is not complete: {what}; no mean that needs them is given"
+    for task, languages in scored.missing_languages.items():
+        yield f"the mean of {task} is partial: no labels for {', '.join(languages)}"
+    for row in {(row.task, row.language): row for row in scored.rows if "unanswered" in row.settings}.values():
         number = row.settings["unanswered"]
-        notes.append(f"{task} {language}: {number} of {row.n} questions have no prediction; they score 0")
-    notes += [f"not scored: {place}" for place in found.not_scored]
-    return notes
+        yield f"{row.task} {row.language}: {number} of {row.n} questions have no prediction; they score 0"
+    yield from (f"not scored: {place}" for place in scored.not_scored)

@@ -1,6 +1,7 @@
-"""What an evaluation reads: a run's encoder and heads, or a bare trunk; where its scores belong; which head answers.
+"""What is read: a run's encoder and heads, or a bare trunk; where its scores belong; which head answers.
 
 subject = subject_of(Request(run=Path("runs/nli-1a2b3c4d"), trunk=None, tasks=("xnli",)), out=None, runs=Path("runs"))
+reader = sentence_reader(Path("runs/nli-1a2b3c4d"), None, layer=14)     as far as the layer that is read
 """
 
 from __future__ import annotations
@@ -14,18 +15,20 @@ from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
-from adapter_stilts.encoder.trunk import Trunk, load_trunk
-from adapter_stilts.errors import UsageError
+from adapter_stilts.encoder.trunk import Trunk, load_trunk, trunk_config
+from adapter_stilts.errors import UsageError, refuse
 from adapter_stilts.registry import unknown_name
-from adapter_stilts.retrieval.protocols import precision_of
+from adapter_stilts.retrieval.protocols import Protocol, precision_of, protocol
 from adapter_stilts.retrieval.reading import Overrides
-from adapter_stilts.runs.build import finished_models
+from adapter_stilts.runs.build import finished_encoder, finished_models
 from adapter_stilts.runs.folder import state_of
 from adapter_stilts.runs.language_stacks import Stacks, language_stacks
-from adapter_stilts.runs.sentence_reader import CPU_BUDGET, GPU_BUDGET
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.training.devices import pick_device
+
+# tokens read at once; on a CPU a larger batch falls out of the cache and is read a third slower
+CPU_BUDGET, GPU_BUDGET = 2048, 16384
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,6 @@ class Request:
     precision: str = "auto"
     save_vectors: bool | None = None
     seed: int = 13
-    token_budget: int | None = None  # tokens read at once; None: what suits the device
     task_settings: Mapping[str, Any] = field(default_factory=dict)
     head: str = ""  # of several heads, the one that answers; "": the one that fits the task
     language_adapters: tuple[str, ...] = ()  # LANGUAGE=RUN, as typed: MAD-X's language adapters (language_stacks.py)
@@ -52,10 +54,9 @@ class Request:
     @classmethod
     def from_config(cls, config: RunConfig, tasks: Sequence[str], *, run: Path | None, split: str = "test") -> Request:
         """The request of a configuration; a run brings its own trunk unless the configuration names one."""
-        named = "name" in config.trunk.model_fields_set
         return cls(
             run=run,
-            trunk=config.trunk.name if named or run is None else None,
+            trunk=trunk_of(config, run),
             tasks=tuple(tasks),
             languages=config.evaluation.languages,
             protocol=config.evaluation.protocol,
@@ -88,20 +89,38 @@ class Subject:
     bundle: Bundle | None
     stacks: Stacks | None = None
 
-    def budget(self, request: Request) -> int:
-        on_gpu = next(self.encoder.parameters()).device.type == "cuda"
-        return request.token_budget or (GPU_BUDGET if on_gpu else CPU_BUDGET)
+    @property
+    def composition(self) -> str:
+        """What is active on the trunk, with the hashes of its adapters, as a fingerprint; "" for a bare trunk."""
+        return fingerprint(active_parts(self.bundle)) if self.bundle else ""
+
+    @property
+    def token_budget(self) -> int:
+        return _token_budget(self.encoder)
+
+
+@dataclass(frozen=True)
+class SentenceReader:
+    """An encoder and the layer it is read at; layers above it are not loaded, and adapters there are not built.
+
+    made   what the vectors depend on: trunk, precision, composition, the hashes of its adapters, layer
+    """
+
+    encoder: AdapterEncoder
+    layer: int
+    made: dict[str, Any]
+
+    @property
+    def token_budget(self) -> int:
+        return _token_budget(self.encoder)
 
 
 def subject_of(request: Request, out: Path | None, runs: Path) -> Subject:
     """The encoder that is asked for, its heads, and the folder its scores belong in."""
     device = str(pick_device())
-    if request.run is None and request.language_adapters:
-        raise UsageError(
-            "a bare trunk has no language adapter to put others in the place of",
-            do="evaluate the run of a task over a language adapter",
-        )
     if request.run is None:
+        what = "a bare trunk has no language adapter to put others in the place of"
+        refuse(bool(request.language_adapters), what, "evaluate the run of a task over a language adapter")
         if request.trunk is None:
             raise UsageError("nothing to evaluate", do="name a run, or a trunk with --trunk")
         precision = precision_of(request.protocol) if request.precision == "auto" else request.precision
@@ -109,38 +128,60 @@ def subject_of(request: Request, out: Path | None, runs: Path) -> Subject:
         identity = fingerprint([trunk.fingerprint, trunk.precision])
         folder = out or runs / f"trunk-{Path(request.trunk).name}-{identity}"
         state_of(folder, identity, overwrite=False)
-        encoder = AdapterEncoder(trunk).to(device)
-        encoder.eval()
-        return Subject(folder, identity, trunk, encoder, {}, None)
-    bundle = load_bundle(request.run)
-    identity = (
-        ""
-        if out is None or out.resolve() == request.run.resolve()
-        else fingerprint([bundle.manifest.identity, bundle.manifest.files])
-    )
-    if out is not None and identity:
-        state_of(
-            out, identity, overwrite=False
-        )  # another run's folder, or one that holds something else, is not written to
-    facts = bundle.manifest.trunk
-    precision = facts.precision if request.precision == "auto" else request.precision
-    trunk = load_trunk(
-        request.trunk or facts.name,
-        revision=request.revision if request.trunk else facts.revision,
-        precision=precision,
-        device=device,
-    )
+        return Subject(folder, identity, trunk, AdapterEncoder(trunk).to(device).eval(), {}, None)
+    bundle, identity = load_bundle(request.run), ""
+    if out is not None and out.resolve() != request.run.resolve():
+        identity = fingerprint([bundle.manifest.identity, bundle.manifest.files])
+        state_of(out, identity, overwrite=False)  # another run's folder, or one that holds something else, is refused
+    trunk = load_trunk(**_trunk(bundle, request.trunk, request.revision, request.precision), device=device)
     models = {name: model.to(device).eval() for name, model in finished_models(trunk, bundle).items()}
     encoder = next(iter(models.values())).encoder
-    return Subject(
-        out or request.run,
-        identity,
-        trunk,
-        encoder,
-        models,
-        bundle,
-        language_stacks(encoder, bundle, request.language_adapters),
-    )
+    stacks = language_stacks(encoder, bundle, request.language_adapters)
+    return Subject(out or request.run, identity, trunk, encoder, models, bundle, stacks)
+
+
+def sentence_reader(
+    run: Path | None,
+    trunk: str | None,
+    *,
+    layer: int | None = None,
+    usual: Protocol | None = None,
+    revision: str | None = None,
+    precision: str = "auto",
+) -> SentenceReader:
+    """The encoder of a run, or of a trunk alone.
+
+    layer  None: the usual one, at the same relative depth; that of `own` for mining is 14 of 24
+
+    Raises what `load_bundle` and `load_trunk` raise, UsageError for a layer that is not there.
+    """
+    if run is None and trunk is None:
+        raise UsageError("nothing to encode with", do="name a run with --run, or a trunk with --trunk")
+    bundle = load_bundle(run) if run is not None else None
+    named = _trunk(bundle, trunk, revision, precision)
+    layers = trunk_config(named["name"], revision=named["revision"]).num_hidden_layers
+    wanted = Overrides(None if layer is None else (layer,))
+    (chosen,) = wanted.layers_at(layers, usual or protocol("own", "bucc2018"))
+    device = str(pick_device())
+    loaded = load_trunk(**named, device=device, layers=chosen)
+    encoder = AdapterEncoder(loaded) if bundle is None else finished_encoder(loaded, bundle)
+    made = {"trunk": loaded.fingerprint, "trunk_name": loaded.name, "precision": loaded.precision}
+    return SentenceReader(encoder.to(device).eval(), chosen, {**made, **active_parts(bundle), "layer": chosen})
+
+
+def trunk_of(config: RunConfig, run: Path | None) -> str | None:
+    """The trunk that a configuration names; None where a run brings its own."""
+    return config.trunk.name if "name" in config.trunk.model_fields_set or run is None else None
+
+
+def active_parts(bundle: Bundle | None) -> dict[str, Any]:
+    """The composition, and the hash of each of its adapters and fusions."""
+    if bundle is None:
+        return {"composition": "", "adapters": {}}
+    files = {
+        name: sha for name, sha in sorted(bundle.manifest.files.items()) if name.startswith(("adapter/", "fusion/"))
+    }
+    return {"composition": bundle.manifest.composition, "adapters": files}
 
 
 def head_for(bundle: Bundle | None, task: Task, wanted: str = "") -> Part:
@@ -161,19 +202,14 @@ def head_for(bundle: Bundle | None, task: Task, wanted: str = "") -> Part:
     if not fitting:
         advice = f"evaluate a run that was trained on {task.train_task or task.name}"
         raise UsageError("; ".join(reasons.values()), where=str(bundle.folder), do=advice)
-    return _only_head(fitting, task, bundle)
-
-
-def _only_head(fitting: Sequence[Part], task: Task, bundle: Bundle) -> Part:
     for name in (task.name, task.train_task):
         if own := [head for head in fitting if head.facts["task"] == name]:
             return own[0]
     if len(fitting) > 1:
         names = ", ".join(head.name for head in fitting)
+        what = f"{len(fitting)} heads of the run could answer '{task.name}': {names}"
         advice = f"choose one, for example --set evaluation.head={fitting[0].name}"
-        raise UsageError(
-            f"{len(fitting)} heads of the run could answer '{task.name}': {names}", where=str(bundle.folder), do=advice
-        )
+        raise UsageError(what, where=str(bundle.folder), do=advice)
     return fitting[0]
 
 
@@ -187,3 +223,16 @@ def _misfit(head: Part, task: Task) -> str:
         more = ", ".join(sorted(set(task.labels) - labels))
         return f"the run's head knows the labels {', '.join(sorted(labels))}; '{task.name}' also has {more}"
     return ""
+
+
+def _trunk(bundle: Bundle | None, name: str | None, revision: str | None, precision: str) -> dict[str, Any]:
+    """The trunk to load: a run's own unless another is named, in the precision it was trained in unless one is."""
+    if bundle is None:
+        return {"name": name, "revision": revision, "precision": precision}
+    facts = bundle.manifest.trunk
+    kept = facts.precision if precision == "auto" else precision
+    return {"name": name or facts.name, "revision": revision if name else facts.revision, "precision": kept}
+
+
+def _token_budget(encoder: AdapterEncoder) -> int:
+    return GPU_BUDGET if encoder.device.type == "cuda" else CPU_BUDGET

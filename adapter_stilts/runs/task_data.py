@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.data.feature import Feature, token_rows
 from adapter_stilts.encoder.trunk import Trunk
 from adapter_stilts.errors import TaskDataError, UsageError
-from adapter_stilts.formats.base import Cut, Example
-from adapter_stilts.runs.controls import SHUFFLED_LABELS, shuffled_labels
+from adapter_stilts.formats.base import Cut, Example, Format
 from adapter_stilts.runs.material import for_task, subset, where_of
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.tasks.base import Task, labels_of
@@ -27,6 +27,7 @@ from adapter_stilts.tasks.reading.place import Loaded, Where
 from adapter_stilts.tasks.reading.sources import has_split, languages_of, load
 
 ALL = "all"  # in data.language: every language there is
+SHUFFLED_LABELS = "shuffled-labels"  # the control that shows what is left when there is nothing to learn
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,6 @@ class TaskRows:
     train       what was read to learn from, language by language
     validation  the same to select with; () where there is none
     examples    the rows trained on, after sampling and the control
-    chosen      whether the configuration named the languages
     notes       what a person should know before training starts
     """
 
@@ -46,7 +46,6 @@ class TaskRows:
     train: tuple[Loaded, ...]
     validation: tuple[Loaded, ...]
     examples: list[Example]
-    chosen: bool
     notes: tuple[str, ...]
 
     @property
@@ -78,7 +77,12 @@ def read_rows(config: RunConfig, task: Task, tasks: Sequence[str]) -> TaskRows:
     examples, more = _sampled(task, train, where, config.training.rows, seeds)
     if config.control == SHUFFLED_LABELS:
         examples = shuffled_labels(task.format, examples, seeds)
-    return TaskRows(task, labels, train, validation, examples, bool(chosen), (*notes, *more))
+    return TaskRows(task, labels, train, validation, examples, (*notes, *more))
+
+
+def shuffled_labels(format: Format[Any], examples: Sequence[Example], seeds: Seeds) -> list[Example]:
+    """The same inputs, the same number of each label, in another order."""
+    return format.shuffled(examples, seeds.python("shuffled labels"))
 
 
 def tokenised(rows: TaskRows, trunk: Trunk, max_length: int | None) -> TaskData:
@@ -86,27 +90,19 @@ def tokenised(rows: TaskRows, trunk: Trunk, max_length: int | None) -> TaskData:
     task = rows.task
     wanted = max_length or task.max_length
     length = min(wanted, trunk.max_length)
-    found = task.format.features(
-        rows.examples,
-        trunk.tokenizer,
-        Cut(labels=rows.labels, max_length=length, query_length=task.query_length, training=True),
-    )
-    if not found:
-        what = "no row of the training data can be trained on"
-        raise TaskDataError(
-            what, where=task.name, do="check that answers stand in their contexts and texts are not empty"
-        )
-    return TaskData(
-        task=task,
-        labels=rows.labels,
-        train=rows.train,
-        validation=rows.validation,
-        examples=rows.examples,
-        chosen=rows.chosen,
-        notes=(*rows.notes, *_notes(task, rows.examples, found, wanted, length)),
-        features=found,
-        max_length=length,
-    )
+    cut = Cut(labels=rows.labels, max_length=length, query_length=task.query_length, training=True)
+    features = task.format.features(rows.examples, trunk.tokenizer, cut)
+    if not features:
+        advice = "check that answers stand in their contexts and texts are not empty"
+        raise TaskDataError("no row of the training data can be trained on", where=task.name, do=advice)
+    notes = list(rows.notes)
+    if skipped := sum(map(task.format.misplaced, rows.examples)):
+        notes.append(f"{skipped} of {len(rows.examples)} {task.format.misplaced_note}")
+    read = (row for feature in features for row in (*token_rows(feature), feature.candidate))
+    if wanted > length and any(len(row) >= length for row in read):
+        what = f"inputs are cut at {length} tokens, which is all this trunk has positions for"
+        notes.append(f"{what} (asked for {wanted})")
+    return TaskData(**{**vars(rows), "notes": tuple(notes)}, features=features, max_length=length)
 
 
 def _places(task: Task, where: Where, chosen: Sequence[str], *, every: bool) -> list[tuple[str, Where]]:
@@ -117,30 +113,28 @@ def _places(task: Task, where: Where, chosen: Sequence[str], *, every: bool) -> 
         return [(language, where) for language in languages_of(task, "train", where)] or [(task.train_language, where)]
     if len(chosen) > 1 and where.files:
         what = f"files named one by one, and several languages: {', '.join(chosen)}"
-        raise UsageError(
-            what, where="data.language", do="name one language, or a folder whose file names tell the languages"
-        )
-    languages = list(dict.fromkeys(chosen)) or [task.train_language]
-    return [(language, where) for language in languages]
+        advice = "name one language, or a folder whose file names tell the languages"
+        raise UsageError(what, where="data.language", do=advice)
+    return [(language, where) for language in dict.fromkeys(chosen or [task.train_language])]
 
 
 def _by_language(task: Task, where: Where) -> list[tuple[str, Where]]:
     """Files given one by one, grouped by the language that each one's name tells."""
 
     def grouped(paths: Sequence[Path]) -> dict[str, tuple[Path, ...]]:
-        found: dict[str, tuple[Path, ...]] = {}
+        groups: dict[str, tuple[Path, ...]] = {}
         for path in paths:
             (named,) = languages_of(task, "train", replace(where, files={"train": (path,)}))
             language = named if is_known(named) else task.train_language
-            found[language] = (*found.get(language, ()), path)
-        return found
+            groups[language] = (*groups.get(language, ()), path)
+        return groups
 
     by_split = {split: grouped(paths) for split, paths in where.files.items()}
-    languages = by_split.get("train", {task.train_language: ()})
-    return [
-        (one, replace(where, files={split: found[one] for split, found in by_split.items() if one in found}))
-        for one in languages
-    ]
+    places = []
+    for language in by_split.get("train", {task.train_language: ()}):
+        files = {split: groups[language] for split, groups in by_split.items() if language in groups}
+        places.append((language, replace(where, files=files)))
+    return places
 
 
 def _validation(
@@ -148,17 +142,17 @@ def _validation(
 ) -> tuple[tuple[Loaded, ...], tuple[str, ...]]:
     """The validation rows of the languages trained on; where none has any, those of the task's own, and a note."""
     there = [(language, where) for language, where in places if has_split(task, "validation", where)]
-    own = [(language, where) for language, where in there if not chosen or where.files or _has(task, language, where)]
+
+    def has_rows(language: str, where: Where) -> bool:
+        return any(same_language(language, other) for other in languages_of(task, "validation", where))
+
+    own = [(language, where) for language, where in there if not chosen or where.files or has_rows(language, where)]
     notes: tuple[str, ...] = ()
     if there and not own:
         own = [(task.train_language, there[0][1])]
         lacking = ", ".join(language for language, _ in places)
         notes = (f"{task.name} is selected on validation rows in {task.train_language}: there are none in {lacking}",)
     return tuple(load(task, "validation", language, where, labels) for language, where in own), notes
-
-
-def _has(task: Task, language: str, where: Where) -> bool:
-    return any(same_language(language, one) for one in languages_of(task, "validation", where))
 
 
 def _sampled(
@@ -197,18 +191,3 @@ def spread(languages: Sequence[Sequence[Example]], total: int, seeds: Seeds) -> 
             picked[number].append(orders[number].pop())
             left -= 1
     return [examples[row] for examples, rows in zip(languages, picked, strict=True) for row in sorted(rows)]
-
-
-def _notes(
-    task: Task, examples: Sequence[Example], found: Sequence[Feature], wanted: int, max_length: int
-) -> tuple[str, ...]:
-    notes = []
-    if skipped := sum(map(task.format.misplaced, examples)):
-        notes.append(f"{skipped} of {len(examples)} {task.format.misplaced_note}")
-    if wanted > max_length and any(
-        len(row) >= max_length for feature in found for row in (*token_rows(feature), feature.candidate)
-    ):
-        notes.append(
-            f"inputs are cut at {max_length} tokens, which is all this trunk has positions for (asked for {wanted})"
-        )
-    return tuple(notes)

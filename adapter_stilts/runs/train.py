@@ -17,20 +17,18 @@ from typing import Any
 
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.composition import fusions, parse
-from adapter_stilts.encoder.joint_model import JointModel
-from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.errors import StiltsError, UsageError
 from adapter_stilts.files import write_bytes
 from adapter_stilts.reporting import Reporter, Silent
-from adapter_stilts.runs.attention import attention_table, read_attention
-from adapter_stilts.runs.build import new_joint_model, new_model, parts_of, table_rows
-from adapter_stilts.runs.disclosure import with_facts
+from adapter_stilts.runs.build import new_model, parts_of, table_rows
 from adapter_stilts.runs.folder import STATES, State, claim, clear, locked, remove_remains, state_of
+from adapter_stilts.runs.language_stacks import with_facts
+from adapter_stilts.runs.measure import Model, selector, validation_rows
 from adapter_stilts.runs.prepare import Prepared, prepare
 from adapter_stilts.runs.record import Planned, Trained, head_facts, language_of, manifest_of, trained, write_config
 from adapter_stilts.runs.results import write_results
-from adapter_stilts.runs.selection import selector, validation_rows
-from adapter_stilts.runs.sweep_record import read_sweeps
+from adapter_stilts.runs.rows import attention_table, read_attention
+from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import save_parts, verify_files
 from adapter_stilts.sharing.card import write_card
 from adapter_stilts.sharing.manifest import read_manifest, write_manifest
@@ -124,11 +122,11 @@ def _enter(held: ExitStack, prepared: Prepared, folder: Path, overwrite: bool) -
     return state
 
 
-def _follow(prepared: Prepared, model: TaskModel | JointModel, folder: Path, resume: bool) -> None:
+def _follow(prepared: Prepared, model: Model, folder: Path, resume: bool) -> None:
     """Train beside the first process, which alone writes and speaks."""
-    found = int(prepared.processes.from_main(0))
-    if prepared.trains and found != REFUSED and STATES[found] != "done":
-        _train(prepared, model, folder, resume=resume and STATES[found] == "resumable", report=Silent())
+    state = int(prepared.processes.from_main(0))
+    if prepared.trains and state != REFUSED and STATES[state] != "done":
+        _train(prepared, model, folder, resume=resume and STATES[state] == "resumable", report=Silent())
 
 
 def _done(folder: Path, report: Reporter) -> Trained:
@@ -138,43 +136,43 @@ def _done(folder: Path, report: Reporter) -> Trained:
     return trained(folder)
 
 
-def _run(prepared: Prepared, model: TaskModel | JointModel, folder: Path, *, resume: bool, report: Reporter) -> None:
+def _run(prepared: Prepared, model: Model, folder: Path, *, resume: bool, report: Reporter) -> None:
     started = time.perf_counter()
     parts = table_rows(model)
     report.table(str(prepared.lineage.composition), COLUMNS, [tuple(row.model_dump().values()) for row in parts])
     outcome = _train(prepared, model, folder, resume=resume, report=report)
     made: dict[str, Any] = {"kind": prepared.kind, "settings": prepared.settings, "language": language_of(prepared)}
     hashes = save_parts(folder, parts_of(model, prepared.lineage, head_facts=head_facts(prepared), **made))
-    rows = (
-        validation_rows(model, prepared.config, prepared.data, folder) if prepared.trains else []
-    )  # an untrained head has no score
+    # an untrained head has no score
+    rows = validation_rows(model, prepared.config, prepared.data, folder) if prepared.trains else []
     manifest = manifest_of(prepared, folder, parts, hashes, outcome, seconds=time.perf_counter() - started)
     rows = with_facts(rows, manifest.seen)
     write_results(folder, rows)
-    write_card(folder, manifest, rows, read_sweeps(folder))
+    write_card(folder, manifest, rows)
     write_manifest(folder, manifest)
     for row in rows:
         report.say(f"{row.task} {row.language} {row.split} {row.metric} {100 * row.score:.1f} (n {row.n})")
 
 
-def _model(prepared: Prepared) -> TaskModel | JointModel:
-    heads = {one.task.name: (one.task.format.name, len(one.labels or ())) for one in prepared.data}
-    given: dict[str, Any] = {"kind": prepared.kind, "settings": prepared.settings, "seeds": prepared.seeds}
-    given |= {"dropout": prepared.config.training.head_dropout, "pool": prepared.config.training.head_pool}
-    model: TaskModel | JointModel
-    if prepared.joint:
-        model = new_joint_model(prepared.trunk, prepared.lineage, heads, **given)
-    else:
-        ((format, labels),) = heads.values()
-        model = new_model(prepared.trunk, prepared.lineage, format, labels=labels, **given)
+def _model(prepared: Prepared) -> Model:
+    training = prepared.config.training
+    model = new_model(
+        prepared.trunk,
+        prepared.lineage,
+        {data.task.name: (data.task.format.name, len(data.labels or ())) for data in prepared.data},
+        joint=prepared.joint,
+        kind=prepared.kind,
+        settings=prepared.settings,
+        seeds=Seeds(training.seed),
+        dropout=training.head_dropout,
+        pool=training.head_pool,
+    )
     if not prepared.trains:
         model.train_parts((), head=False)
     return model.to(prepared.device)
 
 
-def _train(
-    prepared: Prepared, model: TaskModel | JointModel, folder: Path, *, resume: bool, report: Reporter
-) -> Outcome:
+def _train(prepared: Prepared, model: Model, folder: Path, *, resume: bool, report: Reporter) -> Outcome:
     if not prepared.trains:
         write_bytes(folder / "metrics.jsonl", b"")
         return Outcome(0, 0, None, None, (), 0.0, "control")
@@ -199,16 +197,14 @@ def _train(
         )
 
 
-def _preview(
-    prepared: Prepared, model: TaskModel | JointModel, folder: Path, state: State, report: Reporter
-) -> Planned:
+def _preview(prepared: Prepared, model: Model, folder: Path, state: State, report: Reporter) -> Planned:
     """What the run would do: rows, steps and the table of parts, without a step."""
     parts = table_rows(model)
     planned = Planned(prepared, folder, state, parts)
     report.table(str(prepared.lineage.composition), COLUMNS, [tuple(row.model_dump().values()) for row in parts])
     steps = f"{prepared.steps} steps" if prepared.steps or not prepared.trains else f"{prepared.plan.minutes:g} minutes"
     size = f"about {planned.bytes / 1e6:.1f} MB"
-    for one in planned.tasks:
-        report.say(f"{one.task}: {one.rows} rows, {100 * one.share:.1f} % of the steps")
-    report.say(f"would train {planned.task} on {planned.rows} rows for {steps} into {folder} ({state}; {size})")
+    for task in planned.tasks:
+        report.say(f"{task.task}: {task.rows} rows, {100 * task.share:.1f} % of the steps")
+    report.say(f"would train {prepared.task} on {planned.rows} rows for {steps} into {folder} ({state}; {size})")
     return planned

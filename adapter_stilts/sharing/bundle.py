@@ -3,8 +3,7 @@
     adapter/nli.safetensors   the tensors of one adapter, float32, named without the adapter's name
     adapter/nli.json          its kind, settings, and the shape of every tensor
     fusion/1.safetensors      one AdapterFusion; its name ("fuse(nli, qa)") is in fusion/1.json
-    head/head.safetensors     the output layer of the task; head/head.json holds its labels; of several tasks,
-                              head/nli.safetensors and so on
+    head/head.safetensors     the output layer of the task; its labels are in head/head.json; of several tasks head/nli...
 
 Every adapter of the composition is there, those of the parents too, so that a run travels alone. The bytes depend on
 the weights and settings only: no time, no path. A bundle is such a folder with its manifest; checkpoints and
@@ -14,7 +13,7 @@ predictions need not come along.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -25,11 +24,11 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from adapter_stilts.errors import ArtefactError, StiltsError
-from adapter_stilts.files import sha256, write_bytes, write_json
-from adapter_stilts.sharing.manifest import FETCH_AGAIN, Manifest, read_manifest
+from adapter_stilts.files import disk_errors, is_remains, sha256, write_bytes, write_json
+from adapter_stilts.sharing.manifest import FETCH_AGAIN, ROLES, Manifest, read_manifest
 from adapter_stilts.sharing.sealed import unreadable
-from adapter_stilts.sharing.weight_files import ROLES, remove_weights, unlisted_weights
 
+MAY_BE_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".npz", ".h5")
 FILE_NAME = re.compile(r"[^\s./\\(),=][^\s/\\(),=]*")
 
 
@@ -85,11 +84,8 @@ class DescribedHead(Described):
     pool: Literal["pooler", "mean"] | None = None  # of a ranking head
 
 
-DESCRIPTIONS: dict[str, type[Described]] = {
-    "adapter": DescribedAdapter,
-    "fusion": DescribedFusion,
-    "head": DescribedHead,
-}
+DESCRIPTIONS: dict[str, type[Described]]
+DESCRIPTIONS = {"adapter": DescribedAdapter, "fusion": DescribedFusion, "head": DescribedHead}
 
 
 def save_parts(folder: Path, parts: Sequence[Part]) -> dict[str, str]:
@@ -101,7 +97,10 @@ def save_parts(folder: Path, parts: Sequence[Part]) -> dict[str, str]:
     hashes: dict[str, str] = {}
     for role in ROLES:
         for number, part in enumerate([part for part in parts if part.role == role], start=1):
-            stem = f"{role}/{number if role == 'fusion' else _file_name(part.name)}"
+            if role != "fusion" and not FILE_NAME.fullmatch(part.name):
+                advice = "give the task a name of letters, digits, '-' and '_'"
+                raise StiltsError(f"'{part.name}' cannot name a file", do=advice)
+            stem = f"{role}/{number if role == 'fusion' else part.name}"
             tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(part.tensors.items())}
             shapes = {name: list(tensor.shape) for name, tensor in tensors.items()}
             write_bytes(folder / f"{stem}.safetensors", safetensors.torch.save(tensors))
@@ -124,18 +123,28 @@ def verify_files(folder: Path, manifest: Manifest) -> None:
         path = folder / name
         if not path.is_file():
             raise ArtefactError(f"a file of the run is missing: {name}", where=str(folder), do=FETCH_AGAIN)
-        if _hash(path) != expected:
-            raise ArtefactError(
-                f"a file of the run was changed or damaged: {name} does not match its sha256",
-                where=str(path),
-                do=FETCH_AGAIN,
-            )
-    for path in unlisted_weights(folder, manifest.files):
-        raise ArtefactError(
-            f"a weight file that the manifest does not list: {path.parent.name}/{path.name}",
-            where=str(path),
-            do="remove it",
-        )
+        try:
+            same = sha256(path) == expected
+        except OSError as error:
+            raise unreadable(error, path) from error
+        if not same:
+            what = f"a file of the run was changed or damaged: {name} does not match its sha256"
+            raise ArtefactError(what, where=str(path), do=FETCH_AGAIN)
+    for path in _part_files(folder):
+        name = f"{path.parent.name}/{path.name}"
+        if path.suffix in MAY_BE_WEIGHTS and name not in manifest.files:
+            what = f"a weight file that the manifest does not list: {name}"
+            raise ArtefactError(what, where=str(path), do="remove it")
+
+
+def remove_weights(folder: Path) -> None:
+    """Remove a run's weight files with their descriptions, and what writes left that were cut off; other files stay."""
+    with disk_errors(folder):
+        for path in _part_files(folder):
+            if path.suffix == ".safetensors":
+                path.with_suffix(".json").unlink(missing_ok=True)
+            if path.suffix == ".safetensors" or is_remains(path):
+                path.unlink(missing_ok=True)
 
 
 def _read_part(folder: Path, name: str, manifest: Manifest) -> Part:
@@ -143,37 +152,25 @@ def _read_part(folder: Path, name: str, manifest: Manifest) -> Part:
     role, described = name.split("/")[0], f"{name.removesuffix('.safetensors')}.json"
     if described not in manifest.files:
         raise ArtefactError(f"the manifest lists {name} without {described}", where=str(folder), do=FETCH_AGAIN)
-    facts = _read_facts(folder / described, DESCRIPTIONS[role])
+    try:
+        facts = DESCRIPTIONS[role].model_validate_json((folder / described).read_bytes())
+    except (ValidationError, OSError) as error:
+        where = str(folder / described)
+        raise ArtefactError("the description of a part is not one", where=where, do=FETCH_AGAIN) from error
     try:
         tensors = safetensors.torch.load(path.read_bytes())
     except (SafetensorError, OSError) as error:
         raise ArtefactError(f"not a whole safetensors file: {error}", where=str(path), do=FETCH_AGAIN) from error
-    found = {key: list(tensor.shape) for key, tensor in tensors.items()}
-    if found != facts.tensors:
-        wrong = sorted(set(found) ^ set(facts.tensors)) or sorted(
-            key for key in found if found[key] != facts.tensors[key]
-        )
-        raise ArtefactError(
-            f"tensors and description disagree about {', '.join(wrong[:3])}", where=str(path), do=FETCH_AGAIN
-        )
+    shapes = {key: list(tensor.shape) for key, tensor in tensors.items()}
+    if shapes != facts.tensors:
+        apart = set(shapes) ^ set(facts.tensors) or {key for key in shapes if shapes[key] != facts.tensors[key]}
+        what = f"tensors and description disagree about {', '.join(sorted(apart)[:3])}"
+        raise ArtefactError(what, where=str(path), do=FETCH_AGAIN)
     return Part(role, facts.name, facts.model_dump(exclude={"name", "tensors"}, exclude_none=True), tensors)
 
 
-def _read_facts(path: Path, description: type[Described]) -> Described:
-    try:
-        return description.model_validate_json(path.read_bytes())
-    except (ValidationError, OSError) as error:
-        raise ArtefactError("the description of a part is not one", where=str(path), do=FETCH_AGAIN) from error
-
-
-def _file_name(name: str) -> str:
-    if not FILE_NAME.fullmatch(name):
-        raise StiltsError(f"'{name}' cannot name a file", do="give the task a name of letters, digits, '-' and '_'")
-    return name
-
-
-def _hash(path: Path) -> str:
-    try:
-        return sha256(path)
-    except OSError as error:
-        raise unreadable(error, path) from error
+def _part_files(folder: Path) -> Iterator[Path]:
+    """What lies in adapter/, fusion/ and head/."""
+    for place in (folder / role for role in ROLES):
+        if place.is_dir():
+            yield from sorted(path for path in place.iterdir() if not path.is_dir())

@@ -1,13 +1,17 @@
 """The model card: what the run is, on what it was trained, how good it is, under which licence, and how to use it.
 
-It travels with the bundle, so it names files without the folders they lay in on this machine.
+It travels with the bundle, so it names files without the folders they lay in on this machine. It tells of the choices of
+sweeps, which are kept beside it:
+
+    sweep/tatoeba.json    every setting that was tried with its score on dev, the choice and why, test, how often test
+                          was read; sealed
 """
 
 from __future__ import annotations
 
 import functools
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +19,24 @@ import jinja2
 
 from adapter_stilts.files import write_text
 from adapter_stilts.sharing.manifest import DataFacts, Manifest
+from adapter_stilts.sharing.sealed import CHECKSUM, read_sealed
 from adapter_stilts.statistics.result import Result, remarks
 
 
-def write_card(
-    folder: Path, manifest: Manifest, rows: Sequence[Result], sweeps: Sequence[Mapping[str, Any]] = ()
-) -> None:
-    """Write README.md. rows: those of results.json; sweeps: the records of settings that were chosen."""
+def write_card(folder: Path, manifest: Manifest, rows: Sequence[Result]) -> None:
+    """Write README.md. rows: those of results.json."""
+    sweeps = [read_sweep(path) for path in sorted((folder / "sweep").glob("*.json"))]
     write_text(folder / "README.md", card(manifest, rows, sweeps))
 
 
-def card(manifest: Manifest, rows: Sequence[Result], sweeps: Sequence[Mapping[str, Any]] = ()) -> str:
-    """The card as Markdown."""
+def read_sweep(path: Path) -> dict[str, Any]:
+    """The record of a sweep; ArtefactError where it was changed."""
+    record = read_sealed(path, "the record of a sweep", do="remove it and sweep again")
+    return {name: value for name, value in record.items() if name != CHECKSUM}
+
+
+def card(manifest: Manifest, rows: Sequence[Result], sweeps: Sequence[dict[str, Any]] = ()) -> str:
+    """The card as Markdown. sweeps: the records of settings that were chosen."""
     return _template().render(
         m=manifest,
         rows=rows,
@@ -43,8 +53,9 @@ def card(manifest: Manifest, rows: Sequence[Result], sweeps: Sequence[Mapping[st
 def _template() -> jinja2.Template:
     given: dict[str, Any] = {"undefined": jinja2.StrictUndefined, "trim_blocks": True, "keep_trailing_newline": True}
     environment = jinja2.Environment(autoescape=False, **given)
-    environment.filters |= {"cell": _cell, "percent": _percent, "interval": _interval}
-    environment.filters |= {"metric": _metric, "source": _source, "shell": shlex.quote}
+    environment.filters["cell"] = lambda value: str(value).replace("|", "\\|")  # the text does not end its cell
+    environment.filters |= {"percent": _percent, "metric": _metric, "source": _source, "shell": shlex.quote}
+    environment.filters["interval"] = _interval
     return environment.from_string(Path(__file__).with_name("card.md.j2").read_text(encoding="utf-8"))
 
 
@@ -99,8 +110,3 @@ def _duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s" if seconds >= 1 else "less than 1 s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def _cell(value: object) -> str:
-    """Text that does not end its cell of a table."""
-    return str(value).replace("|", "\\|")

@@ -21,15 +21,22 @@ from pydantic import (
 
 from adapter_stilts.errors import ArtefactError, MissingError
 from adapter_stilts.sharing.sealed import read_sealed, write_sealed
-from adapter_stilts.sharing.weight_files import ROLES
 from adapter_stilts.tasks.leaks import Seen
 
 MANIFEST = "manifest.json"
 CONFIG = "config.yaml"
 METRICS = "metrics.jsonl"  # one line per logged step
 IDENTITY = "identity.json"  # whose folder this is, from the first moment on
+RESULTS = "results.json"
+ROLES = ("adapter", "fusion", "head")  # of parts, and their folders
 VERSION = 1
 FETCH_AGAIN = "fetch the bundle again, or train the run again with --overwrite"
+
+
+class Strict(BaseModel):
+    """A part of the manifest that says all it has to say."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Facts(BaseModel):
@@ -107,10 +114,9 @@ class TrainingFacts(Facts):
     processes: int = 1
 
 
-class TrunkFacts(BaseModel):
+class TrunkFacts(Strict):
     """The trunk a run was made on; the fingerprint is computed from its weights."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
     revision: str | None
     fingerprint: str
@@ -119,16 +125,15 @@ class TrunkFacts(BaseModel):
     precision: str
 
 
-class Parent(BaseModel):
+class Parent(Strict):
     """A run that this one builds on, by the checksum of its manifest."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     name: str
     folder: str
     checksum: str
 
 
-class Manifest(BaseModel):
+class Manifest(Strict):
     """Everything needed to load, verify and repeat a run.
 
     identity      the fingerprint of all that decides the weights
@@ -136,22 +141,16 @@ class Manifest(BaseModel):
     task_file     the YAML file that describes the task, "" for one of ours
     format        of the task's examples; "joint" for several tasks
     language      of the training rows, several with commas between them
-    tasks         of a run of several tasks: for each its name, format, languages, rows, share of the steps drawn and
-                  steps it had
+    tasks         of a run of several tasks
     seen          language -> the tasks that this run or one it builds on has learned in it
-    data          per split: task, language, kind (miniature, files or hub), files with rows and sha256, or hub id and
-                  revision
+    data          per split and language
     seconds       from the first step to the manifest; of a run that was resumed, at least its training
     peak_memory   bytes, of the process that finished the run
-    history       rows that this run or one it builds on was trained or selected on: task, split, language, and the
-                  tasks they are made of
+    history       rows that this run or one it builds on was trained or selected on
     leaks         what that history gives away of this task's test data, in words
-    training      steps, epochs, best step and score, rows, features, processes
-    parts         the table of parts: part, role, active, trained, parameters
     files         path in the run -> sha256: the weights, their descriptions, config.yaml, metrics.jsonl
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: int = VERSION
     name: str
     identity: str
@@ -183,26 +182,25 @@ class Manifest(BaseModel):
 
     @field_serializer("history")
     def _rows_seen(self, history: tuple[Seen, ...]) -> list[dict[str, Any]]:
-        rows = [{"task": row.task, "split": row.split, "language": row.language} for row in history]
-        return [{**facts, "parts": list(row.parts)} if row.parts else facts for facts, row in zip(rows, history, strict=True)]
+        facts = [{**vars(rows), "parts": list(rows.parts)} for rows in history]
+        return [{name: value for name, value in seen.items() if name != "parts" or value} for seen in facts]
 
     @field_validator("files")
     @classmethod
     def _inside_the_run(cls, files: dict[str, str]) -> dict[str, str]:
         """A bundle may come from anywhere; its manifest must not name files elsewhere on this machine."""
         for name in files:
-            parts = PurePosixPath(name).parts
-            if name not in (CONFIG, IDENTITY, METRICS) and not (
-                len(parts) == 2 and parts[0] in ROLES and parts[1] not in ("..", ".") and "\\" not in name
-            ):
+            role, *rest = PurePosixPath(name).parts or ("",)
+            inside = role in ROLES and len(rest) == 1 and rest[0] not in ("..", ".") and "\\" not in name
+            if name not in (CONFIG, IDENTITY, METRICS) and not inside:
                 raise ValueError(f"'{name}' cannot be a file of a run")
         return files
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
     """Write the manifest and return it with its checksum."""
-    found = write_sealed(folder / MANIFEST, manifest.model_dump(mode="json"))
-    return manifest.model_copy(update={"checksum": found})
+    checksum = write_sealed(folder / MANIFEST, manifest.model_dump(mode="json"))
+    return manifest.model_copy(update={"checksum": checksum})
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -217,30 +215,17 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         return Manifest.model_validate(fields)
     except ValidationError as error:
-        raise ArtefactError(
-            f"the manifest is not one of a run: {_first(error)}", where=str(path), do=FETCH_AGAIN
-        ) from error
+        first = error.errors(include_url=False)[0]
+        what = f"the manifest is not one of a run: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+        raise ArtefactError(what, where=str(path), do=FETCH_AGAIN) from error
 
 
 def _no_manifest(folder: Path) -> MissingError:
     if any((folder / name).exists() for name in (IDENTITY, CONFIG, "checkpoints")):
-        return MissingError(
-            "the run is not finished: it has no manifest yet",
-            where=str(folder),
-            do="finish it: run the command that started it again",
-        )
-    what = (
-        "no run here: there is no manifest.json"
-        if folder.is_dir()
-        else "a file where a run's folder was expected"
-        if folder.exists()
-        else "no such folder"
-    )
-    return MissingError(
-        what, where=str(folder), do="name a finished run's folder; `adapter-stilts list runs` shows them"
-    )
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        what, advice = "the run is not finished: it has no manifest yet", "run the command that started it again"
+        return MissingError(what, where=str(folder), do=f"finish it: {advice}")
+    what = "a file where a run's folder was expected" if folder.exists() else "no such folder"
+    if folder.is_dir():
+        what = "no run here: there is no manifest.json"
+    advice = "name a finished run's folder; `adapter-stilts list runs` shows them"
+    return MissingError(what, where=str(folder), do=advice)

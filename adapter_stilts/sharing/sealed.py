@@ -20,9 +20,9 @@ CHECKSUM = "checksum"
 
 def write_sealed(path: Path, fields: Mapping[str, Any]) -> str:
     """Write a document and return its checksum. ValueError for a number that JSON does not have (nan, infinity)."""
-    found = checksum(fields)
-    write_bytes(path, _bytes({**_rest(fields), CHECKSUM: found}))
-    return found
+    digest = checksum(fields)
+    write_bytes(path, _bytes({**_rest(fields), CHECKSUM: digest}))
+    return digest
 
 
 def read_sealed(path: Path, noun: str, *, do: str) -> dict[str, Any]:
@@ -37,11 +37,8 @@ def read_sealed(path: Path, noun: str, *, do: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ArtefactError(f"{noun} is damaged: {' '.join(str(error).split())}", where=str(path), do=do) from error
     if not whole:
-        raise ArtefactError(
-            f"{noun} does not match its checksum: it was changed or damaged after it was written",
-            where=str(path),
-            do=do,
-        )
+        what = f"{noun} does not match its checksum: it was changed or damaged after it was written"
+        raise ArtefactError(what, where=str(path), do=do)
     return dict(fields)
 
 
@@ -52,9 +49,8 @@ def checksum(fields: Mapping[str, Any]) -> str:
 
 def unreadable(error: OSError, path: Path) -> ArtefactError:
     """The error for a file that is there and cannot be read: nothing says it is damaged, so it is not removed."""
-    return ArtefactError(
-        f"cannot read: {error.strerror or error}", where=str(path), do="check the file and its permissions"
-    )
+    what = f"cannot read: {error.strerror or error}"
+    return ArtefactError(what, where=str(path), do="check the file and its permissions")
 
 
 def _rest(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,6 +59,5 @@ def _rest(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _bytes(fields: Mapping[str, Any]) -> bytes:
     """The one form; half characters (a path that is no UTF-8) become JSON's own escapes."""
-    return (json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode(
-        "utf-8", "backslashreplace"
-    )
+    text = json.dumps(fields, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return text.encode("utf-8", "backslashreplace")

@@ -88,7 +88,7 @@ def test_predicts_rows_whose_labels_are_withheld(run, folder):
     document = evaluated(run, folder)
     (row,) = document.predicted
     assert document.results == ()
-    assert len((run / row["predictions"]).read_text().splitlines()) == row["n"] == 4
+    assert len((run / row.predictions).read_text().splitlines()) == row.n == 4
 
 
 def test_is_known_wherever_formats_are(grades, folder):

@@ -22,7 +22,7 @@ from adapter_stilts.retrieval.embed import embed
 from adapter_stilts.retrieval.reading import Overrides, Reading
 from adapter_stilts.retrieval.stored import encoding
 from adapter_stilts.retrieval.stored.vectors import open_vectors
-from adapter_stilts.runs.sentence_reader import sentence_reader
+from adapter_stilts.runs.subject import sentence_reader
 
 WORDS = ("Anna", "kaufte", "am", "Montag", "zwei", "rote", "Äpfel", "in", "Paris", "The", "small", "cat", "sleeps", "under", "old", "table")
 SENTENCES = [" ".join(WORDS[number % 11 :][: 2 + number % 9]) + f" {number}." for number in range(23)]

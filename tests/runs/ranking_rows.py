@@ -7,8 +7,8 @@ import numpy as np
 
 from adapter_stilts.encoder.trunk import load_trunk
 from adapter_stilts.formats.queries import Candidate, Query
-from adapter_stilts.runs.build import finished_model
-from adapter_stilts.runs.ranking import query_rows, read_pool, unit_vectors
+from adapter_stilts.runs.build import finished_models
+from adapter_stilts.runs.ranking import query_vectors, read_pool
 from adapter_stilts.sharing.bundle import load_bundle
 from adapter_stilts.tasks.base import tasks
 
@@ -18,14 +18,14 @@ CANDIDATES = [Candidate("a", "Anna bought two red apples in Paris."), Candidate(
 
 def vectors(model):
     """Queries and candidates, [5, H]."""
-    queries = unit_vectors(model, query_rows(model, tasks["ranking"], QUERIES, 64), 256)
+    queries = query_vectors(model, tasks["ranking"], QUERIES, 64, 256)
     return np.concatenate([queries, read_pool(model, CANDIDATES, 64, 256).vectors])
 
 
 def main():
     trunk, folder, out = map(Path, sys.argv[1:])
     bundle = load_bundle(folder)
-    np.save(out, vectors(finished_model(load_trunk(str(trunk), precision=bundle.manifest.trunk.precision), bundle)))
+    np.save(out, vectors(finished_models(load_trunk(str(trunk), precision=bundle.manifest.trunk.precision), bundle)["head"]))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import torch
 
 from adapter_stilts.encoder.composition import fusions, parse
 from adapter_stilts.errors import ArtefactError
-from adapter_stilts.runs.attention import attention_table, read_attention, source_names, store_attention
+from adapter_stilts.runs.rows import attention_table, read_attention, store_attention
 
 NAME = "fuse(nli, stack(de, qa))"
 TABLE = torch.tensor([[0.75, 0.25], [0.25, 0.75], [0.5, 0.5]])
@@ -32,7 +32,6 @@ def test_shows_the_mean_over_layers_per_source(tmp_path):
 def test_is_empty_where_nothing_was_stored(tmp_path):
     assert read_attention(tmp_path) == {}
     assert attention_table({}, fusions(parse(NAME))) == []
-    assert source_names(fusions(parse(NAME))[0]) == ("nli", "stack(de, qa)")
 
 
 def test_refuses_a_damaged_file(tmp_path):

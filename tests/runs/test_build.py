@@ -22,7 +22,7 @@ from adapter_stilts.encoder.kinds import kinds
 from adapter_stilts.encoder.trunk import load_trunk
 from adapter_stilts.errors import ArtefactError
 from adapter_stilts.reporting import Silent
-from adapter_stilts.runs.build import finished_encoder, finished_model
+from adapter_stilts.runs.build import finished_encoder, finished_models
 from adapter_stilts.runs.results import read_results
 from adapter_stilts.sharing.bundle import load_bundle
 
@@ -135,7 +135,7 @@ def test_carries_the_adapters_of_its_parents_unchanged(runs):
 def test_loads_a_bundle_without_checkpoints_and_predictions(runs, reload, tiny_folder, tmp_path):
     folder, logits = runs["fp32-stack"]
     copy = shutil.copytree(folder, tmp_path / "bundle", ignore=shutil.ignore_patterns("checkpoints", "predictions", "units", ".lock"))
-    found = reload.logits(finished_model(load_trunk(str(tiny_folder), precision="fp32"), load_bundle(copy)))
+    found = reload.logits(finished_models(load_trunk(str(tiny_folder), precision="fp32"), load_bundle(copy))["head"])
     assert torch.equal(found, logits)
 
 
@@ -155,10 +155,10 @@ def changed(tiny_folder: Path, out: Path, *, weights: str = "", layers: int = 2)
 def test_takes_a_trunk_that_was_only_renamed(runs, reload, tiny_folder, tmp_path):
     folder, logits = runs["fp32-seq_bn"]
     trunk = load_trunk(str(changed(tiny_folder, tmp_path / "renamed")), precision="fp32")
-    assert torch.equal(reload.logits(finished_model(trunk, load_bundle(folder))), logits)
+    assert torch.equal(reload.logits(finished_models(trunk, load_bundle(folder))["head"]), logits)
 
 
-@pytest.mark.parametrize("build", [finished_model, finished_encoder])
+@pytest.mark.parametrize("build", [finished_models, finished_encoder])
 def test_refuses_a_trunk_with_other_weights_and_names_both(runs, tiny_folder, tmp_path, build):
     folder, _ = runs["fp32-seq_bn"]
     for name in ("roberta.encoder.layer.1.output.dense.weight", "roberta.embeddings.word_embeddings.weight"):
@@ -173,7 +173,7 @@ def test_refuses_a_trunk_with_other_weights_and_names_both(runs, tiny_folder, tm
 def test_refuses_a_trunk_of_another_depth_and_names_both(runs, tiny_folder, tmp_path):
     other = changed(tiny_folder, tmp_path / "flat", layers=1)
     with pytest.raises(ArtefactError, match=r"of 2 layers of width 32 \('.*tiny-xlmr0'\), and this one is of 1 layers of width 32 \('.*flat'\)"):
-        finished_model(load_trunk(str(other), precision="fp32"), load_bundle(runs["fp32-seq_bn"][0]))
+        finished_models(load_trunk(str(other), precision="fp32"), load_bundle(runs["fp32-seq_bn"][0]))
 
 
 def test_refuses_to_build_on_a_run_of_another_trunk(runs, tiny_folder, tmp_path, data):

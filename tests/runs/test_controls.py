@@ -17,8 +17,9 @@ from adapter_stilts.formats.choice import MultipleChoice
 from adapter_stilts.formats.pair import Classified
 from adapter_stilts.formats.squad import Answer, SpanQuestion
 from adapter_stilts.formats.tags import Tagged
-from adapter_stilts.runs.controls import check_control, shuffled_labels
+from adapter_stilts.runs.prepare import check_control
 from adapter_stilts.runs.results import read_results
+from adapter_stilts.runs.task_data import shuffled_labels
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import load_bundle
 

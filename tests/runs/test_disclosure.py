@@ -6,8 +6,8 @@ import pytest
 
 from adapter_stilts.formats.base import formats
 from adapter_stilts.reporting import Silent
-from adapter_stilts.runs import disclosure
 from adapter_stilts.runs.evaluate import evaluate
+from adapter_stilts.runs.material import history
 from adapter_stilts.runs.results import read_results
 from adapter_stilts.runs.subject import Request
 from adapter_stilts.sharing.manifest import read_manifest
@@ -122,6 +122,6 @@ def test_fuses_words_under_the_protocol_that_does(trained, folder):
 
 
 def test_keeps_the_miniature_out_of_what_was_seen():
-    assert disclosure.history([Loaded([], Origin("mnli", "train", "en", "miniature"), formats["pair"])], []) == ()
-    seen = disclosure.history([Loaded([], Origin("anli+", "train", "en", "files", parts=("anli", "mnli")), formats["pair"])] * 2, [])
+    assert history([Loaded([], Origin("mnli", "train", "en", "miniature"), formats["pair"])], []) == ()
+    seen = history([Loaded([], Origin("anli+", "train", "en", "files", parts=("anli", "mnli")), formats["pair"])] * 2, [])
     assert seen == (Seen("anli+", "train", "en", ("anli", "mnli")),)

@@ -14,10 +14,11 @@ from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.formats.tags import Tagged
+from adapter_stilts.metrics.base import Options
 from adapter_stilts.metrics.forms import read_answers, read_choices, read_lines, read_tags
-from adapter_stilts.runs.masked import masked_score
 from adapter_stilts.runs.material import where_of
-from adapter_stilts.runs.measure import Reading, measure, validation_score
+from adapter_stilts.runs.measure import masked_score, measure, validation_score
+from adapter_stilts.runs.rows import Reading
 from adapter_stilts.tasks.base import labels_of
 from adapter_stilts.tasks.reading.sources import load
 from adapter_stilts.tasks.user import find_task
@@ -99,11 +100,12 @@ def test_tokenises_the_validation_rows_once(subject, monkeypatch):
 
 
 def test_scores_masked_text_under_masks_that_depend_on_the_seed_alone(subject):
-    model, _, loaded, _ = subject("mlm")
-    first = masked_score(model, loaded.examples, 64, 512, seed=1)
+    model, _, loaded, reading = subject("mlm")
+    first = masked_score(model, loaded.examples, replace(reading, seed=1), Options(seed=1))
     torch.manual_seed(99)
-    assert masked_score(model, loaded.examples, 64, 512, seed=1).units.tolist() == first.units.tolist()
-    assert masked_score(model, loaded.examples, 64, 512, seed=2).units.tolist() != first.units.tolist()
+    again, other = (masked_score(model, loaded.examples, replace(reading, seed=seed), Options(seed=seed)) for seed in (1, 2))
+    assert again.units.tolist() == first.units.tolist()
+    assert other.units.tolist() != first.units.tolist()
     assert first.units.shape == (len(loaded.examples), 2)
     assert first.n == first.units[:, 1].sum()
     assert first.value == first.units[:, 0].sum() / first.units[:, 1].sum()

@@ -101,7 +101,7 @@ def test_scores_each_language_among_the_candidates_of_all(run, release):
     assert found["de", "map20"]["settings"]["candidate_languages"] == 2
 
     script = module()
-    model = script.finished_model(script.load_trunk(load_bundle(folder).manifest.trunk.name, precision="fp32"), load_bundle(folder))
+    model = script.finished_models(script.load_trunk(load_bundle(folder).manifest.trunk.name, precision="fp32"), load_bundle(folder))["head"]
     documents = {language: json.loads((release / "xquad-r" / f"{language}.json").read_text()) for language in PLACES}
     texts, ids, owners, spoken = [], [], [], []
     for language, document in documents.items():
@@ -114,7 +114,7 @@ def test_scores_each_language_among_the_candidates_of_all(run, release):
     candidates = script.read_pool(model, texts, 64, 256).vectors
     for language, document in documents.items():
         questions = [qa for paragraph in document["data"][0]["paragraphs"] for qa in paragraph["qas"]]
-        vectors = [script.unit_vectors(model, script.query_rows(model, script.tasks["lareqa"], [Query("", qa["question"])], 64), 64)[0] for qa in questions]
+        vectors = [script.query_vectors(model, script.tasks["lareqa"], [Query("", qa["question"])], 64, 64)[0] for qa in questions]
         orders = [np.argsort(-(candidates @ vector), kind="stable").tolist() for vector in vectors]
         golds = [{number for number, owner in enumerate(owners) if owner == qa["id"]} for qa in questions]
         expected = np.mean([average_precision(order, gold) for order, gold in zip(orders, golds, strict=True)])
@@ -142,7 +142,7 @@ def test_asks_one_language_among_the_candidates_of_all_and_only_once(run, releas
 def test_gives_the_same_vectors_in_a_new_process(run, tiny_folder, tmp_path):
     folder = run(training__max_steps=2)
     script = module()
-    here = script.vectors(script.finished_model(script.load_trunk(str(tiny_folder), precision="fp32"), load_bundle(folder)))
+    here = script.vectors(script.finished_models(script.load_trunk(str(tiny_folder), precision="fp32"), load_bundle(folder))["head"])
     subprocess.run([sys.executable, str(SCRIPT), str(tiny_folder), str(folder), str(tmp_path / "there.npy")], check=True, timeout=300)
     assert np.array_equal(np.load(tmp_path / "there.npy"), here)
     np.testing.assert_allclose(np.linalg.norm(here, axis=1), 1, rtol=1e-5)

@@ -58,13 +58,13 @@ def languages_of(rows):
 
 def test_trains_in_the_tasks_own_language_unless_told_otherwise(read):
     rows = read()
-    assert (rows.languages, languages_of(rows), rows.chosen) == (("en",), {"en": 12}, False)
+    assert (rows.languages, languages_of(rows)) == (("en",), {"en": 12})
     assert [loaded.origin.language for loaded in rows.validation] == ["en"]
 
 
 def test_trains_on_the_same_items_in_another_language(read):
     rows = read(data__language="de")
-    assert (rows.languages, languages_of(rows), rows.chosen) == (("de",), {"de": 12}, True)
+    assert (rows.languages, languages_of(rows)) == (("de",), {"de": 12})
     assert [row.label for row in rows.examples] == [row.label for row in read().examples]
     assert [loaded.origin.language for loaded in rows.validation] == ["de"]
     assert rows.notes == ()

@@ -1,0 +1,157 @@
+"""From a score to rows of results, and what lies beside them: predictions, the sums of each example, attention.
+
+fusion/attention.json   {"fuse(nli, qa)": {"xnli": {"test": {"sw": [[0.7, 0.3], ...]}}}}   mean weight of each
+                        source by layer, [L, A], over all tokens that are not padding; a row sums to 1
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from adapter_stilts.encoder.composition import Fuse, fusion_name
+from adapter_stilts.encoder.task_model import TaskModel
+from adapter_stilts.files import write_bytes
+from adapter_stilts.formats.protocols import OWN, TargetProtocol, target_protocols
+from adapter_stilts.metrics import forms
+from adapter_stilts.metrics.base import Score
+from adapter_stilts.runs.build import HEAD
+from adapter_stilts.runs.material import origin_facts
+from adapter_stilts.sharing.sealed import CHECKSUM, read_sealed, write_sealed
+from adapter_stilts.statistics.result import Result
+from adapter_stilts.tasks.base import Task
+from adapter_stilts.tasks.reading.place import Loaded
+
+ATTENTION = Path("fusion", "attention.json")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How examples become predictions: the head's labels and the length it was trained with, how many tokens go at
+    once, whose rules hold, which head.
+
+    adapters   "own" where each language is read under its own language adapter
+    precision  of the trunk, where it is another than in training; "": as in training
+    """
+
+    labels: tuple[str, ...] | None
+    max_length: int
+    token_budget: int
+    protocol: str = "own"
+    seed: int = 0
+    head: str = HEAD
+    adapters: str = ""
+    precision: str = ""
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """Settings of a score that tell this reading from others of the same rows."""
+        head = self.head if self.head != HEAD else ""
+        marks = {"head": head, "language_adapters": self.adapters, "precision": self.precision}
+        return {name: value for name, value in marks.items() if value}
+
+    @property
+    def rules(self) -> TargetProtocol:
+        return target_protocols[self.protocol]
+
+    def length(self, model: TaskModel) -> int:
+        """Tokens of an input: the protocol's, or as trained; at most what the trunk has positions for."""
+        return min(model.format.length(self.rules, self.max_length), model.encoder.trunk.max_length)
+
+
+def rows_of(
+    task: Task,
+    loaded: Loaded,
+    reading: Reading,
+    scored: Score,
+    settings: Mapping[str, Any],
+    folder: Path | None,
+    predictions: Any = None,
+    data: Any = None,
+    **notes: Any,
+) -> list[Result]:
+    """A row of results.json for every measure of a score; under `folder` its predictions, where it has any, and units.
+
+    data  what it was scored on, where that is more than `loaded`
+    """
+    origin = loaded.origin
+    words = {"multiword": origin.multiword} if origin.multiword else {}
+    paths: dict[str, str] = {}
+    if folder is not None:
+        paths |= {} if predictions is None else {"predictions": write_predictions(folder, task, loaded, predictions)}
+        # each reading's sums stay, since several may stand in one results.json
+        protocols = [] if reading.protocol == OWN.name else [reading.protocol]
+        name = ".".join([f"{origin.split}-{origin.language}", *reading.marks.values(), *protocols])
+        paths["units"] = write_units(folder, task.name, name, scored.units)
+    return [
+        Result(
+            *(task.name, reading.protocol, origin.language, measure.metric, measure.score, scored.n, measure.interval),
+            split=origin.split,
+            headline=measure.metric == scored.headline,
+            retrieval=task.format.ranking,
+            settings={**settings, **reading.marks, **words},
+            data=data or data_of(loaded),
+            paths=paths,
+            statistic=scored.main.statistic if folder is not None else "",
+        ).with_notes(substitutions=list(origin.substitutions), **notes)
+        for measure in scored.measures
+    ]
+
+
+def data_of(loaded: Loaded) -> Any:
+    """What rows were scored on: their files with rows and sha256, or where else they came from."""
+    facts = origin_facts(loaded.origin)
+    return facts["files"] or facts
+
+
+def write_predictions(folder: Path, task: Task, loaded: Loaded, predictions: Any) -> str:
+    """Write predictions in XTREME's folder form; returns where in the folder they are."""
+    origin, form = loaded.origin, task.format.form
+    path = forms.prediction_path(folder / "predictions", task.name, origin.language, form, origin.split)
+    forms.forms[form].write(path, predictions)
+    return path.relative_to(folder).as_posix()
+
+
+def write_units(folder: Path, task: str, name: str, units: NDArray[Any]) -> str:
+    """Write the sums of a score; returns where. NumPy writing by itself would not tell a full disk from other errors."""
+    path = folder / "units" / task / f"{name}.npy"
+    content = io.BytesIO()
+    np.save(content, units, allow_pickle=False)
+    write_bytes(path, content.getvalue())
+    return path.relative_to(folder).as_posix()
+
+
+def store_attention(folder: Path, task: str, split: str, language: str, weights: Mapping[str, Tensor]) -> None:
+    """Add one language's attention [L, A] per fusion to fusion/attention.json."""
+    stored = read_attention(folder)
+    for fusion, table in weights.items():
+        of_split = stored.setdefault(fusion, {}).setdefault(task, {}).setdefault(split, {})
+        of_split[language] = [[round(float(value), 6) for value in row] for row in table]
+    write_sealed(folder / ATTENTION, stored)
+
+
+def read_attention(folder: Path) -> dict[str, Any]:
+    """All stored attention of a run, {} where there is none; ArtefactError where a byte was changed."""
+    path = folder / ATTENTION
+    advice = "remove the file and evaluate again with --overwrite"
+    stored = read_sealed(path, "the stored attention", do=advice) if path.is_file() else {}
+    return {name: weights for name, weights in stored.items() if name != CHECKSUM}
+
+
+def attention_table(attention: Mapping[str, Any], fuses: Sequence[Fuse]) -> list[tuple[str, str, str, str, float]]:
+    """(task, split, language, source, mean weight over layers) for a table on the screen."""
+    return [
+        (task, split, language, str(source), sum(layer[number] for layer in layers) / len(layers))
+        for fuse in fuses
+        for task, splits in attention.get(fusion_name(fuse), {}).items()
+        for split, languages in splits.items()
+        for language, layers in languages.items()
+        for number, source in enumerate(fuse.parts)
+    ]
