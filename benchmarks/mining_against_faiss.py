@@ -43,7 +43,8 @@ def main() -> None:
     ratios = [one / other for one, other in zip(taken["mining"], taken["bare"], strict=True)]
     found = {name: statistics.median(seconds) for name, seconds in taken.items()}
     print(
-        f"{asked.rows} x {asked.rows} x {asked.width}: bare {found['bare']:.2f} s, mining {found['mining']:.2f} s, ratio {statistics.median(ratios):.3f}"
+        f"{asked.rows} x {asked.rows} x {asked.width}: bare {found['bare']:.2f} s, mining {found['mining']:.2f} "
+        f"s, ratio {statistics.median(ratios):.3f}"
     )
     record(
         "mining_against_faiss",

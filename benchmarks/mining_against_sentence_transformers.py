@@ -71,7 +71,8 @@ def main() -> None:
 
 
 def encoded(asked: argparse.Namespace) -> tuple[dict[str, Any], dict[str, np.ndarray], float]:
-    """Sentences per second of each, alternating; our float32 vectors by file; the largest difference of any component."""
+    """Sentences per second of each, alternating; our float32 vectors by file; the largest difference of any
+    component."""
     readers = {kind: sentence_reader(None, asked.trunk, layer=6, precision=kind) for kind in ("fp32", "bf16")}
     paths = sorted(asked.folder.glob("*.txt"))
     texts = {path.stem: path.read_text(encoding="utf-8").split("\n")[:-1] for path in paths}

@@ -50,7 +50,8 @@ def main() -> None:
     scores = {row["metric"]: row["score"] for row in whole["results"]}
     planned = whole["settings"]["planned_peak_bytes"] / 1e9
     print(
-        f"{asked.rows} x {asked.rows} x {asked.width}, {asked.index}: {seconds:.0f} s, peak {peak:.2f} GB (planned {planned:.2f}, limit {asked.limit_gb})"
+        f"{asked.rows} x {asked.rows} x {asked.width}, {asked.index}: {seconds:.0f} s, peak {peak:.2f} GB "
+        f"(planned {planned:.2f}, limit {asked.limit_gb})"
     )
     print(f"F1 {scores['f1']:.4f} held out, {scores['f1-oracle']:.4f} oracle")
     kills, same = killed(words, asked, seconds) if asked.kill else (0, None)
