@@ -23,7 +23,7 @@ from functools import cache
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from adapter_stilts.errors import UnknownName
+from adapter_stilts.errors import UnknownName, few
 
 T = TypeVar("T")
 
@@ -33,9 +33,8 @@ def unknown_name(noun: str, wrong: str, known: Iterable[str], where: str = "") -
     names = sorted(known)
     near = difflib.get_close_matches(wrong.lower(), [name.lower() for name in names], n=1, cutoff=0.5)
     original = {name.lower(): name for name in names}
-    listed = ", ".join(names[:40]) + (", ..." if len(names) > 40 else "")
     advice = f"did you mean '{original[near[0]]}'? " if near else ""
-    return UnknownName(f"no {noun} called '{wrong}'", where=where, do=f"{advice}one of: {listed}")
+    return UnknownName(f"no {noun} called '{wrong}'", where=where, do=f"{advice}one of: {few(names, 40)}")
 
 
 class Registry(Generic[T]):
@@ -62,8 +61,7 @@ class Registry(Generic[T]):
         self._things[name] = thing
 
     def __getitem__(self, name: str) -> T:
-        self._import_package()
-        if name not in self._things:
+        if name not in self._all():
             raise unknown_name(self._noun, name, self._things)
         return self._things[name]
 
@@ -73,28 +71,24 @@ class Registry(Generic[T]):
             self[name]
 
     def __contains__(self, name: object) -> bool:
-        self._import_package()
-        return name in self._things
+        return name in self._all()
 
     def __iter__(self) -> Iterator[str]:
-        self._import_package()
-        return iter(sorted(self._things))
+        return iter(sorted(self._all()))
 
     def __len__(self) -> int:
-        self._import_package()
-        return len(self._things)
+        return len(self._all())
 
     def values(self) -> list[T]:
-        self._import_package()
         return [self._things[name] for name in self]
 
-    def _import_package(self) -> None:
-        if self._imported:
-            return
-        self._imported = True
-        package = importlib.import_module(self._package)
-        for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{self._package}.{module.name}")
+    def _all(self) -> dict[str, T]:
+        if not self._imported:
+            self._imported = True
+            package = importlib.import_module(self._package)
+            for module in pkgutil.iter_modules(package.__path__):
+                importlib.import_module(f"{self._package}.{module.name}")
+        return self._things
 
 
 @cache
