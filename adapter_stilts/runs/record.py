@@ -138,7 +138,7 @@ def language_of(prepared: Prepared) -> str:
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished run: what it says of itself, and its scores. attention: of a fusion, as attention.py has it."""
+    """A finished run: what it says of itself, and its scores. attention: of a fusion, as rows.py has it."""
 
     folder: Path
     manifest: Manifest
