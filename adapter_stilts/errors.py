@@ -21,6 +21,8 @@ Each says what is wrong, where, and what to do:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class StiltsError(Exception):
     """What went wrong, where, and what to do about it."""
@@ -50,6 +52,11 @@ def refuse(wrong: bool, what: str, do: str) -> None:
     """Raise UsageError where what was asked for does not go together."""
     if wrong:
         raise UsageError(what, do=do)
+
+
+def few(names: Sequence[str], most: int = 3) -> str:
+    """The first of the names, in a line for a message."""
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 
 class UnknownName(UsageError):

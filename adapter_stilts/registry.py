@@ -23,7 +23,7 @@ from functools import cache
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from adapter_stilts.errors import UnknownName
+from adapter_stilts.errors import UnknownName, few
 
 T = TypeVar("T")
 
@@ -33,9 +33,8 @@ def unknown_name(noun: str, wrong: str, known: Iterable[str], where: str = "") -
     names = sorted(known)
     near = difflib.get_close_matches(wrong.lower(), [name.lower() for name in names], n=1, cutoff=0.5)
     original = {name.lower(): name for name in names}
-    listed = ", ".join(names[:40]) + (", ..." if len(names) > 40 else "")
     advice = f"did you mean '{original[near[0]]}'? " if near else ""
-    return UnknownName(f"no {noun} called '{wrong}'", where=where, do=f"{advice}one of: {listed}")
+    return UnknownName(f"no {noun} called '{wrong}'", where=where, do=f"{advice}one of: {few(names, 40)}")
 
 
 class Registry(Generic[T]):

@@ -1,5 +1,4 @@
-"""Batches of a token budget, or of so many rows: rows of like length together, so that little of what is computed is
-padding."""
+"""Batches of a token budget, or of so many rows; rows of like length together, since padding is computed too."""
 
 from __future__ import annotations
 
@@ -38,10 +37,7 @@ def token_budget_batches(
         return []
     order: list[int] = torch.randperm(len(lengths), generator=generator).tolist()
     window = max(window, BATCHES_PER_WINDOW * budget * len(lengths) // sum(lengths))
-    windows = [
-        sorted(order[start : start + window], key=lambda row: lengths[row]) for start in range(0, len(order), window)
-    ]
-    batches = _tightest(windows, lengths, budget, multiple)
+    batches = _tightest(_windows(order, lengths, window), lengths, budget, multiple)
     return [batches[place] for place in torch.randperm(len(batches), generator=generator).tolist()]
 
 
@@ -54,12 +50,7 @@ def row_batches(lengths: Sequence[int], rows: int, generator: torch.Generator) -
     lengths   tokens of each row, at least 1
     """
     order: list[int] = torch.randperm(len(lengths), generator=generator).tolist()
-    window = BATCHES_PER_WINDOW * rows
-    ordered = [
-        row
-        for start in range(0, len(order), window)
-        for row in sorted(order[start : start + window], key=lambda row: lengths[row])
-    ]
+    ordered = [row for window in _windows(order, lengths, BATCHES_PER_WINDOW * rows) for row in window]
     batches = [ordered[start : start + rows] for start in range(0, len(ordered), rows)]
     whole = len(lengths) // rows
     return [*(batches[place] for place in torch.randperm(whole, generator=generator).tolist()), *batches[whole:]]
@@ -92,9 +83,8 @@ def at_least(batches: Sequence[Sequence[int]], lengths: Sequence[int], budget: i
         what = f"{len(lengths)} training rows, and a batch needs {smallest} to compare with each other"
         raise TaskDataError(what, do="give more rows")
     kept = [list(batch) for batch in batches if len(batch) >= smallest]
-    loose = sorted(
-        (row for batch in batches if len(batch) < smallest for row in batch), key=lambda row: (lengths[row], row)
-    )
+    loose = [row for batch in batches if len(batch) < smallest for row in batch]
+    loose.sort(key=lambda row: (lengths[row], row))
     whole = len(loose) - len(loose) % smallest
     kept += [loose[start : start + smallest] for start in range(0, whole, smallest)]
     for row in loose[whole:]:
@@ -113,15 +103,12 @@ def collate(features: Sequence[Feature], pad_id: int) -> dict[str, Tensor]:
     rows = [row for feature in features for row in token_rows(feature)]
     longest = max(map(len, rows))
     shape = (len(features), -1, longest) if isinstance(features[0].input_ids[0], tuple) else (len(features), longest)
-    batch = {
-        "input_ids": _padded(rows, pad_id).view(shape),
-        "attention_mask": _padded([(1,) * len(row) for row in rows], 0).view(shape),
-        "rows": torch.tensor([feature.row for feature in features]),
-    }
+    ids, mask = _with_mask(rows, pad_id)
+    numbers = torch.tensor([feature.row for feature in features])
+    batch = {"input_ids": ids.view(shape), "attention_mask": mask.view(shape), "rows": numbers}
     if features[0].candidate:
         candidates = [feature.candidate for feature in features]
-        batch["candidate_ids"] = _padded(candidates, pad_id)
-        batch["candidate_mask"] = _padded([(1,) * len(row) for row in candidates], 0)
+        batch["candidate_ids"], batch["candidate_mask"] = _with_mask(candidates, pad_id)
     targets = [feature.target for feature in features]
     if isinstance(targets[0], tuple):
         batch["labels"] = _padded(cast(list[Ids], targets), IGNORED)
@@ -157,12 +144,22 @@ def mask_tokens(
     return inputs, input_ids.masked_fill(~chosen.to(device), IGNORED)
 
 
+def _windows(order: Sequence[int], lengths: Sequence[int], size: int) -> list[list[int]]:
+    """Rows in windows of so many, sorted by length inside each."""
+    starts = range(0, len(order), size)
+    return [sorted(order[start : start + size], key=lambda row: lengths[row]) for start in starts]
+
+
 def _padded(rows: Sequence[Ids], filler: int) -> Tensor:
     """Rows of different length as one [N, T], filled up at the end."""
     table = np.full((len(rows), max(map(len, rows))), filler, dtype=np.int64)
     for place, row in enumerate(rows):
         table[place, : len(row)] = row
     return torch.from_numpy(table)
+
+
+def _with_mask(rows: Sequence[Ids], pad_id: int) -> tuple[Tensor, Tensor]:
+    return _padded(rows, pad_id), _padded([(1,) * len(row) for row in rows], 0)
 
 
 def _growth(batch: Sequence[int], row: int, lengths: Sequence[int], budget: int) -> tuple[bool, int]:
@@ -187,17 +184,15 @@ def _cut(rows: Sequence[int], lengths: Sequence[int], budget: int, multiple: int
     first = 0
     while first < len(rows):
         last, used = first + 1, lengths[rows[first]]
-        while last < len(rows) and _fits(
-            (last + 1 - first) * lengths[rows[last]], used + lengths[rows[last]], budget, limit
-        ):
-            used += lengths[rows[last]]
+        while last < len(rows):
+            longest = lengths[rows[last]]
+            area = (last + 1 - first) * longest
+            if area > budget or area - used - longest > limit * area:
+                break
+            used += longest
             last += 1
         if last < len(rows) and last - first > multiple:
             last -= (last - first) % multiple
         batches.append(list(rows[first:last]))
         first = last
     return batches
-
-
-def _fits(area: int, used: int, budget: int, limit: float) -> bool:
-    return area <= budget and area - used <= limit * area

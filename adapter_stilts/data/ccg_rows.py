@@ -49,26 +49,21 @@ def ccg_rows(path: Path) -> Iterator[TaggedWords]:
     """The sentences of a file. Raises TaskDataError with its line for one that cannot be read."""
     id = ""
     for number, line in numbered_lines(path):
-        if not line.strip():
-            continue
         if match := SENTENCE.match(line):
             id = match[1]
-            continue
-        where = f"{path}, line {number}"
-        words = _words(line, where)
-        yield TaggedWords(
-            id or str(number - 1), tuple(word for word, _ in words), tuple(tag for _, tag in words), where
-        )
-        id = ""
+        elif line.strip():
+            where = f"{path}, line {number}"
+            words, tags = zip(*_words(line, where), strict=True)
+            yield TaggedWords(id or str(number - 1), words, tags, where)
+            id = ""
 
 
 def _words(line: str, where: str) -> Words:
-    found = _leaves(line) if line.startswith("(<") else _columns(line) or _pipes(line)
-    if not found:
-        do = "a sentence is a derivation (<T ...>), words as word|POS|category, or words TAB categories"
-        do += "; the file may be truncated"
-        raise TaskDataError(f"no words with their categories: {line[:60]!r}", where=where, do=do)
-    return found
+    if words := _leaves(line) if line.startswith("(<") else _columns(line) or _pipes(line):
+        return words
+    do = "a sentence is a derivation (<T ...>), words as word|POS|category, or words TAB categories"
+    do += "; the file may be truncated"
+    raise TaskDataError(f"no words with their categories: {line[:60]!r}", where=where, do=do)
 
 
 def _leaves(line: str) -> Words:
@@ -80,11 +75,8 @@ def _leaves(line: str) -> Words:
 def _pipes(line: str) -> Words:
     """word|POS|category, with "|" allowed in the word."""
     parts = [part.rsplit("|", 2) for part in line.split()]
-    return (
-        [(BRACKETS.get(part[0], part[0]), part[2]) for part in parts]
-        if parts and all(len(part) == 3 and all(part) for part in parts)
-        else []
-    )
+    whole = all(len(part) == 3 and all(part) for part in parts)
+    return [(BRACKETS.get(part[0], part[0]), part[2]) for part in parts] if whole else []
 
 
 def _columns(line: str) -> Words:

@@ -1,4 +1,4 @@
-"""Which column holds what: found by the names that releases use, or given.
+"""Which column holds what: found by the names that releases use, or given; and which label a cell means.
 
 A field of ours ("text") may also be called by any of its usual names ("premise") where columns are given:
 
@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from adapter_stilts.errors import TaskDataError
+from adapter_stilts.errors import TaskDataError, few
 from adapter_stilts.registry import unknown_name
 
 
@@ -23,6 +23,9 @@ def words(text: str) -> tuple[str, ...]:
 LABEL = words("label gold_label labels class category target relation intent sentiment is_duplicate")
 ID = words("id uid guid idx index ind example_id qid")
 TEXT = words("text sentence content line code document")  # what a column of sentences is usually called
+MANY = 24  # labels listed in a message
+PLACEHOLDERS = ("-1", "-", "?", "None", "none", "null", "nan")  # what releases write in the place of a label
+
 NUMBERED = re.compile(r"(choice|hypothesis|ending|answer|option|sol|alternative)_?([0-9]|[a-e])", re.IGNORECASE)
 LANGUAGE_COLUMN = re.compile(r"[a-z]{2,3}([_-][A-Z][A-Za-z]{1,3})?")
 ENGLISH = re.compile(r"eng?([_-][A-Z][A-Za-z]{1,3})?")
@@ -30,23 +33,17 @@ ENGLISH = re.compile(r"eng?([_-][A-Z][A-Za-z]{1,3})?")
 
 @dataclass(frozen=True)
 class Columns:
-    """The fields of a format, and what their columns are usually called.
+    """The fields of a format, and what their columns are usually called."""
 
-    format       its name, for messages
-    fields       field -> usual names, the first a file has is taken
-    needed       fields that every file must have
-    couple       the fields of two texts that belong together; () where there are none
-    couples      what the columns of both are called; the first couple a file has both of is taken
-    by_language  both texts may stand under their languages, one of them English: the other is the foreign side
-    stands_in    whether other columns make up for a needed field that is not there
-    """
-
-    format: str
-    fields: Mapping[str, tuple[str, ...]]
-    needed: tuple[str, ...]
-    couple: tuple[str, ...] = ()
-    couples: tuple[tuple[str, ...], ...] = ()
-    by_language: bool = False
+    format: str  # its name, for messages
+    fields: Mapping[str, tuple[str, ...]]  # field -> usual names, the first a file has is taken
+    needed: tuple[str, ...]  # fields that every file must have
+    couple: tuple[str, ...] = ()  # the fields of two texts that belong together; () where there are none
+    couples: tuple[tuple[str, ...], ...] = ()  # what both columns are called; the first couple a file has is taken
+    by_language: bool = (
+        False  # both may stand under their languages, one of them English: the other is the foreign side
+    )
+    # whether other columns make up for a needed field that is not there
     stands_in: Callable[[str, Sequence[str], Mapping[str, str]], bool] = lambda field, names, found: False
 
     def find(self, names: Sequence[str], given: Mapping[str, str], where: str) -> dict[str, str]:
@@ -55,25 +52,29 @@ class Columns:
         Raises TaskDataError for a needed column that is not there, with the columns found and the nearest, and
         UnknownName for a field that the format does not have.
         """
-        found = {self.field_called(key): _existing(column, names, where) for key, column in given.items()}
-        self._add_couple(names, found)
-        self._add_languages(names, found)
+        found: dict[str, str] = {}
+        for key, column in given.items():
+            found[self.field_called(key)] = column
+            if column not in names:
+                what = f"no column '{column}'; the columns are: {', '.join(names)}"
+                raise TaskDataError(what, where=where, do=f"{nearest(column, names)}correct `columns`")
+        if not any(name in found for name in self.couple):
+            found |= dict(zip(self.couple, self._couple(names), strict=False))
         for name, usual in self.fields.items():
             free = [column for column in names if column not in found.values()]
-            if name not in found and (column := first_called(usual, free)):
-                found[name] = column
+            if name not in found and (called := first_called(usual, free)):
+                found[name] = called
         self._require(names, found, where)
         return found
 
     def field_called(self, key: str) -> str:
         """Our field for one of its usual names."""
-        known = {name: name for name in self.fields}
-        for couple in self.couples:
-            known |= dict(zip(couple, self.couple, strict=True))
-        known |= {name: field for field, usual in self.fields.items() for name in usual if name not in known}
-        known |= {name: name for name in self.couple}
         if NUMBERED.fullmatch(key):
             return key
+        known = {name: field for field, usual in self.fields.items() for name in usual}
+        for couple in self.couples:
+            known |= dict(zip(couple, self.couple, strict=True))
+        known |= {name: name for name in (*self.fields, *self.couple)}
         if key.lower() not in known:
             raise unknown_name(f"field of a '{self.format}' task", key, known, where="columns")
         return known[key.lower()]
@@ -85,38 +86,60 @@ class Columns:
         except TaskDataError:
             return False
 
-    def _add_couple(self, names: Sequence[str], found: dict[str, str]) -> None:
+    def _couple(self, names: Sequence[str]) -> Iterable[str]:
+        """The columns of the two texts, by what couples are called or by their languages; () for none."""
         spelled = {name.lower(): name for name in names}
-        couple = next((couple for couple in self.couples if all(name in spelled for name in couple)), None)
-        if couple and not any(name in found for name in self.couple):
-            found |= {field: spelled[name] for field, name in zip(self.couple, couple, strict=True)}
-
-    def _add_languages(self, names: Sequence[str], found: dict[str, str]) -> None:
-        """Columns named by languages. "id" is Indonesian only where nothing else is foreign."""
-        if not self.by_language or any(name in found for name in self.couple):
-            return
+        for couple in self.couples:
+            if all(name in spelled for name in couple):
+                return [spelled[name] for name in couple]
         english = [name for name in names if ENGLISH.fullmatch(name)]
         foreign = [name for name in names if LANGUAGE_COLUMN.fullmatch(name) and name not in english]
-        if len(foreign) > 1:
+        if len(foreign) > 1:  # "id" is Indonesian only where nothing else is foreign
             foreign = [name for name in foreign if name not in ID]
-        if len(english) == 1 and len(foreign) == 1:
-            found |= dict(zip(self.couple, (foreign[0], english[0]), strict=True))
+        alone = self.by_language and len(english) == 1 and len(foreign) == 1
+        return (foreign[0], english[0]) if alone else ()
 
     def _require(self, names: Sequence[str], found: Mapping[str, str], where: str) -> None:
-        missing = [name for name in self.needed if name not in found and not self.stands_in(name, names, found)]
-        if not missing:
-            return
-        usual = self.fields.get(missing[0]) or tuple(
-            dict.fromkeys(couple[self.couple.index(missing[0])] for couple in self.couples)
-        )
-        near = next((advice for name in (missing[0], *usual) if (advice := nearest(name, names))), "")
-        what = f"no column for '{missing[0]}' (usual names: {', '.join(usual)}); the columns are: {', '.join(names)}"
-        raise TaskDataError(what, where=where, do=f"{near}name the column with task.columns.{missing[0]}=...")
+        for name in self.needed:
+            if name not in found and not self.stands_in(name, names, found):
+                sides = dict(zip(self.couple, zip(*self.couples, strict=True), strict=False))
+                usual = self.fields.get(name) or tuple(dict.fromkeys(sides[name]))
+                near = next((advice for one in (name, *usual) if (advice := nearest(one, names))), "")
+                what = f"no column for '{name}' (usual names: {', '.join(usual)}); the columns are: {', '.join(names)}"
+                raise TaskDataError(what, where=where, do=f"{near}name the column with task.columns.{name}=...")
 
 
 def couples_of(names: str) -> tuple[tuple[str, ...], ...]:
     """(("a", "b"), ("c", "d")) of "a b, c d"."""
     return tuple(map(words, names.split(",")))
+
+
+def spelled(value: object, labels: Sequence[str] | None, names: Mapping[str, str], where: str) -> str:
+    """A cell's label as the task spells it: declared names first, then the same text in any case; "" for an empty cell.
+
+    Numbers and booleans become text (1, 1.0 and True are "1"). Raises TaskDataError for a label outside `labels`.
+    """
+    if isinstance(value, bool | float) and float(value).is_integer():
+        value = int(value)
+    text = "" if value is None else str(value).strip()
+    text = names.get(text, text)
+    if labels is None or not text or text in labels:
+        return text
+    same = [label for label in labels if label.casefold() == text.casefold()]
+    if not same:
+        raise wrong_label(text, labels, where)
+    return same[0]
+
+
+def wrong_label(label: str, labels: Iterable[str], where: str = "") -> TaskDataError:
+    """The error for a label outside the set, with the nearest right one."""
+    known = list(labels)
+    near = difflib.get_close_matches(label.casefold(), [name.casefold() for name in known], n=1, cutoff=0.5)
+    advice = f"did you mean '{next(name for name in known if name.casefold() == near[0])}'? " if near else ""
+    if label in PLACEHOLDERS:
+        advice = "it is a placeholder, for a split whose labels are secret or a row that has none; "
+    do = f"{advice}correct the data, map the label with `label_names`, or leave it out with `ignore_labels`"
+    return TaskDataError(f"label '{label}' is not one of: {few(known, MANY)}", where=where, do=do)
 
 
 def numbered_choices(names: Iterable[str]) -> list[str]:
@@ -139,10 +162,3 @@ def nearest(wrong: str, names: Iterable[str]) -> str:
     """ "did you mean 'x'? " or nothing."""
     near = difflib.get_close_matches(wrong.lower(), list(names), n=1, cutoff=0.6)
     return f"did you mean '{near[0]}'? " if near else ""
-
-
-def _existing(column: str, names: Sequence[str], where: str) -> str:
-    if column in names:
-        return column
-    what = f"no column '{column}'; the columns are: {', '.join(names)}"
-    raise TaskDataError(what, where=where, do=f"{nearest(column, names)}correct `columns`")

@@ -44,9 +44,12 @@ def conllu_words(lines: Sequence[Place], path: object, *, tag: str, fuse: bool, 
     words = [row for row in rows if row[ID].isdecimal()]
     if fuse:
         words = _fused(words, [row for row in rows if "-" in row[ID]], RANKS.get(language, RANKS[""]).split())
-        words = [] if _blank([row[FORM] for row in words]) else words
+        empty = sum(row[FORM] == NO_TAG for row in words)
+        if empty and empty >= len(words) - 1:
+            return []
+        words = [[row[ID], row[FORM].replace(NON_JOINER, "").replace(" ", ""), *row[2:]] for row in words]
     column = TAG_COLUMNS[tag]
-    return [(_form(row[FORM], fuse), row[column]) for row in words if row[column] != NO_TAG]
+    return [(row[FORM], row[column]) for row in words if row[column] != NO_TAG]
 
 
 def _cells(line: str, where: str) -> list[str]:
@@ -64,18 +67,15 @@ def _fused(words: Sequence[list[str]], ranges: Sequence[list[str]], ranks: Seque
     for span in ranges:
         first, last = (int(number) for number in span[ID].split("-"))
         inside = [by_id[str(number)] for number in range(first, last + 1) if str(number) in by_id]
-        if not inside:
-            continue
-        head = _head(inside, by_id, ranks)
-        place = fused.index(inside[0])
-        fused = [row for row in fused if row not in inside]
-        fused.insert(place, [span[ID], span[FORM], *head[2:]])
+        if inside:
+            place = fused.index(inside[0])
+            fused = [row for row in fused if row not in inside]
+            fused.insert(place, [span[ID], span[FORM], *_head(inside, by_id, ranks)[2:]])
     return fused
 
 
 def _head(inside: Sequence[list[str]], by_id: Mapping[str, list[str]], ranks: Sequence[str]) -> list[str]:
-    """The word with the fewest others above it; of several, the one whose part of speech ranks first, then the
-    earliest."""
+    """The word with the fewest above it; of several, the one whose part of speech ranks first, then the earliest."""
     above = [_above(row, by_id) for row in inside]
     highest = [row for row, count in zip(inside, above, strict=True) if count == min(above)]
     return min(highest, key=lambda row: ranks.index(row[3]) if row[3] in ranks else len(ranks))
@@ -93,13 +93,3 @@ def _above(row: list[str], by_id: Mapping[str, list[str]]) -> int:
                 seen.add(head)
                 waiting += [by_id[head]] if head in by_id else []
     return len(seen - {row[ID]})
-
-
-def _form(form: str, fuse: bool) -> str:
-    return form.replace(NON_JOINER, "").replace(" ", "") if fuse else form
-
-
-def _blank(forms: Sequence[str]) -> bool:
-    """XTREME's rule: a sentence counts where no word is "_", or where more than one word is not."""
-    empty = sum(form == NO_TAG for form in forms)
-    return empty > 0 and empty >= len(forms) - 1

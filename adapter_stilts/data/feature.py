@@ -19,32 +19,21 @@ Target: TypeAlias = int | tuple[int, ...] | None
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """Token ids and what they should predict.
+    """Token ids and what they should predict."""
 
-    row        index among the features made together
-    example    index of the example it came from
-    input_ids  [T] ids; for choice, C rows of ids
-    target     pair, single, choice: a class, -100 where unknown
-               tags: a class per token, -100 but at the first sub-word of a word
-               span: (start, end) tokens, both included; (0, 0) where the window holds no answer; (-100, -100) where
-               unknown text: None, since masking makes the target anew for every batch
-               ranking: two numbers by which equal positives are known (ranking_features.py); None where nothing is
-               learned
-    words      tags: the position of each word's first sub-word
-    offsets    span: the (start, end) characters of the context under each token, (-1, -1) outside the context; not kept
-               in training, where nothing is decoded
-    window     span: which window of the context, from 0
-    candidate  ranking, in training: the ids of what the query should find
-    """
-
-    row: int
-    example: int
-    input_ids: Ids | tuple[Ids, ...]
+    row: int  # index among the features made together
+    example: int  # index of the example it came from
+    input_ids: Ids | tuple[Ids, ...]  # [T] ids; for choice, C rows of ids
+    # pair, single, choice: a class, -100 where unknown
+    # tags: a class per token, -100 but at the first sub-word of a word
+    # span: (start, end) tokens, both included; (0, 0) where the window holds no answer; (-100, -100) where unknown
+    # text: None, since masking makes the target anew for every batch
+    # ranking: two numbers by which equal positives are known (formats/ranking.py); None where nothing is learned
     target: Target = None
-    words: Ids = ()
-    offsets: Offsets = ()
-    window: int = 0
-    candidate: Ids = ()
+    words: Ids = ()  # tags: the position of each word's first sub-word
+    offsets: Offsets = ()  # span, but in training: each token's characters in the context, (-1, -1) outside it
+    window: int = 0  # span: which window of the context, from 0
+    candidate: Ids = ()  # ranking, in training: the ids of what the query should find
 
 
 def token_rows(feature: Feature) -> tuple[Ids, ...]:

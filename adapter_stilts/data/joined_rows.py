@@ -12,23 +12,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from adapter_stilts.data.tables import Row, empty, json_line_rows
-from adapter_stilts.errors import TaskDataError
+from adapter_stilts.errors import TaskDataError, few
 from adapter_stilts.files import numbered_lines
-
-SHOWN = 3  # offending numbers in a message
 
 
 def paired_rows(pairs: Path, texts: Path) -> Iterator[Row]:
-    """Rows of text, pair and label, from a file of two numbers and a label a line and the file that holds what they
-    number."""
+    """Rows of text, pair and label, from a file of two numbers and a label a line and the file of what is numbered."""
     known = _functions(texts)
     lines = [(number, line) for number, line in numbered_lines(pairs) if line.strip()]
     if not lines:
         raise empty(pairs)
     unknown = [id for _, line in lines for id in line.split("\t")[:2] if id not in known]
     if unknown:
-        shown = ", ".join(unknown[:SHOWN]) + (", ..." if len(unknown) > SHOWN else "")
-        what = f"{len(unknown)} numbers are not in {texts.name}: {shown}"
+        what = f"{len(unknown)} numbers are not in {texts.name}: {few(unknown)}"
         raise TaskDataError(what, where=str(pairs), do="the files belong to different releases")
     for number, line in lines:
         where = f"{pairs}, line {number}"
@@ -60,7 +56,8 @@ def _functions(path: Path) -> dict[str, str]:
             raise TaskDataError(what, where=row.where, do="give CodeXGLUE's data.jsonl")
         id = str(row.cells["idx"])
         if id in known:
-            what = f"id '{id}' occurs twice"
-            raise TaskDataError(what, where=row.where, do="give every function a number of its own")
+            raise TaskDataError(
+                f"id '{id}' occurs twice", where=row.where, do="give every function a number of its own"
+            )
         known[id] = str(row.cells["func"])
     return known

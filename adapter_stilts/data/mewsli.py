@@ -14,35 +14,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import cast
+from typing import Any, cast
 
 from adapter_stilts.data.tables import Row
 from adapter_stilts.errors import TaskDataError
 
-Node = Mapping[str, object]
+Node = Mapping[str, Any]
 
 BRACES = re.compile(r"{(.*?)}")  # in the text itself they become parentheses
 AS_RELEASED = "fetch the release again; its lines hold context, mentions and sentence_spans"
 
 
 def plain_rows(row: Row) -> Iterator[Row]:
-    """The rows that one line of Mewsli-X stands for; the row itself where it is none. Raises TaskDataError for a line
-    of another build."""
+    """The rows of one line of Mewsli-X, or the row itself. Raises TaskDataError for a line of another build."""
     cells = row.cells
     try:
         if "contextual_mention" in cells and "entity" in cells:
-            pair, entity = cast(Node, cells["contextual_mention"]), cast(Node, cells["entity"])
-            yield Row(
-                row.where, {**_mention(pair, cast(Node, pair["mention"]), row.where), "positive": _description(entity)}
-            )
+            line: Any = cells["contextual_mention"]
+            positive = _description(cast(Node, cells["entity"]))
+            yield Row(row.where, {**_mention(line, line["mention"], row.where), "positive": positive})
         elif "mentions" in cells and "context" in cells:
             for mention in cast(list[Node], cells["mentions"]):
                 yield Row(row.where, _mention(cells, mention, row.where))
         elif "sentence_spans" in cells and "description" in cells:
-            yield Row(
-                row.where,
-                {"id": cells["entity_id"], "text": _description(cells), "language": cells["description_language"]},
-            )
+            language = cells["description_language"]
+            yield Row(row.where, {"id": cells["entity_id"], "text": _description(cells), "language": language})
         else:
             yield row
     except (KeyError, TypeError, AttributeError) as error:
@@ -57,17 +53,20 @@ def marked(left: str, name: str, right: str) -> str:
 
 
 def _mention(line: Node, mention: Node, where: str) -> dict[str, object]:
-    context, span = cast(Node, line["context"]), cast(Node, mention["mention_span"])
+    context, span = line["context"], mention["mention_span"]
     id, text = str(mention["example_id"]), str(context["text"])
-    start, end, name = cast(int, span["start"]), cast(int, span["end"]), str(span["text"])
+    start, end, name = span["start"], span["end"], str(span["text"])
     where = f"{where}, mention '{id}'"
     if not text:
-        what = "the articles' text is missing"
-        raise TaskDataError(what, where=where, do="run the release's get-mewsli-x.sh, which puts it in")
+        do = "run the release's get-mewsli-x.sh, which puts it in"
+        raise TaskDataError("the articles' text is missing", where=where, do=do)
     if text[start:end] != name:
         what = f"the mention is '{name}', but its place holds '{text[start:end]}'"
         raise TaskDataError(what, where=where, do=AS_RELEASED)
-    left, right = _sentence(cast(list[Node], context["sentence_spans"]), start, end, where)
+    sentences = ((place["start"], place["end"]) for place in context["sentence_spans"])
+    left, right = next((pair for pair in sentences if pair[0] <= start < pair[1] and end <= pair[1]), (0, 0))
+    if not right:
+        raise TaskDataError("no sentence holds the whole mention", where=where, do=AS_RELEASED)
     return {
         "id": id,
         "query": marked(text[left:start], name, text[end:right]),
@@ -76,23 +75,9 @@ def _mention(line: Node, mention: Node, where: str) -> dict[str, object]:
     }
 
 
-def _sentence(spans: list[Node], start: int, end: int, where: str) -> tuple[int, int]:
-    """The first sentence that holds the whole mention."""
-    for span in spans:
-        left, right = cast(int, span["start"]), cast(int, span["end"])
-        if left <= start < right and end <= right:
-            return left, right
-    raise TaskDataError("no sentence holds the whole mention", where=where, do=AS_RELEASED)
-
-
 def _description(entity: Node) -> str:
     text = str(entity["description"])
-    return _one_line(
-        " ".join(
-            text[cast(int, span["start"]) : cast(int, span["end"])]
-            for span in cast(list[Node], entity["sentence_spans"])
-        )
-    )
+    return _one_line(" ".join(text[span["start"] : span["end"]] for span in entity["sentence_spans"]))
 
 
 def _one_line(text: str) -> str:

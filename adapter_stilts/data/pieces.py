@@ -23,6 +23,7 @@ PAIR_SPECIALS = 4  # <s> a </s></s> b </s>
 SINGLE_SPECIALS = 2  # <s> a </s>
 
 Offsets = tuple[tuple[int, int], ...]
+Pieces = tuple[list[int], Offsets]  # the ids of a text, and the characters each covers
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,15 @@ class Marks:
         return self.pair(*shorten(first, second, max_length - PAIR_SPECIALS))
 
 
+def cut_texts(tokenizer: Tokenizer, texts: Sequence[tuple[str, str | None]], max_length: int) -> list[tuple[int, ...]]:
+    """One text or two of each row between their marks, cut longest first to `max_length`."""
+    around = marks(tokenizer)
+    first = pieces(tokenizer, (text for text, _ in texts))
+    second = pieces(tokenizer, (other or "" for _, other in texts))
+    rows = zip(texts, first, second, strict=True)
+    return [around.cut(ids, None if other is None else others, max_length) for (_, other), ids, others in rows]
+
+
 def marks(tokenizer: Tokenizer) -> Marks:
     return Marks(int(tokenizer.cls_token_id), int(tokenizer.sep_token_id), int(tokenizer.unk_token_id))
 
@@ -59,7 +69,7 @@ def pieces(tokenizer: Tokenizer, texts: Iterable[str]) -> list[list[int]]:
     return [ids[text] for text in texts]
 
 
-def pieces_with_offsets(tokenizer: Tokenizer, texts: Iterable[str]) -> list[tuple[list[int], Offsets]]:
+def pieces_with_offsets(tokenizer: Tokenizer, texts: Iterable[str]) -> list[Pieces]:
     """The sub-word ids of each text and the (start, end) characters each covers, white space left out."""
     texts = list(texts)
     distinct = list(dict.fromkeys(texts))
@@ -87,8 +97,7 @@ def _plain(tokenizer: Tokenizer) -> Backend:
 
 
 def _spans(text: str, offsets: Sequence[tuple[int, int]]) -> Offsets:
-    """The characters of each piece: white space left out, and what lies between two pieces with the one before, or else
-    the one after."""
+    """The characters of each piece without white space; what lies between two belongs to the one before, or after."""
     solid = [trimmed(text, *span) for span in offsets]
     nexts = [start for start, _ in solid[1:]] + [len(text)]
     spans: list[tuple[int, int]] = []

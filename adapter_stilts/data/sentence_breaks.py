@@ -44,8 +44,7 @@ INITIAL = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")
 
 
 def sentence_breaks(text: str) -> Breaks:
-    """(start, end) characters of every sentence, end excluded, white space between them left out; () for a blank
-    text."""
+    """(start, end) characters of every sentence, end excluded, without white space between; () for a blank text."""
     ends = [*_ends(text), len(text)]
     parts = (trimmed(text, start, end) for start, end in pairwise([0, *ends]))
     return tuple((start, end) for start, end in parts if start < end)

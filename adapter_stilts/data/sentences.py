@@ -60,23 +60,18 @@ class Sentence(NamedTuple):
 
 @dataclass(frozen=True)
 class Source:
-    """A file and how its rows are read.
-
-    column   tsv: the place of the sentence in a row; jsonl: the name of the field is in `field`
-    header   tsv: the names of the columns; () where the file has none
-    """
+    """A file and how its rows are read."""
 
     path: Path
     layout: str
-    column: int = 0
-    field: str = ""
-    header: tuple[str, ...] = ()
+    column: int = 0  # tsv: the place of the sentence in a row
+    field: str = ""  # jsonl: the name of the field
+    header: tuple[str, ...] = ()  # tsv: the names of the columns; () where the file has none
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What a file holds: its rows, how many of them are blank, and a hash of the texts, whatever the file's layout and
-    compression."""
+    """The rows of a file, how many are blank, and a hash of the texts, whatever its layout and compression."""
 
     rows: int
     blank: int
@@ -112,17 +107,14 @@ def sentence_source(path: Path, layout: str | None = None, column: str | None = 
 
 def sentences(source: Source) -> Iterator[Sentence]:
     """The rows in order. Raises TaskDataError with the line of what is not UTF-8, has no such column, or is no text."""
+    read = {"ids": _with_id, "tsv": _cell, "jsonl": _field}.get(source.layout)
     for number, line in numbered_lines(source.path, LONGEST):
-        if source.layout == "lines":
-            yield Sentence(number, "", visible(line))
-        elif not line.strip():
-            yield Sentence(number, "", "")
-        elif source.layout == "ids":
-            yield _with_id(line, number, source.path)
-        elif source.layout == "jsonl":
-            yield Sentence(number, "", _field(line, source.field, f"{source.path}, line {number}"))
-        elif number > 1 or not source.header:
-            yield Sentence(number, "", _cell(line, source, number))
+        id, text = "", line
+        if read and line.strip():
+            if number == 1 and source.header:
+                continue
+            id, text = read(line, source, f"{source.path}, line {number}")
+        yield Sentence(number, id, visible(text))
 
 
 def visible(text: str) -> str:
@@ -167,20 +159,19 @@ class Seen:
         return Survey(self.rows, self._blank, self._digest.hexdigest())
 
 
-def _with_id(line: str, number: int, path: Path) -> Sentence:
+def _with_id(line: str, source: Source, where: str) -> tuple[str, str]:
     id, tab, text = line.partition("\t")
     if not tab:
         do = "the file may be truncated; for a sentence a line add --format lines"
-        raise TaskDataError(f"no tab between id and sentence: {line[:40]!r}", where=f"{path}, line {number}", do=do)
-    return Sentence(number, id, visible(text))
+        raise TaskDataError(f"no tab between id and sentence: {line[:40]!r}", where=where, do=do)
+    return id, text
 
 
 def _table(path: Path, first: list[str], column: str | None) -> Source:
     if column is not None and column not in first and column.isdecimal():
         if int(column) >= len(first):
-            do = f"use 0 to {len(first) - 1}"
             what = f"column {column} of a file with {len(first)}, counted from 0"
-            raise TaskDataError(what, where=f"{path}, line 1", do=do)
+            raise TaskDataError(what, where=f"{path}, line 1", do=f"use 0 to {len(first) - 1}")
         return Source(path, "tsv", int(column))
     name = column or _usual(first, path)
     if name not in first:
@@ -188,7 +179,7 @@ def _table(path: Path, first: list[str], column: str | None) -> Source:
     return Source(path, "tsv", first.index(name), header=tuple(first))
 
 
-def _cell(line: str, source: Source, number: int) -> str:
+def _cell(line: str, source: Source, where: str) -> tuple[str, str]:
     cells = line.split("\t")
     wanted = f"at least {source.column + 1} are expected" if source.column >= len(cells) else ""
     if source.header:
@@ -196,15 +187,15 @@ def _cell(line: str, source: Source, number: int) -> str:
         wanted = told if len(cells) != len(source.header) else ""
     if wanted:
         do = "correct the row; a tab inside a cell is not allowed"
-        raise TaskDataError(f"{len(cells)} columns where {wanted}", where=f"{source.path}, line {number}", do=do)
-    return visible(cells[source.column])
+        raise TaskDataError(f"{len(cells)} columns where {wanted}", where=where, do=do)
+    return "", cells[source.column]
 
 
-def _field(line: str, name: str, where: str) -> str:
+def _field(line: str, source: Source, where: str) -> tuple[str, str]:
     fields = json_object(line, where)
-    if name not in fields:
-        raise _not_there("field", name, fields, where)
-    return visible(whole_text(fields[name], name, where))
+    if source.field not in fields:
+        raise _not_there("field", source.field, fields, where)
+    return "", whole_text(fields[source.field], source.field, where)
 
 
 def _not_there(noun: str, name: str, known: Iterable[str], where: str) -> TaskDataError:

@@ -12,6 +12,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def json_document(path: Path) -> object | None:
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":
             return None
-        raise _broken(error, f"{path}, line {error.lineno}") from error
+        raise broken_json(error, f"{path}, line {error.lineno}") from error
     return value
 
 
@@ -74,14 +75,11 @@ def csv_rows(path: Path) -> Iterator[Row]:
     header: list[str] | None = None
     try:
         for cells in reader:
-            where = f"{path}, line {reader.line_num}"
             if header is None:
                 header = cells
             elif cells:
-                if len(cells) != len(header):
-                    what = f"{len(cells)} columns where {len(header)} are expected: {', '.join(header)}"
-                    raise TaskDataError(what, where=where, do="correct the row, or quote a cell that holds a comma")
-                yield Row(where, dict(zip(header, cells, strict=True)))
+                do = "correct the row, or quote a cell that holds a comma"
+                yield _row(f"{path}, line {reader.line_num}", header, cells, do)
     except csv.Error as error:
         what, do = f"not valid CSV: {error}", "the file may be truncated; fetch it again"
         raise TaskDataError(what, where=f"{path}, line {reader.line_num}", do=do) from error
@@ -100,7 +98,7 @@ def tab_rows(path: Path, header: Sequence[str] | None, short: Counter[str] | Non
 
     short  rows with too few columns are counted there and left out; None: they are refused
     """
-    quoted = _is_quoted(path)
+    quoted = first_line(path).endswith(b"\r\n")  # as Python's csv module writes them
     for number, line in numbered_lines(path):
         cells = line.split("\t")
         if header is None:
@@ -110,11 +108,7 @@ def tab_rows(path: Path, header: Sequence[str] | None, short: Counter[str] | Non
             if short is not None and len(cells) < len(header):
                 short["too few columns"] += 1
                 continue
-            if len(cells) != len(header):
-                what = f"{len(cells)} columns where {len(header)} are expected: {', '.join(header)}"
-                do = "correct the row; a tab inside a cell is not allowed"
-                raise TaskDataError(what, where=f"{path}, line {number}", do=do)
-            yield Row(f"{path}, line {number}", dict(zip(header, cells, strict=True)))
+            yield _row(f"{path}, line {number}", header, cells, "correct the row; a tab inside a cell is not allowed")
 
 
 def first_cells(path: Path) -> list[str]:
@@ -143,33 +137,31 @@ def string_of(row: Row, column: str) -> str:
 def list_of(row: Row, column: str) -> list[object]:
     """A row's cell as a list, which may be written in JSON."""
     cell = cell_of(row, column)
+    value = cell
     if isinstance(cell, str) and cell.startswith("["):
-        try:
-            cell = json.loads(cell)
-        except json.JSONDecodeError as error:
-            what = f"'{column}' is not a list: {cell[:40]!r}"
-            raise TaskDataError(what, where=row.where, do="write a JSON list") from error
-    if not isinstance(cell, list | tuple):
+        with suppress(json.JSONDecodeError):
+            value = json.loads(cell)
+    if not isinstance(value, list | tuple):
         raise TaskDataError(f"'{column}' is not a list: {str(cell)[:40]!r}", where=row.where, do="write a JSON list")
-    return list(cell)
+    return list(value)
 
 
-def _is_quoted(path: Path) -> bool:
-    """Whether the file was written by Python's csv module, whose lines end with "\\r\\n"."""
-    return first_line(path).endswith(b"\r\n")
+def _row(where: str, header: Sequence[str], cells: Sequence[str], do: str) -> Row:
+    if len(cells) != len(header):
+        what = f"{len(cells)} columns where {len(header)} are expected: {', '.join(header)}"
+        raise TaskDataError(what, where=where, do=do)
+    return Row(where, dict(zip(header, cells, strict=True)))
 
 
 def _unquoted(cell: str) -> str:
-    """The text of a cell that was quoted because it holds a quotation mark, which is then doubled; any other cell as it
-    is."""
+    """The text of a cell that was quoted for the quotation marks in it, which are then doubled; any other as it is."""
     inner = cell[1:-1]
     quoted = len(cell) > 1 and cell[0] == cell[-1] == '"' and '""' in inner and '"' not in inner.replace('""', "")
     return inner.replace('""', '"') if quoted else cell
 
 
 def whole_text(cell: object, what: str, where: str) -> str:
-    """A cell that must be text, without half characters: JSON can write one half of a surrogate pair, which no file can
-    hold."""
+    """A cell that must be text, without half a surrogate pair, which JSON can write and no file can hold."""
     if not isinstance(cell, str):
         raise TaskDataError(f"'{what}' is not text: {str(cell)[:40]!r}", where=where, do="correct the row")
     if not cell.isascii() and any("\ud800" <= character <= "\udfff" for character in cell):
@@ -187,10 +179,10 @@ def json_object(line: str, where: str) -> Cells:
     try:
         return _object(json.loads(line), where)
     except (ValueError, RecursionError) as error:
-        raise _broken(error, where) from error
+        raise broken_json(error, where) from error
 
 
-def _broken(error: Exception, where: str) -> TaskDataError:
+def broken_json(error: Exception, where: str) -> TaskDataError:
     what, do = f"not valid JSON: {error}", "the file may be truncated; fetch or write it again"
     if isinstance(error, json.JSONDecodeError):
         what, where = f"not valid JSON: {error.msg}", f"{where}, column {error.colno}"

@@ -5,17 +5,15 @@ CoNLL-U      ID FORM LEMMA UPOS ...       a treebank; see conllu_rows.py
 CCGbank                                   derivations, or a sentence a line; see ccg_rows.py
 IOB2         ID FORM TAG - ANNOTATOR      Universal NER; rows begin with a number and comments with "#"
 plain        WORD ... TAG                 WNUT, Wikigold, MasakhaNER, CoNLL-2003, XTREME: the first and the last column,
-             by tabs where the
-                                          file has any and by spaces otherwise. A word may be "#" or hold a space. A
-                                          file of words alone has no tags, which is refused unless the layout says that
-                                          it need have none.
+             by tabs where the file has any and by spaces otherwise. A word may be "#" or hold a space. A file of words
+             alone has no tags, which is refused unless the layout says that it need have none.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 
 from adapter_stilts.data.ccg_rows import TaggedWords, ccg_rows, is_ccg
@@ -45,24 +43,18 @@ def tagged_rows(path: Path, layout: Layout) -> Iterator[TaggedWords]:
     read = _reader(path, first, layout)
     number = 0
     for lines in _sentences(path):
-        kept = [row for row in read(lines) if row[0] != DOCUMENT_START]
-        if kept:
+        if kept := [row for row in read(lines) if row[0] != DOCUMENT_START]:
             where = f"{path}, lines {lines[0][0]}-{lines[-1][0]}"
-            yield TaggedWords(str(number), tuple(word for word, _ in kept), tuple(tag for _, tag in kept if tag), where)
+            words, tags = zip(*kept, strict=True)
+            yield TaggedWords(str(number), words, tuple(filter(None, tags)), where)
             number += 1
 
 
 def _sentences(path: Path) -> Iterator[Lines]:
     """The lines between blank lines; "\\n" alone ends a line, so that no character of a word does."""
-    lines: Lines = []
-    for place, line in numbered_lines(path):
-        if line.strip(" \t\r"):
-            lines.append((place, line))
-        elif lines:
-            yield lines
-            lines = []
-    if lines:
-        yield lines
+    for blank, lines in groupby(numbered_lines(path), key=lambda row: not row[1].strip(" \t\r")):
+        if not blank:
+            yield list(lines)
 
 
 def _reader(path: Path, first: Sequence[str], layout: Layout) -> Callable[[Lines], list[WordTag]]:
@@ -112,20 +104,17 @@ def _language_prefix(path: Path, separator: str | None, layout: Layout) -> str:
 
     Raises TaskDataError where the words begin with several languages, or with another than the one asked for.
     """
-    found: dict[str, int] = {}  # prefix -> the first line that has it
+    lines: dict[str, int] = {}  # prefix -> the first line that has it
     for number, line in numbered_lines(path):
         if line.strip(" \t\r"):
             head, mark, _ = line.split(separator)[0].partition(":")
             if not PREFIX.fullmatch(head + mark):
                 return ""
-            found.setdefault(head + mark, number)
-    several = len(found) > 1
-    if several or (found and layout.codes and next(iter(found))[:-1] not in layout.codes):
-        told = ", ".join(f"{prefix[:-1]} from line {number} on" for prefix, number in found.items())
-        what = (
-            f"two languages in one file: {told}"
-            if several
-            else f"the words are marked {told}, and the rows of '{layout.language}' were asked for"
-        )
+            lines.setdefault(head + mark, number)
+    told = ", ".join(f"{prefix[:-1]} from line {number} on" for prefix, number in lines.items())
+    what = f"two languages in one file: {told}" if len(lines) > 1 else ""
+    if len(lines) == 1 and layout.codes and next(iter(lines))[:-1] not in layout.codes:
+        what = f"the words are marked {told}, and the rows of '{layout.language}' were asked for"
+    if what:
         raise TaskDataError(what, where=str(path), do="give each language a file of its own")
-    return next(iter(found), "")
+    return next(iter(lines), "")

@@ -26,7 +26,7 @@ class TextStore:
 
     def __init__(self, folder: Path, name: str, source: Source, seen: Callable[[Sentence], None] | None = None) -> None:
         self._path = folder / f"{name}.texts"
-        self._with_ids = source.layout == "ids"
+        self.with_ids = source.layout == "ids"
         ends = array("q", [0])
         first = 1
         with disk_errors(self._path):
@@ -35,29 +35,22 @@ class TextStore:
                 for sentence in sentences(source):
                     if len(ends) == 1:
                         first = sentence.line
-                    content = (f"{sentence.id}\t{sentence.text}" if self._with_ids else sentence.text).encode()
+                    content = (f"{sentence.id}\t{sentence.text}" if self.with_ids else sentence.text).encode()
                     stream.write(content)
                     ends.append(ends[-1] + len(content))
                     if seen is not None:
                         seen(sentence)
         self._ends: NDArray[np.int64] = np.frombuffer(ends, dtype=np.int64)
         self._first = first
+        self.rows = len(ends) - 1
         self._handle = os.open(self._path, os.O_RDONLY)
 
-    @property
-    def rows(self) -> int:
-        return len(self._ends) - 1
-
-    @property
-    def with_ids(self) -> bool:
-        return self._with_ids
-
     def __getitem__(self, row: int) -> str:
-        return self._read(row).partition("\t")[2] if self._with_ids else self._read(row)
+        return self._read(row).partition("\t")[2] if self.with_ids else self._read(row)
 
     def id(self, row: int) -> str:
         """ "" where the file has none."""
-        return self._read(row).partition("\t")[0] if self._with_ids else ""
+        return self._read(row).partition("\t")[0] if self.with_ids else ""
 
     def line(self, row: int) -> int:
         """The line of the file, from 1: a row further where a first line names columns."""

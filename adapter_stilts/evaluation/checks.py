@@ -1,12 +1,11 @@
-"""What makes a score of two files meaningless, each refused with one error: placeholders for gold, and predictions for
-something else."""
+"""What makes a score of two files meaningless: placeholders for gold, and predictions for something else."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from adapter_stilts.errors import TaskDataError
+from adapter_stilts.errors import TaskDataError, few
 from adapter_stilts.metrics.tags import Tags
 
 # in the place of labels that are withheld, or that nobody agreed on
@@ -14,22 +13,18 @@ NEVER_LABELS = frozenset({"", "?", "_", "-", "-1", "-100"})
 # a label of a task by themselves, a placeholder where there is no other
 NO_LABELS = NEVER_LABELS | {"none", "null", "nan", "n/a", "unknown", "hidden"}
 FEWEST = 12  # examples from which on gold of one label, or predictions that share no label with it, cannot be meant
-SHOWN = 3
 
 
 def filled(labels: Sequence[str], path: Path) -> None:
     """Refuse an empty file and an empty line."""
-    if not labels:
-        raise TaskDataError("the file is empty", where=str(path), do="give one label a line")
-    if "" in labels:
-        what = "an empty line where a label was expected"
-        raise TaskDataError(what, where=f"{path}, line {labels.index('') + 1}", do="write one label a line")
+    _refuse(not labels, "the file is empty", path, "give one label a line")
+    line = labels.index("") + 1 if "" in labels else 0
+    _refuse(line, "an empty line where a label was expected", f"{path}, line {line}", "write one label a line")
 
 
 def same_number(gold: int, predicted: int, gold_path: Path, path: Path) -> None:
-    if gold != predicted:
-        what = f"{predicted} predictions for {gold} examples"
-        raise TaskDataError(what, where=str(path), do=f"predict every example of {gold_path} once, in its order")
+    what = f"{predicted} predictions for {gold} examples"
+    _refuse(gold != predicted, what, path, f"predict every example of {gold_path} once, in its order")
 
 
 def same_order(gold: Sequence[str], predicted: Sequence[str], gold_path: Path, path: Path) -> None:
@@ -47,28 +42,28 @@ def no_placeholders(gold: Sequence[str], path: Path, *, constant: bool = True) -
                scoring against it gives about 0.33 and looks like a result
     """
     withheld = gold and all(label.casefold() in NO_LABELS for label in gold)
-    line = next((number for number, label in enumerate(gold, start=1) if label in NEVER_LABELS), 0)
-    if line and constant and not withheld:
-        what = f"gold label '{gold[line - 1]}' stands for no label"
-        do = "leave the row out on both sides, or fetch the file that has the labels"
-        raise TaskDataError(what, where=f"{path}, line {line}", do=do)
     if withheld or (constant and len(gold) >= FEWEST and len(set(gold)) == 1):
         what = f"all {len(gold)} gold labels are '{gold[0]}': these are placeholders"
         raise TaskDataError(what, where=str(path), do="fetch the file that has the labels")
+    line = next((number for number, label in enumerate(gold, start=1) if label in NEVER_LABELS), 0)
+    if line and constant:
+        what = f"gold label '{gold[line - 1]}' stands for no label"
+        do = "leave the row out on both sides, or fetch the file that has the labels"
+        raise TaskDataError(what, where=f"{path}, line {line}", do=do)
 
 
 def no_withheld_answers(gold: Mapping[str, Sequence[str]], path: Path) -> None:
     """Refuse questions whose answers are all empty texts, which is how XTREME withholds them."""
-    if gold and all(answers and not any(text.strip() for text in answers) for answers in gold.values()):
-        what = f"all {len(gold)} gold answers are empty: they are withheld"
-        raise TaskDataError(what, where=str(path), do="fetch the file that has the answers")
+    withheld = gold and all(answers and not any(text.strip() for text in answers) for answers in gold.values())
+    what = f"all {len(gold)} gold answers are empty: they are withheld"
+    _refuse(withheld, what, path, "fetch the file that has the answers")
 
 
 def same_names(gold: Sequence[str], predicted: Sequence[str], gold_path: Path, path: Path) -> None:
     """Refuse predictions none of which is a label at all: 0, 1, 2 for contradiction, entailment, neutral."""
-    if len(gold) >= FEWEST and not set(gold) & set(predicted):
-        what = f"no prediction is a label of the gold file: {_some(set(predicted))} against {_some(set(gold))}"
-        raise TaskDataError(what, where=str(path), do=f"name the labels as {gold_path} does")
+    what = f"no prediction is a label of the gold file: {_some(set(predicted))} against {_some(set(gold))}"
+    strange = len(gold) >= FEWEST and not set(gold) & set(predicted)
+    _refuse(strange, what, path, f"name the labels as {gold_path} does")
 
 
 def line_numbers(labels: Sequence[str], path: Path) -> None:
@@ -92,18 +87,15 @@ def same_words(gold: Sequence[Tags], predicted: Sequence[Tags], gold_path: Path,
 def known_ids(gold: Collection[str], predicted: Collection[str], gold_path: Path, path: Path) -> None:
     """Refuse predictions for questions that the gold file does not have; a question without one scores 0."""
     strange = [question for question in predicted if question not in gold]
-    if strange:
-        what = f"{len(strange)} of {len(predicted)} predicted ids are not in the gold file: {_some(strange)}"
-        do = f"predict the questions of {gold_path}: their ids, language and split"
-        raise TaskDataError(what, where=str(path), do=do)
+    what = f"{len(strange)} of {len(predicted)} predicted ids are not in the gold file: {_some(strange)}"
+    _refuse(strange, what, path, f"predict the questions of {gold_path}: their ids, language and split")
 
 
 def every_odds(odds: Collection[str], predicted: Collection[str], path: Path) -> None:
     """Refuse odds of "no answer" that leave out answered questions, which would pass for certain ones."""
     lacking = [question for question in predicted if question not in odds]
-    if odds and lacking:
-        what = f'{len(lacking)} of {len(predicted)} predictions have no odds of "no answer": {_some(lacking)}'
-        raise TaskDataError(what, where=str(path), do="give the odds of every predicted question, or none")
+    what = f'{len(lacking)} of {len(predicted)} predictions have no odds of "no answer": {_some(lacking)}'
+    _refuse(odds and lacking, what, path, "give the odds of every predicted question, or none")
 
 
 def same_pools(
@@ -111,16 +103,21 @@ def same_pools(
 ) -> None:
     """Refuse mined pairs of which no id is in the gold pairs on its side."""
     sides = [({pair[side] for pair in gold}, {pair[side] for pair in mined}) for side in (0, 1)]
-    if not gold or not mined or any(right & found for right, found in sides):
-        return
     swapped = sides[0][0] & sides[1][1] or sides[1][0] & sides[0][1]
-    if not swapped and len(mined) < FEWEST:
-        return
     strangers = f"no id is one of the gold pairs: {_some(sides[0][1])} against {_some(sides[0][0])}"
-    what = "the columns are swapped" if swapped else strangers
-    raise TaskDataError(what, where=str(path), do=f"write foreign id TAB English id, with the ids of {gold_path}")
+    apart = gold and mined and not any(right & guessed for right, guessed in sides)
+    _refuse(
+        apart and (swapped or len(mined) >= FEWEST),
+        "the columns are swapped" if swapped else strangers,
+        path,
+        f"write foreign id TAB English id, with the ids of {gold_path}",
+    )
+
+
+def _refuse(wrong: object, what: str, where: object, do: str) -> None:
+    if wrong:
+        raise TaskDataError(what, where=str(where), do=do)
 
 
 def _some(names: Collection[str]) -> str:
-    shown = sorted(names)[:SHOWN]
-    return ", ".join(f"'{name}'" for name in shown) + (", ..." if len(names) > SHOWN else "")
+    return few([f"'{name}'" for name in sorted(names)])

@@ -27,26 +27,16 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Choice:
-    """What was found of S settings.
+    """What was found of S settings."""
 
-    scores     [S] the mean over languages
-    intervals  [S, 2] of each score by itself
-    gains      [S, 3] score less the default's, and its paired interval, one setting at a time
-    best       the setting with the highest score
-    decided    whether the best beats the default beyond what the best of so many would by luck
-    p          how often luck alone gives the best of them such a lead
-    tied       settings as good as the best; the chosen one is the simplest of them
-    chosen     the default where nothing is decided
-    """
-
-    scores: Array
-    intervals: Array
-    gains: Array
-    best: int
-    decided: bool
-    p: float
-    tied: tuple[int, ...]
-    chosen: int
+    scores: Array  # [S] the mean over languages
+    intervals: Array  # [S, 2] of each score by itself
+    gains: Array  # [S, 3] score less the default's, and its paired interval, one setting at a time
+    best: int  # the setting with the highest score
+    decided: bool  # whether the best beats the default beyond what the best of so many would by luck
+    p: float  # how often luck alone gives the best of them such a lead
+    tied: tuple[int, ...]  # settings as good as the best; the chosen one is the simplest of them
+    chosen: int  # the default where nothing is decided
 
 
 def choose(

@@ -3,9 +3,9 @@
     score_file("accuracy", Path("labels.tsv"), Path("predictions.tsv")).value        0.81
     score_file("chunk_f1", Path("de_pud-ud-test.conllu"), Path("tags.tsv"), task=find_task("udpos"))
 
-Predictions are in XTREME's folder form (folder.py). Gold is in the same form, or a file of the task's own release. What
-cannot be a fair comparison is refused: gold that is a placeholder, predictions for other examples, labels of another
-naming.
+Predictions are in XTREME's folder form (metrics/forms.py). Gold is in the same form, or a file of the task's own
+release. What cannot be a fair comparison is refused: gold that is a placeholder, predictions for other examples, labels
+of another naming.
 """
 
 from __future__ import annotations

@@ -38,8 +38,7 @@ def predict(
 
 
 def logits(model: TaskModel, features: Sequence[Feature], token_budget: int = 8192) -> list[Logits]:
-    """The logits of each feature, padding cut off, in feature order: [C], or [T, C] where the head reads every
-    token."""
+    """The logits of each feature without padding, in their order: [C], or [T, C] where the head reads every token."""
     return read(model, features, token_budget, lambda row, feature: row)
 
 

@@ -66,8 +66,7 @@ class AlignedFormat(Format[Bitext]):
 
 
 def read_aligned(source_path: Path, target_path: Path) -> list[Bitext]:
-    """Line i of one file with line i of the other; a blank line is a row. Raises TaskDataError where the line counts
-    differ."""
+    """Line i of both files; a blank line is a row. Raises TaskDataError where the line counts differ."""
     source = [line.strip() for _, line in numbered_lines(source_path)]
     target = [line.strip() for _, line in numbered_lines(target_path)]
     for path, lines in ((source_path, source), (target_path, target)):

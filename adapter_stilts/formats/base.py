@@ -19,15 +19,14 @@ from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from adapter_stilts.data.columns import Columns
+from adapter_stilts.data.columns import Columns, wrong_label
 from adapter_stilts.data.feature import Feature
-from adapter_stilts.data.labels import wrong_label
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import Tokenizer
 from adapter_stilts.data.tables import Row
 from adapter_stilts.errors import StiltsError, TaskDataError, UsageError
-from adapter_stilts.formats.protocols import Decoding, Rows, Setting, TargetProtocol
-from adapter_stilts.metrics.base import Options, Score, metrics
+from adapter_stilts.formats.protocols import Decoding, Setting, TargetProtocol
+from adapter_stilts.metrics.base import DEFAULTS, Options, Score, metrics
 from adapter_stilts.registry import Registry
 
 Logits: TypeAlias = NDArray[np.float32]
@@ -46,23 +45,15 @@ RowT = TypeVar("RowT", bound=Example)
 
 @dataclass(frozen=True)
 class Cut:
-    """How examples become token ids.
+    """How examples become token ids."""
 
-    labels        the classes; a class number is a position in it
-    max_length    tokens of the longest row, special tokens included
-    query_length  span, ranking: tokens of a question; for ranking special tokens included, and max_length is a
-                  candidate's
-    window_step   span: tokens by which the start of a context window advances
-    rows          tags: what becomes of a long sentence
-    training      every example must carry its gold answer
-    """
-
-    max_length: int
-    labels: tuple[str, ...] | None = None
-    query_length: int = 64
-    window_step: int = 128
-    rows: Rows = field(default_factory=Rows)
-    training: bool = False
+    max_length: int  # tokens of the longest row (ranking: of a candidate), special tokens included
+    labels: tuple[str, ...] | None = None  # the classes; a class number is a position in it
+    query_length: int = 64  # span: tokens of a question; ranking: of a query, special tokens included
+    window_step: int = 128  # span: tokens by which the start of a context window advances
+    end_marks: int = 1  # tags: as a TargetProtocol has them
+    truncate: bool = False
+    training: bool = False  # every example must carry its gold answer
 
     def classes(self, used: Iterable[str]) -> dict[str, int]:
         """Label -> class number. Raises TaskDataError for a label in use that has none."""
@@ -74,20 +65,13 @@ class Cut:
 
 @dataclass(frozen=True)
 class Rules:
-    """How logits become predictions.
+    """How logits become predictions."""
 
-    labels        what the head's classes mean
-    unanswerable  span: questions may be answered with ""
-    decoding      span: how logits become an answer
-    language      that of the examples
-    pieces        token ids to the sub-words they stand for
-    """
-
-    labels: tuple[str, ...] | None = None
-    unanswerable: bool = False
-    decoding: Decoding = field(default_factory=Decoding)
-    language: str = ""
-    pieces: Callable[[Sequence[int]], Sequence[str]] | None = None
+    labels: tuple[str, ...] | None = None  # what the head's classes mean
+    unanswerable: bool = False  # span: questions may be answered with ""
+    decoding: Decoding = field(default_factory=Decoding)  # span: how logits become an answer
+    language: str = ""  # that of the examples
+    pieces: Callable[[Sequence[int]], Sequence[str]] | None = None  # token ids to the sub-words they stand for
 
     def names(self, row: Logits) -> Sequence[str]:
         """The labels of a row of logits. Raises UsageError where the head has another number of them."""
@@ -98,45 +82,29 @@ class Rules:
 
 
 class Format(Generic[RowT]):
-    """A kind of example. One instance of each is registered under its name.
-
-    row           its dataclass, an Example
-    columns       its fields in tables; None where it is not read from one
-    label_field   the field that a labelled file must have; "" where there is none
-    texts         the fields of a table without a header, before its label; () where it must have one
-    head          its head in encoder/heads.py; "" where nothing is trained
-    metric        its usual metric (metrics/)
-    form          how its predictions are written (metrics/forms.py); "" where they are not
-    max_length    tokens of an input, where a task does not say
-
-    classes       its head has a class for every label
-    one_language  its scores are those of a language, so a file that mixes two is refused
-    whole         a row becomes one input, whatever its length
-    rows_needed   rows a batch must have
-
-    retrieval     it trains nothing: sentence vectors are compared
-    pools         two sets of sentences hide pairs (mining); otherwise line i of both sides belong together
-    ranking       queries are searched among the candidates of all languages
-    masked        text whose masked tokens are predicted
-    """
+    """A kind of example. One instance of each is registered under its name."""
 
     name: ClassVar[str]
-    row: ClassVar[type[Example]]
-    columns: ClassVar[Columns | None] = None
-    label_field: ClassVar[str] = ""
-    texts: ClassVar[tuple[str, ...]] = ()
-    head: ClassVar[str] = ""
-    metric: ClassVar[str]
-    form: ClassVar[str] = ""
-    max_length: ClassVar[int] = 128
-    classes: ClassVar[bool] = False
-    one_language: ClassVar[bool] = True
-    whole: ClassVar[bool] = True
-    rows_needed: ClassVar[int] = 1
-    retrieval: ClassVar[bool] = False
-    pools: ClassVar[bool] = False
-    ranking: ClassVar[bool] = False
-    masked: ClassVar[bool] = False
+    row: ClassVar[type[Example]]  # its dataclass
+    columns: ClassVar[Columns | None] = None  # its fields in tables; None where it is not read from one
+    label_field: ClassVar[str] = ""  # the field that a labelled file must have; "" where there is none
+    texts: ClassVar[tuple[str, ...]] = ()  # the fields of a table without a header, before its label; (): it has one
+    head: ClassVar[str] = ""  # its head in encoder/heads.py; "" where nothing is trained
+    metric: ClassVar[str]  # its usual metric (metrics/)
+    form: ClassVar[str] = ""  # how its predictions are written (metrics/forms.py); "" where they are not
+    max_length: ClassVar[int] = 128  # tokens of an input, where a task does not say
+    own_length: ClassVar[bool] = False  # an input is as long as it was trained, whatever the protocol
+    classes: ClassVar[bool] = False  # its head has a class for every label
+    one_language: ClassVar[bool] = True  # its scores are those of a language: a file that mixes two is refused
+    whole: ClassVar[bool] = True  # a row becomes one input, whatever its length
+    rows_needed: ClassVar[int] = 1  # rows a batch must have
+    grouped_by: ClassVar[str] = "id"  # the field that examples of one group share
+    truncation: ClassVar[str] = ""  # how an input that is too long is cut, where a score is reported with it
+    misplaced_note: ClassVar[str] = ""  # what is said of misplaced examples, after their number
+    retrieval: ClassVar[bool] = False  # it trains nothing: sentence vectors are compared
+    pools: ClassVar[bool] = False  # two sets hide pairs (mining); otherwise line i of both sides belong together
+    ranking: ClassVar[bool] = False  # queries are searched among the candidates of all languages
+    masked: ClassVar[bool] = False  # text whose masked tokens are predicted
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -199,7 +167,7 @@ class Format(Generic[RowT]):
 
     def group(self, example: RowT) -> str:
         """What would leak where an example is held out and another of the same group is not."""
-        return example.id
+        return str(getattr(example, self.grouped_by))
 
     def labels_of(self, example: RowT) -> tuple[str, ...]:
         """The classes it is labelled with."""
@@ -218,15 +186,12 @@ class Format(Generic[RowT]):
         return self.unlabelled(example)
 
     def placeholders(self, examples: Sequence[RowT], labels: Sequence[str] | None) -> str:
-        """What shows that the gold labels of a split are placeholders; "" where nothing does. labels: those of the
-        task."""
+        """What shows that gold labels are placeholders; "" where nothing does. labels: those of the task."""
         return ""
 
     def misplaced(self, example: RowT) -> bool:
         """Whether training leaves it out because its answer is not where it should be."""
         return False
-
-    misplaced_note: ClassVar[str] = ""  # what is said of those, after their number
 
     @property
     def deals(self) -> bool:
@@ -257,12 +222,13 @@ class Format(Generic[RowT]):
 
     def length(self, rules: TargetProtocol, trained: int) -> int:
         """Tokens of an input under a protocol; as trained where it does not say."""
-        return rules.length or trained
+        return (None if self.own_length else rules.length) or trained
 
     def settings(self, rules: TargetProtocol, max_length: int) -> dict[str, Setting]:
         """What a score must be reported with, alike for all languages. max_length: what was read."""
         asked = self.length(rules, max_length)
-        return {"max_length": max_length, **({"protocol_max_length": asked} if asked != max_length else {})}
+        protocol: dict[str, Setting] = {"protocol_max_length": asked} if asked != max_length else {}
+        return {"max_length": max_length, **protocol, **({"truncation": self.truncation} if self.truncation else {})}
 
     def kept(self, row: Logits, feature: Feature, rules: Rules) -> Any:
         """What `decode` needs of a feature's logits: [C], or [T, C] where the head reads every token."""
@@ -280,7 +246,7 @@ class Format(Generic[RowT]):
         """The right answers, as its metrics take them. Raises TaskDataError for an example that has none."""
         raise StiltsError(f"no metric can be taken of {self.row.__name__} by itself", do="score it with its own task")
 
-    def score(self, metric: str, examples: Sequence[RowT], predictions: Any, options: Options | None = None) -> Score:
+    def score(self, metric: str, examples: Sequence[RowT], predictions: Any, options: Options = DEFAULTS) -> Score:
         """Score predictions in example order (answers by question id) with a metric of the format.
 
         Raises TaskDataError for gold that is missing or a placeholder, and for predictions that do not match;
@@ -289,7 +255,7 @@ class Format(Generic[RowT]):
         rule = metrics[metric]
         if self.name not in rule.formats:
             raise StiltsError(f"{metric} cannot be taken of {self.row.__name__}", do="name the metric of its task")
-        return rule.score(self.gold(examples), predictions, options or Options())
+        return rule.score(self.gold(examples), predictions, options)
 
 
 formats: Registry[Format[Any]] = Registry("format", package="adapter_stilts.formats")
@@ -309,8 +275,7 @@ def dealt(values: Sequence[T], draw: random.Random) -> list[T]:
 
 
 def withheld(format: Format[Any], examples: Sequence[Example]) -> bool:
-    """Whether no example has a label, as in the test files that XTREME prepares: they can be predicted and not
-    scored."""
+    """Whether no example has a label, as in test files that XTREME prepares: they can be predicted and not scored."""
     return bool(examples) and all(format.withheld(example) for example in examples)
 
 

@@ -8,17 +8,16 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
-from adapter_stilts.data.columns import ID, Columns, numbered_choices, words
+from adapter_stilts.data.columns import ID, Columns, numbered_choices, spelled, words
 from adapter_stilts.data.feature import IGNORED, Feature
-from adapter_stilts.data.labels import spelled
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.pieces import Tokenizer, marks, pieces
+from adapter_stilts.data.pieces import Tokenizer, cut_texts
 from adapter_stilts.data.tables import Row, cell_of, list_of, string_of
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, dealt, register
 from adapter_stilts.formats.pair import gold_label
-from adapter_stilts.formats.protocols import Setting, TargetProtocol
 
 # What XTREME-R writes after a premise of COPA and XCOPA, in English for every language.
 COPA_QUESTIONS: Mapping[str, str] = {"cause": "What was the cause?", "effect": "What was the effect?"}
@@ -58,6 +57,8 @@ class ChoiceFormat(Format[MultipleChoice]):
     label_field = "label"
     head = "choice"
     metric = "accuracy"
+    truncation = "longest first"
+    grouped_by = "prompt"
     form = "choices"
 
     def rows(self, rows: Iterable[Row]) -> Iterator[Row]:
@@ -82,9 +83,6 @@ class ChoiceFormat(Format[MultipleChoice]):
         prompt = " ".join(filter(None, (premise, COPA_QUESTIONS.get(question, question))))
         return MultipleChoice(id, prompt, tuple(choices), label)
 
-    def group(self, example: MultipleChoice) -> str:
-        return example.prompt
-
     def labels_of(self, example: MultipleChoice) -> tuple[str, ...]:
         return (str(example.label),)
 
@@ -108,15 +106,11 @@ class ChoiceFormat(Format[MultipleChoice]):
         if len(counts) > 1:
             what = f"questions with {min(counts)} and with {max(counts)} choices in one data set"
             raise TaskDataError(what, do="give every question the same number of choices")
-        prompts = pieces(tokenizer, (example.prompt for example in examples))
-        choices = iter(pieces(tokenizer, (choice for example in examples for choice in example.choices)))
-        around = marks(tokenizer)
+        texts = [(example.prompt, choice) for example in examples for choice in example.choices]
+        rows = iter(cut_texts(tokenizer, texts, cut.max_length))
         for index, example in enumerate(examples):
-            rows = tuple(around.cut(prompts[index], next(choices), cut.max_length) for _ in example.choices)
-            yield Feature(0, index, rows, example.label if example.label >= 0 else IGNORED)
-
-    def settings(self, rules: TargetProtocol, max_length: int) -> dict[str, Setting]:
-        return {**super().settings(rules, max_length), "truncation": "longest first"}
+            choices = tuple(islice(rows, len(example.choices)))
+            yield Feature(0, index, choices, example.label if example.label >= 0 else IGNORED)
 
     def decode(
         self, examples: Sequence[MultipleChoice], features: Sequence[Feature], kept: Sequence[Logits], rules: Rules

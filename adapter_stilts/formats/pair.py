@@ -9,15 +9,13 @@ import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from adapter_stilts.data.columns import ID, LABEL, Columns, couples_of, words
+from adapter_stilts.data.columns import ID, LABEL, Columns, couples_of, spelled, words
 from adapter_stilts.data.feature import IGNORED, Feature
-from adapter_stilts.data.labels import spelled
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.pieces import Tokenizer, marks, pieces
+from adapter_stilts.data.pieces import Tokenizer, cut_texts
 from adapter_stilts.data.tables import Row, cell_of, string_of
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, dealt, register
-from adapter_stilts.formats.protocols import Setting, TargetProtocol
 
 FEW = 100  # rows of one class that may be chance or choice
 SEED = 13  # of the mismatches, so that the same file always gives the same rows
@@ -41,14 +39,13 @@ class ClassifiedFormat(Format[Classified]):
     label_field = "label"
     head = "sentence"
     metric = "accuracy"
+    truncation = "longest first"
+    grouped_by = "text"
     form = "lines"
     classes = True
 
     def left_out(self, example: Classified, layout: Layout) -> str:
         return f"label '{example.label}'" if example.label in layout.ignore_labels else ""
-
-    def group(self, example: Classified) -> str:
-        return example.text
 
     def labels_of(self, example: Classified) -> tuple[str, ...]:
         return (example.label,)
@@ -69,16 +66,9 @@ class ClassifiedFormat(Format[Classified]):
     def cut(self, examples: Sequence[Classified], tokenizer: Tokenizer, cut: Cut) -> Iterator[Feature]:
         """`<s> a </s>` or `<s> a </s></s> b </s>`, cut longest first."""
         classes = cut.classes(example.label for example in examples if example.label)
-        first = pieces(tokenizer, (example.text for example in examples))
-        second = pieces(tokenizer, (example.pair or "" for example in examples))
-        around = marks(tokenizer)
-        for index, example in enumerate(examples):
-            target = classes[example.label] if example.label else IGNORED
-            other = None if example.pair is None else second[index]
-            yield Feature(0, index, around.cut(first[index], other, cut.max_length), target)
-
-    def settings(self, rules: TargetProtocol, max_length: int) -> dict[str, Setting]:
-        return {**super().settings(rules, max_length), "truncation": "longest first"}
+        rows = cut_texts(tokenizer, [(example.text, example.pair) for example in examples], cut.max_length)
+        for index, (example, row) in enumerate(zip(examples, rows, strict=True)):
+            yield Feature(0, index, row, classes[example.label] if example.label else IGNORED)
 
     def decode(
         self, examples: Sequence[Classified], features: Sequence[Feature], kept: Sequence[Logits], rules: Rules

@@ -8,11 +8,9 @@ from pathlib import Path
 
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.tables import Row, empty
-from adapter_stilts.errors import TaskDataError, UsageError
+from adapter_stilts.errors import TaskDataError, UsageError, few
 from adapter_stilts.files import bare_name, numbered_lines
 from adapter_stilts.formats.base import Example, Format, register
-
-SHOWN = 3  # offending ids in a message
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +36,9 @@ class PoolsFormat(Format[Pools]):
     pools = True
 
     def file(self, path: Path, kind: str, layout: Layout) -> Iterator[Pools] | None:
-        what = "mining pools are three files: both sides and the gold pairs"
-        raise UsageError(what, where=str(path), do="give all three")
+        raise UsageError(
+            "mining pools are three files: both sides and the gold pairs", where=str(path), do="give all three"
+        )
 
     def together(self, paths: Sequence[Path]) -> int:
         return len(paths)
@@ -51,7 +50,26 @@ class PoolsFormat(Format[Pools]):
         return [read_pools(paths[0], paths[1], paths[2] if len(paths) == 3 else None)]
 
     def of_hub(self, rows: Iterable[Row], columns: Mapping[str, str], where: str) -> list[Pools]:
-        return [pools_of(rows, columns, where)]
+        """Both pools from rows of gold pairs alone: source_id, source, target_id and target by column. They hold
+        nothing but the pairs.
+
+        Raises TaskDataError for a column that is not there and for an id that stands for two different sentences.
+        """
+        pools: tuple[dict[str, str], dict[str, str]] = ({}, {})
+        gold = set()
+        for row in rows:
+            if missing := [column for column in columns.values() if column not in row.cells]:
+                what = f"no column '{missing[0]}'; the columns are: {', '.join(row.cells)}"
+                raise TaskDataError(what, where=row.where, do="give the shared task's own files with --data DIR")
+            cells = {field: str(row.cells[column]).strip() for field, column in columns.items()}
+            for pool, side in zip(pools, ("source", "target"), strict=True):
+                if pool.setdefault(cells[f"{side}_id"], cells[side]) != cells[side]:
+                    what = f"id '{cells[f'{side}_id']}' stands for two sentences"
+                    raise TaskDataError(what, where=row.where, do="give every sentence an id of its own")
+            gold.add((cells["source_id"], cells["target_id"]))
+        if not gold:
+            raise TaskDataError("no pair", where=where, do="choose another split or language")
+        return [_pools(where, *pools, gold)]
 
     def count(self, example: Pools) -> int:
         return len(example.gold)
@@ -70,48 +88,25 @@ def read_pools(source_path: Path, target_path: Path, gold_path: Path | None) -> 
     Gold pairs written the other way round are turned. Raises TaskDataError for a repeated id and for a gold id that is
     in no pool.
     """
-    source = _pool(source_path)
-    target = _pool(target_path)
-    gold = frozenset(_gold(gold_path, source, target)) if gold_path else frozenset()
-    return Pools(
-        bare_name(source_path), tuple(source), tuple(source.values()), tuple(target), tuple(target.values()), gold
-    )
+    source, target = _pool(source_path), _pool(target_path)
+    return _pools(bare_name(source_path), source, target, _gold(gold_path, source, target) if gold_path else ())
 
 
-def pools_of(rows: Iterable[Row], columns: Mapping[str, str], where: str) -> Pools:
-    """Both pools from rows of gold pairs alone: source_id, source, target_id and target by column. The pools hold
-    nothing but the pairs.
-
-    Raises TaskDataError for a column that is not there and for an id that stands for two different sentences.
-    """
-    pools: tuple[dict[str, str], dict[str, str]] = ({}, {})
-    gold = set()
-    for row in rows:
-        if missing := [column for column in columns.values() if column not in row.cells]:
-            what = f"no column '{missing[0]}'; the columns are: {', '.join(row.cells)}"
-            raise TaskDataError(what, where=row.where, do="give the shared task's own files with --data DIR")
-        cells = {field: str(row.cells[column]).strip() for field, column in columns.items()}
-        for pool, side in zip(pools, ("source", "target"), strict=True):
-            if pool.setdefault(cells[f"{side}_id"], cells[side]) != cells[side]:
-                what = f"id '{cells[f'{side}_id']}' stands for two sentences"
-                raise TaskDataError(what, where=row.where, do="give every sentence an id of its own")
-        gold.add((cells["source_id"], cells["target_id"]))
-    if not gold:
-        raise TaskDataError("no pair", where=where, do="choose another split or language")
-    source, target = pools
-    return Pools(where, tuple(source), tuple(source.values()), tuple(target), tuple(target.values()), frozenset(gold))
+def _pools(id: str, source: Mapping[str, str], target: Mapping[str, str], gold: Iterable[tuple[str, str]]) -> Pools:
+    sides = (tuple(source), tuple(source.values()), tuple(target), tuple(target.values()))
+    return Pools(id, *sides, frozenset(gold))
 
 
 def _pool(path: Path) -> dict[str, str]:
     pool: dict[str, str] = {}
     for number, line in numbered_lines(path):
         id, tab, sentence = line.partition("\t")
+        where = f"{path}, line {number}"
         if not tab:
             what = f"no tab between id and sentence: {line[:40]!r}"
-            raise TaskDataError(what, where=f"{path}, line {number}", do="the file may be truncated")
+            raise TaskDataError(what, where=where, do="the file may be truncated")
         if id in pool:
-            what = f"id '{id}' occurs twice"
-            raise TaskDataError(what, where=f"{path}, line {number}", do="give every sentence an id of its own")
+            raise TaskDataError(f"id '{id}' occurs twice", where=where, do="give every sentence an id of its own")
         pool[id] = sentence.strip()
     if not pool:
         raise empty(path)
@@ -129,6 +124,5 @@ def _gold(path: Path, source: dict[str, str], target: dict[str, str]) -> Iterato
         unknown += [id for id, pool in ((left, source), (right, target)) if id not in pool]
         yield left, right
     if unknown:
-        shown = ", ".join(unknown[:SHOWN]) + (", ..." if len(unknown) > SHOWN else "")
         do = "the pools may be truncated, or belong to another split"
-        raise TaskDataError(f"{len(unknown)} gold ids are in neither pool: {shown}", where=str(path), do=do)
+        raise TaskDataError(f"{len(unknown)} gold ids are in neither pool: {few(unknown)}", where=str(path), do=do)

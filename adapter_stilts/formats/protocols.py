@@ -32,73 +32,37 @@ Setting: TypeAlias = str | int | float | bool | None
 
 
 @dataclass(frozen=True)
-class Rows:
-    """How a sentence becomes rows.
-
-    end_marks  `</s>` at the end of a row; XTREME puts two for XLM-R, which leaves a row of 128 tokens room for 125
-    truncate   keep what fits in one row, the last word perhaps in part, in place of going on in the next
-    """
-
-    end_marks: int = 1
-    truncate: bool = False
-
-
-@dataclass(frozen=True)
 class Decoding:
-    """From the logits of a context's windows to an answer.
+    """From the logits of a context's windows to an answer."""
 
-    n_best          starts and ends considered in each window
-    longest         sub-words of an answer
-    whole_row       the best starts and ends are those of the whole row, question and marks included, of which the
-                    context's remain
-    most_context    a token starts an answer only in the window that shows most of its surroundings
-    text            "characters": the piece of the context as it stands; "words": white-space words, trimmed by
-                    alignment with the sub-words
-    unaligned       languages in which "words" gives the sub-words' own text
-    null_threshold  of SQuAD 2.0: the odds of "no answer" above which the answer is ""
-    window_step     tokens by which a window's start advances, as the features were made
-    """
-
-    n_best: int = 20
-    longest: int = 30
-    whole_row: bool = False
-    most_context: bool = False
+    n_best: int = 20  # starts and ends considered in each window
+    longest: int = 30  # sub-words of an answer
+    whole_row: bool = False  # the best are those of the whole row, question and marks too; the context's remain
+    most_context: bool = False  # a token starts an answer only in the window that shows most of its surroundings
+    # "characters": the piece of the context as it stands; "words": white-space words, aligned with the sub-words
     text: AnswerText = "characters"
-    unaligned: tuple[str, ...] = ()
-    null_threshold: float = 0.0
-    window_step: int = 128
+    unaligned: tuple[str, ...] = ()  # languages in which "words" gives the sub-words' own text
+    null_threshold: float = 0.0  # of SQuAD 2.0: the odds of "no answer" above which the answer is ""
+    window_step: int = 128  # tokens by which a window's start advances, as the features were made
 
 
 @dataclass(frozen=True)
 class TargetProtocol:
-    """Lengths in tokens, special tokens included; None: what is read is as long as the head was trained with.
-
-    length          of texts, pairs, choices and tagged sentences
-    context_length  of a question with a window of its context
-    """
+    """Lengths in tokens, special tokens included; None: what is read is as long as the head was trained with."""
 
     name: str
-    length: int | None = None
-    context_length: int | None = None
+    length: int | None = None  # of texts, pairs, choices and tagged sentences
+    context_length: int | None = None  # of a question with a window of its context
     query_length: int = 64
-    rows: Rows = field(default_factory=Rows)
+    end_marks: int = 1  # tags: `</s>` at the end of a row; XTREME's two leave a row of 128 tokens room for 125
+    truncate: bool = False  # tags: keep what fits in one row, the last word perhaps in part; or go on in the next
     decoding: Decoding = field(default_factory=Decoding)
 
 
-XTREME = TargetProtocol(
-    "xtreme",
-    length=128,
-    context_length=384,
-    rows=Rows(end_marks=2),
-    decoding=Decoding(whole_row=True, most_context=True, text="words"),
-)
-JIANT = TargetProtocol(
-    "jiant",
-    length=256,
-    context_length=384,
-    rows=Rows(truncate=True),
-    decoding=Decoding(whole_row=True, most_context=True, text="words", unaligned=("zh",)),
-)
+AS_SQUAD = Decoding(whole_row=True, most_context=True, text="words")
+XTREME = TargetProtocol("xtreme", length=128, context_length=384, end_marks=2, decoding=AS_SQUAD)
+UNALIGNED = replace(AS_SQUAD, unaligned=("zh",))
+JIANT = TargetProtocol("jiant", length=256, context_length=384, truncate=True, decoding=UNALIGNED)
 OWN = TargetProtocol("own")
 target_protocols: Registry[TargetProtocol] = Registry("protocol")
 for _protocol in (XTREME, replace(XTREME, name="xtreme-r"), JIANT, OWN):

@@ -10,7 +10,7 @@ tokens), and two rows that agree in either have the same positive.
 from __future__ import annotations
 
 import random
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -18,11 +18,11 @@ from typing import cast
 from adapter_stilts.data.feature import Feature, Ids
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.mewsli import plain_rows
-from adapter_stilts.data.pieces import SINGLE_SPECIALS, Tokenizer, marks, pieces
-from adapter_stilts.data.tables import JSON, Row, json_document
+from adapter_stilts.data.pieces import SINGLE_SPECIALS, Tokenizer, cut_texts, marks, pieces
+from adapter_stilts.data.tables import Row
 from adapter_stilts.formats.base import Cut, Format, dealt, register
-from adapter_stilts.formats.protocols import TargetProtocol
 from adapter_stilts.formats.queries import COLUMNS, Candidate, Query, candidates_of, query_of, squad_ranking
+from adapter_stilts.formats.squad import squad_document
 
 
 @register
@@ -34,26 +34,22 @@ class RankingFormat(Format[Query]):
     metric = "map20"
     form = "ranked"
     max_length = 256
+    own_length = True
     one_language = False
     rows_needed = 2  # a query alone has nothing to be told from
     ranking = True
     misplaced_note = "queries are left out: no sentence holds their answer"
 
+    candidates = staticmethod(candidates_of)
+    example = staticmethod(query_of)
+
     def file(self, path: Path, kind: str, layout: Layout) -> Iterator[Query] | None:
-        document = json_document(path) if kind in JSON else None
-        if not isinstance(document, dict) or "data" not in document:
-            return None
-        return cast(Iterator[Query], squad_ranking(document, path, layout))
+        document = squad_document(path, kind)
+        return cast(Iterator[Query], squad_ranking(document, path, layout)) if document else None
 
     def rows(self, rows: Iterable[Row]) -> Iterator[Row]:
         """Mewsli-X's lines are several plain rows each."""
         return (plain for row in rows for plain in plain_rows(row))
-
-    def candidates(self, rows: Iterable[Row], layout: Layout, where: str) -> Iterator[Candidate]:
-        return candidates_of(rows, layout, where)
-
-    def example(self, row: Row, id: str, found: Mapping[str, str], layout: Layout) -> Query:
-        return query_of(row, id, found, layout)
 
     def group(self, example: Query) -> str:
         """What several queries look for, or the paragraph it stands in."""
@@ -78,29 +74,16 @@ class RankingFormat(Format[Query]):
             yield from (Feature(0, index, row) for (index, _), row in zip(kept, rows, strict=True))
             return
         positives = cast(list[Candidate], [example.positive for _, example in kept])
-        answers = candidate_rows(positives, tokenizer, cut.max_length)
-        same_id, same_tokens = _numbered([positive.id for positive in positives]), _numbered(answers)
-        for place, (index, _) in enumerate(kept):
-            yield Feature(0, index, rows[place], (same_id[place], same_tokens[place]), candidate=answers[place])
-
-    def length(self, rules: TargetProtocol, trained: int) -> int:
-        return trained
+        answers = [cast(Ids, feature.input_ids) for feature in candidate_features(positives, tokenizer, cut.max_length)]
+        same = zip(_numbered([positive.id for positive in positives]), _numbered(answers), strict=True)
+        for (index, _), row, target, answer in zip(kept, rows, same, answers, strict=True):
+            yield Feature(0, index, row, target, candidate=answer)
 
 
 def candidate_features(candidates: Sequence[Candidate], tokenizer: Tokenizer, max_length: int) -> list[Feature]:
-    """A feature for every candidate, to be read as a query is."""
-    return [Feature(row, row, ids) for row, ids in enumerate(candidate_rows(candidates, tokenizer, max_length))]
-
-
-def candidate_rows(candidates: Sequence[Candidate], tokenizer: Tokenizer, max_length: int) -> list[Ids]:
-    """Token ids of each; a sentence and its paragraph are cut longest first."""
-    first = pieces(tokenizer, (candidate.text for candidate in candidates))
-    second = pieces(tokenizer, (candidate.context or "" for candidate in candidates))
-    around = marks(tokenizer)
-    return [
-        around.cut(text, None if candidate.context is None else context, max_length)
-        for candidate, text, context in zip(candidates, first, second, strict=True)
-    ]
+    """A feature for every candidate, to be read as a query is: a sentence and its paragraph are cut longest first."""
+    texts = [(candidate.text, candidate.context) for candidate in candidates]
+    return [Feature(row, row, ids) for row, ids in enumerate(cut_texts(tokenizer, texts, max_length))]
 
 
 def _numbered(values: Sequence[Hashable]) -> list[int]:

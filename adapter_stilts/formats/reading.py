@@ -135,8 +135,7 @@ def _require_labels(field: str, layout: Layout, names: Sequence[str], found: Map
 
 
 def _refuse_another_language(row: Row, layout: Layout) -> None:
-    """A row that says it is of another language than its file or its configuration; a task of many languages in a file
-    keeps rows instead."""
+    """A row that says it is of another language than its file; a file of many languages keeps rows instead."""
     for column in LANGUAGE_COLUMNS if layout.codes else ():
         told = row.cells.get(column)
         codes = {told} if isinstance(told, str) else set(map(str, told)) if isinstance(told, list | tuple) else set()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import cast
 
@@ -18,12 +19,12 @@ import numpy as np
 from adapter_stilts.data.columns import ID, Columns
 from adapter_stilts.data.feature import IGNORED, Feature, Ids
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.pieces import PAIR_SPECIALS, Marks, Offsets, Tokenizer, marks, pieces, pieces_with_offsets
-from adapter_stilts.data.tables import JSON, Row, json_document, string_of
+from adapter_stilts.data.pieces import PAIR_SPECIALS, Offsets, Tokenizer, marks, pieces, pieces_with_offsets, trimmed
+from adapter_stilts.data.tables import Row, string_of
 from adapter_stilts.errors import UsageError
 from adapter_stilts.formats.base import Cut, Format, Logits, Rules, dealt, register
 from adapter_stilts.formats.protocols import Decoding, Setting, TargetProtocol
-from adapter_stilts.formats.squad import Answer, SpanQuestion, flat_answers, squad_rows
+from adapter_stilts.formats.squad import Answer, SpanQuestion, flat_answers, squad_document, squad_rows
 from adapter_stilts.metrics.answers import Answers, Window, best_span, most_context
 from adapter_stilts.metrics.word_answers import word_answer
 
@@ -50,23 +51,19 @@ class SpanFormat(Format[SpanQuestion]):
     label_field = "answers"
     head = "span"
     metric = "squad"
+    grouped_by = "context"
     form = "answers"
     max_length = 384
     whole = False
     misplaced_note = "questions are left out: their answer is not where the data says it is"
 
     def file(self, path: Path, kind: str, layout: Layout) -> Iterator[SpanQuestion] | None:
-        document = json_document(path) if kind in JSON else None
-        if not isinstance(document, dict) or "data" not in document:
-            return None
-        return squad_rows(document, path, layout.labelled)
+        document = squad_document(path, kind)
+        return squad_rows(document, path, layout.labelled) if document else None
 
     def example(self, row: Row, id: str, found: Mapping[str, str], layout: Layout) -> SpanQuestion:
         answers = flat_answers(row, found["answers"]) if "answers" in found else ()
         return SpanQuestion(id, string_of(row, found["question"]), string_of(row, found["context"]), answers)
-
-    def group(self, example: SpanQuestion) -> str:
-        return example.context
 
     def withheld(self, example: SpanQuestion) -> bool:
         """XTREME's scripts write empty answers into the test files they prepare."""
@@ -77,38 +74,46 @@ class SpanFormat(Format[SpanQuestion]):
         return "every answer is the empty text at character 0" if answers and not any(answers) else ""
 
     def misplaced(self, example: SpanQuestion) -> bool:
-        """Whether the context does not hold the first answer at the place the data give (or the answer is white
-        space)."""
-        if not example.answers:
-            return False
-        answer = example.answers[0]
-        return not answer.text.strip() or answer.start < 0 or not example.context.startswith(answer.text, answer.start)
+        """Whether the context does not hold the first answer at the place the data give."""
+        return not all(answer.is_in(example.context) for answer in example.answers[:1])
 
     def shuffled(self, examples: Sequence[SpanQuestion], draw: random.Random) -> list[SpanQuestion]:
-        """The answers' lengths (none for an unanswerable question) permuted among rows, each placed anew in its
-        context."""
+        """The answers' lengths (0: unanswerable) permuted among rows, each answer placed anew in its context."""
         lengths = dealt([len(row.answers[0].text) if row.answers else 0 for row in examples], draw)
         pairs = zip(examples, lengths, strict=True)
         return [replace(row, answers=_placed(row.context, length, draw) if length else ()) for row, length in pairs]
 
     def cut(self, examples: Sequence[SpanQuestion], tokenizer: Tokenizer, cut: Cut) -> Iterator[Feature]:
-        """All windows of every question; in training without offsets, and without questions whose answer is not where
-        they say."""
+        """All windows of every question; in training without offsets, and none of questions with a misplaced answer."""
         around = marks(tokenizer)
         questions = pieces(tokenizer, (example.question for example in examples))
         contexts = pieces_with_offsets(tokenizer, (example.context for example in examples))
         for index, example in enumerate(examples):
-            if not (cut.training and self.misplaced(example)):
-                question = questions[index][: cut.query_length]
-                for feature in self._windows(index, example, question, contexts[index], around, cut):
-                    yield replace(feature, offsets=()) if cut.training else feature
+            if cut.training and self.misplaced(example):
+                continue
+            question, (ids, offsets) = questions[index][: cut.query_length], contexts[index]
+            room = cut.max_length - len(question) - PAIR_SPECIALS
+            if room < 1:
+                what = (
+                    f"a row of {cut.max_length} tokens has no room for a context beside a question of {len(question)}"
+                )
+                raise UsageError(what, where=f"question '{example.id}'", do="raise max_length or lower query_length")
+            lead = len(question) + PAIR_SPECIALS - 1  # <s> question </s></s>
+            step = min(cut.window_step, room)
+            # windows start at 0, step, 2 step, ... up to the first that reaches the end
+            for window, start in enumerate(range(0, max(len(ids) - room, 0) + step, step)):
+                part = slice(start, start + room)
+                spans = () if cut.training else (*[OUTSIDE] * lead, *offsets[part], OUTSIDE)
+                row, target = around.pair(question, ids[part]), self._target(example, offsets[part], lead)
+                yield Feature(0, index, row, target, offsets=spans, window=window)
 
     def length(self, rules: TargetProtocol, trained: int) -> int:
         return rules.context_length or trained
 
     def settings(self, rules: TargetProtocol, max_length: int) -> dict[str, Setting]:
         decoding = rules.decoding
-        more: dict[str, Setting] = {
+        return {
+            **super().settings(rules, max_length),
             "query_length": rules.query_length,
             "window_step": decoding.window_step,
             "n_best": decoding.n_best,
@@ -117,66 +122,36 @@ class SpanFormat(Format[SpanQuestion]):
             "most_context": decoding.most_context,
             "answer_text": decoding.text,
             "null_threshold": decoding.null_threshold,
+            **({"unaligned": " ".join(decoding.unaligned)} if decoding.unaligned else {}),
         }
-        more |= {"unaligned": " ".join(decoding.unaligned)} if decoding.unaligned else {}
-        return {**super().settings(rules, max_length), **more}
 
     def decode(
         self, examples: Sequence[SpanQuestion], features: Sequence[Feature], kept: Sequence[Logits], rules: Rules
     ) -> Answers:
         """A question's answer is the best over its windows."""
-        rows: dict[int, list[tuple[Feature, Logits]]] = {}
-        for feature, row in zip(features, kept, strict=True):
-            rows.setdefault(feature.example, []).append((feature, row))
+        read = zip(features, kept, strict=True)
         decoding, spans = rules.decoding, {}
-        for number, of_question in rows.items():
-            question = examples[number]
+        for number, pairs in groupby(read, key=lambda pair: pair[0].example):
+            question, of_question = examples[number], list(pairs)
             windows = _marked_windows(of_question, decoding)
-            span = best_span(
-                question.context,
-                windows,
-                n_best=decoding.n_best,
-                longest=decoding.longest,
-                whole_row=decoding.whole_row,
-            )
+            span = best_span(question.context, windows, decoding.n_best, decoding.longest, decoding.whole_row)
             if decoding.text == "words" and span.tokens is not None:
-                text = _in_words(question.context, span.tokens, [feature for feature, _ in of_question], rules)
-                span = replace(span, text=text)
+                window, first, last = span.tokens
+                span = replace(span, text=_in_words(question.context, of_question[window][0], first, last, rules))
             spans[question.id] = span
         return Answers(spans, decoding.null_threshold if rules.unanswerable else None)
 
     def gold(self, examples: Sequence[SpanQuestion]) -> dict[str, list[str]]:
         return {example.id: [answer.text for answer in example.answers] for example in examples}
 
-    def _windows(
-        self,
-        index: int,
-        example: SpanQuestion,
-        question: Sequence[int],
-        context: tuple[list[int], Offsets],
-        around: Marks,
-        cut: Cut,
-    ) -> Iterator[Feature]:
-        ids, offsets = context
-        room = cut.max_length - len(question) - PAIR_SPECIALS
-        if room < 1:
-            what = f"a row of {cut.max_length} tokens has no room for a context beside a question of {len(question)}"
-            raise UsageError(what, where=f"question '{example.id}'", do="raise max_length or lower query_length")
-        lead = len(question) + PAIR_SPECIALS - 1  # <s> question </s></s>
-        for window, start in enumerate(_starts(len(ids), room, min(cut.window_step, room))):
-            inside = offsets[start : start + room]
-            target = self._target(example, inside, lead)
-            spans = (*[OUTSIDE] * lead, *inside, OUTSIDE)
-            yield Feature(
-                0, index, around.pair(question, ids[start : start + room]), target, offsets=spans, window=window
-            )
-
     def _target(self, example: SpanQuestion, inside: Offsets, lead: int) -> tuple[int, int]:
         if not example.answers:
             return NO_ANSWER_HERE
         if self.misplaced(example):
             return UNKNOWN
-        tokens = covering(inside, *_bounds(example.answers[0]))
+        answer = example.answers[0]
+        # white space at its ends left out as it is in the offsets
+        tokens = covering(inside, *trimmed(example.context, answer.start, answer.start + len(answer.text)))
         return (tokens[0] + lead, tokens[1] + lead) if tokens else NO_ANSWER_HERE
 
 
@@ -194,24 +169,8 @@ def covering(offsets: Offsets, start: int, end: int) -> tuple[int, int] | None:
     return None if last is None else (first, last)
 
 
-def _starts(tokens: int, room: int, step: int) -> Iterator[int]:
-    """First tokens of the windows: 0, step, 2 step, ... up to the first window that reaches the end."""
-    start = 0
-    while start + room < tokens:
-        yield start
-        start += step
-    yield start
-
-
-def _bounds(answer: Answer) -> tuple[int, int]:
-    """The answer's characters [start, end), white space at its ends left out as it is in the offsets."""
-    start = answer.start + len(answer.text) - len(answer.text.lstrip())
-    return start, start + len(answer.text.strip())
-
-
 def _placed(context: str, length: int, draw: random.Random) -> tuple[Answer, ...]:
-    """A span of the context, of this length where it is long enough, beginning and ending with something that is not
-    white space."""
+    """A span of the context, of this length where it is long enough, without white space at its ends."""
     starts = [start for start in range(max(1, len(context) - length + 1)) if not context[start : start + 1].isspace()]
     start = draw.choice(starts)
     return (Answer(context[start : start + length].rstrip(), start),)
@@ -232,10 +191,8 @@ def _marked_windows(rows: Sequence[tuple[Feature, Logits]], decoding: Decoding) 
     return marked
 
 
-def _in_words(context: str, tokens: tuple[int, int, int], features: Sequence[Feature], rules: Rules) -> str:
+def _in_words(context: str, feature: Feature, first: int, last: int, rules: Rules) -> str:
     """The answer by white-space words, or its sub-words' own text."""
-    number, first, last = tokens
-    feature = features[number]
     assert rules.pieces is not None
     names = rules.pieces(cast(Ids, feature.input_ids)[first : last + 1])
     text = " ".join("".join(names).replace(WORD_MARK, " ").split())

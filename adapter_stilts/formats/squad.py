@@ -1,14 +1,13 @@
-"""SQuAD's JSON, versions 1.1 and 2.0: articles of paragraphs of questions, as XQuAD, MLQA, TyDiQA and JSQuAD use it
-too."""
+"""SQuAD's JSON, versions 1.1 and 2.0, as XQuAD, MLQA, TyDiQA and JSQuAD use it too."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-from adapter_stilts.data.tables import Row, cell_of, whole_text
+from adapter_stilts.data.tables import JSON, Row, cell_of, json_document, whole_text
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Example
 
@@ -22,6 +21,10 @@ class Answer:
     text: str
     start: int
 
+    def is_in(self, context: str) -> bool:
+        """Whether the context holds it at its place; white space alone is no answer."""
+        return bool(self.text.strip()) and self.start >= 0 and context.startswith(self.text, self.start)
+
 
 @dataclass(frozen=True, slots=True)
 class SpanQuestion(Example):
@@ -32,9 +35,14 @@ class SpanQuestion(Example):
     answers: tuple[Answer, ...]
 
 
+def squad_document(path: Path, kind: str) -> Node | None:
+    """A file in SQuAD's JSON; None for one of another form."""
+    document = json_document(path) if kind in JSON else None
+    return document if isinstance(document, dict) and "data" in document else None
+
+
 def squad_rows(document: Node, path: Path, labelled: bool) -> Iterator[SpanQuestion]:
-    """The questions in file order. A question without answers must say `is_impossible`, unless the file need not be
-    labelled."""
+    """The questions in file order. One without answers must say `is_impossible`, unless files need not be labelled."""
     for paragraph, context, where in paragraphs(document, path):
         yield from paragraph_questions(paragraph, context, where, labelled)
 
@@ -48,37 +56,33 @@ def paragraphs(document: Node, path: Path) -> Iterator[tuple[Node, str, str]]:
 
 
 def paragraph_questions(paragraph: Node, context: str, where: str, labelled: bool) -> Iterator[SpanQuestion]:
-    """The questions of one paragraph."""
     for qa in _nodes(paragraph, "qas", where):
         yield _question(qa, context, where, labelled)
 
 
 def flat_answers(row: Row, column: str) -> tuple[Answer, ...]:
-    """Answers as {"text": [...], "answer_start": [...]} (the hub) or [{"text": ..., "answer_start": ...}, ...]
-    (SQuAD)."""
+    """Answers as {"text": [...], "answer_start": [...]} (the hub) or [{"text": ..., "answer_start": ...}] (SQuAD)."""
     cell = cell_of(row, column)
     try:
         if isinstance(cell, dict):
-            couples = list(zip(cell["text"], cell["answer_start"], strict=True))
+            pairs: Iterable[tuple[Any, Any]] = zip(cell["text"], cell["answer_start"], strict=True)
         else:
-            couples = [(answer["text"], answer["answer_start"]) for answer in cast(list[dict[str, object]], cell or [])]
-        return tuple(Answer(str(text), int(cast(int, start))) for text, start in couples)
+            pairs = ((answer["text"], answer["answer_start"]) for answer in cast(list[dict[str, Any]], cell or []))
+        return tuple(Answer(str(text), int(start)) for text, start in pairs)
     except (KeyError, TypeError, ValueError) as error:
         what = f"answers need a text and an answer_start each: {str(cell)[:80]}"
         raise TaskDataError(what, where=row.where, do="write them as SQuAD does") from error
 
 
 def _question(qa: Node, context: str, where: str, labelled: bool) -> SpanQuestion:
-    id = str(qa.get("id", ""))
-    if not id:
-        what = "a question without an id"
-        raise TaskDataError(what, where=where, do="give every question an id; predictions are matched by it")
+    if not (id := str(qa.get("id", ""))):
+        do = "give every question an id; predictions are matched by it"
+        raise TaskDataError("a question without an id", where=where, do=do)
     where = f"{where}, question '{id}'"
     impossible = bool(qa.get("is_impossible", False))
     if labelled and not impossible and not qa.get("answers"):
-        what = "a question without answers"
         do = "add its answers, or `is_impossible: true` where the context holds none"
-        raise TaskDataError(what, where=where, do=do)
+        raise TaskDataError("a question without answers", where=where, do=do)
     answers = () if impossible else tuple(_answer(answer, where) for answer in _nodes(qa, "answers", where))
     return SpanQuestion(id, _text(qa, "question", where), context, answers)
 

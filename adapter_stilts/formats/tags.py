@@ -15,13 +15,13 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 
-from adapter_stilts.data.columns import ID, Columns, words
+from adapter_stilts.data.columns import ID, Columns, words, wrong_label
 from adapter_stilts.data.conllu_rows import NO_TAG
 from adapter_stilts.data.feature import IGNORED, Feature
-from adapter_stilts.data.labels import wrong_label
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import SINGLE_SPECIALS, Marks, Tokenizer, marks, pieces
 from adapter_stilts.data.tables import TABLES, Row, list_of
@@ -109,7 +109,7 @@ class TagsFormat(Format[Tagged]):
     def cut(self, examples: Sequence[Tagged], tokenizer: Tokenizer, cut: Cut) -> Iterator[Feature]:
         """A tag that the head does not know has no class: nothing is learned from it, and it is scored as wrong."""
         classes = cut.classes(tag for row in examples for tag in row.tags if cut.training)
-        around, end_marks = marks(tokenizer), cut.rows.end_marks
+        around, end_marks = marks(tokenizer), cut.end_marks
         room = cut.max_length - SINGLE_SPECIALS - (end_marks - 1)
         words_of = iter(pieces(tokenizer, (word for example in examples for word in example.words)))
         for index, example in enumerate(examples):
@@ -117,19 +117,15 @@ class TagsFormat(Format[Tagged]):
             cuts = (next(words_of) for _ in example.words)
             words = [ids if 0 < len(ids) <= room else [around.unknown] for ids in cuts]
             targets = [classes.get(tag, IGNORED) for tag in example.tags] or [IGNORED] * len(words)
-            if cut.rows.truncate:
+            if cut.truncate:
                 words = _beginning(words, room)
             for first, last in _runs([len(ids) for ids in words], room):
                 yield _feature(index, words[first:last], targets[first:last], around, end_marks)
 
     def settings(self, rules: TargetProtocol, max_length: int) -> dict[str, Setting]:
-        long = "truncated" if rules.rows.truncate else "split"
-        more: dict[str, Setting] = {
-            "long_sentences": long,
-            "end_marks": rules.rows.end_marks,
-            "label_on": "first sub-word",
-        }
-        return {**super().settings(rules, max_length), **more}
+        long = "truncated" if rules.truncate else "split"
+        marked: dict[str, Setting] = {"end_marks": rules.end_marks, "label_on": "first sub-word"}
+        return {**super().settings(rules, max_length), "long_sentences": long, **marked}
 
     def kept(self, row: Logits, feature: Feature, rules: Rules) -> list[str]:
         """The tag at the first sub-word of every word."""
@@ -148,7 +144,7 @@ class TagsFormat(Format[Tagged]):
     def scored_part(self, examples: Sequence[Tagged], predictions: Any) -> tuple[Sequence[Tagged], int]:
         """A protocol may cut long sentences, gold and all."""
         pairs = list(zip(examples, predictions, strict=True))
-        kept = [_first_words(row, len(tags)) if len(tags) < len(row.words) else row for row, tags in pairs]
+        kept = [replace(row, words=row.words[: len(tags)], tags=row.tags[: len(tags)]) for row, tags in pairs]
         return kept, sum(len(row.words) - len(tags) for row, tags in pairs)
 
     def gold(self, examples: Sequence[Tagged]) -> list[Tags]:
@@ -161,13 +157,12 @@ class TagsFormat(Format[Tagged]):
 
 def clean_tags(tags: Sequence[str], layout: Layout, where: str) -> tuple[str, ...]:
     """A sentence's tags as the task spells them. Raises TaskDataError for a tag outside the layout's labels."""
-    ignored = set(layout.ignore_labels)
     named = [layout.label_names.get(tag, tag) for tag in tags]
-    kept = iob2(OUTSIDE if tag in ignored or entity_type(tag) in ignored else tag for tag in named)
-    if layout.labels is not None:
-        for tag in kept:
-            if tag not in layout.labels:
-                raise wrong_label(tag, layout.labels, where)
+    ignored = set(layout.ignore_labels)
+    kept = iob2(OUTSIDE if {tag, entity_type(tag)} & ignored else tag for tag in named)
+    wrong = [] if layout.labels is None else [tag for tag in kept if tag not in layout.labels]
+    if wrong:
+        raise wrong_label(wrong[0], layout.labels or (), where)
     return kept
 
 
@@ -185,10 +180,6 @@ def iob2(tags: Iterable[str]) -> tuple[str, ...]:
 def entity_type(tag: str) -> str:
     """ "PER" of "B-PER" and "I-PER"; a tag without such a mark is its own type."""
     return tag[2:] if tag[:2] in ("B-", "I-") else tag
-
-
-def _first_words(row: Tagged, count: int) -> Tagged:
-    return replace(row, words=row.words[:count], tags=row.tags[:count])
 
 
 def _beginning(words: Sequence[list[int]], room: int) -> list[list[int]]:
@@ -217,14 +208,10 @@ def _runs(lengths: Sequence[int], room: int) -> Iterator[tuple[int, int]]:
 def _feature(
     example: int, words: Sequence[Sequence[int]], targets: Sequence[int], around: Marks, end_marks: int
 ) -> Feature:
-    ids: list[int] = []
-    target = [IGNORED]
-    starts = []
-    for word, wanted in zip(words, targets, strict=True):
-        starts.append(len(ids) + 1)  # + 1 for <s>
-        ids.extend(word)
-        target.extend([wanted] + [IGNORED] * (len(word) - 1))
-    more = end_marks - 1
-    return Feature(
-        0, example, (*around.single(ids), *[around.end] * more), (*target, *[IGNORED] * end_marks), tuple(starts)
-    )
+    firsts = [0, *accumulate(map(len, words))]
+    target = [IGNORED] * (firsts[-1] + 1 + end_marks)
+    starts = tuple(first + 1 for first in firsts[:-1])  # + 1 for <s>
+    for start, wanted in zip(starts, targets, strict=True):
+        target[start] = wanted
+    ids = (*around.single([*chain.from_iterable(words)]), *[around.end] * (end_marks - 1))
+    return Feature(0, example, ids, tuple(target), starts)

@@ -13,7 +13,6 @@ from adapter_stilts.data.pieces import SINGLE_SPECIALS, Tokenizer, marks, pieces
 from adapter_stilts.data.tables import TABLES, TSV, Row, string_of
 from adapter_stilts.files import numbered_lines
 from adapter_stilts.formats.base import Cut, Example, Format, register
-from adapter_stilts.formats.protocols import TargetProtocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,9 @@ class TextFormat(Format[PlainText]):
     )
     head = "mask"
     metric = "masked_accuracy"
+    grouped_by = "text"
     max_length = 256
+    own_length = True
     one_language = False
     whole = False
     masked = True
@@ -53,9 +54,6 @@ class TextFormat(Format[PlainText]):
         pair = string_of(row, found["pair"]) if "pair" in found else None
         return PlainText(id, string_of(row, found["text"]), pair)
 
-    def group(self, example: PlainText) -> str:
-        return example.text
-
     def cut(self, examples: Sequence[PlainText], tokenizer: Tokenizer, cut: Cut) -> Iterator[Feature]:
         """Text in chunks of `max_length`, nothing lost; a text and its translation as one pair, cut longest first."""
         first = pieces(tokenizer, (example.text for example in examples))
@@ -68,6 +66,3 @@ class TextFormat(Format[PlainText]):
             else:
                 for start in range(0, len(first[index]), room):
                     yield Feature(0, index, around.single(first[index][start : start + room]))
-
-    def length(self, rules: TargetProtocol, trained: int) -> int:
-        return trained

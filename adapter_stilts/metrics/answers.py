@@ -42,31 +42,23 @@ ASCII_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One window of a context as the model saw it.
+    """One window of a context as the model saw it."""
 
-    logits     [T, 2] for start and end
-    offsets    each token's characters in the context, (-1, -1) outside it
-    may_start  [T] tokens that may start an answer; None: all of the context
-    """
-
-    logits: NDArray[np.float32]
-    offsets: Sequence[tuple[int, int]]
-    may_start: NDArray[np.bool_] | None = None
+    logits: NDArray[np.float32]  # [T, 2] for start and end
+    offsets: Sequence[tuple[int, int]]  # each token's characters in the context, (-1, -1) outside it
+    may_start: NDArray[np.bool_] | None = None  # [T] tokens that may start an answer; None: all of the context
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The best answer: its text and characters in the context, its start plus end logit, and the same of "no answer".
-
-    tokens  the window it stands in, its first and its last token; None where there is no answer
-    """
+    """The best answer: its text and place in the context, its start plus end logit, and the same of "no answer"."""
 
     text: str
     start: int
     end: int
     score: float
     null_score: float
-    tokens: tuple[int, int, int] | None = None
+    tokens: tuple[int, int, int] | None = None  # its window, its first and last token; None where there is no answer
 
     @property
     def null_odds(self) -> float:
@@ -81,14 +73,13 @@ class Answers(dict[str, str]):
     """
 
     def __init__(self, spans: Mapping[str, Span], null_threshold: float | None = None) -> None:
-        super().__init__(
-            {question: "" if _silent(span, null_threshold) else span.text for question, span in spans.items()}
-        )
+        threshold = np.inf if null_threshold is None else null_threshold
+        super().__init__({id: "" if span.null_odds > threshold else span.text for id, span in spans.items()})
         self.spans = dict(spans)
 
 
 def best_span(
-    context: str, windows: Sequence[Window], *, n_best: int = N_BEST, longest: int = LONGEST, whole_row: bool = False
+    context: str, windows: Sequence[Window], n_best: int = N_BEST, longest: int = LONGEST, whole_row: bool = False
 ) -> Span:
     """The answer with the highest start plus end logit over all windows of a context.
 
@@ -119,36 +110,35 @@ def token_f1(prediction: str, answers: Sequence[str], normalise: Normalise) -> f
     return max((_overlap(guess, normalise(answer).split()) for answer in answers), default=0.0)
 
 
+def em_f1(answers: Sequence[str], prediction: str | None, normalise: Normalise) -> tuple[float, float]:
+    """Exact match and F1; 0 for no prediction."""
+    if prediction is None:
+        return 0.0, 0.0
+    return exact_match(prediction, answers, normalise), token_f1(prediction, answers, normalise)
+
+
 def squad_text(text: str) -> str:
     """SQuAD v1.1: lower case, no ASCII punctuation, no English articles, single spaces."""
     return " ".join(re.sub(ARTICLES["en"], " ", text.lower().translate(ASCII_PUNCTUATION)).split())
 
 
 def mlqa_text(language: str) -> Normalise:
-    """MLQA's normalisation for a language; UnknownName for one it does not define, rather than another language's
-    rule."""
+    """MLQA's normalisation for a language. Raises UnknownName for one that it does not define."""
     if language not in ARTICLES:
         raise unknown_name("MLQA language", language, ARTICLES, where="answer normalisation")
     articles = re.compile(ARTICLES[language]) if ARTICLES[language] else None
     cut = _characters if language == "zh" else str.split
 
     def normalise(text: str) -> str:
-        bare = "".join(character for character in text.lower() if not _is_punctuation(character))
+        bare = _bare(text)
         return " ".join(cut(articles.sub(" ", bare) if articles else bare))
 
     return normalise
 
 
 def character_text(text: str) -> str:
-    """For scripts that write no spaces: without punctuation or space, every character a token; not a metric of any
-    benchmark."""
-    return " ".join(
-        character for character in text.lower() if not _is_punctuation(character) and not character.isspace()
-    )
-
-
-def _silent(span: Span, null_threshold: float | None) -> bool:
-    return null_threshold is not None and span.null_odds > null_threshold
+    """For scripts without spaces: every character a token, punctuation and space left out; of no benchmark."""
+    return " ".join(character for character in _bare(text) if not character.isspace())
 
 
 def most_context(sizes: Sequence[int], step: int) -> list[NDArray[np.bool_]]:
@@ -161,12 +151,11 @@ def most_context(sizes: Sequence[int], step: int) -> list[NDArray[np.bool_]]:
     starts = np.arange(len(sizes)) * step
     tokens = np.arange(starts[-1] + sizes[-1])
     left = tokens - starts[:, None]  # [windows, tokens]
-    right = np.array(sizes)[:, None] - 1 - left
-    context = np.where((left >= 0) & (right >= 0), np.minimum(left, right) + 0.01 * np.array(sizes)[:, None], -np.inf)
-    best = context.argmax(axis=0)
-    return [
-        best[start : start + size] == number for number, (start, size) in enumerate(zip(starts, sizes, strict=True))
-    ]
+    size = np.array(sizes)[:, None]
+    right = size - 1 - left
+    best = np.where((left >= 0) & (right >= 0), np.minimum(left, right) + 0.01 * size, -np.inf).argmax(axis=0)
+    ends = (starts + sizes).tolist()
+    return [best[start:end] == number for number, (start, end) in enumerate(zip(starts, ends, strict=True))]
 
 
 def _best_pair(window: Window, n_best: int, longest: int, whole_row: bool) -> tuple[float, int, int]:
@@ -174,10 +163,8 @@ def _best_pair(window: Window, n_best: int, longest: int, whole_row: bool) -> tu
     inside = np.array([start >= 0 for start, _ in window.offsets], dtype=np.bool_)
     of = np.arange(len(inside)) if whole_row else np.flatnonzero(inside)
     starts, ends = (np.sort(of[np.argsort(-window.logits[of, side], kind="stable")[:n_best]]) for side in (0, 1))
-    starts, ends = (
-        starts[(inside if window.may_start is None else inside & window.may_start)[starts]],
-        ends[inside[ends]],
-    )
+    may_start = inside if window.may_start is None else inside & window.may_start
+    starts, ends = starts[may_start[starts]], ends[inside[ends]]
     if not len(starts) or not len(ends):
         return -np.inf, 0, 0
     scores = window.logits[starts, 0].astype(np.float64)[:, None] + window.logits[ends, 1].astype(np.float64)
@@ -197,5 +184,10 @@ def _characters(text: str) -> list[str]:
     return re.sub("([\u4e00-\u9fa5])", r" \1 ", text).split()
 
 
-def _is_punctuation(character: str) -> bool:
+def _bare(text: str) -> str:
+    """In lower case, without punctuation."""
+    return "".join(character for character in text.lower() if not is_punctuation(character))
+
+
+def is_punctuation(character: str) -> bool:
     return character in string.punctuation or unicodedata.category(character).startswith("P")

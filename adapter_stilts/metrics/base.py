@@ -44,8 +44,7 @@ DEFAULTS = Options()
 
 @dataclass(frozen=True)
 class Measure:
-    """A number of a task: a fraction, its 95 % interval, and the units [N, S] and statistic (intervals.py) it came
-    from."""
+    """A fraction, its 95 % interval, and the units [N, S] and statistic (intervals.py) it came from."""
 
     metric: str
     score: float
@@ -92,30 +91,18 @@ S = TypeVar("S", bound=Scorer)
 
 @dataclass(frozen=True)
 class Metric:
-    """How predictions of some formats are scored.
-
-    score           gold, predictions and options to a score; its first arguments are as `Format.gold` and
-                    `Format.decode` have them
-    formats         the names of those it fits
-    form            how its predictions stand in a file (forms.py); "" where they do not
-    protocol        the benchmark whose evaluation code gives the same number; "own" where none does
-    averaged        the measures whose means a benchmark averages; () for the metric itself
-    pooled          a benchmark averages over all rows of all languages
-    needs_language  it compares by the rules of a language
-    takes_odds      it takes the odds of "no answer" and a threshold on them
-    takes_rule      it counts chunks by one of two rules
-    """
+    """How predictions of some formats are scored."""
 
     name: str
-    score: Scorer
-    formats: tuple[str, ...]
-    form: str = ""
-    protocol: str = "own"
-    averaged: tuple[str, ...] = ()
-    pooled: bool = False
-    needs_language: bool = False
-    takes_odds: bool = False
-    takes_rule: bool = False
+    score: Scorer  # its first arguments are as `Format.gold` and `Format.decode` have them
+    formats: tuple[str, ...]  # the names of those it fits
+    form: str = ""  # how its predictions stand in a file (forms.py); "" where they do not
+    protocol: str = "own"  # the benchmark whose evaluation code gives the same number; "own" where none does
+    averaged: tuple[str, ...] = ()  # the measures whose means a benchmark averages; () for the metric itself
+    pooled: bool = False  # a benchmark averages over all rows of all languages
+    needs_language: bool = False  # it compares by the rules of a language
+    takes_odds: bool = False  # it takes the odds of "no answer" and a threshold on them
+    takes_rule: bool = False  # it counts chunks by one of two rules
 
 
 class Metrics(Registry[Metric]):

@@ -21,10 +21,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from adapter_stilts.data.tables import json_line_rows, suffix
+from adapter_stilts.data.tables import broken_json, json_line_rows, suffix
 from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.files import numbered_lines, read_text, write_json, write_text
 from adapter_stilts.metrics.tags import Tags
@@ -35,8 +36,7 @@ Ranked: TypeAlias = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class Form:
-    """How the predictions of a task stand in a file: its endings (the first is written, all are read), a writer and a
-    reader."""
+    """How predictions stand in a file: its endings (the first is written, all are read), a writer and a reader."""
 
     endings: tuple[str, ...]
     write: Callable[[Path, Any], None]
@@ -50,17 +50,16 @@ def prediction_path(folder: Path, task: str, language: str, form: str, split: st
     """Where the predictions of a task in a language lie under `folder`."""
     for part in (task, language, split):
         if not part or part.startswith(".") or "/" in part or "\\" in part:
-            what = f"'{part}' cannot be part of a file's name"
-            raise UsageError(what, do="use the task's and the language's plain names")
+            do = "use the task's and the language's plain names"
+            raise UsageError(f"'{part}' cannot be part of a file's name", do=do)
     return folder / task / f"{split}-{language}.{forms[form].endings[0]}"
 
 
 def found_path(folder: Path, task: str, language: str, form: str, split: str = "test") -> Path:
     """The file that is there under any ending the form is read by, or the path where it should be."""
     wanted = prediction_path(folder, task, language, form, split)
-    return next(
-        (path for ending in forms[form].endings if (path := wanted.with_suffix(f".{ending}")).is_file()), wanted
-    )
+    paths = (wanted.with_suffix(f".{ending}") for ending in forms[form].endings)
+    return next((path for path in paths if path.is_file()), wanted)
 
 
 def write_lines(path: Path, predictions: Iterable[str | int]) -> None:
@@ -100,35 +99,27 @@ def read_lines(path: Path) -> list[str]:
 
 def read_tags(path: Path) -> list[tuple[str, ...]]:
     """Sentences of tags, separated by empty lines; several empty lines separate like one."""
-    sentences: list[list[str]] = [[]]
-    for _, line in numbered_lines(path):
-        if line.strip():
-            sentences[-1].append(line.strip())
-        elif sentences[-1]:
-            sentences.append([])
-    return [tuple(sentence) for sentence in sentences if sentence]
+    lines = (line.strip() for _, line in numbered_lines(path))
+    return [tuple(tags) for full, tags in groupby(lines, key=bool) if full]
 
 
 def read_answers(path: Path) -> dict[str, str]:
     """{question id: text}; any other shape, or an id that stands there twice, is refused."""
-    found = _object(path)
-    if not all(isinstance(text, str) for text in found.values()):
+    answers = _object(path)
+    if not all(isinstance(text, str) for text in answers.values()):
         raise _no_answers(path)
-    return {question: str(text) for question, text in found.items()}
+    return {question: str(text) for question, text in answers.items()}
 
 
 def read_odds(path: Path) -> dict[str, float]:
     """{question id: how much better "no answer" scored}, as SQuAD 2.0's script takes them."""
-    found = _object(path)
-    wrong = [
-        question
-        for question, value in found.items()
-        if not isinstance(value, int | float) or isinstance(value, bool) or value != value
-    ]
-    if wrong:
-        what = f"the odds of question '{wrong[0]}' are no number: {found[wrong[0]]!r}"
-        raise TaskDataError(what, where=str(path), do='write {"question id": 0.7, ...}')
-    return {question: float(str(value)) for question, value in found.items()}
+    odds: dict[str, float] = {}
+    for question, value in _object(path).items():
+        if not isinstance(value, int | float) or isinstance(value, bool) or value != value:
+            what = f"the odds of question '{question}' are no number: {value!r}"
+            raise TaskDataError(what, where=str(path), do='write {"question id": 0.7, ...}')
+        odds[question] = float(value)
+    return odds
 
 
 def read_choices(path: Path) -> list[str]:
@@ -137,24 +128,24 @@ def read_choices(path: Path) -> list[str]:
         return read_lines(path)
     labels = []
     for row in json_line_rows(path):
-        if not isinstance(row.cells.get("label"), int):
-            what = f"no number under 'label': {row.cells.get('label')!r}"
-            raise TaskDataError(what, where=row.where, do='write {"label": 0}, counting choices from 0')
-        labels.append(str(int(str(row.cells["label"]))))
+        label = row.cells.get("label")
+        if not isinstance(label, int):
+            do = 'write {"label": 0}, counting choices from 0'
+            raise TaskDataError(f"no number under 'label': {label!r}", where=row.where, do=do)
+        labels.append(str(int(label)))
     return labels
 
 
 def read_ranked(path: Path, field: str = "candidates") -> dict[str, tuple[str, ...]]:
-    """Ids by question or mention; `field` is "candidates" for predictions and "gold" for labels. In a .json file:
-    {"id": ["first", ...]}."""
+    """Ids by question or mention; field: "candidates", or "gold" for labels. In .json files: {"id": ["first", ...]}."""
     if suffix(path) == ".json":
         return {question: _ids(value, f"{path}, '{question}'") for question, value in _object(path).items()}
     found: dict[str, tuple[str, ...]] = {}
     for row in json_line_rows(path):
         question = row.cells.get("id")
         if not isinstance(question, str) or not question:
-            what = "a row without an id"
-            raise TaskDataError(what, where=row.where, do=f'write {{"id": "...", "{field}": ["...", ...]}}')
+            do = f'write {{"id": "...", "{field}": ["...", ...]}}'
+            raise TaskDataError("a row without an id", where=row.where, do=do)
         if question in found:
             raise TaskDataError(f"id '{question}' occurs twice", where=row.where, do="give every question one row")
         found[question] = _ids(row.cells.get(field), f"{row.where}, field '{field}'")
@@ -189,9 +180,7 @@ def _object(path: Path) -> dict[str, object]:
     try:
         value = json.loads(read_text(path), object_pairs_hook=once)
     except json.JSONDecodeError as error:
-        where = f"{path}, line {error.lineno}"
-        what = f"not valid JSON: {error.msg}"
-        raise TaskDataError(what, where=where, do="the file may be truncated; fetch or write it again") from error
+        raise broken_json(error, f"{path}, line {error.lineno}") from error
     if not isinstance(value, dict):
         raise _no_answers(path)
     return value
@@ -212,17 +201,13 @@ def _plain(text: str, path: Path) -> str:
     """A value that can stand on a line of its own."""
     if not text or text != text.strip() or any(mark in text for mark in "\t\n\r"):
         why = "it is empty, or holds white space that would be read as a break"
-        what = f"{text!r} cannot be written as a prediction: {why}"
-        raise TaskDataError(what, where=str(path))
+        raise TaskDataError(f"{text!r} cannot be written as a prediction: {why}", where=str(path))
     return text
 
 
-for _name, _form in {
-    "lines": Form(("tsv",), write_lines, read_lines),
-    "tags": Form(("tsv",), write_tags, read_tags),
-    "answers": Form(("json",), write_answers, read_answers),
-    "pairs": Form(("tsv",), write_pairs, read_pairs),
-    "choices": Form(("jsonl", "tsv"), write_choices, read_choices),
-    "ranked": Form(("jsonl", "json"), write_ranked, read_ranked),
-}.items():
-    forms.add(_name, _form)
+forms.add("lines", Form(("tsv",), write_lines, read_lines))
+forms.add("tags", Form(("tsv",), write_tags, read_tags))
+forms.add("answers", Form(("json",), write_answers, read_answers))
+forms.add("pairs", Form(("tsv",), write_pairs, read_pairs))
+forms.add("choices", Form(("jsonl", "tsv"), write_choices, read_choices))
+forms.add("ranked", Form(("jsonl", "json"), write_ranked, read_ranked))

@@ -57,10 +57,12 @@ metrics.register("retrieval", formats=("aligned",), form="lines", protocol="xtre
 )
 
 
-@metrics.register("masked_accuracy", formats=("text",))
 def masked_accuracy(gold: Array, predicted: Any, options: Options) -> Score:
     """gold: the units [N, 2] of each text, (right, masked)."""
     return scored("masked_accuracy", [("masked_accuracy", gold, "ratio")], int(gold[:, 1].sum()), options)
+
+
+metrics.register("masked_accuracy", formats=("text",))(masked_accuracy)
 
 
 def accuracy_units(gold: Sequence[object], predicted: Sequence[object]) -> Array:

@@ -23,8 +23,7 @@ DEEPEST = 20  # candidates that count
 def score_ranked(
     metric: str, gold: Mapping[str, Collection[str]], ranked: Mapping[str, Sequence[str]], options: Options = DEFAULTS
 ) -> Score:
-    """Ranked candidates by question or mention; metric is map20 or mrr20. A question without candidates scores 0 and
-    counts."""
+    """Ranked candidates by question or mention; metric: map20, mrr20. A question without any scores 0 and counts."""
     if not gold:
         raise TaskDataError("no question to score", do="give a gold file with at least one question")
     for question, right in gold.items():
@@ -44,14 +43,12 @@ metrics.register("mrr20", formats=("ranking",), form="ranked", protocol="xtreme-
 
 
 def precision_units(gold: Sequence[Collection[str]], ranked: Sequence[Sequence[str]]) -> Array:
-    """[N, 2]: average precision over the first 20 candidates, whose divisor is min(number of gold ids, 20), and one
-    question counted."""
+    """[N, 2]: average precision over the first 20 candidates, divided by at most 20 gold ids, and one counted."""
     return units_of(2, ((_average_precision(set(right), row), 1) for right, row in zip(gold, ranked, strict=True)))
 
 
 def reciprocal_units(gold: Sequence[Collection[str]], ranked: Sequence[Sequence[str]]) -> Array:
-    """[N, 2]: one over the place of the first gold id among the first 20, 0 where there is none, and one mention
-    counted."""
+    """[N, 2]: one over the place of the first gold id among the first 20 (0 for none), and one counted."""
     places = (
         next((place for place, candidate in enumerate(row[:DEEPEST], start=1) if candidate in right), None)
         for right, row in zip(gold, ranked, strict=True)

@@ -1,5 +1,4 @@
-"""Answers to questions by exact match and F1: SQuAD v1.1, SQuAD v2 with its threshold on the odds of "no answer", and
-MLQA."""
+"""Answers to questions by exact match and F1: SQuAD v1.1, SQuAD v2 with a threshold on "no answer", and MLQA."""
 
 from __future__ import annotations
 
@@ -11,15 +10,7 @@ from typing import Any
 import numpy as np
 
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.metrics.answers import (
-    Answers,
-    Normalise,
-    character_text,
-    exact_match,
-    mlqa_text,
-    squad_text,
-    token_f1,
-)
+from adapter_stilts.metrics.answers import Answers, Normalise, character_text, em_f1, mlqa_text, squad_text
 from adapter_stilts.metrics.base import DEFAULTS, Array, Options, Score, metrics, same_number, scored, units_of
 
 # Languages written without spaces, where SQuAD's F1 takes a whole answer for one token: F1 over characters is given
@@ -66,14 +57,11 @@ metrics.register("mlqa", formats=("span",), form="answers", protocol="xtreme", a
 
 @dataclass(frozen=True)
 class Threshold:
-    """A threshold on the odds of "no answer", and what it gives on the questions it was chosen on: an oracle.
-
-    units  [N, 2] of each question: its score and one counted
-    """
+    """A threshold on the odds of "no answer", and what it gives on the questions it was chosen on: an oracle."""
 
     score: float
     threshold: float
-    units: Array
+    units: Array  # [N, 2] of each question: its score and one counted
 
 
 def best_null_threshold(
@@ -104,10 +92,9 @@ def best_null_threshold(
 def answer_units(
     gold: Sequence[Sequence[str]], predicted: Sequence[str | None], normalise: Normalise = squad_text
 ) -> Array:
-    """[N, 3]: exact match, F1 and one question counted; the best over a question's gold answers, 0 for a missing
-    prediction (None)."""
+    """[N, 3]: exact match, F1 and one counted; the best over a question's gold answers, 0 for no prediction (None)."""
     same_number(len(gold), len(predicted))
-    return units_of(3, ((*_best(*pair, normalise), 1.0) for pair in zip(gold, predicted, strict=True)))
+    return units_of(3, ((*em_f1(*pair, normalise), 1.0) for pair in zip(gold, predicted, strict=True)))
 
 
 def answerable_units(gold: Sequence[Sequence[str]], predicted: Sequence[str | None]) -> Array:
@@ -116,16 +103,10 @@ def answerable_units(gold: Sequence[Sequence[str]], predicted: Sequence[str | No
     return units_of(3, ((*_answerable(*pair), 1.0) for pair in zip(gold, predicted, strict=True)))
 
 
-def _best(answers: Sequence[str], guess: str | None, normalise: Normalise) -> tuple[float, float]:
-    if guess is None:
-        return 0.0, 0.0
-    return exact_match(guess, answers, normalise), token_f1(guess, answers, normalise)
-
-
 def _answerable(answers: Iterable[str], guess: str | None) -> tuple[float, float]:
     kept = [answer for answer in answers if squad_text(answer)]
     if guess is None or (kept and squad_text(guess)):
-        return _best(kept, guess, squad_text)
+        return em_f1(kept, guess, squad_text)
     both_empty = float(not kept and not squad_text(guess))
     return both_empty, both_empty
 
@@ -137,8 +118,7 @@ def _em_f1(units: Array) -> list[tuple[str, Array, str]]:
 def _silenced(
     gold: Mapping[str, Sequence[str]], predicted: Mapping[str, str], null_odds: Mapping[str, float], threshold: float
 ) -> Array:
-    """Units [N, 3] of SQuAD v2 where odds above the threshold count as "": right exactly where a question has no gold
-    answer at all."""
+    """Units [N, 3] of SQuAD v2; odds above the threshold count as "", right where there is no gold answer at all."""
     units = answerable_units(list(gold.values()), [predicted.get(question) for question in gold])
     for row, (question, answers) in zip(units, gold.items(), strict=True):
         if question in predicted and null_odds.get(question, -np.inf) > threshold:

@@ -12,7 +12,7 @@ chunk, while SCONJ, SYM (prefix S) stand alone. The rules differ in the type:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from operator import eq
 from typing import Any, TypeAlias
@@ -72,16 +72,17 @@ def chunks(sentences: Sequence[Tags], rule: str = "0.0") -> list[set[Chunk]]:
     """
     if rule not in TYPES:
         raise unknown_name("chunk rule", rule, TYPES)
-    found: list[set[Chunk]] = [set() for _ in sentences]
-    before, type_before, first = "O", "", 0
-    for sentence, position, tag in _flat(sentences):
-        prefix, kind = tag[0], TYPES[rule](tag)
-        if _ends(before, prefix, type_before != kind):
-            found[sentence].add((type_before, first, position - 1))
-        if _starts(before, prefix, type_before != kind):
-            first = position
-        before, type_before = prefix, kind
-    return found
+    chunks_of: list[set[Chunk]] = [set() for _ in sentences]
+    before, type_before, first, position = "O", "", 0, 0
+    for number, sentence in enumerate(sentences):
+        for tag in (*sentence, "O"):
+            prefix, kind = tag[0], TYPES[rule](tag)
+            if _ends(before, prefix, type_before != kind):
+                chunks_of[number].add((type_before, first, position - 1))
+            if _starts(before, prefix, type_before != kind):
+                first = position
+            before, type_before, position = prefix, kind, position + 1
+    return chunks_of
 
 
 def same_lengths(gold: Sequence[Tags], predicted: Sequence[Tags]) -> None:
@@ -97,15 +98,6 @@ def same_lengths(gold: Sequence[Tags], predicted: Sequence[Tags]) -> None:
             raise TaskDataError("an empty tag", where=f"sentence {number}", do="write O for a word outside every chunk")
 
 
-def _flat(sentences: Sequence[Tags]) -> Iterator[tuple[int, int, str]]:
-    """(sentence, position, tag) through the file, an O closing every sentence."""
-    position = 0
-    for number, sentence in enumerate(sentences):
-        for tag in (*sentence, "O"):
-            yield number, position, tag
-            position += 1
-
-
 def _ends(before: str, prefix: str, other_type: bool) -> bool:
     """Whether a chunk ended just before this tag."""
     return before in "ES" or (before in "BI" and prefix in "BSO") or (before not in "O." and other_type)
@@ -116,12 +108,7 @@ def _starts(before: str, prefix: str, other_type: bool) -> bool:
     return prefix in "BS" or (before in "ESO" and prefix in "EI") or (prefix not in "O." and other_type)
 
 
-def _whole_tag(tag: str) -> str:
-    return tag.rsplit("-", 1)[-1]
-
-
-def _without_first_letter(tag: str) -> str:
-    return tag[1:].split("-", 1)[-1] or "_"
-
-
-TYPES: dict[str, Callable[[str], str]] = {"0.0": _whole_tag, "1.2": _without_first_letter}
+TYPES: dict[str, Callable[[str], str]] = {
+    "0.0": lambda tag: tag.rsplit("-", 1)[-1],
+    "1.2": lambda tag: tag[1:].split("-", 1)[-1] or "_",
+}

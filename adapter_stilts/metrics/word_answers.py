@@ -18,9 +18,10 @@ leaves more words whole.
 from __future__ import annotations
 
 import re
-import string
 import unicodedata
-from itertools import accumulate
+from itertools import accumulate, pairwise
+
+from adapter_stilts.metrics.answers import is_punctuation
 
 # what the reference splits contexts at, which is not all that Unicode calls a space
 SPACES = frozenset(" \t\r\n\u202f")
@@ -57,14 +58,10 @@ def aligned(pieces: str, words: str) -> str:
 
 
 def _words(context: str) -> tuple[list[str], list[int]]:
-    """White-space words, and the number of the word that every character belongs to; a space belongs to the word before
-    it."""
-    starts = [
-        character not in SPACES and (place == 0 or context[place - 1] in SPACES)
-        for place, character in enumerate(context)
-    ]
-    numbers = [max(0, count - 1) for count in accumulate(map(int, starts))]
+    """White-space words, and the word number of every character; a space belongs to the word before it."""
     text = "".join(" " if character in SPACES else character for character in context)
+    starts = [before == " " and character != " " for before, character in pairwise(f" {text}")]
+    numbers = [max(0, count - 1) for count in accumulate(map(int, starts))]
     return [word for word in text.split(" ") if word], numbers
 
 
@@ -74,8 +71,7 @@ def _solid(text: str) -> list[int]:
 
 
 def _basic_tokens(text: str) -> list[str]:
-    """BERT's basic tokenizer without lower-casing: cut at white space, around punctuation and around Chinese
-    characters."""
+    """BERT's basic tokenizer without lower-casing: cut at white space, punctuation and every Chinese character."""
     return "".join(map(_spaced, text)).split()
 
 
@@ -85,5 +81,5 @@ def _spaced(character: str) -> str:
         return " "
     if character == "\ufffd" or category.startswith("C"):
         return ""
-    mark = character in string.punctuation or category.startswith("P") or CHINESE.match(character)
+    mark = is_punctuation(character) or CHINESE.match(character)
     return f" {character} " if mark else character

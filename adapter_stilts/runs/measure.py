@@ -182,10 +182,9 @@ def _scored(
 
 
 def _features(model: TaskModel, task: Task, examples: Sequence[Example], reading: Reading) -> list[Feature]:
-    rules, window = reading.rules, reading.rules.decoding.window_step
-    sizes: Any = {"max_length": reading.length(model), "query_length": rules.query_length, "window_step": window}
-    cut = Cut(labels=reading.labels, rows=rules.rows, training=False, **sizes)
-    return task.format.features(examples, model.encoder.trunk.tokenizer, cut)
+    rules, labels, length = reading.rules, reading.labels, reading.length(model)
+    sizes = (rules.query_length, rules.decoding.window_step, rules.end_marks, rules.truncate)
+    return task.format.features(examples, model.encoder.trunk.tokenizer, Cut(length, labels, *sizes))
 
 
 def _predict(

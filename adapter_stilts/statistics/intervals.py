@@ -27,6 +27,7 @@ from adapter_stilts.registry import Registry
 from adapter_stilts.seeding import Seeds
 
 Array: TypeAlias = NDArray[np.float64]
+Arm: TypeAlias = ArrayLike | Sequence[ArrayLike]  # units [N, S], or a list of them, one per language
 Statistic: TypeAlias = Callable[[Array], Array]
 REPLICATES = 1000
 DRAWS = 1 << 22  # random numbers held in memory at once
@@ -38,8 +39,7 @@ statistics: Registry[Statistic] = Registry("statistic")
 @statistics.register("ratio")
 @statistics.register("precision")
 def ratio(sums: Array) -> Array:
-    """[..., (right, counted, ...)] to the fraction that is right; of chunks or pairs (correct, predicted, gold), the
-    precision."""
+    """[..., (right, counted, ...)] to the fraction that is right; of (correct, predicted, gold) the precision."""
     return _fraction(sums[..., 0], sums[..., 1])
 
 
@@ -97,19 +97,10 @@ def replicate_together(
     return statistics[statistic](sums.reshape(replicates, len(arms), -1)).T
 
 
-def paired_bootstrap(
-    a: ArrayLike | Sequence[ArrayLike],
-    b: ArrayLike | Sequence[ArrayLike],
-    statistic: str,
-    *,
-    seed: int,
-    replicates: int = REPLICATES,
-) -> Comparison:
+def paired_bootstrap(a: Arm, b: Arm, statistic: str, *, seed: int, replicates: int = REPLICATES) -> Comparison:
     """Compare two arms scored over the same rows; every resample is drawn once and applied to both.
 
-    a, b   units [N, S], or a list of them, one per language: the score is then the mean over languages, each resampled
-           on its own
-
+    Of several languages the score is the mean, and each is resampled on its own.
     Raises StiltsError where the rows of the two arms cannot be paired.
     """
     differences, spreads = _differences(a, b, statistic, seed, replicates)
@@ -117,12 +108,7 @@ def paired_bootstrap(
 
 
 def nested_bootstrap(
-    a: Sequence[Sequence[ArrayLike]],
-    b: Sequence[Sequence[ArrayLike]],
-    statistic: str,
-    *,
-    seed: int,
-    replicates: int = REPLICATES,
+    a: Sequence[Arm], b: Sequence[Arm], statistic: str, *, seed: int, replicates: int = REPLICATES
 ) -> Comparison:
     """The paired comparison when seeds and languages are samples too: a[seed][language] and b[seed][language] are units
     [N, S].
@@ -159,8 +145,7 @@ def seed_interval(scores: Sequence[float]) -> tuple[float, float] | None:
 
 
 def t_quantile(probability: float, freedom: int) -> float:
-    """Student's t at a probability of at least one half, by bisection of its distribution (Abramowitz and Stegun 26.7.3
-    and 26.7.4)."""
+    """Student's t at a probability of at least one half, by bisection (Abramowitz and Stegun 26.7.3 and 26.7.4)."""
     low, high = 0.0, math.pi / 2  # of the angle arctan(t / sqrt(freedom))
     for _ in range(80):
         middle = (low + high) / 2
@@ -208,9 +193,7 @@ def _counts(n: int, live: int, seed: int, replicates: int) -> Iterator[Array]:
         yield np.bincount(picked, minlength=len(part) * live).reshape(len(part), live).astype(np.float64)
 
 
-def _differences(
-    a: ArrayLike | Sequence[ArrayLike], b: ArrayLike | Sequence[ArrayLike], statistic: str, seed: int, replicates: int
-) -> tuple[list[float], Array]:
+def _differences(a: Arm, b: Arm, statistic: str, seed: int, replicates: int) -> tuple[list[float], Array]:
     """a less b, stratum by stratum: the scores, and those of every resample [strata, replicates]."""
     left, right = _strata(a), _strata(b)
     if [x.shape for x in left] != [y.shape for y in right]:
@@ -244,7 +227,7 @@ def _rows(units: ArrayLike) -> Array:
     return rows
 
 
-def _strata(units: ArrayLike | Sequence[ArrayLike]) -> list[Array]:
+def _strata(units: Arm) -> list[Array]:
     if isinstance(units, np.ndarray) and units.ndim == 2:
         return [_rows(units)]
     return [_rows(part) for part in cast(Sequence[ArrayLike], units)]

@@ -18,21 +18,7 @@ HASHES = "sha256"  # of those, as they were when the result was first written
 
 @dataclass(frozen=True)
 class Result:
-    """One score, a fraction, with how many examples carry it and how sure it is.
-
-    split      "" where only files are known
-    interval   95 %; None where there is none
-    headline   whether it is the metric that averages and model selection use
-    retrieval  whether the task is one of finding, which averages are given without as well; None where only files are
-               known
-    settings   what the number depends on beyond the protocol's name: layer, pooling, rule of the metric
-    data       the files it was scored on with their hashes, or what else the rows came from
-    paths      "predictions", "units" (sums of each example, for paired comparisons), "vectors": where they lie,
-               relative to the run
-    statistic  how units make the score
-    hashes     sha256 of files in `paths`, by the same names
-    notes      what is said beside the number: substitutions, leaks, seen, language_adapter, threshold, words_lost
-    """
+    """One score, a fraction, with how many examples carry it and how sure it is."""
 
     task: str
     protocol: str
@@ -40,15 +26,19 @@ class Result:
     metric: str
     score: float
     n: int
-    interval: tuple[float, float] | None = None
-    split: str = "test"
-    headline: bool | None = None
+    interval: tuple[float, float] | None = None  # 95 %; None where there is none
+    split: str = "test"  # "" where only files are known
+    headline: bool | None = None  # whether it is the metric that averages and model selection use
+    # whether the task is one of finding, which averages are given without as well; None where only files are known
     retrieval: bool | None = None
+    # what the number depends on beyond the protocol's name: layer, pooling, rule of the metric
     settings: Mapping[str, Any] = field(default_factory=dict)
-    data: Any = None
+    data: Any = None  # the files it was scored on with their hashes, or what else the rows came from
+    # "predictions", "units" (sums of each example, for paired comparisons), "vectors": where they lie in the run
     paths: Mapping[str, Any] = field(default_factory=dict)
-    statistic: str = ""
-    hashes: Mapping[str, str] = field(default_factory=dict)
+    statistic: str = ""  # how units make the score
+    hashes: Mapping[str, str] = field(default_factory=dict)  # sha256 of files in `paths`, by the same names
+    # what is said beside the number: substitutions, leaks, seen, language_adapter, threshold, words_lost
     notes: Mapping[str, Any] = field(default_factory=dict)
 
     @property

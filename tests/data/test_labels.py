@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapter_stilts.data.labels import spelled, wrong_label
+from adapter_stilts.data.columns import spelled, wrong_label
 from adapter_stilts.errors import TaskDataError
 
 NLI = ("contradiction", "entailment", "neutral")

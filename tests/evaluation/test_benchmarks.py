@@ -5,8 +5,7 @@ import json
 import pytest
 
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.evaluation.benchmark import score_benchmark
-from adapter_stilts.evaluation.benchmarks import BENCHMARKS
+from adapter_stilts.evaluation.benchmark import BENCHMARKS, score_benchmark
 from adapter_stilts.metrics.base import Options
 
 FEW = Options(replicates=0)

@@ -226,14 +226,14 @@ def tagged(words):
 @pytest.mark.parametrize("protocol", list(target_protocols))
 def test_gives_the_gold_tags_back_as_far_as_the_protocol_reads(model, monkeypatch, tokenizer, protocol, words):
     sentence, rules = tagged(words), target_protocols[protocol]
-    rows = formats["tags"].features([sentence], tokenizer, Cut(labels=("X", "Y"), max_length=24, rows=rules.rows, training=False))
+    rows = formats["tags"].features([sentence], tokenizer, Cut(labels=("X", "Y"), max_length=24, end_marks=rules.end_marks, truncate=rules.truncate, training=False))
     model.format = formats["tags"]
     truth = [np.eye(2, dtype=np.float32)[np.maximum(row.target, 0)] for row in rows]
     monkeypatch.setattr(prediction, "read", made(truth))
     (found,) = predict(model, [sentence], rows, Rules(labels=("X", "Y")))
-    ends = rules.rows.end_marks
+    ends = rules.end_marks
     assert all(row.input_ids[-ends:] == (tokenizer.sep_token_id,) * ends and len(row.input_ids) <= 24 for row in rows)
-    if rules.rows.truncate:
+    if rules.truncate:
         assert len(rows) == 1
         assert found == sentence.tags[: len(found)]
         assert len(found) == len(words) or len(rows[0].input_ids) == 24
@@ -245,7 +245,7 @@ def test_keeps_a_truncated_word_whose_first_sub_word_fits(tokenizer):
     long = next(word for word in ("Universitätsbibliothek", "international", "Großmutter") if len(tokenizer.tokenize(word)) > 2)
     pieces = len(tokenizer.tokenize(long))
     sentence = tagged([long] * 3)
-    (row,) = formats["tags"].features([sentence], tokenizer, Cut(labels=("X", "Y"), max_length=2 + pieces + 1, rows=target_protocols["jiant"].rows, training=False))
+    (row,) = formats["tags"].features([sentence], tokenizer, Cut(labels=("X", "Y"), max_length=2 + pieces + 1, truncate=True, training=False))
     assert len(row.words) == 2
     assert len(row.input_ids) == 2 + pieces + 1
 
