@@ -8,10 +8,9 @@ from typing import Any
 
 from adapter_stilts.encoder.composition import fusion_name, fusions, names, parse
 from adapter_stilts.encoder.heads import Head, build_head
-from adapter_stilts.encoder.joint_model import JointModel
 from adapter_stilts.encoder.model import AdapterEncoder
-from adapter_stilts.encoder.task_model import TaskModel
-from adapter_stilts.encoder.transfer import check_tensors, copied, copy_tensors
+from adapter_stilts.encoder.task_model import JointModel, TaskModel
+from adapter_stilts.encoder.transfer import copies, copy_into
 from adapter_stilts.encoder.trunk import Trunk
 from adapter_stilts.errors import ArtefactError
 from adapter_stilts.formats.base import formats
@@ -76,8 +75,7 @@ def finished_models(trunk: Trunk, bundle: Bundle) -> dict[str, TaskModel]:
 def _finished(encoder: AdapterEncoder, part: Part) -> TaskModel:
     format, pool = part.facts["format"], part.facts.get("pool", "pooler")
     head = _head(encoder.trunk, format, len(part.facts["labels"]), seed=0, dropout=0.0, pool=pool)
-    check_tensors(f"the head '{part.name}'", head.named_tensors(), part.tensors)
-    copy_tensors(head.named_tensors(), part.tensors)
+    copy_into(f"the head '{part.name}'", head, part.tensors)
     model = TaskModel(encoder, head, format)
     model.train_parts((), head=False)
     return model.eval()
@@ -134,9 +132,7 @@ def parts_of(
         name = fusion_name(fuse)
         parts.append(Part("fusion", name, {"trained": name == lineage.new_fusion}, encoder.fusion_tensors(fuse)))
     heads = model.tasks if isinstance(model, JointModel) else {HEAD: model}
-    for name, reader in heads.items():
-        tensors = {key: copied(parameter) for key, parameter in reader.head.named_tensors().items()}
-        parts.append(Part("head", name, dict(head_facts[name]), tensors))
+    parts += [Part("head", name, dict(head_facts[name]), copies(reader.head)) for name, reader in heads.items()]
     return parts
 
 
