@@ -18,10 +18,10 @@ import difflib
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from adapter_stilts.errors import UnknownName, few
 
@@ -37,14 +37,12 @@ def unknown_name(noun: str, wrong: str, known: Iterable[str], where: str = "") -
     return UnknownName(f"no {noun} called '{wrong}'", where=where, do=f"{advice}one of: {few(names, 40)}")
 
 
-class Registry(Generic[T]):
-    """A mapping from names to things; `package` is imported, file by file, at the first look-up."""
+class Registry(Mapping[str, T]):
+    """Names, in their order, to things; `package` is imported, file by file, at the first look-up."""
 
     def __init__(self, noun: str, package: str = "") -> None:
-        self._noun = noun
-        self._package = package
+        self._noun, self._package = noun, package
         self._things: dict[str, T] = {}
-        self._imported = not package
 
     def register(self, name: str) -> Callable[[T], T]:
         """A decorator that puts a thing under a name, once."""
@@ -79,15 +77,11 @@ class Registry(Generic[T]):
     def __len__(self) -> int:
         return len(self._all())
 
-    def values(self) -> list[T]:
-        return [self._things[name] for name in self]
-
     def _all(self) -> dict[str, T]:
-        if not self._imported:
-            self._imported = True
-            package = importlib.import_module(self._package)
-            for module in pkgutil.iter_modules(package.__path__):
-                importlib.import_module(f"{self._package}.{module.name}")
+        if self._package:
+            name, self._package = self._package, ""
+            for module in pkgutil.iter_modules(importlib.import_module(name).__path__):
+                importlib.import_module(f"{name}.{module.name}")
         return self._things
 
 

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 
@@ -53,6 +54,8 @@ class Lineage:
     start: Part | None  # the adapter whose weights the new one starts from
     new: str  # the adapter made here, "" where only fusion layers are
     new_fusion: str  # the fusion made here, "" where none is
+    kind: str = ""  # of the adapter made here, as are its settings
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def trained(self) -> tuple[str, ...]:

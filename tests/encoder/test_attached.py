@@ -24,7 +24,7 @@ def step(encoder: AdapterEncoder, batch: Batch) -> None:
     """One step of training on an arbitrary loss that reaches every state."""
     encoder.train()
     optimiser = torch.optim.SGD([parameter for _, parameter in encoder.trainable()], lr=0.1)
-    states = encoder.hidden(**batch, collect=True)
+    states = encoder.states(**batch)
     (torch.stack([state.sin().mean() for state in states]).sum() + encoder.fusion_penalty()).backward()
     optimiser.step()
     encoder.eval()
@@ -35,10 +35,10 @@ def test_a_fresh_adapter_leaves_the_output_within_its_kinds_bound(
     kind: str, tiny_trunk: Trunk, batch: Batch, kind_settings: Settings
 ) -> None:
     encoder = AdapterEncoder(tiny_trunk).eval()
-    before = encoder.hidden(**batch, collect=True)
+    before = encoder.states(**batch)
     encoder.add("a", kind, kind_settings[kind], seed=3)
     encoder.activate(Name("a"))
-    after = encoder.hidden(**batch, collect=True)
+    after = encoder.states(**batch)
     bound = kinds[kind].fresh
     if bound == 0:
         assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))

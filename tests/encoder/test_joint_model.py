@@ -9,9 +9,8 @@ import torch
 
 from adapter_stilts.data.batches import TASK
 from adapter_stilts.encoder.heads import build_head
-from adapter_stilts.encoder.joint_model import JointModel
 from adapter_stilts.encoder.model import AdapterEncoder
-from adapter_stilts.encoder.task_model import TaskModel
+from adapter_stilts.encoder.task_model import JointModel, TaskModel
 from adapter_stilts.errors import UsageError
 
 Make = Callable[..., AdapterEncoder]

@@ -31,7 +31,7 @@ def test_stops_at_the_layer_asked_for(adapters: dict[str, str], make_encoder: Ma
         for module in layer.modules():
             if isinstance(module, nn.Linear):
                 module.register_forward_hook(lambda *_, index=index: ran.append(index))
-    everything = encoder.hidden(**batch, collect=True)
+    everything = encoder.states(**batch)
     assert set(ran) == {0, 1}
     for layer in range(3):
         ran.clear()

@@ -6,7 +6,7 @@ And every nesting runs, or says why not.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 import torch
@@ -104,10 +104,12 @@ def test_a_fusion_that_attends_evenly_is_an_average(
 
 
 @pytest.mark.parametrize("kind", ["seq_bn", "par_bn", "compacter"])
-def test_a_fusion_that_attends_to_one_part_is_that_part(kind: str, make_encoder: Make, batch: Batch) -> None:
+def test_a_fusion_that_attends_to_one_part_is_that_part(
+    kind: str, make_encoder: Make, kind_settings: Mapping[str, dict[str, object]], batch: Batch
+) -> None:
     """Keys zero and equal values: whatever the attention, fusing a part with its twin returns it."""
     encoder = make_encoder({"a": kind, "c": kind})
-    encoder.load("twin", kind, encoder.adapters["a"].settings, encoder.tensors("a"))
+    encoder.load("twin", kind, kind_settings[kind], encoder.tensors("a"))
     fuse = Fuse((Stack((Name("c"), Name("a"))), Stack((Name("c"), Name("twin")))))
     encoder.add_fusion(fuse)
     for name, parameter in encoder.fusions[fusion_name(fuse)].named_tensors().items():
@@ -164,7 +166,7 @@ def nestings(depth: int, leaves: tuple[str, ...]) -> Iterator[Composition]:
 def runs_or_is_refused(encoder: AdapterEncoder, composition: Composition, batch: Batch, train: bool) -> bool:
     """Whether it runs; anything but a result or a CompositionError is a failure of the test."""
     try:
-        whole = validate(composition, {name: one.kind for name, one in encoder.adapters.items()})
+        whole = validate(composition, encoder._kinds)
     except CompositionError as refused:
         return not (refused.what and refused.do)
     for fuse in fusions(whole):

@@ -15,8 +15,7 @@ from safetensors.torch import load_file, save_file
 from transformers import XLMRobertaModel, XLMRobertaTokenizerFast
 
 from adapter_stilts.encoder.model import AdapterEncoder
-from adapter_stilts.encoder.tokenizer import load_tokenizer
-from adapter_stilts.encoder.trunk import Trunk, load_trunk, new_trunk, save_trunk
+from adapter_stilts.encoder.trunk import Trunk, load_tokenizer, load_trunk, new_trunk, save_trunk
 from adapter_stilts.encoder.trunk_config import read_config
 from adapter_stilts.errors import ArtefactError, MissingError, StiltsError, UnknownName, Unreachable, UsageError
 
@@ -69,7 +68,7 @@ def test_reads_numbers_weights_and_tokenizer(tiny_trunk: Trunk) -> None:
 def test_runs_bit_equal_to_the_library(tiny_folder: Path, tiny_trunk: Trunk, batch: dict[str, torch.Tensor]) -> None:
     reference = XLMRobertaModel.from_pretrained(tiny_folder, add_pooling_layer=False, attn_implementation="sdpa").eval()
     with torch.no_grad():
-        ours = AdapterEncoder(tiny_trunk).eval().hidden(**batch, collect=True)
+        ours = AdapterEncoder(tiny_trunk).eval().states(**batch)
         theirs = reference(**batch, output_hidden_states=True).hidden_states
     assert len(ours) == 3
     assert all(torch.equal(one, other) for one, other in zip(ours, theirs, strict=True))
@@ -84,7 +83,7 @@ def test_runs_bit_equal_to_the_library_on_a_trunk_of_real_text(shared_path: Call
     sentences = ["Das ist ein Haus.", "これは古い家です。", "A longer sentence about a house near the river."]
     words = dict(trunk.tokenizer(sentences, padding=True, return_tensors="pt"))
     with torch.no_grad():
-        ours = AdapterEncoder(trunk).eval().hidden(**words, collect=True)
+        ours = AdapterEncoder(trunk).eval().states(**words)
         theirs = reference(**words, output_hidden_states=True).hidden_states
     assert all(torch.equal(one, other) for one, other in zip(ours, theirs, strict=True))
 

@@ -151,7 +151,7 @@ def test_an_average_of_low_rank_changes_is_the_mean_of_their_products(
     products = []
     for name in "ab":
         encoder.add(name, "lora", {"r": 4, "alpha": 4, "init_weights": "bert", "attn_matrices": ["q"]}, seed=ord(name))
-        for parameter in encoder.adapters[name].parts.parameters():
+        for parameter in encoder.adapters[name].parameters():
             parameter.data = torch.randn(parameter.shape, generator=generator)
         tensors = encoder.tensors(name)
         places = [f"encoder.layer.{layer}.attention.self.query.loras" for layer in (0, 1)]

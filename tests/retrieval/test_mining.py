@@ -112,7 +112,6 @@ def test_gives_the_best_pair_first(make_units):
 def test_keeps_pairs_at_a_threshold_and_drops_them_below_it():
     pairs = Pairs(np.arange(3), np.arange(3), np.array([1.2, 1.1, 1.0], dtype=np.float32))
     assert pairs.above(float(np.float32(1.1))).source.tolist() == [0, 1]
-    assert pairs.over(float(np.float32(1.1))).source.tolist() == [0]
 
 
 def test_compares_with_a_threshold_in_full_precision():
