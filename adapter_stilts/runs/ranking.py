@@ -64,7 +64,7 @@ class Pool:
 def measure_ranking(
     model: TaskModel, task: Task, split: str, languages: Sequence[str], where: Where, reading: Reading, folder: Path
 ) -> Iterator[list[Result]]:
-    """Rows language by language. The pool is the same for all of them, and for a run that asks for one of them alone."""
+    """Rows language by language. The pool is the same for all of them, and for a run that asks for one alone."""
     sources = load_pool(task, split, where)
     pool = read_pool(model, joined(sources), reading.max_length, reading.token_budget)
     settings: dict[str, Any] = {"max_length": reading.max_length, "query_length": task.query_length}
