@@ -164,9 +164,9 @@ def _check_parents(how: str, parents: Sequence[Bundle], composition: str) -> Non
         raise UsageError(what, where="composition", do="use --how stack or --how fuse")
     advice = "leave --after out, or use --how sequential, stack or fuse"
     refuse(how in ALONE and bool(parents), f"--how {how} starts from nothing, but --after names a run", advice)
-    one = how == "sequential" or (how == "stack" and not composition)
+    single = how == "sequential" or (how == "stack" and not composition)
     advice = "name the run of the intermediate task, for example --after runs/nli-1a2b3c4d"
-    refuse(one and len(parents) != 1, f"--how {how} needs exactly one --after RUN, got {len(parents)}", advice)
+    refuse(single and len(parents) != 1, f"--how {how} needs exactly one --after RUN, got {len(parents)}", advice)
     what, advice = "--how fuse needs two or more --after RUN", "name the runs to fuse, each with its own --after"
     few = how == "fuse" and len(parents) < 2 and not composition
     refuse(few, f"{what}, got {len(parents)}", advice)

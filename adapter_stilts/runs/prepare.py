@@ -218,7 +218,7 @@ def _check_joint(config: RunConfig, names: Sequence[str]) -> None:
 
 
 def _numbers(config: RunConfig, data: Sequence[TaskData]) -> dict[str, Any]:
-    """Numbers outside the plan that decide the weights: rows, lengths, dropout; masking and ranking where used."""
+    """Numbers outside the plan that decide the weights: rows, lengths, dropout; of masking and ranking where used."""
     training, formats = config.training, [of_task.task.format for of_task in data]
     names = {"rows", "validation_rows", "head_dropout"}
     names |= {"mask_rate"} if any(format.masked for format in formats) else set()
