@@ -18,10 +18,10 @@ import difflib
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from adapter_stilts.errors import UnknownName, few
 
@@ -37,14 +37,12 @@ def unknown_name(noun: str, wrong: str, known: Iterable[str], where: str = "") -
     return UnknownName(f"no {noun} called '{wrong}'", where=where, do=f"{advice}one of: {few(names, 40)}")
 
 
-class Registry(Generic[T]):
-    """A mapping from names to things; `package` is imported, file by file, at the first look-up."""
+class Registry(Mapping[str, T]):
+    """Names, in their order, to things; `package` is imported, file by file, at the first look-up."""
 
     def __init__(self, noun: str, package: str = "") -> None:
-        self._noun = noun
-        self._package = package
+        self._noun, self._package = noun, package
         self._things: dict[str, T] = {}
-        self._imported = not package
 
     def register(self, name: str) -> Callable[[T], T]:
         """A decorator that puts a thing under a name, once."""
@@ -61,8 +59,7 @@ class Registry(Generic[T]):
         self._things[name] = thing
 
     def __getitem__(self, name: str) -> T:
-        self._import_package()
-        if name not in self._things:
+        if name not in self._all():
             raise unknown_name(self._noun, name, self._things)
         return self._things[name]
 
@@ -72,28 +69,20 @@ class Registry(Generic[T]):
             self[name]
 
     def __contains__(self, name: object) -> bool:
-        self._import_package()
-        return name in self._things
+        return name in self._all()
 
     def __iter__(self) -> Iterator[str]:
-        self._import_package()
-        return iter(sorted(self._things))
+        return iter(sorted(self._all()))
 
     def __len__(self) -> int:
-        self._import_package()
-        return len(self._things)
+        return len(self._all())
 
-    def values(self) -> list[T]:
-        self._import_package()
-        return [self._things[name] for name in self]
-
-    def _import_package(self) -> None:
-        if self._imported:
-            return
-        self._imported = True
-        package = importlib.import_module(self._package)
-        for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{self._package}.{module.name}")
+    def _all(self) -> dict[str, T]:
+        if self._package:
+            name, self._package = self._package, ""
+            for module in pkgutil.iter_modules(importlib.import_module(name).__path__):
+                importlib.import_module(f"{name}.{module.name}")
+        return self._things
 
 
 @cache

@@ -1,7 +1,7 @@
 """What a long piece of work tells whoever watches it: sentences, tables and progress.
 
-The library calls a Reporter and does not know who listens. The command line gives one that draws on the terminal; `Silent` is for
-tests and for programs that want only the returned value.
+The library calls a Reporter and does not know who listens. The command line gives one that draws on the terminal;
+`Silent` is for tests and for programs that want only the returned value.
 
     with report.progress("training nli") as progress:
         progress(120, 500, "loss 0.71")

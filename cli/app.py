@@ -43,7 +43,7 @@ class StiltsGroup(TyperGroup):
         except typer.TyperException as error:
             context = getattr(error, "ctx", None)
             path = context.command_path if context is not None else PROGRAM
-            failed(UsageError(error.format_message().rstrip("."), do=f"see `{path} --help`"))
+            typer.echo(str(UsageError(error.format_message().rstrip("."), do=f"see `{path} --help`")), err=True)
             code = UsageError.exit_code
         if standalone_mode:
             sys.exit(code)
@@ -57,12 +57,8 @@ class StiltsGroup(TyperGroup):
             known = _known(error)
             if known is None:
                 raise
-            failed(known)
+            typer.echo(str(known), err=True)
             raise typer.Exit(known.exit_code) from error
-
-
-def failed(error: StiltsError) -> None:
-    typer.echo(str(error), err=True)
 
 
 @contextmanager

@@ -60,7 +60,8 @@ def recipes() -> tuple[Recipe, ...]:
     """Every ready-made configuration, by name."""
     root = _root()
     named = [(f"recipes/{name}", protocol, root / TABLE, text) for name, protocol, text in _rows_of_table()]
-    named += [(_name(path, root), "", path, path.read_text("utf-8")) for path in root.rglob("*/*.yaml")]
+    plain = {path.relative_to(root).with_suffix(""): path for path in root.rglob("*/*.yaml")}
+    named += [(name.as_posix(), "", path, path.read_text("utf-8")) for name, path in plain.items()]
     return tuple(_recipe(*facts) for facts in sorted(named))
 
 
@@ -180,10 +181,6 @@ def _lines(tree: Mapping[str, Any], indent: str = "") -> Iterator[str]:
         else:
             number, *source = SOURCE.split(value, maxsplit=1)
             yield f"{indent}{key}: {number}" + "".join(f"  # {text}" for text in source) + "\n"
-
-
-def _name(path: Path, root: Path) -> str:
-    return path.relative_to(root).with_suffix("").as_posix()
 
 
 def _recipe(name: str, protocol: str, path: Path, text: str) -> Recipe:

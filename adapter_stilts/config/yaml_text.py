@@ -7,7 +7,7 @@ text; `12:30` is text, not 750. What `dump` writes reads the same under both.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -45,23 +45,24 @@ class Document:
 
     def line(self, path: Sequence[Key]) -> int | None:
         """The line of a key, or of the nearest thing above it that exists; counted from 1."""
-        node, line = self.root, None
-        for key in path:
-            child = _child(node, key)
-            if child is None:
-                break
-            line, node = child
-        return line
+        lines = [line for line, _ in self._along(path)]
+        return lines[-1] if lines else None
 
     def wording(self, path: Sequence[Key]) -> str | None:
         """How a plain scalar was written ("007" for 7); None for anything else."""
+        nodes = [self.root, *(node for _, node in self._along(path))]
+        node = nodes[-1] if len(nodes) > len(path) else None
+        return node.value if isinstance(node, yaml.ScalarNode) and node.style is None and node.value else None
+
+    def _along(self, path: Sequence[Key]) -> Iterator[tuple[int, yaml.Node]]:
+        """The line and node of each key on the way, as far as they exist."""
         node = self.root
         for key in path:
             child = _child(node, key)
             if child is None:
-                return None
+                return
+            yield child
             node = child[1]
-        return node.value if isinstance(node, yaml.ScalarNode) and node.style is None and node.value else None
 
 
 def parse(text: str, name: str, our_name: Callable[[str], str] = str) -> Document:

@@ -13,7 +13,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import NoReturn, TypeAlias
 
 from adapter_stilts.encoder.kinds import Kind
@@ -21,6 +22,7 @@ from adapter_stilts.errors import CompositionError
 from adapter_stilts.registry import unknown_name
 
 NAME = re.compile(r"[^\s(),=]+")
+WEIGHTS = re.compile(r"weights\s*=\s*([^\s(),=]+)")
 DEEPEST = 50  # blocks within blocks; what has a meaning needs a handful
 
 
@@ -35,33 +37,32 @@ class Name:
 
 
 @dataclass(frozen=True)
-class Stack:
-    """Adapters one after another; the first is the lowest."""
-
+class _Parts:
     parts: tuple[Composition, ...]
 
+    @property
+    def verb(self) -> str:
+        return type(self).__name__.lower()
+
     def __str__(self) -> str:
-        return f"stack({', '.join(map(str, self.parts))})"
+        return f"{self.verb}({', '.join(map(str, self.parts))})"
 
 
-@dataclass(frozen=True)
-class Fuse:
+class Stack(_Parts):
+    """Adapters one after another; the first is the lowest."""
+
+
+class Fuse(_Parts):
     """AdapterFusion: attention, learned, over what each part adds.
 
     Pfeiffer et al. (2021), https://arxiv.org/abs/2005.00247
     """
 
-    parts: tuple[Composition, ...]
-
-    def __str__(self) -> str:
-        return f"fuse({', '.join(map(str, self.parts))})"
-
 
 @dataclass(frozen=True)
-class Average:
+class Average(_Parts):
     """A fixed mean of what each part adds; without weights all count the same. Weights sum to 1."""
 
-    parts: tuple[Composition, ...]
     weights: tuple[float, ...] | None = None
 
     def __str__(self) -> str:
@@ -69,17 +70,14 @@ class Average:
         return f"average({', '.join(map(str, self.parts))}{weights})"
 
 
-Composition: TypeAlias = Name | Stack | Fuse | Average
 Block: TypeAlias = Stack | Fuse | Average
+Composition: TypeAlias = Name | Block
 BLOCKS: dict[str, type[Stack] | type[Fuse] | type[Average]] = {"stack": Stack, "fuse": Fuse, "average": Average}
 
 
 def parse(text: str) -> Composition:
     """A composition from its text; raises CompositionError that points at the place."""
-    reader = _Reader(text)
-    composition = reader.composition()
-    reader.end()
-    return composition
+    return _Reader(text).whole()
 
 
 def names(composition: Composition) -> tuple[str, ...]:
@@ -102,12 +100,11 @@ def normal(composition: Composition) -> Composition:
     if isinstance(composition, Name):
         return composition
     parts = tuple(normal(part) for part in composition.parts)
-    if isinstance(composition, Average):
-        return Average(parts, composition.weights)
-    if not isinstance(composition, Stack):
-        return type(composition)(parts)
-    flat = tuple(inner for part in parts for inner in (part.parts if isinstance(part, Stack) else (part,)))
-    return flat[0] if len(flat) == 1 else Stack(flat)
+    if isinstance(composition, Stack):
+        parts = tuple(inner for part in parts for inner in (part.parts if isinstance(part, Stack) else (part,)))
+        if len(parts) == 1:
+            return parts[0]
+    return replace(composition, parts=parts)
 
 
 def walk(composition: Composition) -> Iterator[Composition]:
@@ -127,77 +124,56 @@ def validate(composition: Composition, kinds: Mapping[str, Kind]) -> Composition
         if name not in kinds:
             raise unknown_name("adapter", name, kinds, where=str(composition))
     whole = normal(composition)
-    for block in walk(whole):
-        if not isinstance(block, Name):
-            _check_shape(block, whole)
-            _check_kinds(block, whole, kinds)
-    _check_whole_trunk(whole, kinds)
+    blocks = [block for block in walk(whole) if not isinstance(block, Name)]
+    checks = [check(block, kinds) for block in blocks for check in (_wrong_shape, _wrong_kinds)]
+    for what, do in chain(*checks, _wrong_trunk(whole, kinds)):
+        raise CompositionError(what, where=str(whole), do=do)
     return whole
 
 
-def _check_shape(block: Block, whole: Composition) -> None:
+def _wrong_shape(block: Block, kinds: Mapping[str, Kind]) -> Iterator[tuple[str, str]]:
+    """What is wrong with the parts of a block, whatever they are, and what to do."""
     if not block.parts:
-        _refuse(f"{block} has no parts", whole, "name at least two adapters")
+        yield f"{block} has no parts", "name at least two adapters"
     if len(block.parts) == 1:
-        what = f"{block} has a single part, so there is nothing to {_verb(block)}"
-        _refuse(what, whole, f"write {block.parts[0]} alone, or add a part")
+        what = f"{block} has a single part, so there is nothing to {block.verb}"
+        yield what, f"write {block.parts[0]} alone, or add a part"
     if isinstance(block, Stack):
-        _check_stack(block, whole)
+        named = [name for part in block.parts for name in names(part)]
+        if twice := [name for place, name in enumerate(named) if name in named[:place]]:
+            yield f"'{twice[0]}' is applied twice in {block}", "name each adapter once per stack"
     if isinstance(block, Fuse) and len(set(block.parts)) < len(block.parts):
-        _refuse(f"{block} names the same part twice", whole, "fuse different adapters")
-    if isinstance(block, Average):
-        _check_weights(block, whole)
+        yield f"{block} names the same part twice", "fuse different adapters"
+    if isinstance(block, Average) and block.weights is not None:
+        if len(block.weights) != len(block.parts):
+            what = f"{block} has {len(block.parts)} parts and {len(block.weights)} weights"
+            yield what, "give one weight per part"
+        if not all(map(math.isfinite, block.weights)) or abs(sum(block.weights) - 1) > 1e-6:
+            what = f"the weights of {block} sum to {sum(block.weights):g}, not to 1"
+            yield what, "make them sum to 1; for other arithmetic use `merge`"
 
 
-def _check_stack(stack: Stack, whole: Composition) -> None:
-    seen: set[str] = set()
-    for part in stack.parts:
-        if twice := seen.intersection(names(part)):
-            _refuse(f"'{sorted(twice)[0]}' is applied twice in {stack}", whole, "name each adapter once per stack")
-        seen.update(names(part))
-
-
-def _check_weights(average: Average, whole: Composition) -> None:
-    weights = average.weights
-    if weights is None:
-        return
-    if len(weights) != len(average.parts):
-        what = f"{average} has {len(average.parts)} parts and {len(weights)} weights"
-        _refuse(what, whole, "give one weight per part")
-    if not all(map(math.isfinite, weights)) or abs(sum(weights) - 1) > 1e-6:
-        what = f"the weights of {average} sum to {sum(weights):g}, not to 1"
-        _refuse(what, whole, "make them sum to 1; for other arithmetic use `merge`")
-
-
-def _check_kinds(block: Block, whole: Composition, kinds: Mapping[str, Kind]) -> None:
-    verb = _verb(block)
+def _wrong_kinds(block: Block, kinds: Mapping[str, Kind]) -> Iterator[tuple[str, str]]:
+    """What the kinds of the adapters in a block cannot do, and what to do."""
     for name in names(block):
-        if verb not in kinds[name].composes:
-            allowed = ", ".join(sorted(kinds[name].composes))
-            what = f"'{name}' is of kind {kinds[name].name}, which cannot {verb} in {block}"
-            _refuse(f"{what}: {kinds[name].refuses[verb]}", whole, f"its kind allows: {allowed}")
-    places = {part: {place for name in names(part) for place in kinds[name].places} for part in block.parts}
-    if isinstance(block, Fuse) and len({frozenset(found) for found in places.values()}) > 1:
-        listed = "; ".join(f"{part} at {', '.join(sorted(found))}" for part, found in places.items())
+        kind = kinds[name]
+        if block.verb in kind.refuses:
+            what = f"'{name}' is of kind {kind.name}, which cannot {block.verb} in {block}: {kind.refuses[block.verb]}"
+            yield what, f"its kind allows: {', '.join(sorted(kind.composes))}"
+    places = {part: sorted({place for name in names(part) for place in kinds[name].places}) for part in block.parts}
+    if isinstance(block, Fuse) and len(set(map(tuple, places.values()))) > 1:
+        listed = "; ".join(f"{part} at {', '.join(sites)}" for part, sites in places.items())
         what = f"{block} would fuse adapters that sit at different places of a layer ({listed})"
-        _refuse(what, whole, "fuse adapters of one kind")
+        yield what, "fuse adapters of one kind"
 
 
-def _check_whole_trunk(whole: Composition, kinds: Mapping[str, Kind]) -> None:
+def _wrong_trunk(whole: Composition, kinds: Mapping[str, Kind]) -> Iterator[tuple[str, str]]:
+    """Whether a whole trunk (kind full) lies anywhere but alone or at the bottom, and what to do."""
     full = [name for name in names(whole) if kinds[name].name == "full"]
-    if not full or whole == Name(full[0]):
-        return
-    if not (isinstance(whole, Stack) and whole.parts[0] == Name(full[0])) or len(full) > 1:
+    lowest = whole.parts[0] if isinstance(whole, Stack) else whole
+    if full and (lowest != Name(full[0]) or len(full) > 1):
         what = f"'{full[0]}' is a whole trunk (kind full) and can only lie at the bottom of a stack"
-        _refuse(what, whole, f"write it alone, or stack({full[0]}, ...)")
-
-
-def _verb(block: Block) -> str:
-    return type(block).__name__.lower()
-
-
-def _refuse(what: str, whole: Composition, do: str) -> NoReturn:
-    raise CompositionError(what, where=str(whole), do=do)
+        yield what, f"write it alone, or stack({full[0]}, ...)"
 
 
 class _Reader:
@@ -207,63 +183,53 @@ class _Reader:
         self.text = text
         self.at = 0
 
-    def composition(self, depth: int = 0) -> Composition:
-        name = self._name()
+    def whole(self) -> Composition:
+        composition = self._composition()
+        if self._next(re.compile(".")):
+            self._fail("nothing may follow the composition")
+        return composition
+
+    def _composition(self, depth: int = 0) -> Composition:
+        name = self._next(NAME)
+        if not name:
+            self._fail("expected an adapter's name")
+        self.at = name.end()
         if not self._take("("):
-            return Name(name)
-        if name.lower() not in BLOCKS:
-            self._fail(f"'{name}' is not one of: {', '.join(BLOCKS)}")
+            return Name(name[0])
+        verb = name[0].lower()
+        if verb not in BLOCKS:
+            self._fail(f"'{name[0]}' is not one of: {', '.join(BLOCKS)}")
         if depth == DEEPEST:
             self._fail(f"more than {DEEPEST} blocks within each other")
         parts: list[Composition] = []
-        weights: tuple[float, ...] | None = None
         while not self._take(")"):
             if parts and not self._take(","):
                 self._fail("expected ',' or ')'")
-            weights = self._weights() if name.lower() == "average" else None
-            if weights is None:
-                parts.append(self.composition(depth + 1))
-            elif not self._take(")"):
-                self._fail("weights come last")
-            else:
-                break
-        return Average(tuple(parts), weights) if name.lower() == "average" else BLOCKS[name.lower()](tuple(parts))
+            if verb == "average" and (stated := self._next(WEIGHTS)):
+                return Average(tuple(parts), self._weights(stated))
+            parts.append(self._composition(depth + 1))
+        return BLOCKS[verb](tuple(parts))
 
-    def end(self) -> None:
-        self._space()
-        if self.at < len(self.text):
-            self._fail("nothing may follow the composition")
-
-    def _weights(self) -> tuple[float, ...] | None:
-        self._space()
-        found = re.compile(r"weights\s*=\s*([^\s(),=]+)").match(self.text, self.at)
-        if not found:
-            return None
+    def _weights(self, stated: re.Match[str]) -> tuple[float, ...]:
         try:
-            weights = tuple(float(number) for number in found[1].split("/"))
+            weights = tuple(float(number) for number in stated[1].split("/"))
         except ValueError:
             self._fail("weights are numbers separated by '/'")
-        self.at = found.end()
+        self.at = stated.end()
+        if not self._take(")"):
+            self._fail("weights come last")
         return weights
 
-    def _name(self) -> str:
-        self._space()
-        found = NAME.match(self.text, self.at)
-        if not found:
-            self._fail("expected an adapter's name")
-        self.at = found.end()
-        return found[0]
-
-    def _take(self, sign: str) -> bool:
-        self._space()
-        if self.text.startswith(sign, self.at):
-            self.at += len(sign)
-            return True
-        return False
-
-    def _space(self) -> None:
+    def _next(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        """What comes next, after any space."""
         while self.at < len(self.text) and self.text[self.at].isspace():
             self.at += 1
+        return pattern.match(self.text, self.at)
+
+    def _take(self, sign: str) -> bool:
+        taken = self._next(re.compile(re.escape(sign)))
+        self.at += len(sign) if taken else 0
+        return taken is not None
 
     def _fail(self, what: str) -> NoReturn:
         what = f"{what}, at character {self.at + 1}"

@@ -11,7 +11,8 @@ Padding never reaches a logit that counts: scores at padded tokens (span) and of
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import ClassVar
+from functools import partial
+from typing import ClassVar, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +29,7 @@ from adapter_stilts.seeding import Seeds
 
 NEVER = -1e9  # a score that no other score meets
 POOLS = ("pooler", "mean")
+Batch: TypeAlias = Mapping[str, Tensor]
 INITIAL = 0.02  # BERT's spread of fresh weights
 
 
@@ -42,7 +44,7 @@ class Head(nn.Module):
     def __init__(self, hidden: int, labels: int, dropout: float = 0.1, pool: str = "") -> None:
         super().__init__()
 
-    def forward(self, hidden: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+    def forward(self, hidden: Tensor, batch: Batch) -> Tensor:
         """hidden [B, T, H] float32; batch: input_ids, attention_mask and, for masked text, labels."""
         raise NotImplementedError
 
@@ -53,9 +55,7 @@ class Head(nn.Module):
         """
         return _cross_entropy(logits, labels)
 
-    def batch_loss(
-        self, read: Callable[[Mapping[str, Tensor]], Tensor], batch: Mapping[str, Tensor]
-    ) -> tuple[Tensor, int]:
+    def batch_loss(self, read: Callable[[Batch], Tensor], batch: Batch) -> tuple[Tensor, int]:
         """The loss of a batch; `read` is the model, from a batch to logits."""
         return self.loss(read(batch), batch["labels"])
 
@@ -80,7 +80,7 @@ class SentenceHead(Head):
         self.dense = nn.Linear(hidden, hidden)
         self.out = nn.Linear(hidden, labels)
 
-    def forward(self, hidden: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+    def forward(self, hidden: Tensor, batch: Batch) -> Tensor:
         first = torch.tanh(self.dense(self.dropout(hidden[:, 0])))
         logits: Tensor = self.out(self.dropout(first))
         return logits
@@ -92,7 +92,7 @@ class ChoiceHead(SentenceHead):
 
     outputs = 1
 
-    def forward(self, hidden: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+    def forward(self, hidden: Tensor, batch: Batch) -> Tensor:
         there = batch["attention_mask"].any(-1)  # [B, C]
         return super().forward(hidden, batch).float().view(there.shape).masked_fill(~there, NEVER)
 
@@ -106,7 +106,7 @@ class TagHead(Head):
         self.dropout = nn.Dropout(dropout)
         self.out = nn.Linear(hidden, labels)
 
-    def forward(self, hidden: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+    def forward(self, hidden: Tensor, batch: Batch) -> Tensor:
         logits: Tensor = self.out(self.dropout(hidden))
         return logits
 
@@ -124,7 +124,7 @@ class SpanHead(Head):
         super().__init__(hidden, labels)
         self.out = nn.Linear(hidden, 2)
 
-    def forward(self, hidden: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+    def forward(self, hidden: Tensor, batch: Batch) -> Tensor:
         logits: Tensor = self.out(hidden).float()  # half precision, under an autocast around us, cannot hold NEVER
         return logits.masked_fill(batch["attention_mask"].eq(0).unsqueeze(-1), NEVER)
 
@@ -149,7 +149,7 @@ class MaskHead(Head):
     def tie(self, word_embeddings: Callable[[], Tensor], before_decoder: Callable[[Tensor], Tensor]) -> None:
         self._tied = (word_embeddings, before_decoder)
 
-    def forward(self, hidden: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+    def forward(self, hidden: Tensor, batch: Batch) -> Tensor:
         if self._tied is None:
             do = "put it in a TaskModel, or call tie() first"
             raise UsageError("a head for masked text needs the trunk's word embeddings", do=do)
@@ -181,7 +181,7 @@ class RankingHead(Head):
         self.dense = nn.Linear(hidden, hidden) if pool == "pooler" else None
         self.scale = nn.Parameter(torch.tensor([100.0]))
 
-    def forward(self, hidden: Tensor, batch: Mapping[str, Tensor]) -> Tensor:
+    def forward(self, hidden: Tensor, batch: Batch) -> Tensor:
         if self.dense is not None:
             pooled = torch.tanh(self.dense(hidden[:, 0]))
         else:
@@ -189,9 +189,7 @@ class RankingHead(Head):
             pooled = (hidden * weights).sum(1) / weights.sum(1)
         return functional.normalize(pooled.float(), dim=-1)
 
-    def batch_loss(
-        self, read: Callable[[Mapping[str, Tensor]], Tensor], batch: Mapping[str, Tensor]
-    ) -> tuple[Tensor, int]:
+    def batch_loss(self, read: Callable[[Batch], Tensor], batch: Batch) -> tuple[Tensor, int]:
         """Queries are compared with the candidates of all processes, but with those of this batch alone.
 
         A step of two small batches therefore has fewer negatives than one of a large batch.
@@ -221,16 +219,14 @@ def build_head(
     made = heads[formats[format].head]
     if labels < 1 and made.outputs is None and not formats[format].ranking:
         raise UsageError(f"a head needs at least one label, and {labels} were given", do="check the task's labels")
-    head = draw(
-        Seeds(seed).number(f"head/{format}"), lambda: _initialised(made(hidden, made.outputs or labels, dropout, pool))
-    )
-    assert isinstance(head, Head)
+    make = partial(_initialised, made, hidden, made.outputs or labels, dropout, pool)
+    head = draw(Seeds(seed).number(f"head/{format}"), make)
     if formats[format].masked and mask_head is not None:
-        copy_into("the trunk's masked-LM head", head, mask_head, depth=0, layers=0)
+        copy_into("the trunk's masked-LM head", head, mask_head)
     return head
 
 
-def masked(batch: Mapping[str, Tensor]) -> Tensor:
+def masked(batch: Batch) -> Tensor:
     """[B, T] true where a masked token is to be told: where labels say so, else every token."""
     return batch["labels"] != IGNORED if "labels" in batch else batch["attention_mask"].bool()
 
@@ -241,8 +237,9 @@ def _cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, int]:
     return functional.cross_entropy(logits.float(), targets, ignore_index=IGNORED, reduction="sum"), int(known.sum())
 
 
-def _initialised(head: Head) -> Head:
-    """BERT's initial weights: N(0, 0.02), zero biases."""
+def _initialised(made: type[Head], hidden: int, outputs: int, dropout: float, pool: str) -> Head:
+    """With BERT's initial weights: N(0, 0.02), zero biases."""
+    head = made(hidden, outputs, dropout, pool)
     for module in head.modules():
         if isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, std=INITIAL)

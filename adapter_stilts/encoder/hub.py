@@ -10,10 +10,11 @@ import difflib
 import os
 import re
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from adapter_stilts.errors import MissingError, Unreachable
+from adapter_stilts.miniature.datasets import trunk_folder
 
 FILES = ("config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer.json", "sentencepiece.bpe.model")
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -39,53 +40,30 @@ def find(name: str, revision: str | None) -> Place:
 def local(name: str) -> Place | None:
     """The folder of a trunk on this machine by name, None for a hub id; MissingError for a name that can be neither."""
     if name == "miniature":
-        return Place(_miniature(), "")
+        if not trunk_folder().is_dir():
+            what = "the miniature trunk is not part of this installation"
+            raise MissingError(what, where=str(trunk_folder()), do="install the package again")
+        return Place(trunk_folder(), "")
     folder = Path(name).expanduser()
     if folder.is_dir():
         return Place(folder, "")
     if folder.exists():
         what = "a trunk is a folder, and this is a file"
         raise MissingError(what, where=name, do="name the folder that holds config.json and model.safetensors")
-    if _looks_like_path(name):
-        raise MissingError("there is no such folder", where=name, do=_advice(name))
+    advice = "name a folder, a hub id such as FacebookAI/xlm-roberta-base, or 'miniature'"
+    if misspelt := difflib.get_close_matches(name.lower(), ["miniature"], cutoff=0.7):
+        advice = "did you mean 'miniature'? otherwise name a folder or a hub id such as FacebookAI/xlm-roberta-base"
+    if misspelt or not HUB_ID.fullmatch(name) or name.startswith((".", "~")):
+        raise MissingError("there is no such folder", where=name, do=advice)
     return None
-
-
-def _is_offline() -> bool:
-    """Whether the user has switched the hub off."""
-    return any(
-        os.environ.get(name, "").strip().upper() in ("1", "ON", "YES", "TRUE")
-        for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
-    )
-
-
-def _miniature() -> Path:
-    folder = Path(str(resources.files("adapter_stilts.miniature") / "trunk"))
-    if not folder.is_dir():
-        what = "the miniature trunk is not part of this installation"
-        raise MissingError(what, where=str(folder), do="install the package again")
-    return folder
-
-
-def _looks_like_path(name: str) -> bool:
-    return (
-        not HUB_ID.fullmatch(name)
-        or name.startswith((".", "~"))
-        or bool(difflib.get_close_matches(name.lower(), ["miniature"], cutoff=0.7))
-    )
-
-
-def _advice(name: str) -> str:
-    if difflib.get_close_matches(name.lower(), ["miniature"], cutoff=0.7):
-        return "did you mean 'miniature'? otherwise name a folder or a hub id such as FacebookAI/xlm-roberta-base"
-    return "name a folder, a hub id such as FacebookAI/xlm-roberta-base, or 'miniature'"
 
 
 def _from_hub(name: str, revision: str | None) -> Place:
     cached = _snapshot(name, revision, local=True)
     if cached is not None:
         return cached
-    if _is_offline():
+    switches = (os.environ.get(variable, "").strip().upper() for variable in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
+    if any(switch in ("1", "ON", "YES", "TRUE") for switch in switches):
         what = f"'{name}' is neither a folder nor in the hub's local cache, and the hub is switched off"
         raise Unreachable(what, do="unset HF_HUB_OFFLINE to fetch it once, or name a folder")
     fetched = _snapshot(name, revision, local=False)
@@ -99,12 +77,9 @@ def _snapshot(name: str, revision: str | None, local: bool) -> Place | None:
     """A hub repository's folder in the cache, fetched unless `local`; None where files are missing from it."""
     from huggingface_hub import errors, snapshot_download
 
+    given: dict[str, Any] = {"allow_patterns": list(FILES), "local_files_only": local, "etag_timeout": SECONDS}
     try:
-        folder = Path(
-            snapshot_download(
-                name, revision=revision, allow_patterns=list(FILES), local_files_only=local, etag_timeout=SECONDS
-            )
-        )
+        folder = Path(snapshot_download(name, revision=revision, **given))
     except errors.LocalEntryNotFoundError as error:
         if local:
             return None
@@ -119,9 +94,6 @@ def _snapshot(name: str, revision: str | None, local: bool) -> Place | None:
             return None
         what = f"cannot fetch '{name}' from the hub: {error}"
         raise Unreachable(what, do="check the network and the cache folder, or name a folder") from error
-    complete = (
-        (folder / "config.json").is_file()
-        and any(folder.glob("*.safetensors"))
-        and any((folder / file).is_file() for file in FILES[3:])
-    )
+    weights, tokenizers = any(folder.glob("*.safetensors")), [folder / file for file in FILES[3:]]
+    complete = weights and (folder / "config.json").is_file() and any(file.is_file() for file in tokenizers)
     return Place(folder, folder.name) if complete else None

@@ -28,19 +28,18 @@ def in_batch_loss(queries: Tensor, candidates: Tensor, scale: Tensor, labels: Te
     labels               [B, N] what tells equal positives: two rows that agree in any column have the same one
     """
     own = torch.arange(len(queries), device=queries.device)
-    if _several():
+    others = labels
+    if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
         sizes = _sizes(len(queries), queries.device)
-        candidates, others = gathered(candidates, sizes), _gather(labels, sizes)
-        own = own + sum(sizes[: dist.get_rank()])
-    else:
-        others = labels
+        candidates = _Gathered.apply(candidates, sizes)  # type: ignore[no-untyped-call]
+        others, own = _gather(labels, sizes), own + sum(sizes[: dist.get_rank()])
     again = (labels[:, None] == others[None]).any(-1)  # [B, all]
     again[torch.arange(len(own), device=own.device), own] = False
     logits = (scale * (queries @ candidates.T)).float().masked_fill(again, NEVER)
     return functional.cross_entropy(logits, own, reduction="sum"), len(queries)
 
 
-class Gathered(torch.autograd.Function):
+class _Gathered(torch.autograd.Function):
     """The rows of all processes, by rank; each process gets back the gradient of its own, summed over all."""
 
     @staticmethod
@@ -56,22 +55,12 @@ class Gathered(torch.autograd.Function):
         return total[first : first + ctx.sizes[dist.get_rank()]], None
 
 
-def gathered(rows: Tensor, sizes: list[int]) -> Tensor:
-    """The rows of all processes, with their gradients; `sizes` are their numbers."""
-    found: Tensor = Gathered.apply(rows, sizes)  # type: ignore[no-untyped-call]
-    return found
-
-
-def _several() -> bool:
-    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
-
-
 def _sizes(own: int, device: torch.device) -> list[int]:
     """How many rows each process has."""
-    found = torch.zeros(dist.get_world_size(), dtype=torch.int64, device=device)
-    found[dist.get_rank()] = own
-    dist.all_reduce(found)
-    return [int(size) for size in found]
+    sizes = torch.zeros(dist.get_world_size(), dtype=torch.int64, device=device)
+    sizes[dist.get_rank()] = own
+    dist.all_reduce(sizes)
+    return [int(size) for size in sizes]
 
 
 def _gather(rows: Tensor, sizes: list[int]) -> Tensor:

@@ -22,31 +22,38 @@ from adapter_stilts.registry import Registry, unknown_name
 Setting: TypeAlias = int | float | bool | str | tuple[int, ...] | tuple[str, ...]
 
 COMPOSITIONS = frozenset({"stack", "fuse", "average"})
+PREFIX_REFUSES = {
+    "fuse": "a prefix adds keys and values, not a change of the hidden state",
+    "average": "two prefixes have no mean: they are attended to side by side",
+}
+INVERTIBLE_REFUSES = {
+    "fuse": "its invertible part sits below all layers, where there is no fusion; "
+    "lay it under the fusion: stack(de, fuse(a, b))",
+    "average": "the mean of two invertible parts cannot be inverted",
+}
 FUSION_WEIGHS = "fusion weighs what bottlenecks add to the hidden state"
-NO_PREFIX_FUSION = "a prefix adds keys and values, not a change of the hidden state"
-NO_PREFIX_MEAN = "two prefixes have no mean: they are attended to side by side"
 
 
 @dataclass(frozen=True)
 class Kind:
     """One kind of adapter.
 
-    library    the names of the backend's parts it is made of
     settings   every setting a user may change, with its default
     places     where in a layer it acts: attention, output (bottlenecks), linear, prefix, embedding, trunk
     refuses    the compositions it cannot take part in, each with the reason
     fresh      how far a fresh adapter with default settings may move a hidden state, as |h' - h| / |h| at any layer; 0:
                not at all, bit by bit; None: no promise
+    library    the backend's parts it is made of; empty: the one of its own name
     """
 
     name: str
     summary: str
     paper: str
-    library: tuple[str, ...]
     settings: Mapping[str, Setting]
     places: frozenset[str]
     fresh: float | None
     refuses: Mapping[str, str] = field(default_factory=dict)
+    library: tuple[str, ...] = ()
     backend: str = "adapterhub"
 
     @property
@@ -101,132 +108,103 @@ def _checked(kind: Kind, name: str, value: object) -> Setting:
 
 
 def _settings(**values: Setting) -> Mapping[str, Setting]:
-    return MappingProxyType(values)
+    return MappingProxyType({**values, "leave_out": ()})
 
+
+BOTTLENECK: dict[str, Setting] = {"reduction_factor": 16.0, "non_linearity": "relu", "scaling": 1.0, "dropout": 0.0}
+BERT: dict[str, Setting] = {"init_weights": "bert", "ln_before": False}
+PROJECTIONS: dict[str, Setting] = {"selfattn_lora": True, "intermediate_lora": False, "output_lora": False}
 
 for _kind in (
     Kind(
         "seq_bn",
-        summary="one bottleneck after the feed-forward block of each layer (Pfeiffer)",
-        paper="https://arxiv.org/abs/2005.00052",
-        library=("seq_bn",),
-        settings=_settings(
-            reduction_factor=16.0, non_linearity="relu", scaling=1.0, dropout=0.0, init_weights="bert",
-            ln_before=False, leave_out=(),
-        ),
-        places=frozenset({"output"}),
+        "one bottleneck after the feed-forward block of each layer (Pfeiffer)",
+        "https://arxiv.org/abs/2005.00052",
+        _settings(**BOTTLENECK, **BERT),
+        frozenset({"output"}),
         fresh=0.5,
     ),
     Kind(
         "double_seq_bn",
-        summary="two bottlenecks per layer, after attention and after the feed-forward block (Houlsby)",
-        paper="https://arxiv.org/abs/1902.00751",
-        library=("double_seq_bn",),
-        settings=_settings(
-            reduction_factor=16.0, non_linearity="swish", scaling=1.0, dropout=0.0, init_weights="bert",
-            ln_before=False, leave_out=(),
-        ),
-        places=frozenset({"attention", "output"}),
+        "two bottlenecks per layer, after attention and after the feed-forward block (Houlsby)",
+        "https://arxiv.org/abs/1902.00751",
+        _settings(**BOTTLENECK | {"non_linearity": "swish"}, **BERT),
+        frozenset({"attention", "output"}),
         fresh=0.5,
     ),
     Kind(
         "par_bn",
-        summary="one wide bottleneck beside the feed-forward block of each layer",
-        paper="https://arxiv.org/abs/2110.04366",
-        library=("par_bn",),
-        settings=_settings(
-            reduction_factor=2.0, non_linearity="relu", scaling=4.0, dropout=0.0, init_weights="mam_adapter",
-            leave_out=(),
-        ),
-        places=frozenset({"output"}),
+        "one wide bottleneck beside the feed-forward block of each layer",
+        "https://arxiv.org/abs/2110.04366",
+        _settings(**BOTTLENECK | {"reduction_factor": 2.0, "scaling": 4.0}, init_weights="mam_adapter"),
+        frozenset({"output"}),
         fresh=0.0,
     ),
     Kind(
         "seq_bn_inv",
-        summary="seq_bn with an invertible block on the embeddings: a language adapter (MAD-X)",
-        paper="https://arxiv.org/abs/2005.00052",
-        library=("seq_bn_inv",),
-        settings=_settings(
-            reduction_factor=16.0, inv_adapter_reduction_factor=2.0, non_linearity="relu", scaling=1.0, dropout=0.0,
-            init_weights="bert", ln_before=False, leave_out=(),
-        ),
-        places=frozenset({"output", "embedding"}),
+        "seq_bn with an invertible block on the embeddings: a language adapter (MAD-X)",
+        "https://arxiv.org/abs/2005.00052",
+        _settings(**BOTTLENECK, inv_adapter_reduction_factor=2.0, **BERT),
+        frozenset({"output", "embedding"}),
         fresh=0.5,
-        refuses={
-            "fuse": "its invertible part sits below all layers, where there is no fusion; "
-            "lay it under the fusion: stack(de, fuse(a, b))",
-            "average": "the mean of two invertible parts cannot be inverted",
-        },
+        refuses=INVERTIBLE_REFUSES,
     ),
     Kind(
         "compacter",
-        summary="two bottlenecks per layer whose matrices are sums of Kronecker products",
-        paper="https://arxiv.org/abs/2106.04647",
-        library=("compacter",),
-        settings=_settings(
-            reduction_factor=32.0, non_linearity="gelu", scaling=1.0, dropout=0.0, phm_dim=4, phm_rank=1,
-            shared_phm_rule=True, leave_out=(),
+        "two bottlenecks per layer whose matrices are sums of Kronecker products",
+        "https://arxiv.org/abs/2106.04647",
+        _settings(
+            **BOTTLENECK | {"reduction_factor": 32.0, "non_linearity": "gelu"},
+            phm_dim=4,
+            phm_rank=1,
+            shared_phm_rule=True,
         ),
-        places=frozenset({"attention", "output"}),
+        frozenset({"attention", "output"}),
         fresh=0.01,
     ),
     Kind(
         "lora",
-        summary="low-rank changes of the query and value projections",
-        paper="https://arxiv.org/abs/2106.09685",
-        library=("lora",),
-        settings=_settings(
-            r=8, alpha=8, dropout=0.0, attn_matrices=("q", "v"), selfattn_lora=True, intermediate_lora=False,
-            output_lora=False, init_weights="lora", leave_out=(),
-        ),
-        places=frozenset({"linear"}),
+        "low-rank changes of the query and value projections",
+        "https://arxiv.org/abs/2106.09685",
+        _settings(r=8, alpha=8, dropout=0.0, attn_matrices=("q", "v"), **PROJECTIONS, init_weights="lora"),
+        frozenset({"linear"}),
         fresh=0.0,
         refuses={"fuse": f"{FUSION_WEIGHS}, and low-rank changes act inside the projections"},
     ),
     Kind(
         "ia3",
-        summary="learned scales on keys, values and the feed-forward block",
-        paper="https://arxiv.org/abs/2205.05638",
-        library=("ia3",),
-        settings=_settings(
-            attn_matrices=("k", "v"), selfattn_lora=True, intermediate_lora=True, output_lora=False,
-            init_weights="ia3", leave_out=(),
-        ),
-        places=frozenset({"linear"}),
+        "learned scales on keys, values and the feed-forward block",
+        "https://arxiv.org/abs/2205.05638",
+        _settings(attn_matrices=("k", "v"), **PROJECTIONS | {"intermediate_lora": True}, init_weights="ia3"),
+        frozenset({"linear"}),
         fresh=0.0,
         refuses={"fuse": f"{FUSION_WEIGHS}, and (IA)^3 scales the projections"},
     ),
     Kind(
         "prefix_tuning",
-        summary="learned keys and values before those of the sentence, in each layer",
-        paper="https://arxiv.org/abs/2101.00190",
-        library=("prefix_tuning",),
-        settings=_settings(
-            prefix_length=30, bottleneck_size=512, flat=False, non_linearity="tanh", dropout=0.0, leave_out=(),
-        ),
-        places=frozenset({"prefix"}),
+        "learned keys and values before those of the sentence, in each layer",
+        "https://arxiv.org/abs/2101.00190",
+        _settings(prefix_length=30, bottleneck_size=512, flat=False, non_linearity="tanh", dropout=0.0),
+        frozenset({"prefix"}),
         fresh=None,
-        refuses={"fuse": NO_PREFIX_FUSION, "average": NO_PREFIX_MEAN},
+        refuses=PREFIX_REFUSES,
     ),
     Kind(
         "mam",
-        summary="prefix tuning and a parallel bottleneck together (mix-and-match)",
-        paper="https://arxiv.org/abs/2110.04366",
-        library=("prefix_tuning", "par_bn"),
-        settings=_settings(
-            prefix_length=30, bottleneck_size=800, reduction_factor=2.0, scaling=4.0, dropout=0.0, leave_out=(),
-        ),
-        places=frozenset({"output", "prefix"}),
+        "prefix tuning and a parallel bottleneck together (mix-and-match)",
+        "https://arxiv.org/abs/2110.04366",
+        _settings(prefix_length=30, bottleneck_size=800, reduction_factor=2.0, scaling=4.0, dropout=0.0),
+        frozenset({"output", "prefix"}),
         fresh=None,
-        refuses={"fuse": NO_PREFIX_FUSION, "average": NO_PREFIX_MEAN},
+        library=("prefix_tuning", "par_bn"),
+        refuses=PREFIX_REFUSES,
     ),
     Kind(
         "full",
-        summary="the whole trunk, trained; for comparison only",
-        paper="https://arxiv.org/abs/1911.02116",
-        library=(),
-        settings=_settings(),
-        places=frozenset({"trunk"}),
+        "the whole trunk, trained; for comparison only",
+        "https://arxiv.org/abs/1911.02116",
+        MappingProxyType({}),
+        frozenset({"trunk"}),
         fresh=0.0,
         refuses=dict.fromkeys(("fuse", "average"), "it replaces the trunk itself"),
         backend="whole_trunk",

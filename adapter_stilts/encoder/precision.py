@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +26,26 @@ def resolve_precision(precision: str, device: torch.device) -> str:
         raise unknown_name("trunk precision", precision, PRECISIONS, where="trunk.precision")
     if precision == "auto":
         return "bf16" if _native_bf16(device) else "fp32"
-    if precision in ("int8", "nf4"):
-        _check_quantised(precision, device)
+    if precision in ("int8", "nf4") and device.type != "cuda":
+        what = f"{precision} trunks run on CUDA devices only, and this one is {device.type}"
+        raise UsageError(what, where="trunk.precision", do="use fp32 or bf16 here")
+    if precision in ("int8", "nf4") and importlib.util.find_spec("bitsandbytes") is None:
+        do = "pip install 'adapter-stilts[bnb]', or use fp32 or bf16"
+        raise UsageError(f"{precision} needs the library bitsandbytes", where="trunk.precision", do=do)
     return precision
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
     """A device that is there; UsageError otherwise."""
     try:
-        found = torch.device(device)
+        known = torch.device(device)
     except RuntimeError as error:
         raise UsageError(f"there is no device called '{device}'", do="use cpu, cuda or mps") from error
-    if (found.type == "cuda" and not torch.cuda.is_available()) or (
-        found.type == "mps" and not torch.backends.mps.is_available()
-    ):
-        what = f"this machine has no {found.type} device that torch can use"
+    there: dict[str, Callable[[], bool]] = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
+    if known.type in there and not there[known.type]():
+        what = f"this machine has no {known.type} device that torch can use"
         raise UsageError(what, do="use cpu, or check the installation with `adapter-stilts doctor`")
-    return found
+    return known
 
 
 def storage(precision: str, name: str) -> torch.dtype:
@@ -70,15 +74,6 @@ def _packed(library: Any, linear: nn.Linear, precision: str) -> nn.Module:
         packed.weight = library.Params4bit(linear.weight.data, requires_grad=False, quant_type="nf4")
     packed.register_parameter("bias", linear.bias)
     return packed
-
-
-def _check_quantised(precision: str, device: torch.device) -> None:
-    if device.type != "cuda":
-        what = f"{precision} trunks run on CUDA devices only, and this one is {device.type}"
-        raise UsageError(what, where="trunk.precision", do="use fp32 or bf16 here")
-    if importlib.util.find_spec("bitsandbytes") is None:
-        what = f"{precision} needs the library bitsandbytes"
-        raise UsageError(what, where="trunk.precision", do="pip install 'adapter-stilts[bnb]', or use fp32 or bf16")
 
 
 def _native_bf16(device: torch.device) -> bool:

@@ -37,10 +37,10 @@ class FusionAttention:
     def mean(self, fusion: str) -> Tensor:
         """[L, A]: each layer's mean attention to each source; layers with two fusions give the mean of both."""
         per_site = {place: total / self.counts[fusion][place] for place, total in self.sums[fusion].items()}
-        layers = sorted({layer for layer, _ in per_site})
-        return torch.stack(
-            [torch.stack([value for (at, _), value in per_site.items() if at == layer]).mean(0) for layer in layers]
-        )
+        by_layer: dict[int, list[Tensor]] = {}
+        for layer, site in sorted(per_site, key=lambda place: place[0]):
+            by_layer.setdefault(layer, []).append(per_site[layer, site])
+        return torch.stack([torch.stack(means).mean(0) for means in by_layer.values()])
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,13 @@ class Active:
         of_layer = [self.prefix[name][layer] for name in names(self.composition) if layer in self.prefix[name]]
         if not of_layer:
             return keys, values, blocked
-        rows = keys.shape[0]
-        before = [prefix.keys.to(keys.dtype).expand(rows, -1, -1, -1) for prefix in of_layer]
-        longer = torch.cat([*before, keys], 2)
+        rows, tokens = keys.shape[0], keys.shape[2]
+        before = [(prefix.keys.to(keys.dtype), prefix.values.to(keys.dtype)) for prefix in of_layer]
+        keys = torch.cat([*(own.expand(rows, -1, -1, -1) for own, _ in before), keys], 2)
+        values = torch.cat([*(own.expand(rows, -1, -1, -1) for _, own in before), values], 2)
         if blocked is not None:
-            free = blocked.new_zeros(rows, 1, 1, longer.shape[2] - keys.shape[2])
-            blocked = torch.cat([free, blocked], dim=-1)
-        before = [prefix.values.to(keys.dtype).expand(rows, -1, -1, -1) for prefix in of_layer]
-        return longer, torch.cat([*before, values], 2), blocked
+            blocked = torch.cat([blocked.new_zeros(rows, 1, 1, keys.shape[2] - tokens), blocked], dim=-1)
+        return keys, values, blocked
 
 
 @dataclass(frozen=True)

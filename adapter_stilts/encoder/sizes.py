@@ -8,16 +8,16 @@ does not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
 
 from adapter_stilts.encoder.backends.base import backend
 from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.kinds import Setting, kinds
+from adapter_stilts.encoder.model import count
 from adapter_stilts.encoder.trunk import empty_model
 from adapter_stilts.encoder.trunk_config import TrunkConfig
 from adapter_stilts.formats.base import formats
@@ -30,7 +30,7 @@ BYTES = 4
 
 def trunk_parameters(trunk: TrunkConfig) -> int:
     """All of the trunk: what full fine-tuning stores."""
-    return _counted(_model(trunk))
+    return count(_model(trunk))
 
 
 def adapter_parameters(kind: str, settings: Mapping[str, Setting], trunk: TrunkConfig) -> int:
@@ -39,9 +39,18 @@ def adapter_parameters(kind: str, settings: Mapping[str, Setting], trunk: TrunkC
 
 
 @cache
+def _adapter_parameters(kind: str, settings: tuple[tuple[str, Setting], ...], trunk: TrunkConfig) -> int:
+    build, model = backend(kinds[kind]).build, _model(trunk)
+    with torch.device("meta"):
+        return count(build(kinds[kind], dict(settings), trunk, trunk.num_hidden_layers, model))
+
+
+@cache
 def fusion_parameters(trunk: TrunkConfig) -> int:
     """AdapterFusion at one site of every layer; the number of adapters fused does not matter."""
-    return _built(lambda: backend(kinds["seq_bn"]).build_fusion(("output",), trunk, trunk.num_hidden_layers))
+    build = backend(kinds["seq_bn"]).build_fusion
+    with torch.device("meta"):
+        return count(build(("output",), trunk, trunk.num_hidden_layers))
 
 
 @cache
@@ -55,20 +64,5 @@ def head_parameters(format: str, labels: int, trunk: TrunkConfig, pool: str = "p
 
 
 @cache
-def _adapter_parameters(kind: str, settings: tuple[tuple[str, Setting], ...], trunk: TrunkConfig) -> int:
-    build = backend(kinds[kind]).build
-    return _built(lambda: build(kinds[kind], dict(settings), trunk, trunk.num_hidden_layers, _model(trunk)))
-
-
-@cache
 def _model(trunk: TrunkConfig) -> XLMRobertaModel:
     return empty_model(trunk)
-
-
-def _built(make: Callable[[], nn.Module]) -> int:
-    with torch.device("meta"):
-        return _counted(make())
-
-
-def _counted(module: Any) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())

@@ -3,17 +3,17 @@
     trunk = load_trunk("miniature")
     trunk = load_trunk("FacebookAI/xlm-roberta-base", revision="...", precision="bf16")
 
-config.json is read as data (`trunk_config.py`), weights as safetensors (`trunk_weights.py`); no code and no pickle is
-ever loaded.
+config.json is read as data (`trunk_config.py`), weights as safetensors (`trunk_weights.py`), and the class of the
+tokenizer is ours to choose: no code, no pickle and no tokenizer_config.json is ever obeyed.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import save
@@ -21,9 +21,7 @@ from torch import Tensor, nn
 
 from adapter_stilts.encoder import hub
 from adapter_stilts.encoder.backends.base import draw
-from adapter_stilts.encoder.fingerprint import fingerprint, tensor_digest
 from adapter_stilts.encoder.precision import quantise, resolve_device, resolve_precision, storage
-from adapter_stilts.encoder.tokenizer import load_tokenizer
 from adapter_stilts.encoder.transfer import layer_of
 from adapter_stilts.encoder.trunk_config import TrunkConfig, check_config, library_config, read_config
 from adapter_stilts.encoder.trunk_weights import (
@@ -31,16 +29,22 @@ from adapter_stilts.encoder.trunk_weights import (
     check_names,
     check_tensor,
     find_weights,
+    fingerprint,
     mask_head,
     read_tensor,
+    tensor_digest,
     threads,
 )
-from adapter_stilts.errors import ArtefactError, UsageError
+from adapter_stilts.errors import ArtefactError, MissingError, UsageError
 from adapter_stilts.files import write_bytes, write_json, write_text
 from adapter_stilts.seeding import Seeds
 
 if TYPE_CHECKING:
     from transformers import XLMRobertaModel, XLMRobertaTokenizerFast
+
+SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "cls_token": "<s>"}
+SPECIAL |= {"unk_token": "<unk>", "pad_token": "<pad>", "mask_token": "<mask>"}
+GET_FAST = "fetch tokenizer.json, or pip install sentencepiece protobuf"
 
 
 @dataclass
@@ -143,23 +147,11 @@ def new_trunk(
     dropout: float = 0.1,
 ) -> Trunk:
     """A trunk with random weights N(0, 0.02), for pretraining from scratch; its vocabulary is the tokenizer's."""
-    size = json.loads((tokenizer_folder / "tokenizer.json").read_text(encoding="utf-8"))
-    vocabulary = max(
-        len(size["model"]["vocab"]), 1 + max((token["id"] for token in size.get("added_tokens", [])), default=0)
-    )
-    numbers = {
-        "vocab_size": vocabulary,
-        "hidden_size": hidden,
-        "num_hidden_layers": layers,
-        "num_attention_heads": heads,
-        "intermediate_size": intermediate,
-    }
-    rest = {
-        "max_position_embeddings": max_length + 2,
-        "hidden_dropout_prob": dropout,
-        "attention_probs_dropout_prob": dropout,
-    }
-    config = check_config({**numbers, **rest}, str(tokenizer_folder))
+    stored = json.loads((tokenizer_folder / "tokenizer.json").read_text(encoding="utf-8"))
+    added = [token["id"] for token in stored.get("added_tokens", [])]
+    sizes = (max(len(stored["model"]["vocab"]), 1 + max(added, default=0)), hidden, layers, heads, intermediate)
+    numbers = TrunkConfig(*sizes, max_length + 2, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
+    config = check_config(asdict(numbers), str(tokenizer_folder))
     model = draw(Seeds(seed).number("trunk"), lambda: _random_model(config))
     digest = fingerprint({name: (weight.shape, tensor_digest(weight)) for name, weight in model.named_parameters()})
     tokenizer = load_tokenizer(tokenizer_folder, config)
@@ -185,12 +177,43 @@ def save_trunk(
     head = trunk.mask_head if mask_head is None else mask_head
     tensors = {f"roberta.{name}": _stored(tensor, dtype) for name, tensor in own.items()}
     tensors |= {f"lm_head.{name}": _stored(tensor, dtype) for name, tensor in (head or {}).items()}
-    fields = {name: getattr(trunk.config, name) for name in TrunkConfig.__dataclass_fields__}
-    write_json(
-        folder / "config.json", {"model_type": "xlm-roberta", "architectures": ["XLMRobertaForMaskedLM"], **fields}
-    )
+    facts = {"model_type": "xlm-roberta", "architectures": ["XLMRobertaForMaskedLM"], **asdict(trunk.config)}
+    write_json(folder / "config.json", facts)
     write_text(folder / "tokenizer.json", trunk.tokenizer.backend_tokenizer.to_str())
     write_bytes(folder / "model.safetensors", save(tensors, metadata={"format": "pt"}))
+
+
+def load_tokenizer(folder: Path, config: TrunkConfig) -> XLMRobertaTokenizerFast:
+    """From tokenizer.json, else from sentencepiece.bpe.model where the library that reads it is installed.
+
+    Raises MissingError where there is neither, ArtefactError for one that is damaged or knows tokens the trunk does
+    not.
+    """
+    from transformers import XLMRobertaTokenizerFast
+
+    fast, slow = folder / "tokenizer.json", folder / "sentencepiece.bpe.model"
+    path, argument, verb, do = fast, "tokenizer_file", "read", "fetch it again"
+    if not fast.is_file():
+        path, argument, verb, do = slow, "vocab_file", "converted", GET_FAST
+    if not path.is_file():
+        do = "fetch the trunk again, all of its files"
+        raise MissingError("there is no tokenizer.json", where=str(folder), do=do)
+    given: dict[str, Any] = {argument: str(path), "model_max_length": config.max_length, **SPECIAL}
+    try:
+        tokenizer = XLMRobertaTokenizerFast(**given)  # type: ignore[no-untyped-call]
+    except Exception as error:
+        if path == slow and isinstance(error, ImportError):
+            what = "there is no tokenizer.json, and the library that reads this file is not installed"
+            raise MissingError(what, where=str(path), do=do) from error
+        raise ArtefactError(f"the tokenizer cannot be {verb}: {error}", where=str(path), do=do) from error
+    what = ""
+    if len(tokenizer) > config.vocab_size:
+        what = f"the tokenizer knows {len(tokenizer)} tokens and the trunk {config.vocab_size}"
+    elif tokenizer.pad_token_id != config.pad_token_id:
+        what = f"the tokenizer pads with {tokenizer.pad_token_id}, the trunk with {config.pad_token_id}"
+    if what:
+        raise ArtefactError(what, where=str(folder), do="fetch tokenizer and weights from one place")
+    return tokenizer
 
 
 def empty_model(config: TrunkConfig) -> XLMRobertaModel:
@@ -215,23 +238,14 @@ def _fill(model: XLMRobertaModel, source: Source, precision: str, layers: int) -
             check_tensor(source, name, shape)
             tensor, digest = read_tensor(source, name, storage(precision, name), pool)
             digests[name] = (shape, digest)
-            if (layer := layer_of(name)) is None or layer < layers:
-                _set(model, name, tensor)
+            if layer_of(name) < layers:
+                path, _, leaf = name.rpartition(".")
+                setattr(model.get_submodule(path), leaf, nn.Parameter(tensor, requires_grad=False))
     model.encoder.layer = model.encoder.layer[:layers]  # those above were never given memory
-    _fill_buffers(model)
-    return fingerprint(digests)
-
-
-def _set(model: nn.Module, name: str, tensor: Tensor) -> None:
-    path, _, leaf = name.rpartition(".")
-    setattr(model.get_submodule(path), leaf, nn.Parameter(tensor, requires_grad=False))
-
-
-def _fill_buffers(model: XLMRobertaModel) -> None:
-    """Real buffers in place of the empty ones; they hold what is counted, not learned."""
     embeddings, length = model.embeddings, model.config.max_position_embeddings
-    embeddings.position_ids = torch.arange(length).expand(1, -1)
+    embeddings.position_ids = torch.arange(length).expand(1, -1)  # buffers: counted, not learned
     embeddings.token_type_ids = torch.zeros(1, length, dtype=torch.long)
+    return fingerprint(digests)
 
 
 def _stored(tensor: Tensor, dtype: torch.dtype) -> Tensor:

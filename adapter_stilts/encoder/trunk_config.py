@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,11 +52,8 @@ class TrunkConfig:
 
 BASE = TrunkConfig(250_002, 768, 12, 12, 3072)
 LARGE = TrunkConfig(250_002, 1024, 24, 16, 4096)
-XLMR = {
-    f"{owner}xlm-roberta-{size}": config
-    for owner in ("FacebookAI/", "")
-    for size, config in (("base", BASE), ("large", LARGE))
-}
+XLMR = {f"{owner}xlm-roberta-base": BASE for owner in ("FacebookAI/", "")}
+XLMR |= {f"{owner}xlm-roberta-large": LARGE for owner in ("FacebookAI/", "")}
 
 
 def known_config(trunk: str) -> TrunkConfig | None:
@@ -80,20 +77,18 @@ def read_config(folder: Path) -> TrunkConfig:
         raise ArtefactError(what, where=str(path), do="choose an XLM-R")
     if raw.get("position_embedding_type", "absolute") != "absolute":
         raise ArtefactError("its positions are not absolute", where=str(path), do="choose an XLM-R")
-    return check_config(
-        {name: raw[name] for name in TrunkConfig.__dataclass_fields__ if raw.get(name) is not None}, str(path)
-    )
+    known = {name: raw[name] for name in TrunkConfig.__dataclass_fields__ if raw.get(name) is not None}
+    return check_config(known, str(path))
 
 
 def check_config(values: Mapping[str, object], where: str) -> TrunkConfig:
     """Numbers of the right type and size; ArtefactError for the first that is not."""
-    fields = TrunkConfig.__dataclass_fields__
-    for name, field in fields.items():
-        if name not in values:
-            if isinstance(field.default, (int, float, str)):
-                continue
+    for name, field in TrunkConfig.__dataclass_fields__.items():
+        if name in values:
+            if not _good(name, str(field.type), values[name]):
+                raise ArtefactError(f"'{name}' cannot be {values[name]!r}", where=where, do=REFETCH)
+        elif not isinstance(field.default, (int, float, str)):
             raise ArtefactError(f"'{name}' is missing", where=where, do=REFETCH)
-        _check_value(name, str(field.type), values[name], where)
     config = TrunkConfig(**values)  # type: ignore[arg-type]
     if config.hidden_size % config.num_attention_heads:
         what = f"{config.hidden_size} dimensions cannot be split over {config.num_attention_heads} heads"
@@ -108,8 +103,8 @@ def library_config(config: TrunkConfig) -> XLMRobertaConfig:
     """The library's configuration object, made new each time: the library changes the one it is given."""
     from transformers import XLMRobertaConfig
 
-    values = {name: getattr(config, name) for name in TrunkConfig.__dataclass_fields__}
-    return XLMRobertaConfig(**values, position_embedding_type="absolute", attn_implementation="sdpa")  # type: ignore[no-untyped-call]
+    fixed = {"position_embedding_type": "absolute", "attn_implementation": "sdpa"}
+    return XLMRobertaConfig(**asdict(config), **fixed)  # type: ignore[no-untyped-call]
 
 
 def _read_object(path: Path) -> dict[str, object]:
@@ -145,12 +140,11 @@ def _pairs(value: object) -> Iterator[tuple[str, object]]:
             yield from _pairs(inner)
 
 
-def _check_value(name: str, kind: str, value: object, where: str) -> None:
+def _good(name: str, kind: str, value: object) -> bool:
+    if kind == "str":
+        return value in ACTIVATIONS
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
     if kind == "int":
-        good = isinstance(value, int) and not isinstance(value, bool) and value >= (0 if name.endswith("_id") else 1)
-    elif kind == "float":
-        good = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1
-    else:
-        good = value in ACTIVATIONS
-    if not good:
-        raise ArtefactError(f"'{name}' cannot be {value!r}", where=where, do=REFETCH)
+        return isinstance(value, int) and value >= (0 if name.endswith("_id") else 1)
+    return 0 <= value < 1

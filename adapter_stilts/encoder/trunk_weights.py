@@ -1,7 +1,14 @@
-"""A trunk's weights: read from safetensors, verified against the configuration. Nothing is ever unpickled."""
+"""A trunk's weights: read from safetensors, verified against the configuration, and identified by a hash.
+
+Nothing is ever unpickled. A trunk's fingerprint does not depend on what its weights are called, nor on how they are
+sharded or run. Each tensor is hashed as its float32 values. Every float16 and bfloat16 value is a float32 value, so a
+file stored in half precision has the fingerprint of the same file widened; rounding a float32 file to half precision
+changes its weights and its fingerprint. The pooler and the heads are not part of it.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -12,7 +19,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from adapter_stilts.encoder.fingerprint import piece_digest, rows_per_piece
+from adapter_stilts.encoder.transfer import first
 from adapter_stilts.encoder.trunk_config import REFETCH
 from adapter_stilts.errors import ArtefactError, MissingError
 
@@ -22,6 +29,7 @@ ONE_PLACE = "fetch config.json and weights from one place"
 CONVERT = "convert them to safetensors, or fetch a trunk that has them"
 DAMAGED = "the file is truncated or damaged; fetch it again"
 FLOATS = ("F32", "F16", "BF16", "F64")
+PIECE = 1 << 22  # values hashed at a time
 
 
 @dataclass(frozen=True)
@@ -34,14 +42,14 @@ class Source:
     def header(self, name: str) -> tuple[torch.Size, str]:
         """Shape and stored type of a tensor."""
         path, stored = self.places[name]
-        with opened(path) as file:
-            found = file.get_slice(stored)
-            return torch.Size(found.get_shape()), found.get_dtype()
+        with _opened(path) as file:
+            tensor = file.get_slice(stored)
+            return torch.Size(tensor.get_shape()), tensor.get_dtype()
 
     def piece(self, name: str, start: int, stop: int) -> Tensor:
         """Rows start..stop of a tensor. The file is opened for each, so that no more than this stays in memory."""
         path, stored = self.places[name]
-        with opened(path) as file:
+        with _opened(path) as file:
             try:
                 piece: Tensor = file.get_slice(stored)[start:stop]
             except (SafetensorError, OSError, ValueError) as error:
@@ -57,7 +65,7 @@ def find_weights(folder: Path) -> Source:
     for path in paths:
         if not path.is_file():
             raise _no_weights(folder, path)
-        with opened(path) as file:
+        with _opened(path) as file:
             for name in file.keys():  # noqa: SIM118  (not a mapping)
                 canonical = next((name.removeprefix(prefix) for prefix in PREFIXES if name.startswith(prefix)), name)
                 if canonical in places:
@@ -70,12 +78,9 @@ def check_names(source: Source, wanted: Mapping[str, torch.Size]) -> None:
     """All that the configuration calls for, and no further layers; ArtefactError names the first that disagrees."""
     missing = sorted(set(wanted) - set(source.places))
     if missing:
-        more = f" and {len(missing) - 1} more tensors" if len(missing) > 1 else ""
-        what = f"the weights lack '{missing[0]}'{more}, which config.json calls for"
+        what = f"the weights lack {first(missing)}, which config.json calls for"
         raise ArtefactError(what, where=str(source.folder), do=REFETCH)
-    own = {
-        name for name in source.places if name.startswith(("embeddings.", "encoder.")) and not name.endswith(("_ids",))
-    }
+    own = {name for name in source.places if name.startswith(("embeddings.", "encoder.")) and not name.endswith("_ids")}
     if extra := sorted(own - set(wanted)):
         what = f"the weights hold '{extra[0]}', which config.json does not call for"
         raise ArtefactError(what, where=str(source.folder), do=ONE_PLACE)
@@ -83,9 +88,9 @@ def check_names(source: Source, wanted: Mapping[str, torch.Size]) -> None:
 
 def check_tensor(source: Source, name: str, shape: torch.Size) -> None:
     """The shape the configuration calls for, in floating point; ArtefactError otherwise."""
-    (found, dtype), where = source.header(name), str(source.places[name][0])
-    if found != shape:
-        what = f"'{name}' has shape {list(found)}, and config.json calls for {list(shape)}"
+    (stored, dtype), where = source.header(name), str(source.places[name][0])
+    if stored != shape:
+        what = f"'{name}' has shape {list(stored)}, and config.json calls for {list(shape)}"
         raise ArtefactError(what, where=where, do=ONE_PLACE)
     if dtype not in FLOATS:
         raise ArtefactError(f"'{name}' is stored as {dtype}", where=where, do="choose a trunk stored in floating point")
@@ -97,7 +102,7 @@ def read_tensor(source: Source, name: str, dtype: torch.dtype, pool: Executor) -
     Read in pieces, so that the file is never in memory whole; the pool's threads share them out.
     """
     shape, _ = source.header(name)
-    step = rows_per_piece(shape)
+    step = _rows_per_piece(shape)
     tensor = torch.empty(shape, dtype=dtype)
 
     def read(start: int) -> bytes:
@@ -106,7 +111,7 @@ def read_tensor(source: Source, name: str, dtype: torch.dtype, pool: Executor) -
             what = f"'{name}' holds values that are not finite numbers"
             raise ArtefactError(what, where=str(source.places[name][0]), do=REFETCH)
         tensor[start : start + step] = piece
-        return piece_digest(piece)
+        return _piece_digest(piece)
 
     digests = list(pool.map(read, range(0, shape[0], step)))
     return tensor, b"".join(digests)
@@ -121,12 +126,31 @@ def mask_head(source: Source) -> dict[str, Tensor] | None:
         return {name.removeprefix("lm_head."): read_tensor(source, name, torch.float32, pool)[0] for name in names}
 
 
+def tensor_digest(tensor: Tensor) -> bytes:
+    """The digests of a tensor's pieces, one after another."""
+    return b"".join(_piece_digest(piece) for piece in torch.split(tensor, _rows_per_piece(tensor.shape)))
+
+
+def fingerprint(digests: Mapping[str, tuple[torch.Size, bytes]]) -> str:
+    """32 hexadecimal digits from each tensor's name, shape and digest."""
+    lines = [f"{name} {list(shape)} {digest.hex()}\n" for name, (shape, digest) in sorted(digests.items())]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()[:32]
+
+
 def threads() -> ThreadPoolExecutor:
     """As many threads as torch uses."""
     return ThreadPoolExecutor(torch.get_num_threads())
 
 
-def opened(path: Path) -> safe_open:
+def _rows_per_piece(shape: torch.Size) -> int:
+    return max(1, PIECE // max(1, shape[1:].numel()))
+
+
+def _piece_digest(piece: Tensor) -> bytes:
+    return hashlib.sha256(piece.detach().to("cpu", torch.float32).contiguous().numpy().data).digest()
+
+
+def _opened(path: Path) -> safe_open:
     """A safetensors file; ArtefactError for one that is truncated or damaged."""
     try:
         return safe_open(path, framework="pt")
@@ -147,11 +171,8 @@ def _shards(index: Path) -> list[Path]:
 
 
 def _no_weights(folder: Path, path: Path) -> Exception:
-    pickles = sorted(found.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for found in folder.glob(pattern))
-    if pickles:
-        return ArtefactError(
-            f"the weights are a pickle ({pickles[0]}), which can run code when it is read",
-            where=str(folder),
-            do=CONVERT,
-        )
-    return MissingError(f"there is no {path.name}", where=str(folder), do=REFETCH)
+    pickles = sorted(file.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for file in folder.glob(pattern))
+    if not pickles:
+        return MissingError(f"there is no {path.name}", where=str(folder), do=REFETCH)
+    what = f"the weights are a pickle ({pickles[0]}), which can run code when it is read"
+    return ArtefactError(what, where=str(folder), do=CONVERT)

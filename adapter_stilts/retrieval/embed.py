@@ -91,6 +91,6 @@ def _batch(encoder: AdapterEncoder, rows: Sequence[TokenIds], reading: Reading) 
     if len(layers) == 1:
         states = {layers[0]: encoder.hidden(ids, mask, layers[0])}
     else:
-        collected = encoder.hidden(ids, mask, max(layers), collect=True)
+        collected = encoder.states(ids, mask, max(layers))
         states = {layer: collected[layer] for layer in layers}
     return {layer: poolings[reading.pool](state.float(), mask).cpu().numpy() for layer, state in states.items()}

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.data.feature import Feature
-from adapter_stilts.encoder.joint_model import JointModel
-from adapter_stilts.encoder.task_model import TaskModel
+from adapter_stilts.encoder.task_model import JointModel, TaskModel
 from adapter_stilts.encoder.trunk import Trunk
 from adapter_stilts.evaluation.predict import predict
 from adapter_stilts.formats.base import Cut, Example, Format, Rules
@@ -170,7 +169,7 @@ def _scored(
     options: Options,
     features: list[Feature],
 ) -> tuple[Score, Any, int, Mapping[str, Any]]:
-    """A score, its predictions, the words it lost, and attention [L, A] by fusion. features: filled by the first call."""
+    """A score, its predictions, the words it lost, attention [L, A] by fusion. features: filled by the first call."""
     if task.format.ranking:
         return *own_score(model, task, examples, reading, options), 0, {}
     if task.format.masked:

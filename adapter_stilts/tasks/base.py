@@ -151,8 +151,8 @@ def task_of(name: str, format_name: str, summary: str, **facts: Any) -> Task:
 
 
 def register(name: str, format_name: str, summary: str, **facts: Any) -> None:
-    """Make a task and put it under its name and its aliases."""
-    task = task_of(name, format_name, summary, **facts)
+    """Make a task, of English rows where it does not say, and put it under its name and its aliases."""
+    task = task_of(name, format_name, summary, **{"languages": ("en",), **facts})
     for each in (name, *task.aliases):
         tasks.add(each, task)
 
@@ -172,13 +172,11 @@ def labels_of(task: Task, examples: Sequence[Example]) -> tuple[str, ...] | None
         return None
     if task.labels is not None:
         return task.labels
-    labels = {label for example in examples for label in _labels(task, example)}
-    return task.format.completed(labels)
-
-
-def _labels(task: Task, example: Example) -> tuple[str, ...]:
-    labels = task.format.labels_of(example)
-    if not labels or "" in labels:
-        where, do = f"row '{example.id}'", "fill in its label or leave it out"
-        raise TaskDataError("a training row without a label", where=where, do=do)
-    return labels
+    shown: set[str] = set()
+    for example in examples:
+        labels = task.format.labels_of(example)
+        if not labels or "" in labels:
+            where, do = f"row '{example.id}'", "fill in its label or leave it out"
+            raise TaskDataError("a training row without a label", where=where, do=do)
+        shown.update(labels)
+    return task.format.completed(shown)

@@ -31,7 +31,7 @@ BITEXTS["test"] = ("{l}.devtest eng_Latn.devtest", *BITEXTS["test"])
 def own(name: str, format_name: str, summary: str, files: Patterns, miniature: str = "", **facts: Any) -> None:
     """A task of the user's own files, whatever they are called; its rows in the miniature have its name, or are those
     of another."""
-    named = {"any_name": True, "miniature": miniature or name, **facts}
+    named = {"languages": (), "any_name": True, "miniature": miniature or name, **facts}
     register(name, format_name, f"your own files: {summary}", files=files, **named)
 
 

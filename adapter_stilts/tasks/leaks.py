@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from adapter_stilts.tasks.base import Leak, LeakKind, Task
 from adapter_stilts.tasks.languages import same_language
 
-IN_TASK = "in-task: a gain over direct is more data for the same task, not transfer; leave it out of a headline"
-SAME_TEXT = (
-    "same text: a gain over direct may come from having seen the sentences before, not from what the other task teaches"
-)
-SELECTION = "selection: the best step was chosen on text that the test set is made of"
-TARGET = "target leak: the score is not zero-shot"
-MEANING: Mapping[LeakKind, str] = {"in-task": IN_TASK, "same-text": SAME_TEXT, "selection": SELECTION, "target": TARGET}
+MEANING: Mapping[LeakKind, str] = {
+    "in-task": "in-task: a gain over direct is more data for the same task, not transfer; leave it out of a headline",
+    "same-text": "same text: a gain over direct may come from having seen the sentences before, not from what "
+    "the other task teaches",
+    "selection": "selection: the best step was chosen on text that the test set is made of",
+    "target": "target leak: the score is not zero-shot",
+}
 
 
 @dataclass(frozen=True)

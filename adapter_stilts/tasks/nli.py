@@ -13,6 +13,7 @@ from adapter_stilts.tasks.source import UNVERIFIED, Hub, codes, only
 
 # The hub's class numbers; the files write words. XTREME's order of the labels differs.
 HUB_LABELS = {"0": "entailment", "1": "neutral", "2": "contradiction", "-1": "-"}
+MATCHED = only("train", validation="validation_matched", test="validation_mismatched")
 LETTERS = {"e": "entailment", "n": "neutral", "c": "contradiction"}
 XNLI: dict[str, Any] = {
     "languages": codes("ar bg de el en es fr hi ru sw th tr ur vi zh"),
@@ -30,7 +31,6 @@ register(
     "mnli",
     "pair",
     "MultiNLI: English inference in ten genres",
-    languages=("en",),
     labels=NLI_LABELS,
     leaks=(Leak("anli+", "in-task", "ANLI+ holds MNLI's training set"),),
     label_names={"contradictory": "contradiction"},
@@ -39,15 +39,7 @@ register(
     " | multinli/multinli.train.en.tsv | xnli/train-en.tsv",  # as XNLI's own archive and XTREME's download have it
     validation="multinli_1.0_dev_matched.jsonl | MNLI/dev_matched.tsv | mnli/dev_matched.tsv | mnli.dev.jsonl",
     test="multinli_1.0_dev_mismatched.jsonl | MNLI/dev_mismatched.tsv | mnli/dev_mismatched.tsv | mnli.test.jsonl",
-    hubs=(
-        Hub(
-            "nyu-mll/glue",
-            "mnli",
-            splits=only("train", validation="validation_matched", test="validation_mismatched"),
-            label_names=HUB_LABELS,
-            certainty=UNVERIFIED,
-        ),
-    ),
+    hubs=(Hub("nyu-mll/glue", "mnli", splits=MATCHED, label_names=HUB_LABELS, certainty=UNVERIFIED),),
     sizes={"train": "392,702 [S]", "validation": "9,815 [M]", "test": "9,832 [M]"},
     miniature="nli",
     licence="OANC, CC BY 3.0, CC BY-SA 3.0",
@@ -58,7 +50,6 @@ register(
     "snli",
     "pair",
     "Stanford NLI: English inference on image captions",
-    languages=("en",),
     labels=NLI_LABELS,
     ignore_labels=("-",),
     train="snli_1.0_train.jsonl",
@@ -70,15 +61,11 @@ register(
     licence="CC BY-SA 4.0",
     paper="https://arxiv.org/abs/1508.05326",
 )
-ROUNDS = {
-    split: "+".join(f"{theirs}_r{number}" for number in (1, 2, 3))
-    for split, theirs in only("train", validation="dev", test="test").items()
-}
+ROUNDS = only(train="train_r1+train_r2+train_r3", validation="dev_r1+dev_r2+dev_r3", test="test_r1+test_r2+test_r3")
 register(
     "anli",
     "pair",
     "Adversarial NLI, rounds 1 to 3 together",
-    languages=("en",),
     labels=NLI_LABELS,
     label_names=LETTERS,
     train="R*/train.jsonl",
@@ -95,7 +82,6 @@ register(
     "anli+",
     "pair",
     "ANLI rounds 1 to 3 with MNLI and SNLI, under one head",
-    languages=("en",),
     labels=NLI_LABELS,
     parts=("anli", "mnli", "snli"),
     label_names=LETTERS,

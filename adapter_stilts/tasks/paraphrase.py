@@ -31,7 +31,6 @@ register(
     "pair",
     "Quora question pairs: do two English questions ask the same",
     metric="accuracy_f1",
-    languages=("en",),
     labels=BINARY_LABELS,
     train="QQP/train.tsv | qqp/train.tsv",
     validation="QQP/dev.tsv | qqp/dev.tsv",

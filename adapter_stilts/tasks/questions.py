@@ -7,6 +7,8 @@ is still selected on rows held out of SQuAD, since no protocol selects on rows o
 
 from __future__ import annotations
 
+from typing import Any
+
 from adapter_stilts.tasks.base import Leak, register
 from adapter_stilts.tasks.source import UNVERIFIED, Hub, codes, only, pairs
 
@@ -17,6 +19,15 @@ SQUAD = Leak("squad", "in-task", "SQuAD 1.1 is its training set")
 SQUAD_DEV = Leak("squad", "selection", TRANSLATED, ("validation",))
 SQUAD_2 = Leak("squad_v2", "in-task", "SQuAD 2.0 holds its training set")
 SQUAD_2_DEV = Leak("squad_v2", "selection", f"{TRANSLATED}, whose paragraphs SQuAD 2.0 shares", ("validation",))
+SQUAD_1: dict[str, Any] = {
+    "train": "train-v1.1.json",
+    "validation": "dev-v1.1.json",
+    "test": "dev-v1.1.json",
+    "sizes": {"train": "87,599 [S]", "validation": "10,570 [M]"},
+    "licence": "CC BY-SA 4.0",
+    "paper": "https://arxiv.org/abs/1606.05250",
+    "stand_ins": PUBLIC_TEST,
+}
 XQUAD = codes("ar de el en es hi ru th tr vi zh")
 TYDIQA = pairs("""
     ar arabic  bn bengali  en english  fi finnish  id indonesian  ko korean  ru russian  sw swahili  te telugu
@@ -26,24 +37,16 @@ register(
     "squad",
     "span",
     "SQuAD 1.1: English questions about Wikipedia paragraphs",
-    languages=("en",),
     leaks=(Leak("squad_v2", "in-task", "SQuAD 2.0 repeats its questions"),),
-    train="train-v1.1.json",
-    validation="dev-v1.1.json",
-    test="dev-v1.1.json",
     hubs=(Hub("rajpurkar/squad", splits=TWO, certainty=UNVERIFIED), Hub("google/xtreme", "SQuAD", splits=TWO)),
-    sizes={"train": "87,599 [S]", "validation": "10,570 [M]"},
     miniature="qa",
-    licence="CC BY-SA 4.0",
-    paper="https://arxiv.org/abs/1606.05250",
-    stand_ins=PUBLIC_TEST,
+    **SQUAD_1,
 )
 register(
     "squad_v2",
     "span",
     "SQuAD 2.0: the same with questions that have no answer",
     metric="squad_v2",
-    languages=("en",),
     leaks=(Leak("squad", "in-task", "SQuAD 1.1 holds its questions that have an answer"),),
     train="train-v2.0.json",
     validation="dev-v2.0.json",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from adapter_stilts.tasks.base import register
-from adapter_stilts.tasks.questions import PUBLIC_TEST, SQUAD, SQUAD_2, SQUAD_2_DEV, SQUAD_DEV, TWO, XQUAD
+from adapter_stilts.tasks.questions import SQUAD, SQUAD_1, SQUAD_2, SQUAD_2_DEV, SQUAD_DEV, TWO, XQUAD
 from adapter_stilts.tasks.source import PLAIN, UNVERIFIED, Hub, codes, only
 
 BY_RULE = (
@@ -26,23 +26,18 @@ READ_BY_ITS_AUTHOR = (
     f"{PLAIN}; columns mention, entity, entity_id and description as its author's scripts write and read them, "
     "others not known"
 )
+ENTITIES = Hub("izhx/mewsli-x", certainty=READ_BY_ITS_AUTHOR)
+TEST = only(test="validation")
 
 register(
     "squad-r",
     "ranking",
     "SQuAD 1.1 as retrieval: find the sentence that answers a question; what LAReQA learns from",
-    languages=("en",),
     query_length=96,
-    train="train-v1.1.json",
-    validation="dev-v1.1.json",
-    test="dev-v1.1.json",
     hubs=(Hub("rajpurkar/squad", splits=TWO, certainty=UNVERIFIED),),
     miniature="answers",
-    licence="CC BY-SA 4.0",
-    paper="https://arxiv.org/abs/1606.05250",
-    sizes={"train": "87,599 [S]", "validation": "10,570 [M]"},
     substitutions=(BY_RULE,),
-    stand_ins=PUBLIC_TEST,
+    **SQUAD_1,
 )
 register(
     "lareqa",
@@ -58,15 +53,7 @@ register(
         *(SQUAD_2, SQUAD_2_DEV),
     ),
     test="xquad-r/{l}.json | xquad-r.{l}.json",
-    hubs=(
-        Hub(
-            "google-research-datasets/xquad_r",
-            "{l}",
-            splits=only(test="validation"),
-            languages=XQUAD,
-            note=WITHOUT_BREAKS,
-        ),
-    ),
+    hubs=(Hub("google-research-datasets/xquad_r", "{l}", splits=TEST, languages=XQUAD, note=WITHOUT_BREAKS),),
     miniature="answers",
     licence="CC BY-SA 4.0",
     paper="https://arxiv.org/abs/2004.05484",
@@ -84,21 +71,8 @@ register(
     validation="wikipedia_pairs-dev.jsonl | wikipedia_pairs/dev.jsonl",
     test="wikinews_mentions-test.jsonl | wikinews_mentions/{l}/test.jsonl",
     hubs=(
-        Hub(
-            "izhx/mewsli-x",
-            "{l}",
-            splits=only("test"),
-            languages=MEWSLIX,
-            candidates="candidate_entities",
-            certainty=READ_BY_ITS_AUTHOR,
-        ),
-        Hub(
-            "izhx/mewsli-x",
-            "wikipedia_pairs",
-            splits=only("train", "validation"),
-            languages=("en",),
-            certainty=READ_BY_ITS_AUTHOR,
-        ),
+        replace(ENTITIES, config="{l}", splits=only("test"), languages=MEWSLIX, candidates="candidate_entities"),
+        replace(ENTITIES, config="wikipedia_pairs", splits=only("train", "validation"), languages=("en",)),
     ),
     candidates=("candidate_set_entities.jsonl", "candidate_entities.jsonl"),
     language_column="language",

@@ -17,11 +17,15 @@ TATOEBA_NAMES = {"fa": "pes", "zh": "cmn", "sw": "swh"}  # where they are not IS
 XTREME = codes(
     "ar he vi id jv tl eu ml ta te af nl de el bn hi mr ur fa fr it pt es bg ru ja ka ko th sw zh kk tr et fi hu"
 )
+NAMES = {code: TATOEBA_NAMES.get(code, iso3(code)) for code in XTREME}
+SENTENCES = {"source": "source_sentence", "target": "target_sentence"}
+TEST = only(test="validation")
 BUCC: dict[str, Any] = {
     "languages": codes("de fr ru zh"),
     "licence": "by source; see https://comparable.limsi.fr/bucc2018",
     "paper": "https://comparable.limsi.fr/bucc2018",
 }
+BOTH = only("validation", "test")
 GOLD_COLUMNS = pairs("""
     source_id source_lang  source source_sentence  target_id target_lang  target target_sentence
 """)
@@ -33,16 +37,7 @@ register(
     languages=XTREME,
     extra_languages=codes("az lt pl uk ro"),
     test="tatoeba.{l}-eng.{l} tatoeba.{l}-eng.eng",
-    hubs=(
-        Hub(
-            "google/xtreme",
-            "tatoeba.{l}",
-            splits=only(test="validation"),
-            codes={code: TATOEBA_NAMES.get(code, iso3(code)) for code in XTREME},
-            languages=XTREME,
-            columns={"source": "source_sentence", "target": "target_sentence"},
-        ),
-    ),
+    hubs=(Hub("google/xtreme", "tatoeba.{l}", splits=TEST, codes=NAMES, languages=XTREME, columns=SENTENCES),),
     miniature="bitext",
     sizes={"test": "1,000 pairs, fewer in jv te ta sw th kk ml ka [S]"},
     licence="CC BY 2.0 FR",
@@ -65,17 +60,11 @@ register(
     "pools",
     "BUCC 2018's gold pairs alone, as the hub has them: far easier than mining, and not to be compared with it",
     hubs=(
-        Hub(
-            "google/xtreme",
-            "bucc18.{l}",
-            splits=only("validation", "test"),
-            columns=GOLD_COLUMNS,
-            certainty=f"{PLAIN}; gold pairs only",
-        ),
+        Hub("google/xtreme", "bucc18.{l}", splits=BOTH, columns=GOLD_COLUMNS, certainty=f"{PLAIN}; gold pairs only"),
     ),
     substitutions=("the pools are reduced to the gold pairs: there is nothing else to be mistaken for a translation",),
     **BUCC,
 )
 for domain in ("medical", "legal"):
     what = f"the miniature's {domain} sentences and their translations, for comparison with its general ones"
-    register(f"bitext-{domain}", "aligned", what, miniature=f"bitext-{domain}")
+    register(f"bitext-{domain}", "aligned", what, languages=(), miniature=f"bitext-{domain}")

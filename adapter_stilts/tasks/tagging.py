@@ -34,6 +34,7 @@ ADDED = pairs("""
     lt lt_alksnis+lt_hse  pl pl_lfg+pl_pdb+pl_pud  uk uk_iu  wo wo_wtf  ro ro_nonstandard+ro_rrt+ro_simonero
 """)
 
+UD, UPOS_TAGS = "universal-dependencies/universal_dependencies", {"words": "tokens", "tags": "upos"}
 SAME_SENTENCES = "its sentences are the training set's, under other tags"
 OF_XTREME = "rows of google/xtreme on the hub: their multi-word tokens are not those of XTREME's own files"
 OF_HUB = "rows of Universal Dependencies on the hub, in its version; XTREME-R reads UD 2.7 with multi-word tokens fused"
@@ -51,15 +52,7 @@ register(
     test="{l}_*-ud-test.conllu | udpos/test-{l}.tsv",
     hubs=(
         Hub("google/xtreme", "udpos.{l}", codes=NAMES, note=OF_XTREME),
-        Hub(
-            "universal-dependencies/universal_dependencies",
-            "{l}",
-            codes=ADDED,
-            columns={"words": "tokens", "tags": "upos"},
-            languages=tuple(ADDED),
-            certainty=SCRIPT,
-            note=OF_HUB,
-        ),
+        Hub(UD, "{l}", codes=ADDED, columns=UPOS_TAGS, languages=tuple(ADDED), certainty=SCRIPT, note=OF_HUB),
     ),
     sizes={"train": "21,253 [S]", "validation": "3,974 [S]", "test": "47 to 20,436 by language [S]"},
     miniature="pos",
@@ -71,7 +64,6 @@ register(
     "CCG supertags of words, from a copy of CCGbank of your own (licensed, LDC2005T13), its sections joined to a "
     "file a split",
     metric="token_accuracy",
-    languages=("en",),
     open_labels=True,
     train="ccg.train.auto | ccg.train.pipe | ccg/train.tsv | ccg.train",
     validation="ccg.dev.auto | ccg.dev.pipe | ccg/val.tsv | ccg.dev",
@@ -86,7 +78,6 @@ register(
     "chunking",
     "tags",
     "CoNLL-2000: base phrases of English",
-    languages=("en",),
     open_labels=True,
     held_out=20,
     train="conll2000/train.txt | conll2000.train.txt",
@@ -96,16 +87,13 @@ register(
     licence="Penn Treebank text; see https://www.clips.uantwerpen.be/conll2000/chunking/",
     paper="https://aclanthology.org/W00-0726",
 )
-for column, what in {
-    "xpos": "the treebank's own part-of-speech tags",
-    "deprel": "each word's relation to its head",
-}.items():
+TAGS = {"xpos": "the treebank's own part-of-speech tags", "deprel": "each word's relation to its head"}
+for column, what in TAGS.items():
     register(
         f"ud-{column}",
         "tags",
         f"Universal Dependencies: {what}",
         metric="token_accuracy",
-        languages=("en",),
         open_labels=True,
         leaks=(Leak("udpos", "same-text", "UD-POS has the same sentences under other tags"),),
         train="{l}_*-ud-train.conllu",

@@ -18,7 +18,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +98,9 @@ def save(folder: Path, checkpoint: Checkpoint, identity: str) -> Path:
 
     Raises DoesNotFit where the disk is full; the earlier checkpoint is then still whole.
     """
-    final = _next_name(folder, checkpoint.state.step)
+    step, before = checkpoint.state.step, newest(folder)
+    again = _age(before)[1] + 1 if before is not None and _age(before)[0] == step else 0  # stopped, then evaluated
+    final = folder / (f"step-{step:08d}.{again}" if again else f"step-{step:08d}")
     partial = folder / f".partial-{os.getpid()}"
     with disk_errors(final):
         folder.mkdir(parents=True, exist_ok=True)
@@ -191,13 +193,6 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _next_name(folder: Path, step: int) -> Path:
-    """A step may be saved more than once (stopped, then evaluated): step-00000120, step-00000120.1, ..."""
-    before = newest(folder)
-    again = _age(before)[1] + 1 if before is not None and _age(before)[0] == step else 0
-    return folder / (f"step-{step:08d}.{again}" if again else f"step-{step:08d}")
-
-
 def _age(path: Path) -> tuple[int, int]:
     step, _, again = path.name.removeprefix("step-").partition(".")
     return int(step), int(again or 0)
@@ -218,7 +213,7 @@ def _read_state(path: Path) -> dict[str, Any]:
 
 
 def _state(saved: dict[str, Any], path: Path) -> State:
-    if set(saved) != {item.name for item in fields(State)}:
+    if saved.keys() != State.__dataclass_fields__.keys():
         raise _damaged(path / STATE)
     losses = [(int(step), float(loss)) for step, loss in saved["losses"]]
     tasks = {task: Place(**place) for task, place in saved["tasks"].items()}

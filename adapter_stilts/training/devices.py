@@ -16,6 +16,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from accelerate import PartialState
@@ -46,29 +47,20 @@ class Processes:
 
     def total(self, tensor: Tensor) -> Tensor:
         """The sum over processes; the tensor itself where there is one process."""
-        return tensor if self.count == 1 else _tensor(reduce(tensor, "sum"))
+        return tensor if self.count == 1 else cast("Tensor", reduce(tensor, "sum"))
 
     def total_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
         """Add every parameter's gradient over processes, as one flat tensor; one that no process has stays None."""
         if self.count == 1:
             return
-        present = torch.tensor(
-            [parameter.grad is not None for parameter in parameters],
-            dtype=parameters[0].dtype,
-            device=parameters[0].device,
-        )
-        parts = [
-            (torch.zeros_like(parameter) if parameter.grad is None else parameter.grad).reshape(-1)
-            for parameter in parameters
-        ]
+        gradients = [parameter.grad for parameter in parameters]
+        present = parameters[0].new_tensor([gradient is not None for gradient in gradients])
+        pairs = zip(parameters, gradients, strict=True)
+        parts = [(torch.zeros_like(own) if gradient is None else gradient).reshape(-1) for own, gradient in pairs]
         sizes = [*(part.numel() for part in parts), len(parts)]
         *summed, present = torch.split(self.total(torch.cat([*parts, present])), sizes)
-        for parameter, gradient, found in zip(parameters, summed, present.tolist(), strict=True):
-            parameter.grad = gradient.view_as(parameter).clone() if found else None
-
-    def wait(self) -> None:
-        """Go on when every process has come this far."""
-        self.from_main(0.0)
+        for parameter, total, known in zip(parameters, summed, present.tolist(), strict=True):
+            parameter.grad = total.view_as(parameter).clone() if known else None
 
     def from_main(self, value: float) -> float:
         """The main process's number, in every process."""
@@ -107,12 +99,10 @@ def pick_device(name: str = "auto") -> torch.device:
 def autocast(device: torch.device, precision: str) -> torch.autocast:
     """The precision of the forward pass; trained parameters stay float32."""
     if precision == "fp16" and device.type != "cuda":
-        what = "precision fp16 needs a CUDA device"
-        raise ConfigError(what, where="training.precision", do="use bf16 or fp32 on the CPU")
-    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
-    return torch.autocast(
-        device.type, dtype=dtype if precision != "fp32" else torch.bfloat16, enabled=precision != "fp32"
-    )
+        do = "use bf16 or fp32 on the CPU"
+        raise ConfigError("precision fp16 needs a CUDA device", where="training.precision", do=do)
+    dtype = torch.float16 if precision == "fp16" else torch.bfloat16
+    return torch.autocast(device.type, dtype=dtype, enabled=precision != "fp32")
 
 
 @contextmanager
@@ -136,8 +126,3 @@ def _leave() -> None:
     """End the process group before the interpreter does: its threads, left running, abort a process at its end."""
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
-
-
-def _tensor(value: object) -> Tensor:
-    assert isinstance(value, Tensor)
-    return value

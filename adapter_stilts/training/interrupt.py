@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -23,31 +23,25 @@ class StopSignal:
     """Whether someone asked to stop."""
 
     def __init__(self) -> None:
-        self._requested = False
+        self.requested = False
         self._seen: set[int] = set()
         self._before: dict[signal.Signals, Any] = {}
 
-    @property
-    def requested(self) -> bool:
-        return self._requested
-
     def request(self) -> None:
         """Ask for a stop after the current step."""
-        self._requested = True
+        self.requested = True
 
     def __enter__(self) -> StopSignal:
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._receive) for number in SIGNALS}
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._restore()
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         launched = int(os.environ.get("WORLD_SIZE", "1")) > 1
-        if number in self._seen or (self._requested and not launched):
+        if number in self._seen or (self.requested and not launched):
             self._restore()
             raise KeyboardInterrupt
         self._seen.add(number)

@@ -94,7 +94,8 @@ class Run:
         self._begin(resume)
         state = self.state
         while not state.stopped_by:
-            if self._asked_to_stop():
+            # several processes stop at the step in which they agreed on it; one alone need not wait for a step
+            if self.stopping or (self.processes.count == 1 and self.stop.requested):
                 self._interrupt()
             if self._evaluation_is_due():
                 self._evaluate()
@@ -213,10 +214,6 @@ class Run:
         by_steps = step / self.total if self.total else 0.0
         by_clock = self.state.seconds / (60 * self.plan.minutes) if self.plan.minutes is not None else 0.0
         return min(1.0, max(by_steps, by_clock))
-
-    def _asked_to_stop(self) -> bool:
-        """Several processes stop at the step in which they agreed on it; one alone need not wait for a step."""
-        return self.stopping or (self.processes.count == 1 and self.stop.requested)
 
     def _interrupt(self) -> None:
         self._save()

@@ -50,7 +50,7 @@ def make_encoder(tiny_trunk: Trunk) -> Callable[..., AdapterEncoder]:
             for seed, fuse in enumerate(fusions(parse(composition))):
                 encoder.add_fusion(fuse, seed=100 + seed)
             encoder.activate(parse(composition))
-        shake(parameter for _, parts in encoder._parts() for parameter in parts.parameters())
+        shake(parameter for parts in encoder._parts().values() for parameter in parts.parameters())
         return encoder
 
     return make

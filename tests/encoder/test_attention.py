@@ -1,9 +1,10 @@
-"""The product of attention: its values in training are those of inference, and its bf16 gradient is near the exact one."""
+"""The product of attention: its values in training are those of inference, and its bf16 gradient is near the exact
+one."""
 
 import pytest
 import torch
 
-from adapter_stilts.encoder.attention import product
+from adapter_stilts.encoder.layers import product
 
 
 def operands(dtype: torch.dtype) -> list[torch.Tensor]:

@@ -45,8 +45,8 @@ def test_keeps_the_order_of_the_sentences(encoder, sentences):
 
 def test_reads_several_layers_in_one_pass(encoder, sentences, monkeypatch):
     calls = []
-    hidden = encoder.hidden
-    monkeypatch.setattr(encoder, "hidden", lambda *args, **kwargs: calls.append(1) or hidden(*args, **kwargs))
+    states = encoder.states
+    monkeypatch.setattr(encoder, "states", lambda *args, **kwargs: calls.append(1) or states(*args, **kwargs))
     by_layer = embed(encoder, sentences, Reading((2, 0), token_budget=10_000))
     assert (sorted(by_layer), len(calls)) == ([0, 2], 1)
     for layer, vectors in by_layer.items():
@@ -56,7 +56,9 @@ def test_reads_several_layers_in_one_pass(encoder, sentences, monkeypatch):
 def test_encodes_equal_sentences_once(encoder, sentences, monkeypatch):
     rows = []
     hidden = encoder.hidden
-    monkeypatch.setattr(encoder, "hidden", lambda ids, *rest, **named: rows.append(len(ids)) or hidden(ids, *rest, **named))
+    monkeypatch.setattr(
+        encoder, "hidden", lambda ids, *rest, **named: rows.append(len(ids)) or hidden(ids, *rest, **named)
+    )
     vectors = embed(encoder, [sentences[0], sentences[1], sentences[0]], Reading((1,)))[1]
     assert sum(rows) == 2
     assert np.array_equal(vectors[0], vectors[2])
@@ -81,7 +83,7 @@ def test_cuts_a_sentence_that_is_too_long(encoder, sentences):
 def test_reads_the_active_composition_and_leaves_the_mode_alone(encoder, sentences):
     bare = embed(encoder, sentences, Reading((2,)))[2]
     encoder.add("a", "seq_bn", seed=1)
-    for tensor in encoder.adapters["a"].parts.parameters():
+    for tensor in encoder.adapters["a"].parameters():
         tensor.data = torch.randn(tensor.shape, generator=torch.Generator().manual_seed(1))
     encoder.activate(parse("a"))
     modes = [module.training for module in encoder.train().modules()]

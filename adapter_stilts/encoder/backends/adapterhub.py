@@ -8,8 +8,8 @@ erases it, a stack inside a fusion is normalised twice, a parallel bottleneck dr
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -53,7 +53,7 @@ def build(
     """A fresh adapter; settings the library cannot build are UsageError."""
     parts = LibraryParts(depth)
     try:
-        for part in kind.library:
+        for part in kind.library or (kind.name,):
             config = _configured(ADAPTER_CONFIG_MAP[part], settings)
             BUILDERS[config.architecture](parts, config, shape)
     except (AssertionError, ValueError, KeyError, AttributeError, ZeroDivisionError, RuntimeError) as error:
@@ -84,10 +84,7 @@ class LibraryParts(AdapterParts):
         if module is None:
             return {}
         rows = batch if self.training and module.dropout.p > 0 else 1
-        return {
-            layer: Prefix(keys_values[0], keys_values[1])
-            for layer, keys_values in zip(self.prefix_layers, module(rows), strict=True)
-        }
+        return {layer: Prefix(*pair) for layer, pair in zip(self.prefix_layers, module(rows), strict=True)}
 
     def invertible(self) -> Invertible | None:
         module = self.at(INVERTIBLE)
@@ -101,8 +98,8 @@ class LibraryParts(AdapterParts):
             self._sites[layer, site] = change(module)
 
 
-@dataclasses.dataclass(frozen=True)
-class Bottleneck:
+@dataclass(frozen=True)
+class Bottleneck(Change):
     """A bottleneck after its block: what it adds to the block's output, before that is added back to the stream."""
 
     module: Adapter
@@ -117,8 +114,8 @@ class Bottleneck:
         return inputs
 
 
-@dataclasses.dataclass(frozen=True)
-class LowRank:
+@dataclass(frozen=True)
+class LowRank(Change):
     """A low-rank change of a projection."""
 
     module: LoRA
@@ -127,12 +124,9 @@ class LowRank:
         change: Tensor = self.module(None, source)[0]
         return change
 
-    def query(self, hidden: Tensor, source: Tensor, norm: Norm | None) -> Tensor:
-        return source
 
-
-@dataclasses.dataclass(frozen=True)
-class Scale:
+@dataclass(frozen=True)
+class Scale(Change):
     """A scale on a projection's output, as what it adds: y * s is y + y * (s - 1)."""
 
     module: IA3
@@ -141,22 +135,16 @@ class Scale:
         scale: Tensor = self.module.lora_B.view(-1) * self.module.scaling
         return hidden * (scale - 1).to(hidden.dtype)
 
-    def query(self, hidden: Tensor, source: Tensor, norm: Norm | None) -> Tensor:
-        return source
-
 
 class LibraryFusion(FusionParts):
     """The library's fusion modules; the forward pass is ours, since the library's returns attention as NumPy."""
 
     def __init__(self, sites: tuple[str, ...], shape: TrunkConfig, depth: int) -> None:
         super().__init__()
-        self.depth = depth
         for layer in range(depth):
             for site in sites:
-                module = BertFusion(
-                    ADAPTERFUSION_CONFIG_MAP["dynamic"], shape.hidden_size, shape.attention_probs_dropout_prob
-                )
-                self.put(_fusion_place(layer, site), module)
+                sizes = (shape.hidden_size, shape.attention_probs_dropout_prob)
+                self.put(_fusion_place(layer, site), BertFusion(ADAPTERFUSION_CONFIG_MAP["dynamic"], *sizes))
 
     def fuse(self, layer: int, site: str, query: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         module = self.at(_fusion_place(layer, site))
@@ -175,14 +163,8 @@ def _fusion_place(layer: int, site: str) -> str:
 
 
 def _configured(config: AdapterConfig, settings: Mapping[str, Setting]) -> AdapterConfig:
-    known = {field.name for field in dataclasses.fields(config)}
-    return config.replace(
-        **{
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in settings.items()
-            if name in known
-        }
-    )
+    known = {name: settings[name] for name in config.__dataclass_fields__ if name in settings}
+    return config.replace(**{name: list(value) if isinstance(value, tuple) else value for name, value in known.items()})
 
 
 def _kept_layers(config: AdapterConfig, shape: TrunkConfig) -> list[int]:
@@ -196,25 +178,20 @@ def _kept_layers(config: AdapterConfig, shape: TrunkConfig) -> list[int]:
 
 
 def _add_bottlenecks(parts: LibraryParts, config: AdapterConfig, shape: TrunkConfig) -> None:
-    sites = [
-        site for site, wanted in (("attention", config["mh_adapter"]), ("output", config["output_adapter"])) if wanted
-    ]
+    wanted = {"attention": config["mh_adapter"], "output": config["output_adapter"]}
     make = ParallelAdapter if config["is_parallel"] else Adapter
     width = int(shape.hidden_size // config["reduction_factor"])
     if width < 1:
-        what = f"reduction_factor {config['reduction_factor']:g} leaves no bottleneck in {shape.hidden_size} dimensions"
-        raise ValueError(what)
+        factor = f"reduction_factor {config['reduction_factor']:g}"
+        raise ValueError(f"{factor} leaves no bottleneck in {shape.hidden_size} dimensions")
     for layer in _kept_layers(config, shape):
-        for site in sites:
+        for site in (site for site in STREAM if wanted[site]):
             parts.attach(layer, site, make("adapter", shape.hidden_size, width, config), Bottleneck)
     if config["phm_layer"] and config["shared_phm_rule"]:
         _share_rule(parts, init_shared_parameters(config, shape.hidden_size, torch.get_default_device()))
     if config["inv_adapter"]:
-        block = NICECouplingBlock(
-            [[shape.hidden_size]],
-            non_linearity=config["non_linearity"],
-            reduction_factor=config["inv_adapter_reduction_factor"],
-        )
+        given = {"non_linearity": config["non_linearity"], "reduction_factor": config["inv_adapter_reduction_factor"]}
+        block = NICECouplingBlock([[shape.hidden_size]], **given)
         parts.put(INVERTIBLE, block.apply(Adapter.init_bert_weights))
 
 
@@ -235,29 +212,24 @@ def _add_low_rank(parts: LibraryParts, config: AdapterConfig, shape: TrunkConfig
     unknown = set(config["attn_matrices"]) - {"q", "k", "v"}
     if unknown:
         raise ValueError(f"attn_matrices holds '{sorted(unknown)[0]}', which is not one of: q, k, v")
-    wanted = {
-        site
-        for site, letter in (("query", "q"), ("key", "k"), ("value", "v"))
-        if config["selfattn_lora"] and letter in config["attn_matrices"]
+    asked = {
+        **{site: config["selfattn_lora"] and site[0] in config["attn_matrices"] for site in ("query", "key", "value")},
+        "intermediate": config["intermediate_lora"],
+        "output_dense": config["output_lora"],
     }
-    wanted |= {
-        site
-        for site, on in (("intermediate", config["intermediate_lora"]), ("output_dense", config["output_lora"]))
-        if on
-    }
+    wanted = [site for site in LINEAR if asked[site]]
     if not wanted:
         raise ValueError("attn_matrices, intermediate_lora and output_lora leave no projection to change")
+    make, change = (IA3, Scale) if config["composition_mode"] == "scale" else (LoRA, LowRank)
     sizes = {
         "intermediate": (shape.hidden_size, shape.intermediate_size),
         "output_dense": (shape.intermediate_size, shape.hidden_size),
     }
     for layer in _kept_layers(config, shape):
-        for site in LINEAR:
-            if site in wanted:
-                inputs, outputs = sizes.get(site, (shape.hidden_size, shape.hidden_size))
-                scaled = config["composition_mode"] == "scale"
-                module = (IA3 if scaled else LoRA)((config["r"], inputs), (outputs, config["r"]), config)
-                parts.attach(layer, site, module, Scale if scaled else LowRank)
+        for site in wanted:
+            inputs, outputs = sizes.get(site, (shape.hidden_size, shape.hidden_size))
+            module = make((config["r"], inputs), (outputs, config["r"]), config)
+            parts.attach(layer, site, module, change)
 
 
 def _add_prefix(parts: LibraryParts, config: AdapterConfig, shape: TrunkConfig) -> None:

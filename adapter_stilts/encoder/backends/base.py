@@ -12,7 +12,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +35,7 @@ class Prefix:
     values: Tensor
 
 
-class Change(Protocol):
+class Change:
     """What one adapter adds at one site."""
 
     def change(self, hidden: Tensor, source: Tensor, norm: Norm | None) -> Tensor:
@@ -45,9 +45,11 @@ class Change(Protocol):
         source  [B, T, *]  what it was computed from; on the stream, the residual
         norm               the layer norm that follows, on the stream
         """
+        raise NotImplementedError
 
     def query(self, hidden: Tensor, source: Tensor, norm: Norm | None) -> Tensor:
         """What AdapterFusion asks with, [B, T, H]."""
+        return source
 
 
 class Invertible(Protocol):
@@ -63,20 +65,13 @@ class AdapterParts(nn.Module):
     one adapter may be loaded under another name.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._slots: dict[str, str] = {}
-
     def put(self, canonical: str, module: nn.Module) -> None:
         """Register a module under a dotted name."""
-        slot = canonical.replace(".", "/")
-        self._slots[canonical] = slot
-        self.add_module(slot, module)
+        self.add_module(canonical.replace(".", "/"), module)
 
     def at(self, canonical: str) -> nn.Module | None:
         """The module under a dotted name, if there is one."""
-        slot = self._slots.get(canonical)
-        return self._modules[slot] if slot is not None else None
+        return self._modules.get(canonical.replace(".", "/"))
 
     def named_tensors(self) -> dict[str, nn.Parameter]:
         """Every parameter once, by canonical name."""
@@ -128,9 +123,7 @@ class Backend(Protocol):
 
 def backend(kind: Kind) -> Backend:
     """The module that builds a kind; importing it here keeps its library out until a model is made."""
-    module: Any = importlib.import_module(f"adapter_stilts.encoder.backends.{kind.backend}")
-    library: Backend = module
-    return library
+    return cast("Backend", importlib.import_module(f"adapter_stilts.encoder.backends.{kind.backend}"))
 
 
 def draw(seed: int, make: Callable[[], M]) -> M:
