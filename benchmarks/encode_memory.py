@@ -40,7 +40,6 @@ def main() -> None:
     verb = [sys.executable, "-m", "adapter_stilts_cli", "encode", "--json"]
     verb += ["--layer", str(asked.layer), "--shard-rows", str(asked.shard_rows)]
     rows = []
-    print(f"{'rows':>9} {'file MB':>8} {'peak MB':>8} {'bound MB':>9}  sentences/s")
     for count in asked.rows:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "sentences.txt"
@@ -50,7 +49,8 @@ def main() -> None:
             size, peak, speed = path.stat().st_size, int(made["peak_memory"]), made["sentences_per_second"]
         bound = sum(memory(encoder, reading, rows=count, shard_rows=asked.shard_rows).values())
         rows.append({"rows": count, "file": size, "peak": peak, "bound": bound, "sentences_per_second": speed})
-        print(f"{count:>9} {size / 1e6:>8.1f} {peak / 1e6:>8.0f} {bound / 1e6:>9.0f}  {speed}")
+        held = f"peak {peak / 1e6:.0f} MB, bound {bound / 1e6:.0f} MB"
+        print(f"{count} rows, {size / 1e6:.1f} MB: {held}, {speed} sentences/s")
     record("encode_memory", {"shard_rows": asked.shard_rows, "layer": asked.layer, "rows": rows})
 
 

@@ -45,18 +45,14 @@ def compared(reader: SentenceReader, data: Path, pair: str) -> list[dict[str, ob
         whole = whole or scores
         same = set(whole) & set(scores)
         f1, *_ = gold[1].measures(test.above(gold[0].best(dev, RULES.threshold).threshold))
-        rows.append(
-            {
-                "pair": pair,
-                "dtype": dtype,
-                "least_cosine": float(np.einsum("nh,nh->n", stored[1][0], vectors[1][0]).min()),
-                "largest_component": float(np.abs(vectors[1][0]).max()),
-                "largest_change_of_score": max(abs(whole[pair] - scores[pair]) for pair in same),
-                "candidates_kept": len(same) / len(whole),
-                "f1": f1.score,
-                "f1-oracle": gold[1].oracle(test, RULES.threshold)[0].score,
-            }
-        )
+        oracle, *_ = gold[1].oracle(test, RULES.threshold)
+        row = {
+            "least_cosine": float(np.einsum("nh,nh->n", stored[1][0], vectors[1][0]).min()),
+            "largest_component": float(np.abs(vectors[1][0]).max()),
+            "largest_change_of_score": max(abs(whole[ids] - scores[ids]) for ids in same),
+            "candidates_kept": len(same) / len(whole),
+        }
+        rows.append({"pair": pair, "dtype": dtype, **row, "f1": f1.score, "f1-oracle": oracle.score})
     return rows
 
 
@@ -66,14 +62,11 @@ def main() -> None:
     asked = options(__doc__, trunk=trunk, data=data, pairs=("de-en", "sw-en"), layer=int)
     reader = sentence_reader(None, asked.trunk, layer=asked.layer, precision="fp32")
     rows = [row for pair in asked.pairs for row in compared(reader, Path(asked.data), pair)]
-    print(
-        f"{'pair':<8} {'stored':<8} {'least cosine':>12} {'score moves':>12} {'kept %':>7} {'F1 %':>6} {'oracle %':>9}"
-    )
     for row in rows:
-        numbers = (
-            f"{row['least_cosine']:>12.6f} {row['largest_change_of_score']:>12.2g} {100 * row['candidates_kept']:>7.2f}"
-        )
-        print(f"{row['pair']:<8} {row['dtype']:<8} {numbers} {100 * row['f1']:>6.2f} {100 * row['f1-oracle']:>9.2f}")
+        moves = f"cosine at least {row['least_cosine']:.6f}, scores move {row['largest_change_of_score']:.2g}"
+        kept = f"{100 * row['candidates_kept']:.2f} % of candidates kept"
+        f1 = f"F1 {100 * row['f1']:.2f} (oracle {100 * row['f1-oracle']:.2f})"
+        print(f"{row['pair']} {row['dtype']}: {moves}, {kept}, {f1}")
     record("encode_storage", {"trunk": Path(asked.trunk).name, "layer": reader.layer, "rows": rows})
 
 

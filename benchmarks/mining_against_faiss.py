@@ -15,19 +15,19 @@ from collections.abc import Callable
 
 import faiss
 import numpy as np
-from numpy.typing import NDArray
 from record import options, record
 
+from adapter_stilts.retrieval.compared import Vectors
 from adapter_stilts.retrieval.mining import mine
+from adapter_stilts.retrieval.pooling import unit
 from adapter_stilts.retrieval.search import both_ways
-
-Vectors = NDArray[np.float32]
 
 
 def main() -> None:
     asked = options(__doc__, rows=50_000, width=768, k=4, repeats=5, seed=13)
     draw = np.random.default_rng(asked.seed)
-    source, target = (units(draw, asked.rows, asked.width) for _ in range(2))
+    shape = (asked.rows, asked.width)
+    source, target = (unit(draw.standard_normal(shape, dtype=np.float32) + np.float32(0.5)) for _ in range(2))
     target[: asked.rows // 2] = unit(source[: asked.rows // 2] + 0.02 * target[: asked.rows // 2])
     work: dict[str, Callable[[], object]] = {
         "bare": lambda: (bare(source, target, asked.k), bare(target, source, asked.k)),
@@ -41,29 +41,16 @@ def main() -> None:
             if repeat:
                 taken[name].append(time.perf_counter() - start)
     ratios = [one / other for one, other in zip(taken["mining"], taken["bare"], strict=True)]
-    found = {name: statistics.median(seconds) for name, seconds in taken.items()}
-    print(
-        f"{asked.rows} x {asked.rows} x {asked.width}: bare {found['bare']:.2f} s, mining {found['mining']:.2f} s, ratio {statistics.median(ratios):.3f}"
-    )
-    record(
-        "mining_against_faiss",
-        {**vars(asked), "seconds": taken, "medians": found, "ratio": statistics.median(ratios), "ratios": ratios},
-    )
+    medians, ratio = {name: statistics.median(seconds) for name, seconds in taken.items()}, statistics.median(ratios)
+    print(f"{asked.rows} rows of {asked.width} a side: {medians}, ratio {ratio:.3f}")
+    fields = {"seconds": taken, "medians": medians, "ratio": ratio, "ratios": ratios}
+    record("mining_against_faiss", {**vars(asked), **fields})
 
 
 def bare(queries: Vectors, base: Vectors, k: int) -> None:
     index = faiss.IndexFlatIP(base.shape[1])
     index.add(base)
     index.search(queries, k)
-
-
-def units(draw: np.random.Generator, rows: int, width: int) -> Vectors:
-    return unit(draw.standard_normal((rows, width), dtype=np.float32) + 0.5)
-
-
-def unit(vectors: Vectors) -> Vectors:
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors
 
 
 if __name__ == "__main__":

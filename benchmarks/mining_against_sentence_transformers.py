@@ -27,7 +27,6 @@ import numpy as np
 from record import options, record
 
 from adapter_stilts.encoder.model import AdapterEncoder
-from adapter_stilts.formats.aligned import Bitext
 from adapter_stilts.formats.pools import Pools, read_pools
 from adapter_stilts.retrieval.embed import embed
 from adapter_stilts.retrieval.mining import Pairs
@@ -47,12 +46,9 @@ SPLITS = ("dev", "test")
 
 def main() -> None:
     """--tatoeba: how many languages of Tatoeba are checked, the first in order; all by default."""
-    paths = {
-        "data": Path("../shared/data"),
-        "folder": Path("/tmp/mining-theirs"),
-        "trunk": "../shared/models/nano-xlmr",
-    }
-    asked = options(__doc__, their_python=str, languages="de,sw,zh", tatoeba=int, repeats=3, **paths)
+    paths = {"data": Path("../shared/data"), "folder": Path("/tmp/mining-theirs")}
+    models = {"their_python": str, "trunk": "../shared/models/nano-xlmr"}
+    asked = options(__doc__, languages="de,sw,zh", tatoeba=int, repeats=3, **models, **paths)
     versions = theirs(asked, "versions")["versions"]
     asked.folder.mkdir(parents=True, exist_ok=True)
     for old in asked.folder.glob("*.*.*.txt"):  # of other languages, asked for before
@@ -71,7 +67,7 @@ def main() -> None:
 
 
 def encoded(asked: argparse.Namespace) -> tuple[dict[str, Any], dict[str, np.ndarray], float]:
-    """Sentences per second of each, alternating; our float32 vectors by file; the largest difference of any component."""
+    """Sentences per second of each, alternating; our float32 vectors by file; the largest difference of a component."""
     readers = {kind: sentence_reader(None, asked.trunk, layer=6, precision=kind) for kind in ("fp32", "bf16")}
     paths = sorted(asked.folder.glob("*.txt"))
     texts = {path.stem: path.read_text(encoding="utf-8").split("\n")[:-1] for path in paths}
@@ -84,8 +80,8 @@ def encoded(asked: argparse.Namespace) -> tuple[dict[str, Any], dict[str, np.nda
             made = {name: vectors_of(reader.encoder, own, reader.layer) for name, own in texts.items()}
             rates[f"ours {kind}"].append(sum(map(len, texts.values())) / (time.perf_counter() - start))
             vectors = made if kind == "fp32" else vectors
-        found = theirs(asked, "encode", asked.trunk, str(asked.folder))
-        rates["sentence-transformers fp32"].append(found["sentences"] / found["seconds"])
+        encoding = theirs(asked, "encode", asked.trunk, str(asked.folder))
+        rates["sentence-transformers fp32"].append(encoding["sentences"] / encoding["seconds"])
     other = {name: np.load(asked.folder / f"{name}.theirs.npy") for name in vectors}
     differ = max(float(np.abs(own - other[name]).max()) for name, own in vectors.items())
     for name, values in rates.items():
@@ -144,22 +140,21 @@ def cross_checked(asked: argparse.Namespace) -> dict[str, Any]:
     task, where, rules = find_task("tatoeba"), Where("files", folder=asked.data / "tatoeba"), protocol("own", "tatoeba")
     ours = {}
     for language in sorted(languages_of(task, "test", where))[: asked.tatoeba]:
-        rows = load(task, "test", language, where).examples
-        texts = [[getattr(row, side) for row in rows if isinstance(row, Bitext)] for side in ("source", "target")]
+        texts = load(task, "test", language, where).sides
         sides = [vectors_of(reader.encoder, side, reader.layer) for side in texts]
         for name, side in zip(("x", "en"), sides, strict=True):
             np.save(asked.folder / f"{language}.{name}.npy", side)
-        scores = {one.metric: one.score for one in tatoeba(sides[0], sides[1], rules).measures}
+        scores = {measure.metric: measure.score for measure in tatoeba(sides[0], sides[1], rules).measures}
         ours[language] = {"en-x": scores["accuracy"], "x-en": scores["accuracy-xx-en"]}
-    found = theirs(asked, "tatoeba", str(asked.folder), *ours)["scores"]
-    gap = max(abs(found[language][way] - score) for language, ways in ours.items() for way, score in ways.items())
-    both, ways = (ours, found), ("en-x", "x-en")
+    other = theirs(asked, "tatoeba", str(asked.folder), *ours)["scores"]
+    gap = max(abs(other[language][way] - score) for language, ways in ours.items() for way, score in ways.items())
+    both, ways = (ours, other), ("en-x", "x-en")
     means = {way: [statistics.mean(side[language][way] for language in ours) for side in both] for way in ways}
     print(f"tatoeba, {len(ours)} languages: ours and mteb's {means}, largest difference of a language {gap:.4f}")
     return {"languages": len(ours), "means_ours_and_mteb": means, "largest_difference": gap}
 
 
-def vectors_of(encoder: AdapterEncoder, texts: list[str], layer: int) -> np.ndarray:
+def vectors_of(encoder: AdapterEncoder, texts: Sequence[str], layer: int) -> np.ndarray:
     return embed(encoder, texts, Reading((layer,)))[layer]
 
 
@@ -172,8 +167,8 @@ def theirs(asked: argparse.Namespace, *words: str) -> dict[str, Any]:
     done = subprocess.run([asked.their_python, str(THEIRS), *words], capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stderr.strip().split("\n")[-1] or f"{asked.their_python} failed")
-    found: dict[str, Any] = json.loads(done.stdout.strip().split("\n")[-1])
-    return found
+    document: dict[str, Any] = json.loads(done.stdout.strip().split("\n")[-1])
+    return document
 
 
 if __name__ == "__main__":

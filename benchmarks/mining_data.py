@@ -28,12 +28,8 @@ def write_side(
         block = np.random.default_rng([seed, 3 + side, start]).standard_normal((stop - start, width), dtype=np.float32)
         own = place[start:stop]
         if (own >= 0).any():
-            shared = np.stack(
-                [
-                    np.random.default_rng([seed, 5, int(number)]).standard_normal(width, dtype=np.float32)
-                    for number in own[own >= 0]
-                ]
-            )
+            draws = (np.random.default_rng([seed, 5, int(number)]) for number in own[own >= 0])
+            shared = np.stack([draw.standard_normal(width, dtype=np.float32) for draw in draws])
             block[own >= 0] = shared + noise * block[own >= 0]
         block += common
         array[start:stop] = block / np.linalg.norm(block, axis=1, keepdims=True)

@@ -49,11 +49,11 @@ def main() -> None:
                     slow |= {name} if seconds > asked.most else set()
             except DoesNotFit as error:
                 fields = {"left_out": error.what}
-            told = {"width": asked.width, "k": asked.k, "probes": asked.probes}
-            record("mining_growth", {"rows": rows, "index": name, **told, **fields})
+            settings = {"width": asked.width, "k": asked.k, "probes": asked.probes}
+            record("mining_growth", {"rows": rows, "index": name, **settings, **fields})
 
 
-def measured(name: str, rows: int, paths: tuple, asked: argparse.Namespace) -> tuple[dict[str, object], float]:  # type: ignore[type-arg]
+def measured(name: str, rows: int, paths: Any, asked: argparse.Namespace) -> tuple[dict[str, object], float]:
     """What is recorded, and the seconds."""
     source, target = open_vectors(paths[0]), open_vectors(paths[1])
     settings = IndexSettings(probes=asked.probes if name.startswith("ivf") else None)
@@ -81,7 +81,7 @@ def measured(name: str, rows: int, paths: tuple, asked: argparse.Namespace) -> t
 
 
 def of_all(queries: Blocks, base: Blocks, count: int, k: int, how: dict[str, Any]) -> float:
-    """Seconds of all queries from those of some: each costs the same, and what is done once (cells) is counted once."""
+    """Seconds of all queries from those of some: each costs the same, and what is done once (cells) counts once."""
     some = np.linspace(0, queries.rows - 1, count).astype(np.int64)
     taken = []
     for chosen in (some[:1], some):

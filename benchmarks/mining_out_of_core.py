@@ -31,38 +31,20 @@ def main() -> None:
     asked.folder.mkdir(parents=True, exist_ok=True)
     source, target, left, right = planted(asked.folder, asked.rows, asked.width, seed=asked.seed)
     gold = asked.folder / "gold.tsv"
-    gold.write_text(
-        "".join(f"{one + 1}\t{other + 1}\n" for one, other in zip(left.tolist(), right.tolist(), strict=True))
-    )
-    words = [
-        "--source-vectors",
-        str(source),
-        "--target-vectors",
-        str(target),
-        "--index",
-        asked.index,
-        "--limit-gb",
-        str(asked.limit_gb),
-        "--gold",
-        str(gold),
-    ]
+    gold.write_text("".join(f"{one + 1}\t{other + 1}\n" for one, other in zip(left, right, strict=True)))
+    words = ["--source-vectors", str(source), "--target-vectors", str(target), "--gold", str(gold)]
+    words += ["--index", asked.index, "--limit-gb", str(asked.limit_gb)]
     whole, seconds, peak = finished(words, asked.folder / "pairs.tsv")
     scores = {row["metric"]: row["score"] for row in whole["results"]}
     planned = whole["settings"]["planned_peak_bytes"] / 1e9
-    print(
-        f"{asked.rows} x {asked.rows} x {asked.width}, {asked.index}: {seconds:.0f} s, peak {peak:.2f} GB (planned {planned:.2f}, limit {asked.limit_gb})"
-    )
+    print(f"{asked.rows} rows of {asked.width} a side, {asked.index}: {seconds:.0f} s")
+    print(f"peak {peak:.2f} GB (planned {planned:.2f}, limit {asked.limit_gb})")
     print(f"F1 {scores['f1']:.4f} held out, {scores['f1-oracle']:.4f} oracle")
     kills, same = killed(words, asked, seconds) if asked.kill else (0, None)
     settings = {name: value for name, value in vars(asked).items() if name != "folder"}
-    fields = {
-        "seconds": seconds,
-        "peak_gb": peak,
-        "planned_gb": planned,
-        "scores": scores,
-        "recall": whole["settings"]["recall"],
-    }
-    record("mining_out_of_core", {**settings, **fields, "kills": kills, "same_after_kills": same})
+    settings |= {"seconds": seconds, "peak_gb": peak, "planned_gb": planned, "scores": scores}
+    settings |= {"recall": whole["settings"]["recall"], "kills": kills, "same_after_kills": same}
+    record("mining_out_of_core", settings)
 
 
 def finished(words: list[str], out: Path) -> tuple[dict, float, float]:  # type: ignore[type-arg]
@@ -72,17 +54,12 @@ def finished(words: list[str], out: Path) -> tuple[dict, float, float]:  # type:
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, process.returncode
-    return (
-        json.loads(out.with_name(f"{out.name}.report.json").read_text()),
-        time.perf_counter() - start,
-        gigabytes(used.ru_maxrss),
-    )
+    seconds, report = time.perf_counter() - start, out.with_name(f"{out.name}.report.json")
+    return json.loads(report.read_text()), seconds, gigabytes(used.ru_maxrss)
 
 
 def killed(words: list[str], asked: argparse.Namespace, seconds: float) -> tuple[int, bool]:
-    """How many runs were really killed, each at a moment drawn from the whole time, and whether the one that followed
-    ended with the same bytes.
-    """
+    """How many runs were really killed, at moments drawn from the whole time; whether the last ended with the same."""
     out, draw, kills = asked.folder / "killed.tsv", random.Random(asked.seed), 0
     for _ in range(asked.kill):
         with started(words, out) as process:

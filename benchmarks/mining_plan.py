@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from record import RESULTS, options
 
 from adapter_stilts.errors import DoesNotFit
 from adapter_stilts.retrieval.indexes.base import indexes
-from adapter_stilts.retrieval.plan import GB, Sizes, fit, peak
+from adapter_stilts.retrieval.plan import GB, Sizes, fit, peak, span
 
 HELD = 600_000_000  # bytes of a process with the libraries imported
 ALIKE = ("machine", "width", "k", "probes")
@@ -42,9 +43,9 @@ def main() -> None:
     for index in dict.fromkeys(row["index"] for row in grown):
         text.append(line(index, [row for row in grown if row["index"] == index], sizes, asked))
     text += ["", *notes(asked, grown), ""]
-    found = "\n".join(text)
-    print(found)
-    (RESULTS / "mining_plan.md").write_text(found, encoding="utf-8")
+    page = "\n".join(text)
+    print(page)
+    (RESULTS / "mining_plan.md").write_text(page, encoding="utf-8")
 
 
 def line(index: str, rows: list[dict[str, Any]], sizes: Sizes, asked: argparse.Namespace) -> str:
@@ -66,11 +67,11 @@ def line(index: str, rows: list[dict[str, Any]], sizes: Sizes, asked: argparse.N
 
 
 def notes(asked: argparse.Namespace, grown: list[dict[str, Any]]) -> list[str]:
-    told, rate = dict.fromkeys(row["note"] for row in grown if "note" in row), asked.sentences_per_second
-    lines = [f"**Of the record: {note}. The times below are then no plan, only the way it is made.**" for note in told]
-    lines += [
-        "Both searches together. Threads are assumed to share the work evenly, which memory bandwidth may not allow."
+    remarks, rate = dict.fromkeys(row["note"] for row in grown if "note" in row), asked.sentences_per_second
+    lines = [
+        f"**Of the record: {note}. The times below are then no plan, only the way it is made.**" for note in remarks
     ]
+    lines.append("Both searches together. Threads are assumed to share the work evenly, which memory may not allow.")
     if bare := rows_of("mining_against_faiss"):
         ratio, rows = bare[-1]["ratio"], bare[-1]["rows"]
         lines.append(f"Making pairs brings the bare searches to {ratio:.2f} times their time at {rows:,} rows.")
@@ -91,9 +92,8 @@ def exponent(rows: list[dict[str, Any]]) -> float:
     """The slope of log seconds over log rows, by least squares; 1.5 of one size: cells grow with the rows' root."""
     if len(rows) < 2:
         return 1.5
-    points = [(math.log(row["rows"]), math.log(row["search_seconds"])) for row in rows]
-    middle = [sum(axis) / len(points) for axis in zip(*points, strict=True)]
-    return sum((x - middle[0]) * (y - middle[1]) for x, y in points) / sum((x - middle[0]) ** 2 for x, _ in points)
+    sizes, seconds = ([math.log(row[name]) for row in rows] for name in ("rows", "search_seconds"))
+    return statistics.linear_regression(sizes, seconds).slope
 
 
 def newest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -113,12 +113,6 @@ def threads(row: dict[str, Any]) -> int:
 def rows_of(name: str) -> list[dict[str, Any]]:
     path: Path = RESULTS / f"{name}.jsonl"
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
-
-
-def span(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.0f} h"
 
 
 if __name__ == "__main__":

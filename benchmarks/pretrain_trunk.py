@@ -44,24 +44,14 @@ EVALUATION = (
     "parallel/ntrex/test/*.gz",
     "mining/*.gz",
 )
+SIZES = {"layers": 6, "hidden": 256, "vocabulary": 24000, "learning_rate": 1e-3, "token_budget": 3072}
 SHORTEST, LONGEST = 3, 600  # characters of a sentence
 
 
 def main() -> None:
     options = _options()
-    recipe = Recipe(
-        steps=options.steps,
-        minutes=options.minutes,
-        vocabulary=options.vocabulary,
-        layers=options.layers,
-        hidden=options.hidden,
-        heads=options.hidden // 64,
-        max_length=256,
-        learning_rate=options.learning_rate,
-        token_budget=options.token_budget,
-        aligned_start=True,
-        precision=options.precision,
-    )
+    asked = {name: getattr(options, name) for name in (*SIZES, "minutes", "steps", "precision")}
+    recipe = Recipe(**asked, heads=options.hidden // 64, max_length=256, aligned_start=True)
     texts = Text(options.data, options.without).read()
     print(f"{sum(map(len, texts.values()))} rows in {len(texts)} languages", flush=True)
     with StopSignal() as stop:
@@ -72,13 +62,8 @@ def main() -> None:
     dev = options.data / "parallel" / "ntrex" / "dev"
     english = list(lines(dev / "eng.txt.gz"))
     accuracy = by_layer(options.out, ((list(lines(dev / f"{language}.txt.gz")), english) for language in CHECKED), 256)
-    print(
-        "NTREX dev accuracy by layer, mean over",
-        " ".join(CHECKED),
-        ":",
-        " ".join(f"{100 * share:.1f}" for share in accuracy),
-        "%",
-    )
+    shares = " ".join(f"{100 * share:.1f}" for share in accuracy)
+    print(f"NTREX dev accuracy by layer, mean over {' '.join(CHECKED)}: {shares} %")
     facts = json.loads((options.out / "pretraining.json").read_text(encoding="utf-8"))
     made = {name: facts[name] for name in ("recipe", "steps", "loss", "seconds")}
     where = {"device": options.device, "threads": torch.get_num_threads()}
@@ -90,12 +75,8 @@ class Text:
 
     def __init__(self, data: Path, without: Iterable[str]) -> None:
         self.data, self.without = data, tuple(without)
-        self.banned = {
-            key(line.split("\t")[-1])
-            for pattern in EVALUATION
-            for path in sorted(data.glob(pattern))
-            for line in lines(path)
-        }
+        paths = [path for pattern in EVALUATION for path in sorted(data.glob(pattern))]
+        self.banned = {key(line.split("\t")[-1]) for path in paths for line in lines(path)}
         self.single: dict[str, dict[str, None]] = {}
         self.pairs: dict[str, dict[tuple[str, str], None]] = {}
 
@@ -115,14 +96,11 @@ class Text:
             self._pair(path.name[:3], ((row[0], row[1]) for row in columns(path, 2)))
         for path in self._files("parallel/tldr/*.gz"):
             self._pair(path.name.split("-")[0], ((row[2], row[1]) for row in columns(path, 3)))
-        rows = {
-            language: [PlainText(str(number), text) for number, text in enumerate(texts)]
-            for language, texts in sorted(self.single.items())
-        }
+        rows: dict[str, list[PlainText]] = {}
+        for language, texts in sorted(self.single.items()):
+            rows[language] = [PlainText(str(number), text) for number, text in enumerate(texts)]
         for language, pairs in sorted(self.pairs.items()):
-            rows.setdefault(language, []).extend(
-                PlainText(f"pair {number}", *pair) for number, pair in enumerate(pairs)
-            )
+            rows.setdefault(language, []).extend(PlainText(f"pair {at}", *pair) for at, pair in enumerate(pairs))
         return rows
 
     def _files(self, pattern: str) -> list[Path]:
@@ -198,11 +176,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("out", type=Path)
     parser.add_argument("--minutes", type=float)
     parser.add_argument("--steps", type=int)
-    parser.add_argument("--layers", type=int, default=6)
-    parser.add_argument("--hidden", type=int, default=256)
-    parser.add_argument("--vocabulary", type=int, default=24000)
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
-    parser.add_argument("--token-budget", type=int, default=3072)
+    for name, value in SIZES.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="bf16", choices=("fp32", "bf16", "fp16"))
     leave = "leave files out, for example parallel/tico19 (repeatable)"

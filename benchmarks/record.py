@@ -1,6 +1,4 @@
-"""What every result of a benchmark is recorded with, one JSON line a run: machine, load, versions, commit, time and
-command.
-"""
+"""What every result of a benchmark is recorded with, one JSON line a run: machine, load, versions, time, command."""
 
 from __future__ import annotations
 

@@ -41,7 +41,8 @@ def main() -> None:
         import transformers
     except ImportError as error:
         sys.exit(
-            f"not installed for {sys.executable}: {error.name}. Make an environment for it: pip install sentence-transformers mteb"
+            f"not installed for {sys.executable}: {error.name}. Make an environment for it: pip install "
+            "sentence-transformers mteb"
         )
     found = {"versions": {one.__name__: one.__version__ for one in (sentence_transformers, mteb, transformers)}}
     print(json.dumps(found | {"versions": dict, "encode": encode, "mine": mine, "tatoeba": tatoeba}[work](*rest)))

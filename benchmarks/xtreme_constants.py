@@ -47,11 +47,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("mock", type=Path, help="XTREME's folder mock_test_data")
     mock = parser.parse_args().mock
-    rows = (
-        compared("xtreme", mock, "0.0", EXPECTED)
-        + compared("xtreme-r", mock, "0.0", EXPECTED_OF_R)
-        + compared("xtreme", mock, NEW, EXPECTED_OF_NEW)
-    )
+    of_r = compared("xtreme-r", mock, "0.0", EXPECTED_OF_R)
+    rows = [*compared("xtreme", mock, "0.0", EXPECTED), *of_r, *compared("xtreme", mock, NEW, EXPECTED_OF_NEW)]
     for row in rows:
         score = f"{row['score']:.14f}  off by {row['off']:.0e}  {row['languages']} languages"
         print(f"seqeval {row['seqeval']}  {row['task']:<9} {row['metric']:<12} {score}")
@@ -66,13 +63,9 @@ def main() -> None:
 def compared(benchmark: str, mock: Path, rule: str, expected: dict[tuple[str, str], float]) -> list[dict[str, Any]]:
     """Each task's mean of a metric beside what is expected; without the tasks that lack files."""
     found = score_benchmark(benchmark, mock / "predictions", mock / "labels", Options(rule=rule, replicates=0))
-    whole = {
-        key: value for key, value in expected.items() if key[0] not in {*found.missing_tasks, *found.missing_languages}
-    }
-    return [
-        {"seqeval": rule, "task": task, "metric": metric, **_mean(found, task, metric, value)}
-        for (task, metric), value in whole.items()
-    ]
+    lacking = {*found.missing_tasks, *found.missing_languages}
+    whole = [(task, metric, value) for (task, metric), value in expected.items() if task not in lacking]
+    return [{"seqeval": rule, "task": at[0], "metric": at[1], **_mean(found, *at)} for at in whole]
 
 
 def _mean(scored: BenchmarkScore, task: str, metric: str, expected: float) -> dict[str, float]:

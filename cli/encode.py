@@ -3,29 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from . import progress, render
-from .options import (
-    RUNS,
-    CentringOption,
-    ColumnOption,
-    ConfigOption,
-    EngineOption,
-    JsonOption,
-    LayerOption,
-    LayoutOption,
-    PoolOption,
-    RayOption,
-    ReaderOption,
-    SetOption,
-    TrunkOption,
-    configuration,
-    given,
-    named,
-)
+from . import options, progress, render
+from .options import given, named
 
 
 def encode(
@@ -45,27 +28,27 @@ def encode(
             help="Where the vectors go; by default runs/vectors/, under a name made from the contents.",
         ),
     ] = None,
-    run: ReaderOption = None,
-    trunk: TrunkOption = None,
-    layer: LayerOption = None,
-    pool: PoolOption = None,
-    centring: CentringOption = None,
+    run: options.ReaderOption = None,
+    trunk: options.TrunkOption = None,
+    layer: options.LayerOption = None,
+    pool: options.PoolOption = None,
+    centring: options.CentringOption = None,
     dtype: Annotated[str, named("--dtype", "retrieval.stored.arrays:DTYPES", "How vectors are stored.")] = "float32",
-    layout: LayoutOption = None,
-    column: ColumnOption = None,
+    layout: options.LayoutOption = None,
+    column: options.ColumnOption = None,
     shard_rows: Annotated[int | None, given("--shard-rows", "N", "Rows of one file of vectors.")] = None,
     limit: Annotated[
         float | None, given("--limit-gb", "GB", "Memory that encoding must fit in; chooses the rows of a shard.")
     ] = None,
-    engine: EngineOption = "local",
-    ray_address: RayOption = None,
-    config: ConfigOption = None,
-    settings: SetOption = None,
+    engine: options.EngineOption = "local",
+    ray_address: options.RayOption = None,
+    config: options.ConfigOption = None,
+    settings: options.SetOption = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the vectors that are in DIR.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the file and say what would be done; write nothing.")
     ] = False,
-    as_json: JsonOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Turn a file of sentences into unit vectors, in shards that NumPy can map.
 
@@ -84,21 +67,13 @@ def encode(
         "--pool": ("retrieval.pool", pool),
         "--centring": ("retrieval.centre", centring),
     }
-    request = library.Encoding.from_config(
-        configuration(config, settings, typed),
-        file,
-        run=run,
-        layout=layout,
-        column=column,
-        dtype=dtype,
-        shard_rows=shard_rows,
-        limit_gb=limit,
-        engine=engine,
-        ray_address=ray_address,
-    )
+    fields: dict[str, Any] = {"layout": layout, "column": column, "dtype": dtype, "shard_rows": shard_rows}
+    fields |= {"limit_gb": limit, "engine": engine, "ray_address": ray_address}
+    configured = options.configuration(config, settings, typed)
+    request = library.Encoding.from_config(configured, file, run=run, **fields)
     reporter = progress.reporter()
-    made = library.encode(request, out=out, runs=RUNS, overwrite=overwrite, dry_run=dry_run, report=reporter)
+    made = library.encode(request, out=out, runs=options.RUNS, overwrite=overwrite, dry_run=dry_run, report=reporter)
     if as_json:
         render.document(made)
     else:
-        render.facts({name: made[name] for name in library.TOLD if name in made})
+        render.facts({name: made[name] for name in library.REPORTED if name in made})

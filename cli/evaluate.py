@@ -18,58 +18,49 @@ from .options import (
     DryRunOption,
     JsonOption,
     MarginOption,
+    NeighboursOption,
     PoolOption,
     ProtocolOption,
     SeedOption,
     SetOption,
     TrunkOption,
     configuration,
+    given,
     named,
     names,
 )
 
+MADX = "MAD-X: the run whose language adapter reads a language (repeatable); others=source."
+
 
 def evaluate(
-    tasks: Annotated[str, typer.Option("--tasks", metavar="LIST", help="Tasks to score, separated by commas.")],
+    tasks: Annotated[str, given("--tasks", "LIST", "Tasks to score, separated by commas.")],
     run: Annotated[
         Path | None, typer.Argument(metavar="RUN", help="A finished run; leave it out to read a bare trunk.")
     ] = None,
     trunk: TrunkOption = None,
     languages: Annotated[
         str | None,
-        typer.Option(
-            "--languages", metavar="LIST", help="Languages to score, separated by commas; all the task has by default."
-        ),
+        given("--languages", "LIST", "Languages to score, separated by commas; all the task has by default."),
     ] = None,
     protocol: ProtocolOption = None,
     layer: Annotated[
-        str | None,
-        typer.Option("--layer", metavar="N|N,N|all", help="Where sentence vectors are read; 0 is the embedding."),
+        str | None, given("--layer", "N|N,N|all", "Where sentence vectors are read; 0 is the embedding.")
     ] = None,
     pool: PoolOption = None,
-    k: Annotated[int | None, typer.Option("-k", metavar="N", help="Neighbours that a margin compares with.")] = None,
+    k: NeighboursOption = None,
     margin: MarginOption = None,
     centring: CentringOption = None,
-    language_adapter: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--language-adapter",
-            metavar="LANG=RUN",
-            help="MAD-X: the run whose language adapter reads a language (repeatable); others=source.",
-        ),
-    ] = None,
+    language_adapter: Annotated[list[str] | None, given("--language-adapter", "LANG=RUN", MADX)] = None,
     data: DataOption = None,
     config: ConfigOption = None,
     settings: SetOption = None,
     seed: SeedOption = None,
     split: Annotated[str, named("--split", "tasks.source:SPLITS", "Which part of the task's data is scored.")] = "test",
     out: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--out", metavar="DIR", help="Where scores and predictions go; by default the run's own folder."
-        ),
+        Path | None, given("-o --out", "DIR", "Where scores and predictions go; by default the run's own folder.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Score again what has scores already.")] = False,
+    overwrite: Annotated[bool, given("--overwrite", None, "Score again what has scores already.")] = False,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -103,5 +94,5 @@ def evaluate(
         advice = "name one or more, for example --tasks xnli,tatoeba; `adapter-stilts list tasks` shows them"
         raise UsageError("--tasks names no task", do=advice)
     request = Request.from_config(chosen, names(tasks), run=run, split=split)
-    given: dict[str, Any] = {"out": out, "runs": RUNS, "overwrite": overwrite, "dry_run": dry_run}
-    render.finish(runs.evaluate(request, **given, report=progress.reporter()), as_json)
+    how: dict[str, Any] = {"out": out, "runs": RUNS, "overwrite": overwrite, "dry_run": dry_run}
+    render.finish(runs.evaluate(request, **how, report=progress.reporter()), as_json)

@@ -7,30 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from . import progress, render
-from .options import (
-    RUNS,
-    CentringOption,
-    ColumnOption,
-    ConfigOption,
-    DryRunOption,
-    EngineOption,
-    JsonOption,
-    LayerOption,
-    LayoutOption,
-    MarginOption,
-    NeighboursOption,
-    PoolOption,
-    ProtocolOption,
-    RayOption,
-    ReaderOption,
-    SeedOption,
-    SetOption,
-    TrunkOption,
-    configuration,
-    given,
-    named,
-)
+from . import options, progress, render
+from .options import given, named
 
 
 def mine(
@@ -42,23 +20,23 @@ def mine(
         typer.Argument(metavar="SRC", help="Sentences: .txt, .tsv, .jsonl or BUCC's id files; plain, .gz or .zst."),
     ] = None,
     target: Annotated[Path | None, typer.Argument(metavar="TGT", help="Sentences of the other language.")] = None,
-    run: ReaderOption = None,
-    trunk: TrunkOption = None,
-    layer: LayerOption = None,
-    pool: PoolOption = None,
+    run: options.ReaderOption = None,
+    trunk: options.TrunkOption = None,
+    layer: options.LayerOption = None,
+    pool: options.PoolOption = None,
     source_vectors: Annotated[
         Path | None, given("--source-vectors", "PATH", "Vectors in place of an encoder: a folder of `encode`, or .npy.")
     ] = None,
     target_vectors: Annotated[Path | None, given("--target-vectors", "PATH", "The same for the target.")] = None,
-    layout: LayoutOption = None,
-    column: ColumnOption = None,
-    protocol: ProtocolOption = None,
-    k: NeighboursOption = None,
-    margin: MarginOption = None,
+    layout: options.LayoutOption = None,
+    column: options.ColumnOption = None,
+    protocol: options.ProtocolOption = None,
+    k: options.NeighboursOption = None,
+    margin: options.MarginOption = None,
     retrieval: Annotated[
         str | None, named("--retrieval", "retrieval.mining:retrievals", "Which best partners become pairs.")
     ] = None,
-    centring: CentringOption = None,
+    centring: options.CentringOption = None,
     duplicates: Annotated[
         str | None,
         named(
@@ -102,14 +80,14 @@ def mine(
         float | None, given("--limit-gb", "GB", "Memory that the search must fit in; it is done in shards.")
     ] = None,
     json_lines: Annotated[bool, typer.Option("--json-lines", help="Write JSON lines, with line numbers.")] = False,
-    engine: EngineOption = "local",
-    ray_address: RayOption = None,
-    config: ConfigOption = None,
-    settings: SetOption = None,
-    seed: SeedOption = None,
+    engine: options.EngineOption = "local",
+    ray_address: options.RayOption = None,
+    config: options.ConfigOption = None,
+    settings: options.SetOption = None,
+    seed: options.SeedOption = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a FILE that is there.")] = False,
-    dry_run: DryRunOption = False,
-    as_json: JsonOption = False,
+    dry_run: options.DryRunOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Find the translations hidden in two files of sentences.
 
@@ -139,9 +117,9 @@ def mine(
     fields |= {"index": index, "lists": lists, "probes": probes, "limit_gb": limit, "score_only": score_only}
     fields |= {"json_lines": json_lines, "engine": engine, "ray_address": ray_address, "retrieval": retrieval}
     reads = source_vectors is None or trunk is not None
-    request = Mining.from_config(configuration(config, settings, typed), run=run, reads=reads, **fields)
+    request = Mining.from_config(options.configuration(config, settings, typed), run=run, reads=reads, **fields)
     reporter = progress.reporter()
-    outcome = library.mine(request, out=out, runs=RUNS, overwrite=overwrite, dry_run=dry_run, report=reporter)
+    outcome = library.mine(request, out=out, runs=options.RUNS, overwrite=overwrite, dry_run=dry_run, report=reporter)
     if as_json:
         render.document(outcome)
         return

@@ -10,31 +10,21 @@ import math
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
 if TYPE_CHECKING:
+    from adapter_stilts.runs.evaluate import Evaluated
+    from adapter_stilts.runs.record import Planned, Trained
     from adapter_stilts.runs.results import Means
     from adapter_stilts.statistics.result import Result
 
 Rows = Sequence[Sequence[object]]
 
 
-class Made(Protocol):
-    """What a verb that makes or scores a run comes back with."""
-
-    @property
-    def folder(self) -> Path: ...
-    @property
-    def results(self) -> Sequence[Result]: ...
-    @property
-    def means(self) -> Means | None: ...
-    def to_json(self) -> dict[str, Any]: ...
-
-
-def finish(made: Made | None, as_json: bool) -> None:
+def finish(made: Evaluated | Planned | Trained | None, as_json: bool) -> None:
     """Print the document of what was made, or its scores and where it lies. Of several processes the first prints."""
     if made is None or not speaks():
         return

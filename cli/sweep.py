@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from adapter_stilts.errors import UsageError
+from adapter_stilts.errors import refuse
 
-from . import progress, render
-from .options import (
-    RUNS,
-    ColumnOption,
-    ConfigOption,
-    DataOption,
-    DryRunOption,
-    JsonOption,
-    LayoutOption,
-    NeighboursOption,
-    ProtocolOption,
-    SeedOption,
-    SetOption,
-    TrunkOption,
-    configuration,
-    given,
-    names,
-)
+from . import options, progress, render
+from .options import given
 
 CENTRING = {"no": (False,), "yes": (True,), "both": (False, True)}
 
@@ -42,7 +26,7 @@ def sweep(
     run: Annotated[
         Path | None, given("--run", "RUN", "A finished run; leave it out to choose for a bare trunk.")
     ] = None,
-    trunk: TrunkOption = None,
+    trunk: options.TrunkOption = None,
     gold: Annotated[Path | None, given("--gold", "FILE", "The pairs of SRC and TGT, as ids or line numbers.")] = None,
     dev: Annotated[
         tuple[Path, Path, Path] | None,
@@ -52,12 +36,12 @@ def sweep(
             "Other files to choose on; without them one half of SRC chooses and the other is scored.",
         ),
     ] = None,
-    layout: LayoutOption = None,
-    column: ColumnOption = None,
+    layout: options.LayoutOption = None,
+    column: options.ColumnOption = None,
     languages: Annotated[
         str | None, given("--languages", "LIST", "Languages to choose over; all the task has by default.")
     ] = None,
-    protocol: ProtocolOption = None,
+    protocol: options.ProtocolOption = None,
     layers: Annotated[str | None, given("--layers", "N,N|all", "Layers to try; all by default.")] = None,
     pools: Annotated[
         str | None, given("--pools", "LIST", "Poolings to try; all by default, one reading of the text each.")
@@ -69,21 +53,21 @@ def sweep(
     centring: Annotated[
         str, given("--centring", "yes|no|both", "Whether each language's mean vector is subtracted.")
     ] = "both",
-    k: NeighboursOption = None,
+    k: options.NeighboursOption = None,
     test: Annotated[
         bool, typer.Option("--test/--no-test", help="Score the choice on test, once, or leave test alone.")
     ] = True,
-    data: DataOption = None,
-    config: ConfigOption = None,
-    settings: SetOption = None,
-    seed: SeedOption = None,
+    data: options.DataOption = None,
+    config: options.ConfigOption = None,
+    settings: options.SetOption = None,
+    seed: options.SeedOption = None,
     out: Annotated[
         Path | None,
         typer.Option("-o", "--out", metavar="DIR", help="Where the record goes; by default the run's own folder."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Choose again what was chosen already.")] = False,
-    dry_run: DryRunOption = False,
-    as_json: JsonOption = False,
+    dry_run: options.DryRunOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Choose layer, pooling, margin and centring on dev.
 
@@ -99,30 +83,20 @@ def sweep(
 
     typed: dict[str, tuple[str, object]] = {
         "--trunk": ("trunk.name", trunk),
-        "--languages": ("evaluation.languages", names(languages)),
+        "--languages": ("evaluation.languages", options.names(languages)),
         "--protocol": ("evaluation.protocol", protocol),
         "--layers": ("retrieval.layer", layers),
         "-k": ("retrieval.k", k),
         "--data": ("data.sources", tuple(data or ())),
         "--seed": ("training.seed", seed),
     }
-    if centring not in CENTRING:
-        raise UsageError(f"--centring {centring}", do="use yes, no or both")
-    request = library.Sweep.from_config(
-        configuration(config, settings, typed),
-        run=run,
-        tasks=names(tasks),
-        files=_files(source, target, gold),
-        dev=dev,
-        layout=layout,
-        column=column,
-        pools=names(pools),
-        margins=names(margins),
-        centring=CENTRING[centring],
-        test=test,
-    )
+    refuse(centring not in CENTRING, f"--centring {centring}", "use yes, no or both")
+    listed = {"tasks": options.names(tasks), "pools": options.names(pools), "margins": options.names(margins)}
+    fields: dict[str, Any] = {"layout": layout, "column": column, "dev": dev, "test": test, **listed}
+    fields |= {"files": _files(source, target, gold), "centring": CENTRING[centring]}
+    request = library.Sweep.from_config(options.configuration(config, settings, typed), run=run, **fields)
     reporter = progress.reporter()
-    outcome = library.sweep(request, out=out, runs=RUNS, overwrite=overwrite, dry_run=dry_run, report=reporter)
+    outcome = library.sweep(request, out=out, runs=options.RUNS, overwrite=overwrite, dry_run=dry_run, report=reporter)
     if as_json:
         render.document(outcome)
         return
@@ -132,8 +106,8 @@ def sweep(
 
 def _files(source: Path | None, target: Path | None, gold: Path | None) -> tuple[Path, Path, Path] | None:
     """The user's own files; all three, or none."""
-    if source is None and target is None and gold is None:
-        return None
     if source is None or target is None or gold is None:
-        raise UsageError("SRC, TGT and --gold go together", do="name all three, or --tasks; a run is named with --run")
+        do = "name all three, or --tasks; a run is named with --run"
+        refuse(any((source, target, gold)), "SRC, TGT and --gold go together", do)
+        return None
     return source, target, gold

@@ -24,24 +24,20 @@ from .options import (
     SetOption,
     TrunkOption,
     configuration,
+    given,
     names,
 )
 
+TASK = "A task of `list tasks`, or a YAML file that describes one; several with commas for --how joint."
+SOURCES = "Finished runs whose adapters are fused; they stay frozen."
+
 
 def train(
-    task: Annotated[
-        str,
-        typer.Argument(
-            metavar="TASK",
-            help="A task of `list tasks`, or a YAML file that describes one; several with commas for --how joint.",
-        ),
-    ],
+    task: Annotated[str, typer.Argument(metavar="TASK", help=TASK)],
     trunk: TrunkOption = None,
     kind: KindOption = None,
     how: HowOption = None,
-    after: Annotated[
-        list[str] | None, typer.Option("--after", metavar="RUN", help="A finished run to build on (repeatable).")
-    ] = None,
+    after: Annotated[list[str] | None, given("--after", "RUN", "A finished run to build on (repeatable).")] = None,
     sampler: SamplerOption = None,
     data: DataOption = None,
     config: ConfigOption = None,
@@ -79,17 +75,13 @@ def train(
         "--control": ("control", control),
     }
     chosen = configuration(config, settings, typed)
-    given: dict[str, Any] = {"out": out, "runs": RUNS, "resume": resume, "overwrite": not resume, "dry_run": dry_run}
-    render.finish(runs.train(chosen, names(task), **given, report=progress.reporter()), as_json)
+    how_run: dict[str, Any] = {"out": out, "runs": RUNS, "resume": resume, "overwrite": not resume, "dry_run": dry_run}
+    render.finish(runs.train(chosen, names(task), **how_run, report=progress.reporter()), as_json)
 
 
 def fuse(
-    sources: Annotated[
-        list[Path], typer.Argument(metavar="RUN", help="Finished runs whose adapters are fused; they stay frozen.")
-    ],
-    target: Annotated[
-        str, typer.Option("--target", metavar="TASK", help="The task that fusion layers and a head are trained for.")
-    ],
+    sources: Annotated[list[Path], typer.Argument(metavar="RUN", help=SOURCES)],
+    target: Annotated[str, given("--target", "TASK", "The task that fusion layers and a head are trained for.")],
     trunk: TrunkOption = None,
     kind: KindOption = None,
     data: DataOption = None,
@@ -124,5 +116,5 @@ def fuse(
         "--control": ("control", control),
     }
     chosen = configuration(config, settings, typed)
-    given: dict[str, Any] = {"out": out, "runs": RUNS, "resume": resume, "overwrite": not resume, "dry_run": dry_run}
-    render.finish(runs.fuse(tuple(sources), target, chosen, **given, report=progress.reporter()), as_json)
+    how_run: dict[str, Any] = {"out": out, "runs": RUNS, "resume": resume, "overwrite": not resume, "dry_run": dry_run}
+    render.finish(runs.fuse(tuple(sources), target, chosen, **how_run, report=progress.reporter()), as_json)

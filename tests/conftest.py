@@ -1,4 +1,5 @@
-"""Fixtures for everyone: a two-layer XLM-R with a tokenizer trained on our own sentences, and the real data beside the repository."""
+"""Fixtures for everyone: a two-layer XLM-R with a tokenizer trained on our own sentences, and the real data beside the
+repository."""
 
 from __future__ import annotations
 
@@ -17,7 +18,9 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 
 pytest_plugins = ["small_runs", "small_files"]
 
-settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)  # a busy machine is no failure
 settings.load_profile("any machine")
 
 SENTENCES = (
@@ -58,7 +61,8 @@ CONFIG = {
 
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An XLM-R folder as the hub has them: two layers of 32 dimensions, 64 tokens at most, a masked-LM head, no pooler."""
+    """An XLM-R folder as the hub has them: two layers of 32 dimensions, 64 tokens at most, a masked-LM head, no
+    pooler."""
     folder = tmp_path_factory.mktemp("tiny-xlmr")
     tokenizer = _tokenizer()
     tokenizer.save(str(folder / "tokenizer.json"))
@@ -132,10 +136,15 @@ def _weights(config: dict[str, object]) -> dict[str, torch.Tensor]:
                 parameter.data += 0.1 * torch.randn_like(parameter)
             else:
                 parameter.data *= 5 if "embeddings" not in name else 1
-    return {name: tensor.contiguous() for name, tensor in model.state_dict().items() if not name.startswith("lm_head.decoder.")}
+    return {
+        name: tensor.contiguous()
+        for name, tensor in model.state_dict().items()
+        if not name.startswith("lm_head.decoder.")
+    }
 
 
 @pytest.fixture(scope="session")
 def slow_mining() -> dict[str, Callable[..., object]]:
-    """The reference for mining, and random pools to try it on: slow_mining["slow_mining"], slow_mining["random_pools"]."""
+    """The reference for mining, and random pools to try it on: slow_mining["slow_mining"],
+    slow_mining["random_pools"]."""
     return runpy.run_path(str(Path(__file__).with_name("slow_mining.py")))

@@ -1,8 +1,9 @@
 """The mining of XTREME and LASER, written slowly from its description: a reference for the fast one.
 
-Read both pools; unify repeated texts (in order of first appearance, with the last one's vector); cosine; k neighbours both ways,
-the lower number first among equals; ratio margin; the best of its neighbours for each side; both lists by falling score, greedy, each
-sentence once, score above 0; then XTREME drops texts that occur twice, jiant gives them every line.
+Read both pools; unify repeated texts (in order of first appearance, with the last one's vector); cosine; k neighbours
+both ways, the lower number first among equals; ratio margin; the best of its neighbours for each side; both lists by
+falling score, greedy, each sentence once, score above 0; then XTREME drops texts that occur twice, jiant gives them
+every line.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import random
 
 
 def slow_mining(source_texts, source, target_texts, target, duplicates, k=4):
-    """{(source line, target line): score}, lines from 0; vectors are lists of numbers; `duplicates` is "drop" or "expand"."""
+    """{(source line, target line): score}, lines from 0; vectors are lists of numbers; `duplicates` is "drop" or
+    "expand"."""
     (names_x, xs), (names_y, ys) = unified(source_texts, source), unified(target_texts, target)
     cosine = [[sum(a * b for a, b in zip(x, y, strict=True)) for y in ys] for x in xs]
     near_x = [sorted(range(len(ys)), key=lambda j, i=i: (-cosine[i][j], j))[:k] for i in range(len(xs))]
@@ -56,7 +58,8 @@ def unified(texts, vectors):
 
 
 def random_pools(seed):
-    """Texts with repeats and their vectors, on both sides: random ones, or for odd seeds such that every cosine is an exact eighth and ties are many."""
+    """Texts with repeats and their vectors, on both sides: random ones, or for odd seeds such that every cosine is an
+    exact eighth and ties are many."""
     draw = random.Random(seed)
     sides = []
     common = [draw.gauss(0, 1) for _ in range(16)]

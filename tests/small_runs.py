@@ -73,7 +73,9 @@ def config(tiny_folder, data):
             "training.learning_rate": 0.01,
             "training.log_steps": 1,
         }
-        return with_settings(RunConfig(), {**base, **{name.replace("__", "."): value for name, value in settings.items()}})
+        return with_settings(
+            RunConfig(), {**base, **{name.replace("__", "."): value for name, value in settings.items()}}
+        )
 
     return make
 
@@ -83,11 +85,15 @@ def trained(config, tmp_path):
     """`trained(task, out="name", key=value, ...)` trains and returns the run's folder."""
     from adapter_stilts.runs.train import train
 
-    def make(task: str = "nli", out: str | None = None, overwrite: bool = False, report=None, **settings: object) -> Path:
+    def make(
+        task: str = "nli", out: str | None = None, overwrite: bool = False, report=None, **settings: object
+    ) -> Path:
         chosen = config(task, **settings)
         folder = tmp_path / out if out else None
         again = {"resume": not overwrite, "overwrite": overwrite, "dry_run": False}
-        return train(chosen, tuple(task.split(",")), out=folder, runs=tmp_path / "runs", report=report or Silent(), **again).folder
+        return train(
+            chosen, tuple(task.split(",")), out=folder, runs=tmp_path / "runs", report=report or Silent(), **again
+        ).folder
 
     return make
 
@@ -149,15 +155,26 @@ class Started:
 
 @pytest.fixture(scope="session")
 def process():
-    """`process(config, out, pause=0, largest=None)` starts a training in a fresh process, forked from one that has everything imported."""
+    """`process(config, out, pause=0, largest=None)` starts a training in a fresh process, forked from one that has
+    everything imported."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["adapter_stilts.runs.train", "adapter_stilts.encoder.backends.adapterhub", "transformers.models.xlm_roberta"])
+    context.set_forkserver_preload(
+        ["adapter_stilts.runs.train", "adapter_stilts.encoder.backends.adapterhub", "transformers.models.xlm_roberta"]
+    )
     started = []
 
     def start(config: RunConfig, out: Path, pause: float = 0.0, largest: int | None = None) -> Started:
         told, tell = context.Pipe(duplex=False)
-        given = {"CONFIG": flat(config.model_dump(mode="json")), "OUT": str(out), "TELL": tell, "PAUSE": pause, "LARGEST": largest}
-        one = context.Process(target=runpy.run_path, args=(str(Path(__file__).with_name("runs") / "start.py"), given, "__main__"))
+        given = {
+            "CONFIG": flat(config.model_dump(mode="json")),
+            "OUT": str(out),
+            "TELL": tell,
+            "PAUSE": pause,
+            "LARGEST": largest,
+        }
+        one = context.Process(
+            target=runpy.run_path, args=(str(Path(__file__).with_name("runs") / "start.py"), given, "__main__")
+        )
         one.start()
         tell.close()
         started.append(one)
@@ -206,7 +223,9 @@ def write_rows(path: Path, task: str, found: list[dict[str, object]]) -> None:
         document = {"version": "1", "data": [{"title": "t", "paragraphs": found}]}
         path.write_text(json.dumps(document), encoding="utf-8")
     elif task in ("pos", "ner"):
-        path.write_text("".join("".join(f"{word}\t{tag}\n" for word, tag in row["words"]) + "\n" for row in found), encoding="utf-8")
+        path.write_text(
+            "".join("".join(f"{word}\t{tag}\n" for word, tag in row["words"]) + "\n" for row in found), encoding="utf-8"
+        )
     else:
         path.write_text("".join(json.dumps(row) + "\n" for row in found), encoding="utf-8")
 
@@ -241,11 +260,25 @@ def choice(number: int) -> dict[str, object]:
 
 def qa(number: int) -> dict[str, object]:
     context, thing = sentence(number), THINGS[number // 6 % 6]
-    return {"context": context, "qas": [{"id": str(number), "question": "What?", "answers": [{"text": thing, "answer_start": context.index(thing)}]}]}
+    return {
+        "context": context,
+        "qas": [
+            {"id": str(number), "question": "What?", "answers": [{"text": thing, "answer_start": context.index(thing)}]}
+        ],
+    }
 
 
 def mlm(number: int) -> dict[str, object]:
     return {"text": sentence(number)}
 
 
-ROWS = {"nli": nli, "paraphrase": paraphrase, "pair": nli, "single": single, "ner": ner, "choice": choice, "qa": qa, "mlm": mlm}
+ROWS = {
+    "nli": nli,
+    "paraphrase": paraphrase,
+    "pair": nli,
+    "single": single,
+    "ner": ner,
+    "choice": choice,
+    "qa": qa,
+    "mlm": mlm,
+}

@@ -23,7 +23,11 @@ def test_notices_a_folder_without_a_floor():
 
 
 def test_lets_one_file_import_each_backend_library():
-    allowed = {contract["forbidden_modules"][0]: contract["ignore_imports"] for contract in CONTRACTS if "ignore_imports" in contract}
+    allowed = {
+        contract["forbidden_modules"][0]: contract["ignore_imports"]
+        for contract in CONTRACTS
+        if "ignore_imports" in contract
+    }
     assert allowed == {
         "adapters": ["adapter_stilts.encoder.backends.adapterhub -> adapters"],
         "ray": ["adapter_stilts.mining.cluster -> ray"],

@@ -55,14 +55,25 @@ def test_leaves_no_python_file_outside_a_package():
 
 
 def test_ships_every_file_that_is_no_code():
-    listed = subprocess.run(["git", "ls-files", *FOLDERS.values()], cwd=ROOT, capture_output=True, text=True, check=False)
+    listed = subprocess.run(
+        ["git", "ls-files", *FOLDERS.values()], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     if listed.returncode:
         pytest.skip("not a git checkout: the list of files is git's")
     patterns = PROJECT["tool"]["setuptools"]["package-data"]
-    roots = {f"{FOLDERS[package.split('.')[0]]}/{'/'.join(package.split('.')[1:])}".rstrip("/"): globs for package, globs in patterns.items()}
+    roots = {
+        f"{FOLDERS[package.split('.')[0]]}/{'/'.join(package.split('.')[1:])}".rstrip("/"): globs
+        for package, globs in patterns.items()
+    }
     left_out = []
     for name in listed.stdout.splitlines():
-        matches = [glob for root, globs in roots.items() if name.startswith(f"{root}/") for glob in globs if _matches(name.removeprefix(f"{root}/"), glob)]
+        matches = [
+            glob
+            for root, globs in roots.items()
+            if name.startswith(f"{root}/")
+            for glob in globs
+            if _matches(name.removeprefix(f"{root}/"), glob)
+        ]
         if not name.endswith(".py") and not matches:
             left_out.append(name)
     assert left_out == []
@@ -73,16 +84,26 @@ def _matches(name: str, glob: str) -> bool:
 
 
 def test_declares_every_package_it_imports():
-    declared = {re.split(r"[><=~!\[ ]", line)[0].lower().replace("_", "-") for line in PROJECT["project"]["dependencies"]}
-    optional = {re.split(r"[><=~!\[ ]", line)[0].lower() for lines in PROJECT["project"]["optional-dependencies"].values() for line in lines}
+    declared = {
+        re.split(r"[><=~!\[ ]", line)[0].lower().replace("_", "-") for line in PROJECT["project"]["dependencies"]
+    }
+    optional = {
+        re.split(r"[><=~!\[ ]", line)[0].lower()
+        for lines in PROJECT["project"]["optional-dependencies"].values()
+        for line in lines
+    }
     used = {module for path in sources() for module in imported(path)} - set(sys.stdlib_module_names) - set(FOLDERS)
-    missing = {module for module in used if MODULES.get(module, module).replace("_", "-").lower() not in declared | optional}
+    missing = {
+        module for module in used if MODULES.get(module, module).replace("_", "-").lower() not in declared | optional
+    }
     assert missing == set()
 
 
 def test_never_imports_cli_click_or_pickle():
     banned = {"cli", "configs", "click", "pickle", "dill", "joblib"}
-    assert {str(path.relative_to(ROOT)): sorted(banned & imported(path)) for path in sources() if banned & imported(path)} == {}
+    assert {
+        str(path.relative_to(ROOT)): sorted(banned & imported(path)) for path in sources() if banned & imported(path)
+    } == {}
 
 
 def test_installs_no_module_called_cli():
@@ -115,5 +136,9 @@ def test_builds_a_wheel_with_every_package_and_data_file(tmp_path):
     (wheel,) = (tmp_path / "out").glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     for package, folder in FOLDERS.items():
-        files = [path.relative_to(ROOT / folder) for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+        files = [
+            path.relative_to(ROOT / folder)
+            for path in (ROOT / folder).rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+        ]
         assert {f"{package}/{path.as_posix()}" for path in files} - names == set()

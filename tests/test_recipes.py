@@ -1,4 +1,5 @@
-"""Every recipe of configs/recipes.yaml is what its name says, by the numbers of its protocol, and its command runs from start to end."""
+"""Every recipe of configs/recipes.yaml is what its name says, by the numbers of its protocol, and its command runs from
+start to end."""
 
 from __future__ import annotations
 
@@ -198,7 +199,8 @@ def test_shows_a_recipe_in_full_with_the_source_of_every_number():
         result.stdout
         == """\
 # adapter-stilts train csqa --config csqa-jiant
-# CommonsenseQA as an intermediate task, by the defaults of jiant's simple API: what the paper used for each task is not known.
+# CommonsenseQA as an intermediate task, by the defaults of jiant's simple API: what the paper used for each \
+task is not known.
 # All of the trunk, as published: add --kind full --set training.learning_rate=1e-5
 # [S] read in a public source, [D] derived from one, [M] remembered and not verified, [own] our choice.
 trunk:

@@ -3,8 +3,8 @@
 A sentence ends at . ! ? or … (and the marks of other scripts), with the quotation marks and brackets that close behind
 it, where white space follows and then something that can begin a sentence: anything but a small letter or a mark that
 goes on. It does not end at a title or another usual abbreviation ("Dr.", "e.g."), at an initial ("J. Smith", "U.S.
-Army"), or at a number before another ("No. 5"). Full-width marks (。！？) end a sentence without white space, and a line
-break always does.
+Army"), or at a number before another ("No. 5"). Full-width marks (。！？) end a sentence without white space, and a
+line break always does.
 
 A rule, not a model, and it knows English abbreviations alone. XQuAD's English paragraphs fall into 1,180 sentences by
 it, as many as XQuAD-R has, though not everywhere the same ones.

@@ -37,28 +37,14 @@ from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.protocols import protocol
 from adapter_stilts.retrieval.reading import MAX_LENGTH, Overrides, Reading
 from adapter_stilts.retrieval.stored.arrays import DTYPES, write_npy
-from adapter_stilts.retrieval.stored.encoding import ShardVectors, gather, remember, vectors_of
+from adapter_stilts.retrieval.stored.encoding import ShardRows, gather, remember, vectors_of
 from adapter_stilts.retrieval.stored.known import KnownTexts
 from adapter_stilts.retrieval.stored.ledger import Shard, append, read_ledger, seal
 from adapter_stilts.retrieval.stored.vectors import ShardFiles, file_name
 from adapter_stilts.runs.subject import SentenceReader, sentence_reader, trunk_of
 
-TOLD = [
-    "folder",
-    "rows",
-    "blank",
-    "repeated",
-    "cut",
-    "dimension",
-    "dtype",
-    "shards",
-    "layer",
-    "pool",
-    "centring",
-    "encoded",
-    "seconds",
-]
-TOLD += ["sentences_per_second"]
+COUNTS = ("folder", "rows", "blank", "repeated", "cut", "dimension", "dtype", "shards", "layer", "pool", "centring")
+REPORTED = (*COUNTS, "encoded", "seconds", "sentences_per_second")  # what a person is shown of an encoding
 
 
 @dataclass(frozen=True)
@@ -192,9 +178,9 @@ class _Work:
         if state == "resumed":
             at = f"row {min(start, self._rows) + 1} of {self._rows}"
             self._report.say(f"going on at {at}; the shards before it are whole")
-            for shard in self._shards:
-                keys = self._files.read("texts", shard.shard, slice(0, shard.rows))
-                remember(self._known, keys, shard.shard * self._size)
+            for done in self._shards:
+                keys = self._files.read("texts", done.shard, slice(0, done.rows))
+                remember(self._known, keys, done.shard * self._size)
         started = time.monotonic()
         if start < self._rows:
             deque(islice(rows, start), maxlen=0)  # those that are encoded
@@ -207,8 +193,8 @@ class _Work:
                     speed = f"{read / seconds:.0f} sentences/s" if seconds > 0 else ""
                     progress(read, self._rows - start, speed)
 
-                for shard_vectors in self._read_shards(rows, start, pace):
-                    self._store(shard_vectors)
+                for shard in self._read_shards(rows, start, pace):
+                    self._store(shard)
         if state != "done":
             deque(rows, maxlen=0)  # what the file has beyond the rows that were counted
         self._read, self._seconds = max(0, self._rows - start), time.monotonic() - started
@@ -220,23 +206,25 @@ class _Work:
 
     def _read_shards(
         self, rows: Iterator[Sentence], start: int, pace: Callable[[int, int], None]
-    ) -> Iterator[ShardVectors]:
+    ) -> Iterator[ShardRows]:
         """The shards from that row on, cut into tokens here and read here, or by the workers of a cluster."""
         encoder, reading = self._reader.encoder, self._request.reading(self._reader)
         firsts = range(start, self._rows, self._size)
         shards = (gather(encoder, rows, at, self._count(at), reading.max_length, self._known) for at in firsts)
         if self._cluster is None:
-            for gathered in shards:
-                yield gathered.with_vectors(vectors_of(encoder, gathered.tokens, gathered.first, reading, pace))
-                del gathered  # before the next is cut into tokens
+            for shard in shards:
+                shard.new = vectors_of(encoder, shard.tokens, shard.first, reading, pace)
+                shard.tokens.clear()  # before the next is cut into tokens
+                yield shard
+                del shard
             return
         spec, gpu = spec_of(self._reader, self._request.run), self._device.startswith("cuda")
-        for gathered, read in read_by_workers(self._cluster, spec, reading, shards, gpu=gpu):
-            self._worker_peak = max(self._worker_peak, read.peak)
+        for shard, worker_peak in read_by_workers(self._cluster, spec, reading, shards, gpu=gpu):
+            self._worker_peak = max(self._worker_peak, worker_peak)
             pace(1, 1)
-            yield gathered.with_vectors(read.vectors)
+            yield shard
 
-    def _store(self, made: ShardVectors) -> None:
+    def _store(self, made: ShardRows) -> None:
         """The next shard; it has fewer rows where the file has become shorter, which is noticed at its end."""
         files, number = dict[str, str](), len(self._shards)
         for part, shape, dtype, blocks in made.stored(self._request.dtype, self._files.stored):

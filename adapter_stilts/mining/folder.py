@@ -49,8 +49,10 @@ def state_of_vectors(folder: Path, made: dict[str, Any], *, overwrite: bool) -> 
     was, keys = ledger.made, {**decides(made), **decides(dict(ledger.made))}
     changed = [name for name in keys if was.get(name) != made.get(name)]
     if changed:
-        told = ", ".join(f"{name} {_short(was.get(name))} (asked for {_short(made.get(name))})" for name in changed)
-        what = f"the folder holds other vectors: {told}"
+        was_and_asked = ", ".join(
+            f"{name} {_short(was.get(name))} (asked for {_short(made.get(name))})" for name in changed
+        )
+        what = f"the folder holds other vectors: {was_and_asked}"
         raise UsageError(what, where=where, do=f"{do}, or add --overwrite to replace them")
     return "done" if ledger.sealed else "resumed"
 

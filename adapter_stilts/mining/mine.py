@@ -25,7 +25,7 @@ from adapter_stilts.mining.cluster import Cluster, cluster_of
 from adapter_stilts.mining.encode import Encoding, encode_with
 from adapter_stilts.mining.output import as_json, finished, publish, refuse_occupied, report_path, write_pairs
 from adapter_stilts.mining.pair_files import read_gold
-from adapter_stilts.mining.request import Mining, told
+from adapter_stilts.mining.request import Mining, settings_of
 from adapter_stilts.mining.search import Search, search_plan
 from adapter_stilts.mining.sides import Side, TextFile, check_together, content_hash, facts, open_side, surveyed
 from adapter_stilts.mining.threshold import Kept, decide, tuner
@@ -52,7 +52,7 @@ class Input:
 
 
 @dataclass(frozen=True)
-class Found:
+class Mined:
     """What a mining found before any threshold: pairs of rows as they are written, and as they are scored.
 
     left_out   candidates that the rules do not let through, by reason
@@ -81,7 +81,7 @@ def mine(request: Mining, *, out: Path, runs: Path, overwrite: bool, dry_run: bo
         sides = [f"{file.survey.rows} sentences of {file.path}" for file in files[:2] if file]
         sides = sides or [f"the vectors of {path}" for path in (request.source_vectors, request.target_vectors)]
         report.say(f"would mine {sides[0]} and {sides[1]}")
-        return {"results": [], "planned": sides, "settings": told(rules)}
+        return {"results": [], "planned": sides, "settings": settings_of(rules)}
     work = out.with_name(f"{out.name}.work")
     with locked(work), cluster_of(request.engine, request.ray_address) as cluster:
         remove_remains(work)
@@ -100,7 +100,7 @@ class _Job:
         self._request, self._rules, self._work, self._report, self._cluster = request, rules, work, report, cluster
 
     def encoded(self, files: Sequence[TextFile | None], runs: Path) -> list[Input]:
-        """Both sides, and those of dev: with the vectors given, or those of the files, read by one encoder or earlier."""
+        """Both sides, and those of dev, with the vectors that are given, or that one encoder makes or has made."""
         request, rules = self._request, self._rules
         if request.source_vectors is not None and request.target_vectors is not None:
             return [Input((files[0], files[1]), (request.source_vectors, request.target_vectors))]
@@ -129,7 +129,7 @@ class _Job:
             # their texts, and their bytes, for ids and line numbers are no part of the texts
             shown = [(file.survey.sha256, sha256(file.path)) if file else ("", "") for file in files]
             hashes = (content_hash(source), content_hash(target))
-            identity = fingerprint((request.decides, told(rules), *hashes, given, shown))
+            identity = fingerprint((request.decides, settings_of(rules), *hashes, given, shown))
             known = finished(out, identity, overwrite=overwrite)
             if known is not None:
                 self._report.say(f"{out} is the outcome of this very mining already")
@@ -140,7 +140,7 @@ class _Job:
             else:
                 if hashes[0] == hashes[1]:
                     self._report.say("source and target are the same: every sentence will find itself")
-                mined = self._found(source, target, self._work)
+                mined = self._searched(source, target, self._work)
             threshold, chosen_on = request.threshold, "given"
             if dev is not None:
                 threshold, chosen_on = self._dev_threshold(dev), "dev"
@@ -161,7 +161,7 @@ class _Job:
                     "threshold_from": kept.source,
                     "source": facts(source, main.files[0]),
                     "target": facts(target, main.files[1]),
-                    "settings": {**told(rules), **mined.search.facts(), "recall": mined.recall},
+                    "settings": {**settings_of(rules), **mined.search.facts(), "recall": mined.recall},
                     "results": [result.to_json() for result in kept.results],
                     "curve": list(kept.curve),
                     "histogram": kept.histogram,
@@ -173,7 +173,7 @@ class _Job:
         _say(document, kept, self._report)
         return document
 
-    def _found(self, source: Side, target: Side, work: Path) -> Found:
+    def _searched(self, source: Side, target: Side, work: Path) -> Mined:
         """Search both ways and make pairs."""
         request, rules = self._request, self._rules
         chosen = search_plan(request, rules, source, target, self._cluster)
@@ -190,19 +190,19 @@ class _Job:
             left_out["of a sentence that occurs several times"] = len(pairs.texts) - len(written)
         every_line = rules.written == "once" and (request.gold or request.dev)  # gold may name any line of a text
         scored = pairs.lines("expand") if every_line else written
-        return Found(written, scored, chosen, recall, {reason: count for reason, count in left_out.items() if count})
+        return Mined(written, scored, chosen, recall, {reason: count for reason, count in left_out.items() if count})
 
-    def _given(self, path: Path, source: Side, target: Side) -> Found:
+    def _given(self, path: Path, source: Side, target: Side) -> Mined:
         chosen = search_plan(self._request, self._rules, source, target, None)
         pairs = Search(source, target, self._rules, chosen, self._report).given(path)
-        return Found(pairs, pairs, chosen)
+        return Mined(pairs, pairs, chosen)
 
     def _dev_threshold(self, dev: Input) -> float:
         """The threshold that is best on the dev files."""
         assert self._request.dev is not None
         with _opened(dev, self._work, "dev ") as (source, target):
             gold = read_gold(self._request.dev[2], source, target)
-            pairs = self._found(source, target, self._work / "dev").scored
+            pairs = self._searched(source, target, self._work / "dev").scored
         tune = tuner(self._request.target_precision, self._rules.threshold)
         cut = tune(gold.right(pairs), pairs.score, len(gold))
         kept = f"where it keeps {cut.kept} pairs of {len(gold)} gold at F1 {100 * cut.f1:.1f} (oracle)"
@@ -228,14 +228,14 @@ def _say(document: dict[str, Any], kept: Kept, report: Reporter) -> None:
     rows = [[side, *(document[side][name] for name in columns)] for side in ("source", "target")]
     report.table("rows", ("side", "in file", "blank", "repeated", "searched"), rows)
     if kept.results:
-        told_on = [(row, row.settings["threshold_chosen_on"]) for row in kept.results]
-        scores = [[row.metric, f"{100 * row.score:.1f}", row.n, chosen_on] for row, chosen_on in told_on]
+        measured = [(row, row.settings["threshold_chosen_on"]) for row in kept.results]
+        scores = [[row.metric, f"{100 * row.score:.1f}", row.n, chosen_on] for row, chosen_on in measured]
         report.table("against gold", ("metric", "%", "gold pairs", "threshold chosen on"), scores)
     for line in (*drawn(kept.histogram, kept.threshold), *document["notes"]):
         report.say(line)
 
 
-def _notes(count: int, mined: Found, kept: Kept) -> Iterator[str]:
+def _notes(count: int, mined: Mined, kept: Kept) -> Iterator[str]:
     cut = "no threshold was given"
     if kept.threshold is not None:
         cut = f"at a threshold of {kept.threshold:.4f} ({kept.source})"

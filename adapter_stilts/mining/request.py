@@ -110,7 +110,7 @@ class Mining:
         return replace(rules, written=self.duplicates or rules.written or rules.duplicates)
 
 
-def told(rules: Protocol) -> dict[str, Any]:
+def settings_of(rules: Protocol) -> dict[str, Any]:
     """The rules, for a report."""
     used = {"protocol": rules.name, "k": rules.k, "margin": rules.margin, "retrieval": rules.retrieval}
     used |= {"centring": rules.centring, "minimum": rules.least}

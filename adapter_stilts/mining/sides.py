@@ -93,12 +93,6 @@ class Side:
         """The sentence; its line number where texts are not known."""
         return str(row + 1) if self.texts is None else self.texts[row]
 
-    def counts(self) -> dict[str, int]:
-        blank = int((self.distinct.of_line < 0).sum())
-        searched = len(self.distinct.rows)
-        repeated = self.rows - blank - searched
-        return {"rows": self.rows, "blank": blank, "repeated": repeated, "searched": searched}
-
 
 def open_side(name: str, file: TextFile | None, path: Path, work: Path) -> Side:
     """Bring vectors and texts together.
@@ -145,8 +139,8 @@ def check_together(source: Side, target: Side) -> None:
         raise UsageError(what, where=where, do=do)
     differ = [name for name in MUST_AGREE if one.made and other.made and one.made.get(name) != other.made.get(name)]
     if differ:
-        told = ", ".join(f"{name} {one.made.get(name)!s:.40} and {other.made.get(name)!s:.40}" for name in differ)
-        raise UsageError(f"the two sides were not encoded alike: {told}", where=where, do=do)
+        unlike = ", ".join(f"{name} {one.made.get(name)!s:.40} and {other.made.get(name)!s:.40}" for name in differ)
+        raise UsageError(f"the two sides were not encoded alike: {unlike}", where=where, do=do)
 
 
 def content_hash(side: Side) -> str:
@@ -192,4 +186,6 @@ def _by_itself(vectors: StoredVectors) -> Distinct:
 def facts(side: Side, file: TextFile | None) -> dict[str, Any]:
     """What a report says of a side."""
     text = {"file": str(file.path), "text": file.survey.sha256} if file else {}
-    return {**text, "vectors": str(side.vectors.path), "vectors_sha256": content_hash(side), **side.counts()}
+    rows, blank, searched = side.rows, int((side.distinct.of_line < 0).sum()), len(side.distinct.rows)
+    counts = {"rows": rows, "blank": blank, "repeated": rows - blank - searched, "searched": searched}
+    return {**text, "vectors": str(side.vectors.path), "vectors_sha256": content_hash(side), **counts}

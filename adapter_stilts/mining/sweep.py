@@ -146,8 +146,8 @@ class _Sweep:
         scores_test = data.scored is not None and self._request.test
         same = before is not None and before["identity"] == identity and not overwrite
         if before is not None and same and (before["test"] is not None or not scores_test):
-            told = "this very choice was made already; test is not read again (--overwrite makes it again)"
-            self._report.say(f"{task}: {told}")
+            already = "this very choice was made already; test is not read again (--overwrite makes it again)"
+            self._report.say(f"{task}: {already}")
             return before
         self._report.say(self.plan)
         with self._report.progress(f"sweeping {task}") as progress:
@@ -234,7 +234,7 @@ class _Sweep:
     def _say(self, record: Mapping[str, Any]) -> None:
         task, tried = record["task"], record["settings"]
         shown = [(Setting(row["layer"], row["pool"], row["margin"], row["centring"]), row) for row in tried[:SHOWN]]
-        rows = [[name, _percent(row["score"]), _points(row["gain"], row["gain_interval"])] for name, row in shown]
+        rows = [[str(name), _percent(row["score"]), _points(row["gain"], row["gain_interval"])] for name, row in shown]
         title = f"{task}: {record['objective']} on {record['chosen_on']}, the best {len(rows)} of {len(tried)}"
         self._report.table(title, ("setting", "score", "against the default (95 %, one by one)"), rows)
         self._report.say(f"{task}: {record['reason']}")
@@ -243,8 +243,8 @@ class _Sweep:
             scores = f"{_percent(test['chosen'])} with the choice, {_percent(test['default'])} with the default"
             self._report.say(f"on {test['scored_on']}: {scores} ({gain})")
         if (readings := record["test_readings"]) > 1:
-            told = f"test of {task} has now been read {readings} times by sweeps of this encoder"
-            self._report.say(f"{told}: what was changed after a look at it is fitted to it")
+            times = f"test of {task} has now been read {readings} times by sweeps of this encoder"
+            self._report.say(f"{times}: what was changed after a look at it is fitted to it")
 
     def _configuration(self, chosen: Setting) -> dict[str, Any]:
         asked, bundle = self._request, self._subject.bundle

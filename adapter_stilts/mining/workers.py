@@ -30,7 +30,7 @@ from adapter_stilts.retrieval.indexes.base import indexes
 from adapter_stilts.retrieval.plan import GB, SearchPlan, Sizes, peak, resident
 from adapter_stilts.retrieval.reading import Reading
 from adapter_stilts.retrieval.search import Each, Piece, Running, Steps, Trained, search_piece
-from adapter_stilts.retrieval.stored.encoding import Gathered, vectors_of
+from adapter_stilts.retrieval.stored.encoding import ShardRows, vectors_of
 from adapter_stilts.retrieval.stored.vectors import open_vectors
 from adapter_stilts.runs.subject import SentenceReader, sentence_reader
 
@@ -48,14 +48,6 @@ class ReaderSpec:
     precision: str
     layer: int
     made: str
-
-
-@dataclass(frozen=True)
-class Read:
-    """The vectors of a shard's new sentences, and the most memory that the worker has held."""
-
-    vectors: Vectors
-    peak: int
 
 
 @dataclass(frozen=True)
@@ -77,26 +69,29 @@ def spec_of(reader: SentenceReader, run: Path | None) -> ReaderSpec:
 
 
 def read_by_workers(
-    cluster: Cluster, spec: ReaderSpec, reading: Reading, shards: Iterable[Gathered], *, gpu: bool
-) -> Iterator[tuple[Gathered, Read]]:
-    """Every shard with its vectors, in order; as many are held here as are worked on."""
-    waiting: list[Gathered] = []
+    cluster: Cluster, spec: ReaderSpec, reading: Reading, shards: Iterable[ShardRows], *, gpu: bool
+) -> Iterator[tuple[ShardRows, int]]:
+    """Every shard with its vectors, in order, and the most memory its worker held; few shards are held here."""
+    waiting: list[ShardRows] = []
 
     def pieces() -> Iterator[Sequence[object]]:
-        for gathered in shards:
-            waiting.append(gathered)
-            yield spec, gathered.tokens, gathered.first, reading
-            gathered.tokens = gathered.tokens[:0]  # the worker has them
+        for shard in shards:
+            waiting.append(shard)
+            yield spec, shard.tokens, shard.first, reading
+            shard.tokens = []  # the worker has them
 
-    for read in cluster.each(read_shard, pieces(), gpu=gpu):
-        yield waiting.pop(0), read
+    for vectors, held in cluster.each(read_shard, pieces(), gpu=gpu):
+        waiting[0].new = vectors
+        yield waiting.pop(0), held
 
 
-def read_shard(spec: ReaderSpec, tokens: Sequence[TokenIds], lines: Sequence[int], reading: Reading) -> Read:
-    """For a worker: the vectors of a shard's new sentences."""
+def read_shard(
+    spec: ReaderSpec, tokens: Sequence[TokenIds], lines: Sequence[int], reading: Reading
+) -> tuple[Vectors, int]:
+    """For a worker: the vectors of a shard's new sentences, and the most memory that it has held."""
     encoder = _reader(spec).encoder
     vectors = vectors_of(encoder, tokens, lines, reading)
-    return Read(vectors, peak_memory(str(next(encoder.parameters()).device)))
+    return vectors, peak_memory(str(next(encoder.parameters()).device))
 
 
 def each_of(cluster: Cluster, queries: Blocks, base: Blocks, chosen: SearchPlan) -> Each:

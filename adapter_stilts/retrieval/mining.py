@@ -37,17 +37,9 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.score)
 
-    @property
-    def rows(self) -> tuple[Numbers, Numbers]:
-        return self.source, self.target
-
     def above(self, threshold: float) -> Pairs:
         """Those that score at least `threshold`."""
         return self.chosen(self.score.astype(np.float64) >= threshold)
-
-    def over(self, minimum: float) -> Pairs:
-        """Those that score more than `minimum`."""
-        return self.chosen(self.score.astype(np.float64) > minimum)
 
     def chosen(self, which: Flags | Numbers) -> Pairs:
         return Pairs(self.source[which], self.target[which], self.score[which])
@@ -113,7 +105,8 @@ def one_to_one(source: Numbers, target: Numbers) -> Numbers:
 @retrievals.register("max")
 def _max(forward: Pairs, backward: Pairs) -> Pairs:
     """Both lists together, best first, skipping a sentence that already has a partner."""
-    source, target = (np.concatenate(rows) for rows in zip(forward.rows, backward.rows, strict=True))
+    source = np.concatenate([forward.source, backward.source])
+    target = np.concatenate([forward.target, backward.target])
     both = _best_first(Pairs(source, target, np.concatenate([forward.score, backward.score])))
     return both.chosen(one_to_one(both.source, both.target))
 

@@ -90,7 +90,7 @@ def choose(sizes: Sizes, limit: float, held: int, speed: float | None = None) ->
     """
     needed = 2.0 * sizes.source * sizes.target * sizes.width / (speed or measured_speed(sizes.width))
     sides = f"{sizes.source} x {sizes.target} vectors of {sizes.width}"
-    taken = f"about {_span(needed)}" if needed >= 1 else "less than a second"
+    taken = f"about {span(needed)}" if needed >= 1 else "less than a second"
     about = f"{sides}: exact search both ways takes {taken} here"
     if needed <= SECONDS:
         return "exact", about
@@ -98,7 +98,7 @@ def choose(sizes: Sizes, limit: float, held: int, speed: float | None = None) ->
     whole = steps.base_rows >= max(sizes.source, sizes.target)
     parts = f"in shards of {steps.base_rows} vectors: a whole side does not fit in {limit / 1e9:.1f} GB"
     how = "all in memory at once" if whole else parts
-    return "ivf", f"{about}, over {_span(SECONDS)}; {indexes['ivf'].summary}, {how}"
+    return "ivf", f"{about}, over {span(SECONDS)}; {indexes['ivf'].summary}, {how}"
 
 
 def measured_speed(width: int) -> float:
@@ -178,7 +178,7 @@ def _parts(sizes: Sizes, kind: Index, settings: IndexSettings, held: int) -> dic
     }
 
 
-def _span(seconds: float) -> str:
+def span(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

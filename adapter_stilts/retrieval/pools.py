@@ -60,7 +60,7 @@ def candidates(searched: Searched, rules: Protocol) -> Candidates:
     pairs = mine(searched.forward, searched.backward, margin=rules.margin, retrieval=rules.retrieval)
     every, left_out = len(pairs), dict[str, int]()
     if rules.least is not None:
-        pairs = pairs.over(rules.least)
+        pairs = pairs.chosen(pairs.score > rules.least)
         left_out[f"of a score of {rules.least:g} or less"] = every - len(pairs)
     return Candidates(pairs, searched.left, searched.right, left_out)
 

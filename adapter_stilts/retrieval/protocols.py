@@ -18,7 +18,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from adapter_stilts.errors import UsageError
+from adapter_stilts.errors import refuse
 from adapter_stilts.registry import unknown_name
 
 Setting: TypeAlias = str | int | float | bool | None
@@ -98,7 +98,7 @@ PROTOCOLS = (
     replace(XTREME_TATOEBA, name="own", precision="auto"),
     Protocol("own", "bucc2018", Layer(14), minimum_of="ratio", written="once", precision="auto"),
 )
-BY_NAME = {(one.name, one.task): one for one in PROTOCOLS}
+BY_NAME = {(known.name, known.task): known for known in PROTOCOLS}
 
 
 def protocol(name: str, task: str) -> Protocol:
@@ -107,13 +107,13 @@ def protocol(name: str, task: str) -> Protocol:
     Raises UnknownName for a name or task nobody defined, UsageError for a task that the named benchmark does not have.
     """
     task = {"bucc": "bucc2018"}.get(task, task)
-    if name not in {one.name for one in PROTOCOLS}:
-        raise unknown_name("retrieval protocol", name, {one.name for one in PROTOCOLS})
-    if task not in {one.task for one in PROTOCOLS}:
-        raise unknown_name("retrieval task", task, {one.task for one in PROTOCOLS})
-    if (name, task) not in BY_NAME:
-        others = ", ".join(sorted(one.name for one in PROTOCOLS if one.task == task))
-        raise UsageError(f"protocol '{name}' has no {task}", do=f"use one of: {others}")
+    names, tasks = ({key[place] for key in BY_NAME} for place in (0, 1))
+    if name not in names:
+        raise unknown_name("retrieval protocol", name, names)
+    if task not in tasks:
+        raise unknown_name("retrieval task", task, tasks)
+    others = ", ".join(sorted(known for known in names if (known, task) in BY_NAME))
+    refuse((name, task) not in BY_NAME, f"protocol '{name}' has no {task}", f"use one of: {others}")
     return BY_NAME[name, task]
 
 

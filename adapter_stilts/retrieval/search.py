@@ -1,10 +1,9 @@
 """The K nearest neighbours of many vectors among many others, by FAISS, in pieces: a shard of the base and a span of
 the queries each.
 
-    found = nearest(queries, base, 4)                                  arrays in memory
-    found = search(queries, base, 4, index="ivf", steps=Steps(base_rows=1 << 20), saved=Saved(path, identity))
-    found = search(queries, base, 4, workers=8, each=each)             `each` has pieces searched by others
-                                                                       (`search_piece`)
+    neighbours = nearest(queries, base, 4)                          arrays in memory
+    neighbours = search(queries, base, 4, index="ivf", steps=Steps(base_rows=1 << 20), saved=Saved(path, identity))
+    neighbours = search(queries, base, 4, workers=8, each=each)     `each` has `search_piece` done by others
 
 Similarities are inner products, so cosines for unit vectors. The answer does not depend on chance, on the size of the
 shards or on who does the work: candidates are compared again at full precision, the lower row comes first among equals

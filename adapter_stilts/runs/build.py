@@ -28,8 +28,6 @@ def new_model(
     heads: Mapping[str, tuple[str, int]],
     *,
     joint: bool,
-    kind: str,
-    settings: Mapping[str, Any],
     seeds: Seeds,
     dropout: float,
     pool: str,
@@ -38,7 +36,7 @@ def new_model(
 
     heads  task -> (format, number of labels); one of them, unless the run is joint
     """
-    encoder = _new_encoder(trunk, lineage, kind, settings, seeds)
+    encoder = _new_encoder(trunk, lineage, seeds)
     models = {}
     for task, (format, labels) in heads.items():
         seed = seeds.number(f"head/{task}" if joint else "head")
@@ -48,16 +46,14 @@ def new_model(
     return model
 
 
-def _new_encoder(
-    trunk: Trunk, lineage: Lineage, kind: str, settings: Mapping[str, Any], seeds: Seeds
-) -> AdapterEncoder:
+def _new_encoder(trunk: Trunk, lineage: Lineage, seeds: Seeds) -> AdapterEncoder:
     encoder = AdapterEncoder(trunk)
     for name, part in lineage.frozen.items():
         encoder.load(name, part.facts["kind"], part.facts["settings"], part.tensors)
     if lineage.new and lineage.start is not None:
         encoder.load(lineage.new, lineage.start.facts["kind"], lineage.start.facts["settings"], lineage.start.tensors)
     elif lineage.new:
-        encoder.add(lineage.new, kind, settings, seeds.number("adapter"))
+        encoder.add(lineage.new, lineage.kind, lineage.settings, seeds.number("adapter"))
     for fuse in fusions(lineage.composition):
         if fusion_name(fuse) == lineage.new_fusion:
             encoder.add_fusion(fuse, seeds.number("fusion"))
@@ -119,25 +115,18 @@ def check_trunk(trunk: Trunk, bundle: Bundle) -> None:
 
 
 def parts_of(
-    model: TaskModel | JointModel,
-    lineage: Lineage,
-    *,
-    kind: str,
-    settings: Mapping[str, Any],
-    head_facts: Mapping[str, Mapping[str, Any]],
-    language: str = "",
+    model: TaskModel | JointModel, lineage: Lineage, head_facts: Mapping[str, Mapping[str, Any]], language: str = ""
 ) -> list[Part]:
     """Everything a finished run stores, in the order of its composition.
 
-    kind, settings  of the adapter made here
-    head_facts      of each head by its name: the task's in a joint run, else "head"
-    language        of the text the adapter made here has learned, where it is a language adapter
+    head_facts  of each head by its name: the task's in a joint run, else "head"
+    language    of the text the adapter made here has learned, where it is a language adapter
     """
     encoder = model.encoder
     parts = []
     for name in names(lineage.composition):
         own = name == lineage.new
-        facts = {"kind": kind, "settings": dict(settings), "trained": True, "language": language}
+        facts = {"kind": lineage.kind, "settings": dict(lineage.settings), "trained": True, "language": language}
         parts.append(Part("adapter", name, facts if own else lineage.frozen[name].facts, encoder.tensors(name)))
     for fuse in fusions(lineage.composition):
         name = fusion_name(fuse)

@@ -2,8 +2,8 @@
 
     evaluate(Request(run=Path("runs/nli-1a2b3c4d"), trunk=None, tasks=("xnli", "tatoeba")), ...)
 
-Tasks with a head need a run that trained one of the same format and labels. Retrieval tasks need none. Results go to the
-run's folder, or to a folder named after trunk and settings.
+Tasks with a head need a run that trained one of the same format and labels. Retrieval tasks need none. Results go to
+the run's folder, or to a folder named after trunk and settings.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 
@@ -53,6 +54,8 @@ class Lineage:
     start: Part | None  # the adapter whose weights the new one starts from
     new: str  # the adapter made here, "" where only fusion layers are
     new_fusion: str  # the fusion made here, "" where none is
+    kind: str = ""  # of the adapter made here, as are its settings
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def trained(self) -> tuple[str, ...]:
@@ -161,9 +164,9 @@ def _check_parents(how: str, parents: Sequence[Bundle], composition: str) -> Non
         raise UsageError(what, where="composition", do="use --how stack or --how fuse")
     advice = "leave --after out, or use --how sequential, stack or fuse"
     refuse(how in ALONE and bool(parents), f"--how {how} starts from nothing, but --after names a run", advice)
-    one = how == "sequential" or (how == "stack" and not composition)
+    single = how == "sequential" or (how == "stack" and not composition)
     advice = "name the run of the intermediate task, for example --after runs/nli-1a2b3c4d"
-    refuse(one and len(parents) != 1, f"--how {how} needs exactly one --after RUN, got {len(parents)}", advice)
+    refuse(single and len(parents) != 1, f"--how {how} needs exactly one --after RUN, got {len(parents)}", advice)
     what, advice = "--how fuse needs two or more --after RUN", "name the runs to fuse, each with its own --after"
     few = how == "fuse" and len(parents) < 2 and not composition
     refuse(few, f"{what}, got {len(parents)}", advice)

@@ -26,9 +26,8 @@ from adapter_stilts.tasks.reading.pools import CANDIDATES
 
 MINIATURE, HUB = "miniature", "hub"
 # what queries are searched among is given as a split is
-SPLIT_NAMES = {name: name for name in ("train", "validation", "test", CANDIDATES)} | dict.fromkeys(
-    ("dev", "valid", "val"), "validation"
-)
+SPLIT_NAMES = {name: name for name in ("train", "validation", "test", CANDIDATES)}
+SPLIT_NAMES |= dict.fromkeys(("dev", "valid", "val"), "validation")
 
 
 def where_of(

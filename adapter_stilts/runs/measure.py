@@ -169,7 +169,7 @@ def _scored(
     options: Options,
     features: list[Feature],
 ) -> tuple[Score, Any, int, Mapping[str, Any]]:
-    """A score, its predictions, the words it lost, and attention [L, A] by fusion. features: filled by the first call."""
+    """A score, its predictions, the words it lost, attention [L, A] by fusion. features: filled by the first call."""
     if task.format.ranking:
         return *own_score(model, task, examples, reading, options), 0, {}
     if task.format.masked:

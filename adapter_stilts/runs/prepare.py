@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +41,10 @@ RANDOM_ADAPTER = "random-adapter"  # the control whose adapter is its parent's w
 class Prepared:
     """Everything decided before the first step.
 
-    name            of the run's folder and of the adapter made here
-    kind, settings  of that adapter
-    data            the rows of its task; of a joint run, of each of its tasks
-    shares          joint: how probable each task is in a step
-    notes           what a person should know before training starts
+    name    of the run's folder and of the adapter made here
+    data    the rows of its task; of a joint run, of each of its tasks
+    shares  joint: how probable each task is in a step
+    notes   what a person should know before training starts
     """
 
     config: RunConfig
@@ -54,8 +53,6 @@ class Prepared:
     trunk: Trunk
     parents: tuple[Bundle, ...]
     lineage: Lineage
-    kind: str
-    settings: dict[str, Any]
     data: tuple[TaskData, ...]
     shares: Mapping[str, float]
     device: str
@@ -120,6 +117,7 @@ def prepare(config: RunConfig, names: Sequence[str]) -> Prepared:
     fusion: Any = {"target_adapter": config.fusion.target_adapter, "composition": config.composition}
     line = lineage(config.how, parents, name, config.adapter.kind, **fusion)
     kind, settings = _kind(config.adapter, line.start)
+    line = replace(line, kind=kind, settings=settings)
     if config.control == RANDOM_ADAPTER:
         line = random_adapter(line, seeds)
     rows = [read_rows(config, task, [task.name for task in tasks]) for task in tasks]
@@ -149,8 +147,6 @@ def prepare(config: RunConfig, names: Sequence[str]) -> Prepared:
         trunk=trunk,
         parents=parents,
         lineage=line,
-        kind=kind,
-        settings=settings,
         data=data,
         shares=chances,
         device=str(device),
@@ -222,7 +218,7 @@ def _check_joint(config: RunConfig, names: Sequence[str]) -> None:
 
 
 def _numbers(config: RunConfig, data: Sequence[TaskData]) -> dict[str, Any]:
-    """Numbers outside the plan that decide the weights: of rows, lengths, dropout; of masking and ranking where used."""
+    """Numbers outside the plan that decide the weights: rows, lengths, dropout; of masking and ranking where used."""
     training, formats = config.training, [of_task.task.format for of_task in data]
     names = {"rows", "validation_rows", "head_dropout"}
     names |= {"mask_rate"} if any(format.masked for format in formats) else set()

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,17 +64,12 @@ class Pool:
 def measure_ranking(
     model: TaskModel, task: Task, split: str, languages: Sequence[str], where: Where, reading: Reading, folder: Path
 ) -> Iterator[list[Result]]:
-    """Rows language by language. The pool is the same for all of them, and for a run that asks for one of them alone."""
+    """Rows language by language. The pool is the same for all of them, and for a run that asks for one alone."""
     sources = load_pool(task, split, where)
     pool = read_pool(model, joined(sources), reading.max_length, reading.token_budget)
-    settings = {
-        "max_length": reading.max_length,
-        "query_length": task.query_length,
-        "candidates": len(pool.candidates),
-        "candidate_languages": len(pool.languages),
-        "depth": DEEPEST,
-        "index": "exact",
-    }
+    settings: dict[str, Any] = {"max_length": reading.max_length, "query_length": task.query_length}
+    settings |= {"candidates": len(pool.candidates), "candidate_languages": len(pool.languages)}
+    settings |= {"depth": DEEPEST, "index": "exact"}
     for language in languages:
         loaded = load(task, split, language, where)
         origin, queries = loaded.origin, cast(Sequence[Query], loaded.examples)
@@ -85,13 +80,11 @@ def measure_ranking(
         if attention.sums:
             means = {name: attention.mean(name) for name in attention.sums}
             store_attention(folder, task.name, origin.split, origin.language, means)
-        # what was scored: the files of queries and candidates, or the place both come from
-        data = [fact for part in (loaded, *sources) for fact in origin_facts(part.origin)["files"]] or {
-            **origin_facts(origin),
-            "candidates": sum(part.origin.rows for part in sources),
-            **({"candidate_configs": [part.origin.config for part in sources]} if origin.kind == "hub" else {}),
-        }
-        yield rows_of(task, loaded, reading, scored, settings, folder, ranking, data)
+        files = [fact for part in (loaded, *sources) for fact in origin_facts(part.origin)["files"]]
+        place = {**origin_facts(origin), "candidates": sum(part.origin.rows for part in sources)}
+        if origin.kind == "hub":
+            place["candidate_configs"] = [part.origin.config for part in sources]
+        yield rows_of(task, loaded, reading, scored, settings, folder, ranking, files or place)
 
 
 def own_score(

@@ -41,9 +41,9 @@ GENERATED = "Apache-2.0 (generated text of this package)"
 
 def write_config(prepared: Prepared, folder: Path) -> None:
     """config.yaml: every default written out, and what stands here in the place of "auto" and "as the task says"."""
-    config, loaded = prepared.config, prepared.trunk
+    config, loaded, line = prepared.config, prepared.trunk, prepared.lineage
     trunk = config.trunk.model_copy(update={"precision": loaded.precision, "revision": loaded.revision or None})
-    adapter = config.adapter.model_copy(update={"kind": prepared.kind, "settings": prepared.settings})
+    adapter = config.adapter.model_copy(update={"kind": line.kind, "settings": line.settings})
     training = config.training.model_copy(update={} if prepared.joint else {"max_length": prepared.data[0].max_length})
     decided = config.model_copy(update={"trunk": trunk, "adapter": adapter, "training": training})
     write_text(folder / CONFIG, dump(decided))
@@ -138,7 +138,7 @@ def language_of(prepared: Prepared) -> str:
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished run: what it says of itself, and its scores. attention: of a fusion, as attention.py has it."""
+    """A finished run: what it says of itself, and its scores. attention: of a fusion, as rows.py has it."""
 
     folder: Path
     manifest: Manifest

@@ -35,7 +35,7 @@ from adapter_stilts.tasks.reading.sources import load
 
 @dataclass(frozen=True)
 class RetrievalTask:
-    """A task and what it is read with, in a folder; rules and reading raise UnknownName or UsageError for what cannot be.
+    """A task and what it is read with, in a folder; rules and reading raise UnknownName or UsageError.
 
     depth   the trunk's layers
     wanted  what differs from the protocol

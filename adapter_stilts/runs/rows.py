@@ -120,7 +120,7 @@ def write_predictions(folder: Path, task: Task, loaded: Loaded, predictions: Any
 
 
 def write_units(folder: Path, task: str, name: str, units: NDArray[Any]) -> str:
-    """Write the sums of a score; returns where. NumPy writing by itself would not tell a full disk from other errors."""
+    """Write the sums of a score; returns where. NumPy by itself would not tell a full disk from other errors."""
     path = folder / "units" / task / f"{name}.npy"
     content = io.BytesIO()
     np.save(content, units, allow_pickle=False)

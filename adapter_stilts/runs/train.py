@@ -141,8 +141,8 @@ def _run(prepared: Prepared, model: Model, folder: Path, *, resume: bool, report
     parts = table_rows(model)
     report.table(str(prepared.lineage.composition), COLUMNS, [tuple(row.model_dump().values()) for row in parts])
     outcome = _train(prepared, model, folder, resume=resume, report=report)
-    made: dict[str, Any] = {"kind": prepared.kind, "settings": prepared.settings, "language": language_of(prepared)}
-    hashes = save_parts(folder, parts_of(model, prepared.lineage, head_facts=head_facts(prepared), **made))
+    made = parts_of(model, prepared.lineage, head_facts(prepared), language_of(prepared))
+    hashes = save_parts(folder, made)
     # an untrained head has no score
     rows = validation_rows(model, prepared.config, prepared.data, folder) if prepared.trains else []
     manifest = manifest_of(prepared, folder, parts, hashes, outcome, seconds=time.perf_counter() - started)
@@ -161,8 +161,6 @@ def _model(prepared: Prepared) -> Model:
         prepared.lineage,
         {data.task.name: (data.task.format.name, len(data.labels or ())) for data in prepared.data},
         joint=prepared.joint,
-        kind=prepared.kind,
-        settings=prepared.settings,
         seeds=Seeds(training.seed),
         dropout=training.head_dropout,
         pool=training.head_pool,

@@ -3,7 +3,7 @@
     adapter/nli.safetensors   the tensors of one adapter, float32, named without the adapter's name
     adapter/nli.json          its kind, settings, and the shape of every tensor
     fusion/1.safetensors      one AdapterFusion; its name ("fuse(nli, qa)") is in fusion/1.json
-    head/head.safetensors     the output layer of the task; its labels are in head/head.json; of several tasks head/nli...
+    head/head.safetensors     the output layer of the task, its labels in head/head.json; of several tasks head/nli...
 
 Every adapter of the composition is there, those of the parents too, so that a run travels alone. The bytes depend on
 the weights and settings only: no time, no path. A bundle is such a folder with its manifest; checkpoints and

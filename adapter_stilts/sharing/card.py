@@ -1,7 +1,7 @@
 """The model card: what the run is, on what it was trained, how good it is, under which licence, and how to use it.
 
-It travels with the bundle, so it names files without the folders they lay in on this machine. It tells of the choices of
-sweeps, which are kept beside it:
+It travels with the bundle, so it names files without the folders they lay in on this machine. It tells of the choices
+of sweeps, which are kept beside it:
 
     sweep/tatoeba.json    every setting that was tried with its score on dev, the choice and why, test, how often test
                           was read; sealed

@@ -31,7 +31,7 @@ Arm: TypeAlias = ArrayLike | Sequence[ArrayLike]  # units [N, S], or a list of t
 Statistic: TypeAlias = Callable[[Array], Array]
 REPLICATES = 1000
 DRAWS = 1 << 22  # random numbers held in memory at once
-TAILS = (0.025, 0.975)  # of an interval of 95 %
+TAILS = ((1 - 0.95) / 2, (1 + 0.95) / 2)  # of an interval of 95 %; the low one is not quite 0.025, as it always was
 
 statistics: Registry[Statistic] = Registry("statistic")
 

@@ -119,7 +119,7 @@ def _label(entry: Entry, config: StudyConfig) -> str:
 def _target_json(arm: Arm, target: Sequence[Arm]) -> dict[str, Any]:
     english = arm.entry.source or arm.entry.mean
     labels = {(other.entry.intermediate, other.entry.how): other.label for other in target}
-    row = {**_json(arm, arm.entry.mean), "english": {"score": english.score, **_gain(english)}}
+    row = {**_json(arm, arm.entry.mean), "english": {"score": english.score, **english.gain_json()}}
     for part, mean in ((row, arm.entry.mean), (row["english"], english)):
         if over := mean.over_control:
             part["over_control"] = {**asdict(over), "control": labels[over.control, over.how]}
@@ -129,11 +129,7 @@ def _target_json(arm: Arm, target: Sequence[Arm]) -> dict[str, Any]:
 def _json(arm: Arm, mean: Mean) -> dict[str, Any]:
     languages = len(mean.languages)
     scores = {"score": mean.score, "by_seed": list(mean.by_seed), "languages": languages, "n": mean.n // languages}
-    return {"arm": arm.label, "task": arm.entry.target, **scores, **_gain(mean)}
-
-
-def _gain(mean: Mean) -> dict[str, Any]:
-    return {name: getattr(mean.gain, name) if mean.gain else None for name in ("gain", "interval", "p")}
+    return {"arm": arm.label, "task": arm.entry.target, **scores, **mean.gain_json()}
 
 
 def _show(report: Reporter, config: StudyConfig, target: Sequence[Arm], retrieval: Sequence[Arm]) -> None:

@@ -219,12 +219,12 @@ def _recipes(tree: Mapping[str, Any], entries: Mapping[Path_, Mapping[str, Any]]
         yield Mistake(("recipes",), wanted, f"should be one of: {choices}; or a mapping of tasks to recipes")
         wanted = {}
     for path, entry in entries.items():
-        name = entry.get("name") or entry.get("task")
+        learned = _learned(entry)
+        recipe = f"{learned[0] if len(learned) == 1 else _label(entry)}-{wanted}"
         if isinstance(entry.get("recipe"), str) and entry["recipe"]:
             named.append(((*path, "recipe"), entry["recipe"]))
-        elif isinstance(wanted, str) and entry and not (name and not _problem(f"{name}-{wanted}")):
-            sentence = f"there is no recipe '{_label(entry)}-{wanted}'; name one with `recipe`"
-            yield _plain(path, sentence)
+        elif isinstance(wanted, str) and entry and _problem(recipe):
+            yield _plain(path, f"there is no recipe '{recipe}'; name one with `recipe`")
     yield from (Mistake(path, name, problem) for path, name in named if (problem := _problem(name)))
 
 

@@ -69,11 +69,13 @@ class Mean:
     def spread(self) -> tuple[float, float] | None:
         return seed_interval(self.by_seed)
 
+    def gain_json(self) -> dict[str, Any]:
+        return asdict(self.gain) if self.gain else {"gain": None, "interval": None, "p": None}
+
     def to_json(self) -> dict[str, Any]:
-        gain = asdict(self.gain) if self.gain else {"gain": None, "interval": None, "p": None}
         over = {"over_control": asdict(self.over_control)} if self.over_control else {}
         scores = {"n": self.n, "score": self.score, "by_seed": self.by_seed, "spread": self.spread}
-        return {**scores, **gain, "p_holm": self.p_holm, **over}
+        return {**scores, **self.gain_json(), "p_holm": self.p_holm, **over}
 
 
 @dataclass(frozen=True)

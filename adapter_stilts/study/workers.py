@@ -15,8 +15,8 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -139,8 +139,8 @@ def _without_ctrl_c() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-class Logged:
-    """Writes what a job says to its log; its progress goes to whoever watches."""
+class Logged(Silent):
+    """Writes what a job says to its log; its progress goes to whoever watches, its tables are in the manifests."""
 
     def __init__(self, log: Path, watched: Reporter | None = None) -> None:
         self._log = log
@@ -151,11 +151,10 @@ class Logged:
         with self._log.open("a", encoding="utf-8") as stream:
             stream.write(f"{text}\n")
 
-    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Tables of parts are in the manifests."""
-
-    def progress(self, label: str) -> AbstractContextManager[Advance]:
-        return (self._watched or Silent()).progress(label)
+    @contextmanager
+    def progress(self, label: str) -> Iterator[Advance]:
+        with (self._watched or Silent()).progress(label) as advance:
+            yield advance
 
 
 def attempt(job: Job, report: Logged) -> Ended:

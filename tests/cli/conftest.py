@@ -37,7 +37,11 @@ def calls(monkeypatch):
 
         return record
 
-    for package, name, verbs in ((runs, "train", ("train", "fuse")), (runs, "evaluate", ("evaluate",)), (study, "demo", ("demo",))):
+    for package, name, verbs in (
+        (runs, "train", ("train", "fuse")),
+        (runs, "evaluate", ("evaluate",)),
+        (study, "demo", ("demo",)),
+    ):
         module = ModuleType(f"{package.__name__}.{name}")
         module.__dict__.update({verb: recorder(verb) for verb in verbs})
         monkeypatch.setitem(sys.modules, module.__name__, module)

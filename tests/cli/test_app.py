@@ -67,7 +67,10 @@ def raising(error: BaseException) -> typer.Typer:
 
 @pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["--version"]])
 def test_answers_help_without_importing_anything_heavy(words):
-    script = f"import sys; from adapter_stilts_cli.app import app; app({words}, standalone_mode=False); print(*sys.modules, file=sys.stderr)"
+    script = (
+        f"import sys; from adapter_stilts_cli.app import app; app({words}, standalone_mode=False); "
+        "print(*sys.modules, file=sys.stderr)"
+    )
     done = python("-c", script)
     assert done.returncode == 0
     assert "adapter-stilts" in done.stdout

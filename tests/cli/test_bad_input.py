@@ -1,4 +1,5 @@
-"""Every bad input we know of: one clear error, the right exit code, nothing on stdout, and nothing lost that was there before."""
+"""Every bad input we know of: one clear error, the right exit code, nothing on stdout, and nothing lost that was there
+before."""
 
 from __future__ import annotations
 
@@ -15,7 +16,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 LABELS = ("contradiction", "entailment", "neutral")
-ROWS = [{"premise": f"The cat number {n} sleeps.", "hypothesis": f"A cat {n} sleeps.", "label": LABELS[n % 3]} for n in range(9)]
+ROWS = [
+    {"premise": f"The cat number {n} sleeps.", "hypothesis": f"A cat {n} sleeps.", "label": LABELS[n % 3]}
+    for n in range(9)
+]
 FIVE = "trunk:\n  precison: fp32\ntraining:\n  max_steps: -3\n  learning_rate: fast\n  epochs: 0\nhow: stck\n"
 
 
@@ -61,7 +65,17 @@ def place(tmp_path_factory, tiny_folder):
     for name in ("trunk", "shallow", "noisy", "planted", "auto_map", "pickle", "truncated", "no-tokenizer"):
         shutil.copytree(tiny_folder, folder / name)
     spoil_trunks(folder)
-    words = ("train", "nli", "--trunk", str(folder / "trunk"), "--data", f"train={folder / 'good.jsonl'}", *STEP, "-o", str(folder / "good"))
+    words = (
+        "train",
+        "nli",
+        "--trunk",
+        str(folder / "trunk"),
+        "--data",
+        f"train={folder / 'good.jsonl'}",
+        *STEP,
+        "-o",
+        str(folder / "good"),
+    )
     assert CliRunner().invoke(app, list(words)).exit_code == 0
     return folder
 
@@ -71,7 +85,10 @@ def spoil_trunks(folder: Path) -> None:
     weights = load_file(folder / "trunk/model.safetensors")
     shallow = {name: tensor for name, tensor in weights.items() if ".layer.1." not in name}
     save_file(shallow, folder / "shallow/model.safetensors", metadata={"format": "pt"})
-    noisy = {name: tensor + 0.01 * torch.ones_like(tensor) if "query.weight" in name else tensor for name, tensor in weights.items()}
+    noisy = {
+        name: tensor + 0.01 * torch.ones_like(tensor) if "query.weight" in name else tensor
+        for name, tensor in weights.items()
+    }
     save_file(noisy, folder / "noisy/model.safetensors", metadata={"format": "pt"})
     for name, more in (
         ("shallow", {"num_hidden_layers": 1}),
@@ -107,7 +124,11 @@ def refused(run, place, monkeypatch, contents):
 @pytest.fixture
 def contents():
     def read(folder: Path) -> dict[str, bytes]:
-        paths = [path for path in folder.rglob("*") if path.is_file() and path.name != ".lock" and not path.relative_to(folder).parts[0].startswith("new")]
+        paths = [
+            path
+            for path in folder.rglob("*")
+            if path.is_file() and path.name != ".lock" and not path.relative_to(folder).parts[0].startswith("new")
+        ]
         return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
     return read
@@ -120,10 +141,22 @@ def contents():
         ("no task called 'xnly'.*did you mean 'xnli'", ("eval", "good", "--tasks", "xnly")),
         ("no adapter kind called 'seqbn'.*did you mean 'seq_bn'", ("train", "nli", "--kind", "seqbn")),
         ("called 'xq'.*one of: .*sw", ("eval", "good", "--tasks", "xnli", "--data", "miniature", "--languages", "xq")),
-        ("called 'sww'.*did you mean 'sw'", ("eval", "good", "--tasks", "xnli", "--data", "miniature", "--languages", "sww")),
-        ("training.learnig_rate.*did you mean training.learning_rate", ("train", "nli", "--set", "training.learnig_rate=1")),
-        ("no setting of seq_bn called 'reduction'.*did you mean 'reduction_factor'", ("train", "nli", "--set", "adapter.settings.reduction=2")),
-        ("'premisse'.*did you mean 'premise'", ("train", "nli", "--data", "train=columns.tsv", "--set", "task.columns.premisse=premis")),
+        (
+            "called 'sww'.*did you mean 'sw'",
+            ("eval", "good", "--tasks", "xnli", "--data", "miniature", "--languages", "sww"),
+        ),
+        (
+            "training.learnig_rate.*did you mean training.learning_rate",
+            ("train", "nli", "--set", "training.learnig_rate=1"),
+        ),
+        (
+            "no setting of seq_bn called 'reduction'.*did you mean 'reduction_factor'",
+            ("train", "nli", "--set", "adapter.settings.reduction=2"),
+        ),
+        (
+            "'premisse'.*did you mean 'premise'",
+            ("train", "nli", "--data", "train=columns.tsv", "--set", "task.columns.premisse=premis"),
+        ),
         ("at least 1", ("train", "nli", "--set", "training.max_steps=-1")),
         ("should be a whole number", ("train", "nli", "--set", "training.max_steps=two")),
         ("at least 1", ("train", "nli", "--set", "training.epochs=0")),
@@ -139,10 +172,19 @@ def contents():
         ("No such option: --limit-gb", ("train", "nli", "--limit-gb", "4")),
         ("`after` names none", ("train", "nli", "--how", "stack")),
         ("starts from nothing", ("train", "nli", "--how", "direct", "--after", "good")),
-        ("'parallel' is not one of: stack, fuse, average", ("train", "xnli", "--how", "stack", "--after", "good", "--set", "composition=parallel(nli, xnli)")),
-        ("holds a run of another configuration", ("eval", "--trunk", "trunk", "--tasks", "tatoeba", "--data", "miniature", "-o", "good")),
+        (
+            "'parallel' is not one of: stack, fuse, average",
+            ("train", "xnli", "--how", "stack", "--after", "good", "--set", "composition=parallel(nli, xnli)"),
+        ),
+        (
+            "holds a run of another configuration",
+            ("eval", "--trunk", "trunk", "--tasks", "tatoeba", "--data", "miniature", "-o", "good"),
+        ),
         ("not empty and holds no run", ("eval", "good", "--tasks", "xnli", "--data", "miniature", "-o", "trunk")),
-        ("a file where the run's folder", ("eval", "good", "--tasks", "xnli", "--data", "miniature", "-o", "good.jsonl")),
+        (
+            "a file where the run's folder",
+            ("eval", "good", "--tasks", "xnli", "--data", "miniature", "-o", "good.jsonl"),
+        ),
     ],
 )
 def test_refuses_what_was_typed(refused, pattern, words):
@@ -161,7 +203,9 @@ def test_reports_a_kind_and_its_settings_among_the_mistakes(refused):
     assert re.search(r"adapter.kind = 'seqbn': no adapter kind called 'seqbn'.*did you mean 'seq_bn'.*\(--kind\)", said)
     settings = ("--set", "adapter.settings.reduction_factor=two", "--set", "adapter.settings.scalin=2")
     said = refused(2, "4 mistakes", *words, *settings)
-    assert re.search(r"reduction_factor = 'two'.*scalin = 2: no setting of seq_bn.*did you mean 'scaling'", said, re.DOTALL)
+    assert re.search(
+        r"reduction_factor = 'two'.*scalin = 2: no setting of seq_bn.*did you mean 'scaling'", said, re.DOTALL
+    )
     refused(2, "2 mistakes", "train", "nli", *settings)
 
 
@@ -199,7 +243,22 @@ def test_refuses_a_data_file(refused, task, file, pattern):
             "different length: 2 and 1.*long.de and short.en",
             ("eval", "--trunk", "trunk", "--tasks", "bitext", "--data", "test=long.de", "--data", "test=short.en"),
         ),
-        ("en-9.*gold", ("eval", "--trunk", "trunk", "--tasks", "bucc", "--data", "test=ids.de", "--data", "test=ids.en", "--data", "test=gold")),
+        (
+            "en-9.*gold",
+            (
+                "eval",
+                "--trunk",
+                "trunk",
+                "--tasks",
+                "bucc",
+                "--data",
+                "test=ids.de",
+                "--data",
+                "test=ids.en",
+                "--data",
+                "test=gold",
+            ),
+        ),
         ("no such folder.*norun", ("eval", "norun", "--tasks", "xnli")),
         ("did you mean 'miniature'", ("train", "nli", "--trunk", "minature")),
         ("no tokenizer.json.*no-tokenizer", ("train", "nli", "--trunk", "no-tokenizer", "--data", "train=good.jsonl")),
@@ -212,11 +271,30 @@ def test_says_what_is_missing(refused, pattern, words):
 
 @pytest.mark.parametrize(
     ("trunk", "pattern"),
-    [("shallow", "a trunk of 2 layers.*this one is of 1 layers"), ("noisy", "trained on weights [0-9a-f]+.*has others")],
+    [
+        ("shallow", "a trunk of 2 layers.*this one is of 1 layers"),
+        ("noisy", "trained on weights [0-9a-f]+.*has others"),
+    ],
 )
 def test_refuses_another_trunk_under_an_adapter(refused, trunk, pattern):
     refused(4, pattern, "eval", "good", "--trunk", trunk, "--tasks", "xnli", "--data", "miniature")
-    refused(4, pattern, "train", "xnli", "--trunk", trunk, "--how", "stack", "--after", "good", "--data", "train=good.jsonl", *STEP, "-o", "new")
+    refused(
+        4,
+        pattern,
+        "train",
+        "xnli",
+        "--trunk",
+        trunk,
+        "--how",
+        "stack",
+        "--after",
+        "good",
+        "--data",
+        "train=good.jsonl",
+        *STEP,
+        "-o",
+        "new",
+    )
 
 
 @pytest.mark.parametrize(
@@ -237,8 +315,10 @@ def test_refuses_a_planted_trunk_before_it_looks_for_data(refused):
     refused(4, "chooses code", "train", "nli", "--trunk", "planted")
 
 
-@pytest.mark.parametrize("name", ["adapter/nli.safetensors", "adapter/nli.json", "head/head.safetensors", "head/head.json", "config.yaml", "manifest.json",
-                                  "identity.json", "results.json", "metrics.jsonl"])  # fmt: skip
+@pytest.mark.parametrize("name", [
+    "adapter/nli.safetensors", "adapter/nli.json", "head/head.safetensors", "head/head.json", "config.yaml",
+    "manifest.json", "identity.json", "results.json", "metrics.jsonl",
+])  # fmt: skip
 def test_refuses_a_run_with_one_flipped_byte(refused, place, name):
     shutil.copytree(place / "good", place / "flipped")
     content = bytearray((place / "flipped" / name).read_bytes())
@@ -275,7 +355,19 @@ def test_refuses_a_hub_trunk_without_a_network(refused, monkeypatch, tmp_path, e
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", no_network)
     pattern = "FacebookAI/xlm-roberta-base.*(switched off|did not answer)"
-    refused(3, pattern, "train", "nli", "--trunk", "FacebookAI/xlm-roberta-base", "--data", "train=good.jsonl", "-o", "new", env=env)
+    refused(
+        3,
+        pattern,
+        "train",
+        "nli",
+        "--trunk",
+        "FacebookAI/xlm-roberta-base",
+        "--data",
+        "train=good.jsonl",
+        "-o",
+        "new",
+        env=env,
+    )
 
 
 @pytest.mark.parametrize("part", ["optimiser.safetensors", "adapter/", "manifest.json"])

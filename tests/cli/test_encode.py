@@ -1,4 +1,5 @@
-"""`encode` from the command line: what it prints, and the exit code of every bad input, with nothing on stdout and nothing left behind."""
+"""`encode` from the command line: what it prints, and the exit code of every bad input, with nothing on stdout and
+nothing left behind."""
 
 from __future__ import annotations
 

@@ -43,7 +43,11 @@ def test_prints_one_document(run, vectors, tmp_path):
         (2, "Missing option", ()),
         (3, "no vectors here", ("-o", "p", "--source-vectors", "x", "--target-vectors", "y")),
         (3, "no such file", ("-o", "p", "x.de", "x.en")),
-        (5, "--limit-gb [0-9.]+ or more", ("-o", "p", "--source-vectors", "s.npy", "--target-vectors", "t.npy", "--limit-gb", "0.01")),
+        (
+            5,
+            "--limit-gb [0-9.]+ or more",
+            ("-o", "p", "--source-vectors", "s.npy", "--target-vectors", "t.npy", "--limit-gb", "0.01"),
+        ),
     ],
 )
 def test_refuses_with_the_right_code(run, vectors, tmp_path, code, pattern, words):

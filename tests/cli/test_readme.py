@@ -32,7 +32,9 @@ def test_shows_a_target_that_make_has(target):
     assert re.search(rf"^{target}:.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", re.findall(r"`([\w/]+\.(?:yaml|py))`", README + (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
+@pytest.mark.parametrize(
+    "name", re.findall(r"`([\w/]+\.(?:yaml|py))`", README + (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+)
 def test_names_files_that_exist(name):
     if name not in ("config.yaml", "files.py", "registry.py", "seeding.py", "errors.py"):
         assert (ROOT / name).is_file() or (ROOT / "adapter_stilts" / name).is_file()

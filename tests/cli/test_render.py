@@ -42,13 +42,38 @@ def test_draws_on_a_terminal_without_reading_markup_in_the_data(monkeypatch):
 
 
 def test_writes_values_as_people_read_them():
-    assert [render.cell(value) for value in (None, True, 1234567, 0.123456, ("a", "b"), "two\nlines")] == ["", "yes", "1 234 567", "0.1235", "a b", "two lines"]
+    assert [render.cell(value) for value in (None, True, 1234567, 0.123456, ("a", "b"), "two\nlines")] == [
+        "",
+        "yes",
+        "1 234 567",
+        "0.1235",
+        "a b",
+        "two lines",
+    ]
 
 
 def test_writes_json_of_paths_tuples_and_numpy(capsys, tmp_path):
-    render.document({"path": tmp_path, "pair": (1, 2), "mean": np.float32(0.5), "n": np.int64(3), "none": float("nan"), "set": {"b", "a"}, "text": "ü"})
+    render.document(
+        {
+            "path": tmp_path,
+            "pair": (1, 2),
+            "mean": np.float32(0.5),
+            "n": np.int64(3),
+            "none": float("nan"),
+            "set": {"b", "a"},
+            "text": "ü",
+        }
+    )
     found = json.loads(capsys.readouterr().out)
-    assert found == {"path": str(tmp_path), "pair": [1, 2], "mean": 0.5, "n": 3, "none": None, "set": ["a", "b"], "text": "ü"}
+    assert found == {
+        "path": str(tmp_path),
+        "pair": [1, 2],
+        "mean": 0.5,
+        "n": 3,
+        "none": None,
+        "set": ["a", "b"],
+        "text": "ü",
+    }
 
 
 def test_prints_no_table_where_there_is_no_score(capsys):

@@ -29,20 +29,49 @@ def rows(result):
 
 
 def test_prints_a_row_for_every_metric(run, files):
-    (row,) = rows(run("score", "--task", "xnli", "--gold", "gold.tsv", "--predictions", "mine.tsv", "--language", "sw", "--json"))
-    assert row == {**row, "task": "xnli", "protocol": "xtreme", "language": "sw", "metric": "accuracy", "score": 2 / 3, "n": 3, "headline": True}
+    (row,) = rows(
+        run("score", "--task", "xnli", "--gold", "gold.tsv", "--predictions", "mine.tsv", "--language", "sw", "--json")
+    )
+    assert row == {
+        **row,
+        "task": "xnli",
+        "protocol": "xtreme",
+        "language": "sw",
+        "metric": "accuracy",
+        "score": 2 / 3,
+        "n": 3,
+        "headline": True,
+    }
     assert row["interval"][0] <= 2 / 3 <= row["interval"][1]
 
 
 def test_shows_percent_to_people(run, files):
-    shown = run("score", "--task", "xnli", "--gold", "gold.tsv", "--predictions", "mine.tsv", "--replicates", "0").stdout
+    shown = run(
+        "score", "--task", "xnli", "--gold", "gold.tsv", "--predictions", "mine.tsv", "--replicates", "0"
+    ).stdout
     assert shown.split("\n")[2].split() == ["xnli", "xtreme", "und", "accuracy", "66.7", "3"]
 
 
 def test_takes_chunks_by_either_rule_of_seqeval_and_says_which(run, files):
-    asked = ("score", "--task", "udpos", "--gold", "tags.tsv", "--predictions", "guessed.tsv", "--json", "--replicates", "0")
+    asked = (
+        "score",
+        "--task",
+        "udpos",
+        "--gold",
+        "tags.tsv",
+        "--predictions",
+        "guessed.tsv",
+        "--json",
+        "--replicates",
+        "0",
+    )
     old, new = rows(run(*asked)), rows(run(*asked, "--seqeval", "1.2"))
-    assert (old[0]["metric"], old[0]["score"], old[0]["protocol"], old[0]["settings"]) == ("f1", 0.0, "xtreme", {"rule": "0.0"})
+    assert (old[0]["metric"], old[0]["score"], old[0]["protocol"], old[0]["settings"]) == (
+        "f1",
+        0.0,
+        "xtreme",
+        {"rule": "0.0"},
+    )
     assert (new[0]["protocol"], new[0]["settings"]) == ("own", {"rule": "1.2"})
     assert next(row["score"] for row in old if row["metric"] == "token_accuracy") == 0.5
 
@@ -53,7 +82,10 @@ def test_scores_a_benchmark_and_names_what_is_missing(run, files):
     assert document["means"] == {"pawsx": 0.5, "xnli": 0.5, "classification": 0.5}
     assert (document["complete"], document["missing"]["tasks"][:2]) == (False, ["udpos", "panx"])
     assert document["missing"]["languages"]["pawsx"] == ["en", "es", "fr", "ja", "ko", "zh"]
-    assert {(row["task"], row["language"], row["score"]) for row in document["results"]} == {("pawsx", "de", 0.5), ("xnli", "de", 0.5)}
+    assert {(row["task"], row["language"], row["score"]) for row in document["results"]} == {
+        ("pawsx", "de", 0.5),
+        ("xnli", "de", 0.5),
+    }
     assert "no predictions or no labels for udpos, panx" in result.stderr
     assert "the mean of pawsx is partial" in result.stderr
 

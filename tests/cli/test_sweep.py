@@ -13,10 +13,18 @@ def test_prints_one_document_and_leaves_a_configuration_that_the_verbs_take(run,
     assert {row["settings"]["sweep"] for row in found["results"]} == {"chosen", "default"}
     (tmp_path / "a.txt").write_text("Guten Morgen.\nWie geht es dir?\nDer Zug ist da.\n")
     encoded = json.loads(run("encode", "a.txt", "-o", "v", "--config", record["config"], "--json").stdout)
-    assert (encoded["layer"], encoded.get("centring", False)) == (record["chosen"]["layer"], record["chosen"]["centring"])
+    assert (encoded["layer"], encoded.get("centring", False)) == (
+        record["chosen"]["layer"],
+        record["chosen"]["centring"],
+    )
     mined = json.loads(run("mine", "a.txt", "a.txt", "-o", "pairs", "--config", record["config"], "--json").stdout)
-    assert (mined["settings"]["margin"], mined["settings"]["centring"]) == (record["chosen"]["margin"], record["chosen"]["centring"])
-    scored = json.loads(run("eval", "--tasks", "tatoeba", "--languages", "de", "--config", record["config"], "--json").stdout)
+    assert (mined["settings"]["margin"], mined["settings"]["centring"]) == (
+        record["chosen"]["margin"],
+        record["chosen"]["centring"],
+    )
+    scored = json.loads(
+        run("eval", "--tasks", "tatoeba", "--languages", "de", "--config", record["config"], "--json").stdout
+    )
     assert {row["settings"]["layer"] for row in scored["results"]} == {record["chosen"]["layer"]}
 
 

@@ -27,14 +27,25 @@ def test_trains_with_the_defaults_of_the_schema(run, calls):
 
 
 def test_puts_every_flag_of_train_under_its_key(run, calls):
-    words = """train pair --trunk xlm-roberta-base --kind lora --how stack --after runs/a --after runs/b --data train=a.tsv --data validation=b.tsv --seed 7
-        --control shuffled-labels --set training.epochs=2 --set task.columns.premise=Satz -o here --overwrite --dry-run"""
+    words = """train pair --trunk xlm-roberta-base --kind lora --how stack --after runs/a --after runs/b
+        --data train=a.tsv --data validation=b.tsv --seed 7 --control shuffled-labels --set training.epochs=2
+        --set task.columns.premise=Satz -o here --overwrite --dry-run"""
     assert run(*shlex.split(words)).exit_code == 0
     config = calls["train"]["values"][0]
-    assert (config.trunk.name, config.adapter.kind, config.how, config.after) == ("xlm-roberta-base", "lora", "stack", ("runs/a", "runs/b"))
+    assert (config.trunk.name, config.adapter.kind, config.how, config.after) == (
+        "xlm-roberta-base",
+        "lora",
+        "stack",
+        ("runs/a", "runs/b"),
+    )
     assert (config.data.sources, config.control) == (("train=a.tsv", "validation=b.tsv"), "shuffled-labels")
     assert (config.training.seed, config.training.epochs, config.task.columns) == (7, 2, {"premise": "Satz"})
-    assert (calls["train"]["out"], calls["train"]["resume"], calls["train"]["overwrite"], calls["train"]["dry_run"]) == (Path("here"), False, True, True)
+    assert (
+        calls["train"]["out"],
+        calls["train"]["resume"],
+        calls["train"]["overwrite"],
+        calls["train"]["dry_run"],
+    ) == (Path("here"), False, True, True)
 
 
 def test_keeps_a_comma_in_a_path(run, calls):
@@ -68,14 +79,29 @@ def test_fuses_runs_under_a_target(run, calls):
     assert run("fuse", "runs/a", "runs/b", "--target", "xnli", "--set", "fusion.target_adapter=true").exit_code == 0
     sources, target, config = calls["fuse"]["values"]
     assert (sources, target) == ((Path("runs/a"), Path("runs/b")), "xnli")
-    assert (config.how, config.after, config.task.name, config.fusion.target_adapter) == ("fuse", ("runs/a", "runs/b"), "xnli", True)
+    assert (config.how, config.after, config.task.name, config.fusion.target_adapter) == (
+        "fuse",
+        ("runs/a", "runs/b"),
+        "xnli",
+        True,
+    )
 
 
 def test_evaluates_a_run_on_its_own_trunk(run, calls):
     assert run("eval", "runs/a", "--tasks", "xnli, tatoeba", "--languages", "de,sw").exit_code == 0
     (request,) = calls["evaluate"]["values"]
-    assert (request.run, request.trunk, request.tasks, request.languages) == (Path("runs/a"), None, ("xnli", "tatoeba"), ("de", "sw"))
-    assert (request.protocol, request.retrieval, request.split, request.task_settings) == ("own", Overrides(), "test", {})
+    assert (request.run, request.trunk, request.tasks, request.languages) == (
+        Path("runs/a"),
+        None,
+        ("xnli", "tatoeba"),
+        ("de", "sw"),
+    )
+    assert (request.protocol, request.retrieval, request.split, request.task_settings) == (
+        "own",
+        Overrides(),
+        "test",
+        {},
+    )
 
 
 def test_evaluates_the_miniature_where_neither_run_nor_trunk_is_named(run, calls):
@@ -90,8 +116,14 @@ def test_reads_layers_as_one_several_or_all(run, calls, typed, layers):
 
 
 def test_puts_every_flag_of_eval_into_the_request(run, calls):
-    words = "eval --trunk folder --tasks bucc2018 --protocol jiant --pool first -k 8 --margin distance --centring --data d --seed 3"
-    more = "--split validation --set trunk.precision=fp32 --set trunk.revision=abc --set task.columns.label=gold -o out --overwrite --dry-run"
+    words = (
+        "eval --trunk folder --tasks bucc2018 --protocol jiant --pool first -k 8 --margin distance --centring --data "
+        "d --seed 3"
+    )
+    more = (
+        "--split validation --set trunk.precision=fp32 --set trunk.revision=abc --set task.columns.label=gold -o out "
+        "--overwrite --dry-run"
+    )
     assert run(*words.split(), *more.split()).exit_code == 0
     request = calls["evaluate"]["values"][0]
     wanted = {
@@ -106,7 +138,11 @@ def test_puts_every_flag_of_eval_into_the_request(run, calls):
     }
     assert {name: getattr(request, name) for name in wanted} == wanted
     assert request.task_settings == {"columns": {"label": "gold"}}
-    assert (calls["evaluate"]["out"], calls["evaluate"]["overwrite"], calls["evaluate"]["dry_run"]) == (Path("out"), True, True)
+    assert (calls["evaluate"]["out"], calls["evaluate"]["overwrite"], calls["evaluate"]["dry_run"]) == (
+        Path("out"),
+        True,
+        True,
+    )
 
 
 def test_refuses_an_empty_list_of_tasks(run, calls):
@@ -134,7 +170,16 @@ def test_prints_one_json_document_on_stdout(run, calls, words):
 @pytest.mark.parametrize("words", ["train nli", "fuse a b --target xnli", "eval a --tasks xnli"])
 def test_prints_scores_as_percent_and_the_run_folder_for_people(run, calls, words):
     result = run(*words.split())
-    assert [line.split() for line in result.stdout.strip().split("\n")][2] == ["xnli", "own", "sw", "accuracy", "50.0", "25.0", "to", "10"]
+    assert [line.split() for line in result.stdout.strip().split("\n")][2] == [
+        "xnli",
+        "own",
+        "sw",
+        "accuracy",
+        "50.0",
+        "25.0",
+        "to",
+        "10",
+    ]
     assert result.stdout.rstrip().endswith("run  runs/xnli-00000000")
 
 
@@ -145,7 +190,11 @@ def test_prints_from_the_first_of_several_processes_only(run, calls):
 
 @pytest.mark.parametrize("verb", ["demo", "train", "fuse", "eval"])
 def test_accepts_the_examples_of_its_own_help(run, calls, verb):
-    examples = [line.strip() for line in run(verb, "--help").stdout.rsplit("Example", 1)[1].split("\n") if "adapter-stilts" in line]
+    examples = [
+        line.strip()
+        for line in run(verb, "--help").stdout.rsplit("Example", 1)[1].split("\n")
+        if "adapter-stilts" in line
+    ]
     assert examples
     for example in examples:
         result = run(*shlex.split(example)[1:])
@@ -161,12 +210,17 @@ def test_encodes_with_what_was_typed(run, monkeypatch, tmp_path):
         return {"folder": "vectors/a", "rows": 1}
 
     monkeypatch.setattr("adapter_stilts.mining.encode.encode", record)
-    words = """encode a.tsv --column en --run runs/a --layer 3 --pool max --dtype int8 --shard-rows 100 --limit-gb 2 --format tsv
-        --set trunk.precision=fp32 -o v --overwrite --dry-run --json"""
+    words = """encode a.tsv --column en --run runs/a --layer 3 --pool max --dtype int8 --shard-rows 100 --limit-gb 2
+        --format tsv --set trunk.precision=fp32 -o v --overwrite --dry-run --json"""
     result = run(*shlex.split(words))
     assert (result.exit_code, json.loads(result.stdout)) == (0, {"folder": "vectors/a", "rows": 1})
     request = asked["request"]
-    assert (request.file, request.run, request.trunk, request.precision) == (Path("a.tsv"), Path("runs/a"), None, "fp32")
+    assert (request.file, request.run, request.trunk, request.precision) == (
+        Path("a.tsv"),
+        Path("runs/a"),
+        None,
+        "fp32",
+    )
     assert (request.wanted.layers, request.wanted.pool) == ((3,), "max")
     assert (request.dtype, request.shard_rows, request.limit_gb) == ("int8", 100, 2.0)
     assert (request.layout, request.column) == ("tsv", "en")
@@ -175,7 +229,10 @@ def test_encodes_with_what_was_typed(run, monkeypatch, tmp_path):
 
 def test_encodes_with_the_defaults_of_the_library(run, monkeypatch):
     asked = []
-    monkeypatch.setattr("adapter_stilts.mining.encode.encode", lambda request, **named: asked.append(request) or {"folder": "v", "rows": 1})
+    monkeypatch.setattr(
+        "adapter_stilts.mining.encode.encode",
+        lambda request, **named: asked.append(request) or {"folder": "v", "rows": 1},
+    )
     result = run("encode", "a.txt")
     assert (result.exit_code, result.stdout) == (0, "folder  v\nrows    1\n")
     from adapter_stilts.mining.encode import Encoding
@@ -191,7 +248,11 @@ def test_encodes_at_one_layer_only(run):
 
 @pytest.mark.parametrize(
     ("words", "near"),
-    [("eval --tasks xnli --protocol xtrme", "xtreme"), ("eval --tasks xnli --pool mea", "mean"), ("train nli --how stak", "stack")],
+    [
+        ("eval --tasks xnli --protocol xtrme", "xtreme"),
+        ("eval --tasks xnli --pool mea", "mean"),
+        ("train nli --how stak", "stack"),
+    ],
 )
 def test_names_the_nearest_value_of_an_option(run, calls, words, near):
     result = run(*words.split())

@@ -48,7 +48,10 @@ def test_lets_the_last_of_two_equal_settings_win():
 
 
 def test_reports_five_mistakes_in_five_lines(written):
-    text = "trunk:\n  nam: nano\ntraining:\n  lerning_rate: 0.1\n  epochs: many\nhow: stak\nadapter:\n  settings: {a: [1, x]}\n"
+    text = (
+        "trunk:\n  nam: nano\ntraining:\n  lerning_rate: 0.1\n  epochs: many\nhow: stak\nadapter:\n  settings: {a: "
+        "[1, x]}\n"
+    )
     lines = message(written(text)).split("\n")
     assert lines[0] == "ConfigError: 5 mistakes in the configuration"
     told = lines[1:6]
@@ -63,7 +66,10 @@ def test_reports_five_mistakes_in_five_lines(written):
         for line in told
     )
     assert any(
-        "adapter.settings.a = [1, 'x']: should be one number, text, true or false, or a list of numbers or texts (line 8)"
+        (
+            "adapter.settings.a = [1, 'x']: should be one number, text, true or false, or a list of numbers or texts "
+            "(line 8)"
+        )
         in line
         for line in told
     )
@@ -177,7 +183,8 @@ def test_takes_an_empty_file_or_section_for_defaults(written):
 def test_reads_yaml_as_version_1_2(written):
     config = load(
         written(
-            "evaluation: {languages: [no, en, on]}\ntraining: {learning_rate: 1e-4}\nadapter: {settings: {a: 1e-3, b: yes, c: true, d: 010}}\n"
+            "evaluation: {languages: [no, en, on]}\ntraining: {learning_rate: 1e-4}\nadapter: {settings: {a: "
+            "1e-3, b: yes, c: true, d: 010}}\n"
         )
     )
     assert config.evaluation.languages == ("no", "en", "on")

@@ -24,8 +24,9 @@ def test_cannot_be_changed_after_it_is_made():
 
 
 def test_has_the_names_that_are_promised_to_stay():
-    promised = """trunk.name trunk.precision adapter.kind adapter.settings training.max_steps training.epochs training.learning_rate
-        training.token_budget training.checkpoint_steps training.evaluate_steps training.seed retrieval.layer retrieval.pool retrieval.k retrieval.margin"""
+    promised = """trunk.name trunk.precision adapter.kind adapter.settings training.max_steps training.epochs
+        training.learning_rate training.token_budget training.checkpoint_steps training.evaluate_steps training.seed
+        retrieval.layer retrieval.pool retrieval.k retrieval.margin"""
     assert set(promised.split()) <= set(keys())
 
 

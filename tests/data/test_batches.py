@@ -15,7 +15,13 @@ def generator(seed=13):
     return torch.Generator().manual_seed(seed)
 
 
-@given(st.lists(st.integers(1, 600), max_size=200), st.integers(1, 3000), st.integers(1, 64), st.integers(1, 4), st.integers(0, 99))
+@given(
+    st.lists(st.integers(1, 600), max_size=200),
+    st.integers(1, 3000),
+    st.integers(1, 64),
+    st.integers(1, 4),
+    st.integers(0, 99),
+)
 def test_holds_every_row_once_within_the_budget(lengths, budget, window, multiple, seed):
     batches = token_budget_batches(lengths, budget, generator(seed), window, multiple)
     assert sorted(row for batch in batches for row in batch) == list(range(len(lengths)))
@@ -26,7 +32,9 @@ def test_holds_every_row_once_within_the_budget(lengths, budget, window, multipl
 def test_holds_so_many_rows_in_every_batch_but_the_last(lengths, rows, seed):
     batches = row_batches(lengths, rows, generator(seed))
     assert sorted(row for batch in batches for row in batch) == list(range(len(lengths)))
-    assert [len(batch) for batch in batches] == [rows] * (len(lengths) // rows) + ([len(lengths) % rows] if len(lengths) % rows else [])
+    assert [len(batch) for batch in batches] == [rows] * (len(lengths) // rows) + (
+        [len(lengths) % rows] if len(lengths) % rows else []
+    )
     assert batches == row_batches(lengths, rows, generator(seed))
 
 
@@ -82,12 +90,17 @@ def test_leaves_no_row_without_others_to_compare_with(lengths, budget, smallest)
     assert sorted(row for batch in found for row in batch) == list(range(len(lengths)))
     assert all(len(batch) >= smallest for batch in found)
     fitting = [batch for batch in batches if len(batch) >= smallest]
-    assert sum(batch in found for batch in fitting) >= len(fitting) - (smallest - 1)  # only what is left over joins another batch
+    assert sum(batch in found for batch in fitting) >= len(fitting) - (
+        smallest - 1
+    )  # only what is left over joins another batch
 
 
 def test_brings_lone_rows_of_like_length_together():
     assert at_least([[0], [1], [2, 3], [4], [5]], [30, 9, 5, 5, 31, 10], 32, 2) == [[2, 3], [1, 5], [0, 4]]
-    assert at_least([[0, 1], [2, 3], [4]], [4, 4, 9, 9, 8], 30, 2) == [[0, 1], [2, 3, 4]]  # 27 tokens; beside the short ones it would be 24, 16 more
+    assert at_least([[0, 1], [2, 3], [4]], [4, 4, 9, 9, 8], 30, 2) == [
+        [0, 1],
+        [2, 3, 4],
+    ]  # 27 tokens; beside the short ones it would be 24, 16 more
 
 
 def test_refuses_fewer_rows_than_a_batch_compares():

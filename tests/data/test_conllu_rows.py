@@ -1,4 +1,5 @@
-"""Treebanks by syntactic words, and fused as XTREME fused them: every expected sentence is worked out by hand from the tool's rules."""
+"""Treebanks by syntactic words, and fused as XTREME fused them: every expected sentence is worked out by hand from the
+tool's rules."""
 
 import pytest
 
@@ -16,7 +17,14 @@ def span(id, form):
     return f"{id}\t{form}" + "\t_" * 8 + "\n"
 
 
-ZUM = row(1, "geht", "VERB", 0) + span("2-3", "zum") + row(2, "zu", "ADP", 4) + row(3, "dem", "DET", 4) + row(4, "Haus", "NOUN", 1) + "\n"
+ZUM = (
+    row(1, "geht", "VERB", 0)
+    + span("2-3", "zum")
+    + row(2, "zu", "ADP", 4)
+    + row(3, "dem", "DET", 4)
+    + row(4, "Haus", "NOUN", 1)
+    + "\n"
+)
 
 
 @pytest.fixture
@@ -33,7 +41,8 @@ def test_splits_and_fuses_a_range_at_its_place(sentences):
 
 
 def test_tags_a_fused_word_as_the_word_nearest_the_root(sentences):
-    # "dámelo": the verb is the root, "me" and "lo" hang on it; in "vente", the second word is nearer the root than the first.
+    # "dámelo": the verb is the root, "me" and "lo" hang on it; in "vente", the second word is nearer the root than the
+    # first.
     damelo = span("1-3", "dámelo") + row(1, "da", "VERB", 0) + row(2, "me", "PRON", 1) + row(3, "lo", "PRON", 1) + "\n"
     odd = span("1-2", "xy") + row(1, "x", "NOUN", 2) + row(2, "y", "PART", 0) + "\n"
     assert sentences(damelo + odd, multiword="fuse") == [(("dámelo",), ("VERB",)), (("xy",), ("PART",))]
@@ -61,8 +70,16 @@ def test_tags_a_fused_word_of_equals_by_the_languages_list(sentences, first, sec
 
 
 def test_counts_further_heads_of_the_enhanced_graph(sentences):
-    # Both hang on word 4; the second hangs on word 1 too, so that more stands above it and the first is the head, whatever its rank.
-    text = row(1, "a", "X", 4) + span("2-3", "bc") + row(2, "b", "PUNCT", 4) + row(3, "c", "VERB", 4, deps="1:dep|4:dep") + row(4, "d", "VERB", 0) + "\n"
+    # Both hang on word 4; the second hangs on word 1 too, so that more stands above it and the first is the head,
+    # whatever its rank.
+    text = (
+        row(1, "a", "X", 4)
+        + span("2-3", "bc")
+        + row(2, "b", "PUNCT", 4)
+        + row(3, "c", "VERB", 4, deps="1:dep|4:dep")
+        + row(4, "d", "VERB", 0)
+        + "\n"
+    )
     assert sentences(text, multiword="fuse")[0][1] == ("X", "PUNCT", "VERB")
 
 
@@ -80,7 +97,9 @@ def test_leaves_out_sentences_without_words_and_words_without_tags(sentences):
 
 
 def test_leaves_out_empty_nodes_and_reads_other_columns(sentences):
-    text = row(1, "a", "NOUN", 0, "NN", "root") + row("1.1", "e", "VERB", "_") + row(2, "b", "VERB", 1, "VB", "acl") + "\n"
+    text = (
+        row(1, "a", "NOUN", 0, "NN", "root") + row("1.1", "e", "VERB", "_") + row(2, "b", "VERB", 1, "VB", "acl") + "\n"
+    )
     assert sentences(text, tag_column="xpos") == [(("a", "b"), ("NN", "VB"))]
     assert sentences(text, tag_column="deprel") == [(("a", "b"), ("root", "acl"))]
 
@@ -96,7 +115,10 @@ def test_names_the_line_of_a_broken_row(write):
 
 
 @pytest.mark.real
-@pytest.mark.parametrize(("name", "ranges"), [("de_pud", 331), ("en_ewt", 354), ("id_pud", 412), ("tr_pud", 346), ("fi_pud", 6), ("zh_pud", 0)])
+@pytest.mark.parametrize(
+    ("name", "ranges"),
+    [("de_pud", 331), ("en_ewt", 354), ("id_pud", 412), ("tr_pud", 346), ("fi_pud", 6), ("zh_pud", 0)],
+)
 def test_fuses_every_range_of_the_real_treebanks(shared, name, ranges):
     path = shared / f"ud/{name}-ud-test.conllu.gz"
     split, fused = (read(path, Layout("tags", multiword=choice)) for choice in ("split", "fuse"))

@@ -39,7 +39,11 @@ def test_refuses_pairs_that_do_not_fit_their_functions(write, pairs, functions, 
 
 
 def test_joins_questions_with_labels_kept_apart(write):
-    rows = read_joined(write("dev.jsonl", QUESTIONS), write("dev-labels.lst", "3\n1\n"), Layout("choice", label_names={"1": "0", "2": "1", "3": "2"}))
+    rows = read_joined(
+        write("dev.jsonl", QUESTIONS),
+        write("dev-labels.lst", "3\n1\n"),
+        Layout("choice", label_names={"1": "0", "2": "1", "3": "2"}),
+    )
     assert rows == [MultipleChoice("0", "C. Q?", ("a", "b", "c"), 2), MultipleChoice("1", "C. Q?", ("a", "b", "c"), 0)]
     with pytest.raises(TaskDataError, match=r"2 rows and 1 labels(.|\n)*dev.jsonl and .*dev-labels.lst"):
         read_joined(write("dev.jsonl", QUESTIONS), write("dev-labels.lst", "3\n"), Layout("choice"))

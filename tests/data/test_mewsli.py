@@ -54,11 +54,15 @@ def test_marks_every_mention_of_an_article_in_its_sentence(tmp_path):
 def test_reads_pairs_of_a_mention_and_its_entity(tmp_path):
     pair = {"contextual_mention": {"context": ARTICLE["context"], "mention": ARTICLE["mentions"][1]}, "entity": ENTITY}
     (found,) = read(lines(tmp_path, pair), Layout("ranking"))
-    assert found == Query("m2", "Rom: Anna (Silva) traf Berg in { Rom } .", Candidate("Q2", "Rome is a city. It is old."), ("Q2",))
+    assert found == Query(
+        "m2", "Rom: Anna (Silva) traf Berg in { Rom } .", Candidate("Q2", "Rome is a city. It is old."), ("Q2",)
+    )
 
 
 def test_reads_entities_as_candidates(tmp_path):
-    assert read(lines(tmp_path, ENTITY), Layout("ranking", candidates=True)) == [Candidate("Q2", "Rome is a city. It is old.", None, "en")]
+    assert read(lines(tmp_path, ENTITY), Layout("ranking", candidates=True)) == [
+        Candidate("Q2", "Rome is a city. It is old.", None, "en")
+    ]
 
 
 def test_keeps_the_language_asked_for(tmp_path):

@@ -1,4 +1,5 @@
-"""Every real file that has a format of ours is read, with the rows its manifest promises; and real batches pad little."""
+"""Every real file that has a format of ours is read, with the rows its manifest promises; and real batches pad
+little."""
 
 import csv
 from collections import Counter
@@ -28,7 +29,9 @@ LAYOUTS = {
     "qa/*.json.gz": Layout("span"),
     "ud/*.conllu.gz": Layout("tags"),
     "ner/*.gz": Layout("tags"),
-    "nc/masakhaner/*.gz": Layout("tags", labels=("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"), ignore_labels=("DATE",)),
+    "nc/masakhaner/*.gz": Layout(
+        "tags", labels=("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"), ignore_labels=("DATE",)
+    ),
     "parallel/tldr/*.tsv.gz": Layout("aligned"),
     "nc/tatoeba_more/pairs/*.tsv.gz": Layout("aligned"),
     "parallel/flores200/*.devtest.gz": Layout("text"),
@@ -70,7 +73,9 @@ def test_reads_every_mining_set(shared, promised):
     assert len(gold) == 12
     for path in gold:
         code, split = path.name[:2], path.name.split(".")[1]
-        pools = read_pools(path.with_name(f"{code}-en.{split}.{code}.gz"), path.with_name(f"{code}-en.{split}.en.gz"), path)
+        pools = read_pools(
+            path.with_name(f"{code}-en.{split}.{code}.gz"), path.with_name(f"{code}-en.{split}.en.gz"), path
+        )
         assert len(pools.gold) == promised[f"mining/{path.name}"]
         assert len(pools.source) == promised[f"mining/{code}-en.{split}.{code}.gz"]
 
@@ -84,7 +89,11 @@ def test_finds_the_entities_of_wikigold(shared):
     rows = read_rows(shared / "ner/wikigold.conll.gz", "tags")
     first = Counter(tag[2:] for row in rows for tag in row.tags if tag.startswith("B-"))
     assert set(first) == {"PER", "LOC", "ORG", "MISC"}
-    assert not any(tag.startswith("I-") and (number == 0 or row.tags[number - 1] == "O") for row in rows for number, tag in enumerate(row.tags))
+    assert not any(
+        tag.startswith("I-") and (number == 0 or row.tags[number - 1] == "O")
+        for row in rows
+        for number, tag in enumerate(row.tags)
+    )
 
 
 @pytest.mark.parametrize("code", ["de", "en", "hi", "th", "tr", "zh"])
@@ -104,7 +113,10 @@ def test_finds_every_answer_of_xquad_at_its_place_and_in_a_window(shared, tokeni
 @pytest.fixture(scope="module")
 def lengths(shared, tokenizer):
     rows = read_rows(shared / "nli/taxinli.en.jsonl.gz", "pair")
-    return [length(feature) for feature in formats["pair"].features(rows, tokenizer, Cut(labels=NLI, max_length=128, training=True))]
+    return [
+        length(feature)
+        for feature in formats["pair"].features(rows, tokenizer, Cut(labels=NLI, max_length=128, training=True))
+    ]
 
 
 @pytest.mark.parametrize("budget", [1024, 2048, 4096, 8192])

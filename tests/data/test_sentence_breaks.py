@@ -23,9 +23,18 @@ def cut(text: str) -> list[str]:
         ("One came. Two went! Did three stay?", ["One came.", "Two went!", "Did three stay?"]),
         ('"He left." Then she said: "Why?" Nobody knew.', ['"He left."', 'Then she said: "Why?"', "Nobody knew."]),
         ("Dr. Berg met Mrs. Silva on Mt. Elgon. It rained.", ["Dr. Berg met Mrs. Silva on Mt. Elgon.", "It rained."]),
-        ("J. R. Okello of the U.S. Army and U. S. Navy won. He wept.", ["J. R. Okello of the U.S. Army and U. S. Navy won.", "He wept."]),
-        ("It cost 3.5 euros (approx. 4 dollars). No. 81 was cheap.", ["It cost 3.5 euros (approx. 4 dollars).", "No. 81 was cheap."]),
-        ("She bought tea, milk, etc. He paid at 5 p.m. Then they ate.", ["She bought tea, milk, etc.", "He paid at 5 p.m.", "Then they ate."]),
+        (
+            "J. R. Okello of the U.S. Army and U. S. Navy won. He wept.",
+            ["J. R. Okello of the U.S. Army and U. S. Navy won.", "He wept."],
+        ),
+        (
+            "It cost 3.5 euros (approx. 4 dollars). No. 81 was cheap.",
+            ["It cost 3.5 euros (approx. 4 dollars).", "No. 81 was cheap."],
+        ),
+        (
+            "She bought tea, milk, etc. He paid at 5 p.m. Then they ate.",
+            ["She bought tea, milk, etc.", "He paid at 5 p.m.", "Then they ate."],
+        ),
         ("What? no, wait... yes. Good.", ["What? no, wait... yes.", "Good."]),
         ("A title\nA first line.  Two blanks.", ["A title", "A first line.", "Two blanks."]),
         ("猫は寝た。犬は走った！「本当？」はい。", ["猫は寝た。", "犬は走った！", "「本当？」", "はい。"]),
@@ -58,7 +67,9 @@ def test_tells_which_sentence_holds_a_character():
 def test_cuts_xquads_english_into_as_many_sentences_as_xquad_r_has(shared_path):
     document = json.loads(gzip.decompress(shared_path("data/qa/xquad.en.json.gz").read_bytes()))
     paragraphs = [paragraph for article in document["data"] for paragraph in article["paragraphs"]]
-    assert sum(len(sentence_breaks(paragraph["context"])) for paragraph in paragraphs) == 1180  # the number in the release's README
+    assert (
+        sum(len(sentence_breaks(paragraph["context"])) for paragraph in paragraphs) == 1180
+    )  # the number in the release's README
     answers = [(sentence_breaks(one["context"]), qa["answers"][0]) for one in paragraphs for qa in one["qas"]]
     assert len(answers) == 1190
     assert all(sentence_at(breaks, answer["answer_start"]) is not None for breaks, answer in answers)

@@ -23,7 +23,9 @@ def texts(write):
 
 
 def compressed(name, content):
-    return {"gz": gzip.compress, "zst": zstandard.ZstdCompressor().compress}.get(name.rpartition(".")[2], bytes)(content)
+    return {"gz": gzip.compress, "zst": zstandard.ZstdCompressor().compress}.get(name.rpartition(".")[2], bytes)(
+        content
+    )
 
 
 @pytest.mark.parametrize("ending", ["", ".gz", ".zst"])
@@ -53,18 +55,31 @@ def test_reads_several_zstd_frames_and_an_empty_one(tmp_path):
 
 
 @settings(max_examples=25)
-@given(st.lists(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), max_size=20), min_size=1, max_size=8))
+@given(
+    st.lists(
+        st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), max_size=20), min_size=1, max_size=8
+    )
+)
 def test_breaks_lines_at_newlines_alone(tmp_path_factory, lines):
     path = tmp_path_factory.mktemp("lines") / "a.txt"
     path.write_bytes("".join(line + "\n" for line in lines).encode())
     expected = [line.removesuffix("\r") for line in lines]
     expected[0] = expected[0].removeprefix("\ufeff")  # the mark that opens a file of Windows
     unseen = {"Cc", "Cf", "Zs", "Zl", "Zp"}
-    expected = [line.strip() if any(category(character) not in unseen for character in line) else "" for line in expected]
+    expected = [
+        line.strip() if any(category(character) not in unseen for character in line) else "" for line in expected
+    ]
     assert [row.text for row in sentences(sentence_source(path, "lines"))] == expected
 
 
-SEEN = [("\u200b", ""), ("\x07 \ufeff\u00ad", ""), ("\u2028\u3000", ""), ("\u200ba", "\u200ba"), ("\ue000", "\ue000"), ("\x07a b", "\x07a b")]
+SEEN = [
+    ("\u200b", ""),
+    ("\x07 \ufeff\u00ad", ""),
+    ("\u2028\u3000", ""),
+    ("\u200ba", "\u200ba"),
+    ("\ue000", "\ue000"),
+    ("\x07a b", "\x07a b"),
+]
 
 
 @pytest.mark.parametrize(("line", "text"), SEEN)
@@ -103,10 +118,20 @@ MISTAKES = [
     ("a.tsv", b"text\tid\na\tb\na\n", {}, "1 columns where 2 are expected: text, id\n  where: .*line 3"),
     ("a.tsv", b"a\tb\na\n", {"column": "1"}, "1 columns where at least 2 are expected\n  where: .*line 2"),
     ("a.tsv", b"a\tb\n", {"column": "2"}, "column 2 of a file with 2, counted from 0"),
-    ("a.tsv", b"de\ten\na\tb\n", {}, "no column is called as sentences usually are; there are: de, en\n.*\n.*--column NAME"),
+    (
+        "a.tsv",
+        b"de\ten\na\tb\n",
+        {},
+        "no column is called as sentences usually are; there are: de, en\n.*\n.*--column NAME",
+    ),
     ("a.tsv", b"text\ten\na\tb\n", {"column": "txt"}, "no column called 'txt'\n.*\n.*did you mean 'text'"),
     ("a.jsonl", b'{"text": "a"}\n{"text": "b"\n', {}, "not valid JSON: .*\n  where: .*line 2"),
-    ("a.jsonl", b'{"text": "a"}\n{"txt": "b"}\n', {}, "no field called 'text'\n  where: .*line 2\n.*did you mean 'txt'"),
+    (
+        "a.jsonl",
+        b'{"text": "a"}\n{"txt": "b"}\n',
+        {},
+        "no field called 'text'\n  where: .*line 2\n.*did you mean 'txt'",
+    ),
     ("a.jsonl", b'{"text": "a"}\n{"text": 3}\n', {}, "'text' is not text: '3'\n  where: .*line 2"),
     ("a.jsonl", b'{"text": "a"}\n{"text": "\\ud800"}\n', {}, "half a character"),
     ("a.jsonl", b"[1]\n", {}, "a JSON object was expected"),
@@ -121,7 +146,9 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "content", "how", "message"), MISTAKES, ids=lambda value: value[:30] if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("name", "content", "how", "message"), MISTAKES, ids=lambda value: value[:30] if isinstance(value, str) else ""
+)
 def test_names_the_place_of_a_mistake(tmp_path, name, content, how, message):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(TaskDataError, match=message):
@@ -135,7 +162,9 @@ def test_refuses_a_file_that_is_not_there_and_a_folder(tmp_path):
 
 
 def test_refuses_a_column_of_plain_lines(write):
-    with pytest.raises(UsageError, match=r"column 'text' of a file that has none: it is read as lines(.|\n)*--format tsv"):
+    with pytest.raises(
+        UsageError, match=r"column 'text' of a file that has none: it is read as lines(.|\n)*--format tsv"
+    ):
         sentence_source(write("a.txt", "a\n"), column="text")
 
 

@@ -1,4 +1,5 @@
-"""Tables as releases write them: CSV, the quoting of XTREME's scripts, rows that break off, and columns inside columns."""
+"""Tables as releases write them: CSV, the quoting of XTREME's scripts, rows that break off, and columns inside
+columns."""
 
 import csv
 from collections import Counter
@@ -23,14 +24,20 @@ def test_reads_quoted_cells_of_csv(write):
 
 
 @pytest.mark.parametrize(
-    ("row", "message"), [("a,b\n", r"2 columns where 8 are expected(.|\n)*line 2"), ('a,"b\n', r"not valid CSV(.|\n)*line 2(.|\n)*truncated")]
+    ("row", "message"),
+    [
+        ("a,b\n", r"2 columns where 8 are expected(.|\n)*line 2"),
+        ('a,"b\n', r"not valid CSV(.|\n)*line 2(.|\n)*truncated"),
+    ],
 )
 def test_names_the_line_of_broken_csv(write, row, message):
     with pytest.raises(TaskDataError, match=message):
         list(csv_rows(write("valid.csv", COSMOS + row)))
 
 
-CELL = st.text(st.characters(blacklist_categories=("Cs", "Cc")) | st.sampled_from('" '), min_size=1).filter(lambda text: text.strip())
+CELL = st.text(st.characters(blacklist_categories=("Cs", "Cc")) | st.sampled_from('" '), min_size=1).filter(
+    lambda text: text.strip()
+)
 
 
 @settings(max_examples=50)  # each example writes a file
@@ -59,7 +66,12 @@ def test_counts_rows_that_break_off_where_a_release_has_some(write):
 
 
 def test_counts_rows_with_labels_nobody_wants(write):
-    path = write("snli.jsonl", "".join(f'{{"sentence1": "a", "sentence2": "b", "gold_label": "{label}"}}\n' for label in ("-", "neutral", "-")))
+    path = write(
+        "snli.jsonl",
+        "".join(
+            f'{{"sentence1": "a", "sentence2": "b", "gold_label": "{label}"}}\n' for label in ("-", "neutral", "-")
+        ),
+    )
     dropped = Counter()
     assert [row.id for row in read(path, Layout("pair", ignore_labels=("-",)), dropped)] == ["1"]
     assert dropped == {"label '-'": 2}
@@ -67,10 +79,18 @@ def test_counts_rows_with_labels_nobody_wants(write):
 
 def test_reads_the_stem_and_choices_of_a_question_of_commonsenseqa(write):
     choices = ", ".join(f'{{"label": "{name}", "text": "{text}"}}' for name, text in zip("ABCDE", "vwxyz", strict=True))
-    path = write("a.jsonl", f'{{"answerKey": "B", "id": "i", "question": {{"question_concept": "c", "choices": [{choices}], "stem": "Where?"}}}}\n')
+    path = write(
+        "a.jsonl",
+        (
+            f'{{"answerKey": "B", "id": "i", "question": {{"question_concept": "c", "choices": [{choices}], "stem": '
+            f'"Where?"}}}}\n'
+        ),
+    )
     assert read(path, Layout("choice")) == [MultipleChoice("i", "Where?", tuple("vwxyz"), 1)]
     with pytest.raises(TaskDataError, match=r"choices need a label and a text each(.|\n)*line 1"):
-        read(write("b.jsonl", '{"answerKey": "B", "question": {"stem": "Where?", "choices": ["v"]}}\n'), Layout("choice"))
+        read(
+            write("b.jsonl", '{"answerKey": "B", "question": {"stem": "Where?", "choices": ["v"]}}\n'), Layout("choice")
+        )
 
 
 def test_reads_tokens_of_functions_under_either_name(write):
@@ -82,14 +102,22 @@ def test_reads_tokens_of_functions_under_either_name(write):
 
 def test_refuses_two_languages_in_one_file(write):
     mixed = write("panx.tsv", "de:Ada\tB-PER\nde:sang\tO\n\nen:Ada\tB-PER\n")
-    with pytest.raises(TaskDataError, match=r"two languages in one file: de from line 1 on, en from line 4 on(.|\n)*a file of its own"):
+    with pytest.raises(
+        TaskDataError, match=r"two languages in one file: de from line 1 on, en from line 4 on(.|\n)*a file of its own"
+    ):
         read(mixed, Layout("tags"))
     single = write("panx.tsv", "de:Ada\tB-PER\nde:sang\tO\n")
     assert read(single, Layout("tags", language="de", codes=("de", "deu")))[0].words == ("Ada", "sang")
-    with pytest.raises(TaskDataError, match=r"the words are marked de from line 1 on, and the rows of 'sw' were asked for"):
+    with pytest.raises(
+        TaskDataError, match=r"the words are marked de from line 1 on, and the rows of 'sw' were asked for"
+    ):
         read(single, Layout("tags", language="sw", codes=("sw", "swa")))
     rows = write(
-        "a.jsonl", '{"premise": "a", "hypothesis": "b", "label": "x", "language": "de"}\n{"premise": "a", "hypothesis": "b", "label": "x", "language": "fr"}\n'
+        "a.jsonl",
+        (
+            '{"premise": "a", "hypothesis": "b", "label": "x", "language": "de"}\n{"premise": "a", "hypothesis": "b", '
+            '"label": "x", "language": "fr"}\n'
+        ),
     )
     with pytest.raises(TaskDataError, match=r"a row in 'fr' among those of 'de' \(column 'language'\)(.|\n)*line 2"):
         read(rows, Layout("pair", language="de", codes=("de", "deu")))

@@ -34,13 +34,21 @@ def test_reads_the_syntactic_words_of_conllu(write):
 
 
 def test_reads_numbered_iob2_and_leaves_comments_out(write):
-    text = "# newdoc id = a\n# text = Ada #1\n1\tAda\tB-PER\t-\tx\n2\t#1\tO\t-\t-\n\n# sent_id = b\n1\tParis\tB-LOC\t-\t-\n"
-    assert read_rows(write("en_ewt-ud-dev.iob2.gz", text), "tags") == [Tagged("0", ("Ada", "#1"), ("B-PER", "O")), Tagged("1", ("Paris",), ("B-LOC",))]
+    text = (
+        "# newdoc id = a\n# text = Ada #1\n1\tAda\tB-PER\t-\tx\n2\t#1\tO\t-\t-\n\n# sent_id = b\n1\tParis\tB-LOC\t-\t"
+        "-\n"
+    )
+    assert read_rows(write("en_ewt-ud-dev.iob2.gz", text), "tags") == [
+        Tagged("0", ("Ada", "#1"), ("B-PER", "O")),
+        Tagged("1", ("Paris",), ("B-LOC",)),
+    ]
 
 
 def test_keeps_words_that_look_like_comments_or_hold_spaces(write):
     text = "#\tO\n#BREAKING\tO\nNew York\tB-LOC\n\nx\tO\n"
-    assert read_rows(write("a.conll", text), "tags")[0] == Tagged("0", ("#", "#BREAKING", "New York"), ("O", "O", "B-LOC"))
+    assert read_rows(write("a.conll", text), "tags")[0] == Tagged(
+        "0", ("#", "#BREAKING", "New York"), ("O", "O", "B-LOC")
+    )
     assert read_rows(write("b.conll", "# O\n10 O\n"), "tags")[0].words == ("#", "10")
 
 
@@ -55,7 +63,14 @@ def test_reads_the_first_and_last_column_of_conll2003(write):
 
 def test_brings_iob1_to_iob2(write):
     text = "Japan I-LOC\nPunk I-MISC\nBand I-MISC\nof O\nIBM I-ORG\nSAP B-ORG\n"
-    assert read_rows(write("wikigold.conll", text), "tags")[0].tags == ("B-LOC", "B-MISC", "I-MISC", "O", "B-ORG", "B-ORG")
+    assert read_rows(write("wikigold.conll", text), "tags")[0].tags == (
+        "B-LOC",
+        "B-MISC",
+        "I-MISC",
+        "O",
+        "B-ORG",
+        "B-ORG",
+    )
 
 
 def test_takes_off_pan_x_language_prefixes(write):
@@ -70,7 +85,9 @@ def test_reads_unwanted_entities_as_none(write):
 
 
 def test_refuses_a_tag_outside_the_set_and_names_the_nearest(write):
-    with pytest.raises(TaskDataError, match=r"label 'B-LOK' is not one of: O, B-LOC(.|\n)*lines 3-4(.|\n)*did you mean 'B-LOC'"):
+    with pytest.raises(
+        TaskDataError, match=r"label 'B-LOK' is not one of: O, B-LOC(.|\n)*lines 3-4(.|\n)*did you mean 'B-LOC'"
+    ):
         read_rows(write("a.conll", "a\tO\n\nb\tO\nc\tB-LOK\n"), "tags", labels=("O", "B-LOC"))
 
 

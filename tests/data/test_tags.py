@@ -9,7 +9,11 @@ ENTITIES = st.lists(st.tuples(st.sampled_from(["PER", "LOC", "O"]), st.integers(
 
 
 def as_iob2(entities):
-    return [tag for kind, size in entities for tag in (["O"] * size if kind == "O" else [f"B-{kind}"] + [f"I-{kind}"] * (size - 1))]
+    return [
+        tag
+        for kind, size in entities
+        for tag in (["O"] * size if kind == "O" else [f"B-{kind}"] + [f"I-{kind}"] * (size - 1))
+    ]
 
 
 def as_iob1(entities):

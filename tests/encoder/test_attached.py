@@ -31,7 +31,9 @@ def step(encoder: AdapterEncoder, batch: Batch) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_fresh_adapter_leaves_the_output_within_its_kinds_bound(kind: str, tiny_trunk: Trunk, batch: Batch, kind_settings: Settings) -> None:
+def test_a_fresh_adapter_leaves_the_output_within_its_kinds_bound(
+    kind: str, tiny_trunk: Trunk, batch: Batch, kind_settings: Settings
+) -> None:
     encoder = AdapterEncoder(tiny_trunk).eval()
     before = encoder.states(**batch)
     encoder.add("a", kind, kind_settings[kind], seed=3)
@@ -77,7 +79,9 @@ def test_initial_fusion_depends_on_the_seed_alone(make_encoder: Make) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_step_changes_what_trains_and_no_trunk_weight(kind: str, make_encoder: Make, tiny_trunk: Trunk, batch: Batch) -> None:
+def test_a_step_changes_what_trains_and_no_trunk_weight(
+    kind: str, make_encoder: Make, tiny_trunk: Trunk, batch: Batch
+) -> None:
     encoder = make_encoder({"a": kind, "b": "seq_bn"}, "stack(a, b)")
     trunk = {name: tensor.clone() for name, tensor in tiny_trunk.model.state_dict().items()}
     a, b = encoder.tensors("a"), encoder.tensors("b")
@@ -118,7 +122,9 @@ def test_kind_full_needs_a_float32_trunk(tiny_folder: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_saves_and_loads_bit_equal_under_another_name(kind: str, make_encoder: Make, tiny_folder: Path, kind_settings: Settings, batch: Batch) -> None:
+def test_saves_and_loads_bit_equal_under_another_name(
+    kind: str, make_encoder: Make, tiny_folder: Path, kind_settings: Settings, batch: Batch
+) -> None:
     first = make_encoder({"a": kind}, "a")
     first.train_parts(["a"])
     step(first, batch)
@@ -134,7 +140,9 @@ def test_saves_and_loads_bit_equal_under_another_name(kind: str, make_encoder: M
 
 
 @pytest.mark.parametrize("text", ["stack(a, fuse(b, c), d)", "fuse(stack(b, d), c)", "average(b, d)"])
-def test_saves_and_loads_compositions_bit_equal(text: str, make_encoder: Make, tiny_folder: Path, kind_settings: Settings, batch: Batch) -> None:
+def test_saves_and_loads_compositions_bit_equal(
+    text: str, make_encoder: Make, tiny_folder: Path, kind_settings: Settings, batch: Batch
+) -> None:
     adapters = {"a": "seq_bn_inv", "b": "seq_bn", "c": "seq_bn", "d": "seq_bn"}
     first = make_encoder(adapters, text)
     second = AdapterEncoder(load_trunk(str(tiny_folder), precision="fp32")).eval()

@@ -1,4 +1,5 @@
-"""The product of attention: its values in training are those of inference, and its bf16 gradient is near the exact one."""
+"""The product of attention: its values in training are those of inference, and its bf16 gradient is near the exact
+one."""
 
 import pytest
 import torch

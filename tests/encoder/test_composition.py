@@ -40,7 +40,9 @@ def compositions() -> st.SearchStrategy[Composition]:
 
     def blocks(inner: st.SearchStrategy[Composition]) -> st.SearchStrategy[Composition]:
         parts = st.lists(inner, min_size=1, max_size=3).map(tuple)
-        weights = st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=4).map(tuple) | st.none()
+        weights = (
+            st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=4).map(tuple) | st.none()
+        )
         return st.builds(Stack, parts) | st.builds(Fuse, parts) | st.builds(Average, parts, weights)
 
     return st.recursive(leaves, blocks, max_leaves=8)
@@ -52,7 +54,9 @@ def test_text_round_trips(composition: Composition) -> None:
 
 
 def test_reads_the_example_of_the_design() -> None:
-    assert parse("stack(de, fuse(mnli, squad), xnli)") == Stack((Name("de"), Fuse((Name("mnli"), Name("squad"))), Name("xnli")))
+    assert parse("stack(de, fuse(mnli, squad), xnli)") == Stack(
+        (Name("de"), Fuse((Name("mnli"), Name("squad"))), Name("xnli"))
+    )
     assert parse(" average( a ,b, weights = 0.25/0.75 ) ") == Average((A, B), (0.25, 0.75))
     assert str(Average((A, B), (0.25, 0.75))) == "average(a, b, weights=0.25/0.75)"
 

@@ -21,7 +21,11 @@ TEXT = "stack(e, fuse(a, b), c, d, f)"
 
 @pytest.mark.parametrize(("precision", "bound"), [("fp32", 1e-3), ("bf16", 0.03), ("int8", 0.1), ("nf4", 0.3)])
 def test_runs_and_trains_close_to_the_cpu(
-    precision: str, bound: float, tiny_folder: Path, make_encoder: Callable[..., AdapterEncoder], batch: dict[str, torch.Tensor]
+    precision: str,
+    bound: float,
+    tiny_folder: Path,
+    make_encoder: Callable[..., AdapterEncoder],
+    batch: dict[str, torch.Tensor],
 ) -> None:
     if precision in ("int8", "nf4") and importlib.util.find_spec("bitsandbytes") is None:
         pytest.skip("bitsandbytes is not installed")

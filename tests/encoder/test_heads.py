@@ -69,7 +69,11 @@ def test_starts_with_berts_spread_and_no_bias() -> None:
     weight = head.get_submodule("dense").weight
     assert isinstance(weight, torch.Tensor)
     assert float(weight.detach().std()) == pytest.approx(0.02, rel=0.05)
-    assert all(float(parameter.detach().abs().sum()) == 0 for name, parameter in head.named_parameters() if name.endswith("bias"))
+    assert all(
+        float(parameter.detach().abs().sum()) == 0
+        for name, parameter in head.named_parameters()
+        if name.endswith("bias")
+    )
 
 
 def test_reads_the_first_token_for_sentences() -> None:
@@ -135,8 +139,17 @@ def test_loss_of_nothing_known_is_zero_and_differentiable() -> None:
 @given(st.integers(1, 6), st.integers(0, 6), st.sampled_from(["pair", "tags", "span"]), st.integers(0, 99))
 def test_loss_adds_up_over_any_split_of_a_batch(rows: int, cut: int, format: str, seed: int) -> None:
     cut = min(cut, rows)
-    logits = {"pair": states(rows, 5, seed=seed), "tags": states(rows, 5, 4, seed=seed), "span": states(rows, 5, 2, seed=seed)}[format]
-    labels = torch.randint(0, 4, {"pair": (rows,), "tags": (rows, 5), "span": (rows, 2)}[format], generator=torch.Generator().manual_seed(seed))
+    logits = {
+        "pair": states(rows, 5, seed=seed),
+        "tags": states(rows, 5, 4, seed=seed),
+        "span": states(rows, 5, 2, seed=seed),
+    }[format]
+    labels = torch.randint(
+        0,
+        4,
+        {"pair": (rows,), "tags": (rows, 5), "span": (rows, 2)}[format],
+        generator=torch.Generator().manual_seed(seed),
+    )
     whole, count = loss(format, logits, labels)
     first, one = loss(format, logits[:cut], labels[:cut])
     second, other = loss(format, logits[cut:], labels[cut:])
@@ -148,7 +161,9 @@ def test_padding_changes_neither_span_scores_nor_their_loss() -> None:
     head = build_head("span", 8, 2, seed=1).eval()
     hidden = states(2, 4, 8)
     short = head(hidden, {"attention_mask": ones(2, 4)})
-    wide = head(nn.functional.pad(hidden, (0, 0, 0, 3), value=9.0), {"attention_mask": nn.functional.pad(ones(2, 4), (0, 3))})
+    wide = head(
+        nn.functional.pad(hidden, (0, 0, 0, 3), value=9.0), {"attention_mask": nn.functional.pad(ones(2, 4), (0, 3))}
+    )
     assert torch.equal(wide[:, :4], short)
     labels = torch.tensor([[1, 2], [0, 0]])
     torch.testing.assert_close(loss("span", wide, labels)[0], loss("span", short, labels)[0])
@@ -181,7 +196,10 @@ def test_masked_text_needs_to_be_tied_and_tells_masked_tokens_or_all() -> None:
 
 def test_starts_from_a_pretrained_head_and_refuses_one_that_does_not_fit() -> None:
     good = {name: tensor + 1 for name, tensor in build_head("text", 8, 11, seed=1).state_dict().items()}
-    assert all(torch.equal(tensor, good[name]) for name, tensor in build_head("text", 8, 11, seed=2, mask_head=good).state_dict().items())
+    assert all(
+        torch.equal(tensor, good[name])
+        for name, tensor in build_head("text", 8, 11, seed=2, mask_head=good).state_dict().items()
+    )
     with pytest.raises(ArtefactError, match=r"masked-LM head holds 'bias' of shape \[11\]"):
         build_head("text", 8, 12, seed=2, mask_head=good)
 

@@ -25,7 +25,9 @@ from adapter_stilts.training.checkpoint import restore, snapshot
 Batch = dict[str, torch.Tensor]
 Make = Callable[..., AdapterEncoder]
 
-LABELS = torch.tensor([[0, 0], [1, 1], [0, 2], [3, 1], [4, 4], [5, 5], [6, 6]])  # 0 and 2 share an id, 1 and 3 their tokens
+LABELS = torch.tensor(
+    [[0, 0], [1, 1], [0, 2], [3, 1], [4, 4], [5, 5], [6, 6]]
+)  # 0 and 2 share an id, 1 and 3 their tokens
 
 
 def vectors(seed: int, rows: int = 7) -> torch.Tensor:
@@ -49,7 +51,9 @@ def test_is_the_softmax_over_a_batch_without_equal_positives():
     assert count == 7
     assert float(loss) == pytest.approx(expected, rel=1e-5)
     kept = brute_force(*(one.double().numpy() for one in (queries, candidates)), 9.0, np.arange(7)[:, None])
-    assert float(in_batch_loss(queries, candidates, scale, torch.arange(7)[:, None])[0]) == pytest.approx(kept, rel=1e-5)
+    assert float(in_batch_loss(queries, candidates, scale, torch.arange(7)[:, None])[0]) == pytest.approx(
+        kept, rel=1e-5
+    )
     assert kept > expected  # equal positives counted as negatives cost something
 
 
@@ -74,7 +78,13 @@ def test_compares_with_the_candidates_of_all_processes(tmp_path: Path):
     (tmp_path / "in").write_bytes(safetensors.torch.save(given))
     launcher = ["-m", "torch.distributed.run", "--nproc-per-node", "3", "--master-port", str(free_port())]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    subprocess.run([sys.executable, *launcher, str(script), str(tmp_path)], check=True, timeout=120, stdout=subprocess.DEVNULL, env=environment)
+    subprocess.run(
+        [sys.executable, *launcher, str(script), str(tmp_path)],
+        check=True,
+        timeout=120,
+        stdout=subprocess.DEVNULL,
+        env=environment,
+    )
     found = safetensors.torch.load((tmp_path / "out").read_bytes())
 
     whole = {name: given[name].clone().requires_grad_() for name in ("queries", "candidates", "scale")}
@@ -96,7 +106,11 @@ def test_pools_the_first_token_through_dense_and_tanh_or_the_mean_of_all():
 
     mean = build_head("ranking", 8, 0, seed=5, pool="mean")
     rows = np.stack([hidden[0].numpy().mean(0), hidden[1, :2].numpy().mean(0)])
-    np.testing.assert_allclose(mean(hidden, {"attention_mask": mask}).detach().numpy(), rows / np.linalg.norm(rows, axis=1, keepdims=True), rtol=1e-5)
+    np.testing.assert_allclose(
+        mean(hidden, {"attention_mask": mask}).detach().numpy(),
+        rows / np.linalg.norm(rows, axis=1, keepdims=True),
+        rtol=1e-5,
+    )
     assert list(mean.named_tensors()) == ["scale"]
 
 
@@ -109,7 +123,12 @@ def pairs(batch: Batch, model: TaskModel) -> Batch:
     """The three sentences, each with another text to find."""
     texts = ["Anna bought two red apples.", "Kedi uyuyor.", "Who paid four euros in Madrid?"]
     other = model.encoder.trunk.tokenizer(texts, padding=True, return_tensors="pt")
-    return {**batch, "candidate_ids": other["input_ids"], "candidate_mask": other["attention_mask"], "labels": torch.tensor([[0, 0], [1, 1], [2, 2]])}
+    return {
+        **batch,
+        "candidate_ids": other["input_ids"],
+        "candidate_mask": other["attention_mask"],
+        "labels": torch.tensor([[0, 0], [1, 1], [2, 2]]),
+    }
 
 
 @pytest.mark.parametrize("pool", ["pooler", "mean"])
@@ -125,10 +144,18 @@ def pairs(batch: Batch, model: TaskModel) -> Batch:
         ({"a": "seq_bn", "b": "seq_bn", "c": "par_bn"}, "stack(fuse(a, b), c)", ["fuse(a, b)", "c"]),
     ],
 )
-def test_learns_through_any_adapter(pool: str, kinds: dict[str, str], composition: str, parts: list[str], make_encoder: Make, batch: Batch):
-    model = TaskModel(make_encoder(kinds, composition), build_head("ranking", 32, 0, seed=1, pool=pool), "ranking").eval()
+def test_learns_through_any_adapter(
+    pool: str, kinds: dict[str, str], composition: str, parts: list[str], make_encoder: Make, batch: Batch
+):
+    model = TaskModel(
+        make_encoder(kinds, composition), build_head("ranking", 32, 0, seed=1, pool=pool), "ranking"
+    ).eval()
     model.train_parts(parts)
-    trunk = {name: tensor.clone() for name, tensor in model.encoder.trunk.model.state_dict().items()} if "full" not in kinds.values() else {}
+    trunk = (
+        {name: tensor.clone() for name, tensor in model.encoder.trunk.model.state_dict().items()}
+        if "full" not in kinds.values()
+        else {}
+    )
     optimiser = torch.optim.Adam([parameter for _, parameter in model.trainable()], lr=0.003)
     losses = []
     for _ in range(25):
@@ -142,10 +169,17 @@ def test_learns_through_any_adapter(pool: str, kinds: dict[str, str], compositio
 
 
 def test_padding_and_batch_size_do_not_change_a_vector(make_encoder: Make, batch: Batch):
-    model = TaskModel(make_encoder({"a": "seq_bn", "b": "lora"}, "stack(a, b)"), build_head("ranking", 32, 0, seed=1, pool="mean"), "ranking").eval()
+    model = TaskModel(
+        make_encoder({"a": "seq_bn", "b": "lora"}, "stack(a, b)"),
+        build_head("ranking", 32, 0, seed=1, pool="mean"),
+        "ranking",
+    ).eval()
     with torch.no_grad():
         together = model(batch)
-        padded = {"input_ids": pad(batch["input_ids"], (0, 5), value=1), "attention_mask": pad(batch["attention_mask"], (0, 5))}
+        padded = {
+            "input_ids": pad(batch["input_ids"], (0, 5), value=1),
+            "attention_mask": pad(batch["attention_mask"], (0, 5)),
+        }
         torch.testing.assert_close(model(padded), together, rtol=0, atol=1e-5)
         for row, length in enumerate(batch["attention_mask"].sum(1).tolist()):
             alone = {name: tensor[row : row + 1, :length] for name, tensor in batch.items()}

@@ -23,7 +23,9 @@ def model(make_encoder: Make) -> JointModel:
     tasks = {
         "nli": TaskModel(encoder, build_head("pair", 32, 3, seed=1), "pair"),
         "tags": TaskModel(encoder, build_head("tags", 32, 5, seed=2), "tags"),
-        "mlm": TaskModel(encoder, build_head("text", 32, vocabulary, seed=3, mask_head=encoder.trunk.mask_head), "text"),
+        "mlm": TaskModel(
+            encoder, build_head("text", 32, vocabulary, seed=3, mask_head=encoder.trunk.mask_head), "text"
+        ),
     }
     found = JointModel(tasks)
     found.train_parts(["joint"])
@@ -85,7 +87,9 @@ def test_puts_every_part_into_training_mode_and_out_of_it(model: JointModel) -> 
     assert not any(module.training for one in model.tasks.values() for module in (one, one.head, one.encoder))
 
 
-def test_refuses_a_batch_of_two_tasks_and_tasks_over_two_encoders(model: JointModel, make_encoder: Make, batch: dict[str, torch.Tensor]) -> None:
+def test_refuses_a_batch_of_two_tasks_and_tasks_over_two_encoders(
+    model: JointModel, make_encoder: Make, batch: dict[str, torch.Tensor]
+) -> None:
     with pytest.raises(UsageError, match="a batch of 2 tasks"):
         model.loss_parts({**of_task(batch, 0), TASK: torch.tensor([0, 1, 0])})
     other = make_encoder({"joint": "seq_bn"}, "joint")

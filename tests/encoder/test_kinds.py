@@ -28,7 +28,11 @@ def size(kind: str, shape: TrunkConfig, **settings: object) -> int:
         ("par_bn", 12 * (768 * 384 * 2 + 384 + 768), 24 * (1024 * 512 * 2 + 512 + 1024)),
         ("ia3", 12 * (768 + 768 + 3072), 24 * (1024 + 1024 + 4096)),
         ("compacter", 57_088, 2 * 24 * (3 * 1024 + 3 * 32) + 4**3),
-        ("prefix_tuning", 30 * 768 + 768 * 512 + 512 + 513 * 2 * 12 * 768, 30 * 1024 + 1024 * 512 + 512 + 513 * 2 * 24 * 1024),
+        (
+            "prefix_tuning",
+            30 * 768 + 768 * 512 + 512 + 513 * 2 * 12 * 768,
+            30 * 1024 + 1024 * 512 + 512 + 513 * 2 * 24 * 1024,
+        ),
     ],
 )
 def test_has_the_published_number_of_parameters(kind: str, base: int, large: int) -> None:
@@ -37,7 +41,10 @@ def test_has_the_published_number_of_parameters(kind: str, base: int, large: int
 
 def test_fusion_has_the_published_number_of_parameters() -> None:
     with torch.device("meta"):
-        sizes = [sum(p.numel() for p in adapterhub.build_fusion(("output",), shape, shape.num_hidden_layers).parameters()) for shape in (BASE, LARGE)]
+        sizes = [
+            sum(p.numel() for p in adapterhub.build_fusion(("output",), shape, shape.num_hidden_layers).parameters())
+            for shape in (BASE, LARGE)
+        ]
     assert sizes == [12 * (3 * 768**2 + 2 * 768), 24 * (3 * 1024**2 + 2 * 1024)]  # 21.3 M and 75.5 M
 
 

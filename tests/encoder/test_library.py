@@ -42,18 +42,26 @@ def library() -> ModuleType:
 
 @pytest.fixture
 def reference(library: ModuleType, tiny_folder: Path, kind_settings: dict[str, dict[str, Any]]) -> Callable[..., Any]:
-    """The library's model with the same trunk and, copied by name, the same adapters and fusions as one of our encoders."""
+    """The library's model with the same trunk and, copied by name, the same adapters and fusions as one of our
+    encoders."""
 
     def make(encoder: AdapterEncoder, adapters: dict[str, str], fuse: tuple[str, ...] = ()) -> Any:
         model = XLMRobertaModel.from_pretrained(tiny_folder, add_pooling_layer=False, attn_implementation="sdpa").eval()
         library.init(model)
         for name, kind in adapters.items():
             model.add_adapter(name, config=_config(library, kind, kind_settings[kind]))
-        weights = {library_name(canonical, name): tensor for name in adapters for canonical, tensor in encoder.tensors(name).items()}
+        weights = {
+            library_name(canonical, name): tensor
+            for name in adapters
+            for canonical, tensor in encoder.tensors(name).items()
+        }
         if fuse:
             model.add_adapter_fusion(list(fuse))
             text = f"fuse({', '.join(fuse)})"
-            weights |= {library_name(canonical, ",".join(fuse)): tensor for canonical, tensor in encoder.fusion_tensors(parse(text)).items()}
+            weights |= {
+                library_name(canonical, ",".join(fuse)): tensor
+                for canonical, tensor in encoder.fusion_tensors(parse(text)).items()
+            }
         missing = model.load_state_dict(weights, strict=False)
         assert not missing.unexpected_keys  # our canonical names are the library's
         return model.eval()
@@ -72,7 +80,9 @@ def _config(library: ModuleType, kind: str, settings: dict[str, Any]) -> Any:
 def compare(encoder: AdapterEncoder, model: Any, batch: dict[str, torch.Tensor]) -> None:
     with torch.no_grad():
         ours = encoder.hidden(**batch)
-        theirs = model(**{name: tensor.clone() for name, tensor in batch.items()}).last_hidden_state  # it repeats masks in place
+        theirs = model(
+            **{name: tensor.clone() for name, tensor in batch.items()}
+        ).last_hidden_state  # it repeats masks in place
         bare = encoder.base(**batch).last_hidden_state
     torch.testing.assert_close(ours, theirs, rtol=0, atol=5e-6)
     assert ours.shape != bare.shape or (ours - bare).abs().max() > 1e-3  # the adapters matter
@@ -80,7 +90,10 @@ def compare(encoder: AdapterEncoder, model: Any, batch: dict[str, torch.Tensor])
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_adapter_of_every_kind_is_the_librarys(
-    kind: str, make_encoder: Callable[..., AdapterEncoder], reference: Callable[..., Any], batch: dict[str, torch.Tensor]
+    kind: str,
+    make_encoder: Callable[..., AdapterEncoder],
+    reference: Callable[..., Any],
+    batch: dict[str, torch.Tensor],
 ) -> None:
     encoder = make_encoder({"a": kind}, "a")
     model = reference(encoder, {"a": kind})
@@ -90,9 +103,16 @@ def test_one_adapter_of_every_kind_is_the_librarys(
 
 @pytest.mark.parametrize("kind", ["seq_bn", "double_seq_bn", "compacter", "seq_bn_inv", "prefix_tuning"])
 def test_a_stack_is_the_librarys(
-    kind: str, library: ModuleType, make_encoder: Callable[..., AdapterEncoder], reference: Callable[..., Any], batch: dict[str, torch.Tensor]
+    kind: str,
+    library: ModuleType,
+    make_encoder: Callable[..., AdapterEncoder],
+    reference: Callable[..., Any],
+    batch: dict[str, torch.Tensor],
 ) -> None:
-    adapters = {"a": kind, "b": "seq_bn" if kind == "seq_bn_inv" else kind}  # the library applies the first invertible block only
+    adapters = {
+        "a": kind,
+        "b": "seq_bn" if kind == "seq_bn_inv" else kind,
+    }  # the library applies the first invertible block only
     encoder = make_encoder(adapters, "stack(a, b)")
     model = reference(encoder, adapters)
     model.set_active_adapters(library.composition.Stack("a", "b"))
@@ -101,7 +121,11 @@ def test_a_stack_is_the_librarys(
 
 @pytest.mark.parametrize("kind", ["seq_bn", "double_seq_bn", "compacter"])
 def test_a_fusion_is_the_librarys(
-    kind: str, library: ModuleType, make_encoder: Callable[..., AdapterEncoder], reference: Callable[..., Any], batch: dict[str, torch.Tensor]
+    kind: str,
+    library: ModuleType,
+    make_encoder: Callable[..., AdapterEncoder],
+    reference: Callable[..., Any],
+    batch: dict[str, torch.Tensor],
 ) -> None:
     adapters = {"a": kind, "b": kind}
     encoder = make_encoder(adapters, "fuse(a, b)")
@@ -111,7 +135,10 @@ def test_a_fusion_is_the_librarys(
 
 
 def test_a_fusion_inside_a_stack_is_the_librarys(
-    library: ModuleType, make_encoder: Callable[..., AdapterEncoder], reference: Callable[..., Any], batch: dict[str, torch.Tensor]
+    library: ModuleType,
+    make_encoder: Callable[..., AdapterEncoder],
+    reference: Callable[..., Any],
+    batch: dict[str, torch.Tensor],
 ) -> None:
     adapters = {"l": "seq_bn_inv", "a": "seq_bn", "b": "seq_bn", "c": "seq_bn"}
     encoder = make_encoder(adapters, "stack(l, fuse(a, b), c)")
@@ -120,7 +147,9 @@ def test_a_fusion_inside_a_stack_is_the_librarys(
     compare(encoder, model, batch)
 
 
-def test_fusion_penalty_is_the_librarys(make_encoder: Callable[..., AdapterEncoder], reference: Callable[..., Any]) -> None:
+def test_fusion_penalty_is_the_librarys(
+    make_encoder: Callable[..., AdapterEncoder], reference: Callable[..., Any]
+) -> None:
     adapters = {"a": "seq_bn", "b": "seq_bn"}
     encoder = make_encoder(adapters, "fuse(a, b)")
     encoder.train_parts(["fuse(a, b)"])
@@ -128,9 +157,15 @@ def test_fusion_penalty_is_the_librarys(make_encoder: Callable[..., AdapterEncod
     torch.testing.assert_close(encoder.fusion_penalty(), model.get_fusion_regularization_loss())
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "mam"])  # its two halves are drawn in the other order
+@pytest.mark.parametrize(
+    "kind", [kind for kind in KINDS if kind != "mam"]
+)  # its two halves are drawn in the other order
 def test_fresh_weights_are_the_librarys(
-    kind: str, library: ModuleType, make_encoder: Callable[..., AdapterEncoder], tiny_folder: Path, kind_settings: dict[str, dict[str, Any]]
+    kind: str,
+    library: ModuleType,
+    make_encoder: Callable[..., AdapterEncoder],
+    tiny_folder: Path,
+    kind_settings: dict[str, dict[str, Any]],
 ) -> None:
     encoder = make_encoder({})
     encoder.add("a", kind, kind_settings[kind], seed=5)
@@ -149,6 +184,12 @@ def test_defaults_are_the_librarys(library: ModuleType) -> None:
         for part in kind.library or ({kind.name} - {"full"}):
             config = library.ADAPTER_CONFIG_MAP[part].to_dict()
             theirs = {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
-            ours = {name: value for name, value in kind.settings.items() if name in theirs and (kind.name, name) != ("mam", "bottleneck_size")}
+            ours = {
+                name: value
+                for name, value in kind.settings.items()
+                if name in theirs and (kind.name, name) != ("mam", "bottleneck_size")
+            }
             assert ours.items() <= theirs.items(), kind.name
-    assert library.ADAPTER_CONFIG_MAP["mam"]["configs"][0]["bottleneck_size"] == kinds["mam"].settings["bottleneck_size"]
+    assert (
+        library.ADAPTER_CONFIG_MAP["mam"]["configs"][0]["bottleneck_size"] == kinds["mam"].settings["bottleneck_size"]
+    )

@@ -53,7 +53,9 @@ def test_refuses_a_row_that_is_too_long(make_encoder: Make) -> None:
 
 
 @pytest.mark.parametrize("kind", ["seq_bn", "double_seq_bn", "compacter", "lora", "mam", "full"])
-def test_layers_above_the_one_read_are_not_built(kind: str, make_encoder: Make, tiny_folder: Path, kind_settings: Settings, batch: Batch) -> None:
+def test_layers_above_the_one_read_are_not_built(
+    kind: str, make_encoder: Make, tiny_folder: Path, kind_settings: Settings, batch: Batch
+) -> None:
     whole = make_encoder({"a": kind}, "a")
     half = AdapterEncoder(load_trunk(str(tiny_folder), precision="fp32", layers=1)).eval()
     half.load("a", kind, kind_settings[kind], whole.tensors("a"))
@@ -90,7 +92,9 @@ def test_a_trunk_that_trains_in_bf16_has_nearly_the_gradient_of_float32(make_enc
         encoder.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=rough):
             encoder.hidden(**batch).sin().sum().backward()
-        return torch.cat([parameter.grad.flatten() for _, parameter in encoder.trainable() if parameter.grad is not None])
+        return torch.cat(
+            [parameter.grad.flatten() for _, parameter in encoder.trainable() if parameter.grad is not None]
+        )
 
     exact, rough = gradient(False), gradient(True)
     assert not torch.equal(exact, rough)
@@ -146,11 +150,23 @@ def test_gradient_checkpointing_gives_the_same_gradients(kind: str, make_encoder
 
 
 @pytest.mark.parametrize("composition", [None, "stack(a, b)", "stack(low, pre)", "lang", "stack(fuse(a, b), c)"])
-def test_padding_and_batch_size_do_not_change_a_state(composition: str | None, make_encoder: Make, batch: Batch) -> None:
-    adapters = {"a": "seq_bn", "b": "seq_bn", "c": "double_seq_bn", "low": "lora", "pre": "prefix_tuning", "lang": "seq_bn_inv"}
+def test_padding_and_batch_size_do_not_change_a_state(
+    composition: str | None, make_encoder: Make, batch: Batch
+) -> None:
+    adapters = {
+        "a": "seq_bn",
+        "b": "seq_bn",
+        "c": "double_seq_bn",
+        "low": "lora",
+        "pre": "prefix_tuning",
+        "lang": "seq_bn_inv",
+    }
     encoder = make_encoder(adapters, composition)
     together = encoder.hidden(**batch)
-    padded = {"input_ids": nn.functional.pad(batch["input_ids"], (0, 9), value=1), "attention_mask": nn.functional.pad(batch["attention_mask"], (0, 9))}
+    padded = {
+        "input_ids": nn.functional.pad(batch["input_ids"], (0, 9), value=1),
+        "attention_mask": nn.functional.pad(batch["attention_mask"], (0, 9)),
+    }
     further = encoder.hidden(**padded)
     for row, mask in enumerate(batch["attention_mask"]):
         length = int(mask.sum())
@@ -191,7 +207,11 @@ def test_penalises_active_trained_fusions_alone_and_differentiably(make_encoder:
     encoder.train_parts(["fuse(b, c)"])
     assert float(encoder.fusion_penalty()) == 0  # it trains, and is not active
     encoder.train_parts(["fuse(a, b)"])
-    values = [tensor.double() for name, tensor in encoder.fusion_tensors(parse("fuse(a, b)")).items() if name.endswith("value.weight")]
+    values = [
+        tensor.double()
+        for name, tensor in encoder.fusion_tensors(parse("fuse(a, b)")).items()
+        if name.endswith("value.weight")
+    ]
     assert len(values) == 2
     by_hand = sum(0.01 * float((torch.eye(32) - value).pow(2).sum()) for value in values)
     penalty = encoder.fusion_penalty()

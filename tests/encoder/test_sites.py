@@ -1,4 +1,7 @@
-"""What compositions mean: each against a simpler one, or against arithmetic by hand. And every nesting runs, or says why not."""
+"""What compositions mean: each against a simpler one, or against arithmetic by hand.
+
+And every nesting runs, or says why not.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,9 @@ def test_averaging_an_adapter_with_itself_returns_it(kind: str, make_encoder: Ma
     alone = run(encoder, "a", batch)
     close(run(encoder, "average(a, a, a)", batch), alone)
     close(run(encoder, "average(a, b, weights=1.0/0.0)", batch), alone)
-    close(run(encoder, "average(a, b, weights=0.25/0.75)", batch), run(encoder, "average(b, a, weights=0.75/0.25)", batch))
+    close(
+        run(encoder, "average(a, b, weights=0.25/0.75)", batch), run(encoder, "average(b, a, weights=0.75/0.25)", batch)
+    )
     differ(run(encoder, "average(a, b)", batch), alone)
 
 
@@ -83,8 +88,12 @@ def test_an_average_is_the_weighted_sum_of_what_each_adds(make_encoder: Make, ba
 
 
 @pytest.mark.parametrize("kind", ["seq_bn", "double_seq_bn", "par_bn", "compacter"])
-@pytest.mark.parametrize("parts", [("a", "b"), ("stack(a, c)", "b"), ("stack(a, c)", "stack(b, d)"), ("average(a, c)", "b")])
-def test_a_fusion_that_attends_evenly_is_an_average(kind: str, parts: tuple[str, str], make_encoder: Make, batch: Batch) -> None:
+@pytest.mark.parametrize(
+    "parts", [("a", "b"), ("stack(a, c)", "b"), ("stack(a, c)", "stack(b, d)"), ("average(a, c)", "b")]
+)
+def test_a_fusion_that_attends_evenly_is_an_average(
+    kind: str, parts: tuple[str, str], make_encoder: Make, batch: Batch
+) -> None:
     encoder = make_encoder(dict.fromkeys("abcd", kind))
     fuse = parse(f"fuse({', '.join(parts)})")
     assert isinstance(fuse, Fuse)
@@ -110,7 +119,9 @@ def test_a_fusion_that_attends_to_one_part_is_that_part(
 
 
 @pytest.mark.parametrize("kind", KINDS[:-1])
-def test_a_fresh_adapter_on_top_does_not_erase_the_one_below(kind: str, make_encoder: Make, batch: Batch, kind_settings: dict[str, dict[str, object]]) -> None:
+def test_a_fresh_adapter_on_top_does_not_erase_the_one_below(
+    kind: str, make_encoder: Make, batch: Batch, kind_settings: dict[str, dict[str, object]]
+) -> None:
     encoder = make_encoder({"below": kind})
     encoder.add("fresh", "lora", kind_settings["lora"], seed=1)
     encoder.add("beside", "par_bn", kind_settings["par_bn"], seed=1)
@@ -121,7 +132,12 @@ def test_a_fresh_adapter_on_top_does_not_erase_the_one_below(kind: str, make_enc
 
 def test_order_matters_in_a_stack_of_bottlenecks_and_not_of_low_rank_changes(make_encoder: Make, batch: Batch) -> None:
     encoder = make_encoder({"a": "seq_bn", "b": "seq_bn", "x": "lora", "y": "lora"})
-    differ(run(encoder, "stack(a, b)", batch), run(encoder, "stack(b, a)", batch), run(encoder, "a", batch), run(encoder, "b", batch))
+    differ(
+        run(encoder, "stack(a, b)", batch),
+        run(encoder, "stack(b, a)", batch),
+        run(encoder, "a", batch),
+        run(encoder, "b", batch),
+    )
     close(run(encoder, "stack(x, y)", batch), run(encoder, "stack(y, x)", batch))
 
 
@@ -189,18 +205,30 @@ def test_every_mixture_of_kinds_runs_and_trains_or_is_refused(other: str, make_e
 
 @pytest.mark.parametrize("kind", ["seq_bn", "lora", "mam", "seq_bn_inv"])
 def test_nestings_of_three_levels_run_or_are_refused(kind: str, make_encoder: Make, batch: Batch) -> None:
-    """Every second of the 1,300 or so that there are over two names, after the 20 of two levels; the slow test takes all of them over three kinds at once."""
+    """Every second of the 1,300 or so that there are over two names, after the 20 of two levels; the slow test takes
+    all of them over three kinds at once."""
     small = {name: tensor[:1, :4] for name, tensor in batch.items()}
     encoder = make_encoder({"a": kind, "b": kind})
-    ran = [runs_or_is_refused(encoder, composition, small, train=False) for composition in itertools.islice(nestings(3, ("a", "b")), 20, None, 2)]
+    ran = [
+        runs_or_is_refused(encoder, composition, small, train=False)
+        for composition in itertools.islice(nestings(3, ("a", "b")), 20, None, 2)
+    ]
     assert any(ran)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "leaves", [("seq_bn", "lora", "seq_bn_inv"), ("double_seq_bn", "prefix_tuning", "compacter"), ("par_bn", "seq_bn", "full"), ("ia3", "mam", "seq_bn")]
+    "leaves",
+    [
+        ("seq_bn", "lora", "seq_bn_inv"),
+        ("double_seq_bn", "prefix_tuning", "compacter"),
+        ("par_bn", "seq_bn", "full"),
+        ("ia3", "mam", "seq_bn"),
+    ],
 )
-def test_every_nesting_of_three_levels_runs_and_trains_or_is_refused(leaves: tuple[str, ...], make_encoder: Make, batch: Batch) -> None:
+def test_every_nesting_of_three_levels_runs_and_trains_or_is_refused(
+    leaves: tuple[str, ...], make_encoder: Make, batch: Batch
+) -> None:
     small = {name: tensor[:1, :4] for name, tensor in batch.items()}
     encoder = make_encoder(dict(zip("abc", leaves, strict=True)))
     ran = [runs_or_is_refused(encoder, composition, small, train=True) for composition in nestings(3, ("a", "b", "c"))]

@@ -26,11 +26,17 @@ OVERRIDES = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "overrides"), OVERRIDES, ids=lambda value: value if isinstance(value, str) else ",".join(value) or "default")
+@pytest.mark.parametrize(
+    ("kind", "overrides"),
+    OVERRIDES,
+    ids=lambda value: value if isinstance(value, str) else ",".join(value) or "default",
+)
 def test_counts_the_parameters_that_an_adapter_has(tiny_trunk, kind, overrides):
     encoder = AdapterEncoder(tiny_trunk)
     encoder.add("a", kind, resolve(kinds[kind], overrides), seed=1)
-    assert adapter_parameters(kind, resolve(kinds[kind], overrides), tiny_trunk.config) == sum(tensor.numel() for tensor in encoder.tensors("a").values())
+    assert adapter_parameters(kind, resolve(kinds[kind], overrides), tiny_trunk.config) == sum(
+        tensor.numel() for tensor in encoder.tensors("a").values()
+    )
 
 
 def test_counts_the_parameters_of_a_fusion_and_of_the_trunk(tiny_trunk):
@@ -39,15 +45,22 @@ def test_counts_the_parameters_of_a_fusion_and_of_the_trunk(tiny_trunk):
         encoder.add(name, "seq_bn", {}, seed=1)
     (fuse,) = fusions(parse("fuse(a, b)"))
     encoder.add_fusion(fuse, 1)
-    assert fusion_parameters(tiny_trunk.config) == sum(tensor.numel() for tensor in encoder.fusion_tensors(fuse).values())
+    assert fusion_parameters(tiny_trunk.config) == sum(
+        tensor.numel() for tensor in encoder.fusion_tensors(fuse).values()
+    )
     assert trunk_parameters(tiny_trunk.config) == encoder.table()[0].parameters
 
 
-@pytest.mark.parametrize(("format", "labels"), [("pair", 3), ("single", 2), ("choice", 1), ("tags", 17), ("span", 2), ("text", 320), ("ranking", 1)])
+@pytest.mark.parametrize(
+    ("format", "labels"),
+    [("pair", 3), ("single", 2), ("choice", 1), ("tags", 17), ("span", 2), ("text", 320), ("ranking", 1)],
+)
 def test_counts_the_parameters_of_a_head(tiny_trunk, format, labels):
     vocabulary = tiny_trunk.config.vocab_size if format == "text" else labels
     head = build_head(format, tiny_trunk.hidden, vocabulary, seed=1)
-    assert head_parameters(format, labels, tiny_trunk.config) == sum(tensor.numel() for _, tensor in head.named_parameters())
+    assert head_parameters(format, labels, tiny_trunk.config) == sum(
+        tensor.numel() for _, tensor in head.named_parameters()
+    )
 
 
 def test_knows_xlm_r_without_the_network():

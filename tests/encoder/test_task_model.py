@@ -59,7 +59,10 @@ def test_padding_and_batch_size_do_not_change_a_logit(format: str, make_encoder:
     inputs = labelled(batch, format)
     together = model(inputs)
     ids, mask = inputs["input_ids"], inputs["attention_mask"]
-    wide = inputs | {"input_ids": nn.functional.pad(ids, (0, 5), value=1), "attention_mask": nn.functional.pad(mask, (0, 5))}
+    wide = inputs | {
+        "input_ids": nn.functional.pad(ids, (0, 5), value=1),
+        "attention_mask": nn.functional.pad(mask, (0, 5)),
+    }
     further = model(wide)
     for row in range(3):
         length = int(inputs["attention_mask"][row].sum(-1).max())
@@ -80,7 +83,9 @@ def test_masked_text_is_the_librarys(tiny_folder: Path, tiny_trunk: Trunk, batch
 
 def test_masked_text_learns_through_an_invertible_adapter(make_encoder: Make, tiny_trunk: Trunk, batch: Batch) -> None:
     encoder = make_encoder({"de": "seq_bn_inv"}, "de")
-    model = TaskModel(encoder, build_head("text", 32, tiny_trunk.vocabulary, seed=1, mask_head=tiny_trunk.mask_head), "text")
+    model = TaskModel(
+        encoder, build_head("text", 32, tiny_trunk.vocabulary, seed=1, mask_head=tiny_trunk.mask_head), "text"
+    )
     model.train_parts(["de"], head=False)
     labels = torch.full_like(batch["input_ids"], -100)
     labels[:, 1:3] = batch["input_ids"][:, 1:3]
@@ -119,7 +124,13 @@ def test_a_frozen_head_does_not_train(make_encoder: Make) -> None:
 def test_tells_the_head_last(make_encoder: Make) -> None:
     model = TaskModel(make_encoder({"a": "seq_bn"}, "a"), build_head("pair", 32, 3, seed=1), "pair")
     row = model.table()[-1]
-    assert (row.part, row.role, row.active, row.trained, row.parameters) == ("head", "head", True, True, 32 * 32 + 32 + 32 * 3 + 3)
+    assert (row.part, row.role, row.active, row.trained, row.parameters) == (
+        "head",
+        "head",
+        True,
+        True,
+        32 * 32 + 32 + 32 * 3 + 3,
+    )
 
 
 def test_split_batches_give_the_gradient_of_the_whole(make_encoder: Make, batch: Batch) -> None:

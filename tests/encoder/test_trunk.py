@@ -38,7 +38,9 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def edit(folder: Path, **changes: object) -> None:
     config = json.loads((folder / "config.json").read_text(encoding="utf-8")) | changes
-    (folder / "config.json").write_text(json.dumps({key: value for key, value in config.items() if value != "-"}), encoding="utf-8")
+    (folder / "config.json").write_text(
+        json.dumps({key: value for key, value in config.items() if value != "-"}), encoding="utf-8"
+    )
 
 
 def rewrite(folder: Path, change: Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]) -> None:
@@ -75,7 +77,9 @@ def test_runs_bit_equal_to_the_library(tiny_folder: Path, tiny_trunk: Trunk, bat
 def test_runs_bit_equal_to_the_library_on_a_trunk_of_real_text(shared_path: Callable[[str], Path]) -> None:
     place = shared_path("models/nano-xlmr")
     trunk = load(place)
-    reference = XLMRobertaModel.from_pretrained(place, add_pooling_layer=False, attn_implementation="sdpa", dtype=torch.float32).eval()
+    reference = XLMRobertaModel.from_pretrained(
+        place, add_pooling_layer=False, attn_implementation="sdpa", dtype=torch.float32
+    ).eval()
     sentences = ["Das ist ein Haus.", "これは古い家です。", "A longer sentence about a house near the river."]
     words = dict(trunk.tokenizer(sentences, padding=True, return_tensors="pt"))
     with torch.no_grad():
@@ -85,7 +89,9 @@ def test_runs_bit_equal_to_the_library_on_a_trunk_of_real_text(shared_path: Call
 
 
 def without_prefix(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    kept = {name.removeprefix("roberta."): tensor for name, tensor in tensors.items() if not name.startswith("lm_head.")}
+    kept = {
+        name.removeprefix("roberta."): tensor for name, tensor in tensors.items() if not name.startswith("lm_head.")
+    }
     pooler = {"pooler.dense.weight": torch.ones(32, 32), "pooler.dense.bias": torch.ones(32)}
     return kept | pooler | {"embeddings.position_ids": torch.arange(66)[None]}
 
@@ -137,7 +143,9 @@ def test_fingerprint_does_not_depend_on_the_number_of_threads(tiny_trunk: Trunk,
         torch.set_num_threads(before)
 
 
-def test_loads_only_layers_asked_for_with_the_same_fingerprint(tiny_folder: Path, tiny_trunk: Trunk, batch: dict[str, torch.Tensor]) -> None:
+def test_loads_only_layers_asked_for_with_the_same_fingerprint(
+    tiny_folder: Path, tiny_trunk: Trunk, batch: dict[str, torch.Tensor]
+) -> None:
     part = load(tiny_folder, layers=1)
     assert part.fingerprint == tiny_trunk.fingerprint
     assert (part.depth, part.layers, tiny_trunk.depth) == (1, 2, 2)
@@ -152,7 +160,14 @@ def test_loads_only_layers_asked_for_with_the_same_fingerprint(tiny_folder: Path
 def test_tokenizer_is_the_librarys(shared_path: Callable[[str], Path]) -> None:
     place = shared_path("models/nano-xlmr")
     ours, theirs = load_tokenizer(place, read_config(place)), XLMRobertaTokenizerFast.from_pretrained(place)
-    for text in ("Das ist <mask> altes Haus.", "これは  古い\u3000家です。", "سلام دنیا", "ab\u2028cd\tef </s> <unk>", "", "🙂🙃"):
+    for text in (
+        "Das ist <mask> altes Haus.",
+        "これは  古い\u3000家です。",
+        "سلام دنیا",
+        "ab\u2028cd\tef </s> <unk>",
+        "",
+        "🙂🙃",
+    ):
         assert ours(text)["input_ids"] == theirs(text)["input_ids"], text
         assert ours(text, "b")["input_ids"] == theirs(text, "b")["input_ids"], text
     assert ours.all_special_ids == theirs.all_special_ids
@@ -161,7 +176,10 @@ def test_tokenizer_is_the_librarys(shared_path: Callable[[str], Path]) -> None:
 
 def test_tokenizer_comes_alone(tiny_folder: Path, tiny_trunk: Trunk) -> None:
     text = "Anna kaufte zwei Äpfel."
-    assert load_tokenizer(tiny_folder, read_config(tiny_folder))(text)["input_ids"] == tiny_trunk.tokenizer(text)["input_ids"]
+    assert (
+        load_tokenizer(tiny_folder, read_config(tiny_folder))(text)["input_ids"]
+        == tiny_trunk.tokenizer(text)["input_ids"]
+    )
 
 
 def test_saves_what_it_loads(tiny_trunk: Trunk, tmp_path: Path) -> None:
@@ -330,10 +348,14 @@ def test_says_when_the_hub_does_not_answer(monkeypatch: pytest.MonkeyPatch, tmp_
         load_trunk("FacebookAI/xlm-roberta-base")
 
 
-def test_takes_a_hub_trunk_from_the_cache_without_the_network(monkeypatch: pytest.MonkeyPatch, tiny_folder: Path, tmp_path: Path) -> None:
+def test_takes_a_hub_trunk_from_the_cache_without_the_network(
+    monkeypatch: pytest.MonkeyPatch, tiny_folder: Path, tmp_path: Path
+) -> None:
     asked: list[bool] = []
 
-    def cached(name: str, *, revision: str | None, allow_patterns: list[str], local_files_only: bool, etag_timeout: float) -> str:
+    def cached(
+        name: str, *, revision: str | None, allow_patterns: list[str], local_files_only: bool, etag_timeout: float
+    ) -> str:
         asked.append(local_files_only)
         assert not any(pattern.endswith((".bin", ".py", "*")) for pattern in allow_patterns)
         snapshot = tmp_path / "snapshots" / "0123abcd"

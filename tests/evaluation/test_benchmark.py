@@ -18,7 +18,12 @@ def put(folder, files):
 
 
 def squad(answer):
-    return {"version": "1.1", "data": [{"paragraphs": [{"context": "Das Haus steht.", "qas": [{"id": "q", "question": "?", "answers": [answer]}]}]}]}
+    return {
+        "version": "1.1",
+        "data": [
+            {"paragraphs": [{"context": "Das Haus steht.", "qas": [{"id": "q", "question": "?", "answers": [answer]}]}]}
+        ],
+    }
 
 
 HOUSE = {"text": "Das Haus", "answer_start": 0}
@@ -84,7 +89,10 @@ def test_gives_a_row_for_every_language_and_metric(both):
 
 
 def test_leaves_out_the_means_whose_tasks_are_not_all_there(both, tmp_path):
-    put(tmp_path / "some", {name: content for name, content in PREDICTIONS.items() if name.startswith(("pawsx", "udpos"))})
+    put(
+        tmp_path / "some",
+        {name: content for name, content in PREDICTIONS.items() if name.startswith(("pawsx", "udpos"))},
+    )
     means = score_benchmark("xtreme", tmp_path / "some", both[1]).means
     assert set(means) == {"pawsx", "udpos"}
 

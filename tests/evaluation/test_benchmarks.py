@@ -23,7 +23,12 @@ def ranked(field, rows):
 HALF = {  # task -> labels and predictions of one language, and the score
     "xnli": ("tsv", "a\nb\n", "a\na\n", 0.5),
     "pawsx": ("tsv", "1\n0\n1\n0\n", "1\n1\n1\n1\n", 0.5),
-    "xcopa": ("jsonl", '{"label": 1}\n{"label": 0}\n{"label": 0}\n{"label": 0}\n', '{"label": 1}\n{"label": 1}\n{"label": 1}\n{"label": 1}\n', 0.25),
+    "xcopa": (
+        "jsonl",
+        '{"label": 1}\n{"label": 0}\n{"label": 0}\n{"label": 0}\n',
+        '{"label": 1}\n{"label": 1}\n{"label": 1}\n{"label": 1}\n',
+        0.25,
+    ),
     "udpos": ("tsv", "NOUN\nVERB\n\n", "NOUN\nDET\n\n", 0.5),
     "panx": ("tsv", "B-PER\nO\n\n", "B-PER\nO\n\n", 1.0),
     "xquad": ("json", answer("Anna"), '{"q": "Anna Bert"}', (0 + 2 / 3) / 2),
@@ -62,9 +67,32 @@ def folders(tmp_path):
 
 
 def test_has_the_tasks_and_languages_of_both_releases():
-    sizes = {name: {task: len(languages) for task, languages in one.languages.items()} for name, one in BENCHMARKS.items()}
-    nine = {"pawsx": 7, "xnli": 15, "udpos": 33, "panx": 40, "xquad": 11, "mlqa": 7, "tydiqa": 9, "bucc2018": 4, "tatoeba": 36}
-    ten = {"xnli": 15, "xcopa": 11, "udpos": 38, "panx": 48, "xquad": 12, "mlqa": 7, "tydiqa": 9, "lareqa": 11, "mewslix": 11, "tatoeba": 41}
+    sizes = {
+        name: {task: len(languages) for task, languages in one.languages.items()} for name, one in BENCHMARKS.items()
+    }
+    nine = {
+        "pawsx": 7,
+        "xnli": 15,
+        "udpos": 33,
+        "panx": 40,
+        "xquad": 11,
+        "mlqa": 7,
+        "tydiqa": 9,
+        "bucc2018": 4,
+        "tatoeba": 36,
+    }
+    ten = {
+        "xnli": 15,
+        "xcopa": 11,
+        "udpos": 38,
+        "panx": 48,
+        "xquad": 12,
+        "mlqa": 7,
+        "tydiqa": 9,
+        "lareqa": 11,
+        "mewslix": 11,
+        "tatoeba": 41,
+    }
     assert sizes == {"xtreme": nine, "xtreme-r": ten}
 
 

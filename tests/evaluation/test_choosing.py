@@ -29,11 +29,14 @@ def test_finds_the_setting_that_is_better():
 
 
 def test_keeps_the_default_where_all_are_equally_good():
-    """The best of 40 equal settings leads the default by several points; by its own interval that would pass for real far too often."""
+    """The best of 40 equal settings leads the default by several points; by its own interval that would pass for real
+    far too often."""
     wrong = naive = 0
     for seed in range(60):
         draw = np.random.default_rng(seed)
-        found = choose([[answers(draw, 0.3)] for _ in range(40)], "ratio", default=0, order=range(40), seed=seed, replicates=300)
+        found = choose(
+            [[answers(draw, 0.3)] for _ in range(40)], "ratio", default=0, order=range(40), seed=seed, replicates=300
+        )
         wrong += found.decided
         naive += found.gains[found.best, 1] > 0
         assert found.decided or found.chosen == 0
@@ -57,7 +60,13 @@ def test_measures_luck_as_the_largest_lead_of_all_settings():
     draw = np.random.default_rng(8)
     units = [[answers(draw, rate, rows) for rows in (30, 50)] for rate in (0.4, 0.45, 0.5)]
     found = choose(units, "ratio", default=0, order=range(3), seed=4, replicates=400)
-    spread = [np.mean([replicate(one, "ratio", seed=4, replicates=400, stratum=str(place)) for place, one in enumerate(arm)], axis=0) for arm in units]
+    spread = [
+        np.mean(
+            [replicate(one, "ratio", seed=4, replicates=400, stratum=str(place)) for place, one in enumerate(arm)],
+            axis=0,
+        )
+        for arm in units
+    ]
     scores = [np.mean([one[:, 0].mean() for one in arm]) for arm in units]
     luck = np.max([spread[arm] - spread[0] - (scores[arm] - scores[0]) for arm in range(3)], axis=0)
     assert found.scores == pytest.approx(scores)

@@ -30,7 +30,10 @@ def lines(labels):
 
 
 def squad(answers, **more):
-    qas = [{"id": question, "question": "?", "answers": [{"text": text, "answer_start": 0}], **more} for question, text in answers.items()]
+    qas = [
+        {"id": question, "question": "?", "answers": [{"text": text, "answer_start": 0}], **more}
+        for question, text in answers.items()
+    ]
     return {"data": [{"paragraphs": [{"context": "Anna und Bert", "qas": qas}]}]}
 
 
@@ -39,7 +42,13 @@ def test_reads_gold_labels_alone_or_in_a_file_of_the_task(put, gold):
     forms = {
         "lines": ("g.tsv", lines(["neutral", "entailment"])),
         "release": ("g.tsv", "sentence1\tsentence2\tgold_label\na\tb\tneutral\nc\td\tentailment\n"),
-        "jsonl": ("g.jsonl", '{"premise": "a", "hypothesis": "b", "label": "neutral"}\n{"premise": "c", "hypothesis": "d", "label": "entailment"}\n'),
+        "jsonl": (
+            "g.jsonl",
+            (
+                '{"premise": "a", "hypothesis": "b", "label": "neutral"}\n{"premise": "c", "hypothesis": "d", '
+                '"label": "entailment"}\n'
+            ),
+        ),
     }
     found = score_file("accuracy", put(*forms[gold]), put("p.tsv", "neutral\nneutral\n"), FEW, find_task("xnli"))
     assert (found.value, found.n) == (0.5, 2)
@@ -47,7 +56,10 @@ def test_reads_gold_labels_alone_or_in_a_file_of_the_task(put, gold):
 
 def test_reads_choices_as_xtreme_r_writes_them_and_as_the_release_does(put):
     release = '{"premise": "a", "choice1": "b", "choice2": "c", "question": "cause", "label": %d, "idx": %d}\n'
-    gold, predicted = put("test.sw.jsonl", release % (1, 0) + release % (0, 1)), put("test-sw.jsonl", '{"label": 1}\n{"label": 1}\n')
+    gold, predicted = (
+        put("test.sw.jsonl", release % (1, 0) + release % (0, 1)),
+        put("test-sw.jsonl", '{"label": 1}\n{"label": 1}\n'),
+    )
     assert score_file("accuracy", gold, predicted, FEW, find_task("xcopa")).value == 0.5
     assert score_file("accuracy", put("g.jsonl", '{"label": 1}\n{"label": 0}\n'), predicted, FEW).value == 0.5
     assert score_file("accuracy", gold, put("p.tsv", "1\n1\n"), FEW, find_task("xcopa")).value == 0.5
@@ -65,7 +77,10 @@ def test_reads_tags_with_their_words_or_alone(put):
     gold = put("g.conllu", "1\tHunde\tHund\tNOUN\t_\t_\t0\troot\t_\t_\n2\tbellen\tbellen\tVERB\t_\t_\t1\tx\t_\t_\n\n")
     for content in ("NOUN\nNOUN\n\n", "Hunde\tNOUN\nbellen\tNOUN\n"):
         found = score_file("chunk_f1", gold, put("p.tsv", content), FEW, find_task("udpos"))
-        assert (found.metrics["token_accuracy"], found.metrics["f1"]) == (0.5, 0.0)  # NOUN NOUN is one chunk of two words
+        assert (found.metrics["token_accuracy"], found.metrics["f1"]) == (
+            0.5,
+            0.0,
+        )  # NOUN NOUN is one chunk of two words
     assert score_file("token_accuracy", gold, put("p.tsv", "NOUN\nNOUN\n"), FEW).headline == "token_accuracy"
 
 
@@ -82,12 +97,19 @@ def test_counts_a_missing_answer_and_says_so(put):
 
 def test_silences_answers_by_their_odds(put):
     document = squad({"q": "Anna"})
-    document["data"][0]["paragraphs"][0]["qas"].append({"id": "r", "question": "?", "answers": [], "is_impossible": True})
+    document["data"][0]["paragraphs"][0]["qas"].append(
+        {"id": "r", "question": "?", "answers": [], "is_impossible": True}
+    )
     gold, predicted = put("g.json", document), put("p.json", {"q": "Anna", "r": "Bert"})
     odds = read_odds(put("o.json", {"q": -1.5, "r": -0.5}))
     at_zero = score_file("squad_v2", gold, predicted, Options(null_odds=odds, replicates=0)).metrics
     assert (at_zero["exact_match"], at_zero["exact_match-oracle"], at_zero["f1-oracle"]) == (0.5, 1.0, 1.0)
-    assert score_file("squad_v2", gold, predicted, Options(null_odds=odds, null_threshold=-1, replicates=0)).metrics["exact_match"] == 1.0
+    assert (
+        score_file("squad_v2", gold, predicted, Options(null_odds=odds, null_threshold=-1, replicates=0)).metrics[
+            "exact_match"
+        ]
+        == 1.0
+    )
 
 
 @pytest.mark.parametrize(
@@ -97,7 +119,12 @@ def test_silences_answers_by_their_odds(put):
         ("accuracy", lines(["?"] * 2), lines(["0", "1"]), "all 2 gold labels are '?': these are placeholders"),
         ("accuracy", lines(["a", "-", "b"]), lines(["a", "a", "a"]), "gold label '-' stands for no label"),
         ("accuracy", lines(LABELS), lines(LABELS[1:]), "15 predictions for 16 examples"),
-        ("accuracy", lines(LABELS), lines(["0", "1", "2", "1"] * 4), "no prediction is a label of the gold file: '0', '1', '2' against"),
+        (
+            "accuracy",
+            lines(LABELS),
+            lines(["0", "1", "2", "1"] * 4),
+            "no prediction is a label of the gold file: '0', '1', '2' against",
+        ),
         ("accuracy", lines(LABELS), lines([*LABELS[:3], "", *LABELS[4:]]), "an empty line where a label was expected"),
         ("accuracy", lines(LABELS), "", "the file is empty"),
         ("retrieval", lines(["0", "1"]), lines(["0", "one"]), "'one' is no line number"),
@@ -121,7 +148,12 @@ def test_refuses_files_whose_score_would_mean_nothing(put, metric, gold, predict
     ("metric", "gold", "predicted", "what"),
     [
         ("squad", squad({"q": "", "r": ""}), {"q": "Anna"}, "all 2 gold answers are empty: they are withheld"),
-        ("squad", squad({"q": "Anna"}), {"q": "Anna", "z": "Bert"}, "1 of 2 predicted ids are not in the gold file: 'z'"),
+        (
+            "squad",
+            squad({"q": "Anna"}),
+            {"q": "Anna", "z": "Bert"},
+            "1 of 2 predicted ids are not in the gold file: 'z'",
+        ),
         ("squad", squad({"q": "Anna"}), '{"q": "Anna", "q": "Bert"}', "id 'q' occurs twice"),
         ("squad", squad({"q": "Anna"}), {"q": ["Anna"]}, "not an object of question ids and answer texts"),
         ("squad", squad({"q": "Anna"}), '{"q": "An', "not valid JSON"),
@@ -147,7 +179,9 @@ def test_refuses_labels_whose_ids_are_of_other_examples(put, key):
     def rows(ids, more=""):
         return "".join(f'{{"{key}": {one}, "label": {one % 2}{more}}}\n' for one in ids)
 
-    release = put("test.sw.jsonl", rows([3, 4, 5], ', "premise": "a", "choice1": "b", "choice2": "c", "question": "cause"'))
+    release = put(
+        "test.sw.jsonl", rows([3, 4, 5], ', "premise": "a", "choice1": "b", "choice2": "c", "question": "cause"')
+    )
     assert score_file("accuracy", release, put("p.jsonl", rows([3, 4, 5])), FEW, find_task("xcopa")).value == 1.0
     for gold in (release, put("g.jsonl", rows([3, 4, 5]))):
         with pytest.raises(TaskDataError, match="row 2 is of example '5', where .* has '4'"):
@@ -158,7 +192,9 @@ def test_refuses_labels_whose_ids_are_of_other_examples(put, key):
 
 def test_takes_an_unbalanced_but_labelled_file(put):
     gold = ["1"] * 30 + ["0"]
-    assert score_file("accuracy", put("g.tsv", lines(gold)), put("p.tsv", lines(["1"] * 31)), FEW).value == pytest.approx(30 / 31)
+    assert score_file(
+        "accuracy", put("g.tsv", lines(gold)), put("p.tsv", lines(["1"] * 31)), FEW
+    ).value == pytest.approx(30 / 31)
 
 
 def test_suggests_the_nearest_metric(put):
@@ -179,7 +215,15 @@ def test_gives_xquad_against_itself_the_full_score(shared_path, tmp_path, langua
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("name", ["ud/ar_pud-ud-test.conllu.gz", "ud/zh_pud-ud-test.conllu.gz", "ner/de_pud-ud-test.iob2.gz", "ner/wnut17.test.conll.gz"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ud/ar_pud-ud-test.conllu.gz",
+        "ud/zh_pud-ud-test.conllu.gz",
+        "ner/de_pud-ud-test.iob2.gz",
+        "ner/wnut17.test.conll.gz",
+    ],
+)
 def test_gives_tags_against_themselves_the_full_score(shared_path, tmp_path, name):
     gold = shared_path(f"data/{name}")
     write_tags(tmp_path / "p.tsv", [row.tags for row in read_rows(gold, "tags")])

@@ -29,7 +29,10 @@ QUESTIONS = [
     SpanQuestion("q1", "Who bought the apples?", f"{LONG} . " * 3, (Answer("Anna", 55),)),
     SpanQuestion("q2", "Wer?", "Anna kaufte am Montag zwei rote Äpfel.", (Answer("Anna", 0),)),
 ]
-CHOICES = [MultipleChoice("a", "The cat sleeps.", ("It is old.", "It sleeps under the table."), 1), MultipleChoice("b", "Anna", ("x", "y z"), 0)]
+CHOICES = [
+    MultipleChoice("a", "The cat sleeps.", ("It is old.", "It sleeps under the table."), 1),
+    MultipleChoice("b", "Anna", ("x", "y z"), 0),
+]
 
 
 @pytest.fixture
@@ -45,7 +48,11 @@ def make_model(tiny_trunk):
 
 
 def made(format, examples, model, **more):
-    return formats[format].features(examples, model.encoder.trunk.tokenizer, Cut(max_length=24, query_length=8, window_step=6, training=False, **more))
+    return formats[format].features(
+        examples,
+        model.encoder.trunk.tokenizer,
+        Cut(max_length=24, query_length=8, window_step=6, training=False, **more),
+    )
 
 
 @torch.no_grad()
@@ -54,7 +61,12 @@ def one_by_one(model, rows):
     return [model(collate([row], model.encoder.trunk.pad_id))[0].numpy() for row in rows]
 
 
-CASES = [("pair", PAIRS, {"labels": ("yes", "no")}), ("tags", WORDS, {"labels": ("X", "Y")}), ("span", QUESTIONS, {}), ("choice", CHOICES, {})]
+CASES = [
+    ("pair", PAIRS, {"labels": ("yes", "no")}),
+    ("tags", WORDS, {"labels": ("X", "Y")}),
+    ("span", QUESTIONS, {}),
+    ("choice", CHOICES, {}),
+]
 
 
 @pytest.mark.parametrize(("format", "examples", "more"), CASES, ids=[case[0] for case in CASES])
@@ -71,7 +83,9 @@ def test_names_the_label_of_the_highest_logit(make_model):
     rows = made("pair", PAIRS, model, labels=("yes", "no"))
     expected = [("yes", "no")[int(row.argmax())] for row in one_by_one(model, rows)]
     assert predict(model, PAIRS, rows, Rules(labels=("yes", "no"))) == expected
-    assert predict(model, PAIRS, rows, Rules(labels=("no", "yes"))) == [{"yes": "no", "no": "yes"}[label] for label in expected]
+    assert predict(model, PAIRS, rows, Rules(labels=("no", "yes"))) == [
+        {"yes": "no", "no": "yes"}[label] for label in expected
+    ]
 
 
 def test_joins_the_pieces_of_a_sentence_that_was_cut(make_model):
@@ -111,7 +125,9 @@ def test_answers_nothing_where_no_answer_scored_higher(make_model, monkeypatch):
 def test_carries_the_odds_to_the_score(make_model):
     model = make_model("span")
     answers = predict(model, QUESTIONS, made("span", QUESTIONS, model), Rules(unanswerable=True))
-    assert {"f1", "f1-oracle", "exact_match-oracle"} <= set(formats["span"].score("squad_v2", QUESTIONS, answers).metrics)
+    assert {"f1", "f1-oracle", "exact_match-oracle"} <= set(
+        formats["span"].score("squad_v2", QUESTIONS, answers).metrics
+    )
 
 
 def test_numbers_the_choice_with_the_highest_score(make_model):

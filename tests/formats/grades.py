@@ -1,7 +1,10 @@
-"""A toy format in one file: a text and a grade from 1 to 5. Its metric counts how near a grade comes, its files hold stars.
+"""A toy format in one file: a text and a grade from 1 to 5.
 
-It is what adding a format takes: the row, how it is read, how it becomes tokens, a head that is there already, what its logits mean, a
-metric, and how predictions stand in a file. test_toy_format.py trains, evaluates, predicts and scores with it.
+Its metric counts how near a grade comes, its files hold stars.
+
+It is what adding a format takes: the row, how it is read, how it becomes tokens, a head that is there already, what its
+logits mean, a metric, and how predictions stand in a file. test_toy_format.py trains, evaluates, predicts and scores
+with it.
 """
 
 from __future__ import annotations
@@ -37,7 +40,9 @@ class Graded(Example):
 class GradesFormat(Format[Graded]):
     name = "grades"
     row = Graded
-    columns = Columns("grades", fields={"text": TEXT, "grade": ("grade", "stars", "rating"), "id": ID}, needed=("text",))
+    columns = Columns(
+        "grades", fields={"text": TEXT, "grade": ("grade", "stars", "rating"), "id": ID}, needed=("text",)
+    )
     label_field = "grade"
     head = "sentence"
     metric = "nearness"
@@ -69,7 +74,9 @@ class GradesFormat(Format[Graded]):
 
     def cut(self, examples, tokenizer, cut) -> Iterator[Feature]:
         around = marks(tokenizer)
-        for number, (row, ids) in enumerate(zip(examples, pieces(tokenizer, (row.text for row in examples)), strict=True)):
+        for number, (row, ids) in enumerate(
+            zip(examples, pieces(tokenizer, (row.text for row in examples)), strict=True)
+        ):
             yield Feature(0, number, around.cut(ids, None, cut.max_length), row.grade - WORST if row.grade else IGNORED)
 
     def decode(self, examples, features, kept, rules) -> list[int]:
@@ -85,7 +92,9 @@ class GradesFormat(Format[Graded]):
 @metrics.register("nearness", formats=("grades",), form="stars")
 def nearness(gold, predicted, options):
     """1 less the distance of two grades, as a fraction of the largest there can be."""
-    units = np.array([(1 - abs(right - guess) / (BEST - WORST), 1) for right, guess in zip(gold, predicted, strict=True)])
+    units = np.array(
+        [(1 - abs(right - guess) / (BEST - WORST), 1) for right, guess in zip(gold, predicted, strict=True)]
+    )
     return scored("nearness", [("nearness", units, "ratio")], len(gold), options)
 
 

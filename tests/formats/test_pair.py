@@ -10,11 +10,17 @@ from adapter_stilts.formats.pair import Classified, with_mismatches
 
 @given(st.lists(st.sampled_from("abcdef"), min_size=2, max_size=30).filter(lambda texts: len(set(texts)) > 1))
 def test_gives_each_row_one_partner_of_its_own_and_one_of_another_text(texts):
-    rows = with_mismatches([Classified(str(number), f"doc {number}", text, "") for number, text in enumerate(texts)], "here")
+    rows = with_mismatches(
+        [Classified(str(number), f"doc {number}", text, "") for number, text in enumerate(texts)], "here"
+    )
     right, wrong = rows[::2], rows[1::2]
     assert [(row.pair, row.label) for row in right] == [(text, "1") for text in texts]
-    assert all(row.pair != text and row.pair in texts and row.label == "0" for row, text in zip(wrong, texts, strict=True))
-    assert [row.text for row in right] == [row.text for row in wrong] == [f"doc {number}" for number in range(len(texts))]
+    assert all(
+        row.pair != text and row.pair in texts and row.label == "0" for row, text in zip(wrong, texts, strict=True)
+    )
+    assert (
+        [row.text for row in right] == [row.text for row in wrong] == [f"doc {number}" for number in range(len(texts))]
+    )
     assert len({row.id for row in rows}) == 2 * len(texts)
 
 

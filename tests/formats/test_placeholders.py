@@ -31,7 +31,10 @@ def nli(*labels):
 
 
 def test_refuses_one_class_for_every_row():
-    with pytest.raises(TaskDataError, match=r"all 5,010 rows are labelled 'neutral': these are placeholders(.|\n)*xnli test(.|\n)*original release"):
+    with pytest.raises(
+        TaskDataError,
+        match=r"all 5,010 rows are labelled 'neutral': these are placeholders(.|\n)*xnli test(.|\n)*original release",
+    ):
         refuse_placeholders(nli(*["neutral"] * 5010), NLI, "xnli test")
 
 

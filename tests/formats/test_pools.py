@@ -25,7 +25,10 @@ def test_refuses_an_empty_side(write):
 
 
 def test_reads_pools_and_turns_gold_pairs_written_the_other_way(write):
-    source, target = write("de-en.dev.de", "de-1\teins\nde-2\tzwei\n"), write("de-en.dev.en", "en-1\tone\ten bloc\nen-2\ttwo\n")
+    source, target = (
+        write("de-en.dev.de", "de-1\teins\nde-2\tzwei\n"),
+        write("de-en.dev.en", "en-1\tone\ten bloc\nen-2\ttwo\n"),
+    )
     pools = read_pools(source, target, write("de-en.dev.gold", "de-1\ten-1\nen-2\tde-2\n"))
     assert pools.source_ids == ("de-1", "de-2")
     assert pools.target == ("one\ten bloc", "two")

@@ -1,7 +1,7 @@
 """What each protocol reads and how, and that a gold answer or tag decodes to itself.
 
-Decoding is compared with transformers' own copy of the script that XTREME and jiant use, on features made by an independent slow reading
-of how they make them: the context cut at white space, every word cut on its own.
+Decoding is compared with transformers' own copy of the script that XTREME and jiant use, on features made by an
+independent slow reading of how they make them: the context cut at white space, every word cut on its own.
 """
 
 import random
@@ -28,14 +28,18 @@ from adapter_stilts.formats.tags import Tagged
 from adapter_stilts.metrics.answers import most_context, squad_text
 from adapter_stilts.miniature.datasets import trunk_folder
 
-ENGLISH = "The small cat (Anna) sleeps under the old table in Paris on Monday, and Bert's dog bought 2.50 red apples there. "
+ENGLISH = (
+    "The small cat (Anna) sleeps under the old table in Paris on Monday, and Bert's dog bought 2.50 red apples there. "
+)
 CONTEXTS = {
     "en": ENGLISH * 3,
     "ja": "小さな猫は古いテーブルの下で眠る。アンナは月曜日にパリで赤いリンゴを二つ買った。" * 3,
     "th": "แมวตัวเล็กนอนอยู่ใต้โต๊ะเก่าในปารีสวันจันทร์ และแอนนาซื้อแอปเปิ้ลสีแดงสองลูกที่นั่น " * 12,
     "zh": "小猫睡在旧桌子下面，安娜星期一在巴黎买了两个红苹果。\u3000他们 很高兴（2020年）！" * 3,
 }
-CONTEXTS = {language: text.strip() for language, text in CONTEXTS.items()}  # a space at the end would be a sub-word of its own
+CONTEXTS = {
+    language: text.strip() for language, text in CONTEXTS.items()
+}  # a space at the end would be a sub-word of its own
 STEP, LENGTH = 7, 36
 
 
@@ -53,7 +57,9 @@ def model(tiny_trunk, tokenizer):
 
 
 def windows_of(question, tokenizer):
-    return formats["span"].features([question], tokenizer, Cut(max_length=LENGTH, query_length=6, window_step=STEP, training=False))
+    return formats["span"].features(
+        [question], tokenizer, Cut(max_length=LENGTH, query_length=6, window_step=STEP, training=False)
+    )
 
 
 def made(logits):
@@ -78,7 +84,13 @@ def test_holds_the_published_choices():
     assert [formats["pair"].length(one, 200) for one in (xtreme, jiant)] == [128, 256]
     assert {formats["span"].length(one, 200) for one in (xtreme, jiant)} == {384}
     for one in target_protocols.values():
-        assert (one.query_length, one.decoding.window_step, one.decoding.n_best, one.decoding.longest, one.decoding.null_threshold) == (64, 128, 20, 30, 0.0)
+        assert (
+            one.query_length,
+            one.decoding.window_step,
+            one.decoding.n_best,
+            one.decoding.longest,
+            one.decoding.null_threshold,
+        ) == (64, 128, 20, 30, 0.0)
     assert (xtreme.decoding.unaligned, jiant.decoding.unaligned) == ((), ("zh",))
     assert formats["span"].length(target_protocols["own"], 200) == 200
 
@@ -98,7 +110,12 @@ def test_says_every_choice_with_the_score_and_what_the_trunk_had_no_room_for():
         "unaligned": "zh",
     }
     assert formats["span"].settings(target_protocols["xtreme"], 64)["protocol_max_length"] == 384
-    assert formats["tags"].settings(target_protocols["xtreme"], 128) == {"max_length": 128, "long_sentences": "split", "end_marks": 2, "label_on": "first sub-word"}
+    assert formats["tags"].settings(target_protocols["xtreme"], 128) == {
+        "max_length": 128,
+        "long_sentences": "split",
+        "end_marks": 2,
+        "label_on": "first sub-word",
+    }
 
 
 def test_gives_each_token_its_window_of_most_context():
@@ -113,7 +130,10 @@ def test_gives_each_token_its_window_of_most_context():
         for number, marked in enumerate(most_context(sizes, step)):
             for place, most in enumerate(marked):
                 scores = [
-                    (min(starts[number] + place - start, start + size - 1 - starts[number] - place) + 0.01 * size, -window)
+                    (
+                        min(starts[number] + place - start, start + size - 1 - starts[number] - place) + 0.01 * size,
+                        -window,
+                    )
                     for window, (start, size) in enumerate(zip(starts, sizes, strict=True))
                     if start <= starts[number] + place < start + size
                 ]
@@ -127,7 +147,9 @@ def reference(question, tokenizer, logits, rows):
     words, tokens, of_word = [], [], []
     for word in "".join(" " if one in " \t\r\n\u202f" else one for one in question.context).split(" "):
         if word:
-            pieces = tokenizer.convert_ids_to_tokens(tokenizer(word, add_special_tokens=False)["input_ids"])  # "<unk>" for what it does not know
+            pieces = tokenizer.convert_ids_to_tokens(
+                tokenizer(word, add_special_tokens=False)["input_ids"]
+            )  # "<unk>" for what it does not know
             tokens += pieces
             of_word += [len(words)] * len(pieces)
             words.append(word)
@@ -139,15 +161,28 @@ def reference(question, tokenizer, logits, rows):
         inside = range(start, start + size)
         most = {}
         for token in inside:
-            scored = [(min(token - a, a + n - 1 - token) + 0.01 * n, -place) for place, (a, n) in enumerate(spans) if a <= token < a + n]
+            scored = [
+                (min(token - a, a + n - 1 - token) + 0.01 * n, -place)
+                for place, (a, n) in enumerate(spans)
+                if a <= token < a + n
+            ]
             most[lead + token - start] = max(scored)[1] == -number
         marked = ["<q>"] * lead + tokens[start : start + size] + ["</s>"]
         assert len(marked) == len(logits[number])
         words_of = {lead + token - start: of_word[token] for token in inside}
-        made.append(SimpleNamespace(example_index=0, unique_id=number, tokens=marked, token_to_orig_map=words_of, token_is_max_context=most))
-    results = [SimpleNamespace(unique_id=number, start_logits=row[:, 0].tolist(), end_logits=row[:, 1].tolist()) for number, row in enumerate(logits)]
+        made.append(
+            SimpleNamespace(
+                example_index=0, unique_id=number, tokens=marked, token_to_orig_map=words_of, token_is_max_context=most
+            )
+        )
+    results = [
+        SimpleNamespace(unique_id=number, start_logits=row[:, 0].tolist(), end_logits=row[:, 1].tolist())
+        for number, row in enumerate(logits)
+    ]
     example = SimpleNamespace(qas_id="q", doc_tokens=words)
-    found = compute_predictions_logits([example], made, results, 20, 30, False, None, None, None, False, False, 0.0, tokenizer)["q"]
+    found = compute_predictions_logits(
+        [example], made, results, 20, 30, False, None, None, None, False, False, 0.0, tokenizer
+    )["q"]
     return "" if found == "empty" else found
 
 
@@ -159,7 +194,9 @@ def test_decodes_random_logits_as_the_reference_does(model, monkeypatch, tokeniz
     assert len(rows) > 3
     for _ in range(40):
         logits = [rnd.normal(size=(len(row.input_ids), 2)).astype(np.float32) for row in rows]
-        assert decoded(model, monkeypatch, question, rows, logits, "xtreme", language) == reference(question, tokenizer, logits, rows)
+        assert decoded(model, monkeypatch, question, rows, logits, "xtreme", language) == reference(
+            question, tokenizer, logits, rows
+        )
 
 
 def gold_logits(rows):
@@ -211,7 +248,9 @@ def test_leaves_chinese_unaligned_under_jiant_alone(model, monkeypatch, tokenize
     rows = windows_of(question, tokenizer)
     logits = gold_logits(rows)
     word = CONTEXTS["ja"]
-    assert decoded(model, monkeypatch, question, rows, logits, "xtreme", "zh") == word  # no space, so all of it is one word
+    assert (
+        decoded(model, monkeypatch, question, rows, logits, "xtreme", "zh") == word
+    )  # no space, so all of it is one word
     assert decoded(model, monkeypatch, question, rows, logits, "jiant", "ja") == word
     unaligned = decoded(model, monkeypatch, question, rows, logits, "jiant", "zh")
     assert "月曜日" in unaligned
@@ -222,11 +261,18 @@ def tagged(words):
     return Tagged("0", tuple(words), tuple("XY"[number % 2] for number in range(len(words))))
 
 
-@pytest.mark.parametrize("words", [["cat"] * 60, ["", "\u200b", "cat"] * 12, ["the small cat sleeps under the old table " * 4, "Anna"], ["a"]])
+@pytest.mark.parametrize(
+    "words",
+    [["cat"] * 60, ["", "\u200b", "cat"] * 12, ["the small cat sleeps under the old table " * 4, "Anna"], ["a"]],
+)
 @pytest.mark.parametrize("protocol", list(target_protocols))
 def test_gives_the_gold_tags_back_as_far_as_the_protocol_reads(model, monkeypatch, tokenizer, protocol, words):
     sentence, rules = tagged(words), target_protocols[protocol]
-    rows = formats["tags"].features([sentence], tokenizer, Cut(labels=("X", "Y"), max_length=24, end_marks=rules.end_marks, truncate=rules.truncate, training=False))
+    rows = formats["tags"].features(
+        [sentence],
+        tokenizer,
+        Cut(labels=("X", "Y"), max_length=24, end_marks=rules.end_marks, truncate=rules.truncate, training=False),
+    )
     model.format = formats["tags"]
     truth = [np.eye(2, dtype=np.float32)[np.maximum(row.target, 0)] for row in rows]
     monkeypatch.setattr(prediction, "read", made(truth))
@@ -242,10 +288,14 @@ def test_gives_the_gold_tags_back_as_far_as_the_protocol_reads(model, monkeypatc
 
 
 def test_keeps_a_truncated_word_whose_first_sub_word_fits(tokenizer):
-    long = next(word for word in ("Universitätsbibliothek", "international", "Großmutter") if len(tokenizer.tokenize(word)) > 2)
+    long = next(
+        word for word in ("Universitätsbibliothek", "international", "Großmutter") if len(tokenizer.tokenize(word)) > 2
+    )
     pieces = len(tokenizer.tokenize(long))
     sentence = tagged([long] * 3)
-    (row,) = formats["tags"].features([sentence], tokenizer, Cut(labels=("X", "Y"), max_length=2 + pieces + 1, truncate=True, training=False))
+    (row,) = formats["tags"].features(
+        [sentence], tokenizer, Cut(labels=("X", "Y"), max_length=2 + pieces + 1, truncate=True, training=False)
+    )
     assert len(row.words) == 2
     assert len(row.input_ids) == 2 + pieces + 1
 
@@ -255,11 +305,17 @@ def test_keeps_a_truncated_word_whose_first_sub_word_fits(tokenizer):
 def test_gives_the_gold_answers_of_xquad_back(model, monkeypatch, shared_path, language, inside):
     """All but those of more than 30 sub-words, and `inside`: the few that end inside a sub-word."""
     tokenizer = model.encoder.trunk.tokenizer = XLMRobertaTokenizerFast.from_pretrained(shared_path("models/nano-xlmr"))
-    questions = [row for row in read_rows(shared_path(f"data/qa/xquad.{language}.json.gz"), "span") if isinstance(row, SpanQuestion)]
+    questions = [
+        row
+        for row in read_rows(shared_path(f"data/qa/xquad.{language}.json.gz"), "span")
+        if isinstance(row, SpanQuestion)
+    ]
     rows = formats["span"].features(questions, tokenizer, Cut(max_length=384, training=False))
     monkeypatch.setattr(prediction, "read", made(gold_logits(rows)))
     found = predict(model, questions, rows, Rules(decoding=target_protocols["own"].decoding, language=language))
     long = {row.example for row in rows if row.target[1] - row.target[0] >= 30}
-    lost = [number for number, row in enumerate(questions) if squad_text(found[row.id]) != squad_text(row.answers[0].text)]
+    lost = [
+        number for number, row in enumerate(questions) if squad_text(found[row.id]) != squad_text(row.answers[0].text)
+    ]
     assert len(questions) == 1190
     assert len(set(lost) - long) == inside

@@ -23,8 +23,16 @@ def document(breaks: bool = True) -> dict[str, object]:
             "context": FIRST,
             "qas": [
                 {"id": "q1", "question": "Who bought a boat?", "answers": [{"text": "Anna", "answer_start": 0}]},
-                {"id": "q2", "question": "Who was paid?", "answers": [{"text": "Mr. Berg", "answer_start": FIRST.index("Mr.")}]},
-                {"id": "q3", "question": "How much was it?", "answers": [{"text": "ten euros", "answer_start": FIRST.index("ten")}]},
+                {
+                    "id": "q2",
+                    "question": "Who was paid?",
+                    "answers": [{"text": "Mr. Berg", "answer_start": FIRST.index("Mr.")}],
+                },
+                {
+                    "id": "q3",
+                    "question": "How much was it?",
+                    "answers": [{"text": "ten euros", "answer_start": FIRST.index("ten")}],
+                },
             ],
             "sentence_breaks": [[0, 19], [20, 48]],
             "sentences": [FIRST[:19], FIRST[20:]],
@@ -46,7 +54,10 @@ def document(breaks: bool = True) -> dict[str, object]:
 def written(tmp_path):
     def write(content: object, name: str = "en.json"):
         path = tmp_path / name
-        path.write_text("".join(json.dumps(row) + "\n" for row in content) if isinstance(content, list) else json.dumps(content), encoding="utf-8")
+        path.write_text(
+            "".join(json.dumps(row) + "\n" for row in content) if isinstance(content, list) else json.dumps(content),
+            encoding="utf-8",
+        )
         return path
 
     return write
@@ -84,7 +95,10 @@ def test_refuses_sentence_breaks_of_another_text(written):
 
 def test_reads_squads_flat_rows(written):
     answers = {"text": ["Rome"], "answer_start": [13]}
-    rows = [{"id": "a", "question": "Where?", "context": SECOND, "answers": answers}, {"id": "b", "question": "When?", "context": SECOND, "answers": answers}]
+    rows = [
+        {"id": "a", "question": "Where?", "context": SECOND, "answers": answers},
+        {"id": "b", "question": "When?", "context": SECOND, "answers": answers},
+    ]
     one, other = read(written(rows, "rows.jsonl"), Layout("ranking"))
     assert one.positive == other.positive
     assert (one.positive.text, one.positive.context) == (SECOND, SECOND)
@@ -116,7 +130,11 @@ def test_finds_an_answer_where_a_copy_cut_off_a_paragraphs_beginning(written, mo
 
 
 def test_reads_queries_and_positives_of_ones_own(written):
-    rows = [{"query": "red fruit", "positive": "apple"}, {"query": "yellow fruit", "positive": "lemon"}, {"query": "sour fruit", "positive": "lemon"}]
+    rows = [
+        {"query": "red fruit", "positive": "apple"},
+        {"query": "yellow fruit", "positive": "lemon"},
+        {"query": "sour fruit", "positive": "lemon"},
+    ]
     found = read_rows(written(rows, "rows.jsonl"), "ranking")
     assert [(query.id, query.text, query.positive.text) for query in found] == [
         ("0", "red fruit", "apple"),
@@ -134,7 +152,10 @@ def test_reads_gold_ids_one_or_several(written):
         Query("y", "who else?", None, ("e1", "e2")),
     ]
     listed = [{"id": "e1", "text": "Anna", "language": "en"}, {"id": "e2", "text": "Anna", "language": "de"}]
-    assert read(written(listed, "pool.jsonl"), Layout("ranking", candidates=True)) == [Candidate("e1", "Anna", None, "en"), Candidate("e2", "Anna", None, "de")]
+    assert read(written(listed, "pool.jsonl"), Layout("ranking", candidates=True)) == [
+        Candidate("e1", "Anna", None, "en"),
+        Candidate("e2", "Anna", None, "de"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -143,8 +164,16 @@ def test_reads_gold_ids_one_or_several(written):
         ([{"query": "a"}], Layout("ranking"), "a query without its positive"),
         ([{"query": "a", "positive": ""}], Layout("ranking"), "a query without its positive"),
         ([{"text": "a", "positive": "b"}], Layout("ranking"), "no column for 'query'"),
-        ([{"id": "1", "text": "a"}, {"id": "1", "text": "b"}], Layout("ranking", candidates=True), "id '1' occurs twice"),
-        ([{"query": "a", "positive": "x", "gold": "1"}, {"query": "b", "positive": "y", "gold": "1"}], Layout("ranking", candidates=True), "two texts"),
+        (
+            [{"id": "1", "text": "a"}, {"id": "1", "text": "b"}],
+            Layout("ranking", candidates=True),
+            "id '1' occurs twice",
+        ),
+        (
+            [{"query": "a", "positive": "x", "gold": "1"}, {"query": "b", "positive": "y", "gold": "1"}],
+            Layout("ranking", candidates=True),
+            "two texts",
+        ),
         ([{"name": "a", "text": "b"}], Layout("ranking", candidates=True), "candidates need an id"),
         ([{"query": "a", "gold": "[1"}], Layout("ranking", labelled=False), "'gold' is not a list"),
     ],

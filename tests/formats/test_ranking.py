@@ -23,7 +23,9 @@ QUERIES = [
 
 
 def made(tokenizer, training=True, max_length=128, query_length=16):
-    return formats["ranking"].features(QUERIES, tokenizer, Cut(max_length=max_length, query_length=query_length, training=training))
+    return formats["ranking"].features(
+        QUERIES, tokenizer, Cut(max_length=max_length, query_length=query_length, training=training)
+    )
 
 
 def test_encodes_both_sides_as_xlm_r_does(tokenizer):
@@ -36,7 +38,9 @@ def test_encodes_both_sides_as_xlm_r_does(tokenizer):
 def test_cuts_each_side_to_its_own_length(tokenizer):
     first = made(tokenizer, max_length=20, query_length=5)[0]
     assert list(first.input_ids) == tokenizer("Who is riding?", max_length=5, truncation=True)["input_ids"]
-    assert list(first.candidate) == tokenizer(RED.text, PARAGRAPH, max_length=20, truncation="longest_first")["input_ids"]
+    assert (
+        list(first.candidate) == tokenizer(RED.text, PARAGRAPH, max_length=20, truncation="longest_first")["input_ids"]
+    )
 
 
 def test_leaves_out_queries_without_a_positive_and_counts_them(tokenizer):

@@ -37,7 +37,9 @@ def test_reads_xtremes_tsv_without_a_header(write):
 
 def test_reads_columns_by_position(write):
     path = write("a.tsv", "x\tein Text\tgut\nx\tnoch einer\tschlecht\n")
-    assert read_rows(path, "single", columns={"text": "1", "label": "2"})[1] == Classified("1", "noch einer", None, "schlecht")
+    assert read_rows(path, "single", columns={"text": "1", "label": "2"})[1] == Classified(
+        "1", "noch einer", None, "schlecht"
+    )
 
 
 def test_breaks_lines_at_newlines_alone(write):
@@ -61,7 +63,9 @@ def test_leaves_out_rows_with_an_ignored_label(write):
 
 
 def test_keeps_one_language_of_many(write):
-    path = write("a.tsv", "language\tsentence1\tsentence2\tgold_label\nde\ta\tb\tneutral\nfr\tc\td\tneutral\nde\te\tf\tneutral\n")
+    path = write(
+        "a.tsv", "language\tsentence1\tsentence2\tgold_label\nde\ta\tb\tneutral\nfr\tc\td\tneutral\nde\te\tf\tneutral\n"
+    )
     rows = read(path, Layout("pair", labels=NLI, keep={"language": {"de", "deu"}}))
     assert [(row.id, row.text) for row in rows] == [("0", "a"), ("1", "e")]
     with pytest.raises(TaskDataError, match="no row with language = sw"):
@@ -70,7 +74,13 @@ def test_keeps_one_language_of_many(write):
 
 def test_names_the_line_of_a_label_outside_the_set_and_the_nearest(write):
     path = write("a.jsonl", ROW + ROW.replace("neutral", "neutal"))
-    with pytest.raises(TaskDataError, match=r"label 'neutal' is not one of: contradiction, entailment, neutral(.|\n)*line 2(.|\n)*did you mean 'neutral'\?"):
+    with pytest.raises(
+        TaskDataError,
+        match=(
+            r"label 'neutal' is not one of: contradiction, entailment, neutral(.|\n)*line 2(.|\n)*did you mean "
+            r"'neutral'\?"
+        ),
+    ):
         read_rows(path, "pair", labels=NLI)
 
 
@@ -115,7 +125,9 @@ def test_refuses_a_missing_file_and_a_folder(tmp_path):
 
 def test_refuses_a_missing_column_and_names_those_there(write):
     path = write("a.jsonl", ROW.replace("premise", "premisse"))
-    with pytest.raises(TaskDataError, match=r"the columns are: premisse, hypothesis, label(.|\n)*did you mean 'premisse'\?"):
+    with pytest.raises(
+        TaskDataError, match=r"the columns are: premisse, hypothesis, label(.|\n)*did you mean 'premisse'\?"
+    ):
         read_rows(path, "pair")
 
 
@@ -174,7 +186,10 @@ def test_refuses_spreadsheets_and_says_what_to_do(write):
 
 def test_reads_xtremes_test_files_without_labels_only_where_told(write):
     path = write("test-de.tsv", "eins\tzwei\ndrei\tvier\n")
-    assert read(path, Layout("pair", labels=NLI, labelled=False)) == [Classified("0", "eins", "zwei", ""), Classified("1", "drei", "vier", "")]
+    assert read(path, Layout("pair", labels=NLI, labelled=False)) == [
+        Classified("0", "eins", "zwei", ""),
+        Classified("1", "drei", "vier", ""),
+    ]
     with pytest.raises(TaskDataError, match="no column for 'text'"):
         read(path, Layout("pair", labels=NLI))
 

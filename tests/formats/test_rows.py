@@ -24,7 +24,15 @@ def rows(write):
 
 
 def test_reads_xcopa_with_the_question_in_words(rows):
-    row = {"premise": "P.", "choice1": "A.", "choice2": "B.", "question": "cause", "label": 1, "idx": 4, "changed": False}
+    row = {
+        "premise": "P.",
+        "choice1": "A.",
+        "choice2": "B.",
+        "question": "cause",
+        "label": 1,
+        "idx": 4,
+        "changed": False,
+    }
     assert rows("choice", row) == MultipleChoice("4", "P. What was the cause?", ("A.", "B."), 1)
     assert rows("choice", {**row, "question": "effect"}).prompt == "P. What was the effect?"
 
@@ -35,20 +43,45 @@ def test_reads_ecare(rows):
 
 
 def test_reads_hellaswag_with_the_start_of_the_ending(rows):
-    row = {"ind": 3, "ctx_a": "He sits.", "ctx_b": "then he", "ctx": "He sits. then he", "endings": ["runs.", "sleeps.", "eats.", "sings."], "label": "2"}
-    assert rows("choice", row) == MultipleChoice("3", "He sits.", ("then he runs.", "then he sleeps.", "then he eats.", "then he sings."), 2)
+    row = {
+        "ind": 3,
+        "ctx_a": "He sits.",
+        "ctx_b": "then he",
+        "ctx": "He sits. then he",
+        "endings": ["runs.", "sleeps.", "eats.", "sings."],
+        "label": "2",
+    }
+    assert rows("choice", row) == MultipleChoice(
+        "3", "He sits.", ("then he runs.", "then he sleeps.", "then he eats.", "then he sings."), 2
+    )
 
 
 def test_reads_commonsense_qa_by_the_names_of_its_choices(rows):
-    row = {"id": "q", "question": "Where?", "choices": {"label": ["A", "B", "C"], "text": ["here", "there", "nowhere"]}, "answerKey": "C"}
+    row = {
+        "id": "q",
+        "question": "Where?",
+        "choices": {"label": ["A", "B", "C"], "text": ["here", "there", "nowhere"]},
+        "answerKey": "C",
+    }
     assert rows("choice", row) == MultipleChoice("q", "Where?", ("here", "there", "nowhere"), 2)
 
 
 def test_reads_cosmos_qa_and_social_iqa(rows):
-    cosmos = {"id": "c", "context": "C.", "question": "Q?", "answer0": "a", "answer1": "b", "answer2": "c", "answer3": "d", "label": 3}
+    cosmos = {
+        "id": "c",
+        "context": "C.",
+        "question": "Q?",
+        "answer0": "a",
+        "answer1": "b",
+        "answer2": "c",
+        "answer3": "d",
+        "label": 3,
+    }
     assert rows("choice", cosmos) == MultipleChoice("c", "C. Q?", ("a", "b", "c", "d"), 3)
     social = {"context": "C.", "question": "Q?", "answerA": "a", "answerB": "b", "answerC": "c", "label": "1"}
-    assert rows("choice", social, label_names={"1": "0", "2": "1", "3": "2"}) == MultipleChoice("0", "C. Q?", ("a", "b", "c"), 0)
+    assert rows("choice", social, label_names={"1": "0", "2": "1", "3": "2"}) == MultipleChoice(
+        "0", "C. Q?", ("a", "b", "c"), 0
+    )
 
 
 def test_refuses_a_choice_that_is_not_there(rows):
@@ -61,7 +94,13 @@ def test_leaves_an_unknown_choice_open(rows):
 
 
 def test_reads_flat_squad_rows(rows):
-    row = {"id": "q", "title": "t", "context": "a b c", "question": "Q?", "answers": {"text": ["b", "b c"], "answer_start": [2, 2]}}
+    row = {
+        "id": "q",
+        "title": "t",
+        "context": "a b c",
+        "question": "Q?",
+        "answers": {"text": ["b", "b c"], "answer_start": [2, 2]},
+    }
     assert rows("span", row) == SpanQuestion("q", "Q?", "a b c", (Answer("b", 2), Answer("b c", 2)))
 
 
@@ -104,9 +143,14 @@ def test_takes_true_and_one_for_the_same_label(rows):
 
 
 def test_finds_the_columns_of_code_search(rows):
-    assert rows("pair", {"id": "c", "query": "sort a list", "code": "sorted(x)", "label": 0}, labels=("0", "1")).pair == "sorted(x)"
+    assert (
+        rows("pair", {"id": "c", "query": "sort a list", "code": "sorted(x)", "label": 0}, labels=("0", "1")).pair
+        == "sorted(x)"
+    )
 
 
 def test_leaves_out_words_without_a_tag_and_sentences_of_nothing_else(write):
     rows = [{"tokens": ["al", "a", "el"], "pos_tags": ["_", "ADP", "DET"]}, {"tokens": ["x"], "pos_tags": ["_"]}]
-    assert read_rows(write("a.jsonl", "".join(json.dumps(row) + "\n" for row in rows)), "tags") == [Tagged("0", ("a", "el"), ("ADP", "DET"))]
+    assert read_rows(write("a.jsonl", "".join(json.dumps(row) + "\n" for row in rows)), "tags") == [
+        Tagged("0", ("a", "el"), ("ADP", "DET"))
+    ]

@@ -9,7 +9,7 @@ from adapter_stilts.formats.pair import Classified
 from adapter_stilts.formats.squad import Answer, SpanQuestion
 from adapter_stilts.formats.tags import Tagged
 from adapter_stilts.formats.text import PlainText
-from adapter_stilts.metrics.base import Options
+from adapter_stilts.metrics.base import DEFAULTS, Options
 from adapter_stilts.metrics.pairs import score_pairs
 from adapter_stilts.metrics.squad import score_answers
 from adapter_stilts.statistics.intervals import score_of
@@ -17,7 +17,7 @@ from adapter_stilts.statistics.intervals import score_of
 FORMATS = {Classified: "pair", MultipleChoice: "choice", Tagged: "tags", SpanQuestion: "span", PlainText: "text"}
 
 
-def score(metric, rows, guesses, options=None):
+def score(metric, rows, guesses, options=DEFAULTS):
     """By the format of the rows."""
     return formats[FORMATS[type(rows[0])]].score(metric, rows, guesses, options)
 
@@ -27,7 +27,10 @@ def pairs(labels):
 
 
 def questions(*answers, context="x"):
-    return [SpanQuestion(f"q{number}", "?", context, tuple(Answer(text, 0) for text in texts)) for number, texts in enumerate(answers)]
+    return [
+        SpanQuestion(f"q{number}", "?", context, tuple(Answer(text, 0) for text in texts))
+        for number, texts in enumerate(answers)
+    ]
 
 
 SENTENCES = [Tagged("0", ("Anna", "Lee", "ran"), ("B-PER", "I-PER", "O")), Tagged("1", ("Rome",), ("B-LOC",))]
@@ -102,7 +105,9 @@ def test_answers_nothing_above_the_null_threshold_and_names_the_oracle():
     odds = {"q0": 1.0, "q1": 2.0, "q2": -1.0}
     # By hand: at threshold 0 q0 is silenced wrongly and q1 rightly: 2 of 3; at 1.0 all three are right.
     scored = score("squad_v2", rows, guesses, Options(null_odds=odds))
-    assert scored.metrics == pytest.approx({"f1": 2 / 3, "exact_match": 2 / 3, "exact_match-oracle": 1.0, "f1-oracle": 1.0})
+    assert scored.metrics == pytest.approx(
+        {"f1": 2 / 3, "exact_match": 2 / 3, "exact_match-oracle": 1.0, "f1-oracle": 1.0}
+    )
     assert score("squad_v2", rows, guesses, Options(null_odds=odds, null_threshold=1.5)).value == 1.0
 
 
@@ -111,18 +116,20 @@ def test_names_no_oracle_without_odds():
 
 
 def test_silences_only_questions_that_have_odds():
-    scored = score_answers("squad_v2", {"a": ["x"], "b": ["y"], "c": []}, {"a": "x", "b": "y"}, Options(null_odds={"a": 1.0, "c": 1.0}))
+    scored = score_answers(
+        "squad_v2", {"a": ["x"], "b": ["y"], "c": []}, {"a": "x", "b": "y"}, Options(null_odds={"a": 1.0, "c": 1.0})
+    )
     assert scored.value == pytest.approx(1 / 3)
 
 
 def test_gives_the_oracle_of_answering_nothing_where_that_is_best():
-    # By hand: every threshold that answers b answers a, and a has no answer; at threshold 0 both are answered: 0. Silence gives 1 of 2.
+    # By hand: every threshold that answers b answers a, and a has no answer; at threshold 0 both are answered: 0.
+    # Silence gives 1 of 2.
     odds = {"b": -1.0, "a": -2.0}
     scored = score_answers("squad_v2", {"a": [], "b": ["Rome"]}, {"a": "Bonn", "b": "Bonn"}, Options(null_odds=odds))
     assert scored.metrics == pytest.approx({"f1": 0.0, "exact_match": 0.0, "exact_match-oracle": 0.5, "f1-oracle": 0.5})
     oracle = next(one for one in scored.measures if one.metric == "f1-oracle")
     assert oracle.units.tolist() == [[1, 1], [0, 1]]
-
 
 
 def test_scores_pairs_by_id():
@@ -132,7 +139,10 @@ def test_scores_pairs_by_id():
 
 
 def test_gives_units_that_add_up_to_the_score():
-    for scored in (score("squad", questions(["a b"], ["c"]), ["b", "d"]), score("chunk_f1", SENTENCES, [("O", "O", "O"), ("B-LOC",)])):
+    for scored in (
+        score("squad", questions(["a b"], ["c"]), ["b", "d"]),
+        score("chunk_f1", SENTENCES, [("O", "O", "O"), ("B-LOC",)]),
+    ):
         for measure in scored.measures:
             assert score_of(measure.units, measure.statistic) == measure.score
 

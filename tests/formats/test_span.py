@@ -23,7 +23,9 @@ def read_back(feature, context):
 def test_advances_the_start_of_a_window_by_the_step_and_not_the_overlap(tokenizer):
     whole = tokenizer(CONTEXT, add_special_tokens=False)["input_ids"]
     asked = tokenizer("How many points?", add_special_tokens=False)["input_ids"]
-    found = formats["span"].features([question("In 1950")], tokenizer, Cut(max_length=100, window_step=30, training=False))
+    found = formats["span"].features(
+        [question("In 1950")], tokenizer, Cut(max_length=100, window_step=30, training=False)
+    )
     room = 100 - len(asked) - 4
     for feature in found:
         assert list(feature.input_ids) == [0, *asked, 2, 2, *whole[30 * feature.window :][:room], 2]
@@ -32,12 +34,19 @@ def test_advances_the_start_of_a_window_by_the_step_and_not_the_overlap(tokenize
     assert [30 * number + room >= len(whole) for number in range(len(found))] == [False] * (len(found) - 1) + [True]
 
 
-@pytest.mark.parametrize("answer", ["In 1900", "Panthers", "1931 the Panthers", "1959", "In 1959 the Panthers gave up 111 points."])
+@pytest.mark.parametrize(
+    "answer", ["In 1900", "Panthers", "1931 the Panthers", "1959", "In 1959 the Panthers gave up 111 points."]
+)
 def test_reads_the_gold_answer_back_from_every_window_that_holds_it(tokenizer, answer):
     row = question(answer)
     start, end = row.answers[0].start, row.answers[0].start + len(answer)
     found = formats["span"].features([row], tokenizer, Cut(max_length=90, window_step=40, training=False))
-    held = [feature for feature in found if any(span[0] <= start < span[1] for span in feature.offsets) and any(span[1] >= end for span in feature.offsets)]
+    held = [
+        feature
+        for feature in found
+        if any(span[0] <= start < span[1] for span in feature.offsets)
+        and any(span[1] >= end for span in feature.offsets)
+    ]
     assert held
     assert all(read_back(feature, CONTEXT) == answer for feature in held)
     assert all(feature.target == (0, 0) for feature in found if feature not in held)
@@ -61,7 +70,12 @@ def test_covers_an_answer_in_any_script_by_the_smallest_span(tokenizer, context,
     start = context.index(answer)
     # brute force over all spans of tokens: none that holds the answer covers fewer characters
     spans = [span for span in feature.offsets if span != (-1, -1)]
-    best = min(right[1] - left[0] for left in spans for right in spans if left[0] <= start and right[1] >= start + len(answer) and left <= right)
+    best = min(
+        right[1] - left[0]
+        for left in spans
+        for right in spans
+        if left[0] <= start and right[1] >= start + len(answer) and left <= right
+    )
     assert feature.offsets[last][1] - feature.offsets[first][0] == best
 
 
@@ -78,9 +92,13 @@ def test_covers_an_answer_in_any_script_by_the_smallest_span(tokenizer, context,
 @pytest.mark.parametrize("before_and_after", [("", ""), ("q ", " z"), ("„", "“.")])
 def test_reads_back_an_answer_whose_ends_the_normalisation_drops(tokenizer, answer, before_and_after):
     before, after = before_and_after
-    (feature,) = formats["span"].features([question(answer, f"{before}{answer}{after}")], tokenizer, Cut(max_length=100, training=False))
+    (feature,) = formats["span"].features(
+        [question(answer, f"{before}{answer}{after}")], tokenizer, Cut(max_length=100, training=False)
+    )
     assert answer in read_back(feature, f"{before}{answer}{after}")
-    (learned,) = formats["span"].features([question(answer, f"{before}{answer}{after}")], tokenizer, Cut(max_length=100, training=True))
+    (learned,) = formats["span"].features(
+        [question(answer, f"{before}{answer}{after}")], tokenizer, Cut(max_length=100, training=True)
+    )
     assert learned.target == feature.target != (0, 0)
 
 
@@ -113,18 +131,24 @@ def test_cuts_a_long_question_and_refuses_a_row_without_room(tokenizer):
     long = question("Panthers", text="Why " * 200)
     (feature, *_) = formats["span"].features([long], tokenizer, Cut(max_length=96, query_length=64, training=False))
     assert [span == (-1, -1) for span in feature.offsets[:68]] == [True] * 67 + [False]
-    with pytest.raises(UsageError, match=r"64 tokens has no room for a context beside a question of 64(.|\n)*raise max_length"):
+    with pytest.raises(
+        UsageError, match=r"64 tokens has no room for a context beside a question of 64(.|\n)*raise max_length"
+    ):
         formats["span"].features([long], tokenizer, Cut(max_length=64, training=False))
 
 
 def test_keeps_a_step_wider_than_the_window_from_skipping_text(tokenizer):
-    found = formats["span"].features([question("Panthers")], tokenizer, Cut(max_length=60, window_step=500, training=False))
+    found = formats["span"].features(
+        [question("Panthers")], tokenizer, Cut(max_length=60, window_step=500, training=False)
+    )
     seen = {span for feature in found for span in feature.offsets}
     assert CONTEXT.replace(" ", "") == "".join(CONTEXT[start:end] for start, end in sorted(seen - {(-1, -1)}))
 
 
 def test_marks_the_context_alone_with_offsets(tokenizer):
-    (feature,) = formats["span"].features([question("", context="The league")], tokenizer, Cut(max_length=60, training=False))
+    (feature,) = formats["span"].features(
+        [question("", context="The league")], tokenizer, Cut(max_length=60, training=False)
+    )
     lead = len(tokenizer("How many points?", add_special_tokens=False)["input_ids"]) + 3
     assert feature.offsets[:lead] == ((-1, -1),) * lead
     assert feature.offsets[-1] == (-1, -1)

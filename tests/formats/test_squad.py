@@ -22,7 +22,10 @@ def test_reads_answered_questions(write):
 
 
 def test_reads_questions_that_have_no_answer(write):
-    path = write("train-v2.0.json", json.dumps(document(answers=[], is_impossible=True, plausible_answers=[{"text": "Ada", "answer_start": 0}])))
+    path = write(
+        "train-v2.0.json",
+        json.dumps(document(answers=[], is_impossible=True, plausible_answers=[{"text": "Ada", "answer_start": 0}])),
+    )
     assert read_rows(path, "span")[0].answers == ()
 
 

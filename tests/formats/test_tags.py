@@ -32,7 +32,9 @@ def test_labels_the_first_sub_word_of_each_word(tokenizer):
 def test_splits_long_sentences_between_words_and_loses_none(tokenizer, words, max_length):
     found = made(tokenizer, words, max_length)
     assert sum(len(feature.words) for feature in found) == len(words)
-    assert [feature.target[place] for feature in found for place in feature.words] == [number % 3 for number in range(len(words))]
+    assert [feature.target[place] for feature in found for place in feature.words] == [
+        number % 3 for number in range(len(words))
+    ]
     assert all(len(feature.input_ids) <= max_length for feature in found)
     assert all(sum(label != -100 for label in feature.target) == len(feature.words) for feature in found)
     assert {feature.example for feature in found} == {0}

@@ -94,7 +94,9 @@ def test_predicts_rows_whose_labels_are_withheld(run, folder):
 def test_is_known_wherever_formats_are(grades, folder):
     task = find_task(str(folder / "stars.yaml"))
     assert (task.metric, task.max_length, task.format.metrics) == ("nearness", 128, ("nearness",))
-    assert sorted(row.grade for row in task.format.shuffled([grades.Graded(str(n), "a", n) for n in (1, 2, 5)], _Backwards())) == [1, 2, 5]
+    assert sorted(
+        row.grade for row in task.format.shuffled([grades.Graded(str(n), "a", n) for n in (1, 2, 5)], _Backwards())
+    ) == [1, 2, 5]
     (folder / "stars.yaml").write_text(TASK + "metric: accuracy\n")
     with pytest.raises(ConfigError, match=r"'accuracy' does not suit the format 'grades' \(one of: nearness\)"):
         find_task(str(folder / "stars.yaml"))

@@ -1,4 +1,5 @@
-"""Expected texts and fractions are worked out by hand from SQuAD's and MLQA's rules; spans are checked against a plain double loop."""
+"""Expected texts and fractions are worked out by hand from SQuAD's and MLQA's rules; spans are checked against a plain
+double loop."""
 
 import numpy as np
 import pytest
@@ -92,7 +93,10 @@ def test_reads_the_answer_by_its_characters():
 
 def test_never_answers_outside_the_context_nor_backwards():
     span = best_span(CONTEXT, [window([9, 9, 0, 0, 0, 4, 0, 9], [9, 9, 5, 0, 0, 0, 0, 9])])
-    assert (span.text, span.score) == ("Anna", 5.0)  # start 0 + end 5 beats Rome with 4 + 0; (Rome, Anna) would run backwards
+    assert (span.text, span.score) == (
+        "Anna",
+        5.0,
+    )  # start 0 + end 5 beats Rome with 4 + 0; (Rome, Anna) would run backwards
 
 
 def test_keeps_to_the_longest_answer():

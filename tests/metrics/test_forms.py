@@ -17,7 +17,9 @@ from adapter_stilts.metrics.forms import (
     write_tags,
 )
 
-TAGS = st.lists(st.lists(st.sampled_from(["O", "B-PER", "NOUN"]), min_size=1, max_size=4).map(tuple), min_size=1, max_size=4)
+TAGS = st.lists(
+    st.lists(st.sampled_from(["O", "B-PER", "NOUN"]), min_size=1, max_size=4).map(tuple), min_size=1, max_size=4
+)
 
 
 def test_puts_each_task_and_language_where_xtreme_looks(tmp_path):

@@ -1,6 +1,7 @@
 """The metrics against slow readings of their published definitions, on thousands of random and hostile predictions.
 
-The oracles share no code with what they test. SQuAD 2.0 is compared with transformers' own copy of the official script as well.
+The oracles share no code with what they test. SQuAD 2.0 is compared with transformers' own copy of the official script
+as well.
 """
 
 import random
@@ -61,7 +62,25 @@ WORDS = [
 ]
 MARKS = ["", " ", "  ", "\t", "\u00a0", "\u3000", "\u2028", ".", ",", "。", "、", "-", "_", "\u200d", "\u0301"]
 POS = ["ADJ", "ADP", "AUX", "CCONJ", "DET", "NOUN", "PROPN", "PUNCT", "SCONJ", "SYM", "VERB", "X"]
-MARKED = ["O", "O", "B-PER", "I-PER", "E-PER", "S-PER", "B-LOC", "I-LOC", "B-", "I-", "B", "I", "S", "E", ".", "O-PER", "I-A-B"]
+MARKED = [
+    "O",
+    "O",
+    "B-PER",
+    "I-PER",
+    "E-PER",
+    "S-PER",
+    "B-LOC",
+    "I-LOC",
+    "B-",
+    "I-",
+    "B",
+    "I",
+    "S",
+    "E",
+    ".",
+    "O-PER",
+    "I-A-B",
+]
 
 
 def text(rnd):
@@ -91,7 +110,9 @@ MLQA_ARTICLES["de"] = "ein|eine|einen|einem|eines|einer|der|die|das|den|dem|des"
 
 
 def mlqa_tokens(answer, language):
-    kept = "".join(one for one in answer.lower() if one not in string.punctuation and unicodedata.category(one)[0] != "P")
+    kept = "".join(
+        one for one in answer.lower() if one not in string.punctuation and unicodedata.category(one)[0] != "P"
+    )
     if language in MLQA_ARTICLES:
         kept = re.sub(rf"\b({MLQA_ARTICLES[language]})\b", " ", kept)
     if language == "ar":
@@ -108,12 +129,18 @@ def mlqa_tokens(answer, language):
     return tokens[:-1]
 
 
-@pytest.mark.parametrize(("metric", "language"), [("squad", "en"), ("squad", "th"), *(("mlqa", one) for one in ("en", "es", "de", "ar", "hi", "vi", "zh"))])
+@pytest.mark.parametrize(
+    ("metric", "language"),
+    [("squad", "en"), ("squad", "th"), *(("mlqa", one) for one in ("en", "es", "de", "ar", "hi", "vi", "zh"))],
+)
 def test_scores_answers_as_published(metric, language):
     rnd = random.Random(f"{metric} {language}")
     tokens = squad_tokens if metric == "squad" else lambda answer: mlqa_tokens(answer, language)
     gold = {str(number): [text(rnd) for _ in range(rnd.randint(1, 3))] for number in range(1500)}
-    guesses = {question: rnd.choice([text(rnd), rnd.choice(answers), rnd.choice(answers) + rnd.choice(WORDS)]) for question, answers in gold.items()}
+    guesses = {
+        question: rnd.choice([text(rnd), rnd.choice(answers), rnd.choice(answers) + rnd.choice(WORDS)])
+        for question, answers in gold.items()
+    }
     for question in rnd.sample(sorted(gold), 100):
         del guesses[question]
     exact = sum(any(tokens(guesses[one]) == tokens(answer) for answer in gold[one]) for one in guesses) / len(gold)
@@ -139,29 +166,41 @@ def test_scores_squad_2_as_the_official_script_at_every_threshold():
     official = pytest.importorskip("transformers.data.metrics.squad_metrics")
     rnd = random.Random(2)
     for _ in range(40):
-        # With texts of articles and punctuation alone, which the script's search takes for answers and its scores for none, and equal odds.
-        gold = {str(number): [rnd.choice([text(rnd), text(rnd) + "cat"]) for _ in range(rnd.randint(0, 2))] for number in range(30)}
+        # With texts of articles and punctuation alone, which the script's search takes for answers and its scores for
+        # none, and equal odds.
+        gold = {
+            str(number): [rnd.choice([text(rnd), text(rnd) + "cat"]) for _ in range(rnd.randint(0, 2))]
+            for number in range(30)
+        }
         guesses = {question: rnd.choice([text(rnd) + "cat", *answers, "", "the"]) for question, answers in gold.items()}
         odds = {question: rnd.choice([rnd.uniform(-3, 3), 0.5]) for question in rnd.sample(sorted(gold), 30)}
-        examples = [SimpleNamespace(qas_id=one, answers=[{"text": answer} for answer in answers]) for one, answers in gold.items()]
+        examples = [
+            SimpleNamespace(qas_id=one, answers=[{"text": answer} for answer in answers])
+            for one, answers in gold.items()
+        ]
         has_answer = {one: bool(answers) for one, answers in gold.items()}
         raw = dict(zip(("exact_match", "f1"), official.get_raw_scores(examples, guesses), strict=True))
         plain = score_answers("squad_v2", gold, guesses, Options(replicates=0)).metrics
         for metric, scores in raw.items():
             assert plain[metric] == pytest.approx(sum(scores.values()) / 30, abs=1e-12)
             best, threshold = official.find_best_thresh(guesses, scores, odds, has_answer)
-            chosen = best_null_threshold([gold[one] for one in odds], [guesses[one] for one in odds], list(odds.values()), metric)
+            chosen = best_null_threshold(
+                [gold[one] for one in odds], [guesses[one] for one in odds], list(odds.values()), metric
+            )
             assert (chosen.score, chosen.threshold) == (pytest.approx(best / 100, abs=1e-12), threshold)
             oracles = score_answers("squad_v2", gold, guesses, Options(null_odds=odds, replicates=0)).metrics
             assert oracles[f"{metric}-oracle"] == pytest.approx(best / 100, abs=1e-12)
             for threshold in rnd.sample(sorted(odds.values()), 3):
                 final = official.apply_no_ans_threshold(scores, odds, has_answer, threshold)
-                cut = score_answers("squad_v2", gold, guesses, Options(null_odds=odds, null_threshold=threshold, replicates=0)).metrics
+                cut = score_answers(
+                    "squad_v2", gold, guesses, Options(null_odds=odds, null_threshold=threshold, replicates=0)
+                ).metrics
                 assert cut[metric] == pytest.approx(sum(final.values()) / 30, abs=1e-12)
 
 
 def chunks_by_conlleval(sentences):
-    """All chunks, from two lists: where the rules of conlleval say that one starts, and where one ends; the type is the whole rest of the tag."""
+    """All chunks, from two lists: where the rules of conlleval say that one starts, and where one ends; the type is the
+    whole rest of the tag."""
     tags = ["O", *(tag for sentence in sentences for tag in (*sentence, "O"))]
     prefix, kind = [tag[0] for tag in tags], [tag.split("-")[-1] for tag in tags]
     kind[0] = ""
@@ -192,10 +231,16 @@ def test_finds_chunks_as_seqeval_0_0(tags):
         guess = [[rnd.choice(tags) if rnd.random() < change else tag for tag in sentence] for sentence in gold]
         right, found = chunks_by_conlleval(gold), chunks_by_conlleval(guess)
         shared = len(right & found)
-        expected = (shared / len(found) if found else 0, shared / len(right) if right else 0, 2 * shared / (len(found) + len(right)) if found or right else 0)
+        expected = (
+            shared / len(found) if found else 0,
+            shared / len(right) if right else 0,
+            2 * shared / (len(found) + len(right)) if found or right else 0,
+        )
         scored = score_tags(gold, guess, Options(replicates=0)).metrics
         assert (scored["precision"], scored["recall"], scored["f1"]) == pytest.approx(expected, abs=1e-12)
-        words = [(a, b) for right, guessed in zip(gold, guess, strict=True) for a, b in zip(right, guessed, strict=True)]
+        words = [
+            (a, b) for right, guessed in zip(gold, guess, strict=True) for a, b in zip(right, guessed, strict=True)
+        ]
         assert scored["token_accuracy"] == pytest.approx(sum(a == b for a, b in words) / len(words))
 
 
@@ -211,12 +256,16 @@ def test_scores_the_example_of_bare_tags_under_both_rules():
 def test_scores_pairs_as_sets():
     rnd = random.Random(4)
     for _ in range(1000):
-        gold, mined = ([(f"d{rnd.randint(0, 9)}", f"e{rnd.randint(0, 9)}") for _ in range(rnd.randint(1, 12))] for _ in range(2))
+        gold, mined = (
+            [(f"d{rnd.randint(0, 9)}", f"e{rnd.randint(0, 9)}") for _ in range(rnd.randint(1, 12))] for _ in range(2)
+        )
         shared = [pair for pair in set(gold) if pair in mined]
         precision, recall = len(shared) / len(set(mined)), len(shared) / len(set(gold))
         f1 = 2 * precision * recall / (precision + recall) if shared else 0
         scored = score_pairs(gold, mined, Options(replicates=0)).metrics
-        assert (scored["precision"], scored["recall"], scored["f1"]) == pytest.approx((precision, recall, f1), abs=1e-12)
+        assert (scored["precision"], scored["recall"], scored["f1"]) == pytest.approx(
+            (precision, recall, f1), abs=1e-12
+        )
 
 
 def test_scores_labels_line_by_line():

@@ -55,7 +55,9 @@ def oracle_f1(gold, predicted):
 
 
 def test_merges_runs_of_one_bare_tag_but_not_those_that_begin_with_s():
-    assert chunks([["NOUN", "NOUN", "SCONJ", "SCONJ", "VERB"]]) == [{("NOUN", 0, 1), ("SCONJ", 2, 2), ("SCONJ", 3, 3), ("VERB", 4, 4)}]
+    assert chunks([["NOUN", "NOUN", "SCONJ", "SCONJ", "VERB"]]) == [
+        {("NOUN", 0, 1), ("SCONJ", 2, 2), ("SCONJ", 3, 3), ("VERB", 4, 4)}
+    ]
 
 
 def test_reads_entities_in_iob2():
@@ -94,7 +96,9 @@ ENTITIES = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "E-PER", "S-ORG", "I-MISC-X
 @given(data=st.data())
 def test_agrees_with_the_slow_oracle(tags, data):
     lengths = data.draw(st.lists(st.integers(1, 8), min_size=1, max_size=4))
-    gold, guess = ([data.draw(st.lists(st.sampled_from(tags), min_size=n, max_size=n)) for n in lengths] for _ in range(2))
+    gold, guess = (
+        [data.draw(st.lists(st.sampled_from(tags), min_size=n, max_size=n)) for n in lengths] for _ in range(2)
+    )
     assert entity_f1(gold, guess) == pytest.approx(oracle_f1(gold, guess), abs=1e-12)
 
 

@@ -40,7 +40,13 @@ def test_normalises_by_the_language_it_is_given():
 
 def test_credits_silence_only_where_a_question_has_no_answer():
     gold = [["Rome"], [], ["Rome"], [], ["the"]]
-    assert answerable_units(gold, ["", "", "Rome", "Rome", ""])[:, :2].tolist() == [[0, 0], [1, 1], [1, 1], [0, 0], [1, 1]]
+    assert answerable_units(gold, ["", "", "Rome", "Rome", ""])[:, :2].tolist() == [
+        [0, 0],
+        [1, 1],
+        [1, 1],
+        [0, 0],
+        [1, 1],
+    ]
 
 
 def all_thresholds(gold, predicted, odds, column):
@@ -51,15 +57,24 @@ def all_thresholds(gold, predicted, odds, column):
     return best
 
 
-QUESTION = st.tuples(st.sampled_from([[], ["Rome"], ["old Rome"]]), st.sampled_from(["Rome", "Bonn", "old Rome"]), st.integers(-30, 30))
+QUESTION = st.tuples(
+    st.sampled_from([[], ["Rome"], ["old Rome"]]), st.sampled_from(["Rome", "Bonn", "old Rome"]), st.integers(-30, 30)
+)
 
 
-@given(st.lists(QUESTION, min_size=1, max_size=12, unique_by=lambda question: question[2]), st.sampled_from(["exact_match", "f1"]))
+@given(
+    st.lists(QUESTION, min_size=1, max_size=12, unique_by=lambda question: question[2]),
+    st.sampled_from(["exact_match", "f1"]),
+)
 def test_finds_the_best_threshold_and_its_threshold_gives_its_score(questions, metric):
     gold, predicted, odds = (list(column) for column in zip(*questions, strict=True))
     column = ("exact_match", "f1").index(metric)
     best = best_null_threshold(gold, predicted, odds, metric)
-    assert best.score == pytest.approx(all_thresholds(gold, predicted, odds, column)) == pytest.approx(best.units[:, 0].mean())
+    assert (
+        best.score
+        == pytest.approx(all_thresholds(gold, predicted, odds, column))
+        == pytest.approx(best.units[:, 0].mean())
+    )
     if best.score > answerable_units(gold, [""] * len(gold))[:, column].mean() + 1e-12:
         guesses = ["" if odd > best.threshold else guess for guess, odd in zip(predicted, odds, strict=True)]
         assert answerable_units(gold, guesses)[:, column].mean() == pytest.approx(best.score)

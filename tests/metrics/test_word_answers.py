@@ -7,7 +7,21 @@ import pytest
 from adapter_stilts.metrics.word_answers import aligned, word_answer
 
 WORDS = ["Anna", "(Anna", "Bode),", "$5.00", "don't", "«Rome»"]
-WORDS += ["北京", "北京市，", "中国A股", "กรุงเทพฯ", "東京は", "ﬁve", "x\u00a0y", "a\u2028b", "\u200bz", "—", "5%", "ａ", "i̇"]
+WORDS += [
+    "北京",
+    "北京市，",
+    "中国A股",
+    "กรุงเทพฯ",
+    "東京は",
+    "ﬁve",
+    "x\u00a0y",
+    "a\u2028b",
+    "\u200bz",
+    "—",
+    "5%",
+    "ａ",
+    "i̇",
+]
 
 
 def test_trims_punctuation_off_a_word():
@@ -16,7 +30,9 @@ def test_trims_punctuation_off_a_word():
     assert word_answer("by (Anna Bode), in", (4, 8), (9, 13), "Anna Bode") == "Anna Bode"
 
 
-@pytest.mark.parametrize(("pieces", "words"), [("5.00", "$5.00"), ("北京", "北京市是首都。"), ("don't", "don't"), ("missing", "other words")])
+@pytest.mark.parametrize(
+    ("pieces", "words"), [("5.00", "$5.00"), ("北京", "北京市是首都。"), ("don't", "don't"), ("missing", "other words")]
+)
 def test_leaves_the_words_whole_where_the_reference_finds_nothing(pieces, words):
     assert aligned(pieces, words) == words
 
@@ -39,7 +55,9 @@ def test_agrees_with_the_reference_on_hostile_text():
     for _ in range(3000):
         words = " ".join(rnd.choices(WORDS, k=rnd.randint(1, 4)))
         start = rnd.randrange(len(words))
-        pieces = " ".join(words[start : rnd.randint(start, len(words))].split()) if rnd.random() < 0.9 else rnd.choice(WORDS)
+        pieces = (
+            " ".join(words[start : rnd.randint(start, len(words))].split()) if rnd.random() < 0.9 else rnd.choice(WORDS)
+        )
         answer = aligned(pieces, words)
         assert answer == official.get_final_text(pieces, words, do_lower_case=False)
         found += answer != words

@@ -33,7 +33,12 @@ PAIRS = ("nli", "nli-target", "paraphrase", "clones", "code-search")
 def clauses_of(row: Row) -> list[Clause]:
     """Every clause in any field of a row."""
     values = [getattr(row, field.name) for field in fields(row)]
-    sentences = [item for value in values for item in (value if isinstance(value, tuple) else (value,)) if isinstance(item, Styled)]
+    sentences = [
+        item
+        for value in values
+        for item in (value if isinstance(value, tuple) else (value,))
+        if isinstance(item, Styled)
+    ]
     asked = [value for value in values if isinstance(value, Clause)]
     return asked + [clause for sentence in sentences for clause in sentence.meaning.clauses]
 
@@ -52,7 +57,9 @@ def test_has_the_promised_number_of_rows_with_unique_ids(name: str) -> None:
         assert len({row.id for row in rows}) == size
 
 
-@pytest.mark.parametrize("name", [name for name, dataset in DATASETS.items() if dataset.labels and dataset.format in ("pair", "single")])
+@pytest.mark.parametrize(
+    "name", [name for name, dataset in DATASETS.items() if dataset.labels and dataset.format in ("pair", "single")]
+)
 def test_gives_every_label_its_share(name: str) -> None:
     for split in DATASETS[name].sizes:
         rows = [example for example in examples(name, split, "en") if isinstance(example, Classified)]
@@ -71,7 +78,9 @@ def test_shares_no_event_between_splits(name: str) -> None:
 @pytest.mark.parametrize("name", PARALLEL)
 def test_keeps_held_out_words_for_the_test(name: str) -> None:
     for split in DATASETS[name].sizes:
-        used = {concept for row in datasets.rows(name, split) for clause in clauses_of(row) for concept in concepts(clause)}
+        used = {
+            concept for row in datasets.rows(name, split) for clause in clauses_of(row) for concept in concepts(clause)
+        }
         assert bool(used & HELD_OUT) == (split == "test")
 
 
@@ -82,16 +91,29 @@ def test_repeats_no_training_row_in_the_test(name: str) -> None:
 
     def texts(split: str) -> set[tuple[object, ...]]:
         rows = [example for example in examples(name, split, language) if isinstance(example, kinds)]
-        return {(e.text, e.pair) if isinstance(e, Classified) else (e.question, e.context) if isinstance(e, SpanQuestion) else (e.source,) for e in rows}
+        return {
+            (e.text, e.pair)
+            if isinstance(e, Classified)
+            else (e.question, e.context)
+            if isinstance(e, SpanQuestion)
+            else (e.source,)
+            for e in rows
+        }
 
     assert not texts("train") & texts("test")
     assert not texts("train") & texts("validation")
 
 
 def test_says_the_same_in_every_language() -> None:
-    labels = {tuple((e.id, e.label) for e in examples("nli", "test", language) if isinstance(e, Classified)) for language in LANGUAGES}
+    labels = {
+        tuple((e.id, e.label) for e in examples("nli", "test", language) if isinstance(e, Classified))
+        for language in LANGUAGES
+    }
     assert len(labels) == 1
-    targets = {tuple((e.id, e.target) for e in examples("bitext", "test", language) if isinstance(e, Bitext)) for language in FOREIGN}
+    targets = {
+        tuple((e.id, e.target) for e in examples("bitext", "test", language) if isinstance(e, Bitext))
+        for language in FOREIGN
+    }
     assert len(targets) == 1
 
 
@@ -126,7 +148,9 @@ def test_finds_every_answer_at_its_offset(language: str) -> None:
 
 
 def test_leaves_a_third_of_qa2_without_an_answer() -> None:
-    missing = sum(isinstance(example, SpanQuestion) and not example.answers for example in examples("qa2", "train", "en"))
+    missing = sum(
+        isinstance(example, SpanQuestion) and not example.answers for example in examples("qa2", "train", "en")
+    )
     assert 0.28 < missing / 2400 < 0.39
 
 
@@ -195,17 +219,26 @@ def bag_of_words_accuracy(train: list[tuple[set[str], str]], test: list[tuple[se
 @pytest.mark.parametrize("name", ["nli", "nli-target"])
 def test_tells_nothing_by_the_hypothesis_alone(name: str) -> None:
     def bags(split: str) -> list[tuple[set[str], str]]:
-        return [(words(example.pair or ""), example.label) for example in examples(name, split, "en") if isinstance(example, Classified)]
+        return [
+            (words(example.pair or ""), example.label)
+            for example in examples(name, split, "en")
+            if isinstance(example, Classified)
+        ]
 
     assert bag_of_words_accuracy(bags("train"), bags("test")) == pytest.approx(1 / 3, abs=0.03)
 
 
 def test_tells_little_by_the_overlap_of_a_paraphrase() -> None:
     rows = [example for example in examples("paraphrase", "train", "en") if isinstance(example, Classified)]
-    overlap = [(len(words(row.text) & words(row.pair or "")) / len(words(row.text) | words(row.pair or "")), row.label) for row in rows]
+    overlap = [
+        (len(words(row.text) & words(row.pair or "")) / len(words(row.text) | words(row.pair or "")), row.label)
+        for row in rows
+    ]
     same = np.array([value for value, label in overlap if label == "1"])
     other = np.array([value for value, label in overlap if label == "0"])
-    area = np.mean((same[:, None] > other) + 0.5 * (same[:, None] == other))  # area under the ROC curve; 0.5 is no information
+    area = np.mean(
+        (same[:, None] > other) + 0.5 * (same[:, None] == other)
+    )  # area under the ROC curve; 0.5 is no information
     assert 0.4 < area < 0.6
 
 
@@ -216,7 +249,9 @@ def test_tells_little_by_the_candidates_of_a_choice(name: str, most: float) -> N
     right = Counter((row.kind, row.choices[row.label].meaning.first.verb) for row in train)
     seen = Counter((row.kind, choice.meaning.first.verb) for row in train for choice in row.choices)
     for row in test:
-        rates = [right[key] / (seen[key] + 1) for key in ((row.kind, choice.meaning.first.verb) for choice in row.choices)]
+        rates = [
+            right[key] / (seen[key] + 1) for key in ((row.kind, choice.meaning.first.verb) for choice in row.choices)
+        ]
         hits += int(np.argmax(rates)) == row.label
     assert hits / len(test) < most
 
@@ -229,7 +264,14 @@ def test_asks_nothing_where_a_story_goes_on() -> None:
 
 def test_makes_the_same_text_in_another_process() -> None:
     code = "from adapter_stilts.miniature.datasets import examples; print(repr(examples('choice', 'test', 'ru')[:50]))"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": "7", "PYTHONPATH": "."}, timeout=60)
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONHASHSEED": "7", "PYTHONPATH": "."},
+        timeout=60,
+    )
     assert run.stdout.strip() == repr(examples("choice", "test", "ru")[:50])
 
 

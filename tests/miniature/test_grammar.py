@@ -15,7 +15,9 @@ from adapter_stilts.miniature.world import Clause, Sentence, Thing
 
 BOUGHT = Sentence(Clause("buy", "anna", Thing("book", modifier="red"), place="market", time="monday"))
 NOT_SHOWN = Sentence(Clause("show", "boy", Thing("map", modifier="old"), partner="eva", negated=True))
-GAVE = Sentence(Clause("give", "peter", Thing("chair", count="three"), partner="neighbour", place="berlin", time="yesterday"))
+GAVE = Sentence(
+    Clause("give", "peter", Thing("chair", count="three"), partner="neighbour", place="berlin", time="yesterday")
+)
 SLEPT = Sentence(Clause("sleep", "clara", place="hotel"), "because", Clause("tired", "clara"))
 WET = Sentence(Clause("wet", thing=Thing("coat")), "because", Clause("rain"))
 NO_UMBRELLA = Sentence(Clause("exist", thing=Thing("umbrella"), place="hotel", negated=True))
@@ -111,14 +113,21 @@ def test_writes_what_a_speaker_would_write(language: str) -> None:
 
 
 def test_moves_the_time_to_the_front_and_keeps_the_german_verb_second() -> None:
-    assert text_of(grammar("de").sentence(BOUGHT, Style("time"))) == "Am Montag kaufte Anna ein rotes Buch auf dem Markt."
+    assert (
+        text_of(grammar("de").sentence(BOUGHT, Style("time"))) == "Am Montag kaufte Anna ein rotes Buch auf dem Markt."
+    )
 
 
 def test_asks_in_the_words_of_the_language() -> None:
     assert text_of(grammar("en").question(BOUGHT.first, "place", Style())) == "Where did Anna buy a red book on Monday?"
-    assert text_of(grammar("es").question(GAVE.first, "partner", Style())) == "¿A quién le dio Pedro tres sillas en Berlín ayer?"
-    assert text_of(grammar("hi").question(BOUGHT.first, "thing", Style())) == "अन्ना ने सोमवार को बाज़ार में क्या ख़रीदा?"
-    assert text_of(grammar("ja").question(BOUGHT.first, "agent", Style())) == "誰が月曜日に市場で赤い本を買ったのですか。"
+    assert (
+        text_of(grammar("es").question(GAVE.first, "partner", Style()))
+        == "¿A quién le dio Pedro tres sillas en Berlín ayer?"
+    )
+    assert text_of(grammar("hi").question(BOUGHT.first, "thing", Style())) == ("अन्ना ने सोमवार को बाज़ार में क्या ख़रीदा?")
+    assert (
+        text_of(grammar("ja").question(BOUGHT.first, "agent", Style())) == "誰が月曜日に市場で赤い本を買ったのですか。"
+    )
 
 
 def test_joins_the_arabic_prefix_with_the_next_word() -> None:
@@ -134,7 +143,10 @@ def test_knows_where_every_word_stands_in_the_text(language: str) -> None:
     for _ in range(100):
         words = grammar(language).sentence(any_sentence(sampler), sampler.style())
         text = text_of(words)
-        assert all(text[start : start + len(word.text)] == word.text for word, start in zip(words, starts_of(words), strict=True))
+        assert all(
+            text[start : start + len(word.text)] == word.text
+            for word, start in zip(words, starts_of(words), strict=True)
+        )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -45,7 +45,9 @@ def test_reads_every_token_of_the_largest_language_once(lengths, seed):
 
 def test_reads_small_languages_more_often():
     """400 and 25 tokens, exponent 0.5: the small one is read sqrt(400 / 25) = 4 times."""
-    rows = sample(corpus_of({"large": [10] * 40, "small": [5] * 5}), max_length=30, pair_share=0.0, exponent=0.5, seed=1)
+    rows = sample(
+        corpus_of({"large": [10] * 40, "small": [5] * 5}), max_length=30, pair_share=0.0, exponent=0.5, seed=1
+    )
     counts = covered(rows)
     assert {counts[place] for place in range(400)} == {1}
     assert {counts[place] for place in range(400, 425)} == {4}
@@ -70,7 +72,9 @@ def test_takes_pairs_as_they_come_without_a_share():
 def test_joins_neighbours_up_to_many_lengths():
     rows = sample(corpus_of({"xx": [4] * 3000}), max_length=66, pair_share=0.0, exponent=1.0, seed=1)
     lengths = Counter(rows.lengths)
-    assert lengths[6] / len(rows.spans) == pytest.approx(0.5 + 0.5 * 7 / 64, abs=0.05)  # alone: half, and draws below two texts
+    assert lengths[6] / len(rows.spans) == pytest.approx(
+        0.5 + 0.5 * 7 / 64, abs=0.05
+    )  # alone: half, and draws below two texts
     assert max(lengths) == 66
     assert len(lengths) == 16
 
@@ -91,7 +95,10 @@ def test_makes_the_rows_the_tokenizer_makes(tiny_folder):
     tokenizer = Tokenizer.from_file(str(tiny_folder / "tokenizer.json"))
     texts = {"de": [PlainText("0", "Die kleine Katze schläft."), PlainText("1", "Die kleine Katze", "The small cat")]}
     rows = sample(encode(texts, tokenizer), max_length=64, pair_share=0.5, exponent=0.7, seed=1)
-    single, pair = tokenizer.encode("Die kleine Katze schläft.").ids, tokenizer.encode("Die kleine Katze", "The small cat").ids
+    single, pair = (
+        tokenizer.encode("Die kleine Katze schläft.").ids,
+        tokenizer.encode("Die kleine Katze", "The small cat").ids,
+    )
     turned = tokenizer.encode("The small cat", "Die kleine Katze").ids
     batch = rows.collate(range(len(rows.spans)))
     found = [ids[mask.bool()].tolist() for ids, mask in zip(batch["input_ids"], batch["attention_mask"], strict=True)]
@@ -103,7 +110,13 @@ def test_makes_the_rows_the_tokenizer_makes(tiny_folder):
 
 def test_counts_tokens_by_language(tiny_folder):
     tokenizer = Tokenizer.from_file(str(tiny_folder / "tokenizer.json"))
-    texts = {"de": [PlainText("0", "Die kleine Katze"), PlainText("1", "Die Katze", "The cat")], "en": [PlainText("0", "The small cat")]}
+    texts = {
+        "de": [PlainText("0", "Die kleine Katze"), PlainText("1", "Die Katze", "The cat")],
+        "en": [PlainText("0", "The small cat")],
+    }
     corpus = encode(texts, tokenizer)
-    expected = sum(len(tokenizer.encode(text, add_special_tokens=False).ids) for text in ("Die kleine Katze", "Die Katze", "The cat"))
+    expected = sum(
+        len(tokenizer.encode(text, add_special_tokens=False).ids)
+        for text in ("Die kleine Katze", "Die Katze", "The cat")
+    )
     assert corpus.tokens("de") == expected

@@ -47,8 +47,14 @@ def test_writes_openers_questions_and_sentences() -> None:
     green = Styled(Sentence(replace(BOUGHT, thing=Thing("book", modifier="green"), place="", time="")), Style())
     parts = [Part(plain), Part(green, "deny"), Part(plain, asked="place"), Part(plain, "agree")]
     assert written(parts[:2], "en") == "Anna bought a red book at the market on Monday. No: Anna bought a green book."
-    assert written(parts[:2], "de") == "Anna kaufte am Montag ein rotes Buch auf dem Markt. Nein: Anna kaufte ein grünes Buch."
-    assert written(parts[2:], "en") == "Where did Anna buy a red book on Monday? Yes: Anna bought a red book at the market on Monday."
+    assert (
+        written(parts[:2], "de")
+        == "Anna kaufte am Montag ein rotes Buch auf dem Markt. Nein: Anna kaufte ein grünes Buch."
+    )
+    assert (
+        written(parts[2:], "en")
+        == "Where did Anna buy a red book on Monday? Yes: Anna bought a red book at the market on Monday."
+    )
     assert written(parts[1:2], "ja").startswith("いいえ:アンナ")
 
 
@@ -143,5 +149,11 @@ def test_mixes_languages_in_some_sentences(language: str) -> None:
 
 def test_uses_held_out_words_as_pretraining_text_may() -> None:
     source = sampler()
-    used = {name for _ in range(200) for part in document(source) for clause in part.sentence.meaning.clauses for name in world.concepts(clause)}
+    used = {
+        name
+        for _ in range(200)
+        for part in document(source)
+        for clause in part.sentence.meaning.clauses
+        for name in world.concepts(clause)
+    }
     assert used & HELD_OUT

@@ -17,7 +17,14 @@ MOST = 4 * 1024 * 1024
 
 def test_takes_at_most_four_megabytes() -> None:
     files = {path.name for path in trunk_folder().iterdir()}
-    assert files >= {"README.md", "config.json", "model.safetensors", "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json"}
+    assert files >= {
+        "README.md",
+        "config.json",
+        "model.safetensors",
+        "special_tokens_map.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    }
     assert {path.suffix for path in trunk_folder().iterdir()} == {".md", ".json", ".safetensors"}
     assert sum(path.stat().st_size for path in trunk_folder().iterdir()) <= MOST
 
@@ -40,8 +47,16 @@ def test_has_a_piece_for_every_character_of_a_language(language: str) -> None:
 
 def test_keeps_the_conventions_of_xlm_r() -> None:
     tokenizer = XLMRobertaTokenizerFast.from_pretrained(trunk_folder())
-    assert [tokenizer.bos_token_id, tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id] == [0, 1, 2, 3]
-    first, second = tokenizer("Anna", add_special_tokens=False)["input_ids"], tokenizer("Peter", add_special_tokens=False)["input_ids"]
+    assert [tokenizer.bos_token_id, tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id] == [
+        0,
+        1,
+        2,
+        3,
+    ]
+    first, second = (
+        tokenizer("Anna", add_special_tokens=False)["input_ids"],
+        tokenizer("Peter", add_special_tokens=False)["input_ids"],
+    )
     assert tokenizer("Anna", "Peter")["input_ids"] == [0, *first, 2, 2, *second, 2]
 
 

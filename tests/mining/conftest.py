@@ -13,14 +13,17 @@ from adapter_stilts.retrieval.reading import Overrides
 
 @pytest.fixture(scope="session")
 def planted():
-    """planted(): source and target vectors of length 1; row i of both belong together for the first twelve rows, the other eight are strangers."""
+    """planted(): source and target vectors of length 1; row i of both belong together for the first twelve rows, the
+    other eight are strangers."""
 
     def make(seed=1, pairs=12, more=8, width=24):
         draw = np.random.default_rng(seed)
         common = draw.normal(size=width)
         source, target = (draw.normal(size=(pairs + more, width)) + common for _ in range(2))
         target[:pairs] = source[:pairs] + 0.15 * draw.normal(size=(pairs, width))
-        return tuple((side / np.linalg.norm(side, axis=1, keepdims=True)).astype(np.float32) for side in (source, target))
+        return tuple(
+            (side / np.linalg.norm(side, axis=1, keepdims=True)).astype(np.float32) for side in (source, target)
+        )
 
     return make
 
@@ -71,6 +74,13 @@ def start(tmp_path):
         wanted = {name: fields.pop(name) for name in ("k", "margin", "retrieval") if name in fields}
         wanted |= {"layers": (fields.pop("layer"),)} if "layer" in fields else {}
         request = Mining(wanted=Overrides(**wanted), **fields)
-        return mine(request, out=tmp_path / out, runs=tmp_path / "runs", overwrite=overwrite, dry_run=False, report=report or Silent())
+        return mine(
+            request,
+            out=tmp_path / out,
+            runs=tmp_path / "runs",
+            overwrite=overwrite,
+            dry_run=False,
+            report=report or Silent(),
+        )
 
     return run

@@ -1,7 +1,10 @@
 """Encodes one file in a process of its own, for tests that kill it.
 
 Run by test_encode_kill.py with these globals:
-    REQUEST  fields of the Request    OUT  the folder    TELL  a connection: every (label, done) that is told    PAUSE  seconds to wait after each
+    REQUEST  fields of the Request
+    OUT      the folder
+    TELL     a connection: every (label, done) that is told
+    PAUSE    seconds to wait after each
 """
 
 import time

@@ -1,4 +1,5 @@
-"""Work on a Ray cluster of two workers: the bytes and pairs of one process, workers that die, files they cannot see, memory they must not have."""
+"""Work on a Ray cluster of two workers: the bytes and pairs of one process, workers that die, files they cannot see,
+memory they must not have."""
 
 from __future__ import annotations
 
@@ -36,7 +37,10 @@ WORDS = ("Anna", "bought", "apples", "Paris", "Monday", "cat", "sleeps", "table"
 def address():
     """Two nodes on this machine with a worker each."""
     pytest.importorskip("ray", reason="ray is not installed: pip install 'adapter-stilts[ray]'")
-    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}  # as a rule workers give way to everything else
+    os.environ |= {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_worker_niceness": "0",
+    }  # as a rule workers give way to everything else
     from ray.cluster_utils import Cluster
 
     node = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
@@ -56,7 +60,9 @@ def hands(address):
 @pytest.fixture
 def text(tmp_path):
     def write(name, shift, rows=90):
-        lines = [" ".join(WORDS[(number * shift + place) % 11] for place in range(2 + number % 7)) for number in range(rows)]
+        lines = [
+            " ".join(WORDS[(number * shift + place) % 11] for place in range(2 + number % 7)) for number in range(rows)
+        ]
         lines[7], lines[40] = "", lines[3]
         (tmp_path / name).write_text("".join(line + "\n" for line in lines))
         return tmp_path / name
@@ -69,7 +75,14 @@ def encoded(tmp_path, tiny_folder):
     def run(path, out, report=None, **more):
         wanted = Overrides(centring=more.pop("centring", None))
         request = Encoding(path, trunk=str(tiny_folder), precision="fp32", wanted=wanted, shard_rows=16, **more)
-        return encode(request, out=tmp_path / out, runs=tmp_path / f"runs-{out}", overwrite=False, dry_run=False, report=report or Silent())
+        return encode(
+            request,
+            out=tmp_path / out,
+            runs=tmp_path / f"runs-{out}",
+            overwrite=False,
+            dry_run=False,
+            report=report or Silent(),
+        )
 
     return run
 
@@ -119,7 +132,11 @@ def workers():
                 parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
             except OSError:
                 continue
-    return [pid for pid, name in names.items() if name.startswith((b"ray::IDLE", b"ray::_guarded")) and descends(pid, parents)]
+    return [
+        pid
+        for pid, name in names.items()
+        if name.startswith((b"ray::IDLE", b"ray::_guarded")) and descends(pid, parents)
+    ]
 
 
 def descends(pid, parents):
@@ -145,13 +162,21 @@ def test_tries_a_piece_again_whose_worker_died_of_it(hands, tmp_path):
 
 @pytest.mark.parametrize("more", [{}, {"index": "ivf", "centring": True}, {"limit_gb": 3.0, "margin": "csls"}])
 def test_mines_the_same_pairs(text, hands, address, tmp_path, tiny_folder, more):
-    fields = {"source": text("s.txt", 3), "target": text("t.txt", 5), "trunk": str(tiny_folder), "precision": "fp32", "json_lines": True}
+    fields = {
+        "source": text("s.txt", 3),
+        "target": text("t.txt", 5),
+        "trunk": str(tiny_folder),
+        "precision": "fp32",
+        "json_lines": True,
+    }
 
     def run(name, **engine):
         wanted = Overrides(**{key: value for key, value in more.items() if key in ("margin", "centring")})
         others = {key: value for key, value in more.items() if key not in ("margin", "centring")}
         asked = Mining(**fields, wanted=wanted, **others, **engine)
-        return mine(asked, out=tmp_path / name, runs=tmp_path / f"runs-{name}", overwrite=False, dry_run=False, report=Silent())
+        return mine(
+            asked, out=tmp_path / name, runs=tmp_path / f"runs-{name}", overwrite=False, dry_run=False, report=Silent()
+        )
 
     here, there = run("here"), run("there", engine="ray", ray_address=address)
     assert there["pairs"] == here["pairs"] > 20
@@ -168,7 +193,14 @@ def test_searches_vectors_in_pieces(hands, address, tmp_path, monkeypatch):
 
     steps = Steps(200, 128)
     for name, engine in (("here", {}), ("there", {"engine": "ray", "ray_address": address})):
-        mine(replaced(asked, **engine), out=tmp_path / name, runs=tmp_path / "runs", overwrite=False, dry_run=False, report=Silent())
+        mine(
+            replaced(asked, **engine),
+            out=tmp_path / name,
+            runs=tmp_path / "runs",
+            overwrite=False,
+            dry_run=False,
+            report=Silent(),
+        )
     assert (tmp_path / "there").read_bytes() == (tmp_path / "here").read_bytes()
 
 

@@ -1,4 +1,5 @@
-"""A file of sentences to a folder of vectors: what is in it, that it is the same however it is cut, and what is refused."""
+"""A file of sentences to a folder of vectors: what is in it, that it is the same however it is cut, and what is
+refused."""
 
 from __future__ import annotations
 
@@ -24,14 +25,32 @@ from adapter_stilts.retrieval.stored import encoding
 from adapter_stilts.retrieval.stored.vectors import open_vectors
 from adapter_stilts.runs.subject import sentence_reader
 
-WORDS = ("Anna", "kaufte", "am", "Montag", "zwei", "rote", "Äpfel", "in", "Paris", "The", "small", "cat", "sleeps", "under", "old", "table")
+WORDS = (
+    "Anna",
+    "kaufte",
+    "am",
+    "Montag",
+    "zwei",
+    "rote",
+    "Äpfel",
+    "in",
+    "Paris",
+    "The",
+    "small",
+    "cat",
+    "sleeps",
+    "under",
+    "old",
+    "table",
+)
 SENTENCES = [" ".join(WORDS[number % 11 :][: 2 + number % 9]) + f" {number}." for number in range(23)]
 LINES = [*SENTENCES[:9], "", SENTENCES[2], *SENTENCES[9:], SENTENCES[0], "  ", SENTENCES[22]]
 
 
 @pytest.fixture
 def make(tiny_folder, tmp_path):
-    """`make(lines, out="v", report, overwrite, **request)` encodes lines of text and returns the folder and what was said of it."""
+    """`make(lines, out="v", report, overwrite, **request)` encodes lines of text and returns the folder and what was
+    said of it."""
 
     def run(lines=LINES, out="v", *, name="a.txt", report=None, overwrite=False, dry_run=False, **more):
         path = tmp_path / name
@@ -41,7 +60,9 @@ def make(tiny_folder, tmp_path):
         request = Encoding(path, trunk=str(tiny_folder), precision="fp32", wanted=wanted, shard_rows=7, token_budget=60)
         request = replace(request, **more)
         folder = tmp_path / out if out else None
-        return encode(request, out=folder, runs=tmp_path / "runs", overwrite=overwrite, dry_run=dry_run, report=report or Silent())
+        return encode(
+            request, out=folder, runs=tmp_path / "runs", overwrite=overwrite, dry_run=dry_run, report=report or Silent()
+        )
 
     return run
 
@@ -65,9 +86,22 @@ def test_gives_each_row_the_vector_of_its_sentence(make, reader, tmp_path, pool)
     assert vectors.blank.tolist() == [not line.strip() for line in LINES]
     assert not vectors.block(0, len(LINES))[vectors.blank].any()
     first = {line: number for number, line in reversed(list(enumerate(LINES)))}
-    assert [row for row in vectors.first_rows().tolist() if row not in (9, 26)] == [first[line] for line in LINES if line.strip()]
-    counts = {name: found[name] for name in ("rows", "blank", "repeated", "cut", "shards", "encoded", "state", "dimension")}
-    assert counts == {"rows": 28, "blank": 2, "repeated": 3, "cut": 0, "shards": 4, "encoded": 28, "state": "new", "dimension": 32}
+    assert [row for row in vectors.first_rows().tolist() if row not in (9, 26)] == [
+        first[line] for line in LINES if line.strip()
+    ]
+    counts = {
+        name: found[name] for name in ("rows", "blank", "repeated", "cut", "shards", "encoded", "state", "dimension")
+    }
+    assert counts == {
+        "rows": 28,
+        "blank": 2,
+        "repeated": 3,
+        "cut": 0,
+        "shards": 4,
+        "encoded": 28,
+        "state": "new",
+        "dimension": 32,
+    }
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "int8"])
@@ -92,7 +126,11 @@ def test_gives_the_same_bytes_again(make, tmp_path):
 def test_reads_no_sentence_twice(make, monkeypatch):
     read = []
     embed_rows = encoding.embed_rows
-    monkeypatch.setattr(encoding, "embed_rows", lambda encoder, tokens, *more: read.append(len(tokens)) or embed_rows(encoder, tokens, *more))
+    monkeypatch.setattr(
+        encoding,
+        "embed_rows",
+        lambda encoder, tokens, *more: read.append(len(tokens)) or embed_rows(encoder, tokens, *more),
+    )
     make([*SENTENCES[:5], *SENTENCES[:5]] * 3, shard_rows=4)
     assert read == [4, 1]
     read.clear()
@@ -105,7 +143,9 @@ def test_reads_again_what_the_table_has_no_room_for(make, tmp_path, monkeypatch)
     monkeypatch.setattr(module, "REMEMBERED", 1)
     found = make(out="narrow")
     assert found["repeated"] == 2  # row 25 repeats the first text, row 27 one of its own shard; row 10 is read again
-    np.testing.assert_allclose(open_vectors(tmp_path / "narrow").block(0, 28), open_vectors(tmp_path / "wide").block(0, 28), atol=1e-6)
+    np.testing.assert_allclose(
+        open_vectors(tmp_path / "narrow").block(0, 28), open_vectors(tmp_path / "wide").block(0, 28), atol=1e-6
+    )
 
 
 def test_says_that_it_is_done_already(make, heard, tmp_path):
@@ -189,7 +229,9 @@ def test_cuts_a_line_of_a_megabyte_and_counts_it(make, reader, heard, tmp_path):
     assert "3 sentences are longer than the 64 tokens" in heard.lines[0]
     rows = open_vectors(tmp_path / "v").block(0, 4)
     np.testing.assert_allclose(rows[1], rows[2], atol=1e-6)
-    np.testing.assert_allclose(rows[1], embed(reader.encoder, ["The small cat sleeps. " * 60], Reading((2,)))[2][0], atol=1e-6)
+    np.testing.assert_allclose(
+        rows[1], embed(reader.encoder, ["The small cat sleeps. " * 60], Reading((2,)))[2][0], atol=1e-6
+    )
 
 
 def test_encodes_with_a_run_and_says_which(make, trained, tmp_path, tiny_folder):
@@ -201,7 +243,9 @@ def test_encodes_with_a_run_and_says_which(make, trained, tmp_path, tiny_folder)
     make(out="bare", layer=1)
     assert np.abs(open_vectors(tmp_path / "v").block(0, 5) - open_vectors(tmp_path / "bare").block(0, 5)).max() > 1e-6
     whole = sentence_reader(run, None, layer=2).encoder
-    np.testing.assert_allclose(open_vectors(tmp_path / "v").block(0, 5), embed(whole, LINES[:5], Reading((1,)))[1], atol=1e-6)
+    np.testing.assert_allclose(
+        open_vectors(tmp_path / "v").block(0, 5), embed(whole, LINES[:5], Reading((1,)))[1], atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("layer", [0, 1, 2])
@@ -209,7 +253,11 @@ def test_reads_every_layer_as_the_whole_trunk_does(make, tiny_trunk, tmp_path, l
     from adapter_stilts.encoder.model import AdapterEncoder
 
     make(SENTENCES, layer=layer)
-    np.testing.assert_allclose(open_vectors(tmp_path / "v").block(0, 23), embed(AdapterEncoder(tiny_trunk), SENTENCES, Reading((layer,)))[layer], atol=1e-6)
+    np.testing.assert_allclose(
+        open_vectors(tmp_path / "v").block(0, 23),
+        embed(AdapterEncoder(tiny_trunk), SENTENCES, Reading((layer,)))[layer],
+        atol=1e-6,
+    )
 
 
 @pytest.mark.parametrize(
@@ -229,7 +277,10 @@ def test_refuses_settings_that_cannot_be(make, tmp_path, request_, error, messag
     assert not (tmp_path / "v").exists()
 
 
-@pytest.mark.parametrize(("content", "message"), [(b"", "the file is empty"), (b"a\n" * 30 + b"\xff\n", "not UTF-8(.|\n)*line 31"), (None, "no such file")])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "the file is empty"), (b"a\n" * 30 + b"\xff\n", "not UTF-8(.|\n)*line 31"), (None, "no such file")],
+)
 def test_finds_a_mistake_in_the_file_before_anything_is_encoded(make, tmp_path, content, message):
     with pytest.raises(TaskDataError, match=message):
         make(content)
@@ -244,7 +295,9 @@ def test_refuses_a_pipe(make, tmp_path):
 
 def test_keeps_nothing_of_a_file_that_changes_while_it_is_read(make, tmp_path, monkeypatch):
     for change in (LINES[:-3], [*LINES, "one more"], ["another", *LINES[1:]]):
-        monkeypatch.setattr(folders, "begin", lambda folder, made, change=change: grown(folder, made, tmp_path / "a.txt", change))
+        monkeypatch.setattr(
+            folders, "begin", lambda folder, made, change=change: grown(folder, made, tmp_path / "a.txt", change)
+        )
         with pytest.raises(TaskDataError, match="the file changed while it was read"):
             make()
         monkeypatch.undo()
@@ -279,7 +332,10 @@ def test_keeps_finished_shards_on_a_full_disk_and_goes_on(make, tmp_path, monkey
     assert caught.value.exit_code == 5
     monkeypatch.undo()
     kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "v").glob("vectors-*")}
-    assert len(kept) == {"ledger.jsonl": 0, "vectors-00000": 0, "vectors-00002": 2, "scales-00001": 2, "texts-00003": 4}[part]
+    assert (
+        len(kept)
+        == {"ledger.jsonl": 0, "vectors-00000": 0, "vectors-00002": 2, "scales-00001": 2, "texts-00003": 4}[part]
+    )
     found = make(dtype="int8")
     make(dtype="int8", out="whole")
     assert content(tmp_path / "v") == content(tmp_path / "whole")
@@ -324,7 +380,9 @@ def test_chooses_the_shards_that_fit_a_limit(make, reader, tmp_path):
         assert chosen(None, needed(size) + 1e-6) == size
     assert needed(2048) - needed(1024) == pytest.approx(1024 * (4 * 32 + 4 * 64 + 500) / 1e9)
     assert chosen(None, None) == 65536
-    with pytest.raises(DoesNotFit, match=r"with 1024 rows a shard \(libraries 0.45, trunk 0.00(.|\n)*raise the limit") as caught:
+    with pytest.raises(
+        DoesNotFit, match=r"with 1024 rows a shard \(libraries 0.45, trunk 0.00(.|\n)*raise the limit"
+    ) as caught:
         chosen(None, needed(1024) - 1e-6)
     assert caught.value.exit_code == 5
     with pytest.raises(DoesNotFit, match="leave --shard-rows out"):

@@ -17,7 +17,10 @@ from adapter_stilts.retrieval.reading import Overrides
 from adapter_stilts.seeding import Seeds
 
 WORDS = ("Anna", "kaufte", "am", "Montag", "zwei", "rote", "Äpfel", "in", "Paris", "The", "small", "cat", "sleeps")
-LINES = [" ".join(WORDS[number * 7 % 11 :][: 1 + number % 9]) + f" {number % 50}" if number % 17 else "" for number in range(120)]
+LINES = [
+    " ".join(WORDS[number * 7 % 11 :][: 1 + number % 9]) + f" {number % 50}" if number % 17 else ""
+    for number in range(120)
+]
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +33,9 @@ def start():
     def run(request, out, pause=0.0):
         told, tell = context.Pipe(duplex=False)
         given = {"REQUEST": request, "OUT": str(out), "TELL": tell, "PAUSE": pause}
-        one = context.Process(target=runpy.run_path, args=(str(Path(__file__).with_name("start_encode.py")), given, "__main__"))
+        one = context.Process(
+            target=runpy.run_path, args=(str(Path(__file__).with_name("start_encode.py")), given, "__main__")
+        )
         one.start()
         tell.close()
         started.append(one)
@@ -47,7 +52,15 @@ def start():
 def request_(tmp_path_factory, tiny_folder):
     path = tmp_path_factory.mktemp("text") / "a.txt"
     path.write_text("".join(line + "\n" for line in LINES), encoding="utf-8")
-    return {"file": path, "trunk": str(tiny_folder), "precision": "fp32", "wanted": Overrides((2,)), "shard_rows": 16, "token_budget": 64, "dtype": "int8"}
+    return {
+        "file": path,
+        "trunk": str(tiny_folder),
+        "precision": "fp32",
+        "wanted": Overrides((2,)),
+        "shard_rows": 16,
+        "token_budget": 64,
+        "dtype": "int8",
+    }
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,9 @@ def process():
 
     def start(fields, out, pause=0.0):
         given = {"FIELDS": fields, "OUT": str(out), "PAUSE": pause}
-        one = context.Process(target=runpy.run_path, args=(str(Path(__file__).with_name("start.py")), given, "__main__"))
+        one = context.Process(
+            target=runpy.run_path, args=(str(Path(__file__).with_name("start.py")), given, "__main__")
+        )
         one.start()
         return one
 

@@ -32,15 +32,23 @@ def test_writes_the_pairs_of_the_slow_algorithm(slow_mining, put, start, tmp_pat
         start(**put(vectors, (source_texts, target_texts)), protocol=name, json_lines=True, overwrite=True)
         rows = [json.loads(line) for line in (tmp_path / "pairs.tsv").read_text().split("\n")[:-1]]
         found = {(row["source_line"] - 1, row["target_line"] - 1): float(row["score"]) for row in rows}
-        expected = slow_mining["slow_mining"](source_texts, vectors[0].tolist(), target_texts, vectors[1].tolist(), duplicates)
+        expected = slow_mining["slow_mining"](
+            source_texts, vectors[0].tolist(), target_texts, vectors[1].tolist(), duplicates
+        )
         assert found == {pair: pytest.approx(score, abs=1e-5) for pair, score in expected.items()}
-        assert all((row["source"], row["target"]) == (source_texts[row["source_line"] - 1], target_texts[row["target_line"] - 1]) for row in rows)
+        assert all(
+            (row["source"], row["target"])
+            == (source_texts[row["source_line"] - 1], target_texts[row["target_line"] - 1])
+            for row in rows
+        )
 
 
 def test_writes_planted_pairs_best_first_with_a_report(put, start, tmp_path, planted, numbers, read):
     document = start(**put(planted(), (numbers("s"), numbers("t"))), threshold=1.33)
     rows = read(tmp_path / "pairs.tsv")
-    assert {(one, other) for _, one, other in rows} == {(f"s sentence {number}", f"t sentence {number}") for number in range(12)}
+    assert {(one, other) for _, one, other in rows} == {
+        (f"s sentence {number}", f"t sentence {number}") for number in range(12)
+    }
     assert [float(score) for score, _, _ in rows] == sorted((float(score) for score, _, _ in rows), reverse=True)
     assert (document["pairs"], document["threshold"], document["threshold_from"]) == (12, 1.33, "given")
     assert document["source"]["rows"] == document["source"]["searched"] == 20
@@ -50,7 +58,9 @@ def test_writes_planted_pairs_best_first_with_a_report(put, start, tmp_path, pla
 
 def test_writes_line_numbers_where_texts_are_not_known(put, start, tmp_path, planted, read):
     start(**put(planted()), threshold=1.33)
-    assert {(int(one), int(other)) for _, one, other in read(tmp_path / "pairs.tsv")} == {(number, number) for number in range(1, 13)}
+    assert {(int(one), int(other)) for _, one, other in read(tmp_path / "pairs.tsv")} == {
+        (number, number) for number in range(1, 13)
+    }
 
 
 def test_finds_sentences_that_occur_twice(put, start, tmp_path, planted, numbers):
@@ -67,22 +77,32 @@ def test_finds_sentences_that_occur_twice(put, start, tmp_path, planted, numbers
         if duplicates == "once":
             assert next(row for row in rows if row["source_line"] == 1)["source_lines"] == [1, 16]
     others = {(number, number) for number in range(2, 13)}
-    assert written == {"once": others | {(1, 1)}, "expand": others | {(1, 1), (1, 17), (16, 1), (16, 17)}, "drop": others}
+    assert written == {
+        "once": others | {(1, 1)},
+        "expand": others | {(1, 1), (1, 17), (16, 1), (16, 17)},
+        "drop": others,
+    }
 
 
 @pytest.mark.parametrize("name", ["exact", "ivf", "ivf-sq", "ivf-pq", "hnsw", "auto"])
 def test_finds_them_with_every_index(put, start, tmp_path, name, planted, read):
     told = Told()
-    document = start(**put(planted()), threshold=1.33, index=name, probes=1 if name.startswith("ivf") else None, report=told)
+    document = start(
+        **put(planted()), threshold=1.33, index=name, probes=1 if name.startswith("ivf") else None, report=told
+    )
     assert document["settings"]["recall"] == 1.0
-    assert {(one, other) for _, one, other in read(tmp_path / "pairs.tsv")} == {(str(number), str(number)) for number in range(1, 13)}
+    assert {(one, other) for _, one, other in read(tmp_path / "pairs.tsv")} == {
+        (str(number), str(number)) for number in range(1, 13)
+    }
     assert any("exact search both ways takes" in line for line in told.lines) == (name == "auto")
 
 
 def test_tunes_on_gold_and_says_what_is_held_out_and_what_an_oracle(put, start, planted, gold_file):
     gold = gold_file([(number, number) for number in range(1, 13)])
     document = start(**put(planted()), gold=gold)
-    scores = {row["metric"]: (row["score"], row["settings"]["threshold_chosen_on"], row["n"]) for row in document["results"]}
+    scores = {
+        row["metric"]: (row["score"], row["settings"]["threshold_chosen_on"], row["n"]) for row in document["results"]
+    }
     assert scores["f1"] == (1.0, "the other half of the gold", 12)
     assert scores["f1-oracle"] == (1.0, "this gold (oracle)", 12)
     assert (document["pairs"], document["threshold_from"]) == (12, "gold")
@@ -115,7 +135,10 @@ def test_keeps_a_target_precision(put, start, planted, gold_file):
 def test_scores_given_pairs_only(put, start, tmp_path, planted, numbers, read):
     fields = put(planted(), (numbers("s"), numbers("t")))
     start(**fields, json_lines=True)
-    mined = {(row["source"], row["target"]): row["score"] for row in map(json.loads, (tmp_path / "pairs.tsv").read_text().split("\n")[:-1])}
+    mined = {
+        (row["source"], row["target"]): row["score"]
+        for row in map(json.loads, (tmp_path / "pairs.tsv").read_text().split("\n")[:-1])
+    }
     given = tmp_path / "given.tsv"
     given.write_text("s sentence 3\tt sentence 3\n0.5\ts sentence 0\tt sentence 0\ns sentence 0\tt sentence 19\n")
     start(**fields, score_only=given, out="scored.tsv")
@@ -143,7 +166,10 @@ def test_scores_the_pairs_that_it_wrote_of_sentences_with_a_tab(put, start, tmp_
 
 
 def test_knows_pairs_by_their_ids(put, start, tmp_path, planted, gold_file):
-    texts = [f"de-{number:09d}\tSatz {number}" for number in range(20)], [f"en-{number:09d}\tsentence {number}" for number in range(20)]
+    texts = (
+        [f"de-{number:09d}\tSatz {number}" for number in range(20)],
+        [f"en-{number:09d}\tsentence {number}" for number in range(20)],
+    )
     pairs = [(f"en-{number:09d}", f"de-{number:09d}") for number in range(12)]  # the other way round
     document = start(**put(planted(), texts), gold=gold_file(pairs), json_lines=True)
     assert document["results"][0]["score"] == 1.0
@@ -154,7 +180,9 @@ def test_knows_pairs_by_their_ids(put, start, tmp_path, planted, gold_file):
 
 def test_reads_pairs_as_written_where_both_sides_have_the_same_ids(put, start, planted, gold_file):
     source, target = planted()
-    texts = [[f"{word}-{number:09d}\t{side} {number}" for number in range(20)] for word, side in (("xx", "s"), ("xx", "t"))]
+    texts = [
+        [f"{word}-{number:09d}\t{side} {number}" for number in range(20)] for word, side in (("xx", "s"), ("xx", "t"))
+    ]
     pairs = [(f"xx-{number:09d}", f"xx-{number + 1:09d}") for number in range(12)]
     document = start(**put((source, np.roll(target, 1, axis=0)), texts), gold=gold_file(pairs), threshold=1.33)
     assert document["results"][0]["score"] == 1.0
@@ -190,13 +218,25 @@ def test_goes_on_after_a_stop_in_the_search(put, start, tmp_path, monkeypatch, p
 
 
 def test_mines_text_with_a_trunk_and_a_threshold_of_dev(start, read, gold_file, tmp_path, tiny_folder):
-    sentences = [f"Anna bought {number} red apples in Paris on {day}." for number, day in enumerate(("Monday", "Tuesday", "Friday", "Sunday") * 3)]
+    sentences = [
+        f"Anna bought {number} red apples in Paris on {day}."
+        for number, day in enumerate(("Monday", "Tuesday", "Friday", "Sunday") * 3)
+    ]
     for name in ("source", "target", "dev.source", "dev.target"):
         shift = 6 if name.startswith("dev") else 0
         content = "".join(f"{text}\n" for text in sentences[shift : shift + 6]).encode()
         (tmp_path / f"{name}.txt.gz").write_bytes(gzip.compress(content))
-    dev = (tmp_path / "dev.source.txt.gz", tmp_path / "dev.target.txt.gz", gold_file([(number, number) for number in range(1, 7)]))
-    fields = {"source": tmp_path / "source.txt.gz", "target": tmp_path / "target.txt.gz", "trunk": str(tiny_folder), "precision": "fp32"}
+    dev = (
+        tmp_path / "dev.source.txt.gz",
+        tmp_path / "dev.target.txt.gz",
+        gold_file([(number, number) for number in range(1, 7)]),
+    )
+    fields = {
+        "source": tmp_path / "source.txt.gz",
+        "target": tmp_path / "target.txt.gz",
+        "trunk": str(tiny_folder),
+        "precision": "fp32",
+    }
     document = start(**fields, dev=dev)
     assert document["threshold_from"] == "dev"
     assert document["pairs"] > 0
@@ -206,7 +246,13 @@ def test_mines_text_with_a_trunk_and_a_threshold_of_dev(start, read, gold_file, 
     with pytest.raises(UsageError, match="not encoded alike: layer 1 and 0"):
         start(**mixed, out="mixed.tsv")
     with pytest.raises(TaskDataError, match="the vectors were made of another text"):
-        start(source=dev[0], target=dev[1], source_vectors=mixed["source_vectors"], target_vectors=mixed["source_vectors"], out="mixed.tsv")
+        start(
+            source=dev[0],
+            target=dev[1],
+            source_vectors=mixed["source_vectors"],
+            target_vectors=mixed["source_vectors"],
+            out="mixed.tsv",
+        )
 
 
 def test_goes_on_after_a_stop_just_before_the_end(put, start, tmp_path, monkeypatch, planted):
@@ -226,7 +272,9 @@ def test_goes_on_after_a_stop_just_before_the_end(put, start, tmp_path, monkeypa
         (tmp_path / "pairs.tsv").unlink()
 
 
-def test_does_not_take_up_the_search_of_a_text_with_other_repeats(put, start, tmp_path, monkeypatch, planted, numbers, read):
+def test_does_not_take_up_the_search_of_a_text_with_other_repeats(
+    put, start, tmp_path, monkeypatch, planted, numbers, read
+):
     source = numbers("s")
     fields = put(planted(), ([*source[:2], source[1], *source[3:]], numbers("t")))
 
@@ -239,7 +287,11 @@ def test_does_not_take_up_the_search_of_a_text_with_other_repeats(put, start, tm
 
 
 def test_does_not_take_other_ids_for_the_same_mining(put, start, tmp_path, planted):
-    fields = put(planted(), [[f"{language}-{number:09d}\tSatz {number}" for number in range(20)] for language in ("de", "en")], json_lines=True)
+    fields = put(
+        planted(),
+        [[f"{language}-{number:09d}\tSatz {number}" for number in range(20)] for language in ("de", "en")],
+        json_lines=True,
+    )
     start(**fields)
     fields["target"].write_text(fields["target"].read_text().replace("en-", "fr-"))
     with pytest.raises(UsageError, match="is not the outcome of this very mining"):

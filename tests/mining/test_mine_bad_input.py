@@ -31,13 +31,18 @@ def test_says_that_nothing_was_found(put, start, tmp_path, planted):
     opposite = np.eye(4, dtype=np.float32)[:1]
     document = start(**put((opposite, -opposite)), overwrite=True, margin="distance", protocol="xtreme")
     assert document["left_out"] == {"of a score of 0 or less": 1}  # -1 less the mean of both neighbourhoods, -1
-    assert document["notes"] == ["1 candidate of a score of 0 or less is left out", "no pair was found: there is no other candidate, so the file is empty"]
+    assert document["notes"] == [
+        "1 candidate of a score of 0 or less is left out",
+        "no pair was found: there is no other candidate, so the file is empty",
+    ]
 
 
 @pytest.mark.parametrize("margin", ["distance", "csls"])
 def test_keeps_differences_of_nought(put, start, tmp_path, planted, read, margin):
     document = start(**put(planted()), margin=margin, k=1, retrieval="intersection")
-    assert document["pairs"] >= 12  # with one neighbour a pair that is best both ways is as close as its neighbourhoods: 0
+    assert (
+        document["pairs"] >= 12
+    )  # with one neighbour a pair that is best both ways is as close as its neighbourhoods: 0
     assert {float(score) for score, _, _ in read(tmp_path / "pairs.tsv")} == {0.0}
     assert document["left_out"] == {}
 
@@ -55,7 +60,11 @@ def test_reports_scores_that_are_infinite(put, start, read, tmp_path, gold_file)
     half = np.eye(4, dtype=np.float32)[:2]
     both = np.concatenate([half, -half])  # the mean cosine of every neighbourhood is nought
     document = start(**put((both, both)), gold=gold_file([(number, number) for number in range(1, 5)]))
-    assert (document["pairs"], document["results"][-3]["metric"], document["results"][-3]["score"]) == (4, "f1-oracle", 1.0)
+    assert (document["pairs"], document["results"][-3]["metric"], document["results"][-3]["score"]) == (
+        4,
+        "f1-oracle",
+        1.0,
+    )
     assert {score for score, _, _ in read(tmp_path / "pairs.tsv")} == {"inf"}
     assert json.loads((tmp_path / "pairs.tsv.report.json").read_text())["histogram"]["infinite"] == 4
 
@@ -195,25 +204,40 @@ def test_says_what_would_fit(put, start, planted):
         ({"index": "exakt"}, UnknownName, "did you mean 'exact'"),
         ({"retrieval": "intersect"}, UnknownName, "did you mean 'intersection'"),
         ({"source": "a", "target": "b", "k": 0}, UsageError, "0 neighbours"),
-        ({"source": "a", "target": "b", "threshold": 1.0, "target_precision": 0.9}, UsageError, "a threshold and a target precision"),
+        (
+            {"source": "a", "target": "b", "threshold": 1.0, "target_precision": 0.9},
+            UsageError,
+            "a threshold and a target precision",
+        ),
         ({"source": "a", "target": "b", "target_precision": 0.9}, UsageError, "without gold"),
         ({"source": "a", "target": "b", "threshold": float("nan")}, UsageError, "no number"),
         ({"source": "a", "target": "b", "threshold": float("inf")}, UsageError, "no number"),
-        ({"source": "a", "target": "b", "gold": "c", "target_precision": float("nan")}, UsageError, "a target precision of nan"),
+        (
+            {"source": "a", "target": "b", "gold": "c", "target_precision": float("nan")},
+            UsageError,
+            "a target precision of nan",
+        ),
         ({"source": "a", "target": "b", "gold": "c", "target_precision": 2.0}, UsageError, "a target precision of 2.0"),
         ({"source_vectors": "a", "target_vectors": "b", "trunk": "miniature"}, UsageError, "vectors and an encoder"),
         ({"source": "a", "target": "b", "limit_gb": 0.0}, UsageError, "a limit of 0.0 GB"),
         ({"source": "a", "target": "b", "index": "ivf", "lists": -5}, UsageError, "fewer than one cell"),
         ({"source": "a", "target": "b", "index": "auto", "probes": 0}, UsageError, "fewer than one cell"),
         ({"source": "a", "target": "b", "probes": 3}, UsageError, "the index 'exact', which has none"),
-        ({"source": "pairs.tsv", "target": "b", "overwrite": True}, UsageError, "take the place of a file that is read"),
+        (
+            {"source": "pairs.tsv", "target": "b", "overwrite": True},
+            UsageError,
+            "take the place of a file that is read",
+        ),
         ({"source_vectors": "a", "target_vectors": "b"}, MissingError, "no vectors here"),
         ({"source": "a", "target": "b"}, TaskDataError, "no such file"),
     ],
 )
 def test_refuses_what_does_not_go_together(start, tmp_path, monkeypatch, fields, error, pattern):
     monkeypatch.chdir(tmp_path)
-    paths = {name: Path(value) if name.split("_")[0] in ("source", "target") and isinstance(value, str) else value for name, value in fields.items()}
+    paths = {
+        name: Path(value) if name.split("_")[0] in ("source", "target") and isinstance(value, str) else value
+        for name, value in fields.items()
+    }
     with pytest.raises(error, match=pattern):
         start(**paths)
     assert not list(tmp_path.iterdir())

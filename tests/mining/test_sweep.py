@@ -31,11 +31,15 @@ def drawn(*facts, width=32):
 
 @pytest.fixture
 def planted(monkeypatch):
-    """planted(layer, pool): sentences "xx 7" and "en 7" mean the same there, once the mean of each language is taken off; elsewhere is noise."""
+    """planted(layer, pool): sentences "xx 7" and "en 7" mean the same there, once the mean of each language is taken
+    off; elsewhere is noise."""
 
     def make(layer=1, pool="mean"):
         def embed(encoder, texts, reading):
-            return {at: np.array([vector(text, at, reading.pool) for text in texts], dtype=np.float32) for at in reading.layers}
+            return {
+                at: np.array([vector(text, at, reading.pool) for text in texts], dtype=np.float32)
+                for at in reading.layers
+            }
 
         def vector(text, at, pooled):
             language, number = text.split()
@@ -51,15 +55,20 @@ def planted(monkeypatch):
 
 @pytest.fixture
 def pools(tmp_path):
-    """A folder of BUCC files: "xx 7" and "en 7" are a pair for the first two thirds of the rows; test has other numbers than dev."""
+    """A folder of BUCC files: "xx 7" and "en 7" are a pair for the first two thirds of the rows; test has other numbers
+    than dev."""
     folder = tmp_path / "pools"
     folder.mkdir()
     for split, start in (("dev", 0), ("test", 1000)):
         for side in ("xx", "en"):
             name, shift = ("krl" if side == "xx" else "en"), (0 if side == "xx" else 5000)
             numbers = [number if number < start + 80 else number + shift for number in range(start, start + ROWS)]
-            (folder / f"krl-en.{split}.{name}").write_text("".join(f"{side}-{number}\t{side} {number}\n" for number in numbers))
-        (folder / f"krl-en.{split}.gold").write_text("".join(f"xx-{number}\ten-{number}\n" for number in range(start, start + 80)))
+            (folder / f"krl-en.{split}.{name}").write_text(
+                "".join(f"{side}-{number}\t{side} {number}\n" for number in numbers)
+            )
+        (folder / f"krl-en.{split}.gold").write_text(
+            "".join(f"xx-{number}\ten-{number}\n" for number in range(start, start + 80))
+        )
     return folder
 
 
@@ -77,7 +86,9 @@ def bitext(tmp_path):
 def start(tmp_path, tiny_folder):
     def run(out=None, report=None, overwrite=False, dry_run=False, **more):
         asked = Sweep(**{"run": None, "trunk": str(tiny_folder), "precision": "fp32", "pools": ("mean", "max"), **more})
-        return sweep(asked, out=out, runs=tmp_path / "runs", overwrite=overwrite, dry_run=dry_run, report=report or Silent())
+        return sweep(
+            asked, out=out, runs=tmp_path / "runs", overwrite=overwrite, dry_run=dry_run, report=report or Silent()
+        )
 
     return run
 
@@ -92,7 +103,11 @@ def test_finds_the_layer_pooling_and_centring_that_hold_the_signal(start, plante
     record = start(tasks=("tatoeba",), data=(str(bitext),))["sweeps"][0]
     assert setting(record["chosen"])[:2] == (layer, pool)
     assert record["chosen"]["centring"] is True
-    assert (record["decided"], record["objective"], record["chosen_on"]) == (True, "accuracy", "one half of the queries (by a hash of their text)")
+    assert (record["decided"], record["objective"], record["chosen_on"]) == (
+        True,
+        "accuracy",
+        "one half of the queries (by a hash of their text)",
+    )
     assert setting(record["default"]) == (1, "mean", "absolute", False)
     assert record["chosen"]["score"] > 0.9 > 0.2 > record["default"]["score"]
     assert len(record["settings"]) == 3 * 2 * 3 * 2
@@ -106,7 +121,10 @@ def test_chooses_nothing_out_of_noise(start, planted, bitext, heard):
     record = start(tasks=("tatoeba",), data=(str(bitext),), report=heard)["sweeps"][0]
     assert (record["decided"], record["chosen"]) == (False, record["default"])
     assert record["best"]["score"] > record["default"]["score"]
-    assert any("no setting beats the protocol's default beyond luck" in line and "so the default stays" in line for line in heard.lines)
+    assert any(
+        "no setting beats the protocol's default beyond luck" in line and "so the default stays" in line
+        for line in heard.lines
+    )
     assert record["test"]["gain"]["difference"] == 0
 
 
@@ -163,7 +181,12 @@ def test_gives_mining_the_threshold_of_dev(start, planted, pools, tmp_path, tiny
         precision="fp32",
     )
     again = evaluate(
-        replace(asked, data=(str(pools),)), out=None, runs=tmp_path / "again", overwrite=False, dry_run=False, report=Silent()
+        replace(asked, data=(str(pools),)),
+        out=None,
+        runs=tmp_path / "again",
+        overwrite=False,
+        dry_run=False,
+        report=Silent(),
     ).to_json()
     scores = {(row["metric"]): row["score"] for row in again["results"] if row["split"] == "test"}
     swept = {row["metric"]: row["score"] for row in found["results"] if row["settings"]["sweep"] == "chosen"}
@@ -178,10 +201,16 @@ def test_reads_test_no_second_time_and_counts_when_it_must(start, planted, bitex
     again = start(tasks=("tatoeba",), data=(str(bitext),), report=heard)["sweeps"][0]
     assert again["test_readings"] == 1
     assert {name: value for name, value in first.items() if name != "config"} == again | {"results": first["results"]}
-    assert heard.lines == ["tatoeba: this very choice was made already; test is not read again (--overwrite makes it again)"]
+    assert heard.lines == [
+        "tatoeba: this very choice was made already; test is not read again (--overwrite makes it again)"
+    ]
     other = start(tasks=("tatoeba",), data=(str(bitext),), pools=("mean",), report=heard)["sweeps"][0]
     assert other["test_readings"] == 2
-    assert any("has now been read 2 times by sweeps of this encoder: what was changed after a look at it is fitted to it" in line for line in heard.lines)
+    assert any(
+        "has now been read 2 times by sweeps of this encoder: what was changed after a look at it is fitted to it"
+        in line
+        for line in heard.lines
+    )
 
 
 def test_keeps_its_rows_apart_from_those_of_eval(start, planted, bitext, tmp_path, tiny_folder):
@@ -189,7 +218,9 @@ def test_keeps_its_rows_apart_from_those_of_eval(start, planted, bitext, tmp_pat
     asked = Evaluation(None, str(tiny_folder), ("tatoeba",), precision="fp32", data=(str(bitext),))
 
     def scored():
-        return evaluate(asked, out=None, runs=tmp_path / "runs", overwrite=False, dry_run=False, report=Silent()).results
+        return evaluate(
+            asked, out=None, runs=tmp_path / "runs", overwrite=False, dry_run=False, report=Silent()
+        ).results
 
     before = scored()
     found = start(tasks=("tatoeba",), data=(str(bitext),))
@@ -224,9 +255,15 @@ def test_chooses_on_files_of_ones_own(start, planted, pools, tmp_path):
     assert (record["task"], setting(record["chosen"])[0], record["chosen"]["centring"]) == ("mine", 2, True)
     assert record["test"]["scored_on"] == "the other half of the queries"
     with_dev = start(files=files, dev=dev, layout="ids", out=tmp_path / "other")["sweeps"][0]
-    assert (with_dev["chosen_on"], with_dev["test"]["scored_on"], setting(with_dev["chosen"])[0]) == ("the --dev files", "SRC and TGT", 2)
+    assert (with_dev["chosen_on"], with_dev["test"]["scored_on"], setting(with_dev["chosen"])[0]) == (
+        "the --dev files",
+        "SRC and TGT",
+        2,
+    )
     for side, path in (("s", files[0]), ("t", files[1])):
-        (tmp_path / side).write_text("".join(line.split("\t")[1] for line in path.read_text().splitlines(keepends=True)))
+        (tmp_path / side).write_text(
+            "".join(line.split("\t")[1] for line in path.read_text().splitlines(keepends=True))
+        )
     (tmp_path / "gold").write_text("".join(f"{number}\t{number}\n" for number in range(1, 81)))
     by_line = start(files=(tmp_path / "s", tmp_path / "t", tmp_path / "gold"), out=tmp_path / "lines")["sweeps"][0]
     assert by_line["chosen"] == record["chosen"]
@@ -266,7 +303,25 @@ def test_refuses_what_cannot_be(start, bitext, tmp_path, error, message, more):
 
 def test_leaves_out_what_leaves_no_vector(start, bitext, heard):
     """At layer 0 `<s>` is the same in every sentence."""
-    words = ["Anna", "bought", "two", "red", "apples", "in", "Paris", "on", "Monday", "and", "the", "small", "cat", "sleeps", "under", "old", "table"]
+    words = [
+        "Anna",
+        "bought",
+        "two",
+        "red",
+        "apples",
+        "in",
+        "Paris",
+        "on",
+        "Monday",
+        "and",
+        "the",
+        "small",
+        "cat",
+        "sleeps",
+        "under",
+        "old",
+        "table",
+    ]
     for name in ("krl", "eng"):
         lines = [" ".join(words[number % 11 :][: 2 + number % 7]) for number in range(60)]
         (bitext / f"tatoeba.krl-eng.{name}").write_text("".join(line + "\n" for line in lines))

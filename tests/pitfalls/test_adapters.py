@@ -25,7 +25,9 @@ SMALL = {"reduction_factor": 4}
 
 @pytest.fixture
 def batch(tiny_trunk: Trunk) -> dict[str, torch.Tensor]:
-    inputs = dict(tiny_trunk.tokenizer(["Anna schläft.", "El gato duerme debajo de la mesa."], padding=True, return_tensors="pt"))
+    inputs = dict(
+        tiny_trunk.tokenizer(["Anna schläft.", "El gato duerme debajo de la mesa."], padding=True, return_tensors="pt")
+    )
     return inputs | {"labels": torch.tensor([0, 2])}
 
 
@@ -55,8 +57,11 @@ def units(names: Iterable[str]) -> set[str]:
     return {name.rsplit("/", 1)[0] for name in names}
 
 
-def test_the_best_state_is_one_unit_of_adapter_fusion_and_head(tiny_trunk: Trunk, batch: dict[str, torch.Tensor]) -> None:
-    """The library restores only heads that carry an adapter's name: adapter and fusion of the best epoch, head of the last."""
+def test_the_best_state_is_one_unit_of_adapter_fusion_and_head(
+    tiny_trunk: Trunk, batch: dict[str, torch.Tensor]
+) -> None:
+    """The library restores only heads that carry an adapter's name: adapter and fusion of the best epoch, head of the
+    last."""
     model = fused(tiny_trunk)
     train(model, batch)
     best, logits = snapshot(dict(model.trainable())), model(batch)
@@ -68,7 +73,8 @@ def test_the_best_state_is_one_unit_of_adapter_fusion_and_head(tiny_trunk: Trunk
 
 
 def test_the_fusions_penalty_is_in_the_loss_of_its_own_step(tiny_trunk: Trunk, batch: dict[str, torch.Tensor]) -> None:
-    """The library calls backward on it after zero_grad, so that its gradient comes one step late and vanishes under fp16 scaling."""
+    """The library calls backward on it after zero_grad, so that its gradient comes one step late and vanishes under
+    fp16 scaling."""
     model = fused(tiny_trunk).eval()
     values = {name: parameter for name, parameter in model.trainable() if name.endswith("value.weight")}
     for parameter in values.values():
@@ -84,9 +90,13 @@ def test_the_fusions_penalty_is_in_the_loss_of_its_own_step(tiny_trunk: Trunk, b
 def test_an_adapter_of_another_depth_is_refused(tiny_trunk: Trunk, tiny_folder: Path) -> None:
     """The library loads it without a word; layers too many keep their random weights."""
     for layers in (1, 3):
-        other = AdapterEncoder(new_trunk(tiny_folder, hidden=32, layers=layers, heads=4, intermediate=64, max_length=64, seed=1))
+        other = AdapterEncoder(
+            new_trunk(tiny_folder, hidden=32, layers=layers, heads=4, intermediate=64, max_length=64, seed=1)
+        )
         other.add("a", "seq_bn", SMALL)
-        with pytest.raises(ArtefactError, match=r"lacks 'encoder\.layer\.1" if layers == 1 else r"layer\.2.* has no place here"):
+        with pytest.raises(
+            ArtefactError, match=r"lacks 'encoder\.layer\.1" if layers == 1 else r"layer\.2.* has no place here"
+        ):
             AdapterEncoder(tiny_trunk).load("a", "seq_bn", SMALL, other.tensors("a"))
 
 
@@ -132,7 +142,9 @@ def test_an_average_in_the_forward_pass_is_a_mean(tiny_trunk: Trunk, batch: dict
     torch.testing.assert_close(encoder.hidden(batch["input_ids"], batch["attention_mask"]), alone, rtol=0, atol=5e-6)
 
 
-def test_an_average_of_low_rank_changes_is_the_mean_of_their_products(tiny_trunk: Trunk, batch: dict[str, torch.Tensor]) -> None:
+def test_an_average_of_low_rank_changes_is_the_mean_of_their_products(
+    tiny_trunk: Trunk, batch: dict[str, torch.Tensor]
+) -> None:
     """The library averages A and B apart, which is far from the mean of B A."""
     encoder = AdapterEncoder(tiny_trunk).eval()
     generator = torch.Generator().manual_seed(3)
@@ -148,7 +160,9 @@ def test_an_average_of_low_rank_changes_is_the_mean_of_their_products(tiny_trunk
     ours = encoder.hidden(batch["input_ids"], batch["attention_mask"])
     merged = copy.deepcopy(tiny_trunk)
     for layer in (0, 1):
-        merged.model.encoder.layer[layer].attention.self.query.weight.data += (products[0][layer] + products[1][layer]) / 2
+        merged.model.encoder.layer[layer].attention.self.query.weight.data += (
+            products[0][layer] + products[1][layer]
+        ) / 2
     theirs = AdapterEncoder(merged).eval().hidden(batch["input_ids"], batch["attention_mask"])
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-4)
 
@@ -171,11 +185,15 @@ def test_a_fusion_of_low_rank_changes_is_refused_with_a_sentence(tiny_trunk: Tru
     encoder = AdapterEncoder(tiny_trunk)
     encoder.add("a", "lora")
     encoder.add("b", "lora")
-    with pytest.raises(CompositionError, match="'a' is of kind lora, which cannot fuse .* low-rank changes act inside the projections"):
+    with pytest.raises(
+        CompositionError, match="'a' is of kind lora, which cannot fuse .* low-rank changes act inside the projections"
+    ):
         encoder.add_fusion(fusions(parse("fuse(a, b)"))[0])
 
 
-def test_heads_and_adapters_leave_the_configuration_as_it_was(tiny_trunk: Trunk, batch: dict[str, torch.Tensor]) -> None:
+def test_heads_and_adapters_leave_the_configuration_as_it_was(
+    tiny_trunk: Trunk, batch: dict[str, torch.Tensor]
+) -> None:
     """The library changes the configuration it is given, and a second model built from it fails."""
     before = copy.deepcopy(tiny_trunk.model.config.to_dict())
     for _ in range(2):
@@ -184,7 +202,9 @@ def test_heads_and_adapters_leave_the_configuration_as_it_was(tiny_trunk: Trunk,
     assert tiny_trunk.model.config.to_dict() == before
 
 
-def test_nothing_here_asks_the_network(tiny_trunk: Trunk, batch: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_here_asks_the_network(
+    tiny_trunk: Trunk, batch: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The library asks the network for adapter indexes without an offline check."""
 
     def refuse(*_: object, **__: object) -> None:
@@ -194,7 +214,18 @@ def test_nothing_here_asks_the_network(tiny_trunk: Trunk, batch: dict[str, torch
         monkeypatch.setattr(owner, name, refuse)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     encoder = AdapterEncoder(tiny_trunk)
-    for kind in ("seq_bn", "double_seq_bn", "par_bn", "seq_bn_inv", "compacter", "lora", "ia3", "prefix_tuning", "mam", "full"):
+    for kind in (
+        "seq_bn",
+        "double_seq_bn",
+        "par_bn",
+        "seq_bn_inv",
+        "compacter",
+        "lora",
+        "ia3",
+        "prefix_tuning",
+        "mam",
+        "full",
+    ):
         settings = SMALL if "bn" in kind or kind == "compacter" else {}
         encoder.add(kind, kind, settings)
         encoder.load(f"{kind}-again", kind, settings, encoder.tensors(kind))

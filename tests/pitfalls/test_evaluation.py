@@ -33,7 +33,8 @@ def unit(vectors):
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-# XTREME's BUCC script never defines its threshold, reuses dev's candidates for test, and has pooled the first token since 2021.
+# XTREME's BUCC script never defines its threshold, reuses dev's candidates for test, and has pooled the first token
+# since 2021.
 
 
 def test_never_mixes_the_candidates_of_dev_into_test():
@@ -47,12 +48,15 @@ def test_pools_bucc_by_the_mean_as_the_published_numbers_did():
     assert protocol("xtreme", "bucc2018").pool == "mean"
 
 
-# XTREME and LASER: a gold pair whose sentence occurs twice can never be found, and the threshold search reads one past the end.
+# XTREME and LASER: a gold pair whose sentence occurs twice can never be found, and the threshold search reads one past
+# the end.
 
 
 def test_finds_a_gold_pair_whose_sentence_occurs_twice():
     x, y = unit([[1, 0.1, 0.1], [0.1, 1, 0.1], [0.1, 1, 0.1]]), unit([[1, 0.1, 0.2], [0.1, 1, 0.2]])
-    pools = Pools("p", ("a", "b", "c"), ("one", "two", "two"), ("A", "B"), ("ONE", "TWO"), frozenset({("a", "A"), ("c", "B")}))
+    pools = Pools(
+        "p", ("a", "b", "c"), ("one", "two", "two"), ("A", "B"), ("ONE", "TWO"), frozenset({("a", "A"), ("c", "B")})
+    )
     ours, theirs = (named(mine_pools(x, y, pools, protocol(name, "bucc2018")), pools) for name in ("own", "xtreme"))
     assert ("c", "B") in ours
     assert ("c", "B") not in theirs  # kept for comparison with their numbers
@@ -88,7 +92,8 @@ def test_never_calls_a_threshold_fitted_on_its_own_gold_a_score():
     assert held[0].score < oracle[0].score
 
 
-# XTREME and LASER score candidates in a Python loop, about 150 times slower than the similarities the search already returned.
+# XTREME and LASER score candidates in a Python loop, about 150 times slower than the similarities the search already
+# returned.
 
 
 def test_scores_candidates_from_the_similarities_alone():

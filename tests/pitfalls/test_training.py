@@ -19,7 +19,9 @@ from adapter_stilts.training.checkpoint import snapshot
 from adapter_stilts.training.interrupt import StopSignal
 from adapter_stilts.training.loop import TrainingData, train
 
-PLAN = make_plan(max_steps=8, learning_rate=0.01, token_budget=80, evaluate_steps=2, checkpoint_steps=4, log_steps=1, patience=0)
+PLAN = make_plan(
+    max_steps=8, learning_rate=0.01, token_budget=80, evaluate_steps=2, checkpoint_steps=4, log_steps=1, patience=0
+)
 PARTS = ("fuse(first, second_one)", "own")
 
 
@@ -39,7 +41,8 @@ def rows(labelled=True):
 
 @pytest.fixture
 def build(tiny_folder):
-    """A model that trains a fusion of two frozen adapters, an adapter of its own, and a head; the same at every call."""
+    """A model that trains a fusion of two frozen adapters, an adapter of its own, and a head; the same at every
+    call."""
 
     def make(parts=PARTS):
         encoder = AdapterEncoder(load_trunk(str(tiny_folder), precision="fp32"))
@@ -76,7 +79,8 @@ def same(one, other):
 
 
 def test_loads_adapter_fusion_and_head_of_one_step(build):
-    """AdapterTrainer restores a head only if it carries an adapter's name: otherwise the adapter is the best epoch's and the head the last's."""
+    """AdapterTrainer restores a head only if it carries an adapter's name: otherwise the adapter is the best epoch's
+    and the head the last's."""
     model, states = build(), []
     outcome = train(model, rows(), PLAN, validate=scripted(states, iter([0.2, 0.8, 0.4, 0.6])))
     assert outcome.best_step == 4
@@ -87,12 +91,21 @@ def test_loads_adapter_fusion_and_head_of_one_step(build):
 
 
 def test_resumes_a_fusion_whatever_its_name(build, tmp_path):
-    """AdapterTrainer recognises a fusion's checkpoint by a comma in its folder's name, and starts others from scratch."""
+    """AdapterTrainer recognises a fusion's checkpoint by a comma in its folder's name, and starts others from
+    scratch."""
     whole, parts, fresh = build(), build(), build()
     train(whole, rows(), PLAN, validate=lambda model: 0.5)
     stop = StopSignal()
     with pytest.raises(Interrupted):
-        train(parts, rows(), PLAN, folder=tmp_path, stop=stop, progress=lambda one: one.step == 5 and stop.request(), validate=lambda model: 0.5)
+        train(
+            parts,
+            rows(),
+            PLAN,
+            folder=tmp_path,
+            stop=stop,
+            progress=lambda one: one.step == 5 and stop.request(),
+            validate=lambda model: 0.5,
+        )
     train(fresh, rows(), PLAN, folder=tmp_path, resume=True, validate=lambda model: 0.5)
     assert same(state_of(fresh), state_of(whole))
 
@@ -109,12 +122,17 @@ def away_from_the_identity(model):
 def test_moves_the_values_by_the_penalty_of_the_same_step(build, accumulation):
     """AdapterTrainer calls the regulariser's backward after zero_grad, so that its gradient arrives with the next step.
 
-    Without a labelled row the penalty is the whole loss. Expected by hand: AdamW's first step moves every element by the learning rate,
-    against the sign of the gradient, which is that of V - I (elements at the identity itself left aside).
+    Without a labelled row the penalty is the whole loss. Expected by hand: AdamW's first step moves every element by
+    the learning rate, against the sign of the gradient, which is that of V - I (elements at the identity itself left
+    aside).
     """
     model = build([PARTS[0]])
     values, before = away_from_the_identity(model)
-    train(model, rows(labelled=False), replace(PLAN, max_steps=1, warmup=0.0, evaluate_steps=None, accumulation=accumulation))
+    train(
+        model,
+        rows(labelled=False),
+        replace(PLAN, max_steps=1, warmup=0.0, evaluate_steps=None, accumulation=accumulation),
+    )
     for old, new in zip(before, values, strict=True):
         away = old - torch.eye(len(old))
         clear = away.abs() > 1e-3
@@ -128,7 +146,9 @@ def test_counts_the_penalty_once_a_step(build, tmp_path, accumulation):
     _, before = away_from_the_identity(model)
     train(model, rows(), replace(PLAN, max_steps=1, evaluate_steps=None, accumulation=accumulation), folder=tmp_path)
     row = json.loads((tmp_path / "metrics.jsonl").read_text())
-    assert row["penalty"] == pytest.approx(0.01 * sum(float((torch.eye(len(value)) - value).square().sum()) for value in before), rel=1e-5)
+    assert row["penalty"] == pytest.approx(
+        0.01 * sum(float((torch.eye(len(value)) - value).square().sum()) for value in before), rel=1e-5
+    )
 
 
 def test_leaves_all_that_is_frozen_as_it_was(build):

@@ -14,8 +14,14 @@ import torch
 from adapter_stilts.encoder.trunk import load_trunk
 from adapter_stilts.errors import ArtefactError
 
-# A planted `_attn_implementation_internal` in config.json reaches the remote-kernel loader even where attn_implementation="sdpa" is passed.
-PLANTED = ["_attn_implementation_internal", "_attn_implementation", "attn_implementation", "_attn_implementation_autoset"]
+# A planted `_attn_implementation_internal` in config.json reaches the remote-kernel loader even where
+# attn_implementation="sdpa" is passed.
+PLANTED = [
+    "_attn_implementation_internal",
+    "_attn_implementation",
+    "attn_implementation",
+    "_attn_implementation_autoset",
+]
 
 
 @pytest.fixture
@@ -27,7 +33,12 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> list[object]:
         asked.append(args)
         raise AssertionError("the network was asked")
 
-    for owner, name in ((socket.socket, "connect"), (socket.socket, "connect_ex"), (socket, "getaddrinfo"), (socket, "create_connection")):
+    for owner, name in (
+        (socket.socket, "connect"),
+        (socket.socket, "connect_ex"),
+        (socket, "getaddrinfo"),
+        (socket, "create_connection"),
+    ):
         monkeypatch.setattr(owner, name, refuse)
     return asked
 
@@ -46,7 +57,9 @@ def plant(tiny_folder: Path, tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.mark.parametrize("key", PLANTED)
-def test_a_planted_attention_is_refused_without_a_network_call(key: str, plant: Callable[..., Path], no_network: list[object]) -> None:
+def test_a_planted_attention_is_refused_without_a_network_call(
+    key: str, plant: Callable[..., Path], no_network: list[object]
+) -> None:
     with pytest.raises(ArtefactError, match=f"'{key}' chooses code to run") as caught:
         load_trunk(str(plant(**{key: "somebody/kernel"})), precision="fp32")
     assert caught.value.exit_code == 4
@@ -80,7 +93,9 @@ def test_only_listed_keys_reach_the_library(plant: Callable[..., Path]) -> None:
 
 def test_a_tokenizer_configuration_is_not_obeyed(plant: Callable[..., Path]) -> None:
     folder = plant()
-    (folder / "tokenizer_config.json").write_text(json.dumps({"auto_map": {"AutoTokenizer": ["evil.Evil", None]}, "tokenizer_class": "Evil"}), encoding="utf-8")
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({"auto_map": {"AutoTokenizer": ["evil.Evil", None]}, "tokenizer_class": "Evil"}), encoding="utf-8"
+    )
     assert type(load_trunk(str(folder), precision="fp32").tokenizer).__name__ == "XLMRobertaTokenizerFast"
 
 

@@ -39,7 +39,8 @@ def make_units():
 
 @pytest.fixture(scope="session")
 def make_tied():
-    """make(seed, rows): unit vectors of sixteen times +-1/4, so that every inner product is an exact eighth and ties are many, in any arithmetic."""
+    """make(seed, rows): unit vectors of sixteen times +-1/4, so that every inner product is an exact eighth and ties
+    are many, in any arithmetic."""
 
     def make(seed, rows):
         return np.random.default_rng(seed).choice(np.array([-0.25, 0.25], dtype=np.float32), size=(rows, 16))

@@ -22,7 +22,9 @@ def cells(make_units):
     return make
 
 
-@pytest.mark.parametrize(("rows", "lists", "probes", "width"), [(900, 20, 3, 8), (900, 20, 20, 5), (5000, 100, 7, 12), (60, 30, 1, 1)])
+@pytest.mark.parametrize(
+    ("rows", "lists", "probes", "width"), [(900, 20, 3, 8), (900, 20, 20, 5), (5000, 100, 7, 12), (60, 30, 1, 1)]
+)
 def test_finds_what_faiss_finds_in_the_same_cells(cells, make_units, rows, lists, probes, width):
     trained, base = cells(rows, lists, probes)
     queries = make_units(7, 211, 24)

@@ -42,12 +42,21 @@ def test_leaves_blank_lines_out():
 def test_gives_every_line_of_a_text(left_texts, right_texts, seed):
     left, right = distinct(left_texts), distinct(right_texts)
     draw = np.random.default_rng(seed)
-    triples = [(int(draw.integers(len(left.rows))), int(draw.integers(len(right.rows))), float(-number)) for number in range(5)]
-    lines = [[[line for line, text in enumerate(side.of_line) if text == one] for one in range(len(side.rows))] for side in (left, right)]
+    triples = [
+        (int(draw.integers(len(left.rows))), int(draw.integers(len(right.rows))), float(-number)) for number in range(5)
+    ]
+    lines = [
+        [[line for line, text in enumerate(side.of_line) if text == one] for one in range(len(side.rows))]
+        for side in (left, right)
+    ]
     every = [(a, b, score) for one, other, score in triples for a in lines[0][one] for b in lines[1][other]]
     assert as_tuples(expand(pairs_of(triples), left, right)) == every
-    assert as_tuples(once(pairs_of(triples), left, right)) == [(lines[0][a][0], lines[1][b][0], score) for a, b, score in triples]
-    single = [(lines[0][a][0], lines[1][b][0], score) for a, b, score in triples if len(lines[0][a]) == len(lines[1][b]) == 1]
+    assert as_tuples(once(pairs_of(triples), left, right)) == [
+        (lines[0][a][0], lines[1][b][0], score) for a, b, score in triples
+    ]
+    single = [
+        (lines[0][a][0], lines[1][b][0], score) for a, b, score in triples if len(lines[0][a]) == len(lines[1][b]) == 1
+    ]
     assert as_tuples(drop(pairs_of(triples), left, right)) == single
 
 
@@ -73,4 +82,8 @@ def test_tells_vectors_apart_by_their_bytes(make_units):
 
 
 def test_takes_minus_nought_for_nought():
-    assert by_vectors(Held(np.array([[0.0, 1.0], [-0.0, 1.0], [0.0, -1.0]], dtype=np.float32))).of_line.tolist() == [0, 0, 1]
+    assert by_vectors(Held(np.array([[0.0, 1.0], [-0.0, 1.0], [0.0, -1.0]], dtype=np.float32))).of_line.tolist() == [
+        0,
+        0,
+        1,
+    ]

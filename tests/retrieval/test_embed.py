@@ -56,7 +56,9 @@ def test_reads_several_layers_in_one_pass(encoder, sentences, monkeypatch):
 def test_encodes_equal_sentences_once(encoder, sentences, monkeypatch):
     rows = []
     hidden = encoder.hidden
-    monkeypatch.setattr(encoder, "hidden", lambda ids, *rest, **named: rows.append(len(ids)) or hidden(ids, *rest, **named))
+    monkeypatch.setattr(
+        encoder, "hidden", lambda ids, *rest, **named: rows.append(len(ids)) or hidden(ids, *rest, **named)
+    )
     vectors = embed(encoder, [sentences[0], sentences[1], sentences[0]], Reading((1,)))[1]
     assert sum(rows) == 2
     assert np.array_equal(vectors[0], vectors[2])

@@ -91,7 +91,9 @@ def test_never_finds_anything_nearer_than_exact_does(make_units, probes):
     found = nearest(queries, base, 4, index="ivf", settings=IndexSettings(lists=16, probes=probes))
     exact = nearest(queries, base, 4)
     assert (found.similarity <= exact.similarity + 1e-6).all()
-    assert recall(found, Held(queries), Held(base)) == np.mean([len(set(a) & set(b)) / 4 for a, b in zip(found.index.tolist(), exact.index.tolist(), strict=True)])
+    assert recall(found, Held(queries), Held(base)) == np.mean(
+        [len(set(a) & set(b)) / 4 for a, b in zip(found.index.tolist(), exact.index.tolist(), strict=True)]
+    )
 
 
 def test_is_exact_when_every_cell_is_searched(make_units):

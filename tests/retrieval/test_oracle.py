@@ -1,4 +1,5 @@
-"""Mining of two pools finds the pairs and scores of the algorithm written slowly (tests/slow_mining.py), on 200 seeds with repeats and ties."""
+"""Mining of two pools finds the pairs and scores of the algorithm written slowly (tests/slow_mining.py), on 200 seeds
+with repeats and ties."""
 
 import numpy as np
 import pytest
@@ -18,7 +19,10 @@ def test_finds_the_pairs_and_scores_of_the_slow_algorithm(slow_mining, name, dup
         source, target = (np.array(side, dtype=np.float32) for side in (source, target))
         mined = mine_pools(source, target, pools, rules)
         expected = slow_mining["slow_mining"](source_texts, source.tolist(), target_texts, target.tolist(), duplicates)
-        found = {(int(one), int(other)): score for (one, other), score in zip(named(mined, pools), mined.score.tolist(), strict=True)}
+        found = {
+            (int(one), int(other)): score
+            for (one, other), score in zip(named(mined, pools), mined.score.tolist(), strict=True)
+        }
         assert found.keys() == expected.keys(), seed
         assert len(mined) == len(found)
         assert all(found[pair] == pytest.approx(score, abs=1e-5) for pair, score in expected.items()), seed

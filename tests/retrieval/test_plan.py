@@ -20,11 +20,14 @@ def test_holds_a_million_vectors_in_four_gigabytes():
 
 
 def test_adds_up_by_hand():
-    # results: 2 million sentences of 4 neighbours of 12 bytes; pairs: 136 bytes a sentence; vectors: 1024 bytes each; a block: 16384 queries
+    # results: 2 million sentences of 4 neighbours of 12 bytes; pairs: 136 bytes a sentence; vectors: 1024 bytes each; a
+    # block: 16384 queries
     block = 16384 * (8 * 256 + 48 * (8 + 4)) + (96 << 20) + (1 << 22) * 24
     steps = Steps(1_000_000)
     assert peak(MILLION, indexes["exact"], steps, HELD) == HELD + 96_000_000 + block + 1_024_000_000
-    assert peak(MILLION, indexes["exact"], Steps(4096), HELD) == HELD + 96_000_000 + max(block + 4096 * 1024, 272_000_000)
+    assert peak(MILLION, indexes["exact"], Steps(4096), HELD) == HELD + 96_000_000 + max(
+        block + 4096 * 1024, 272_000_000
+    )
 
 
 @pytest.mark.parametrize("name", ["exact", "ivf", "ivf-sq", "ivf-pq"])
@@ -58,10 +61,13 @@ def test_holds_everything_at_once_where_the_system_tells_no_limit():
 
 
 def test_counts_the_candidates_of_all_cells_by_hand():
-    # a million vectors: 4,000 cells, 125 of them asked for 8 places, of 8 bytes; 24 bytes a cell of a query; 24 for each of 2 ** 20 that are ordered;
+    # a million vectors: 4,000 cells, 125 of them asked for 8 places, of 8 bytes; 24 bytes a cell of a query; 24 for
+    # each of 2 ** 20 that are ordered;
     # 64 MiB of what the threads compare, and its products
     beside = 16384 * 125 * (8 * 8 + 24) + (1 << 20) * 24 + (64 << 20)
-    more = peak(MILLION, indexes["ivf"], Steps(1_000_000), HELD) - peak(MILLION, indexes["exact"], Steps(1_000_000), HELD)
+    more = peak(MILLION, indexes["ivf"], Steps(1_000_000), HELD) - peak(
+        MILLION, indexes["exact"], Steps(1_000_000), HELD
+    )
     assert more == beside + 40 * 1_000_000
 
 
@@ -80,7 +86,10 @@ def test_chooses_exact_while_it_is_fast_enough():
     assert found == ("exact", "1000 x 2000 vectors of 64: exact search both ways takes less than a second here")
 
 
-@pytest.mark.parametrize(("limit", "how"), [(8e9, "all in memory at once"), (1.8e9, "in shards of [0-9]+ vectors: a whole side does not fit in 1.8 GB")])
+@pytest.mark.parametrize(
+    ("limit", "how"),
+    [(8e9, "all in memory at once"), (1.8e9, "in shards of [0-9]+ vectors: a whole side does not fit in 1.8 GB")],
+)
 def test_chooses_cells_where_exact_search_takes_long(limit, how):
     index, why = choose(MILLION, limit, HELD, speed=1e9)  # 2 * 10^12 * 256 multiplications take 142 hours
     assert index == "ivf"

@@ -11,7 +11,10 @@ HIDDEN = torch.tensor([[[1.0], [2.0], [6.0], [100.0]], [[-1.0], [-3.0], [-4.0], 
 MASK = torch.tensor([[1, 1, 1, 0], [1, 1, 1, 1]])
 
 
-@pytest.mark.parametrize(("pool", "expected"), [("mean", [3.0, -4.0]), ("mean_words", [2.0, -3.5]), ("first", [1.0, -1.0]), ("max", [6.0, -1.0])])
+@pytest.mark.parametrize(
+    ("pool", "expected"),
+    [("mean", [3.0, -4.0]), ("mean_words", [2.0, -3.5]), ("first", [1.0, -1.0]), ("max", [6.0, -1.0])],
+)
 def test_pools_over_the_tokens_that_are_there(pool, expected):
     assert poolings[pool](HIDDEN, MASK)[:, 0].tolist() == expected
 
@@ -20,7 +23,9 @@ def test_falls_on_the_marks_where_there_is_no_word():
     assert poolings["mean_words"](HIDDEN[:1], torch.tensor([[1, 1, 0, 0]])).item() == 1.5
 
 
-@pytest.mark.parametrize(("wrong", "message"), [([0.0, 0.0], "zero"), ([np.nan, 1.0], "not finite"), ([np.inf, 1.0], "not finite")])
+@pytest.mark.parametrize(
+    ("wrong", "message"), [([0.0, 0.0], "zero"), ([np.nan, 1.0], "not finite"), ([np.inf, 1.0], "not finite")]
+)
 def test_names_the_line_of_a_vector_without_direction(wrong, message):
     with pytest.raises(StiltsError, match=rf"{message}\n  where: line 2"):
         unit(np.array([[1.0, 1.0], wrong], dtype=np.float32))

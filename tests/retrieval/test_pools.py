@@ -1,4 +1,5 @@
-"""The whole of mining two pools is checked against XTREME's steps written slowly; thresholds against trying every cut in fractions."""
+"""The whole of mining two pools is checked against XTREME's steps written slowly; thresholds against trying every cut
+in fractions."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -24,7 +25,8 @@ def pools_of(source, target, gold=()):
 
 
 def slow_candidates(x, y, pools, duplicates):
-    """Unify texts (first-seen order, the last vector), mine one-to-one by ratio margin over four neighbours, map texts to ids."""
+    """Unify texts (first-seen order, the last vector), mine one-to-one by ratio margin over four neighbours, map texts
+    to ids."""
 
     def unify(texts, vectors):
         last = dict(zip(texts, vectors, strict=True))  # in order of first appearance, with the last value
@@ -125,7 +127,9 @@ def test_cuts_where_trying_every_cut_finds_the_best_f1(scores, gold, rule):
     assert chosen.f1 == pytest.approx(float(f1))
     if f1:
         last = kept == len(scores)
-        assert chosen.threshold == (mined.score[-1] if last else (float(mined.score[kept - 1]) + float(mined.score[kept])) / 2)
+        assert chosen.threshold == (
+            mined.score[-1] if last else (float(mined.score[kept - 1]) + float(mined.score[kept])) / 2
+        )
 
 
 @given(SCORES, st.sets(st.integers(0, 14), min_size=1, max_size=8))

@@ -27,7 +27,10 @@ def test_differs_where_the_scripts_differ():
 
 
 def test_keeps_what_they_all_share():
-    shared = {(one.pool, one.k, one.margin, one.retrieval, one.minimum, one.centring, one.max_length, one.direction) for one in PROTOCOLS}
+    shared = {
+        (one.pool, one.k, one.margin, one.retrieval, one.minimum, one.centring, one.max_length, one.direction)
+        for one in PROTOCOLS
+    }
     assert shared == {("mean", 4, "ratio", "max", 0.0, False, 512, "en->xx")}
 
 

@@ -27,7 +27,14 @@ def same(one, other):
     assert np.array_equal(one.similarity, other.similarity)
 
 
-@given(seed=st.integers(0, 10_000), n=st.integers(1, 30), m=st.integers(1, 70), k=st.integers(1, 6), rows=st.integers(1, 80), block=st.integers(1, 40))
+@given(
+    seed=st.integers(0, 10_000),
+    n=st.integers(1, 30),
+    m=st.integers(1, 70),
+    k=st.integers(1, 6),
+    rows=st.integers(1, 80),
+    block=st.integers(1, 40),
+)
 def test_finds_the_same_bits_whatever_the_shards(make_units, seed, n, m, k, rows, block):
     queries, base = make_units(seed, n), make_units(seed + 1, m)
     base[m // 2 :] = base[: m - m // 2]  # repeated vectors, across shards
@@ -40,7 +47,9 @@ def test_finds_the_same_bits_whatever_the_shards(make_units, seed, n, m, k, rows
 def test_tells_vectors_apart_that_differ_in_the_last_bit(make_units):
     query = make_units(1, 1, 300)
     base = np.repeat(query, 200, axis=0)
-    base[np.arange(200), np.arange(200)] += np.float32(1e-7) * np.random.default_rng(1).choice([-1, 0, 1], 200).astype(np.float32)
+    base[np.arange(200), np.arange(200)] += np.float32(1e-7) * np.random.default_rng(1).choice([-1, 0, 1], 200).astype(
+        np.float32
+    )
     found = search(Held(query), Held(base), 4, steps=Steps(64))
     similarity, index = brute_force(query, base, 4)
     assert np.array_equal(found.index, index)
@@ -95,7 +104,17 @@ def test_goes_on_where_it_was_saved(make_units, tmp_path, name):
         with pytest.raises(KeyboardInterrupt):
             search(Held(queries), Held(base), 3, saved=Saved(path, "it", seconds=0), progress=kill, **chosen)
         again = []
-        same(whole, search(Held(queries), Held(base), 3, saved=Saved(path, "it"), progress=lambda done, total, again=again: again.append(done), **chosen))
+        same(
+            whole,
+            search(
+                Held(queries),
+                Held(base),
+                3,
+                saved=Saved(path, "it"),
+                progress=lambda done, total, again=again: again.append(done),
+                **chosen,
+            ),
+        )
         assert again == list(range(stop, 10))  # a step is saved after it is told, so one is done again
         assert told[-1] == (stop, 9)
 
@@ -104,14 +123,26 @@ def test_does_nothing_again_when_it_is_done(make_units, tmp_path):
     queries, base = make_units(1, 20), make_units(2, 30)
     first = search(Held(queries), Held(base), 3, saved=Saved(tmp_path / "s.npz", "it"))
     told = []
-    same(first, search(Held(queries), Held(base), 3, saved=Saved(tmp_path / "s.npz", "it"), progress=lambda *step: told.append(step)))
+    same(
+        first,
+        search(
+            Held(queries),
+            Held(base),
+            3,
+            saved=Saved(tmp_path / "s.npz", "it"),
+            progress=lambda *step: told.append(step),
+        ),
+    )
     assert told == []
 
 
 def test_takes_no_state_of_other_work(make_units, tmp_path):
     queries, base = make_units(1, 20), make_units(2, 30)
     search(Held(queries), Held(base[::-1].copy()), 3, saved=Saved(tmp_path / "s.npz", "other"))
-    same(search(Held(queries), Held(base), 3), search(Held(queries), Held(base), 3, saved=Saved(tmp_path / "s.npz", "it")))
+    same(
+        search(Held(queries), Held(base), 3),
+        search(Held(queries), Held(base), 3, saved=Saved(tmp_path / "s.npz", "it")),
+    )
 
 
 def test_refuses_a_damaged_state(make_units, tmp_path):

@@ -24,13 +24,17 @@ def here(queries, base, k, *, steps, index="exact", settings=None, asked=None):
         for piece in pieces:
             if asked is not None:
                 asked.append(piece)
-            yield search_piece(queries, base, k, piece, index=index, settings=settings or IndexSettings(), steps=steps, trained=trained)
+            yield search_piece(
+                queries, base, k, piece, index=index, settings=settings or IndexSettings(), steps=steps, trained=trained
+            )
 
     return each
 
 
 @pytest.mark.parametrize("index", ["exact", "ivf", "ivf-sq", "ivf-pq", "hnsw"])
-@pytest.mark.parametrize(("base_rows", "query_rows", "hands"), [(1 << 62, 64, 1), (100, 64, 3), (37, 1000, 2), (410, 7, 50)])
+@pytest.mark.parametrize(
+    ("base_rows", "query_rows", "hands"), [(1 << 62, 64, 1), (100, 64, 3), (37, 1000, 2), (410, 7, 50)]
+)
 def test_finds_what_one_process_finds(sides, index, base_rows, query_rows, hands):
     steps, settings = Steps(base_rows, query_rows), IndexSettings(probes=3 if index.startswith("ivf") else None)
     expected = search(*sides, 4, index=index, settings=settings, steps=steps)

@@ -43,7 +43,9 @@ def test_reports_the_other_direction_and_the_mean_under_their_own_names(aligned)
     scores = {one.metric: one.score for one in tatoeba(foreign, english, PROTOCOL).measures}
     onward, back = ((by_distance(*sides) == np.arange(60)).mean() for sides in ((english, foreign), (foreign, english)))
     assert onward != back
-    assert [scores[name] for name in ("accuracy", "accuracy-xx-en", "accuracy-mean")] == pytest.approx([onward, back, (onward + back) / 2])
+    assert [scores[name] for name in ("accuracy", "accuracy-xx-en", "accuracy-mean")] == pytest.approx(
+        [onward, back, (onward + back) / 2]
+    )
 
 
 def test_reports_the_margin_over_four_neighbours(aligned):
@@ -59,14 +61,19 @@ def test_reports_the_margin_over_four_neighbours(aligned):
 
 def test_gives_a_unit_per_english_query(aligned):
     found = tatoeba(*aligned(9), PROTOCOL)
-    assert found.headline.units.tolist() == [[float(guess == line), 1.0] for line, guess in enumerate(found.predictions)]
+    assert found.headline.units.tolist() == [
+        [float(guess == line), 1.0] for line, guess in enumerate(found.predictions)
+    ]
     assert all(one.units.sum(0)[0] / one.units.sum(0)[1] == pytest.approx(one.score) for one in found.measures)
 
 
 def test_turns_around_where_the_protocol_says_so(aligned):
     foreign, english = aligned(7)
     turned = tatoeba(foreign, english, replace(PROTOCOL, direction="xx->en"))
-    assert turned.headline.score == {one.metric: one.score for one in tatoeba(foreign, english, PROTOCOL).measures}["accuracy-xx-en"]
+    assert (
+        turned.headline.score
+        == {one.metric: one.score for one in tatoeba(foreign, english, PROTOCOL).measures}["accuracy-xx-en"]
+    )
     assert turned.measures[1].metric == "accuracy-en-xx"
 
 
@@ -75,7 +82,9 @@ def test_centres_each_side_only_when_asked(aligned):
     foreign, english = (side / np.linalg.norm(side, axis=1, keepdims=True) for side in (foreign, english))
     moved = [side - side.mean(0) for side in (foreign, english)]
     moved = [side / np.linalg.norm(side, axis=1, keepdims=True) for side in moved]
-    plain, centred = (tatoeba(foreign, english, replace(PROTOCOL, centring=centring)).predictions for centring in (False, True))
+    plain, centred = (
+        tatoeba(foreign, english, replace(PROTOCOL, centring=centring)).predictions for centring in (False, True)
+    )
     assert np.array_equal(plain, by_distance(english, foreign))
     assert np.array_equal(centred, by_distance(moved[1], moved[0]))
     assert not np.array_equal(plain, centred)

@@ -13,7 +13,10 @@ from adapter_stilts.sharing.bundle import load_bundle
 from adapter_stilts.tasks.base import tasks
 
 QUERIES = [Query(str(number), text) for number, text in enumerate(("Who bought apples?", "Wo ist Anna?", "小さな猫"))]
-CANDIDATES = [Candidate("a", "Anna bought two red apples in Paris."), Candidate("b", "The cat sleeps.", "The cat sleeps. It is old.")]
+CANDIDATES = [
+    Candidate("a", "Anna bought two red apples in Paris."),
+    Candidate("b", "The cat sleeps.", "The cat sleeps. It is old."),
+]
 
 
 def vectors(model):
@@ -25,7 +28,9 @@ def vectors(model):
 def main():
     trunk, folder, out = map(Path, sys.argv[1:])
     bundle = load_bundle(folder)
-    np.save(out, vectors(finished_models(load_trunk(str(trunk), precision=bundle.manifest.trunk.precision), bundle)["head"]))
+    np.save(
+        out, vectors(finished_models(load_trunk(str(trunk), precision=bundle.manifest.trunk.precision), bundle)["head"])
+    )
 
 
 if __name__ == "__main__":

@@ -17,16 +17,26 @@ from adapter_stilts.formats.text import PlainText
 from adapter_stilts.runs.build import finished_models
 from adapter_stilts.sharing.bundle import load_bundle
 
-SENTENCES = ("Anna bought two red apples in Paris.", "Who bought the apples?", "The small cat sleeps under the old table.", "Пусто.")
+SENTENCES = (
+    "Anna bought two red apples in Paris.",
+    "Who bought the apples?",
+    "The small cat sleeps under the old table.",
+    "Пусто.",
+)
 TEXTS = [PlainText(str(number), one) for number, one in enumerate(SENTENCES)]
-EXAMPLES = [Classified(str(number), one, other, "") for number, (one, other) in enumerate(zip(SENTENCES, reversed(SENTENCES), strict=True))]
+EXAMPLES = [
+    Classified(str(number), one, other, "")
+    for number, (one, other) in enumerate(zip(SENTENCES, reversed(SENTENCES), strict=True))
+]
 
 
 @torch.no_grad()
 def logits(model):
     """The logits [B, C] of four sentence pairs of different lengths, or [tokens, V] of four texts, in one batch."""
     examples, format = (TEXTS, "text") if model.format.masked else (EXAMPLES, "pair")
-    found = formats[format].features(examples, model.encoder.trunk.tokenizer, Cut(labels=("a", "b", "c"), max_length=64, training=False))
+    found = formats[format].features(
+        examples, model.encoder.trunk.tokenizer, Cut(labels=("a", "b", "c"), max_length=64, training=False)
+    )
     batch = collate(found, model.encoder.trunk.pad_id)
     return model.eval()({name: tensor for name, tensor in batch.items() if name != "labels"}).contiguous()
 

@@ -35,13 +35,24 @@ class Told(Silent):
 
 
 def main():
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # a study's processes come from the same fork server, and block it
+    signal.pthread_sigmask(
+        signal.SIG_UNBLOCK, {signal.SIGINT}
+    )  # a study's processes come from the same fork server, and block it
     if LARGEST is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST, LARGEST))
     config = with_settings(RunConfig(), CONFIG)
     folder = Path(OUT)
     try:
-        train(config, tuple(config.task.name.split(",")), out=folder, runs=folder.parent, resume=True, overwrite=False, dry_run=False, report=Told())
+        train(
+            config,
+            tuple(config.task.name.split(",")),
+            out=folder,
+            runs=folder.parent,
+            resume=True,
+            overwrite=False,
+            dry_run=False,
+            report=Told(),
+        )
     except StiltsError as error:
         TELL.send(("error", error.exit_code, str(error)))
         sys.exit(error.exit_code)

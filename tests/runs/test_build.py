@@ -1,4 +1,5 @@
-"""A run that was saved and loaded in a new process gives the same logits, bit by bit; on another trunk it is refused."""
+"""A run that was saved and loaded in a new process gives the same logits, bit by bit; on another trunk it is
+refused."""
 
 from __future__ import annotations
 
@@ -41,10 +42,20 @@ COMPOSED = {  # name: (task, how, parents, more)
     "fuse-target": ("nli", "fuse", ["paraphrase", "seq_bn"], {"fusion.target_adapter": True}),
     "fuse-of-stacks": ("nli", "fuse", ["stack", "stack-on-stack"], {}),
     "stack-on-fuse": ("nli", "stack", ["fuse-target"], {}),
-    "written": ("nli", "stack", ["paraphrase", "seq_bn"], {"composition": "stack(average(paraphrase, nli, weights=0.25/0.75), nli-2)"}),
+    "written": (
+        "nli",
+        "stack",
+        ["paraphrase", "seq_bn"],
+        {"composition": "stack(average(paraphrase, nli, weights=0.25/0.75), nli-2)"},
+    ),
 }
 PRECISIONS = ("fp32", "bf16")
-NAMES = [f"{precision}-{name}" for precision in PRECISIONS for name in (*KINDS, *COMPOSED) if (precision, name) != ("bf16", "full")]
+NAMES = [
+    f"{precision}-{name}"
+    for precision in PRECISIONS
+    for name in (*KINDS, *COMPOSED)
+    if (precision, name) != ("bf16", "full")
+]
 
 
 @pytest.fixture(scope="module")
@@ -57,18 +68,32 @@ def reload():
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory, tiny_folder, data, reload):
-    """Every kind and every composition trained for two steps in both precisions: {name: (folder, logits of the model that was trained)}."""
+    """Every kind and every composition trained for two steps in both precisions: {name: (folder, logits of the model
+    that was trained)}."""
     root, patch, models = tmp_path_factory.mktemp("runs"), pytest.MonkeyPatch(), []
     trunks = {precision: load_trunk(str(tiny_folder), precision=precision) for precision in PRECISIONS}
     patch.setattr(adapter_stilts.runs.prepare, "load_trunk", lambda name, *, precision, **rest: trunks[precision])
     parts_of = adapter_stilts.runs.train.parts_of
-    patch.setattr(adapter_stilts.runs.train, "parts_of", lambda model, *rest, **named: models.append(model) or parts_of(model, *rest, **named))
+    patch.setattr(
+        adapter_stilts.runs.train,
+        "parts_of",
+        lambda model, *rest, **named: models.append(model) or parts_of(model, *rest, **named),
+    )
 
     def make(name: str, precision: str, task: str, **settings: object):
-        base = {"trunk.name": str(tiny_folder), "trunk.precision": precision, "data.sources": data(task), "training.max_steps": 2}
-        config = with_settings(RunConfig(), {**base, "training.token_budget": 256, "training.learning_rate": 0.05, **settings})
+        base = {
+            "trunk.name": str(tiny_folder),
+            "trunk.precision": precision,
+            "data.sources": data(task),
+            "training.max_steps": 2,
+        }
+        config = with_settings(
+            RunConfig(), {**base, "training.token_budget": 256, "training.learning_rate": 0.05, **settings}
+        )
         out = root / f"{precision}-{name}"
-        adapter_stilts.runs.train.train(config, (task,), out=out, runs=root, resume=True, overwrite=False, dry_run=False, report=Silent())
+        adapter_stilts.runs.train.train(
+            config, (task,), out=out, runs=root, resume=True, overwrite=False, dry_run=False, report=Silent()
+        )
         return out, reload.logits(models.pop())
 
     found = {}
@@ -76,7 +101,9 @@ def runs(tmp_path_factory, tiny_folder, data, reload):
         make("paraphrase", precision, "paraphrase")
         for kind in KINDS:
             if (precision, kind) != ("bf16", "full"):
-                found[f"{precision}-{kind}"] = make(kind, precision, "nli", **{"adapter.kind": kind, "adapter.settings": SMALL.get(kind, {})})
+                found[f"{precision}-{kind}"] = make(
+                    kind, precision, "nli", **{"adapter.kind": kind, "adapter.settings": SMALL.get(kind, {})}
+                )
         for name, (task, how, parents, more) in COMPOSED.items():
             after = [str(root / f"{precision}-{parent}") for parent in parents]
             found[f"{precision}-{name}"] = make(name, precision, task, how=how, after=after, **more)
@@ -88,7 +115,9 @@ def runs(tmp_path_factory, tiny_folder, data, reload):
 def reloaded(runs, tiny_folder, tmp_path_factory):
     """The logits of the same runs from a new process."""
     out = tmp_path_factory.mktemp("reloaded") / "logits.safetensors"
-    subprocess.run([sys.executable, SCRIPT, tiny_folder, out, *(folder for folder, _ in runs.values())], check=True, timeout=120)
+    subprocess.run(
+        [sys.executable, SCRIPT, tiny_folder, out, *(folder for folder, _ in runs.values())], check=True, timeout=120
+    )
     return safetensors.torch.load(out.read_bytes())
 
 
@@ -129,12 +158,16 @@ def test_notices_a_changed_byte_in_any_file_of_a_run(runs, flip, tmp_path):
 def test_carries_the_adapters_of_its_parents_unchanged(runs):
     (parent, _), (child, _) = runs["fp32-stack"], runs["fp32-stack-on-stack"]
     for name in ("paraphrase", "nli"):
-        assert (parent / f"adapter/{name}.safetensors").read_bytes() == (child / f"adapter/{name}.safetensors").read_bytes()
+        assert (parent / f"adapter/{name}.safetensors").read_bytes() == (
+            child / f"adapter/{name}.safetensors"
+        ).read_bytes()
 
 
 def test_loads_a_bundle_without_checkpoints_and_predictions(runs, reload, tiny_folder, tmp_path):
     folder, logits = runs["fp32-stack"]
-    copy = shutil.copytree(folder, tmp_path / "bundle", ignore=shutil.ignore_patterns("checkpoints", "predictions", "units", ".lock"))
+    copy = shutil.copytree(
+        folder, tmp_path / "bundle", ignore=shutil.ignore_patterns("checkpoints", "predictions", "units", ".lock")
+    )
     found = reload.logits(finished_models(load_trunk(str(tiny_folder), precision="fp32"), load_bundle(copy))["head"])
     assert torch.equal(found, logits)
 
@@ -145,7 +178,11 @@ def changed(tiny_folder: Path, out: Path, *, weights: str = "", layers: int = 2)
     tensors = safetensors.torch.load((out / "model.safetensors").read_bytes())
     if weights:
         tensors[weights].view(-1)[0] += 1e-3
-    kept = {name: tensor for name, tensor in tensors.items() if not name.startswith(tuple(f"roberta.encoder.layer.{n}." for n in range(layers, 2)))}
+    kept = {
+        name: tensor
+        for name, tensor in tensors.items()
+        if not name.startswith(tuple(f"roberta.encoder.layer.{n}." for n in range(layers, 2)))
+    }
     (out / "model.safetensors").write_bytes(safetensors.torch.save(kept))
     described = json.loads((out / "config.json").read_text())
     (out / "config.json").write_text(json.dumps({**described, "num_hidden_layers": layers}))
@@ -172,15 +209,30 @@ def test_refuses_a_trunk_with_other_weights_and_names_both(runs, tiny_folder, tm
 
 def test_refuses_a_trunk_of_another_depth_and_names_both(runs, tiny_folder, tmp_path):
     other = changed(tiny_folder, tmp_path / "flat", layers=1)
-    with pytest.raises(ArtefactError, match=r"of 2 layers of width 32 \('.*tiny-xlmr0'\), and this one is of 1 layers of width 32 \('.*flat'\)"):
+    with pytest.raises(
+        ArtefactError,
+        match=r"of 2 layers of width 32 \('.*tiny-xlmr0'\), and this one is of 1 layers of width 32 \('.*flat'\)",
+    ):
         finished_models(load_trunk(str(other), precision="fp32"), load_bundle(runs["fp32-seq_bn"][0]))
 
 
 def test_refuses_to_build_on_a_run_of_another_trunk(runs, tiny_folder, tmp_path, data):
     other = changed(tiny_folder, tmp_path / "tuned", weights="roberta.encoder.layer.0.output.dense.weight")
-    base = {"trunk.name": str(other), "data.sources": data("nli"), "how": "stack", "after": [str(runs["fp32-seq_bn"][0])]}
+    base = {
+        "trunk.name": str(other),
+        "data.sources": data("nli"),
+        "how": "stack",
+        "after": [str(runs["fp32-seq_bn"][0])],
+    }
     with pytest.raises(ArtefactError, match="trained on weights"):
         adapter_stilts.runs.train.train(
-            with_settings(RunConfig(), base), ("nli",), out=None, runs=tmp_path / "runs", resume=True, overwrite=False, dry_run=False, report=Silent()
+            with_settings(RunConfig(), base),
+            ("nli",),
+            out=None,
+            runs=tmp_path / "runs",
+            resume=True,
+            overwrite=False,
+            dry_run=False,
+            report=Silent(),
         )
     assert not (tmp_path / "runs").exists()

@@ -20,7 +20,15 @@ from adapter_stilts.retrieval.stored.vectors import open_vectors
 from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.runs.subject import Request as Evaluation
 
-SOURCE = ["The small cat sleeps.", "Anna bought apples.", "", "Paris on Monday", "The small cat sleeps.", "The old table", "red apples in Paris"]
+SOURCE = [
+    "The small cat sleeps.",
+    "Anna bought apples.",
+    "",
+    "Paris on Monday",
+    "The small cat sleeps.",
+    "The old table",
+    "red apples in Paris",
+]
 TARGET = ["Die kleine Katze", "Anna kaufte Äpfel", "am Montag in Paris", "Der alte Tisch", "rote Äpfel"]
 
 
@@ -36,7 +44,14 @@ def make(tiny_folder, tmp_path):
     def run(path, out, report=None, **more):
         wanted = Overrides((2,), centring=more.pop("centring", None))
         request = Encoding(path, trunk=str(tiny_folder), precision="fp32", wanted=wanted, shard_rows=3, **more)
-        found = encode(request, out=tmp_path / out if out else None, runs=tmp_path / "runs", overwrite=False, dry_run=False, report=report or Silent())
+        found = encode(
+            request,
+            out=tmp_path / out if out else None,
+            runs=tmp_path / "runs",
+            overwrite=False,
+            dry_run=False,
+            report=report or Silent(),
+        )
         return Path(found["folder"]), found
 
     return run
@@ -96,7 +111,14 @@ def test_mines_alike_from_text_and_from_centred_vectors(make, files, tmp_path, t
     def run(out, **more):
         wanted = Overrides(**{name: more.pop(name) for name in ("centring", "k") if name in more})
         wanted = replace(wanted, layers=(more.pop("layer"),)) if "layer" in more else wanted
-        return mine(Mining(wanted=wanted, **more), out=tmp_path / out, runs=tmp_path / "runs", overwrite=False, dry_run=False, report=Silent())
+        return mine(
+            Mining(wanted=wanted, **more),
+            out=tmp_path / out,
+            runs=tmp_path / "runs",
+            overwrite=False,
+            dry_run=False,
+            report=Silent(),
+        )
 
     def pairs(name):
         rows = [line.split("\t") for line in (tmp_path / name).read_text().split("\n")[:-1]]
@@ -107,7 +129,14 @@ def test_mines_alike_from_text_and_from_centred_vectors(make, files, tmp_path, t
     plain = run("plain", source=files[0], target=files[1], centring=False, **trunk)
     folders = [make(path, f"{name}-c", centring=True)[0] for name, path in zip("st", files, strict=True)]
     for centring in (None, True):
-        stored = run(f"stored{centring}", source=files[0], target=files[1], source_vectors=folders[0], target_vectors=folders[1], centring=centring)
+        stored = run(
+            f"stored{centring}",
+            source=files[0],
+            target=files[1],
+            source_vectors=folders[0],
+            target_vectors=folders[1],
+            centring=centring,
+        )
         assert stored["settings"]["centring"] is True
         assert pairs(f"stored{centring}") == [(pytest.approx(score, abs=1e-5), *pair) for score, *pair in pairs("text")]
     assert (text["settings"]["centring"], plain["settings"]["centring"]) == (True, False)
@@ -119,18 +148,32 @@ def test_mines_alike_from_text_and_from_centred_vectors(make, files, tmp_path, t
 def test_scores_both_ways_and_says_which(tiny_folder, tmp_path):
     folder = tmp_path / "data"
     folder.mkdir()
-    for language, lines in (("krl", ["Kissin uinu.", "Anna osti omenaa.", "Juna lähtee."]), ("eng", ["The cat sleeps.", "Anna bought apples.", "The train."])):
+    for language, lines in (
+        ("krl", ["Kissin uinu.", "Anna osti omenaa.", "Juna lähtee."]),
+        ("eng", ["The cat sleeps.", "Anna bought apples.", "The train."]),
+    ):
         (folder / f"tatoeba.krl-eng.{language}").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     def run(centre):
         overrides = Overrides(layers=(2,), centring=centre)
         asked = Evaluation(
-            run=None, trunk=str(tiny_folder), tasks=("tatoeba",), data=(str(folder),), precision="fp32", retrieval=overrides
+            run=None,
+            trunk=str(tiny_folder),
+            tasks=("tatoeba",),
+            data=(str(folder),),
+            precision="fp32",
+            retrieval=overrides,
         )
-        return evaluate(asked, out=None, runs=tmp_path, overwrite=False, dry_run=False, report=Silent()).to_json()["results"]
+        return evaluate(asked, out=None, runs=tmp_path, overwrite=False, dry_run=False, report=Silent()).to_json()[
+            "results"
+        ]
 
     found = {centre: run(centre) for centre in (None, False, True)}
-    assert {centre: {row["settings"]["centring"] for row in rows} for centre, rows in found.items()} == {None: {False}, False: {False}, True: {True}}
+    assert {centre: {row["settings"]["centring"] for row in rows} for centre, rows in found.items()} == {
+        None: {False},
+        False: {False},
+        True: {True},
+    }
     assert found[None] == found[False]
     kept = json.loads(next(tmp_path.glob("trunk-*/results.json")).read_text())["results"]
     assert {row["settings"]["centring"] for row in kept} == {True, False}

@@ -43,7 +43,9 @@ def tagged(number):
 def question(number):
     context = " ".join(WORDS[: 3 + number % 5])
     start = context.index(WORDS[number % 3])
-    return SpanQuestion(str(number), f"what {number}?", context, () if number % 4 == 0 else (Answer(WORDS[number % 3], start),))
+    return SpanQuestion(
+        str(number), f"what {number}?", context, () if number % 4 == 0 else (Answer(WORDS[number % 3], start),)
+    )
 
 
 ROWS = {"pair": classified, "single": classified, "choice": choice, "tags": tagged, "span": question}
@@ -60,7 +62,13 @@ def labels(row):
 
 
 def without_labels(row):
-    blank = {"answers": ()} if isinstance(row, SpanQuestion) else {"tags": ()} if isinstance(row, Tagged) else {"label": None}
+    blank = (
+        {"answers": ()}
+        if isinstance(row, SpanQuestion)
+        else {"tags": ()}
+        if isinstance(row, Tagged)
+        else {"label": None}
+    )
     return replace(row, **blank)
 
 
@@ -70,7 +78,9 @@ def test_changes_labels_but_not_inputs_and_keeps_their_counts(format, number, se
     rows = [ROWS[format](row) for row in range(number)]
     shuffled = shuffled_labels(formats[format], rows, Seeds(seed))
     assert [without_labels(row) for row in shuffled] == [without_labels(row) for row in rows]
-    assert Counter(label for row in shuffled for label in labels(row)) == Counter(label for row in rows for label in labels(row))
+    assert Counter(label for row in shuffled for label in labels(row)) == Counter(
+        label for row in rows for label in labels(row)
+    )
     if number >= 20:
         assert shuffled != rows
     if format == "choice":
@@ -88,7 +98,13 @@ def test_deals_the_same_labels_for_the_same_seed_only():
 
 def test_leaves_nothing_of_the_link_between_input_and_label():
     rows = [classified(number) for number in range(3000)]
-    agree = sum(one.label == other.label for one, other in zip(rows, shuffled_labels(formats["pair"], rows, Seeds(3)), strict=True)) / 3000
+    agree = (
+        sum(
+            one.label == other.label
+            for one, other in zip(rows, shuffled_labels(formats["pair"], rows, Seeds(3)), strict=True)
+        )
+        / 3000
+    )
     assert agree == pytest.approx(1 / 3, abs=0.03)
 
 

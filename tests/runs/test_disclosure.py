@@ -1,4 +1,5 @@
-"""What is said beside a score: leaks, substitutions and rows left out, in the manifest, the results, the card and on the terminal."""
+"""What is said beside a score: leaks, substitutions and rows left out, in the manifest, the results, the card and on
+the terminal."""
 
 import json
 
@@ -28,17 +29,24 @@ class Listening(Silent):
 
 @pytest.fixture
 def folder(tmp_path):
-    """SQuAD's and XQuAD's files, an English treebank of one tag each, and SNLI with rows on which nobody agreed; all of them ours."""
+    """SQuAD's and XQuAD's files, an English treebank of one tag each, and SNLI with rows on which nobody agreed; all of
+    them ours."""
 
     def squad(prefix, number):
         paragraphs = [
-            {"context": f"Ada {prefix} sang {row}.", "qas": [{"id": f"{prefix}{row}", "question": "Who?", "answers": [{"text": "Ada", "answer_start": 0}]}]}
+            {
+                "context": f"Ada {prefix} sang {row}.",
+                "qas": [{"id": f"{prefix}{row}", "question": "Who?", "answers": [{"text": "Ada", "answer_start": 0}]}],
+            }
             for row in range(number)
         ]
         return json.dumps({"version": "1.1", "data": [{"title": "t", "paragraphs": paragraphs}]})
 
     def tree(number):
-        rows = [f"1\tAda{row}\t_\tPROPN\tNNP\t_\t2\tnsubj\t_\t_\n2\tsang\t_\tVERB\tVBD\t_\t0\troot\t_\t_\n\n" for row in range(number)]
+        rows = [
+            f"1\tAda{row}\t_\tPROPN\tNNP\t_\t2\tnsubj\t_\t_\n2\tsang\t_\tVERB\tVBD\t_\t0\troot\t_\t_\n\n"
+            for row in range(number)
+        ]
         return "".join(rows)
 
     def nli(label):
@@ -62,7 +70,10 @@ def test_says_that_squads_development_set_chose_the_step_of_a_run_scored_on_xqua
     report = Listening()
     request = Request(run=run, trunk=None, tasks=("xquad",), languages=("de",), data=(str(folder),), precision="fp32")
     found = evaluate(request, out=None, runs=tmp_path, overwrite=False, dry_run=False, report=report).to_json()
-    expected = ("xquad after squad (train): SQuAD 1.1 is its training set; in-task", "xquad after squad (validation): it is translated from SQuAD's")
+    expected = (
+        "xquad after squad (train): SQuAD 1.1 is its training set; in-task",
+        "xquad after squad (validation): it is translated from SQuAD's",
+    )
     for place in ([text for text in report.said if "xquad" in text], next(row for row in found["results"])["leaks"]):
         assert all(any(text.startswith(start) for text in place) for start in expected)
     assert all(start in (run / "README.md").read_text(encoding="utf-8") for start in expected)
@@ -77,7 +88,10 @@ def test_says_what_a_target_has_seen_through_the_runs_it_builds_on(trained, fold
         *(("squad", "train"), ("squad", "validation")),
         *(("xquad", "train"), ("xquad", "validation")),  # held out of SQuAD's training rows
     ]
-    assert [leak.split(":")[0] for leak in manifest.leaks] == ["xquad after squad (train)", "xquad after squad (validation)"]
+    assert [leak.split(":")[0] for leak in manifest.leaks] == [
+        "xquad after squad (train)",
+        "xquad after squad (validation)",
+    ]
     assert set(manifest.leaks) <= set(report.said)
     assert "Leaks: xquad after squad" in (second / "README.md").read_text(encoding="utf-8")
 
@@ -105,7 +119,15 @@ def test_scores_again_where_words_are_to_be_fused_after_all(trained, folder, tmp
     run = trained("udpos", "pos", data__sources=(str(folder),))
 
     def readings(**settings):
-        request = Request(run=run, trunk=None, tasks=("udpos",), languages=("en",), data=(str(folder),), precision="fp32", task_settings=settings)
+        request = Request(
+            run=run,
+            trunk=None,
+            tasks=("udpos",),
+            languages=("en",),
+            data=(str(folder),),
+            precision="fp32",
+            task_settings=settings,
+        )
         found = evaluate(request, out=None, runs=tmp_path, overwrite=False, dry_run=False, report=Silent()).to_json()
         return {row["settings"]["multiword"] for row in found["results"]}
 
@@ -123,5 +145,7 @@ def test_fuses_words_under_the_protocol_that_does(trained, folder):
 
 def test_keeps_the_miniature_out_of_what_was_seen():
     assert history([Loaded([], Origin("mnli", "train", "en", "miniature"), formats["pair"])], []) == ()
-    seen = history([Loaded([], Origin("anli+", "train", "en", "files", parts=("anli", "mnli")), formats["pair"])] * 2, [])
+    seen = history(
+        [Loaded([], Origin("anli+", "train", "en", "files", parts=("anli", "mnli")), formats["pair"])] * 2, []
+    )
     assert seen == (Seen("anli+", "train", "en", ("anli", "mnli")),)

@@ -22,7 +22,9 @@ def scored(tmp_path):
     """`scored(request)` evaluates into `tmp_path`."""
 
     def call(request, out=None, overwrite=False, dry_run=False):
-        return evaluate(request, out=out, runs=tmp_path, overwrite=overwrite, dry_run=dry_run, report=Silent()).to_json()
+        return evaluate(
+            request, out=out, runs=tmp_path, overwrite=overwrite, dry_run=dry_run, report=Silent()
+        ).to_json()
 
     return call
 
@@ -55,7 +57,13 @@ def pools(tmp_path):
 def tatoeba(trunk, data, protocol="own", **overrides):
     asked = Overrides(**overrides)
     return Request(
-        run=None, trunk=str(trunk), tasks=("tatoeba",), data=(str(data),), protocol=protocol, precision="fp32", retrieval=asked
+        run=None,
+        trunk=str(trunk),
+        tasks=("tatoeba",),
+        data=(str(data),),
+        protocol=protocol,
+        precision="fp32",
+        retrieval=asked,
     )
 
 
@@ -67,7 +75,12 @@ def test_scores_a_bare_trunk_as_brute_force_on_its_saved_vectors_does(scored, ti
     nearest = ((target[:, None] - source[None]) ** 2).sum(-1).argmin(1)
     assert row["score"] == pytest.approx((nearest == np.arange(4)).mean(), abs=1e-9)
     assert (folder / row["predictions"]).read_text().split() == [str(number) for number in nearest]
-    assert (row["language"], row["n"], row["settings"]["layer"], row["settings"]["direction"]) == ("krl", 4, 1, "en->xx")
+    assert (row["language"], row["n"], row["settings"]["layer"], row["settings"]["direction"]) == (
+        "krl",
+        4,
+        1,
+        "en->xx",
+    )
 
 
 def test_reads_every_layer_in_one_go_and_each_like_alone(scored, tiny_folder, bitext, tmp_path):
@@ -78,8 +91,13 @@ def test_reads_every_layer_in_one_go_and_each_like_alone(scored, tiny_folder, bi
     assert chosen == {row["metric"]: row["score"] for row in alone["results"]}
 
 
-@pytest.mark.parametrize(("protocol", "precision", "read_in"), [("xtreme", "auto", "fp32"), ("jiant", "auto", "fp32"), ("xtreme", "bf16", "bf16")])
-def test_reads_a_bare_trunk_in_the_precision_of_a_published_protocol(scored, tiny_folder, bitext, protocol, precision, read_in):
+@pytest.mark.parametrize(
+    ("protocol", "precision", "read_in"),
+    [("xtreme", "auto", "fp32"), ("jiant", "auto", "fp32"), ("xtreme", "bf16", "bf16")],
+)
+def test_reads_a_bare_trunk_in_the_precision_of_a_published_protocol(
+    scored, tiny_folder, bitext, protocol, precision, read_in
+):
     found = scored(replace(tatoeba(tiny_folder, bitext, protocol=protocol, layers=(1,)), precision=precision))
     assert {row["settings"]["precision"] for row in found["results"]} == {read_in}
 
@@ -102,10 +120,15 @@ def test_computes_only_what_is_missing(scored, tiny_folder, bitext, tmp_path, mo
     assert scored(tatoeba(tiny_folder, bitext, layers=(1,)), out=out)["results"] == first["results"]
 
 
-def test_takes_the_vectors_of_an_earlier_reading_for_another_k(scored, tiny_folder, bitext, pools, tmp_path, monkeypatch):
+def test_takes_the_vectors_of_an_earlier_reading_for_another_k(
+    scored, tiny_folder, bitext, pools, tmp_path, monkeypatch
+):
     def both(**more):
         mining = replace(tatoeba(tiny_folder, pools, layers=(1,), **more), tasks=("bucc",))
-        return [scored(one, out=tmp_path / "kept")["results"] for one in (tatoeba(tiny_folder, bitext, layers=(1,), **more), mining)]
+        return [
+            scored(one, out=tmp_path / "kept")["results"]
+            for one in (tatoeba(tiny_folder, bitext, layers=(1,), **more), mining)
+        ]
 
     both(k=3)
     with monkeypatch.context() as patched:
@@ -141,7 +164,10 @@ def test_applies_the_threshold_from_dev_to_test(scored, tiny_folder, pools, tmp_
     assert {("test", "f1"), ("test", "f1-oracle"), ("validation", "f1-oracle")} <= set(rows)
     assert ("validation", "f1") not in rows
     assert rows["test", "f1"]["threshold"] == rows["validation", "f1-oracle"]["threshold"]
-    pairs = [tuple(line.split("\t")) for line in (tmp_path / "mined" / rows["test", "f1"]["predictions"]).read_text().splitlines()]
+    pairs = [
+        tuple(line.split("\t"))
+        for line in (tmp_path / "mined" / rows["test", "f1"]["predictions"]).read_text().splitlines()
+    ]
     correct = len({("fi-0", "en-0"), ("fi-2", "en-2")} & set(pairs))
     assert rows["test", "f1"]["score"] == pytest.approx(2 * correct / (len(pairs) + 2))
 
@@ -177,7 +203,11 @@ def test_refuses_the_adapters_of_a_run_on_another_trunk(scored, trained, data):
 
 @pytest.mark.parametrize(
     ("change", "error", "said"),
-    [({"layers": (9,)}, UsageError, "layer 9"), ({"protocol": "xtrem"}, UnknownName, "xtreme"), ({"pool": "meen"}, UnknownName, "mean")],
+    [
+        ({"layers": (9,)}, UsageError, "layer 9"),
+        ({"protocol": "xtrem"}, UnknownName, "xtreme"),
+        ({"pool": "meen"}, UnknownName, "mean"),
+    ],
 )
 def test_refuses_what_it_cannot_read_with(scored, tiny_folder, bitext, change, error, said):
     with pytest.raises(error, match=said):
@@ -194,7 +224,11 @@ def test_refuses_a_language_that_is_not_there_before_any_is_scored(scored, tiny_
     with pytest.raises(TaskDataError, match="'fr'"):
         scored(replace(tatoeba(tiny_folder, bitext), languages=("krl", "fr")), out=tmp_path / "out", dry_run=dry_run)
     with pytest.raises(UnknownName, match="in the miniature called 'fr'"):
-        scored(replace(tatoeba(tiny_folder, "miniature"), tasks=("bucc2018", "tatoeba"), languages=("de", "fr")), out=tmp_path / "out", dry_run=dry_run)
+        scored(
+            replace(tatoeba(tiny_folder, "miniature"), tasks=("bucc2018", "tatoeba"), languages=("de", "fr")),
+            out=tmp_path / "out",
+            dry_run=dry_run,
+        )
     assert not (tmp_path / "out").exists()
 
 
@@ -212,7 +246,11 @@ def test_removes_what_a_killed_reading_left_half_written(scored, tiny_folder, bi
     out = tmp_path / "killed"
     scored(tatoeba(tiny_folder, bitext), out=out)
     whole = {path for path in out.rglob("*") if path.is_file()}
-    for name in (".results.json.a1.partial", "predictions/.test-krl.tsv.b2.partial", "units/tatoeba/.test-krl.npy.c3.partial"):
+    for name in (
+        ".results.json.a1.partial",
+        "predictions/.test-krl.tsv.b2.partial",
+        "units/tatoeba/.test-krl.npy.c3.partial",
+    ):
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).write_bytes(b"half")
     scored(tatoeba(tiny_folder, bitext), out=out)
@@ -220,7 +258,9 @@ def test_removes_what_a_killed_reading_left_half_written(scored, tiny_folder, bi
 
 
 def test_plans_without_reading_a_sentence(scored, tiny_folder, bitext):
-    assert scored(tatoeba(tiny_folder, bitext), dry_run=True)["planned"] == [{"task": "tatoeba", "language": "krl", "split": "test"}]
+    assert scored(tatoeba(tiny_folder, bitext), dry_run=True)["planned"] == [
+        {"task": "tatoeba", "language": "krl", "split": "test"}
+    ]
 
 
 def test_leaves_a_folder_alone_that_holds_other_scores(scored, trained, tiny_folder, bitext, tmp_path):
@@ -272,7 +312,9 @@ def test_predicts_what_has_no_labels_and_scores_none_of_it(scored, trained, tmp_
     path.write_bytes(b"a\tb\r\nc\td\r\ne\tf\r\n")
     found = scored(ask)
     assert found["results"] == []
-    assert [(row["task"], row["language"], row["n"], row["predictions"]) for row in found["predicted"]] == [("xnli", "sw", 3, "predictions/xnli/test-sw.tsv")]
+    assert [(row["task"], row["language"], row["n"], row["predictions"]) for row in found["predicted"]] == [
+        ("xnli", "sw", 3, "predictions/xnli/test-sw.tsv")
+    ]
     written = (run / "predictions" / "xnli" / "test-sw.tsv").read_text().split()
     assert len(written) == 3
     assert set(written) <= {"contradiction", "entailment", "neutral"}
@@ -287,7 +329,9 @@ def test_answers_the_questions_of_xtremes_download_whose_answers_are_emptied(sco
     questions = [{"id": id, "question": "Wo?", "answers": [{"text": "", "answer_start": 0}]} for id in ("a", "b")]
     document = {"data": [{"title": "t", "paragraphs": [{"context": "Ada sang in Berlin.", "qas": questions}]}]}
     (tmp_path / "xquad.de.json").write_text(json.dumps(document))
-    found = scored(Request(run=run, trunk=None, tasks=("xquad",), data=(str(tmp_path),), languages=("de",), protocol="xtreme"))
+    found = scored(
+        Request(run=run, trunk=None, tasks=("xquad",), data=(str(tmp_path),), languages=("de",), protocol="xtreme")
+    )
     assert found["results"] == []
     answers = json.loads((run / found["predicted"][0]["predictions"]).read_text())
     assert set(answers) == {"a", "b"}

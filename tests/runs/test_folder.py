@@ -18,8 +18,20 @@ def run(tmp_path):
     claim(folder, "11111111", "nli")
     ours = [
         *("config.yaml", "manifest.json", "metrics.jsonl", "README.md", "results.json", ".manifest.json.x.partial"),
-        *("adapter/nli.safetensors", "adapter/nli.json", "head/head.safetensors", "head/head.json", "fusion/1.safetensors", "fusion/1.json"),
-        *("fusion/attention.json", "predictions/xnli/test-sw.tsv", "predictions/xquad/test-de.json", "units/xnli/test-sw.npy"),
+        *(
+            "adapter/nli.safetensors",
+            "adapter/nli.json",
+            "head/head.safetensors",
+            "head/head.json",
+            "fusion/1.safetensors",
+            "fusion/1.json",
+        ),
+        *(
+            "fusion/attention.json",
+            "predictions/xnli/test-sw.tsv",
+            "predictions/xquad/test-de.json",
+            "units/xnli/test-sw.npy",
+        ),
         *("vectors/tatoeba/test-de.npy", "checkpoints/step-00000002/state.json", "checkpoints/.partial-7/state.json"),
     ]
     for name in (*ours, "notes.txt", "adapter/notes.txt", "predictions/mine/table.xlsx"):
@@ -72,7 +84,8 @@ def test_clears_what_a_run_wrote_and_nothing_else(run, contents):
 
 
 def test_can_go_on_clearing_after_it_was_cut_off(run, monkeypatch, contents):
-    """The claim goes last: whose folder it is can be told at every moment, and the manifest first: it is never taken for whole."""
+    """The claim goes last: whose folder it is can be told at every moment, and the manifest first: it is never taken
+    for whole."""
     import adapter_stilts.runs.folder as module
 
     def cut(path):
@@ -150,5 +163,8 @@ def test_does_not_call_a_claim_damaged_that_may_not_be_read(tmp_path, monkeypatc
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(type(tmp_path), "read_bytes", refused)
-    with pytest.raises(ArtefactError, match=r"cannot read: Permission denied(.|\n)*identity.json(.|\n)*do: +check the file and its permissions"):
+    with pytest.raises(
+        ArtefactError,
+        match=r"cannot read: Permission denied(.|\n)*identity.json(.|\n)*do: +check the file and its permissions",
+    ):
         state_of(tmp_path, "11111111", overwrite=False)

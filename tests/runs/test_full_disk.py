@@ -1,4 +1,5 @@
-"""A full disk is said to be full, at whatever file; what was written before is kept, and the same command goes on from there."""
+"""A full disk is said to be full, at whatever file; what was written before is kept, and the same command goes on from
+there."""
 
 from __future__ import annotations
 
@@ -14,20 +15,38 @@ from adapter_stilts.runs.train import train
 from adapter_stilts.sharing.bundle import load_bundle
 
 KEPT = ("adapter", "head", "predictions", "units")
-FILES = ("config.yaml", "identity.json", "adapter/.nli.json", "head/.head.safetensors", "predictions/", "units/", "results.json", "README.md", "manifest.json")
+FILES = (
+    "config.yaml",
+    "identity.json",
+    "adapter/.nli.json",
+    "head/.head.safetensors",
+    "predictions/",
+    "units/",
+    "results.json",
+    "README.md",
+    "manifest.json",
+)
 
 
 @pytest.fixture
 def start(config, tmp_path):
     """Trains into a folder of the test."""
     return lambda name="run", **settings: train(
-        config(**settings), ("nli",), out=tmp_path / name, runs=tmp_path, resume=True, overwrite=False, dry_run=False, report=Silent()
+        config(**settings),
+        ("nli",),
+        out=tmp_path / name,
+        runs=tmp_path,
+        resume=True,
+        overwrite=False,
+        dry_run=False,
+        report=Silent(),
     )
 
 
 @pytest.fixture
 def full(monkeypatch):
-    """`full(part, after)`: the disk is full when a file is flushed whose path holds `part`, from the time after so many on."""
+    """`full(part, after)`: the disk is full when a file is flushed whose path holds `part`, from the time after so many
+    on."""
     fsync = os.fsync
 
     def fill(part: str, after: int = 0) -> None:
@@ -50,7 +69,9 @@ def check_same(folder: Path, whole: Path, contents):
 
 
 @pytest.mark.parametrize("part", FILES)
-def test_stops_at_any_file_and_ends_the_same_when_there_is_space_again(start, full, monkeypatch, tmp_path, contents, part):
+def test_stops_at_any_file_and_ends_the_same_when_there_is_space_again(
+    start, full, monkeypatch, tmp_path, contents, part
+):
     full(part)
     with pytest.raises(DoesNotFit, match=r"disk is full(.|\n)*where:(.|\n)*free some space") as caught:
         start()

@@ -18,7 +18,15 @@ def fused(config, tmp_path, trained):
 
     def make(report=None, dry_run=False, **settings):
         return fuse(
-            parents, "nli", config(**settings), out=None, runs=tmp_path / "runs", resume=True, overwrite=False, dry_run=dry_run, report=report or Silent()
+            parents,
+            "nli",
+            config(**settings),
+            out=None,
+            runs=tmp_path / "runs",
+            resume=True,
+            overwrite=False,
+            dry_run=dry_run,
+            report=report or Silent(),
         )
 
     return make
@@ -27,7 +35,10 @@ def fused(config, tmp_path, trained):
 def test_reports_attention_per_source_layer_and_language(fused, heard):
     found = fused(heard)
     (table,) = [table for table in heard.tables if table[0].startswith("attention")]
-    assert [row[:4] for row in table[2]] == [("nli", "validation", "en", "paraphrase"), ("nli", "validation", "en", "single")]
+    assert [row[:4] for row in table[2]] == [
+        ("nli", "validation", "en", "paraphrase"),
+        ("nli", "validation", "en", "single"),
+    ]
     layers = found.attention["fuse(paraphrase, single)"]["nli"]["validation"]["en"]
     assert len(layers) == 2
     assert all(sum(layer) == pytest.approx(1, abs=1e-5) for layer in layers)
@@ -36,7 +47,11 @@ def test_reports_attention_per_source_layer_and_language(fused, heard):
 def test_trains_the_fusion_and_leaves_the_adapters_as_they_were(fused, tmp_path):
     folder = tmp_path / "runs" / fused().folder
     bundle = load_bundle(folder)
-    assert (bundle.manifest.how, bundle.manifest.composition, len(bundle.manifest.parents)) == ("fuse", "fuse(paraphrase, single)", 2)
+    assert (bundle.manifest.how, bundle.manifest.composition, len(bundle.manifest.parents)) == (
+        "fuse",
+        "fuse(paraphrase, single)",
+        2,
+    )
     assert [part.facts["trained"] for part in bundle.of("fusion")] == [True]
     for parent in bundle.manifest.parents:
         (part,) = load_bundle(folder.parent / parent.name).of("adapter")
@@ -64,4 +79,14 @@ def test_gives_nothing_in_other_processes_than_the_first(fused, monkeypatch):
 
 def test_needs_two_runs(config, tmp_path):
     with pytest.raises(UsageError, match="two or more runs, got 1"):
-        fuse((tmp_path,), "nli", config(), out=None, runs=tmp_path, resume=True, overwrite=False, dry_run=True, report=Silent())
+        fuse(
+            (tmp_path,),
+            "nli",
+            config(),
+            out=None,
+            runs=tmp_path,
+            resume=True,
+            overwrite=False,
+            dry_run=True,
+            report=Silent(),
+        )

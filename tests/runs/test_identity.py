@@ -57,7 +57,12 @@ DECIDING = {
     "evaluation.protocol": "jiant",
     "how": "joint",
 }
-SAMPLER = {"name": "uniform", "temperature": 3, "cap": 50, "weights": {"nli": 2}}  # of `how: joint`, each beside the name that uses it
+SAMPLER = {
+    "name": "uniform",
+    "temperature": 3,
+    "cap": 50,
+    "weights": {"nli": 2},
+}  # of `how: joint`, each beside the name that uses it
 NOTHING = {
     "training.checkpoint_steps": 9,
     "training.log_steps": 9,
@@ -88,7 +93,10 @@ def own_data(tmp_path, data):
 
     def make(name="copy"):
         (tmp_path / name).mkdir()
-        return [f"{source.partition('=')[0]}={shutil.copy(source.partition('=')[2], tmp_path / name)}" for source in data("nli")]
+        return [
+            f"{source.partition('=')[0]}={shutil.copy(source.partition('=')[2], tmp_path / name)}"
+            for source in data("nli")
+        ]
 
     return make
 
@@ -161,12 +169,16 @@ def test_changes_with_a_byte_of_the_data_and_not_with_its_place(identity, own_da
         path_of(sources[number]).write_text(text.replace("Anna", "Anne", 1))
         assert identity(data__sources=sources) != identity()
     sources = own_data("more")
-    rows = [json.dumps({**json.loads(line), "unused": 1}) for line in path_of(sources[0]).read_text().split("\n") if line]
+    rows = [
+        json.dumps({**json.loads(line), "unused": 1}) for line in path_of(sources[0]).read_text().split("\n") if line
+    ]
     path_of(sources[0]).write_text("\n".join(rows) + "\n")
     assert identity(data__sources=sources) != identity()
 
 
-def test_changes_with_the_weights_configuration_and_tokenizer_of_the_trunk_and_not_with_its_place(identity, tiny_folder, tmp_path):
+def test_changes_with_the_weights_configuration_and_tokenizer_of_the_trunk_and_not_with_its_place(
+    identity, tiny_folder, tmp_path
+):
     copy = shutil.copytree(tiny_folder, tmp_path / "copy")
     assert identity(trunk__name=str(copy)) == identity()
     tensors = safetensors.torch.load((copy / "model.safetensors").read_bytes())
@@ -197,7 +209,12 @@ def test_follows_fusions_own_learning_rate_only(trained, identity):
     after = [str(trained("paraphrase")), str(trained("single"))]
     fused = {"how": "fuse", "after": after}
     assert identity(**fused) == identity(**fused, training__learning_rate=0.5)
-    for changed in ({"fusion__learning_rate": 0.5}, {"fusion__penalty": 0.5}, {"fusion__target_adapter": True}, {"after": after[::-1]}):
+    for changed in (
+        {"fusion__learning_rate": 0.5},
+        {"fusion__penalty": 0.5},
+        {"fusion__target_adapter": True},
+        {"after": after[::-1]},
+    ):
         assert identity(**{**fused, **changed}) != identity(**fused)
 
 
@@ -219,9 +236,13 @@ def test_takes_every_setting_that_decides_weights(key):
 def test_takes_the_sampler_of_a_mixture(key):
     names = {"cap": "capped", "weights": "fixed"}
     base = {"how": "joint", "training.sampler.name": names.get(key, key if key != "name" else "proportional")}
-    needed = {"capped": {"training.sampler.cap": 40}, "fixed": {"training.sampler.weights": {"nli": 1}}}.get(base["training.sampler.name"], {})
+    needed = {"capped": {"training.sampler.cap": 40}, "fixed": {"training.sampler.weights": {"nli": 1}}}.get(
+        base["training.sampler.name"], {}
+    )
     one = with_settings(RunConfig(), {**base, **needed})
-    assert weight_settings(with_settings(RunConfig(), {**base, **needed, f"training.sampler.{key}": SAMPLER[key]})) != weight_settings(one)
+    assert weight_settings(
+        with_settings(RunConfig(), {**base, **needed, f"training.sampler.{key}": SAMPLER[key]})
+    ) != weight_settings(one)
 
 
 @pytest.mark.parametrize("key", sorted(NOTHING))

@@ -41,9 +41,35 @@ def finished(tmp_path):
         write_bytes(folder / "adapter" / "xnli.safetensors", b"twelve bytes")
         trunk = TrunkFacts(name="miniature", revision=None, fingerprint="ab" * 8, layers=2, hidden=8, precision="fp32")
         fields = dict.fromkeys(("parents", "data", "substitutions", "parts"), ())
-        words = {"format": "pair", "language": "en", "how": "direct", "composition": "xnli", "device": "CPU", "licence": "", "identity": "00000000"}
-        maps = {"seeds": {"training": 13}, "versions": {}, "training": {}, "files": {"adapter/xnli.safetensors": "0" * 64}}
-        write_manifest(folder, Manifest(name=name, task="xnli", control=control, trunk=trunk, seconds=1.0, peak_memory=1, **fields, **words, **maps))
+        words = {
+            "format": "pair",
+            "language": "en",
+            "how": "direct",
+            "composition": "xnli",
+            "device": "CPU",
+            "licence": "",
+            "identity": "00000000",
+        }
+        maps = {
+            "seeds": {"training": 13},
+            "versions": {},
+            "training": {},
+            "files": {"adapter/xnli.safetensors": "0" * 64},
+        }
+        write_manifest(
+            folder,
+            Manifest(
+                name=name,
+                task="xnli",
+                control=control,
+                trunk=trunk,
+                seconds=1.0,
+                peak_memory=1,
+                **fields,
+                **words,
+                **maps,
+            ),
+        )
         write_results(folder, [Result.from_json(ROW)])
         return folder
 
@@ -52,7 +78,20 @@ def finished(tmp_path):
 
 def test_lists_every_task_once_with_its_release_names():
     found = {row["task"]: row for row in list_tasks()}
-    assert {"nli", "paraphrase", "pair", "single", "pos", "ner", "qa", "choice", "mlm", "bitext", "xnli", "tatoeba"} <= set(found)
+    assert {
+        "nli",
+        "paraphrase",
+        "pair",
+        "single",
+        "pos",
+        "ner",
+        "qa",
+        "choice",
+        "mlm",
+        "bitext",
+        "xnli",
+        "tatoeba",
+    } <= set(found)
     assert found["xnli"]["trained_on"] == "mnli"
     assert found["tatoeba"]["files"]["test"]
 
@@ -60,7 +99,11 @@ def test_lists_every_task_once_with_its_release_names():
 def test_lists_where_rows_come_from_how_sure_that_is_and_what_gives_them_away():
     found = {row["task"]: row for row in list_tasks()}
     (source,) = found["hellaswag"]["sources"]
-    assert (source["id"], source["revision"], source["certainty"]) == ("Rowan/hellaswag", "refs/convert/parquet", "loading script")
+    assert (source["id"], source["revision"], source["certainty"]) == (
+        "Rowan/hellaswag",
+        "refs/convert/parquet",
+        "loading script",
+    )
     assert [one["id"] for one in found["anli+"]["sources"]] == ["facebook/anli", "nyu-mll/glue", "stanfordnlp/snli"]
     assert [(one["id"], one["config"], one["certainty"]) for one in found["xnli"]["sources"]] == [
         ("google/xtreme", "XNLI", "plain files"),
@@ -106,7 +149,12 @@ def test_lists_finished_unfinished_and_damaged_runs_at_any_depth(finished, tmp_p
     broken = finished("xnli-4")
     (broken / "manifest.json").write_text("{}")
     found = {row["run"]: row for row in list_runs(tmp_path / "runs")}
-    assert [row["state"].split(":")[0] for row in found.values()] == ["finished", "unfinished", "finished (shuffled-labels)", "damaged"]
+    assert [row["state"].split(":")[0] for row in found.values()] == [
+        "finished",
+        "unfinished",
+        "finished (shuffled-labels)",
+        "damaged",
+    ]
     assert found[str(done)]["scores"] == [SUMMED]
     assert found[str(done)]["trunk"] == "miniature"
 
@@ -120,14 +168,24 @@ def test_does_not_call_the_scores_of_a_bare_trunk_an_unfinished_run(tmp_path):
 
 def test_sums_up_the_scores_of_a_run_by_task_and_reading(finished, tmp_path):
     folder = finished("nli-1")
-    layers = [{**ROW, "task": "tatoeba", "language": language, "score": score, "settings": {"layer": layer}}
-              for layer, of in ((1, (0.25, 0.5)), (2, (0.5, 1.0))) for language, score in zip(("de", "sw"), of, strict=True)]  # fmt: skip
+    layers = [
+        {**ROW, "task": "tatoeba", "language": language, "score": score, "settings": {"layer": layer}}
+        for layer, of in ((1, (0.25, 0.5)), (2, (0.5, 1.0)))
+        for language, score in zip(("de", "sw"), of, strict=True)
+    ]
     rows = [ROW, *layers, {**ROW, "task": "nli", "language": "en", "split": "validation"}]
     write_results(folder, [Result.from_json(row) for row in rows])
     (found,) = list_runs(tmp_path / "runs")
     assert found["scores"] == [
         {"task": "nli", "split": "validation", "languages": ["en"], "readings": 1, "lowest": 0.5, "highest": 0.5},
-        {"task": "tatoeba", "split": "test", "languages": ["de", "sw"], "readings": 2, "lowest": 0.375, "highest": 0.75},
+        {
+            "task": "tatoeba",
+            "split": "test",
+            "languages": ["de", "sw"],
+            "readings": 2,
+            "lowest": 0.375,
+            "highest": 0.75,
+        },
         SUMMED,
     ]
 
@@ -161,7 +219,12 @@ def test_tells_a_file_from_a_folder_that_is_not_there(tmp_path):
 
 def test_tells_everything_of_a_run(finished):
     found = info(finished("xnli-1"))
-    assert (found["task"], found["bytes"], found["results"], found["means"]["without_retrieval"]) == ("xnli", 12, [ROW], 0.5)
+    assert (found["task"], found["bytes"], found["results"], found["means"]["without_retrieval"]) == (
+        "xnli",
+        12,
+        [ROW],
+        0.5,
+    )
 
 
 def test_refuses_a_run_whose_manifest_was_changed(finished):
@@ -174,7 +237,11 @@ def test_refuses_a_run_whose_manifest_was_changed(finished):
 
 def test_does_not_wait_for_torch():
     done = subprocess.run(
-        [sys.executable, "-c", "import sys, adapter_stilts.runs.inspect as i; i.list_tasks(); i.list_kinds(); print(*sys.modules)"],
+        [
+            sys.executable,
+            "-c",
+            "import sys, adapter_stilts.runs.inspect as i; i.list_tasks(); i.list_kinds(); print(*sys.modules)",
+        ],
         capture_output=True,
         text=True,
         check=True,

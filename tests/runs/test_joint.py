@@ -36,13 +36,22 @@ def score(data):
     def call(run: Path, task: str, rows_of: str = "", **more: object) -> list[dict]:
         source = f"test={data(rows_of or task)[1].partition('=')[2]}"
         request = Request(run=run, trunk=None, tasks=(task,), data=(source,), precision="fp32", **more)
-        return evaluate(request, out=None, runs=run.parent, overwrite=False, dry_run=False, report=Silent()).to_json()["results"]
+        return evaluate(request, out=None, runs=run.parent, overwrite=False, dry_run=False, report=Silent()).to_json()[
+            "results"
+        ]
 
     return call
 
 
 def test_trains_tasks_of_every_format_together(trained, contents, heard):
-    folder = trained(MIX, out="run", report=heard, training__max_steps=30, training__sampler__name="uniform", training__evaluate_steps=15)
+    folder = trained(
+        MIX,
+        out="run",
+        report=heard,
+        training__max_steps=30,
+        training__sampler__name="uniform",
+        training__evaluate_steps=15,
+    )
     manifest = load_bundle(folder).manifest
     assert (manifest.task, manifest.format, manifest.how, manifest.composition) == (MIX, "joint", "joint", "joint")
     steps = {task.task: task.steps for task in manifest.tasks}
@@ -51,7 +60,9 @@ def test_trains_tasks_of_every_format_together(trained, contents, heard):
     assert min(steps.values()) > 0
     assert [task.share for task in manifest.tasks] == pytest.approx([0.2] * 5)
     names = MIX.split(",")
-    assert sorted(contents(folder, "head")) == sorted(f"head/{name}.{suffix}" for name in names for suffix in ("json", "safetensors"))
+    assert sorted(contents(folder, "head")) == sorted(
+        f"head/{name}.{suffix}" for name in names for suffix in ("json", "safetensors")
+    )
     assert {f"head/{name}.safetensors" for name in names} <= set(manifest.files)
     last = [row for row in rows(folder) if "scores" in row][-1]
     assert set(last["scores"]) == set(names)
@@ -59,7 +70,11 @@ def test_trains_tasks_of_every_format_together(trained, contents, heard):
     logged = [row for row in rows(folder) if "loss" in row][-1]
     assert {task: found["steps"] for task, found in logged["tasks"].items()} == steps
     assert any(line.startswith("of the steps, 20 % learn nli") for line in heard.lines)
-    assert {part.part: part.role for part in manifest.parts} == {"trunk": "trunk", "joint": "adapter", **dict.fromkeys(names, "head")}
+    assert {part.part: part.role for part in manifest.parts} == {
+        "trunk": "trunk",
+        "joint": "adapter",
+        **dict.fromkeys(names, "head"),
+    }
 
 
 def test_shows_its_tasks_wherever_a_run_is_shown(trained):
@@ -84,11 +99,20 @@ def test_gives_the_same_logits_in_a_new_process(trained, tiny_folder, tmp_path, 
     reload = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(reload)
     models, parts_of = [], adapter_stilts.runs.train.parts_of
-    monkeypatch.setattr(adapter_stilts.runs.train, "parts_of", lambda model, *rest, **named: models.append(model) or parts_of(model, *rest, **named))
+    monkeypatch.setattr(
+        adapter_stilts.runs.train,
+        "parts_of",
+        lambda model, *rest, **named: models.append(model) or parts_of(model, *rest, **named),
+    )
     kinds = ["seq_bn", "seq_bn_inv", "lora", "prefix_tuning", *(["full"] if precision == "fp32" else [])]
     folders, expected = [], {}
     for kind in kinds:
-        more = {"adapter__kind": kind, "adapter__settings": SMALL.get(kind, {}), "trunk__precision": precision, "training__sampler__name": "uniform"}
+        more = {
+            "adapter__kind": kind,
+            "adapter__settings": SMALL.get(kind, {}),
+            "trunk__precision": precision,
+            "training__sampler__name": "uniform",
+        }
         folders.append(trained("nli,mlm,paraphrase", out=kind, **more))
         for name, model in models.pop().tasks.items():
             expected[f"{kind}/{name}"] = reload.logits(model)
@@ -103,11 +127,19 @@ def test_gives_the_same_logits_in_a_new_process(trained, tiny_folder, tmp_path, 
 def test_reads_each_task_with_its_own_head(trained, score, tiny_folder, rows):
     folder = trained("nli,paraphrase,mlm", out="run", training__max_steps=12, training__sampler__name="uniform")
     models = finished_models(load_trunk(str(tiny_folder), precision="fp32"), load_bundle(folder))
-    assert {name: model.format.name for name, model in models.items()} == {"nli": "pair", "paraphrase": "pair", "mlm": "text"}
+    assert {name: model.format.name for name, model in models.items()} == {
+        "nli": "pair",
+        "paraphrase": "pair",
+        "mlm": "text",
+    }
     for task in ("nli", "paraphrase", "mlm"):
         found = score(folder, task)
         assert {row["settings"]["head"] for row in found} == {task}
-        validation = next(row for row in json.loads((folder / "results.json").read_text())["results"] if (row["task"], row["split"]) == (task, "validation"))
+        validation = next(
+            row
+            for row in json.loads((folder / "results.json").read_text())["results"]
+            if (row["task"], row["split"]) == (task, "validation")
+        )
         assert found[0]["score"] == validation["score"]  # the same rows under another name
     labels = {tuple(part.facts["labels"]) for part in load_bundle(folder).of("head")}
     assert labels == {("contradiction", "entailment", "neutral"), ("0", "1"), ()}
@@ -117,7 +149,9 @@ def test_takes_the_only_head_that_fits_another_task_and_asks_where_several_do(tr
     one = trained("nli,mlm", out="one")
     assert {row["settings"]["head"] for row in score(one, "xnli", "nli")} == {"nli"}
     several = trained("nli,pair,mlm", out="several")
-    with pytest.raises(UsageError, match=r"2 heads of the run could answer 'xnli': nli, pair(.|\n)*evaluation.head=nli"):
+    with pytest.raises(
+        UsageError, match=r"2 heads of the run could answer 'xnli': nli, pair(.|\n)*evaluation.head=nli"
+    ):
         score(several, "xnli", "nli")
     assert {row["settings"]["head"] for row in score(several, "xnli", "nli", head="pair")} == {"pair"}
     with pytest.raises(UnknownName, match="no head of this run called 'nil'"):
@@ -142,7 +176,10 @@ def test_hands_its_adapter_on_like_any_other_run(trained, contents):
     fused = trained("single", out="fuse", how="fuse", after=[str(joint), str(other)])
     assert load_bundle(fused).manifest.composition == "fuse(joint, paraphrase)"
     again = trained("nli,ner", out="again")
-    assert load_bundle(trained("single", out="both", how="fuse", after=[str(joint), str(again)])).manifest.composition == "fuse(joint, joint-2)"
+    assert (
+        load_bundle(trained("single", out="both", how="fuse", after=[str(joint), str(again)])).manifest.composition
+        == "fuse(joint, joint-2)"
+    )
 
 
 def test_notices_a_changed_or_missing_head(trained, flip, tiny_folder):
@@ -168,12 +205,16 @@ def test_has_an_identity_that_moves_with_the_sampler_and_the_tasks(config):
     assert identity("mlm,nli") != base
     assert identity(training__rows=10) != base
     assert identity(training__checkpoint_steps=3) == base
-    hot, cold = ({"training__sampler__name": "temperature", "training__sampler__temperature": value} for value in (2, 5))
+    hot, cold = (
+        {"training__sampler__name": "temperature", "training__sampler__temperature": value} for value in (2, 5)
+    )
     assert identity(**hot) != identity(**cold)
 
 
 def test_has_the_steps_of_its_tasks_added_up(config):
-    alone = [prepare(config(task, training__max_steps=None, training__epochs=2), (task,)).steps for task in ("nli", "ner")]
+    alone = [
+        prepare(config(task, training__max_steps=None, training__epochs=2), (task,)).steps for task in ("nli", "ner")
+    ]
     together = prepare(config("nli,ner", training__max_steps=None, training__epochs=2), ("nli", "ner")).steps
     assert abs(together - sum(alone)) <= 4  # the order of rows differs, and with it where a batch ends
 
@@ -183,7 +224,9 @@ def test_masks_as_many_tokens_as_the_configuration_says(config):
         prepared = prepare(config("nli,mlm", training__mask_rate=rate, training__rows=24), ("nli", "mlm"))
         texts = prepared.rows.data["mlm"]
         batch = texts.prepare(texts.collate(range(24)), torch.Generator().manual_seed(1))
-        special = torch.isin(batch["input_ids"], torch.tensor(prepared.trunk.tokenizer.all_special_ids)) & (batch["labels"] == -100)
+        special = torch.isin(batch["input_ids"], torch.tensor(prepared.trunk.tokenizer.all_special_ids)) & (
+            batch["labels"] == -100
+        )
         words = batch["attention_mask"].sum() - special.logical_and(batch["attention_mask"].bool()).sum()
         assert abs(int((batch["labels"] != -100).sum()) / int(words) - rate) < 0.1
 
@@ -200,7 +243,11 @@ def test_masks_as_many_tokens_as_the_configuration_says(config):
         ("nli,mlm", {"composition": "joint"}, "a composition arranges what earlier runs learned, and --how is joint"),
         ("nli,mlm", {"control": "shuffled-labels"}, "needs a task with labels"),
         ("nli,ner", {"control": "random-adapter"}, "permutes the adapter of a run, and --how joint continues none"),
-        ("nli,mlm", {"data__sources": ["train=a.jsonl"]}, r"which task is --data train=a.jsonl for, of nli, mlm\?(.|\n)*--data nli/train=a.jsonl"),
+        (
+            "nli,mlm",
+            {"data__sources": ["train=a.jsonl"]},
+            r"which task is --data train=a.jsonl for, of nli, mlm\?(.|\n)*--data nli/train=a.jsonl",
+        ),
         ("nli,mlm", {"training__sampler": {"name": "fixed", "weights": {"nli": 1}}}, "no weight for mlm"),
     ],
 )
@@ -214,8 +261,13 @@ def test_names_the_task_that_a_file_is_meant_for(config, data):
     with pytest.raises(UnknownName, match=r"no task of this run called 'nil'(.|\n)*did you mean 'nli'"):
         prepare(config("nli,mlm", data__sources=["nil/train=a.jsonl"]), ("nli", "mlm"))
     with pytest.raises(TaskDataError, match="no such file"):
-        prepare(config("nli,mlm", data__sources=["nli/train=nowhere.jsonl", *(f"mlm/{one}" for one in data("mlm"))]), ("nli", "mlm"))
+        prepare(
+            config("nli,mlm", data__sources=["nli/train=nowhere.jsonl", *(f"mlm/{one}" for one in data("mlm"))]),
+            ("nli", "mlm"),
+        )
 
 
 def test_trains_on_shuffled_labels_of_every_task(trained):
-    assert load_bundle(trained("nli,ner", out="control", control="shuffled-labels")).manifest.control == "shuffled-labels"
+    assert (
+        load_bundle(trained("nli,ner", out="control", control="shuffled-labels")).manifest.control == "shuffled-labels"
+    )

@@ -35,10 +35,19 @@ def runs(tmp_path_factory, tiny_folder, data):
     root = tmp_path_factory.mktemp("madx")
 
     def make(out: str, task: str, **settings: object) -> Path:
-        base = {"trunk.name": str(tiny_folder), "trunk.precision": "fp32", "data.sources": data(task), "training.max_steps": 2}
+        base = {
+            "trunk.name": str(tiny_folder),
+            "trunk.precision": "fp32",
+            "data.sources": data(task),
+            "training.max_steps": 2,
+        }
         given = {name.replace("__", "."): value for name, value in settings.items()}
-        config = with_settings(RunConfig(), {**base, "training.token_budget": 256, "training.learning_rate": 0.05, **given})
-        return train(config, (task,), out=root / out, runs=root, resume=True, overwrite=False, dry_run=False, report=Silent()).folder
+        config = with_settings(
+            RunConfig(), {**base, "training.token_budget": 256, "training.learning_rate": 0.05, **given}
+        )
+        return train(
+            config, (task,), out=root / out, runs=root, resume=True, overwrite=False, dry_run=False, report=Silent()
+        ).folder
 
     language = {"adapter__kind": "seq_bn_inv", "adapter__settings": {"reduction_factor": 2}}
     en = make("en", "mlm", data__language="en", **language)
@@ -97,8 +106,12 @@ def test_names_a_language_adapter_by_its_language_and_keeps_it_in_the_run(runs):
 def test_reads_a_language_under_its_own_adapter_and_the_task_above(runs, trunk, stacks):
     encoder, found = stacks("de={de}")
     for language in ("en", "de"):
-        assert torch.equal(states(encoder, found.reading(language).composition), states(*by_hand(runs, trunk, language)))
-    assert not torch.equal(states(encoder, found.reading("de").composition), states(encoder, found.reading("en").composition))
+        assert torch.equal(
+            states(encoder, found.reading(language).composition), states(*by_hand(runs, trunk, language))
+        )
+    assert not torch.equal(
+        states(encoder, found.reading("de").composition), states(encoder, found.reading("en").composition)
+    )
     assert found.reading("deu").adapter["language"] == "de"
     assert found.reading("de").adapter["checksum"] == load_bundle(runs["de"]).manifest.checksum
 
@@ -110,7 +123,8 @@ def test_leaves_the_last_layer_to_the_language_adapter_where_the_task_leaves_it_
 
 
 def test_undoes_the_invertible_part_before_the_masked_language_model_alone(runs, stacks):
-    """Hidden states start from the changed embeddings; only `before_decoder` undoes the change, of the adapter that is active."""
+    """Hidden states start from the changed embeddings; only `before_decoder` undoes the change, of the adapter that is
+    active."""
     encoder, found = stacks("de={de}")
     batch = encoder.trunk.tokenizer(GERMAN[:2], padding=True, return_tensors="pt")
     with torch.no_grad():
@@ -126,7 +140,9 @@ def test_undoes_the_invertible_part_before_the_masked_language_model_alone(runs,
 def test_refuses_a_language_without_an_adapter_unless_told_to_read_it_as_the_source_language(stacks):
     _, found = stacks("de={de}")
     found.check(["en", "de", "deu"])
-    with pytest.raises(UsageError, match=r"no language adapter for sw, tr(.|\n)*--language-adapter sw=RUN(.|\n)*others=source") as caught:
+    with pytest.raises(
+        UsageError, match=r"no language adapter for sw, tr(.|\n)*--language-adapter sw=RUN(.|\n)*others=source"
+    ) as caught:
         found.check(["de", "sw", "tr"])
     assert caught.value.exit_code == 2
     _, one = stacks("de={de}", "sw=source")
@@ -165,8 +181,18 @@ def score(runs, data, tmp_path):
 
     def call(task, *given, source=rows, languages=("de",)):
         adapters = tuple(entry.format(**runs) for entry in given)
-        request = Request(run=folder, trunk=None, tasks=(task,), languages=languages, data=source, precision="fp32", language_adapters=adapters)
-        return evaluate(request, out=None, runs=tmp_path, overwrite=False, dry_run=False, report=Silent()).to_json()["results"]
+        request = Request(
+            run=folder,
+            trunk=None,
+            tasks=(task,),
+            languages=languages,
+            data=source,
+            precision="fp32",
+            language_adapters=adapters,
+        )
+        return evaluate(request, out=None, runs=tmp_path, overwrite=False, dry_run=False, report=Silent()).to_json()[
+            "results"
+        ]
 
     return call
 
@@ -183,7 +209,9 @@ def test_says_in_every_score_which_adapter_read_it(runs, score):
     assert "note" not in english["language_adapter"]
     assert english["seen"] == ["mlm", "nli"]
     assert own["units"] != source["units"]
-    (again,) = score("xnli", "de={de}")  # known: nothing is read again, and the predictions are those of the last reading
+    (again,) = score(
+        "xnli", "de={de}"
+    )  # known: nothing is read again, and the predictions are those of the last reading
     hashes = {"units": own["sha256"]["units"]}
     assert again == {**{name: value for name, value in own.items() if name != "predictions"}, "sha256": hashes}
 

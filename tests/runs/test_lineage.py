@@ -18,23 +18,42 @@ from adapter_stilts.sharing.manifest import Manifest, TrunkFacts
 COUNT = iter(range(10**9))
 
 
-def finished(line: Lineage, kind: str = "seq_bn", trunk: str = "aa", settings: dict[str, object] | None = None) -> Bundle:
+def finished(
+    line: Lineage, kind: str = "seq_bn", trunk: str = "aa", settings: dict[str, object] | None = None
+) -> Bundle:
     """The bundle that a run of this lineage would leave: what it was given, and fresh weights for what it trained."""
     number = next(COUNT)
     fresh = {"w": torch.full((2, 3), float(number))}
     parts = []
     for name in names(line.composition):
-        own = {"kind": line.start.facts["kind"] if line.start else kind, "settings": settings or {"reduction_factor": 16.0}, "trained": True}
+        own = {
+            "kind": line.start.facts["kind"] if line.start else kind,
+            "settings": settings or {"reduction_factor": 16.0},
+            "trained": True,
+        }
         parts.append(Part("adapter", name, own, fresh) if name == line.new else line.frozen[name])
     new = Part("fusion", line.new_fusion, {"trained": True}, {"f": fresh["w"] + 0.5})
-    fused = [new if name == line.new_fusion else line.fusions[name] for name in map(fusion_name, fusions(line.composition))]
-    return Bundle(Path(f"runs/{number}"), described(str(line.composition), trunk), (*parts, *fused, Part("head", "head", {}, {})))
+    fused = [
+        new if name == line.new_fusion else line.fusions[name] for name in map(fusion_name, fusions(line.composition))
+    ]
+    return Bundle(
+        Path(f"runs/{number}"), described(str(line.composition), trunk), (*parts, *fused, Part("head", "head", {}, {}))
+    )
 
 
 def described(composition: str, trunk: str) -> Manifest:
     facts = TrunkFacts(name=f"trunk-{trunk}", revision=None, fingerprint=trunk, layers=2, hidden=8, precision="fp32")
     words = dict.fromkeys(("name", "identity", "task", "format", "language", "how", "control", "device", "licence"), "")
-    empty = {"parents": (), "data": (), "substitutions": (), "parts": (), "training": {}, "files": {}, "seeds": {}, "versions": {}}
+    empty = {
+        "parents": (),
+        "data": (),
+        "substitutions": (),
+        "parts": (),
+        "training": {},
+        "files": {},
+        "seeds": {},
+        "versions": {},
+    }
     return Manifest(composition=composition, trunk=facts, seconds=0, peak_memory=0, **words, **empty)
 
 
@@ -74,7 +93,11 @@ def test_keeps_what_lies_below_when_it_continues(nli, qa):
     assert (str(line.composition), sorted(line.frozen), line.new) == ("stack(nli, xnli)", ["nli"], "xnli")
     fused = finished(lineage("fuse", [nli, qa], "pos", "seq_bn", target_adapter=True))
     line = lineage("sequential", [fused], "nli", "seq_bn")
-    assert (str(line.composition), sorted(line.frozen), sorted(line.fusions)) == ("stack(fuse(nli, qa), nli-2)", ["nli", "qa"], ["fuse(nli, qa)"])
+    assert (str(line.composition), sorted(line.frozen), sorted(line.fusions)) == (
+        "stack(fuse(nli, qa), nli-2)",
+        ["nli", "qa"],
+        ["fuse(nli, qa)"],
+    )
 
 
 def test_stacks_on_one_run_and_on_a_stack(nli):
@@ -86,12 +109,19 @@ def test_stacks_on_one_run_and_on_a_stack(nli):
 def test_tells_two_adapters_of_one_name_apart(nli):
     assert str(lineage("stack", [nli], "nli", "seq_bn").composition) == "stack(nli, nli-2)"
     other = direct("nli")
-    assert str(lineage("fuse", [nli, other], "nli", "seq_bn", target_adapter=True).composition) == "stack(fuse(nli, nli-2), nli-3)"
+    assert (
+        str(lineage("fuse", [nli, other], "nli", "seq_bn", target_adapter=True).composition)
+        == "stack(fuse(nli, nli-2), nli-3)"
+    )
 
 
 def test_tells_apart_adapters_whose_weights_are_equal_and_whose_settings_are_not(nli):
     (part, head) = nli.parts
-    other = Bundle(Path("runs/other"), nli.manifest, (Part("adapter", "nli", {**part.facts, "settings": {"reduction_factor": 8.0}}, part.tensors), head))
+    other = Bundle(
+        Path("runs/other"),
+        nli.manifest,
+        (Part("adapter", "nli", {**part.facts, "settings": {"reduction_factor": 8.0}}, part.tensors), head),
+    )
     assert str(lineage("fuse", [nli, other], "x", "seq_bn").composition) == "fuse(nli, nli-2)"
 
 
@@ -120,7 +150,9 @@ def test_lets_a_text_arrange_the_parents(nli, qa):
     de = direct("de")
     line = lineage("stack", [de, nli, qa], "xnli", "seq_bn", composition="stack(de, fuse(nli, qa), xnli)")
     assert (str(line.composition), line.trained) == ("stack(de, fuse(nli, qa), xnli)", ("fuse(nli, qa)", "xnli"))
-    fixed = lineage("stack", [nli, qa], "xnli", "seq_bn", composition="stack(average(nli, qa, weights=0.25/0.75), xnli)")
+    fixed = lineage(
+        "stack", [nli, qa], "xnli", "seq_bn", composition="stack(average(nli, qa, weights=0.25/0.75), xnli)"
+    )
     assert (fixed.trained, sorted(fixed.frozen)) == (("xnli",), ["nli", "qa"])
     assert sorted(lineage("stack", [nli, qa], "xnli", "seq_bn", composition="stack(qa, xnli)").frozen) == ["qa"]
 
@@ -140,7 +172,12 @@ def test_lets_a_text_arrange_the_parents(nli, qa):
         ("stack", ["nli"], {"composition": "stack(nli, "}, "expected an adapter's name"),
         ("stack", ["nli"], {"composition": "stack(qa, xnli)"}, "no adapter of these runs(.|\n)*one of: nli, xnli"),
         ("stack", ["nli", "qa"], {"composition": "stack(nli, qa)"}, "nothing in it would be trained"),
-        ("fuse", ["nli", "qa", "pos"], {"composition": "fuse(fuse(nli, qa), pos)"}, "2 fusions would be trained at once"),
+        (
+            "fuse",
+            ["nli", "qa", "pos"],
+            {"composition": "fuse(fuse(nli, qa), pos)"},
+            "2 fusions would be trained at once",
+        ),
         ("stack", ["nli"], {"composition": "stack(nli, nli, xnli)"}, "'nli' is applied twice"),
     ],
 )
@@ -178,7 +215,9 @@ def test_refuses_a_kind_that_does_not_exist():
         lineage("direct", [], "xnli", "seq_bm")
 
 
-STEP = st.tuples(st.sampled_from(HOWS), st.lists(st.integers(0, 30), max_size=3), st.sampled_from(["nli", "qa"]), st.booleans())
+STEP = st.tuples(
+    st.sampled_from(HOWS), st.lists(st.integers(0, 30), max_size=3), st.sampled_from(["nli", "qa"]), st.booleans()
+)
 
 
 @settings(max_examples=60)
@@ -206,16 +245,27 @@ def check(line: Lineage, parents: list[Bundle]) -> None:
     theirs = {digest(part) for parent in parents for part in parent.of("adapter")}
     kept = [digest(part) for part in line.frozen.values()] + ([digest(line.start)] if line.start else [])
     assert set(kept) == theirs
-    assert {digest(part) for part in line.fusions.values()} == {digest(part) for parent in parents for part in parent.of("fusion")}
+    assert {digest(part) for part in line.fusions.values()} == {
+        digest(part) for parent in parents for part in parent.of("fusion")
+    }
     assert not any(part.facts["trained"] for part in (*line.frozen.values(), *line.fusions.values()))
     assert all(part.name == name for name, part in line.frozen.items())
 
 
 def test_finds_the_first_free_number():
-    assert [free_name("nli", taken) for taken in ({}, {"nli": 1}, {"nli", "nli-2"}, {"nli", "nli-3"})] == ["nli", "nli-2", "nli-3", "nli-2"]
+    assert [free_name("nli", taken) for taken in ({}, {"nli": 1}, {"nli", "nli-2"}, {"nli", "nli-3"})] == [
+        "nli",
+        "nli-2",
+        "nli-3",
+        "nli-2",
+    ]
 
 
-@given(st.sampled_from(["a", "stack(a, b, c)", "fuse(stack(a, b), c)", "stack(average(a, b, weights=0.25/0.75), fuse(b, c))"]))
+@given(
+    st.sampled_from(
+        ["a", "stack(a, b, c)", "fuse(stack(a, b), c)", "stack(average(a, b, weights=0.25/0.75), fuse(b, c))"]
+    )
+)
 def test_renames_every_place_and_back(text):
     there, back = {"a": "x", "b": "y"}, {"x": "a", "y": "b"}
     other = renamed(parse(text), there)
@@ -225,6 +275,9 @@ def test_renames_every_place_and_back(text):
 
 def test_tells_weights_apart_by_name_shape_and_value():
     flat, square = torch.arange(4.0), torch.arange(4.0).view(2, 2)
-    found = [digest(Part("adapter", "a", {}, tensors)) for tensors in ({"w": flat}, {"v": flat}, {"w": square}, {"w": flat + 1e-6}, {"w": flat.clone()})]
+    found = [
+        digest(Part("adapter", "a", {}, tensors))
+        for tensors in ({"w": flat}, {"v": flat}, {"w": square}, {"w": flat + 1e-6}, {"w": flat.clone()})
+    ]
     assert len(set(found)) == 4
     assert found[0] == found[-1]

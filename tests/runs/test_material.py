@@ -28,7 +28,9 @@ def test_reads_a_folder_or_files_whatever_the_trunk(tmp_path):
 
 def test_reads_the_hub_or_copies_of_it_whatever_the_trunk(tmp_path):
     assert where_of(("hub",), "miniature", columns={}) == Where("hub")
-    assert where_of((f"hub={tmp_path}",), "miniature", columns={"text": "a"}) == Where("hub", folder=tmp_path, columns={"text": "a"})
+    assert where_of((f"hub={tmp_path}",), "miniature", columns={"text": "a"}) == Where(
+        "hub", folder=tmp_path, columns={"text": "a"}
+    )
     with pytest.raises(TaskDataError, match="no such folder"):
         where_of((f"hub={tmp_path / 'nowhere'}",), "miniature", columns={})
     with pytest.raises(UsageError, match="--data takes the hub alone"):

@@ -35,7 +35,11 @@ def subject(tiny_trunk, data):
         where = where_of(data(name), "x", columns={})
         labels = labels_of(task, load(task, "train", "en", where).examples)
         outputs = {**OUTPUTS, "text": tiny_trunk.vocabulary}.get(task.format.name, len(labels or ()))
-        model = TaskModel(AdapterEncoder(tiny_trunk), build_head(task.format.name, tiny_trunk.hidden, outputs, 3, 0.1, tiny_trunk.mask_head), task.format.name)
+        model = TaskModel(
+            AdapterEncoder(tiny_trunk),
+            build_head(task.format.name, tiny_trunk.hidden, outputs, 3, 0.1, tiny_trunk.mask_head),
+            task.format.name,
+        )
         return model, task, load(task, "validation", "en", where, labels), Reading(labels, 64, 512, seed=5)
 
     return make
@@ -93,7 +97,9 @@ def test_tokenises_the_validation_rows_once(subject, monkeypatch):
     model, task, loaded, reading = subject("nli")
     calls = Counter()
     fresh = task.format.features
-    monkeypatch.setattr(task.format, "features", lambda *values, **named: calls.update(["features"]) or fresh(*values, **named))
+    monkeypatch.setattr(
+        task.format, "features", lambda *values, **named: calls.update(["features"]) or fresh(*values, **named)
+    )
     validate = validation_score(task, loaded.examples, reading)
     assert validate(model) == validate(model)
     assert calls["features"] == 1
@@ -103,7 +109,9 @@ def test_scores_masked_text_under_masks_that_depend_on_the_seed_alone(subject):
     model, _, loaded, reading = subject("mlm")
     first = masked_score(model, loaded.examples, replace(reading, seed=1), Options(seed=1))
     torch.manual_seed(99)
-    again, other = (masked_score(model, loaded.examples, replace(reading, seed=seed), Options(seed=seed)) for seed in (1, 2))
+    again, other = (
+        masked_score(model, loaded.examples, replace(reading, seed=seed), Options(seed=seed)) for seed in (1, 2)
+    )
     assert again.units.tolist() == first.units.tolist()
     assert other.units.tolist() != first.units.tolist()
     assert first.units.shape == (len(loaded.examples), 2)
@@ -118,8 +126,20 @@ def test_reads_long_sentences_as_the_protocol_does_and_says_so(subject, tmp_path
     rows = [row.to_json() for row in measure(model, task, long, replace(reading, protocol=protocol), tmp_path)]
     (tags,) = read_tags(tmp_path / rows[0]["predictions"])
     settings = {
-        "xtreme": {"max_length": 64, "protocol_max_length": 128, "long_sentences": "split", "end_marks": 2, "label_on": "first sub-word"},
-        "jiant": {"max_length": 64, "protocol_max_length": 256, "long_sentences": "truncated", "end_marks": 1, "label_on": "first sub-word"},
+        "xtreme": {
+            "max_length": 64,
+            "protocol_max_length": 128,
+            "long_sentences": "split",
+            "end_marks": 2,
+            "label_on": "first sub-word",
+        },
+        "jiant": {
+            "max_length": 64,
+            "protocol_max_length": 256,
+            "long_sentences": "truncated",
+            "end_marks": 1,
+            "label_on": "first sub-word",
+        },
         "own": {"max_length": 64, "long_sentences": "split", "end_marks": 1, "label_on": "first sub-word"},
     }[protocol.removesuffix("-r")]
     assert all((row["protocol"], row["settings"]) == (protocol, settings) for row in rows)
@@ -133,7 +153,10 @@ def test_reads_long_sentences_as_the_protocol_does_and_says_so(subject, tmp_path
 
 def test_keeps_the_sums_of_each_protocol(subject, tmp_path):
     model, task, loaded, reading = subject("qa")
-    units = {protocol: measure(model, task, loaded, replace(reading, protocol=protocol), tmp_path)[0].paths["units"] for protocol in ("own", "xtreme", "jiant")}
+    units = {
+        protocol: measure(model, task, loaded, replace(reading, protocol=protocol), tmp_path)[0].paths["units"]
+        for protocol in ("own", "xtreme", "jiant")
+    }
     assert len(set(units.values())) == 3
     assert all((tmp_path / path).is_file() for path in units.values())
 

@@ -17,14 +17,33 @@ from adapter_stilts.seeding import Seeds
 
 
 def test_passes_every_number_of_training_on():
-    values = {"max_steps": 7, "epochs": 2, "minutes": 3.0, "learning_rate": 0.5, "token_budget": 11, "accumulation": 3, "seed": 5, "warmup": 0.2}
-    values |= {"weight_decay": 0.3, "clip": 0.4, "patience": 2, "evaluate_steps": 6, "checkpoint_steps": 8, "log_steps": 9, "precision": "bf16"}
+    values = {
+        "max_steps": 7,
+        "epochs": 2,
+        "minutes": 3.0,
+        "learning_rate": 0.5,
+        "token_budget": 11,
+        "accumulation": 3,
+        "seed": 5,
+        "warmup": 0.2,
+    }
+    values |= {
+        "weight_decay": 0.3,
+        "clip": 0.4,
+        "patience": 2,
+        "evaluate_steps": 6,
+        "checkpoint_steps": 8,
+        "log_steps": 9,
+        "precision": "bf16",
+    }
     plan = training_plan(with_settings(RunConfig(), {f"training.{name}": value for name, value in values.items()}))
     assert {name: getattr(plan, name) for name in values} == values
 
 
 def test_gives_a_fusion_its_own_learning_rate_and_penalty():
-    config = with_settings(RunConfig(), {"how": "fuse", "after": ["a", "b"], "fusion.learning_rate": 0.25, "fusion.penalty": 0.03})
+    config = with_settings(
+        RunConfig(), {"how": "fuse", "after": ["a", "b"], "fusion.learning_rate": 0.25, "fusion.penalty": 0.03}
+    )
     plan = training_plan(config)
     assert plan.learning_rate == 0.25
     assert plan.fusion_penalty * FUSION_PENALTY == pytest.approx(0.03)
@@ -35,7 +54,9 @@ def test_counts_the_steps_of_all_epochs(config):
     prepared = prepare(config(training__max_steps=None, training__epochs=2, training__token_budget=200), ("nli",))
     lengths = [length(feature) for feature in prepared.data[0].features]
     seeds = Seeds(13)
-    assert prepared.steps == sum(len(token_budget_batches(lengths, 200, seeds.torch(f"order/{epoch}"))) for epoch in range(2))
+    assert prepared.steps == sum(
+        len(token_budget_batches(lengths, 200, seeds.torch(f"order/{epoch}"))) for epoch in range(2)
+    )
 
 
 def test_counts_no_steps_where_the_clock_ends_training(config):
@@ -43,7 +64,10 @@ def test_counts_no_steps_where_the_clock_ends_training(config):
 
 
 def test_says_how_many_questions_are_left_out_and_that_inputs_are_cut(config, tmp_path):
-    rows = [{"id": str(n), "question": "Who?", "answers": [{"text": "Anna", "answer_start": start}]} for n, start in enumerate((0, 3, 0))]
+    rows = [
+        {"id": str(n), "question": "Who?", "answers": [{"text": "Anna", "answer_start": start}]}
+        for n, start in enumerate((0, 3, 0))
+    ]
     document = {"data": [{"paragraphs": [{"context": "Anna " + "and the small cat " * 12, "qas": rows}]}]}
     (tmp_path / "train.json").write_text(json.dumps(document))
     notes = prepare(config("qa", data__sources=[f"train={tmp_path / 'train.json'}"]), ("qa",)).notes
@@ -53,7 +77,9 @@ def test_says_how_many_questions_are_left_out_and_that_inputs_are_cut(config, tm
 
 def test_refuses_training_rows_of_which_none_can_be_used(config, tmp_path):
     question = {"id": "1", "question": "Who?", "answers": [{"text": "Ben", "answer_start": 0}]}
-    (tmp_path / "train.json").write_text(json.dumps({"data": [{"paragraphs": [{"context": "Anna slept.", "qas": [question]}]}]}))
+    (tmp_path / "train.json").write_text(
+        json.dumps({"data": [{"paragraphs": [{"context": "Anna slept.", "qas": [question]}]}]})
+    )
     with pytest.raises(TaskDataError, match="no row of the training data can be trained on"):
         prepare(config("qa", data__sources=[f"train={tmp_path / 'train.json'}"]), ("qa",))
 
@@ -61,7 +87,10 @@ def test_refuses_training_rows_of_which_none_can_be_used(config, tmp_path):
 def test_reports_a_label_that_only_validation_has(config, data, tmp_path):
     (tmp_path / "validation.jsonl").write_text(json.dumps({"text": "Anna", "label": "weather"}) + "\n")
     with pytest.raises(TaskDataError, match="weather"):
-        prepare(config("single", data__sources=[data("single")[0], f"validation={tmp_path / 'validation.jsonl'}"]), ("single",))
+        prepare(
+            config("single", data__sources=[data("single")[0], f"validation={tmp_path / 'validation.jsonl'}"]),
+            ("single",),
+        )
 
 
 def test_reads_the_trunk_in_float32_where_it_is_trained(config):

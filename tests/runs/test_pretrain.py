@@ -18,7 +18,16 @@ from adapter_stilts.training.rows import feature_data, masker
 NAMES = ["Anna", "Boris", "Clara", "David", "Emil", "Fatma", "Greta", "Hugo"]
 THINGS = {"apple": "Apfel", "book": "Buch", "lamp": "Lampe", "chair": "Stuhl", "cup": "Tasse"}
 RECIPE = Recipe(
-    steps=150, vocabulary=120, layers=2, hidden=32, heads=2, max_length=32, learning_rate=5e-3, token_budget=600, checkpoint_steps=20, aligned_start=True
+    steps=150,
+    vocabulary=120,
+    layers=2,
+    hidden=32,
+    heads=2,
+    max_length=32,
+    learning_rate=5e-3,
+    token_budget=600,
+    checkpoint_steps=20,
+    aligned_start=True,
 )
 
 
@@ -27,7 +36,10 @@ def texts():
     english = [f"{name} sees the {thing} and takes it ." for name in NAMES for thing in THINGS]
     german = [f"{name} sieht {thing} und nimmt es ." for name in NAMES for thing in THINGS.values()]
     both = zip(german, english, strict=True)
-    return {"en": [PlainText(str(row), text) for row, text in enumerate(english)], "de": [PlainText(str(row), *pair) for row, pair in enumerate(both)]}
+    return {
+        "en": [PlainText(str(row), text) for row, text in enumerate(english)],
+        "de": [PlainText(str(row), *pair) for row, pair in enumerate(both)],
+    }
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +56,13 @@ def test_makes_a_trunk_that_loads(made):
     assert trunk.tokenizer("Anna sees", "Anna sieht")["input_ids"].count(2) == 3
     assert trunk.mask_head is not None
     assert trunk.config.hidden_dropout_prob == 0.1
-    assert {path.name for path in out.iterdir()} == {"config.json", "model.safetensors", "tokenizer.json", "metrics.jsonl", "pretraining.json"}
+    assert {path.name for path in out.iterdir()} == {
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "metrics.jsonl",
+        "pretraining.json",
+    }
     assert outcome.stopped_by == "steps"
 
 
@@ -54,9 +72,17 @@ def test_saves_the_weights_and_the_head_that_learned(made, texts):
     last = outcome.losses[-1][1]
     trunk = load_trunk(str(out), precision="fp32")
     assert last < 0.6 * math.log(trunk.vocabulary)
-    model = TaskModel(AdapterEncoder(trunk), build_head("text", trunk.hidden, trunk.vocabulary, seed=1, mask_head=trunk.mask_head), "text").eval()
-    rows = formats["text"].features([row for language in texts.values() for row in language], trunk.tokenizer, Cut(max_length=32, training=True))
-    prepare = masker(trunk.vocabulary, trunk.tokenizer.mask_token_id, tuple(trunk.tokenizer.all_special_ids), RECIPE.mask_rate)
+    model = TaskModel(
+        AdapterEncoder(trunk),
+        build_head("text", trunk.hidden, trunk.vocabulary, seed=1, mask_head=trunk.mask_head),
+        "text",
+    ).eval()
+    rows = formats["text"].features(
+        [row for language in texts.values() for row in language], trunk.tokenizer, Cut(max_length=32, training=True)
+    )
+    prepare = masker(
+        trunk.vocabulary, trunk.tokenizer.mask_token_id, tuple(trunk.tokenizer.all_special_ids), RECIPE.mask_rate
+    )
     data = feature_data(rows, formats["text"], trunk.pad_id, prepare)
     masks = torch.Generator().manual_seed(1)
     with torch.no_grad():  # few rows of few words: one draw of masks says little
@@ -84,7 +110,9 @@ def test_refuses_a_folder_of_another_recipe(made, texts):
 def test_continues_after_an_interruption_to_the_same_bytes(made, texts, tmp_path):
     stop = StopSignal()
     with pytest.raises(Interrupted):
-        pretrain(texts, tmp_path, RECIPE, device="cpu", stop=stop, progress=lambda one: one.step == 33 and stop.request())
+        pretrain(
+            texts, tmp_path, RECIPE, device="cpu", stop=stop, progress=lambda one: one.step == 33 and stop.request()
+        )
     with pytest.raises(ArtefactError, match="another configuration"):
         pretrain(texts, tmp_path, Recipe(steps=61), device="cpu")
     pretrain(texts, tmp_path, RECIPE, device="cpu")

@@ -1,4 +1,5 @@
-"""A launcher's processes train one run together: the first writes and prints, and the losses are those of one process of twice the budget."""
+"""A launcher's processes train one run together: the first writes and prints, and the losses are those of one process
+of twice the budget."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ def free_port() -> str:
 
 LAUNCHERS = {
     "torchrun": ["torch.distributed.run", "--nproc-per-node", "2", "--master-port"],
-    # the launcher behind `accelerate launch --cpu` starts one process whatever it is told, and is refused with that advice; this one works on CPUs
+    # the launcher behind `accelerate launch --cpu` starts one process whatever it is told, and is refused with that
+    # advice; this one works on CPUs
     "accelerate": [
         *("accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"),
         *("--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port"),
@@ -37,7 +39,9 @@ def still(tiny_folder, tmp_path):
     """The tiny trunk without dropout, whose losses depend on the rows alone."""
     folder = shutil.copytree(tiny_folder, tmp_path / "still")
     described = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**described, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}))
+    (folder / "config.json").write_text(
+        json.dumps({**described, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0})
+    )
     return folder
 
 
@@ -50,7 +54,12 @@ CASES = [("torchrun", "nli"), ("torchrun", "nli,mlm"), pytest.param("accelerate"
 
 @pytest.mark.parametrize(("launcher", "tasks"), CASES)
 def test_trains_as_one_process_of_twice_the_budget_would(config, still, tmp_path, contents, launcher, tasks):
-    settings = {"training__max_steps": 5, "training__head_dropout": 0.0, "trunk__name": str(still), "training__log_steps": 1}
+    settings = {
+        "training__max_steps": 5,
+        "training__head_dropout": 0.0,
+        "trunk__name": str(still),
+        "training__log_steps": 1,
+    }
     alone = tmp_path / "alone"
     train(
         alike := config(tasks, **settings, training__token_budget=256),
@@ -62,7 +71,13 @@ def test_trains_as_one_process_of_twice_the_budget_would(config, still, tmp_path
         dry_run=False,
         report=Silent(),
     )
-    sets = ["trunk.precision=fp32", "training.max_steps=5", "training.head_dropout=0", "training.log_steps=1", "training.learning_rate=0.01"]
+    sets = [
+        "trunk.precision=fp32",
+        "training.max_steps=5",
+        "training.head_dropout=0",
+        "training.log_steps=1",
+        "training.learning_rate=0.01",
+    ]
     words = ["train", tasks, "--how", alike.how, "--trunk", str(still), "-o", str(tmp_path / "two"), "--json"]
     for flag, values in (("--data", alike.data.sources), ("--set", (*sets, "training.token_budget=128"))):
         words += [word for value in values for word in (flag, value)]
@@ -75,7 +90,9 @@ def test_trains_as_one_process_of_twice_the_budget_would(config, still, tmp_path
     assert found["training"]["processes"] == 2
     one, two = rows(alone), rows(tmp_path / "two")
     for name in ("step", "loss", "grad_norm", "learning_rate", "tokens", "score"):
-        assert [row[name] for row in two if name in row] == pytest.approx([row[name] for row in one if name in row], rel=1e-4)
+        assert [row[name] for row in two if name in row] == pytest.approx(
+            [row[name] for row in one if name in row], rel=1e-4
+        )
     assert [row.get("tasks", {}).keys() for row in two] == [row.get("tasks", {}).keys() for row in one]
     load_bundle(tmp_path / "two")
     assert sorted(contents(tmp_path / "two")) == sorted(contents(alone))

@@ -1,4 +1,5 @@
-"""Rankings from training to scores: against brute force, in a new process, resumed, under every way to build on runs, and what is refused."""
+"""Rankings from training to scores: against brute force, in a new process, resumed, under every way to build on runs,
+and what is refused."""
 
 from __future__ import annotations
 
@@ -38,7 +39,11 @@ def pairs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pairs")
     found = []
     for split, numbers in (("train", range(36)), ("validation", range(36, 48))):
-        rows = [{"id": str(number), "query": query, "positive": positive} for number in numbers for query, positive in [pair(number)]]
+        rows = [
+            {"id": str(number), "query": query, "positive": positive}
+            for number in numbers
+            for query, positive in [pair(number)]
+        ]
         (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         found.append(f"{split}={folder / split}.jsonl")
     return tuple(found)
@@ -57,7 +62,9 @@ def release(tmp_path_factory):
             breaks = [[int(start), int(start) + len(one)] for start, one in zip(starts, sentences, strict=False)]
             answer = {"text": sentences[1].split()[0], "answer_start": breaks[1][0]}
             qas = [{"id": f"q{number}", "question": pair(3 * number + 1, language)[0], "answers": [answer]}]
-            paragraphs.append({"context": " ".join(sentences), "qas": qas, "sentence_breaks": breaks, "sentences": sentences})
+            paragraphs.append(
+                {"context": " ".join(sentences), "qas": qas, "sentence_breaks": breaks, "sentences": sentences}
+            )
         document = {"data": [{"title": "t", "paragraphs": paragraphs}]}
         (folder / "xquad-r" / f"{language}.json").write_text(json.dumps(document), encoding="utf-8")
     return folder
@@ -68,14 +75,20 @@ def run(trained, pairs):
     """`run(key=value, ...)` trains a ranking on the tiny trunk."""
 
     def make(**settings):
-        return trained("ranking", **{"data__sources": pairs, "training__max_length": 64, "training__token_budget": 512, **settings})
+        return trained(
+            "ranking", **{"data__sources": pairs, "training__max_length": 64, "training__token_budget": 512, **settings}
+        )
 
     return make
 
 
 def scored(folder, release, *, languages=(), task="lareqa", overwrite=False):
-    request = Request(run=folder, trunk=None, tasks=(task,), languages=languages, data=(str(release),), precision="fp32")
-    return evaluate(request, out=None, runs=folder.parent, overwrite=overwrite, dry_run=False, report=Silent()).to_json()
+    request = Request(
+        run=folder, trunk=None, tasks=(task,), languages=languages, data=(str(release),), precision="fp32"
+    )
+    return evaluate(
+        request, out=None, runs=folder.parent, overwrite=overwrite, dry_run=False, report=Silent()
+    ).to_json()
 
 
 def average_precision(order: list[int], gold: set[int]) -> float:
@@ -85,7 +98,11 @@ def average_precision(order: list[int], gold: set[int]) -> float:
 
 def test_learns_what_a_query_should_find(run, pairs):
     folder = run(training__max_steps=60, training__learning_rate=0.003, adapter__settings__reduction_factor=4)
-    losses = [row["loss"] for line in (folder / "metrics.jsonl").read_text().splitlines() if "loss" in (row := json.loads(line))]
+    losses = [
+        row["loss"]
+        for line in (folder / "metrics.jsonl").read_text().splitlines()
+        if "loss" in (row := json.loads(line))
+    ]
     assert np.mean(losses[-5:]) < 0.75 * np.mean(losses[:5])
     (row,) = read_results(folder)
     chance = np.mean([1 / place for place in range(1, 13)])  # 12 validation questions among their own 12 sentences
@@ -96,12 +113,16 @@ def test_learns_what_a_query_should_find(run, pairs):
 def test_scores_each_language_among_the_candidates_of_all(run, release):
     folder = run(training__head_pool="mean")
     found = {(row["language"], row["metric"]): row for row in scored(folder, release)["results"]}
-    assert set(found) == {(language, metric) for language in ("de", "en") for metric in ("map20", "map20-other-languages", "own-language")}
+    assert set(found) == {
+        (language, metric) for language in ("de", "en") for metric in ("map20", "map20-other-languages", "own-language")
+    }
     assert found["de", "map20"]["settings"]["candidates"] == 42
     assert found["de", "map20"]["settings"]["candidate_languages"] == 2
 
     script = module()
-    model = script.finished_models(script.load_trunk(load_bundle(folder).manifest.trunk.name, precision="fp32"), load_bundle(folder))["head"]
+    model = script.finished_models(
+        script.load_trunk(load_bundle(folder).manifest.trunk.name, precision="fp32"), load_bundle(folder)
+    )["head"]
     documents = {language: json.loads((release / "xquad-r" / f"{language}.json").read_text()) for language in PLACES}
     texts, ids, owners, spoken = [], [], [], []
     for language, document in documents.items():
@@ -114,19 +135,30 @@ def test_scores_each_language_among_the_candidates_of_all(run, release):
     candidates = script.read_pool(model, texts, 64, 256).vectors
     for language, document in documents.items():
         questions = [qa for paragraph in document["data"][0]["paragraphs"] for qa in paragraph["qas"]]
-        vectors = [script.query_vectors(model, script.tasks["lareqa"], [Query("", qa["question"])], 64, 64)[0] for qa in questions]
+        vectors = [
+            script.query_vectors(model, script.tasks["lareqa"], [Query("", qa["question"])], 64, 64)[0]
+            for qa in questions
+        ]
         orders = [np.argsort(-(candidates @ vector), kind="stable").tolist() for vector in vectors]
         golds = [{number for number, owner in enumerate(owners) if owner == qa["id"]} for qa in questions]
         expected = np.mean([average_precision(order, gold) for order, gold in zip(orders, golds, strict=True)])
         assert found[language, "map20"]["score"] == pytest.approx(expected, abs=1e-6)
         other = [number for number, code in enumerate(spoken) if code != language]
         kept = [[number for number in order if number in other] for order in orders]
-        elsewhere = np.mean([average_precision(order, gold & set(other)) for order, gold in zip(kept, golds, strict=True)])
+        elsewhere = np.mean(
+            [average_precision(order, gold & set(other)) for order, gold in zip(kept, golds, strict=True)]
+        )
         assert found[language, "map20-other-languages"]["score"] == pytest.approx(elsewhere, abs=1e-6)
         share = np.mean([spoken[number] == language for order in orders for number in order[:20]])
         assert found[language, "own-language"]["score"] == pytest.approx(share, abs=1e-6)
-        lines = [json.loads(line) for line in (folder / "predictions" / "lareqa" / f"test-{language}.jsonl").read_text().splitlines()]
-        assert lines == [{"id": qa["id"], "candidates": [ids[number] for number in order[:20]]} for qa, order in zip(questions, orders, strict=True)]
+        lines = [
+            json.loads(line)
+            for line in (folder / "predictions" / "lareqa" / f"test-{language}.jsonl").read_text().splitlines()
+        ]
+        assert lines == [
+            {"id": qa["id"], "candidates": [ids[number] for number in order[:20]]}
+            for qa, order in zip(questions, orders, strict=True)
+        ]
 
 
 def test_asks_one_language_among_the_candidates_of_all_and_only_once(run, release):
@@ -142,8 +174,14 @@ def test_asks_one_language_among_the_candidates_of_all_and_only_once(run, releas
 def test_gives_the_same_vectors_in_a_new_process(run, tiny_folder, tmp_path):
     folder = run(training__max_steps=2)
     script = module()
-    here = script.vectors(script.finished_models(script.load_trunk(str(tiny_folder), precision="fp32"), load_bundle(folder))["head"])
-    subprocess.run([sys.executable, str(SCRIPT), str(tiny_folder), str(folder), str(tmp_path / "there.npy")], check=True, timeout=300)
+    here = script.vectors(
+        script.finished_models(script.load_trunk(str(tiny_folder), precision="fp32"), load_bundle(folder))["head"]
+    )
+    subprocess.run(
+        [sys.executable, str(SCRIPT), str(tiny_folder), str(folder), str(tmp_path / "there.npy")],
+        check=True,
+        timeout=300,
+    )
     assert np.array_equal(np.load(tmp_path / "there.npy"), here)
     np.testing.assert_allclose(np.linalg.norm(here, axis=1), 1, rtol=1e-5)
 
@@ -157,14 +195,22 @@ def test_builds_on_other_runs_in_every_way(run, trained, tmp_path, contents):
         ("fuse", (nli, below), {"fusion__target_adapter": True}),
     ):
         before = contents(nli, "adapter")
-        folder = run(out=how, how=how, after=tuple(map(str, after)), training__max_steps=2, training__head_pool="mean", **more)
+        folder = run(
+            out=how, how=how, after=tuple(map(str, after)), training__max_steps=2, training__head_pool="mean", **more
+        )
         assert load_bundle(folder).of("head")[0].facts["pool"] == "mean"
         assert read_results(folder)[0].n == 12
         assert contents(nli, "adapter") == before
 
 
 def test_resumes_as_if_it_had_not_stopped(config, pairs, process, tmp_path, contents):
-    settings = {"data__sources": pairs, "training__max_length": 64, "training__max_steps": 6, "training__checkpoint_steps": 2, "training__accumulation": 2}
+    settings = {
+        "data__sources": pairs,
+        "training__max_length": 64,
+        "training__max_steps": 6,
+        "training__checkpoint_steps": 2,
+        "training__accumulation": 2,
+    }
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     chosen = config("ranking", **settings)
     assert process(chosen, whole).end() == 0
@@ -181,7 +227,9 @@ def pool(*candidates: Candidate) -> Pool:
 
 def test_leaves_the_language_rows_out_where_there_is_one_language():
     one = pool(Candidate("a", "x", None, "en", ("q",)), Candidate("b", "y", None, "en"))
-    score, found = score_language("map20", [Query("q", "?")], np.array([[0.1, 0.9, 0, 0]], dtype=np.float32), one, Options(replicates=0))
+    score, found = score_language(
+        "map20", [Query("q", "?")], np.array([[0.1, 0.9, 0, 0]], dtype=np.float32), one, Options(replicates=0)
+    )
     assert score.metrics == {"map20": 0.5}
     assert found == {"q": ("b", "a")}
 
@@ -189,7 +237,13 @@ def test_leaves_the_language_rows_out_where_there_is_one_language():
 def test_ranks_mentions_by_their_first_right_entity():
     three = pool(*(Candidate(id, id, None, code) for id, code in (("Q1", "de"), ("Q2", "en"), ("Q3", "fi"))))
     vectors = np.array([[0.9, 0.5, 0.1, 0], [0.9, 0.5, 0.1, 0]], dtype=np.float32)
-    score, _ = score_language("mrr20", [Query("m1", "?", None, ("Q3",)), Query("m2", "?", None, ("Q1",))], vectors, three, Options(replicates=0))
+    score, _ = score_language(
+        "mrr20",
+        [Query("m1", "?", None, ("Q3",)), Query("m2", "?", None, ("Q1",))],
+        vectors,
+        three,
+        Options(replicates=0),
+    )
     assert score.metrics == {"mrr20": pytest.approx((1 / 3 + 1) / 2)}
 
 
@@ -200,7 +254,13 @@ def test_refuses_test_files_it_cannot_score(run, tmp_path):
     def call(query: str, *listed: str) -> None:
         rows.write_text(query + "\n", encoding="utf-8")
         candidates.write_text("".join(f"{one}\n" for one in listed), encoding="utf-8")
-        request = Request(run=folder, trunk=None, tasks=("ranking",), data=(f"test={rows}", f"candidates={candidates}"), precision="fp32")
+        request = Request(
+            run=folder,
+            trunk=None,
+            tasks=("ranking",),
+            data=(f"test={rows}", f"candidates={candidates}"),
+            precision="fp32",
+        )
         evaluate(request, out=tmp_path / "scores", runs=tmp_path, overwrite=True, dry_run=False, report=Silent())
 
     good = '{"id": "c1", "text": "Anna sleeps."}'

@@ -19,7 +19,11 @@ def row(task="xnli", language="sw", score=0.5, protocol="own", metric="accuracy"
 
 def test_keeps_results_in_order_and_reads_them_back(tmp_path):
     write_results(tmp_path, [row(language="sw"), row(language="de"), row("udpos", metric="f1")])
-    assert [(found.task, found.language) for found in read_results(tmp_path)] == [("udpos", "sw"), ("xnli", "de"), ("xnli", "sw")]
+    assert [(found.task, found.language) for found in read_results(tmp_path)] == [
+        ("udpos", "sw"),
+        ("xnli", "de"),
+        ("xnli", "sw"),
+    ]
     assert read_results(tmp_path / "none") == []
 
 
@@ -47,7 +51,10 @@ def scored(tmp_path):
 def test_notices_a_flipped_byte_in_what_a_score_was_made_of(scored, tmp_path, flip, name):
     check_products(tmp_path, [scored])
     flip(tmp_path / name, (tmp_path / name).stat().st_size - 1, 1)
-    with pytest.raises(ArtefactError, match=rf"(?s){name} is not the file that was scored.*--tasks xnli --languages sw --split test --overwrite"):
+    with pytest.raises(
+        ArtefactError,
+        match=rf"(?s){name} is not the file that was scored.*--tasks xnli --languages sw --split test --overwrite",
+    ):
         check_products(tmp_path, [scored])
 
 
@@ -78,9 +85,16 @@ def test_replaces_a_row_by_a_newer_one_of_the_same_thing():
 
 
 def test_means_over_languages_then_tasks_with_and_without_retrieval():
-    rows = [row(language="sw", score=0.2), row(language="de", score=0.6), row("tatoeba", score=1.0, retrieval=True), row(metric="f1", headline=False)]
+    rows = [
+        row(language="sw", score=0.2),
+        row(language="de", score=0.6),
+        row("tatoeba", score=1.0, retrieval=True),
+        row(metric="f1", headline=False),
+    ]
     found = means([*rows, row(language="en", split="validation", score=0.0)]).to_json()
-    assert found["tasks"]["xnli"] == [{"protocol": "own", "split": "test", "settings": {}, "score": 0.4, "languages": 2}]
+    assert found["tasks"]["xnli"] == [
+        {"protocol": "own", "split": "test", "settings": {}, "score": 0.4, "languages": 2}
+    ]
     assert (found["with_retrieval"], found["without_retrieval"]) == (pytest.approx(0.7), pytest.approx(0.4))
     assert means([]).with_retrieval is None
 

@@ -27,12 +27,19 @@ LANGUAGES = {"en": 12, "de": 12, "sw": 12}
 def folder(tmp_path):
     """The same twelve items in three languages, validation rows in two of them, and text in four."""
     for language, size in LANGUAGES.items():
-        rows = [{"premise": f"{language} {number}", "hypothesis": "x", "label": ("entailment", "neutral")[number % 2]} for number in range(size)]
+        rows = [
+            {"premise": f"{language} {number}", "hypothesis": "x", "label": ("entailment", "neutral")[number % 2]}
+            for number in range(size)
+        ]
         (tmp_path / f"{language}.train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         if language != "sw":
-            (tmp_path / f"{language}.validation.jsonl").write_text(json.dumps({**rows[0], "premise": f"{language} dev"}) + "\n")
+            (tmp_path / f"{language}.validation.jsonl").write_text(
+                json.dumps({**rows[0], "premise": f"{language} dev"}) + "\n"
+            )
     for language in ("de", "en", "ja", "sw"):
-        (tmp_path / f"{language}.txt").write_text("".join(f"{language} text {number}\n" for number in range(60)), encoding="utf-8")
+        (tmp_path / f"{language}.txt").write_text(
+            "".join(f"{language} text {number}\n" for number in range(60)), encoding="utf-8"
+        )
     return tmp_path
 
 
@@ -78,8 +85,16 @@ def test_is_selected_in_its_own_language_where_the_other_has_no_validation_rows_
 
 def test_selects_mlqa_on_rows_of_squad_though_it_has_development_rows_of_its_own(tmp_path):
     def squad(*contexts):
-        asked = [{"id": text, "question": "Who?", "answers": [{"text": text[:3], "answer_start": 0}]} for text in contexts]
-        return json.dumps({"data": [{"paragraphs": [{"context": text, "qas": [qa]} for text, qa in zip(contexts, asked, strict=True)]}]})
+        asked = [
+            {"id": text, "question": "Who?", "answers": [{"text": text[:3], "answer_start": 0}]} for text in contexts
+        ]
+        return json.dumps(
+            {
+                "data": [
+                    {"paragraphs": [{"context": text, "qas": [qa]} for text, qa in zip(contexts, asked, strict=True)]}
+                ]
+            }
+        )
 
     (tmp_path / "train-v1.1.json").write_text(squad(*(f"Ada {number}" for number in range(300))))
     for language in ("en", "de"):
@@ -146,7 +161,10 @@ def test_refuses_languages_that_are_not_there_or_not_languages(read):
 @given(st.lists(st.integers(1, 30), min_size=2, max_size=5), st.integers(1, 60), st.integers(0, 5))
 def test_spread_draws_evenly_without_repetition(sizes, total, seed):
     """As even as the sizes allow, no row twice, and of languages with equally many rows no item twice."""
-    languages = [[PlainText(str(number), f"{language}/{number}") for number in range(size)] for language, size in enumerate(sizes)]
+    languages = [
+        [PlainText(str(number), f"{language}/{number}") for number in range(size)]
+        for language, size in enumerate(sizes)
+    ]
     found = [row.text for row in spread(languages, total, Seeds(seed))]
     assert len(found) == len(set(found))
     counts = Counter(int(text.split("/")[0]) for text in found)

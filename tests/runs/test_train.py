@@ -25,7 +25,14 @@ FORMATS = ("nli", "single", "ner", "choice", "qa", "mlm")
 
 def start(config, folder, *, task="nli", resume=True, overwrite=False, dry_run=False, report=None):
     return train(
-        config, (task,), out=folder, runs=folder.parent / "runs", resume=resume, overwrite=overwrite, dry_run=dry_run, report=report or Silent()
+        config,
+        (task,),
+        out=folder,
+        runs=folder.parent / "runs",
+        resume=resume,
+        overwrite=overwrite,
+        dry_run=dry_run,
+        report=report or Silent(),
     )
 
 
@@ -34,7 +41,10 @@ def test_leaves_the_folder_that_the_design_promises(trained, contents, task):
     folder = trained(task)
     form = {"qa": "json", "choice": "jsonl"}.get(task, "tsv")
     predictions = [] if task == "mlm" else [f"predictions/{task}/validation-en.{form}"]
-    checkpoint = [f"checkpoints/step-00000003/{name}" for name in ("best.safetensors", "optimiser.safetensors", "state.json", "weights.safetensors")]
+    checkpoint = [
+        f"checkpoints/step-00000003/{name}"
+        for name in ("best.safetensors", "optimiser.safetensors", "state.json", "weights.safetensors")
+    ]
     assert sorted(contents(folder)) == sorted(
         [
             *(".lock", "README.md", "config.yaml", "identity.json", "manifest.json", "metrics.jsonl", "results.json"),
@@ -43,7 +53,9 @@ def test_leaves_the_folder_that_the_design_promises(trained, contents, task):
         ]
     )
     assert folder.name == f"{task}-{load_bundle(folder).manifest.identity}"
-    assert [json.loads(line)["step"] for line in (folder / "metrics.jsonl").read_text().split("\n") if "loss" in line] == [1, 2, 3]
+    assert [
+        json.loads(line)["step"] for line in (folder / "metrics.jsonl").read_text().split("\n") if "loss" in line
+    ] == [1, 2, 3]
 
 
 def test_writes_every_default_and_what_was_decided_into_the_configuration(trained, config):
@@ -57,7 +69,11 @@ def test_writes_every_default_and_what_was_decided_into_the_configuration(traine
 
 def test_is_the_same_run_when_started_from_its_own_configuration(trained, heard):
     parent = trained("paraphrase")
-    for folder in (parent, trained("nli", how="sequential", after=[str(parent)]), trained("nli", how="stack", after=[str(parent)])):
+    for folder in (
+        parent,
+        trained("nli", how="sequential", after=[str(parent)]),
+        trained("nli", how="stack", after=[str(parent)]),
+    ):
         again = load(folder / "config.yaml")
         assert start(again, folder, task=again.task.name, report=heard).folder == folder
         assert "holds this run already" in heard.lines.pop()
@@ -66,19 +82,34 @@ def test_is_the_same_run_when_started_from_its_own_configuration(trained, heard)
 def test_writes_a_manifest_that_says_what_the_run_is(trained, data, tiny_folder):
     parent = trained("paraphrase")
     manifest = load_bundle(trained("nli", how="stack", after=[str(parent)], training__seed=7)).manifest
-    assert (manifest.task, manifest.how, manifest.composition, manifest.format) == ("nli", "stack", "stack(paraphrase, nli)", "pair")
+    assert (manifest.task, manifest.how, manifest.composition, manifest.format) == (
+        "nli",
+        "stack",
+        "stack(paraphrase, nli)",
+        "pair",
+    )
     assert (manifest.trunk.name, manifest.trunk.layers, manifest.trunk.precision) == (str(tiny_folder), 2, "fp32")
-    assert [(one.name, one.checksum) for one in manifest.parents] == [(parent.name, load_bundle(parent).manifest.checksum)]
+    assert [(one.name, one.checksum) for one in manifest.parents] == [
+        (parent.name, load_bundle(parent).manifest.checksum)
+    ]
     assert [(one.split, one.files[0].rows) for one in manifest.data] == [("train", 24), ("validation", 12)]
     assert [f"{one.split}={one.files[0].path}" for one in manifest.data] == list(data("nli"))
     assert (manifest.seeds, manifest.training.steps, manifest.training.rows) == ({"training": 7}, 3, 24)
     assert manifest.peak_memory > 10**7
-    assert [(row.part, row.trained) for row in manifest.parts] == [("trunk", False), ("paraphrase", False), ("nli", True), ("head", True)]
+    assert [(row.part, row.trained) for row in manifest.parts] == [
+        ("trunk", False),
+        ("paraphrase", False),
+        ("nli", True),
+        ("head", True),
+    ]
 
 
 def test_scores_the_validation_split_with_an_interval(trained):
     (row,) = read_results(trained("nli"))
-    assert {name: getattr(row, name) for name in ("task", "protocol", "language", "metric", "split", "n", "headline", "retrieval")} == {
+    assert {
+        name: getattr(row, name)
+        for name in ("task", "protocol", "language", "metric", "split", "n", "headline", "retrieval")
+    } == {
         "task": "nli",
         "protocol": "own",
         "language": "en",
@@ -111,7 +142,10 @@ def test_changes_no_weight_of_the_trunk_and_loads_it_once(trained, monkeypatch):
 def test_writes_weights_that_depend_on_weights_and_settings_only(trained, contents, tmp_path, data):
     """Another folder, another day, the same rows under another name: the same bytes."""
     one = trained("nli")
-    copies = [f"{source.partition('=')[0]}={shutil.copy(source.partition('=')[2], tmp_path / f'{number}.jsonl')}" for number, source in enumerate(data("nli"))]
+    copies = [
+        f"{source.partition('=')[0]}={shutil.copy(source.partition('=')[2], tmp_path / f'{number}.jsonl')}"
+        for number, source in enumerate(data("nli"))
+    ]
     other = trained("nli", out="elsewhere", data__sources=copies)
     assert contents(one, "adapter", "head") == contents(other, "adapter", "head")
 
@@ -160,10 +194,14 @@ def test_does_not_overwrite_a_folder_that_is_no_run(config, tmp_path):
 def test_lets_the_other_processes_go_when_the_first_cannot_have_the_folder(config, tmp_path, monkeypatch):
     """Or they would wait for it until the launcher kills them."""
     told = []
-    monkeypatch.setattr(Processes, "from_main", lambda self, value: told.append(value) or (module.REFUSED if self.rank else value))
+    monkeypatch.setattr(
+        Processes, "from_main", lambda self, value: told.append(value) or (module.REFUSED if self.rank else value)
+    )
     with locked(tmp_path / "run"):
         for rank in (0, 1):
-            monkeypatch.setattr(adapter_stilts.runs.prepare, "processes", lambda device, rank=rank: Processes(rank, 2, "cpu"))
+            monkeypatch.setattr(
+                adapter_stilts.runs.prepare, "processes", lambda device, rank=rank: Processes(rank, 2, "cpu")
+            )
             if rank == 0:
                 with pytest.raises(UsageError, match="another process"):
                     start(config(), tmp_path / "run")
@@ -189,7 +227,9 @@ def test_resumes_after_it_was_asked_to_stop_and_ends_the_same(trained, config, c
         assert not (tmp_path / "broken" / "manifest.json").exists()
     monkeypatch.undo()
     start(broken, tmp_path / "broken")
-    assert contents(tmp_path / "broken", "adapter", "head", "predictions") == contents(unbroken, "adapter", "head", "predictions")
+    assert contents(tmp_path / "broken", "adapter", "head", "predictions") == contents(
+        unbroken, "adapter", "head", "predictions"
+    )
     assert without_seconds(tmp_path / "broken") == without_seconds(unbroken)
 
 
@@ -239,12 +279,20 @@ def test_finishes_a_run_that_was_cut_off_after_its_last_step(config, tmp_path, m
     start(config(), tmp_path / "run")
     load_bundle(tmp_path / "run")
     other = trained("nli", out="other")
-    assert contents(tmp_path / "run", "adapter", "head", "predictions", "units") == contents(other, "adapter", "head", "predictions", "units")
+    assert contents(tmp_path / "run", "adapter", "head", "predictions", "units") == contents(
+        other, "adapter", "head", "predictions", "units"
+    )
 
 
 def test_tells_what_it_would_do_and_does_nothing(config, tmp_path, heard):
     found = start(config(), tmp_path / "run", dry_run=True, report=heard).to_json()
-    assert (found["state"], found["steps"], found["rows"], found["validation_rows"], found["results"]) == ("new", 3, 24, 12, [])
+    assert (found["state"], found["steps"], found["rows"], found["validation_rows"], found["results"]) == (
+        "new",
+        3,
+        24,
+        12,
+        [],
+    )
     assert found["bytes"] == 4 * sum(row["parameters"] for row in found["parts"] if row["role"] != "trunk")
     assert "would train nli on 24 rows for 3 steps" in heard.lines[-1]
     assert heard.tables[0][1] == ("part", "role", "active", "trained", "parameters")
@@ -266,7 +314,12 @@ def test_keeps_the_last_weights_and_says_so_where_there_is_no_validation(config,
         ("nli", {"adapter__kind": "seqbn"}, UnknownName, "did you mean 'seq_bn'"),
         ("nli", {"adapter__settings": {"reduction_factor": 64}}, UsageError, "cannot build seq_bn"),
         ("nli", {"adapter__settings": {"reduction": 2}}, UnknownName, "did you mean 'reduction_factor'"),
-        ("nli", {"control": "random-adapter"}, UsageError, "permutes the adapter of a run, and --how direct continues none"),
+        (
+            "nli",
+            {"control": "random-adapter"},
+            UsageError,
+            "permutes the adapter of a run, and --how direct continues none",
+        ),
         ("mlm", {"control": "shuffled-labels"}, UsageError, "needs a task with labels"),
         ("nli", {"data__sources": ["nowhere"]}, TaskDataError, "no such folder"),
         ("nli", {"trunk__name": "miniatur"}, Exception, "did you mean 'miniature'"),
@@ -288,7 +341,9 @@ def test_refuses_what_cannot_be_composed_before_it_makes_a_folder(trained, confi
 
 def test_refuses_another_kind_for_an_adapter_that_it_continues(trained, config, tmp_path):
     parent = trained("paraphrase", adapter__settings={"reduction_factor": 8})
-    with pytest.raises(UsageError, match="continues an adapter of kind seq_bn with its settings, and another was asked for: lora"):
+    with pytest.raises(
+        UsageError, match="continues an adapter of kind seq_bn with its settings, and another was asked for: lora"
+    ):
         start(config(how="sequential", after=[str(parent)], adapter__kind="lora"), tmp_path / "run")
     folder = trained("nli", how="sequential", after=[str(parent)])
     assert load_bundle(folder).of("adapter")[0].facts["settings"]["reduction_factor"] == 8.0
@@ -297,8 +352,13 @@ def test_refuses_another_kind_for_an_adapter_that_it_continues(trained, config, 
 def test_starts_from_the_weights_it_continues(trained, contents):
     """With a learning rate that moves nothing, what is stored is what was given."""
     parent = trained("paraphrase")
-    child = trained("nli", how="sequential", after=[str(parent)], training__learning_rate=1e-30, training__weight_decay=0)
-    given, kept = ((folder / "adapter" / f"{name}.safetensors").read_bytes() for folder, name in ((parent, "paraphrase"), (child, "nli")))
+    child = trained(
+        "nli", how="sequential", after=[str(parent)], training__learning_rate=1e-30, training__weight_decay=0
+    )
+    given, kept = (
+        (folder / "adapter" / f"{name}.safetensors").read_bytes()
+        for folder, name in ((parent, "paraphrase"), (child, "nli"))
+    )
     assert safetensors.torch.load(given).keys() == safetensors.torch.load(kept).keys()
     for name, tensor in safetensors.torch.load(given).items():
         assert tensor.allclose(safetensors.torch.load(kept)[name], atol=1e-12)
@@ -309,13 +369,25 @@ def test_trains_a_task_of_the_users_own_and_names_it(trained, tmp_path, data):
     task.write_text("name: mine\nformat: pair\nlabels: [contradiction, entailment, neutral]\nlicence: CC0\n")
     folder = trained(str(task), task__name=str(task), data__sources=data("nli"))
     manifest = load_bundle(folder).manifest
-    assert (manifest.task, manifest.task_file, manifest.licence, manifest.composition) == ("mine", str(task), "CC0", "mine")
+    assert (manifest.task, manifest.task_file, manifest.licence, manifest.composition) == (
+        "mine",
+        str(task),
+        "CC0",
+        "mine",
+    )
     assert folder.name == f"mine-{manifest.identity}"
     assert "--tasks mine.yaml" in (folder / "README.md").read_text()
 
 
 def test_trains_on_the_embedded_miniature_and_says_so(trained):
-    folder = trained("nli", trunk__name="miniature", data__sources=[], training__rows=16, training__validation_rows=8, training__max_steps=1)
+    folder = trained(
+        "nli",
+        trunk__name="miniature",
+        data__sources=[],
+        training__rows=16,
+        training__validation_rows=8,
+        training__max_steps=1,
+    )
     manifest = load_bundle(folder).manifest
     assert manifest.licence == "Apache-2.0 (generated text of this package)"
     assert (manifest.trunk.name, manifest.trunk.revision) == ("miniature", None)

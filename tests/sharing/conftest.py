@@ -17,8 +17,24 @@ def manifest():
 
     def make(**fields: object) -> Manifest:
         trunk = TrunkFacts(name="miniature", revision=None, fingerprint="ab" * 16, layers=2, hidden=8, precision="fp32")
-        words = {"name": "nli-1", "identity": "00000000", "task": "nli", "format": "pair", "language": "en", "how": "direct", "control": "none"}
-        more = {"composition": "nli", "device": "CPU", "licence": "", "seconds": 1.5, "peak_memory": 7, "seeds": {"training": 13}, "versions": {}}
+        words = {
+            "name": "nli-1",
+            "identity": "00000000",
+            "task": "nli",
+            "format": "pair",
+            "language": "en",
+            "how": "direct",
+            "control": "none",
+        }
+        more = {
+            "composition": "nli",
+            "device": "CPU",
+            "licence": "",
+            "seconds": 1.5,
+            "peak_memory": 7,
+            "seeds": {"training": 13},
+            "versions": {},
+        }
         empty = {"parents": (), "data": (), "substitutions": (), "parts": (), "training": {}, "files": {}}
         return Manifest(**{**words, **more, **empty, "trunk": trunk, **fields})
 
@@ -29,11 +45,29 @@ def manifest():
 def parts():
     """An adapter, a fusion and a head."""
     draw = torch.Generator().manual_seed(5)
-    adapter = {"encoder.layer.0.down": torch.randn(4, 3, generator=draw), "encoder.layer.1.down": torch.randn(4, 3, generator=draw)}
+    adapter = {
+        "encoder.layer.0.down": torch.randn(4, 3, generator=draw),
+        "encoder.layer.1.down": torch.randn(4, 3, generator=draw),
+    }
     return (
-        Part("adapter", "nli", {"kind": "seq_bn", "settings": {"reduction_factor": 16.0, "leave_out": []}, "trained": True, "language": ""}, adapter),
+        Part(
+            "adapter",
+            "nli",
+            {
+                "kind": "seq_bn",
+                "settings": {"reduction_factor": 16.0, "leave_out": []},
+                "trained": True,
+                "language": "",
+            },
+            adapter,
+        ),
         Part("fusion", "fuse(nli, qa)", {"trained": False}, {"value": torch.eye(3)}),
-        Part("head", "head", {"format": "pair", "task": "nli", "labels": ["no", "yes"], "max_length": 64}, {"out": torch.randn(2, 3, generator=draw)}),
+        Part(
+            "head",
+            "head",
+            {"format": "pair", "task": "nli", "labels": ["no", "yes"], "max_length": 64},
+            {"out": torch.randn(2, 3, generator=draw)},
+        ),
     )
 
 

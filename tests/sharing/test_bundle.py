@@ -49,10 +49,24 @@ def test_replaces_earlier_weights_and_the_remains_of_cut_writes_and_nothing_else
     (tmp_path / "adapter" / ".nli.json.x1.partial").write_text("{")
     (tmp_path / "adapter" / "notes.txt").write_text("mine")
     save_parts(tmp_path, parts)
-    assert sorted(path.name for path in (tmp_path / "adapter").iterdir()) == ["nli.json", "nli.safetensors", "notes.txt"]
+    assert sorted(path.name for path in (tmp_path / "adapter").iterdir()) == [
+        "nli.json",
+        "nli.safetensors",
+        "notes.txt",
+    ]
 
 
-@pytest.mark.parametrize("name", [*(f"{stem}{suffix}" for stem in ("adapter/nli", "fusion/1", "head/head") for suffix in (".safetensors", ".json")), MANIFEST])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            f"{stem}{suffix}"
+            for stem in ("adapter/nli", "fusion/1", "head/head")
+            for suffix in (".safetensors", ".json")
+        ),
+        MANIFEST,
+    ],
+)
 def test_notices_one_changed_byte_anywhere(bundle, flip, name):
     draw = random.Random(name)
     whole = (bundle() / name).read_bytes()
@@ -94,7 +108,10 @@ def test_lets_files_that_are_no_weights_lie_there(bundle):
 def relisted(folder, manifest, name, content):
     """The same bundle with a file replaced and its hash put right, as a forger would."""
     (folder / name).write_bytes(content)
-    files = {path: adapter_stilts.files.sha256(folder / path) for path in json.loads((folder / MANIFEST).read_text())["files"]}
+    files = {
+        path: adapter_stilts.files.sha256(folder / path)
+        for path in json.loads((folder / MANIFEST).read_text())["files"]
+    }
     write_manifest(folder, manifest(files=files))
     return folder
 
@@ -102,12 +119,24 @@ def relisted(folder, manifest, name, content):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("adapter/nli.safetensors", safetensors.torch.save({"encoder.layer.0.down": torch.zeros(4, 3)}), "disagree about encoder.layer.1.down"),
+        (
+            "adapter/nli.safetensors",
+            safetensors.torch.save({"encoder.layer.0.down": torch.zeros(4, 3)}),
+            "disagree about encoder.layer.1.down",
+        ),
         ("head/head.safetensors", safetensors.torch.save({"out": torch.zeros(3, 3)}), "disagree about out"),
-        ("head/head.safetensors", safetensors.torch.save({"out": torch.zeros(2, 3)})[:-4], "not a whole safetensors file"),
+        (
+            "head/head.safetensors",
+            safetensors.torch.save({"out": torch.zeros(2, 3)})[:-4],
+            "not a whole safetensors file",
+        ),
         ("adapter/nli.json", b"{}", "description of a part"),
         ("adapter/nli.json", b"[", "description of a part"),
-        ("head/head.json", b'{"name": "head", "format": "pair", "task": "nli", "labels": "ab", "max_length": 64, "tensors": {}}', "description of a part"),
+        (
+            "head/head.json",
+            b'{"name": "head", "format": "pair", "task": "nli", "labels": "ab", "max_length": 64, "tensors": {}}',
+            "description of a part",
+        ),
     ],
 )
 def test_checks_names_and_shapes_under_right_hashes_too(bundle, manifest, name, content, message):
@@ -116,7 +145,11 @@ def test_checks_names_and_shapes_under_right_hashes_too(bundle, manifest, name, 
 
 
 def test_refuses_weights_that_are_listed_without_their_description(bundle, manifest):
-    files = {name: found for name, found in json.loads((bundle() / MANIFEST).read_text())["files"].items() if name != "adapter/nli.json"}
+    files = {
+        name: found
+        for name, found in json.loads((bundle() / MANIFEST).read_text())["files"].items()
+        if name != "adapter/nli.json"
+    }
     write_manifest(bundle(), manifest(files=files))
     with pytest.raises(ArtefactError, match="without adapter/nli.json"):
         load_bundle(bundle())

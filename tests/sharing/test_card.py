@@ -17,16 +17,42 @@ FILES = [{"path": "/home/me/secret/train.jsonl", "sha256": "ab" * 32, "rows": 12
 
 
 def manifest(**fields: object) -> Manifest:
-    trunk = TrunkFacts(name="/home/me/trunks/mine", revision=None, fingerprint="ab" * 16, layers=2, hidden=8, precision="fp32")
-    words = {"name": "nli-1", "identity": "00000000", "task": "nli", "format": "pair", "language": "en", "how": "direct", "control": "none"}
-    more = {"composition": "nli", "device": "CPU", "licence": "", "seconds": 1.5, "peak_memory": 7 * 10**6, "seeds": {"training": 13}, "versions": {}}
+    trunk = TrunkFacts(
+        name="/home/me/trunks/mine", revision=None, fingerprint="ab" * 16, layers=2, hidden=8, precision="fp32"
+    )
+    words = {
+        "name": "nli-1",
+        "identity": "00000000",
+        "task": "nli",
+        "format": "pair",
+        "language": "en",
+        "how": "direct",
+        "control": "none",
+    }
+    more = {
+        "composition": "nli",
+        "device": "CPU",
+        "licence": "",
+        "seconds": 1.5,
+        "peak_memory": 7 * 10**6,
+        "seeds": {"training": 13},
+        "versions": {},
+    }
     parts = ({"part": "trunk", "role": "trunk", "active": True, "trained": False, "parameters": 12345},)
-    lists = {"parents": (), "data": (), "substitutions": (), "parts": parts, "training": {"steps": 1500, "rows": 20}, "files": {}}
+    lists = {
+        "parents": (),
+        "data": (),
+        "substitutions": (),
+        "parts": parts,
+        "training": {"steps": 1500, "rows": 20},
+        "files": {},
+    }
     return Manifest(**{**words, **more, **lists, "trunk": trunk, **fields})
 
 
 def check_markdown(text: str) -> None:
-    """Headings and tables have an empty line before and after; every row of a table has as many cells as its head; no empty lines in a row."""
+    """Headings and tables have an empty line before and after; every row of a table has as many cells as its head; no
+    empty lines in a row."""
     assert "\n\n\n" not in text
     assert text.endswith("\n")
     assert not text.endswith("\n\n")
@@ -48,7 +74,14 @@ def check_markdown(text: str) -> None:
 @pytest.mark.parametrize("control", ["none", "shuffled-labels"])
 @pytest.mark.parametrize("how", ["direct", "sequential", "stack", "fuse"])
 def test_is_whole_markdown_whatever_the_run_was(how, control, substitutions, rows):
-    parents = () if how == "direct" else (Parent(name="qa-2", folder="/home/me/runs/qa-2", checksum="0"), Parent(name="pos-3", folder="x", checksum="1"))
+    parents = (
+        ()
+        if how == "direct"
+        else (
+            Parent(name="qa-2", folder="/home/me/runs/qa-2", checksum="0"),
+            Parent(name="pos-3", folder="x", checksum="1"),
+        )
+    )
     data = ({"split": "train", "language": "en", "kind": "files", "files": FILES, "rows": 1234},)
     text = card(manifest(how=how, control=control, substitutions=substitutions, parents=parents, data=data), rows)
     check_markdown(text)
@@ -60,19 +93,47 @@ def test_is_whole_markdown_whatever_the_run_was(how, control, substitutions, row
 
 
 def test_opens_with_what_the_run_is():
-    assert card(manifest(), []).split("\n")[:3] == ["# nli-1", "", "An adapter and a head for `nli`, over the frozen trunk `mine`."]
+    assert card(manifest(), []).split("\n")[:3] == [
+        "# nli-1",
+        "",
+        "An adapter and a head for `nli`, over the frozen trunk `mine`.",
+    ]
 
 
 def test_names_files_by_name_with_rows_and_hash():
     origins = (
-        {"split": "train", "language": "en", "kind": "files", "files": [*FILES, {**FILES[0], "path": "b/more.tsv", "rows": 6}], "rows": 1240},
-        {"split": "validation", "language": "en", "kind": "miniature", "files": [], "rows": 80, "rows_sha256": "cd" * 32},
-        {"split": "test", "language": "sw", "kind": "hub", "files": [], "hub": "facebook/xnli", "revision": "b8dd5d7", "rows": 5010},
+        {
+            "split": "train",
+            "language": "en",
+            "kind": "files",
+            "files": [*FILES, {**FILES[0], "path": "b/more.tsv", "rows": 6}],
+            "rows": 1240,
+        },
+        {
+            "split": "validation",
+            "language": "en",
+            "kind": "miniature",
+            "files": [],
+            "rows": 80,
+            "rows_sha256": "cd" * 32,
+        },
+        {
+            "split": "test",
+            "language": "sw",
+            "kind": "hub",
+            "files": [],
+            "hub": "facebook/xnli",
+            "revision": "b8dd5d7",
+            "rows": 5010,
+        },
         {"split": "test", "language": "de", "kind": "hub", "files": [], "hub": "facebook/xnli"},
     )
     text = card(manifest(data=origins), [])
     check_markdown(text)
-    assert "* train (en): train.jsonl, 1,234 rows, sha256 `abababababab`; more.tsv, 6 rows, sha256 `abababababab`\n" in text
+    assert (
+        "* train (en): train.jsonl, 1,234 rows, sha256 `abababababab`; more.tsv, 6 rows, sha256 `abababababab`\n"
+        in text
+    )
     assert "* validation (en): the embedded miniature, 80 rows, sha256 `cdcdcdcdcdcd`\n" in text
     assert "* test (sw): `facebook/xnli` on the hub at revision `b8dd5d7`, 5,010 rows\n" in text
     assert "* test (de): `facebook/xnli` on the hub\n" in text
@@ -91,8 +152,18 @@ def test_shows_scores_as_percent_with_their_interval_and_retrieval_with_its_laye
 
 
 def test_names_a_hub_trunk_with_its_revision_and_a_task_file_by_its_name():
-    trunk = TrunkFacts(name="FacebookAI/xlm-roberta-base", revision="e73636d", fingerprint="ab", layers=12, hidden=768, precision="bf16")
-    text = card(manifest(trunk=trunk, task="mine", task_file="/home/me/my tasks/mine task.yaml", name="mine (2)", seconds=4000), [])
+    trunk = TrunkFacts(
+        name="FacebookAI/xlm-roberta-base",
+        revision="e73636d",
+        fingerprint="ab",
+        layers=12,
+        hidden=768,
+        precision="bf16",
+    )
+    text = card(
+        manifest(trunk=trunk, task="mine", task_file="/home/me/my tasks/mine task.yaml", name="mine (2)", seconds=4000),
+        [],
+    )
     assert "over the frozen trunk `FacebookAI/xlm-roberta-base` at revision `e73636d`." in text
     assert "    adapter-stilts eval 'mine (2)' --tasks 'mine task.yaml'\n" in text
     assert "| took | 67 min on CPU, 7 MB at most |" in text
@@ -104,7 +175,10 @@ def test_is_whole_for_a_real_run(trained):
     folder = trained("nli", how="fuse", after=[str(parent) for parent in parents], fusion__target_adapter=True)
     text = (folder / "README.md").read_text()
     check_markdown(text)
-    assert f"A fusion of `{parents[0].name}` and `{parents[1].name}` and a head for `nli`, over the frozen trunk `tiny-xlmr" in text
+    assert (
+        f"A fusion of `{parents[0].name}` and `{parents[1].name}` and a head for `nli`, over the frozen trunk "
+        "`tiny-xlmr"
+    ) in text
     assert "| composition | `stack(fuse(paraphrase, single), nli)` |" in text
     assert str(folder.parent) not in text
     assert text.count("| validation | accuracy |") == 1

@@ -11,7 +11,10 @@ from adapter_stilts.tasks.leaks import Seen
 
 
 def test_comes_back_as_it_was_written(tmp_path, manifest):
-    written = write_manifest(tmp_path, manifest(files={"adapter/nli.safetensors": "0" * 64, "config.yaml": "1" * 64}, substitutions=("a", "b")))
+    written = write_manifest(
+        tmp_path,
+        manifest(files={"adapter/nli.safetensors": "0" * 64, "config.yaml": "1" * 64}, substitutions=("a", "b")),
+    )
     assert read_manifest(tmp_path) == written
     assert len(written.checksum) == 64
 
@@ -61,7 +64,9 @@ def test_says_in_json_what_is_known_of_its_facts_and_no_more(tmp_path, manifest)
             {"task": "anli+", "split": "train", "language": "en", "parts": ["anli", "mnli"]},
             {"task": "qqp", "split": "train", "language": "en"},
         ],
-        "data": [{"task": "nli", "split": "train", "language": "en", "kind": "files", "files": [], "rows_sha256": "00"}],
+        "data": [
+            {"task": "nli", "split": "train", "language": "en", "kind": "files", "files": [], "rows_sha256": "00"}
+        ],
         "training": {"steps": 3, "best_step": None, "losses": [[3, 0.5]]},
         "parts": [{"part": "nli", "role": "adapter", "active": True, "trained": True, "parameters": 8}],
     }

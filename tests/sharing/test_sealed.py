@@ -13,7 +13,11 @@ from adapter_stilts.sharing.sealed import read_sealed, write_sealed
 
 FIELDS = {"name": "Ä ✓", "score": 0.1, "rows": [{"n": 3, "interval": None}], "empty": {}}
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
-VALUES = st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT, st.lists, max_leaves=8)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    st.lists,
+    max_leaves=8,
+)
 
 
 @settings(max_examples=25)
@@ -38,11 +42,26 @@ def test_notices_every_single_changed_byte(tmp_path):
     for place in range(len(whole)):
         for mask in (3, 128):  # 3 makes a tab of a line break
             path.write_bytes(whole[:place] + bytes([whole[place] ^ mask]) + whole[place + 1 :])
-            with pytest.raises(ArtefactError, match=r"the thing (is damaged|does not match its checksum)(.|\n)*where:(.|\n)*do: +mend it"):
+            with pytest.raises(
+                ArtefactError,
+                match=r"the thing (is damaged|does not match its checksum)(.|\n)*where:(.|\n)*do: +mend it",
+            ):
                 read_sealed(path, "the thing", do="mend it")
 
 
-@pytest.mark.parametrize("text", ["", "[]", "null", "{", '{"a": 1}', '{"a": NaN, "checksum": "0"}', '{"a": "\\ud800", "checksum": "0"}', "[" * 100000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "null",
+        "{",
+        '{"a": 1}',
+        '{"a": NaN, "checksum": "0"}',
+        '{"a": "\\ud800", "checksum": "0"}',
+        "[" * 100000,
+    ],
+)
 def test_refuses_what_is_no_sealed_document(tmp_path, text):
     path = tmp_path / "document.json"
     path.write_text(text)
@@ -63,5 +82,7 @@ def test_keeps_a_path_that_is_no_utf8(tmp_path):
 
 def test_does_not_advise_to_remove_what_cannot_be_read(tmp_path):
     """A folder stands for a file that may not be read: root may read every file."""
-    with pytest.raises(ArtefactError, match=r"cannot read: Is a directory(.|\n)*do: +check the file and its permissions"):
+    with pytest.raises(
+        ArtefactError, match=r"cannot read: Is a directory(.|\n)*do: +check the file and its permissions"
+    ):
         read_sealed(tmp_path, "it", do="remove it")

@@ -63,7 +63,8 @@ def test_gives_the_same_interval_for_the_same_seed_and_another_for_another():
 
 
 def test_spreads_over_rows_of_zeros_as_over_any_other():
-    # 300 rows that count in a pool of 20,000: resampling all rows by a plain loop gives the same spread as drawing only those 300.
+    # 300 rows that count in a pool of 20,000: resampling all rows by a plain loop gives the same spread as drawing only
+    # those 300.
     units = np.zeros((20_000, 3))
     units[:300] = [[1, 1, 1], [0, 1, 0], [0, 0, 1]] * 100
     draw = np.random.default_rng(2)
@@ -89,7 +90,9 @@ def test_applies_one_resample_to_both_arms(rights, seed):
     a, b = (np.stack([rights[:, arm], np.ones(12)], axis=1) for arm in (0, 1))
     compared = paired_bootstrap(a, b, "ratio", seed=seed, replicates=40)
     # Accuracy is linear, so comparing arms over shared resamples is resampling the per-row differences.
-    spread = replicate(np.stack([rights[:, 0] - rights[:, 1], np.ones(12)], axis=1), "ratio", seed=seed, replicates=40, stratum="0")
+    spread = replicate(
+        np.stack([rights[:, 0] - rights[:, 1], np.ones(12)], axis=1), "ratio", seed=seed, replicates=40, stratum="0"
+    )
     assert compared.difference == pytest.approx(float(a[:, 0].mean() - b[:, 0].mean()))
     assert compared.interval == pytest.approx(tuple(np.quantile(spread, [0.025, 0.975])))
 
@@ -139,7 +142,15 @@ def test_corrects_for_several_tests_as_holm_does():
 
 @pytest.mark.parametrize(
     ("probability", "freedom", "expected"),
-    [(0.975, 1, 12.7062), (0.975, 2, 4.3027), (0.975, 4, 2.7764), (0.95, 9, 1.8331), (0.995, 3, 5.8409), (0.975, 30, 2.0423), (0.975, 120, 1.9799)],
+    [
+        (0.975, 1, 12.7062),
+        (0.975, 2, 4.3027),
+        (0.975, 4, 2.7764),
+        (0.95, 9, 1.8331),
+        (0.995, 3, 5.8409),
+        (0.975, 30, 2.0423),
+        (0.975, 120, 1.9799),
+    ],
 )
 def test_gives_the_printed_values_of_students_t(probability, freedom, expected):
     assert t_quantile(probability, freedom) == pytest.approx(expected, abs=1e-4)

@@ -6,6 +6,7 @@ import pytest
 
 from adapter_stilts.config.study import Intermediate
 from adapter_stilts.errors import ConfigError
+from adapter_stilts.study.stages import grid
 from adapter_stilts.study.study_file import read_study
 
 WRONG = """name: bad name!
@@ -136,6 +137,13 @@ def test_tells_every_mistake_of_a_file_at_once(tmp_path):
 )
 def test_tells_what_is_wrong(tmp_path, text, sentence):
     assert sentence in refusal(tmp_path, text)
+
+
+def test_takes_the_recipe_of_its_task_for_an_entry_with_a_name_of_its_own(tmp_path):
+    path = tmp_path / "study.yaml"
+    text = "name: a\nintermediate: [{name: other, task: mnli}]\ntargets: [{name: mine, task: xnli}]\nrecipes: jiant\n"
+    path.write_text(text, encoding="utf-8")
+    assert grid(read_study(path)).stages[0].config.training.batch_rows == 4
 
 
 def test_reads_tasks_that_are_learned_at_once_with_masked_text():

@@ -1,4 +1,5 @@
-"""Languages and multi-word tokens under each protocol; and what a task made of others, or standing in for another, says of itself."""
+"""Languages and multi-word tokens under each protocol; and what a task made of others, or standing in for another, says
+of itself."""
 
 import pytest
 
@@ -82,6 +83,9 @@ def test_chooses_a_data_set_of_the_hub_by_its_id():
     assert [hub.id for hub in find_task("xnli", {"hub": "facebook/xnli"}).source.hubs] == ["facebook/xnli"]
     with pytest.raises(
         UnknownName,
-        match=r"no data set of 'xnli' on the hub called 'facebok/xnli'(.|\n)*task.hub(.|\n)*did you mean 'facebook/xnli'",
+        match=(
+            r"no data set of 'xnli' on the hub called 'facebok/xnli'(.|\n)*task.hub(.|\n)*did you "
+            r"mean 'facebook/xnli'"
+        ),
     ):
         find_task("xnli", {"hub": "facebok/xnli"})

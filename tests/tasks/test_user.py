@@ -37,7 +37,10 @@ def test_reads_every_ready_made_task(path):
 
 
 def test_reads_the_files_of_the_ready_made_tasks(write, tmp_path):
-    row = '{"index": "dev-0", "premise": "P.", "ask-for": "cause", "hypothesis1": "A.", "hypothesis2": "B.", "label": 0}\n'
+    row = (
+        '{"index": "dev-0", "premise": "P.", "ask-for": "cause", "hypothesis1": "A.", "hypothesis2": "B.", "label": '
+        "0}\n"
+    )
     write("ecare.en.train.jsonl", row)
     loaded = load(find_task(str(CONFIGS / "ecare.yaml")), "train", "en", Where(folder=tmp_path))
     assert loaded.examples == [MultipleChoice("dev-0", "P. What was the cause?", ("A.", "B."), 0)]

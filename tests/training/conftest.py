@@ -24,7 +24,9 @@ def same_bits():
     """Whether two sets of tensors have the same names and the same bits."""
 
     def same(one, other):
-        return one.keys() == other.keys() and all(torch.equal(one[name].view(torch.int32), other[name].view(torch.int32)) for name in one)
+        return one.keys() == other.keys() and all(
+            torch.equal(one[name].view(torch.int32), other[name].view(torch.int32)) for name in one
+        )
 
     return same
 

@@ -20,8 +20,19 @@ FILES = ("state.json", "weights.safetensors", "optimiser.safetensors", "best.saf
 
 def some(step=3):
     weights = {"layer.0.down": torch.randn(3, 4), "head": torch.randn(2)}
-    moments = {f"{name}/{moment}": torch.randn(tensor.shape) for name, tensor in weights.items() for moment in ("exp_avg", "exp_avg_sq")}
-    state = State(step=step, losses=[(1, 0.1 + 0.2), (2, 1e-45)], best_step=2, best_score=1 / 3, scaler={"scale": 1024.0}, tokens=7)
+    moments = {
+        f"{name}/{moment}": torch.randn(tensor.shape)
+        for name, tensor in weights.items()
+        for moment in ("exp_avg", "exp_avg_sq")
+    }
+    state = State(
+        step=step,
+        losses=[(1, 0.1 + 0.2), (2, 1e-45)],
+        best_step=2,
+        best_score=1 / 3,
+        scaler={"scale": 1024.0},
+        tokens=7,
+    )
     return Checkpoint(state, weights, moments, {name: tensor + 1 for name, tensor in weights.items()})
 
 
@@ -64,12 +75,18 @@ def test_holds_neither_pickles_nor_frozen_weights(toy, tmp_path):
     (path,) = (tmp_path / "checkpoints").iterdir()
     assert {file.name for file in path.iterdir()} == set(FILES)
     found = checkpoints.load(path, "")
-    assert set(found.weights) == set(found.best) == {"adapter.weight", "adapter.bias", "fusion", "head.weight", "head.bias"}
+    assert (
+        set(found.weights)
+        == set(found.best)
+        == {"adapter.weight", "adapter.bias", "fusion", "head.weight", "head.bias"}
+    )
 
 
 def test_refuses_a_checkpoint_of_another_configuration(toy, tmp_path):
     train(toy.Toy(), toy.toy_data(), PLAN, folder=tmp_path, identity="0123abcd")
-    with pytest.raises(ArtefactError, match=r"another configuration \(0123abcd, now ffff0000\)(.|\n)*use another folder") as caught:
+    with pytest.raises(
+        ArtefactError, match=r"another configuration \(0123abcd, now ffff0000\)(.|\n)*use another folder"
+    ) as caught:
         train(toy.Toy(), toy.toy_data(), PLAN, folder=tmp_path, identity="ffff0000", resume=True)
     assert caught.value.exit_code == 4
 
@@ -136,7 +153,9 @@ def test_keeps_the_earlier_checkpoint_on_a_full_disk(toy, tmp_path, monkeypatch,
 
     monkeypatch.setattr(checkpoints, "_write_bytes", fills_up)
     plan = replace(PLAN, evaluate_steps=10) if full_after == 3 else PLAN
-    with pytest.raises(DoesNotFit, match=r"the disk is full; what was written before is kept(.|\n)*step-00000010") as caught:
+    with pytest.raises(
+        DoesNotFit, match=r"the disk is full; what was written before is kept(.|\n)*step-00000010"
+    ) as caught:
         train(toy.Toy(), toy.toy_data(), plan, folder=tmp_path, validate=toy.accuracy if full_after == 3 else None)
     assert caught.value.exit_code == 5
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000005"]

@@ -37,7 +37,8 @@ def turns(found, steps):
 
 @pytest.mark.parametrize(("accumulation", "processes"), [(1, 1), (3, 1), (2, 2)])
 def test_has_as_many_steps_as_the_tasks_would_take_on_their_own(mixture, accumulation, processes):
-    """jiant's rule, epochs * ceil(batches / accumulation) added over tasks, counted here from batches of the same budget."""
+    """jiant's rule, epochs * ceil(batches / accumulation) added over tasks, counted here from batches of the same
+    budget."""
     plan = make_plan(token_budget=60, accumulation=accumulation, seed=3)
     both = course(mixture, plan, processes)
     for epochs in (1, 2, 3):
@@ -64,7 +65,13 @@ def test_learns_one_task_a_step_and_says_which(mixture):
 def test_takes_each_task_through_every_row_once_an_epoch(mixture):
     state, taken = turns(course(mixture, PLAN, 1), 60)
     for task, lengths in LENGTHS.items():
-        rows = [row % 1000 for turn in taken if turn.task == task for batch in turn.batches for row in batch["input_ids"].flatten().tolist()]
+        rows = [
+            row % 1000
+            for turn in taken
+            if turn.task == task
+            for batch in turn.batches
+            for row in batch["input_ids"].flatten().tolist()
+        ]
         whole = len(rows) // len(lengths)
         assert whole >= 1
         for epoch in range(whole):
@@ -76,7 +83,9 @@ def test_takes_each_task_through_every_row_once_an_epoch(mixture):
 def test_orders_the_rows_of_tasks_of_one_size_differently():
     same = Mixture({"a": data("a"), "b": data("a")}, {"a": 0.5, "b": 0.5})
     _, taken = turns(course(same, PLAN, 1), 40)
-    first = {task: next(turn for turn in taken if turn.task == task).batches[0]["input_ids"].tolist() for task in ("a", "b")}
+    first = {
+        task: next(turn for turn in taken if turn.task == task).batches[0]["input_ids"].tolist() for task in ("a", "b")
+    }
     assert first["a"] != first["b"]
 
 
@@ -87,5 +96,8 @@ def test_goes_on_from_a_place_as_if_it_had_come_there_by_itself(mixture):
         fresh = course(mixture, PLAN, 1).turn(state)
         turn = walked.turn(state)
         assert fresh.task == turn.task
-        assert all(torch.equal(one["input_ids"], other["input_ids"]) for one, other in zip(fresh.batches, turn.batches, strict=True))
+        assert all(
+            torch.equal(one["input_ids"], other["input_ids"])
+            for one, other in zip(fresh.batches, turn.batches, strict=True)
+        )
         walked.advance(state, turn)

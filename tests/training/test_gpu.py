@@ -26,13 +26,21 @@ def test_learns_in_every_precision(toy, precision):
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
 def test_resumes_with_generators_moments_and_loss_scale(toy, tmp_path, precision):
-    """Within rounding: a GPU's sums may change their order, but dropout and loss scale must be those of the unbroken run."""
+    """Within rounding: a GPU's sums may change their order, but dropout and loss scale must be those of the unbroken
+    run."""
     plan = replace(PLAN, precision=precision)
     whole, resumed = toy.Toy().cuda(), toy.Toy().cuda()
     unbroken = train(whole, toy.toy_data(), plan)
     stop = StopSignal()
     with pytest.raises(Interrupted):
-        train(toy.Toy().cuda(), toy.toy_data(), plan, folder=tmp_path, stop=stop, progress=lambda one: one.step == 17 and stop.request())
+        train(
+            toy.Toy().cuda(),
+            toy.toy_data(),
+            plan,
+            folder=tmp_path,
+            stop=stop,
+            progress=lambda one: one.step == 17 and stop.request(),
+        )
     scale = checkpoints.load(checkpoints.newest(tmp_path / "checkpoints"), "").state.scaler
     assert set(scale) == ({"scale", "tracker"} if precision == "fp16" else set())
     again = train(resumed, toy.toy_data(), plan, folder=tmp_path, resume=True)

@@ -1,4 +1,5 @@
-"""A training process that is killed, by SIGKILL at any moment, and started again, ends with the bytes of one that was not."""
+"""A training process that is killed, by SIGKILL at any moment, and started again, ends with the bytes of one that was
+not."""
 
 import json
 import random
@@ -20,7 +21,12 @@ COMMAND = [sys.executable, str(Path(__file__).with_name("toy.py"))]
 
 
 def run(folder, *options):
-    subprocess.run([*COMMAND, str(folder), json.dumps(asdict(PLAN)), "--validate", *options], check=True, timeout=100, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [*COMMAND, str(folder), json.dumps(asdict(PLAN)), "--validate", *options],
+        check=True,
+        timeout=100,
+        stdout=subprocess.DEVNULL,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +38,9 @@ def unbroken(tmp_path_factory):
 
 def kill_at(folder, step, delay):
     """Start or resume, wait for `step`, then for a fraction of a step's time, and kill."""
-    with subprocess.Popen([*COMMAND, str(folder), json.dumps(asdict(PLAN)), "--validate", "--resume"], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [*COMMAND, str(folder), json.dumps(asdict(PLAN)), "--validate", "--resume"], stdout=subprocess.PIPE, text=True
+    ) as process:
         for line in process.stdout:
             if int(line.split()[1]) >= step:
                 time.sleep(delay)

@@ -37,7 +37,8 @@ def test_learns_what_there_is_to_learn(toy):
 
 
 def test_takes_the_step_that_adamw_takes_on_the_mean_loss(toy):
-    """Expected: torch's AdamW on the mean loss of all rows plus the penalty, with the same clipping and groups, by hand."""
+    """Expected: torch's AdamW on the mean loss of all rows plus the penalty, with the same clipping and groups, by
+    hand."""
     plan = make_plan(max_steps=1, learning_rate=0.02, warmup=0.0, weight_decay=0.5, clip=0.1, accumulation=1000)
     model, expected = toy.Toy(dropout=0.0), toy.Toy(dropout=0.0)
     data = toy.toy_data(unlabelled=10)
@@ -49,7 +50,9 @@ def test_takes_the_step_that_adamw_takes_on_the_mean_loss(toy):
     nn.utils.clip_grad_norm_(parameters, 0.1)
     decayed = [expected.adapter.weight, expected.head.weight]
     kept = [expected.adapter.bias, expected.head.bias, expected.fusion]
-    torch.optim.AdamW([{"params": decayed, "weight_decay": 0.5}, {"params": kept, "weight_decay": 0.0}], lr=0.02, eps=1e-8).step()
+    torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": 0.5}, {"params": kept, "weight_decay": 0.0}], lr=0.02, eps=1e-8
+    ).step()
     for name, value in toy.trained(model).items():
         torch.testing.assert_close(value, toy.trained(expected)[name], rtol=1e-4, atol=1e-6)
 
@@ -68,14 +71,23 @@ def test_accumulates_to_the_step_of_one_large_batch(toy, unlabelled):
 
 
 def test_adds_the_penalty_in_the_step_it_was_computed_in(toy):
-    """With no labelled row the penalty is all there is: after one step fusion has moved towards the identity, the rest stands still."""
+    """With no labelled row the penalty is all there is: after one step fusion has moved towards the identity, the rest
+    stands still."""
     model = toy.Toy(dropout=0.0)
     before = toy.trained(model)
-    train(model, toy.toy_data(unlabelled=toy.ROWS), make_plan(max_steps=1, learning_rate=0.01, warmup=0.0, weight_decay=0.0, accumulation=1000))
+    train(
+        model,
+        toy.toy_data(unlabelled=toy.ROWS),
+        make_plan(max_steps=1, learning_rate=0.01, warmup=0.0, weight_decay=0.0, accumulation=1000),
+    )
     assert (model.fusion - torch.eye(toy.WIDTH)).norm() < (before["fusion"] - torch.eye(toy.WIDTH)).norm()
     assert torch.equal(model.head.weight, before["head.weight"])
     plain = toy.Toy(dropout=0.0)
-    train(plain, toy.toy_data(unlabelled=toy.ROWS), make_plan(max_steps=1, fusion_penalty=0.0, weight_decay=0.0, accumulation=1000))
+    train(
+        plain,
+        toy.toy_data(unlabelled=toy.ROWS),
+        make_plan(max_steps=1, fusion_penalty=0.0, weight_decay=0.0, accumulation=1000),
+    )
     assert torch.equal(plain.fusion, before["fusion"])
 
 
@@ -174,7 +186,9 @@ def test_loads_the_best_step_whole(toy, same_bits):
 
 def test_stops_after_evaluations_without_gain(toy):
     scores = iter([0.5, 0.6, 0.6, 0.4, 0.1])
-    outcome = train(toy.Toy(), toy.toy_data(), replace(PLAN, evaluate_steps=2, patience=3), validate=lambda model: next(scores))
+    outcome = train(
+        toy.Toy(), toy.toy_data(), replace(PLAN, evaluate_steps=2, patience=3), validate=lambda model: next(scores)
+    )
     assert (outcome.steps, outcome.best_step, outcome.stopped_by) == (10, 4, "patience")
 
 
@@ -185,7 +199,9 @@ def test_evaluates_at_the_last_step_too(toy):
 
 
 def test_evaluates_after_every_epoch_unless_told_otherwise(toy, tmp_path, rows_without_times):
-    outcome = train(toy.Toy(), toy.toy_data(), make_plan(epochs=3, token_budget=200), folder=tmp_path, validate=lambda model: 0.5)
+    outcome = train(
+        toy.Toy(), toy.toy_data(), make_plan(epochs=3, token_budget=200), folder=tmp_path, validate=lambda model: 0.5
+    )
     evaluations = [row for row in rows_without_times(tmp_path) if "score" in row]
     assert [row["epoch"] for row in evaluations] == [1, 2, 3]
     assert [row["best"] for row in evaluations] == [True, False, False]
@@ -205,7 +221,9 @@ def test_runs_an_evaluation_that_was_due_when_it_was_stopped(toy, tmp_path):
 def test_returns_at_once_from_a_finished_training(toy, tmp_path, same_bits):
     first, again = toy.Toy(), toy.Toy()
     outcome = train(first, toy.toy_data(), replace(PLAN, evaluate_steps=10), folder=tmp_path, validate=toy.accuracy)
-    repeated = train(again, toy.toy_data(), replace(PLAN, evaluate_steps=10), folder=tmp_path, validate=ANY, resume=True)
+    repeated = train(
+        again, toy.toy_data(), replace(PLAN, evaluate_steps=10), folder=tmp_path, validate=ANY, resume=True
+    )
     assert repeated == outcome
     assert same_bits(toy.trained(again), toy.trained(first))
 
@@ -218,10 +236,23 @@ def test_starts_afresh_where_resume_is_not_asked_for(toy, tmp_path, rows_without
 
 def test_writes_the_promised_row(toy, tmp_path, rows_without_times):
     data = toy.toy_data()
-    train(toy.Toy(), data, make_plan(max_steps=2, learning_rate=0.01, warmup=0.5, accumulation=1000, log_steps=1), folder=tmp_path)
+    train(
+        toy.Toy(),
+        data,
+        make_plan(max_steps=2, learning_rate=0.01, warmup=0.5, accumulation=1000, log_steps=1),
+        folder=tmp_path,
+    )
     tokens = sum(data.lengths)
     first, second = rows_without_times(tmp_path)
-    assert first == {"step": 1, "epoch": 1, "loss": ANY, "penalty": pytest.approx(0.01 * 64 * 0.01), "learning_rate": 0.01, "grad_norm": ANY, "tokens": tokens}
+    assert first == {
+        "step": 1,
+        "epoch": 1,
+        "loss": ANY,
+        "penalty": pytest.approx(0.01 * 64 * 0.01),
+        "learning_rate": 0.01,
+        "grad_norm": ANY,
+        "tokens": tokens,
+    }
     assert (second["epoch"], second["tokens"], second["learning_rate"]) == (2, 2 * tokens, 0.01)
 
 
@@ -238,7 +269,9 @@ def test_stops_by_the_clock_with_the_rate_at_zero(toy):
     ticks = iter(range(10_000))
     rates = []
     plan = make_plan(minutes=1.0, learning_rate=1.0)
-    outcome = train(toy.Toy(), toy.toy_data(), plan, clock=lambda: next(ticks), progress=lambda one: rates.append(one.learning_rate))
+    outcome = train(
+        toy.Toy(), toy.toy_data(), plan, clock=lambda: next(ticks), progress=lambda one: rates.append(one.learning_rate)
+    )
     assert (outcome.steps, outcome.stopped_by) == (60, "minutes")
     assert max(rates) > 0.95
     assert rates[-1] == pytest.approx((1 - 59 / 60) / 0.9)
@@ -253,7 +286,10 @@ def test_stops_at_a_loss_that_is_not_a_number_and_keeps_what_was_learned(toy, tm
 
     calls = []
     model = toy.Toy()
-    message = r"the loss is not a finite number at step 12; the weights of step 11 and the best ones are kept(.|\n)*lower training.learning_rate"
+    message = (
+        r"the loss is not a finite number at step 12; the weights of step 11 and the best ones are kept(.|\n)*lower "
+        r"training.learning_rate"
+    )
     with pytest.raises(StiltsError, match=message):
         train(model, toy.toy_data(prepare=poison), plan, folder=tmp_path, validate=toy.accuracy)
     assert all(value.isfinite().all() for value in toy.trained(model).values())

@@ -12,7 +12,16 @@ from adapter_stilts.training.interrupt import StopSignal
 from adapter_stilts.training.loop import train
 from adapter_stilts.training.plan import Mixture
 
-PLAN = make_plan(max_steps=24, learning_rate=0.01, token_budget=120, log_steps=5, checkpoint_steps=7, evaluate_steps=6, patience=0, seed=5)
+PLAN = make_plan(
+    max_steps=24,
+    learning_rate=0.01,
+    token_budget=120,
+    log_steps=5,
+    checkpoint_steps=7,
+    evaluate_steps=6,
+    patience=0,
+    seed=5,
+)
 
 
 @pytest.fixture
@@ -60,7 +69,14 @@ def test_counts_the_steps_of_each_task_and_logs_its_loss(toy, mixture, tmp_path,
 
 
 def test_keeps_the_step_with_the_best_mean_of_the_tasks_scores(toy, mixture, tmp_path, rows_without_times):
-    scores = iter([{"first": 0.9, "second": 0.1}, {"first": 0.2, "second": 0.9}, {"first": 1.0, "second": 0.05}, {"first": 0.5, "second": 0.5}])
+    scores = iter(
+        [
+            {"first": 0.9, "second": 0.1},
+            {"first": 0.2, "second": 0.9},
+            {"first": 1.0, "second": 0.05},
+            {"first": 0.5, "second": 0.5},
+        ]
+    )
     outcome = train(toy.Toy(), mixture, PLAN, folder=tmp_path, validate=lambda model: next(scores))
     assert (outcome.best_step, outcome.best_score) == (12, pytest.approx(0.55))
     rows = [row for row in rows_without_times(tmp_path) if "scores" in row]

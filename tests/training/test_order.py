@@ -10,7 +10,11 @@ LENGTHS = [3 + row % 7 for row in range(200)]
 def test_visits_every_row_once_an_epoch_in_another_order_each_time():
     order = Order(LENGTHS, 60, 3, seed=1)
     first, second = order.batches(0), order.batches(1)
-    assert sorted(row for batch in first for row in batch) == sorted(row for batch in second for row in batch) == list(range(200))
+    assert (
+        sorted(row for batch in first for row in batch)
+        == sorted(row for batch in second for row in batch)
+        == list(range(200))
+    )
     assert first != second
     assert Order(LENGTHS, 60, 3, seed=1).batches(1) == second
     assert Order(LENGTHS, 60, 3, seed=2).batches(1) != second
@@ -37,7 +41,9 @@ def test_gives_a_step_exactly_the_rows_that_a_protocol_fixes():
 
 def test_masks_a_batch_the_same_way_whenever_it_is_asked():
     order = Order(LENGTHS, 60, 1, seed=1)
-    draws = [torch.rand(3, generator=order.masks(epoch, batch)).tolist() for epoch, batch in ((0, 0), (0, 1), (1, 0), (0, 0))]
+    draws = [
+        torch.rand(3, generator=order.masks(epoch, batch)).tolist() for epoch, batch in ((0, 0), (0, 1), (1, 0), (0, 0))
+    ]
     assert draws[0] == draws[3]
     assert len({tuple(draw) for draw in draws}) == 3
 

@@ -27,7 +27,16 @@ def free_port():
 
 
 def accelerate(port):
-    settings = ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", str(port)]
+    settings = [
+        "--num_machines",
+        "1",
+        "--mixed_precision",
+        "no",
+        "--dynamo_backend",
+        "no",
+        "--main_process_port",
+        str(port),
+    ]
     return ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", *settings]
 
 
@@ -41,7 +50,9 @@ def run(folder, budget, launcher=()):
     options = [SCRIPT, str(folder), plan, "--dropout", "0", "--rows", "97", "--out", str(folder / "out"), "--validate"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     folder.mkdir()
-    subprocess.run([sys.executable, *launcher, *options], check=True, timeout=120, stdout=subprocess.DEVNULL, env=environment)
+    subprocess.run(
+        [sys.executable, *launcher, *options], check=True, timeout=120, stdout=subprocess.DEVNULL, env=environment
+    )
     lines = (folder / "metrics.jsonl").read_text().splitlines()
     return [json.loads(line) for line in lines], safetensors.torch.load((folder / "out").read_bytes())
 
@@ -53,7 +64,9 @@ def test_follow_one_process_of_twice_the_budget(tmp_path, budget, launcher):
     two_rows, two = run(tmp_path / "two", budget, launcher(free_port()))
     assert [row["step"] for row in one_rows] == [row["step"] for row in two_rows]
     for name in ("loss", "grad_norm", "learning_rate", "tokens", "score"):
-        assert [row[name] for row in two_rows if name in row] == pytest.approx([row[name] for row in one_rows if name in row], rel=1e-4)
+        assert [row[name] for row in two_rows if name in row] == pytest.approx(
+            [row[name] for row in one_rows if name in row], rel=1e-4
+        )
     for name, tensor in one.items():
         torch.testing.assert_close(two[name], tensor, rtol=1e-3, atol=1e-5)
 

@@ -20,7 +20,9 @@ def test_collates_rows_by_number():
 
 def test_masks_the_share_it_is_told_and_no_special_token():
     features = [Feature(row, row, (0, *range(10, 60), 2)) for row in range(40)]
-    data = feature_data(features, formats["text"], PAD, masker(vocabulary=100, mask_id=MASK, special_ids=SPECIAL, rate=0.3))
+    data = feature_data(
+        features, formats["text"], PAD, masker(vocabulary=100, mask_id=MASK, special_ids=SPECIAL, rate=0.3)
+    )
     plain = data.collate(range(40))
     masked = data.prepare(plain, torch.Generator().manual_seed(0))
     chosen = masked["labels"] != -100

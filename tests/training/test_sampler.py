@@ -45,7 +45,9 @@ def test_gives_probabilities_whatever_the_sizes(tasks, temperature, cap):
 @given(sizes)
 def test_is_proportional_at_temperature_one_and_even_at_a_high_one(tasks):
     assert shares(sampler("temperature", temperature=1.0), tasks) == pytest.approx(shares(sampler(), tasks))
-    assert shares(sampler("temperature", temperature=1e9), tasks) == pytest.approx(shares(sampler("uniform"), tasks), rel=1e-6)
+    assert shares(sampler("temperature", temperature=1e9), tasks) == pytest.approx(
+        shares(sampler("uniform"), tasks), rel=1e-6
+    )
 
 
 @pytest.mark.parametrize("name", ["proportional", "uniform", "temperature"])

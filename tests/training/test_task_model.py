@@ -29,7 +29,9 @@ def model_of(folder, format, kind="seq_bn", trunk="fp32"):
     encoder.add("task", kind, {"reduction_factor": 4} if kind == "seq_bn" else {}, seed=1)
     encoder.activate(parse("task"))
     labels = encoder.trunk.vocabulary if format == "text" else 2
-    model = TaskModel(encoder, build_head(format, encoder.trunk.hidden, labels, seed=2, mask_head=encoder.trunk.mask_head), format)
+    model = TaskModel(
+        encoder, build_head(format, encoder.trunk.hidden, labels, seed=2, mask_head=encoder.trunk.mask_head), format
+    )
     model.train_parts(["task"])
     return model
 
@@ -41,9 +43,16 @@ def data_of(trunk, format):
         examples = [PlainText(str(row), sentence) for row, sentence in enumerate(sentences)]
         prepare = masker(trunk.vocabulary, trunk.tokenizer.mask_token_id, tuple(trunk.tokenizer.all_special_ids), 0.15)
     else:
-        examples = [Classified(str(row), sentence, None, str(sentence.count("a") % 2)) for row, sentence in enumerate(sentences)]
+        examples = [
+            Classified(str(row), sentence, None, str(sentence.count("a") % 2)) for row, sentence in enumerate(sentences)
+        ]
         prepare = None
-    return feature_data(formats[format].features(examples, trunk.tokenizer, Cut(labels=("0", "1"), max_length=64, training=True)), formats[format], trunk.pad_id, prepare)
+    return feature_data(
+        formats[format].features(examples, trunk.tokenizer, Cut(labels=("0", "1"), max_length=64, training=True)),
+        formats[format],
+        trunk.pad_id,
+        prepare,
+    )
 
 
 def same(one, other):
@@ -60,7 +69,14 @@ def test_resumes_bit_by_bit(tiny_folder, tmp_path, format, kind):
     unbroken = train(whole, data, make_plan(**PLAN))
     stop = StopSignal()
     with pytest.raises(Interrupted):
-        train(parts, data, make_plan(**PLAN), folder=tmp_path, stop=stop, progress=lambda one: one.step == 7 and stop.request())
+        train(
+            parts,
+            data,
+            make_plan(**PLAN),
+            folder=tmp_path,
+            stop=stop,
+            progress=lambda one: one.step == 7 and stop.request(),
+        )
     again = train(resumed, data, make_plan(**PLAN), folder=tmp_path, resume=True)
     assert again.losses == unbroken.losses
     assert same(resumed, whole)
@@ -74,7 +90,10 @@ def test_masks_anew_every_epoch(tiny_folder):
     def prepare(batch, generator):
         prepared = data.prepare(batch, generator)
         epoch = seen[0].keys() >= set(batch["rows"].tolist())
-        seen[epoch] |= {row: labels[labels != -100].tolist() for row, labels in zip(batch["rows"].tolist(), prepared["labels"], strict=True)}
+        seen[epoch] |= {
+            row: labels[labels != -100].tolist()
+            for row, labels in zip(batch["rows"].tolist(), prepared["labels"], strict=True)
+        }
         return prepared
 
     train(model, type(data)(data.lengths, data.collate, prepare), make_plan(**PLAN | {"max_steps": None, "epochs": 2}))

@@ -1,4 +1,5 @@
-"""A model of a few hundred numbers with the interface the loop asks for; run as a script it trains in a folder, for tests that kill it.
+"""A model of a few hundred numbers with the interface the loop asks for; run as a script it trains in a folder, for
+tests that kill it.
 
 python toy.py FOLDER PLAN_AS_JSON [--resume] [--pause SECONDS] [--dropout P] [--out FILE]
 """
@@ -45,7 +46,11 @@ class Toy(nn.Module):
 
     def loss_parts(self, batch):
         loss = nn.functional.cross_entropy(self(batch).float(), batch["labels"], reduction="sum", ignore_index=-100)
-        return loss, (batch["labels"] != -100).sum(), 0.01 * (self.fusion - torch.eye(WIDTH, device=self.fusion.device)).square().sum()
+        return (
+            loss,
+            (batch["labels"] != -100).sum(),
+            0.01 * (self.fusion - torch.eye(WIDTH, device=self.fusion.device)).square().sum(),
+        )
 
     def trainable(self):
         return [(name, parameter) for name, parameter in self.named_parameters() if parameter.requires_grad]
@@ -60,8 +65,13 @@ class Toy(nn.Module):
 def rows(number=ROWS, unlabelled=0):
     """Sentences of 3 to 12 words whose label is a function of their words; the first `unlabelled` have none."""
     draw = torch.Generator().manual_seed(2)
-    sentences = [torch.randint(WORDS, (3 + int(torch.randint(10, (), generator=draw)),), generator=draw) for _ in range(number)]
-    labels = [-100 if row < unlabelled else int(sentence.float().mean() // 9) % CLASSES for row, sentence in enumerate(sentences)]
+    sentences = [
+        torch.randint(WORDS, (3 + int(torch.randint(10, (), generator=draw)),), generator=draw) for _ in range(number)
+    ]
+    labels = [
+        -100 if row < unlabelled else int(sentence.float().mean() // 9) % CLASSES
+        for row, sentence in enumerate(sentences)
+    ]
     return sentences, labels
 
 

@@ -36,14 +36,15 @@ Blocks = Iterator[NDArray[Any]]
 
 
 @dataclass
-class Gathered:
-    """The rows of one shard before the trunk has read them.
+class ShardRows:
+    """The rows of one shard: where each gets its vector from, and those that the trunk reads.
 
-    tokens    the token ids of each new sentence
+    tokens    the token ids of each new sentence, until it is read
     first     the row of the file where each stands first
     source    for every row the place of its sentence in `tokens`, NOTHING, or -2 - r for a copy of row r of the file
     keys      for every row the hash of its text
     sources   the source by hash
+    new       the vectors of the new sentences, once they are read
     """
 
     tokens: list[TokenIds] = field(default_factory=list)
@@ -52,20 +53,7 @@ class Gathered:
     keys: list[bytes] = field(default_factory=list)
     sources: dict[bytes, int] = field(default_factory=lambda: {BLANK: NOTHING})
     cut: int = 0
-
-    def with_vectors(self, new: Vectors) -> ShardVectors:
-        """The shard, once the trunk has read its new sentences."""
-        return ShardVectors(new, np.array(self.source, dtype=np.int64), as_keys(self.keys), self.cut)
-
-
-@dataclass(frozen=True)
-class ShardVectors:
-    """A shard's vectors: those of its new sentences, and where every row gets its own from."""
-
-    new: Vectors  # [new sentences, H]
-    source: Rows
-    keys: Keys
-    cut: int
+    new: Vectors = field(default_factory=lambda: np.empty((0, 0), dtype=np.float32))
 
     @property
     def rows(self) -> int:
@@ -73,7 +61,7 @@ class ShardVectors:
 
     @property
     def blank(self) -> int:
-        return int((self.source == NOTHING).sum())
+        return self.source.count(NOTHING)
 
     @property
     def repeated(self) -> int:
@@ -90,13 +78,14 @@ class ShardVectors:
         yield "vectors", (self.rows, self.new.shape[1]), dtype, blocks
         if dtype == "int8":
             yield "scales", (self.rows,), "float32", (self._block("scales", dtype, at, earlier) for at in self._spans())
-        yield "texts", self.keys.shape, "uint8", iter([self.keys])
+        keys = as_keys(self.keys)
+        yield "texts", keys.shape, "uint8", iter([keys])
 
     def _spans(self) -> Iterator[slice]:
         return (slice(start, start + ROWS_AT_ONCE) for start in range(0, self.rows, ROWS_AT_ONCE))
 
     def _block(self, part: str, dtype: str, at: slice, earlier: Callable[[str, Rows], NDArray[Any]]) -> NDArray[Any]:
-        source = self.source[at]
+        source = np.array(self.source[at], dtype=np.int64)
         new, copied = source >= 0, source < NOTHING
         vectors, scales = narrowed(self.new[source[new]], dtype)
         made = vectors if part == "vectors" else scales
@@ -110,13 +99,13 @@ class ShardVectors:
 
 def gather(
     encoder: AdapterEncoder, rows: Iterator[Sentence], first_row: int, count: int, max_length: int, known: KnownTexts
-) -> Gathered:
+) -> ShardRows:
     """The next `count` rows of a file, cut into tokens, for whoever is to read them; `known` gets their texts."""
-    gathered = Gathered()
-    sources = gathered.sources
+    shard = ShardRows()
+    sources = shard.sources
     for sentences in _at_once(islice(rows, count)):
         texts = [sentence.text for sentence in sentences]
-        own, start = [text_key(text) if text else BLANK for text in texts], first_row + len(gathered.source)
+        own, start = [text_key(text) if text else BLANK for text in texts], first_row + len(shard.source)
         places: dict[bytes, int] = {}
         for place, key in enumerate(own):
             if key not in sources:
@@ -126,15 +115,15 @@ def gather(
         new = {key: place for key, place in places.items() if key not in sources}
         tokens, cut = token_rows(encoder, [texts[place][:CHARACTERS_READ] for place in new.values()], max_length)
         for (key, place), ids, was_cut in zip(new.items(), tokens, cut, strict=True):
-            sources[key] = len(gathered.tokens)
-            gathered.tokens.append(ids)
-            gathered.first.append(start + place)
-            gathered.cut += was_cut or len(texts[place]) > CHARACTERS_READ
-        gathered.source += [sources[key] for key in own]
-        gathered.keys += own
-    keys, first = as_keys(gathered.keys), np.array(gathered.first, dtype=np.int64)
+            sources[key] = len(shard.tokens)
+            shard.tokens.append(ids)
+            shard.first.append(start + place)
+            shard.cut += was_cut or len(texts[place]) > CHARACTERS_READ
+        shard.source += [sources[key] for key in own]
+        shard.keys += own
+    keys, first = as_keys(shard.keys), np.array(shard.first, dtype=np.int64)
     known.add(keys[first - first_row], first)
-    return gathered
+    return shard
 
 
 def vectors_of(

@@ -19,7 +19,9 @@ def test_searches_one_cell_in_32_and_at_least_eight(lists, probes):
     assert default_probes(lists) == probes
 
 
-@pytest.mark.parametrize(("rows", "lists", "size"), [(50, None, 40), (1_000_000, None, 160_000), (1_000_000, 100, 4000), (60, 50, 60)])
+@pytest.mark.parametrize(
+    ("rows", "lists", "size"), [(50, None, 40), (1_000_000, None, 160_000), (1_000_000, 100, 4000), (60, 50, 60)]
+)
 def test_is_trained_on_forty_vectors_a_cell(rows, lists, size):
     assert sample_size(rows, IndexSettings(lists=lists)) == size
 

@@ -26,7 +26,14 @@ def test_finds_what_it_stored(path):
     assert np.array_equal(np.load(path), VECTORS)
 
 
-CHANGES = [{"trunk": "other"}, {"composition": ""}, {"layer": 2}, {"pool": "first"}, {"precision": "bf16"}, {"max_length": 128}]
+CHANGES = [
+    {"trunk": "other"},
+    {"composition": ""},
+    {"layer": 2},
+    {"pool": "first"},
+    {"precision": "bf16"},
+    {"max_length": 128},
+]
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: next(iter(change)))

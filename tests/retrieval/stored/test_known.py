@@ -20,7 +20,9 @@ def test_knows_what_a_dictionary_of_the_first_texts_knows(groups, capacity):
                 expected[text] = place
         row += len(group)
     asked = list(range(13))
-    assert known.find(as_keys([text_key(str(text)) for text in asked])).tolist() == [expected.get(text, -1) for text in asked]
+    assert known.find(as_keys([text_key(str(text)) for text in asked])).tolist() == [
+        expected.get(text, -1) for text in asked
+    ]
     assert len(known) == len(expected)
 
 

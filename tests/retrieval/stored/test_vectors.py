@@ -35,7 +35,10 @@ def write(tmp_path, make_units):
             files |= {} if scales is None else {"scales": scales}
             for part, array in files.items():
                 np.save(folder / f"{part}-{shard:05d}.npy", array)
-            hashes = {f"{part}-{shard:05d}.npy": hashlib.sha256((folder / f"{part}-{shard:05d}.npy").read_bytes()).hexdigest() for part in files}
+            hashes = {
+                f"{part}-{shard:05d}.npy": hashlib.sha256((folder / f"{part}-{shard:05d}.npy").read_bytes()).hexdigest()
+                for part in files
+            }
             append(folder, Shard(shard, len(rows), 0, 0, 0, hashes))
         if sealed:
             seal(folder)
@@ -52,7 +55,17 @@ def test_gives_the_same_rows_whatever_the_shards(tmp_path_factory, make_units, s
     for shard, start in enumerate(range(0, 7, shard_rows)):
         path = folder / f"vectors-{shard:05d}.npy"
         np.save(path, units[start : start + shard_rows])
-        append(folder, Shard(shard, len(units[start : start + shard_rows]), 0, 0, 0, {path.name: hashlib.sha256(path.read_bytes()).hexdigest()}))
+        append(
+            folder,
+            Shard(
+                shard,
+                len(units[start : start + shard_rows]),
+                0,
+                0,
+                0,
+                {path.name: hashlib.sha256(path.read_bytes()).hexdigest()},
+            ),
+        )
     seal(folder)
     start, stop = sorted((one, other))
     vectors = open_vectors(folder)
@@ -79,7 +92,8 @@ def test_gives_unit_vectors_from_fewer_bytes(write, dtype):
     np.testing.assert_allclose(np.linalg.norm(found[[0, 1, 3, 4, 5, 6]], axis=1), 1, atol=1e-6)
     scale = np.abs(units).max(axis=1, keepdims=True) / 127
     bound = 2**-11 * np.abs(units) if dtype == "float16" else scale / 2
-    # what rounding may change, and bringing the row to length 1 again afterwards: |1 - length| is at most the rounding's length
+    # what rounding may change, and bringing the row to length 1 again afterwards: |1 - length| is at most the
+    # rounding's length
     room = bound + np.linalg.norm(bound * np.ones_like(units), axis=1, keepdims=True) * (np.abs(units) + bound) + 1e-6
     assert (np.abs(found - units) <= room).all()
 
@@ -155,8 +169,16 @@ def test_reads_anybodys_matrix_at_length_one(tmp_path, make_units, dtype, order)
     np.save(tmp_path / "a.npy", np.asarray(units * np.arange(1, 10)[:, None], dtype=dtype, order=order))
     vectors = open_vectors(tmp_path / "a.npy")
     np.testing.assert_allclose(vectors.block(2, 7), units[2:7], atol=1e-3 if dtype == "float16" else 1e-6)
-    np.testing.assert_allclose(Chosen(vectors, np.array([8, 1])).block(0, 2), units[[8, 1]], atol=1e-3 if dtype == "float16" else 1e-6)
-    assert (vectors.rows, vectors.dimension, vectors.made, vectors.first_rows(), vectors.texts(0, 2)) == (9, 24, {}, None, None)
+    np.testing.assert_allclose(
+        Chosen(vectors, np.array([8, 1])).block(0, 2), units[[8, 1]], atol=1e-3 if dtype == "float16" else 1e-6
+    )
+    assert (vectors.rows, vectors.dimension, vectors.made, vectors.first_rows(), vectors.texts(0, 2)) == (
+        9,
+        24,
+        {},
+        None,
+        None,
+    )
     assert not vectors.blank.any()
 
 
@@ -172,7 +194,9 @@ def test_names_the_line_of_a_row_that_is_no_vector(tmp_path, value, kind):
             read()
 
 
-@pytest.mark.parametrize("array", [np.ones(3), np.ones((2, 3), dtype=np.int64), np.ones((0, 3)), np.ones((2, 2, 2)), np.array([["a"]])])
+@pytest.mark.parametrize(
+    "array", [np.ones(3), np.ones((2, 3), dtype=np.int64), np.ones((0, 3)), np.ones((2, 2, 2)), np.array([["a"]])]
+)
 def test_refuses_an_array_that_holds_no_vectors(tmp_path, array):
     np.save(tmp_path / "a.npy", array)
     with pytest.raises(TaskDataError, match="where vectors were expected"):

@@ -49,8 +49,14 @@ def test_reads_one_language_of_xtremes_xnli(hub):
 
 
 def test_reads_mnlis_class_numbers_in_its_own_order_and_drops_none(hub):
-    card = "dataset_info:\n- config_name: mnli\n  features:\n  - {name: premise, dtype: string}\n  - {name: hypothesis, dtype: string}\n"
-    card += "  - name: label\n    dtype:\n      class_label:\n        names: {'0': entailment, '1': neutral, '2': contradiction}\n  - {name: idx, dtype: int32}"
+    card = (
+        "dataset_info:\n- config_name: mnli\n  features:\n  - {name: premise, dtype: string}\n  - {name: hypothesis, "
+        "dtype: string}\n"
+    )
+    card += (
+        "  - name: label\n    dtype:\n      class_label:\n        names: {'0': entailment, '1': neutral, '2': "
+        "contradiction}\n  - {name: idx, dtype: int32}"
+    )
     rows = [{"premise": "p", "hypothesis": "h", "label": number, "idx": number + 7} for number in (0, 1, 2)]
     loaded = load(tasks["mnli"], "validation", "en", hub("nyu-mll/glue", {"mnli": {"validation_matched": rows}}, card))
     assert [(row.id, row.label) for row in loaded.examples] == [
@@ -86,7 +92,10 @@ def test_reads_class_numbers_of_words(hub):
 
 
 def test_reads_names_of_classes_from_the_data_set(hub):
-    card = "dataset_info:\n- config_name: udpos.Afrikans\n  features:\n  - name: tokens\n    sequence: string\n  - name: pos_tags\n    sequence:\n"
+    card = (
+        "dataset_info:\n- config_name: udpos.Afrikans\n  features:\n  - name: tokens\n    sequence: string\n  - name: "
+        "pos_tags\n    sequence:\n"
+    )
     card += "      class_label:\n        names: {'0': ADJ, '1': NOUN, '2': _}"
     where = hub("google/xtreme", {"udpos.Afrikans": {"test": [{"tokens": ["rooi", "huis"], "pos_tags": [0, 1]}]}}, card)
     assert load(tasks["udpos"], "test", "afr", where).examples == [Tagged("0", ("rooi", "huis"), ("ADJ", "NOUN"))]

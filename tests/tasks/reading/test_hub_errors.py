@@ -74,7 +74,10 @@ def test_names_the_fallback_and_the_way_to_files_where_both_fail(answers, second
     answers({"": RuntimeError(SCRIPT), CONVERTED: second})
     with pytest.raises(
         TaskDataError,
-        match=r"loading script, which is not run(.|\n)*refs/convert/parquet(.|\n)*stanfordnlp/snli train(.|\n)*list tasks --files",
+        match=(
+            r"loading script, which is not run(.|\n)*refs/convert/parquet(.|\n)*stanfordnlp/snli train(.|\n)*list "
+            r"tasks --files"
+        ),
     ):
         load(tasks["snli"], "train", "en", Where("hub"))
 
@@ -171,6 +174,9 @@ def test_refuses_gold_pairs_whose_ids_stand_for_two_sentences(copy):
 def test_names_a_language_that_is_on_no_data_set():
     with pytest.raises(
         TaskDataError,
-        match=r"'tatoeba' in 'uk' is on none of its data sets of the hub(.|\n)*the hub has it in: ar, he(.|\n)*--data DIR",
+        match=(
+            r"'tatoeba' in 'uk' is on none of its data sets of the hub(.|\n)*the hub has it in: ar, he(.|\n)*--data "
+            r"DIR"
+        ),
     ):
         hub.hub_examples(tasks["tatoeba"], "test", "uk", Where("hub", offline=True), Counter())

@@ -1,4 +1,5 @@
-"""LAReQA and Mewsli-X from copies of the hub's data sets: rows of our own, in the columns and the files that the hub has; read with the network off."""
+"""LAReQA and Mewsli-X from copies of the hub's data sets: rows of our own, in the columns and the files that the hub
+has; read with the network off."""
 
 from __future__ import annotations
 
@@ -47,7 +48,8 @@ pytestmark = pytest.mark.usefixtures("no_network")
 
 
 def question(language: str, *, cut: int = 0):
-    """One question, about the second sentence; `cut` characters of white space were taken off the paragraph, and its answers not moved."""
+    """One question, about the second sentence; `cut` characters of white space were taken off the paragraph, and its
+    answers not moved."""
     first, second, answer = SENTENCES.get(language, SENTENCES["en"])
     context = f"{first} {second}"
     answers = {"text": [answer], "answer_start": [context.index(answer) + cut]}
@@ -56,7 +58,8 @@ def question(language: str, *, cut: int = 0):
 
 @pytest.fixture
 def lareqa(tmp_path):
-    """google-research-datasets/xquad_r as it is since its script was converted: LANGUAGE/validation-00000-of-00001.parquet."""
+    """google-research-datasets/xquad_r as it is since its script was converted:
+    LANGUAGE/validation-00000-of-00001.parquet."""
     root = tmp_path / "google-research-datasets/xquad_r"
     lines = ["---", "configs:"]
     for language in tasks["lareqa"].languages:
@@ -87,7 +90,8 @@ def packed(path, rows):
 
 @pytest.fixture
 def mewslix(write, tmp_path):
-    """izhx/mewsli-x: pairs and entities packed, mentions plain, one configuration for each language that has mentions."""
+    """izhx/mewsli-x: pairs and entities packed, mentions plain, one configuration for each language that has
+    mentions."""
     root = tmp_path / "izhx/mewsli-x"
     pairs = [{"mention": f"Rome: Anna saw {{ Rome }} {number}.", "entity": "Rome is a city."} for number in range(3)]
     packed(root / "wikipedia_pairs/train.jsonl.tar.gz", pairs[:2])
@@ -232,7 +236,10 @@ def test_says_what_to_do_without_the_network_a_language_or_a_copy(monkeypatch, l
         load_pool(tasks["mewslix"], "test", Where("hub", cache=tmp_path / "empty"))
     with pytest.raises(
         TaskDataError,
-        match=r"'mewslix' in 'sw' is on none of its data sets of the hub(.|\n)*the hub has it in: ar, de(.|\n)*--data DIR",
+        match=(
+            r"'mewslix' in 'sw' is on none of its data sets of the hub(.|\n)*the hub has it in: ar, de(.|\n)*--data "
+            r"DIR"
+        ),
     ):
         load(tasks["mewslix"], "test", "sw", lareqa)
     with pytest.raises(
@@ -273,7 +280,10 @@ def test_learns_and_searches_squads_own_sentences(tmp_path):
     Dataset.from_dict({name: [cell] for name, cell in row.items()}, features=XQUAD_R).to_parquet(
         root / "validation-00000-of-00001.parquet"
     )
-    card = "---\nconfigs:\n- config_name: plain_text\n  data_files:\n  - split: validation\n    path: plain_text/validation-*\n---\n"
+    card = (
+        "---\nconfigs:\n- config_name: plain_text\n  data_files:\n  - split: validation\n    path: "
+        "plain_text/validation-*\n---\n"
+    )
     (root.parent / "README.md").write_text(card, encoding="utf-8")
     where = Where("hub", folder=tmp_path, cache=tmp_path / "cache")
     (query,) = load(tasks["squad-r"], "test", "en", where).examples

@@ -1,4 +1,5 @@
-"""Pools of candidates in all languages: LAReQA's and Mewsli-X's files as released (rows of our own), the miniature, and what is refused."""
+"""Pools of candidates in all languages: LAReQA's and Mewsli-X's files as released (rows of our own), the miniature, and
+what is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Every task from plain files under the names, and in the columns, of its original release; and of XTREME's own download. The rows are ours."""
+"""Every task from plain files under the names, and in the columns, of its original release; and of XTREME's own
+download. The rows are ours."""
 
 import json
 
@@ -14,7 +15,10 @@ from adapter_stilts.tasks.base import all_tasks, tasks
 from adapter_stilts.tasks.reading.place import Where
 from adapter_stilts.tasks.reading.sources import has_split, languages_of, load
 
-XNLI = "language\tgold_label\tsentence1_binary_parse\tsentence2_binary_parse\tsentence1_parse\tsentence2_parse\tsentence1\tsentence2\tpromptID\tpairID\n"
+XNLI = (
+    "language\tgold_label\tsentence1_binary_parse\tsentence2_binary_parse\tsentence1_parse\tsentence2_parse\t"
+    "sentence1\tsentence2\tpromptID\tpairID\n"
+)
 MNLI_TSV = "index\tpromptID\tpairID\tgenre\ts1bp\ts2bp\ts1p\ts2p\tsentence1\tsentence2\tlabel1\tgold_label\n"
 TREE = (
     "# text = zum\n1-2\tzum"
@@ -135,7 +139,9 @@ CASES = [
             "validation",
             "en",
             {
-                "cosmosqa/data/valid.csv": 'id,context,question,answer0,answer1,answer2,answer3,label\ni,"It, rained.",Why?,a,b,c,d,1\n'
+                "cosmosqa/data/valid.csv": (
+                    'id,context,question,answer0,answer1,answer2,answer3,label\ni,"It, rained.",Why?,a,b,c,d,1\n'
+                )
             },
         ),
         [MultipleChoice("i", "It, rained. Why?", tuple("abcd"), 1)],
@@ -264,7 +270,9 @@ CASES = [
             "train",
             "swa",
             {
-                "XNLI-MT-1.0/multinli/multinli.train.sw.tsv": "premise\thypo\tlabel\na\tb\tcontradictory\nc\td\tneutral\n"
+                "XNLI-MT-1.0/multinli/multinli.train.sw.tsv": (
+                    "premise\thypo\tlabel\na\tb\tcontradictory\nc\td\tneutral\n"
+                )
             },
         ),
         [Classified("0", "a", "b", "contradiction"), Classified("1", "c", "d", "neutral")],

@@ -13,7 +13,10 @@ from adapter_stilts.tasks.reading.place import Where
 from adapter_stilts.tasks.reading.sources import has_split, languages_of, load
 
 XNLI = "language\tgold_label\tsentence1_binary_parse\tsentence1\tsentence2\tpromptID\tpairID\tgenre\tlabel1\n"
-XNLI += "de\tneutral\tx\ta\tb\t1\t1\tface\tneutral\nsw\tentailment\tx\tc\td\t1\t1\tface\tneutral\nsw\tcontradiction\tx\te\tf\t1\t2\tface\tneutral\n"
+XNLI += (
+    "de\tneutral\tx\ta\tb\t1\t1\tface\tneutral\nsw\tentailment\tx\tc\td\t1\t1\tface\tneutral\nsw\tcontradiction\tx\t"
+    "e\tf\t1\t2\tface\tneutral\n"
+)
 
 
 def squad(*contexts, prefix=""):
