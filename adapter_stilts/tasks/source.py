@@ -66,7 +66,7 @@ class Source:
     miniature        its data set in the miniature, "" where there is none
     joined           a pattern's two files hold one split together: "pairs" with their texts, or rows with their
                      "labels" (data/joined_rows.py)
-    mismatches       every row is given a partner that does not match (data/mismatched.py)
+    mismatches       every row is given a partner that does not match (formats/pair.py)
     concatenate      several files of one split and language belong together (the treebanks of a language); otherwise
                      that is refused
     unnumbered       files whose ids repeat in the release, as patterns: their rows are numbered instead
