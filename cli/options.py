@@ -58,7 +58,9 @@ SamplerOption: TypeAlias = Annotated[
 ControlOption: TypeAlias = Annotated[
     Text, named("--control", "config.schema:Control", "A run that should learn nothing, to compare gains with.")
 ]
-ProtocolOption: TypeAlias = Annotated[Text, named("--protocol", "config.schema:Protocol", "Whose rules are followed.")]
+ProtocolOption: TypeAlias = Annotated[
+    Text, named("--protocol", "formats.protocols:target_protocols", "Whose rules are followed.")
+]
 PoolOption: TypeAlias = Annotated[
     Text, named("--pool", "retrieval.pooling:poolings", "How token states become a sentence vector.")
 ]

@@ -28,7 +28,6 @@ from adapter_stilts.registry import names_in
 How = Literal["direct", "sequential", "stack", "fuse", "joint"]
 Control = Literal["none", "shuffled-labels", "random-adapter"]
 Precision = Literal["auto", "fp32", "bf16", "int8", "nf4"]
-Protocol = Literal["xtreme", "xtreme-r", "jiant", "own"]
 
 LANGUAGE = re.compile(r"([^/\s]+/)?[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*")
 SAMPLER_KEYS = {
@@ -99,6 +98,7 @@ def _named(place: str) -> AfterValidator:
 
 Pool = Annotated[str, _named("adapter_stilts.retrieval.pooling:poolings")]
 Margin = Annotated[str, _named("adapter_stilts.retrieval.margin:margins")]
+Protocol = Annotated[str, _named("adapter_stilts.formats.protocols:target_protocols")]
 SamplerName = Annotated[str, _named("adapter_stilts.training.sampler:samplers")]
 Int = Annotated[int, BeforeValidator(_no_bool)]
 Float = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
