@@ -9,45 +9,22 @@ import pytest
 
 from adapter_stilts.sharing.bundle import load_bundle
 from adapter_stilts.sharing.card import card
-from adapter_stilts.sharing.manifest import Manifest, Parent, TrunkFacts
+from adapter_stilts.sharing.manifest import Parent, TrunkFacts
 from adapter_stilts.statistics.result import Result
 
 ROW = Result("xnli", "own", "sw", "accuracy", 0.5, 1000, (0.41, 0.6), retrieval=False)
 FILES = [{"path": "/home/me/secret/train.jsonl", "sha256": "ab" * 32, "rows": 1234}]
 
 
-def manifest(**fields: object) -> Manifest:
+@pytest.fixture
+def manifest(manifest):
+    """`manifest(name=value, ...)`: of a finished run on a trunk that lies in a folder of this machine."""
     trunk = TrunkFacts(
         name="/home/me/trunks/mine", revision=None, fingerprint="ab" * 16, layers=2, hidden=8, precision="fp32"
     )
-    words = {
-        "name": "nli-1",
-        "identity": "00000000",
-        "task": "nli",
-        "format": "pair",
-        "language": "en",
-        "how": "direct",
-        "control": "none",
-    }
-    more = {
-        "composition": "nli",
-        "device": "CPU",
-        "licence": "",
-        "seconds": 1.5,
-        "peak_memory": 7 * 10**6,
-        "seeds": {"training": 13},
-        "versions": {},
-    }
     parts = ({"part": "trunk", "role": "trunk", "active": True, "trained": False, "parameters": 12345},)
-    lists = {
-        "parents": (),
-        "data": (),
-        "substitutions": (),
-        "parts": parts,
-        "training": {"steps": 1500, "rows": 20},
-        "files": {},
-    }
-    return Manifest(**{**words, **more, **lists, "trunk": trunk, **fields})
+    facts = {"trunk": trunk, "peak_memory": 7 * 10**6, "parts": parts, "training": {"steps": 1500, "rows": 20}}
+    return lambda **fields: manifest(**{**facts, **fields})
 
 
 def check_markdown(text: str) -> None:
@@ -73,7 +50,7 @@ def check_markdown(text: str) -> None:
 @pytest.mark.parametrize("substitutions", [(), ("MNLI stands in for SNLI", "a pool was reduced")])
 @pytest.mark.parametrize("control", ["none", "shuffled-labels"])
 @pytest.mark.parametrize("how", ["direct", "sequential", "stack", "fuse"])
-def test_is_whole_markdown_whatever_the_run_was(how, control, substitutions, rows):
+def test_is_whole_markdown_whatever_the_run_was(how, control, substitutions, rows, manifest):
     parents = (
         ()
         if how == "direct"
@@ -92,7 +69,7 @@ def test_is_whole_markdown_whatever_the_run_was(how, control, substitutions, row
     assert (how == "direct") or "`qa-2` and `pos-3`" in text
 
 
-def test_opens_with_what_the_run_is():
+def test_opens_with_what_the_run_is(manifest):
     assert card(manifest(), []).split("\n")[:3] == [
         "# nli-1",
         "",
@@ -100,7 +77,7 @@ def test_opens_with_what_the_run_is():
     ]
 
 
-def test_names_files_by_name_with_rows_and_hash():
+def test_names_files_by_name_with_rows_and_hash(manifest):
     origins = (
         {
             "split": "train",
@@ -139,7 +116,7 @@ def test_names_files_by_name_with_rows_and_hash():
     assert "* test (de): `facebook/xnli` on the hub\n" in text
 
 
-def test_shows_scores_as_percent_with_their_interval_and_retrieval_with_its_layer():
+def test_shows_scores_as_percent_with_their_interval_and_retrieval_with_its_layer(manifest):
     settings = {"layer": 3, "pool": "mean", "k": 4, "id": "0a0a0a0a", "seed": 1}
     rows = [
         replace(ROW, settings={"max_length": 64}),
@@ -151,7 +128,7 @@ def test_shows_scores_as_percent_with_their_interval_and_retrieval_with_its_laye
     assert "| tatoeba | own | sw | test | accuracy layer=3 pool=mean k=4 | 50.0 |  | 1,000 |\n" in text
 
 
-def test_names_a_hub_trunk_with_its_revision_and_a_task_file_by_its_name():
+def test_names_a_hub_trunk_with_its_revision_and_a_task_file_by_its_name(manifest):
     trunk = TrunkFacts(
         name="FacebookAI/xlm-roberta-base",
         revision="e73636d",
