@@ -15,7 +15,9 @@ def demo(
     out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where its runs and report go.")] = Path(
         "runs/demo"
     ),
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Everything random follows from it.", min=0)] = 13,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", help="Everything random follows from it.", min=0)
+    ] = None,
     repeats: Annotated[int, typer.Option("--repeats", metavar="N", help="Seeds, from --seed on.", min=1)] = 1,
     jobs: Annotated[
         int | None,

@@ -45,7 +45,8 @@ def score(
         float, given("--null-threshold", "X", 'squad_v2: odds above which "no answer" is the answer.')
     ] = 0.0,
     replicates: Annotated[
-        int, typer.Option("--replicates", metavar="N", min=0, help="Resamples of the 95 % interval; 0 gives none.")
+        int,
+        typer.Option("--replicates", metavar="N", min=0, help="0 gives no intervals, which need no resampling."),
     ] = 1000,
     as_json: JsonOption = False,
 ) -> None:
@@ -64,7 +65,7 @@ def score(
     from adapter_stilts.metrics.base import Options
     from adapter_stilts.runs import score as runs
 
-    options = Options(rule=seqeval, seed=runs.SEED, replicates=replicates)
+    options = Options(rule=seqeval, intervals=replicates > 0)
     if benchmark is not None:
         one_file = ("task", "metric", "gold", "predictions", "language", "null-odds")
         values = (task, metric, gold, predictions, language, null_odds)

@@ -125,17 +125,17 @@ class TableOptions(Section):
     """What the table compares, and how.
 
     zero_shot     means of trained targets leave out the language of the training rows, which is scored beside them
-    over_control  gains of trained targets over the better control as well
-    nested        draw languages as well as rows even under one seed; several seeds always do
-    holm          p is corrected over the targets of a row, or over the rows of a target
-    seed          of the bootstrap, not of a run
+    over_control  gains over the better control of the same intermediate run and how as well
+    nested        intervals and p of several seeds are for other languages as well, not for those scored alone
+    holm          the family that p is corrected over: the gains of a row, of a target, or all of the table
+    equal_within  a fraction: gains that are surely smaller count as equal
     """
 
-    zero_shot: bool = False
+    zero_shot: bool = True
     over_control: bool = False
     nested: bool = False
-    holm: Literal["row", "target"] = "row"
-    seed: Seed = 13
+    holm: Literal["row", "target", "all"] = "row"
+    equal_within: Annotated[float, Field(gt=0, lt=1)] | None = None
 
 
 class StudyConfig(Section):

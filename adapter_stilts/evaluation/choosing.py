@@ -1,28 +1,25 @@
-"""One of many settings, chosen on dev without being fooled by their number.
+"""One of many settings, chosen on dev: the simplest of those within one standard error of the best.
 
-    found = choose(units, "ratio", default=4, order=order, seed=13)
-    found.chosen, found.decided, found.p
+    choice = choose(scored, "ratio", order=order)
+    choice.best, choice.tied, choice.chosen
 
-The best of many settings looks better than it is: among a hundred that are equal, one is ahead by luck. So the best is
-believed only if its lead over the default is larger than the largest lead that luck gives any of them, resample by
-resample (White's reality check). If it is not, the default stays. If it is, the simplest of those within one standard
-error of it is chosen, as far as luck does not explain their lead either.
+The error is of the difference between a setting and the best over the same items; an item in several languages counts
+once. That the choice is better than the default is not known from dev, where the best of many looks better than it is:
+test tells.
 
-Breiman et al. (1984), Classification and Regression Trees, section 3.4.3; White (2000), A reality check for data
-snooping, Econometrica 68(5)
+Breiman et al. (1984), Classification and Regression Trees, section 3.4.3
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from scipy.special import ndtri
 
-from adapter_stilts.statistics.intervals import REPLICATES, Array, replicate_together, score_of
-
-LEVEL = 0.95
+from adapter_stilts.statistics.gains import Scored, by_item
+from adapter_stilts.statistics.intervals import LEVEL, Array, influence, score_of
 
 
 @dataclass(frozen=True)
@@ -30,45 +27,40 @@ class Choice:
     """What was found of S settings."""
 
     scores: Array  # [S] the mean over languages
-    intervals: Array  # [S, 2] of each score by itself
-    gains: Array  # [S, 3] score less the default's, and its paired interval, one setting at a time
-    best: int  # the setting with the highest score
-    decided: bool  # whether the best beats the default beyond what the best of so many would by luck
-    p: float  # how often luck alone gives the best of them such a lead
-    tied: tuple[int, ...]  # settings as good as the best; the chosen one is the simplest of them
-    chosen: int  # the default where nothing is decided
+    errors: Array  # [S] the standard error of the score behind the best
+    best: int  # the setting with the highest score, the simplest of several
+    tied: tuple[int, ...]  # those within one standard error of it
+    chosen: int  # the simplest of these
+    moved: Array  # [S, items] how much an item moves the mean score
+
+    def gain(self, setting: int, base: int) -> tuple[float, float, float]:
+        """(by how much a setting is ahead of another, and the ends of the interval over items)."""
+        ahead, half = self.scores[setting] - self.scores[base], float(ndtri((1 + LEVEL) / 2))
+        half *= float(_errors(self.moved[setting] - self.moved[base]))
+        return float(ahead), float(ahead - half), float(ahead + half)
+
+    def interval(self, setting: int) -> tuple[float, float]:
+        half = float(ndtri((1 + LEVEL) / 2)) * float(_errors(self.moved[setting]))
+        return float(self.scores[setting] - half), float(self.scores[setting] + half)
 
 
-def choose(
-    units: Sequence[Sequence[ArrayLike]],
-    statistic: str,
-    *,
-    default: int,
-    order: Sequence[int],
-    seed: int,
-    replicates: int = REPLICATES,
-) -> Choice:
-    """Choose among settings that were scored on the same rows of the same languages.
+def choose(scored: Sequence[Mapping[str, Scored]], statistic: str, *, order: Sequence[int]) -> Choice:
+    """Choose among settings that were scored on the same items of the same languages.
 
-    units    units[setting][language] is [N, C]
-    default  the setting that stays unless another is better
-    order    order[setting]: its place by simplicity, 0 the simplest
+    scored  scored[setting][language]
+    order   order[setting]: its place by simplicity, 0 the simplest
     """
-    scores = np.array([np.mean([score_of(one, statistic) for one in languages]) for languages in units])
-    spreads = [
-        replicate_together(arms, statistic, seed=seed, replicates=replicates, stratum=str(number))
-        for number, arms in enumerate(zip(*units, strict=True))
-    ]
-    spread = np.mean(spreads, axis=0)
-    gain, gains = scores - scores[default], spread - spread[default]  # [S], [S, replicates]
-    luck = (gains - gain[:, None]).max(axis=0)
-    best = min(np.flatnonzero(scores == scores.max()).tolist(), key=lambda one: order[one])
-    p = float((1 + (luck >= gain[best]).sum()) / (replicates + 1))
-    decided = bool(gain[best] > 0 and p < 1 - LEVEL)
-    behind, error = scores[best] - scores, (spread[best] - spread).std(axis=1, ddof=1)
-    as_good = np.flatnonzero((behind <= error) & (gain > np.quantile(luck, LEVEL)))
-    tied = as_good.tolist() if decided else []
-    chosen = min([*tied, best], key=lambda one: order[one]) if decided else default
-    ends = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
-    intervals, widths = np.quantile(spread, ends, axis=1).T, np.quantile(gains, ends, axis=1).T
-    return Choice(scores, intervals, np.column_stack([gain, widths]), best, decided, p, tuple(tied), chosen)
+    languages = list(scored[0])
+    scores = np.array([np.mean([score_of(own[code].units, statistic) for code in languages]) for own in scored])
+    influences = [np.array([influence(own[code].units, statistic) for own in scored]) for code in languages]
+    moved = by_item([own / len(languages) for own in influences], [scored[0][code].items for code in languages])
+    best = min(np.flatnonzero(scores == scores.max()).tolist(), key=lambda setting: order[setting])
+    errors = _errors(moved - moved[best])
+    tied = np.flatnonzero(scores[best] - scores <= errors).tolist()
+    return Choice(scores, errors, best, tuple(tied), min(tied, key=lambda setting: order[setting]), moved)
+
+
+def _errors(moved: Array) -> Array:
+    """Standard errors from influences [..., items]."""
+    items = moved.shape[-1]
+    return np.asarray(np.sqrt((moved**2).sum(axis=-1) * items / max(items - 1, 1)))

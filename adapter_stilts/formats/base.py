@@ -161,6 +161,10 @@ class Format(Generic[RowT]):
         """How many a score counts it as."""
         return 1
 
+    def items(self, examples: Sequence[RowT]) -> Sequence[str]:
+        """Which item each row of a score's units is: the same name in another language is the same item, translated."""
+        return [example.id for example in examples]
+
     def file_sizes(self, examples: Sequence[RowT], files: int) -> tuple[int, ...]:
         """Rows of each of the files that these were read from."""
         return (len(examples),) * files

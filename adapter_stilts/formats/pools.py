@@ -74,6 +74,9 @@ class PoolsFormat(Format[Pools]):
     def count(self, example: Pools) -> int:
         return len(example.gold)
 
+    def items(self, examples: Sequence[Pools]) -> Sequence[str]:
+        return examples[0].source_ids
+
     def file_sizes(self, examples: Sequence[Pools], files: int) -> tuple[int, ...]:
         pools = examples[0]
         return (len(pools.source), len(pools.target), len(pools.gold))[:files]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from adapter_stilts.errors import StiltsError, TaskDataError
 from adapter_stilts.registry import Registry
-from adapter_stilts.statistics.intervals import REPLICATES, bootstrap_interval, score_of
+from adapter_stilts.statistics.intervals import score_interval, score_of
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -35,8 +35,7 @@ class Options:
     # squad_v2: by question, how much better "no answer" scored than the answer given
     null_odds: Mapping[str, float] | None = None
     null_threshold: float = 0.0  # squad_v2: odds above which a question counts as answered with ""
-    seed: int = 0
-    replicates: int = REPLICATES  # 0: no intervals
+    intervals: bool = True
 
 
 DEFAULTS = Options()
@@ -44,7 +43,7 @@ DEFAULTS = Options()
 
 @dataclass(frozen=True)
 class Measure:
-    """A fraction, its 95 % interval, and the units [N, S] and statistic (intervals.py) it came from."""
+    """A fraction, its 95 % interval (None for few units), and what it came from: units [N, S] and statistic."""
 
     metric: str
     score: float
@@ -54,8 +53,7 @@ class Measure:
 
     @classmethod
     def of(cls, metric: str, units: Array, statistic: str, options: Options) -> Measure:
-        how = {"seed": options.seed, "replicates": options.replicates}
-        interval = bootstrap_interval(units, statistic, **how) if options.replicates else None
+        interval = score_interval(units, statistic) if options.intervals else None
         return cls(metric, score_of(units, statistic), interval, units, statistic)
 
 

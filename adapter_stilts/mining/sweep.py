@@ -2,9 +2,9 @@
 
     sweep(Sweep(run=Path("runs/nli-1a2b3c4d"), trunk=None, tasks=("tatoeba",)), ...)
 
-Many settings are tried, so the best of them is believed only beyond what luck gives the best of so many
-(`evaluation/choosing.py`); otherwise the protocol's default stays. The choice is recorded in the folder of the run or
-trunk, and in the run's results and card.
+The simplest setting within one standard error of the best on dev is chosen, the protocol's default being the simplest
+of all (`evaluation/choosing.py`). Whether the choice beats the default is said by test alone. It is recorded in the
+folder of the run or trunk, and in the run's results and card.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ from adapter_stilts.runs.subject import Request as Evaluation
 from adapter_stilts.runs.subject import Subject, active_parts, subject_of, trunk_of
 from adapter_stilts.sharing.card import read_sweep, write_card
 from adapter_stilts.sharing.sealed import write_sealed
-from adapter_stilts.statistics.intervals import paired_bootstrap
+from adapter_stilts.statistics.gains import compare
+from adapter_stilts.statistics.intervals import LEVEL
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task, under
 from adapter_stilts.tasks.user import find_task
@@ -157,10 +158,12 @@ class _Sweep:
             why = "since less the mean nothing is left of a vector"
             self._report.say(f"{len(impossible)} settings are left out, {why}: {impossible[0]}, ...")
             self._settings = usable
-        units = [[worths[setting, language].units for language in dev] for setting in self._settings]
+        scored = [
+            {language: part.scored(worths[setting, language].units) for language, part in dev.items()}
+            for setting in self._settings
+        ]
         statistic = "f1" if data.task.format.pools else "ratio"
-        default = self._settings.index(self._default)
-        choice = choose(units, statistic, default=default, order=range(len(self._settings)), seed=self._request.seed)
+        choice = choose(scored, statistic, order=range(len(self._settings)))
         chosen = self._settings[choice.chosen]
         readings = before["test_readings"] if before is not None else 0
         rows, test = self._tested(chosen, worths, statistic) if scores_test else ([], None)
@@ -179,17 +182,22 @@ class _Sweep:
         """Test under the choice and under the default, read once, with thresholds from dev."""
         assert self._data.scored is not None
         parts = {language: self._data.scored(language) for language in self._data.languages}
-        both, seed = (chosen, self._default), self._request.seed
+        both = (chosen, self._default)
         settings = list(dict.fromkeys(both))
         cuts = {key: worth.threshold for key, worth in worths.items() if worth.threshold is not None and key[0] in both}
         worth = self._measured(parts, settings, thresholds=cuts)
         keys = [(setting, language) for setting in settings for language in parts]
         rows = [row for key in keys for row in self._rows(key[0], chosen, parts[key[1]], worth[key])]
-        ours, usual = ([worth[setting, language].units for language in parts] for setting in both)
-        compared = paired_bootstrap(ours, usual, statistic, seed=seed)
+        ours, usual = (
+            {0: {language: part.scored(worth[setting, language].units) for language, part in parts.items()}}
+            for setting in both
+        )
+        compared = compare(ours, usual, statistic)
+        assert compared is not None
         own = [[worth[setting, language].measures[0].score for language in parts] for setting in both]
         scores = [sum(by_language) / len(parts) for by_language in own]
-        gain = {"difference": compared.difference, "interval": list(compared.interval), "p": compared.p}
+        interval = None if compared.interval is None else list(compared.interval)
+        gain = {"difference": compared.gain, "interval": interval, "p": compared.p}
         test = {"scored_on": self._data.scored_on, "chosen": scores[0], "default": scores[1]}
         return rows, {**test, "gain": gain, "languages": len(parts)}
 
@@ -203,17 +211,13 @@ class _Sweep:
         return task.results(part.loaded, setting.layer, worth.measures, {}, notes, marks)
 
     def _told(self, choice: Choice, dev: Mapping[str, Part], worths: Measurements) -> dict[str, Any]:
-        rows = [
-            {
-                **asdict(setting),
-                "score": float(choice.scores[place]),
-                "interval": choice.intervals[place].tolist(),
-                "gain": float(choice.gains[place, 0]),
-                "gain_interval": choice.gains[place, 1:].tolist(),
-                "languages": {language: worths[setting, language].measures[0].score for language in dev},
-            }
-            for place, setting in enumerate(self._settings)
-        ]
+        rows, default = list[dict[str, Any]](), self._settings.index(self._default)
+        for place, setting in enumerate(self._settings):
+            gain, *ends = choice.gain(place, default)
+            row = {"score": float(choice.scores[place]), "interval": list(choice.interval(place))}
+            row |= {"gain": gain, "gain_interval": ends, "within_error_of_best": place in choice.tied}
+            scores = {language: worths[setting, language].measures[0].score for language in dev}
+            rows.append({**asdict(setting), **row, "languages": scores})
         ranked = sorted(rows, key=lambda row: -row["score"])  # stable: the simpler first among equals
         return {
             "protocol": self._request.protocol,
@@ -222,12 +226,11 @@ class _Sweep:
             "languages": list(dev),
             "n": sum(int(part.counts.sum()) for part in dev.values()),
             "k": self._rules.k,
-            "default": rows[self._settings.index(self._default)],
+            "default": rows[default],
             "best": rows[choice.best],
             "chosen": rows[choice.chosen],
-            "decided": choice.decided,
-            "p": choice.p,
-            "reason": _reason(choice, self._settings),
+            "decided": choice.chosen != default,
+            "reason": _reason(choice, self._settings, default),
             "settings": ranked,
         }
 
@@ -239,9 +242,9 @@ class _Sweep:
         self._report.table(title, ("setting", "score", "against the default (95 %, one by one)"), rows)
         self._report.say(f"{task}: {record['reason']}")
         if (test := record["test"]) is not None:
-            gain = _points(test["gain"]["difference"], test["gain"]["interval"])
+            gain = _points(test["gain"]["difference"], test["gain"]["interval"] or ())
             scores = f"{_percent(test['chosen'])} with the choice, {_percent(test['default'])} with the default"
-            self._report.say(f"on {test['scored_on']}: {scores} ({gain})")
+            self._report.say(f"on {test['scored_on']}: {scores} ({gain}){_said(record)}")
         if (readings := record["test_readings"]) > 1:
             times = f"test of {task} has now been read {readings} times by sweeps of this encoder"
             self._report.say(f"{times}: what was changed after a look at it is fitted to it")
@@ -307,17 +310,25 @@ def _check(request: Sweep) -> None:
     refuse(k is not None and k < 1, f"{k} neighbours", "ask for at least 1 with -k")
 
 
-def _reason(choice: Choice, settings: Sequence[Setting]) -> str:
-    best, lead = settings[choice.best], _points(float(choice.gains[choice.best, 0]))
-    tried = f"p {choice.p:.3f} after {len(settings)} settings"
-    if not choice.decided:
-        what = f"no setting beats the protocol's default beyond luck (the best, {best}: {lead}, {tried})"
-        return f"{what}, so the default stays"
-    leads = f"{best} leads the protocol's default by {lead} ({tried})"
-    if choice.chosen == choice.best:
-        return leads
-    simplest = f"{settings[choice.chosen]} is the simplest of them"
-    return f"{leads}; {len(choice.tied)} settings are within one standard error of it, and {simplest}"
+def _reason(choice: Choice, settings: Sequence[Setting], default: int) -> str:
+    lead, tied = _points(choice.gain(choice.best, default)[0]), len(choice.tied)
+    best = f"of {len(settings)} settings {settings[choice.best]} is the best, {lead} against the protocol's default"
+    if choice.chosen == default:
+        within = "which is itself the best" if choice.best == default else "which is within one standard error of it"
+        return f"{best}; the default stays, {within}"
+    if tied == 1:
+        return f"{best}; no other is within one standard error of it"
+    return f"{best}; {tied} are within one standard error of it, and {settings[choice.chosen]} is the simplest of them"
+
+
+def _said(record: Mapping[str, Any]) -> str:
+    """What test says of the choice."""
+    gain = record["test"]["gain"]
+    if not record["decided"] or gain["p"] is None:
+        return ""
+    if gain["p"] >= 1 - LEVEL:
+        return ": it cannot be told from the protocol's default"
+    return f": it {'beats' if gain['difference'] > 0 else 'loses to'} the protocol's default"
 
 
 def _percent(score: float) -> str:

@@ -1,8 +1,9 @@
 """What settings are chosen on, and what the choice is scored on: never the same rows.
 
 A task with a validation split is chosen on that and scored on test, which is not even loaded before the choice. One
-without (Tatoeba), and a user's own two files without --dev, are cut in halves by a hash of each query's text, the same
-for every order of the rows: all sentences can be found, the queries of one half choose, those of the other are scored.
+without (Tatoeba), and a user's own two files without --dev, are cut in halves by a hash of each query's id (its row,
+where it has none), so that a sentence and its translations lie in one half whatever the language: all sentences can be
+found, the queries of one half choose, those of the other are scored. Rows of the same text lie where the first lies.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from adapter_stilts.files import sha256
 from adapter_stilts.formats.base import formats
 from adapter_stilts.formats.pools import Pools
 from adapter_stilts.mining.pair_files import gold_columns, known_pairs
-from adapter_stilts.retrieval.compared import Flags
+from adapter_stilts.retrieval.compared import Flags, Scores
+from adapter_stilts.statistics.gains import Scored, hashed
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.reading.place import FileFact, Loaded, Origin, Where
 from adapter_stilts.tasks.reading.sources import UNDETERMINED, has_split, languages_of, load, nothing_found
@@ -35,6 +37,11 @@ class Part:
 
     loaded: Loaded
     counts: Flags
+
+    def scored(self, units: Scores) -> Scored:
+        """Units of the queries that count, [n, S], with their items."""
+        items = self.loaded.format.items(self.loaded.examples)
+        return Scored(units, hashed(items)[self.counts])
 
 
 @dataclass(frozen=True)
@@ -107,7 +114,10 @@ def _halved(task: Task, languages: tuple[str, ...], read: Callable[[str], Loaded
     def half(first: bool) -> Callable[[str], Part]:
         def part(language: str) -> Part:
             loaded = read(language)
-            flags = np.array([in_first_half(text) is first for text in _queries(loaded)], dtype=np.bool_)
+            owner: dict[str, str] = {}
+            items = zip(_queries(loaded), loaded.format.items(loaded.examples), strict=True)
+            owners = [owner.setdefault(text, item) for text, item in items]
+            flags = np.array([in_first_half(item) is first for item in owners], dtype=np.bool_)
             if not _known(loaded, flags) or not _known(loaded, ~flags):
                 do = "give data to choose on: --data validation=FILE, or --dev SRC TGT GOLD with files of your own"
                 what = f"'{task.name}' in '{language}' is too small to be halved, and there is no dev split"
@@ -116,7 +126,7 @@ def _halved(task: Task, languages: tuple[str, ...], read: Callable[[str], Loaded
 
         return part
 
-    chosen_on = "one half of the queries (by a hash of their text)"
+    chosen_on = "one half of the queries (by a hash of their ids)"
     return Material(task, languages, chosen_on, "the other half of the queries", half(True), half(False))
 
 

@@ -21,10 +21,8 @@ from adapter_stilts.retrieval.gold import Gold, Measured, Tune, held_out
 from adapter_stilts.retrieval.mining import Pairs
 from adapter_stilts.retrieval.protocols import Protocol
 from adapter_stilts.retrieval.thresholds import at_precision, best_f1, curve, halves, histogram
-from adapter_stilts.statistics.intervals import bootstrap_interval
+from adapter_stilts.statistics.intervals import score_interval
 from adapter_stilts.statistics.result import Result
-
-MOST_UNITS = 200_000  # source rows that are resampled; an interval over more is narrower than the last digit printed
 
 
 @dataclass(frozen=True)
@@ -81,15 +79,15 @@ def decide(
         measures += [(measure, source) for measure in gold.measures(pairs.above(threshold))]
     best = gold.measures(pairs.above(oracle.threshold), "-oracle")
     measures += [(measure, "this gold (oracle)") for measure in best]
-    results = [_result(measure, chosen, rules.name, seed) for measure, chosen in measures]
+    results = [_result(measure, chosen, rules.name) for measure, chosen in measures]
     results[0] = replace(results[0], headline=True)
     cuts = curve(right, pairs.score, len(gold))
     return Kept(threshold, source, tuple(results), tuple(cuts), histogram(pairs.score, right), tuple(notes))
 
 
-def _result(measure: Measured, chosen: str, protocol: str, seed: int) -> Result:
+def _result(measure: Measured, chosen: str, protocol: str) -> Result:
     units = measure.units[(measure.units[:, 1:] > 0).any(axis=1)]  # of source rows that have any pair
-    interval = bootstrap_interval(units, measure.statistic, seed=seed) if 0 < len(units) <= MOST_UNITS else None
+    interval = score_interval(units, measure.statistic) if len(units) else None
     return Result(
         *("mine", protocol, "", measure.metric, measure.score, measure.n),
         interval=interval,

@@ -75,7 +75,7 @@ def measure_ranking(
         origin, queries = loaded.origin, cast(Sequence[Query], loaded.examples)
         with model.encoder.capture_attention() as attention:
             vectors = query_vectors(model, task, queries, reading.max_length, reading.token_budget)
-        options = Options(language=origin.language, seed=reading.seed)
+        options = Options(language=origin.language)
         scored, ranking = score_language(task.metric, queries, vectors, pool, options)
         if attention.sums:
             means = {name: attention.mean(name) for name in attention.sums}

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from adapter_stilts.errors import ArtefactError, MissingError
 from adapter_stilts.files import sha256
 from adapter_stilts.sharing.manifest import RESULTS
 from adapter_stilts.sharing.sealed import read_sealed, write_sealed
+from adapter_stilts.statistics.gains import Scored
 from adapter_stilts.statistics.result import Result
 
-PRODUCTS = ("predictions", "units")  # files that a score was made of
+PRODUCTS = ("predictions", "units", "items")  # files that a score was made of
 Key = tuple[str, str, str]  # how a task was read: protocol, split, settings (as JSON)
 
 
@@ -75,15 +75,17 @@ def check_products(folder: Path, rows: Iterable[Result]) -> None:
                 raise ArtefactError(what, where=str(path), do=_score_again(folder, row))
 
 
-def read_units(folder: Path, row: Result) -> NDArray[np.float64]:
-    """The sums [N, S] that a score was made of; MissingError or ArtefactError where they are not there as they were."""
-    path = folder / row.paths["units"]
-    if not path.is_file():
-        what = f"the sums that the score of {row.task} was made of are not there"
-        raise MissingError(what, where=str(path), do=_score_again(folder, row))
+def read_scored(folder: Path, row: Result) -> Scored:
+    """The sums [N, S] that a score was made of, and their items; MissingError or ArtefactError where they are not there
+    as they were."""
+    paths = [folder / row.paths[noun] for noun in ("units", "items") if noun in row.paths]
+    for path in paths:
+        if not path.is_file():
+            what = f"the sums that the score of {row.task} was made of are not there"
+            raise MissingError(what, where=str(path), do=_score_again(folder, row))
     check_products(folder, [row])
-    units: NDArray[np.float64] = np.load(path, allow_pickle=False)
-    return units
+    units, *items = (np.load(path, allow_pickle=False) for path in paths)
+    return Scored(units, items[0]) if items else Scored.numbered(units)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from adapter_stilts.retrieval.tatoeba import tatoeba
 from adapter_stilts.runs.language_stacks import OWN
 from adapter_stilts.runs.rows import data_of, write_predictions, write_units
 from adapter_stilts.runs.sides import SideVectors, in_groups
-from adapter_stilts.statistics.intervals import bootstrap_interval
+from adapter_stilts.statistics.intervals import score_interval
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.reading.place import Loaded, Where
@@ -88,14 +88,15 @@ class RetrievalTask:
         marks  settings that tell these scores from others of the same reading; no such score is the task's headline
         """
         origin, settings, first = loaded.origin, self.described(layer, marks or {}), measures[0]
-        data, seed = data_of(loaded), self.seed
+        data = data_of(loaded)
         beside = {"substitutions": list(origin.substitutions)} if origin.substitutions else {}
         name = f"{origin.split}-{origin.language}.{settings['id']}.{first.metric}"
-        units = write_units(self.folder, self.task.name, name, first.units)
+        items = self.task.format.items(loaded.examples)
+        units = write_units(self.folder, self.task.name, name, first.units, items)
         rows = [
             Result(
                 *(self.task.name, self.protocol, origin.language, measure.metric, measure.score, measure.n),
-                interval=bootstrap_interval(measure.units, measure.statistic, seed=seed),
+                interval=score_interval(measure.units, measure.statistic),
                 split=origin.split,
                 headline=measure is first and not marks,
                 retrieval=True,
@@ -106,7 +107,7 @@ class RetrievalTask:
             )
             for measure in measures
         ]
-        return [replace(rows[0], paths={"units": units, **paths}, statistic=first.statistic), *rows[1:]]
+        return [replace(rows[0], paths={**units, **paths}, statistic=first.statistic), *rows[1:]]
 
 
 def measure_retrieval(

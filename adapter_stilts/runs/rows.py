@@ -25,6 +25,7 @@ from adapter_stilts.metrics.base import Score
 from adapter_stilts.runs.build import HEAD
 from adapter_stilts.runs.material import origin_facts
 from adapter_stilts.sharing.sealed import CHECKSUM, read_sealed, write_sealed
+from adapter_stilts.statistics.gains import hashed
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.reading.place import Loaded
@@ -89,7 +90,7 @@ def rows_of(
         # each reading's sums stay, since several may stand in one results.json
         protocols = [] if reading.protocol == OWN.name else [reading.protocol]
         name = ".".join([f"{origin.split}-{origin.language}", *reading.marks.values(), *protocols])
-        paths["units"] = write_units(folder, task.name, name, scored.units)
+        paths |= write_units(folder, task.name, name, scored.units, task.format.items(loaded.examples))
     return [
         Result(
             *(task.name, reading.protocol, origin.language, measure.metric, measure.score, scored.n, measure.interval),
@@ -119,13 +120,23 @@ def write_predictions(folder: Path, task: Task, loaded: Loaded, predictions: Any
     return path.relative_to(folder).as_posix()
 
 
-def write_units(folder: Path, task: str, name: str, units: NDArray[Any]) -> str:
-    """Write the sums of a score; returns where. NumPy by itself would not tell a full disk from other errors."""
-    path = folder / "units" / task / f"{name}.npy"
-    content = io.BytesIO()
-    np.save(content, units, allow_pickle=False)
-    write_bytes(path, content.getvalue())
-    return path.relative_to(folder).as_posix()
+def write_units(folder: Path, task: str, name: str, units: NDArray[Any], items: Sequence[str]) -> dict[str, str]:
+    """Write the sums of a score, and the items (hashed) where these are not just numbered; returns where.
+
+    Pieces of texts, more than there are items, are numbered. NumPy by itself would not tell a full disk from other
+    errors.
+    """
+    arrays = {"units": units}
+    if len(items) == len(units) and list(items) != list(map(str, range(len(items)))):
+        arrays["items"] = hashed(items)
+    paths = {}
+    for noun, array in arrays.items():
+        path = folder / "units" / task / f"{name}{'' if noun == 'units' else '.items'}.npy"
+        content = io.BytesIO()
+        np.save(content, array, allow_pickle=False)
+        write_bytes(path, content.getvalue())
+        paths[noun] = path.relative_to(folder).as_posix()
+    return paths
 
 
 def store_attention(folder: Path, task: str, split: str, language: str, weights: Mapping[str, Tensor]) -> None:

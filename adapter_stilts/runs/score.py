@@ -10,14 +10,14 @@ number, "own" where none does.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from adapter_stilts.errors import UsageError, refuse
 from adapter_stilts.evaluation.benchmark import BenchmarkScore, score_benchmark
 from adapter_stilts.evaluation.given import in_files, needs_language, score_file
-from adapter_stilts.metrics.base import Options, Score, metrics
+from adapter_stilts.metrics.base import DEFAULTS, Options, Score, metrics
 from adapter_stilts.metrics.forms import read_odds
 from adapter_stilts.metrics.tags import TYPES
 from adapter_stilts.registry import unknown_name
@@ -28,7 +28,6 @@ from adapter_stilts.tasks.languages import iso1
 from adapter_stilts.tasks.user import find_task
 
 NO_LANGUAGE = "und"
-SEED = 13  # of the bootstrap intervals
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class FilesRequest:
     metric: str = ""
     language: str = ""
     null_odds: Path | None = None
-    options: Options = field(default_factory=lambda: Options(seed=SEED))
+    options: Options = DEFAULTS
 
 
 def score(request: FilesRequest, *, report: Reporter) -> list[Result]:

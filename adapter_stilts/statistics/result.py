@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-PATHS = ("vectors", "predictions", "units")  # files that a result names, relative to its folder
+PATHS = ("vectors", "predictions", "units", "items")  # files that a result names, relative to its folder
 HASHES = "sha256"  # of those, as they were when the result was first written
 
 
@@ -34,7 +34,8 @@ class Result:
     # what the number depends on beyond the protocol's name: layer, pooling, rule of the metric
     settings: Mapping[str, Any] = field(default_factory=dict)
     data: Any = None  # the files it was scored on with their hashes, or what else the rows came from
-    # "predictions", "units" (sums of each example, for paired comparisons), "vectors": where they lie in the run
+    # where they lie in the run: "predictions", "vectors", "units" (sums of each example, for paired comparisons) and
+    # "items" (which example each is; not there where they are numbered)
     paths: Mapping[str, Any] = field(default_factory=dict)
     statistic: str = ""  # how units make the score
     hashes: Mapping[str, str] = field(default_factory=dict)  # sha256 of files in `paths`, by the same names

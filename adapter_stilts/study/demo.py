@@ -1,18 +1,18 @@
-"""`demo`: the study `studies/demo` on the miniature, offline, and a report that says plainly what helped.
+"""`demo`: the study `studies/demo` on the miniature, offline, and a report that says no more than was seen.
 
-    stack on hellaswag: English +19.7 (+13.7 to +26.0), helped; zero-shot +2.1 (-2.5 to +6.3), no clear difference.
+    stack on hellaswag: English +19.7 (rows alone +13.7 to +26.0): these two models differ, another seed may not; ...
 
-Each arm is compared with `direct` over the same rows, and each encoder's retrieval with that of the trunk alone; an
-arm helped, hurt, or made no clear difference, by what its interval says. Every stage computes with one thread, so
+Each arm is compared with `direct` over the same rows, and each encoder's retrieval with that of the trunk alone. One
+seed gives numbers; five (`--repeats 5`) give words, by statistics/verdicts.py. Every stage computes with one thread, so
 that the scores are the same whatever the number of cores (sums are rounded otherwise where threads share them, and a
-hundred rows learned from that start end elsewhere).
+hundred rows learned from that start end elsewhere); another kind of processor rounds otherwise too.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +21,17 @@ from adapter_stilts.config.study import DIRECT, StudyConfig
 from adapter_stilts.files import write_json
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.runs.results import read_results
+from adapter_stilts.statistics.gains import Gain
+from adapter_stilts.statistics.verdicts import ENOUGH, between, points
 from adapter_stilts.study.grid import failure
 from adapter_stilts.study.run import run
 from adapter_stilts.study.stages import FUSE, STACK, grid
 from adapter_stilts.study.study_file import read_study
-from adapter_stilts.study.study_table import Entry, Gain, Mean
+from adapter_stilts.study.study_table import Entry, Mean
 
 STUDY = Path("studies/demo")
 MOST = 4  # processes; more would wait for each other, and each takes half a gigabyte
 CONTROL = "control: "  # how the labels of controls begin
-HELPED, HURT, UNCLEAR = "helped", "hurt", "no clear difference"
 
 
 @dataclass(frozen=True)
@@ -42,18 +43,25 @@ class Arm:
 
 
 def demo(
-    *, out: Path, seed: int, overwrite: bool, dry_run: bool, report: Reporter, repeats: int = 1, jobs: int | None = None
+    *,
+    out: Path,
+    seed: int | None,
+    overwrite: bool,
+    dry_run: bool,
+    report: Reporter,
+    repeats: int = 1,
+    jobs: int | None = None,
 ) -> dict[str, Any]:
     """Run every stage that is missing under `out`; returns the report as data, a row per arm.
 
-    repeats  how many seeds everything is done with: `seed` and those after it
+    repeats  how many seeds everything is done with: `seed` (None: the file's) and those after it
     jobs     stages at once, each in a process with one thread; 1 does them in this one; None: a core each, up to four
 
     Raises StudyFailed where a stage failed; the same command goes on.
     """
     read = read_study(recipe_file(STUDY))
-    table = read.table.model_copy(update={"seed": seed})
-    config = read.model_copy(update={"seeds": tuple(range(seed, seed + repeats)), "table": table})
+    first = read.seeds[0] if seed is None else seed
+    config = read.model_copy(update={"seeds": tuple(range(first, first + repeats))})
     if dry_run:
         labels = [stage.label for stage in grid(config).stages if stage.work == "train"]
         for label in labels:
@@ -89,11 +97,12 @@ def demo(
 
 
 def verdicts(target: Sequence[Arm], retrieval: Sequence[Arm]) -> list[str]:
-    """What helped and what did not: a line per arm, two on the controls, and one per retrieval task."""
+    """What may be said: a line per arm, one on the controls, and one per retrieval task."""
     compared = [arm for arm in target if arm.entry.mean.gain]
-    over = [(arm.entry.how, arm.entry.mean.over_control) for arm in compared]
-    points = ", ".join(f"{how} {_points(gain)}" for how, gain in over if gain)
-    lines = [*map(_verdict, compared), f"Over the better control, zero-shot: {points}."]
+    lines = [_verdict(arm) for arm in compared]
+    over = [(arm.label, arm.entry.mean.control) for arm in compared]
+    differences = [f"{label} {_points(control[0])}" for label, control in over if control]
+    lines += [f"Over the better control of the same kind, zero-shot: {', '.join(differences)}."] if differences else []
     return lines + [f"{task}, over the trunk: {_by_word(arms)}." for task, arms in _by_task(retrieval).items()]
 
 
@@ -106,14 +115,18 @@ def _label(entry: Entry, config: StudyConfig) -> str:
     """Labels are the report's own: the study's table has a column for what these say in words."""
     if entry.control:
         control = entry.control.replace("-", " ")
-        after = f"{entry.how} after {'' if control.endswith('s') else 'a '}{control}"
+        after = f"{entry.how} {_joint(entry.how)} {'' if control.endswith('s') else 'a '}{control}"
         return CONTROL + (control if entry.retrieval else after)
     if entry.how == DIRECT:
         return "trunk alone" if entry.retrieval else DIRECT
     if entry.how == FUSE:
         return f"{FUSE} {', '.join(config.fusions[entry.intermediate])}"
-    after = f"{entry.how} {'on' if entry.how == STACK else 'after'} {entry.intermediate}"
+    after = f"{entry.how} {_joint(entry.how)} {entry.intermediate}"
     return entry.intermediate if entry.retrieval else after
+
+
+def _joint(how: str) -> str:
+    return {STACK: "on", FUSE: "with"}.get(how, "after")
 
 
 def _target_json(arm: Arm, target: Sequence[Arm]) -> dict[str, Any]:
@@ -121,8 +134,10 @@ def _target_json(arm: Arm, target: Sequence[Arm]) -> dict[str, Any]:
     labels = {(other.entry.intermediate, other.entry.how): other.label for other in target}
     row = {**_json(arm, arm.entry.mean), "english": {"score": english.score, **english.gain_json()}}
     for part, mean in ((row, arm.entry.mean), (row["english"], english)):
-        if over := mean.over_control:
-            part["over_control"] = {**asdict(over), "control": labels[over.control, over.how]}
+        if mean.control:
+            gain, control = mean.control
+            part["over_control"] = {"gain": gain.gain, "interval": gain.interval, "p": gain.p}
+            part["over_control"] |= {"control": labels[control, arm.entry.how], "how": arm.entry.how}
     return row
 
 
@@ -146,9 +161,19 @@ def _show(report: Reporter, config: StudyConfig, target: Sequence[Arm], retrieva
     report.say(f"{first.target}, points over direct (95 % interval):")
     for line in verdicts(target, retrieval):
         report.say(f"  {line}")
-    several = f"Means over {len(config.seeds)} seeds; intervals are over seeds, languages and rows."
-    drawn = several if len(config.seeds) > 1 else "One seed; intervals are over languages and rows."
-    report.say(f"{drawn} The controls learned nothing of use: read a gain against them.")
+    seeds, p = len(config.seeds), f"p corrected for all {_tests(target, retrieval)} comparisons (Holm)"
+    if seeds == 1:
+        report.say("One seed: what differs here may not under another; --repeats 5 takes five and gives verdicts.")
+    elif seeds < ENOUGH:
+        report.say(f"{seeds} seeds: too few for verdicts, which begin with {ENOUGH}; intervals are over seeds.")
+    else:
+        report.say(f"{seeds} seeds, intervals over seeds and rows on these languages; {p}.")
+    report.say("The controls learned nothing of use: read a gain against them.")
+
+
+def _tests(target: Sequence[Arm], retrieval: Sequence[Arm]) -> int:
+    means = [mean for arm in (*target, *retrieval) for mean in (arm.entry.mean, arm.entry.source) if mean]
+    return sum(mean.p_holm is not None for mean in means)
 
 
 def _sizes(mean: Mean) -> str:
@@ -156,36 +181,33 @@ def _sizes(mean: Mean) -> str:
 
 
 def _cells(mean: Mean) -> tuple[str, str, str]:
-    score = f"{100 * mean.score:.1f}"
-    if mean.gain is None:
+    score, gain = f"{100 * mean.score:.1f}", mean.gain
+    if gain is None:
         return score, "", ""
-    low, high = mean.gain.interval
-    return score, f"{100 * mean.gain.gain:+.1f}", f"{100 * low:+.1f} to {100 * high:+.1f}"
+    return score, points(gain.gain), between(gain.interval) if gain.interval else ""
 
 
 def _verdict(arm: Arm) -> str:
     """Of a control its gains alone: it was not meant to help."""
     means = {"English": arm.entry.source or arm.entry.mean, "zero-shot": arm.entry.mean}
-    gains = {name: mean.gain for name, mean in means.items() if mean.gain}
-    words = {name: "" if arm.entry.control else f", {_word(gain)}" for name, gain in gains.items()}
-    return f"{arm.label}: {'; '.join(f'{name} {_points(gain)}{words[name]}' for name, gain in gains.items())}."
+    said = [
+        f"{name} {mean.verdict.text if mean.verdict else _points(mean.gain)}"
+        for name, mean in means.items()
+        if mean.gain
+    ]
+    return f"{arm.label}: {'; '.join(said)}."
 
 
 def _by_word(arms: Sequence[Arm]) -> str:
-    """The encoders in groups: what helped and what hurt with its points, the rest by name."""
-    groups: dict[str, list[str]] = {HELPED: [], HURT: [], UNCLEAR: []}
+    """The encoders in groups by verdict, each with its points."""
+    groups: dict[str, list[str]] = {}
     for arm in arms:
-        if gain := arm.entry.mean.gain:
-            word, name = _word(gain), arm.label.removeprefix(CONTROL)
-            groups[word].append(name if word == UNCLEAR else f"{name} {_points(gain)}")
-    return "; ".join(f"{word} {', '.join(names)}" for word, names in groups.items() if names)
-
-
-def _word(gain: Gain) -> str:
-    low, high = gain.interval
-    return HELPED if low > 0 else HURT if high < 0 else UNCLEAR
+        mean = arm.entry.mean
+        if mean.gain:
+            word = mean.verdict.word if mean.verdict else "controls"
+            groups.setdefault(word, []).append(f"{arm.label.removeprefix(CONTROL)} {_points(mean.gain)}")
+    return "; ".join(f"{word} {', '.join(names)}".strip() for word, names in groups.items())
 
 
 def _points(gain: Gain) -> str:
-    low, high = gain.interval
-    return f"{100 * gain.gain:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+    return points(gain.gain) + (f" ({between(gain.interval)})" if gain.interval else "")

@@ -69,6 +69,7 @@ class Cell:
 
     base     the reading it is compared with
     control  which one the intermediate run is, "" where it is none
+    of       of a control: the intermediate run that it is the control of
     """
 
     intermediate: str
@@ -79,6 +80,7 @@ class Cell:
     reading: str
     base: str
     control: str = ""
+    of: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,15 @@ class Grid:
 
     stages: tuple[Stage, ...]
     cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class _Arm:
+    """The stages that a target builds on; which control they are, and of what ("" where they are none)."""
+
+    keys: tuple[str, ...]
+    control: str = ""
+    of: str = ""
 
 
 @dataclass
@@ -135,49 +146,57 @@ def sources_for(sources: Sequence[str], tasks: Sequence[str]) -> tuple[str, ...]
     return tuple(source for source in sources if named.get(source) not in known_tasks or named[source] in tasks)
 
 
-def _arms(grown: _Grown, seed: int) -> dict[str, tuple[str, str]]:
-    """Label -> (key of its stage, which control it is): intermediate runs, and then what should learn nothing."""
+def _arms(grown: _Grown, seed: int) -> dict[str, _Arm]:
+    """Intermediate runs by label, and then what should learn nothing. A control waits for the run that it is made of:
+    shuffled labels are learned to the step that run kept, and a random adapter is its entries in another order."""
     entries = {entry.label: entry for entry in grown.study.intermediate}
     configs = {label: _intermediate_config(grown.study, entry, seed) for label, entry in entries.items()}
-    arms = {label: (grown.train(label, entry.learned, configs[label]), "") for label, entry in entries.items()}
+    arms = {label: _Arm((grown.train(label, entry.learned, configs[label]),)) for label, entry in entries.items()}
     for control, labels in grown.study.controls.items():
         for label in labels:
             name, tasks = control_label(label, control), entries[label].learned
-            parents: tuple[str, ...] = ()
             config = with_settings(configs[label], {"control": control})
-            if control == "random-adapter":  # nothing is trained: the entries of a finished adapter, in another order
-                tasks, parents = tasks[:1], arms[label][:1]
-                config = _open(_plain_sampler(config), {"how": SEQUENTIAL})
-            arms[name] = (grown.train(name, tasks, config, parents), control)
+            if control == "random-adapter":  # nothing is trained
+                tasks, config = tasks[:1], _open(_plain_sampler(config), {"how": SEQUENTIAL})
+            arms[name] = _Arm((grown.train(name, tasks, config, arms[label].keys),), control, label)
     return arms
 
 
-def _cells(grown: _Grown, target: Target, arms: Mapping[str, tuple[str, str]], seed: int) -> None:
+def _fused(study: StudyConfig, arms: Mapping[str, _Arm], direct: str) -> dict[str, _Arm]:
+    """The fusions by name, and the controls of those that fuse nothing but intermediate runs with such a control."""
+    named = study.fusions or {EVERY: tuple(entry.label for entry in study.intermediate)}
+    keys = {**{label: arm.keys[0] for label, arm in arms.items()}, DIRECT: direct}
+    fused = {name: _Arm(tuple(keys[part] for part in parts)) for name, parts in named.items()}
+    for control, labels in study.controls.items():
+        for name, parts in named.items():
+            if {*parts} - {DIRECT} <= {*labels}:
+                own = [part if part == DIRECT else control_label(part, control) for part in parts]
+                fused[control_label(name, control)] = _Arm(tuple(keys[part] for part in own), control, name)
+    return fused
+
+
+def _cells(grown: _Grown, target: Target, arms: Mapping[str, _Arm], seed: int) -> None:
     """One target under one seed: directly (retrieval: by the trunk alone), and after intermediate runs and controls."""
     study, read_alone = grown.study, retrieval(target.task)
     after = {str(use): names for use, names in (study.after | target.after).items()}
-    keys = {label: key for label, (key, _) in arms.items()}
 
     def train(how: str, label: str = "", parents: Sequence[str] = ()) -> str:
         config = _open(_config(study, target, seed), {"how": how})
         return grown.train("-".join(filter(None, (target.label, how, label))), target.learned, config, parents)
 
-    def cell(label: str, how: str, run: str) -> None:
-        _, control = arms.get(label, ("", ""))
+    def cell(label: str, how: str, run: str, arm: _Arm = _Arm(())) -> None:
         reading = grown.read(target, run, seed)
-        grown.cells.append(Cell(label, how, target.label, target.task, seed, reading, base, control))
+        grown.cells.append(Cell(label, how, target.label, target.task, seed, reading, base, arm.control, arm.of))
 
     direct = "" if read_alone else train(DIRECT)
     base = grown.read(target, direct, seed)
     cell("", DIRECT, direct)
-    every = {EVERY: tuple(entry.label for entry in study.intermediate)}
     for how in () if read_alone else target.hows or study.hows:
-        fused = (study.fusions or every) if how == FUSE else {label: (label,) for label in arms}
-        for label in after.get(how) or fused:
-            parents = [direct if name == DIRECT else keys[name] for name in fused[label]]
-            cell(label, how, train(how, label, parents))
+        usable = _fused(study, arms, direct) if how == FUSE else arms
+        for label in after.get(how) or usable:
+            cell(label, how, train(how, label, usable[label].keys), usable[label])
     for label in after.get(READ) or (arms if read_alone else ()):
-        cell(label, READ, keys[label])
+        cell(label, READ, arms[label].keys[0], arms[label])
 
 
 def _intermediate_config(study: StudyConfig, entry: Intermediate, seed: int) -> RunConfig:

@@ -194,7 +194,9 @@ def _labels(tree: Mapping[str, Any], labels: Sequence[str], targets: Sequence[Ma
     places |= {("targets", number, "after"): entry.get("after") for number, entry in enumerate(targets)}
     for path, after in places.items():
         for how, names in _named(after).items():
-            known = (list(fusions) or [EVERY]) if how == "fuse" else runs
+            named = list(fusions) or [EVERY]
+            fused = [*named, *(control_label(name, control) for control in controls for name in named)]
+            known = fused if how == "fuse" else runs
             yield from _unknown((*path, how), names, known, "not in this study")
 
 

@@ -1,26 +1,28 @@
-"""The table of a study: intermediate runs by targets, mean scores over seeds, and gains over `direct`.
+"""The table of a study: intermediate runs by targets, mean scores over seeds, gains over `direct`, and verdicts.
 
-A gain is paired: the same rows of the same languages, scored directly (retrieval: by the trunk alone) and after an
-intermediate run of the same seed. With several seeds the interval is of the nested bootstrap, which draws seeds,
-languages and rows; with one, rows alone, unless the study's `table` asks for more. p is corrected for having looked
-at several (Holm). Only seeds count under which both are there.
+A gain is paired: the same rows of the same languages under the same seed, scored directly (retrieval: by the trunk
+alone) and after an intermediate run. Its interval is over seeds on these languages; `elsewhere` is that for other
+languages (statistics/gains.py). p is corrected for having looked at several (Holm), and only where seeds suffice is
+there a word for the gain (statistics/verdicts.py). Scores and gains are over the seeds under which both are there;
+what that leaves out is said.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from adapter_stilts.config.study import DIRECT, TableOptions
-from adapter_stilts.runs.results import read_results, read_units
-from adapter_stilts.statistics.intervals import holm, nested_bootstrap, paired_bootstrap, seed_interval
+from adapter_stilts.config.study import TableOptions
+from adapter_stilts.runs.results import read_results, read_scored
+from adapter_stilts.statistics.gains import Gain, Scored, compare, holm
+from adapter_stilts.statistics.intervals import seed_interval
 from adapter_stilts.statistics.result import Result
+from adapter_stilts.statistics.verdicts import Verdict, verdict
 from adapter_stilts.study.board import Board, Job
 from adapter_stilts.study.stages import Cell
 from adapter_stilts.tasks.languages import same_language
@@ -28,54 +30,52 @@ from adapter_stilts.tasks.user import find_task
 
 
 @dataclass(frozen=True)
-class Gain:
-    """By how much one arm scored higher than another over the same rows."""
-
-    gain: float
-    interval: tuple[float, float]
-    p: float
-
-
-@dataclass(frozen=True)
-class OverControl(Gain):
-    """A gain over the better control of the target: the intermediate run that it is, and its how."""
-
-    control: str
-    how: str
-
-
-@dataclass(frozen=True)
 class Mean:
     """The unweighted mean over some languages and over seeds.
 
+    seeds    it is over: those that what it is compared with has as well
+    by_seed  the mean over languages under each
     gain     over `direct`; None for `direct` itself, or where that is missing
-    by_seed  the mean over languages under each seed
-    spread   the t interval of the mean over seeds
-    p_holm   the gain's p, corrected for the other gains of the table; None until those are known
+    control  the gain over the better of the controls of the same intermediate runs and how, and which that is
+    p_holm   the gain's p, corrected for the others of its family; None until those are known
+    verdict  what may be said of the gain
     """
 
     languages: tuple[str, ...]
     n: int
+    seeds: tuple[int, ...]
     by_seed: tuple[float, ...]
     gain: Gain | None
-    over_control: OverControl | None = None
+    control: tuple[Gain, str] | None = None
     p_holm: float | None = None
+    verdict: Verdict | None = None
 
     @property
     def score(self) -> float:
         return float(np.mean(self.by_seed))
 
-    @property
-    def spread(self) -> tuple[float, float] | None:
-        return seed_interval(self.by_seed)
-
     def gain_json(self) -> dict[str, Any]:
-        return asdict(self.gain) if self.gain else {"gain": None, "interval": None, "p": None}
+        gain, verdict = self.gain, self.verdict
+        if gain is None:
+            return {"gain": None, "interval": None, "p": None, "p_holm": None}
+        facts: dict[str, Any] = {"gain": gain.gain, "interval": gain.interval, "p": gain.p, "p_holm": self.p_holm}
+        facts |= {"gain_by_seed": gain.by_seed, "gain_by_language": dict(gain.by_language)}
+        facts |= {"verdict": verdict.word, "sentence": verdict.text} if verdict else {}
+        if elsewhere := gain.elsewhere:
+            facts["elsewhere"] = {"interval": elsewhere.interval, "p": elsewhere.p}
+        if error := gain.error:
+            facts["variance"] = {name: variance for name, (variance, _) in error.parts.items()}
+            facts |= {"degrees_of_freedom": error.freedom, "detectable": gain.detectable()}
+        return facts | ({"dropped": gain.dropped} if gain.dropped else {})
 
     def to_json(self) -> dict[str, Any]:
-        over = {"over_control": asdict(self.over_control)} if self.over_control else {}
-        scores = {"n": self.n, "score": self.score, "by_seed": self.by_seed, "spread": self.spread}
-        return {**scores, **self.gain_json(), "p_holm": self.p_holm, **over}
+        facts = {"n": self.n, "score": self.score, "by_seed": self.by_seed, "spread": seed_interval(self.by_seed)}
+        facts |= self.gain_json()
+        if self.control:
+            gain, label = self.control
+            over = {"gain": gain.gain, "interval": gain.interval, "p": gain.p, "gain_by_seed": gain.by_seed}
+            facts["over_control"] = {**over, "control": label}
+        return facts
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,7 @@ class Entry:
     source     zero_shot: the language of the training rows, where the target is scored in it
     seeds      under which there is a score; `compared` are those under which `direct` has one as well
     leaks      what the intermediate rows give away of the target's test rows
+    unlearned  the runs of it that did not learn
     """
 
     intermediate: str
@@ -100,13 +101,14 @@ class Entry:
     mean: Mean
     source: Mean | None
     leaks: tuple[str, ...]
+    unlearned: tuple[str, ...] = ()
 
     @property
     def row(self) -> tuple[str, str]:
         return (self.intermediate, self.how)
 
     def to_json(self) -> dict[str, Any]:
-        told = ("intermediate", "how", "target", "retrieval", "metric", "seeds", "compared", "leaks")
+        told = ("intermediate", "how", "target", "retrieval", "metric", "seeds", "compared", "leaks", "unlearned")
         facts = {"control": bool(self.control), "languages": len(self.mean.languages)}
         source = {"source": self.source.to_json()} if self.source else {}
         return {**{name: getattr(self, name) for name in told}, **facts, **self.mean.to_json(), **source}
@@ -122,8 +124,9 @@ class _Reading:
     def score(self, languages: Iterable[str]) -> float:
         return float(np.mean([self.results[language].score for language in languages if language in self.results]))
 
-    def units(self, languages: Iterable[str]) -> list[NDArray[np.float64]]:
-        return [read_units(self.folder, self.results[language]) for language in languages]
+    def scored(self, languages: Iterable[str]) -> dict[str, Scored]:
+        there = {language: self.results[language] for language in languages if language in self.results}
+        return {language: read_scored(self.folder, result) for language, result in there.items()}
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,7 @@ def table(cells: Sequence[Cell], board: Board, options: TableOptions) -> list[En
     targets = dict.fromkeys(each.cell.target for each in scored)
     by_target = [[each for each in scored if each.cell.target == target] for target in targets]
     entries = [_entry(each, others, options) for others in by_target for each in others]
-    return _corrected(sorted(entries, key=lambda entry: order.index(entry.row)), options)
+    return _judged(sorted(entries, key=lambda entry: order.index(entry.row)), options)
 
 
 def _scored(cells: Sequence[Cell], board: Board) -> list[_Scored]:
@@ -178,7 +181,8 @@ def _entry(scored: _Scored, others: Sequence[_Scored], options: TableOptions) ->
     split = options.zero_shot and not task.retrieval
     source = tuple(language for language in results if split and same_language(language, task.train_language))
     rest = tuple(language for language in results if language not in source) or tuple(results)
-    controls = [other for other in others if other.cell.control] if options.over_control and not task.retrieval else []
+    own = [other for other in others if (other.cell.of, other.cell.how) == (cell.intermediate, cell.how)]
+    controls = own if options.over_control else []
     rows = [row for reading in scored.readings.values() for row in reading.results.values()]
     leaks = dict.fromkeys(leak for row in rows for leak in row.notes.get("leaks", ()))
     return Entry(
@@ -197,50 +201,57 @@ def _entry(scored: _Scored, others: Sequence[_Scored], options: TableOptions) ->
 
 
 def _mean(scored: _Scored, languages: Sequence[str], controls: Sequence[_Scored], options: TableOptions) -> Mean:
-    gain = _gain(scored.readings, scored.bases, languages, options)
-    over = None
-    if gain and controls and not scored.cell.control:
-        best = max(controls, key=lambda control: np.mean(_by_seed(control, languages)))
-        if better := _gain(scored.readings, best.readings, languages, options):
-            over = OverControl(**vars(better), control=best.cell.intermediate, how=best.cell.how)
-    n = sum(scored.first.results[language].n for language in languages)
-    return Mean(tuple(languages), n, _by_seed(scored, languages), gain, over)
-
-
-def _by_seed(scored: _Scored, languages: Sequence[str]) -> tuple[float, ...]:
-    return tuple(reading.score(languages) for reading in scored.readings.values())
+    gain, control = _gain(scored.readings, scored.bases, languages, options), None
+    seeds, languages = (gain.seeds, gain.languages) if gain else (tuple(scored.readings), tuple(languages))
+    by_seed = tuple(scored.readings[seed].score(languages) for seed in seeds)
+    if gain and controls:
+        best = max(controls, key=lambda other: np.mean([own.score(languages) for own in other.readings.values()]))
+        over = _gain(scored.readings, best.readings, languages, options)
+        control = (over, best.cell.intermediate) if over else None
+    n = sum(scored.first.results[language].n for language in languages if language in scored.first.results)
+    return Mean(languages, n, seeds, by_seed, gain, control)
 
 
 def _gain(
     arms: Mapping[int, _Reading], bases: Mapping[int, _Reading], languages: Sequence[str], options: TableOptions
 ) -> Gain | None:
-    """Arm against base over the languages that both have under every seed of both; None where there are none."""
-    seeds = [seed for seed in arms if seed in bases]
-    sides = [[side[seed] for seed in seeds] for side in (arms, bases)]
-    both = [code for code in languages if all(code in reading.results for side in sides for reading in side)]
-    if not seeds or not both:
+    """Arm against base over what both have; None where that is nothing."""
+    results = [result for reading in bases.values() for result in reading.results.values()]
+    if not results:
         return None
-    statistic = sides[0][0].results[both[0]].statistic
-    a, b = ([reading.units(both) for reading in side] for side in sides)
-    if options.nested or len(seeds) > 1:
-        compared = nested_bootstrap(a, b, statistic, seed=options.seed)
-    else:
-        compared = paired_bootstrap(a[0], b[0], statistic, seed=options.seed)
-    return Gain(compared.difference, compared.interval, compared.p)
+    arm, base = ({seed: reading.scored(languages) for seed, reading in side.items()} for side in (arms, bases))
+    gain = compare(arm, base, results[0].statistic)
+    if gain and options.nested and (other := gain.elsewhere):
+        return replace(gain, interval=other.interval, p=other.p, error=other.error)
+    return gain
 
 
-def _corrected(entries: Sequence[Entry], options: TableOptions) -> list[Entry]:
-    """With p corrected for all gains of a row, or of a target; retrieval stands in rows of its own."""
-    groups: dict[object, dict[int, float]] = {}
+def _judged(entries: Sequence[Entry], options: TableOptions) -> list[Entry]:
+    """With p corrected over each family, and verdicts. A family is all gains of a row, of a target or of the table;
+    retrieval stands in rows of its own, and controls, of which nothing is claimed, are in none."""
+    families: dict[object, dict[tuple[int, str], float]] = {}
     for number, entry in enumerate(entries):
-        if entry.mean.gain:
-            group = entry.target if options.holm == "target" else entry.row
-            groups.setdefault(group, {})[number] = entry.mean.gain.p
-    corrected: dict[int, float] = {}
-    for values in groups.values():
-        corrected |= zip(values, holm(list(values.values())), strict=True)
-    means = [replace(entry.mean, p_holm=corrected.get(number)) for number, entry in enumerate(entries)]
-    return [replace(entry, mean=mean) for entry, mean in zip(entries, means, strict=True)]
+        for part in ("mean", "source"):
+            mean = getattr(entry, part)
+            if mean and mean.gain and mean.gain.p is not None and not entry.control:
+                family = {"target": entry.target, "row": entry.row, "all": ""}[options.holm]
+                families.setdefault(family, {})[number, part] = mean.gain.p
+    corrected: dict[tuple[int, str], tuple[float, int]] = {}
+    for values in families.values():
+        every = zip(values, holm(list(values.values())), strict=True)
+        corrected |= {place: (p, len(values)) for place, p in every}
+
+    judged = []
+    for number, entry in enumerate(entries):
+        means: dict[str, Any] = {}
+        for part in ("mean", "source"):
+            mean = getattr(entry, part)
+            if mean and mean.gain and not entry.control:
+                p, tests = corrected.get((number, part), (None, 1))
+                said = verdict(mean.gain, p, tests, options.equal_within, " and ".join(entry.unlearned))
+                means[part] = replace(mean, p_holm=p, verdict=said)
+        judged.append(replace(entry, **means))
+    return judged
 
 
 def table_json(entries: Sequence[Entry], targets: Mapping[str, bool]) -> dict[str, list[dict[str, Any]]]:
@@ -257,17 +268,21 @@ def table_json(entries: Sequence[Entry], targets: Mapping[str, bool]) -> dict[st
             continue
         read = [entry for entry in entries if entry.retrieval and entry.intermediate == row[0]]
         scores = {entry.target: entry.mean.score for entry in (*read, *own)}
-        facts = {"intermediate": row[0], "how": row[1], "control": bool(own[0].control)}
-        means.append({**facts, **{part: _over(scores, names) for part, names in parts.items()}})
-    base = next((mean for mean in means if mean["how"] == DIRECT), None)
-    for mean in means:
-        for part in parts:
-            there = base is not None and mean is not base and None not in (mean[part], base[part])
-            mean[f"{part}_gain"] = mean[part] - base[part] if base is not None and there else None
+        gains = {entry.target: entry.mean.gain for entry in (*read, *own) if entry.mean.gain}
+        mean = {"intermediate": row[0], "how": row[1], "control": bool(own[0].control)}
+        for part, names in parts.items():
+            every = [scores[name] for name in names if name in scores]
+            mean[part] = float(np.mean(every)) if names and len(every) == len(names) else None
+            mean |= _mean_gain(part, [gains[name] for name in names if name in gains], len(names))
+        means.append(mean)
     return {"entries": [entry.to_json() for entry in entries], "means": means}
 
 
-def _over(scores: Mapping[str, float], targets: Sequence[str]) -> float | None:
-    if not targets or not scores.keys() >= set(targets):
-        return None
-    return float(np.mean([scores[target] for target in targets]))
+def _mean_gain(part: str, gains: Sequence[Gain], targets: int) -> dict[str, Any]:
+    """The mean of gains over targets, with its t interval over the seeds that all of them have."""
+    if not targets or len(gains) < targets:
+        return {f"{part}_gain": None, f"{part}_interval": None}
+    seeds = [seed for seed in gains[0].seeds if all(seed in gain.seeds for gain in gains)]
+    by_seed = [np.mean([gain.by_seed[gain.seeds.index(seed)] for gain in gains]) for seed in seeds]
+    mean = float(np.mean([gain.gain for gain in gains]))
+    return {f"{part}_gain": mean, f"{part}_interval": seed_interval([float(value) for value in by_seed])}

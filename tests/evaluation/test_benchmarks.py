@@ -8,7 +8,7 @@ from adapter_stilts.errors import TaskDataError
 from adapter_stilts.evaluation.benchmark import BENCHMARKS, score_benchmark
 from adapter_stilts.metrics.base import Options
 
-FEW = Options(replicates=0)
+FEW = Options(intervals=False)
 
 
 def answer(text):

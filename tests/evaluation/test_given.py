@@ -11,7 +11,7 @@ from adapter_stilts.metrics.base import Options
 from adapter_stilts.metrics.forms import read_choices, read_odds, read_ranked, write_choices, write_ranked, write_tags
 from adapter_stilts.tasks.user import find_task
 
-FEW = Options(replicates=0)
+FEW = Options(intervals=False)
 LABELS = ["neutral", "entailment", "contradiction", "neutral"] * 4
 
 
@@ -102,10 +102,10 @@ def test_silences_answers_by_their_odds(put):
     )
     gold, predicted = put("g.json", document), put("p.json", {"q": "Anna", "r": "Bert"})
     odds = read_odds(put("o.json", {"q": -1.5, "r": -0.5}))
-    at_zero = score_file("squad_v2", gold, predicted, Options(null_odds=odds, replicates=0)).metrics
+    at_zero = score_file("squad_v2", gold, predicted, Options(null_odds=odds, intervals=False)).metrics
     assert (at_zero["exact_match"], at_zero["exact_match-oracle"], at_zero["f1-oracle"]) == (0.5, 1.0, 1.0)
     assert (
-        score_file("squad_v2", gold, predicted, Options(null_odds=odds, null_threshold=-1, replicates=0)).metrics[
+        score_file("squad_v2", gold, predicted, Options(null_odds=odds, null_threshold=-1, intervals=False)).metrics[
             "exact_match"
         ]
         == 1.0
@@ -171,7 +171,7 @@ def test_refuses_answers_to_other_questions(put, metric, gold, predicted, what):
 def test_refuses_odds_that_leave_out_a_prediction(put):
     gold, predicted = put("g.json", squad({"q": "Anna", "r": "Bert"})), put("p.json", {"q": "Anna", "r": "Bert"})
     with pytest.raises(TaskDataError, match="1 of 2 predictions have no odds of \"no answer\": 'r'"):
-        score_file("squad_v2", gold, predicted, Options(null_odds={"q": 1.0}, replicates=0))
+        score_file("squad_v2", gold, predicted, Options(null_odds={"q": 1.0}, intervals=False))
 
 
 @pytest.mark.parametrize("key", ["id", "idx"])
@@ -209,7 +209,7 @@ def test_gives_xquad_against_itself_the_full_score(shared_path, tmp_path, langua
     answers = {row.id: row.answers[0].text for row in read_rows(gold, "span")}
     (tmp_path / "p.json").write_text(json.dumps(answers))
     for metric in ("squad", *(["mlqa"] if language not in ("th", "tr") else [])):
-        found = score_file(metric, gold, tmp_path / "p.json", Options(language=language, replicates=0))
+        found = score_file(metric, gold, tmp_path / "p.json", Options(language=language, intervals=False))
         assert set(found.metrics.values()) == {1.0}
         assert found.n == 1190
 

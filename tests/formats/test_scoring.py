@@ -148,7 +148,7 @@ def test_gives_units_that_add_up_to_the_score():
 
 
 def test_leaves_the_intervals_out_where_none_are_wanted():
-    assert score("accuracy", pairs(["a", "b"]), ["a", "a"], Options(replicates=0)).main.interval is None
+    assert score("accuracy", pairs(["a", "b"]), ["a", "a"], Options(intervals=False)).main.interval is None
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ def test_scores_answers_as_published(metric, language):
         del guesses[question]
     exact = sum(any(tokens(guesses[one]) == tokens(answer) for answer in gold[one]) for one in guesses) / len(gold)
     f1 = sum(max(overlap(tokens(guesses[one]), tokens(answer)) for answer in gold[one]) for one in guesses) / len(gold)
-    found = score_answers(metric, gold, guesses, Options(language=language, replicates=0))
+    found = score_answers(metric, gold, guesses, Options(language=language, intervals=False))
     assert (found.metrics["exact_match"], found.metrics["f1"]) == pytest.approx((exact, f1), abs=1e-12)
     assert (found.n, found.unanswered) == (1500, 100)
 
@@ -153,7 +153,7 @@ def test_scores_answers_as_published(metric, language):
 @pytest.mark.parametrize("answer", ["", "the", " The  ", "...", "。", "\u3000", "a an the"])
 def test_gives_an_answer_of_nothing_no_f1_though_it_matches(answer):
     assert squad_text(answer).strip() in ("", "。")
-    found = score_answers("squad", {"q": [answer]}, {"q": answer}, Options(replicates=0))
+    found = score_answers("squad", {"q": [answer]}, {"q": answer}, Options(intervals=False))
     assert found.metrics["exact_match"] == 1.0
     assert found.metrics["f1"] == (0.0 if squad_text(answer) == "" else 1.0)
 
@@ -180,7 +180,7 @@ def test_scores_squad_2_as_the_official_script_at_every_threshold():
         ]
         has_answer = {one: bool(answers) for one, answers in gold.items()}
         raw = dict(zip(("exact_match", "f1"), official.get_raw_scores(examples, guesses), strict=True))
-        plain = score_answers("squad_v2", gold, guesses, Options(replicates=0)).metrics
+        plain = score_answers("squad_v2", gold, guesses, Options(intervals=False)).metrics
         for metric, scores in raw.items():
             assert plain[metric] == pytest.approx(sum(scores.values()) / 30, abs=1e-12)
             best, threshold = official.find_best_thresh(guesses, scores, odds, has_answer)
@@ -188,12 +188,12 @@ def test_scores_squad_2_as_the_official_script_at_every_threshold():
                 [gold[one] for one in odds], [guesses[one] for one in odds], list(odds.values()), metric
             )
             assert (chosen.score, chosen.threshold) == (pytest.approx(best / 100, abs=1e-12), threshold)
-            oracles = score_answers("squad_v2", gold, guesses, Options(null_odds=odds, replicates=0)).metrics
+            oracles = score_answers("squad_v2", gold, guesses, Options(null_odds=odds, intervals=False)).metrics
             assert oracles[f"{metric}-oracle"] == pytest.approx(best / 100, abs=1e-12)
             for threshold in rnd.sample(sorted(odds.values()), 3):
                 final = official.apply_no_ans_threshold(scores, odds, has_answer, threshold)
                 cut = score_answers(
-                    "squad_v2", gold, guesses, Options(null_odds=odds, null_threshold=threshold, replicates=0)
+                    "squad_v2", gold, guesses, Options(null_odds=odds, null_threshold=threshold, intervals=False)
                 ).metrics
                 assert cut[metric] == pytest.approx(sum(final.values()) / 30, abs=1e-12)
 
@@ -236,7 +236,7 @@ def test_finds_chunks_as_seqeval_0_0(tags):
             shared / len(right) if right else 0,
             2 * shared / (len(found) + len(right)) if found or right else 0,
         )
-        scored = score_tags(gold, guess, Options(replicates=0)).metrics
+        scored = score_tags(gold, guess, Options(intervals=False)).metrics
         assert (scored["precision"], scored["recall"], scored["f1"]) == pytest.approx(expected, abs=1e-12)
         words = [
             (a, b) for right, guessed in zip(gold, guess, strict=True) for a, b in zip(right, guessed, strict=True)
@@ -249,8 +249,8 @@ def test_scores_the_example_of_bare_tags_under_both_rules():
     guess = [["DET", "NOUN", "NOUN", "CCONJ", "CCONJ", "NOUN"]]
     # 0.0: gold DET, NOUN NOUN, SCONJ, CCONJ, VERB and guess DET, NOUN NOUN, CCONJ CCONJ, NOUN share two chunks.
     # 1.2: SCONJ CCONJ is a chunk of one type as well, which the guess has, too (seqeval 1.2.2 gives 0.6667).
-    assert score_tags(gold, guess, Options(replicates=0)).value == pytest.approx(2 * 2 / (5 + 4))
-    assert score_tags(gold, guess, Options(rule="1.2", replicates=0)).value == pytest.approx(2 * 3 / (5 + 4))
+    assert score_tags(gold, guess, Options(intervals=False)).value == pytest.approx(2 * 2 / (5 + 4))
+    assert score_tags(gold, guess, Options(rule="1.2", intervals=False)).value == pytest.approx(2 * 3 / (5 + 4))
 
 
 def test_scores_pairs_as_sets():
@@ -262,7 +262,7 @@ def test_scores_pairs_as_sets():
         shared = [pair for pair in set(gold) if pair in mined]
         precision, recall = len(shared) / len(set(mined)), len(shared) / len(set(gold))
         f1 = 2 * precision * recall / (precision + recall) if shared else 0
-        scored = score_pairs(gold, mined, Options(replicates=0)).metrics
+        scored = score_pairs(gold, mined, Options(intervals=False)).metrics
         assert (scored["precision"], scored["recall"], scored["f1"]) == pytest.approx(
             (precision, recall, f1), abs=1e-12
         )
@@ -272,4 +272,4 @@ def test_scores_labels_line_by_line():
     rnd = random.Random(9)
     for _ in range(500):
         gold, guess = ([rnd.choice("abc") for _ in range(20)] for _ in range(2))
-        assert score_labels(gold, guess, Options(replicates=0)).value == sum(map(str.__eq__, gold, guess)) / 20
+        assert score_labels(gold, guess, Options(intervals=False)).value == sum(map(str.__eq__, gold, guess)) / 20

@@ -41,7 +41,7 @@ def test_agrees_with_the_sum_over_precision_at_every_place():
 
 
 def test_counts_a_question_without_candidates_as_wrong():
-    found = score_ranked("mrr20", {"m1": ("Q1",), "m2": ("Q2",)}, {"m1": ("Q1", "Q2")}, Options(replicates=0))
+    found = score_ranked("mrr20", {"m1": ("Q1",), "m2": ("Q2",)}, {"m1": ("Q1", "Q2")}, Options(intervals=False))
     assert (found.headline, found.value, found.n, found.unanswered) == ("mrr20", 0.5, 2, 1)
 
 

@@ -107,10 +107,10 @@ def test_tokenises_the_validation_rows_once(subject, monkeypatch):
 
 def test_scores_masked_text_under_masks_that_depend_on_the_seed_alone(subject):
     model, _, loaded, reading = subject("mlm")
-    first = masked_score(model, loaded.examples, replace(reading, seed=1), Options(seed=1))
+    first = masked_score(model, loaded.examples, replace(reading, seed=1), Options())
     torch.manual_seed(99)
     again, other = (
-        masked_score(model, loaded.examples, replace(reading, seed=seed), Options(seed=seed)) for seed in (1, 2)
+        masked_score(model, loaded.examples, replace(reading, seed=seed), Options()) for seed in (1, 2)
     )
     assert again.units.tolist() == first.units.tolist()
     assert other.units.tolist() != first.units.tolist()
