@@ -33,8 +33,7 @@ from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.reading.place import Loaded
 from adapter_stilts.training.course import Order
-from adapter_stilts.training.plan import Prepare, Validation
-from adapter_stilts.training.rows import feature_data, masker
+from adapter_stilts.training.plan import Prepare, Validation, feature_data, masker
 
 MASKED = 0.15  # of the tokens of a text, when masked language modelling is scored
 Model = TaskModel | JointModel

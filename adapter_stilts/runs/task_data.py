@@ -53,6 +53,11 @@ class TaskRows:
         """The languages trained on."""
         return tuple(dict.fromkeys(loaded.origin.language for loaded in self.train))
 
+    @property
+    def loaded(self) -> tuple[Loaded, ...]:
+        """What was read, to learn from and to select with."""
+        return (*self.train, *self.validation)
+
 
 @dataclass(frozen=True)
 class TaskData(TaskRows):

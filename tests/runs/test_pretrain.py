@@ -13,7 +13,7 @@ from adapter_stilts.formats.base import Cut, formats
 from adapter_stilts.formats.text import PlainText
 from adapter_stilts.runs.pretrain import Recipe, pretrain
 from adapter_stilts.training.interrupt import StopSignal
-from adapter_stilts.training.rows import feature_data, masker
+from adapter_stilts.training.plan import feature_data, masker
 
 NAMES = ["Anna", "Boris", "Clara", "David", "Emil", "Fatma", "Greta", "Hugo"]
 THINGS = {"apple": "Apfel", "book": "Buch", "lamp": "Lampe", "chair": "Stuhl", "cup": "Tasse"}

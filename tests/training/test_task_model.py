@@ -5,6 +5,7 @@ import random
 import pytest
 import torch
 from plans import plan as make_plan
+from plans import train
 
 from adapter_stilts.encoder.composition import parse
 from adapter_stilts.encoder.heads import build_head
@@ -17,8 +18,7 @@ from adapter_stilts.formats.pair import Classified
 from adapter_stilts.formats.text import PlainText
 from adapter_stilts.training.checkpoint import snapshot
 from adapter_stilts.training.interrupt import StopSignal
-from adapter_stilts.training.loop import train
-from adapter_stilts.training.rows import feature_data, masker
+from adapter_stilts.training.plan import feature_data, masker
 
 WORDS = ["Anna", "cat", "table", "sleeps", "old", "Katze", "Tisch", "apples", "train", "кошка", "small", "red"]
 PLAN = {"max_steps": 12, "learning_rate": 5e-3, "token_budget": 150, "log_steps": 1}
