@@ -22,7 +22,7 @@ from typing import Any
 from record import RESULTS, options
 
 from adapter_stilts.errors import DoesNotFit
-from adapter_stilts.retrieval.indexes.base import indexes
+from adapter_stilts.retrieval.indexes import indexes
 from adapter_stilts.retrieval.plan import GB, Sizes, fit, peak, span
 
 HELD = 600_000_000  # bytes of a process with the libraries imported

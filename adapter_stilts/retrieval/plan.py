@@ -26,7 +26,7 @@ import faiss
 import numpy as np
 
 from adapter_stilts.errors import DoesNotFit
-from adapter_stilts.retrieval.indexes.base import Index, IndexSettings, indexes
+from adapter_stilts.retrieval.indexes import Index, IndexSettings, indexes
 from adapter_stilts.retrieval.search import ALIGNED, QUERY_ROWS, RESULTS, Steps
 
 AUTO = "auto"
