@@ -86,12 +86,13 @@ def finished_encoder(trunk: Trunk, bundle: Bundle) -> AdapterEncoder:
 
 def check_trunk(trunk: Trunk, bundle: Bundle) -> None:
     """Refuse to put adapters on a trunk that they were not trained on."""
-    expected = bundle.manifest.trunk
+    expected, config = bundle.manifest.trunk, trunk.config
     if trunk.fingerprint == expected.fingerprint:
         return
-    if (trunk.layers, trunk.hidden) != (expected.layers, expected.hidden):
-        shapes = [f"{side.layers} layers of width {side.hidden} ('{side.name}')" for side in (expected, trunk)]
-        what = f"the run was trained on a trunk of {shapes[0]}, and this one is of {shapes[1]}"
+    if (config.num_hidden_layers, config.hidden_size) != (expected.layers, expected.hidden):
+        what = f"the run was trained on a trunk of {expected.layers} layers of width {expected.hidden}"
+        own = f"{config.num_hidden_layers} layers of width {config.hidden_size} ('{trunk.name}')"
+        what += f" ('{expected.name}'), and this one is of {own}"
     else:
         own = f"the run was trained on weights {expected.fingerprint} ('{expected.name}')"
         what = f"{own}; '{trunk.name}' has others, {trunk.fingerprint}"
@@ -123,5 +124,5 @@ def parts_of(
 
 
 def _head(trunk: Trunk, format: str, labels: int, seed: int, **settings: Any) -> Head:
-    outputs = trunk.vocabulary if formats[format].masked else labels
-    return build_head(format, trunk.hidden, outputs, seed, trunk.mask_head, **settings)
+    outputs = trunk.config.vocab_size if formats[format].masked else labels
+    return build_head(format, trunk.config.hidden_size, outputs, seed, trunk.mask_head, **settings)

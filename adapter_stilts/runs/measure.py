@@ -119,7 +119,7 @@ def masking_of(format: Format[Any], trunk: Trunk, rate: float = MASKED) -> Prepa
     if not format.masked:
         return None
     tokenizer = trunk.tokenizer
-    return masker(trunk.vocabulary, tokenizer.mask_token_id, tokenizer.all_special_ids, rate)
+    return masker(trunk.config.vocab_size, tokenizer.mask_token_id, tokenizer.all_special_ids, rate)
 
 
 def masked_score(model: TaskModel, examples: Sequence[Example], reading: Reading, options: Options) -> Score:
@@ -205,7 +205,7 @@ def _masked_units(model: TaskModel, examples: Sequence[Example], reading: Readin
     trunk, device = model.encoder.trunk, next(model.parameters()).device
     cut = Cut(max_length=reading.max_length, training=False)
     features = model.format.features(examples, trunk.tokenizer, cut)
-    data = feature_data(features, model.format, trunk.pad_id, masking_of(model.format, trunk))
+    data = feature_data(features, model.format, trunk.config.pad_token_id, masking_of(model.format, trunk))
     assert data.prepare is not None
     units = np.zeros((len(features), 2))
     for number, rows in enumerate(Order(data.lengths, reading.token_budget, 1, reading.seed).batches(0)):

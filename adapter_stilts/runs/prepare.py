@@ -85,11 +85,11 @@ class Prepared:
     @property
     def rows(self) -> TrainingData | Mixture:
         """The data as the training loop takes it."""
-        rate = self.config.training.mask_rate
+        rate, pad_id = self.config.training.mask_rate, self.trunk.config.pad_token_id
         rows = {}
         for data in self.data:
             masking = masking_of(data.task.format, self.trunk, rate)
-            rows[data.task.name] = feature_data(data.features, data.task.format, self.trunk.pad_id, masking)
+            rows[data.task.name] = feature_data(data.features, data.task.format, pad_id, masking)
         return Mixture(rows, self.shares) if self.joint else next(iter(rows.values()))
 
     @property

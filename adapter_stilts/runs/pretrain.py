@@ -132,7 +132,7 @@ def _fresh(vocabulary: Path, recipe: Recipe, corpus: Corpus) -> Trunk:
     if recipe.aligned_start:
         with own_generators(torch.device("cpu")):
             torch.manual_seed(Seeds(recipe.seed).number("aligned start"))
-            start = aligned_embeddings(corpus, trunk.vocabulary, recipe.hidden)
+            start = aligned_embeddings(corpus, trunk.config.vocab_size, recipe.hidden)
         embeddings = trunk.model.embeddings.word_embeddings.weight.data
         paired = start.abs().sum(1) > 0  # special tokens, and tokens in no pair, keep their random start
         embeddings[paired] = start[paired]
@@ -143,7 +143,8 @@ def _model(trunk: Trunk, recipe: Recipe) -> TaskModel:
     encoder = AdapterEncoder(trunk)
     encoder.add(PART, "full")
     encoder.activate(parse(PART))
-    model = TaskModel(encoder, build_head("text", trunk.hidden, trunk.vocabulary, recipe.seed), "text")
+    head = build_head("text", recipe.hidden, trunk.config.vocab_size, recipe.seed)
+    model = TaskModel(encoder, head, "text")
     model.train_parts([PART])
     return model
 

@@ -51,7 +51,7 @@ def build(tiny_folder):
         composition = parse("stack(fuse(first, second_one), own)")
         encoder.add_fusion(parse(PARTS[0]), seed=4)
         encoder.activate(composition)
-        model = TaskModel(encoder, build_head("single", encoder.trunk.hidden, 2, seed=5), "single")
+        model = TaskModel(encoder, build_head("single", encoder.trunk.config.hidden_size, 2, seed=5), "single")
         model.train_parts(parts)
         return model
 
