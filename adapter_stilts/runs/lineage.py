@@ -15,11 +15,13 @@ text arranges the parents' adapters and the new one in another way: "stack(de, f
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from adapter_stilts.encoder.composition import (
     Average,
@@ -42,6 +44,8 @@ from adapter_stilts.sharing.bundle import Bundle, Part
 
 HOWS = ("direct", "sequential", "stack", "fuse", "joint")
 ALONE = ("direct", "joint")  # start from nothing
+DOWN = re.compile(r"(adapter_down|lora_A)(?:\.\d+\.weight)?$")  # the first of two matrices that are multiplied
+UP = {"adapter_down": "adapter_up.weight", "lora_A": "lora_B"}
 
 
 @dataclass(frozen=True)
@@ -91,14 +95,30 @@ def lineage(
 
 def random_adapter(lineage: Lineage, seeds: Seeds) -> Lineage:
     """The control of an adapter's mere presence: the same lineage with the entries of each starting tensor permuted, as
-    large as trained weights, and nothing of what was learned."""
+    large as trained weights, and nothing of what was learned.
+
+    What two matrices do together is smaller once neither knows of the other, so both are scaled until the Frobenius
+    norm of their product is what it was.
+    """
     assert lineage.start is not None
     generator = seeds.torch("random adapter")
     tensors = {
         name: tensor.flatten()[torch.randperm(tensor.numel(), generator=generator)].reshape(tensor.shape)
         for name, tensor in sorted(lineage.start.tensors.items())
     }
+    for name in list(tensors):
+        other = DOWN.sub(lambda found: UP[found[1]], name)
+        if other != name and other in tensors:
+            before, after = (_size(of[other], of[name]) for of in (lineage.start.tensors, tensors))
+            scale = (before / after) ** 0.5 if after else 1.0
+            tensors |= {name: tensors[name] * scale, other: tensors[other] * scale}
     return replace(lineage, start=replace(lineage.start, tensors=tensors))
+
+
+def _size(up: Tensor, down: Tensor) -> float:
+    """The Frobenius norm of up [H, R] times down [R, H]; LoRA's matrices are kept the same way."""
+    up, down = up.double(), down.double()
+    return float(((up.T @ up) * (down @ down.T)).sum().clamp(min=0).sqrt())
 
 
 def _on_top(how: str, parents: Sequence[Bundle], name: str, target_adapter: bool, text: str) -> Lineage:

@@ -64,7 +64,7 @@ class Reading:
 
     def length(self, model: TaskModel) -> int:
         """Tokens of an input: the protocol's, or as trained; at most what the trunk has positions for."""
-        return min(model.format.length(self.rules, self.max_length), model.encoder.trunk.max_length)
+        return min(model.format.length(self.rules, self.max_length), model.encoder.trunk.config.max_length)
 
 
 def rows_of(
@@ -89,7 +89,7 @@ def rows_of(
         paths |= {} if predictions is None else {"predictions": write_predictions(folder, task, loaded, predictions)}
         # each reading's sums stay, since several may stand in one results.json
         protocols = [] if reading.protocol == OWN.name else [reading.protocol]
-        name = ".".join([f"{origin.split}-{origin.language}", *reading.marks.values(), *protocols])
+        name = ".".join([origin.stem, *reading.marks.values(), *protocols])
         paths |= write_units(folder, task.name, name, scored.units, task.format.items(loaded.examples))
     return [
         Result(

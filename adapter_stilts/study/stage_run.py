@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from adapter_stilts.config.load import with_settings
+from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.files import sha256
 from adapter_stilts.miniature.datasets import VERSION
@@ -21,6 +23,7 @@ from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.runs.record import Trained
 from adapter_stilts.runs.results import read_results
 from adapter_stilts.runs.subject import Request
+from adapter_stilts.runs.task_data import SHUFFLED_LABELS
 from adapter_stilts.runs.train import train
 from adapter_stilts.sharing.bundle import verify_files
 from adapter_stilts.sharing.manifest import read_manifest
@@ -51,13 +54,22 @@ def stands(job: Job, record: Mapping[str, Any]) -> bool:
 
 
 def _train(job: Job, report: Reporter) -> dict[str, Any]:
-    config = job.stage.config.model_copy(update={"after": tuple(str(folder) for folder in job.after)})
+    config = _resolved(job)
     here: dict[str, Any] = {"out": job.folder, "runs": job.runs, "overwrite": job.overwrite}
     trained = train(config, job.stage.tasks, **here, resume=True, dry_run=False, report=report)
     assert isinstance(trained, Trained)
     checkpoint.clear(job.folder / "checkpoints")  # four times the size of what is kept, and of no use any more
     checksum, steps = trained.manifest.checksum, trained.manifest.training.steps
     return {"checksum": checksum, "parents": _checksums(job.after), "steps": steps}
+
+
+def _resolved(job: Job) -> RunConfig:
+    """The stage's configuration with what only the runs it waits for can tell."""
+    config = job.stage.config
+    if config.control != SHUFFLED_LABELS:
+        return config.model_copy(update={"after": tuple(str(folder) for folder in job.after)})
+    facts = read_manifest(job.after[0]).training
+    return with_settings(config, {"training.keep_step": facts.best_step or facts.steps})
 
 
 def _read(job: Job, report: Reporter) -> dict[str, Any]:

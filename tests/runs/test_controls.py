@@ -121,6 +121,8 @@ def test_trains_on_shuffled_labels_and_validates_on_true_ones(trained):
     assert load_bundle(control).manifest.control == "shuffled-labels"
     assert (true / "adapter/nli.safetensors").read_bytes() != (control / "adapter/nli.safetensors").read_bytes()
     assert read_results(control)[0].n == read_results(true)[0].n
+    facts = load_bundle(control).manifest.training
+    assert facts.best_step == facts.steps  # selected by nothing: true labels would teach it
     assert "control (shuffled-labels)" in (control / "README.md").read_text()
 
 
@@ -132,7 +134,13 @@ def test_permutes_the_entries_of_the_parents_adapter_and_trains_nothing(trained)
     assert given.keys() == kept.keys()
     assert any(not torch.equal(given[name], kept[name]) for name in given)
     for name, tensor in given.items():
-        assert torch.equal(tensor.flatten().sort().values, kept[name].flatten().sort().values)
+        scale = float(kept[name].norm() / tensor.norm())
+        assert torch.allclose(scale * tensor.flatten().sort().values, kept[name].flatten().sort().values)
+    for down in [name for name in given if name.endswith("adapter_down.0.weight")]:
+        up = down.replace("adapter_down.0", "adapter_up")
+        sizes = [float((of[up] @ of[down]).norm()) for of in (given, kept)]
+        assert sizes[0] > 0
+        assert sizes[1] == pytest.approx(sizes[0], rel=1e-4)  # they do together as much as before
     manifest = load_bundle(control).manifest
     assert (manifest.training.steps, manifest.training.stopped_by) == (0, "control")
     assert not any(row.trained for row in manifest.parts)
