@@ -36,6 +36,7 @@ REPLICATES = 1000
 DRAWS = 1 << 22  # random numbers held in memory at once
 SIMULATED = 4000  # repetitions of the design, to see how small an effect it would find
 POWER = 0.8
+ENOUGH = 5  # seeds for a word about a gain, and for degrees of freedom beyond theirs
 Interval: TypeAlias = tuple[float, float]
 
 
@@ -64,9 +65,13 @@ Arm: TypeAlias = Mapping[int, Mapping[str, Scored]]  # by seed and language
 
 @dataclass(frozen=True)
 class Error:
-    """What the variance of a gain is made of: by its source, (variance in squares of a score, degrees of freedom)."""
+    """What the variance of a gain is made of: by its source, (variance in squares of a score, degrees of freedom).
+
+    most  degrees of freedom of the sum at most: two seeds that agree by chance hide how much seeds differ
+    """
 
     parts: Mapping[str, tuple[float, float]]
+    most: float = math.inf
 
     @property
     def total(self) -> float:
@@ -74,7 +79,7 @@ class Error:
 
     @property
     def freedom(self) -> float:
-        return float(_satterthwaite(self.parts.values()))
+        return min(self.most, float(_satterthwaite(self.parts.values())))
 
     def interval(self, gain: float, level: float = LEVEL) -> Interval:
         half = float(stdtrit(self.freedom, (1 + level) / 2)) * self.total
@@ -130,7 +135,8 @@ class Gain:
             for variance, freedom in self.error.parts.values()
         ]
         error = np.sqrt(sum(variance for variance, _ in parts))
-        needed = stdtrit(_satterthwaite(parts), 1 - (1 - LEVEL) / (2 * tests)) * error
+        freedom = np.minimum(_satterthwaite(parts), self.error.most)
+        needed = stdtrit(freedom, 1 - (1 - LEVEL) / (2 * tests)) * error
         return float(np.quantile(needed - generator.normal(0, self.error.total, SIMULATED), POWER))
 
     def equal_within(self, margin: float) -> float | None:
@@ -302,7 +308,8 @@ def _error(by_seed: Array, items: _Items, least: float, freedom: int) -> Error:
     if seeds == 1:
         return Error({"items": (max(items.all, least), freedom)})
     spread = float(by_seed.var(ddof=1)) / seeds
-    return Error({"seeds": (spread, seeds - 1), "items": (max(0.0, items.own, least - spread), freedom)})
+    parts = {"seeds": (spread, seeds - 1), "items": (max(0.0, items.own, least - spread), freedom)}
+    return Error(parts, seeds - 1 if seeds < ENOUGH else math.inf)
 
 
 def _elsewhere(by_both: Array, shared: float) -> Elsewhere | None:

@@ -78,15 +78,18 @@ def score_interval(units: ArrayLike, statistic: str) -> tuple[float, float] | No
     """The 95 % interval of a score over its rows, units [N, S]; None where fewer than 20 of them are not zeros.
 
     Wilson's (1927) for a proportion. Any other score in 0 to 1 counts as a proportion of as many independent trials as
-    have its variance (the effective sample size of Korn and Graubard 1998, Survey Methodology 24).
+    have its variance, fewer where that is known of few rows: the effective sample size of Korn and Graubard (1998),
+    Survey Methodology 24.
     """
     rows = as_units(units)
     live, score = int(rows.any(axis=1).sum()), score_of(rows, statistic)
     if live < FEWEST:
         return None
     variance = float((influence(rows, statistic) ** 2).sum())
-    trials = score * (1 - score) / variance if 0 < score < 1 and variance > 0 else live
-    z = float(ndtri((1 + LEVEL) / 2))
+    trials, z = float(live), float(ndtri((1 + LEVEL) / 2))
+    if 0 < score < 1 and variance > 0:
+        plain = statistic == "ratio" and bool(np.isin(rows[:, 0], (0, 1)).all() and (rows[:, 1] == 1).all())
+        trials = score * (1 - score) / variance * (1 if plain else z / float(stdtrit(live - 1, (1 + LEVEL) / 2))) ** 2
     centre = (score + z * z / (2 * trials)) / (1 + z * z / trials)
     half = z / (1 + z * z / trials) * math.sqrt(score * (1 - score) / trials + (z / (2 * trials)) ** 2)
     return max(0.0, min(score, centre - half)), min(1.0, max(score, centre + half))

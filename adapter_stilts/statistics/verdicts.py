@@ -11,10 +11,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adapter_stilts.statistics.gains import Gain, Interval
+from adapter_stilts.statistics.gains import ENOUGH, Gain, Interval
 from adapter_stilts.statistics.intervals import LEVEL
 
-ENOUGH = 5  # seeds for a word
 HELPED, HURT, UNCLEAR, EQUAL = "helped", "hurt", "no clear difference", "equal"
 UNLEARNED = "not interpreted"
 
@@ -27,9 +26,7 @@ class Verdict:
     text: str
 
 
-def verdict(
-    gain: Gain, p_holm: float | None, tests: int, margin: float | None = None, unlearned: str = ""
-) -> Verdict:
+def verdict(gain: Gain, p_holm: float | None, tests: int, margin: float | None = None, unlearned: str = "") -> Verdict:
     """The verdict on a gain.
 
     tests      comparisons of the family that p_holm is corrected for

@@ -21,8 +21,8 @@ from adapter_stilts.config.study import DIRECT, StudyConfig
 from adapter_stilts.files import write_json
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.runs.results import read_results
-from adapter_stilts.statistics.gains import Gain
-from adapter_stilts.statistics.verdicts import ENOUGH, between, points
+from adapter_stilts.statistics.gains import ENOUGH, Gain
+from adapter_stilts.statistics.verdicts import between, points
 from adapter_stilts.study.grid import failure
 from adapter_stilts.study.run import run
 from adapter_stilts.study.stages import FUSE, STACK, grid
@@ -114,9 +114,9 @@ def _by_task(arms: Sequence[Arm]) -> dict[str, list[Arm]]:
 def _label(entry: Entry, config: StudyConfig) -> str:
     """Labels are the report's own: the study's table has a column for what these say in words."""
     if entry.control:
-        control = entry.control.replace("-", " ")
+        of, control = entry.intermediate.rpartition("-")[0], entry.control.replace("-", " ")
         after = f"{entry.how} {_joint(entry.how)} {'' if control.endswith('s') else 'a '}{control}"
-        return CONTROL + (control if entry.retrieval else after)
+        return CONTROL + (f"{of}, {control}" if entry.retrieval else after)
     if entry.how == DIRECT:
         return "trunk alone" if entry.retrieval else DIRECT
     if entry.how == FUSE:
@@ -163,7 +163,8 @@ def _show(report: Reporter, config: StudyConfig, target: Sequence[Arm], retrieva
         report.say(f"  {line}")
     seeds, p = len(config.seeds), f"p corrected for all {_tests(target, retrieval)} comparisons (Holm)"
     if seeds == 1:
-        report.say("One seed: what differs here may not under another; --repeats 5 takes five and gives verdicts.")
+        differ = "where an interval leaves out 0, these two models differ; another seed may not"
+        report.say(f"One seed, intervals over rows alone: {differ}. --repeats 5 takes five and gives verdicts.")
     elif seeds < ENOUGH:
         report.say(f"{seeds} seeds: too few for verdicts, which begin with {ENOUGH}; intervals are over seeds.")
     else:
@@ -191,7 +192,7 @@ def _verdict(arm: Arm) -> str:
     """Of a control its gains alone: it was not meant to help."""
     means = {"English": arm.entry.source or arm.entry.mean, "zero-shot": arm.entry.mean}
     said = [
-        f"{name} {mean.verdict.text if mean.verdict else _points(mean.gain)}"
+        f"{name} {mean.verdict.text if mean.verdict and len(mean.seeds) > 1 else _points(mean.gain)}"
         for name, mean in means.items()
         if mean.gain
     ]
@@ -206,7 +207,7 @@ def _by_word(arms: Sequence[Arm]) -> str:
         if mean.gain:
             word = mean.verdict.word if mean.verdict else "controls"
             groups.setdefault(word, []).append(f"{arm.label.removeprefix(CONTROL)} {_points(mean.gain)}")
-    return "; ".join(f"{word} {', '.join(names)}".strip() for word, names in groups.items())
+    return "; ".join(f"{word}{': ' if word else ''}{', '.join(names)}" for word, names in groups.items())
 
 
 def _points(gain: Gain) -> str:
