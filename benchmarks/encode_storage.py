@@ -39,7 +39,7 @@ def compared(reader: SentenceReader, data: Path, pair: str) -> list[dict[str, ob
     gold = [gold_of(pool) for pool in sets]
     whole, rows = dict[tuple[str, str], float](), []
     for dtype in DTYPES:
-        stored = [[widened(*narrowed(side, dtype)) for side in sides] for sides in vectors]
+        stored = [[widened(**narrowed(side, dtype)) for side in sides] for sides in vectors]
         dev, test = (mine_pools(*sides, pool, RULES) for sides, pool in zip(stored, sets, strict=True))
         scores = dict(zip(named(test, sets[1]), test.score.tolist(), strict=True))
         whole = whole or scores

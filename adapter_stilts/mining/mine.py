@@ -30,12 +30,12 @@ from adapter_stilts.mining.search import Search, search_plan
 from adapter_stilts.mining.sides import Side, TextFile, check_together, content_hash, facts, open_side, surveyed
 from adapter_stilts.mining.threshold import Kept, decide, tuner
 from adapter_stilts.reporting import Reporter
+from adapter_stilts.retrieval.gold import drawn
 from adapter_stilts.retrieval.mining import Pairs
 from adapter_stilts.retrieval.plan import AUTO, SearchPlan
 from adapter_stilts.retrieval.pools import candidates
 from adapter_stilts.retrieval.protocols import Protocol
 from adapter_stilts.retrieval.reading import Overrides
-from adapter_stilts.retrieval.thresholds import drawn
 from adapter_stilts.runs.folder import locked, remove_remains
 from adapter_stilts.runs.subject import sentence_reader
 
