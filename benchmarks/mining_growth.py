@@ -27,7 +27,7 @@ from adapter_stilts.retrieval.gold import Gold
 from adapter_stilts.retrieval.indexes import IndexSettings, indexes
 from adapter_stilts.retrieval.mining import mine
 from adapter_stilts.retrieval.plan import Sizes, fit, resident
-from adapter_stilts.retrieval.search import recall, search
+from adapter_stilts.retrieval.search import Way, recall, search
 from adapter_stilts.retrieval.stored.vectors import open_vectors
 
 
@@ -56,15 +56,15 @@ def measured(name: str, rows: int, paths: Any, asked: argparse.Namespace) -> tup
     source, target = open_vectors(paths[0]), open_vectors(paths[1])
     settings = IndexSettings(probes=asked.probes if name.startswith("ivf") else None)
     steps = fit(Sizes(rows, rows, asked.width, asked.k), indexes[name], asked.limit_gb * 1e9, resident(), settings)
-    how = {"index": name, "settings": settings, "steps": steps}
+    way = Way(name, settings, steps)
     shard = {"shard_rows": min(steps.base_rows, rows)}
     if asked.queries:
         ways = ((source, target), (target, source))
-        seconds = sum(of_all(queries, base, asked.queries, asked.k, how) for queries, base in ways)
+        seconds = sum(of_all(queries, base, asked.queries, asked.k, way) for queries, base in ways)
         known = {"recall": 1.0} if name == "exact" else {}
         return {"search_seconds": seconds, "queries": asked.queries, **known, **shard}, seconds
     start = time.perf_counter()
-    forward, backward = search(source, target, asked.k, **how), search(target, source, asked.k, **how)
+    forward, backward = search(source, target, asked.k, way), search(target, source, asked.k, way)
     searched = time.perf_counter()
     pairs = mine(forward, backward)
     done = time.perf_counter()
@@ -75,13 +75,13 @@ def measured(name: str, rows: int, paths: Any, asked: argparse.Namespace) -> tup
     return {**times, "recall": share, "f1_oracle": f1, "peak_gb": peak, **shard}, done - start
 
 
-def of_all(queries: Blocks, base: Blocks, count: int, k: int, how: dict[str, Any]) -> float:
+def of_all(queries: Blocks, base: Blocks, count: int, k: int, way: Way) -> float:
     """Seconds of all queries from those of some: each costs the same, and what is done once (cells) counts once."""
     some = np.linspace(0, queries.rows - 1, count).astype(np.int64)
     taken = []
     for chosen in (some[:1], some):
         start = time.perf_counter()
-        search(Chosen(queries, chosen), base, k, **how)
+        search(Chosen(queries, chosen), base, k, way)
         taken.append(time.perf_counter() - start)
     return taken[0] + (taken[1] - taken[0]) * queries.rows / len(some)
 

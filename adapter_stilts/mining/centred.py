@@ -24,7 +24,7 @@ from adapter_stilts.retrieval.blocks import Centred, Chosen
 from adapter_stilts.retrieval.distinct import by_first_rows
 from adapter_stilts.retrieval.stored.arrays import ROWS_AT_ONCE, narrowed, write_shard
 from adapter_stilts.retrieval.stored.ledger import append, read_ledger, seal
-from adapter_stilts.retrieval.stored.vectors import StoredVectors, open_vectors
+from adapter_stilts.retrieval.stored.vectors import EncodedFolder
 
 
 def centred_folder(plain: Path, out: Path | None, dtype: str, *, overwrite: bool, report: Reporter) -> tuple[Path, str]:
@@ -35,7 +35,7 @@ def centred_folder(plain: Path, out: Path | None, dtype: str, *, overwrite: bool
     Raises TaskDataError for a file with fewer than two different sentences, UsageError where the folder holds something
     else.
     """
-    vectors, ledger = open_vectors(plain), read_ledger(plain)
+    vectors, ledger = EncodedFolder(plain), read_ledger(plain)
     made = {**ledger.made, "dtype": dtype, "centring": True}
     folder = out or plain.parent / f"{plain.name.rpartition('-')[0]}-{fingerprint(decides(made))}"
     with filling(folder, made, overwrite=overwrite) as state:
@@ -46,7 +46,6 @@ def centred_folder(plain: Path, out: Path | None, dtype: str, *, overwrite: bool
                     start = shard.shard * int(made["shard_rows"])
                     rows = range(start, start + shard.rows)
                     blocks, texts = partial(_blocks, vectors, mean, rows, dtype), vectors.texts(start, rows.stop)
-                    assert texts is not None
                     files = write_shard(folder, shard.shard, (len(rows), vectors.dimension), dtype, blocks, texts)
                     append(folder, replace(shard, files=files))
                     progress(shard.shard + 1, len(ledger.shards))
@@ -54,10 +53,8 @@ def centred_folder(plain: Path, out: Path | None, dtype: str, *, overwrite: bool
     return folder, state
 
 
-def _mean(vectors: StoredVectors) -> NDArray[np.float64]:
-    first = vectors.first_rows()
-    assert first is not None
-    rows = by_first_rows(first, vectors.blank).rows
+def _mean(vectors: EncodedFolder) -> NDArray[np.float64]:
+    rows = by_first_rows(vectors.first_rows(), vectors.blank).rows
     if len(rows) < 2:
         do = "leave centring out, or give a file with more text"
         what = f"{len(rows)} different sentences: nothing is left of a vector less the mean of one"
@@ -66,7 +63,7 @@ def _mean(vectors: StoredVectors) -> NDArray[np.float64]:
 
 
 def _blocks(
-    vectors: StoredVectors, mean: NDArray[np.float64], rows: range, dtype: str, part: str
+    vectors: EncodedFolder, mean: NDArray[np.float64], rows: range, dtype: str, part: str
 ) -> Iterator[NDArray[Any]]:
     """A part of some rows as it is stored; blank ones stay zero."""
     for first in rows[::ROWS_AT_ONCE]:

@@ -125,12 +125,6 @@ class ArrayFile:
         units /= lengths[:, None].astype(np.float32)
         return units
 
-    def texts(self, start: int, stop: int) -> None:
-        """Not known, and so is what `first_rows` says."""
-
-    def first_rows(self) -> None:
-        """See `texts`."""
-
 
 StoredVectors: TypeAlias = EncodedFolder | ArrayFile  # unit vectors [rows, dimension] that lie on disk
 
