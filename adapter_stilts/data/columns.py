@@ -7,13 +7,12 @@ A field of ours ("text") may also be called by any of its usual names ("premise"
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from adapter_stilts.errors import TaskDataError, few
-from adapter_stilts.registry import unknown_name
+from adapter_stilts.registry import nearest, unknown_name
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -57,7 +56,7 @@ class Columns:
             found[self.field_called(key)] = column
             if column not in names:
                 what = f"no column '{column}'; the columns are: {', '.join(names)}"
-                raise TaskDataError(what, where=where, do=f"{nearest(column, names)}correct `columns`")
+                raise TaskDataError(what, where=where, do=f"{meant(column, names)}correct `columns`")
         if not any(name in found for name in self.couple):
             found |= dict(zip(self.couple, self._couple(names), strict=False))
         for name, usual in self.fields.items():
@@ -104,7 +103,7 @@ class Columns:
             if name not in found and not self.stands_in(name, names, found):
                 sides = dict(zip(self.couple, zip(*self.couples, strict=True), strict=False))
                 usual = self.fields.get(name) or tuple(dict.fromkeys(sides[name]))
-                near = next((advice for one in (name, *usual) if (advice := nearest(one, names))), "")
+                near = next((advice for each in (name, *usual) if (advice := meant(each, names))), "")
                 what = f"no column for '{name}' (usual names: {', '.join(usual)}); the columns are: {', '.join(names)}"
                 raise TaskDataError(what, where=where, do=f"{near}name the column with task.columns.{name}=...")
 
@@ -134,8 +133,8 @@ def spelled(value: object, labels: Sequence[str] | None, names: Mapping[str, str
 def wrong_label(label: str, labels: Iterable[str], where: str = "") -> TaskDataError:
     """The error for a label outside the set, with the nearest right one."""
     known = list(labels)
-    near = difflib.get_close_matches(label.casefold(), [name.casefold() for name in known], n=1, cutoff=0.5)
-    advice = f"did you mean '{next(name for name in known if name.casefold() == near[0])}'? " if near else ""
+    near = nearest(label, known, cutoff=0.5)
+    advice = f"did you mean '{near}'? " if near else ""
     if label in PLACEHOLDERS:
         advice = "it is a placeholder, for a split whose labels are secret or a row that has none; "
     do = f"{advice}correct the data, map the label with `label_names`, or leave it out with `ignore_labels`"
@@ -158,7 +157,7 @@ def first_called(usual: Iterable[str], names: Sequence[str]) -> str | None:
     return next((spelled[name] for name in usual if name in spelled), None)
 
 
-def nearest(wrong: str, names: Iterable[str]) -> str:
+def meant(wrong: str, names: Iterable[str]) -> str:
     """ "did you mean 'x'? " or nothing."""
-    near = difflib.get_close_matches(wrong.lower(), list(names), n=1, cutoff=0.6)
-    return f"did you mean '{near[0]}'? " if near else ""
+    near = nearest(wrong, names)
+    return f"did you mean '{near}'? " if near else ""

@@ -157,9 +157,9 @@ class Format(Generic[RowT]):
         """The foreign and the English sentences, where these are compared."""
         raise UsageError(f"a task of format '{self.name}' has no two sides", do="name a retrieval task")
 
-    def count(self, example: RowT) -> int:
-        """How many a score counts it as."""
-        return 1
+    def count(self, examples: Sequence[RowT]) -> int:
+        """How many rows a score is taken over."""
+        return len(examples)
 
     def file_sizes(self, examples: Sequence[RowT], files: int) -> tuple[int, ...]:
         """Rows of each of the files that these were read from."""

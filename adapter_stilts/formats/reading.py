@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from adapter_stilts.data.columns import LABEL, nearest
+from adapter_stilts.data.columns import LABEL, meant
 from adapter_stilts.data.joined_rows import labelled_rows, paired_rows
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.tables import JSON_LINES, TABLES, Row, cell_of, empty, first_cells, suffix, tab_rows
@@ -128,7 +128,7 @@ def _require_labels(field: str, layout: Layout, names: Sequence[str], found: Map
     if not field or field in found:
         return
     free = [name for name in names if name not in found.values()]
-    near = next((advice for name in (field, *LABEL) if (advice := nearest(name, free))), "")
+    near = next((advice for name in (field, *LABEL) if (advice := meant(name, free))), "")
     if layout.labelled or near:
         do = f"{near}name the column with task.columns.{field}=..."
         raise TaskDataError(f"no column for '{field}'; the columns are: {', '.join(names)}", where=where, do=do)

@@ -19,6 +19,7 @@ SPLIT_NAMES: Mapping[str, tuple[str, ...]] = {
     "validation": ("validation", "valid", "dev", "val"),
     "test": ("test",),
 }
+CONVERTED = "refs/convert/parquet"  # the hub's own conversion of a loading script, which is not run, to plain files
 PLAIN, UNVERIFIED, SCRIPT = "plain files", "not verified", "loading script"  # how sure a data set's files are
 
 Patterns = Mapping[str, tuple[str, ...]]

@@ -39,67 +39,44 @@ SAME_SENTENCES = "its sentences are the training set's, under other tags"
 OF_XTREME = "rows of google/xtreme on the hub: their multi-word tokens are not those of XTREME's own files"
 OF_HUB = "rows of Universal Dependencies on the hub, in its version; XTREME-R reads UD 2.7 with multi-word tokens fused"
 
+# fmt: off
 register(
-    "udpos",
-    "tags",
-    "part-of-speech tags (UPOS) in 33 languages",
-    languages=tuple(NAMES),
-    extra_languages=tuple(ADDED),
-    labels=UPOS,
-    leaks=(Leak("ud-xpos", "same-text", SAME_SENTENCES), Leak("ud-deprel", "same-text", SAME_SENTENCES)),
-    train="{l}_*-ud-train.conllu | udpos/train-{l}.tsv",
-    validation="{l}_*-ud-dev.conllu | udpos/dev-{l}.tsv",
+    "udpos", "tags", "part-of-speech tags (UPOS) in 33 languages", languages=tuple(NAMES), extra_languages=tuple(ADDED),
+    labels=UPOS, leaks=(Leak("ud-xpos", "same-text", SAME_SENTENCES), Leak("ud-deprel", "same-text", SAME_SENTENCES)),
+    train="{l}_*-ud-train.conllu | udpos/train-{l}.tsv", validation="{l}_*-ud-dev.conllu | udpos/dev-{l}.tsv",
     test="{l}_*-ud-test.conllu | udpos/test-{l}.tsv",
     hubs=(
         Hub("google/xtreme", "udpos.{l}", codes=NAMES, note=OF_XTREME),
         Hub(UD, "{l}", codes=ADDED, columns=UPOS_TAGS, languages=tuple(ADDED), certainty=SCRIPT, note=OF_HUB),
     ),
-    sizes={"train": "21,253 [S]", "validation": "3,974 [S]", "test": "47 to 20,436 by language [S]"},
-    miniature="pos",
+    sizes={"train": "21,253 [S]", "validation": "3,974 [S]", "test": "47 to 20,436 by language [S]"}, miniature="pos",
     **UNIVERSAL,
 )
 register(
-    "ccg",
-    "tags",
+    "ccg", "tags",
     "CCG supertags of words, from a copy of CCGbank of your own (licensed, LDC2005T13), its sections joined to a "
     "file a split",
-    metric="token_accuracy",
-    open_labels=True,
+    metric="token_accuracy", open_labels=True,
     train="ccg.train.auto | ccg.train.pipe | ccg/train.tsv | ccg.train",
     validation="ccg.dev.auto | ccg.dev.pipe | ccg/val.tsv | ccg.dev",
     test="ccg.test.auto | ccg.test.pipe | ccg/test.tsv | ccg.test",
-    sizes={"train": "38,015 [M]", "validation": "5,484 [M]"},
-    licence="LDC User Agreement",
+    sizes={"train": "38,015 [M]", "validation": "5,484 [M]"}, licence="LDC User Agreement",
     paper="https://aclanthology.org/J07-3004",
 )
 CCG = "CCG supertagging"
 CHUNKS = {"words": "tokens", "tags": "chunk_tags"}
 register(
-    "chunking",
-    "tags",
-    "CoNLL-2000: base phrases of English",
-    open_labels=True,
-    held_out=20,
-    train="conll2000/train.txt | conll2000.train.txt",
-    test="conll2000/test.txt | conll2000.test.txt",
+    "chunking", "tags", "CoNLL-2000: base phrases of English", open_labels=True, held_out=20,
+    train="conll2000/train.txt | conll2000.train.txt", test="conll2000/test.txt | conll2000.test.txt",
     hubs=(Hub("eriktks/conll2000", splits=only("train", "test"), columns=CHUNKS, certainty=UNVERIFIED),),
-    stands_for=CCG,
-    licence="Penn Treebank text; see https://www.clips.uantwerpen.be/conll2000/chunking/",
+    stands_for=CCG, licence="Penn Treebank text; see https://www.clips.uantwerpen.be/conll2000/chunking/",
     paper="https://aclanthology.org/W00-0726",
 )
 TAGS = {"xpos": "the treebank's own part-of-speech tags", "deprel": "each word's relation to its head"}
 for column, what in TAGS.items():
     register(
-        f"ud-{column}",
-        "tags",
-        f"Universal Dependencies: {what}",
-        metric="token_accuracy",
-        open_labels=True,
+        f"ud-{column}", "tags", f"Universal Dependencies: {what}", metric="token_accuracy", open_labels=True,
         leaks=(Leak("udpos", "same-text", "UD-POS has the same sentences under other tags"),),
-        train="{l}_*-ud-train.conllu",
-        validation="{l}_*-ud-dev.conllu",
-        test="{l}_*-ud-test.conllu",
-        tag_column=column,
-        stands_for=CCG,
-        **UNIVERSAL,
+        train="{l}_*-ud-train.conllu", validation="{l}_*-ud-dev.conllu", test="{l}_*-ud-test.conllu", tag_column=column,
+        stands_for=CCG, **UNIVERSAL,
     )

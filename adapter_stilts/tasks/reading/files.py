@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from adapter_stilts.data.columns import nearest
+from adapter_stilts.data.columns import meant
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import sha256
 from adapter_stilts.formats.reading import stream
@@ -51,7 +51,7 @@ def find(task: Task, split: str, language: str, folder: Path) -> list[Group]:
         unfit = unfit or matches
     if unfit:
         return unfit[:1]  # reading it says what is wrong with it
-    raise _missing(task, split, language, folder, names)
+    raise no_files(task, split, folder, language)
 
 
 def fits(task: Task, path: Path) -> bool:
@@ -70,7 +70,7 @@ def fits(task: Task, path: Path) -> bool:
 def languages_in(task: Task, split: str, folder: Path) -> tuple[str, ...]:
     """The languages whose files lie in the folder, as the task spells them or else as ISO 639-1 does; "" for files that
     do not say."""
-    groups = _all_matches(task, split, folder, _names(folder))
+    groups = _all_matches(task, split, folder)
     codes = {group.language for group in groups if not task.source.any_name or fits(task, group.paths[0])}
     return tuple(sorted({spelled(code, task.languages) for code in codes}))
 
@@ -81,9 +81,21 @@ def every_match(patterns: Iterable[str], folder: Path) -> list[Group]:
     return next((groups for pattern in patterns if (groups := list(_matches(pattern, folder, names, {})))), [])
 
 
-def no_files(task: Task, split: str, folder: Path) -> TaskDataError:
-    """The error for a folder that holds a split in no language at all, with the names looked for."""
-    return _missing(task, split, "", folder, _names(folder))
+def no_files(task: Task, split: str, folder: Path, language: str = "") -> TaskDataError:
+    """The error for a folder without a split in a language, or in any, with the names looked for."""
+    patterns, called = task.source.files.get(split, ()), task.source.language_names
+    if not patterns:
+        what = f"'{task.name}' has no {split} split in files"
+        return TaskDataError(what, where=str(folder), do=f"give one with --data {split}=FILE")
+    there = sorted({group.language for group in _all_matches(task, split, folder)} - {""})
+    name = called.get(spelled_in(language, called) or "", "LANGUAGE")
+    looked = [pattern.replace("{l}", language or "LANGUAGE").replace("{name}", name) for pattern in patterns[:SHOWN]]
+    advice = f"check --data, or give the file with --data {split}=FILE"
+    if there:
+        advice = f"{meant(language, there)}this folder has it in: {', '.join(there)}"
+    what = f"no file for the {split} split of '{task.name}'" + (f" in '{language}'" if language else "")
+    what += f"; looked for {', '.join(looked)} (plain or .gz)"
+    return TaskDataError(what, where=f"{folder} and below", do=advice)
 
 
 def language_in_name(path: Path, task: Task) -> str:
@@ -129,12 +141,14 @@ def _matches(pattern: str, folder: Path, names: Iterable[str], called: Mapping[s
         if match is None or (name.endswith(".gz") and name.removesuffix(".gz") in known):
             continue
         language = _language(match, called)
-        rest = [_present(match["lead"] + other.replace("{l}", language), known) for other in others]
-        if None not in rest:
-            yield Group(tuple(folder / part for part in (name, *rest) if part is not None), language)
+        rest = [match["lead"] + other.replace("{l}", language) for other in others]
+        present = [next((part for part in (other, f"{other}.gz") if part in known), "") for other in rest]
+        if all(present):
+            yield Group(tuple(folder / part for part in (name, *present)), language)
 
 
-def _all_matches(task: Task, split: str, folder: Path, names: Iterable[str]) -> Iterator[Group]:
+def _all_matches(task: Task, split: str, folder: Path) -> Iterator[Group]:
+    names = _names(folder)
     for pattern in task.source.files.get(split, ()):
         yield from _matches(pattern, folder, names, task.source.language_names)
 
@@ -152,10 +166,6 @@ def _regex(pattern: str) -> re.Pattern[str]:
     return re.compile(r"(?P<lead>(?:.*/)?)" + text.replace("(?P=l)", CODE, 1) + r"(?:\.gz)?")
 
 
-def _present(name: str, known: set[str]) -> str | None:
-    return next((candidate for candidate in (name, f"{name}.gz") if candidate in known), None)
-
-
 def _only(matches: list[Group], task: Task, split: str) -> Group:
     contents = {tuple(sha256(path) for path in match.paths) for match in matches}
     if len(contents) > 1:
@@ -163,19 +173,3 @@ def _only(matches: list[Group], task: Task, split: str) -> Group:
         what = f"{len(matches)} different files could be the {split} split of '{task.name}': {paths}"
         raise TaskDataError(what, do=f"name a smaller folder, or the file itself with --data {split}=FILE")
     return matches[0]
-
-
-def _missing(task: Task, split: str, language: str, folder: Path, names: list[str]) -> TaskDataError:
-    patterns, called = task.source.files.get(split, ()), task.source.language_names
-    if not patterns:
-        what = f"'{task.name}' has no {split} split in files"
-        return TaskDataError(what, where=str(folder), do=f"give one with --data {split}=FILE")
-    there = sorted({group.language for group in _all_matches(task, split, folder, names)} - {""})
-    name = called.get(spelled_in(language, called) or "", "LANGUAGE")
-    looked = [pattern.replace("{l}", language or "LANGUAGE").replace("{name}", name) for pattern in patterns[:SHOWN]]
-    advice = f"check --data, or give the file with --data {split}=FILE"
-    if there:
-        advice = f"{nearest(language, there)}this folder has it in: {', '.join(there)}"
-    what = f"no file for the {split} split of '{task.name}'" + (f" in '{language}'" if language else "")
-    what += f"; looked for {', '.join(looked)} (plain or .gz)"
-    return TaskDataError(what, where=f"{folder} and below", do=advice)

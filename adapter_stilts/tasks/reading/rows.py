@@ -33,14 +33,11 @@ def read_files(
         rows = _read(task, group, split, language, where, dropped)
         sizes = task.format.file_sizes(rows, len(group.paths))
         facts += [FileFact(path, sha256(path), size) for path, size in zip(group.paths, sizes, strict=True)]
-        name = _name(group.paths[0], groups)
+        name, folder = bare_name(group.paths[0]), group.paths[0].parent.name
+        if sum(bare_name(other.paths[0]) == name for other in groups) > 1:
+            name = f"{folder}/{name}"  # R1/train.jsonl, R2/train.jsonl
         examples += [replace(row, id=f"{name}:{row.id}") for row in rows] if len(groups) > 1 else rows
     return examples, tuple(facts)
-
-
-def count(task: Task, examples: Sequence[Example]) -> int:
-    """How many rows a score is taken over: examples, or the gold pairs of a mining set."""
-    return sum(map(task.format.count, examples))
 
 
 def values_of(task: Task, paths: Sequence[Path]) -> tuple[str, ...]:
@@ -82,13 +79,6 @@ def languages_asked(task: Task, language: str) -> dict[str, object]:
     """What a layout says of the language, where the task has several and each has rows of its own."""
     several = len(task.languages) > 1 and not task.format.ranking  # what a query finds may be in any language
     return {"language": iso1(language), "codes": all_codes(language) if several else ()}
-
-
-def _name(path: Path, groups: Sequence[Group]) -> str:
-    """A file's name, with its folder where several files are called the same (R1/train.jsonl, R2/train.jsonl)."""
-    name = bare_name(path)
-    same = sum(bare_name(group.paths[0]) == name for group in groups)
-    return f"{path.parent.name}/{name}" if same > 1 else name
 
 
 def _read(task: Task, group: Group, split: str, language: str, where: Where, dropped: Counter[str]) -> list[Example]:
