@@ -1,4 +1,5 @@
-"""Tagging: part-of-speech tags of Universal Dependencies as in XTREME, and CCG supertags with what stands in for them.
+"""Tags of words: parts of speech of Universal Dependencies as in XTREME, CCG supertags and what stands in for them, and
+named entities.
 
 XTREME fuses the words of a multi-word token. A treebank's own files are read so under its protocols, and by their
 syntactic words otherwise; `task.multiword` says fuse or split for either. XTREME's prepared files (test-de.tsv) are
@@ -6,6 +7,9 @@ read as they are.
 
 CCGbank is licensed by the LDC, so `ccg` reads a copy of the user's own. `chunking`, `ud-xpos` and `ud-deprel` are free;
 they stand in for it, and every manifest and table says so.
+
+Entities are those of PAN-X as in XTREME, Universal NER, and MasakhaNER. All are learned on English and scored on PER,
+ORG and LOC.
 """
 
 from __future__ import annotations
@@ -13,8 +17,8 @@ from __future__ import annotations
 from typing import Any
 
 from adapter_stilts.formats.tags import UPOS
-from adapter_stilts.tasks.base import Leak, register
-from adapter_stilts.tasks.source import SCRIPT, UNVERIFIED, Hub, only, pairs
+from adapter_stilts.tasks.base import NER_LABELS, Leak, register
+from adapter_stilts.tasks.source import SCRIPT, UNVERIFIED, Hub, codes, only, pairs, splits
 
 UNIVERSAL: dict[str, Any] = {
     "concatenate": True,
@@ -38,6 +42,13 @@ UD, UPOS_TAGS = "universal-dependencies/universal_dependencies", {"words": "toke
 SAME_SENTENCES = "its sentences are the training set's, under other tags"
 OF_XTREME = "rows of google/xtreme on the hub: their multi-word tokens are not those of XTREME's own files"
 OF_HUB = "rows of Universal Dependencies on the hub, in its version; XTREME-R reads UD 2.7 with multi-word tokens fused"
+NER_NUMBERS = {str(number): tag for number, tag in enumerate(NER_LABELS)}
+PANX = codes(
+    "ar he vi id jv ms tl eu ml ta te af nl en de el bn hi mr ur fa fr it pt es bg ru ja ka ko th sw yo my zh kk tr et "
+    "fi hu"
+)
+PANX_ADDED = codes("qu pl uk az lt pa gu ro")  # by XTREME-R
+OF_WIKIANN = "rows of WikiAnn on the hub: whether its splits are those of XTREME's archive is not known"
 
 # fmt: off
 register(
@@ -80,3 +91,29 @@ for column, what in TAGS.items():
         train="{l}_*-ud-train.conllu", validation="{l}_*-ud-dev.conllu", test="{l}_*-ud-test.conllu", tag_column=column,
         stands_for=CCG, **UNIVERSAL,
     )
+register(
+    "panx", "tags", "PAN-X (WikiAnn): entities in 40 languages, marked by links of Wikipedia", languages=PANX,
+    extra_languages=PANX_ADDED, labels=NER_LABELS,
+    train="panx/train-{l}.tsv | {l}/train | {l}-train | panx.{l}.train.conll",
+    validation="panx/dev-{l}.tsv | {l}/dev | {l}-dev | panx.{l}.dev.conll",
+    test="panx/test-{l}.tsv | {l}/test | {l}-test | panx.{l}.test.conll",
+    hubs=(
+        Hub("google/xtreme", "PAN-X.{l}", label_names=NER_NUMBERS, languages=PANX),
+        Hub("unimelb-nlp/wikiann", "{l}", label_names=NER_NUMBERS, languages=(*PANX, *PANX_ADDED), note=OF_WIKIANN),
+    ),
+    sizes={"train": "20,000 [S]", "validation": "10,000 [S]", "test": "1,000 to 10,000 by language [S]"},
+    miniature="ner", licence="by Wikipedia edition; CC BY-SA", paper="https://aclanthology.org/P17-1178",
+)
+register(
+    "uner", "tags", "Universal NER: entities marked by people on Universal Dependencies",
+    languages=codes("da de en hr pt ru sk sr sv tl zh"), labels=NER_LABELS, files=splits("{l}_*-ud-{split}.iob2"),
+    concatenate=True, miniature="ner", licence="by treebank; mostly CC BY-SA", paper="https://arxiv.org/abs/2311.09122",
+)
+register(
+    "masakhaner", "tags", "MasakhaNER 1.0: entities in African languages; its dates are read as no entity",
+    languages=codes("amh hau ibo kin lug luo pcm swa wol yor"), labels=NER_LABELS, train_task="uner",
+    ignore_labels=("DATE",),
+    validation="masakhaner.{l}.dev.conll | {l}.dev.conll | {l}/dev.txt",
+    test="masakhaner.{l}.test.conll | {l}.test.conll | {l}/test.txt", miniature="ner", licence="CC BY-NC 4.0",
+    paper="https://arxiv.org/abs/2103.11811", substitutions=("DATE is read as no entity",),
+)
