@@ -51,8 +51,6 @@ class Registry(Mapping[str, T]):
         self._things: dict[str, T] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
-        """A decorator that puts a thing under a name, once."""
-
         def put(thing: T) -> T:
             self.add(name, thing)
             return thing

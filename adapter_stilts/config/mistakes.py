@@ -97,8 +97,5 @@ def dotted(path: Iterable[Key]) -> str:
 
 
 def short(value: object) -> str:
-    """A value as it may stand in one line of a message."""
     text = repr(value)
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 4] + " ..."
-
-

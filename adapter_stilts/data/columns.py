@@ -67,7 +67,6 @@ class Columns:
         return found
 
     def field_called(self, key: str) -> str:
-        """Our field for one of its usual names."""
         if NUMBERED.fullmatch(key):
             return key
         known = {name: field for field, usual in self.fields.items() for name in usual}

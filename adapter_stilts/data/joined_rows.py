@@ -36,7 +36,6 @@ def paired_rows(pairs: Path, texts: Path) -> Iterator[Row]:
 
 
 def labelled_rows(rows: Path, labels: Path) -> Iterator[Row]:
-    """Rows of a JSON lines file with the label that stands in the same line of another file."""
     found = list(json_line_rows(rows))
     given = [line.strip() for _, line in numbered_lines(labels)]
     if len(found) != len(given):
@@ -48,7 +47,6 @@ def labelled_rows(rows: Path, labels: Path) -> Iterator[Row]:
 
 
 def _functions(path: Path) -> dict[str, str]:
-    """Number -> text of a file of {"idx": ..., "func": ...} a line."""
     known: dict[str, str] = {}
     for row in json_line_rows(path):
         if not {"idx", "func"} <= set(row.cells):

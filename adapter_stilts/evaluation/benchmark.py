@@ -167,7 +167,6 @@ def _languages(published: Sequence[str], folder: Path) -> list[str]:
 
 
 def _labelled(folder: Path) -> list[str]:
-    """The languages of a task's folder."""
     paths = (path for ending in _endings(folder) for path in folder.glob(f"test-*.{ending}"))
     return sorted({path.stem.removeprefix("test-") for path in paths})
 

@@ -262,7 +262,6 @@ formats: Registry[Format[Any]] = Registry("format", package="adapter_stilts.form
 
 
 def register(format: type[Format[Any]]) -> type[Format[Any]]:
-    """Put a format under its name."""
     formats.add(format.name, format())
     return format
 

@@ -101,7 +101,6 @@ class ChoiceFormat(Format[MultipleChoice]):
         return [replace(row, label=labels[number]) for number, row in enumerate(examples)]
 
     def cut(self, examples: Sequence[MultipleChoice], tokenizer: Tokenizer, cut: Cut) -> Iterator[Feature]:
-        """The prompt with each choice, as C pairs."""
         counts = {len(example.choices) for example in examples}
         if len(counts) > 1:
             what = f"questions with {min(counts)} and with {max(counts)} choices in one data set"

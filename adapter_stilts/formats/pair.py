@@ -59,7 +59,6 @@ class ClassifiedFormat(Format[Classified]):
         return f"all {len(examples):,} rows are labelled '{classes.pop()}'" if constant else ""
 
     def shuffled(self, examples: Sequence[Classified], draw: random.Random) -> list[Classified]:
-        """Labels permuted among rows."""
         labels = dealt([row.label for row in examples], draw)
         return [replace(row, label=label) for row, label in zip(examples, labels, strict=True)]
 

@@ -171,7 +171,6 @@ def _positive(row: Row, found: Found, layout: Layout, gold: Sequence[str]) -> Ca
 
 
 def _is_flat(found: Found) -> bool:
-    """Whether these are the columns of SQuAD's flat rows."""
     return "positive" not in found and "answers" in found and "context" in found
 
 
@@ -234,7 +233,6 @@ def _is_break(pair: object, size: int) -> bool:
 
 
 def _ids(row: Row, column: str) -> tuple[str, ...]:
-    """One id, a list of them, or a JSON list in a cell."""
     cell = cell_of(row, column)
     several = isinstance(cell, list | tuple) or (isinstance(cell, str) and cell.startswith("["))
     ids = list_of(row, column) if several else [] if cell in (None, "") else [cell]

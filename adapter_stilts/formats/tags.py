@@ -102,7 +102,6 @@ class TagsFormat(Format[Tagged]):
         return bool(example.words) and not example.tags
 
     def shuffled(self, examples: Sequence[Tagged], draw: random.Random) -> list[Tagged]:
-        """All tags permuted among all words."""
         tags = iter(dealt([tag for row in examples for tag in row.tags], draw))
         return [replace(row, tags=tuple(next(tags) for _ in row.tags)) for row in examples]
 
@@ -128,7 +127,6 @@ class TagsFormat(Format[Tagged]):
         return {**super().settings(rules, max_length), "long_sentences": long, **marked}
 
     def kept(self, row: Logits, feature: Feature, rules: Rules) -> list[str]:
-        """The tag at the first sub-word of every word."""
         names = rules.names(row[0])
         return [names[number] for number in row[list(feature.words)].argmax(-1).tolist()]
 

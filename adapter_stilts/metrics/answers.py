@@ -111,7 +111,6 @@ def token_f1(prediction: str, answers: Sequence[str], normalise: Normalise) -> f
 
 
 def em_f1(answers: Sequence[str], prediction: str | None, normalise: Normalise) -> tuple[float, float]:
-    """Exact match and F1; 0 for no prediction."""
     if prediction is None:
         return 0.0, 0.0
     return exact_match(prediction, answers, normalise), token_f1(prediction, answers, normalise)
@@ -185,7 +184,6 @@ def _characters(text: str) -> list[str]:
 
 
 def _bare(text: str) -> str:
-    """In lower case, without punctuation."""
     return "".join(character for character in text.lower() if not is_punctuation(character))
 
 

@@ -76,7 +76,6 @@ class Domain:
 
 
 def concepts(clause: Clause) -> frozenset[str]:
-    """Every concept a clause mentions."""
     described = clause.noun, clause.modifier, clause.count
     named = clause.verb, clause.agent, clause.surname, clause.partner, clause.place, clause.time
     return frozenset((*named, *described)) - {""}

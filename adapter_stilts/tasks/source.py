@@ -113,7 +113,6 @@ class Source:
 
 
 def codes(text: str) -> tuple[str, ...]:
-    """Language codes, written in a line."""
     return tuple(text.split())
 
 

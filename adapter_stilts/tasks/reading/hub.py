@@ -24,8 +24,8 @@ from adapter_stilts.formats.base import Example
 from adapter_stilts.formats.reading import examples_of, refuse_repeated_ids
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import all_codes, iso1, spelled, spelled_in
+from adapter_stilts.tasks.reading.files import languages_asked, of_language
 from adapter_stilts.tasks.reading.place import CANDIDATES, Loaded, Origin, Where
-from adapter_stilts.tasks.reading.rows import languages_asked, of_language
 from adapter_stilts.tasks.source import CONVERTED, Hub
 
 if TYPE_CHECKING:

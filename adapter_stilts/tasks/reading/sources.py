@@ -24,10 +24,17 @@ from adapter_stilts.miniature.datasets import examples as miniature_examples
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.tasks.base import Task, tasks
 from adapter_stilts.tasks.languages import is_known, iso1, spelled, spelled_in
-from adapter_stilts.tasks.reading.files import Group, find, language_in_name, languages_in, no_files
+from adapter_stilts.tasks.reading.files import (
+    Group,
+    find,
+    language_in_name,
+    languages_in,
+    no_files,
+    read_files,
+    values_of,
+)
 from adapter_stilts.tasks.reading.hub import hub_examples, languages_at
 from adapter_stilts.tasks.reading.place import FileFact, Loaded, Origin, Where
-from adapter_stilts.tasks.reading.rows import read_files, values_of
 from adapter_stilts.tasks.source import SPLITS
 
 TREEBANK = ".conllu"
