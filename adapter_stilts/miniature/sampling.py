@@ -19,7 +19,6 @@ from adapter_stilts.miniature import world
 from adapter_stilts.miniature.grammar import Style, Styled
 from adapter_stilts.miniature.world import GENERAL, HELD_OUT, OPPOSITES, Clause, Domain, Sentence, Thing, concepts
 
-SPLITS = ("train", "validation", "test")
 OPTIONAL = ("modifier", "count", "place", "time")
 EVENTS = (*world.ACTIONS, *world.TRANSFERS, "get", *world.ACTIVITIES, *world.MOTIONS)
 PLAIN_FRAMES = ("feel", "be", "weather")

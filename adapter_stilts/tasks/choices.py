@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from adapter_stilts.data.columns import words
 from adapter_stilts.tasks.base import Leak, register
-from adapter_stilts.tasks.source import CONVERTED, SCRIPT, UNVERIFIED, Hub, codes, only
+from adapter_stilts.tasks.source import CONVERTED, SCRIPT, UNVERIFIED, Hub, only
 
 LIKELY_SCRIPT = f"{UNVERIFIED}, likely a {SCRIPT}"
 TWO = only("train", "validation")
@@ -11,7 +12,7 @@ TWO = only("train", "validation")
 # fmt: off
 register(
     "xcopa", "choice", "XCOPA: which of two sentences is the cause or the effect, in 11 languages",
-    languages=codes("et ht id it qu sw ta th tr vi zh"), train_task="copa",
+    languages=words("et ht id it qu sw ta th tr vi zh"), train_task="copa",
     leaks=(Leak("copa", "in-task", "it is translated from COPA, which it trains on"),),
     validation="val.{l}.jsonl | xcopa.{l}.val.jsonl", test="test.{l}.jsonl | xcopa.{l}.test.jsonl",
     hubs=(Hub("cambridgeltl/xcopa", "{l}", splits=only("validation", "test")),), miniature="choice",

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from adapter_stilts.data.columns import words
 from adapter_stilts.tasks.base import BINARY_LABELS, NLI_LABELS, Leak, register
-from adapter_stilts.tasks.source import UNVERIFIED, Hub, codes, only
+from adapter_stilts.tasks.source import UNVERIFIED, Hub, only
 
 # The hub's class numbers; the files write words. XTREME's order of the labels differs.
 HUB_LABELS = {"0": "entailment", "1": "neutral", "2": "contradiction", "-1": "-"}
@@ -18,7 +19,7 @@ MATCHED = only("train", validation="validation_matched", test="validation_mismat
 NUMBERS = {"0": "0", "1": "1"}  # as they are, whatever the hub calls the classes
 LETTERS = {"e": "entailment", "n": "neutral", "c": "contradiction"}
 XNLI: dict[str, Any] = {
-    "languages": codes("ar bg de el en es fr hi ru sw th tr ur vi zh"),
+    "languages": words("ar bg de el en es fr hi ru sw th tr ur vi zh"),
     "labels": NLI_LABELS,
     "validation": "xnli.dev.tsv | xnli.dev.jsonl | xnli.{l}.dev.jsonl | xnli.{l}.dev.tsv | xnli/dev-{l}.tsv",
     "test": "xnli.test.tsv | xnli.test.jsonl | xnli.{l}.test.jsonl | xnli.{l}.test.tsv | xnli/test-{l}.tsv",
@@ -88,7 +89,7 @@ register(
 )
 register(
     "pawsx", "pair", "PAWS-X: adversarial paraphrases in 7 languages; trained on English alone",
-    languages=codes("de en es fr ja ko zh"), labels=BINARY_LABELS,
+    languages=words("de en es fr ja ko zh"), labels=BINARY_LABELS,
     train="x-final/en/train.tsv | en/train.tsv | pawsx/train-{l}.tsv | pawsx.{l}.train.jsonl"
     " | x-final/{l}/translated_train.tsv | {l}/translated_train.tsv",  # by machine, for data.language
     validation="x-final/{l}/dev_2k.tsv | {l}/dev_2k.tsv | pawsx/dev-{l}.tsv | pawsx.{l}.dev.jsonl",

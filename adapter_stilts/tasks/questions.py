@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from adapter_stilts.data.columns import words
 from adapter_stilts.tasks.base import Leak, register
-from adapter_stilts.tasks.source import UNVERIFIED, Hub, codes, only, pairs
+from adapter_stilts.tasks.source import UNVERIFIED, Hub, only, pairs
 
 PUBLIC_TEST = {"test": "the test split is SQuAD's development set: its test set is not public"}
 TWO = only("train", "validation", test="validation")
@@ -28,7 +29,7 @@ SQUAD_1: dict[str, Any] = {
     "paper": "https://arxiv.org/abs/1606.05250",
     "stand_ins": PUBLIC_TEST,
 }
-XQUAD = codes("ar de el en es hi ru th tr vi zh")
+XQUAD = words("ar de el en es hi ru th tr vi zh")
 TYDIQA = pairs("""
     ar arabic  bn bengali  en english  fi finnish  id indonesian  ko korean  ru russian  sw swahili  te telugu
 """)
@@ -60,7 +61,7 @@ register(
 )
 register(
     "mlqa", "span", "MLQA: questions in 7 languages, question and context in the same one", metric="mlqa",
-    languages=codes("ar de en es hi vi zh"), train_task="squad", held_out=50, leaks=(SQUAD, SQUAD_2),
+    languages=words("ar de en es hi vi zh"), train_task="squad", held_out=50, leaks=(SQUAD, SQUAD_2),
     validation="dev-context-{l}-question-{l}.json", test="test-context-{l}-question-{l}.json",
     hubs=(
         Hub("google/xtreme", "MLQA.{l}.{l}", splits=only("validation", "test")),

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from adapter_stilts.data.columns import words
 from adapter_stilts.tasks.base import register
 from adapter_stilts.tasks.questions import SQUAD, SQUAD_1, SQUAD_2, SQUAD_2_DEV, SQUAD_DEV, TWO, XQUAD
-from adapter_stilts.tasks.source import PLAIN, UNVERIFIED, Hub, codes, only
+from adapter_stilts.tasks.source import PLAIN, UNVERIFIED, Hub, only
 
 BY_RULE = (
     "SQuAD's paragraphs are cut into sentences by a rule (data/sentence_breaks.py); XTREME-R's scripts use another one"
@@ -21,7 +22,7 @@ WITHOUT_BREAKS = (
     "the hub's rows leave out where the release breaks paragraphs into sentences: the rule does, so the candidates are "
     "not the 13,014 published"
 )
-MEWSLIX = codes("ar de en es fa ja pl ro ta tr uk")
+MEWSLIX = words("ar de en es fa ja pl ro ta tr uk")
 READ_BY_ITS_AUTHOR = (
     f"{PLAIN}; columns mention, entity, entity_id and description as its author's scripts write and read them, "
     "others not known"

@@ -112,10 +112,6 @@ class Source:
         return split in self.files or any(split in hub.splits for hub in self.hubs)
 
 
-def codes(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
 def pairs(text: str) -> dict[str, str]:
     """ "de german  en english" as {"de": "german", "en": "english"}."""
     words = text.split()

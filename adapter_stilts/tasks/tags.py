@@ -16,9 +16,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from adapter_stilts.data.columns import words
 from adapter_stilts.formats.tags import UPOS
 from adapter_stilts.tasks.base import NER_LABELS, Leak, register
-from adapter_stilts.tasks.source import SCRIPT, UNVERIFIED, Hub, codes, only, pairs, splits
+from adapter_stilts.tasks.source import SCRIPT, UNVERIFIED, Hub, only, pairs, splits
 
 UNIVERSAL: dict[str, Any] = {
     "concatenate": True,
@@ -43,11 +44,11 @@ SAME_SENTENCES = "its sentences are the training set's, under other tags"
 OF_XTREME = "rows of google/xtreme on the hub: their multi-word tokens are not those of XTREME's own files"
 OF_HUB = "rows of Universal Dependencies on the hub, in its version; XTREME-R reads UD 2.7 with multi-word tokens fused"
 NER_NUMBERS = {str(number): tag for number, tag in enumerate(NER_LABELS)}
-PANX = codes(
+PANX = words(
     "ar he vi id jv ms tl eu ml ta te af nl en de el bn hi mr ur fa fr it pt es bg ru ja ka ko th sw yo my zh kk tr et "
     "fi hu"
 )
-PANX_ADDED = codes("qu pl uk az lt pa gu ro")  # by XTREME-R
+PANX_ADDED = words("qu pl uk az lt pa gu ro")  # by XTREME-R
 OF_WIKIANN = "rows of WikiAnn on the hub: whether its splits are those of XTREME's archive is not known"
 
 # fmt: off
@@ -106,12 +107,12 @@ register(
 )
 register(
     "uner", "tags", "Universal NER: entities marked by people on Universal Dependencies",
-    languages=codes("da de en hr pt ru sk sr sv tl zh"), labels=NER_LABELS, files=splits("{l}_*-ud-{split}.iob2"),
+    languages=words("da de en hr pt ru sk sr sv tl zh"), labels=NER_LABELS, files=splits("{l}_*-ud-{split}.iob2"),
     concatenate=True, miniature="ner", licence="by treebank; mostly CC BY-SA", paper="https://arxiv.org/abs/2311.09122",
 )
 register(
     "masakhaner", "tags", "MasakhaNER 1.0: entities in African languages; its dates are read as no entity",
-    languages=codes("amh hau ibo kin lug luo pcm swa wol yor"), labels=NER_LABELS, train_task="uner",
+    languages=words("amh hau ibo kin lug luo pcm swa wol yor"), labels=NER_LABELS, train_task="uner",
     ignore_labels=("DATE",),
     validation="masakhaner.{l}.dev.conll | {l}.dev.conll | {l}/dev.txt",
     test="masakhaner.{l}.test.conll | {l}.test.conll | {l}/test.txt", miniature="ner", licence="CC BY-NC 4.0",
