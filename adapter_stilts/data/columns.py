@@ -43,7 +43,7 @@ class Columns:
         False  # both may stand under their languages, one of them English: the other is the foreign side
     )
     # whether other columns make up for a needed field that is not there
-    stands_in: Callable[[str, Sequence[str], Mapping[str, str]], bool] = lambda field, names, found: False
+    stands_in: Callable[[str, Sequence[str], Mapping[str, str]], bool] = lambda field, names, columns: False
 
     def find(self, names: Sequence[str], given: Mapping[str, str], where: str) -> dict[str, str]:
         """Our field -> the file's column, for every field of the format that the file has.
@@ -51,20 +51,20 @@ class Columns:
         Raises TaskDataError for a needed column that is not there, with the columns found and the nearest, and
         UnknownName for a field that the format does not have.
         """
-        found: dict[str, str] = {}
+        columns: dict[str, str] = {}
         for key, column in given.items():
-            found[self.field_called(key)] = column
+            columns[self.field_called(key)] = column
             if column not in names:
                 what = f"no column '{column}'; the columns are: {', '.join(names)}"
                 raise TaskDataError(what, where=where, do=f"{meant(column, names)}correct `columns`")
-        if not any(name in found for name in self.couple):
-            found |= dict(zip(self.couple, self._couple(names), strict=False))
+        if not any(name in columns for name in self.couple):
+            columns |= dict(zip(self.couple, self._couple(names), strict=False))
         for name, usual in self.fields.items():
-            free = [column for column in names if column not in found.values()]
-            if name not in found and (called := first_called(usual, free)):
-                found[name] = called
-        self._require(names, found, where)
-        return found
+            free = [column for column in names if column not in columns.values()]
+            if name not in columns and (called := first_called(usual, free)):
+                columns[name] = called
+        self._require(names, columns, where)
+        return columns
 
     def field_called(self, key: str) -> str:
         if NUMBERED.fullmatch(key):
@@ -97,9 +97,9 @@ class Columns:
         alone = self.by_language and len(english) == 1 and len(foreign) == 1
         return (foreign[0], english[0]) if alone else ()
 
-    def _require(self, names: Sequence[str], found: Mapping[str, str], where: str) -> None:
+    def _require(self, names: Sequence[str], columns: Mapping[str, str], where: str) -> None:
         for name in self.needed:
-            if name not in found and not self.stands_in(name, names, found):
+            if name not in columns and not self.stands_in(name, names, columns):
                 sides = dict(zip(self.couple, zip(*self.couples, strict=True), strict=False))
                 usual = self.fields.get(name) or tuple(dict.fromkeys(sides[name]))
                 near = next((advice for each in (name, *usual) if (advice := meant(each, names))), "")

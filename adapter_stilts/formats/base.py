@@ -130,12 +130,12 @@ class Format(Generic[RowT]):
         """Rows of a table as `columns` knows them."""
         return iter(rows)
 
-    def found(self, names: Sequence[str], layout: Layout, where: str) -> dict[str, str]:
+    def columns_of(self, names: Sequence[str], layout: Layout, where: str) -> dict[str, str]:
         """Field -> column of a table."""
         assert self.columns is not None
         return self.columns.find(names, layout.columns, where)
 
-    def example(self, row: Row, id: str, found: Mapping[str, str], layout: Layout) -> RowT:
+    def example(self, row: Row, id: str, columns: Mapping[str, str], layout: Layout) -> RowT:
         """One row of a table."""
         raise NotImplementedError
 

@@ -61,9 +61,9 @@ class SpanFormat(Format[SpanQuestion]):
         document = squad_document(path, kind)
         return squad_rows(document, path, layout.labelled) if document else None
 
-    def example(self, row: Row, id: str, found: Mapping[str, str], layout: Layout) -> SpanQuestion:
-        answers = flat_answers(row, found["answers"]) if "answers" in found else ()
-        return SpanQuestion(id, string_of(row, found["question"]), string_of(row, found["context"]), answers)
+    def example(self, row: Row, id: str, columns: Mapping[str, str], layout: Layout) -> SpanQuestion:
+        answers = flat_answers(row, columns["answers"]) if "answers" in columns else ()
+        return SpanQuestion(id, string_of(row, columns["question"]), string_of(row, columns["context"]), answers)
 
     def withheld(self, example: SpanQuestion) -> bool:
         """XTREME's scripts write empty answers into the test files they prepare."""

@@ -67,9 +67,9 @@ class TagsFormat(Format[Tagged]):
             return None
         return (Tagged(id, words, clean_tags(tags, layout, at)) for id, words, tags, at in tagged_rows(path, layout))
 
-    def example(self, row: Row, id: str, found: Mapping[str, str], layout: Layout) -> Tagged:
-        words = [str(word) for word in list_of(row, found["words"])]
-        tags = [str(tag) for tag in list_of(row, found["tags"])] if "tags" in found else []
+    def example(self, row: Row, id: str, columns: Mapping[str, str], layout: Layout) -> Tagged:
+        words = [str(word) for word in list_of(row, columns["words"])]
+        tags = [str(tag) for tag in list_of(row, columns["tags"])] if "tags" in columns else []
         if tags and len(tags) != len(words):
             what = f"{len(words)} words and {len(tags)} tags"
             raise TaskDataError(what, where=row.where, do="give every word one tag")
