@@ -1,12 +1,12 @@
 """Names to things: a dictionary that suggests the nearest right name and imports the files beside it.
 
-    indexes = Registry[Index]("index", package="adapter_stilts.retrieval.indexes")
+    metrics = Registry[Metric]("metric", package="adapter_stilts.metrics")
 
-    @indexes.register("exact")
-    def exact(vectors): ...
+    @metrics.register("f1_tags")
+    def f1_tags(gold, predictions): ...
 
-    indexes["exact"]      # imports every file of the package first, so a new file is a new entry
-    indexes["exactt"]     # UnknownName: no index called 'exactt' ... do: did you mean 'exact'?
+    metrics["f1_tags"]    # imports every file of the package first, so a new file is a new entry
+    metrics["f1_tagz"]    # UnknownName: no metric called 'f1_tagz' ... do: did you mean 'f1_tags'?
 
 A command's help shows the names without importing what they name: `names_in` reads them in the source.
 """

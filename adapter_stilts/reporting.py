@@ -49,3 +49,10 @@ class Silent:
 
 def _nothing(done: int, total: int, detail: str = "") -> None:
     pass
+
+
+def span(seconds: float) -> str:
+    """Seconds as a person says them."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -26,7 +26,7 @@ from record import gigabytes, options, record
 from adapter_stilts.errors import DoesNotFit
 from adapter_stilts.retrieval.blocks import Blocks, Chosen
 from adapter_stilts.retrieval.gold import Gold
-from adapter_stilts.retrieval.indexes.base import IndexSettings, indexes
+from adapter_stilts.retrieval.indexes import IndexSettings, indexes
 from adapter_stilts.retrieval.mining import mine
 from adapter_stilts.retrieval.plan import Sizes, fit, resident
 from adapter_stilts.retrieval.search import recall, search

@@ -22,8 +22,9 @@ from typing import Any
 from record import RESULTS, options
 
 from adapter_stilts.errors import DoesNotFit
-from adapter_stilts.retrieval.indexes.base import indexes
-from adapter_stilts.retrieval.plan import GB, Sizes, fit, peak, span
+from adapter_stilts.reporting import span
+from adapter_stilts.retrieval.indexes import indexes
+from adapter_stilts.retrieval.plan import GB, Sizes, fit, peak
 
 HELD = 600_000_000  # bytes of a process with the libraries imported
 ALIKE = ("machine", "width", "k", "probes")

@@ -21,7 +21,7 @@ from adapter_stilts import __version__
 from adapter_stilts.errors import DoesNotFit, Interrupted, StiltsError, UsageError
 
 from . import demo, encode, evaluate, inspect, mine, score, study, sweep, train
-from .options import StiltsCommand
+from .options import StiltsCommand, option
 
 PROGRAM = "adapter-stilts"
 
@@ -134,7 +134,7 @@ def _version(asked: bool) -> None:
 def start(
     ctx: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and stop.", callback=_version, is_eager=True)
+        bool, option("--version", None, "Print the version and stop.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
     """Intermediate-task training with adapters over a frozen XLM-R, scored

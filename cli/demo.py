@@ -8,22 +8,19 @@ from typing import Annotated
 import typer
 
 from . import progress, render
-from .options import DryRunOption, JsonOption
+from .options import DryRunOption, JsonOption, option
+
+JOBS = "Stages at once; by default one a core, up to four."
+RESUME = "Go on where it stopped, or do everything again."
+RUNS = Path("runs/demo")
 
 
 def demo(
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where its runs and report go.")] = Path(
-        "runs/demo"
-    ),
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Everything random follows from it.", min=0)] = 13,
-    repeats: Annotated[int, typer.Option("--repeats", metavar="N", help="Seeds, from --seed on.", min=1)] = 1,
-    jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", metavar="N", help="Stages at once; by default one a core, up to four.", min=1),
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume/--overwrite", help="Go on where it stopped, or do everything again.")
-    ] = True,
+    out: Annotated[Path, option("-o --out", "DIR", "Where its runs and report go.")] = RUNS,
+    seed: Annotated[int, option("--seed", "N", "Everything random follows from it.", min=0)] = 13,
+    repeats: Annotated[int, option("--repeats", "N", "Seeds, from --seed on.", min=1)] = 1,
+    jobs: Annotated[int | None, option("--jobs", "N", JOBS, min=1)] = None,
+    resume: Annotated[bool, option("--resume/--overwrite", None, RESUME)] = True,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:

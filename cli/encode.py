@@ -8,26 +8,17 @@ from typing import Annotated, Any
 import typer
 
 from . import options, progress, render
-from .options import given, named
+from .options import named, option
+
+FILE = "One sentence a line (.txt or any name), .tsv, .jsonl, or BUCC's id files; plain, .gz or .zst."
+OUT = "Where the vectors go; by default runs/vectors/, under a name made from the contents."
+LIMIT = "Memory that encoding must fit in; chooses the rows of a shard."
+DRY = "Check the file and say what would be done; write nothing."
 
 
 def encode(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE",
-            help="One sentence a line (.txt or any name), .tsv, .jsonl, or BUCC's id files; plain, .gz or .zst.",
-        ),
-    ],
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--out",
-            metavar="DIR",
-            help="Where the vectors go; by default runs/vectors/, under a name made from the contents.",
-        ),
-    ] = None,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=FILE)],
+    out: Annotated[Path | None, option("-o --out", "DIR", OUT)] = None,
     run: options.ReaderOption = None,
     trunk: options.TrunkOption = None,
     layer: options.LayerOption = None,
@@ -36,18 +27,14 @@ def encode(
     dtype: Annotated[str, named("--dtype", "retrieval.stored.arrays:DTYPES", "How vectors are stored.")] = "float32",
     layout: options.LayoutOption = None,
     column: options.ColumnOption = None,
-    shard_rows: Annotated[int | None, given("--shard-rows", "N", "Rows of one file of vectors.")] = None,
-    limit: Annotated[
-        float | None, given("--limit-gb", "GB", "Memory that encoding must fit in; chooses the rows of a shard.")
-    ] = None,
+    shard_rows: Annotated[int | None, option("--shard-rows", "N", "Rows of one file of vectors.")] = None,
+    limit: Annotated[float | None, option("--limit-gb", "GB", LIMIT)] = None,
     engine: options.EngineOption = "local",
     ray_address: options.RayOption = None,
     config: options.ConfigOption = None,
     settings: options.SetOption = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the vectors that are in DIR.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check the file and say what would be done; write nothing.")
-    ] = False,
+    overwrite: Annotated[bool, option("--overwrite", None, "Replace the vectors that are in DIR.")] = False,
+    dry_run: Annotated[bool, option("--dry-run", None, DRY)] = False,
     as_json: options.JsonOption = False,
 ) -> None:
     """Turn a file of sentences into unit vectors, in shards that NumPy can map.
@@ -61,18 +48,12 @@ def encode(
     """
     from adapter_stilts.mining import encode as library
 
-    typed: dict[str, tuple[str, object]] = {
-        "--trunk": ("trunk.name", trunk),
-        "--layer": ("retrieval.layer", layer),
-        "--pool": ("retrieval.pool", pool),
-        "--centring": ("retrieval.centre", centring),
-    }
+    configured = options.configuration(config, settings, trunk=trunk, layer=layer, pool=pool, centring=centring)
     fields: dict[str, Any] = {"layout": layout, "column": column, "dtype": dtype, "shard_rows": shard_rows}
     fields |= {"limit_gb": limit, "engine": engine, "ray_address": ray_address}
-    configured = options.configuration(config, settings, typed)
     request = library.Encoding.from_config(configured, file, run=run, **fields)
-    reporter = progress.reporter()
-    made = library.encode(request, out=out, runs=options.RUNS, overwrite=overwrite, dry_run=dry_run, report=reporter)
+    where: dict[str, Any] = {"out": out, "runs": options.RUNS, "overwrite": overwrite, "dry_run": dry_run}
+    made = library.encode(request, **where, report=progress.reporter())
     if as_json:
         render.document(made)
     else:

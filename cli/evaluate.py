@@ -9,60 +9,38 @@ import typer
 
 from adapter_stilts.errors import UsageError
 
-from . import progress, render
-from .options import (
-    RUNS,
-    CentringOption,
-    ConfigOption,
-    DataOption,
-    DryRunOption,
-    JsonOption,
-    MarginOption,
-    NeighboursOption,
-    PoolOption,
-    ProtocolOption,
-    SeedOption,
-    SetOption,
-    TrunkOption,
-    configuration,
-    given,
-    named,
-    names,
-)
+from . import options, progress, render
+from .options import named, names, option
 
 MADX = "MAD-X: the run whose language adapter reads a language (repeatable); others=source."
+RUN = "A finished run; leave it out to read a bare trunk."
+LANGUAGES = "Languages to score, separated by commas; all the task has by default."
+LAYER = "Where sentence vectors are read; 0 is the embedding."
+SPLIT = "Which part of the task's data is scored."
+OUT = "Where scores and predictions go; by default the run's own folder."
 
 
 def evaluate(
-    tasks: Annotated[str, given("--tasks", "LIST", "Tasks to score, separated by commas.")],
-    run: Annotated[
-        Path | None, typer.Argument(metavar="RUN", help="A finished run; leave it out to read a bare trunk.")
-    ] = None,
-    trunk: TrunkOption = None,
-    languages: Annotated[
-        str | None,
-        given("--languages", "LIST", "Languages to score, separated by commas; all the task has by default."),
-    ] = None,
-    protocol: ProtocolOption = None,
-    layer: Annotated[
-        str | None, given("--layer", "N|N,N|all", "Where sentence vectors are read; 0 is the embedding.")
-    ] = None,
-    pool: PoolOption = None,
-    k: NeighboursOption = None,
-    margin: MarginOption = None,
-    centring: CentringOption = None,
-    language_adapter: Annotated[list[str] | None, given("--language-adapter", "LANG=RUN", MADX)] = None,
-    data: DataOption = None,
-    config: ConfigOption = None,
-    settings: SetOption = None,
-    seed: SeedOption = None,
-    split: Annotated[str, named("--split", "tasks.source:SPLITS", "Which part of the task's data is scored.")] = "test",
-    out: Annotated[
-        Path | None, given("-o --out", "DIR", "Where scores and predictions go; by default the run's own folder.")
-    ] = None,
-    overwrite: Annotated[bool, given("--overwrite", None, "Score again what has scores already.")] = False,
-    dry_run: DryRunOption = False,
-    as_json: JsonOption = False,
+    tasks: Annotated[str, option("--tasks", "LIST", "Tasks to score, separated by commas.")],
+    run: Annotated[Path | None, typer.Argument(metavar="RUN", help=RUN)] = None,
+    trunk: options.TrunkOption = None,
+    languages: Annotated[str | None, option("--languages", "LIST", LANGUAGES)] = None,
+    protocol: options.ProtocolOption = None,
+    layer: Annotated[str | None, option("--layer", "N|N,N|all", LAYER)] = None,
+    pool: options.PoolOption = None,
+    k: options.NeighboursOption = None,
+    margin: options.MarginOption = None,
+    centring: options.CentringOption = None,
+    language_adapter: Annotated[list[str] | None, option("--language-adapter", "LANG=RUN", MADX)] = None,
+    data: options.DataOption = None,
+    config: options.ConfigOption = None,
+    settings: options.SetOption = None,
+    seed: options.SeedOption = None,
+    split: Annotated[str, named("--split", "tasks.source:SPLITS", SPLIT)] = "test",
+    out: Annotated[Path | None, option("-o --out", "DIR", OUT)] = None,
+    overwrite: Annotated[bool, option("--overwrite", None, "Score again what has scores already.")] = False,
+    dry_run: options.DryRunOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Score a run, or a bare trunk, in every language.
 
@@ -76,23 +54,12 @@ def evaluate(
     from adapter_stilts.runs import evaluate as runs
     from adapter_stilts.runs.subject import Request
 
-    typed = {
-        "--trunk": ("trunk.name", trunk),
-        "--languages": ("evaluation.languages", names(languages)),
-        "--protocol": ("evaluation.protocol", protocol),
-        "--layer": ("retrieval.layer", layer),
-        "--pool": ("retrieval.pool", pool),
-        "-k": ("retrieval.k", k),
-        "--margin": ("retrieval.margin", margin),
-        "--centring": ("retrieval.centre", centring),
-        "--language-adapter": ("evaluation.language_adapters", tuple(language_adapter or ())),
-        "--data": ("data.sources", tuple(data or ())),
-        "--seed": ("training.seed", seed),
-    }
-    chosen = configuration(config, settings, typed)
+    read: dict[str, Any] = {"layer": layer, "pool": pool, "k": k, "margin": margin, "centring": centring}
+    read |= {"languages": names(languages), "protocol": protocol, "language_adapter": language_adapter}
+    chosen = options.configuration(config, settings, trunk=trunk, **read, data=data, seed=seed)
     if not names(tasks):
         advice = "name one or more, for example --tasks xnli,tatoeba; `adapter-stilts list tasks` shows them"
         raise UsageError("--tasks names no task", do=advice)
     request = Request.from_config(chosen, names(tasks), run=run, split=split)
-    how: dict[str, Any] = {"out": out, "runs": RUNS, "overwrite": overwrite, "dry_run": dry_run}
-    render.finish(runs.evaluate(request, **how, report=progress.reporter()), as_json)
+    where: dict[str, Any] = {"out": out, "runs": options.RUNS, "overwrite": overwrite, "dry_run": dry_run}
+    render.finish(runs.evaluate(request, **where, report=progress.reporter()), as_json)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 from . import render
-from .options import RUNS, JsonOption, given
+from .options import RUNS, JsonOption, option
 
 Listed: TypeAlias = Sequence[Mapping[str, Any]]
 Columns: TypeAlias = Sequence[str] | Mapping[str, str]
@@ -17,7 +17,7 @@ Shown: TypeAlias = Mapping[str, Callable[[Any], object]]
 
 
 def tasks(
-    files: Annotated[bool, given("--files", None, "Show the file names that --data DIR is searched for.")] = False,
+    files: Annotated[bool, option("--files", None, "Show the file names that --data DIR is searched for.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """List the tasks.
@@ -58,7 +58,7 @@ def kinds(as_json: JsonOption = False) -> None:
 
 
 def recipes(
-    show: Annotated[str | None, given("--show", "NAME", "Print one in full.")] = None, as_json: JsonOption = False
+    show: Annotated[str | None, option("--show", "NAME", "Print one in full.")] = None, as_json: JsonOption = False
 ) -> None:
     """List ready-made configurations.
 
@@ -145,7 +145,7 @@ def info(
 
 
 def doctor(
-    data: Annotated[Path | None, given("--data", "DIR", "Also look which tasks' files lie in this folder.")] = None,
+    data: Annotated[Path | None, option("--data", "DIR", "Also look which tasks' files lie in this folder.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check this machine.

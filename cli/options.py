@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 LIBRARY = "adapter_stilts."  # what a place in it is called by begins so
 
 
-def given(flags: str, metavar: str | None, help: str) -> Any:
+def option(flags: str, metavar: str | None, help: str, **more: Any) -> Any:
     """An option; `metavar` stands for its value, None for a switch."""
-    return typer.Option(*flags.split(), metavar=metavar, help=help)
+    return typer.Option(*flags.split(), metavar=metavar, help=help, **more)
 
 
 def named(flag: str, place: str, help: str) -> Any:
@@ -73,42 +73,68 @@ LayoutOption: TypeAlias = Annotated[
 WHO = "Who works: this process, or the workers of a Ray cluster that is running."
 EngineOption: TypeAlias = Annotated[str, named("--engine", "mining.cluster:ENGINES", WHO)]
 TrunkOption: TypeAlias = Annotated[
-    Text, given("--trunk", "NAME", "The pretrained XLM-R: a hub id, a folder, or `miniature` (the default).")
+    Text, option("--trunk", "NAME", "The pretrained XLM-R: a hub id, a folder, or `miniature` (the default).")
 ]
 SOURCES = (
     "A folder searched for each task's files by their release names, or train=FILE, validation=FILE, test=FILE "
     "(repeatable); of several tasks, TASK=DIR and TASK/train=FILE are for one."
 )
-DataOption: TypeAlias = Annotated[list[str] | None, given("--data", "DIR|SPLIT=FILE", SOURCES)]
+DataOption: TypeAlias = Annotated[list[str] | None, option("--data", "DIR|SPLIT=FILE", SOURCES)]
 ConfigOption: TypeAlias = Annotated[
     Path | None,
-    given("--config", "FILE|NAME", "A YAML configuration, or the name of a ready-made one: `list recipes`."),
+    option("--config", "FILE|NAME", "A YAML configuration, or the name of a ready-made one: `list recipes`."),
 ]
 SetOption: TypeAlias = Annotated[
-    list[str] | None, given("--set", "KEY=VALUE", "Change one setting, for example training.epochs=2 (repeatable).")
+    list[str] | None, option("--set", "KEY=VALUE", "Change one setting, for example training.epochs=2 (repeatable).")
 ]
-SeedOption: TypeAlias = Annotated[int | None, given("--seed", "N", "Everything random follows from it.")]
-KindOption: TypeAlias = Annotated[Text, given("--kind", "NAME", "The kind of adapter: `list kinds`.")]
-OutOption: TypeAlias = Annotated[Path | None, given("-o --out", "DIR", "The run's folder; by default runs/TASK-HASH.")]
+SeedOption: TypeAlias = Annotated[int | None, option("--seed", "N", "Everything random follows from it.")]
+KindOption: TypeAlias = Annotated[Text, option("--kind", "NAME", "The kind of adapter: `list kinds`.")]
+OutOption: TypeAlias = Annotated[Path | None, option("-o --out", "DIR", "The run's folder; by default runs/TASK-HASH.")]
 AGAIN = "Go on where the same run stopped (or say that it is done), or train it again and replace what is there."
-ResumeOption: TypeAlias = Annotated[bool, given("--resume/--overwrite", None, AGAIN)]
+ResumeOption: TypeAlias = Annotated[bool, option("--resume/--overwrite", None, AGAIN)]
 CENTRED = "Subtract the mean vector of each language's sentences first; by default as the protocol says."
-CentringOption: TypeAlias = Annotated[bool | None, given("--centring/--no-centring", None, CENTRED)]
+CentringOption: TypeAlias = Annotated[bool | None, option("--centring/--no-centring", None, CENTRED)]
 CLUSTER = "The cluster; by default RAY_ADDRESS, else this machine's own. `local` starts one here."
-RayOption: TypeAlias = Annotated[Text, given("--ray-address", "HOST:PORT", CLUSTER)]
+RayOption: TypeAlias = Annotated[Text, option("--ray-address", "HOST:PORT", CLUSTER)]
 DryRunOption: TypeAlias = Annotated[
-    bool, given("--dry-run", None, "Check everything and say what would be done; train and write nothing.")
+    bool, option("--dry-run", None, "Check everything and say what would be done; train and write nothing.")
 ]
 ReaderOption: TypeAlias = Annotated[
-    Path | None, given("--run", "RUN", "A finished run to encode with; leave it out to use a bare trunk.")
+    Path | None, option("--run", "RUN", "A finished run to encode with; leave it out to use a bare trunk.")
 ]
-LayerOption: TypeAlias = Annotated[int | None, given("--layer", "N", "Where vectors are read; 0 is the embedding.")]
+LayerOption: TypeAlias = Annotated[int | None, option("--layer", "N", "Where vectors are read; 0 is the embedding.")]
 COLUMN = "The column or field of the sentence; a number, from 0, in a TSV without a header."
-ColumnOption: TypeAlias = Annotated[Text, given("--column", "NAME|N", COLUMN)]
-NeighboursOption: TypeAlias = Annotated[int | None, given("-k", "N", "Neighbours that a margin compares with.")]
-JsonOption: TypeAlias = Annotated[bool, given("--json", None, "Print one JSON document on stdout.")]
+ColumnOption: TypeAlias = Annotated[Text, option("--column", "NAME|N", COLUMN)]
+NeighboursOption: TypeAlias = Annotated[int | None, option("-k", "N", "Neighbours that a margin compares with.")]
+JsonOption: TypeAlias = Annotated[bool, option("--json", None, "Print one JSON document on stdout.")]
 
 RUNS = Path("runs")
+TARGET = "Sentences of the other language."
+
+# a verb's parameter -> the flag that it comes by, and the key of the configuration that it sets
+SETS = {
+    "task": ("TASK", "task.name"),
+    "target": ("--target", "task.name"),
+    "fuse": ("fuse", "how"),
+    "sources": ("RUN", "after"),
+    "trunk": ("--trunk", "trunk.name"),
+    "kind": ("--kind", "adapter.kind"),
+    "how": ("--how", "how"),
+    "after": ("--after", "after"),
+    "sampler": ("--sampler", "training.sampler.name"),
+    "languages": ("--languages", "evaluation.languages"),
+    "protocol": ("--protocol", "evaluation.protocol"),
+    "layer": ("--layer", "retrieval.layer"),
+    "layers": ("--layers", "retrieval.layer"),
+    "pool": ("--pool", "retrieval.pool"),
+    "k": ("-k", "retrieval.k"),
+    "margin": ("--margin", "retrieval.margin"),
+    "centring": ("--centring", "retrieval.centre"),
+    "language_adapter": ("--language-adapter", "evaluation.language_adapters"),
+    "data": ("--data", "data.sources"),
+    "seed": ("--seed", "training.seed"),
+    "control": ("--control", "control"),
+}
 
 
 def names(text: str | None) -> tuple[str, ...]:
@@ -116,17 +142,11 @@ def names(text: str | None) -> tuple[str, ...]:
     return tuple(name.strip() for name in (text or "").split(",") if name.strip())
 
 
-def configuration(
-    path: Path | None, settings: Sequence[str] | None, typed: Mapping[str, tuple[str, object]]
-) -> RunConfig:
-    """The configuration from a file, `--set` and flags; `typed` maps a flag to the key it sets and the value, None
-    where it was not given."""
+def configuration(path: Path | None, settings: Sequence[str] | None, **typed: object) -> RunConfig:
+    """The configuration from a file, `--set`, and what was typed for parameters of `SETS`; None is left out."""
     from adapter_stilts.config.load import Given, load
     from adapter_stilts.encoder.kinds import mistakes
 
-    given = [
-        Given(flag, key, list(value) if isinstance(value, tuple) else value)
-        for flag, (key, value) in typed.items()
-        if value is not None and value != ()
-    ]
-    return load(path, settings or (), given, adapter=mistakes)
+    values = {name: list(value) if isinstance(value, tuple) else value for name, value in typed.items()}
+    flags = [Given(*SETS[name], value) for name, value in values.items() if value is not None and value != []]
+    return load(path, settings or (), flags, adapter=mistakes)

@@ -12,20 +12,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
+from adapter_stilts.reporting import Advance, Reporter, Silent, span
+
 from . import render
 
 if TYPE_CHECKING:
     from rich.progress import Progress
-
-    from adapter_stilts.reporting import Advance, Reporter
 
 SECONDS = 5.0
 
 
 def reporter() -> Reporter:
     """The reporter for this process and its stderr."""
-    from adapter_stilts.reporting import Silent
-
     if not render.speaks():
         return Silent()
     return Drawn(sys.stderr) if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" else Plain(sys.stderr)
@@ -113,10 +111,3 @@ def line(label: str, done: int, total: int, detail: str, seconds: float) -> str:
     share = f"/{total} ({100 * done // total} %)" if total else ""
     left = f", {span(seconds * (total - done) / done)} left" if total > done > 0 else ""
     return f"{label} {done}{share} in {span(seconds)}{left}" + (f", {detail}" if detail else "")
-
-
-def span(seconds: float) -> str:
-    """Seconds as a person says them."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

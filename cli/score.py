@@ -12,41 +12,37 @@ import typer
 from adapter_stilts.errors import UsageError, refuse
 
 from . import progress, render
-from .options import JsonOption, Text, given
+from .options import JsonOption, Text, option
 
 if TYPE_CHECKING:
     from adapter_stilts.statistics.result import Result
 
 
+PREDICTIONS = "With --benchmark: the folder of predictions."
+LABELS = "With --benchmark: the folder of labels, laid out alike."
+BENCHMARK = "xtreme or xtreme-r: every task of two folders, and the means."
+RULE = "Whose rule finds chunks in tags; XTREME's numbers are 0.0's."
 ODDS = 'squad_v2: {"question id": how much better "no answer" scored}; gives the best-threshold scores.'
+NO_ANSWER = 'squad_v2: odds above which "no answer" is the answer.'
+REPLICATES = "Resamples of the 95 % interval; 0 gives none."
 
 
 def score(
-    predictions_folder: Annotated[
-        Path | None, typer.Argument(metavar="PREDICTIONS", help="With --benchmark: the folder of predictions.")
+    predictions_folder: Annotated[Path | None, typer.Argument(metavar="PREDICTIONS", help=PREDICTIONS)] = None,
+    labels_folder: Annotated[Path | None, typer.Argument(metavar="LABELS", help=LABELS)] = None,
+    benchmark: Annotated[Text, option("--benchmark", "NAME", BENCHMARK)] = None,
+    task: Annotated[Text, option("--task", "TASK", "Whose metric is taken; gold may be a file of its release.")] = None,
+    metric: Annotated[Text, option("--metric", "adapter_stilts.metrics:metrics", "Or a metric.")] = None,
+    gold: Annotated[Path | None, option("--gold", "FILE", "The right answers.")] = None,
+    predictions: Annotated[
+        Path | None, option("--predictions", "FILE", "What was predicted, in XTREME's form.")
     ] = None,
-    labels_folder: Annotated[
-        Path | None, typer.Argument(metavar="LABELS", help="With --benchmark: the folder of labels, laid out alike.")
-    ] = None,
-    benchmark: Annotated[
-        Text, given("--benchmark", "NAME", "xtreme or xtreme-r: every task of two folders, and the means.")
-    ] = None,
-    task: Annotated[Text, given("--task", "TASK", "Whose metric is taken; gold may be a file of its release.")] = None,
-    metric: Annotated[Text, given("--metric", "adapter_stilts.metrics:metrics", "Or a metric.")] = None,
-    gold: Annotated[Path | None, given("--gold", "FILE", "The right answers.")] = None,
-    predictions: Annotated[Path | None, given("--predictions", "FILE", "What was predicted, in XTREME's form.")] = None,
-    language: Annotated[Text, given("--language", "CODE", "The answers' language; MLQA's rules need it.")] = None,
-    seqeval: Annotated[
-        str, given("--seqeval", "0.0|1.2", "Whose rule finds chunks in tags; XTREME's numbers are 0.0's.")
-    ] = "0.0",
-    positive: Annotated[str, given("--positive", "LABEL", "accuracy_f1: the label whose F1 is taken.")] = "1",
-    null_odds: Annotated[Path | None, given("--null-odds", "FILE", ODDS)] = None,
-    null_threshold: Annotated[
-        float, given("--null-threshold", "X", 'squad_v2: odds above which "no answer" is the answer.')
-    ] = 0.0,
-    replicates: Annotated[
-        int, typer.Option("--replicates", metavar="N", min=0, help="Resamples of the 95 % interval; 0 gives none.")
-    ] = 1000,
+    language: Annotated[Text, option("--language", "CODE", "The answers' language; MLQA's rules need it.")] = None,
+    seqeval: Annotated[str, option("--seqeval", "0.0|1.2", RULE)] = "0.0",
+    positive: Annotated[str, option("--positive", "LABEL", "accuracy_f1: the label whose F1 is taken.")] = "1",
+    null_odds: Annotated[Path | None, option("--null-odds", "FILE", ODDS)] = None,
+    null_threshold: Annotated[float, option("--null-threshold", "X", NO_ANSWER)] = 0.0,
+    replicates: Annotated[int, option("--replicates", "N", REPLICATES, min=0)] = 1000,
     as_json: JsonOption = False,
 ) -> None:
     """Score prediction files of anybody's, as XTREME's evaluate.py does.
@@ -61,10 +57,10 @@ def score(
       adapter-stilts score --task mlqa --language de --gold test-context-de-question-de.json --predictions test-de.json
       adapter-stilts score --benchmark xtreme predictions labels
     """
+    from adapter_stilts.evaluation import score as scoring
     from adapter_stilts.metrics.base import Options
-    from adapter_stilts.runs import score as runs
 
-    options = Options(rule=seqeval, seed=runs.SEED, replicates=replicates)
+    options = Options(rule=seqeval, seed=scoring.SEED, replicates=replicates)
     if benchmark is not None:
         one_file = ("task", "metric", "gold", "predictions", "language", "null-odds")
         values = (task, metric, gold, predictions, language, null_odds)
@@ -73,7 +69,8 @@ def score(
             refuse(value is not None, wrong, do="keep one of them")
         if predictions_folder is None or labels_folder is None:
             raise UsageError("--benchmark needs two folders", do=f"score --benchmark {benchmark} PREDICTIONS LABELS")
-        scored = runs.score_folders(benchmark, predictions_folder, labels_folder, options, report=progress.reporter())
+        folders = (predictions_folder, labels_folder)
+        scored = scoring.score_folders(benchmark, *folders, options, report=progress.reporter())
         missing = {"tasks": scored.missing_tasks, "languages": scored.missing_languages}
         facts = {"benchmark": benchmark, "complete": scored.complete, "missing": missing}
         _show({**facts, "not_scored": scored.not_scored}, scored.rows, as_json, scored.means)
@@ -84,10 +81,10 @@ def score(
     if gold is None or predictions is None:
         missing_file = "--gold" if gold is None else "--predictions"
         raise UsageError(f"no {missing_file}", do="name both files: --gold FILE --predictions FILE")
-    names = (task or "", metric or "", language or "")
-    options = replace(options, null_threshold=null_threshold, positive=positive)
-    request = runs.FilesRequest(gold, predictions, *names, null_odds, options)
-    _show({"gold": gold, "predictions": predictions}, runs.score(request, report=progress.reporter()), as_json)
+    named = {"task": task or "", "metric": metric or ""}
+    options = replace(options, language=language or "", null_threshold=null_threshold, positive=positive)
+    rows = scoring.score(gold, predictions, options, **named, null_odds=null_odds, report=progress.reporter())
+    _show({"gold": gold, "predictions": predictions}, rows, as_json)
 
 
 def _show(

@@ -9,28 +9,18 @@ from typing import Annotated, Any
 import typer
 
 from . import progress, render
-from .options import DataOption, DryRunOption, JsonOption, TrunkOption
+from .options import DataOption, DryRunOption, JsonOption, TrunkOption, option
+
+FILE = "A YAML file that describes the study, or the name of a ready-made one: `list recipes`."
+JOBS = "Stages at once, each in a process of its own; 1 does them one after another."
 
 
 def study(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE",
-            help="A YAML file that describes the study, or the name of a ready-made one: `list recipes`.",
-        ),
-    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help=FILE)],
     trunk: TrunkOption = None,
     data: DataOption = None,
-    jobs: Annotated[
-        int,
-        typer.Option(
-            "--jobs", metavar="N", help="Stages at once, each in a process of its own; 1 does them one after another."
-        ),
-    ] = 1,
-    out: Annotated[
-        Path | None, typer.Option("-o", "--out", metavar="DIR", help="The study's folder; by default studies/NAME.")
-    ] = None,
+    jobs: Annotated[int, option("--jobs", "N", JOBS)] = 1,
+    out: Annotated[Path | None, option("-o --out", "DIR", "The study's folder; by default studies/NAME.")] = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:

@@ -10,62 +10,45 @@ import typer
 from adapter_stilts.errors import refuse
 
 from . import options, progress, render
-from .options import given
+from .options import Text, option
 
+SRC = "Sentences of your own, with --gold, in place of tasks."
+RUN = "A finished run; leave it out to choose for a bare trunk."
+GOLD = "The pairs of SRC and TGT, as ids or line numbers."
+DEV = "Other files to choose on; without them one half of SRC chooses and the other is scored."
+LANGUAGES = "Languages to choose over; all the task has by default."
+POOLS = "Poolings to try; all by default, one reading of the text each."
+MARGINS = "Margins to try; ratio,distance,absolute by default. csls ranks as distance does."
+MEAN = "Whether each language's mean vector is subtracted."
+TEST = "Score the choice on test, once, or leave test alone."
+OUT = "Where the record goes; by default the run's own folder."
 CENTRING = {"no": (False,), "yes": (True,), "both": (False, True)}
 
 
 def sweep(
-    tasks: Annotated[
-        str | None, given("--tasks", "LIST", "Tasks to choose for, each by itself: tatoeba,bucc2018.")
-    ] = None,
-    source: Annotated[
-        Path | None, typer.Argument(metavar="SRC", help="Sentences of your own, with --gold, in place of tasks.")
-    ] = None,
-    target: Annotated[Path | None, typer.Argument(metavar="TGT", help="Sentences of the other language.")] = None,
-    run: Annotated[
-        Path | None, given("--run", "RUN", "A finished run; leave it out to choose for a bare trunk.")
-    ] = None,
+    tasks: Annotated[Text, option("--tasks", "LIST", "Tasks to choose for, each by itself: tatoeba,bucc2018.")] = None,
+    source: Annotated[Path | None, typer.Argument(metavar="SRC", help=SRC)] = None,
+    target: Annotated[Path | None, typer.Argument(metavar="TGT", help=options.TARGET)] = None,
+    run: Annotated[Path | None, option("--run", "RUN", RUN)] = None,
     trunk: options.TrunkOption = None,
-    gold: Annotated[Path | None, given("--gold", "FILE", "The pairs of SRC and TGT, as ids or line numbers.")] = None,
-    dev: Annotated[
-        tuple[Path, Path, Path] | None,
-        given(
-            "--dev",
-            "SRC TGT GOLD",
-            "Other files to choose on; without them one half of SRC chooses and the other is scored.",
-        ),
-    ] = None,
+    gold: Annotated[Path | None, option("--gold", "FILE", GOLD)] = None,
+    dev: Annotated[tuple[Path, Path, Path] | None, option("--dev", "SRC TGT GOLD", DEV)] = None,
     layout: options.LayoutOption = None,
     column: options.ColumnOption = None,
-    languages: Annotated[
-        str | None, given("--languages", "LIST", "Languages to choose over; all the task has by default.")
-    ] = None,
+    languages: Annotated[Text, option("--languages", "LIST", LANGUAGES)] = None,
     protocol: options.ProtocolOption = None,
-    layers: Annotated[str | None, given("--layers", "N,N|all", "Layers to try; all by default.")] = None,
-    pools: Annotated[
-        str | None, given("--pools", "LIST", "Poolings to try; all by default, one reading of the text each.")
-    ] = None,
-    margins: Annotated[
-        str | None,
-        given("--margins", "LIST", "Margins to try; ratio,distance,absolute by default. csls ranks as distance does."),
-    ] = None,
-    centring: Annotated[
-        str, given("--centring", "yes|no|both", "Whether each language's mean vector is subtracted.")
-    ] = "both",
+    layers: Annotated[Text, option("--layers", "N,N|all", "Layers to try; all by default.")] = None,
+    pools: Annotated[Text, option("--pools", "LIST", POOLS)] = None,
+    margins: Annotated[Text, option("--margins", "LIST", MARGINS)] = None,
+    centring: Annotated[str, option("--centring", "yes|no|both", MEAN)] = "both",
     k: options.NeighboursOption = None,
-    test: Annotated[
-        bool, typer.Option("--test/--no-test", help="Score the choice on test, once, or leave test alone.")
-    ] = True,
+    test: Annotated[bool, option("--test/--no-test", None, TEST)] = True,
     data: options.DataOption = None,
     config: options.ConfigOption = None,
     settings: options.SetOption = None,
     seed: options.SeedOption = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("-o", "--out", metavar="DIR", help="Where the record goes; by default the run's own folder."),
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Choose again what was chosen already.")] = False,
+    out: Annotated[Path | None, option("-o --out", "DIR", OUT)] = None,
+    overwrite: Annotated[bool, option("--overwrite", None, "Choose again what was chosen already.")] = False,
     dry_run: options.DryRunOption = False,
     as_json: options.JsonOption = False,
 ) -> None:
@@ -81,22 +64,15 @@ def sweep(
     """
     from adapter_stilts.mining import sweep as library
 
-    typed: dict[str, tuple[str, object]] = {
-        "--trunk": ("trunk.name", trunk),
-        "--languages": ("evaluation.languages", options.names(languages)),
-        "--protocol": ("evaluation.protocol", protocol),
-        "--layers": ("retrieval.layer", layers),
-        "-k": ("retrieval.k", k),
-        "--data": ("data.sources", tuple(data or ())),
-        "--seed": ("training.seed", seed),
-    }
     refuse(centring not in CENTRING, f"--centring {centring}", "use yes, no or both")
+    read = {"languages": options.names(languages), "protocol": protocol, "layers": layers, "k": k}
+    configured = options.configuration(config, settings, trunk=trunk, **read, data=data, seed=seed)
     listed = {"tasks": options.names(tasks), "pools": options.names(pools), "margins": options.names(margins)}
     fields: dict[str, Any] = {"layout": layout, "column": column, "dev": dev, "test": test, **listed}
     fields |= {"files": _files(source, target, gold), "centring": CENTRING[centring]}
-    request = library.Sweep.from_config(options.configuration(config, settings, typed), run=run, **fields)
-    reporter = progress.reporter()
-    outcome = library.sweep(request, out=out, runs=options.RUNS, overwrite=overwrite, dry_run=dry_run, report=reporter)
+    request = library.Sweep.from_config(configured, run=run, **fields)
+    where: dict[str, Any] = {"out": out, "runs": options.RUNS, "overwrite": overwrite, "dry_run": dry_run}
+    outcome = library.sweep(request, **where, report=progress.reporter())
     if as_json:
         render.document(outcome)
         return

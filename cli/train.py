@@ -7,26 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from . import progress, render
-from .options import (
-    RUNS,
-    ConfigOption,
-    ControlOption,
-    DataOption,
-    DryRunOption,
-    HowOption,
-    JsonOption,
-    KindOption,
-    OutOption,
-    ResumeOption,
-    SamplerOption,
-    SeedOption,
-    SetOption,
-    TrunkOption,
-    configuration,
-    given,
-    names,
-)
+from . import options, progress, render
+from .options import names, option
 
 TASK = "A task of `list tasks`, or a YAML file that describes one; several with commas for --how joint."
 SOURCES = "Finished runs whose adapters are fused; they stay frozen."
@@ -34,20 +16,20 @@ SOURCES = "Finished runs whose adapters are fused; they stay frozen."
 
 def train(
     task: Annotated[str, typer.Argument(metavar="TASK", help=TASK)],
-    trunk: TrunkOption = None,
-    kind: KindOption = None,
-    how: HowOption = None,
-    after: Annotated[list[str] | None, given("--after", "RUN", "A finished run to build on (repeatable).")] = None,
-    sampler: SamplerOption = None,
-    data: DataOption = None,
-    config: ConfigOption = None,
-    settings: SetOption = None,
-    seed: SeedOption = None,
-    control: ControlOption = None,
-    out: OutOption = None,
-    resume: ResumeOption = True,
-    dry_run: DryRunOption = False,
-    as_json: JsonOption = False,
+    trunk: options.TrunkOption = None,
+    kind: options.KindOption = None,
+    how: options.HowOption = None,
+    after: Annotated[list[str] | None, option("--after", "RUN", "A finished run to build on (repeatable).")] = None,
+    sampler: options.SamplerOption = None,
+    data: options.DataOption = None,
+    config: options.ConfigOption = None,
+    settings: options.SetOption = None,
+    seed: options.SeedOption = None,
+    control: options.ControlOption = None,
+    out: options.OutOption = None,
+    resume: options.ResumeOption = True,
+    dry_run: options.DryRunOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Train an adapter and a head for a task.
 
@@ -63,36 +45,25 @@ def train(
     """
     from adapter_stilts.runs import train as runs
 
-    typed = {
-        "TASK": ("task.name", task),
-        "--trunk": ("trunk.name", trunk),
-        "--kind": ("adapter.kind", kind),
-        "--how": ("how", how),
-        "--after": ("after", tuple(after or ())),
-        "--sampler": ("training.sampler.name", sampler),
-        "--data": ("data.sources", tuple(data or ())),
-        "--seed": ("training.seed", seed),
-        "--control": ("control", control),
-    }
-    chosen = configuration(config, settings, typed)
-    how_run: dict[str, Any] = {"out": out, "runs": RUNS, "resume": resume, "overwrite": not resume, "dry_run": dry_run}
-    render.finish(runs.train(chosen, names(task), **how_run, report=progress.reporter()), as_json)
+    built = {"task": task, "trunk": trunk, "kind": kind, "how": how, "after": after, "sampler": sampler}
+    chosen = options.configuration(config, settings, **built, data=data, seed=seed, control=control)
+    render.finish(runs.train(chosen, names(task), **_where(out, resume, dry_run)), as_json)
 
 
 def fuse(
     sources: Annotated[list[Path], typer.Argument(metavar="RUN", help=SOURCES)],
-    target: Annotated[str, given("--target", "TASK", "The task that fusion layers and a head are trained for.")],
-    trunk: TrunkOption = None,
-    kind: KindOption = None,
-    data: DataOption = None,
-    config: ConfigOption = None,
-    settings: SetOption = None,
-    seed: SeedOption = None,
-    control: ControlOption = None,
-    out: OutOption = None,
-    resume: ResumeOption = True,
-    dry_run: DryRunOption = False,
-    as_json: JsonOption = False,
+    target: Annotated[str, option("--target", "TASK", "The task that fusion layers and a head are trained for.")],
+    trunk: options.TrunkOption = None,
+    kind: options.KindOption = None,
+    data: options.DataOption = None,
+    config: options.ConfigOption = None,
+    settings: options.SetOption = None,
+    seed: options.SeedOption = None,
+    control: options.ControlOption = None,
+    out: options.OutOption = None,
+    resume: options.ResumeOption = True,
+    dry_run: options.DryRunOption = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Train AdapterFusion over finished runs.
 
@@ -105,16 +76,11 @@ def fuse(
     """
     from adapter_stilts.runs import train as runs
 
-    typed = {
-        "--target": ("task.name", target),
-        "RUN": ("after", tuple(str(source) for source in sources)),
-        "fuse": ("how", "fuse"),
-        "--trunk": ("trunk.name", trunk),
-        "--kind": ("adapter.kind", kind),
-        "--data": ("data.sources", tuple(data or ())),
-        "--seed": ("training.seed", seed),
-        "--control": ("control", control),
-    }
-    chosen = configuration(config, settings, typed)
-    how_run: dict[str, Any] = {"out": out, "runs": RUNS, "resume": resume, "overwrite": not resume, "dry_run": dry_run}
-    render.finish(runs.fuse(tuple(sources), target, chosen, **how_run, report=progress.reporter()), as_json)
+    built = {"target": target, "sources": [str(run) for run in sources], "fuse": "fuse", "trunk": trunk, "kind": kind}
+    chosen = options.configuration(config, settings, **built, data=data, seed=seed, control=control)
+    render.finish(runs.fuse(tuple(sources), target, chosen, **_where(out, resume, dry_run)), as_json)
+
+
+def _where(out: Path | None, resume: bool, dry_run: bool) -> dict[str, Any]:
+    again = {"resume": resume, "overwrite": not resume, "dry_run": dry_run}
+    return {"out": out, "runs": options.RUNS, **again, "report": progress.reporter()}

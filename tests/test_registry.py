@@ -33,7 +33,7 @@ def test_reads_the_names_that_a_registry_has(place):
 def test_reads_those_of_a_package_and_of_a_literal():
     from adapter_stilts.config import schema
     from adapter_stilts.metrics.base import metrics
-    from adapter_stilts.retrieval.indexes.base import indexes
+    from adapter_stilts.retrieval.indexes import indexes
 
     assert sorted(names_in("adapter_stilts.retrieval.indexes:indexes")) == sorted(indexes)
     assert sorted(names_in("adapter_stilts.metrics:metrics")) == sorted(metrics)

@@ -11,7 +11,7 @@ from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.errors import refuse
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.retrieval.distinct import duplicates
-from adapter_stilts.retrieval.indexes.base import indexes
+from adapter_stilts.retrieval.indexes import indexes
 from adapter_stilts.retrieval.plan import AUTO
 from adapter_stilts.retrieval.protocols import Protocol, protocol
 from adapter_stilts.retrieval.reading import Overrides

@@ -16,7 +16,7 @@ from adapter_stilts.mining.workers import each_of
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.blocks import PIECE, Blocks, Centred, Chosen
 from adapter_stilts.retrieval.compared import pair_similarities
-from adapter_stilts.retrieval.indexes.base import IndexSettings
+from adapter_stilts.retrieval.indexes import IndexSettings
 from adapter_stilts.retrieval.margin import margin_scores
 from adapter_stilts.retrieval.mining import Pairs
 from adapter_stilts.retrieval.plan import GB, SearchPlan, Sizes, default_limit, plan

@@ -26,7 +26,7 @@ from adapter_stilts.mining.cluster import Cluster, check_visible
 from adapter_stilts.retrieval.blocks import Blocks, Centred, Chosen
 from adapter_stilts.retrieval.compared import Numbers, Vectors
 from adapter_stilts.retrieval.embed import TokenIds
-from adapter_stilts.retrieval.indexes.base import indexes
+from adapter_stilts.retrieval.indexes import indexes
 from adapter_stilts.retrieval.plan import GB, SearchPlan, Sizes, peak, resident
 from adapter_stilts.retrieval.reading import Reading
 from adapter_stilts.retrieval.search import Each, Piece, Running, Steps, Trained, search_piece

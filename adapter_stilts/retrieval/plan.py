@@ -26,7 +26,8 @@ import faiss
 import numpy as np
 
 from adapter_stilts.errors import DoesNotFit
-from adapter_stilts.retrieval.indexes.base import Index, IndexSettings, indexes
+from adapter_stilts.reporting import span
+from adapter_stilts.retrieval.indexes import Index, IndexSettings, indexes
 from adapter_stilts.retrieval.search import ALIGNED, QUERY_ROWS, RESULTS, Steps
 
 AUTO = "auto"
@@ -176,9 +177,3 @@ def _parts(sizes: Sizes, kind: Index, settings: IndexSettings, held: int) -> dic
         "k-means": 8 * sizes.width * kind.sample(most, settings),
         "making pairs": both * MINING,
     }
-
-
-def span(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"

@@ -28,7 +28,7 @@ from adapter_stilts.retrieval.blocks import Blocks, Chosen, Held, gathered
 from adapter_stilts.retrieval.cell_search import InCells
 from adapter_stilts.retrieval.compared import Numbers, Scores, Vectors, similarities, slack
 from adapter_stilts.retrieval.gpu import Ask, on_gpus
-from adapter_stilts.retrieval.indexes.base import Index, IndexSettings, indexes
+from adapter_stilts.retrieval.indexes import Index, IndexSettings, indexes
 from adapter_stilts.retrieval.saved import Saved
 
 ALIGNED = 1 << 12  # rows that FAISS multiplies at once: larger shards are cut at multiples, so its sums are the same

@@ -52,6 +52,11 @@ class TaskRows:
         """The languages trained on."""
         return tuple(dict.fromkeys(loaded.origin.language for loaded in self.train))
 
+    @property
+    def loaded(self) -> tuple[Loaded, ...]:
+        """What was read, to learn from and to select with."""
+        return (*self.train, *self.validation)
+
 
 @dataclass(frozen=True)
 class TaskData(TaskRows):
@@ -88,7 +93,7 @@ def tokenised(rows: TaskRows, trunk: Trunk, max_length: int | None) -> TaskData:
     """The rows as a trunk's tokens. max_length: asked for; None is the task's own."""
     task = rows.task
     wanted = max_length or task.max_length
-    length = min(wanted, trunk.max_length)
+    length = min(wanted, trunk.config.max_length)
     cut = Cut(labels=rows.labels, max_length=length, query_length=task.query_length, training=True)
     features = task.format.features(rows.examples, trunk.tokenizer, cut)
     if not features:

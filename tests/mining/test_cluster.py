@@ -241,7 +241,7 @@ def test_refuses_another_trunk_in_the_same_place(hands, tiny_folder):
 
 def test_keeps_workers_below_the_limit(hands, tmp_path):
     from adapter_stilts.mining.workers import SideSpec, search_rows
-    from adapter_stilts.retrieval.indexes.base import IndexSettings
+    from adapter_stilts.retrieval.indexes import IndexSettings
     from adapter_stilts.retrieval.plan import SearchPlan
     from adapter_stilts.retrieval.search import Piece, Steps
 

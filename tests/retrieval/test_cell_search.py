@@ -8,7 +8,7 @@ import pytest
 
 from adapter_stilts.retrieval import cell_search
 from adapter_stilts.retrieval.cell_search import InCells, beside
-from adapter_stilts.retrieval.indexes.base import IndexSettings, indexes
+from adapter_stilts.retrieval.indexes import IndexSettings, indexes
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from adapter_stilts.retrieval import gpu
-from adapter_stilts.retrieval.indexes.base import IndexSettings
+from adapter_stilts.retrieval.indexes import IndexSettings
 from adapter_stilts.retrieval.search import Steps, nearest
 
 

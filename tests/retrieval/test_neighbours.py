@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from adapter_stilts.errors import StiltsError, UnknownName, UsageError
 from adapter_stilts.retrieval.blocks import Held
-from adapter_stilts.retrieval.indexes.base import IndexSettings
+from adapter_stilts.retrieval.indexes import IndexSettings
 from adapter_stilts.retrieval.search import Steps, both_ways, nearest, recall
 
 

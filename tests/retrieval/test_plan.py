@@ -5,7 +5,7 @@ import re
 import pytest
 
 from adapter_stilts.errors import DoesNotFit
-from adapter_stilts.retrieval.indexes.base import indexes
+from adapter_stilts.retrieval.indexes import indexes
 from adapter_stilts.retrieval.plan import Sizes, choose, default_limit, fit, peak, resident
 from adapter_stilts.retrieval.search import Steps
 

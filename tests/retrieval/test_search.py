@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from adapter_stilts.errors import ArtefactError, DoesNotFit, StiltsError, UsageError
 from adapter_stilts.retrieval.blocks import Chosen, Held, gathered
 from adapter_stilts.retrieval.compared import similarities
-from adapter_stilts.retrieval.indexes.base import IndexSettings, indexes
+from adapter_stilts.retrieval.indexes import IndexSettings, indexes
 from adapter_stilts.retrieval.saved import Saved
 from adapter_stilts.retrieval.search import Steps, nearest, recall, search
 

@@ -7,7 +7,7 @@ import pytest
 
 from adapter_stilts.errors import UsageError
 from adapter_stilts.retrieval.blocks import Held
-from adapter_stilts.retrieval.indexes.base import IndexSettings
+from adapter_stilts.retrieval.indexes import IndexSettings
 from adapter_stilts.retrieval.saved import Saved
 from adapter_stilts.retrieval.search import Steps, pieces_of, search, search_piece
 

@@ -65,6 +65,11 @@ class Origin:
     multiword: str = ""
     substitutions: tuple[str, ...] = ()
 
+    @property
+    def stem(self) -> str:
+        """How the names of files begin that are made of it."""
+        return f"{self.split}-{self.language}"
+
 
 @dataclass(frozen=True)
 class Loaded:

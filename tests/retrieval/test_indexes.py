@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from adapter_stilts.errors import UsageError
-from adapter_stilts.retrieval.indexes.base import IndexSettings, indexes
-from adapter_stilts.retrieval.indexes.cells import default_lists, default_probes, sample_size
+from adapter_stilts.retrieval.indexes import IndexSettings, default_lists, default_probes, indexes, sample_size
 from adapter_stilts.retrieval.search import nearest
 
 

@@ -1,1 +1,0 @@
-"""One FAISS index per file."""
