@@ -32,7 +32,7 @@ def sentence(number: int) -> str:
 def main() -> None:
     asked = options(__doc__, rows=(20_000, 80_000, 320_000), shard_rows=8192, layer=0)
     encoder = AdapterEncoder(load_trunk("miniature", layers=asked.layer))
-    reading = Reading((asked.layer,), max_length=encoder.trunk.max_length)
+    reading = Reading((asked.layer,), max_length=encoder.trunk.config.max_length)
     verb = [sys.executable, "-m", "adapter_stilts_cli", "encode", "--json"]
     verb += ["--layer", str(asked.layer), "--shard-rows", str(asked.shard_rows)]
     rows = []

@@ -57,10 +57,10 @@ def score(
       adapter-stilts score --task mlqa --language de --gold test-context-de-question-de.json --predictions test-de.json
       adapter-stilts score --benchmark xtreme predictions labels
     """
+    from adapter_stilts.evaluation import score as scoring
     from adapter_stilts.metrics.base import Options
-    from adapter_stilts.runs import score as runs
 
-    options = Options(rule=seqeval, seed=runs.SEED, replicates=replicates)
+    options = Options(rule=seqeval, seed=scoring.SEED, replicates=replicates)
     if benchmark is not None:
         one_file = ("task", "metric", "gold", "predictions", "language", "null-odds")
         values = (task, metric, gold, predictions, language, null_odds)
@@ -69,7 +69,8 @@ def score(
             refuse(value is not None, wrong, do="keep one of them")
         if predictions_folder is None or labels_folder is None:
             raise UsageError("--benchmark needs two folders", do=f"score --benchmark {benchmark} PREDICTIONS LABELS")
-        scored = runs.score_folders(benchmark, predictions_folder, labels_folder, options, report=progress.reporter())
+        folders = (predictions_folder, labels_folder)
+        scored = scoring.score_folders(benchmark, *folders, options, report=progress.reporter())
         missing = {"tasks": scored.missing_tasks, "languages": scored.missing_languages}
         facts = {"benchmark": benchmark, "complete": scored.complete, "missing": missing}
         _show({**facts, "not_scored": scored.not_scored}, scored.rows, as_json, scored.means)
@@ -80,10 +81,10 @@ def score(
     if gold is None or predictions is None:
         missing_file = "--gold" if gold is None else "--predictions"
         raise UsageError(f"no {missing_file}", do="name both files: --gold FILE --predictions FILE")
-    names = (task or "", metric or "", language or "")
-    options = replace(options, null_threshold=null_threshold, positive=positive)
-    request = runs.FilesRequest(gold, predictions, *names, null_odds, options)
-    _show({"gold": gold, "predictions": predictions}, runs.score(request, report=progress.reporter()), as_json)
+    named = {"task": task or "", "metric": metric or ""}
+    options = replace(options, language=language or "", null_threshold=null_threshold, positive=positive)
+    rows = scoring.score(gold, predictions, options, **named, null_odds=null_odds, report=progress.reporter())
+    _show({"gold": gold, "predictions": predictions}, rows, as_json)
 
 
 def _show(

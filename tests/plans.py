@@ -1,21 +1,20 @@
-"""Training plans for tests: the configuration's defaults, and what differs."""
+"""Training plans for tests: the configuration's defaults, and what differs; a call that trains by one."""
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
-from adapter_stilts.config.schema import Sampler as SamplerSection
-from adapter_stilts.config.schema import Training
-from adapter_stilts.training.plan import TrainingPlan
-from adapter_stilts.training.sampler import Sampler
+from adapter_stilts.training.loop import Run
+from adapter_stilts.training.plan import Outcome, TrainingPlan
 
 
 def plan(**changes: Any) -> TrainingPlan:
-    names = {field.name for field in fields(TrainingPlan)}
-    defaults = {name: value for name, value in Training().model_dump().items() if name in names}
-    return TrainingPlan(**{**defaults, "fusion_penalty": 1.0, "betas": (0.9, 0.999), "epsilon": 1e-8, **changes})
+    return TrainingPlan(**changes)
 
 
-def sampler(name: str = "proportional", **changes: Any) -> Sampler:
-    return Sampler(**{**SamplerSection().model_dump(), "name": name, **changes})
+def changed(plan: TrainingPlan, **changes: Any) -> TrainingPlan:
+    return TrainingPlan(**{**vars(plan), **changes})
+
+
+def train(*given: Any, resume: bool = False, **more: Any) -> Outcome:
+    return Run(*given, **more).to_the_end(resume)

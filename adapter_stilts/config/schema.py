@@ -28,6 +28,7 @@ from adapter_stilts.registry import names_in
 How = Literal["direct", "sequential", "stack", "fuse", "joint"]
 Control = Literal["none", "shuffled-labels", "random-adapter"]
 Precision = Literal["auto", "fp32", "bf16", "int8", "nf4"]
+HeadPool = Literal["pooler", "mean"]
 
 LANGUAGE = re.compile(r"([^/\s]+/)?[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*")
 SAMPLER_KEYS = {
@@ -213,7 +214,7 @@ class Training(Section):
     weight_decay: Annotated[Float, Field(ge=0)] = 0.01
     clip: Annotated[Float, Field(ge=0)] = 1.0
     head_dropout: Annotated[Float, Field(ge=0, lt=1)] = 0.1
-    head_pool: Literal["pooler", "mean"] = "pooler"
+    head_pool: HeadPool = "pooler"
     patience: Annotated[Int, Field(ge=0)] = 5
     evaluate_steps: Annotated[Int, Field(ge=1)] | None = None
     checkpoint_steps: Annotated[Int, Field(ge=1)] = 500

@@ -11,13 +11,13 @@ Padding never reaches a logit that counts: scores at padded tokens (span) and of
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from adapter_stilts.config.schema import HeadPool, Training
 from adapter_stilts.data.feature import IGNORED
 from adapter_stilts.encoder.backends.base import draw
 from adapter_stilts.encoder.in_batch import in_batch_loss
@@ -28,7 +28,7 @@ from adapter_stilts.registry import Registry, unknown_name
 from adapter_stilts.seeding import Seeds
 
 NEVER = -1e9  # a score that no other score meets
-POOLS = ("pooler", "mean")
+USUAL = Training()
 Batch: TypeAlias = Mapping[str, Tensor]
 INITIAL = 0.02  # BERT's spread of fresh weights
 
@@ -41,8 +41,9 @@ class Head(nn.Module):
 
     outputs: ClassVar[int | None] = None
 
-    def __init__(self, hidden: int, labels: int, dropout: float = 0.1, pool: str = "") -> None:
+    def __init__(self, hidden: int, outputs: int, dropout: float, pool: str) -> None:
         super().__init__()
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, hidden: Tensor, batch: Batch) -> Tensor:
         """hidden [B, T, H] float32; batch: input_ids, attention_mask and, for masked text, labels."""
@@ -74,11 +75,10 @@ heads: Registry[type[Head]] = Registry("head")
 class SentenceHead(Head):
     """Dropout, dense, tanh, dropout, linear on the first token; [B, C]."""
 
-    def __init__(self, hidden: int, labels: int, dropout: float = 0.1, pool: str = "") -> None:
-        super().__init__(hidden, labels)
-        self.dropout = nn.Dropout(dropout)
+    def __init__(self, hidden: int, outputs: int, dropout: float, pool: str) -> None:
+        super().__init__(hidden, outputs, dropout, pool)
         self.dense = nn.Linear(hidden, hidden)
-        self.out = nn.Linear(hidden, labels)
+        self.out = nn.Linear(hidden, outputs)
 
     def forward(self, hidden: Tensor, batch: Batch) -> Tensor:
         first = torch.tanh(self.dense(self.dropout(hidden[:, 0])))
@@ -101,10 +101,9 @@ class ChoiceHead(SentenceHead):
 class TagHead(Head):
     """Dropout and linear on every token; [B, T, C]."""
 
-    def __init__(self, hidden: int, labels: int, dropout: float = 0.1, pool: str = "") -> None:
-        super().__init__(hidden, labels)
-        self.dropout = nn.Dropout(dropout)
-        self.out = nn.Linear(hidden, labels)
+    def __init__(self, hidden: int, outputs: int, dropout: float, pool: str) -> None:
+        super().__init__(hidden, outputs, dropout, pool)
+        self.out = nn.Linear(hidden, outputs)
 
     def forward(self, hidden: Tensor, batch: Batch) -> Tensor:
         logits: Tensor = self.out(self.dropout(hidden))
@@ -120,8 +119,8 @@ class SpanHead(Head):
 
     outputs = 2
 
-    def __init__(self, hidden: int, labels: int, dropout: float = 0.1, pool: str = "") -> None:
-        super().__init__(hidden, labels)
+    def __init__(self, hidden: int, outputs: int, dropout: float, pool: str) -> None:
+        super().__init__(hidden, outputs, dropout, pool)
         self.out = nn.Linear(hidden, 2)
 
     def forward(self, hidden: Tensor, batch: Batch) -> Tensor:
@@ -139,11 +138,11 @@ class SpanHead(Head):
 class MaskHead(Head):
     """Dense, gelu, norm, then the trunk's own word embeddings as decoder; [masked tokens, V] in reading order."""
 
-    def __init__(self, hidden: int, labels: int, dropout: float = 0.1, pool: str = "") -> None:
-        super().__init__(hidden, labels)
+    def __init__(self, hidden: int, outputs: int, dropout: float, pool: str) -> None:
+        super().__init__(hidden, outputs, dropout, pool)
         self.dense = nn.Linear(hidden, hidden)
         self.layer_norm = nn.LayerNorm(hidden, eps=1e-5)
-        self.bias = nn.Parameter(torch.zeros(labels))
+        self.bias = nn.Parameter(torch.zeros(outputs))
         self._tied: tuple[Callable[[], Tensor], Callable[[Tensor], Tensor]] | None = None
 
     def tie(self, word_embeddings: Callable[[], Tensor], before_decoder: Callable[[Tensor], Tensor]) -> None:
@@ -173,10 +172,10 @@ class RankingHead(Head):
     `scale` multiplies cosines in the in-batch softmax; it is learned from 100 on.
     """
 
-    def __init__(self, hidden: int, labels: int = 1, dropout: float = 0.1, pool: str = "pooler") -> None:
-        super().__init__(hidden, labels)
-        if pool not in POOLS:
-            raise unknown_name("pooling of a ranking head", pool, POOLS)
+    def __init__(self, hidden: int, outputs: int, dropout: float, pool: str) -> None:
+        super().__init__(hidden, outputs, dropout, pool)
+        if pool not in get_args(HeadPool):
+            raise unknown_name("pooling of a ranking head", pool, get_args(HeadPool))
         self.pool = pool
         self.dense = nn.Linear(hidden, hidden) if pool == "pooler" else None
         self.scale = nn.Parameter(torch.tensor([100.0]))
@@ -203,15 +202,15 @@ def build_head(
     hidden: int,
     labels: int,
     seed: int,
-    dropout: float = 0.1,
     mask_head: Mapping[str, Tensor] | None = None,
-    pool: str = "pooler",
+    dropout: float = USUAL.head_dropout,
+    pool: str = USUAL.head_pool,
 ) -> Head:
     """A fresh head for a format of that name; its weights depend on `seed` and the sizes alone.
 
     labels      classes or tags; the vocabulary's size for masked text; ignored by heads that have outputs of their own
     mask_head   for masked text, the pretrained head to start from (Trunk.mask_head)
-    pool        for ranking, how a text becomes a vector: "pooler" or "mean"
+    pool        for ranking (RankingHead)
     """
     trained = [name for name in formats if formats[name].head]
     if format not in trained:
@@ -219,8 +218,17 @@ def build_head(
     made = heads[formats[format].head]
     if labels < 1 and made.outputs is None and not formats[format].ranking:
         raise UsageError(f"a head needs at least one label, and {labels} were given", do="check the task's labels")
-    make = partial(_initialised, made, hidden, made.outputs or labels, dropout, pool)
-    head = draw(Seeds(seed).number(f"head/{format}"), make)
+
+    def fresh() -> Head:
+        """With BERT's initial weights: N(0, 0.02), zero biases."""
+        head = made(hidden, made.outputs or labels, dropout, pool)
+        for module in head.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, std=INITIAL)
+                nn.init.zeros_(module.bias)
+        return head
+
+    head = draw(Seeds(seed).number(f"head/{format}"), fresh)
     if formats[format].masked and mask_head is not None:
         copy_into("the trunk's masked-LM head", head, mask_head)
     return head
@@ -235,13 +243,3 @@ def _cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, int]:
     known = labels >= 0
     targets = labels.masked_fill(~known, IGNORED)
     return functional.cross_entropy(logits.float(), targets, ignore_index=IGNORED, reduction="sum"), int(known.sum())
-
-
-def _initialised(made: type[Head], hidden: int, outputs: int, dropout: float, pool: str) -> Head:
-    """With BERT's initial weights: N(0, 0.02), zero biases."""
-    head = made(hidden, outputs, dropout, pool)
-    for module in head.modules():
-        if isinstance(module, nn.Linear):
-            nn.init.normal_(module.weight, std=INITIAL)
-            nn.init.zeros_(module.bias)
-    return head

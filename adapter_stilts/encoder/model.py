@@ -80,7 +80,7 @@ class AdapterEncoder(nn.Module):
     def load(self, name: str, kind: str, settings: Mapping[str, object], tensors: Mapping[str, Tensor]) -> None:
         """An adapter from its tensors; ArtefactError for a name or shape that kind, settings and trunk do not have."""
         parts = self._built(name, kinds[kind], settings, seed=0)
-        copy_into(f"adapter '{name}'", parts, tensors, self.trunk.depth, self.trunk.layers)
+        copy_into(f"adapter '{name}'", parts, tensors, self.trunk.depth, self.trunk.config.num_hidden_layers)
         self._hold(name, parts, kinds[kind])
 
     def tensors(self, name: str) -> dict[str, Tensor]:
@@ -96,7 +96,7 @@ class AdapterEncoder(nn.Module):
     def load_fusion(self, fuse: Fuse, tensors: Mapping[str, Tensor]) -> None:
         """An AdapterFusion from its tensors; verified like an adapter's."""
         name, parts = self._built_fusion(fuse, seed=0)
-        copy_into(f"fusion '{name}'", parts, tensors, self.trunk.depth, self.trunk.layers)
+        copy_into(f"fusion '{name}'", parts, tensors, self.trunk.depth, self.trunk.config.num_hidden_layers)
         self._hold(name, parts)
 
     def fusion_tensors(self, fuse: Fuse) -> dict[str, Tensor]:
@@ -176,7 +176,7 @@ class AdapterEncoder(nn.Module):
         ]
         if not values:
             return torch.zeros((), device=self.device)
-        eye = torch.eye(self.trunk.hidden, device=values[0].device)
+        eye = torch.eye(self.trunk.config.hidden_size, device=values[0].device)
         return FUSION_PENALTY * torch.stack([(eye - value).square().sum() for value in values]).sum()
 
     @contextmanager
@@ -197,8 +197,9 @@ class AdapterEncoder(nn.Module):
         if not 0 <= last <= self.trunk.depth:
             do = f"choose one from 0 (embeddings) to {self.trunk.depth}"
             raise UsageError(f"there is no hidden state {last}", where="retrieval.layer", do=do)
-        if input_ids.shape[-1] > self.trunk.max_length:
-            what = f"{input_ids.shape[-1]} tokens in a row, and {self.trunk.name} reads at most {self.trunk.max_length}"
+        longest = self.trunk.config.max_length
+        if input_ids.shape[-1] > longest:
+            what = f"{input_ids.shape[-1]} tokens in a row, and {self.trunk.name} reads at most {longest}"
             raise UsageError(what, do="lower max_length")
         run: Callable[..., Tensor] = run_layer
         if self._checkpointing and self.training and torch.is_grad_enabled():

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from adapter_stilts.encoder.backends.base import backend
-from adapter_stilts.encoder.heads import build_head
+from adapter_stilts.encoder.heads import USUAL, build_head
 from adapter_stilts.encoder.kinds import Setting, kinds
 from adapter_stilts.encoder.model import count
 from adapter_stilts.encoder.trunk import empty_model
@@ -54,7 +54,7 @@ def fusion_parameters(trunk: TrunkConfig) -> int:
 
 
 @cache
-def head_parameters(format: str, labels: int, trunk: TrunkConfig, pool: str = "pooler") -> int:
+def head_parameters(format: str, labels: int, trunk: TrunkConfig, pool: str = USUAL.head_pool) -> int:
     """A task's head; `labels` counts its classes or tags, 0 where unknown: left out. pool: of a ranking head."""
     outputs = trunk.vocab_size if formats[format].masked else max(labels, 1)
     with torch.device("meta"):

@@ -67,29 +67,9 @@ class Trunk:
     mask_head: dict[str, Tensor] | None = field(repr=False)
 
     @property
-    def layers(self) -> int:
-        return self.config.num_hidden_layers
-
-    @property
     def depth(self) -> int:
         """How many of its layers are held."""
         return len(self.model.encoder.layer)
-
-    @property
-    def hidden(self) -> int:
-        return self.config.hidden_size
-
-    @property
-    def vocabulary(self) -> int:
-        return self.config.vocab_size
-
-    @property
-    def max_length(self) -> int:
-        return self.config.max_length
-
-    @property
-    def pad_id(self) -> int:
-        return self.config.pad_token_id
 
 
 def load_trunk(
@@ -171,7 +151,7 @@ def save_trunk(
     weights     the trunk's tensors by name, as AdapterEncoder.tensors gives them for kind full; None: its own
     mask_head   the masked-LM head to keep beside them; None: its own
     """
-    if trunk.depth < trunk.layers:
+    if trunk.depth < trunk.config.num_hidden_layers:
         raise UsageError("only a part of this trunk was loaded, so it cannot be saved", do="load it without `layers`")
     own = dict(trunk.model.named_parameters()) if weights is None else weights
     head = trunk.mask_head if mask_head is None else mask_head

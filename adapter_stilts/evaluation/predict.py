@@ -53,7 +53,7 @@ def read(
     model.eval()
     try:
         for rows in length_sorted_batches([length(feature) for feature in features], token_budget):
-            batch = collate([features[row] for row in rows], model.encoder.trunk.pad_id)
+            batch = collate([features[row] for row in rows], model.encoder.trunk.config.pad_token_id)
             made = model({name: tensor.to(device) for name, tensor in batch.items()}).cpu().numpy()
             by_token = made.ndim > 2
             for row, of_row in zip(rows, made, strict=True):

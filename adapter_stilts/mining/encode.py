@@ -84,7 +84,7 @@ class Encoding:
     def reading(self, reader: SentenceReader) -> Reading:
         """How that encoder reads. Raises UnknownName for a pooling that is none."""
         pool = self.wanted.over(protocol("own", "bucc2018")).pool
-        length = min(self.max_length, reader.encoder.trunk.max_length)
+        length = min(self.max_length, reader.encoder.trunk.config.max_length)
         return Reading((reader.layer,), pool, length, self.token_budget or reader.token_budget)
 
 
@@ -264,7 +264,7 @@ def _made(reader: SentenceReader, request: Encoding, file: TextFile) -> dict[str
         "pool": reading.pool,
         "max_length": reading.max_length,
         "token_budget": reading.token_budget,
-        "dimension": reader.encoder.trunk.hidden,
+        "dimension": reader.encoder.trunk.config.hidden_size,
         "dtype": request.dtype,
         "shard_rows": rows_of_a_shard(reader.encoder, reading, rows, request.shard_rows, request.limit_gb),
     }

@@ -123,7 +123,7 @@ class _Sweep:
         """Raises UnknownName and UsageError for settings that cannot be."""
         self._request, self._subject, self._data, self._report = request, subject, data, report
         wanted = Overrides(request.layers if request.layers is not None else "all", k=request.k)
-        named, depth = "bucc2018" if data.task.format.pools else "tatoeba", subject.trunk.layers
+        named, depth = "bucc2018" if data.task.format.pools else "tatoeba", subject.trunk.config.num_hidden_layers
         self._rules = wanted.over(protocol(request.protocol, named))
         layers = wanted.layers_at(depth, self._rules)
         self._default = default_setting(self._rules, depth)
@@ -197,7 +197,7 @@ class _Sweep:
         role, data, trunk = "chosen" if setting == chosen else "default", self._data, self._subject.trunk
         marks = {"sweep": role, "chosen_on": data.chosen_on, "scored_on": data.scored_on}
         wanted, reading = setting.wanted(self._request.k), Reading((), precision=trunk.precision)
-        asked = (self._request.protocol, trunk.layers, wanted, reading)
+        asked = (self._request.protocol, trunk.config.num_hidden_layers, wanted, reading)
         notes = {} if worth.threshold is None else {"threshold": worth.threshold}
         task = RetrievalTask(data.task, self._subject.folder, *asked, seed=self._request.seed)
         return task.results(part.loaded, setting.layer, worth.measures, {}, notes, marks)

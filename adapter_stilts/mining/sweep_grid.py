@@ -27,7 +27,7 @@ from adapter_stilts.retrieval.pools import candidates, gold_of, search_pools
 from adapter_stilts.retrieval.protocols import Protocol
 from adapter_stilts.retrieval.reading import Overrides, Reading
 from adapter_stilts.retrieval.tatoeba import partners
-from adapter_stilts.runs.sides import SideVectors, in_groups
+from adapter_stilts.runs.retrieval import SideVectors, in_groups
 
 PLAIN = "absolute"  # the margin that is none: the cosine alone, as Tatoeba's headline is read
 
@@ -102,7 +102,7 @@ def measured(
         wanted = list(same)
         layers = tuple(sorted({setting.layer for setting in wanted}))
         loaded = ((language, [part.loaded]) for language, part in parts.items())
-        for group in in_groups(loaded, encoder.trunk.hidden, len(layers)):
+        for group in in_groups(loaded, encoder.trunk.config.hidden_size, len(layers)):
             how = replace(reading, layers=layers, pool=pool)
             vectors = SideVectors(encoder, [parts[language].loaded for language in group], how, folder, save=False)
             for language in group:

@@ -37,7 +37,7 @@ def embed(encoder: AdapterEncoder, sentences: Sequence[str], reading: Reading) -
     """
     if not sentences:
         raise UsageError("no sentence to encode", do="give at least one")
-    check_layers(reading.layers, encoder.trunk.layers)
+    check_layers(reading.layers, encoder.trunk.config.num_hidden_layers)
     texts = list(dict.fromkeys(sentences))
     rows: list[TokenIds] = []
     for start in range(0, len(texts), CUT_AT_ONCE):
@@ -56,7 +56,7 @@ def embed_rows(
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[int, Vectors]:
     """Token ids of N sentences to pooled vectors [N, H] by layer, not yet at length 1; the encoder's mode stays."""
-    shape = (len(rows), encoder.trunk.hidden)
+    shape = (len(rows), encoder.trunk.config.hidden_size)
     pooled = {layer: np.empty(shape, dtype=np.float32) for layer in reading.layers}
     modes, done = [(module, module.training) for module in encoder.modules()], 0
     encoder.eval()
@@ -75,7 +75,7 @@ def embed_rows(
 
 def token_rows(encoder: AdapterEncoder, texts: Sequence[str], max_length: int) -> tuple[list[TokenIds], list[bool]]:
     """The token ids of each text with `<s>` and `</s>`, and whether it was cut to `max_length` or the trunk's."""
-    room = min(max_length, encoder.trunk.max_length) - SINGLE_SPECIALS
+    room = min(max_length, encoder.trunk.config.max_length) - SINGLE_SPECIALS
     around = marks(encoder.trunk.tokenizer)
     cut = pieces(encoder.trunk.tokenizer, texts)
     return [np.array(around.single(ids[:room]), dtype=np.int32) for ids in cut], [len(ids) > room for ids in cut]
@@ -85,7 +85,7 @@ def _batch(encoder: AdapterEncoder, rows: Sequence[TokenIds], reading: Reading) 
     layers, device = reading.layers, next(encoder.parameters()).device
     lengths = np.array([len(row) for row in rows])
     inside = np.arange(lengths.max()) < lengths[:, None]
-    padded = np.full(inside.shape, encoder.trunk.pad_id, dtype=np.int64)
+    padded = np.full(inside.shape, encoder.trunk.config.pad_token_id, dtype=np.int64)
     padded[inside] = np.concatenate(rows)
     ids, mask = torch.from_numpy(padded).to(device), torch.from_numpy(inside.astype(np.int64)).to(device)
     if len(layers) == 1:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
+from adapter_stilts.config.schema import Training
 from adapter_stilts.encoder.composition import fusion_name, fusions, names, parse
 from adapter_stilts.encoder.heads import Head, build_head
 from adapter_stilts.encoder.model import AdapterEncoder
@@ -17,37 +17,18 @@ from adapter_stilts.formats.base import formats
 from adapter_stilts.runs.lineage import Lineage, check_parts
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import Bundle, Part
-from adapter_stilts.sharing.manifest import PartFacts
 
 HEAD = "head"  # the name of the only head of a run
 
 
 def new_model(
-    trunk: Trunk,
-    lineage: Lineage,
-    heads: Mapping[str, tuple[str, int]],
-    *,
-    joint: bool,
-    seeds: Seeds,
-    dropout: float,
-    pool: str,
+    trunk: Trunk, lineage: Lineage, heads: Mapping[str, tuple[str, int]], training: Training, *, joint: bool
 ) -> TaskModel | JointModel:
     """The model a run starts from: frozen parts of its parents, fresh (or continued) trained parts, fresh heads.
 
     heads  task -> (format, number of labels); one of them, unless the run is joint
     """
-    encoder = _new_encoder(trunk, lineage, seeds)
-    models = {}
-    for task, (format, labels) in heads.items():
-        seed = seeds.number(f"head/{task}" if joint else "head")
-        models[task] = TaskModel(encoder, _head(trunk, format, labels, seed, dropout, pool), format)
-    model = JointModel(models) if joint else next(iter(models.values()))
-    model.train_parts(lineage.trained)
-    return model
-
-
-def _new_encoder(trunk: Trunk, lineage: Lineage, seeds: Seeds) -> AdapterEncoder:
-    encoder = AdapterEncoder(trunk)
+    encoder, seeds = AdapterEncoder(trunk), Seeds(training.seed)
     for name, part in lineage.frozen.items():
         encoder.load(name, part.facts["kind"], part.facts["settings"], part.tensors)
     if lineage.new and lineage.start is not None:
@@ -60,7 +41,14 @@ def _new_encoder(trunk: Trunk, lineage: Lineage, seeds: Seeds) -> AdapterEncoder
         else:
             encoder.load_fusion(fuse, lineage.fusions[fusion_name(fuse)].tensors)
     encoder.activate(lineage.composition)
-    return encoder
+    models = {}
+    for task, (format, labels) in heads.items():
+        seed = seeds.number(f"head/{task}" if joint else "head")
+        head = _head(trunk, format, labels, seed, dropout=training.head_dropout, pool=training.head_pool)
+        models[task] = TaskModel(encoder, head, format)
+    model = JointModel(models) if joint else next(iter(models.values()))
+    model.train_parts(lineage.trained)
+    return model
 
 
 def finished_models(trunk: Trunk, bundle: Bundle) -> dict[str, TaskModel]:
@@ -68,17 +56,15 @@ def finished_models(trunk: Trunk, bundle: Bundle) -> dict[str, TaskModel]:
 
     Raises ArtefactError for a trunk of other weights or parts that do not fit.
     """
-    encoder = finished_encoder(trunk, bundle)
-    return {part.name: _finished(encoder, part) for part in bundle.of("head")}
-
-
-def _finished(encoder: AdapterEncoder, part: Part) -> TaskModel:
-    format, pool = part.facts["format"], part.facts.get("pool", "pooler")
-    head = _head(encoder.trunk, format, len(part.facts["labels"]), seed=0, dropout=0.0, pool=pool)
-    copy_into(f"the head '{part.name}'", head, part.tensors)
-    model = TaskModel(encoder, head, format)
-    model.train_parts((), head=False)
-    return model.eval()
+    encoder, models = finished_encoder(trunk, bundle), {}
+    for part in bundle.of("head"):
+        facts = part.facts
+        pool = {name: facts[name] for name in ("pool",) if name in facts}
+        head = _head(trunk, facts["format"], len(facts["labels"]), seed=0, dropout=0.0, **pool)
+        copy_into(f"the head '{part.name}'", head, part.tensors)
+        models[part.name] = TaskModel(encoder, head, facts["format"])
+        models[part.name].train_parts((), head=False)
+    return {name: model.eval() for name, model in models.items()}
 
 
 def finished_encoder(trunk: Trunk, bundle: Bundle) -> AdapterEncoder:
@@ -100,12 +86,13 @@ def finished_encoder(trunk: Trunk, bundle: Bundle) -> AdapterEncoder:
 
 def check_trunk(trunk: Trunk, bundle: Bundle) -> None:
     """Refuse to put adapters on a trunk that they were not trained on."""
-    expected = bundle.manifest.trunk
+    expected, config = bundle.manifest.trunk, trunk.config
     if trunk.fingerprint == expected.fingerprint:
         return
-    if (trunk.layers, trunk.hidden) != (expected.layers, expected.hidden):
-        shapes = [f"{side.layers} layers of width {side.hidden} ('{side.name}')" for side in (expected, trunk)]
-        what = f"the run was trained on a trunk of {shapes[0]}, and this one is of {shapes[1]}"
+    if (config.num_hidden_layers, config.hidden_size) != (expected.layers, expected.hidden):
+        what = f"the run was trained on a trunk of {expected.layers} layers of width {expected.hidden}"
+        own = f"{config.num_hidden_layers} layers of width {config.hidden_size} ('{trunk.name}')"
+        what += f" ('{expected.name}'), and this one is of {own}"
     else:
         own = f"the run was trained on weights {expected.fingerprint} ('{expected.name}')"
         what = f"{own}; '{trunk.name}' has others, {trunk.fingerprint}"
@@ -136,11 +123,6 @@ def parts_of(
     return parts
 
 
-def table_rows(model: TaskModel | JointModel) -> list[PartFacts]:
-    """The table every run prints and stores: part, role, active, trained, parameters."""
-    return [PartFacts(**asdict(row)) for row in model.table()]
-
-
-def _head(trunk: Trunk, format: str, labels: int, seed: int, dropout: float, pool: str) -> Head:
-    outputs = trunk.vocabulary if formats[format].masked else labels
-    return build_head(format, trunk.hidden, outputs, seed, dropout, trunk.mask_head, pool)
+def _head(trunk: Trunk, format: str, labels: int, seed: int, **settings: Any) -> Head:
+    outputs = trunk.config.vocab_size if formats[format].masked else labels
+    return build_head(format, trunk.config.hidden_size, outputs, seed, trunk.mask_head, **settings)

@@ -20,7 +20,7 @@ from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.protocols import precision_of
 from adapter_stilts.retrieval.reading import Reading as SentenceReading
 from adapter_stilts.runs.folder import claim, locked, remove_remains
-from adapter_stilts.runs.language_stacks import ENGLISH, OWN, Stacks, with_facts
+from adapter_stilts.runs.language_stacks import ENGLISH, OWN, Stacks, active, with_facts
 from adapter_stilts.runs.material import leaks, where_of
 from adapter_stilts.runs.measure import Predicted, measure, predict_only
 from adapter_stilts.runs.ranking import measure_ranking
@@ -35,7 +35,6 @@ from adapter_stilts.runs.results import (
 )
 from adapter_stilts.runs.retrieval import RetrievalTask, measure_retrieval
 from adapter_stilts.runs.rows import Reading
-from adapter_stilts.runs.sides import active
 from adapter_stilts.runs.subject import Request, Subject, head_for, subject_of
 from adapter_stilts.sharing.bundle import Part
 from adapter_stilts.sharing.card import write_card
@@ -108,7 +107,7 @@ def evaluate(
 
 def _check(request: Request, subject: Subject, task: Task, report: Reporter) -> None:
     """Refuse a task that no head answers, before anything is scored; say where its protocol is not followed."""
-    depth, precision = subject.trunk.max_length, subject.trunk.precision
+    depth, precision = subject.trunk.config.max_length, subject.trunk.precision
     asked = precision_of(request.protocol)
     if not task.retrieval:
         head_for(subject.bundle, task, request.head)
@@ -260,7 +259,7 @@ def _retrieval_readings(
     layers, trunk, stacks, save = request.retrieval.layers, subject.trunk, subject.stacks, request.save_vectors
     how: Any = {"token_budget": subject.token_budget, "precision": trunk.precision}
     plain = RetrievalTask(
-        *(task, subject.folder, request.protocol, trunk.layers, request.retrieval),
+        *(task, subject.folder, request.protocol, trunk.config.num_hidden_layers, request.retrieval),
         SentenceReading((), composition=subject.composition, **how),
         request.split,
         save if save is not None else layers is None or len(layers) == 1,

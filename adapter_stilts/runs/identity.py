@@ -9,7 +9,7 @@ checkpoints and log lines are written, and what is scored afterwards.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -17,35 +17,50 @@ from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.trunk import Trunk
 from adapter_stilts.runs.lineage import Lineage
+from adapter_stilts.runs.task_data import TaskData
 from adapter_stilts.sharing.manifest import Manifest
-from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.reading.place import Loaded
 from adapter_stilts.training.plan import TrainingPlan
 
 # Resuming is exact, so when a checkpoint was written changes nothing.
 DECIDES_NOTHING = {"checkpoint_steps", "log_steps"}
 CAME_LATER = {"batch_rows": None}  # settings added since the first runs; at these values a run is what it was
+# of `training`, what decides the weights only in some runs, or together with the task
+AMONG_DECISIONS = {"rows", "validation_rows", "head_dropout", "max_length", "mask_rate", "head_pool", "sampler"}
 
 
 def run_identity(
-    tasks: Sequence[Task],
-    data: Sequence[Loaded],
+    config: RunConfig,
+    plan: TrainingPlan,
     trunk: Trunk,
     parents: Sequence[Manifest],
     lineage: Lineage,
-    plan: TrainingPlan,
-    decisions: Mapping[str, Any],
+    data: Sequence[TaskData],
+    processes: int,
 ) -> str:
-    """The identity of a run; two runs share it exactly when they must end with the same weights.
-
-    decisions  what else the configuration decides, as plain values
-    """
-    numbers = {name: value for name, value in asdict(plan).items() if name not in DECIDES_NOTHING}
+    """The identity of a run; two runs share it exactly when they must end with the same weights."""
+    tasks, training = [rows.task for rows in data], config.training
+    numbers = plan.model_dump(mode="json", exclude=DECIDES_NOTHING | AMONG_DECISIONS)
     tokenizer = hashlib.sha256(trunk.tokenizer.backend_tokenizer.to_str().encode()).hexdigest()
+    used = {"rows", "validation_rows", "head_dropout"}
+    used |= {"mask_rate"} if any(task.format.masked for task in tasks) else set()
+    lengths = [task.query_length for task in tasks if task.format.ranking]
+    of_tasks = training.model_dump(include=used) | {"max_length": [rows.max_length for rows in data]}
+    of_tasks |= {"query_length": lengths, "head_pool": training.head_pool} if lengths else {}
+    decisions = {
+        "how": config.how,
+        "control": config.control,
+        "kind": lineage.kind,
+        "settings": lineage.settings,
+        "labels": {rows.task.name: rows.labels for rows in data},
+        "numbers": of_tasks,
+        "processes": processes,
+        "sampler": training.sampler.model_dump() if config.how == "joint" else {},
+    }
     return fingerprint(
         {
             "tasks": [[task.name, task.format.name, task.metric, task.unanswerable] for task in tasks],
-            "data": [_data(loaded) for loaded in data],
+            "data": [_data(loaded) for rows in data for loaded in rows.loaded],
             "trunk": [trunk.fingerprint, trunk.precision, asdict(trunk.config), tokenizer],
             "parents": [_weights(parent) for parent in parents],
             "composition": [str(lineage.composition), lineage.new, lineage.new_fusion],

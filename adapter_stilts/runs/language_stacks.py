@@ -11,7 +11,8 @@ language's, which its score then says as well. Pfeiffer et al. (2020), https://a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,18 @@ def language_stacks(encoder: AdapterEncoder, bundle: Bundle, given: Sequence[str
     own.setdefault(iso1(old.facts["language"]), source)
     spared = frozenset(code for code, run in wanted.items() if run == SOURCE and code != OTHERS)
     return Stacks(source, own, spared, OTHERS in wanted)
+
+
+@contextmanager
+def active(encoder: AdapterEncoder, composition: Composition | None) -> Iterator[None]:
+    """Another composition inside the block; None leaves the one that is active."""
+    before = encoder.composition
+    if composition is not None:
+        encoder.activate(composition)
+    try:
+        yield
+    finally:
+        encoder.activate(before)
 
 
 def _wanted(given: Sequence[str]) -> dict[str, str]:

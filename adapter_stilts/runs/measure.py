@@ -33,8 +33,7 @@ from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.reading.place import Loaded
 from adapter_stilts.training.course import Order
-from adapter_stilts.training.plan import Prepare, Validation
-from adapter_stilts.training.rows import feature_data, masker
+from adapter_stilts.training.plan import Prepare, Validation, feature_data, masker
 
 MASKED = 0.15  # of the tokens of a text, when masked language modelling is scored
 Model = TaskModel | JointModel
@@ -120,7 +119,7 @@ def masking_of(format: Format[Any], trunk: Trunk, rate: float = MASKED) -> Prepa
     if not format.masked:
         return None
     tokenizer = trunk.tokenizer
-    return masker(trunk.vocabulary, tokenizer.mask_token_id, tokenizer.all_special_ids, rate)
+    return masker(trunk.config.vocab_size, tokenizer.mask_token_id, tokenizer.all_special_ids, rate)
 
 
 def masked_score(model: TaskModel, examples: Sequence[Example], reading: Reading, options: Options) -> Score:
@@ -206,7 +205,7 @@ def _masked_units(model: TaskModel, examples: Sequence[Example], reading: Readin
     trunk, device = model.encoder.trunk, next(model.parameters()).device
     cut = Cut(max_length=reading.max_length, training=False)
     features = model.format.features(examples, trunk.tokenizer, cut)
-    data = feature_data(features, model.format, trunk.pad_id, masking_of(model.format, trunk))
+    data = feature_data(features, model.format, trunk.config.pad_token_id, masking_of(model.format, trunk))
     assert data.prepare is not None
     units = np.zeros((len(features), 2))
     for number, rows in enumerate(Order(data.lengths, reading.token_budget, 1, reading.seed).batches(0)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from adapter_stilts.runs.identity import run_identity
 from adapter_stilts.runs.lineage import Lineage, lineage, random_adapter
 from adapter_stilts.runs.material import check_assigned, for_task, history, leaks
 from adapter_stilts.runs.measure import masking_of
-from adapter_stilts.runs.task_data import SHUFFLED_LABELS, TaskData, TaskRows, read_rows, tokenised
+from adapter_stilts.runs.task_data import SHUFFLED_LABELS, TaskData, read_rows, tokenised
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
 from adapter_stilts.tasks.base import Task, under
@@ -28,9 +28,8 @@ from adapter_stilts.tasks.reading.place import Loaded
 from adapter_stilts.tasks.user import find_task
 from adapter_stilts.training.course import course
 from adapter_stilts.training.devices import Processes, pick_device, processes
-from adapter_stilts.training.plan import Mixture, TrainingData, TrainingPlan
-from adapter_stilts.training.rows import feature_data
-from adapter_stilts.training.sampler import Sampler, shares
+from adapter_stilts.training.plan import Mixture, TrainingData, TrainingPlan, feature_data
+from adapter_stilts.training.sampler import shares
 
 JOINT, FUSE = "joint", "fuse"
 FULL = "full"  # the kind that trains the trunk
@@ -67,7 +66,7 @@ class Prepared:
     @property
     def loaded(self) -> list[Loaded]:
         """What was read, to learn from and to select with, task by task."""
-        return _loaded(self.data)
+        return [loaded for of_task in self.data for loaded in of_task.loaded]
 
     @property
     def history(self) -> tuple[Seen, ...]:
@@ -86,11 +85,11 @@ class Prepared:
     @property
     def rows(self) -> TrainingData | Mixture:
         """The data as the training loop takes it."""
-        rate = self.config.training.mask_rate
+        rate, pad_id = self.config.training.mask_rate, self.trunk.config.pad_token_id
         rows = {}
         for data in self.data:
             masking = masking_of(data.task.format, self.trunk, rate)
-            rows[data.task.name] = feature_data(data.features, data.task.format, self.trunk.pad_id, masking)
+            rows[data.task.name] = feature_data(data.features, data.task.format, pad_id, masking)
         return Mixture(rows, self.shares) if self.joint else next(iter(rows.values()))
 
     @property
@@ -121,24 +120,14 @@ def prepare(config: RunConfig, names: Sequence[str]) -> Prepared:
     if config.control == RANDOM_ADAPTER:
         line = random_adapter(line, seeds)
     rows = [read_rows(config, task, [task.name for task in tasks]) for task in tasks]
-    loaded = _loaded(rows)
+    loaded = [split for of_task in rows for split in of_task.loaded]
     precision = _precision(config, kind, line)
     trunk = load_trunk(config.trunk.name, revision=config.trunk.revision, precision=precision, device=device)
     for parent in parents:
         check_trunk(trunk, parent)
     data = tuple(tokenised(of_task, trunk, config.training.max_length) for of_task in rows)
-    sampler = Sampler(**config.training.sampler.model_dump())
-    chances = shares(sampler, {of_task.task.name: len(of_task.examples) for of_task in data}) if joint else {}
-    decisions = {
-        "how": config.how,
-        "control": config.control,
-        "kind": kind,
-        "settings": settings,
-        "labels": {of_task.task.name: of_task.labels for of_task in data},
-        "numbers": _numbers(config, data),
-        "processes": together.count,
-        "sampler": asdict(sampler) if joint else {},
-    }
+    sizes = {of_task.task.name: len(of_task.examples) for of_task in data}
+    chances = shares(config.training.sampler, sizes) if joint else {}
     seen = history(loaded, manifests)
     return Prepared(
         config=config,
@@ -151,7 +140,7 @@ def prepare(config: RunConfig, names: Sequence[str]) -> Prepared:
         shares=chances,
         device=str(device),
         processes=together,
-        identity=run_identity(tasks, loaded, trunk, manifests, line, plan, decisions),
+        identity=run_identity(config, plan, trunk, manifests, line, data, together.count),
         notes=(
             *_mixed(chances),
             *_compared(data, plan, together.count),
@@ -174,13 +163,10 @@ def check_control(control: str, how: str, format: Format[Any]) -> None:
 
 
 def training_plan(config: RunConfig) -> TrainingPlan:
-    """The training section as plain values; a fusion run has its own learning rate and penalty."""
-    section = config.training.model_dump()
-    values = {name: value for name, value in section.items() if name in TrainingPlan.__dataclass_fields__}
-    if config.how == FUSE:
-        values["learning_rate"] = config.fusion.learning_rate
-    adamw: dict[str, Any] = {"betas": (0.9, 0.999), "epsilon": 1e-8}  # PyTorch's
-    return TrainingPlan(**values, **adamw, fusion_penalty=config.fusion.penalty / FUSION_PENALTY)
+    """The section `training`; a fusion run has its own learning rate and penalty."""
+    rate = (config.fusion if config.how == FUSE else config.training).learning_rate
+    section = {**vars(config.training), "learning_rate": rate}
+    return TrainingPlan(**section, fusion_penalty=config.fusion.penalty / FUSION_PENALTY)
 
 
 def _tasks(config: RunConfig, names: Sequence[str]) -> tuple[Task, ...]:
@@ -217,17 +203,6 @@ def _check_joint(config: RunConfig, names: Sequence[str]) -> None:
             raise UsageError(what, where=f"task.{key}", do=advice)
 
 
-def _numbers(config: RunConfig, data: Sequence[TaskData]) -> dict[str, Any]:
-    """Numbers outside the plan that decide the weights: rows, lengths, dropout; of masking and ranking where used."""
-    training, formats = config.training, [of_task.task.format for of_task in data]
-    names = {"rows", "validation_rows", "head_dropout"}
-    names |= {"mask_rate"} if any(format.masked for format in formats) else set()
-    numbers = training.model_dump(include=names) | {"max_length": [of_task.max_length for of_task in data]}
-    if lengths := [of_task.task.query_length for of_task in data if of_task.task.format.ranking]:
-        numbers |= {"query_length": lengths, "head_pool": training.head_pool}
-    return numbers
-
-
 def _dropped(data: Iterable[Loaded]) -> list[str]:
     """How many rows of each split were left out and why, a sentence each."""
     return [
@@ -253,10 +228,6 @@ def _mixed(chances: Mapping[str, float]) -> list[str]:
     ordered = sorted(chances.items(), key=lambda chance: -chance[1])
     listed = ", ".join(f"{100 * share:.3g} % learn {task}" for task, share in ordered)
     return [f"of the steps, {listed}"] if ordered else []
-
-
-def _loaded(rows: Iterable[TaskRows]) -> list[Loaded]:
-    return [loaded for of_task in rows for loaded in (*of_task.train, *of_task.validation)]
 
 
 def _kind(wanted: Adapter, start: Part | None) -> tuple[str, dict[str, Any]]:

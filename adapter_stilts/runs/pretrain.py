@@ -15,7 +15,6 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from tokenizers import Tokenizer
@@ -34,11 +33,10 @@ from adapter_stilts.miniature.aligned_start import aligned_embeddings
 from adapter_stilts.miniature.pretraining_rows import Corpus, Rows, encode, sample
 from adapter_stilts.miniature.vocabulary import train_tokenizer
 from adapter_stilts.runs.measure import masking_of
-from adapter_stilts.runs.prepare import training_plan
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.training.devices import own_generators, pick_device
 from adapter_stilts.training.interrupt import StopSignal
-from adapter_stilts.training.loop import train
+from adapter_stilts.training.loop import Run
 from adapter_stilts.training.plan import Outcome, Progress, TrainingData, TrainingPlan
 
 PART = "whole"  # the name of the one part that trains
@@ -110,8 +108,8 @@ def pretrain(
     trunk = _fresh(vocabulary, recipe, corpus)
     model = _model(trunk, recipe).to(where)
     data = TrainingData(rows.lengths, rows.collate, masking_of(model.format, trunk, recipe.mask_rate))
-    run: Any = {"folder": work, "resume": True, "identity": identity, "progress": progress, "stop": stop}
-    outcome = train(model, data, _plan(recipe), **run)
+    run = Run(model, data, _plan(recipe), work, None, identity, progress, stop or StopSignal())
+    outcome = run.to_the_end(resume=True)
     _save(out, trunk, model, recipe.dropout)
     write_json(out / FACTS, _facts(recipe, identity, corpus, rows, outcome))
     with disk_errors(out):
@@ -134,7 +132,7 @@ def _fresh(vocabulary: Path, recipe: Recipe, corpus: Corpus) -> Trunk:
     if recipe.aligned_start:
         with own_generators(torch.device("cpu")):
             torch.manual_seed(Seeds(recipe.seed).number("aligned start"))
-            start = aligned_embeddings(corpus, trunk.vocabulary, recipe.hidden)
+            start = aligned_embeddings(corpus, trunk.config.vocab_size, recipe.hidden)
         embeddings = trunk.model.embeddings.word_embeddings.weight.data
         paired = start.abs().sum(1) > 0  # special tokens, and tokens in no pair, keep their random start
         embeddings[paired] = start[paired]
@@ -145,7 +143,8 @@ def _model(trunk: Trunk, recipe: Recipe) -> TaskModel:
     encoder = AdapterEncoder(trunk)
     encoder.add(PART, "full")
     encoder.activate(parse(PART))
-    model = TaskModel(encoder, build_head("text", trunk.hidden, trunk.vocabulary, recipe.seed), "text")
+    head = build_head("text", recipe.hidden, trunk.config.vocab_size, recipe.seed)
+    model = TaskModel(encoder, head, "text")
     model.train_parts([PART])
     return model
 
@@ -154,7 +153,7 @@ def _plan(recipe: Recipe) -> TrainingPlan:
     names = ("minutes", "learning_rate", "warmup", "token_budget", "checkpoint_steps", "precision", "seed")
     settings = {"max_steps": recipe.steps, "log_steps": 50, **{name: getattr(recipe, name) for name in names}}
     config = with_settings(RunConfig(), {f"training.{name}": value for name, value in settings.items()})
-    return replace(training_plan(config), betas=BETAS, epsilon=EPSILON)
+    return TrainingPlan(**vars(config.training), betas=BETAS, epsilon=EPSILON)
 
 
 def _save(out: Path, trunk: Trunk, model: TaskModel, dropout: float) -> None:

@@ -100,7 +100,7 @@ def own_score(
 
 def read_pool(model: TaskModel, candidates: Sequence[Candidate], max_length: int, token_budget: int) -> Pool:
     """Candidates as vectors of the model."""
-    vectors = np.empty((len(candidates), model.encoder.trunk.hidden), dtype=np.float32)
+    vectors = np.empty((len(candidates), model.encoder.trunk.config.hidden_size), dtype=np.float32)
     for start in range(0, len(candidates), AT_ONCE):
         part = candidate_features(candidates[start : start + AT_ONCE], model.encoder.trunk.tokenizer, max_length)
         vectors[start : start + len(part)] = _unit_vectors(model, part, token_budget)
@@ -112,7 +112,7 @@ def query_vectors(
 ) -> Vectors:
     """[N, H] unit vectors of queries, in their order."""
     trunk = model.encoder.trunk
-    cut = Cut(max_length=min(max_length, trunk.max_length), query_length=task.query_length, training=False)
+    cut = Cut(max_length=min(max_length, trunk.config.max_length), query_length=task.query_length, training=False)
     rows = task.format.features(queries, trunk.tokenizer, cut)
     return _unit_vectors(model, rows, token_budget)
 

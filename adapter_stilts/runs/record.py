@@ -77,7 +77,9 @@ def manifest_of(
         composition=str(prepared.lineage.composition),
         trunk=TrunkFacts(
             revision=trunk.revision or None,
-            **{name: getattr(trunk, name) for name in ("name", "fingerprint", "layers", "hidden", "precision")},
+            layers=trunk.config.num_hidden_layers,
+            hidden=trunk.config.hidden_size,
+            **{name: getattr(trunk, name) for name in ("name", "fingerprint", "precision")},
         ),
         parents=tuple(
             Parent(name=parent.manifest.name, folder=str(parent.folder), checksum=parent.manifest.checksum)

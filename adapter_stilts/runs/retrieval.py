@@ -6,31 +6,42 @@ vectors it was computed from are kept where one layer was read, so that the scor
     vectors/tatoeba/test-de.layer4.mean.source.npy     [N, H] float32 of length 1, the foreign side, in the file's order
     vectors/tatoeba/test-de.layer4.mean.source.json    what made them; another reading takes the same vectors from here
     vectors/tatoeba/test-de.layer4.mean.target.npy     the English side
+
+All sentences are read under the active composition, or, with MAD-X's language adapters, each side under its language's
+own stack.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.formats.pools import Pools
+from adapter_stilts.retrieval.compared import Vectors
+from adapter_stilts.retrieval.embed import embed
 from adapter_stilts.retrieval.gold import Measured
 from adapter_stilts.retrieval.pools import gold_of, mine_pools, named
 from adapter_stilts.retrieval.protocols import Protocol, protocol
-from adapter_stilts.retrieval.reading import Overrides, Reading
+from adapter_stilts.retrieval.reading import LanguageStack, Overrides, Reading
+from adapter_stilts.retrieval.stored.cache import VectorKey, keep, kept
 from adapter_stilts.retrieval.tatoeba import tatoeba
-from adapter_stilts.runs.language_stacks import OWN
+from adapter_stilts.runs.language_stacks import ENGLISH, OWN, active
 from adapter_stilts.runs.rows import data_of, write_predictions, write_units
-from adapter_stilts.runs.sides import SideVectors, in_groups
 from adapter_stilts.statistics.intervals import bootstrap_interval
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
+from adapter_stilts.tasks.languages import iso1
 from adapter_stilts.tasks.reading.place import Loaded, Where
 from adapter_stilts.tasks.reading.sources import load
+
+SIDES = ("source", "target")
+MEMORY = 1 << 30  # bytes of vectors held at once
+
+Parts = TypeVar("Parts", bound=Sequence[Loaded])
 
 
 @dataclass(frozen=True)
@@ -90,7 +101,7 @@ class RetrievalTask:
         origin, settings, first = loaded.origin, self.described(layer, marks or {}), measures[0]
         data, seed = data_of(loaded), self.seed
         beside = {"substitutions": list(origin.substitutions)} if origin.substitutions else {}
-        name = f"{origin.split}-{origin.language}.{settings['id']}.{first.metric}"
+        name = f"{origin.stem}.{settings['id']}.{first.metric}"
         units = write_units(self.folder, self.task.name, name, first.units)
         rows = [
             Result(
@@ -120,7 +131,7 @@ def measure_retrieval(
     task, reading, pools = asked.task, asked.reading, asked.task.format.pools
     splits = [asked.split, "validation"] if pools and asked.split == "test" else [asked.split]
     loaded = ((language, [load(task, split, language, where) for split in splits]) for language in languages)
-    for group in in_groups(loaded, encoder.trunk.hidden, len(reading.layers)):
+    for group in in_groups(loaded, encoder.trunk.config.hidden_size, len(reading.layers)):
         every = [part for parts in group.values() for part in parts]
         vectors = SideVectors(encoder, every, reading, asked.folder, save=asked.save_vectors)
         for language, parts in group.items():
@@ -160,3 +171,94 @@ def _pools(asked: RetrievalTask, vectors: SideVectors, loaded: Sequence[Loaded])
             paths[0]["predictions"] = write_predictions(asked.folder, asked.task, loaded[0], pairs)
         rows += asked.results(loaded[0], layer, measures, paths[0], notes)
     return rows
+
+
+@dataclass(frozen=True)
+class Sides:
+    """A language's two sides as vectors, by layer."""
+
+    source: dict[int, Vectors]
+    target: dict[int, Vectors]
+
+
+class SideVectors:
+    """The vectors of every sentence of a group of languages.
+
+    folder  where the vectors of this task lie, and whether new ones are saved there
+    """
+
+    def __init__(
+        self, encoder: AdapterEncoder, group: Sequence[Loaded], reading: Reading, folder: Path, *, save: bool
+    ) -> None:
+        self._trunk, self._reading, self._folder, self._save = encoder.trunk, reading, folder, save
+        self._known = {loaded.origin.stem: sides for loaded in group if (sides := self._kept(loaded)) is not None}
+        self._places: dict[LanguageStack | None, dict[str, int]] = {}
+        for loaded in group:
+            for stack, side in zip(self._read_by(loaded), loaded.sides, strict=True):
+                known = self._places.setdefault(stack, {}) if loaded.origin.stem not in self._known else {}
+                for text in side:
+                    known.setdefault(text, len(known))
+        self._layers: dict[LanguageStack | None, dict[int, Vectors]] = {}
+        for stack, known in self._places.items():
+            with active(encoder, stack.composition if stack is not None else None):
+                self._layers[stack] = embed(encoder, list(known), reading)
+
+    def sides(self, loaded: Loaded) -> Sides:
+        """Both sides, in the order of their rows."""
+        if loaded.origin.stem in self._known:
+            return self._known[loaded.origin.stem]
+        both = []
+        for stack, side in zip(self._read_by(loaded), loaded.sides, strict=True):
+            places = [self._places[stack][text] for text in side]
+            both.append({layer: vectors[places] for layer, vectors in self._layers[stack].items()})
+        return Sides(*both)
+
+    def keep(self, loaded: Loaded, layer: int, sides: Sides) -> dict[str, Any]:
+        """Write the vectors of a language, unless they lie there already; returns where, where they are kept at all."""
+        if not self._save:
+            return {}
+        paths = {side: self._path(loaded, layer, side) for side in SIDES}
+        if loaded.origin.stem not in self._known:
+            vectors = (sides.source[layer], sides.target[layer])
+            parts = zip(paths.values(), self._read_by(loaded), loaded.sides, vectors, strict=True)
+            for path, stack, texts, side in parts:
+                keep(path, self._key(layer, stack), texts, side)
+        return {"vectors": {side: path.relative_to(self._folder).as_posix() for side, path in paths.items()}}
+
+    def _kept(self, loaded: Loaded) -> Sides | None:
+        """What an earlier reading left, if every layer of both sides is there and made of the same."""
+        both: list[dict[int, Vectors]] = []
+        for side, stack, texts in zip(SIDES, self._read_by(loaded), loaded.sides, strict=True):
+            paths = {layer: self._path(loaded, layer, side) for layer in self._reading.layers}
+            by_layer = {layer: kept(path, self._key(layer, stack), texts) for layer, path in paths.items()}
+            both.append({layer: vectors for layer, vectors in by_layer.items() if vectors is not None})
+        return Sides(*both) if all(len(side) == len(self._reading.layers) for side in both) else None
+
+    def _read_by(self, loaded: Loaded) -> tuple[LanguageStack | None, LanguageStack | None]:
+        """The stacks of the foreign and the English side."""
+        stacks = self._reading.stacks
+        return (stacks[iso1(loaded.origin.language)], stacks[ENGLISH]) if stacks else (None, None)
+
+    def _key(self, layer: int, stack: LanguageStack | None) -> VectorKey:
+        reading, trunk = self._reading, self._trunk
+        composition = reading.composition if stack is None else f"{reading.composition} {stack.adapter['checksum']}"
+        return VectorKey(trunk.fingerprint, composition, layer, reading.pool, trunk.precision, reading.max_length)
+
+    def _path(self, loaded: Loaded, layer: int, side: str) -> Path:
+        own = f".{OWN}" if self._reading.stacks else ""
+        name = f"{loaded.origin.stem}.layer{layer}.{self._reading.pool}{own}.{side}.npy"
+        return self._folder / "vectors" / loaded.origin.task / name
+
+
+def in_groups(loaded: Iterable[tuple[str, Parts]], hidden: int, layers: int) -> Iterator[dict[str, Parts]]:
+    """Languages whose sentences fit in `MEMORY` together as vectors of so many layers, at least one at a time."""
+    room, count = MEMORY // (4 * hidden * layers), 0
+    group: dict[str, Parts] = {}
+    for language, parts in loaded:
+        size = sum(len(side) for part in parts for side in part.sides)
+        if group and count + size > room:
+            yield group
+            group, count = {}, 0
+        group[language] = parts
+        count += size
+    yield group

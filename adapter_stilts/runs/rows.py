@@ -63,7 +63,7 @@ class Reading:
 
     def length(self, model: TaskModel) -> int:
         """Tokens of an input: the protocol's, or as trained; at most what the trunk has positions for."""
-        return min(model.format.length(self.rules, self.max_length), model.encoder.trunk.max_length)
+        return min(model.format.length(self.rules, self.max_length), model.encoder.trunk.config.max_length)
 
 
 def rows_of(
@@ -88,7 +88,7 @@ def rows_of(
         paths |= {} if predictions is None else {"predictions": write_predictions(folder, task, loaded, predictions)}
         # each reading's sums stay, since several may stand in one results.json
         protocols = [] if reading.protocol == OWN.name else [reading.protocol]
-        name = ".".join([f"{origin.split}-{origin.language}", *reading.marks.values(), *protocols])
+        name = ".".join([origin.stem, *reading.marks.values(), *protocols])
         paths["units"] = write_units(folder, task.name, name, scored.units)
     return [
         Result(

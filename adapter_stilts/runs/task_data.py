@@ -22,9 +22,8 @@ from adapter_stilts.runs.material import for_task, subset, where_of
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.tasks.base import Task, labels_of
 from adapter_stilts.tasks.languages import is_known, same_language
-from adapter_stilts.tasks.reading.holding import as_selected
 from adapter_stilts.tasks.reading.place import Loaded, Where
-from adapter_stilts.tasks.reading.sources import has_split, languages_of, load
+from adapter_stilts.tasks.reading.sources import as_selected, has_split, languages_of, load
 
 ALL = "all"  # in data.language: every language there is
 SHUFFLED_LABELS = "shuffled-labels"  # the control that shows what is left when there is nothing to learn
@@ -52,6 +51,11 @@ class TaskRows:
     def languages(self) -> tuple[str, ...]:
         """The languages trained on."""
         return tuple(dict.fromkeys(loaded.origin.language for loaded in self.train))
+
+    @property
+    def loaded(self) -> tuple[Loaded, ...]:
+        """What was read, to learn from and to select with."""
+        return (*self.train, *self.validation)
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def tokenised(rows: TaskRows, trunk: Trunk, max_length: int | None) -> TaskData:
     """The rows as a trunk's tokens. max_length: asked for; None is the task's own."""
     task = rows.task
     wanted = max_length or task.max_length
-    length = min(wanted, trunk.max_length)
+    length = min(wanted, trunk.config.max_length)
     cut = Cut(labels=rows.labels, max_length=length, query_length=task.query_length, training=True)
     features = task.format.features(rows.examples, trunk.tokenizer, cut)
     if not features:

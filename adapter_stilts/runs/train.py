@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from adapter_stilts.encoder.composition import fusions, parse
 from adapter_stilts.errors import StiltsError, UsageError
 from adapter_stilts.files import write_bytes
 from adapter_stilts.reporting import Reporter, Silent
-from adapter_stilts.runs.build import new_model, parts_of, table_rows
+from adapter_stilts.runs.build import new_model, parts_of
 from adapter_stilts.runs.folder import STATES, State, claim, clear, locked, remove_remains, state_of
 from adapter_stilts.runs.language_stacks import with_facts
 from adapter_stilts.runs.measure import Model, selector, validation_rows
@@ -28,12 +28,11 @@ from adapter_stilts.runs.prepare import Prepared, prepare
 from adapter_stilts.runs.record import Planned, Trained, head_facts, language_of, manifest_of, trained, write_config
 from adapter_stilts.runs.results import write_results
 from adapter_stilts.runs.rows import attention_table, read_attention
-from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import save_parts, verify_files
 from adapter_stilts.sharing.card import write_card
-from adapter_stilts.sharing.manifest import read_manifest, write_manifest
+from adapter_stilts.sharing.manifest import PartFacts, read_manifest, write_manifest
 from adapter_stilts.training.interrupt import StopSignal
-from adapter_stilts.training.loop import train as train_loop
+from adapter_stilts.training.loop import Run
 from adapter_stilts.training.plan import Outcome, Progress
 
 REFUSED = -1  # in the place of a state: the first process could not have the folder
@@ -138,8 +137,7 @@ def _done(folder: Path, report: Reporter) -> Trained:
 
 def _run(prepared: Prepared, model: Model, folder: Path, *, resume: bool, report: Reporter) -> None:
     started = time.perf_counter()
-    parts = table_rows(model)
-    report.table(str(prepared.lineage.composition), COLUMNS, [tuple(row.model_dump().values()) for row in parts])
+    parts = _parts(prepared, model, report)
     outcome = _train(prepared, model, folder, resume=resume, report=report)
     made = parts_of(model, prepared.lineage, head_facts(prepared), language_of(prepared))
     hashes = save_parts(folder, made)
@@ -155,16 +153,9 @@ def _run(prepared: Prepared, model: Model, folder: Path, *, resume: bool, report
 
 
 def _model(prepared: Prepared) -> Model:
-    training = prepared.config.training
-    model = new_model(
-        prepared.trunk,
-        prepared.lineage,
-        {data.task.name: (data.task.format.name, len(data.labels or ())) for data in prepared.data},
-        joint=prepared.joint,
-        seeds=Seeds(training.seed),
-        dropout=training.head_dropout,
-        pool=training.head_pool,
-    )
+    heads = {data.task.name: (data.task.format.name, len(data.labels or ())) for data in prepared.data}
+    training, joint = prepared.config.training, prepared.joint
+    model = new_model(prepared.trunk, prepared.lineage, heads, training, joint=joint)
     if not prepared.trains:
         model.train_parts((), head=False)
     return model.to(prepared.device)
@@ -182,24 +173,20 @@ def _train(prepared: Prepared, model: Model, folder: Path, *, resume: bool, repo
         def progress(now: Progress) -> None:
             advance(now.step, now.total, f"loss {now.loss:.3f}, {now.tokens_per_second:,.0f} tokens/s")
 
-        return train_loop(
-            model,
-            prepared.rows,
-            prepared.plan,
-            folder=folder,
-            validate=validate,
-            resume=resume,
-            identity=prepared.identity,
-            progress=progress,
-            stop=stop,
-        )
+        what = (model, prepared.rows, prepared.plan, folder)
+        return Run(*what, validate, prepared.identity, progress, stop).to_the_end(resume)
+
+
+def _parts(prepared: Prepared, model: Model, report: Reporter) -> list[PartFacts]:
+    """What the model is made of, shown as a table."""
+    parts = [PartFacts(**asdict(row)) for row in model.table()]
+    report.table(str(prepared.lineage.composition), COLUMNS, [tuple(row.model_dump().values()) for row in parts])
+    return parts
 
 
 def _preview(prepared: Prepared, model: Model, folder: Path, state: State, report: Reporter) -> Planned:
     """What the run would do: rows, steps and the table of parts, without a step."""
-    parts = table_rows(model)
-    planned = Planned(prepared, folder, state, parts)
-    report.table(str(prepared.lineage.composition), COLUMNS, [tuple(row.model_dump().values()) for row in parts])
+    planned = Planned(prepared, folder, state, _parts(prepared, model, report))
     steps = f"{prepared.steps} steps" if prepared.steps or not prepared.trains else f"{prepared.plan.minutes:g} minutes"
     size = f"about {planned.bytes / 1e6:.1f} MB"
     for task in planned.tasks:

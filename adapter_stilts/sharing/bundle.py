@@ -16,13 +16,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import safetensors.torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from torch import Tensor
 
+from adapter_stilts.config.schema import HeadPool
 from adapter_stilts.errors import ArtefactError, StiltsError
 from adapter_stilts.files import disk_errors, is_remains, sha256, write_bytes, write_json
 from adapter_stilts.sharing.manifest import FETCH_AGAIN, ROLES, Manifest, read_manifest
@@ -81,7 +82,7 @@ class DescribedHead(Described):
     task: str
     labels: list[str]
     max_length: int
-    pool: Literal["pooler", "mean"] | None = None  # of a ranking head
+    pool: HeadPool | None = None  # of a ranking head
 
 
 DESCRIPTIONS: dict[str, type[Described]]

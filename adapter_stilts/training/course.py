@@ -16,7 +16,7 @@ sampler decides which they are. Each task goes through its own rows in its own e
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -110,7 +110,7 @@ class Several:
     def __init__(self, mixture: Mixture, plan: TrainingPlan, processes: int) -> None:
         self._shares, self._seed = mixture.shares, plan.seed
         self._tasks = {
-            task: One(data, replace(plan, seed=Seeds(plan.seed).number(f"mixture/{task}")), processes)
+            task: One(data, plan.model_copy(update={"seed": Seeds(plan.seed).number(f"mixture/{task}")}), processes)
             for task, data in mixture.data.items()
         }
         self._length = lru_cache(maxsize=1)(lambda epoch: sum(task.steps_of(epoch) for task in self._tasks.values()))

@@ -1,7 +1,7 @@
 """Ctrl-C and SIGTERM: the first asks training to stop after the current step, the second aborts at once.
 
     with StopSignal() as stop:
-        train(model, data, plan, stop=stop, ...)   # raises Interrupted once the checkpoint is on disk
+        Run(model, data, plan, stop=stop).to_the_end()   # raises Interrupted once the checkpoint is on disk
 
 `stop.request()` does by program what the first signal does. Handlers are only installed in the main thread, where
 Python allows them; the old ones are back after the block. Under a launcher of several processes one Ctrl-C arrives

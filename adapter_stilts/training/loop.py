@@ -10,16 +10,16 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from torch import Tensor
 
 from adapter_stilts.errors import Interrupted, StiltsError
 from adapter_stilts.training import checkpoint as checkpoints
 from adapter_stilts.training.checkpoint import Checkpoint, State
-from adapter_stilts.training.course import Course, course, seed_evaluation, seed_step
+from adapter_stilts.training.course import course, seed_evaluation, seed_step
 from adapter_stilts.training.devices import own_generators
 from adapter_stilts.training.interrupt import StopSignal
 from adapter_stilts.training.journal import Journal
@@ -29,58 +29,30 @@ from adapter_stilts.training.step import Stepper, Taken, linear
 Model = TypeVar("Model", bound=Trainable)
 
 
-def silent(progress: Progress) -> None:
-    """Show nothing."""
-
-
-def train(
-    model: Model,
-    data: TrainingData | Mixture,
-    plan: TrainingPlan,
-    *,
-    folder: Path | None = None,
-    validate: Callable[[Model], Validation] | None = None,
-    resume: bool = False,
-    identity: str = "",
-    progress: Callable[[Progress], None] = silent,
-    stop: StopSignal | None = None,
-    clock: Callable[[], float] = time.monotonic,
-) -> Outcome:
-    """Train what `model` says is trainable, on the device it is on.
+@dataclass(eq=False)
+class Run(Generic[Model]):
+    """A training of what `model` says is trainable, on the device it is on; `to_the_end` does it.
 
     folder     holds metrics.jsonl and checkpoints/; None keeps nothing
     validate   a score of the model as it stands, or one a task, whose plain mean counts; higher is better, and the step
                with the best one is loaded at the end
-    resume     continue from the folder's checkpoint where there is one; otherwise what an earlier training left in the
-               folder is removed
     identity   the configuration's fingerprint; a checkpoint of another one is refused
-
-    Raises Interrupted after a requested stop, with a checkpoint on disk; StiltsError where the loss is no longer a
-    number; ArtefactError for a damaged or foreign checkpoint; DoesNotFit on a full disk.
     """
-    stepper = Stepper(model, plan)
-    score = None if validate is None else lambda: validate(model)
-    with own_generators(stepper.device):
-        turns = course(data, plan, stepper.processes.count)
-        run = Run(stepper, turns, folder, score, identity, progress, stop or StopSignal(), clock)
-        return run.to_the_end(resume)
 
-
-@dataclass(eq=False)
-class Run:
-    """One training in progress: a stepper, its position, and what it has to tell."""
-
-    stepper: Stepper
-    course: Course
-    folder: Path | None
-    validate: Callable[[], Validation] | None
-    identity: str
-    progress: Callable[[Progress], None]
-    stop: StopSignal
-    clock: Callable[[], float]
+    model: Model
+    data: TrainingData | Mixture
+    plan: TrainingPlan
+    folder: Path | None = None
+    validate: Callable[[Model], Validation] | None = None
+    identity: str = ""
+    progress: Callable[[Progress], None] = lambda progress: None
+    stop: StopSignal = field(default_factory=StopSignal)
+    clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
-        self.plan, self.processes, self.main = self.stepper.plan, self.stepper.processes, self.stepper.processes.main
+        self.stepper = Stepper(self.model, self.plan)
+        self.processes, self.main = self.stepper.processes, self.stepper.processes.main
+        self.course = course(self.data, self.plan, self.processes.count)
         self.total = self.plan.max_steps or (0 if self.plan.minutes else self.course.steps(self.plan.epochs))
         self.where = str(self.folder or "")
         self.checkpoints = self.folder / "checkpoints" if self.folder is not None else None
@@ -90,8 +62,20 @@ class Run:
         self.saved = 0  # the step of the checkpoint on disk
         self.stopping = False
 
-    def to_the_end(self, resume: bool) -> Outcome:
-        self._begin(resume)
+    def to_the_end(self, resume: bool = False) -> Outcome:
+        """Train.
+
+        resume  continue from the folder's checkpoint where there is one; otherwise what an earlier training left in
+                the folder is removed
+
+        Raises Interrupted after a requested stop, with a checkpoint on disk; StiltsError where the loss is no longer a
+        number; ArtefactError for a damaged or foreign checkpoint; DoesNotFit on a full disk.
+        """
+        with own_generators(self.stepper.device):
+            self._begin(resume)
+            return self._train()
+
+    def _train(self) -> Outcome:
         state = self.state
         while not state.stopped_by:
             # several processes stop at the step in which they agreed on it; one alone need not wait for a step
@@ -124,7 +108,7 @@ class Run:
                 checkpoints.clear(self.checkpoints)
             self.processes.align(self.stepper.parameters)
         self.journal.cut(self.state.metrics_bytes)
-        self.stepper.model.checkpoint_gradients(self.plan.gradient_checkpointing)
+        self.model.checkpoint_gradients(self.plan.gradient_checkpointing)
         self.now, self.first = self.clock(), (self.state.step, self.state.tokens, self.state.seconds)
 
     def _step(self) -> None:
@@ -132,7 +116,7 @@ class Run:
         turn, epoch = self.course.turn(state), state.epoch
         rate = plan.learning_rate * linear(self._done(state.step), self._done(state.step + 1), plan.warmup)
         seed_step(plan.seed, state.step, self.processes.rank)
-        self.stepper.model.train()
+        self.model.train()
         try:
             taken = self.stepper.step(turn.batches, rate, self.stop.requested, self._elapsed())
         except StiltsError as error:
@@ -179,7 +163,7 @@ class Run:
         assert self.validate is not None
         state = self.state
         seed_evaluation(self.plan.seed, state.step)
-        validation = self.validate()
+        validation = self.validate(self.model)
         each = dict(validation) if isinstance(validation, Mapping) else {"": float(validation)}
         score = self.processes.from_main(sum(each.values()) / len(each))
         if not math.isfinite(score):

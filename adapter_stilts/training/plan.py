@@ -9,40 +9,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import torch
 from torch import Tensor, nn
+
+from adapter_stilts.config.schema import Training
+from adapter_stilts.data.batches import collate, mask_tokens
+from adapter_stilts.data.feature import Feature, length
+from adapter_stilts.formats.base import Format
 
 Batch: TypeAlias = dict[str, Tensor]
 Prepare: TypeAlias = Callable[[Batch, torch.Generator], Batch]
 Validation: TypeAlias = float | Mapping[str, float]  # one score, or one a task, of which the plain mean counts
 
 
-@dataclass(frozen=True)
-class TrainingPlan:
-    """How long and how fast to train; names, values and checks are those of the configuration's section `training`."""
+class TrainingPlan(Training):
+    """The configuration's section `training`, and what else decides the steps.
 
-    max_steps: int | None  # optimiser steps; where given, epochs are repeated or cut to reach it
-    minutes: float | None  # wall-clock bound; the learning rate reaches zero there
-    epochs: int
-    learning_rate: float
-    weight_decay: float
-    warmup: float  # fraction of all steps
-    clip: float  # global gradient norm; 0 leaves gradients as they are
-    token_budget: int  # padded tokens of one forward pass on one process
-    batch_rows: int | None  # rows of one forward pass on one process, in the place of the token budget
-    accumulation: int  # forward passes an optimiser step
-    checkpoint_steps: int
-    evaluate_steps: int | None  # None: after every epoch
-    log_steps: int
-    patience: int  # evaluations without a gain before stopping; 0 never stops early
-    seed: int
-    precision: str  # fp32, bf16 or fp16
-    gradient_checkpointing: bool
-    fusion_penalty: float  # times the penalty the model names; 0 leaves it out
-    betas: tuple[float, float]  # of AdamW, as is epsilon
-    epsilon: float
+    fusion_penalty  times the penalty the model names; 0 leaves it out
+    betas, epsilon  of AdamW; PyTorch's
+    """
+
+    fusion_penalty: float = 1.0
+    betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = 1e-8
 
 
 @dataclass(frozen=True)
@@ -112,3 +103,26 @@ class Trainable(Protocol):
 
     def train(self, mode: bool = True) -> object:
         """Dropout on or off."""
+
+
+def feature_data(
+    features: Sequence[Feature], format: Format[Any], pad_id: int, prepare: Prepare | None = None
+) -> TrainingData:
+    """Training data from tokenised features; text features need a `masker` to prepare them."""
+
+    def rows(numbers: Sequence[int]) -> Batch:
+        return collate([features[number] for number in numbers], pad_id)
+
+    return TrainingData([length(feature) for feature in features], rows, prepare, format.rows_needed)
+
+
+def masker(vocabulary: int, mask_id: int, special_ids: Sequence[int], rate: float) -> Prepare:
+    """A `prepare` that masks `input_ids` and sets `labels` to what stood there."""
+    special = torch.tensor(special_ids)
+
+    def prepare(batch: Batch, generator: torch.Generator) -> Batch:
+        ids = batch["input_ids"]
+        inputs, labels = mask_tokens(ids, torch.isin(ids, special), vocabulary, mask_id, rate, generator)
+        return {**batch, "input_ids": inputs, "labels": labels}
+
+    return prepare

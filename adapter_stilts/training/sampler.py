@@ -1,7 +1,6 @@
 """Which task of a mixture the next optimiser step learns: shares from the tasks' sizes, and a draw from them.
 
-    shares(Sampler("temperature", 2.0, cap=5000, weights={}), {"nli": 20000, "qa": 1250})     {"nli": 0.667, "qa":
-                                                                                              0.333}
+    shares(Sampler(name="temperature", cap=5000), {"nli": 20000, "qa": 1250})     {"nli": 0.667, "qa": 0.333}
 
 The samplers are jiant's. A draw follows from the seed and the step alone, so every process draws the same task and a
 resumed run draws what an unbroken one would have drawn.
@@ -10,24 +9,14 @@ resumed run draws what an unbroken one would have drawn.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from adapter_stilts.config.schema import Sampler
 from adapter_stilts.errors import UsageError
 from adapter_stilts.registry import Registry, unknown_name
 from adapter_stilts.seeding import Seeds
 
 HIGHEST = 1 << 63  # Seeds.number is below it
-
-
-@dataclass(frozen=True)
-class Sampler:
-    """How often each task is drawn, as a function of its number n of training rows; fields as in the configuration."""
-
-    name: str
-    temperature: float
-    cap: int | None
-    weights: Mapping[str, float]
 
 
 Sizes: TypeAlias = Mapping[str, int]  # task -> training rows

@@ -19,7 +19,7 @@ Make = Callable[..., AdapterEncoder]
 @pytest.fixture
 def model(make_encoder: Make) -> JointModel:
     encoder = make_encoder({"joint": "seq_bn"}, "joint")
-    vocabulary = encoder.trunk.vocabulary
+    vocabulary = encoder.trunk.config.vocab_size
     tasks = {
         "nli": TaskModel(encoder, build_head("pair", 32, 3, seed=1), "pair"),
         "tags": TaskModel(encoder, build_head("tags", 32, 5, seed=2), "tags"),

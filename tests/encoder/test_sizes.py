@@ -57,7 +57,7 @@ def test_counts_the_parameters_of_a_fusion_and_of_the_trunk(tiny_trunk):
 )
 def test_counts_the_parameters_of_a_head(tiny_trunk, format, labels):
     vocabulary = tiny_trunk.config.vocab_size if format == "text" else labels
-    head = build_head(format, tiny_trunk.hidden, vocabulary, seed=1)
+    head = build_head(format, tiny_trunk.config.hidden_size, vocabulary, seed=1)
     assert head_parameters(format, labels, tiny_trunk.config) == sum(
         tensor.numel() for _, tensor in head.named_parameters()
     )

@@ -74,7 +74,7 @@ def test_padding_and_batch_size_do_not_change_a_logit(format: str, make_encoder:
 
 def test_masked_text_is_the_librarys(tiny_folder: Path, tiny_trunk: Trunk, batch: Batch) -> None:
     reference = XLMRobertaForMaskedLM.from_pretrained(tiny_folder, attn_implementation="sdpa").eval()
-    head = build_head("text", 32, tiny_trunk.vocabulary, seed=1, mask_head=tiny_trunk.mask_head)
+    head = build_head("text", 32, tiny_trunk.config.vocab_size, seed=1, mask_head=tiny_trunk.mask_head)
     model = TaskModel(AdapterEncoder(tiny_trunk), head, "text").eval()
     with torch.no_grad():
         theirs = reference(**batch).logits[batch["attention_mask"].bool()]
@@ -84,7 +84,7 @@ def test_masked_text_is_the_librarys(tiny_folder: Path, tiny_trunk: Trunk, batch
 def test_masked_text_learns_through_an_invertible_adapter(make_encoder: Make, tiny_trunk: Trunk, batch: Batch) -> None:
     encoder = make_encoder({"de": "seq_bn_inv"}, "de")
     model = TaskModel(
-        encoder, build_head("text", 32, tiny_trunk.vocabulary, seed=1, mask_head=tiny_trunk.mask_head), "text"
+        encoder, build_head("text", 32, tiny_trunk.config.vocab_size, seed=1, mask_head=tiny_trunk.mask_head), "text"
     )
     model.train_parts(["de"], head=False)
     labels = torch.full_like(batch["input_ids"], -100)
@@ -102,7 +102,7 @@ def test_masked_text_decodes_with_the_trunk_that_trains(tiny_trunk: Trunk, batch
     encoder = AdapterEncoder(tiny_trunk)
     encoder.add("own", "full")
     encoder.activate(parse("own"))
-    model = TaskModel(encoder, build_head("text", 32, tiny_trunk.vocabulary, seed=1), "text")
+    model = TaskModel(encoder, build_head("text", 32, tiny_trunk.config.vocab_size, seed=1), "text")
     model.train_parts(["own"])
     inputs = batch | {"labels": batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)}
     before = tiny_trunk.model.embeddings.word_embeddings.weight.clone()

@@ -55,8 +55,10 @@ def load(folder: Path, **options: Any) -> Trunk:
 
 
 def test_reads_numbers_weights_and_tokenizer(tiny_trunk: Trunk) -> None:
-    assert (tiny_trunk.layers, tiny_trunk.hidden, tiny_trunk.max_length, tiny_trunk.pad_id) == (2, 32, 64, 1)
-    assert tiny_trunk.vocabulary == len(tiny_trunk.tokenizer)
+    config = tiny_trunk.config
+    numbers = (config.num_hidden_layers, config.hidden_size, config.max_length, config.pad_token_id)
+    assert numbers == (2, 32, 64, 1)
+    assert tiny_trunk.config.vocab_size == len(tiny_trunk.tokenizer)
     assert tiny_trunk.tokenizer("a", "b")["input_ids"][0] == 0
     assert tiny_trunk.mask_head is not None
     assert set(tiny_trunk.mask_head) == {"dense.weight", "dense.bias", "layer_norm.weight", "layer_norm.bias", "bias"}
@@ -148,7 +150,7 @@ def test_loads_only_layers_asked_for_with_the_same_fingerprint(
 ) -> None:
     part = load(tiny_folder, layers=1)
     assert part.fingerprint == tiny_trunk.fingerprint
-    assert (part.depth, part.layers, tiny_trunk.depth) == (1, 2, 2)
+    assert (part.depth, part.config.num_hidden_layers, tiny_trunk.depth) == (1, 2, 2)
     full = AdapterEncoder(tiny_trunk).eval().hidden(**batch, layer=1)
     assert torch.equal(AdapterEncoder(part).eval().hidden(**batch), full)
     with pytest.raises(UsageError, match="choose one from 0 \\(embeddings\\) to 1"):
@@ -202,7 +204,7 @@ def test_makes_a_new_trunk_from_a_tokenizer_and_a_seed(tiny_folder: Path, tmp_pa
     before = torch.get_rng_state()
     one, same, other = make(1), make(1), make(2)
     assert one.fingerprint == same.fingerprint != other.fingerprint
-    assert (one.layers, one.hidden, one.max_length) == (3, 16, 20)
+    assert (one.config.num_hidden_layers, one.config.hidden_size, one.config.max_length) == (3, 16, 20)
     save_trunk(one, tmp_path / "new")
     assert load(tmp_path / "new").fingerprint == one.fingerprint
     torch.set_rng_state(before)

@@ -38,7 +38,7 @@ CHOICES = [
 @pytest.fixture
 def make_model(tiny_trunk):
     def make(format, labels=2):
-        head = build_head(format, tiny_trunk.hidden, labels, seed=5)
+        head = build_head(format, tiny_trunk.config.hidden_size, labels, seed=5)
         with torch.no_grad():
             for number, parameter in enumerate(head.parameters()):
                 parameter.copy_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(number)))
@@ -58,7 +58,7 @@ def made(format, examples, model, **more):
 @torch.no_grad()
 def one_by_one(model, rows):
     model.eval()
-    return [model(collate([row], model.encoder.trunk.pad_id))[0].numpy() for row in rows]
+    return [model(collate([row], model.encoder.trunk.config.pad_token_id))[0].numpy() for row in rows]
 
 
 CASES = [

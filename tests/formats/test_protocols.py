@@ -51,7 +51,7 @@ def tokenizer() -> XLMRobertaTokenizerFast:
 @pytest.fixture
 def model(tiny_trunk, tokenizer):
     """A head whose logits the tests set, over a tokenizer that has words of many scripts."""
-    made = TaskModel(AdapterEncoder(tiny_trunk), build_head("span", tiny_trunk.hidden, 2, seed=1), "span")
+    made = TaskModel(AdapterEncoder(tiny_trunk), build_head("span", tiny_trunk.config.hidden_size, 2, seed=1), "span")
     made.encoder.trunk.tokenizer = tokenizer
     return made
 

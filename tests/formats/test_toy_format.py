@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from adapter_stilts.errors import ConfigError, TaskDataError
+from adapter_stilts.evaluation.score import score
 from adapter_stilts.formats.base import formats
-from adapter_stilts.metrics.base import metrics
+from adapter_stilts.metrics.base import Options, metrics
 from adapter_stilts.metrics.forms import forms
 from adapter_stilts.reporting import Silent
 from adapter_stilts.runs.evaluate import evaluate
-from adapter_stilts.runs.score import FilesRequest, score
 from adapter_stilts.runs.subject import Request
 from adapter_stilts.runs.train import train
 from adapter_stilts.tasks.user import find_task
@@ -77,8 +77,8 @@ def test_trains_and_is_evaluated_and_its_prediction_file_scores_the_same(run, fo
     guesses = [line.count("*") for line in predictions.read_text().splitlines()]
     assert row.score == pytest.approx(1 - sum(abs(guess - (n % 5 + 1)) for n, guess in enumerate(guesses)) / 4 / 15)
     (folder / "gold.txt").write_text("".join("*" * (n % 5 + 1) + "\n" for n in range(15)))
-    files = FilesRequest(folder / "gold.txt", predictions, task=str(folder / "stars.yaml"))
-    (again,) = score(files, report=Silent())
+    gold, task = folder / "gold.txt", str(folder / "stars.yaml")
+    (again,) = score(gold, predictions, Options(language=""), task=task, report=Silent())
     assert again.score == row.score
 
 

@@ -2,10 +2,10 @@
 
 import json
 import random
-from dataclasses import replace
 
 import pytest
 import torch
+from plans import changed, train
 from plans import plan as make_plan
 
 from adapter_stilts.encoder.composition import parse
@@ -17,7 +17,7 @@ from adapter_stilts.errors import Interrupted
 from adapter_stilts.training import checkpoint as checkpoints
 from adapter_stilts.training.checkpoint import snapshot
 from adapter_stilts.training.interrupt import StopSignal
-from adapter_stilts.training.loop import TrainingData, train
+from adapter_stilts.training.plan import TrainingData
 
 PLAN = make_plan(
     max_steps=8, learning_rate=0.01, token_budget=80, evaluate_steps=2, checkpoint_steps=4, log_steps=1, patience=0
@@ -51,7 +51,7 @@ def build(tiny_folder):
         composition = parse("stack(fuse(first, second_one), own)")
         encoder.add_fusion(parse(PARTS[0]), seed=4)
         encoder.activate(composition)
-        model = TaskModel(encoder, build_head("single", encoder.trunk.hidden, 2, seed=5), "single")
+        model = TaskModel(encoder, build_head("single", encoder.trunk.config.hidden_size, 2, seed=5), "single")
         model.train_parts(parts)
         return model
 
@@ -131,7 +131,7 @@ def test_moves_the_values_by_the_penalty_of_the_same_step(build, accumulation):
     train(
         model,
         rows(labelled=False),
-        replace(PLAN, max_steps=1, warmup=0.0, evaluate_steps=None, accumulation=accumulation),
+        changed(PLAN, max_steps=1, warmup=0.0, evaluate_steps=None, accumulation=accumulation),
     )
     for old, new in zip(before, values, strict=True):
         away = old - torch.eye(len(old))
@@ -144,7 +144,7 @@ def test_counts_the_penalty_once_a_step(build, tmp_path, accumulation):
     """0.01 * sum of |I - V|^2, however many batches and rows the step has."""
     model = build([PARTS[0]])
     _, before = away_from_the_identity(model)
-    train(model, rows(), replace(PLAN, max_steps=1, evaluate_steps=None, accumulation=accumulation), folder=tmp_path)
+    train(model, rows(), changed(PLAN, max_steps=1, evaluate_steps=None, accumulation=accumulation), folder=tmp_path)
     row = json.loads((tmp_path / "metrics.jsonl").read_text())
     assert row["penalty"] == pytest.approx(
         0.01 * sum(float((torch.eye(len(value)) - value).square().sum()) for value in before), rel=1e-5

@@ -18,7 +18,7 @@ POOLS = {
 
 @torch.no_grad()
 def one_at_a_time(trunk, sentence, layer, pool):
-    ids = trunk.tokenizer(sentence, truncation=True, max_length=trunk.max_length, return_tensors="pt")
+    ids = trunk.tokenizer(sentence, truncation=True, max_length=trunk.config.max_length, return_tensors="pt")
     states = trunk.model(**ids, output_hidden_states=True).hidden_states[layer][0]
     vector = POOLS[pool](states).numpy()
     return vector / np.linalg.norm(vector)

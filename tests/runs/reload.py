@@ -37,7 +37,7 @@ def logits(model):
     found = formats[format].features(
         examples, model.encoder.trunk.tokenizer, Cut(labels=("a", "b", "c"), max_length=64, training=False)
     )
-    batch = collate(found, model.encoder.trunk.pad_id)
+    batch = collate(found, model.encoder.trunk.config.pad_token_id)
     return model.eval()({name: tensor for name, tensor in batch.items() if name != "labels"}).contiguous()
 
 

@@ -132,14 +132,14 @@ def test_takes_the_vectors_of_an_earlier_reading_for_another_k(
 
     both(k=3)
     with monkeypatch.context() as patched:
-        patched.setattr("adapter_stilts.runs.sides.embed", lambda *_, **__: pytest.fail("read again"))
+        patched.setattr("adapter_stilts.runs.retrieval.embed", lambda *_, **__: pytest.fail("read again"))
         again = both(k=1)
     path = tmp_path / "kept" / again[0][0]["vectors"]["source"]
     content = path.read_bytes()
     path.write_bytes(content[:-1] + b"x")
     assert both(k=2)[0][0]["score"] == again[0][0]["score"]
     assert path.read_bytes() == content
-    monkeypatch.setattr("adapter_stilts.runs.sides.embed", lambda *_, **__: pytest.fail("not the same vectors"))
+    monkeypatch.setattr("adapter_stilts.runs.retrieval.embed", lambda *_, **__: pytest.fail("not the same vectors"))
     with pytest.raises(pytest.fail.Exception, match="not the same vectors"):
         scored(tatoeba(tiny_folder, bitext, layers=(1,), pool="max"), out=tmp_path / "kept")
 

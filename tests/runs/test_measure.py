@@ -34,10 +34,10 @@ def subject(tiny_trunk, data):
         task = find_task(name)
         where = where_of(data(name), "x", columns={})
         labels = labels_of(task, load(task, "train", "en", where).examples)
-        outputs = {**OUTPUTS, "text": tiny_trunk.vocabulary}.get(task.format.name, len(labels or ()))
+        outputs = {**OUTPUTS, "text": tiny_trunk.config.vocab_size}.get(task.format.name, len(labels or ()))
         model = TaskModel(
             AdapterEncoder(tiny_trunk),
-            build_head(task.format.name, tiny_trunk.hidden, outputs, 3, 0.1, tiny_trunk.mask_head),
+            build_head(task.format.name, tiny_trunk.config.hidden_size, outputs, 3, tiny_trunk.mask_head),
             task.format.name,
         )
         return model, task, load(task, "validation", "en", where, labels), Reading(labels, 64, 512, seed=5)
@@ -163,5 +163,5 @@ def test_keeps_the_sums_of_each_protocol(subject, tmp_path):
 
 def test_reads_at_the_protocols_length_as_far_as_the_trunk_has_positions(subject):
     model, _, _, reading = subject("nli")
-    assert reading.length(model) == min(reading.max_length, model.encoder.trunk.max_length)
-    assert replace(reading, protocol="xtreme").length(model) == model.encoder.trunk.max_length < 128
+    assert reading.length(model) == min(reading.max_length, model.encoder.trunk.config.max_length)
+    assert replace(reading, protocol="xtreme").length(model) == model.encoder.trunk.config.max_length < 128

@@ -13,7 +13,7 @@ from adapter_stilts.formats.base import Cut, formats
 from adapter_stilts.formats.text import PlainText
 from adapter_stilts.runs.pretrain import Recipe, pretrain
 from adapter_stilts.training.interrupt import StopSignal
-from adapter_stilts.training.rows import feature_data, masker
+from adapter_stilts.training.plan import feature_data, masker
 
 NAMES = ["Anna", "Boris", "Clara", "David", "Emil", "Fatma", "Greta", "Hugo"]
 THINGS = {"apple": "Apfel", "book": "Buch", "lamp": "Lampe", "chair": "Stuhl", "cup": "Tasse"}
@@ -51,8 +51,8 @@ def made(texts, tmp_path_factory):
 def test_makes_a_trunk_that_loads(made):
     out, outcome = made
     trunk = load_trunk(str(out), precision="fp32")
-    assert (trunk.layers, trunk.hidden, trunk.max_length) == (2, 32, 32)
-    assert trunk.vocabulary == len(trunk.tokenizer) <= 120
+    assert (trunk.config.num_hidden_layers, trunk.config.hidden_size, trunk.config.max_length) == (2, 32, 32)
+    assert trunk.config.vocab_size == len(trunk.tokenizer) <= 120
     assert trunk.tokenizer("Anna sees", "Anna sieht")["input_ids"].count(2) == 3
     assert trunk.mask_head is not None
     assert trunk.config.hidden_dropout_prob == 0.1
@@ -71,19 +71,19 @@ def test_saves_the_weights_and_the_head_that_learned(made, texts):
     out, outcome = made
     last = outcome.losses[-1][1]
     trunk = load_trunk(str(out), precision="fp32")
-    assert last < 0.6 * math.log(trunk.vocabulary)
+    assert last < 0.6 * math.log(trunk.config.vocab_size)
     model = TaskModel(
         AdapterEncoder(trunk),
-        build_head("text", trunk.hidden, trunk.vocabulary, seed=1, mask_head=trunk.mask_head),
+        build_head("text", trunk.config.hidden_size, trunk.config.vocab_size, seed=1, mask_head=trunk.mask_head),
         "text",
     ).eval()
     rows = formats["text"].features(
         [row for language in texts.values() for row in language], trunk.tokenizer, Cut(max_length=32, training=True)
     )
     prepare = masker(
-        trunk.vocabulary, trunk.tokenizer.mask_token_id, tuple(trunk.tokenizer.all_special_ids), RECIPE.mask_rate
+        trunk.config.vocab_size, trunk.tokenizer.mask_token_id, tuple(trunk.tokenizer.all_special_ids), RECIPE.mask_rate
     )
-    data = feature_data(rows, formats["text"], trunk.pad_id, prepare)
+    data = feature_data(rows, formats["text"], trunk.config.pad_token_id, prepare)
     masks = torch.Generator().manual_seed(1)
     with torch.no_grad():  # few rows of few words: one draw of masks says little
         drawn = [model.loss_parts(data.prepare(data.collate(range(len(rows))), masks)) for _ in range(20)]

@@ -1,17 +1,16 @@
 import errno
 import json
-from dataclasses import replace
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plans import changed, train
 from plans import plan as make_plan
 
 from adapter_stilts.errors import ArtefactError, DoesNotFit
 from adapter_stilts.training import checkpoint as checkpoints
 from adapter_stilts.training.checkpoint import Checkpoint, State
-from adapter_stilts.training.loop import train
 
 PLAN = make_plan(max_steps=20, learning_rate=0.01, token_budget=150, log_steps=4, checkpoint_steps=5, seed=5)
 
@@ -71,7 +70,7 @@ def test_prefers_the_later_of_two_that_a_kill_left_behind(tmp_path):
 
 
 def test_holds_neither_pickles_nor_frozen_weights(toy, tmp_path):
-    train(toy.Toy(), toy.toy_data(), replace(PLAN, evaluate_steps=5), folder=tmp_path, validate=toy.accuracy)
+    train(toy.Toy(), toy.toy_data(), changed(PLAN, evaluate_steps=5), folder=tmp_path, validate=toy.accuracy)
     (path,) = (tmp_path / "checkpoints").iterdir()
     assert {file.name for file in path.iterdir()} == set(FILES)
     found = checkpoints.load(path, "")
@@ -152,7 +151,7 @@ def test_keeps_the_earlier_checkpoint_on_a_full_disk(toy, tmp_path, monkeypatch,
         return write(path, content)
 
     monkeypatch.setattr(checkpoints, "_write_bytes", fills_up)
-    plan = replace(PLAN, evaluate_steps=10) if full_after == 3 else PLAN
+    plan = changed(PLAN, evaluate_steps=10) if full_after == 3 else PLAN
     with pytest.raises(
         DoesNotFit, match=r"the disk is full; what was written before is kept(.|\n)*step-00000010"
     ) as caught:

@@ -1,16 +1,15 @@
 """Training on a CUDA device: precisions, loss scaling and resume. Not in the default run (`pytest -m gpu`)."""
 
 import math
-from dataclasses import replace
 
 import pytest
 import torch
+from plans import changed, train
 from plans import plan as make_plan
 
 from adapter_stilts.errors import Interrupted
 from adapter_stilts.training import checkpoint as checkpoints
 from adapter_stilts.training.interrupt import StopSignal
-from adapter_stilts.training.loop import train
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 PLAN = make_plan(max_steps=40, learning_rate=0.02, token_budget=150, log_steps=5, checkpoint_steps=10, seed=5)
@@ -19,7 +18,7 @@ PLAN = make_plan(max_steps=40, learning_rate=0.02, token_budget=150, log_steps=5
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
 def test_learns_in_every_precision(toy, precision):
     model = toy.Toy(dropout=0.0).cuda()
-    outcome = train(model, toy.toy_data(), replace(PLAN, precision=precision))
+    outcome = train(model, toy.toy_data(), changed(PLAN, precision=precision))
     assert outcome.losses[-1][1] < 0.9 * outcome.losses[0][1]
     assert all(value.dtype == torch.float32 and value.isfinite().all() for value in toy.trained(model).values())
 
@@ -28,7 +27,7 @@ def test_learns_in_every_precision(toy, precision):
 def test_resumes_with_generators_moments_and_loss_scale(toy, tmp_path, precision):
     """Within rounding: a GPU's sums may change their order, but dropout and loss scale must be those of the unbroken
     run."""
-    plan = replace(PLAN, precision=precision)
+    plan = changed(PLAN, precision=precision)
     whole, resumed = toy.Toy().cuda(), toy.Toy().cuda()
     unbroken = train(whole, toy.toy_data(), plan)
     stop = StopSignal()
@@ -53,6 +52,6 @@ def test_rescues_an_fp16_overflow_by_a_smaller_scale(toy, tmp_path, rows_without
     """A loss scale far too large: the first steps are left out, their norms are not numbers, and training goes on."""
     model = toy.Toy().cuda()
     model.head.weight.data *= 100
-    outcome = train(model, toy.toy_data(), replace(PLAN, precision="fp16", log_steps=1), folder=tmp_path)
+    outcome = train(model, toy.toy_data(), changed(PLAN, precision="fp16", log_steps=1), folder=tmp_path)
     assert outcome.steps == 40
     assert all(math.isfinite(row["loss"]) for row in rows_without_times(tmp_path))

@@ -1,10 +1,8 @@
-import json
 import os
 import signal
 import subprocess
 import sys
 import threading
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -59,7 +57,7 @@ def test_works_without_handlers_in_another_thread():
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_ends_a_training_with_exit_code_130_and_a_checkpoint(tmp_path, number):
-    plan = json.dumps(asdict(make_plan(max_steps=10000, token_budget=150)))
+    plan = make_plan(max_steps=10000, token_budget=150).model_dump_json()
     command = [sys.executable, str(Path(__file__).with_name("toy.py")), str(tmp_path), plan, "--pause", "0.01"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         for line in process.stdout:

@@ -1,12 +1,10 @@
 """A training process that is killed, by SIGKILL at any moment, and started again, ends with the bytes of one that was
 not."""
 
-import json
 import random
 import subprocess
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -22,7 +20,7 @@ COMMAND = [sys.executable, str(Path(__file__).with_name("toy.py"))]
 
 def run(folder, *options):
     subprocess.run(
-        [*COMMAND, str(folder), json.dumps(asdict(PLAN)), "--validate", *options],
+        [*COMMAND, str(folder), PLAN.model_dump_json(), "--validate", *options],
         check=True,
         timeout=100,
         stdout=subprocess.DEVNULL,
@@ -39,7 +37,7 @@ def unbroken(tmp_path_factory):
 def kill_at(folder, step, delay):
     """Start or resume, wait for `step`, then for a fraction of a step's time, and kill."""
     with subprocess.Popen(
-        [*COMMAND, str(folder), json.dumps(asdict(PLAN)), "--validate", "--resume"], stdout=subprocess.PIPE, text=True
+        [*COMMAND, str(folder), PLAN.model_dump_json(), "--validate", "--resume"], stdout=subprocess.PIPE, text=True
     ) as process:
         for line in process.stdout:
             if int(line.split()[1]) >= step:

@@ -5,12 +5,12 @@ from unittest.mock import ANY
 
 import pytest
 import torch
+from plans import changed, train
 from plans import plan as make_plan
 from torch import nn
 
 from adapter_stilts.errors import ConfigError, Interrupted, StiltsError, TaskDataError
 from adapter_stilts.training.interrupt import StopSignal
-from adapter_stilts.training.loop import train
 
 PLAN = make_plan(max_steps=30, learning_rate=0.01, token_budget=150, log_steps=4, checkpoint_steps=7, seed=5)
 
@@ -31,7 +31,7 @@ def test_changes_what_requires_a_gradient_and_nothing_else(toy):
 
 def test_learns_what_there_is_to_learn(toy):
     model = toy.Toy(dropout=0.0)
-    outcome = train(model, toy.toy_data(), replace(PLAN, max_steps=150, learning_rate=0.05))
+    outcome = train(model, toy.toy_data(), changed(PLAN, max_steps=150, learning_rate=0.05))
     assert outcome.losses[0][1] > 0.95
     assert outcome.losses[-1][1] < 0.7
 
@@ -62,8 +62,8 @@ def test_accumulates_to_the_step_of_one_large_batch(toy, unlabelled):
     data = toy.toy_data(unlabelled=unlabelled)
     small, large = toy.Toy(dropout=0.0), toy.Toy(dropout=0.0)
     plan = make_plan(epochs=4, learning_rate=0.01, seed=3)
-    one = train(small, data, replace(plan, token_budget=40, accumulation=1000, log_steps=1))
-    other = train(large, data, replace(plan, token_budget=400, accumulation=1000, log_steps=1))
+    one = train(small, data, changed(plan, token_budget=40, accumulation=1000, log_steps=1))
+    other = train(large, data, changed(plan, token_budget=400, accumulation=1000, log_steps=1))
     assert (one.steps, other.steps) == (4, 4)
     for name, value in toy.trained(small).items():
         torch.testing.assert_close(value, toy.trained(large)[name], rtol=1e-4, atol=1e-6)
@@ -93,7 +93,7 @@ def test_adds_the_penalty_in_the_step_it_was_computed_in(toy):
 
 @pytest.mark.parametrize("step", [1, 2, 6, 7, 8, 13, 29])
 def test_resumes_as_if_it_had_never_stopped(toy, tmp_path, same_bits, rows_without_times, step):
-    plan = replace(PLAN, accumulation=2, evaluate_steps=6, patience=0)
+    plan = changed(PLAN, accumulation=2, evaluate_steps=6, patience=0)
     whole, parts = toy.Toy(), toy.Toy()
     unbroken = train(whole, toy.toy_data(), plan, folder=tmp_path / "whole", validate=toy.accuracy)
     stop, at = stopping_at(step)
@@ -149,7 +149,7 @@ def test_draws_nothing_from_an_evaluation(toy, same_bits):
         return float(torch.rand(()))
 
     train(quiet, toy.toy_data(), PLAN)
-    train(noisy, toy.toy_data(), replace(PLAN, evaluate_steps=30), validate=draw)
+    train(noisy, toy.toy_data(), changed(PLAN, evaluate_steps=30), validate=draw)
     assert same_bits(toy.trained(quiet), toy.trained(noisy))
 
 
@@ -179,7 +179,7 @@ def test_loads_the_best_step_whole(toy, same_bits):
         return next(scores)
 
     model = toy.Toy()
-    outcome = train(model, toy.toy_data(), replace(PLAN, evaluate_steps=5), validate=validate)
+    outcome = train(model, toy.toy_data(), changed(PLAN, evaluate_steps=5), validate=validate)
     assert (outcome.best_step, outcome.best_score, outcome.stopped_by) == (15, 0.9, "steps")
     assert same_bits(toy.trained(model), seen[2])
 
@@ -187,14 +187,14 @@ def test_loads_the_best_step_whole(toy, same_bits):
 def test_stops_after_evaluations_without_gain(toy):
     scores = iter([0.5, 0.6, 0.6, 0.4, 0.1])
     outcome = train(
-        toy.Toy(), toy.toy_data(), replace(PLAN, evaluate_steps=2, patience=3), validate=lambda model: next(scores)
+        toy.Toy(), toy.toy_data(), changed(PLAN, evaluate_steps=2, patience=3), validate=lambda model: next(scores)
     )
     assert (outcome.steps, outcome.best_step, outcome.stopped_by) == (10, 4, "patience")
 
 
 def test_evaluates_at_the_last_step_too(toy):
     asked = []
-    train(toy.Toy(), toy.toy_data(), replace(PLAN, evaluate_steps=20), validate=lambda model: asked.append(1) or 0.5)
+    train(toy.Toy(), toy.toy_data(), changed(PLAN, evaluate_steps=20), validate=lambda model: asked.append(1) or 0.5)
     assert len(asked) == 2
 
 
@@ -209,7 +209,7 @@ def test_evaluates_after_every_epoch_unless_told_otherwise(toy, tmp_path, rows_w
 
 
 def test_runs_an_evaluation_that_was_due_when_it_was_stopped(toy, tmp_path):
-    plan = replace(PLAN, evaluate_steps=10)
+    plan = changed(PLAN, evaluate_steps=10)
     stop, at = stopping_at(10)
     asked = []
     with pytest.raises(Interrupted):
@@ -220,9 +220,9 @@ def test_runs_an_evaluation_that_was_due_when_it_was_stopped(toy, tmp_path):
 
 def test_returns_at_once_from_a_finished_training(toy, tmp_path, same_bits):
     first, again = toy.Toy(), toy.Toy()
-    outcome = train(first, toy.toy_data(), replace(PLAN, evaluate_steps=10), folder=tmp_path, validate=toy.accuracy)
+    outcome = train(first, toy.toy_data(), changed(PLAN, evaluate_steps=10), folder=tmp_path, validate=toy.accuracy)
     repeated = train(
-        again, toy.toy_data(), replace(PLAN, evaluate_steps=10), folder=tmp_path, validate=ANY, resume=True
+        again, toy.toy_data(), changed(PLAN, evaluate_steps=10), folder=tmp_path, validate=ANY, resume=True
     )
     assert repeated == outcome
     assert same_bits(toy.trained(again), toy.trained(first))
@@ -230,7 +230,7 @@ def test_returns_at_once_from_a_finished_training(toy, tmp_path, same_bits):
 
 def test_starts_afresh_where_resume_is_not_asked_for(toy, tmp_path, rows_without_times):
     train(toy.Toy(), toy.toy_data(), PLAN, folder=tmp_path)
-    train(toy.Toy(), toy.toy_data(), replace(PLAN, max_steps=5), folder=tmp_path)
+    train(toy.Toy(), toy.toy_data(), changed(PLAN, max_steps=5), folder=tmp_path)
     assert [row["step"] for row in rows_without_times(tmp_path)] == [4, 5]
 
 
@@ -278,7 +278,7 @@ def test_stops_by_the_clock_with_the_rate_at_zero(toy):
 
 
 def test_stops_at_a_loss_that_is_not_a_number_and_keeps_what_was_learned(toy, tmp_path, same_bits):
-    plan = replace(PLAN, evaluate_steps=3)
+    plan = changed(PLAN, evaluate_steps=3)
 
     def poison(batch, generator):
         calls.append(1)
@@ -302,7 +302,7 @@ def test_stops_at_a_loss_that_is_not_a_number_and_keeps_what_was_learned(toy, tm
 
 def test_stops_at_a_score_that_is_not_a_number(toy):
     with pytest.raises(StiltsError, match="the validation score at step 30 is nan"):
-        train(toy.Toy(), toy.toy_data(), replace(PLAN, evaluate_steps=30), validate=lambda model: math.nan)
+        train(toy.Toy(), toy.toy_data(), changed(PLAN, evaluate_steps=30), validate=lambda model: math.nan)
 
 
 def test_refuses_to_train_nothing(toy):
@@ -314,20 +314,20 @@ def test_refuses_to_train_nothing(toy):
 
 def test_passes_gradient_checkpointing_on(toy):
     model = toy.Toy()
-    train(model, toy.toy_data(), replace(PLAN, max_steps=1, gradient_checkpointing=True))
+    train(model, toy.toy_data(), changed(PLAN, max_steps=1, gradient_checkpointing=True))
     assert model.recomputes
 
 
 def test_trains_in_bfloat16_with_float32_weights(toy):
     model = toy.Toy()
-    outcome = train(model, toy.toy_data(), replace(PLAN, precision="bf16"))
+    outcome = train(model, toy.toy_data(), changed(PLAN, precision="bf16"))
     assert math.isfinite(outcome.losses[-1][1])
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 
 
 def test_refuses_fp16_on_the_cpu(toy, tmp_path):
     with pytest.raises(ConfigError, match=r"fp16 needs a CUDA device(.|\n)*bf16 or fp32"):
-        train(toy.Toy(), toy.toy_data(), replace(PLAN, precision="fp16"), folder=tmp_path / "never")
+        train(toy.Toy(), toy.toy_data(), changed(PLAN, precision="fp16"), folder=tmp_path / "never")
     assert not (tmp_path / "never").exists()
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from plans import changed, train
 from plans import plan as make_plan
 
 from adapter_stilts.errors import Interrupted, StiltsError
 from adapter_stilts.training.interrupt import StopSignal
-from adapter_stilts.training.loop import train
 from adapter_stilts.training.plan import Mixture
 
 PLAN = make_plan(
@@ -31,7 +31,7 @@ def mixture(toy):
 
 @pytest.mark.parametrize("step", [1, 6, 7, 8, 23])
 def test_resumes_as_if_it_had_never_stopped(toy, mixture, tmp_path, same_bits, rows_without_times, step):
-    plan = replace(PLAN, accumulation=2)
+    plan = changed(PLAN, accumulation=2)
     whole, parts, fresh = toy.Toy(), toy.Toy(), toy.Toy()
     unbroken = train(whole, mixture, plan, folder=tmp_path / "whole", validate=toy.accuracy)
     stop = StopSignal()
@@ -50,7 +50,7 @@ def test_resumes_as_if_it_had_never_stopped(toy, mixture, tmp_path, same_bits, r
 
 def test_counts_the_steps_of_each_task_and_logs_its_loss(toy, mixture, tmp_path, rows_without_times):
     losses = {}
-    plan = replace(PLAN, log_steps=1)
+    plan = changed(PLAN, log_steps=1)
     outcome = train(toy.Toy(), mixture, plan, folder=tmp_path)
     rows, before = [row for row in rows_without_times(tmp_path) if "loss" in row], {"first": 0, "second": 0}
     for row in rows:
@@ -61,7 +61,7 @@ def test_counts_the_steps_of_each_task_and_logs_its_loss(toy, mixture, tmp_path,
         losses.setdefault(learned, []).append(row["loss"])
         before = steps
     assert before == outcome.tasks == {task: len(found) for task, found in losses.items()}
-    rarely = train(toy.Toy(), mixture, replace(plan, log_steps=24), folder=tmp_path / "rarely")
+    rarely = train(toy.Toy(), mixture, changed(plan, log_steps=24), folder=tmp_path / "rarely")
     (row,) = [row for row in rows_without_times(tmp_path / "rarely") if "loss" in row]
     for task, found in losses.items():
         assert row["tasks"][task]["loss"] == pytest.approx(sum(found) / len(found))
@@ -86,7 +86,7 @@ def test_keeps_the_step_with_the_best_mean_of_the_tasks_scores(toy, mixture, tmp
 
 def test_stops_early_on_the_mean(toy, mixture):
     scores = iter([{"first": 0.9, "second": 0.1}, {"first": 1.0, "second": 0.0}, {"first": 0.0, "second": 0.9}])
-    outcome = train(toy.Toy(), mixture, replace(PLAN, patience=1), validate=lambda model: next(scores))
+    outcome = train(toy.Toy(), mixture, changed(PLAN, patience=1), validate=lambda model: next(scores))
     assert (outcome.stopped_by, outcome.steps, outcome.best_step) == ("patience", 12, 6)
 
 

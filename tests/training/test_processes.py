@@ -5,12 +5,12 @@ import os
 import socket
 import subprocess
 import sys
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import safetensors.torch
 import torch
+from plans import changed
 from plans import plan as make_plan
 
 from adapter_stilts.errors import UsageError
@@ -46,7 +46,7 @@ def torchrun(port):
 
 def run(folder, budget, launcher=()):
     """The rows of metrics.jsonl and the trained tensors."""
-    plan = json.dumps(asdict(replace(PLAN, token_budget=budget)))
+    plan = changed(PLAN, token_budget=budget).model_dump_json()
     options = [SCRIPT, str(folder), plan, "--dropout", "0", "--rows", "97", "--out", str(folder / "out"), "--validate"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     folder.mkdir()

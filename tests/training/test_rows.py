@@ -3,7 +3,7 @@ import torch
 
 from adapter_stilts.data.feature import Feature
 from adapter_stilts.formats.base import formats
-from adapter_stilts.training.rows import feature_data, masker
+from adapter_stilts.training.plan import feature_data, masker
 
 PAD, MASK, SPECIAL = 1, 4, (0, 1, 2, 3, 4)
 

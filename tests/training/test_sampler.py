@@ -8,10 +8,15 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from plans import sampler
 
+from adapter_stilts.config.schema import Sampler
 from adapter_stilts.errors import UnknownName, UsageError
 from adapter_stilts.training.sampler import draw, shares
+
+
+def sampler(name: str = "proportional", **settings: object) -> Sampler:
+    return Sampler(name=name, **settings)
+
 
 SIZES = {"a": 100, "b": 400, "c": 1600}
 sizes = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 10**7), min_size=2)
@@ -80,7 +85,7 @@ def test_never_draws_a_task_without_a_chance():
 
 def test_refuses_an_unknown_sampler_and_weights_of_other_tasks():
     with pytest.raises(UnknownName, match=r"no sampler called 'proportionate'(.|\n)*did you mean 'proportional'"):
-        shares(sampler("proportionate"), SIZES)
+        shares(Sampler.model_construct(name="proportionate"), SIZES)
     with pytest.raises(UsageError, match=r"no weight for b, c(.|\n)*training.sampler.weights.b=1"):
         shares(sampler("fixed", weights={"a": 1.0}), SIZES)
     with pytest.raises(UnknownName, match="no task of this mixture called 'd'"):

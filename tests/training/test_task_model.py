@@ -5,6 +5,7 @@ import random
 import pytest
 import torch
 from plans import plan as make_plan
+from plans import train
 
 from adapter_stilts.encoder.composition import parse
 from adapter_stilts.encoder.heads import build_head
@@ -17,8 +18,7 @@ from adapter_stilts.formats.pair import Classified
 from adapter_stilts.formats.text import PlainText
 from adapter_stilts.training.checkpoint import snapshot
 from adapter_stilts.training.interrupt import StopSignal
-from adapter_stilts.training.loop import train
-from adapter_stilts.training.rows import feature_data, masker
+from adapter_stilts.training.plan import feature_data, masker
 
 WORDS = ["Anna", "cat", "table", "sleeps", "old", "Katze", "Tisch", "apples", "train", "кошка", "small", "red"]
 PLAN = {"max_steps": 12, "learning_rate": 5e-3, "token_budget": 150, "log_steps": 1}
@@ -28,9 +28,11 @@ def model_of(folder, format, kind="seq_bn", trunk="fp32"):
     encoder = AdapterEncoder(load_trunk(str(folder), precision=trunk))
     encoder.add("task", kind, {"reduction_factor": 4} if kind == "seq_bn" else {}, seed=1)
     encoder.activate(parse("task"))
-    labels = encoder.trunk.vocabulary if format == "text" else 2
+    labels = encoder.trunk.config.vocab_size if format == "text" else 2
     model = TaskModel(
-        encoder, build_head(format, encoder.trunk.hidden, labels, seed=2, mask_head=encoder.trunk.mask_head), format
+        encoder,
+        build_head(format, encoder.trunk.config.hidden_size, labels, seed=2, mask_head=encoder.trunk.mask_head),
+        format,
     )
     model.train_parts(["task"])
     return model
@@ -41,7 +43,8 @@ def data_of(trunk, format):
     sentences = [" ".join(draw.choices(WORDS, k=draw.randint(3, 12))) for _ in range(60)]
     if format == "text":
         examples = [PlainText(str(row), sentence) for row, sentence in enumerate(sentences)]
-        prepare = masker(trunk.vocabulary, trunk.tokenizer.mask_token_id, tuple(trunk.tokenizer.all_special_ids), 0.15)
+        special = tuple(trunk.tokenizer.all_special_ids)
+        prepare = masker(trunk.config.vocab_size, trunk.tokenizer.mask_token_id, special, 0.15)
     else:
         examples = [
             Classified(str(row), sentence, None, str(sentence.count("a") % 2)) for row, sentence in enumerate(sentences)
@@ -50,7 +53,7 @@ def data_of(trunk, format):
     return feature_data(
         formats[format].features(examples, trunk.tokenizer, Cut(labels=("0", "1"), max_length=64, training=True)),
         formats[format],
-        trunk.pad_id,
+        trunk.config.pad_token_id,
         prepare,
     )
 

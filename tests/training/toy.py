@@ -17,7 +17,7 @@ from torch import nn
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.training.devices import processes
 from adapter_stilts.training.interrupt import StopSignal
-from adapter_stilts.training.loop import train
+from adapter_stilts.training.loop import Run
 from adapter_stilts.training.plan import TrainingData, TrainingPlan
 
 ROWS, WORDS, WIDTH, CLASSES = 96, 50, 8, 3
@@ -122,17 +122,16 @@ def main():
 
     with StopSignal() as stop:
         try:
-            train(
+            Run(
                 model,
                 toy_data(options.rows),
                 TrainingPlan(**options.plan),
-                folder=options.folder,
+                options.folder,
                 validate=accuracy if options.validate else None,
-                resume=options.resume,
                 identity="toy",
                 progress=show,
                 stop=stop,
-            )
+            ).to_the_end(options.resume)
         except StiltsError as error:
             sys.stdout.write(f"{error}\n")
             raise SystemExit(error.exit_code) from error

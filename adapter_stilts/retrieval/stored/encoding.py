@@ -123,7 +123,7 @@ def vectors_of(
     Raises StiltsError naming the line of a vector that is zero or not finite.
     """
     if not tokens:
-        return np.empty((0, encoder.trunk.hidden), dtype=np.float32)
+        return np.empty((0, encoder.trunk.config.hidden_size), dtype=np.float32)
     (new,) = embed_rows(encoder, tokens, reading, progress).values()
     to_unit(new, np.array(lines))
     return new

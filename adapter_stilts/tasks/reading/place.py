@@ -10,6 +10,7 @@ from typing import Any, Literal
 from adapter_stilts.formats.base import Example, Format
 
 Kind = Literal["miniature", "files", "hub"]
+CANDIDATES = "candidates"  # in the place of a split: what queries are searched among
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,11 @@ class Origin:
     parts: tuple[str, ...] = ()
     multiword: str = ""
     substitutions: tuple[str, ...] = ()
+
+    @property
+    def stem(self) -> str:
+        """How the names of files begin that are made of it."""
+        return f"{self.split}-{self.language}"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """`score`: the metrics alone, on anybody's prediction files; the numbers of XTREME's own evaluate.py, as fractions.
 
-    score(FilesRequest(Path("labels.tsv"), Path("predictions.tsv"), task="xnli"), report=Silent())[0].score
+    score(Path("labels.tsv"), Path("predictions.tsv"), Options(), task="xnli", report=Silent())[0].score
     score_folders("xtreme", Path("predictions"), Path("labels"), Options(), report=Silent()).means["all_task"]
 
 No model is loaded and nothing is written. A row's protocol is the benchmark whose evaluation code gives the same
@@ -10,20 +10,19 @@ number, "own" where none does.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from adapter_stilts.errors import UsageError, refuse
 from adapter_stilts.evaluation.benchmark import BenchmarkScore, score_benchmark
 from adapter_stilts.evaluation.given import in_files, needs_language, score_file
-from adapter_stilts.metrics.base import Options, Score, metrics
+from adapter_stilts.metrics.base import Options, metrics
 from adapter_stilts.metrics.forms import read_odds
 from adapter_stilts.metrics.tags import TYPES
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.statistics.result import Result
-from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import iso1
 from adapter_stilts.tasks.user import find_task
 
@@ -31,40 +30,60 @@ NO_LANGUAGE = "und"
 SEED = 13  # of the bootstrap intervals
 
 
-@dataclass(frozen=True)
-class FilesRequest:
-    """One file of predictions against one of gold.
+def score(
+    gold: Path,
+    predictions: Path,
+    options: Options,
+    *,
+    task: str = "",
+    metric: str = "",
+    null_odds: Path | None = None,
+    report: Reporter,
+) -> list[Result]:
+    """The scores of one file of predictions: a row for every metric, the headline first.
 
+    options    `language` is a code as typed, "" where none was
     task       whose metric is taken, and whose release the gold file may be; or
     metric     a metric by its own name
     null_odds  squad_v2: a file {"question id": how much better "no answer" scored}
-    options    of the metric; language and odds are those named here
     """
-
-    gold: Path
-    predictions: Path
-    task: str = ""
-    metric: str = ""
-    language: str = ""
-    null_odds: Path | None = None
-    options: Options = field(default_factory=lambda: Options(seed=SEED))
-
-
-def score(request: FilesRequest, *, report: Reporter) -> list[Result]:
-    """The scores of one file: a row for every metric, the headline first."""
-    task, metric = _metric(request)
-    _check_rule(request.options)
-    needs_language(metric, request.language)
+    known = [rule.name for rule in metrics.values() if rule.form]
+    if not task and not metric:
+        advice = f"add --task, for example --task xnli, or --metric, one of: {', '.join(known)}"
+        raise UsageError("nothing says which metric is taken", do=advice)
+    registered = find_task(task) if task else None
+    if metric:
+        in_files(metric)
+    metric = metric or (registered.metric if registered else "")
+    if metric not in known:
+        what = f"'{task}' has no predictions in files: it is scored by {metric}"
+        raise UsageError(what, do="score it with `adapter-stilts eval`")
+    _check_rule(options)
+    needs_language(metric, options.language)
     odds_advice = "leave --null-odds out, or score with --metric squad_v2"
-    strange = request.null_odds is not None and metric != "squad_v2"
+    strange = null_odds is not None and metric != "squad_v2"
     refuse(strange, f'odds of "no answer" mean nothing to {metric}', odds_advice)
-    odds = read_odds(request.null_odds) if request.null_odds else None
-    language = iso1(request.language) if request.language else ""
-    options = replace(request.options, language=language, null_odds=odds)
-    scored = score_file(metric, request.gold, request.predictions, options, task)
+    language, odds = options.language, read_odds(null_odds) if null_odds else None
+    asked = replace(options, language=iso1(language) if language else "", null_odds=odds)
+    scored = score_file(metric, gold, predictions, asked, registered)
     if scored.unanswered:
         report.say(f"{scored.unanswered} of {scored.n} questions have no prediction; they score 0")
-    return _rows(request, metric, scored)
+    rule = metrics[metric]
+    protocol = rule.protocol if rule.protocol != "xtreme" or asked.rule == "0.0" else "own"
+    settings: dict[str, Any] = {"rule": asked.rule} if rule.takes_rule else {}
+    settings |= {"null_threshold": asked.null_threshold} if rule.takes_odds else {}
+    settings |= {"unanswered": scored.unanswered} if scored.unanswered else {}
+    place = (task or metric, protocol, language or NO_LANGUAGE)
+    rows = [
+        Result(
+            *(*place, measure.metric, measure.score, scored.n, measure.interval),
+            split="",
+            headline=measure.metric == scored.headline,
+            settings=settings,
+        )
+        for measure in scored.measures
+    ]
+    return sorted(rows, key=lambda row: not row.headline)
 
 
 def score_folders(name: str, predictions: Path, labels: Path, options: Options, *, report: Reporter) -> BenchmarkScore:
@@ -79,41 +98,6 @@ def score_folders(name: str, predictions: Path, labels: Path, options: Options, 
 def _check_rule(options: Options) -> None:
     if options.rule not in TYPES:
         raise unknown_name("chunk rule", options.rule, TYPES)
-
-
-def _metric(request: FilesRequest) -> tuple[Task | None, str]:
-    """The task, where one is registered, and the metric."""
-    known = [metric.name for metric in metrics.values() if metric.form]
-    if not request.task and not request.metric:
-        advice = f"add --task, for example --task xnli, or --metric, one of: {', '.join(known)}"
-        raise UsageError("nothing says which metric is taken", do=advice)
-    task = find_task(request.task) if request.task else None
-    metric = request.metric or (task.metric if task else "")
-    if request.metric:
-        in_files(metric)
-    if metric not in known:
-        what = f"'{request.task}' has no predictions in files: it is scored by {metric}"
-        raise UsageError(what, do="score it with `adapter-stilts eval`")
-    return task, metric
-
-
-def _rows(request: FilesRequest, metric: str, scored: Score) -> list[Result]:
-    rule, asked = metrics[metric], request.options
-    protocol = rule.protocol if rule.protocol != "xtreme" or asked.rule == "0.0" else "own"
-    settings: dict[str, Any] = {"rule": asked.rule} if rule.takes_rule else {}
-    settings |= {"null_threshold": asked.null_threshold} if rule.takes_odds else {}
-    settings |= {"unanswered": scored.unanswered} if scored.unanswered else {}
-    place = (request.task or metric, protocol, request.language or NO_LANGUAGE)
-    rows = [
-        Result(
-            *(*place, measure.metric, measure.score, scored.n, measure.interval),
-            split="",
-            headline=measure.metric == scored.headline,
-            settings=settings,
-        )
-        for measure in scored.measures
-    ]
-    return sorted(rows, key=lambda row: not row.headline)
 
 
 def _notes(name: str, scored: BenchmarkScore) -> Iterator[str]:
