@@ -51,7 +51,6 @@ class Recipe:
 
     @property
     def title(self) -> str:
-        """The name without its folder."""
         return self.name.rpartition("/")[2]
 
 
@@ -118,7 +117,6 @@ def _rows_of_table() -> Iterator[tuple[str, str, str]]:
 
 
 def _rows(block: str) -> list[dict[str, str]]:
-    """The rows of a table in text, without what is empty."""
     header, *lines = [re.split(r"\s{2,}", line.strip()) for line in block.strip().split("\n")]
     return [{key: cell for key, cell in zip(header, line, strict=False) if cell != "-"} for line in lines]
 

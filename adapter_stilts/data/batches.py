@@ -145,7 +145,6 @@ def mask_tokens(
 
 
 def _windows(order: Sequence[int], lengths: Sequence[int], size: int) -> list[list[int]]:
-    """Rows in windows of so many, sorted by length inside each."""
     starts = range(0, len(order), size)
     return [sorted(order[start : start + size], key=lambda row: lengths[row]) for start in starts]
 

@@ -112,7 +112,6 @@ def tab_rows(path: Path, header: Sequence[str] | None, short: Counter[str] | Non
 
 
 def first_cells(path: Path) -> list[str]:
-    """The cells of the first line of a tab-separated file."""
     for _, line in numbered_lines(path):
         return line.split("\t")
     raise empty(path)
@@ -127,7 +126,6 @@ def cell_of(row: Row, column: str) -> object:
 
 
 def string_of(row: Row, column: str) -> str:
-    """A row's cell as text."""
     cell = cell_of(row, column)
     if column.endswith("_tokens") and isinstance(cell, list | tuple):
         cell = " ".join(map(str, cell))  # CodeXGLUE keeps code and comments as lists of tokens
@@ -175,7 +173,6 @@ def empty(path: Path, what: str = "the file is empty") -> TaskDataError:
 
 
 def json_object(line: str, where: str) -> Cells:
-    """The one JSON object of a line."""
     try:
         return _object(json.loads(line), where)
     except (ValueError, RecursionError) as error:

@@ -67,7 +67,6 @@ def _reader(path: Path, first: Sequence[str], layout: Layout) -> Callable[[Lines
 
 
 def _dialect(path: Path, first: Sequence[str], layout: Layout) -> Callable[[str, str], WordTag | None]:
-    """How to read a line of a file that is no treebank."""
     if any(len(cells) > 3 and cells[0] == "1" for cells in (line.split("\t") for line in first)):
         return _numbered
     separator = "\t" if any("\t" in line for line in first) else None

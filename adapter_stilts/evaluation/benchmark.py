@@ -31,6 +31,7 @@ from pathlib import Path
 
 import numpy as np
 
+from adapter_stilts.data.columns import words
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.evaluation.given import score_file
 from adapter_stilts.metrics.base import DEFAULTS, Options, metrics
@@ -38,7 +39,6 @@ from adapter_stilts.metrics.forms import forms, found_path
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import tasks
-from adapter_stilts.tasks.source import codes
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def _benchmark(
 ) -> Benchmark:
     """extra: with the languages that XTREME-R adds to XTREME's."""
     names = dict.fromkeys(task for group in averaged for task in groups[group])
-    languages = {name: codes(ORDER[name]) if name in ORDER else tasks[name].languages for name in names}
+    languages = {name: words(ORDER[name]) if name in ORDER else tasks[name].languages for name in names}
     if extra:
         languages = {name: (*own, *tasks[name].extra_languages) for name, own in languages.items()}
     return Benchmark({name: tasks[name].metric for name in names}, languages, groups, averaged, retrieval)
@@ -167,7 +167,6 @@ def _languages(published: Sequence[str], folder: Path) -> list[str]:
 
 
 def _labelled(folder: Path) -> list[str]:
-    """The languages of a task's folder."""
     paths = (path for ending in _endings(folder) for path in folder.glob(f"test-*.{ending}"))
     return sorted({path.stem.removeprefix("test-") for path in paths})
 

@@ -58,8 +58,8 @@ class AlignedFormat(Format[Bitext]):
             raise UsageError("one side of a bitext alone", where=str(paths[0]), do=do)
         return None
 
-    def example(self, row: Row, id: str, found: Mapping[str, str], layout: Layout) -> Bitext:
-        return Bitext(id, string_of(row, found["source"]).strip(), string_of(row, found["target"]).strip())
+    def example(self, row: Row, id: str, columns: Mapping[str, str], layout: Layout) -> Bitext:
+        return Bitext(id, string_of(row, columns["source"]).strip(), string_of(row, columns["target"]).strip())
 
     def sides(self, examples: Sequence[Bitext]) -> tuple[Sequence[str], Sequence[str]]:
         return [row.source for row in examples], [row.target for row in examples]

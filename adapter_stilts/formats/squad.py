@@ -36,7 +36,6 @@ class SpanQuestion(Example):
 
 
 def squad_document(path: Path, kind: str) -> Node | None:
-    """A file in SQuAD's JSON; None for one of another form."""
     document = json_document(path) if kind in JSON else None
     return document if isinstance(document, dict) and "data" in document else None
 

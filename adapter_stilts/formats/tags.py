@@ -67,9 +67,9 @@ class TagsFormat(Format[Tagged]):
             return None
         return (Tagged(id, words, clean_tags(tags, layout, at)) for id, words, tags, at in tagged_rows(path, layout))
 
-    def example(self, row: Row, id: str, found: Mapping[str, str], layout: Layout) -> Tagged:
-        words = [str(word) for word in list_of(row, found["words"])]
-        tags = [str(tag) for tag in list_of(row, found["tags"])] if "tags" in found else []
+    def example(self, row: Row, id: str, columns: Mapping[str, str], layout: Layout) -> Tagged:
+        words = [str(word) for word in list_of(row, columns["words"])]
+        tags = [str(tag) for tag in list_of(row, columns["tags"])] if "tags" in columns else []
         if tags and len(tags) != len(words):
             what = f"{len(words)} words and {len(tags)} tags"
             raise TaskDataError(what, where=row.where, do="give every word one tag")
@@ -102,7 +102,6 @@ class TagsFormat(Format[Tagged]):
         return bool(example.words) and not example.tags
 
     def shuffled(self, examples: Sequence[Tagged], draw: random.Random) -> list[Tagged]:
-        """All tags permuted among all words."""
         tags = iter(dealt([tag for row in examples for tag in row.tags], draw))
         return [replace(row, tags=tuple(next(tags) for _ in row.tags)) for row in examples]
 
@@ -128,7 +127,6 @@ class TagsFormat(Format[Tagged]):
         return {**super().settings(rules, max_length), "long_sentences": long, **marked}
 
     def kept(self, row: Logits, feature: Feature, rules: Rules) -> list[str]:
-        """The tag at the first sub-word of every word."""
         names = rules.names(row[0])
         return [names[number] for number in row[list(feature.words)].argmax(-1).tolist()]
 

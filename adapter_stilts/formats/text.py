@@ -50,9 +50,9 @@ class TextFormat(Format[PlainText]):
         lines = ((number, line.strip()) for number, line in numbered_lines(path))  # blank lines separate documents
         return (PlainText(str(number - 1), line) for number, line in lines if line)
 
-    def example(self, row: Row, id: str, found: Mapping[str, str], layout: Layout) -> PlainText:
-        pair = string_of(row, found["pair"]) if "pair" in found else None
-        return PlainText(id, string_of(row, found["text"]), pair)
+    def example(self, row: Row, id: str, columns: Mapping[str, str], layout: Layout) -> PlainText:
+        pair = string_of(row, columns["pair"]) if "pair" in columns else None
+        return PlainText(id, string_of(row, columns["text"]), pair)
 
     def cut(self, examples: Sequence[PlainText], tokenizer: Tokenizer, cut: Cut) -> Iterator[Feature]:
         """Text in chunks of `max_length`, nothing lost; a text and its translation as one pair, cut longest first."""

@@ -63,12 +63,10 @@ def found_path(folder: Path, task: str, language: str, form: str, split: str = "
 
 
 def write_lines(path: Path, predictions: Iterable[str | int]) -> None:
-    """Labels, choices or line numbers, one a line."""
     write_text(path, "".join(f"{_plain(str(value), path)}\n" for value in predictions))
 
 
 def write_tags(path: Path, predictions: Iterable[Tags]) -> None:
-    """Tags one a line, an empty line after each sentence."""
     write_text(path, "".join("".join(f"{_plain(tag, path)}\n" for tag in sentence) + "\n" for sentence in predictions))
 
 
@@ -77,7 +75,6 @@ def write_answers(path: Path, predictions: Mapping[str, str]) -> None:
 
 
 def write_pairs(path: Path, predictions: Iterable[tuple[str, str]]) -> None:
-    """Mined pairs of ids."""
     write_text(path, "".join(f"{_plain(source, path)}\t{_plain(target, path)}\n" for source, target in predictions))
 
 
@@ -87,7 +84,6 @@ def write_choices(path: Path, predictions: Iterable[int]) -> None:
 
 
 def write_ranked(path: Path, predictions: Ranked) -> None:
-    """Candidates by question or mention, best first."""
     rows = ({"id": question, "candidates": list(candidates)} for question, candidates in predictions.items())
     write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 

@@ -103,7 +103,6 @@ class Task:
         return self.source.has(split) or together or elsewhere
 
     def layout(self, **changes: Any) -> Layout:
-        """How its files are to be read."""
         source = self.source
         own = Layout(
             self.format_name,
@@ -158,7 +157,6 @@ def register(name: str, format_name: str, summary: str, **facts: Any) -> None:
 
 
 def all_tasks() -> list[Task]:
-    """Every task once, by name."""
     return [task for name in tasks if (task := tasks[name]).name == name]
 
 
