@@ -223,8 +223,12 @@ def _say(document: dict[str, Any], kept: Kept, report: Reporter) -> None:
     report.table("rows", ("side", "in file", "blank", "repeated", "searched"), rows)
     if kept.results:
         measured = [(row, row.settings["threshold_chosen_on"]) for row in kept.results]
-        scores = [[row.metric, f"{100 * row.score:.1f}", row.n, chosen_on] for row, chosen_on in measured]
-        report.table("against gold", ("metric", "%", "gold pairs", "threshold chosen on"), scores)
+        percent = "{:.1f}".format
+        intervals = [" to ".join(percent(100 * end) for end in row.interval or ()) for row, _ in measured]
+        shown = zip(measured, intervals, strict=True)
+        scores = [[row.metric, percent(100 * row.score), ends, row.n, chosen_on] for (row, chosen_on), ends in shown]
+        named = ("metric", "%", "95 % interval", "gold pairs", "threshold chosen on")
+        report.table("against gold", named, scores)
     for line in (*drawn(kept.histogram, kept.threshold), *document["notes"]):
         report.say(line)
 

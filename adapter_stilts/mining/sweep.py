@@ -21,7 +21,7 @@ from adapter_stilts.errors import refuse
 from adapter_stilts.evaluation.choosing import Choice, choose
 from adapter_stilts.files import write_text
 from adapter_stilts.mining.sweep_data import OWN_FILES, Material, Part, material, own_material
-from adapter_stilts.mining.sweep_grid import Measurements, Setting, Worth, default_setting, grid, measured
+from adapter_stilts.mining.sweep_grid import Measurements, Setting, Worth, default_setting, departures, grid, measured
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.margin import margins
 from adapter_stilts.retrieval.pooling import poolings
@@ -163,7 +163,8 @@ class _Sweep:
             for setting in self._settings
         ]
         statistic = "f1" if data.task.format.pools else "ratio"
-        choice = choose(scored, statistic, order=range(len(self._settings)))
+        order = [departures(setting, self._default) for setting in self._settings]
+        choice = choose(scored, statistic, order=order)
         chosen = self._settings[choice.chosen]
         readings = before["test_readings"] if before is not None else 0
         rows, test = self._tested(chosen, worths, statistic) if scores_test else ([], None)

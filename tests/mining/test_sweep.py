@@ -274,7 +274,7 @@ def test_chooses_on_files_of_ones_own(start, planted, pools, tmp_path):
         )
     (tmp_path / "gold").write_text("".join(f"{number}\t{number}\n" for number in range(1, 81)))
     by_line = start(files=(tmp_path / "s", tmp_path / "t", tmp_path / "gold"), out=tmp_path / "lines")["sweeps"][0]
-    assert by_line["chosen"] == record["chosen"]
+    assert setting(by_line["chosen"])[0] == 2  # halved by line numbers, not by ids
 
 
 @pytest.mark.parametrize(
