@@ -7,15 +7,16 @@ import importlib
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import nn
 
+from adapter_stilts.config.schema import Precision
 from adapter_stilts.errors import UsageError
 from adapter_stilts.registry import unknown_name
 
-PRECISIONS = ("auto", "fp32", "bf16", "int8", "nf4")
+PRECISIONS = get_args(Precision)
 NATIVE_CPU = ("amx_bf16", "avx512_bf16")  # processor flags that make bf16 products faster than float32
 AMPERE = (8, 0)  # the first CUDA capability with bf16
 
@@ -68,9 +69,8 @@ def _packed(library: Any, linear: nn.Linear, precision: str) -> nn.Module:
         packed = library.Linear8bitLt(linear.in_features, linear.out_features, has_fp16_weights=False)
         packed.weight = library.Int8Params(linear.weight.data.half(), requires_grad=False, has_fp16_weights=False)
     else:
-        packed = library.Linear4bit(
-            linear.in_features, linear.out_features, compute_dtype=torch.bfloat16, quant_type="nf4"
-        )
+        how = {"compute_dtype": torch.bfloat16, "quant_type": "nf4"}
+        packed = library.Linear4bit(linear.in_features, linear.out_features, **how)
         packed.weight = library.Params4bit(linear.weight.data, requires_grad=False, quant_type="nf4")
     packed.register_parameter("bias", linear.bias)
     return packed

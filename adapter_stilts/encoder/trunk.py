@@ -186,14 +186,13 @@ def load_tokenizer(folder: Path, config: TrunkConfig) -> XLMRobertaTokenizerFast
             what = "there is no tokenizer.json, and the library that reads this file is not installed"
             raise MissingError(what, where=str(path), do=do) from error
         raise ArtefactError(f"the tokenizer cannot be {verb}: {error}", where=str(path), do=do) from error
-    what = ""
     if len(tokenizer) > config.vocab_size:
         what = f"the tokenizer knows {len(tokenizer)} tokens and the trunk {config.vocab_size}"
     elif tokenizer.pad_token_id != config.pad_token_id:
         what = f"the tokenizer pads with {tokenizer.pad_token_id}, the trunk with {config.pad_token_id}"
-    if what:
-        raise ArtefactError(what, where=str(folder), do="fetch tokenizer and weights from one place")
-    return tokenizer
+    else:
+        return tokenizer
+    raise ArtefactError(what, where=str(folder), do="fetch tokenizer and weights from one place")
 
 
 def empty_model(config: TrunkConfig) -> XLMRobertaModel:

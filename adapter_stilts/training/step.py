@@ -85,10 +85,8 @@ class Stepper:
             if len(state) != len(MOMENTS) or any(state[moment].shape != parameter.shape for moment in MOMENTS[:2]):
                 what = f"the optimiser state of '{name}' does not fit this model"
                 raise ArtefactError(what, where=where, do="train from the start with --overwrite")
-            count = state["step"].clone()
-            self.adamw.state[parameter] = {name: value.to(self.device) for name, value in state.items()} | {
-                "step": count
-            }
+            placed = {name: value.to(self.device) for name, value in state.items()}
+            self.adamw.state[parameter] = {**placed, "step": state["step"].clone()}
         if scale:
             kept = {"scale": scale["scale"], "_growth_tracker": int(scale["tracker"])}
             self.scaler.load_state_dict({**self.scaler.state_dict(), **kept})

@@ -132,13 +132,11 @@ def test_scores_each_language_among_the_candidates_of_all(run, release):
                 ids.append(f"{language}_{number}_{place}")
                 owners.append(f"q{number - 1}" if place == 1 else "")
                 spoken.append(language)
-    candidates = script.read_pool(model, texts, 64, 256).vectors
+    candidates = script.read_pool(model, texts, script.READING).vectors
     for language, document in documents.items():
         questions = [qa for paragraph in document["data"][0]["paragraphs"] for qa in paragraph["qas"]]
-        vectors = [
-            script.query_vectors(model, script.tasks["lareqa"], [Query("", qa["question"])], 64, 64)[0]
-            for qa in questions
-        ]
+        task, reading = script.tasks["lareqa"], script.Reading(None, 64, 64)
+        vectors = [script.query_vectors(model, task, [Query("", qa["question"])], reading)[0] for qa in questions]
         orders = [np.argsort(-(candidates @ vector), kind="stable").tolist() for vector in vectors]
         golds = [{number for number, owner in enumerate(owners) if owner == qa["id"]} for qa in questions]
         expected = np.mean([average_precision(order, gold) for order, gold in zip(orders, golds, strict=True)])
