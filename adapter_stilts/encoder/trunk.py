@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,22 +115,11 @@ def trunk_config(name: str, *, revision: str | None = None) -> TrunkConfig:
     return read_config(hub.find(name, revision).folder)
 
 
-def new_trunk(
-    tokenizer_folder: Path,
-    *,
-    hidden: int,
-    layers: int,
-    heads: int,
-    intermediate: int,
-    max_length: int,
-    seed: int,
-    dropout: float = 0.1,
-) -> Trunk:
+def new_trunk(tokenizer_folder: Path, numbers: TrunkConfig, seed: int) -> Trunk:
     """A trunk with random weights N(0, 0.02), for pretraining from scratch; its vocabulary is the tokenizer's."""
     stored = json.loads((tokenizer_folder / "tokenizer.json").read_text(encoding="utf-8"))
     added = [token["id"] for token in stored.get("added_tokens", [])]
-    sizes = (max(len(stored["model"]["vocab"]), 1 + max(added, default=0)), hidden, layers, heads, intermediate)
-    numbers = TrunkConfig(*sizes, max_length + 2, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
+    numbers = replace(numbers, vocab_size=max(len(stored["model"]["vocab"]), 1 + max(added, default=0)))
     config = check_config(asdict(numbers), str(tokenizer_folder))
     model = draw(Seeds(seed).number("trunk"), lambda: _random_model(config))
     digest = fingerprint({name: (weight.shape, tensor_digest(weight)) for name, weight in model.named_parameters()})
@@ -178,9 +167,9 @@ def load_tokenizer(folder: Path, config: TrunkConfig) -> XLMRobertaTokenizerFast
     if not path.is_file():
         do = "fetch the trunk again, all of its files"
         raise MissingError("there is no tokenizer.json", where=str(folder), do=do)
-    given: dict[str, Any] = {argument: str(path), "model_max_length": config.max_length, **SPECIAL}
+    options: dict[str, Any] = {argument: str(path), "model_max_length": config.max_length, **SPECIAL}
     try:
-        tokenizer = XLMRobertaTokenizerFast(**given)  # type: ignore[no-untyped-call]
+        tokenizer = XLMRobertaTokenizerFast(**options)  # type: ignore[no-untyped-call]
     except Exception as error:
         if path == slow and isinstance(error, ImportError):
             what = "there is no tokenizer.json, and the library that reads this file is not installed"

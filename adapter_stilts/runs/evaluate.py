@@ -85,9 +85,12 @@ def evaluate(
     subject = subject_of(request, out, runs)
     for task in tasks:
         _check(request, subject, task, report)
-    names = [task.name for task in tasks]
-    places = [(task, _where(request, subject, task, names)) for task in tasks]
-    jobs = [(task, language, where) for task, where in places for language in _languages(request, task, where)]
+    # a run's own trunk may lie elsewhere now
+    trunk = subject.bundle.manifest.trunk.name if subject.bundle else subject.trunk.name
+    columns, names = dict(request.task_settings.get("columns") or {}), [task.name for task in tasks]
+    places = [where_of(request.data, trunk, columns=columns, task=name, tasks=names) for name in names]
+    pairs = zip(tasks, places, strict=True)
+    jobs = [(task, language, where) for task, where in pairs for language in _languages(request, task, where)]
     if subject.stacks is not None:
         _say_stacks(subject.stacks, jobs, report)
     if dry_run:
@@ -95,9 +98,8 @@ def evaluate(
             report.say(f"would score {task.name} in {language}")
         planned = tuple({"task": task.name, "language": language, "split": request.split} for task, language, _ in jobs)
         return Evaluated(subject.folder, planned=planned)
-    for task in tasks:
-        for note in _leaks(subject, task):
-            report.say(note)
+    for note in (note for task in tasks for note in leaks(task, subject.history)):
+        report.say(note)
     with locked(subject.folder):
         remove_remains(subject.folder)
         if subject.identity:
@@ -139,7 +141,7 @@ def _score_all(
         report.say(f"{there} of {len(jobs)} scores are there already (--overwrite scores them again)")
     with report.progress("scoring") as progress:
         for number, (task, language, scored) in enumerate(_scores(request, subject, missing)):
-            notes = list(_leaks(subject, task))
+            notes = list(leaks(task, subject.history))
             if isinstance(scored, Predicted):
                 what = f"the labels are withheld, so nothing is scored; predictions are in {scored.predictions}"
                 report.say(f"{task.name} {language}: {what}")
@@ -157,11 +159,6 @@ def _score_all(
         write_card(folder, bundle.manifest, rows)
     composition = bundle.manifest.composition if bundle else ""
     return Evaluated(folder, composition, tuple(row for row in rows if row.key in asked), tuple(unscored))
-
-
-def _leaks(subject: Subject, task: Task) -> tuple[str, ...]:
-    """What the run has seen of the task, in words; nothing for a bare trunk."""
-    return leaks(task, subject.bundle.manifest.history) if subject.bundle is not None else ()
 
 
 def _scores(
@@ -269,13 +266,6 @@ def _retrieval_readings(
         return [plain]
     own = {iso1(language): stacks.reading(language) for language in languages}
     return [plain, replace(plain, read=replace(plain.read, stacks=own))]
-
-
-def _where(request: Request, subject: Subject, task: Task, tasks: Sequence[str]) -> Where:
-    # a run's own trunk may lie elsewhere now
-    trunk = subject.bundle.manifest.trunk.name if subject.bundle else subject.trunk.name
-    columns = dict(request.task_settings.get("columns") or {})
-    return where_of(request.data, trunk, columns=columns, task=task.name, tasks=tasks)
 
 
 def _languages(request: Request, task: Task, where: Where) -> tuple[str, ...]:

@@ -220,12 +220,12 @@ def _kind(wanted: Adapter, start: Part | None) -> tuple[str, dict[str, Any]]:
     if start is None:
         return wanted.kind, settings
     kind = start.facts["kind"]
-    given: dict[str, Any] = resolve(kinds[kind], start.facts["settings"])
-    if wanted != Adapter() and (kind, given) != (wanted.kind, settings):
+    continued: dict[str, Any] = resolve(kinds[kind], start.facts["settings"])
+    if wanted != Adapter() and (kind, continued) != (wanted.kind, settings):
         what = f"--how sequential continues an adapter of kind {kind} with its settings"
         advice = "leave --kind and adapter.settings out, or use --how stack"
         raise UsageError(f"{what}, and another was asked for: {wanted.kind}", where="adapter", do=advice)
-    return kind, given
+    return kind, continued
 
 
 def _precision(config: RunConfig, kind: str, line: Lineage) -> str:

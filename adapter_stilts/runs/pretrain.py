@@ -26,6 +26,7 @@ from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.encoder.trunk import Trunk, new_trunk, save_trunk
+from adapter_stilts.encoder.trunk_config import TrunkConfig
 from adapter_stilts.errors import ConfigError, UsageError
 from adapter_stilts.files import disk_errors, read_json, sha256, write_bytes, write_json
 from adapter_stilts.formats.text import PlainText
@@ -127,8 +128,9 @@ def _vocabulary(texts: Mapping[str, Sequence[PlainText]], folder: Path, recipe: 
 
 
 def _fresh(vocabulary: Path, recipe: Recipe, corpus: Corpus) -> Trunk:
-    sizes = {name: getattr(recipe, name) for name in ("hidden", "layers", "heads", "max_length", "seed")}
-    trunk = new_trunk(vocabulary, **sizes, intermediate=4 * recipe.hidden, dropout=0.0)
+    sizes = (recipe.hidden, recipe.layers, recipe.heads, 4 * recipe.hidden, recipe.max_length + 2)
+    numbers = TrunkConfig(0, *sizes, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    trunk = new_trunk(vocabulary, numbers, recipe.seed)
     if recipe.aligned_start:
         with own_generators(torch.device("cpu")):
             torch.manual_seed(Seeds(recipe.seed).number("aligned start"))

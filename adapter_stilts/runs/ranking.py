@@ -84,7 +84,8 @@ def measure_ranking(
         place = {**origin_facts(origin), "candidates": sum(part.origin.rows for part in sources)}
         if origin.kind == "hub":
             place["candidate_configs"] = [part.origin.config for part in sources]
-        yield rows_of(task, loaded, reading, scored, settings, folder, ranking, files or place)
+        rows = rows_of(task, loaded, reading, scored, settings, folder, ranking)
+        yield [replace(row, data=files or place) for row in rows]
 
 
 def own_score(

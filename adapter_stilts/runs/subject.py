@@ -25,6 +25,7 @@ from adapter_stilts.runs.folder import state_of
 from adapter_stilts.runs.language_stacks import Stacks, language_stacks
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
 from adapter_stilts.tasks.base import Task
+from adapter_stilts.tasks.leaks import Seen
 from adapter_stilts.training.devices import pick_device
 
 # tokens read at once; on a CPU a larger batch falls out of the cache and is read a third slower
@@ -88,6 +89,11 @@ class Subject:
     models: Mapping[str, TaskModel]
     bundle: Bundle | None
     stacks: Stacks | None = None
+
+    @property
+    def history(self) -> tuple[Seen, ...]:
+        """The rows it has learned from; none for a bare trunk."""
+        return self.bundle.manifest.history if self.bundle is not None else ()
 
     @property
     def composition(self) -> str:

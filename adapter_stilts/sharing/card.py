@@ -53,8 +53,8 @@ def card(manifest: Manifest, rows: Sequence[Result], sweeps: Sequence[dict[str, 
 
 @functools.cache
 def _template() -> jinja2.Template:
-    given: dict[str, Any] = {"undefined": jinja2.StrictUndefined, "trim_blocks": True, "keep_trailing_newline": True}
-    environment = jinja2.Environment(autoescape=False, **given)
+    options: dict[str, Any] = {"undefined": jinja2.StrictUndefined, "trim_blocks": True, "keep_trailing_newline": True}
+    environment = jinja2.Environment(autoescape=False, **options)
     environment.filters["cell"] = lambda value: str(value).replace("|", "\\|")  # the text does not end its cell
     environment.filters |= {"percent": _percent, "metric": _metric, "source": _source, "shell": shlex.quote}
     environment.filters["interval"] = _interval

@@ -102,7 +102,7 @@ def test_gives_the_same_logits_in_a_new_process(trained, tiny_folder, tmp_path, 
     monkeypatch.setattr(
         adapter_stilts.runs.train,
         "parts_of",
-        lambda model, *rest, **named: models.append(model) or parts_of(model, *rest, **named),
+        lambda prepared, model: models.append(model) or parts_of(prepared, model),
     )
     kinds = ["seq_bn", "seq_bn_inv", "lora", "prefix_tuning", *(["full"] if precision == "fp32" else [])]
     folders, expected = [], {}
