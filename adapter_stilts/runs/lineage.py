@@ -23,7 +23,6 @@ import torch
 
 from adapter_stilts.config.schema import How
 from adapter_stilts.encoder.composition import (
-    Average,
     Composition,
     Fuse,
     Name,
@@ -234,10 +233,7 @@ def renamed(composition: Composition, table: Mapping[str, str]) -> Composition:
     """The same tree with adapters under other names."""
     if isinstance(composition, Name):
         return Name(table.get(composition.name, composition.name))
-    parts = tuple(renamed(part, table) for part in composition.parts)
-    if isinstance(composition, Average):
-        return replace(composition, parts=parts)
-    return type(composition)(parts)
+    return replace(composition, parts=tuple(renamed(part, table) for part in composition.parts))
 
 
 def free_name(name: str, taken: set[str] | Mapping[str, object]) -> str:

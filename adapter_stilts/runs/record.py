@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from adapter_stilts import environment as facts
+from adapter_stilts import environment
 from adapter_stilts.config.load import dump
 from adapter_stilts.encoder.composition import fusion_name, fusions, names
 from adapter_stilts.encoder.task_model import JointModel
@@ -22,19 +22,7 @@ from adapter_stilts.runs.prepare import JOINT, Prepared
 from adapter_stilts.runs.results import read_results
 from adapter_stilts.runs.task_data import TaskData
 from adapter_stilts.sharing.bundle import Part
-from adapter_stilts.sharing.manifest import (
-    CONFIG,
-    IDENTITY,
-    METRICS,
-    DataFacts,
-    Manifest,
-    Parent,
-    PartFacts,
-    TaskFacts,
-    TrainingFacts,
-    TrunkFacts,
-    read_manifest,
-)
+from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, METRICS, Manifest, PartFacts, TaskFacts, read_manifest
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.reading.place import Loaded
 from adapter_stilts.training.plan import Outcome
@@ -73,42 +61,43 @@ def manifest_of(
     # of the rows trained on: the task's own, unless they are the miniature's generated ones
     generated = [all(loaded.origin.kind == MINIATURE for loaded in rows.train) for rows in data]
     licences = [GENERATED if made else rows.task.source.licence for rows, made in zip(data, generated, strict=True)]
-    return Manifest(
-        name=folder.resolve().name,
-        identity=prepared.identity,
-        task=prepared.task,
-        task_file=config.task.name if config.task.name.endswith(TASK_FILES) and not prepared.joint else "",
-        format=JOINT if prepared.joint else data[0].task.format.name,
-        language=",".join(dict.fromkeys(language for rows in data for language in rows.languages)),
-        how=config.how,
-        control=config.control,
-        composition=str(prepared.lineage.composition),
-        trunk=TrunkFacts(
-            revision=trunk.revision or None,
-            layers=trunk.config.num_hidden_layers,
-            hidden=trunk.config.hidden_size,
+    facts = {
+        "name": folder.resolve().name,
+        "identity": prepared.identity,
+        "task": prepared.task,
+        "task_file": config.task.name if config.task.name.endswith(TASK_FILES) and not prepared.joint else "",
+        "format": JOINT if prepared.joint else data[0].task.format.name,
+        "language": ",".join(dict.fromkeys(language for rows in data for language in rows.languages)),
+        "how": config.how,
+        "control": config.control,
+        "composition": str(prepared.lineage.composition),
+        "trunk": {
             **{name: getattr(trunk, name) for name in ("name", "fingerprint", "precision")},
-        ),
-        parents=tuple(
-            Parent(name=parent.manifest.name, folder=str(parent.folder), checksum=parent.manifest.checksum)
+            "revision": trunk.revision or None,
+            "layers": trunk.config.num_hidden_layers,
+            "hidden": trunk.config.hidden_size,
+        },
+        "parents": [
+            {"name": parent.manifest.name, "folder": str(parent.folder), "checksum": parent.manifest.checksum}
             for parent in prepared.parents
-        ),
-        data=tuple(map(_origin, loaded)),
-        seeds={"training": config.training.seed},
-        versions=facts.versions(),
-        device=facts.device_name(prepared.device),
-        seconds=round(max(seconds, outcome.seconds), 3),
-        peak_memory=facts.peak_memory(prepared.device),
-        licence="; ".join(dict.fromkeys(filter(None, licences))),
-        substitutions=tuple(dict.fromkeys(note for split in loaded for note in split.origin.substitutions)),
-        tasks=tuple(task_facts(prepared, rows, outcome.tasks) for rows in data) if prepared.joint else (),
-        seen=_seen(prepared),
-        history=history,
-        leaks=tuple(note for rows in data for note in leaks(rows.task, history)),
-        training=TrainingFacts(**ended, processes=prepared.processes.count),
-        parts=tuple(parts),
-        files={**hashes, **{name: sha256(folder / name) for name in there}},
-    )
+        ],
+        "data": [_origin(split) for split in loaded],
+        "seeds": {"training": config.training.seed},
+        "versions": environment.versions(),
+        "device": environment.device_name(prepared.device),
+        "seconds": round(max(seconds, outcome.seconds), 3),
+        "peak_memory": environment.peak_memory(prepared.device),
+        "licence": "; ".join(dict.fromkeys(filter(None, licences))),
+        "substitutions": list(dict.fromkeys(note for split in loaded for note in split.origin.substitutions)),
+        "tasks": [task_facts(prepared, rows, outcome.tasks) for rows in data] if prepared.joint else [],
+        "seen": _seen(prepared),
+        "history": history,
+        "leaks": [note for rows in data for note in leaks(rows.task, history)],
+        "training": {**ended, "processes": prepared.processes.count},
+        "parts": parts,
+        "files": {**hashes, **{name: sha256(folder / name) for name in there}},
+    }
+    return Manifest.model_validate(facts)
 
 
 def task_facts(prepared: Prepared, data: TaskData, steps: Mapping[str, int]) -> TaskFacts:
@@ -224,7 +213,7 @@ def _seen(prepared: Prepared) -> dict[str, list[str]]:
     return {language: sorted(tasks) for language, tasks in sorted(seen.items())}
 
 
-def _origin(loaded: Loaded) -> DataFacts:
+def _origin(loaded: Loaded) -> dict[str, Any]:
     """Where a split came from, with its files' hashes, or that of its rows where it comes from no files."""
     facts = origin_facts(loaded.origin)
-    return DataFacts(**(facts if facts["files"] else {**facts, "rows_sha256": rows_digest(loaded)}))
+    return facts if facts["files"] else {**facts, "rows_sha256": rows_digest(loaded)}
