@@ -195,16 +195,17 @@ class Adopted:
         composition = parse(parent.manifest.composition)
         adapters = {part.name: part for part in parent.of("adapter")}
         check_parts(parent, composition)
-        shared = self._names(adapters, wanted or {}, share=True)
-        taken = renamed(composition, shared)
-        known = self.fusions  # another fusion of the same adapters may be here already, trained for something else
-        own = _fusions(parent, composition, taken).items()
-        if any(name in known and digest(known[name]) != digest(part) for name, part in own):
-            shared = self._names(adapters, wanted or {}, share=False)
-            taken = renamed(composition, shared)
-        for old, new in shared.items():
+        for share in (True, False):
+            table = self._names(adapters, wanted or {}, share=share)
+            taken = renamed(composition, table)
+            fused = _fusions(parent, composition, taken)
+            there = {name for name in fused if name in self.fusions}
+            # of the same adapters another fusion may be here already, trained for something else
+            if all(digest(self.fusions[name]) == digest(fused[name]) for name in there):
+                break
+        for old, new in table.items():
             self.adapters.setdefault(new, _frozen(adapters[old], new))
-        for name, part in _fusions(parent, composition, taken).items():
+        for name, part in fused.items():
             self.fusions.setdefault(name, _frozen(part, name))
         return taken
 
