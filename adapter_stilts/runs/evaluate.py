@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.errors import refuse
 from adapter_stilts.formats.base import withheld
 from adapter_stilts.formats.protocols import target_protocols
@@ -36,7 +37,6 @@ from adapter_stilts.runs.results import (
 from adapter_stilts.runs.retrieval import RetrievalTask, measure_retrieval
 from adapter_stilts.runs.rows import Reading
 from adapter_stilts.runs.subject import Request, Subject, head_for, subject_of
-from adapter_stilts.sharing.bundle import Part
 from adapter_stilts.sharing.card import write_card
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task, under
@@ -91,8 +91,7 @@ def evaluate(
     places = [where_of(request.data, trunk, columns=columns, task=name, tasks=names) for name in names]
     pairs = zip(tasks, places, strict=True)
     jobs = [(task, language, where) for task, where in pairs for language in _languages(request, task, where)]
-    if subject.stacks is not None:
-        _say_stacks(subject.stacks, jobs, report)
+    _say_stacks(subject.stacks, jobs, report)
     if dry_run:
         for task, language, _ in jobs:
             report.say(f"would score {task.name} in {language}")
@@ -174,8 +173,7 @@ def _scores(
             for of_language in zip(*every, strict=True):
                 yield task, of_language[0][0], [row for _, rows in of_language for row in rows]
         elif task.format.ranking and request.split != "validation":
-            part = head_for(subject.bundle, task, request.head)
-            reading, model = _reading(request, subject, part), subject.models[part.name]
+            model, reading = _reader(request, subject, task)
             ranked = measure_ranking(model, task, request.split, languages, where, reading, subject.folder)
             yield from ((task, language, rows) for language, rows in zip(languages, ranked, strict=True))
         else:
@@ -190,10 +188,10 @@ def _known(rows: Sequence[Result], request: Request, task: Task, language: str, 
         for row in rows
         if (row.task, row.protocol, row.split) == asked
         and same_language(row.language, language)
-        and row.notes.get("language_adapter", {}) == (subject.stacks.facts(row) if subject.stacks else {})
+        and row.notes.get("language_adapter", {}) == subject.stacks.facts(row)
     ]
     if not task.retrieval:
-        marks = _reading(request, subject, head_for(subject.bundle, task, request.head)).marks
+        marks = _reader(request, subject, task)[1].marks
         same = [row for row in same if all(row.settings.get(key) == marks.get(key) for key in READ_BY)]
         return [row for row in same if row.settings.get("multiword", task.source.multiword) == task.source.multiword]
     readings = _retrieval_readings(request, subject, task, [language, ENGLISH])
@@ -214,26 +212,25 @@ def _same_data(rows: Sequence[Result], task: Task, split: str, language: str, wh
 
 def _score(request: Request, subject: Subject, task: Task, language: str, where: Where) -> Sequence[Result] | Predicted:
     """One language; rows of a ranking's validation split are searched among their own positives, as while training."""
-    part = head_for(subject.bundle, task, request.head)
-    model, reading = subject.models[part.name], _reading(request, subject, part)
+    model, reading = _reader(request, subject, task)
     loaded = load(task, request.split, language, where, reading.labels, unscored=not task.format.ranking)
     read = predict_only if withheld(task.format, loaded.examples) else measure
-    with active(subject.encoder, subject.stacks.reading(language).composition if subject.stacks else None):
+    with active(subject.encoder, subject.stacks.reading(language).composition):
         return read(model, task, loaded, reading, subject.folder)
 
 
-def _reading(request: Request, subject: Subject, part: Part) -> Reading:
+def _reader(request: Request, subject: Subject, task: Task) -> tuple[TaskModel, Reading]:
+    """The head that answers a task, and how."""
+    head, precision = head_for(subject.bundle, task, request.head), subject.trunk.precision
     trained = subject.bundle.manifest.trunk.precision if subject.bundle else ""
-    return Reading(
-        tuple(part.facts["labels"]) or None,
-        part.facts["max_length"],
-        subject.token_budget,
-        request.protocol,
-        request.seed,
-        part.name,
-        adapters=OWN if subject.stacks is not None and subject.stacks.swapped else "",
-        precision=subject.trunk.precision if subject.trunk.precision != trained else "",
+    reading = Reading(
+        tuple(head.facts["labels"]) or None,
+        head.facts["max_length"],
+        *(subject.token_budget, request.protocol, request.seed, head.name),
+        adapters=OWN if subject.stacks.swapped else "",
+        precision=precision if precision != trained else "",
     )
+    return subject.models[head.name], reading
 
 
 def _say_stacks(stacks: Stacks, jobs: Sequence[Job], report: Reporter) -> None:
@@ -262,7 +259,7 @@ def _retrieval_readings(
         save if save is not None else layers is None or len(layers) == 1,
         request.seed,
     )
-    if stacks is None or not stacks.swapped:
+    if not stacks.swapped:
         return [plain]
     own = {iso1(language): stacks.reading(language) for language in languages}
     return [plain, replace(plain, read=replace(plain.read, stacks=own))]

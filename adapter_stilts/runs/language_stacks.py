@@ -85,11 +85,14 @@ class Stacks:
             raise UsageError(what, do=f"{advice} (others=source for all of them)")
 
 
-def with_facts(rows: Sequence[Result], seen: Mapping[str, Sequence[str]], stacks: Stacks | None = None) -> list[Result]:
+BARE = Stacks(Stack(None, {}))  # of a trunk alone
+
+
+def with_facts(rows: Sequence[Result], seen: Mapping[str, Sequence[str]], stacks: Stacks = BARE) -> list[Result]:
     """The rows with "seen", the tasks learned in the row's language, and "language_adapter", where there are any."""
     noted = []
     for row in rows:
-        adapter = stacks.facts(row) if stacks else {}
+        adapter = stacks.facts(row)
         tasks = {task for language, names in seen.items() if same_language(language, row.language) for task in names}
         if "note" not in adapter and adapter.get("language") == iso1(row.language):
             tasks.add(adapter["task"])

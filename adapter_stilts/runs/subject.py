@@ -22,7 +22,7 @@ from adapter_stilts.retrieval.protocols import Protocol, precision_of, protocol
 from adapter_stilts.retrieval.reading import Overrides
 from adapter_stilts.runs.build import finished_encoder, finished_models
 from adapter_stilts.runs.folder import state_of
-from adapter_stilts.runs.language_stacks import Stacks, language_stacks
+from adapter_stilts.runs.language_stacks import BARE, Stacks, language_stacks
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.leaks import Seen
@@ -79,7 +79,7 @@ class Subject:
 
     identity  whose scores the folder holds, "" where it is the run's own
     models    one for each head of the run, by the head's name; all over the encoder
-    stacks    what each language is read with; None for a bare trunk
+    stacks    what each language is read with
     """
 
     folder: Path
@@ -88,7 +88,7 @@ class Subject:
     encoder: AdapterEncoder
     models: Mapping[str, TaskModel]
     bundle: Bundle | None
-    stacks: Stacks | None = None
+    stacks: Stacks = BARE
 
     @property
     def history(self) -> tuple[Seen, ...]:
