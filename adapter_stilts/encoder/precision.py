@@ -26,7 +26,11 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     if precision not in PRECISIONS:
         raise unknown_name("trunk precision", precision, PRECISIONS, where="trunk.precision")
     if precision == "auto":
-        return "bf16" if _native_bf16(device) else "fp32"
+        if device.type == "cuda":
+            native = torch.cuda.get_device_capability(device) >= AMPERE
+        else:
+            native = device.type == "cpu" and bool(_processor_flags() & set(NATIVE_CPU))
+        return "bf16" if native else "fp32"
     if precision in ("int8", "nf4") and device.type != "cuda":
         what = f"{precision} trunks run on CUDA devices only, and this one is {device.type}"
         raise UsageError(what, where="trunk.precision", do="use fp32 or bf16 here")
@@ -74,12 +78,6 @@ def _packed(library: Any, linear: nn.Linear, precision: str) -> nn.Module:
         packed.weight = library.Params4bit(linear.weight.data, requires_grad=False, quant_type="nf4")
     packed.register_parameter("bias", linear.bias)
     return packed
-
-
-def _native_bf16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= AMPERE
-    return device.type == "cpu" and bool(_processor_flags() & set(NATIVE_CPU))
 
 
 @functools.cache

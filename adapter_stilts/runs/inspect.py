@@ -117,7 +117,7 @@ def _run(folder: Path) -> dict[str, Any]:
         return {"run": str(folder), "state": "unreadable: permission denied", "scores": []}
     try:
         rows = read_results(folder)
-        facts = _facts(folder) if (folder / MANIFEST).is_file() else _claimed(folder, rows)
+        facts = _finished(folder) if (folder / MANIFEST).is_file() else _claimed(folder, rows)
     except (ArtefactError, MissingError) as error:
         return {"run": str(folder), "state": f"damaged: {error.what}", "scores": []}
     return {"run": str(folder), **facts, "scores": _summed(rows)}
@@ -138,7 +138,7 @@ def _summed(rows: Sequence[Result]) -> list[dict[str, Any]]:
     return summed
 
 
-def _facts(folder: Path) -> Mapping[str, Any]:
+def _finished(folder: Path) -> Mapping[str, Any]:
     manifest = read_manifest(folder)
     state = "finished" if manifest.control == "none" else f"finished ({manifest.control})"
     named = manifest.model_dump(include={"task", "how", "composition"})

@@ -69,8 +69,10 @@ def train(
         report.say(note)
     if dry_run:
         return _preview(prepared, model, folder, state, report)
-    if not prepared.processes.main:
-        _follow(prepared, model, folder, resume)
+    if not prepared.processes.main:  # train beside the first process, which alone writes and speaks
+        number = int(prepared.processes.from_main(0))
+        if prepared.trains and number != REFUSED and STATES[number] != "done":
+            _train(prepared, model, folder, resume=resume and STATES[number] == "resumable", report=Silent())
         return None
     with ExitStack() as held:
         state = _enter(held, prepared, folder, overwrite)
@@ -119,13 +121,6 @@ def _enter(held: ExitStack, prepared: Prepared, folder: Path, overwrite: bool) -
         raise
     prepared.processes.from_main(STATES.index(state))
     return state
-
-
-def _follow(prepared: Prepared, model: Model, folder: Path, resume: bool) -> None:
-    """Train beside the first process, which alone writes and speaks."""
-    state = int(prepared.processes.from_main(0))
-    if prepared.trains and state != REFUSED and STATES[state] != "done":
-        _train(prepared, model, folder, resume=resume and STATES[state] == "resumable", report=Silent())
 
 
 def _done(folder: Path, report: Reporter) -> Trained:

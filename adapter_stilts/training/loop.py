@@ -247,11 +247,8 @@ class Journal:
         """Write one row. Raises DoesNotFit on a full disk."""
         if self._path is None:
             return
-        with disk_errors(self._path), self._path.open("ab", buffering=0) as stream:
-            line = json.dumps(row).encode() + b"\n"
-            written = stream.write(line)
-            if written != len(line):  # a disk that fills up takes part of a write first
-                stream.write(line[written:])
+        with disk_errors(self._path), self._path.open("ab") as stream:
+            stream.write(json.dumps(row).encode() + b"\n")
 
     def length(self) -> int:
         """Bytes so far, flushed to disk."""
