@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from adapter_stilts.encoder.backends.base import AdapterParts, FusionParts, Invertible, backend, draw
+from adapter_stilts.encoder.backends.base import AdapterParts, FusionParts, Invertible, M, backend, draw
 from adapter_stilts.encoder.composition import NAME, Composition, Fuse, fusion_name, fusions, names, validate
 from adapter_stilts.encoder.kinds import Kind, kinds, resolve
 from adapter_stilts.encoder.layers import embed, padding, run_layer
@@ -75,13 +75,14 @@ class AdapterEncoder(nn.Module):
 
     def add(self, name: str, kind: str, settings: Mapping[str, object] | None = None, seed: int = 0) -> None:
         """A fresh adapter; its initial weights depend on kind, settings and `seed` alone."""
-        self._hold(name, self._built(name, kinds[kind], settings or {}, seed), kinds[kind])
+        self.adapters[name] = self._taken_in(self._built(name, kinds[kind], settings or {}, seed))
+        self._kinds[name] = kinds[kind]
 
     def load(self, name: str, kind: str, settings: Mapping[str, object], tensors: Mapping[str, Tensor]) -> None:
         """An adapter from its tensors; ArtefactError for a name or shape that kind, settings and trunk do not have."""
         parts = self._built(name, kinds[kind], settings, seed=0)
         copy_into(f"adapter '{name}'", parts, tensors, self.trunk.depth, self.trunk.config.num_hidden_layers)
-        self._hold(name, parts, kinds[kind])
+        self.adapters[name], self._kinds[name] = self._taken_in(parts), kinds[kind]
 
     def tensors(self, name: str) -> dict[str, Tensor]:
         """An adapter's own tensors, copied, float32, on the CPU, under names without the adapter's in them."""
@@ -91,13 +92,14 @@ class AdapterEncoder(nn.Module):
 
     def add_fusion(self, fuse: Fuse, seed: int = 0) -> None:
         """A fresh AdapterFusion for a Fuse of adapters that are there."""
-        self._hold(*self._built_fusion(fuse, seed))
+        name, parts = self._built_fusion(fuse, seed)
+        self.fusions[name] = self._taken_in(parts)
 
     def load_fusion(self, fuse: Fuse, tensors: Mapping[str, Tensor]) -> None:
         """An AdapterFusion from its tensors; verified like an adapter's."""
         name, parts = self._built_fusion(fuse, seed=0)
         copy_into(f"fusion '{name}'", parts, tensors, self.trunk.depth, self.trunk.config.num_hidden_layers)
-        self._hold(name, parts)
+        self.fusions[name] = self._taken_in(parts)
 
     def fusion_tensors(self, fuse: Fuse) -> dict[str, Tensor]:
         """A fusion's tensors, copied, float32, on the CPU."""
@@ -245,12 +247,9 @@ class AdapterEncoder(nn.Module):
         build = partial(backend(fused[0]).build_fusion, sites, self.trunk.config, self.trunk.depth)
         return name, draw(Seeds(seed).number("fusion"), build)
 
-    def _hold(self, name: str, parts: AdapterParts, kind: Kind | None = None) -> None:
-        if isinstance(parts, FusionParts):
-            self.fusions[name] = parts
-        elif kind is not None:
-            self.adapters[name], self._kinds[name] = parts, kind
+    def _taken_in(self, parts: M) -> M:
         self._held.append(parts.to(self.device).requires_grad_(False).train(self.training))
+        return parts
 
     def _parts(self) -> dict[str, AdapterParts]:
         return {**self.adapters, **self.fusions}

@@ -6,9 +6,8 @@
       optimiser.safetensors    AdamW's moments
       best.safetensors         the best unit so far: adapter, fusion and head of one step; absent before an evaluation
 
-Only what is trained is stored; the trunk and frozen source adapters are not. A checkpoint is written beside its final
-name, flushed, renamed, and only then is the older one removed, so that one whole checkpoint exists at every moment.
-Random numbers need no saving: each step's generators follow from the seed and the step's position (see course.py).
+Only what is trained is stored. A checkpoint is written beside its final name, flushed, renamed, and only then is the
+older one removed, so that one whole checkpoint exists at every moment.
 """
 
 from __future__ import annotations

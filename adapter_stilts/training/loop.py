@@ -1,8 +1,7 @@
 """Batches to loss to step; the loop does not know which task it serves.
 
-The position is (step, epoch, batch) and everything random follows from it (course.py). Stopping, evaluating
-and saving happen between two steps (step.py), so a run that was killed and resumed goes through the same numbers as one
-that was not.
+Stopping, evaluating and saving happen between two steps, so a run that was killed and resumed goes through the same
+numbers as one that was not.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """One optimiser step: batches to a summed loss, its gradient over all processes, one move of AdamW at a given rate.
 
-The loss and its count are summed over the batches of the step and over the processes, and the gradient is divided once,
-at the end. The penalty of a fusion is part of the last batch's objective, so its gradient belongs to the step it was
-computed in. The rate is a function of the position (`linear`), so that there is no state of a schedule to restore.
+The penalty of a fusion is part of the last batch's objective, so its gradient belongs to the step it was computed in.
+The rate is a function of the position (`linear`), so that there is no state of a schedule to restore.
 """
 
 from __future__ import annotations
