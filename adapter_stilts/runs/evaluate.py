@@ -1,6 +1,6 @@
 """`eval`: zero-shot scores of a run per language, and retrieval for a run or a bare trunk; only what is missing.
 
-    evaluate(Request(run=Path("runs/nli-1a2b3c4d"), trunk=None, tasks=("xnli", "tatoeba")), ...)
+    evaluate(Request(config, ("xnli", "tatoeba"), Path("runs/nli-1a2b3c4d")), ...)
 
 Tasks with a head need a run that trained one of the same format and labels. Retrieval tasks need none. Results go to
 the run's folder, or to a folder named after trunk and settings.
@@ -19,6 +19,7 @@ from adapter_stilts.formats.base import withheld
 from adapter_stilts.formats.protocols import target_protocols
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.protocols import precision_of
+from adapter_stilts.retrieval.reading import Overrides
 from adapter_stilts.retrieval.reading import Reading as SentenceReading
 from adapter_stilts.runs.folder import claim, locked, remove_remains
 from adapter_stilts.runs.language_stacks import ENGLISH, OWN, Stacks, active, with_facts
@@ -81,14 +82,16 @@ def evaluate(
     request: Request, *, out: Path | None, runs: Path, overwrite: bool, dry_run: bool, report: Reporter
 ) -> Evaluated:
     """Score what is missing."""
-    tasks = [under(find_task(name, dict(request.task_settings)), request.protocol) for name in request.tasks]
+    config, settings = request.config, request.config.task.model_dump(exclude_defaults=True)
+    tasks = [under(find_task(name, settings), request.protocol) for name in request.tasks]
     subject = subject_of(request, out, runs)
     for task in tasks:
         _check(request, subject, task, report)
     # a run's own trunk may lie elsewhere now
     trunk = subject.bundle.manifest.trunk.name if subject.bundle else subject.trunk.name
-    columns, names = dict(request.task_settings.get("columns") or {}), [task.name for task in tasks]
-    places = [where_of(request.data, trunk, columns=columns, task=name, tasks=names) for name in names]
+    names = [task.name for task in tasks]
+    shared: Any = {"columns": config.task.columns, "tasks": names}
+    places = [where_of(config.data.sources, trunk, task=name, **shared) for name in names]
     pairs = zip(tasks, places, strict=True)
     jobs = [(task, language, where) for task, where in pairs for language in _languages(request, task, where)]
     _say_stacks(subject.stacks, jobs, report)
@@ -111,7 +114,7 @@ def _check(request: Request, subject: Subject, task: Task, report: Reporter) -> 
     depth, precision = subject.trunk.config.max_length, subject.trunk.precision
     asked = precision_of(request.protocol)
     if not task.retrieval:
-        head_for(subject.bundle, task, request.head)
+        head_for(subject.bundle, task, request.config.evaluation.head)
         if task.format.length(target_protocols[request.protocol], 0) > depth:
             report.say(f"{task.name}: inputs are cut at {depth} tokens, which is all this trunk has positions for")
     elif asked not in ("auto", precision):
@@ -221,12 +224,12 @@ def _score(request: Request, subject: Subject, task: Task, language: str, where:
 
 def _reader(request: Request, subject: Subject, task: Task) -> tuple[TaskModel, Reading]:
     """The head that answers a task, and how."""
-    head, precision = head_for(subject.bundle, task, request.head), subject.trunk.precision
+    head, precision = head_for(subject.bundle, task, request.config.evaluation.head), subject.trunk.precision
     trained = subject.bundle.manifest.trunk.precision if subject.bundle else ""
     reading = Reading(
         tuple(head.facts["labels"]) or None,
         head.facts["max_length"],
-        *(subject.token_budget, request.protocol, request.seed, head.name),
+        *(subject.token_budget, request.protocol, request.config.training.seed, head.name),
         adapters=OWN if subject.stacks.swapped else "",
         precision=precision if precision != trained else "",
     )
@@ -250,14 +253,15 @@ def _retrieval_readings(
     request: Request, subject: Subject, task: Task, languages: Sequence[str]
 ) -> list[RetrievalTask]:
     """The run's own stack on both sides; with language adapters also each side under its own."""
-    layers, trunk, stacks, save = request.retrieval.layers, subject.trunk, subject.stacks, request.save_vectors
+    wanted, trunk, stacks = Overrides.from_config(request.config), subject.trunk, subject.stacks
+    one_layer = wanted.layers is None or len(wanted.layers) == 1
     how: Any = {"token_budget": subject.token_budget, "precision": trunk.precision}
     plain = RetrievalTask(
-        *(task, subject.folder, request.protocol, trunk.config.num_hidden_layers, request.retrieval),
+        *(task, subject.folder, request.protocol, trunk.config.num_hidden_layers, wanted),
         SentenceReading((), composition=subject.composition, **how),
         request.split,
-        save if save is not None else layers is None or len(layers) == 1,
-        request.seed,
+        one_layer if request.save_vectors is None else request.save_vectors,
+        request.config.training.seed,
     )
     if not stacks.swapped:
         return [plain]
@@ -266,9 +270,10 @@ def _retrieval_readings(
 
 
 def _languages(request: Request, task: Task, where: Where) -> tuple[str, ...]:
-    for language in request.languages:
+    asked = request.config.evaluation.languages
+    for language in asked:
         check_language(task, request.split, language, where)  # all of them, before the first is scored
-    languages = request.languages or languages_of(task, request.split, where)
+    languages = asked or languages_of(task, request.split, where)
     if not languages:
         raise nothing_found(task, request.split, where)
     return languages

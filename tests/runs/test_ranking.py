@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from asking import evaluation
 
 from adapter_stilts.errors import StiltsError, TaskDataError
 from adapter_stilts.formats.queries import Candidate, Query
@@ -19,7 +20,6 @@ from adapter_stilts.reporting import Silent
 from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.runs.ranking import Pool, score_language
 from adapter_stilts.runs.results import read_results
-from adapter_stilts.runs.subject import Request
 from adapter_stilts.sharing.bundle import load_bundle
 
 SCRIPT = Path(__file__).with_name("ranking_rows.py")
@@ -83,7 +83,7 @@ def run(trained, pairs):
 
 
 def scored(folder, release, *, languages=(), task="lareqa", overwrite=False):
-    request = Request(
+    request = evaluation(
         run=folder, trunk=None, tasks=(task,), languages=languages, data=(str(release),), precision="fp32"
     )
     return evaluate(
@@ -252,7 +252,7 @@ def test_refuses_test_files_it_cannot_score(run, tmp_path):
     def call(query: str, *listed: str) -> None:
         rows.write_text(query + "\n", encoding="utf-8")
         candidates.write_text("".join(f"{one}\n" for one in listed), encoding="utf-8")
-        request = Request(
+        request = evaluation(
             run=folder,
             trunk=None,
             tasks=("ranking",),
