@@ -68,8 +68,8 @@ class ChoiceFormat(Format[MultipleChoice]):
     def columns_of(self, names: Sequence[str], layout: Layout, where: str) -> dict[str, str]:
         columns = super().columns_of(names, layout, where)
         if "choices" not in columns:
-            given = [columns[field] for field in numbered_choices(columns)]
-            columns |= {f"choice {number}": column for number, column in enumerate(given or numbered_choices(names))}
+            numbered = [columns[field] for field in numbered_choices(columns)]
+            columns |= {f"choice {number}": column for number, column in enumerate(numbered or numbered_choices(names))}
         return columns
 
     def example(self, row: Row, id: str, layout: Layout) -> MultipleChoice:

@@ -205,13 +205,13 @@ def _flat_place(row: Row, breaks: Breaks) -> int | None:
 
 
 def _breaks(paragraph: Node, context: str, where: str) -> Breaks:
-    given = paragraph.get("sentence_breaks")
-    if given is None:
+    breaks = paragraph.get("sentence_breaks")
+    if breaks is None:
         return sentence_breaks(context)
-    if not isinstance(given, list) or not all(_is_break(pair, len(context)) for pair in given):
+    if not isinstance(breaks, list) or not all(_is_break(pair, len(context)) for pair in breaks):
         what = "sentence_breaks are not pairs of characters of the context"
         raise TaskDataError(what, where=where, do="fetch the file again; it may belong to other text")
-    return tuple((start, end) for start, end in given)
+    return tuple((start, end) for start, end in breaks)
 
 
 def _is_break(pair: object, size: int) -> bool:

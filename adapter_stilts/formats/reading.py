@@ -137,8 +137,8 @@ def _require_labels(field: str, layout: Layout, names: Sequence[str], columns: M
 def _refuse_another_language(row: Row, layout: Layout) -> None:
     """A row that says it is of another language than its file; a file of many languages keeps rows instead."""
     for column in LANGUAGE_COLUMNS if layout.codes else ():
-        told = row.cells.get(column)
-        codes = {told} if isinstance(told, str) else set(map(str, told)) if isinstance(told, list | tuple) else set()
+        cell = row.cells.get(column)
+        codes = {cell} if isinstance(cell, str) else set(map(str, cell)) if isinstance(cell, list | tuple) else set()
         wrong = sorted(codes - set(layout.codes)) if column not in layout.keep else []
         if wrong:
             what = f"a row in '{wrong[0]}' among those of '{layout.language}' (column '{column}')"

@@ -136,16 +136,16 @@ def read_ranked(path: Path, field: str = "candidates") -> dict[str, tuple[str, .
     """Ids by question or mention; field: "candidates", or "gold" for labels. In .json files: {"id": ["first", ...]}."""
     if suffix(path) == ".json":
         return {question: _ids(value, f"{path}, '{question}'") for question, value in _object(path).items()}
-    found: dict[str, tuple[str, ...]] = {}
+    entries: dict[str, tuple[str, ...]] = {}
     for row in json_line_rows(path):
         question = row.cells.get("id")
         if not isinstance(question, str) or not question:
             do = f'write {{"id": "...", "{field}": ["...", ...]}}'
             raise TaskDataError("a row without an id", where=row.where, do=do)
-        if question in found:
+        if question in entries:
             raise TaskDataError(f"id '{question}' occurs twice", where=row.where, do="give every question one row")
-        found[question] = _ids(row.cells.get(field), f"{row.where}, field '{field}'")
-    return found
+        entries[question] = _ids(row.cells.get(field), f"{row.where}, field '{field}'")
+    return entries
 
 
 def read_pairs(path: Path) -> list[tuple[str, str]]:
@@ -166,12 +166,12 @@ def _object(path: Path) -> dict[str, object]:
     """A file's one JSON object; json.loads would keep the last of two equal keys and say nothing."""
 
     def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        found: dict[str, object] = {}
+        entries: dict[str, object] = {}
         for key, value in pairs:
-            if key in found:
+            if key in entries:
                 raise TaskDataError(f"id '{key}' occurs twice", where=str(path), do="give every question one answer")
-            found[key] = value
-        return found
+            entries[key] = value
+        return entries
 
     try:
         value = json.loads(read_text(path), object_pairs_hook=once)
