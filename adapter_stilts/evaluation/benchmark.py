@@ -135,7 +135,8 @@ def score_benchmark(name: str, predictions: Path, labels: Path, options: Options
         for language in languages[task]
         for row in _rows(name, task, benchmark.metrics[task], predictions, labels, replace(options, language=language))
     ]
-    missing = {task: tuple(code for code in benchmark.languages[task] if code not in languages[task]) for task in scored}
+    published = benchmark.languages
+    missing = {task: tuple(code for code in published[task] if code not in languages[task]) for task in scored}
     return BenchmarkScore(
         tuple(rows),
         _means(benchmark, rows),
