@@ -183,13 +183,8 @@ def _lines(tree: Mapping[str, Any], indent: str = "") -> Iterator[str]:
 
 def _recipe(name: str, protocol: str, path: Path, text: str) -> Recipe:
     comments = takewhile(lambda line: line.startswith("#"), text.split("\n"))
-    opening = [line.removeprefix("#").strip() for line in comments]
-    command = opening[0] if opening else ""
-    return Recipe(name, _task(shlex.split(command)), protocol, command, " ".join(opening[1:]), path, text)
-
-
-def _task(words: Sequence[str]) -> str:
-    """What a command line trains or reads: "" where it names no task."""
-    if words[1:2] == ["train"]:
-        return words[2]
-    return words[words.index("--tasks") + 1] if "--tasks" in words else ""
+    command, *summary = [line.removeprefix("#").strip() for line in comments] or [""]
+    words = shlex.split(command)
+    named = words[words.index("--tasks") + 1] if "--tasks" in words else ""
+    task = words[2] if words[1:2] == ["train"] else named  # what its command trains or reads
+    return Recipe(name, task, protocol, command, " ".join(summary), path, text)
