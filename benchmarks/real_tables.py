@@ -2,23 +2,21 @@
 
     python benchmarks/real_tables.py /tmp/transfer --name nano-xlmr
 
-The folder is that of `adapter-stilts study` with one of benchmarks/real/*.yaml, whose top says what is measured and
-what is not. Differences and intervals are those of study.json. Writes results/<name>.md, and results/<name>.jsonl
-with one row per score. --layers reads what is retrieved (Tatoeba, pairs to mine) at every layer first, with the trunk
-and every intermediate run. Not covered: mining FLORES and TICO-19 with every row a pair, each half cut at the other
-half's threshold, and every layer's F1 there; results/real_mining.md has them from before.
+The folder is that of `adapter-stilts study` with one of benchmarks/real/*.yaml, whose top says what is measured.
+Writes results/<name>.md, and results/<name>.jsonl with one row per score. --layers reads what is retrieved (Tatoeba,
+pairs to mine) at every layer first, with the trunk and every intermediate run. Not covered: mining FLORES and TICO-19
+with every row a pair, and every layer's F1 there; results/real_mining.md has them from before.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from record import RESULTS, facts
+from record import RESULTS, facts, options
 
 from adapter_stilts.config.load import with_settings
 from adapter_stilts.config.schema import RunConfig
@@ -33,21 +31,16 @@ COLUMNS = ("arm", "seeds", "mean", "95 % over seeds", "English", "points", "95 %
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--name", required=True)
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--layers", action="store_true")
-    options = parser.parse_args()
-    study = json.loads((options.folder / "study.json").read_text(encoding="utf-8"))
-    if options.layers:
-        read_every_layer(study, options.folder)
-    text = "\n".join([head(study, options.name), *layers(study), *tables(study["entries"])])
-    options.results.mkdir(parents=True, exist_ok=True)
-    (options.results / f"{options.name}.md").write_text(text + "\n", encoding="utf-8")
-    with (options.results / f"{options.name}.jsonl").open("w", encoding="utf-8") as stream:
-        for run, row in every_row(study):
-            stream.write(json.dumps({"run": run, **row}, ensure_ascii=False) + "\n")
+    asked = options(__doc__, "folder", name=str, results=RESULTS, layers=False)
+    name, out = asked.name or asked.folder.name, asked.results
+    study = json.loads((asked.folder / "study.json").read_text(encoding="utf-8"))
+    if asked.layers:
+        read_every_layer(study, asked.folder)
+    text = "\n".join([head(study, name), *layers(study), *tables(study["entries"])])
+    out.mkdir(parents=True, exist_ok=True)
+    (out / f"{name}.md").write_text(text + "\n", encoding="utf-8")
+    rows = [json.dumps(row, ensure_ascii=False) + "\n" for row in every_row(study)]
+    (out / f"{name}.jsonl").write_text("".join(rows), encoding="utf-8")
     print(text)
 
 
@@ -68,8 +61,7 @@ def head(study: Mapping[str, Any], name: str) -> str:
 def tables(entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """One for each target: `direct` (retrieval: the trunk alone), then every arm with its gain."""
     for target in dict.fromkeys(entry["target"] for entry in entries):
-        arms = [entry for entry in entries if entry["target"] == target]
-        first = arms[0]
+        first, *_ = arms = [entry for entry in entries if entry["target"] == target]
         over = "languages other than English" if "source" in first else "languages"
         yield f"### {target} ({first['metric']}): mean over {first['languages']} {over}, n {first['n']}\n"
         yield markdown(COLUMNS, [cells(entry) for entry in arms])
@@ -86,9 +78,8 @@ def cells(entry: Mapping[str, Any]) -> list[str]:
 
 def read_every_layer(study: Mapping[str, Any], folder: Path) -> None:
     grid = study["config"]
-    shared = (
-        {f"trunk.{key}": value for key, value in grid["trunk"].items()} | grid["settings"] | grid["target_settings"]
-    )
+    shared = {**{f"trunk.{key}": value for key, value in grid["trunk"].items()}, **grid["settings"]}
+    shared |= grid["target_settings"]
     for target in retrieved(study):
         read = {"data.sources": list(sources_for(grid["data"], (target["task"],))), "retrieval.layer": "all"}
         read["evaluation.languages"] = list(target["languages"])
@@ -104,20 +95,20 @@ def layers(study: Mapping[str, Any]) -> Iterator[str]:
     for target in retrieved(study):
         rows = {label: layer_means(folder, target) for label, folder in readers(study, target).items()}
         columns = sorted({layer for means in rows.values() for layer in means})
+        whole = {label: means for label, means in rows.items() if len(means) > 1}
         if len(columns) > 1:
             yield f"### {label_of(target)}, mean over languages, by hidden state\n"
-            whole = {label: means for label, means in rows.items() if len(means) > 1}
             table = [[label, *(percent(means[layer]) for layer in columns)] for label, means in whole.items()]
             yield markdown(("run", *map(str, columns)), table)
+
+
+def label_of(target: Mapping[str, Any]) -> str:
+    return str(target["name"] or target["task"])
 
 
 def retrieved(study: Mapping[str, Any]) -> list[dict[str, Any]]:
     alone = {entry["target"] for entry in study["entries"] if entry["retrieval"]}
     return [target for target in study["config"]["targets"] if label_of(target) in alone]
-
-
-def label_of(target: Mapping[str, Any]) -> str:
-    return str(target["name"] or target["task"])
 
 
 def readers(study: Mapping[str, Any], target: Mapping[str, Any]) -> dict[str, Path]:
@@ -137,13 +128,13 @@ def layer_means(folder: Path, target: Mapping[str, Any]) -> dict[int, float]:
     return {layer: float(np.mean(of_layer)) for layer, of_layer in scores.items()}
 
 
-def every_row(study: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def every_row(study: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Every score of every folder; of retrieval, that at the protocol's layer."""
     for folder in sorted({Path(stage["folder"]) for stage in study["stages"]}):
         for row in results(folder):
             settings = row.get("settings", {})
             if settings.get("layer") == settings.get("protocol_layer"):
-                yield folder.name, {**{key: row[key] for key in KEPT}, "layer": settings.get("layer")}
+                yield {"run": folder.name, **{key: row[key] for key in KEPT}, "layer": settings.get("layer")}
 
 
 def results(folder: Path) -> list[dict[str, Any]]:

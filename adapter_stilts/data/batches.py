@@ -145,7 +145,6 @@ def mask_tokens(
 
 
 def _windows(order: Sequence[int], lengths: Sequence[int], size: int) -> list[list[int]]:
-    """Rows in windows of so many, sorted by length inside each."""
     starts = range(0, len(order), size)
     return [sorted(order[start : start + size], key=lambda row: lengths[row]) for start in starts]
 
@@ -164,7 +163,7 @@ def _with_mask(rows: Sequence[Ids], pad_id: int) -> tuple[Tensor, Tensor]:
 
 def _growth(batch: Sequence[int], row: int, lengths: Sequence[int], budget: int) -> tuple[bool, int]:
     """Whether a batch would pass the budget with one row more, and by how many tokens it would grow."""
-    longest = max(lengths[one] for one in batch)
+    longest = max(lengths[member] for member in batch)
     area = (len(batch) + 1) * max(longest, lengths[row])
     return area > budget, area - len(batch) * longest
 

@@ -36,19 +36,16 @@ def paired_rows(pairs: Path, texts: Path) -> Iterator[Row]:
 
 
 def labelled_rows(rows: Path, labels: Path) -> Iterator[Row]:
-    """Rows of a JSON lines file with the label that stands in the same line of another file."""
-    found = list(json_line_rows(rows))
-    given = [line.strip() for _, line in numbered_lines(labels)]
-    if len(found) != len(given):
-        what = f"{len(found)} rows and {len(given)} labels"
+    texts, written = list(json_line_rows(rows)), [line.strip() for _, line in numbered_lines(labels)]
+    if len(texts) != len(written):
+        what = f"{len(texts)} rows and {len(written)} labels"
         do = "both must belong to one split; one of the files may be truncated"
         raise TaskDataError(what, where=f"{rows} and {labels}", do=do)
-    for row, label in zip(found, given, strict=True):
+    for row, label in zip(texts, written, strict=True):
         yield Row(row.where, {**row.cells, "label": label})
 
 
 def _functions(path: Path) -> dict[str, str]:
-    """Number -> text of a file of {"idx": ..., "func": ...} a line."""
     known: dict[str, str] = {}
     for row in json_line_rows(path):
         if not {"idx", "func"} <= set(row.cells):
@@ -56,8 +53,7 @@ def _functions(path: Path) -> dict[str, str]:
             raise TaskDataError(what, where=row.where, do="give CodeXGLUE's data.jsonl")
         id = str(row.cells["idx"])
         if id in known:
-            raise TaskDataError(
-                f"id '{id}' occurs twice", where=row.where, do="give every function a number of its own"
-            )
+            do = "give every function a number of its own"
+            raise TaskDataError(f"id '{id}' occurs twice", where=row.where, do=do)
         known[id] = str(row.cells["func"])
     return known

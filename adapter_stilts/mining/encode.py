@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -36,11 +37,11 @@ from adapter_stilts.registry import unknown_name
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.protocols import protocol
 from adapter_stilts.retrieval.reading import MAX_LENGTH, Overrides, Reading
-from adapter_stilts.retrieval.stored.arrays import DTYPES, write_npy
+from adapter_stilts.retrieval.stored.arrays import DTYPES, write_shard
 from adapter_stilts.retrieval.stored.encoding import ShardRows, gather, remember, vectors_of
-from adapter_stilts.retrieval.stored.known import KnownTexts
+from adapter_stilts.retrieval.stored.known import KnownTexts, as_keys
 from adapter_stilts.retrieval.stored.ledger import Shard, append, read_ledger, seal
-from adapter_stilts.retrieval.stored.vectors import ShardFiles, file_name
+from adapter_stilts.retrieval.stored.vectors import ShardFiles
 from adapter_stilts.runs.subject import SentenceReader, sentence_reader, trunk_of
 
 COUNTS = ("folder", "rows", "blank", "repeated", "cut", "dimension", "dtype", "shards", "layer", "pool", "centring")
@@ -226,10 +227,9 @@ class _Work:
 
     def _store(self, made: ShardRows) -> None:
         """The next shard; it has fewer rows where the file has become shorter, which is noticed at its end."""
-        files, number = dict[str, str](), len(self._shards)
-        for part, shape, dtype, blocks in made.stored(self._request.dtype, self._files.stored):
-            name = file_name(part, number)
-            files[name] = write_npy(self._folder / name, shape, dtype, blocks)
+        number, dtype = len(self._shards), self._request.dtype
+        blocks = partial(made.blocks, dtype=dtype, earlier=self._files.stored)
+        files = write_shard(self._folder, number, (made.rows, made.new.shape[1]), dtype, blocks, as_keys(made.keys))
         shard = Shard(number, made.rows, made.blank, made.repeated, made.cut, files)
         append(self._folder, shard)
         self._files.add(files)

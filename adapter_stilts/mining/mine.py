@@ -13,7 +13,7 @@ import gc
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +26,16 @@ from adapter_stilts.mining.encode import Encoding, encode_with
 from adapter_stilts.mining.output import as_json, finished, publish, refuse_occupied, report_path, write_pairs
 from adapter_stilts.mining.pair_files import read_gold
 from adapter_stilts.mining.request import Mining, settings_of
-from adapter_stilts.mining.search import Search, search_plan
+from adapter_stilts.mining.search import Search
 from adapter_stilts.mining.sides import Side, TextFile, check_together, content_hash, facts, open_side, surveyed
 from adapter_stilts.mining.threshold import Kept, decide, tuner
 from adapter_stilts.reporting import Reporter
+from adapter_stilts.retrieval.gold import drawn
 from adapter_stilts.retrieval.mining import Pairs
-from adapter_stilts.retrieval.plan import AUTO, SearchPlan
+from adapter_stilts.retrieval.plan import SearchPlan
 from adapter_stilts.retrieval.pools import candidates
 from adapter_stilts.retrieval.protocols import Protocol
 from adapter_stilts.retrieval.reading import Overrides
-from adapter_stilts.retrieval.thresholds import drawn
 from adapter_stilts.runs.folder import locked, remove_remains
 from adapter_stilts.runs.subject import sentence_reader
 
@@ -136,7 +136,9 @@ class _Job:
                 return known
             gold = read_gold(request.gold, source, target) if request.gold else None
             if request.score_only is not None:
-                mined = self._given(request.score_only, source, target)
+                search = Search(request, rules, source, target, self._report, None)
+                pairs = search.given(request.score_only)
+                mined = Mined(pairs, pairs, search.plan)
             else:
                 if hashes[0] == hashes[1]:
                     self._report.say("source and target are the same: every sentence will find itself")
@@ -176,13 +178,8 @@ class _Job:
     def _searched(self, source: Side, target: Side, work: Path) -> Mined:
         """Search both ways and make pairs."""
         request, rules = self._request, self._rules
-        chosen = search_plan(request, rules, source, target, self._cluster)
-        if request.index == AUTO:
-            self._report.say(f"index {chosen.index}: {chosen.why}")
-        sides = [(content_hash(side), side.searched_hash) for side in (source, target)]
-        identity = fingerprint((sides, chosen.index, asdict(chosen.settings), chosen.k, rules.centring))
-        search = Search(source, target, rules, chosen, self._report)
-        neighbours = search.both_ways(work, identity, self._cluster)
+        search = Search(request, rules, source, target, self._report, self._cluster)
+        neighbours = search.both_ways(work)
         recall = search.recall(neighbours)
         pairs = candidates(neighbours, rules)
         written, left_out = pairs.lines(rules.written), dict(pairs.left_out)
@@ -190,12 +187,9 @@ class _Job:
             left_out["of a sentence that occurs several times"] = len(pairs.texts) - len(written)
         every_line = rules.written == "once" and (request.gold or request.dev)  # gold may name any line of a text
         scored = pairs.lines("expand") if every_line else written
-        return Mined(written, scored, chosen, recall, {reason: count for reason, count in left_out.items() if count})
-
-    def _given(self, path: Path, source: Side, target: Side) -> Mined:
-        chosen = search_plan(self._request, self._rules, source, target, None)
-        pairs = Search(source, target, self._rules, chosen, self._report).given(path)
-        return Mined(pairs, pairs, chosen)
+        return Mined(
+            written, scored, search.plan, recall, {reason: count for reason, count in left_out.items() if count}
+        )
 
     def _dev_threshold(self, dev: Input) -> float:
         """The threshold that is best on the dev files."""

@@ -24,7 +24,7 @@ from adapter_stilts.retrieval.blocks import Chosen
 from adapter_stilts.retrieval.distinct import Distinct, by_first_rows, by_vectors
 from adapter_stilts.retrieval.stored.known import BLANK, as_keys, first_of_keys, text_key
 from adapter_stilts.retrieval.stored.ledger import LEDGER
-from adapter_stilts.retrieval.stored.vectors import StoredVectors, open_vectors
+from adapter_stilts.retrieval.stored.vectors import EncodedFolder, StoredVectors, open_vectors
 
 BREAKS = str.maketrans("\t\n\r", "   ")
 MUST_AGREE = ("trunk", "composition", "adapters", "layer", "pool", "precision", "centring")
@@ -175,8 +175,10 @@ def as_cell(text: str) -> str:
 
 
 def _by_itself(vectors: StoredVectors) -> Distinct:
-    first = vectors.first_rows()
-    texts = by_vectors(vectors) if first is None else by_first_rows(first, vectors.blank)
+    if isinstance(vectors, EncodedFolder):
+        texts = by_first_rows(vectors.first_rows(), vectors.blank)
+    else:
+        texts = by_vectors(vectors)
     if not len(texts.rows):
         what = "no sentence: all rows are blank"
         raise TaskDataError(what, where=str(vectors.path), do="give vectors of a file with text")

@@ -20,14 +20,13 @@ from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.formats.pools import Pools
 from adapter_stilts.mining.sweep_data import Part, in_first_half
 from adapter_stilts.retrieval.compared import Flags, Scores, Vectors
-from adapter_stilts.retrieval.gold import Gold, Measured, accuracy, held_out
+from adapter_stilts.retrieval.gold import Gold, Measured, accuracy, best_f1, held_out
 from adapter_stilts.retrieval.mining import Pairs
 from adapter_stilts.retrieval.pooling import stays_apart
 from adapter_stilts.retrieval.pools import candidates, gold_of, search_pools
 from adapter_stilts.retrieval.protocols import Protocol
 from adapter_stilts.retrieval.reading import Overrides, Reading
 from adapter_stilts.retrieval.tatoeba import partners
-from adapter_stilts.retrieval.thresholds import best_f1
 from adapter_stilts.runs.retrieval import SideVectors, in_groups
 
 PLAIN = "absolute"  # the margin that is none: the cosine alone, as Tatoeba's headline is read

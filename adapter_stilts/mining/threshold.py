@@ -17,10 +17,19 @@ from functools import partial
 from typing import Any
 
 from adapter_stilts.errors import UsageError
-from adapter_stilts.retrieval.gold import Gold, Measured, Tune, held_out
+from adapter_stilts.retrieval.gold import (
+    Gold,
+    Measured,
+    Tune,
+    at_precision,
+    best_f1,
+    curve,
+    halves,
+    held_out,
+    histogram,
+)
 from adapter_stilts.retrieval.mining import Pairs
 from adapter_stilts.retrieval.protocols import Protocol
-from adapter_stilts.retrieval.thresholds import at_precision, best_f1, curve, halves, histogram
 from adapter_stilts.statistics.intervals import bootstrap_interval
 from adapter_stilts.statistics.result import Result
 

@@ -65,11 +65,9 @@ duplicates: Registry[Way] = Registry("way with duplicates")
 
 def distinct(texts: Sequence[str]) -> Distinct:
     """Texts told apart but for white space at their ends, in order; the last line's vector counts, as in LASER."""
-    number: dict[str, int] = {}
-    of_line = np.array([number.setdefault(text.strip(), len(number)) for text in texts], dtype=np.int64)
-    rows = np.zeros(len(number), dtype=np.int64)
-    rows[of_line] = np.arange(len(of_line))  # of several lines, the last one written stays
-    return Distinct(rows, of_line)
+    first: dict[str, int] = {}
+    rows = np.array([first.setdefault(text.strip(), row) for row, text in enumerate(texts)], dtype=np.int64)
+    return by_first_rows(rows, np.zeros(len(rows), dtype=np.bool_), last=True)
 
 
 def by_first_rows(first: Numbers, blank: Flags, *, last: bool = False) -> Distinct:

@@ -28,7 +28,7 @@ import numpy as np
 from adapter_stilts.errors import DoesNotFit
 from adapter_stilts.reporting import span
 from adapter_stilts.retrieval.indexes import Index, IndexSettings, indexes
-from adapter_stilts.retrieval.search import ALIGNED, QUERY_ROWS, RESULTS, Steps
+from adapter_stilts.retrieval.search import ALIGNED, QUERY_ROWS, RESULTS, Steps, Way
 
 AUTO = "auto"
 SECONDS = 900.0  # that exact search of both directions may take
@@ -55,19 +55,17 @@ class Sizes:
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """How a search is done: what `steps` holds at once stays below `limit` bytes; `planned` is the expected peak."""
+    """How neighbours are searched, and why: what is held stays below `limit` bytes; `planned` is the expected peak."""
 
-    index: str
+    way: Way
     why: str
-    settings: IndexSettings
     k: int
-    steps: Steps
     limit: float
     planned: int
 
     def facts(self) -> dict[str, Any]:
         limit = self.limit if self.limit != float("inf") else None
-        searched = {"index": self.index, "why": self.why, "shard_rows": self.steps.base_rows}
+        searched = {"index": self.way.index, "why": self.why, "shard_rows": self.way.steps.base_rows}
         return {**searched, "limit_bytes": limit, "planned_peak_bytes": self.planned}
 
 
@@ -78,7 +76,7 @@ def plan(sizes: Sizes, index: str, settings: IndexSettings, limit: float) -> Sea
     kind = indexes[name]
     steps = fit(sizes, kind, limit, held, settings)
     planned = peak(sizes, kind, steps, held, settings)
-    return SearchPlan(name, why, settings, sizes.k, steps, limit, planned)
+    return SearchPlan(Way(name, settings, steps), why, sizes.k, limit, planned)
 
 
 def choose(sizes: Sizes, limit: float, held: int, speed: float | None = None) -> tuple[str, str]:

@@ -22,9 +22,8 @@ from adapter_stilts.runs.material import for_task, subset, where_of
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.tasks.base import Task, labels_of
 from adapter_stilts.tasks.languages import is_known, same_language
-from adapter_stilts.tasks.reading.holding import as_selected
 from adapter_stilts.tasks.reading.place import Loaded, Where
-from adapter_stilts.tasks.reading.sources import has_split, languages_of, load
+from adapter_stilts.tasks.reading.sources import as_selected, has_split, languages_of, load
 
 ALL = "all"  # in data.language: every language there is
 SHUFFLED_LABELS = "shuffled-labels"  # the control that shows what is left when there is nothing to learn

@@ -86,8 +86,8 @@ def test_goes_on_with_the_same_bytes_and_says_when_done(make, files, tmp_path, m
         done.append(written(*values))
         return done[-1]
 
-    written = module._written
-    monkeypatch.setattr(module, "_written", stops)
+    written = module.write_shard
+    monkeypatch.setattr(module, "write_shard", stops)
     with pytest.raises(KeyboardInterrupt):
         make(files[0], "again", centring=True)
     monkeypatch.undo()

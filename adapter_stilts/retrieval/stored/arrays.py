@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,22 +26,23 @@ from adapter_stilts.retrieval.compared import Vectors
 
 DTYPES = ("float32", "float16", "int8")
 LARGEST = 127
+ROWS_AT_ONCE = 1 << 12  # of vectors on their way to a file
 
 
-def narrowed(vectors: Vectors, dtype: str) -> tuple[NDArray[Any], Vectors | None]:
-    """Unit vectors [N, H] as they are stored, and the scales [N] that int8 needs. A row of zeros stays one."""
+def narrowed(vectors: Vectors, dtype: str) -> dict[str, NDArray[Any]]:
+    """Unit vectors [N, H] as they are stored, and of int8 their scales [N]. A row of zeros stays one."""
     if dtype != "int8":
-        return vectors.astype(dtype), None
+        return {"vectors": vectors.astype(dtype)}
     scales = (np.abs(vectors).max(axis=1) / LARGEST).astype(np.float32)
     stored = np.rint(vectors / np.where(scales == 0, 1, scales)[:, None])
-    return np.clip(stored, -LARGEST, LARGEST).astype(np.int8), scales
+    return {"vectors": np.clip(stored, -LARGEST, LARGEST).astype(np.int8), "scales": scales}
 
 
-def widened(stored: NDArray[Any], scales: Vectors | None) -> Vectors:
+def widened(vectors: NDArray[Any], scales: Vectors | None = None) -> Vectors:
     """Stored rows as float32 unit vectors [N, H]; a row of zeros stays one."""
-    if stored.dtype == np.float32:
-        return stored
-    vectors = stored.astype(np.float32)
+    if vectors.dtype == np.float32:
+        return vectors
+    vectors = vectors.astype(np.float32)
     if scales is not None:
         vectors *= scales[:, None]
     lengths = np.sqrt(np.einsum("nh,nh->n", vectors, vectors, dtype=np.float64))[:, None]
@@ -66,3 +67,29 @@ def write_npy(path: Path, shape: tuple[int, ...], dtype: str, blocks: Iterable[N
             rows += len(block)
         assert rows == shape[0], f"{rows} rows written of {shape[0]}"
     return digest.hexdigest()
+
+
+def write_shard(
+    folder: Path,
+    number: int,
+    shape: tuple[int, int],
+    dtype: str,
+    blocks: Callable[[str], Iterable[NDArray[Any]]],
+    texts: NDArray[np.uint8],
+) -> dict[str, str]:
+    """Write the files of a shard [n, H] (see `vectors.py`), and give the sha256 of each.
+
+    blocks  the rows of "vectors", and of int8 those of "scales", as they are stored
+    texts   [n, 16] a hash of each row's text
+    """
+    parts: dict[str, tuple[tuple[int, ...], str, Iterable[NDArray[Any]]]] = {}
+    parts["vectors"] = (shape, dtype, blocks("vectors"))
+    if dtype == "int8":
+        parts["scales"] = (shape[:1], "float32", blocks("scales"))
+    parts["texts"] = (texts.shape, "uint8", [texts])
+    return {(name := file_name(part, number)): write_npy(folder / name, *array) for part, array in parts.items()}
+
+
+def file_name(part: str, shard: int) -> str:
+    """ "vectors-00003.npy"."""
+    return f"{part}-{shard:05d}.npy"
