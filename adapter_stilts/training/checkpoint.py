@@ -104,7 +104,16 @@ def save(folder: Path, checkpoint: Checkpoint, identity: str) -> Path:
     with disk_errors(final):
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            _write(partial, checkpoint, identity)
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir()
+            hashes = {}
+            for name in ("weights", "optimiser", *(["best"] if checkpoint.best else [])):
+                tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in getattr(checkpoint, name).items()}
+                file = f"{name}.safetensors"
+                hashes[file] = _write_bytes(partial / file, safetensors.torch.save(tensors))
+            document = {"format": FORMAT, "identity": identity, "files": hashes, "state": asdict(checkpoint.state)}
+            _write_bytes(partial / STATE, json.dumps({**document, "sha256": _digest(document)}, indent=1).encode())
+            _sync_folder(partial)
             partial.rename(final)
             _sync_folder(folder)
         except BaseException:
@@ -181,19 +190,6 @@ def restore(trained: Mapping[str, nn.Parameter], saved: Mapping[str, Tensor], wh
         raise ArtefactError(what, where=where, do=START_AGAIN)
     for name, parameter in trained.items():
         parameter.data.copy_(saved[name])
-
-
-def _write(partial: Path, checkpoint: Checkpoint, identity: str) -> None:
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    hashes = {}
-    for name in ("weights", "optimiser", *(["best"] if checkpoint.best else [])):
-        tensors = getattr(checkpoint, name)
-        packed = safetensors.torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
-        hashes[f"{name}.safetensors"] = _write_bytes(partial / f"{name}.safetensors", packed)
-    document = {"format": FORMAT, "identity": identity, "files": hashes, "state": asdict(checkpoint.state)}
-    _write_bytes(partial / STATE, json.dumps({**document, "sha256": _digest(document)}, indent=1).encode())
-    _sync_folder(partial)
 
 
 def _write_bytes(path: Path, content: bytes) -> str:
