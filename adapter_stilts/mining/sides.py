@@ -15,8 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from adapter_stilts.data.sentences import Sentence, Source, Survey, sentence_source, survey
-from adapter_stilts.data.text_store import TextStore
+from adapter_stilts.data.sentences import Sentence, Source, Survey, TextStore, sentence_source, survey
 from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.files import sha256
 from adapter_stilts.reporting import Reporter
