@@ -27,9 +27,8 @@ from adapter_stilts.data.sentences import Seen, Sentence, sentences
 from adapter_stilts.environment import peak_memory
 from adapter_stilts.errors import TaskDataError, refuse
 from adapter_stilts.files import bare_name
-from adapter_stilts.mining.centred import centred_folder
 from adapter_stilts.mining.cluster import Cluster, cluster_of
-from adapter_stilts.mining.folder import clear_vectors, decides, filling, state_of_vectors
+from adapter_stilts.mining.folder import centred_folder, clear_vectors, decides, filling, state_of_vectors
 from adapter_stilts.mining.memory import REMEMBERED, rows_of_a_shard
 from adapter_stilts.mining.sides import TextFile, surveyed
 from adapter_stilts.mining.workers import read_by_workers, spec_of

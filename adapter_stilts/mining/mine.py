@@ -21,16 +21,15 @@ from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.environment import peak_memory
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import sha256
+from adapter_stilts.mining import pair_files
 from adapter_stilts.mining.cluster import Cluster, cluster_of
 from adapter_stilts.mining.encode import Encoding, encode_with
-from adapter_stilts.mining.output import as_json, finished, publish, refuse_occupied, report_path, write_pairs
-from adapter_stilts.mining.pair_files import read_gold
 from adapter_stilts.mining.request import Mining, settings_of
 from adapter_stilts.mining.search import Search
 from adapter_stilts.mining.sides import Side, TextFile, check_together, content_hash, facts, open_side, surveyed
-from adapter_stilts.mining.threshold import Kept, decide, tuner
+from adapter_stilts.mining.threshold import Kept, decide
 from adapter_stilts.reporting import Reporter
-from adapter_stilts.retrieval.gold import drawn
+from adapter_stilts.retrieval.gold import drawn, tuner
 from adapter_stilts.retrieval.mining import Pairs
 from adapter_stilts.retrieval.plan import SearchPlan
 from adapter_stilts.retrieval.pools import candidates
@@ -74,7 +73,7 @@ def mine(request: Mining, *, out: Path, runs: Path, overwrite: bool, dry_run: bo
     anything is searched; DoesNotFit where the limit on memory cannot be met.
     """
     rules = request.rules()
-    refuse_occupied(out, overwrite=overwrite, read=request.reads)
+    pair_files.refuse_occupied(out, overwrite=overwrite, read=request.reads)
     paths = [request.source, request.target, *(request.dev[:2] if request.dev else ())]
     files = [_surveyed(path, request, report) if path else None for path in paths]
     if dry_run:
@@ -130,11 +129,11 @@ class _Job:
             shown = [(file.survey.sha256, sha256(file.path)) if file else ("", "") for file in files]
             hashes = (content_hash(source), content_hash(target))
             identity = fingerprint((request.decides, settings_of(rules), *hashes, given, shown))
-            known = finished(out, identity, overwrite=overwrite)
+            known = pair_files.finished(out, identity, overwrite=overwrite)
             if known is not None:
                 self._report.say(f"{out} is the outcome of this very mining already")
                 return known
-            gold = read_gold(request.gold, source, target) if request.gold else None
+            gold = pair_files.read_gold(request.gold, source, target) if request.gold else None
             if request.score_only is not None:
                 search = Search(request, rules, source, target, self._report, None)
                 pairs = search.given(request.score_only)
@@ -151,11 +150,11 @@ class _Job:
             pairs = mined.written if kept.threshold is None else mined.written.above(kept.threshold)
             all_lines = rules.written == "once" and request.score_only is None
             how = {"json_lines": request.json_lines, "all_lines": all_lines}
-            count = write_pairs(self._work / PAIRS, pairs, source, target, **how)
-            document: dict[str, Any] = as_json(
+            count = pair_files.write_pairs(self._work / PAIRS, pairs, source, target, **how)
+            document: dict[str, Any] = pair_files.as_json(
                 {
                     "pairs_file": str(out),
-                    "report": str(report_path(out)),
+                    "report": str(pair_files.report_path(out)),
                     "pairs": count,
                     "candidates": len(mined.written),
                     "left_out": dict(mined.left_out),
@@ -171,7 +170,7 @@ class _Job:
                     "notes": [*kept.notes, *_notes(count, mined, kept)],
                 }
             )
-            publish(self._work / PAIRS, out, identity, document)
+            pair_files.publish(self._work / PAIRS, out, identity, document)
         _say(document, kept, self._report)
         return document
 
@@ -195,7 +194,7 @@ class _Job:
         """The threshold that is best on the dev files."""
         assert self._request.dev is not None
         with _opened(dev, self._work, "dev ") as (source, target):
-            gold = read_gold(self._request.dev[2], source, target)
+            gold = pair_files.read_gold(self._request.dev[2], source, target)
             pairs = self._searched(source, target, self._work / "dev").scored
         tune = tuner(self._request.target_precision, self._rules.threshold)
         cut = tune(gold.right(pairs), pairs.score, len(gold))

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -90,6 +91,13 @@ def at_precision(right: Flags, score: Array, wanted: int, precision: float) -> C
         what = f"no threshold reaches a precision of {precision}"
         raise UsageError(what, do=f"ask for less (the best reached is {best}), or give more gold")
     return _cut(int(places[-1]), right, score, wanted)
+
+
+def tuner(precision: float | None, rule: str) -> Tune:
+    """How a threshold is chosen from pairs whose rightness is known."""
+    if precision is None:
+        return partial(best_f1, rule=rule)
+    return partial(at_precision, precision=precision)
 
 
 def curve(right: Flags, score: Array, wanted: int, points: int = POINTS) -> list[dict[str, float]]:
