@@ -99,12 +99,11 @@ def write_pairs(out: Path, pairs: Pairs, source: Side, target: Side, *, json_lin
 
     Raises DoesNotFit on a full disk, which leaves what was there before; StiltsError where lines went missing.
     """
-    sides = {"source": source, "target": target}
 
-    def line(one: int, other: int, score: float) -> str:
+    def line(row: int, other: int, score: float) -> str:
         if json_lines:
-            return _object(sides, (one, other), score, all_lines)
-        return f"{score:.6f}\t{as_cell(source.text(one))}\t{as_cell(target.text(other))}\n"
+            return _object({"source": (source, row), "target": (target, other)}, score, all_lines)
+        return f"{score:.6f}\t{as_cell(source.text(row))}\t{as_cell(target.text(other))}\n"
 
     with atomic_write(out) as stream:
         for start in range(0, len(pairs), AT_ONCE):
@@ -206,9 +205,9 @@ def _rows(
     return rows
 
 
-def _object(sides: Mapping[str, Side], rows: tuple[int, int], score: float, all_lines: bool) -> str:
+def _object(pair: Mapping[str, tuple[Side, int]], score: float, all_lines: bool) -> str:
     document: dict[str, object] = {"score": as_json(score)}
-    for (name, side), row in zip(sides.items(), rows, strict=True):
+    for name, (side, row) in pair.items():
         document |= {} if side.texts is None else {name: side.texts[row]}
         document |= {f"{name}_line": side.line(row)} | ({f"{name}_id": side.id(row)} if side.with_ids else {})
         same = side.distinct.lines_of(int(side.distinct.of_line[row]))[:LINES_SHOWN] if all_lines else ()
