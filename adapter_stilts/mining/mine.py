@@ -3,8 +3,7 @@
     mine(Mining(Path("news.de"), Path("news.en"), trunk="miniature"), out=Path("pairs.tsv"), ...)
 
 Sentences are encoded into folders that are kept (`encode.py`), each side's nearest neighbours are searched in shards
-that fit in memory, and pairs are made of them by margin. The search goes on where it was stopped; the file of pairs
-appears whole or not at all.
+that fit in memory, going on where a search was stopped, and pairs are made of them by margin.
 """
 
 from __future__ import annotations

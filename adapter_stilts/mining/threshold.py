@@ -6,8 +6,6 @@ gold.
     gold              the best F1 (or the precision) on this gold; what it would do elsewhere is told by halves: each
                       half of the source rows is cut at the threshold that the other half chose
     none              every candidate is kept
-
-Scores at a threshold that was chosen on the very pairs it scores are oracles, and are called so.
 """
 
 from __future__ import annotations
