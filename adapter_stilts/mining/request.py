@@ -60,32 +60,16 @@ class Mining:
     ray_address: str | None = None
 
     @classmethod
-    def from_config(
-        cls,
-        config: RunConfig,
-        *,
-        run: Path | None = None,
-        retrieval: str | None = None,
-        reads: bool = True,
-        **given: Any,
-    ) -> Mining:
+    def from_config(cls, config: RunConfig, *, run: Path | None = None, reads: bool = True, **given: Any) -> Mining:
         """The mining of a configuration.
 
-        retrieval  which best partners become pairs, as `Overrides` have it
-        reads      whether sentences are read; False: vectors are given, and the configuration's trunk is nothing to
-                   them
-        given      the fields that no configuration has
+        reads  whether sentences are read; False: vectors are given, and the configuration's trunk is nothing to them
+        given  the fields that no configuration has, and `retrieval`, as `Overrides` have it
         """
-        return cls(
-            run=run,
-            trunk=trunk_of(config, run) if reads else None,
-            revision=config.trunk.revision,
-            precision=config.trunk.precision,
-            protocol=config.evaluation.protocol,
-            wanted=replace(Overrides.from_config(config), retrieval=retrieval),
-            seed=config.training.seed,
-            **given,
-        )
+        trunk: Any = {"revision": config.trunk.revision, "precision": config.trunk.precision}
+        wanted = replace(Overrides.from_config(config), retrieval=given.pop("retrieval", None))
+        how: Any = {"wanted": wanted, "protocol": config.evaluation.protocol, "seed": config.training.seed}
+        return cls(run=run, trunk=trunk_of(config, run) if reads else None, **trunk, **how, **given)
 
     @property
     def reads(self) -> list[Path]:

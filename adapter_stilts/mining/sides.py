@@ -122,12 +122,8 @@ def open_side(name: str, file: TextFile | None, path: Path, work: Path) -> Side:
     if vectors.made:
         return Side(name, vectors, _by_itself(vectors), store)
     known = as_keys(keys)  # of vectors that do not know their texts the last line's is a text's, as in LASER
-    return Side(
-        name,
-        vectors,
-        by_first_rows(first_of_keys(known.view(np.uint64)), np.logical_not(known.any(axis=1)), last=True),
-        store,
-    )
+    first, blank = first_of_keys(known.view(np.uint64)), np.logical_not(known.any(axis=1))
+    return Side(name, vectors, by_first_rows(first, blank, last=True), store)
 
 
 def check_together(source: Side, target: Side) -> None:
