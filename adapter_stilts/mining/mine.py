@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.environment import peak_memory
@@ -22,7 +22,7 @@ from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import sha256
 from adapter_stilts.mining import pair_files
 from adapter_stilts.mining.cluster import Cluster, cluster_of
-from adapter_stilts.mining.encode import Encoding, encode_with
+from adapter_stilts.mining.encode import Encoder, Encoding
 from adapter_stilts.mining.request import Mining, settings_of
 from adapter_stilts.mining.search import Search
 from adapter_stilts.mining.sides import Side, TextFile, check_together, content_hash, facts, open_side, surveyed
@@ -40,13 +40,7 @@ from adapter_stilts.runs.subject import sentence_reader
 PAIRS = "pairs"  # in the folder of the work, until they are whole
 DEFAULT_TRUNK = "miniature"
 
-
-@dataclass(frozen=True)
-class Input:
-    """Both sides as they are named: files of sentences, None where only vectors are given, and their vectors."""
-
-    files: tuple[TextFile | None, TextFile | None]
-    vectors: tuple[Path, Path]
+Inputs: TypeAlias = Sequence[tuple[TextFile | None, Path]]  # of both sides: sentences, if given, and vectors
 
 
 @dataclass(frozen=True)
@@ -97,25 +91,25 @@ class _Job:
     def __init__(self, request: Mining, rules: Protocol, work: Path, report: Reporter, cluster: Cluster | None) -> None:
         self._request, self._rules, self._work, self._report, self._cluster = request, rules, work, report, cluster
 
-    def encoded(self, files: Sequence[TextFile | None], runs: Path) -> list[Input]:
+    def encoded(self, files: Sequence[TextFile | None], runs: Path) -> list[Inputs]:
         """Both sides, and those of dev, with the vectors that are given, or that one encoder makes or has made."""
         request, rules = self._request, self._rules
         if request.source_vectors is not None and request.target_vectors is not None:
-            return [Input((files[0], files[1]), (request.source_vectors, request.target_vectors))]
+            return [list(zip(files, (request.source_vectors, request.target_vectors), strict=True))]
         trunk = request.trunk or (None if request.run else DEFAULT_TRUNK)
         how: Any = {"layer": request.wanted.one_layer(), "revision": request.revision, "precision": request.precision}
         reader = sentence_reader(request.run, trunk, usual=rules, **how)
+        encoder = Encoder(reader, runs, self._report, self._cluster)
 
         def vectors(file: TextFile) -> Path:
             asked = Encoding(file.path, request.run, wanted=Overrides(pool=rules.pool), max_length=rules.max_length)
             asked = replace(asked, layout=request.layout, column=request.column, limit_gb=request.limit_gb)
-            made = encode_with(reader, asked, file, out=None, runs=runs, report=self._report, cluster=self._cluster)
-            return Path(made["folder"])
+            return Path(encoder.vectors(asked, file)["folder"])
 
-        texts = [file for file in files if file is not None]
-        return [Input(pair, (vectors(pair[0]), vectors(pair[1]))) for pair in zip(texts[::2], texts[1::2], strict=True)]
+        both = [(file, vectors(file)) for file in files if file is not None]
+        return [both[start : start + 2] for start in range(0, len(both), 2)]
 
-    def document(self, main: Input, dev: Input | None = None, *, out: Path, overwrite: bool) -> dict[str, Any]:
+    def document(self, main: Inputs, dev: Inputs = (), *, out: Path, overwrite: bool) -> dict[str, Any]:
         """The report of what was mined from the two sides and published, or of the same mining before."""
         request = self._request
         with _opened(main, self._work, "") as (source, target):
@@ -123,7 +117,7 @@ class _Job:
                 self._rules = replace(self._rules, centring=True)
             rules = self._rules
             given = [sha256(path) if path else "" for path in (request.gold, request.score_only)]
-            files = (*main.files, *(dev.files if dev else (None, None)))
+            files = [*(file for file, _ in (*main, *dev)), None, None][:4]
             # their texts, and their bytes, for ids and line numbers are no part of the texts
             shown = [(file.survey.sha256, sha256(file.path)) if file else ("", "") for file in files]
             hashes = (content_hash(source), content_hash(target))
@@ -142,7 +136,7 @@ class _Job:
                     self._report.say("source and target are the same: every sentence will find itself")
                 mined = self._searched(source, target, self._work)
             threshold, chosen_on = request.threshold, "given"
-            if dev is not None:
+            if dev:
                 threshold, chosen_on = self._dev_threshold(dev), "dev"
             tune = tuner(request.target_precision, rules.threshold)
             kept = decide(mined.scored, gold, tune, rules, threshold, chosen_on, seed=request.seed)
@@ -159,8 +153,8 @@ class _Job:
                     "left_out": dict(mined.left_out),
                     "threshold": kept.threshold,
                     "threshold_from": kept.source,
-                    "source": facts(source, main.files[0]),
-                    "target": facts(target, main.files[1]),
+                    "source": facts(source, files[0]),
+                    "target": facts(target, files[1]),
                     "settings": {**settings_of(rules), **mined.search.facts(), "recall": mined.recall},
                     "results": [result.to_json() for result in kept.results],
                     "curve": list(kept.curve),
@@ -189,7 +183,7 @@ class _Job:
             written, scored, search.plan, recall, {reason: count for reason, count in left_out.items() if count}
         )
 
-    def _dev_threshold(self, dev: Input) -> float:
+    def _dev_threshold(self, dev: Inputs) -> float:
         """The threshold that is best on the dev files."""
         assert self._request.dev is not None
         with _opened(dev, self._work, "dev ") as (source, target):
@@ -203,11 +197,11 @@ class _Job:
 
 
 @contextmanager
-def _opened(sides: Input, work: Path, name: str) -> Iterator[tuple[Side, Side]]:
+def _opened(sides: Inputs, work: Path, name: str) -> Iterator[tuple[Side, Side]]:
     """Both sides with their texts; what does not belong together is refused."""
     with ExitStack() as stack:
         opened = []
-        for side, file, path in zip(("source", "target"), sides.files, sides.vectors, strict=True):
+        for side, (file, path) in zip(("source", "target"), sides, strict=True):
             opened.append(open_side(f"{name}{side}", file, path, work))
             if opened[-1].texts is not None:
                 stack.enter_context(opened[-1].texts)
