@@ -99,7 +99,7 @@ def few_rows():
     from adapter_stilts.miniature import datasets
 
     def forget() -> None:
-        datasets._rows.cache_clear()
+        datasets.rows.cache_clear()
         datasets._examples.cache_clear()
 
     with pytest.MonkeyPatch.context() as patch:

@@ -163,7 +163,7 @@ def _with_mask(rows: Sequence[Ids], pad_id: int) -> tuple[Tensor, Tensor]:
 
 def _growth(batch: Sequence[int], row: int, lengths: Sequence[int], budget: int) -> tuple[bool, int]:
     """Whether a batch would pass the budget with one row more, and by how many tokens it would grow."""
-    longest = max(lengths[one] for one in batch)
+    longest = max(lengths[member] for member in batch)
     area = (len(batch) + 1) * max(longest, lengths[row])
     return area > budget, area - len(batch) * longest
 

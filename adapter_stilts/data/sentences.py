@@ -183,8 +183,8 @@ def _cell(line: str, source: Source, where: str) -> tuple[str, str]:
     cells = line.split("\t")
     wanted = f"at least {source.column + 1} are expected" if source.column >= len(cells) else ""
     if source.header:
-        told = f"{len(source.header)} are expected: {', '.join(source.header)}"
-        wanted = told if len(cells) != len(source.header) else ""
+        expected = f"{len(source.header)} are expected: {', '.join(source.header)}"
+        wanted = expected if len(cells) != len(source.header) else ""
     if wanted:
         do = "correct the row; a tab inside a cell is not allowed"
         raise TaskDataError(f"{len(cells)} columns where {wanted}", where=where, do=do)

@@ -13,7 +13,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapter_stilts.errors import TaskDataError
@@ -26,10 +26,36 @@ JSON_LINES, JSON, CSV, TSV = (".jsonl", ".ndjson"), (".json",), ".csv", ".tsv"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: where it stands, for messages, and its cells by column."""
+    """One row: where it stands, for messages, its cells by column, and which column holds each field of ours."""
 
     where: str
     cells: Cells
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+    def cell(self, field: str) -> object:
+        """A field's cell; TaskDataError where this row lacks its column."""
+        column = self.columns[field]
+        if column not in self.cells:
+            what = f"no column '{column}' in this row; it has: {', '.join(self.cells)}"
+            raise TaskDataError(what, where=self.where, do="give every row the same columns")
+        return self.cells[column]
+
+    def text(self, field: str) -> str:
+        cell, column = self.cell(field), self.columns[field]
+        if column.endswith("_tokens") and isinstance(cell, list | tuple):
+            cell = " ".join(map(str, cell))  # CodeXGLUE keeps code and comments as lists of tokens
+        return whole_text(cell, column, self.where)
+
+    def items(self, field: str) -> list[object]:
+        """A field's cell as a list, which may be written in JSON."""
+        cell = value = self.cell(field)
+        if isinstance(cell, str) and cell.startswith("["):
+            with suppress(json.JSONDecodeError):
+                value = json.loads(cell)
+        if not isinstance(value, list | tuple):
+            what = f"'{self.columns[field]}' is not a list: {str(cell)[:40]!r}"
+            raise TaskDataError(what, where=self.where, do="write a JSON list")
+        return [*value]
 
 
 def suffix(path: Path) -> str:
@@ -115,33 +141,6 @@ def first_cells(path: Path) -> list[str]:
     for _, line in numbered_lines(path):
         return line.split("\t")
     raise empty(path)
-
-
-def cell_of(row: Row, column: str) -> object:
-    """A row's cell; TaskDataError where this row lacks the column."""
-    if column not in row.cells:
-        what = f"no column '{column}' in this row; it has: {', '.join(row.cells)}"
-        raise TaskDataError(what, where=row.where, do="give every row the same columns")
-    return row.cells[column]
-
-
-def string_of(row: Row, column: str) -> str:
-    cell = cell_of(row, column)
-    if column.endswith("_tokens") and isinstance(cell, list | tuple):
-        cell = " ".join(map(str, cell))  # CodeXGLUE keeps code and comments as lists of tokens
-    return whole_text(cell, column, row.where)
-
-
-def list_of(row: Row, column: str) -> list[object]:
-    """A row's cell as a list, which may be written in JSON."""
-    cell = cell_of(row, column)
-    value = cell
-    if isinstance(cell, str) and cell.startswith("["):
-        with suppress(json.JSONDecodeError):
-            value = json.loads(cell)
-    if not isinstance(value, list | tuple):
-        raise TaskDataError(f"'{column}' is not a list: {str(cell)[:40]!r}", where=row.where, do="write a JSON list")
-    return list(value)
 
 
 def _row(where: str, header: Sequence[str], cells: Sequence[str], do: str) -> Row:

@@ -54,7 +54,7 @@ def choose(
     default  the setting that stays unless another is better
     order    order[setting]: its place by simplicity, 0 the simplest
     """
-    scores = np.array([np.mean([score_of(one, statistic) for one in languages]) for languages in units])
+    scores = np.array([np.mean([score_of(rows, statistic) for rows in languages]) for languages in units])
     spreads = [
         replicate_together(arms, statistic, seed=seed, replicates=replicates, stratum=str(number))
         for number, arms in enumerate(zip(*units, strict=True))
@@ -62,13 +62,13 @@ def choose(
     spread = np.mean(spreads, axis=0)
     gain, gains = scores - scores[default], spread - spread[default]  # [S], [S, replicates]
     luck = (gains - gain[:, None]).max(axis=0)
-    best = min(np.flatnonzero(scores == scores.max()).tolist(), key=lambda one: order[one])
+    best = min(np.flatnonzero(scores == scores.max()).tolist(), key=lambda setting: order[setting])
     p = float((1 + (luck >= gain[best]).sum()) / (replicates + 1))
     decided = bool(gain[best] > 0 and p < 1 - LEVEL)
     behind, error = scores[best] - scores, (spread[best] - spread).std(axis=1, ddof=1)
     as_good = np.flatnonzero((behind <= error) & (gain > np.quantile(luck, LEVEL)))
     tied = as_good.tolist() if decided else []
-    chosen = min([*tied, best], key=lambda one: order[one]) if decided else default
+    chosen = min([*tied, best], key=lambda setting: order[setting]) if decided else default
     ends = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
     intervals, widths = np.quantile(spread, ends, axis=1).T, np.quantile(gains, ends, axis=1).T
     return Choice(scores, intervals, np.column_stack([gain, widths]), best, decided, p, tuple(tied), chosen)

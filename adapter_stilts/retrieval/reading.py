@@ -25,9 +25,9 @@ MAX_LENGTH = 512  # tokens of a sentence, its two marks included; less where the
 
 @dataclass(frozen=True)
 class LanguageStack:
-    """What a language is read with: a composition, and the language adapter in it ({} where it has none)."""
+    """What a language is read with: a composition, None where none is active, and the language adapter in it or {}."""
 
-    composition: Composition
+    composition: Composition | None
     adapter: Mapping[str, str] = field(compare=False)
 
 

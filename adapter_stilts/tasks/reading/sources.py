@@ -187,11 +187,11 @@ def _miniature_language(task: Task, language: str) -> str:
 
 def _owner(task: Task, split: str, where: Where) -> tuple[Task, str]:
     """The task and split whose rows are read for this one."""
-    given = split in where.files
-    if split == "train" and task.train_task and not given and split not in task.source.files:
+    named = split in where.files
+    if split == "train" and task.train_task and not named and split not in task.source.files:
         return tasks[task.train_task], "train"
-    own = given or bool(task.parts) or task.source.has(split)
-    if split == "validation" and task.held_out and (where.files or not own) and not given:
+    own = named or bool(task.parts) or task.source.has(split)
+    if split == "validation" and task.held_out and (where.files or not own) and not named:
         return _owner(task, "train", where)
     return task, split
 
@@ -210,20 +210,20 @@ def _rows(task: Task, split: str, language: str, where: Where) -> Loaded:
         origin = Origin(task.name, split, language, where.kind, files, multiword=_multiword(task, files))
     if task.source.mismatches:
         examples = [*with_mismatches(cast(list[Classified], examples), f"{split} split of '{task.name}'")]
-    notes = _substitutions(task, origin, given=split in where.files)
+    notes = _substitutions(task, origin, named=split in where.files)
     return Loaded(examples, replace(origin, dropped=dict(dropped), substitutions=notes), task.format)
 
 
-def _substitutions(task: Task, origin: Origin, *, given: bool) -> tuple[str, ...]:
+def _substitutions(task: Task, origin: Origin, *, named: bool) -> tuple[str, ...]:
     """Where rows differ from the published set-up, in words, for the manifest and tables.
 
-    given  the files were named one by one, so that what a release lacks is not known to be missing here
+    named  the files were named one by one, so that what a release lacks is not known to be missing here
     """
     source = task.source
     notes = list(source.substitutions)
     if source.stands_for:
         notes.append(f"{task.name} stands in for {source.stands_for}, whose corpus is licensed")
-    if origin.split in source.stand_ins and not (given and origin.files):
+    if origin.split in source.stand_ins and not (named and origin.files):
         notes.append(source.stand_ins[origin.split])
     if origin.multiword == "split" and source.tag_column == "upos":
         notes.append(SPLIT_WORDS)
