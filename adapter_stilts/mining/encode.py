@@ -34,8 +34,8 @@ from adapter_stilts.mining.sides import TextFile, surveyed
 from adapter_stilts.mining.workers import read_by_workers, spec_of
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.reporting import Reporter
-from adapter_stilts.retrieval.protocols import protocol
-from adapter_stilts.retrieval.reading import MAX_LENGTH, Overrides, Reading
+from adapter_stilts.retrieval.protocols import MAX_LENGTH, protocol
+from adapter_stilts.retrieval.reading import Overrides, Reading
 from adapter_stilts.retrieval.stored.arrays import DTYPES, write_shard
 from adapter_stilts.retrieval.stored.encoding import ShardRows, gather, remember, vectors_of
 from adapter_stilts.retrieval.stored.known import KnownTexts, as_keys

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from adapter_stilts.config.fingerprint import fingerprint
+from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.environment import peak_memory
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import sha256
@@ -38,7 +39,6 @@ from adapter_stilts.runs.folder import locked, remove_remains
 from adapter_stilts.runs.subject import sentence_reader
 
 PAIRS = "pairs"  # in the folder of the work, until they are whole
-DEFAULT_TRUNK = "miniature"
 
 Inputs: TypeAlias = Sequence[tuple[TextFile | None, Path]]  # of both sides: sentences, if given, and vectors
 
@@ -96,7 +96,7 @@ class _Job:
         request, rules = self._request, self._rules
         if request.source_vectors is not None and request.target_vectors is not None:
             return [list(zip(files, (request.source_vectors, request.target_vectors), strict=True))]
-        trunk = request.trunk or (None if request.run else DEFAULT_TRUNK)
+        trunk = request.trunk or (None if request.run else RunConfig().trunk.name)
         how: Any = {"layer": request.wanted.one_layer(), "revision": request.revision, "precision": request.precision}
         reader = sentence_reader(request.run, trunk, usual=rules, **how)
         encoder = Encoder(reader, runs, self._report, self._cluster)
