@@ -29,10 +29,6 @@ class Tatoeba:
     measures: tuple[Measured, ...]
     predictions: Numbers
 
-    @property
-    def headline(self) -> Measured:
-        return self.measures[0]
-
 
 def tatoeba(foreign: Vectors, english: Vectors, protocol: Protocol) -> Tatoeba:
     """Score unit vectors of aligned sentences, [N, H] each.
