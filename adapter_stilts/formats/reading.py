@@ -23,9 +23,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from adapter_stilts.data.columns import LABEL, meant
-from adapter_stilts.data.joined_rows import labelled_rows, paired_rows
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.tables import JSON_LINES, TABLES, Row, empty, first_cells, suffix, tab_rows
+from adapter_stilts.data.tables import TABLES, Row, empty, first_cells, joined_rows, suffix, tab_rows
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Example, formats
 
@@ -52,9 +51,8 @@ def read(path: Path, layout: Layout, dropped: Counter[str] | None = None) -> lis
 
 
 def read_joined(first: Path, second: Path, layout: Layout, dropped: Counter[str] | None = None) -> list[Example]:
-    """The examples of two files that hold one split together; see joined_rows.py."""
-    rows = labelled_rows(first, second) if suffix(first) in JSON_LINES else paired_rows(first, second)
-    return _checked(examples_of(rows, layout, str(first), dropped), first, layout)
+    """The examples of two files that hold one split together; see data/tables.py."""
+    return _checked(examples_of(joined_rows(first, second), layout, str(first), dropped), first, layout)
 
 
 def examples_of(

@@ -18,9 +18,7 @@ from adapter_stilts.registry import Registry
 from adapter_stilts.retrieval.margin import margins
 from adapter_stilts.retrieval.mining import retrievals
 from adapter_stilts.retrieval.pooling import poolings
-from adapter_stilts.retrieval.protocols import Protocol
-
-MAX_LENGTH = 512  # tokens of a sentence, its two marks included; less where the trunk has fewer positions
+from adapter_stilts.retrieval.protocols import MAX_LENGTH, Protocol
 
 
 @dataclass(frozen=True)

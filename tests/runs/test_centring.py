@@ -11,7 +11,7 @@ import pytest
 from asking import evaluation
 
 from adapter_stilts.errors import TaskDataError, UsageError
-from adapter_stilts.mining import centred as module
+from adapter_stilts.mining import folder as module
 from adapter_stilts.mining.encode import Encoding, encode
 from adapter_stilts.mining.mine import mine
 from adapter_stilts.mining.request import Mining
