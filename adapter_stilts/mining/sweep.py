@@ -16,7 +16,7 @@ from typing import Any
 
 from adapter_stilts.config import yaml_text
 from adapter_stilts.config.fingerprint import fingerprint
-from adapter_stilts.config.schema import RunConfig
+from adapter_stilts.config.schema import RunConfig, Trunk
 from adapter_stilts.errors import refuse
 from adapter_stilts.evaluation.choosing import Choice, choose
 from adapter_stilts.files import write_text
@@ -102,7 +102,9 @@ def sweep(
     Raises UsageError for settings or tasks that cannot be, TaskDataError where there is nothing to choose on.
     """
     _check(request)
-    subject = subject_of(Evaluation(request.run, request.trunk, (), precision=request.precision), out, runs)
+    named = {} if request.trunk is None else {"name": request.trunk}
+    config = RunConfig(trunk=Trunk.model_validate({**named, "precision": request.precision}))
+    subject = subject_of(Evaluation(config, (), request.run), out, runs)
     work = [_Sweep(request, subject, data, report) for data in _materials(request, subject)]
     if dry_run:
         for job in work:

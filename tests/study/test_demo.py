@@ -115,7 +115,7 @@ def mean(gained: Gain | None, p_holm: float | None = None, over: Gain | None = N
     seeds = gained.seeds if gained else (13,)
     said = verdict(gained, p_holm, 4) if gained and p_holm is not None else None
     control = (over, "hellaswag-shuffled") if over else None
-    return Mean(("sw",), 300, seeds, (0.5,) * len(seeds), gained, control, p_holm, said)
+    return Mean(("sw",), 300, seeds, (0.5,) * len(seeds), gained, control, p_holm, verdict=said)
 
 
 def arm(label: str, target: str, how: str, zero_shot: Mean, english: Mean | None = None, control: str = "") -> Arm:
