@@ -131,7 +131,7 @@ def aligned(title: str, columns: Sequence[str], cells: Sequence[Sequence[str]]) 
 
 def _result(row: Result) -> list[object]:
     shown = " to ".join(percent(bound) for bound in row.interval or ())
-    task = f"{row.task} *" if row.notes.get("substitutions") or row.notes.get("leaks") else row.task
+    task = f"{row.task} *" if any(map(row.notes.get, ("substitutions", "leaks", "counted"))) else row.task
     return [task, row.protocol, row.language, row.metric, percent(row.score), shown, row.n]
 
 

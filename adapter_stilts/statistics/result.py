@@ -39,7 +39,7 @@ class Result:
     paths: Mapping[str, Any] = field(default_factory=dict)
     statistic: str = ""  # how units make the score
     hashes: Mapping[str, str] = field(default_factory=dict)  # sha256 of files in `paths`, by the same names
-    # what is said beside the number: substitutions, leaks, seen, language_adapter, threshold, words_lost
+    # what is said beside the number: substitutions, leaks, counted, seen, language_adapter, threshold, words_lost
     notes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -86,6 +86,7 @@ def remarks(rows: Iterable[Result]) -> list[str]:
     for row in rows:
         every += [f"{row.task}: {note}" for note in row.notes.get("substitutions", ())]
         every += row.notes.get("leaks", ())
+        every += [f"{row.task} {row.language}: {note}" for note in row.notes.get("counted", ())]
     return list(dict.fromkeys(every))
 
 
