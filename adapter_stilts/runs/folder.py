@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Literal
 
 from adapter_stilts.errors import ArtefactError, StiltsError, UsageError
-from adapter_stilts.files import disk_errors, is_remains, write_json
+from adapter_stilts.files import IDENTITY, MADE_OF, disk_errors, is_remains, write_json
 from adapter_stilts.sharing.bundle import remove_weights
-from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, MANIFEST, METRICS, RESULTS, ROLES
+from adapter_stilts.sharing.manifest import CONFIG, MANIFEST, METRICS, RESULTS, ROLES
 from adapter_stilts.sharing.sealed import unreadable
 
 State = Literal["new", "resumable", "done"]
@@ -34,7 +34,7 @@ FILES = (CONFIG, METRICS, RESULTS, "README.md")
 FOLDERS = {
     "checkpoints": ("step-*", ".partial-*"),
     "fusion": ("attention.json",),
-    "predictions": ("*/*.tsv", "*/*.json", "*/*.jsonl"),
+    "predictions": (MADE_OF, "*/*.tsv", "*/*.json", "*/*.jsonl"),
     "units": ("*/*.npy",),
     "sweep": ("*.json", "*.yaml"),
     "vectors": ("*/*.npy", "*/*.json"),

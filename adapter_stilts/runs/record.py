@@ -12,7 +12,7 @@ from adapter_stilts.config.load import dump
 from adapter_stilts.encoder.composition import fusion_name, fusions, names
 from adapter_stilts.encoder.task_model import JointModel
 from adapter_stilts.encoder.transfer import copies
-from adapter_stilts.files import sha256, write_text
+from adapter_stilts.files import IDENTITY, sha256, write_text
 from adapter_stilts.runs.build import HEAD
 from adapter_stilts.runs.folder import State
 from adapter_stilts.runs.identity import rows_digest
@@ -22,7 +22,7 @@ from adapter_stilts.runs.prepare import JOINT, Prepared
 from adapter_stilts.runs.results import read_results
 from adapter_stilts.runs.task_data import TaskData
 from adapter_stilts.sharing.bundle import Part
-from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, METRICS, Manifest, PartFacts, TaskFacts, read_manifest
+from adapter_stilts.sharing.manifest import CONFIG, METRICS, Manifest, PartFacts, TaskFacts, read_manifest
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.reading.place import Loaded
 from adapter_stilts.training.plan import Outcome

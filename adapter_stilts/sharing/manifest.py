@@ -20,13 +20,13 @@ from pydantic import (
 )
 
 from adapter_stilts.errors import ArtefactError, MissingError
+from adapter_stilts.files import IDENTITY
 from adapter_stilts.sharing.sealed import read_sealed, write_sealed
 from adapter_stilts.tasks.leaks import Seen
 
 MANIFEST = "manifest.json"
 CONFIG = "config.yaml"
 METRICS = "metrics.jsonl"  # one line per logged step
-IDENTITY = "identity.json"  # whose folder this is, from the first moment on
 RESULTS = "results.json"
 ROLES = ("adapter", "fusion", "head")  # of parts, and their folders
 VERSION = 1

@@ -44,7 +44,7 @@ def test_prints_the_plan_of_a_dry_run(run, tmp_path):
         (2, "--centring maybe", ("--tasks", "tatoeba", "--centring", "maybe")),
         (2, "did you mean 'mean'", ("--tasks", "tatoeba", "--pools", "meen")),
         (2, "retrieval.layer", ("--tasks", "tatoeba", "--layers", "x")),
-        (3, "no such file", ("a", "b", "--gold", "c")),
+        (3, "no such file", ("a", "b", "--gold", "c", "--trunk", "miniature")),
         (3, "no run here|no such folder", ("--tasks", "tatoeba", "--run", "nowhere")),
     ],
 )

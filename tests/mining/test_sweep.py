@@ -13,7 +13,7 @@ from asking import evaluation
 from adapter_stilts.config.load import load
 from adapter_stilts.errors import ArtefactError, TaskDataError, UnknownName, UsageError
 from adapter_stilts.mining import sweep_data
-from adapter_stilts.mining.sweep import Sweep, sweep
+from adapter_stilts.mining.sweep import MARGINS, Sweep, sweep
 from adapter_stilts.reporting import Silent
 from adapter_stilts.runs import retrieval
 from adapter_stilts.runs.evaluate import evaluate
@@ -83,7 +83,8 @@ def bitext(tmp_path):
 @pytest.fixture
 def start(tmp_path, tiny_folder):
     def run(out=None, report=None, overwrite=False, dry_run=False, **more):
-        asked = Sweep(**{"run": None, "trunk": str(tiny_folder), "precision": "fp32", "pools": ("mean", "max"), **more})
+        everything = {"layers": "all", "pools": ("mean", "max"), "margins": MARGINS, "centring": (False, True)}
+        asked = Sweep(**{"run": None, "trunk": str(tiny_folder), "precision": "fp32", **everything, **more})
         return sweep(
             asked, out=out, runs=tmp_path / "runs", overwrite=overwrite, dry_run=dry_run, report=report or Silent()
         )

@@ -19,7 +19,7 @@ from pathlib import Path
 from adapter_stilts.data.columns import meant
 from adapter_stilts.data.tables import first_cells, json_line_rows, suffix, tab_rows
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.files import bare_name, sha256
+from adapter_stilts.files import IDENTITY, LEDGER, MADE_OF, REPORT, bare_name, sha256
 from adapter_stilts.formats.base import Example
 from adapter_stilts.formats.reading import LANGUAGE_COLUMNS, read, read_joined, stream
 from adapter_stilts.tasks.base import Task
@@ -29,6 +29,8 @@ from adapter_stilts.tasks.reading.place import FileFact, Where
 CODE = r"(?P<l>[a-z]{2,3}(?:[_-][A-Z][A-Za-z]{1,3})?)"
 NAME = r"(?P<name>[a-z]+)"
 SHOWN = 8  # names in a message
+OURS = frozenset((IDENTITY, LEDGER, MADE_OF))  # one of them is in every folder that a run, `eval` or `encode` left
+CACHED = ("datasets--", "models--")  # how the hub's folders begin in its cache
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def no_files(task: Task, split: str, folder: Path, language: str = "") -> TaskDa
     if there:
         advice = f"{meant(language, there)}this folder has it in: {', '.join(there)}"
     what = f"no file for the {split} split of '{task.name}'" + (f" in '{language}'" if language else "")
-    what += f"; looked for {', '.join(looked)} (plain or .gz)"
+    what += f"; looked for {', '.join(looked)} (plain or .gz, not in the folders of runs)"
     return TaskDataError(what, where=f"{folder} and below", do=advice)
 
 
@@ -184,17 +186,23 @@ def _serves(group: Group, task: Task, language: str) -> bool:
 
 
 def _names(folder: Path) -> list[str]:
-    """All files under the folder, as posix paths relative to it, sorted; links are followed, each folder once, and
-    hidden ones left out."""
+    """All files under the folder, as posix paths relative to it, sorted; links are followed, each folder once.
+
+    Left out are hidden folders, and what is our own: runs and scores, predictions, vectors, mined pairs, caches.
+    """
     if not folder.is_dir():
         raise TaskDataError("no such folder", where=str(folder), do="name the folder that holds the task's files")
     files: list[str] = []
     visited: set[str] = set()
     for base, inner, names in os.walk(folder, followlinks=True):
         real = {name: os.path.realpath(Path(base, name)) for name in inner if not name.startswith(".")}
-        inner[:] = [name for name in real if real[name] not in visited]
+        inner[:] = [name for name in real if real[name] not in visited and not name.startswith(CACHED)]
         visited.update(real.values())
-        files += [Path(base, name).relative_to(folder).as_posix() for name in names]
+        if OURS.isdisjoint(names):
+            own = [name for name in names if f"{name}{REPORT}" not in names]
+            files += [Path(base, name).relative_to(folder).as_posix() for name in own]
+        else:
+            inner.clear()
     return sorted(files)
 
 

@@ -12,7 +12,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from adapter_stilts.data.tables import suffix
 from adapter_stilts.errors import StiltsError, TaskDataError, UsageError
@@ -62,7 +62,8 @@ def load(
     if where.kind == "miniature":
         language = _miniature_language(task, language)
         examples = miniature_examples(task.source.miniature, split, language)
-        origin = Origin(task.name, split, language, "miniature", revision=VERSION, rows=task.format.count(examples))
+        facts: dict[str, Any] = {"revision": VERSION, "rows": task.format.count(examples), "mark": where.mark}
+        origin = Origin(task.name, split, language, "miniature", **facts)
         return Loaded(examples, origin, task.format)
     language = spelled(language, task.languages)
     owner, stored = _owner(task, split, where)
@@ -75,7 +76,8 @@ def load(
     if split != "train" and not task.source.any_name and not (unscored and withheld(task.format, examples)):
         refuse_placeholders(task.format, examples, task.labels, f"{split} split of '{task.name}' in '{language}'")
     parts = () if stored in where.files else owner.parts
-    origin = replace(loaded.origin, task=task.name, split=split, parts=parts, rows=task.format.count(examples))
+    told: dict[str, Any] = {"task": task.name, "split": split, "rows": task.format.count(examples), "mark": where.mark}
+    origin = replace(loaded.origin, parts=parts, **told)
     return Loaded(examples, origin, task.format)
 
 
