@@ -30,12 +30,7 @@ from adapter_stilts.retrieval.gold import (
 )
 from adapter_stilts.retrieval.mining import Pairs
 from adapter_stilts.retrieval.protocols import Protocol
-<<<<<<< HEAD
-from adapter_stilts.retrieval.thresholds import at_precision, best_f1, curve, halves, histogram
 from adapter_stilts.statistics.intervals import score_interval
-=======
-from adapter_stilts.statistics.intervals import bootstrap_interval
->>>>>>> main
 from adapter_stilts.statistics.result import Result
 
 

@@ -17,7 +17,7 @@ from adapter_stilts.formats.base import Format
 from adapter_stilts.runs.build import check_trunk
 from adapter_stilts.runs.identity import run_identity
 from adapter_stilts.runs.lineage import Lineage, lineage, random_adapter
-from adapter_stilts.runs.material import check_assigned, for_task, history, leaks
+from adapter_stilts.runs.material import check_assigned, for_task, history, leaks, unlearned
 from adapter_stilts.runs.measure import masking_of
 from adapter_stilts.runs.task_data import SHUFFLED_LABELS, TaskData, read_rows, tokenised
 from adapter_stilts.seeding import Seeds
@@ -142,6 +142,7 @@ def prepare(config: RunConfig, names: Sequence[str]) -> Prepared:
         processes=together,
         identity=run_identity(config, plan, trunk, manifests, line, data, together.count),
         notes=(
+            *unlearned(manifests),
             *_mixed(chances),
             *_compared(data, plan, together.count),
             *(note for of_task in data for note in of_task.notes),

@@ -30,6 +30,7 @@ from adapter_stilts.sharing.manifest import (
     TrunkFacts,
     read_manifest,
 )
+from adapter_stilts.statistics.learned import Learning
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.reading.place import Loaded
 from adapter_stilts.training.plan import Outcome
@@ -55,6 +56,7 @@ def manifest_of(
     parts: Sequence[PartFacts],
     hashes: Mapping[str, str],
     outcome: Outcome,
+    learned: Mapping[str, Learning],
     seconds: float,
 ) -> Manifest:
     """The manifest of a run whose weights and config.yaml are in the folder. seconds: of this process."""
@@ -64,6 +66,7 @@ def manifest_of(
     ended |= {"rows": sum(len(rows.examples) for rows in data), "features": sum(len(rows.features) for rows in data)}
     if not outcome.tasks:
         del ended["tasks"]
+    ended |= {"learned": learned} if learned else {}
     history = prepared.history
     return Manifest(
         name=folder.resolve().name,

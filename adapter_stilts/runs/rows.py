@@ -26,6 +26,7 @@ from adapter_stilts.runs.build import HEAD
 from adapter_stilts.runs.material import origin_facts
 from adapter_stilts.sharing.sealed import CHECKSUM, read_sealed, write_sealed
 from adapter_stilts.statistics.gains import hashed
+from adapter_stilts.statistics.learned import Baseline, beside
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.reading.place import Loaded
@@ -76,11 +77,15 @@ def rows_of(
     folder: Path | None,
     predictions: Any = None,
     data: Any = None,
+    baseline: Baseline | None = None,
+    one_class: bool = False,
     **notes: Any,
 ) -> list[Result]:
     """A row of results.json for every measure of a score; under `folder` its predictions, where it has any, and units.
 
-    data  what it was scored on, where that is more than `loaded`
+    data       what it was scored on, where that is more than `loaded`
+    baseline   what these rows give without learning, said beside the measure it is of
+    one_class  whether every prediction is the same; said where there are rows enough to wonder
     """
     origin = loaded.origin
     words = {"multiword": origin.multiword} if origin.multiword else {}
@@ -101,7 +106,12 @@ def rows_of(
             data=data or data_of(loaded),
             paths=paths,
             statistic=scored.main.statistic if folder is not None else "",
-        ).with_notes(substitutions=list(origin.substitutions), **notes)
+        ).with_notes(
+            substitutions=list(origin.substitutions),
+            **beside(baseline, measure.metric),
+            one_class=one_class and baseline is not None and scored.main.interval is not None,
+            **notes,
+        )
         for measure in scored.measures
     ]
 

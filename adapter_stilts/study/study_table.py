@@ -19,6 +19,7 @@ import numpy as np
 
 from adapter_stilts.config.study import TableOptions
 from adapter_stilts.runs.results import read_results, read_scored
+from adapter_stilts.sharing.manifest import read_manifest
 from adapter_stilts.statistics.gains import Gain, Scored, compare, holm
 from adapter_stilts.statistics.intervals import seed_interval
 from adapter_stilts.statistics.result import Result
@@ -87,7 +88,7 @@ class Entry:
     source     zero_shot: the language of the training rows, where the target is scored in it
     seeds      under which there is a score; `compared` are those under which `direct` has one as well
     leaks      what the intermediate rows give away of the target's test rows
-    unlearned  the runs of it that did not learn
+    unlearned  the runs that it or `direct` is made of and that did not learn
     """
 
     intermediate: str
@@ -131,11 +132,12 @@ class _Reading:
 
 @dataclass(frozen=True)
 class _Scored:
-    """A cell over its seeds: its readings, and those of what it is compared with."""
+    """A cell over its seeds: its readings, those of what it is compared with, and which of its runs did not learn."""
 
     cell: Cell
     readings: Mapping[int, _Reading]
     bases: Mapping[int, _Reading]
+    unlearned: tuple[str, ...]
 
     @property
     def first(self) -> _Reading:
@@ -163,8 +165,21 @@ def _scored(cells: Sequence[Cell], board: Board) -> list[_Scored]:
     for group in groups.values():
         readings = {cell.seed: reading(cell.reading) for cell in group if cell.reading in done}
         bases = {cell.seed: reading(cell.base) for cell in group if cell.reading != cell.base and cell.base in done}
-        scored += [_Scored(group[0], readings, bases)] if readings else []
+        names = [name for cell in group if cell.reading in done for name in _unlearned(cell, done)]
+        scored += [_Scored(group[0], readings, bases, tuple(dict.fromkeys(names)))] if readings else []
     return scored
+
+
+def _unlearned(cell: Cell, done: Mapping[str, Job]) -> list[str]:
+    """The runs that a cell and what it is compared with are made of, as far as they did not learn.
+
+    That is no news of a control, nor of a run that builds on one.
+    """
+    read = () if cell.control else done[cell.reading].stage.parents
+    intermediate = [parent for key in read for parent in done[key].stage.parents]
+    base = done[cell.base].stage.parents if cell.base in done else ()
+    jobs = [done[key] for key in (*intermediate, *read, *base) if done[key].stage.config.control == "none"]
+    return [job.label for job in jobs if read_manifest(job.folder).did_not_learn]
 
 
 def _reading(job: Job, keys: Iterable[Sequence[str]]) -> _Reading:
@@ -197,6 +212,7 @@ def _entry(scored: _Scored, others: Sequence[_Scored], options: TableOptions) ->
         mean=_mean(scored, rest, controls, options),
         source=_mean(scored, source, controls, options) if source and rest != source else None,
         leaks=tuple(leaks),
+        unlearned=scored.unlearned,
     )
 
 

@@ -1,0 +1,70 @@
+"""Transfer from a run that did not learn, or into one, is not interpreted."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from adapter_stilts.miniature import datasets
+from adapter_stilts.runs import train
+
+
+@pytest.fixture(autouse=True)
+def _enough_rows(monkeypatch):
+    """The miniature with 24 validation rows of each data set: just enough to tell."""
+
+    def forget() -> None:
+        datasets.rows.cache_clear()
+        datasets._examples.cache_clear()
+
+    most = {"train": 40, "validation": 24, "test": 24}
+    for name, dataset in datasets.DATASETS.items():
+        sizes = {split: min(size, most[split]) for split, size in dataset.sizes.items()}
+        monkeypatch.setitem(datasets.DATASETS, name, replace(dataset, sizes=sizes))
+    forget()
+    yield
+    forget()
+
+
+def entries(document):
+    """As study.json has them, by place."""
+    rows = json.loads(json.dumps(document["entries"]))
+    return {(entry["intermediate"], entry["how"], entry["target"]): entry for entry in rows}
+
+
+def test_names_the_runs_that_did_not_learn_and_never_controls(file, run):
+    found = entries(run(file(controls={"shuffled-labels": ["nli"]}, targets=["panx", "tatoeba"])))
+    direct, shuffled = found["", "direct", "panx"], "nli (shuffled-labels)"
+    assert direct["unlearned"] == ["panx-direct-s13"]
+    assert found["", "direct", "tatoeba"]["unlearned"] == []
+    assert found["nli", "read", "tatoeba"]["unlearned"] == ["nli-s13"]
+    through = ["nli-s13", "panx-sequential-nli-s13", "panx-direct-s13"]
+    assert found["nli", "sequential", "panx"]["unlearned"] == through
+    controls = {key: entry["unlearned"] for key, entry in found.items() if entry["control"]}
+    assert {how for _, how, _ in controls} == {"sequential", "read"}
+    assert all(shuffled not in name for names in controls.values() for name in names)
+    for key in (("nli", "read", "tatoeba"), ("nli", "sequential", "panx")):
+        assert found[key]["verdict"] == "not interpreted"
+        assert found[key]["sentence"].endswith(f": {' and '.join(found[key]['unlearned'])} did not learn")
+
+
+def test_interprets_transfer_from_what_learned(file, run, monkeypatch):
+    """Nothing is learned in two steps, so that one task is said to have been."""
+    judged = train.learned_of
+
+    def kindly(rows):
+        return {
+            task: replace(learning, learned=task == "nli" or learning.learned)
+            for task, learning in judged(rows).items()
+        }
+
+    monkeypatch.setattr(train, "learned_of", kindly)
+    found = entries(run(file(targets=["panx", "tatoeba"])))
+    assert found["nli", "read", "tatoeba"]["unlearned"] == []
+    assert found["nli", "read", "tatoeba"]["verdict"] != "not interpreted"
+    assert found["paraphrase", "read", "tatoeba"]["unlearned"] == ["paraphrase-s13"]
+    # a gain over a run that did not learn is none
+    assert found["nli", "sequential", "panx"]["unlearned"] == ["panx-sequential-nli-s13", "panx-direct-s13"]
+    assert found["nli", "sequential", "panx"]["verdict"] == "not interpreted"
