@@ -29,7 +29,6 @@ COMMANDS = {
 def main() -> None:
     repeats = options(__doc__, repeats=15).repeats
     rows = []
-    print(f"{'command':<22} {'median s':>9} {'min s':>7} {'max s':>7}")
     for name, command in COMMANDS.items():
         taken = []
         for _ in range(repeats + 1):
@@ -38,7 +37,6 @@ def main() -> None:
             taken.append(time.perf_counter() - start)
         del taken[0]  # which warms the file cache
         rows.append({"command": name, "median": statistics.median(taken), "min": min(taken), "max": max(taken)})
-        print(f"{name:<22} {rows[-1]['median']:>9.3f} {rows[-1]['min']:>7.3f} {rows[-1]['max']:>7.3f}")
     record("cli_startup", {"question": "cli_startup", "repeats": repeats, "rows": rows})
 
 

@@ -81,8 +81,6 @@ def encoded(asked: argparse.Namespace) -> tuple[dict[str, Any], dict[str, np.nda
         rates["sentence-transformers fp32"].append(encoding["sentences"] / encoding["seconds"])
     other = {name: np.load(asked.folder / f"{name}.theirs.npy") for name in vectors}
     differ = max(float(np.abs(own - other[name]).max()) for name, own in vectors.items())
-    for name, values in rates.items():
-        print(f"{name}: {statistics.median(values):.0f} sentences/s ({', '.join(f'{value:.0f}' for value in values)})")
     speed = {name: {"median": statistics.median(values), "all": values} for name, values in rates.items()}
     return speed, vectors, differ
 
@@ -107,9 +105,7 @@ def mined(
         kept = test.above(gold_dev.best(dev).threshold)
         scores = {measure.metric: measure.score for measure in gold.measures(kept)}
         spent = sum(seconds[way][name] for name in names_of(code))
-        row = {**scores, "f1_oracle": gold.best(test).f1, "pairs": len(kept), "seconds": spent}
-        table[way][code] = row
-        print(f"{way} {code}: F1 {100 * row['f1']:.1f}, {row['pairs']} pairs, {row['seconds']:.2f} s")
+        table[way][code] = {**scores, "f1_oracle": gold.best(test).f1, "pairs": len(kept), "seconds": spent}
     same = {}
     for code in languages:
         ours, other = (set(named(ways[way][f"{code}.test"], pools[f"{code}.test"])) for way in ("ours", BITEXT))
@@ -143,7 +139,6 @@ def cross_checked(asked: argparse.Namespace) -> dict[str, Any]:
     gap = max(abs(other[language][way] - score) for language, ways in ours.items() for way, score in ways.items())
     both, ways = (ours, other), ("en-x", "x-en")
     means = {way: [statistics.mean(side[language][way] for language in ours) for side in both] for way in ways}
-    print(f"tatoeba, {len(ours)} languages: ours and mteb's {means}, largest difference of a language {gap:.4f}")
     return {"languages": len(ours), "means_ours_and_mteb": means, "largest_difference": gap}
 
 

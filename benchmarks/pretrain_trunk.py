@@ -17,7 +17,7 @@ from __future__ import annotations
 import gzip
 import json
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,11 +49,7 @@ def main() -> None:
     recipe = Recipe(**asked, heads=options.hidden // 64, max_length=256, aligned_start=True)
     texts = Text(options.data, options.without).read()
     print(f"{sum(map(len, texts.values()))} rows in {len(texts)} languages", flush=True)
-    with StopSignal() as stop:
-        try:
-            pretrain(texts, options.out, recipe, device=options.device, progress=show, stop=stop)
-        except StiltsError as error:
-            raise SystemExit(str(error)) from error
+    make(texts, options.out, recipe, options.device)
     dev = options.data / "parallel" / "ntrex" / "dev"
     english = list(lines(dev / "eng.txt.gz"))
     accuracy = by_layer(options.out, ((list(lines(dev / f"{language}.txt.gz")), english) for language in CHECKED), 256)
@@ -61,6 +57,15 @@ def main() -> None:
     made = {name: facts[name] for name in ("recipe", "steps", "loss", "seconds")}
     where = {"device": options.device, "threads": torch.get_num_threads()}
     record.record("pretrain_trunk", {**where, **made, "accuracy_by_layer": accuracy})
+
+
+def make(texts: Mapping[str, Sequence[PlainText]], out: Path, recipe: Recipe, device: str) -> object:
+    """Pretrain, or go on; None where it was done already."""
+    with StopSignal() as stop:
+        try:
+            return pretrain(texts, out, recipe, device=device, progress=show, stop=stop)
+        except StiltsError as error:
+            raise SystemExit(str(error)) from error
 
 
 class Text:

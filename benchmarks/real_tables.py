@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,10 +82,11 @@ def read_every_layer(study: Mapping[str, Any], folder: Path) -> None:
     shared |= grid["target_settings"]
     for target in retrieved(study):
         read = {"data.sources": list(sources_for(grid["data"], (target["task"],))), "retrieval.layer": "all"}
+        read["evaluation.languages"] = list(target["languages"])
         config = with_settings(RunConfig(), {**shared, **target["settings"], **read})
         for run in readers(study, target).values():
-            asked = Request.from_config(config, (target["task"],), run=None if run.name.startswith("trunk-") else run)
-            request = replace(asked, languages=tuple(target["languages"]), save_vectors=False)
+            of_run = None if run.name.startswith("trunk-") else run
+            request = Request(config, (target["task"],), of_run, save_vectors=False)
             evaluate(request, out=run, runs=folder / "runs", overwrite=False, dry_run=False, report=Silent())
 
 

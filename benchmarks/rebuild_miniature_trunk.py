@@ -17,16 +17,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from pretrain_trunk import by_layer, show
+from pretrain_trunk import by_layer, make
 from record import options, record
 
-from adapter_stilts.errors import StiltsError
 from adapter_stilts.formats.aligned import Bitext
 from adapter_stilts.formats.text import PlainText
 from adapter_stilts.miniature.datasets import FOREIGN, examples, fingerprint, trunk_folder
 from adapter_stilts.miniature.languages import LANGUAGES
-from adapter_stilts.runs.pretrain import Recipe, pretrain
-from adapter_stilts.training.interrupt import StopSignal
+from adapter_stilts.runs.pretrain import Recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = ("config.json", "model.safetensors", "tokenizer.json", "pretraining.json")
@@ -41,11 +39,7 @@ def main() -> None:
     recipe = Recipe(**sizes, **pace, **text, precision="bf16")
     rows = {language: examples("mlm", "train", language) for language in LANGUAGES}
     texts = {language: [row for row in known if isinstance(row, PlainText)] for language, known in rows.items()}
-    with StopSignal() as stop:
-        try:
-            outcome = pretrain(texts, asked.out, recipe, device="cpu", progress=show, stop=stop)
-        except StiltsError as error:
-            raise SystemExit(str(error)) from error
+    outcome = make(texts, asked.out, recipe, "cpu")
     accuracy = by_layer(asked.out, map(bitext, FOREIGN))
     print("bitext accuracy by layer, mean over languages:", accuracy)
     facts = json.loads((asked.out / "pretraining.json").read_text(encoding="utf-8"))

@@ -76,7 +76,6 @@ class Case:
     name: str
     commands: tuple[str, ...]
     files: Mapping[str, str]
-    optional: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -88,13 +87,13 @@ def read_cases(names: Sequence[str]) -> list[Case]:
     document = yaml.safe_load(CASES.read_text(encoding="utf-8"))
     cases = []
     for name, lines in document["cases"].items():
+        if not any(fnmatchcase(name, pattern) for pattern in names) if names else name in document["optional"]:
+            continue
         commands = tuple(Template(lines).substitute(document["shorthand"]).splitlines())
         named = lines + "".join(text for file, text in document["files"].items() if file in lines)
         files = {file: text for file, text in document["files"].items() if file in named}
-        cases.append(Case(name, commands, files, name in document["optional"]))
-    named = [case for case in cases if any(fnmatchcase(case.name, name) for name in names)]
-    chosen = named if names else [case for case in cases if not case.optional]
-    return chosen or sys.exit(f"no case called {', '.join(names)}; there are {', '.join(case.name for case in cases)}")
+        cases.append(Case(name, commands, files))
+    return cases or sys.exit(f"no case called {', '.join(names)}; there are {', '.join(document['cases'])}")
 
 
 def run_cases(cases: Sequence[Case], checkout: Path, out: Path) -> None:

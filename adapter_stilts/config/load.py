@@ -49,7 +49,7 @@ def load(
     settings: Sequence[str] = (),
     flags: Sequence[Given] = (),
     *,
-    adapter: AdapterCheck = lambda kind, given: [],
+    adapter: AdapterCheck = lambda kind, settings: [],
 ) -> RunConfig:
     """The configuration of a run; raises ConfigError with one line for each mistake, UnknownName for no recipe's name.
 
@@ -117,7 +117,7 @@ def _read(path: Path) -> Document:
 
 def _parsed(settings: Sequence[str]) -> tuple[list[Given], list[str]]:
     """The value of each `--set a.b=c`, and a sentence for each that cannot be read."""
-    given, wrong = [], []
+    overlays, wrong = [], []
     names: dict[str, str] = {}  # key -> the name it was first given by
     for setting in settings:
         name, equals, text = setting.partition("=")
@@ -136,8 +136,8 @@ def _parsed(settings: Sequence[str]) -> tuple[list[Given], list[str]]:
         except ConfigError as error:
             wrong.append(f"--set {setting}: {error.what}; put the value in quotes")
             continue
-        given.append(Given(f"--set {setting}", key, document.value, document))
-    return given, wrong
+        overlays.append(Given(f"--set {setting}", key, document.value, document))
+    return overlays, wrong
 
 
 def _misplaced(key: str) -> str:

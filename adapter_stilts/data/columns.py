@@ -45,14 +45,14 @@ class Columns:
     # whether other columns make up for a needed field that is not there
     stands_in: Callable[[str, Sequence[str], Mapping[str, str]], bool] = lambda field, names, columns: False
 
-    def find(self, names: Sequence[str], given: Mapping[str, str], where: str) -> dict[str, str]:
+    def find(self, names: Sequence[str], wanted: Mapping[str, str], where: str) -> dict[str, str]:
         """Our field -> the file's column, for every field of the format that the file has.
 
         Raises TaskDataError for a needed column that is not there, with the columns found and the nearest, and
         UnknownName for a field that the format does not have.
         """
         columns: dict[str, str] = {}
-        for key, column in given.items():
+        for key, column in wanted.items():
             columns[self.field_called(key)] = column
             if column not in names:
                 what = f"no column '{column}'; the columns are: {', '.join(names)}"

@@ -136,8 +136,8 @@ class Format(Generic[RowT]):
         assert self.columns is not None
         return self.columns.find(names, layout.columns, where)
 
-    def example(self, row: Row, id: str, columns: Mapping[str, str], layout: Layout) -> RowT:
-        """One row of a table."""
+    def example(self, row: Row, id: str, layout: Layout) -> RowT:
+        """One row of a table; `row.columns` says which fields it has."""
         raise NotImplementedError
 
     def left_out(self, example: RowT, layout: Layout) -> str:

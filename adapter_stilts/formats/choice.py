@@ -14,7 +14,7 @@ from adapter_stilts.data.columns import ID, Columns, numbered_choices, spelled, 
 from adapter_stilts.data.feature import IGNORED, Feature
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import Tokenizer, cut_texts
-from adapter_stilts.data.tables import Row, cell_of, list_of, string_of
+from adapter_stilts.data.tables import Row
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, dealt, register
 from adapter_stilts.formats.pair import gold_label
@@ -70,17 +70,17 @@ class ChoiceFormat(Format[MultipleChoice]):
     def columns_of(self, names: Sequence[str], layout: Layout, where: str) -> dict[str, str]:
         columns = super().columns_of(names, layout, where)
         if "choices" not in columns:
-            given = [columns[field] for field in numbered_choices(columns)]
-            columns |= {f"choice {number}": column for number, column in enumerate(given or numbered_choices(names))}
+            numbered = [columns[field] for field in numbered_choices(columns)]
+            columns |= {f"choice {number}": column for number, column in enumerate(numbered or numbered_choices(names))}
         return columns
 
-    def example(self, row: Row, id: str, columns: Mapping[str, str], layout: Layout) -> MultipleChoice:
-        question = string_of(row, columns["question"]) if "question" in columns else ""
-        premise = string_of(row, columns["prompt"]) if "prompt" in columns else ""
-        names, choices = _choices(row, columns)
-        label = _label(row, columns, layout, names, len(names) or len(choices))
-        if "lead" in columns:
-            lead = string_of(row, columns["lead"])
+    def example(self, row: Row, id: str, layout: Layout) -> MultipleChoice:
+        question = row.text("question") if "question" in row.columns else ""
+        premise = row.text("prompt") if "prompt" in row.columns else ""
+        names, choices = _choices(row)
+        label = _label(row, layout, names, len(names) or len(choices))
+        if "lead" in row.columns:
+            lead = row.text("lead")
             choices = [f"{lead} {choice}".strip() for choice in choices]
         prompt = " ".join(filter(None, (premise, COPA_QUESTIONS.get(question, question))))
         return MultipleChoice(id, prompt, tuple(choices), label)
@@ -144,18 +144,18 @@ def _flat(row: Row) -> Row:
     return Row(row.where, {**row.cells, "question": question["stem"], "choices": columns})
 
 
-def _choices(row: Row, columns: Mapping[str, str]) -> tuple[list[str], list[str]]:
+def _choices(row: Row) -> tuple[list[str], list[str]]:
     """The names by which a label may call the choices ("A", "B"; none where it counts) and their texts."""
-    if "choices" not in columns:
-        return [], [string_of(row, column) for field, column in columns.items() if field.startswith("choice ")]
-    cell = cell_of(row, columns["choices"])
+    if "choices" not in row.columns:
+        return [], [row.text(field) for field in row.columns if field.startswith("choice ")]
+    cell = row.cell("choices")
     if isinstance(cell, dict) and "text" in cell:
         return [str(name) for name in cell.get("label", [])], [str(text) for text in cell["text"]]
-    return [], [str(choice) for choice in list_of(row, columns["choices"])]
+    return [], [str(choice) for choice in row.items("choices")]
 
 
-def _label(row: Row, columns: Mapping[str, str], layout: Layout, names: Sequence[str], count: int) -> int:
-    text = spelled(cell_of(row, columns["label"]), None, layout.label_names, row.where) if "label" in columns else ""
+def _label(row: Row, layout: Layout, names: Sequence[str], count: int) -> int:
+    text = spelled(row.cell("label"), None, layout.label_names, row.where) if "label" in row.columns else ""
     if text in ("", "-1"):
         return -1
     allowed = list(names) or [str(number) for number in range(count)]

@@ -24,7 +24,7 @@ from typing import cast
 from adapter_stilts.data.columns import Columns, first_called, words
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.sentence_breaks import Breaks, sentence_at, sentence_breaks
-from adapter_stilts.data.tables import Row, cell_of, list_of, string_of
+from adapter_stilts.data.tables import Row
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Example
 from adapter_stilts.formats.squad import Node, flat_answers, paragraph_questions, paragraphs
@@ -94,17 +94,17 @@ def squad_ranking(document: Node, path: Path, layout: Layout) -> Iterator[Query 
             yield from _with_answers(sentences, answered)
 
 
-def query_of(row: Row, id: str, columns: Mapping[str, str], layout: Layout) -> Query:
+def query_of(row: Row, id: str, layout: Layout) -> Query:
     """One row of named columns; SQuAD's flat rows (question, context, answers) among them."""
-    text = string_of(row, columns["query"])
-    gold = _ids(row, columns["gold"]) if "gold" in columns else ()
-    if _is_flat(columns):
-        breaks, sentences = _paragraph(string_of(row, columns["context"]), layout)
-        place = _flat_place(row, columns, breaks)
+    text = row.text("query")
+    gold = _ids(row) if "gold" in row.columns else ()
+    if _is_flat(row.columns):
+        breaks, sentences = _paragraph(row.text("context"), layout)
+        place = _flat_place(row, breaks)
         return Query(id, text, None if place is None else sentences[place], gold)
     positive = None
-    if sought := string_of(row, columns["positive"]) if "positive" in columns else "":
-        context = string_of(row, columns["context"]) if "context" in columns else None
+    if sought := row.text("positive") if "positive" in row.columns else "":
+        context = row.text("context") if "context" in row.columns else None
         positive = Candidate(gold[0] if gold else _digest(sought, context), sought, context, layout.language)
     elif layout.labelled:
         do = "give every training row the text it should find, in a column 'positive'"
@@ -128,9 +128,10 @@ def candidates_of(rows: Iterable[Row], layout: Layout, where: str) -> Iterator[C
         what = f"candidates need an id ({ids}) and a text ({texts}); the columns are: {', '.join(names)}"
         raise TaskDataError(what, where=where, do="rename the columns")
     for row in rows:
-        context = string_of(row, columns["context"]) if "context" in columns else None
+        row = Row(row.where, row.cells, columns)
+        context = row.text("context") if "context" in columns else None
         language = str(row.cells.get(columns["language"], "")) if "language" in columns else layout.language
-        yield Candidate(str(cell_of(row, columns["id"])), string_of(row, columns["text"]), context, language)
+        yield Candidate(str(row.cell("id")), row.text("text"), context, language)
 
 
 def merged(queries: Iterable[Query], where: str = "") -> list[Candidate]:
@@ -151,21 +152,21 @@ def merged(queries: Iterable[Query], where: str = "") -> list[Candidate]:
 
 def _positives(rows: Iterable[Row], names: Sequence[str], layout: Layout, where: str) -> Iterator[Candidate]:
     columns = COLUMNS.find(names, layout.columns, where)
-    numbered = ((str(number), row) for number, row in enumerate(rows))
+    numbered = ((str(number), Row(row.where, row.cells, columns)) for number, row in enumerate(rows))
     if "id" in columns:
-        numbered = ((str(cell_of(row, columns["id"])), row) for _, row in numbered)
+        numbered = ((str(row.cell("id")), row) for _, row in numbered)
     if not _is_flat(columns):
         labelled = replace(layout, labelled=True)
-        yield from merged((query_of(row, id, columns, labelled) for id, row in numbered), where)
+        yield from merged((query_of(row, id, labelled) for id, row in numbered), where)
         return
     of_context: dict[str, tuple[Breaks, list[Candidate]]] = {}
     answered: dict[str, list[str]] = {}
     for id, row in numbered:
-        context = string_of(row, columns["context"])
+        context = row.text("context")
         if context not in of_context:
             of_context[context] = _paragraph(context, layout)
         breaks, sentences = of_context[context]
-        if (place := _flat_place(row, columns, breaks)) is not None:
+        if (place := _flat_place(row, breaks)) is not None:
             answered.setdefault(sentences[place].id, []).append(id)
     for _, sentences in of_context.values():
         yield from _with_answers(sentences, answered)
@@ -193,10 +194,10 @@ def _sentences(breaks: Breaks, context: str, paragraph: str, layout: Layout) -> 
     ]
 
 
-def _flat_place(row: Row, columns: Mapping[str, str], breaks: Breaks) -> int | None:
+def _flat_place(row: Row, breaks: Breaks) -> int | None:
     """The sentence in which the first answer of a flat row begins, perhaps a little before its place; see CUT_OFF."""
-    context = string_of(row, columns["context"])
-    for answer in flat_answers(row, columns["answers"])[:1]:
+    context = row.text("context")
+    for answer in flat_answers(row)[:1]:
         for start in range(answer.start, answer.start - CUT_OFF - 1, -1):
             if replace(answer, start=start).is_in(context):
                 return sentence_at(breaks, start)
@@ -204,13 +205,13 @@ def _flat_place(row: Row, columns: Mapping[str, str], breaks: Breaks) -> int | N
 
 
 def _breaks(paragraph: Node, context: str, where: str) -> Breaks:
-    given = paragraph.get("sentence_breaks")
-    if given is None:
+    breaks = paragraph.get("sentence_breaks")
+    if breaks is None:
         return sentence_breaks(context)
-    if not isinstance(given, list) or not all(_is_break(pair, len(context)) for pair in given):
+    if not isinstance(breaks, list) or not all(_is_break(pair, len(context)) for pair in breaks):
         what = "sentence_breaks are not pairs of characters of the context"
         raise TaskDataError(what, where=where, do="fetch the file again; it may belong to other text")
-    return tuple((start, end) for start, end in given)
+    return tuple((start, end) for start, end in breaks)
 
 
 def _is_break(pair: object, size: int) -> bool:
@@ -218,10 +219,10 @@ def _is_break(pair: object, size: int) -> bool:
     return whole and 0 <= cast(list[int], pair)[0] < cast(list[int], pair)[1] <= size
 
 
-def _ids(row: Row, column: str) -> tuple[str, ...]:
-    cell = cell_of(row, column)
+def _ids(row: Row) -> tuple[str, ...]:
+    cell = row.cell("gold")
     several = isinstance(cell, list | tuple) or (isinstance(cell, str) and cell.startswith("["))
-    ids = list_of(row, column) if several else [] if cell in (None, "") else [cell]
+    ids = row.items("gold") if several else [] if cell in (None, "") else [cell]
     return tuple(dict.fromkeys(map(str, ids)))
 
 

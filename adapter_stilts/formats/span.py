@@ -20,7 +20,7 @@ from adapter_stilts.data.columns import ID, Columns
 from adapter_stilts.data.feature import IGNORED, Feature, Ids
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import PAIR_SPECIALS, Offsets, Tokenizer, marks, pieces, pieces_with_offsets, trimmed
-from adapter_stilts.data.tables import Row, string_of
+from adapter_stilts.data.tables import Row
 from adapter_stilts.errors import UsageError
 from adapter_stilts.formats.base import Cut, Format, Logits, Rules, dealt, register
 from adapter_stilts.formats.protocols import Decoding, Setting, TargetProtocol
@@ -63,9 +63,9 @@ class SpanFormat(Format[SpanQuestion]):
         document = squad_document(path, kind)
         return squad_rows(document, path, layout.labelled) if document else None
 
-    def example(self, row: Row, id: str, columns: Mapping[str, str], layout: Layout) -> SpanQuestion:
-        answers = flat_answers(row, columns["answers"]) if "answers" in columns else ()
-        return SpanQuestion(id, string_of(row, columns["question"]), string_of(row, columns["context"]), answers)
+    def example(self, row: Row, id: str, layout: Layout) -> SpanQuestion:
+        answers = flat_answers(row) if "answers" in row.columns else ()
+        return SpanQuestion(id, row.text("question"), row.text("context"), answers)
 
     def withheld(self, example: SpanQuestion) -> bool:
         """XTREME's scripts write empty answers into the test files they prepare."""

@@ -123,9 +123,9 @@ def handover(sampler: Sampler) -> Premises:
 
     "Anna gave Peter a book" says "Peter got a book from Anna".
     """
-    given = replace(sampler.clause(("give", "send")), negated=False)
-    shown = replace(given, verb="show")
-    return Sentence(given), Sentence(swapped(given)), Sentence(shown), converse(strip(given))
+    gave = replace(sampler.clause(("give", "send")), negated=False)
+    shown = replace(gave, verb="show")
+    return Sentence(gave), Sentence(swapped(gave)), Sentence(shown), converse(strip(gave))
 
 
 def swapped(clause: Clause) -> Clause:

@@ -15,7 +15,7 @@ from adapter_stilts.mining.request import Mining
 from adapter_stilts.mining.sides import Side, content_hash
 from adapter_stilts.mining.workers import workers_of
 from adapter_stilts.reporting import Reporter
-from adapter_stilts.retrieval.blocks import PIECE, Blocks, Centred, Chosen
+from adapter_stilts.retrieval.blocks import PIECE, Blocks, Centred, Chosen, ranges
 from adapter_stilts.retrieval.compared import pair_similarities
 from adapter_stilts.retrieval.indexes import IndexSettings
 from adapter_stilts.retrieval.margin import margin_scores
@@ -24,7 +24,7 @@ from adapter_stilts.retrieval.plan import AUTO, GB, Sizes, default_limit, plan
 from adapter_stilts.retrieval.pools import Searched
 from adapter_stilts.retrieval.protocols import Protocol
 from adapter_stilts.retrieval.saved import Saved
-from adapter_stilts.retrieval.search import Neighbours, ranges, recall, search
+from adapter_stilts.retrieval.search import Neighbours, recall, search
 
 
 class Search:

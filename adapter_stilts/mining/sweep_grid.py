@@ -75,7 +75,12 @@ def grid(
 ) -> list[Setting]:
     """All combinations and the default, the simplest first: few departures from the default, then the lower layer."""
     every = {Setting(*values) for values in product(layers, pools, margins, centring)} | {default}
-    return sorted(every, key=lambda setting: (_departures(setting, default), *asdict(setting).values()))
+    return sorted(every, key=lambda setting: (departures(setting, default), *asdict(setting).values()))
+
+
+def departures(setting: Setting, default: Setting) -> int:
+    """In how many ways a setting is another than the default."""
+    return sum(value != asdict(default)[name] for name, value in asdict(setting).items())
 
 
 def measured(
@@ -161,7 +166,3 @@ def _mined(pairs: Pairs, gold: Gold, counts: Flags, half: Flags, rule: str, thre
         kept = held_out(own, known, partial(best_f1, rule=rule), half)
         measures = known.oracle(own, rule) if kept is None else known.measures(kept)
     return Worth(tuple(replace(measure, units=measure.units[counts]) for measure in measures), threshold)
-
-
-def _departures(setting: Setting, default: Setting) -> int:
-    return sum(getattr(setting, name) != getattr(default, name) for name in ("pool", "margin", "centring"))

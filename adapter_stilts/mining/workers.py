@@ -1,11 +1,9 @@
 """What the workers of a cluster do: read the sentences of a shard, and search a piece of the vectors.
 
-Reading: this process cuts the text and knows which sentences are new, so a worker is told token ids and gives back
-vectors. It needs the trunk and the run, not the file. Shards are written here in their order, so the folder is what one
-process would have written.
+Reading: this process cuts the text and knows which sentences are new; a worker, which needs the trunk and the run but
+not the file, is told token ids and gives back vectors. Shards are written here, in their order.
 
-Searching: workers open the vectors by their paths and send back neighbours. A worker holds one shard of the base and a
-block of queries, and refuses a shard that would take it over the limit.
+Searching: workers open the vectors by their paths and send back neighbours.
 """
 
 from __future__ import annotations

@@ -16,11 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from adapter_stilts.errors import TaskDataError, UsageError
+from adapter_stilts.errors import TaskDataError, UsageError, refuse
 from adapter_stilts.metrics.pairs import MEASURES, counts_by_source
 from adapter_stilts.registry import Registry
 from adapter_stilts.retrieval.compared import Flags, Numbers, Scores
@@ -80,8 +81,7 @@ def at_precision(right: Flags, score: Array, wanted: int, precision: float) -> C
 
     Raises UsageError where no cut reaches it.
     """
-    if not 0 < precision <= 1:
-        raise UsageError(f"a target precision of {precision}", do="give a fraction above 0, up to 1, for example 0.95")
+    check_precision(precision)
     reached = np.cumsum(right) / np.arange(1, len(right) + 1)
     allowed = between(score)
     places = np.flatnonzero(allowed & (reached >= precision))
@@ -90,6 +90,18 @@ def at_precision(right: Flags, score: Array, wanted: int, precision: float) -> C
         what = f"no threshold reaches a precision of {precision}"
         raise UsageError(what, do=f"ask for less (the best reached is {best}), or give more gold")
     return _cut(int(places[-1]), right, score, wanted)
+
+
+def check_precision(precision: float) -> None:
+    wrong = f"a target precision of {precision}"
+    refuse(not 0 < precision <= 1, wrong, "give a fraction above 0, up to 1, for example 0.95")
+
+
+def tuner(precision: float | None, rule: str) -> Tune:
+    """How a threshold is chosen from pairs whose rightness is known."""
+    if precision is None:
+        return partial(best_f1, rule=rule)
+    return partial(at_precision, precision=precision)
 
 
 def curve(right: Flags, score: Array, wanted: int, points: int = POINTS) -> list[dict[str, float]]:

@@ -7,10 +7,9 @@ Everything that grows with the data is counted: results of both directions, the 
 them, the k-means sample, the lists that are sorted when pairs are made. `held` is what the process has before it
 starts.
 
-`--index auto` is exact while that is fast enough, else cells of whole vectors. The speed of exact search is measured
-here and now on vectors of the same width; the recall of whatever else is chosen is measured afterwards against exact
-search of a sample. The compressed indexes are never chosen, since a shard's vectors are in memory in any case, to be
-compared again at full precision; nor is `hnsw`, whose graph costs more to build than the searches of one mining.
+`--index auto` is exact while that is fast enough, by the speed measured here and now, else cells of whole vectors. The
+compressed indexes are never chosen, since a shard's vectors are in memory in any case, to be compared again; nor is
+`hnsw`, whose graph costs more to build than the searches of one mining.
 """
 
 from __future__ import annotations

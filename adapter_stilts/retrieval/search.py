@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapter_stilts.errors import StiltsError, refuse
-from adapter_stilts.retrieval.blocks import Blocks, Chosen, Held, gathered
+from adapter_stilts.retrieval.blocks import Blocks, Chosen, Held, gathered, ranges
 from adapter_stilts.retrieval.cell_search import InCells
 from adapter_stilts.retrieval.compared import Numbers, Scores, Vectors, similarities, slack
 from adapter_stilts.retrieval.gpu import Ask, on_gpus
@@ -300,8 +300,3 @@ def sample(base: Blocks, size: int, seed: int) -> Vectors:
         return gathered(base, 0, base.rows)
     rows = np.sort(np.random.default_rng(seed).choice(base.rows, size, replace=False))
     return Chosen(base, rows).block(0, size)
-
-
-def ranges(rows: int, size: int) -> Iterator[tuple[int, int]]:
-    for start in range(0, rows, size):
-        yield start, min(start + size, rows)

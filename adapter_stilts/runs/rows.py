@@ -76,14 +76,12 @@ def rows_of(
     settings: Mapping[str, Any],
     folder: Path | None,
     predictions: Any = None,
-    data: Any = None,
     baseline: Baseline | None = None,
     one_class: bool = False,
     **notes: Any,
 ) -> list[Result]:
-    """A row of results.json for every measure of a score; under `folder` its predictions, where it has any, and units.
+    """A row of results.json for every measure of a score; under `folder` its units, and its predictions if any.
 
-    data       what it was scored on, where that is more than `loaded`
     baseline   what these rows give without learning, said beside the measure it is of
     one_class  whether every prediction is the same; said where there are rows enough to wonder
     """
@@ -103,7 +101,7 @@ def rows_of(
             headline=measure.metric == scored.headline,
             retrieval=task.format.ranking,
             settings={**settings, **reading.marks, **words},
-            data=data or data_of(loaded),
+            data=data_of(loaded),
             paths=paths,
             statistic=scored.main.statistic if folder is not None else "",
         ).with_notes(

@@ -66,7 +66,7 @@ class Source:
     hubs             data sets of the hub with its rows: the usual one, then others with the same or further languages
     miniature        its data set in the miniature, "" where there is none
     joined           a pattern's two files hold one split together: "pairs" with their texts, or rows with their
-                     "labels" (data/joined_rows.py)
+                     "labels" (data/tables.py)
     mismatches       every row is given a partner that does not match (formats/pair.py)
     concatenate      several files of one split and language belong together (the treebanks of a language); otherwise
                      that is refused

@@ -38,18 +38,18 @@ def test_takes_the_simplest_of_those_that_are_as_good():
 def test_adopts_a_true_lead_more_often_than_not_and_is_honest_about_the_rest():
     """Of 78 settings one is 9 points better, on 100 queries. Where none is, whatever is chosen is as good as the
     default, and test says that it beats it no more often than it may."""
-    adopted = wrong = 0
+    adopted, wrong, order = 0, 0, [0] + [2] * 40 + [1] * 37
     for seed in range(100):
         draw = np.random.default_rng(seed)
         hard = draw.random(100)
         rates = [0.5] * 77
         scored = [{"a": answers_to(draw, hard, rate)} for rate in (*rates, 0.59)]
-        adopted += choose(scored, "ratio", order=range(78)).chosen == 77
+        adopted += choose(scored, "ratio", order=order).chosen == 77
         equal = [{"a": answers_to(draw, hard, 0.5)} for _ in range(78)]
-        chosen = choose(equal, "ratio", order=range(78)).chosen
+        chosen = choose(equal, "ratio", order=order).chosen
         test = [{0: {"a": answers_to(draw, draw.random(100), 0.5)}} for _ in range(2)]
         wrong += chosen != 0 and compare(*test, "ratio").p < 0.05
-    assert adopted >= 50
+    assert adopted >= 60
     assert wrong <= 10
 
 

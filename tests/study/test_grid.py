@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from adapter_stilts.errors import UsageError
 from adapter_stilts.runs.folder import locked
 from adapter_stilts.runs.results import read_results, read_scored
+from adapter_stilts.sharing.manifest import read_manifest
 from adapter_stilts.statistics.gains import compare, holm
 from adapter_stilts.study.stage_run import _hash
 
@@ -233,6 +234,14 @@ def test_compares_what_its_table_asks_for(file, run, tmp_path):
     )
     assert "in the language of the training rows" in shown.stdout
     assert "gain over the better control" in shown.stdout
+    assert "95 % over rows: of one seed, and another may differ" in shown.stdout
+
+
+def test_learns_shuffled_labels_to_the_step_that_the_true_ones_kept(file, run):
+    found = run(file(intermediate=["nli"], controls={"shuffled-labels": ["nli"]}, targets=["tatoeba"]))
+    folders = {record["stage"]: Path(record["folder"]) for record in found["stages"]}
+    true, control = (read_manifest(folders[name]).training for name in ("nli-s13", "nli-shuffled-s13"))
+    assert (control.steps, control.best_step, control.stopped_by) == (true.best_step, true.best_step, "kept step")
 
 
 def test_scores_the_split_that_was_asked_for_where_a_threshold_comes_from_another(file, run):
@@ -296,7 +305,7 @@ def test_learns_first_whatever_a_study_may_name(file, run):
 
 def test_marks_a_gain_that_is_more_data_for_the_same_task(file, rows, tmp_path):
     for split, start in (("train", 0), ("dev", 1000)):
-        text = "".join(json.dumps(row) + "\n" for row in rows("nli", 12, start))
+        text = "".join(json.dumps(row) + "\n" for row in rows("nli", 24, start))
         (tmp_path / f"mnli.{split}.jsonl").write_text(text, encoding="utf-8")
     path = file(
         data=["miniature", f"mnli={tmp_path}"], intermediate=["mnli"], targets=[{"task": "xnli", "languages": ["de"]}]

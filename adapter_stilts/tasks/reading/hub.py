@@ -146,13 +146,13 @@ def _read(wanted: _Wanted, place: Where, dropped: Counter[str]) -> Loaded:
 
 def _layout(wanted: _Wanted, table: Dataset, place: Where, where: str) -> Layout:
     task, hub, language = wanted.task, wanted.hub, wanted.language
-    given = {**(hub.columns or task.source.columns), **place.columns}
+    columns = {**(hub.columns or task.source.columns), **place.columns}
     if wanted.candidates:
-        return task.layout(columns=given, labelled=False, candidates=True, language=iso1(language))
+        return task.layout(columns=columns, labelled=False, candidates=True, language=iso1(language))
     column = task.source.language_column
     return task.layout(
-        columns=given,
-        label_names={**_class_names(table, task, given, where), **task.source.label_names, **hub.label_names},
+        columns=columns,
+        label_names={**_class_names(table, task, columns, where), **task.source.label_names, **hub.label_names},
         keep={column: all_codes(language)} if column in table.column_names else {},
         labelled=wanted.split != "test" and not task.source.mismatches,
         **languages_asked(task, language),
@@ -238,7 +238,7 @@ def _network(off: bool) -> Iterator[None]:
         reset_sessions()
 
 
-def _class_names(table: Dataset, task: Task, given: Mapping[str, str], where: str) -> dict[str, str]:
+def _class_names(table: Dataset, task: Task, wanted: Mapping[str, str], where: str) -> dict[str, str]:
     """Class numbers to names for the column of labels or tags ("0" -> "B-PER"), where the data set names its classes.
 
     A choice is called by its number, whatever the data set calls it.
@@ -246,7 +246,7 @@ def _class_names(table: Dataset, task: Task, given: Mapping[str, str], where: st
     if not task.format.classes:
         return {}
     assert task.format.columns is not None
-    columns = task.format.columns.find(table.column_names, given, where)
+    columns = task.format.columns.find(table.column_names, wanted, where)
     feature: Any = table.features.get(columns.get(task.format.label_field, ""))
     names = getattr(getattr(feature, "feature", feature), "names", None)
     return {str(number): name for number, name in enumerate(names or ())}

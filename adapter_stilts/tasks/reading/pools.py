@@ -89,14 +89,14 @@ def gold_of(queries: Sequence[Query], pool: Sequence[Candidate]) -> dict[str, tu
 def _files(task: Task, split: str, where: Where) -> list[Group]:
     if where.files:
         own = where.files.get(split, ())
-        given = where.files.get(CANDIDATES) or own
-        if not given:
+        paths = where.files.get(CANDIDATES) or own
+        if not paths:
             what = f"no candidates for the {split} split of '{task.name}'"
             raise TaskDataError(what, do=f"add --data {CANDIDATES}=FILE")
-        if given is own and len(own) > 1:
+        if paths is own and len(own) > 1:
             what = f"{len(own)} files of the {split} split and no candidates"
             raise UsageError(what, do=f"add --data {CANDIDATES}=FILE, or name the folder in which they lie")
-        return [Group((path,), language_in_name(path, task)) for path in given]
+        return [Group((path,), language_in_name(path, task)) for path in paths]
     if where.folder is None:
         raise UsageError(f"'{task.name}' needs its candidates", do="name a folder with --data DIR")
     patterns = task.source.files.get(split, ())

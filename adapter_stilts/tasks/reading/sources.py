@@ -12,7 +12,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TypeVar, cast
 
 from adapter_stilts.data.tables import suffix
@@ -34,7 +33,7 @@ from adapter_stilts.tasks.reading.files import (
     values_of,
 )
 from adapter_stilts.tasks.reading.hub import hub_examples, languages_at
-from adapter_stilts.tasks.reading.place import FileFact, Loaded, Origin, Where
+from adapter_stilts.tasks.reading.place import Loaded, Origin, Where
 from adapter_stilts.tasks.source import SPLITS
 
 TREEBANK = ".conllu"
@@ -123,7 +122,9 @@ def languages_of(task: Task, split: str, where: Where) -> tuple[str, ...]:
         if source.language_column and (values := values_of(task, paths)):
             return values
         named = next((code for path in paths if (code := language_in_name(path, task))), "")
-        return (named or _language_of_suffix(paths[0]) or (UNDETERMINED if task.retrieval else task.train_language),)
+        code = suffix(paths[0]).removeprefix(".")  # "de" of "news.de.gz", as both sides of a bitext are often called
+        named = named or (iso1(code) if is_known(code) else "")
+        return (named or (UNDETERMINED if task.retrieval else task.train_language),)
     if where.folder is None:
         return ()
     codes = languages_in(task, split, where.folder)
@@ -187,11 +188,11 @@ def _miniature_language(task: Task, language: str) -> str:
 
 def _owner(task: Task, split: str, where: Where) -> tuple[Task, str]:
     """The task and split whose rows are read for this one."""
-    given = split in where.files
-    if split == "train" and task.train_task and not given and split not in task.source.files:
+    named = split in where.files
+    if split == "train" and task.train_task and not named and split not in task.source.files:
         return tasks[task.train_task], "train"
-    own = given or bool(task.parts) or task.source.has(split)
-    if split == "validation" and task.held_out and (where.files or not own) and not given:
+    own = named or bool(task.parts) or task.source.has(split)
+    if split == "validation" and task.held_out and (where.files or not own) and not named:
         return _owner(task, "train", where)
     return task, split
 
@@ -207,34 +208,30 @@ def _rows(task: Task, split: str, language: str, where: Where) -> Loaded:
         examples, origin = loaded.examples, loaded.origin
     else:
         examples, files = read_files(task, _groups(task, split, language, where), split, language, where, dropped)
-        origin = Origin(task.name, split, language, where.kind, files, multiword=_multiword(task, files))
+        treebanks = task.format.classes and any(suffix(file.path) == TREEBANK for file in files)
+        multiword = (task.source.multiword or "split") if treebanks else ""
+        origin = Origin(task.name, split, language, where.kind, files, multiword=multiword)
     if task.source.mismatches:
         examples = [*with_mismatches(cast(list[Classified], examples), f"{split} split of '{task.name}'")]
-    notes = _substitutions(task, origin, given=split in where.files)
+    notes = _substitutions(task, origin, named=split in where.files)
     return Loaded(examples, replace(origin, dropped=dict(dropped), substitutions=notes), task.format)
 
 
-def _substitutions(task: Task, origin: Origin, *, given: bool) -> tuple[str, ...]:
+def _substitutions(task: Task, origin: Origin, *, named: bool) -> tuple[str, ...]:
     """Where rows differ from the published set-up, in words, for the manifest and tables.
 
-    given  the files were named one by one, so that what a release lacks is not known to be missing here
+    named  the files were named one by one, so that what a release lacks is not known to be missing here
     """
     source = task.source
     notes = list(source.substitutions)
     if source.stands_for:
         notes.append(f"{task.name} stands in for {source.stands_for}, whose corpus is licensed")
-    if origin.split in source.stand_ins and not (given and origin.files):
+    if origin.split in source.stand_ins and not (named and origin.files):
         notes.append(source.stand_ins[origin.split])
     if origin.multiword == "split" and source.tag_column == "upos":
         notes.append(SPLIT_WORDS)
     notes += [hub.note for hub in source.hubs if hub.id == origin.hub and hub.note]
     return tuple(dict.fromkeys(notes))
-
-
-def _multiword(task: Task, files: Sequence[FileFact]) -> str:
-    """How multi-word tokens were read: "split" or "fuse" where treebanks were, "" for anything else."""
-    treebanks = task.format.classes and any(suffix(file.path) == TREEBANK for file in files)
-    return (task.source.multiword or "split") if treebanks else ""
 
 
 def _together(task: Task, parts: Mapping[str, Loaded], origin: Origin) -> Loaded:
@@ -285,9 +282,3 @@ def _not_given(task: Task, split: str, where: Where) -> StiltsError:
         return TaskDataError(what, do=f"add --data {split}=FILE")
     advice = f"name a folder with --data DIR, or files with --data {split}=FILE"
     return UsageError(f"'{task.name}' needs its files", do=advice)
-
-
-def _language_of_suffix(path: Path) -> str:
-    """ "de" of "news.de.gz", as both sides of a bitext are often called."""
-    code = suffix(path).removeprefix(".")
-    return iso1(code) if is_known(code) else ""
