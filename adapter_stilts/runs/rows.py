@@ -83,9 +83,10 @@ def rows_of(
     """A row of results.json for every measure of a score; under `folder` its units, and its predictions if any.
 
     baseline   what these rows give without learning, said beside the measure it is of
-    one_class  whether every prediction is the same; said where there are rows enough to wonder
+    one_class  whether every prediction is the same; said where there are rows enough to tell
     """
     origin = loaded.origin
+    enough = any(measure.interval and beside(baseline, measure.metric) for measure in scored.measures)
     words = {"multiword": origin.multiword} if origin.multiword else {}
     paths: dict[str, str] = {}
     if folder is not None:
@@ -107,7 +108,7 @@ def rows_of(
         ).with_notes(
             substitutions=list(origin.substitutions),
             **beside(baseline, measure.metric),
-            one_class=one_class and baseline is not None and scored.main.interval is not None,
+            one_class=one_class and enough,
             **notes,
         )
         for measure in scored.measures

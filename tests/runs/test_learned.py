@@ -60,7 +60,7 @@ def test_says_plainly_that_a_control_did_not_learn(trained, heard, weak):
     assert not [line for line in heard.lines if run.name in line]
 
 
-def test_says_so_before_anything_is_built_on_such_a_run_or_read_with_it(trained, heard, weak, data):
+def test_says_so_before_anything_is_built_on_such_a_run_or_read_with_it(trained, heard, weak, config):
     run = trained("nli", **weak)
     first = f"{run.name} did not learn nli: "
     for how in ("sequential", "stack"):
@@ -73,7 +73,7 @@ def test_says_so_before_anything_is_built_on_such_a_run_or_read_with_it(trained,
     trained("nli", how="fuse", after=[str(run), str(other)], report=heard)
     assert [line for line in heard.lines if "what comes of it" in line] == [heard.lines[0]]
     heard.lines.clear()
-    asked = Request(run=run, trunk=None, tasks=("nli",), languages=("en",), data=data("nli"), split="validation")
+    asked = Request(config("nli"), ("nli",), run=run, split="validation")
     evaluate(asked, out=None, runs=run.parent, overwrite=False, dry_run=False, report=heard)
     assert heard.lines[0].startswith(first)
 
