@@ -166,21 +166,27 @@ def _scored(cells: Sequence[Cell], board: Board) -> list[_Scored]:
     for group in groups.values():
         readings = {cell.seed: reading(cell.reading) for cell in group if cell.reading in done}
         bases = {cell.seed: reading(cell.base) for cell in group if cell.reading != cell.base and cell.base in done}
-        names = [name for cell in group if cell.reading in done for name in _unlearned(cell, done)]
-        scored += [_Scored(group[0], readings, bases, tuple(dict.fromkeys(names)))] if readings else []
+        unlearned = _unlearned([cell for cell in group if cell.reading in done], done)
+        scored += [_Scored(group[0], readings, bases, unlearned)] if readings else []
     return scored
 
 
-def _unlearned(cell: Cell, done: Mapping[str, Job]) -> list[str]:
-    """The runs that a cell and what it is compared with are made of, as far as they did not learn.
-
-    That is no news of a control, nor of a run that builds on one.
+def _unlearned(cells: Sequence[Cell], done: Mapping[str, Job]) -> tuple[str, ...]:
+    """The runs that a cell and what it is compared with are made of, as far as they did not learn; of several seeds,
+    under how many. That is no news of a control, nor of a run that builds on one.
     """
-    read = () if cell.control else done[cell.reading].stage.parents
-    intermediate = [parent for key in read for parent in done[key].stage.parents]
-    base = done[cell.base].stage.parents if cell.base in done else ()
-    jobs = [done[key] for key in (*intermediate, *read, *base) if done[key].stage.config.control == "none"]
-    return [job.label for job in jobs if read_manifest(job.folder).did_not_learn]
+    seeds: dict[str, set[int]] = {}
+    for cell in cells:
+        read = () if cell.control else done[cell.reading].stage.parents
+        intermediate = [parent for key in read for parent in done[key].stage.parents]
+        base = done[cell.base].stage.parents if cell.base in done else ()
+        for job in (done[key] for key in (*intermediate, *read, *base)):
+            if job.stage.config.control == "none" and read_manifest(job.folder).did_not_learn:
+                seeds.setdefault(job.label.removesuffix(f"-s{job.stage.seed}"), set()).add(job.stage.seed)
+    return tuple(
+        f"{label} under {len(under)} of {len(cells)} seeds" if len(cells) > 1 else f"{label}-s{min(under)}"
+        for label, under in seeds.items()
+    )
 
 
 def _reading(job: Job, keys: Iterable[Sequence[str]]) -> _Reading:

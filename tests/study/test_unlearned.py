@@ -7,25 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from adapter_stilts.miniature import datasets
 from adapter_stilts.runs import train
 
-
-@pytest.fixture(autouse=True)
-def _enough_rows(monkeypatch):
-    """The miniature with 24 validation rows of each data set: just enough to tell."""
-
-    def forget() -> None:
-        datasets.rows.cache_clear()
-        datasets._examples.cache_clear()
-
-    most = {"train": 40, "validation": 24, "test": 24}
-    for name, dataset in datasets.DATASETS.items():
-        sizes = {split: min(size, most[split]) for split, size in dataset.sizes.items()}
-        monkeypatch.setitem(datasets.DATASETS, name, replace(dataset, sizes=sizes))
-    forget()
-    yield
-    forget()
+pytestmark = pytest.mark.usefixtures("few_rows")
 
 
 def entries(document):
@@ -68,3 +52,19 @@ def test_interprets_transfer_from_what_learned(file, run, monkeypatch):
     # a gain over a run that did not learn is none
     assert found["nli", "sequential", "panx"]["unlearned"] == ["panx-sequential-nli-s13", "panx-direct-s13"]
     assert found["nli", "sequential", "panx"]["verdict"] == "not interpreted"
+
+
+def test_counts_the_seeds_under_which_a_run_did_not_learn(file, run, monkeypatch):
+    judged = train.learned_of
+
+    def once(rows):
+        made = judged(rows)
+        learned = len(runs) == 0 and "nli" in made
+        runs.extend(["nli"] if learned else [])
+        return {task: replace(learning, learned=learned) for task, learning in made.items()}
+
+    runs: list[str] = []
+    monkeypatch.setattr(train, "learned_of", once)
+    found = entries(run(file(seeds=[13, 17], intermediate=["nli", "paraphrase"], targets=["tatoeba"])))
+    assert found["nli", "read", "tatoeba"]["unlearned"] == ["nli under 1 of 2 seeds"]
+    assert found["paraphrase", "read", "tatoeba"]["unlearned"] == ["paraphrase under 2 of 2 seeds"]
