@@ -180,7 +180,7 @@ def test_scores_a_run_with_its_own_head(scored, trained, data):
     predicted = (run / row["predictions"]).read_text().split()
     assert row["score"] == pytest.approx(np.mean([a == b for a, b in zip(gold, predicted, strict=True)]))
     assert (row["language"], row["n"], row["predictions"]) == ("sw", len(gold), "predictions/nli/test-sw.tsv")
-    assert row["interval"][0] <= row["score"] <= row["interval"][1]
+    assert row["interval"] is None  # of fewer than twenty rows
 
 
 def test_says_what_a_bare_trunk_lacks(scored, tiny_folder, data):
