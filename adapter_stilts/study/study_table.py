@@ -172,20 +172,27 @@ def _scored(cells: Sequence[Cell], board: Board) -> list[_Scored]:
 
 
 def _unlearned(cells: Sequence[Cell], done: Mapping[str, Job]) -> tuple[str, ...]:
-    """The runs that a cell and what it is compared with are made of, as far as they did not learn; of several seeds,
-    under how many. That is no news of a control, nor of a run that builds on one.
+    """The runs that a cell and what it is compared with are made of, as far as they did not learn, and under how many
+    seeds where not under all. The target's own run is named where `direct` learned. That a control, or what builds on
+    one, did not learn is no news.
     """
     seeds: dict[str, set[int]] = {}
+
+    def noted(keys: Sequence[str]) -> bool:
+        jobs = [done[key] for key in keys if done[key].stage.config.control == "none"]
+        jobs = [job for job in jobs if read_manifest(job.folder).did_not_learn]
+        for job in jobs:
+            seeds.setdefault(job.label.removesuffix(f"-s{job.stage.seed}"), set()).add(job.stage.seed)
+        return bool(jobs)
+
     for cell in cells:
         read = () if cell.control else done[cell.reading].stage.parents
-        intermediate = [parent for key in read for parent in done[key].stage.parents]
-        base = done[cell.base].stage.parents if cell.base in done else ()
-        for job in (done[key] for key in (*intermediate, *read, *base)):
-            if job.stage.config.control == "none" and read_manifest(job.folder).did_not_learn:
-                seeds.setdefault(job.label.removesuffix(f"-s{job.stage.seed}"), set()).add(job.stage.seed)
+        noted([parent for key in read for parent in done[key].stage.parents])
+        if not noted(done[cell.base].stage.parents if cell.base in done else ()):
+            noted(read)
+    every = len(cells)
     return tuple(
-        f"{label} under {len(under)} of {len(cells)} seeds" if len(cells) > 1 else f"{label}-s{min(under)}"
-        for label, under in seeds.items()
+        label if len(under) == every else f"{label} ({len(under)} of {every} seeds)" for label, under in seeds.items()
     )
 
 

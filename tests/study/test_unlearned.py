@@ -21,10 +21,10 @@ def entries(document):
 def test_names_the_runs_that_did_not_learn_and_never_controls(file, run):
     found = entries(run(file(controls={"shuffled-labels": ["nli"]}, targets=["panx", "tatoeba"])))
     direct, shuffled = found["", "direct", "panx"], "nli (shuffled-labels)"
-    assert direct["unlearned"] == ["panx-direct-s13"]
+    assert direct["unlearned"] == ["panx-direct"]
     assert found["", "direct", "tatoeba"]["unlearned"] == []
-    assert found["nli", "read", "tatoeba"]["unlearned"] == ["nli-s13"]
-    through = ["nli-s13", "panx-sequential-nli-s13", "panx-direct-s13"]
+    assert found["nli", "read", "tatoeba"]["unlearned"] == ["nli"]
+    through = ["nli", "panx-direct"]
     assert found["nli", "sequential", "panx"]["unlearned"] == through
     controls = {key: entry["unlearned"] for key, entry in found.items() if entry["control"]}
     assert {how for _, how, _ in controls} == {"sequential", "read"}
@@ -48,10 +48,23 @@ def test_interprets_transfer_from_what_learned(file, run, monkeypatch):
     found = entries(run(file(targets=["panx", "tatoeba"])))
     assert found["nli", "read", "tatoeba"]["unlearned"] == []
     assert found["nli", "read", "tatoeba"]["verdict"] != "not interpreted"
-    assert found["paraphrase", "read", "tatoeba"]["unlearned"] == ["paraphrase-s13"]
+    assert found["paraphrase", "read", "tatoeba"]["unlearned"] == ["paraphrase"]
     # a gain over a run that did not learn is none
-    assert found["nli", "sequential", "panx"]["unlearned"] == ["panx-sequential-nli-s13", "panx-direct-s13"]
+    assert found["nli", "sequential", "panx"]["unlearned"] == ["panx-direct"]
     assert found["nli", "sequential", "panx"]["verdict"] == "not interpreted"
+
+
+def test_names_the_target_itself_where_only_it_did_not_learn(file, run, monkeypatch):
+    judged, kinds = train.learned_of, iter(["nli", "direct", "after nli"])
+
+    def but_the_last(rows):
+        kind = next(kinds)
+        return {task: replace(learning, learned=kind != "after nli") for task, learning in judged(rows).items()}
+
+    monkeypatch.setattr(train, "learned_of", but_the_last)
+    found = entries(run(file(intermediate=["nli"], targets=["panx"])))
+    assert found["", "direct", "panx"]["unlearned"] == []
+    assert found["nli", "sequential", "panx"]["unlearned"] == ["panx-sequential-nli"]
 
 
 def test_counts_the_seeds_under_which_a_run_did_not_learn(file, run, monkeypatch):
@@ -66,5 +79,5 @@ def test_counts_the_seeds_under_which_a_run_did_not_learn(file, run, monkeypatch
     runs: list[str] = []
     monkeypatch.setattr(train, "learned_of", once)
     found = entries(run(file(seeds=[13, 17], intermediate=["nli", "paraphrase"], targets=["tatoeba"])))
-    assert found["nli", "read", "tatoeba"]["unlearned"] == ["nli under 1 of 2 seeds"]
-    assert found["paraphrase", "read", "tatoeba"]["unlearned"] == ["paraphrase under 2 of 2 seeds"]
+    assert found["nli", "read", "tatoeba"]["unlearned"] == ["nli (1 of 2 seeds)"]
+    assert found["paraphrase", "read", "tatoeba"]["unlearned"] == ["paraphrase"]
