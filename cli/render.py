@@ -134,7 +134,7 @@ def aligned(title: str, columns: Sequence[str], cells: Sequence[Sequence[str]]) 
 
 def _result(row: Result) -> list[object]:
     shown = " to ".join(percent(bound) for bound in row.interval or ())
-    noted = any(row.notes.get(name) for name in ("substitutions", "leaks", "one_class"))
+    noted = any(map(row.notes.get, ("substitutions", "leaks", "counted", "one_class")))
     task = f"{row.task} *" if noted else row.task
     return [task, row.protocol, row.language, row.metric, percent(row.score), shown]
 

@@ -24,8 +24,8 @@ from adapter_stilts.statistics.gains import Gain, Scored, compare, holm
 from adapter_stilts.statistics.intervals import seed_interval
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.statistics.verdicts import Verdict, verdict
-from adapter_stilts.study.board import Board, Job
-from adapter_stilts.study.stages import Cell
+from adapter_stilts.studies.board import Board, Job
+from adapter_stilts.studies.stages import Cell
 from adapter_stilts.tasks.languages import same_language
 from adapter_stilts.tasks.user import find_task
 
