@@ -151,7 +151,7 @@ def start(
 
 @lists.callback(invoke_without_command=True)
 def start_list(ctx: typer.Context) -> None:
-    """List tasks, kinds, recipes, runs or languages.
+    """List tasks, kinds, recipes, runs, languages or settings.
 
     \b
     Example:
@@ -172,6 +172,7 @@ verb(app, "sweep", sweep.sweep)
 verb(app, "study", study.study)
 app.add_typer(lists, name="list")
 verb(app, "info", inspect.info)
+verb(app, "compare", inspect.compare)
 verb(app, "doctor", inspect.doctor)
 for _list in inspect.LISTS:
     verb(lists, _list.__name__, _list)
