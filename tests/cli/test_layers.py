@@ -12,7 +12,7 @@ from adapter_stilts.statistics.result import Result
 @pytest.fixture
 def row(tmp_path):
     def make(layer, language, score, headline=True):
-        name = f"{layer}-{language}.npy"
+        name = f"{layer}-{language}-{score}.npy"
         np.save(tmp_path / name, np.stack([np.arange(40) < 40 * score, np.ones(40)], axis=1).astype(float))
         settings = {"layer": layer, "protocol_layer": 1, "pool": "mean"}
         facts = {"headline": headline, "settings": settings, "paths": {"units": name}, "statistic": "ratio"}
