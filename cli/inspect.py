@@ -158,6 +158,7 @@ def info(
     facts["trunk"] = f"{trunk['name']} ({size}, {trunk['precision']}, fingerprint {trunk['fingerprint']})"
     facts["parents"] = [parent["name"] for parent in document["parents"]]
     facts["training"] = _pairs({key: value for key, value in training.items() if isinstance(value, int | float | str)})
+    facts["learned"] = "; ".join(_learned(*pair) for pair in training.get("learned", {}).items())
     facts["seen"] = [f"{language} ({', '.join(tasks)})" for language, tasks in document["seen"].items()]
     facts |= {name: document[name] for name in ("seconds", "device", "licence", "bytes")}
     render.facts(facts | {"substitutions": "; ".join(document["substitutions"])})
@@ -256,6 +257,14 @@ def _table(title: str, rows: Listed, columns: Columns, shown: Shown | None = Non
 
 def _pairs(values: Mapping[str, object]) -> str:
     return ", ".join(f"{name}={render.cell(value)}" for name, value in values.items())
+
+
+def _learned(task: str, learning: Mapping[str, Any]) -> str:
+    """nli yes (accuracy 61.0, without learning 33.6)"""
+    baseline, word = learning["baseline"], {True: "yes", False: "no", None: "not known"}[learning["learned"]]
+    simple = max(baseline["chance"], baseline["majority"] or 0.0)
+    score = f"{baseline['metric']} {render.percent(learning['score'])}"
+    return f"{task} {word} ({score}, without learning {render.percent(simple)})"
 
 
 def _settings(values: Mapping[str, object]) -> str:

@@ -85,8 +85,11 @@ def results(rows: Sequence[Result | Mapping[str, Any]], means: Means | None = No
         return
     said = {_key(row.settings, row): text for row in read if (text := _settings(row))}
     letters = {key: _letter(number) for number, key in enumerate(said)}
-    columns = ["task", "protocol", "language", "metric", "score", "95 % interval", "n"]
-    more: dict[str, Callable[[Result], str]] = {}
+    columns = ["task", "protocol", "language", "metric", "score", "95 % interval"]
+    more: dict[str, Callable[[Result], object]] = {}
+    if any("majority" in row.notes for row in read):
+        more["majority"] = lambda row: percent(row.notes.get("majority"))
+    more["n"] = lambda row: row.n
     if said:
         more["settings"] = lambda row: letters.get(_key(row.settings, row), "")
     if any("seen" in row.notes for row in read):
@@ -139,8 +142,9 @@ def aligned(title: str, columns: Sequence[str], cells: Sequence[Sequence[str]]) 
 
 def _result(row: Result) -> list[object]:
     shown = " to ".join(percent(bound) for bound in row.interval or ())
-    task = f"{row.task} *" if row.notes.get("substitutions") or row.notes.get("leaks") else row.task
-    return [task, row.protocol, row.language, row.metric, percent(row.score), shown, row.n]
+    noted = any(map(row.notes.get, ("substitutions", "leaks", "counted", "one_class")))
+    task = f"{row.task} *" if noted else row.task
+    return [task, row.protocol, row.language, row.metric, percent(row.score), shown]
 
 
 def _settings(row: Result) -> str:

@@ -24,6 +24,7 @@ from adapter_stilts.runs.results import read_results
 from adapter_stilts.runs.task_data import TaskData
 from adapter_stilts.sharing.bundle import Part
 from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, METRICS, Manifest, PartFacts, TaskFacts, read_manifest
+from adapter_stilts.statistics.learned import Learning
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.reading.place import Loaded
 from adapter_stilts.training.plan import Outcome
@@ -52,6 +53,7 @@ def manifest_of(
     parts: Sequence[PartFacts],
     hashes: Mapping[str, str],
     outcome: Outcome,
+    learned: Mapping[str, Learning],
     seconds: float,
 ) -> Manifest:
     """The manifest of a run whose weights and config.yaml are in the folder. seconds: of this process."""
@@ -61,6 +63,7 @@ def manifest_of(
     ended |= {"rows": sum(len(rows.examples) for rows in data), "features": sum(len(rows.features) for rows in data)}
     if not outcome.tasks:
         del ended["tasks"]
+    ended |= {"learned": learned} if learned else {}
     history = prepared.history
     # of the rows trained on: the task's own, unless they are the miniature's generated ones
     generated = [all(loaded.origin.kind == MINIATURE for loaded in rows.train) for rows in data]
