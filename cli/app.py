@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 from adapter_stilts import __version__
 from adapter_stilts.errors import DoesNotFit, Interrupted, StiltsError, UsageError
 
-from . import encode, evaluate, inspect, mine, score, study, sweep, train
+from . import encode, evaluate, inspect, mine, score, search, study, sweep, train
 from .options import StiltsCommand, option
 
 PROGRAM = "adapter-stilts"
@@ -168,6 +168,7 @@ verb(app, "eval", evaluate.evaluate)
 verb(app, "score", score.score)
 verb(app, "encode", encode.encode)
 verb(app, "mine", mine.mine)
+verb(app, "search", search.search)
 verb(app, "sweep", sweep.sweep)
 verb(app, "study", study.study)
 app.add_typer(lists, name="list")
