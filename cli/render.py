@@ -24,14 +24,22 @@ if TYPE_CHECKING:
 Rows = Sequence[Sequence[object]]
 
 
-def finish(made: Evaluated | Planned | Trained | None, as_json: bool) -> None:
-    """Print the document of what was made, or its scores and where it lies. Of several processes the first prints."""
+def finish(made: Evaluated | Planned | Trained | None, as_json: bool, *, all_metrics: bool = False) -> None:
+    """Print the document of what was made, or its scores and where it lies. Of several processes the first prints.
+
+    all_metrics  every row, also of tasks read at several layers, of which a table by layer shows the headline
+    """
     if made is None or not speaks():
         return
     if as_json:
         document(made.to_json())
         return
-    results(made.results, made.means)
+    from . import layers
+
+    several = [] if all_metrics else layers.of_several(made.results)
+    tasks = {row.task for row in several}
+    results([row for row in made.results if row.task not in tasks], made.means and made.means.without(tasks))
+    layers.show(several, made.folder)
     typer.echo(f"run  {made.folder}")
 
 

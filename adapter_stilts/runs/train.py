@@ -25,7 +25,7 @@ from adapter_stilts.runs.folder import STATES, State, claim, clear, locked, remo
 from adapter_stilts.runs.language_stacks import with_facts
 from adapter_stilts.runs.measure import Model, selector, validation_rows
 from adapter_stilts.runs.prepare import Prepared, prepare
-from adapter_stilts.runs.record import Planned, Trained, manifest_of, parts_of, trained, write_config
+from adapter_stilts.runs.record import Planned, Trained, decided, manifest_of, parts_of, trained, write_config
 from adapter_stilts.runs.results import write_results
 from adapter_stilts.runs.rows import attention_table, read_attention
 from adapter_stilts.sharing.bundle import save_parts, verify_files
@@ -62,7 +62,7 @@ def train(
     """
     prepared = prepare(config, tasks)
     folder = out or runs / f"{prepared.name}-{prepared.identity}"
-    state = state_of(folder, prepared.identity, overwrite=overwrite)
+    state = state_of(folder, prepared.identity, overwrite=overwrite, asked=decided(prepared))
     if state == "done":
         return _done(folder, report) if prepared.processes.main else None
     model = _model(prepared)
@@ -116,7 +116,7 @@ def _enter(held: ExitStack, prepared: Prepared, folder: Path, overwrite: bool) -
     """Lock the folder and look at it again, now that nobody else can change it; tell the other processes what it is."""
     try:
         held.enter_context(locked(folder))
-        state = state_of(folder, prepared.identity, overwrite=overwrite)
+        state = state_of(folder, prepared.identity, overwrite=overwrite, asked=decided(prepared))
     except StiltsError:
         prepared.processes.from_main(REFUSED)
         raise
