@@ -39,14 +39,14 @@ from adapter_stilts.runs.results import (
 )
 from adapter_stilts.runs.retrieval import RetrievalTask, measure_retrieval
 from adapter_stilts.runs.rows import Reading
-from adapter_stilts.runs.subject import Request, Subject, head_for, subject_of
+from adapter_stilts.runs.subject import Request, Subject, head_for, remembered, subject_of
 from adapter_stilts.sharing.card import write_card
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task, under
 from adapter_stilts.tasks.languages import iso1, same_variety
 from adapter_stilts.tasks.reading.place import Where
 from adapter_stilts.tasks.reading.pools import load_pool
-from adapter_stilts.tasks.reading.sources import check_language, languages_of, load, nothing_found
+from adapter_stilts.tasks.reading.sources import UNDETERMINED, check_language, languages_of, load, nothing_found
 from adapter_stilts.tasks.user import find_task
 
 READ_BY = ("head", "language_adapters", "precision")  # settings that make another score of the same rows
@@ -85,8 +85,9 @@ def evaluate(
     request: Request, *, out: Path | None, runs: Path, overwrite: bool, dry_run: bool, report: Reporter
 ) -> Evaluated:
     """Score what is missing."""
-    config, settings = request.config, request.config.task.model_dump(exclude_defaults=True)
-    tasks = [under(find_task(name, settings), request.protocol) for name in request.tasks]
+    config = request.config
+    described = [remembered(request.run, name, config.task) for name in request.tasks]
+    tasks = [under(find_task(*task), request.protocol) for task in described]
     if request.run is None:
         refuse_unnamed(config.trunk, config.data.sources)
     subject = subject_of(request, out, runs)
@@ -95,10 +96,12 @@ def evaluate(
     # a run's own trunk may lie elsewhere now
     trunk = subject.bundle.manifest.trunk.name if subject.bundle else subject.trunk.name
     names = [task.name for task in tasks]
-    shared: Any = {"columns": config.task.columns, "tasks": names}
-    places = [where_of(config.data.sources, trunk, task=name, **shared) for name in names]
+    own = [dict(settings.get("columns") or {}) for _, settings in described]
+    shared: Any = {"tasks": names}
+    named = zip(names, own, strict=True)
+    places = [where_of(config.data.sources, trunk, task=name, columns=columns, **shared) for name, columns in named]
     pairs = zip(tasks, places, strict=True)
-    jobs = [(task, language, where) for task, where in pairs for language in _languages(request, task, where)]
+    jobs = [(task, language, where) for task, where in pairs for language in _languages(request, subject, task, where)]
     _say_stacks(subject.stacks, jobs, report)
     wanted, depth = Overrides.from_config(config), subject.trunk.config.num_hidden_layers
     for task in (task for task in tasks if task.retrieval):
@@ -290,11 +293,14 @@ def _retrieval_readings(
     return [plain, replace(plain, read=replace(plain.read, stacks=own))]
 
 
-def _languages(request: Request, task: Task, where: Where) -> tuple[str, ...]:
+def _languages(request: Request, subject: Subject, task: Task, where: Where) -> tuple[str, ...]:
+    """The languages asked for; else those that are there, files that do not tell theirs being taken for the run's."""
     asked = request.config.evaluation.languages
     for language in asked:
         check_language(task, request.split, language, where)  # all of them, before the first is scored
     languages = asked or languages_of(task, request.split, where)
     if not languages:
         raise nothing_found(task, request.split, where)
-    return languages
+    learned = subject.bundle.manifest.language if subject.bundle is not None and not task.retrieval else ""
+    own = learned if learned and "," not in learned else UNDETERMINED
+    return tuple(dict.fromkeys(own if language == UNDETERMINED else language for language in languages))

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from adapter_stilts.config.fingerprint import fingerprint
+from adapter_stilts.config.load import load
 from adapter_stilts.config.schema import RunConfig
+from adapter_stilts.config.schema import Task as TaskSettings
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.encoder.trunk import Trunk, load_trunk, trunk_facts
@@ -25,8 +27,10 @@ from adapter_stilts.runs.folder import state_of
 from adapter_stilts.runs.language_stacks import BARE, Stacks, language_stacks
 from adapter_stilts.runs.material import TRUNKS
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
+from adapter_stilts.sharing.manifest import CONFIG, TASK_FILE
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.leaks import Seen
+from adapter_stilts.tasks.user import task_from_yaml
 from adapter_stilts.training.devices import pick_device
 
 # tokens read at once; on a CPU a larger batch falls out of the cache and is read a third slower
@@ -129,6 +133,24 @@ def subject_of(request: Request, out: Path | None, runs: Path) -> Subject:
     encoder = next(iter(models.values())).encoder
     stacks = language_stacks(encoder, bundle, adapters)
     return Subject(out or request.run, identity, trunk, encoder, models, bundle, stacks)
+
+
+def remembered(run: Path | None, name: str, asked: TaskSettings) -> tuple[str, dict[str, Any]]:
+    """What `find_task` takes for a task of a run: the file that described it, and columns, labels and all else that it
+    was trained with. What is asked for now stands over it; a task that the run has not learned has nothing of its own.
+    """
+    given = asked.model_dump(exclude_defaults=True, exclude={"name"})
+    if run is None or not (run / CONFIG).is_file():
+        return name, given
+    kept, described = load(run / CONFIG).task, run / TASK_FILE
+    own = name == kept.name
+    if described.is_file() and name in (kept.name, task_from_yaml(described).name):
+        name, own = str(described), True
+    if not own:
+        return name, given
+    columns = {**kept.columns, **asked.columns}
+    settings = {**kept.model_dump(exclude_defaults=True, exclude={"name"}), **given}
+    return name, settings | ({"columns": columns} if columns else {})
 
 
 def sentence_reader(

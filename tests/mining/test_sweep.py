@@ -96,6 +96,19 @@ def setting(record):
     return tuple(record[name] for name in ("layer", "pool", "margin", "centring"))
 
 
+def test_starts_from_a_few_layers_and_says_what_the_default_would_have_given(start, planted, bitext, heard):
+    planted(2, "mean")
+    small = {"layers": None, "pools": (), "margins": (), "centring": ()}
+    (record,) = start(tasks=("tatoeba",), data=(str(bitext),), report=heard, **small)["sweeps"]
+    assert {setting(row) for row in record["settings"]} == {(layer, "mean", "absolute", False) for layer in (1, 2)}
+    (said,) = (line for line in heard.lines if line.startswith("chosen for tatoeba: "))
+    chosen, default = record["chosen"], record["default"]
+    score, usual = (f"{100 * row['score']:.1f}" for row in (chosen, default))
+    assert f"layer {chosen['layer']}, mean, absolute, with {score} on one half" in said
+    gain = f"{100 * (chosen['score'] - default['score']):+.1f} points"
+    assert f"{gain}; the default, layer 1, mean, absolute, would have given {usual}" in said
+
+
 @pytest.mark.parametrize(("layer", "pool"), [(2, "max"), (0, "mean")])
 def test_finds_the_layer_pooling_and_centring_that_hold_the_signal(start, planted, bitext, layer, pool):
     planted(layer, pool)
@@ -293,7 +306,6 @@ def test_refuses_gold_that_is_wrong(start, tmp_path, gold, message):
         (UsageError, "nothing to choose for", {}),
         (UsageError, "'nli' has no sentences to find", {"tasks": ("nli",)}),
         (UsageError, "layer 9 of a trunk of 2", {"tasks": ("tatoeba",), "layers": (9,)}),
-        (UsageError, "no setting to try", {"tasks": ("tatoeba",), "pools": ()}),
         (UnknownName, "did you mean 'ratio'", {"tasks": ("tatoeba",), "margins": ("ration",)}),
         (UnknownName, "did you mean 'mean'", {"tasks": ("tatoeba",), "pools": ("meen",)}),
     ],

@@ -129,14 +129,45 @@ def no_files(task: Task, split: str, folder: Path, language: str = "") -> TaskDa
     return TaskDataError(what, where=f"{folder} and below", do=advice)
 
 
+def language_told(task: Task, paths: Sequence[Path]) -> str:
+    """The language that files given one by one tell: by their names or suffixes, the folder they lie in, or a column of
+    theirs; "" where they do not, or tell several."""
+    codes = {spelled(code, task.languages) for path in paths if (code := _told(task, path))}
+    return codes.pop() if len(codes) == 1 else ""
+
+
+def _told(task: Task, path: Path) -> str:
+    code = suffix(path).removeprefix(".")  # "de" of "news.de.gz", as both sides of a bitext are often called
+    named = language_in_name(path, task) or (iso1(code) if is_known(code) else "")
+    if named or not path.is_file():
+        return named
+    if column := _language_column(path):
+        return column
+    folder = path.parent.name  # sw/train.txt
+    return folder if any("{l}/" in pattern for pattern in _patterns(task)) and is_known(folder) else ""
+
+
+def _patterns(task: Task) -> Iterator[str]:
+    return (pattern for patterns in task.source.files.values() for pattern in patterns)
+
+
+def _language_column(path: Path) -> str:
+    """The language that the first row names in a column of its own, "" where it has no such column."""
+    table = suffix(path) == ".tsv" and not set(LANGUAGE_COLUMNS).isdisjoint(first_cells(path))
+    if not table and suffix(path) != ".jsonl":
+        return ""
+    row = next(iter(tab_rows(path, None, Counter()) if table else json_line_rows(path)), None)
+    codes = (str(row.cells.get(name, "")) for name in LANGUAGE_COLUMNS) if row else iter(())
+    return next((code for code in codes if is_known(code)), "")
+
+
 def language_in_name(path: Path, task: Task) -> str:
     """The language that a file's own name gives under any pattern of the task, "" where none does."""
-    for patterns in task.source.files.values():
-        for pattern in patterns:
-            for part in pattern.split():
-                match = _regex(part.split("/")[-1]).fullmatch(path.name)
-                if match and (code := _language(match, task.source.language_names)):
-                    return spelled(code, task.languages)
+    for pattern in _patterns(task):
+        for part in pattern.split():
+            match = _regex(part.split("/")[-1]).fullmatch(path.name)
+            if match and (code := _language(match, task.source.language_names)):
+                return spelled(code, task.languages)
     return ""
 
 
@@ -211,7 +242,8 @@ def _serves(group: Group, task: Task, language: str) -> bool:
     if group.language:
         return serves(group.language, language)
     holds_many = task.source.language_column or task.source.id_prefixes
-    return bool(holds_many) or same_language(task.train_language, language)
+    # files of the user's own whose names tell nothing are in the language that is asked for
+    return bool(holds_many) or not task.languages or same_language(task.train_language, language)
 
 
 def _names(folder: Path) -> list[str]:

@@ -22,11 +22,11 @@ from adapter_stilts.miniature.datasets import DATASETS, VERSION, Dataset
 from adapter_stilts.miniature.datasets import examples as miniature_examples
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.tasks.base import Task, tasks
-from adapter_stilts.tasks.languages import is_known, iso1, spelled, spelled_in
+from adapter_stilts.tasks.languages import spelled, spelled_in
 from adapter_stilts.tasks.reading.files import (
     Group,
     find,
-    language_in_name,
+    language_told,
     languages_in,
     no_files,
     read_files,
@@ -109,8 +109,10 @@ def check_language(task: Task, split: str, language: str, where: Where) -> None:
 
 
 def languages_of(task: Task, split: str, where: Where) -> tuple[str, ...]:
-    """The languages to be had, as the task spells them, or in ISO 639-1; () where there is none: `nothing_found` says
-    what was looked for."""
+    """The languages to be had, as the task spells them, or in ISO 639-1; "und" for files that do not tell theirs.
+
+    () where there is none: `nothing_found` says what was looked for.
+    """
     source = task.source
     if where.kind == "miniature":
         return miniature_of(task).languages
@@ -123,10 +125,8 @@ def languages_of(task: Task, split: str, where: Where) -> tuple[str, ...]:
     if paths := where.files.get(split, ()):
         if source.language_column and (values := values_of(task, paths)):
             return values
-        named = next((code for path in paths if (code := language_in_name(path, task))), "")
-        code = suffix(paths[0]).removeprefix(".")  # "de" of "news.de.gz", as both sides of a bitext are often called
-        named = named or (iso1(code) if is_known(code) else "")
-        return (named or (UNDETERMINED if task.retrieval else task.train_language),)
+        told = language_told(task, paths[:1] if task.retrieval else paths)  # of a bitext, the foreign side's
+        return (told or (task.train_language if source.id_prefixes or source.language_column else UNDETERMINED),)
     if where.folder is None:
         return ()
     codes = languages_in(task, split, where.folder)
@@ -135,7 +135,7 @@ def languages_of(task: Task, split: str, where: Where) -> tuple[str, ...]:
         return values_of(task, [path for group in groups for path in group.paths])
     if "" in codes and source.id_prefixes:
         return tuple(source.id_prefixes)
-    return tuple(code or task.train_language for code in codes)
+    return tuple(code or (task.train_language if task.languages else UNDETERMINED) for code in codes)
 
 
 def miniature_of(task: Task) -> Dataset:
