@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 from typer.core import TyperCommand
 
+from adapter_stilts.environment import RUNS as RUNS
 from adapter_stilts.registry import names_in, unknown_name
 
 if TYPE_CHECKING:
@@ -108,7 +109,6 @@ ColumnOption: TypeAlias = Annotated[Text, option("--column", "NAME|N", COLUMN)]
 NeighboursOption: TypeAlias = Annotated[int | None, option("-k", "N", "Neighbours that a margin compares with.")]
 JsonOption: TypeAlias = Annotated[bool, option("--json", None, "Print one JSON document on stdout.")]
 
-RUNS = Path("runs")
 TARGET = "Sentences of the other language."
 
 

@@ -48,6 +48,7 @@ def tagged_rows(path: Path, layout: Layout, bad: Bad = refused) -> Iterator[Tagg
             kept = [row for row in read(lines) if row[0] != DOCUMENT_START]
         except TaskDataError as error:
             bad(error)
+            number += 1
             continue
         if kept:
             where = f"{path}, lines {lines[0][0]}-{lines[-1][0]}"

@@ -56,11 +56,17 @@ def read_joined(first: Path, second: Path, layout: Layout, dropped: Counter[str]
 
 
 def examples_of(
-    rows: Iterable[Row], layout: Layout, where: str, dropped: Counter[str] | None = None, bad: Bad = refused
+    rows: Iterable[Row],
+    layout: Layout,
+    where: str,
+    dropped: Counter[str] | None = None,
+    bad: Bad = refused,
+    unread: Sequence[TaskDataError] = (),
 ) -> Iterator[Example]:
     """Rows with named columns to examples: kept where `layout.keep` says so, numbered from 0 where they have no id.
 
-    bad  is told of a row that is no example
+    bad     is told of a row that is no example
+    unread  rows that the file has beside these, as far as it was read: they count in the numbers
     """
     format = formats[layout.format]
     rows = format.rows(rows)
@@ -78,7 +84,8 @@ def examples_of(
         row = Row(row.where, row.cells, columns)
         number += 1
         try:
-            example = format.example(row, str(row.cell("id")) if "id" in columns else str(number - 1), layout)
+            id = str(row.cell("id")) if "id" in columns else str(number - 1 + len(unread))
+            example = format.example(row, id, layout)
         except TaskDataError as error:
             bad(error)
             continue
@@ -96,13 +103,19 @@ def stream(path: Path, layout: Layout, dropped: Counter[str] | None = None, bad:
         raise TaskDataError(f"files of type {kind} are not read", where=str(path), do=NOT_READ[kind])
     examples = formats[layout.format].file(path, kind, layout, bad)
     if examples is None:
+        unread: list[TaskDataError] = []
+
+        def left_out(error: TaskDataError) -> None:
+            bad(error)
+            unread.append(error)
+
         if kind in TABLES:
-            rows = TABLES[kind](path, bad)
+            rows = TABLES[kind](path, left_out)
         else:
             layout, header = _header(path, layout)
             short = (Counter[str]() if dropped is None else dropped) if layout.skip_short else None
-            rows = tab_rows(path, header, short, bad)
-        examples = examples_of(rows, layout, str(path), dropped, bad)
+            rows = tab_rows(path, header, short, left_out)
+        examples = examples_of(rows, layout, str(path), dropped, bad, unread)
     yield from examples
 
 
@@ -130,13 +143,12 @@ def refuse_repeated_ids(examples: Sequence[Example], where: str) -> None:
 
 def _columns(names: Sequence[str], layout: Layout, where: str) -> dict[str, str]:
     """Field -> column of a table; without that of the labels where these are not looked at."""
-    format, usual = formats[layout.format], layout.columns
+    format = formats[layout.format]
+    usual = {field: column for field, column in layout.usual.items() if column in names}
+    columns = format.columns_of(names, replace(layout, columns={**usual, **layout.columns}), where)
     if layout.gold:
-        columns = format.columns_of(names, layout, where)
         _require_labels(format.label_field, layout, names, columns, where)
         return columns
-    there = {field: column for field, column in layout.usual.items() if column in names and field not in usual}
-    columns = format.columns_of(names, replace(layout, columns={**there, **usual}), where)
     return {field: column for field, column in columns.items() if field != format.label_field}
 
 

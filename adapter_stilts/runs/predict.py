@@ -17,7 +17,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
@@ -98,10 +98,15 @@ class Source:
             what = f"a run of format '{task.format.name}' ({head.facts['task']}) predicts nothing of a row by itself"
             raise UsageError(what, where=str(asked.run), do="score it with `eval`, or read vectors with `encode`")
         remembered = {**task.source.columns, **trained.task.columns}
-        columns, language = asked.config.task.columns, bundle.manifest.language.split(",")[0]
+        columns, language = _fields(task, asked.config.task.columns), bundle.manifest.language.split(",")[0]
         how: dict[str, Any] = {"labelled": False, "gold": False, "labels": None, "ignore_labels": ()}
         layout = task.layout(columns=columns, usual=_fields(task, remembered), language=iso1(language), **how)
         return cls(bundle, task, head, layout)
+
+    def labelled(self) -> Source:
+        """The same rows, of which each must have a label that the head knows."""
+        labels = tuple(self.head.facts["labels"]) or None
+        return replace(self, layout=replace(self.layout, gold=True, labelled=True, labels=labels))
 
     def examples(self, rows: Path | Iterable[Mapping[str, object] | str], bad: Bad = refused) -> Iterator[Example]:
         """The examples of a file, of rows with named columns, or of lines (which must not be mixed)."""
@@ -272,11 +277,9 @@ def _task(bundle: Bundle, asked: Asked, trained: RunConfig) -> Task:
 
 
 def _fields(task: Task, columns: Mapping[str, str]) -> dict[str, str]:
-    """Our field -> column, without that of the labels."""
-    format = task.format
-    assert format.columns is not None
-    named = {format.columns.field_called(field): column for field, column in columns.items()}
-    return {name: column for name, column in named.items() if name != format.label_field}
+    """Our field -> column, whichever of its usual names a field was given by."""
+    of_format = task.format.columns
+    return {of_format.field_called(field) if of_format else field: column for field, column in columns.items()}
 
 
 def _kind(out: Path | None, json_lines: bool) -> str:
