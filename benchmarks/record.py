@@ -17,17 +17,19 @@ RESULTS = Path(__file__).parent / "results"
 VERSIONS = {"numpy": "numpy", "faiss": "faiss-cpu", "torch": "torch"}
 
 
-def options(doc: str, **defaults: Any) -> argparse.Namespace:
-    """The command line of a benchmark: an option for each default, of its type; a type alone has no default, False is
-    a switch."""
-    parser = argparse.ArgumentParser(description=doc.split("\n")[0])
+def options(doc: str, *paths: str, **defaults: Any) -> argparse.Namespace:
+    """The command line of a benchmark: paths, and an option for each default, of its type; a type alone has no default,
+    False is a switch, of a tuple there may be several."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in paths:
+        parser.add_argument(name, type=Path)
     for name, value in defaults.items():
         flag = f"-{name}" if len(name) == 1 else f"--{name.replace('_', '-')}"
         if value is False:
             parser.add_argument(flag, action="store_true")
             continue
         several = {"nargs": "+"} if isinstance(value, tuple) else {}
-        kind = value if isinstance(value, type) else type(value[0] if several else value)
+        kind = value if isinstance(value, type) else type((*value, "")[0] if several else value)
         parser.add_argument(flag, type=kind, default=None if kind is value else value, **several)
     return parser.parse_args()
 
@@ -43,8 +45,8 @@ def record(name: str, fields: dict[str, Any]) -> None:
 
 def facts() -> dict[str, Any]:
     """The circumstances of a measurement."""
-    git = ["git", "describe", "--always", "--dirty"]
-    commit = subprocess.run(git, capture_output=True, text=True, check=False, cwd=RESULTS.parent).stdout.strip()
+    git = ["git", "-C", str(RESULTS.parent), "describe", "--always", "--dirty"]
+    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
     threads = os.environ.get("OMP_NUM_THREADS") or os.cpu_count()
     return {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
