@@ -15,7 +15,6 @@ PACKAGES = (
 
 
 def versions() -> dict[str, str]:
-    """The versions that a result depends on."""
     return {"python": platform.python_version(), **{package: _version(package) for package in PACKAGES}}
 
 

@@ -92,7 +92,6 @@ def read_json(path: Path) -> Any:
 
 
 def sha256(path: Path) -> str:
-    """The hash of a file's bytes as they lie on disk, in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         while chunk := stream.read(1 << 20):
@@ -101,7 +100,6 @@ def sha256(path: Path) -> str:
 
 
 def read_text(path: Path) -> str:
-    """A whole UTF-8 text, plain, gzip or zstd."""
     return "\n".join(line for _, line in numbered_lines(path))
 
 

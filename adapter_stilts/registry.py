@@ -28,12 +28,18 @@ from adapter_stilts.errors import UnknownName, few
 T = TypeVar("T")
 
 
+def nearest(wrong: str, names: Iterable[str], cutoff: float = 0.6) -> str:
+    """The name most like a wrong one, in whatever case, "-" or "_"; "" where none is."""
+    plain = {name.lower().replace("-", "_"): name for name in names}
+    near = difflib.get_close_matches(wrong.lower().replace("-", "_"), plain, n=1, cutoff=cutoff)
+    return plain[near[0]] if near else ""
+
+
 def unknown_name(noun: str, wrong: str, known: Iterable[str], where: str = "") -> UnknownName:
     """The error for a wrong name: suggests the nearest right one, or lists them all."""
     names = sorted(known)
-    near = difflib.get_close_matches(wrong.lower(), [name.lower() for name in names], n=1, cutoff=0.5)
-    original = {name.lower(): name for name in names}
-    advice = f"did you mean '{original[near[0]]}'? " if near else ""
+    near = nearest(wrong, names, cutoff=0.5)
+    advice = f"did you mean '{near}'? " if near else ""
     return UnknownName(f"no {noun} called '{wrong}'", where=where, do=f"{advice}one of: {few(names, 40)}")
 
 
@@ -45,8 +51,6 @@ class Registry(Mapping[str, T]):
         self._things: dict[str, T] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
-        """A decorator that puts a thing under a name, once."""
-
         def put(thing: T) -> T:
             self.add(name, thing)
             return thing

@@ -44,11 +44,7 @@ class Silent:
 
     @contextmanager
     def progress(self, label: str) -> Iterator[Advance]:
-        yield _nothing
-
-
-def _nothing(done: int, total: int, detail: str = "") -> None:
-    pass
+        yield lambda done, total, detail="": None
 
 
 def span(seconds: float) -> str:

@@ -1,9 +1,8 @@
 """Does the memory of `encode` depend on the length of the file, and is it below what `--limit-gb` reckons with?
 
-Measured: peak resident memory (ru_maxrss) of whole processes that encode generated files of growing length with the
-miniature trunk, all sentences different, beside the bound of `mining/memory.py`. Layer 0 is the embedding alone, so
-that a long file takes minutes; layers above add one batch of activations, which does not depend on the file. Not
-measured: speed, other trunks.
+Measured: peak resident memory of whole processes that encode generated files of growing length with the miniature
+trunk, all sentences different, beside the bound of `mining/memory.py`. Layer 0 is the embedding alone, so that a long
+file takes minutes; layers above add one batch of activations, which does not depend on the file.
 
     python benchmarks/encode_memory.py [--rows 20000 80000 320000] [--shard-rows 8192] [--layer 0]
 """
@@ -26,11 +25,8 @@ from adapter_stilts.retrieval.reading import Reading
 WORDS = ("the", "old", "train", "leaves", "Rome", "at", "seven", "and", "nobody", "knows", "why", "it", "waits", "here")
 
 
-def write(path: Path, rows: int) -> None:
-    with path.open("w", encoding="utf-8") as stream:
-        for number in range(rows):
-            words = (WORDS[(number * 7 + place * place) % 14] for place in range(4 + number % 13))
-            stream.write(f"{' '.join(words)} {number}.\n")
+def sentence(number: int) -> str:
+    return f"{' '.join(WORDS[(number * 7 + place * place) % 14] for place in range(4 + number % 13))} {number}.\n"
 
 
 def main() -> None:
@@ -43,14 +39,12 @@ def main() -> None:
     for count in asked.rows:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "sentences.txt"
-            write(path, count)
+            path.write_text("".join(map(sentence, range(count))), encoding="utf-8")
             command = [*verb, str(path), "-o", str(path.with_suffix(""))]  # a process of its own, whose peak it tells
             made = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
             size, peak, speed = path.stat().st_size, int(made["peak_memory"]), made["sentences_per_second"]
         bound = sum(memory(encoder, reading, rows=count, shard_rows=asked.shard_rows).values())
         rows.append({"rows": count, "file": size, "peak": peak, "bound": bound, "sentences_per_second": speed})
-        held = f"peak {peak / 1e6:.0f} MB, bound {bound / 1e6:.0f} MB"
-        print(f"{count} rows, {size / 1e6:.1f} MB: {held}, {speed} sentences/s")
     record("encode_memory", {"shard_rows": asked.shard_rows, "layer": asked.layer, "rows": rows})
 
 

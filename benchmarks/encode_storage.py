@@ -1,12 +1,10 @@
 """What do float16 and int8 storage cost in mining?
 
 Measured on the mining sets of ../shared (BUCC's layout, dev and test) with a trunk alone: how far stored vectors are
-from the originals (cosine, and the bound that `retrieval/stored/arrays.py` states), how far the margin scores of the
-candidate pairs move, how many of the candidates stay, and F1 on test at the threshold from dev. Not measured: adapters,
-other layers than the one asked for.
+from the originals, how far the margin scores of the candidate pairs move, how many of the candidates stay, and F1 on
+test at the threshold from dev.
 
-    python benchmarks/encode_storage.py [--trunk ../shared/models/nano-xlmr] [--data ../shared/data/mining] [--pairs
-    de-en sw-en] [--layer N]
+    python benchmarks/encode_storage.py [--trunk ../shared/models/nano-xlmr] [--pairs de-en sw-en] [--layer N]
 """
 
 from __future__ import annotations
@@ -16,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from record import options, record
 
-from adapter_stilts.formats.pools import Pools, read_pools
+from adapter_stilts.formats.pools import read_pools
 from adapter_stilts.retrieval.embed import embed
 from adapter_stilts.retrieval.pools import gold_of, mine_pools, named
 from adapter_stilts.retrieval.protocols import protocol
@@ -27,19 +25,16 @@ from adapter_stilts.runs.subject import SentenceReader, sentence_reader
 RULES = protocol("own", "bucc2018")
 
 
-def pools(data: Path, pair: str, split: str) -> Pools:
-    return read_pools(*(data / f"{pair}.{split}.{end}.gz" for end in (*pair.split("-"), "gold")))
-
-
 def compared(reader: SentenceReader, data: Path, pair: str) -> list[dict[str, object]]:
     """One row per storage type for one pair of languages."""
-    sets = [pools(data, pair, split) for split in ("dev", "test")]
+    ends = (*pair.split("-"), "gold")
+    sets = [read_pools(*(data / f"{pair}.{split}.{end}.gz" for end in ends)) for split in ("dev", "test")]
     how, layer = Reading((reader.layer,)), reader.layer
     vectors = [[embed(reader.encoder, side, how)[layer] for side in (pool.source, pool.target)] for pool in sets]
     gold = [gold_of(pool) for pool in sets]
     whole, rows = dict[tuple[str, str], float](), []
     for dtype in DTYPES:
-        stored = [[widened(*narrowed(side, dtype)) for side in sides] for sides in vectors]
+        stored = [[widened(**narrowed(side, dtype)) for side in sides] for sides in vectors]
         dev, test = (mine_pools(*sides, pool, RULES) for sides, pool in zip(stored, sets, strict=True))
         scores = dict(zip(named(test, sets[1]), test.score.tolist(), strict=True))
         whole = whole or scores
@@ -62,11 +57,6 @@ def main() -> None:
     asked = options(__doc__, trunk=trunk, data=data, pairs=("de-en", "sw-en"), layer=int)
     reader = sentence_reader(None, asked.trunk, layer=asked.layer, precision="fp32")
     rows = [row for pair in asked.pairs for row in compared(reader, Path(asked.data), pair)]
-    for row in rows:
-        moves = f"cosine at least {row['least_cosine']:.6f}, scores move {row['largest_change_of_score']:.2g}"
-        kept = f"{100 * row['candidates_kept']:.2f} % of candidates kept"
-        f1 = f"F1 {100 * row['f1']:.2f} (oracle {100 * row['f1-oracle']:.2f})"
-        print(f"{row['pair']} {row['dtype']}: {moves}, {kept}, {f1}")
     record("encode_storage", {"trunk": Path(asked.trunk).name, "layer": reader.layer, "rows": rows})
 
 

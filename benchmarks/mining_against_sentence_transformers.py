@@ -1,15 +1,13 @@
 """Encoding and mining beside sentence-transformers on the same trunk and text, and Tatoeba beside mteb's evaluator on
 the same vectors.
 
-    python benchmarks/mining_against_sentence_transformers.py --their-python VENV/bin/python --trunk
-    ../shared/models/nano-xlmr --data ../shared/data
+    python benchmarks/mining_against_sentence_transformers.py --their-python VENV/bin/python
 
 Measured: sentences per second from text to unit vectors (last layer, mean pooling, float32; ours also in bf16), one
-after the other, --repeats times, medians; how far the vectors differ; pairs, and F1 on test at the threshold of dev, of
-our mining, of sentence-transformers' way of bitext mining and of its `paraphrase_mining`, all scored by the same
-function; seconds from vectors to pairs; accuracy of mteb's BitextMiningEvaluator on our vectors of every language of
-Tatoeba. Loading of models and libraries is not counted. sentence-transformers and mteb live in an environment of their
-own; the script refuses without them and records their versions.
+after the other, --repeats times, medians; how far the vectors differ; pairs, seconds from vectors to them, and F1 on
+test at the threshold of dev, of our mining, of sentence-transformers' way of bitext mining and of its
+`paraphrase_mining`, all scored by the same function; accuracy of mteb's BitextMiningEvaluator on our vectors of the
+languages of Tatoeba, all or the first --tatoeba. Loading is not counted. Theirs live in an environment of their own.
 """
 
 from __future__ import annotations
@@ -20,6 +18,7 @@ import statistics
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +40,10 @@ from adapter_stilts.tasks.user import find_task
 
 THEIRS = Path(__file__).with_name("their_mining.py")
 RULES = protocol("own", "bucc2018")
-SPLITS = ("dev", "test")
+BITEXT = "sentence-transformers, bitext"
 
 
 def main() -> None:
-    """--tatoeba: how many languages of Tatoeba are checked, the first in order; all by default."""
     paths = {"data": Path("../shared/data"), "folder": Path("/tmp/mining-theirs")}
     models = {"their_python": str, "trunk": "../shared/models/nano-xlmr"}
     asked = options(__doc__, languages="de,sw,zh", tatoeba=int, repeats=3, **models, **paths)
@@ -54,8 +52,7 @@ def main() -> None:
     for old in asked.folder.glob("*.*.*.txt"):  # of other languages, asked for before
         old.unlink()
     languages = asked.languages.split(",")
-    names = [(code, split) for code in languages for split in SPLITS]
-    pools = {f"{code}.{split}": gold_pools(asked.data / "mining", code, split) for code, split in names}
+    pools = {name: gold_pools(asked.data / "mining", name) for code in languages for name in names_of(code)}
     for name, pool in pools.items():
         for side, texts in (("x", pool.source), ("en", pool.target)):
             lines = "".join(f"{' '.join(text.split())}\n" for text in texts)
@@ -84,8 +81,6 @@ def encoded(asked: argparse.Namespace) -> tuple[dict[str, Any], dict[str, np.nda
         rates["sentence-transformers fp32"].append(encoding["sentences"] / encoding["seconds"])
     other = {name: np.load(asked.folder / f"{name}.theirs.npy") for name in vectors}
     differ = max(float(np.abs(own - other[name]).max()) for name, own in vectors.items())
-    for name, values in rates.items():
-        print(f"{name}: {statistics.median(values):.0f} sentences/s ({', '.join(f'{value:.0f}' for value in values)})")
     speed = {name: {"median": statistics.median(values), "all": values} for name, values in rates.items()}
     return speed, vectors, differ
 
@@ -94,7 +89,6 @@ def mined(
     asked: argparse.Namespace, pools: Mapping[str, Pools], vectors: Mapping[str, np.ndarray], languages: Sequence[str]
 ) -> dict[str, Any]:
     """Pairs kept on test, F1 at the threshold of dev, and seconds, by way of mining and language."""
-    shorts = {f"sentence-transformers, {way}": way.partition("_")[0] for way in ("bitext", "paraphrase_mining")}
     ways: dict[str, dict[str, Pairs]] = {"ours": {}}
     seconds: dict[str, dict[str, float]] = {"ours": {}}
     for name, pool in pools.items():
@@ -102,30 +96,25 @@ def mined(
         ways["ours"][name] = mine_pools(vectors[f"{name}.x"], vectors[f"{name}.en"], pool, RULES)
         seconds["ours"][name] = time.perf_counter() - start
     taken = theirs(asked, "mine", str(asked.folder), *pools)["seconds"]
-    for way, short in shorts.items():
+    for way, short in ((BITEXT, "bitext"), ("sentence-transformers, paraphrase_mining", "paraphrase")):
         seconds[way] = taken[short]
         ways[way] = {name: their_pairs(asked.folder / f"{name}.{short}.tsv") for name in pools}
-    table: dict[str, dict[str, dict[str, Any]]] = {}
-    for way, pairs in ways.items():
-        spent = {code: sum(seconds[way][f"{code}.{split}"] for split in SPLITS) for code in languages}
-        table[way] = {code: scored(pairs, pools, code) | {"seconds": spent[code]} for code in languages}
-        for code, row in table[way].items():
-            print(f"{way} {code}: F1 {100 * row['f1']:.1f}, {row['pairs']} pairs, {row['seconds']:.2f} s")
-    ours, bitext = ways["ours"], ways["sentence-transformers, bitext"]
-    same = {code: share(ours[f"{code}.test"], bitext[f"{code}.test"], pools[f"{code}.test"]) for code in languages}
+    table: dict[str, dict[str, dict[str, Any]]] = {way: {} for way in ways}
+    for way, code in product(ways, languages):
+        (dev, gold_dev), (test, gold) = ((ways[way][name], gold_of(pools[name])) for name in names_of(code))
+        kept = test.above(gold_dev.best(dev).threshold)
+        scores = {measure.metric: measure.score for measure in gold.measures(kept)}
+        spent = sum(seconds[way][name] for name in names_of(code))
+        table[way][code] = {**scores, "f1_oracle": gold.best(test).f1, "pairs": len(kept), "seconds": spent}
+    same = {}
+    for code in languages:
+        ours, other = (set(named(ways[way][f"{code}.test"], pools[f"{code}.test"])) for way in ("ours", BITEXT))
+        same[code] = len(ours & other) / max(1, len(ours))
     return {"ways": table, "share_of_our_candidates_in_their_bitext": same}
 
 
-def share(ours: Pairs, theirs: Pairs, pool: Pools) -> float:
-    return len(set(named(ours, pool)) & set(named(theirs, pool))) / max(1, len(ours))
-
-
-def scored(pairs: Mapping[str, Pairs], pools: Mapping[str, Pools], code: str) -> dict[str, Any]:
-    names = [f"{code}.{split}" for split in SPLITS]
-    (dev, gold_dev), (test, gold) = ((pairs[name], gold_of(pools[name])) for name in names)
-    kept = test.above(gold_dev.best(dev).threshold)
-    scores = {measure.metric: measure.score for measure in gold.measures(kept)}
-    return {**scores, "f1_oracle": gold.best(test).f1, "pairs": len(kept)}
+def names_of(code: str) -> tuple[str, str]:
+    return f"{code}.dev", f"{code}.test"
 
 
 def their_pairs(path: Path) -> Pairs:
@@ -150,7 +139,6 @@ def cross_checked(asked: argparse.Namespace) -> dict[str, Any]:
     gap = max(abs(other[language][way] - score) for language, ways in ours.items() for way, score in ways.items())
     both, ways = (ours, other), ("en-x", "x-en")
     means = {way: [statistics.mean(side[language][way] for language in ours) for side in both] for way in ways}
-    print(f"tatoeba, {len(ours)} languages: ours and mteb's {means}, largest difference of a language {gap:.4f}")
     return {"languages": len(ours), "means_ours_and_mteb": means, "largest_difference": gap}
 
 
@@ -158,7 +146,8 @@ def vectors_of(encoder: AdapterEncoder, texts: Sequence[str], layer: int) -> np.
     return embed(encoder, texts, Reading((layer,)))[layer]
 
 
-def gold_pools(folder: Path, code: str, split: str) -> Pools:
+def gold_pools(folder: Path, name: str) -> Pools:
+    code, split = name.split(".")
     return read_pools(*(folder / f"{code}-en.{split}.{name}.gz" for name in (code, "en", "gold")))
 
 

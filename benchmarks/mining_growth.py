@@ -3,12 +3,10 @@
     python benchmarks/mining_growth.py --rows 10000,30000,100000,300000,1000000 --indexes exact,ivf,ivf-sq,ivf-pq
     --width 256 --folder /tmp/mining
 
-Measured per size and index, on planted pairs on disk: seconds of both searches and of making pairs, recall of
-neighbours against exact search of a sample, F1 of the planted pairs (oracle threshold), peak memory of this process so
-far, whatever held it. An index whose size before took more than --most seconds is not run at the next size, nor one
-that does not fit, and the record says so. With --queries only some are searched for, and seconds are those of all.
-Strangers have directions at random, where cells help least: real sentences lie closer together, and their neighbours
-are found more often. Not measured: encoding.
+Measured per size and index, on planted pairs on disk: seconds of both searches and of making pairs, recall against
+exact search of a sample, F1 of the planted pairs (oracle threshold), peak memory of this process so far. An index that
+took more than --most seconds at the size before, or does not fit, is left out, and the record says so. With --queries
+some are searched for, and seconds are those of all. Strangers have directions at random, where cells help least.
 """
 
 from __future__ import annotations
@@ -29,7 +27,7 @@ from adapter_stilts.retrieval.gold import Gold
 from adapter_stilts.retrieval.indexes import IndexSettings, indexes
 from adapter_stilts.retrieval.mining import mine
 from adapter_stilts.retrieval.plan import Sizes, fit, resident
-from adapter_stilts.retrieval.search import recall, search
+from adapter_stilts.retrieval.search import Way, recall, search
 from adapter_stilts.retrieval.stored.vectors import open_vectors
 
 
@@ -58,16 +56,15 @@ def measured(name: str, rows: int, paths: Any, asked: argparse.Namespace) -> tup
     source, target = open_vectors(paths[0]), open_vectors(paths[1])
     settings = IndexSettings(probes=asked.probes if name.startswith("ivf") else None)
     steps = fit(Sizes(rows, rows, asked.width, asked.k), indexes[name], asked.limit_gb * 1e9, resident(), settings)
-    shown, how = f"{name:8} {rows:9} rows", {"index": name, "settings": settings, "steps": steps}
+    way = Way(name, settings, steps)
     shard = {"shard_rows": min(steps.base_rows, rows)}
     if asked.queries:
         ways = ((source, target), (target, source))
-        seconds = sum(of_all(queries, base, asked.queries, asked.k, how) for queries, base in ways)
-        print(f"{shown}: search {seconds:8.1f} s from {asked.queries} queries of each side")
+        seconds = sum(of_all(queries, base, asked.queries, asked.k, way) for queries, base in ways)
         known = {"recall": 1.0} if name == "exact" else {}
         return {"search_seconds": seconds, "queries": asked.queries, **known, **shard}, seconds
     start = time.perf_counter()
-    forward, backward = search(source, target, asked.k, **how), search(target, source, asked.k, **how)
+    forward, backward = search(source, target, asked.k, way), search(target, source, asked.k, way)
     searched = time.perf_counter()
     pairs = mine(forward, backward)
     done = time.perf_counter()
@@ -75,18 +72,16 @@ def measured(name: str, rows: int, paths: Any, asked: argparse.Namespace) -> tup
     share = 1.0 if name == "exact" else recall(forward, source, target, steps=steps)
     peak = gigabytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     times = {"search_seconds": searched - start, "pairs_seconds": done - searched}
-    fields = {**times, "recall": share, "f1_oracle": f1, "peak_gb": peak, **shard}
-    print(f"{shown}: {', '.join(f'{name} {value:.4g}' for name, value in fields.items())}")
-    return fields, done - start
+    return {**times, "recall": share, "f1_oracle": f1, "peak_gb": peak, **shard}, done - start
 
 
-def of_all(queries: Blocks, base: Blocks, count: int, k: int, how: dict[str, Any]) -> float:
+def of_all(queries: Blocks, base: Blocks, count: int, k: int, way: Way) -> float:
     """Seconds of all queries from those of some: each costs the same, and what is done once (cells) counts once."""
     some = np.linspace(0, queries.rows - 1, count).astype(np.int64)
     taken = []
     for chosen in (some[:1], some):
         start = time.perf_counter()
-        search(Chosen(queries, chosen), base, k, **how)
+        search(Chosen(queries, chosen), base, k, way)
         taken.append(time.perf_counter() - start)
     return taken[0] + (taken[1] - taken[0]) * queries.rows / len(some)
 

@@ -2,11 +2,9 @@
 
     python benchmarks/mining_out_of_core.py --rows 1000000 --width 256 --limit-gb 4 --index ivf
 
-Runs `mine` in a process of its own on planted pairs on disk and reports its peak resident memory (from the kernel, for
-the whole process), the peak it had planned, seconds, and precision and recall of the planted pairs at the best
-threshold. With --kill N a second mining is killed N times, after up to an Nth of the whole time each, and must end with
-the bytes of a run without a break (which is made first). The state is saved every 30 seconds, so kills say little of a
-mining that takes less than a few minutes.
+Measured: the peak memory of `mine` in a process of its own on planted pairs on disk, beside the peak it had planned;
+seconds; F1 of the planted pairs. With --kill N a second mining is killed N times, after up to an Nth of the whole time
+each, and must end with the same bytes; the state is saved every 30 seconds, so that says little of a short mining.
 """
 
 from __future__ import annotations
@@ -31,20 +29,17 @@ def main() -> None:
     asked.folder.mkdir(parents=True, exist_ok=True)
     source, target, left, right = planted(asked.folder, asked.rows, asked.width, seed=asked.seed)
     gold = asked.folder / "gold.tsv"
-    gold.write_text("".join(f"{one + 1}\t{other + 1}\n" for one, other in zip(left, right, strict=True)))
+    gold.write_text("".join(f"{row + 1}\t{other + 1}\n" for row, other in zip(left, right, strict=True)))
     words = ["--source-vectors", str(source), "--target-vectors", str(target), "--gold", str(gold)]
     words += ["--index", asked.index, "--limit-gb", str(asked.limit_gb)]
     whole, seconds, peak = finished(words, asked.folder / "pairs.tsv")
-    scores = {row["metric"]: row["score"] for row in whole["results"]}
-    planned = whole["settings"]["planned_peak_bytes"] / 1e9
-    print(f"{asked.rows} rows of {asked.width} a side, {asked.index}: {seconds:.0f} s")
-    print(f"peak {peak:.2f} GB (planned {planned:.2f}, limit {asked.limit_gb})")
-    print(f"F1 {scores['f1']:.4f} held out, {scores['f1-oracle']:.4f} oracle")
     kills, same = killed(words, asked, seconds) if asked.kill else (0, None)
-    settings = {name: value for name, value in vars(asked).items() if name != "folder"}
-    settings |= {"seconds": seconds, "peak_gb": peak, "planned_gb": planned, "scores": scores}
-    settings |= {"recall": whole["settings"]["recall"], "kills": kills, "same_after_kills": same}
-    record("mining_out_of_core", settings)
+    fields = {name: value for name, value in vars(asked).items() if name != "folder"}
+    fields |= {"seconds": seconds, "peak_gb": peak, "planned_gb": whole["settings"]["planned_peak_bytes"] / 1e9}
+    fields |= {"scores": {row["metric"]: row["score"] for row in whole["results"]}}
+    record(
+        "mining_out_of_core", fields | {"recall": whole["settings"]["recall"], "kills": kills, "same_after_kills": same}
+    )
 
 
 def finished(words: list[str], out: Path) -> tuple[dict, float, float]:  # type: ignore[type-arg]
@@ -68,7 +63,6 @@ def killed(words: list[str], asked: argparse.Namespace, seconds: float) -> tuple
                 process.send_signal(signal.SIGKILL)
                 kills += 1
     finished(words, out)
-    print(f"killed {kills} times, of {asked.kill} tried")
     return kills, out.read_bytes() == (asked.folder / "pairs.tsv").read_bytes()
 
 

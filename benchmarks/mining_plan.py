@@ -2,12 +2,10 @@
 
     python benchmarks/mining_plan.py --rows 10000000 --width 1024 --limit-gb 64 --threads 16 --sentences-per-second 400
 
-Reads benchmarks/results/mining_growth.jsonl (seconds of searches by size and index) and mining_against_faiss.jsonl
-(what mining adds to the bare searches), and writes benchmarks/results/mining_plan.md. Records of one machine, width and
-k are used, those of the last run that nothing disturbed. Nothing is typed in: exact search costs rows x rows x width,
-so its constant is taken from the largest size measured; the exponent of the approximate indexes is fitted to the sizes
-measured and marked as an extrapolation. Memory is `retrieval/plan.py`'s own count, which `mining_out_of_core.jsonl`
-holds against the peak of a process. Encoding is rows over the rate given.
+Reads the records of mining_growth.py and mining_against_faiss.py, of one machine, width and k, those of the last run
+that nothing disturbed, and writes results/mining_plan.md. Exact search costs rows x rows x width, so its constant is
+taken from the largest size measured; the exponent of the other indexes is fitted to the sizes and marked. Memory is
+`retrieval/plan.py`'s own count, which `mining_out_of_core.jsonl` holds against the peak of a process.
 """
 
 from __future__ import annotations
@@ -16,6 +14,7 @@ import argparse
 import json
 import math
 import statistics
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from record import RESULTS, options
 
 from adapter_stilts.errors import DoesNotFit
 from adapter_stilts.reporting import span
-from adapter_stilts.retrieval.indexes import indexes
+from adapter_stilts.retrieval import indexes as known
 from adapter_stilts.retrieval.plan import GB, Sizes, fit, peak
 
 HELD = 600_000_000  # bytes of a process with the libraries imported
@@ -36,15 +35,16 @@ def main() -> None:
     grown, sizes = newest(rows_of("mining_growth")), Sizes(asked.rows, asked.rows, asked.width, asked.k)
     sides = f"{asked.rows:,} x {asked.rows:,} sentences, vectors of {asked.width}"
     machines = ", ".join(sorted({row["machine"] for row in grown}))
-    text = [f"# {sides}, under {asked.limit_gb:g} GB, {asked.threads} threads", ""]
-    text += [f"Made by `benchmarks/mining_plan.py` from the records beside it, measured at {machines}.", ""]
-    columns = "index | measured up to | seconds there | grows as rows^ | recall there | search, here | shards | memory"
-    text += [f"| {columns} |"]
-    text += ["|---|---:|---:|---:|---:|---:|---:|---:|"]
-    for index in dict.fromkeys(row["index"] for row in grown):
-        text.append(line(index, [row for row in grown if row["index"] == index], sizes, asked))
-    text += ["", *notes(asked, grown), ""]
-    page = "\n".join(text)
+    indexes = dict.fromkeys(row["index"] for row in grown)
+    lines = [line(index, [row for row in grown if row["index"] == index], sizes, asked) for index in indexes]
+    page = f"""# {sides}, under {asked.limit_gb:g} GB, {asked.threads} threads
+
+Made by `benchmarks/mining_plan.py` from the records beside it, measured at {machines}.
+
+| index | measured up to | seconds there | grows as rows^ | recall there | search, here | shards | memory |
+|---|---:|---:|---:|---:|---:|---:|---:|
+{chr(10).join([*lines, "", *notes(asked, grown)])}
+"""
     print(page)
     (RESULTS / "mining_plan.md").write_text(page, encoding="utf-8")
 
@@ -55,9 +55,10 @@ def line(index: str, rows: list[dict[str, Any]], sizes: Sizes, asked: argparse.N
     last, power = rows[-1], 2.0 if index == "exact" else exponent(rows)
     recall = [row["recall"] for row in rows if "recall" in row][-1]  # of the largest size that was searched in whole
     scale = (asked.rows / last["rows"]) ** power * asked.width / last["width"]
-    seconds = last["search_seconds"] * scale / (asked.threads / threads(last))
+    threads = int(last["machine"].split(", ")[1].split()[0])
+    seconds = last["search_seconds"] * scale / (asked.threads / threads)
     try:
-        kind = indexes[index]
+        kind = known.indexes[index]
         steps = fit(sizes, kind, asked.limit_gb * GB, HELD)
         shards, memory = str(len(steps.shards(asked.rows))), f"{peak(sizes, kind, steps, HELD) / GB:.1f} GB"
     except DoesNotFit as error:
@@ -67,26 +68,23 @@ def line(index: str, rows: list[dict[str, Any]], sizes: Sizes, asked: argparse.N
     return f"| {index} | {shown} | {span(seconds)} | {shards} | {memory} |"
 
 
-def notes(asked: argparse.Namespace, grown: list[dict[str, Any]]) -> list[str]:
-    remarks, rate = dict.fromkeys(row["note"] for row in grown if "note" in row), asked.sentences_per_second
-    lines = [
-        f"**Of the record: {note}. The times below are then no plan, only the way it is made.**" for note in remarks
-    ]
-    lines.append("Both searches together. Threads are assumed to share the work evenly, which memory may not allow.")
+def notes(asked: argparse.Namespace, grown: list[dict[str, Any]]) -> Iterator[str]:
+    for note in dict.fromkeys(row["note"] for row in grown if "note" in row):
+        yield f"* **Of the record: {note}. The times below are then no plan, only the way it is made.**"
+    yield "* Both searches together. Threads are assumed to share the work evenly, which memory may not allow."
     if bare := rows_of("mining_against_faiss"):
-        ratio, rows = bare[-1]["ratio"], bare[-1]["rows"]
-        lines.append(f"Making pairs brings the bare searches to {ratio:.2f} times their time at {rows:,} rows.")
+        times = f"{bare[-1]['ratio']:.2f} times their time at {bare[-1]['rows']:,} rows"
+        yield f"* Making pairs brings the bare searches to {times}."
     if kept := [row for row in rows_of("mining_out_of_core") if row.get("planned_gb")]:
         worst = max(kept, key=lambda row: row["peak_gb"] / row["planned_gb"])
         peaks = f"{worst['peak_gb']:.2f} GB where {worst['planned_gb']:.2f} were planned"
         where = f"({worst['rows']:,} rows, limit {worst['limit_gb']:g} GB)"
-        lines.append(f"Memory as counted beforehand; of {len(kept)} runs the highest peak was {peaks} {where}.")
+        yield f"* Memory as counted beforehand; of {len(kept)} runs the highest peak was {peaks} {where}."
     disk = 2 * asked.rows * (4 * asked.width + 16) / GB
-    lines.append(f"Vectors of both sides on disk: {disk:.0f} GB as float32, {disk / 2:.0f} as float16.")
-    if rate:
-        lines.append(f"Encoding both sides at {rate:g} sentences a second: {span(2 * asked.rows / rate)}.")
-    lines.append("`--engine ray` divides encoding and search by the workers; pieces go out as workers come free.")
-    return [f"* {line}" for line in lines]
+    yield f"* Vectors of both sides on disk: {disk:.0f} GB as float32, {disk / 2:.0f} as float16."
+    if rate := asked.sentences_per_second:
+        yield f"* Encoding both sides at {rate:g} sentences a second: {span(2 * asked.rows / rate)}."
+    yield "* `--engine ray` divides encoding and search by the workers; pieces go out as workers come free."
 
 
 def exponent(rows: list[dict[str, Any]]) -> float:
@@ -105,10 +103,6 @@ def newest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         raise SystemExit("no record of mining_growth.py: run it first")
     alike = [row for row in calm if all(row.get(name) == calm[-1].get(name) for name in ALIKE)]
     return list({(row["index"], row["rows"]): row for row in alike}.values())
-
-
-def threads(row: dict[str, Any]) -> int:
-    return int(row["machine"].split(", ")[1].split()[0])
 
 
 def rows_of(name: str) -> list[dict[str, Any]]:

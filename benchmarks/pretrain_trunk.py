@@ -3,7 +3,7 @@
 Measured: steps, tokens per second, the final loss, and retrieval of NTREX dev sentences (396 a language, mean
 pooling, every layer). Not measured: any task; and no sentence about XLM-R Base or Large follows from a small trunk.
 Sentences of every evaluation set (Tatoeba, FLORES, NTREX dev and test, mining) are kept out, compared by their
-letters and digits alone.
+letters and digits alone; --without leaves files out, for example parallel/tico19.
 
     python benchmarks/pretrain_trunk.py ../shared/data build/nano --minutes 60
     python benchmarks/pretrain_trunk.py ../shared/data build/nano --minutes 20 --device cuda --token-budget 65536
@@ -14,16 +14,15 @@ continues.
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import json
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import record
 import torch
-from record import record
 
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.trunk import load_trunk
@@ -37,37 +36,36 @@ from adapter_stilts.training.interrupt import StopSignal
 from adapter_stilts.training.plan import Progress
 
 CHECKED = ("deu", "fra", "spa", "rus", "tur", "fin", "hin", "arb", "jpn", "swa")
-EVALUATION = (
-    "tatoeba/**/tatoeba.*",
-    "parallel/flores200/*.gz",
-    "parallel/ntrex/dev/*.gz",
-    "parallel/ntrex/test/*.gz",
-    "mining/*.gz",
-)
+NTREX = ("parallel/ntrex/dev/*.gz", "parallel/ntrex/test/*.gz")
+EVALUATION = ("tatoeba/**/tatoeba.*", "parallel/flores200/*.gz", *NTREX, "mining/*.gz")
 SIZES = {"layers": 6, "hidden": 256, "vocabulary": 24000, "learning_rate": 1e-3, "token_budget": 3072}
 SHORTEST, LONGEST = 3, 600  # characters of a sentence
 
 
 def main() -> None:
-    options = _options()
-    asked = {name: getattr(options, name) for name in (*SIZES, "minutes", "steps", "precision")}
+    limits = {"minutes": float, "steps": int, "precision": "bf16"}
+    options = record.options(__doc__, "data", "out", **SIZES, **limits, device="auto", without=())
+    asked = {name: getattr(options, name) for name in (*SIZES, *limits)}
     recipe = Recipe(**asked, heads=options.hidden // 64, max_length=256, aligned_start=True)
     texts = Text(options.data, options.without).read()
     print(f"{sum(map(len, texts.values()))} rows in {len(texts)} languages", flush=True)
-    with StopSignal() as stop:
-        try:
-            pretrain(texts, options.out, recipe, device=options.device, progress=show, stop=stop)
-        except StiltsError as error:
-            raise SystemExit(str(error)) from error
+    make(texts, options.out, recipe, options.device)
     dev = options.data / "parallel" / "ntrex" / "dev"
     english = list(lines(dev / "eng.txt.gz"))
     accuracy = by_layer(options.out, ((list(lines(dev / f"{language}.txt.gz")), english) for language in CHECKED), 256)
-    shares = " ".join(f"{100 * share:.1f}" for share in accuracy)
-    print(f"NTREX dev accuracy by layer, mean over {' '.join(CHECKED)}: {shares} %")
     facts = json.loads((options.out / "pretraining.json").read_text(encoding="utf-8"))
     made = {name: facts[name] for name in ("recipe", "steps", "loss", "seconds")}
     where = {"device": options.device, "threads": torch.get_num_threads()}
-    record("pretrain_trunk", {**where, **made, "accuracy_by_layer": accuracy})
+    record.record("pretrain_trunk", {**where, **made, "accuracy_by_layer": accuracy})
+
+
+def make(texts: Mapping[str, Sequence[PlainText]], out: Path, recipe: Recipe, device: str) -> object:
+    """Pretrain, or go on; None where it was done already."""
+    with StopSignal() as stop:
+        try:
+            return pretrain(texts, out, recipe, device=device, progress=show, stop=stop)
+        except StiltsError as error:
+            raise SystemExit(str(error)) from error
 
 
 class Text:
@@ -81,9 +79,7 @@ class Text:
         self.pairs: dict[str, dict[tuple[str, str], None]] = {}
 
     def read(self) -> dict[str, list[PlainText]]:
-        for path in self._files("nc/tatoeba_more/mono/*.gz"):
-            self._add(path.name.split(".")[0], lines(path))
-        for path in self._files("text/leipzig_sentences/*.gz"):
+        for path in (*self._files("nc/tatoeba_more/mono/*.gz"), *self._files("text/leipzig_sentences/*.gz")):
             self._add(path.name.split(".")[0], lines(path))
         for path in self._files("text/stories/*.gz"):
             self._add(path.name.split(".")[0], (json.loads(line)["text"] for line in lines(path)))
@@ -104,9 +100,8 @@ class Text:
         return rows
 
     def _files(self, pattern: str) -> list[Path]:
-        without = self.without or ("\0",)
         files = sorted(self.data.glob(pattern))
-        return [path for path in files if not path.relative_to(self.data).as_posix().startswith(without)]
+        return [path for path in files if not path.relative_to(self.data).as_posix().startswith(self.without)]
 
     def _add(self, language: str, sentences: Iterable[str]) -> None:
         kept = self.single.setdefault(iso1(language), {})
@@ -168,21 +163,6 @@ def by_layer(
         place = np.arange(len(bitext[0]))
         shares.append([float(np.mean((foreign[layer] @ english[layer].T).argmax(1) == place)) for layer in layers])
     return [round(float(share), 4) for share in np.mean(shares, axis=0)]
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="the data pack's root")
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--minutes", type=float)
-    parser.add_argument("--steps", type=int)
-    for name, value in SIZES.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=type(value), default=value)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--precision", default="bf16", choices=("fp32", "bf16", "fp16"))
-    leave = "leave files out, for example parallel/tico19 (repeatable)"
-    parser.add_argument("--without", action="append", default=[], metavar="PREFIX", help=leave)
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -4,8 +4,7 @@ Two checkouts of this repository do the same command lines (the cases of `same_n
 with one thread, and everything they leave behind is compared: weights tensor by tensor and whole files byte by byte,
 predictions, pairs, vectors, the units of intervals, scores, configurations, manifests, cards, what a command prints,
 exit codes, and what a refused command says. Not compared: times, memory, versions, and names and checksums that follow
-from the fingerprint of a configuration (`#` stands for eight hexadecimal digits). Not run: a hub, a GPU, a cluster,
-several processes.
+from the fingerprint of a configuration (`#` stands for eight hexadecimal digits). Not run: a hub, a GPU, a cluster.
 
     python benchmarks/same_numbers.py --old REV [--keep DIR] [--only CASE ...]
     python benchmarks/same_numbers.py --reuse-old DIR [--new-tree CHECKOUT]
@@ -42,13 +41,14 @@ from typing import Any
 import yaml
 from mining_data import planted
 from record import record
-from same_numbers_facts import Facts, facts
+from same_numbers_facts import facts
 
 ROOT = Path(__file__).resolve().parents[1]
 CASES = Path(__file__).with_suffix(".yaml")
 PACKAGES = {"adapter_stilts": "adapter_stilts", "adapter_stilts_cli": "cli", "adapter_stilts_configs": "configs"}
 # imported before the library, which imports some of them only when they are needed
 BELOW = ("torch", "transformers", "adapters", "faiss")
+COUNTED = ("commands", "values", "differences", "excused")
 
 # Differences that are meant: a pattern of what --verbose prints ("case: file key"), and why they are.
 EXCUSED = {
@@ -76,7 +76,6 @@ class Case:
     name: str
     commands: tuple[str, ...]
     files: Mapping[str, str]
-    optional: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -88,13 +87,13 @@ def read_cases(names: Sequence[str]) -> list[Case]:
     document = yaml.safe_load(CASES.read_text(encoding="utf-8"))
     cases = []
     for name, lines in document["cases"].items():
+        if not any(fnmatchcase(name, pattern) for pattern in names) if names else name in document["optional"]:
+            continue
         commands = tuple(Template(lines).substitute(document["shorthand"]).splitlines())
         named = lines + "".join(text for file, text in document["files"].items() if file in lines)
         files = {file: text for file, text in document["files"].items() if file in named}
-        cases.append(Case(name, commands, files, name in document["optional"]))
-    named = [case for case in cases if any(fnmatchcase(case.name, name) for name in names)]
-    chosen = named if names else [case for case in cases if not case.optional]
-    return chosen or sys.exit(f"no case called {', '.join(names)}; there are {', '.join(case.name for case in cases)}")
+        cases.append(Case(name, commands, files))
+    return cases or sys.exit(f"no case called {', '.join(names)}; there are {', '.join(document['cases'])}")
 
 
 def run_cases(cases: Sequence[Case], checkout: Path, out: Path) -> None:
@@ -160,12 +159,6 @@ def _command(app: Callable[[list[str]], object], work: Path, words: list[str], s
     os._exit(code)
 
 
-def differences(old: Facts, new: Facts) -> list[tuple[str, str]]:
-    """("file key", "old -> new") wherever the two sides differ."""
-    keys = [key for key in dict.fromkeys((*old, *new)) if old.get(key) != new.get(key)]
-    return [(key, f"{_short(old.get(key))} -> {_short(new.get(key))}") for key in keys]
-
-
 def _short(values: list[str] | None) -> str:
     text = "nothing" if values is None else ", ".join(values)
     return text if len(text) <= 70 else f"{text[:50]}... ({len(text)} letters)"
@@ -182,7 +175,8 @@ def old_side(revision: str | None, out: Path, cases: Sequence[Case]) -> str:
         sys.exit(f"{out} holds the outputs of {kept}, and {revision} is {commit}; choose another folder")
     out.mkdir(parents=True, exist_ok=True)
     note.write_text(json.dumps({"commit": commit}), encoding="utf-8")
-    missing = [case for case in cases if not _is_done(out / case.name, case)]
+    known = {path.parent.name: json.loads(path.read_text(encoding="utf-8")) for path in out.glob("*/done.json")}
+    missing = [case for case in cases if known.get(case.name, {}).get("fingerprint") != case.fingerprint]
     if missing:
         with checkout_of(commit) as checkout:
             run_cases(missing, checkout, out)
@@ -201,33 +195,23 @@ def checkout_of(commit: str) -> Iterator[Path]:
             _git(ROOT, "worktree", "remove", "--force", str(checkout))
 
 
-def _is_done(folder: Path, case: Case) -> bool:
-    done = folder / "done.json"
-    return done.is_file() and json.loads(done.read_text(encoding="utf-8"))["fingerprint"] == case.fingerprint
-
-
 def _git(checkout: Path, *words: str) -> str:
     return subprocess.run(["git", *words], cwd=checkout, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def compare(case: Case, old: Path, new: Path, most: int) -> dict[str, Any]:
     """Print a case's line and its first differences; what the record says of it."""
-    before = facts(old / case.name)
-    unequal = differences(before, facts(new / case.name))
-    excused = [key for key, _ in unequal if any(fnmatchcase(f"{case.name}: {key}", pattern) for pattern in EXCUSED)]
-    faults = [(key, text) for key, text in unequal if key not in excused]
+    before, after = facts(old / case.name), facts(new / case.name)
+    unequal = [key for key in dict.fromkeys((*before, *after)) if before.get(key) != after.get(key)]
+    excused = [key for key in unequal if any(fnmatchcase(f"{case.name}: {key}", pattern) for pattern in EXCUSED)]
+    faults = [key for key in unequal if key not in excused]
     verdict = f"{len(faults)} DIFFERENCES" if faults else "equal"
     verdict += f", {len(excused)} excused" if excused else ""
     print(f"{case.name:<24} {len(case.commands):>3} commands {len(before):>7} values  {verdict}")
-    for key, text in faults[:most]:
-        print(f"    {key}: {text}")
-    counts = {
-        "commands": len(case.commands),
-        "values": len(before),
-        "differences": len(faults),
-        "excused": len(excused),
-    }
-    return {"case": case.name, **counts}
+    for key in faults[:most]:
+        print(f"    {key}: {_short(before.get(key))} -> {_short(after.get(key))}")
+    counts = (len(case.commands), len(before), len(faults), len(excused))
+    return {"case": case.name, **dict(zip(COUNTED, counts, strict=True))}
 
 
 def main() -> None:
@@ -254,7 +238,7 @@ def main() -> None:
         seconds = round(time.perf_counter() - started, 1)
         rows = [compare(case, old, new_out, sys.maxsize if asked.verbose else 5) for case in cases]
         described = _git(checkout, "describe", "--always", "--dirty")
-    total = {name: sum(row[name] for row in rows) for name in ("commands", "values", "differences", "excused")}
+    total = {name: sum(row[name] for row in rows) for name in COUNTED}
     print(f"{len(rows)} cases:", ", ".join(f"{count} {name}" for name, count in total.items()))
     versions = {name: version(name) for name in ("torch", "adapters", "transformers")}
     unequal = [row for row in rows if row["differences"] or row["excused"]]

@@ -65,13 +65,13 @@ def facts(folder: Path) -> Facts:
             text = pattern.sub(name, text)
         return text
 
-    found: Facts = {}
+    values_of: Facts = {}
 
     def add(name: str, values: Iterator[tuple[str, str]]) -> None:
         for key, value in values:
             key = plain(f"{name} {key}")
             if not any(fnmatchcase(key, pattern) for pattern in IGNORED):
-                found.setdefault(key, []).append(value)
+                values_of.setdefault(key, []).append(value)
 
     for number, (command, code) in enumerate(zip(done["commands"], done["codes"], strict=True)):
         name = f"{number:02d} {' '.join(command.split()[:2])}"
@@ -81,15 +81,11 @@ def facts(folder: Path) -> Facts:
         if code:
             error = ERROR.search(said[1])  # above it may be progress, with times
             add(f"{name} stderr", _lines(plain(error[0] if error else said[1])))
-    for path in _files(folder / "work"):
+    for path in sorted((folder / "work").rglob("*")):
         name = str(path.relative_to(folder / "work"))
-        if name not in done["given"] and "logs" not in path.parts and path.name != ".lock":
+        if path.is_file() and name not in done["given"] and "logs" not in path.parts and path.name != ".lock":
             add(name, _contents(path, plain))
-    return {key: sorted(values) for key, values in found.items()}
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+    return {key: sorted(values) for key, values in values_of.items()}
 
 
 def _contents(path: Path, plain: Plain) -> Iterator[tuple[str, str]]:

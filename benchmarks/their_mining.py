@@ -1,18 +1,9 @@
-"""sentence-transformers and mteb at work for `mining_against_sentence_transformers.py`: a process of its own, since
-they need other versions.
+"""sentence-transformers and mteb at work for `mining_against_sentence_transformers.py`, in a process of its own, since
+they need other versions; each function is a command, and what it returns is printed last, as a line of JSON.
 
-    python their_mining.py versions
-    python their_mining.py encode TRUNK FOLDER            FOLDER/<name>.txt to FOLDER/<name>.theirs.npy; prints seconds
-                                                          and sentences
-    python their_mining.py mine FOLDER PAIR...            <pair>.x.theirs.npy and <pair>.en.theirs.npy to
-                                                          <pair>.bitext.tsv and <pair>.paraphrase.tsv
-    python their_mining.py tatoeba FOLDER LANGUAGE...     mteb's own evaluator on <language>.x.npy and
-                                                          <language>.en.npy; prints accuracies
-
-Everything printed last is one line of JSON. The bitext mining is that of sentence-transformers' documentation (margin
-ratio over the four neighbours of `util.semantic_search` in both directions, the best of both, greedy one to one); the
-package itself ships only `util.paraphrase_mining`, which knows one list of sentences and cosines, and is given both
-sides as one.
+The bitext mining is that of sentence-transformers' documentation (margin ratio over the four neighbours of
+`util.semantic_search` in both directions, the best of both, greedy one to one); the package itself ships only
+`util.paraphrase_mining`, which knows one list of sentences and cosines, and is given both sides as one.
 """
 
 from __future__ import annotations
@@ -20,39 +11,32 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 try:
+    import mteb
     import numpy as np
-except ImportError:
-    sys.exit(
-        f"numpy, sentence-transformers and mteb are not installed for {sys.executable}: make an environment with them"
-    )
+    import sentence_transformers
+    import torch
+    import transformers
+    from sentence_transformers import SentenceTransformer, util
+except ImportError as error:
+    do = "Make an environment for it: pip install sentence-transformers mteb"
+    sys.exit(f"not installed for {sys.executable}: {error.name}. {do}")
 
 NEIGHBOURS = 4
 
 
 def main() -> None:
     work, *rest = sys.argv[1:]
-    try:
-        import mteb
-        import sentence_transformers
-        import transformers
-    except ImportError as error:
-        sys.exit(
-            f"not installed for {sys.executable}: {error.name}. Make an environment for it: pip install "
-            "sentence-transformers mteb"
-        )
-    found = {"versions": {one.__name__: one.__version__ for one in (sentence_transformers, mteb, transformers)}}
-    print(json.dumps(found | {"versions": dict, "encode": encode, "mine": mine, "tatoeba": tatoeba}[work](*rest)))
+    versions = {"versions": {each.__name__: each.__version__ for each in (sentence_transformers, mteb, transformers)}}
+    print(json.dumps(versions | {"versions": dict, "encode": encode, "mine": mine, "tatoeba": tatoeba}[work](*rest)))
 
 
 def encode(trunk: str, folder: str) -> dict[str, object]:
     """Mean pooling of the last layer in float32, which is what a plain XLM-R folder becomes."""
-    import torch
-    from sentence_transformers import SentenceTransformer
-
     model = SentenceTransformer(trunk, device="cpu", model_kwargs={"dtype": torch.float32}, local_files_only=True)
     texts = {path: path.read_text(encoding="utf-8").split("\n")[:-1] for path in sorted(Path(folder).glob("*.txt"))}
     model.encode(["Warm up."] * 64)
@@ -67,56 +51,45 @@ def encode(trunk: str, folder: str) -> dict[str, object]:
 
 def mine(folder: str, *pairs: str) -> dict[str, object]:
     """Candidates, best first, with the seconds from vectors to pairs."""
-    import torch
-    from sentence_transformers import util
-
     seconds: dict[str, dict[str, float]] = {"bitext": {}, "paraphrase": {}}
     for pair in pairs:
         sides = [torch.from_numpy(np.load(Path(folder) / f"{pair}.{side}.theirs.npy")) for side in ("x", "en")]
         for name, way in (("bitext", bitext), ("paraphrase", paraphrase)):
             start = time.perf_counter()
-            found = list(way(util, *sides))
+            rows = list(way(*sides))
             seconds[name][pair] = time.perf_counter() - start
             path = Path(folder) / f"{pair}.{name}.tsv"
-            path.write_text("".join(f"{score!r}\t{one}\t{other}\n" for score, one, other in found), encoding="utf-8")
+            path.write_text("".join(f"{score!r}\t{left}\t{right}\n" for score, left, right in rows), encoding="utf-8")
     return {"seconds": seconds}
 
 
-def bitext(util, source, target):  # type: ignore[no-untyped-def]
-    onward, back = (
-        util.semantic_search(one, other, top_k=NEIGHBOURS) for one, other in ((source, target), (target, source))
-    )
+def bitext(source: torch.Tensor, target: torch.Tensor) -> Iterator[tuple[float, int, int]]:
+    both = ((source, target), (target, source))
+    onward, back = (util.semantic_search(*sides, top_k=NEIGHBOURS) for sides in both)
     means = [np.array([np.mean([hit["score"] for hit in hits]) for hits in side]) for side in (onward, back)]
     candidates = {(one, hit["corpus_id"]): hit["score"] for one, hits in enumerate(onward) for hit in hits}
     candidates |= {(hit["corpus_id"], other): hit["score"] for other, hits in enumerate(back) for hit in hits}
-    scored = sorted(
-        ((score / ((means[0][one] + means[1][other]) / 2), one, other) for (one, other), score in candidates.items()),
-        key=lambda row: -row[0],
-    )
+    scores = {
+        (one, other): score / ((means[0][one] + means[1][other]) / 2) for (one, other), score in candidates.items()
+    }
     taken: tuple[set[int], set[int]] = (set(), set())
-    for score, one, other in scored:
+    for (one, other), score in sorted(scores.items(), key=lambda row: -row[1]):
         if one not in taken[0] and other not in taken[1]:
             taken[0].add(one)
             taken[1].add(other)
             yield float(score), one, other
 
 
-def paraphrase(util, source, target):  # type: ignore[no-untyped-def]
-    import torch
-
-    found = util.paraphrase_mining_embeddings(torch.cat([source, target]))
+def paraphrase(source: torch.Tensor, target: torch.Tensor) -> Iterator[tuple[float, int, int]]:
     taken: set[int] = set()
-    for score, one, other in found:
+    for score, one, other in util.paraphrase_mining_embeddings(torch.cat([source, target])):
         if one < len(source) <= other and not {one, other} & taken:
             taken |= {one, other}
             yield float(score), one, other - len(source)
 
 
 def tatoeba(folder: str, *languages: str) -> dict[str, object]:
-    """mteb's evaluator on vectors that are there already: the share of sentences whose nearest is their own
-    translation, both ways.
-    """
-    import torch
+    """mteb's evaluator on given vectors: the share of sentences whose nearest is their translation, both ways."""
     from datasets import Dataset
     from mteb._evaluators.text.bitext_mining_evaluator import BitextMiningEvaluator
     from mteb.timing import TimingStack
@@ -124,18 +97,14 @@ def tatoeba(folder: str, *languages: str) -> dict[str, object]:
     scores = {}
     for language in languages:
         sides = {name: np.load(Path(folder) / f"{language}.{name}.npy") for name in ("x", "en")}
-        rows = len(sides["x"])
-        texts = Dataset.from_dict({name: [f"{name} {row}" for row in range(rows)] for name in sides})
-        given = iter([torch.from_numpy(sides[name]) for name in texts.features])
-        model = SimpleNamespace(
-            encode=lambda *values, given=given, **named: next(given), similarity=lambda one, other: one @ other.T
-        )
-        evaluator = BitextMiningEvaluator(
-            texts, SimpleNamespace(name="Tatoeba"), "test", language, [("x", "en"), ("en", "x")], TimingStack()
-        )
-        found = evaluator(model, encode_kwargs={})
-        ways = {key: [hit["corpus_id"] for hit in hits] for key, hits in found.items()}
-        scores[language] = {key: float(np.mean(np.array(hits) == np.arange(rows))) for key, hits in ways.items()}
+        texts = Dataset.from_dict({name: [f"{name} {row}" for row in range(len(side))] for name, side in sides.items()})
+        vectors = iter([torch.from_numpy(sides[name]) for name in texts.features])
+        model = SimpleNamespace(similarity=lambda left, right: left @ right.T)
+        model.encode = lambda *values, vectors=vectors, **named: next(vectors)
+        task, ways = SimpleNamespace(name="Tatoeba"), [("x", "en"), ("en", "x")]
+        hits = BitextMiningEvaluator(texts, task, "test", language, ways, TimingStack())(model, encode_kwargs={})
+        nearest = {way: np.array([hit["corpus_id"] for hit in of_way]) for way, of_way in hits.items()}
+        scores[language] = {way: float(np.mean(rows == np.arange(len(rows)))) for way, rows in nearest.items()}
     return {"scores": scores}
 
 

@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 from adapter_stilts import __version__
 from adapter_stilts.errors import DoesNotFit, Interrupted, StiltsError, UsageError
 
-from . import demo, encode, evaluate, inspect, mine, score, study, sweep, train
+from . import encode, evaluate, inspect, mine, score, study, sweep, train
 from .options import StiltsCommand, option
 
 PROGRAM = "adapter-stilts"
@@ -161,7 +161,7 @@ def start_list(ctx: typer.Context) -> None:
         typer.echo(ctx.get_help())
 
 
-verb(app, "demo", demo.demo)
+verb(app, "demo", study.demo)
 verb(app, "train", train.train)
 verb(app, "fuse", train.fuse)
 verb(app, "eval", evaluate.evaluate)

@@ -60,6 +60,6 @@ def evaluate(
     if not names(tasks):
         advice = "name one or more, for example --tasks xnli,tatoeba; `adapter-stilts list tasks` shows them"
         raise UsageError("--tasks names no task", do=advice)
-    request = Request.from_config(chosen, names(tasks), run=run, split=split)
+    request = Request(chosen, names(tasks), run, split)
     where: dict[str, Any] = {"out": out, "runs": options.RUNS, "overwrite": overwrite, "dry_run": dry_run}
     render.finish(runs.evaluate(request, **where, report=progress.reporter()), as_json)

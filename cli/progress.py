@@ -46,17 +46,17 @@ class Plain:
     @contextmanager
     def progress(self, label: str) -> Iterator[Advance]:
         started = shown = self._clock()
-        last = told = (0, 0, "")
+        last = written = (0, 0, "")
 
         def advance(done: int, total: int, detail: str = "") -> None:
-            nonlocal shown, last, told
+            nonlocal shown, last, written
             last = (done, total, detail)
             if self._clock() - shown >= self._seconds:
-                shown, told = self._clock(), last
+                shown, written = self._clock(), last
                 self.say(line(label, *last, shown - started))
 
         yield advance
-        if last[0] and last != told:
+        if last[0] and last != written:
             self.say(line(label, *last, self._clock() - started))
 
 

@@ -42,7 +42,8 @@ def speaks() -> bool:
 
 def document(value: Mapping[str, Any]) -> None:
     """Print one JSON document on stdout; a number that is none (nan, infinity) becomes null."""
-    typer.echo(json.dumps(_plain(value), indent=2, ensure_ascii=not _speaks_unicode(sys.stdout), allow_nan=False))
+    unicode = (getattr(sys.stdout, "encoding", "") or "").lower().startswith("utf")
+    typer.echo(json.dumps(_plain(value), indent=2, ensure_ascii=not unicode, allow_nan=False))
 
 
 def table(title: str, columns: Sequence[str], rows: Rows, stream: TextIO | None = None) -> None:
@@ -184,7 +185,3 @@ def _plain(value: object) -> object:
         return value
     number = value.item() if hasattr(value, "item") else value
     return None if isinstance(number, float) and not math.isfinite(number) else number
-
-
-def _speaks_unicode(stream: TextIO) -> bool:
-    return (getattr(stream, "encoding", "") or "").lower().replace("-", "").startswith("utf")

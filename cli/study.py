@@ -1,4 +1,4 @@
-"""`study`: a whole grid of runs."""
+"""`study`: a whole grid of runs; and `demo`: the grid on the embedded miniature."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from .options import DataOption, DryRunOption, JsonOption, TrunkOption, option
 
 FILE = "A YAML file that describes the study, or the name of a ready-made one: `list recipes`."
 JOBS = "Stages at once, each in a process of its own; 1 does them one after another."
+DEMO_JOBS = "Stages at once; by default one a core, up to four."
+RESUME = "Go on where it stopped, or do everything again."
+DEMO = Path("runs/demo")
 
 
 def study(
@@ -50,6 +53,37 @@ def study(
         raise grid.failure(document)
 
 
+def demo(
+    out: Annotated[Path, option("-o --out", "DIR", "Where its runs and report go.")] = DEMO,
+    seed: Annotated[int | None, option("--seed", "N", "Everything random follows from it.", min=0)] = None,
+    repeats: Annotated[int, option("--repeats", "N", "Seeds, from --seed on.", min=1)] = 1,
+    jobs: Annotated[int | None, option("--jobs", "N", DEMO_JOBS, min=1)] = None,
+    resume: Annotated[bool, option("--resume/--overwrite", None, RESUME)] = True,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Do the main job on the embedded miniature, offline.
+
+    Intermediate adapters, stack, fuse, zero-shot scores in every language, Tatoeba and BUCC, and a report.
+
+    The miniature is generated text and a tiny XLM-R, so its scores say that everything works and nothing about XLM-R.
+
+    \b
+    Example:
+      adapter-stilts demo
+    """
+    from adapter_stilts.study import demo as library
+
+    report = progress.reporter()
+    document = library.demo(
+        out=out, seed=seed, repeats=repeats, jobs=jobs, overwrite=not resume, dry_run=dry_run, report=report
+    )
+    if as_json:
+        render.document(document)
+    else:
+        typer.echo(f"run  {document['run']}")  # people have read the table; rows are for programs
+
+
 def _plan(document: Mapping[str, Any]) -> None:
     planned = document["planned"]
     started = any(stage["state"] != "new" for stage in planned)
@@ -66,8 +100,10 @@ def _plan(document: Mapping[str, Any]) -> None:
 
 def _tables(document: Mapping[str, Any]) -> None:
     """Intermediate runs by targets: scores and gains, and what else the study asks for; then means over targets."""
+    from adapter_stilts.statistics.verdicts import HELPED, HURT, UNCLEAR, UNLEARNED
+
     entries = document["entries"]
-    _by_targets("score, and gain over direct in points (95 %)", entries)
+    _by_targets(f"score, and gain over direct in points ({_interval(entries)})", entries)
     source = [{**entry, **entry["source"]} for entry in entries if "source" in entry]
     _by_targets("\nin the language of the training rows", source)
     gains = [(entry, entry["over_control"]) for entry in entries if "over_control" in entry]
@@ -77,8 +113,20 @@ def _tables(document: Mapping[str, Any]) -> None:
     means = [(arm, how, _mean(mean, "all"), _mean(mean, "trained")) for mean, arm, how in names]
     if means:
         render.table("\nmeans over targets", ("intermediate", "how", "all targets", "without retrieval"), means)
+    every = [*entries, *source]
+    if any(_word(entry) in (HELPED, HURT, UNCLEAR) for entry in every):
+        family = {"row": "those of its row", "target": "those of its target", "all": "all others"}
+        typer.echo(f"p of a gain is corrected for {family[document['config']['table']['holm']]} (Holm)")
+    if any(_word(entry) == UNCLEAR for entry in every):
+        typer.echo("unclear: no clear difference; a gain of the size behind it would have been seen 8 times in 10")
     for leak in dict.fromkeys(leak for entry in entries for leak in entry["leaks"]):
         typer.echo(f"* {leak}")
+    for entry in entries:
+        arm = " ".join(filter(None, (entry["intermediate"], entry["how"], entry["target"])))
+        if entry.get("dropped"):
+            typer.echo(f"{arm}: compared without {', '.join(entry['dropped'])}, which only one side has")
+        if _word(entry) == UNLEARNED:
+            typer.echo(f"{arm}: {UNLEARNED}, since {' and '.join(entry['unlearned'])} did not learn")
     typer.echo(f"study  {document['out']}")
 
 
@@ -103,20 +151,40 @@ def _arm(label: str, cells: Any) -> str:
 def _cell(entry: Mapping[str, Any] | None) -> str:
     if entry is None:
         return ""
+    from adapter_stilts.statistics.verdicts import UNCLEAR
+
     text = render.percent(entry["score"]) + (" *" if entry["leaks"] else "")
     if entry["gain"] is None:
         return text
-    low, high = entry["interval"]
-    return f"{text}  {_points(entry['gain'])} ({_points(low)} to {_points(high)})"
+    word = _word(entry)
+    shown = f"unclear ±{100 * entry['detectable']:.1f}" if word == UNCLEAR else word
+    return f"{text}  {_gain(entry['gain'], entry['interval'])} {shown}".rstrip()
 
 
 def _mean(mean: Mapping[str, Any], part: str) -> str:
     gain = mean[f"{part}_gain"]
-    return render.percent(mean[part]) + ("" if gain is None else f"  {_points(gain)}")
+    return render.percent(mean[part]) + ("" if gain is None else f"  {_gain(gain, mean[f'{part}_interval'])}")
 
 
-def _points(value: float) -> str:
-    return f"{100 * value:+.1f}"
+def _gain(gain: float, interval: tuple[float, float] | None) -> str:
+    from adapter_stilts.statistics.verdicts import between, points
+
+    return points(gain) + (f" ({between(interval)})" if interval else "")
+
+
+def _word(entry: Mapping[str, Any]) -> str:
+    return str(entry.get("verdict") or "")
+
+
+def _interval(entries: Sequence[Mapping[str, Any]]) -> str:
+    """What the intervals of a table are over."""
+    from adapter_stilts.statistics.gains import ENOUGH
+
+    seeds = max((len(entry["compared"]) for entry in entries), default=1)
+    if seeds == 1:
+        return "95 % over rows: of one seed, and another may differ"
+    few = "" if seeds >= ENOUGH else f"; {ENOUGH} seeds would give verdicts"
+    return f"95 % over seeds{few}"
 
 
 def _steps(stage: Mapping[str, Any]) -> str:

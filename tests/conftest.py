@@ -99,12 +99,12 @@ def few_rows():
     from adapter_stilts.miniature import datasets
 
     def forget() -> None:
-        datasets._rows.cache_clear()
+        datasets.rows.cache_clear()
         datasets._examples.cache_clear()
 
     with pytest.MonkeyPatch.context() as patch:
         for name, dataset in datasets.DATASETS.items():
-            sizes = {split: min(size, 40 if split == "train" else 12) for split, size in dataset.sizes.items()}
+            sizes = {split: min(size, 40 if split == "train" else 32) for split, size in dataset.sizes.items()}
             patch.setitem(datasets.DATASETS, name, replace(dataset, sizes=sizes))
         forget()
         yield

@@ -18,7 +18,7 @@ PLACES = (
     "adapter_stilts.data.sentences:LAYOUTS",
     "adapter_stilts.mining.cluster:ENGINES",
     "adapter_stilts.retrieval.distinct:duplicates",
-    "adapter_stilts.retrieval.thresholds:threshold_rules",
+    "adapter_stilts.retrieval.gold:threshold_rules",
     "adapter_stilts.retrieval.stored.arrays:DTYPES",
     "adapter_stilts.tasks.source:SPLITS",
 )

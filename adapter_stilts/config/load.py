@@ -31,22 +31,17 @@ SECTIONS = {key.rsplit(".", 1)[0] for key in keys() if "." in key}
 
 @dataclass(frozen=True)
 class Given:
-    """A value from the command line: the flag it came by, the key it sets."""
+    """A value laid over the file: the flag or the `--set` it came by, the key it sets, and the YAML it was written in
+    (None for a flag's value)."""
 
     flag: str
     key: str
     value: object
+    document: Document | None = None
 
-
-@dataclass(frozen=True)
-class Overlay:
-    """A value laid over the file: where it came from, its path, and the YAML it was written in (None for a flag's
-    value)."""
-
-    origin: str
-    path: tuple[Key, ...]
-    value: object
-    document: Document | None
+    @property
+    def path(self) -> tuple[Key, ...]:
+        return tuple(self.key.split("."))
 
 
 def load(
@@ -54,7 +49,7 @@ def load(
     settings: Sequence[str] = (),
     flags: Sequence[Given] = (),
     *,
-    adapter: AdapterCheck = lambda kind, given: [],
+    adapter: AdapterCheck = lambda kind, settings: [],
 ) -> RunConfig:
     """The configuration of a run; raises ConfigError with one line for each mistake, UnknownName for no recipe's name.
 
@@ -64,17 +59,18 @@ def load(
     """
     document = _read(path) if path else Document("", {}, None)
     lines = [f"{dotted(where)}: {second_time(dotted(where), line)}" for where, line in document.repeated]
-    overlays, wrong = _overlays(settings)
-    overlays += [Overlay(given.flag, tuple(given.key.split(".")), given.value, None) for given in flags]
+    overlays, wrong = _parsed(settings)
+    overlays += flags
     lines += [*wrong, *_given_twice(overlays)]
-    tree = _without_empty_sections(document.value or {})
+    # a section's name with nothing under it means its defaults
+    tree = {key: value for key, value in (document.value or {}).items() if value is not None or key not in SECTIONS}
     for overlay in overlays:
         tree = _put(tree, overlay.path, overlay.value)
     checked = _validated(tree, lambda where: _wording(where, document, overlays))
-    names = [Mistake(*facts) for facts in _of_adapter(tree, adapter)]
-    if isinstance(checked, RunConfig) and not lines and len(names) < 2:
+    mistakes = [Mistake(*facts) for facts in _of_adapter(tree, adapter)]
+    if isinstance(checked, RunConfig) and not lines and len(mistakes) < 2:
         return checked
-    mistakes = names if isinstance(checked, RunConfig) else [*checked, *names]
+    mistakes = mistakes if isinstance(checked, RunConfig) else [*checked, *mistakes]
     lines += [each.text(_place(each.path, document, overlays)) for each in mistakes]
     raise config_error(lines, document.name)
 
@@ -119,53 +115,47 @@ def _read(path: Path) -> Document:
     return document
 
 
-def _overlays(settings: Sequence[str]) -> tuple[list[Overlay], list[str]]:
-    """Each `--set a.b=c` as an overlay, and a sentence for each that cannot be read."""
+def _parsed(settings: Sequence[str]) -> tuple[list[Given], list[str]]:
+    """The value of each `--set a.b=c`, and a sentence for each that cannot be read."""
     overlays, wrong = [], []
     names: dict[str, str] = {}  # key -> the name it was first given by
     for setting in settings:
-        key, equals, text = setting.partition("=")
-        key = key.strip()
-        path = tuple(our_name(key).split("."))
-        if not equals or not all(path):
+        name, equals, text = setting.partition("=")
+        name = name.strip()
+        key = our_name(name)
+        if not equals or not all(key.split(".")):
             wrong.append(f"--set {setting}: write it as key=value, for example --set training.epochs=2")
             continue
-        if problem := _misplaced(path):
+        if problem := _misplaced(key):
             wrong.append(f"--set {setting}: {problem}")
             continue
-        if (name := names.setdefault(dotted(path), key)) != key:
-            wrong.append(f"--set {setting}: given twice, and {name} is another name of it")
+        if (first := names.setdefault(key, name)) != name:
+            wrong.append(f"--set {setting}: given twice, and {first} is another name of it")
         try:
             document = yaml_text.parse(text, f"--set {setting}")
         except ConfigError as error:
             wrong.append(f"--set {setting}: {error.what}; put the value in quotes")
             continue
-        overlays.append(Overlay(f"--set {setting}", path, document.value, document))
+        overlays.append(Given(f"--set {setting}", key, document.value, document))
     return overlays, wrong
 
 
-def _misplaced(path: Sequence[str]) -> str:
-    """Why a path sets nothing: it names a whole section, or goes on below a single value."""
+def _misplaced(key: str) -> str:
+    """Why a key sets nothing: it names a whole section, or goes on below a single value."""
     known = set(keys())
-    if dotted(path) in SECTIONS:
-        inside = ", ".join(key for key in sorted(known) if key.startswith(dotted(path) + "."))
-        return f"{dotted(path)} is a section; set one of its keys: {inside}"
-    above = [dotted(path[:end]) for end in range(1, len(path))]
-    return next((f"{key} holds one value, no keys" for key in above if key in known - SECTIONS - OPEN), "")
+    if key in SECTIONS:
+        inside = ", ".join(name for name in sorted(known) if name.startswith(f"{key}."))
+        return f"{key} is a section; set one of its keys: {inside}"
+    single = (name for name in known - SECTIONS - OPEN if key.startswith(f"{name}."))
+    return next((f"{name} holds one value, no keys" for name in single), "")
 
 
-def _given_twice(overlays: Sequence[Overlay]) -> Iterator[str]:
-    flags = {overlay.path: overlay for overlay in overlays if overlay.document is None}
+def _given_twice(overlays: Sequence[Given]) -> Iterator[str]:
+    flags = {overlay.key: overlay for overlay in overlays if overlay.document is None}
     for overlay in overlays:
-        flag = flags.get(overlay.path)
+        flag = flags.get(overlay.key)
         if flag and overlay.document is not None and flag.value != overlay.value:
-            by = f"by {flag.origin} ({short(flag.value)}) and by {overlay.origin}"
-            yield f"{dotted(overlay.path)}: given twice, {by}"
-
-
-def _without_empty_sections(tree: dict[str, Any]) -> dict[str, Any]:
-    """A section's name with nothing under it means its defaults."""
-    return {key: value for key, value in tree.items() if not (value is None and key in SECTIONS)}
+            yield f"{flag.key}: given twice, by {flag.flag} ({short(flag.value)}) and by {overlay.flag}"
 
 
 def _put(tree: Any, path: Sequence[Key], value: object) -> Any:
@@ -224,18 +214,18 @@ def _touches(path: Sequence[Key], key: str) -> bool:
     return all(str(part) == other for part, other in zip(path, parts, strict=False))
 
 
-def _wording(path: Sequence[Key], document: Document, overlays: Sequence[Overlay]) -> str | None:
+def _wording(path: Sequence[Key], document: Document, overlays: Sequence[Given]) -> str | None:
     for overlay in reversed(overlays):
         if tuple(path[: len(overlay.path)]) == overlay.path:
             return overlay.document.wording(path[len(overlay.path) :]) if overlay.document else None
     return document.wording(path)
 
 
-def _place(path: Sequence[Key], document: Document, overlays: Sequence[Overlay]) -> str:
+def _place(path: Sequence[Key], document: Document, overlays: Sequence[Given]) -> str:
     """Where a key was given: the flag, the `--set`, or the line of the file."""
     for overlay in reversed(overlays):
         if tuple(path[: len(overlay.path)]) == overlay.path or overlay.path[: len(path)] == tuple(path):
-            return overlay.origin
+            return overlay.flag
     line = document.line(path)
     return f"line {line}" if line else ""
 

@@ -6,7 +6,6 @@ training.epochs = 'many': should be a whole number (--set training.epochs=many)
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from adapter_stilts.config.schema import OTHER_NAMES, keys
 from adapter_stilts.config.yaml_text import Key
+from adapter_stilts.registry import nearest
 
 LONGEST_VALUE = 60
 SENTENCES = {
@@ -79,16 +79,16 @@ def nearest_key(path: Sequence[Key]) -> str:
     known = [key.split(".") for key in keys()]
     section, name = [str(part) for part in path[:-1]], str(path[-1])
     here = [key[-1] for key in known if key[:-1] == section]
-    if near := _near(name, here):
+    if near := nearest(name, here):
         return f"did you mean {dotted((*section, near))}?"
     elsewhere = [".".join(key) for key in known if len(key) > 1 and key[-1] == name]
-    if elsewhere := elsewhere or [near for near in [_near(dotted(path), list(keys()), cutoff=0.75)] if near]:
+    if elsewhere := elsewhere or list(filter(None, [nearest(dotted(path), keys(), cutoff=0.75)])):
         return f"did you mean {' or '.join(elsewhere)}?"
     return f"keys here: {', '.join(here)}" if here else "see `adapter-stilts train --help`"
 
 
 def nearest_value(value: object, choices: Iterable[str]) -> str:
-    near = _near(str(value), list(choices))
+    near = nearest(str(value), choices)
     return f"; did you mean '{near}'?" if near else ""
 
 
@@ -97,12 +97,5 @@ def dotted(path: Iterable[Key]) -> str:
 
 
 def short(value: object) -> str:
-    """A value as it may stand in one line of a message."""
     text = repr(value)
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 4] + " ..."
-
-
-def _near(wrong: str, right: Sequence[str], cutoff: float = 0.6) -> str:
-    plain = {name.lower().replace("-", "_"): name for name in right}
-    near = difflib.get_close_matches(wrong.lower().replace("-", "_"), plain, n=1, cutoff=cutoff)
-    return plain[near[0]] if near else ""

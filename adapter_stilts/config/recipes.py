@@ -51,7 +51,6 @@ class Recipe:
 
     @property
     def title(self) -> str:
-        """The name without its folder."""
         return self.name.rpartition("/")[2]
 
 
@@ -70,10 +69,10 @@ def protocols() -> tuple[str, ...]:
     return tuple(_table()["tables"])
 
 
-def find_recipe(given: Path) -> Recipe | None:
+def find_recipe(config: Path) -> Recipe | None:
     """What --config names: None for a file of the user's own, else as `named_recipe`."""
-    own = given.is_file() or given.suffix in (".yaml", ".yml")
-    return None if own else named_recipe(given.as_posix())
+    own = config.is_file() or config.suffix in (".yaml", ".yml")
+    return None if own else named_recipe(config.as_posix())
 
 
 def named_recipe(name: str, flag: str = "--config") -> Recipe:
@@ -87,10 +86,10 @@ def named_recipe(name: str, flag: str = "--config") -> Recipe:
     return named[0]
 
 
-def recipe_file(given: Path) -> Path:
+def recipe_file(config: Path) -> Path:
     """The file of a ready-made configuration, or of the user's own; raises as `find_recipe` does."""
-    recipe = find_recipe(given)
-    return recipe.path if recipe else given
+    recipe = find_recipe(config)
+    return recipe.path if recipe else config
 
 
 def _root() -> Path:
@@ -118,7 +117,6 @@ def _rows_of_table() -> Iterator[tuple[str, str, str]]:
 
 
 def _rows(block: str) -> list[dict[str, str]]:
-    """The rows of a table in text, without what is empty."""
     header, *lines = [re.split(r"\s{2,}", line.strip()) for line in block.strip().split("\n")]
     return [{key: cell for key, cell in zip(header, line, strict=False) if cell != "-"} for line in lines]
 
@@ -185,13 +183,8 @@ def _lines(tree: Mapping[str, Any], indent: str = "") -> Iterator[str]:
 
 def _recipe(name: str, protocol: str, path: Path, text: str) -> Recipe:
     comments = takewhile(lambda line: line.startswith("#"), text.split("\n"))
-    opening = [line.removeprefix("#").strip() for line in comments]
-    command = opening[0] if opening else ""
-    return Recipe(name, _task(shlex.split(command)), protocol, command, " ".join(opening[1:]), path, text)
-
-
-def _task(words: Sequence[str]) -> str:
-    """What a command line trains or reads: "" where it names no task."""
-    if words[1:2] == ["train"]:
-        return words[2]
-    return words[words.index("--tasks") + 1] if "--tasks" in words else ""
+    command, *summary = [line.removeprefix("#").strip() for line in comments] or [""]
+    words = shlex.split(command)
+    named = words[words.index("--tasks") + 1] if "--tasks" in words else ""
+    task = words[2] if words[1:2] == ["train"] else named  # what its command trains or reads
+    return Recipe(name, task, protocol, command, " ".join(summary), path, text)

@@ -228,11 +228,11 @@ class Training(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _without_a_limit(cls, given: Any) -> Any:
+    def _without_a_limit(cls, section: Any) -> Any:
         """The config.yaml of earlier runs says `limit_gb: null`."""
-        if not isinstance(given, dict):
-            return given
-        return {key: value for key, value in given.items() if (key, value) != ("limit_gb", None)}
+        if not isinstance(section, dict):
+            return section
+        return {key: value for key, value in section.items() if (key, value) != ("limit_gb", None)}
 
 
 class Fusion(Section):

@@ -37,7 +37,12 @@ def token_budget_batches(
         return []
     order: list[int] = torch.randperm(len(lengths), generator=generator).tolist()
     window = max(window, BATCHES_PER_WINDOW * budget * len(lengths) // sum(lengths))
-    batches = _tightest(_windows(order, lengths, window), lengths, budget, multiple)
+    windows = _windows(order, lengths, window)
+    for limit in LIMITS:
+        batches = [batch for rows in windows for batch in _cut(rows, lengths, budget, multiple, limit)]
+        area = sum(len(batch) * lengths[batch[-1]] for batch in batches)
+        if area - sum(lengths) < PADDING * area:
+            break
     return [batches[place] for place in torch.randperm(len(batches), generator=generator).tolist()]
 
 
@@ -145,7 +150,6 @@ def mask_tokens(
 
 
 def _windows(order: Sequence[int], lengths: Sequence[int], size: int) -> list[list[int]]:
-    """Rows in windows of so many, sorted by length inside each."""
     starts = range(0, len(order), size)
     return [sorted(order[start : start + size], key=lambda row: lengths[row]) for start in starts]
 
@@ -164,18 +168,9 @@ def _with_mask(rows: Sequence[Ids], pad_id: int) -> tuple[Tensor, Tensor]:
 
 def _growth(batch: Sequence[int], row: int, lengths: Sequence[int], budget: int) -> tuple[bool, int]:
     """Whether a batch would pass the budget with one row more, and by how many tokens it would grow."""
-    longest = max(lengths[one] for one in batch)
+    longest = max(lengths[member] for member in batch)
     area = (len(batch) + 1) * max(longest, lengths[row])
     return area > budget, area - len(batch) * longest
-
-
-def _tightest(windows: Sequence[Sequence[int]], lengths: Sequence[int], budget: int, multiple: int) -> list[list[int]]:
-    for limit in LIMITS:
-        batches = [batch for rows in windows for batch in _cut(rows, lengths, budget, multiple, limit)]
-        area = sum(len(batch) * lengths[batch[-1]] for batch in batches)
-        if area - sum(lengths) < PADDING * area:
-            break
-    return batches
 
 
 def _cut(rows: Sequence[int], lengths: Sequence[int], budget: int, multiple: int, limit: float) -> list[list[int]]:

@@ -46,7 +46,6 @@ def is_ccg(lines: Sequence[str]) -> bool:
 
 
 def ccg_rows(path: Path) -> Iterator[TaggedWords]:
-    """The sentences of a file. Raises TaskDataError with its line for one that cannot be read."""
     id = ""
     for number, line in numbered_lines(path):
         if match := SENTENCE.match(line):

@@ -7,13 +7,12 @@ A field of ours ("text") may also be called by any of its usual names ("premise"
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from adapter_stilts.errors import TaskDataError, few
-from adapter_stilts.registry import unknown_name
+from adapter_stilts.registry import nearest, unknown_name
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -44,31 +43,30 @@ class Columns:
         False  # both may stand under their languages, one of them English: the other is the foreign side
     )
     # whether other columns make up for a needed field that is not there
-    stands_in: Callable[[str, Sequence[str], Mapping[str, str]], bool] = lambda field, names, found: False
+    stands_in: Callable[[str, Sequence[str], Mapping[str, str]], bool] = lambda field, names, columns: False
 
-    def find(self, names: Sequence[str], given: Mapping[str, str], where: str) -> dict[str, str]:
+    def find(self, names: Sequence[str], wanted: Mapping[str, str], where: str) -> dict[str, str]:
         """Our field -> the file's column, for every field of the format that the file has.
 
         Raises TaskDataError for a needed column that is not there, with the columns found and the nearest, and
         UnknownName for a field that the format does not have.
         """
-        found: dict[str, str] = {}
-        for key, column in given.items():
-            found[self.field_called(key)] = column
+        columns: dict[str, str] = {}
+        for key, column in wanted.items():
+            columns[self.field_called(key)] = column
             if column not in names:
                 what = f"no column '{column}'; the columns are: {', '.join(names)}"
-                raise TaskDataError(what, where=where, do=f"{nearest(column, names)}correct `columns`")
-        if not any(name in found for name in self.couple):
-            found |= dict(zip(self.couple, self._couple(names), strict=False))
+                raise TaskDataError(what, where=where, do=f"{meant(column, names)}correct `columns`")
+        if not any(name in columns for name in self.couple):
+            columns |= dict(zip(self.couple, self._couple(names), strict=False))
         for name, usual in self.fields.items():
-            free = [column for column in names if column not in found.values()]
-            if name not in found and (called := first_called(usual, free)):
-                found[name] = called
-        self._require(names, found, where)
-        return found
+            free = [column for column in names if column not in columns.values()]
+            if name not in columns and (called := first_called(usual, free)):
+                columns[name] = called
+        self._require(names, columns, where)
+        return columns
 
     def field_called(self, key: str) -> str:
-        """Our field for one of its usual names."""
         if NUMBERED.fullmatch(key):
             return key
         known = {name: field for field, usual in self.fields.items() for name in usual}
@@ -99,12 +97,12 @@ class Columns:
         alone = self.by_language and len(english) == 1 and len(foreign) == 1
         return (foreign[0], english[0]) if alone else ()
 
-    def _require(self, names: Sequence[str], found: Mapping[str, str], where: str) -> None:
+    def _require(self, names: Sequence[str], columns: Mapping[str, str], where: str) -> None:
         for name in self.needed:
-            if name not in found and not self.stands_in(name, names, found):
+            if name not in columns and not self.stands_in(name, names, columns):
                 sides = dict(zip(self.couple, zip(*self.couples, strict=True), strict=False))
                 usual = self.fields.get(name) or tuple(dict.fromkeys(sides[name]))
-                near = next((advice for one in (name, *usual) if (advice := nearest(one, names))), "")
+                near = next((advice for each in (name, *usual) if (advice := meant(each, names))), "")
                 what = f"no column for '{name}' (usual names: {', '.join(usual)}); the columns are: {', '.join(names)}"
                 raise TaskDataError(what, where=where, do=f"{near}name the column with task.columns.{name}=...")
 
@@ -134,8 +132,8 @@ def spelled(value: object, labels: Sequence[str] | None, names: Mapping[str, str
 def wrong_label(label: str, labels: Iterable[str], where: str = "") -> TaskDataError:
     """The error for a label outside the set, with the nearest right one."""
     known = list(labels)
-    near = difflib.get_close_matches(label.casefold(), [name.casefold() for name in known], n=1, cutoff=0.5)
-    advice = f"did you mean '{next(name for name in known if name.casefold() == near[0])}'? " if near else ""
+    near = nearest(label, known, cutoff=0.5)
+    advice = f"did you mean '{near}'? " if near else ""
     if label in PLACEHOLDERS:
         advice = "it is a placeholder, for a split whose labels are secret or a row that has none; "
     do = f"{advice}correct the data, map the label with `label_names`, or leave it out with `ignore_labels`"
@@ -158,7 +156,7 @@ def first_called(usual: Iterable[str], names: Sequence[str]) -> str | None:
     return next((spelled[name] for name in usual if name in spelled), None)
 
 
-def nearest(wrong: str, names: Iterable[str]) -> str:
+def meant(wrong: str, names: Iterable[str]) -> str:
     """ "did you mean 'x'? " or nothing."""
-    near = difflib.get_close_matches(wrong.lower(), list(names), n=1, cutoff=0.6)
-    return f"did you mean '{near[0]}'? " if near else ""
+    near = nearest(wrong, names)
+    return f"did you mean '{near}'? " if near else ""

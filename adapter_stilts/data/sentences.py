@@ -3,6 +3,8 @@ number agree.
 
     source = sentence_source(Path("news.de.zst"))
     for sentence in sentences(source): ...              Sentence(line=1, id="", text="Guten Morgen.")
+    with TextStore(folder, "source", source) as texts:
+        texts.rows, texts[17], texts.line(17), texts.id(17)
 
     lines   a sentence a line: .txt, and any name that is none of the others
     ids     BUCC's "id TAB sentence", told by its first line ("de-000000001"), or asked for
@@ -17,7 +19,9 @@ row; row 0 is then line 2.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -25,10 +29,13 @@ from pathlib import Path
 from typing import NamedTuple
 from unicodedata import category
 
+import numpy as np
+from numpy.typing import NDArray
+
 from adapter_stilts.data.columns import TEXT
 from adapter_stilts.data.tables import empty, json_object, suffix, whole_text
 from adapter_stilts.errors import TaskDataError, UsageError
-from adapter_stilts.files import numbered_lines
+from adapter_stilts.files import disk_errors, numbered_lines
 from adapter_stilts.registry import unknown_name
 
 LAYOUTS = ("lines", "ids", "tsv", "jsonl")
@@ -159,6 +166,66 @@ class Seen:
         return Survey(self.rows, self._blank, self._digest.hexdigest())
 
 
+class TextStore:
+    """The texts of a file by row number, in one plain file in `folder` as long as the store is open: for lists that are
+    too long for memory and are wanted in any order. Eight bytes of memory a row.
+
+    seen  is shown every row as it is read, for what else is wanted of them in the same pass
+    """
+
+    def __init__(self, folder: Path, name: str, source: Source, seen: Callable[[Sentence], None] | None = None) -> None:
+        self._path = folder / f"{name}.texts"
+        self.with_ids = source.layout == "ids"
+        ends = array("q", [0])
+        first = 1
+        with disk_errors(self._path):
+            folder.mkdir(parents=True, exist_ok=True)
+            with self._path.open("wb") as stream:
+                for sentence in sentences(source):
+                    if len(ends) == 1:
+                        first = sentence.line
+                    content = (f"{sentence.id}\t{sentence.text}" if self.with_ids else sentence.text).encode()
+                    stream.write(content)
+                    ends.append(ends[-1] + len(content))
+                    if seen is not None:
+                        seen(sentence)
+        self._ends: NDArray[np.int64] = np.frombuffer(ends, dtype=np.int64)
+        self._first = first
+        self.rows = len(ends) - 1
+        self._handle = os.open(self._path, os.O_RDONLY)
+
+    def __getitem__(self, row: int) -> str:
+        return self._read(row).partition("\t")[2] if self.with_ids else self._read(row)
+
+    def id(self, row: int) -> str:
+        """ "" where the file has none."""
+        return self._read(row).partition("\t")[0] if self.with_ids else ""
+
+    def line(self, row: int) -> int:
+        """The line of the file, from 1: a row further where a first line names columns."""
+        return row + self._first
+
+    def row(self, line: int) -> int:
+        """The row of a line; outside 0..rows - 1 where there is none."""
+        return line - self._first
+
+    def close(self) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+            self._path.unlink(missing_ok=True)
+
+    def __enter__(self) -> TextStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _read(self, row: int) -> str:
+        start, stop = int(self._ends[row]), int(self._ends[row + 1])
+        return os.pread(self._handle, stop - start, start).decode()
+
+
 def _with_id(line: str, source: Source, where: str) -> tuple[str, str]:
     id, tab, text = line.partition("\t")
     if not tab:
@@ -183,8 +250,8 @@ def _cell(line: str, source: Source, where: str) -> tuple[str, str]:
     cells = line.split("\t")
     wanted = f"at least {source.column + 1} are expected" if source.column >= len(cells) else ""
     if source.header:
-        told = f"{len(source.header)} are expected: {', '.join(source.header)}"
-        wanted = told if len(cells) != len(source.header) else ""
+        expected = f"{len(source.header)} are expected: {', '.join(source.header)}"
+        wanted = expected if len(cells) != len(source.header) else ""
     if wanted:
         do = "correct the row; a tab inside a cell is not allowed"
         raise TaskDataError(f"{len(cells)} columns where {wanted}", where=where, do=do)

@@ -3,6 +3,13 @@
 Tab-separated text is not quoted: a quotation mark is a character like any other, as in the releases of GLUE and XNLI.
 The files that XTREME's scripts prepare are the exception: they end their lines with "\\r\\n", and a cell with a
 quotation mark in it is quoted.
+
+A release may keep its rows in two files: pairs of functions by their numbers, and questions apart from their labels.
+
+pairs    train.txt        13653451 TAB 21955002 TAB 0
+         data.jsonl       {"idx": "13653451", "func": "..."}                   CodeXGLUE's clone detection
+labels   train.jsonl      {"context": ..., "question": ..., "answerA": ...}
+         train-labels.lst 1                                                    Social IQa
 """
 
 from __future__ import annotations
@@ -13,10 +20,10 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from adapter_stilts.errors import TaskDataError
+from adapter_stilts.errors import TaskDataError, few
 from adapter_stilts.files import bare_name, first_line, numbered_lines, read_text
 
 Cells = Mapping[str, object]
@@ -26,10 +33,36 @@ JSON_LINES, JSON, CSV, TSV = (".jsonl", ".ndjson"), (".json",), ".csv", ".tsv"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: where it stands, for messages, and its cells by column."""
+    """One row: where it stands, for messages, its cells by column, and which column holds each field of ours."""
 
     where: str
     cells: Cells
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+    def cell(self, field: str) -> object:
+        """A field's cell; TaskDataError where this row lacks its column."""
+        column = self.columns[field]
+        if column not in self.cells:
+            what = f"no column '{column}' in this row; it has: {', '.join(self.cells)}"
+            raise TaskDataError(what, where=self.where, do="give every row the same columns")
+        return self.cells[column]
+
+    def text(self, field: str) -> str:
+        cell, column = self.cell(field), self.columns[field]
+        if column.endswith("_tokens") and isinstance(cell, list | tuple):
+            cell = " ".join(map(str, cell))  # CodeXGLUE keeps code and comments as lists of tokens
+        return whole_text(cell, column, self.where)
+
+    def items(self, field: str) -> list[object]:
+        """A field's cell as a list, which may be written in JSON."""
+        cell = value = self.cell(field)
+        if isinstance(cell, str) and cell.startswith("["):
+            with suppress(json.JSONDecodeError):
+                value = json.loads(cell)
+        if not isinstance(value, list | tuple):
+            what = f"'{self.columns[field]}' is not a list: {str(cell)[:40]!r}"
+            raise TaskDataError(what, where=self.where, do="write a JSON list")
+        return [*value]
 
 
 def suffix(path: Path) -> str:
@@ -111,39 +144,58 @@ def tab_rows(path: Path, header: Sequence[str] | None, short: Counter[str] | Non
             yield _row(f"{path}, line {number}", header, cells, "correct the row; a tab inside a cell is not allowed")
 
 
+def joined_rows(first: Path, second: Path) -> Iterator[Row]:
+    """The rows of two files that hold one split together."""
+    return _labelled_rows(first, second) if suffix(first) in JSON_LINES else _paired_rows(first, second)
+
+
 def first_cells(path: Path) -> list[str]:
-    """The cells of the first line of a tab-separated file."""
     for _, line in numbered_lines(path):
         return line.split("\t")
     raise empty(path)
 
 
-def cell_of(row: Row, column: str) -> object:
-    """A row's cell; TaskDataError where this row lacks the column."""
-    if column not in row.cells:
-        what = f"no column '{column}' in this row; it has: {', '.join(row.cells)}"
-        raise TaskDataError(what, where=row.where, do="give every row the same columns")
-    return row.cells[column]
+def _paired_rows(pairs: Path, texts: Path) -> Iterator[Row]:
+    """Rows of text, pair and label, from a file of two numbers and a label a line and the file of what is numbered."""
+    known = _functions(texts)
+    lines = [(number, line) for number, line in numbered_lines(pairs) if line.strip()]
+    if not lines:
+        raise empty(pairs)
+    unknown = [id for _, line in lines for id in line.split("\t")[:2] if id not in known]
+    if unknown:
+        what = f"{len(unknown)} numbers are not in {texts.name}: {few(unknown)}"
+        raise TaskDataError(what, where=str(pairs), do="the files belong to different releases")
+    for number, line in lines:
+        where = f"{pairs}, line {number}"
+        cells = line.split("\t")
+        if len(cells) != 3:
+            what = f"a pair is two numbers and a label with tabs between: {line[:40]!r}"
+            raise TaskDataError(what, where=where, do="the file may be truncated")
+        yield Row(where, {"text": known[cells[0]], "pair": known[cells[1]], "label": cells[2].strip()})
 
 
-def string_of(row: Row, column: str) -> str:
-    """A row's cell as text."""
-    cell = cell_of(row, column)
-    if column.endswith("_tokens") and isinstance(cell, list | tuple):
-        cell = " ".join(map(str, cell))  # CodeXGLUE keeps code and comments as lists of tokens
-    return whole_text(cell, column, row.where)
+def _labelled_rows(rows: Path, labels: Path) -> Iterator[Row]:
+    texts, written = list(json_line_rows(rows)), [line.strip() for _, line in numbered_lines(labels)]
+    if len(texts) != len(written):
+        what = f"{len(texts)} rows and {len(written)} labels"
+        do = "both must belong to one split; one of the files may be truncated"
+        raise TaskDataError(what, where=f"{rows} and {labels}", do=do)
+    for row, label in zip(texts, written, strict=True):
+        yield Row(row.where, {**row.cells, "label": label})
 
 
-def list_of(row: Row, column: str) -> list[object]:
-    """A row's cell as a list, which may be written in JSON."""
-    cell = cell_of(row, column)
-    value = cell
-    if isinstance(cell, str) and cell.startswith("["):
-        with suppress(json.JSONDecodeError):
-            value = json.loads(cell)
-    if not isinstance(value, list | tuple):
-        raise TaskDataError(f"'{column}' is not a list: {str(cell)[:40]!r}", where=row.where, do="write a JSON list")
-    return list(value)
+def _functions(path: Path) -> dict[str, str]:
+    known: dict[str, str] = {}
+    for row in json_line_rows(path):
+        if not {"idx", "func"} <= set(row.cells):
+            what = f"a function needs idx and func; the columns are: {', '.join(row.cells)}"
+            raise TaskDataError(what, where=row.where, do="give CodeXGLUE's data.jsonl")
+        id = str(row.cells["idx"])
+        if id in known:
+            do = "give every function a number of its own"
+            raise TaskDataError(f"id '{id}' occurs twice", where=row.where, do=do)
+        known[id] = str(row.cells["func"])
+    return known
 
 
 def _row(where: str, header: Sequence[str], cells: Sequence[str], do: str) -> Row:
@@ -175,7 +227,6 @@ def empty(path: Path, what: str = "the file is empty") -> TaskDataError:
 
 
 def json_object(line: str, where: str) -> Cells:
-    """The one JSON object of a line."""
     try:
         return _object(json.loads(line), where)
     except (ValueError, RecursionError) as error:

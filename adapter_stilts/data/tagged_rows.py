@@ -67,7 +67,6 @@ def _reader(path: Path, first: Sequence[str], layout: Layout) -> Callable[[Lines
 
 
 def _dialect(path: Path, first: Sequence[str], layout: Layout) -> Callable[[str, str], WordTag | None]:
-    """How to read a line of a file that is no treebank."""
     if any(len(cells) > 3 and cells[0] == "1" for cells in (line.split("\t") for line in first)):
         return _numbered
     separator = "\t" if any("\t" in line for line in first) else None
@@ -111,10 +110,10 @@ def _language_prefix(path: Path, separator: str | None, layout: Layout) -> str:
             if not PREFIX.fullmatch(head + mark):
                 return ""
             lines.setdefault(head + mark, number)
-    told = ", ".join(f"{prefix[:-1]} from line {number} on" for prefix, number in lines.items())
-    what = f"two languages in one file: {told}" if len(lines) > 1 else ""
+    listed = ", ".join(f"{prefix[:-1]} from line {number} on" for prefix, number in lines.items())
+    what = f"two languages in one file: {listed}" if len(lines) > 1 else ""
     if len(lines) == 1 and layout.codes and next(iter(lines))[:-1] not in layout.codes:
-        what = f"the words are marked {told}, and the rows of '{layout.language}' were asked for"
+        what = f"the words are marked {listed}, and the rows of '{layout.language}' were asked for"
     if what:
         raise TaskDataError(what, where=str(path), do="give each language a file of its own")
     return next(iter(lines), "")

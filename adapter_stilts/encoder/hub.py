@@ -77,9 +77,9 @@ def _snapshot(name: str, revision: str | None, local: bool) -> Place | None:
     """A hub repository's folder in the cache, fetched unless `local`; None where files are missing from it."""
     from huggingface_hub import errors, snapshot_download
 
-    given: dict[str, Any] = {"allow_patterns": list(FILES), "local_files_only": local, "etag_timeout": SECONDS}
+    options: dict[str, Any] = {"allow_patterns": list(FILES), "local_files_only": local, "etag_timeout": SECONDS}
     try:
-        folder = Path(snapshot_download(name, revision=revision, **given))
+        folder = Path(snapshot_download(name, revision=revision, **options))
     except errors.LocalEntryNotFoundError as error:
         if local:
             return None

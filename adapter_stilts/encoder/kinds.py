@@ -79,13 +79,13 @@ def mistakes(name: str, overrides: Mapping[str, object]) -> list[tuple[tuple[str
         kind = kinds[name]
     except UnknownName as error:
         return [(("adapter", "kind"), name, f"{error.what}; {error.do}")]
-    found: list[tuple[tuple[str | int, ...], object, str]] = []
+    wrong: list[tuple[tuple[str | int, ...], object, str]] = []
     for key, value in overrides.items():
         try:
             resolve(kind, {key: value})
         except UsageError as error:
-            found.append((("adapter", "settings", key), value, f"{error.what}; {error.do}"))
-    return found
+            wrong.append((("adapter", "settings", key), value, f"{error.what}; {error.do}"))
+    return wrong
 
 
 def _checked(kind: Kind, name: str, value: object) -> Setting:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from adapter_stilts.encoder.backends.base import AdapterParts, FusionParts, backend, draw
+from adapter_stilts.encoder.backends.base import AdapterParts, FusionParts, Invertible, M, backend, draw
 from adapter_stilts.encoder.composition import NAME, Composition, Fuse, fusion_name, fusions, names, validate
 from adapter_stilts.encoder.kinds import Kind, kinds, resolve
 from adapter_stilts.encoder.layers import embed, padding, run_layer
@@ -75,13 +75,14 @@ class AdapterEncoder(nn.Module):
 
     def add(self, name: str, kind: str, settings: Mapping[str, object] | None = None, seed: int = 0) -> None:
         """A fresh adapter; its initial weights depend on kind, settings and `seed` alone."""
-        self._hold(name, self._built(name, kinds[kind], settings or {}, seed), kinds[kind])
+        self.adapters[name] = self._taken_in(self._built(name, kinds[kind], settings or {}, seed))
+        self._kinds[name] = kinds[kind]
 
     def load(self, name: str, kind: str, settings: Mapping[str, object], tensors: Mapping[str, Tensor]) -> None:
         """An adapter from its tensors; ArtefactError for a name or shape that kind, settings and trunk do not have."""
         parts = self._built(name, kinds[kind], settings, seed=0)
         copy_into(f"adapter '{name}'", parts, tensors, self.trunk.depth, self.trunk.config.num_hidden_layers)
-        self._hold(name, parts, kinds[kind])
+        self.adapters[name], self._kinds[name] = self._taken_in(parts), kinds[kind]
 
     def tensors(self, name: str) -> dict[str, Tensor]:
         """An adapter's own tensors, copied, float32, on the CPU, under names without the adapter's in them."""
@@ -91,13 +92,14 @@ class AdapterEncoder(nn.Module):
 
     def add_fusion(self, fuse: Fuse, seed: int = 0) -> None:
         """A fresh AdapterFusion for a Fuse of adapters that are there."""
-        self._hold(*self._built_fusion(fuse, seed))
+        name, parts = self._built_fusion(fuse, seed)
+        self.fusions[name] = self._taken_in(parts)
 
     def load_fusion(self, fuse: Fuse, tensors: Mapping[str, Tensor]) -> None:
         """An AdapterFusion from its tensors; verified like an adapter's."""
         name, parts = self._built_fusion(fuse, seed=0)
         copy_into(f"fusion '{name}'", parts, tensors, self.trunk.depth, self.trunk.config.num_hidden_layers)
-        self._hold(name, parts)
+        self.fusions[name] = self._taken_in(parts)
 
     def fusion_tensors(self, fuse: Fuse) -> dict[str, Tensor]:
         """A fusion's tensors, copied, float32, on the CPU."""
@@ -133,11 +135,8 @@ class AdapterEncoder(nn.Module):
     def table(self) -> list[Part]:
         """What the model is made of: the trunk, then adapters, then fusions, in the order they came."""
         active = {*self._used, *self._fused}
-        rows = [
-            Part(
-                "trunk", "trunk", all(self._kinds[name].name != "full" for name in self._used), False, count(self.base)
-            )
-        ]
+        whole = any(self._kinds[name].name == "full" for name in self._used)
+        rows = [Part("trunk", "trunk", not whole, False, count(self.base))]
         for name, parts in self._parts().items():
             rows.append(Part(name, self._role(name), name in active, name in self._trained, count(parts)))
         return rows
@@ -159,9 +158,8 @@ class AdapterEncoder(nn.Module):
 
     def before_decoder(self, hidden: Tensor) -> Tensor:
         """[..., H] with the active invertible adapters undone: what the output embedding of masked text reads."""
-        for parts in reversed(self._used.values()):
-            if (block := parts.invertible()) is not None:
-                hidden = block(hidden.reshape(1, -1, hidden.shape[-1]), rev=True).view(hidden.shape)
+        for block in reversed(self._invertible()):
+            hidden = block(hidden.reshape(1, -1, hidden.shape[-1]), rev=True).view(hidden.shape)
         return hidden
 
     def word_embeddings(self) -> Tensor:
@@ -171,9 +169,8 @@ class AdapterEncoder(nn.Module):
 
     def fusion_penalty(self) -> Tensor:
         """0.01 * ||I - V||^2, summed over the layers of the active fusions that train; added to the loss, once."""
-        values = [
-            value for name in self._fused if name in self._trained for value in self.fusions[name].value_matrices()
-        ]
+        trained = [self.fusions[name] for name in self._fused if name in self._trained]
+        values = [value for fusion in trained for value in fusion.value_matrices()]
         if not values:
             return torch.zeros((), device=self.device)
         eye = torch.eye(self.trunk.config.hidden_size, device=values[0].device)
@@ -204,12 +201,12 @@ class AdapterEncoder(nn.Module):
         run: Callable[..., Tensor] = run_layer
         if self._checkpointing and self.training and torch.is_grad_enabled():
             run = partial(checkpoint, run_layer, use_reentrant=False)
-        with self._autocast(input_ids.device):
+        half = self.trunk.precision != "fp32"
+        with torch.autocast(input_ids.device.type, dtype=torch.bfloat16) if half else nullcontext():
             model, active, blocked = self._running(), self._active(attention_mask), padding(attention_mask)
             state = embed(model.embeddings, input_ids)
-            for parts in self._used.values():
-                if (block := parts.invertible()) is not None:
-                    state = block(state).float()
+            for block in self._invertible():
+                state = block(state).float()
             yield state
             for index, module in enumerate(islice(model.encoder.layer, last)):
                 state = run(module, index, state, blocked, active)
@@ -221,13 +218,14 @@ class AdapterEncoder(nn.Module):
         prefix = {name: parts.prefixes(attention_mask.shape[0]) for name, parts in self._used.items()}
         return Active(self.composition, self._used, self.fusions, attention_mask, prefix, self._attention)
 
+    def _invertible(self) -> list[Invertible]:
+        blocks = (parts.invertible() for parts in self._used.values())
+        return [block for block in blocks if block is not None]
+
     def _running(self) -> XLMRobertaModel:
         if self.base.training != self.training:  # another encoder over the same trunk has set its mode
             self.base.train(self.training)
         return next((own for parts in self._used.values() if (own := parts.trunk()) is not None), self.base)
-
-    def _autocast(self, device: torch.device) -> AbstractContextManager[object]:
-        return nullcontext() if self.trunk.precision == "fp32" else torch.autocast(device.type, dtype=torch.bfloat16)
 
     def _built(self, name: str, kind: Kind, settings: Mapping[str, object], seed: int) -> AdapterParts:
         resolved = resolve(kind, settings)
@@ -249,13 +247,9 @@ class AdapterEncoder(nn.Module):
         build = partial(backend(fused[0]).build_fusion, sites, self.trunk.config, self.trunk.depth)
         return name, draw(Seeds(seed).number("fusion"), build)
 
-    def _hold(self, name: str, parts: AdapterParts, kind: Kind | None = None) -> None:
-        """Take in an adapter of a kind, or a fusion."""
-        if isinstance(parts, FusionParts):
-            self.fusions[name] = parts
-        elif kind is not None:
-            self.adapters[name], self._kinds[name] = parts, kind
+    def _taken_in(self, parts: M) -> M:
         self._held.append(parts.to(self.device).requires_grad_(False).train(self.training))
+        return parts
 
     def _parts(self) -> dict[str, AdapterParts]:
         return {**self.adapters, **self.fusions}

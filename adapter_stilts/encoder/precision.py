@@ -7,15 +7,16 @@ import importlib
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import nn
 
+from adapter_stilts.config.schema import Precision
 from adapter_stilts.errors import UsageError
 from adapter_stilts.registry import unknown_name
 
-PRECISIONS = ("auto", "fp32", "bf16", "int8", "nf4")
+PRECISIONS = get_args(Precision)
 NATIVE_CPU = ("amx_bf16", "avx512_bf16")  # processor flags that make bf16 products faster than float32
 AMPERE = (8, 0)  # the first CUDA capability with bf16
 
@@ -25,7 +26,11 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     if precision not in PRECISIONS:
         raise unknown_name("trunk precision", precision, PRECISIONS, where="trunk.precision")
     if precision == "auto":
-        return "bf16" if _native_bf16(device) else "fp32"
+        if device.type == "cuda":
+            native = torch.cuda.get_device_capability(device) >= AMPERE
+        else:
+            native = device.type == "cpu" and bool(_processor_flags() & set(NATIVE_CPU))
+        return "bf16" if native else "fp32"
     if precision in ("int8", "nf4") and device.type != "cuda":
         what = f"{precision} trunks run on CUDA devices only, and this one is {device.type}"
         raise UsageError(what, where="trunk.precision", do="use fp32 or bf16 here")
@@ -68,18 +73,11 @@ def _packed(library: Any, linear: nn.Linear, precision: str) -> nn.Module:
         packed = library.Linear8bitLt(linear.in_features, linear.out_features, has_fp16_weights=False)
         packed.weight = library.Int8Params(linear.weight.data.half(), requires_grad=False, has_fp16_weights=False)
     else:
-        packed = library.Linear4bit(
-            linear.in_features, linear.out_features, compute_dtype=torch.bfloat16, quant_type="nf4"
-        )
+        how = {"compute_dtype": torch.bfloat16, "quant_type": "nf4"}
+        packed = library.Linear4bit(linear.in_features, linear.out_features, **how)
         packed.weight = library.Params4bit(linear.weight.data, requires_grad=False, quant_type="nf4")
     packed.register_parameter("bias", linear.bias)
     return packed
-
-
-def _native_bf16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device) >= AMPERE
-    return device.type == "cpu" and bool(_processor_flags() & set(NATIVE_CPU))
 
 
 @functools.cache

@@ -94,7 +94,12 @@ class Place:
                 change = self._change(name)
                 added = change.change(hidden, source, self.norm) if change is not None else None
             case Stack(parts):
-                return self._stack(parts, hidden, source)
+                total: Tensor | None = None
+                for part in parts:
+                    hidden, added = self.apply(part, hidden, source)
+                    if added is not None:
+                        total = added if total is None else total + added
+                return hidden, total
             case Average(parts, weights):
                 shares = weights if weights is not None else (1 / len(parts),) * len(parts)
                 changes = [self.apply(part, hidden, source)[1] for part in parts]
@@ -103,14 +108,6 @@ class Place:
             case Fuse():
                 added = self._fuse(composition, hidden, source)
         return (hidden, None) if added is None else (hidden + added, added)
-
-    def _stack(self, parts: tuple[Composition, ...], hidden: Tensor, source: Tensor) -> tuple[Tensor, Tensor | None]:
-        total: Tensor | None = None
-        for part in parts:
-            hidden, added = self.apply(part, hidden, source)
-            if added is not None:
-                total = added if total is None else total + added
-        return hidden, total
 
     def _fuse(self, fuse: Fuse, hidden: Tensor, source: Tensor) -> Tensor | None:
         changes = [self._change(node.name) for node in walk(fuse) if isinstance(node, Name)]

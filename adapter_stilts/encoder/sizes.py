@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING
 
 import torch
 
@@ -22,10 +21,8 @@ from adapter_stilts.encoder.trunk import empty_model
 from adapter_stilts.encoder.trunk_config import TrunkConfig
 from adapter_stilts.formats.base import formats
 
-if TYPE_CHECKING:
-    from transformers import XLMRobertaModel
-
 BYTES = 4
+_model = cache(empty_model)
 
 
 def trunk_parameters(trunk: TrunkConfig) -> int:
@@ -61,8 +58,3 @@ def head_parameters(format: str, labels: int, trunk: TrunkConfig, pool: str = US
         tensors = build_head(format, trunk.hidden_size, outputs, seed=0, pool=pool).named_tensors()
     left_out = labels == 0 and formats[format].classes
     return sum(tensor.numel() for name, tensor in tensors.items() if not (left_out and name.startswith("out.")))
-
-
-@cache
-def _model(trunk: TrunkConfig) -> XLMRobertaModel:
-    return empty_model(trunk)

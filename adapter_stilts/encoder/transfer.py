@@ -29,20 +29,20 @@ def copy_into(what: str, parts: Named, tensors: Mapping[str, Tensor], depth: int
             they never run
     """
     wanted = parts.named_tensors()
-    given = {name: tensor for name, tensor in tensors.items() if not depth <= layer_of(name) < layers}
-    if missing := sorted(set(wanted) - set(given)):
+    stored = {name: tensor for name, tensor in tensors.items() if not depth <= layer_of(name) < layers}
+    if missing := sorted(set(wanted) - set(stored)):
         raise ArtefactError(f"{what} lacks {first(missing)}", do=f"{ELSEWHERE}; fetch it again or train it here")
-    if extra := sorted(set(given) - set(wanted)):
+    if extra := sorted(set(stored) - set(wanted)):
         raise ArtefactError(f"{what} holds {first(extra)}, which has no place here", do=ELSEWHERE)
     for name, parameter in wanted.items():
-        if given[name].shape != parameter.shape:
-            shapes = f"of shape {list(given[name].shape)}, and {list(parameter.shape)} fits here"
+        if stored[name].shape != parameter.shape:
+            shapes = f"of shape {list(stored[name].shape)}, and {list(parameter.shape)} fits here"
             raise ArtefactError(f"{what} holds '{name}' {shapes}", do=ELSEWHERE)
-        if not given[name].is_floating_point():
-            kind = f"{given[name].dtype}, not as floating-point numbers"
+        if not stored[name].is_floating_point():
+            kind = f"{stored[name].dtype}, not as floating-point numbers"
             raise ArtefactError(f"{what} holds '{name}' as {kind}", do="fetch it again")
     for name, parameter in wanted.items():
-        parameter.copy_(given[name])
+        parameter.copy_(stored[name])
 
 
 def copies(parts: Named) -> dict[str, Tensor]:

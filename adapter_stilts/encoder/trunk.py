@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,22 +19,11 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from adapter_stilts.encoder import hub
+from adapter_stilts.encoder import hub, trunk_weights
 from adapter_stilts.encoder.backends.base import draw
 from adapter_stilts.encoder.precision import quantise, resolve_device, resolve_precision, storage
 from adapter_stilts.encoder.transfer import layer_of
 from adapter_stilts.encoder.trunk_config import TrunkConfig, check_config, library_config, read_config
-from adapter_stilts.encoder.trunk_weights import (
-    Source,
-    check_names,
-    check_tensor,
-    find_weights,
-    fingerprint,
-    mask_head,
-    read_tensor,
-    tensor_digest,
-    threads,
-)
 from adapter_stilts.errors import ArtefactError, MissingError, UsageError
 from adapter_stilts.files import write_bytes, write_json, write_text
 from adapter_stilts.seeding import Seeds
@@ -93,14 +82,14 @@ def load_trunk(
     place = hub.find(name, revision)
     config = read_config(place.folder)
     tokenizer = load_tokenizer(place.folder, config)
-    source = find_weights(place.folder)
+    source = trunk_weights.find_weights(place.folder)
     model = empty_model(config)
     digest = _fill(model, source, chosen, config.num_hidden_layers if layers is None else layers)
     if chosen in ("int8", "nf4"):
         quantise(model, chosen)
     model.train(False)
     nn.Module.to(model, where)
-    return Trunk(model, tokenizer, config, name, place.revision, digest, chosen, mask_head(source))
+    return Trunk(model, tokenizer, config, name, place.revision, digest, chosen, trunk_weights.mask_head(source))
 
 
 def check_local(name: str) -> None:
@@ -115,25 +104,16 @@ def trunk_config(name: str, *, revision: str | None = None) -> TrunkConfig:
     return read_config(hub.find(name, revision).folder)
 
 
-def new_trunk(
-    tokenizer_folder: Path,
-    *,
-    hidden: int,
-    layers: int,
-    heads: int,
-    intermediate: int,
-    max_length: int,
-    seed: int,
-    dropout: float = 0.1,
-) -> Trunk:
+def new_trunk(tokenizer_folder: Path, numbers: TrunkConfig, seed: int) -> Trunk:
     """A trunk with random weights N(0, 0.02), for pretraining from scratch; its vocabulary is the tokenizer's."""
     stored = json.loads((tokenizer_folder / "tokenizer.json").read_text(encoding="utf-8"))
     added = [token["id"] for token in stored.get("added_tokens", [])]
-    sizes = (max(len(stored["model"]["vocab"]), 1 + max(added, default=0)), hidden, layers, heads, intermediate)
-    numbers = TrunkConfig(*sizes, max_length + 2, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
+    numbers = replace(numbers, vocab_size=max(len(stored["model"]["vocab"]), 1 + max(added, default=0)))
     config = check_config(asdict(numbers), str(tokenizer_folder))
     model = draw(Seeds(seed).number("trunk"), lambda: _random_model(config))
-    digest = fingerprint({name: (weight.shape, tensor_digest(weight)) for name, weight in model.named_parameters()})
+    digest = trunk_weights.fingerprint(
+        {name: (weight.shape, trunk_weights.tensor_digest(weight)) for name, weight in model.named_parameters()}
+    )
     tokenizer = load_tokenizer(tokenizer_folder, config)
     model.requires_grad_(False).train(False)
     return Trunk(model, tokenizer, config, f"new, seed {seed}", "", digest, "fp32", None)
@@ -178,22 +158,21 @@ def load_tokenizer(folder: Path, config: TrunkConfig) -> XLMRobertaTokenizerFast
     if not path.is_file():
         do = "fetch the trunk again, all of its files"
         raise MissingError("there is no tokenizer.json", where=str(folder), do=do)
-    given: dict[str, Any] = {argument: str(path), "model_max_length": config.max_length, **SPECIAL}
+    options: dict[str, Any] = {argument: str(path), "model_max_length": config.max_length, **SPECIAL}
     try:
-        tokenizer = XLMRobertaTokenizerFast(**given)  # type: ignore[no-untyped-call]
+        tokenizer = XLMRobertaTokenizerFast(**options)  # type: ignore[no-untyped-call]
     except Exception as error:
         if path == slow and isinstance(error, ImportError):
             what = "there is no tokenizer.json, and the library that reads this file is not installed"
             raise MissingError(what, where=str(path), do=do) from error
         raise ArtefactError(f"the tokenizer cannot be {verb}: {error}", where=str(path), do=do) from error
-    what = ""
     if len(tokenizer) > config.vocab_size:
         what = f"the tokenizer knows {len(tokenizer)} tokens and the trunk {config.vocab_size}"
     elif tokenizer.pad_token_id != config.pad_token_id:
         what = f"the tokenizer pads with {tokenizer.pad_token_id}, the trunk with {config.pad_token_id}"
-    if what:
-        raise ArtefactError(what, where=str(folder), do="fetch tokenizer and weights from one place")
-    return tokenizer
+    else:
+        return tokenizer
+    raise ArtefactError(what, where=str(folder), do="fetch tokenizer and weights from one place")
 
 
 def empty_model(config: TrunkConfig) -> XLMRobertaModel:
@@ -208,15 +187,15 @@ def _random_model(config: TrunkConfig) -> XLMRobertaModel:
     return XLMRobertaModel(library_config(config), add_pooling_layer=False)  # type: ignore[no-untyped-call]
 
 
-def _fill(model: XLMRobertaModel, source: Source, precision: str, layers: int) -> str:
+def _fill(model: XLMRobertaModel, source: trunk_weights.Source, precision: str, layers: int) -> str:
     """Give the model the weights of the file, in the precision asked for; returns the fingerprint of all of them."""
     wanted = {name: parameter.shape for name, parameter in model.named_parameters()}
-    check_names(source, wanted)
+    trunk_weights.check_names(source, wanted)
     digests: dict[str, tuple[torch.Size, bytes]] = {}
-    with threads() as pool:
+    with trunk_weights.threads() as pool:
         for name, shape in wanted.items():
-            check_tensor(source, name, shape)
-            tensor, digest = read_tensor(source, name, storage(precision, name), pool)
+            trunk_weights.check_tensor(source, name, shape)
+            tensor, digest = trunk_weights.read_tensor(source, name, storage(precision, name), pool)
             digests[name] = (shape, digest)
             if layer_of(name) < layers:
                 path, _, leaf = name.rpartition(".")
@@ -225,7 +204,7 @@ def _fill(model: XLMRobertaModel, source: Source, precision: str, layers: int) -
     embeddings, length = model.embeddings, model.config.max_position_embeddings
     embeddings.position_ids = torch.arange(length).expand(1, -1)  # buffers: counted, not learned
     embeddings.token_type_ids = torch.zeros(1, length, dtype=torch.long)
-    return fingerprint(digests)
+    return trunk_weights.fingerprint(digests)
 
 
 def _stored(tensor: Tensor, dtype: torch.dtype) -> Tensor:

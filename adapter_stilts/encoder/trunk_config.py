@@ -70,8 +70,21 @@ def known_config(trunk: str) -> TrunkConfig | None:
 def read_config(folder: Path) -> TrunkConfig:
     """config.json of a trunk; MissingError without one, ArtefactError for one that is broken, foreign or runs code."""
     path = folder / "config.json"
-    raw = _read_object(path)
-    _refuse_code(raw, path)
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise MissingError("there is no config.json", where=str(path.parent), do=NEEDED) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise ArtefactError(f"config.json cannot be read: {error}", where=str(path), do=REFETCH) from error
+    if not isinstance(raw, dict):
+        raise ArtefactError("config.json is not a JSON object", where=str(path), do=REFETCH)
+    for key, value in _pairs(raw):
+        if key == "auto_map" or (key == "trust_remote_code" and value):
+            what = f"'{key}' asks for code from the folder to be run"
+            raise ArtefactError(what, where=str(path), do="choose a trunk without it")
+        if "attn_implementation" in key:
+            what = f"'{key}' chooses code to run, even from the network"
+            raise ArtefactError(what, where=str(path), do="remove the key; we use PyTorch's own attention")
     if raw.get("model_type") != "xlm-roberta":
         what = f"model_type is {raw.get('model_type')!r}, and only 'xlm-roberta' can be a trunk"
         raise ArtefactError(what, where=str(path), do="choose an XLM-R")
@@ -105,28 +118,6 @@ def library_config(config: TrunkConfig) -> XLMRobertaConfig:
 
     fixed = {"position_embedding_type": "absolute", "attn_implementation": "sdpa"}
     return XLMRobertaConfig(**asdict(config), **fixed)  # type: ignore[no-untyped-call]
-
-
-def _read_object(path: Path) -> dict[str, object]:
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise MissingError("there is no config.json", where=str(path.parent), do=NEEDED) from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise ArtefactError(f"config.json cannot be read: {error}", where=str(path), do=REFETCH) from error
-    if not isinstance(raw, dict):
-        raise ArtefactError("config.json is not a JSON object", where=str(path), do=REFETCH)
-    return raw
-
-
-def _refuse_code(raw: Mapping[str, object], path: Path) -> None:
-    for key, value in _pairs(raw):
-        if key == "auto_map" or (key == "trust_remote_code" and value):
-            what = f"'{key}' asks for code from the folder to be run"
-            raise ArtefactError(what, where=str(path), do="choose a trunk without it")
-        if "attn_implementation" in key:
-            what = f"'{key}' chooses code to run, even from the network"
-            raise ArtefactError(what, where=str(path), do="remove the key; we use PyTorch's own attention")
 
 
 def _pairs(value: object) -> Iterator[tuple[str, object]]:

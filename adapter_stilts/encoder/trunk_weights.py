@@ -64,7 +64,11 @@ def find_weights(folder: Path) -> Source:
     places: dict[str, tuple[Path, str]] = {}
     for path in paths:
         if not path.is_file():
-            raise _no_weights(folder, path)
+            names = (file.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for file in folder.glob(pattern))
+            if pickle := min(names, default=""):
+                what = f"the weights are a pickle ({pickle}), which can run code when it is read"
+                raise ArtefactError(what, where=str(folder), do=CONVERT)
+            raise MissingError(f"there is no {path.name}", where=str(folder), do=REFETCH)
         with _opened(path) as file:
             for name in file.keys():  # noqa: SIM118  (not a mapping)
                 canonical = next((name.removeprefix(prefix) for prefix in PREFIXES if name.startswith(prefix)), name)
@@ -168,11 +172,3 @@ def _shards(index: Path) -> list[Path]:
             what = f"the list of shards names {name!r}, which is not a safetensors file beside it"
             raise ArtefactError(what, where=str(index), do="fetch it again")
     return [index.parent / name for name in names]
-
-
-def _no_weights(folder: Path, path: Path) -> Exception:
-    pickles = sorted(file.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for file in folder.glob(pattern))
-    if not pickles:
-        return MissingError(f"there is no {path.name}", where=str(folder), do=REFETCH)
-    what = f"the weights are a pickle ({pickles[0]}), which can run code when it is read"
-    return ArtefactError(what, where=str(folder), do=CONVERT)

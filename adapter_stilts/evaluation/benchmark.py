@@ -31,14 +31,14 @@ from pathlib import Path
 
 import numpy as np
 
+from adapter_stilts.data.columns import words
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.evaluation.given import score_file
+from adapter_stilts.evaluation.given import score_file, settings_of
 from adapter_stilts.metrics.base import DEFAULTS, Options, metrics
 from adapter_stilts.metrics.forms import forms, found_path
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import tasks
-from adapter_stilts.tasks.source import codes
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def _benchmark(
 ) -> Benchmark:
     """extra: with the languages that XTREME-R adds to XTREME's."""
     names = dict.fromkeys(task for group in averaged for task in groups[group])
-    languages = {name: codes(ORDER[name]) if name in ORDER else tasks[name].languages for name in names}
+    languages = {name: words(ORDER[name]) if name in ORDER else tasks[name].languages for name in names}
     if extra:
         languages = {name: (*own, *tasks[name].extra_languages) for name, own in languages.items()}
     return Benchmark({name: tasks[name].metric for name in names}, languages, groups, averaged, retrieval)
@@ -135,7 +135,8 @@ def score_benchmark(name: str, predictions: Path, labels: Path, options: Options
         for language in languages[task]
         for row in _rows(name, task, benchmark.metrics[task], predictions, labels, replace(options, language=language))
     ]
-    missing = {task: tuple(one for one in benchmark.languages[task] if one not in languages[task]) for task in scored}
+    published = benchmark.languages
+    missing = {task: tuple(code for code in published[task] if code not in languages[task]) for task in scored}
     return BenchmarkScore(
         tuple(rows),
         _means(benchmark, rows),
@@ -149,11 +150,10 @@ def _rows(name: str, task: str, metric: str, predictions: Path, labels: Path, op
     language, form = options.language, tasks[task].format.form
     gold, guessed = (found_path(folder, task, language, form) for folder in (labels, predictions))
     score = score_file(metric, gold, guessed, options)
-    settings: dict[str, object] = {"rule": options.rule} if metrics[metric].takes_rule else {}
-    settings |= {"unanswered": score.unanswered} if score.unanswered else {}
+    settings = settings_of(metric, score, options)
     return [
-        Result(task, name, language, one.metric, one.score, score.n, one.interval, settings=settings)
-        for one in score.measures
+        Result(task, name, language, measure.metric, measure.score, score.n, measure.interval, settings=settings)
+        for measure in score.measures
     ]
 
 
@@ -167,7 +167,6 @@ def _languages(published: Sequence[str], folder: Path) -> list[str]:
 
 
 def _labelled(folder: Path) -> list[str]:
-    """The languages of a task's folder."""
     paths = (path for ending in _endings(folder) for path in folder.glob(f"test-*.{ending}"))
     return sorted({path.stem.removeprefix("test-") for path in paths})
 
@@ -182,7 +181,7 @@ def _not_scored(languages: Mapping[str, Sequence[str]], predictions: Path, label
     files = []
     for task, scored in languages.items():
         for side in sides:
-            extra = [one for one in _labelled(side / task) if one not in scored]
+            extra = [language for language in _labelled(side / task) if language not in scored]
             files += [f"{side / task}: {', '.join(extra)}"] if extra else []
     return (*(f"{path}" for path in folders if path.name not in languages), *files)
 

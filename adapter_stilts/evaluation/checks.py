@@ -16,7 +16,6 @@ FEWEST = 12  # examples from which on gold of one label, or predictions that sha
 
 
 def filled(labels: Sequence[str], path: Path) -> None:
-    """Refuse an empty file and an empty line."""
     _refuse(not labels, "the file is empty", path, "give one label a line")
     line = labels.index("") + 1 if "" in labels else 0
     _refuse(line, "an empty line where a label was expected", f"{path}, line {line}", "write one label a line")
@@ -67,7 +66,6 @@ def same_names(gold: Sequence[str], predicted: Sequence[str], gold_path: Path, p
 
 
 def line_numbers(labels: Sequence[str], path: Path) -> None:
-    """Refuse what is no number of a line, counted from 0."""
     for number, label in enumerate(labels, start=1):
         if not label.isdecimal():
             do = "write the number, from 0, of the sentence that was found"
@@ -75,7 +73,6 @@ def line_numbers(labels: Sequence[str], path: Path) -> None:
 
 
 def same_words(gold: Sequence[Tags], predicted: Sequence[Tags], gold_path: Path, path: Path) -> None:
-    """Refuse tags of other words; what differs in number only is left to the metric."""
     for number, (words, said) in enumerate(zip(gold, predicted, strict=False), start=1):
         for word, other in zip(words, said, strict=False):
             if word != other:

@@ -1,4 +1,5 @@
-"""One of many settings, chosen on dev: the simplest of those within one standard error of the best.
+"""One of many settings, chosen on dev: the simplest of those within one standard error of the best, and the best of
+those that are equally simple.
 
     choice = choose(scored, "ratio", order=order)
     choice.best, choice.tied, choice.chosen
@@ -30,7 +31,7 @@ class Choice:
     errors: Array  # [S] the standard error of the score behind the best
     best: int  # the setting with the highest score, the simplest of several
     tied: tuple[int, ...]  # those within one standard error of it
-    chosen: int  # the simplest of these
+    chosen: int  # the simplest of these, and of several the best
     moved: Array  # [S, items] how much an item moves the mean score
 
     def gain(self, setting: int, base: int) -> tuple[float, float, float]:
@@ -41,23 +42,24 @@ class Choice:
 
     def interval(self, setting: int) -> tuple[float, float]:
         half = float(ndtri((1 + LEVEL) / 2)) * float(_errors(self.moved[setting]))
-        return float(self.scores[setting] - half), float(self.scores[setting] + half)
+        return max(0.0, float(self.scores[setting] - half)), min(1.0, float(self.scores[setting] + half))
 
 
 def choose(scored: Sequence[Mapping[str, Scored]], statistic: str, *, order: Sequence[int]) -> Choice:
     """Choose among settings that were scored on the same items of the same languages.
 
     scored  scored[setting][language]
-    order   order[setting]: its place by simplicity, 0 the simplest
+    order   order[setting]: how far from simple, 0 the simplest; several may be equally so
     """
     languages = list(scored[0])
     scores = np.array([np.mean([score_of(own[code].units, statistic) for code in languages]) for own in scored])
     influences = [np.array([influence(own[code].units, statistic) for own in scored]) for code in languages]
     moved = by_item([own / len(languages) for own in influences], [scored[0][code].items for code in languages])
-    best = min(np.flatnonzero(scores == scores.max()).tolist(), key=lambda setting: order[setting])
+    rank = [(-score, order[setting]) for setting, score in enumerate(scores.tolist())]
+    best = min(range(len(scores)), key=rank.__getitem__)
     errors = _errors(moved - moved[best])
     tied = np.flatnonzero(scores[best] - scores <= errors).tolist()
-    return Choice(scores, errors, best, tuple(tied), min(tied, key=lambda setting: order[setting]), moved)
+    return Choice(scores, errors, best, tuple(tied), min(tied, key=lambda setting: rank[setting][::-1]), moved)
 
 
 def _errors(moved: Array) -> Array:

@@ -18,7 +18,7 @@ from typing import Any, cast
 
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.tables import json_line_rows, suffix
-from adapter_stilts.errors import TaskDataError, UsageError
+from adapter_stilts.errors import TaskDataError
 from adapter_stilts.evaluation import checks
 from adapter_stilts.files import numbered_lines
 from adapter_stilts.formats.base import formats
@@ -46,7 +46,10 @@ def score_file(
     Raises TaskDataError, naming file and place, for files that cannot be read or do not belong together; UnknownName
     for another metric.
     """
-    rule = in_files(metric)
+    files = [rule.name for rule in metrics.values() if rule.form]
+    if metric not in files:
+        raise unknown_name("metric", metric, files)
+    rule = metrics[metric]
     try:
         right, guessed = READERS.get(rule.form, _plain)(rule, gold, predictions, options, task)
         return rule.score(right, guessed, options)
@@ -57,12 +60,12 @@ def score_file(
         raise TaskDataError(error.what, where=where, do=error.do) from error
 
 
-def in_files(name: str) -> Metric:
-    """A metric of predictions in files. Raises UnknownName for any other."""
-    known = [metric.name for metric in metrics.values() if metric.form]
-    if name not in known:
-        raise unknown_name("metric", name, known)
-    return metrics[name]
+def settings_of(metric: str, score: Score, options: Options) -> dict[str, object]:
+    """What a score of files must be reported with."""
+    rule = metrics[metric]
+    settings: dict[str, object] = {"rule": options.rule} if rule.takes_rule else {}
+    settings |= {"null_threshold": options.null_threshold} if rule.takes_odds else {}
+    return settings | ({"unanswered": score.unanswered} if score.unanswered else {})
 
 
 def _plain(metric: Metric, gold: Path, predictions: Path, options: Options, task: Task | None) -> Read:
@@ -169,10 +172,3 @@ def _sentences(metric: Metric, path: Path, task: Task | None) -> tuple[list[Tags
         what = "the file is empty"
         raise TaskDataError(what, where=str(path), do="give one tag a line and an empty line after every sentence")
     return [], list(sentences)
-
-
-def needs_language(metric: str, language: str) -> None:
-    """MLQA's normalisation is that of a language, which no file names."""
-    if in_files(metric).needs_language and not language:
-        what = "mlqa answers are compared by the rules of their language, and none is named"
-        raise UsageError(what, do="add --language, for example --language de")

@@ -48,7 +48,7 @@ def read(
 ) -> list[T]:
     """What `keep` makes of each feature's logits; the model is left in the mode it was in."""
     device = next(model.parameters()).device
-    found: dict[int, T] = {}
+    kept_of: dict[int, T] = {}
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
@@ -57,8 +57,8 @@ def read(
             made = model({name: tensor.to(device) for name, tensor in batch.items()}).cpu().numpy()
             by_token = made.ndim > 2
             for row, of_row in zip(rows, made, strict=True):
-                found[row] = keep(of_row[: length(features[row])] if by_token else of_row, features[row])
+                kept_of[row] = keep(of_row[: length(features[row])] if by_token else of_row, features[row])
     finally:
         for module, training in modes:
             module.training = training
-    return [found[row] for row in range(len(features))]
+    return [kept_of[row] for row in range(len(features))]

@@ -12,11 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from adapter_stilts.errors import UsageError, refuse
 from adapter_stilts.evaluation.benchmark import BenchmarkScore, score_benchmark
-from adapter_stilts.evaluation.given import in_files, needs_language, score_file
+from adapter_stilts.evaluation.given import score_file, settings_of
 from adapter_stilts.metrics.base import Options, metrics
 from adapter_stilts.metrics.forms import read_odds
 from adapter_stilts.metrics.tags import TYPES
@@ -46,39 +45,37 @@ def score(
     metric     a metric by its own name
     null_odds  squad_v2: a file {"question id": how much better "no answer" scored}
     """
-    known = [rule.name for rule in metrics.values() if rule.form]
+    known = {rule.name: rule for rule in metrics.values() if rule.form}
     if not task and not metric:
         advice = f"add --task, for example --task xnli, or --metric, one of: {', '.join(known)}"
         raise UsageError("nothing says which metric is taken", do=advice)
     registered = find_task(task) if task else None
-    if metric:
-        in_files(metric)
+    if metric and metric not in known:
+        raise unknown_name("metric", metric, known)
     metric = metric or (registered.metric if registered else "")
     if metric not in known:
         what = f"'{task}' has no predictions in files: it is scored by {metric}"
         raise UsageError(what, do="score it with `adapter-stilts eval`")
     _check_rule(options)
-    needs_language(metric, options.language)
-    odds_advice = "leave --null-odds out, or score with --metric squad_v2"
-    strange = null_odds is not None and metric != "squad_v2"
-    refuse(strange, f'odds of "no answer" mean nothing to {metric}', odds_advice)
-    language, odds = options.language, read_odds(null_odds) if null_odds else None
+    rule, language = known[metric], options.language
+    without = "mlqa answers are compared by the rules of their language, and none is named"
+    refuse(rule.needs_language and not language, without, "add --language, for example --language de")
+    strange = null_odds is not None and not rule.takes_odds
+    advice = "leave --null-odds out, or score with --metric squad_v2"
+    refuse(strange, f'odds of "no answer" mean nothing to {metric}', advice)
+    odds = read_odds(null_odds) if null_odds else None
     asked = replace(options, language=iso1(language) if language else "", null_odds=odds)
     scored = score_file(metric, gold, predictions, asked, registered)
     if scored.unanswered:
         report.say(f"{scored.unanswered} of {scored.n} questions have no prediction; they score 0")
-    rule = metrics[metric]
     protocol = rule.protocol if rule.protocol != "xtreme" or asked.rule == "0.0" else "own"
-    settings: dict[str, Any] = {"rule": asked.rule} if rule.takes_rule else {}
-    settings |= {"null_threshold": asked.null_threshold} if rule.takes_odds else {}
-    settings |= {"unanswered": scored.unanswered} if scored.unanswered else {}
     place = (task or metric, protocol, language or NO_LANGUAGE)
     rows = [
         Result(
             *(*place, measure.metric, measure.score, scored.n, measure.interval),
             split="",
             headline=measure.metric == scored.headline,
-            settings=settings,
+            settings=settings_of(metric, scored, asked),
         )
         for measure in scored.measures
     ]

@@ -5,13 +5,13 @@ Bitext("0", "Der Mann schläft.", "The man sleeps.")
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from adapter_stilts.data.columns import ID, Columns, couples_of
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.tables import JSON, TSV, Row, empty, string_of, suffix
+from adapter_stilts.data.tables import JSON, TSV, Row, empty, suffix
 from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.files import numbered_lines
 from adapter_stilts.formats.base import Example, Format, register
@@ -58,8 +58,8 @@ class AlignedFormat(Format[Bitext]):
             raise UsageError("one side of a bitext alone", where=str(paths[0]), do=do)
         return None
 
-    def example(self, row: Row, id: str, found: Mapping[str, str], layout: Layout) -> Bitext:
-        return Bitext(id, string_of(row, found["source"]).strip(), string_of(row, found["target"]).strip())
+    def example(self, row: Row, id: str, layout: Layout) -> Bitext:
+        return Bitext(id, row.text("source").strip(), row.text("target").strip())
 
     def sides(self, examples: Sequence[Bitext]) -> tuple[Sequence[str], Sequence[str]]:
         return [row.source for row in examples], [row.target for row in examples]

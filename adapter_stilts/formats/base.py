@@ -130,13 +130,13 @@ class Format(Generic[RowT]):
         """Rows of a table as `columns` knows them."""
         return iter(rows)
 
-    def found(self, names: Sequence[str], layout: Layout, where: str) -> dict[str, str]:
+    def columns_of(self, names: Sequence[str], layout: Layout, where: str) -> dict[str, str]:
         """Field -> column of a table."""
         assert self.columns is not None
         return self.columns.find(names, layout.columns, where)
 
-    def example(self, row: Row, id: str, found: Mapping[str, str], layout: Layout) -> RowT:
-        """One row of a table."""
+    def example(self, row: Row, id: str, layout: Layout) -> RowT:
+        """One row of a table; `row.columns` says which fields it has."""
         raise NotImplementedError
 
     def left_out(self, example: RowT, layout: Layout) -> str:
@@ -157,9 +157,9 @@ class Format(Generic[RowT]):
         """The foreign and the English sentences, where these are compared."""
         raise UsageError(f"a task of format '{self.name}' has no two sides", do="name a retrieval task")
 
-    def count(self, example: RowT) -> int:
-        """How many a score counts it as."""
-        return 1
+    def count(self, examples: Sequence[RowT]) -> int:
+        """How many rows a score is taken over."""
+        return len(examples)
 
     def items(self, examples: Sequence[RowT]) -> Sequence[str]:
         """Which item each row of a score's units is: the same name in another language is the same item, translated."""
@@ -266,7 +266,6 @@ formats: Registry[Format[Any]] = Registry("format", package="adapter_stilts.form
 
 
 def register(format: type[Format[Any]]) -> type[Format[Any]]:
-    """Put a format under its name."""
     formats.add(format.name, format())
     return format
 

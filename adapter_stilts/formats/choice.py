@@ -14,7 +14,7 @@ from adapter_stilts.data.columns import ID, Columns, numbered_choices, spelled, 
 from adapter_stilts.data.feature import IGNORED, Feature
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import Tokenizer, cut_texts
-from adapter_stilts.data.tables import Row, cell_of, list_of, string_of
+from adapter_stilts.data.tables import Row
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, dealt, register
 from adapter_stilts.formats.pair import gold_label
@@ -32,9 +32,9 @@ class MultipleChoice(Example):
     label: int
 
 
-def _stands_in(field: str, names: Sequence[str], found: Mapping[str, str]) -> bool:
+def _stands_in(field: str, names: Sequence[str], columns: Mapping[str, str]) -> bool:
     """Numbered columns make up the choices, and a question alone may be the prompt."""
-    return (field == "prompt" and "question" in found) or (field == "choices" and bool(numbered_choices(names)))
+    return (field == "prompt" and "question" in columns) or (field == "choices" and bool(numbered_choices(names)))
 
 
 @register
@@ -65,20 +65,20 @@ class ChoiceFormat(Format[MultipleChoice]):
         """CommonsenseQA's own files hold the stem and the choices in the question."""
         return map(_flat, rows)
 
-    def found(self, names: Sequence[str], layout: Layout, where: str) -> dict[str, str]:
-        found = super().found(names, layout, where)
-        if "choices" not in found:
-            given = [found[field] for field in numbered_choices(found)]
-            found |= {f"choice {number}": column for number, column in enumerate(given or numbered_choices(names))}
-        return found
+    def columns_of(self, names: Sequence[str], layout: Layout, where: str) -> dict[str, str]:
+        columns = super().columns_of(names, layout, where)
+        if "choices" not in columns:
+            numbered = [columns[field] for field in numbered_choices(columns)]
+            columns |= {f"choice {number}": column for number, column in enumerate(numbered or numbered_choices(names))}
+        return columns
 
-    def example(self, row: Row, id: str, found: Mapping[str, str], layout: Layout) -> MultipleChoice:
-        question = string_of(row, found["question"]) if "question" in found else ""
-        premise = string_of(row, found["prompt"]) if "prompt" in found else ""
-        names, choices = _choices(row, found)
-        label = _label(row, found, layout, names, len(names) or len(choices))
-        if "lead" in found:
-            lead = string_of(row, found["lead"])
+    def example(self, row: Row, id: str, layout: Layout) -> MultipleChoice:
+        question = row.text("question") if "question" in row.columns else ""
+        premise = row.text("prompt") if "prompt" in row.columns else ""
+        names, choices = _choices(row)
+        label = _label(row, layout, names, len(names) or len(choices))
+        if "lead" in row.columns:
+            lead = row.text("lead")
             choices = [f"{lead} {choice}".strip() for choice in choices]
         prompt = " ".join(filter(None, (premise, COPA_QUESTIONS.get(question, question))))
         return MultipleChoice(id, prompt, tuple(choices), label)
@@ -101,7 +101,6 @@ class ChoiceFormat(Format[MultipleChoice]):
         return [replace(row, label=labels[number]) for number, row in enumerate(examples)]
 
     def cut(self, examples: Sequence[MultipleChoice], tokenizer: Tokenizer, cut: Cut) -> Iterator[Feature]:
-        """The prompt with each choice, as C pairs."""
         counts = {len(example.choices) for example in examples}
         if len(counts) > 1:
             what = f"questions with {min(counts)} and with {max(counts)} choices in one data set"
@@ -133,18 +132,18 @@ def _flat(row: Row) -> Row:
     return Row(row.where, {**row.cells, "question": question["stem"], "choices": columns})
 
 
-def _choices(row: Row, found: Mapping[str, str]) -> tuple[list[str], list[str]]:
+def _choices(row: Row) -> tuple[list[str], list[str]]:
     """The names by which a label may call the choices ("A", "B"; none where it counts) and their texts."""
-    if "choices" not in found:
-        return [], [string_of(row, column) for field, column in found.items() if field.startswith("choice ")]
-    cell = cell_of(row, found["choices"])
+    if "choices" not in row.columns:
+        return [], [row.text(field) for field in row.columns if field.startswith("choice ")]
+    cell = row.cell("choices")
     if isinstance(cell, dict) and "text" in cell:
         return [str(name) for name in cell.get("label", [])], [str(text) for text in cell["text"]]
-    return [], [str(choice) for choice in list_of(row, found["choices"])]
+    return [], [str(choice) for choice in row.items("choices")]
 
 
-def _label(row: Row, found: Mapping[str, str], layout: Layout, names: Sequence[str], count: int) -> int:
-    text = spelled(cell_of(row, found["label"]), None, layout.label_names, row.where) if "label" in found else ""
+def _label(row: Row, layout: Layout, names: Sequence[str], count: int) -> int:
+    text = spelled(row.cell("label"), None, layout.label_names, row.where) if "label" in row.columns else ""
     if text in ("", "-1"):
         return -1
     allowed = list(names) or [str(number) for number in range(count)]

@@ -6,14 +6,14 @@ Classified("0", "A man sleeps.", "He is awake.", "contradiction")
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from adapter_stilts.data.columns import ID, LABEL, Columns, couples_of, spelled, words
 from adapter_stilts.data.feature import IGNORED, Feature
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import Tokenizer, cut_texts
-from adapter_stilts.data.tables import Row, cell_of, string_of
+from adapter_stilts.data.tables import Row
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, dealt, register
 
@@ -59,7 +59,6 @@ class ClassifiedFormat(Format[Classified]):
         return f"all {len(examples):,} rows are labelled '{classes.pop()}'" if constant else ""
 
     def shuffled(self, examples: Sequence[Classified], draw: random.Random) -> list[Classified]:
-        """Labels permuted among rows."""
         labels = dealt([row.label for row in examples], draw)
         return [replace(row, label=label) for row, label in zip(examples, labels, strict=True)]
 
@@ -101,9 +100,9 @@ class PairFormat(ClassifiedFormat):
             renamed = "function_tokens" in row.cells and "code_tokens" not in row.cells
             yield Row(row.where, {**row.cells, "code_tokens": row.cells["function_tokens"]}) if renamed else row
 
-    def example(self, row: Row, id: str, found: Mapping[str, str], layout: Layout) -> Classified:
-        text, pair = string_of(row, found["text"]), string_of(row, found["pair"])
-        return Classified(id, text, pair, label_of(row, found, layout))
+    def example(self, row: Row, id: str, layout: Layout) -> Classified:
+        text, pair = row.text("text"), row.text("pair")
+        return Classified(id, text, pair, label_of(row, layout))
 
 
 @register
@@ -112,15 +111,15 @@ class SingleFormat(ClassifiedFormat):
     texts = ("text",)
     columns = Columns("single", fields={"text": USUAL, "label": LABEL, "id": ID}, needed=("text",))
 
-    def example(self, row: Row, id: str, found: Mapping[str, str], layout: Layout) -> Classified:
-        return Classified(id, string_of(row, found["text"]), None, label_of(row, found, layout))
+    def example(self, row: Row, id: str, layout: Layout) -> Classified:
+        return Classified(id, row.text("text"), None, label_of(row, layout))
 
 
-def label_of(row: Row, found: Mapping[str, str], layout: Layout) -> str:
+def label_of(row: Row, layout: Layout) -> str:
     """A row's label as the task spells it; "" where it needs none."""
-    if "label" not in found:
+    if "label" not in row.columns:
         return ""
-    label = spelled(cell_of(row, found["label"]), None, layout.label_names, row.where)
+    label = spelled(row.cell("label"), None, layout.label_names, row.where)
     if not label and layout.labelled and "" not in layout.ignore_labels:
         raise TaskDataError("a row without a label", where=row.where, do="fill in its label or leave the row out")
     return label if label in layout.ignore_labels else spelled(label, layout.labels, {}, row.where)

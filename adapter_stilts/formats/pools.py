@@ -71,8 +71,8 @@ class PoolsFormat(Format[Pools]):
             raise TaskDataError("no pair", where=where, do="choose another split or language")
         return [_pools(where, *pools, gold)]
 
-    def count(self, example: Pools) -> int:
-        return len(example.gold)
+    def count(self, examples: Sequence[Pools]) -> int:
+        return sum(len(example.gold) for example in examples)
 
     def items(self, examples: Sequence[Pools]) -> Sequence[str]:
         return examples[0].source_ids

@@ -25,6 +25,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
+from adapter_stilts.metrics.answers import LONGEST, N_BEST
 from adapter_stilts.registry import Registry
 
 AnswerText: TypeAlias = Literal["characters", "words"]
@@ -35,8 +36,8 @@ Setting: TypeAlias = str | int | float | bool | None
 class Decoding:
     """From the logits of a context's windows to an answer."""
 
-    n_best: int = 20  # starts and ends considered in each window
-    longest: int = 30  # sub-words of an answer
+    n_best: int = N_BEST  # starts and ends considered in each window
+    longest: int = LONGEST  # sub-words of an answer
     whole_row: bool = False  # the best are those of the whole row, question and marks too; the context's remain
     most_context: bool = False  # a token starts an answer only in the window that shows most of its surroundings
     # "characters": the piece of the context as it stands; "words": white-space words, aligned with the sub-words

@@ -24,12 +24,10 @@ from typing import cast
 from adapter_stilts.data.columns import Columns, first_called, words
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.sentence_breaks import Breaks, sentence_at, sentence_breaks
-from adapter_stilts.data.tables import Row, cell_of, list_of, whole_text
+from adapter_stilts.data.tables import Row
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Example
 from adapter_stilts.formats.squad import Node, flat_answers, paragraph_questions, paragraphs
-
-Found = Mapping[str, str]
 
 COLUMNS = Columns(
     "ranking",
@@ -96,16 +94,19 @@ def squad_ranking(document: Node, path: Path, layout: Layout) -> Iterator[Query 
             yield from _with_answers(sentences, answered)
 
 
-def query_of(row: Row, id: str, found: Found, layout: Layout) -> Query:
+def query_of(row: Row, id: str, layout: Layout) -> Query:
     """One row of named columns; SQuAD's flat rows (question, context, answers) among them."""
-    text = _text(row, found["query"])
-    gold = _ids(row, found["gold"]) if "gold" in found else ()
-    if _is_flat(found):
-        breaks, sentences = _paragraph(_text(row, found["context"]), layout)
-        place = _flat_place(row, found, breaks)
+    text = row.text("query")
+    gold = _ids(row) if "gold" in row.columns else ()
+    if _is_flat(row.columns):
+        breaks, sentences = _paragraph(row.text("context"), layout)
+        place = _flat_place(row, breaks)
         return Query(id, text, None if place is None else sentences[place], gold)
-    positive = _positive(row, found, layout, gold) if "positive" in found else None
-    if layout.labelled and positive is None:
+    positive = None
+    if sought := row.text("positive") if "positive" in row.columns else "":
+        context = row.text("context") if "context" in row.columns else None
+        positive = Candidate(gold[0] if gold else _digest(sought, context), sought, context, layout.language)
+    elif layout.labelled:
         do = "give every training row the text it should find, in a column 'positive'"
         raise TaskDataError("a query without its positive", where=row.where, do=do)
     return Query(id, text, positive, gold)
@@ -121,15 +122,16 @@ def candidates_of(rows: Iterable[Row], layout: Layout, where: str) -> Iterator[C
     if first_called(COLUMNS.fields["query"], names):
         yield from _positives(rows, names, layout, where)
         return
-    found = {field: column for field, usual in CANDIDATE_FIELDS.items() if (column := first_called(usual, names))}
-    if "text" not in found or "id" not in found:
+    columns = {field: column for field, usual in CANDIDATE_FIELDS.items() if (column := first_called(usual, names))}
+    if "text" not in columns or "id" not in columns:
         ids, texts = (", ".join(CANDIDATE_FIELDS[field]) for field in ("id", "text"))
         what = f"candidates need an id ({ids}) and a text ({texts}); the columns are: {', '.join(names)}"
         raise TaskDataError(what, where=where, do="rename the columns")
     for row in rows:
-        context = _text(row, found["context"]) if "context" in found else None
-        language = str(row.cells.get(found["language"], "")) if "language" in found else layout.language
-        yield Candidate(str(cell_of(row, found["id"])), _text(row, found["text"]), context, language)
+        row = Row(row.where, row.cells, columns)
+        context = row.text("context") if "context" in columns else None
+        language = str(row.cells.get(columns["language"], "")) if "language" in columns else layout.language
+        yield Candidate(str(row.cell("id")), row.text("text"), context, language)
 
 
 def merged(queries: Iterable[Query], where: str = "") -> list[Candidate]:
@@ -142,52 +144,36 @@ def merged(queries: Iterable[Query], where: str = "") -> list[Candidate]:
         if (positive := query.positive) is not None:
             known = kept.setdefault(positive.id, positive)
             if (known.text, known.context) != (positive.text, positive.context):
-                texts = f"{known.text[:40]!r} and {positive.text[:40]!r}"
-                what, do = (
-                    f"candidate id '{known.id}' stands for two texts: {texts}",
-                    "give every candidate an id of its own",
-                )
-                raise TaskDataError(what, where=where, do=do)
+                what = f"candidate id '{known.id}' stands for two texts: {known.text[:40]!r} and {positive.text[:40]!r}"
+                raise TaskDataError(what, where=where, do="give every candidate an id of its own")
             kept[known.id] = replace(known, answers=(*known.answers, query.id))
     return list(kept.values())
 
 
 def _positives(rows: Iterable[Row], names: Sequence[str], layout: Layout, where: str) -> Iterator[Candidate]:
-    found = COLUMNS.find(names, layout.columns, where)
-    ids = ((str(cell_of(row, found["id"])) if "id" in found else str(number), row) for number, row in enumerate(rows))
-    if _is_flat(found):
-        yield from _all_sentences(ids, found, layout)
+    columns = COLUMNS.find(names, layout.columns, where)
+    numbered = ((str(number), Row(row.where, row.cells, columns)) for number, row in enumerate(rows))
+    if "id" in columns:
+        numbered = ((str(row.cell("id")), row) for _, row in numbered)
+    if not _is_flat(columns):
+        labelled = replace(layout, labelled=True)
+        yield from merged((query_of(row, id, labelled) for id, row in numbered), where)
         return
-    given = replace(layout, labelled=True)
-    yield from merged((query_of(row, id, found, given) for id, row in ids), where)
-
-
-def _positive(row: Row, found: Found, layout: Layout, gold: Sequence[str]) -> Candidate | None:
-    if not (text := _text(row, found["positive"])):
-        return None
-    context = _text(row, found["context"]) if "context" in found else None
-    id = gold[0] if gold else _digest(text, context)
-    return Candidate(id, text, context, layout.language)
-
-
-def _is_flat(found: Found) -> bool:
-    """Whether these are the columns of SQuAD's flat rows."""
-    return "positive" not in found and "answers" in found and "context" in found
-
-
-def _all_sentences(numbered: Iterable[tuple[str, Row]], found: Found, layout: Layout) -> Iterator[Candidate]:
-    """Every sentence of the paragraphs of SQuAD's flat rows, with the ids of the questions it answers."""
-    paragraphs: dict[str, tuple[Breaks, list[Candidate]]] = {}
+    of_context: dict[str, tuple[Breaks, list[Candidate]]] = {}
     answered: dict[str, list[str]] = {}
     for id, row in numbered:
-        context = _text(row, found["context"])
-        if context not in paragraphs:
-            paragraphs[context] = _paragraph(context, layout)
-        breaks, sentences = paragraphs[context]
-        if (place := _flat_place(row, found, breaks)) is not None:
+        context = row.text("context")
+        if context not in of_context:
+            of_context[context] = _paragraph(context, layout)
+        breaks, sentences = of_context[context]
+        if (place := _flat_place(row, breaks)) is not None:
             answered.setdefault(sentences[place].id, []).append(id)
-    for _, sentences in paragraphs.values():
+    for _, sentences in of_context.values():
         yield from _with_answers(sentences, answered)
+
+
+def _is_flat(columns: Mapping[str, str]) -> bool:
+    return "positive" not in columns and "answers" in columns and "context" in columns
 
 
 def _with_answers(sentences: Iterable[Candidate], answered: Mapping[str, Sequence[str]]) -> Iterator[Candidate]:
@@ -208,10 +194,10 @@ def _sentences(breaks: Breaks, context: str, paragraph: str, layout: Layout) -> 
     ]
 
 
-def _flat_place(row: Row, found: Found, breaks: Breaks) -> int | None:
+def _flat_place(row: Row, breaks: Breaks) -> int | None:
     """The sentence in which the first answer of a flat row begins, perhaps a little before its place; see CUT_OFF."""
-    context = _text(row, found["context"])
-    for answer in flat_answers(row, found["answers"])[:1]:
+    context = row.text("context")
+    for answer in flat_answers(row)[:1]:
         for start in range(answer.start, answer.start - CUT_OFF - 1, -1):
             if replace(answer, start=start).is_in(context):
                 return sentence_at(breaks, start)
@@ -219,13 +205,13 @@ def _flat_place(row: Row, found: Found, breaks: Breaks) -> int | None:
 
 
 def _breaks(paragraph: Node, context: str, where: str) -> Breaks:
-    given = paragraph.get("sentence_breaks")
-    if given is None:
+    breaks = paragraph.get("sentence_breaks")
+    if breaks is None:
         return sentence_breaks(context)
-    if not isinstance(given, list) or not all(_is_break(pair, len(context)) for pair in given):
+    if not isinstance(breaks, list) or not all(_is_break(pair, len(context)) for pair in breaks):
         what = "sentence_breaks are not pairs of characters of the context"
         raise TaskDataError(what, where=where, do="fetch the file again; it may belong to other text")
-    return tuple((start, end) for start, end in given)
+    return tuple((start, end) for start, end in breaks)
 
 
 def _is_break(pair: object, size: int) -> bool:
@@ -233,17 +219,12 @@ def _is_break(pair: object, size: int) -> bool:
     return whole and 0 <= cast(list[int], pair)[0] < cast(list[int], pair)[1] <= size
 
 
-def _ids(row: Row, column: str) -> tuple[str, ...]:
-    """One id, a list of them, or a JSON list in a cell."""
-    cell = cell_of(row, column)
+def _ids(row: Row) -> tuple[str, ...]:
+    cell = row.cell("gold")
     several = isinstance(cell, list | tuple) or (isinstance(cell, str) and cell.startswith("["))
-    ids = list_of(row, column) if several else [] if cell in (None, "") else [cell]
+    ids = row.items("gold") if several else [] if cell in (None, "") else [cell]
     return tuple(dict.fromkeys(map(str, ids)))
 
 
 def _digest(text: str, context: str | None) -> str:
     return hashlib.sha256(json.dumps([text, context]).encode()).hexdigest()[:16]
-
-
-def _text(row: Row, column: str) -> str:
-    return whole_text(cell_of(row, column), column, row.where)

@@ -59,7 +59,6 @@ class RankingFormat(Format[Query]):
         return example.positive is None
 
     def shuffled(self, examples: Sequence[Query], draw: random.Random) -> list[Query]:
-        """What they should find permuted among the queries."""
         answers = dealt([(row.positive, row.gold) for row in examples], draw)
         pairs = zip(examples, answers, strict=True)
         return [replace(row, positive=positive, gold=gold) for row, (positive, gold) in pairs]
@@ -87,6 +86,5 @@ def candidate_features(candidates: Sequence[Candidate], tokenizer: Tokenizer, ma
 
 
 def _numbered(values: Sequence[Hashable]) -> list[int]:
-    """Equal values by one number."""
     numbers: dict[Hashable, int] = {}
     return [numbers.setdefault(value, len(numbers)) for value in values]

@@ -22,10 +22,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from adapter_stilts.data.columns import LABEL, nearest
-from adapter_stilts.data.joined_rows import labelled_rows, paired_rows
+from adapter_stilts.data.columns import LABEL, meant
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.tables import JSON_LINES, TABLES, Row, cell_of, empty, first_cells, suffix, tab_rows
+from adapter_stilts.data.tables import TABLES, Row, empty, first_cells, joined_rows, suffix, tab_rows
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Example, formats
 
@@ -52,9 +51,8 @@ def read(path: Path, layout: Layout, dropped: Counter[str] | None = None) -> lis
 
 
 def read_joined(first: Path, second: Path, layout: Layout, dropped: Counter[str] | None = None) -> list[Example]:
-    """The examples of two files that hold one split together; see joined_rows.py."""
-    rows = labelled_rows(first, second) if suffix(first) in JSON_LINES else paired_rows(first, second)
-    return _checked(examples_of(rows, layout, str(first), dropped), first, layout)
+    """The examples of two files that hold one split together; see data/tables.py."""
+    return _checked(examples_of(joined_rows(first, second), layout, str(first), dropped), first, layout)
 
 
 def examples_of(
@@ -66,17 +64,17 @@ def examples_of(
     if layout.candidates:
         yield from format.candidates(rows, layout, where)
         return
-    found: Mapping[str, str] | None = None  # our field -> the file's column
+    columns: Mapping[str, str] | None = None  # our field -> the file's column
     number = 0
     for row in rows:
         if any(column in row.cells and str(row.cells[column]) not in values for column, values in layout.keep.items()):
             continue
         _refuse_another_language(row, layout)
-        if found is None:
-            found = format.found(list(row.cells), layout, where)
-            _require_labels(format.label_field, layout, list(row.cells), found, where)
-        id = str(cell_of(row, found["id"])) if "id" in found else str(number)
-        example = format.example(row, id, found, layout)
+        if columns is None:
+            columns = format.columns_of(list(row.cells), layout, where)
+            _require_labels(format.label_field, layout, list(row.cells), columns, where)
+        row = Row(row.where, row.cells, columns)
+        example = format.example(row, str(row.cell("id")) if "id" in columns else str(number), layout)
         number += 1
         if reason := format.left_out(example, layout):
             if dropped is not None:
@@ -123,12 +121,12 @@ def refuse_repeated_ids(examples: Sequence[Example], where: str) -> None:
         seen[example.id] = number
 
 
-def _require_labels(field: str, layout: Layout, names: Sequence[str], found: Mapping[str, str], where: str) -> None:
+def _require_labels(field: str, layout: Layout, names: Sequence[str], columns: Mapping[str, str], where: str) -> None:
     """Refuse a file without its column of labels, or with one that is called nearly so."""
-    if not field or field in found:
+    if not field or field in columns:
         return
-    free = [name for name in names if name not in found.values()]
-    near = next((advice for name in (field, *LABEL) if (advice := nearest(name, free))), "")
+    free = [name for name in names if name not in columns.values()]
+    near = next((advice for name in (field, *LABEL) if (advice := meant(name, free))), "")
     if layout.labelled or near:
         do = f"{near}name the column with task.columns.{field}=..."
         raise TaskDataError(f"no column for '{field}'; the columns are: {', '.join(names)}", where=where, do=do)
@@ -137,8 +135,8 @@ def _require_labels(field: str, layout: Layout, names: Sequence[str], found: Map
 def _refuse_another_language(row: Row, layout: Layout) -> None:
     """A row that says it is of another language than its file; a file of many languages keeps rows instead."""
     for column in LANGUAGE_COLUMNS if layout.codes else ():
-        told = row.cells.get(column)
-        codes = {told} if isinstance(told, str) else set(map(str, told)) if isinstance(told, list | tuple) else set()
+        cell = row.cells.get(column)
+        codes = {cell} if isinstance(cell, str) else set(map(str, cell)) if isinstance(cell, list | tuple) else set()
         wrong = sorted(codes - set(layout.codes)) if column not in layout.keep else []
         if wrong:
             what = f"a row in '{wrong[0]}' among those of '{layout.language}' (column '{column}')"

@@ -8,7 +8,7 @@ gives other windows and other scores.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -20,7 +20,7 @@ from adapter_stilts.data.columns import ID, Columns
 from adapter_stilts.data.feature import IGNORED, Feature, Ids
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import PAIR_SPECIALS, Offsets, Tokenizer, marks, pieces, pieces_with_offsets, trimmed
-from adapter_stilts.data.tables import Row, string_of
+from adapter_stilts.data.tables import Row
 from adapter_stilts.errors import UsageError
 from adapter_stilts.formats.base import Cut, Format, Logits, Rules, dealt, register
 from adapter_stilts.formats.protocols import Decoding, Setting, TargetProtocol
@@ -61,9 +61,9 @@ class SpanFormat(Format[SpanQuestion]):
         document = squad_document(path, kind)
         return squad_rows(document, path, layout.labelled) if document else None
 
-    def example(self, row: Row, id: str, found: Mapping[str, str], layout: Layout) -> SpanQuestion:
-        answers = flat_answers(row, found["answers"]) if "answers" in found else ()
-        return SpanQuestion(id, string_of(row, found["question"]), string_of(row, found["context"]), answers)
+    def example(self, row: Row, id: str, layout: Layout) -> SpanQuestion:
+        answers = flat_answers(row) if "answers" in row.columns else ()
+        return SpanQuestion(id, row.text("question"), row.text("context"), answers)
 
     def withheld(self, example: SpanQuestion) -> bool:
         """XTREME's scripts write empty answers into the test files they prepare."""
@@ -74,7 +74,6 @@ class SpanFormat(Format[SpanQuestion]):
         return "every answer is the empty text at character 0" if answers and not any(answers) else ""
 
     def misplaced(self, example: SpanQuestion) -> bool:
-        """Whether the context does not hold the first answer at the place the data give."""
         return not all(answer.is_in(example.context) for answer in example.answers[:1])
 
     def shuffled(self, examples: Sequence[SpanQuestion], draw: random.Random) -> list[SpanQuestion]:
@@ -128,7 +127,6 @@ class SpanFormat(Format[SpanQuestion]):
     def decode(
         self, examples: Sequence[SpanQuestion], features: Sequence[Feature], kept: Sequence[Logits], rules: Rules
     ) -> Answers:
-        """A question's answer is the best over its windows."""
         read = zip(features, kept, strict=True)
         decoding, spans = rules.decoding, {}
         for number, pairs in groupby(read, key=lambda pair: pair[0].example):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from adapter_stilts.data.tables import JSON, Row, cell_of, json_document, whole_text
+from adapter_stilts.data.tables import JSON, Row, json_document, whole_text
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Example
 
@@ -36,7 +36,6 @@ class SpanQuestion(Example):
 
 
 def squad_document(path: Path, kind: str) -> Node | None:
-    """A file in SQuAD's JSON; None for one of another form."""
     document = json_document(path) if kind in JSON else None
     return document if isinstance(document, dict) and "data" in document else None
 
@@ -60,9 +59,9 @@ def paragraph_questions(paragraph: Node, context: str, where: str, labelled: boo
         yield _question(qa, context, where, labelled)
 
 
-def flat_answers(row: Row, column: str) -> tuple[Answer, ...]:
+def flat_answers(row: Row) -> tuple[Answer, ...]:
     """Answers as {"text": [...], "answer_start": [...]} (the hub) or [{"text": ..., "answer_start": ...}] (SQuAD)."""
-    cell = cell_of(row, column)
+    cell = row.cell("answers")
     try:
         if isinstance(cell, dict):
             pairs: Iterable[tuple[Any, Any]] = zip(cell["text"], cell["answer_start"], strict=True)

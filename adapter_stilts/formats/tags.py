@@ -13,7 +13,7 @@ word `B-X`. Both mean the same entities, so every sentence is read as IOB2.
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, chain
 from pathlib import Path
@@ -24,7 +24,7 @@ from adapter_stilts.data.conllu_rows import NO_TAG
 from adapter_stilts.data.feature import IGNORED, Feature
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import SINGLE_SPECIALS, Marks, Tokenizer, marks, pieces
-from adapter_stilts.data.tables import TABLES, Row, list_of
+from adapter_stilts.data.tables import TABLES, Row
 from adapter_stilts.data.tagged_rows import OUTSIDE, tagged_rows
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, dealt, register
@@ -67,9 +67,9 @@ class TagsFormat(Format[Tagged]):
             return None
         return (Tagged(id, words, clean_tags(tags, layout, at)) for id, words, tags, at in tagged_rows(path, layout))
 
-    def example(self, row: Row, id: str, found: Mapping[str, str], layout: Layout) -> Tagged:
-        words = [str(word) for word in list_of(row, found["words"])]
-        tags = [str(tag) for tag in list_of(row, found["tags"])] if "tags" in found else []
+    def example(self, row: Row, id: str, layout: Layout) -> Tagged:
+        words = [str(word) for word in row.items("words")]
+        tags = [str(tag) for tag in row.items("tags")] if "tags" in row.columns else []
         if tags and len(tags) != len(words):
             what = f"{len(words)} words and {len(tags)} tags"
             raise TaskDataError(what, where=row.where, do="give every word one tag")
@@ -102,7 +102,6 @@ class TagsFormat(Format[Tagged]):
         return bool(example.words) and not example.tags
 
     def shuffled(self, examples: Sequence[Tagged], draw: random.Random) -> list[Tagged]:
-        """All tags permuted among all words."""
         tags = iter(dealt([tag for row in examples for tag in row.tags], draw))
         return [replace(row, tags=tuple(next(tags) for _ in row.tags)) for row in examples]
 
@@ -128,7 +127,6 @@ class TagsFormat(Format[Tagged]):
         return {**super().settings(rules, max_length), "long_sentences": long, **marked}
 
     def kept(self, row: Logits, feature: Feature, rules: Rules) -> list[str]:
-        """The tag at the first sub-word of every word."""
         names = rules.names(row[0])
         return [names[number] for number in row[list(feature.words)].argmax(-1).tolist()]
 

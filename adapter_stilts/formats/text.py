@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from adapter_stilts.data.columns import ID, TEXT, Columns
 from adapter_stilts.data.feature import Feature
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import SINGLE_SPECIALS, Tokenizer, marks, pieces
-from adapter_stilts.data.tables import TABLES, TSV, Row, string_of
+from adapter_stilts.data.tables import TABLES, TSV, Row
 from adapter_stilts.files import numbered_lines
 from adapter_stilts.formats.base import Cut, Example, Format, register
 
@@ -50,9 +50,9 @@ class TextFormat(Format[PlainText]):
         lines = ((number, line.strip()) for number, line in numbered_lines(path))  # blank lines separate documents
         return (PlainText(str(number - 1), line) for number, line in lines if line)
 
-    def example(self, row: Row, id: str, found: Mapping[str, str], layout: Layout) -> PlainText:
-        pair = string_of(row, found["pair"]) if "pair" in found else None
-        return PlainText(id, string_of(row, found["text"]), pair)
+    def example(self, row: Row, id: str, layout: Layout) -> PlainText:
+        pair = row.text("pair") if "pair" in row.columns else None
+        return PlainText(id, row.text("text"), pair)
 
     def cut(self, examples: Sequence[PlainText], tokenizer: Tokenizer, cut: Cut) -> Iterator[Feature]:
         """Text in chunks of `max_length`, nothing lost; a text and its translation as one pair, cut longest first."""

@@ -106,12 +106,15 @@ def exact_match(prediction: str, answers: Sequence[str], normalise: Normalise) -
 
 def token_f1(prediction: str, answers: Sequence[str], normalise: Normalise) -> float:
     """The best F1 of shared tokens over the answers; 0 where none is shared, also for an empty prediction."""
-    guess = normalise(prediction).split()
-    return max((_overlap(guess, normalise(answer).split()) for answer in answers), default=0.0)
+    guess, best = Counter(normalise(prediction).split()), 0.0
+    for answer in answers:
+        tokens = Counter(normalise(answer).split())
+        same = (guess & tokens).total()
+        best = max(best, 2 * same / (guess.total() + tokens.total()) if same else 0.0)
+    return best
 
 
 def em_f1(answers: Sequence[str], prediction: str | None, normalise: Normalise) -> tuple[float, float]:
-    """Exact match and F1; 0 for no prediction."""
     if prediction is None:
         return 0.0, 0.0
     return exact_match(prediction, answers, normalise), token_f1(prediction, answers, normalise)
@@ -174,18 +177,12 @@ def _best_pair(window: Window, n_best: int, longest: int, whole_row: bool) -> tu
     return float(scores[place]), int(starts[place[0]]), int(ends[place[1]])
 
 
-def _overlap(guess: Sequence[str], answer: Sequence[str]) -> float:
-    same = sum((Counter(guess) & Counter(answer)).values())
-    return 2 * same / (len(guess) + len(answer)) if same else 0.0
-
-
 def _characters(text: str) -> list[str]:
     """White-space tokens, but every Chinese character (U+4E00 to U+9FA5) on its own."""
     return re.sub("([\u4e00-\u9fa5])", r" \1 ", text).split()
 
 
 def _bare(text: str) -> str:
-    """In lower case, without punctuation."""
     return "".join(character for character in text.lower() if not is_punctuation(character))
 
 

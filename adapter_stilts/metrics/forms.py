@@ -28,7 +28,6 @@ from typing import Any, TypeAlias
 from adapter_stilts.data.tables import broken_json, json_line_rows, suffix
 from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.files import numbered_lines, read_text, write_json, write_text
-from adapter_stilts.metrics.tags import Tags
 from adapter_stilts.registry import Registry
 
 Ranked: TypeAlias = Mapping[str, Sequence[str]]
@@ -62,32 +61,22 @@ def found_path(folder: Path, task: str, language: str, form: str, split: str = "
     return next((path for path in paths if path.is_file()), wanted)
 
 
-def write_lines(path: Path, predictions: Iterable[str | int]) -> None:
-    """Labels, choices or line numbers, one a line."""
-    write_text(path, "".join(f"{_plain(str(value), path)}\n" for value in predictions))
+def _in_lines(line: Callable[[Any, Path], str]) -> Callable[[Path, Iterable[Any]], None]:
+    """A writer of predictions, each a line or several."""
+    return lambda path, predictions: write_text(path, "".join(line(value, path) for value in predictions))
 
 
-def write_tags(path: Path, predictions: Iterable[Tags]) -> None:
-    """Tags one a line, an empty line after each sentence."""
-    write_text(path, "".join("".join(f"{_plain(tag, path)}\n" for tag in sentence) + "\n" for sentence in predictions))
+write_lines = _in_lines(lambda value, path: f"{_plain(str(value), path)}\n")
+write_tags = _in_lines(lambda sentence, path: "".join(f"{_plain(tag, path)}\n" for tag in sentence) + "\n")
+write_pairs = _in_lines(lambda pair, path: "\t".join(_plain(id, path) for id in pair) + "\n")
+write_choices = _in_lines(lambda number, path: f'{{"label": {int(number)}}}\n')  # as XTREME-R's evaluate.py reads them
 
 
 def write_answers(path: Path, predictions: Mapping[str, str]) -> None:
     write_json(path, dict(predictions))
 
 
-def write_pairs(path: Path, predictions: Iterable[tuple[str, str]]) -> None:
-    """Mined pairs of ids."""
-    write_text(path, "".join(f"{_plain(source, path)}\t{_plain(target, path)}\n" for source, target in predictions))
-
-
-def write_choices(path: Path, predictions: Iterable[int]) -> None:
-    """Numbers of choices, from 0, as XTREME-R's evaluate.py reads them."""
-    write_text(path, "".join(f'{{"label": {int(number)}}}\n' for number in predictions))
-
-
 def write_ranked(path: Path, predictions: Ranked) -> None:
-    """Candidates by question or mention, best first."""
     rows = ({"id": question, "candidates": list(candidates)} for question, candidates in predictions.items())
     write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
@@ -140,16 +129,16 @@ def read_ranked(path: Path, field: str = "candidates") -> dict[str, tuple[str, .
     """Ids by question or mention; field: "candidates", or "gold" for labels. In .json files: {"id": ["first", ...]}."""
     if suffix(path) == ".json":
         return {question: _ids(value, f"{path}, '{question}'") for question, value in _object(path).items()}
-    found: dict[str, tuple[str, ...]] = {}
+    entries: dict[str, tuple[str, ...]] = {}
     for row in json_line_rows(path):
         question = row.cells.get("id")
         if not isinstance(question, str) or not question:
             do = f'write {{"id": "...", "{field}": ["...", ...]}}'
             raise TaskDataError("a row without an id", where=row.where, do=do)
-        if question in found:
+        if question in entries:
             raise TaskDataError(f"id '{question}' occurs twice", where=row.where, do="give every question one row")
-        found[question] = _ids(row.cells.get(field), f"{row.where}, field '{field}'")
-    return found
+        entries[question] = _ids(row.cells.get(field), f"{row.where}, field '{field}'")
+    return entries
 
 
 def read_pairs(path: Path) -> list[tuple[str, str]]:
@@ -170,12 +159,12 @@ def _object(path: Path) -> dict[str, object]:
     """A file's one JSON object; json.loads would keep the last of two equal keys and say nothing."""
 
     def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        found: dict[str, object] = {}
+        entries: dict[str, object] = {}
         for key, value in pairs:
-            if key in found:
+            if key in entries:
                 raise TaskDataError(f"id '{key}' occurs twice", where=str(path), do="give every question one answer")
-            found[key] = value
-        return found
+            entries[key] = value
+        return entries
 
     try:
         value = json.loads(read_text(path), object_pairs_hook=once)

@@ -9,21 +9,13 @@ from typing import Any
 import numpy as np
 
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.metrics.base import (
-    DEFAULTS,
-    Array,
-    Options,
-    Score,
-    metrics,
-    one_each,
-    same_number,
-    scored,
-    units_of,
-)
+from adapter_stilts.metrics import base
+from adapter_stilts.metrics.base import DEFAULTS, Array, Options, Score, metrics, scored, units_of
 
 PLACEHOLDERS = 100  # gold labels from which on a single repeated one cannot be meant
 
 
+@metrics.register("retrieval", formats=("aligned",), form="lines", protocol="xtreme", averaged=("accuracy",))
 @metrics.register("accuracy", formats=("pair", "single", "choice"), form="lines", protocol="xtreme")
 def score_labels(gold: Sequence[object], predicted: Any, options: Options = DEFAULTS) -> Score:
     """Accuracy of labels, choices or line numbers, one per example, compared as texts.
@@ -31,7 +23,7 @@ def score_labels(gold: Sequence[object], predicted: Any, options: Options = DEFA
     Raises TaskDataError where many gold labels are all alike: a released test file without its labels often repeats
     one, and scoring against it gives 0.33 and looks like a result.
     """
-    right, guesses = [str(label) for label in gold], [str(label) for label in one_each(predicted)]
+    right, guesses = [str(label) for label in gold], [str(label) for label in base.one_each(predicted)]
     if len(right) >= PLACEHOLDERS and len(set(right)) == 1:
         what = f"all {len(right)} gold labels are '{right[0]}': these are placeholders"
         raise TaskDataError(what, do="fetch the file that has the labels")
@@ -52,22 +44,15 @@ def score_positive(gold: Sequence[str], predicted: Any, options: Options = DEFAU
     return scored("accuracy_f1", measured, len(gold), options)
 
 
-metrics.register("retrieval", formats=("aligned",), form="lines", protocol="xtreme", averaged=("accuracy",))(
-    score_labels
-)
-
-
+@metrics.register("masked_accuracy", formats=("text",))
 def masked_accuracy(gold: Array, predicted: Any, options: Options) -> Score:
     """gold: the units [N, 2] of each text, (right, masked)."""
     return scored("masked_accuracy", [("masked_accuracy", gold, "ratio")], int(gold[:, 1].sum()), options)
 
 
-metrics.register("masked_accuracy", formats=("text",))(masked_accuracy)
-
-
 def accuracy_units(gold: Sequence[object], predicted: Sequence[object]) -> Array:
     """[N, 2]: right, counted. Also for multiple choice (indexes) and retrieval (line numbers)."""
-    same_number(len(gold), len(predicted))
+    base.same_number(len(gold), len(predicted))
     return units_of(2, ((right == guess, 1) for right, guess in zip(gold, predicted, strict=True)))
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.metrics.base import DEFAULTS, Array, Options, Score, metrics, scored, units_of
@@ -36,10 +37,9 @@ def score_ranked(
     return scored(metric, [(metric, units, "ratio")], len(gold), options, unanswered)
 
 
-metrics.register("map20", formats=("ranking",), form="ranked", protocol="xtreme-r", pooled=True)(
-    partial(score_ranked, "map20")
-)
-metrics.register("mrr20", formats=("ranking",), form="ranked", protocol="xtreme-r")(partial(score_ranked, "mrr20"))
+OF_RANKS: dict[str, Any] = {"formats": ("ranking",), "form": "ranked", "protocol": "xtreme-r"}
+metrics.register("map20", pooled=True, **OF_RANKS)(partial(score_ranked, "map20"))
+metrics.register("mrr20", **OF_RANKS)(partial(score_ranked, "mrr20"))
 
 
 def precision_units(gold: Sequence[Collection[str]], ranked: Sequence[Sequence[str]]) -> Array:

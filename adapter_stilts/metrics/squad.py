@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -21,13 +21,20 @@ PARTS = ("exact_match", "f1")
 
 def score_answers(metric: str, gold: Mapping[str, Sequence[str]], predicted: Any, options: Options = DEFAULTS) -> Score:
     """Exact match and F1 of answers, by question id or in the order of gold; metric is squad, squad_v2 or mlqa."""
+    odds = options.null_odds
+    if metric == "squad_v2" and isinstance(predicted, Answers) and odds is None:
+        odds = {question: span.null_odds for question, span in predicted.spans.items()}
+        predicted = {question: span.text for question, span in predicted.spans.items()}
     if not isinstance(predicted, Mapping):
         predicted = dict(zip(gold, predicted, strict=True))
     answers, guesses = list(gold.values()), [predicted.get(question) for question in gold]
     unanswered = sum(question not in predicted for question in gold)
     if metric == "squad_v2":
-        measured = _em_f1(_silenced(gold, predicted, options.null_odds or {}, options.null_threshold))
-        return scored("f1", [*measured, *_oracles(gold, predicted, options.null_odds)], len(gold), options, unanswered)
+        units = answerable_units(answers, guesses)
+        for row, (question, texts) in zip(units, gold.items(), strict=True):
+            if question in predicted and (odds or {}).get(question, -np.inf) > options.null_threshold:
+                row[:2] = float(not texts)  # counts as "", which is right where there is no gold answer at all
+        return scored("f1", [*_em_f1(units), *_oracles(gold, predicted, odds)], len(gold), options, unanswered)
     for question, texts in gold.items():
         if not texts:
             what, do = "a question without a gold answer cannot be scored", "use squad_v2 for unanswerable questions"
@@ -39,20 +46,10 @@ def score_answers(metric: str, gold: Mapping[str, Sequence[str]], predicted: Any
     return scored("f1", measured, len(gold), options, unanswered)
 
 
-def _squad_v2(gold: Any, predicted: Any, options: Options) -> Score:
-    if isinstance(predicted, Answers) and options.null_odds is None:
-        options = replace(options, null_odds={question: span.null_odds for question, span in predicted.spans.items()})
-        predicted = {question: span.text for question, span in predicted.spans.items()}
-    return score_answers("squad_v2", gold, predicted, options)
-
-
-metrics.register("squad", formats=("span",), form="answers", protocol="xtreme", averaged=PARTS)(
-    partial(score_answers, "squad")
-)
-metrics.register("squad_v2", formats=("span",), form="answers", averaged=PARTS, takes_odds=True)(_squad_v2)
-metrics.register("mlqa", formats=("span",), form="answers", protocol="xtreme", averaged=PARTS, needs_language=True)(
-    partial(score_answers, "mlqa")
-)
+OF_SPANS: dict[str, Any] = {"formats": ("span",), "form": "answers", "averaged": PARTS}
+metrics.register("squad", protocol="xtreme", **OF_SPANS)(partial(score_answers, "squad"))
+metrics.register("squad_v2", takes_odds=True, **OF_SPANS)(partial(score_answers, "squad_v2"))
+metrics.register("mlqa", protocol="xtreme", needs_language=True, **OF_SPANS)(partial(score_answers, "mlqa"))
 
 
 @dataclass(frozen=True)
@@ -99,31 +96,16 @@ def answer_units(
 
 def answerable_units(gold: Sequence[Sequence[str]], predicted: Sequence[str | None]) -> Array:
     """[N, 3] as `answer_units`, by SQuAD v2's rule: "" is right exactly where a question has no answer."""
-    same_number(len(gold), len(predicted))
-    return units_of(3, ((*_answerable(*pair), 1.0) for pair in zip(gold, predicted, strict=True)))
-
-
-def _answerable(answers: Iterable[str], guess: str | None) -> tuple[float, float]:
-    kept = [answer for answer in answers if squad_text(answer)]
-    if guess is None or (kept and squad_text(guess)):
-        return em_f1(kept, guess, squad_text)
-    both_empty = float(not kept and not squad_text(guess))
-    return both_empty, both_empty
+    kept = [[answer for answer in answers if squad_text(answer)] for answers in gold]
+    units = answer_units(kept, predicted)
+    for row, answers, guess in zip(units, kept, predicted, strict=True):
+        if guess is not None and not (answers and squad_text(guess)):
+            row[:2] = float(not answers and not squad_text(guess))
+    return units
 
 
 def _em_f1(units: Array) -> list[tuple[str, Array, str]]:
     return [("f1", units[:, [1, 2]], "ratio"), ("exact_match", units[:, [0, 2]], "ratio")]
-
-
-def _silenced(
-    gold: Mapping[str, Sequence[str]], predicted: Mapping[str, str], null_odds: Mapping[str, float], threshold: float
-) -> Array:
-    """Units [N, 3] of SQuAD v2; odds above the threshold count as "", right where there is no gold answer at all."""
-    units = answerable_units(list(gold.values()), [predicted.get(question) for question in gold])
-    for row, (question, answers) in zip(units, gold.items(), strict=True):
-        if question in predicted and null_odds.get(question, -np.inf) > threshold:
-            row[:2] = float(not answers)
-    return units
 
 
 def _oracles(

@@ -45,7 +45,6 @@ def _token_accuracy(gold: Any, predicted: Any, options: Options) -> Score:
 
 
 def token_units(gold: Sequence[Tags], predicted: Sequence[Tags]) -> Array:
-    """[N, 2]: right tags and words of each sentence."""
     same_lengths(gold, predicted)
     pairs = zip(gold, predicted, strict=True)
     return units_of(2, ((sum(map(eq, right, guess)), len(right)) for right, guess in pairs))
@@ -99,12 +98,10 @@ def same_lengths(gold: Sequence[Tags], predicted: Sequence[Tags]) -> None:
 
 
 def _ends(before: str, prefix: str, other_type: bool) -> bool:
-    """Whether a chunk ended just before this tag."""
     return before in "ES" or (before in "BI" and prefix in "BSO") or (before not in "O." and other_type)
 
 
 def _starts(before: str, prefix: str, other_type: bool) -> bool:
-    """Whether a chunk starts at this tag."""
     return prefix in "BS" or (before in "ESO" and prefix in "EI") or (prefix not in "O." and other_type)
 
 

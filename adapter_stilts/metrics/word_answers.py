@@ -66,7 +66,6 @@ def _words(context: str) -> tuple[list[str], list[int]]:
 
 
 def _solid(text: str) -> list[int]:
-    """Where the characters stand that are no spaces."""
     return [place for place, character in enumerate(text) if character != " "]
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from adapter_stilts.data.columns import words
 from adapter_stilts.miniature.sampling import Sampler, settled
-from adapter_stilts.miniature.world import FRAMES, Clause, Sentence, Thing, words
+from adapter_stilts.miniature.world import FRAMES, Clause, Sentence, Thing
 
 # effect, cause, what they share
 RULES = tuple(

@@ -75,7 +75,6 @@ def sensible(program: Program) -> bool:
 
 
 def neighbours(program: Program, split: str) -> list[Program]:
-    """All programs of the split that differ in one part or one number."""
     others = [replace(program, filter=which, limit=limit) for which in FILTERS for limit in numbers(which)]
     others += [replace(program, change=change, amount=amount) for change in CHANGES for amount in numbers(change)]
     others += [replace(program, total=total) for total in TOTALS]
@@ -87,7 +86,6 @@ def numbers(part: str) -> tuple[int, ...]:
 
 
 def source(program: Program, rng: random.Random) -> str:
-    """The program as text, in a random style with random names."""
     style, xs, x, result, name = (rng.choice(words) for words in (STYLES, LISTS, ITEMS, RESULTS, NAMES))
     if style == "pipe":
         limit, amount = (f" {number}" if number else "" for number in (program.limit, program.amount))
@@ -106,7 +104,6 @@ def source(program: Program, rng: random.Random) -> str:
 
 
 def description(program: Program, rng: random.Random) -> str:
-    """What the program does, in English."""
     which = FILTERS[program.filter][1].format(number=program.limit)
     change = CHANGES[program.change][1].format(number=program.amount)
     return f"{rng.choice(('Take', 'Keep'))} {which}{change} and {rng.choice(TOTALS[program.total][2:])}."

@@ -21,18 +21,18 @@ from typing import Any
 from adapter_stilts.formats.base import Example
 from adapter_stilts.formats.pair import Classified
 from adapter_stilts.formats.queries import Candidate
+from adapter_stilts.formats.tags import UPOS
 from adapter_stilts.miniature import code, pairs, questions, rendering, sentences
 from adapter_stilts.miniature.languages import LANGUAGES
 from adapter_stilts.miniature.rendering import Row
-from adapter_stilts.miniature.sampling import SPLITS, Sampler, stream
+from adapter_stilts.miniature.sampling import Sampler, stream
 from adapter_stilts.miniature.texts import texts
-from adapter_stilts.miniature.world import GENERAL, LEGAL, MEDICAL, TOPICS, Domain, words
+from adapter_stilts.miniature.world import GENERAL, LEGAL, MEDICAL, TOPICS, Domain
 from adapter_stilts.registry import unknown_name
 
 VERSION = "4"
 DRAWN = "3"  # the version that drew the rows
 REDRAWN = {("choice", "test"): "4"}  # rows that a choice had been read on were drawn anew
-UPOS = words("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X")
 ENTITIES = ("B-LOC", "B-ORG", "B-PER", "I-LOC", "I-ORG", "I-PER", "O")
 NLI = ("contradiction", "entailment", "neutral")
 YES_NO = ("0", "1")
@@ -65,16 +65,11 @@ def examples(name: str, split: str, language: str) -> list[Example]:
     return list(_examples(name, split, language))
 
 
-def rows(name: str, split: str) -> list[Row]:
-    """The meanings behind a split; empty for `mlm` and the code datasets, which are not parallel."""
-    return list(_rows(name, split)) if known(name, split, "").make else []
-
-
 def candidates(name: str, split: str, language: str) -> list[Candidate]:
     """What the queries of a ranking data set are searched among, the part of it in one language."""
     known(name, split, language)
-    rows = enumerate(_rows(name, split))
-    parts = (rendering.candidates(row, f"{name}-{split}-{number}", number, language) for number, row in rows)
+    meanings = enumerate(rows(name, split))
+    parts = (rendering.candidates(row, f"{name}-{split}-{number}", number, language) for number, row in meanings)
     return [*chain.from_iterable(parts)]
 
 
@@ -83,8 +78,8 @@ def fingerprint() -> str:
     digest = hashlib.sha256(VERSION.encode())
     for name, dataset in sorted(DATASETS.items()):
         for language in dataset.languages:
-            rows = [asdict(example) for example in _examples(name, "test", language)[:20]]
-            digest.update(json.dumps(rows, default=sorted).encode())  # a set's order differs from process to process
+            first = [asdict(example) for example in _examples(name, "test", language)[:20]]
+            digest.update(json.dumps(first, default=sorted).encode())  # a set's order differs from process to process
     return digest.hexdigest()[:16]
 
 
@@ -93,23 +88,23 @@ def trunk_folder() -> Path:
     return Path(__file__).parent / "trunk"
 
 
-def known(name: str, split: str, language: str) -> Dataset:
-    """The dataset, once name, split and language are known to exist ("" asks for no language)."""
+def known(name: str, split: str, language: str) -> None:
+    """Raises UnknownName for a data set that is not there, or that lacks the split or the language."""
     if name not in DATASETS:
         raise unknown_name("miniature dataset", name, DATASETS)
-    dataset = DATASETS[name]
     where = f"miniature dataset '{name}'"
-    if split not in dataset.sizes:
-        raise unknown_name("split", split, dataset.sizes, where=where)
-    if language and language not in dataset.languages:
-        raise unknown_name("language", language, dataset.languages, where=where)
-    return dataset
+    if split not in DATASETS[name].sizes:
+        raise unknown_name("split", split, DATASETS[name].sizes, where=where)
+    if language not in DATASETS[name].languages:
+        raise unknown_name("language", language, DATASETS[name].languages, where=where)
 
 
 @cache
-def _rows(name: str, split: str) -> tuple[Row, ...]:
+def rows(name: str, split: str) -> tuple[Row, ...]:
+    """The meanings behind a split; none for `mlm` and the code datasets, which are not parallel."""
     dataset = DATASETS[name]
-    assert dataset.make is not None
+    if dataset.make is None:
+        return ()
     unique: dict[Row, None] = {}
     for row in dataset.make(Sampler(_generator(name, split), split, dataset.domain)):
         unique.setdefault(row)
@@ -127,8 +122,8 @@ def _examples(name: str, split: str, language: str) -> tuple[Example, ...]:
     if dataset.render is None:
         programs = islice(code.pairs(_generator(name, split), split, described=name == "code-search"), size)
         return tuple(Classified(f"{name}-{split}-{number}", *row) for number, row in enumerate(programs))
-    rows = enumerate(_rows(name, split))
-    return tuple(dataset.render(row, f"{name}-{split}-{number}", language) for number, row in rows)
+    meanings = enumerate(rows(name, split))
+    return tuple(dataset.render(row, f"{name}-{split}-{number}", language) for number, row in meanings)
 
 
 def _generator(name: str, split: str) -> random.Random:
@@ -136,7 +131,7 @@ def _generator(name: str, split: str) -> random.Random:
 
 
 def _sized(train: int, validation: int = 300, test: int = 0) -> dict[str, int]:
-    return dict(zip(SPLITS, (train, validation, test or validation), strict=True))
+    return {"train": train, "validation": validation, "test": test or validation}
 
 
 _ALL = (

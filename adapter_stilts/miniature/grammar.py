@@ -73,7 +73,6 @@ class Grammar:
     # -- whole sentences
 
     def sentence(self, meaning: Sentence, style: Style) -> Words:
-        """A sentence with its full stop."""
         return self.finish(self.body(meaning, style), self.stop)
 
     def question(self, clause: Clause, asked: str, style: Style) -> Words:
@@ -85,7 +84,6 @@ class Grammar:
         return self.form("phrases", name)
 
     def text(self, sentences: Iterable[Words]) -> str:
-        """Several sentences as running text."""
         return self.blank.join(text_of(words) for words in sentences)
 
     def body(self, meaning: Sentence, style: Style) -> Words:
@@ -99,7 +97,6 @@ class Grammar:
         return first + self.words(self.because, "SCONJ") + self.clause(meaning.second, second)
 
     def finish(self, words: Words, mark: str) -> Words:
-        """Capital at the start, closing mark at the end."""
         first = next(index for index, word in enumerate(words) if word.tag != "PUNCT")
         start = words[first]
         capital = replace(start, text=self.capital(start.text[:1]) + start.text[1:])
@@ -165,7 +162,6 @@ class Grammar:
         return "cities" if place in CITIES else "orgs" if place in ORGS else "places"
 
     def asked(self, clause: Clause, slot: str) -> Words:
-        """The question word for a slot."""
         return self.words(self.form("ask", "goal" if slot == "place" and clause.frame == "move" else slot), "PRON")
 
 
@@ -179,7 +175,6 @@ def shared(first: Clause, second: Clause) -> str:
 
 
 def glued(words: Words) -> Words:
-    """The words without a blank before the first."""
     return (replace(words[0], space=False), *words[1:])
 
 

@@ -123,9 +123,9 @@ def handover(sampler: Sampler) -> Premises:
 
     "Anna gave Peter a book" says "Peter got a book from Anna".
     """
-    given = replace(sampler.clause(("give", "send")), negated=False)
-    shown = replace(given, verb="show")
-    return Sentence(given), Sentence(swapped(given)), Sentence(shown), converse(strip(given))
+    gave = replace(sampler.clause(("give", "send")), negated=False)
+    shown = replace(gave, verb="show")
+    return Sentence(gave), Sentence(swapped(gave)), Sentence(shown), converse(strip(gave))
 
 
 def swapped(clause: Clause) -> Clause:
@@ -155,13 +155,11 @@ def paraphrases(sampler: Sampler) -> Iterator[Labelled]:
 
 
 def overlap(row: Labelled) -> int:
-    """Tenths of the English words that both texts have."""
     first, second = ({*text(side, "en").lower().rstrip(".").split()} for side in (row.first, row.second))
     return round(10 * len(first & second) / len(first | second))
 
 
 def paraphrase(sampler: Sampler, label: str) -> Labelled:
-    """One pair of different texts, both of the split."""
     while True:
         meaning = some_events(sampler)
         other = same(sampler, meaning) if label == "1" else different(sampler, meaning)

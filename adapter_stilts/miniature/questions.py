@@ -139,7 +139,6 @@ def candidate(sampler: Sampler, pair: Cause, kind: str) -> Clause | None:
 
 
 def mentions(sampler: Sampler) -> Iterator[Linked]:
-    """People of this split, each mentioned once."""
     rng = sampler.rng
     known: set[tuple[str, str, str]] = set()
     while True:

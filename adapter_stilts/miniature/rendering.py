@@ -80,7 +80,6 @@ def words_of(sentence: Styled, language: str) -> Words:
 
 
 def text(sentences: Sequence[Styled], language: str) -> str:
-    """Several sentences as running text."""
     return grammar(language).text(words_of(sentence, language) for sentence in sentences)
 
 
@@ -104,7 +103,6 @@ def parts_of_speech(row: Labelled, name: str, language: str) -> Tagged:
 
 
 def entities(row: Labelled, name: str, language: str) -> Tagged:
-    """Words with B- and I- tags of people, places and organisations."""
     words = words_of(row.first[0], language)
     tags: list[str] = []
     before = ("", "")
@@ -182,12 +180,10 @@ def paragraph(row: Asked, name: str, language: str) -> tuple[Candidate, ...]:
 
 
 def description(row: Linked, name: str, language: str) -> Candidate:
-    """What is said of the person that the mention called `name` is about."""
     return Candidate(f"P-{name}", text(row.described, language), None, language)
 
 
 def _name_range(words: Words) -> tuple[int, int]:
-    """First and last character of the person's full name."""
     first = next(place for place, word in enumerate(words) if word.role == "agent" and word.entity == "PER")
     last = first
     while last + 1 < len(words) and words[last + 1].entity == "PER" and words[last + 1].role in ("", "agent"):

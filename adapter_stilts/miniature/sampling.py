@@ -19,7 +19,6 @@ from adapter_stilts.miniature import world
 from adapter_stilts.miniature.grammar import Style, Styled
 from adapter_stilts.miniature.world import GENERAL, HELD_OUT, OPPOSITES, Clause, Domain, Sentence, Thing, concepts
 
-SPLITS = ("train", "validation", "test")
 OPTIONAL = ("modifier", "count", "place", "time")
 EVENTS = (*world.ACTIONS, *world.TRANSFERS, "get", *world.ACTIVITIES, *world.MOTIONS)
 PLAIN_FRAMES = ("feel", "be", "weather")
@@ -65,7 +64,6 @@ class Sampler:
         return self.everything or self.split == "test"
 
     def only(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """The names this split may use."""
         return names if self.unrestricted else _without_held_out(names)
 
     def allows(self, *clauses: Clause) -> bool:
@@ -228,13 +226,11 @@ def settled(clause: Clause) -> Clause:
 
 
 def optional_facts(clause: Clause) -> list[str]:
-    """Which facts are stated that could be left out."""
     needed = "place" if clause.frame in PLACED_FRAMES else ""
     return [fact for fact in OPTIONAL if getattr(clause, fact) and fact != needed]
 
 
 def without(clause: Clause, *facts: str) -> Clause:
-    """The clause with some optional facts left unsaid."""
     unsaid: dict[str, Any] = {fact: "" for fact in facts if fact in ("place", "time")}
     if clause.thing is not None:
         unsaid["thing"] = replace(clause.thing, **{fact: "" for fact in facts if fact in ("modifier", "count")})
@@ -242,5 +238,4 @@ def without(clause: Clause, *facts: str) -> Clause:
 
 
 def strip(clause: Clause) -> Clause:
-    """The clause with nothing optional said."""
     return without(clause, *optional_facts(clause))

@@ -40,7 +40,6 @@ def _some_sentence(sampler: Sampler) -> Sentence:
 
 
 def topics(sampler: Sampler) -> Iterator[Labelled]:
-    """Single sentences by topic."""
     while True:
         for topic, verbs in world.TOPICS.items():
             meaning = None

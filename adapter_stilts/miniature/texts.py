@@ -73,7 +73,6 @@ def programs(rng: random.Random, split: str) -> tuple[str, str]:
 
 
 def translation(sampler: Sampler, language: str) -> tuple[str, str]:
-    """A sentence, sometimes two, and the same in another language."""
     rng = sampler.rng
     other = "en" if rng.random() < WITH_ENGLISH and language != "en" else _other_language(rng, language)
     meanings = [any_sentence(sampler) for _ in range(rng.choice((1, 1, 1, 2)))]
@@ -92,7 +91,6 @@ def answered(sampler: Sampler, language: str) -> tuple[str, str]:
 
 
 def replied(sampler: Sampler, language: str) -> tuple[str, str]:
-    """A sentence and a reply to it."""
     meaning = any_sentence(sampler)
     return text([sampler.styled(meaning)], language), written([reply(sampler, meaning)], language)
 
@@ -105,7 +103,6 @@ def _other_language(rng: random.Random, language: str) -> str:
 
 
 def written(parts: Sequence[Part], language: str) -> str:
-    """The parts as running text."""
     speech = grammar(language)
     passages = []
     for part in parts:

@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import permutations
 
+from adapter_stilts.data.columns import words
+
 
 @dataclass(frozen=True, slots=True)
 class Thing:
@@ -76,15 +78,9 @@ class Domain:
 
 
 def concepts(clause: Clause) -> frozenset[str]:
-    """Every concept a clause mentions."""
     described = clause.noun, clause.modifier, clause.count
     named = clause.verb, clause.agent, clause.surname, clause.partner, clause.place, clause.time
     return frozenset((*named, *described)) - {""}
-
-
-def words(text: str) -> tuple[str, ...]:
-    """The words of a text, so that long lists of them stay readable."""
-    return tuple(text.split())
 
 
 WOMEN = words("anna maria olga laura sara nina clara eva julia elena lisa amina")

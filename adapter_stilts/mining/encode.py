@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,21 +27,20 @@ from adapter_stilts.data.sentences import Seen, Sentence, sentences
 from adapter_stilts.environment import peak_memory
 from adapter_stilts.errors import TaskDataError, refuse
 from adapter_stilts.files import bare_name
-from adapter_stilts.mining.centred import centred_folder
 from adapter_stilts.mining.cluster import Cluster, cluster_of
-from adapter_stilts.mining.folder import clear_vectors, decides, filling, state_of_vectors
+from adapter_stilts.mining.folder import centred_folder, clear_vectors, decides, filling, state_of_vectors
 from adapter_stilts.mining.memory import REMEMBERED, rows_of_a_shard
 from adapter_stilts.mining.sides import TextFile, surveyed
 from adapter_stilts.mining.workers import read_by_workers, spec_of
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.reporting import Reporter
-from adapter_stilts.retrieval.protocols import protocol
-from adapter_stilts.retrieval.reading import MAX_LENGTH, Overrides, Reading
-from adapter_stilts.retrieval.stored.arrays import DTYPES, write_npy
+from adapter_stilts.retrieval.protocols import MAX_LENGTH, protocol
+from adapter_stilts.retrieval.reading import Overrides, Reading
+from adapter_stilts.retrieval.stored.arrays import DTYPES, write_shard
 from adapter_stilts.retrieval.stored.encoding import ShardRows, gather, remember, vectors_of
-from adapter_stilts.retrieval.stored.known import KnownTexts
+from adapter_stilts.retrieval.stored.known import KnownTexts, as_keys
 from adapter_stilts.retrieval.stored.ledger import Shard, append, read_ledger, seal
-from adapter_stilts.retrieval.stored.vectors import ShardFiles, file_name
+from adapter_stilts.retrieval.stored.vectors import ShardFiles
 from adapter_stilts.runs.subject import SentenceReader, sentence_reader, trunk_of
 
 COUNTS = ("folder", "rows", "blank", "repeated", "cut", "dimension", "dtype", "shards", "layer", "pool", "centring")
@@ -109,62 +109,59 @@ def encode(
         shards = math.ceil(rows / planned["shard_rows"])
         report.say(f"would encode {rows} rows of {request.file} in {shards} shards to {folder}")
         return {"folder": str(folder), "state": state, **_counts(planned, ())}
-    common: Any = {"runs": runs, "overwrite": overwrite, "report": report}
     with cluster_of(request.engine, request.ray_address) as cluster:
+        encoder = Encoder(reader, runs, report, cluster, overwrite)
         if not request.wanted.centring:
-            return encode_with(reader, request, file, out=out, cluster=cluster, **common)
-        plain = replace(request, dtype="float32")
-        made = encode_with(reader, plain, file, out=None, cluster=cluster, **common)
+            return encoder.vectors(request, file, out)
+        made = encoder.vectors(replace(request, dtype="float32"), file)
     folder, state = centred_folder(Path(made["folder"]), out, request.dtype, overwrite=overwrite, report=report)
     own = {"folder": str(folder), "state": state, "dtype": request.dtype, "centring": True}
     return {**made, **own, "plain_folder": made["folder"]}
 
 
-def encode_with(
-    reader: SentenceReader,
-    request: Encoding,
-    file: TextFile,
-    *,
-    out: Path | None,
-    runs: Path,
-    report: Reporter,
-    cluster: Cluster | None = None,
-    overwrite: bool = False,
-) -> dict[str, Any]:
-    """The vectors as they come, with an encoder that is loaded, a file that was surveyed and a cluster, if any."""
-    made = _made(reader, request, file)
-    folder = out or _folder(runs, made)
-    with filling(folder, made, overwrite=overwrite):
-        work, seen = _Work(folder, reader, request, report, cluster), Seen()
-        state = work.finish(seen.passing(sentences(file.source)))
-        if state != "done" and seen.survey() != file.survey:
-            clear_vectors(folder)
-            do = "run the command again when it is at rest"
-            raise TaskDataError("the file changed while it was read", where=str(request.file), do=do)
-        if state != "done":
-            seal(folder)
-    summary = work.summary()
-    rows, blank, cut = (summary[name] for name in ("rows", "blank", "cut"))
-    if state == "done":
-        report.say("these vectors are there already, whole (--overwrite makes them again)")
-    if blank == rows:
-        report.say(f"none of the {rows} rows has any text: there is no vector to search")
-    elif blank:
-        report.say(f"{blank} of {rows} rows have no text: they keep their places, are zero, and are marked")
-    if cut:
-        read = f"the {made['max_length']} tokens that are read"
-        report.say(f"{cut} sentences are longer than {read}; their ends were left out")
-    return {"folder": str(folder), "state": state, **summary}
+@dataclass(frozen=True)
+class Encoder:
+    """An encoder that is loaded, where its vectors are kept, and who works: a cluster, or this process."""
+
+    reader: SentenceReader
+    runs: Path
+    report: Reporter
+    cluster: Cluster | None
+    overwrite: bool = False
+
+    def vectors(self, request: Encoding, file: TextFile, out: Path | None = None) -> dict[str, Any]:
+        """The vectors of a file that was surveyed, as they come; returns what `encode` does."""
+        made = _made(self.reader, request, file)
+        folder = out or _folder(self.runs, made)
+        with filling(folder, made, overwrite=self.overwrite):
+            work, seen = _Work(folder, self, request), Seen()
+            state = work.finish(seen.passing(sentences(file.source)))
+            if state != "done" and seen.survey() != file.survey:
+                clear_vectors(folder)
+                do = "run the command again when it is at rest"
+                raise TaskDataError("the file changed while it was read", where=str(request.file), do=do)
+            if state != "done":
+                seal(folder)
+        summary = work.summary()
+        rows, blank, cut = (summary[name] for name in ("rows", "blank", "cut"))
+        if state == "done":
+            self.report.say("these vectors are there already, whole (--overwrite makes them again)")
+        if blank == rows:
+            self.report.say(f"none of the {rows} rows has any text: there is no vector to search")
+        elif blank:
+            self.report.say(f"{blank} of {rows} rows have no text: they keep their places, are zero, and are marked")
+        if cut:
+            read = f"the {made['max_length']} tokens that are read"
+            self.report.say(f"{cut} sentences are longer than {read}; their ends were left out")
+        return {"folder": str(folder), "state": state, **summary}
 
 
 class _Work:
     """One folder being filled."""
 
-    def __init__(
-        self, folder: Path, reader: SentenceReader, request: Encoding, report: Reporter, cluster: Cluster | None
-    ) -> None:
-        self._folder, self._reader, self._request, self._report = folder, reader, request, report
-        self._cluster, ledger = cluster, read_ledger(folder)
+    def __init__(self, folder: Path, encoder: Encoder, request: Encoding) -> None:
+        self._folder, self._request, ledger = folder, request, read_ledger(folder)
+        self._reader, self._report, self._cluster = encoder.reader, encoder.report, encoder.cluster
         self._made, self._shards, self._sealed = ledger.made, list(ledger.shards), ledger.sealed
         self._size, self._rows = int(ledger.made["shard_rows"]), int(ledger.made["rows"])
         self._files, self._known = ShardFiles(folder, ledger), KnownTexts(REMEMBERED)
@@ -226,10 +223,9 @@ class _Work:
 
     def _store(self, made: ShardRows) -> None:
         """The next shard; it has fewer rows where the file has become shorter, which is noticed at its end."""
-        files, number = dict[str, str](), len(self._shards)
-        for part, shape, dtype, blocks in made.stored(self._request.dtype, self._files.stored):
-            name = file_name(part, number)
-            files[name] = write_npy(self._folder / name, shape, dtype, blocks)
+        number, dtype = len(self._shards), self._request.dtype
+        blocks = partial(made.blocks, dtype=dtype, earlier=self._files.stored)
+        files = write_shard(self._folder, number, (made.rows, made.new.shape[1]), dtype, blocks, as_keys(made.keys))
         shard = Shard(number, made.rows, made.blank, made.repeated, made.cut, files)
         append(self._folder, shard)
         self._files.add(files)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.errors import DoesNotFit, refuse
+from adapter_stilts.retrieval.plan import GB
 from adapter_stilts.retrieval.reading import Reading
 
 REMEMBERED = 1 << 22  # texts of earlier shards that are not encoded again: 24 bytes each
 SHARD_ROWS = 1 << 16
 FEWEST_ROWS = 1 << 10  # a smaller shard would save less than its files cost
-GB = 10**9
 
 LIBRARIES = 450 * 10**6  # Python with torch, transformers, adapters and faiss imported
 PER_PIECE = 1200  # of the tokenizer's vocabulary, its tables and the text they were read from

@@ -3,8 +3,7 @@
     mine(Mining(Path("news.de"), Path("news.en"), trunk="miniature"), out=Path("pairs.tsv"), ...)
 
 Sentences are encoded into folders that are kept (`encode.py`), each side's nearest neighbours are searched in shards
-that fit in memory, and pairs are made of them by margin. The search goes on where it was stopped; the file of pairs
-appears whole or not at all.
+that fit in memory, going on where a search was stopped, and pairs are made of them by margin.
 """
 
 from __future__ import annotations
@@ -13,42 +12,35 @@ import gc
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from adapter_stilts.config.fingerprint import fingerprint
+from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.environment import peak_memory
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import sha256
+from adapter_stilts.mining import pair_files
 from adapter_stilts.mining.cluster import Cluster, cluster_of
-from adapter_stilts.mining.encode import Encoding, encode_with
-from adapter_stilts.mining.output import as_json, finished, publish, refuse_occupied, report_path, write_pairs
-from adapter_stilts.mining.pair_files import read_gold
+from adapter_stilts.mining.encode import Encoder, Encoding
 from adapter_stilts.mining.request import Mining, settings_of
-from adapter_stilts.mining.search import Search, search_plan
+from adapter_stilts.mining.search import Search
 from adapter_stilts.mining.sides import Side, TextFile, check_together, content_hash, facts, open_side, surveyed
-from adapter_stilts.mining.threshold import Kept, decide, tuner
+from adapter_stilts.mining.threshold import Kept, decide
 from adapter_stilts.reporting import Reporter
+from adapter_stilts.retrieval.gold import drawn, tuner
 from adapter_stilts.retrieval.mining import Pairs
-from adapter_stilts.retrieval.plan import AUTO, SearchPlan
+from adapter_stilts.retrieval.plan import SearchPlan
 from adapter_stilts.retrieval.pools import candidates
 from adapter_stilts.retrieval.protocols import Protocol
 from adapter_stilts.retrieval.reading import Overrides
-from adapter_stilts.retrieval.thresholds import drawn
 from adapter_stilts.runs.folder import locked, remove_remains
 from adapter_stilts.runs.subject import sentence_reader
 
 PAIRS = "pairs"  # in the folder of the work, until they are whole
-DEFAULT_TRUNK = "miniature"
 
-
-@dataclass(frozen=True)
-class Input:
-    """Both sides as they are named: files of sentences, None where only vectors are given, and their vectors."""
-
-    files: tuple[TextFile | None, TextFile | None]
-    vectors: tuple[Path, Path]
+Inputs: TypeAlias = Sequence[tuple[TextFile | None, Path]]  # of both sides: sentences, if given, and vectors
 
 
 @dataclass(frozen=True)
@@ -74,7 +66,7 @@ def mine(request: Mining, *, out: Path, runs: Path, overwrite: bool, dry_run: bo
     anything is searched; DoesNotFit where the limit on memory cannot be met.
     """
     rules = request.rules()
-    refuse_occupied(out, overwrite=overwrite, read=request.reads)
+    pair_files.refuse_occupied(out, overwrite=overwrite, read=request.reads)
     paths = [request.source, request.target, *(request.dev[:2] if request.dev else ())]
     files = [_surveyed(path, request, report) if path else None for path in paths]
     if dry_run:
@@ -99,25 +91,25 @@ class _Job:
     def __init__(self, request: Mining, rules: Protocol, work: Path, report: Reporter, cluster: Cluster | None) -> None:
         self._request, self._rules, self._work, self._report, self._cluster = request, rules, work, report, cluster
 
-    def encoded(self, files: Sequence[TextFile | None], runs: Path) -> list[Input]:
+    def encoded(self, files: Sequence[TextFile | None], runs: Path) -> list[Inputs]:
         """Both sides, and those of dev, with the vectors that are given, or that one encoder makes or has made."""
         request, rules = self._request, self._rules
         if request.source_vectors is not None and request.target_vectors is not None:
-            return [Input((files[0], files[1]), (request.source_vectors, request.target_vectors))]
-        trunk = request.trunk or (None if request.run else DEFAULT_TRUNK)
+            return [list(zip(files, (request.source_vectors, request.target_vectors), strict=True))]
+        trunk = request.trunk or (None if request.run else RunConfig().trunk.name)
         how: Any = {"layer": request.wanted.one_layer(), "revision": request.revision, "precision": request.precision}
         reader = sentence_reader(request.run, trunk, usual=rules, **how)
+        encoder = Encoder(reader, runs, self._report, self._cluster)
 
         def vectors(file: TextFile) -> Path:
             asked = Encoding(file.path, request.run, wanted=Overrides(pool=rules.pool), max_length=rules.max_length)
             asked = replace(asked, layout=request.layout, column=request.column, limit_gb=request.limit_gb)
-            made = encode_with(reader, asked, file, out=None, runs=runs, report=self._report, cluster=self._cluster)
-            return Path(made["folder"])
+            return Path(encoder.vectors(asked, file)["folder"])
 
-        texts = [file for file in files if file is not None]
-        return [Input(pair, (vectors(pair[0]), vectors(pair[1]))) for pair in zip(texts[::2], texts[1::2], strict=True)]
+        both = [(file, vectors(file)) for file in files if file is not None]
+        return [both[start : start + 2] for start in range(0, len(both), 2)]
 
-    def document(self, main: Input, dev: Input | None = None, *, out: Path, overwrite: bool) -> dict[str, Any]:
+    def document(self, main: Inputs, dev: Inputs = (), *, out: Path, overwrite: bool) -> dict[str, Any]:
         """The report of what was mined from the two sides and published, or of the same mining before."""
         request = self._request
         with _opened(main, self._work, "") as (source, target):
@@ -125,42 +117,44 @@ class _Job:
                 self._rules = replace(self._rules, centring=True)
             rules = self._rules
             given = [sha256(path) if path else "" for path in (request.gold, request.score_only)]
-            files = (*main.files, *(dev.files if dev else (None, None)))
+            files = [*(file for file, _ in (*main, *dev)), None, None][:4]
             # their texts, and their bytes, for ids and line numbers are no part of the texts
             shown = [(file.survey.sha256, sha256(file.path)) if file else ("", "") for file in files]
             hashes = (content_hash(source), content_hash(target))
             identity = fingerprint((request.decides, settings_of(rules), *hashes, given, shown))
-            known = finished(out, identity, overwrite=overwrite)
+            known = pair_files.finished(out, identity, overwrite=overwrite)
             if known is not None:
                 self._report.say(f"{out} is the outcome of this very mining already")
                 return known
-            gold = read_gold(request.gold, source, target) if request.gold else None
+            gold = pair_files.read_gold(request.gold, source, target) if request.gold else None
             if request.score_only is not None:
-                mined = self._given(request.score_only, source, target)
+                search = Search(request, rules, source, target, self._report, None)
+                pairs = search.given(request.score_only)
+                mined = Mined(pairs, pairs, search.plan)
             else:
                 if hashes[0] == hashes[1]:
                     self._report.say("source and target are the same: every sentence will find itself")
                 mined = self._searched(source, target, self._work)
             threshold, chosen_on = request.threshold, "given"
-            if dev is not None:
+            if dev:
                 threshold, chosen_on = self._dev_threshold(dev), "dev"
             tune = tuner(request.target_precision, rules.threshold)
             kept = decide(mined.scored, gold, tune, rules, threshold, chosen_on, seed=request.seed)
             pairs = mined.written if kept.threshold is None else mined.written.above(kept.threshold)
             all_lines = rules.written == "once" and request.score_only is None
             how = {"json_lines": request.json_lines, "all_lines": all_lines}
-            count = write_pairs(self._work / PAIRS, pairs, source, target, **how)
-            document: dict[str, Any] = as_json(
+            count = pair_files.write_pairs(self._work / PAIRS, pairs, source, target, **how)
+            document: dict[str, Any] = pair_files.as_json(
                 {
                     "pairs_file": str(out),
-                    "report": str(report_path(out)),
+                    "report": str(pair_files.report_path(out)),
                     "pairs": count,
                     "candidates": len(mined.written),
                     "left_out": dict(mined.left_out),
                     "threshold": kept.threshold,
                     "threshold_from": kept.source,
-                    "source": facts(source, main.files[0]),
-                    "target": facts(target, main.files[1]),
+                    "source": facts(source, files[0]),
+                    "target": facts(target, files[1]),
                     "settings": {**settings_of(rules), **mined.search.facts(), "recall": mined.recall},
                     "results": [result.to_json() for result in kept.results],
                     "curve": list(kept.curve),
@@ -169,20 +163,15 @@ class _Job:
                     "notes": [*kept.notes, *_notes(count, mined, kept)],
                 }
             )
-            publish(self._work / PAIRS, out, identity, document)
+            pair_files.publish(self._work / PAIRS, out, identity, document)
         _say(document, kept, self._report)
         return document
 
     def _searched(self, source: Side, target: Side, work: Path) -> Mined:
         """Search both ways and make pairs."""
         request, rules = self._request, self._rules
-        chosen = search_plan(request, rules, source, target, self._cluster)
-        if request.index == AUTO:
-            self._report.say(f"index {chosen.index}: {chosen.why}")
-        sides = [(content_hash(side), side.searched_hash) for side in (source, target)]
-        identity = fingerprint((sides, chosen.index, asdict(chosen.settings), chosen.k, rules.centring))
-        search = Search(source, target, rules, chosen, self._report)
-        neighbours = search.both_ways(work, identity, self._cluster)
+        search = Search(request, rules, source, target, self._report, self._cluster)
+        neighbours = search.both_ways(work)
         recall = search.recall(neighbours)
         pairs = candidates(neighbours, rules)
         written, left_out = pairs.lines(rules.written), dict(pairs.left_out)
@@ -190,18 +179,15 @@ class _Job:
             left_out["of a sentence that occurs several times"] = len(pairs.texts) - len(written)
         every_line = rules.written == "once" and (request.gold or request.dev)  # gold may name any line of a text
         scored = pairs.lines("expand") if every_line else written
-        return Mined(written, scored, chosen, recall, {reason: count for reason, count in left_out.items() if count})
+        return Mined(
+            written, scored, search.plan, recall, {reason: count for reason, count in left_out.items() if count}
+        )
 
-    def _given(self, path: Path, source: Side, target: Side) -> Mined:
-        chosen = search_plan(self._request, self._rules, source, target, None)
-        pairs = Search(source, target, self._rules, chosen, self._report).given(path)
-        return Mined(pairs, pairs, chosen)
-
-    def _dev_threshold(self, dev: Input) -> float:
+    def _dev_threshold(self, dev: Inputs) -> float:
         """The threshold that is best on the dev files."""
         assert self._request.dev is not None
         with _opened(dev, self._work, "dev ") as (source, target):
-            gold = read_gold(self._request.dev[2], source, target)
+            gold = pair_files.read_gold(self._request.dev[2], source, target)
             pairs = self._searched(source, target, self._work / "dev").scored
         tune = tuner(self._request.target_precision, self._rules.threshold)
         cut = tune(gold.right(pairs), pairs.score, len(gold))
@@ -211,11 +197,11 @@ class _Job:
 
 
 @contextmanager
-def _opened(sides: Input, work: Path, name: str) -> Iterator[tuple[Side, Side]]:
+def _opened(sides: Inputs, work: Path, name: str) -> Iterator[tuple[Side, Side]]:
     """Both sides with their texts; what does not belong together is refused."""
     with ExitStack() as stack:
         opened = []
-        for side, file, path in zip(("source", "target"), sides.files, sides.vectors, strict=True):
+        for side, (file, path) in zip(("source", "target"), sides, strict=True):
             opened.append(open_side(f"{name}{side}", file, path, work))
             if opened[-1].texts is not None:
                 stack.enter_context(opened[-1].texts)
@@ -229,8 +215,12 @@ def _say(document: dict[str, Any], kept: Kept, report: Reporter) -> None:
     report.table("rows", ("side", "in file", "blank", "repeated", "searched"), rows)
     if kept.results:
         measured = [(row, row.settings["threshold_chosen_on"]) for row in kept.results]
-        scores = [[row.metric, f"{100 * row.score:.1f}", row.n, chosen_on] for row, chosen_on in measured]
-        report.table("against gold", ("metric", "%", "gold pairs", "threshold chosen on"), scores)
+        percent = "{:.1f}".format
+        intervals = [" to ".join(percent(100 * end) for end in row.interval or ()) for row, _ in measured]
+        shown = zip(measured, intervals, strict=True)
+        scores = [[row.metric, percent(100 * row.score), ends, row.n, chosen_on] for (row, chosen_on), ends in shown]
+        named = ("metric", "%", "95 % interval", "gold pairs", "threshold chosen on")
+        report.table("against gold", named, scores)
     for line in (*drawn(kept.histogram, kept.threshold), *document["notes"]):
         report.say(line)
 

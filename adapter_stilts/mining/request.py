@@ -11,6 +11,7 @@ from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.errors import refuse
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.retrieval.distinct import duplicates
+from adapter_stilts.retrieval.gold import check_precision
 from adapter_stilts.retrieval.indexes import indexes
 from adapter_stilts.retrieval.plan import AUTO
 from adapter_stilts.retrieval.protocols import Protocol, protocol
@@ -59,32 +60,16 @@ class Mining:
     ray_address: str | None = None
 
     @classmethod
-    def from_config(
-        cls,
-        config: RunConfig,
-        *,
-        run: Path | None = None,
-        retrieval: str | None = None,
-        reads: bool = True,
-        **given: Any,
-    ) -> Mining:
+    def from_config(cls, config: RunConfig, *, run: Path | None = None, reads: bool = True, **given: Any) -> Mining:
         """The mining of a configuration.
 
-        retrieval  which best partners become pairs, as `Overrides` have it
-        reads      whether sentences are read; False: vectors are given, and the configuration's trunk is nothing to
-                   them
-        given      the fields that no configuration has
+        reads  whether sentences are read; False: vectors are given, and the configuration's trunk is nothing to them
+        given  the fields that no configuration has, and `retrieval`, as `Overrides` have it
         """
-        return cls(
-            run=run,
-            trunk=trunk_of(config, run) if reads else None,
-            revision=config.trunk.revision,
-            precision=config.trunk.precision,
-            protocol=config.evaluation.protocol,
-            wanted=replace(Overrides.from_config(config), retrieval=retrieval),
-            seed=config.training.seed,
-            **given,
-        )
+        trunk: Any = {"revision": config.trunk.revision, "precision": config.trunk.precision}
+        wanted = replace(Overrides.from_config(config), retrieval=given.pop("retrieval", None))
+        how: Any = {"wanted": wanted, "protocol": config.evaluation.protocol, "seed": config.training.seed}
+        return cls(run=run, trunk=trunk_of(config, run) if reads else None, **trunk, **how, **given)
 
     @property
     def reads(self) -> list[Path]:
@@ -119,35 +104,30 @@ def settings_of(rules: Protocol) -> dict[str, Any]:
 
 def _check(request: Mining) -> None:
     request.wanted.one_layer()
-    k, cells, cluster = request.wanted.k, (request.lists, request.probes), request.engine != "local"
-    threshold, precision, gold, dev = request.threshold, request.target_precision, request.gold, request.dev
-    one_text = (request.source is None) != (request.target is None)
-    one_vectors = (request.source_vectors is None) != (request.target_vectors is None)
-    texts, vectors = request.source is not None, request.source_vectors is not None
-    given = request.score_only is not None
-    celled = request.index == AUTO or request.index.startswith("ivf")
-    few, named = any(size is not None and size < 1 for size in cells), cells != (None, None)
+    texts, vectors = (request.source, request.target), (request.source_vectors, request.target_vectors)
+    threshold, precision, limit, k = request.threshold, request.target_precision, request.limit_gb, request.wanted.k
+    cells, celled = (request.lists, request.probes), request.index == AUTO or request.index.startswith("ivf")
+    known, given, made = bool(request.gold or request.dev), request.score_only is not None, vectors != (None, None)
+    on_cluster, encoder = request.engine != "local", bool(request.run or request.trunk)
     nothing = "name two files of sentences, or --source-vectors and --target-vectors"
     no_cells = "leave --lists and --probes out, or use --index ivf, ivf-sq or ivf-pq"
-    fraction = "give a fraction above 0, up to 1, for example 0.95"
-    limit = request.limit_gb
-    refuse(given and cluster, "pairs to score on a cluster", "leave --engine out: they are searched for alone")
+    few = any(size is not None and size < 1 for size in cells)
+    refuse(given and on_cluster, "pairs to score on a cluster", "leave --engine out: they are searched for alone")
     refuse(k is not None and k < 1, f"{k} neighbours", "ask for at least 1 with -k")
     refuse(few, "fewer than one cell or probe", "give --lists and --probes of at least 1")
-    refuse(named and not celled, f"cells of the index '{request.index}', which has none", no_cells)
+    refuse(cells != (None, None) and not celled, f"cells of the index '{request.index}', which has none", no_cells)
     refuse(limit is not None and not limit > 0, f"a limit of {limit} GB", "give a number above 0")
-    refuse(one_text, "one file of sentences", "name two: the source and the target")
-    refuse(one_vectors, "the vectors of one side", "give --source-vectors and --target-vectors")
-    refuse(not texts and not vectors, "nothing to mine", nothing)
-    encoder = bool(request.run or request.trunk)
-    refuse(vectors and encoder, "vectors and an encoder", "leave --run and --trunk out: the vectors are made already")
+    refuse(texts.count(None) == 1, "one file of sentences", "name two: the source and the target")
+    refuse(vectors.count(None) == 1, "the vectors of one side", "give --source-vectors and --target-vectors")
+    refuse(texts == (None, None) and not made, "nothing to mine", nothing)
+    refuse(made and encoder, "vectors and an encoder", "leave --run and --trunk out: the vectors are made already")
     if threshold is not None:
         refuse(precision is not None, "a threshold and a target precision", "give one of them")
-        refuse(dev is not None, "a threshold and dev files to find one on", "give one of them")
+        refuse(request.dev is not None, "a threshold and dev files to find one on", "give one of them")
         refuse(not math.isfinite(threshold), "a threshold that is no number", "give a number")
     if precision is not None:
-        refuse(not 0 < precision <= 1, f"a target precision of {precision}", fraction)
-        refuse(not (gold or dev), "a target precision without gold", "give --gold or --dev")
+        check_precision(precision)
+        refuse(not known, "a target precision without gold", "give --gold or --dev")
     before = "mine dev first, and give its threshold with --threshold"
-    refuse(vectors and dev is not None, "dev files of sentences with vectors", before)
-    refuse(given and bool(gold or dev), "pairs to score, and gold", "leave --gold and --dev out with --score-only")
+    refuse(made and request.dev is not None, "dev files of sentences with vectors", before)
+    refuse(given and known, "pairs to score, and gold", "leave --gold and --dev out with --score-only")

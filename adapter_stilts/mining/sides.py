@@ -15,8 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from adapter_stilts.data.sentences import Sentence, Source, Survey, sentence_source, survey
-from adapter_stilts.data.text_store import TextStore
+from adapter_stilts.data.sentences import Sentence, Source, Survey, TextStore, sentence_source, survey
 from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.files import sha256
 from adapter_stilts.reporting import Reporter
@@ -24,7 +23,7 @@ from adapter_stilts.retrieval.blocks import Chosen
 from adapter_stilts.retrieval.distinct import Distinct, by_first_rows, by_vectors
 from adapter_stilts.retrieval.stored.known import BLANK, as_keys, first_of_keys, text_key
 from adapter_stilts.retrieval.stored.ledger import LEDGER
-from adapter_stilts.retrieval.stored.vectors import StoredVectors, open_vectors
+from adapter_stilts.retrieval.stored.vectors import EncodedFolder, StoredVectors, open_vectors
 
 BREAKS = str.maketrans("\t\n\r", "   ")
 MUST_AGREE = ("trunk", "composition", "adapters", "layer", "pool", "precision", "centring")
@@ -122,25 +121,20 @@ def open_side(name: str, file: TextFile | None, path: Path, work: Path) -> Side:
     if vectors.made:
         return Side(name, vectors, _by_itself(vectors), store)
     known = as_keys(keys)  # of vectors that do not know their texts the last line's is a text's, as in LASER
-    return Side(
-        name,
-        vectors,
-        by_first_rows(first_of_keys(known.view(np.uint64)), np.logical_not(known.any(axis=1)), last=True),
-        store,
-    )
+    first, blank = first_of_keys(known.view(np.uint64)), np.logical_not(known.any(axis=1))
+    return Side(name, vectors, by_first_rows(first, blank, last=True), store)
 
 
 def check_together(source: Side, target: Side) -> None:
     """Raises UsageError for sides of different width or of different encoders."""
-    one, other = source.vectors, target.vectors
-    where, do = f"{one.path} and {other.path}", "encode both sides with one encoder, layer and pooling"
-    if one.dimension != other.dimension:
-        what = f"vectors of {one.dimension} and of {other.dimension} dimensions cannot be compared"
+    sides, made = (source.vectors, target.vectors), (source.vectors.made, target.vectors.made)
+    where, do = " and ".join(str(side.path) for side in sides), "encode both sides with one encoder, layer and pooling"
+    if sides[0].dimension != sides[1].dimension:
+        what = f"vectors of {sides[0].dimension} and of {sides[1].dimension} dimensions cannot be compared"
         raise UsageError(what, where=where, do=do)
-    differ = [name for name in MUST_AGREE if one.made and other.made and one.made.get(name) != other.made.get(name)]
-    if differ:
-        unlike = ", ".join(f"{name} {one.made.get(name)!s:.40} and {other.made.get(name)!s:.40}" for name in differ)
-        raise UsageError(f"the two sides were not encoded alike: {unlike}", where=where, do=do)
+    both = {name: (made[0].get(name), made[1].get(name)) for name in MUST_AGREE if all(made)}
+    if unlike := [f"{name} {left!s:.40} and {right!s:.40}" for name, (left, right) in both.items() if left != right]:
+        raise UsageError(f"the two sides were not encoded alike: {', '.join(unlike)}", where=where, do=do)
 
 
 def content_hash(side: Side) -> str:
@@ -175,8 +169,10 @@ def as_cell(text: str) -> str:
 
 
 def _by_itself(vectors: StoredVectors) -> Distinct:
-    first = vectors.first_rows()
-    texts = by_vectors(vectors) if first is None else by_first_rows(first, vectors.blank)
+    if isinstance(vectors, EncodedFolder):
+        texts = by_first_rows(vectors.first_rows(), vectors.blank)
+    else:
+        texts = by_vectors(vectors)
     if not len(texts.rows):
         what = "no sentence: all rows are blank"
         raise TaskDataError(what, where=str(vectors.path), do="give vectors of a file with text")

@@ -16,12 +16,12 @@ from typing import Any
 
 from adapter_stilts.config import yaml_text
 from adapter_stilts.config.fingerprint import fingerprint
-from adapter_stilts.config.schema import RunConfig
+from adapter_stilts.config.schema import RunConfig, Trunk
 from adapter_stilts.errors import refuse
 from adapter_stilts.evaluation.choosing import Choice, choose
 from adapter_stilts.files import write_text
 from adapter_stilts.mining.sweep_data import OWN_FILES, Material, Part, material, own_material
-from adapter_stilts.mining.sweep_grid import Measurements, Setting, Worth, default_setting, grid, measured
+from adapter_stilts.mining.sweep_grid import Measurements, Setting, Worth, default_setting, departures, grid, measured
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.margin import margins
 from adapter_stilts.retrieval.pooling import poolings
@@ -102,7 +102,9 @@ def sweep(
     Raises UsageError for settings or tasks that cannot be, TaskDataError where there is nothing to choose on.
     """
     _check(request)
-    subject = subject_of(Evaluation(request.run, request.trunk, (), precision=request.precision), out, runs)
+    named = {} if request.trunk is None else {"name": request.trunk}
+    config = RunConfig(trunk=Trunk.model_validate({**named, "precision": request.precision}))
+    subject = subject_of(Evaluation(config, (), request.run), out, runs)
     work = [_Sweep(request, subject, data, report) for data in _materials(request, subject)]
     if dry_run:
         for job in work:
@@ -163,7 +165,8 @@ class _Sweep:
             for setting in self._settings
         ]
         statistic = "f1" if data.task.format.pools else "ratio"
-        choice = choose(scored, statistic, order=range(len(self._settings)))
+        order = [departures(setting, self._default) for setting in self._settings]
+        choice = choose(scored, statistic, order=order)
         chosen = self._settings[choice.chosen]
         readings = before["test_readings"] if before is not None else 0
         rows, test = self._tested(chosen, worths, statistic) if scores_test else ([], None)

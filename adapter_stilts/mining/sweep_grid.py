@@ -20,14 +20,13 @@ from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.formats.pools import Pools
 from adapter_stilts.mining.sweep_data import Part, in_first_half
 from adapter_stilts.retrieval.compared import Flags, Scores, Vectors
-from adapter_stilts.retrieval.gold import Gold, Measured, accuracy, held_out
+from adapter_stilts.retrieval.gold import Gold, Measured, accuracy, best_f1, held_out
 from adapter_stilts.retrieval.mining import Pairs
 from adapter_stilts.retrieval.pooling import stays_apart
 from adapter_stilts.retrieval.pools import candidates, gold_of, search_pools
 from adapter_stilts.retrieval.protocols import Protocol
 from adapter_stilts.retrieval.reading import Overrides, Reading
 from adapter_stilts.retrieval.tatoeba import partners
-from adapter_stilts.retrieval.thresholds import best_f1
 from adapter_stilts.runs.retrieval import SideVectors, in_groups
 
 PLAIN = "absolute"  # the margin that is none: the cosine alone, as Tatoeba's headline is read
@@ -76,7 +75,12 @@ def grid(
 ) -> list[Setting]:
     """All combinations and the default, the simplest first: few departures from the default, then the lower layer."""
     every = {Setting(*values) for values in product(layers, pools, margins, centring)} | {default}
-    return sorted(every, key=lambda setting: (_departures(setting, default), *asdict(setting).values()))
+    return sorted(every, key=lambda setting: (departures(setting, default), *asdict(setting).values()))
+
+
+def departures(setting: Setting, default: Setting) -> int:
+    """In how many ways a setting is another than the default."""
+    return sum(value != asdict(default)[name] for name, value in asdict(setting).items())
 
 
 def measured(
@@ -162,7 +166,3 @@ def _mined(pairs: Pairs, gold: Gold, counts: Flags, half: Flags, rule: str, thre
         kept = held_out(own, known, partial(best_f1, rule=rule), half)
         measures = known.oracle(own, rule) if kept is None else known.measures(kept)
     return Worth(tuple(replace(measure, units=measure.units[counts]) for measure in measures), threshold)
-
-
-def _departures(setting: Setting, default: Setting) -> int:
-    return sum(getattr(setting, name) != getattr(default, name) for name in ("pool", "margin", "centring"))

@@ -6,21 +6,17 @@ gold.
     gold              the best F1 (or the precision) on this gold; what it would do elsewhere is told by halves: each
                       half of the source rows is cut at the threshold that the other half chose
     none              every candidate is kept
-
-Scores at a threshold that was chosen on the very pairs it scores are oracles, and are called so.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 from adapter_stilts.errors import UsageError
-from adapter_stilts.retrieval.gold import Gold, Measured, Tune, held_out
+from adapter_stilts.retrieval.gold import Gold, Measured, Tune, curve, halves, held_out, histogram
 from adapter_stilts.retrieval.mining import Pairs
 from adapter_stilts.retrieval.protocols import Protocol
-from adapter_stilts.retrieval.thresholds import at_precision, best_f1, curve, halves, histogram
 from adapter_stilts.statistics.intervals import score_interval
 from adapter_stilts.statistics.result import Result
 
@@ -40,13 +36,6 @@ class Kept:
     curve: tuple[dict[str, float], ...] = ()
     histogram: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-
-
-def tuner(precision: float | None, rule: str) -> Tune:
-    """How a threshold is chosen from pairs whose rightness is known."""
-    if precision is None:
-        return partial(best_f1, rule=rule)
-    return partial(at_precision, precision=precision)
 
 
 def decide(

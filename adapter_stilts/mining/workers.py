@@ -1,11 +1,9 @@
 """What the workers of a cluster do: read the sentences of a shard, and search a piece of the vectors.
 
-Reading: this process cuts the text and knows which sentences are new, so a worker is told token ids and gives back
-vectors. It needs the trunk and the run, not the file. Shards are written here in their order, so the folder is what one
-process would have written.
+Reading: this process cuts the text and knows which sentences are new; a worker, which needs the trunk and the run but
+not the file, is told token ids and gives back vectors. Shards are written here, in their order.
 
-Searching: workers open the vectors by their paths and send back neighbours. A worker holds one shard of the base and a
-block of queries, and refuses a shard that would take it over the limit.
+Searching: workers open the vectors by their paths and send back neighbours.
 """
 
 from __future__ import annotations
@@ -29,7 +27,7 @@ from adapter_stilts.retrieval.embed import TokenIds
 from adapter_stilts.retrieval.indexes import indexes
 from adapter_stilts.retrieval.plan import GB, SearchPlan, Sizes, peak, resident
 from adapter_stilts.retrieval.reading import Reading
-from adapter_stilts.retrieval.search import Each, Piece, Running, Steps, Trained, search_piece
+from adapter_stilts.retrieval.search import Piece, Running, Steps, Trained, Workers, search_piece
 from adapter_stilts.retrieval.stored.encoding import ShardRows, vectors_of
 from adapter_stilts.retrieval.stored.vectors import open_vectors
 from adapter_stilts.runs.subject import SentenceReader, sentence_reader
@@ -94,8 +92,8 @@ def read_shard(
     return vectors, peak_memory(str(next(encoder.parameters()).device))
 
 
-def each_of(cluster: Cluster, queries: Blocks, base: Blocks, chosen: SearchPlan) -> Each:
-    """A function that has pieces searched by the cluster."""
+def workers_of(cluster: Cluster, queries: Blocks, base: Blocks, chosen: SearchPlan) -> Workers:
+    """The cluster as workers that search."""
     (left, left_rows), (right, right_rows) = (_parts(side) for side in (queries, base))
     rows = cluster.share(left_rows), cluster.share(right_rows)
 
@@ -103,7 +101,7 @@ def each_of(cluster: Cluster, queries: Blocks, base: Blocks, chosen: SearchPlan)
         index = None if trained is None else cluster.share(trained)
         return cluster.each(search_rows, ((left, right, chosen, index, piece, *rows) for piece in pieces))
 
-    return each
+    return Workers(cluster.slots, each)
 
 
 def search_rows(
@@ -120,17 +118,15 @@ def search_rows(
     Raises MissingError for vectors it cannot see, ArtefactError for others in their place, DoesNotFit over the limit.
     """
     check_visible((left.path, right.path))
-    held, settings = resident(), chosen.settings
-    shard = Steps(piece.base[1] - piece.base[0], chosen.steps.query_rows)
+    held, way = resident(), chosen.way
+    shard = Steps(piece.base[1] - piece.base[0], way.steps.query_rows)
     sizes = Sizes(piece.queries[1] - piece.queries[0], shard.base_rows, left.dimension, chosen.k)
-    needed = peak(sizes, indexes[chosen.index], shard, held, settings)
+    needed = peak(sizes, indexes[way.index], shard, held, way.settings)
     if needed > chosen.limit:
         has = f"for a shard of {shard.base_rows} vectors and has {held / GB:.2f} GB already"
         what = f"a worker needs {needed / GB:.2f} GB {has}, the limit is {chosen.limit / GB:.2f} GB"
         raise DoesNotFit(what, do="raise --limit-gb")
-    sides = (_opened(left, left_rows), _opened(right, right_rows))
-    how: Any = {"index": chosen.index, "settings": settings, "steps": chosen.steps, "trained": trained}
-    return search_piece(*sides, chosen.k, piece, **how)
+    return search_piece(_opened(left, left_rows), _opened(right, right_rows), chosen.k, way, piece, trained)
 
 
 @lru_cache(maxsize=1)

@@ -65,8 +65,8 @@ class Centred:
     @classmethod
     def of(cls, whole: Blocks) -> Centred:
         total = np.zeros(whole.dimension)
-        for _, piece in pieces(whole):
-            total += piece.sum(axis=0, dtype=np.float64)
+        for span in ranges(whole.rows, PIECE):
+            total += whole.block(*span).sum(axis=0, dtype=np.float64)
         return cls(whole, total / whole.rows)
 
     def block(self, start: int, stop: int) -> Vectors:
@@ -74,18 +74,17 @@ class Centred:
         return less(self.whole.block(start, stop), self.mean)
 
 
-def pieces(blocks: Blocks, size: int = PIECE, stop: int | None = None, start: int = 0) -> Iterator[tuple[int, Vectors]]:
-    """(first row, vectors) piece by piece."""
-    end = blocks.rows if stop is None else stop
-    for first in range(start, end, size):
-        yield first, blocks.block(first, min(first + size, end))
-
-
 def gathered(blocks: Blocks, start: int, stop: int) -> Vectors:
     """A long block as one array, read piece by piece: no second copy of it is ever held."""
     if isinstance(blocks, Held):
         return blocks.block(start, stop)
     out = np.empty((stop - start, blocks.dimension), dtype=np.float32)
-    for first, piece in pieces(blocks, stop=stop, start=start):
-        out[first - start : first - start + len(piece)] = piece
+    for first, last in ranges(stop, PIECE, start):
+        out[first - start : last - start] = blocks.block(first, last)
     return out
+
+
+def ranges(stop: int, size: int, start: int = 0) -> Iterator[tuple[int, int]]:
+    """First rows of pieces, and the rows after their last."""
+    for first in range(start, stop, size):
+        yield first, min(first + size, stop)

@@ -9,10 +9,8 @@ where they are; a row number each is all that is held beside them, and a cell of
 vectors at a time. The same cells are searched, so the same neighbours are found.
 
 `faiss.contrib.big_batch_search` has the same idea and does not serve: it reads vectors out of a filled index, a second
-copy of a shard that is in memory already to be compared again at full precision. It copies a whole cell and all queries
-that ask for it at once, whose size nothing bounds (one cell may hold every vector), so no plan of memory holds for it.
-It also sorts the cells of all queries together rather than block by block, which is what a search that can stop and go
-on needs, and its checkpoints are pickles.
+copy of the shard; it copies a whole cell and all queries that ask for it, whose size nothing bounds; it sorts the cells
+of all queries together, where a search that can go on needs blocks; and its checkpoints are pickles.
 """
 
 from __future__ import annotations

@@ -34,9 +34,9 @@ def similarities(queries: Vectors, base: Vectors, places: Numbers) -> Vectors:
     return out
 
 
-def pair_similarities(one: Vectors, other: Vectors) -> Vectors:
+def pair_similarities(source: Vectors, target: Vectors) -> Vectors:
     """Row i of one side with row i of the other, [P]."""
-    return similarities(one, other, np.arange(len(one), dtype=np.int64)[:, None])[:, 0]
+    return similarities(source, target, np.arange(len(source), dtype=np.int64)[:, None])[:, 0]
 
 
 def slack(width: int) -> float:

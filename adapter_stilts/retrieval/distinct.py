@@ -19,7 +19,7 @@ import numpy as np
 
 from adapter_stilts.errors import DoesNotFit
 from adapter_stilts.registry import Registry
-from adapter_stilts.retrieval.blocks import Blocks, pieces
+from adapter_stilts.retrieval.blocks import Blocks, ranges
 from adapter_stilts.retrieval.compared import Flags, Numbers
 from adapter_stilts.retrieval.mining import Pairs
 from adapter_stilts.retrieval.stored.known import first_of_keys
@@ -65,11 +65,9 @@ duplicates: Registry[Way] = Registry("way with duplicates")
 
 def distinct(texts: Sequence[str]) -> Distinct:
     """Texts told apart but for white space at their ends, in order; the last line's vector counts, as in LASER."""
-    number: dict[str, int] = {}
-    of_line = np.array([number.setdefault(text.strip(), len(number)) for text in texts], dtype=np.int64)
-    rows = np.zeros(len(number), dtype=np.int64)
-    rows[of_line] = np.arange(len(of_line))  # of several lines, the last one written stays
-    return Distinct(rows, of_line)
+    first: dict[str, int] = {}
+    rows = np.array([first.setdefault(text.strip(), row) for row, text in enumerate(texts)], dtype=np.int64)
+    return by_first_rows(rows, np.zeros(len(rows), dtype=np.bool_), last=True)
 
 
 def by_first_rows(first: Numbers, blank: Flags, *, last: bool = False) -> Distinct:
@@ -89,13 +87,15 @@ def by_vectors(blocks: Blocks) -> Distinct:
     """Lines told apart by the bytes of their vectors; for vectors whose texts are not known."""
     weights = np.random.default_rng(ODD).integers(1 << 63, size=(2, blocks.dimension), dtype=np.uint64) | np.uint64(1)
     keys = np.empty((blocks.rows, 2), dtype=np.uint64)
-    for start, piece in pieces(blocks, 1 << 12):
-        bits = (piece + np.float32(0)).view(np.uint32).astype(np.uint64)  # -0 + 0 is 0, which equals it
+    for start, stop in ranges(blocks.rows, 1 << 12):
+        bits = (
+            (blocks.block(start, stop) + np.float32(0)).view(np.uint32).astype(np.uint64)
+        )  # -0 + 0 is 0
         bits += np.uint64(ODD)
         bits ^= bits >> np.uint64(29)
         bits *= bits
         for column, weight in enumerate(weights):
-            keys[start : start + len(piece), column] = (bits * weight).sum(axis=1, dtype=np.uint64)
+            keys[start:stop, column] = (bits * weight).sum(axis=1, dtype=np.uint64)
     return by_first_rows(first_of_keys(keys), np.zeros(blocks.rows, dtype=np.bool_))
 
 

@@ -1,7 +1,6 @@
 """FAISS on graphics processors, where a build of it that can is installed and sees one; elsewhere nothing changes.
 
-`faiss-gpu-cu12` and the conda builds have it, `faiss-cpu` has not. Similarities from either are compared again at full
-precision, so the neighbours are the same.
+`faiss-gpu-cu12` and the conda builds have it, `faiss-cpu` has not.
 """
 
 from __future__ import annotations

@@ -89,12 +89,12 @@ def one_to_one(source: Numbers, target: Numbers) -> Numbers:
     for _ in range(ROUNDS):
         if not len(left):
             break
-        one, other = source[left], target[left]
-        first_source[one[::-1]] = first_target[other[::-1]] = left[::-1]  # of several, the last one written stays
-        wins = left[(first_source[one] == left) & (first_target[other] == left)]
+        sources, targets = source[left], target[left]
+        first_source[sources[::-1]] = first_target[targets[::-1]] = left[::-1]  # of several, the last one written stays
+        wins = left[(first_source[sources] == left) & (first_target[targets] == left)]
         free_source[source[wins]], free_target[target[wins]] = False, False
         kept.append(wins)
-        left = left[free_source[one] & free_target[other]]
+        left = left[free_source[sources] & free_target[targets]]
     for place in left:  # the walk itself, for what the rounds have not settled
         if free_source[source[place]] and free_target[target[place]]:
             free_source[source[place]] = free_target[target[place]] = False

@@ -7,10 +7,9 @@ Everything that grows with the data is counted: results of both directions, the 
 them, the k-means sample, the lists that are sorted when pairs are made. `held` is what the process has before it
 starts.
 
-`--index auto` is exact while that is fast enough, else cells of whole vectors. The speed of exact search is measured
-here and now on vectors of the same width; the recall of whatever else is chosen is measured afterwards against exact
-search of a sample. The compressed indexes are never chosen, since a shard's vectors are in memory in any case, to be
-compared again at full precision; nor is `hnsw`, whose graph costs more to build than the searches of one mining.
+`--index auto` is exact while that is fast enough, by the speed measured here and now, else cells of whole vectors. The
+compressed indexes are never chosen, since a shard's vectors are in memory in any case, to be compared again; nor is
+`hnsw`, whose graph costs more to build than the searches of one mining.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ import numpy as np
 from adapter_stilts.errors import DoesNotFit
 from adapter_stilts.reporting import span
 from adapter_stilts.retrieval.indexes import Index, IndexSettings, indexes
-from adapter_stilts.retrieval.search import ALIGNED, QUERY_ROWS, RESULTS, Steps
+from adapter_stilts.retrieval.search import ALIGNED, QUERY_ROWS, RESULTS, Steps, Way
 
 AUTO = "auto"
 SECONDS = 900.0  # that exact search of both directions may take
@@ -55,19 +54,17 @@ class Sizes:
 
 @dataclass(frozen=True)
 class SearchPlan:
-    """How a search is done: what `steps` holds at once stays below `limit` bytes; `planned` is the expected peak."""
+    """How neighbours are searched, and why: what is held stays below `limit` bytes; `planned` is the expected peak."""
 
-    index: str
+    way: Way
     why: str
-    settings: IndexSettings
     k: int
-    steps: Steps
     limit: float
     planned: int
 
     def facts(self) -> dict[str, Any]:
         limit = self.limit if self.limit != float("inf") else None
-        searched = {"index": self.index, "why": self.why, "shard_rows": self.steps.base_rows}
+        searched = {"index": self.way.index, "why": self.why, "shard_rows": self.way.steps.base_rows}
         return {**searched, "limit_bytes": limit, "planned_peak_bytes": self.planned}
 
 
@@ -78,7 +75,7 @@ def plan(sizes: Sizes, index: str, settings: IndexSettings, limit: float) -> Sea
     kind = indexes[name]
     steps = fit(sizes, kind, limit, held, settings)
     planned = peak(sizes, kind, steps, held, settings)
-    return SearchPlan(name, why, settings, sizes.k, steps, limit, planned)
+    return SearchPlan(Way(name, settings, steps), why, sizes.k, limit, planned)
 
 
 def choose(sizes: Sizes, limit: float, held: int, speed: float | None = None) -> tuple[str, str]:

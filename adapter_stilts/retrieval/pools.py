@@ -5,9 +5,8 @@ them.
     gold = gold_of(pools)                                    scored and cut by `gold.py`
     named(pairs.above(threshold), pools)                     as pairs of ids
 
-Sentences are compared once per distinct text. What happens to pairs of a text that occurs several times is the
-protocol's (`distinct.duplicates`): XTREME drops them (such gold pairs can never be found), jiant and we give them every
-line of the text.
+Sentences are compared once per distinct text; of one that occurs several times XTREME drops the pairs (such gold pairs
+can never be found), jiant and we give them every line of it.
 """
 
 from __future__ import annotations

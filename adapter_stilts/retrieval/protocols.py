@@ -21,6 +21,8 @@ from typing import TypeAlias
 from adapter_stilts.errors import refuse
 from adapter_stilts.registry import unknown_name
 
+MAX_LENGTH = 512  # tokens of a sentence, its two marks included; less where the trunk has fewer positions
+
 Setting: TypeAlias = str | int | float | bool | None
 
 
@@ -63,7 +65,7 @@ class Protocol:
     written: str = ""
     threshold: str = "between"
     centring: bool = False
-    max_length: int = 512
+    max_length: int = MAX_LENGTH
     precision: str = "fp32"
 
     @property

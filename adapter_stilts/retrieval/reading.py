@@ -18,16 +18,14 @@ from adapter_stilts.registry import Registry
 from adapter_stilts.retrieval.margin import margins
 from adapter_stilts.retrieval.mining import retrievals
 from adapter_stilts.retrieval.pooling import poolings
-from adapter_stilts.retrieval.protocols import Protocol
-
-MAX_LENGTH = 512  # tokens of a sentence, its two marks included; less where the trunk has fewer positions
+from adapter_stilts.retrieval.protocols import MAX_LENGTH, Protocol
 
 
 @dataclass(frozen=True)
 class LanguageStack:
-    """What a language is read with: a composition, and the language adapter in it ({} where it has none)."""
+    """What a language is read with: a composition, None where none is active, and the language adapter in it or {}."""
 
-    composition: Composition
+    composition: Composition | None
     adapter: Mapping[str, str] = field(compare=False)
 
 

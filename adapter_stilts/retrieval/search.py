@@ -2,8 +2,8 @@
 the queries each.
 
     neighbours = nearest(queries, base, 4)                          arrays in memory
-    neighbours = search(queries, base, 4, index="ivf", steps=Steps(base_rows=1 << 20), saved=Saved(path, identity))
-    neighbours = search(queries, base, 4, workers=8, each=each)     `each` has `search_piece` done by others
+    neighbours = search(queries, base, 4, Way("ivf", steps=Steps(base_rows=1 << 20)), saved=Saved(path, identity))
+    neighbours = search(queries, base, 4, workers=Workers(8, each))     `each` has `search_piece` done by others
 
 Similarities are inner products, so cosines for unit vectors. The answer does not depend on chance, on the size of the
 shards or on who does the work: candidates are compared again at full precision, the lower row comes first among equals
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, TypeAlias
 
@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapter_stilts.errors import StiltsError, refuse
-from adapter_stilts.retrieval.blocks import Blocks, Chosen, Held, gathered
+from adapter_stilts.retrieval.blocks import Blocks, Chosen, Held, gathered, ranges
 from adapter_stilts.retrieval.cell_search import InCells
 from adapter_stilts.retrieval.compared import Numbers, Scores, Vectors, similarities, slack
 from adapter_stilts.retrieval.gpu import Ask, on_gpus
@@ -55,6 +55,18 @@ class Steps:
 
 
 @dataclass(frozen=True)
+class Way:
+    """How neighbours are searched: "exact", or by an approximate index, `list(indexes)`; see `recall`."""
+
+    index: str = "exact"
+    settings: IndexSettings = field(default_factory=IndexSettings)
+    steps: Steps = field(default_factory=Steps)
+
+
+EXACT = Way()
+
+
+@dataclass(frozen=True)
 class Neighbours:
     """For each of N queries its K nearest, nearest first."""
 
@@ -75,12 +87,17 @@ class Piece:
     queries: tuple[int, int]
 
 
-Each: TypeAlias = Callable[[Trained | None, Iterable[Piece]], Iterator["Running"]]
+@dataclass(frozen=True)
+class Workers:
+    """How many search at once, and what gives back what `search_piece` found for pieces, in order."""
+
+    number: int
+    each: Callable[[Trained | None, Iterable[Piece]], Iterator[Running]]
 
 
-def nearest(queries: Vectors, base: Vectors, k: int, **how: Any) -> Neighbours:
+def nearest(queries: Vectors, base: Vectors, k: int, **way: Any) -> Neighbours:
     """`search` in memory: the min(k, M) nearest of `base` [M, H] for each of `queries` [N, H]."""
-    return search(Held(queries), Held(base), k, **how)
+    return search(Held(queries), Held(base), k, Way(**way))
 
 
 def both_ways(source: Vectors, target: Vectors, k: int) -> tuple[Neighbours, Neighbours]:
@@ -88,10 +105,10 @@ def both_ways(source: Vectors, target: Vectors, k: int) -> tuple[Neighbours, Nei
     return nearest(source, target, k), nearest(target, source, k)
 
 
-def recall(neighbours: Neighbours, queries: Blocks, base: Blocks, steps: Steps | None = None) -> float:
+def recall(neighbours: Neighbours, queries: Blocks, base: Blocks, steps: Steps = EXACT.steps) -> float:
     """The fraction of the true nearest neighbours that these hold, over queries spread evenly through all."""
     rows = np.unique(np.linspace(0, queries.rows - 1, min(SAMPLE, queries.rows)).round().astype(np.int64))
-    exact = search(Chosen(queries, rows), base, neighbours.index.shape[1], steps=steps)
+    exact = search(Chosen(queries, rows), base, neighbours.index.shape[1], Way(steps=steps))
     hits = (exact.index[:, :, None] == neighbours.index[rows][:, None, :]).any(axis=2)  # [n, K]
     return float(hits.mean())
 
@@ -100,21 +117,16 @@ def search(
     queries: Blocks,
     base: Blocks,
     k: int,
+    way: Way = EXACT,
     *,
-    index: str = "exact",
-    settings: IndexSettings | None = None,
-    steps: Steps | None = None,
     saved: Saved | None = None,
     progress: Progress | None = None,
-    workers: int = 0,
-    each: Each | None = None,
+    workers: Workers | None = None,
 ) -> Neighbours:
     """The min(k, M) nearest of `base` [M, H] for each of `queries` [N, H].
 
-    index           "exact", or an approximate one: `list(indexes)`; see `recall`
-    progress        told (pieces done, all there are)
-    workers, each   how many search at once, and what gives back what `search_piece` found for pieces, in order; None:
-                    this process
+    progress  told (pieces done, all there are)
+    workers   None: this process
 
     Raises StiltsError where the two do not have one width or either is empty, UsageError for k below 1.
     """
@@ -123,17 +135,18 @@ def search(
         do = "give vectors of one encoder and layer for both sides, at least one each"
         raise StiltsError(f"vectors of shapes {shapes}, where [N, H] and [M, H] were expected", do=do)
     refuse(k < 1, f"{k} neighbours", "ask for a k of at least 1")
-    k, kind, steps, settings = min(k, base.rows), indexes[index], steps or Steps(), settings or IndexSettings()
-    best, pieces = Running.empty(queries.rows, base.rows, k, kind), pieces_of(queries.rows, base.rows, steps, workers)
+    k, kind, settings = min(k, base.rows), indexes[way.index], way.settings
+    best = Running.empty(queries.rows, base.rows, k, kind)
+    pieces = pieces_of(queries.rows, base.rows, way.steps, workers.number if workers else 0)
     done = saved.load(best.arrays) if saved else 0
     if done < len(pieces):
         trained, left = None, pieces[done:]
         if kind.train is not None:
             trained = kind.train(sample(base, kind.sample(base.rows, settings), settings.seed), base.rows, settings)
-        if each is None:
+        if workers is None:
             results = _searched_here(queries, base, k, kind, trained, left)
         else:
-            results = each(None if trained is None else faiss.serialize_index(trained), left)
+            results = workers.each(None if trained is None else faiss.serialize_index(trained), left)
         for piece, result in zip(left, results, strict=True):
             best.take(slice(*piece.queries), result, piece.base[0])
             done += 1
@@ -143,7 +156,7 @@ def search(
                 saved.offer(done, best.arrays)
         if saved:
             saved.save(done, best.arrays)
-    return _completed(best.best(k), queries, base, steps)
+    return _completed(best.best(k), queries, base, way.steps)
 
 
 def pieces_of(queries: int, base: int, steps: Steps, workers: int = 0) -> list[Piece]:
@@ -155,22 +168,12 @@ def pieces_of(queries: int, base: int, steps: Steps, workers: int = 0) -> list[P
     return [Piece(shard, span) for shard in shards for span in ranges(queries, size)]
 
 
-def search_piece(
-    queries: Blocks,
-    base: Blocks,
-    k: int,
-    piece: Piece,
-    *,
-    index: str,
-    settings: IndexSettings,
-    steps: Steps,
-    trained: Trained | None,
-) -> Running:
+def search_piece(queries: Blocks, base: Blocks, k: int, way: Way, piece: Piece, trained: Trained | None) -> Running:
     """What one piece gives; its rows of the base count from the shard's first."""
-    kind, k = indexes[index], min(k, base.rows)
+    kind, k = indexes[way.index], min(k, base.rows)
     first, last = piece.queries
     best = Running.empty(last - first, base.rows, k, kind)
-    spans = ranges(last - first, steps.query_rows)
+    spans = ranges(last - first, way.steps.query_rows)
     blocks = [Piece(piece.base, (first + start, first + stop)) for start, stop in spans]
     ready = None if trained is None else faiss.deserialize_index(np.array(trained))
     for block, result in zip(blocks, _searched_here(queries, base, k, kind, ready, blocks), strict=True):
@@ -268,7 +271,7 @@ def _completed(neighbours: Neighbours, queries: Blocks, base: Blocks, steps: Ste
     """Queries whose cells held fewer than k vectors are compared with all."""
     short = np.flatnonzero(neighbours.index[:, -1] < 0)
     if len(short):
-        whole = search(Chosen(queries, short), base, neighbours.index.shape[1], steps=steps)
+        whole = search(Chosen(queries, short), base, neighbours.index.shape[1], Way(steps=steps))
         neighbours.similarity[short], neighbours.index[short] = whole.similarity, whole.index
     return neighbours
 
@@ -297,8 +300,3 @@ def sample(base: Blocks, size: int, seed: int) -> Vectors:
         return gathered(base, 0, base.rows)
     rows = np.sort(np.random.default_rng(seed).choice(base.rows, size, replace=False))
     return Chosen(base, rows).block(0, size)
-
-
-def ranges(rows: int, size: int) -> Iterator[tuple[int, int]]:
-    for start in range(0, rows, size):
-        yield start, min(start + size, rows)

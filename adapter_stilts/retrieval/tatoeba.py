@@ -29,10 +29,6 @@ class Tatoeba:
     measures: tuple[Measured, ...]
     predictions: Numbers
 
-    @property
-    def headline(self) -> Measured:
-        return self.measures[0]
-
 
 def tatoeba(foreign: Vectors, english: Vectors, protocol: Protocol) -> Tatoeba:
     """Score unit vectors of aligned sentences, [N, H] each.
@@ -71,6 +67,6 @@ def _searched(foreign: Vectors, english: Vectors, protocol: Protocol) -> tuple[N
 
 def _measures(name: str, onward: Numbers, back: Numbers, direction: str) -> tuple[Measured, Measured, Measured]:
     gold = np.arange(len(onward))
-    one, other = accuracy(name, onward == gold), accuracy(f"{name}-{direction}", back == gold)
-    both = Measured(f"{name}-mean", (one.score + other.score) / 2, one.n, one.units + other.units, "ratio")
-    return one, other, both
+    first, second = accuracy(name, onward == gold), accuracy(f"{name}-{direction}", back == gold)
+    mean = Measured(f"{name}-mean", (first.score + second.score) / 2, first.n, first.units + second.units, "ratio")
+    return first, second, mean

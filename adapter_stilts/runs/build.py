@@ -1,4 +1,4 @@
-"""Models from lineages and back: a fresh run's model, a finished run's model, and the parts to store."""
+"""Models from lineages and bundles: a fresh run's model, and a finished run's."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapter_stilts.config.schema import Training
-from adapter_stilts.encoder.composition import fusion_name, fusions, names, parse
+from adapter_stilts.encoder.composition import fusion_name, fusions, parse
 from adapter_stilts.encoder.heads import Head, build_head
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import JointModel, TaskModel
-from adapter_stilts.encoder.transfer import copies, copy_into
+from adapter_stilts.encoder.transfer import copy_into
 from adapter_stilts.encoder.trunk import Trunk
 from adapter_stilts.errors import ArtefactError
 from adapter_stilts.formats.base import formats
 from adapter_stilts.runs.lineage import Lineage, check_parts
 from adapter_stilts.seeding import Seeds
-from adapter_stilts.sharing.bundle import Bundle, Part
+from adapter_stilts.sharing.bundle import Bundle
 
 HEAD = "head"  # the name of the only head of a run
 
@@ -99,28 +99,6 @@ def check_trunk(trunk: Trunk, bundle: Bundle) -> None:
     revision = f" at revision {expected.revision}" if expected.revision else ""
     advice = f"use the trunk it was trained on: --trunk {expected.name}{revision}"
     raise ArtefactError(what, where=str(bundle.folder), do=advice)
-
-
-def parts_of(
-    model: TaskModel | JointModel, lineage: Lineage, head_facts: Mapping[str, Mapping[str, Any]], language: str = ""
-) -> list[Part]:
-    """Everything a finished run stores, in the order of its composition.
-
-    head_facts  of each head by its name: the task's in a joint run, else "head"
-    language    of the text the adapter made here has learned, where it is a language adapter
-    """
-    encoder = model.encoder
-    parts = []
-    for name in names(lineage.composition):
-        own = name == lineage.new
-        facts = {"kind": lineage.kind, "settings": dict(lineage.settings), "trained": True, "language": language}
-        parts.append(Part("adapter", name, facts if own else lineage.frozen[name].facts, encoder.tensors(name)))
-    for fuse in fusions(lineage.composition):
-        name = fusion_name(fuse)
-        parts.append(Part("fusion", name, {"trained": name == lineage.new_fusion}, encoder.fusion_tensors(fuse)))
-    heads = model.tasks if isinstance(model, JointModel) else {HEAD: model}
-    parts += [Part("head", name, dict(head_facts[name]), copies(reader.head)) for name, reader in heads.items()]
-    return parts
 
 
 def _head(trunk: Trunk, format: str, labels: int, seed: int, **settings: Any) -> Head:

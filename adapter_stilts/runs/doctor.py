@@ -67,12 +67,10 @@ def release(text: str) -> tuple[int, ...]:
 def _devices() -> list[dict[str, Any]]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     rows: list[tuple[Any, ...]] = [("cpu", platform.machine(), memory, torch.get_num_threads())]
-    for number in range(torch.cuda.device_count()):
-        facts = torch.cuda.get_device_properties(number)
-        rows.append((f"cuda:{number}", facts.name, facts.total_memory, None))
-    names = ("device", "name", "memory_bytes", "threads")
-    native = [resolve_precision("auto", torch.device(row[0])) == "bf16" for row in rows]
-    return [{**dict(zip(names, row, strict=True)), "bf16": bf16} for row, bf16 in zip(rows, native, strict=True)]
+    cards = map(torch.cuda.get_device_properties, range(torch.cuda.device_count()))
+    rows += [(f"cuda:{number}", card.name, card.total_memory, None) for number, card in enumerate(cards)]
+    rows = [(*row, resolve_precision("auto", torch.device(row[0])) == "bf16") for row in rows]
+    return [dict(zip(("device", "name", "memory_bytes", "threads", "bf16"), row, strict=True)) for row in rows]
 
 
 def _hub() -> dict[str, Any]:
@@ -92,10 +90,8 @@ def _tasks_in(folder: Path) -> list[dict[str, Any]]:
         raise MissingError("no such folder", where=str(folder), do="name the folder that holds the tasks' files")
     where, rows = Where("files", folder=folder), []
     for task in all_tasks():
-        there: dict[str, list[str]] = {split: [] for split in SPLITS}
-        for split in SPLITS:
-            if split in task.source.files:
-                there[split] = list(languages_of(task, split, where))
+        files = task.source.files
+        there = {split: list(languages_of(task, split, where)) if split in files else [] for split in SPLITS}
         rows += [{"task": task.name, **there}] if any(there.values()) else []
     return rows
 

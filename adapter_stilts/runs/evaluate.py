@@ -1,6 +1,6 @@
 """`eval`: zero-shot scores of a run per language, and retrieval for a run or a bare trunk; only what is missing.
 
-    evaluate(Request(run=Path("runs/nli-1a2b3c4d"), trunk=None, tasks=("xnli", "tatoeba")), ...)
+    evaluate(Request(config, ("xnli", "tatoeba"), Path("runs/nli-1a2b3c4d")), ...)
 
 Tasks with a head need a run that trained one of the same format and labels. Retrieval tasks need none. Results go to
 the run's folder, or to a folder named after trunk and settings.
@@ -13,11 +13,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.errors import refuse
 from adapter_stilts.formats.base import withheld
 from adapter_stilts.formats.protocols import target_protocols
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.protocols import precision_of
+from adapter_stilts.retrieval.reading import Overrides
 from adapter_stilts.retrieval.reading import Reading as SentenceReading
 from adapter_stilts.runs.folder import claim, locked, remove_remains
 from adapter_stilts.runs.language_stacks import ENGLISH, OWN, Stacks, active, with_facts
@@ -36,7 +38,6 @@ from adapter_stilts.runs.results import (
 from adapter_stilts.runs.retrieval import RetrievalTask, measure_retrieval
 from adapter_stilts.runs.rows import Reading
 from adapter_stilts.runs.subject import Request, Subject, head_for, subject_of
-from adapter_stilts.sharing.bundle import Part
 from adapter_stilts.sharing.card import write_card
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task, under
@@ -81,23 +82,26 @@ def evaluate(
     request: Request, *, out: Path | None, runs: Path, overwrite: bool, dry_run: bool, report: Reporter
 ) -> Evaluated:
     """Score what is missing."""
-    tasks = [under(find_task(name, dict(request.task_settings)), request.protocol) for name in request.tasks]
+    config, settings = request.config, request.config.task.model_dump(exclude_defaults=True)
+    tasks = [under(find_task(name, settings), request.protocol) for name in request.tasks]
     subject = subject_of(request, out, runs)
     for task in tasks:
         _check(request, subject, task, report)
+    # a run's own trunk may lie elsewhere now
+    trunk = subject.bundle.manifest.trunk.name if subject.bundle else subject.trunk.name
     names = [task.name for task in tasks]
-    places = [(task, _where(request, subject, task, names)) for task in tasks]
-    jobs = [(task, language, where) for task, where in places for language in _languages(request, task, where)]
-    if subject.stacks is not None:
-        _say_stacks(subject.stacks, jobs, report)
+    shared: Any = {"columns": config.task.columns, "tasks": names}
+    places = [where_of(config.data.sources, trunk, task=name, **shared) for name in names]
+    pairs = zip(tasks, places, strict=True)
+    jobs = [(task, language, where) for task, where in pairs for language in _languages(request, task, where)]
+    _say_stacks(subject.stacks, jobs, report)
     if dry_run:
         for task, language, _ in jobs:
             report.say(f"would score {task.name} in {language}")
         planned = tuple({"task": task.name, "language": language, "split": request.split} for task, language, _ in jobs)
         return Evaluated(subject.folder, planned=planned)
-    for task in tasks:
-        for note in _leaks(subject, task):
-            report.say(note)
+    for note in (note for task in tasks for note in leaks(task, subject.history)):
+        report.say(note)
     with locked(subject.folder):
         remove_remains(subject.folder)
         if subject.identity:
@@ -110,7 +114,7 @@ def _check(request: Request, subject: Subject, task: Task, report: Reporter) -> 
     depth, precision = subject.trunk.config.max_length, subject.trunk.precision
     asked = precision_of(request.protocol)
     if not task.retrieval:
-        head_for(subject.bundle, task, request.head)
+        head_for(subject.bundle, task, request.config.evaluation.head)
         if task.format.length(target_protocols[request.protocol], 0) > depth:
             report.say(f"{task.name}: inputs are cut at {depth} tokens, which is all this trunk has positions for")
     elif asked not in ("auto", precision):
@@ -139,7 +143,7 @@ def _score_all(
         report.say(f"{there} of {len(jobs)} scores are there already (--overwrite scores them again)")
     with report.progress("scoring") as progress:
         for number, (task, language, scored) in enumerate(_scores(request, subject, missing)):
-            notes = list(_leaks(subject, task))
+            notes = list(leaks(task, subject.history))
             if isinstance(scored, Predicted):
                 what = f"the labels are withheld, so nothing is scored; predictions are in {scored.predictions}"
                 report.say(f"{task.name} {language}: {what}")
@@ -159,11 +163,6 @@ def _score_all(
     return Evaluated(folder, composition, tuple(row for row in rows if row.key in asked), tuple(unscored))
 
 
-def _leaks(subject: Subject, task: Task) -> tuple[str, ...]:
-    """What the run has seen of the task, in words; nothing for a bare trunk."""
-    return leaks(task, subject.bundle.manifest.history) if subject.bundle is not None else ()
-
-
 def _scores(
     request: Request, subject: Subject, jobs: Sequence[Job]
 ) -> Iterator[tuple[Task, str, Sequence[Result] | Predicted]]:
@@ -177,8 +176,7 @@ def _scores(
             for of_language in zip(*every, strict=True):
                 yield task, of_language[0][0], [row for _, rows in of_language for row in rows]
         elif task.format.ranking and request.split != "validation":
-            part = head_for(subject.bundle, task, request.head)
-            reading, model = _reading(request, subject, part), subject.models[part.name]
+            model, reading = _reader(request, subject, task)
             ranked = measure_ranking(model, task, request.split, languages, where, reading, subject.folder)
             yield from ((task, language, rows) for language, rows in zip(languages, ranked, strict=True))
         else:
@@ -193,10 +191,10 @@ def _known(rows: Sequence[Result], request: Request, task: Task, language: str, 
         for row in rows
         if (row.task, row.protocol, row.split) == asked
         and same_language(row.language, language)
-        and row.notes.get("language_adapter", {}) == (subject.stacks.facts(row) if subject.stacks else {})
+        and row.notes.get("language_adapter", {}) == subject.stacks.facts(row)
     ]
     if not task.retrieval:
-        marks = _reading(request, subject, head_for(subject.bundle, task, request.head)).marks
+        marks = _reader(request, subject, task)[1].marks
         same = [row for row in same if all(row.settings.get(key) == marks.get(key) for key in READ_BY)]
         return [row for row in same if row.settings.get("multiword", task.source.multiword) == task.source.multiword]
     readings = _retrieval_readings(request, subject, task, [language, ENGLISH])
@@ -217,26 +215,25 @@ def _same_data(rows: Sequence[Result], task: Task, split: str, language: str, wh
 
 def _score(request: Request, subject: Subject, task: Task, language: str, where: Where) -> Sequence[Result] | Predicted:
     """One language; rows of a ranking's validation split are searched among their own positives, as while training."""
-    part = head_for(subject.bundle, task, request.head)
-    model, reading = subject.models[part.name], _reading(request, subject, part)
+    model, reading = _reader(request, subject, task)
     loaded = load(task, request.split, language, where, reading.labels, unscored=not task.format.ranking)
     read = predict_only if withheld(task.format, loaded.examples) else measure
-    with active(subject.encoder, subject.stacks.reading(language).composition if subject.stacks else None):
+    with active(subject.encoder, subject.stacks.reading(language).composition):
         return read(model, task, loaded, reading, subject.folder)
 
 
-def _reading(request: Request, subject: Subject, part: Part) -> Reading:
+def _reader(request: Request, subject: Subject, task: Task) -> tuple[TaskModel, Reading]:
+    """The head that answers a task, and how."""
+    head, precision = head_for(subject.bundle, task, request.config.evaluation.head), subject.trunk.precision
     trained = subject.bundle.manifest.trunk.precision if subject.bundle else ""
-    return Reading(
-        tuple(part.facts["labels"]) or None,
-        part.facts["max_length"],
-        subject.token_budget,
-        request.protocol,
-        request.seed,
-        part.name,
-        adapters=OWN if subject.stacks is not None and subject.stacks.swapped else "",
-        precision=subject.trunk.precision if subject.trunk.precision != trained else "",
+    reading = Reading(
+        tuple(head.facts["labels"]) or None,
+        head.facts["max_length"],
+        *(subject.token_budget, request.protocol, request.config.training.seed, head.name),
+        adapters=OWN if subject.stacks.swapped else "",
+        precision=precision if precision != trained else "",
     )
+    return subject.models[head.name], reading
 
 
 def _say_stacks(stacks: Stacks, jobs: Sequence[Job], report: Reporter) -> None:
@@ -256,31 +253,26 @@ def _retrieval_readings(
     request: Request, subject: Subject, task: Task, languages: Sequence[str]
 ) -> list[RetrievalTask]:
     """The run's own stack on both sides; with language adapters also each side under its own."""
-    layers, trunk, stacks, save = request.retrieval.layers, subject.trunk, subject.stacks, request.save_vectors
+    wanted, trunk, stacks = Overrides.from_config(request.config), subject.trunk, subject.stacks
+    one_layer = wanted.layers is None or len(wanted.layers) == 1
     how: Any = {"token_budget": subject.token_budget, "precision": trunk.precision}
     plain = RetrievalTask(
-        *(task, subject.folder, request.protocol, trunk.config.num_hidden_layers, request.retrieval),
+        *(task, subject.folder, request.protocol, trunk.config.num_hidden_layers, wanted),
         SentenceReading((), composition=subject.composition, **how),
         request.split,
-        save if save is not None else layers is None or len(layers) == 1,
+        one_layer if request.save_vectors is None else request.save_vectors,
     )
-    if stacks is None or not stacks.swapped:
+    if not stacks.swapped:
         return [plain]
     own = {iso1(language): stacks.reading(language) for language in languages}
     return [plain, replace(plain, read=replace(plain.read, stacks=own))]
 
 
-def _where(request: Request, subject: Subject, task: Task, tasks: Sequence[str]) -> Where:
-    # a run's own trunk may lie elsewhere now
-    trunk = subject.bundle.manifest.trunk.name if subject.bundle else subject.trunk.name
-    columns = dict(request.task_settings.get("columns") or {})
-    return where_of(request.data, trunk, columns=columns, task=task.name, tasks=tasks)
-
-
 def _languages(request: Request, task: Task, where: Where) -> tuple[str, ...]:
-    for language in request.languages:
+    asked = request.config.evaluation.languages
+    for language in asked:
         check_language(task, request.split, language, where)  # all of them, before the first is scored
-    languages = request.languages or languages_of(task, request.split, where)
+    languages = asked or languages_of(task, request.split, where)
     if not languages:
         raise nothing_found(task, request.split, where)
     return languages

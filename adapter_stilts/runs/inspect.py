@@ -13,7 +13,7 @@ from adapter_stilts.encoder.kinds import kinds
 from adapter_stilts.errors import ArtefactError, MissingError
 from adapter_stilts.files import read_json
 from adapter_stilts.runs.results import means, read_results, readings
-from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, MANIFEST, Manifest, read_manifest
+from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, MANIFEST, read_manifest
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task, all_tasks, tasks
 from adapter_stilts.tasks.languages import iso1, iso3
@@ -99,11 +99,8 @@ def _task(task: Task) -> dict[str, Any]:
 def _source(hub: Hub) -> dict[str, Any]:
     """A data set of the hub. certainty: of what is known of its files; note: where its rows are not the published."""
     names = ("id", "config", "splits", "languages", "candidates", "certainty", "note")
-    return {
-        **{name: getattr(hub, name) for name in names},
-        "languages": [*hub.languages],
-        "revision": hub.revision or "newest",
-    }
+    facts = {name: getattr(hub, name) for name in names}
+    return {**facts, "languages": [*hub.languages], "revision": hub.revision or "newest"}
 
 
 def _run_folders(folder: Path, depth: int = DEPTH) -> Iterable[Path]:
@@ -120,7 +117,7 @@ def _run(folder: Path) -> dict[str, Any]:
         return {"run": str(folder), "state": "unreadable: permission denied", "scores": []}
     try:
         rows = read_results(folder)
-        facts = _facts(read_manifest(folder)) if (folder / MANIFEST).is_file() else _claimed(folder, rows)
+        facts = _finished(folder) if (folder / MANIFEST).is_file() else _claimed(folder, rows)
     except (ArtefactError, MissingError) as error:
         return {"run": str(folder), "state": f"damaged: {error.what}", "scores": []}
     return {"run": str(folder), **facts, "scores": _summed(rows)}
@@ -141,9 +138,10 @@ def _summed(rows: Sequence[Result]) -> list[dict[str, Any]]:
     return summed
 
 
-def _facts(manifest: Manifest) -> Mapping[str, Any]:
+def _finished(folder: Path) -> Mapping[str, Any]:
+    manifest = read_manifest(folder)
     state = "finished" if manifest.control == "none" else f"finished ({manifest.control})"
-    named = {name: getattr(manifest, name) for name in ("task", "how", "composition")}
+    named = manifest.model_dump(include={"task", "how", "composition"})
     return {"state": state, **named, "trunk": manifest.trunk.name, "seed": manifest.seeds.get("training")}
 
 

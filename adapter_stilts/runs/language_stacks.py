@@ -85,11 +85,14 @@ class Stacks:
             raise UsageError(what, do=f"{advice} (others=source for all of them)")
 
 
-def with_facts(rows: Sequence[Result], seen: Mapping[str, Sequence[str]], stacks: Stacks | None = None) -> list[Result]:
+BARE = Stacks(Stack(None, {}))  # of a trunk alone
+
+
+def with_facts(rows: Sequence[Result], seen: Mapping[str, Sequence[str]], stacks: Stacks = BARE) -> list[Result]:
     """The rows with "seen", the tasks learned in the row's language, and "language_adapter", where there are any."""
     noted = []
     for row in rows:
-        adapter = stacks.facts(row) if stacks else {}
+        adapter = stacks.facts(row)
         tasks = {task for language, names in seen.items() if same_language(language, row.language) for task in names}
         if "note" not in adapter and adapter.get("language") == iso1(row.language):
             tasks.add(adapter["task"])
@@ -97,7 +100,7 @@ def with_facts(rows: Sequence[Result], seen: Mapping[str, Sequence[str]], stacks
     return noted
 
 
-def language_stacks(encoder: AdapterEncoder, bundle: Bundle, given: Sequence[str]) -> Stacks:
+def language_stacks(encoder: AdapterEncoder, bundle: Bundle, asked: Sequence[str]) -> Stacks:
     """Load the adapters that were given as LANGUAGE=RUN into a run's encoder, beside its own.
 
     Raises UsageError for a run without a language adapter, or with several, and for what is no language adapter of the
@@ -105,7 +108,7 @@ def language_stacks(encoder: AdapterEncoder, bundle: Bundle, given: Sequence[str
     """
     composition = parse(bundle.manifest.composition)
     parts = [part for part in bundle.of("adapter") if part.facts["language"] and part.name in names(composition)]
-    if not given:
+    if not asked:
         return Stacks(Stack(composition, _described(parts[0], bundle) if len(parts) == 1 else {}))
     if len(parts) != 1:
         has = f"has {len(parts)}: {', '.join(part.name for part in parts)}" if parts else f"has none: {composition}"
@@ -113,7 +116,7 @@ def language_stacks(encoder: AdapterEncoder, bundle: Bundle, given: Sequence[str
         first = "`adapter-stilts train mlm --kind seq_bn_inv --set data.language=en`"
         advice = f"train the task over one: {first}, then --how stack --after that run"
         raise UsageError(what, where=str(bundle.folder), do=advice)
-    (old,), wanted = parts, _wanted(given)
+    (old,), wanted = parts, _wanted(asked)
     own = {code: _load(encoder, old, composition, code, run) for code, run in wanted.items() if run != SOURCE}
     source = Stack(composition, _described(old, bundle))
     own.setdefault(iso1(old.facts["language"]), source)
@@ -133,10 +136,10 @@ def active(encoder: AdapterEncoder, composition: Composition | None) -> Iterator
         encoder.activate(before)
 
 
-def _wanted(given: Sequence[str]) -> dict[str, str]:
+def _wanted(asked: Sequence[str]) -> dict[str, str]:
     """Language -> run, as typed."""
     wanted: dict[str, str] = {}
-    for entry in given:
+    for entry in asked:
         language, equals, run = entry.partition("=")
         code = language if language == OTHERS else iso1(language)
         example = f"for example {FLAG} de=runs/mlm-de-1a2b3c4d, or de=source"

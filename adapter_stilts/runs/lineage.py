@@ -18,13 +18,13 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
+from adapter_stilts.config.schema import How
 from adapter_stilts.encoder.composition import (
-    Average,
     Composition,
     Fuse,
     Name,
@@ -42,7 +42,7 @@ from adapter_stilts.registry import unknown_name
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import Bundle, Part
 
-HOWS = ("direct", "sequential", "stack", "fuse", "joint")
+HOWS: tuple[str, ...] = get_args(How)
 ALONE = ("direct", "joint")  # start from nothing
 DOWN = re.compile(r"(adapter_down|lora_A)(?:\.\d+\.weight)?$")  # the first of two matrices that are multiplied
 UP = {"adapter_down": "adapter_up.weight", "lora_A": "lora_B"}
@@ -74,8 +74,7 @@ def lineage(
     target_adapter  fuse: train an adapter of the target's own on top
     composition     text that takes the place of what `how` would make; stack and fuse only
 
-    Raises UsageError where `how` and its parents do not go together, CompositionError for a composition that cannot
-    run.
+    Raises UsageError or CompositionError for what does not go together or cannot run.
     """
     if how not in HOWS:
         raise unknown_name("way to build on earlier runs (--how)", how, HOWS)
@@ -128,9 +127,9 @@ def _on_top(how: str, parents: Sequence[Bundle], name: str, target_adapter: bool
     own = free_name(name, adopted.adapters)
     if text:
         return _as_written(text, adopted, own)
-    given = (adopted.adapters, adopted.fusions, None)
+    parts = (adopted.adapters, adopted.fusions, None)
     if how == "stack":
-        return Lineage(Stack((below[0], Name(own))), *given, own, "")
+        return Lineage(Stack((below[0], Name(own))), *parts, own, "")
     fuse = Fuse(tuple(below))
     for number, part in enumerate(below):
         if part in below[:number]:
@@ -138,8 +137,8 @@ def _on_top(how: str, parents: Sequence[Bundle], name: str, target_adapter: bool
             what = f"the same adapter would be fused with itself: {first} and {second} hold the same weights"
             raise UsageError(what, do="name different runs")
     if target_adapter:
-        return Lineage(Stack((fuse, Name(own))), *given, own, fusion_name(fuse))
-    return Lineage(fuse, *given, "", fusion_name(fuse))
+        return Lineage(Stack((fuse, Name(own))), *parts, own, fusion_name(fuse))
+    return Lineage(fuse, *parts, "", fusion_name(fuse))
 
 
 def _sequential(parent: Bundle, name: str) -> Lineage:
@@ -173,9 +172,9 @@ def _as_written(text: str, adopted: Adopted, own: str) -> Lineage:
     if not fresh and not new:
         advice = f"put the new adapter '{own}' into it, or a fusion"
         raise CompositionError("nothing in it would be trained", where=text, do=advice)
-    given = {name: adopted.adapters[name] for name in names(tree) if name != own}
+    adapters = {name: adopted.adapters[name] for name in names(tree) if name != own}
     kept = {name: adopted.fusions[name] for name in map(fusion_name, fusions(tree)) if name in adopted.fusions}
-    return Lineage(tree, given, kept, None, new, fresh[0] if fresh else "")
+    return Lineage(tree, adapters, kept, None, new, fresh[0] if fresh else "")
 
 
 def _check_parents(how: str, parents: Sequence[Bundle], composition: str) -> None:
@@ -216,14 +215,17 @@ class Adopted:
         composition = parse(parent.manifest.composition)
         adapters = {part.name: part for part in parent.of("adapter")}
         check_parts(parent, composition)
-        shared = self._names(adapters, wanted or {}, share=True)
-        taken = renamed(composition, shared)
-        if any(self._clashes(name, part) for name, part in _fusions(parent, composition, taken).items()):
-            shared = self._names(adapters, wanted or {}, share=False)
-            taken = renamed(composition, shared)
-        for old, new in shared.items():
+        for share in (True, False):
+            table = self._names(adapters, wanted or {}, share=share)
+            taken = renamed(composition, table)
+            fused = _fusions(parent, composition, taken)
+            there = {name for name in fused if name in self.fusions}
+            # of the same adapters another fusion may be here already, trained for something else
+            if all(digest(self.fusions[name]) == digest(fused[name]) for name in there):
+                break
+        for old, new in table.items():
             self.adapters.setdefault(new, _frozen(adapters[old], new))
-        for name, part in _fusions(parent, composition, taken).items():
+        for name, part in fused.items():
             self.fusions.setdefault(name, _frozen(part, name))
         return taken
 
@@ -235,10 +237,6 @@ class Adopted:
             same = next((name for name, known in free if _equal(known, part)), None)
             table[old] = same or free_name(wanted.get(old, old), {*self.adapters, *table.values()})
         return table
-
-    def _clashes(self, name: str, part: Part) -> bool:
-        """Whether another fusion of the same adapters is here already, trained for something else."""
-        return name in self.fusions and digest(self.fusions[name]) != digest(part)
 
 
 def check_parts(bundle: Bundle, composition: Composition) -> None:
@@ -256,10 +254,7 @@ def renamed(composition: Composition, table: Mapping[str, str]) -> Composition:
     """The same tree with adapters under other names."""
     if isinstance(composition, Name):
         return Name(table.get(composition.name, composition.name))
-    parts = tuple(renamed(part, table) for part in composition.parts)
-    if isinstance(composition, Average):
-        return replace(composition, parts=parts)
-    return type(composition)(parts)
+    return replace(composition, parts=tuple(renamed(part, table) for part in composition.parts))
 
 
 def free_name(name: str, taken: set[str] | Mapping[str, object]) -> str:

@@ -21,8 +21,7 @@ from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.manifest import Manifest
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.leaks import Seen, leaks_of, sentence
-from adapter_stilts.tasks.reading.place import Loaded, Origin, Where
-from adapter_stilts.tasks.reading.pools import CANDIDATES
+from adapter_stilts.tasks.reading.place import CANDIDATES, Loaded, Origin, Where
 
 MINIATURE, HUB = "miniature", "hub"
 # what queries are searched among is given as a split is

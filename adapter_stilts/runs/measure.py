@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.data.feature import Feature
@@ -81,16 +80,22 @@ def predict_only(model: TaskModel, task: Task, loaded: Loaded, reading: Reading,
 
 def selector(config: RunConfig, data: Sequence[TaskData]) -> Callable[[Model], Validation] | None:
     """The score of a model as it stands, of several tasks one each; None where no task has validation rows."""
-    scores = {rows.task.name: _mean_over_languages(config, rows) for rows in data if rows.validation}
-    if not scores:
-        return None
+    wanted, seeds = config.training.validation_rows, Seeds(config.training.seed)
+    scores: dict[str, list[Callable[[TaskModel], float]]] = {}
+    for of_task in (of_task for of_task in data if of_task.validation):
+        rows = None if wanted is None else -(-wanted // len(of_task.validation))
+        reading = _validation_reading(config, of_task, HEAD)
+        scores[of_task.task.name] = [
+            validation_score(of_task.task, subset(loaded.examples, rows, seeds), reading, loaded.origin.language)
+            for loaded in of_task.validation
+        ]
 
     def validate(model: Model) -> Validation:
-        if isinstance(model, JointModel):
-            return {task: score(model.tasks[task]) for task, score in scores.items()}
-        return next(iter(scores.values()))(model)
+        models = model.tasks if isinstance(model, JointModel) else dict.fromkeys(scores, model)
+        means = {task: sum(score(models[task]) for score in every) / len(every) for task, every in scores.items()}
+        return means if isinstance(model, JointModel) else next(iter(means.values()))
 
-    return validate
+    return validate if scores else None
 
 
 def validation_rows(model: Model, config: RunConfig, data: Sequence[TaskData], folder: Path) -> list[Result]:
@@ -122,30 +127,31 @@ def masking_of(format: Format[Any], trunk: Trunk, rate: float = MASKED) -> Prepa
     return masker(trunk.config.vocab_size, tokenizer.mask_token_id, tokenizer.all_special_ids, rate)
 
 
+@torch.no_grad()
 def masked_score(model: TaskModel, examples: Sequence[Example], reading: Reading, options: Options) -> Score:
     """Accuracy on masked tokens, 15 % of each text; the masks depend on the reading's seed alone, so that runs can be
     compared.
 
     A unit is a text, or a piece of one that is longer than max_length. The model is left in the mode it was in.
     """
-    was_training = model.training
+    trunk, device, was_training = model.encoder.trunk, next(model.parameters()).device, model.training
+    cut = Cut(max_length=reading.max_length, training=False)
+    features = model.format.features(examples, trunk.tokenizer, cut)
+    data = feature_data(features, model.format, trunk.config.pad_token_id, masking_of(model.format, trunk))
+    assert data.prepare is not None
+    units = np.zeros((len(features), 2))  # right, masked
     model.eval()
     try:
-        units = _masked_units(model, examples, reading)
+        for number, rows in enumerate(Order(data.lengths, reading.token_budget, 1, reading.seed).batches(0)):
+            prepared = data.prepare(data.collate(rows), Seeds(reading.seed).torch(f"masked/{number}"))
+            batch = {name: tensor.to(device) for name, tensor in prepared.items()}
+            picked = batch["labels"] != -100  # [B, T]
+            right = torch.zeros_like(picked)
+            right[picked] = model(batch).argmax(-1) == batch["labels"][picked]
+            units[batch["rows"].cpu().numpy()] = torch.stack([right.sum(-1), picked.sum(-1)], dim=-1).cpu().numpy()
     finally:
         model.train(was_training)
     return metrics["masked_accuracy"].score(units, None, options)
-
-
-def _mean_over_languages(config: RunConfig, data: TaskData) -> Callable[[TaskModel], float]:
-    wanted, seeds = config.training.validation_rows, Seeds(config.training.seed)
-    rows = None if wanted is None else -(-wanted // len(data.validation))
-    reading = _validation_reading(config, data, HEAD)
-    scores = [
-        validation_score(data.task, subset(loaded.examples, rows, seeds), reading, loaded.origin.language)
-        for loaded in data.validation
-    ]
-    return lambda model: sum(score(model) for score in scores) / len(scores)
 
 
 def _validation_reading(config: RunConfig, data: TaskData, head: str) -> Reading:
@@ -154,7 +160,6 @@ def _validation_reading(config: RunConfig, data: TaskData, head: str) -> Reading
 
 
 def _settings(model: TaskModel, task: Task, reading: Reading) -> dict[str, Any]:
-    """What a score depends on."""
     if task.format.ranking:
         return {"max_length": reading.max_length, "query_length": task.query_length}
     return dict(task.format.settings(reading.rules, reading.length(model)))
@@ -197,22 +202,3 @@ def _predict(
     with model.encoder.capture_attention() as attention:
         predictions = predict(model, examples, features, rules, reading.token_budget)
     return predictions, {name: attention.mean(name) for name in attention.sums}
-
-
-@torch.no_grad()
-def _masked_units(model: TaskModel, examples: Sequence[Example], reading: Reading) -> NDArray[np.float64]:
-    """(right, masked) of each text, [N, 2]."""
-    trunk, device = model.encoder.trunk, next(model.parameters()).device
-    cut = Cut(max_length=reading.max_length, training=False)
-    features = model.format.features(examples, trunk.tokenizer, cut)
-    data = feature_data(features, model.format, trunk.config.pad_token_id, masking_of(model.format, trunk))
-    assert data.prepare is not None
-    units = np.zeros((len(features), 2))
-    for number, rows in enumerate(Order(data.lengths, reading.token_budget, 1, reading.seed).batches(0)):
-        prepared = data.prepare(data.collate(rows), Seeds(reading.seed).torch(f"masked/{number}"))
-        batch = {name: tensor.to(device) for name, tensor in prepared.items()}
-        picked = batch["labels"] != -100  # [B, T]
-        right = torch.zeros_like(picked)
-        right[picked] = model(batch).argmax(-1) == batch["labels"][picked]
-        units[batch["rows"].cpu().numpy()] = torch.stack([right.sum(-1), picked.sum(-1)], dim=-1).cpu().numpy()
-    return units

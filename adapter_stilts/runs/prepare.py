@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,6 @@ class Prepared:
     name    of the run's folder and of the adapter made here
     data    the rows of its task; of a joint run, of each of its tasks
     shares  joint: how probable each task is in a step
-    notes   what a person should know before training starts
     """
 
     config: RunConfig
@@ -57,7 +56,6 @@ class Prepared:
     device: str
     processes: Processes
     identity: str
-    notes: tuple[str, ...]
 
     @property
     def task(self) -> str:
@@ -99,6 +97,29 @@ class Prepared:
             return 0
         return self.plan.max_steps or course(self.rows, self.plan, self.processes.count).steps(self.plan.epochs)
 
+    @property
+    def notes(self) -> Iterator[str]:
+        """What a person should know before training starts."""
+        plan, training, fusion = self.plan, self.config.training, self.config.fusion
+        ordered = sorted(self.shares.items(), key=lambda share: -share[1])
+        if ordered:
+            yield "of the steps, " + ", ".join(f"{100 * share:.3g} % learn {task}" for task, share in ordered)
+        setting = f"training.{'batch_rows' if plan.batch_rows else 'token_budget'}"
+        for data in (data for data in self.data if data.task.format.ranking):
+            by_tokens = plan.token_budget * len(data.features) // sum(map(length, data.features))
+            pairs = max(2, self.processes.count * (plan.batch_rows or by_tokens))
+            what = f"{data.task.name}: about {pairs} pairs in a batch, each query told from the others' answers"
+            yield f"{what}; {setting} is what makes them more, not training.accumulation"
+        yield from (note for data in self.data for note in data.notes)
+        for origin in (loaded.origin for loaded in self.loaded):
+            for reason, number in origin.dropped.items():
+                yield f"{number:,} rows of {origin.task} ({origin.split}) are left out: {reason}"
+        seen = history(self.loaded, (parent.manifest for parent in self.parents))
+        yield from (note for data in self.data for note in leaks(data.task, seen))
+        if self.config.how == FUSE and training.learning_rate != Training().learning_rate:
+            rate = f"fusion.learning_rate, which is {fusion.learning_rate:g}"
+            yield f"training.learning_rate is not used: a fusion learns at {rate}"
+
 
 def prepare(config: RunConfig, names: Sequence[str]) -> Prepared:
     """Load and check everything a run needs; every refusal comes before the first step, the cheap ones first."""
@@ -120,7 +141,6 @@ def prepare(config: RunConfig, names: Sequence[str]) -> Prepared:
     if config.control == RANDOM_ADAPTER:
         line = random_adapter(line, seeds)
     rows = [read_rows(config, task, [task.name for task in tasks]) for task in tasks]
-    loaded = [split for of_task in rows for split in of_task.loaded]
     precision = _precision(config, kind, line)
     trunk = load_trunk(config.trunk.name, revision=config.trunk.revision, precision=precision, device=device)
     for parent in parents:
@@ -128,7 +148,6 @@ def prepare(config: RunConfig, names: Sequence[str]) -> Prepared:
     data = tuple(tokenised(of_task, trunk, config.training.max_length) for of_task in rows)
     sizes = {of_task.task.name: len(of_task.examples) for of_task in data}
     chances = shares(config.training.sampler, sizes) if joint else {}
-    seen = history(loaded, manifests)
     return Prepared(
         config=config,
         plan=plan,
@@ -141,14 +160,6 @@ def prepare(config: RunConfig, names: Sequence[str]) -> Prepared:
         device=str(device),
         processes=together,
         identity=run_identity(config, plan, trunk, manifests, line, data, together.count),
-        notes=(
-            *_mixed(chances),
-            *_compared(data, plan, together.count),
-            *(note for of_task in data for note in of_task.notes),
-            *_dropped(loaded),
-            *(note for task in tasks for note in leaks(task, seen)),
-            *_unused(config),
-        ),
     )
 
 
@@ -208,56 +219,21 @@ def _check_joint(config: RunConfig, names: Sequence[str]) -> None:
             raise UsageError(what, where=f"task.{key}", do=advice)
 
 
-def _dropped(data: Iterable[Loaded]) -> list[str]:
-    """How many rows of each split were left out and why, a sentence each."""
-    return [
-        f"{number:,} rows of {loaded.origin.task} ({loaded.origin.split}) are left out: {reason}"
-        for loaded in data
-        for reason, number in loaded.origin.dropped.items()
-    ]
-
-
-def _compared(data: Sequence[TaskData], plan: TrainingPlan, processes: int) -> Iterable[str]:
-    """How many others a query is told from, where the rows of a batch are each other's negatives."""
-    setting = f"training.{'batch_rows' if plan.batch_rows else 'token_budget'}"
-    for of_task in data:
-        if of_task.task.format.ranking:
-            by_tokens = plan.token_budget * len(of_task.features) // sum(map(length, of_task.features))
-            pairs = max(2, processes * (plan.batch_rows or by_tokens))
-            what = f"{of_task.task.name}: about {pairs} pairs in a batch, each query told from the others' answers"
-            yield f"{what}; {setting} is what makes them more, not training.accumulation"
-
-
-def _mixed(chances: Mapping[str, float]) -> list[str]:
-    """How often each task is learned, the most frequent first."""
-    ordered = sorted(chances.items(), key=lambda chance: -chance[1])
-    listed = ", ".join(f"{100 * share:.3g} % learn {task}" for task, share in ordered)
-    return [f"of the steps, {listed}"] if ordered else []
-
-
 def _kind(wanted: Adapter, start: Part | None) -> tuple[str, dict[str, Any]]:
     """Kind and settings of the new adapter: those of the one it continues, else those of the configuration."""
     settings: dict[str, Any] = resolve(kinds[wanted.kind], wanted.settings)
     if start is None:
         return wanted.kind, settings
     kind = start.facts["kind"]
-    given: dict[str, Any] = resolve(kinds[kind], start.facts["settings"])
-    if wanted != Adapter() and (kind, given) != (wanted.kind, settings):
+    continued: dict[str, Any] = resolve(kinds[kind], start.facts["settings"])
+    if wanted != Adapter() and (kind, continued) != (wanted.kind, settings):
         what = f"--how sequential continues an adapter of kind {kind} with its settings"
         advice = "leave --kind and adapter.settings out, or use --how stack"
         raise UsageError(f"{what}, and another was asked for: {wanted.kind}", where="adapter", do=advice)
-    return kind, given
+    return kind, continued
 
 
 def _precision(config: RunConfig, kind: str, line: Lineage) -> str:
     """What the configuration says; "auto" is float32 where the trunk itself is trained, here or by a parent."""
     trains_trunk = (kind == FULL and line.new) or any(part.facts["kind"] == FULL for part in line.frozen.values())
     return "fp32" if trains_trunk and config.trunk.precision == "auto" else config.trunk.precision
-
-
-def _unused(config: RunConfig) -> list[str]:
-    """A learning rate that was given and is not the one of this run."""
-    if config.how != FUSE or config.training.learning_rate == Training().learning_rate:
-        return []
-    rate = f"fusion.learning_rate, which is {config.fusion.learning_rate:g}"
-    return [f"training.learning_rate is not used: a fusion learns at {rate}"]

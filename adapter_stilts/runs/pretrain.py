@@ -26,11 +26,12 @@ from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.encoder.trunk import Trunk, new_trunk, save_trunk
+from adapter_stilts.encoder.trunk_config import TrunkConfig
 from adapter_stilts.errors import ConfigError, UsageError
 from adapter_stilts.files import disk_errors, read_json, sha256, write_bytes, write_json
 from adapter_stilts.formats.text import PlainText
 from adapter_stilts.miniature.aligned_start import aligned_embeddings
-from adapter_stilts.miniature.pretraining_rows import Corpus, Rows, encode, sample
+from adapter_stilts.miniature.pretraining_rows import Corpus, encode, sample
 from adapter_stilts.miniature.vocabulary import train_tokenizer
 from adapter_stilts.runs.measure import masking_of
 from adapter_stilts.seeding import Seeds
@@ -106,12 +107,24 @@ def pretrain(
     share, exponent = recipe.pair_share, recipe.language_exponent
     rows = sample(corpus, max_length=recipe.max_length, pair_share=share, exponent=exponent, seed=recipe.seed)
     trunk = _fresh(vocabulary, recipe, corpus)
-    model = _model(trunk, recipe).to(where)
+    encoder = AdapterEncoder(trunk)
+    encoder.add(PART, "full")
+    encoder.activate(parse(PART))
+    head = build_head("text", recipe.hidden, trunk.config.vocab_size, recipe.seed)
+    model = TaskModel(encoder, head, "text").to(where)
+    model.train_parts([PART])
     data = TrainingData(rows.lengths, rows.collate, masking_of(model.format, trunk, recipe.mask_rate))
     run = Run(model, data, _plan(recipe), work, None, identity, progress, stop or StopSignal())
     outcome = run.to_the_end(resume=True)
     _save(out, trunk, model, recipe.dropout)
-    write_json(out / FACTS, _facts(recipe, identity, corpus, rows, outcome))
+    languages = {
+        language: {"texts": len(texts), "pairs": len(corpus.pairs[language]), "tokens": corpus.tokens(language)}
+        for language, texts in corpus.singles.items()
+    }
+    ended = {name: getattr(outcome, name) for name in ("steps", "epochs", "stopped_by")}
+    measured = {"loss": outcome.losses[-1][1], "seconds": round(outcome.seconds, 1), "rows_an_epoch": len(rows.spans)}
+    facts = {"identity": identity, "recipe": asdict(recipe), **ended, **measured, "languages": languages}
+    write_json(out / FACTS, facts)
     with disk_errors(out):
         shutil.rmtree(work)
     return outcome
@@ -127,8 +140,9 @@ def _vocabulary(texts: Mapping[str, Sequence[PlainText]], folder: Path, recipe: 
 
 
 def _fresh(vocabulary: Path, recipe: Recipe, corpus: Corpus) -> Trunk:
-    sizes = {name: getattr(recipe, name) for name in ("hidden", "layers", "heads", "max_length", "seed")}
-    trunk = new_trunk(vocabulary, **sizes, intermediate=4 * recipe.hidden, dropout=0.0)
+    sizes = (recipe.hidden, recipe.layers, recipe.heads, 4 * recipe.hidden, recipe.max_length + 2)
+    numbers = TrunkConfig(0, *sizes, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    trunk = new_trunk(vocabulary, numbers, recipe.seed)
     if recipe.aligned_start:
         with own_generators(torch.device("cpu")):
             torch.manual_seed(Seeds(recipe.seed).number("aligned start"))
@@ -137,16 +151,6 @@ def _fresh(vocabulary: Path, recipe: Recipe, corpus: Corpus) -> Trunk:
         paired = start.abs().sum(1) > 0  # special tokens, and tokens in no pair, keep their random start
         embeddings[paired] = start[paired]
     return trunk
-
-
-def _model(trunk: Trunk, recipe: Recipe) -> TaskModel:
-    encoder = AdapterEncoder(trunk)
-    encoder.add(PART, "full")
-    encoder.activate(parse(PART))
-    head = build_head("text", recipe.hidden, trunk.config.vocab_size, recipe.seed)
-    model = TaskModel(encoder, head, "text")
-    model.train_parts([PART])
-    return model
 
 
 def _plan(recipe: Recipe) -> TrainingPlan:
@@ -162,16 +166,6 @@ def _save(out: Path, trunk: Trunk, model: TaskModel, dropout: float) -> None:
     config = replace(trunk.config, hidden_dropout_prob=dropout, attention_probs_dropout_prob=dropout)
     save_trunk(replace(trunk, config=config), out, torch.float16, weights=model.encoder.tensors(PART), mask_head=head)
     write_bytes(out / "metrics.jsonl", (out / "training" / "metrics.jsonl").read_bytes())
-
-
-def _facts(recipe: Recipe, identity: str, corpus: Corpus, rows: Rows, outcome: Outcome) -> dict[str, object]:
-    languages = {
-        language: {"texts": len(texts), "pairs": len(corpus.pairs[language]), "tokens": corpus.tokens(language)}
-        for language, texts in corpus.singles.items()
-    }
-    ended = {name: getattr(outcome, name) for name in ("steps", "epochs", "stopped_by")}
-    measured = {"loss": outcome.losses[-1][1], "seconds": round(outcome.seconds, 1), "rows_an_epoch": len(rows.spans)}
-    return {"identity": identity, "recipe": asdict(recipe), **ended, **measured, "languages": languages}
 
 
 def _identity(texts: Mapping[str, Sequence[PlainText]], recipe: Recipe, tokenizer_folder: Path | None) -> str:

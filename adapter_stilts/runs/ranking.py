@@ -66,7 +66,7 @@ def measure_ranking(
 ) -> Iterator[list[Result]]:
     """Rows language by language. The pool is the same for all of them, and for a run that asks for one alone."""
     sources = load_pool(task, split, where)
-    pool = read_pool(model, joined(sources), reading.max_length, reading.token_budget)
+    pool = read_pool(model, joined(sources), reading)
     settings: dict[str, Any] = {"max_length": reading.max_length, "query_length": task.query_length}
     settings |= {"candidates": len(pool.candidates), "candidate_languages": len(pool.languages)}
     settings |= {"depth": DEEPEST, "index": "exact"}
@@ -74,7 +74,7 @@ def measure_ranking(
         loaded = load(task, split, language, where)
         origin, queries = loaded.origin, cast(Sequence[Query], loaded.examples)
         with model.encoder.capture_attention() as attention:
-            vectors = query_vectors(model, task, queries, reading.max_length, reading.token_budget)
+            vectors = query_vectors(model, task, queries, reading)
         options = Options(language=origin.language)
         scored, ranking = score_language(task.metric, queries, vectors, pool, options)
         if attention.sums:
@@ -84,7 +84,8 @@ def measure_ranking(
         place = {**origin_facts(origin), "candidates": sum(part.origin.rows for part in sources)}
         if origin.kind == "hub":
             place["candidate_configs"] = [part.origin.config for part in sources]
-        yield rows_of(task, loaded, reading, scored, settings, folder, ranking, files or place)
+        rows = rows_of(task, loaded, reading, scored, settings, folder, ranking)
+        yield [replace(row, data=files or place) for row in rows]
 
 
 def own_score(
@@ -93,28 +94,27 @@ def own_score(
     """The score of queries among their own positives, as training selects by it, and the ranking; queries without a
     positive are left out."""
     queries = [replace(query, gold=()) for query in cast(Sequence[Query], examples) if query.positive is not None]
-    pool = read_pool(model, checked(merged(queries)), reading.max_length, reading.token_budget)
-    vectors = query_vectors(model, task, queries, reading.max_length, reading.token_budget)
+    pool = read_pool(model, checked(merged(queries)), reading)
+    vectors = query_vectors(model, task, queries, reading)
     return score_language(task.metric, queries, vectors, pool, options)
 
 
-def read_pool(model: TaskModel, candidates: Sequence[Candidate], max_length: int, token_budget: int) -> Pool:
+def read_pool(model: TaskModel, candidates: Sequence[Candidate], reading: Reading) -> Pool:
     """Candidates as vectors of the model."""
     vectors = np.empty((len(candidates), model.encoder.trunk.config.hidden_size), dtype=np.float32)
+    tokenizer = model.encoder.trunk.tokenizer
     for start in range(0, len(candidates), AT_ONCE):
-        part = candidate_features(candidates[start : start + AT_ONCE], model.encoder.trunk.tokenizer, max_length)
-        vectors[start : start + len(part)] = _unit_vectors(model, part, token_budget)
+        part = candidate_features(candidates[start : start + AT_ONCE], tokenizer, reading.max_length)
+        vectors[start : start + len(part)] = _unit_vectors(model, part, reading)
     return Pool(candidates, vectors)
 
 
-def query_vectors(
-    model: TaskModel, task: Task, queries: Sequence[Example], max_length: int, token_budget: int
-) -> Vectors:
+def query_vectors(model: TaskModel, task: Task, queries: Sequence[Example], reading: Reading) -> Vectors:
     """[N, H] unit vectors of queries, in their order."""
     trunk = model.encoder.trunk
-    cut = Cut(max_length=min(max_length, trunk.config.max_length), query_length=task.query_length, training=False)
-    rows = task.format.features(queries, trunk.tokenizer, cut)
-    return _unit_vectors(model, rows, token_budget)
+    longest = min(reading.max_length, trunk.config.max_length)
+    cut = Cut(max_length=longest, query_length=task.query_length, training=False)
+    return _unit_vectors(model, task.format.features(queries, trunk.tokenizer, cut), reading)
 
 
 def score_language(
@@ -130,8 +130,8 @@ def score_language(
     return scored, ranking
 
 
-def _unit_vectors(model: TaskModel, rows: Sequence[Feature], token_budget: int) -> Vectors:
-    vectors = np.stack(logits(model, rows, token_budget))
+def _unit_vectors(model: TaskModel, rows: Sequence[Feature], reading: Reading) -> Vectors:
+    vectors = np.stack(logits(model, rows, reading.token_budget))
     if not np.isfinite(vectors).all():
         what = "the vector of a text is not finite"
         raise StiltsError(what, do="train with a lower rate, or in fp32; the adapter may have diverged")

@@ -7,29 +7,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from adapter_stilts import environment as facts
+from adapter_stilts import environment
 from adapter_stilts.config.load import dump
+from adapter_stilts.encoder.composition import fusion_name, fusions, names
+from adapter_stilts.encoder.task_model import JointModel
+from adapter_stilts.encoder.transfer import copies
 from adapter_stilts.files import sha256, write_text
 from adapter_stilts.runs.build import HEAD
 from adapter_stilts.runs.folder import State
 from adapter_stilts.runs.identity import rows_digest
 from adapter_stilts.runs.material import MINIATURE, leaks, origin_facts
+from adapter_stilts.runs.measure import Model
 from adapter_stilts.runs.prepare import JOINT, Prepared
 from adapter_stilts.runs.results import read_results
 from adapter_stilts.runs.task_data import TaskData
-from adapter_stilts.sharing.manifest import (
-    CONFIG,
-    IDENTITY,
-    METRICS,
-    DataFacts,
-    Manifest,
-    Parent,
-    PartFacts,
-    TaskFacts,
-    TrainingFacts,
-    TrunkFacts,
-    read_manifest,
-)
+from adapter_stilts.sharing.bundle import Part
+from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, METRICS, Manifest, PartFacts, TaskFacts, read_manifest
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.reading.place import Loaded
 from adapter_stilts.training.plan import Outcome
@@ -65,47 +58,46 @@ def manifest_of(
     if not outcome.tasks:
         del ended["tasks"]
     history = prepared.history
-    return Manifest(
-        name=folder.resolve().name,
-        identity=prepared.identity,
-        task=prepared.task,
-        task_file=config.task.name if config.task.name.endswith(TASK_FILES) and not prepared.joint else "",
-        format=JOINT if prepared.joint else data[0].task.format.name,
-        language=",".join(dict.fromkeys(language for rows in data for language in rows.languages)),
-        how=config.how,
-        control=config.control,
-        composition=str(prepared.lineage.composition),
-        trunk=TrunkFacts(
-            revision=trunk.revision or None,
-            layers=trunk.config.num_hidden_layers,
-            hidden=trunk.config.hidden_size,
+    # of the rows trained on: the task's own, unless they are the miniature's generated ones
+    generated = [all(loaded.origin.kind == MINIATURE for loaded in rows.train) for rows in data]
+    licences = [GENERATED if made else rows.task.source.licence for rows, made in zip(data, generated, strict=True)]
+    facts = {
+        "name": folder.resolve().name,
+        "identity": prepared.identity,
+        "task": prepared.task,
+        "task_file": config.task.name if config.task.name.endswith(TASK_FILES) and not prepared.joint else "",
+        "format": JOINT if prepared.joint else data[0].task.format.name,
+        "language": ",".join(dict.fromkeys(language for rows in data for language in rows.languages)),
+        "how": config.how,
+        "control": config.control,
+        "composition": str(prepared.lineage.composition),
+        "trunk": {
             **{name: getattr(trunk, name) for name in ("name", "fingerprint", "precision")},
-        ),
-        parents=tuple(
-            Parent(name=parent.manifest.name, folder=str(parent.folder), checksum=parent.manifest.checksum)
+            "revision": trunk.revision or None,
+            "layers": trunk.config.num_hidden_layers,
+            "hidden": trunk.config.hidden_size,
+        },
+        "parents": [
+            {"name": parent.manifest.name, "folder": str(parent.folder), "checksum": parent.manifest.checksum}
             for parent in prepared.parents
-        ),
-        data=tuple(map(_origin, loaded)),
-        seeds={"training": config.training.seed},
-        versions=facts.versions(),
-        device=facts.device_name(prepared.device),
-        seconds=round(max(seconds, outcome.seconds), 3),
-        peak_memory=facts.peak_memory(prepared.device),
-        licence="; ".join(dict.fromkeys(filter(None, map(_licence, data)))),
-        substitutions=tuple(dict.fromkeys(note for split in loaded for note in split.origin.substitutions)),
-        tasks=tuple(task_facts(prepared, rows, outcome.tasks) for rows in data) if prepared.joint else (),
-        seen=_seen(prepared),
-        history=history,
-        leaks=tuple(note for rows in data for note in leaks(rows.task, history)),
-        training=TrainingFacts(**ended, processes=prepared.processes.count),
-        parts=tuple(parts),
-        files={**hashes, **{name: sha256(folder / name) for name in there}},
-    )
-
-
-def _licence(data: TaskData) -> str:
-    """Of the rows trained on: the task's own, unless they are the miniature's generated ones."""
-    return GENERATED if all(loaded.origin.kind == MINIATURE for loaded in data.train) else data.task.source.licence
+        ],
+        "data": [_origin(split) for split in loaded],
+        "seeds": {"training": config.training.seed},
+        "versions": environment.versions(),
+        "device": environment.device_name(prepared.device),
+        "seconds": round(max(seconds, outcome.seconds), 3),
+        "peak_memory": environment.peak_memory(prepared.device),
+        "licence": "; ".join(dict.fromkeys(filter(None, licences))),
+        "substitutions": list(dict.fromkeys(note for split in loaded for note in split.origin.substitutions)),
+        "tasks": [task_facts(prepared, rows, outcome.tasks) for rows in data] if prepared.joint else [],
+        "seen": _seen(prepared),
+        "history": history,
+        "leaks": [note for rows in data for note in leaks(rows.task, history)],
+        "training": {**ended, "processes": prepared.processes.count},
+        "parts": parts,
+        "files": {**hashes, **{name: sha256(folder / name) for name in there}},
+    }
+    return Manifest.model_validate(facts)
 
 
 def task_facts(prepared: Prepared, data: TaskData, steps: Mapping[str, int]) -> TaskFacts:
@@ -122,20 +114,25 @@ def task_facts(prepared: Prepared, data: TaskData, steps: Mapping[str, int]) -> 
     )
 
 
-def head_facts(prepared: Prepared) -> dict[str, dict[str, Any]]:
-    """What head/NAME.json says beside the shapes: everything needed to use the head on new rows."""
-    heads = {}
+def parts_of(prepared: Prepared, model: Model) -> list[Part]:
+    """Everything a finished run stores, in the order of its composition; of a head, all that new rows need."""
+    encoder, line, (first, *others) = model.encoder, prepared.lineage, prepared.data
+    # of a language adapter, one that learned text of one language
+    language = first.languages[0] if not others and first.task.format.masked and len(first.languages) == 1 else ""
+    made = {"kind": line.kind, "settings": dict(line.settings), "trained": True, "language": language}
+    parts = []
+    for name in names(line.composition):
+        adapter = made if name == line.new else line.frozen[name].facts
+        parts.append(Part("adapter", name, adapter, encoder.tensors(name)))
+    for fuse in fusions(line.composition):
+        name = fusion_name(fuse)
+        parts.append(Part("fusion", name, {"trained": name == line.new_fusion}, encoder.fusion_tensors(fuse)))
     for data in prepared.data:
         task, pool = data.task, {"pool": prepared.config.training.head_pool} if data.task.format.ranking else {}
-        facts = {"format": task.format.name, "task": task.name, "labels": list(data.labels or ())}
-        heads[task.name if prepared.joint else HEAD] = {**facts, "max_length": data.max_length, **pool}
-    return heads
-
-
-def language_of(prepared: Prepared) -> str:
-    """The language of a language adapter: one that learned text of one language; "" for any other."""
-    (first, *others) = prepared.data
-    return first.languages[0] if not others and first.task.format.masked and len(first.languages) == 1 else ""
+        name, reader = (task.name, model.tasks[task.name]) if isinstance(model, JointModel) else (HEAD, model)
+        head = {"format": task.format.name, "task": task.name, "labels": list(data.labels or ())}
+        parts.append(Part("head", name, {**head, "max_length": data.max_length, **pool}, copies(reader.head)))
+    return parts
 
 
 @dataclass(frozen=True)
@@ -207,17 +204,16 @@ class Planned:
 
 def _seen(prepared: Prepared) -> dict[str, list[str]]:
     """Language -> tasks learned in it, here or in a run that this one builds on."""
+    learned = [(language, tasks) for parent in prepared.parents for language, tasks in parent.manifest.seen.items()]
+    if prepared.trains:
+        learned += [(language, [data.task.name]) for data in prepared.data for language in data.languages]
     seen: dict[str, set[str]] = {}
-    for parent in prepared.parents:
-        for language, tasks in parent.manifest.seen.items():
-            seen.setdefault(language, set()).update(tasks)
-    for data in prepared.data if prepared.trains else ():
-        for language in data.languages:
-            seen.setdefault(language, set()).add(data.task.name)
+    for language, tasks in learned:
+        seen.setdefault(language, set()).update(tasks)
     return {language: sorted(tasks) for language, tasks in sorted(seen.items())}
 
 
-def _origin(loaded: Loaded) -> DataFacts:
+def _origin(loaded: Loaded) -> dict[str, Any]:
     """Where a split came from, with its files' hashes, or that of its rows where it comes from no files."""
     facts = origin_facts(loaded.origin)
-    return DataFacts(**(facts if facts["files"] else {**facts, "rows_sha256": rows_digest(loaded)}))
+    return facts if facts["files"] else {**facts, "rows_sha256": rows_digest(loaded)}

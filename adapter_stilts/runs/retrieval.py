@@ -27,7 +27,7 @@ from adapter_stilts.retrieval.gold import Measured
 from adapter_stilts.retrieval.pools import gold_of, mine_pools, named
 from adapter_stilts.retrieval.protocols import Protocol, protocol
 from adapter_stilts.retrieval.reading import LanguageStack, Overrides, Reading
-from adapter_stilts.retrieval.stored.cache import VectorKey, keep, kept
+from adapter_stilts.retrieval.stored.arrays import VectorKey, keep, kept
 from adapter_stilts.retrieval.tatoeba import tatoeba
 from adapter_stilts.runs.language_stacks import ENGLISH, OWN, active
 from adapter_stilts.runs.rows import data_of, write_predictions, write_units

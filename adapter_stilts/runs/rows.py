@@ -75,13 +75,9 @@ def rows_of(
     settings: Mapping[str, Any],
     folder: Path | None,
     predictions: Any = None,
-    data: Any = None,
     **notes: Any,
 ) -> list[Result]:
-    """A row of results.json for every measure of a score; under `folder` its predictions, where it has any, and units.
-
-    data  what it was scored on, where that is more than `loaded`
-    """
+    """A row of results.json for every measure of a score; under `folder` its units, and its predictions if any."""
     origin = loaded.origin
     words = {"multiword": origin.multiword} if origin.multiword else {}
     paths: dict[str, str] = {}
@@ -98,7 +94,7 @@ def rows_of(
             headline=measure.metric == scored.headline,
             retrieval=task.format.ranking,
             settings={**settings, **reading.marks, **words},
-            data=data or data_of(loaded),
+            data=data_of(loaded),
             paths=paths,
             statistic=scored.main.statistic if folder is not None else "",
         ).with_notes(substitutions=list(origin.substitutions), **notes)

@@ -1,13 +1,13 @@
 """What is read: a run's encoder and heads, or a bare trunk; where its scores belong; which head answers.
 
-subject = subject_of(Request(run=Path("runs/nli-1a2b3c4d"), trunk=None, tasks=("xnli",)), out=None, runs=Path("runs"))
+subject = subject_of(Request(config, ("xnli",), Path("runs/nli-1a2b3c4d")), out=None, runs=Path("runs"))
 reader = sentence_reader(Path("runs/nli-1a2b3c4d"), None, layer=14)     as far as the layer that is read
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,10 @@ from adapter_stilts.retrieval.protocols import Protocol, precision_of, protocol
 from adapter_stilts.retrieval.reading import Overrides
 from adapter_stilts.runs.build import finished_encoder, finished_models
 from adapter_stilts.runs.folder import state_of
-from adapter_stilts.runs.language_stacks import Stacks, language_stacks
+from adapter_stilts.runs.language_stacks import BARE, Stacks, language_stacks
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
 from adapter_stilts.tasks.base import Task
+from adapter_stilts.tasks.leaks import Seen
 from adapter_stilts.training.devices import pick_device
 
 # tokens read at once; on a CPU a larger batch falls out of the cache and is read a third slower
@@ -33,43 +34,20 @@ CPU_BUDGET, GPU_BUDGET = 2048, 16384
 
 @dataclass(frozen=True)
 class Request:
-    """What to evaluate, as typed: a run, or a trunk alone; tasks; languages (none: all there are)."""
+    """What to evaluate: tasks of a configuration, with a run or a trunk alone.
 
-    run: Path | None
-    trunk: str | None
+    save_vectors  of retrieval; None: where one layer is read
+    """
+
+    config: RunConfig
     tasks: tuple[str, ...]
-    languages: tuple[str, ...] = ()
-    protocol: str = "own"
-    retrieval: Overrides = field(default_factory=Overrides)
-    data: tuple[str, ...] = ()
+    run: Path | None = None
     split: str = "test"
-    revision: str | None = None  # of the trunk named here
-    precision: str = "auto"
     save_vectors: bool | None = None
-    seed: int = 13
-    task_settings: Mapping[str, Any] = field(default_factory=dict)
-    head: str = ""  # of several heads, the one that answers; "": the one that fits the task
-    language_adapters: tuple[str, ...] = ()  # LANGUAGE=RUN, as typed: MAD-X's language adapters (language_stacks.py)
 
-    @classmethod
-    def from_config(cls, config: RunConfig, tasks: Sequence[str], *, run: Path | None, split: str = "test") -> Request:
-        """The request of a configuration; a run brings its own trunk unless the configuration names one."""
-        return cls(
-            run=run,
-            trunk=trunk_of(config, run),
-            tasks=tuple(tasks),
-            languages=config.evaluation.languages,
-            protocol=config.evaluation.protocol,
-            retrieval=Overrides.from_config(config),
-            data=config.data.sources,
-            split=split,
-            revision=config.trunk.revision,
-            precision=config.trunk.precision,
-            seed=config.training.seed,
-            task_settings=config.task.model_dump(exclude_defaults=True),
-            head=config.evaluation.head,
-            language_adapters=config.evaluation.language_adapters,
-        )
+    @property
+    def protocol(self) -> str:
+        return self.config.evaluation.protocol
 
 
 @dataclass(frozen=True)
@@ -78,7 +56,7 @@ class Subject:
 
     identity  whose scores the folder holds, "" where it is the run's own
     models    one for each head of the run, by the head's name; all over the encoder
-    stacks    what each language is read with; None for a bare trunk
+    stacks    what each language is read with
     """
 
     folder: Path
@@ -87,7 +65,12 @@ class Subject:
     encoder: AdapterEncoder
     models: Mapping[str, TaskModel]
     bundle: Bundle | None
-    stacks: Stacks | None = None
+    stacks: Stacks = BARE
+
+    @property
+    def history(self) -> tuple[Seen, ...]:
+        """The rows it has learned from; none for a bare trunk."""
+        return self.bundle.manifest.history if self.bundle is not None else ()
 
     @property
     def composition(self) -> str:
@@ -117,26 +100,25 @@ class SentenceReader:
 
 def subject_of(request: Request, out: Path | None, runs: Path) -> Subject:
     """The encoder that is asked for, its heads, and the folder its scores belong in."""
-    device = str(pick_device())
+    device, asked, adapters = str(pick_device()), request.config.trunk, request.config.evaluation.language_adapters
     if request.run is None:
         what = "a bare trunk has no language adapter to put others in the place of"
-        refuse(bool(request.language_adapters), what, "evaluate the run of a task over a language adapter")
-        if request.trunk is None:
-            raise UsageError("nothing to evaluate", do="name a run, or a trunk with --trunk")
-        precision = precision_of(request.protocol) if request.precision == "auto" else request.precision
-        trunk = load_trunk(request.trunk, revision=request.revision, precision=precision, device=device)
+        refuse(bool(adapters), what, "evaluate the run of a task over a language adapter")
+        precision = precision_of(request.protocol) if asked.precision == "auto" else asked.precision
+        trunk = load_trunk(asked.name, revision=asked.revision, precision=precision, device=device)
         identity = fingerprint([trunk.fingerprint, trunk.precision])
-        folder = out or runs / f"trunk-{Path(request.trunk).name}-{identity}"
+        folder = out or runs / f"trunk-{Path(asked.name).name}-{identity}"
         state_of(folder, identity, overwrite=False)
         return Subject(folder, identity, trunk, AdapterEncoder(trunk).to(device).eval(), {}, None)
     bundle, identity = load_bundle(request.run), ""
     if out is not None and out.resolve() != request.run.resolve():
         identity = fingerprint([bundle.manifest.identity, bundle.manifest.files])
         state_of(out, identity, overwrite=False)  # another run's folder, or one that holds something else, is refused
-    trunk = load_trunk(**_trunk(bundle, request.trunk, request.revision, request.precision), device=device)
+    named = trunk_of(request.config, request.run)
+    trunk = load_trunk(**_trunk(bundle, named, asked.revision, asked.precision), device=device)
     models = {name: model.to(device).eval() for name, model in finished_models(trunk, bundle).items()}
     encoder = next(iter(models.values())).encoder
-    stacks = language_stacks(encoder, bundle, request.language_adapters)
+    stacks = language_stacks(encoder, bundle, adapters)
     return Subject(out or request.run, identity, trunk, encoder, models, bundle, stacks)
 
 

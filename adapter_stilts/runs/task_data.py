@@ -9,7 +9,7 @@ all of it counts, and as one task of a mixture it is read in every language ther
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,23 +22,23 @@ from adapter_stilts.runs.material import for_task, subset, where_of
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.tasks.base import Task, labels_of
 from adapter_stilts.tasks.languages import is_known, same_language
-from adapter_stilts.tasks.reading.holding import as_selected
 from adapter_stilts.tasks.reading.place import Loaded, Where
-from adapter_stilts.tasks.reading.sources import has_split, languages_of, load
+from adapter_stilts.tasks.reading.sources import as_selected, has_split, languages_of, load
 
 ALL = "all"  # in data.language: every language there is
 SHUFFLED_LABELS = "shuffled-labels"  # the control that shows what is left when there is nothing to learn
 
 
 @dataclass(frozen=True)
-class TaskRows:
-    """One task's rows, read and sampled.
+class TaskData:
+    """One task's rows, read and sampled; then as tokens.
 
     labels      in the order of the head's outputs; None for a format without any
     train       what was read to learn from, language by language
     validation  the same to select with; () where there is none
     examples    the rows trained on, after sampling and the control
     notes       what a person should know before training starts
+    features    the tokens of `examples`, and max_length what they were cut at; none before `tokenised`
     """
 
     task: Task
@@ -47,6 +47,8 @@ class TaskRows:
     validation: tuple[Loaded, ...]
     examples: list[Example]
     notes: tuple[str, ...]
+    features: list[Feature] = field(default_factory=list)
+    max_length: int = 0
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -59,15 +61,7 @@ class TaskRows:
         return (*self.train, *self.validation)
 
 
-@dataclass(frozen=True)
-class TaskData(TaskRows):
-    """One task's rows as tokens."""
-
-    features: list[Feature]
-    max_length: int
-
-
-def read_rows(config: RunConfig, task: Task, tasks: Sequence[str]) -> TaskRows:
+def read_rows(config: RunConfig, task: Task, tasks: Sequence[str]) -> TaskData:
     """Read and sample a task's rows; `tasks` are the names of all that the run learns.
 
     Raises TaskDataError, UsageError or Unreachable where the rows cannot be had.
@@ -82,7 +76,7 @@ def read_rows(config: RunConfig, task: Task, tasks: Sequence[str]) -> TaskRows:
     examples, more = _sampled(task, train, where, config.training.rows, seeds)
     if config.control == SHUFFLED_LABELS:
         examples = shuffled_labels(task.format, examples, seeds)
-    return TaskRows(task, labels, train, validation, examples, (*notes, *more))
+    return TaskData(task, labels, train, validation, examples, (*notes, *more))
 
 
 def shuffled_labels(format: Format[Any], examples: Sequence[Example], seeds: Seeds) -> list[Example]:
@@ -90,7 +84,7 @@ def shuffled_labels(format: Format[Any], examples: Sequence[Example], seeds: See
     return format.shuffled(examples, seeds.python("shuffled labels"))
 
 
-def tokenised(rows: TaskRows, trunk: Trunk, max_length: int | None) -> TaskData:
+def tokenised(rows: TaskData, trunk: Trunk, max_length: int | None) -> TaskData:
     """The rows as a trunk's tokens. max_length: asked for; None is the task's own."""
     task = rows.task
     wanted = max_length or task.max_length
@@ -107,7 +101,7 @@ def tokenised(rows: TaskRows, trunk: Trunk, max_length: int | None) -> TaskData:
     if wanted > length and any(len(row) >= length for row in read):
         what = f"inputs are cut at {length} tokens, which is all this trunk has positions for"
         notes.append(f"{what} (asked for {wanted})")
-    return TaskData(**{**vars(rows), "notes": tuple(notes)}, features=features, max_length=length)
+    return replace(rows, notes=tuple(notes), features=features, max_length=length)
 
 
 def _places(task: Task, where: Where, chosen: Sequence[str], *, every: bool) -> list[tuple[str, Where]]:

@@ -20,12 +20,12 @@ from adapter_stilts.encoder.composition import fusions, parse
 from adapter_stilts.errors import StiltsError, UsageError
 from adapter_stilts.files import write_bytes
 from adapter_stilts.reporting import Reporter, Silent
-from adapter_stilts.runs.build import new_model, parts_of
+from adapter_stilts.runs.build import new_model
 from adapter_stilts.runs.folder import STATES, State, claim, clear, locked, remove_remains, state_of
 from adapter_stilts.runs.language_stacks import with_facts
 from adapter_stilts.runs.measure import Model, selector, validation_rows
 from adapter_stilts.runs.prepare import Prepared, prepare
-from adapter_stilts.runs.record import Planned, Trained, head_facts, language_of, manifest_of, trained, write_config
+from adapter_stilts.runs.record import Planned, Trained, manifest_of, parts_of, trained, write_config
 from adapter_stilts.runs.results import write_results
 from adapter_stilts.runs.rows import attention_table, read_attention
 from adapter_stilts.sharing.bundle import save_parts, verify_files
@@ -69,8 +69,10 @@ def train(
         report.say(note)
     if dry_run:
         return _preview(prepared, model, folder, state, report)
-    if not prepared.processes.main:
-        _follow(prepared, model, folder, resume)
+    if not prepared.processes.main:  # train beside the first process, which alone writes and speaks
+        number = int(prepared.processes.from_main(0))
+        if prepared.trains and number != REFUSED and STATES[number] != "done":
+            _train(prepared, model, folder, resume=resume and STATES[number] == "resumable", report=Silent())
         return None
     with ExitStack() as held:
         state = _enter(held, prepared, folder, overwrite)
@@ -86,20 +88,20 @@ def train(
 
 
 def fuse(
-    sources: Sequence[Path], target: str, config: RunConfig, *, report: Reporter, **given: Any
+    sources: Sequence[Path], target: str, config: RunConfig, *, report: Reporter, **options: Any
 ) -> Trained | Planned | None:
     """Train fusion layers and a head for `target` over the frozen adapters of `sources`; say what attention looks at.
 
     Pfeiffer et al. (2021), https://arxiv.org/abs/2005.00247: query, key and value matrices per layer learn which
     adapters to listen to, with a penalty that keeps the values near the identity.
 
-    given  as `train` takes it: out, runs, resume, overwrite, dry_run
+    options  as `train` takes them: out, runs, resume, overwrite, dry_run
     """
     if len(sources) < 2:
         advice = "name the runs to fuse: adapter-stilts fuse RUN RUN --target TASK"
         raise UsageError(f"fusion needs two or more runs, got {len(sources)}", do=advice)
     config = config.model_copy(update={"how": "fuse", "after": tuple(str(source) for source in sources)})
-    run = train(config, (target,), report=report, **given)
+    run = train(config, (target,), report=report, **options)
     if not isinstance(run, Trained):
         return run
     attention = read_attention(run.folder)
@@ -121,13 +123,6 @@ def _enter(held: ExitStack, prepared: Prepared, folder: Path, overwrite: bool) -
     return state
 
 
-def _follow(prepared: Prepared, model: Model, folder: Path, resume: bool) -> None:
-    """Train beside the first process, which alone writes and speaks."""
-    state = int(prepared.processes.from_main(0))
-    if prepared.trains and state != REFUSED and STATES[state] != "done":
-        _train(prepared, model, folder, resume=resume and STATES[state] == "resumable", report=Silent())
-
-
 def _done(folder: Path, report: Reporter) -> Trained:
     """A finished run is not trained again, but it must be whole."""
     verify_files(folder, read_manifest(folder))
@@ -139,8 +134,7 @@ def _run(prepared: Prepared, model: Model, folder: Path, *, resume: bool, report
     started = time.perf_counter()
     parts = _parts(prepared, model, report)
     outcome = _train(prepared, model, folder, resume=resume, report=report)
-    made = parts_of(model, prepared.lineage, head_facts(prepared), language_of(prepared))
-    hashes = save_parts(folder, made)
+    hashes = save_parts(folder, parts_of(prepared, model))
     # an untrained head has no score
     rows = validation_rows(model, prepared.config, prepared.data, folder) if prepared.trains else []
     manifest = manifest_of(prepared, folder, parts, hashes, outcome, seconds=time.perf_counter() - started)

@@ -37,22 +37,24 @@ def read_sweep(path: Path) -> dict[str, Any]:
 
 def card(manifest: Manifest, rows: Sequence[Result], sweeps: Sequence[dict[str, Any]] = ()) -> str:
     """The card as Markdown. sweeps: the records of settings that were chosen."""
+    trunk, file = manifest.trunk.name, manifest.task_file
     return _template().render(
         m=manifest,
         rows=rows,
         remarks=remarks(rows),
         sweeps=sweeps,
         what=_what(manifest),
-        trunk=_named(manifest.trunk.name),
-        task=Path(manifest.task_file).name if manifest.task_file else manifest.task,
+        # a hub id or "miniature" as it is, of a folder the last part
+        trunk=Path(trunk).name if Path(trunk).is_absolute() or trunk.startswith((".", "~")) else trunk,
+        task=Path(file).name if file else manifest.task,
         duration=_duration(manifest.seconds),
     )
 
 
 @functools.cache
 def _template() -> jinja2.Template:
-    given: dict[str, Any] = {"undefined": jinja2.StrictUndefined, "trim_blocks": True, "keep_trailing_newline": True}
-    environment = jinja2.Environment(autoescape=False, **given)
+    options: dict[str, Any] = {"undefined": jinja2.StrictUndefined, "trim_blocks": True, "keep_trailing_newline": True}
+    environment = jinja2.Environment(autoescape=False, **options)
     environment.filters["cell"] = lambda value: str(value).replace("|", "\\|")  # the text does not end its cell
     environment.filters |= {"percent": _percent, "metric": _metric, "source": _source, "shell": shlex.quote}
     environment.filters["interval"] = _interval
@@ -70,11 +72,6 @@ def _what(manifest: Manifest) -> str:
         "fuse": f"A fusion of {parents} and a head for {task}",
     }
     return sentences.get(manifest.how, f"A run for {task} after {parents}")
-
-
-def _named(trunk: str) -> str:
-    """A hub id or "miniature" as it is, of a folder the last part."""
-    return Path(trunk).name if Path(trunk).is_absolute() or trunk.startswith((".", "~")) else trunk
 
 
 def _source(origin: DataFacts) -> str:

@@ -206,8 +206,14 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a run or bundle, every byte of it verified; raises MissingError or ArtefactError."""
     path = folder / MANIFEST
+    if not path.is_file() and any((folder / name).exists() for name in (IDENTITY, CONFIG, "checkpoints")):
+        what, advice = "the run is not finished: it has no manifest yet", "run the command that started it again"
+        raise MissingError(what, where=str(folder), do=f"finish it: {advice}")
     if not path.is_file():
-        raise _no_manifest(folder)
+        what = "a file where a run's folder was expected" if folder.exists() else "no such folder"
+        what = "no run here: there is no manifest.json" if folder.is_dir() else what
+        advice = "name a finished run's folder; `adapter-stilts list runs` shows them"
+        raise MissingError(what, where=str(folder), do=advice)
     fields = read_sealed(path, "the manifest", do=FETCH_AGAIN)
     if fields.get("version") != VERSION:
         what = f"manifest version {fields.get('version')}, and this program reads {VERSION}"
@@ -218,14 +224,3 @@ def read_manifest(folder: Path) -> Manifest:
         first = error.errors(include_url=False)[0]
         what = f"the manifest is not one of a run: {'.'.join(map(str, first['loc']))}: {first['msg']}"
         raise ArtefactError(what, where=str(path), do=FETCH_AGAIN) from error
-
-
-def _no_manifest(folder: Path) -> MissingError:
-    if any((folder / name).exists() for name in (IDENTITY, CONFIG, "checkpoints")):
-        what, advice = "the run is not finished: it has no manifest yet", "run the command that started it again"
-        return MissingError(what, where=str(folder), do=f"finish it: {advice}")
-    what = "a file where a run's folder was expected" if folder.exists() else "no such folder"
-    if folder.is_dir():
-        what = "no run here: there is no manifest.json"
-    advice = "name a finished run's folder; `adapter-stilts list runs` shows them"
-    return MissingError(what, where=str(folder), do=advice)

@@ -8,13 +8,12 @@ they know how to go on, and what to refuse.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from adapter_stilts.config.load import with_settings
-from adapter_stilts.config.schema import RunConfig
+from adapter_stilts.config.schema import RunConfig, Trunk
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.files import sha256
 from adapter_stilts.miniature.datasets import VERSION
@@ -74,9 +73,12 @@ def _resolved(job: Job) -> RunConfig:
 
 def _read(job: Job, report: Reporter) -> dict[str, Any]:
     run = job.after[0] if job.after else None
-    asked = Request.from_config(job.stage.config, job.stage.tasks, run=run, split=job.stage.split)
-    trunk = None if run else asked.trunk  # a run is read on the trunk that it was trained on
-    request = replace(asked, trunk=trunk, languages=job.stage.languages, save_vectors=False)
+    config = job.stage.config
+    # a run is read on the trunk that it was trained on
+    trunk = Trunk(precision=config.trunk.precision) if run else config.trunk
+    asked = config.evaluation.model_copy(update={"languages": job.stage.languages})
+    config = config.model_copy(update={"trunk": trunk, "evaluation": asked})
+    request = Request(config, job.stage.tasks, run, job.stage.split, save_vectors=False)
     here: dict[str, Any] = {"out": None if run else job.folder, "runs": job.runs, "overwrite": job.overwrite}
     scored = evaluate(request, **here, dry_run=False, report=report)
     return {"rows": [list(result.key) for result in scored.results], "parents": _checksums(job.after)}

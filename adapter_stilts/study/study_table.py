@@ -37,7 +37,7 @@ class Mean:
     by_seed  the mean over languages under each
     gain     over `direct`; None for `direct` itself, or where that is missing
     control  the gain over the better of the controls of the same intermediate runs and how, and which that is
-    p_holm   the gain's p, corrected for the others of its family; None until those are known
+    p_holm   the gain's p, corrected for the others of its family, `tests` in all; None until those are known
     verdict  what may be said of the gain
     """
 
@@ -48,6 +48,7 @@ class Mean:
     gain: Gain | None
     control: tuple[Gain, str] | None = None
     p_holm: float | None = None
+    tests: int = 1
     verdict: Verdict | None = None
 
     @property
@@ -65,7 +66,7 @@ class Mean:
             facts["elsewhere"] = {"interval": elsewhere.interval, "p": elsewhere.p}
         if error := gain.error:
             facts["variance"] = {name: variance for name, (variance, _) in error.parts.items()}
-            facts |= {"degrees_of_freedom": error.freedom, "detectable": gain.detectable()}
+            facts |= {"degrees_of_freedom": error.freedom, "detectable": gain.detectable(self.tests)}
         return facts | ({"dropped": gain.dropped} if gain.dropped else {})
 
     def to_json(self) -> dict[str, Any]:
@@ -249,7 +250,7 @@ def _judged(entries: Sequence[Entry], options: TableOptions) -> list[Entry]:
             if mean and mean.gain and not entry.control:
                 p, tests = corrected.get((number, part), (None, 1))
                 said = verdict(mean.gain, p, tests, options.equal_within, " and ".join(entry.unlearned))
-                means[part] = replace(mean, p_holm=p, verdict=said)
+                means[part] = replace(mean, p_holm=p, tests=tests, verdict=said)
         judged.append(replace(entry, **means))
     return judged
 

@@ -103,20 +103,10 @@ class Task:
         return self.source.has(split) or together or elsewhere
 
     def layout(self, **changes: Any) -> Layout:
-        """How its files are to be read."""
-        source = self.source
-        own = Layout(
-            self.format_name,
-            source.columns,
-            self.labels,
-            source.label_names,
-            source.ignore_labels,
-            labelled=not source.mismatches,
-            tag_column=source.tag_column,
-            multiword=source.multiword or "split",
-            skip_short=source.skip_short,
-        )
-        return replace(own, **changes)
+        shared = ("columns", "label_names", "ignore_labels", "tag_column", "skip_short")
+        own = {"labels": self.labels, "labelled": not self.source.mismatches}
+        own |= {name: getattr(self.source, name) for name in shared}
+        return Layout(self.format_name, **(own | {"multiword": self.source.multiword or "split"} | changes))
 
     def reading(self, **changes: Any) -> Task:
         """The same task, with facts of its source changed."""
@@ -158,7 +148,6 @@ def register(name: str, format_name: str, summary: str, **facts: Any) -> None:
 
 
 def all_tasks() -> list[Task]:
-    """Every task once, by name."""
     return [task for name in tasks if (task := tasks[name]).name == name]
 
 

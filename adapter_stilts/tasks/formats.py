@@ -47,12 +47,9 @@ own("qa2", "span", "questions answered by a span of a context, or not at all", Q
 own("choice", "choice", "several endings of a prompt, one of them right", TABLES)
 own("mlm", "text", "text for masked language modelling", TEXTS, held_out=50, any_name=False, concatenate=True)
 own("bitext", "aligned", "two files that are translations of each other, line by line", BITEXTS, any_name=False)
+# fmt: off
 own(
-    "ranking",
-    "ranking",
-    "queries and what each should find (query, positive; or gold ids and a file of candidates)",
-    TABLES,
-    "answers",
-    query_length=96,
+    "ranking", "ranking", "queries and what each should find (query, positive; or gold ids and a file of candidates)",
+    TABLES, "answers", query_length=96,
     candidates=("candidates.jsonl", "{l}.candidates.jsonl", "candidates.{l}.jsonl", "candidates.tsv"),
 )

@@ -52,7 +52,6 @@ def iso1(code: str) -> str:
 
 
 def iso3(code: str) -> str:
-    """The three-letter code, or the code itself where there is none."""
     short = iso1(code)
     return _to_three.get(short, short)
 

@@ -42,7 +42,6 @@ def leaks_of(task: Task, seen: Iterable[Seen]) -> tuple[Leak, ...]:
 
 
 def sentence(task: Task, leak: Leak) -> str:
-    """One leak as a sentence for a person."""
     return f"{task.name} after {leak.source} ({' and '.join(leak.splits)}): {leak.why}; {MEANING[leak.kind]}"
 
 

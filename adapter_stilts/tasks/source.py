@@ -19,6 +19,7 @@ SPLIT_NAMES: Mapping[str, tuple[str, ...]] = {
     "validation": ("validation", "valid", "dev", "val"),
     "test": ("test",),
 }
+CONVERTED = "refs/convert/parquet"  # the hub's own conversion of a loading script, which is not run, to plain files
 PLAIN, UNVERIFIED, SCRIPT = "plain files", "not verified", "loading script"  # how sure a data set's files are
 
 Patterns = Mapping[str, tuple[str, ...]]
@@ -65,7 +66,7 @@ class Source:
     hubs             data sets of the hub with its rows: the usual one, then others with the same or further languages
     miniature        its data set in the miniature, "" where there is none
     joined           a pattern's two files hold one split together: "pairs" with their texts, or rows with their
-                     "labels" (data/joined_rows.py)
+                     "labels" (data/tables.py)
     mismatches       every row is given a partner that does not match (formats/pair.py)
     concatenate      several files of one split and language belong together (the treebanks of a language); otherwise
                      that is refused
@@ -109,11 +110,6 @@ class Source:
     def has(self, split: str) -> bool:
         """Whether files or a data set of the hub are published for the split."""
         return split in self.files or any(split in hub.splits for hub in self.hubs)
-
-
-def codes(text: str) -> tuple[str, ...]:
-    """Language codes, written in a line."""
-    return tuple(text.split())
 
 
 def pairs(text: str) -> dict[str, str]:

@@ -9,43 +9,32 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
+from adapter_stilts.config import yaml_text
+from adapter_stilts.config.mistakes import dotted
 from adapter_stilts.errors import ConfigError, MissingError, UnknownName
 from adapter_stilts.files import read_text
 from adapter_stilts.formats.base import formats
 from adapter_stilts.miniature.datasets import DATASETS
-from adapter_stilts.registry import unknown_name
+from adapter_stilts.registry import nearest, unknown_name
 from adapter_stilts.tasks.base import Task, task_of, tasks
 from adapter_stilts.tasks.source import SPLITS, Hub
 
 
-def _list(value: object) -> object:
-    """One thing is a list of one; words in a line are a list of words."""
-    return value.replace(",", " ").split() if isinstance(value, str) else value
-
-
-def _patterns(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
 def _texts(value: object) -> object:
-    """YAML reads an unquoted 0 as a number; labels are text."""
+    """Words in a line are a list of words; an unquoted 0, which YAML reads as a number, is text."""
+    if isinstance(value, str):
+        return value.replace(",", " ").split()
     if not isinstance(value, list):
         return value
     return [str(item) if isinstance(item, int | float) and not isinstance(item, bool) else item for item in value]
-
-
-def _text_keys(value: object) -> object:
-    return {str(key): str(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def _format(value: str) -> str:
@@ -55,10 +44,14 @@ def _format(value: str) -> str:
     return value
 
 
-Words = Annotated[tuple[str, ...], BeforeValidator(_texts), BeforeValidator(_list)]
-Patterns = Annotated[tuple[str, ...], BeforeValidator(_patterns)]
+def _strings(value: object) -> object:
+    return {str(key): str(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_texts)]
+Patterns = Annotated[tuple[str, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
 Split = Literal["train", "validation", "test"]
-Names = Annotated[dict[str, str], BeforeValidator(_text_keys)]
+Names = Annotated[dict[str, str], BeforeValidator(_strings)]
 
 
 class HubSection(BaseModel):
@@ -120,21 +113,18 @@ def find_task(name: str, settings: Mapping[str, Any] | None = None) -> Task:
         columns={**source.columns, **(settings.get("columns") or {})},
         ignore_labels=tuple(dict.fromkeys((*source.ignore_labels, *(settings.get("ignore_labels") or ())))),
         multiword=settings.get("multiword") or source.multiword,
-        hubs=_chosen(task, settings.get("hub") or ""),
+        hubs=_hubs(task, settings.get("hub") or ""),
     )
     labels = settings.get("labels")
     return replace(task, labels=tuple(map(str, labels))) if labels else task
 
 
-def _chosen(task: Task, id: str) -> tuple[Hub, ...]:
-    """The data sets of the hub that it may be read from: several of one id where its splits lie in different
-    configurations."""
-    hubs = task.source.hubs
-    chosen = tuple(hub for hub in hubs if hub.id == id or not id)
-    if id and not chosen:
-        noun = f"data set of '{task.name}' on the hub"
-        raise unknown_name(noun, id, dict.fromkeys(hub.id for hub in hubs), where="task.hub")
-    return chosen
+def _hubs(task: Task, id: str) -> tuple[Hub, ...]:
+    """Its data sets of the hub, or those of one id: several where its splits lie in different configurations."""
+    hubs = {hub.id: tuple(other for other in task.source.hubs if other.id == hub.id) for hub in task.source.hubs}
+    if id and id not in hubs:
+        raise unknown_name(f"data set of '{task.name}' on the hub", id, hubs, where="task.hub")
+    return hubs[id] if id else task.source.hubs
 
 
 def task_from_yaml(path: Path) -> Task:
@@ -143,19 +133,17 @@ def task_from_yaml(path: Path) -> Task:
     if not path.is_file():
         advice = "check the path, or name a task of `adapter-stilts list tasks`"
         raise MissingError("no such task file", where=str(path), do=advice)
-    try:
-        content = yaml.safe_load(read_text(path))
-    except yaml.YAMLError as error:
-        what = f"not valid YAML: {' '.join(str(error).split())}"
-        raise ConfigError(what, where=str(path), do="correct the file") from error
+    document = yaml_text.parse(read_text(path), str(path))
+    content = document.value
     if not isinstance(content, dict):
         raise ConfigError("a task file holds keys and values", where=str(path), do="start with `name:` and `format:`")
     try:
         described = TaskFile.model_validate(content)
         mistakes = list(_mistakes(described))
     except ValidationError as error:
-        described, mistakes = None, [_sentence(item) for item in error.errors()]
-    if mistakes or described is None:
+        mistakes = [_sentence(item) for item in error.errors()]
+    mistakes += [f"{dotted(key)}: stands here a second time (line {line})" for key, line in document.repeated]
+    if mistakes:
         raise ConfigError("; ".join(mistakes), where=str(path), do=f"keys: {', '.join(TaskFile.model_fields)}")
     facts = described.model_dump(exclude={"name", "format", "summary", "hub"}, exclude_defaults=True)
     hubs = (Hub(**described.hub.model_dump()),) if described.hub else ()
@@ -164,32 +152,31 @@ def task_from_yaml(path: Path) -> Task:
 
 def _mistakes(described: TaskFile) -> Iterator[str]:
     """What the types do not say: a metric that suits the format, columns it has, a training task of the same format."""
-    format, train_task = described.format, described.train_task
-    if described.metric and described.metric not in (fitting := formats[format].metrics):
-        listed = ", ".join(fitting)
-        yield f"metric: '{described.metric}' does not suit the format '{format}' (one of: {listed})"
-    columns = formats[format].columns
-    for key in described.columns if columns else ():
-        assert columns is not None
+    format, train_task = formats[described.format], described.train_task
+    if described.metric and described.metric not in format.metrics:
+        listed = ", ".join(format.metrics)
+        yield f"metric: '{described.metric}' does not suit the format '{format.name}' (one of: {listed})"
+    for key in described.columns if format.columns else ():
+        assert format.columns is not None
         try:
-            columns.field_called(key)
+            format.columns.field_called(key)
         except UnknownName as error:
             yield f"columns.{key}: {error.what} ({error.do})"
     if train_task and train_task not in tasks:
-        yield f"train_task: no task called '{train_task}'{_nearest(train_task, list(tasks))}"
-    elif train_task and tasks[train_task].format_name != format:
-        yield f"train_task: '{train_task}' is of format '{tasks[train_task].format_name}', not '{format}'"
-    known = sorted(name for name, data in DATASETS.items() if data.format == format)
+        yield f"train_task: no task called '{train_task}'{_meant(train_task, tasks)}"
+    elif train_task and tasks[train_task].format_name != format.name:
+        yield f"train_task: '{train_task}' is of format '{tasks[train_task].format_name}', not '{format.name}'"
+    known = sorted(name for name, data in DATASETS.items() if data.format == format.name)
     if described.miniature and described.miniature not in known:
         listed = ", ".join(known)
-        yield f"miniature: '{described.miniature}' is no data set of the format '{format}' (one of: {listed})"
+        yield f"miniature: '{described.miniature}' is no data set of the format '{format.name}' (one of: {listed})"
 
 
-def _sentence(item: Any) -> str:
-    place = ".".join(str(part) for part in item["loc"])
+def _sentence(item: ErrorDetails) -> str:
+    place = dotted(item["loc"])
     if item["type"] == "extra_forbidden":
         known = HubSection.model_fields if len(item["loc"]) > 1 else TaskFile.model_fields
-        return f"unknown key '{place}'{_nearest(str(item['loc'][-1]), list(known))}"
+        return f"unknown key '{place}'{_meant(str(item['loc'][-1]), known)}"
     if item["type"] == "missing":
         return f"'{place}' is missing"
     if place.startswith(("files.", "hub.splits.")):
@@ -197,6 +184,6 @@ def _sentence(item: Any) -> str:
     return f"{place}: {item['msg'][0].lower()}{item['msg'][1:]}"
 
 
-def _nearest(wrong: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(wrong, known, n=1, cutoff=0.5)
-    return f" (did you mean '{near[0]}'?)" if near else ""
+def _meant(wrong: str, known: Iterable[str]) -> str:
+    near = nearest(wrong, known, cutoff=0.5)
+    return f" (did you mean '{near}'?)" if near else ""

@@ -6,9 +6,8 @@
       optimiser.safetensors    AdamW's moments
       best.safetensors         the best unit so far: adapter, fusion and head of one step; absent before an evaluation
 
-Only what is trained is stored; the trunk and frozen source adapters are not. A checkpoint is written beside its final
-name, flushed, renamed, and only then is the older one removed, so that one whole checkpoint exists at every moment.
-Random numbers need no saving: each step's generators follow from the seed and the step's position (see course.py).
+Only what is trained is stored. A checkpoint is written beside its final name, flushed, renamed, and only then is the
+older one removed, so that one whole checkpoint exists at every moment.
 """
 
 from __future__ import annotations
@@ -105,7 +104,16 @@ def save(folder: Path, checkpoint: Checkpoint, identity: str) -> Path:
     with disk_errors(final):
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            _write(partial, checkpoint, identity)
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir()
+            hashes = {}
+            for name in ("weights", "optimiser", *(["best"] if checkpoint.best else [])):
+                tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in getattr(checkpoint, name).items()}
+                file = f"{name}.safetensors"
+                hashes[file] = _write_bytes(partial / file, safetensors.torch.save(tensors))
+            document = {"format": FORMAT, "identity": identity, "files": hashes, "state": asdict(checkpoint.state)}
+            _write_bytes(partial / STATE, json.dumps({**document, "sha256": _digest(document)}, indent=1).encode())
+            _sync_folder(partial)
             partial.rename(final)
             _sync_folder(folder)
         except BaseException:
@@ -125,13 +133,34 @@ def load(path: Path, identity: str) -> Checkpoint:
 
     Raises ArtefactError where it belongs to another configuration, or was cut short or changed.
     """
-    document = _read_state(path)
+    try:
+        document = json.loads((path / STATE).read_bytes())
+        stated = document.pop("sha256")
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise _damaged(path / STATE) from error
+    if _digest(document) != stated:
+        raise _damaged(path / STATE)
+    if document["format"] != FORMAT:
+        what = f"checkpoint format {document['format']}, but this version reads format {FORMAT}"
+        raise ArtefactError(what, where=str(path), do=START_AGAIN)
     if document["identity"] != identity:
         what = f"this checkpoint belongs to another configuration ({document['identity']}, now {identity})"
         raise ArtefactError(what, where=str(path), do=f"use another folder, or {START_AGAIN}")
-    tensors = {name: _read_tensors(path / name, expected) for name, expected in document["files"].items()}
-    parts = (tensors.get(f"{name}.safetensors", {}) for name in ("weights", "optimiser", "best"))
-    return Checkpoint(_state(document["state"], path), *parts)
+    tensors: dict[str, dict[str, Tensor]] = {"best": {}}
+    for name, expected in document["files"].items():
+        try:
+            content = (path / name).read_bytes()
+            if hashlib.sha256(content).hexdigest() != expected:
+                raise _damaged(path / name)
+            tensors[name.removesuffix(".safetensors")] = safetensors.torch.load(content)
+        except (OSError, SafetensorError) as error:
+            raise _damaged(path / name) from error
+    saved = document["state"]
+    if saved.keys() != State.__dataclass_fields__.keys():
+        raise _damaged(path / STATE)
+    losses = [(int(step), float(loss)) for step, loss in saved["losses"]]
+    tasks = {task: Place(**place) for task, place in saved["tasks"].items()}
+    return Checkpoint(State(**{**saved, "losses": losses, "tasks": tasks}), **tensors)
 
 
 def keep_only(path: Path) -> None:
@@ -163,20 +192,6 @@ def restore(trained: Mapping[str, nn.Parameter], saved: Mapping[str, Tensor], wh
         parameter.data.copy_(saved[name])
 
 
-def _write(partial: Path, checkpoint: Checkpoint, identity: str) -> None:
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    parts = {"weights": checkpoint.weights, "optimiser": checkpoint.optimiser}
-    parts |= {"best": checkpoint.best} if checkpoint.best else {}
-    hashes = {}
-    for name, tensors in parts.items():
-        packed = safetensors.torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
-        hashes[f"{name}.safetensors"] = _write_bytes(partial / f"{name}.safetensors", packed)
-    document = {"format": FORMAT, "identity": identity, "files": hashes, "state": asdict(checkpoint.state)}
-    _write_bytes(partial / STATE, json.dumps({**document, "sha256": _digest(document)}, indent=1).encode())
-    _sync_folder(partial)
-
-
 def _write_bytes(path: Path, content: bytes) -> str:
     with path.open("wb") as stream:
         stream.write(content)
@@ -196,38 +211,6 @@ def _sync_folder(folder: Path) -> None:
 def _age(path: Path) -> tuple[int, int]:
     step, _, again = path.name.removeprefix("step-").partition(".")
     return int(step), int(again or 0)
-
-
-def _read_state(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads((path / STATE).read_bytes())
-        stated = document.pop("sha256")
-    except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise _damaged(path / STATE) from error
-    if _digest(document) != stated:
-        raise _damaged(path / STATE)
-    if document["format"] != FORMAT:
-        what = f"checkpoint format {document['format']}, but this version reads format {FORMAT}"
-        raise ArtefactError(what, where=str(path), do=START_AGAIN)
-    return dict(document)
-
-
-def _state(saved: dict[str, Any], path: Path) -> State:
-    if saved.keys() != State.__dataclass_fields__.keys():
-        raise _damaged(path / STATE)
-    losses = [(int(step), float(loss)) for step, loss in saved["losses"]]
-    tasks = {task: Place(**place) for task, place in saved["tasks"].items()}
-    return State(**{**saved, "losses": losses, "tasks": tasks})
-
-
-def _read_tensors(path: Path, expected: str) -> dict[str, Tensor]:
-    try:
-        content = path.read_bytes()
-        if hashlib.sha256(content).hexdigest() != expected:
-            raise _damaged(path)
-        return safetensors.torch.load(content)
-    except (OSError, SafetensorError) as error:
-        raise _damaged(path) from error
 
 
 def _digest(document: Mapping[str, object]) -> str:

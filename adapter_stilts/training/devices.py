@@ -23,6 +23,7 @@ from accelerate import PartialState
 from accelerate.utils import parse_flag_from_env, reduce
 from torch import Tensor, nn
 
+from adapter_stilts.encoder.precision import resolve_device
 from adapter_stilts.errors import ConfigError, UsageError
 from adapter_stilts.training.plan import Batch
 
@@ -84,16 +85,10 @@ def processes(device: torch.device) -> Processes:
 
 def pick_device(name: str = "auto") -> torch.device:
     """This process's device: "auto" is its own GPU where there is one, else the CPU; anything else is taken as said."""
-    if name == "auto":
-        cpu = parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.cuda.is_available()
-        return torch.device(_state(cpu).device)
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        advice = "use --device cpu, or check CUDA_VISIBLE_DEVICES and the driver"
-        raise UsageError(f"device '{name}' was asked for, but this PyTorch sees no CUDA device", do=advice)
-    try:
-        return torch.device(name)
-    except RuntimeError as error:
-        raise UsageError(f"no device called '{name}'", do="one of: auto, cpu, cuda, cuda:0, ...") from error
+    if name != "auto":
+        return resolve_device(name)
+    cpu = parse_flag_from_env("ACCELERATE_USE_CPU") or not torch.cuda.is_available()
+    return torch.device(_state(cpu).device)
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

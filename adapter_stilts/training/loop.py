@@ -1,13 +1,14 @@
 """Batches to loss to step; the loop does not know which task it serves.
 
-The position is (step, epoch, batch) and everything random follows from it (course.py). Stopping, evaluating
-and saving happen between two steps (step.py), so a run that was killed and resumed goes through the same numbers as one
-that was not.
+Stopping, evaluating and saving happen between two steps, so a run that was killed and resumed goes through the same
+numbers as one that was not.
 """
 
 from __future__ import annotations
 
+import json
 import math
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,13 +17,13 @@ from typing import Generic, TypeVar
 
 from torch import Tensor
 
-from adapter_stilts.errors import Interrupted, StiltsError
+from adapter_stilts.errors import ArtefactError, Interrupted, StiltsError
+from adapter_stilts.files import disk_errors
 from adapter_stilts.training import checkpoint as checkpoints
 from adapter_stilts.training.checkpoint import Checkpoint, State
 from adapter_stilts.training.course import course, seed_evaluation, seed_step
 from adapter_stilts.training.devices import own_generators
 from adapter_stilts.training.interrupt import StopSignal
-from adapter_stilts.training.journal import Journal
 from adapter_stilts.training.plan import Mixture, Outcome, Progress, Trainable, TrainingData, TrainingPlan, Validation
 from adapter_stilts.training.step import Stepper, Taken, linear
 
@@ -231,3 +232,42 @@ class Run(Generic[Model]):
         """Seconds since the last call."""
         before, self.now = self.now, self.clock()
         return self.now - before
+
+
+class Journal:
+    """metrics.jsonl: one JSON line per logged step and per evaluation; with no path nothing is written.
+
+    A checkpoint remembers how long the file was; a resumed run cuts it back to that length, so that a stopped and an
+    unbroken run leave the same rows (their times apart).
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+
+    def append(self, row: Mapping[str, object]) -> None:
+        """Write one row. Raises DoesNotFit on a full disk."""
+        if self._path is None:
+            return
+        with disk_errors(self._path), self._path.open("ab") as stream:
+            stream.write(json.dumps(row).encode() + b"\n")
+
+    def length(self) -> int:
+        """Bytes so far, flushed to disk."""
+        if self._path is None or not self._path.exists():
+            return 0
+        with disk_errors(self._path), self._path.open("rb") as stream:
+            os.fsync(stream.fileno())
+            return os.fstat(stream.fileno()).st_size
+
+    def cut(self, length: int) -> None:
+        """Drop what was written after a checkpoint; 0 starts an empty file."""
+        if self._path is None:
+            return
+        with disk_errors(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.touch()
+            if self._path.stat().st_size < length:
+                advice = "put the file back, or train from the start with --overwrite"
+                what = "metrics.jsonl is shorter than its checkpoint says"
+                raise ArtefactError(what, where=str(self._path), do=advice)
+            os.truncate(self._path, length)

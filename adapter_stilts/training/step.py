@@ -1,8 +1,7 @@
 """One optimiser step: batches to a summed loss, its gradient over all processes, one move of AdamW at a given rate.
 
-The loss and its count are summed over the batches of the step and over the processes, and the gradient is divided once,
-at the end. The penalty of a fusion is part of the last batch's objective, so its gradient belongs to the step it was
-computed in. The rate is a function of the position (`linear`), so that there is no state of a schedule to restore.
+The penalty of a fusion is part of the last batch's objective, so its gradient belongs to the step it was computed in.
+The rate is a function of the position (`linear`), so that there is no state of a schedule to restore.
 """
 
 from __future__ import annotations
@@ -85,10 +84,8 @@ class Stepper:
             if len(state) != len(MOMENTS) or any(state[moment].shape != parameter.shape for moment in MOMENTS[:2]):
                 what = f"the optimiser state of '{name}' does not fit this model"
                 raise ArtefactError(what, where=where, do="train from the start with --overwrite")
-            count = state["step"].clone()
-            self.adamw.state[parameter] = {name: value.to(self.device) for name, value in state.items()} | {
-                "step": count
-            }
+            placed = {name: value.to(self.device) for name, value in state.items()}
+            self.adamw.state[parameter] = {**placed, "step": state["step"].clone()}
         if scale:
             kept = {"scale": scale["scale"], "_growth_tracker": int(scale["tracker"])}
             self.scaler.load_state_dict({**self.scaler.state_dict(), **kept})

@@ -155,7 +155,7 @@ def test_runs_the_demo_without_options(run, calls):
     assert run("demo").exit_code == 0
     assert {name: calls["demo"][name] for name in ("out", "seed", "overwrite", "dry_run")} == {
         "out": Path("runs/demo"),
-        "seed": 13,
+        "seed": None,  # the study's own
         "overwrite": False,
         "dry_run": False,
     }

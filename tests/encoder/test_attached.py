@@ -12,6 +12,7 @@ from adapter_stilts.encoder.composition import Fuse, Name, fusions, names, parse
 from adapter_stilts.encoder.kinds import kinds
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.trunk import Trunk, load_trunk, new_trunk
+from adapter_stilts.encoder.trunk_config import TrunkConfig
 from adapter_stilts.errors import ArtefactError, CompositionError, UnknownName, UsageError
 
 KINDS = ["seq_bn", "double_seq_bn", "par_bn", "seq_bn_inv", "compacter", "lora", "ia3", "prefix_tuning", "mam", "full"]
@@ -182,9 +183,9 @@ def test_verifies_every_name_and_shape(make_encoder: Make, kind_settings: Settin
 
 
 def test_refuses_an_adapter_of_another_depth_or_width(make_encoder: Make, tiny_folder: Path) -> None:
-    deep = AdapterEncoder(new_trunk(tiny_folder, hidden=32, layers=3, heads=4, intermediate=64, max_length=64, seed=1))
+    deep = AdapterEncoder(new_trunk(tiny_folder, TrunkConfig(0, 32, 3, 4, 64, 66), seed=1))
     deep.add("a", "seq_bn", {"reduction_factor": 4})
-    wide = AdapterEncoder(new_trunk(tiny_folder, hidden=64, layers=2, heads=4, intermediate=64, max_length=64, seed=1))
+    wide = AdapterEncoder(new_trunk(tiny_folder, TrunkConfig(0, 64, 2, 4, 64, 66), seed=1))
     wide.add("a", "seq_bn", {"reduction_factor": 8})
     encoder = make_encoder({})
     with pytest.raises(ArtefactError, match=r"layer\.2"):

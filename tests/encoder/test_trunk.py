@@ -16,7 +16,7 @@ from transformers import XLMRobertaModel, XLMRobertaTokenizerFast
 
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.trunk import Trunk, load_tokenizer, load_trunk, new_trunk, save_trunk
-from adapter_stilts.encoder.trunk_config import read_config
+from adapter_stilts.encoder.trunk_config import TrunkConfig, read_config
 from adapter_stilts.errors import ArtefactError, MissingError, StiltsError, UnknownName, Unreachable, UsageError
 
 
@@ -199,7 +199,7 @@ def test_saves_what_it_loads(tiny_trunk: Trunk, tmp_path: Path) -> None:
 def test_makes_a_new_trunk_from_a_tokenizer_and_a_seed(tiny_folder: Path, tmp_path: Path) -> None:
     def make(seed: int) -> Trunk:
         torch.rand(3)  # the state of the global generator does not matter
-        return new_trunk(tiny_folder, hidden=16, layers=3, heads=2, intermediate=32, max_length=20, seed=seed)
+        return new_trunk(tiny_folder, TrunkConfig(0, 16, 3, 2, 32, 22), seed=seed)
 
     before = torch.get_rng_state()
     one, same, other = make(1), make(1), make(2)

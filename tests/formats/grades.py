@@ -18,7 +18,6 @@ import numpy as np
 from adapter_stilts.data.columns import ID, TEXT, Columns
 from adapter_stilts.data.feature import IGNORED, Feature
 from adapter_stilts.data.pieces import marks, pieces
-from adapter_stilts.data.tables import string_of
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import numbered_lines, write_text
 from adapter_stilts.formats.base import Example, Format, dealt, register
@@ -49,11 +48,11 @@ class GradesFormat(Format[Graded]):
     form = "stars"
     classes = True
 
-    def example(self, row, id, found, layout):
-        grade = int(row.cells.get(found.get("grade"), 0) or 0)
+    def example(self, row, id, layout):
+        grade = int(row.cells.get(row.columns.get("grade"), 0) or 0)
         if not 0 <= grade <= BEST:
             raise TaskDataError(f"grade {grade} is not one of: 1 to 5", where=row.where, do="correct the row")
-        return Graded(id, string_of(row, found["text"]), grade)
+        return Graded(id, row.text("text"), grade)
 
     def group(self, example: Graded) -> str:
         return example.text

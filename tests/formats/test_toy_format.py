@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from asking import evaluation
 
 from adapter_stilts.errors import ConfigError, TaskDataError
 from adapter_stilts.evaluation.score import score
@@ -16,7 +17,6 @@ from adapter_stilts.metrics.base import Options, metrics
 from adapter_stilts.metrics.forms import forms
 from adapter_stilts.reporting import Silent
 from adapter_stilts.runs.evaluate import evaluate
-from adapter_stilts.runs.subject import Request
 from adapter_stilts.runs.train import train
 from adapter_stilts.tasks.user import find_task
 
@@ -64,7 +64,7 @@ def run(grades, folder, config):
 
 
 def evaluated(run, folder):
-    request = Request(run=run, trunk=None, tasks=(str(folder / "stars.yaml"),), data=(str(folder),))
+    request = evaluation(run=run, trunk=None, tasks=(str(folder / "stars.yaml"),), data=(str(folder),))
     return evaluate(request, out=None, runs=folder, overwrite=False, dry_run=False, report=Silent())
 
 

@@ -241,13 +241,12 @@ def test_refuses_another_trunk_in_the_same_place(hands, tiny_folder):
 
 def test_keeps_workers_below_the_limit(hands, tmp_path):
     from adapter_stilts.mining.workers import SideSpec, search_rows
-    from adapter_stilts.retrieval.indexes import IndexSettings
     from adapter_stilts.retrieval.plan import SearchPlan
-    from adapter_stilts.retrieval.search import Piece, Steps
+    from adapter_stilts.retrieval.search import Piece, Way
 
     np.save(tmp_path / "v.npy", np.ones((8, 4), dtype=np.float32))
     side, rows = SideSpec(tmp_path / "v.npy", 8, 4, ""), np.arange(8)
-    plan = SearchPlan("exact", "asked for", IndexSettings(), 2, Steps(), 1e8, 0)
+    plan = SearchPlan(Way(), "asked for", 2, 1e8, 0)
     with pytest.raises(DoesNotFit, match="a worker needs .* the limit is 0.10 GB"):
         list(hands.each(search_rows, [(side, side, plan, None, Piece((0, 8), (0, 8)), rows, rows)]))
 

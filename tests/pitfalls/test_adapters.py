@@ -17,6 +17,7 @@ from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.encoder.trunk import Trunk, load_trunk, new_trunk
+from adapter_stilts.encoder.trunk_config import TrunkConfig
 from adapter_stilts.errors import ArtefactError, CompositionError
 from adapter_stilts.training.checkpoint import restore, snapshot
 
@@ -91,7 +92,7 @@ def test_an_adapter_of_another_depth_is_refused(tiny_trunk: Trunk, tiny_folder: 
     """The library loads it without a word; layers too many keep their random weights."""
     for layers in (1, 3):
         other = AdapterEncoder(
-            new_trunk(tiny_folder, hidden=32, layers=layers, heads=4, intermediate=64, max_length=64, seed=1)
+            new_trunk(tiny_folder, TrunkConfig(0, 32, layers, 4, 64, 66), seed=1)
         )
         other.add("a", "seq_bn", SMALL)
         with pytest.raises(
@@ -102,7 +103,7 @@ def test_an_adapter_of_another_depth_is_refused(tiny_trunk: Trunk, tiny_folder: 
 
 def test_a_renamed_or_retrained_trunk_is_noticed(tiny_trunk: Trunk, tiny_folder: Path) -> None:
     """The library goes by the trunk's name; the fingerprint is made from its weights."""
-    twin = new_trunk(tiny_folder, hidden=32, layers=2, heads=4, intermediate=64, max_length=64, seed=1)
+    twin = new_trunk(tiny_folder, TrunkConfig(0, 32, 2, 4, 64, 66), seed=1)
     assert twin.fingerprint != tiny_trunk.fingerprint
     assert load_trunk(str(tiny_folder), precision="bf16").fingerprint == tiny_trunk.fingerprint
 

@@ -10,7 +10,7 @@ from adapter_stilts.retrieval.blocks import Chosen, Held, gathered
 from adapter_stilts.retrieval.compared import similarities
 from adapter_stilts.retrieval.indexes import IndexSettings, indexes
 from adapter_stilts.retrieval.saved import Saved
-from adapter_stilts.retrieval.search import Steps, nearest, recall, search
+from adapter_stilts.retrieval.search import Steps, Way, nearest, recall, search
 
 APPROXIMATE = ["hnsw", "ivf", "ivf-pq", "ivf-sq"]
 
@@ -38,7 +38,7 @@ def same(one, other):
 def test_finds_the_same_bits_whatever_the_shards(make_units, seed, n, m, k, rows, block):
     queries, base = make_units(seed, n), make_units(seed + 1, m)
     base[m // 2 :] = base[: m - m // 2]  # repeated vectors, across shards
-    found = search(Held(queries), Held(base), k, steps=Steps(rows, block))
+    found = search(Held(queries), Held(base), k, Way(steps=Steps(rows, block)))
     similarity, index = brute_force(queries, base, min(k, m))
     assert np.array_equal(found.index, index)
     assert np.array_equal(found.similarity, similarity)
@@ -50,7 +50,7 @@ def test_tells_vectors_apart_that_differ_in_the_last_bit(make_units):
     base[np.arange(200), np.arange(200)] += np.float32(1e-7) * np.random.default_rng(1).choice([-1, 0, 1], 200).astype(
         np.float32
     )
-    found = search(Held(query), Held(base), 4, steps=Steps(64))
+    found = search(Held(query), Held(base), 4, Way(steps=Steps(64)))
     similarity, index = brute_force(query, base, 4)
     assert np.array_equal(found.index, index)
     assert np.array_equal(found.similarity, similarity)
@@ -60,9 +60,9 @@ def test_tells_vectors_apart_that_differ_in_the_last_bit(make_units):
 def test_finds_the_same_from_large_shards_with_every_index(make_units, name):
     queries, base = make_units(1, 64, 16), make_units(2, 9000, 16)
     chosen = IndexSettings(lists=32, probes=4)
-    whole = search(Held(queries), Held(base), 4, index=name, settings=chosen)
+    whole = search(Held(queries), Held(base), 4, Way(name, chosen))
     for rows in (4096, 8500):
-        same(whole, search(Held(queries), Held(base), 4, index=name, settings=chosen, steps=Steps(rows)))
+        same(whole, search(Held(queries), Held(base), 4, Way(name, chosen, Steps(rows))))
 
 
 @pytest.mark.parametrize("name", APPROXIMATE)
@@ -90,8 +90,8 @@ def test_finds_most_of_what_exact_finds(make_units, name):
 @pytest.mark.parametrize("name", ["exact", "ivf-pq"])
 def test_goes_on_where_it_was_saved(make_units, tmp_path, name):
     queries, base = make_units(1, 50, 16), make_units(2, 300, 16)
-    chosen = {"index": name, "settings": IndexSettings(lists=4, probes=2), "steps": Steps(100, 20)}
-    whole = search(Held(queries), Held(base), 3, **chosen)
+    chosen = Way(name, IndexSettings(lists=4, probes=2), Steps(100, 20))
+    whole = search(Held(queries), Held(base), 3, chosen)
     for stop in range(1, 9):
         told = []
 
@@ -102,7 +102,7 @@ def test_goes_on_where_it_was_saved(make_units, tmp_path, name):
 
         path = tmp_path / f"{stop}.npz"
         with pytest.raises(KeyboardInterrupt):
-            search(Held(queries), Held(base), 3, saved=Saved(path, "it", seconds=0), progress=kill, **chosen)
+            search(Held(queries), Held(base), 3, chosen, saved=Saved(path, "it", seconds=0), progress=kill)
         again = []
         same(
             whole,
@@ -110,9 +110,9 @@ def test_goes_on_where_it_was_saved(make_units, tmp_path, name):
                 Held(queries),
                 Held(base),
                 3,
+                chosen,
                 saved=Saved(path, "it"),
                 progress=lambda done, total, again=again: again.append(done),
-                **chosen,
             ),
         )
         assert again == list(range(stop, 10))  # a step is saved after it is told, so one is done again

@@ -9,7 +9,7 @@ from adapter_stilts.errors import UsageError
 from adapter_stilts.retrieval.blocks import Held
 from adapter_stilts.retrieval.indexes import IndexSettings
 from adapter_stilts.retrieval.saved import Saved
-from adapter_stilts.retrieval.search import Steps, pieces_of, search, search_piece
+from adapter_stilts.retrieval.search import Steps, Way, Workers, pieces_of, search, search_piece
 
 
 @pytest.fixture
@@ -17,16 +17,14 @@ def sides(make_units):
     return Held(make_units(1, 300)), Held(make_units(2, 410))
 
 
-def here(queries, base, k, *, steps, index="exact", settings=None, asked=None):
+def here(queries, base, k, way, asked=None):
     """`each` in this process."""
 
     def each(trained, pieces):
         for piece in pieces:
             if asked is not None:
                 asked.append(piece)
-            yield search_piece(
-                queries, base, k, piece, index=index, settings=settings or IndexSettings(), steps=steps, trained=trained
-            )
+            yield search_piece(queries, base, k, way, piece, trained)
 
     return each
 
@@ -36,10 +34,10 @@ def here(queries, base, k, *, steps, index="exact", settings=None, asked=None):
     ("base_rows", "query_rows", "hands"), [(1 << 62, 64, 1), (100, 64, 3), (37, 1000, 2), (410, 7, 50)]
 )
 def test_finds_what_one_process_finds(sides, index, base_rows, query_rows, hands):
-    steps, settings = Steps(base_rows, query_rows), IndexSettings(probes=3 if index.startswith("ivf") else None)
-    expected = search(*sides, 4, index=index, settings=settings, steps=steps)
-    each = here(*sides, 4, steps=steps, index=index, settings=settings)
-    found = search(*sides, 4, workers=hands, each=each, index=index, settings=settings, steps=steps)
+    settings = IndexSettings(probes=3 if index.startswith("ivf") else None)
+    way = Way(index, settings, Steps(base_rows, query_rows))
+    expected = search(*sides, 4, way)
+    found = search(*sides, 4, way, workers=Workers(hands, here(*sides, 4, way)))
     assert np.array_equal(found.index, expected.index)
     assert np.array_equal(found.similarity, expected.similarity)
 
@@ -59,10 +57,11 @@ def test_gives_every_query_every_shard_once(queries, base, hands):
 
 def test_goes_on_at_the_first_piece_that_is_not_saved(sides, tmp_path):
     steps, asked = Steps(100, 64), []
+    way = Way(steps=steps)
     saved = Saved(tmp_path / "state.npz", "this", seconds=0)
     with pytest.raises(KeyboardInterrupt):
-        search(*sides, 4, workers=3, each=_stops_after(here(*sides, 4, steps=steps), 7), steps=steps, saved=saved)
-    found = search(*sides, 4, workers=3, each=here(*sides, 4, steps=steps, asked=asked), steps=steps, saved=saved)
+        search(*sides, 4, way, workers=Workers(3, _stops_after(here(*sides, 4, way), 7)), saved=saved)
+    found = search(*sides, 4, way, workers=Workers(3, here(*sides, 4, way, asked)), saved=saved)
     pieces = pieces_of(300, 410, steps, 3)
     assert asked == pieces[7:]
     assert np.array_equal(found.index, search(*sides, 4).index)
@@ -70,7 +69,7 @@ def test_goes_on_at_the_first_piece_that_is_not_saved(sides, tmp_path):
 
 def test_refuses_no_neighbours(sides):
     with pytest.raises(UsageError, match="0 neighbours"):
-        search(*sides, 0, workers=1, each=here(*sides, 0, steps=Steps()))
+        search(*sides, 0, workers=Workers(1, here(*sides, 0, Way())))
 
 
 def _stops_after(each, number):

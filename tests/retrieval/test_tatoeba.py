@@ -33,9 +33,9 @@ def test_asks_with_every_english_sentence_by_l2_distance(aligned, seed):
     found = tatoeba(foreign, english, PROTOCOL)
     nearest = by_distance(english, foreign)
     assert np.array_equal(found.predictions, nearest)
-    assert found.headline.metric == "accuracy"
-    assert found.headline.score == (nearest == np.arange(60)).mean()
-    assert 0.2 < found.headline.score < 1  # neither trivial nor hopeless
+    assert found.measures[0].metric == "accuracy"
+    assert found.measures[0].score == (nearest == np.arange(60)).mean()
+    assert 0.2 < found.measures[0].score < 1  # neither trivial nor hopeless
 
 
 def test_reports_the_other_direction_and_the_mean_under_their_own_names(aligned):
@@ -61,7 +61,7 @@ def test_reports_the_margin_over_four_neighbours(aligned):
 
 def test_gives_a_unit_per_english_query(aligned):
     found = tatoeba(*aligned(9), PROTOCOL)
-    assert found.headline.units.tolist() == [
+    assert found.measures[0].units.tolist() == [
         [float(guess == line), 1.0] for line, guess in enumerate(found.predictions)
     ]
     assert all(one.units.sum(0)[0] / one.units.sum(0)[1] == pytest.approx(one.score) for one in found.measures)
@@ -71,7 +71,7 @@ def test_turns_around_where_the_protocol_says_so(aligned):
     foreign, english = aligned(7)
     turned = tatoeba(foreign, english, replace(PROTOCOL, direction="xx->en"))
     assert (
-        turned.headline.score
+        turned.measures[0].score
         == {one.metric: one.score for one in tatoeba(foreign, english, PROTOCOL).measures}["accuracy-xx-en"]
     )
     assert turned.measures[1].metric == "accuracy-en-xx"
@@ -92,7 +92,7 @@ def test_centres_each_side_only_when_asked(aligned):
 
 def test_does_with_fewer_sentences_than_neighbours(make_units):
     vectors = make_units(1, 2)
-    assert tatoeba(vectors, vectors, PROTOCOL).headline.score == 1.0
+    assert tatoeba(vectors, vectors, PROTOCOL).measures[0].score == 1.0
 
 
 def test_refuses_sides_of_unlike_length(make_units):

@@ -9,6 +9,7 @@ from adapter_stilts.encoder.trunk import load_trunk
 from adapter_stilts.formats.queries import Candidate, Query
 from adapter_stilts.runs.build import finished_models
 from adapter_stilts.runs.ranking import query_vectors, read_pool
+from adapter_stilts.runs.rows import Reading
 from adapter_stilts.sharing.bundle import load_bundle
 from adapter_stilts.tasks.base import tasks
 
@@ -18,11 +19,13 @@ CANDIDATES = [
     Candidate("b", "The cat sleeps.", "The cat sleeps. It is old."),
 ]
 
+READING = Reading(None, 64, 256)
+
 
 def vectors(model):
     """Queries and candidates, [5, H]."""
-    queries = query_vectors(model, tasks["ranking"], QUERIES, 64, 256)
-    return np.concatenate([queries, read_pool(model, CANDIDATES, 64, 256).vectors])
+    queries = query_vectors(model, tasks["ranking"], QUERIES, READING)
+    return np.concatenate([queries, read_pool(model, CANDIDATES, READING).vectors])
 
 
 def main():

@@ -77,7 +77,7 @@ def runs(tmp_path_factory, tiny_folder, data, reload):
     patch.setattr(
         adapter_stilts.runs.train,
         "parts_of",
-        lambda model, *rest, **named: models.append(model) or parts_of(model, *rest, **named),
+        lambda prepared, model: models.append(model) or parts_of(prepared, model),
     )
 
     def make(name: str, precision: str, task: str, **settings: object):

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from asking import evaluation
 
 from adapter_stilts.errors import TaskDataError, UsageError
-from adapter_stilts.mining import centred as module
+from adapter_stilts.mining import folder as module
 from adapter_stilts.mining.encode import Encoding, encode
 from adapter_stilts.mining.mine import mine
 from adapter_stilts.mining.request import Mining
@@ -18,7 +19,6 @@ from adapter_stilts.reporting import Silent
 from adapter_stilts.retrieval.reading import Overrides
 from adapter_stilts.retrieval.stored.vectors import open_vectors
 from adapter_stilts.runs.evaluate import evaluate
-from adapter_stilts.runs.subject import Request as Evaluation
 
 SOURCE = [
     "The small cat sleeps.",
@@ -86,8 +86,8 @@ def test_goes_on_with_the_same_bytes_and_says_when_done(make, files, tmp_path, m
         done.append(written(*values))
         return done[-1]
 
-    written = module._written
-    monkeypatch.setattr(module, "_written", stops)
+    written = module.write_shard
+    monkeypatch.setattr(module, "write_shard", stops)
     with pytest.raises(KeyboardInterrupt):
         make(files[0], "again", centring=True)
     monkeypatch.undo()
@@ -155,14 +155,13 @@ def test_scores_both_ways_and_says_which(tiny_folder, tmp_path):
         (folder / f"tatoeba.krl-eng.{language}").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     def run(centre):
-        overrides = Overrides(layers=(2,), centring=centre)
-        asked = Evaluation(
+        asked = evaluation(
             run=None,
             trunk=str(tiny_folder),
             tasks=("tatoeba",),
             data=(str(folder),),
             precision="fp32",
-            retrieval=overrides,
+            retrieval={"layer": 2, "centre": centre},
         )
         return evaluate(asked, out=None, runs=tmp_path, overwrite=False, dry_run=False, report=Silent()).to_json()[
             "results"

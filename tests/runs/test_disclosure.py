@@ -1,16 +1,17 @@
+
 """What is said beside a score: leaks, substitutions and rows left out, in the manifest, the results, the card and on
 the terminal."""
 
 import json
 
 import pytest
+from asking import evaluation
 
 from adapter_stilts.formats.base import formats
 from adapter_stilts.reporting import Silent
 from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.runs.material import history
 from adapter_stilts.runs.results import read_results
-from adapter_stilts.runs.subject import Request
 from adapter_stilts.sharing.manifest import read_manifest
 from adapter_stilts.statistics.result import remarks
 from adapter_stilts.tasks.leaks import Seen
@@ -68,7 +69,8 @@ def test_says_that_squads_development_set_chose_the_step_of_a_run_scored_on_xqua
     assert manifest.history == tuple(Seen("squad", split, "en") for split in ("train", "validation"))
     assert manifest.leaks == ()
     report = Listening()
-    request = Request(run=run, trunk=None, tasks=("xquad",), languages=("de",), data=(str(folder),), precision="fp32")
+    asked = {"languages": ("de",), "data": (str(folder),), "precision": "fp32"}
+    request = evaluation(run=run, trunk=None, tasks=("xquad",), **asked)
     found = evaluate(request, out=None, runs=tmp_path, overwrite=False, dry_run=False, report=report).to_json()
     expected = (
         "xquad after squad (train): SQuAD 1.1 is its training set; in-task",
@@ -100,7 +102,7 @@ def test_flags_what_stands_in_for_a_licensed_corpus_everywhere(trained, folder, 
     run = trained("ud-xpos", "xpos", data__sources=(str(folder),))
     note = "ud-xpos stands in for CCG supertagging, whose corpus is licensed"
     assert read_manifest(run).substitutions == (note,)
-    request = Request(run=run, trunk=None, tasks=("ud-xpos",), data=(str(folder),), precision="fp32")
+    request = evaluation(run=run, trunk=None, tasks=("ud-xpos",), data=(str(folder),), precision="fp32")
     found = evaluate(request, out=None, runs=tmp_path, overwrite=False, dry_run=False, report=Silent()).to_json()
     assert {tuple(row["substitutions"]) for row in found["results"]} == {(note,)}
     assert found["results"][0]["settings"]["multiword"] == "split"
@@ -119,7 +121,7 @@ def test_scores_again_where_words_are_to_be_fused_after_all(trained, folder, tmp
     run = trained("udpos", "pos", data__sources=(str(folder),))
 
     def readings(**settings):
-        request = Request(
+        request = evaluation(
             run=run,
             trunk=None,
             tasks=("udpos",),

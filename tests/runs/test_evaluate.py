@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from asking import evaluation
 
-from adapter_stilts.errors import ArtefactError, TaskDataError, UnknownName, UsageError
+from adapter_stilts.errors import ArtefactError, ConfigError, TaskDataError, UnknownName, UsageError
 from adapter_stilts.reporting import Silent
-from adapter_stilts.retrieval.reading import Overrides
 from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.runs.results import read_results
-from adapter_stilts.runs.subject import Request
 
 
 @pytest.fixture
@@ -54,21 +52,21 @@ def pools(tmp_path):
     return folder
 
 
-def tatoeba(trunk, data, protocol="own", **overrides):
-    asked = Overrides(**overrides)
-    return Request(
+def tatoeba(trunk, data, protocol="own", precision="fp32", tasks=("tatoeba",), languages=(), **overrides):
+    return evaluation(
         run=None,
         trunk=str(trunk),
-        tasks=("tatoeba",),
+        tasks=tasks,
         data=(str(data),),
         protocol=protocol,
-        precision="fp32",
-        retrieval=asked,
+        precision=precision,
+        languages=languages,
+        retrieval=overrides,
     )
 
 
 def test_scores_a_bare_trunk_as_brute_force_on_its_saved_vectors_does(scored, tiny_folder, bitext):
-    found = scored(tatoeba(tiny_folder, bitext, layers=(1,)))
+    found = scored(tatoeba(tiny_folder, bitext, layer=(1,)))
     row = next(row for row in found["results"] if row["metric"] == "accuracy")
     folder = bitext.parent / found["run"].split("/")[-1]
     source, target = (np.load(folder / row["vectors"][side]) for side in ("source", "target"))
@@ -84,8 +82,8 @@ def test_scores_a_bare_trunk_as_brute_force_on_its_saved_vectors_does(scored, ti
 
 
 def test_reads_every_layer_in_one_go_and_each_like_alone(scored, tiny_folder, bitext, tmp_path):
-    together = scored(tatoeba(tiny_folder, bitext, layers="all"), out=tmp_path / "all")
-    alone = scored(tatoeba(tiny_folder, bitext, layers=(2,)), out=tmp_path / "one")
+    together = scored(tatoeba(tiny_folder, bitext, layer="all"), out=tmp_path / "all")
+    alone = scored(tatoeba(tiny_folder, bitext, layer=(2,)), out=tmp_path / "one")
     chosen = {row["metric"]: row["score"] for row in together["results"] if row["settings"]["layer"] == 2}
     assert {row["settings"]["layer"] for row in together["results"]} == {0, 1, 2}
     assert chosen == {row["metric"]: row["score"] for row in alone["results"]}
@@ -98,15 +96,16 @@ def test_reads_every_layer_in_one_go_and_each_like_alone(scored, tiny_folder, bi
 def test_reads_a_bare_trunk_in_the_precision_of_a_published_protocol(
     scored, tiny_folder, bitext, protocol, precision, read_in
 ):
-    found = scored(replace(tatoeba(tiny_folder, bitext, protocol=protocol, layers=(1,)), precision=precision))
+    found = scored(tatoeba(tiny_folder, bitext, protocol=protocol, layer=(1,), precision=precision))
     assert {row["settings"]["precision"] for row in found["results"]} == {read_in}
 
 
 def test_keeps_scores_of_another_precision_than_in_training_beside_the_first(scored, trained, data):
     path = next(source for source in data("nli") if source.startswith("validation=")).partition("=")[2]
-    request = Request(run=trained("nli"), trunk=None, tasks=("nli",), data=(f"test={path}",), languages=("sw",))
+    asked = {"run": trained("nli"), "trunk": None, "tasks": ("nli",), "data": (f"test={path}",), "languages": ("sw",)}
+    request = evaluation(**asked)
     first = scored(request)["results"]
-    other = scored(replace(request, precision="bf16"))["results"]
+    other = scored(evaluation(**asked, precision="bf16"))["results"]
     assert {row["settings"].get("precision") for row in first} == {None}
     assert {row["settings"].get("precision") for row in other} == {"bf16"}
     (row,) = scored(request)["results"]
@@ -115,19 +114,19 @@ def test_keeps_scores_of_another_precision_than_in_training_beside_the_first(sco
 
 def test_computes_only_what_is_missing(scored, tiny_folder, bitext, tmp_path, monkeypatch):
     out = tmp_path / "kept"
-    first = scored(tatoeba(tiny_folder, bitext, layers=(1,)), out=out)
+    first = scored(tatoeba(tiny_folder, bitext, layer=(1,)), out=out)
     monkeypatch.setattr("adapter_stilts.runs.evaluate.measure_retrieval", lambda *_: pytest.fail("scored again"))
-    assert scored(tatoeba(tiny_folder, bitext, layers=(1,)), out=out)["results"] == first["results"]
+    assert scored(tatoeba(tiny_folder, bitext, layer=(1,)), out=out)["results"] == first["results"]
 
 
 def test_takes_the_vectors_of_an_earlier_reading_for_another_k(
     scored, tiny_folder, bitext, pools, tmp_path, monkeypatch
 ):
     def both(**more):
-        mining = replace(tatoeba(tiny_folder, pools, layers=(1,), **more), tasks=("bucc",))
+        mining = tatoeba(tiny_folder, pools, layer=(1,), tasks=("bucc",), **more)
         return [
             scored(one, out=tmp_path / "kept")["results"]
-            for one in (tatoeba(tiny_folder, bitext, layers=(1,), **more), mining)
+            for one in (tatoeba(tiny_folder, bitext, layer=(1,), **more), mining)
         ]
 
     both(k=3)
@@ -141,13 +140,13 @@ def test_takes_the_vectors_of_an_earlier_reading_for_another_k(
     assert path.read_bytes() == content
     monkeypatch.setattr("adapter_stilts.runs.retrieval.embed", lambda *_, **__: pytest.fail("not the same vectors"))
     with pytest.raises(pytest.fail.Exception, match="not the same vectors"):
-        scored(tatoeba(tiny_folder, bitext, layers=(1,), pool="max"), out=tmp_path / "kept")
+        scored(tatoeba(tiny_folder, bitext, layer=(1,), pool="max"), out=tmp_path / "kept")
 
 
 def test_keeps_scores_of_other_settings_beside_new_ones(scored, tiny_folder, bitext, tmp_path):
     out = tmp_path / "kept"
-    scored(tatoeba(tiny_folder, bitext, layers=(1,)), out=out)
-    scored(tatoeba(tiny_folder, bitext, layers=(2,)), out=out)
+    scored(tatoeba(tiny_folder, bitext, layer=(1,)), out=out)
+    scored(tatoeba(tiny_folder, bitext, layer=(2,)), out=out)
     assert {row.settings["layer"] for row in read_results(out)} == {1, 2}
 
 
@@ -155,11 +154,11 @@ def test_never_scores_test_with_an_undefined_threshold(scored, tiny_folder, pool
     for path in pools.glob("*.dev.*"):
         path.unlink()
     with pytest.raises(TaskDataError, match="validation"):
-        scored(Request(run=None, trunk=str(tiny_folder), tasks=("bucc",), data=(str(pools),), precision="fp32"))
+        scored(evaluation(run=None, trunk=str(tiny_folder), tasks=("bucc",), data=(str(pools),), precision="fp32"))
 
 
 def test_applies_the_threshold_from_dev_to_test(scored, tiny_folder, pools, tmp_path):
-    request = Request(run=None, trunk=str(tiny_folder), tasks=("bucc",), data=(str(pools),), precision="fp32")
+    request = evaluation(run=None, trunk=str(tiny_folder), tasks=("bucc",), data=(str(pools),), precision="fp32")
     rows = {(row["split"], row["metric"]): row for row in scored(request, out=tmp_path / "mined")["results"]}
     assert {("test", "f1"), ("test", "f1-oracle"), ("validation", "f1-oracle")} <= set(rows)
     assert ("validation", "f1") not in rows
@@ -175,7 +174,7 @@ def test_applies_the_threshold_from_dev_to_test(scored, tiny_folder, pools, tmp_
 def test_scores_a_run_with_its_own_head(scored, trained, data):
     run = trained("nli")
     path = next(source for source in data("nli") if source.startswith("validation=")).partition("=")[2]
-    found = scored(Request(run=run, trunk=None, tasks=("nli",), data=(f"test={path}",), languages=("sw",)))
+    found = scored(evaluation(run=run, trunk=None, tasks=("nli",), data=(f"test={path}",), languages=("sw",)))
     (row,) = found["results"]
     gold = [json.loads(line)["label"] for line in Path(path).read_text(encoding="utf-8").splitlines()]
     predicted = (run / row["predictions"]).read_text().split()
@@ -186,27 +185,27 @@ def test_scores_a_run_with_its_own_head(scored, trained, data):
 
 def test_says_what_a_bare_trunk_lacks(scored, tiny_folder, data):
     with pytest.raises(UsageError, match="needs a head"):
-        scored(Request(run=None, trunk=str(tiny_folder), tasks=("nli",), data=data("nli"), split="validation"))
+        scored(evaluation(run=None, trunk=str(tiny_folder), tasks=("nli",), data=data("nli"), split="validation"))
 
 
 def test_refuses_a_head_of_another_format(scored, trained, data):
     run = trained("nli")
     with pytest.raises(UsageError, match="answers pair tasks"):
-        scored(Request(run=run, trunk=None, tasks=("pos",), data=data("nli"), split="validation"))
+        scored(evaluation(run=run, trunk=None, tasks=("pos",), data=data("nli"), split="validation"))
 
 
 def test_refuses_the_adapters_of_a_run_on_another_trunk(scored, trained, data):
     run = trained("nli")
     with pytest.raises(ArtefactError, match="trained on"):
-        scored(Request(run=run, trunk="miniature", tasks=("nli",), data=data("nli"), split="validation"))
+        scored(evaluation(run=run, trunk="miniature", tasks=("nli",), data=data("nli"), split="validation"))
 
 
 @pytest.mark.parametrize(
     ("change", "error", "said"),
     [
-        ({"layers": (9,)}, UsageError, "layer 9"),
-        ({"protocol": "xtrem"}, UnknownName, "xtreme"),
-        ({"pool": "meen"}, UnknownName, "mean"),
+        ({"layer": (9,)}, UsageError, "layer 9"),
+        ({"protocol": "xtrem"}, ConfigError, "xtreme"),
+        ({"pool": "meen"}, ConfigError, "mean"),
     ],
 )
 def test_refuses_what_it_cannot_read_with(scored, tiny_folder, bitext, change, error, said):
@@ -216,16 +215,16 @@ def test_refuses_what_it_cannot_read_with(scored, tiny_folder, bitext, change, e
 
 def test_names_the_files_it_looked_for(scored, tiny_folder, bitext):
     with pytest.raises(TaskDataError, match="xx|looked|no "):
-        scored(replace(tatoeba(tiny_folder, bitext), languages=("fr",)))
+        scored(tatoeba(tiny_folder, bitext, languages=("fr",)))
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_refuses_a_language_that_is_not_there_before_any_is_scored(scored, tiny_folder, bitext, tmp_path, dry_run):
     with pytest.raises(TaskDataError, match="'fr'"):
-        scored(replace(tatoeba(tiny_folder, bitext), languages=("krl", "fr")), out=tmp_path / "out", dry_run=dry_run)
+        scored(tatoeba(tiny_folder, bitext, languages=("krl", "fr")), out=tmp_path / "out", dry_run=dry_run)
     with pytest.raises(UnknownName, match="in the miniature called 'fr'"):
         scored(
-            replace(tatoeba(tiny_folder, "miniature"), tasks=("bucc2018", "tatoeba"), languages=("de", "fr")),
+            tatoeba(tiny_folder, "miniature", tasks=("bucc2018", "tatoeba"), languages=("de", "fr")),
             out=tmp_path / "out",
             dry_run=dry_run,
         )
@@ -234,11 +233,11 @@ def test_refuses_a_language_that_is_not_there_before_any_is_scored(scored, tiny_
 
 def test_loses_no_score_to_a_file_that_breaks_off(scored, tiny_folder, bitext, tmp_path):
     out = tmp_path / "kept"
-    scored(tatoeba(tiny_folder, bitext, layers=(1,)), out=out)
+    scored(tatoeba(tiny_folder, bitext, layer=(1,)), out=out)
     (bitext / "v1" / "tatoeba.xyz-eng.eng").write_text("one\ntwo\n")
     (bitext / "v1" / "tatoeba.xyz-eng.xyz").write_text("yksi\n")
     with pytest.raises(TaskDataError, match="rows|lines"):
-        scored(tatoeba(tiny_folder, bitext, layers=(1,)), out=out)
+        scored(tatoeba(tiny_folder, bitext, layer=(1,)), out=out)
     assert {row.language for row in read_results(out)} == {"krl"}
 
 
@@ -269,14 +268,14 @@ def test_leaves_a_folder_alone_that_holds_other_scores(scored, trained, tiny_fol
     with pytest.raises(UsageError, match="another configuration"):
         scored(tatoeba(tiny_folder, bitext), out=second)
     with pytest.raises(UsageError, match="another configuration"):
-        scored(Request(run=first, trunk=None, tasks=("tatoeba",), data=(str(bitext),)), out=second)
+        scored(evaluation(run=first, trunk=None, tasks=("tatoeba",), data=(str(bitext),)), out=second)
     assert {path: path.read_bytes() for path in second.rglob("*") if path.is_file()} == before
     for _ in range(2):  # a folder of its own may be written to again
-        scored(Request(run=first, trunk=None, tasks=("tatoeba",), data=(str(bitext),)), out=tmp_path / "own")
+        scored(evaluation(run=first, trunk=None, tasks=("tatoeba",), data=(str(bitext),)), out=tmp_path / "own")
 
 
 def test_says_at_once_that_a_task_needs_a_head(scored, tiny_folder, bitext):
-    request = replace(tatoeba(tiny_folder, bitext), tasks=("tatoeba", "xnli"))
+    request = tatoeba(tiny_folder, bitext, tasks=("tatoeba", "xnli"))
     with pytest.raises(UsageError, match="needs a head"):
         scored(request, out=bitext / "out")
     assert not (bitext / "out").exists()
@@ -285,7 +284,7 @@ def test_says_at_once_that_a_task_needs_a_head(scored, tiny_folder, bitext):
 def test_says_which_files_were_looked_for_where_there_are_none(scored, trained, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(TaskDataError, match=r"no file for the test split of 'xnli'; looked for .*xnli"):
-        scored(Request(run=trained(out="run"), trunk=None, tasks=("xnli",), data=(str(tmp_path / "empty"),)))
+        scored(evaluation(run=trained(out="run"), trunk=None, tasks=("xnli",), data=(str(tmp_path / "empty"),)))
 
 
 def test_scores_again_what_was_scored_on_other_data(scored, trained, rows, tmp_path):
@@ -293,12 +292,15 @@ def test_scores_again_what_was_scored_on_other_data(scored, trained, rows, tmp_p
     first, other = tmp_path / "first.jsonl", tmp_path / "other.jsonl"
     first.write_text("".join(json.dumps(row) + "\n" for row in rows("nli", 6, 3000)), encoding="utf-8")
     other.write_text("".join(json.dumps(row) + "\n" for row in rows("nli", 9, 4000)), encoding="utf-8")
-    ask = Request(run=run, trunk=None, tasks=("nli",), languages=("sw",), data=(f"test={first}",))
-    assert [row["n"] for row in scored(ask)["results"]] == [6]
-    assert [row["n"] for row in scored(replace(ask, data=(f"test={other}",)))["results"]] == [9]
+
+    def ask(path):
+        return evaluation(run=run, trunk=None, tasks=("nli",), languages=("sw",), data=(f"test={path}",))
+
+    assert [row["n"] for row in scored(ask(first))["results"]] == [6]
+    assert [row["n"] for row in scored(ask(other))["results"]] == [9]
     other.rename(tmp_path / "moved.jsonl")
     before = (run / "predictions/nli/test-sw.tsv").stat().st_mtime_ns
-    assert [row["n"] for row in scored(replace(ask, data=(f"test={tmp_path / 'moved.jsonl'}",)))["results"]] == [9]
+    assert [row["n"] for row in scored(ask(tmp_path / "moved.jsonl"))["results"]] == [9]
     assert (run / "predictions/nli/test-sw.tsv").stat().st_mtime_ns == before
 
 
@@ -306,7 +308,7 @@ def test_predicts_what_has_no_labels_and_scores_none_of_it(scored, trained, tmp_
     run = trained("nli")
     path = tmp_path / "download" / "xnli" / "test-sw.tsv"
     path.parent.mkdir(parents=True)
-    ask = Request(run=run, trunk=None, tasks=("xnli",), data=(str(tmp_path / "download"),))
+    ask = evaluation(run=run, trunk=None, tasks=("xnli",), data=(str(tmp_path / "download"),))
     path.write_bytes(b"a\tb\tneutral\r\nc\td\tentailment\r\n")
     assert [row["n"] for row in scored(ask)["results"] if row["metric"] == "accuracy"] == [2]
     path.write_bytes(b"a\tb\r\nc\td\r\ne\tf\r\n")
@@ -330,7 +332,7 @@ def test_answers_the_questions_of_xtremes_download_whose_answers_are_emptied(sco
     document = {"data": [{"title": "t", "paragraphs": [{"context": "Ada sang in Berlin.", "qas": questions}]}]}
     (tmp_path / "xquad.de.json").write_text(json.dumps(document))
     found = scored(
-        Request(run=run, trunk=None, tasks=("xquad",), data=(str(tmp_path),), languages=("de",), protocol="xtreme")
+        evaluation(run=run, trunk=None, tasks=("xquad",), data=(str(tmp_path),), languages=("de",), protocol="xtreme")
     )
     assert found["results"] == []
     answers = json.loads((run / found["predicted"][0]["predictions"]).read_text())

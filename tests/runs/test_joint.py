@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
+from asking import evaluation
 
 from adapter_stilts.encoder.trunk import load_trunk
 from adapter_stilts.errors import ArtefactError, TaskDataError, UnknownName, UsageError
@@ -18,7 +19,6 @@ from adapter_stilts.runs.build import finished_encoder, finished_models
 from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.runs.inspect import info, list_runs
 from adapter_stilts.runs.prepare import prepare
-from adapter_stilts.runs.subject import Request
 from adapter_stilts.sharing.bundle import load_bundle
 
 MIX = "nli,qa,ner,choice,mlm"
@@ -35,7 +35,7 @@ def score(data):
 
     def call(run: Path, task: str, rows_of: str = "", **more: object) -> list[dict]:
         source = f"test={data(rows_of or task)[1].partition('=')[2]}"
-        request = Request(run=run, trunk=None, tasks=(task,), data=(source,), precision="fp32", **more)
+        request = evaluation(run=run, trunk=None, tasks=(task,), data=(source,), precision="fp32", **more)
         return evaluate(request, out=None, runs=run.parent, overwrite=False, dry_run=False, report=Silent()).to_json()[
             "results"
         ]
@@ -102,7 +102,7 @@ def test_gives_the_same_logits_in_a_new_process(trained, tiny_folder, tmp_path, 
     monkeypatch.setattr(
         adapter_stilts.runs.train,
         "parts_of",
-        lambda model, *rest, **named: models.append(model) or parts_of(model, *rest, **named),
+        lambda prepared, model: models.append(model) or parts_of(prepared, model),
     )
     kinds = ["seq_bn", "seq_bn_inv", "lora", "prefix_tuning", *(["full"] if precision == "fp32" else [])]
     folders, expected = [], {}

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from asking import evaluation
 
 from adapter_stilts.config.load import with_settings
 from adapter_stilts.config.schema import RunConfig
@@ -21,7 +22,6 @@ from adapter_stilts.retrieval.reading import Reading
 from adapter_stilts.runs.build import finished_encoder
 from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.runs.language_stacks import language_stacks
-from adapter_stilts.runs.subject import Request
 from adapter_stilts.runs.train import train
 from adapter_stilts.sharing.bundle import load_bundle
 
@@ -181,7 +181,7 @@ def score(runs, data, tmp_path):
 
     def call(task, *given, source=rows, languages=("de",)):
         adapters = tuple(entry.format(**runs) for entry in given)
-        request = Request(
+        request = evaluation(
             run=folder,
             trunk=None,
             tasks=(task,),
@@ -237,6 +237,6 @@ def test_reads_each_side_of_a_pair_under_its_own_stack_and_both_under_one(runs, 
 
 
 def test_refuses_adapters_for_a_bare_trunk(tiny_folder, tmp_path):
-    request = Request(run=None, trunk=str(tiny_folder), tasks=("tatoeba",), language_adapters=("de=x",))
+    request = evaluation(run=None, trunk=str(tiny_folder), tasks=("tatoeba",), language_adapters=("de=x",))
     with pytest.raises(UsageError, match="a bare trunk has no language adapter"):
         evaluate(request, out=None, runs=tmp_path, overwrite=False, dry_run=False, report=Silent())

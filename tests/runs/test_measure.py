@@ -51,7 +51,7 @@ def test_makes_a_row_for_each_metric_and_one_headline(subject, tmp_path, name):
     rows = [row.to_json() for row in measure(model, task, loaded, reading, tmp_path)]
     assert [row["headline"] for row in rows].count(True) == 1
     assert {row["language"] for row in rows} == {"en"}
-    assert all(0 <= row["interval"][0] <= row["score"] <= row["interval"][1] <= 1 for row in rows)
+    assert all(row["interval"] is None for row in rows)  # fewer than twenty rows
     assert json.loads(json.dumps(rows)) == rows
     main = next(row for row in rows if row["headline"])
     assert validation_score(task, loaded.examples, reading)(model) == main["score"]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from asking import evaluation
 
 from adapter_stilts.errors import StiltsError, TaskDataError
 from adapter_stilts.formats.queries import Candidate, Query
@@ -19,7 +20,6 @@ from adapter_stilts.reporting import Silent
 from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.runs.ranking import Pool, score_language
 from adapter_stilts.runs.results import read_results
-from adapter_stilts.runs.subject import Request
 from adapter_stilts.sharing.bundle import load_bundle
 
 SCRIPT = Path(__file__).with_name("ranking_rows.py")
@@ -83,7 +83,7 @@ def run(trained, pairs):
 
 
 def scored(folder, release, *, languages=(), task="lareqa", overwrite=False):
-    request = Request(
+    request = evaluation(
         run=folder, trunk=None, tasks=(task,), languages=languages, data=(str(release),), precision="fp32"
     )
     return evaluate(
@@ -132,13 +132,11 @@ def test_scores_each_language_among_the_candidates_of_all(run, release):
                 ids.append(f"{language}_{number}_{place}")
                 owners.append(f"q{number - 1}" if place == 1 else "")
                 spoken.append(language)
-    candidates = script.read_pool(model, texts, 64, 256).vectors
+    candidates = script.read_pool(model, texts, script.READING).vectors
     for language, document in documents.items():
         questions = [qa for paragraph in document["data"][0]["paragraphs"] for qa in paragraph["qas"]]
-        vectors = [
-            script.query_vectors(model, script.tasks["lareqa"], [Query("", qa["question"])], 64, 64)[0]
-            for qa in questions
-        ]
+        task, reading = script.tasks["lareqa"], script.Reading(None, 64, 64)
+        vectors = [script.query_vectors(model, task, [Query("", qa["question"])], reading)[0] for qa in questions]
         orders = [np.argsort(-(candidates @ vector), kind="stable").tolist() for vector in vectors]
         golds = [{number for number, owner in enumerate(owners) if owner == qa["id"]} for qa in questions]
         expected = np.mean([average_precision(order, gold) for order, gold in zip(orders, golds, strict=True)])
@@ -254,7 +252,7 @@ def test_refuses_test_files_it_cannot_score(run, tmp_path):
     def call(query: str, *listed: str) -> None:
         rows.write_text(query + "\n", encoding="utf-8")
         candidates.write_text("".join(f"{one}\n" for one in listed), encoding="utf-8")
-        request = Request(
+        request = evaluation(
             run=folder,
             trunk=None,
             tasks=("ranking",),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from adapter_stilts.errors import ArtefactError, MissingError
-from adapter_stilts.runs.results import check_products, means, merged, read_results, read_units, write_results
+from adapter_stilts.runs.results import check_products, means, merged, read_results, read_scored, write_results
 from adapter_stilts.statistics.result import Result
 
 
@@ -59,13 +59,14 @@ def test_notices_a_flipped_byte_in_what_a_score_was_made_of(scored, tmp_path, fl
 
 
 def test_reads_the_sums_of_a_score_and_says_when_they_are_gone(scored, tmp_path, flip):
-    assert read_units(tmp_path, scored).tolist() == [[1, 1], [0, 1]]
+    there = read_scored(tmp_path, scored)
+    assert (there.units.tolist(), there.items.tolist()) == ([[1, 1], [0, 1]], [0, 1])
     flip(tmp_path / "u.npy", (tmp_path / "u.npy").stat().st_size - 2, 4)
     with pytest.raises(ArtefactError, match=r"u\.npy is not the file"):
-        read_units(tmp_path, scored)
+        read_scored(tmp_path, scored)
     (tmp_path / "u.npy").unlink()
     with pytest.raises(MissingError, match="not there"):
-        read_units(tmp_path, scored)
+        read_scored(tmp_path, scored)
 
 
 def test_lets_a_bundle_leave_its_predictions_out(scored, tmp_path):

@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 
 from adapter_stilts.errors import UsageError
 from adapter_stilts.runs.folder import locked
-from adapter_stilts.runs.results import read_results
-from adapter_stilts.statistics.intervals import holm, nested_bootstrap
+from adapter_stilts.runs.results import read_results, read_scored
+from adapter_stilts.sharing.manifest import read_manifest
+from adapter_stilts.statistics.gains import compare, holm
 from adapter_stilts.study.stage_run import _hash
 
 ROOT = Path(__file__).parents[2]
@@ -164,14 +165,17 @@ def test_says_scores_gains_and_intervals(file, run):
     assert one["score"] == pytest.approx(np.mean(scores))
     assert one["gain"] == pytest.approx(np.mean(scores) - np.mean(base))
     assert (one["seeds"], one["compared"], one["languages"]) == ((13, 17), (13, 17), 2)
-    units = [
-        [
-            [np.load(Path(folders[f"{label}-s{seed}"]) / rows[code].paths["units"]) for code in ("de", "sw")]
-            for seed, rows in zip((13, 17), found, strict=True)
-        ]
-        for label, found in (("panx-sequential-nli", arms), ("panx-direct", direct))
+    sides = [
+        {
+            seed: {code: read_scored(Path(folders[f"{label}-s{seed}"]), rows[code]) for code in ("de", "sw")}
+            for seed, rows in zip((13, 17), read, strict=True)
+        }
+        for label, read in (("panx-sequential-nli", arms), ("panx-direct", direct))
     ]
-    assert one["interval"] == nested_bootstrap(*units, arms[0]["de"].statistic, seed=13).interval
+    compared = compare(*sides, arms[0]["de"].statistic)
+    assert (one["interval"], one["gain_by_seed"]) == (compared.interval, compared.by_seed)
+    assert one["elsewhere"]["interval"] == compared.elsewhere.interval
+    assert (one["verdict"], "t over 2 seeds" in one["sentence"]) == ("", True)
     assert entries["", "panx"]["gain"] is None
     retrieved = entries["nli", "tatoeba"]
     assert retrieved["retrieval"]
@@ -181,6 +185,8 @@ def test_says_scores_gains_and_intervals(file, run):
     assert means["nli", "sequential"]["all"] == pytest.approx((one["score"] + retrieved["score"]) / 2)
     assert means["nli", "sequential"]["trained"] == pytest.approx(one["score"])
     assert means["nli", "sequential"]["trained_gain"] == pytest.approx(one["gain"])
+    low, high = means["nli", "sequential"]["all_interval"]
+    assert low <= means["nli", "sequential"]["all_gain"] <= high
 
 
 def test_compares_what_its_table_asks_for(file, run, tmp_path):
@@ -189,14 +195,14 @@ def test_compares_what_its_table_asks_for(file, run, tmp_path):
         "targets": [{"task": "panx", "languages": ["en", "de", "sw"]}, {"task": "tatoeba", "languages": ["de"]}],
         "controls": {"shuffled-labels": ["nli"]},
         "hows": ["sequential", "stack"],
-        "after": {"sequential": ["nli", "nli-shuffled"]},
-        "table": {"zero_shot": True, "over_control": True, "nested": True, "holm": "target", "seed": 5},
+        "after": {"sequential": ["nli"]},
+        "table": {"over_control": True, "holm": "target"},
     }
     found = run(file(**asked))
     folders = {record["stage"]: record["folder"] for record in found["stages"]}
     entries = {(entry["intermediate"], entry["how"], entry["target"]): entry for entry in found["entries"]}
     arm, base, control = (
-        rows_of(folders[f"panx-{label}-s13"], "panx") for label in ("stack-nli", "direct", "sequential-nli-shuffled")
+        rows_of(folders[f"panx-{label}-s13"], "panx") for label in ("stack-nli", "direct", "stack-nli-shuffled")
     )
     entry = entries["nli", "stack", "panx"]
     assert (entry["languages"], entry["score"]) == (
@@ -205,27 +211,37 @@ def test_compares_what_its_table_asks_for(file, run, tmp_path):
     )
     assert entry["source"]["score"] == pytest.approx(arm["en"].score)
 
-    def units(label, rows):
+    def scored(label, rows):
         folder = Path(folders[f"panx-{label}-s13"])
-        return [[np.load(folder / rows[code].paths["units"]) for code in ("de", "sw")]]
+        return {13: {code: read_scored(folder, rows[code]) for code in ("de", "sw")}}
 
-    own, statistic = units("stack-nli", arm), arm["de"].statistic
-    compared = nested_bootstrap(own, units("direct", base), statistic, seed=5)
-    assert (entry["gain"], entry["interval"], entry["p"]) == (compared.difference, compared.interval, compared.p)
-    better = nested_bootstrap(own, units("sequential-nli-shuffled", control), statistic, seed=5)
+    own, statistic = scored("stack-nli", arm), arm["de"].statistic
+    compared = compare(own, scored("direct", base), statistic)
+    assert (entry["gain"], entry["interval"], entry["p"]) == (compared.gain, compared.interval, compared.p)
+    better = compare(own, scored("stack-nli-shuffled", control), statistic)
     over = entry["over_control"]
-    assert (over["gain"], over["interval"], over["control"], over["how"]) == (
-        *(better.difference, better.interval),
-        *("nli-shuffled", "sequential"),
-    )
-    gains = [entry for entry in entries.values() if entry["target"] == "panx" and entry["p"] is not None]
-    assert [entry["p_holm"] for entry in gains] == holm([entry["p"] for entry in gains])
+    assert (over["gain"], over["interval"], over["control"]) == (better.gain, better.interval, "nli-shuffled")
+    assert "over_control" not in entries["nli", "sequential", "panx"]  # it has no control of its own how
+    assert entries["nli", "read", "tatoeba"]["over_control"]["control"] == "nli-shuffled"
+    trained = [entry for entry in entries.values() if entry["target"] == "panx" and entry["gain"] is not None]
+    claimed = [entry for entry in trained if not entry["control"]]
+    family = [part for entry in claimed for part in (entry, entry["source"])]
+    assert [part["p_holm"] for part in family] == holm([part["p"] for part in family])
+    assert entries["nli-shuffled", "stack", "panx"]["p_holm"] is None  # nothing is claimed of a control
     assert "source" not in entries["nli", "read", "tatoeba"]
     shown = CliRunner().invoke(
         app, ["study", str(file(**asked)), "-o", str(tmp_path / "study")], catch_exceptions=False
     )
     assert "in the language of the training rows" in shown.stdout
     assert "gain over the better control" in shown.stdout
+    assert "95 % over rows: of one seed, and another may differ" in shown.stdout
+
+
+def test_learns_shuffled_labels_to_the_step_that_the_true_ones_kept(file, run):
+    found = run(file(intermediate=["nli"], controls={"shuffled-labels": ["nli"]}, targets=["tatoeba"]))
+    folders = {record["stage"]: Path(record["folder"]) for record in found["stages"]}
+    true, control = (read_manifest(folders[name]).training for name in ("nli-s13", "nli-shuffled-s13"))
+    assert (control.steps, control.best_step, control.stopped_by) == (true.best_step, true.best_step, "kept step")
 
 
 def test_scores_the_split_that_was_asked_for_where_a_threshold_comes_from_another(file, run):
@@ -289,7 +305,7 @@ def test_learns_first_whatever_a_study_may_name(file, run):
 
 def test_marks_a_gain_that_is_more_data_for_the_same_task(file, rows, tmp_path):
     for split, start in (("train", 0), ("dev", 1000)):
-        text = "".join(json.dumps(row) + "\n" for row in rows("nli", 12, start))
+        text = "".join(json.dumps(row) + "\n" for row in rows("nli", 24, start))
         (tmp_path / f"mnli.{split}.jsonl").write_text(text, encoding="utf-8")
     path = file(
         data=["miniature", f"mnli={tmp_path}"], intermediate=["mnli"], targets=[{"task": "xnli", "languages": ["de"]}]

@@ -147,7 +147,12 @@ def test_builds_on_what_after_names_and_fuses_with_the_direct_run_of_the_target(
     )
     arms = [(cell.how, cell.intermediate) for cell in found.cells if cell.target == "panx"]
     built = [("sequential", "nli"), ("sequential", "nli-shuffled"), ("stack", "paraphrase"), ("fuse", "own")]
-    assert arms == [("direct", ""), *built]
+    assert arms == [("direct", ""), *built, ("fuse", "own-shuffled")]
+    controls = {(cell.how, cell.intermediate): cell.of for cell in found.cells if cell.control}
+    assert controls["fuse", "own-shuffled"] == "own"
+    assert controls["sequential", "nli-shuffled"] == "nli"
+    (shuffled,) = (stage for stage in found.stages if stage.label == "nli-shuffled-s13")
+    assert [stage.label for stage in found.stages if stage.key in shuffled.parents] == ["nli-s13"]  # to its step
     (fused,) = (stage for stage in found.stages if stage.label == "panx-fuse-own-s13")
     assert [stage.label for stage in found.stages if stage.key in fused.parents] == ["nli-s13", "panx-direct-s13"]
 

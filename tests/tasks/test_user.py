@@ -94,6 +94,7 @@ def test_reports_what_does_not_go_together(write):
     ("text", "match"),
     [
         ("a: [", "not valid YAML"),
+        ("name: own\nformat: pair\nname: other\n", r"name: stands here a second time \(line 3\)"),
         ("- a\n", "holds keys and values"),
         ("name: own\nformat: pair\nfiles: {dev: a}\n", "files.dev"),
     ],

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from adapter_stilts.errors import ArtefactError, DoesNotFit
-from adapter_stilts.training.journal import Journal
+from adapter_stilts.training.loop import Journal
 
 
 def test_appends_and_cuts_back(tmp_path):

@@ -190,8 +190,8 @@ def _add_bottlenecks(parts: LibraryParts, config: AdapterConfig, shape: TrunkCon
     if config["phm_layer"] and config["shared_phm_rule"]:
         _share_rule(parts, init_shared_parameters(config, shape.hidden_size, torch.get_default_device()))
     if config["inv_adapter"]:
-        given = {"non_linearity": config["non_linearity"], "reduction_factor": config["inv_adapter_reduction_factor"]}
-        block = NICECouplingBlock([[shape.hidden_size]], **given)
+        sizes = {"non_linearity": config["non_linearity"], "reduction_factor": config["inv_adapter_reduction_factor"]}
+        block = NICECouplingBlock([[shape.hidden_size]], **sizes)
         parts.put(INVERTIBLE, block.apply(Adapter.init_bert_weights))
 
 

@@ -23,16 +23,13 @@ from adapter_stilts.retrieval.compared import Vectors
 from adapter_stilts.retrieval.embed import TokenIds, embed_rows, token_rows
 from adapter_stilts.retrieval.pooling import to_unit
 from adapter_stilts.retrieval.reading import Reading
-from adapter_stilts.retrieval.stored.arrays import narrowed
+from adapter_stilts.retrieval.stored.arrays import ROWS_AT_ONCE, narrowed
 from adapter_stilts.retrieval.stored.known import BLANK, Keys, KnownTexts, Rows, as_keys, text_key
 
 SENTENCES_AT_ONCE = 1 << 12  # of which the tokenizer cuts those that are new
 CHARACTERS_AT_ONCE = 1 << 20
 CHARACTERS_READ = 1 << 16  # of one sentence; the trunk reads 512 tokens
-ROWS_AT_ONCE = 1 << 12  # of stored vectors, on their way to the file
 NOTHING = -1  # the source of a row without text; below it stand rows of earlier shards
-
-Blocks = Iterator[NDArray[Any]]
 
 
 @dataclass
@@ -67,34 +64,20 @@ class ShardRows:
     def repeated(self) -> int:
         return self.rows - self.blank - len(self.new)
 
-    def stored(
-        self, dtype: str, earlier: Callable[[str, Rows], NDArray[Any]]
-    ) -> Iterator[tuple[str, tuple[int, ...], str, Blocks]]:
-        """What goes into each file: its part, shape, type, and its rows a block at a time.
+    def blocks(self, part: str, dtype: str, earlier: Callable[[str, Rows], NDArray[Any]]) -> Iterator[NDArray[Any]]:
+        """The rows of "vectors" or "scales" as they are stored, a block at a time.
 
-        earlier  rows of earlier shards as they are stored: ("vectors" or "scales", row numbers)
+        earlier  rows of earlier shards as they are stored, by part and row numbers
         """
-        blocks = (self._block("vectors", dtype, at, earlier) for at in self._spans())
-        yield "vectors", (self.rows, self.new.shape[1]), dtype, blocks
-        if dtype == "int8":
-            yield "scales", (self.rows,), "float32", (self._block("scales", dtype, at, earlier) for at in self._spans())
-        keys = as_keys(self.keys)
-        yield "texts", keys.shape, "uint8", iter([keys])
-
-    def _spans(self) -> Iterator[slice]:
-        return (slice(start, start + ROWS_AT_ONCE) for start in range(0, self.rows, ROWS_AT_ONCE))
-
-    def _block(self, part: str, dtype: str, at: slice, earlier: Callable[[str, Rows], NDArray[Any]]) -> NDArray[Any]:
-        source = np.array(self.source[at], dtype=np.int64)
-        new, copied = source >= 0, source < NOTHING
-        vectors, scales = narrowed(self.new[source[new]], dtype)
-        made = vectors if part == "vectors" else scales
-        assert made is not None
-        block = np.zeros((len(source), *made.shape[1:]), dtype=made.dtype)
-        block[new] = made
-        if copied.any():
-            block[copied] = earlier(part, NOTHING - 1 - source[copied])
-        return block
+        for start in range(0, self.rows, ROWS_AT_ONCE):
+            source = np.array(self.source[start : start + ROWS_AT_ONCE], dtype=np.int64)
+            new, copied = source >= 0, source < NOTHING
+            made = narrowed(self.new[source[new]], dtype)[part]
+            block = np.zeros((len(source), *made.shape[1:]), dtype=made.dtype)
+            block[new] = made
+            if copied.any():
+                block[copied] = earlier(part, NOTHING - 1 - source[copied])
+            yield block
 
 
 def gather(

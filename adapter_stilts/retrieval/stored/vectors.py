@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from adapter_stilts.errors import ArtefactError, MissingError, TaskDataError, UsageError
 from adapter_stilts.files import sha256
 from adapter_stilts.retrieval.compared import Flags, Vectors
-from adapter_stilts.retrieval.stored.arrays import widened
+from adapter_stilts.retrieval.stored.arrays import file_name, widened
 from adapter_stilts.retrieval.stored.known import HASH_BYTES, Keys, Rows, first_of_keys
 from adapter_stilts.retrieval.stored.ledger import AGAIN, Ledger, read_ledger
 
@@ -125,12 +125,6 @@ class ArrayFile:
         units /= lengths[:, None].astype(np.float32)
         return units
 
-    def texts(self, start: int, stop: int) -> None:
-        """Not known, and so is what `first_rows` says."""
-
-    def first_rows(self) -> None:
-        """See `texts`."""
-
 
 StoredVectors: TypeAlias = EncodedFolder | ArrayFile  # unit vectors [rows, dimension] that lie on disk
 
@@ -184,11 +178,6 @@ class ShardFiles:
             what = "a file of the vectors was changed or damaged: it does not match its sha256"
             raise ArtefactError(what, where=str(path), do=AGAIN)
         self._checked.add(name)
-
-
-def file_name(part: str, shard: int) -> str:
-    """ "vectors-00003.npy"."""
-    return f"{part}-{shard:05d}.npy"
 
 
 def _rows(path: Path, rows: slice | Rows) -> NDArray[Any]:

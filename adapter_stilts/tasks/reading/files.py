@@ -1,4 +1,4 @@
-"""The files of a task in a folder: patterns of release names to paths, for the language asked for.
+"""A task's files: found in a folder by the patterns of release names, for the language asked for, and read.
 
 A folder is searched at any depth. Where a pattern matches several files of one split and language, they are read one
 after another only if the task says so; otherwise which was meant is for the user to say, unless all hold the same
@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from itertools import islice
 from pathlib import Path
 
-from adapter_stilts.data.columns import nearest
+from adapter_stilts.data.columns import meant
+from adapter_stilts.data.tables import first_cells, json_line_rows, suffix, tab_rows
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.files import sha256
-from adapter_stilts.formats.reading import stream
+from adapter_stilts.files import bare_name, sha256
+from adapter_stilts.formats.base import Example
+from adapter_stilts.formats.reading import LANGUAGE_COLUMNS, read, read_joined, stream
 from adapter_stilts.tasks.base import Task
-from adapter_stilts.tasks.languages import same_language, spelled, spelled_in
+from adapter_stilts.tasks.languages import all_codes, is_known, iso1, same_language, spelled, spelled_in
+from adapter_stilts.tasks.reading.place import FileFact, Where
 
 CODE = r"(?P<l>[a-z]{2,3}(?:[_-][A-Z][A-Za-z]{1,3})?)"
 NAME = r"(?P<name>[a-z]+)"
@@ -51,7 +56,7 @@ def find(task: Task, split: str, language: str, folder: Path) -> list[Group]:
         unfit = unfit or matches
     if unfit:
         return unfit[:1]  # reading it says what is wrong with it
-    raise _missing(task, split, language, folder, names)
+    raise no_files(task, split, folder, language)
 
 
 def fits(task: Task, path: Path) -> bool:
@@ -70,7 +75,7 @@ def fits(task: Task, path: Path) -> bool:
 def languages_in(task: Task, split: str, folder: Path) -> tuple[str, ...]:
     """The languages whose files lie in the folder, as the task spells them or else as ISO 639-1 does; "" for files that
     do not say."""
-    groups = _all_matches(task, split, folder, _names(folder))
+    groups = _all_matches(task, split, folder)
     codes = {group.language for group in groups if not task.source.any_name or fits(task, group.paths[0])}
     return tuple(sorted({spelled(code, task.languages) for code in codes}))
 
@@ -81,9 +86,21 @@ def every_match(patterns: Iterable[str], folder: Path) -> list[Group]:
     return next((groups for pattern in patterns if (groups := list(_matches(pattern, folder, names, {})))), [])
 
 
-def no_files(task: Task, split: str, folder: Path) -> TaskDataError:
-    """The error for a folder that holds a split in no language at all, with the names looked for."""
-    return _missing(task, split, "", folder, _names(folder))
+def no_files(task: Task, split: str, folder: Path, language: str = "") -> TaskDataError:
+    """The error for a folder without a split in a language, or in any, with the names looked for."""
+    patterns, called = task.source.files.get(split, ()), task.source.language_names
+    if not patterns:
+        what = f"'{task.name}' has no {split} split in files"
+        return TaskDataError(what, where=str(folder), do=f"give one with --data {split}=FILE")
+    there = sorted({group.language for group in _all_matches(task, split, folder)} - {""})
+    name = called.get(spelled_in(language, called) or "", "LANGUAGE")
+    looked = [pattern.replace("{l}", language or "LANGUAGE").replace("{name}", name) for pattern in patterns[:SHOWN]]
+    advice = f"check --data, or give the file with --data {split}=FILE"
+    if there:
+        advice = f"{meant(language, there)}this folder has it in: {', '.join(there)}"
+    what = f"no file for the {split} split of '{task.name}'" + (f" in '{language}'" if language else "")
+    what += f"; looked for {', '.join(looked)} (plain or .gz)"
+    return TaskDataError(what, where=f"{folder} and below", do=advice)
 
 
 def language_in_name(path: Path, task: Task) -> str:
@@ -95,6 +112,68 @@ def language_in_name(path: Path, task: Task) -> str:
                 if match and (code := _language(match, task.source.language_names)):
                     return spelled(code, task.languages)
     return ""
+
+
+def read_files(
+    task: Task, groups: Sequence[Group], split: str, language: str, where: Where, dropped: Counter[str]
+) -> tuple[list[Example], tuple[FileFact, ...]]:
+    """All examples in file order. Ids stay as the file has them; where several files are read, the file's name is put
+    before.
+
+    dropped  counts the rows left out, by reason
+    """
+    examples: list[Example] = []
+    facts: list[FileFact] = []
+    for group in groups:
+        rows = _read(task, group, split, language, where, dropped)
+        sizes = task.format.file_sizes(rows, len(group.paths))
+        facts += [FileFact(path, sha256(path), size) for path, size in zip(group.paths, sizes, strict=True)]
+        name, folder = bare_name(group.paths[0]), group.paths[0].parent.name
+        if sum(bare_name(other.paths[0]) == name for other in groups) > 1:
+            name = f"{folder}/{name}"  # R1/train.jsonl, R2/train.jsonl
+        examples += [replace(row, id=f"{name}:{row.id}") for row in rows] if len(groups) > 1 else rows
+    return examples, tuple(facts)
+
+
+def values_of(task: Task, paths: Sequence[Path]) -> tuple[str, ...]:
+    """The languages that these files' own column names, as the task spells them; none where they lack the column."""
+    codes, column = set(), task.source.language_column
+    for path in paths:
+        rows = json_line_rows(path) if suffix(path) == ".jsonl" else tab_rows(path, None)
+        for row in task.format.rows(rows):
+            if column not in row.cells:
+                break
+            codes.add(str(row.cells[column]))
+    return tuple(sorted({spelled(code, task.languages) for code in codes}))
+
+
+def of_language(
+    task: Task, examples: Sequence[Example], language: str, dropped: Counter[str], *, named: bool = False
+) -> list[Example]:
+    """The rows whose ids begin as this language's do, where the task tells languages so.
+
+    named  the file's name gives the language: ids that begin as no language's do are of it too (XTREME takes the
+           prefixes off)
+    """
+    prefixes = task.source.id_prefixes
+    if not prefixes:
+        return list(examples)
+    own = prefixes.get(spelled_in(language, prefixes) or "", "")
+    others = tuple(prefix for prefix in prefixes.values() if prefix != own)
+    kept = [
+        example
+        for example in examples
+        if (own and example.id.startswith(own)) or (named and not example.id.startswith(others))
+    ]
+    if len(kept) < len(examples):
+        dropped["of another language"] += len(examples) - len(kept)
+    return kept
+
+
+def languages_asked(task: Task, language: str) -> dict[str, object]:
+    """What a layout says of the language, where the task has several and each has rows of its own."""
+    several = len(task.languages) > 1 and not task.format.ranking  # what a query finds may be in any language
+    return {"language": iso1(language), "codes": all_codes(language) if several else ()}
 
 
 def _serves(group: Group, task: Task, language: str) -> bool:
@@ -129,12 +208,14 @@ def _matches(pattern: str, folder: Path, names: Iterable[str], called: Mapping[s
         if match is None or (name.endswith(".gz") and name.removesuffix(".gz") in known):
             continue
         language = _language(match, called)
-        rest = [_present(match["lead"] + other.replace("{l}", language), known) for other in others]
-        if None not in rest:
-            yield Group(tuple(folder / part for part in (name, *rest) if part is not None), language)
+        rest = [match["lead"] + other.replace("{l}", language) for other in others]
+        present = [next((part for part in (other, f"{other}.gz") if part in known), "") for other in rest]
+        if all(present):
+            yield Group(tuple(folder / part for part in (name, *present)), language)
 
 
-def _all_matches(task: Task, split: str, folder: Path, names: Iterable[str]) -> Iterator[Group]:
+def _all_matches(task: Task, split: str, folder: Path) -> Iterator[Group]:
+    names = _names(folder)
     for pattern in task.source.files.get(split, ()):
         yield from _matches(pattern, folder, names, task.source.language_names)
 
@@ -152,10 +233,6 @@ def _regex(pattern: str) -> re.Pattern[str]:
     return re.compile(r"(?P<lead>(?:.*/)?)" + text.replace("(?P=l)", CODE, 1) + r"(?:\.gz)?")
 
 
-def _present(name: str, known: set[str]) -> str | None:
-    return next((candidate for candidate in (name, f"{name}.gz") if candidate in known), None)
-
-
 def _only(matches: list[Group], task: Task, split: str) -> Group:
     contents = {tuple(sha256(path) for path in match.paths) for match in matches}
     if len(contents) > 1:
@@ -165,17 +242,39 @@ def _only(matches: list[Group], task: Task, split: str) -> Group:
     return matches[0]
 
 
-def _missing(task: Task, split: str, language: str, folder: Path, names: list[str]) -> TaskDataError:
-    patterns, called = task.source.files.get(split, ()), task.source.language_names
-    if not patterns:
-        what = f"'{task.name}' has no {split} split in files"
-        return TaskDataError(what, where=str(folder), do=f"give one with --data {split}=FILE")
-    there = sorted({group.language for group in _all_matches(task, split, folder, names)} - {""})
-    name = called.get(spelled_in(language, called) or "", "LANGUAGE")
-    looked = [pattern.replace("{l}", language or "LANGUAGE").replace("{name}", name) for pattern in patterns[:SHOWN]]
-    advice = f"check --data, or give the file with --data {split}=FILE"
-    if there:
-        advice = f"{nearest(language, there)}this folder has it in: {', '.join(there)}"
-    what = f"no file for the {split} split of '{task.name}'" + (f" in '{language}'" if language else "")
-    what += f"; looked for {', '.join(looked)} (plain or .gz)"
-    return TaskDataError(what, where=f"{folder} and below", do=advice)
+def _read(task: Task, group: Group, split: str, language: str, where: Where, dropped: Counter[str]) -> list[Example]:
+    path, source = group.paths[0], task.source
+    together = task.format.joined(group.paths, split)
+    if together is not None:
+        return together
+    keep = {source.language_column: all_codes(language)} if source.language_column and not group.language else {}
+    if not source.language_column and task.format.one_language:
+        _refuse_two_languages(task, path)
+    layout = task.layout(
+        columns={**source.columns, **where.columns},
+        keep=keep,
+        labelled=split != "test" and not source.mismatches,
+        number_rows=any(fnmatch(bare_name(path), pattern) for pattern in source.unnumbered),
+        **languages_asked(task, language),
+    )
+    if source.joined and len(group.paths) > 1:
+        return read_joined(path, group.paths[1], layout, dropped)
+    return of_language(task, read(path, layout, dropped), language, dropped, named=bool(group.language))
+
+
+def _refuse_two_languages(task: Task, path: Path) -> None:
+    """Refuse rows that say they are of two languages: scored together, they would pass for one. Programs may be in any
+    (java, python)."""
+    table = suffix(path) == ".tsv" and not set(LANGUAGE_COLUMNS).isdisjoint(first_cells(path))
+    if not table and suffix(path) != ".jsonl":
+        return
+    first = ""
+    for row in tab_rows(path, None, Counter() if task.source.skip_short else None) if table else json_line_rows(path):
+        column = next((name for name in LANGUAGE_COLUMNS if name in row.cells), "")
+        code = str(row.cells.get(column, ""))
+        if not is_known(code):
+            return
+        first = first or code
+        if iso1(code) != iso1(first):
+            what = f"two languages in one file: '{first}' and '{code}' (column '{column}')"
+            raise TaskDataError(what, where=row.where, do="give each language a file of its own, or drop the column")

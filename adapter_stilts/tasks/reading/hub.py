@@ -1,10 +1,9 @@
 """Data sets of the hub to examples, through `datasets`, at the revision the task names.
 
 A folder may stand in for the hub: it holds copies of the data sets as <owner>/<name>, as `huggingface-cli download
---local-dir` makes
-them. Data sets that are scripts are refused by `datasets` >= 4; their conversion lies at the revision
-refs/convert/parquet, which is read where a task names no revision and the newest one is a script. The manifest says
-which was read. `task.hub=OWNER/NAME` chooses one of several data sets (tasks/user.py).
+--local-dir` makes them. Data sets that are scripts are refused by `datasets` >= 4; their conversion lies at the
+revision refs/convert/parquet, which is read where a task names no revision and the newest one is a script. The manifest
+says which was read. `task.hub=OWNER/NAME` chooses one of several data sets (tasks/user.py).
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,15 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.tables import Row
-from adapter_stilts.errors import TaskDataError
+from adapter_stilts.errors import StiltsError, TaskDataError, Unreachable
 from adapter_stilts.formats.base import Example
 from adapter_stilts.formats.reading import examples_of, refuse_repeated_ids
 from adapter_stilts.tasks.base import Task
-from adapter_stilts.tasks.languages import all_codes, iso1, spelled_in
-from adapter_stilts.tasks.reading.hub_errors import CONVERTED, is_script, translated
-from adapter_stilts.tasks.reading.place import Where
-from adapter_stilts.tasks.reading.rows import languages_asked, of_language
-from adapter_stilts.tasks.source import Hub
+from adapter_stilts.tasks.languages import all_codes, iso1, spelled, spelled_in
+from adapter_stilts.tasks.reading.files import languages_asked, of_language
+from adapter_stilts.tasks.reading.place import CANDIDATES, Loaded, Origin, Where
+from adapter_stilts.tasks.source import CONVERTED, Hub
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -36,24 +34,12 @@ if TYPE_CHECKING:
 OFFLINE_WORDS = {"1", "ON", "YES", "TRUE"}
 ANSWER_SECONDS = 10
 COMMIT = re.compile(r"@([0-9a-f]{40})")
+GIVE_FILES = (
+    "give the files of its original release with --data DIR (`adapter-stilts list tasks --files` prints their names)"
+)
 
 
-@dataclass(frozen=True)
-class HubRows:
-    """Rows of one split and language, the data set and configuration they come from, and its revision.
-
-    revision  the branch asked for and the commit, as far as they are known; "" for a folder
-    language  as asked for; "" for candidates that lie together in one configuration
-    """
-
-    examples: list[Example]
-    hub: Hub
-    config: str
-    revision: str
-    language: str
-
-
-def hub_examples(task: Task, split: str, language: str, where: Where, dropped: Counter[str]) -> HubRows:
+def hub_examples(task: Task, split: str, language: str, where: Where, dropped: Counter[str]) -> Loaded:
     """The rows of one split and language.
 
     dropped  counts the rows left out, by reason
@@ -62,22 +48,21 @@ def hub_examples(task: Task, split: str, language: str, where: Where, dropped: C
     network would be needed and is off or does not answer.
     """
     hub = hub_of(task, split, language, where.folder)
-    read = _read(_Wanted(task, hub, split, _config(task, hub, language), language), where, dropped)
-    return replace(read, examples=of_language(task, read.examples, language, dropped))
+    loaded = _read(_Wanted(task, hub, split, _config(task, hub, language), language), where, dropped)
+    return replace(loaded, examples=of_language(task, loaded.examples, language, dropped))
 
 
-def hub_candidates(task: Task, split: str, where: Where) -> list[HubRows]:
+def hub_candidates(task: Task, split: str, where: Where) -> list[Loaded]:
     """What the queries of a split are searched among, by configuration: the one the data set keeps for it, or else its
-    rows of that split in every language it has. Raises as `hub_examples` does, for a single language that cannot be
-    read too: a smaller pool scores higher."""
+    rows of that split in every language it has; the language is "" where several lie together. Raises as `hub_examples`
+    does, for a single language that cannot be read too: a smaller pool scores higher."""
     hub = hub_of(task, split, next(iter(task.languages), task.train_language), where.folder)
     spoken: dict[str, list[str]] = {}
     for language in languages_at(hub, task):
         spoken.setdefault(_config(task, hub, language, candidates=True), []).append(language)
-    return [
-        _read(_Wanted(task, hub, split, config, codes[0] if len(codes) == 1 else "", candidates=True), where, Counter())
-        for config, codes in spoken.items()
-    ]
+    named = {config: spelled(codes[0], task.languages) if len(codes) == 1 else "" for config, codes in spoken.items()}
+    wanted = (_Wanted(task, hub, split, config, language, candidates=True) for config, language in named.items())
+    return [_read(each, where, Counter()) for each in wanted]
 
 
 def hub_of(task: Task, split: str, language: str, folder: Path | None = None) -> Hub:
@@ -95,7 +80,7 @@ def hub_of(task: Task, split: str, language: str, folder: Path | None = None) ->
         there = ", ".join(dict.fromkeys(split for hub in task.source.hubs for split in hub.splits))
         what = f"'{task.name}' has no {split} split on the hub; it has: {there}"
         raise TaskDataError(what, do=f"give one with --data {split}=FILE")
-    fitting = [hub for hub in with_split if serves(hub, task, language)]
+    fitting = [hub for hub in with_split if _serves(hub, task, language)]
     if not fitting:
         there = ", ".join(dict.fromkeys(code for hub in with_split for code in languages_at(hub, task)))
         do = f"the hub has it in: {there}; give the files of others with --data DIR"
@@ -109,7 +94,7 @@ def languages_at(hub: Hub, task: Task) -> tuple[str, ...]:
     return hub.languages or task.languages or (task.train_language,)
 
 
-def serves(hub: Hub, task: Task, language: str) -> bool:
+def _serves(hub: Hub, task: Task, language: str) -> bool:
     """Whether the data set has the language; one that names its languages by their codes may have more than those
     listed."""
     closed = bool(hub.languages) or bool(hub.codes)
@@ -129,7 +114,7 @@ class _Wanted:
     candidates: bool = False
 
 
-def _read(wanted: _Wanted, place: Where, dropped: Counter[str]) -> HubRows:
+def _read(wanted: _Wanted, place: Where, dropped: Counter[str]) -> Loaded:
     task, hub, split = wanted.task, wanted.hub, wanted.split
     where = f"{hub.id} {wanted.config}".strip()
     tables = [
@@ -152,20 +137,22 @@ def _read(wanted: _Wanted, place: Where, dropped: Counter[str]) -> HubRows:
         refuse_repeated_ids(own, where)
         several = len(tables) > 1
         examples += [replace(row, id=f"{table.config_name}/{part}:{row.id}") for row in own] if several else own
+    config = "+".join(dict.fromkeys(str(table.config_name) for _, table, _ in tables))
     revision = ", ".join(dict.fromkeys(_revision(table, asked) for _, table, asked in tables))
-    read = "+".join(dict.fromkeys(str(table.config_name) for _, table, _ in tables))
-    return HubRows(examples, hub, read, revision, wanted.language)
+    name = CANDIDATES if wanted.candidates else split
+    origin = Origin(task.name, name, wanted.language, "hub", (), hub.id, config, revision, len(examples))
+    return Loaded(examples, origin, task.format)
 
 
 def _layout(wanted: _Wanted, table: Dataset, place: Where, where: str) -> Layout:
     task, hub, language = wanted.task, wanted.hub, wanted.language
-    given = {**(hub.columns or task.source.columns), **place.columns}
+    columns = {**(hub.columns or task.source.columns), **place.columns}
     if wanted.candidates:
-        return task.layout(columns=given, labelled=False, candidates=True, language=iso1(language))
+        return task.layout(columns=columns, labelled=False, candidates=True, language=iso1(language))
     column = task.source.language_column
     return task.layout(
-        columns=given,
-        label_names={**_class_names(table, task, given, where), **task.source.label_names, **hub.label_names},
+        columns=columns,
+        label_names={**_class_names(table, task, columns, where), **task.source.label_names, **hub.label_names},
         keep={column: all_codes(language)} if column in table.column_names else {},
         labelled=wanted.split != "test" and not task.source.mismatches,
         **languages_asked(task, language),
@@ -196,8 +183,8 @@ def _load(hub: Hub, split: str, config: str, place: Where, *, several: bool) -> 
         except (OSError, RuntimeError, ValueError, ImportError, DatasetsError) as error:
             if several and "unknown split" in str(error).lower():
                 return None
-            if not is_script(error) or number == len(revisions):
-                raise translated(error, where, reason, tried=revisions[:number]) from error
+            if not _is_script(error) or number == len(revisions):
+                raise _translated(error, where, reason, revisions[:number]) from error
     raise AssertionError("a revision is always tried")
 
 
@@ -251,7 +238,7 @@ def _network(off: bool) -> Iterator[None]:
         reset_sessions()
 
 
-def _class_names(table: Dataset, task: Task, given: Mapping[str, str], where: str) -> dict[str, str]:
+def _class_names(table: Dataset, task: Task, wanted: Mapping[str, str], where: str) -> dict[str, str]:
     """Class numbers to names for the column of labels or tags ("0" -> "B-PER"), where the data set names its classes.
 
     A choice is called by its number, whatever the data set calls it.
@@ -259,7 +246,7 @@ def _class_names(table: Dataset, task: Task, given: Mapping[str, str], where: st
     if not task.format.classes:
         return {}
     assert task.format.columns is not None
-    columns = task.format.columns.find(table.column_names, given, where)
+    columns = task.format.columns.find(table.column_names, wanted, where)
     feature: Any = table.features.get(columns.get(task.format.label_field, ""))
     names = getattr(getattr(feature, "feature", feature), "names", None)
     return {str(number): name for number, name in enumerate(names or ())}
@@ -268,4 +255,40 @@ def _class_names(table: Dataset, task: Task, given: Mapping[str, str], where: st
 def _revision(table: Dataset, asked: str) -> str:
     """What was read: the branch asked for and the commit that `datasets` downloaded, from the addresses it keeps."""
     match = COMMIT.search(" ".join(map(str, table.info.download_checksums or {})))
-    return "@".join(filter(None, (asked if asked != (match or [""])[0][1:] else "", match[1] if match else "")))
+    return "@".join(filter(None, dict.fromkeys((asked, match[1] if match else ""))))
+
+
+def _is_script(error: Exception) -> bool:
+    """Whether a data set was refused because it is a program."""
+    return "script" in _said(error).lower()
+
+
+def _translated(error: Exception, where: str, reason: str, tried: Sequence[str]) -> StiltsError:
+    """The error for one that `datasets` raised.
+
+    reason  why the hub cannot be asked, "" where it can
+    tried   the revisions asked for, "" the newest
+    """
+    said = _said(error) if error.__cause__ is None else f"{_said(error)} ({_said(error.__cause__)})"
+    script, conversion = "the data set is a loading script, which is not run", f"its conversion (revision {CONVERTED})"
+    if _is_script(error) and CONVERTED in tried:
+        what, do = f"{script}: {said}; {conversion} is none that can be read either", GIVE_FILES
+    elif _is_script(error):
+        download = f"huggingface-cli download --repo-type dataset --revision {CONVERTED}"
+        what, do = f"{script}: {said}", f"take its conversion ({download}), or {GIVE_FILES}"
+    elif reason or isinstance(error, ConnectionError):
+        what = f"{reason or 'the hub does not answer'} and the data set is not cached: {said}"
+        do = "unset HF_HUB_OFFLINE, connect, or give the task's files with --data DIR"
+        return Unreachable(what, where=where, do=do)
+    elif CONVERTED in tried and len(tried) > 1:
+        what, do = f"{script}, and {conversion} cannot be read: {said}", GIVE_FILES
+    elif "unknown split" in said.lower() or "bad split" in said.lower():
+        what = f"this configuration has no such split: {said}"
+        do = "choose another split or language, or give files with --data DIR"
+    else:
+        what, do = f"cannot be read: {said}", f"try revision {CONVERTED} in a task file of your own, or {GIVE_FILES}"
+    return TaskDataError(what, where=where, do=do)
+
+
+def _said(error: BaseException) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from adapter_stilts.formats.base import Example, Format
 
 Kind = Literal["miniature", "files", "hub"]
+CANDIDATES = "candidates"  # in the place of a split: what queries are searched among
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,11 @@ The pool is the same whatever language is asked for: a German question may find 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Iterable, Sequence
+from typing import cast
 
 from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.files import sha256
-from adapter_stilts.formats.base import Example
 from adapter_stilts.formats.queries import Candidate, Query
 from adapter_stilts.formats.reading import read
 from adapter_stilts.miniature.datasets import VERSION
@@ -22,27 +21,27 @@ from adapter_stilts.miniature.datasets import candidates as miniature_candidates
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import spelled
 from adapter_stilts.tasks.reading.files import Group, every_match, language_in_name, no_files
-from adapter_stilts.tasks.reading.hub import HubRows, hub_candidates
-from adapter_stilts.tasks.reading.place import FileFact, Kind, Loaded, Origin, Where
+from adapter_stilts.tasks.reading.hub import hub_candidates
+from adapter_stilts.tasks.reading.place import CANDIDATES, FileFact, Loaded, Origin, Where
 from adapter_stilts.tasks.reading.sources import miniature_of
 
-CANDIDATES = "candidates"
 SHOWN = 3  # ids in a message
-
-Gold = Mapping[str, tuple[str, ...]]
 
 
 def load_pool(task: Task, split: str, where: Where) -> list[Loaded]:
     """The candidates of a split, file by file (or language by language): from files of candidates where there are any,
     or the hub's configuration of them, else from the split's own. Raises TaskDataError for files that are missing or
     wrong, UsageError for a place that cannot hold a pool, Unreachable where the hub is needed and off."""
-    if where.kind == "miniature":
-        made = miniature_of(task)
-        pools = {language: [*miniature_candidates(made.name, split, language)] for language in made.languages}
-        return [_loaded(task, rows, code, kind="miniature", revision=VERSION) for code, rows in pools.items()]
     if where.kind == "hub":
-        return [_of_hub(task, rows) for rows in hub_candidates(task, split, where)]
-    return [_read(task, group, where) for group in _files(task, split, where)]
+        return hub_candidates(task, split, where)
+    if where.kind == "files":
+        return [_read(task, group, where) for group in _files(task, split, where)]
+    made, loaded = miniature_of(task), []
+    for code in made.languages:
+        rows = miniature_candidates(made.name, split, code)
+        origin = Origin(task.name, CANDIDATES, code, "miniature", revision=VERSION, rows=len(rows))
+        loaded.append(Loaded([*rows], origin, task.format))
+    return loaded
 
 
 def joined(loaded: Iterable[Loaded]) -> list[Candidate]:
@@ -90,14 +89,14 @@ def gold_of(queries: Sequence[Query], pool: Sequence[Candidate]) -> dict[str, tu
 def _files(task: Task, split: str, where: Where) -> list[Group]:
     if where.files:
         own = where.files.get(split, ())
-        given = where.files.get(CANDIDATES) or own
-        if not given:
+        paths = where.files.get(CANDIDATES) or own
+        if not paths:
             what = f"no candidates for the {split} split of '{task.name}'"
             raise TaskDataError(what, do=f"add --data {CANDIDATES}=FILE")
-        if given is own and len(own) > 1:
+        if paths is own and len(own) > 1:
             what = f"{len(own)} files of the {split} split and no candidates"
             raise UsageError(what, do=f"add --data {CANDIDATES}=FILE, or name the folder in which they lie")
-        return [Group((path,), language_in_name(path, task)) for path in given]
+        return [Group((path,), language_in_name(path, task)) for path in paths]
     if where.folder is None:
         raise UsageError(f"'{task.name}' needs its candidates", do="name a folder with --data DIR")
     patterns = task.source.files.get(split, ())
@@ -112,13 +111,5 @@ def _read(task: Task, group: Group, where: Where) -> Loaded:
     language = spelled(group.language, task.languages)
     columns = {**task.source.columns, **where.columns}
     rows = read(path, task.layout(columns=columns, labelled=False, candidates=True, language=language))
-    return _loaded(task, rows, language, files=(FileFact(path, sha256(path), len(rows)),))
-
-
-def _loaded(task: Task, rows: Sequence[Example], language: str, kind: Kind = "files", **facts: Any) -> Loaded:
-    return Loaded([*rows], Origin(task.name, CANDIDATES, language, kind, rows=len(rows), **facts), task.format)
-
-
-def _of_hub(task: Task, rows: HubRows) -> Loaded:
-    facts = {"hub": rows.hub.id, "config": rows.config, "revision": rows.revision}
-    return _loaded(task, rows.examples, spelled(rows.language, task.languages), "hub", **facts)
+    file = FileFact(path, sha256(path), len(rows))
+    return Loaded(rows, Origin(task.name, CANDIDATES, language, "files", (file,), rows=len(rows)), task.format)

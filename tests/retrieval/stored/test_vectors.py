@@ -30,9 +30,9 @@ def write(tmp_path, make_units):
         units[[index for index, text in enumerate(TEXTS) if not text]] = 0
         begin(folder, {"rows": len(TEXTS), "dimension": 24, "dtype": dtype, "shard_rows": shard_rows})
         for shard, start in enumerate(range(0, len(TEXTS), shard_rows)):
-            rows, scales = narrowed(units[start : start + shard_rows], dtype)
-            files = {"vectors": rows, "texts": np.stack([key(text) for text in TEXTS[start : start + shard_rows]])}
-            files |= {} if scales is None else {"scales": scales}
+            files = narrowed(units[start : start + shard_rows], dtype)
+            rows = files["vectors"]
+            files["texts"] = np.stack([key(text) for text in TEXTS[start : start + shard_rows]])
             for part, array in files.items():
                 np.save(folder / f"{part}-{shard:05d}.npy", array)
             hashes = {
@@ -104,7 +104,7 @@ def test_keeps_int8_within_half_a_scale(seed, width, outlier):
     units = np.random.default_rng(seed).normal(size=(5, width))
     units[:, 0] *= outlier
     units = (units / np.linalg.norm(units, axis=1, keepdims=True)).astype(np.float32)
-    stored, scales = narrowed(units, "int8")
+    stored, scales = narrowed(units, "int8").values()
     assert (np.abs(stored * scales[:, None] - units) <= scales[:, None] * 0.5001).all()
     error = np.linalg.norm(stored * scales[:, None] - units, axis=1)
     assert (error <= np.sqrt(width) * np.abs(units).max(axis=1) / 254 + 1e-6).all()
@@ -172,13 +172,7 @@ def test_reads_anybodys_matrix_at_length_one(tmp_path, make_units, dtype, order)
     np.testing.assert_allclose(
         Chosen(vectors, np.array([8, 1])).block(0, 2), units[[8, 1]], atol=1e-3 if dtype == "float16" else 1e-6
     )
-    assert (vectors.rows, vectors.dimension, vectors.made, vectors.first_rows(), vectors.texts(0, 2)) == (
-        9,
-        24,
-        {},
-        None,
-        None,
-    )
+    assert (vectors.rows, vectors.dimension, vectors.made) == (9, 24, {})
     assert not vectors.blank.any()
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from adapter_stilts.retrieval.stored.cache import VectorKey, keep, kept, text_hash
+from adapter_stilts.retrieval.stored.arrays import VectorKey, keep, kept, text_hash
 
 KEY = VectorKey("trunk", "mnli 9a3b", 1, "mean", "fp32", 512)
 TEXTS = ["one", "two"]

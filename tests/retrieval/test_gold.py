@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapter_stilts.errors import TaskDataError, UsageError
-from adapter_stilts.retrieval.thresholds import at_precision, best_f1, curve, drawn, halves, histogram, require_gold
+from adapter_stilts.retrieval.gold import at_precision, best_f1, curve, drawn, halves, histogram, require_gold
 
 RIGHT, SCORE = np.array([True, True, False, True, False]), np.array([5.0, 4.0, 3.0, 2.0, 1.0])
 LISTS = st.lists(st.tuples(st.booleans(), st.integers(1, 5)), min_size=1, max_size=12)
