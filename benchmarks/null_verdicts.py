@@ -173,9 +173,8 @@ def families(quick: bool) -> Iterator[dict[str, Any]]:
             (base, *arms), _, _ = simulated(draw, "accuracy", (seeds, 3, 100), parallel, (*sds, 0.0), 0.0, 13)
             gains = [gain for arm in arms if (gain := compare(arm, base, "ratio"))]
             corrected = holm([gain.p or 0.0 for gain in gains])
-            words = [HELPED if p < 0.05 else "" for p in corrected]  # verdict() says the rest, by simulation
-            words = [verdict(gain, p, 12).word for gain, p, word in zip(gains, corrected, words, strict=True) if word]
-            said.append(bool({HELPED, HURT} & {*words}))
+            words = {verdict(gain, p, 12).word for gain, p in zip(gains, corrected, strict=True) if p < 0.05}
+            said.append(bool({HELPED, HURT} & words))
         yield shares("any false word of 12", {"seeds": seeds, "parallel": parallel, "varies": name}, said)
 
 

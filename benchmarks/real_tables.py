@@ -146,17 +146,17 @@ def recorded(targets: Iterable[tuple[str, str, By]], *, one_family: bool) -> lis
             entries.append(facts)
             if arm != base:
                 by_both = np.array([[a[code] - b[code] for code in codes] for a, b in zip(scores, other, strict=True)])
-                gain, interval, p = compare_means(by_both.mean(axis=1), np.zeros(len(scores)))
+                mean, interval, p = compare_means(by_both.mean(axis=1), np.zeros(len(scores)))
                 error = Error({"seeds": (float(by_both.mean(axis=1).var(ddof=1)) / len(scores), len(scores) - 1)})
-                told = Gain(gain, interval, p, tuple(by_both.mean(axis=1)), (), (), 0, error, elsewhere_of(by_both))
+                told = Gain(mean, interval, p, tuple(by_both.mean(axis=1)), (), (), 0, error, elsewhere_of(by_both))
                 families.setdefault("" if one_family else target, []).append((facts, told))
     for family in families.values():
         here = holm([gain.p or 0.0 for _, gain in family])
         there = holm([gain.elsewhere.p if gain.elsewhere else 1.0 for _, gain in family])
         for (facts, gain), p, p_other in zip(family, here, there, strict=True):
             facts |= {"gain": gain.gain, "gain_by_seed": gain.by_seed, "interval": gain.interval, "p_holm": p}
-            facts["detectable"] = gain.detectable(len(family))
-            facts["elsewhere"] = {"interval": gain.elsewhere.interval, "p": p_other} if gain.elsewhere else None
+            facts |= {"detectable": gain.detectable(len(family))}
+            facts |= {"elsewhere": {"interval": gain.elsewhere.interval, "p": p_other}} if gain.elsewhere else {}
     return entries
 
 
