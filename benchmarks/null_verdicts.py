@@ -205,7 +205,9 @@ def single(quick: bool) -> Iterator[dict[str, Any]]:
 
 def chosen(quick: bool) -> Iterator[dict[str, Any]]:
     """`sweep`: one of 78 settings leads the default and all others by so much; what is adopted, and what that gains."""
-    settings, dev, test = 78, 100, 500
+    parts = (range(13), range(3), range(2))  # layers, margins, with and without centring; the default is 0 0 0
+    order = [sum(part > 0 for part in setting) for setting in itertools.product(*parts)]
+    settings, dev, test = len(order), 100, 500
     for lead in (0.0, 0.03, 0.09):
         draw = np.random.default_rng(1)
         adopted, gained, best_gained, said, false = [], [], [], [], []
@@ -216,7 +218,7 @@ def chosen(quick: bool) -> Iterator[dict[str, Any]]:
             latent = 0.9**0.5 * draw.normal(0, 1, dev + test) + 0.1**0.5 * draw.normal(0, 1, (settings, dev + test))
             units = units_of("accuracy", (latent + level[:, None] > 0).astype(float), latent, draw)
             scored = [{"de": Scored.numbered(own[:dev])} for own in units]
-            choice = choose(scored, "ratio", order=range(settings))
+            choice = choose(scored, "ratio", order=order)
             adopted.append(choice.chosen == place)
             gained.append(100 * lead * (choice.chosen == place))
             best_gained.append(100 * lead * (choice.best == place))
