@@ -32,8 +32,8 @@ from adapter_stilts.runs.results import read_results, read_scored
 from adapter_stilts.statistics.gains import Scored, compare, holm
 from adapter_stilts.statistics.intervals import Array, score_interval
 from adapter_stilts.statistics.verdicts import HELPED, HURT, verdict
-from adapter_stilts.study.run import run
-from adapter_stilts.study.study_file import read_study
+from adapter_stilts.studies.run import run
+from adapter_stilts.studies.study_file import read_study
 
 FIRST, PAIRS, GROUP = 301, 20, 5  # seeds that nothing was chosen with
 UNTRAINED = {"training.max_steps": 1, "training.learning_rate": 1e-12, "training.validation_rows": 20}

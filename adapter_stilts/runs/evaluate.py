@@ -23,7 +23,7 @@ from adapter_stilts.retrieval.reading import Overrides
 from adapter_stilts.retrieval.reading import Reading as SentenceReading
 from adapter_stilts.runs.folder import claim, locked, remove_remains
 from adapter_stilts.runs.language_stacks import ENGLISH, OWN, Stacks, active, with_facts
-from adapter_stilts.runs.material import leaks, where_of
+from adapter_stilts.runs.material import leaks, unlearned, where_of
 from adapter_stilts.runs.measure import Predicted, measure, predict_only
 from adapter_stilts.runs.ranking import measure_ranking
 from adapter_stilts.runs.results import (
@@ -100,6 +100,8 @@ def evaluate(
             report.say(f"would score {task.name} in {language}")
         planned = tuple({"task": task.name, "language": language, "split": request.split} for task, language, _ in jobs)
         return Evaluated(subject.folder, planned=planned)
+    for note in unlearned([subject.bundle.manifest] if subject.bundle is not None else []):
+        report.say(note)
     for note in (note for task in tasks for note in leaks(task, subject.history)):
         report.say(note)
     with locked(subject.folder):

@@ -90,29 +90,23 @@ def test_fuses_runs_under_a_target(run, calls):
 def test_evaluates_a_run_on_its_own_trunk(run, calls):
     assert run("eval", "runs/a", "--tasks", "xnli, tatoeba", "--languages", "de,sw").exit_code == 0
     (request,) = calls["evaluate"]["values"]
-    assert (request.run, request.trunk, request.tasks, request.languages) == (
-        Path("runs/a"),
-        None,
-        ("xnli", "tatoeba"),
-        ("de", "sw"),
-    )
-    assert (request.protocol, request.retrieval, request.split, request.task_settings) == (
-        "own",
-        Overrides(),
-        "test",
-        {},
-    )
+    config = request.config
+    assert (request.run, request.tasks, request.split) == (Path("runs/a"), ("xnli", "tatoeba"), "test")
+    assert (config.evaluation.languages, config.evaluation.protocol) == (("de", "sw"), "own")
+    assert (Overrides.from_config(config), config.task) == (Overrides(), RunConfig().task)
+    assert "name" not in config.trunk.model_fields_set
 
 
 def test_evaluates_the_miniature_where_neither_run_nor_trunk_is_named(run, calls):
     run("eval", "--tasks", "tatoeba")
-    assert (calls["evaluate"]["values"][0].run, calls["evaluate"]["values"][0].trunk) == (None, "miniature")
+    (request,) = calls["evaluate"]["values"]
+    assert (request.run, request.config.trunk.name) == (None, "miniature")
 
 
 @pytest.mark.parametrize(("typed", "layers"), [("4", (4,)), ("2,4", (2, 4)), ("all", "all")])
 def test_reads_layers_as_one_several_or_all(run, calls, typed, layers):
     run("eval", "--tasks", "tatoeba", "--layer", typed)
-    assert calls["evaluate"]["values"][0].retrieval.layers == layers
+    assert Overrides.from_config(calls["evaluate"]["values"][0].config).layers == layers
 
 
 def test_puts_every_flag_of_eval_into_the_request(run, calls):
@@ -126,18 +120,11 @@ def test_puts_every_flag_of_eval_into_the_request(run, calls):
     )
     assert run(*words.split(), *more.split()).exit_code == 0
     request = calls["evaluate"]["values"][0]
-    wanted = {
-        "trunk": "folder",
-        "protocol": "jiant",
-        "retrieval": Overrides(None, "first", 8, "distance", centring=True),
-        "revision": "abc",
-        "data": ("d",),
-        "seed": 3,
-        "split": "validation",
-        "precision": "fp32",
-    }
-    assert {name: getattr(request, name) for name in wanted} == wanted
-    assert request.task_settings == {"columns": {"label": "gold"}}
+    config = request.config
+    assert (config.trunk.name, config.trunk.revision, config.trunk.precision) == ("folder", "abc", "fp32")
+    assert Overrides.from_config(config) == Overrides(None, "first", 8, "distance", centring=True)
+    assert (config.evaluation.protocol, config.data.sources) == ("jiant", ("d",))
+    assert (config.training.seed, request.split, config.task.columns) == (3, "validation", {"label": "gold"})
     assert (calls["evaluate"]["out"], calls["evaluate"]["overwrite"], calls["evaluate"]["dry_run"]) == (
         Path("out"),
         True,

@@ -246,7 +246,9 @@ def _read(task: Task, group: Group, split: str, language: str, where: Where, dro
     path, source = group.paths[0], task.source
     together = task.format.joined(group.paths, split)
     if together is not None:
-        return together
+        reasons = [task.format.left_out(example, task.layout()) for example in together]
+        dropped.update(reason for reason in reasons if reason)
+        return [example for example, reason in zip(together, reasons, strict=True) if not reason]
     keep = {source.language_column: all_codes(language)} if source.language_column and not group.language else {}
     if not source.language_column and task.format.one_language:
         _refuse_two_languages(task, path)
