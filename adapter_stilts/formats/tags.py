@@ -32,7 +32,9 @@ from adapter_stilts.files import numbered_lines
 from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, chances, dealt, register, rounded
 from adapter_stilts.formats.protocols import Setting, TargetProtocol
 from adapter_stilts.metrics.answers import is_punctuation
+from adapter_stilts.metrics.base import DEFAULTS, Options
 from adapter_stilts.metrics.tags import Tags
+from adapter_stilts.statistics.learned import Baseline
 
 UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 WIDEST = 4  # columns of a file with a word a line, where spaces part them
@@ -187,6 +189,16 @@ class TagsFormat(Format[Tagged]):
                 where, do = f"example '{example.id}'", "give the file that has the tags"
                 raise TaskDataError("a sentence without gold tags cannot be scored", where=where, do=do)
         return [example.tags for example in examples]
+
+    def baseline(
+        self, metric: str, examples: Sequence[Tagged], labels: Sequence[str] | None, options: Options = DEFAULTS
+    ) -> Baseline | None:
+        """By token accuracy: chunk F1 of one tag for all words is near 0, and is passed by a few lucky guesses."""
+        tags = (tag for example in examples for tag in example.tags)
+        return Baseline.of_classes("token_accuracy", tags, len(labels or ()))
+
+    def one_class(self, predictions: Sequence[Tags]) -> bool:
+        return len({tag for tags in predictions for tag in tags}) == 1
 
 
 def is_prose(path: Path) -> bool:
