@@ -21,7 +21,8 @@ FILES = {
     "news.en": "Good morning.\nThe train to Rome leaves at nine.\nA third sentence.\n",
     "train.tsv": "text\tlabel\n" + "".join(f"sentence number {row}\t{LABELS[row % 2]}\n" for row in range(24)),
     "dev.tsv": "text\tlabel\n" + "".join(f"another sentence {row}\t{LABELS[row % 2]}\n" for row in range(24)),
-    "pairs.train.tsv": "Satz1\ttext2\tlabel\n" + "".join(f"a {row}\tb {row}\tyes\na {row}\tc\tno\n" for row in range(9)),
+    "pairs.train.tsv": "Satz1\ttext2\tlabel\n"
+    + "".join(f"a {row}\tb {row}\tyes\na {row}\tc\tno\n" for row in range(9)),
     "new.tsv": "text\n" + "".join(f"what is this {row}\n" for row in range(5)),
 }
 
@@ -66,7 +67,9 @@ def test_links_to_pages_that_exist(page):
         assert (page.parent / target[0]).exists(), target[0]
     for target in re.findall(r"\]\(([^)#]*)#([^)]+)\)", text):
         other = (page.parent / target[0]).read_text(encoding="utf-8") if target[0] else text
-        anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in re.findall(r"^#+ (.+)$", other, re.M)}
+        anchors = {
+            re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in re.findall(r"^#+ (.+)$", other, re.M)
+        }
         assert target[1] in anchors, target
 
 
@@ -81,4 +84,4 @@ def test_shows_an_example_in_the_help_of_every_verb(verb):
 def test_prints_the_json_that_a_script_reads(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(app, ["list", "settings", "fusion.", "--json"], catch_exceptions=False)
-    assert [row["key"] for row in json.loads(result.stdout)["settings"]][0] == "fusion.target_adapter"
+    assert next(row["key"] for row in json.loads(result.stdout)["settings"]) == "fusion.target_adapter"
