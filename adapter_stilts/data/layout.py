@@ -28,3 +28,6 @@ class Layout:
     codes: Collection[str] = ()  # its spellings; a file whose rows say another is refused. () where any will do
     skip_short: bool = False  # rows with too few columns are left out and counted, in a release that has some (QQP)
     number_rows: bool = False  # ids of the file are not ids: rows are numbered instead
+    gold: bool = True  # False: the file is to be predicted, and what stands in the place of labels is not looked at
+    # our field -> the column that the rows had which a run was trained on, taken where this file has it
+    usual: Mapping[str, str] = field(default_factory=dict)

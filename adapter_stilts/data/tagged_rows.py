@@ -19,7 +19,7 @@ from pathlib import Path
 from adapter_stilts.data.ccg_rows import TaggedWords, ccg_rows, is_ccg
 from adapter_stilts.data.conllu_rows import conllu_words
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.tables import suffix
+from adapter_stilts.data.tables import Bad, refused, suffix
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import numbered_lines
 
@@ -34,8 +34,9 @@ PREFIX = re.compile(r"[a-z]{2,3}(-[a-z]+)*:")  # PAN-X marks every word with its
 LOOKED_AT = 200  # lines that settle a file's layout
 
 
-def tagged_rows(path: Path, layout: Layout) -> Iterator[TaggedWords]:
-    """The sentences of a file; words tagged "_" (and sentences of nothing else) are left out."""
+def tagged_rows(path: Path, layout: Layout, bad: Bad = refused) -> Iterator[TaggedWords]:
+    """The sentences of a file; words tagged "_" (and sentences of nothing else) are left out, unless all are wanted
+    without their tags."""
     first = [line for _, line in islice(numbered_lines(path), LOOKED_AT)]
     if suffix(path) == CCG or (suffix(path) != CONLLU and is_ccg(first)):
         yield from ccg_rows(path)
@@ -43,10 +44,16 @@ def tagged_rows(path: Path, layout: Layout) -> Iterator[TaggedWords]:
     read = _reader(path, first, layout)
     number = 0
     for lines in _sentences(path):
-        if kept := [row for row in read(lines) if row[0] != DOCUMENT_START]:
+        try:
+            kept = [row for row in read(lines) if row[0] != DOCUMENT_START]
+        except TaskDataError as error:
+            bad(error)
+            number += 1
+            continue
+        if kept:
             where = f"{path}, lines {lines[0][0]}-{lines[-1][0]}"
             words, tags = zip(*kept, strict=True)
-            yield TaggedWords(str(number), words, tuple(filter(None, tags)), where)
+            yield TaggedWords(str(number), words, tuple(filter(None, tags)) if layout.gold else (), where)
             number += 1
 
 
@@ -61,41 +68,42 @@ def _reader(path: Path, first: Sequence[str], layout: Layout) -> Callable[[Lines
     """How to read a sentence of this file, found from its name and its first rows."""
     if suffix(path) == CONLLU:
         fuse = layout.multiword == "fuse"
-        return lambda lines: conllu_words(lines, path, tag=layout.tag_column, fuse=fuse, language=layout.language)
+        how = {"tag": layout.tag_column, "language": layout.language}
+        return lambda lines: conllu_words(lines, path, **how, fuse=fuse, untagged=not layout.gold)
     read = _dialect(path, first, layout)
     return lambda lines: [row for place, line in lines if (row := read(line, f"{path}, line {place}")) is not None]
 
 
 def _dialect(path: Path, first: Sequence[str], layout: Layout) -> Callable[[str, str], WordTag | None]:
     if any(len(cells) > 3 and cells[0] == "1" for cells in (line.split("\t") for line in first)):
-        return _numbered
+        return lambda line, where: _numbered(line, where, layout.gold)
     separator = "\t" if any("\t" in line for line in first) else None
     if not layout.labelled and all(len(line.split(separator)) < 2 for line in first):
         return lambda line, where: (line.strip(), "")
     prefix = _language_prefix(path, separator, layout)
-    return lambda line, where: _plain(line, where, separator, prefix)
+    return lambda line, where: _plain(line, where, separator, prefix, layout.gold)
 
 
-def _numbered(line: str, where: str) -> WordTag | None:
+def _numbered(line: str, where: str, gold: bool) -> WordTag | None:
     if line.startswith("#"):
         return None
     cells = line.split("\t")
-    if len(cells) < 3 or not cells[2]:
+    if len(cells) < 2 or (gold and (len(cells) < 3 or not cells[2])):
         what = "a row without a tag"
         raise TaskDataError(what, where=where, do="every word needs ID, FORM and TAG; the file may be truncated")
-    return (cells[1], cells[2]) if cells[0].isdecimal() else None
+    return (cells[1], cells[2] if gold else "") if cells[0].isdecimal() else None
 
 
-def _plain(line: str, where: str, separator: str | None, prefix: str) -> WordTag | None:
+def _plain(line: str, where: str, separator: str | None, prefix: str, gold: bool) -> WordTag | None:
     if COMMENT.match(line):
         return None
     cells = line.split(separator)
     if cells[0] == DOCUMENT_START:
         return DOCUMENT_START, OUTSIDE
-    if len(cells) < 2 or not cells[-1].strip():
+    if gold and (len(cells) < 2 or not cells[-1].strip()):
         what = f"a word without a tag: {line[:40]!r}"
         raise TaskDataError(what, where=where, do="every line needs a word and a tag; the file may be truncated")
-    return cells[0].removeprefix(prefix), cells[-1].strip()
+    return cells[0].removeprefix(prefix), cells[-1].strip() if gold else ""
 
 
 def _language_prefix(path: Path, separator: str | None, layout: Layout) -> str:

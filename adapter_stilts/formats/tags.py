@@ -13,26 +13,31 @@ word `B-X`. Both mean the same entities, so every sentence is read as IOB2.
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, chain
+from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import Any
 
-from adapter_stilts.data.columns import ID, Columns, words, wrong_label
+from adapter_stilts.data.columns import ID, TEXT, Columns, words, wrong_label
 from adapter_stilts.data.conllu_rows import NO_TAG
 from adapter_stilts.data.feature import IGNORED, Feature
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import SINGLE_SPECIALS, Marks, Tokenizer, marks, pieces
-from adapter_stilts.data.tables import TABLES, Row
-from adapter_stilts.data.tagged_rows import OUTSIDE, tagged_rows
+from adapter_stilts.data.tables import TABLES, Bad, Row, refused
+from adapter_stilts.data.tagged_rows import LOOKED_AT, OUTSIDE, tagged_rows
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, dealt, register
+from adapter_stilts.files import numbered_lines
+from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, chances, dealt, register, rounded
 from adapter_stilts.formats.protocols import Setting, TargetProtocol
+from adapter_stilts.metrics.answers import is_punctuation
 from adapter_stilts.metrics.base import DEFAULTS, Options
 from adapter_stilts.metrics.tags import Tags
 from adapter_stilts.statistics.learned import Baseline
 
+UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+WIDEST = 4  # columns of a file with a word a line, where spaces part them
 UPOS = words("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X")
 
 
@@ -51,7 +56,7 @@ class TagsFormat(Format[Tagged]):
     columns = Columns(
         "tags",
         fields={
-            "words": ("tokens", "words", "word", "token", "form"),
+            "words": ("tokens", "words", "word", "token", "form", *TEXT),
             "tags": ("tags", "ner_tags", "pos_tags", "upos", "ner", "pos", "chunk_tags", "labels"),
             "id": ID,
         },
@@ -61,15 +66,23 @@ class TagsFormat(Format[Tagged]):
     head = "tags"
     metric = "chunk_f1"
     form = "tags"
+    line = "SENTENCE"
+    answer_columns = ("id", "position", "word", "tag", "probability")
     classes = True
     whole = False
 
-    def file(self, path: Path, kind: str, layout: Layout) -> Iterator[Tagged] | None:
+    def file(self, path: Path, kind: str, layout: Layout, bad: Bad = refused) -> Iterator[Tagged] | None:
         if kind in TABLES:
             return None
-        return (Tagged(id, words, clean_tags(tags, layout, at)) for id, words, tags, at in tagged_rows(path, layout))
+        if not layout.gold and kind in ("", ".txt") and is_prose(path):
+            lines = ((number, line.strip()) for number, line in numbered_lines(path, bad=bad))
+            return (self.of_line([line], str(number), f"{path}, line {number}") for number, line in lines if line)
+        rows = tagged_rows(path, layout, bad)
+        return (Tagged(id, words, clean_tags(tags, layout, at)) for id, words, tags, at in rows)
 
     def example(self, row: Row, id: str, layout: Layout) -> Tagged:
+        if not layout.gold and isinstance(text := row.cell("words"), str) and not text.lstrip().startswith("["):
+            return self.of_line([text], id, row.where)
         words = [str(word) for word in row.items("words")]
         tags = [str(tag) for tag in row.items("tags")] if "tags" in row.columns else []
         if tags and len(tags) != len(words):
@@ -80,8 +93,14 @@ class TagsFormat(Format[Tagged]):
             words, tags = [words[number] for number in kept], [tags[number] for number in kept]
         return Tagged(id, tuple(words), clean_tags(tags, layout, row.where))
 
+    def of_line(self, cells: Sequence[str], id: str, where: str) -> Tagged:
+        return Tagged(id, words_of(" ".join(cells)), ())
+
+    def lacking(self, example: Tagged) -> str:
+        return "" if example.words else "it has no words"
+
     def left_out(self, example: Tagged, layout: Layout) -> str:
-        return "" if example.words else "no word with a tag"
+        return "" if example.words or not layout.gold else "no word with a tag"
 
     def group(self, example: Tagged) -> str:
         return " ".join(example.words)
@@ -141,6 +160,23 @@ class TagsFormat(Format[Tagged]):
             sentences[feature.example].extend(tags)
         return [tuple(tags) for tags in sentences]
 
+    def answers(
+        self, examples: Sequence[Tagged], features: Sequence[Feature], logits: Sequence[Logits], rules: Rules
+    ) -> Iterator[dict[str, Any]]:
+        read: list[list[Logits]] = [[] for _ in examples]  # [C] of each word
+        for feature, row in zip(features, logits, strict=True):
+            read[feature.example].extend(row[list(feature.words)])
+        for example, of_words in zip(examples, read, strict=True):
+            tags = [rules.names(row)[int(row.argmax())] for row in of_words]
+            shares = [rounded(chances(row).max()) for row in of_words]
+            yield {"id": example.id, "words": list(example.words), "tags": tags, "probabilities": shares}
+
+    def in_table(self, answer: Mapping[str, Any]) -> Iterator[Sequence[object]]:
+        """A word a row; words count from 1."""
+        by_word = zip(answer["words"], answer["tags"], answer["probabilities"], strict=True)
+        for number, (word, tag, share) in enumerate(by_word, start=1):
+            yield [answer["id"], number, word, tag, share]
+
     def scored_part(self, examples: Sequence[Tagged], predictions: Any) -> tuple[Sequence[Tagged], int]:
         """A protocol may cut long sentences, gold and all."""
         pairs = list(zip(examples, predictions, strict=True))
@@ -163,6 +199,24 @@ class TagsFormat(Format[Tagged]):
 
     def one_class(self, predictions: Sequence[Tags]) -> bool:
         return len({tag for tags in predictions for tag in tags}) == 1
+
+
+def is_prose(path: Path) -> bool:
+    """Whether a text file to be predicted holds a sentence a line, not a word a line with or without more columns."""
+    first = [line for _, line in islice(numbered_lines(path, bad=lambda error: None), LOOKED_AT) if line.strip()]
+    widths = {len(line.split()) for line in first}
+    return not any("\t" in line for line in first) and (len(widths) > 1 or max(widths, default=0) > WIDEST)
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """The words of a sentence: white space parts them, punctuation at their ends is a word of its own, and so is every
+    character of a script that is written without spaces and told by characters (Han, kana)."""
+    words: list[str] = []
+    for part in UNSPACED.sub(r" \g<0> ", text).split():
+        first = next((place for place, mark in enumerate(part) if not is_punctuation(mark)), len(part))
+        last = next((place for place in range(len(part), first, -1) if not is_punctuation(part[place - 1])), first)
+        words += [*part[:first], *([part[first:last]] if first < last else []), *part[last:]]
+    return tuple(words)
 
 
 def clean_tags(tags: Sequence[str], layout: Layout, where: str) -> tuple[str, ...]:
