@@ -42,7 +42,7 @@ def train(
     Examples:
       adapter-stilts train nli
       adapter-stilts train xnli --how stack --after runs/nli-1a2b3c4d
-      adapter-stilts train nli,qa,mlm --how joint --sampler temperature --data mlm/train=texts.txt
+      adapter-stilts train nli,qa,mlm --how joint --data mlm/train=texts.txt --trunk xlm-roberta-base
       adapter-stilts train pair --data train=pairs.tsv --data validation=dev.tsv --trunk xlm-roberta-base
     """
     from adapter_stilts.runs import train as runs

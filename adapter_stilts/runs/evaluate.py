@@ -101,7 +101,11 @@ def evaluate(
     named = zip(names, own, strict=True)
     places = [where_of(config.data.sources, trunk, task=name, columns=columns, **shared) for name, columns in named]
     pairs = zip(tasks, places, strict=True)
-    jobs = [(task, language, where) for task, where in pairs for language in _languages(request, subject, task, where)]
+    jobs = [
+        (task, language, where)
+        for task, where in pairs
+        for language in _languages(request, subject, task, where, report)
+    ]
     _say_stacks(subject.stacks, jobs, report)
     wanted, depth = Overrides.from_config(config), subject.trunk.config.num_hidden_layers
     for task in (task for task in tasks if task.retrieval):
@@ -293,7 +297,9 @@ def _retrieval_readings(
     return [plain, replace(plain, read=replace(plain.read, stacks=own))]
 
 
-def _languages(request: Request, subject: Subject, task: Task, where: Where) -> tuple[str, ...]:
+def _languages(
+    request: Request, subject: Subject, task: Task, where: Where, report: Reporter
+) -> tuple[str, ...]:
     """The languages asked for; else those that are there, files that do not tell theirs being taken for the run's."""
     asked = request.config.evaluation.languages
     for language in asked:
@@ -303,4 +309,7 @@ def _languages(request: Request, subject: Subject, task: Task, where: Where) -> 
         raise nothing_found(task, request.split, where)
     learned = subject.bundle.manifest.language if subject.bundle is not None and not task.retrieval else ""
     own = learned if learned and "," not in learned else UNDETERMINED
+    if UNDETERMINED in languages and not task.retrieval:
+        taken = "is not known ('und')" if own == UNDETERMINED else f"is taken for the run's, {own}"
+        report.say(f"{task.name}: the language of files that do not tell it {taken}; --languages tells it")
     return tuple(dict.fromkeys(own if language == UNDETERMINED else language for language in languages))

@@ -44,6 +44,8 @@ def nli(tmp_path, rows):
         ("nli.swa.train.jsonl", {}, "sw"),
         ("rows.jsonl", {"lang": "swh"}, "sw"),
         ("rows.jsonl", {}, "und"),
+        ("nli.train.jsonl", {}, "und"),
+        ("new.train.jsonl", {}, "und"),
         ("rows.jsonl", {"language": "java"}, "und"),
     ],
 )

@@ -22,7 +22,7 @@ from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import IDENTITY, LEDGER, MADE_OF, REPORT, bare_name, sha256
 from adapter_stilts.formats.base import Example
 from adapter_stilts.formats.reading import LANGUAGE_COLUMNS, read, read_joined, stream
-from adapter_stilts.tasks.base import Task
+from adapter_stilts.tasks.base import Task, tasks
 from adapter_stilts.tasks.languages import (
     all_codes,
     has_variant,
@@ -35,12 +35,14 @@ from adapter_stilts.tasks.languages import (
     spelled_in,
 )
 from adapter_stilts.tasks.reading.place import FileFact, Where
+from adapter_stilts.tasks.source import SPLIT_NAMES
 
 # de, deu, zh-Hans, zho_hans, pt_BR, es-419, zh-Hant-TW
 CODE = r"(?P<l>[a-z]{2,3}(?:[_-](?:[A-Z][A-Za-z]{1,3}|hans|hant|latn|cyrl|arab|419))?(?:[_-][A-Z]{2})?)"
 NAME = r"(?P<name>[a-z]+)"
 SHOWN = 8  # names in a message
 OURS = frozenset((IDENTITY, LEDGER, MADE_OF))  # one of them is in every folder that a run, `eval` or `encode` left
+NO_LANGUAGE = {name for names in SPLIT_NAMES.values() for name in names} | {"all", "new", "old", "raw", "tmp"}
 CACHED = ("datasets--", "models--")  # how the hub's folders begin in its cache
 SAVED = (
     "save its splits as files, dataset[split].to_json('train.jsonl'), and give them with --data train=train.jsonl; "
@@ -166,7 +168,8 @@ def language_in_name(path: Path, task: Task) -> str:
     for pattern in _patterns(task):
         for part in pattern.split():
             match = _regex(part.split("/")[-1]).fullmatch(path.name)
-            if match and (code := _language(match, task.source.language_names)):
+            code = _language(match, task.source.language_names) if match else ""
+            if code and code not in tasks and code not in NO_LANGUAGE:  # nli.train.tsv, dev.test.tsv
                 return spelled(code, task.languages)
     return ""
 
