@@ -39,7 +39,7 @@ from adapter_stilts.retrieval.reading import Overrides, Reading, as_trunk
 from adapter_stilts.runs.folder import claim, locked, remove_remains
 from adapter_stilts.runs.material import origin_facts, refuse_unnamed, where_of
 from adapter_stilts.runs.results import merged, read_results, write_results
-from adapter_stilts.runs.retrieval import RetrievalTask
+from adapter_stilts.runs.retrieval import RetrievalTask, counted
 from adapter_stilts.runs.subject import Request as Evaluation
 from adapter_stilts.runs.subject import Subject, active_parts, subject_of, trunk_of
 from adapter_stilts.sharing.card import read_sweep, write_card
@@ -224,7 +224,9 @@ class _Sweep:
         marks = {"sweep": role, "chosen_on": data.chosen_on, "scored_on": data.scored_on}
         wanted, reading = setting.wanted(self._request.k), Reading((), precision=trunk.precision)
         asked = (self._request.protocol, trunk.config.num_hidden_layers, wanted, reading)
-        notes = {} if worth.threshold is None else {"threshold": worth.threshold}
+        notes: dict[str, Any] = {} if worth.threshold is None else {"threshold": worth.threshold}
+        if not data.task.format.pools and (said := counted(part.loaded, self._rules)):
+            notes["counted"] = said
         task = RetrievalTask(data.task, self._subject.folder, *asked, pooling=trunk.pooling)
         return task.results(part.loaded, setting.layer, worth.measures, {}, notes, marks)
 

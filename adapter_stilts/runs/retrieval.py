@@ -146,7 +146,7 @@ def measure_retrieval(
 def _aligned(asked: RetrievalTask, vectors: SideVectors, loaded: Sequence[Loaded]) -> list[Result]:
     sides, texts = vectors.sides(loaded[0]), loaded[0].sides
     rows, rules = [], asked.rules
-    notes = {"counted": counted} if (counted := _counted(loaded[0], rules)) else {}
+    notes = {"counted": said} if (said := counted(loaded[0], rules)) else {}
     for layer in sides.source:
         scored = tatoeba(sides.source[layer], sides.target[layer], rules, texts)
         paths = vectors.keep(loaded[0], layer, sides)
@@ -157,7 +157,7 @@ def _aligned(asked: RetrievalTask, vectors: SideVectors, loaded: Sequence[Loaded
     return rows
 
 
-def _counted(loaded: Loaded, rules: Protocol) -> list[str]:
+def counted(loaded: Loaded, rules: Protocol) -> list[str]:
     """What must be said of the lines of an aligned set: blank ones, and those that repeat others."""
     said = [f"{number} lines are left out: {reason}" for reason, number in loaded.origin.dropped.items()]
     if again := repeated(loaded.sides):

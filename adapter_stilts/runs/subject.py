@@ -18,7 +18,7 @@ from adapter_stilts.config.schema import Task as TaskSettings
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.encoder.trunk import Trunk, load_trunk, trunk_facts
-from adapter_stilts.errors import UsageError, refuse
+from adapter_stilts.errors import ConfigError, UsageError, refuse
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.retrieval.protocols import Protocol, precision_of, protocol
 from adapter_stilts.retrieval.reading import Overrides, Reading, as_trunk, told
@@ -142,7 +142,11 @@ def remembered(run: Path | None, name: str, asked: TaskSettings) -> tuple[str, d
     given = asked.model_dump(exclude_defaults=True, exclude={"name"})
     if run is None or not (run / CONFIG).is_file():
         return name, given
-    kept, described = load(run / CONFIG).task, run / TASK_FILE
+    described = run / TASK_FILE
+    try:
+        kept = load(run / CONFIG).task
+    except ConfigError:
+        return name, given  # it was changed, which opening the run refuses
     own = name == kept.name
     if described.is_file() and name in (kept.name, task_from_yaml(described).name):
         name, own = str(described), True

@@ -145,8 +145,8 @@ def _told(task: Task, path: Path) -> str:
         return named
     if column := _language_column(path):
         return column
-    folder = path.parent.name  # sw/train.txt
-    return folder if any("{l}/" in pattern for pattern in _patterns(task)) and is_known(folder) else ""
+    folder = path.absolute().parent.name  # sw/train.txt
+    return folder if is_known(folder) else ""
 
 
 def _patterns(task: Task) -> Iterator[str]:
