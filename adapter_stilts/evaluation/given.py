@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
@@ -23,10 +24,10 @@ from adapter_stilts.evaluation import checks
 from adapter_stilts.files import numbered_lines
 from adapter_stilts.formats.base import formats
 from adapter_stilts.formats.reading import read
-from adapter_stilts.formats.tags import Tagged
+from adapter_stilts.formats.tags import Tagged, tags_alone
 from adapter_stilts.metrics.base import DEFAULTS, Metric, Options, Score, metrics
 from adapter_stilts.metrics.forms import forms, read_choices, read_lines, read_ranked, read_tags
-from adapter_stilts.metrics.tags import Tags
+from adapter_stilts.metrics.tags import OWN_RULE, Tags
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.tasks.base import Task
 
@@ -36,12 +37,18 @@ ROW_IDS = ("id", "idx")
 
 
 def score_file(
-    metric: str, gold: Path, predictions: Path, options: Options = DEFAULTS, task: Task | None = None
+    metric: str,
+    gold: Path,
+    predictions: Path,
+    options: Options = DEFAULTS,
+    task: Task | None = None,
+    say: Callable[[str], None] = lambda remark: None,
 ) -> Score:
     """Score one file of predictions against one of gold.
 
     metric   a name of the registry of metrics
     task     says how a gold file of a task's own release is read; none is needed for gold in the form of predictions
+    say      where goes, in words, what was decided of a file and does not go without saying
 
     Raises TaskDataError, naming file and place, for files that cannot be read or do not belong together; UnknownName
     for another metric.
@@ -51,7 +58,8 @@ def score_file(
         raise unknown_name("metric", metric, files)
     rule = metrics[metric]
     try:
-        right, guessed = READERS.get(rule.form, _plain)(rule, gold, predictions, options, task)
+        read_both = partial(_tags, say=say) if rule.form == "tags" else READERS.get(rule.form, _plain)
+        right, guessed = read_both(rule, gold, predictions, options, task)
         return rule.score(right, guessed, options)
     except TaskDataError as error:
         if error.where.startswith((str(gold), str(predictions))):
@@ -89,8 +97,16 @@ def _lines(metric: Metric, gold: Path, predictions: Path, options: Options, task
     return right, guessed
 
 
-def _tags(metric: Metric, gold: Path, predictions: Path, options: Options, task: Task | None) -> Read:
-    (words, right), (said, guessed) = _sentences(metric, gold, task), _sentences(metric, predictions, None)
+def _tags(
+    metric: Metric, gold: Path, predictions: Path, options: Options, task: Task | None, say: Callable[[str], None]
+) -> Read:
+    """Tags of both sides. Where a benchmark's rule is taken they stay as they are; else they are brought to IOB2."""
+    layout = _layout(metric, task, labels=None)
+    if task is None and (metric.name == "token_accuracy" or options.rule != OWN_RULE):
+        layout = replace(layout, published=True)
+    plain = Layout(layout.format, tag_column=layout.tag_column, published=layout.published)
+    words, right = _sentences(gold, layout, say)
+    said, guessed = _sentences(predictions, plain, say)
     checks.no_placeholders([tag for sentence in right for tag in sentence], gold, constant=False)
     if words and said:
         checks.same_words(words, said, gold, predictions)
@@ -127,7 +143,6 @@ def _ranked(metric: Metric, gold: Path, predictions: Path, options: Options, tas
 Read = tuple[Any, Any]  # gold and predictions, as the metric takes them
 READERS: Mapping[str, Callable[[Metric, Path, Path, Options, Task | None], Read]] = {
     "lines": _lines,
-    "tags": _tags,
     "answers": _answers,
     "pairs": _pairs,
     "ranked": _ranked,
@@ -161,14 +176,15 @@ def _row_ids(path: Path, key: str) -> list[str]:
     return [] if None in ids else list(map(str, ids))
 
 
-def _sentences(metric: Metric, path: Path, task: Task | None) -> tuple[list[Tags], list[Tags]]:
+def _sentences(path: Path, layout: Layout, say: Callable[[str], None]) -> tuple[list[Tags], list[Tags]]:
     """(words, tags) by sentence; no words where the file has tags alone, one a line."""
-    lines = (line for _, line in islice(numbered_lines(path), LOOKED_AT))
-    if suffix(path) in (".conllu", *ROWS) or any(len(line.split()) > 1 for line in lines):
-        rows = cast(list[Tagged], read(path, _layout(metric, task, labels=None)))
+    layout = replace(layout, say=lambda remark: say(f"{path}: {remark}"))
+    lines = [line.strip(" \t\r") for _, line in numbered_lines(path)]
+    if suffix(path) in (".conllu", *ROWS) or any((" " in line or "\t" in line) for line in lines):
+        rows = cast(list[Tagged], read(path, layout))
         return [row.words for row in rows], [row.tags for row in rows]
     sentences = read_tags(path)
     if not sentences:
         what = "the file is empty"
         raise TaskDataError(what, where=str(path), do="give one tag a line and an empty line after every sentence")
-    return [], list(sentences)
+    return [], list(tags_alone(sentences, layout, str(path)))

@@ -62,8 +62,14 @@ def examples_of(
     format = formats[layout.format]
     rows = format.rows(rows)
     if layout.candidates:
-        yield from format.candidates(rows, layout, where)
-        return
+        return format.candidates(rows, layout, where)
+    return format.whole_file(_examples(rows, layout, where, dropped), layout, dropped)
+
+
+def _examples(
+    rows: Iterable[Row], layout: Layout, where: str, dropped: Counter[str] | None = None
+) -> Iterator[Example]:
+    format = formats[layout.format]
     columns: Mapping[str, str] | None = None  # our field -> the file's column
     number = 0
     for row in rows:
