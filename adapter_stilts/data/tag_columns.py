@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from adapter_stilts.data.columns import words
-from adapter_stilts.data.conllu_rows import COLUMNS, NO_TAG, TAG_COLUMNS, UPOS
+from adapter_stilts.data.conllu_rows import COLUMNS, HEAD, NO_TAG, TAG_COLUMNS, UPOS
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.tag_schemes import ENTITIES, entity_type, marks_entities
 from adapter_stilts.errors import TaskDataError
@@ -35,7 +35,7 @@ WORD_NAMES = words("form word words token tokens text")
 TAG_NAMES = words("tag tags label labels")
 POS_NAMES = words("upos pos pos_tag pos_tags") + TAG_NAMES
 ENTITY_NAMES = words("ner ner_tag ner_tags entity entities iob bio") + TAG_NAMES
-OTHER_NAMES = words("id # idx index lemma xpos feats head deprel deps misc chunk sentence")
+OTHER_NAMES = words("id # idx index lemma xpos feats head deprel deps misc chunk sentence sentence_id sent_id")
 NAMES = frozenset((*WORD_NAMES, *POS_NAMES, *ENTITY_NAMES, *OTHER_NAMES))
 WORD_AND_TAG = "every line needs a word and a tag; the file may be truncated"
 LEMMAS = 0.1  # of the rows, from which on a column that repeats the word holds lemmas
@@ -69,6 +69,7 @@ class Table:
         lines = [line for sentence in sentences for line in sentence]
         self.named = next((match[1].split() for _, line in lines if (match := COLUMNS_NAMED.match(line))), [])
         plain = [line for _, line in lines if not line.startswith(("#", DOCUMENT_START))]
+        self.hashes = not plain  # no row begins otherwise: those of words that begin with "#" count
         self.tabs = any("\t" in line for line in plain or [line for _, line in lines if not COMMENT.match(line)])
         self.sentences = [list(self._rows(sentence)) for sentence in sentences]
         self.sentences = [rows for rows in self.sentences if rows]
@@ -91,7 +92,8 @@ class Table:
 
     def _rows(self, sentence: Sequence[Line]) -> Iterator[tuple[int, list[str]]]:
         for number, line in sentence:
-            if not line.startswith("#") and not line.startswith(DOCUMENT_START):
+            comment = COMMENT.match(line) if self.hashes else line.startswith("#")
+            if not comment and not line.startswith(DOCUMENT_START):
                 yield number, self.cells(line)
 
     def _header(self) -> tuple[int, list[str]]:
@@ -99,7 +101,7 @@ class Table:
         if self.named or not self.sentences:
             return 0, [name.lower() for name in self.named]
         number, first = self.sentences[0][0]
-        names = [cell.strip().lower() for cell in first]
+        names = [cell.strip().lower().removesuffix(" #") for cell in first]
         others = {row[-1] for _, row in self.rows[1:]}
         if len(names) < 2 or not set(names) <= NAMES or first[-1] in others or len(set(names)) < len(names):
             return 0, []
@@ -145,7 +147,7 @@ def tag_columns(sentences: Sequence[Sequence[Line]], layout: Layout, path: objec
         return TagColumns(table.tabs, table.count, 0, None)
     word, numbered = _first_word(table)
     wanted = layout.tag_column
-    treebank = numbered and table.count == COLUMNS and not table.named and not table.header[0]
+    treebank = numbered and _is_treebank(table)
     tag = None
     if layout.columns:
         word, tag = _asked(table, word)
@@ -196,9 +198,21 @@ def _first_word(table: Table) -> tuple[int, bool]:
         where = f"{table.path}, line {table.rows[0][0]}"
         what = "two columns, of which the first numbers the rows: there are no words"
         raise TaskDataError(what, where=where, do="write the word between number and tag")
+    _refuse_numbered_sentences(table)
     while word < table.count - 2 and _is_place(table.of_sentences(word)):
         word += 1
     return word, numbered and word > 0
+
+
+def _refuse_numbered_sentences(table: Table) -> None:
+    """Refuse rows that tell their sentence by a column (1 1 1 2 2) and not by a blank line."""
+    column = [cell for cells_of in table.of_sentences(0) for cell in cells_of]
+    names = table.header[1]
+    numbers = [int(cell) for cell in column] if all(map(ROW_NUMBER.fullmatch, column)) else []
+    grouped = len(set(numbers)) < len(numbers) and numbers == sorted(numbers) and len(set(numbers)) > 1
+    if len(table.sentences) == 1 and table.count > 2 and (grouped or (names and names[0].startswith("sent"))):
+        where, do = f"{table.path}, line {table.rows[0][0]}", "put a blank line between sentences"
+        raise TaskDataError("the first column tells the sentences, and no blank line parts them", where=where, do=do)
 
 
 def _counts(sentences: Sequence[Sequence[str]]) -> bool:
@@ -222,7 +236,15 @@ def _is_place(sentences: Sequence[Sequence[str]]) -> bool:
     if _counts(sentences) or all(PART_NUMBER.fullmatch(cell) for cells_of in sentences for cell in cells_of):
         return True
     long = [cells_of for cells_of in sentences if len(cells_of) > 1]
-    return len(long) > 1 and all(len(set(cells_of)) == 1 for cells_of in sentences)
+    same = len(long) > 1 and all(len(set(cells_of)) == 1 for cells_of in sentences)
+    return same or all(ROW_NUMBER.fullmatch(cell) for cells_of in sentences for cell in cells_of)
+
+
+def _is_treebank(table: Table) -> bool:
+    """Whether rows have the ten columns of CoNLL-U and CoNLL-X, or the first eight, with numbers for heads."""
+    if table.count not in (COLUMNS, COLUMNS - 2) or table.header[1]:
+        return False
+    return all(ROW_NUMBER.fullmatch(cell) or cell == NO_TAG for cell in table.columns[HEAD])
 
 
 def _asked(table: Table, word: int) -> tuple[int, int | None]:
@@ -255,7 +277,7 @@ def _by_content(table: Table, word: int, wanted: str) -> tuple[int, int]:
     if table.count == word + 2:
         swapped = _swapped(columns[word], columns[word + 1], wanted)
         return (word + 1, word) if swapped else (word, word + 1)
-    entities = [column for column in rest if marks_entities(columns[column])]
+    entities = marking = [column for column in rest if marks_entities(columns[column])]
     named_types = {column: {entity_type(tag) for tag in columns[column] if tag[1:2] == "-"} for column in entities}
     if len(entities) > 1:  # base phrases beside entities; a column of nothing but O beside one with entities
         entities = [column for column in entities if not named_types[column] or not named_types[column] <= PHRASES]
@@ -265,7 +287,9 @@ def _by_content(table: Table, word: int, wanted: str) -> tuple[int, int]:
     upos = [column for column in rest if set(columns[column]) - {NO_TAG} and set(columns[column]) <= {*UPOS, NO_TAG}]
     if wanted != ENTITIES and upos:
         return word, upos[0]
-    likely = [column for column in rest if column not in entities and _like_tags(columns[column], columns[word])]
+    likely = [column for column in rest if column not in marking and _like_tags(columns[column], columns[word])]
+    if wanted == ENTITIES:  # types alone, beside O
+        likely = [column for column in likely if not {"O", "o"}.isdisjoint(columns[column])]
     if wanted == ENTITIES and not likely:
         what = "no column holds entity tags (O, B-TYPE, I-TYPE)"
         raise TaskDataError(what, where=str(table.path), do=_name_it("tags", range(table.count)))

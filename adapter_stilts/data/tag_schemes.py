@@ -27,6 +27,7 @@ OPENING, INSIDE, CLOSING, SINGLE = "B", "IM", "LE", "USW"
 MARKS = OPENING + INSIDE + CLOSING + SINGLE
 MARKED = re.compile(rf"([{MARKS}{MARKS.lower()}])([-_:/|.])(.+)")  # B-PER, b_per
 MARKED_LAST = re.compile(rf"(.+)([-_])([{MARKS}])")  # PER-B
+SEVERAL = re.compile(r"[|,;/+ ]([BIO]-|O$)")  # B-PER|I-LOC
 GLUED = re.compile(r"[BI]([A-Z]+)")  # BPER
 KNOWN = {"LU": "BILOU", "ES": "IOBES", "MW": "BMES"}
 PLAIN = "write O, B-TYPE and I-TYPE"
@@ -112,11 +113,14 @@ def scheme_of(tags: Mapping[str, int], column: str, place: Mapping[str, str]) ->
     others = [tag for tag in tags if tag not in outside]
     marked = {tag: match for tag in others if (match := MARKED.fullmatch(tag))}
     bare = [tag for tag in others if tag not in marked]
-    told = bool(marked) and _are_marks(marked, outside)
+    told = bool(marked) and _are_marks(marked, outside, column)
     if told and bare and (column in (ENTITIES, "") or any(tag in ("O", "o") for tag in outside)):
         near = f"; '{bare[0]}' may be several columns in one, or O may be meant" if len(bare[0]) > 1 else ""
         what = f"{few([repr(tag) for tag in bare])} among entity tags ({few(list(marked))})"
         raise TaskDataError(f"no tag: {what}", where=place.get(bare[0], ""), do=f"correct the row{near}; {PLAIN}")
+    if several := next((tag for tag, match in marked.items() if told and SEVERAL.search(match[3])), ""):
+        do = "give every word one tag; nested entities are learned one layer at a time"
+        raise TaskDataError(f"several tags in one: '{several}'", where=place.get(several, ""), do=do)
     if told and not bare:
         new = {tag: (match[1].upper(), match[3]) for tag, match in marked.items()}
         return _entities(tags, outside, new, _spellings(marked))
@@ -131,18 +135,19 @@ def scheme_of(tags: Mapping[str, int], column: str, place: Mapping[str, str]) ->
     return Scheme({})
 
 
-def _are_marks(marked: Mapping[str, re.Match[str]], outside: Sequence[str]) -> bool:
+def _are_marks(marked: Mapping[str, re.Match[str]], outside: Sequence[str], column: str) -> bool:
     """Whether "B-PER" is a mark and a type here: some are B or I, or stand beside O; unusual signs need both."""
     usual = any(match[2] == "-" for match in marked.values())
     begun = any(match[1].upper() in "BI" for match in marked.values())
-    return (begun and (usual or bool(outside))) or (usual and "O" in outside)
+    beside = column == ENTITIES or not {"O", "o"}.isdisjoint(outside)
+    return (begun and (usual or bool(outside))) or (usual and beside)
 
 
 def _unusual(tags: Mapping[str, int], outside: Sequence[str], others: Sequence[str], column: str) -> Scheme | None:
     """Entities whose tags have no mark in front: PER-B, B and I without a type, types alone beside O."""
-    letters = {tag.upper() for tag in others}
-    if letters <= set(MARKS) and "B" in letters and (outside or len(letters) > 1):
-        return _entities(tags, outside, {tag: (tag.upper(), "") for tag in others}, [])
+    letters = {tag: tag.upper().rstrip("-_") for tag in others}
+    if set(letters.values()) <= set(MARKS) and "B" in letters.values() and (outside or len(letters) > 1):
+        return _entities(tags, outside, {tag: (letter, "") for tag, letter in letters.items()}, [])
     last = {tag: match for tag in others if (match := MARKED_LAST.fullmatch(tag))}
     if outside and len(last) == len(others) and any(match[3] in "BI" for match in last.values()):
         new = {tag: (match[3], match[1]) for tag, match in last.items()}

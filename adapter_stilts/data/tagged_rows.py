@@ -18,7 +18,7 @@ from itertools import groupby, islice
 from pathlib import Path
 
 from adapter_stilts.data.ccg_rows import TaggedWords, ccg_rows, is_ccg
-from adapter_stilts.data.conllu_rows import NO_TAG, conllu_words
+from adapter_stilts.data.conllu_rows import COLUMNS, NO_TAG, conllu_words
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.tables import suffix
 from adapter_stilts.data.tag_columns import (
@@ -66,7 +66,8 @@ def _words(path: Path, layout: Layout) -> Iterator[tuple[list[Line], list[tuple[
     if columns is None or columns.treebank:
         fuse, own = layout.multiword == "fuse", {"tag": layout.tag_column, "language": layout.language}
         if columns:
-            layout.say(f"ten columns, read as CoNLL-U; tags are its column {layout.tag_column or 'upos'}")
+            layout.say(f"read as CoNLL-U, by its {columns.count} columns; tags are its {layout.tag_column or 'upos'}")
+            sentences = [[(number, _tabbed(line, columns.tabs)) for number, line in lines] for lines in sentences]
         yield from ((lines, conllu_words(lines, path, fuse=fuse, **own), ()) for lines in sentences)
         return
     if columns.remark:
@@ -79,6 +80,12 @@ def _words(path: Path, layout: Layout) -> Iterator[tuple[list[Line], list[tuple[
         tags = [tag for _, _, tag in rows]
         tags = _iob2_of(tags, rows, path) if spans else tags
         yield lines, list(zip(words, tags, strict=True)), tuple(number for number, _, _ in rows)
+
+
+def _tabbed(line: str, tabs: bool) -> str:
+    """A row with ten columns between tabs."""
+    row = cells(line, tabs)
+    return line if line.startswith("#") else "\t".join([*row, *[NO_TAG] * (COLUMNS - len(row))])
 
 
 def _sentences(path: Path) -> Iterator[list[Line]]:

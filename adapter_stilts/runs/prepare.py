@@ -17,7 +17,7 @@ from adapter_stilts.formats.base import Format
 from adapter_stilts.runs.build import check_trunk
 from adapter_stilts.runs.identity import run_identity
 from adapter_stilts.runs.lineage import Lineage, lineage, random_adapter
-from adapter_stilts.runs.material import check_assigned, for_task, history, leaks
+from adapter_stilts.runs.material import check_assigned, for_task, history, leaks, said_of
 from adapter_stilts.runs.measure import masking_of
 from adapter_stilts.runs.task_data import SHUFFLED_LABELS, TaskData, read_rows, tokenised
 from adapter_stilts.seeding import Seeds
@@ -115,10 +115,7 @@ class Prepared:
             rows = [example for loaded in data.train for example in loaded.examples]
             if shown := labels_shown(data.task, rows):
                 yield f"{data.task.name}: {len(rows):,} training rows, labels {shown}"
-        for origin in (loaded.origin for loaded in self.loaded):
-            yield from (f"{origin.task} ({origin.split}): {remark}" for remark in origin.remarks)
-            for reason, number in origin.dropped.items():
-                yield f"{number:,} rows of {origin.task} ({origin.split}) are left out: {reason}"
+        yield from (sentence for loaded in self.loaded for sentence in said_of(loaded.origin))
         seen = history(self.loaded, (parent.manifest for parent in self.parents))
         yield from (note for data in self.data for note in leaks(data.task, seen))
         if self.config.how == FUSE and training.learning_rate != Training().learning_rate:
