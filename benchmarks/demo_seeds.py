@@ -16,7 +16,7 @@ from record import options, record
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.miniature.datasets import VERSION, fingerprint
 from adapter_stilts.statistics.intervals import seed_interval
-from adapter_stilts.study.demo import demo
+from adapter_stilts.studies.demo import demo
 
 
 def main() -> None:

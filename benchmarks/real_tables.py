@@ -23,7 +23,7 @@ from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.reporting import Silent
 from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.runs.subject import Request
-from adapter_stilts.study.stages import sources_for
+from adapter_stilts.studies.stages import sources_for
 from adapter_stilts.tasks.user import find_task
 
 KEPT = ("task", "protocol", "language", "split", "metric", "score", "n", "interval")

@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 from adapter_stilts import __version__
 from adapter_stilts.errors import DoesNotFit, Interrupted, StiltsError, UsageError
 
-from . import encode, evaluate, inspect, mine, score, study, sweep, train
+from . import encode, evaluate, inspect, mine, score, search, study, sweep, train
 from .options import StiltsCommand, option
 
 PROGRAM = "adapter-stilts"
@@ -151,7 +151,7 @@ def start(
 
 @lists.callback(invoke_without_command=True)
 def start_list(ctx: typer.Context) -> None:
-    """List tasks, kinds, recipes, runs or languages.
+    """List tasks, kinds, recipes, runs, languages or settings.
 
     \b
     Example:
@@ -168,10 +168,12 @@ verb(app, "eval", evaluate.evaluate)
 verb(app, "score", score.score)
 verb(app, "encode", encode.encode)
 verb(app, "mine", mine.mine)
+verb(app, "search", search.search)
 verb(app, "sweep", sweep.sweep)
 verb(app, "study", study.study)
 app.add_typer(lists, name="list")
 verb(app, "info", inspect.info)
+verb(app, "compare", inspect.compare)
 verb(app, "doctor", inspect.doctor)
 for _list in inspect.LISTS:
     verb(lists, _list.__name__, _list)

@@ -17,6 +17,7 @@ RUN = "A finished run; leave it out to read a bare trunk."
 LANGUAGES = "Languages to score, separated by commas; all the task has by default."
 LAYER = "Where sentence vectors are read; 0 is the embedding."
 SPLIT = "Which part of the task's data is scored."
+ALL_METRICS = "Of several layers, print every metric of every language instead of one table by layer."
 OUT = "Where scores and predictions go; by default the run's own folder."
 
 
@@ -39,6 +40,7 @@ def evaluate(
     split: Annotated[str, named("--split", "tasks.source:SPLITS", SPLIT)] = "test",
     out: Annotated[Path | None, option("-o --out", "DIR", OUT)] = None,
     overwrite: Annotated[bool, option("--overwrite", None, "Score again what has scores already.")] = False,
+    all_metrics: Annotated[bool, option("--all-metrics", None, ALL_METRICS)] = False,
     dry_run: options.DryRunOption = False,
     as_json: options.JsonOption = False,
 ) -> None:
@@ -62,4 +64,4 @@ def evaluate(
         raise UsageError("--tasks names no task", do=advice)
     request = Request(chosen, names(tasks), run, split)
     where: dict[str, Any] = {"out": out, "runs": options.RUNS, "overwrite": overwrite, "dry_run": dry_run}
-    render.finish(runs.evaluate(request, **where, report=progress.reporter()), as_json)
+    render.finish(runs.evaluate(request, **where, report=progress.reporter()), as_json, all_metrics=all_metrics)

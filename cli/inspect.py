@@ -8,6 +8,8 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
+from adapter_stilts.errors import refuse
+
 from . import render
 from .options import RUNS, JsonOption, option
 
@@ -111,7 +113,28 @@ def languages(as_json: JsonOption = False) -> None:
     _show("languages", list_languages(), as_json, ("language", "iso3", "tasks"))
 
 
-LISTS: tuple[Callable[..., None], ...] = (tasks, kinds, recipes, runs, languages)
+def settings(
+    prefix: Annotated[str, typer.Argument(metavar="[PREFIX]", help="Only keys that begin so: training.")] = "",
+    study: Annotated[bool, option("--study", None, "The keys of a study's file instead.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List every setting with its default and what it means.
+
+    \b
+    Examples:
+      adapter-stilts list settings training.
+      adapter-stilts list settings --study
+    """
+    from adapter_stilts.config.explain import explain
+    from adapter_stilts.config.schema import RunConfig
+    from adapter_stilts.config.study import StudyConfig
+
+    rows = [vars(row) for row in explain(StudyConfig if study else RunConfig, prefix)]
+    refuse(not rows, f"no setting begins with '{prefix}'", "see all: adapter-stilts list settings")
+    _show("settings", rows, as_json, ("key", "default", "meaning"), {"default": _default})
+
+
+LISTS: tuple[Callable[..., None], ...] = (tasks, kinds, recipes, runs, languages, settings)
 
 
 def info(
@@ -137,6 +160,7 @@ def info(
     facts["trunk"] = f"{trunk['name']} ({size}, {trunk['precision']}, fingerprint {trunk['fingerprint']})"
     facts["parents"] = [parent["name"] for parent in document["parents"]]
     facts["training"] = _pairs({key: value for key, value in training.items() if isinstance(value, int | float | str)})
+    facts["learned"] = "; ".join(_learned(*pair) for pair in training.get("learned", {}).items())
     facts["seen"] = [f"{language} ({', '.join(tasks)})" for language, tasks in document["seen"].items()]
     facts |= {name: document[name] for name in ("seconds", "device", "licence", "bytes")}
     render.facts(facts | {"substitutions": "; ".join(document["substitutions"])})
@@ -144,6 +168,38 @@ def info(
         _table("\ntasks", document["tasks"], ("task", "format", "languages", "rows", "share", "steps"))
     _table("\nparts", document["parts"], ("part", "role", "active", "trained", "parameters"))
     render.results(document["results"])
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run.")],
+    second: Annotated[Path, typer.Argument(metavar="RUN", help="Another.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Compare two runs: settings that differ, and scores over the same rows.
+
+    \b
+    Example:
+      adapter-stilts compare runs/xcopa-direct runs/xcopa-after-hellaswag
+    """
+    from adapter_stilts.runs.compare import compare_runs
+    from adapter_stilts.statistics.verdicts import points
+
+    document = compare_runs(first, second)
+    if as_json:
+        render.document(document)
+        return
+    both = [str(first), str(second)]
+    rows = [(row["key"], *map(_default, row["values"])) for row in document["settings"]]
+    render.table("settings that differ", ("setting", *both), rows)
+    for task in document["scores"]:
+        lines = [(row["language"], row["scores"], row["difference"]) for row in task["languages"]]
+        lines += [("mean", task["means"], task["difference"])] if len(lines) > 1 else []
+        shown = [(name, *map(render.percent, scores), points(gain)) for name, scores, gain in lines]
+        title = f"\n{task['task']} ({task['metric']}, {task['split']}, n {task['n']})"
+        render.table(title, ("language", *both, "difference"), shown)
+        typer.echo(f"{task['task']}: {task['sentence']}")
+        if task["dropped"]:
+            typer.echo(f"compared without {', '.join(task['dropped'])}, which only one of them has")
 
 
 def doctor(
@@ -209,9 +265,22 @@ def _pairs(values: Mapping[str, object]) -> str:
     return ", ".join(f"{name}={render.cell(value)}" for name, value in values.items())
 
 
+def _learned(task: str, learning: Mapping[str, Any]) -> str:
+    """nli yes (accuracy 61.0, without learning 33.6)"""
+    baseline, word = learning["baseline"], {True: "yes", False: "no", None: "not known"}[learning["learned"]]
+    simple = max(baseline["chance"], baseline["majority"] or 0.0)
+    score = f"{baseline['metric']} {render.percent(learning['score'])}"
+    return f"{task} {word} ({score}, without learning {render.percent(simple)})"
+
+
 def _settings(values: Mapping[str, object]) -> str:
     """Settings as they are typed after --set adapter.settings."""
     return ", ".join(f"{name}={_typed(value)}" for name, value in values.items())
+
+
+def _default(value: object) -> str:
+    """A setting's value as it is written in YAML."""
+    return "-" if value is None or value in ((), [], {}, "") else _typed(value)
 
 
 def _typed(value: object) -> str:

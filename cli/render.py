@@ -24,14 +24,22 @@ if TYPE_CHECKING:
 Rows = Sequence[Sequence[object]]
 
 
-def finish(made: Evaluated | Planned | Trained | None, as_json: bool) -> None:
-    """Print the document of what was made, or its scores and where it lies. Of several processes the first prints."""
+def finish(made: Evaluated | Planned | Trained | None, as_json: bool, *, all_metrics: bool = False) -> None:
+    """Print the document of what was made, or its scores and where it lies. Of several processes the first prints.
+
+    all_metrics  every row, also of tasks read at several layers, of which a table by layer shows the headline
+    """
     if made is None or not speaks():
         return
     if as_json:
         document(made.to_json())
         return
-    results(made.results, made.means)
+    from . import layers
+
+    several = [] if all_metrics else layers.of_several(made.results)
+    tasks = {row.task for row in several}
+    results([row for row in made.results if row.task not in tasks], made.means and made.means.without(tasks))
+    layers.show(several, made.folder)
     typer.echo(f"run  {made.folder}")
 
 
@@ -77,8 +85,11 @@ def results(rows: Sequence[Result | Mapping[str, Any]], means: Means | None = No
         return
     said = {_key(row.settings, row): text for row in read if (text := _settings(row))}
     letters = {key: _letter(number) for number, key in enumerate(said)}
-    columns = ["task", "protocol", "language", "metric", "score", "95 % interval", "n"]
-    more: dict[str, Callable[[Result], str]] = {}
+    columns = ["task", "protocol", "language", "metric", "score", "95 % interval"]
+    more: dict[str, Callable[[Result], object]] = {}
+    if any("majority" in row.notes for row in read):
+        more["majority"] = lambda row: percent(row.notes.get("majority"))
+    more["n"] = lambda row: row.n
     if said:
         more["settings"] = lambda row: letters.get(_key(row.settings, row), "")
     if any("seen" in row.notes for row in read):
@@ -131,8 +142,9 @@ def aligned(title: str, columns: Sequence[str], cells: Sequence[Sequence[str]]) 
 
 def _result(row: Result) -> list[object]:
     shown = " to ".join(percent(bound) for bound in row.interval or ())
-    task = f"{row.task} *" if row.notes.get("substitutions") or row.notes.get("leaks") else row.task
-    return [task, row.protocol, row.language, row.metric, percent(row.score), shown, row.n]
+    noted = any(map(row.notes.get, ("substitutions", "leaks", "counted", "one_class")))
+    task = f"{row.task} *" if noted else row.task
+    return [task, row.protocol, row.language, row.metric, percent(row.score), shown]
 
 
 def _settings(row: Result) -> str:

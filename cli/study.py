@@ -39,7 +39,7 @@ def study(
       adapter-stilts study studies/paper --dry-run
     """
     from adapter_stilts.config.recipes import recipe_file
-    from adapter_stilts.study import grid
+    from adapter_stilts.studies import grid
 
     path, sources, report = recipe_file(file), tuple(data or ()), progress.reporter()
     document = grid.study(path, out=out, jobs=jobs, dry_run=dry_run, report=report, trunk=trunk, data=sources)
@@ -72,7 +72,7 @@ def demo(
     Example:
       adapter-stilts demo
     """
-    from adapter_stilts.study import demo as library
+    from adapter_stilts.studies import demo as library
 
     report = progress.reporter()
     document = library.demo(

@@ -116,7 +116,12 @@ class Section(BaseModel):
 
 
 class Trunk(Section):
-    """The pretrained XLM-R; `precision` "auto" is bf16 where the processor has it, else fp32."""
+    """The pretrained encoder.
+
+    name       a hub id, a folder in the hub's layout, or "miniature"
+    revision   of a hub id: a commit, branch or tag; None: the newest
+    precision  in which it computes; "auto" is bf16 where the processor has it, else fp32
+    """
 
     name: str = "miniature"
     revision: str | None = None
@@ -124,15 +129,20 @@ class Trunk(Section):
 
 
 class Adapter(Section):
-    """The kind of adapter that is trained, and what differs from the kind's own settings."""
+    """The adapter that is trained.
+
+    kind      one of `adapter-stilts list kinds`
+    settings  what differs from the kind's own, by name
+    """
 
     kind: str = "seq_bn"
     settings: dict[str, Setting] = {}
 
 
 class Task(Section):
-    """What is learned; `name` is a task of `adapter-stilts list tasks` or a YAML file that describes one.
+    """What is learned.
 
+    name           a task of `adapter-stilts list tasks`, or a YAML file that describes one
     columns        our field -> the column of the file, where its name is not a usual one
     labels         the labels in their order; None: those of the task, or those found in the training rows
     ignore_labels  rows with these labels are left out (SNLI's "-")
@@ -179,11 +189,23 @@ class Sampler(Section):
 
 
 class Training(Section):
-    """How long and how fast; lengths in tokens, `warmup` as a fraction of all steps.
+    """How long and how fast; lengths in tokens.
 
     max_steps        optimiser steps; None: as many as `epochs` take
+    epochs           passes over the training rows
     minutes          wall-clock bound; None: none
+    learning_rate    of AdamW at its highest; it rises over the warm-up and falls to zero in a straight line
     token_budget     padded tokens of one forward pass; `accumulation` of them make a step
+    accumulation     forward passes of a step
+    warmup           the fraction of all steps in which the rate rises
+    weight_decay     of AdamW
+    clip             gradients are scaled down to this norm; 0: never
+    head_dropout     before the head's last layer
+    seed             everything random follows from it
+    checkpoint_steps  a checkpoint every so many steps, to go on from after a stop
+    log_steps        a row of metrics.jsonl every so many steps
+    precision        of gradients and optimiser: fp32, bf16 or fp16
+    gradient_checkpointing  recompute activations in the backward pass, for less memory and more time
     batch_rows       rows of one forward pass in the place of a token budget, for protocols that fix them ("4 x 8": 4
                      rows, accumulation 8); None: by tokens
     evaluate_steps   None: after every epoch
@@ -240,6 +262,7 @@ class Fusion(Section):
 
     target_adapter  train the target's own adapter on top of the fusion, too
     penalty         weighs ||I - V||_F^2 of the value matrices
+    learning_rate   in the place of training's
     """
 
     target_adapter: bool = False
@@ -250,6 +273,10 @@ class Fusion(Section):
 class Retrieval(Section):
     """How sentences become vectors and pairs are scored; None: as the protocol says.
 
+    layer   whose states are read, 0 the embedding: one, several, or "all"
+    pool    how the states of a sentence become its vector
+    k       neighbours that a margin compares with
+    margin  how a pair's cosine is compared with its neighbours'
     centre  subtract the mean vector of each language's sentences: what they share is often the language itself
     """
 
@@ -263,6 +290,7 @@ class Retrieval(Section):
 class Evaluation(Section):
     """What is scored.
 
+    protocol           whose rules are followed
     languages          () is all that the task has
     language_adapters  "de=RUN": MAD-X's adapter of each language, put in the place of the one that the run was trained
                        over
@@ -277,7 +305,13 @@ class Evaluation(Section):
 
 
 class RunConfig(Section):
-    """One run. `after` names the runs it builds on, `composition` overrides what `how` makes of them."""
+    """One run.
+
+    how          how it uses what was learned before
+    after        the runs it builds on
+    composition  in the place of what `how` makes of them
+    control      a run that should learn nothing, to compare gains with
+    """
 
     trunk: Trunk = Trunk()
     adapter: Adapter = Adapter()

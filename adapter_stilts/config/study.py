@@ -68,10 +68,13 @@ Seed = Annotated[Int, Field(ge=0, lt=2**63)]
 class Intermediate(Section):
     """What is learned first: one task, or several at once.
 
-    tasks     several, mixed by `sampler`; `mlm` adds masked language modelling to one or several
+    task      one task; or
+    tasks     several, mixed by `sampler`
+    mlm       learn masked language modelling beside it or them
     name      in tables and folders; "" is the task's own
     language  of its rows: translated data
-    recipe    in the place of the study's; settings over those of the study
+    recipe    in the place of the study's
+    settings  over those of the study
     """
 
     name: str = ""
@@ -97,9 +100,14 @@ class Intermediate(Section):
 class Target(Section):
     """What is scored: a task that is trained after each intermediate run, or a retrieval task that is read with it.
 
+    task         its name
     name         in tables and folders; "" is the task's own
     languages    () is all there are
     hows, after  () and {} are the study's
+    protocol     whose rules its scores follow; None: the study's
+    split        which rows are scored
+    recipe       in the place of the study's
+    settings     over those of the study
     """
 
     task: str
@@ -141,6 +149,15 @@ class TableOptions(Section):
 class StudyConfig(Section):
     """One study.
 
+    name      of the study, and of its folder under studies/
+    adapter   in the place of the recipe's
+    data      as after --data
+    intermediate  what is learned first
+    hows      ways to build on it: sequential, stack, fuse
+    targets   what is scored: tasks that are trained after it, and retrieval tasks that are read with it
+    seeds     every cell is done under each
+    settings  keys of a run's configuration, over its recipe
+    intermediate_settings, target_settings  the same for one role, over these
     after     how -> the intermediate runs and controls it builds on (fuse: the fusions); not named: all of them.
               "read" are those that a target is read with as they are: retrieval by all, trained targets by none
               unless named

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 REFETCH = "fetch the trunk again, all of its files"
 NEEDED = "name the folder of an XLM-R: config.json, model.safetensors, tokenizer.json"
+AUTOSET = "_attn_implementation_autoset"  # true or false, as transformers 4.46 to 4.51 write it: it names nothing
 ACTIVATIONS = ("gelu", "gelu_new", "relu", "silu", "swish", "tanh")
 
 
@@ -82,7 +83,7 @@ def read_config(folder: Path) -> TrunkConfig:
         if key == "auto_map" or (key == "trust_remote_code" and value):
             what = f"'{key}' asks for code from the folder to be run"
             raise ArtefactError(what, where=str(path), do="choose a trunk without it")
-        if "attn_implementation" in key:
+        if "attn_implementation" in key and not (key == AUTOSET and isinstance(value, bool)):
             what = f"'{key}' chooses code to run, even from the network"
             raise ArtefactError(what, where=str(path), do="remove the key; we use PyTorch's own attention")
     if raw.get("model_type") != "xlm-roberta":

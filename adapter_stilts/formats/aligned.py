@@ -16,6 +16,7 @@ from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.files import numbered_lines
 from adapter_stilts.formats.base import Example, Format, register
 
+BLANK = "blank on one side or both"
 TABLES = (".jsonl", *JSON, TSV)  # files that hold both sides
 
 
@@ -61,19 +62,24 @@ class AlignedFormat(Format[Bitext]):
     def example(self, row: Row, id: str, layout: Layout) -> Bitext:
         return Bitext(id, row.text("source").strip(), row.text("target").strip())
 
+    def left_out(self, example: Bitext, layout: Layout) -> str:
+        return "" if example.source and example.target else BLANK
+
     def sides(self, examples: Sequence[Bitext]) -> tuple[Sequence[str], Sequence[str]]:
         return [row.source for row in examples], [row.target for row in examples]
 
 
 def read_aligned(source_path: Path, target_path: Path) -> list[Bitext]:
-    """Line i of both files; a blank line is a row. Raises TaskDataError where the line counts differ."""
+    """Line i of both files; a blank line is a row. Raises TaskDataError where the line counts differ by more than blank
+    lines at the end of one of them."""
     source = [line.strip() for _, line in numbered_lines(source_path)]
     target = [line.strip() for _, line in numbered_lines(target_path)]
     for path, lines in ((source_path, source), (target_path, target)):
         if not lines:
             raise empty(path)
-    if len(source) != len(target):
+    shorter, longer = sorted((source, target), key=len)
+    if any(longer[len(shorter) :]):
         what = f"aligned files of different length: {len(source)} and {len(target)} lines"
         do = "line i of both must be translations of each other; one of the files may be truncated"
         raise TaskDataError(what, where=f"{source_path} and {target_path}", do=do)
-    return [Bitext(str(number), *pair) for number, pair in enumerate(zip(source, target, strict=True))]
+    return [Bitext(str(number), *pair) for number, pair in enumerate(zip(source, target, strict=False))]

@@ -29,6 +29,7 @@ from adapter_stilts.errors import StiltsError, TaskDataError, UsageError
 from adapter_stilts.formats.protocols import Decoding, Setting, TargetProtocol
 from adapter_stilts.metrics.base import DEFAULTS, Options, Score, metrics
 from adapter_stilts.registry import Registry
+from adapter_stilts.statistics.learned import Baseline
 
 Logits: TypeAlias = NDArray[np.float32]
 T = TypeVar("T")
@@ -267,6 +268,19 @@ class Format(Generic[RowT]):
         if self.name not in rule.formats:
             raise StiltsError(f"{metric} cannot be taken of {self.row.__name__}", do="name the metric of its task")
         return rule.score(self.gold(examples), predictions, options)
+
+    def baseline(
+        self, metric: str, examples: Sequence[RowT], labels: Sequence[str] | None, options: Options = DEFAULTS
+    ) -> Baseline | None:
+        """What a metric gives on these rows without learning; None where that is not known.
+
+        labels  the classes that the head can choose among
+        """
+        return None
+
+    def one_class(self, predictions: Any) -> bool:
+        """Whether all predictions are the same class; of spans, that there is no answer."""
+        return False
 
 
 formats: Registry[Format[Any]] = Registry("format", package="adapter_stilts.formats")

@@ -18,6 +18,8 @@ from adapter_stilts.data.tables import Row
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, dealt, register
 from adapter_stilts.formats.pair import gold_label
+from adapter_stilts.metrics.base import DEFAULTS, Options
+from adapter_stilts.statistics.learned import Baseline
 
 # What XTREME-R writes after a premise of COPA and XCOPA, in English for every language.
 COPA_QUESTIONS: Mapping[str, str] = {"cause": "What was the cause?", "effect": "What was the effect?"}
@@ -118,6 +120,16 @@ class ChoiceFormat(Format[MultipleChoice]):
 
     def gold(self, examples: Sequence[MultipleChoice]) -> list[str]:
         return [gold_label(example, example.label if example.label >= 0 else None) for example in examples]
+
+    def baseline(
+        self, metric: str, examples: Sequence[MultipleChoice], labels: Sequence[str] | None, options: Options = DEFAULTS
+    ) -> Baseline | None:
+        """The commonest position of the right choice."""
+        choices = max((len(example.choices) for example in examples), default=0)
+        return Baseline.of_classes("accuracy", (str(example.label) for example in examples), choices)
+
+    def one_class(self, predictions: Sequence[int]) -> bool:
+        return len(set(predictions)) == 1
 
 
 def _flat(row: Row) -> Row:

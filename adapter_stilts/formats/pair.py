@@ -16,6 +16,8 @@ from adapter_stilts.data.pieces import Tokenizer, cut_texts
 from adapter_stilts.data.tables import Row
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, dealt, register
+from adapter_stilts.metrics.base import DEFAULTS, Options
+from adapter_stilts.statistics.learned import Baseline
 
 FEW = 100  # rows of one class that may be chance or choice
 SEED = 13  # of the mismatches, so that the same file always gives the same rows
@@ -76,6 +78,14 @@ class ClassifiedFormat(Format[Classified]):
 
     def gold(self, examples: Sequence[Classified]) -> list[str]:
         return [gold_label(example, example.label or None) for example in examples]
+
+    def baseline(
+        self, metric: str, examples: Sequence[Classified], labels: Sequence[str] | None, options: Options = DEFAULTS
+    ) -> Baseline | None:
+        return Baseline.of_classes("accuracy", (example.label for example in examples), len(labels or ()))
+
+    def one_class(self, predictions: Sequence[str]) -> bool:
+        return len(set(predictions)) == 1
 
 
 @register

@@ -23,6 +23,9 @@ from adapter_stilts.data.tables import Row
 from adapter_stilts.formats.base import Cut, Format, dealt, register
 from adapter_stilts.formats.queries import COLUMNS, Candidate, Query, candidates_of, query_of, squad_ranking
 from adapter_stilts.formats.squad import squad_document
+from adapter_stilts.metrics.base import DEFAULTS, Options
+from adapter_stilts.metrics.ranked import DEEPEST
+from adapter_stilts.statistics.learned import Baseline
 
 
 @register
@@ -62,6 +65,14 @@ class RankingFormat(Format[Query]):
         answers = dealt([(row.positive, row.gold) for row in examples], draw)
         pairs = zip(examples, answers, strict=True)
         return [replace(row, positive=positive, gold=gold) for row, (positive, gold) in pairs]
+
+    def baseline(
+        self, metric: str, examples: Sequence[Query], labels: Sequence[str] | None, options: Options = DEFAULTS
+    ) -> Baseline | None:
+        """Of queries among their own positives in random order: each place is as likely to hold the one right."""
+        pool = len({row.positive.id for row in examples if row.positive is not None})
+        expected = sum(1 / place for place in range(1, min(pool, DEEPEST) + 1)) / max(pool, 1)
+        return Baseline(metric, expected) if pool > 1 else None
 
     def cut(self, examples: Sequence[Query], tokenizer: Tokenizer, cut: Cut) -> Iterator[Feature]:
         """A feature for every query; in training with its positive, and none for a query without one."""

@@ -29,11 +29,14 @@ from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Example, formats
 
 LANGUAGE_COLUMNS = ("language", "lang", "langs")  # what releases call the column that names a row's language
+UNPACK, AS_TABLE = "unpack it", "save it as tab-separated text or JSON lines"
 NOT_READ = {
-    ".xlsx": "save it as tab-separated text",
-    ".parquet": "load it as a data set of the hub",
-    ".zip": "unpack it",
-    ".tar": "unpack it (tar -xzf FILE)",
+    **dict.fromkeys((".xlsx", ".xls", ".ods", ".feather", ".pkl", ".npy", ".npz", ".db", ".sqlite"), AS_TABLE),
+    ".arrow": "save it as JSON lines: datasets.Dataset.from_file(FILE).to_json('train.jsonl')",
+    ".parquet": "load it as a data set of the hub, or save it as JSON lines",
+    **dict.fromkeys((".zip", ".bz2", ".xz", ".7z", ".rar"), UNPACK),
+    **dict.fromkeys((".tar", ".tgz"), "unpack it (tar -xzf FILE)"),
+    **dict.fromkeys((".pdf", ".docx", ".html"), "save its text in a file of its own"),
 }
 
 

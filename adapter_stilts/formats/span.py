@@ -8,7 +8,7 @@ gives other windows and other scores.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -26,7 +26,9 @@ from adapter_stilts.formats.base import Cut, Format, Logits, Rules, dealt, regis
 from adapter_stilts.formats.protocols import Decoding, Setting, TargetProtocol
 from adapter_stilts.formats.squad import Answer, SpanQuestion, flat_answers, squad_document, squad_rows
 from adapter_stilts.metrics.answers import Answers, Window, best_span, most_context
+from adapter_stilts.metrics.base import DEFAULTS, Options
 from adapter_stilts.metrics.word_answers import word_answer
+from adapter_stilts.statistics.learned import Baseline
 
 OUTSIDE = (-1, -1)
 NO_ANSWER_HERE = (0, 0)  # the <s> token
@@ -141,6 +143,18 @@ class SpanFormat(Format[SpanQuestion]):
 
     def gold(self, examples: Sequence[SpanQuestion]) -> dict[str, list[str]]:
         return {example.id: [answer.text for answer in example.answers] for example in examples}
+
+    def baseline(
+        self, metric: str, examples: Sequence[SpanQuestion], labels: Sequence[str] | None, options: Options = DEFAULTS
+    ) -> Baseline | None:
+        """F1 of the whole context as the answer; and of no answer, where questions have none."""
+        whole = {example.id: example.context for example in examples}
+        scored = self.score(metric, examples, whole, replace(options, intervals=False))
+        silent = sum(not example.answers for example in examples)
+        return Baseline("f1", scored.metrics["f1"], silent / len(examples) if silent else None)
+
+    def one_class(self, predictions: Mapping[str, str]) -> bool:
+        return not any(predictions.values())
 
     def _target(self, example: SpanQuestion, inside: Offsets, lead: int) -> tuple[int, int]:
         if not example.answers:

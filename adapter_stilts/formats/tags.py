@@ -31,7 +31,9 @@ from adapter_stilts.data.tagged_rows import tagged_rows
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, dealt, register
 from adapter_stilts.formats.protocols import Setting, TargetProtocol
+from adapter_stilts.metrics.base import DEFAULTS, Options
 from adapter_stilts.metrics.tags import Tags
+from adapter_stilts.statistics.learned import Baseline
 
 EMPTY = "no word with a tag"
 
@@ -198,6 +200,16 @@ class TagsFormat(Format[Tagged]):
                 where, do = f"example '{example.id}'", "give the file that has the tags"
                 raise TaskDataError("a sentence without gold tags cannot be scored", where=where, do=do)
         return [example.tags for example in examples]
+
+    def baseline(
+        self, metric: str, examples: Sequence[Tagged], labels: Sequence[str] | None, options: Options = DEFAULTS
+    ) -> Baseline | None:
+        """By token accuracy: chunk F1 of one tag for all words is near 0, and is passed by a few lucky guesses."""
+        tags = (tag for example in examples for tag in example.tags)
+        return Baseline.of_classes("token_accuracy", tags, len(labels or ()))
+
+    def one_class(self, predictions: Sequence[Tags]) -> bool:
+        return len({tag for tags in predictions for tag in tags}) == 1
 
 
 def tags_alone(sentences: Sequence[Sequence[str]], layout: Layout, path: str) -> list[tuple[str, ...]]:

@@ -26,7 +26,7 @@ from adapter_stilts.retrieval.pooling import stays_apart
 from adapter_stilts.retrieval.pools import candidates, gold_of, search_pools
 from adapter_stilts.retrieval.protocols import Protocol
 from adapter_stilts.retrieval.reading import Overrides, Reading
-from adapter_stilts.retrieval.tatoeba import partners
+from adapter_stilts.retrieval.tatoeba import partners, right_answers
 from adapter_stilts.runs.retrieval import SideVectors, in_groups
 
 PLAIN = "absolute"  # the margin that is none: the cosine alone, as Tatoeba's headline is read
@@ -145,9 +145,10 @@ def _worth(
             cut = thresholds[margin] if thresholds else None
             worth[margin] = _mined(pairs, gold, part.counts, half, rules.threshold, cut)
         return worth
-    guesses, gold_rows = partners(source, target, rules, margins), np.arange(len(source))
+    guesses, (foreign, english) = partners(source, target, rules, margins), part.loaded.sides
+    asking = (english, foreign) if rules.direction == "en->xx" else (foreign, english)
     names = {margin: "accuracy" if margin == PLAIN else "accuracy-margin" for margin in margins}
-    right = {margin: (guess == gold_rows)[part.counts] for margin, guess in guesses.items()}
+    right = {margin: right_answers(guess, asking, rules)[part.counts] for margin, guess in guesses.items()}
     return {margin: Worth((accuracy(names[margin], flags),)) for margin, flags in right.items()}
 
 

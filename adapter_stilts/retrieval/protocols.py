@@ -44,6 +44,8 @@ class Protocol:
     direction    tatoeba: the headline's queries and what they search, "en->xx" or "xx->en"
     duplicates   bucc2018: what becomes of a text that occurs several times, of `distinct.duplicates`
     written      `mine`: the same where pairs are written rather than scored; "": as `duplicates`
+    by_text      tatoeba: equal sentences are equal answers; else the sentence of the same line alone is right, as
+                 XTREME and jiant count
     threshold    bucc2018: a threshold lies midway between the best candidate and the next, at a place that
                  `threshold_rules` allow; at the last candidate it is that candidate's score
     minimum      bucc2018: candidates must score more than this; `least` is what is asked of the margin in use
@@ -63,6 +65,7 @@ class Protocol:
     minimum_of: str | None = None
     duplicates: str = "expand"
     written: str = ""
+    by_text: bool = False
     threshold: str = "between"
     centring: bool = False
     max_length: int = MAX_LENGTH
@@ -83,7 +86,7 @@ class Protocol:
         used |= {"pool": self.pool, "centring": self.centring}
         used |= {"k": self.k, "margin": self.margin, "max_length": self.max_length}
         if self.task == "tatoeba":
-            return used | {"direction": self.direction}
+            return used | {"direction": self.direction} | ({"answers": "by text"} if self.by_text else {})
         # "unique" is the word that results have had from the start
         duplicates = "unique" if self.duplicates == "drop" else self.duplicates
         return used | {"retrieval": self.retrieval, "duplicates": duplicates, "threshold_rule": self.threshold}
@@ -97,7 +100,7 @@ PROTOCOLS = (
     replace(XTREME_TATOEBA, name="xtreme-r"),
     replace(XTREME_TATOEBA, name="jiant"),
     Protocol("jiant", "bucc2018", Layer(14), threshold="any"),
-    replace(XTREME_TATOEBA, name="own", precision="auto"),
+    replace(XTREME_TATOEBA, name="own", by_text=True, precision="auto"),
     Protocol("own", "bucc2018", Layer(14), minimum_of="ratio", written="once", precision="auto"),
 )
 BY_NAME = {(known.name, known.task): known for known in PROTOCOLS}

@@ -23,7 +23,7 @@ from adapter_stilts.retrieval.reading import Overrides
 from adapter_stilts.retrieval.reading import Reading as SentenceReading
 from adapter_stilts.runs.folder import claim, locked, remove_remains
 from adapter_stilts.runs.language_stacks import ENGLISH, OWN, Stacks, active, with_facts
-from adapter_stilts.runs.material import leaks, said_of, where_of
+from adapter_stilts.runs.material import leaks, said_of, unlearned, where_of
 from adapter_stilts.runs.measure import Predicted, measure, predict_only
 from adapter_stilts.runs.ranking import measure_ranking
 from adapter_stilts.runs.results import (
@@ -41,7 +41,7 @@ from adapter_stilts.runs.subject import Request, Subject, head_for, subject_of
 from adapter_stilts.sharing.card import write_card
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task, under
-from adapter_stilts.tasks.languages import iso1, same_language
+from adapter_stilts.tasks.languages import iso1, same_variety
 from adapter_stilts.tasks.reading.place import Where
 from adapter_stilts.tasks.reading.pools import load_pool
 from adapter_stilts.tasks.reading.sources import check_language, languages_of, load, nothing_found
@@ -100,6 +100,8 @@ def evaluate(
             report.say(f"would score {task.name} in {language}")
         planned = tuple({"task": task.name, "language": language, "split": request.split} for task, language, _ in jobs)
         return Evaluated(subject.folder, planned=planned)
+    for note in unlearned([subject.bundle.manifest] if subject.bundle is not None else []):
+        report.say(note)
     for note in (note for task in tasks for note in leaks(task, subject.history)):
         report.say(note)
     with locked(subject.folder):
@@ -190,9 +192,10 @@ def _known(rows: Sequence[Result], request: Request, task: Task, language: str, 
         row
         for row in rows
         if (row.task, row.protocol, row.split) == asked
-        and same_language(row.language, language)
+        and same_variety(row.language, language)
         and row.notes.get("language_adapter", {}) == subject.stacks.facts(row)
     ]
+    same = [row for row in same if row.language == language] or same
     if not task.retrieval:
         marks = _reader(request, subject, task)[1].marks
         same = [row for row in same if all(row.settings.get(key) == marks.get(key) for key in READ_BY)]
@@ -205,7 +208,7 @@ def _known(rows: Sequence[Result], request: Request, task: Task, language: str, 
 
 def _same_data(rows: Sequence[Result], task: Task, split: str, language: str, where: Where) -> bool:
     """Whether scores are of the data that would be read now: files by their bytes, anything else by its kind."""
-    if where.kind != "files":
+    if where.kind != "files" and where.folder is None:
         return all(isinstance(row.data, Mapping) and row.data["kind"] == where.kind for row in rows)
     pool = load_pool(task, split, where) if task.format.ranking and split != "validation" else ()
     loaded = [load(task, split, language, where, unscored=True), *pool]

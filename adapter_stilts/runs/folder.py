@@ -20,6 +20,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+from adapter_stilts.config.explain import different
+from adapter_stilts.config.load import load
+from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.errors import ArtefactError, StiltsError, UsageError
 from adapter_stilts.files import disk_errors, is_remains, write_json
 from adapter_stilts.sharing.bundle import remove_weights
@@ -29,6 +32,7 @@ from adapter_stilts.sharing.sealed import unreadable
 State = Literal["new", "resumable", "done"]
 STATES: tuple[State, ...] = ("new", "resumable", "done")
 LOCK = ".lock"
+SHOWN = 3  # settings that a refusal names
 ANOTHER = "name another folder with -o"
 FILES = (CONFIG, METRICS, RESULTS, "README.md")
 FOLDERS = {
@@ -41,10 +45,11 @@ FOLDERS = {
 }
 
 
-def state_of(folder: Path, identity: str, *, overwrite: bool) -> State:
+def state_of(folder: Path, identity: str, *, overwrite: bool, asked: RunConfig | None = None) -> State:
     """What stands in `folder`: nothing, an unfinished or a finished run of the same identity; anything else is refused.
 
     overwrite  a run of any identity counts as nothing; a folder that holds no run is refused all the same
+    asked      the configuration of the identity, so that a refusal can say what differs
     """
     if folder.exists() and not folder.is_dir():
         raise UsageError("a file where the run's folder should be", where=str(folder), do=ANOTHER)
@@ -63,9 +68,27 @@ def state_of(folder: Path, identity: str, *, overwrite: bool) -> State:
         what = f"{IDENTITY} is damaged, so it cannot be told whose run this is"
         raise ArtefactError(what, where=str(folder), do=advice) from error
     if holder != identity:
-        what = f"the folder holds a run of another configuration ({holder}, asked for {identity})"
+        what = f"the folder holds a run of another configuration ({_difference(folder, asked)})"
         raise UsageError(what, where=str(folder), do=advice)
     return "done" if (folder / MANIFEST).is_file() else "resumable"
+
+
+def _difference(folder: Path, asked: RunConfig | None) -> str:
+    """What a run's configuration differs in from the one asked for, as far as it can be told."""
+    if asked is None or not (folder / CONFIG).is_file():
+        return "of another encoder, other data or other settings"
+    try:
+        differing = different(load(folder / CONFIG), asked)
+    except StiltsError:
+        return f"its {CONFIG} cannot be read"
+    if not differing:
+        return "the same settings on other rows, another trunk or other parents"
+    said = [f"{key} is {_value(there)} there and {_value(here)} here" for key, there, here in differing[:SHOWN]]
+    return "; ".join(said) + (f"; and {len(differing) - SHOWN} more" if len(differing) > SHOWN else "")
+
+
+def _value(value: object) -> str:
+    return "not set" if value in (None, "", [], {}) else str(value)
 
 
 def claim(folder: Path, identity: str, name: str) -> None:

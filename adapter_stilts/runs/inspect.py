@@ -141,8 +141,12 @@ def _summed(rows: Sequence[Result]) -> list[dict[str, Any]]:
 def _finished(folder: Path) -> Mapping[str, Any]:
     manifest = read_manifest(folder)
     state = "finished" if manifest.control == "none" else f"finished ({manifest.control})"
+    unlearned = list(manifest.unlearned)
+    if unlearned and manifest.control == "none":
+        state += ", did not learn" + ("" if manifest.did_not_learn else f" {' '.join(unlearned)}")
     named = manifest.model_dump(include={"task", "how", "composition"})
-    return {"state": state, **named, "trunk": manifest.trunk.name, "seed": manifest.seeds.get("training")}
+    more = {"trunk": manifest.trunk.name, "seed": manifest.seeds.get("training"), "unlearned": unlearned}
+    return {"state": state, **named, **more}
 
 
 def _claimed(folder: Path, rows: Sequence[Result]) -> Mapping[str, Any]:

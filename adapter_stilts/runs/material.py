@@ -144,6 +144,16 @@ def history(data: Iterable[Loaded], parents: Iterable[Manifest]) -> tuple[Seen, 
     return tuple(dict.fromkeys([*(row for parent in parents for row in parent.history), *own]))
 
 
+def unlearned(runs: Iterable[Manifest]) -> tuple[str, ...]:
+    """What is said before building on runs, or reading with them, that did not learn; nothing of controls."""
+    said = []
+    for run in runs:
+        for task, learning in run.unlearned.items() if run.control == "none" else ():
+            transfer = "; what comes of it shows nothing of transfer" if run.did_not_learn else ""
+            said.append(f"{run.name} did not learn {task}: {learning.numbers}{transfer}")
+    return tuple(said)
+
+
 def leaks(task: Task, seen: Iterable[Seen]) -> tuple[str, ...]:
     """What these rows give away of the task, a sentence each."""
     return tuple(sentence(task, leak) for leak in leaks_of(task, seen))

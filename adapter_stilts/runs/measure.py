@@ -65,8 +65,11 @@ def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, fold
     scored, predictions, lost, attention = _scored(model, task, loaded.examples, reading, options, [])
     if attention and folder is not None:
         store_attention(folder, task.name, origin.split, origin.language, attention)
-    settings = _settings(model, task, reading)
-    return rows_of(task, loaded, reading, scored, settings, folder, predictions, words_lost=lost)
+    settings, format = _settings(model, task, reading), task.format
+    rows, _ = format.scored_part(loaded.examples, predictions)
+    worth: Any = {"baseline": format.baseline(task.metric, rows, reading.labels, options)}
+    worth |= {"one_class": format.one_class(predictions), "words_lost": lost}
+    return rows_of(task, loaded, reading, scored, settings, folder, predictions, **worth)
 
 
 def predict_only(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, folder: Path) -> Predicted:

@@ -17,7 +17,7 @@ from adapter_stilts.formats.base import Format
 from adapter_stilts.runs.build import check_trunk
 from adapter_stilts.runs.identity import run_identity
 from adapter_stilts.runs.lineage import Lineage, lineage, random_adapter
-from adapter_stilts.runs.material import check_assigned, for_task, history, leaks, said_of
+from adapter_stilts.runs.material import check_assigned, for_task, history, leaks, said_of, unlearned
 from adapter_stilts.runs.measure import masking_of
 from adapter_stilts.runs.task_data import SHUFFLED_LABELS, TaskData, read_rows, tokenised
 from adapter_stilts.seeding import Seeds
@@ -101,6 +101,7 @@ class Prepared:
     def notes(self) -> Iterator[str]:
         """What a person should know before training starts."""
         plan, training, fusion = self.plan, self.config.training, self.config.fusion
+        yield from unlearned(parent.manifest for parent in self.parents)
         ordered = sorted(self.shares.items(), key=lambda share: -share[1])
         if ordered:
             yield "of the steps, " + ", ".join(f"{100 * share:.3g} % learn {task}" for task, share in ordered)

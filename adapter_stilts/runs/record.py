@@ -9,6 +9,7 @@ from typing import Any
 
 from adapter_stilts import environment
 from adapter_stilts.config.load import dump
+from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.composition import fusion_name, fusions, names
 from adapter_stilts.encoder.task_model import JointModel
 from adapter_stilts.encoder.transfer import copies
@@ -23,6 +24,7 @@ from adapter_stilts.runs.results import read_results
 from adapter_stilts.runs.task_data import TaskData
 from adapter_stilts.sharing.bundle import Part
 from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, METRICS, Manifest, PartFacts, TaskFacts, read_manifest
+from adapter_stilts.statistics.learned import Learning
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.reading.place import Loaded
 from adapter_stilts.training.plan import Outcome
@@ -32,14 +34,17 @@ SHOWN = {"identity", "task", "how", "composition", "parts", "training", "tasks",
 GENERATED = "Apache-2.0 (generated text of this package)"
 
 
-def write_config(prepared: Prepared, folder: Path) -> None:
-    """config.yaml: every default written out, and what stands here in the place of "auto" and "as the task says"."""
+def decided(prepared: Prepared) -> RunConfig:
+    """The configuration with every default, and what stands here in the place of "auto" and "as the task says"."""
     config, loaded, line = prepared.config, prepared.trunk, prepared.lineage
     trunk = config.trunk.model_copy(update={"precision": loaded.precision, "revision": loaded.revision or None})
     adapter = config.adapter.model_copy(update={"kind": line.kind, "settings": line.settings})
     training = config.training.model_copy(update={} if prepared.joint else {"max_length": prepared.data[0].max_length})
-    decided = config.model_copy(update={"trunk": trunk, "adapter": adapter, "training": training})
-    write_text(folder / CONFIG, dump(decided))
+    return config.model_copy(update={"trunk": trunk, "adapter": adapter, "training": training})
+
+
+def write_config(prepared: Prepared, folder: Path) -> None:
+    write_text(folder / CONFIG, dump(decided(prepared)))
 
 
 def manifest_of(
@@ -48,6 +53,7 @@ def manifest_of(
     parts: Sequence[PartFacts],
     hashes: Mapping[str, str],
     outcome: Outcome,
+    learned: Mapping[str, Learning],
     seconds: float,
 ) -> Manifest:
     """The manifest of a run whose weights and config.yaml are in the folder. seconds: of this process."""
@@ -57,6 +63,7 @@ def manifest_of(
     ended |= {"rows": sum(len(rows.examples) for rows in data), "features": sum(len(rows.features) for rows in data)}
     if not outcome.tasks:
         del ended["tasks"]
+    ended |= {"learned": learned} if learned else {}
     history = prepared.history
     # of the rows trained on: the task's own, unless they are the miniature's generated ones
     generated = [all(loaded.origin.kind == MINIATURE for loaded in rows.train) for rows in data]

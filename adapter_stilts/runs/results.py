@@ -8,7 +8,7 @@ means(rows).tasks["xnli"][0].score                     # the mean over languages
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -111,6 +111,10 @@ class Means:
     tasks: Mapping[str, tuple[TaskMean, ...]]
     with_retrieval: float | None
     without_retrieval: float | None
+
+    def without(self, tasks: Collection[str]) -> Means:
+        """The same with fewer tasks named."""
+        return replace(self, tasks={name: of_task for name, of_task in self.tasks.items() if name not in tasks})
 
     def to_json(self) -> dict[str, Any]:
         """The "means" of results.json and `--json`."""

@@ -28,7 +28,7 @@ from adapter_stilts.retrieval.pools import gold_of, mine_pools, named
 from adapter_stilts.retrieval.protocols import Protocol, protocol
 from adapter_stilts.retrieval.reading import LanguageStack, Overrides, Reading
 from adapter_stilts.retrieval.stored.arrays import VectorKey, keep, kept
-from adapter_stilts.retrieval.tatoeba import tatoeba
+from adapter_stilts.retrieval.tatoeba import repeated, tatoeba
 from adapter_stilts.runs.language_stacks import ENGLISH, OWN, active
 from adapter_stilts.runs.rows import data_of, write_predictions, write_units
 from adapter_stilts.statistics.intervals import score_interval
@@ -139,16 +139,27 @@ def measure_retrieval(
 
 
 def _aligned(asked: RetrievalTask, vectors: SideVectors, loaded: Sequence[Loaded]) -> list[Result]:
-    sides = vectors.sides(loaded[0])
+    sides, texts = vectors.sides(loaded[0]), loaded[0].sides
     rows, rules = [], asked.rules
+    notes = {"counted": counted} if (counted := _counted(loaded[0], rules)) else {}
     for layer in sides.source:
-        scored = tatoeba(sides.source[layer], sides.target[layer], rules)
+        scored = tatoeba(sides.source[layer], sides.target[layer], rules, texts)
         paths = vectors.keep(loaded[0], layer, sides)
         if len(sides.source) == 1:
             lines = scored.predictions.tolist()
             paths["predictions"] = write_predictions(asked.folder, asked.task, loaded[0], lines)
-        rows += asked.results(loaded[0], layer, scored.measures, paths, {})
+        rows += asked.results(loaded[0], layer, scored.measures, paths, notes)
     return rows
+
+
+def _counted(loaded: Loaded, rules: Protocol) -> list[str]:
+    """What must be said of the lines of an aligned set: blank ones, and those that repeat others."""
+    said = [f"{number} lines are left out: {reason}" for reason, number in loaded.origin.dropped.items()]
+    if again := repeated(loaded.sides):
+        by_line = f"{rules.name} counts the right line alone"
+        how = "equal sentences are equal answers" if rules.by_text else by_line
+        said.append(f"{again} of {len(loaded.examples)} lines repeat a sentence of others; {how}")
+    return said
 
 
 def _pools(asked: RetrievalTask, vectors: SideVectors, loaded: Sequence[Loaded]) -> list[Result]:

@@ -26,6 +26,7 @@ from adapter_stilts.runs.build import HEAD
 from adapter_stilts.runs.material import origin_facts
 from adapter_stilts.sharing.sealed import CHECKSUM, read_sealed, write_sealed
 from adapter_stilts.statistics.gains import hashed
+from adapter_stilts.statistics.learned import Baseline, beside
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.reading.place import Loaded
@@ -75,10 +76,17 @@ def rows_of(
     settings: Mapping[str, Any],
     folder: Path | None,
     predictions: Any = None,
+    baseline: Baseline | None = None,
+    one_class: bool = False,
     **notes: Any,
 ) -> list[Result]:
-    """A row of results.json for every measure of a score; under `folder` its units, and its predictions if any."""
+    """A row of results.json for every measure of a score; under `folder` its units, and its predictions if any.
+
+    baseline   what these rows give without learning, said beside the measure it is of
+    one_class  whether every prediction is the same; said where there are rows enough to tell
+    """
     origin = loaded.origin
+    enough = any(measure.interval and beside(baseline, measure.metric) for measure in scored.measures)
     words = {"multiword": origin.multiword} if origin.multiword else {}
     paths: dict[str, str] = {}
     if folder is not None:
@@ -97,7 +105,12 @@ def rows_of(
             data=data_of(loaded),
             paths=paths,
             statistic=scored.main.statistic if folder is not None else "",
-        ).with_notes(substitutions=list(origin.substitutions), **notes)
+        ).with_notes(
+            substitutions=list(origin.substitutions),
+            **beside(baseline, measure.metric),
+            one_class=one_class and enough,
+            **notes,
+        )
         for measure in scored.measures
     ]
 

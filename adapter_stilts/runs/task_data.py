@@ -21,7 +21,7 @@ from adapter_stilts.formats.base import Cut, Example, Format
 from adapter_stilts.runs.material import for_task, subset, where_of
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.tasks.base import Task, labels_of
-from adapter_stilts.tasks.languages import is_known, same_language
+from adapter_stilts.tasks.languages import is_known, same_language, serves
 from adapter_stilts.tasks.reading.place import Loaded, Where
 from adapter_stilts.tasks.reading.sources import as_selected, has_split, languages_of, load
 
@@ -143,7 +143,7 @@ def _validation(
     there = [(language, where) for language, where in places if has_split(task, "validation", where)]
 
     def has_rows(language: str, where: Where) -> bool:
-        return any(same_language(language, other) for other in languages_of(task, "validation", where))
+        return any(serves(other, language) for other in languages_of(task, "validation", where))
 
     own = [(language, where) for language, where in there if not chosen or where.files or has_rows(language, where)]
     notes: tuple[str, ...] = ()

@@ -25,12 +25,13 @@ from adapter_stilts.runs.folder import STATES, State, claim, clear, locked, remo
 from adapter_stilts.runs.language_stacks import with_facts
 from adapter_stilts.runs.measure import Model, selector, validation_rows
 from adapter_stilts.runs.prepare import Prepared, prepare
-from adapter_stilts.runs.record import Planned, Trained, manifest_of, parts_of, trained, write_config
+from adapter_stilts.runs.record import Planned, Trained, decided, manifest_of, parts_of, trained, write_config
 from adapter_stilts.runs.results import write_results
 from adapter_stilts.runs.rows import attention_table, read_attention
 from adapter_stilts.sharing.bundle import save_parts, verify_files
 from adapter_stilts.sharing.card import write_card
 from adapter_stilts.sharing.manifest import PartFacts, read_manifest, write_manifest
+from adapter_stilts.statistics.learned import learned_of
 from adapter_stilts.training.interrupt import StopSignal
 from adapter_stilts.training.loop import Run
 from adapter_stilts.training.plan import Outcome, Progress
@@ -61,7 +62,7 @@ def train(
     """
     prepared = prepare(config, tasks)
     folder = out or runs / f"{prepared.name}-{prepared.identity}"
-    state = state_of(folder, prepared.identity, overwrite=overwrite)
+    state = state_of(folder, prepared.identity, overwrite=overwrite, asked=decided(prepared))
     if state == "done":
         return _done(folder, report) if prepared.processes.main else None
     model = _model(prepared)
@@ -115,7 +116,7 @@ def _enter(held: ExitStack, prepared: Prepared, folder: Path, overwrite: bool) -
     """Lock the folder and look at it again, now that nobody else can change it; tell the other processes what it is."""
     try:
         held.enter_context(locked(folder))
-        state = state_of(folder, prepared.identity, overwrite=overwrite)
+        state = state_of(folder, prepared.identity, overwrite=overwrite, asked=decided(prepared))
     except StiltsError:
         prepared.processes.from_main(REFUSED)
         raise
@@ -125,7 +126,10 @@ def _enter(held: ExitStack, prepared: Prepared, folder: Path, overwrite: bool) -
 
 def _done(folder: Path, report: Reporter) -> Trained:
     """A finished run is not trained again, but it must be whole."""
-    verify_files(folder, read_manifest(folder))
+    manifest = read_manifest(folder)
+    verify_files(folder, manifest)
+    for sentence in manifest.unlearned_sentences:
+        report.say(sentence)
     report.say(f"{folder} holds this run already; nothing to do (--overwrite trains it again)")
     return trained(folder)
 
@@ -137,13 +141,16 @@ def _run(prepared: Prepared, model: Model, folder: Path, *, resume: bool, report
     hashes = save_parts(folder, parts_of(prepared, model))
     # an untrained head has no score
     rows = validation_rows(model, prepared.config, prepared.data, folder) if prepared.trains else []
-    manifest = manifest_of(prepared, folder, parts, hashes, outcome, seconds=time.perf_counter() - started)
+    learned, seconds = learned_of(rows), time.perf_counter() - started
+    manifest = manifest_of(prepared, folder, parts, hashes, outcome, learned, seconds=seconds)
     rows = with_facts(rows, manifest.seen)
     write_results(folder, rows)
     write_card(folder, manifest, rows)
     write_manifest(folder, manifest)
     for row in rows:
         report.say(f"{row.task} {row.language} {row.split} {row.metric} {100 * row.score:.1f} (n {row.n})")
+    for sentence in manifest.unlearned_sentences:
+        report.say(sentence)
 
 
 def _model(prepared: Prepared) -> Model:

@@ -42,6 +42,7 @@ def card(manifest: Manifest, rows: Sequence[Result], sweeps: Sequence[dict[str, 
         m=manifest,
         rows=rows,
         remarks=remarks(rows),
+        majority=any("majority" in row.notes for row in rows),
         sweeps=sweeps,
         what=_what(manifest),
         # a hub id or "miniature" as it is, of a folder the last part
@@ -57,7 +58,7 @@ def _template() -> jinja2.Template:
     environment = jinja2.Environment(autoescape=False, **options)
     environment.filters["cell"] = lambda value: str(value).replace("|", "\\|")  # the text does not end its cell
     environment.filters |= {"percent": _percent, "metric": _metric, "source": _source, "shell": shlex.quote}
-    environment.filters["interval"] = _interval
+    environment.filters |= {"interval": _interval, "capitalised": lambda text: text[:1].upper() + text[1:]}
     return environment.from_string(Path(__file__).with_name("card.md.j2").read_text(encoding="utf-8"))
 
 

@@ -21,6 +21,7 @@ from pydantic import (
 
 from adapter_stilts.errors import ArtefactError, MissingError
 from adapter_stilts.sharing.sealed import read_sealed, write_sealed
+from adapter_stilts.statistics.learned import Learning, unlearned_sentence
 from adapter_stilts.tasks.leaks import Seen
 
 MANIFEST = "manifest.json"
@@ -100,7 +101,11 @@ class PartFacts(Facts):
 
 
 class TrainingFacts(Facts):
-    """How training ended, and on how much; losses: the last one, with its step."""
+    """How training ended, on how much, and whether it taught anything.
+
+    losses   the last one, with its step
+    learned  by task, its validation score against what takes no learning
+    """
 
     steps: int = 0
     epochs: int = 0
@@ -113,6 +118,7 @@ class TrainingFacts(Facts):
     rows: int = 0
     features: int = 0
     processes: int = 1
+    learned: dict[str, Learning] = {}
 
 
 class TrunkFacts(Strict):
@@ -180,6 +186,26 @@ class Manifest(Strict):
     parts: tuple[PartFacts, ...]
     files: dict[str, str]
     checksum: str = ""
+
+    @property
+    def unlearned(self) -> dict[str, Learning]:
+        """The tasks that were not learned; nothing of those of which that is not known."""
+        return {task: learning for task, learning in self.training.learned.items() if learning.learned is False}
+
+    @property
+    def did_not_learn(self) -> bool:
+        """Whether nothing was learned of the tasks of which that is known."""
+        known = [learning for learning in self.training.learned.values() if learning.learned is not None]
+        return bool(known) and len(self.unlearned) == len(known)
+
+    @property
+    def unlearned_sentences(self) -> list[str]:
+        """What is said of the tasks that were not learned."""
+        control, several = self.control != "none", len(self.training.learned) > 1
+        return [
+            unlearned_sentence(learning, control=control, task=task if several else "")
+            for task, learning in self.unlearned.items()
+        ]
 
     @field_serializer("history")
     def _rows_seen(self, history: tuple[Seen, ...]) -> list[dict[str, Any]]:

@@ -176,6 +176,23 @@ def compare(arm: Arm, base: Arm, statistic: str) -> Gain | None:
     return Gain(gain, error.interval(gain), error.p(gain), error=error, elsewhere=elsewhere, **facts)
 
 
+def mean_interval(scored: Mapping[str, Scored], statistic: str) -> Interval | None:
+    """The 95 % interval of a mean over languages, for more items like these; None for fewer than 20 that tell anything.
+
+    An item that stands in several languages counts once.
+    """
+    languages = list(scored.values())
+    items = [own.items for own in languages]
+    live = np.concatenate([own.items[as_units(own.units).any(axis=1)] for own in languages])
+    if len(np.unique(live)) < FEWEST:
+        return None
+    moved = [influence(own.units, statistic)[None] / len(languages) for own in languages]
+    mean = float(np.mean([score_of(own.units, statistic) for own in languages]))
+    error = Error({"items": (_item_variance([by_item(moved, items)]).all, len(np.unique(live)) - 1)})
+    low, high = error.interval(mean)
+    return max(0.0, low), min(1.0, high)
+
+
 def compare_means(arm: Sequence[float], base: Sequence[float]) -> tuple[float, Interval, float]:
     """(gain, interval, p) of two arms of which only a mean per seed is known: t with S - 1, on these very items."""
     differences = np.subtract(arm, base)

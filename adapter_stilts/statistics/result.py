@@ -39,7 +39,8 @@ class Result:
     paths: Mapping[str, Any] = field(default_factory=dict)
     statistic: str = ""  # how units make the score
     hashes: Mapping[str, str] = field(default_factory=dict)  # sha256 of files in `paths`, by the same names
-    # what is said beside the number: substitutions, leaks, seen, language_adapter, threshold, words_lost
+    # what is said beside the number: substitutions, leaks, counted, seen, language_adapter, threshold, words_lost;
+    # chance and majority, what takes no learning; one_class, where every prediction is the same
     notes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -86,6 +87,9 @@ def remarks(rows: Iterable[Result]) -> list[str]:
     for row in rows:
         every += [f"{row.task}: {note}" for note in row.notes.get("substitutions", ())]
         every += row.notes.get("leaks", ())
+        every += [f"{row.task} {row.language}: {note}" for note in row.notes.get("counted", ())]
+        same = f"{row.task} {row.language} {row.split}: every prediction is the same, as of a run that did not learn"
+        every += [same] if row.notes.get("one_class") else []
     return list(dict.fromkeys(every))
 
 

@@ -34,11 +34,11 @@ def verdict(gain: Gain, p_holm: float | None, tests: int, margin: float | None =
     unlearned  what did not learn, so that its transfer is not interpreted
     """
     numbers = points(gain.gain)
-    if gain.interval is None:
-        return Verdict("", f"{numbers} (too few rows for an interval)")
-    inside = between(gain.interval)
+    inside = between(gain.interval) if gain.interval else "too few rows for an interval"
     if unlearned:
         return Verdict(UNLEARNED, f"{numbers} ({inside}), {UNLEARNED}: {unlearned} did not learn")
+    if gain.interval is None:
+        return Verdict("", f"{numbers} ({inside})")
     seeds = len(gain.seeds)
     if seeds == 1:
         apart = gain.interval[0] > 0 or gain.interval[1] < 0

@@ -3,6 +3,7 @@
     iso1("deu") == iso1("ger") == iso1("deu_Latn") == "de"      iso1("pes") == "fa"
     iso1("gsw") == "gsw", which has no short code
     same_language("cmn", "zh")                                  iso3("sw") == "swa", though Tatoeba says swh
+    serves("zho_Hans", "zh"), and zh-Hant does not: a script is the language's usual one where a code does not say
 
 A code nobody here knows is itself: a language that is not in these tables works like any other.
 """
@@ -39,8 +40,22 @@ ALIASES = """
     ji yi  jw jv  mo ro  ger de  fre fr  chi zh  per fa  cze cs  dut nl  gre el  ice is  mac mk  may ms  rum ro
     slo sk  wel cy  arm hy  baq eu  bur my  geo ka  alb sq  tib bo  mao mi  scr hr  scc sr
 """
+# Languages that are not usually written in Latin letters; zh-TW and the like say a script by their region.
+SCRIPTS = """
+    Arab ar fa ks ps sd ug ur  Armn hy  Beng as bn  Cans cr iu  Cyrl ab av ba be bg ce cu cv kk kv ky mk mn os ru sr tg
+    tt uk  Deva hi mr ne pi sa  Ethi am ti  Geor ka  Grek el  Gujr gu  Guru pa  Hang ko  Hans zh  Hebr he yi  Jpan ja
+    Khmr km  Knda kn  Laoo lo  Mlym ml  Mymr my  Orya or  Sinh si  Taml ta  Telu te  Thaa dv  Thai th  Tibt bo dz
+"""
+SAME_SCRIPTS = {"Kore": "Hang", "Hrkt": "Jpan"}
+OF_REGION = {"TW": "Hant", "HK": "Hant", "MO": "Hant"}
 VARIANT = re.compile(r"[_-]")  # zho_Hans, pt_BR, zh-TW: the language stands before it
 
+_script: dict[str, str] = {}
+for _word in SCRIPTS.split():
+    if _word[0].isupper():
+        _written = _word
+    else:
+        _script[_word] = _written
 _to_three = pairs(CODES)
 _to_two = {three: two for two, three in _to_three.items()} | pairs(ALIASES)
 
@@ -61,25 +76,59 @@ def is_known(code: str) -> bool:
     return iso1(code) in _to_three
 
 
+def has_variant(code: str) -> bool:
+    """Whether a code names a script or a region too."""
+    return VARIANT.search(code) is not None
+
+
 def same_language(first: str, second: str) -> bool:
     return iso1(first) == iso1(second)
 
 
+def serves(code: str, asked: str) -> bool:
+    """Whether text under a code is in the language asked for: of its script, and of its region where one is asked
+    for."""
+    if code == asked:
+        return True
+    (script, region), (wanted_script, wanted_region) = _variant(code), _variant(asked)
+    scripts = not (script and wanted_script) or script == wanted_script
+    return same_language(code, asked) and scripts and wanted_region in ("", region)
+
+
+def same_variety(first: str, second: str) -> bool:
+    """Whether two codes mean the same language in the same script and region."""
+    return serves(first, second) and serves(second, first)
+
+
 def spelled_in(code: str, spellings: Iterable[str]) -> str | None:
-    """How `spellings` write this language: exactly so where they do, else any code of the same language; None where
-    they do not."""
+    """How `spellings` write this language: exactly so where they do, else by any code that serves it; None where they
+    do not."""
     known = list(spellings)
     if code in known:
         return code
-    return next((spelling for spelling in known if same_language(spelling, code)), None)
+    return next((spelling for spelling in known if serves(spelling, code)), None)
 
 
 def spelled(code: str, spellings: Iterable[str]) -> str:
-    """A language as `spellings` write it, or else as ISO 639-1 does; "" stays ""."""
-    return spelled_in(code, spellings) or iso1(code)
+    """A language as `spellings` write it, or else as ISO 639-1 does; a script or a region stays as it is written, and
+    "" stays ""."""
+    return spelled_in(code, spellings) or (code.strip() if has_variant(code) else iso1(code))
 
 
 def all_codes(code: str) -> frozenset[str]:
-    """Every code known here for this language."""
+    """Every code known here for this language, in the script and of the region that the code names."""
     short = iso1(code)
-    return frozenset({code, short, iso3(code), *(alias for alias, two in _to_two.items() if two == short)})
+    bare = {short, iso3(code), *(alias for alias, two in _to_two.items() if two == short)}
+    variant = VARIANT.search(code)
+    marked = {f"{base}{mark}{code[variant.end() :]}" for base in bare for mark in "_-"} if variant else set()
+    return frozenset({code, *marked, *(other for other in bare if serves(other, code))})
+
+
+def _variant(code: str) -> tuple[str, str]:
+    """(script, region) of a code: the script it names, or is usual; "" for what nobody here knows."""
+    parts = VARIANT.split(code.strip())[1:]
+    region = next((part.upper() for part in parts if len(part) in (2, 3)), "")
+    usual = OF_REGION.get(region, "") if iso1(code) == "zh" else ""
+    usual = usual or _script.get(iso1(code)) or ("Latn" if is_known(code) else "")
+    script = next((part.title() for part in parts if len(part) == 4), usual)
+    return SAME_SCRIPTS.get(script, script), region

@@ -16,7 +16,8 @@ from adapter_stilts.tasks.source import UNVERIFIED, Hub, only
 # The hub's class numbers; the files write words. XTREME's order of the labels differs.
 HUB_LABELS = {"0": "entailment", "1": "neutral", "2": "contradiction", "-1": "-"}
 MATCHED = only("train", validation="validation_matched", test="validation_mismatched")
-NUMBERS = {"0": "0", "1": "1"}  # as they are, whatever the hub calls the classes
+NUMBERS = {"0": "0", "1": "1"}
+DUPLICATES = {**NUMBERS, "not_duplicate": "0", "duplicate": "1"}
 LETTERS = {"e": "entailment", "n": "neutral", "c": "contradiction"}
 XNLI: dict[str, Any] = {
     "languages": words("ar bg de el en es fr hi ru sw th tr ur vi zh"),
@@ -105,7 +106,9 @@ register(
     "qqp", "pair", "Quora question pairs: do two English questions ask the same", metric="accuracy_f1",
     labels=BINARY_LABELS,
     train="QQP/train.tsv | qqp/train.tsv", validation="QQP/dev.tsv | qqp/dev.tsv",
-    hubs=(Hub("nyu-mll/glue", "qqp", splits=only("train", "validation"), label_names=NUMBERS, certainty=UNVERIFIED),),
+    hubs=(
+        Hub("nyu-mll/glue", "qqp", splits=only("train", "validation"), label_names=DUPLICATES, certainty=UNVERIFIED),
+    ),
     skip_short=True,  # GLUE's file has a few rows that break off
     sizes={"train": "363,846 [M]", "validation": "40,430 [M]"}, miniature="paraphrase",
     licence="Quora's terms of service",

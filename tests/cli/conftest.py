@@ -10,7 +10,7 @@ import pytest
 from adapter_stilts_cli.app import app
 from typer.testing import CliRunner
 
-from adapter_stilts import runs, study
+from adapter_stilts import runs, studies
 from adapter_stilts.runs.evaluate import Evaluated
 from adapter_stilts.statistics.result import Result
 
@@ -40,7 +40,7 @@ def calls(monkeypatch):
     for package, name, verbs in (
         (runs, "train", ("train", "fuse")),
         (runs, "evaluate", ("evaluate",)),
-        (study, "demo", ("demo",)),
+        (studies, "demo", ("demo",)),
     ):
         module = ModuleType(f"{package.__name__}.{name}")
         module.__dict__.update({verb: recorder(verb) for verb in verbs})

@@ -101,3 +101,16 @@ def test_counts_on_after_z():
     rows = [Result("t", "own", "de", "f1", 0.2, 1, settings={"layer": layer}) for layer in range(28)]
     assert [render._letter(number) for number in (0, 25, 26, 27, 52)] == ["a", "z", "aa", "ab", "ba"]
     render.results(rows)
+
+
+def test_puts_the_majority_beside_scores_that_have_one_and_marks_one_class(capsys):
+    row = Result("xnli", "own", "sw", "accuracy", 0.34, 500, (0.3, 0.383), headline=True)
+    render.results([row])
+    assert "majority" not in capsys.readouterr().out
+    alike = replace(row, language="de").with_notes(majority=0.34, chance=1 / 3, one_class=True)
+    render.results([row.with_notes(majority=0.336), alike, replace(row, metric="f1")])
+    lines = capsys.readouterr().out.split("\n")
+    assert [line.split("  ")[0].strip() for line in lines[2:5]] == ["xnli", "xnli *", "xnli"]
+    assert lines[1].split()[-2:] == ["majority", "n"]
+    assert [line.split()[-2:] for line in lines[2:5]] == [["33.6", "500"], ["34.0", "500"], ["38.3", "500"]]
+    assert lines[5] == "* xnli de test: every prediction is the same, as of a run that did not learn"

@@ -14,6 +14,11 @@ def test_pairs_lines_and_keeps_blank_ones(write):
     assert pairs == [Bitext("0", "eins", "one"), Bitext("1", "", "two"), Bitext("2", "drei\u2028x", "three")]
 
 
+def test_takes_blank_lines_at_the_end_of_one_side_for_what_they_are(write):
+    pairs = read_aligned(write("a.de", "eins\nzwei\n\n  \n"), write("a.en", "one\ntwo\n"))
+    assert pairs == [Bitext("0", "eins", "one"), Bitext("1", "zwei", "two")]
+
+
 def test_refuses_files_of_different_length(write):
     with pytest.raises(TaskDataError, match=r"3 and 2 lines(.|\n)*a.de and .*a.en"):
         read_aligned(write("a.de", "1\n2\n3\n"), write("a.en", "1\n2\n"))

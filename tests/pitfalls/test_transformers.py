@@ -67,6 +67,18 @@ def test_a_planted_attention_is_refused_without_a_network_call(
     assert not no_network
 
 
+@pytest.mark.parametrize("value", [True, False])
+def test_a_boolean_of_transformers_own_names_no_code(value: bool, plant: Callable[..., Path]) -> None:
+    folder = plant(_attn_implementation_autoset=value, text_config={"_attn_implementation_autoset": value})
+    assert load_trunk(str(folder), precision="fp32").model.config._attn_implementation == "sdpa"
+
+
+@pytest.mark.parametrize("value", [1, "true", None, ["kernels/x"], {"": "kernels/x"}])
+def test_anything_else_under_its_name_is_refused(value: object, plant: Callable[..., Path]) -> None:
+    with pytest.raises(ArtefactError, match="'_attn_implementation_autoset' chooses code to run"):
+        load_trunk(str(plant(_attn_implementation_autoset=value)), precision="fp32")
+
+
 @pytest.mark.parametrize("key", PLANTED)
 def test_a_planted_attention_is_refused_at_any_depth(key: str, plant: Callable[..., Path]) -> None:
     with pytest.raises(ArtefactError, match=f"'{key}' chooses code to run"):

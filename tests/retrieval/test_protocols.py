@@ -44,6 +44,7 @@ def test_says_what_a_score_depends_on():
         "margin": "ratio",
         "max_length": 512,
         "direction": "en->xx",
+        "answers": "by text",
     }
     assert protocol("xtreme", "bucc").settings(24)["duplicates"] == "unique"
 

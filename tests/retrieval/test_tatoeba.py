@@ -7,7 +7,7 @@ import pytest
 
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.retrieval.protocols import protocol
-from adapter_stilts.retrieval.tatoeba import tatoeba
+from adapter_stilts.retrieval.tatoeba import repeated, tatoeba
 
 PROTOCOL = protocol("xtreme", "tatoeba")
 
@@ -93,6 +93,30 @@ def test_centres_each_side_only_when_asked(aligned):
 def test_does_with_fewer_sentences_than_neighbours(make_units):
     vectors = make_units(1, 2)
     assert tatoeba(vectors, vectors, PROTOCOL).measures[0].score == 1.0
+
+
+def test_takes_equal_sentences_for_equal_answers_under_own_alone(make_units):
+    texts = ["yes", "no", "yes", "why", "no", "yes"]
+    place = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+    vectors = make_units(4, 3)[[place[text] for text in texts]]
+    own = tatoeba(vectors, vectors, protocol("own", "tatoeba"), (texts, texts))
+    assert {measure.score for measure in own.measures} == {1.0}
+    by_line = tatoeba(vectors, vectors, PROTOCOL, (texts, texts))
+    assert by_line.measures[0].score == 0.5  # the first of each is found: 3 of 6
+
+
+def test_takes_either_translation_of_a_sentence_that_has_two(make_units):
+    english, foreign = ["hello", "bread", "hello"], ["hallo", "Brot", "servus"]
+    ours, theirs = make_units(5, 2)[[0, 1, 0]], make_units(5, 3)
+    found = tatoeba(theirs, ours, protocol("own", "tatoeba"), (foreign, english))
+    translations = {"hello": ("hallo", "servus"), "bread": ("Brot",)}
+    rows = zip(found.predictions.tolist(), english, strict=True)
+    right = [foreign[row] in translations[text] for row, text in rows]
+    assert found.measures[0].units[:, 0].tolist() == right
+
+
+def test_counts_the_lines_that_repeat_another_on_either_side():
+    assert repeated((["a", "b", "a", "c"], ["x", "y", "z", "y"])) == 2
 
 
 def test_refuses_sides_of_unlike_length(make_units):

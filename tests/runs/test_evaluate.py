@@ -81,6 +81,24 @@ def test_scores_a_bare_trunk_as_brute_force_on_its_saved_vectors_does(scored, ti
     )
 
 
+def test_leaves_blank_lines_out_and_counts_equal_sentences_as_its_protocol_says(scored, tiny_folder, tmp_path):
+    lines = ["The hen sings.", "A boat sinks.", "", "The hen sings.", " ", "He bakes.", "A boat sinks."]
+    files = [tmp_path / "f.fi", tmp_path / "f.en"]
+    for file in files:
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    asked = {"run": None, "trunk": str(tiny_folder), "tasks": ("bitext",), "data": [f"test={file}" for file in files]}
+    rows = {}
+    for name in ("own", "xtreme"):
+        rows[name] = scored(evaluation(**asked, protocol=name), out=tmp_path / name)["results"][0]
+    assert [(row["score"], row["n"]) for row in rows.values()] == [(1.0, 5), (0.6, 5)]
+    assert rows["own"]["counted"] == [
+        "2 lines are left out: blank on one side or both",
+        "2 of 5 lines repeat a sentence of others; equal sentences are equal answers",
+    ]
+    assert rows["xtreme"]["counted"][1].endswith("; xtreme counts the right line alone")
+    assert "answers" not in rows["xtreme"]["settings"]
+
+
 def test_reads_every_layer_in_one_go_and_each_like_alone(scored, tiny_folder, bitext, tmp_path):
     together = scored(tatoeba(tiny_folder, bitext, layer="all"), out=tmp_path / "all")
     alone = scored(tatoeba(tiny_folder, bitext, layer=(2,)), out=tmp_path / "one")

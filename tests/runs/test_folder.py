@@ -55,7 +55,7 @@ def test_is_resumable_until_the_manifest_is_there_and_then_done(run):
 
 def test_refuses_another_configuration_and_loses_nothing(run, contents):
     before = contents(run)
-    with pytest.raises(UsageError, match=r"another configuration \(11111111, asked for 22222222\)(.|\n)*--overwrite"):
+    with pytest.raises(UsageError, match=r"another configuration \(of another encoder(.|\n)*--overwrite"):
         state_of(run, "22222222", overwrite=False)
     assert contents(run) == before
     assert state_of(run, "22222222", overwrite=True) == "new"

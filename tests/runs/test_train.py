@@ -171,8 +171,11 @@ def test_refuses_to_call_a_damaged_run_done(trained, flip):
 def test_refuses_another_configuration_in_the_same_folder_and_loses_nothing(trained, contents):
     folder = trained("nli", out="here")
     before = contents(folder)
-    with pytest.raises(UsageError, match="another configuration"):
+    with pytest.raises(UsageError, match=r"\(training.learning_rate is 0.01 there and 0.02 here\)"):
         trained("nli", out="here", training__learning_rate=0.02)
+    more = {"training__learning_rate": 0.02, "training__warmup": 0.2, "training__clip": 2.0, "training__log_steps": 3}
+    with pytest.raises(UsageError, match=r"there and [^;]+ here; .*; and 1 more\)"):
+        trained("nli", out="here", **more)
     assert contents(folder) == before
 
 

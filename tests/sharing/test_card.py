@@ -10,6 +10,7 @@ import pytest
 from adapter_stilts.sharing.bundle import load_bundle
 from adapter_stilts.sharing.card import card
 from adapter_stilts.sharing.manifest import Parent, TrunkFacts
+from adapter_stilts.statistics.learned import Baseline, Learning
 from adapter_stilts.statistics.result import Result
 
 ROW = Result("xnli", "own", "sw", "accuracy", 0.5, 1000, (0.41, 0.6), retrieval=False)
@@ -160,3 +161,19 @@ def test_is_whole_for_a_real_run(trained):
     assert str(folder.parent) not in text
     assert text.count("| validation | accuracy |") == 1
     assert load_bundle(folder).manifest.trunk.fingerprint in text
+
+
+@pytest.mark.parametrize("control", ["none", "shuffled-labels"])
+def test_says_that_the_run_did_not_learn_and_puts_the_majority_beside_accuracy(manifest, control):
+    baseline = Baseline("accuracy", 1 / 3, 0.555)
+    learning = Learning(0.56, 500, (0.51, 0.6), baseline, one_class=False, learned=False)
+    rows = [ROW.with_notes(majority=0.555), replace(ROW, metric="f1")]
+    text = card(manifest(control=control, training={"steps": 10, "rows": 20, "learned": {"nli": learning}}), rows)
+    check_markdown(text)
+    said = "accuracy 56.0 (n 500, 51.0 to 60.0) where the commonest answer alone gives 55.5"
+    advice = f"**Did not learn: {said}; more steps or another learning rate may help.**"
+    plain = f"**Did not learn, as a control should not: {said}.**"
+    assert (advice in text, plain in text) == (control == "none", control != "none")
+    assert "| 50.0 | 41.0 to 60.0 | 55.5 | 1,000 |" in text
+    assert "| 50.0 | 41.0 to 60.0 |  | 1,000 |" in text
+    assert "majority" not in card(manifest(), [ROW])

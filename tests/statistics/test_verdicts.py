@@ -66,6 +66,8 @@ def test_calls_arms_equal_within_a_margin_that_was_declared():
 def test_does_not_interpret_what_did_not_learn():
     said = verdict(gain_of(FIVE), 0.0001, 1, unlearned="ner-s13")
     assert (said.word, said.text.split(", ", 1)[1]) == ("not interpreted", "not interpreted: ner-s13 did not learn")
+    few = verdict(gain_of([0.1] * 5, 10), None, 1, unlearned="ner-s13")
+    assert few.text == "+10.0 (too few rows for an interval), not interpreted: ner-s13 did not learn"
 
 
 def test_says_nothing_of_a_handful_of_rows():

@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapter_stilts.tasks.languages import all_codes, iso1, iso3, same_language, spelled_in
+from adapter_stilts.tasks.languages import (
+    all_codes,
+    iso1,
+    iso3,
+    same_language,
+    same_variety,
+    serves,
+    spelled,
+    spelled_in,
+)
 
 
 @pytest.mark.parametrize(
@@ -40,9 +49,33 @@ def test_finds_how_a_data_set_spells_a_language():
     assert spelled_in("xx", ["swh", "deu"]) is None
 
 
+@pytest.mark.parametrize(
+    ("code", "asked", "expected"),
+    [
+        *[("zho_Hans", "zh", True), ("zh-Hant", "zh", False), ("zh", "zh-Hant", False), ("zh", "zh-Hans", True)],
+        *[("zh-TW", "zh-Hant", True), ("zh-TW", "zh-HK", False), ("zho-CN", "zh", True), ("zh_hant", "zh-Hant", True)],
+        *[("pt-BR", "pt", True), ("pt", "pt-BR", False), ("pt-PT", "pt-BR", False), ("en-US", "eng", True)],
+        *[("arb_Arab", "ar", True), ("arb_Latn", "ar", False), ("ar", "arb_Arab", True), ("sr-Latn", "sr", False)],
+        *[("kor_Hang", "ko-Kore", True), ("ace_Arab", "ace", True), ("ace_Arab", "ace_Latn", False)],
+    ],
+)
+def test_tells_scripts_and_regions_apart(code, asked, expected):
+    assert serves(code, asked) is expected
+    assert same_variety(code, asked) is (expected and serves(asked, code))
+
+
+def test_spells_a_script_or_a_region_as_it_is_written():
+    assert [spelled(code, ()) for code in ("deu", "zh-Hans", "pt_BR", "")] == ["de", "zh-Hans", "pt_BR", ""]
+    codes, known = ("arb_Arab", "zh-Hant", "pt-BR"), ("ar", "zh", "pt")
+    assert [spelled(code, known) for code in codes] == ["ar", "zh-Hant", "pt-BR"]
+
+
 def test_lists_all_codes_of_a_language():
     assert all_codes("de") == {"de", "deu", "ger"}
     assert {"pes", "fas", "per", "fa"} <= all_codes("pes")
+    assert {"zh-Hant", "zho_Hant", "cmn_Hant"} <= all_codes("zh-Hant")
+    assert not {"zh", "zho"} & all_codes("zh-Hant")
+    assert {"zh", "zho"} <= all_codes("zh-Hans")
 
 
 @given(st.text(max_size=12))

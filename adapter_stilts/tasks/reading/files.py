@@ -23,12 +23,27 @@ from adapter_stilts.files import bare_name, sha256
 from adapter_stilts.formats.base import Example
 from adapter_stilts.formats.reading import LANGUAGE_COLUMNS, read, read_joined, stream
 from adapter_stilts.tasks.base import Task
-from adapter_stilts.tasks.languages import all_codes, is_known, iso1, same_language, spelled, spelled_in
+from adapter_stilts.tasks.languages import (
+    all_codes,
+    has_variant,
+    is_known,
+    iso1,
+    same_language,
+    same_variety,
+    serves,
+    spelled,
+    spelled_in,
+)
 from adapter_stilts.tasks.reading.place import FileFact, Where
 
-CODE = r"(?P<l>[a-z]{2,3}(?:[_-][A-Z][A-Za-z]{1,3})?)"
+# de, deu, zh-Hans, zho_hans, pt_BR, es-419, zh-Hant-TW
+CODE = r"(?P<l>[a-z]{2,3}(?:[_-](?:[A-Z][A-Za-z]{1,3}|hans|hant|latn|cyrl|arab|419))?(?:[_-][A-Z]{2})?)"
 NAME = r"(?P<name>[a-z]+)"
 SHOWN = 8  # names in a message
+SAVED = (
+    "save its splits as files, dataset[split].to_json('train.jsonl'), and give them with --data train=train.jsonl; "
+    "or download the data set: huggingface-cli download --repo-type dataset"
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +65,7 @@ def find(task: Task, split: str, language: str, folder: Path) -> list[Group]:
     for pattern in task.source.files.get(split, ()):
         groups = _matches(pattern, folder, names, task.source.language_names)
         matches = [group for group in groups if _serves(group, task, language)]
+        matches = [group for group in matches if _called(group.language, language)] or matches
         fitting = [group for group in matches if fits(task, group.paths[0])] if task.source.any_name else matches
         if fitting:
             return fitting if task.source.concatenate else [_only(fitting, task, split)]
@@ -72,6 +88,13 @@ def fits(task: Task, path: Path) -> bool:
         return False
 
 
+def refuse_saved(folder: Path) -> None:
+    """Refuse a folder that holds what save_to_disk of `datasets` writes."""
+    if (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file():
+        what = "the folder was written by save_to_disk of `datasets`: it is no copy of a data set of the hub"
+        raise TaskDataError(what, where=str(folder), do=SAVED)
+
+
 def languages_in(task: Task, split: str, folder: Path) -> tuple[str, ...]:
     """The languages whose files lie in the folder, as the task spells them or else as ISO 639-1 does; "" for files that
     do not say."""
@@ -88,6 +111,7 @@ def every_match(patterns: Iterable[str], folder: Path) -> list[Group]:
 
 def no_files(task: Task, split: str, folder: Path, language: str = "") -> TaskDataError:
     """The error for a folder without a split in a language, or in any, with the names looked for."""
+    refuse_saved(folder)
     patterns, called = task.source.files.get(split, ()), task.source.language_names
     if not patterns:
         what = f"'{task.name}' has no {split} split in files"
@@ -183,9 +207,14 @@ def languages_asked(task: Task, language: str) -> dict[str, object]:
     return {"language": iso1(language), "codes": all_codes(language) if several else ()}
 
 
+def _called(code: str, language: str) -> bool:
+    """Whether a file's code is the language's own name, which comes before others that serve it: zh before zh-CN."""
+    return code == language if has_variant(language) else not has_variant(code)
+
+
 def _serves(group: Group, task: Task, language: str) -> bool:
     if group.language:
-        return same_language(group.language, language)
+        return serves(group.language, language)
     holds_many = task.source.language_column or task.source.id_prefixes
     return bool(holds_many) or same_language(task.train_language, language)
 
@@ -261,7 +290,9 @@ def _read(
     path, source = group.paths[0], task.source
     together = task.format.joined(group.paths, split)
     if together is not None:
-        return together
+        reasons = [task.format.left_out(example, task.layout()) for example in together]
+        dropped.update(reason for reason in reasons if reason)
+        return [example for example, reason in zip(together, reasons, strict=True) if not reason]
     keep = {source.language_column: all_codes(language)} if source.language_column and not group.language else {}
     if not source.language_column and task.format.one_language:
         _refuse_two_languages(task, path)
@@ -291,6 +322,6 @@ def _refuse_two_languages(task: Task, path: Path) -> None:
         if not is_known(code):
             return
         first = first or code
-        if iso1(code) != iso1(first):
+        if not same_variety(code, first):
             what = f"two languages in one file: '{first}' and '{code}' (column '{column}')"
             raise TaskDataError(what, where=row.where, do="give each language a file of its own, or drop the column")

@@ -1,13 +1,16 @@
 """Data sets of the hub to examples, through `datasets`, at the revision the task names.
 
 A folder may stand in for the hub: it holds copies of the data sets as <owner>/<name>, as `huggingface-cli download
---local-dir` makes them. Data sets that are scripts are refused by `datasets` >= 4; their conversion lies at the
+--local-dir` makes them. `datasets` knows such a folder again by its name alone, so its files are hashed and what is
+made of them is cached under their hash; the manifest lists them. Where a data set names its classes, these names say
+what its numbers mean. Data sets that are scripts are refused by `datasets` >= 4; their conversion lies at the
 revision refs/convert/parquet, which is read where a task names no revision and the newest one is a script. The manifest
 says which was read. `task.hub=OWNER/NAME` chooses one of several data sets (tasks/user.py).
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections import Counter
@@ -17,15 +20,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adapter_stilts.data.columns import MANY
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.tables import Row
-from adapter_stilts.errors import StiltsError, TaskDataError, Unreachable
+from adapter_stilts.errors import StiltsError, TaskDataError, Unreachable, few
+from adapter_stilts.files import sha256
 from adapter_stilts.formats.base import Example
 from adapter_stilts.formats.reading import examples_of, refuse_repeated_ids
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import all_codes, iso1, spelled, spelled_in
-from adapter_stilts.tasks.reading.files import languages_asked, of_language
-from adapter_stilts.tasks.reading.place import CANDIDATES, Loaded, Origin, Where
+from adapter_stilts.tasks.reading.files import languages_asked, of_language, refuse_saved
+from adapter_stilts.tasks.reading.place import CANDIDATES, FileFact, Loaded, Origin, Where
 from adapter_stilts.tasks.source import CONVERTED, Hub
 
 if TYPE_CHECKING:
@@ -102,6 +107,15 @@ def _serves(hub: Hub, task: Task, language: str) -> bool:
 
 
 @dataclass(frozen=True)
+class _Table:
+    """One split of one configuration: its rows, the revision asked for, and the files of a copy it was read from."""
+
+    table: Dataset
+    revision: str
+    files: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
 class _Wanted:
     """One split of one configuration (or of several, joined by "+"), as the rows of a language; or as what can be
     found."""
@@ -118,7 +132,7 @@ def _read(wanted: _Wanted, place: Where, dropped: Counter[str]) -> Loaded:
     task, hub, split = wanted.task, wanted.hub, wanted.split
     where = f"{hub.id} {wanted.config}".strip()
     tables = [
-        (part, *table)
+        (part, table)
         for name in wanted.config.split("+")
         for part in hub.splits[split].split("+")
         if (table := _load(hub, part, name, place, several="+" in wanted.config)) is not None
@@ -127,20 +141,24 @@ def _read(wanted: _Wanted, place: Where, dropped: Counter[str]) -> Loaded:
         what = f"no configuration has a {hub.splits[split]} split"
         raise TaskDataError(what, where=where, do="give its files with --data DIR")
     examples: list[Example] = []
-    for part, table, _ in tables:
+    files: list[FileFact] = []
+    for part, read in tables:
+        table = read.table
         rows = (Row(f"{where}, {split}, row {number}", cells) for number, cells in enumerate(table))
         together = task.format.of_hub(rows, hub.columns, where)
         if together is not None:
             examples += together
+            files += [FileFact(path, sha256(path), len(together)) for path in read.files]
             continue
         own = list(examples_of(rows, _layout(wanted, table, place, where), where, dropped))
         refuse_repeated_ids(own, where)
+        files += [FileFact(path, sha256(path), len(own)) for path in read.files]
         several = len(tables) > 1
         examples += [replace(row, id=f"{table.config_name}/{part}:{row.id}") for row in own] if several else own
-    config = "+".join(dict.fromkeys(str(table.config_name) for _, table, _ in tables))
-    revision = ", ".join(dict.fromkeys(_revision(table, asked) for _, table, asked in tables))
+    config = "+".join(dict.fromkeys(str(read.table.config_name) for _, read in tables))
+    revision = ", ".join(dict.fromkeys(_revision(read.table, read.revision) for _, read in tables))
     name = CANDIDATES if wanted.candidates else split
-    origin = Origin(task.name, name, wanted.language, "hub", (), hub.id, config, revision, len(examples))
+    origin = Origin(task.name, name, wanted.language, "hub", tuple(files), hub.id, config, revision, len(examples))
     return Loaded(examples, origin, task.format)
 
 
@@ -152,7 +170,7 @@ def _layout(wanted: _Wanted, table: Dataset, place: Where, where: str) -> Layout
     column = task.source.language_column
     return task.layout(
         columns=columns,
-        label_names={**_class_names(table, task, columns, where), **task.source.label_names, **hub.label_names},
+        label_names=_label_names(table, task, hub, columns, where),
         keep={column: all_codes(language)} if column in table.column_names else {},
         labelled=wanted.split != "test" and not task.source.mismatches,
         **languages_asked(task, language),
@@ -166,8 +184,8 @@ def _config(task: Task, hub: Hub, language: str, *, candidates: bool = False) ->
     return name.replace("{l}", hub.codes[code] if code else spelled_in(language, task.languages) or language)
 
 
-def _load(hub: Hub, split: str, config: str, place: Where, *, several: bool) -> tuple[Dataset, str] | None:
-    """The table and the revision asked for; None for one of several configurations that does not have the split.
+def _load(hub: Hub, split: str, config: str, place: Where, *, several: bool) -> _Table | None:
+    """One split of one configuration; None for one of several configurations that does not have the split.
 
     The rule of revisions: the one the task names; else the newest, and where that is a loading script, its conversion.
     A folder has what was downloaded there.
@@ -179,7 +197,10 @@ def _load(hub: Hub, split: str, config: str, place: Where, *, several: bool) -> 
     revisions = [""] if place.folder is not None else [hub.revision] if hub.revision else ["", CONVERTED]
     for number, revision in enumerate(revisions, start=1):
         try:
-            return _table(hub.id, split, config, revision, place, bool(reason)), revision
+            if place.folder is not None:
+                return _copied(hub.id, split, config, place.folder, place.cache)
+            table = _downloaded(hub.id, split, config, revision, place.cache, local_only=bool(reason))
+            return _Table(table, revision)
         except (OSError, RuntimeError, ValueError, ImportError, DatasetsError) as error:
             if several and "unknown split" in str(error).lower():
                 return None
@@ -188,22 +209,41 @@ def _load(hub: Hub, split: str, config: str, place: Where, *, several: bool) -> 
     raise AssertionError("a revision is always tried")
 
 
-def _table(id: str, split: str, config: str, revision: str, place: Where, local_only: bool) -> Dataset:
+def _downloaded(
+    id: str, split: str, config: str, revision: str, cache: Path | None, *, local_only: bool
+) -> Dataset:
     from datasets import DownloadConfig, load_dataset  # seconds to import, and only this source needs it
 
-    local = place.folder / id if place.folder is not None else None
-    if local is not None and not local.is_dir():
-        do = f"download it there: huggingface-cli download --repo-type dataset {id}"
-        raise TaskDataError(f"no copy of '{id}' in this folder", where=str(local), do=do)
-    with _network(off=local_only or local is not None):
+    with _network(off=local_only):
         return load_dataset(
-            str(local or id),
-            config or None,
+            *(id, config or None),
             split=split,
-            revision=None if local else revision or None,
-            cache_dir=str(place.cache) if place.cache else None,
+            revision=revision or None,
+            cache_dir=str(cache) if cache else None,
             download_config=DownloadConfig(local_files_only=local_only),
         )
+
+
+def _copied(id: str, split: str, config: str, folder: Path, cache: Path | None) -> _Table:
+    """A copy in a folder, read through a cache that is named after the content of its files."""
+    import datasets.config
+    from datasets import load_dataset, load_dataset_builder
+
+    local = folder / id
+    if not local.is_dir():
+        do = f"download it there: huggingface-cli download --repo-type dataset {id}"
+        raise TaskDataError(f"no copy of '{id}' in this folder", where=str(local), do=do)
+    for saved in (local, local / config):
+        refuse_saved(saved)
+    base = Path(cache or datasets.config.HF_DATASETS_CACHE) / "copies"
+    with _network(off=True):
+        builder = load_dataset_builder(str(local), config or None, cache_dir=str(base))
+        files = {name: [Path(path) for path in paths] for name, paths in (builder.config.data_files or {}).items()}
+        read = [local / "README.md", *(path for paths in files.values() for path in paths)]
+        hashes = [f"{path} {sha256(path)}" for path in sorted(set(read)) if path.is_file()]
+        content = hashlib.sha256("\n".join(hashes).encode()).hexdigest()[:16]
+        table = load_dataset(str(local), config or None, split=split, cache_dir=str(base / content))
+    return _Table(table, "", tuple(files.get(split, ())))
 
 
 def _unreachable(offline: bool) -> str:
@@ -238,18 +278,36 @@ def _network(off: bool) -> Iterator[None]:
         reset_sessions()
 
 
-def _class_names(table: Dataset, task: Task, wanted: Mapping[str, str], where: str) -> dict[str, str]:
-    """Class numbers to names for the column of labels or tags ("0" -> "B-PER"), where the data set names its classes.
+def _label_names(table: Dataset, task: Task, hub: Hub, wanted: Mapping[str, str], where: str) -> dict[str, str]:
+    """What stands in the column of labels or tags to our labels: what is known of the data set, and over it the names
+    that the data set itself gives its class numbers ("0" -> "B-PER").
 
-    A choice is called by its number, whatever the data set calls it.
+    Raises TaskDataError for a name that is none of the task's labels, where the number is known by another: the data
+    set numbers its classes in another way than the task says, or means something else by them.
     """
-    if not task.format.classes:
-        return {}
+    known = {**task.source.label_names, **hub.label_names}
+    if not task.format.label_field:
+        return known
     assert task.format.columns is not None
     columns = task.format.columns.find(table.column_names, wanted, where)
     feature: Any = table.features.get(columns.get(task.format.label_field, ""))
-    names = getattr(getattr(feature, "feature", feature), "names", None)
-    return {str(number): name for number, name in enumerate(names or ())}
+    names: Sequence[str] = getattr(getattr(feature, "feature", feature), "names", None) or ()
+    labels = {label.casefold(): label for label in (*known.values(), *(task.labels or ()))}
+    ours: dict[str, str] = {}
+    for number, name in enumerate(names):
+        label = known.get(name, name)
+        if label.casefold() in labels:
+            ours[str(number)] = labels[label.casefold()]
+        elif not task.format.classes:
+            continue  # a choice is called by its number, where its name is none
+        elif str(number) in known:
+            what = f"the data set calls class {number} '{name}', which is no label of '{task.name}'"
+            listed = f"its classes are {few(list(names), MANY)}; the task has {few(list(labels.values()), MANY)}"
+            do = "describe it as a task of your own in a YAML file, with `label_names` for the names of its classes"
+            raise TaskDataError(f"{what}: {listed}", where=where, do=do)
+        else:
+            ours[str(number)] = label
+    return known | ours
 
 
 def _revision(table: Dataset, asked: str) -> str:

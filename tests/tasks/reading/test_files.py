@@ -1,5 +1,7 @@
 """Release names to files, in any folder, for any language."""
 
+import json
+
 import pytest
 
 from adapter_stilts.errors import TaskDataError
@@ -145,7 +147,65 @@ def test_tells_the_language_of_a_file_by_its_name(tmp_path):
 def test_takes_codes_with_scripts_and_regions_for_languages(folder):
     own = Task("own", "text", "masked_accuracy", "x", source=Source(files={"test": ("{l}.devtest",)}))
     root = folder("swh_Latn.devtest", "pt_BR.devtest", "zho_Hans.devtest", "German.devtest", "x.y.devtest")
-    assert languages_in(own, "test", root) == ("pt", "sw", "zh")
+    assert languages_in(own, "test", root) == ("pt_BR", "swh_Latn", "zho_Hans")
+    assert [names(find(own, "test", code, root), root) for code in ("pt", "sw", "zh", "zh-Hans", "pt-BR")] == [
+        ["pt_BR.devtest"],
+        ["swh_Latn.devtest"],
+        ["zho_Hans.devtest"],
+        ["zho_Hans.devtest"],
+        ["pt_BR.devtest"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "taken"),
+    [
+        ("zh-Hans zh-Hant", "zh-Hant", "zh-Hant"),
+        ("zh-Hans zh-Hant", "zh", "zh-Hans"),
+        ("zh zh-Hans", "zh-Hans", "zh-Hans"),
+        ("zh zh-Hans", "zh", "zh"),
+        ("pt pt-BR", "pt", "pt"),
+        ("pt pt-BR", "pt-BR", "pt-BR"),
+        ("ar arb_Arab arb_Latn", "arb_Arab", "arb_Arab"),
+        ("ar arb_Arab arb_Latn", "arb_Latn", "arb_Latn"),
+        ("ar arb_Latn", "arb_Arab", "ar"),
+        ("zh-CN", "zh", "zh-CN"),
+        ("zh-Hant-TW zh-Hans", "zh-Hant", "zh-Hant-TW"),
+        ("es-419 es-ES", "es-419", "es-419"),
+        ("zh_hant zh_hans", "zh-Hant", "zh_hant"),
+    ],
+)
+def test_keeps_scripts_and_regions_apart(write, tmp_path, there, asked, taken):
+    for code in there.split():
+        write(f"{code}.test.jsonl", json.dumps({"premise": code, "hypothesis": "b", "label": "neutral"}) + "\n")
+    assert set(languages_in(tasks["nli"], "test", tmp_path)) == set(there.split())
+    assert names(find(tasks["nli"], "test", asked, tmp_path), tmp_path) == [f"{taken}.test.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("there", "asked"),
+    [
+        *[("zh-Hans", "zh-Hant"), ("zh-Hant", "zh"), ("zh", "zh-TW"), ("sr-Latn", "sr")],
+        *[("pt-PT", "pt-BR"), ("pt", "pt-BR")],
+    ],
+)
+def test_takes_no_script_or_region_for_another(write, tmp_path, there, asked):
+    write(f"{there}.test.jsonl", '{"premise": "a", "hypothesis": "b", "label": "neutral"}\n')
+    with pytest.raises(TaskDataError, match=f"of 'nli' in '{asked}'(.|\n)*this folder has it in: {there}"):
+        find(tasks["nli"], "test", asked, tmp_path)
+
+
+def test_asks_which_region_is_meant_where_several_lie_there(write, tmp_path):
+    for code in ("pt-PT", "pt-BR"):
+        write(f"{code}.test.jsonl", json.dumps({"premise": code, "hypothesis": "b", "label": "neutral"}) + "\n")
+    with pytest.raises(TaskDataError, match="2 different files could be the test split"):
+        find(tasks["nli"], "test", "pt", tmp_path)
+
+
+def test_says_what_a_folder_of_save_to_disk_is(write, tmp_path):
+    write("dataset_dict.json", '{"splits": ["train"]}')
+    with pytest.raises(TaskDataError, match=r"written by save_to_disk(.|\n)*to_json"):
+        find(tasks["nli"], "train", "en", tmp_path)
 
 
 def test_follows_links_once_and_leaves_hidden_folders_out(folder):

@@ -6,8 +6,8 @@ import pytest
 
 from adapter_stilts.config.study import Intermediate
 from adapter_stilts.errors import ConfigError
-from adapter_stilts.study.stages import grid
-from adapter_stilts.study.study_file import read_study
+from adapter_stilts.studies.stages import grid
+from adapter_stilts.studies.study_file import read_study
 
 WRONG = """name: bad name!
 trunk: {name: miniature, precison: fp32}

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from adapter_stilts.study.forecast import forecast, totals
-from adapter_stilts.study.stages import grid
-from adapter_stilts.study.study_file import read_study
+from adapter_stilts.studies.forecast import forecast, totals
+from adapter_stilts.studies.stages import grid
+from adapter_stilts.studies.study_file import read_study
 
 ROOT = Path(__file__).parents[2]
 DRY_RUN = """
 import json, sys
 from pathlib import Path
-from adapter_stilts.study.grid import study
+from adapter_stilts.studies.grid import study
 from adapter_stilts.reporting import Silent
 found = study(Path(sys.argv[1]), out=Path(sys.argv[2]), jobs=1, dry_run=True, report=Silent())
 print(json.dumps({"found": found, "loaded": [name for name in ("datasets", "faiss") if name in sys.modules]}))

@@ -26,7 +26,7 @@ from adapter_stilts.runs.task_data import SHUFFLED_LABELS
 from adapter_stilts.runs.train import train
 from adapter_stilts.sharing.bundle import verify_files
 from adapter_stilts.sharing.manifest import read_manifest
-from adapter_stilts.study.board import Job
+from adapter_stilts.studies.board import Job
 from adapter_stilts.training import checkpoint
 
 

@@ -16,11 +16,11 @@ from adapter_stilts.config.study import StudyConfig
 from adapter_stilts.errors import Interrupted
 from adapter_stilts.reporting import Advance, Reporter
 from adapter_stilts.runs.folder import locked
-from adapter_stilts.study.board import Board, Job, jobs_of
-from adapter_stilts.study.stage_run import stands
-from adapter_stilts.study.stages import grid, retrieval
-from adapter_stilts.study.study_table import Entry, table, table_json
-from adapter_stilts.study.workers import Apart, Ended, Here
+from adapter_stilts.studies.board import Board, Job, jobs_of
+from adapter_stilts.studies.stage_run import stands
+from adapter_stilts.studies.stages import grid, retrieval
+from adapter_stilts.studies.study_table import Entry, table, table_json
+from adapter_stilts.studies.workers import Apart, Ended, Here
 from adapter_stilts.training.interrupt import StopSignal
 
 

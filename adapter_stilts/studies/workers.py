@@ -28,11 +28,11 @@ import torch
 
 from adapter_stilts.errors import Interrupted, StiltsError
 from adapter_stilts.reporting import Advance, Reporter, Silent
-from adapter_stilts.study.board import Job
-from adapter_stilts.study.stage_run import perform
+from adapter_stilts.studies.board import Job
+from adapter_stilts.studies.stage_run import perform
 
 State = Literal["done", "failed", "interrupted"]
-PRELOADED = ["adapter_stilts.study.stage_run", "adapter_stilts.encoder.backends.adapterhub"]
+PRELOADED = ["adapter_stilts.studies.stage_run", "adapter_stilts.encoder.backends.adapterhub"]
 PRELOADED += ["transformers.models.xlm_roberta"]
 PATIENCE = 0.2  # seconds between looks at whether someone asked to stop
 

@@ -17,10 +17,10 @@ from typing import Any
 from adapter_stilts.config.study import StudyConfig
 from adapter_stilts.errors import StudyFailed, UsageError
 from adapter_stilts.reporting import Reporter
-from adapter_stilts.study.board import recorded
-from adapter_stilts.study.forecast import forecast, totals
-from adapter_stilts.study.stages import grid
-from adapter_stilts.study.study_file import read_study
+from adapter_stilts.studies.board import recorded
+from adapter_stilts.studies.forecast import forecast, totals
+from adapter_stilts.studies.stages import grid
+from adapter_stilts.studies.study_file import read_study
 
 HOME = Path("studies")  # where a study lies unless told otherwise
 
@@ -48,7 +48,7 @@ def study(
         return _preview(config, folder, report)
     if jobs < 1:
         raise UsageError(f"--jobs {jobs} is nobody to do the work", do="use 1 or more")
-    from adapter_stilts.study.run import run  # what only plans does not wait for faiss and the rest
+    from adapter_stilts.studies.run import run  # what only plans does not wait for faiss and the rest
 
     return run(config, folder, jobs=jobs, report=report).document
 

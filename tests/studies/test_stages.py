@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from adapter_stilts.config.recipes import recipe_file
-from adapter_stilts.study.stages import grid, sources_for
-from adapter_stilts.study.study_file import read_study
+from adapter_stilts.studies.stages import grid, sources_for
+from adapter_stilts.studies.study_file import read_study
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from adapter_stilts.errors import StudyFailed
 from adapter_stilts.reporting import Silent
 from adapter_stilts.statistics.gains import Error, Gain
 from adapter_stilts.statistics.verdicts import verdict
-from adapter_stilts.study import demo as module
-from adapter_stilts.study.demo import CONTROL, Arm, verdicts
-from adapter_stilts.study.study_table import Entry, Mean
+from adapter_stilts.studies import demo as module
+from adapter_stilts.studies.demo import CONTROL, Arm, verdicts
+from adapter_stilts.studies.study_table import Entry, Mean
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +174,7 @@ def test_says_no_more_than_a_person_reads(found):
 
 
 def test_ends_with_an_error_that_says_where_to_look(short, tmp_path, monkeypatch):
-    from adapter_stilts.study import workers
+    from adapter_stilts.studies import workers
 
     def broken(job, report):
         raise ZeroDivisionError("a fault")

@@ -9,10 +9,10 @@ import pytest
 
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.errors import Interrupted, TaskDataError
-from adapter_stilts.study.board import Board, Job, jobs_of, recorded
-from adapter_stilts.study.run import Turns
-from adapter_stilts.study.stages import Stage
-from adapter_stilts.study.workers import Ended
+from adapter_stilts.studies.board import Board, Job, jobs_of, recorded
+from adapter_stilts.studies.run import Turns
+from adapter_stilts.studies.stages import Stage
+from adapter_stilts.studies.workers import Ended
 
 
 @dataclass

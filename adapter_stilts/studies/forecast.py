@@ -21,7 +21,7 @@ from adapter_stilts.encoder.sizes import BYTES, adapter_parameters, fusion_param
 from adapter_stilts.encoder.trunk_config import TrunkConfig, known_config
 from adapter_stilts.errors import MissingError
 from adapter_stilts.runs.material import for_task, where_of
-from adapter_stilts.study.stages import FUSE, STACK, Grid, Stage
+from adapter_stilts.studies.stages import FUSE, STACK, Grid, Stage
 from adapter_stilts.tasks.base import Task, labels_of, tasks, under
 from adapter_stilts.tasks.reading.place import Where
 from adapter_stilts.tasks.reading.sources import load, miniature_of

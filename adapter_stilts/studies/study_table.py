@@ -19,12 +19,13 @@ import numpy as np
 
 from adapter_stilts.config.study import TableOptions
 from adapter_stilts.runs.results import read_results, read_scored
+from adapter_stilts.sharing.manifest import read_manifest
 from adapter_stilts.statistics.gains import Gain, Scored, compare, holm
 from adapter_stilts.statistics.intervals import seed_interval
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.statistics.verdicts import Verdict, verdict
-from adapter_stilts.study.board import Board, Job
-from adapter_stilts.study.stages import Cell
+from adapter_stilts.studies.board import Board, Job
+from adapter_stilts.studies.stages import Cell
 from adapter_stilts.tasks.languages import same_language
 from adapter_stilts.tasks.user import find_task
 
@@ -88,7 +89,7 @@ class Entry:
     source     zero_shot: the language of the training rows, where the target is scored in it
     seeds      under which there is a score; `compared` are those under which `direct` has one as well
     leaks      what the intermediate rows give away of the target's test rows
-    unlearned  the runs of it that did not learn
+    unlearned  the runs that it or `direct` is made of and that did not learn
     """
 
     intermediate: str
@@ -132,11 +133,12 @@ class _Reading:
 
 @dataclass(frozen=True)
 class _Scored:
-    """A cell over its seeds: its readings, and those of what it is compared with."""
+    """A cell over its seeds: its readings, those of what it is compared with, and which of its runs did not learn."""
 
     cell: Cell
     readings: Mapping[int, _Reading]
     bases: Mapping[int, _Reading]
+    unlearned: tuple[str, ...]
 
     @property
     def first(self) -> _Reading:
@@ -164,8 +166,34 @@ def _scored(cells: Sequence[Cell], board: Board) -> list[_Scored]:
     for group in groups.values():
         readings = {cell.seed: reading(cell.reading) for cell in group if cell.reading in done}
         bases = {cell.seed: reading(cell.base) for cell in group if cell.reading != cell.base and cell.base in done}
-        scored += [_Scored(group[0], readings, bases)] if readings else []
+        unlearned = _unlearned([cell for cell in group if cell.reading in done], done)
+        scored += [_Scored(group[0], readings, bases, unlearned)] if readings else []
     return scored
+
+
+def _unlearned(cells: Sequence[Cell], done: Mapping[str, Job]) -> tuple[str, ...]:
+    """The runs that a cell and what it is compared with are made of, as far as they did not learn, and under how many
+    seeds where not under all. The target's own run is named where `direct` learned. That a control, or what builds on
+    one, did not learn is no news.
+    """
+    seeds: dict[str, set[int]] = {}
+
+    def noted(keys: Sequence[str]) -> bool:
+        jobs = [done[key] for key in keys if done[key].stage.config.control == "none"]
+        jobs = [job for job in jobs if read_manifest(job.folder).did_not_learn]
+        for job in jobs:
+            seeds.setdefault(job.label.removesuffix(f"-s{job.stage.seed}"), set()).add(job.stage.seed)
+        return bool(jobs)
+
+    for cell in cells:
+        read = () if cell.control else done[cell.reading].stage.parents
+        noted([parent for key in read for parent in done[key].stage.parents])
+        if not noted(done[cell.base].stage.parents if cell.base in done else ()):
+            noted(read)
+    every = len(cells)
+    return tuple(
+        label if len(under) == every else f"{label} ({len(under)} of {every} seeds)" for label, under in seeds.items()
+    )
 
 
 def _reading(job: Job, keys: Iterable[Sequence[str]]) -> _Reading:
@@ -198,6 +226,7 @@ def _entry(scored: _Scored, others: Sequence[_Scored], options: TableOptions) ->
         mean=_mean(scored, rest, controls, options),
         source=_mean(scored, source, controls, options) if source and rest != source else None,
         leaks=tuple(leaks),
+        unlearned=scored.unlearned,
     )
 
 

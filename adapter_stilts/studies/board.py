@@ -18,7 +18,7 @@ from typing import Any
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.errors import ArtefactError
 from adapter_stilts.files import write_json
-from adapter_stilts.study.stages import Stage
+from adapter_stilts.studies.stages import Stage
 
 STUDY = "study.json"
 STATES = ("done", "failed", "blocked", "waiting", "running", "interrupted")

@@ -23,11 +23,11 @@ from adapter_stilts.reporting import Reporter
 from adapter_stilts.runs.results import read_results
 from adapter_stilts.statistics.gains import ENOUGH, Gain
 from adapter_stilts.statistics.verdicts import between, points
-from adapter_stilts.study.grid import failure
-from adapter_stilts.study.run import run
-from adapter_stilts.study.stages import FUSE, STACK, grid
-from adapter_stilts.study.study_file import read_study
-from adapter_stilts.study.study_table import Entry, Mean
+from adapter_stilts.studies.grid import failure
+from adapter_stilts.studies.run import run
+from adapter_stilts.studies.stages import FUSE, STACK, grid
+from adapter_stilts.studies.study_file import read_study
+from adapter_stilts.studies.study_table import Entry, Mean
 
 STUDY = Path("studies/demo")
 MOST = 4  # processes; more would wait for each other, and each takes half a gigabyte

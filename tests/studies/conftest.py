@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from adapter_stilts.reporting import Silent
-from adapter_stilts.study import grid
+from adapter_stilts.studies import grid
 
 SETTINGS = {
     "training.max_steps": 2,
@@ -60,7 +60,7 @@ def run(tmp_path):
 @pytest.fixture
 def trainings(monkeypatch):
     """The labels of the stages that were worked on, in order."""
-    from adapter_stilts.study import workers
+    from adapter_stilts.studies import workers
 
     done: list[str] = []
     perform = workers.perform
