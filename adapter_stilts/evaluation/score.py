@@ -69,7 +69,7 @@ def score(
     scored = score_file(metric, gold, predictions, asked, registered, report.say)
     if scored.unanswered:
         report.say(f"{scored.unanswered} of {scored.n} questions have no prediction; they score 0")
-    protocol = rule.protocol if rule.protocol != "xtreme" or asked.rule == "0.0" else "own"
+    protocol = "own" if rule.takes_rule and asked.rule != DEFAULTS.rule else rule.protocol
     place = (task or metric, protocol, language or NO_LANGUAGE)
     rows = [
         Result(
