@@ -267,8 +267,8 @@ def _named(table: Table, word: int, wanted: str) -> tuple[int, int | None]:
     if len(names) != table.count:
         return word, None
     tags = ENTITY_NAMES if wanted == ENTITIES else (wanted, *POS_NAMES) if wanted else (*ENTITY_NAMES, *POS_NAMES)
-    found_word = next((names.index(name) for name in WORD_NAMES if name in names), word)
-    return found_word, next((names.index(name) for name in tags if name in names), None)
+    tag = next((names.index(name) for name in tags if name in names), None)
+    return (word if tag is None else next((names.index(name) for name in WORD_NAMES if name in names), word)), tag
 
 
 def _by_content(table: Table, word: int, wanted: str) -> tuple[int, int]:
@@ -297,8 +297,8 @@ def _by_content(table: Table, word: int, wanted: str) -> tuple[int, int]:
 
 
 def _like_tags(column: Sequence[str], words: Sequence[str]) -> bool:
-    """Whether a column may hold tags: no lemmas, numbers, features (Number=Plur) or empty cells."""
-    empty = set(column) <= {NO_TAG, "-", ""}
+    """Whether a column may hold tags: no lemmas, numbers, features (Number=Plur), and no more empty cells than full."""
+    empty = sum(cell in (NO_TAG, "-", "") for cell in column) > len(column) / 2
     numbers = all(ROW_NUMBER.fullmatch(cell) or cell == NO_TAG for cell in column)
     pairs = zip(column, words, strict=True)
     same = sum(cell.casefold() == word.casefold() and any(map(str.isalpha, word)) for cell, word in pairs)

@@ -122,3 +122,10 @@ def test_reads_underscores_beside_entities_as_no_entity_and_leaves_them_out_besi
 def test_leaves_published_tasks_as_their_releases_are(write):
     with pytest.raises(TaskDataError, match="label 'U-LOC' is not one of"):
         read(write("test-de.tsv", "Ulm\tU-LOC\n"), tasks["panx"].layout())
+
+
+def test_takes_no_names_of_annotators_for_parts_of_speech(rows):
+    text = "1\tIna\tB-PER\t-\tmaria\n2\tging\tO\t-\t-\n3\tund\tO\t-\t-\n\n1\tUlm\tO\t-\t-\n"
+    assert rows(text)[0] == ["Ina/B-PER ging/O und/O", "Ulm/O"]
+    with pytest.raises(TaskDataError, match="may each hold the tags"):
+        rows(text, "pos")
