@@ -28,7 +28,7 @@ MARKS = OPENING + INSIDE + CLOSING + SINGLE
 MARKED = re.compile(rf"([{MARKS}{MARKS.lower()}])([-_:/|.])(.+)")  # B-PER, b_per
 MARKED_LAST = re.compile(rf"(.+)([-_])([{MARKS}])")  # PER-B
 SEVERAL = re.compile(r"[|,;/+ ]([BIO]-|O$)")  # B-PER|I-LOC
-GLUED = re.compile(r"[BI]([A-Z]+)")  # BPER
+ODDLY_MARKED = re.compile(rf"[{MARKS}][^\w\s].+")  # B=PER, and B-PER with another dash
 KNOWN = {"LU": "BILOU", "ES": "IOBES", "MW": "BMES"}
 PLAIN = "write O, B-TYPE and I-TYPE"
 
@@ -124,7 +124,7 @@ def scheme_of(tags: Mapping[str, int], column: str, place: Mapping[str, str]) ->
     if told and not bare:
         new = {tag: (match[1].upper(), match[3]) for tag, match in marked.items()}
         return _entities(tags, outside, new, _spellings(marked))
-    if others and not marked and (scheme := _unusual(tags, outside, others, column)):
+    if others and not marked and (scheme := _unusual(tags, outside, others, column, place)):
         return scheme
     if not others and outside and outside != [NO_TAG]:
         return _entities(tags, outside, {}, [])
@@ -143,7 +143,9 @@ def _are_marks(marked: Mapping[str, re.Match[str]], outside: Sequence[str], colu
     return (begun and (usual or bool(outside))) or (usual and beside)
 
 
-def _unusual(tags: Mapping[str, int], outside: Sequence[str], others: Sequence[str], column: str) -> Scheme | None:
+def _unusual(
+    tags: Mapping[str, int], outside: Sequence[str], others: Sequence[str], column: str, place: Mapping[str, str]
+) -> Scheme | None:
     """Entities whose tags have no mark in front: PER-B, B and I without a type, types alone beside O."""
     letters = {tag: tag.upper().rstrip("-_") for tag in others}
     if set(letters.values()) <= set(MARKS) and "B" in letters.values() and (outside or len(letters) > 1):
@@ -154,10 +156,10 @@ def _unusual(tags: Mapping[str, int], outside: Sequence[str], others: Sequence[s
         return _entities(tags, outside, new, [f"{few(sorted(last))}: the mark is read from the end"])
     if "O" not in outside or column not in (ENTITIES, ""):
         return None
-    glued = Counter(match[1] for tag in others if (match := GLUED.fullmatch(tag)))
-    if any(number > 1 for number in glued.values()):
-        what = f"are {few(sorted(others))} marks and types? Nothing parts them"
-        raise TaskDataError(what, do=f"{PLAIN}")
+    glued = Counter(tag[1:] for tag in others if tag[0] in "BI")  # BPER, IPER
+    if max(glued.values(), default=0) > 1 or any(map(ODDLY_MARKED.fullmatch, others)):
+        what = f"are {few(sorted(others))} marks and types? No hyphen parts them"
+        raise TaskDataError(what, where=place.get(others[0], ""), do=PLAIN)
     said = [f"{few(sorted(others))} have no B- and I-: a run of one type is read as one entity"]
     return _entities(tags, outside, {tag: ("I", tag) for tag in others}, said)
 

@@ -26,7 +26,7 @@ from adapter_stilts.data.feature import IGNORED, Feature
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import SINGLE_SPECIALS, Marks, Tokenizer, marks, pieces
 from adapter_stilts.data.tables import TABLES, Row
-from adapter_stilts.data.tag_schemes import OUTSIDE, entity_type, iob2, named, parts, scheme_of
+from adapter_stilts.data.tag_schemes import ENTITIES, OUTSIDE, entity_type, iob2, named, parts, scheme_of
 from adapter_stilts.data.tagged_rows import tagged_rows
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, dealt, register
@@ -36,6 +36,7 @@ from adapter_stilts.metrics.tags import Tags
 from adapter_stilts.statistics.learned import Baseline
 
 EMPTY = "no word with a tag"
+NAMED = {"upos": ("upos", "pos_tags", "pos"), ENTITIES: ("ner_tags", "ner")}  # columns by what is wanted of tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,14 @@ class TagsFormat(Format[Tagged]):
         named = {self.columns.field_called(name): column for name, column in layout.columns.items()}
         rows = tagged_rows(path, replace(layout, columns=named))
         return self.whole_file((_Written(*row) for row in rows), layout)
+
+    def columns_of(self, names: Sequence[str], layout: Layout, where: str) -> dict[str, str]:
+        """Field -> column of a table. Of ner_tags and pos_tags those are taken that the task asks for."""
+        assert self.columns is not None
+        usual = self.columns.fields["tags"]
+        first = NAMED.get(layout.tag_column, ())
+        fields = {**self.columns.fields, "tags": tuple(dict.fromkeys((*first, *usual)))}
+        return replace(self.columns, fields=fields).find(names, layout.columns, where)
 
     def example(self, row: Row, id: str, layout: Layout) -> Tagged:
         words = [_word(word, row.where) for word in row.items("words")]

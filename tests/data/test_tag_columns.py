@@ -129,3 +129,9 @@ def test_takes_no_names_of_annotators_for_parts_of_speech(rows):
     assert rows(text)[0] == ["Ina/B-PER ging/O und/O", "Ulm/O"]
     with pytest.raises(TaskDataError, match="may each hold the tags"):
         rows(text, "pos")
+
+
+def test_takes_of_two_columns_of_lists_the_one_that_the_task_asks_for(rows):
+    text = '{"tokens": ["Ina", "ging"], "ner_tags": ["B-PER", "O"], "pos_tags": ["NE", "VV"]}\n'
+    assert rows(text, "ner", name="a.jsonl")[0] == ["Ina/B-PER ging/O"]
+    assert rows(text, "pos", name="a.jsonl")[0] == ["Ina/NE ging/VV"]

@@ -50,7 +50,9 @@ def test_brings_every_scheme_to_iob2(written, expected, said):
         ("0 1 2", r"class numbers \(0, 1, 2\)(.|\n)*label_names"),
         ("O B-PER -100", r"the tag -100(.|\n)*line 3"),
         ("NOUN VERB", r"no entity is marked: the tags are NOUN, VERB(.|\n)*'pos'"),
-        ("BPER IPER O", r"are BPER, IPER marks and types"),
+        ("O BPER IPER", r"are BPER, IPER marks and types(.|\n)*line 2"),
+        ("B\u2013PER O", r"are B\u2013PER marks and types"),
+        ("B-PER \u041e", r"no tag: '\u041e' among entity tags"),
         ("O B-PER|B-LOC", r"several tags in one: 'B-PER\|B-LOC'(.|\n)*line 2"),
     ],
 )
