@@ -7,7 +7,9 @@ import platform
 import resource
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
+RUNS = Path("runs")  # where runs, vectors and rows lie unless told otherwise
 PACKAGES = (
     *("adapter-stilts", "torch", "transformers", "adapters", "accelerate"),
     *("tokenizers", "safetensors", "faiss-cpu", "numpy", "datasets"),

@@ -15,7 +15,7 @@ import json
 import os
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -108,10 +108,13 @@ def bare_name(path: Path) -> str:
     return path.stem if path.suffix in COMPRESSED else path.name
 
 
-def numbered_lines(path: Path, longest: int | None = None) -> Iterator[tuple[int, str]]:
+def numbered_lines(
+    path: Path, longest: int | None = None, bad: Callable[[TaskDataError], None] | None = None
+) -> Iterator[tuple[int, str]]:
     """Lines of a UTF-8 text, plain, gzip or zstd, numbered from 1, without their "\n" or a "\r" before it.
 
     longest  bytes; a longer line is refused before it is held in memory
+    bad      is told of a line that is no UTF-8, which is then left out; None: it is refused
     """
     number = 0
     try:
@@ -121,11 +124,15 @@ def numbered_lines(path: Path, longest: int | None = None) -> Iterator[tuple[int
                 if longest is not None and len(raw) > longest:
                     do = "write one sentence a line; is this a text file?"
                     raise TaskDataError(f"a line of more than {longest} bytes", where=f"{path}, line {number}", do=do)
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+                try:
+                    line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+                except UnicodeDecodeError as error:
+                    not_utf8 = _not_utf8(error, f"{path}, line {number}")
+                    if bad is None:
+                        raise not_utf8 from error
+                    bad(not_utf8)
+                    continue
                 yield number, line.removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError as error:
-        what = f"not UTF-8: byte {error.object[error.start]:#04x} at position {error.start}"
-        raise TaskDataError(what, where=f"{path}, line {number}", do="convert the file to UTF-8") from error
     except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
         what = f"the {'zstd' if path.suffix == '.zst' else 'gzip'} file is truncated or damaged: {error}"
         raise TaskDataError(what, where=f"{path}, line {number + 1}", do="fetch or write it again") from error
@@ -136,6 +143,11 @@ def numbered_lines(path: Path, longest: int | None = None) -> Iterator[tuple[int
     except OSError as error:
         what = f"cannot read: {error.strerror or error}"
         raise TaskDataError(what, where=str(path), do="check the file and its permissions") from error
+
+
+def _not_utf8(error: UnicodeDecodeError, where: str) -> TaskDataError:
+    what = f"not UTF-8: byte {error.object[error.start]:#04x} at position {error.start}"
+    return TaskDataError(what, where=where, do="convert the file to UTF-8")
 
 
 def first_line(path: Path) -> bytes:

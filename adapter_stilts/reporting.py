@@ -9,9 +9,12 @@ The library calls a Reporter and does not know who listens. The command line giv
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
+
+LOGGER = logging.getLogger("adapter_stilts")
 
 
 class Advance(Protocol):
@@ -45,6 +48,13 @@ class Silent:
     @contextmanager
     def progress(self, label: str) -> Iterator[Advance]:
         yield lambda done, total, detail="": None
+
+
+class Logged(Silent):
+    """A Reporter for Python: what it is told goes to the logger "adapter_stilts", level INFO."""
+
+    def say(self, text: str) -> None:
+        LOGGER.info(text)
 
 
 def span(seconds: float) -> str:

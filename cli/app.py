@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 from adapter_stilts import __version__
 from adapter_stilts.errors import DoesNotFit, Interrupted, StiltsError, UsageError
 
-from . import encode, evaluate, inspect, mine, score, search, study, sweep, train
+from . import encode, evaluate, inspect, mine, predict, score, search, study, sweep, train
 from .options import StiltsCommand, option
 
 PROGRAM = "adapter-stilts"
@@ -165,6 +165,7 @@ verb(app, "demo", study.demo)
 verb(app, "train", train.train)
 verb(app, "fuse", train.fuse)
 verb(app, "eval", evaluate.evaluate)
+verb(app, "predict", predict.predict)
 verb(app, "score", score.score)
 verb(app, "encode", encode.encode)
 verb(app, "mine", mine.mine)

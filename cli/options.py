@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 from typer.core import TyperCommand
 
+from adapter_stilts.environment import RUNS as RUNS
 from adapter_stilts.registry import names_in, unknown_name
 
 if TYPE_CHECKING:
@@ -108,33 +109,7 @@ ColumnOption: TypeAlias = Annotated[Text, option("--column", "NAME|N", COLUMN)]
 NeighboursOption: TypeAlias = Annotated[int | None, option("-k", "N", "Neighbours that a margin compares with.")]
 JsonOption: TypeAlias = Annotated[bool, option("--json", None, "Print one JSON document on stdout.")]
 
-RUNS = Path("runs")
 TARGET = "Sentences of the other language."
-
-# a verb's parameter -> the flag that it comes by, and the key of the configuration that it sets
-SETS = {
-    "task": ("TASK", "task.name"),
-    "target": ("--target", "task.name"),
-    "fuse": ("fuse", "how"),
-    "sources": ("RUN", "after"),
-    "trunk": ("--trunk", "trunk.name"),
-    "kind": ("--kind", "adapter.kind"),
-    "how": ("--how", "how"),
-    "after": ("--after", "after"),
-    "sampler": ("--sampler", "training.sampler.name"),
-    "languages": ("--languages", "evaluation.languages"),
-    "protocol": ("--protocol", "evaluation.protocol"),
-    "layer": ("--layer", "retrieval.layer"),
-    "layers": ("--layers", "retrieval.layer"),
-    "pool": ("--pool", "retrieval.pool"),
-    "k": ("-k", "retrieval.k"),
-    "margin": ("--margin", "retrieval.margin"),
-    "centring": ("--centring", "retrieval.centre"),
-    "language_adapter": ("--language-adapter", "evaluation.language_adapters"),
-    "data": ("--data", "data.sources"),
-    "seed": ("--seed", "training.seed"),
-    "control": ("--control", "control"),
-}
 
 
 def names(text: str | None) -> tuple[str, ...]:
@@ -143,10 +118,8 @@ def names(text: str | None) -> tuple[str, ...]:
 
 
 def configuration(path: Path | None, settings: Sequence[str] | None, **typed: object) -> RunConfig:
-    """The configuration from a file, `--set`, and what was typed for parameters of `SETS`; None is left out."""
-    from adapter_stilts.config.load import Given, load
+    """The configuration from a file, `--set`, and what was typed for the words of config/words.py."""
+    from adapter_stilts.config import words
     from adapter_stilts.encoder.kinds import mistakes
 
-    values = {name: list(value) if isinstance(value, tuple) else value for name, value in typed.items()}
-    flags = [Given(*SETS[name], value) for name, value in values.items() if value is not None and value != []]
-    return load(path, settings or (), flags, adapter=mistakes)
+    return words.configuration(path, settings or (), typed, adapter=mistakes)

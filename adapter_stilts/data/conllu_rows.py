@@ -36,11 +36,14 @@ RANKS: Mapping[str, str] = {
 }
 
 
-def conllu_words(lines: Sequence[Place], path: object, *, tag: str, fuse: bool, language: str) -> list[Word]:
+def conllu_words(
+    lines: Sequence[Place], path: object, *, tag: str, fuse: bool, language: str, untagged: bool = False
+) -> list[Word]:
     """The words of one sentence with their tags; none where nothing is left. Words without a tag ("_") are left out.
 
     tag       upos, xpos or deprel
     language  ISO 639-1, for the list by which fused words are tagged
+    untagged  words without a tag are kept too
     """
     rows = [_cells(line, f"{path}, line {place}") for place, line in lines if not line.startswith("#")]
     words = [row for row in rows if row[ID].isdecimal()]
@@ -50,8 +53,8 @@ def conllu_words(lines: Sequence[Place], path: object, *, tag: str, fuse: bool, 
         if empty and empty >= len(words) - 1:
             return []
         words = [[row[ID], row[FORM].replace(NON_JOINER, "").replace(" ", ""), *row[2:]] for row in words]
-    column = TAG_COLUMNS[tag or "upos"]
-    return [(row[FORM], row[column]) for row in words if row[column] != NO_TAG]
+    column = TAG_COLUMNS.get(tag, TAG_COLUMNS["upos"])
+    return [(row[FORM], row[column]) for row in words if untagged or row[column] != NO_TAG]
 
 
 def _cells(line: str, where: str) -> list[str]:

@@ -31,3 +31,6 @@ class Layout:
     skip_short: bool = False  # rows with too few columns are left out and counted, in a release that has some (QQP)
     say: Callable[[str], None] = lambda remark: None  # where goes, in words, what was decided of a file
     number_rows: bool = False  # ids of the file are not ids: rows are numbered instead
+    gold: bool = True  # False: the file is to be predicted, and what stands in the place of labels is not looked at
+    # our field -> the column that the rows had which a run was trained on, taken where this file has it
+    usual: Mapping[str, str] = field(default_factory=dict)

@@ -27,6 +27,7 @@ from adapter_stilts.errors import TaskDataError, few
 from adapter_stilts.files import bare_name, first_line, numbered_lines, read_text
 
 Cells = Mapping[str, object]
+Bad = Callable[[TaskDataError], None]  # is told of a row that cannot be read, which is then left out, or raises it
 
 JSON_LINES, JSON, CSV, TSV = (".jsonl", ".ndjson"), (".json",), ".csv", ".tsv"
 
@@ -65,27 +66,42 @@ class Row:
         return [*value]
 
 
+def refused(error: TaskDataError) -> None:
+    """What is done with a row that cannot be read, unless it may be left out."""
+    raise error
+
+
 def suffix(path: Path) -> str:
     """The suffix that tells the layout, in lower case, with ".gz" or ".zst" taken off: ".jsonl" of "a.jsonl.gz"."""
     return Path(bare_name(path)).suffix.lower()
 
 
-def json_line_rows(path: Path) -> Iterator[Row]:
+def json_line_rows(path: Path, bad: Bad = refused) -> Iterator[Row]:
     """One JSON object a line; blank lines are skipped."""
-    for number, line in numbered_lines(path):
+    for number, line in numbered_lines(path, bad=bad):
         if line.strip():
             where = f"{path}, line {number}"
-            yield Row(where, json_object(line, where))
+            try:
+                cells = json_object(line, where)
+            except TaskDataError as error:
+                bad(error)
+            else:
+                yield Row(where, cells)
 
 
-def json_rows(path: Path) -> Iterator[Row]:
+def json_rows(path: Path, bad: Bad = refused) -> Iterator[Row]:
     """The objects of a JSON list; a file that is JSON lines in spite of its name is read as such."""
     value = json_document(path)
     if value is None:
-        yield from json_line_rows(path)
+        yield from json_line_rows(path, bad)
         return
     for number, item in enumerate(value if isinstance(value, list) else [value]):
-        yield Row(f"{path}, item {number}", _object(item, f"{path}, item {number}"))
+        try:
+            cells = _object(item, f"{path}, item {number}")
+        except TaskDataError as error:
+            bad(error)
+        else:
+            yield Row(f"{path}, item {number}", cells)
 
 
 def json_document(path: Path) -> object | None:
@@ -102,7 +118,7 @@ def json_document(path: Path) -> object | None:
     return value
 
 
-def csv_rows(path: Path) -> Iterator[Row]:
+def csv_rows(path: Path, bad: Bad = refused) -> Iterator[Row]:
     """Rows of comma-separated text under the file's first line; a quoted cell may hold commas and line ends."""
     reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     header: list[str] | None = None
@@ -112,13 +128,13 @@ def csv_rows(path: Path) -> Iterator[Row]:
                 header = cells
             elif cells:
                 do = "correct the row, or quote a cell that holds a comma"
-                yield _row(f"{path}, line {reader.line_num}", header, cells, do)
+                yield from _row(f"{path}, line {reader.line_num}", header, cells, do, bad)
     except csv.Error as error:
         what, do = f"not valid CSV: {error}", "the file may be truncated; fetch it again"
         raise TaskDataError(what, where=f"{path}, line {reader.line_num}", do=do) from error
 
 
-TABLES: Mapping[str, Callable[[Path], Iterator[Row]]] = {
+TABLES: Mapping[str, Callable[[Path, Bad], Iterator[Row]]] = {
     ".jsonl": json_line_rows,
     ".ndjson": json_line_rows,
     ".json": json_rows,
@@ -126,13 +142,15 @@ TABLES: Mapping[str, Callable[[Path], Iterator[Row]]] = {
 }
 
 
-def tab_rows(path: Path, header: Sequence[str] | None, short: Counter[str] | None = None) -> Iterator[Row]:
+def tab_rows(
+    path: Path, header: Sequence[str] | None, short: Counter[str] | None = None, bad: Bad = refused
+) -> Iterator[Row]:
     """Rows of tab-separated text under the given header, or else under the file's first line.
 
     short  rows with too few columns are counted there and left out; None: they are refused
     """
     quoted = first_line(path).endswith(b"\r\n")  # as Python's csv module writes them
-    for number, line in numbered_lines(path):
+    for number, line in numbered_lines(path, bad=bad):
         cells = line.split("\t")
         if header is None:
             header = cells
@@ -141,7 +159,8 @@ def tab_rows(path: Path, header: Sequence[str] | None, short: Counter[str] | Non
             if short is not None and len(cells) < len(header):
                 short["too few columns"] += 1
                 continue
-            yield _row(f"{path}, line {number}", header, cells, "correct the row; a tab inside a cell is not allowed")
+            do = "correct the row; a tab inside a cell is not allowed"
+            yield from _row(f"{path}, line {number}", header, cells, do, bad)
 
 
 def joined_rows(first: Path, second: Path) -> Iterator[Row]:
@@ -198,11 +217,12 @@ def _functions(path: Path) -> dict[str, str]:
     return known
 
 
-def _row(where: str, header: Sequence[str], cells: Sequence[str], do: str) -> Row:
+def _row(where: str, header: Sequence[str], cells: Sequence[str], do: str, bad: Bad) -> Iterator[Row]:
     if len(cells) != len(header):
         what = f"{len(cells)} columns where {len(header)} are expected: {', '.join(header)}"
-        raise TaskDataError(what, where=where, do=do)
-    return Row(where, dict(zip(header, cells, strict=True)))
+        bad(TaskDataError(what, where=where, do=do))
+    else:
+        yield Row(where, dict(zip(header, cells, strict=True)))
 
 
 def _unquoted(cell: str) -> str:

@@ -74,7 +74,7 @@ class Table:
         self.sentences = [list(self._rows(sentence)) for sentence in sentences]
         self.sentences = [rows for rows in self.sentences if rows]
         self.header = self._header()
-        self.count = self._count()
+        self.count = self._count() if layout.gold else self._padded()
 
     @cached_property
     def columns(self) -> list[list[str]]:
@@ -129,6 +129,15 @@ class Table:
         return count or max(sizes)
 
 
+    def _padded(self) -> int:
+        """The columns that most rows have; others are filled up or cut, since words alone are wanted of them."""
+        sizes = Counter(len(row) for _, row in self.rows)
+        count = max(sizes, key=lambda size: (sizes[size], size), default=0)
+        pad = [""] * count
+        self.sentences = [[(number, [*row, *pad][:count]) for number, row in rows] for rows in self.sentences]
+        return count
+
+
 def cells(line: str, tabs: bool) -> list[str]:
     """The cells of a row; empty ones at its end are none."""
     if not tabs:
@@ -148,6 +157,11 @@ def tag_columns(sentences: Sequence[Sequence[Line]], layout: Layout, path: objec
     word, numbered = _first_word(table)
     wanted = layout.tag_column
     treebank = numbered and _is_treebank(table)
+    if not layout.gold:
+        word = _named(table, _asked(table, word)[0], wanted)[0] if table.header[1] or layout.columns else word
+        first = table.columns
+        word += table.count == word + 2 and _swapped(first[word], first[word + 1], wanted)
+        return TagColumns(table.tabs, table.count, word, word, numbered, treebank, table.header[0])
     tag = None
     if layout.columns:
         word, tag = _asked(table, word)
@@ -171,11 +185,11 @@ def tag_columns(sentences: Sequence[Sequence[Line]], layout: Layout, path: objec
     return TagColumns(table.tabs, table.count, word, tag, numbered, treebank, table.header[0], remark)
 
 
-def is_comment(line: str, first: bool, columns: TagColumns, tags: frozenset[str]) -> bool:
+def is_comment(line: str, first: bool, columns: TagColumns, tags: frozenset[str] | None) -> bool:
     """Whether a line that begins with "#" is none of the rows.
 
     first  whether no row of the sentence stands before it
-    tags   those of rows that do not begin with "#"
+    tags   those of rows that do not begin with "#"; None where they do not matter
     """
     if not line.startswith("#"):
         return False
@@ -185,7 +199,7 @@ def is_comment(line: str, first: bool, columns: TagColumns, tags: frozenset[str]
     if columns.tag is None:
         return bool(COMMENT.match(line))
     fits = len(row) == columns.count and bool(row[columns.word])
-    if fits and (row[columns.tag].strip() in tags or marks_entities([row[columns.tag].strip()])):
+    if fits and (tags is None or row[columns.tag].strip() in tags or marks_entities([row[columns.tag].strip()])):
         return False
     return bool(COMMENT.match(line)) or (first and line[:2] in ("# ", "#\t", "##"))
 

@@ -13,14 +13,14 @@ says that it need have none.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from pathlib import Path
 
 from adapter_stilts.data.ccg_rows import TaggedWords, ccg_rows, is_ccg
 from adapter_stilts.data.conllu_rows import COLUMNS, NO_TAG, conllu_words
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.tables import suffix
+from adapter_stilts.data.tables import Bad, refused, suffix
 from adapter_stilts.data.tag_columns import (
     DOCUMENT_START,
     ROW_NUMBER,
@@ -40,46 +40,83 @@ CONLLU, CCG = ".conllu", ".auto"
 MARK = "\ufeff"  # a byte order mark, which stands inside where files were joined
 PREFIX = re.compile(r"[a-z]{2,3}(-[a-z]+)*:")  # PAN-X marks every word with its language
 SPAN = re.compile(r"(.+?)(\[\d+\])?")  # WebAnno: PER, or PER[1] in every word of an entity of several
-LOOKED_AT = 200  # lines that tell CCGbank
+LOOKED_AT = 200  # lines that tell CCGbank, and sentences that tell the columns of a file to be predicted
+
+Rows = list[tuple[int, str, str]]  # line number, word and tag
 
 
-def tagged_rows(path: Path, layout: Layout) -> Iterator[TaggedWords]:
-    """The sentences of a file. In a treebank words tagged "_" (and sentences of nothing else) are left out."""
+def tagged_rows(path: Path, layout: Layout, bad: Bad = refused) -> Iterator[TaggedWords]:
+    """The sentences of a file. In a treebank words tagged "_" (and sentences of nothing else) are left out, unless all
+    are wanted without their tags."""
     first = [line for _, line in islice(numbered_lines(path), LOOKED_AT)]
     if suffix(path) == CCG or (suffix(path) != CONLLU and is_ccg(first)):
         yield from ccg_rows(path)
         return
     number = 0
-    for lines, kept, numbers in _words(path, layout):
-        if kept:
+    for lines, kept, numbers in _words(path, layout, bad):
+        if kept is None:
+            number += 1
+        elif kept:
             where = f"{path}, lines {lines[0][0]}-{lines[-1][0]}"
             words, tags = zip(*kept, strict=True)
-            yield TaggedWords(str(number), words, tuple(filter(None, tags)), where, numbers)
+            yield TaggedWords(str(number), words, tuple(filter(None, tags)) if layout.gold else (), where, numbers)
             number += 1
 
 
-def _words(path: Path, layout: Layout) -> Iterator[tuple[list[Line], list[tuple[str, str]], tuple[int, ...]]]:
-    """Every sentence: its lines, its words with their tags, "" where there are none, and the numbers of their lines."""
-    sentences = list(_sentences(path))
-    treebank = suffix(path) == CONLLU and layout.tag_column != ENTITIES and not layout.columns
-    columns = None if treebank else tag_columns(sentences, layout, path)
+def _words(
+    path: Path, layout: Layout, bad: Bad
+) -> Iterator[tuple[list[Line], list[tuple[str, str]] | None, tuple[int, ...]]]:
+    """Every sentence: its lines, its words with their tags, "" where there are none, and the numbers of their lines.
+    None in the place of words that cannot be read, which `bad` was told of.
+
+    A file to be predicted is not held in memory: its columns are decided from its first sentences.
+    """
+    sentences: Iterable[list[Line]] = _sentences(path, bad)
+    sentences = list(sentences) if layout.gold else sentences
+    first = sentences if isinstance(sentences, list) else list(islice(_sentences(path, _ignored), LOOKED_AT))
+    treebank = suffix(path) == CONLLU and not (layout.gold and (layout.tag_column == ENTITIES or layout.columns))
+    columns = None if treebank else tag_columns(first, layout, path)
     if columns is None or columns.treebank:
-        fuse, own = layout.multiword == "fuse", {"tag": layout.tag_column, "language": layout.language}
         if columns:
             layout.say(f"read as CoNLL-U, by its {columns.count} columns; tags are its {layout.tag_column or 'upos'}")
-            sentences = [[(number, _tabbed(line, columns.tabs)) for number, line in lines] for lines in sentences]
-        yield from ((lines, conllu_words(lines, path, fuse=fuse, **own), ()) for lines in sentences)
+            tabs = columns.tabs
+            sentences = ([(number, _tabbed(line, tabs)) for number, line in lines] for lines in sentences)
+        yield from _of_treebank(sentences, path, layout, bad)
         return
     if columns.remark:
         layout.say(columns.remark)
-    read = list(_plain(sentences, columns, path))
-    prefix = _language_prefix(read, path, layout)
-    spans = bool(sentences) and sentences[0][0][1].startswith(WEBANNO)
+    known = _tags(first, columns) if layout.gold else None
+    read: Iterable[tuple[list[Line], Rows | None]] = _plain(sentences, columns, path, known, bad)
+    read = list(read) if layout.gold else read
+    beginning = read if layout.gold else _plain(first, columns, path, None, _ignored)
+    prefix = _language_prefix(beginning, path, layout)
+    spans = bool(first) and first[0][0][1].startswith(WEBANNO)
     for lines, rows in read:
+        if rows is None:
+            yield lines, None, ()
+            continue
         words = [word.removeprefix(prefix) for _, word, _ in rows]
         tags = [tag for _, _, tag in rows]
-        tags = _iob2_of(tags, rows, path) if spans else tags
+        tags = _iob2_of(tags, rows, path) if spans and layout.gold else tags
         yield lines, list(zip(words, tags, strict=True)), tuple(number for number, _, _ in rows)
+
+
+def _ignored(error: TaskDataError) -> None:
+    """What is wrong in the sentences that columns are decided from is told when they are read."""
+
+
+def _of_treebank(
+    sentences: Iterable[list[Line]], path: Path, layout: Layout, bad: Bad
+) -> Iterator[tuple[list[Line], list[tuple[str, str]] | None, tuple[int, ...]]]:
+    how = {"tag": layout.tag_column, "language": layout.language}
+    for lines in sentences:
+        try:
+            words = conllu_words(lines, path, **how, fuse=layout.multiword == "fuse", untagged=not layout.gold)
+        except TaskDataError as error:
+            bad(error)
+            yield lines, None, ()
+            continue
+        yield lines, words, ()
 
 
 def _tabbed(line: str, tabs: bool) -> str:
@@ -88,40 +125,53 @@ def _tabbed(line: str, tabs: bool) -> str:
     return line if line.startswith("#") else "\t".join([*row, *[NO_TAG] * (COLUMNS - len(row))])
 
 
-def _sentences(path: Path) -> Iterator[list[Line]]:
+def _sentences(path: Path, bad: Bad) -> Iterator[list[Line]]:
     """The lines between blank lines; "\\n" alone ends a line, so that no character of a word does."""
     lines = ((number, line.lstrip(MARK).rstrip("\r")) for number, line in numbered_lines(path))
     for blank, group in groupby(lines, key=lambda row: not row[1].strip(" \t")):
         sentence = [] if blank else list(group)
         if broken := next((number for number, line in sentence if "\r" in line), 0):
             do = "end lines with a line feed: old Macintosh files have a carriage return alone"
-            raise TaskDataError("a carriage return inside a line", where=f"{path}, line {broken}", do=do)
-        if sentence:
+            bad(TaskDataError("a carriage return inside a line", where=f"{path}, line {broken}", do=do))
+        elif sentence:
             yield sentence
 
 
+def _tags(sentences: Iterable[list[Line]], columns: TagColumns) -> frozenset[str]:
+    """The tags of rows that do not begin with "#"."""
+    plain = (line for lines in sentences for _, line in lines if not line.startswith(("#", DOCUMENT_START)))
+    rows = (cells(line, columns.tabs) for line in plain)
+    return frozenset(row[columns.tag].strip() for row in rows) if columns.tag is not None else frozenset()
+
+
 def _plain(
-    sentences: Sequence[list[Line]], columns: TagColumns, path: Path
-) -> Iterator[tuple[list[Line], list[tuple[int, str, str]]]]:
-    """The rows of every sentence as line number, word and tag."""
-    split = [[(number, line, cells(line, columns.tabs)) for number, line in lines] for lines in sentences]
-    plain = (row for rows in split for _, line, row in rows if not line.startswith(("#", DOCUMENT_START)))
-    known = frozenset() if columns.tag is None else frozenset(row[columns.tag].strip() for row in plain)
-    for lines, rows in zip(sentences, split, strict=True):
-        kept: list[tuple[int, str, str]] = []
-        for number, line, row in rows:
-            left_out = number == columns.header or line.startswith(DOCUMENT_START)
-            if left_out or is_comment(line, not kept, columns, known):
-                continue
-            if columns.tag is None:
-                kept.append((number, line.strip(" \t"), ""))
-            elif not columns.numbered or ROW_NUMBER.fullmatch(row[0]):  # 3-4 and 8.1 are no words of their own
-                kept.append((number, *_word(row, columns, f"{path}, line {number}")))
-        yield lines, kept
+    sentences: Iterable[list[Line]], columns: TagColumns, path: Path, known: frozenset[str] | None, bad: Bad
+) -> Iterator[tuple[list[Line], Rows | None]]:
+    """The rows of every sentence as line number, word and tag. known: the tags of the file; None where they do not
+    matter."""
+    for lines in sentences:
+        kept: Rows = []
+        try:
+            for number, line in lines:
+                left_out = number == columns.header or line.startswith(DOCUMENT_START)
+                if left_out or is_comment(line, not kept, columns, known):
+                    continue
+                row = [line.strip(" \t")] if columns.tag is None else cells(line, columns.tabs)
+                # 3-4 and 8.1 are no words of their own
+                if not columns.numbered or ROW_NUMBER.fullmatch(row[0]):
+                    kept.append((number, *_word(row, columns, f"{path}, line {number}", known is not None)))
+        except TaskDataError as error:
+            bad(error)
+            yield lines, None
+        else:
+            yield lines, kept
 
 
-def _word(row: Sequence[str], columns: TagColumns, where: str) -> tuple[str, str]:
-    assert columns.tag is not None
+def _word(row: Sequence[str], columns: TagColumns, where: str, tagged: bool) -> tuple[str, str]:
+    if columns.tag is None or not tagged:
+        if len(row) <= columns.word:
+            raise TaskDataError(f"a row without a word: {' '.join(row)[:40]!r}", where=where, do="correct the row")
+        return row[columns.word], ""
     if len(row) != columns.count or not row[columns.tag].strip(" "):
         what = f"a word without a tag: {' '.join(row)[:40]!r}"
         raise TaskDataError(what, where=where, do=WORD_AND_TAG)
@@ -143,14 +193,14 @@ def _iob2_of(tags: Sequence[str], rows: Sequence[tuple[int, str, str]], path: Pa
 
 
 def _language_prefix(
-    sentences: Sequence[tuple[list[Line], list[tuple[int, str, str]]]], path: Path, layout: Layout
+    sentences: Iterable[tuple[list[Line], Rows | None]], path: Path, layout: Layout
 ) -> str:
     """ "de:" where every word of the file begins so, as in PAN-X's own archive; otherwise nothing.
 
     Raises TaskDataError where the words begin with several languages, or with another than the one asked for.
     """
     lines: dict[str, int] = {}  # prefix -> the first line that has it
-    for number, word, _ in (row for _, rows in sentences for row in rows):
+    for number, word, _ in (row for _, rows in sentences for row in rows or ()):
         head, mark, _ = word.partition(":")
         if not PREFIX.fullmatch(head + mark):
             return ""

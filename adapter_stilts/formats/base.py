@@ -24,7 +24,7 @@ from adapter_stilts.data.columns import Columns, wrong_label
 from adapter_stilts.data.feature import Feature
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import Tokenizer
-from adapter_stilts.data.tables import Row
+from adapter_stilts.data.tables import Bad, Row, refused
 from adapter_stilts.errors import StiltsError, TaskDataError, UsageError
 from adapter_stilts.formats.protocols import Decoding, Setting, TargetProtocol
 from adapter_stilts.metrics.base import DEFAULTS, Options, Score, metrics
@@ -107,6 +107,8 @@ class Format(Generic[RowT]):
     pools: ClassVar[bool] = False  # two sets hide pairs (mining); otherwise line i of both sides belong together
     ranking: ClassVar[bool] = False  # queries are searched among the candidates of all languages
     masked: ClassVar[bool] = False  # text whose masked tokens are predicted
+    line: ClassVar[str] = ""  # what a line of text holds that is to be predicted; "" where no line is enough
+    answer_columns: ClassVar[tuple[str, ...]] = ()  # of its answers in a table; () where it answers nothing by itself
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -116,7 +118,7 @@ class Format(Generic[RowT]):
 
     # Files to examples.
 
-    def file(self, path: Path, kind: str, layout: Layout) -> Iterator[RowT] | None:
+    def file(self, path: Path, kind: str, layout: Layout, bad: Bad = refused) -> Iterator[RowT] | None:
         """The examples of a file that is no table; None for a table. kind: its suffix."""
         return None
 
@@ -140,6 +142,14 @@ class Format(Generic[RowT]):
     def example(self, row: Row, id: str, layout: Layout) -> RowT:
         """One row of a table; `row.columns` says which fields it has."""
         raise NotImplementedError
+
+    def of_line(self, cells: Sequence[str], id: str, where: str) -> RowT:
+        """A line of text, cut at its tabs, that is to be predicted; `line` says what it holds."""
+        raise UsageError(f"a line of text is no row of format '{self.name}'", do="give a file with columns")
+
+    def lacking(self, example: RowT) -> str:
+        """What is missing in an example so that nothing can be predicted of it; "" where nothing is."""
+        return ""
 
     def left_out(self, example: RowT, layout: Layout) -> str:
         """Why an example is left out; "" for one that is kept."""
@@ -250,6 +260,16 @@ class Format(Generic[RowT]):
         """Predictions in example order, as `gold` has them, from what was kept of each feature."""
         raise UsageError(f"a head for '{self.name}' makes no predictions", do="score it with its own task")
 
+    def answers(
+        self, examples: Sequence[RowT], features: Sequence[Feature], logits: Sequence[Logits], rules: Rules
+    ) -> Iterator[dict[str, Any]]:
+        """What a person is told of each example, in their order: its id and texts, the prediction, its probability."""
+        raise UsageError(f"a head for '{self.name}' makes no predictions", do="score it with its own task")
+
+    def in_table(self, answer: Mapping[str, Any]) -> Iterator[Sequence[object]]:
+        """The rows of an answer under `answer_columns`."""
+        yield [answer[column] for column in self.answer_columns]
+
     def scored_part(self, examples: Sequence[RowT], predictions: Any) -> tuple[Sequence[RowT], int]:
         """The examples as far as they were read, and how many words were not."""
         return examples, 0
@@ -289,6 +309,26 @@ formats: Registry[Format[Any]] = Registry("format", package="adapter_stilts.form
 def register(format: type[Format[Any]]) -> type[Format[Any]]:
     formats.add(format.name, format())
     return format
+
+
+def chances(row: Logits) -> NDArray[np.float64]:
+    """Logits [..., C] as probabilities."""
+    powers = np.exp(row.astype(np.float64) - row.max(-1, keepdims=True))
+    shares: NDArray[np.float64] = powers / powers.sum(-1, keepdims=True)
+    return shares
+
+
+def rounded(probability: float) -> float:
+    """A probability as it is written."""
+    return round(float(probability), 6)
+
+
+def cells_of(cells: Sequence[str], wanted: Sequence[str], where: str) -> Sequence[str]:
+    """The cells of a line. Raises TaskDataError for another number of them."""
+    if len(cells) != len(wanted):
+        what = f"{len(cells)} texts in a line that holds {' TAB '.join(wanted)}"
+        raise TaskDataError(what, where=where, do="put one tab between them")
+    return cells
 
 
 def dealt(values: Sequence[T], draw: random.Random) -> list[T]:

@@ -9,6 +9,7 @@ import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 
 from adapter_stilts.data.columns import ID, Columns, numbered_choices, spelled, words
 from adapter_stilts.data.feature import IGNORED, Feature
@@ -16,7 +17,7 @@ from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import Tokenizer, cut_texts
 from adapter_stilts.data.tables import Row
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, dealt, register
+from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, chances, dealt, register, rounded
 from adapter_stilts.formats.pair import gold_label
 from adapter_stilts.metrics.base import DEFAULTS, Options
 from adapter_stilts.statistics.learned import Baseline
@@ -61,6 +62,8 @@ class ChoiceFormat(Format[MultipleChoice]):
     metric = "accuracy"
     truncation = "longest first"
     grouped_by = "prompt"
+    line = "PROMPT TAB CHOICE TAB CHOICE ..."
+    answer_columns = ("id", "prompt", "label", "answer", "probability")
     form = "choices"
 
     def rows(self, rows: Iterable[Row]) -> Iterator[Row]:
@@ -117,6 +120,27 @@ class ChoiceFormat(Format[MultipleChoice]):
         self, examples: Sequence[MultipleChoice], features: Sequence[Feature], kept: Sequence[Logits], rules: Rules
     ) -> list[int]:
         return [int(row.argmax()) for row in kept]
+
+    def of_line(self, cells: Sequence[str], id: str, where: str) -> MultipleChoice:
+        if len(cells) < 3:
+            what = f"{len(cells)} texts in a line that holds a prompt and two or more choices"
+            raise TaskDataError(what, where=where, do="put one tab between them")
+        prompt, *choices = (cell.strip() for cell in cells)
+        return MultipleChoice(id, prompt, tuple(choices), -1)
+
+    def lacking(self, example: MultipleChoice) -> str:
+        if not all(choice.strip() for choice in example.choices):
+            return "a choice is empty"
+        return "" if len(example.choices) > 1 else "it has no two choices"
+
+    def answers(
+        self, examples: Sequence[MultipleChoice], features: Sequence[Feature], logits: Sequence[Logits], rules: Rules
+    ) -> Iterator[dict[str, Any]]:
+        for example, row in zip(examples, logits, strict=True):
+            shares, label = [*map(rounded, chances(row))], int(row.argmax())
+            made = {"label": label, "answer": example.choices[label], "probability": shares[label]}
+            texts = {"prompt": example.prompt, "choices": list(example.choices)}
+            yield {"id": example.id, **texts, **made, "probabilities": shares}
 
     def gold(self, examples: Sequence[MultipleChoice]) -> list[str]:
         return [gold_label(example, example.label if example.label >= 0 else None) for example in examples]

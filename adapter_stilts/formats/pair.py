@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from adapter_stilts.data.columns import ID, LABEL, Columns, couples_of, spelled, words
 from adapter_stilts.data.feature import IGNORED, Feature
@@ -15,7 +16,18 @@ from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import Tokenizer, cut_texts
 from adapter_stilts.data.tables import Row
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, dealt, register
+from adapter_stilts.formats.base import (
+    Cut,
+    Example,
+    Format,
+    Logits,
+    Rules,
+    cells_of,
+    chances,
+    dealt,
+    register,
+    rounded,
+)
 from adapter_stilts.metrics.base import DEFAULTS, Options
 from adapter_stilts.statistics.learned import Baseline
 
@@ -76,6 +88,26 @@ class ClassifiedFormat(Format[Classified]):
     ) -> list[str]:
         return [rules.names(row)[int(row.argmax())] for row in kept]
 
+    def of_line(self, cells: Sequence[str], id: str, where: str) -> Classified:
+        if len(self.texts) == 1:
+            return Classified(id, " ".join(cells).strip(), None, "")
+        text, pair = cells_of(cells, self.texts, where)
+        return Classified(id, text.strip(), pair.strip(), "")
+
+    def lacking(self, example: Classified) -> str:
+        texts = zip(("text", "pair"), (example.text, example.pair), strict=True)
+        return next((f"its {field} is empty" for field, text in texts if text is not None and not text.strip()), "")
+
+    def answers(
+        self, examples: Sequence[Classified], features: Sequence[Feature], logits: Sequence[Logits], rules: Rules
+    ) -> Iterator[dict[str, Any]]:
+        for example, row in zip(examples, logits, strict=True):
+            shares = dict(zip(rules.names(row), map(rounded, chances(row)), strict=True))
+            label = rules.names(row)[int(row.argmax())]
+            texts = {"text": example.text} | ({} if example.pair is None else {"pair": example.pair})
+            made = {"label": label, "probability": shares[label], "probabilities": shares}
+            yield {"id": example.id, **texts, **made}
+
     def gold(self, examples: Sequence[Classified]) -> list[str]:
         return [gold_label(example, example.label or None) for example in examples]
 
@@ -92,6 +124,8 @@ class ClassifiedFormat(Format[Classified]):
 class PairFormat(ClassifiedFormat):
     name = "pair"
     texts = ("text", "pair")
+    line = "TEXT TAB PAIR"
+    answer_columns = ("id", "text", "pair", "label", "probability")
     columns = Columns(
         "pair",
         fields={"label": LABEL, "id": ID},
@@ -119,6 +153,8 @@ class PairFormat(ClassifiedFormat):
 class SingleFormat(ClassifiedFormat):
     name = "single"
     texts = ("text",)
+    line = "TEXT"
+    answer_columns = ("id", "text", "label", "probability")
     columns = Columns("single", fields={"text": USUAL, "label": LABEL, "id": ID}, needed=("text",))
 
     def example(self, row: Row, id: str, layout: Layout) -> Classified:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.tables import Row, empty
+from adapter_stilts.data.tables import Bad, Row, empty, refused
 from adapter_stilts.errors import TaskDataError, UsageError, few
 from adapter_stilts.files import bare_name, numbered_lines
 from adapter_stilts.formats.base import Example, Format, register
@@ -35,7 +35,7 @@ class PoolsFormat(Format[Pools]):
     retrieval = True
     pools = True
 
-    def file(self, path: Path, kind: str, layout: Layout) -> Iterator[Pools] | None:
+    def file(self, path: Path, kind: str, layout: Layout, bad: Bad = refused) -> Iterator[Pools] | None:
         raise UsageError(
             "mining pools are three files: both sides and the gold pairs", where=str(path), do="give all three"
         )

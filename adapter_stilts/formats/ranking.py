@@ -19,7 +19,7 @@ from adapter_stilts.data.feature import Feature, Ids
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.mewsli import plain_rows
 from adapter_stilts.data.pieces import SINGLE_SPECIALS, Tokenizer, cut_texts, marks, pieces
-from adapter_stilts.data.tables import Row
+from adapter_stilts.data.tables import Bad, Row, refused
 from adapter_stilts.formats.base import Cut, Format, dealt, register
 from adapter_stilts.formats.queries import COLUMNS, Candidate, Query, candidates_of, query_of, squad_ranking
 from adapter_stilts.formats.squad import squad_document
@@ -46,7 +46,7 @@ class RankingFormat(Format[Query]):
     candidates = staticmethod(candidates_of)
     example = staticmethod(query_of)
 
-    def file(self, path: Path, kind: str, layout: Layout) -> Iterator[Query] | None:
+    def file(self, path: Path, kind: str, layout: Layout, bad: Bad = refused) -> Iterator[Query] | None:
         document = squad_document(path, kind)
         return cast(Iterator[Query], squad_ranking(document, path, layout)) if document else None
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from adapter_stilts.data.columns import LABEL, meant
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.tables import TABLES, Row, empty, first_cells, joined_rows, suffix, tab_rows
+from adapter_stilts.data.tables import TABLES, Bad, Row, empty, first_cells, joined_rows, refused, suffix, tab_rows
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Example, formats
 
@@ -59,18 +59,32 @@ def read_joined(first: Path, second: Path, layout: Layout, dropped: Counter[str]
 
 
 def examples_of(
-    rows: Iterable[Row], layout: Layout, where: str, dropped: Counter[str] | None = None
+    rows: Iterable[Row],
+    layout: Layout,
+    where: str,
+    dropped: Counter[str] | None = None,
+    bad: Bad = refused,
+    unread: Sequence[TaskDataError] = (),
 ) -> Iterator[Example]:
-    """Rows with named columns to examples: kept where `layout.keep` says so, numbered from 0 where they have no id."""
+    """Rows with named columns to examples: kept where `layout.keep` says so, numbered from 0 where they have no id.
+
+    bad     is told of a row that is no example
+    unread  rows that the file has beside these, as far as it was read: they count in the numbers
+    """
     format = formats[layout.format]
     rows = format.rows(rows)
     if layout.candidates:
         return format.candidates(rows, layout, where)
-    return format.whole_file(_examples(rows, layout, where, dropped), layout, dropped)
+    return format.whole_file(_examples(rows, layout, where, dropped, bad, unread), layout, dropped)
 
 
 def _examples(
-    rows: Iterable[Row], layout: Layout, where: str, dropped: Counter[str] | None = None
+    rows: Iterable[Row],
+    layout: Layout,
+    where: str,
+    dropped: Counter[str] | None,
+    bad: Bad,
+    unread: Sequence[TaskDataError],
 ) -> Iterator[Example]:
     format = formats[layout.format]
     columns: Mapping[str, str] | None = None  # our field -> the file's column
@@ -80,11 +94,15 @@ def _examples(
             continue
         _refuse_another_language(row, layout)
         if columns is None:
-            columns = format.columns_of(list(row.cells), layout, where)
-            _require_labels(format.label_field, layout, list(row.cells), columns, where)
+            columns = _columns(list(row.cells), layout, where)
         row = Row(row.where, row.cells, columns)
-        example = format.example(row, str(row.cell("id")) if "id" in columns else str(number), layout)
         number += 1
+        try:
+            id = str(row.cell("id")) if "id" in columns else str(number - 1 + len(unread))
+            example = format.example(row, id, layout)
+        except TaskDataError as error:
+            bad(error)
+            continue
         if reason := format.left_out(example, layout):
             if dropped is not None:
                 dropped[reason] += 1
@@ -92,19 +110,26 @@ def _examples(
             yield example
 
 
-def stream(path: Path, layout: Layout, dropped: Counter[str] | None = None) -> Iterator[Example]:
-    """The examples one by one, without the checks that need the whole file."""
+def stream(path: Path, layout: Layout, dropped: Counter[str] | None = None, bad: Bad = refused) -> Iterator[Example]:
+    """The examples one by one, without the checks that need the whole file. bad: is told of a row that is none."""
     kind = suffix(path)
     if kind in NOT_READ:
         raise TaskDataError(f"files of type {kind} are not read", where=str(path), do=NOT_READ[kind])
-    examples = formats[layout.format].file(path, kind, layout)
+    examples = formats[layout.format].file(path, kind, layout, bad)
     if examples is None:
+        unread: list[TaskDataError] = []
+
+        def left_out(error: TaskDataError) -> None:
+            bad(error)
+            unread.append(error)
+
         if kind in TABLES:
-            rows = TABLES[kind](path)
+            rows = TABLES[kind](path, left_out)
         else:
             layout, header = _header(path, layout)
-            rows = tab_rows(path, header, (Counter() if dropped is None else dropped) if layout.skip_short else None)
-        examples = examples_of(rows, layout, str(path), dropped)
+            short = (Counter[str]() if dropped is None else dropped) if layout.skip_short else None
+            rows = tab_rows(path, header, short, left_out)
+        examples = examples_of(rows, layout, str(path), dropped, bad, unread)
     yield from examples
 
 
@@ -128,6 +153,17 @@ def refuse_repeated_ids(examples: Sequence[Example], where: str) -> None:
             what = f"id '{example.id}' occurs twice"
             raise TaskDataError(what, where=place, do="give every row an id of its own; predictions are matched by it")
         seen[example.id] = number
+
+
+def _columns(names: Sequence[str], layout: Layout, where: str) -> dict[str, str]:
+    """Field -> column of a table; without that of the labels where these are not looked at."""
+    format = formats[layout.format]
+    usual = {field: column for field, column in layout.usual.items() if column in names}
+    columns = format.columns_of(names, replace(layout, columns={**usual, **layout.columns}), where)
+    if layout.gold:
+        _require_labels(format.label_field, layout, names, columns, where)
+        return columns
+    return {field: column for field, column in columns.items() if field != format.label_field}
 
 
 def _require_labels(field: str, layout: Layout, names: Sequence[str], columns: Mapping[str, str], where: str) -> None:
@@ -162,7 +198,9 @@ def _header(path: Path, layout: Layout) -> tuple[Layout, list[str] | None]:
     positions = [str(number) for number in range(len(cells))]
     if layout.columns and all(column.isdecimal() for column in layout.columns.values()):
         return layout, positions
-    format = formats[layout.format]
+    format, usual = formats[layout.format], layout.usual
+    if not layout.columns and usual and all(column.isdecimal() for column in usual.values()):
+        return replace(layout, columns={field: at for field, at in usual.items() if at in positions}), positions
     texts = format.texts
     if layout.columns or not texts:
         return layout, None

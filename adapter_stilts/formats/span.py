@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -20,12 +20,12 @@ from adapter_stilts.data.columns import ID, Columns
 from adapter_stilts.data.feature import IGNORED, Feature, Ids
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import PAIR_SPECIALS, Offsets, Tokenizer, marks, pieces, pieces_with_offsets, trimmed
-from adapter_stilts.data.tables import Row
+from adapter_stilts.data.tables import Bad, Row, refused
 from adapter_stilts.errors import UsageError
-from adapter_stilts.formats.base import Cut, Format, Logits, Rules, dealt, register
+from adapter_stilts.formats.base import Cut, Format, Logits, Rules, cells_of, dealt, register, rounded
 from adapter_stilts.formats.protocols import Decoding, Setting, TargetProtocol
 from adapter_stilts.formats.squad import Answer, SpanQuestion, flat_answers, squad_document, squad_rows
-from adapter_stilts.metrics.answers import Answers, Window, best_span, most_context
+from adapter_stilts.metrics.answers import Answers, Span, Window, best_span, most_context
 from adapter_stilts.metrics.base import DEFAULTS, Options
 from adapter_stilts.metrics.word_answers import word_answer
 from adapter_stilts.statistics.learned import Baseline
@@ -55,13 +55,15 @@ class SpanFormat(Format[SpanQuestion]):
     metric = "squad"
     grouped_by = "context"
     form = "answers"
+    line = "QUESTION TAB CONTEXT"
+    answer_columns = ("id", "question", "answer", "start", "end", "probability")
     max_length = 384
     whole = False
     misplaced_note = "questions are left out: their answer is not where the data says it is"
 
-    def file(self, path: Path, kind: str, layout: Layout) -> Iterator[SpanQuestion] | None:
+    def file(self, path: Path, kind: str, layout: Layout, bad: Bad = refused) -> Iterator[SpanQuestion] | None:
         document = squad_document(path, kind)
-        return squad_rows(document, path, layout.labelled) if document else None
+        return squad_rows(document, path, layout.labelled, layout.gold, bad) if document else None
 
     def example(self, row: Row, id: str, layout: Layout) -> SpanQuestion:
         answers = flat_answers(row) if "answers" in row.columns else ()
@@ -129,17 +131,51 @@ class SpanFormat(Format[SpanQuestion]):
     def decode(
         self, examples: Sequence[SpanQuestion], features: Sequence[Feature], kept: Sequence[Logits], rules: Rules
     ) -> Answers:
-        read = zip(features, kept, strict=True)
-        decoding, spans = rules.decoding, {}
-        for number, pairs in groupby(read, key=lambda pair: pair[0].example):
+        spans = {examples[number].id: span for number, span, _ in self._spans(examples, features, kept, rules)}
+        return Answers(spans, rules.decoding.null_threshold if rules.unanswerable else None)
+
+    def of_line(self, cells: Sequence[str], id: str, where: str) -> SpanQuestion:
+        question, context = cells_of(cells, ("question", "context"), where)
+        return SpanQuestion(id, question.strip(), context, ())
+
+    def lacking(self, example: SpanQuestion) -> str:
+        if not example.question.strip():
+            return "its question is empty"
+        return "" if example.context.strip() else "its context is empty"
+
+    def answers(
+        self, examples: Sequence[SpanQuestion], features: Sequence[Feature], logits: Sequence[Logits], rules: Rules
+    ) -> Iterator[dict[str, Any]]:
+        """Offsets count code points of the context, the end not included; null for a question without an answer.
+
+        The probability is that of the start times that of the end, over all tokens of all windows.
+        """
+        threshold = rules.decoding.null_threshold if rules.unanswerable else np.inf
+        for number, span, windows in self._spans(examples, features, logits, rules):
+            example, lead = examples[number], len(raw := examples[number].context[span.start : span.end])
+            lead -= len(raw.lstrip())
+            none = span.null_odds > threshold or not span.text
+            start = None if none else span.start + lead
+            made = {"answer": "" if none else span.text, "start": start}
+            made["end"] = None if start is None else start + len(span.text)
+            every = np.concatenate([window.logits for window in windows]).astype(np.float64)  # [tokens, 2]
+            total = (np.log(np.exp(every - every.max(0)).sum(0)) + every.max(0)).sum()
+            chance = np.exp((span.null_score if none else span.score) - total)
+            yield {"id": example.id, "question": example.question, **made, "probability": rounded(chance)}
+
+    def _spans(
+        self, examples: Sequence[SpanQuestion], features: Sequence[Feature], kept: Sequence[Logits], rules: Rules
+    ) -> Iterator[tuple[int, Span, list[Window]]]:
+        """The best span of each question, by its number, with the windows it was found in."""
+        decoding = rules.decoding
+        for number, pairs in groupby(zip(features, kept, strict=True), key=lambda pair: pair[0].example):
             question, of_question = examples[number], list(pairs)
             windows = _marked_windows(of_question, decoding)
             span = best_span(question.context, windows, decoding.n_best, decoding.longest, decoding.whole_row)
             if decoding.text == "words" and span.tokens is not None:
                 window, first, last = span.tokens
                 span = replace(span, text=_in_words(question.context, of_question[window][0], first, last, rules))
-            spans[question.id] = span
-        return Answers(spans, decoding.null_threshold if rules.unanswerable else None)
+            yield number, span, windows
 
     def gold(self, examples: Sequence[SpanQuestion]) -> dict[str, list[str]]:
         return {example.id: [answer.text for answer in example.answers] for example in examples}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from adapter_stilts.data.tables import JSON, Row, json_document, whole_text
+from adapter_stilts.data.tables import JSON, Bad, Row, json_document, refused, whole_text
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Example
 
@@ -40,10 +40,24 @@ def squad_document(path: Path, kind: str) -> Node | None:
     return document if isinstance(document, dict) and "data" in document else None
 
 
-def squad_rows(document: Node, path: Path, labelled: bool) -> Iterator[SpanQuestion]:
-    """The questions in file order. One without answers must say `is_impossible`, unless files need not be labelled."""
+def squad_rows(
+    document: Node, path: Path, labelled: bool, gold: bool = True, bad: Bad = refused
+) -> Iterator[SpanQuestion]:
+    """The questions in file order. One without answers must say `is_impossible`, unless files need not be labelled.
+
+    gold  False: answers are not looked at
+    bad   is told of a question that is none
+    """
     for paragraph, context, where in paragraphs(document, path):
-        yield from paragraph_questions(paragraph, context, where, labelled)
+        for qa in _nodes(paragraph, "qas", where):
+            try:
+                question = _question(
+                    qa if gold else {**qa, "answers": [], "is_impossible": False}, context, where, labelled
+                )
+            except TaskDataError as error:
+                bad(error)
+            else:
+                yield question
 
 
 def paragraphs(document: Node, path: Path) -> Iterator[tuple[Node, str, str]]:

@@ -13,30 +13,35 @@ are taken as its release writes them, in IOB1 or IOB2.
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, chain
+from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import Any
 
-from adapter_stilts.data.columns import ID, Columns, wrong_label
+from adapter_stilts.data.columns import ID, TEXT, Columns, wrong_label
 from adapter_stilts.data.conllu_rows import NO_TAG, UPOS
 from adapter_stilts.data.feature import IGNORED, Feature
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import SINGLE_SPECIALS, Marks, Tokenizer, marks, pieces
-from adapter_stilts.data.tables import TABLES, Row
+from adapter_stilts.data.tables import TABLES, Bad, Row, refused
 from adapter_stilts.data.tag_schemes import ENTITIES, OUTSIDE, entity_type, iob2, named, parts, scheme_of
-from adapter_stilts.data.tagged_rows import tagged_rows
+from adapter_stilts.data.tagged_rows import LOOKED_AT, tagged_rows
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, dealt, register
+from adapter_stilts.files import numbered_lines
+from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, chances, dealt, register, rounded
 from adapter_stilts.formats.protocols import Setting, TargetProtocol
+from adapter_stilts.metrics.answers import is_punctuation
 from adapter_stilts.metrics.base import DEFAULTS, Options
 from adapter_stilts.metrics.tags import Tags
 from adapter_stilts.statistics.learned import Baseline
 
 EMPTY = "no word with a tag"
 NAMED = {"upos": ("upos", "pos_tags", "pos"), ENTITIES: ("ner_tags", "ner")}  # columns by what is wanted of tags
+UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+WIDEST = 4  # columns of a file with a word a line, where spaces part them
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ class TagsFormat(Format[Tagged]):
     columns = Columns(
         "tags",
         fields={
-            "words": ("tokens", "words", "word", "token", "form"),
+            "words": ("tokens", "words", "word", "token", "form", *TEXT),
             "tags": ("tags", "ner_tags", "pos_tags", "upos", "ner", "pos", "chunk_tags", "labels"),
             "id": ID,
         },
@@ -75,15 +80,20 @@ class TagsFormat(Format[Tagged]):
     head = "tags"
     metric = "chunk_f1"
     form = "tags"
+    line = "SENTENCE"
+    answer_columns = ("id", "position", "word", "tag", "probability")
     classes = True
     whole = False
 
-    def file(self, path: Path, kind: str, layout: Layout) -> Iterator[Tagged] | None:
+    def file(self, path: Path, kind: str, layout: Layout, bad: Bad = refused) -> Iterator[Tagged] | None:
         if kind in TABLES:
             return None
+        if not layout.gold and kind in ("", ".txt") and is_prose(path):
+            lines = ((number, line.strip()) for number, line in numbered_lines(path, bad=bad))
+            return (self.of_line([line], str(number), f"{path}, line {number}") for number, line in lines if line)
         assert self.columns is not None
         named = {self.columns.field_called(name): column for name, column in layout.columns.items()}
-        rows = tagged_rows(path, replace(layout, columns=named))
+        rows = tagged_rows(path, replace(layout, columns=named), bad)
         return self.whole_file((_Written(*row) for row in rows), layout)
 
     def columns_of(self, names: Sequence[str], layout: Layout, where: str) -> dict[str, str]:
@@ -95,6 +105,8 @@ class TagsFormat(Format[Tagged]):
         return replace(self.columns, fields=fields).find(names, layout.columns, where)
 
     def example(self, row: Row, id: str, layout: Layout) -> Tagged:
+        if not layout.gold and isinstance(text := row.cell("words"), str) and not text.lstrip().startswith("["):
+            return self.of_line([text], id, row.where)
         words = [_word(word, row.where) for word in row.items("words")]
         tags = [_tag(tag, row.where) for tag in row.items("tags")] if "tags" in row.columns else []
         if tags and len(tags) != len(words):
@@ -111,7 +123,7 @@ class TagsFormat(Format[Tagged]):
     ) -> Iterator[Tagged]:
         """Sentences with their tags in IOB2, once all tags of the file are known."""
         names = layout.label_names
-        if layout.published:
+        if layout.published or not layout.gold:
             yield from (_clean(row, [names.get(tag, tag) for tag in row.tags], layout) for row in examples)
             return
         written = list(examples)
@@ -136,8 +148,14 @@ class TagsFormat(Format[Tagged]):
             elif dropped is not None:
                 dropped[EMPTY] += 1
 
+    def of_line(self, cells: Sequence[str], id: str, where: str) -> Tagged:
+        return Tagged(id, words_of(" ".join(cells)), ())
+
+    def lacking(self, example: Tagged) -> str:
+        return "" if example.words else "it has no words"
+
     def left_out(self, example: Tagged, layout: Layout) -> str:
-        return "" if example.words else EMPTY
+        return "" if example.words or not layout.gold else EMPTY
 
     def group(self, example: Tagged) -> str:
         return " ".join(example.words)
@@ -197,6 +215,23 @@ class TagsFormat(Format[Tagged]):
             sentences[feature.example].extend(tags)
         return [tuple(tags) for tags in sentences]
 
+    def answers(
+        self, examples: Sequence[Tagged], features: Sequence[Feature], logits: Sequence[Logits], rules: Rules
+    ) -> Iterator[dict[str, Any]]:
+        read: list[list[Logits]] = [[] for _ in examples]  # [C] of each word
+        for feature, row in zip(features, logits, strict=True):
+            read[feature.example].extend(row[list(feature.words)])
+        for example, of_words in zip(examples, read, strict=True):
+            tags = [rules.names(row)[int(row.argmax())] for row in of_words]
+            shares = [rounded(chances(row).max()) for row in of_words]
+            yield {"id": example.id, "words": list(example.words), "tags": tags, "probabilities": shares}
+
+    def in_table(self, answer: Mapping[str, Any]) -> Iterator[Sequence[object]]:
+        """A word a row; words count from 1."""
+        by_word = zip(answer["words"], answer["tags"], answer["probabilities"], strict=True)
+        for number, (word, tag, share) in enumerate(by_word, start=1):
+            yield [answer["id"], number, word, tag, share]
+
     def scored_part(self, examples: Sequence[Tagged], predictions: Any) -> tuple[Sequence[Tagged], int]:
         """A protocol may cut long sentences, gold and all."""
         pairs = list(zip(examples, predictions, strict=True))
@@ -230,6 +265,24 @@ def tags_alone(sentences: Sequence[Sequence[str]], layout: Layout, path: str) ->
     for remark in scheme.remarks:
         layout.say(remark)
     return [scheme.iob2(tags) for tags in sentences]
+
+
+def is_prose(path: Path) -> bool:
+    """Whether a text file to be predicted holds a sentence a line, not a word a line with or without more columns."""
+    first = [line for _, line in islice(numbered_lines(path, bad=lambda error: None), LOOKED_AT) if line.strip()]
+    widths = {len(line.split()) for line in first}
+    return not any("\t" in line for line in first) and (len(widths) > 1 or max(widths, default=0) > WIDEST)
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """The words of a sentence: white space parts them, punctuation at their ends is a word of its own, and so is every
+    character of a script that is written without spaces and told by characters (Han, kana)."""
+    words: list[str] = []
+    for part in UNSPACED.sub(r" \g<0> ", text).split():
+        first = next((place for place, mark in enumerate(part) if not is_punctuation(mark)), len(part))
+        last = next((place for place in range(len(part), first, -1) if not is_punctuation(part[place - 1])), first)
+        words += [*part[:first], *([part[first:last]] if first < last else []), *part[last:]]
+    return tuple(words)
 
 
 def _clean(row: Tagged, tags: Sequence[str], layout: Layout) -> Tagged:

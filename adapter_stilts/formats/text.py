@@ -10,7 +10,7 @@ from adapter_stilts.data.columns import ID, TEXT, Columns
 from adapter_stilts.data.feature import Feature
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import SINGLE_SPECIALS, Tokenizer, marks, pieces
-from adapter_stilts.data.tables import TABLES, TSV, Row
+from adapter_stilts.data.tables import TABLES, TSV, Bad, Row, refused
 from adapter_stilts.files import numbered_lines
 from adapter_stilts.formats.base import Cut, Example, Format, register
 
@@ -44,7 +44,7 @@ class TextFormat(Format[PlainText]):
     whole = False
     masked = True
 
-    def file(self, path: Path, kind: str, layout: Layout) -> Iterator[PlainText] | None:
+    def file(self, path: Path, kind: str, layout: Layout, bad: Bad = refused) -> Iterator[PlainText] | None:
         if kind in TABLES or kind == TSV:
             return None
         lines = ((number, line.strip()) for number, line in numbered_lines(path))  # blank lines separate documents

@@ -67,7 +67,7 @@ class Mean:
             facts["elsewhere"] = {"interval": elsewhere.interval, "p": elsewhere.p}
         if error := gain.error:
             facts["variance"] = {name: variance for name, (variance, _) in error.parts.items()}
-            facts |= {"degrees_of_freedom": error.freedom, "detectable": gain.detectable(self.tests)}
+            facts["detectable"] = gain.detectable(self.tests)
         return facts | ({"dropped": gain.dropped} if gain.dropped else {})
 
     def to_json(self) -> dict[str, Any]:

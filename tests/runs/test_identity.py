@@ -47,6 +47,7 @@ DECIDING = {
     "training.head_dropout": 0.2,
     "training.head_pool": "mean",
     "training.patience": 6,
+    "training.keep_step": 2,
     "training.evaluate_steps": 7,
     "training.precision": "bf16",
     "training.gradient_checkpointing": True,

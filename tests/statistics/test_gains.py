@@ -8,7 +8,7 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import DescrStatsW
 
 from adapter_stilts.errors import StiltsError
-from adapter_stilts.statistics.gains import Scored, compare, compare_means, elsewhere_of, hashed, holm
+from adapter_stilts.statistics.gains import Error, Scored, compare, compare_means, elsewhere_of, hashed, holm
 
 
 def right(flags, items=None):
@@ -170,6 +170,16 @@ def test_finds_a_difference_where_there_is_none_as_often_as_it_says(seeds, paral
         a, b = (arm(draw, seeds, 3, 100, 0.6, spread, parallel) for _ in range(2))
         wrong += compare(a, b, "ratio").p < 0.05
     assert (0 if seeds == 2 else 3) <= wrong <= 19  # 10 expected, fewer of two seeds
+
+
+def test_weighs_the_quantiles_of_seeds_and_items_by_their_variance():
+    """By hand: t of 2.7764 with four degrees of freedom and of 1.9840 with a hundred."""
+    error = Error({"seeds": (1.0, 4), "items": (3.0, 100)}, weighted=True)
+    assert error.interval(0)[1] == pytest.approx((1 * 2.7764 + 3 * 1.9840) / 4 * 2, abs=1e-3)
+    assert error.p(error.interval(0)[1]) == pytest.approx(0.05)
+    assert error.p(error.interval(0, level=0.996)[1]) == pytest.approx(0.004)
+    assert (error.p(0), error.tail(-1)) == (pytest.approx(1), pytest.approx(1 - error.tail(1)))
+    assert error.p(1000) < 1e-9
 
 
 def test_tells_other_languages_from_those_that_were_scored():

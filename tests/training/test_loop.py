@@ -169,6 +169,23 @@ def test_trains_the_same_whatever_was_drawn_before(toy, same_bits):
     assert same_bits(toy.trained(one), toy.trained(other))
 
 
+def test_keeps_the_step_it_was_told_to_of_a_course_planned_for_all(toy, same_bits):
+    """As a control does: validation, whose best step comes earlier, chooses nothing, and the rate falls as ever."""
+    whole, cut = toy.Toy(), toy.Toy()
+    scores = iter([0.9, 0.1, 0.1])
+    outcome = train(
+        cut,
+        toy.toy_data(),
+        changed(PLAN, keep_step=12, select=False, evaluate_steps=4),
+        validate=lambda model: next(scores),
+    )
+    assert (outcome.steps, outcome.best_step, outcome.best_score, outcome.stopped_by) == (12, 12, 0.1, "kept step")
+    stop, progress = stopping_at(12)
+    with pytest.raises(Interrupted):
+        train(whole, toy.toy_data(), PLAN, stop=stop, progress=progress)
+    assert same_bits(toy.trained(cut), toy.trained(whole))
+
+
 def test_loads_the_best_step_whole(toy, same_bits):
     """Scores by script: the third evaluation is the best, and all trained parts are those of its step."""
     scores = iter([0.1, 0.3, 0.9, 0.5, 0.9, 0.2])
