@@ -66,7 +66,7 @@ def score(
     refuse(strange, f'odds of "no answer" mean nothing to {metric}', advice)
     odds = read_odds(null_odds) if null_odds else None
     asked = replace(options, language=iso1(language) if language else "", null_odds=odds)
-    scored = score_file(metric, gold, predictions, asked, registered, report.say)
+    scored = score_file(metric, gold, predictions, asked, registered, language, report.say)
     if scored.unanswered:
         report.say(f"{scored.unanswered} of {scored.n} questions have no prediction; they score 0")
     protocol = "own" if rule.takes_rule and asked.rule != DEFAULTS.rule else rule.protocol

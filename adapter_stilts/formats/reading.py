@@ -98,7 +98,7 @@ def _examples(
         row = Row(row.where, row.cells, columns)
         number += 1
         try:
-            id = str(row.cell("id")) if "id" in columns else str(number - 1 + len(unread))
+            id = _id(row) if "id" in columns else str(number - 1 + len(unread))
             example = format.example(row, id, layout)
         except TaskDataError as error:
             bad(error)
@@ -153,6 +153,15 @@ def refuse_repeated_ids(examples: Sequence[Example], where: str) -> None:
             what = f"id '{example.id}' occurs twice"
             raise TaskDataError(what, where=place, do="give every row an id of its own; predictions are matched by it")
         seen[example.id] = number
+
+
+def _id(row: Row) -> str:
+    """A row's own id. Raises TaskDataError where it has none, beside rows that do."""
+    id = row.cell("id")
+    if id is None or id != id or isinstance(id, list | tuple | dict):
+        where, do = f"{row.where}, column '{row.columns['id']}'", "give every row an id of its own, or none"
+        raise TaskDataError(f"a row without an id: {id!r:.40}", where=where, do=do)
+    return str(int(id) if isinstance(id, float) and id.is_integer() else id)
 
 
 def _columns(names: Sequence[str], layout: Layout, where: str) -> dict[str, str]:
