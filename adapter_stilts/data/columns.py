@@ -7,10 +7,12 @@ A field of ours ("text") may also be called by any of its usual names ("premise"
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from adapter_stilts.data.tables import called_twice, whole_text
 from adapter_stilts.errors import TaskDataError, few
 from adapter_stilts.registry import nearest, unknown_name
 
@@ -25,7 +27,13 @@ TEXT = words("text sentence content line code document")  # what a column of sen
 MANY = 24  # labels listed in a message
 PLACEHOLDERS = ("-1", "-", "?", "None", "none", "null", "nan")  # what releases write in the place of a label
 
-NUMBERED = re.compile(r"(choice|hypothesis|ending|answer|option|sol|alternative)_?([0-9]|[a-e])", re.IGNORECASE)
+EMPTY = ("nan", "<na>")  # what pandas writes for a cell without a value, in any case
+NUMBERED = re.compile(
+    r"(choice|hypothesis|ending|answer|option|sol|alternative)(?:_?([0-9]{1,2}|[a-j])|_([k-z]))", re.IGNORECASE
+)
+WHOLE = re.compile(r"-?[0-9]+\.0+")
+# a list or an object as Python and JSON write it: ['joy', 'anger'], [2, 27], {"a": 1}; [other] may be a label
+LIST = re.compile(r"""\[\s*(['"0-9-].*)?\]|\[.*,.*\]|[{(]\s*['"].*[})]""")
 LANGUAGE_COLUMN = re.compile(r"[a-z]{2,3}([_-][A-Z][A-Za-z]{1,3})?")
 ENGLISH = re.compile(r"eng?([_-][A-Z][A-Za-z]{1,3})?")
 
@@ -61,7 +69,7 @@ class Columns:
             columns |= dict(zip(self.couple, self._couple(names), strict=False))
         for name, usual in self.fields.items():
             free = [column for column in names if column not in columns.values()]
-            if name not in columns and (called := first_called(usual, free)):
+            if name not in columns and (called := first_called(usual, free, where)):
                 columns[name] = called
         self._require(names, columns, where)
         return columns
@@ -113,20 +121,53 @@ def couples_of(names: str) -> tuple[tuple[str, ...], ...]:
 
 
 def spelled(value: object, labels: Sequence[str] | None, names: Mapping[str, str], where: str) -> str:
-    """A cell's label as the task spells it: declared names first, then the same text in any case; "" for an empty cell.
+    """A cell's label as the task spells it: declared names first, then the same text in any case, or the same number
+    or truth; "" for a cell without one: empty, null, NaN.
 
-    Numbers and booleans become text (1, 1.0 and True are "1"). Raises TaskDataError for a label outside `labels`.
+    Numbers and booleans become text (1, 1.0, "1.0" and True are "1"). Raises TaskDataError for what is no label (a
+    list, infinity, text with a line break in it) and for a label outside `labels`.
     """
-    if isinstance(value, bool | float) and float(value).is_integer():
-        value = int(value)
-    text = "" if value is None else str(value).strip()
-    text = names.get(text, text)
+    text = label_text(value, where)
+    if (named := names.get(text, names.get(_whole(text)))) is not None:
+        text = named
+    elif text.casefold() in EMPTY and text not in (labels or ()):
+        return ""
+    if labels is None and named is None:
+        return _whole(text)
     if labels is None or not text or text in labels:
         return text
-    same = [label for label in labels if label.casefold() == text.casefold()]
-    if not same:
+    same = [label for label in labels if alike(label) == alike(text)]
+    if len(same) != 1:
         raise wrong_label(text, labels, where)
     return same[0]
+
+
+def label_text(value: object, where: str) -> str:
+    """A cell as a label, in a line of text; "" for null and NaN. Raises TaskDataError for what is no label."""
+    if value is None or value != value:
+        return ""
+    if isinstance(value, bool | float) and float(value).is_integer():
+        value = int(value)
+    text = str(value).strip()
+    if isinstance(value, list | tuple) or (isinstance(value, str) and LIST.fullmatch(text)):
+        what = f"a row has several labels, or one in a list: {text:.60}"
+    elif not isinstance(value, str) and (not isinstance(value, int | float) or value in (math.inf, -math.inf)):
+        what = f"no label: {value!r:.60}"
+    elif any(mark in text for mark in "\n\r\t"):
+        what = f"a label with a line break or a tab in it: {text!r:.60}"
+    else:
+        return whole_text(text, "label", where)
+    raise TaskDataError(what, where=where, do="give every row one label: a word, a number, or true and false")
+
+
+def _whole(text: str) -> str:
+    """A number without a fraction, as pandas writes it beside empty cells, without its ".0"."""
+    return text.partition(".")[0] if WHOLE.fullmatch(text) else text
+
+
+def alike(label: str) -> str:
+    """What labels have in common that are spelled in two ways."""
+    return {"true": "1", "false": "0"}.get(label.casefold(), _whole(label).casefold())
 
 
 def wrong_label(label: str, labels: Iterable[str], where: str = "") -> TaskDataError:
@@ -140,20 +181,34 @@ def wrong_label(label: str, labels: Iterable[str], where: str = "") -> TaskDataE
     return TaskDataError(f"label '{label}' is not one of: {few(known, MANY)}", where=where, do=do)
 
 
-def numbered_choices(names: Iterable[str]) -> list[str]:
-    """Columns choice1, choice2, ... (or hypothesis1, ending0, ...) in order; the name with the most columns wins."""
-    groups: dict[str, list[str]] = {}
+def numbered_choices(names: Iterable[str], where: str = "") -> list[str]:
+    """Columns choice1, choice2, ... (or hypothesis1, ending0, option_a, ...) in order; the name with the most columns
+    wins. Raises TaskDataError where one between them is missing or stands there twice."""
+    groups: dict[str, dict[str, str]] = {}
     for name in names:
         if match := NUMBERED.fullmatch(name):
-            groups.setdefault(match[1].lower(), []).append(name)
-    largest: list[str] = max(groups.values(), key=len, default=[])
-    return sorted(largest)
+            groups.setdefault(match[1].lower(), {})[name] = (match[2] or match[3]).lower()
+    largest = max(groups.values(), key=len, default={})
+    places = {name: int(mark) if mark.isdecimal() else ord(mark) - ord("a") for name, mark in largest.items()}
+    ordered = sorted(places, key=places.__getitem__)
+    lettered = {mark.isalpha() for mark in largest.values()}
+    counted = [places[name] - places[ordered[0]] for name in ordered]
+    wrong = bool(ordered) and places[ordered[0]] > (0 if True in lettered else 1)
+    if wrong or len(lettered) > 1 or counted != list(range(len(ordered))):
+        what = f"the columns of choices are not numbered through: {', '.join(ordered)}"
+        raise TaskDataError(what, where=where, do="number them in one way, without a gap: choice0, choice1, ...")
+    return ordered
 
 
-def first_called(usual: Iterable[str], names: Sequence[str]) -> str | None:
-    """The column, spelled in any case, that has the first of the usual names which any has."""
-    spelled = {name.lower(): name for name in reversed(names)}
-    return next((spelled[name] for name in usual if name in spelled), None)
+def first_called(usual: Iterable[str], names: Sequence[str], where: str = "") -> str | None:
+    """The column, spelled in any case, that has the first of the usual names which any has. Raises TaskDataError where
+    two have it."""
+    for name in usual:
+        if same := [column for column in names if column.lower() == name]:
+            if len(same) > 1:
+                raise called_twice(same[0], same[1], where)
+            return same[0]
+    return None
 
 
 def meant(wrong: str, names: Iterable[str]) -> str:

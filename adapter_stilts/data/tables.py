@@ -1,8 +1,8 @@
 """Files of rows with named columns: JSON lines, a JSON list, CSV, and tab-separated text with or without a header.
 
 Tab-separated text is not quoted: a quotation mark is a character like any other, as in the releases of GLUE and XNLI.
-The files that XTREME's scripts prepare are the exception: they end their lines with "\\r\\n", and a cell with a
-quotation mark in it is quoted.
+The exceptions are files whose lines end with "\\r\\n", as those that XTREME's scripts prepare, and files in which every
+cell with a quotation mark in it is quoted as a CSV writer quotes it, which `DataFrame.to_csv(sep="\\t")` makes.
 
 A release may keep its rows in two files: pairs of functions by their numbers, and questions apart from their labels.
 
@@ -17,10 +17,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 
 from adapter_stilts.errors import TaskDataError, few
@@ -29,6 +31,8 @@ from adapter_stilts.files import bare_name, first_line, numbered_lines, read_tex
 Cells = Mapping[str, object]
 Bad = Callable[[TaskDataError], None]  # is told of a row that cannot be read, which is then left out, or raises it
 
+LONGEST_CELL = (1 << 31) - 1  # characters of a CSV cell; Python's own limit is 131,072
+QUOTED = re.compile(r'"(?:[^"]|"")*"', re.DOTALL)  # a cell as CSV writers quote it
 JSON_LINES, JSON, CSV, TSV = (".jsonl", ".ndjson"), (".json",), ".csv", ".tsv"
 
 
@@ -110,28 +114,47 @@ def json_document(path: Path) -> object | None:
     if not text.strip():
         raise empty(path)
     try:
-        value: object = json.loads(text)
+        return _json(text, str(path))
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":
             return None
         raise broken_json(error, f"{path}, line {error.lineno}") from error
-    return value
+    except (ValueError, RecursionError) as error:
+        raise broken_json(error, str(path)) from error
 
 
 def csv_rows(path: Path, bad: Bad = refused) -> Iterator[Row]:
-    """Rows of comma-separated text under the file's first line; a quoted cell may hold commas and line ends."""
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
+    """Rows of comma-separated text under the file's first line; a quoted cell may hold commas and line ends.
+
+    Where the first line has semicolons or tabs and no comma, these are what separates.
+    """
+    first = next((line for _, line in numbered_lines(path)), "")
+    separator = next((mark for mark in ",;\t" if mark in first), ",")
+    do = f"correct the row, or quote a cell that holds {'a comma' if separator == ',' else repr(separator)}"
+    yield from _csv_rows(path, separator, do, bad)
+
+
+def _csv_rows(path: Path, separator: str, do: str, bad: Bad) -> Iterator[Row]:
+    csv.field_size_limit(LONGEST_CELL)
+    reader = csv.reader(_csv_lines(path), delimiter=separator, strict=True)
     header: list[str] | None = None
+    begun = 1
     try:
         for cells in reader:
             if header is None:
-                header = cells
+                header = _checked_header(cells, path)
             elif cells:
-                do = "correct the row, or quote a cell that holds a comma"
-                yield from _row(f"{path}, line {reader.line_num}", header, cells, do, bad)
+                yield from _row(f"{path}, line {begun}", header, cells, do, bad)
+            begun = reader.line_num + 1
     except csv.Error as error:
-        what, do = f"not valid CSV: {error}", "the file may be truncated; fetch it again"
-        raise TaskDataError(what, where=f"{path}, line {reader.line_num}", do=do) from error
+        what, do = f"not valid CSV: {error}", "a quotation mark may be missing, or the file is truncated"
+        raise TaskDataError(what, where=f"{path}, line {begun}", do=do) from error
+
+
+def _csv_lines(path: Path) -> Iterator[str]:
+    """The lines of a file with their ends, one by one, as a CSV reader wants them."""
+    for _, line in numbered_lines(path):
+        yield from io.StringIO(f"{line}\n", newline="")
 
 
 TABLES: Mapping[str, Callable[[Path, Bad], Iterator[Row]]] = {
@@ -149,18 +172,60 @@ def tab_rows(
 
     short  rows with too few columns are counted there and left out; None: they are refused
     """
-    quoted = first_line(path).endswith(b"\r\n")  # as Python's csv module writes them
+    quoting = _quoting(path) if short is None else Quoting.NONE
+    do = "correct the row; a tab inside a cell is not allowed"
+    if quoting is Quoting.LINES and header is None:
+        yield from _csv_rows(path, "\t", do, bad)
+        return
     for number, line in numbered_lines(path, bad=bad):
         cells = line.split("\t")
+        if quoting is not Quoting.NONE:
+            cells = [_unquoted(cell, every=quoting is Quoting.EVERY) for cell in cells]
         if header is None:
-            header = cells
+            header = _checked_header(cells, path)
         elif line:
-            cells = [_unquoted(cell) for cell in cells] if quoted else cells
             if short is not None and len(cells) < len(header):
                 short["too few columns"] += 1
                 continue
-            do = "correct the row; a tab inside a cell is not allowed"
             yield from _row(f"{path}, line {number}", header, cells, do, bad)
+
+
+class Quoting(Enum):
+    """How the cells of tab-separated text are quoted."""
+
+    NONE = "a quotation mark is a character like any other"
+    MARKS = "a cell with a quotation mark in it is quoted"
+    EVERY = "every cell is quoted"
+    LINES = "a cell with a quotation mark, a tab or a line end in it is quoted"
+
+
+def _quoting(path: Path) -> Quoting:
+    """Told from the whole file: a CSV writer quotes every cell that holds a quotation mark, and doubles those in it."""
+    tabs, broken, plain, doubled, every = -1, False, False, False, False
+    with suppress(TaskDataError):  # a line that cannot be read is refused where it is read for its cells
+        for _, line in numbered_lines(path):
+            marked = [cell for cell in line.split("\t") if '"' in cell] if '"' in line else []
+            plain |= not all(QUOTED.fullmatch(cell) for cell in marked)
+            doubled |= any('""' in cell[1:] for cell in marked)
+            if tabs < 0:
+                tabs = line.count("\t")
+                every = len(marked) == tabs + 1 and not plain
+            broken |= bool(line) and line.count("\t") != tabs
+    if plain and (broken or doubled) and _fits_csv(path):
+        return Quoting.LINES
+    if every and not plain:
+        return Quoting.EVERY
+    marks = first_line(path).endswith(b"\r\n") or (doubled and not plain)  # as Python's csv module ends lines
+    return Quoting.MARKS if marks else Quoting.NONE
+
+
+def _fits_csv(path: Path) -> bool:
+    """Whether a CSV writer can have written the file: it is valid, and all its rows are as wide as its header."""
+    csv.field_size_limit(LONGEST_CELL)
+    reader = csv.reader(_csv_lines(path), delimiter="\t", strict=True)
+    with suppress(csv.Error):
+        return len({len(cells) for cells in reader if cells}) == 1
+    return False
 
 
 def joined_rows(first: Path, second: Path) -> Iterator[Row]:
@@ -170,7 +235,8 @@ def joined_rows(first: Path, second: Path) -> Iterator[Row]:
 
 def first_cells(path: Path) -> list[str]:
     for _, line in numbered_lines(path):
-        return line.split("\t")
+        cells = line.split("\t")
+        return [cell[1:-1] for cell in cells] if all(QUOTED.fullmatch(cell) for cell in cells) else cells
     raise empty(path)
 
 
@@ -217,19 +283,38 @@ def _functions(path: Path) -> dict[str, str]:
     return known
 
 
+def _checked_header(names: list[str], path: Path) -> list[str]:
+    """The columns of a file, each of another name."""
+    for place, name in enumerate(names):
+        if name and name in names[:place]:
+            raise called_twice(name, name, f"{path}, line 1")
+    return names
+
+
+def called_twice(first: str, second: str, where: str = "") -> TaskDataError:
+    """The error for two columns that are called the same."""
+    what = f"two columns are called '{first}'" + ("" if first == second else f", one of them '{second}'")
+    return TaskDataError(what, where=where, do="rename one of them, or take it out")
+
+
 def _row(where: str, header: Sequence[str], cells: Sequence[str], do: str, bad: Bad) -> Iterator[Row]:
-    if len(cells) != len(header):
+    if len(header) > 1 and [cell.strip("\ufeff") for cell in cells] == header:
+        do = "take the line out; files may have been put together with their headers"
+        bad(TaskDataError("the header stands here a second time", where=where, do=do))
+    elif len(cells) != len(header):
         what = f"{len(cells)} columns where {len(header)} are expected: {', '.join(header)}"
         bad(TaskDataError(what, where=where, do=do))
     else:
         yield Row(where, dict(zip(header, cells, strict=True)))
 
 
-def _unquoted(cell: str) -> str:
-    """The text of a cell that was quoted for the quotation marks in it, which are then doubled; any other as it is."""
-    inner = cell[1:-1]
-    quoted = len(cell) > 1 and cell[0] == cell[-1] == '"' and '""' in inner and '"' not in inner.replace('""', "")
-    return inner.replace('""', '"') if quoted else cell
+def _unquoted(cell: str, *, every: bool) -> str:
+    """The text of a cell that was quoted for the quotation marks in it, which are then doubled; any other as it is.
+
+    every  cells without one are quoted, too
+    """
+    quoted = QUOTED.fullmatch(cell) and (every or '""' in cell[1:-1])
+    return cell[1:-1].replace('""', '"') if quoted else cell
 
 
 def whole_text(cell: object, what: str, where: str) -> str:
@@ -248,9 +333,24 @@ def empty(path: Path, what: str = "the file is empty") -> TaskDataError:
 
 def json_object(line: str, where: str) -> Cells:
     try:
-        return _object(json.loads(line), where)
+        return _object(_json(line, where), where)
     except (ValueError, RecursionError) as error:
         raise broken_json(error, where) from error
+
+
+def _json(text: str, where: str) -> object:
+    """A JSON value. Raises TaskDataError for an object with a key that stands there twice: the last would win."""
+
+    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        entries = dict(pairs)
+        if len(entries) < len(pairs):
+            names = [name for name, _ in pairs]
+            name = next(name for name in names if names.count(name) > 1)
+            raise called_twice(name, name, where)
+        return entries
+
+    value: object = json.loads(text, object_pairs_hook=once)
+    return value
 
 
 def broken_json(error: Exception, where: str) -> TaskDataError:

@@ -28,8 +28,8 @@ from adapter_stilts.data.sentences import visible
 from adapter_stilts.data.tables import refused
 from adapter_stilts.door.rows import plain_rows
 from adapter_stilts.encoder.task_model import TaskModel
-from adapter_stilts.encoder.trunk import check_local
-from adapter_stilts.errors import TaskDataError, UsageError
+from adapter_stilts.encoder.trunk import trunk_facts
+from adapter_stilts.errors import MissingError, TaskDataError, UsageError
 from adapter_stilts.files import IDENTITY
 from adapter_stilts.formats.base import Cut
 from adapter_stilts.mining.encode import Encoding
@@ -230,8 +230,15 @@ def load(run_or_trunk: str | Path | Run, *, trunk: str | None = None, config: Ru
     if any((folder / name).exists() for name in (MANIFEST, IDENTITY)):
         load_bundle(folder)
         return Run(folder, trunk, _on(given, trunk))
-    check_local(str(run_or_trunk))
-    return Run(None, str(run_or_trunk), _on(given, str(run_or_trunk)))
+    name = str(run_or_trunk)
+    try:
+        trunk_facts(name, revision=given.trunk.revision)
+    except MissingError as error:
+        if folder.exists():
+            raise
+        what = f"no run's folder and no trunk: {error.what}"
+        raise MissingError(what, where=name, do=f"name a finished run's folder, or a trunk ({error.do})") from error
+    return Run(None, name, _on(given, name))
 
 
 def _on(config: RunConfig, trunk: str | None) -> RunConfig:

@@ -68,6 +68,7 @@ def train(
     control: str | None = None,
     out: AnyPath | None = None,
     resume: bool = True,
+    overwrite: bool = False,
     dry_run: bool = False,
     report: Reporter | None = None,
 ) -> Any:
@@ -77,7 +78,7 @@ def train(
     after   finished runs to build on
     data    a folder; "train=FILE" and the like, one or several; {"train": rows or path, "validation": ...}, where rows
             are dictionaries, a frame or a data set; rows alone are the training rows
-    resume  False trains again and replaces what is there
+    resume  False, or `overwrite`: trains again and replaces what is there
     """
     names = _names(task)
     words: dict[str, object] = {
@@ -89,7 +90,8 @@ def train(
         "seed": seed,
     }
     words |= {"after": [_folder(run) for run in _list(after)], "control": control, "data": sources(data, RUNS)}
-    return _made(training.train(_configured(config, settings, words), names, **_where(out, resume, dry_run, report)))
+    where = _where(out, resume and not overwrite, dry_run, report)
+    return _made(training.train(_configured(config, settings, words), names, **where))
 
 
 def fuse(
@@ -105,6 +107,7 @@ def fuse(
     control: str | None = None,
     out: AnyPath | None = None,
     resume: bool = True,
+    overwrite: bool = False,
     dry_run: bool = False,
     report: Reporter | None = None,
 ) -> Any:
@@ -119,7 +122,7 @@ def fuse(
         "seed": seed,
     }
     chosen = _configured(config, settings, {**words, "control": control, "data": _given(data)})
-    where = _where(out, resume, dry_run, report)
+    where = _where(out, resume and not overwrite, dry_run, report)
     return _made(training.fuse(tuple(map(Path, runs)), target, chosen, **where))
 
 
@@ -261,6 +264,7 @@ def mine(
     lists: int | None = None,
     probes: int | None = None,
     limit_gb: float | None = None,
+    json_lines: bool = False,
     engine: str = "local",
     ray_address: str | None = None,
     config: AnyPath | None = None,
@@ -271,7 +275,7 @@ def mine(
 ) -> list[Pair]:
     """Find the translations hidden in two files, or lists, of sentences; returns (score, source, target), best first.
 
-    out  where the pairs are kept as JSON lines, with a report beside; None: nowhere
+    out  where the pairs are kept, with a report beside: tab-separated, or as JSON lines; None: nowhere
     """
     folder, trunk = _run_or_trunk(run, trunk)
     read = {"layer": layer, "pool": pool, "k": k, "margin": margin, "centring": centring, "protocol": protocol}
@@ -282,12 +286,13 @@ def mine(
     fields |= {"target_precision": target_precision, "index": index, "lists": lists, "probes": probes}
     fields |= {"limit_gb": limit_gb, "score_only": _path(score_only), "engine": engine, "ray_address": ray_address}
     reads = source_vectors is None or trunk is not None
-    request = Mining.from_config(chosen, run=folder, reads=reads, json_lines=True, retrieval=retrieval, **fields)
+    as_json = json_lines or out is None
+    request = Mining.from_config(chosen, run=folder, reads=reads, json_lines=as_json, retrieval=retrieval, **fields)
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(out) if out is not None else Path(scratch, "pairs.jsonl")
         how: dict[str, Any] = {"overwrite": overwrite, "dry_run": False, "report": report or Logged()}
         mining.mine(request, out=path, runs=RUNS, **how)
-        return [_pair(json.loads(line)) for _, line in numbered_lines(path) if line]
+        return [_pair(line, as_json) for _, line in numbered_lines(path) if line]
 
 
 def study(
@@ -376,6 +381,10 @@ def _text(name: AnyPath | None) -> str | None:
     return None if name is None else str(name)
 
 
-def _pair(document: Mapping[str, Any]) -> Pair:
+def _pair(line: str, as_json: bool) -> Pair:
+    if not as_json:
+        score, *texts = line.split("\t")
+        return Pair(float(score), *texts)
+    document = json.loads(line)
     sides = (document.get(side, document.get(f"{side}_line")) for side in ("source", "target"))
     return Pair(float(document["score"]), *sides)

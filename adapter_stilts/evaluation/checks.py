@@ -65,6 +65,18 @@ def same_names(gold: Sequence[str], predicted: Sequence[str], gold_path: Path, p
     _refuse(strange, what, path, f"name the labels as {gold_path} does")
 
 
+def one_language(there: Sequence[str], asked: str, path: Path, others: Sequence[str] = ()) -> None:
+    """Refuse rows of several languages where none is asked for, and a language of which there is no row.
+
+    there   the languages of the rows; where one is asked for, those that it means
+    others  all languages of the file, where some are asked for
+    """
+    what = f"the file holds {len(there)} languages: {', '.join(there)}"
+    _refuse(len(there) > 1 and not asked, what, path, "name one, --language CODE, or give each a file of its own")
+    what = f"no row of the file is in '{asked}'; it has: {', '.join(others)}"
+    _refuse(asked and not there, what, path, "name a language that the file has")
+
+
 def line_numbers(labels: Sequence[str], path: Path) -> None:
     for number, label in enumerate(labels, start=1):
         if not label.isdecimal():

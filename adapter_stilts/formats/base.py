@@ -11,6 +11,7 @@ A new format is one file: its row (an Example), its columns and `example`, `cut`
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -154,6 +155,12 @@ class Format(Generic[RowT]):
         """Why an example is left out; "" for one that is kept."""
         return ""
 
+    def whole_file(
+        self, examples: Iterable[RowT], layout: Layout, dropped: Counter[str] | None = None
+    ) -> Iterator[RowT]:
+        """The examples of a file, where one cannot be read without the others. dropped: counts those left out."""
+        return iter(examples)
+
     def of_hub(self, rows: Iterable[Row], columns: Mapping[str, str], where: str) -> list[RowT] | None:
         """The examples of a data set of the hub, where they are not one a row."""
         return None
@@ -252,6 +259,10 @@ class Format(Generic[RowT]):
     def decode(self, examples: Sequence[RowT], features: Sequence[Feature], kept: Sequence[Any], rules: Rules) -> Any:
         """Predictions in example order, as `gold` has them, from what was kept of each feature."""
         raise UsageError(f"a head for '{self.name}' makes no predictions", do="score it with its own task")
+
+    def read_together(self, example: RowT) -> object:
+        """What examples must share to be cut together."""
+        return None
 
     def answers(
         self, examples: Sequence[RowT], features: Sequence[Feature], logits: Sequence[Logits], rules: Rules

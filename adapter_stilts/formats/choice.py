@@ -15,13 +15,14 @@ from adapter_stilts.data.columns import ID, Columns, numbered_choices, spelled, 
 from adapter_stilts.data.feature import IGNORED, Feature
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import Tokenizer, cut_texts
-from adapter_stilts.data.tables import Row
+from adapter_stilts.data.tables import Row, whole_text
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, chances, dealt, register, rounded
-from adapter_stilts.formats.pair import gold_label
+from adapter_stilts.formats.pair import gold_label, without_label
 from adapter_stilts.metrics.base import DEFAULTS, Options
 from adapter_stilts.statistics.learned import Baseline
 
+LETTERS = 26  # choices that can be called by one
 # What XTREME-R writes after a premise of COPA and XCOPA, in English for every language.
 COPA_QUESTIONS: Mapping[str, str] = {"cause": "What was the cause?", "effect": "What was the effect?"}
 
@@ -73,8 +74,9 @@ class ChoiceFormat(Format[MultipleChoice]):
     def columns_of(self, names: Sequence[str], layout: Layout, where: str) -> dict[str, str]:
         columns = super().columns_of(names, layout, where)
         if "choices" not in columns:
-            numbered = [columns[field] for field in numbered_choices(columns)]
-            columns |= {f"choice {number}": column for number, column in enumerate(numbered or numbered_choices(names))}
+            numbered = [columns[field] for field in numbered_choices(columns, where)]
+            listed = numbered or numbered_choices(names, where)
+            columns |= {f"choice {number}": column for number, column in enumerate(listed)}
         return columns
 
     def example(self, row: Row, id: str, layout: Layout) -> MultipleChoice:
@@ -133,6 +135,9 @@ class ChoiceFormat(Format[MultipleChoice]):
             return "a choice is empty"
         return "" if len(example.choices) > 1 else "it has no two choices"
 
+    def read_together(self, example: MultipleChoice) -> int:
+        return len(example.choices)
+
     def answers(
         self, examples: Sequence[MultipleChoice], features: Sequence[Feature], logits: Sequence[Logits], rules: Rules
     ) -> Iterator[dict[str, Any]]:
@@ -171,21 +176,44 @@ def _flat(row: Row) -> Row:
 def _choices(row: Row) -> tuple[list[str], list[str]]:
     """The names by which a label may call the choices ("A", "B"; none where it counts) and their texts."""
     if "choices" not in row.columns:
-        return [], [row.text(field) for field in row.columns if field.startswith("choice ")]
-    cell = row.cell("choices")
-    if isinstance(cell, dict) and "text" in cell:
-        return [str(name) for name in cell.get("label", [])], [str(text) for text in cell["text"]]
-    return [], [str(choice) for choice in row.items("choices")]
+        columns = [(field, column) for field, column in row.columns.items() if field.startswith("choice ")]
+        return [], [_choice(row.text(field), f"{row.where}, column '{column}'") for field, column in columns]
+    cell, where = row.cell("choices"), f"{row.where}, column '{row.columns['choices']}'"
+    names: list[object] = []
+    if isinstance(cell, dict) and isinstance(cell.get("text"), list):
+        texts, names = cell["text"], cell.get("label") or []
+        if not isinstance(names, list) or len(names) not in (0, len(texts)):
+            do = "give every choice a label, or none"
+            raise TaskDataError(f"{len(texts)} choices and other labels: {names!r:.60}", where=where, do=do)
+    else:
+        texts = row.items("choices")
+    read = [_choice(text, f"{where}, choice {number} of {len(texts)}") for number, text in enumerate(texts, start=1)]
+    return [str(name) for name in names], read
+
+
+def _choice(text: object, where: str) -> str:
+    """A choice's text. Raises TaskDataError where it is empty or none, such as null in the place of a fifth choice."""
+    if not isinstance(text, str | int | float) or isinstance(text, bool) or text != text:
+        do = "give every question the same number of choices, each a text"
+        raise TaskDataError(f"a choice that is no text: {text!r:.40}", where=where, do=do)
+    if not str(text).strip():
+        raise TaskDataError("a choice without text", where=where, do="fill it in, or leave the column or the row out")
+    return whole_text(str(text), "choices", where)
 
 
 def _label(row: Row, layout: Layout, names: Sequence[str], count: int) -> int:
-    text = spelled(row.cell("label"), None, layout.label_names, row.where) if "label" in row.columns else ""
+    if "label" not in row.columns:
+        return -1
+    where = f"{row.where}, column '{row.columns['label']}'"
+    text = spelled(row.cell("label"), None, layout.label_names, where)
+    if not text and layout.labelled:
+        raise without_label(text, where)
     if text in ("", "-1"):
         return -1
     allowed = list(names) or [str(number) for number in range(count)]
-    letters = [chr(ord("A") + number) for number in range(count)]
-    for spelling in (allowed, letters):
+    letters = [chr(ord("A") + number) for number in range(min(count, LETTERS))]
+    for spelling in (allowed, letters, [letter.lower() for letter in letters]):
         if text in spelling:
             return spelling.index(text)
     do = "count the choices from 0, or map the label with `label_names`"
-    raise TaskDataError(f"label '{text}' is not one of: {', '.join(allowed)}", where=row.where, do=do)
+    raise TaskDataError(f"label '{text}' is not one of: {', '.join(allowed)}", where=where, do=do)

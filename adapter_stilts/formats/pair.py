@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from adapter_stilts.data.columns import ID, LABEL, Columns, couples_of, spelled, words
+from adapter_stilts.data.columns import ID, LABEL, Columns, couples_of, label_text, spelled, words
 from adapter_stilts.data.feature import IGNORED, Feature
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import Tokenizer, cut_texts
@@ -165,10 +165,20 @@ def label_of(row: Row, layout: Layout) -> str:
     """A row's label as the task spells it; "" where it needs none."""
     if "label" not in row.columns:
         return ""
-    label = spelled(row.cell("label"), None, layout.label_names, row.where)
+    where = f"{row.where}, column '{row.columns['label']}'"
+    text = label_text(row.cell("label"), where)
+    if text in (layout.labels or ()) and text not in layout.label_names:
+        return text
+    label = spelled(text, None, layout.label_names, where)
     if not label and layout.labelled and "" not in layout.ignore_labels:
-        raise TaskDataError("a row without a label", where=row.where, do="fill in its label or leave the row out")
-    return label if label in layout.ignore_labels else spelled(label, layout.labels, {}, row.where)
+        raise without_label(text, where)
+    return label if label in layout.ignore_labels else spelled(label, layout.labels, {}, where)
+
+
+def without_label(text: str, where: str) -> TaskDataError:
+    """The error for a row that has no label; text: what stands in its place."""
+    what = "a row without a label" + (f": '{text}' stands for none" if text else "")
+    return TaskDataError(what, where=where, do="fill in its label or leave the row out")
 
 
 def gold_label(example: Example, label: object) -> str:

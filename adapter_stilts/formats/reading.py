@@ -74,8 +74,19 @@ def examples_of(
     format = formats[layout.format]
     rows = format.rows(rows)
     if layout.candidates:
-        yield from format.candidates(rows, layout, where)
-        return
+        return format.candidates(rows, layout, where)
+    return format.whole_file(_examples(rows, layout, where, dropped, bad, unread), layout, dropped)
+
+
+def _examples(
+    rows: Iterable[Row],
+    layout: Layout,
+    where: str,
+    dropped: Counter[str] | None,
+    bad: Bad,
+    unread: Sequence[TaskDataError],
+) -> Iterator[Example]:
+    format = formats[layout.format]
     columns: Mapping[str, str] | None = None  # our field -> the file's column
     number = 0
     for row in rows:
@@ -87,7 +98,7 @@ def examples_of(
         row = Row(row.where, row.cells, columns)
         number += 1
         try:
-            id = str(row.cell("id")) if "id" in columns else str(number - 1 + len(unread))
+            id = _id(row) if "id" in columns else str(number - 1 + len(unread))
             example = format.example(row, id, layout)
         except TaskDataError as error:
             bad(error)
@@ -142,6 +153,15 @@ def refuse_repeated_ids(examples: Sequence[Example], where: str) -> None:
             what = f"id '{example.id}' occurs twice"
             raise TaskDataError(what, where=place, do="give every row an id of its own; predictions are matched by it")
         seen[example.id] = number
+
+
+def _id(row: Row) -> str:
+    """A row's own id. Raises TaskDataError where it has none, beside rows that do."""
+    id = row.cell("id")
+    if id is None or id != id or isinstance(id, list | tuple | dict):
+        where, do = f"{row.where}, column '{row.columns['id']}'", "give every row an id of its own, or none"
+        raise TaskDataError(f"a row without an id: {id!r:.40}", where=where, do=do)
+    return str(int(id) if isinstance(id, float) and id.is_integer() else id)
 
 
 def _columns(names: Sequence[str], layout: Layout, where: str) -> dict[str, str]:

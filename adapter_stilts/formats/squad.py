@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from adapter_stilts.data.tables import JSON, Bad, Row, json_document, refused, whole_text
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Example
 
 Node = Mapping[str, object]
+TRUTH = {"true": True, "1": True, "false": False, "0": False, "": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,34 +76,55 @@ def paragraph_questions(paragraph: Node, context: str, where: str, labelled: boo
 
 def flat_answers(row: Row) -> tuple[Answer, ...]:
     """Answers as {"text": [...], "answer_start": [...]} (the hub) or [{"text": ..., "answer_start": ...}] (SQuAD)."""
-    cell = row.cell("answers")
-    try:
-        if isinstance(cell, dict):
-            pairs: Iterable[tuple[Any, Any]] = zip(cell["text"], cell["answer_start"], strict=True)
-        else:
-            pairs = ((answer["text"], answer["answer_start"]) for answer in cast(list[dict[str, Any]], cell or []))
-        return tuple(Answer(str(text), int(start)) for text, start in pairs)
-    except (KeyError, TypeError, ValueError) as error:
+    cell, where = row.cell("answers"), f"{row.where}, column '{row.columns['answers']}'"
+    listed = cell
+    if isinstance(cell, Mapping):
+        texts, starts = cell.get("text"), cell.get("answer_start")
+        if isinstance(texts, list | tuple) and isinstance(starts, list | tuple) and len(texts) == len(starts):
+            pairs = zip(texts, starts, strict=True)
+            listed = [{"text": text, "answer_start": start} for text, start in pairs]
+    if cell is None or cell == "":
+        listed = []
+    whole = isinstance(listed, list | tuple) and all(isinstance(answer, Mapping) for answer in listed)
+    if not whole or not all({"text", "answer_start"} <= set(answer) for answer in cast(list[Node], listed)):
         what = f"answers need a text and an answer_start each: {str(cell)[:80]}"
-        raise TaskDataError(what, where=row.where, do="write them as SQuAD does") from error
+        raise TaskDataError(what, where=where, do="write them as SQuAD does")
+    answers = tuple(_answer(answer, where) for answer in cast(list[Node], listed))
+    return () if _impossible(row.cells, answers, row.where) else answers
 
 
 def _question(qa: Node, context: str, where: str, labelled: bool) -> SpanQuestion:
-    if not (id := str(qa.get("id", ""))):
+    if (id := qa.get("id")) is None or id == "" or id != id:
         do = "give every question an id; predictions are matched by it"
         raise TaskDataError("a question without an id", where=where, do=do)
     where = f"{where}, question '{id}'"
-    impossible = bool(qa.get("is_impossible", False))
-    if labelled and not impossible and not qa.get("answers"):
+    if qa.get("answers") is None:
+        qa = {**qa, "answers": []}
+    answers = tuple(_answer(answer, where) for answer in _nodes(qa, "answers", where))
+    impossible = _impossible(qa, answers, where)
+    if labelled and not impossible and not answers:
         do = "add its answers, or `is_impossible: true` where the context holds none"
         raise TaskDataError("a question without answers", where=where, do=do)
-    answers = () if impossible else tuple(_answer(answer, where) for answer in _nodes(qa, "answers", where))
-    return SpanQuestion(id, _text(qa, "question", where), context, answers)
+    return SpanQuestion(str(id), _text(qa, "question", where), context, () if impossible else answers)
+
+
+def _impossible(cells: Node, answers: Collection[Answer], where: str) -> bool:
+    """Whether a question says that its context holds no answer. Raises TaskDataError for what is neither true nor
+    false, and for a question that has answers all the same."""
+    value = cells.get("is_impossible")
+    said = TRUTH.get(str(value).strip().casefold()) if isinstance(value, str | int) else None
+    if value is not None and said is None:
+        do = "write true where the context holds no answer, and false elsewhere"
+        raise TaskDataError(f"is_impossible is neither true nor false: {value!r:.40}", where=where, do=do)
+    if said and any(answer.text for answer in answers):
+        what = f"is_impossible is {value!r} and there are answers"
+        raise TaskDataError(what, where=where, do="keep one: the answers, or `is_impossible: true`")
+    return bool(said)
 
 
 def _answer(answer: Node, where: str) -> Answer:
     start = answer.get("answer_start")
-    if not isinstance(start, int):
+    if not isinstance(start, int) or isinstance(start, bool):
         what = f"answer_start is not a number: {start!r}"
         raise TaskDataError(what, where=where, do="write the character, counted from 0, where the answer begins")
     return Answer(_text(answer, "text", where), start)

@@ -224,6 +224,6 @@ def _seen(prepared: Prepared) -> dict[str, list[str]]:
 
 
 def _origin(loaded: Loaded) -> dict[str, Any]:
-    """Where a split came from, with its files' hashes, or that of its rows where it comes from no files."""
+    """Where a split came from, with its files' hashes, and that of its rows where these are no files of the user's."""
     facts = origin_facts(loaded.origin)
-    return facts if facts["files"] else {**facts, "rows_sha256": rows_digest(loaded)}
+    return facts if loaded.origin.kind == "files" else {**facts, "rows_sha256": rows_digest(loaded)}

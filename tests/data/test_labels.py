@@ -1,5 +1,7 @@
 """Labels in the spellings of files."""
 
+import math
+
 import pytest
 
 from adapter_stilts.data.columns import spelled, wrong_label
@@ -32,6 +34,59 @@ def test_turns_numbers_and_truth_into_text():
         "0.5",
         "x",
     ]
+
+
+@pytest.mark.parametrize("value", [math.nan, "nan", "NaN", "<NA>", None, "", " "])
+def test_finds_no_label_where_there_is_none(value):
+    assert spelled(value, None, {}, "") == ""
+    assert spelled(value, NLI, {}, "") == ""
+
+
+def test_takes_a_declared_label_for_one_whatever_it_is_called():
+    assert spelled("nan", ("nan", "yue"), {}, "") == "nan"
+    assert spelled("NaN", None, {"NaN": "none"}, "") == "none"
+
+
+@pytest.mark.parametrize("value", ["1.0", 1.0, "1", 1, True, "1.00"])
+def test_takes_one_number_for_one_label(value):
+    assert spelled(value, None, {}, "") == "1"
+    assert spelled(value, ("0", "1"), {}, "") == "1"
+    assert spelled(value, ("0.0", "1.0"), {}, "") == "1.0"
+    assert spelled(value, ("False", "True"), {}, "") == "True"
+    assert spelled(value, None, {"1": "yes"}, "") == "yes"
+
+
+def test_names_a_label_once():
+    assert [spelled(value, None, {"1": "0", "2": "1"}, "") for value in (1, "2", 2.0)] == ["0", "1", "1"]
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (["joy", "anger"], "several labels"),
+        (["joy"], "several labels"),
+        ([], "several labels"),
+        ("['joy', 'anger']", "several labels"),
+        ("[2, 27]", "several labels"),
+        ("[]", "several labels"),
+        ({"joy": 1}, "no label"),
+        ("{'joy': 1}", "several labels"),
+        (math.inf, "no label"),
+        (-math.inf, "no label"),
+        ("a\nb", "a line break or a tab"),
+        ("a\tb", "a line break or a tab"),
+        ("a\rb", "a line break or a tab"),
+        ("a\ud800", "half a character"),
+    ],
+)
+def test_refuses_what_is_no_label(value, message):
+    with pytest.raises(TaskDataError, match=rf"{message}(.|\n)*a.jsonl, line 3"):
+        spelled(value, None, {}, "a.jsonl, line 3")
+
+
+@pytest.mark.parametrize("value", ["[other]", "(none)", "B-PER", "None", "c++", "1.5", "a, b", "¯\\_(ツ)_/¯"])
+def test_leaves_other_texts_as_they_are(value):
+    assert spelled(value, None, {}, "") == value
 
 
 def test_never_guesses_a_label():

@@ -50,9 +50,64 @@ def test_reads_back_what_xtremes_scripts_write(tmp_path_factory, rows):
 
 
 def test_leaves_quotation_marks_of_other_files_alone(write):
-    text = 'sentence1\tsentence2\tlabel\n"He said ""x"""\tb\t1\n'
+    text = 'sentence1\tsentence2\tlabel\n"He said ""x"""\tb\t1\n"Yes," he said.\tb\t1\n'
     assert read(write("a.tsv", text), Layout("pair"))[0].text == '"He said ""x"""'
     assert read(write("b.tsv", text.replace("\n", "\r\n")), Layout("pair"))[0].text == 'He said "x"'
+    assert read(write("c.tsv", 'text\tlabel\n"Yes."\t1\n'), Layout("single"))[0].text == '"Yes."'
+
+
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("hard", ["", "a tab\there", "two\nlines", 'a "tab"\tand\n"lines"'])
+def test_reads_what_csv_writers_make_of_tab_separated_text(tmp_path, quoting, end, hard):
+    texts = ['He said "stop" twice.', '"Quoted" start', '5" screen', '"', "plain", *filter(None, [hard])]
+    path = tmp_path / "a.tsv"
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, delimiter="\t", quoting=quoting, lineterminator=end)
+        writer.writerows([("text", "label"), *((text, "pos") for text in texts)])
+    assert [row.text for row in read(path, Layout("single"))] == texts
+
+
+@pytest.mark.parametrize("size", [131_073, 1 << 20])
+def test_reads_cells_longer_than_pythons_limit(write, size):
+    cell = "word " * (size // 5)
+    assert read(write("a.csv", f'text,label\n"{cell}",pos\n'), Layout("single"))[0].text == cell
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.tsv", "text\tlabel\tlabel\na\tx\ty\n"),
+        ("a.csv", "label,text,label\nx,a,y\n"),
+        ("a.csv", "text,label,Label\na,x,y\n"),
+        ("a.jsonl", '{"text": "a", "label": "x", "label": "y"}\n'),
+        ("a.json", '[{"text": "a", "label": "x", "label": "y"}]'),
+    ],
+)
+def test_refuses_two_columns_of_one_name(write, name, text):
+    with pytest.raises(TaskDataError, match=r"two columns are called 'label'(.|\n)*a\.(.|\n)*rename one"):
+        read(write(name, text), Layout("single"))
+
+
+@pytest.mark.parametrize("name", ["a.tsv", "a.csv", "a.csv.gz"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_refuses_a_header_that_stands_there_again(write, name, mark):
+    text = f"text,label\na,x\n{mark}text,label\nb,y\n"
+    with pytest.raises(TaskDataError, match=r"the header stands here a second time(.|\n)*line 3"):
+        read(write(name, text if ".csv" in name else text.replace(",", "\t")), Layout("single"))
+
+
+@pytest.mark.parametrize("mark", [";", "\t", ","])
+def test_tells_semicolons_and_tabs_of_csv_from_commas(write, mark):
+    path = write("a.csv", f'text{mark}label\n"a, b; c\td"{mark}x\n')
+    assert read(path, Layout("single")) == [Classified("0", "a, b; c\td", None, "x")]
+
+
+def test_names_the_line_where_a_broken_row_of_csv_begins(write):
+    with pytest.raises(TaskDataError, match=r"not valid CSV(.|\n)*line 3(.|\n)*quotation mark may be missing"):
+        read(write("a.csv", 'text,label\na,x\n"b,y\nc,z\nd,x\n'), Layout("single"))
+    with pytest.raises(TaskDataError, match=r"3 columns where 2 are expected(.|\n)*line 2"):
+        read(write("b.csv", 'text,label\n"a\nb",x,1\n'), Layout("single"))
 
 
 def test_counts_rows_that_break_off_where_a_release_has_some(write):

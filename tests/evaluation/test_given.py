@@ -228,3 +228,104 @@ def test_gives_tags_against_themselves_the_full_score(shared_path, tmp_path, nam
     gold = shared_path(f"data/{name}")
     write_tags(tmp_path / "p.tsv", [row.tags for row in read_rows(gold, "tags")])
     assert set(score_file("chunk_f1", gold, tmp_path / "p.tsv", FEW).metrics.values()) == {1.0}
+
+
+XNLI = "language\tgold_label\tsentence1\tsentence2\n" + "".join(
+    f"{code}\t{label}\ta {number}\tb\n"
+    for code, labels in {"ar": "neutral entailment", "de": "neutral contradiction", "zh": "entailment neutral"}.items()
+    for number, label in enumerate(labels.split())
+)
+
+
+@pytest.mark.parametrize(("language", "score"), [("de", 1.0), ("deu", 1.0), ("ar", 0.5), ("zh-Hans", 0.0)])
+def test_scores_the_language_asked_for_of_a_table_of_several(put, language, score):
+    gold, predicted = put("xnli.test.tsv", XNLI), put("p.tsv", "neutral\ncontradiction\n")
+    for task in ("xnli", "nli"):
+        scored = score_file("accuracy", gold, predicted, FEW, find_task(task), language)
+        assert (scored.value, scored.n) == (score, 2)
+
+
+@pytest.mark.parametrize(
+    ("language", "message"),
+    [("", "the file holds 3 languages: ar, de, zh"), ("sw", "no row of the file is in 'sw'; it has: ar, de, zh")],
+)
+def test_refuses_several_languages_as_one(put, language, message):
+    gold, predicted = put("xnli.test.tsv", XNLI), put("p.tsv", "neutral\n" * 6)
+    for task in ("xnli", "nli"):
+        with pytest.raises(TaskDataError, match=message):
+            score_file("accuracy", gold, predicted, FEW, find_task(task), language)
+
+
+def tydiqa(answers):
+    return squad({f"{language}-{number}": "Anna" for language, numbers in answers.items() for number in range(numbers)})
+
+
+def test_scores_the_language_asked_for_of_tydiqas_release(put):
+    gold = put("tydiqa-goldp-v1.1-dev.json", tydiqa({"finnish": 3, "english": 4, "swahili": 2}))
+    right, wrong = ({f"finnish-{number}": text for number in range(3)} for text in ("Anna", "Bert"))
+    for answers, score in ((right, 1.0), (wrong, 0.0), (right | {"english-0": "Bert"}, 1.0)):
+        scored = score_file("squad", gold, put("p.json", answers), FEW, find_task("tydiqa"), "fi")
+        assert (scored.metrics["exact_match"], scored.n, scored.unanswered) == (score, 3, 0)
+    with pytest.raises(TaskDataError, match="no row of the file is in 'ko'; it has: en, fi, sw"):
+        score_file("squad", gold, put("p.json", right), FEW, find_task("tydiqa"), "ko")
+    with pytest.raises(TaskDataError, match="the file holds 3 languages: en, fi, sw(.|\n)*--language CODE"):
+        score_file("squad", gold, put("p.json", right), FEW, find_task("tydiqa"))
+    one = put("test-fi.json", tydiqa({"finnish": 3}))
+    assert score_file("squad", one, put("p.json", right), FEW, find_task("tydiqa")).value == 1.0
+
+
+def test_scores_labels_of_several_languages_by_their_own_column(put):
+    rows = "".join(
+        json.dumps({"label": label, "language": code}) + "\n"
+        for code, label in (("zh-Hans", 1), ("zh-Hant", 0), ("zh-Hant", 1))
+    )
+    gold, predicted = put("g.jsonl", rows), put("p.jsonl", rows.replace('"label": 0', '"label": 1'))
+    assert score_file("accuracy", gold, predicted, FEW, language="zh-Hant").value == 0.5
+    assert score_file("accuracy", gold, predicted, FEW, language="zh-Hans").value == 1.0
+    assert score_file("accuracy", gold, put("l.tsv", "1\n"), FEW, language="zh").value == 1.0
+
+
+@pytest.mark.parametrize("bad", ["NaN", "null", '""', "Infinity", "[1]", '{"a": 1}', '"a\\nb"'])
+def test_refuses_a_row_whose_label_is_none_on_either_side(put, bad):
+    right = '{"label": 0}\n{"label": 1}\n{"label": 1}\n'
+    wrong = right.replace("1", bad, 1)
+    for gold, predicted, name in ((wrong, right, "g"), (right, wrong, "p")):
+        with pytest.raises(TaskDataError, match=rf"(.|\n)*{name}.jsonl, line 2, column 'label'"):
+            score_file("accuracy", put("g.jsonl", gold), put("p.jsonl", predicted), FEW)
+
+
+@pytest.mark.parametrize(
+    ("gold", "predicted"),
+    [
+        ('{"label": true}\n{"label": false}\n', '{"label": true}\n{"label": true}\n'),
+        ('{"label": true}\n{"label": false}\n', '{"label": 1}\n{"label": 1.0}\n'),
+        ('{"label": "True"}\n{"label": "False"}\n', '{"label": true}\n{"label": "true"}\n'),
+        ('{"label": 1}\n{"label": 0}\n', '{"label": "1.0"}\n{"label": "1"}\n'),
+    ],
+)
+def test_takes_truth_and_numbers_alike_however_they_are_written(put, gold, predicted):
+    assert score_file("accuracy", put("g.jsonl", gold), put("p.jsonl", predicted), FEW).value == 0.5
+
+
+CSV = 'premise,hypothesis,label\n"a, b",c,neutral\nd,e,entailment\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "gold"),
+    [
+        ("g.csv", CSV),
+        ("g.csv", CSV.replace("a, b", "a b").replace(",", ";")),
+        ("g.csv", ",label\n0,neutral\n1,entailment\n"),
+        ("g.csv", "label\nneutral\nentailment\n"),
+        ("g.csv", "neutral\nentailment\n"),
+        ("g.tsv", "label\nneutral\nentailment\n"),
+        ("g.tsv", "id\tlabel\n7\tneutral\n8\tentailment\n"),
+        ("g.json", '[{"label": "neutral"}, {"label": "entailment"}]'),
+    ],
+)
+@pytest.mark.parametrize(
+    ("other", "predicted"), [("p.txt", "neutral\nneutral\n"), ("p.csv", "prediction\nneutral\nneutral\n")]
+)
+def test_reads_labels_of_tables_on_either_side(put, name, gold, other, predicted):
+    scored = score_file("accuracy", put(name, gold), put(other, predicted), FEW, find_task("nli"))
+    assert (scored.value, scored.n) == (0.5, 2)

@@ -52,6 +52,7 @@ class Origin:
     mark           see Where
     multiword      how a treebank's multi-word tokens were read, "" for anything else
     substitutions  where these rows differ from the published set-up, in words
+    remarks        what was decided of the files (columns, a scheme of tags), in words
     """
 
     task: str
@@ -68,6 +69,7 @@ class Origin:
     mark: str = ""
     multiword: str = ""
     substitutions: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def stem(self) -> str:
