@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from adapter_stilts.data.columns import ID, Columns, numbered_choices, spelled, words
+from adapter_stilts.data.columns import ID, NUMBERED, Columns, numbered_choices, spelled, words
 from adapter_stilts.data.feature import IGNORED, Feature
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import Tokenizer, cut_texts
@@ -38,7 +38,8 @@ class MultipleChoice(Example):
 
 def _stands_in(field: str, names: Sequence[str], columns: Mapping[str, str]) -> bool:
     """Numbered columns make up the choices, and a question alone may be the prompt."""
-    return (field == "prompt" and "question" in columns) or (field == "choices" and bool(numbered_choices(names)))
+    numbered = any(NUMBERED.fullmatch(name) for name in names)
+    return (field == "prompt" and "question" in columns) or (field == "choices" and numbered)
 
 
 @register
