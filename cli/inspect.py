@@ -15,6 +15,8 @@ from .options import RUNS, JsonOption, option
 
 Listed: TypeAlias = Sequence[Mapping[str, Any]]
 Columns: TypeAlias = Sequence[str] | Mapping[str, str]
+
+DATA = "Also look which tasks' files lie in this folder, or what this file may be."
 Shown: TypeAlias = Mapping[str, Callable[[Any], object]]
 
 
@@ -201,13 +203,13 @@ def compare(
 
 
 def doctor(
-    data: Annotated[Path | None, option("--data", "DIR", "Also look which tasks' files lie in this folder.")] = None,
+    data: Annotated[Path | None, option("--data", "PATH", DATA)] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check this machine.
 
     Versions against those the tests run with, devices, what is cached of the hub, and with --data which tasks' files
-    lie in a folder.
+    lie in a folder, or what a file may be, with the labels found in files of your own.
 
     \b
     Example:
@@ -224,6 +226,10 @@ def doctor(
     _table("\ndevices", report["devices"], columns, {"memory_bytes": lambda size: f"{size / 2**30:.1f} GB"})
     if "data" in report:
         _table("\ndata", report["data"]["tasks"], ("task", "train", "validation", "test"))
+        for read in (each for each in report["data"]["labels"] if "rows" in each):
+            remarks = f" ({read['remarks']})" if read["remarks"] else ""
+            place = f"{read['task']} ({read['split']}, {read['language']})"
+            typer.echo(f"{place}: {read['rows']:,} rows, labels {read['labels'] or 'none'}{remarks}")
     hub, disk = report["hub"], report["disk"]
     network = "off (HF_HUB_OFFLINE)" if hub["offline"] else "used for trunks and tasks of the hub, and nothing else"
     typer.echo("")

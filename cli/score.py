@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PREDICTIONS = "With --benchmark: the folder of predictions."
 LABELS = "With --benchmark: the folder of labels, laid out alike."
 BENCHMARK = "xtreme or xtreme-r: every task of two folders, and the means."
-RULE = "Whose rule finds chunks in tags; XTREME's numbers are 0.0's."
+RULE = "Whose rule finds chunks in tags: XTREME's numbers are 0.0's, and tasks of your own have their own."
 ODDS = 'squad_v2: {"question id": how much better "no answer" scored}; gives the best-threshold scores.'
 NO_ANSWER = 'squad_v2: odds above which "no answer" is the answer.'
 REPLICATES = "0 gives no intervals; they are computed, so that other numbers change nothing."
@@ -38,7 +38,7 @@ def score(
         Path | None, option("--predictions", "FILE", "What was predicted, in XTREME's form.")
     ] = None,
     language: Annotated[Text, option("--language", "CODE", "The answers' language; MLQA's rules need it.")] = None,
-    seqeval: Annotated[str, option("--seqeval", "0.0|1.2", RULE)] = "0.0",
+    seqeval: Annotated[Text, option("--seqeval", "0.0|1.2|own", RULE)] = None,
     positive: Annotated[str, option("--positive", "LABEL", "accuracy_f1: the label whose F1 is taken.")] = "1",
     null_odds: Annotated[Path | None, option("--null-odds", "FILE", ODDS)] = None,
     null_threshold: Annotated[float, option("--null-threshold", "X", NO_ANSWER)] = 0.0,
@@ -60,7 +60,7 @@ def score(
     from adapter_stilts.evaluation import score as scoring
     from adapter_stilts.metrics.base import Options
 
-    options = Options(rule=seqeval, intervals=replicates > 0)
+    options = Options(rule=seqeval or "", intervals=replicates > 0)
     if benchmark is not None:
         one_file = ("task", "metric", "gold", "predictions", "language", "null-odds")
         values = (task, metric, gold, predictions, language, null_odds)

@@ -1,4 +1,4 @@
-"""Every line of Python in docs/python.md and in its notebook runs, from top to bottom, and shows what it says."""
+"""Every line of Python in the README, docs/python.md and its notebook runs, from top to bottom, as it says."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGE = re.findall(r"^```python\n(.*?)^```$", (DOCS / "python.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PAGE = BLOCK.findall((DOCS / "python.md").read_text("utf-8"))
+README = BLOCK.findall((DOCS.parent / "README.md").read_text("utf-8"))
 CELLS = [
     "".join(cell["source"])
     for cell in json.loads((DOCS / "python.ipynb").read_text("utf-8"))["cells"]
@@ -49,6 +51,12 @@ def test_runs_the_page(ran, capsys):
     lines = Path("labels.csv").read_text("utf-8").splitlines()
     assert lines[0] == "id,text,label,probability"
     assert len(lines) == len(rows) + 1
+
+
+def test_runs_the_readme(ran, capsys):
+    names = ran("README.md", README)
+    assert names["run"].encode(["Ben buys two books."]).shape == (1, 128)
+    assert "'label': 'trade'" in capsys.readouterr().out
 
 
 def test_runs_the_notebook(ran, capsys):

@@ -28,12 +28,14 @@ Words = list[tuple[str, str]]
 
 
 class TaggedWords(NamedTuple):
-    """A sentence as a file has it: its tags as they stand there, () where it has none; `where` is for messages."""
+    """A sentence as a file has it: its tags as they stand there, () where it has none; `where` is for messages, and
+    `lines` are the numbers of its words' lines, () where they are not known."""
 
     id: str
     words: tuple[str, ...]
     tags: tuple[str, ...]
     where: str
+    lines: tuple[int, ...] = ()
 
 
 def is_ccg(lines: Sequence[str]) -> bool:

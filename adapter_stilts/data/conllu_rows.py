@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from adapter_stilts.data.columns import words
 from adapter_stilts.errors import TaskDataError
 
 Word = tuple[str, str]  # form and tag
@@ -24,6 +25,7 @@ Place = tuple[int, str]  # line number and line
 ID, FORM, HEAD, DEPS, COLUMNS = 0, 1, 6, 8, 10
 NO_TAG = "_"  # an empty cell: the row of a multi-word token, or a word nobody tagged; such words are left out
 TAG_COLUMNS: Mapping[str, int] = {"upos": 3, "xpos": 4, "deprel": 7}
+UPOS = words("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X")
 NON_JOINER = "\u200c"
 # By language, and "" for every other: the parts of speech of fused words, the first that is there wins.
 RANKS: Mapping[str, str] = {
@@ -51,7 +53,7 @@ def conllu_words(
         if empty and empty >= len(words) - 1:
             return []
         words = [[row[ID], row[FORM].replace(NON_JOINER, "").replace(" ", ""), *row[2:]] for row in words]
-    column = TAG_COLUMNS[tag]
+    column = TAG_COLUMNS.get(tag, TAG_COLUMNS["upos"])
     return [(row[FORM], row[column]) for row in words if untagged or row[column] != NO_TAG]
 
 

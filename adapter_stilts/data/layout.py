@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 
@@ -22,11 +22,14 @@ class Layout:
     keep: Mapping[str, Collection[str]] = field(default_factory=dict)
     labelled: bool = True  # a file without a label column is refused, and so is a row without a label
     candidates: bool = False  # ranking: read what there is to be found, not what looks for it
-    tag_column: str = "upos"  # CoNLL-U: the column that holds the tag: upos, xpos or deprel
+    # what is wanted of tags: upos, xpos or deprel, a treebank's column of that name; "entities"; "": whatever is there
+    tag_column: str = ""
+    published: bool = False  # tags stand as their benchmark writes them, and only IOB1 becomes IOB2
     multiword: str = "split"  # CoNLL-U: "split" reads syntactic words, "fuse" the words of the text, as XTREME does
     language: str = ""  # ISO 639-1, where it is known: of rows to rank that do not say; of the list for fused words
     codes: Collection[str] = ()  # its spellings; a file whose rows say another is refused. () where any will do
     skip_short: bool = False  # rows with too few columns are left out and counted, in a release that has some (QQP)
+    say: Callable[[str], None] = lambda remark: None  # where goes, in words, what was decided of a file
     number_rows: bool = False  # ids of the file are not ids: rows are numbered instead
     gold: bool = True  # False: the file is to be predicted, and what stands in the place of labels is not looked at
     # our field -> the column that the rows had which a run was trained on, taken where this file has it

@@ -38,10 +38,10 @@ from adapter_stilts.files import numbered_lines
 from adapter_stilts.formats.base import formats
 from adapter_stilts.formats.pair import without_label
 from adapter_stilts.formats.reading import LANGUAGE_COLUMNS, read
-from adapter_stilts.formats.tags import Tagged
+from adapter_stilts.formats.tags import Tagged, tags_alone
 from adapter_stilts.metrics.base import DEFAULTS, Metric, Options, Score, metrics
 from adapter_stilts.metrics.forms import forms, read_lines, read_ranked, read_tags
-from adapter_stilts.metrics.tags import Tags
+from adapter_stilts.metrics.tags import OWN_RULE, Tags
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import all_codes, iso1, same_language, serves
@@ -64,12 +64,14 @@ def score_file(
     options: Options = DEFAULTS,
     task: Task | None = None,
     language: str = "",
+    say: Callable[[str], None] = lambda remark: None,
 ) -> Score:
     """Score one file of predictions against one of gold.
 
     metric    a name of the registry of metrics
     task      says how a gold file of a task's own release is read; none is needed for gold in the form of predictions
     language  the one to be scored, where a file says of its rows in which they are; "" where none was asked for
+    say       where goes, in words, what was decided of a file and does not go without saying
 
     Raises TaskDataError, naming file and place, for files that cannot be read or do not belong together; UnknownName
     for another metric.
@@ -79,7 +81,7 @@ def score_file(
         raise unknown_name("metric", metric, files)
     rule = metrics[metric]
     try:
-        right, guessed = READERS.get(rule.form, _plain)(rule, gold, predictions, options, _Asked(task, language))
+        right, guessed = READERS.get(rule.form, _plain)(rule, gold, predictions, options, _Asked(task, language, say))
         return rule.score(right, guessed, options)
     except TaskDataError as error:
         if error.where.startswith((str(gold), str(predictions))):
@@ -98,10 +100,11 @@ def settings_of(metric: str, score: Score, options: Options) -> dict[str, object
 
 @dataclass(frozen=True)
 class _Asked:
-    """Whose gold is read, and in which language."""
+    """Whose gold is read, in which language, and where goes what was decided of it."""
 
     task: Task | None
     language: str
+    say: Callable[[str], None]
 
 
 def _plain(metric: Metric, gold: Path, predictions: Path, options: Options, asked: _Asked) -> Read:
@@ -130,7 +133,12 @@ def _lines(metric: Metric, gold: Path, predictions: Path, options: Options, aske
 
 
 def _tags(metric: Metric, gold: Path, predictions: Path, options: Options, asked: _Asked) -> Read:
-    (words, right), (said, guessed) = _sentences(metric, gold, asked), _sentences(metric, predictions, _Asked(None, ""))
+    """Tags of both sides. Where a benchmark's rule is taken they stay as they are; else they are brought to IOB2."""
+    layout = replace(_layout(metric, asked, labels=None), say=asked.say)
+    if asked.task is None and (metric.name == "token_accuracy" or options.rule != OWN_RULE):
+        layout = replace(layout, published=True)
+    plain = Layout(layout.format, tag_column=layout.tag_column, published=layout.published, say=asked.say)
+    (words, right), (said, guessed) = _sentences(gold, layout), _sentences(predictions, plain)
     checks.no_placeholders([tag for sentence in right for tag in sentence], gold, constant=False)
     if words and said:
         checks.same_words(words, said, gold, predictions)
@@ -255,14 +263,16 @@ def _row_ids(path: Path, key: str) -> list[str]:
     return [] if None in ids else list(map(str, ids))
 
 
-def _sentences(metric: Metric, path: Path, asked: _Asked) -> tuple[list[Tags], list[Tags]]:
+def _sentences(path: Path, layout: Layout) -> tuple[list[Tags], list[Tags]]:
     """(words, tags) by sentence; no words where the file has tags alone, one a line."""
-    lines = (line for _, line in islice(numbered_lines(path), LOOKED_AT))
-    if suffix(path) in (".conllu", *ROWS) or any(len(line.split()) > 1 for line in lines):
-        rows = cast(list[Tagged], read(path, _layout(metric, asked, labels=None)))
+    said = layout.say
+    layout = replace(layout, say=lambda remark: said(f"{path}: {remark}"))
+    lines = [line.strip(" \t\r") for _, line in numbered_lines(path)]
+    if suffix(path) in (".conllu", *ROWS) or any((" " in line or "\t" in line) for line in lines):
+        rows = cast(list[Tagged], read(path, layout))
         return [row.words for row in rows], [row.tags for row in rows]
     sentences = read_tags(path)
     if not sentences:
         what = "the file is empty"
         raise TaskDataError(what, where=str(path), do="give one tag a line and an empty line after every sentence")
-    return [], list(sentences)
+    return [], list(tags_alone(sentences, layout, str(path)))

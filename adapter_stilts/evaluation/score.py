@@ -16,9 +16,9 @@ from pathlib import Path
 from adapter_stilts.errors import UsageError, refuse
 from adapter_stilts.evaluation.benchmark import BenchmarkScore, score_benchmark
 from adapter_stilts.evaluation.given import score_file, settings_of
-from adapter_stilts.metrics.base import Options, metrics
+from adapter_stilts.metrics.base import DEFAULTS, Options, metrics
 from adapter_stilts.metrics.forms import read_odds
-from adapter_stilts.metrics.tags import TYPES
+from adapter_stilts.metrics.tags import OWN_RULE, RULES
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.statistics.result import Result
@@ -40,7 +40,7 @@ def score(
 ) -> list[Result]:
     """The scores of one file of predictions: a row for every metric, the headline first.
 
-    options    `language` is a code as typed, "" where none was
+    options    `language` is a code as typed, "" where none was; `rule` is "" where that of the task is meant
     task       whose metric is taken, and whose release the gold file may be; or
     metric     a metric by its own name
     null_odds  squad_v2: a file {"question id": how much better "no answer" scored}
@@ -56,6 +56,7 @@ def score(
     if metric not in known:
         what = f"'{task}' has no predictions in files: it is scored by {metric}"
         raise UsageError(what, do="score it with `adapter-stilts eval`")
+    options = replace(options, rule=options.rule or (registered.rule if registered else OWN_RULE))
     _check_rule(options)
     rule, language = known[metric], options.language
     without = "mlqa answers are compared by the rules of their language, and none is named"
@@ -65,10 +66,10 @@ def score(
     refuse(strange, f'odds of "no answer" mean nothing to {metric}', advice)
     odds = read_odds(null_odds) if null_odds else None
     asked = replace(options, language=iso1(language) if language else "", null_odds=odds)
-    scored = score_file(metric, gold, predictions, asked, registered, language)
+    scored = score_file(metric, gold, predictions, asked, registered, language, report.say)
     if scored.unanswered:
         report.say(f"{scored.unanswered} of {scored.n} questions have no prediction; they score 0")
-    protocol = rule.protocol if rule.protocol != "xtreme" or asked.rule == "0.0" else "own"
+    protocol = "own" if rule.takes_rule and asked.rule != DEFAULTS.rule else rule.protocol
     place = (task or metric, protocol, language or NO_LANGUAGE)
     rows = [
         Result(
@@ -84,6 +85,7 @@ def score(
 
 def score_folders(name: str, predictions: Path, labels: Path, options: Options, *, report: Reporter) -> BenchmarkScore:
     """A folder of predictions against a folder of labels, both in XTREME's form: rows, means, and what is missing."""
+    options = replace(options, rule=options.rule or DEFAULTS.rule)
     _check_rule(options)
     scored = score_benchmark(name, predictions, labels, options)
     for sentence in _notes(name, scored):
@@ -92,8 +94,8 @@ def score_folders(name: str, predictions: Path, labels: Path, options: Options, 
 
 
 def _check_rule(options: Options) -> None:
-    if options.rule not in TYPES:
-        raise unknown_name("chunk rule", options.rule, TYPES)
+    if options.rule not in RULES:
+        raise unknown_name("chunk rule", options.rule, RULES)
 
 
 def _notes(name: str, scored: BenchmarkScore) -> Iterator[str]:

@@ -11,6 +11,7 @@ A new format is one file: its row (an Example), its columns and `example`, `cut`
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -153,6 +154,12 @@ class Format(Generic[RowT]):
     def left_out(self, example: RowT, layout: Layout) -> str:
         """Why an example is left out; "" for one that is kept."""
         return ""
+
+    def whole_file(
+        self, examples: Iterable[RowT], layout: Layout, dropped: Counter[str] | None = None
+    ) -> Iterator[RowT]:
+        """The examples of a file, where one cannot be read without the others. dropped: counts those left out."""
+        return iter(examples)
 
     def of_hub(self, rows: Iterable[Row], columns: Mapping[str, str], where: str) -> list[RowT] | None:
         """The examples of a data set of the hub, where they are not one a row."""

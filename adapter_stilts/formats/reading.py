@@ -74,8 +74,19 @@ def examples_of(
     format = formats[layout.format]
     rows = format.rows(rows)
     if layout.candidates:
-        yield from format.candidates(rows, layout, where)
-        return
+        return format.candidates(rows, layout, where)
+    return format.whole_file(_examples(rows, layout, where, dropped, bad, unread), layout, dropped)
+
+
+def _examples(
+    rows: Iterable[Row],
+    layout: Layout,
+    where: str,
+    dropped: Counter[str] | None,
+    bad: Bad,
+    unread: Sequence[TaskDataError],
+) -> Iterator[Example]:
+    format = formats[layout.format]
     columns: Mapping[str, str] | None = None  # our field -> the file's column
     number = 0
     for row in rows:

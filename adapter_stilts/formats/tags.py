@@ -6,27 +6,29 @@ Every word is cut on its own and its first sub-word carries the tag. A sentence 
 several features, cut between words, so that no word goes without a prediction: XTREME does the same, with one more end
 mark in each row; jiant truncates and leaves the cut words out of the score. `Rows` says which.
 
-IOB1 marks the first word of an entity `I-X`, and `B-X` only where two entities of a type touch; IOB2 marks every first
-word `B-X`. Both mean the same entities, so every sentence is read as IOB2.
+Tags that mark entities are kept in IOB2, however a file writes them (data/tag_schemes.py); those of a published task
+are taken as its release writes them, in IOB1 or IOB2.
 """
 
 from __future__ import annotations
 
 import random
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import Any
 
-from adapter_stilts.data.columns import ID, TEXT, Columns, words, wrong_label
-from adapter_stilts.data.conllu_rows import NO_TAG
+from adapter_stilts.data.columns import ID, TEXT, Columns, wrong_label
+from adapter_stilts.data.conllu_rows import NO_TAG, UPOS
 from adapter_stilts.data.feature import IGNORED, Feature
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import SINGLE_SPECIALS, Marks, Tokenizer, marks, pieces
 from adapter_stilts.data.tables import TABLES, Bad, Row, refused
-from adapter_stilts.data.tagged_rows import LOOKED_AT, OUTSIDE, tagged_rows
+from adapter_stilts.data.tag_schemes import ENTITIES, OUTSIDE, entity_type, iob2, named, parts, scheme_of
+from adapter_stilts.data.tagged_rows import LOOKED_AT, tagged_rows
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import numbered_lines
 from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, chances, dealt, register, rounded
@@ -36,9 +38,10 @@ from adapter_stilts.metrics.base import DEFAULTS, Options
 from adapter_stilts.metrics.tags import Tags
 from adapter_stilts.statistics.learned import Baseline
 
+EMPTY = "no word with a tag"
+NAMED = {"upos": ("upos", "pos_tags", "pos"), ENTITIES: ("ner_tags", "ner")}  # columns by what is wanted of tags
 UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 WIDEST = 4  # columns of a file with a word a line, where spaces part them
-UPOS = words("ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,17 @@ class Tagged(Example):
 
     words: tuple[str, ...]
     tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Written(Tagged):
+    """A sentence with its tags as the file has them, and where it stands."""
+
+    where: str
+    lines: tuple[int, ...] = ()  # of its words, where it takes several
+
+    def place(self, word: int) -> str:
+        return f"{self.where.rpartition(', lines ')[0]}, line {self.lines[word]}" if self.lines else self.where
 
 
 @register
@@ -77,21 +91,62 @@ class TagsFormat(Format[Tagged]):
         if not layout.gold and kind in ("", ".txt") and is_prose(path):
             lines = ((number, line.strip()) for number, line in numbered_lines(path, bad=bad))
             return (self.of_line([line], str(number), f"{path}, line {number}") for number, line in lines if line)
-        rows = tagged_rows(path, layout, bad)
-        return (Tagged(id, words, clean_tags(tags, layout, at)) for id, words, tags, at in rows)
+        assert self.columns is not None
+        named = {self.columns.field_called(name): column for name, column in layout.columns.items()}
+        rows = tagged_rows(path, replace(layout, columns=named), bad)
+        return self.whole_file((_Written(*row) for row in rows), layout)
+
+    def columns_of(self, names: Sequence[str], layout: Layout, where: str) -> dict[str, str]:
+        """Field -> column of a table. Of ner_tags and pos_tags those are taken that the task asks for."""
+        assert self.columns is not None
+        usual = self.columns.fields["tags"]
+        first = NAMED.get(layout.tag_column, ())
+        fields = {**self.columns.fields, "tags": tuple(dict.fromkeys((*first, *usual)))}
+        return replace(self.columns, fields=fields).find(names, layout.columns, where)
 
     def example(self, row: Row, id: str, layout: Layout) -> Tagged:
         if not layout.gold and isinstance(text := row.cell("words"), str) and not text.lstrip().startswith("["):
             return self.of_line([text], id, row.where)
-        words = [str(word) for word in row.items("words")]
-        tags = [str(tag) for tag in row.items("tags")] if "tags" in row.columns else []
+        words = [_word(word, row.where) for word in row.items("words")]
+        tags = [_tag(tag, row.where) for tag in row.items("tags")] if "tags" in row.columns else []
         if tags and len(tags) != len(words):
             what = f"{len(words)} words and {len(tags)} tags"
             raise TaskDataError(what, where=row.where, do="give every word one tag")
-        if tags:
+        if layout.published:
             kept = [number for number, tag in enumerate(tags) if layout.label_names.get(tag, tag) != NO_TAG]
-            words, tags = [words[number] for number in kept], [tags[number] for number in kept]
-        return Tagged(id, tuple(words), clean_tags(tags, layout, row.where))
+            words = [words[number] for number in kept] if tags else words
+            tags = [tags[number] for number in kept]
+        return _Written(id, tuple(words), tuple(tags), row.where)
+
+    def whole_file(
+        self, examples: Iterable[Tagged], layout: Layout, dropped: Counter[str] | None = None
+    ) -> Iterator[Tagged]:
+        """Sentences with their tags in IOB2, once all tags of the file are known."""
+        names = layout.label_names
+        if layout.published or not layout.gold:
+            yield from (_clean(row, [names.get(tag, tag) for tag in row.tags], layout) for row in examples)
+            return
+        written = list(examples)
+        shown = Counter(names.get(tag, tag) for row in written for tag in row.tags)
+        place: dict[str, str] = {}
+        for row in written:
+            for number, tag in enumerate(row.tags):
+                if names.get(tag, tag) not in place:
+                    place[names.get(tag, tag)] = row.place(number) if isinstance(row, _Written) else ""
+        scheme = scheme_of(shown, layout.tag_column, place)
+        for remark in scheme.remarks:
+            layout.say(remark)
+        if not scheme.entities and shown[NO_TAG]:
+            layout.say(f"{shown[NO_TAG]:,} words tagged '{NO_TAG}' are left out: they have no tag")
+        for row in written:
+            tags = [names.get(tag, tag) for tag in row.tags]
+            if not scheme.entities and NO_TAG in tags:
+                kept = [number for number, tag in enumerate(tags) if tag != NO_TAG]
+                row, tags = replace(row, words=tuple(row.words[n] for n in kept)), [tags[n] for n in kept]
+            if row.words:
+                yield _clean(row, scheme.iob2(tags), layout)
+            elif dropped is not None:
+                dropped[EMPTY] += 1
 
     def of_line(self, cells: Sequence[str], id: str, where: str) -> Tagged:
         return Tagged(id, words_of(" ".join(cells)), ())
@@ -100,7 +155,7 @@ class TagsFormat(Format[Tagged]):
         return "" if example.words else "it has no words"
 
     def left_out(self, example: Tagged, layout: Layout) -> str:
-        return "" if example.words or not layout.gold else "no word with a tag"
+        return "" if example.words or not layout.gold else EMPTY
 
     def group(self, example: Tagged) -> str:
         return " ".join(example.words)
@@ -112,8 +167,8 @@ class TagsFormat(Format[Tagged]):
         """All of UPOS where every tag is one of it, and both B- and I- of every entity type."""
         if set(labels) <= set(UPOS):
             return UPOS
-        marked = {entity_type(tag) for tag in labels if entity_type(tag) != tag}
-        whole = {f"{mark}-{name}" for name in marked for mark in "BI"} | ({OUTSIDE} if marked else set())
+        marked = {parts(tag)[1] for tag in labels if parts(tag)[0] in ("B", "I")}
+        whole = {named(mark, type) for type in marked for mark in "BI"} | ({OUTSIDE} if marked else set())
         return tuple(sorted({*labels, *whole}))
 
     def unlabelled(self, example: Tagged) -> bool:
@@ -201,6 +256,17 @@ class TagsFormat(Format[Tagged]):
         return len({tag for tags in predictions for tag in tags}) == 1
 
 
+def tags_alone(sentences: Sequence[Sequence[str]], layout: Layout, path: str) -> list[tuple[str, ...]]:
+    """Sentences of tags without words, brought to IOB2 as those of a file of words are; "_" stays where it is."""
+    if layout.published:
+        return [tuple(tags) for tags in sentences]
+    shown = Counter(tag for tags in sentences for tag in tags)
+    scheme = scheme_of(shown, layout.tag_column, dict.fromkeys(shown, path))
+    for remark in scheme.remarks:
+        layout.say(remark)
+    return [scheme.iob2(tags) for tags in sentences]
+
+
 def is_prose(path: Path) -> bool:
     """Whether a text file to be predicted holds a sentence a line, not a word a line with or without more columns."""
     first = [line for _, line in islice(numbered_lines(path, bad=lambda error: None), LOOKED_AT) if line.strip()]
@@ -219,31 +285,34 @@ def words_of(text: str) -> tuple[str, ...]:
     return tuple(words)
 
 
-def clean_tags(tags: Sequence[str], layout: Layout, where: str) -> tuple[str, ...]:
-    """A sentence's tags as the task spells them. Raises TaskDataError for a tag outside the layout's labels."""
-    named = [layout.label_names.get(tag, tag) for tag in tags]
+def _clean(row: Tagged, tags: Sequence[str], layout: Layout) -> Tagged:
+    """A sentence with its tags as the task spells them. Raises TaskDataError for a tag outside the layout's labels."""
     ignored = set(layout.ignore_labels)
-    kept = iob2(OUTSIDE if {tag, entity_type(tag)} & ignored else tag for tag in named)
+    kept = iob2(OUTSIDE if {tag, entity_type(tag)} & ignored else tag for tag in tags)
     wrong = [] if layout.labels is None else [tag for tag in kept if tag not in layout.labels]
     if wrong:
-        raise wrong_label(wrong[0], layout.labels or (), where)
-    return kept
+        raise wrong_label(wrong[0], layout.labels or (), row.where if isinstance(row, _Written) else "")
+    return Tagged(row.id, row.words, kept)
 
 
-def iob2(tags: Iterable[str]) -> tuple[str, ...]:
-    """The same entities with every first word marked B-."""
-    result: list[str] = []
-    before = OUTSIDE
-    for tag in tags:
-        first = tag.startswith("I-") and before not in (f"B-{tag[2:]}", f"I-{tag[2:]}")
-        result.append(f"B-{tag[2:]}" if first else tag)
-        before = tag
-    return tuple(result)
+def _word(word: object, where: str) -> str:
+    """A word of a list. Raises TaskDataError for what is no word: null, NaN, a list."""
+    if not isinstance(word, str | int | float) or isinstance(word, bool) or word != word:
+        do = "write every word as text; null and NaN often stand for a word that a program took for a number"
+        raise TaskDataError(f"not a word: {word!r:.40}", where=where, do=do)
+    return str(word)
 
 
-def entity_type(tag: str) -> str:
-    """ "PER" of "B-PER" and "I-PER"; a tag without such a mark is its own type."""
-    return tag[2:] if tag[:2] in ("B-", "I-") else tag
+def _tag(tag: object, where: str) -> str:
+    """A tag of a list, as text. Raises TaskDataError for what is none, or could not stand on a line of its own."""
+    whole = int(tag) if isinstance(tag, float) and tag.is_integer() else tag
+    if not isinstance(whole, str | int) or isinstance(whole, bool):
+        raise TaskDataError(f"not a tag: {tag!r:.40}", where=where, do="give every word one tag, as text")
+    text = str(whole).strip(" ")
+    if not text or any(mark in text for mark in "\n\r\t"):
+        what = f"a tag with a line break or a tab in it: {text!r:.40}" if text else "a word whose tag is empty"
+        raise TaskDataError(what, where=where, do="correct the row; O is the tag of a word outside every entity")
+    return text
 
 
 def _beginning(words: Sequence[list[int]], room: int) -> list[list[int]]:

@@ -31,7 +31,7 @@ class Options:
 
     language: str = "en"
     positive: str = "1"  # accuracy_f1: the label whose F1 is taken
-    rule: str = "0.0"  # chunk_f1: seqeval's version
+    rule: str = "0.0"  # chunk_f1: seqeval's version, or "own" (tags.py)
     # squad_v2: by question, how much better "no answer" scored than the answer given
     null_odds: Mapping[str, float] | None = None
     null_threshold: float = 0.0  # squad_v2: odds above which a question counts as answered with ""

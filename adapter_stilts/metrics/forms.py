@@ -88,7 +88,7 @@ def read_lines(path: Path) -> list[str]:
 
 def read_tags(path: Path) -> list[tuple[str, ...]]:
     """Sentences of tags, separated by empty lines; several empty lines separate like one."""
-    lines = (line.strip() for _, line in numbered_lines(path))
+    lines = (line.lstrip("\ufeff").strip(" \t\r") for _, line in numbered_lines(path))
     return [tuple(tags) for full, tags in groupby(lines, key=bool) if full]
 
 

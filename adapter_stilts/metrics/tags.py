@@ -1,13 +1,16 @@
-"""Tags of words: chunk F1, precision and recall by seqeval's two rules, and token accuracy; the unit is the sentence.
+"""Tags of words: chunk F1, precision and recall by three rules, and token accuracy; the unit is the sentence.
 
 The rules are written out so that the number does not depend on an installed version. A tag is read as a prefix (its
 first character) and a type. Neighbouring tags of one type form a chunk; B and S open one, S and E close one, O lies
 outside. Bare part-of-speech tags have no prefix, so their first letter is taken for one: runs of NOUN merge into one
 chunk, while SCONJ, SYM (prefix S) stand alone. The rules differ in the type:
 
-    rule    type of B-PER   type of SCONJ   used by
-    "0.0"   PER             SCONJ           seqeval 0.0.x, and so XTREME's published numbers
-    "1.2"   PER             CONJ            seqeval 1.2.x, where CCONJ and SCONJ become one type
+    rule    type of B-PER   of B-GPE-LOC   of SCONJ   used by
+    "0.0"   PER             LOC            SCONJ      seqeval 0.0.x, and so XTREME's published numbers
+    "1.2"   PER             GPE-LOC        CONJ       seqeval 1.2.x, where CCONJ and SCONJ become one type
+    "own"   PER             GPE-LOC        SCONJ      tasks of one's own: no letter of a bare tag is a prefix, so that a
+                                                      run of one tag is a chunk; "O" is a tag as well where no tag of
+                                                      gold and predictions marks an entity
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from adapter_stilts.data.tag_schemes import OUTSIDE, parts
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.metrics.base import DEFAULTS, Array, Options, Score, metrics, one_each, scored, units_of
 from adapter_stilts.registry import unknown_name
@@ -57,6 +61,9 @@ def chunk_counts(gold: Sequence[Tags], predicted: Sequence[Tags], rule: str = "0
     Raises TaskDataError where two sentences differ in length or a tag is empty, UnknownName for any other rule.
     """
     same_lengths(gold, predicted)
+    shown = {tag for sentence in (*gold, *predicted) for tag in sentence}
+    if rule == OWN_RULE and not any(parts(tag)[0] in ("B", "I") for tag in shown) and shown != {OUTSIDE}:
+        rule = BARE
     of_gold, of_prediction = chunks(gold, rule), chunks(predicted, rule)
     rows = [(len(right & guess), len(guess), len(right)) for right, guess in zip(of_gold, of_prediction, strict=True)]
     return np.array(rows, dtype=np.int64).reshape(-1, 3)
@@ -69,13 +76,12 @@ def chunks(sentences: Sequence[Tags], rule: str = "0.0") -> list[set[Chunk]]:
     of bare tags may take its first position from before (its type looks equal to the one before it), and both sides
     then must agree on that.
     """
-    if rule not in TYPES:
-        raise unknown_name("chunk rule", rule, TYPES)
+    if rule not in READ:
+        raise unknown_name("chunk rule", rule, RULES)
     chunks_of: list[set[Chunk]] = [set() for _ in sentences]
     before, type_before, first, position = "O", "", 0, 0
     for number, sentence in enumerate(sentences):
-        for tag in (*sentence, "O"):
-            prefix, kind = tag[0], TYPES[rule](tag)
+        for prefix, kind in (*map(READ[rule], sentence), ("O", "") if rule == BARE else READ[rule](OUTSIDE)):
             if _ends(before, prefix, type_before != kind):
                 chunks_of[number].add((type_before, first, position - 1))
             if _starts(before, prefix, type_before != kind):
@@ -105,7 +111,16 @@ def _starts(before: str, prefix: str, other_type: bool) -> bool:
     return prefix in "BS" or (before in "ESO" and prefix in "EI") or (prefix not in "O." and other_type)
 
 
-TYPES: dict[str, Callable[[str], str]] = {
-    "0.0": lambda tag: tag.rsplit("-", 1)[-1],
-    "1.2": lambda tag: tag[1:].split("-", 1)[-1] or "_",
+def _own(tag: str) -> tuple[str, str]:
+    prefix, type = parts(tag)
+    return prefix or "I", type
+
+
+OWN_RULE, BARE = "own", "bare"
+READ: dict[str, Callable[[str], tuple[str, str]]] = {  # a tag's prefix and type, by rule
+    "0.0": lambda tag: (tag[0], tag.rsplit("-", 1)[-1]),
+    "1.2": lambda tag: (tag[0], tag[1:].split("-", 1)[-1] or "_"),
+    OWN_RULE: _own,
+    BARE: lambda tag: ("I", tag),
 }
+RULES = ("0.0", "1.2", OWN_RULE)

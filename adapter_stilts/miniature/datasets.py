@@ -18,10 +18,10 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from adapter_stilts.data.conllu_rows import UPOS
 from adapter_stilts.formats.base import Example
 from adapter_stilts.formats.pair import Classified
 from adapter_stilts.formats.queries import Candidate
-from adapter_stilts.formats.tags import UPOS
 from adapter_stilts.miniature import code, pairs, questions, rendering, sentences
 from adapter_stilts.miniature.languages import LANGUAGES
 from adapter_stilts.miniature.rendering import Row

@@ -13,11 +13,13 @@ from typing import Any
 import torch
 from huggingface_hub import constants
 
+from adapter_stilts.data.tables import suffix
 from adapter_stilts.encoder.precision import resolve_precision
-from adapter_stilts.errors import MissingError
-from adapter_stilts.tasks.base import all_tasks
+from adapter_stilts.errors import MissingError, StiltsError
+from adapter_stilts.tasks.base import Task, all_tasks, labels_shown, tasks
+from adapter_stilts.tasks.reading.files import fits
 from adapter_stilts.tasks.reading.place import Where
-from adapter_stilts.tasks.reading.sources import languages_of
+from adapter_stilts.tasks.reading.sources import languages_of, load
 from adapter_stilts.tasks.source import SPLITS
 
 NAME, FLOOR = re.compile(r"[A-Za-z0-9._-]+"), re.compile(r"[>~=]=\s*([0-9][0-9.]*)")
@@ -27,7 +29,7 @@ HONOURED = ("HF_HOME", "HF_HUB_OFFLINE", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREAD
 def doctor(data: Path | None = None) -> dict[str, Any]:
     """Facts and, under "problems", a sentence for each thing that would get in the way. Reaches no network.
 
-    data  a folder to search for every task's files
+    data  a folder to search for every task's files, or a file of one's own; labels found there are counted
     """
     packages = [_package(line) for line in requires("adapter-stilts") or () if "extra ==" not in line]
     environment = {name: os.environ[name] for name in HONOURED if name in os.environ}
@@ -40,7 +42,7 @@ def doctor(data: Path | None = None) -> dict[str, Any]:
         "environment": environment | ({"HF_TOKEN": "set"} if "HF_TOKEN" in os.environ else {}),
     }
     if data is not None:
-        facts["data"] = {"folder": str(data), "tasks": _tasks_in(data)}
+        facts["data"] = {"folder": str(data), **(_own_file(data) if data.is_file() else _tasks_in(data))}
     return {**facts, "problems": _problems(facts)}
 
 
@@ -81,19 +83,48 @@ def _hub() -> dict[str, Any]:
         kind: [name.removeprefix(f"{kind}--").replace("--", "/") for name in names if name.startswith(f"{kind}--")]
         for kind in ("models", "datasets")
     }
-    tasks = [task.name for task in all_tasks() if any(hub.id in kept["datasets"] for hub in task.source.hubs)]
-    return {"cache": str(cache), "offline": bool(constants.HF_HUB_OFFLINE), "models": kept["models"], "tasks": tasks}
+    named = [task.name for task in all_tasks() if any(hub.id in kept["datasets"] for hub in task.source.hubs)]
+    return {"cache": str(cache), "offline": bool(constants.HF_HUB_OFFLINE), "models": kept["models"], "tasks": named}
 
 
-def _tasks_in(folder: Path) -> list[dict[str, Any]]:
+def _tasks_in(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise MissingError("no such folder", where=str(folder), do="name the folder that holds the tasks' files")
-    where, rows = Where("files", folder=folder), []
+    where = Where("files", folder=folder)
+    rows: list[dict[str, Any]] = []
     for task in all_tasks():
         files = task.source.files
         there = {split: list(languages_of(task, split, where)) if split in files else [] for split in SPLITS}
         rows += [{"task": task.name, **there}] if any(there.values()) else []
-    return rows
+    own = [(tasks[str(row["task"])], row) for row in rows if tasks[str(row["task"])].source.any_name]
+    labels = [_labels(task, split, row[split][0], where) for task, row in own for split in SPLITS if row[split]]
+    return {"tasks": rows, "labels": [shown for shown in labels if shown]}
+
+
+def _own_file(path: Path) -> dict[str, Any]:
+    """What a file may be: the tasks named after a format that can read it, with its labels; what is wrong with it where
+    none can."""
+    where = Where("files", files={"train": (path,)})
+    own = [task for task in all_tasks() if task.source.any_name]
+    fitting = [task for task in own if fits(task, path)]
+    meant = [task for task in own if task.format.file(path, suffix(path), task.layout()) is not None]
+    read = [(task, languages_of(task, "train", where)[0]) for task in fitting or meant or own]
+    labels = [shown for task, language in read if (shown := _labels(task, "train", language, where))]
+    rows = [{"task": task.name, "train": [language], "validation": [], "test": []} for task, language in read]
+    return {"tasks": rows if fitting else [], "labels": labels}
+
+
+def _labels(task: Task, split: str, language: str, where: Where) -> dict[str, Any]:
+    """The labels of a split of the user's own files, and what was decided of these; {} for a format without labels."""
+    if not task.format.classes:
+        return {}
+    facts = {"task": task.name, "split": split, "language": language}
+    try:
+        loaded = load(task, split, language, where)
+    except StiltsError as error:
+        return {**facts, "problem": " ".join(filter(None, (error.what, error.where and f"({error.where})")))}
+    shown = {"rows": len(loaded.examples), "labels": labels_shown(task, loaded.examples)}
+    return {**facts, **shown, "remarks": "; ".join(loaded.origin.remarks)}
 
 
 def _problems(facts: dict[str, Any]) -> list[str]:
@@ -104,6 +135,8 @@ def _problems(facts: dict[str, Any]) -> list[str]:
     ]
     if facts["disk"]["free_bytes"] < 1e9:
         problems.append("less than 1 GB is free on this disk")
+    labels = facts.get("data", {}).get("labels", ())
+    problems += [f"{read['task']} ({read['split']}): {read['problem']}" for read in labels if "problem" in read]
     if "data" in facts and not facts["data"]["tasks"]:
         what = f"no task's files were found in {facts['data']['folder']}"
         problems.append(f"{what}; `adapter-stilts list tasks --files` prints their names")

@@ -23,7 +23,7 @@ from adapter_stilts.retrieval.reading import Overrides
 from adapter_stilts.retrieval.reading import Reading as SentenceReading
 from adapter_stilts.runs.folder import claim, locked, remove_remains
 from adapter_stilts.runs.language_stacks import ENGLISH, OWN, Stacks, active, with_facts
-from adapter_stilts.runs.material import leaks, unlearned, where_of
+from adapter_stilts.runs.material import leaks, said_of, unlearned, where_of
 from adapter_stilts.runs.measure import Predicted, measure, predict_only
 from adapter_stilts.runs.ranking import measure_ranking
 from adapter_stilts.runs.results import (
@@ -144,7 +144,7 @@ def _score_all(
         there = len(jobs) - len(missing)
         report.say(f"{there} of {len(jobs)} scores are there already (--overwrite scores them again)")
     with report.progress("scoring") as progress:
-        for number, (task, language, scored) in enumerate(_scores(request, subject, missing)):
+        for number, (task, language, scored) in enumerate(_scores(request, subject, missing, report)):
             notes = list(leaks(task, subject.history))
             if isinstance(scored, Predicted):
                 what = f"the labels are withheld, so nothing is scored; predictions are in {scored.predictions}"
@@ -166,7 +166,7 @@ def _score_all(
 
 
 def _scores(
-    request: Request, subject: Subject, jobs: Sequence[Job]
+    request: Request, subject: Subject, jobs: Sequence[Job], report: Reporter
 ) -> Iterator[tuple[Task, str, Sequence[Result] | Predicted]]:
     """The rows of each job, or what was predicted without a score; one retrieval task's languages are read together."""
     for name in dict.fromkeys(task.name for task, _, _ in jobs):
@@ -182,7 +182,7 @@ def _scores(
             ranked = measure_ranking(model, task, request.split, languages, where, reading, subject.folder)
             yield from ((task, language, rows) for language, rows in zip(languages, ranked, strict=True))
         else:
-            yield from ((task, language, _score(request, subject, task, language, where)) for language in languages)
+            yield from ((task, code, _score(request, subject, task, code, where, report)) for code in languages)
 
 
 def _known(rows: Sequence[Result], request: Request, task: Task, language: str, subject: Subject) -> list[Result]:
@@ -216,10 +216,14 @@ def _same_data(rows: Sequence[Result], task: Task, split: str, language: str, wh
     return all(not isinstance(row.data, Mapping) and [file["sha256"] for file in row.data] == now for row in rows)
 
 
-def _score(request: Request, subject: Subject, task: Task, language: str, where: Where) -> Sequence[Result] | Predicted:
+def _score(
+    request: Request, subject: Subject, task: Task, language: str, where: Where, report: Reporter
+) -> Sequence[Result] | Predicted:
     """One language; rows of a ranking's validation split are searched among their own positives, as while training."""
     model, reading = _reader(request, subject, task)
     loaded = load(task, request.split, language, where, reading.labels, unscored=not task.format.ranking)
+    for sentence in said_of(loaded.origin):
+        report.say(sentence)
     read = predict_only if withheld(task.format, loaded.examples) else measure
     with active(subject.encoder, subject.stacks.reading(language).composition):
         return read(model, task, loaded, reading, subject.folder)

@@ -9,7 +9,7 @@ data sets, laid out OWNER/NAME.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,13 @@ def origin_facts(origin: Origin) -> dict[str, Any]:
     facts = {key: value for key, value in asdict(origin).items() if value not in (None, "", (), {})}
     facts["files"] = [{**asdict(fact), "path": str(fact.path)} for fact in origin.files]
     return facts
+
+
+def said_of(origin: Origin) -> Iterator[str]:
+    """What was decided of a split's files, and which of its rows are left out, in words."""
+    yield from (f"{origin.task} ({origin.split}): {remark}" for remark in origin.remarks)
+    for reason, number in origin.dropped.items():
+        yield f"{number:,} rows of {origin.task} ({origin.split}) are left out: {reason}"
 
 
 def subset(examples: Sequence[Example], rows: int | None, seeds: Seeds) -> list[Example]:

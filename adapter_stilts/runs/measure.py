@@ -61,7 +61,7 @@ def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, fold
     Under `folder`: predictions/ in XTREME's form, units/ with the sums that paired comparisons need,
     fusion/attention.json.
     """
-    origin, options = loaded.origin, Options(loaded.origin.language)
+    origin, options = loaded.origin, Options(loaded.origin.language, rule=task.rule)
     scored, predictions, lost, attention = _scored(model, task, loaded.examples, reading, options, [])
     if attention and folder is not None:
         store_attention(folder, task.name, origin.split, origin.language, attention)
@@ -117,7 +117,7 @@ def validation_score(
 ) -> Callable[[TaskModel], float]:
     """A function for the training loop: the headline metric on validation rows of a language ("": the task's own);
     higher is better."""
-    options = Options(language or task.train_language, intervals=False)
+    options = Options(language or task.train_language, rule=task.rule, intervals=False)
     features: list[Feature] = []  # made once, by the first evaluation
     return lambda model: _scored(model, task, examples, reading, options, features)[0].value
 

@@ -17,12 +17,12 @@ from adapter_stilts.formats.base import Format
 from adapter_stilts.runs.build import check_trunk
 from adapter_stilts.runs.identity import run_identity
 from adapter_stilts.runs.lineage import Lineage, lineage, random_adapter
-from adapter_stilts.runs.material import check_assigned, for_task, history, leaks, unlearned
+from adapter_stilts.runs.material import check_assigned, for_task, history, leaks, said_of, unlearned
 from adapter_stilts.runs.measure import masking_of
 from adapter_stilts.runs.task_data import SHUFFLED_LABELS, TaskData, read_rows, tokenised
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
-from adapter_stilts.tasks.base import Task, under
+from adapter_stilts.tasks.base import Task, labels_shown, under
 from adapter_stilts.tasks.leaks import Seen
 from adapter_stilts.tasks.reading.place import Loaded
 from adapter_stilts.tasks.user import find_task
@@ -112,9 +112,11 @@ class Prepared:
             what = f"{data.task.name}: about {pairs} pairs in a batch, each query told from the others' answers"
             yield f"{what}; {setting} is what makes them more, not training.accumulation"
         yield from (note for data in self.data for note in data.notes)
-        for origin in (loaded.origin for loaded in self.loaded):
-            for reason, number in origin.dropped.items():
-                yield f"{number:,} rows of {origin.task} ({origin.split}) are left out: {reason}"
+        for data in self.data:
+            rows = [example for loaded in data.train for example in loaded.examples]
+            if shown := labels_shown(data.task, rows):
+                yield f"{data.task.name}: {len(rows):,} training rows, labels {shown}"
+        yield from (sentence for loaded in self.loaded for sentence in said_of(loaded.origin))
         seen = history(self.loaded, (parent.manifest for parent in self.parents))
         yield from (note for data in self.data for note in leaks(data.task, seen))
         if self.config.how == FUSE and training.learning_rate != Training().learning_rate:

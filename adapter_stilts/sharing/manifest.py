@@ -74,6 +74,7 @@ class DataFacts(Facts):
     parts: tuple[str, ...] = ()
     multiword: str = ""
     substitutions: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     rows_sha256: str = ""
 
 

@@ -31,6 +31,7 @@ from adapter_stilts.studies.study_table import Entry, Mean
 
 STUDY = Path("studies/demo")
 MOST = 4  # processes; more would wait for each other, and each takes half a gigabyte
+OVER = "Over the better control"
 CONTROL = "control: "  # how the labels of controls begin
 
 
@@ -102,7 +103,7 @@ def verdicts(target: Sequence[Arm], retrieval: Sequence[Arm]) -> list[str]:
     lines = [_verdict(arm) for arm in compared]
     over = [(arm.label, arm.entry.mean.control) for arm in compared]
     differences = [f"{label} {_points(control[0])}" for label, control in over if control]
-    lines += [f"Over the better control of the same kind, zero-shot: {', '.join(differences)}."] if differences else []
+    lines += [f"{OVER} of the same kind, zero-shot: {', '.join(differences)}."] if differences else []
     return lines + [f"{task}, over the trunk: {_by_word(arms)}." for task, arms in _by_task(retrieval).items()]
 
 
@@ -158,17 +159,23 @@ def _show(report: Reporter, config: StudyConfig, target: Sequence[Arm], retrieva
         title = f"{task} ({arms[0].entry.metric}), {_sizes(arms[0].entry.mean)}"
         header = ("encoder", "score", "against the trunk", "95 % interval")
         report.table(title, header, [(arm.label, *_cells(arm.entry.mean)) for arm in arms])
-    report.say(f"{first.target}, points over direct (95 % interval):")
-    for line in verdicts(target, retrieval):
-        report.say(f"  {line}")
-    seeds, p = len(config.seeds), f"p corrected for all {_tests(target, retrieval)} comparisons (Holm)"
-    if seeds == 1:
+    seeds, lines = len(config.seeds), verdicts(target, retrieval)
+    if seeds == 1:  # the tables have the numbers, and there are no words
+        lines = [line for line in lines if line.startswith(OVER)]
+    seeds, lines = len(config.seeds), verdicts(target, retrieval)
+    if seeds == 1:  # the tables have the numbers, and there are no words for them
         differ = "where an interval leaves out 0, these two models differ; another seed may not"
         report.say(f"One seed, intervals over rows alone: {differ}. --repeats 5 takes five and gives verdicts.")
-    elif seeds < ENOUGH:
-        report.say(f"{seeds} seeds: too few for verdicts, which begin with {ENOUGH}; intervals are over seeds.")
+        lines = [line for line in lines if line.startswith(OVER)]
     else:
-        report.say(f"{seeds} seeds, intervals over seeds and rows on these languages; {p}.")
+        report.say(f"{first.target}, points over direct (95 % interval):")
+    for line in lines:
+        report.say(line if seeds == 1 else f"  {line}")
+    if 1 < seeds < ENOUGH:
+        report.say(f"{seeds} seeds: too few for verdicts, which begin with {ENOUGH}; intervals are over seeds.")
+    elif seeds > 1:
+        family = f"p corrected for all {_tests(target, retrieval)} comparisons (Holm)"
+        report.say(f"{seeds} seeds, intervals over seeds and rows on these languages; {family}.")
     report.say("The controls learned nothing of use: read a gain against them.")
 
 

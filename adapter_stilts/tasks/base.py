@@ -5,13 +5,15 @@ What it is stands in Task, where its rows come from in its `source` (source.py),
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Example, Format, formats
+from adapter_stilts.metrics.tags import OWN_RULE
 from adapter_stilts.registry import Registry
 from adapter_stilts.tasks.source import SPLITS, Source
 
@@ -60,6 +62,7 @@ class Task:
     source           where its rows come from
     max_length       tokens of an input
     query_length     span, ranking: tokens of a question
+    rule             tags: whose rule finds chunks (metrics/tags.py); what a benchmark's rule makes of tags is its own
     leaks            what other tasks' rows would tell about this one's test data
     """
 
@@ -78,6 +81,7 @@ class Task:
     source: Source = field(default_factory=Source)
     max_length: int = 128
     query_length: int = 64
+    rule: str = OWN_RULE
     leaks: tuple[Leak, ...] = ()
     aliases: tuple[str, ...] = ()
 
@@ -104,7 +108,7 @@ class Task:
 
     def layout(self, **changes: Any) -> Layout:
         shared = ("columns", "label_names", "ignore_labels", "tag_column", "skip_short")
-        own = {"labels": self.labels, "labelled": not self.source.mismatches}
+        own = {"labels": self.labels, "labelled": not self.source.mismatches, "published": self.rule != OWN_RULE}
         own |= {name: getattr(self.source, name) for name in shared}
         return Layout(self.format_name, **(own | {"multiword": self.source.multiword or "split"} | changes))
 
@@ -149,6 +153,14 @@ def register(name: str, format_name: str, summary: str, **facts: Any) -> None:
 
 def all_tasks() -> list[Task]:
     return [task for name in tasks if (task := tasks[name]).name == name]
+
+
+def labels_shown(task: Task, examples: Iterable[Example], most: int = 24) -> str:
+    """The labels of rows with how often each stands there, in words: "O 1,204, B-PER 37"."""
+    counts = Counter(label for example in examples for label in task.format.labels_of(example))
+    ordered = [f"{label} {number:,}" for label, number in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
+    more = f" and {len(ordered) - most:,} more" if len(ordered) > most else ""
+    return ", ".join(ordered[:most]) + more
 
 
 def labels_of(task: Task, examples: Sequence[Example]) -> tuple[str, ...] | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from adapter_stilts.data.tag_schemes import ENTITIES
 from adapter_stilts.tasks.base import BINARY_LABELS, NLI_LABELS, register
 from adapter_stilts.tasks.source import Patterns, splits
 
@@ -40,8 +41,8 @@ own("nli", "pair", "does a premise entail, contradict or leave open a hypothesis
 own("paraphrase", "pair", "do two texts mean the same (1) or not (0)", TABLES, labels=BINARY_LABELS)
 own("pair", "pair", "two texts and a label of any set", TABLES, "nli")
 own("single", "single", "a text and a label of any set", TABLES)
-own("pos", "tags", "part-of-speech tags of words", TREES, concatenate=True)
-own("ner", "tags", "entities, as IOB tags of words", TAGGED)
+own("pos", "tags", "part-of-speech tags of words", TREES, concatenate=True, tag_column="upos")
+own("ner", "tags", "entities, as IOB tags of words", TAGGED, tag_column=ENTITIES)
 own("qa", "span", "questions answered by a span of a context", QUESTIONS)
 own("qa2", "span", "questions answered by a span of a context, or not at all", QUESTIONS, metric="squad_v2")
 own("choice", "choice", "several endings of a prompt, one of them right", TABLES)

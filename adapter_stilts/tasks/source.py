@@ -94,7 +94,7 @@ class Source:
     columns: Mapping[str, str] = field(default_factory=dict)
     label_names: Mapping[str, str] = field(default_factory=dict)
     ignore_labels: tuple[str, ...] = ()
-    tag_column: str = "upos"
+    tag_column: str = ""
     multiword: str = ""
     skip_short: bool = False
     language_names: Mapping[str, str] = field(default_factory=dict)

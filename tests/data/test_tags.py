@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapter_stilts.formats.tags import iob2
+from adapter_stilts.data.tag_schemes import iob2
 
 ENTITIES = st.lists(st.tuples(st.sampled_from(["PER", "LOC", "O"]), st.integers(1, 3)), max_size=8)
 

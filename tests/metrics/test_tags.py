@@ -135,3 +135,20 @@ def test_refuses_tags_that_do_not_stand_beside_the_gold(gold, guess, message):
 def test_suggests_the_nearest_rule():
     with pytest.raises(UnknownName, match=r"no chunk rule called '1\.2\.2'"):
         chunks([["O"]], "1.2.2")
+
+
+def test_compares_types_whole_and_no_letter_of_a_bare_tag_under_the_rule_of_own_tasks():
+    gold, guess = [["B-GPE-LOC", "O", "B-ORG"]], [["B-FAC-LOC", "O", "B-ORG"]]
+    assert entity_f1(gold, guess, "own") == 0.5
+    assert entity_f1(gold, guess, "0.0") == 1.0
+    bare, other = [["O", "SYM", "SYM", "ORG"]], [["O", "SYM", "SYM", "O"]]
+    assert entity_f1(bare, other, "own") == pytest.approx(2 / 3)  # O, SYM SYM, ORG against O, SYM SYM, O
+    assert entity_f1([["B", "I", "O", "B"]], [["B", "I", "B", "O"]], "own") == 0.5
+    assert entity_f1([["O", "O"]], [["O", "O"]], "own") == 0
+
+
+@given(data=st.data())
+def test_finds_the_same_entities_in_iob2_under_every_rule(data):
+    tags = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
+    gold, guess = (data.draw(st.lists(st.sampled_from(tags), min_size=6, max_size=6)) for _ in range(2))
+    assert entity_f1([gold], [guess], "own") == entity_f1([gold], [guess], "0.0")

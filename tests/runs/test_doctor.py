@@ -68,3 +68,16 @@ def test_keeps_the_token_to_itself(monkeypatch):
     found = study.doctor()
     assert found["environment"]["HF_TOKEN"] == "set"
     assert "hf_secret" not in str(found)
+
+
+def test_counts_the_labels_of_own_files_and_says_what_is_wrong_with_one(tmp_path):
+    path = tmp_path / "train.conll"
+    path.write_text("EU NNP B-NP U-ORG\nruft VBZ B-VP O\n")
+    read, other = study.doctor(path)["data"]["labels"]
+    assert (other["task"], other["labels"]) == ("pos", "NNP 1, VBZ 1")
+    assert (read["task"], read["rows"], read["labels"]) == ("ner", 1, "B-ORG 1, O 1")
+    assert "tags in column 4 of 4" in read["remarks"]
+    assert "the tags are BILOU" in read["remarks"]
+    assert study.doctor(tmp_path)["data"]["labels"] == [{**read, "split": "train"}]
+    path.write_text("EU NNP B-NP B-ORG\nruft VBZ O\nUlm NE B-NP B-LOC\n")
+    assert any("3 columns where the file has 4" in problem for problem in study.doctor(path)["problems"])

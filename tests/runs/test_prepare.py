@@ -96,3 +96,11 @@ def test_reports_a_label_that_only_validation_has(config, data, tmp_path):
 def test_reads_the_trunk_in_float32_where_it_is_trained(config):
     prepared = prepare(config(adapter__kind="full", trunk__precision="auto"), ("nli",))
     assert prepared.trunk.precision == "fp32"
+
+
+def test_counts_the_labels_and_says_how_tags_are_read(config, tmp_path):
+    (tmp_path / "train.tsv").write_text("0\tIna\tU-PER\n1\tging\tO\n\n0\tUlm\tU-LOC\n")
+    notes = list(prepare(config("ner", data__sources=[f"train={tmp_path / 'train.tsv'}"]), ("ner",)).notes)
+    assert "ner: 2 training rows, labels B-LOC 1, B-PER 1, O 1" in notes
+    assert "ner (train): train.tsv: the tags are BILOU, read as IOB2" in notes
+    assert any("words are in column 2 and tags in column 3 of 3" in note for note in notes)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from itertools import islice
@@ -139,17 +139,24 @@ def language_in_name(path: Path, task: Task) -> str:
 
 
 def read_files(
-    task: Task, groups: Sequence[Group], split: str, language: str, where: Where, dropped: Counter[str]
+    task: Task,
+    groups: Sequence[Group],
+    split: str,
+    language: str,
+    where: Where,
+    dropped: Counter[str],
+    say: Callable[[str], None],
 ) -> tuple[list[Example], tuple[FileFact, ...]]:
     """All examples in file order. Ids stay as the file has them; where several files are read, the file's name is put
     before.
 
     dropped  counts the rows left out, by reason
+    say      where goes what was decided of the files, in words
     """
     examples: list[Example] = []
     facts: list[FileFact] = []
     for group in groups:
-        rows = _read(task, group, split, language, where, dropped)
+        rows = _read(task, group, split, language, where, dropped, say)
         sizes = task.format.file_sizes(rows, len(group.paths))
         facts += [FileFact(path, sha256(path), size) for path, size in zip(group.paths, sizes, strict=True)]
         name, folder = bare_name(group.paths[0]), group.paths[0].parent.name
@@ -271,7 +278,15 @@ def _only(matches: list[Group], task: Task, split: str) -> Group:
     return matches[0]
 
 
-def _read(task: Task, group: Group, split: str, language: str, where: Where, dropped: Counter[str]) -> list[Example]:
+def _read(
+    task: Task,
+    group: Group,
+    split: str,
+    language: str,
+    where: Where,
+    dropped: Counter[str],
+    say: Callable[[str], None],
+) -> list[Example]:
     path, source = group.paths[0], task.source
     together = task.format.joined(group.paths, split)
     if together is not None:
@@ -286,6 +301,7 @@ def _read(task: Task, group: Group, split: str, language: str, where: Where, dro
         keep=keep,
         labelled=split != "test" and not source.mismatches,
         number_rows=any(fnmatch(bare_name(path), pattern) for pattern in source.unnumbered),
+        say=lambda remark: say(f"{path.name}: {remark}"),
         **languages_asked(task, language),
     )
     if source.joined and len(group.paths) > 1:

@@ -49,6 +49,7 @@ class Origin:
     parts          the tasks whose rows these are, where the task is made of several
     multiword      how a treebank's multi-word tokens were read, "" for anything else
     substitutions  where these rows differ from the published set-up, in words
+    remarks        what was decided of the files (columns, a scheme of tags), in words
     """
 
     task: str
@@ -64,6 +65,7 @@ class Origin:
     parts: tuple[str, ...] = ()
     multiword: str = ""
     substitutions: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def stem(self) -> str:

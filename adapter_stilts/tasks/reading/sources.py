@@ -207,10 +207,13 @@ def _rows(task: Task, split: str, language: str, where: Where) -> Loaded:
         loaded = hub_examples(task, split, language, where, dropped)
         examples, origin = loaded.examples, loaded.origin
     else:
-        examples, files = read_files(task, _groups(task, split, language, where), split, language, where, dropped)
+        groups = _groups(task, split, language, where)
+        remarks: list[str] = []
+        examples, files = read_files(task, groups, split, language, where, dropped, remarks.append)
         treebanks = task.format.classes and any(suffix(file.path) == TREEBANK for file in files)
         multiword = (task.source.multiword or "split") if treebanks else ""
-        origin = Origin(task.name, split, language, where.kind, files, multiword=multiword)
+        said = tuple(dict.fromkeys(remarks))
+        origin = Origin(task.name, split, language, where.kind, files, multiword=multiword, remarks=said)
     if task.source.mismatches:
         examples = [*with_mismatches(cast(list[Classified], examples), f"{split} split of '{task.name}'")]
     notes = _substitutions(task, origin, named=split in where.files)
@@ -228,7 +231,7 @@ def _substitutions(task: Task, origin: Origin, *, named: bool) -> tuple[str, ...
         notes.append(f"{task.name} stands in for {source.stands_for}, whose corpus is licensed")
     if origin.split in source.stand_ins and not (named and origin.files):
         notes.append(source.stand_ins[origin.split])
-    if origin.multiword == "split" and source.tag_column == "upos":
+    if origin.multiword == "split" and source.tag_column in ("", "upos"):
         notes.append(SPLIT_WORDS)
     notes += [hub.note for hub in source.hubs if hub.id == origin.hub and hub.note]
     return tuple(dict.fromkeys(notes))
@@ -247,6 +250,7 @@ def _together(task: Task, parts: Mapping[str, Loaded], origin: Origin) -> Loaded
         config=config,
         revision=revision,
         dropped={f"{name}: {why}": number for name, own in origins.items() for why, number in own.dropped.items()},
+        remarks=tuple(dict.fromkeys(remark for own in origins.values() for remark in own.remarks)),
         substitutions=tuple(dict.fromkeys(note for own in origins.values() for note in own.substitutions)),
     )
     return Loaded(examples, origin, task.format)
