@@ -112,7 +112,9 @@ class ChoiceFormat(Format[MultipleChoice]):
         counts = {len(example.choices) for example in examples}
         if len(counts) > 1:
             what = f"questions with {min(counts)} and with {max(counts)} choices in one data set"
-            raise TaskDataError(what, do="give every question the same number of choices")
+            other = next(example.id for example in examples if len(example.choices) != len(examples[0].choices))
+            where = f"example '{other}', which has another number than '{examples[0].id}'"
+            raise TaskDataError(what, where=where, do="give every question the same number of choices")
         texts = [(example.prompt, choice) for example in examples for choice in example.choices]
         rows = iter(cut_texts(tokenizer, texts, cut.max_length))
         for index, example in enumerate(examples):
