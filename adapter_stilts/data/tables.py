@@ -130,16 +130,15 @@ def csv_rows(path: Path, bad: Bad = refused) -> Iterator[Row]:
 
     Where the first line has semicolons or tabs and no comma, these are what separates.
     """
-    text = read_text(path)
-    first = text.partition("\n")[0]
+    first = next((line for _, line in numbered_lines(path)), "")
     separator = next((mark for mark in ",;\t" if mark in first), ",")
     do = f"correct the row, or quote a cell that holds {'a comma' if separator == ',' else repr(separator)}"
-    yield from _csv_rows(path, text, separator, do, bad)
+    yield from _csv_rows(path, separator, do, bad)
 
 
-def _csv_rows(path: Path, text: str, separator: str, do: str, bad: Bad) -> Iterator[Row]:
+def _csv_rows(path: Path, separator: str, do: str, bad: Bad) -> Iterator[Row]:
     csv.field_size_limit(LONGEST_CELL)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    reader = csv.reader(_csv_lines(path), delimiter=separator, strict=True)
     header: list[str] | None = None
     begun = 1
     try:
@@ -152,6 +151,12 @@ def _csv_rows(path: Path, text: str, separator: str, do: str, bad: Bad) -> Itera
     except csv.Error as error:
         what, do = f"not valid CSV: {error}", "a quotation mark may be missing, or the file is truncated"
         raise TaskDataError(what, where=f"{path}, line {begun}", do=do) from error
+
+
+def _csv_lines(path: Path) -> Iterator[str]:
+    """The lines of a file with their ends, one by one, as a CSV reader wants them."""
+    for _, line in numbered_lines(path):
+        yield from io.StringIO(f"{line}\n", newline="")
 
 
 TABLES: Mapping[str, Callable[[Path, Bad], Iterator[Row]]] = {
@@ -172,7 +177,7 @@ def tab_rows(
     quoting = _quoting(path) if short is None else Quoting.NONE
     do = "correct the row; a tab inside a cell is not allowed"
     if quoting is Quoting.LINES and header is None:
-        yield from _csv_rows(path, read_text(path), "\t", do, bad)
+        yield from _csv_rows(path, "\t", do, bad)
         return
     for number, line in numbered_lines(path, bad=bad):
         cells = line.split("\t")
@@ -219,7 +224,7 @@ def _quoting(path: Path) -> Quoting:
 def _fits_csv(path: Path) -> bool:
     """Whether a CSV writer can have written the file: it is valid, and all its rows are as wide as its header."""
     csv.field_size_limit(LONGEST_CELL)
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), delimiter="\t", strict=True)
+    reader = csv.reader(_csv_lines(path), delimiter="\t", strict=True)
     with suppress(csv.Error):
         return len({len(cells) for cells in reader if cells}) == 1
     return False

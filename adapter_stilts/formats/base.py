@@ -260,6 +260,10 @@ class Format(Generic[RowT]):
         """Predictions in example order, as `gold` has them, from what was kept of each feature."""
         raise UsageError(f"a head for '{self.name}' makes no predictions", do="score it with its own task")
 
+    def read_together(self, example: RowT) -> object:
+        """What examples must share to be cut together."""
+        return None
+
     def answers(
         self, examples: Sequence[RowT], features: Sequence[Feature], logits: Sequence[Logits], rules: Rules
     ) -> Iterator[dict[str, Any]]:

@@ -138,6 +138,9 @@ class ChoiceFormat(Format[MultipleChoice]):
             return "a choice is empty"
         return "" if len(example.choices) > 1 else "it has no two choices"
 
+    def read_together(self, example: MultipleChoice) -> int:
+        return len(example.choices)
+
     def answers(
         self, examples: Sequence[MultipleChoice], features: Sequence[Feature], logits: Sequence[Logits], rules: Rules
     ) -> Iterator[dict[str, Any]]:

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -172,12 +172,14 @@ class Predictor:
         tokenizer = self.model.encoder.trunk.tokenizer
         names = partial(_pieces, tokenizer)
         rules = Rules(self.labels, task.unanswerable, language=self.source.layout.language, pieces=names)
-        while some := list(islice(given, at_once)):
-            features = task.format.features(some, tokenizer, how)
-            if cut is not None and task.format.whole:
-                full = (feature for feature in features if max(map(len, token_rows(feature))) >= self.max_length)
-                cut += [some[feature.example].id for feature in full]
-            yield from task.format.answers(some, features, logits(self.model, features, self.token_budget), rules)
+        while batch := list(islice(given, at_once)):
+            for some in (list(group) for _, group in groupby(batch, key=task.format.read_together)):
+                features = task.format.features(some, tokenizer, how)
+                if cut is not None and task.format.whole:
+                    full = (feature for feature in features if max(map(len, token_rows(feature))) >= self.max_length)
+                    cut += [some[feature.example].id for feature in full]
+                read = logits(self.model, features, self.token_budget)
+                yield from task.format.answers(some, features, read, rules)
 
 
 def predict(

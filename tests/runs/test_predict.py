@@ -172,6 +172,16 @@ def test_reads_lines_with_the_parts_of_a_row_between_tabs(trained, predicted):
     assert "Anna sleeps."[answers[0]["start"] : answers[0]["end"]] == answers[0]["answer"]
 
 
+def test_chooses_among_any_number_of_choices(trained, write, predicted):
+    rows = [
+        {"premise": "It rained.", "choices": choices} for choices in (["A", "B", "C"], ["A", "B"], list("ABCDEFGHIJKL"))
+    ]
+    file = write("new.jsonl", "\n".join(map(json.dumps, rows)))
+    answers, _ = predicted(trained("choice", "run"), file)
+    assert [len(answer["probabilities"]) for answer in answers] == [3, 2, 12]
+    assert all(answer["answer"] == answer["choices"][answer["label"]] for answer in answers)
+
+
 def test_remembers_the_columns_of_the_run_and_takes_others_where_they_are_named(trained, write, predicted, rows):
     renamed = [{"satz": row["text"], "klasse": row["label"]} for row in rows("single", 24)]
     train = write("train.jsonl", "".join(json.dumps(row) + "\n" for row in renamed))
