@@ -21,7 +21,7 @@ from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import Any
 
-from adapter_stilts.data.columns import ID, TEXT, Columns, wrong_label
+from adapter_stilts.data.columns import ID, NO_VALUE, TEXT, Columns, wrong_label
 from adapter_stilts.data.conllu_rows import NO_TAG, UPOS
 from adapter_stilts.data.feature import IGNORED, Feature
 from adapter_stilts.data.layout import Layout
