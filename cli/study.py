@@ -141,7 +141,9 @@ def _by_targets(title: str, entries: Sequence[Mapping[str, Any]]) -> None:
     for (label, how), cells in rows.items():
         seeds = min(len(cell["seeds"]) for cell in cells.values())
         drawn.append((_arm(label, cells.values()), how, seeds, *(_cell(cells.get(target)) for target in targets)))
-    render.table(title, ("intermediate", "how", "seeds", *targets), drawn)
+    sizes = {target: max(entry["n"] for entry in entries if entry["target"] == target) for target in targets}
+    named = [f"{target} (n {render.cell(n)})" for target, n in sizes.items()]
+    render.table(title, ("intermediate", "how", "seeds", *named), drawn)
 
 
 def _arm(label: str, cells: Any) -> str:

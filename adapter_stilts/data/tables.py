@@ -67,7 +67,9 @@ class Row:
         if not isinstance(value, list | tuple):
             what = f"'{self.columns[field]}' is not a list: {str(cell)[:40]!r}"
             raise TaskDataError(what, where=self.where, do="write a JSON list")
-        return [*value]
+        return [
+            whole_text(item, self.columns[field], self.where) if isinstance(item, str) else item for item in value
+        ]
 
 
 def refused(error: TaskDataError) -> None:

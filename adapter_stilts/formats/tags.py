@@ -21,7 +21,7 @@ from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import Any
 
-from adapter_stilts.data.columns import ID, TEXT, Columns, wrong_label
+from adapter_stilts.data.columns import ID, NO_VALUE, TEXT, Columns, wrong_label
 from adapter_stilts.data.conllu_rows import NO_TAG, UPOS
 from adapter_stilts.data.feature import IGNORED, Feature
 from adapter_stilts.data.layout import Layout
@@ -291,9 +291,14 @@ def _clean(row: Tagged, tags: Sequence[str], layout: Layout) -> Tagged:
     """A sentence with its tags as the task spells them. Raises TaskDataError for a tag outside the layout's labels."""
     ignored = set(layout.ignore_labels)
     kept = iob2(OUTSIDE if {tag, entity_type(tag)} & ignored else tag for tag in tags)
+    where = row.where if isinstance(row, _Written) else ""
     wrong = [] if layout.labels is None else [tag for tag in kept if tag not in layout.labels]
     if wrong:
-        raise wrong_label(wrong[0], layout.labels or (), row.where if isinstance(row, _Written) else "")
+        raise wrong_label(wrong[0], layout.labels or (), where)
+    for tag in set(kept):
+        if tag != tag.strip() or not tag or tag.casefold() in NO_VALUE:
+            do = "correct the row; O is the tag of a word outside every entity"
+            raise TaskDataError(f"no tag: {tag!r:.40}", where=where, do=do)
     return Tagged(row.id, row.words, kept)
 
 

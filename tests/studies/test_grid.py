@@ -260,7 +260,9 @@ def test_runs_the_study_that_ships_and_prints_its_table(tmp_path):
     )
     assert result.exit_code == 0, result.stderr
     lines = result.stdout.split("\n")
-    assert lines[1].split() == ["intermediate", "how", "seeds", "xnli", "tatoeba"]
+    named = lines[1].split()  # a target is "xnli (n 64)"
+    assert named[:4] + named[6:7] == ["intermediate", "how", "seeds", "xnli", "tatoeba"]
+    assert (len(named), named[4]) == (9, "(n")
     arms = ["none direct", "nli sequential", "qa sequential", "nli-shuffled (control)", "all fuse"]
     assert [" ".join(line.split()[:2]) for line in lines[2:7]] == arms
     assert any(line.startswith("nli ") and " read " in line for line in lines)
