@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from adapter_stilts.door.run import Run, load
-    from adapter_stilts.door.verbs import Pair, encode, evaluate, fuse, mine, predict, study, train
+    from adapter_stilts.door.verbs import Pair, compare, encode, evaluate, fuse, mine, predict, study, train
     from adapter_stilts.errors import StiltsError
     from adapter_stilts.statistics.result import Result
 
@@ -22,7 +22,8 @@ __version__ = "0.1.0"
 DOOR = {
     **dict.fromkeys(("Run", "load"), "adapter_stilts.door.run"),
     **dict.fromkeys(
-        ("Pair", "encode", "evaluate", "fuse", "mine", "predict", "study", "train"), "adapter_stilts.door.verbs"
+        ("Pair", "compare", "encode", "evaluate", "fuse", "mine", "predict", "study", "train"),
+        "adapter_stilts.door.verbs",
     ),
     "Result": "adapter_stilts.statistics.result",
     "StiltsError": "adapter_stilts.errors",

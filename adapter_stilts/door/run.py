@@ -133,9 +133,13 @@ class Run:
         Returns a dictionary each, in order: id, texts, label and probability; words and tags; answer, start and end.
         """
         name, rows = ("", task) if rows is None else (str(task), rows)
-        predictor, left_out = self.predictor(name), LeftOut(report or Logged(), skip_bad)
+        report = report or Logged()
+        predictor, left_out, cut = self.predictor(name), LeftOut(report, skip_bad), list[str]()
         given = Path(rows) if isinstance(rows, str | Path) else plain_rows(rows)
-        return list(predictor.answers(predictor.source.examples(given, left_out)))
+        answers = list(predictor.answers(predictor.source.examples(given, left_out), cut=cut))
+        for line in predictor.notes(cut):
+            report.say(line)
+        return answers
 
     def encode(self, texts: Sequence[str], layer: int | None = None, pool: str | None = None) -> Vectors:
         """Texts to unit vectors [N, H] float32, read as `encode` reads a file; a text without any letter is zero."""

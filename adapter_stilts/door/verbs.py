@@ -6,7 +6,7 @@
 
 Every function calls what its command calls, with the same defaults and errors (adapter_stilts.errors). `settings` is
 what `--set` is to a command: a list of "training.epochs=2", or a dictionary. Files and folders are written where the
-command writes them. What a command says on stderr goes to the logger "adapter_stilts".
+command writes them. What a command says on stderr goes to the logger "adapter_stilts", which shows it.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from adapter_stilts.retrieval.stored.vectors import open_vectors
 from adapter_stilts.runs import evaluate as scoring
 from adapter_stilts.runs import predict as predicting
 from adapter_stilts.runs import train as training
+from adapter_stilts.runs.compare import compare_runs
 from adapter_stilts.runs.record import Planned, Trained
 from adapter_stilts.runs.subject import Request
 from adapter_stilts.statistics.result import Result
@@ -315,6 +316,14 @@ def study(
     if document["failed"]:
         raise grid.failure(document)
     return document
+
+
+def compare(first: AnyRun, second: AnyRun) -> dict[str, Any]:
+    """What differs between two runs, and by how much in every score that both have, as `compare --json` prints it.
+
+    Returns "settings" (key and both values) and "scores" (difference with its interval, over the same rows).
+    """
+    return compare_runs(Path(_folder(first)), Path(_folder(second)))
 
 
 def _configured(config: AnyPath | None, settings: Settings, words: Mapping[str, object]) -> RunConfig:
