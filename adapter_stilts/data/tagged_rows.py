@@ -23,6 +23,7 @@ from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.tables import Bad, refused, suffix
 from adapter_stilts.data.tag_columns import (
     DOCUMENT_START,
+    INVISIBLE,
     ROW_NUMBER,
     WEBANNO,
     WORD_AND_TAG,
@@ -175,7 +176,7 @@ def _word(row: Sequence[str], columns: TagColumns, where: str, tagged: bool) -> 
     if len(row) != columns.count or not row[columns.tag].strip(" "):
         what = f"a word without a tag: {' '.join(row)[:40]!r}"
         raise TaskDataError(what, where=where, do=WORD_AND_TAG)
-    return row[columns.word], row[columns.tag].strip(" ")
+    return row[columns.word], row[columns.tag].strip().strip(INVISIBLE)
 
 
 def _iob2_of(tags: Sequence[str], rows: Sequence[tuple[int, str, str]], path: Path) -> list[str]:

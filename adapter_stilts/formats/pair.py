@@ -6,11 +6,11 @@ Classified("0", "A man sleeps.", "He is awake.", "contradiction")
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from adapter_stilts.data.columns import ID, LABEL, Columns, couples_of, label_text, spelled, words
+from adapter_stilts.data.columns import ID, LABEL, Columns, alike, couples_of, label_text, spelled, words
 from adapter_stilts.data.feature import IGNORED, Feature
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import Tokenizer, cut_texts
@@ -63,6 +63,16 @@ class ClassifiedFormat(Format[Classified]):
 
     def labels_of(self, example: Classified) -> tuple[str, ...]:
         return (example.label,)
+
+    def completed(self, labels: Collection[str]) -> tuple[str, ...]:
+        """The labels themselves. Raises TaskDataError for truth that is written in two ways, which is one label."""
+        ways: dict[str, str] = {}
+        for label in sorted(labels):
+            truth = label in ("0", "1") or label.casefold() in ("true", "false")
+            if (other := ways.setdefault(alike(label) if truth else label, label)) != label:
+                do = "write one of them everywhere"
+                raise TaskDataError(f"the labels '{other}' and '{label}' mean the same", do=do)
+        return super().completed(labels)
 
     def unlabelled(self, example: Classified) -> bool:
         return not example.label

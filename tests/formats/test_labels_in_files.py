@@ -7,6 +7,7 @@ import pytest
 
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.errors import TaskDataError
+from adapter_stilts.formats.base import formats
 from adapter_stilts.formats.reading import read
 
 NLI = ("contradiction", "entailment", "neutral")
@@ -137,3 +138,13 @@ def test_refuses_a_question_without_an_id(write, id):
     document = {"data": [{"paragraphs": [{"context": "Ada sings.", "qas": [question]}]}]}
     with pytest.raises(TaskDataError, match="a question without an id"):
         read(write("a.json", json.dumps(document)), Layout("span"))
+
+
+@pytest.mark.parametrize("labels", [("1", "True"), ("True", "true"), ("0", "FALSE", "1")])
+def test_refuses_one_truth_as_two_labels(labels):
+    with pytest.raises(TaskDataError, match=f"the labels '{labels[0]}' and '{labels[1]}' mean the same"):
+        formats["single"].completed(labels)
+
+
+def test_tells_labels_apart_that_differ_in_case():
+    assert formats["single"].completed({"no", "NO", "true", "0"}) == ("0", "NO", "no", "true")
