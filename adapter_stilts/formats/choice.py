@@ -208,6 +208,9 @@ def _label(row: Row, layout: Layout, names: Sequence[str], count: int) -> int:
     if "label" not in row.columns:
         return -1
     where = f"{row.where}, column '{row.columns['label']}'"
+    if isinstance(row.cell("label"), bool):
+        do = "count the choices from 0, or name one by its letter"
+        raise TaskDataError(f"a choice is not called {row.cell('label')}", where=where, do=do)
     text = spelled(row.cell("label"), None, layout.label_names, where)
     if not text and layout.labelled:
         raise without_label(text, where)

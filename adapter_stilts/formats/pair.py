@@ -65,13 +65,11 @@ class ClassifiedFormat(Format[Classified]):
         return (example.label,)
 
     def completed(self, labels: Collection[str]) -> tuple[str, ...]:
-        """The labels themselves. Raises TaskDataError for truth that is written in two ways, which is one label."""
-        ways: dict[str, str] = {}
-        for label in sorted(labels):
-            truth = label in ("0", "1") or label.casefold() in ("true", "false")
-            if (other := ways.setdefault(alike(label) if truth else label, label)) != label:
-                do = "write one of them everywhere"
-                raise TaskDataError(f"the labels '{other}' and '{label}' mean the same", do=do)
+        """The labels themselves. Raises TaskDataError for truth that is written in two ways."""
+        ways = sorted(label for label in labels if label in ("0", "1") or alike(label) != label.casefold())
+        if len({alike(label) for label in ways}) < len(ways) or len({label.isdecimal() for label in ways}) > 1:
+            what = f"labels are written in two ways: {', '.join(ways)}"
+            raise TaskDataError(what, do="write true and false, or 1 and 0, everywhere")
         return super().completed(labels)
 
     def unlabelled(self, example: Classified) -> bool:

@@ -140,11 +140,18 @@ def test_refuses_a_question_without_an_id(write, id):
         read(write("a.json", json.dumps(document)), Layout("span"))
 
 
-@pytest.mark.parametrize("labels", [("1", "True"), ("True", "true"), ("0", "FALSE", "1")])
-def test_refuses_one_truth_as_two_labels(labels):
-    with pytest.raises(TaskDataError, match=f"the labels '{labels[0]}' and '{labels[1]}' mean the same"):
-        formats["single"].completed(labels)
+@pytest.mark.parametrize("labels", ["1 True", "True true", "0 1 FALSE", "1 false", "1 maybe true"])
+def test_refuses_truth_written_in_two_ways(labels):
+    with pytest.raises(TaskDataError, match="labels are written in two ways: (.|\n)*everywhere"):
+        formats["single"].completed(labels.split())
 
 
-def test_tells_labels_apart_that_differ_in_case():
-    assert formats["single"].completed({"no", "NO", "true", "0"}) == ("0", "NO", "no", "true")
+@pytest.mark.parametrize("labels", ["0 1", "False True", "NO no", "1 2 x", "-1 0 1", "maybe true"])
+def test_takes_other_labels_as_they_are(labels):
+    assert sorted(formats["single"].completed(labels.split())) == sorted(labels.split())
+
+
+@pytest.mark.parametrize("label", [True, False])
+def test_refuses_truth_for_a_choice(rows, label):
+    with pytest.raises(TaskDataError, match=rf"not called {label}(.|\n)*line 1, column 'label'"):
+        rows("choice", {"question": "q", "choices": ["a", "b"], "label": label})
