@@ -1,6 +1,6 @@
 """A finished run, or a bare trunk, as a value: what it says of itself, its model, and what it makes of text.
 
-    run = load("runs/nli-1a2b3c4d")
+    run = stilts.load("runs/nli-1a2b3c4d")
     run.results                                     its scores, a Result each
     run.predict([{"premise": ..., "hypothesis": ...}])
     run.encode(["Guten Morgen.", "Good morning."])  [2, H] float32
@@ -21,15 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from adapter_stilts.config.schema import RunConfig, Trunk
+from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.data.batches import collate
 from adapter_stilts.data.feature import Feature
 from adapter_stilts.data.sentences import visible
 from adapter_stilts.data.tables import refused
 from adapter_stilts.door.rows import plain_rows
 from adapter_stilts.encoder.task_model import TaskModel
-from adapter_stilts.encoder.trunk import trunk_config
-from adapter_stilts.errors import MissingError, TaskDataError, UsageError
+from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.formats.base import Cut
 from adapter_stilts.mining.encode import Encoding
 from adapter_stilts.reporting import Logged, Reporter
@@ -37,8 +36,7 @@ from adapter_stilts.retrieval.embed import embed
 from adapter_stilts.runs.predict import Asked, LeftOut, Predictor, Source
 from adapter_stilts.runs.results import read_results
 from adapter_stilts.runs.subject import Request, SentenceReader, Subject, sentence_reader, subject_of
-from adapter_stilts.sharing.bundle import load_bundle
-from adapter_stilts.sharing.manifest import IDENTITY, MANIFEST, Manifest, read_manifest
+from adapter_stilts.sharing.manifest import Manifest, read_manifest
 from adapter_stilts.statistics.result import Result
 
 Vectors = NDArray[np.float32]
@@ -217,34 +215,3 @@ class Run:
     def batch(self, rows: Any, task: str = "") -> dict[str, Tensor]:
         """Rows with labels as one batch."""
         return self.collate(self.features(rows, task))
-
-
-def load(run_or_trunk: str | Path | Run, *, trunk: str | None = None, config: RunConfig | None = None) -> Run:
-    """A finished run by its folder, or a trunk by its name, its folder or `miniature`; the weights are loaded when they
-    are needed.
-
-    Raises MissingError or ArtefactError for a run that is not whole, or a trunk that is none.
-    """
-    if isinstance(run_or_trunk, Run):
-        return run_or_trunk
-    folder = Path(run_or_trunk)
-    given = config or RunConfig()
-    if any((folder / name).exists() for name in (MANIFEST, IDENTITY)):
-        load_bundle(folder)
-        return Run(folder, trunk, _on(given, trunk))
-    name = str(run_or_trunk)
-    try:
-        trunk_config(name, revision=given.trunk.revision)
-    except MissingError as error:
-        if folder.exists():
-            raise
-        what = f"no run's folder and no trunk: {error.what}"
-        raise MissingError(what, where=name, do=f"name a finished run's folder, or a trunk ({error.do})") from error
-    return Run(None, name, _on(given, name))
-
-
-def _on(config: RunConfig, trunk: str | None) -> RunConfig:
-    if trunk is None:
-        return config
-    named = {**config.trunk.model_dump(exclude_unset=True), "name": trunk}
-    return config.model_copy(update={"trunk": Trunk(**named)})

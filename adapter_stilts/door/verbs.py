@@ -23,8 +23,9 @@ from adapter_stilts.config.words import configuration
 from adapter_stilts.door.rows import source, sources
 from adapter_stilts.door.run import Run, Vectors
 from adapter_stilts.encoder.kinds import mistakes
+from adapter_stilts.encoder.trunk import trunk_config
 from adapter_stilts.environment import RUNS
-from adapter_stilts.errors import UsageError, refuse
+from adapter_stilts.errors import MissingError, UsageError, refuse
 from adapter_stilts.files import numbered_lines
 from adapter_stilts.mining import encode as encoding
 from adapter_stilts.mining import mine as mining
@@ -37,6 +38,8 @@ from adapter_stilts.runs import train as training
 from adapter_stilts.runs.compare import compare_runs
 from adapter_stilts.runs.record import Planned, Trained
 from adapter_stilts.runs.subject import Request
+from adapter_stilts.sharing.bundle import load_bundle
+from adapter_stilts.sharing.manifest import IDENTITY, MANIFEST
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.studies import grid
 
@@ -52,6 +55,34 @@ class Pair(NamedTuple):
     score: float
     source: Any
     target: Any
+
+
+def load(
+    run_or_trunk: AnyRun, *, trunk: AnyPath | None = None, config: AnyPath | None = None, settings: Settings = None
+) -> Run:
+    """A finished run by its folder, or a trunk by its name, its folder or `miniature`; the weights are loaded when they
+    are needed.
+
+    trunk     of a run, where its own lies elsewhere now
+    settings  what differs from the run's own: {"task.columns.text": "body"}, {"retrieval.layer": 7} ...
+
+    Raises MissingError or ArtefactError for a run that is not whole, or a trunk that is none.
+    """
+    if isinstance(run_or_trunk, Run):
+        return run_or_trunk
+    folder, name = Path(run_or_trunk), str(run_or_trunk)
+    if any((folder / file).exists() for file in (MANIFEST, IDENTITY)):
+        load_bundle(folder)
+        return Run(folder, _text(trunk), _configured(config, settings, {"trunk": _text(trunk)}))
+    chosen = _configured(config, settings, {"trunk": name})
+    try:
+        trunk_config(name, revision=chosen.trunk.revision)
+    except MissingError as error:
+        if folder.exists():
+            raise
+        what = f"no run's folder and no trunk: {error.what}"
+        raise MissingError(what, where=name, do=f"name a finished run's folder, or a trunk ({error.do})") from error
+    return Run(None, name, chosen)
 
 
 def train(

@@ -79,6 +79,7 @@ def test_finds_words_and_tags(rows, task, text, expected, said):
         ("ner", "#Ina\nging O\nUlm B-LOC\n", r"a word without a tag: '#Ina'(.|\n)*line 1"),
         ("pos", 'tokens\ttags\n["Ina", "ging"]\t["NE", "VV"]\n', r"lists where a word and a tag a line(.|\n)*line 2"),
         ("pos", "Ina_NE ging_VV\nUlm_NE ruft_VV\n", r"words joined with their tags"),
+        ("ner", "Ina\tB-PER\nging\t\u00a0\n", r"a word without a tag: 'ging(.|\n)*line 2"),
         ("ner", "Ina\tB-PER\nging O\n", r"a word without a tag: 'ging O'(.|\n)*line 2"),
         ("ner", WEBANNO.replace("LOC", "LOC|PER"), r"not one type of entity: 'LOC\|PER'(.|\n)*line 11"),
         ("ner", "Ina B-PER\nDoctors'I-ORG 1487\n", r"no tag: '1487'(.|\n)*line 2"),
