@@ -12,17 +12,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from adapter_stilts.door.run import Run, load
-    from adapter_stilts.door.verbs import Pair, encode, evaluate, fuse, mine, predict, study, train
+    from adapter_stilts.door.run import Run
+    from adapter_stilts.door.verbs import Pair, compare, encode, evaluate, fuse, load, mine, predict, study, train
     from adapter_stilts.errors import StiltsError
     from adapter_stilts.statistics.result import Result
 
 __version__ = "0.1.0"
 
 DOOR = {
-    **dict.fromkeys(("Run", "load"), "adapter_stilts.door.run"),
+    "Run": "adapter_stilts.door.run",
     **dict.fromkeys(
-        ("Pair", "encode", "evaluate", "fuse", "mine", "predict", "study", "train"), "adapter_stilts.door.verbs"
+        ("Pair", "compare", "encode", "evaluate", "fuse", "load", "mine", "predict", "study", "train"),
+        "adapter_stilts.door.verbs",
     ),
     "Result": "adapter_stilts.statistics.result",
     "StiltsError": "adapter_stilts.errors",

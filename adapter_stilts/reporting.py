@@ -51,10 +51,12 @@ class Silent:
 
 
 class Logged(Silent):
-    """A Reporter for Python: what it is told goes to the logger "adapter_stilts", level INFO."""
+    """A Reporter for Python: what it is told goes to the logger "adapter_stilts", which shows it unless it is told not
+    to. It is a warning because all of it changes what a number means: rows left out, texts cut, a run that did not
+    learn."""
 
     def say(self, text: str) -> None:
-        LOGGER.info(text)
+        LOGGER.warning(text)
 
 
 def span(seconds: float) -> str:

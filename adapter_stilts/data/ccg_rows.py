@@ -83,6 +83,6 @@ def _pipes(line: str) -> Words:
 def _columns(line: str) -> Words:
     text, tab, categories = line.partition("\t")
     words, tags = text.split(" "), categories.split()
-    if not tab or "\t" in categories or len(words) != len(tags):
+    if not tab or "\t" in categories or len(words) != len(tags) or text.startswith(('["', "['")):  # JSON lists
         return []
     return list(zip(words, tags, strict=True))

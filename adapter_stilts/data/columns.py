@@ -27,7 +27,7 @@ TEXT = words("text sentence content line code document")  # what a column of sen
 MANY = 24  # labels listed in a message
 PLACEHOLDERS = ("-1", "-", "?", "None", "none", "null", "nan")  # what releases write in the place of a label
 
-EMPTY = ("nan", "<na>")  # what pandas writes for a cell without a value, in any case
+NO_VALUE = ("nan", "<na>")  # what pandas writes for a cell without a value, in any case
 NUMBERED = re.compile(
     r"(choice|hypothesis|ending|answer|option|sol|alternative)(?:_?([0-9]{1,2}|[a-j])|_([k-z]))", re.IGNORECASE
 )
@@ -130,7 +130,7 @@ def spelled(value: object, labels: Sequence[str] | None, names: Mapping[str, str
     text = label_text(value, where)
     if (named := names.get(text, names.get(_whole(text)))) is not None:
         text = named
-    elif text.casefold() in EMPTY and text not in (labels or ()):
+    elif text.casefold() in NO_VALUE and text not in (labels or ()):
         return ""
     if labels is None and named is None:
         return _whole(text)

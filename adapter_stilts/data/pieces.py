@@ -99,7 +99,7 @@ def _plain(tokenizer: Tokenizer) -> Backend:
 def _spans(text: str, offsets: Sequence[tuple[int, int]]) -> Offsets:
     """The characters of each piece without white space; what lies between two belongs to the one before, or after."""
     solid = [trimmed(text, *span) for span in offsets]
-    nexts = [start for start, _ in solid[1:]] + [len(text)]
+    nexts = [start for start, _ in solid[1:]] + [len(text)] * bool(solid)
     spans: list[tuple[int, int]] = []
     reached = 0
     for (start, end), following in zip(solid, nexts, strict=True):

@@ -67,7 +67,9 @@ class Row:
         if not isinstance(value, list | tuple):
             what = f"'{self.columns[field]}' is not a list: {str(cell)[:40]!r}"
             raise TaskDataError(what, where=self.where, do="write a JSON list")
-        return [*value]
+        return [
+            whole_text(item, self.columns[field], self.where) if isinstance(item, str) else item for item in value
+        ]
 
 
 def refused(error: TaskDataError) -> None:
@@ -298,7 +300,7 @@ def called_twice(first: str, second: str, where: str = "") -> TaskDataError:
 
 
 def _row(where: str, header: Sequence[str], cells: Sequence[str], do: str, bad: Bad) -> Iterator[Row]:
-    if len(header) > 1 and [cell.strip("\ufeff") for cell in cells] == header:
+    if len(header) > 1 and [cell.strip("\ufeff ").casefold() for cell in cells] == [name.casefold() for name in header]:
         do = "take the line out; files may have been put together with their headers"
         bad(TaskDataError("the header stands here a second time", where=where, do=do))
     elif len(cells) != len(header):

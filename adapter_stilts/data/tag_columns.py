@@ -37,6 +37,8 @@ POS_NAMES = words("upos pos pos_tag pos_tags") + TAG_NAMES
 ENTITY_NAMES = words("ner ner_tag ner_tags entity entities iob bio") + TAG_NAMES
 OTHER_NAMES = words("id # idx index lemma xpos feats head deprel deps misc chunk sentence sentence_id sent_id")
 NAMES = frozenset((*WORD_NAMES, *POS_NAMES, *ENTITY_NAMES, *OTHER_NAMES))
+JOINED = re.compile(r".+[/_|]\w.*")  # Anna_NNP, Anna/NNP
+INVISIBLE = "\u200b\ufeff"  # at the ends of a tag no part of it, as white space of any kind is none
 WORD_AND_TAG = "every line needs a word and a tag; the file may be truncated"
 LEMMAS = 0.1  # of the rows, from which on a column that repeats the word holds lemmas
 
@@ -178,6 +180,12 @@ def tag_columns(sentences: Sequence[Sequence[Line]], layout: Layout, path: objec
         what = f"column {word + 1}, which should hold the words, is empty in {len(blank):,} of {len(table.rows):,} rows"
         do = _name_it("words", range(word + 1, table.count))
         raise TaskDataError(what, where=f"{path}, line {blank[0]}", do=do)
+    if not table.tabs and all(map(JOINED.fullmatch, (cell for _, row in table.rows for cell in row))):
+        what, where = "words joined with their tags, as many as fit a line", f"{path}, line {table.rows[0][0]}"
+        raise TaskDataError(what, where=where, do="write a word and a tag a line, and a blank line between sentences")
+    if all(row[word].startswith("[") and row[tag].startswith("[") for _, row in table.rows):
+        what, where = "lists where a word and a tag a line were expected", f"{path}, line {table.rows[0][0]}"
+        raise TaskDataError(what, where=where, do='write JSON lines: {"tokens": [...], "tags": [...]}')
     remark = ""
     if table.count > 2 or word > tag:
         numbers = "; column 1 numbers the rows" if numbered else ""

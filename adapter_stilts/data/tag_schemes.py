@@ -171,7 +171,9 @@ def _entities(
     scheme = next((name for letters, name in KNOWN.items() if marks & set(letters)), "")
     scheme = "BMES" if "M" in marks else scheme
     remarks = [f"the tags are {scheme}, read as IOB2"] if scheme else []
-    remarks += said
+    types = sorted({type for _, type in new.values()})
+    alike = [type for type in types if sum(type.casefold() == other.casefold() for other in types) > 1]
+    remarks += said + ([f"types that differ in case alone: {few(alike)}"] if alike else [])
     for sign in outside:
         if sign != OUTSIDE:
             remarks.append(f"{tags[sign]:,} words tagged '{sign}' are read as O")

@@ -23,6 +23,7 @@ from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.tables import Bad, refused, suffix
 from adapter_stilts.data.tag_columns import (
     DOCUMENT_START,
+    INVISIBLE,
     ROW_NUMBER,
     WEBANNO,
     WORD_AND_TAG,
@@ -172,10 +173,11 @@ def _word(row: Sequence[str], columns: TagColumns, where: str, tagged: bool) -> 
         if len(row) <= columns.word:
             raise TaskDataError(f"a row without a word: {' '.join(row)[:40]!r}", where=where, do="correct the row")
         return row[columns.word], ""
-    if len(row) != columns.count or not row[columns.tag].strip(" "):
+    tag = row[columns.tag].strip().strip(INVISIBLE) if len(row) == columns.count else ""
+    if not tag:
         what = f"a word without a tag: {' '.join(row)[:40]!r}"
         raise TaskDataError(what, where=where, do=WORD_AND_TAG)
-    return row[columns.word], row[columns.tag].strip(" ")
+    return row[columns.word], tag
 
 
 def _iob2_of(tags: Sequence[str], rows: Sequence[tuple[int, str, str]], path: Path) -> list[str]:

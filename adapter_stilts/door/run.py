@@ -1,6 +1,6 @@
 """A finished run, or a bare trunk, as a value: what it says of itself, its model, and what it makes of text.
 
-    run = load("runs/nli-1a2b3c4d")
+    run = stilts.load("runs/nli-1a2b3c4d")
     run.results                                     its scores, a Result each
     run.predict([{"premise": ..., "hypothesis": ...}])
     run.encode(["Guten Morgen.", "Good morning."])  [2, H] float32
@@ -21,16 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from adapter_stilts.config.schema import RunConfig, Trunk
+from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.data.batches import collate
 from adapter_stilts.data.feature import Feature
 from adapter_stilts.data.sentences import visible
 from adapter_stilts.data.tables import refused
 from adapter_stilts.door.rows import plain_rows
 from adapter_stilts.encoder.task_model import TaskModel
-from adapter_stilts.encoder.trunk import trunk_facts
-from adapter_stilts.errors import MissingError, TaskDataError, UsageError
-from adapter_stilts.files import IDENTITY
+from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.formats.base import Cut
 from adapter_stilts.mining.encode import Encoding
 from adapter_stilts.reporting import Logged, Reporter
@@ -38,8 +36,7 @@ from adapter_stilts.retrieval.embed import embed
 from adapter_stilts.runs.predict import Asked, LeftOut, Predictor, Source
 from adapter_stilts.runs.results import read_results
 from adapter_stilts.runs.subject import Request, SentenceReader, Subject, sentence_reader, subject_of
-from adapter_stilts.sharing.bundle import load_bundle
-from adapter_stilts.sharing.manifest import MANIFEST, Manifest, read_manifest
+from adapter_stilts.sharing.manifest import Manifest, read_manifest
 from adapter_stilts.statistics.result import Result
 
 Vectors = NDArray[np.float32]
@@ -134,9 +131,13 @@ class Run:
         Returns a dictionary each, in order: id, texts, label and probability; words and tags; answer, start and end.
         """
         name, rows = ("", task) if rows is None else (str(task), rows)
-        predictor, left_out = self.predictor(name), LeftOut(report or Logged(), skip_bad)
+        report = report or Logged()
+        predictor, left_out, cut = self.predictor(name), LeftOut(report, skip_bad), list[str]()
         given = Path(rows) if isinstance(rows, str | Path) else plain_rows(rows)
-        return list(predictor.answers(predictor.source.examples(given, left_out)))
+        answers = list(predictor.answers(predictor.source.examples(given, left_out), cut=cut))
+        for line in predictor.notes(cut):
+            report.say(line)
+        return answers
 
     def encode(self, texts: Sequence[str], layer: int | None = None, pool: str | None = None) -> Vectors:
         """Texts to unit vectors [N, H] float32, read as `encode` reads a file; a text without any letter is zero."""
@@ -215,34 +216,3 @@ class Run:
     def batch(self, rows: Any, task: str = "") -> dict[str, Tensor]:
         """Rows with labels as one batch."""
         return self.collate(self.features(rows, task))
-
-
-def load(run_or_trunk: str | Path | Run, *, trunk: str | None = None, config: RunConfig | None = None) -> Run:
-    """A finished run by its folder, or a trunk by its name, its folder or `miniature`; the weights are loaded when they
-    are needed.
-
-    Raises MissingError or ArtefactError for a run that is not whole, or a trunk that is none.
-    """
-    if isinstance(run_or_trunk, Run):
-        return run_or_trunk
-    folder = Path(run_or_trunk)
-    given = config or RunConfig()
-    if any((folder / name).exists() for name in (MANIFEST, IDENTITY)):
-        load_bundle(folder)
-        return Run(folder, trunk, _on(given, trunk))
-    name = str(run_or_trunk)
-    try:
-        trunk_facts(name, revision=given.trunk.revision)
-    except MissingError as error:
-        if folder.exists():
-            raise
-        what = f"no run's folder and no trunk: {error.what}"
-        raise MissingError(what, where=name, do=f"name a finished run's folder, or a trunk ({error.do})") from error
-    return Run(None, name, _on(given, name))
-
-
-def _on(config: RunConfig, trunk: str | None) -> RunConfig:
-    if trunk is None:
-        return config
-    named = {**config.trunk.model_dump(exclude_unset=True), "name": trunk}
-    return config.model_copy(update={"trunk": Trunk(**named)})

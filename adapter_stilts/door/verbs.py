@@ -6,7 +6,7 @@
 
 Every function calls what its command calls, with the same defaults and errors (adapter_stilts.errors). `settings` is
 what `--set` is to a command: a list of "training.epochs=2", or a dictionary. Files and folders are written where the
-command writes them. What a command says on stderr goes to the logger "adapter_stilts".
+command writes them. What a command says on stderr goes to the logger "adapter_stilts", which shows it.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from adapter_stilts.config.words import configuration
 from adapter_stilts.door.rows import source, sources
 from adapter_stilts.door.run import Run, Vectors
 from adapter_stilts.encoder.kinds import mistakes
+from adapter_stilts.encoder.trunk import trunk_facts
 from adapter_stilts.environment import RUNS
-from adapter_stilts.errors import UsageError, refuse
-from adapter_stilts.files import numbered_lines
+from adapter_stilts.errors import MissingError, UsageError, refuse
+from adapter_stilts.files import IDENTITY, numbered_lines
 from adapter_stilts.mining import encode as encoding
 from adapter_stilts.mining import mine as mining
 from adapter_stilts.mining.request import Mining
@@ -34,8 +35,11 @@ from adapter_stilts.retrieval.stored.vectors import open_vectors
 from adapter_stilts.runs import evaluate as scoring
 from adapter_stilts.runs import predict as predicting
 from adapter_stilts.runs import train as training
+from adapter_stilts.runs.compare import compare_runs
 from adapter_stilts.runs.record import Planned, Trained
 from adapter_stilts.runs.subject import Request
+from adapter_stilts.sharing.bundle import load_bundle
+from adapter_stilts.sharing.manifest import MANIFEST
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.studies import grid
 
@@ -51,6 +55,34 @@ class Pair(NamedTuple):
     score: float
     source: Any
     target: Any
+
+
+def load(
+    run_or_trunk: AnyRun, *, trunk: AnyPath | None = None, config: AnyPath | None = None, settings: Settings = None
+) -> Run:
+    """A finished run by its folder, or a trunk by its name, its folder or `miniature`; the weights are loaded when they
+    are needed.
+
+    trunk     of a run, where its own lies elsewhere now
+    settings  what differs from the run's own: {"task.columns.text": "body"}, {"retrieval.layer": 7} ...
+
+    Raises MissingError or ArtefactError for a run that is not whole, or a trunk that is none.
+    """
+    if isinstance(run_or_trunk, Run):
+        return run_or_trunk
+    folder, name = Path(run_or_trunk), str(run_or_trunk)
+    if any((folder / file).exists() for file in (MANIFEST, IDENTITY)):
+        load_bundle(folder)
+        return Run(folder, _text(trunk), _configured(config, settings, {"trunk": _text(trunk)}))
+    chosen = _configured(config, settings, {"trunk": name})
+    try:
+        trunk_facts(name, revision=chosen.trunk.revision)
+    except MissingError as error:
+        if folder.exists():
+            raise
+        what = f"no run's folder and no trunk: {error.what}"
+        raise MissingError(what, where=name, do=f"name a finished run's folder, or a trunk ({error.do})") from error
+    return Run(None, name, chosen)
 
 
 def train(
@@ -315,6 +347,14 @@ def study(
     if document["failed"]:
         raise grid.failure(document)
     return document
+
+
+def compare(first: AnyRun, second: AnyRun) -> dict[str, Any]:
+    """What differs between two runs, and by how much in every score that both have, as `compare --json` prints it.
+
+    Returns "settings" (key and both values) and "scores" (difference with its interval, over the same rows).
+    """
+    return compare_runs(Path(_folder(first)), Path(_folder(second)))
 
 
 def _configured(config: AnyPath | None, settings: Settings, words: Mapping[str, object]) -> RunConfig:

@@ -114,7 +114,7 @@ def _plain(metric: Metric, gold: Path, predictions: Path, options: Options, aske
 
 def _lines(metric: Metric, gold: Path, predictions: Path, options: Options, asked: _Asked) -> Read:
     right, guessed = _labels(gold, asked), _labels(predictions, replace(asked, task=None))
-    if TRUTH & {label.casefold() for label in (*right, *guessed)} and {"0", "1"} & {*right, *guessed}:
+    if TRUTH & {label.casefold() for label in (*right, *guessed)}:
         right, guessed = [alike(label) for label in right], [alike(label) for label in guessed]
     checks.filled(right, gold)
     checks.filled(guessed, predictions)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from adapter_stilts.data.columns import ID, Columns, numbered_choices, spelled, words
+from adapter_stilts.data.columns import ID, NUMBERED, Columns, numbered_choices, spelled, words
 from adapter_stilts.data.feature import IGNORED, Feature
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import Tokenizer, cut_texts
@@ -38,7 +38,8 @@ class MultipleChoice(Example):
 
 def _stands_in(field: str, names: Sequence[str], columns: Mapping[str, str]) -> bool:
     """Numbered columns make up the choices, and a question alone may be the prompt."""
-    return (field == "prompt" and "question" in columns) or (field == "choices" and bool(numbered_choices(names)))
+    numbered = any(NUMBERED.fullmatch(name) for name in names)
+    return (field == "prompt" and "question" in columns) or (field == "choices" and numbered)
 
 
 @register
@@ -111,7 +112,9 @@ class ChoiceFormat(Format[MultipleChoice]):
         counts = {len(example.choices) for example in examples}
         if len(counts) > 1:
             what = f"questions with {min(counts)} and with {max(counts)} choices in one data set"
-            raise TaskDataError(what, do="give every question the same number of choices")
+            other = next(example.id for example in examples if len(example.choices) != len(examples[0].choices))
+            where = f"example '{other}', which has another number than '{examples[0].id}'"
+            raise TaskDataError(what, where=where, do="give every question the same number of choices")
         texts = [(example.prompt, choice) for example in examples for choice in example.choices]
         rows = iter(cut_texts(tokenizer, texts, cut.max_length))
         for index, example in enumerate(examples):
@@ -205,6 +208,9 @@ def _label(row: Row, layout: Layout, names: Sequence[str], count: int) -> int:
     if "label" not in row.columns:
         return -1
     where = f"{row.where}, column '{row.columns['label']}'"
+    if isinstance(row.cell("label"), bool):
+        do = "count the choices from 0, or name one by its letter"
+        raise TaskDataError(f"a choice is not called {row.cell('label')}", where=where, do=do)
     text = spelled(row.cell("label"), None, layout.label_names, where)
     if not text and layout.labelled:
         raise without_label(text, where)

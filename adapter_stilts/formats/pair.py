@@ -6,11 +6,11 @@ Classified("0", "A man sleeps.", "He is awake.", "contradiction")
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from adapter_stilts.data.columns import ID, LABEL, Columns, couples_of, label_text, spelled, words
+from adapter_stilts.data.columns import ID, LABEL, Columns, alike, couples_of, label_text, spelled, words
 from adapter_stilts.data.feature import IGNORED, Feature
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import Tokenizer, cut_texts
@@ -63,6 +63,14 @@ class ClassifiedFormat(Format[Classified]):
 
     def labels_of(self, example: Classified) -> tuple[str, ...]:
         return (example.label,)
+
+    def completed(self, labels: Collection[str]) -> tuple[str, ...]:
+        """The labels themselves. Raises TaskDataError for truth that is written in two ways."""
+        ways = sorted(label for label in labels if label in ("0", "1") or alike(label) != label.casefold())
+        if len({alike(label) for label in ways}) < len(ways) or len({label.isdecimal() for label in ways}) > 1:
+            what = f"labels are written in two ways: {', '.join(ways)}"
+            raise TaskDataError(what, do="write true and false, or 1 and 0, everywhere")
+        return super().completed(labels)
 
     def unlabelled(self, example: Classified) -> bool:
         return not example.label

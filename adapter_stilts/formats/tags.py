@@ -21,12 +21,13 @@ from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import Any
 
-from adapter_stilts.data.columns import ID, TEXT, Columns, wrong_label
+from adapter_stilts.data.columns import ID, NO_VALUE, TEXT, Columns, wrong_label
 from adapter_stilts.data.conllu_rows import NO_TAG, UPOS
 from adapter_stilts.data.feature import IGNORED, Feature
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import SINGLE_SPECIALS, Marks, Tokenizer, marks, pieces
 from adapter_stilts.data.tables import TABLES, Bad, Row, refused
+from adapter_stilts.data.tag_columns import INVISIBLE
 from adapter_stilts.data.tag_schemes import ENTITIES, OUTSIDE, entity_type, iob2, named, parts, scheme_of
 from adapter_stilts.data.tagged_rows import LOOKED_AT, tagged_rows
 from adapter_stilts.errors import TaskDataError
@@ -260,6 +261,7 @@ def tags_alone(sentences: Sequence[Sequence[str]], layout: Layout, path: str) ->
     """Sentences of tags without words, brought to IOB2 as those of a file of words are; "_" stays where it is."""
     if layout.published:
         return [tuple(tags) for tags in sentences]
+    sentences = [[tag.strip().strip(INVISIBLE) for tag in tags] for tags in sentences]
     shown = Counter(tag for tags in sentences for tag in tags)
     scheme = scheme_of(shown, layout.tag_column, dict.fromkeys(shown, path))
     for remark in scheme.remarks:
@@ -289,9 +291,14 @@ def _clean(row: Tagged, tags: Sequence[str], layout: Layout) -> Tagged:
     """A sentence with its tags as the task spells them. Raises TaskDataError for a tag outside the layout's labels."""
     ignored = set(layout.ignore_labels)
     kept = iob2(OUTSIDE if {tag, entity_type(tag)} & ignored else tag for tag in tags)
+    where = row.where if isinstance(row, _Written) else ""
     wrong = [] if layout.labels is None else [tag for tag in kept if tag not in layout.labels]
     if wrong:
-        raise wrong_label(wrong[0], layout.labels or (), row.where if isinstance(row, _Written) else "")
+        raise wrong_label(wrong[0], layout.labels or (), where)
+    for tag in set(kept):
+        if tag != tag.strip() or not tag or tag.casefold() in NO_VALUE:
+            do = "correct the row; O is the tag of a word outside every entity"
+            raise TaskDataError(f"no tag: {tag!r:.40}", where=where, do=do)
     return Tagged(row.id, row.words, kept)
 
 
@@ -308,7 +315,7 @@ def _tag(tag: object, where: str) -> str:
     whole = int(tag) if isinstance(tag, float) and tag.is_integer() else tag
     if not isinstance(whole, str | int) or isinstance(whole, bool):
         raise TaskDataError(f"not a tag: {tag!r:.40}", where=where, do="give every word one tag, as text")
-    text = str(whole).strip(" ")
+    text = str(whole).strip(" \u00a0\u3000").strip(INVISIBLE)
     if not text or any(mark in text for mark in "\n\r\t"):
         what = f"a tag with a line break or a tab in it: {text!r:.40}" if text else "a word whose tag is empty"
         raise TaskDataError(what, where=where, do="correct the row; O is the tag of a word outside every entity")

@@ -181,6 +181,12 @@ class Predictor:
                 read = logits(self.model, features, self.token_budget)
                 yield from task.format.answers(some, features, read, rules)
 
+    def notes(self, cut: Sequence[str]) -> Iterator[str]:
+        """What a person should know of the answers: that the run did not learn, and how many rows were cut."""
+        yield from self.source.bundle.manifest.unlearned_sentences
+        if cut:
+            yield f"{len(cut)} rows are longer than the {self.max_length} tokens that are read; their ends were cut"
+
 
 def predict(
     asked: Asked,
@@ -223,10 +229,8 @@ def predict(
             if out is None:
                 target.flush()
             progress(count, total)
-    if cut:
-        report.say(
-            f"{len(cut)} rows are longer than the {predictor.max_length} tokens that are read; their ends were cut"
-        )
+    for line in predictor.notes(cut):
+        report.say(line)
     if writer.changed:
         report.say(f"{writer.changed} cells had tabs or line breaks, which are spaces in the file; .jsonl keeps them")
     if left_out.rows:

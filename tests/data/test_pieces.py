@@ -1,5 +1,6 @@
 """Text to sub-word ids, against transformers' own calls."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,3 +43,9 @@ def test_cuts_longest_first(first, second, room):
     assert len(left) + len(right) == a + b
     assert {len(left), len(right)} in ({a, b}, {a - 1, b + 1}, {a + 1, b - 1})
     assert (list(left), list(right)) == (list(range(len(left))), list(range(len(right))))
+
+
+@pytest.mark.parametrize("text", ["", " ", "\u3000"])
+def test_cuts_a_text_without_a_word(tokenizer, text):
+    (cut,) = pieces_with_offsets(tokenizer, [text])
+    assert len(cut[0]) == len(cut[1])

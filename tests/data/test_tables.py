@@ -93,8 +93,9 @@ def test_refuses_two_columns_of_one_name(write, name, text):
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 def test_refuses_a_header_that_stands_there_again(write, name, mark):
     text = f"text,label\na,x\n{mark}text,label\nb,y\n"
-    with pytest.raises(TaskDataError, match=r"the header stands here a second time(.|\n)*line 3"):
-        read(write(name, text if ".csv" in name else text.replace(",", "\t")), Layout("single"))
+    for again in (text, text.replace(f"{mark}text,label\nb", f"{mark}Text, LABEL\nb")):
+        with pytest.raises(TaskDataError, match=r"the header stands here a second time(.|\n)*line 3"):
+            read(write(name, again if ".csv" in name else again.replace(",", "\t")), Layout("single"))
 
 
 @pytest.mark.parametrize("mark", [";", "\t", ","])

@@ -30,6 +30,7 @@ def read(tags, column=ENTITIES):
         ("B-PER - *", "B-PER O O", "1 words tagged '-' are read as O"),
         ("B I O I", "B I O B", ""),
         ("B M E O S", "B I I O B", "BMES"),
+        ("B-Per I-PER O", "B-Per B-PER O", "types that differ in case alone: PER, Per"),
         ("o o", "O O", "2 words tagged 'o' are read as O"),
         ("B-creative-work I-creative-work O", "B-creative-work I-creative-work O", ""),
     ],

@@ -112,6 +112,15 @@ def test_has_a_module_for_each_head_over_one_encoder(here, tiny_folder):
         _ = run.module
 
 
+def test_reads_columns_and_layers_as_load_is_told(run_of):
+    run = run_of("single")
+    other = stilts.load(run.folder, settings={"task.columns.text": "body", "retrieval.layer": 1})
+    row = ROWS["single"][0]
+    assert other.predict([{"body": row["text"], "text": "?"}])[0]["text"] == row["text"]
+    assert np.allclose(other.encode(["Anna"]), run.encode(["Anna"], layer=1))
+    assert not np.allclose(other.encode(["Anna"]), run.encode(["Anna"], layer=2))
+
+
 def test_refuses_a_label_that_the_head_does_not_know(run_of):
     with pytest.raises(TaskDataError, match="label 'even-odd'(.|\n)*did you mean|not one of: even, odd"):
         run_of("single").batch([{"text": "a", "label": "even-odd"}])

@@ -301,6 +301,7 @@ def test_refuses_a_row_whose_label_is_none_on_either_side(put, bad):
         ('{"label": true}\n{"label": false}\n', '{"label": 1}\n{"label": 1.0}\n'),
         ('{"label": "True"}\n{"label": "False"}\n', '{"label": true}\n{"label": "true"}\n'),
         ('{"label": 1}\n{"label": 0}\n', '{"label": "1.0"}\n{"label": "1"}\n'),
+        ('{"label": "True"}\n{"label": "False"}\n', '{"label": "true"}\n{"label": "TRUE"}\n'),
     ],
 )
 def test_takes_truth_and_numbers_alike_however_they_are_written(put, gold, predicted):

@@ -7,6 +7,7 @@ import pytest
 
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.errors import TaskDataError
+from adapter_stilts.formats.base import formats
 from adapter_stilts.formats.reading import read
 
 NLI = ("contradiction", "entailment", "neutral")
@@ -137,3 +138,20 @@ def test_refuses_a_question_without_an_id(write, id):
     document = {"data": [{"paragraphs": [{"context": "Ada sings.", "qas": [question]}]}]}
     with pytest.raises(TaskDataError, match="a question without an id"):
         read(write("a.json", json.dumps(document)), Layout("span"))
+
+
+@pytest.mark.parametrize("labels", ["1 True", "True true", "0 1 FALSE", "1 false", "1 maybe true"])
+def test_refuses_truth_written_in_two_ways(labels):
+    with pytest.raises(TaskDataError, match="labels are written in two ways: (.|\n)*everywhere"):
+        formats["single"].completed(labels.split())
+
+
+@pytest.mark.parametrize("labels", ["0 1", "False True", "NO no", "1 2 x", "-1 0 1", "maybe true"])
+def test_takes_other_labels_as_they_are(labels):
+    assert sorted(formats["single"].completed(labels.split())) == sorted(labels.split())
+
+
+@pytest.mark.parametrize("label", [True, False])
+def test_refuses_truth_for_a_choice(rows, label):
+    with pytest.raises(TaskDataError, match=rf"not called {label}(.|\n)*line 1, column 'label'"):
+        rows("choice", {"question": "q", "choices": ["a", "b"], "label": label})

@@ -222,6 +222,19 @@ def test_says_what_is_cut(trained, write, predicted, heard):
     assert "1 rows are longer than the 64 tokens that are read; their ends were cut" in heard.lines
 
 
+def test_says_that_the_run_did_not_learn(trained, write, predicted, heard):
+    run = trained("single", "run", data__sources=flat_rows(write), training__max_steps=1)
+    predicted(run, write("new.csv", "text\nOne.\n"), report=heard)
+    assert any("did not learn" in line for line in heard.lines)
+
+
+def flat_rows(write):
+    """Texts that say nothing of their labels."""
+    rows = [json.dumps({"text": f"Text {n}", "label": "ab"[n * n % 7 % 2]}) for n in range(60)]
+    file = write("flat.jsonl", "\n".join(rows))
+    return [f"train={file}", f"validation={file}"]
+
+
 def test_holds_a_few_rows_at_once(trained, tmp_path):
     source = Source.of(Asked(RunConfig(), trained("single", "run")))
     predictor = Predictor.of(source, subject_of(Request(RunConfig(), (), tmp_path / "run"), None, tmp_path))

@@ -142,6 +142,7 @@ def _read(wanted: _Wanted, place: Where, dropped: Counter[str]) -> Loaded:
         raise TaskDataError(what, where=where, do="give its files with --data DIR")
     examples: list[Example] = []
     files: list[FileFact] = []
+    remarks: list[str] = []
     for part, read in tables:
         table = read.table
         rows = (Row(f"{where}, {split}, row {number}", cells) for number, cells in enumerate(table))
@@ -150,7 +151,8 @@ def _read(wanted: _Wanted, place: Where, dropped: Counter[str]) -> Loaded:
             examples += together
             files += [FileFact(path, sha256(path), len(together)) for path in read.files]
             continue
-        own = list(examples_of(rows, _layout(wanted, table, place, where), where, dropped))
+        layout = replace(_layout(wanted, table, place, where), say=remarks.append)
+        own = list(examples_of(rows, layout, where, dropped))
         refuse_repeated_ids(own, where)
         files += [FileFact(path, sha256(path), len(own)) for path in read.files]
         several = len(tables) > 1
@@ -159,7 +161,7 @@ def _read(wanted: _Wanted, place: Where, dropped: Counter[str]) -> Loaded:
     revision = ", ".join(dict.fromkeys(_revision(read.table, read.revision) for _, read in tables))
     name = CANDIDATES if wanted.candidates else split
     origin = Origin(task.name, name, wanted.language, "hub", tuple(files), hub.id, config, revision, len(examples))
-    return Loaded(examples, origin, task.format)
+    return Loaded(examples, replace(origin, remarks=tuple(dict.fromkeys(remarks))), task.format)
 
 
 def _layout(wanted: _Wanted, table: Dataset, place: Where, where: str) -> Layout:
