@@ -27,6 +27,11 @@ from adapter_stilts.errors import DoesNotFit, StiltsError, TaskDataError
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # EFBIG: a limit on the size of a file
 COMPRESSED = (".gz", ".zst")
+# By these a folder or a file is known as ours, so that it is never read as a user's data.
+IDENTITY = "identity.json"  # whose folder this is, from a run's first moment on
+LEDGER = "ledger.jsonl"  # of a folder of vectors
+MADE_OF = "made-of.json"  # in predictions/: what they were made of
+REPORT = ".report.json"  # ends the name of what lies beside mined pairs
 AT_ONCE = 1 << 12  # compressed bytes; zstd may make 32,000 times as many of them
 
 

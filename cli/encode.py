@@ -43,7 +43,7 @@ def encode(
 
     \b
     Examples:
-      adapter-stilts encode news.de.zst -o vectors/de
+      adapter-stilts encode news.de.zst -o vectors/de --trunk intfloat/multilingual-e5-base
       adapter-stilts encode pairs.tsv --column en --run runs/nli-1a2b3c4d --dtype float16
     """
     from adapter_stilts.mining import encode as library

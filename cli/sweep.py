@@ -17,9 +17,10 @@ RUN = "A finished run; leave it out to choose for a bare trunk."
 GOLD = "The pairs of SRC and TGT, as ids or line numbers."
 DEV = "Other files to choose on; without them one half of SRC chooses and the other is scored."
 LANGUAGES = "Languages to choose over; all the task has by default."
-POOLS = "Poolings to try; all by default, one reading of the text each."
-MARGINS = "Margins to try; ratio,distance,absolute by default. csls ranks as distance does."
-MEAN = "Whether each language's mean vector is subtracted."
+LAYERS = "Layers to try; by default seven from the middle to the last."
+POOLS = "Poolings to try, one reading of the text each; by default the protocol's."
+MARGINS = "Margins to try; by default the protocol's. `all` is ratio,distance,absolute."
+MEAN = "Whether each language's mean vector is subtracted; by default as the protocol says."
 TEST = "Score the choice on test, once, or leave test alone."
 OUT = "Where the record goes; by default the run's own folder."
 CENTRING = {"no": (False,), "yes": (True,), "both": (False, True)}
@@ -37,10 +38,10 @@ def sweep(
     column: options.ColumnOption = None,
     languages: Annotated[Text, option("--languages", "LIST", LANGUAGES)] = None,
     protocol: options.ProtocolOption = None,
-    layers: Annotated[Text, option("--layers", "N,N|all", "Layers to try; all by default.")] = None,
-    pools: Annotated[Text, option("--pools", "LIST", POOLS)] = None,
-    margins: Annotated[Text, option("--margins", "LIST", MARGINS)] = None,
-    centring: Annotated[str, option("--centring", "yes|no|both", MEAN)] = "both",
+    layers: Annotated[Text, option("--layers", "N,N|all", LAYERS)] = None,
+    pools: Annotated[Text, option("--pools", "LIST|all", POOLS)] = None,
+    margins: Annotated[Text, option("--margins", "LIST|all", MARGINS)] = None,
+    centring: Annotated[Text, option("--centring", "yes|no|both", MEAN)] = None,
     k: options.NeighboursOption = None,
     test: Annotated[bool, option("--test/--no-test", None, TEST)] = True,
     data: options.DataOption = None,
@@ -56,6 +57,7 @@ def sweep(
 
     The choice is scored once, beside the protocol's default, on data it was not made on.
     Without a clear winner the default stays. A configuration for eval, encode and mine is left under sweep/.
+    A few layers are tried at first; --layers all --pools all --margins all --centring both tries everything.
 
     \b
     Examples:
@@ -64,12 +66,15 @@ def sweep(
     """
     from adapter_stilts.mining import sweep as library
 
-    refuse(centring not in CENTRING, f"--centring {centring}", "use yes, no or both")
+    refuse(centring not in (None, *CENTRING), f"--centring {centring}", "use yes, no or both")
     read = {"languages": options.names(languages), "protocol": protocol, "layers": layers, "k": k}
     configured = options.configuration(config, settings, trunk=trunk, **read, data=data, seed=seed)
-    listed = {"tasks": options.names(tasks), "pools": options.names(pools), "margins": options.names(margins)}
+    every = {"pools": library.POOLS, "margins": library.MARGINS}
+    typed = {"pools": options.names(pools), "margins": options.names(margins)}
+    listed = {name: every[name] if value == ("all",) else value for name, value in typed.items()}
+    listed["tasks"] = options.names(tasks)
     fields: dict[str, Any] = {"layout": layout, "column": column, "dev": dev, "test": test, **listed}
-    fields |= {"files": _files(source, target, gold), "centring": CENTRING[centring]}
+    fields |= {"files": _files(source, target, gold), "centring": CENTRING[centring] if centring else ()}
     request = library.Sweep.from_config(configured, run=run, **fields)
     where: dict[str, Any] = {"out": out, "runs": options.RUNS, "overwrite": overwrite, "dry_run": dry_run}
     outcome = library.sweep(request, **where, report=progress.reporter())

@@ -11,6 +11,7 @@ from . import options, progress, render
 from .options import names, option
 
 TASK = "A task of `list tasks`, or a YAML file that describes one; several with commas for --how joint."
+LANGUAGE = "The language of the training rows, where files do not tell it by name or column; several with commas."
 SOURCES = "Finished runs whose adapters are fused; they stay frozen."
 
 
@@ -22,6 +23,7 @@ def train(
     after: Annotated[list[str] | None, option("--after", "RUN", "A finished run to build on (repeatable).")] = None,
     sampler: options.SamplerOption = None,
     data: options.DataOption = None,
+    language: Annotated[str | None, option("--language", "CODE", LANGUAGE)] = None,
     config: options.ConfigOption = None,
     settings: options.SetOption = None,
     seed: options.SeedOption = None,
@@ -40,13 +42,14 @@ def train(
     Examples:
       adapter-stilts train nli
       adapter-stilts train xnli --how stack --after runs/nli-1a2b3c4d
-      adapter-stilts train nli,qa,mlm --how joint --sampler temperature --data mlm/train=texts.txt
+      adapter-stilts train nli,qa,mlm --how joint --data mlm/train=texts.txt --trunk xlm-roberta-base
       adapter-stilts train pair --data train=pairs.tsv --data validation=dev.tsv --trunk xlm-roberta-base
     """
     from adapter_stilts.runs import train as runs
 
     built = {"task": task, "trunk": trunk, "kind": kind, "how": how, "after": after, "sampler": sampler}
-    chosen = options.configuration(config, settings, **built, data=data, seed=seed, control=control)
+    rows: Any = {"data": data, "language": names(language)}
+    chosen = options.configuration(config, settings, **built, **rows, seed=seed, control=control)
     render.finish(runs.train(chosen, names(task), **_where(out, resume, dry_run)), as_json)
 
 

@@ -35,7 +35,8 @@ def rows():
 @pytest.fixture(scope="session")
 def data(tmp_path_factory, rows):
     """`data(task)` is what --data takes: train and validation files of the task, made once."""
-    folder = tmp_path_factory.mktemp("rows")
+    folder = tmp_path_factory.mktemp("rows") / "en"  # which tells their language
+    folder.mkdir()
 
     def make(task: str, train: int = 24, validation: int = 12) -> tuple[str, ...]:
         found = []

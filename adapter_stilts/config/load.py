@@ -77,7 +77,7 @@ def load(
 
 def with_settings(config: RunConfig, settings: Mapping[str, object]) -> RunConfig:
     """The same configuration with some dotted keys changed; raises ConfigError like `load`."""
-    tree: Any = config.model_dump(mode="json")
+    tree: Any = config.model_dump(mode="json", exclude_unset=True)  # what is not said stays unsaid
     for key, value in settings.items():
         tree = _put(tree, tuple(our_name(key).split(".")), value)
     checked = _validated(tree, lambda where: None)

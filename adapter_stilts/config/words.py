@@ -34,6 +34,7 @@ SETS = {
     "centring": ("--centring", "retrieval.centre"),
     "language_adapter": ("--language-adapter", "evaluation.language_adapters"),
     "data": ("--data", "data.sources"),
+    "language": ("--language", "data.language"),
     "seed": ("--seed", "training.seed"),
     "control": ("--control", "control"),
 }

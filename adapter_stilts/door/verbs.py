@@ -23,10 +23,10 @@ from adapter_stilts.config.words import configuration
 from adapter_stilts.door.rows import source, sources
 from adapter_stilts.door.run import Run, Vectors
 from adapter_stilts.encoder.kinds import mistakes
-from adapter_stilts.encoder.trunk import trunk_config
+from adapter_stilts.encoder.trunk import trunk_facts
 from adapter_stilts.environment import RUNS
 from adapter_stilts.errors import MissingError, UsageError, refuse
-from adapter_stilts.files import numbered_lines
+from adapter_stilts.files import IDENTITY, numbered_lines
 from adapter_stilts.mining import encode as encoding
 from adapter_stilts.mining import mine as mining
 from adapter_stilts.mining.request import Mining
@@ -39,7 +39,7 @@ from adapter_stilts.runs.compare import compare_runs
 from adapter_stilts.runs.record import Planned, Trained
 from adapter_stilts.runs.subject import Request
 from adapter_stilts.sharing.bundle import load_bundle
-from adapter_stilts.sharing.manifest import IDENTITY, MANIFEST
+from adapter_stilts.sharing.manifest import MANIFEST
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.studies import grid
 
@@ -76,7 +76,7 @@ def load(
         return Run(folder, _text(trunk), _configured(config, settings, {"trunk": _text(trunk)}))
     chosen = _configured(config, settings, {"trunk": name})
     try:
-        trunk_config(name, revision=chosen.trunk.revision)
+        trunk_facts(name, revision=chosen.trunk.revision)
     except MissingError as error:
         if folder.exists():
             raise
@@ -94,6 +94,7 @@ def train(
     after: AnyRun | Sequence[AnyRun] | None = None,
     sampler: str | None = None,
     data: Any = None,
+    language: Names = None,
     config: AnyPath | None = None,
     settings: Settings = None,
     seed: int | None = None,
@@ -121,6 +122,7 @@ def train(
         "sampler": sampler,
         "seed": seed,
     }
+    words |= {"language": _names(language)}
     words |= {"after": [_folder(run) for run in _list(after)], "control": control, "data": sources(data, RUNS)}
     where = _where(out, resume and not overwrite, dry_run, report)
     return _made(training.train(_configured(config, settings, words), names, **where))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from adapter_stilts.encoder import sentence_pooling
 from adapter_stilts.errors import MissingError, Unreachable
 from adapter_stilts.miniature.datasets import trunk_folder
 
@@ -77,7 +78,8 @@ def _snapshot(name: str, revision: str | None, local: bool) -> Place | None:
     """A hub repository's folder in the cache, fetched unless `local`; None where files are missing from it."""
     from huggingface_hub import errors, snapshot_download
 
-    options: dict[str, Any] = {"allow_patterns": list(FILES), "local_files_only": local, "etag_timeout": SECONDS}
+    patterns = [*FILES, *sentence_pooling.FILES]
+    options: dict[str, Any] = {"allow_patterns": patterns, "local_files_only": local, "etag_timeout": SECONDS}
     try:
         folder = Path(snapshot_download(name, revision=revision, **options))
     except errors.LocalEntryNotFoundError as error:

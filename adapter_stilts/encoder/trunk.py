@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from adapter_stilts.encoder import hub, trunk_weights
 from adapter_stilts.encoder.backends.base import draw
 from adapter_stilts.encoder.precision import quantise, resolve_device, resolve_precision, storage
+from adapter_stilts.encoder.sentence_pooling import SentencePooling, read_pooling
 from adapter_stilts.encoder.transfer import layer_of
 from adapter_stilts.encoder.trunk_config import TrunkConfig, check_config, library_config, read_config
 from adapter_stilts.errors import ArtefactError, MissingError, UsageError
@@ -44,6 +45,7 @@ class Trunk:
     fingerprint   32 hexadecimal digits from the weights as stored, whatever the precision it runs in
     mask_head     weights of the masked-LM head where the file has them: dense.weight, dense.bias, layer_norm.weight,
                   layer_norm.bias, bias
+    pooling       how it makes a vector of a sentence, where its folder says so
     """
 
     model: XLMRobertaModel = field(repr=False)
@@ -54,6 +56,7 @@ class Trunk:
     fingerprint: str
     precision: str
     mask_head: dict[str, Tensor] | None = field(repr=False)
+    pooling: SentencePooling | None = None
 
     @property
     def depth(self) -> int:
@@ -89,7 +92,8 @@ def load_trunk(
         quantise(model, chosen)
     model.train(False)
     nn.Module.to(model, where)
-    return Trunk(model, tokenizer, config, name, place.revision, digest, chosen, trunk_weights.mask_head(source))
+    facts = (name, place.revision, digest, chosen, trunk_weights.mask_head(source), read_pooling(place.folder))
+    return Trunk(model, tokenizer, config, *facts)
 
 
 def check_local(name: str) -> None:
@@ -99,9 +103,10 @@ def check_local(name: str) -> None:
         read_config(place.folder)
 
 
-def trunk_config(name: str, *, revision: str | None = None) -> TrunkConfig:
-    """A trunk's numbers alone: what says which layers are to be loaded."""
-    return read_config(hub.find(name, revision).folder)
+def trunk_facts(name: str, *, revision: str | None = None) -> tuple[TrunkConfig, SentencePooling | None]:
+    """A trunk's numbers, and how it makes a vector of a sentence: what says which layers are to be loaded."""
+    folder = hub.find(name, revision).folder
+    return read_config(folder), read_pooling(folder)
 
 
 def new_trunk(tokenizer_folder: Path, numbers: TrunkConfig, seed: int) -> Trunk:

@@ -77,13 +77,13 @@ class Encoding:
     @classmethod
     def from_config(cls, config: RunConfig, file: Path, *, run: Path | None = None, **given: Any) -> Encoding:
         """The encoding of a configuration; `given` are the fields that no configuration has."""
-        trunk, revision, precision = trunk_of(config, run), config.trunk.revision, config.trunk.precision
+        trunk, revision, precision = trunk_of(config), config.trunk.revision, config.trunk.precision
         return cls(file, run, trunk, revision, precision, Overrides.from_config(config), **given)
 
     def reading(self, reader: SentenceReader) -> Reading:
-        """How that encoder reads. Raises UnknownName for a pooling that is none."""
-        pool = self.wanted.over(protocol("own", "bucc2018")).pool
-        length = min(self.max_length, reader.encoder.trunk.config.max_length)
+        """How that encoder reads."""
+        pool = self.wanted.pool or reader.rules.pool
+        length = min(self.max_length, reader.rules.max_length, reader.encoder.trunk.config.max_length)
         return Reading((reader.layer,), pool, length, self.token_budget or reader.token_budget)
 
 
@@ -101,7 +101,8 @@ def encode(
     _check(request)
     file = surveyed(request.file, request.layout, request.column, report)
     how: Any = {"layer": request.wanted.one_layer(), "revision": request.revision, "precision": request.precision}
-    reader = sentence_reader(request.run, request.trunk, **how)
+    reader = sentence_reader(request.run, request.trunk, pool=request.wanted.pool, **how)
+    report.say(reader.told(request.reading(reader), request.wanted))
     if dry_run:
         planned = _made(reader, request, file)
         folder, rows = out or _folder(runs, planned), planned["rows"]

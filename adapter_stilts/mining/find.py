@@ -43,7 +43,7 @@ class Finding:
 
     @classmethod
     def from_config(cls, config: RunConfig, place: Path, *, run: Path | None = None, **given: Any) -> Finding:
-        trunk, wanted = trunk_of(config, run), Overrides.from_config(config)
+        trunk, wanted = trunk_of(config), Overrides.from_config(config)
         return cls(place, run, trunk, config.trunk.revision, config.trunk.precision, wanted, **given)
 
     @property
@@ -76,9 +76,10 @@ class Finder:
         """
         how: Any = {"layer": request.wanted.one_layer(), "revision": request.revision, "precision": request.precision}
         file = None if request.of_vectors else surveyed(request.place, request.layout, request.column, report)
-        reader = sentence_reader(request.run, request.trunk, **how)
+        reader = sentence_reader(request.run, request.trunk, pool=request.wanted.pool, **how)
         asked = Encoding(request.place, request.run, wanted=replace(request.wanted, centring=None))
         asked = replace(asked, layout=request.layout, column=request.column)
+        report.say(reader.told(asked.reading(reader), request.wanted))
         vectors = request.place
         if file is not None:
             vectors = Path(Encoder(reader, runs, report, None).vectors(asked, file)["folder"])

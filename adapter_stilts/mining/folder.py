@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.errors import TaskDataError, UsageError
-from adapter_stilts.files import disk_errors, is_remains
+from adapter_stilts.files import LEDGER, disk_errors, is_remains
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.blocks import Centred, Chosen
 from adapter_stilts.retrieval.distinct import by_first_rows
 from adapter_stilts.retrieval.stored.arrays import ROWS_AT_ONCE, narrowed, write_shard
-from adapter_stilts.retrieval.stored.ledger import LEDGER, append, begin, read_ledger, repair, seal
+from adapter_stilts.retrieval.stored.ledger import append, begin, read_ledger, repair, seal
 from adapter_stilts.retrieval.stored.vectors import EncodedFolder
 from adapter_stilts.runs.folder import LOCK, locked, remove_remains
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from adapter_stilts.config.fingerprint import fingerprint
-from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.environment import peak_memory
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import sha256
@@ -96,13 +95,16 @@ class _Job:
         request, rules = self._request, self._rules
         if request.source_vectors is not None and request.target_vectors is not None:
             return [list(zip(files, (request.source_vectors, request.target_vectors), strict=True))]
-        trunk = request.trunk or (None if request.run else RunConfig().trunk.name)
         how: Any = {"layer": request.wanted.one_layer(), "revision": request.revision, "precision": request.precision}
-        reader = sentence_reader(request.run, trunk, usual=rules, **how)
+        how["pool"] = request.wanted.pool
+        reader = sentence_reader(request.run, request.trunk, usual=rules, **how)
         encoder = Encoder(reader, runs, self._report, self._cluster)
 
+        wanted = Overrides(request.wanted.layers, request.wanted.pool)
+        self._report.say(reader.told(Encoding(Path(), wanted=wanted).reading(reader), wanted))
+
         def vectors(file: TextFile) -> Path:
-            asked = Encoding(file.path, request.run, wanted=Overrides(pool=rules.pool), max_length=rules.max_length)
+            asked = Encoding(file.path, request.run, wanted=Overrides(pool=request.wanted.pool))
             asked = replace(asked, layout=request.layout, column=request.column, limit_gb=request.limit_gb)
             return Path(encoder.vectors(asked, file)["folder"])
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from adapter_stilts.data.tables import empty
 from adapter_stilts.errors import StiltsError, TaskDataError, UsageError
-from adapter_stilts.files import atomic_write, disk_errors, numbered_lines, sha256
+from adapter_stilts.files import REPORT, atomic_write, disk_errors, numbered_lines, sha256
 from adapter_stilts.mining.sides import Side, as_cell, rows_of_ids, rows_of_texts
 from adapter_stilts.retrieval.compared import Numbers
 from adapter_stilts.retrieval.gold import Gold
@@ -119,7 +119,7 @@ def write_pairs(out: Path, pairs: Pairs, source: Side, target: Side, *, json_lin
 
 
 def report_path(out: Path) -> Path:
-    return out.with_name(f"{out.name}.report.json")
+    return out.with_name(f"{out.name}{REPORT}")
 
 
 def publish(written: Path, out: Path, identity: str, document: Mapping[str, Any]) -> None:

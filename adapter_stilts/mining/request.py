@@ -16,6 +16,7 @@ from adapter_stilts.retrieval.indexes import indexes
 from adapter_stilts.retrieval.plan import AUTO
 from adapter_stilts.retrieval.protocols import Protocol, protocol
 from adapter_stilts.retrieval.reading import Overrides
+from adapter_stilts.runs.material import TRUNKS
 from adapter_stilts.runs.subject import trunk_of
 
 
@@ -69,7 +70,7 @@ class Mining:
         trunk: Any = {"revision": config.trunk.revision, "precision": config.trunk.precision}
         wanted = replace(Overrides.from_config(config), retrieval=given.pop("retrieval", None))
         how: Any = {"wanted": wanted, "protocol": config.evaluation.protocol, "seed": config.training.seed}
-        return cls(run=run, trunk=trunk_of(config, run) if reads else None, **trunk, **how, **given)
+        return cls(run=run, trunk=trunk_of(config) if reads else None, **trunk, **how, **given)
 
     @property
     def reads(self) -> list[Path]:
@@ -131,3 +132,5 @@ def _check(request: Mining) -> None:
     before = "mine dev first, and give its threshold with --threshold"
     refuse(made and request.dev is not None, "dev files of sentences with vectors", before)
     refuse(given and known, "pairs to score, and gold", "leave --gold and --dev out with --score-only")
+    unread = "nothing to read the sentences with: no run is named, and no trunk"
+    refuse(not made and not encoder, unread, f"add --run RUN, or {TRUNKS}")

@@ -17,12 +17,11 @@ import numpy as np
 
 from adapter_stilts.data.sentences import Sentence, Source, Survey, TextStore, sentence_source, survey
 from adapter_stilts.errors import TaskDataError, UsageError
-from adapter_stilts.files import sha256
+from adapter_stilts.files import LEDGER, sha256
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.blocks import Chosen
 from adapter_stilts.retrieval.distinct import Distinct, by_first_rows, by_vectors
 from adapter_stilts.retrieval.stored.known import BLANK, as_keys, first_of_keys, text_key
-from adapter_stilts.retrieval.stored.ledger import LEDGER
 from adapter_stilts.retrieval.stored.vectors import EncodedFolder, StoredVectors, open_vectors
 
 BREAKS = str.maketrans("\t\n\r", "   ")

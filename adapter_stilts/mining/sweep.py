@@ -10,9 +10,9 @@ folder of the run or trunk, and in the run's results and card.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from adapter_stilts.config import yaml_text
 from adapter_stilts.config.fingerprint import fingerprint
@@ -21,16 +21,25 @@ from adapter_stilts.errors import refuse
 from adapter_stilts.evaluation.choosing import Choice, choose
 from adapter_stilts.files import write_text
 from adapter_stilts.mining.sweep_data import OWN_FILES, Material, Part, material, own_material
-from adapter_stilts.mining.sweep_grid import Measurements, Setting, Worth, default_setting, departures, grid, measured
+from adapter_stilts.mining.sweep_grid import (
+    Measurements,
+    Setting,
+    Worth,
+    default_setting,
+    departures,
+    grid,
+    measured,
+    upper_layers,
+)
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.margin import margins
 from adapter_stilts.retrieval.pooling import poolings
 from adapter_stilts.retrieval.protocols import protocol
-from adapter_stilts.retrieval.reading import Overrides, Reading
+from adapter_stilts.retrieval.reading import Overrides, Reading, as_trunk
 from adapter_stilts.runs.folder import claim, locked, remove_remains
-from adapter_stilts.runs.material import origin_facts, where_of
+from adapter_stilts.runs.material import origin_facts, refuse_unnamed, where_of
 from adapter_stilts.runs.results import merged, read_results, write_results
-from adapter_stilts.runs.retrieval import RetrievalTask
+from adapter_stilts.runs.retrieval import RetrievalTask, counted
 from adapter_stilts.runs.subject import Request as Evaluation
 from adapter_stilts.runs.subject import Subject, active_parts, subject_of, trunk_of
 from adapter_stilts.sharing.card import read_sweep, write_card
@@ -41,7 +50,7 @@ from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task, under
 from adapter_stilts.tasks.user import find_task
 
-POOLS, MARGINS, CENTRING = ("mean", "mean_words", "first", "max"), ("ratio", "distance", "absolute"), (False, True)
+POOLS, MARGINS = ("mean", "mean_words", "first", "max"), ("ratio", "distance", "absolute")  # what "all" stands for
 SHOWN = 10  # settings in a table for people
 OBJECTIVES = {"tatoeba": "accuracy", "bucc2018": "f1"}
 
@@ -51,7 +60,8 @@ class Sweep:
     """What to choose, for which encoder, on which data: tasks, or files of the user's own.
 
     files   source, target and gold pairs; dev, the same three, is what is chosen on
-    layers  None: all
+    layers  None: seven from the middle to the last, or as many as the trunk has there
+    pools, margins, centring   (): what the default has
     test    read test once the choice is made
     """
 
@@ -64,10 +74,10 @@ class Sweep:
     column: str | None = None
     languages: tuple[str, ...] = ()
     protocol: str = "own"
-    layers: tuple[int, ...] | None = None
-    pools: tuple[str, ...] = POOLS
-    margins: tuple[str, ...] = MARGINS
-    centring: tuple[bool, ...] = CENTRING
+    layers: tuple[int, ...] | Literal["all"] | None = None
+    pools: tuple[str, ...] = ()
+    margins: tuple[str, ...] = ()
+    centring: tuple[bool, ...] = ()
     k: int | None = None
     data: tuple[str, ...] = ()
     precision: str = "auto"
@@ -81,10 +91,10 @@ class Sweep:
         wanted = Overrides.from_config(config)
         return cls(
             run,
-            trunk_of(config, run),
+            trunk_of(config),
             languages=config.evaluation.languages,
             protocol=config.evaluation.protocol,
-            layers=None if wanted.layers == "all" else wanted.layers,
+            layers=wanted.layers,
             k=wanted.k,
             data=config.data.sources,
             precision=config.trunk.precision,
@@ -104,6 +114,8 @@ def sweep(
     _check(request)
     named = {} if request.trunk is None else {"name": request.trunk}
     config = RunConfig(trunk=Trunk.model_validate({**named, "precision": request.precision}))
+    if request.run is None:
+        refuse_unnamed(config.trunk, request.files or request.data, "" if request.files else "--data")
     subject = subject_of(Evaluation(config, (), request.run), out, runs)
     work = [_Sweep(request, subject, data, report) for data in _materials(request, subject)]
     if dry_run:
@@ -125,12 +137,15 @@ class _Sweep:
     def __init__(self, request: Sweep, subject: Subject, data: Material, report: Reporter) -> None:
         """Raises UnknownName and UsageError for settings that cannot be."""
         self._request, self._subject, self._data, self._report = request, subject, data, report
-        wanted = Overrides(request.layers if request.layers is not None else "all", k=request.k)
         named, depth = "bucc2018" if data.task.format.pools else "tatoeba", subject.trunk.config.num_hidden_layers
-        self._rules = wanted.over(protocol(request.protocol, named))
+        wanted = Overrides(upper_layers(depth) if request.layers is None else request.layers, k=request.k)
+        own = replace(wanted, pool="mean")  # a pooling that we lack is no reason against a sweep of those we have
+        rules = as_trunk(protocol(request.protocol, named), subject.trunk.pooling, own)
+        self._rules = wanted.over(rules)
+        self._default = default = default_setting(self._rules, depth)
+        tried = (request.pools or (default.pool,), request.margins or (default.margin,))
         layers = wanted.layers_at(depth, self._rules)
-        self._default = default_setting(self._rules, depth)
-        self._settings = grid(self._default, layers, request.pools, request.margins, request.centring)
+        self._settings = grid(default, layers, *tried, request.centring or (default.centring,))
 
     @property
     def plan(self) -> str:
@@ -209,8 +224,10 @@ class _Sweep:
         marks = {"sweep": role, "chosen_on": data.chosen_on, "scored_on": data.scored_on}
         wanted, reading = setting.wanted(self._request.k), Reading((), precision=trunk.precision)
         asked = (self._request.protocol, trunk.config.num_hidden_layers, wanted, reading)
-        notes = {} if worth.threshold is None else {"threshold": worth.threshold}
-        task = RetrievalTask(data.task, self._subject.folder, *asked)
+        notes: dict[str, Any] = {} if worth.threshold is None else {"threshold": worth.threshold}
+        if not data.task.format.pools and (said := counted(part.loaded, self._rules)):
+            notes["counted"] = said
+        task = RetrievalTask(data.task, self._subject.folder, *asked, pooling=trunk.pooling)
         return task.results(part.loaded, setting.layer, worth.measures, {}, notes, marks)
 
     def _told(self, choice: Choice, dev: Mapping[str, Part], worths: Measurements) -> dict[str, Any]:
@@ -239,11 +256,17 @@ class _Sweep:
 
     def _say(self, record: Mapping[str, Any]) -> None:
         task, tried = record["task"], record["settings"]
-        shown = [(Setting(row["layer"], row["pool"], row["margin"], row["centring"]), row) for row in tried[:SHOWN]]
-        rows = [[str(name), _percent(row["score"]), _points(row["gain"], row["gain_interval"])] for name, row in shown]
+        rows = [
+            [str(_setting(row)), _percent(row["score"]), _points(row["gain"], row["gain_interval"])]
+            for row in tried[:SHOWN]
+        ]
         title = f"{task}: {record['objective']} on {record['chosen_on']}, the best {len(rows)} of {len(tried)}"
         self._report.table(title, ("setting", "score", "against the default (95 %, one by one)"), rows)
         self._report.say(f"{task}: {record['reason']}")
+        chosen, default = record["chosen"], record["default"]
+        on = f"{_percent(chosen['score'])} on {record['chosen_on']}, {_points(chosen['gain'])} points"
+        usual = f"the default, {_setting(default)}, would have given {_percent(default['score'])}"
+        self._report.say(f"chosen for {task}: {_setting(chosen)}, with {on}; {usual}")
         if (test := record["test"]) is not None:
             gain = _points(test["gain"]["difference"], test["gain"]["interval"] or ())
             scores = f"{_percent(test['chosen'])} with the choice, {_percent(test['default'])} with the default"
@@ -256,7 +279,8 @@ class _Sweep:
         asked, bundle = self._request, self._subject.bundle
         retrieval: dict[str, Any] = {"layer": chosen.layer, "pool": chosen.pool}
         retrieval |= {"margin": chosen.margin, "centre": chosen.centring} | ({} if asked.k is None else {"k": asked.k})
-        trunk = {} if bundle is not None else {"trunk": {"name": asked.trunk, "precision": asked.precision}}
+        named = {"name": self._subject.trunk.name, "precision": asked.precision}
+        trunk = {} if bundle is not None else {"trunk": named}
         return {**trunk, "retrieval": retrieval, "evaluation": {"protocol": asked.protocol}}
 
     def _store(self, rows: Sequence[Result]) -> None:
@@ -305,11 +329,9 @@ def _check(request: Sweep) -> None:
     margins.check(*request.margins)
     tasks, files, k = bool(request.tasks), request.files is not None, request.k
     dev = "name them; for a task add --data validation=FILE"
-    empty = not (request.pools and request.margins and request.centring)
     refuse(not tasks and not files, "nothing to choose for", "name tasks with --tasks, or SRC TGT --gold PAIRS")
     refuse(tasks and files, "tasks, and files of your own", "give one of them")
     refuse(request.dev is not None and not files, "dev files without SRC TGT --gold", dev)
-    refuse(empty, "no setting to try", "name at least one of each")
     refuse(k is not None and k < 1, f"{k} neighbours", "ask for at least 1 with -k")
 
 
@@ -322,6 +344,10 @@ def _reason(choice: Choice, settings: Sequence[Setting], default: int) -> str:
     if tied == 1:
         return f"{best}; no other is within one standard error of it"
     return f"{best}; {tied} are within one standard error of it, and {settings[choice.chosen]} is the simplest of them"
+
+
+def _setting(row: Mapping[str, Any]) -> Setting:
+    return Setting(row["layer"], row["pool"], row["margin"], row["centring"])
 
 
 def _said(record: Mapping[str, Any]) -> str:

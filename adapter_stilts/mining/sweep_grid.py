@@ -24,7 +24,7 @@ from adapter_stilts.retrieval.gold import Gold, Measured, accuracy, best_f1, hel
 from adapter_stilts.retrieval.mining import Pairs
 from adapter_stilts.retrieval.pooling import stays_apart
 from adapter_stilts.retrieval.pools import candidates, gold_of, search_pools
-from adapter_stilts.retrieval.protocols import Protocol
+from adapter_stilts.retrieval.protocols import Layer, Protocol
 from adapter_stilts.retrieval.reading import Overrides, Reading
 from adapter_stilts.retrieval.tatoeba import partners, right_answers
 from adapter_stilts.runs.retrieval import SideVectors, in_groups
@@ -68,6 +68,11 @@ def default_setting(rules: Protocol, layers: int) -> Setting:
     """What the protocol does when nothing is asked for."""
     margin = PLAIN if rules.task == "tatoeba" else rules.margin
     return Setting(rules.layer.at_depth(layers), rules.pool, margin, rules.centring)
+
+
+def upper_layers(layers: int) -> tuple[int, ...]:
+    """Seven layers from the middle to the last, as few where a trunk has less: translations lie closest there."""
+    return tuple(sorted({Layer(place).at_depth(layers) for place in range(12, 25, 2)}))
 
 
 def grid(

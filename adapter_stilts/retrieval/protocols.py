@@ -23,6 +23,8 @@ from adapter_stilts.registry import unknown_name
 
 MAX_LENGTH = 512  # tokens of a sentence, its two marks included; less where the trunk has fewer positions
 
+OWN = "own"  # the protocol that is nobody's but ours
+
 Setting: TypeAlias = str | int | float | bool | None
 
 
@@ -35,6 +37,9 @@ class Layer:
     def at_depth(self, layers: int) -> int:
         """The hidden state at the same relative depth, rounded half up."""
         return math.floor(self.of_24 * layers / 24 + 0.5)
+
+
+LAST = Layer(24)
 
 
 @dataclass(frozen=True)
@@ -100,8 +105,8 @@ PROTOCOLS = (
     replace(XTREME_TATOEBA, name="xtreme-r"),
     replace(XTREME_TATOEBA, name="jiant"),
     Protocol("jiant", "bucc2018", Layer(14), threshold="any"),
-    replace(XTREME_TATOEBA, name="own", by_text=True, precision="auto"),
-    Protocol("own", "bucc2018", Layer(14), minimum_of="ratio", written="once", precision="auto"),
+    replace(XTREME_TATOEBA, name=OWN, by_text=True, precision="auto"),
+    Protocol(OWN, "bucc2018", Layer(14), minimum_of="ratio", written="once", precision="auto"),
 )
 BY_NAME = {(known.name, known.task): known for known in PROTOCOLS}
 

@@ -13,12 +13,13 @@ from typing import Any, Literal
 
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.composition import Composition
-from adapter_stilts.errors import UsageError, refuse
+from adapter_stilts.encoder.sentence_pooling import SentencePooling
+from adapter_stilts.errors import ArtefactError, UsageError, refuse
 from adapter_stilts.registry import Registry
 from adapter_stilts.retrieval.margin import margins
 from adapter_stilts.retrieval.mining import retrievals
 from adapter_stilts.retrieval.pooling import poolings
-from adapter_stilts.retrieval.protocols import MAX_LENGTH, Protocol
+from adapter_stilts.retrieval.protocols import LAST, MAX_LENGTH, OWN, Protocol
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,37 @@ class Overrides:
         layers = self.layers if self.layers is not None else (rules.layer.at_depth(depth),)
         check_layers(layers, depth)
         return tuple(dict.fromkeys(layers))
+
+
+def as_trunk(rules: Protocol, pooling: SentencePooling | None, wanted: Overrides) -> Protocol:
+    """Rules for a trunk: `own` reads a sentence encoder as it says of itself, from its last layer. A published protocol
+    reads every trunk alike.
+
+    Raises ArtefactError for an encoder whose vectors cannot be made here, unless layer and pooling are asked for.
+    """
+    if pooling is None or rules.name != OWN:
+        return rules
+    if pooling.problem:
+        what = f"the trunk is a sentence encoder whose vectors cannot be made here: {pooling.problem}"
+        do = "read its layers by themselves, for example with --layer 12 --pool mean"
+        if wanted.layers is None or wanted.pool is None:
+            raise ArtefactError(what, do=do)
+        return rules
+    length = min(rules.max_length, pooling.max_length or rules.max_length)
+    return replace(rules, layer=LAST, pool=pooling.pool, max_length=length)
+
+
+def told(reading: Reading, depth: int, name: str, wanted: Overrides, pooling: SentencePooling | None) -> str:
+    """How sentences are read and who says so, for a person; name: of the protocol."""
+    layers, own = reading.layers, pooling is not None and not pooling.problem
+    numbers = f"every layer from {layers[0]} to {layers[-1]}" if len(layers) > 1 else f"layer {layers[0]}"
+    usual = "the trunk's own pooling configuration says" if own and name == OWN else f"the protocol '{name}' says"
+    asked = [word for word, value in (("layer", wanted.layers), ("pooling", wanted.pool)) if value is not None]
+    why = f"{' and '.join(asked)} as asked" + (f", the rest as {usual}" if len(asked) < 2 else "")
+    text = f"read at {numbers} of {depth}, pooled by {reading.pool} ({why if asked else f'as {usual}'})"
+    if pooling is not None and own and name != OWN:
+        text += f"; the trunk's own configuration says its last layer, {pooling.pool}"
+    return text
 
 
 def check_layers(layers: Sequence[int], depth: int) -> None:

@@ -19,35 +19,38 @@ from adapter_stilts.formats.base import withheld
 from adapter_stilts.formats.protocols import target_protocols
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.protocols import precision_of
-from adapter_stilts.retrieval.reading import Overrides
+from adapter_stilts.retrieval.reading import Overrides, told
 from adapter_stilts.retrieval.reading import Reading as SentenceReading
 from adapter_stilts.runs.folder import claim, locked, remove_remains
 from adapter_stilts.runs.language_stacks import ENGLISH, OWN, Stacks, active, with_facts
-from adapter_stilts.runs.material import leaks, said_of, unlearned, where_of
+from adapter_stilts.runs.material import leaks, refuse_unnamed, said_of, unlearned, where_of
 from adapter_stilts.runs.measure import Predicted, measure, predict_only
 from adapter_stilts.runs.ranking import measure_ranking
 from adapter_stilts.runs.results import (
     Means,
     check_products,
+    data_id,
     means,
     merged,
+    read_made_of,
     read_results,
-    without_predictions,
+    write_made_of,
     write_results,
 )
 from adapter_stilts.runs.retrieval import RetrievalTask, measure_retrieval
 from adapter_stilts.runs.rows import Reading
-from adapter_stilts.runs.subject import Request, Subject, head_for, subject_of
+from adapter_stilts.runs.subject import Request, Subject, head_for, remembered, subject_of
 from adapter_stilts.sharing.card import write_card
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task, under
 from adapter_stilts.tasks.languages import iso1, same_variety
 from adapter_stilts.tasks.reading.place import Where
 from adapter_stilts.tasks.reading.pools import load_pool
-from adapter_stilts.tasks.reading.sources import check_language, languages_of, load, nothing_found
+from adapter_stilts.tasks.reading.sources import UNDETERMINED, check_language, languages_of, load, nothing_found
 from adapter_stilts.tasks.user import find_task
 
 READ_BY = ("head", "language_adapters", "precision")  # settings that make another score of the same rows
+MARK = 8  # digits of the hash that names what is made of other data than the first
 Job = tuple[Task, str, Where]  # a task in one language, and where its rows lie
 
 
@@ -82,19 +85,32 @@ def evaluate(
     request: Request, *, out: Path | None, runs: Path, overwrite: bool, dry_run: bool, report: Reporter
 ) -> Evaluated:
     """Score what is missing."""
-    config, settings = request.config, request.config.task.model_dump(exclude_defaults=True)
-    tasks = [under(find_task(name, settings), request.protocol) for name in request.tasks]
+    config = request.config
+    described = [remembered(request.run, name, config.task) for name in request.tasks]
+    tasks = [under(find_task(*task), request.protocol) for task in described]
+    if request.run is None:
+        refuse_unnamed(config.trunk, config.data.sources)
     subject = subject_of(request, out, runs)
     for task in tasks:
         _check(request, subject, task, report)
     # a run's own trunk may lie elsewhere now
     trunk = subject.bundle.manifest.trunk.name if subject.bundle else subject.trunk.name
     names = [task.name for task in tasks]
-    shared: Any = {"columns": config.task.columns, "tasks": names}
-    places = [where_of(config.data.sources, trunk, task=name, **shared) for name in names]
+    own = [dict(settings.get("columns") or {}) for _, settings in described]
+    shared: Any = {"tasks": names}
+    named = zip(names, own, strict=True)
+    places = [where_of(config.data.sources, trunk, task=name, columns=columns, **shared) for name, columns in named]
     pairs = zip(tasks, places, strict=True)
-    jobs = [(task, language, where) for task, where in pairs for language in _languages(request, task, where)]
+    jobs = [
+        (task, language, where)
+        for task, where in pairs
+        for language in _languages(request, subject, task, where, report)
+    ]
     _say_stacks(subject.stacks, jobs, report)
+    wanted, depth = Overrides.from_config(config), subject.trunk.config.num_hidden_layers
+    for task in (task for task in tasks if task.retrieval):
+        reading = _retrieval_readings(request, subject, task, ())[0].reading
+        report.say(f"{task.name}: {told(reading, depth, request.protocol, wanted, subject.trunk.pooling)}")
     if dry_run:
         for task, language, _ in jobs:
             report.say(f"would score {task.name} in {language}")
@@ -131,11 +147,17 @@ def _score_all(
     asked: set[tuple[str, ...]] = set()
     missing: list[Job] = []
     unscored: list[Predicted] = []
+    made = read_made_of(folder)
     for task, language, where in jobs:
-        known = [] if overwrite else _known(rows, request, task, language, subject)
-        if known and not _same_data(known, task, request.split, language, where):
-            report.say(f"{task.name} {language} was scored on other data before; this data is read anew")
-            known = []
+        before = [row for row in (*rows, *made) if _of(row, task, request.split, language)]
+        data = _data(task, request.split, language, where) if before else ""
+        plain = [row for row in before if "data" not in row.settings]
+        if any(data_id(row.data) != data for row in plain):
+            where = replace(where, mark=data[:MARK])
+            what = "was scored on other data before, whose scores and predictions stay"
+            report.say(f"{task.name} {language} {what}; these are called {request.split}-{language}.{where.mark}")
+        same = [row for row in rows if row in before and data_id(row.data) == data]
+        known = [] if overwrite else _known(same, request, task, language, subject)
         check_products(folder, known)
         asked |= {row.key for row in known}
         if not known:
@@ -150,7 +172,7 @@ def _score_all(
                 what = f"the labels are withheld, so nothing is scored; predictions are in {scored.predictions}"
                 report.say(f"{task.name} {language}: {what}")
                 unscored.append(replace(scored, leaks=tuple(notes)))
-                rows = without_predictions(rows, scored.predictions)
+                made = write_made_of(folder, [*made, scored.row])
                 continue
             noted = with_facts(scored, bundle.manifest.seen if bundle else {}, subject.stacks)
             fresh = [row.with_notes(leaks=notes) for row in noted]
@@ -159,6 +181,7 @@ def _score_all(
             write_results(folder, rows)
             progress(number + 1, len(missing), f"{task.name} {language}")
     rows = write_results(folder, rows)
+    write_made_of(folder, made)
     if bundle is not None:
         write_card(folder, bundle.manifest, rows)
     composition = bundle.manifest.composition if bundle else ""
@@ -169,8 +192,8 @@ def _scores(
     request: Request, subject: Subject, jobs: Sequence[Job], report: Reporter
 ) -> Iterator[tuple[Task, str, Sequence[Result] | Predicted]]:
     """The rows of each job, or what was predicted without a score; one retrieval task's languages are read together."""
-    for name in dict.fromkeys(task.name for task, _, _ in jobs):
-        chosen = [job for job in jobs if job[0].name == name]
+    for name, mark in dict.fromkeys((task.name, where.mark) for task, _, where in jobs):
+        chosen = [job for job in jobs if (job[0].name, job[2].mark) == (name, mark)]
         (task, _, where), languages = chosen[0], [language for _, language, _ in chosen]
         if task.retrieval:
             readings = _retrieval_readings(request, subject, task, [*languages, ENGLISH])
@@ -185,15 +208,18 @@ def _scores(
             yield from ((task, code, _score(request, subject, task, code, where, report)) for code in languages)
 
 
+def _of(row: Result, task: Task, split: str, language: str) -> bool:
+    """Whether a score, or what stands for predictions without one, is of this task, split and language."""
+    return (row.task, row.split) == (task.name, split) and same_variety(row.language, language)
+
+
 def _known(rows: Sequence[Result], request: Request, task: Task, language: str, subject: Subject) -> list[Result]:
-    """Rows that answer this job already; for retrieval only where every layer asked for is there."""
-    asked = (task.name, request.protocol, request.split)
+    """Of the scores of this data, those that answer this job; for retrieval only where every layer asked for is
+    there."""
     same = [
         row
         for row in rows
-        if (row.task, row.protocol, row.split) == asked
-        and same_variety(row.language, language)
-        and row.notes.get("language_adapter", {}) == subject.stacks.facts(row)
+        if row.protocol == request.protocol and row.notes.get("language_adapter", {}) == subject.stacks.facts(row)
     ]
     same = [row for row in same if row.language == language] or same
     if not task.retrieval:
@@ -206,14 +232,13 @@ def _known(rows: Sequence[Result], request: Request, task: Task, language: str, 
     return chosen if {row.settings.get("id") for row in chosen} == wanted else []
 
 
-def _same_data(rows: Sequence[Result], task: Task, split: str, language: str, where: Where) -> bool:
-    """Whether scores are of the data that would be read now: files by their bytes, anything else by its kind."""
+def _data(task: Task, split: str, language: str, where: Where) -> str:
+    """What tells the data that would be read now from other data: the bytes of its files, or else its kind."""
     if where.kind != "files" and where.folder is None:
-        return all(isinstance(row.data, Mapping) and row.data["kind"] == where.kind for row in rows)
+        return data_id({"kind": where.kind})
     pool = load_pool(task, split, where) if task.format.ranking and split != "validation" else ()
     loaded = [load(task, split, language, where, unscored=True), *pool]
-    now = [file.sha256 for part in loaded for file in part.origin.files]
-    return all(not isinstance(row.data, Mapping) and [file["sha256"] for file in row.data] == now for row in rows)
+    return data_id([{"sha256": file.sha256} for part in loaded for file in part.origin.files])
 
 
 def _score(
@@ -268,6 +293,7 @@ def _retrieval_readings(
         SentenceReading((), composition=subject.composition, **how),
         request.split,
         one_layer if request.save_vectors is None else request.save_vectors,
+        trunk.pooling,
     )
     if not stacks.swapped:
         return [plain]
@@ -275,11 +301,19 @@ def _retrieval_readings(
     return [plain, replace(plain, read=replace(plain.read, stacks=own))]
 
 
-def _languages(request: Request, task: Task, where: Where) -> tuple[str, ...]:
+def _languages(
+    request: Request, subject: Subject, task: Task, where: Where, report: Reporter
+) -> tuple[str, ...]:
+    """The languages asked for; else those that are there, files that do not tell theirs being taken for the run's."""
     asked = request.config.evaluation.languages
     for language in asked:
         check_language(task, request.split, language, where)  # all of them, before the first is scored
     languages = asked or languages_of(task, request.split, where)
     if not languages:
         raise nothing_found(task, request.split, where)
-    return languages
+    learned = subject.bundle.manifest.language if subject.bundle is not None and not task.retrieval else ""
+    own = learned if learned and "," not in learned else UNDETERMINED
+    if UNDETERMINED in languages and not task.retrieval:
+        taken = "is not known ('und')" if own == UNDETERMINED else f"is taken for the run's, {own}"
+        report.say(f"{task.name}: the language of files that do not tell it {taken}; --languages tells it")
+    return tuple(dict.fromkeys(own if language == UNDETERMINED else language for language in languages))

@@ -24,9 +24,9 @@ from adapter_stilts.config.explain import different
 from adapter_stilts.config.load import load
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.errors import ArtefactError, StiltsError, UsageError
-from adapter_stilts.files import disk_errors, is_remains, write_json
+from adapter_stilts.files import IDENTITY, MADE_OF, disk_errors, is_remains, write_json
 from adapter_stilts.sharing.bundle import remove_weights
-from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, MANIFEST, METRICS, RESULTS, ROLES
+from adapter_stilts.sharing.manifest import CONFIG, MANIFEST, METRICS, RESULTS, ROLES, TASK_FILE
 from adapter_stilts.sharing.sealed import unreadable
 
 State = Literal["new", "resumable", "done"]
@@ -34,11 +34,11 @@ STATES: tuple[State, ...] = ("new", "resumable", "done")
 LOCK = ".lock"
 SHOWN = 3  # settings that a refusal names
 ANOTHER = "name another folder with -o"
-FILES = (CONFIG, METRICS, RESULTS, "README.md")
+FILES = (CONFIG, TASK_FILE, METRICS, RESULTS, "README.md")
 FOLDERS = {
     "checkpoints": ("step-*", ".partial-*"),
     "fusion": ("attention.json",),
-    "predictions": ("*/*.tsv", "*/*.json", "*/*.jsonl"),
+    "predictions": (MADE_OF, "*/*.tsv", "*/*.json", "*/*.jsonl"),
     "units": ("*/*.npy",),
     "sweep": ("*.json", "*.yaml"),
     "vectors": ("*/*.npy", "*/*.json"),

@@ -11,9 +11,9 @@ from typing import Any
 from adapter_stilts.config.recipes import Recipe, named_recipe, recipes
 from adapter_stilts.encoder.kinds import kinds
 from adapter_stilts.errors import ArtefactError, MissingError
-from adapter_stilts.files import read_json
+from adapter_stilts.files import IDENTITY, read_json
 from adapter_stilts.runs.results import means, read_results, readings
-from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, MANIFEST, read_manifest
+from adapter_stilts.sharing.manifest import CONFIG, MANIFEST, read_manifest
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task, all_tasks, tasks
 from adapter_stilts.tasks.languages import iso1, iso3

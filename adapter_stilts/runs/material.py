@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from adapter_stilts.config.schema import Trunk
 from adapter_stilts.errors import TaskDataError, UsageError, refuse
 from adapter_stilts.formats.base import Example
 from adapter_stilts.registry import unknown_name
@@ -24,6 +25,10 @@ from adapter_stilts.tasks.leaks import Seen, leaks_of, sentence
 from adapter_stilts.tasks.reading.place import CANDIDATES, Loaded, Origin, Where
 
 MINIATURE, HUB = "miniature", "hub"
+TRUNKS = (  # what may be said after `add`
+    "--trunk FacebookAI/xlm-roberta-base (1.1 GB of the hub, to train on), --trunk intfloat/multilingual-e5-base (the "
+    "same size, finds translations as it is), or --trunk DIR, the folder of an XLM-R; miniature is a toy to try things"
+)
 # what queries are searched among is given as a split is
 SPLIT_NAMES = {name: name for name in ("train", "validation", "test", CANDIDATES)}
 SPLIT_NAMES |= dict.fromkeys(("dev", "valid", "val"), "validation")
@@ -54,6 +59,17 @@ def where_of(
             raise TaskDataError(what, where=folder, do=advice)
         return Where("files", folder=Path(folder), columns=columns)
     return Where("miniature" if MINIATURE in (folder, trunk) else "hub", columns=columns)
+
+
+def refuse_unnamed(trunk: Trunk, sources: Iterable[object], where: str = "--data") -> None:
+    """Refuse to read a user's own data with a trunk that nobody named; the miniature is for its own rows.
+
+    sources  what is read, as typed after --data or as files; "miniature" is none of the user's
+    """
+    own = [str(source) for source in sources if str(source).rpartition("=")[2] != MINIATURE]
+    what = "no trunk is named, and which one it is decides what comes out of data of your own"
+    if own and "name" not in trunk.model_fields_set:
+        raise UsageError(what, where=f"{where} {' '.join(own)}".strip(), do=f"add {TRUNKS}")
 
 
 def parse_sources(sources: Sequence[str]) -> tuple[str | None, dict[str, tuple[Path, ...]]]:

@@ -25,7 +25,7 @@ from adapter_stilts.metrics.base import Options, Score, metrics
 from adapter_stilts.runs.build import HEAD
 from adapter_stilts.runs.material import subset
 from adapter_stilts.runs.ranking import own_score
-from adapter_stilts.runs.rows import Reading, rows_of, store_attention, write_predictions
+from adapter_stilts.runs.rows import Reading, data_of, mark_of, rows_of, store_attention, write_predictions
 from adapter_stilts.runs.task_data import TaskData
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.statistics.result import Result
@@ -49,7 +49,14 @@ class Predicted:
     n: int
     settings: Mapping[str, Any]
     predictions: str
+    data: Any = None
     leaks: tuple[str, ...] = ()
+
+    @property
+    def row(self) -> Result:
+        """As a result, whose score says nothing."""
+        what = (self.task, self.protocol, self.language, "", 0.0, self.n)
+        return Result(*what, split=self.split, settings=self.settings, data=self.data)
 
     def to_json(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "leaks" or value}
@@ -64,7 +71,7 @@ def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, fold
     origin, options = loaded.origin, Options(loaded.origin.language, rule=task.rule)
     scored, predictions, lost, attention = _scored(model, task, loaded.examples, reading, options, [])
     if attention and folder is not None:
-        store_attention(folder, task.name, origin.split, origin.language, attention)
+        store_attention(folder, task.name, origin.split, origin.named, attention)
     settings, format = _settings(model, task, reading), task.format
     rows, _ = format.scored_part(loaded.examples, predictions)
     worth: Any = {"baseline": format.baseline(task.metric, rows, reading.labels, options)}
@@ -76,9 +83,10 @@ def predict_only(model: TaskModel, task: Task, loaded: Loaded, reading: Reading,
     """Write the predictions of rows whose labels are withheld."""
     origin, features = loaded.origin, _features(model, task, loaded.examples, reading)
     predictions, _ = _predict(model, task, loaded.examples, features, reading, origin.language)
-    settings = {**_settings(model, task, reading), **reading.marks}
+    settings = {**_settings(model, task, reading), **reading.marks, **mark_of(origin)}
     path, rows = write_predictions(folder, task, loaded, predictions), len(loaded.examples)
-    return Predicted(task.name, reading.protocol, origin.language, origin.split, rows, settings, path)
+    what = (task.name, reading.protocol, origin.language, origin.split, rows, settings, path)
+    return Predicted(*what, data=data_of(loaded))
 
 
 def selector(config: RunConfig, data: Sequence[TaskData]) -> Callable[[Model], Validation] | None:

@@ -17,7 +17,7 @@ from adapter_stilts.formats.base import Format
 from adapter_stilts.runs.build import check_trunk
 from adapter_stilts.runs.identity import run_identity
 from adapter_stilts.runs.lineage import Lineage, lineage, random_adapter
-from adapter_stilts.runs.material import check_assigned, for_task, history, leaks, said_of, unlearned
+from adapter_stilts.runs.material import check_assigned, for_task, history, leaks, refuse_unnamed, said_of, unlearned
 from adapter_stilts.runs.measure import masking_of
 from adapter_stilts.runs.task_data import SHUFFLED_LABELS, TaskData, read_rows, tokenised
 from adapter_stilts.seeding import Seeds
@@ -131,8 +131,11 @@ def prepare(config: RunConfig, names: Sequence[str]) -> Prepared:
     plan, joint, seeds = training_plan(config), config.how == JOINT, Seeds(config.training.seed)
     device = pick_device()
     together = processes(device)
-    check_local(config.trunk.name)
+    if not config.after:
+        refuse_unnamed(config.trunk, config.data.sources)
     parents = tuple(load_bundle(Path(folder)) for folder in config.after)
+    config = _on_trunk_of(config, parents)
+    check_local(config.trunk.name)
     manifests = [parent.manifest for parent in parents]
     first = tasks[0].name
     spoken = for_task(config.data.language, first, [first], "data.language") if not joint else ()
@@ -205,6 +208,15 @@ def _tasks(config: RunConfig, names: Sequence[str]) -> tuple[Task, ...]:
     for task in tasks:
         check_control(config.control, config.how, task.format)
     return tasks
+
+
+def _on_trunk_of(config: RunConfig, parents: Sequence[Bundle]) -> RunConfig:
+    """The configuration with the trunk that the parents were trained on, unless it names one."""
+    if not parents or "name" in config.trunk.model_fields_set:
+        return config
+    facts = parents[0].manifest.trunk
+    named = {"name": facts.name, "revision": facts.revision}
+    return config.model_copy(update={"trunk": config.trunk.model_copy(update=named)})
 
 
 def _check_joint(config: RunConfig, names: Sequence[str]) -> None:

@@ -79,7 +79,7 @@ def measure_ranking(
         scored, ranking = score_language(task.metric, queries, vectors, pool, options)
         if attention.sums:
             means = {name: attention.mean(name) for name in attention.sums}
-            store_attention(folder, task.name, origin.split, origin.language, means)
+            store_attention(folder, task.name, origin.split, origin.named, means)
         files = [fact for part in (loaded, *sources) for fact in origin_facts(part.origin)["files"]]
         place = {**origin_facts(origin), "candidates": sum(part.origin.rows for part in sources)}
         if origin.kind == "hub":

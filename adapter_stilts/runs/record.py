@@ -13,7 +13,7 @@ from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.composition import fusion_name, fusions, names
 from adapter_stilts.encoder.task_model import JointModel
 from adapter_stilts.encoder.transfer import copies
-from adapter_stilts.files import sha256, write_text
+from adapter_stilts.files import IDENTITY, read_text, sha256, write_text
 from adapter_stilts.runs.build import HEAD
 from adapter_stilts.runs.folder import State
 from adapter_stilts.runs.identity import rows_digest
@@ -23,7 +23,7 @@ from adapter_stilts.runs.prepare import JOINT, Prepared
 from adapter_stilts.runs.results import read_results
 from adapter_stilts.runs.task_data import TaskData
 from adapter_stilts.sharing.bundle import Part
-from adapter_stilts.sharing.manifest import CONFIG, IDENTITY, METRICS, Manifest, PartFacts, TaskFacts, read_manifest
+from adapter_stilts.sharing.manifest import CONFIG, METRICS, TASK_FILE, Manifest, PartFacts, TaskFacts, read_manifest
 from adapter_stilts.statistics.learned import Learning
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.reading.place import Loaded
@@ -44,7 +44,10 @@ def decided(prepared: Prepared) -> RunConfig:
 
 
 def write_config(prepared: Prepared, folder: Path) -> None:
+    """The configuration, and the user's own description of the task where there is one: it may change or move."""
     write_text(folder / CONFIG, dump(decided(prepared)))
+    if prepared.config.task.name.endswith(TASK_FILES) and not prepared.joint:
+        write_text(folder / TASK_FILE, read_text(Path(prepared.config.task.name)))
 
 
 def manifest_of(
@@ -58,7 +61,7 @@ def manifest_of(
 ) -> Manifest:
     """The manifest of a run whose weights and config.yaml are in the folder. seconds: of this process."""
     config, trunk, data, loaded = prepared.config, prepared.trunk, prepared.data, prepared.loaded
-    there = [name for name in (IDENTITY, CONFIG, METRICS) if (folder / name).is_file()]
+    there = [name for name in (IDENTITY, CONFIG, METRICS, TASK_FILE) if (folder / name).is_file()]
     ended = {**asdict(outcome), "losses": [[step, round(loss, 6)] for step, loss in outcome.losses[-1:]]}
     ended |= {"rows": sum(len(rows.examples) for rows in data), "features": sum(len(rows.features) for rows in data)}
     if not outcome.tasks:

@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.errors import ArtefactError, MissingError
-from adapter_stilts.files import sha256
+from adapter_stilts.files import MADE_OF, sha256
 from adapter_stilts.sharing.manifest import RESULTS
 from adapter_stilts.sharing.sealed import read_sealed, write_sealed
 from adapter_stilts.statistics.gains import Scored
@@ -46,9 +47,32 @@ def write_results(folder: Path, rows: Iterable[Result]) -> list[Result]:
     return ordered
 
 
-def without_predictions(rows: Iterable[Result], path: str) -> list[Result]:
-    """Rows that named a predictions file, which has been written anew without a score, name it no longer."""
-    return [_unpredicted(row) if row.paths.get("predictions") == path else row for row in rows]
+def data_id(data: Any) -> str:
+    """What tells the data of a score from other data: the bytes of its files in their order, or else where it is from.
+
+    data  as `Result.data` has it
+    """
+    files = isinstance(data, Sequence) and not isinstance(data, str)
+    return fingerprint([file["sha256"] for file in data] if files else {"kind": (data or {}).get("kind")})
+
+
+def read_made_of(folder: Path) -> list[Result]:
+    """Rows that were predicted and not scored, as results whose score says nothing; [] where there are none."""
+    path = folder / "predictions" / MADE_OF
+    if not path.is_file():
+        return []
+    document = read_sealed(path, MADE_OF, do="remove it; predictions of other data may then be written over")
+    return [Result.from_json({**row, "metric": "", "score": 0.0}) for row in document["predicted"]]
+
+
+def write_made_of(folder: Path, rows: Iterable[Result]) -> list[Result]:
+    """Keep what predictions without a score were made of, beside them; the file also says whose folder that is."""
+    kept = list({row.key: row for row in rows}.values())
+    if (folder / "predictions").is_dir():
+        names = ("task", "protocol", "split", "language", "data", "settings")
+        rows_of = [{name: value for name, value in row.to_json().items() if name in names} for row in kept]
+        write_sealed(folder / "predictions" / MADE_OF, {"predicted": rows_of})
+    return kept
 
 
 def merged(old: Iterable[Result], new: Iterable[Result]) -> list[Result]:

@@ -20,17 +20,18 @@ from typing import Any, TypeVar, cast
 
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.encoder.model import AdapterEncoder
+from adapter_stilts.encoder.sentence_pooling import SentencePooling
 from adapter_stilts.formats.pools import Pools
 from adapter_stilts.retrieval.compared import Vectors
 from adapter_stilts.retrieval.embed import embed
 from adapter_stilts.retrieval.gold import Measured
 from adapter_stilts.retrieval.pools import gold_of, mine_pools, named
 from adapter_stilts.retrieval.protocols import Protocol, protocol
-from adapter_stilts.retrieval.reading import LanguageStack, Overrides, Reading
+from adapter_stilts.retrieval.reading import LanguageStack, Overrides, Reading, as_trunk
 from adapter_stilts.retrieval.stored.arrays import VectorKey, keep, kept
 from adapter_stilts.retrieval.tatoeba import repeated, tatoeba
 from adapter_stilts.runs.language_stacks import ENGLISH, OWN, active
-from adapter_stilts.runs.rows import data_of, write_predictions, write_units
+from adapter_stilts.runs.rows import data_of, mark_of, write_predictions, write_units
 from adapter_stilts.statistics.intervals import score_interval
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
@@ -49,7 +50,8 @@ class RetrievalTask:
     """A task and what it is read with, in a folder; rules and reading raise UnknownName or UsageError.
 
     depth   the trunk's layers
-    wanted  what differs from the protocol
+    wanted   what differs from the protocol
+    pooling  what the trunk says of itself
     read    how the encoder reads; its layers, pooling and length are left to `wanted` and the protocol
     """
 
@@ -61,10 +63,12 @@ class RetrievalTask:
     read: Reading
     split: str = "test"
     save_vectors: bool = True
+    pooling: SentencePooling | None = None
 
     @property
     def rules(self) -> Protocol:
-        return self.wanted.over(protocol(self.protocol, "bucc2018" if self.task.format.pools else "tatoeba"))
+        rules = protocol(self.protocol, "bucc2018" if self.task.format.pools else "tatoeba")
+        return self.wanted.over(as_trunk(rules, self.pooling, self.wanted))
 
     @property
     def reading(self) -> Reading:
@@ -97,7 +101,8 @@ class RetrievalTask:
 
         marks  settings that tell these scores from others of the same reading; no such score is the task's headline
         """
-        origin, settings, first = loaded.origin, self.described(layer, marks or {}), measures[0]
+        origin, first = loaded.origin, measures[0]
+        settings = {**self.described(layer, marks or {}), **mark_of(origin)}
         data = data_of(loaded)
         beside = {"substitutions": list(origin.substitutions)} if origin.substitutions else {}
         name = f"{origin.stem}.{settings['id']}.{first.metric}"
@@ -141,7 +146,7 @@ def measure_retrieval(
 def _aligned(asked: RetrievalTask, vectors: SideVectors, loaded: Sequence[Loaded]) -> list[Result]:
     sides, texts = vectors.sides(loaded[0]), loaded[0].sides
     rows, rules = [], asked.rules
-    notes = {"counted": counted} if (counted := _counted(loaded[0], rules)) else {}
+    notes = {"counted": said} if (said := counted(loaded[0], rules)) else {}
     for layer in sides.source:
         scored = tatoeba(sides.source[layer], sides.target[layer], rules, texts)
         paths = vectors.keep(loaded[0], layer, sides)
@@ -152,7 +157,7 @@ def _aligned(asked: RetrievalTask, vectors: SideVectors, loaded: Sequence[Loaded
     return rows
 
 
-def _counted(loaded: Loaded, rules: Protocol) -> list[str]:
+def counted(loaded: Loaded, rules: Protocol) -> list[str]:
     """What must be said of the lines of an aligned set: blank ones, and those that repeat others."""
     said = [f"{number} lines are left out: {reason}" for reason, number in loaded.origin.dropped.items()]
     if again := repeated(loaded.sides):

@@ -29,7 +29,7 @@ from adapter_stilts.statistics.gains import hashed
 from adapter_stilts.statistics.learned import Baseline, beside
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
-from adapter_stilts.tasks.reading.place import Loaded
+from adapter_stilts.tasks.reading.place import Loaded, Origin
 
 ATTENTION = Path("fusion", "attention.json")
 
@@ -88,6 +88,7 @@ def rows_of(
     origin = loaded.origin
     enough = any(measure.interval and beside(baseline, measure.metric) for measure in scored.measures)
     words = {"multiword": origin.multiword} if origin.multiword else {}
+    words |= mark_of(origin)
     paths: dict[str, str] = {}
     if folder is not None:
         paths |= {} if predictions is None else {"predictions": write_predictions(folder, task, loaded, predictions)}
@@ -121,10 +122,15 @@ def data_of(loaded: Loaded) -> Any:
     return facts["files"] or facts
 
 
+def mark_of(origin: Origin) -> dict[str, str]:
+    """The setting that tells a score from that of other rows which the folder holds; {} for the first there."""
+    return {"data": origin.mark} if origin.mark else {}
+
+
 def write_predictions(folder: Path, task: Task, loaded: Loaded, predictions: Any) -> str:
     """Write predictions in XTREME's folder form; returns where in the folder they are."""
     origin, form = loaded.origin, task.format.form
-    path = forms.prediction_path(folder / "predictions", task.name, origin.language, form, origin.split)
+    path = forms.prediction_path(folder / "predictions", task.name, origin.named, form, origin.split)
     forms.forms[form].write(path, predictions)
     return path.relative_to(folder).as_posix()
 

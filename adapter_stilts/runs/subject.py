@@ -12,20 +12,25 @@ from pathlib import Path
 from typing import Any
 
 from adapter_stilts.config.fingerprint import fingerprint
+from adapter_stilts.config.load import load
 from adapter_stilts.config.schema import RunConfig
+from adapter_stilts.config.schema import Task as TaskSettings
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
-from adapter_stilts.encoder.trunk import Trunk, load_trunk, trunk_config
-from adapter_stilts.errors import UsageError, refuse
+from adapter_stilts.encoder.trunk import Trunk, load_trunk, trunk_facts
+from adapter_stilts.errors import ConfigError, UsageError, refuse
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.retrieval.protocols import Protocol, precision_of, protocol
-from adapter_stilts.retrieval.reading import Overrides
+from adapter_stilts.retrieval.reading import Overrides, Reading, as_trunk, told
 from adapter_stilts.runs.build import finished_encoder, finished_models
 from adapter_stilts.runs.folder import state_of
 from adapter_stilts.runs.language_stacks import BARE, Stacks, language_stacks
+from adapter_stilts.runs.material import TRUNKS
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
+from adapter_stilts.sharing.manifest import CONFIG, TASK_FILE
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.leaks import Seen
+from adapter_stilts.tasks.user import task_from_yaml
 from adapter_stilts.training.devices import pick_device
 
 # tokens read at once; on a CPU a larger batch falls out of the cache and is read a third slower
@@ -87,15 +92,23 @@ class SentenceReader:
     """An encoder and the layer it is read at; layers above it are not loaded, and adapters there are not built.
 
     made   what the vectors depend on: trunk, precision, composition, the hashes of its adapters, layer
+    rules  those of the protocol, for this trunk
     """
 
     encoder: AdapterEncoder
     layer: int
     made: dict[str, Any]
+    rules: Protocol
 
     @property
     def token_budget(self) -> int:
         return _token_budget(self.encoder)
+
+    def told(self, reading: Reading, wanted: Overrides) -> str:
+        """How it reads, and who says so."""
+        trunk = self.encoder.trunk
+        how = told(reading, trunk.config.num_hidden_layers, self.rules.name, wanted, trunk.pooling)
+        return f"sentences are {how}"
 
 
 def subject_of(request: Request, out: Path | None, runs: Path) -> Subject:
@@ -114,7 +127,7 @@ def subject_of(request: Request, out: Path | None, runs: Path) -> Subject:
     if out is not None and out.resolve() != request.run.resolve():
         identity = fingerprint([bundle.manifest.identity, bundle.manifest.files])
         state_of(out, identity, overwrite=False)  # another run's folder, or one that holds something else, is refused
-    named = trunk_of(request.config, request.run)
+    named = trunk_of(request.config)
     trunk = load_trunk(**_trunk(bundle, named, asked.revision, asked.precision), device=device)
     models = {name: model.to(device).eval() for name, model in finished_models(trunk, bundle).items()}
     encoder = next(iter(models.values())).encoder
@@ -122,38 +135,64 @@ def subject_of(request: Request, out: Path | None, runs: Path) -> Subject:
     return Subject(out or request.run, identity, trunk, encoder, models, bundle, stacks)
 
 
+def remembered(run: Path | None, name: str, asked: TaskSettings) -> tuple[str, dict[str, Any]]:
+    """What `find_task` takes for a task of a run: the file that described it, and columns, labels and all else that it
+    was trained with. What is asked for now stands over it; a task that the run has not learned has nothing of its own.
+    """
+    given = asked.model_dump(exclude_defaults=True, exclude={"name"})
+    if run is None or not (run / CONFIG).is_file():
+        return name, given
+    described = run / TASK_FILE
+    try:
+        kept = load(run / CONFIG).task
+    except ConfigError:
+        return name, given  # it was changed, which opening the run refuses
+    own = name == kept.name
+    if described.is_file() and name in (kept.name, task_from_yaml(described).name):
+        name, own = str(described), True
+    if not own:
+        return name, given
+    columns = {**kept.columns, **asked.columns}
+    settings = {**kept.model_dump(exclude_defaults=True, exclude={"name"}), **given}
+    return name, settings | ({"columns": columns} if columns else {})
+
+
 def sentence_reader(
     run: Path | None,
     trunk: str | None,
     *,
     layer: int | None = None,
+    pool: str | None = None,
     usual: Protocol | None = None,
     revision: str | None = None,
     precision: str = "auto",
 ) -> SentenceReader:
     """The encoder of a run, or of a trunk alone.
 
-    layer  None: the usual one, at the same relative depth; that of `own` for mining is 14 of 24
+    layer, pool  None: as a sentence encoder says of itself, else the usual ones, the layer at the same relative depth;
+                 that of `own` for mining is 14 of 24
+    usual        the rules of the protocol
 
     Raises what `load_bundle` and `load_trunk` raise, UsageError for a layer that is not there.
     """
     if run is None and trunk is None:
-        raise UsageError("nothing to encode with", do="name a run with --run, or a trunk with --trunk")
+        raise UsageError("nothing to encode with: no run is named, and no trunk", do=f"add --run RUN, or {TRUNKS}")
     bundle = load_bundle(run) if run is not None else None
     named = _trunk(bundle, trunk, revision, precision)
-    layers = trunk_config(named["name"], revision=named["revision"]).num_hidden_layers
-    wanted = Overrides(None if layer is None else (layer,))
-    (chosen,) = wanted.layers_at(layers, usual or protocol("own", "bucc2018"))
+    config, pooling = trunk_facts(named["name"], revision=named["revision"])
+    wanted = Overrides(None if layer is None else (layer,), pool)
+    rules = wanted.over(as_trunk(usual or protocol("own", "bucc2018"), pooling, wanted))
+    (chosen,) = wanted.layers_at(config.num_hidden_layers, rules)
     device = str(pick_device())
     loaded = load_trunk(**named, device=device, layers=chosen)
     encoder = AdapterEncoder(loaded) if bundle is None else finished_encoder(loaded, bundle)
     made = {"trunk": loaded.fingerprint, "trunk_name": loaded.name, "precision": loaded.precision}
-    return SentenceReader(encoder.to(device).eval(), chosen, {**made, **active_parts(bundle), "layer": chosen})
+    return SentenceReader(encoder.to(device).eval(), chosen, {**made, **active_parts(bundle), "layer": chosen}, rules)
 
 
-def trunk_of(config: RunConfig, run: Path | None) -> str | None:
-    """The trunk that a configuration names; None where a run brings its own."""
-    return config.trunk.name if "name" in config.trunk.model_fields_set or run is None else None
+def trunk_of(config: RunConfig) -> str | None:
+    """The trunk that a configuration names; None where it names none, as where a run brings its own."""
+    return config.trunk.name if "name" in config.trunk.model_fields_set else None
 
 
 def active_parts(bundle: Bundle | None) -> dict[str, Any]:

@@ -16,15 +16,16 @@ from typing import Any
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.data.feature import Feature, token_rows
 from adapter_stilts.encoder.trunk import Trunk
-from adapter_stilts.errors import TaskDataError, UsageError
+from adapter_stilts.errors import TaskDataError, UsageError, refuse
 from adapter_stilts.formats.base import Cut, Example, Format
 from adapter_stilts.runs.material import for_task, subset, where_of
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.tasks.base import Task, labels_of
 from adapter_stilts.tasks.languages import is_known, same_language, serves
 from adapter_stilts.tasks.reading.place import Loaded, Where
-from adapter_stilts.tasks.reading.sources import as_selected, has_split, languages_of, load
+from adapter_stilts.tasks.reading.sources import UNDETERMINED, as_selected, has_split, languages_of, load
 
+ENGLISH = "en"
 ALL = "all"  # in data.language: every language there is
 SHUFFLED_LABELS = "shuffled-labels"  # the control that shows what is left when there is nothing to learn
 
@@ -72,10 +73,14 @@ def read_rows(config: RunConfig, task: Task, tasks: Sequence[str]) -> TaskData:
     places = _places(task, where, chosen, every=task.format.masked and len(tasks) > 1)
     train = tuple(load(task, "train", language, place) for language, place in places)
     labels = labels_of(task, [example for loaded in train for example in loaded.examples])
+    untold = [loaded for loaded in train if loaded.origin.language == UNDETERMINED and loaded.origin.kind == "files"]
     validation, notes = _validation(as_selected(task), places, labels, chosen=bool(chosen))
     examples, more = _sampled(task, train, where, config.training.rows, seeds)
     if config.control == SHUFFLED_LABELS:
         examples = shuffled_labels(task.format, examples, seeds)
+    if untold:
+        what = f"{task.name}: neither name nor column tells the language of the rows, so the run says '{UNDETERMINED}'"
+        more = (*more, f"{what} (--language sw, for example, tells it)")
     return TaskData(task, labels, train, validation, examples, (*notes, *more))
 
 
@@ -114,7 +119,23 @@ def _places(task: Task, where: Where, chosen: Sequence[str], *, every: bool) -> 
         what = f"files named one by one, and several languages: {', '.join(chosen)}"
         advice = "name one language, or a folder whose file names tell the languages"
         raise UsageError(what, where="data.language", do=advice)
-    return [(language, where) for language in dict.fromkeys(chosen or [task.train_language])]
+    return [(language, where) for language in dict.fromkeys(chosen or [_found(task, where)])]
+
+
+def _found(task: Task, where: Where) -> str:
+    """The language of the training rows where none is asked for: what a user's own files tell, else the task's own, or
+    "und" for a task that has none. UsageError for a folder of several from which none can be chosen."""
+    described = task.languages or task.train_language != ENGLISH  # a published task, or a file of the user's says so
+    if where.kind != "files" or (described and not where.files):
+        return task.train_language
+    there = languages_of(task, "train", where) if has_split(task, "train", where) else ()
+    usual = next((code for code in there if same_language(code, task.train_language)), "")
+    if where.files:
+        found = there[0] if there else UNDETERMINED
+        return task.train_language if found == UNDETERMINED and described else found
+    what = f"the folder has training rows of '{task.name}' in several languages: {', '.join(there)}"
+    refuse(len(there) > 1 and not usual, what, f"choose one, for example --language {there[-1] if there else 'sw'}")
+    return usual or (there[0] if there else task.train_language)
 
 
 def _by_language(task: Task, where: Where) -> list[tuple[str, Where]]:
@@ -124,7 +145,7 @@ def _by_language(task: Task, where: Where) -> list[tuple[str, Where]]:
         groups: dict[str, tuple[Path, ...]] = {}
         for path in paths:
             (named,) = languages_of(task, "train", replace(where, files={"train": (path,)}))
-            language = named if is_known(named) else task.train_language
+            language = named if is_known(named) or named == UNDETERMINED else task.train_language
             groups[language] = (*groups.get(language, ()), path)
         return groups
 

@@ -20,14 +20,15 @@ from pydantic import (
 )
 
 from adapter_stilts.errors import ArtefactError, MissingError
+from adapter_stilts.files import IDENTITY
 from adapter_stilts.sharing.sealed import read_sealed, write_sealed
 from adapter_stilts.statistics.learned import Learning, unlearned_sentence
 from adapter_stilts.tasks.leaks import Seen
 
 MANIFEST = "manifest.json"
 CONFIG = "config.yaml"
+TASK_FILE = "task.yaml"  # the user's own description of the task, as it was
 METRICS = "metrics.jsonl"  # one line per logged step
-IDENTITY = "identity.json"  # whose folder this is, from the first moment on
 RESULTS = "results.json"
 ROLES = ("adapter", "fusion", "head")  # of parts, and their folders
 VERSION = 1
@@ -219,7 +220,7 @@ class Manifest(Strict):
         for name in files:
             role, *rest = PurePosixPath(name).parts or ("",)
             inside = role in ROLES and len(rest) == 1 and rest[0] not in ("..", ".") and "\\" not in name
-            if name not in (CONFIG, IDENTITY, METRICS) and not inside:
+            if name not in (CONFIG, IDENTITY, METRICS, TASK_FILE) and not inside:
                 raise ValueError(f"'{name}' cannot be a file of a run")
         return files
 

@@ -17,6 +17,7 @@ from typing import Any
 from adapter_stilts.config.study import StudyConfig
 from adapter_stilts.errors import StudyFailed, UsageError
 from adapter_stilts.reporting import Reporter
+from adapter_stilts.runs.material import refuse_unnamed
 from adapter_stilts.studies.board import recorded
 from adapter_stilts.studies.forecast import forecast, totals
 from adapter_stilts.studies.stages import grid
@@ -60,6 +61,8 @@ def failure(document: Mapping[str, Any]) -> StudyFailed:
 
 
 def _chosen(config: StudyConfig, trunk: str | None, data: tuple[str, ...]) -> StudyConfig:
+    if trunk is None:
+        refuse_unnamed(config.trunk, data or config.data)
     named = {"trunk": config.trunk.model_copy(update={"name": trunk, "revision": None})} if trunk else {}
     return config.model_copy(update={**named, **({"data": data} if data else {})})
 

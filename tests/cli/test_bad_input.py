@@ -155,14 +155,22 @@ def contents():
         ),
         (
             "'premisse'.*did you mean 'premise'",
-            ("train", "nli", "--data", "train=columns.tsv", "--set", "task.columns.premisse=premis"),
+            ("train", "nli", "--trunk=trunk", "--data=train=columns.tsv", "--set", "task.columns.premisse=premis"),
         ),
         ("at least 1", ("train", "nli", "--set", "training.max_steps=-1")),
         ("should be a whole number", ("train", "nli", "--set", "training.max_steps=two")),
         ("at least 1", ("train", "nli", "--set", "training.epochs=0")),
         ("finite number", ("train", "nli", "--set", "training.learning_rate=nan")),
         ("Did you mean 'train'", ("trian", "nli")),
-        ("'trian' is no split", ("train", "nli", "--data", "trian=good.jsonl")),
+        ("'trian' is no split", ("train", "nli", "--trunk", "miniature", "--data", "trian=good.jsonl")),
+        ("no trunk is named.*--data train=good.jsonl.*--trunk Face", ("train", "nli", "--data", "train=good.jsonl")),
+        ("no trunk is named.*--data hub.*intfloat", ("train", "nli", "--data", "hub")),
+        ("no trunk is named", ("train", "nli,qa", "--how", "joint", "--data", "nli/train=good.jsonl")),
+        ("no trunk is named", ("eval", "--tasks", "bitext", "--data", "test=long.de", "--data", "test=short.en")),
+        ("no trunk is named.*long.de.*miniature is a toy", ("sweep", "long.de", "short.en", "--gold", "good.jsonl")),
+        ("no trunk is named", ("sweep", "--tasks", "tatoeba", "--data", "nothing")),
+        ("no run is named, and no trunk", ("encode", "long.de")),
+        ("no run is named, and no trunk.*--run RUN, or --trunk", ("mine", "long.de", "short.en", "-o", "p")),
         ("no task is named", ("train", "")),
         ("'tatoeba' trains nothing", ("train", "tatoeba")),
         ("needs a head", ("eval", "--trunk", "trunk", "--tasks", "xnli")),
@@ -230,14 +238,14 @@ def test_reports_a_kind_and_its_settings_among_the_mistakes(refused):
     ],
 )
 def test_refuses_a_data_file(refused, task, file, pattern):
-    refused(3, pattern, "train", task, "--data", f"train={file}", "-o", "new")
+    refused(3, pattern, "train", task, "--trunk", "miniature", "--data", f"train={file}", "-o", "new")
 
 
 @pytest.mark.parametrize(
     ("pattern", "words"),
     [
-        ("no such folder.*nowhere", ("train", "nli", "--data", "nowhere")),
-        ("looked for .*train.jsonl", ("train", "nli", "--data", "nothing")),
+        ("no such folder.*nowhere", ("train", "nli", "--trunk", "trunk", "--data", "nowhere")),
+        ("looked for .*train.jsonl", ("train", "nli", "--trunk", "trunk", "--data", "nothing")),
         ("no file for the test split of 'xnli'; looked for", ("eval", "good", "--tasks", "xnli", "--data", "nothing")),
         (
             "different length: 2 and 1.*long.de and short.en",

@@ -42,7 +42,7 @@ def test_prints_one_document(run, vectors, tmp_path):
         (2, "did you mean 'exact'", ("-o", "p", "--index", "exakt")),
         (2, "Missing option", ()),
         (3, "no vectors here", ("-o", "p", "--source-vectors", "x", "--target-vectors", "y")),
-        (3, "no such file", ("-o", "p", "x.de", "x.en")),
+        (3, "no such file", ("-o", "p", "x.de", "x.en", "--trunk", "miniature")),
         (
             5,
             "--limit-gb [0-9.]+ or more",

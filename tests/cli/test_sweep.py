@@ -6,7 +6,7 @@ import pytest
 
 
 def test_prints_one_document_and_leaves_a_configuration_that_the_verbs_take(run, tmp_path):
-    words = ("sweep", "--tasks", "tatoeba", "--languages", "de", "--pools", "mean", "--layers", "2,4")
+    words = ("sweep", "--tasks", "tatoeba", "--languages", "de", "--layers", "2,4", "--margins=all", "--centring=both")
     found = json.loads(run(*words, "--json").stdout)
     record = found["sweeps"][0]
     assert len(record["settings"]) == 12
@@ -32,7 +32,9 @@ def test_prints_the_plan_of_a_dry_run(run, tmp_path):
     result = run("sweep", "--tasks", "tatoeba,bucc2018", "--centring", "no", "--dry-run")
     assert result.exit_code == 0
     assert result.stdout == ""
-    assert "bucc2018 (9 languages): 60 settings, chosen on validation, scored on test" in result.stderr
+    assert "bucc2018 (9 languages): 3 settings, chosen on validation, scored on test" in result.stderr
+    every = run("sweep", "--tasks", "bucc2018", *["--layers", "all", "--pools", "all", "--margins", "all", "--dry-run"])
+    assert "bucc2018 (9 languages): 60 settings, chosen on validation, scored on test" in every.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -44,7 +46,7 @@ def test_prints_the_plan_of_a_dry_run(run, tmp_path):
         (2, "--centring maybe", ("--tasks", "tatoeba", "--centring", "maybe")),
         (2, "did you mean 'mean'", ("--tasks", "tatoeba", "--pools", "meen")),
         (2, "retrieval.layer", ("--tasks", "tatoeba", "--layers", "x")),
-        (3, "no such file", ("a", "b", "--gold", "c")),
+        (3, "no such file", ("a", "b", "--gold", "c", "--trunk", "miniature")),
         (3, "no run here|no such folder", ("--tasks", "tatoeba", "--run", "nowhere")),
     ],
 )

@@ -220,7 +220,7 @@ def test_encodes_with_the_defaults_of_the_library(run, monkeypatch):
         "adapter_stilts.mining.encode.encode",
         lambda request, **named: asked.append(request) or {"folder": "v", "rows": 1},
     )
-    result = run("encode", "a.txt")
+    result = run("encode", "a.txt", "--trunk", "miniature")
     assert (result.exit_code, result.stdout) == (0, "folder  v\nrows    1\n")
     from adapter_stilts.mining.encode import Encoding
 

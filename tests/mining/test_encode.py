@@ -152,7 +152,7 @@ def test_says_that_it_is_done_already(make, heard, tmp_path):
     make()
     before = content(tmp_path / "v")
     assert make(report=heard)["state"] == "done"
-    assert "there already" in heard.lines[0]
+    assert "there already" in heard.lines[1]
     assert content(tmp_path / "v") == before
 
 
@@ -192,8 +192,8 @@ def test_leaves_a_folder_alone_that_holds_something_else(make, tmp_path):
 def test_writes_nothing_on_a_dry_run(make, heard, tmp_path):
     found = make(dry_run=True, report=heard)
     assert (found["state"], found["rows"], (tmp_path / "v").exists()) == ("new", 28, False)
-    assert "28 rows" in heard.lines[0]
-    assert "in 4 shards" in heard.lines[0]
+    assert "28 rows" in heard.lines[1]
+    assert "in 4 shards" in heard.lines[1]
 
 
 @pytest.mark.parametrize("name", ["vectors-00001.npy", "texts-00000.npy", "scales-00002.npy"])
@@ -208,12 +208,12 @@ def test_marks_rows_that_hold_nothing_to_read(make, heard, tmp_path):
     found = make(["a cat", "\u200b\x01 \ufeff", "\u3000", "", "a cat"], report=heard)
     assert found["blank"] == 3
     assert open_vectors(tmp_path / "v").blank.tolist() == [False, True, True, True, False]
-    assert "3 of 5 rows have no text" in heard.lines[0]
+    assert "3 of 5 rows have no text" in heard.lines[1]
 
 
 def test_says_when_no_row_has_any_text(make, heard, tmp_path):
     assert make(["", " "], report=heard)["blank"] == 2
-    assert "none of the 2 rows has any text" in heard.lines[0]
+    assert "none of the 2 rows has any text" in heard.lines[1]
     assert open_vectors(tmp_path / "v").blank.all()
 
 
@@ -226,7 +226,7 @@ def test_cuts_a_line_of_a_megabyte_and_counts_it(make, reader, heard, tmp_path):
     long = "The small cat sleeps. " * 50_000
     found = make(["short", long, long + "x", "The small cat sleeps. " * 60], report=heard)
     assert found["cut"] == 3
-    assert "3 sentences are longer than the 64 tokens" in heard.lines[0]
+    assert "3 sentences are longer than the 64 tokens" in heard.lines[1]
     rows = open_vectors(tmp_path / "v").block(0, 4)
     np.testing.assert_allclose(rows[1], rows[2], atol=1e-6)
     np.testing.assert_allclose(

@@ -224,12 +224,13 @@ def test_says_what_would_fit(put, start, planted):
         ({"source": "a", "target": "b", "index": "auto", "probes": 0}, UsageError, "fewer than one cell"),
         ({"source": "a", "target": "b", "probes": 3}, UsageError, "the index 'exact', which has none"),
         (
-            {"source": "pairs.tsv", "target": "b", "overwrite": True},
+            {"source": "pairs.tsv", "target": "b", "trunk": "miniature", "overwrite": True},
             UsageError,
             "take the place of a file that is read",
         ),
         ({"source_vectors": "a", "target_vectors": "b"}, MissingError, "no vectors here"),
-        ({"source": "a", "target": "b"}, TaskDataError, "no such file"),
+        ({"source": "a", "target": "b", "trunk": "miniature"}, TaskDataError, "no such file"),
+        ({"source": "a", "target": "b"}, UsageError, "no run is named, and no trunk(.|\n)*--run RUN, or --trunk Face"),
     ],
 )
 def test_refuses_what_does_not_go_together(start, tmp_path, monkeypatch, fields, error, pattern):

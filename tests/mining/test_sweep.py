@@ -13,7 +13,7 @@ from asking import evaluation
 from adapter_stilts.config.load import load
 from adapter_stilts.errors import ArtefactError, TaskDataError, UnknownName, UsageError
 from adapter_stilts.mining import sweep_data
-from adapter_stilts.mining.sweep import Sweep, sweep
+from adapter_stilts.mining.sweep import MARGINS, Sweep, sweep
 from adapter_stilts.reporting import Silent
 from adapter_stilts.runs import retrieval
 from adapter_stilts.runs.evaluate import evaluate
@@ -83,7 +83,8 @@ def bitext(tmp_path):
 @pytest.fixture
 def start(tmp_path, tiny_folder):
     def run(out=None, report=None, overwrite=False, dry_run=False, **more):
-        asked = Sweep(**{"run": None, "trunk": str(tiny_folder), "precision": "fp32", "pools": ("mean", "max"), **more})
+        everything = {"layers": "all", "pools": ("mean", "max"), "margins": MARGINS, "centring": (False, True)}
+        asked = Sweep(**{"run": None, "trunk": str(tiny_folder), "precision": "fp32", **everything, **more})
         return sweep(
             asked, out=out, runs=tmp_path / "runs", overwrite=overwrite, dry_run=dry_run, report=report or Silent()
         )
@@ -93,6 +94,19 @@ def start(tmp_path, tiny_folder):
 
 def setting(record):
     return tuple(record[name] for name in ("layer", "pool", "margin", "centring"))
+
+
+def test_starts_from_a_few_layers_and_says_what_the_default_would_have_given(start, planted, bitext, heard):
+    planted(2, "mean")
+    small = {"layers": None, "pools": (), "margins": (), "centring": ()}
+    (record,) = start(tasks=("tatoeba",), data=(str(bitext),), report=heard, **small)["sweeps"]
+    assert {setting(row) for row in record["settings"]} == {(layer, "mean", "absolute", False) for layer in (1, 2)}
+    (said,) = (line for line in heard.lines if line.startswith("chosen for tatoeba: "))
+    chosen, default = record["chosen"], record["default"]
+    score, usual = (f"{100 * row['score']:.1f}" for row in (chosen, default))
+    assert f"layer {chosen['layer']}, mean, absolute, with {score} on one half" in said
+    gain = f"{100 * (chosen['score'] - default['score']):+.1f} points"
+    assert f"{gain}; the default, layer 1, mean, absolute, would have given {usual}" in said
 
 
 @pytest.mark.parametrize(("layer", "pool"), [(2, "max"), (0, "mean")])
@@ -292,7 +306,6 @@ def test_refuses_gold_that_is_wrong(start, tmp_path, gold, message):
         (UsageError, "nothing to choose for", {}),
         (UsageError, "'nli' has no sentences to find", {"tasks": ("nli",)}),
         (UsageError, "layer 9 of a trunk of 2", {"tasks": ("tatoeba",), "layers": (9,)}),
-        (UsageError, "no setting to try", {"tasks": ("tatoeba",), "pools": ()}),
         (UnknownName, "did you mean 'ratio'", {"tasks": ("tatoeba",), "margins": ("ration",)}),
         (UnknownName, "did you mean 'mean'", {"tasks": ("tatoeba",), "pools": ("meen",)}),
     ],

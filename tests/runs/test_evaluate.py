@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -201,6 +202,39 @@ def test_scores_a_run_with_its_own_head(scored, trained, data):
     assert row["interval"] is None  # of fewer than twenty rows
 
 
+def test_keeps_the_predictions_and_scores_of_other_files_beside_the_first(scored, trained, rows, tmp_path):
+    run, made = trained("nli"), {}
+    for name, start in (("a", 0), ("b", 40), ("c", 80)):
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows("nli", 9, start)), encoding="utf-8")
+        asked = {"run": run, "trunk": None, "tasks": ("nli",), "data": (f"test={path}",), "languages": ("sw",)}
+        (made[name],) = scored(evaluation(**asked))["results"]
+    assert made["a"]["predictions"] == "predictions/nli/test-sw.tsv"
+    assert "data" not in made["a"]["settings"]
+    marks = [made[name]["settings"]["data"] for name in ("b", "c")]
+    assert [made[name]["predictions"] for name in ("b", "c")] == [f"predictions/nli/test-sw.{m}.tsv" for m in marks]
+    for row in made.values():
+        content = (run / row["predictions"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == row["sha256"]["predictions"]
+    kept = [row for row in read_results(run) if row.split == "test"]
+    assert len(kept) == len({row.paths["units"] for row in kept}) == 3
+    again = scored(evaluation(**(asked | {"data": (f"test={tmp_path / 'b.jsonl'}",)})))["results"]
+    assert again == [made["b"]]
+
+
+def test_keeps_the_predictions_of_other_files_whose_labels_are_withheld(scored, trained, rows, tmp_path):
+    run, files = trained("nli"), []
+    for name, start in (("a", 0), ("b", 40), ("a", 0)):
+        path = tmp_path / f"{name}.jsonl"
+        bare = [{key: value for key, value in row.items() if key != "label"} for row in rows("nli", 5, start)]
+        path.write_text("".join(json.dumps(row) + "\n" for row in bare), encoding="utf-8")
+        asked = {"run": run, "trunk": None, "tasks": ("nli",), "data": (f"test={path}",), "languages": ("sw",)}
+        files.append(scored(evaluation(**asked))["predicted"][0]["predictions"])
+    assert files[0] == files[2] == "predictions/nli/test-sw.tsv"
+    assert files[1] != files[0]
+    assert all((run / file).is_file() for file in files)
+
+
 def test_says_what_a_bare_trunk_lacks(scored, tiny_folder, data):
     with pytest.raises(UsageError, match="needs a head"):
         scored(evaluation(run=None, trunk=str(tiny_folder), tasks=("nli",), data=data("nli"), split="validation"))
@@ -332,16 +366,15 @@ def test_predicts_what_has_no_labels_and_scores_none_of_it(scored, trained, tmp_
     path.write_bytes(b"a\tb\r\nc\td\r\ne\tf\r\n")
     found = scored(ask)
     assert found["results"] == []
-    assert [(row["task"], row["language"], row["n"], row["predictions"]) for row in found["predicted"]] == [
-        ("xnli", "sw", 3, "predictions/xnli/test-sw.tsv")
-    ]
-    written = (run / "predictions" / "xnli" / "test-sw.tsv").read_text().split()
+    (predicted,) = found["predicted"]
+    assert (predicted["task"], predicted["language"], predicted["n"]) == ("xnli", "sw", 3)
+    written = (run / predicted["predictions"]).read_text().split()
     assert len(written) == 3
     assert set(written) <= {"contradiction", "entailment", "neutral"}
-    # the earlier score is kept, and names the file no longer that others' predictions are in now
+    # the earlier score is kept, and the predictions it was made of
     (kept,) = (row for row in read_results(run) if (row.task, row.split, row.metric) == ("xnli", "test", "accuracy"))
-    assert kept.n == 2
-    assert "predictions" not in kept.paths
+    assert (kept.n, kept.paths["predictions"]) == (2, "predictions/xnli/test-sw.tsv")
+    assert len((run / kept.paths["predictions"]).read_text().split()) == 2
 
 
 def test_answers_the_questions_of_xtremes_download_whose_answers_are_emptied(scored, trained, tmp_path):

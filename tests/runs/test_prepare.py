@@ -70,7 +70,9 @@ def test_says_how_many_questions_are_left_out_and_that_inputs_are_cut(config, tm
     ]
     document = {"data": [{"paragraphs": [{"context": "Anna " + "and the small cat " * 12, "qas": rows}]}]}
     (tmp_path / "train.json").write_text(json.dumps(document))
-    notes = list(prepare(config("qa", data__sources=[f"train={tmp_path / 'train.json'}"]), ("qa",)).notes)
+    notes = list(
+        prepare(config("qa", data__sources=[f"train={tmp_path / 'train.json'}"], data__language="en"), ("qa",)).notes
+    )
     assert notes[0].startswith("1 of 3 questions are left out")
     assert notes[1].startswith("inputs are cut at 64 tokens, which is all this trunk has positions for (asked for 384)")
 

@@ -20,9 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from adapter_stilts.errors import ArtefactError, MissingError
-from adapter_stilts.files import disk_errors, write_bytes
+from adapter_stilts.files import LEDGER, disk_errors, write_bytes
 
-LEDGER = "ledger.jsonl"
 FORMAT = 1
 AGAIN = "encode the file again, with --overwrite"
 

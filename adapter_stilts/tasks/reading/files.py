@@ -19,10 +19,10 @@ from pathlib import Path
 from adapter_stilts.data.columns import meant
 from adapter_stilts.data.tables import first_cells, json_line_rows, suffix, tab_rows
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.files import bare_name, sha256
+from adapter_stilts.files import IDENTITY, LEDGER, MADE_OF, REPORT, bare_name, sha256
 from adapter_stilts.formats.base import Example
 from adapter_stilts.formats.reading import LANGUAGE_COLUMNS, read, read_joined, stream
-from adapter_stilts.tasks.base import Task
+from adapter_stilts.tasks.base import Task, tasks
 from adapter_stilts.tasks.languages import (
     all_codes,
     has_variant,
@@ -35,11 +35,15 @@ from adapter_stilts.tasks.languages import (
     spelled_in,
 )
 from adapter_stilts.tasks.reading.place import FileFact, Where
+from adapter_stilts.tasks.source import SPLIT_NAMES
 
 # de, deu, zh-Hans, zho_hans, pt_BR, es-419, zh-Hant-TW
 CODE = r"(?P<l>[a-z]{2,3}(?:[_-](?:[A-Z][A-Za-z]{1,3}|hans|hant|latn|cyrl|arab|419))?(?:[_-][A-Z]{2})?)"
 NAME = r"(?P<name>[a-z]+)"
 SHOWN = 8  # names in a message
+OURS = frozenset((IDENTITY, LEDGER, MADE_OF))  # one of them is in every folder that a run, `eval` or `encode` left
+NO_LANGUAGE = {name for names in SPLIT_NAMES.values() for name in names} | {"all", "new", "old", "raw", "tmp"}
+CACHED = ("datasets--", "models--")  # how the hub's folders begin in its cache
 SAVED = (
     "save its splits as files, dataset[split].to_json('train.jsonl'), and give them with --data train=train.jsonl; "
     "or download the data set: huggingface-cli download --repo-type dataset"
@@ -123,18 +127,50 @@ def no_files(task: Task, split: str, folder: Path, language: str = "") -> TaskDa
     if there:
         advice = f"{meant(language, there)}this folder has it in: {', '.join(there)}"
     what = f"no file for the {split} split of '{task.name}'" + (f" in '{language}'" if language else "")
-    what += f"; looked for {', '.join(looked)} (plain or .gz)"
+    what += f"; looked for {', '.join(looked)} (plain or .gz, not in the folders of runs)"
     return TaskDataError(what, where=f"{folder} and below", do=advice)
+
+
+def language_told(task: Task, paths: Sequence[Path]) -> str:
+    """The language that files given one by one tell: by their names or suffixes, the folder they lie in, or a column of
+    theirs; "" where they do not, or tell several."""
+    codes = {spelled(code, task.languages) for path in paths if (code := _told(task, path))}
+    return codes.pop() if len(codes) == 1 else ""
+
+
+def _told(task: Task, path: Path) -> str:
+    code = suffix(path).removeprefix(".")  # "de" of "news.de.gz", as both sides of a bitext are often called
+    named = language_in_name(path, task) or (iso1(code) if is_known(code) else "")
+    if named or not path.is_file():
+        return named
+    if column := _language_column(path):
+        return column
+    folder = path.absolute().parent.name  # sw/train.txt
+    return folder if is_known(folder) else ""
+
+
+def _patterns(task: Task) -> Iterator[str]:
+    return (pattern for patterns in task.source.files.values() for pattern in patterns)
+
+
+def _language_column(path: Path) -> str:
+    """The language that the first row names in a column of its own, "" where it has no such column."""
+    table = suffix(path) == ".tsv" and not set(LANGUAGE_COLUMNS).isdisjoint(first_cells(path))
+    if not table and suffix(path) != ".jsonl":
+        return ""
+    row = next(iter(tab_rows(path, None, Counter()) if table else json_line_rows(path)), None)
+    codes = (str(row.cells.get(name, "")) for name in LANGUAGE_COLUMNS) if row else iter(())
+    return next((code for code in codes if is_known(code)), "")
 
 
 def language_in_name(path: Path, task: Task) -> str:
     """The language that a file's own name gives under any pattern of the task, "" where none does."""
-    for patterns in task.source.files.values():
-        for pattern in patterns:
-            for part in pattern.split():
-                match = _regex(part.split("/")[-1]).fullmatch(path.name)
-                if match and (code := _language(match, task.source.language_names)):
-                    return spelled(code, task.languages)
+    for pattern in _patterns(task):
+        for part in pattern.split():
+            match = _regex(part.split("/")[-1]).fullmatch(path.name)
+            code = _language(match, task.source.language_names) if match else ""
+            if code and code not in tasks and code not in NO_LANGUAGE:  # nli.train.tsv, dev.test.tsv
+                return spelled(code, task.languages)
     return ""
 
 
@@ -216,21 +252,28 @@ def _serves(group: Group, task: Task, language: str) -> bool:
     if group.language:
         return serves(group.language, language)
     holds_many = task.source.language_column or task.source.id_prefixes
-    return bool(holds_many) or same_language(task.train_language, language)
+    # files of the user's own whose names tell nothing are in the language that is asked for
+    return bool(holds_many) or not task.languages or same_language(task.train_language, language)
 
 
 def _names(folder: Path) -> list[str]:
-    """All files under the folder, as posix paths relative to it, sorted; links are followed, each folder once, and
-    hidden ones left out."""
+    """All files under the folder, as posix paths relative to it, sorted; links are followed, each folder once.
+
+    Left out are hidden folders, and what is our own: runs and scores, predictions, vectors, mined pairs, caches.
+    """
     if not folder.is_dir():
         raise TaskDataError("no such folder", where=str(folder), do="name the folder that holds the task's files")
     files: list[str] = []
     visited: set[str] = set()
     for base, inner, names in os.walk(folder, followlinks=True):
         real = {name: os.path.realpath(Path(base, name)) for name in inner if not name.startswith(".")}
-        inner[:] = [name for name in real if real[name] not in visited]
+        inner[:] = [name for name in real if real[name] not in visited and not name.startswith(CACHED)]
         visited.update(real.values())
-        files += [Path(base, name).relative_to(folder).as_posix() for name in names]
+        if OURS.isdisjoint(names):
+            own = [name for name in names if f"{name}{REPORT}" not in names]
+            files += [Path(base, name).relative_to(folder).as_posix() for name in own]
+        else:
+            inner.clear()
     return sorted(files)
 
 

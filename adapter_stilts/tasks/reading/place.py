@@ -20,6 +20,7 @@ class Where:
     folder   files: searched for release names; hub: a folder that holds copies of the data sets as <owner>/<name>
     files    split -> files of the user's own; they are read whatever they are called
     columns  our field -> the files' column, over those of the task
+    mark     names what is made of these rows, where other rows of the split and language have the plain names; ""
     offline  hub: only what is cached
     cache    hub: the folder of the cache, None for the usual one
     """
@@ -28,6 +29,7 @@ class Where:
     folder: Path | None = None
     files: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
+    mark: str = ""
     offline: bool = False
     cache: Path | None = None
 
@@ -47,6 +49,7 @@ class Origin:
 
     dropped        rows left out, by reason
     parts          the tasks whose rows these are, where the task is made of several
+    mark           see Where
     multiword      how a treebank's multi-word tokens were read, "" for anything else
     substitutions  where these rows differ from the published set-up, in words
     remarks        what was decided of the files (columns, a scheme of tags), in words
@@ -63,6 +66,7 @@ class Origin:
     rows: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)
     parts: tuple[str, ...] = ()
+    mark: str = ""
     multiword: str = ""
     substitutions: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
@@ -70,7 +74,12 @@ class Origin:
     @property
     def stem(self) -> str:
         """How the names of files begin that are made of it."""
-        return f"{self.split}-{self.language}"
+        return f"{self.split}-{self.named}"
+
+    @property
+    def named(self) -> str:
+        """The language, and the mark where there is one."""
+        return f"{self.language}.{self.mark}" if self.mark else self.language
 
 
 @dataclass(frozen=True)

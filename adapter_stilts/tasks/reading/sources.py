@@ -12,7 +12,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from adapter_stilts.data.tables import suffix
 from adapter_stilts.errors import StiltsError, TaskDataError, UsageError
@@ -22,11 +22,11 @@ from adapter_stilts.miniature.datasets import DATASETS, VERSION, Dataset
 from adapter_stilts.miniature.datasets import examples as miniature_examples
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.tasks.base import Task, tasks
-from adapter_stilts.tasks.languages import is_known, iso1, spelled, spelled_in
+from adapter_stilts.tasks.languages import spelled, spelled_in
 from adapter_stilts.tasks.reading.files import (
     Group,
     find,
-    language_in_name,
+    language_told,
     languages_in,
     no_files,
     read_files,
@@ -62,7 +62,8 @@ def load(
     if where.kind == "miniature":
         language = _miniature_language(task, language)
         examples = miniature_examples(task.source.miniature, split, language)
-        origin = Origin(task.name, split, language, "miniature", revision=VERSION, rows=task.format.count(examples))
+        facts: dict[str, Any] = {"revision": VERSION, "rows": task.format.count(examples), "mark": where.mark}
+        origin = Origin(task.name, split, language, "miniature", **facts)
         return Loaded(examples, origin, task.format)
     language = spelled(language, task.languages)
     owner, stored = _owner(task, split, where)
@@ -75,7 +76,8 @@ def load(
     if split != "train" and not task.source.any_name and not (unscored and withheld(task.format, examples)):
         refuse_placeholders(task.format, examples, task.labels, f"{split} split of '{task.name}' in '{language}'")
     parts = () if stored in where.files else owner.parts
-    origin = replace(loaded.origin, task=task.name, split=split, parts=parts, rows=task.format.count(examples))
+    told: dict[str, Any] = {"task": task.name, "split": split, "rows": task.format.count(examples), "mark": where.mark}
+    origin = replace(loaded.origin, parts=parts, **told)
     return Loaded(examples, origin, task.format)
 
 
@@ -107,8 +109,10 @@ def check_language(task: Task, split: str, language: str, where: Where) -> None:
 
 
 def languages_of(task: Task, split: str, where: Where) -> tuple[str, ...]:
-    """The languages to be had, as the task spells them, or in ISO 639-1; () where there is none: `nothing_found` says
-    what was looked for."""
+    """The languages to be had, as the task spells them, or in ISO 639-1; "und" for files that do not tell theirs.
+
+    () where there is none: `nothing_found` says what was looked for.
+    """
     source = task.source
     if where.kind == "miniature":
         return miniature_of(task).languages
@@ -121,10 +125,8 @@ def languages_of(task: Task, split: str, where: Where) -> tuple[str, ...]:
     if paths := where.files.get(split, ()):
         if source.language_column and (values := values_of(task, paths)):
             return values
-        named = next((code for path in paths if (code := language_in_name(path, task))), "")
-        code = suffix(paths[0]).removeprefix(".")  # "de" of "news.de.gz", as both sides of a bitext are often called
-        named = named or (iso1(code) if is_known(code) else "")
-        return (named or (UNDETERMINED if task.retrieval else task.train_language),)
+        told = language_told(task, paths[:1] if task.retrieval else paths)  # of a bitext, the foreign side's
+        return (told or (task.train_language if source.id_prefixes or source.language_column else UNDETERMINED),)
     if where.folder is None:
         return ()
     codes = languages_in(task, split, where.folder)
@@ -133,7 +135,7 @@ def languages_of(task: Task, split: str, where: Where) -> tuple[str, ...]:
         return values_of(task, [path for group in groups for path in group.paths])
     if "" in codes and source.id_prefixes:
         return tuple(source.id_prefixes)
-    return tuple(code or task.train_language for code in codes)
+    return tuple(code or (task.train_language if task.languages else UNDETERMINED) for code in codes)
 
 
 def miniature_of(task: Task) -> Dataset:

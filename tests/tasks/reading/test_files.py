@@ -35,6 +35,32 @@ def test_finds_both_sides_of_tatoeba_at_any_depth_plain_or_gzip(folder):
     assert languages_in(tasks["tatoeba"], "test", root) == ("fa",)
 
 
+@pytest.mark.parametrize(
+    ("mark", "inside"),
+    [
+        ("runs/ner-1/identity.json", "runs/ner-1/predictions/panx/test-de.tsv"),
+        ("studies/s/runs/trunk-1/identity.json", "studies/s/runs/trunk-1/predictions/panx/test-de.tsv"),
+        ("sent/made-of.json", "sent/panx/test-de.tsv"),
+        ("vectors/de/ledger.jsonl", "vectors/de/test-de.tsv"),
+        ("hub/datasets--a--b/x", "hub/datasets--a--b/snapshots/1/test-de.tsv"),
+        ("test-de.tsv.report.json", "test-de.tsv"),
+        (".cache/x", ".cache/panx/test-de.tsv"),
+    ],
+)
+def test_never_finds_what_runs_and_caches_left_behind(folder, mark, inside):
+    root = folder("data/panx/test-de.tsv")
+    (root / inside).parent.mkdir(parents=True, exist_ok=True)
+    (root / inside).write_text("O\n")
+    folder(mark)
+    assert names(find(tasks["panx"], "test", "de", root), root) == ["data/panx/test-de.tsv"]
+
+
+def test_says_that_the_folder_of_a_run_is_not_searched(folder):
+    root = folder("identity.json", "predictions/panx/test-de.tsv")
+    with pytest.raises(TaskDataError, match="not in the folders of runs"):
+        find(tasks["panx"], "test", "de", root)
+
+
 @pytest.mark.parametrize("split", ["test", "validation"])
 def test_finds_bucc_by_its_release_names_and_by_split(folder, split):
     released = {"test": "training", "validation": "sample"}[split]

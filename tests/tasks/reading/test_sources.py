@@ -143,7 +143,7 @@ def test_refuses_one_side_of_a_bitext(write):
 
 @pytest.mark.parametrize(
     ("task", "name", "language"),
-    [("bitext", "news.deu.gz", "de"), ("bitext", "news.txt", "und"), ("nli", "pairs.jsonl", "en")],
+    [("bitext", "news.deu.gz", "de"), ("bitext", "news.txt", "und"), ("nli", "pairs.jsonl", "und")],
 )
 def test_tells_the_language_of_given_files_from_their_names(tmp_path, task, name, language):
     assert languages_of(tasks[task], "test", Where(files={"test": (tmp_path / name,)})) == (language,)
