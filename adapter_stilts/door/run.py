@@ -164,16 +164,17 @@ class Run:
 
     def _reader(self, asked: Encoding) -> SentenceReader:
         layer = asked.wanted.one_layer()
-        if layer not in self._readers:
+        key = (layer, asked.wanted.pool)
+        if key not in self._readers:
             how: dict[str, Any] = {"layer": layer, "pool": asked.wanted.pool, "revision": asked.revision}
             how["precision"] = asked.precision
-            self._readers[layer] = sentence_reader(asked.run, self.trunk or asked.trunk, **how)
-        reader = self._readers[layer]
+            self._readers[key] = sentence_reader(asked.run, self.trunk or asked.trunk, **how)
+        reader = self._readers[key]
         # a module that was handed out may have been trained since
         return replace(reader, encoder=self._subject.encoder) if self._modules else reader
 
     @cached_property
-    def _readers(self) -> dict[int | None, SentenceReader]:
+    def _readers(self) -> dict[tuple[int | None, str | None], SentenceReader]:
         return {}
 
     @property

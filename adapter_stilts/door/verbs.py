@@ -94,6 +94,7 @@ def train(
     after: AnyRun | Sequence[AnyRun] | None = None,
     sampler: str | None = None,
     data: Any = None,
+    language: Names = None,
     config: AnyPath | None = None,
     settings: Settings = None,
     seed: int | None = None,
@@ -110,6 +111,7 @@ def train(
     after   finished runs to build on
     data    a folder; "train=FILE" and the like, one or several; {"train": rows or path, "validation": ...}, where rows
             are dictionaries, a frame or a data set; rows alone are the training rows
+    language  of the rows, where files and columns do not tell it
     resume  False, or `overwrite`: trains again and replaces what is there
     """
     names = _names(task)
@@ -121,7 +123,9 @@ def train(
         "sampler": sampler,
         "seed": seed,
     }
+    words |= {"language": _names(language)}
     words |= {"after": [_folder(run) for run in _list(after)], "control": control, "data": sources(data, RUNS)}
+    words["language"] = _names(language)
     where = _where(out, resume and not overwrite, dry_run, report)
     return _made(training.train(_configured(config, settings, words), names, **where))
 

@@ -38,7 +38,7 @@ from adapter_stilts.reporting import Reporter, Silent
 from adapter_stilts.runs.rows import Reading
 from adapter_stilts.runs.subject import Request, Subject, head_for, subject_of
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
-from adapter_stilts.sharing.manifest import CONFIG
+from adapter_stilts.sharing.manifest import CONFIG, TASK_FILE
 from adapter_stilts.tasks.base import Task, task_of, under
 from adapter_stilts.tasks.languages import iso1
 from adapter_stilts.tasks.user import find_task
@@ -273,9 +273,11 @@ def _task(bundle: Bundle, asked: Asked, trained: RunConfig) -> Task:
         what = f"the run has {len(heads)} heads: {tasks}"
         raise UsageError(what, where=str(bundle.folder), do="name the task: --task")
     settings = trained.task.model_dump(exclude_none=True, exclude={"labels", "hub"})
+    facts, described = heads[0].facts if heads else {"task": bundle.manifest.task}, asked.run / TASK_FILE
+    if described.is_file() and named in ("", facts["task"]):
+        return under(find_task(str(described), settings), "own")
     if named or not heads:
-        return under(find_task(named or bundle.manifest.task, settings), "own")
-    facts = heads[0].facts
+        return under(find_task(named or facts["task"], settings), "own")
     try:
         return under(find_task(bundle.manifest.task_file or facts["task"], settings), "own")
     except StiltsError:  # described by a file that is elsewhere now; the head says what its rows are

@@ -272,6 +272,17 @@ def test_asks_which_head_of_several_answers(trained, predicted, write):
     assert (answers[0]["label"] in ("trade", "travel"), document["head"]) == (True, "single")
 
 
+def test_predicts_by_a_task_that_a_file_described_though_the_file_is_gone(trained, write, predicted, data):
+    file = write("mine.yaml", "name: mine\nformat: single\ncolumns: {text: satz}\nlanguages: [de]\n")
+    rows = "".join(json.dumps({"satz": f"Text {n}", "label": "ab"[n % 2]}) + "\n" for n in range(24))
+    train = write("train.jsonl", rows)
+    run = trained(str(file), "run", data__sources=[f"train={train}", f"validation={train}"])
+    file.unlink()
+    answers, document = predicted(run, write("new.jsonl", '{"satz": "Eins.", "content": "no"}\n'))
+    assert (answers[0]["text"], document["task"]) == ("Eins.", "mine")
+    assert predicted(run, write("again.jsonl", '{"satz": "Zwei."}\n'), task="mine")[0][0]["text"] == "Zwei."
+
+
 def test_refuses_a_run_that_tells_nothing_of_a_row(trained, write, predicted):
     with pytest.raises(UsageError, match="of format 'text' \\(mlm\\) predicts nothing"):
         predicted(trained("mlm", "run"), write("new.txt", "One.\n"))
