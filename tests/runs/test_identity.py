@@ -93,9 +93,10 @@ def own_data(tmp_path, data):
     """A copy of the NLI files that a test may change."""
 
     def make(name="copy"):
-        (tmp_path / name).mkdir()
+        folder = tmp_path / name / "en"  # a folder named by a code says the language of its rows
+        folder.mkdir(parents=True)
         return [
-            f"{source.partition('=')[0]}={shutil.copy(source.partition('=')[2], tmp_path / name)}"
+            f"{source.partition('=')[0]}={shutil.copy(source.partition('=')[2], folder)}"
             for source in data("nli")
         ]
 
