@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -118,6 +119,11 @@ def _state(cpu: bool) -> PartialState:
 
 
 def _leave() -> None:
-    """End the process group before the interpreter does: its threads, left running, abort a process at its end."""
+    """End the process group before the interpreter does: its threads, left running, abort a process at its end.
+
+    gloo's own thread must have let go of the last sum by then, or it takes the group down from inside and aborts (torch
+    2.13: "terminate called without an active exception"). That is a matter of microseconds, and nothing tells of it.
+    """
     if torch.distributed.is_initialized():
+        time.sleep(0.2)
         torch.distributed.destroy_process_group()
