@@ -43,10 +43,11 @@ def search(
       adapter-stilts search news.en "Der Zug nach Rom" --run runs/nli-1a2b3c4d
       adapter-stilts search news.en --trunk FacebookAI/xlm-roberta-base < questions.txt
     """
-    from adapter_stilts.mining.find import Finder, Finding
+    from adapter_stilts.mining.encode import Encoding
+    from adapter_stilts.mining.find import Finder
 
     configured = options.configuration(config, settings, trunk=trunk, layer=layer, pool=pool)
-    request = Finding.from_config(configured, place, run=run, layout=layout, column=column)
+    request = Encoding.from_config(configured, place, run=run, layout=layout, column=column)
     answers: list[dict[str, object]] = []
     with Finder.open(request, runs=options.RUNS, report=progress.reporter()) as finder:
         for asked in [sentence] if sentence is not None else _typed():

@@ -123,7 +123,6 @@ def train(
         "sampler": sampler,
         "seed": seed,
     }
-    words |= {"language": _names(language)}
     words |= {"after": [_folder(run) for run in _list(after)], "control": control, "data": sources(data, RUNS)}
     words["language"] = _names(language)
     where = _where(out, resume and not overwrite, dry_run, report)

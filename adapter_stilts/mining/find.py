@@ -1,6 +1,6 @@
 """`search`: the sentences of a file, or of vectors, that are nearest to what is asked; everything is loaded once.
 
-    with Finder.open(Finding(Path("news.en"), trunk="miniature"), runs=Path("runs"), report=report) as finder:
+    with Finder.open(Encoding(Path("news.en"), trunk="miniature"), runs=Path("runs"), report=report) as finder:
         finder.nearest(["Der Zug nach Rom"], k=5)      [[Found(0.83, 12, "The train to Rome ..."), ...]]
 """
 
@@ -9,46 +9,19 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.errors import UsageError, refuse
 from adapter_stilts.mining.encode import Encoder, Encoding
 from adapter_stilts.mining.sides import MUST_AGREE, Side, open_side, surveyed
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.blocks import Held
 from adapter_stilts.retrieval.embed import embed
-from adapter_stilts.retrieval.reading import Overrides, Reading
+from adapter_stilts.retrieval.reading import Reading
 from adapter_stilts.retrieval.search import search
-from adapter_stilts.runs.subject import SentenceReader, sentence_reader, trunk_of
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Where to look: a file of sentences, or a folder of `encode` or a .npy file; and with which encoder.
-
-    layout, column  of the file; see `data/sentences.py`
-    """
-
-    place: Path
-    run: Path | None = None
-    trunk: str | None = None
-    revision: str | None = None
-    precision: str = "auto"
-    wanted: Overrides = field(default_factory=Overrides)
-    layout: str | None = None
-    column: str | None = None
-
-    @classmethod
-    def from_config(cls, config: RunConfig, place: Path, *, run: Path | None = None, **given: Any) -> Finding:
-        trunk, wanted = trunk_of(config), Overrides.from_config(config)
-        return cls(place, run, trunk, config.trunk.revision, config.trunk.precision, wanted, **given)
-
-    @property
-    def of_vectors(self) -> bool:
-        return self.place.is_dir() or self.place.suffix == ".npy"
+from adapter_stilts.runs.subject import SentenceReader, sentence_reader
 
 
 @dataclass(frozen=True)
@@ -69,18 +42,18 @@ class Finder:
 
     @classmethod
     @contextmanager
-    def open(cls, request: Finding, *, runs: Path, report: Reporter) -> Iterator[Finder]:
-        """Encode what is not encoded yet (kept under <runs>/vectors), and load it.
+    def open(cls, request: Encoding, *, runs: Path, report: Reporter) -> Iterator[Finder]:
+        """Encode what is not encoded yet (kept under <runs>/vectors), and load it; the request's file may also be a
+        folder of `encode` or a .npy file, whose texts are not known.
 
         Raises UsageError for vectors of another encoder, and what `encode` raises.
         """
         how: Any = {"layer": request.wanted.one_layer(), "revision": request.revision, "precision": request.precision}
-        file = None if request.of_vectors else surveyed(request.place, request.layout, request.column, report)
+        vectors, given = request.file, request.file.is_dir() or request.file.suffix == ".npy"
+        file = None if given else surveyed(request.file, request.layout, request.column, report)
         reader = sentence_reader(request.run, request.trunk, pool=request.wanted.pool, **how)
-        asked = Encoding(request.place, request.run, wanted=replace(request.wanted, centring=None))
-        asked = replace(asked, layout=request.layout, column=request.column)
+        asked = replace(request, wanted=replace(request.wanted, centring=None))
         report.say(reader.told(asked.reading(reader), request.wanted))
-        vectors = request.place
         if file is not None:
             vectors = Path(Encoder(reader, runs, report, None).vectors(asked, file)["folder"])
         with ExitStack() as stack:

@@ -9,7 +9,7 @@ import pytest
 
 from adapter_stilts.errors import UsageError
 from adapter_stilts.mining.encode import Encoding, encode
-from adapter_stilts.mining.find import Finder, Finding
+from adapter_stilts.mining.find import Finder
 from adapter_stilts.reporting import Silent
 from adapter_stilts.retrieval.reading import Overrides
 
@@ -20,7 +20,7 @@ LINES = ["The train is late.", "", "A cat sleeps.", "The train is late.", "Two c
 def asked(tmp_path, tiny_folder):
     path = tmp_path / "news.en"
     path.write_text("\n".join(LINES) + "\n", encoding="utf-8")
-    return Finding(path, trunk=str(tiny_folder), precision="fp32")
+    return Encoding(path, trunk=str(tiny_folder), precision="fp32")
 
 
 def find(asked, tmp_path, *sentences, k=3):
@@ -38,13 +38,13 @@ def test_finds_a_sentence_first_with_its_line_and_each_text_once(asked, tmp_path
 
 
 def test_searches_vectors_of_the_same_encoder_and_refuses_others(asked, tmp_path):
-    request = Encoding(asked.place, trunk=asked.trunk, precision="fp32")
+    request = Encoding(asked.file, trunk=asked.trunk, precision="fp32")
     made = encode(request, out=tmp_path / "v", runs=tmp_path, overwrite=False, dry_run=False, report=Silent())
-    ((found, *_),) = find(replace(asked, place=tmp_path / "v"), tmp_path, "A cat sleeps.")
+    ((found, *_),) = find(replace(asked, file=tmp_path / "v"), tmp_path, "A cat sleeps.")
     assert (found.line, found.text) == (3, "")
     other = 0 if made["layer"] else 1
     with pytest.raises(UsageError, match="the vectors were made otherwise: layer"):
-        find(replace(asked, place=tmp_path / "v", wanted=Overrides((other,))), tmp_path, "A cat")
+        find(replace(asked, file=tmp_path / "v", wanted=Overrides((other,))), tmp_path, "A cat")
     np.save(tmp_path / "wide.npy", np.ones((4, 7), dtype=np.float32))
     with pytest.raises(UsageError, match="vectors of 7 dimensions"):
-        find(replace(asked, place=tmp_path / "wide.npy"), tmp_path, "A cat")
+        find(replace(asked, file=tmp_path / "wide.npy"), tmp_path, "A cat")
