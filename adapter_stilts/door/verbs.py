@@ -23,7 +23,7 @@ from adapter_stilts.config.words import configuration
 from adapter_stilts.door.rows import source, sources
 from adapter_stilts.door.run import Run, Vectors
 from adapter_stilts.encoder.kinds import mistakes
-from adapter_stilts.encoder.trunk import trunk_facts
+from adapter_stilts.encoder.trunk.loading import trunk_facts
 from adapter_stilts.environment import RUNS
 from adapter_stilts.errors import MissingError, UsageError, refuse
 from adapter_stilts.files import IDENTITY, numbered_lines
