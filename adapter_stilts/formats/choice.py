@@ -19,8 +19,9 @@ from adapter_stilts.data.tables import Row, whole_text
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, chances, dealt, register, rounded
 from adapter_stilts.formats.pair import gold_label, without_label
-from adapter_stilts.metrics.base import DEFAULTS, Options
+from adapter_stilts.metrics.base import DEFAULTS, Options, Score
 from adapter_stilts.statistics.learned import Baseline
+from adapter_stilts.statistics.report import classes_of
 
 LETTERS = 26  # choices that can be called by one
 # What XTREME-R writes after a premise of COPA and XCOPA, in English for every language.
@@ -162,6 +163,21 @@ class ChoiceFormat(Format[MultipleChoice]):
 
     def one_class(self, predictions: Sequence[int]) -> bool:
         return len(set(predictions)) == 1
+
+    def compared(
+        self, gold: Sequence[str], predictions: Sequence[object], score: Score, options: Options
+    ) -> dict[str, Any]:
+        """By position: an encoder that prefers the first choice shows it here."""
+        return classes_of(*([f"choice {label}" for label in labels] for labels in (gold, predictions)), "rows")
+
+    def mistakes(
+        self, gold: Sequence[str], answers: Sequence[Mapping[str, Any]], score: Score
+    ) -> Iterator[dict[str, Any]]:
+        for right, answer in zip(gold, answers, strict=True):
+            if str(answer["label"]) != right:
+                labels = {"gold": answer["choices"][int(right)], "predicted": answer["answer"]}
+                texts = {"id": answer["id"], "prompt": answer["prompt"]}
+                yield {**texts, **labels, "probability": answer["probability"]}
 
 
 def _flat(row: Row) -> Row:
