@@ -9,10 +9,11 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 
 import typer
 
-from adapter_stilts.statistics.report import Report, overview, percent, tables, texts_of
+from adapter_stilts.statistics.report import Report, Table, overview, percent, tables, texts_of
 
 from . import render
 
@@ -31,18 +32,16 @@ def show(reports: Sequence[Report]) -> None:
         if len(of_way) == 1:
             detail(of_way[0])
         else:
-            table = overview(of_way)
-            render.table(f"\n{table.title}", table.columns, table.rows)
-            first = of_way[0]["language"]
-            typer.echo(f"each language in full: --languages {first} (and so on), or under reports/ in the run's folder")
+            _table(overview(of_way))
+            typer.echo(f"one in full: --languages {of_way[0]['language']}; all are under reports/ in the run")
 
 
 def detail(report: Report) -> None:
     """Print one report."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    name = " ".join(str(report[part]) for part in ("task", "language") if part in report)
+    name = " ".join(str(report[part]) for part in ("task", "language"))
     for table in tables(report, width):
-        render.table(f"\n{name}: {table.title}".replace("\n: ", "\n"), table.columns, table.rows)
+        _table(replace(table, title=f"{name}: {table.title}"))
     mistakes = report.get("mistakes", ())
     if mistakes:
         more = f", {SHOWN} of {len(mistakes)}" if len(mistakes) > SHOWN else ""
@@ -51,6 +50,11 @@ def detail(report: Report) -> None:
         typer.echo(f"{percent(mistake['probability']):>5}  {mistake['predicted']}, gold {mistake['gold']}")
         for _, text in texts_of(mistake):
             typer.echo(_wrapped(text, width))
+
+
+def _table(table: Table) -> None:
+    typer.echo(f"\n{table.title}")  # a drawn table would break it where the table ends
+    render.table("", table.columns, table.rows)
 
 
 def _wrapped(text: str, width: int | None) -> str:

@@ -126,7 +126,7 @@ def overview(reports: Sequence[Report]) -> Table:
     few = names if len(names) <= MOST else []
     answered = all("outcomes" in report for report in reports)
     columns = ["language", "n", reports[0]["metric"].replace("_", " ")]
-    columns += ["mean F1"] * bool(names) + [f"F1 {name}" for name in few] + ["lowest F1"] * (len(names) > MOST)
+    columns += ["mean F1"] * bool(names) + few + ["lowest F1"] * (len(names) > MOST)
     rows: list[list[object]] = []
     for report in reports:
         scores = {row["class"]: row["f1"] for row in report.get("classes", ())}
@@ -140,8 +140,8 @@ def overview(reports: Sequence[Report]) -> Table:
             every = report["outcomes"][0]
             row += [percent(every[name] / every["n"]) for name in OUTCOMES]
         rows.append(row)
-    title = f"{reports[0]['task']} by language, percent"
-    return Table(title, [*columns, *(OUTCOMES if answered else ())], rows)
+    by_class = ", F1 of each class" if few else ""
+    return Table(f"{reports[0]['task']} by language{by_class}, percent", [*columns, *(OUTCOMES if answered else ())], rows)
 
 
 def markdown(report: Report) -> str:
@@ -164,7 +164,7 @@ def markdown(report: Report) -> str:
 
 def texts_of(mistake: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What a mistake was made on: (field, text)."""
-    facts = ("id", "gold", "predicted", "probability")
+    facts = ("id", "word", "gold", "predicted", "probability")
     return [(name, str(text)) for name, text in mistake.items() if name not in facts]
 
 
