@@ -10,6 +10,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import typer
 
@@ -61,5 +62,5 @@ def _wrapped(text: str, width: int | None) -> str:
     whole = " ".join(text.split())
     if width is None:
         return INDENT + "  " + whole
-    how = {"width": width - 1, "initial_indent": INDENT + "  ", "subsequent_indent": INDENT + "    "}
-    return "\n".join(textwrap.wrap(whole, **how, max_lines=LINES, placeholder=" ..."))
+    how: dict[str, Any] = {"initial_indent": INDENT + "  ", "subsequent_indent": INDENT + "    "}
+    return "\n".join(textwrap.wrap(whole, width - 1, **how, max_lines=LINES, placeholder=" ..."))

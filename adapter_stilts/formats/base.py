@@ -303,6 +303,11 @@ class Format(Generic[RowT]):
         """
         return None
 
+    def majority(self, gold: Any) -> tuple[str, float | None]:
+        """The measure by which the commonest answer alone is compared, and what it gets; None where that tells
+        nothing."""
+        return "", None
+
     def one_class(self, predictions: Any) -> bool:
         """Whether all predictions are the same class; of spans, that there is no answer."""
         return False

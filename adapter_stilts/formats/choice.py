@@ -6,6 +6,7 @@ MultipleChoice("0", "The man fell. What was the cause?", ("He slipped.", "He san
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -20,7 +21,7 @@ from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, chances, dealt, register, rounded
 from adapter_stilts.formats.pair import gold_label, without_label
 from adapter_stilts.metrics.base import DEFAULTS, Options, Score
-from adapter_stilts.statistics.learned import Baseline
+from adapter_stilts.statistics.learned import Baseline, share_of_commonest
 from adapter_stilts.statistics.report import classes_of
 
 LETTERS = 26  # choices that can be called by one
@@ -161,6 +162,9 @@ class ChoiceFormat(Format[MultipleChoice]):
         choices = max((len(example.choices) for example in examples), default=0)
         return Baseline.of_classes("accuracy", (str(example.label) for example in examples), choices)
 
+    def majority(self, gold: Sequence[str]) -> tuple[str, float | None]:
+        return "accuracy", share_of_commonest(Counter(gold))
+
     def one_class(self, predictions: Sequence[int]) -> bool:
         return len(set(predictions)) == 1
 
@@ -168,7 +172,8 @@ class ChoiceFormat(Format[MultipleChoice]):
         self, gold: Sequence[str], predictions: Sequence[object], score: Score, options: Options
     ) -> dict[str, Any]:
         """By position: an encoder that prefers the first choice shows it here."""
-        return classes_of(*([f"choice {label}" for label in labels] for labels in (gold, predictions)), "rows")
+        right, guessed = ([f"choice {label}" for label in labels] for labels in (gold, predictions))
+        return classes_of(right, guessed, "rows")
 
     def mistakes(
         self, gold: Sequence[str], answers: Sequence[Mapping[str, Any]], score: Score

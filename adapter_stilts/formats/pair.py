@@ -6,6 +6,7 @@ Classified("0", "A man sleeps.", "He is awake.", "contradiction")
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,7 +30,7 @@ from adapter_stilts.formats.base import (
     rounded,
 )
 from adapter_stilts.metrics.base import DEFAULTS, Options, Score
-from adapter_stilts.statistics.learned import Baseline
+from adapter_stilts.statistics.learned import Baseline, share_of_commonest
 from adapter_stilts.statistics.report import classes_of
 
 FEW = 100  # rows of one class that may be chance or choice
@@ -124,6 +125,9 @@ class ClassifiedFormat(Format[Classified]):
         self, metric: str, examples: Sequence[Classified], labels: Sequence[str] | None, options: Options = DEFAULTS
     ) -> Baseline | None:
         return Baseline.of_classes("accuracy", (example.label for example in examples), len(labels or ()))
+
+    def majority(self, gold: Sequence[str]) -> tuple[str, float | None]:
+        return "accuracy", share_of_commonest(Counter(gold))
 
     def one_class(self, predictions: Sequence[str]) -> bool:
         return len(set(predictions)) == 1

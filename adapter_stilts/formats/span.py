@@ -189,8 +189,12 @@ class SpanFormat(Format[SpanQuestion]):
         """F1 of the whole context as the answer; and of no answer, where questions have none."""
         whole = {example.id: example.context for example in examples}
         scored = self.score(metric, examples, whole, replace(options, intervals=False))
-        silent = sum(not example.answers for example in examples)
-        return Baseline("f1", scored.metrics["f1"], silent / len(examples) if silent else None)
+        return Baseline("f1", scored.metrics["f1"], self.majority(self.gold(examples))[1])
+
+    def majority(self, gold: Mapping[str, Sequence[str]]) -> tuple[str, float | None]:
+        """Of no answer, where questions have none."""
+        silent = sum(not texts for texts in gold.values())
+        return "f1", silent / len(gold) if silent else None
 
     def one_class(self, predictions: Mapping[str, str]) -> bool:
         return not any(predictions.values())

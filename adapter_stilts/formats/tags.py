@@ -37,7 +37,7 @@ from adapter_stilts.formats.protocols import Setting, TargetProtocol
 from adapter_stilts.metrics.answers import is_punctuation
 from adapter_stilts.metrics.base import DEFAULTS, Options, Score
 from adapter_stilts.metrics.tags import Tags, type_scores, types_of
-from adapter_stilts.statistics.learned import Baseline
+from adapter_stilts.statistics.learned import Baseline, share_of_commonest
 from adapter_stilts.statistics.report import by_class, classes_of
 
 EMPTY = "no word with a tag"
@@ -255,6 +255,9 @@ class TagsFormat(Format[Tagged]):
         tags = (tag for example in examples for tag in example.tags)
         return Baseline.of_classes("token_accuracy", tags, len(labels or ()))
 
+    def majority(self, gold: Sequence[Tags]) -> tuple[str, float | None]:
+        return "token_accuracy", share_of_commonest(Counter(chain.from_iterable(gold)))
+
     def one_class(self, predictions: Sequence[Tags]) -> bool:
         return len({tag for tags in predictions for tag in tags}) == 1
 
@@ -262,11 +265,12 @@ class TagsFormat(Format[Tagged]):
         self, gold: Sequence[Tags], predictions: Sequence[Tags], score: Score, options: Options
     ) -> dict[str, Any]:
         """Entities by their type, and types of words for each other; tags that mark none, word by word."""
-        words = [list(chain.from_iterable(sentences)) for sentences in (gold, predictions)]
-        if not any(parts(tag)[0] in ("B", "I") for tags in words for tag in tags):
-            return classes_of(*words, "words")
-        confusion = classes_of(*(types_of(tags, options.rule) for tags in words), "words")["confusion"]
-        scores = by_class(type_scores(gold, predictions, options.rule))
+        right, guessed = (list(chain.from_iterable(sentences)) for sentences in (gold, predictions))
+        if not any(parts(tag)[0] in ("B", "I") for tag in (*right, *guessed)):
+            return classes_of(right, guessed, "words")
+        rule = options.rule
+        confusion = classes_of(types_of(right, rule), types_of(guessed, rule), "words")["confusion"]
+        scores = by_class(type_scores(gold, predictions, rule))
         return {"counted": "entities", **scores, "confusion": confusion}
 
     def mistakes(

@@ -198,10 +198,10 @@ def _score_all(
     if bundle is not None:
         write_card(folder, bundle.manifest, rows)
     composition = bundle.manifest.composition if bundle else ""
-    scored = (row for row in rows if row.key in asked)
+    results = [row for row in rows if row.key in asked]
     if request.report:
-        scored = (read_report(folder, row) if row.headline else row for row in scored)
-    return Evaluated(folder, composition, tuple(scored), tuple(unscored))
+        results = [read_report(folder, row) if row.headline else row for row in results]
+    return Evaluated(folder, composition, tuple(results), tuple(unscored))
 
 
 def _scores(

@@ -28,7 +28,7 @@ from adapter_stilts.sharing.sealed import CHECKSUM, read_sealed, write_sealed
 from adapter_stilts.statistics.gains import hashed
 from adapter_stilts.statistics.learned import Baseline, beside
 from adapter_stilts.statistics.report import markdown
-from adapter_stilts.statistics.result import LIMIT, Result, remarks
+from adapter_stilts.statistics.result import LIMIT, Result
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.reading.place import Loaded, Origin
 
@@ -134,9 +134,7 @@ def with_report(
         for stale in (path, page):
             stale.unlink(missing_ok=True)
         return list(rows)
-    named = ("task", "protocol", "language", "split", "metric", "score", "n")
-    facts = {name: getattr(headline, name) for name in named}
-    whole = {**facts, "settings": dict(headline.settings), "notes": remarks([headline]), **report}
+    whole = headline.reporting(report)
     write_json(path, whole)
     write_text(page, markdown(whole))
     where = path.relative_to(folder).as_posix()

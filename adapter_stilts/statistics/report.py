@@ -96,12 +96,6 @@ def surest(mistakes: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return sorted(mistakes, key=lambda mistake: -mistake["probability"])[:KEPT]
 
 
-def majority(report: Report) -> float | None:
-    """The share of the commonest gold label; None where there are no labels, or one alone, which tells nothing."""
-    counts = [sum(row) for row in report.get("confusion", {}).get("counts", ())]
-    return max(counts) / sum(counts) if sum(map(bool, counts)) > 1 else None
-
-
 def tables(report: Report, width: int | None = None) -> Iterator[Table]:
     """All of a report but its mistakes. width: characters of a line, None for any number of them."""
     if classes := report.get("classes"):
@@ -140,8 +134,8 @@ def overview(reports: Sequence[Report]) -> Table:
             every = report["outcomes"][0]
             row += [percent(every[name] / every["n"]) for name in OUTCOMES]
         rows.append(row)
-    by_class = ", F1 of each class" if few else ""
-    return Table(f"{reports[0]['task']} by language{by_class}, percent", [*columns, *(OUTCOMES if answered else ())], rows)
+    title = f"{reports[0]['task']} by language{', F1 of each class' if few else ''}, percent"
+    return Table(title, [*columns, *(OUTCOMES if answered else ())], rows)
 
 
 def markdown(report: Report) -> str:

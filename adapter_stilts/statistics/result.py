@@ -61,6 +61,12 @@ class Result:
         """The same score with more said beside it; what is empty is not said."""
         return replace(self, notes={**self.notes, **{name: value for name, value in notes.items() if value}})
 
+    def reporting(self, hidden: Mapping[str, Any]) -> dict[str, Any]:
+        """The report of this score: which it is, what is remarked on it, and what it hides."""
+        named = ("task", "protocol", "language", "split", "metric", "score", "n")
+        facts = {name: getattr(self, name) for name in named}
+        return {**facts, "settings": dict(self.settings), "notes": remarks([self]), **hidden}
+
     def to_json(self) -> dict[str, Any]:
         """A row for results.json and `--json`; what is not known is left out."""
         row: dict[str, Any] = {"task": self.task, "protocol": self.protocol, "language": self.language}

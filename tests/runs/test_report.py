@@ -114,7 +114,8 @@ def test_scores_the_first_rows_alone_and_says_so(asked, heard):
     assert row.paths["predictions"] == "predictions/nli/test-sw.first12.tsv"
     assert row.paths["report"] == "reports/nli/test-sw.first12.json"
     assert len((run / row.paths["predictions"]).read_text().split()) == 12
-    assert "**nli sw: the first 12 of 30 rows alone (--limit).**" in (run / "reports/nli/test-sw.first12.md").read_text()
+    page = (run / "reports/nli/test-sw.first12.md").read_text()
+    assert "**nli sw: the first 12 of 30 rows alone (--limit).**" in page
     assert "the first 12 of 30 rows alone" in (run / "README.md").read_text()
 
 

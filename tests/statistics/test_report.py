@@ -1,5 +1,7 @@
 """What a score hides, of labels counted by hand."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,6 @@ from adapter_stilts.statistics.report import (
     by_length,
     classes_of,
     in_order,
-    majority,
     markdown,
     overview,
     parts_by_length,
@@ -37,12 +38,6 @@ def test_counts_gold_labels_down_and_predicted_ones_across():
     assert confusion["counts"] == [[2, 1, 0], [1, 1, 0], [1, 0, 0]]
 
 
-def test_takes_the_majority_of_gold_and_none_of_one_class():
-    assert majority(classes_of(GOLD, SAID, "rows")) == 0.5
-    assert majority(classes_of(["cat", "cat"], ["cat", "dog"], "rows")) is None
-    assert majority({}) is None
-
-
 def test_sorts_numbers_by_value_and_before_words():
     assert in_order({"10", "2", "b", "1", "a"}) == ["1", "2", "10", "a", "b"]
 
@@ -64,7 +59,7 @@ def test_puts_every_row_in_one_part_and_equal_lengths_together(sizes):
     parts = parts_by_length(np.array(sizes))
     assert sorted(row for _, _, rows in parts for row in rows) == list(range(len(sizes)))
     assert all(low <= sizes[row] <= high for low, high, rows in parts for row in rows)
-    assert all(before[1] < after[0] for before, after in zip(parts, parts[1:], strict=False))
+    assert all(before[1] < after[0] for before, after in pairwise(parts))
 
 
 def test_keeps_the_surest_mistakes_first():
