@@ -59,6 +59,9 @@ class Delimited:
         return f"correct the row, or quote a cell that holds {mark}"
 
 
+TABS = Delimited()
+
+
 def of_csv(path: Path) -> Delimited:
     """How a CSV is cut: by what its first line says ("sep=;"), or by the one of comma, semicolon and tab that its first
     line has. Of several, the one by which all rows are as wide; a quoted cell may hold any of them.

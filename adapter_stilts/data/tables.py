@@ -1,11 +1,4 @@
 """Files of rows with named columns: JSON lines, a JSON list, CSV, and tab-separated text with or without a header.
-
-A release may keep its rows in two files: pairs of functions by their numbers, and questions apart from their labels.
-
-pairs    train.txt        13653451 TAB 21955002 TAB 0
-         data.jsonl       {"idx": "13653451", "func": "..."}                   CodeXGLUE's clone detection
-labels   train.jsonl      {"context": ..., "question": ..., "answerA": ...}
-         train-labels.lst 1                                                    Social IQa
 """
 
 from __future__ import annotations
@@ -17,14 +10,23 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adapter_stilts.data.cells import QUOTED, Delimited, of_csv, of_tabs, records, said_separator
+from adapter_stilts.data.cells import QUOTED, TABS, Delimited, of_csv, of_tabs, records, said_separator
 from adapter_stilts.data.cells import Bad as Bad
-from adapter_stilts.errors import TaskDataError, few
+from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import bare_name, numbered_lines, read_text
 
 Cells = Mapping[str, object]
 
 JSON_LINES, JSON, CSV, TSV = (".jsonl", ".ndjson"), (".json",), ".csv", ".tsv"
+UNPACK, AS_TABLE = "unpack it", "save it as tab-separated text or JSON lines"
+NOT_READ = {
+    **dict.fromkeys((".xlsx", ".xls", ".ods", ".feather", ".pkl", ".npy", ".npz", ".db", ".sqlite"), AS_TABLE),
+    ".arrow": "save it as JSON lines: datasets.Dataset.from_file(FILE).to_json('train.jsonl')",
+    ".parquet": "load it as a data set of the hub, or save it as JSON lines",
+    **dict.fromkeys((".zip", ".bz2", ".xz", ".7z", ".rar"), UNPACK),
+    **dict.fromkeys((".tar", ".tgz"), "unpack it (tar -xzf FILE)"),
+    **dict.fromkeys((".pdf", ".docx", ".html"), "save its text in a file of its own"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,13 @@ def refused(error: TaskDataError) -> None:
 def suffix(path: Path) -> str:
     """The suffix that tells the layout, in lower case, with ".gz" or ".zst" taken off: ".jsonl" of "a.jsonl.gz"."""
     return Path(bare_name(path)).suffix.lower()
+
+
+def refuse_unread(path: Path) -> None:
+    """Raise TaskDataError for a file of a type that no reader here takes."""
+    kind = suffix(path)
+    if kind in NOT_READ:
+        raise TaskDataError(f"files of type {kind} are not read", where=str(path), do=NOT_READ[kind])
 
 
 def json_line_rows(path: Path, bad: Bad = refused) -> Iterator[Row]:
@@ -139,7 +148,7 @@ def tab_rows(
 
     short  rows with too few columns are counted there and left out, and nothing is quoted; None: they are refused
     """
-    return _rows(path, of_tabs(path) if short is None else Delimited(), header, short, bad)
+    return _rows(path, of_tabs(path) if short is None else TABS, header, short, bad)
 
 
 def _rows(
@@ -153,64 +162,16 @@ def _rows(
         elif cells:
             where = f"{path}, line {number}"
             try:
-                yield Row(where, named_cells(header, cells, where, how.advice))
+                yield Row(where, dict(zip(header, check_cells(cells, header, where, how.advice), strict=True)))
             except TaskDataError as error:
                 bad(error)
 
 
 def first_cells(path: Path) -> list[str]:
     """The cells of the first record of tab-separated text, or of a file that says what separates them."""
-    for _, cells in records(path, said_separator(path) or Delimited()):
+    for _, cells in records(path, said_separator(path) or TABS):
         return [cell[1:-1] for cell in cells] if cells and all(map(QUOTED.fullmatch, cells)) else cells or [""]
     raise empty(path)
-
-
-def joined_rows(first: Path, second: Path) -> Iterator[Row]:
-    """The rows of two files that hold one split together."""
-    return _labelled_rows(first, second) if suffix(first) in JSON_LINES else _paired_rows(first, second)
-
-
-def _paired_rows(pairs: Path, texts: Path) -> Iterator[Row]:
-    """Rows of text, pair and label, from a file of two numbers and a label a line and the file of what is numbered."""
-    known = _functions(texts)
-    lines = [(number, line) for number, line in numbered_lines(pairs) if line.strip()]
-    if not lines:
-        raise empty(pairs)
-    unknown = [id for _, line in lines for id in line.split("\t")[:2] if id not in known]
-    if unknown:
-        what = f"{len(unknown)} numbers are not in {texts.name}: {few(unknown)}"
-        raise TaskDataError(what, where=str(pairs), do="the files belong to different releases")
-    for number, line in lines:
-        where = f"{pairs}, line {number}"
-        cells = line.split("\t")
-        if len(cells) != 3:
-            what = f"a pair is two numbers and a label with tabs between: {line[:40]!r}"
-            raise TaskDataError(what, where=where, do="the file may be truncated")
-        yield Row(where, {"text": known[cells[0]], "pair": known[cells[1]], "label": cells[2].strip()})
-
-
-def _labelled_rows(rows: Path, labels: Path) -> Iterator[Row]:
-    texts, written = list(json_line_rows(rows)), [line.strip() for _, line in numbered_lines(labels)]
-    if len(texts) != len(written):
-        what = f"{len(texts)} rows and {len(written)} labels"
-        do = "both must belong to one split; one of the files may be truncated"
-        raise TaskDataError(what, where=f"{rows} and {labels}", do=do)
-    for row, label in zip(texts, written, strict=True):
-        yield Row(row.where, {**row.cells, "label": label})
-
-
-def _functions(path: Path) -> dict[str, str]:
-    known: dict[str, str] = {}
-    for row in json_line_rows(path):
-        if not {"idx", "func"} <= set(row.cells):
-            what = f"a function needs idx and func; the columns are: {', '.join(row.cells)}"
-            raise TaskDataError(what, where=row.where, do="give CodeXGLUE's data.jsonl")
-        id = str(row.cells["idx"])
-        if id in known:
-            do = "give every function a number of its own"
-            raise TaskDataError(f"id '{id}' occurs twice", where=row.where, do=do)
-        known[id] = str(row.cells["func"])
-    return known
 
 
 def checked_header(names: list[str], path: Path, line: int = 1) -> list[str]:
@@ -227,15 +188,16 @@ def called_twice(first: str, second: str, where: str = "") -> TaskDataError:
     return TaskDataError(what, where=where, do="rename one of them, or take it out")
 
 
-def named_cells(header: Sequence[str], cells: Sequence[str], where: str, do: str) -> Cells:
-    """The cells of a record by column. Raises TaskDataError for too few or many, and for the header once more."""
+def check_cells(cells: list[str], header: Sequence[str], where: str, do: str) -> list[str]:
+    """The cells of a record as they are, one for each column. Raises TaskDataError for too few or many, and for the
+    header once more."""
     if len(header) > 1 and [cell.strip("\ufeff ").casefold() for cell in cells] == [name.casefold() for name in header]:
         do = "take the line out; files may have been put together with their headers"
         raise TaskDataError("the header stands here a second time", where=where, do=do)
     if len(cells) != len(header):
         what = f"{len(cells)} columns where {len(header)} are expected: {', '.join(header)}"
         raise TaskDataError(what, where=where, do=do)
-    return dict(zip(header, cells, strict=True))
+    return cells
 
 
 def whole_text(cell: object, what: str, where: str) -> str:
