@@ -70,7 +70,8 @@ def of_csv(path: Path) -> Delimited:
     """
     if (said := said_separator(path)) is not None:
         return said
-    marks = [mark for mark in MARKS if len(next(csv.reader([_first(path)], delimiter=mark), [])) > 1]
+    first = _first(path).replace("\r", " ")
+    marks = [mark for mark in MARKS if len(next(csv.reader([first], delimiter=mark), [])) > 1]
     fitting = [mark for mark in marks if _fits(path, mark)] if len(marks) > 1 else marks
     if len(fitting) > 1:
         names = " and ".join("a tab" if mark == "\t" else f"'{mark}'" for mark in fitting)
