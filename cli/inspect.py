@@ -191,6 +191,8 @@ def compare(
     both = [str(first), str(second)]
     rows = [(row["key"], *map(_default, row["values"])) for row in document["settings"]]
     render.table("settings that differ", ("setting", *both), rows)
+    for sentence in document["unlearned"]:
+        typer.echo(sentence)
     for task in document["scores"]:
         lines = [(row["language"], row["scores"], row["difference"]) for row in task["languages"]]
         lines += [("mean", task["means"], task["difference"])] if len(lines) > 1 else []

@@ -11,7 +11,7 @@ from . import options, progress, render
 from .options import Text, named, option
 
 OUT = "Where the pairs go: score, source, target, best first."
-SRC = "Sentences: .txt, .tsv, .jsonl or BUCC's id files; plain, .gz or .zst."
+SRC = "Sentences: .txt, .tsv, .csv, .jsonl, .json or BUCC's id files; plain, .gz or .zst."
 VECTORS = "Vectors in place of an encoder: a folder of `encode`, or .npy."
 RETRIEVAL = "Which best partners become pairs."
 DUPLICATES = "A sentence that occurs often is written once, for each of its lines, or not found."

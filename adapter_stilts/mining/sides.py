@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from adapter_stilts.data.sentences import Sentence, Source, Survey, TextStore, sentence_source, survey
+from adapter_stilts.data.sentences import Sentence, Source, Survey, sentence_source, survey
+from adapter_stilts.data.text_store import TextStore
 from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.files import LEDGER, sha256
 from adapter_stilts.reporting import Reporter
@@ -42,9 +43,12 @@ class TextFile:
 
 def surveyed(path: Path, layout: str | None, column: str | None, report: Reporter) -> TextFile:
     """Read a file once. Raises TaskDataError with the line of a mistake."""
-    source = sentence_source(path, layout, column)
     with report.progress(f"checking {path.name}") as progress:
-        return TextFile(source, survey(source, lambda rows: progress(rows, 0)))
+        source = sentence_source(path, layout, column)
+        file = TextFile(source, survey(source, lambda rows: progress(rows, 0)))
+    if source.said:
+        report.say(source.said)
+    return file
 
 
 @dataclass(frozen=True)

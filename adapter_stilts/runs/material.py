@@ -183,6 +183,8 @@ def unlearned(runs: Iterable[Manifest]) -> tuple[str, ...]:
         for task, learning in run.unlearned.items() if run.control == "none" else ():
             transfer = "; what comes of it shows nothing of transfer" if run.did_not_learn else ""
             said.append(f"{run.name} did not learn {task}: {learning.numbers}{transfer}")
+        if run.advised:
+            said[-1] += run.advised
     return tuple(said)
 
 

@@ -89,14 +89,6 @@ def learned_of(rows: Iterable[Result]) -> dict[str, Learning]:
     return {task: learning for task, learning in judged.items() if learning is not None}
 
 
-def unlearned_sentence(learning: Learning, *, control: bool, task: str = "") -> str:
-    """What is said of a task that was not learned, and what may help. task: its name, where there are several."""
-    subject = f" {task}" if task else ""
-    if control:
-        return f"did not learn{subject}, as a control should not: {learning.numbers}"
-    return f"did not learn{subject}: {learning.numbers}; more steps or another learning rate may help"
-
-
 def _judged(rows: Iterable[Result]) -> Learning | None:
     """Of the rows of one task. The mean of the languages' intervals holds however many rows they share."""
     rows = list(rows)
