@@ -110,6 +110,7 @@ class Format(Generic[RowT]):
     masked: ClassVar[bool] = False  # text whose masked tokens are predicted
     line: ClassVar[str] = ""  # what a line of text holds that is to be predicted; "" where no line is enough
     answer_columns: ClassVar[tuple[str, ...]] = ()  # of its answers in a table; () where it answers nothing by itself
+    answer_fields: ClassVar[tuple[str, ...]] = ()  # of its answers in JSON lines
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -60,6 +60,7 @@ class SpanFormat(Format[SpanQuestion]):
     form = "answers"
     line = "QUESTION TAB CONTEXT"
     answer_columns = ("id", "question", "answer", "start", "end", "probability")
+    answer_fields = answer_columns
     max_length = 384
     whole = False
     misplaced_note = "questions are left out: their answer is not where the data says it is"
