@@ -47,13 +47,15 @@ class Plain:
     def progress(self, label: str) -> Iterator[Advance]:
         started = shown = self._clock()
         last = written = (0, 0, "")
+        first: tuple[int, float] | None = None  # what was done, and when, as it was first told
 
         def advance(done: int, total: int, detail: str = "") -> None:
-            nonlocal shown, last, written
-            last = (done, total, detail)
-            if self._clock() - shown >= self._seconds:
-                shown, written = self._clock(), last
-                self.say(line(label, *last, shown - started))
+            nonlocal first, shown, last, written
+            now, last = self._clock(), (done, total, detail)
+            first = first or (done, now)
+            if now - shown >= self._seconds:
+                shown, written = now, last
+                self.say(line(label, *last, now - started, (now - first[1], done - first[0])))
 
         yield advance
         if last[0] and last != written:
@@ -106,8 +108,14 @@ class Drawn:
                 self._bars = None
 
 
-def line(label: str, done: int, total: int, detail: str, seconds: float) -> str:
-    """ "training nli 120/500 (24 %) in 8 s, 25 s left, loss 0.71"."""
+def line(
+    label: str, done: int, total: int, detail: str, seconds: float, paced: tuple[float, int] | None = None
+) -> str:
+    """ "training nli 120/500 (24 %) in 8 s, 25 s left, loss 0.71".
+
+    paced  seconds and steps that tell the speed, without what was done before and what loading took
+    """
     share = f"/{total} ({100 * done // total} %)" if total else ""
-    left = f", {span(seconds * (total - done) / done)} left" if total > done > 0 else ""
+    spent, steps = paced or (seconds, done)
+    left = f", {span(spent * (total - done) / steps)} left" if total > done and steps > 0 else ""
     return f"{label} {done}{share} in {span(seconds)}{left}" + (f", {detail}" if detail else "")
