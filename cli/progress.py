@@ -17,9 +17,10 @@ from adapter_stilts.reporting import Advance, Reporter, Silent, span
 from . import render
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, ProgressColumn
 
 SECONDS = 5.0
+WIDE = 100  # columns of a terminal with room for everything
 
 
 def reporter() -> Reporter:
@@ -94,18 +95,33 @@ class Drawn:
         if self._bars is not None:
             yield self._bars
             return
-        from rich import progress
+        from rich.progress import Progress
 
-        label, detail = (
-            progress.TextColumn(f"{{task.{name}}}", markup=False) for name in ("description", "fields[detail]")
-        )
-        times = (progress.BarColumn(), progress.MofNCompleteColumn(), progress.TimeElapsedColumn())
-        columns = (label, *times, progress.TimeRemainingColumn(), detail)
-        with progress.Progress(*columns, console=self._console) as self._bars:
+        with Progress(*_columns(self._console.width), console=self._console) as self._bars:
             try:
                 yield self._bars
             finally:
                 self._bars = None
+
+
+def _columns(width: int) -> list[ProgressColumn]:
+    """Label, bar, steps, time gone (where there is room), time left, detail; names are cut before numbers are."""
+    from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn, TimeElapsedColumn
+    from rich.table import Column
+    from rich.text import Text
+
+    class Left(ProgressColumn):
+        max_refresh = 0.5
+
+        def render(self, task: Task) -> Text:
+            seconds = None if task.finished else task.time_remaining
+            return Text("" if seconds is None else f"{span(seconds)} left")
+
+    label = Column(max_width=width // 3, no_wrap=True, overflow="ellipsis")
+    detail = Column(max_width=width * 2 // 5 - 4, no_wrap=True, overflow="ellipsis")
+    columns = [TextColumn("{task.description}", markup=False, table_column=label), BarColumn(width // 12)]
+    columns += [MofNCompleteColumn(), *([TimeElapsedColumn()] if width >= WIDE else []), Left()]
+    return [*columns, TextColumn("{task.fields[detail]}", markup=False, table_column=detail)]
 
 
 def line(

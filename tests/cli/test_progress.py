@@ -88,6 +88,19 @@ def test_draws_bars_inside_bars_and_sentences_above_them(monkeypatch):
     assert "\x1b[3" not in text
 
 
+@pytest.mark.parametrize("width", [80, 200])
+def test_cuts_names_rather_than_numbers(monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    stream = Terminal()
+    with Drawn(stream).progress("encoding " + "long-name" * 20) as progress:
+        progress(0, 30000)
+        progress(10000, 30000, "104 sentences/s")
+    drawn = stream.getvalue().split("\n")[-2]
+    assert "10000/30000" in drawn
+    assert drawn.endswith("104 sentences/s")
+    assert ("0:00:00" in drawn) == (width == 200)
+
+
 def test_can_open_a_bar_again_after_one_that_failed():
     report = Drawn(Terminal())
     with pytest.raises(ZeroDivisionError), report.progress("first"):
