@@ -103,7 +103,7 @@ def train(
     resume: bool = True,
     overwrite: bool = False,
     dry_run: bool = False,
-    report: Reporter | None = None,
+    reporter: Reporter | None = None,
 ) -> Any:
     """Train an adapter and a head; returns the Run (of dry_run, a dictionary of what would be done).
 
@@ -125,7 +125,7 @@ def train(
     }
     words |= {"after": [_folder(run) for run in _list(after)], "control": control, "data": sources(data, RUNS)}
     words["language"] = _names(language)
-    where = _where(out, resume and not overwrite, dry_run, report)
+    where = _where(out, resume and not overwrite, dry_run, reporter)
     return _made(training.train(_configured(config, settings, words), names, **where))
 
 
@@ -144,7 +144,7 @@ def fuse(
     resume: bool = True,
     overwrite: bool = False,
     dry_run: bool = False,
-    report: Reporter | None = None,
+    reporter: Reporter | None = None,
 ) -> Any:
     """Train AdapterFusion over finished runs for a target task; returns the Run, as `train` does."""
     runs = [_folder(run) for run in _list(sources)]
@@ -157,7 +157,7 @@ def fuse(
         "seed": seed,
     }
     chosen = _configured(config, settings, {**words, "control": control, "data": _given(data)})
-    where = _where(out, resume and not overwrite, dry_run, report)
+    where = _where(out, resume and not overwrite, dry_run, reporter)
     return _made(training.fuse(tuple(map(Path, runs)), target, chosen, **where))
 
 
@@ -179,15 +179,22 @@ def evaluate(
     settings: Settings = None,
     seed: int | None = None,
     split: str = "test",
+    report: bool = False,
+    limit: int | None = None,
     out: AnyPath | None = None,
     overwrite: bool = False,
     dry_run: bool = False,
-    report: Reporter | None = None,
+    reporter: Reporter | None = None,
 ) -> list[Result]:
     """Score a run, or a bare trunk, in every language; returns a Result for each task, language and metric.
 
     Only what is missing is computed. Rows alone as `data` are those of `split`.
+
+    report  also what each score hides, as `Result.report` of the headline: {"classes": [...], "confusion": ...,
+            "lengths": ..., "mistakes": [...]}
+    limit   score the first rows of each language alone, so many
     """
+    refuse(limit is not None and limit < 1, f"limit={limit}", "give a number of rows, 1 or more")
     folder, trunk = _run_or_trunk(run, trunk)
     given = {split: data} if data is not None and not isinstance(data, str | Path | Mapping) and _rows(data) else data
     read: dict[str, object] = {
@@ -200,9 +207,9 @@ def evaluate(
     read |= {"language_adapter": _list(language_adapter), "data": _given(given), "trunk": _text(trunk)}
     chosen, names = _configured(config, settings, read), _names(tasks)
     refuse(not names, "no task is named", 'name one or more, for example tasks="xnli,tatoeba"')
-    request = Request(chosen, names, folder, split)
+    request = Request(chosen, names, folder, split, report=report, limit=limit)
     where: dict[str, Any] = {"out": _path(out), "runs": RUNS, "overwrite": overwrite, "dry_run": dry_run}
-    return list(scoring.evaluate(request, **where, report=report or Logged()).results)
+    return list(scoring.evaluate(request, **where, report=reporter or Logged()).results)
 
 
 def predict(
@@ -216,7 +223,7 @@ def predict(
     config: AnyPath | None = None,
     settings: Settings = None,
     overwrite: bool = False,
-    report: Reporter | None = None,
+    reporter: Reporter | None = None,
 ) -> Any:
     """Predict rows, with or without labels: a path, dictionaries, lines of text, a frame or a data set.
 
@@ -227,11 +234,11 @@ def predict(
     if out is None:
         held = run if isinstance(run, Run) and config is None and not settings and trunk is None else None
         reader = held or Run(Path(_folder(run)), None, chosen)
-        return reader.predict(task or "", rows, skip_bad=skip_bad, report=report)
+        return reader.predict(task or "", rows, skip_bad=skip_bad, reporter=reporter)
     asked = predicting.Asked(chosen, Path(_folder(run)), task or "")
     given = Path(rows) if isinstance(rows, str | Path) else source(rows, RUNS)
     where: dict[str, Any] = {"out": Path(out), "overwrite": overwrite, "runs": RUNS, "skip_bad": skip_bad}
-    return predicting.predict(asked, given, **where, report=report or Logged())
+    return predicting.predict(asked, given, **where, report=reporter or Logged())
 
 
 def encode(
@@ -253,7 +260,7 @@ def encode(
     config: AnyPath | None = None,
     settings: Settings = None,
     overwrite: bool = False,
-    report: Reporter | None = None,
+    reporter: Reporter | None = None,
 ) -> Vectors:
     """Turn a file of sentences, or a list of them, into unit vectors [N, H] float32; a blank one is zero.
 
@@ -267,7 +274,7 @@ def encode(
     chosen = _configured(config, settings, words)
     request = encoding.Encoding.from_config(chosen, source(file, RUNS), run=folder, **fields)
     where: dict[str, Any] = {"out": _path(out), "runs": RUNS, "overwrite": overwrite, "dry_run": False}
-    vectors = open_vectors(Path(encoding.encode(request, **where, report=report or Logged())["folder"]))
+    vectors = open_vectors(Path(encoding.encode(request, **where, report=reporter or Logged())["folder"]))
     return vectors.block(0, vectors.rows)
 
 
@@ -306,7 +313,7 @@ def mine(
     settings: Settings = None,
     seed: int | None = None,
     overwrite: bool = False,
-    report: Reporter | None = None,
+    reporter: Reporter | None = None,
 ) -> list[Pair]:
     """Find the translations hidden in two files, or lists, of sentences; returns (score, source, target), best first.
 
@@ -325,7 +332,7 @@ def mine(
     request = Mining.from_config(chosen, run=folder, reads=reads, json_lines=as_json, retrieval=retrieval, **fields)
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(out) if out is not None else Path(scratch, "pairs.jsonl")
-        how: dict[str, Any] = {"overwrite": overwrite, "dry_run": False, "report": report or Logged()}
+        how: dict[str, Any] = {"overwrite": overwrite, "dry_run": False, "report": reporter or Logged()}
         mining.mine(request, out=path, runs=RUNS, **how)
         return [_pair(line, as_json) for _, line in numbered_lines(path) if line]
 
@@ -338,14 +345,14 @@ def study(
     jobs: int = 1,
     out: AnyPath | None = None,
     dry_run: bool = False,
-    report: Reporter | None = None,
+    reporter: Reporter | None = None,
 ) -> dict[str, Any]:
     """Run what is missing of a grid; returns its document: "results", "entries" (scores and gains), "means".
 
     Raises StudyFailed where stages are not done, once all others are.
     """
     given = tuple(_given(data) or ())
-    where: dict[str, Any] = {"out": _path(out), "jobs": jobs, "dry_run": dry_run, "report": report or Logged()}
+    where: dict[str, Any] = {"out": _path(out), "jobs": jobs, "dry_run": dry_run, "report": reporter or Logged()}
     document = grid.study(recipe_file(Path(file)), trunk=_text(trunk), data=given, **where)
     if document["failed"]:
         raise grid.failure(document)
@@ -367,9 +374,9 @@ def _configured(config: AnyPath | None, settings: Settings, words: Mapping[str, 
     return configuration(_path(config), [given] if isinstance(given, str) else given, words, adapter=mistakes)
 
 
-def _where(out: AnyPath | None, resume: bool, dry_run: bool, report: Reporter | None) -> dict[str, Any]:
+def _where(out: AnyPath | None, resume: bool, dry_run: bool, reporter: Reporter | None) -> dict[str, Any]:
     again = {"resume": resume, "overwrite": not resume, "dry_run": dry_run}
-    return {"out": _path(out), "runs": RUNS, **again, "report": report or Logged()}
+    return {"out": _path(out), "runs": RUNS, **again, "report": reporter or Logged()}
 
 
 def _made(made: Trained | Planned | None) -> Any:
