@@ -46,6 +46,7 @@ def surveyed(path: Path, layout: str | None, column: str | None, report: Reporte
     with report.progress(f"checking {path.name}") as progress:
         source = sentence_source(path, layout, column)
         file = TextFile(source, survey(source, lambda rows: progress(rows, 0)))
+        progress(file.survey.rows, file.survey.rows)
     if source.said:
         report.say(source.said)
     return file
