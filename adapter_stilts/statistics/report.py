@@ -7,6 +7,8 @@ A report is a document of plain values, as it stands in a file and in `--json`; 
      "confusion": {"counted": "rows", "labels": ["contradiction", ...], "counts": [[61, 9, 10], ...]},
      "lengths": {"of": "tokens of an input", "metric": "accuracy", "bins": [{"from": 8, "to": 19, "n": 150,
      "score": 0.71, "interval": [0.63, 0.78]}, ...]},
+     "outcomes": {"metric": "f1", "parts": [{"answers": "all", "n": 105, "exact": 16, "partial": 37, "missed": 52,
+     "score": 0.32}, {"answers": "1 to 2 words", ...}, ...]},
      "mistakes": [{"id": "12", "text": ..., "gold": "neutral", "predicted": "entailment", "probability": 0.98}, ...]}
 
 In `counts` a row is a gold label and a column a predicted one. `tables` makes of it what a person reads.
@@ -112,8 +114,10 @@ def tables(report: Report, width: int | None = None) -> Iterator[Table]:
     if confusion := report.get("confusion"):
         yield _confusion(confusion, width)
     if outcomes := report.get("outcomes"):
-        rows = [[row["answers"], row["n"], *(row[name] for name in OUTCOMES), percent(row["f1"])] for row in outcomes]
-        yield Table("by length of the gold answer, in questions", ("answer", "n", *OUTCOMES, "F1"), rows)
+        parts = outcomes["parts"]
+        rows = [[row["answers"], row["n"], *(row[name] for name in OUTCOMES), percent(row["score"])] for row in parts]
+        columns = ("answer", "n", *OUTCOMES, outcomes["metric"])
+        yield Table("by length of the gold answer, in questions", columns, rows)
     if lengths := report.get("lengths"):
         metric = lengths["metric"].replace("_", " ")
         rows = [
@@ -141,7 +145,7 @@ def overview(reports: Sequence[Report]) -> Table:
             lowest = min(scores, key=lambda name: scores[name])
             row.append(f"{lowest} {percent(scores[lowest])}")
         if answered:
-            every = report["outcomes"][0]
+            every = report["outcomes"]["parts"][0]
             row += [percent(every[name] / every["n"]) for name in OUTCOMES]
         rows.append(row)
     title = f"{reports[0]['task']} by language{', F1 of each class' if few else ''}, percent"
