@@ -85,7 +85,7 @@ def score(
         raise UsageError(f"no {missing_file}", do="name both files: --gold FILE --predictions FILE")
     named: dict[str, Any] = {"task": task or "", "metric": metric or ""}
     options = replace(options, language=language or "", null_threshold=null_threshold, positive=positive)
-    named |= {"null_odds": null_odds, "told": report, "report": progress.reporter()}
+    named |= {"null_odds": null_odds, "hides": report, "report": progress.reporter()}
     rows = scoring.score(gold, predictions, options, **named)
     _show({"gold": gold, "predictions": predictions}, rows, as_json, report=report)
 

@@ -36,7 +36,7 @@ def score(
     task: str = "",
     metric: str = "",
     null_odds: Path | None = None,
-    told: bool = False,
+    hides: bool = False,
     report: Reporter,
 ) -> list[Result]:
     """The scores of one file of predictions: a row for every metric, the headline first.
@@ -44,7 +44,7 @@ def score(
     options    `language` is a code as typed, "" where none was; `rule` is "" where that of the task is meant
     task       whose metric is taken, and whose release the gold file may be; or
     metric     a metric by its own name
-    told       also what the score hides, as the report of the headline
+    hides      also what the score hides, as the report of the headline
     null_odds  squad_v2: a file {"question id": how much better "no answer" scored}
     """
     known = {rule.name: rule for rule in metrics.values() if rule.form}
@@ -69,7 +69,7 @@ def score(
     odds = read_odds(null_odds) if null_odds else None
     asked = replace(options, language=iso1(language) if language else "", null_odds=odds)
     given = score_file(metric, gold, predictions, asked, registered, language, report.say)
-    scored, (compared, majority), hidden = given.score, given.majority, given.report if told else {}
+    scored, (compared, majority), hidden = given.score, given.majority, given.report if hides else {}
     if scored.unanswered:
         report.say(f"{scored.unanswered} of {scored.n} questions have no prediction; they score 0")
     protocol = "own" if rule.takes_rule and asked.rule != DEFAULTS.rule else rule.protocol

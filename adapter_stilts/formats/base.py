@@ -100,6 +100,7 @@ class Format(Generic[RowT]):
     classes: ClassVar[bool] = False  # its head has a class for every label
     one_language: ClassVar[bool] = True  # its scores are those of a language: a file that mixes two is refused
     whole: ClassVar[bool] = True  # a row becomes one input, whatever its length
+    windows: ClassVar[bool] = False  # a row becomes inputs that overlap
     rows_needed: ClassVar[int] = 1  # rows a batch must have
     grouped_by: ClassVar[str] = "id"  # the field that examples of one group share
     truncation: ClassVar[str] = ""  # how an input that is too long is cut, where a score is reported with it
@@ -110,6 +111,7 @@ class Format(Generic[RowT]):
     masked: ClassVar[bool] = False  # text whose masked tokens are predicted
     line: ClassVar[str] = ""  # what a line of text holds that is to be predicted; "" where no line is enough
     answer_columns: ClassVar[tuple[str, ...]] = ()  # of its answers in a table; () where it answers nothing by itself
+    answer_fields: ClassVar[tuple[str, ...]] = ()  # of its answers in JSON lines
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -334,7 +336,7 @@ class Format(Generic[RowT]):
         lengths  tokens of each example; () where they are not known
         """
         report = self.compared(gold, predictions, score, options)
-        if lengths:
+        if lengths and not self.windows:
             of_score = (score.units, score.main.statistic, score.headline)
             report["lengths"] = by_length(lengths, *of_score, "tokens of an input")
         return report | ({"mistakes": surest(self.mistakes(gold, answers, score))} if answers else {})

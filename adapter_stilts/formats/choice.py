@@ -68,6 +68,7 @@ class ChoiceFormat(Format[MultipleChoice]):
     grouped_by = "prompt"
     line = "PROMPT TAB CHOICE TAB CHOICE ..."
     answer_columns = ("id", "prompt", "label", "answer", "probability")
+    answer_fields = ("id", "prompt", "choices", "label", "answer", "probability", "probabilities")
     form = "choices"
 
     def rows(self, rows: Iterable[Row]) -> Iterator[Row]:

@@ -152,6 +152,7 @@ class PairFormat(ClassifiedFormat):
     texts = ("text", "pair")
     line = "TEXT TAB PAIR"
     answer_columns = ("id", "text", "pair", "label", "probability")
+    answer_fields = (*answer_columns, "probabilities")
     columns = Columns(
         "pair",
         fields={"label": LABEL, "id": ID},
@@ -181,6 +182,7 @@ class SingleFormat(ClassifiedFormat):
     texts = ("text",)
     line = "TEXT"
     answer_columns = ("id", "text", "label", "probability")
+    answer_fields = (*answer_columns, "probabilities")
     columns = Columns("single", fields={"text": USUAL, "label": LABEL, "id": ID}, needed=("text",))
 
     def example(self, row: Row, id: str, layout: Layout) -> Classified:

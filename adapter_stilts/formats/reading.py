@@ -17,16 +17,30 @@ Every mistake in a file is a TaskDataError that names file and line.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from adapter_stilts.data.columns import LABEL, meant
 from adapter_stilts.data.joined_tables import joined_rows
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.tables import TABLES, Bad, Row, empty, first_cells, refuse_unread, refused, suffix, tab_rows
+from adapter_stilts.data.tables import (
+    JSON_LINES,
+    TABLES,
+    Bad,
+    Row,
+    empty,
+    first_cells,
+    refuse_unread,
+    refused,
+    suffix,
+    tab_rows,
+)
 from adapter_stilts.errors import TaskDataError
+from adapter_stilts.files import first_line
 from adapter_stilts.formats.base import Example, formats
 
 LANGUAGE_COLUMNS = ("language", "lang", "langs")  # what releases call the column that names a row's language
@@ -48,6 +62,18 @@ def read(path: Path, layout: Layout, dropped: Counter[str] | None = None) -> lis
 def read_joined(first: Path, second: Path, layout: Layout, dropped: Counter[str] | None = None) -> list[Example]:
     """The examples of two files that hold one split together; see data/joined_tables.py."""
     return _checked(examples_of(joined_rows(first, second), layout, str(first), dropped), first, layout)
+
+
+def is_predicted(path: Path) -> bool:
+    """Whether `predict` wrote a file: it has the columns of answers, or their fields, and no other."""
+    line = first_line(path).decode("utf-8", "replace").lstrip("\ufeff").strip()
+    answering = [format for format in formats.values() if format.answer_columns]
+    if suffix(path) in JSON_LINES:
+        with suppress(ValueError):
+            return tuple(json.loads(line)) in {format.answer_fields for format in answering}
+        return False
+    headers = {format.answer_columns for format in answering}
+    return any(tuple(cell.strip('"') for cell in line.split(mark)) in headers for mark in "\t,;")
 
 
 def examples_of(

@@ -60,8 +60,10 @@ class SpanFormat(Format[SpanQuestion]):
     form = "answers"
     line = "QUESTION TAB CONTEXT"
     answer_columns = ("id", "question", "answer", "start", "end", "probability")
+    answer_fields = answer_columns
     max_length = 384
     whole = False
+    windows = True
     misplaced_note = "questions are left out: their answer is not where the data says it is"
 
     def file(self, path: Path, kind: str, layout: Layout, bad: Bad = refused) -> Iterator[SpanQuestion] | None:
@@ -199,17 +201,13 @@ class SpanFormat(Format[SpanQuestion]):
     def one_class(self, predictions: Mapping[str, str]) -> bool:
         return not any(predictions.values())
 
-    def report(self, *of_score: Any, lengths: Sequence[int] = (), **more: Any) -> dict[str, Any]:
-        """By the length of answers; that of a context, read in windows, is not told."""
-        return super().report(*of_score, **more)
-
     def compared(
         self, gold: Mapping[str, Sequence[str]], predictions: Mapping[str, str], score: Score, options: Options
     ) -> dict[str, Any]:
         """How answers came out by their length; where questions have none, whether that was told."""
-        silent = [NOTHING if not texts else ANSWER for texts in gold.values()]
-        told = [ANSWER if predictions.get(question) else NOTHING for question in gold]
-        classes = classes_of(silent, told, "questions") if NOTHING in silent else {"counted": "questions"}
+        right = [ANSWER if texts else NOTHING for texts in gold.values()]
+        guessed = [ANSWER if predictions.get(question) else NOTHING for question in gold]
+        classes = classes_of(right, guessed, "questions") if NOTHING in right else {"counted": "questions"}
         return classes | {"outcomes": outcomes(list(gold.values()), score, options.language)}
 
     def mistakes(

@@ -85,6 +85,7 @@ class TagsFormat(Format[Tagged]):
     form = "tags"
     line = "SENTENCE"
     answer_columns = ("id", "position", "word", "tag", "probability")
+    answer_fields = ("id", "words", "tags", "probabilities")
     classes = True
     whole = False
 

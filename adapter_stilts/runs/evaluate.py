@@ -139,7 +139,7 @@ def _check(request: Request, subject: Subject, task: Task, report: Reporter) -> 
     """Refuse a task that no head answers, before anything is scored; say where its protocol is not followed."""
     searched = task.retrieval or task.format.ranking
     what = f"'{task.name}' cannot be scored on a few rows: among fewer sentences the right one is easier to find"
-    refuse(request.limit is not None and searched, what, "leave --limit out for it")
+    refuse(request.limit is not None and searched, what, "score it by itself, without --limit")
     if request.report and not task.format.reports:
         report.say(f"{task.name}: no report; a score of format '{task.format.name}' has no classes and no answers")
     depth, precision = subject.trunk.config.max_length, subject.trunk.precision

@@ -89,10 +89,10 @@ def measure(
     worth: Any = {"baseline": format.baseline(task.metric, rows, reading.labels, options)}
     worth |= {"one_class": format.one_class(predictions), "words_lost": lost}
     results = rows_of(task, loaded, reading, scored, settings, folder, predictions, **worth)
-    told: Mapping[str, Any] = {}
+    hidden: Mapping[str, Any] = {}
     if answers is not None:
-        told = format.report(format.gold(rows), predictions, scored, options, answers, _lengths(features, len(rows)))
-    return results if folder is None else with_report(folder, results, origin, reading, told)
+        hidden = format.report(format.gold(rows), predictions, scored, options, answers, _lengths(features, len(rows)))
+    return results if folder is None else with_report(folder, results, origin, reading, hidden)
 
 
 def _lengths(features: Sequence[Feature], examples: int) -> list[int]:

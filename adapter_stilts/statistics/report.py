@@ -6,7 +6,7 @@ A report is a document of plain values, as it stands in a file and in `--json`; 
      "predicted": 53, "correct": 32}, ...], "macro_f1": 0.55,
      "confusion": {"counted": "rows", "labels": ["contradiction", ...], "counts": [[61, 9, 10], ...]},
      "lengths": {"of": "tokens of an input", "metric": "accuracy", "bins": [{"from": 8, "to": 19, "n": 150,
-     "score": 0.71}, ...]},
+     "score": 0.71, "interval": [0.63, 0.78]}, ...]},
      "mistakes": [{"id": "12", "text": ..., "gold": "neutral", "predicted": "entailment", "probability": 0.98}, ...]}
 
 In `counts` a row is a gold label and a column a predicted one. `tables` makes of it what a person reads.
@@ -22,10 +22,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from adapter_stilts.statistics.intervals import Array, score_of
+from adapter_stilts.statistics.intervals import Array, score_interval, score_of
 
 Report: TypeAlias = Mapping[str, Any]
 KEPT = 20  # mistakes in a report
+WHOLE = 40  # labels of which all confusions are in a table
 COMMONEST = 12  # pairs of labels that are named where a whole table of them is too wide
 MOST = 6  # classes that have a column each
 OUTCOMES = ("exact", "partial", "missed")
@@ -75,10 +76,14 @@ def by_length(lengths: Sequence[int], units: Array, statistic: str, metric: str,
     units  the sums of each row, as the score was made of them
     """
     bins = [
-        {"from": low, "to": high, "n": len(rows), "score": score_of(units[rows], statistic)}
+        {"from": low, "to": high, "n": len(rows), **_scored(units[rows], statistic)}
         for low, high, rows in parts_by_length(np.array(lengths))
     ]
     return {"of": of, "metric": metric, "bins": bins}
+
+
+def _scored(units: Array, statistic: str) -> dict[str, Any]:
+    return {"score": score_of(units, statistic), "interval": score_interval(units, statistic)}
 
 
 def parts_by_length(sizes: NDArray[np.int64]) -> list[tuple[int, int, NDArray[np.intp]]]:
@@ -109,8 +114,12 @@ def tables(report: Report, width: int | None = None) -> Iterator[Table]:
         rows = [[row["answers"], row["n"], *(row[name] for name in OUTCOMES), percent(row["f1"])] for row in outcomes]
         yield Table("by length of the gold answer, in questions", ("answer", "n", *OUTCOMES, "F1"), rows)
     if lengths := report.get("lengths"):
-        rows = [[span_of(row["from"], row["to"]), row["n"], percent(row["score"])] for row in lengths["bins"]]
-        yield Table("by length", (lengths["of"], "n", lengths["metric"].replace("_", " ")), rows)
+        metric = lengths["metric"].replace("_", " ")
+        rows = [
+            [span_of(row["from"], row["to"]), percent(row["score"]), interval_of(row["interval"]), row["n"]]
+            for row in lengths["bins"]
+        ]
+        yield Table("by length", (lengths["of"], metric, "95 % interval", "n"), rows)
 
 
 def overview(reports: Sequence[Report]) -> Table:
@@ -166,6 +175,10 @@ def percent(score: float | None) -> str:
     return "" if score is None else f"{100 * score:.1f}"
 
 
+def interval_of(ends: Sequence[float] | None) -> str:
+    return " to ".join(map(percent, ends or ()))
+
+
 def span_of(low: int, high: int) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
@@ -180,8 +193,8 @@ def _confusion(confusion: Mapping[str, Any], width: int | None) -> Table:
     first = "gold, down"
     cells = zip(labels, zip(*counts, strict=True), strict=True)
     widths = (max(len(label), *(len(f"{n:,}") for n in column)) for label, column in cells)
-    needed = max(map(len, (first, *labels))) + sum(column + 2 for column in widths)
-    if width is None or needed + 4 <= width:
+    needed = max(map(len, (first, *labels))) + sum(column + 3 for column in widths)
+    if len(labels) <= WHOLE and (width is None or needed <= width):
         rows: list[list[object]] = [[label, *row] for label, row in zip(labels, counts, strict=True)]
         return Table(f"predicted (across) for gold (down), in {counted}", (first, *labels), rows)
     pairs = [

@@ -100,6 +100,17 @@ def test_finds_the_same_run_again_and_builds_on_it(single, here):
     assert (planned["rows"], planned["state"]) == (24, "new")
 
 
+def test_reports_what_a_score_hides_and_scores_the_first_rows(single):
+    (result,) = (each for each in stilts.evaluate(single, "single", data=rows(20), report=True) if each.headline)
+    assert [row["class"] for row in result.report["classes"]] == ["even", "odd"]
+    assert sum(map(sum, result.report["confusion"]["counts"])) == 20
+    assert result.to_json()["report"].startswith("reports/single/test-")
+    (first,) = (each for each in stilts.evaluate(single, "single", data=rows(20), limit=8) if each.headline)
+    assert (first.n, first.settings["limit"], first.report) == (8, 8, None)
+    with pytest.raises(UsageError, match="limit=0"):
+        stilts.evaluate(single, "single", data=rows(20), limit=0)
+
+
 def test_scores_and_gives_results(single):
     (result,) = [each for each in stilts.evaluate(single, "single", data=rows(20)) if each.headline]
     assert isinstance(result, Result)

@@ -31,8 +31,8 @@ def test_tells_pairs_that_were_answered_wrong_with_both_texts():
         {"id": "1", "text": "a 1", "pair": "b 1", "gold": "n", "predicted": "y", "probability": 0.7},
     ]
     assert made["lengths"]["bins"] == [
-        {"from": 4, "to": 4, "n": 2, "score": 0.5},
-        {"from": 9, "to": 9, "n": 1, "score": 0.0},
+        {"from": 4, "to": 4, "n": 2, "score": 0.5, "interval": None},
+        {"from": 9, "to": 9, "n": 1, "score": 0.0, "interval": None},
     ]
     assert made["counted"] == "rows"
 
