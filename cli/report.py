@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import shutil
 import sys
-import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import typer
 
@@ -20,7 +18,7 @@ from . import render
 
 SHOWN = 5  # mistakes
 LINES = 2  # of a text, on a terminal
-INDENT = "      "
+INDENT, MORE = " " * 7, " ..."
 
 
 def show(reports: Sequence[Report]) -> None:
@@ -59,8 +57,13 @@ def _table(table: Table) -> None:
 
 
 def _wrapped(text: str, width: int | None) -> str:
+    """A text under a mistake: whole in a pipe, at most so many lines of a terminal."""
     whole = " ".join(text.split())
     if width is None:
-        return INDENT + "  " + whole
-    how: dict[str, Any] = {"initial_indent": INDENT + "  ", "subsequent_indent": INDENT + "    "}
-    return "\n".join(textwrap.wrap(whole, width - 1, **how, max_lines=LINES, placeholder=" ..."))
+        return INDENT + whole
+    from rich.console import Console
+    from rich.text import Text
+
+    room = width - len(INDENT) - len(MORE) - 1
+    lines = [str(line).rstrip() for line in Text(whole).wrap(Console(width=room), room)]
+    return "\n".join(INDENT + line for line in lines[:LINES]) + (MORE if len(lines) > LINES else "")

@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
+from unicodedata import east_asian_width
 
 import numpy as np
 from numpy.typing import NDArray
@@ -192,8 +193,8 @@ def _confusion(confusion: Mapping[str, Any], width: int | None) -> Table:
     labels, counts, counted = confusion["labels"], confusion["counts"], confusion["counted"]
     first = "gold, down"
     cells = zip(labels, zip(*counts, strict=True), strict=True)
-    widths = (max(len(label), *(len(f"{n:,}") for n in column)) for label, column in cells)
-    needed = max(map(len, (first, *labels))) + sum(column + 3 for column in widths)
+    widths = (max(_width(label), *(len(f"{n:,}") for n in column)) for label, column in cells)
+    needed = max(map(_width, (first, *labels))) + sum(column + 3 for column in widths)
     if len(labels) <= WHOLE and (width is None or needed <= width):
         rows: list[list[object]] = [[label, *row] for label, row in zip(labels, counts, strict=True)]
         return Table(f"predicted (across) for gold (down), in {counted}", (first, *labels), rows)
@@ -207,6 +208,11 @@ def _confusion(confusion: Mapping[str, Any], width: int | None) -> Table:
     rows = [[gold, predicted, n, percent(share)] for n, gold, predicted, share in commonest]
     title = f"commonest confusions of {len(labels)} labels, in {counted}"
     return Table(title, ("gold", "predicted", "n", "% of gold"), rows)
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal that a text takes: a character of Chinese takes two."""
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def _cell(value: object) -> str:
