@@ -17,7 +17,8 @@ LONG = "a very long sentence of many words " * 9
 
 def report(language="sw", labels=("yes", "no")):
     gold, said = [*labels, labels[0]], [*labels, labels[1]]
-    mistake = {"id": "2", "text": LONG, "pair": "short", "gold": labels[0], "predicted": labels[1], "probability": 0.987}
+    texts = {"id": "2", "text": LONG, "pair": "short"}
+    mistake = texts | {"gold": labels[0], "predicted": labels[1], "probability": 0.987}
     facts = {"task": "nli", "protocol": "own", "language": language, "split": "test", "settings": {}}
     facts |= {"metric": "accuracy", "score": 2 / 3, "n": 3, "notes": []}
     return facts | classes_of(gold, said, "rows") | {"mistakes": [mistake] * 7}
