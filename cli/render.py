@@ -36,12 +36,13 @@ def finish(made: Evaluated | Planned | Trained | None, as_json: bool, *, all_met
     if as_json:
         document(made.to_json())
         return
-    from . import layers
+    from . import layers, report
 
     several = [] if all_metrics else layers.of_several(made.results)
     tasks = {row.task for row in several}
     results([row for row in made.results if row.task not in tasks], made.means and made.means.without(tasks))
     layers.show(several, made.folder)
+    report.show([row.report for row in made.results if row.report is not None])
     typer.echo(f"run  {made.folder}")
 
 

@@ -34,9 +34,8 @@ class Baseline:
     def of_classes(cls, metric: str, answers: Iterable[str], classes: int) -> Baseline | None:
         """Of gold answers, each one of so many classes; None where all are the same, which tells nothing."""
         counts = Counter(answers)
-        if len(counts) < 2:
-            return None
-        return cls(metric, 1 / max(classes, len(counts)), max(counts.values()) / sum(counts.values()))
+        majority = share_of_commonest(counts)
+        return None if majority is None else cls(metric, 1 / max(classes, len(counts)), majority)
 
     @property
     def best(self) -> float:
@@ -74,6 +73,11 @@ class Learning:
         between = f"(n {self.n}, {100 * low:.1f} to {100 * high:.1f})"
         text = f"{score} {between} where {simple} gives {100 * self.baseline.best:.1f}"
         return f"{text}, and nothing that the main score counts" if low > self.baseline.best else text
+
+
+def share_of_commonest(counts: Counter[str]) -> float | None:
+    """Of gold answers; None where all are the same, which tells nothing."""
+    return max(counts.values()) / sum(counts.values()) if len(counts) > 1 else None
 
 
 def learned_of(rows: Iterable[Result]) -> dict[str, Learning]:
