@@ -12,7 +12,7 @@ import time
 
 import pytest
 import typer
-from adapter_stilts_cli.app import StiltsGroup, app, quiet_libraries, say
+from adapter_stilts_cli.app import StiltsGroup, quiet_libraries, say
 from typer.testing import CliRunner
 
 from adapter_stilts import __version__, errors
