@@ -43,7 +43,9 @@ def show_facts(facts: Mapping[str, str], stream: TextIO) -> None:
 
 def fitting(by_column: Sequence[Sequence[str]], width: int) -> tuple[list[Sequence[str]], list[str]]:
     """The columns that fit a width when each has room for its longest word, and what is said of the others."""
-    kept, same, gone = list(by_column), [], []
+    kept = list(by_column)
+    same: list[str] = []
+    gone: list[str] = []
     for column in list(reversed(kept))[:-1]:
         if _narrowest(kept) > width and len(set(column[1:])) == 1:
             kept.remove(column)
