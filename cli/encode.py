@@ -10,7 +10,7 @@ import typer
 from . import options, progress, render
 from .options import named, option
 
-FILE = "One sentence a line (.txt or any name), .tsv, .jsonl, or BUCC's id files; plain, .gz or .zst."
+FILE = "One sentence a line (.txt or any name), .tsv, .csv, .jsonl, .json, or BUCC's id files; plain, .gz or .zst."
 OUT = "Where the vectors go; by default runs/vectors/, under a name made from the contents."
 LIMIT = "Memory that encoding must fit in; chooses the rows of a shard."
 DRY = "Check the file and say what would be done; write nothing."
@@ -44,7 +44,7 @@ def encode(
     \b
     Examples:
       adapter-stilts encode news.de.zst -o vectors/de --trunk intfloat/multilingual-e5-base
-      adapter-stilts encode pairs.tsv --column en --run runs/nli-1a2b3c4d --dtype float16
+      adapter-stilts encode pairs.csv --column en --run runs/nli-1a2b3c4d --dtype float16
     """
     from adapter_stilts.mining import encode as library
 

@@ -18,6 +18,8 @@ LANGUAGES = "Languages to score, separated by commas; all the task has by defaul
 LAYER = "Where sentence vectors are read; 0 is the embedding."
 SPLIT = "Which part of the task's data is scored."
 ALL_METRICS = "Of several layers, print every metric of every language instead of one table by layer."
+REPORT = "Also precision, recall and F1 by class, confusions, scores by length, the most confident mistakes."
+LIMIT = "Score the first N rows of each language alone; the scores are marked so and kept apart."
 OUT = "Where scores and predictions go; by default the run's own folder."
 
 
@@ -39,6 +41,8 @@ def evaluate(
     seed: options.SeedOption = None,
     split: Annotated[str, named("--split", "tasks.source:SPLITS", SPLIT)] = "test",
     out: Annotated[Path | None, option("-o --out", "DIR", OUT)] = None,
+    report: Annotated[bool, option("--report", None, REPORT)] = False,
+    limit: Annotated[int | None, option("--limit", "N", LIMIT, min=1)] = None,
     overwrite: Annotated[bool, option("--overwrite", None, "Score again what has scores already.")] = False,
     all_metrics: Annotated[bool, option("--all-metrics", None, ALL_METRICS)] = False,
     dry_run: options.DryRunOption = False,
@@ -51,6 +55,7 @@ def evaluate(
     \b
     Examples:
       adapter-stilts eval runs/nli-1a2b3c4d --tasks xnli,tatoeba --languages de,sw
+      adapter-stilts eval runs/nli-1a2b3c4d --tasks nli --data test=labelled.tsv --report
       adapter-stilts eval --trunk miniature --tasks tatoeba,bucc2018 --layer all
     """
     from adapter_stilts.runs import evaluate as runs
@@ -62,6 +67,6 @@ def evaluate(
     if not names(tasks):
         advice = "name one or more, for example --tasks xnli,tatoeba; `adapter-stilts list tasks` shows them"
         raise UsageError("--tasks names no task", do=advice)
-    request = Request(chosen, names(tasks), run, split)
+    request = Request(chosen, names(tasks), run, split, report=report, limit=limit)
     where: dict[str, Any] = {"out": out, "runs": options.RUNS, "overwrite": overwrite, "dry_run": dry_run}
     render.finish(runs.evaluate(request, **where, report=progress.reporter()), as_json, all_metrics=all_metrics)

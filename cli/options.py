@@ -104,7 +104,7 @@ ReaderOption: TypeAlias = Annotated[
     Path | None, option("--run", "RUN", "A finished run to encode with; leave it out to use a bare trunk.")
 ]
 LayerOption: TypeAlias = Annotated[int | None, option("--layer", "N", "Where vectors are read; 0 is the embedding.")]
-COLUMN = "The column or field of the sentence; a number, from 0, in a TSV without a header."
+COLUMN = "The column or field of the sentence; a number, from 0, in a table without a header."
 ColumnOption: TypeAlias = Annotated[Text, option("--column", "NAME|N", COLUMN)]
 NeighboursOption: TypeAlias = Annotated[int | None, option("-k", "N", "Neighbours that a margin compares with.")]
 JsonOption: TypeAlias = Annotated[bool, option("--json", None, "Print one JSON document on stdout.")]

@@ -17,9 +17,10 @@ from adapter_stilts.reporting import Advance, Reporter, Silent, span
 from . import render
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, ProgressColumn
 
 SECONDS = 5.0
+WIDE = 100  # columns of a terminal with room for everything
 
 
 def reporter() -> Reporter:
@@ -47,13 +48,15 @@ class Plain:
     def progress(self, label: str) -> Iterator[Advance]:
         started = shown = self._clock()
         last = written = (0, 0, "")
+        first: tuple[int, float] | None = None  # what was done, and when, as it was first told
 
         def advance(done: int, total: int, detail: str = "") -> None:
-            nonlocal shown, last, written
-            last = (done, total, detail)
-            if self._clock() - shown >= self._seconds:
-                shown, written = self._clock(), last
-                self.say(line(label, *last, shown - started))
+            nonlocal first, shown, last, written
+            now, last = self._clock(), (done, total, detail)
+            first = first or (done, now)
+            if now - shown >= self._seconds:
+                shown, written = now, last
+                self.say(line(label, *last, now - started, (now - first[1], done - first[0])))
 
         yield advance
         if last[0] and last != written:
@@ -92,22 +95,43 @@ class Drawn:
         if self._bars is not None:
             yield self._bars
             return
-        from rich import progress
+        from rich.progress import Progress
 
-        label, detail = (
-            progress.TextColumn(f"{{task.{name}}}", markup=False) for name in ("description", "fields[detail]")
-        )
-        times = (progress.BarColumn(), progress.MofNCompleteColumn(), progress.TimeElapsedColumn())
-        columns = (label, *times, progress.TimeRemainingColumn(), detail)
-        with progress.Progress(*columns, console=self._console) as self._bars:
+        with Progress(*_columns(self._console.width), console=self._console) as self._bars:
             try:
                 yield self._bars
             finally:
                 self._bars = None
 
 
-def line(label: str, done: int, total: int, detail: str, seconds: float) -> str:
-    """ "training nli 120/500 (24 %) in 8 s, 25 s left, loss 0.71"."""
+def _columns(width: int) -> list[ProgressColumn]:
+    """Label, bar, steps, time gone (where there is room), time left, detail; names are cut before numbers are."""
+    from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn, TimeElapsedColumn
+    from rich.table import Column
+    from rich.text import Text
+
+    class Left(ProgressColumn):
+        max_refresh = 0.5
+
+        def render(self, task: Task) -> Text:
+            seconds = None if task.finished else task.time_remaining
+            return Text("" if seconds is None else f"{span(seconds)} left")
+
+    label = Column(max_width=width // 3, no_wrap=True, overflow="ellipsis")
+    detail = Column(max_width=width * 2 // 5 - 4, no_wrap=True, overflow="ellipsis")
+    columns = [TextColumn("{task.description}", markup=False, table_column=label), BarColumn(width // 12)]
+    columns += [MofNCompleteColumn(), *([TimeElapsedColumn()] if width >= WIDE else []), Left()]
+    return [*columns, TextColumn("{task.fields[detail]}", markup=False, table_column=detail)]
+
+
+def line(
+    label: str, done: int, total: int, detail: str, seconds: float, paced: tuple[float, int] | None = None
+) -> str:
+    """ "training nli 120/500 (24 %) in 8 s, 25 s left, loss 0.71".
+
+    paced  seconds and steps that tell the speed, without what was done before and what loading took
+    """
     share = f"/{total} ({100 * done // total} %)" if total else ""
-    left = f", {span(seconds * (total - done) / done)} left" if total > done > 0 else ""
+    spent, steps = paced or (seconds, done)
+    left = f", {span(spent * (total - done) / steps)} left" if total > done and steps > 0 else ""
     return f"{label} {done}{share} in {span(seconds)}{left}" + (f", {detail}" if detail else "")

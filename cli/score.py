@@ -24,6 +24,7 @@ BENCHMARK = "xtreme or xtreme-r: every task of two folders, and the means."
 RULE = "Whose rule finds chunks in tags: XTREME's numbers are 0.0's, and tasks of your own have their own."
 ODDS = 'squad_v2: {"question id": how much better "no answer" scored}; gives the best-threshold scores.'
 NO_ANSWER = 'squad_v2: odds above which "no answer" is the answer.'
+REPORT = "Of one file, also precision, recall and F1 by class, and what was taken for what."
 REPLICATES = "0 gives no intervals; they are computed, so that other numbers change nothing."
 
 
@@ -43,6 +44,7 @@ def score(
     null_odds: Annotated[Path | None, option("--null-odds", "FILE", ODDS)] = None,
     null_threshold: Annotated[float, option("--null-threshold", "X", NO_ANSWER)] = 0.0,
     replicates: Annotated[int, option("--replicates", "N", REPLICATES, min=0)] = 1000,
+    report: Annotated[bool, option("--report", None, REPORT)] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Score prediction files of anybody's, as XTREME's evaluate.py does.
@@ -62,8 +64,8 @@ def score(
 
     options = Options(rule=seqeval or "", intervals=replicates > 0)
     if benchmark is not None:
-        one_file = ("task", "metric", "gold", "predictions", "language", "null-odds")
-        values = (task, metric, gold, predictions, language, null_odds)
+        one_file = ("task", "metric", "gold", "predictions", "language", "null-odds", "report")
+        values = (task, metric, gold, predictions, language, null_odds, report or None)
         for name, value in zip(one_file, values, strict=True):
             wrong = f"--{name} goes with one file, --benchmark with two folders"
             refuse(value is not None, wrong, do="keep one of them")
@@ -81,19 +83,32 @@ def score(
     if gold is None or predictions is None:
         missing_file = "--gold" if gold is None else "--predictions"
         raise UsageError(f"no {missing_file}", do="name both files: --gold FILE --predictions FILE")
-    named = {"task": task or "", "metric": metric or ""}
+    named: dict[str, Any] = {"task": task or "", "metric": metric or ""}
     options = replace(options, language=language or "", null_threshold=null_threshold, positive=positive)
-    rows = scoring.score(gold, predictions, options, **named, null_odds=null_odds, report=progress.reporter())
-    _show({"gold": gold, "predictions": predictions}, rows, as_json)
+    named |= {"null_odds": null_odds, "hides": report, "report": progress.reporter()}
+    rows = scoring.score(gold, predictions, options, **named)
+    _show({"gold": gold, "predictions": predictions}, rows, as_json, report=report)
 
 
 def _show(
-    facts: Mapping[str, Any], rows: Sequence[Result], as_json: bool, means: Mapping[str, float] | None = None
+    facts: Mapping[str, Any],
+    rows: Sequence[Result],
+    as_json: bool,
+    means: Mapping[str, float] | None = None,
+    report: bool = False,
 ) -> None:
+    reports = [row.report for row in rows if row.report]
+    if report and not reports:
+        progress.reporter().say(f"no report: a score of {rows[0].metric} has no classes and no answers")
     if as_json:
         document = {**facts, "results": [row.to_json() for row in rows]}
+        document |= {"reports": reports} if reports else {}
         render.document(document if means is None else {**document, "means": means})
         return
     render.results(rows)
+    if reports:
+        from .report import detail
+
+        detail(reports[0])
     if means:
         render.table("means", ("mean of", "score"), [(name, render.percent(mean)) for name, mean in means.items()])

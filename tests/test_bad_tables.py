@@ -211,8 +211,9 @@ def test_scores_or_refuses_every_table(portion, tmp_path):
         _, predictions = table(seed + TABLES, tmp_path)
         metric = task.metric if metrics[task.metric].form else "accuracy"
         for right, guessed in ((gold, gold), (gold, predictions), (predictions, gold)):
-            score, error = outcome(score_file, metric, right, guessed, Options(intervals=False), task)
+            given, error = outcome(score_file, metric, right, guessed, Options(intervals=False), task)
             if error:
                 check(error, seed)
             else:
-                assert 0 <= score.value <= 1, seed
+                assert 0 <= given.score.value <= 1, seed
+                assert given.report, seed

@@ -1,55 +1,54 @@
-"""Sentences of a file of any size, one by one: what `encode` and `mine` read. Every line is a row, so that row and line
-number agree.
+"""Sentences of a file of any size, one by one: what `encode`, `mine` and `search` read.
 
     source = sentence_source(Path("news.de.zst"))
     for sentence in sentences(source): ...              Sentence(line=1, id="", text="Guten Morgen.")
-    with TextStore(folder, "source", source) as texts:
-        texts.rows, texts[17], texts.line(17), texts.id(17)
 
     lines   a sentence a line: .txt, and any name that is none of the others
     ids     BUCC's "id TAB sentence", told by its first line ("de-000000001"), or asked for
-    tsv     .tsv: one column, by its name in the first line, or by its number (from 0) in a file without such a line
+    tsv csv .tsv .csv: one column, by its name in the first record, or by its number (from 0) in a file without names;
+            cut into cells as for training (data/cells.py)
     jsonl   .jsonl .ndjson: one field of the object in every line
+    json    .json: one field of the objects of a list, counted from 1 in the place of lines
 
-Each may be plain, gzip or zstd. Lines end at "\\n" alone. White space around a sentence is taken off. A line with
-nothing else is a blank row: it keeps its place, and it has no vector. A TSV's first line, where it names columns, is no
-row; row 0 is then line 2.
+Each may be plain, gzip or zstd. Lines end at "\\n" alone. White space around a sentence is taken off. A line or cell
+with nothing else is a blank row: it keeps its place, and it has no vector. The names of columns are no row; row 0 is
+then on line 2. A quoted cell may hold line ends: its row is on the line it begins on.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 from unicodedata import category
 
-import numpy as np
-from numpy.typing import NDArray
-
-from adapter_stilts.data.columns import TEXT
-from adapter_stilts.data.tables import empty, json_object, suffix, whole_text
+from adapter_stilts.data.cells import TABS, Delimited, of_csv, of_tabs, records
+from adapter_stilts.data.columns import TEXT, first_called
+from adapter_stilts.data.tables import (
+    CSV,
+    JSON,
+    JSON_LINES,
+    TSV,
+    check_cells,
+    checked_header,
+    empty,
+    json_document,
+    json_lines,
+    json_rows,
+    refuse_unread,
+    suffix,
+    whole_text,
+)
 from adapter_stilts.errors import TaskDataError, UsageError
-from adapter_stilts.files import disk_errors, numbered_lines
+from adapter_stilts.files import numbered_lines
 from adapter_stilts.registry import unknown_name
 
-LAYOUTS = ("lines", "ids", "tsv", "jsonl")
-BY_SUFFIX = {".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-ELSEWHERE = {
-    ".csv": "save it as tab-separated text or JSON lines",
-    ".json": "write one object a line (.jsonl)",
-    ".xlsx": "save it as tab-separated text",
-    ".parquet": "write it as JSON lines",
-    ".zip": "unpack it",
-    ".bz2": "compress it with gzip or zstd",
-    ".xz": "compress it with gzip or zstd",
-    ".npy": "vectors need no encoding",
-}
+LAYOUTS = ("lines", "ids", "tsv", "csv", "jsonl", "json")
+BY_SUFFIX = {TSV: "tsv", CSV: "csv", **dict.fromkeys(JSON_LINES, "jsonl"), **dict.fromkeys(JSON, "json")}
 BUCC_ID = re.compile(r"[a-z]{2,3}-\d{6,}\t")
 # control characters, those that only direct others (zero-width space, soft hyphen), white space
 UNSEEN = ("Cc", "Cf", "Zs", "Zl", "Zp")
@@ -71,9 +70,12 @@ class Source:
 
     path: Path
     layout: str
-    column: int = 0  # tsv: the place of the sentence in a row
-    field: str = ""  # jsonl: the name of the field
-    header: tuple[str, ...] = ()  # tsv: the names of the columns; () where the file has none
+    table: Delimited = TABS  # tsv, csv: how they are cut
+    column: int = 0  # tsv, csv: the place of the sentence in a record
+    names: tuple[str, ...] = ()  # tsv, csv: the columns, "0", "1", ... in a file without names
+    named: bool = False  # tsv, csv: whether the first record names them
+    field: str = ""  # jsonl, json: the name of the field
+    said: str = ""  # for a person: what was decided of the file and does not go without saying
 
 
 @dataclass(frozen=True)
@@ -88,39 +90,34 @@ class Survey:
 def sentence_source(path: Path, layout: str | None = None, column: str | None = None) -> Source:
     """How a file is read: as asked, or by its suffix and its first line.
 
-    column  the column of a TSV or the field of JSON lines; None takes the first usual name ("text", "sentence", ...)
-            that is there
+    column  the column of a table or the field of JSON; None takes the first usual name ("text", "sentence", ...)
 
     Raises TaskDataError for a file that cannot be read so, UsageError for a column where there is none.
     """
-    kind = suffix(path)
-    if layout is None and kind in ELSEWHERE:
-        raise TaskDataError(f"files of type {kind} are not read", where=str(path), do=ELSEWHERE[kind])
     if layout is not None and layout not in LAYOUTS:
         raise unknown_name("layout", layout, LAYOUTS)
-    first = next(islice(numbered_lines(path, LONGEST), 1), None)
+    if layout is None:
+        refuse_unread(path)
+    first = next((line for _, line in numbered_lines(path, LONGEST)), None)
     if first is None:
         raise empty(path)
-    chosen = layout or BY_SUFFIX.get(kind) or ("ids" if BUCC_ID.match(first[1]) else "lines")
-    if chosen == "tsv":
-        return _table(path, first[1].split("\t"), column)
-    if chosen == "jsonl":
-        return Source(path, chosen, field=column or _usual(json_object(first[1], f"{path}, line 1"), path))
+    chosen = layout or BY_SUFFIX.get(suffix(path)) or ("ids" if BUCC_ID.match(first) else "lines")
+    if layout is None and chosen == "lines" and column is not None and "\t" in first:
+        chosen = "tsv"
+    if chosen in ("tsv", "csv"):
+        return _table(path, chosen, column)
+    if chosen in ("jsonl", "json"):
+        return _objects(path, chosen, column)
     if column is not None:
         what = f"column '{column}' of a file that has none: it is read as {chosen}"
         raise UsageError(what, where=str(path), do="leave it out, or add --format tsv")
-    return Source(path, chosen)
+    tabs = f"the lines of {path.name} are read whole, tabs and all; --column NAME or 0, 1, ... reads one column"
+    return Source(path, chosen, said=tabs if chosen == "lines" and "\t" in first and layout is None else "")
 
 
 def sentences(source: Source) -> Iterator[Sentence]:
     """The rows in order. Raises TaskDataError with the line of what is not UTF-8, has no such column, or is no text."""
-    read = {"ids": _with_id, "tsv": _cell, "jsonl": _field}.get(source.layout)
-    for number, line in numbered_lines(source.path, LONGEST):
-        id, text = "", line
-        if read and line.strip():
-            if number == 1 and source.header:
-                continue
-            id, text = read(line, source, f"{source.path}, line {number}")
+    for number, id, text in READERS[source.layout](source):
         yield Sentence(number, id, visible(text))
 
 
@@ -166,103 +163,84 @@ class Seen:
         return Survey(self.rows, self._blank, self._digest.hexdigest())
 
 
-class TextStore:
-    """The texts of a file by row number, in one plain file in `folder` as long as the store is open: for lists that are
-    too long for memory and are wanted in any order. Eight bytes of memory a row.
-
-    seen  is shown every row as it is read, for what else is wanted of them in the same pass
-    """
-
-    def __init__(self, folder: Path, name: str, source: Source, seen: Callable[[Sentence], None] | None = None) -> None:
-        self._path = folder / f"{name}.texts"
-        self.with_ids = source.layout == "ids"
-        ends = array("q", [0])
-        first = 1
-        with disk_errors(self._path):
-            folder.mkdir(parents=True, exist_ok=True)
-            with self._path.open("wb") as stream:
-                for sentence in sentences(source):
-                    if len(ends) == 1:
-                        first = sentence.line
-                    content = (f"{sentence.id}\t{sentence.text}" if self.with_ids else sentence.text).encode()
-                    stream.write(content)
-                    ends.append(ends[-1] + len(content))
-                    if seen is not None:
-                        seen(sentence)
-        self._ends: NDArray[np.int64] = np.frombuffer(ends, dtype=np.int64)
-        self._first = first
-        self.rows = len(ends) - 1
-        self._handle = os.open(self._path, os.O_RDONLY)
-
-    def __getitem__(self, row: int) -> str:
-        return self._read(row).partition("\t")[2] if self.with_ids else self._read(row)
-
-    def id(self, row: int) -> str:
-        """ "" where the file has none."""
-        return self._read(row).partition("\t")[0] if self.with_ids else ""
-
-    def line(self, row: int) -> int:
-        """The line of the file, from 1: a row further where a first line names columns."""
-        return row + self._first
-
-    def row(self, line: int) -> int:
-        """The row of a line; outside 0..rows - 1 where there is none."""
-        return line - self._first
-
-    def close(self) -> None:
-        if self._handle >= 0:
-            os.close(self._handle)
-            self._handle = -1
-            self._path.unlink(missing_ok=True)
-
-    def __enter__(self) -> TextStore:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _read(self, row: int) -> str:
-        start, stop = int(self._ends[row]), int(self._ends[row + 1])
-        return os.pread(self._handle, stop - start, start).decode()
+def _lines(source: Source) -> Iterator[tuple[int, str, str]]:
+    return ((number, "", line) for number, line in numbered_lines(source.path, LONGEST))
 
 
-def _with_id(line: str, source: Source, where: str) -> tuple[str, str]:
-    id, tab, text = line.partition("\t")
-    if not tab:
-        do = "the file may be truncated; for a sentence a line add --format lines"
-        raise TaskDataError(f"no tab between id and sentence: {line[:40]!r}", where=where, do=do)
-    return id, text
+def _ids(source: Source) -> Iterator[tuple[int, str, str]]:
+    for number, line in numbered_lines(source.path, LONGEST):
+        id, tab, text = line.partition("\t")
+        if line.strip() and not tab:
+            do = "the file may be truncated; for a sentence a line add --format lines"
+            where = f"{source.path}, line {number}"
+            raise TaskDataError(f"no tab between id and sentence: {line[:40]!r}", where=where, do=do)
+        yield number, id if tab else "", text
 
 
-def _table(path: Path, first: list[str], column: str | None) -> Source:
+def _table(path: Path, layout: str, column: str | None) -> Source:
+    how = of_csv(path) if layout == "csv" else of_tabs(path)
+    line, first = next(records(path, how, longest=LONGEST), (1, []))
+    where = f"{path}, line {line}"
     if column is not None and column not in first and column.isdecimal():
         if int(column) >= len(first):
             what = f"column {column} of a file with {len(first)}, counted from 0"
-            raise TaskDataError(what, where=f"{path}, line 1", do=f"use 0 to {len(first) - 1}")
-        return Source(path, "tsv", int(column))
-    name = column or _usual(first, path)
-    if name not in first:
-        raise _not_there("column", name, first, f"{path}, line 1")
-    return Source(path, "tsv", first.index(name), header=tuple(first))
+            raise TaskDataError(what, where=where, do=f"use 0 to {len(first) - 1}")
+        numbers = tuple(map(str, range(len(first))))
+        return Source(path, layout, how, int(column), numbers, said=_said(path, how, column, first))
+    names = checked_header(first, path, line)
+    name = column or _usual(names, where)
+    if name not in names:
+        raise _not_there("column", name, names, where)
+    said = _said(path, how, f"'{name}'", names)
+    return Source(path, layout, how, names.index(name), tuple(names), True, said=said)
 
 
-def _cell(line: str, source: Source, where: str) -> tuple[str, str]:
-    cells = line.split("\t")
-    wanted = f"at least {source.column + 1} are expected" if source.column >= len(cells) else ""
-    if source.header:
-        expected = f"{len(source.header)} are expected: {', '.join(source.header)}"
-        wanted = expected if len(cells) != len(source.header) else ""
-    if wanted:
-        do = "correct the row; a tab inside a cell is not allowed"
-        raise TaskDataError(f"{len(cells)} columns where {wanted}", where=where, do=do)
-    return "", cells[source.column]
+def _cells(source: Source) -> Iterator[tuple[int, str, str]]:
+    rows = records(source.path, source.table, longest=LONGEST)
+    for number, cells in islice(rows, int(source.named), None):
+        if any(cell.strip() for cell in cells):
+            cells = check_cells(cells, source.names, f"{source.path}, line {number}", source.table.advice)
+        yield number, "", cells[source.column] if len(cells) > source.column else ""
 
 
-def _field(line: str, source: Source, where: str) -> tuple[str, str]:
-    fields = json_object(line, where)
-    if source.field not in fields:
-        raise _not_there("field", source.field, fields, where)
-    return "", whole_text(fields[source.field], source.field, where)
+def _objects(path: Path, layout: str, column: str | None) -> Source:
+    """A list in a file; JSON lines in spite of the name are read as such."""
+    if layout == "json" and json_document(path) is None:
+        layout = "jsonl"
+    if layout == "jsonl":
+        rows = ((f"line {number}", cells) for number, cells in json_lines(path, longest=LONGEST) if cells is not None)
+    else:
+        rows = ((f"item {number}", row.cells) for number, row in enumerate(json_rows(path)))
+    where, first = next(rows, ("", {}))
+    if not first:
+        raise empty(path, "the file has no rows")
+    return Source(path, layout, field=column or _usual(first, f"{path}, {where}"))
+
+
+def _fields(source: Source) -> Iterator[tuple[int, str, str]]:
+    for number, cells in json_lines(source.path, longest=LONGEST):
+        where = f"{source.path}, line {number}"
+        yield number, "", "" if cells is None else _field(cells, source.field, where)
+
+
+def _items(source: Source) -> Iterator[tuple[int, str, str]]:
+    for number, row in enumerate(json_rows(source.path), start=1):
+        yield number, "", _field(row.cells, source.field, row.where)
+
+
+def _field(cells: Mapping[str, object], name: str, where: str) -> str:
+    if name not in cells:
+        raise _not_there("field", name, cells, where)
+    return whole_text(cells[name], name, where)
+
+
+READERS = {"lines": _lines, "ids": _ids, "tsv": _cells, "csv": _cells, "jsonl": _fields, "json": _items}
+
+
+def _said(path: Path, how: Delimited, column: str, cells: Sequence[str]) -> str:
+    marks = {"\t": "tabs", ",": "commas", ";": "semicolons"}
+    between = f" ({marks.get(how.separator, repr(how.separator))} between cells)" if len(cells) > 1 else ""
+    return f"the sentences of {path.name} are column {column} of {len(cells)}{between}"
 
 
 def _not_there(noun: str, name: str, known: Iterable[str], where: str) -> TaskDataError:
@@ -270,10 +248,10 @@ def _not_there(noun: str, name: str, known: Iterable[str], where: str) -> TaskDa
     return TaskDataError(error.what, where=where, do=error.do)
 
 
-def _usual(names: Iterable[str], path: Path) -> str:
+def _usual(names: Iterable[str], where: str) -> str:
     names = list(names)
-    if usual := next((name for name in TEXT if name in names), None):
+    if usual := first_called(TEXT, names, where):
         return usual
-    do = "name it: --column NAME, or --column 0 for the first column of a TSV whose first line is a row"
+    do = "name it: --column NAME, or --column 0 for the first column of a table whose first line is a row"
     what = f"no column is called as sentences usually are; there are: {', '.join(names)}"[:300]
-    raise TaskDataError(what, where=f"{path}, line 1", do=do)
+    raise TaskDataError(what, where=where, do=do)

@@ -1,39 +1,32 @@
 """Files of rows with named columns: JSON lines, a JSON list, CSV, and tab-separated text with or without a header.
-
-Tab-separated text is not quoted: a quotation mark is a character like any other, as in the releases of GLUE and XNLI.
-The exceptions are files whose lines end with "\\r\\n", as those that XTREME's scripts prepare, and files in which every
-cell with a quotation mark in it is quoted as a CSV writer quotes it, which `DataFrame.to_csv(sep="\\t")` makes.
-
-A release may keep its rows in two files: pairs of functions by their numbers, and questions apart from their labels.
-
-pairs    train.txt        13653451 TAB 21955002 TAB 0
-         data.jsonl       {"idx": "13653451", "func": "..."}                   CodeXGLUE's clone detection
-labels   train.jsonl      {"context": ..., "question": ..., "answerA": ...}
-         train-labels.lst 1                                                    Social IQa
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 
-from adapter_stilts.errors import TaskDataError, few
-from adapter_stilts.files import bare_name, first_line, numbered_lines, read_text
+from adapter_stilts.data.cells import QUOTED, TABS, Delimited, of_csv, of_tabs, records, said_separator
+from adapter_stilts.data.cells import Bad as Bad
+from adapter_stilts.errors import TaskDataError
+from adapter_stilts.files import bare_name, numbered_lines, read_text
 
 Cells = Mapping[str, object]
-Bad = Callable[[TaskDataError], None]  # is told of a row that cannot be read, which is then left out, or raises it
 
-LONGEST_CELL = (1 << 31) - 1  # characters of a CSV cell; Python's own limit is 131,072
-QUOTED = re.compile(r'"(?:[^"]|"")*"', re.DOTALL)  # a cell as CSV writers quote it
 JSON_LINES, JSON, CSV, TSV = (".jsonl", ".ndjson"), (".json",), ".csv", ".tsv"
+UNPACK, AS_TABLE = "unpack it", "save it as tab-separated text or JSON lines"
+NOT_READ = {
+    **dict.fromkeys((".xlsx", ".xls", ".ods", ".feather", ".pkl", ".npy", ".npz", ".db", ".sqlite"), AS_TABLE),
+    ".arrow": "save it as JSON lines: datasets.Dataset.from_file(FILE).to_json('train.jsonl')",
+    ".parquet": "load it as a data set of the hub, or save it as JSON lines",
+    **dict.fromkeys((".zip", ".bz2", ".xz", ".7z", ".rar"), UNPACK),
+    **dict.fromkeys((".tar", ".tgz"), "unpack it (tar -xzf FILE)"),
+    **dict.fromkeys((".pdf", ".docx", ".html"), "save its text in a file of its own"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +75,27 @@ def suffix(path: Path) -> str:
     return Path(bare_name(path)).suffix.lower()
 
 
+def refuse_unread(path: Path) -> None:
+    """Raise TaskDataError for a file of a type that no reader here takes."""
+    kind = suffix(path)
+    if kind in NOT_READ:
+        raise TaskDataError(f"files of type {kind} are not read", where=str(path), do=NOT_READ[kind])
+
+
 def json_line_rows(path: Path, bad: Bad = refused) -> Iterator[Row]:
     """One JSON object a line; blank lines are skipped."""
-    for number, line in numbered_lines(path, bad=bad):
-        if line.strip():
-            where = f"{path}, line {number}"
-            try:
-                cells = json_object(line, where)
-            except TaskDataError as error:
-                bad(error)
-            else:
-                yield Row(where, cells)
+    for number, cells in json_lines(path, bad):
+        if cells is not None:
+            yield Row(f"{path}, line {number}", cells)
+
+
+def json_lines(path: Path, bad: Bad = refused, longest: int | None = None) -> Iterator[tuple[int, Cells | None]]:
+    """The object of every line, None of a blank one. longest: bytes of a line; more is refused."""
+    for number, line in numbered_lines(path, longest, bad):
+        try:
+            yield number, json_object(line, f"{path}, line {number}") if line.strip() else None
+        except TaskDataError as error:
+            bad(error)
 
 
 def json_rows(path: Path, bad: Bad = refused) -> Iterator[Row]:
@@ -126,37 +129,8 @@ def json_document(path: Path) -> object | None:
 
 
 def csv_rows(path: Path, bad: Bad = refused) -> Iterator[Row]:
-    """Rows of comma-separated text under the file's first line; a quoted cell may hold commas and line ends.
-
-    Where the first line has semicolons or tabs and no comma, these are what separates.
-    """
-    first = next((line for _, line in numbered_lines(path)), "")
-    separator = next((mark for mark in ",;\t" if mark in first), ",")
-    do = f"correct the row, or quote a cell that holds {'a comma' if separator == ',' else repr(separator)}"
-    yield from _csv_rows(path, separator, do, bad)
-
-
-def _csv_rows(path: Path, separator: str, do: str, bad: Bad) -> Iterator[Row]:
-    csv.field_size_limit(LONGEST_CELL)
-    reader = csv.reader(_csv_lines(path), delimiter=separator, strict=True)
-    header: list[str] | None = None
-    begun = 1
-    try:
-        for cells in reader:
-            if header is None:
-                header = _checked_header(cells, path)
-            elif cells:
-                yield from _row(f"{path}, line {begun}", header, cells, do, bad)
-            begun = reader.line_num + 1
-    except csv.Error as error:
-        what, do = f"not valid CSV: {error}", "a quotation mark may be missing, or the file is truncated"
-        raise TaskDataError(what, where=f"{path}, line {begun}", do=do) from error
-
-
-def _csv_lines(path: Path) -> Iterator[str]:
-    """The lines of a file with their ends, one by one, as a CSV reader wants them."""
-    for _, line in numbered_lines(path):
-        yield from io.StringIO(f"{line}\n", newline="")
+    """Rows of CSV under the file's first record; a quoted cell may hold separators and line ends."""
+    return _rows(path, of_csv(path), None, None, bad)
 
 
 TABLES: Mapping[str, Callable[[Path, Bad], Iterator[Row]]] = {
@@ -172,124 +146,39 @@ def tab_rows(
 ) -> Iterator[Row]:
     """Rows of tab-separated text under the given header, or else under the file's first line.
 
-    short  rows with too few columns are counted there and left out; None: they are refused
+    short  rows with too few columns are counted there and left out, and nothing is quoted; None: they are refused
     """
-    quoting = _quoting(path) if short is None else Quoting.NONE
-    do = "correct the row; a tab inside a cell is not allowed"
-    if quoting is Quoting.LINES and header is None:
-        yield from _csv_rows(path, "\t", do, bad)
-        return
-    for number, line in numbered_lines(path, bad=bad):
-        cells = line.split("\t")
-        if quoting is not Quoting.NONE:
-            cells = [_unquoted(cell, every=quoting is Quoting.EVERY) for cell in cells]
+    return _rows(path, of_tabs(path) if short is None else TABS, header, short, bad)
+
+
+def _rows(
+    path: Path, how: Delimited, header: Sequence[str] | None, short: Counter[str] | None, bad: Bad
+) -> Iterator[Row]:
+    for number, cells in records(path, how, bad):
         if header is None:
-            header = _checked_header(cells, path)
-        elif line:
-            if short is not None and len(cells) < len(header):
-                short["too few columns"] += 1
-                continue
-            yield from _row(f"{path}, line {number}", header, cells, do, bad)
-
-
-class Quoting(Enum):
-    """How the cells of tab-separated text are quoted."""
-
-    NONE = "a quotation mark is a character like any other"
-    MARKS = "a cell with a quotation mark in it is quoted"
-    EVERY = "every cell is quoted"
-    LINES = "a cell with a quotation mark, a tab or a line end in it is quoted"
-
-
-def _quoting(path: Path) -> Quoting:
-    """Told from the whole file: a CSV writer quotes every cell that holds a quotation mark, and doubles those in it."""
-    tabs, broken, plain, doubled, every = -1, False, False, False, False
-    with suppress(TaskDataError):  # a line that cannot be read is refused where it is read for its cells
-        for _, line in numbered_lines(path):
-            marked = [cell for cell in line.split("\t") if '"' in cell] if '"' in line else []
-            plain |= not all(QUOTED.fullmatch(cell) for cell in marked)
-            doubled |= any('""' in cell[1:] for cell in marked)
-            if tabs < 0:
-                tabs = line.count("\t")
-                every = len(marked) == tabs + 1 and not plain
-            broken |= bool(line) and line.count("\t") != tabs
-    if plain and (broken or doubled) and _fits_csv(path):
-        return Quoting.LINES
-    if every and not plain:
-        return Quoting.EVERY
-    marks = first_line(path).endswith(b"\r\n") or (doubled and not plain)  # as Python's csv module ends lines
-    return Quoting.MARKS if marks else Quoting.NONE
-
-
-def _fits_csv(path: Path) -> bool:
-    """Whether a CSV writer can have written the file: it is valid, and all its rows are as wide as its header."""
-    csv.field_size_limit(LONGEST_CELL)
-    reader = csv.reader(_csv_lines(path), delimiter="\t", strict=True)
-    with suppress(csv.Error):
-        return len({len(cells) for cells in reader if cells}) == 1
-    return False
-
-
-def joined_rows(first: Path, second: Path) -> Iterator[Row]:
-    """The rows of two files that hold one split together."""
-    return _labelled_rows(first, second) if suffix(first) in JSON_LINES else _paired_rows(first, second)
+            header = checked_header(cells, path, number)
+        elif short is not None and 0 < len(cells) < len(header):
+            short["too few columns"] += 1
+        elif cells:
+            where = f"{path}, line {number}"
+            try:
+                yield Row(where, dict(zip(header, check_cells(cells, header, where, how.advice), strict=True)))
+            except TaskDataError as error:
+                bad(error)
 
 
 def first_cells(path: Path) -> list[str]:
-    for _, line in numbered_lines(path):
-        cells = line.split("\t")
-        return [cell[1:-1] for cell in cells] if all(QUOTED.fullmatch(cell) for cell in cells) else cells
+    """The cells of the first record of tab-separated text, or of a file that says what separates them."""
+    for _, cells in records(path, said_separator(path) or TABS):
+        return [cell[1:-1] for cell in cells] if cells and all(map(QUOTED.fullmatch, cells)) else cells or [""]
     raise empty(path)
 
 
-def _paired_rows(pairs: Path, texts: Path) -> Iterator[Row]:
-    """Rows of text, pair and label, from a file of two numbers and a label a line and the file of what is numbered."""
-    known = _functions(texts)
-    lines = [(number, line) for number, line in numbered_lines(pairs) if line.strip()]
-    if not lines:
-        raise empty(pairs)
-    unknown = [id for _, line in lines for id in line.split("\t")[:2] if id not in known]
-    if unknown:
-        what = f"{len(unknown)} numbers are not in {texts.name}: {few(unknown)}"
-        raise TaskDataError(what, where=str(pairs), do="the files belong to different releases")
-    for number, line in lines:
-        where = f"{pairs}, line {number}"
-        cells = line.split("\t")
-        if len(cells) != 3:
-            what = f"a pair is two numbers and a label with tabs between: {line[:40]!r}"
-            raise TaskDataError(what, where=where, do="the file may be truncated")
-        yield Row(where, {"text": known[cells[0]], "pair": known[cells[1]], "label": cells[2].strip()})
-
-
-def _labelled_rows(rows: Path, labels: Path) -> Iterator[Row]:
-    texts, written = list(json_line_rows(rows)), [line.strip() for _, line in numbered_lines(labels)]
-    if len(texts) != len(written):
-        what = f"{len(texts)} rows and {len(written)} labels"
-        do = "both must belong to one split; one of the files may be truncated"
-        raise TaskDataError(what, where=f"{rows} and {labels}", do=do)
-    for row, label in zip(texts, written, strict=True):
-        yield Row(row.where, {**row.cells, "label": label})
-
-
-def _functions(path: Path) -> dict[str, str]:
-    known: dict[str, str] = {}
-    for row in json_line_rows(path):
-        if not {"idx", "func"} <= set(row.cells):
-            what = f"a function needs idx and func; the columns are: {', '.join(row.cells)}"
-            raise TaskDataError(what, where=row.where, do="give CodeXGLUE's data.jsonl")
-        id = str(row.cells["idx"])
-        if id in known:
-            do = "give every function a number of its own"
-            raise TaskDataError(f"id '{id}' occurs twice", where=row.where, do=do)
-        known[id] = str(row.cells["func"])
-    return known
-
-
-def _checked_header(names: list[str], path: Path) -> list[str]:
+def checked_header(names: list[str], path: Path, line: int = 1) -> list[str]:
     """The columns of a file, each of another name."""
     for place, name in enumerate(names):
         if name and name in names[:place]:
-            raise called_twice(name, name, f"{path}, line 1")
+            raise called_twice(name, name, f"{path}, line {line}")
     return names
 
 
@@ -299,24 +188,16 @@ def called_twice(first: str, second: str, where: str = "") -> TaskDataError:
     return TaskDataError(what, where=where, do="rename one of them, or take it out")
 
 
-def _row(where: str, header: Sequence[str], cells: Sequence[str], do: str, bad: Bad) -> Iterator[Row]:
+def check_cells(cells: list[str], header: Sequence[str], where: str, do: str) -> list[str]:
+    """The cells of a record as they are, one for each column. Raises TaskDataError for too few or many, and for the
+    header once more."""
     if len(header) > 1 and [cell.strip("\ufeff ").casefold() for cell in cells] == [name.casefold() for name in header]:
         do = "take the line out; files may have been put together with their headers"
-        bad(TaskDataError("the header stands here a second time", where=where, do=do))
-    elif len(cells) != len(header):
+        raise TaskDataError("the header stands here a second time", where=where, do=do)
+    if len(cells) != len(header):
         what = f"{len(cells)} columns where {len(header)} are expected: {', '.join(header)}"
-        bad(TaskDataError(what, where=where, do=do))
-    else:
-        yield Row(where, dict(zip(header, cells, strict=True)))
-
-
-def _unquoted(cell: str, *, every: bool) -> str:
-    """The text of a cell that was quoted for the quotation marks in it, which are then doubled; any other as it is.
-
-    every  cells without one are quoted, too
-    """
-    quoted = QUOTED.fullmatch(cell) and (every or '""' in cell[1:-1])
-    return cell[1:-1].replace('""', '"') if quoted else cell
+        raise TaskDataError(what, where=where, do=do)
+    return cells
 
 
 def whole_text(cell: object, what: str, where: str) -> str:

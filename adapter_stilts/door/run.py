@@ -122,7 +122,7 @@ class Run:
         return {}
 
     def predict(
-        self, task: Any, rows: Any = None, *, skip_bad: bool = False, report: Reporter | None = None
+        self, task: Any, rows: Any = None, *, skip_bad: bool = False, reporter: Reporter | None = None
     ) -> list[dict[str, Any]]:
         """What the run says of rows: of a task's, or of its only task's where rows alone are given.
 
@@ -131,7 +131,7 @@ class Run:
         Returns a dictionary each, in order: id, texts, label and probability; words and tags; answer, start and end.
         """
         name, rows = ("", task) if rows is None else (str(task), rows)
-        report = report or Logged()
+        report = reporter or Logged()
         predictor, left_out, cut = self.predictor(name), LeftOut(report, skip_bad), list[str]()
         given = Path(rows) if isinstance(rows, str | Path) else plain_rows(rows)
         answers = list(predictor.answers(predictor.source.examples(given, left_out), cut=cut))

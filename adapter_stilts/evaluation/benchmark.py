@@ -149,7 +149,7 @@ def score_benchmark(name: str, predictions: Path, labels: Path, options: Options
 def _rows(name: str, task: str, metric: str, predictions: Path, labels: Path, options: Options) -> list[Result]:
     language, form = options.language, tasks[task].format.form
     gold, guessed = (found_path(folder, task, language, form) for folder in (labels, predictions))
-    score = score_file(metric, gold, guessed, options)
+    score = score_file(metric, gold, guessed, options).score
     settings = settings_of(metric, score, options)
     return [
         Result(task, name, language, measure.metric, measure.score, score.n, measure.interval, settings=settings)

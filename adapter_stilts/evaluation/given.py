@@ -1,6 +1,6 @@
 """Anybody's prediction files: read, checked against the gold file, scored.
 
-    score_file("accuracy", Path("labels.tsv"), Path("predictions.tsv")).value        0.81
+    score_file("accuracy", Path("labels.tsv"), Path("predictions.tsv")).score.value  0.81
     score_file("chunk_f1", Path("de_pud-ud-test.conllu"), Path("tags.tsv"), task=find_task("udpos"))
 
 Predictions are in XTREME's folder form (metrics/forms.py), or a table with a column of labels. Gold is in the same
@@ -35,7 +35,7 @@ from adapter_stilts.data.tables import (
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.evaluation import checks
 from adapter_stilts.files import numbered_lines
-from adapter_stilts.formats.base import formats
+from adapter_stilts.formats.base import Format, formats
 from adapter_stilts.formats.pair import without_label
 from adapter_stilts.formats.reading import LANGUAGE_COLUMNS, read
 from adapter_stilts.formats.tags import Tagged, tags_alone
@@ -43,6 +43,7 @@ from adapter_stilts.metrics.base import DEFAULTS, Metric, Options, Score, metric
 from adapter_stilts.metrics.forms import forms, read_lines, read_ranked, read_tags
 from adapter_stilts.metrics.tags import OWN_RULE, Tags
 from adapter_stilts.registry import unknown_name
+from adapter_stilts.statistics.report import Report
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import all_codes, iso1, same_language, serves
 from adapter_stilts.tasks.reading.files import of_language
@@ -57,6 +58,27 @@ TRUTH = {"true", "false"}
 NO_ROW = Row("", {})
 
 
+@dataclass(frozen=True)
+class Given:
+    """The score of a file of predictions, and what it was made of."""
+
+    score: Score
+    gold: Any
+    predicted: Any
+    format: Format[Any]
+    options: Options
+
+    @property
+    def report(self) -> Report:
+        """What the score hides; {} where there is nothing."""
+        return self.format.report(self.gold, self.predicted, self.score, self.options)
+
+    @property
+    def majority(self) -> tuple[str, float | None]:
+        """The measure by which the commonest gold answer alone is compared, and what that gets."""
+        return self.format.majority(self.gold)
+
+
 def score_file(
     metric: str,
     gold: Path,
@@ -65,7 +87,7 @@ def score_file(
     task: Task | None = None,
     language: str = "",
     say: Callable[[str], None] = lambda remark: None,
-) -> Score:
+) -> Given:
     """Score one file of predictions against one of gold.
 
     metric    a name of the registry of metrics
@@ -82,7 +104,10 @@ def score_file(
     rule = metrics[metric]
     try:
         right, guessed = READERS.get(rule.form, _plain)(rule, gold, predictions, options, _Asked(task, language, say))
-        return rule.score(right, guessed, options)
+        scored = rule.score(right, guessed, options)
+        fits = task is not None and metric in task.format.metrics
+        format = task.format if task is not None and fits else formats[rule.formats[0]]
+        return Given(scored, right, guessed, format, options)
     except TaskDataError as error:
         if error.where.startswith((str(gold), str(predictions))):
             raise

@@ -25,15 +25,27 @@ T = TypeVar("T")
 
 
 def predict(
-    model: TaskModel, examples: Sequence[Example], features: Sequence[Feature], rules: Rules, token_budget: int = 8192
+    model: TaskModel,
+    examples: Sequence[Example],
+    features: Sequence[Feature],
+    rules: Rules,
+    token_budget: int = 8192,
+    answers: list[dict[str, Any]] | None = None,
 ) -> Any:
     """Predictions as the format's metrics and prediction files take them.
+
+    answers  is filled with what `answers` of the format says of each example, from the same logits
 
     Raises UsageError for a format that makes no predictions, or for labels that do not match the head.
     """
     tokenizer = model.encoder.trunk.tokenizer
     rules = replace(rules, pieces=lambda ids: tokenizer.convert_ids_to_tokens(list(ids)))
-    kept = read(model, features, token_budget, lambda row, feature: model.format.kept(row, feature, rules))
+    if answers is None:
+        kept = read(model, features, token_budget, lambda row, feature: model.format.kept(row, feature, rules))
+    else:
+        rows = logits(model, features, token_budget)
+        answers += model.format.answers(examples, features, rows, rules)
+        kept = [model.format.kept(*pair, rules) for pair in zip(rows, features, strict=True)]
     return model.format.decode(examples, features, kept, rules)
 
 

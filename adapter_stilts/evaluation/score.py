@@ -36,6 +36,7 @@ def score(
     task: str = "",
     metric: str = "",
     null_odds: Path | None = None,
+    hides: bool = False,
     report: Reporter,
 ) -> list[Result]:
     """The scores of one file of predictions: a row for every metric, the headline first.
@@ -43,6 +44,7 @@ def score(
     options    `language` is a code as typed, "" where none was; `rule` is "" where that of the task is meant
     task       whose metric is taken, and whose release the gold file may be; or
     metric     a metric by its own name
+    hides      also what the score hides, as the report of the headline
     null_odds  squad_v2: a file {"question id": how much better "no answer" scored}
     """
     known = {rule.name: rule for rule in metrics.values() if rule.form}
@@ -66,7 +68,8 @@ def score(
     refuse(strange, f'odds of "no answer" mean nothing to {metric}', advice)
     odds = read_odds(null_odds) if null_odds else None
     asked = replace(options, language=iso1(language) if language else "", null_odds=odds)
-    scored = score_file(metric, gold, predictions, asked, registered, language, report.say)
+    given = score_file(metric, gold, predictions, asked, registered, language, report.say)
+    scored, (compared, majority), hidden = given.score, given.majority, given.report if hides else {}
     if scored.unanswered:
         report.say(f"{scored.unanswered} of {scored.n} questions have no prediction; they score 0")
     protocol = "own" if rule.takes_rule and asked.rule != DEFAULTS.rule else rule.protocol
@@ -77,9 +80,10 @@ def score(
             split="",
             headline=measure.metric == scored.headline,
             settings=settings_of(metric, scored, asked),
-        )
+        ).with_notes(majority=majority if measure.metric == compared else None)
         for measure in scored.measures
     ]
+    rows = [replace(row, report=row.reporting(hidden)) if row.headline and hidden else row for row in rows]
     return sorted(rows, key=lambda row: not row.headline)
 
 

@@ -30,6 +30,7 @@ from adapter_stilts.formats.protocols import Decoding, Setting, TargetProtocol
 from adapter_stilts.metrics.base import DEFAULTS, Options, Score, metrics
 from adapter_stilts.registry import Registry
 from adapter_stilts.statistics.learned import Baseline
+from adapter_stilts.statistics.report import by_length, surest
 
 Logits: TypeAlias = NDArray[np.float32]
 T = TypeVar("T")
@@ -99,6 +100,7 @@ class Format(Generic[RowT]):
     classes: ClassVar[bool] = False  # its head has a class for every label
     one_language: ClassVar[bool] = True  # its scores are those of a language: a file that mixes two is refused
     whole: ClassVar[bool] = True  # a row becomes one input, whatever its length
+    windows: ClassVar[bool] = False  # a row becomes inputs that overlap
     rows_needed: ClassVar[int] = 1  # rows a batch must have
     grouped_by: ClassVar[str] = "id"  # the field that examples of one group share
     truncation: ClassVar[str] = ""  # how an input that is too long is cut, where a score is reported with it
@@ -109,6 +111,7 @@ class Format(Generic[RowT]):
     masked: ClassVar[bool] = False  # text whose masked tokens are predicted
     line: ClassVar[str] = ""  # what a line of text holds that is to be predicted; "" where no line is enough
     answer_columns: ClassVar[tuple[str, ...]] = ()  # of its answers in a table; () where it answers nothing by itself
+    answer_fields: ClassVar[tuple[str, ...]] = ()  # of its answers in JSON lines
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -302,9 +305,49 @@ class Format(Generic[RowT]):
         """
         return None
 
+    def majority(self, gold: Any) -> tuple[str, float | None]:
+        """The measure by which the commonest answer alone is compared, and what it gets; None where that tells
+        nothing."""
+        return "", None
+
     def one_class(self, predictions: Any) -> bool:
         """Whether all predictions are the same class; of spans, that there is no answer."""
         return False
+
+    # What a score hides (statistics/report.py).
+
+    @property
+    def reports(self) -> bool:
+        """Whether there is more to be said of its scores: by class, or by how answers came out."""
+        return type(self).compared is not Format.compared
+
+    def report(
+        self,
+        gold: Any,
+        predictions: Any,
+        score: Score,
+        options: Options = DEFAULTS,
+        answers: Sequence[Mapping[str, Any]] = (),
+        lengths: Sequence[int] = (),
+    ) -> dict[str, Any]:
+        """The report of a score, {} for a format without one.
+
+        answers  what `answers` says of each example; () where that is not known, as of files of predictions
+        lengths  tokens of each example; () where they are not known
+        """
+        report = self.compared(gold, predictions, score, options)
+        if lengths and not self.windows:
+            of_score = (score.units, score.main.statistic, score.headline)
+            report["lengths"] = by_length(lengths, *of_score, "tokens of an input")
+        return report | ({"mistakes": surest(self.mistakes(gold, answers, score))} if answers else {})
+
+    def compared(self, gold: Any, predictions: Any, score: Score, options: Options) -> dict[str, Any]:
+        """Gold and predictions, as a metric takes them, class by class."""
+        return {}
+
+    def mistakes(self, gold: Any, answers: Sequence[Mapping[str, Any]], score: Score) -> Iterator[dict[str, Any]]:
+        """Every example that was answered wrong: id, texts, gold, predicted, probability."""
+        return iter(())
 
 
 formats: Registry[Format[Any]] = Registry("format", package="adapter_stilts.formats")

@@ -6,6 +6,7 @@ MultipleChoice("0", "The man fell. What was the cause?", ("He slipped.", "He san
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -19,8 +20,9 @@ from adapter_stilts.data.tables import Row, whole_text
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, chances, dealt, register, rounded
 from adapter_stilts.formats.pair import gold_label, without_label
-from adapter_stilts.metrics.base import DEFAULTS, Options
-from adapter_stilts.statistics.learned import Baseline
+from adapter_stilts.metrics.base import DEFAULTS, Options, Score
+from adapter_stilts.statistics.learned import Baseline, share_of_commonest
+from adapter_stilts.statistics.report import classes_of
 
 LETTERS = 26  # choices that can be called by one
 # What XTREME-R writes after a premise of COPA and XCOPA, in English for every language.
@@ -66,6 +68,7 @@ class ChoiceFormat(Format[MultipleChoice]):
     grouped_by = "prompt"
     line = "PROMPT TAB CHOICE TAB CHOICE ..."
     answer_columns = ("id", "prompt", "label", "answer", "probability")
+    answer_fields = ("id", "prompt", "choices", "label", "answer", "probability", "probabilities")
     form = "choices"
 
     def rows(self, rows: Iterable[Row]) -> Iterator[Row]:
@@ -160,8 +163,27 @@ class ChoiceFormat(Format[MultipleChoice]):
         choices = max((len(example.choices) for example in examples), default=0)
         return Baseline.of_classes("accuracy", (str(example.label) for example in examples), choices)
 
+    def majority(self, gold: Sequence[str]) -> tuple[str, float | None]:
+        return "accuracy", share_of_commonest(Counter(gold))
+
     def one_class(self, predictions: Sequence[int]) -> bool:
         return len(set(predictions)) == 1
+
+    def compared(
+        self, gold: Sequence[str], predictions: Sequence[object], score: Score, options: Options
+    ) -> dict[str, Any]:
+        """By position: an encoder that prefers the first choice shows it here."""
+        right, guessed = ([f"choice {label}" for label in labels] for labels in (gold, predictions))
+        return classes_of(right, guessed, "rows")
+
+    def mistakes(
+        self, gold: Sequence[str], answers: Sequence[Mapping[str, Any]], score: Score
+    ) -> Iterator[dict[str, Any]]:
+        for right, answer in zip(gold, answers, strict=True):
+            if str(answer["label"]) != right:
+                labels = {"gold": answer["choices"][int(right)], "predicted": answer["answer"]}
+                texts = {"id": answer["id"], "prompt": answer["prompt"]}
+                yield {**texts, **labels, "probability": answer["probability"]}
 
 
 def _flat(row: Row) -> Row:

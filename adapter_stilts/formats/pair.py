@@ -6,7 +6,8 @@ Classified("0", "A man sleeps.", "He is awake.", "contradiction")
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,8 +29,9 @@ from adapter_stilts.formats.base import (
     register,
     rounded,
 )
-from adapter_stilts.metrics.base import DEFAULTS, Options
-from adapter_stilts.statistics.learned import Baseline
+from adapter_stilts.metrics.base import DEFAULTS, Options, Score
+from adapter_stilts.statistics.learned import Baseline, share_of_commonest
+from adapter_stilts.statistics.report import classes_of
 
 FEW = 100  # rows of one class that may be chance or choice
 SEED = 13  # of the mismatches, so that the same file always gives the same rows
@@ -124,8 +126,24 @@ class ClassifiedFormat(Format[Classified]):
     ) -> Baseline | None:
         return Baseline.of_classes("accuracy", (example.label for example in examples), len(labels or ()))
 
+    def majority(self, gold: Sequence[str]) -> tuple[str, float | None]:
+        return "accuracy", share_of_commonest(Counter(gold))
+
     def one_class(self, predictions: Sequence[str]) -> bool:
         return len(set(predictions)) == 1
+
+    def compared(
+        self, gold: Sequence[str], predictions: Sequence[str], score: Score, options: Options
+    ) -> dict[str, Any]:
+        return classes_of(gold, predictions, "rows")
+
+    def mistakes(
+        self, gold: Sequence[str], answers: Sequence[Mapping[str, Any]], score: Score
+    ) -> Iterator[dict[str, Any]]:
+        for right, answer in zip(gold, answers, strict=True):
+            if answer["label"] != right:
+                texts = {name: answer[name] for name in ("id", *self.texts)}
+                yield {**texts, "gold": right, "predicted": answer["label"], "probability": answer["probability"]}
 
 
 @register
@@ -134,6 +152,7 @@ class PairFormat(ClassifiedFormat):
     texts = ("text", "pair")
     line = "TEXT TAB PAIR"
     answer_columns = ("id", "text", "pair", "label", "probability")
+    answer_fields = (*answer_columns, "probabilities")
     columns = Columns(
         "pair",
         fields={"label": LABEL, "id": ID},
@@ -163,6 +182,7 @@ class SingleFormat(ClassifiedFormat):
     texts = ("text",)
     line = "TEXT"
     answer_columns = ("id", "text", "label", "probability")
+    answer_fields = (*answer_columns, "probabilities")
     columns = Columns("single", fields={"text": USUAL, "label": LABEL, "id": ID}, needed=("text",))
 
     def example(self, row: Row, id: str, layout: Layout) -> Classified:

@@ -17,27 +17,33 @@ Every mistake in a file is a TaskDataError that names file and line.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from adapter_stilts.data.columns import LABEL, meant
+from adapter_stilts.data.joined_tables import joined_rows
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.tables import TABLES, Bad, Row, empty, first_cells, joined_rows, refused, suffix, tab_rows
+from adapter_stilts.data.tables import (
+    JSON_LINES,
+    TABLES,
+    Bad,
+    Row,
+    empty,
+    first_cells,
+    refuse_unread,
+    refused,
+    suffix,
+    tab_rows,
+)
 from adapter_stilts.errors import TaskDataError
+from adapter_stilts.files import first_line
 from adapter_stilts.formats.base import Example, formats
 
 LANGUAGE_COLUMNS = ("language", "lang", "langs")  # what releases call the column that names a row's language
-UNPACK, AS_TABLE = "unpack it", "save it as tab-separated text or JSON lines"
-NOT_READ = {
-    **dict.fromkeys((".xlsx", ".xls", ".ods", ".feather", ".pkl", ".npy", ".npz", ".db", ".sqlite"), AS_TABLE),
-    ".arrow": "save it as JSON lines: datasets.Dataset.from_file(FILE).to_json('train.jsonl')",
-    ".parquet": "load it as a data set of the hub, or save it as JSON lines",
-    **dict.fromkeys((".zip", ".bz2", ".xz", ".7z", ".rar"), UNPACK),
-    **dict.fromkeys((".tar", ".tgz"), "unpack it (tar -xzf FILE)"),
-    **dict.fromkeys((".pdf", ".docx", ".html"), "save its text in a file of its own"),
-}
 
 
 def read(path: Path, layout: Layout, dropped: Counter[str] | None = None) -> list[Example]:
@@ -54,8 +60,20 @@ def read(path: Path, layout: Layout, dropped: Counter[str] | None = None) -> lis
 
 
 def read_joined(first: Path, second: Path, layout: Layout, dropped: Counter[str] | None = None) -> list[Example]:
-    """The examples of two files that hold one split together; see data/tables.py."""
+    """The examples of two files that hold one split together; see data/joined_tables.py."""
     return _checked(examples_of(joined_rows(first, second), layout, str(first), dropped), first, layout)
+
+
+def is_predicted(path: Path) -> bool:
+    """Whether `predict` wrote a file: it has the columns of answers, or their fields, and no other."""
+    line = first_line(path).decode("utf-8", "replace").lstrip("\ufeff").strip()
+    answering = [format for format in formats.values() if format.answer_columns]
+    if suffix(path) in JSON_LINES:
+        with suppress(ValueError):
+            return tuple(json.loads(line)) in {format.answer_fields for format in answering}
+        return False
+    headers = {format.answer_columns for format in answering}
+    return any(tuple(cell.strip('"') for cell in line.split(mark)) in headers for mark in "\t,;")
 
 
 def examples_of(
@@ -113,8 +131,7 @@ def _examples(
 def stream(path: Path, layout: Layout, dropped: Counter[str] | None = None, bad: Bad = refused) -> Iterator[Example]:
     """The examples one by one, without the checks that need the whole file. bad: is told of a row that is none."""
     kind = suffix(path)
-    if kind in NOT_READ:
-        raise TaskDataError(f"files of type {kind} are not read", where=str(path), do=NOT_READ[kind])
+    refuse_unread(path)
     examples = formats[layout.format].file(path, kind, layout, bad)
     if examples is None:
         unread: list[TaskDataError] = []

@@ -26,13 +26,16 @@ from adapter_stilts.formats.base import Cut, Format, Logits, Rules, cells_of, de
 from adapter_stilts.formats.protocols import Decoding, Setting, TargetProtocol
 from adapter_stilts.formats.squad import Answer, SpanQuestion, flat_answers, squad_document, squad_rows
 from adapter_stilts.metrics.answers import Answers, Span, Window, best_span, most_context
-from adapter_stilts.metrics.base import DEFAULTS, Options
+from adapter_stilts.metrics.base import DEFAULTS, Options, Score
+from adapter_stilts.metrics.squad import outcomes
 from adapter_stilts.metrics.word_answers import word_answer
 from adapter_stilts.statistics.learned import Baseline
+from adapter_stilts.statistics.report import classes_of
 
 OUTSIDE = (-1, -1)
 NO_ANSWER_HERE = (0, 0)  # the <s> token
 UNKNOWN = (IGNORED, IGNORED)
+ANSWER, NOTHING = "an answer", "no answer"
 WORD_MARK = "\u2581"  # in front of a piece that begins a word
 
 
@@ -57,8 +60,10 @@ class SpanFormat(Format[SpanQuestion]):
     form = "answers"
     line = "QUESTION TAB CONTEXT"
     answer_columns = ("id", "question", "answer", "start", "end", "probability")
+    answer_fields = answer_columns
     max_length = 384
     whole = False
+    windows = True
     misplaced_note = "questions are left out: their answer is not where the data says it is"
 
     def file(self, path: Path, kind: str, layout: Layout, bad: Bad = refused) -> Iterator[SpanQuestion] | None:
@@ -186,11 +191,35 @@ class SpanFormat(Format[SpanQuestion]):
         """F1 of the whole context as the answer; and of no answer, where questions have none."""
         whole = {example.id: example.context for example in examples}
         scored = self.score(metric, examples, whole, replace(options, intervals=False))
-        silent = sum(not example.answers for example in examples)
-        return Baseline("f1", scored.metrics["f1"], silent / len(examples) if silent else None)
+        return Baseline("f1", scored.metrics["f1"], self.majority(self.gold(examples))[1])
+
+    def majority(self, gold: Mapping[str, Sequence[str]]) -> tuple[str, float | None]:
+        """Of no answer, where questions have none."""
+        silent = sum(not texts for texts in gold.values())
+        return "f1", silent / len(gold) if silent else None
 
     def one_class(self, predictions: Mapping[str, str]) -> bool:
         return not any(predictions.values())
+
+    def compared(
+        self, gold: Mapping[str, Sequence[str]], predictions: Mapping[str, str], score: Score, options: Options
+    ) -> dict[str, Any]:
+        """How answers came out by their length; where questions have none, whether that was told."""
+        right = [ANSWER if texts else NOTHING for texts in gold.values()]
+        guessed = [ANSWER if predictions.get(question) else NOTHING for question in gold]
+        classes = classes_of(right, guessed, "questions") if NOTHING in right else {"counted": "questions"}
+        return classes | {"outcomes": outcomes(list(gold.values()), score, options.language)}
+
+    def mistakes(
+        self, gold: Mapping[str, Sequence[str]], answers: Sequence[Mapping[str, Any]], score: Score
+    ) -> Iterator[dict[str, Any]]:
+        """Questions whose answer shares nothing with the gold ones, or only a part."""
+        exact = next(measure for measure in score.measures if measure.metric == "exact_match").units[:, 0]
+        for texts, right, answer in zip(gold.values(), exact, answers, strict=True):
+            if not right:
+                labels = {"gold": " | ".join(dict.fromkeys(texts)) or NOTHING, "predicted": answer["answer"] or NOTHING}
+                asked = {name: answer[name] for name in ("id", "question")}
+                yield {**asked, **labels, "probability": answer["probability"]}
 
     def _target(self, example: SpanQuestion, inside: Offsets, lead: int) -> tuple[int, int]:
         if not example.answers:

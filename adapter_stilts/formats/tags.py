@@ -35,13 +35,15 @@ from adapter_stilts.files import numbered_lines
 from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, chances, dealt, register, rounded
 from adapter_stilts.formats.protocols import Setting, TargetProtocol
 from adapter_stilts.metrics.answers import is_punctuation
-from adapter_stilts.metrics.base import DEFAULTS, Options
-from adapter_stilts.metrics.tags import Tags
-from adapter_stilts.statistics.learned import Baseline
+from adapter_stilts.metrics.base import DEFAULTS, Options, Score
+from adapter_stilts.metrics.tags import Tags, type_scores, types_of
+from adapter_stilts.statistics.learned import Baseline, share_of_commonest
+from adapter_stilts.statistics.report import by_class, classes_of
 
 EMPTY = "no word with a tag"
 NAMED = {"upos": ("upos", "pos_tags", "pos"), ENTITIES: ("ner_tags", "ner")}  # columns by what is wanted of tags
 UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+AROUND = 10  # words on each side of one that is shown
 WIDEST = 4  # columns of a file with a word a line, where spaces part them
 
 
@@ -83,6 +85,7 @@ class TagsFormat(Format[Tagged]):
     form = "tags"
     line = "SENTENCE"
     answer_columns = ("id", "position", "word", "tag", "probability")
+    answer_fields = ("id", "words", "tags", "probabilities")
     classes = True
     whole = False
 
@@ -253,8 +256,37 @@ class TagsFormat(Format[Tagged]):
         tags = (tag for example in examples for tag in example.tags)
         return Baseline.of_classes("token_accuracy", tags, len(labels or ()))
 
+    def majority(self, gold: Sequence[Tags]) -> tuple[str, float | None]:
+        return "token_accuracy", share_of_commonest(Counter(chain.from_iterable(gold)))
+
     def one_class(self, predictions: Sequence[Tags]) -> bool:
         return len({tag for tags in predictions for tag in tags}) == 1
+
+    def compared(
+        self, gold: Sequence[Tags], predictions: Sequence[Tags], score: Score, options: Options
+    ) -> dict[str, Any]:
+        """Entities by their type, and types of words for each other; tags that mark none, word by word."""
+        right, guessed = (list(chain.from_iterable(sentences)) for sentences in (gold, predictions))
+        if not any(parts(tag)[0] in ("B", "I") for tag in (*right, *guessed)):
+            return classes_of(right, guessed, "words")
+        rule = options.rule
+        confusion = classes_of(types_of(right, rule), types_of(guessed, rule), "words")["confusion"]
+        scores = by_class(type_scores(gold, predictions, rule))
+        return {"counted": "entities", **scores, "confusion": confusion}
+
+    def mistakes(
+        self, gold: Sequence[Tags], answers: Sequence[Mapping[str, Any]], score: Score
+    ) -> Iterator[dict[str, Any]]:
+        """Of each sentence the wrong word of the highest probability, in brackets among its neighbours."""
+        for right, answer in zip(gold, answers, strict=True):
+            tags, shares, words = answer["tags"], answer["probabilities"], answer["words"]
+            wrong = [number for number, tag in enumerate(right) if tag != tags[number]]
+            if wrong:
+                worst = max(wrong, key=shares.__getitem__)
+                first, last = max(0, worst - AROUND), worst + 1
+                marked = [*words[first:worst], f"[{words[worst]}]", *words[last : last + AROUND]]
+                labels = {"gold": right[worst], "predicted": tags[worst], "probability": shares[worst]}
+                yield {"id": answer["id"], "word": words[worst], "words": " ".join(marked), **labels}
 
 
 def tags_alone(sentences: Sequence[Sequence[str]], layout: Layout, path: str) -> list[tuple[str, ...]]:

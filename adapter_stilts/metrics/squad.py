@@ -8,10 +8,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.metrics.answers import Answers, Normalise, character_text, em_f1, mlqa_text, squad_text
 from adapter_stilts.metrics.base import DEFAULTS, Array, Options, Score, metrics, same_number, scored, units_of
+from adapter_stilts.statistics.report import parts_by_length, span_of
 
 # Languages written without spaces, where SQuAD's F1 takes a whole answer for one token: F1 over characters is given
 # beside it.
@@ -50,6 +52,29 @@ OF_SPANS: dict[str, Any] = {"formats": ("span",), "form": "answers", "averaged":
 metrics.register("squad", protocol="xtreme", **OF_SPANS)(partial(score_answers, "squad"))
 metrics.register("squad_v2", takes_odds=True, **OF_SPANS)(partial(score_answers, "squad_v2"))
 metrics.register("mlqa", protocol="xtreme", needs_language=True, **OF_SPANS)(partial(score_answers, "mlqa"))
+
+
+def outcomes(gold: Sequence[Sequence[str]], score: Score, language: str) -> dict[str, Any]:
+    """How many answers are exact, share something with gold ones, or miss them: of all, by the length of the first gold
+    answer (characters where words are not told apart), and of questions that have none."""
+    units = {measure.metric: measure.units for measure in score.measures}
+    metric = "f1-characters" if "f1-characters" in units else "f1"
+    exact, shared = units["exact_match"][:, 0], units[metric][:, 0]
+    unit, cut = ("character", list) if language in UNSPACED else ("word", str.split)
+    sizes = np.array([len(cut(texts[0])) if texts else 0 for texts in gold])
+    chosen = {"all": np.arange(len(sizes))}
+    for low, high, rows in parts_by_length(sizes[sizes > 0]):
+        chosen[f"{span_of(low, high)} {unit}{'' if high == 1 else 's'}"] = np.flatnonzero(sizes > 0)[rows]
+    if not sizes.all():
+        chosen["no answer"] = np.flatnonzero(sizes == 0)
+    parts = [_outcome(name, exact[rows] == 1, shared[rows]) for name, rows in chosen.items()]
+    return {"metric": metric, "parts": parts}
+
+
+def _outcome(name: str, exact: NDArray[np.bool_], shared: Array) -> dict[str, Any]:
+    counts = {"exact": exact, "partial": ~exact & (shared > 0), "missed": ~exact & (shared == 0)}
+    sums = {outcome: int(rows.sum()) for outcome, rows in counts.items()}
+    return {"answers": name, "n": len(exact), **sums, "score": float(shared.mean())}
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ chunk, while SCONJ, SYM (prefix S) stand alone. The rules differ in the type:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from operator import eq
 from typing import Any, TypeAlias
@@ -27,6 +28,7 @@ from adapter_stilts.data.tag_schemes import OUTSIDE, parts
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.metrics.base import DEFAULTS, Array, Options, Score, metrics, one_each, scored, units_of
 from adapter_stilts.registry import unknown_name
+from adapter_stilts.statistics.report import class_scores, in_order
 
 Tags: TypeAlias = Sequence[str]
 Chunk: TypeAlias = tuple[str, int, int]  # type, first and last position over the whole file
@@ -67,6 +69,21 @@ def chunk_counts(gold: Sequence[Tags], predicted: Sequence[Tags], rule: str = "0
     of_gold, of_prediction = chunks(gold, rule), chunks(predicted, rule)
     rows = [(len(right & guess), len(guess), len(right)) for right, guess in zip(of_gold, of_prediction, strict=True)]
     return np.array(rows, dtype=np.int64).reshape(-1, 3)
+
+
+def type_scores(gold: Sequence[Tags], predicted: Sequence[Tags], rule: str) -> list[dict[str, Any]]:
+    """Precision, recall and F1 of the chunks of each type; their counts add up to those of `chunk_counts`."""
+    pairs = list(zip(chunks(gold, rule), chunks(predicted, rule), strict=True))
+    right, guessed, both = (
+        Counter(type or NO_TYPE for chunks_of in sides for type, _, _ in chunks_of)
+        for sides in zip(*((right, guess, right & guess) for right, guess in pairs), strict=True)
+    )
+    return [class_scores(type, both[type], guessed[type], right[type]) for type in in_order({*right, *guessed})]
+
+
+def types_of(tags: Iterable[str], rule: str) -> list[str]:
+    """The type of each word's tag; O is its own."""
+    return [tag if tag == OUTSIDE else READ[rule](tag)[1] or NO_TYPE for tag in tags]
 
 
 def chunks(sentences: Sequence[Tags], rule: str = "0.0") -> list[set[Chunk]]:
@@ -117,6 +134,7 @@ def _own(tag: str) -> tuple[str, str]:
 
 
 OWN_RULE, BARE = "own", "bare"
+NO_TYPE = "entity"  # what chunks are called whose tags are B and I alone
 READ: dict[str, Callable[[str], tuple[str, str]]] = {  # a tag's prefix and type, by rule
     "0.0": lambda tag: (tag[0], tag.rsplit("-", 1)[-1]),
     "1.2": lambda tag: (tag[0], tag[1:].split("-", 1)[-1] or "_"),

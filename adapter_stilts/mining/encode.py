@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
@@ -28,14 +28,24 @@ from adapter_stilts.environment import peak_memory
 from adapter_stilts.errors import TaskDataError, refuse
 from adapter_stilts.files import bare_name
 from adapter_stilts.mining.cluster import Cluster, cluster_of
-from adapter_stilts.mining.folder import centred_folder, clear_vectors, decides, filling, state_of_vectors
+from adapter_stilts.mining.folder import (
+    centred_folder,
+    clear_unfinished,
+    clear_vectors,
+    decides,
+    filling,
+    state_of_vectors,
+    unfinished,
+)
 from adapter_stilts.mining.memory import REMEMBERED, rows_of_a_shard
+from adapter_stilts.mining.pace import Pace
 from adapter_stilts.mining.sides import TextFile, surveyed
 from adapter_stilts.mining.workers import read_by_workers, spec_of
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.protocols import MAX_LENGTH, protocol
 from adapter_stilts.retrieval.reading import Overrides, Reading
+from adapter_stilts.retrieval.saved import Saved
 from adapter_stilts.retrieval.stored.arrays import DTYPES, write_shard
 from adapter_stilts.retrieval.stored.encoding import ShardRows, gather, remember, vectors_of
 from adapter_stilts.retrieval.stored.known import KnownTexts, as_keys
@@ -142,6 +152,7 @@ class Encoder:
                 do = "run the command again when it is at rest"
                 raise TaskDataError("the file changed while it was read", where=str(request.file), do=do)
             if state != "done":
+                clear_unfinished(folder)
                 seal(folder)
         summary = work.summary()
         rows, blank, cut = (summary[name] for name in ("rows", "blank", "cut"))
@@ -171,11 +182,11 @@ class _Work:
     def finish(self, rows: Iterator[Sentence]) -> str:
         """Encode the missing shards, reading all rows of the file to the end; returns "new", "resumed" or "done"."""
         self._files.check_all()
-        state = "done" if self._sealed else "resumed" if self._shards else "new"
-        start = len(self._shards) * self._size
+        start, inside = len(self._shards) * self._size, unfinished(self._folder, len(self._shards)).exists()
+        state = "done" if self._sealed else "resumed" if self._shards or inside else "new"
         if state == "resumed":
-            at = f"row {min(start, self._rows) + 1} of {self._rows}"
-            self._report.say(f"going on at {at}; the shards before it are whole")
+            at = f"in the shard of row {start + 1}" if inside else f"at row {min(start, self._rows) + 1}"
+            self._report.say(f"going on {at} of {self._rows}; the shards before it are whole")
             for done in self._shards:
                 keys = self._files.read("texts", done.shard, slice(0, done.rows))
                 remember(self._known, keys, done.shard * self._size)
@@ -183,43 +194,41 @@ class _Work:
         if start < self._rows:
             deque(islice(rows, start), maxlen=0)  # those that are encoded
             with self._report.progress(f"encoding {self._request.file.name}") as progress:
-
-                def pace(done: int, of: int) -> None:
-                    """Progress in rows of the file, from the done share of a shard, with the speed."""
-                    first = len(self._shards) * self._size
-                    read, seconds = first - start + self._count(first) * done // of, time.monotonic() - started
-                    speed = f"{read / seconds:.0f} sentences/s" if seconds > 0 else ""
-                    progress(read, self._rows - start, speed)
-
+                pace = Pace(progress, self._rows, start)
                 for shard in self._read_shards(rows, start, pace):
                     self._store(shard)
+            self._read = max(0, self._rows - pace.before)
         if state != "done":
             deque(rows, maxlen=0)  # what the file has beyond the rows that were counted
-        self._read, self._seconds = max(0, self._rows - start), time.monotonic() - started
+        self._seconds = time.monotonic() - started
         return state
 
     def _count(self, first: int) -> int:
         """The rows of the shard that starts there."""
         return min(self._size, self._rows - first)
 
-    def _read_shards(
-        self, rows: Iterator[Sentence], start: int, pace: Callable[[int, int], None]
-    ) -> Iterator[ShardRows]:
+    def _read_shards(self, rows: Iterator[Sentence], start: int, pace: Pace) -> Iterator[ShardRows]:
         """The shards from that row on, cut into tokens here and read here, or by the workers of a cluster."""
         encoder, reading = self._reader.encoder, self._request.reading(self._reader)
         firsts = range(start, self._rows, self._size)
         shards = (gather(encoder, rows, at, self._count(at), reading.max_length, self._known) for at in firsts)
         if self._cluster is None:
-            for shard in shards:
-                shard.new = vectors_of(encoder, shard.tokens, shard.first, reading, pace)
+            for number, at in enumerate(firsts, start=len(self._shards)):
+                shard = next(shards)
+                identity = fingerprint([decides(dict(self._made)), number, len(shard.tokens)])
+                saved = Saved(unfinished(self._folder, number), identity)
+                told = partial(pace.tell, at, self._count(at))
+                shard.new = vectors_of(encoder, shard.tokens, shard.first, reading, told, saved)
                 shard.tokens.clear()  # before the next is cut into tokens
                 yield shard
                 del shard
             return
         spec, gpu = spec_of(self._reader, self._request.run), self._device.startswith("cuda")
-        for shard, worker_peak in read_by_workers(self._cluster, spec, reading, shards, gpu=gpu):
+        read = read_by_workers(self._cluster, spec, reading, shards, gpu=gpu)
+        for at, (shard, worker_peak) in zip(firsts, read, strict=True):
             self._worker_peak = max(self._worker_peak, worker_peak)
-            pace(1, 1)
+            for done in (0, 1):
+                pace.tell(at, self._count(at), done, 1)
             yield shard
 
     def _store(self, made: ShardRows) -> None:
@@ -229,6 +238,7 @@ class _Work:
         files = write_shard(self._folder, number, (made.rows, made.new.shape[1]), dtype, blocks, as_keys(made.keys))
         shard = Shard(number, made.rows, made.blank, made.repeated, made.cut, files)
         append(self._folder, shard)
+        unfinished(self._folder, number).unlink(missing_ok=True)
         self._files.add(files)
         self._shards.append(shard)
 

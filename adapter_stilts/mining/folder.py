@@ -80,6 +80,17 @@ def clear_vectors(folder: Path) -> None:
         for part in ("vectors", "scales", "texts"):
             for path in folder.glob(f"{part}-[0-9]*.npy"):
                 path.unlink()
+        clear_unfinished(folder)
+
+
+def unfinished(folder: Path, shard: int) -> Path:
+    """What is done of a shard that is being read, until it is whole."""
+    return folder / f"unfinished-{shard:05d}.npz"
+
+
+def clear_unfinished(folder: Path) -> None:
+    for path in folder.glob("unfinished-[0-9]*.npz"):
+        path.unlink()
 
 
 def centred_folder(plain: Path, out: Path | None, dtype: str, *, overwrite: bool, report: Reporter) -> tuple[Path, str]:

@@ -8,14 +8,15 @@ searched.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from adapter_stilts.data.sentences import Sentence, Source, Survey, TextStore, sentence_source, survey
+from adapter_stilts.data.sentences import Sentence, Source, Survey, sentence_source, survey
+from adapter_stilts.data.text_store import TextStore
 from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.files import LEDGER, sha256
 from adapter_stilts.reporting import Reporter
@@ -42,9 +43,18 @@ class TextFile:
 
 def surveyed(path: Path, layout: str | None, column: str | None, report: Reporter) -> TextFile:
     """Read a file once. Raises TaskDataError with the line of a mistake."""
-    source = sentence_source(path, layout, column)
+    return surveyed_source(lambda: sentence_source(path, layout, column), path, report)
+
+
+def surveyed_source(source: Callable[[], Source], path: Path, report: Reporter) -> TextFile:
+    """Find out how a file is read, and read it once."""
     with report.progress(f"checking {path.name}") as progress:
-        return TextFile(source, survey(source, lambda rows: progress(rows, 0)))
+        read = source()
+        file = TextFile(read, survey(read, lambda rows: progress(rows, 0)))
+        progress(file.survey.rows, file.survey.rows)
+    if read.said:
+        report.say(read.said)
+    return file
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from adapter_stilts.errors import UsageError
 from adapter_stilts.retrieval.compared import Vectors
 from adapter_stilts.retrieval.pooling import poolings, unit
 from adapter_stilts.retrieval.reading import Reading, check_layers
+from adapter_stilts.retrieval.saved import Saved
 
 TokenIds: TypeAlias = NDArray[np.int32]
 
@@ -54,19 +55,31 @@ def embed_rows(
     rows: Sequence[TokenIds],
     reading: Reading,
     progress: Callable[[int, int], None] | None = None,
+    saved: Saved | None = None,
 ) -> dict[int, Vectors]:
-    """Token ids of N sentences to pooled vectors [N, H] by layer, not yet at length 1; the encoder's mode stays."""
+    """Token ids of N sentences to pooled vectors [N, H] by layer, not yet at length 1; the encoder's mode stays.
+
+    progress  told how many of the tokens are read
+    saved     keeps the batches that are done, and has those that were done before
+    """
     shape = (len(rows), encoder.trunk.config.hidden_size)
     pooled = {layer: np.empty(shape, dtype=np.float32) for layer in reading.layers}
-    modes, done = [(module, module.training) for module in encoder.modules()], 0
+    modes = [(module, module.training) for module in encoder.modules()]
+    lengths, kept = [len(row) for row in rows], {f"layer-{layer}": vectors for layer, vectors in pooled.items()}
+    batches = length_sorted_batches(lengths, reading.token_budget)
+    done = saved.load(kept) if saved is not None else 0
+    read, tokens = sum(lengths[row] for batch in batches[:done] for row in batch), sum(lengths)
+    progress = progress or (lambda read, tokens: None)
     encoder.eval()
     try:
-        for batch in length_sorted_batches([len(row) for row in rows], reading.token_budget):
+        progress(read, tokens)
+        for number, batch in enumerate(batches[done:], start=done + 1):
             for layer, vectors in _batch(encoder, [rows[row] for row in batch], reading).items():
                 pooled[layer][batch] = vectors
-            done += len(batch)
-            if progress is not None:
-                progress(done, len(rows))
+            read += sum(lengths[row] for row in batch)
+            progress(read, tokens)
+            if saved is not None:
+                saved.offer(number, kept)
     finally:
         for module, training in modes:
             module.training = training

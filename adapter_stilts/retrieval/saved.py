@@ -1,4 +1,4 @@
-"""Where a long search stands, on disk: one file, replaced whole, so that a kill leaves the last state saved.
+"""Where a long search or reading stands, on disk: one file, replaced whole, so that a kill leaves the last state saved.
 
 saved = Saved(folder / "forward.npz", identity)
 done = saved.load(arrays)           fills the arrays and says how many steps they hold; 0 where nothing fits
@@ -47,8 +47,8 @@ class Saved:
                     array[...] = kept[name]
                 return int(kept["done"])
         except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
-            do = "remove the file; the search then starts again"
-            what = f"the saved state of a search is damaged: {error}"
+            do = "remove the file; what it holds is then done again"
+            what = f"the saved state of unfinished work is damaged: {error}"
             raise ArtefactError(what, where=str(self.path), do=do) from error
 
     def offer(self, done: int, arrays: Mapping[str, NDArray[Any]]) -> None:

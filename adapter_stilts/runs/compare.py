@@ -15,6 +15,7 @@ from typing import Any
 from adapter_stilts.config.explain import different
 from adapter_stilts.config.load import load
 from adapter_stilts.errors import UsageError
+from adapter_stilts.runs.material import unlearned
 from adapter_stilts.runs.results import read_results, read_scored, readings
 from adapter_stilts.sharing.manifest import CONFIG, Manifest, read_manifest
 from adapter_stilts.statistics.gains import Gain, compare
@@ -36,7 +37,8 @@ def compare_runs(first: Path, second: Path) -> dict[str, Any]:
         do = f"score both on it: adapter-stilts eval RUN --tasks {task}"
         raise UsageError("these runs have no score of the same task, protocol and split", do=do)
     settings = [{"key": key, "values": [one, other]} for key, one, other in differing]
-    return {"runs": [str(first), str(second)], "settings": settings, "scores": scores}
+    said = {"settings": settings, "unlearned": unlearned(manifests), "scores": scores}
+    return {"runs": [str(first), str(second)], **said}
 
 
 def _made_of(first: Manifest, second: Manifest) -> Iterator[tuple[str, object, object]]:

@@ -23,16 +23,18 @@ from adapter_stilts.retrieval.reading import Overrides, told
 from adapter_stilts.retrieval.reading import Reading as SentenceReading
 from adapter_stilts.runs.folder import claim, locked, remove_remains
 from adapter_stilts.runs.language_stacks import ENGLISH, OWN, Stacks, active, with_facts
-from adapter_stilts.runs.material import leaks, refuse_unnamed, said_of, unlearned, where_of
+from adapter_stilts.runs.material import first_rows, leaks, refuse_unnamed, said_of, unlearned, where_of
 from adapter_stilts.runs.measure import Predicted, measure, predict_only
 from adapter_stilts.runs.ranking import measure_ranking
 from adapter_stilts.runs.results import (
     Means,
     check_products,
     data_id,
+    has_report,
     means,
     merged,
     read_made_of,
+    read_report,
     read_results,
     write_made_of,
     write_results,
@@ -41,7 +43,7 @@ from adapter_stilts.runs.retrieval import RetrievalTask, measure_retrieval
 from adapter_stilts.runs.rows import Reading
 from adapter_stilts.runs.subject import Request, Subject, head_for, remembered, subject_of
 from adapter_stilts.sharing.card import write_card
-from adapter_stilts.statistics.result import Result
+from adapter_stilts.statistics.result import LIMIT, Result
 from adapter_stilts.tasks.base import Task, under
 from adapter_stilts.tasks.languages import iso1, same_variety
 from adapter_stilts.tasks.reading.place import Where
@@ -72,12 +74,18 @@ class Evaluated:
     def means(self) -> Means:
         return means(self.results)
 
+    @property
+    def reports(self) -> list[Mapping[str, Any]]:
+        """What the scores hide, where it was asked for."""
+        return [row.report for row in self.results if row.report is not None]
+
     def to_json(self) -> dict[str, Any]:
         """The document of `eval --json`."""
         if self.planned is not None:
             return {"run": str(self.folder), "results": [], "planned": list(self.planned)}
         document: dict[str, Any] = {"run": str(self.folder), "composition": self.composition}
         document |= {"results": [row.to_json() for row in self.results], "means": self.means.to_json()}
+        document |= {"reports": self.reports} if self.reports else {}
         return document | ({"predicted": [rows.to_json() for rows in self.predicted]} if self.predicted else {})
 
 
@@ -129,6 +137,11 @@ def evaluate(
 
 def _check(request: Request, subject: Subject, task: Task, report: Reporter) -> None:
     """Refuse a task that no head answers, before anything is scored; say where its protocol is not followed."""
+    searched = task.retrieval or task.format.ranking
+    what = f"'{task.name}' cannot be scored on a few rows: among fewer sentences the right one is easier to find"
+    refuse(request.limit is not None and searched, what, "score it by itself, without --limit")
+    if request.report and not task.format.reports:
+        report.say(f"{task.name}: no report; a score of format '{task.format.name}' has no classes and no answers")
     depth, precision = subject.trunk.config.max_length, subject.trunk.precision
     asked = precision_of(request.protocol)
     if not task.retrieval:
@@ -185,7 +198,10 @@ def _score_all(
     if bundle is not None:
         write_card(folder, bundle.manifest, rows)
     composition = bundle.manifest.composition if bundle else ""
-    return Evaluated(folder, composition, tuple(row for row in rows if row.key in asked), tuple(unscored))
+    results = [row for row in rows if row.key in asked]
+    if request.report:
+        results = [read_report(folder, row) if row.headline else row for row in results]
+    return Evaluated(folder, composition, tuple(results), tuple(unscored))
 
 
 def _scores(
@@ -225,6 +241,12 @@ def _known(rows: Sequence[Result], request: Request, task: Task, language: str, 
     if not task.retrieval:
         marks = _reader(request, subject, task)[1].marks
         same = [row for row in same if all(row.settings.get(key) == marks.get(key) for key in READ_BY)]
+        # a whole score of few rows is what a larger limit gives
+        fits = {row.key for row in same if row.settings.get(LIMIT) == request.limit}
+        whole = {row.key for row in same if request.limit and not row.partial and row.n <= request.limit}
+        same = [row for row in same if row.key in (fits or whole)]
+        if request.report and task.format.reports:
+            same = [row for row in same if has_report(subject.folder, row)]
         return [row for row in same if row.settings.get("multiword", task.source.multiword) == task.source.multiword]
     readings = _retrieval_readings(request, subject, task, [language, ENGLISH])
     wanted = {id for asked in readings for id in asked.ids}
@@ -249,9 +271,12 @@ def _score(
     loaded = load(task, request.split, language, where, reading.labels, unscored=not task.format.ranking)
     for sentence in said_of(loaded.origin):
         report.say(sentence)
-    read = predict_only if withheld(task.format, loaded.examples) else measure
+    unlabelled = withheld(task.format, loaded.examples)
+    loaded = first_rows(loaded, request.limit) if request.limit else loaded
     with active(subject.encoder, subject.stacks.reading(language).composition):
-        return read(model, task, loaded, reading, subject.folder)
+        if unlabelled:
+            return predict_only(model, task, loaded, reading, subject.folder)
+        return measure(model, task, loaded, reading, subject.folder, request.report)
 
 
 def _reader(request: Request, subject: Subject, task: Task) -> tuple[TaskModel, Reading]:

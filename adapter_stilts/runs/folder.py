@@ -2,7 +2,7 @@
 
     runs/nli-1a2b3c4d/
       identity.json config.yaml manifest.json metrics.jsonl results.json README.md
-      adapter/ head/ fusion/ predictions/ units/ vectors/ checkpoints/
+      adapter/ head/ fusion/ predictions/ reports/ units/ vectors/ checkpoints/
 
 A folder belongs to one identity (the fingerprint of everything that decides the weights). The same identity resumes or
 is done; another one is refused unless the caller says to overwrite. One process at a time: a lock that dies with its
@@ -39,6 +39,7 @@ FOLDERS = {
     "checkpoints": ("step-*", ".partial-*"),
     "fusion": ("attention.json",),
     "predictions": (MADE_OF, "*/*.tsv", "*/*.json", "*/*.jsonl"),
+    "reports": ("*/*.json", "*/*.md"),
     "units": ("*/*.npy",),
     "sweep": ("*.json", "*.yaml"),
     "vectors": ("*/*.npy", "*/*.json"),

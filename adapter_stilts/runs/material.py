@@ -20,6 +20,7 @@ from adapter_stilts.formats.base import Example
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.manifest import Manifest
+from adapter_stilts.statistics.intervals import FEWEST
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.leaks import Seen, leaks_of, sentence
 from adapter_stilts.tasks.reading.place import CANDIDATES, Loaded, Origin, Where
@@ -131,6 +132,7 @@ def _concerning(sources: Sequence[str], task: str, tasks: Sequence[str]) -> tupl
 def origin_facts(origin: Origin) -> dict[str, Any]:
     """What the manifest stores about a split: its files with rows and sha256, or the hub id and revision."""
     facts = {key: value for key, value in asdict(origin).items() if value not in (None, "", (), {})}
+    facts = {key: value for key, value in facts.items() if key != "limit" or value}
     facts["files"] = [{**asdict(fact), "path": str(fact.path)} for fact in origin.files]
     return facts
 
@@ -150,6 +152,20 @@ def subset(examples: Sequence[Example], rows: int | None, seeds: Seeds) -> list[
     return [examples[i] for i in chosen]
 
 
+def first_rows(loaded: Loaded, limit: int) -> Loaded:
+    """The first rows of a split. Raises UsageError where they are all of one class and the split is not: it is sorted,
+    and its beginning stands for nothing."""
+    some, every = loaded.first(limit), loaded.examples
+    if limit >= FEWEST and loaded.format.classes and len(_classes(some)) == 1 < len(_classes(loaded)):
+        what = f"the first {limit:,} of {len(every):,} rows are all labelled '{_classes(some).pop()}'"
+        raise UsageError(what, where=f"--limit {limit}", do="shuffle the rows, or score more of them")
+    return some
+
+
+def _classes(loaded: Loaded) -> set[str]:
+    return {label for example in loaded.examples for label in loaded.format.labels_of(example)}
+
+
 def history(data: Iterable[Loaded], parents: Iterable[Manifest]) -> tuple[Seen, ...]:
     """The rows that a run and all it builds on were trained or selected on, and the tasks they are made of.
 
@@ -167,6 +183,8 @@ def unlearned(runs: Iterable[Manifest]) -> tuple[str, ...]:
         for task, learning in run.unlearned.items() if run.control == "none" else ():
             transfer = "; what comes of it shows nothing of transfer" if run.did_not_learn else ""
             said.append(f"{run.name} did not learn {task}: {learning.numbers}{transfer}")
+        if run.advised:
+            said[-1] += run.advised
     return tuple(said)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from adapter_stilts.config.schema import RunConfig
-from adapter_stilts.data.feature import Feature
+from adapter_stilts.data.feature import Feature, token_rows
 from adapter_stilts.encoder.task_model import JointModel, TaskModel
 from adapter_stilts.encoder.trunk.loading import Trunk
 from adapter_stilts.evaluation.predict import predict
@@ -25,7 +25,15 @@ from adapter_stilts.metrics.base import Options, Score, metrics
 from adapter_stilts.runs.build import HEAD
 from adapter_stilts.runs.material import subset
 from adapter_stilts.runs.ranking import own_score
-from adapter_stilts.runs.rows import Reading, data_of, mark_of, rows_of, store_attention, write_predictions
+from adapter_stilts.runs.rows import (
+    Reading,
+    data_of,
+    mark_of,
+    rows_of,
+    store_attention,
+    with_report,
+    write_predictions,
+)
 from adapter_stilts.runs.task_data import TaskData
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.statistics.result import Result
@@ -62,21 +70,37 @@ class Predicted:
         return {name: value for name, value in vars(self).items() if name != "leaks" or value}
 
 
-def measure(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, folder: Path | None) -> list[Result]:
+def measure(
+    model: TaskModel, task: Task, loaded: Loaded, reading: Reading, folder: Path | None, report: bool = False
+) -> list[Result]:
     """Rows for every metric of the task on one language.
 
     Under `folder`: predictions/ in XTREME's form, units/ with the sums that paired comparisons need,
-    fusion/attention.json.
+    fusion/attention.json; reports/ where it is asked for and the format has one.
     """
     origin, options = loaded.origin, Options(loaded.origin.language, rule=task.rule)
-    scored, predictions, lost, attention = _scored(model, task, loaded.examples, reading, options, [])
+    features: list[Feature] = []
+    answers: list[dict[str, Any]] | None = [] if report and task.format.reports else None
+    scored, predictions, lost, attention = _scored(model, task, loaded.examples, reading, options, features, answers)
     if attention and folder is not None:
         store_attention(folder, task.name, origin.split, origin.named, attention)
     settings, format = _settings(model, task, reading), task.format
     rows, _ = format.scored_part(loaded.examples, predictions)
     worth: Any = {"baseline": format.baseline(task.metric, rows, reading.labels, options)}
     worth |= {"one_class": format.one_class(predictions), "words_lost": lost}
-    return rows_of(task, loaded, reading, scored, settings, folder, predictions, **worth)
+    results = rows_of(task, loaded, reading, scored, settings, folder, predictions, **worth)
+    hidden: Mapping[str, Any] = {}
+    if answers is not None:
+        hidden = format.report(format.gold(rows), predictions, scored, options, answers, _lengths(features, len(rows)))
+    return results if folder is None else with_report(folder, results, origin, reading, hidden)
+
+
+def _lengths(features: Sequence[Feature], examples: int) -> list[int]:
+    """Tokens of each example as it was read; of several choices the longest."""
+    lengths = [0] * examples
+    for feature in features:
+        lengths[feature.example] += max(map(len, token_rows(feature)))
+    return lengths
 
 
 def predict_only(model: TaskModel, task: Task, loaded: Loaded, reading: Reading, folder: Path) -> Predicted:
@@ -183,14 +207,16 @@ def _scored(
     reading: Reading,
     options: Options,
     features: list[Feature],
+    answers: list[dict[str, Any]] | None = None,
 ) -> tuple[Score, Any, int, Mapping[str, Any]]:
-    """A score, its predictions, the words it lost, attention [L, A] by fusion. features: filled by the first call."""
+    """A score, its predictions, the words it lost, attention [L, A] by fusion. features: filled by the first call;
+    answers: filled, for a report."""
     if task.format.ranking:
         return *own_score(model, task, examples, reading, options), 0, {}
     if task.format.masked:
         return masked_score(model, examples, reading, options), None, 0, {}
     features.extend([] if features else _features(model, task, examples, reading))
-    predictions, attention = _predict(model, task, examples, features, reading, options.language)
+    predictions, attention = _predict(model, task, examples, features, reading, options.language, answers)
     gold, lost = task.format.scored_part(examples, predictions)
     return task.format.score(task.metric, gold, predictions, options), predictions, lost, attention
 
@@ -208,8 +234,9 @@ def _predict(
     features: Sequence[Feature],
     reading: Reading,
     language: str,
+    answers: list[dict[str, Any]] | None = None,
 ) -> tuple[Any, Mapping[str, Any]]:
     rules = Rules(reading.labels, task.unanswerable, reading.rules.decoding, language)
     with model.encoder.capture_attention() as attention:
-        predictions = predict(model, examples, features, rules, reading.token_budget)
+        predictions = predict(model, examples, features, rules, reading.token_budget, answers)
     return predictions, {name: attention.mean(name) for name in attention.sums}

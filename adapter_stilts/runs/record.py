@@ -14,6 +14,7 @@ from adapter_stilts.encoder.composition import fusion_name, fusions, names
 from adapter_stilts.encoder.task_model import JointModel
 from adapter_stilts.encoder.transfer import copies
 from adapter_stilts.files import IDENTITY, read_text, sha256, write_text
+from adapter_stilts.runs.advice import advice
 from adapter_stilts.runs.build import HEAD
 from adapter_stilts.runs.folder import State
 from adapter_stilts.runs.identity import rows_digest
@@ -67,6 +68,8 @@ def manifest_of(
     if not outcome.tasks:
         del ended["tasks"]
     ended |= {"learned": learned} if learned else {}
+    if config.control == "none" and any(learning.learned is False for learning in learned.values()):
+        ended["advice"] = advice(config, outcome, ended["rows"], max(len(rows.labels or ()) for rows in data))
     history = prepared.history
     # of the rows trained on: the task's own, unless they are the miniature's generated ones
     generated = [all(loaded.origin.kind == MINIATURE for loaded in rows.train) for rows in data]

@@ -17,13 +17,13 @@ import numpy as np
 
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.errors import ArtefactError, MissingError
-from adapter_stilts.files import MADE_OF, sha256
+from adapter_stilts.files import MADE_OF, read_json, sha256
 from adapter_stilts.sharing.manifest import RESULTS
 from adapter_stilts.sharing.sealed import read_sealed, write_sealed
 from adapter_stilts.statistics.gains import Scored
 from adapter_stilts.statistics.result import Result
 
-PRODUCTS = ("predictions", "units", "items")  # files that a score was made of
+PRODUCTS = ("predictions", "units", "items", "report")  # files that a score was made of
 Key = tuple[str, str, str]  # how a task was read: protocol, split, settings (as JSON)
 
 
@@ -99,6 +99,16 @@ def check_products(folder: Path, rows: Iterable[Result]) -> None:
                 raise ArtefactError(what, where=str(path), do=_score_again(folder, row))
 
 
+def has_report(folder: Path, row: Result) -> bool:
+    """Whether what a score hides is there."""
+    return "report" in row.paths and (folder / row.paths["report"]).is_file()
+
+
+def read_report(folder: Path, row: Result) -> Result:
+    """The score with what it hides, where that was written."""
+    return replace(row, report=read_json(folder / row.paths["report"])) if has_report(folder, row) else row
+
+
 def read_scored(folder: Path, row: Result) -> Scored:
     """The sums [N, S] that a score was made of, and their items; MissingError or ArtefactError where they are not there
     as they were."""
@@ -159,10 +169,10 @@ def means(rows: Sequence[Result]) -> Means:
 
 
 def readings(rows: Iterable[Result]) -> dict[str, dict[Key, list[Result]]]:
-    """The headline rows of every task by how they were read."""
+    """The headline rows of every task by how they were read; without scores of the first rows alone."""
     tasks: dict[str, dict[Key, list[Result]]] = {}
     for row in rows:
-        if row.headline:
+        if row.headline and not row.partial:
             key = (row.protocol, row.split, json.dumps(dict(row.settings), sort_keys=True))
             tasks.setdefault(row.task, {}).setdefault(key, []).append(row)
     return tasks

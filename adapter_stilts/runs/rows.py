@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from adapter_stilts.encoder.composition import Fuse, fusion_name
 from adapter_stilts.encoder.task_model import TaskModel
-from adapter_stilts.files import write_bytes
+from adapter_stilts.files import write_bytes, write_json, write_text
 from adapter_stilts.formats.protocols import OWN, TargetProtocol, target_protocols
 from adapter_stilts.metrics import forms
 from adapter_stilts.metrics.base import Score
@@ -27,7 +27,8 @@ from adapter_stilts.runs.material import origin_facts
 from adapter_stilts.sharing.sealed import CHECKSUM, read_sealed, write_sealed
 from adapter_stilts.statistics.gains import hashed
 from adapter_stilts.statistics.learned import Baseline, beside
-from adapter_stilts.statistics.result import Result
+from adapter_stilts.statistics.report import markdown
+from adapter_stilts.statistics.result import LIMIT, Result
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.reading.place import Loaded, Origin
 
@@ -87,14 +88,13 @@ def rows_of(
     """
     origin = loaded.origin
     enough = any(measure.interval and beside(baseline, measure.metric) for measure in scored.measures)
-    words = {"multiword": origin.multiword} if origin.multiword else {}
+    words: dict[str, Any] = {"multiword": origin.multiword} if origin.multiword else {}
     words |= mark_of(origin)
+    partial = f"the first {origin.limit:,} of {origin.rows:,} rows alone (--limit)"
     paths: dict[str, str] = {}
     if folder is not None:
         paths |= {} if predictions is None else {"predictions": write_predictions(folder, task, loaded, predictions)}
-        # each reading's sums stay, since several may stand in one results.json
-        protocols = [] if reading.protocol == OWN.name else [reading.protocol]
-        name = ".".join([origin.stem, *reading.marks.values(), *protocols])
+        name = name_of(origin, reading)
         paths |= write_units(folder, task.name, name, scored.units, task.format.items(loaded.examples))
     return [
         Result(
@@ -110,10 +110,35 @@ def rows_of(
             substitutions=list(origin.substitutions),
             **beside(baseline, measure.metric),
             one_class=one_class and enough,
+            counted=[partial] if origin.limit else [],
             **notes,
         )
         for measure in scored.measures
     ]
+
+
+def name_of(origin: Origin, reading: Reading) -> str:
+    """What files of a score are called: each reading's stay, since several may stand in one results.json."""
+    protocols = [] if reading.protocol == OWN.name else [reading.protocol]
+    return ".".join([origin.stem, *reading.marks.values(), *protocols])
+
+
+def with_report(
+    folder: Path, rows: Sequence[Result], origin: Origin, reading: Reading, report: Mapping[str, Any]
+) -> list[Result]:
+    """Rows of one score with their report, written as JSON and as a page; an earlier one goes where there is none."""
+    headline = next(row for row in rows if row.headline)
+    path = folder / "reports" / headline.task / f"{name_of(origin, reading)}.json"
+    page = path.with_suffix(".md")
+    if not report:
+        for stale in (path, page):
+            stale.unlink(missing_ok=True)
+        return list(rows)
+    whole = headline.reporting(report)
+    write_json(path, whole)
+    write_text(page, markdown(whole))
+    where = path.relative_to(folder).as_posix()
+    return [replace(row, paths={**row.paths, "report": where}) for row in rows]
 
 
 def data_of(loaded: Loaded) -> Any:
@@ -122,9 +147,9 @@ def data_of(loaded: Loaded) -> Any:
     return facts["files"] or facts
 
 
-def mark_of(origin: Origin) -> dict[str, str]:
-    """The setting that tells a score from that of other rows which the folder holds; {} for the first there."""
-    return {"data": origin.mark} if origin.mark else {}
+def mark_of(origin: Origin) -> dict[str, Any]:
+    """The settings that tell a score from that of other rows which the folder holds; {} for the first there, whole."""
+    return ({"data": origin.mark} if origin.mark else {}) | ({LIMIT: origin.limit} if origin.limit else {})
 
 
 def write_predictions(folder: Path, task: Task, loaded: Loaded, predictions: Any) -> str:

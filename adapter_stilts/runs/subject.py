@@ -42,6 +42,8 @@ class Request:
     """What to evaluate: tasks of a configuration, with a run or a trunk alone.
 
     save_vectors  of retrieval; None: where one layer is read
+    report        whether what each score hides is written beside it
+    limit         score the first rows of each split and language alone, so many; None: all of them
     """
 
     config: RunConfig
@@ -49,6 +51,8 @@ class Request:
     run: Path | None = None
     split: str = "test"
     save_vectors: bool | None = None
+    report: bool = False
+    limit: int | None = None
 
     @property
     def protocol(self) -> str:

@@ -20,7 +20,7 @@ import jinja2
 from adapter_stilts.files import write_text
 from adapter_stilts.sharing.manifest import DataFacts, Manifest
 from adapter_stilts.sharing.sealed import CHECKSUM, read_sealed
-from adapter_stilts.statistics.result import Result, remarks
+from adapter_stilts.statistics.result import LIMIT, Result, remarks
 
 
 def write_card(folder: Path, manifest: Manifest, rows: Sequence[Result]) -> None:
@@ -89,10 +89,11 @@ def _source(origin: DataFacts) -> str:
 
 
 def _metric(row: Result) -> str:
-    """A metric, and for retrieval the settings it was read with."""
+    """A metric, and for retrieval the settings it was read with; whether it is of a part of the rows."""
     settings = row.settings if row.retrieval else {}
     shown = [f"{name}={settings[name]}" for name in ("layer", "pool", "margin", "k") if name in settings]
     shown += ["centred"] if settings.get("centring") else []
+    shown += [f"(first {row.settings[LIMIT]:,} rows)"] if row.partial else []
     return " ".join([row.metric, *shown, *([f"({settings['sweep']} by sweep)"] if "sweep" in settings else [])])
 
 

@@ -22,7 +22,7 @@ from pydantic import (
 from adapter_stilts.errors import ArtefactError, MissingError
 from adapter_stilts.files import IDENTITY
 from adapter_stilts.sharing.sealed import read_sealed, write_sealed
-from adapter_stilts.statistics.learned import Learning, unlearned_sentence
+from adapter_stilts.statistics.learned import Learning
 from adapter_stilts.tasks.leaks import Seen
 
 MANIFEST = "manifest.json"
@@ -106,6 +106,7 @@ class TrainingFacts(Facts):
 
     losses   the last one, with its step
     learned  by task, its validation score against what takes no learning
+    advice   what to try where that says no, as `--set` takes it
     """
 
     steps: int = 0
@@ -120,6 +121,7 @@ class TrainingFacts(Facts):
     features: int = 0
     processes: int = 1
     learned: dict[str, Learning] = {}
+    advice: str = ""
 
 
 class TrunkFacts(Strict):
@@ -201,12 +203,19 @@ class Manifest(Strict):
 
     @property
     def unlearned_sentences(self) -> list[str]:
-        """What is said of the tasks that were not learned."""
-        control, several = self.control != "none", len(self.training.learned) > 1
-        return [
-            unlearned_sentence(learning, control=control, task=task if several else "")
+        """What is said of the tasks that were not learned; the last one ends with what to try."""
+        as_it_should = "" if self.control == "none" else ", as a control should not"
+        several = len(self.training.learned) > 1
+        said = [
+            f"did not learn{f' {task}' if several else ''}{as_it_should}: {learning.numbers}"
             for task, learning in self.unlearned.items()
         ]
+        return [*said[:-1], f"{said[-1]}{self.advised}"] if said else []
+
+    @property
+    def advised(self) -> str:
+        """What to try next, after a sentence on what was not learned; "" where nothing is advised."""
+        return f"; {self.training.advice}" if self.training.advice else ""
 
     @field_serializer("history")
     def _rows_seen(self, history: tuple[Seen, ...]) -> list[dict[str, Any]]:

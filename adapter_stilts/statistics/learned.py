@@ -34,9 +34,8 @@ class Baseline:
     def of_classes(cls, metric: str, answers: Iterable[str], classes: int) -> Baseline | None:
         """Of gold answers, each one of so many classes; None where all are the same, which tells nothing."""
         counts = Counter(answers)
-        if len(counts) < 2:
-            return None
-        return cls(metric, 1 / max(classes, len(counts)), max(counts.values()) / sum(counts.values()))
+        majority = share_of_commonest(counts)
+        return None if majority is None else cls(metric, 1 / max(classes, len(counts)), majority)
 
     @property
     def best(self) -> float:
@@ -76,6 +75,11 @@ class Learning:
         return f"{text}, and nothing that the main score counts" if low > self.baseline.best else text
 
 
+def share_of_commonest(counts: Counter[str]) -> float | None:
+    """Of gold answers; None where all are the same, which tells nothing."""
+    return max(counts.values()) / sum(counts.values()) if len(counts) > 1 else None
+
+
 def learned_of(rows: Iterable[Result]) -> dict[str, Learning]:
     """By task, whether validation rows show that it was learned; without tasks that have no baseline."""
     tasks: dict[str, list[Result]] = {}
@@ -83,14 +87,6 @@ def learned_of(rows: Iterable[Result]) -> dict[str, Learning]:
         tasks.setdefault(row.task, []).append(row)
     judged = {task: _judged(of_task) for task, of_task in tasks.items()}
     return {task: learning for task, learning in judged.items() if learning is not None}
-
-
-def unlearned_sentence(learning: Learning, *, control: bool, task: str = "") -> str:
-    """What is said of a task that was not learned, and what may help. task: its name, where there are several."""
-    subject = f" {task}" if task else ""
-    if control:
-        return f"did not learn{subject}, as a control should not: {learning.numbers}"
-    return f"did not learn{subject}: {learning.numbers}; more steps or another learning rate may help"
 
 
 def _judged(rows: Iterable[Result]) -> Learning | None:

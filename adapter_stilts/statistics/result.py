@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-PATHS = ("vectors", "predictions", "units", "items")  # files that a result names, relative to its folder
+PATHS = ("vectors", "predictions", "units", "items", "report")  # files that a result names, relative to its folder
+LIMIT = "limit"  # the setting of a score of the first rows alone: how many they are
 HASHES = "sha256"  # of those, as they were when the result was first written
 
 
@@ -34,14 +35,21 @@ class Result:
     # what the number depends on beyond the protocol's name: layer, pooling, rule of the metric
     settings: Mapping[str, Any] = field(default_factory=dict)
     data: Any = None  # the files it was scored on with their hashes, or what else the rows came from
-    # where they lie in the run: "predictions", "vectors", "units" (sums of each example, for paired comparisons) and
-    # "items" (which example each is; not there where they are numbered)
+    # where they lie in the run: "predictions", "vectors", "units" (sums of each example, for paired comparisons),
+    # "items" (which example each is; not there where they are numbered) and "report"
     paths: Mapping[str, Any] = field(default_factory=dict)
     statistic: str = ""  # how units make the score
     hashes: Mapping[str, str] = field(default_factory=dict)  # sha256 of files in `paths`, by the same names
     # what is said beside the number: substitutions, leaks, counted, seen, language_adapter, threshold, words_lost;
     # chance and majority, what takes no learning; one_class, where every prediction is the same
     notes: Mapping[str, Any] = field(default_factory=dict)
+    # what the score hides (report.py), of a headline where it was asked for; it stands in a file of its own
+    report: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def partial(self) -> bool:
+        """Whether only the first rows were scored: such a score enters no mean and no comparison."""
+        return LIMIT in self.settings
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -52,6 +60,12 @@ class Result:
     def with_notes(self, **notes: Any) -> Result:
         """The same score with more said beside it; what is empty is not said."""
         return replace(self, notes={**self.notes, **{name: value for name, value in notes.items() if value}})
+
+    def reporting(self, hidden: Mapping[str, Any]) -> dict[str, Any]:
+        """The report of this score: which it is, what is remarked on it, and what it hides."""
+        named = ("task", "protocol", "language", "split", "metric", "score", "n")
+        facts = {name: getattr(self, name) for name in named}
+        return {**facts, "settings": dict(self.settings), "notes": remarks([self]), **hidden}
 
     def to_json(self) -> dict[str, Any]:
         """A row for results.json and `--json`; what is not known is left out."""

@@ -20,6 +20,7 @@ FILES = {
     "ragged.tsv": b"text\tid\na\n",
     "bad.jsonl": b'{"text": "a"}\n{"text": \n',
     "table.csv": b"a,b\n",
+    "table.xlsx": b"PK",
     "taken/notes.txt": b"mine",
 }
 BAD = [
@@ -33,7 +34,8 @@ BAD = [
     ("columns.tsv --column fr", 3, "no column called 'fr'"),
     ("ragged.tsv", 3, "ragged.tsv, line 2"),
     ("bad.jsonl", 3, "bad.jsonl, line 2"),
-    ("table.csv", 3, "files of type .csv are not read"),
+    ("table.csv", 3, "--column NAME"),
+    ("table.xlsx", 3, "files of type .xlsx are not read"),
     ("taken", 3, "a folder where a file was expected"),
     ("good.txt --column text", 2, "a file that has none"),
     ("good.txt --dtype int4", 2, "int4"),

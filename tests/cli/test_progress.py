@@ -41,6 +41,19 @@ def test_shows_a_step_every_few_seconds_and_the_last_one():
     ]
 
 
+def test_does_not_count_what_was_done_before_as_speed():
+    stream, clock = io.StringIO(), Clock()
+    with Plain(stream, clock, seconds=5).progress("encoding a") as progress:
+        clock.now = 20  # a trunk is loaded
+        for step in range(90, 96):
+            progress(step, 100)
+            clock.now += 1
+    assert stream.getvalue().split("\n")[:2] == [
+        "encoding a 90/100 (90 %) in 20 s",
+        "encoding a 95/100 (95 %) in 25 s, 5 s left",
+    ]
+
+
 def test_says_nothing_of_work_that_never_began():
     stream = io.StringIO()
     with Plain(stream).progress("training nli"):
@@ -73,6 +86,19 @@ def test_draws_bars_inside_bars_and_sentences_above_them(monkeypatch):
     assert "a [sentence]" in text
     assert "cell" in text
     assert "\x1b[3" not in text
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_cuts_names_rather_than_numbers(monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    stream = Terminal()
+    with Drawn(stream).progress("encoding " + "long-name" * 20) as progress:
+        progress(0, 30000)
+        progress(10000, 30000, "104 sentences/s")
+    drawn = stream.getvalue().split("\n")[-2]
+    assert "10000/30000" in drawn
+    assert drawn.endswith("104 sentences/s")
+    assert ("0:00:00" in drawn) == (width == 200)
 
 
 def test_can_open_a_bar_again_after_one_that_failed():

@@ -49,7 +49,7 @@ def test_shows_percent_to_people(run, files):
     shown = run(
         "score", "--task", "xnli", "--gold", "gold.tsv", "--predictions", "mine.tsv", "--replicates", "0"
     ).stdout
-    assert shown.split("\n")[2].split() == ["xnli", "xtreme", "und", "accuracy", "66.7", "3"]
+    assert shown.split("\n")[2].split() == ["xnli", "xtreme", "und", "accuracy", "66.7", "66.7", "3"]
 
 
 def test_takes_chunks_by_either_rule_of_seqeval_and_says_which(run, files):
@@ -99,6 +99,18 @@ def test_says_of_a_benchmark_how_many_questions_have_no_prediction(run, files):
     result = run("score", "--benchmark", "xtreme", "predictions", "labels", "--json", "--replicates", "0")
     assert json.loads(result.stdout)["means"]["xquad"] == pytest.approx(1 / 3)
     assert result.stderr.count("xquad de: 2 of 3 questions have no prediction; they score 0") == 1
+
+
+def test_shows_the_majority_and_what_was_taken_for_what(run, files):
+    asked = ("score", "--task", "xnli", "--gold", "gold.tsv", "--predictions", "mine.tsv", "--report")
+    shown = run(*asked).stdout
+    assert "majority" in shown.split("\n")[1]
+    assert "xnli und: by class, counted in rows" in shown
+    assert "predicted (across) for gold (down), in rows" in shown
+    document = json.loads(run(*asked, "--json").stdout)
+    assert sum(map(sum, document["reports"][0]["confusion"]["counts"])) == 3
+    assert document["results"][0]["majority"] == 2 / 3
+    assert "reports" not in json.loads(run(*asked[:-1], "--json").stdout)
 
 
 @pytest.mark.parametrize(

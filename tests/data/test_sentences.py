@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapter_stilts.data.sentences import LONGEST, Sentence, sentence_source, sentences, survey
+from adapter_stilts.data.text_store import TextStore
 from adapter_stilts.errors import TaskDataError, UsageError
 
 TEXTS = ["Guten Morgen.", "", "a\u2028b\u0085c", "Anna, \"so\" 'das'", "小さな猫"]
@@ -101,6 +102,48 @@ def test_takes_a_column_or_field_by_its_name(texts):
     assert texts("a.jsonl", '{"text": "no", "en": "yes"}\n', column="en") == ["yes"]
 
 
+TABLES = {
+    "a.csv": 'id;Text\n1;"Ja; ""gut"","\n2;"zwei\nLinien"\n;\n\n4; Nein \n',
+    "b.csv": 'sep=,\r\nid,text\r\n1,"Ja; ""gut"","\r\n2,"zwei\r\nLinien"\r\n,\r\n\r\n4, Nein \r\n',
+    "c.tsv": 'id\ttext\n1\t"Ja; ""gut"","\n2\t"zwei\nLinien"\n\t\n\n4\t Nein \n',
+}
+
+
+@pytest.mark.parametrize("ending", ["", ".gz", ".zst"])
+@pytest.mark.parametrize("name", TABLES)
+def test_reads_tables_as_training_does_and_counts_their_lines(tmp_path, name, ending):
+    path = tmp_path / (name + ending)
+    path.write_bytes(compressed(path.name, TABLES[name].encode()))
+    texts, lines = ['Ja; "gut",', "zwei\nLinien", "", "", "Nein"], [2, 3, 5, 6, 7]
+    lines = [line + (name == "b.csv") for line in lines]
+    source = sentence_source(path)
+    assert [(row.text, row.line) for row in sentences(source)] == list(zip(texts, lines, strict=True))
+    with TextStore(tmp_path, "texts", source) as store:
+        assert [(store[row], store.line(row)) for row in range(store.rows)] == list(zip(texts, lines, strict=True))
+        assert [store.row(line) for line in (*lines, lines[1] + 1, 1, 99)] == [0, 1, 2, 3, 4, -1, -1, -1]
+
+
+def test_reads_the_objects_of_a_list(write):
+    rows = [{"de": "ja", "en": "yes"}, {"de": "", "en": "no"}]
+    for content in (json.dumps(rows), "\n".join(map(json.dumps, rows))):
+        source = sentence_source(write("a.json", content), column="de")
+        assert [(row.line, row.text) for row in sentences(source)] == [(1, "ja"), (2, "")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "column", "said"),
+    [
+        ("a.csv", "text;id\na;1\n", None, "column 'text' of 2 (semicolons between cells)"),
+        ("a.csv", "a,1\n", "0", "column 0 of 2 (commas between cells)"),
+        ("a.txt", "de\ten\na\tb\n", "en", "column 'en' of 2 (tabs between cells)"),
+        ("a.txt", "de\ten\na\tb\n", None, "the lines of a.txt are read whole, tabs and all; --column NAME"),
+        ("a.txt", "a\n", None, ""),
+    ],
+)
+def test_says_what_was_decided_of_a_file(write, name, content, column, said):
+    assert said in sentence_source(write(name, content), column=column).said
+
+
 def test_reads_any_name_as_it_is_told(texts):
     assert texts("a.txt", "de\ten\nja\tyes\n", layout="tsv", column="en") == ["yes"]
     assert texts("a.txt", "7\tyes\n", layout="ids") == ["yes"]
@@ -116,7 +159,14 @@ MISTAKES = [
     ("a.tsv", b"text\n", {}, "a header and no rows"),
     ("a.txt", b"a\nb\n\xff\n", {}, "not UTF-8: byte 0xff at position 0\n  where: .*a.txt, line 3"),
     ("a.tsv", b"text\tid\na\tb\na\n", {}, "1 columns where 2 are expected: text, id\n  where: .*line 3"),
-    ("a.tsv", b"a\tb\na\n", {"column": "1"}, "1 columns where at least 2 are expected\n  where: .*line 2"),
+    ("a.tsv", b"a\tb\na\n", {"column": "1"}, "1 columns where 2 are expected: 0, 1\n  where: .*line 2"),
+    ("a.tsv", b"a\tb\na\tb\tc\n", {"column": "1"}, "3 columns where 2 are expected: 0, 1\n  where: .*line 2"),
+    ("a.csv", b'text;id\n"a\nb";1\nc;2;3\n', {}, "3 columns where 2 are expected: text, id\n  where: .*line 4"),
+    ("a.csv", b'text;id\na;1\n"b;2\nc;3\n', {}, "not valid CSV: .*\n  where: .*line 3"),
+    ("a.csv", b"text,id\na,1\nText,ID\n", {}, "the header stands here a second time\n  where: .*line 3"),
+    ("a.csv", b"text,text\na,1\n", {}, "two columns are called 'text'"),
+    ("a.json", b'[{"text": "a"}, {"txt": "b"}]', {}, "no field called 'text'\n  where: .*item 1"),
+    ("a.json", b"[]", {}, "the file has no rows"),
     ("a.tsv", b"a\tb\n", {"column": "2"}, "column 2 of a file with 2, counted from 0"),
     (
         "a.tsv",
@@ -137,7 +187,8 @@ MISTAKES = [
     ("a.jsonl", b"[1]\n", {}, "a JSON object was expected"),
     ("a.jsonl", b'{"text": ' + b"9" * 5000 + b"}\n", {}, "not valid JSON: Exceeds the limit"),
     ("ids", b"de-000000001\tja\nnein\n", {}, "no tab between id and sentence: 'nein'\n  where: .*line 2"),
-    ("a.csv", b"a\n", {}, "files of type .csv are not read"),
+    ("a.csv", b"a\n", {}, "no column is called as sentences usually are; there are: a\n.*\n.*--column 0"),
+    ("a.xlsx", b"a\n", {}, "files of type .xlsx are not read"),
     ("a.txt.gz", gzip.compress(b"a\n" * 9)[:-9], {}, "gzip file is truncated"),
     ("a.txt.gz", b"a\n", {}, "gzip file is truncated or damaged"),
     ("a.txt.zst", zstandard.ZstdCompressor().compress(b"a\n" * 9)[:-1], {}, "zstd file is truncated"),

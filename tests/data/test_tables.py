@@ -104,6 +104,30 @@ def test_tells_semicolons_and_tabs_of_csv_from_commas(write, mark):
     assert read(path, Layout("single")) == [Classified("0", "a, b; c\td", None, "x")]
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.csv.gz"])
+@pytest.mark.parametrize("mark", [";", ",", "|"])
+def test_reads_what_a_first_line_of_excel_says_of_the_separator(write, name, mark):
+    path = write(name, f'sep={mark}\r\ntext{mark}label\r\n"a{mark} b\tc"{mark}x\r\nd{mark}y\r\n')
+    assert [(row.text, row.label) for row in read(path, Layout("single"))] == [(f"a{mark} b\tc", "x"), ("d", "y")]
+    write(name, f"sep={mark}\ntext{mark}label\na{mark}x{mark}1\n")
+    with pytest.raises(TaskDataError, match=r"3 columns where 2 are expected(.|\n)*line 3"):
+        read(path, Layout("single"))
+
+
+def test_takes_the_separator_by_which_all_rows_are_as_wide(write):
+    path = write("a.csv", "text, as it was said;label\nWell, well, well;x\nNo.;y\n")
+    rows = read(path, Layout("single", columns={"text": "text, as it was said"}))
+    assert [(row.text, row.label) for row in rows] == [("Well, well, well", "x"), ("No.", "y")]
+    with pytest.raises(TaskDataError, match=r"',' and ';' both separate every row(.|\n)*sep=,"):
+        read(write("b.csv", "text,a;label\nx,y;z\n"), Layout("single"))
+
+
+def test_refuses_a_carriage_return_inside_a_line_of_csv(write):
+    assert read(write("a.csv", 'text,label\n"a\rb",x\n'), Layout("single"))[0].text == "a\rb"
+    with pytest.raises(TaskDataError, match=r"a carriage return inside a line of CSV(.|\n)*line 2"):
+        read(write("b.csv", "text,label\na\rb,x\n"), Layout("single"))
+
+
 def test_names_the_line_where_a_broken_row_of_csv_begins(write):
     with pytest.raises(TaskDataError, match=r"not valid CSV(.|\n)*line 3(.|\n)*quotation mark may be missing"):
         read(write("a.csv", 'text,label\na,x\n"b,y\nc,z\nd,x\n'), Layout("single"))

@@ -125,4 +125,4 @@ def test_suggests_the_nearest_benchmark(tmp_path):
 def test_scores_one_file(both):
     predictions, labels = both
     scored = score_file("mlqa", labels / "mlqa/test-de.json", predictions / "mlqa/test-de.json", Options(language="de"))
-    assert scored.metrics == {"f1": 1.0, "exact_match": 1.0}
+    assert scored.score.metrics == {"f1": 1.0, "exact_match": 1.0}

@@ -6,7 +6,7 @@ import pytest
 from small_files import read_rows
 
 from adapter_stilts.errors import TaskDataError, UnknownName
-from adapter_stilts.evaluation.given import score_file
+from adapter_stilts.evaluation import given
 from adapter_stilts.metrics.base import Options
 from adapter_stilts.metrics.forms import read_choices, read_odds, read_ranked, write_choices, write_ranked, write_tags
 from adapter_stilts.tasks.user import find_task
@@ -23,6 +23,10 @@ def put(tmp_path):
         return path
 
     return write
+
+
+def score_file(*asked, **named):
+    return given.score_file(*asked, **named).score
 
 
 def lines(labels):
@@ -330,3 +334,26 @@ CSV = 'premise,hypothesis,label\n"a, b",c,neutral\nd,e,entailment\n'
 def test_reads_labels_of_tables_on_either_side(put, name, gold, other, predicted):
     scored = score_file("accuracy", put(name, gold), put(other, predicted), FEW, find_task("nli"))
     assert (scored.value, scored.n) == (0.5, 2)
+
+
+@pytest.mark.parametrize(
+    ("metric", "gold", "predicted", "expected"),
+    [
+        ("accuracy", "a\nb\nb\nb\n", "a\na\nb\nb\n", ("accuracy", 0.75)),
+        ("accuracy", "b\nb\n", "b\nb\n", ("accuracy", None)),
+        ("chunk_f1", "B-PER\nO\nO\n\nO\n", "O\nO\nO\n\nO\n", ("token_accuracy", 0.75)),
+        ("retrieval", "0\n1\n", "0\n0\n", ("", None)),
+    ],
+)
+def test_tells_what_the_commonest_answer_alone_gives(put, metric, gold, predicted, expected):
+    made = given.score_file(metric, put("g.tsv", gold), put("p.tsv", predicted), Options(rule="own", intervals=False))
+    assert made.majority == expected
+
+
+def test_tells_what_no_answer_at_all_gives(put):
+    document = squad({"q": "Anna", "r": "Bert"})
+    document["data"][0]["paragraphs"][0]["qas"].append({"id": "s", "question": "?", "is_impossible": True})
+    files = put("g.json", document), put("p.json", {"q": "Anna", "r": "Anna", "s": ""})
+    made = given.score_file("squad_v2", *files, FEW)
+    assert made.majority == ("f1", pytest.approx(1 / 3))
+    assert [row["answers"] for row in made.report["outcomes"]["parts"]] == ["all", "1 word", "no answer"]

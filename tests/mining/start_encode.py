@@ -13,6 +13,7 @@ from pathlib import Path
 
 from adapter_stilts.mining.encode import Encoding, encode
 from adapter_stilts.reporting import Silent
+from adapter_stilts.retrieval import saved
 
 REQUEST, OUT, TELL, PAUSE = (globals().get(name) for name in ("REQUEST", "OUT", "TELL", "PAUSE"))
 
@@ -30,4 +31,5 @@ class Told(Silent):
 
 
 if __name__ == "__main__":
+    saved.Saved.__init__.__defaults__ = (0.0, *saved.Saved.__init__.__defaults__[1:])  # a state after every batch
     encode(Encoding(**REQUEST), out=Path(OUT), runs=Path(OUT), overwrite=False, dry_run=False, report=Told())

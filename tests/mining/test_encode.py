@@ -7,6 +7,7 @@ import errno
 import gzip
 import json
 import os
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -21,6 +22,7 @@ from adapter_stilts.mining.memory import memory, rows_of_a_shard
 from adapter_stilts.reporting import Silent
 from adapter_stilts.retrieval.embed import embed
 from adapter_stilts.retrieval.reading import Overrides, Reading
+from adapter_stilts.retrieval.saved import Saved
 from adapter_stilts.retrieval.stored import encoding
 from adapter_stilts.retrieval.stored.vectors import open_vectors
 from adapter_stilts.runs.subject import sentence_reader
@@ -146,6 +148,32 @@ def test_reads_again_what_the_table_has_no_room_for(make, tmp_path, monkeypatch)
     np.testing.assert_allclose(
         open_vectors(tmp_path / "narrow").block(0, 28), open_vectors(tmp_path / "wide").block(0, 28), atol=1e-6
     )
+
+
+def test_keeps_what_is_done_inside_a_shard(make, tmp_path, monkeypatch, heard):
+    make(out="whole", token_budget=16, shard_rows=12)
+    monkeypatch.setattr(Saved.__init__, "__defaults__", (0.0, *Saved.__init__.__defaults__[1:]))
+    told = []
+
+    class Stops(Silent):
+        @contextmanager
+        def progress(self, label):
+            def advance(done, total, detail=""):
+                if label.startswith("encoding"):
+                    told.append(done)
+                if len(told) == 5:
+                    raise KeyboardInterrupt
+
+            yield advance
+
+    with pytest.raises(KeyboardInterrupt):
+        make(token_budget=16, shard_rows=12, report=Stops())
+    assert (tmp_path / "v/unfinished-00000.npz").exists()
+    again = make(token_budget=16, shard_rows=12, report=heard)
+    assert again["state"] == "resumed"
+    assert again["encoded"] == len(LINES) - told[-2]  # the batch that was stopped at is not kept
+    assert any("going on in the shard of row 1 of" in line for line in heard.lines)
+    assert content(tmp_path / "v") == content(tmp_path / "whole")
 
 
 def test_says_that_it_is_done_already(make, heard, tmp_path):
@@ -406,4 +434,4 @@ def test_tells_rows_speed_and_what_is_left(make):
     steps = [one for one in told if one[0] == "encoding a.txt"]
     assert steps[-1][1:3] == (28, 28)
     assert [one[1] for one in steps] == sorted(one[1] for one in steps)
-    assert all(one[3].endswith(" sentences/s") for one in steps)
+    assert all(one[3].endswith(" sentences/s") for one in steps if one[1])

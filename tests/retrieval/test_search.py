@@ -152,7 +152,7 @@ def test_refuses_a_damaged_state(make_units, tmp_path):
     content = bytearray(path.read_bytes())
     content[content.index(found.index.tobytes()) + 5] ^= 255
     path.write_bytes(content)
-    with pytest.raises(ArtefactError, match=r"saved state of a search is damaged(.|\n)*remove the file"):
+    with pytest.raises(ArtefactError, match=r"saved state of unfinished work is damaged(.|\n)*remove the file"):
         search(Held(queries), Held(base), 3, saved=Saved(path, "it"))
 
 

@@ -36,7 +36,10 @@ def test_says_that_a_run_did_not_learn_wherever_it_appears(trained, heard, weak)
     (learning,) = manifest.unlearned.values()
     assert (learning.learned, learning.n, manifest.did_not_learn) == (False, 30, True)
     assert heard.lines[-1].startswith("did not learn: ")
-    assert heard.lines[-1].endswith("; more steps or another learning rate may help")
+    advice = manifest.training.advice
+    assert heard.lines[-1].endswith(f"; {advice}")
+    assert advice.startswith("the rate 1e-06 is low for ")
+    assert ": try --set training.learning_rate=" in advice
     said = heard.lines[-1].removeprefix("d")
     assert f"**D{said}.**" in (run / "README.md").read_text()
     (listed,) = list_runs(run.parent)
@@ -52,7 +55,7 @@ def test_says_that_a_run_did_not_learn_wherever_it_appears(trained, heard, weak)
 def test_says_plainly_that_a_control_did_not_learn(trained, heard, weak):
     run = trained("nli", control="shuffled-labels", report=heard, **weak)
     assert heard.lines[-1].startswith("did not learn, as a control should not: ")
-    assert "may help" not in heard.lines[-1]
+    assert "--set" not in heard.lines[-1]
     (listed,) = list_runs(run.parent)
     assert listed["state"] == "finished (shuffled-labels)"
     heard.lines.clear()
@@ -67,7 +70,8 @@ def test_says_so_before_anything_is_built_on_such_a_run_or_read_with_it(trained,
         heard.lines.clear()
         trained("paraphrase", how=how, after=[str(run)], report=heard)
         assert heard.lines[0].startswith(first)
-        assert heard.lines[0].endswith("; what comes of it shows nothing of transfer")
+        assert "; what comes of it shows nothing of transfer; the rate 1e-06 is low" in heard.lines[0]
+        assert heard.lines[0].count("did not learn") == 1
     other = trained("paraphrase")
     heard.lines.clear()
     trained("nli", how="fuse", after=[str(run), str(other)], report=heard)

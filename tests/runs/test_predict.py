@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import math
@@ -16,6 +17,7 @@ from adapter_stilts.config.load import load
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.formats.base import Cut, Rules, formats
+from adapter_stilts.formats.reading import is_predicted
 from adapter_stilts.formats.squad import SpanQuestion
 from adapter_stilts.reporting import Silent
 from adapter_stilts.runs.evaluate import evaluate
@@ -23,6 +25,7 @@ from adapter_stilts.runs.predict import Asked, Predictor, Source, predict
 from adapter_stilts.runs.subject import Request, subject_of
 
 TEXTS = ("Anna bought 3 books in Rome on Monday.", "Ben bought 4 cats in Paris on Monday.")
+CALLED = {"ner": "test-sw"}  # what files of a test split may be called, where not just test
 
 
 @pytest.fixture
@@ -106,6 +109,55 @@ def test_writes_csv_under_a_header_that_reads_back(trained, write, predicted):
     assert row[2] in ("trade", "travel")
     tabbed, _ = predicted(run, file, "labels.tsv")
     assert tabbed.splitlines()[1].split("\t")[1] == 'He said "no, never", then left.'
+
+
+@pytest.mark.parametrize("task", ["nli", "single", "ner", "choice", "qa"])
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".jsonl"])
+def test_writes_what_no_folder_of_data_takes_for_gold(trained, data, predicted, tmp_path, task, ending):
+    run, folder, name = trained(task, "run"), tmp_path / "data", f"{CALLED.get(task, 'test')}{ending}"
+    path = Path(data(task)[1].partition("=")[2])
+    folder.mkdir()
+    predicted(run, path, f"data/{name}")
+    assert is_predicted(folder / name)
+    asked = Request(load(None, [f"data.sources={folder}"]), (task,), run)
+    where = {"out": None, "runs": tmp_path, "overwrite": False, "dry_run": False, "report": Silent()}
+    with pytest.raises(TaskDataError, match="no file for the test split"):
+        evaluate(asked, **where)
+    moved = folder / f"test.sw{ending}.gz"
+    moved.write_bytes(gzip.compress((folder / name).read_bytes()))
+    (folder / name).unlink()
+    assert is_predicted(moved)
+    (folder / f"en.test{path.suffix}").write_bytes(path.read_bytes())
+    assert {row.language for row in evaluate(asked, **where).results} == {"en"}
+
+
+def test_names_predictions_that_lie_where_gold_was_looked_for(trained, write, predicted, heard, tmp_path):
+    run = trained("single", "run")
+    file = write("new.jsonl", "".join(json.dumps({"text": text}) + "\n" for text in TEXTS))
+    (tmp_path / "data").mkdir()
+    predicted(run, file, "data/test.tsv")
+    where = {"out": None, "runs": tmp_path, "overwrite": False, "dry_run": False, "report": heard}
+    with pytest.raises(TaskDataError, match="left out, since `predict` wrote it: test.tsv"):
+        evaluate(Request(load(None, [f"data.sources={tmp_path / 'data'}"]), ("single",), run), **where)
+    named = Request(load(None, [f"data.sources=test={tmp_path / 'data/test.tsv'}"]), ("single",), run)
+    assert evaluate(named, **where).results[0].score == 1
+    assert "single (test): test.tsv: its labels are predictions, which `predict` wrote" in heard.lines
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.tsv", "id\ttext\tlabel\n"),
+        ("a.tsv", "id\ttext\tlabel\tprobability\tannotator\n"),
+        ("a.csv", "text,id,label,probability\n"),
+        ("a.jsonl", '{"id": "1", "text": "a", "label": "b"}\n'),
+        ("a.jsonl", "{}\n"),
+        ("a.jsonl", "{broken\n"),
+        ("a.tsv", ""),
+    ],
+)
+def test_takes_no_file_with_other_columns_for_predictions(write, name, text):
+    assert not is_predicted(write(name, text))
 
 
 def test_tells_of_cells_that_a_tsv_cannot_hold(trained, write, predicted, heard):

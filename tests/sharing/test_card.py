@@ -168,10 +168,12 @@ def test_says_that_the_run_did_not_learn_and_puts_the_majority_beside_accuracy(m
     baseline = Baseline("accuracy", 1 / 3, 0.555)
     learning = Learning(0.56, 500, (0.51, 0.6), baseline, one_class=False, learned=False)
     rows = [ROW.with_notes(majority=0.555), replace(ROW, metric="f1")]
-    text = card(manifest(control=control, training={"steps": 10, "rows": 20, "learned": {"nli": learning}}), rows)
+    tried = {"advice": "10 steps are few: try --set training.max_steps=600"} if control == "none" else {}
+    training = {"steps": 10, "rows": 20, "learned": {"nli": learning}, **tried}
+    text = card(manifest(control=control, training=training), rows)
     check_markdown(text)
     said = "accuracy 56.0 (n 500, 51.0 to 60.0) where the commonest answer alone gives 55.5"
-    advice = f"**Did not learn: {said}; more steps or another learning rate may help.**"
+    advice = f"**Did not learn: {said}; 10 steps are few: try --set training.max_steps=600.**"
     plain = f"**Did not learn, as a control should not: {said}.**"
     assert (advice in text, plain in text) == (control == "none", control != "none")
     assert "| 50.0 | 41.0 to 60.0 | 55.5 | 1,000 |" in text

@@ -23,6 +23,7 @@ from adapter_stilts.retrieval.compared import Vectors
 from adapter_stilts.retrieval.embed import TokenIds, embed_rows, token_rows
 from adapter_stilts.retrieval.pooling import to_unit
 from adapter_stilts.retrieval.reading import Reading
+from adapter_stilts.retrieval.saved import Saved
 from adapter_stilts.retrieval.stored.arrays import ROWS_AT_ONCE, narrowed
 from adapter_stilts.retrieval.stored.known import BLANK, Keys, KnownTexts, Rows, as_keys, text_key
 
@@ -115,16 +116,17 @@ def vectors_of(
     lines: Sequence[int],
     reading: Reading,
     progress: Callable[[int, int], None] | None = None,
+    saved: Saved | None = None,
 ) -> Vectors:
     """The unit vectors [n, H] of a shard's new sentences, at one layer; `lines`: the rows of the file they stand in.
 
-    progress  told how many of them are done
+    progress, saved  as `embed_rows` has them
 
     Raises StiltsError naming the line of a vector that is zero or not finite.
     """
     if not tokens:
         return np.empty((0, encoder.trunk.config.hidden_size), dtype=np.float32)
-    (new,) = embed_rows(encoder, tokens, reading, progress).values()
+    (new,) = embed_rows(encoder, tokens, reading, progress, saved).values()
     to_unit(new, np.array(lines))
     return new
 

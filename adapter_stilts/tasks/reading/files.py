@@ -21,7 +21,7 @@ from adapter_stilts.data.tables import first_cells, json_line_rows, suffix, tab_
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import IDENTITY, LEDGER, MADE_OF, REPORT, bare_name, sha256
 from adapter_stilts.formats.base import Example
-from adapter_stilts.formats.reading import LANGUAGE_COLUMNS, read, read_joined, stream
+from adapter_stilts.formats.reading import LANGUAGE_COLUMNS, is_predicted, read, read_joined, stream
 from adapter_stilts.tasks.base import Task, tasks
 from adapter_stilts.tasks.languages import (
     all_codes,
@@ -128,6 +128,9 @@ def no_files(task: Task, split: str, folder: Path, language: str = "") -> TaskDa
         advice = f"{meant(language, there)}this folder has it in: {', '.join(there)}"
     what = f"no file for the {split} split of '{task.name}'" + (f" in '{language}'" if language else "")
     what += f"; looked for {', '.join(looked)} (plain or .gz, not in the folders of runs)"
+    fitting = [name for name in _names(folder) if any(_regex(pattern).fullmatch(name) for pattern in patterns)]
+    if ours := [name for name in fitting if is_predicted(folder / name)]:
+        what += f"; left out, since `predict` wrote it: {', '.join(ours[:SHOWN])}"
     return TaskDataError(what, where=f"{folder} and below", do=advice)
 
 
@@ -193,6 +196,8 @@ def read_files(
     facts: list[FileFact] = []
     for group in groups:
         rows = _read(task, group, split, language, where, dropped, say)
+        for path in filter(is_predicted, group.paths):
+            say(f"{path.name}: its labels are predictions, which `predict` wrote")
         sizes = task.format.file_sizes(rows, len(group.paths))
         facts += [FileFact(path, sha256(path), size) for path, size in zip(group.paths, sizes, strict=True)]
         name, folder = bare_name(group.paths[0]), group.paths[0].parent.name
@@ -259,7 +264,8 @@ def _serves(group: Group, task: Task, language: str) -> bool:
 def _names(folder: Path) -> list[str]:
     """All files under the folder, as posix paths relative to it, sorted; links are followed, each folder once.
 
-    Left out are hidden folders, and what is our own: runs and scores, predictions, vectors, mined pairs, caches.
+    Left out are hidden folders, and what is our own: runs and scores, vectors, mined pairs, caches. Files that
+    `predict` wrote may lie anywhere under any name; `_matches` knows them by their first line.
     """
     if not folder.is_dir():
         raise TaskDataError("no such folder", where=str(folder), do="name the folder that holds the task's files")
@@ -285,6 +291,8 @@ def _matches(pattern: str, folder: Path, names: Iterable[str], called: Mapping[s
     for name in names:
         match = regex.fullmatch(name)
         if match is None or (name.endswith(".gz") and name.removesuffix(".gz") in known):
+            continue
+        if is_predicted(folder / name):
             continue
         language = _language(match, called)
         rest = [match["lead"] + other.replace("{l}", language) for other in others]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -50,6 +50,7 @@ class Origin:
     dropped        rows left out, by reason
     parts          the tasks whose rows these are, where the task is made of several
     mark           see Where
+    limit          how many of the rows were kept, the first ones; 0 for all
     multiword      how a treebank's multi-word tokens were read, "" for anything else
     substitutions  where these rows differ from the published set-up, in words
     remarks        what was decided of the files (columns, a scheme of tags), in words
@@ -67,6 +68,7 @@ class Origin:
     dropped: Mapping[str, int] = field(default_factory=dict)
     parts: tuple[str, ...] = ()
     mark: str = ""
+    limit: int = 0
     multiword: str = ""
     substitutions: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
@@ -78,8 +80,9 @@ class Origin:
 
     @property
     def named(self) -> str:
-        """The language, and the mark where there is one."""
-        return f"{self.language}.{self.mark}" if self.mark else self.language
+        """The language, with the mark and the limit where there are any."""
+        limit = f"first{self.limit}" if self.limit else ""
+        return ".".join(filter(None, (self.language, self.mark, limit)))
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,12 @@ class Loaded:
     examples: list[Example]
     origin: Origin
     format: Format[Any]
+
+    def first(self, limit: int) -> Loaded:
+        """The first rows alone; the same where there are no more than that."""
+        if len(self.examples) <= limit:
+            return self
+        return replace(self, examples=self.examples[:limit], origin=replace(self.origin, limit=limit))
 
     @property
     def sides(self) -> tuple[Sequence[str], Sequence[str]]:
