@@ -97,7 +97,8 @@ def runs(
     from adapter_stilts.runs.inspect import list_runs
 
     listed = list_runs(folder) if folder != RUNS or folder.exists() else []
-    columns = ("run", "state", "task", "how", "composition", "trunk", "scores")
+    names = ("run", "state", "scores", "task", "how", "kind", "learning_rate", "seed", "trunk", "composition")
+    columns = {name: name.replace("learning_", "") for name in names}
     _show("runs", listed, as_json, columns, {"scores": _scores})
 
 
@@ -156,11 +157,17 @@ def info(
         return
     trunk, training = document["trunk"], document["training"]
     size = f"{trunk['layers']} layers of width {trunk['hidden']}"
-    facts = {name: document[name] for name in ("run", "task", "how", "control", "composition")}
+    facts = {name: document[name] for name in ("run", "task", "language")}
     facts["trunk"] = f"{trunk['name']} ({size}, {trunk['precision']}, fingerprint {trunk['fingerprint']})"
-    facts["parents"] = [parent["name"] for parent in document["parents"]]
-    facts["training"] = _pairs({key: value for key, value in training.items() if isinstance(value, int | float | str)})
+    facts |= {name: document.get(name) for name in ("kind", "learning_rate")}
+    facts["seed"] = document["seeds"].get("training")
+    facts["steps"], facts["rows"] = _steps(training), document["rows"]
     facts["learned"] = "; ".join(_learned(*pair) for pair in training.get("learned", {}).items())
+    facts["try next"] = training.get("advice", "")
+    scores = [_score(row) for row in document["results"] if row.get("headline")]
+    facts["score"] = "; ".join([*scores[:3], *(["the others below"] if scores[3:] else [])])
+    facts |= {name: document[name] for name in ("how", "control", "composition")}
+    facts["built on"] = ", ".join(parent["name"] for parent in document["parents"]) or "nothing"
     facts["seen"] = [f"{language} ({', '.join(tasks)})" for language, tasks in document["seen"].items()]
     facts |= {name: document[name] for name in ("seconds", "device", "licence", "bytes")}
     render.facts(facts | {"substitutions": "; ".join(document["substitutions"])})
@@ -273,6 +280,20 @@ def _learned(task: str, learning: Mapping[str, Any]) -> str:
     simple = max(baseline["chance"], baseline["majority"] or 0.0)
     score = f"{baseline['metric']} {render.percent(learning['score'])}"
     return f"{task} {word} ({score}, without learning {render.percent(simple)})"
+
+
+def _steps(training: Mapping[str, Any]) -> str:
+    """240, of which step 180 is kept (ended by patience)"""
+    kept = f", of which step {training['best_step']} is kept" if training.get("best_step") is not None else ""
+    ended = f" (ended by {training['stopped_by']})" if training.get("stopped_by") else ""
+    return f"{training.get('steps', 0)}{kept}{ended}"
+
+
+def _score(row: Mapping[str, Any]) -> str:
+    """nli sw validation accuracy 61.0 (56.7 to 65.2, n 500)"""
+    between = " to ".join(map(render.percent, row["interval"])) + ", " if row.get("interval") else ""
+    name = " ".join(row.get(part, "") for part in ("task", "language", "split", "metric"))
+    return f"{name} {render.percent(row['score'])} ({between}n {row['n']})"
 
 
 def _settings(values: Mapping[str, object]) -> str:
