@@ -85,10 +85,6 @@ def by_length(lengths: Sequence[int], units: Array, statistic: str, metric: str,
     return {"of": of, "metric": metric, "bins": bins}
 
 
-def _scored(units: Array, statistic: str) -> dict[str, Any]:
-    return {"score": score_of(units, statistic), "interval": score_interval(units, statistic)}
-
-
 def parts_by_length(sizes: NDArray[np.int64]) -> list[tuple[int, int, NDArray[np.intp]]]:
     """The quarters of rows by their length: the shortest, the longest, and which rows they are. Rows of one length stay
     together, so that there may be fewer parts than four."""
@@ -139,11 +135,11 @@ def overview(reports: Sequence[Report]) -> Table:
     for report in reports:
         scores = {row["class"]: row["f1"] for row in report.get("classes", ())}
         row = [report["language"], report["n"], percent(report["score"])]
-        row += [percent(report["macro_f1"])] if names else []
+        row += [percent(report.get("macro_f1"))] if names else []
         row += [percent(scores.get(name)) for name in few]
         if len(names) > MOST:
-            lowest = min(scores, key=lambda name: scores[name])
-            row.append(f"{lowest} {percent(scores[lowest])}")
+            lowest = min(scores, key=scores.__getitem__, default="")
+            row.append(f"{lowest} {percent(scores.get(lowest))}")
         if answered:
             every = report["outcomes"]["parts"][0]
             row += [percent(every[name] / every["n"]) for name in OUTCOMES]
@@ -165,8 +161,9 @@ def markdown(report: Report) -> str:
     if report.get("mistakes"):
         lines += ["", "## The most confident mistakes", ""]
     for mistake in report.get("mistakes", ()):
-        said = f"* {percent(mistake['probability'])} %: predicted {mistake['predicted']}, gold {mistake['gold']}"
-        lines += [f"{said} (id {mistake['id']})", *(f"  * {name}: {_cell(text)}" for name, text in texts_of(mistake))]
+        labels = " ".join(f"predicted {mistake['predicted']}, gold {mistake['gold']}".split())
+        said = f"* {percent(mistake['probability'])} %: {labels} (id {mistake['id']})"
+        lines += [said, *(f"  * {name}: {_cell(text)}" for name, text in texts_of(mistake))]
     return "\n".join(lines) + "\n"
 
 
@@ -186,6 +183,10 @@ def interval_of(ends: Sequence[float] | None) -> str:
 
 def span_of(low: int, high: int) -> str:
     return str(low) if low == high else f"{low} to {high}"
+
+
+def _scored(units: Array, statistic: str) -> dict[str, Any]:
+    return {"score": score_of(units, statistic), "interval": score_interval(units, statistic)}
 
 
 def _scores(row: Mapping[str, Any]) -> tuple[float | None, ...]:
