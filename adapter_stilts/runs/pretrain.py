@@ -147,7 +147,7 @@ def _fresh(vocabulary: Path, recipe: Recipe, corpus: Corpus) -> Trunk:
         with own_generators(torch.device("cpu")):
             torch.manual_seed(Seeds(recipe.seed).number("aligned start"))
             start = aligned_embeddings(corpus, trunk.config.vocab_size, recipe.hidden)
-        embeddings = trunk.model.embeddings.word_embeddings.weight.data
+        embeddings = trunk.model.word_embeddings.weight.data
         paired = start.abs().sum(1) > 0  # special tokens, and tokens in no pair, keep their random start
         embeddings[paired] = start[paired]
     return trunk
