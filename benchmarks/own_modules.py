@@ -1,10 +1,10 @@
 """Are our own adapter modules the library's, and no slower?
 
 Measured, kind by kind with default settings, over one trunk in float32 and one batch: the largest difference of outputs
-and of gradients from the adapters library's own model, relative to the largest value; and forward and backward passes,
-timed in turn by the processor, of ours, of the library's modules in our layers, and of the library's model. A ratio is ours to theirs:
-above 1, ours is faster; of memory (the most resident memory of a process of its own, above what it held before the
-first step), below 1, ours is smaller. Not measured: the optimiser, and devices other than the CPU.
+and of gradients from the adapters library's own model, relative to the largest value; and the processor's time of
+forward and backward passes, in turn, of ours, of the library's modules in our layers, and of the library's model. A
+ratio is ours to theirs: of speed, above 1, ours is faster; of memory (the most resident memory of a process of its own,
+above what it held before the first step), below 1, ours is smaller. Not measured: the optimiser, and other devices.
 
     python benchmarks/own_modules.py [--trunk FOLDER] [--kinds seq_bn lora] [--repeats 15] [--rows 16] [--length 64]
 
