@@ -126,13 +126,13 @@ def settings(
       adapter-stilts list settings training.
       adapter-stilts list settings --study
     """
-    from adapter_stilts.config.explain import explain
+    from adapter_stilts.config.explain import explain, written
     from adapter_stilts.config.schema import RunConfig
     from adapter_stilts.config.study import StudyConfig
 
     rows = [vars(row) for row in explain(StudyConfig if study else RunConfig, prefix)]
     refuse(not rows, f"no setting begins with '{prefix}'", "see all: adapter-stilts list settings")
-    _show("settings", rows, as_json, ("key", "default", "meaning"), {"default": _default})
+    _show("settings", rows, as_json, ("key", "default", "meaning"), {"default": written})
 
 
 LISTS: tuple[Callable[..., None], ...] = (tasks, kinds, recipes, runs, languages, settings)
@@ -188,6 +188,7 @@ def compare(
     Example:
       adapter-stilts compare runs/xcopa-direct runs/xcopa-after-hellaswag
     """
+    from adapter_stilts.config.explain import written
     from adapter_stilts.runs.compare import compare_runs
     from adapter_stilts.statistics.verdicts import points
 
@@ -196,7 +197,7 @@ def compare(
         render.document(document)
         return
     both = [str(first), str(second)]
-    rows = [(row["key"], *map(_default, row["values"])) for row in document["settings"]]
+    rows = [(row["key"], *map(written, row["values"])) for row in document["settings"]]
     render.table("settings that differ", ("setting", *both), rows)
     for sentence in document["unlearned"]:
         typer.echo(sentence)
@@ -298,18 +299,9 @@ def _score(row: Mapping[str, Any]) -> str:
 
 def _settings(values: Mapping[str, object]) -> str:
     """Settings as they are typed after --set adapter.settings."""
-    return ", ".join(f"{name}={_typed(value)}" for name, value in values.items())
+    from adapter_stilts.config.explain import written
 
-
-def _default(value: object) -> str:
-    """A setting's value as it is written in YAML."""
-    return "-" if value is None or value in ((), [], {}, "") else _typed(value)
-
-
-def _typed(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f"[{', '.join(map(str, value))}]" if isinstance(value, tuple) else render.cell(value)
+    return ", ".join(f"{name}={written(value)}" for name, value in values.items())
 
 
 def _scores(scores: Sequence[Mapping[str, Any]]) -> str:
