@@ -19,7 +19,7 @@ from adapter_stilts.config.recipes import recipe_file
 from adapter_stilts.door.rows import source, sources
 from adapter_stilts.door.run import Run
 from adapter_stilts.door.words import AnyPath, AnyRun, Settings, configured, path_of, run_or_trunk, text_of
-from adapter_stilts.encoder.trunk import trunk_facts
+from adapter_stilts.encoder.trunk.loading import trunk_facts
 from adapter_stilts.environment import RUNS
 from adapter_stilts.errors import MissingError, UsageError, refuse
 from adapter_stilts.files import IDENTITY

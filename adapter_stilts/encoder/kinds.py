@@ -1,8 +1,7 @@
 """The kinds of adapter a user may name, as data.
 
-A kind is a name, the backend that builds it, the settings that may be changed, where it sits in a layer, and what it
-may be composed with. A kind made of parts the backend knows is one entry here; a kind that is new to the backend is one
-file there.
+A kind is a name, the modules it is made of, the settings that may be changed, where it sits in a layer, and what it may
+be composed with. A kind made of modules that are there is one entry here; a new module is one file in `modules/`.
 
     kinds["seq_bn"].settings["reduction_factor"]     # 16
     resolve(kinds["seq_bn"], {"reduction_factor": 2})
@@ -35,6 +34,18 @@ FUSION_WEIGHS = "fusion weighs what bottlenecks add to the hidden state"
 
 
 @dataclass(frozen=True)
+class Part:
+    """A module of `modules/` that a kind is made of, and those of its settings that nobody changes."""
+
+    module: str
+    fixed: Mapping[str, Setting]
+
+
+def part(module: str, **fixed: Setting) -> Part:
+    return Part(module, MappingProxyType(fixed))
+
+
+@dataclass(frozen=True)
 class Kind:
     """One kind of adapter.
 
@@ -43,7 +54,7 @@ class Kind:
     refuses    the compositions it cannot take part in, each with the reason
     fresh      how far a fresh adapter with default settings may move a hidden state, as |h' - h| / |h| at any layer; 0:
                not at all, bit by bit; None: no promise
-    library    the backend's parts it is made of; empty: the one of its own name
+    parts      the modules it is made of, in the order in which they are drawn
     """
 
     name: str
@@ -52,9 +63,8 @@ class Kind:
     settings: Mapping[str, Setting]
     places: frozenset[str]
     fresh: float | None
+    parts: tuple[Part, ...]
     refuses: Mapping[str, str] = field(default_factory=dict)
-    library: tuple[str, ...] = ()
-    backend: str = "adapterhub"
 
     @property
     def composes(self) -> frozenset[str]:
@@ -113,6 +123,9 @@ def _settings(**values: Setting) -> Mapping[str, Setting]:
 
 BOTTLENECK: dict[str, Setting] = {"reduction_factor": 16.0, "non_linearity": "relu", "scaling": 1.0, "dropout": 0.0}
 BERT: dict[str, Setting] = {"init_weights": "bert", "ln_before": False}
+AFTER: dict[str, Setting] = {"sites": ("output",), "reads": "norm"}
+AFTER_BOTH: dict[str, Setting] = {"sites": ("attention", "output"), "reads": "hidden"}
+BESIDE: dict[str, Setting] = {"sites": ("output",), "reads": "residual", "ln_before": False}
 PROJECTIONS: dict[str, Setting] = {"selfattn_lora": True, "intermediate_lora": False, "output_lora": False}
 
 for _kind in (
@@ -123,6 +136,7 @@ for _kind in (
         _settings(**BOTTLENECK, **BERT),
         frozenset({"output"}),
         fresh=0.5,
+        parts=(part("bottleneck", **AFTER),),
     ),
     Kind(
         "double_seq_bn",
@@ -131,6 +145,7 @@ for _kind in (
         _settings(**BOTTLENECK | {"non_linearity": "swish"}, **BERT),
         frozenset({"attention", "output"}),
         fresh=0.5,
+        parts=(part("bottleneck", **AFTER_BOTH),),
     ),
     Kind(
         "par_bn",
@@ -139,6 +154,7 @@ for _kind in (
         _settings(**BOTTLENECK | {"reduction_factor": 2.0, "scaling": 4.0}, init_weights="mam_adapter"),
         frozenset({"output"}),
         fresh=0.0,
+        parts=(part("bottleneck", **BESIDE),),
     ),
     Kind(
         "seq_bn_inv",
@@ -147,6 +163,7 @@ for _kind in (
         _settings(**BOTTLENECK, inv_adapter_reduction_factor=2.0, **BERT),
         frozenset({"output", "embedding"}),
         fresh=0.5,
+        parts=(part("bottleneck", **AFTER), part("invertible")),
         refuses=INVERTIBLE_REFUSES,
     ),
     Kind(
@@ -161,6 +178,7 @@ for _kind in (
         ),
         frozenset({"attention", "output"}),
         fresh=0.01,
+        parts=(part("compacter", **AFTER_BOTH, ln_before=False),),
     ),
     Kind(
         "lora",
@@ -169,6 +187,7 @@ for _kind in (
         _settings(r=8, alpha=8, dropout=0.0, attn_matrices=("q", "v"), **PROJECTIONS, init_weights="lora"),
         frozenset({"linear"}),
         fresh=0.0,
+        parts=(part("lora"),),
         refuses={"fuse": f"{FUSION_WEIGHS}, and low-rank changes act inside the projections"},
     ),
     Kind(
@@ -178,6 +197,7 @@ for _kind in (
         _settings(attn_matrices=("k", "v"), **PROJECTIONS | {"intermediate_lora": True}, init_weights="ia3"),
         frozenset({"linear"}),
         fresh=0.0,
+        parts=(part("ia3"),),
         refuses={"fuse": f"{FUSION_WEIGHS}, and (IA)^3 scales the projections"},
     ),
     Kind(
@@ -187,6 +207,7 @@ for _kind in (
         _settings(prefix_length=30, bottleneck_size=512, flat=False, non_linearity="tanh", dropout=0.0),
         frozenset({"prefix"}),
         fresh=None,
+        parts=(part("prefix"),),
         refuses=PREFIX_REFUSES,
     ),
     Kind(
@@ -196,7 +217,10 @@ for _kind in (
         _settings(prefix_length=30, bottleneck_size=800, reduction_factor=2.0, scaling=4.0, dropout=0.0),
         frozenset({"output", "prefix"}),
         fresh=None,
-        library=("prefix_tuning", "par_bn"),
+        parts=(
+            part("prefix", flat=False, non_linearity="tanh"),
+            part("bottleneck", **BESIDE, non_linearity="relu", init_weights="mam_adapter"),
+        ),
         refuses=PREFIX_REFUSES,
     ),
     Kind(
@@ -207,7 +231,7 @@ for _kind in (
         frozenset({"trunk"}),
         fresh=0.0,
         refuses=dict.fromkeys(("fuse", "average"), "it replaces the trunk itself"),
-        backend="whole_trunk",
+        parts=(part("whole_trunk"),),
     ),
 ):
     kinds.add(_kind.name, _kind)

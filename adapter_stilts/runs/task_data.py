@@ -15,7 +15,7 @@ from typing import Any
 
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.data.feature import Feature, token_rows
-from adapter_stilts.encoder.trunk import Trunk
+from adapter_stilts.encoder.trunk.loading import Trunk
 from adapter_stilts.errors import TaskDataError, UsageError, refuse
 from adapter_stilts.formats.base import Cut, Example, Format
 from adapter_stilts.runs.material import for_task, subset, where_of
