@@ -23,7 +23,7 @@ DEV = "Other files, with gold, that the threshold is tuned on."
 SCORE_ONLY = "Score the pairs of this table, by themselves or among the sentences of SRC and TGT, and find no others."
 ALIGNED = "Score line i of SRC with line i of TGT, and find no others."
 COLUMNS = "Write a header, line numbers, and the cosine beside the score."
-TARGET_COLUMN = "The column of TGT, where it is another; with --column, the columns of PAIRS."
+TARGET_COLUMN = "The column of TGT, where it is another. Of PAIRS by themselves --column and this name both sides."
 INDEX = "How neighbours are searched; auto chooses by size, memory and time, and says why."
 LIMIT = "Memory that the search must fit in; it is done in shards."
 
