@@ -21,7 +21,7 @@ from typer.core import TyperGroup
 from adapter_stilts import __version__
 from adapter_stilts.errors import DoesNotFit, Interrupted, StiltsError, UsageError
 
-from . import encode, evaluate, inspect, mine, predict, score, search, study, sweep, train
+from . import encode, evaluate, info, inspect, mine, predict, score, search, study, sweep, train
 from .options import StiltsCommand, option
 from .tables import coloured
 
@@ -185,8 +185,8 @@ verb(app, "search", search.search)
 verb(app, "sweep", sweep.sweep)
 verb(app, "study", study.study)
 app.add_typer(lists, name="list")
-verb(app, "info", inspect.info)
-verb(app, "compare", inspect.compare)
+verb(app, "info", info.info)
+verb(app, "compare", info.compare)
 verb(app, "doctor", inspect.doctor)
 for _list in inspect.LISTS:
     verb(lists, _list.__name__, _list)
