@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from adapter_stilts.errors import refuse
+
 from . import options, progress, render
 from .options import Text, named, option
 
@@ -21,9 +23,15 @@ DEV = "Other files, with gold, that the threshold is tuned on."
 SCORE_ONLY = "Score the pairs of this table, by themselves or among the sentences of SRC and TGT, and find no others."
 ALIGNED = "Score line i of SRC with line i of TGT, and find no others."
 COLUMNS = "Write a header, line numbers, and the cosine beside the score."
-TARGET_COLUMN = "The column of TGT, where it is another; with --column, the columns of PAIRS."
+TARGET_COLUMN = "The column of TGT, where it is another. Of PAIRS by themselves --column and this name both sides."
 INDEX = "How neighbours are searched; auto chooses by size, memory and time, and says why."
 LIMIT = "Memory that the search must fit in; it is done in shards."
+
+
+def _pairs(typed: str) -> Path:
+    do = "name a table of pairs; two files whose lines are pairs are SRC TGT --aligned"
+    refuse(typed.startswith("-"), "--score-only without a file", do)
+    return Path(typed)
 
 
 def mine(
@@ -49,7 +57,7 @@ def mine(
     target_precision: Annotated[float | None, option("--target-precision", "P", PRECISION)] = None,
     gold: Annotated[Path | None, option("--gold", "FILE", GOLD)] = None,
     dev: Annotated[tuple[Path, Path, Path] | None, option("--dev", "SRC TGT GOLD", DEV)] = None,
-    score_only: Annotated[Path | None, option("--score-only", "PAIRS", SCORE_ONLY)] = None,
+    score_only: Annotated[Path | None, option("--score-only", "PAIRS", SCORE_ONLY, parser=_pairs)] = None,
     aligned: Annotated[bool, option("--aligned", None, ALIGNED)] = False,
     index: Annotated[str, named("--index", "retrieval.indexes:indexes|auto", INDEX)] = "exact",
     lists: Annotated[int | None, option("--lists", "N", "Cells of an ivf index.")] = None,

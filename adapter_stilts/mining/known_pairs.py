@@ -45,13 +45,13 @@ def read_gold(path: Path, source: Side, target: Side) -> Gold:
     return Gold.of(*rows, source.rows, target.rows)
 
 
-def read_given(path: Path, source: Side, target: Side, columns: Named = (None, None)) -> tuple[Numbers, Numbers]:
+def read_given(path: Path, source: Side, target: Side) -> tuple[Numbers, Numbers]:
     """Pairs to score, as rows. The columns are the sentences themselves, or line numbers where texts are not known.
 
     Raises TaskDataError for a line that is no pair, or a sentence that is in neither file.
     """
     look = rows_of_ids if source.texts is None or target.texts is None else rows_of_texts
-    return _rows(path, _lines(pair_sources(path, columns)), (source, target), look, what="sentences")
+    return _rows(path, _lines(pair_sources(path)), (source, target), look, what="sentences")
 
 
 def gold_lines(path: Path) -> Lines:

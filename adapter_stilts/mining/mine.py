@@ -184,7 +184,7 @@ class _Job:
         request, left_out = self._request, dict[str, int]()
         search = Search(request, self._rules, source, target, self._report, None)
         if request.score_only is not None and not request.alone:
-            rows = read_given(request.score_only, source, target, (request.column, request.target_column))
+            rows = read_given(request.score_only, source, target)
         else:
             rows = aligned_rows(source, target)
             left_out = {"of a row that is blank on one side or both": max(source.rows, target.rows) - len(rows[0])}

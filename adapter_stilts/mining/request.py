@@ -136,7 +136,8 @@ def _check(request: Mining) -> None:
     refuse(few, "fewer than one cell or probe", "give --lists and --probes of at least 1")
     refuse(cells != (None, None) and not celled, f"cells of the index '{request.index}', which has none", no_cells)
     refuse(limit is not None and not limit > 0, f"a limit of {limit} GB", "give a number above 0")
-    refuse(texts.count(None) == 1, "one file of sentences", "name two: the source and the target")
+    lines = "; two files whose lines are pairs are SRC TGT --aligned" if request.score_only is not None else ""
+    refuse(texts.count(None) == 1, "one file of sentences", f"name two: the source and the target{lines}")
     refuse(vectors.count(None) == 1, "the vectors of one side", "give --source-vectors and --target-vectors")
     refuse(texts == (None, None) and not made and not request.alone, "nothing to mine", nothing)
     twice = "a file of pairs to score, and files whose rows are pairs"

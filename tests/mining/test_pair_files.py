@@ -128,6 +128,17 @@ def test_scores_named_columns_and_leaves_out_rows_that_are_blank_on_a_side(start
         start(score_only=path, column="it", out="other.tsv", **encoder)
 
 
+def test_scores_pairs_among_the_columns_of_two_tables(start, tmp_path, tiny_folder):
+    for place, name in enumerate(("a.csv", "b.csv")):
+        (tmp_path / name).write_text("Satz;n\n" + "".join(f"{pair[place]};1\n" for pair in PAIRS), encoding="utf-8")
+    (tmp_path / "pairs.csv").write_text("source;target\n" + ";".join(PAIRS[1]) + "\n", encoding="utf-8")
+    sides = {"source": tmp_path / "a.csv", "target": tmp_path / "b.csv", "column": "Satz"}
+    start(**sides, score_only=tmp_path / "pairs.csv", trunk=str(tiny_folder), precision="fp32", out="scored.csv")
+    with (tmp_path / "scored.csv").open(newline="", encoding="utf-8") as stream:
+        (row,) = csv.DictReader(stream)
+    assert (row["source"], row["target"], row["source_line"], row["target_line"]) == (*PAIRS[1], "3", "3")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
