@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+from transformers import XLMRobertaModel
 
+from adapter_stilts.encoder.composition import Fuse, Name
 from adapter_stilts.encoder.kinds import Kind
+from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.modules.base import INVERTIBLE, PREFIX, PROJECTIONS, STREAM, AdapterParts, Change, Prefix
 from adapter_stilts.encoder.trunk.base import TrunkModel
 
+CONTAINERS = ("adapters", "loras", "prefix_tunings", "invertible_adapters", "shared_parameters", "adapter_fusion_layer")
 UNITED = {"mam": ("prefix_tuning", "par_bn")}  # kinds that the library makes of several
 
 
@@ -29,6 +35,49 @@ def import_library() -> ModuleType:
         except (ImportError, RuntimeError) as error:
             pytest.skip(f"the library does not import beside this transformers: {error}")
     return library
+
+
+def library_name(canonical: str, adapter: str) -> str:
+    """The name the library's state dict gives a tensor of the adapter called `adapter`."""
+    words = canonical.split(".")
+    at = next(index for index, word in enumerate(words) if word in CONTAINERS)
+    return ".".join([*words[: at + 1], adapter, *words[at + 1 :]])
+
+
+def librarys_model(
+    folder: Path,
+    encoder: AdapterEncoder,
+    adapters: Mapping[str, str],
+    settings: Mapping[str, dict[str, Any]],
+    fuse: tuple[str, ...] = (),
+) -> Any:
+    """The library's model with the same trunk and, copied by name, the same adapters and fusions as our encoder.
+
+    adapters  name to kind; settings: by kind
+    """
+    library = import_library()
+    model = XLMRobertaModel.from_pretrained(folder, add_pooling_layer=False, attn_implementation="sdpa")
+    library.init(model)
+    weights = {}
+    for name, kind in adapters.items():
+        model.add_adapter(name, config=library_config(kind, settings[kind]))
+        weights |= {library_name(canonical, name): tensor for canonical, tensor in encoder.tensors(name).items()}
+    if fuse:
+        model.add_adapter_fusion(list(fuse))
+        tensors = encoder.fusion_tensors(Fuse(tuple(map(Name, fuse))))
+        weights |= {library_name(canonical, ",".join(fuse)): tensor for canonical, tensor in tensors.items()}
+    assert not model.load_state_dict(weights, strict=False).unexpected_keys  # our canonical names are the library's
+    return model.eval()
+
+
+def library_config(kind: str, settings: Mapping[str, Any]) -> Any:
+    """The library's configuration of a kind."""
+    library = import_library()
+    if kind == "mam":
+        prefix = {key: value for key, value in settings.items() if key != "reduction_factor"}
+        parts = library.PrefixTuningConfig(**prefix), library.ParBnConfig(reduction_factor=settings["reduction_factor"])
+        return library.ConfigUnion(*parts)
+    return copy.deepcopy(library.AdapterConfig.load(kind, **settings))
 
 
 def build(kind: Kind, settings: Mapping[str, Any], trunk: TrunkModel) -> AdapterParts:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -10,25 +9,14 @@ from typing import Any
 
 import pytest
 import torch
-from encoder.library_modules import UNITED, import_library
+from encoder.library_modules import UNITED, import_library, library_config, library_name, librarys_model
 from transformers import XLMRobertaModel
 
-from adapter_stilts.encoder.composition import parse
 from adapter_stilts.encoder.kinds import kinds
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.seeding import Seeds
 
 KINDS = ["seq_bn", "double_seq_bn", "par_bn", "seq_bn_inv", "compacter", "lora", "ia3", "prefix_tuning", "mam"]
-
-CONTAINERS = ("adapters", "loras", "prefix_tunings", "invertible_adapters", "shared_parameters", "adapter_fusion_layer")
-
-
-def library_name(canonical: str, adapter: str) -> str:
-    """The name the library's state dict gives a tensor of the adapter called `adapter`."""
-    words = canonical.split(".")
-    at = next(index for index, word in enumerate(words) if word in CONTAINERS)
-    return ".".join([*words[: at + 1], adapter, *words[at + 1 :]])
-
 
 @pytest.fixture(scope="module")
 def library() -> ModuleType:
@@ -37,39 +25,12 @@ def library() -> ModuleType:
 
 @pytest.fixture
 def reference(library: ModuleType, tiny_folder: Path, kind_settings: dict[str, dict[str, Any]]) -> Callable[..., Any]:
-    """The library's model with the same trunk and, copied by name, the same adapters and fusions as one of our
-    encoders."""
+    """The library's model with the trunk, adapters and fusions of one of our encoders."""
 
     def make(encoder: AdapterEncoder, adapters: dict[str, str], fuse: tuple[str, ...] = ()) -> Any:
-        model = XLMRobertaModel.from_pretrained(tiny_folder, add_pooling_layer=False, attn_implementation="sdpa")
-        library.init(model)
-        for name, kind in adapters.items():
-            model.add_adapter(name, config=_config(library, kind, kind_settings[kind]))
-        weights = {
-            library_name(canonical, name): tensor
-            for name in adapters
-            for canonical, tensor in encoder.tensors(name).items()
-        }
-        if fuse:
-            model.add_adapter_fusion(list(fuse))
-            text = f"fuse({', '.join(fuse)})"
-            weights |= {
-                library_name(canonical, ",".join(fuse)): tensor
-                for canonical, tensor in encoder.fusion_tensors(parse(text)).items()
-            }
-        missing = model.load_state_dict(weights, strict=False)
-        assert not missing.unexpected_keys  # our canonical names are the library's
-        return model.eval()
+        return librarys_model(tiny_folder, encoder, adapters, kind_settings, fuse)
 
     return make
-
-
-def _config(library: ModuleType, kind: str, settings: dict[str, Any]) -> Any:
-    if kind == "mam":
-        prefix = {key: value for key, value in settings.items() if key != "reduction_factor"}
-        parts = library.PrefixTuningConfig(**prefix), library.ParBnConfig(reduction_factor=settings["reduction_factor"])
-        return library.ConfigUnion(*parts)
-    return copy.deepcopy(library.AdapterConfig.load(kind, **settings))
 
 
 def compare(encoder: AdapterEncoder, model: Any, batch: dict[str, torch.Tensor], dropout: bool = True) -> None:
@@ -188,7 +149,7 @@ def test_fresh_weights_are_the_librarys(
     library.init(model)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(Seeds(5).number(f"adapter/{kind}"))
-        model.add_adapter("a", config=_config(library, kind, kind_settings[kind]))
+        model.add_adapter("a", config=library_config(kind, kind_settings[kind]))
     theirs = model.state_dict()
     for name, tensor in encoder.tensors("a").items():
         assert torch.equal(tensor, theirs[library_name(name, "a")]), name
