@@ -75,11 +75,13 @@ def pair_sources(
     """
     refuse_unread(path)
     layout = layout or BY_SUFFIX.get(suffix(path), "tsv")
+    no_table = f"a table of pairs read as '{layout}'"
+    refuse(layout not in BY_SUFFIX.values(), no_table, f"use --format {', '.join(dict.fromkeys(BY_SUFFIX.values()))}")
     if columns != (None, None):
         refuse(None in columns, "one column of pairs", "name both: --column and --target-column")
         return sentence_source(path, layout, columns[0]), sentence_source(path, layout, columns[1])
     if layout in ("json", "jsonl"):
-        first = list(next(TABLES[suffix(path)](path, refused), Row("", {})).cells)
+        first = list(next(TABLES[f".{layout}"](path, refused), Row("", {})).cells)
         if (names := _names_columns(first, path)) is None:
             what = f"no columns of source and target; there are: {', '.join(first)}"
             raise TaskDataError(what, where=str(path), do="name both: --column and --target-column")

@@ -128,6 +128,14 @@ def test_scores_named_columns_and_leaves_out_rows_that_are_blank_on_a_side(start
         start(score_only=path, column="it", out="other.tsv", **encoder)
 
 
+def test_reads_pairs_as_it_is_told(start, tmp_path, tiny_folder):
+    (tmp_path / "a.txt").write_text(TABLES["rows.jsonl"], encoding="utf-8")
+    fields = {"score_only": tmp_path / "a.txt", "trunk": str(tiny_folder), "precision": "fp32"}
+    assert start(**fields, layout="jsonl", out="scored.tsv")["pairs"] == len(PAIRS)
+    with pytest.raises(UsageError, match=r"a table of pairs read as 'lines'(.|\n)*--format tsv, csv, jsonl, json"):
+        start(**fields, layout="lines", out="other.tsv")
+
+
 def test_scores_pairs_among_the_columns_of_two_tables(start, tmp_path, tiny_folder):
     for place, name in enumerate(("a.csv", "b.csv")):
         (tmp_path / name).write_text("Satz;n\n" + "".join(f"{pair[place]};1\n" for pair in PAIRS), encoding="utf-8")
