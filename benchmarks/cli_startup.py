@@ -1,7 +1,8 @@
 """How long does the command line take to answer? Promise: `--help` in less than half a second.
 
-Measured: wall-clock seconds of whole processes that need no model, beside an interpreter that does nothing and one that
-imports torch. Not measured: anything that loads a trunk, and the very first start, when Python compiles every module.
+Measured: wall-clock seconds of whole processes that need no model, beside an interpreter that does nothing, one that
+imports torch, and one that makes a model: the miniature with a fresh adapter. Not measured: the very first start, when
+Python compiles every module.
 
     python benchmarks/cli_startup.py [--repeats 15]
 """
@@ -16,6 +17,11 @@ import time
 from record import options, record
 
 PROGRAM = (sys.executable, "-m", "adapter_stilts_cli")
+MODEL = """
+from adapter_stilts.encoder.model import AdapterEncoder
+from adapter_stilts.encoder.trunk.loading import load_trunk
+AdapterEncoder(load_trunk("miniature")).add("a", "seq_bn")
+"""
 COMMANDS = {
     "python, nothing": (sys.executable, "-c", "pass"),
     "--help": (*PROGRAM, "--help"),
@@ -23,6 +29,7 @@ COMMANDS = {
     "list tasks": (*PROGRAM, "list", "tasks"),
     "list kinds": (*PROGRAM, "list", "kinds"),
     "python, import torch": (sys.executable, "-c", "import torch"),
+    "python, a trunk and an adapter": (sys.executable, "-c", MODEL),
 }
 
 
