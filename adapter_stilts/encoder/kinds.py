@@ -41,6 +41,7 @@ class Kind:
     settings   every setting a user may change, with its default
     places     where in a layer it acts: attention, output (bottlenecks), linear, prefix, embedding, trunk
     refuses    the compositions it cannot take part in, each with the reason
+    rate       the learning rate it is trained at where none is named (benchmarks/results/default_rates.md)
     fresh      how far a fresh adapter with default settings may move a hidden state, as |h' - h| / |h| at any layer; 0:
                not at all, bit by bit; None: no promise
     library    the backend's parts it is made of; empty: the one of its own name
@@ -51,6 +52,7 @@ class Kind:
     paper: str
     settings: Mapping[str, Setting]
     places: frozenset[str]
+    rate: float
     fresh: float | None
     refuses: Mapping[str, str] = field(default_factory=dict)
     library: tuple[str, ...] = ()
@@ -122,6 +124,7 @@ for _kind in (
         "https://arxiv.org/abs/2005.00052",
         _settings(**BOTTLENECK, **BERT),
         frozenset({"output"}),
+        rate=1e-3,
         fresh=0.5,
     ),
     Kind(
@@ -130,6 +133,7 @@ for _kind in (
         "https://arxiv.org/abs/1902.00751",
         _settings(**BOTTLENECK | {"non_linearity": "swish"}, **BERT),
         frozenset({"attention", "output"}),
+        rate=1e-3,
         fresh=0.5,
     ),
     Kind(
@@ -138,6 +142,7 @@ for _kind in (
         "https://arxiv.org/abs/2110.04366",
         _settings(**BOTTLENECK | {"reduction_factor": 2.0, "scaling": 4.0}, init_weights="mam_adapter"),
         frozenset({"output"}),
+        rate=1e-3,
         fresh=0.0,
     ),
     Kind(
@@ -146,6 +151,7 @@ for _kind in (
         "https://arxiv.org/abs/2005.00052",
         _settings(**BOTTLENECK, inv_adapter_reduction_factor=2.0, **BERT),
         frozenset({"output", "embedding"}),
+        rate=1e-3,
         fresh=0.5,
         refuses=INVERTIBLE_REFUSES,
     ),
@@ -160,6 +166,7 @@ for _kind in (
             shared_phm_rule=True,
         ),
         frozenset({"attention", "output"}),
+        rate=3e-3,
         fresh=0.01,
     ),
     Kind(
@@ -168,6 +175,7 @@ for _kind in (
         "https://arxiv.org/abs/2106.09685",
         _settings(r=8, alpha=8, dropout=0.0, attn_matrices=("q", "v"), **PROJECTIONS, init_weights="lora"),
         frozenset({"linear"}),
+        rate=1e-3,
         fresh=0.0,
         refuses={"fuse": f"{FUSION_WEIGHS}, and low-rank changes act inside the projections"},
     ),
@@ -177,6 +185,7 @@ for _kind in (
         "https://arxiv.org/abs/2205.05638",
         _settings(attn_matrices=("k", "v"), **PROJECTIONS | {"intermediate_lora": True}, init_weights="ia3"),
         frozenset({"linear"}),
+        rate=3e-3,
         fresh=0.0,
         refuses={"fuse": f"{FUSION_WEIGHS}, and (IA)^3 scales the projections"},
     ),
@@ -186,6 +195,7 @@ for _kind in (
         "https://arxiv.org/abs/2101.00190",
         _settings(prefix_length=30, bottleneck_size=512, flat=False, non_linearity="tanh", dropout=0.0),
         frozenset({"prefix"}),
+        rate=1e-3,
         fresh=None,
         refuses=PREFIX_REFUSES,
     ),
@@ -195,6 +205,7 @@ for _kind in (
         "https://arxiv.org/abs/2110.04366",
         _settings(prefix_length=30, bottleneck_size=800, reduction_factor=2.0, scaling=4.0, dropout=0.0),
         frozenset({"output", "prefix"}),
+        rate=1e-3,
         fresh=None,
         library=("prefix_tuning", "par_bn"),
         refuses=PREFIX_REFUSES,
@@ -205,6 +216,7 @@ for _kind in (
         "https://arxiv.org/abs/1911.02116",
         MappingProxyType({}),
         frozenset({"trunk"}),
+        rate=3e-5,
         fresh=0.0,
         refuses=dict.fromkeys(("fuse", "average"), "it replaces the trunk itself"),
         backend="whole_trunk",

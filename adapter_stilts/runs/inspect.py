@@ -29,7 +29,7 @@ def list_tasks() -> list[dict[str, Any]]:
 
 def list_kinds() -> list[dict[str, Any]]:
     """Every kind of adapter with its settings and the compositions it may take part in."""
-    names = ("summary", "settings", "paper", "backend")
+    names = ("summary", "rate", "settings", "paper", "backend")
     return [
         {"kind": kind.name, "composes": sorted(kind.composes), **{name: getattr(kind, name) for name in names}}
         for kind in kinds.values()
