@@ -147,7 +147,10 @@ def prepare(config: RunConfig, names: Sequence[str]) -> Prepared:
     sizes = {of_task.task.name: len(of_task.examples) for of_task in data}
     chances = shares(config.training.sampler, sizes) if joint else {}
     to_learn = _to_learn(config, trunk, data, chances)
-    plan = training_plan(config, kind, to_learn, together.count)
+    plan = training_plan(config, kind)
+    if not (config.training.epochs or plan.max_steps or plan.minutes):
+        once = course(to_learn, plan, together.count).steps(1)
+        plan = plan.model_copy(update={"epochs": usual_epochs(once)})
     config = _as_planned(config, plan)
     return Prepared(
         config=config,
@@ -188,8 +191,8 @@ def _to_learn(
     return Mixture(rows, chances) if config.how == JOINT else next(iter(rows.values()))
 
 
-def training_plan(config: RunConfig, kind: str, rows: TrainingData | Mixture, processes: int) -> TrainingPlan:
-    """The section `training` with what it leaves open decided; a fusion has a learning rate and a penalty of its own.
+def training_plan(config: RunConfig, kind: str) -> TrainingPlan:
+    """The section `training`, at the kind's own rate where it names none; a fusion has a rate and a penalty of its own.
 
     Shuffled labels are not selected by true ones: a control that keeps the step that is best on these has learned of
     them.
@@ -197,10 +200,7 @@ def training_plan(config: RunConfig, kind: str, rows: TrainingData | Mixture, pr
     rate = config.fusion.learning_rate if config.how == FUSE else config.training.learning_rate or kinds[kind].rate
     section = {**vars(config.training), "learning_rate": rate, "epochs": config.training.epochs or USUAL_EPOCHS}
     select = config.control != SHUFFLED_LABELS and config.training.keep_step is None
-    plan = TrainingPlan(**section, select=select, fusion_penalty=config.fusion.penalty / FUSION_PENALTY)
-    if config.training.epochs or plan.max_steps or plan.minutes:
-        return plan
-    return plan.model_copy(update={"epochs": usual_epochs(course(rows, plan, processes).steps(1))})
+    return TrainingPlan(**section, select=select, fusion_penalty=config.fusion.penalty / FUSION_PENALTY)
 
 
 def _as_planned(config: RunConfig, plan: TrainingPlan) -> RunConfig:

@@ -128,7 +128,7 @@ def test_refuses_settings_that_cannot_be_built(kind: str, settings: dict[str, ob
 def test_a_new_kind_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = {"reduction_factor": 32.0, "phm_dim": 4}
     summary, paper = "one hypercomplex bottleneck per layer", "https://arxiv.org/abs/2106.04647"
-    kind = Kind("compacter++", summary, paper, settings, frozenset({"output"}), 0.01)
+    kind = Kind("compacter++", summary, paper, settings, frozenset({"output"}), 1e-3, 0.01)
     monkeypatch.setitem(kinds._things, kind.name, kind)
     assert size("compacter++", BASE) == 12 * (3 * 768 + 3 * 24) + 4**3  # 28,576 in the library's own table
     assert kinds["compacter++"].composes == {"stack", "fuse", "average"}
