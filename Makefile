@@ -12,7 +12,7 @@ TRAINING := benchmarks/rebuild_miniature_trunk.py benchmarks/pretrain_trunk.py b
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix bench miniature
+.PHONY: help demo test check fix bench settings miniature
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ fix: $(READY)  ## let ruff mend what it can
 
 bench: $(READY)  ## run the benchmarks that need no data; results are appended to benchmarks/results/
 	@for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+settings: $(READY)  ## write docs/settings.md from the schema
+	$(BIN)/python -c "from adapter_stilts.config.explain import page; print(page(), end='')" > docs/settings.md
 
 miniature: $(READY)  ## rebuild the embedded tiny XLM-R from its grammars
 	env -u OMP_NUM_THREADS $(BIN)/python benchmarks/rebuild_miniature_trunk.py

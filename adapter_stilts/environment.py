@@ -11,7 +11,7 @@ from pathlib import Path
 
 RUNS = Path("runs")  # where runs, vectors and rows lie unless told otherwise
 PACKAGES = (
-    *("adapter-stilts", "torch", "transformers", "adapters", "accelerate"),
+    *("adapter-stilts", "torch", "transformers", "accelerate"),
     *("tokenizers", "safetensors", "faiss-cpu", "numpy", "datasets"),
 )
 

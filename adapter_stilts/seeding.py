@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:  # what only plans a run does not wait for it
     import torch
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -39,3 +42,12 @@ class Seeds:
         import torch
 
         return torch.Generator().manual_seed(self.number(name))
+
+
+def draw(seed: int, make: Callable[[], T]) -> T:
+    """Make something whose initial values depend on `seed` alone; the global generators are left as they were."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return make()

@@ -18,7 +18,7 @@ from pathlib import Path
 from record import options, record
 
 from adapter_stilts.encoder.model import AdapterEncoder
-from adapter_stilts.encoder.trunk import load_trunk
+from adapter_stilts.encoder.trunk.loading import load_trunk
 from adapter_stilts.mining.memory import memory
 from adapter_stilts.retrieval.reading import Reading
 

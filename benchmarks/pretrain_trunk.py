@@ -25,7 +25,7 @@ import record
 import torch
 
 from adapter_stilts.encoder.model import AdapterEncoder
-from adapter_stilts.encoder.trunk import load_trunk
+from adapter_stilts.encoder.trunk.loading import load_trunk
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.formats.text import PlainText
 from adapter_stilts.retrieval.embed import embed

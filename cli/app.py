@@ -7,6 +7,7 @@ prints for programs goes to stdout, everything for people to stderr.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
@@ -20,10 +21,12 @@ from typer.core import TyperGroup
 from adapter_stilts import __version__
 from adapter_stilts.errors import DoesNotFit, Interrupted, StiltsError, UsageError
 
-from . import encode, evaluate, inspect, mine, predict, score, search, study, sweep, train
+from . import encode, evaluate, info, inspect, mine, predict, score, search, study, sweep, train
 from .options import StiltsCommand, option
+from .tables import coloured
 
 PROGRAM = "adapter-stilts"
+WIDEST = 1000  # columns of help, which has as many as the terminal
 
 
 class StiltsGroup(TyperGroup):
@@ -43,7 +46,7 @@ class StiltsGroup(TyperGroup):
         except typer.TyperException as error:
             context = getattr(error, "ctx", None)
             path = context.command_path if context is not None else PROGRAM
-            typer.echo(str(UsageError(error.format_message().rstrip("."), do=f"see `{path} --help`")), err=True)
+            say(UsageError(error.format_message().rstrip("."), do=f"see `{path} --help`"))
             code = UsageError.exit_code
         if standalone_mode:
             sys.exit(code)
@@ -57,8 +60,17 @@ class StiltsGroup(TyperGroup):
             known = _known(error)
             if known is None:
                 raise
-            typer.echo(str(known), err=True)
+            say(known)
             raise typer.Exit(known.exit_code) from error
+
+
+def say(error: StiltsError) -> None:
+    """Print an error on stderr; on a terminal what it is is red, and the names of its lines are bold."""
+    name, _, rest = str(error).partition(":")
+    if coloured(sys.stderr):
+        name = typer.style(name, fg="red", bold=True)
+        rest = re.sub(r"(?m)^  (where|do):", lambda line: typer.style(line[0], bold=True), rest)
+    typer.echo(f"{name}:{rest}", err=True)
 
 
 @contextmanager
@@ -110,7 +122,7 @@ def group() -> typer.Typer:
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         add_completion=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDEST},
     )
 
 
@@ -173,8 +185,8 @@ verb(app, "search", search.search)
 verb(app, "sweep", sweep.sweep)
 verb(app, "study", study.study)
 app.add_typer(lists, name="list")
-verb(app, "info", inspect.info)
-verb(app, "compare", inspect.compare)
+verb(app, "info", info.info)
+verb(app, "compare", info.compare)
 verb(app, "doctor", inspect.doctor)
 for _list in inspect.LISTS:
     verb(lists, _list.__name__, _list)

@@ -1,4 +1,4 @@
-"""`list ...`, `info` and `doctor`: what there is, from metadata."""
+"""`list ...` and `doctor`: what there is, from metadata."""
 
 from __future__ import annotations
 
@@ -97,7 +97,8 @@ def runs(
     from adapter_stilts.runs.inspect import list_runs
 
     listed = list_runs(folder) if folder != RUNS or folder.exists() else []
-    columns = ("run", "state", "task", "how", "composition", "trunk", "scores")
+    names = ("run", "state", "scores", "task", "how", "kind", "learning_rate", "seed", "trunk", "composition")
+    columns = {name: name.replace("learning_", "") for name in names}
     _show("runs", listed, as_json, columns, {"scores": _scores})
 
 
@@ -125,83 +126,16 @@ def settings(
       adapter-stilts list settings training.
       adapter-stilts list settings --study
     """
-    from adapter_stilts.config.explain import explain
+    from adapter_stilts.config.explain import explain, written
     from adapter_stilts.config.schema import RunConfig
     from adapter_stilts.config.study import StudyConfig
 
     rows = [vars(row) for row in explain(StudyConfig if study else RunConfig, prefix)]
     refuse(not rows, f"no setting begins with '{prefix}'", "see all: adapter-stilts list settings")
-    _show("settings", rows, as_json, ("key", "default", "meaning"), {"default": _default})
+    _show("settings", rows, as_json, ("key", "default", "meaning"), {"default": written})
 
 
 LISTS: tuple[Callable[..., None], ...] = (tasks, kinds, recipes, runs, languages, settings)
-
-
-def info(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run.")], as_json: JsonOption = False
-) -> None:
-    """Show what a run says of itself.
-
-    Trunk, parts, parents, training and scores, from its manifest.
-
-    \b
-    Example:
-      adapter-stilts info runs/nli-1a2b3c4d
-    """
-    from adapter_stilts.runs import inspect
-
-    document = inspect.info(run)
-    if as_json:
-        render.document(document)
-        return
-    trunk, training = document["trunk"], document["training"]
-    size = f"{trunk['layers']} layers of width {trunk['hidden']}"
-    facts = {name: document[name] for name in ("run", "task", "how", "control", "composition")}
-    facts["trunk"] = f"{trunk['name']} ({size}, {trunk['precision']}, fingerprint {trunk['fingerprint']})"
-    facts["parents"] = [parent["name"] for parent in document["parents"]]
-    facts["training"] = _pairs({key: value for key, value in training.items() if isinstance(value, int | float | str)})
-    facts["learned"] = "; ".join(_learned(*pair) for pair in training.get("learned", {}).items())
-    facts["seen"] = [f"{language} ({', '.join(tasks)})" for language, tasks in document["seen"].items()]
-    facts |= {name: document[name] for name in ("seconds", "device", "licence", "bytes")}
-    render.facts(facts | {"substitutions": "; ".join(document["substitutions"])})
-    if document["tasks"]:
-        _table("\ntasks", document["tasks"], ("task", "format", "languages", "rows", "share", "steps"))
-    _table("\nparts", document["parts"], ("part", "role", "active", "trained", "parameters"))
-    render.results(document["results"])
-
-
-def compare(
-    first: Annotated[Path, typer.Argument(metavar="RUN", help="A finished run.")],
-    second: Annotated[Path, typer.Argument(metavar="RUN", help="Another.")],
-    as_json: JsonOption = False,
-) -> None:
-    """Compare two runs: settings that differ, and scores over the same rows.
-
-    \b
-    Example:
-      adapter-stilts compare runs/xcopa-direct runs/xcopa-after-hellaswag
-    """
-    from adapter_stilts.runs.compare import compare_runs
-    from adapter_stilts.statistics.verdicts import points
-
-    document = compare_runs(first, second)
-    if as_json:
-        render.document(document)
-        return
-    both = [str(first), str(second)]
-    rows = [(row["key"], *map(_default, row["values"])) for row in document["settings"]]
-    render.table("settings that differ", ("setting", *both), rows)
-    for sentence in document["unlearned"]:
-        typer.echo(sentence)
-    for task in document["scores"]:
-        lines = [(row["language"], row["scores"], row["difference"]) for row in task["languages"]]
-        lines += [("mean", task["means"], task["difference"])] if len(lines) > 1 else []
-        shown = [(name, *map(render.percent, scores), points(gain)) for name, scores, gain in lines]
-        title = f"\n{task['task']} ({task['metric']}, {task['split']}, n {task['n']})"
-        render.table(title, ("language", *both, "difference"), shown)
-        typer.echo(f"{task['task']}: {task['sentence']}")
-        if task["dropped"]:
-            typer.echo(f"compared without {', '.join(task['dropped'])}, which only one of them has")
 
 
 def doctor(
@@ -267,28 +201,11 @@ def _pairs(values: Mapping[str, object]) -> str:
     return ", ".join(f"{name}={render.cell(value)}" for name, value in values.items())
 
 
-def _learned(task: str, learning: Mapping[str, Any]) -> str:
-    """nli yes (accuracy 61.0, without learning 33.6)"""
-    baseline, word = learning["baseline"], {True: "yes", False: "no", None: "not known"}[learning["learned"]]
-    simple = max(baseline["chance"], baseline["majority"] or 0.0)
-    score = f"{baseline['metric']} {render.percent(learning['score'])}"
-    return f"{task} {word} ({score}, without learning {render.percent(simple)})"
-
-
 def _settings(values: Mapping[str, object]) -> str:
     """Settings as they are typed after --set adapter.settings."""
-    return ", ".join(f"{name}={_typed(value)}" for name, value in values.items())
+    from adapter_stilts.config.explain import written
 
-
-def _default(value: object) -> str:
-    """A setting's value as it is written in YAML."""
-    return "-" if value is None or value in ((), [], {}, "") else _typed(value)
-
-
-def _typed(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f"[{', '.join(map(str, value))}]" if isinstance(value, tuple) else render.cell(value)
+    return ", ".join(f"{name}={written(value)}" for name, value in values.items())
 
 
 def _scores(scores: Sequence[Mapping[str, Any]]) -> str:

@@ -1,6 +1,6 @@
 """What a verb leaves on stdout: one JSON document with `--json`, else tables for reading.
 
-On a terminal tables are drawn by rich; in a pipe they are aligned columns of plain text, never shortened.
+How tables fit a terminal is in tables.py.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
+
+from . import tables
 
 if TYPE_CHECKING:
     from adapter_stilts.runs.evaluate import Evaluated
@@ -57,19 +59,12 @@ def document(value: Mapping[str, Any]) -> None:
 
 def table(title: str, columns: Sequence[str], rows: Rows, stream: TextIO | None = None) -> None:
     """Print rows under column names, on stdout unless another stream is given."""
-    stream = stream or sys.stdout
-    cells = [[cell(value) for value in row] for row in rows]
-    if stream.isatty():
-        _drawn(title, columns, cells, stream)
-    else:
-        print(aligned(title, columns, cells), file=stream)
+    tables.show(title, columns, [[cell(value) for value in row] for row in rows], stream or sys.stdout)
 
 
 def facts(pairs: Mapping[str, object]) -> None:
-    """Print names and values, one a line."""
-    width = max((len(name) for name in pairs), default=0)
-    for name, value in pairs.items():
-        typer.echo(f"{name:<{width}}  {cell(value)}".rstrip())
+    """Print names and values, one a line; on a terminal long ones go on below themselves."""
+    tables.show_facts({name: cell(value) for name, value in pairs.items()}, sys.stdout)
 
 
 def results(rows: Sequence[Result | Mapping[str, Any]], means: Means | None = None) -> None:
@@ -129,18 +124,6 @@ def cell(value: object) -> str:
     return " ".join(str(value).split("\n"))
 
 
-def aligned(title: str, columns: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
-    """A table as plain text; columns of numbers are aligned to the right."""
-    by_column = list(zip(columns, *cells, strict=True))
-    shapes = [(max(map(len, column)), _numeric(column[1:])) for column in by_column]
-
-    def line(row: Sequence[str]) -> str:
-        padded = zip(row, shapes, strict=True)
-        return "  ".join(text.rjust(width) if right else text.ljust(width) for text, (width, right) in padded).rstrip()
-
-    return "\n".join([*([title] if title else []), *map(line, [columns, *cells])])
-
-
 def _result(row: Result) -> list[object]:
     shown = " to ".join(percent(bound) for bound in row.interval or ())
     noted = any(map(row.notes.get, ("substitutions", "leaks", "counted", "one_class")))
@@ -165,25 +148,6 @@ def _key(settings: Mapping[str, Any], row: Result | None = None) -> str:
 def _letter(number: int) -> str:
     """a to z, then aa, ab, ..."""
     return (_letter(number // 26 - 1) if number >= 26 else "") + chr(ord("a") + number % 26)
-
-
-def _drawn(title: str, columns: Sequence[str], cells: Sequence[Sequence[str]], stream: TextIO) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    drawing = Table(title=Text(title, style="bold") if title else None, title_justify="left", box=SIMPLE_HEAD)
-    for name, *column in zip(columns, *cells, strict=True):
-        drawing.add_column(name, justify="right" if _numeric(column) else "left", overflow="fold")
-    for row in cells:
-        drawing.add_row(*(Text(value) for value in row))
-    Console(file=stream, highlight=False).print(drawing)
-
-
-def _numeric(column: Sequence[str]) -> bool:
-    bare = [value.replace(" ", "").replace(".", "", 1).replace("e-", "", 1).lstrip("-") for value in column if value]
-    return bool(bare) and all(map(str.isdigit, bare))
 
 
 def _plain(value: object) -> object:

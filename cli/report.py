@@ -17,6 +17,7 @@ from adapter_stilts.statistics.report import Report, Table, overview, percent, t
 from . import render
 
 SHOWN = 5  # mistakes
+OF_ROWS = ("data", "limit")  # settings that say which rows were scored, not how
 LINES = 2  # of a text, on a terminal
 INDENT, MORE = " " * 7, " ..."
 
@@ -25,7 +26,8 @@ def show(reports: Sequence[Report]) -> None:
     """Print the reports of scores, task by task, and way of reading by way."""
     ways: dict[str, list[Report]] = {}
     for report in reports:
-        way = "\n".join(str(report[name]) for name in ("task", "protocol", "split", "settings"))
+        settings = {name: value for name, value in report["settings"].items() if name not in OF_ROWS}
+        way = "\n".join(map(str, (report["task"], report["protocol"], report["split"], settings)))
         ways.setdefault(way, []).append(report)
     for of_way in ways.values():
         if len(of_way) == 1:
@@ -46,7 +48,8 @@ def detail(report: Report) -> None:
         more = f", {SHOWN} of {len(mistakes)}" if len(mistakes) > SHOWN else ""
         typer.echo(f"\n{name}: the most confident mistakes{more}")
     for mistake in mistakes[:SHOWN]:
-        typer.echo(f"{percent(mistake['probability']):>5}  {mistake['predicted']}, gold {mistake['gold']}")
+        labels = _wrapped(f"{mistake['predicted']}, gold {mistake['gold']}", width)
+        typer.echo(percent(mistake["probability"]).rjust(5) + labels[5:])
         for _, text in texts_of(mistake):
             typer.echo(_wrapped(text, width))
 

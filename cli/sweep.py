@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -81,8 +82,43 @@ def sweep(
     if as_json:
         render.document(outcome)
         return
-    render.results(outcome["results"])
-    render.facts({record["task"]: record["config"] for record in outcome.get("sweeps", ()) if "config" in record})
+    sweeps = outcome.get("sweeps", ())
+    for record in sweeps:
+        _show(record, outcome["results"])
+    render.facts({record["task"]: record["config"] for record in sweeps if "config" in record})
+
+
+def _show(record: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> None:
+    """What was chosen beside the default, and test by language where there are several."""
+    from adapter_stilts.mining.sweep_told import percent, points, setting_of
+
+    task, test, roles = record["task"], record["test"] or {}, {"default": "default", "chosen": "chosen"}
+    if not record["decided"]:
+        roles = {"default": "default, chosen"}
+    rows = [
+        [name, setting_of(record[role]), percent(record[role]["score"]), percent(test[role]) if test else ""]
+        for role, name in roles.items()
+    ]
+    render.table(f"{task} ({record['objective']})", ("", "setting", "dev", "test"), rows)
+    if test and record["decided"]:
+        gain = points(test["gain"]["difference"], test["gain"]["interval"] or ())
+        typer.echo(f"over the default on test: {gain} (95 %)")
+    by_language: dict[str, dict[str, float]] = {}
+    for row in results:
+        if row["task"] == task and row["metric"] == record["objective"]:
+            by_language.setdefault(row["language"], {})[row["settings"]["sweep"]] = row["score"]
+    if len(by_language) > 1:
+        drawn = [_by_language(code, scores) for code, scores in by_language.items()]
+        render.table(f"{task}: test by language", ("language", "default", "chosen", "difference"), drawn)
+
+
+def _by_language(code: str, scores: Mapping[str, float]) -> list[str]:
+    """The default's score is the choice's where these are the same."""
+    from adapter_stilts.mining.sweep_told import percent, points
+
+    chosen = scores["chosen"]
+    default = scores.get("default", chosen)
+    return [code, percent(default), percent(chosen), points(chosen - default)]
 
 
 def _files(source: Path | None, target: Path | None, gold: Path | None) -> tuple[Path, Path, Path] | None:

@@ -75,7 +75,7 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def tiny_trunk(tiny_folder: Path) -> object:
     """The tiny XLM-R in float32, made new for each test."""
-    from adapter_stilts.encoder.trunk import load_trunk
+    from adapter_stilts.encoder.trunk.loading import load_trunk
 
     return load_trunk(str(tiny_folder), precision="fp32")
 

@@ -160,7 +160,7 @@ def process():
     everything imported."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["adapter_stilts.runs.train", "adapter_stilts.encoder.backends.adapterhub", "transformers.models.xlm_roberta"]
+        ["adapter_stilts.runs.train", "adapter_stilts.encoder.trunk.loading", "transformers.models.xlm_roberta"]
     )
     started = []
 

@@ -15,11 +15,14 @@ import random
 
 import pytest
 
+from adapter_stilts.data.sentences import sentence_source, sentences
+from adapter_stilts.data.text_store import TextStore
 from adapter_stilts.errors import StiltsError
 from adapter_stilts.evaluation.given import score_file
 from adapter_stilts.formats.base import Cut
 from adapter_stilts.metrics.base import Options, metrics
 from adapter_stilts.metrics.forms import forms
+from adapter_stilts.mining.known_pairs import gold_lines
 from adapter_stilts.tasks.base import NLI_LABELS, labels_of, tasks
 from adapter_stilts.tasks.reading.place import Where
 from adapter_stilts.tasks.reading.sources import load
@@ -202,6 +205,30 @@ def test_reads_or_refuses_every_table(portion, tokenizer, tmp_path):
             form.write(tmp_path / "predictions", kept)
             assert form.read(tmp_path / "predictions") == kept, seed
     assert 0 < read < TABLES / PORTIONS  # neither is all refused nor all taken
+
+
+def sentences_of(path):
+    source = sentence_source(path)
+    return source, list(sentences(source))
+
+
+@pytest.mark.parametrize("portion", range(PORTIONS))
+def test_encodes_and_pairs_or_refuses_every_table(portion, tmp_path):
+    for seed in range(portion, TABLES, PORTIONS):
+        _, path = table(seed, tmp_path)
+        given, error = outcome(sentences_of, path)
+        if error:
+            check(error, seed)
+        else:
+            source, rows = given
+            lines = [row.line for row in rows]
+            assert lines == sorted(set(lines)), seed
+            with TextStore(tmp_path, "texts", source) as store:
+                assert [store[row] for row in range(store.rows)] == [row.text for row in rows], seed
+                assert [store.row(line) for line in lines] == list(range(store.rows)), seed
+        _, error = outcome(gold_lines, path)
+        if error:
+            check(error, seed)
 
 
 @pytest.mark.parametrize("portion", range(PORTIONS))

@@ -23,6 +23,7 @@ FILES = {
     "dev.tsv": "text\tlabel\n" + "".join(f"another sentence {row}\t{LABELS[row % 2]}\n" for row in range(24)),
     "pairs.train.tsv": "Satz1\ttext2\tlabel\n"
     + "".join(f"a {row}\tb {row}\tyes\na {row}\tc\tno\n" for row in range(9)),
+    "pairs.csv": "de;en\nGuten Morgen, Anna.;Good morning, Anna.\nDie Katze schläft.;The cat sleeps.\n",
     "new.tsv": "text\n" + "".join(f"what is this {row}\n" for row in range(5)),
 }
 

@@ -28,7 +28,5 @@ def test_lets_one_file_import_each_backend_library():
         for contract in CONTRACTS
         if "ignore_imports" in contract
     }
-    assert allowed == {
-        "adapters": ["adapter_stilts.encoder.backends.adapterhub -> adapters"],
-        "ray": ["adapter_stilts.mining.cluster -> ray"],
-    }
+    assert allowed == {"ray": ["adapter_stilts.mining.cluster -> ray"]}
+    assert ["adapters"] in [contract.get("forbidden_modules") for contract in CONTRACTS]

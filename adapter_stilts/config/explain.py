@@ -17,7 +17,24 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from adapter_stilts.config.schema import RunConfig
+from adapter_stilts.config.study import StudyConfig
 
+PAGE = """# Settings
+
+Every key of a run's configuration: in a YAML file for `--config`, as `--set KEY=VALUE`, or as `settings` in Python.
+"-" is none. What a protocol, a recipe or a command's option says goes before the default here; a run's `config.yaml`
+has what it was trained with. The same list:
+
+    adapter-stilts list settings training.
+
+This page is made by `make settings`; a test holds it against the schema.
+"""
+STUDY_PAGE = """## A study's file
+
+    adapter-stilts list settings --study
+
+`[]` stands for each entry of a list.
+"""
 ROW = re.compile(r"^(\w+(?:, \w+)*)(?: {2,}|$)(.*)$")
 
 
@@ -33,6 +50,33 @@ class Explained:
 def explain(section: type[BaseModel], prefix: str = "") -> list[Explained]:
     """The keys that begin with a prefix, in the schema's order."""
     return [row for row in _keys(section, "") if row.key.startswith(prefix)]
+
+
+def written(value: object) -> str:
+    """A value as it is written in YAML; "-" of none."""
+    if value is None or value in ((), [], {}, ""):
+        return "-"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(written, value))}]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def page() -> str:
+    """docs/settings.md: every key of a run's configuration and of a study's file, a table each."""
+    tables = {PAGE: explain(RunConfig), STUDY_PAGE: explain(StudyConfig)}
+    lines = []
+    for text, rows in tables.items():
+        cells = ((f"`{row.key}`", written(row.default), row.meaning.replace("|", "\\|")) for row in rows)
+        lines += [
+            text,
+            "| key | default | meaning |",
+            "|---|---|---|",
+            *(f"| {' | '.join(row)} |" for row in cells),
+            "",
+        ]
+    return "\n".join(lines)
 
 
 def different(one: RunConfig, other: RunConfig) -> list[tuple[str, object, object]]:

@@ -19,13 +19,12 @@ from torch.nn import functional
 
 from adapter_stilts.config.schema import HeadPool, Training
 from adapter_stilts.data.feature import IGNORED
-from adapter_stilts.encoder.backends.base import draw
 from adapter_stilts.encoder.in_batch import in_batch_loss
 from adapter_stilts.encoder.transfer import copy_into
 from adapter_stilts.errors import UsageError
 from adapter_stilts.formats.base import formats
 from adapter_stilts.registry import Registry, unknown_name
-from adapter_stilts.seeding import Seeds
+from adapter_stilts.seeding import Seeds, draw
 
 NEVER = -1e9  # a score that no other score meets
 USUAL = Training()

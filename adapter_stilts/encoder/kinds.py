@@ -1,8 +1,7 @@
 """The kinds of adapter a user may name, as data.
 
-A kind is a name, the backend that builds it, the settings that may be changed, where it sits in a layer, and what it
-may be composed with. A kind made of parts the backend knows is one entry here; a kind that is new to the backend is one
-file there.
+A kind is a name, the modules it is made of, the settings that may be changed, where it sits in a layer, and what it may
+be composed with. A kind made of modules that are there is one entry here; a new module is one file in `modules/`.
 
     kinds["seq_bn"].settings["reduction_factor"]     # 16
     resolve(kinds["seq_bn"], {"reduction_factor": 2})
@@ -35,6 +34,18 @@ FUSION_WEIGHS = "fusion weighs what bottlenecks add to the hidden state"
 
 
 @dataclass(frozen=True)
+class Part:
+    """A module of `modules/` that a kind is made of, and those of its settings that nobody changes."""
+
+    module: str
+    fixed: Mapping[str, Setting]
+
+
+def part(module: str, **fixed: Setting) -> Part:
+    return Part(module, MappingProxyType(fixed))
+
+
+@dataclass(frozen=True)
 class Kind:
     """One kind of adapter.
 
@@ -44,7 +55,7 @@ class Kind:
     rate       the learning rate it is trained at where none is named (benchmarks/results/default_rates.md)
     fresh      how far a fresh adapter with default settings may move a hidden state, as |h' - h| / |h| at any layer; 0:
                not at all, bit by bit; None: no promise
-    library    the backend's parts it is made of; empty: the one of its own name
+    parts      the modules it is made of, in the order in which they are drawn
     """
 
     name: str
@@ -54,9 +65,8 @@ class Kind:
     places: frozenset[str]
     rate: float
     fresh: float | None
+    parts: tuple[Part, ...]
     refuses: Mapping[str, str] = field(default_factory=dict)
-    library: tuple[str, ...] = ()
-    backend: str = "adapterhub"
 
     @property
     def composes(self) -> frozenset[str]:
@@ -115,6 +125,9 @@ def _settings(**values: Setting) -> Mapping[str, Setting]:
 
 BOTTLENECK: dict[str, Setting] = {"reduction_factor": 16.0, "non_linearity": "relu", "scaling": 1.0, "dropout": 0.0}
 BERT: dict[str, Setting] = {"init_weights": "bert", "ln_before": False}
+AFTER: dict[str, Setting] = {"sites": ("output",), "reads": "norm"}
+AFTER_BOTH: dict[str, Setting] = {"sites": ("attention", "output"), "reads": "hidden"}
+BESIDE: dict[str, Setting] = {"sites": ("output",), "reads": "residual", "ln_before": False}
 PROJECTIONS: dict[str, Setting] = {"selfattn_lora": True, "intermediate_lora": False, "output_lora": False}
 
 for _kind in (
@@ -126,6 +139,7 @@ for _kind in (
         frozenset({"output"}),
         rate=1e-3,
         fresh=0.5,
+        parts=(part("bottleneck", **AFTER),),
     ),
     Kind(
         "double_seq_bn",
@@ -135,6 +149,7 @@ for _kind in (
         frozenset({"attention", "output"}),
         rate=1e-3,
         fresh=0.5,
+        parts=(part("bottleneck", **AFTER_BOTH),),
     ),
     Kind(
         "par_bn",
@@ -144,6 +159,7 @@ for _kind in (
         frozenset({"output"}),
         rate=1e-3,
         fresh=0.0,
+        parts=(part("bottleneck", **BESIDE),),
     ),
     Kind(
         "seq_bn_inv",
@@ -153,6 +169,7 @@ for _kind in (
         frozenset({"output", "embedding"}),
         rate=1e-3,
         fresh=0.5,
+        parts=(part("bottleneck", **AFTER), part("invertible")),
         refuses=INVERTIBLE_REFUSES,
     ),
     Kind(
@@ -168,6 +185,7 @@ for _kind in (
         frozenset({"attention", "output"}),
         rate=3e-3,
         fresh=0.01,
+        parts=(part("compacter", **AFTER_BOTH, ln_before=False),),
     ),
     Kind(
         "lora",
@@ -177,6 +195,7 @@ for _kind in (
         frozenset({"linear"}),
         rate=1e-3,
         fresh=0.0,
+        parts=(part("lora"),),
         refuses={"fuse": f"{FUSION_WEIGHS}, and low-rank changes act inside the projections"},
     ),
     Kind(
@@ -187,6 +206,7 @@ for _kind in (
         frozenset({"linear"}),
         rate=3e-3,
         fresh=0.0,
+        parts=(part("ia3"),),
         refuses={"fuse": f"{FUSION_WEIGHS}, and (IA)^3 scales the projections"},
     ),
     Kind(
@@ -197,6 +217,7 @@ for _kind in (
         frozenset({"prefix"}),
         rate=1e-3,
         fresh=None,
+        parts=(part("prefix"),),
         refuses=PREFIX_REFUSES,
     ),
     Kind(
@@ -207,7 +228,10 @@ for _kind in (
         frozenset({"output", "prefix"}),
         rate=1e-3,
         fresh=None,
-        library=("prefix_tuning", "par_bn"),
+        parts=(
+            part("prefix", flat=False, non_linearity="tanh"),
+            part("bottleneck", **BESIDE, non_linearity="relu", init_weights="mam_adapter"),
+        ),
         refuses=PREFIX_REFUSES,
     ),
     Kind(
@@ -219,7 +243,7 @@ for _kind in (
         rate=3e-5,
         fresh=0.0,
         refuses=dict.fromkeys(("fuse", "average"), "it replaces the trunk itself"),
-        backend="whole_trunk",
+        parts=(part("whole_trunk"),),
     ),
 ):
     kinds.add(_kind.name, _kind)

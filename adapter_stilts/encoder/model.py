@@ -16,26 +16,26 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from adapter_stilts.encoder.backends.base import AdapterParts, FusionParts, Invertible, M, backend, draw
 from adapter_stilts.encoder.composition import NAME, Composition, Fuse, fusion_name, fusions, names, validate
 from adapter_stilts.encoder.kinds import Kind, kinds, resolve
-from adapter_stilts.encoder.layers import embed, padding, run_layer
+from adapter_stilts.encoder.modules.base import AdapterParts, Invertible, build
+from adapter_stilts.encoder.modules.fusion import FusionParts
 from adapter_stilts.encoder.sites import Active, FusionAttention
 from adapter_stilts.encoder.transfer import copies, copy_into
-from adapter_stilts.encoder.trunk import Trunk
+from adapter_stilts.encoder.trunk.attention import padding
+from adapter_stilts.encoder.trunk.base import TrunkModel
+from adapter_stilts.encoder.trunk.loading import Trunk
 from adapter_stilts.errors import UsageError, refuse
 from adapter_stilts.registry import unknown_name
-from adapter_stilts.seeding import Seeds
+from adapter_stilts.seeding import Seeds, draw
 
-if TYPE_CHECKING:
-    from transformers import XLMRobertaModel
+M = TypeVar("M", bound=nn.Module)
 
 FUSION_PENALTY = 0.01  # Pfeiffer et al. (2021), https://arxiv.org/abs/2005.00247
 
@@ -60,7 +60,7 @@ class AdapterEncoder(nn.Module):
     def __init__(self, trunk: Trunk) -> None:
         super().__init__()
         self.trunk = trunk
-        self.base: XLMRobertaModel = trunk.model
+        self.base = trunk.model
         self.adapters: dict[str, AdapterParts] = {}
         self.fusions: dict[str, FusionParts] = {}
         self.composition: Composition | None = None
@@ -164,8 +164,7 @@ class AdapterEncoder(nn.Module):
 
     def word_embeddings(self) -> Tensor:
         """The word embeddings of the trunk that runs, [V, H], in its precision."""
-        weight: Tensor = self._running().embeddings.word_embeddings.weight
-        return weight
+        return self._running().word_embeddings.weight
 
     def fusion_penalty(self) -> Tensor:
         """0.01 * ||I - V||^2, summed over the layers of the active fusions that train; added to the loss, once."""
@@ -198,18 +197,18 @@ class AdapterEncoder(nn.Module):
         if input_ids.shape[-1] > longest:
             what = f"{input_ids.shape[-1]} tokens in a row, and {self.trunk.name} reads at most {longest}"
             raise UsageError(what, do="lower max_length")
-        run: Callable[..., Tensor] = run_layer
+        model, half = self._running(), self.trunk.precision != "fp32"
+        run: Callable[..., Tensor] = model.run
         if self._checkpointing and self.training and torch.is_grad_enabled():
-            run = partial(checkpoint, run_layer, use_reentrant=False)
-        half = self.trunk.precision != "fp32"
+            run = partial(checkpoint, model.run, use_reentrant=False)
         with torch.autocast(input_ids.device.type, dtype=torch.bfloat16) if half else nullcontext():
-            model, active, blocked = self._running(), self._active(attention_mask), padding(attention_mask)
-            state = embed(model.embeddings, input_ids)
+            active, padded = self._active(attention_mask), padding(attention_mask)
+            state = model.embed(input_ids)
             for block in self._invertible():
                 state = block(state).float()
             yield state
-            for index, module in enumerate(islice(model.encoder.layer, last)):
-                state = run(module, index, state, blocked, active)
+            for index in range(last):
+                state = run(index, state, padded, active)
                 yield state
 
     def _active(self, attention_mask: Tensor) -> Active | None:
@@ -222,10 +221,10 @@ class AdapterEncoder(nn.Module):
         blocks = (parts.invertible() for parts in self._used.values())
         return [block for block in blocks if block is not None]
 
-    def _running(self) -> XLMRobertaModel:
+    def _running(self) -> TrunkModel:
         if self.base.training != self.training:  # another encoder over the same trunk has set its mode
             self.base.train(self.training)
-        return next((own for parts in self._used.values() if (own := parts.trunk()) is not None), self.base)
+        return next((parts.trunk for parts in self._used.values() if parts.trunk is not None), self.base)
 
     def _built(self, name: str, kind: Kind, settings: Mapping[str, object], seed: int) -> AdapterParts:
         resolved = resolve(kind, settings)
@@ -233,8 +232,7 @@ class AdapterEncoder(nn.Module):
             what = f"'{name}' cannot name an adapter"
             raise UsageError(what, do="use a name without spaces, commas, brackets and '='")
         refuse(name in self.adapters, f"there is already an adapter called '{name}'", "choose another name")
-        build = partial(backend(kind).build, kind, resolved, self.trunk.config, self.trunk.depth, self.base)
-        return draw(Seeds(seed).number(f"adapter/{kind.name}"), build)
+        return draw(Seeds(seed).number(f"adapter/{kind.name}"), partial(build, kind, resolved, self.base))
 
     def _built_fusion(self, fuse: Fuse, seed: int) -> tuple[str, FusionParts]:
         normal = validate(fuse, self._kinds)
@@ -244,8 +242,7 @@ class AdapterEncoder(nn.Module):
         refuse(name in self.fusions, f"there is already a fusion called '{name}'", "use it, or build a new encoder")
         fused = [self._kinds[adapter] for adapter in names(normal)]
         sites = tuple(site for site in ("attention", "output") if any(site in kind.places for kind in fused))
-        build = partial(backend(fused[0]).build_fusion, sites, self.trunk.config, self.trunk.depth)
-        return name, draw(Seeds(seed).number("fusion"), build)
+        return name, draw(Seeds(seed).number("fusion"), partial(FusionParts, sites, self.base))
 
     def _taken_in(self, parts: M) -> M:
         self._held.append(parts.to(self.device).requires_grad_(False).train(self.training))

@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from adapter_stilts.encoder.backends.base import AdapterParts, Change, FusionParts, Norm, Prefix
 from adapter_stilts.encoder.composition import Average, Composition, Fuse, Name, Stack, fusion_name, names, walk
+from adapter_stilts.encoder.modules.base import AdapterParts, Change, Norm, Prefix
+from adapter_stilts.encoder.modules.fusion import FusionParts
 
 
 @dataclass

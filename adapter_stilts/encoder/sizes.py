@@ -2,7 +2,7 @@
 
     adapter_parameters("seq_bn", resolve(kinds["seq_bn"], {}), LARGE)      3,171,840
 
-Stored in float32, four bytes each. Building takes PyTorch; what a trunk's numbers are (`trunk_config.known_config`)
+Stored in float32, four bytes each. Building takes PyTorch; what a trunk's numbers are (`trunk.config.known_config`)
 does not.
 """
 
@@ -13,12 +13,13 @@ from functools import cache
 
 import torch
 
-from adapter_stilts.encoder.backends.base import backend
 from adapter_stilts.encoder.heads import USUAL, build_head
 from adapter_stilts.encoder.kinds import Setting, kinds
 from adapter_stilts.encoder.model import count
-from adapter_stilts.encoder.trunk import empty_model
-from adapter_stilts.encoder.trunk_config import TrunkConfig
+from adapter_stilts.encoder.modules.base import build
+from adapter_stilts.encoder.modules.fusion import FusionParts
+from adapter_stilts.encoder.trunk.config import TrunkConfig
+from adapter_stilts.encoder.trunk.loading import empty_model
 from adapter_stilts.formats.base import formats
 
 BYTES = 4
@@ -37,17 +38,15 @@ def adapter_parameters(kind: str, settings: Mapping[str, Setting], trunk: TrunkC
 
 @cache
 def _adapter_parameters(kind: str, settings: tuple[tuple[str, Setting], ...], trunk: TrunkConfig) -> int:
-    build, model = backend(kinds[kind]).build, _model(trunk)
     with torch.device("meta"):
-        return count(build(kinds[kind], dict(settings), trunk, trunk.num_hidden_layers, model))
+        return count(build(kinds[kind], dict(settings), _model(trunk)))
 
 
 @cache
 def fusion_parameters(trunk: TrunkConfig) -> int:
     """AdapterFusion at one site of every layer; the number of adapters fused does not matter."""
-    build = backend(kinds["seq_bn"]).build_fusion
     with torch.device("meta"):
-        return count(build(("output",), trunk, trunk.num_hidden_layers))
+        return count(FusionParts(("output",), _model(trunk)))
 
 
 @cache

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from adapter_stilts.data.columns import ID, Columns, couples_of
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.tables import JSON, TSV, Row, empty, suffix
+from adapter_stilts.data.tables import CSV, JSON, JSON_LINES, TSV, Row, empty, suffix
 from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.files import numbered_lines
 from adapter_stilts.formats.base import Example, Format, register
 
 BLANK = "blank on one side or both"
-TABLES = (".jsonl", *JSON, TSV)  # files that hold both sides
+TABLES = (*JSON_LINES, *JSON, CSV, TSV)  # files that hold both sides
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@
     span                    .json (SQuAD), .jsonl (flat rows, as on the hub)
     ranking                 .json (SQuAD, XQuAD-R), .jsonl (Mewsli-X, or a query and its positive), .tsv
     text                    .jsonl .json .tsv, anything else a text a line
-    aligned                 .jsonl .json .tsv; two files through read_aligned
+    aligned                 .jsonl .json .csv .tsv; two files through read_aligned
     pools                   three files through read_pools
 
 Every mistake in a file is a TaskDataError that names file and line.

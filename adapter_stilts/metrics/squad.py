@@ -54,11 +54,12 @@ metrics.register("squad_v2", takes_odds=True, **OF_SPANS)(partial(score_answers,
 metrics.register("mlqa", protocol="xtreme", needs_language=True, **OF_SPANS)(partial(score_answers, "mlqa"))
 
 
-def outcomes(gold: Sequence[Sequence[str]], score: Score, language: str) -> list[dict[str, Any]]:
+def outcomes(gold: Sequence[Sequence[str]], score: Score, language: str) -> dict[str, Any]:
     """How many answers are exact, share something with gold ones, or miss them: of all, by the length of the first gold
     answer (characters where words are not told apart), and of questions that have none."""
     units = {measure.metric: measure.units for measure in score.measures}
-    exact, shared = units["exact_match"][:, 0], units.get("f1-characters", units["f1"])[:, 0]
+    metric = "f1-characters" if "f1-characters" in units else "f1"
+    exact, shared = units["exact_match"][:, 0], units[metric][:, 0]
     unit, cut = ("character", list) if language in UNSPACED else ("word", str.split)
     sizes = np.array([len(cut(texts[0])) if texts else 0 for texts in gold])
     chosen = {"all": np.arange(len(sizes))}
@@ -66,13 +67,14 @@ def outcomes(gold: Sequence[Sequence[str]], score: Score, language: str) -> list
         chosen[f"{span_of(low, high)} {unit}{'' if high == 1 else 's'}"] = np.flatnonzero(sizes > 0)[rows]
     if not sizes.all():
         chosen["no answer"] = np.flatnonzero(sizes == 0)
-    return [_outcome(name, exact[rows] == 1, shared[rows]) for name, rows in chosen.items()]
+    parts = [_outcome(name, exact[rows] == 1, shared[rows]) for name, rows in chosen.items()]
+    return {"metric": metric, "parts": parts}
 
 
 def _outcome(name: str, exact: NDArray[np.bool_], shared: Array) -> dict[str, Any]:
     counts = {"exact": exact, "partial": ~exact & (shared > 0), "missed": ~exact & (shared == 0)}
     sums = {outcome: int(rows.sum()) for outcome, rows in counts.items()}
-    return {"answers": name, "n": len(exact), **sums, "f1": float(shared.mean())}
+    return {"answers": name, "n": len(exact), **sums, "score": float(shared.mean())}
 
 
 @dataclass(frozen=True)

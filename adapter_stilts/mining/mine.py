@@ -13,6 +13,8 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -23,9 +25,19 @@ from adapter_stilts.files import sha256
 from adapter_stilts.mining import pair_files
 from adapter_stilts.mining.cluster import Cluster, cluster_of
 from adapter_stilts.mining.encode import Encoder, Encoding
+from adapter_stilts.mining.known_pairs import aligned_rows, pair_sources, read_given, read_gold
 from adapter_stilts.mining.request import Mining, settings_of
 from adapter_stilts.mining.search import Search
-from adapter_stilts.mining.sides import Side, TextFile, check_together, content_hash, facts, open_side, surveyed
+from adapter_stilts.mining.sides import (
+    Side,
+    TextFile,
+    check_together,
+    content_hash,
+    facts,
+    open_side,
+    surveyed,
+    surveyed_source,
+)
 from adapter_stilts.mining.threshold import Kept, decide
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.gold import drawn, tuner
@@ -66,12 +78,11 @@ def mine(request: Mining, *, out: Path, runs: Path, overwrite: bool, dry_run: bo
     """
     rules = request.rules()
     pair_files.refuse_occupied(out, overwrite=overwrite, read=request.reads)
-    paths = [request.source, request.target, *(request.dev[:2] if request.dev else ())]
-    files = [_surveyed(path, request, report) if path else None for path in paths]
+    files = _files(request, report)
     if dry_run:
         sides = [f"{file.survey.rows} sentences of {file.path}" for file in files[:2] if file]
         sides = sides or [f"the vectors of {path}" for path in (request.source_vectors, request.target_vectors)]
-        report.say(f"would mine {sides[0]} and {sides[1]}")
+        report.say(f"would {'score pairs of' if request.scores else 'mine'} {sides[0]} and {sides[1]}")
         return {"results": [], "planned": sides, "settings": settings_of(rules)}
     work = out.with_name(f"{out.name}.work")
     with locked(work), cluster_of(request.engine, request.ray_address) as cluster:
@@ -103,12 +114,13 @@ class _Job:
         wanted = Overrides(request.wanted.layers, request.wanted.pool)
         self._report.say(reader.told(Encoding(Path(), wanted=wanted).reading(reader), wanted))
 
-        def vectors(file: TextFile) -> Path:
+        def vectors(file: TextFile, column: str | None) -> Path:
             asked = Encoding(file.path, request.run, wanted=Overrides(pool=request.wanted.pool))
-            asked = replace(asked, layout=request.layout, column=request.column, limit_gb=request.limit_gb)
+            asked = replace(asked, layout=request.layout, column=column, limit_gb=request.limit_gb)
             return Path(encoder.vectors(asked, file)["folder"])
 
-        both = [(file, vectors(file)) for file in files if file is not None]
+        columns = cycle((request.column, request.target_column or request.column))
+        both = [(file, vectors(file, column)) for file, column in zip(files, columns, strict=False) if file is not None]
         return [both[start : start + 2] for start in range(0, len(both), 2)]
 
     def document(self, main: Inputs, dev: Inputs = (), *, out: Path, overwrite: bool) -> dict[str, Any]:
@@ -128,11 +140,9 @@ class _Job:
             if known is not None:
                 self._report.say(f"{out} is the outcome of this very mining already")
                 return known
-            gold = pair_files.read_gold(request.gold, source, target) if request.gold else None
-            if request.score_only is not None:
-                search = Search(request, rules, source, target, self._report, None)
-                pairs = search.given(request.score_only)
-                mined = Mined(pairs, pairs, search.plan)
+            gold = read_gold(request.gold, source, target) if request.gold else None
+            if request.scores:
+                mined = self._given(source, target)
             else:
                 if hashes[0] == hashes[1]:
                     self._report.say("source and target are the same: every sentence will find itself")
@@ -143,9 +153,9 @@ class _Job:
             tune = tuner(request.target_precision, rules.threshold)
             kept = decide(mined.scored, gold, tune, rules, threshold, chosen_on, seed=request.seed)
             pairs = mined.written if kept.threshold is None else mined.written.above(kept.threshold)
-            all_lines = rules.written == "once" and request.score_only is None
-            how = {"json_lines": request.json_lines, "all_lines": all_lines}
-            count = pair_files.write_pairs(self._work / PAIRS, pairs, source, target, **how)
+            form = pair_files.form(out, json_lines=request.json_lines, columns=request.columns)
+            how = {"columns": request.columns, "all_lines": rules.written == "once" and not request.scores}
+            count = pair_files.write_pairs(self._work / PAIRS, pairs, source, target, form, **how)
             document: dict[str, Any] = pair_files.as_json(
                 {
                     "pairs_file": str(out),
@@ -169,6 +179,18 @@ class _Job:
         _say(document, kept, self._report)
         return document
 
+    def _given(self, source: Side, target: Side) -> Mined:
+        """Score the pairs that are given: of a file, or row by row."""
+        request, left_out = self._request, dict[str, int]()
+        search = Search(request, self._rules, source, target, self._report, None)
+        if request.score_only is not None and not request.alone:
+            rows = read_given(request.score_only, source, target)
+        else:
+            rows = aligned_rows(source, target)
+            left_out = {"of a row that is blank on one side or both": max(source.rows, target.rows) - len(rows[0])}
+        pairs = search.given(*rows)
+        return Mined(pairs, pairs, search.plan, left_out={reason: count for reason, count in left_out.items() if count})
+
     def _searched(self, source: Side, target: Side, work: Path) -> Mined:
         """Search both ways and make pairs."""
         request, rules = self._request, self._rules
@@ -189,7 +211,7 @@ class _Job:
         """The threshold that is best on the dev files."""
         assert self._request.dev is not None
         with _opened(dev, self._work, "dev ") as (source, target):
-            gold = pair_files.read_gold(self._request.dev[2], source, target)
+            gold = read_gold(self._request.dev[2], source, target)
             pairs = self._searched(source, target, self._work / "dev").scored
         tune = tuner(self._request.target_precision, self._rules.threshold)
         cut = tune(gold.right(pairs), pairs.score, len(gold))
@@ -243,9 +265,20 @@ def _notes(count: int, mined: Mined, kept: Kept) -> Iterator[str]:
         yield f"{count} of {len(mined.written)} candidates are written, best first; {cut}"
 
 
-def _surveyed(path: Path, request: Mining, report: Reporter) -> TextFile:
-    file = surveyed(path, request.layout, request.column, report)
+def _files(request: Mining, report: Reporter) -> list[TextFile | None]:
+    """The files of both sides and of dev, read once; None where vectors stand for them."""
+    if request.alone:
+        assert request.score_only is not None
+        both = pair_sources(request.score_only, (request.column, request.target_column), layout=request.layout)
+        return [_with_text(surveyed_source(partial(both.__getitem__, side), both[0].path, report)) for side in (0, 1)]
+    paths = [request.source, request.target, *(request.dev[:2] if request.dev else ())]
+    columns = [request.column, request.target_column or request.column] * 2
+    how = zip(paths, columns, strict=False)
+    return [_with_text(surveyed(path, request.layout, column, report)) if path else None for path, column in how]
+
+
+def _with_text(file: TextFile) -> TextFile:
     if file.survey.blank == file.survey.rows:
         what = f"no sentence: all {file.survey.rows} rows are blank"
-        raise TaskDataError(what, where=str(path), do="give a file with text")
+        raise TaskDataError(what, where=str(file.path), do="give a file with text")
     return file

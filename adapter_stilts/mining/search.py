@@ -10,13 +10,12 @@ import numpy as np
 
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.mining.cluster import Cluster
-from adapter_stilts.mining.pair_files import read_given
 from adapter_stilts.mining.request import Mining
 from adapter_stilts.mining.sides import Side, content_hash
 from adapter_stilts.mining.workers import workers_of
 from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.blocks import PIECE, Blocks, Centred, Chosen, ranges
-from adapter_stilts.retrieval.compared import pair_similarities
+from adapter_stilts.retrieval.compared import Numbers, pair_similarities
 from adapter_stilts.retrieval.indexes import IndexSettings
 from adapter_stilts.retrieval.margin import margin_scores
 from adapter_stilts.retrieval.mining import Pairs
@@ -65,13 +64,12 @@ class Search:
         self._report.say(f"{way.index} found {100 * share:.1f} % of the neighbours that exact search finds {sampled}")
         return share
 
-    def given(self, path: Path) -> Pairs:
-        """The pairs of a file, each scored by margin against the neighbourhoods of its two sentences, best first.
+    def given(self, rows: Numbers, other_rows: Numbers) -> Pairs:
+        """Pairs of rows, each scored by margin against the neighbourhoods of its two sentences, best first.
 
-        Only sentences that are in some pair are searched for, among all of the other side. Equal scores stay in the
-        file's order.
+        Only sentences that are in some pair are searched for, among all of the other side. Equal scores stay in their
+        order.
         """
-        rows, other_rows = read_given(path, self._source, self._target)
         lefts, rights = self._source.distinct.of_line[rows], self._target.distinct.of_line[other_rows]
         means = []
         ways = (("forward", self._left, lefts, self._right), ("backward", self._right, rights, self._left))
@@ -83,7 +81,7 @@ class Search:
         cosine = np.concatenate([pair_similarities(left.block(*part), right.block(*part)) for part in parts])
         scores = margin_scores(cosine, means[0], means[1], self._rules.margin)
         order = np.argsort(-scores, kind="stable")
-        return Pairs(rows[order], other_rows[order], scores[order])
+        return Pairs(rows[order], other_rows[order], scores[order], cosine[order])
 
     def _one_way(self, queries: Blocks, base: Blocks, path: Path, identity: str) -> Neighbours:
         steps, workers = self.plan.way.steps, None

@@ -8,7 +8,7 @@ searched.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,12 +43,17 @@ class TextFile:
 
 def surveyed(path: Path, layout: str | None, column: str | None, report: Reporter) -> TextFile:
     """Read a file once. Raises TaskDataError with the line of a mistake."""
+    return surveyed_source(lambda: sentence_source(path, layout, column), path, report)
+
+
+def surveyed_source(source: Callable[[], Source], path: Path, report: Reporter) -> TextFile:
+    """Find out how a file is read, and read it once."""
     with report.progress(f"checking {path.name}") as progress:
-        source = sentence_source(path, layout, column)
-        file = TextFile(source, survey(source, lambda rows: progress(rows, 0)))
+        read = source()
+        file = TextFile(read, survey(read, lambda rows: progress(rows, 0)))
         progress(file.survey.rows, file.survey.rows)
-    if source.said:
-        report.say(source.said)
+    if read.said:
+        report.say(read.said)
     return file
 
 

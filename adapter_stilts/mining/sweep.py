@@ -10,9 +10,9 @@ folder of the run or trunk, and in the run's results and card.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from adapter_stilts.config import yaml_text
 from adapter_stilts.config.fingerprint import fingerprint
@@ -31,9 +31,10 @@ from adapter_stilts.mining.sweep_grid import (
     measured,
     upper_layers,
 )
+from adapter_stilts.mining.sweep_request import Sweep as Sweep
+from adapter_stilts.mining.sweep_request import check
+from adapter_stilts.mining.sweep_told import reason, tell
 from adapter_stilts.reporting import Reporter
-from adapter_stilts.retrieval.margin import margins
-from adapter_stilts.retrieval.pooling import poolings
 from adapter_stilts.retrieval.protocols import protocol
 from adapter_stilts.retrieval.reading import Overrides, Reading, as_trunk
 from adapter_stilts.runs.folder import claim, locked, remove_remains
@@ -41,67 +42,16 @@ from adapter_stilts.runs.material import origin_facts, refuse_unnamed, where_of
 from adapter_stilts.runs.results import merged, read_results, write_results
 from adapter_stilts.runs.retrieval import RetrievalTask, counted
 from adapter_stilts.runs.subject import Request as Evaluation
-from adapter_stilts.runs.subject import Subject, active_parts, subject_of, trunk_of
+from adapter_stilts.runs.subject import Subject, active_parts, subject_of
 from adapter_stilts.sharing.card import read_sweep, write_card
 from adapter_stilts.sharing.sealed import write_sealed
 from adapter_stilts.statistics.gains import compare
-from adapter_stilts.statistics.intervals import LEVEL
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task, under
 from adapter_stilts.tasks.user import find_task
 
 POOLS, MARGINS = ("mean", "mean_words", "first", "max"), ("ratio", "distance", "absolute")  # what "all" stands for
-SHOWN = 10  # settings in a table for people
 OBJECTIVES = {"tatoeba": "accuracy", "bucc2018": "f1"}
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """What to choose, for which encoder, on which data: tasks, or files of the user's own.
-
-    files   source, target and gold pairs; dev, the same three, is what is chosen on
-    layers  None: seven from the middle to the last, or as many as the trunk has there
-    pools, margins, centring   (): what the default has
-    test    read test once the choice is made
-    """
-
-    run: Path | None
-    trunk: str | None
-    tasks: tuple[str, ...] = ()
-    files: tuple[Path, Path, Path] | None = None
-    dev: tuple[Path, Path, Path] | None = None
-    layout: str | None = None
-    column: str | None = None
-    languages: tuple[str, ...] = ()
-    protocol: str = "own"
-    layers: tuple[int, ...] | Literal["all"] | None = None
-    pools: tuple[str, ...] = ()
-    margins: tuple[str, ...] = ()
-    centring: tuple[bool, ...] = ()
-    k: int | None = None
-    data: tuple[str, ...] = ()
-    precision: str = "auto"
-    test: bool = True
-    seed: int = 13
-    task_settings: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def from_config(cls, config: RunConfig, *, run: Path | None = None, **given: Any) -> Sweep:
-        """The sweep of a configuration; `given`: the fields that no configuration has, empty ones left out."""
-        wanted = Overrides.from_config(config)
-        return cls(
-            run,
-            trunk_of(config),
-            languages=config.evaluation.languages,
-            protocol=config.evaluation.protocol,
-            layers=wanted.layers,
-            k=wanted.k,
-            data=config.data.sources,
-            precision=config.trunk.precision,
-            seed=config.training.seed,
-            task_settings=config.task.model_dump(exclude_defaults=True),
-            **{name: value for name, value in given.items() if value not in (None, ())},
-        )
 
 
 def sweep(
@@ -111,7 +61,7 @@ def sweep(
 
     Raises UsageError for settings or tasks that cannot be, TaskDataError where there is nothing to choose on.
     """
-    _check(request)
+    check(request)
     named = {} if request.trunk is None else {"name": request.trunk}
     config = RunConfig(trunk=Trunk.model_validate({**named, "precision": request.precision}))
     if request.run is None:
@@ -187,7 +137,7 @@ class _Sweep:
         rows, test = self._tested(chosen, worths, statistic) if scores_test else ([], None)
         record = {"task": task, "identity": identity, **self._told(choice, dev, worths)}
         record |= {"test": test, "test_readings": readings + scores_test}
-        self._say(record)
+        tell(record, self._report)
         record["results"] = [row.to_json() for row in rows]
         config = path.with_suffix(".yaml")  # `eval`, `encode` and `mine` take it with --config
         head = f"# Chosen by `adapter-stilts sweep` for {task}: {record['reason']}.\n"
@@ -250,30 +200,9 @@ class _Sweep:
             "best": rows[choice.best],
             "chosen": rows[choice.chosen],
             "decided": choice.chosen != default,
-            "reason": _reason(choice, self._settings, default),
+            "reason": reason(choice, self._settings, default),
             "settings": ranked,
         }
-
-    def _say(self, record: Mapping[str, Any]) -> None:
-        task, tried = record["task"], record["settings"]
-        rows = [
-            [str(_setting(row)), _percent(row["score"]), _points(row["gain"], row["gain_interval"])]
-            for row in tried[:SHOWN]
-        ]
-        title = f"{task}: {record['objective']} on {record['chosen_on']}, the best {len(rows)} of {len(tried)}"
-        self._report.table(title, ("setting", "score", "against the default (95 %, one by one)"), rows)
-        self._report.say(f"{task}: {record['reason']}")
-        chosen, default = record["chosen"], record["default"]
-        on = f"{_percent(chosen['score'])} on {record['chosen_on']}, {_points(chosen['gain'])} points"
-        usual = f"the default, {_setting(default)}, would have given {_percent(default['score'])}"
-        self._report.say(f"chosen for {task}: {_setting(chosen)}, with {on}; {usual}")
-        if (test := record["test"]) is not None:
-            gain = _points(test["gain"]["difference"], test["gain"]["interval"] or ())
-            scores = f"{_percent(test['chosen'])} with the choice, {_percent(test['default'])} with the default"
-            self._report.say(f"on {test['scored_on']}: {scores} ({gain}){_said(record)}")
-        if (readings := record["test_readings"]) > 1:
-            times = f"test of {task} has now been read {readings} times by sweeps of this encoder"
-            self._report.say(f"{times}: what was changed after a look at it is fitted to it")
 
     def _configuration(self, chosen: Setting) -> dict[str, Any]:
         asked, bundle = self._request, self._subject.bundle
@@ -322,47 +251,3 @@ def _materials(request: Sweep, subject: Subject) -> list[Material]:
         where = where_of(request.data, trunk, columns=columns, task=task.name, tasks=request.tasks)
         materials.append(material(task, request.languages, where))
     return materials
-
-
-def _check(request: Sweep) -> None:
-    poolings.check(*request.pools)
-    margins.check(*request.margins)
-    tasks, files, k = bool(request.tasks), request.files is not None, request.k
-    dev = "name them; for a task add --data validation=FILE"
-    refuse(not tasks and not files, "nothing to choose for", "name tasks with --tasks, or SRC TGT --gold PAIRS")
-    refuse(tasks and files, "tasks, and files of your own", "give one of them")
-    refuse(request.dev is not None and not files, "dev files without SRC TGT --gold", dev)
-    refuse(k is not None and k < 1, f"{k} neighbours", "ask for at least 1 with -k")
-
-
-def _reason(choice: Choice, settings: Sequence[Setting], default: int) -> str:
-    lead, tied = _points(choice.gain(choice.best, default)[0]), len(choice.tied)
-    best = f"of {len(settings)} settings {settings[choice.best]} is the best, {lead} against the protocol's default"
-    if choice.chosen == default:
-        within = "which is itself the best" if choice.best == default else "which is within one standard error of it"
-        return f"{best}; the default stays, {within}"
-    if tied == 1:
-        return f"{best}; no other is within one standard error of it"
-    return f"{best}; {tied} are within one standard error of it, and {settings[choice.chosen]} is the simplest of them"
-
-
-def _setting(row: Mapping[str, Any]) -> Setting:
-    return Setting(row["layer"], row["pool"], row["margin"], row["centring"])
-
-
-def _said(record: Mapping[str, Any]) -> str:
-    """What test says of the choice."""
-    gain = record["test"]["gain"]
-    if not record["decided"] or gain["p"] is None:
-        return ""
-    if gain["p"] >= 1 - LEVEL:
-        return ": it cannot be told from the protocol's default"
-    return f": it {'beats' if gain['difference'] > 0 else 'loses to'} the protocol's default"
-
-
-def _percent(score: float) -> str:
-    return f"{100 * score:.1f}"
-
-
-def _points(gain: float, interval: Sequence[float] = ()) -> str:
-    return f"{100 * gain:+.1f}" + (f", {100 * interval[0]:+.1f} to {100 * interval[1]:+.1f}" if interval else "")

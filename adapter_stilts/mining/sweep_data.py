@@ -21,7 +21,7 @@ from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import sha256
 from adapter_stilts.formats.base import formats
 from adapter_stilts.formats.pools import Pools
-from adapter_stilts.mining.pair_files import gold_columns, known_pairs
+from adapter_stilts.mining.known_pairs import gold_lines, known_pairs
 from adapter_stilts.retrieval.compared import Flags, Scores
 from adapter_stilts.statistics.gains import Scored, hashed
 from adapter_stilts.tasks.base import Task
@@ -96,7 +96,7 @@ def own_pools(source: Path, target: Path, gold: Path, layout: str | None, column
     sides = [_texts(path, layout, column) for path in (source, target)]
     (ids, texts), (other_ids, other_texts) = ((tuple(side), tuple(side.values())) for side in sides)
     known = [{id: row for row, id in enumerate(names)} for names in (ids, other_ids)]
-    rows = known_pairs(gold, gold_columns(gold), *known, turn=True)
+    rows = known_pairs(gold, gold_lines(gold), *known, turn=True)
     numbers = zip(*(side.tolist() for side in rows), strict=True)
     pairs = frozenset((ids[row], other_ids[other]) for row, other in numbers)
     pools = Pools(source.name, ids, texts, other_ids, other_texts, pairs)

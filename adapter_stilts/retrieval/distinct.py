@@ -11,7 +11,7 @@ duplicates["drop"](pairs, left, right)       only of texts that occur once
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
 
@@ -102,7 +102,7 @@ def by_vectors(blocks: Blocks) -> Distinct:
 @duplicates.register("once")
 def once(pairs: Pairs, left: Distinct, right: Distinct) -> Pairs:
     """The first line of each text."""
-    return Pairs(left.first[pairs.source], right.first[pairs.target], pairs.score)
+    return replace(pairs, source=left.first[pairs.source], target=right.first[pairs.target])
 
 
 @duplicates.register("drop")
@@ -126,4 +126,5 @@ def expand(pairs: Pairs, left: Distinct, right: Distinct) -> Pairs:
     pair = np.repeat(np.arange(len(pairs)), each)
     within = np.arange(total) - np.repeat(np.cumsum(each) - each, each)
     source = left.lines[left.start[pairs.source[pair]] + within // wide[pair]]
-    return Pairs(source, right.lines[right.start[pairs.target[pair]] + within % wide[pair]], pairs.score[pair])
+    target = right.lines[right.start[pairs.target[pair]] + within % wide[pair]]
+    return replace(pairs.chosen(pair), source=source, target=target)

@@ -18,7 +18,7 @@ from typing import TypeAlias
 import numpy as np
 
 from adapter_stilts.registry import Registry
-from adapter_stilts.retrieval.compared import Flags, Numbers, Scores
+from adapter_stilts.retrieval.compared import Flags, Numbers, Scores, Vectors
 from adapter_stilts.retrieval.margin import margin_scores
 from adapter_stilts.retrieval.search import Neighbours
 
@@ -33,6 +33,7 @@ class Pairs:
     source: Numbers  # [P]
     target: Numbers  # [P]
     score: Scores  # [P]
+    cosine: Vectors | None = None  # [P] float32, where the search told it
 
     def __len__(self) -> int:
         return len(self.score)
@@ -41,8 +42,9 @@ class Pairs:
         """Those that score at least `threshold`."""
         return self.chosen(self.score.astype(np.float64) >= threshold)
 
-    def chosen(self, which: Flags | Numbers) -> Pairs:
-        return Pairs(self.source[which], self.target[which], self.score[which])
+    def chosen(self, which: Flags | Numbers | slice) -> Pairs:
+        cosine = None if self.cosine is None else self.cosine[which]
+        return Pairs(self.source[which], self.target[which], self.score[which], cosine)
 
 
 Mode: TypeAlias = Callable[[Pairs, Pairs], Pairs]  # best targets of all sources, best sources of all targets
@@ -62,19 +64,21 @@ def mine(forward: Neighbours, backward: Neighbours, *, margin: str = "ratio", re
     """
     mode = retrievals[retrieval]
     onward, back = best_partners(forward, backward.mean, margin), best_partners(backward, forward.mean, margin)
-    return mode(onward, Pairs(back.target, back.source, back.score))
+    return mode(onward, Pairs(back.target, back.source, back.score, back.cosine))
 
 
 def best_partners(near: Neighbours, others: Scores, margin: str) -> Pairs:
     """For every query, in order, the neighbour with the highest margin; `others`: the base's mean similarity [M]."""
-    own, partner, score = near.mean, np.empty(len(near.index), dtype=np.int64), np.empty(len(near.index))
+    own, partner = near.mean, np.empty(len(near.index), dtype=np.int64)
+    score, cosine = np.empty(len(partner)), np.empty(len(partner), dtype=np.float32)
     for start in range(0, len(partner), AT_ONCE):
         rows = slice(start, start + AT_ONCE)
         scores = margin_scores(near.similarity[rows], own[rows, None], others[near.index[rows]], margin)  # [n, K]
         best = scores.argmax(axis=1)[:, None]
         partner[rows] = np.take_along_axis(near.index[rows], best, 1)[:, 0]
         score[rows] = np.take_along_axis(scores, best, 1)[:, 0]
-    return Pairs(np.arange(len(partner)), partner, score)
+        cosine[rows] = np.take_along_axis(near.similarity[rows], best, 1)[:, 0]
+    return Pairs(np.arange(len(partner)), partner, score, cosine)
 
 
 def one_to_one(source: Numbers, target: Numbers) -> Numbers:
@@ -105,9 +109,8 @@ def one_to_one(source: Numbers, target: Numbers) -> Numbers:
 @retrievals.register("max")
 def _max(forward: Pairs, backward: Pairs) -> Pairs:
     """Both lists together, best first, skipping a sentence that already has a partner."""
-    source = np.concatenate([forward.source, backward.source])
-    target = np.concatenate([forward.target, backward.target])
-    both = _best_first(Pairs(source, target, np.concatenate([forward.score, backward.score])))
+    columns = [[pairs.source, pairs.target, pairs.score, pairs.cosine] for pairs in (forward, backward)]
+    both = _best_first(Pairs(*map(np.concatenate, zip(*columns, strict=True))))
     return both.chosen(one_to_one(both.source, both.target))
 
 

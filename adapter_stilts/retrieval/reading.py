@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.composition import Composition
-from adapter_stilts.encoder.sentence_pooling import SentencePooling
+from adapter_stilts.encoder.trunk.sentence_pooling import SentencePooling
 from adapter_stilts.errors import ArtefactError, UsageError, refuse
 from adapter_stilts.registry import Registry
 from adapter_stilts.retrieval.margin import margins

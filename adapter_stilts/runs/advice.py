@@ -42,12 +42,13 @@ def _causes(config: RunConfig, outcome: Outcome, rows: int, classes: int) -> Ite
         yield f"the rate {rate:g} is low for {name}", f"{key}={usual:g}"
     elif rate >= usual * WRONG:
         yield f"the rate {rate:g} is high for {name}", f"{key}={usual:g}"
-    if outcome.steps < FEW_STEPS:
-        more = max(4, -(-FEW_STEPS // max(outcome.steps, 1)))
-        longer = f"max_steps={more * training.max_steps}" if training.max_steps else f"epochs={more * epochs}"
-        yield f"{outcome.steps} steps are few", f"training.{longer}"
-    elif outcome.stopped_by == "patience":
+    if outcome.stopped_by == "patience":
         yield f"{training.patience} evaluations without a gain ended it", "training.patience=0"
+    if outcome.steps < FEW_STEPS:
+        by_epoch = max(outcome.steps // max(outcome.epochs, 1), 1)
+        epochs = max(epochs, -(-FEW_STEPS // by_epoch))
+        longer = f"max_steps={max(FEW_STEPS, training.max_steps)}" if training.max_steps else f"epochs={epochs}"
+        yield f"{outcome.steps} steps are few", f"training.{longer}"
     if rows < FEW_ROWS * max(classes, 1):
         sample = "training.rows=null" if training.rows else ""
         what = f"{rows} rows are few" + (f" for {classes} classes" if classes > 1 else "")

@@ -11,7 +11,7 @@ from adapter_stilts.encoder.heads import Head, build_head
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import JointModel, TaskModel
 from adapter_stilts.encoder.transfer import copy_into
-from adapter_stilts.encoder.trunk import Trunk
+from adapter_stilts.encoder.trunk.loading import Trunk
 from adapter_stilts.errors import ArtefactError
 from adapter_stilts.formats.base import formats
 from adapter_stilts.runs.lineage import Lineage, check_parts

@@ -14,7 +14,7 @@ import torch
 from huggingface_hub import constants
 
 from adapter_stilts.data.tables import suffix
-from adapter_stilts.encoder.precision import resolve_precision
+from adapter_stilts.encoder.trunk.precision import resolve_precision
 from adapter_stilts.errors import MissingError, StiltsError
 from adapter_stilts.tasks.base import Task, all_tasks, labels_shown, tasks
 from adapter_stilts.tasks.reading.files import fits

@@ -15,7 +15,7 @@ from typing import Any
 
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.config.schema import RunConfig
-from adapter_stilts.encoder.trunk import Trunk
+from adapter_stilts.encoder.trunk.loading import Trunk
 from adapter_stilts.runs.lineage import Lineage
 from adapter_stilts.runs.task_data import TaskData
 from adapter_stilts.sharing.manifest import Manifest

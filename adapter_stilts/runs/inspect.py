@@ -8,9 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from adapter_stilts.config.load import load
 from adapter_stilts.config.recipes import Recipe, named_recipe, recipes
 from adapter_stilts.encoder.kinds import kinds
-from adapter_stilts.errors import ArtefactError, MissingError
+from adapter_stilts.errors import ArtefactError, ConfigError, MissingError
 from adapter_stilts.files import IDENTITY, read_json
 from adapter_stilts.runs.results import means, read_results, readings
 from adapter_stilts.sharing.manifest import CONFIG, MANIFEST, read_manifest
@@ -69,7 +70,8 @@ def info(folder: Path) -> dict[str, Any]:
     rows = read_results(folder)
     size = sum(path.stat().st_size for path in (folder / name for name in manifest.files) if path.is_file())
     scores = {"results": [row.to_json() for row in rows], "means": means(rows).to_json()}
-    return {"run": str(folder), **manifest.model_dump(mode="json"), "bytes": size, **scores}
+    facts = {**_set(folder), "rows": manifest.training.rows}
+    return {"run": str(folder), **facts, **manifest.model_dump(mode="json"), "bytes": size, **scores}
 
 
 def _recipe(recipe: Recipe) -> dict[str, Any]:
@@ -146,7 +148,17 @@ def _finished(folder: Path) -> Mapping[str, Any]:
         state += ", did not learn" + ("" if manifest.did_not_learn else f" {' '.join(unlearned)}")
     named = manifest.model_dump(include={"task", "how", "composition"})
     more = {"trunk": manifest.trunk.name, "seed": manifest.seeds.get("training"), "unlearned": unlearned}
-    return {"state": state, **named, **more}
+    return {"state": state, **named, **more, **_set(folder)}
+
+
+def _set(folder: Path) -> dict[str, Any]:
+    """What decided a run most, of its configuration; nothing where that is of another version."""
+    try:
+        config = load(folder / CONFIG)
+    except (ConfigError, MissingError):
+        return {}
+    rate = config.fusion.learning_rate if config.how == "fuse" else config.training.learning_rate
+    return {"kind": config.adapter.kind, "learning_rate": rate}
 
 
 def _claimed(folder: Path, rows: Sequence[Result]) -> Mapping[str, Any]:

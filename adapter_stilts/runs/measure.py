@@ -18,7 +18,7 @@ import torch
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.data.feature import Feature, token_rows
 from adapter_stilts.encoder.task_model import JointModel, TaskModel
-from adapter_stilts.encoder.trunk import Trunk
+from adapter_stilts.encoder.trunk.loading import Trunk
 from adapter_stilts.evaluation.predict import predict
 from adapter_stilts.formats.base import Cut, Example, Format, Rules
 from adapter_stilts.metrics.base import Options, Score, metrics

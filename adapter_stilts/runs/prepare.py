@@ -11,7 +11,7 @@ from adapter_stilts.config.schema import Adapter, RunConfig
 from adapter_stilts.data.feature import length
 from adapter_stilts.encoder.kinds import kinds, resolve
 from adapter_stilts.encoder.model import FUSION_PENALTY
-from adapter_stilts.encoder.trunk import Trunk, check_local, load_trunk
+from adapter_stilts.encoder.trunk.loading import Trunk, check_local, load_trunk
 from adapter_stilts.errors import UsageError, refuse
 from adapter_stilts.formats.base import Format
 from adapter_stilts.runs.build import check_trunk

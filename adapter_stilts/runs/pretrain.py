@@ -25,8 +25,8 @@ from adapter_stilts.encoder.composition import parse
 from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
-from adapter_stilts.encoder.trunk import Trunk, new_trunk, save_trunk
-from adapter_stilts.encoder.trunk_config import TrunkConfig
+from adapter_stilts.encoder.trunk.config import TrunkConfig
+from adapter_stilts.encoder.trunk.loading import Trunk, new_trunk, save_trunk
 from adapter_stilts.errors import ConfigError, UsageError
 from adapter_stilts.files import disk_errors, read_json, sha256, write_bytes, write_json
 from adapter_stilts.formats.text import PlainText
@@ -147,7 +147,7 @@ def _fresh(vocabulary: Path, recipe: Recipe, corpus: Corpus) -> Trunk:
         with own_generators(torch.device("cpu")):
             torch.manual_seed(Seeds(recipe.seed).number("aligned start"))
             start = aligned_embeddings(corpus, trunk.config.vocab_size, recipe.hidden)
-        embeddings = trunk.model.embeddings.word_embeddings.weight.data
+        embeddings = trunk.model.word_embeddings.weight.data
         paired = start.abs().sum(1) > 0  # special tokens, and tokens in no pair, keep their random start
         embeddings[paired] = start[paired]
     return trunk

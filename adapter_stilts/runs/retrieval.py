@@ -20,7 +20,7 @@ from typing import Any, TypeVar, cast
 
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.encoder.model import AdapterEncoder
-from adapter_stilts.encoder.sentence_pooling import SentencePooling
+from adapter_stilts.encoder.trunk.sentence_pooling import SentencePooling
 from adapter_stilts.formats.pools import Pools
 from adapter_stilts.retrieval.compared import Vectors
 from adapter_stilts.retrieval.embed import embed

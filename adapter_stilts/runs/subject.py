@@ -17,7 +17,7 @@ from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.config.schema import Task as TaskSettings
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
-from adapter_stilts.encoder.trunk import Trunk, load_trunk, trunk_facts
+from adapter_stilts.encoder.trunk.loading import Trunk, load_trunk, trunk_facts
 from adapter_stilts.errors import ConfigError, UsageError, refuse
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.retrieval.protocols import Protocol, precision_of, protocol

@@ -15,7 +15,7 @@ from typing import Any
 
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.data.feature import Feature, token_rows
-from adapter_stilts.encoder.trunk import Trunk
+from adapter_stilts.encoder.trunk.loading import Trunk
 from adapter_stilts.errors import TaskDataError, UsageError, refuse
 from adapter_stilts.formats.base import Cut, Example, Format
 from adapter_stilts.runs.material import for_task, subset, where_of
@@ -73,6 +73,9 @@ def read_rows(config: RunConfig, task: Task, tasks: Sequence[str]) -> TaskData:
     places = _places(task, where, chosen, every=task.format.masked and len(tasks) > 1)
     train = tuple(load(task, "train", language, place) for language, place in places)
     labels = labels_of(task, [example for loaded in train for example in loaded.examples])
+    if labels is not None and len(labels) == 1:
+        what, do = f"every training row has the same label: {labels[0]}", "give rows of two labels or more"
+        raise TaskDataError(what, where=", ".join(map(str, config.data.sources)) or task.name, do=do)
     untold = [loaded for loaded in train if loaded.origin.language == UNDETERMINED and loaded.origin.kind == "files"]
     validation, notes = _validation(as_selected(task), places, labels, chosen=bool(chosen))
     examples, more = _sampled(task, train, where, config.training.rows, seeds)

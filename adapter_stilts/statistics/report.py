@@ -7,6 +7,8 @@ A report is a document of plain values, as it stands in a file and in `--json`; 
      "confusion": {"counted": "rows", "labels": ["contradiction", ...], "counts": [[61, 9, 10], ...]},
      "lengths": {"of": "tokens of an input", "metric": "accuracy", "bins": [{"from": 8, "to": 19, "n": 150,
      "score": 0.71, "interval": [0.63, 0.78]}, ...]},
+     "outcomes": {"metric": "f1", "parts": [{"answers": "all", "n": 105, "exact": 16, "partial": 37, "missed": 52,
+     "score": 0.32}, {"answers": "1 to 2 words", ...}, ...]},
      "mistakes": [{"id": "12", "text": ..., "gold": "neutral", "predicted": "entailment", "probability": 0.98}, ...]}
 
 In `counts` a row is a gold label and a column a predicted one. `tables` makes of it what a person reads.
@@ -83,10 +85,6 @@ def by_length(lengths: Sequence[int], units: Array, statistic: str, metric: str,
     return {"of": of, "metric": metric, "bins": bins}
 
 
-def _scored(units: Array, statistic: str) -> dict[str, Any]:
-    return {"score": score_of(units, statistic), "interval": score_interval(units, statistic)}
-
-
 def parts_by_length(sizes: NDArray[np.int64]) -> list[tuple[int, int, NDArray[np.intp]]]:
     """The quarters of rows by their length: the shortest, the longest, and which rows they are. Rows of one length stay
     together, so that there may be fewer parts than four."""
@@ -112,8 +110,10 @@ def tables(report: Report, width: int | None = None) -> Iterator[Table]:
     if confusion := report.get("confusion"):
         yield _confusion(confusion, width)
     if outcomes := report.get("outcomes"):
-        rows = [[row["answers"], row["n"], *(row[name] for name in OUTCOMES), percent(row["f1"])] for row in outcomes]
-        yield Table("by length of the gold answer, in questions", ("answer", "n", *OUTCOMES, "F1"), rows)
+        parts = outcomes["parts"]
+        rows = [[row["answers"], row["n"], *(row[name] for name in OUTCOMES), percent(row["score"])] for row in parts]
+        columns = ("answer", "n", *OUTCOMES, outcomes["metric"])
+        yield Table("by length of the gold answer, in questions", columns, rows)
     if lengths := report.get("lengths"):
         metric = lengths["metric"].replace("_", " ")
         rows = [
@@ -135,13 +135,13 @@ def overview(reports: Sequence[Report]) -> Table:
     for report in reports:
         scores = {row["class"]: row["f1"] for row in report.get("classes", ())}
         row = [report["language"], report["n"], percent(report["score"])]
-        row += [percent(report["macro_f1"])] if names else []
+        row += [percent(report.get("macro_f1"))] if names else []
         row += [percent(scores.get(name)) for name in few]
         if len(names) > MOST:
-            lowest = min(scores, key=lambda name: scores[name])
-            row.append(f"{lowest} {percent(scores[lowest])}")
+            lowest = min(scores, key=scores.__getitem__, default="")
+            row.append(f"{lowest} {percent(scores.get(lowest))}")
         if answered:
-            every = report["outcomes"][0]
+            every = report["outcomes"]["parts"][0]
             row += [percent(every[name] / every["n"]) for name in OUTCOMES]
         rows.append(row)
     title = f"{reports[0]['task']} by language{', F1 of each class' if few else ''}, percent"
@@ -161,8 +161,9 @@ def markdown(report: Report) -> str:
     if report.get("mistakes"):
         lines += ["", "## The most confident mistakes", ""]
     for mistake in report.get("mistakes", ()):
-        said = f"* {percent(mistake['probability'])} %: predicted {mistake['predicted']}, gold {mistake['gold']}"
-        lines += [f"{said} (id {mistake['id']})", *(f"  * {name}: {_cell(text)}" for name, text in texts_of(mistake))]
+        labels = " ".join(f"predicted {mistake['predicted']}, gold {mistake['gold']}".split())
+        said = f"* {percent(mistake['probability'])} %: {labels} (id {mistake['id']})"
+        lines += [said, *(f"  * {name}: {_cell(text)}" for name, text in texts_of(mistake))]
     return "\n".join(lines) + "\n"
 
 
@@ -182,6 +183,10 @@ def interval_of(ends: Sequence[float] | None) -> str:
 
 def span_of(low: int, high: int) -> str:
     return str(low) if low == high else f"{low} to {high}"
+
+
+def _scored(units: Array, statistic: str) -> dict[str, Any]:
+    return {"score": score_of(units, statistic), "interval": score_interval(units, statistic)}
 
 
 def _scores(row: Mapping[str, Any]) -> tuple[float | None, ...]:

@@ -18,7 +18,7 @@ from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.config.study import StudyConfig
 from adapter_stilts.encoder.kinds import kinds, resolve
 from adapter_stilts.encoder.sizes import BYTES, adapter_parameters, fusion_parameters, head_parameters, trunk_parameters
-from adapter_stilts.encoder.trunk_config import TrunkConfig, known_config
+from adapter_stilts.encoder.trunk.config import TrunkConfig, known_config
 from adapter_stilts.errors import MissingError
 from adapter_stilts.runs.material import for_task, where_of
 from adapter_stilts.studies.stages import FUSE, STACK, Grid, Stage

@@ -24,7 +24,7 @@ from accelerate import PartialState
 from accelerate.utils import parse_flag_from_env, reduce
 from torch import Tensor, nn
 
-from adapter_stilts.encoder.precision import resolve_device
+from adapter_stilts.encoder.trunk.precision import resolve_device
 from adapter_stilts.errors import ConfigError, UsageError
 from adapter_stilts.training.plan import Batch
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,7 +12,7 @@ import time
 
 import pytest
 import typer
-from adapter_stilts_cli.app import StiltsGroup, quiet_libraries
+from adapter_stilts_cli.app import StiltsGroup, quiet_libraries, say
 from typer.testing import CliRunner
 
 from adapter_stilts import __version__, errors
@@ -194,3 +196,33 @@ def test_switches_telemetry_off_and_leaves_what_the_user_set():
     quiet_libraries(environment)
     assert environment["HF_HUB_DISABLE_TELEMETRY"] == "1"
     assert environment["TOKENIZERS_PARALLELISM"] == "true"
+
+
+class Screen(io.StringIO):
+    """An stderr that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_colours_errors_on_a_terminal_unless_the_user_minds(monkeypatch):
+    error = errors.UsageError("no such thing: x", where="here", do="look there")
+    said = {}
+    for mind in ("", "1"):
+        monkeypatch.setenv("NO_COLOR", mind)
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setattr("sys.stderr", Screen())
+        say(error)
+        said[mind] = sys.stderr.getvalue()
+    assert said["1"] == f"{error}\n"
+    assert said[""].startswith("\x1b[31m\x1b[1mUsageError\x1b[0m: no such thing: x\n")
+    assert re.sub(r"\x1b\[\d+m", "", said[""]) == f"{error}\n"
+
+
+def test_helps_in_the_width_of_the_terminal():
+    code = "from adapter_stilts_cli.app import main; main()"
+    for width in (80, 200):
+        command = [sys.executable, "-c", code, "train", "--help"]
+        said = subprocess.run(command, env={**os.environ, "COLUMNS": str(width)}, capture_output=True, text=True)
+        text = said.stdout.partition("Example")[0]
+        assert width - 25 < max(map(len, text.split("\n"))) <= width

@@ -41,6 +41,8 @@ def test_prints_one_document(run, vectors, tmp_path):
         (2, "nothing to mine", ("-o", "p")),
         (2, "did you mean 'exact'", ("-o", "p", "--index", "exakt")),
         (2, "Missing option", ()),
+        (2, "--score-only without a file(.|\n)*SRC TGT --aligned", ("a.de", "a.en", "--score-only", "-o", "p")),
+        (2, "one file of sentences(.|\n)*SRC TGT --aligned", ("-o", "p", "--score-only", "a.de", "a.en")),
         (3, "no vectors here", ("-o", "p", "--source-vectors", "x", "--target-vectors", "y")),
         (3, "no such file", ("-o", "p", "x.de", "x.en", "--trunk", "miniature")),
         (

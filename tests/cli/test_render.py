@@ -1,8 +1,7 @@
-"""Tables that no pipe shortens, and JSON that every reader takes."""
+"""Scores as tables, and JSON that every reader takes."""
 
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -13,32 +12,6 @@ from adapter_stilts_cli import render
 from adapter_stilts.runs.evaluate import Evaluated
 from adapter_stilts.runs.results import Means, TaskMean
 from adapter_stilts.statistics.result import Result
-
-
-class Terminal(io.StringIO):
-    """Text that says it is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-def test_aligns_names_to_the_left_and_numbers_to_the_right():
-    text = render.aligned("scores", ("task", "n"), [["xnli", "5 010"], ["tatoeba", "1"]])
-    assert text == "scores\ntask         n\nxnli     5 010\ntatoeba      1"
-
-
-def test_shortens_nothing_in_a_pipe():
-    stream = io.StringIO()
-    render.table("", ("a", "b"), [("x" * 500, "[red]")], stream)
-    assert "x" * 500 in stream.getvalue()
-
-
-def test_draws_on_a_terminal_without_reading_markup_in_the_data(monkeypatch):
-    monkeypatch.setenv("NO_COLOR", "1")
-    stream = Terminal()
-    render.table("title", ("a", "n"), [("[red]not a colour[/red]", 3)], stream)
-    assert "[red]not a colour[/red]" in stream.getvalue()
-    assert "\x1b[3" not in stream.getvalue()
 
 
 def test_writes_values_as_people_read_them():

@@ -17,7 +17,8 @@ LONG = "a very long sentence of many words " * 9
 
 def report(language="sw", labels=("yes", "no")):
     gold, said = [*labels, labels[0]], [*labels, labels[1]]
-    mistake = {"id": "2", "text": LONG, "gold": labels[0], "predicted": labels[1], "probability": 0.987}
+    texts = {"id": "2", "text": LONG, "pair": "short"}
+    mistake = texts | {"gold": labels[0], "predicted": labels[1], "probability": 0.987}
     facts = {"task": "nli", "protocol": "own", "language": language, "split": "test", "settings": {}}
     facts |= {"metric": "accuracy", "score": 2 / 3, "n": 3, "notes": []}
     return facts | classes_of(gold, said, "rows") | {"mistakes": [mistake] * 7}
@@ -45,7 +46,7 @@ def test_prints_everything_of_one_language_and_cuts_nothing_in_a_pipe(capsys):
 
 
 def test_prints_a_row_for_each_of_several_languages(capsys):
-    printed.show([report("sw"), report("yo")])
+    printed.show([report("sw"), report("yo") | {"settings": {"limit": 3}}])
     shown = capsys.readouterr().out
     assert "nli by language, F1 of each class, percent" in shown
     assert "by class, counted" not in shown
@@ -61,6 +62,14 @@ def test_keeps_to_the_width_of_the_terminal(terminal, capsys, width, labels):
     assert max(map(cell_len, lines)) <= width
     assert sum("very long sentence" in line for line in lines) <= 10
     assert any(line.endswith(" ...") for line in lines) == (width == 80)
+
+
+def test_breaks_long_answers_too(terminal, capsys):
+    terminal(80)
+    made = report()
+    made["mistakes"] = [made["mistakes"][0] | {"predicted": "an answer " * 12}]
+    printed.detail(made)
+    assert all(len(line) <= 80 for line in capsys.readouterr().out.splitlines() if "an answer" in line)
 
 
 def test_prints_scores_by_length(capsys):

@@ -1,6 +1,7 @@
 """`sweep` on the command line: what goes where, and how it ends."""
 
 import json
+import re
 
 import pytest
 
@@ -28,6 +29,22 @@ def test_prints_one_document_and_leaves_a_configuration_that_the_verbs_take(run,
     assert {row["settings"]["layer"] for row in scored["results"]} == {record["chosen"]["layer"]}
 
 
+def test_prints_what_was_tried_chosen_and_the_default_in_eighty_columns(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    result = run("sweep", "--tasks", "tatoeba", "--languages", "de,sw", "--layers", "2,4", "-o", "tuned")
+    assert result.exit_code == 0, result.stderr
+    assert "tatoeba: accuracy on validation, 2 settings tried; pool mean, margin absolute, centring no" in result.stderr
+    assert re.search(r"^layer +score +over default, 95 %$", result.stderr, re.MULTILINE)
+    assert re.search(r"^ +2 +\d+\.\d +\+0\.0, \+0\.0 to \+0\.0 +.*default$", result.stderr, re.MULTILINE)
+    lines = result.stdout.split("\n")
+    assert max(map(len, lines)) <= 80
+    assert lines[0] == "tatoeba (accuracy)"
+    assert re.fullmatch(r" +setting +dev +test", lines[1])
+    assert re.search(r"^default.* layer 2, mean, absolute +\d+\.\d +\d+\.\d$", result.stdout, re.MULTILINE)
+    assert re.search(r"^de +\d+\.\d +\d+\.\d +[+-]\d+\.\d$", result.stdout, re.MULTILINE)
+    assert lines[-2] == "tatoeba  tuned/sweep/tatoeba.yaml"
+
+
 def test_prints_the_plan_of_a_dry_run(run, tmp_path):
     result = run("sweep", "--tasks", "tatoeba,bucc2018", "--centring", "no", "--dry-run")
     assert result.exit_code == 0
@@ -51,8 +68,6 @@ def test_prints_the_plan_of_a_dry_run(run, tmp_path):
     ],
 )
 def test_refuses_with_the_right_code(run, tmp_path, code, pattern, words):
-    import re
-
     result = run("sweep", *words)
     assert result.exit_code == code
     assert result.stdout == ""

@@ -1,8 +1,10 @@
 """Every key has a meaning, a default and a place; two configurations differ where they differ."""
 
+from pathlib import Path
+
 import pytest
 
-from adapter_stilts.config.explain import different, explain
+from adapter_stilts.config.explain import different, explain, page, written
 from adapter_stilts.config.load import with_settings
 from adapter_stilts.config.schema import RunConfig, keys
 from adapter_stilts.config.study import StudyConfig
@@ -36,3 +38,16 @@ def test_names_the_keys_in_which_two_configurations_differ():
         ("training.max_steps", None, 72),
         ("adapter.settings.reduction_factor", None, 4),
     ]
+
+
+def test_writes_the_page_of_settings_that_is_in_the_docs():
+    """`make settings` writes it again."""
+    written_page = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert written_page == page()
+    for key in (*explain(RunConfig), *explain(StudyConfig)):
+        assert f"| `{key.key}` |" in written_page
+
+
+def test_writes_values_as_yaml_has_them():
+    values = (None, (), True, 1e-4, 2048, ("a", "b"), "mean")
+    assert [written(value) for value in values] == ["-", "-", "true", "0.0001", "2048", "[a, b]", "mean"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from adapter_stilts_cli import encode, evaluate, mine, predict, study, train
+from adapter_stilts_cli import encode, evaluate, mine, predict, search, study, train
 from adapter_stilts_cli import inspect as inspect_verbs
 from adapter_stilts_cli.app import app
 from typer.testing import CliRunner
@@ -27,10 +27,11 @@ COMMANDS = {
     "encode": encode.encode,
     "mine": mine.mine,
     "predict": predict.predict,
+    "search": search.search,
     "study": study.study,
 }
-SCREEN = {"as_json", "all_metrics", "dry_run"}  # what is printed, which a function has no need of
-CALLED = {"limit": "limit_gb", "file": "rows"}  # --limit-gb; rows may also be given as they are
+SCREEN = {"as_json", "all_metrics"}  # what is printed, which a function has no need of
+CALLED = {"limit": "limit_gb", "file": "rows", "count": "k"}  # --limit-gb; rows may also be given as they are
 FEW = {"training.max_steps": 2, "training.rows": 24}
 TEXTS = {"de": ["Guten Morgen.", "Der Zug nach Rom.", ""], "en": ["Good morning.", "The train to Rome."]}
 
@@ -165,6 +166,31 @@ def test_mines_pairs_best_first(here):
     assert {(TEXTS["de"][pair.source - 1], TEXTS["en"][pair.target - 1]) for pair in numbered} == {
         (pair.source, pair.target) for pair in pairs
     }
+
+
+@pytest.mark.parametrize("name", ["pairs.tsv", "pairs.csv", "pairs.jsonl"])
+def test_keeps_and_returns_the_same_pairs_in_every_form(here, name):
+    pairs = stilts.mine(TEXTS["de"], TEXTS["en"], trunk="miniature")
+    kept = stilts.mine(TEXTS["de"], TEXTS["en"], trunk="miniature", out=name, columns=True)
+    assert [pair[1:] for pair in kept] == [pair[1:] for pair in pairs]
+    assert [pair.score for pair in kept] == pytest.approx([pair.score for pair in pairs], abs=1e-6)
+    given = [{"source": pair.source, "target": pair.target} for pair in pairs]
+    scored = stilts.mine(TEXTS["de"], TEXTS["en"], trunk="miniature", score_only=given)
+    assert {pair[1:] for pair in scored} == {pair[1:] for pair in pairs}
+    assert len(stilts.mine(score_only=given, trunk="miniature")) == len(pairs)
+
+
+def test_finds_what_is_nearest_in_a_list_and_says_what_it_would_do(here):
+    found = stilts.search(TEXTS["en"], TEXTS["en"][1], trunk="miniature", k=2)
+    assert [(one.line, one.text) for one in found] == [(2, TEXTS["en"][1]), (1, TEXTS["en"][0])]
+    assert stilts.search(TEXTS["en"], TEXTS["en"], trunk="miniature", k=1)[0][0].line == 1
+    with pytest.raises(UsageError, match="0 neighbours"):
+        stilts.search(TEXTS["en"], "a", trunk="miniature", k=0)
+    planned = stilts.encode(TEXTS["de"], trunk="miniature", out="v", dry_run=True)
+    assert (planned["rows"], planned["state"]) == (3, "new")
+    assert stilts.mine(TEXTS["de"], TEXTS["en"], trunk="miniature", out="pairs.tsv", dry_run=True)["planned"]
+    assert not Path("v").exists()
+    assert not Path("pairs.tsv").exists()
 
 
 def test_previews_a_study(here):

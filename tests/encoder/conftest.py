@@ -9,7 +9,7 @@ import torch
 
 from adapter_stilts.encoder.composition import fusions, parse
 from adapter_stilts.encoder.model import AdapterEncoder
-from adapter_stilts.encoder.trunk import Trunk
+from adapter_stilts.encoder.trunk.loading import Trunk
 
 SETTINGS: dict[str, dict[str, object]] = {
     "seq_bn": {"reduction_factor": 4},

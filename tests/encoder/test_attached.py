@@ -11,8 +11,8 @@ import torch
 from adapter_stilts.encoder.composition import Fuse, Name, fusions, names, parse
 from adapter_stilts.encoder.kinds import kinds
 from adapter_stilts.encoder.model import AdapterEncoder
-from adapter_stilts.encoder.trunk import Trunk, load_trunk, new_trunk
-from adapter_stilts.encoder.trunk_config import TrunkConfig
+from adapter_stilts.encoder.trunk.config import TrunkConfig
+from adapter_stilts.encoder.trunk.loading import Trunk, load_trunk, new_trunk
 from adapter_stilts.errors import ArtefactError, CompositionError, UnknownName, UsageError
 
 KINDS = ["seq_bn", "double_seq_bn", "par_bn", "seq_bn_inv", "compacter", "lora", "ia3", "prefix_tuning", "mam", "full"]

@@ -4,7 +4,7 @@ one."""
 import pytest
 import torch
 
-from adapter_stilts.encoder.layers import product
+from adapter_stilts.encoder.trunk.attention import product
 
 
 def operands(dtype: torch.dtype) -> list[torch.Tensor]:

@@ -12,7 +12,7 @@ import torch
 from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
-from adapter_stilts.encoder.trunk import load_trunk
+from adapter_stilts.encoder.trunk.loading import load_trunk
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
 ADAPTERS = {"a": "seq_bn", "b": "seq_bn", "c": "lora", "d": "compacter", "e": "prefix_tuning", "f": "ia3"}

@@ -5,15 +5,17 @@ from __future__ import annotations
 import pytest
 import torch
 
-from adapter_stilts.encoder.backends import adapterhub
-from adapter_stilts.encoder.kinds import Kind, kinds, resolve
-from adapter_stilts.encoder.trunk_config import BASE, LARGE, TrunkConfig
+from adapter_stilts.encoder.kinds import Kind, kinds, part, resolve
+from adapter_stilts.encoder.modules.base import build
+from adapter_stilts.encoder.modules.fusion import FusionParts
+from adapter_stilts.encoder.trunk.config import BASE, LARGE, TrunkConfig
+from adapter_stilts.encoder.trunk.loading import empty_model
 from adapter_stilts.errors import UnknownName, UsageError
 
 
 def size(kind: str, shape: TrunkConfig, **settings: object) -> int:
     with torch.device("meta"):
-        parts = adapterhub.build(kinds[kind], resolve(kinds[kind], settings), shape, shape.num_hidden_layers, None)
+        parts = build(kinds[kind], resolve(kinds[kind], settings), empty_model(shape))
     return sum(parameter.numel() for parameter in parts.parameters())
 
 
@@ -42,7 +44,7 @@ def test_has_the_published_number_of_parameters(kind: str, base: int, large: int
 def test_fusion_has_the_published_number_of_parameters() -> None:
     with torch.device("meta"):
         sizes = [
-            sum(p.numel() for p in adapterhub.build_fusion(("output",), shape, shape.num_hidden_layers).parameters())
+            sum(p.numel() for p in FusionParts(("output",), empty_model(shape)).parameters())
             for shape in (BASE, LARGE)
         ]
     assert sizes == [12 * (3 * 768**2 + 2 * 768), 24 * (3 * 1024**2 + 2 * 1024)]  # 21.3 M and 75.5 M
@@ -126,9 +128,10 @@ def test_refuses_settings_that_cannot_be_built(kind: str, settings: dict[str, ob
 
 
 def test_a_new_kind_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = {"reduction_factor": 32.0, "phm_dim": 4}
+    settings = kinds["compacter"].settings
     summary, paper = "one hypercomplex bottleneck per layer", "https://arxiv.org/abs/2106.04647"
-    kind = Kind("compacter++", summary, paper, settings, frozenset({"output"}), 1e-3, 0.01)
+    module = part("compacter", sites=("output",), reads="norm", ln_before=False)
+    kind = Kind("compacter++", summary, paper, settings, frozenset({"output"}), 1e-3, 0.01, (module,))
     monkeypatch.setitem(kinds._things, kind.name, kind)
     assert size("compacter++", BASE) == 12 * (3 * 768 + 3 * 24) + 4**3  # 28,576 in the library's own table
     assert kinds["compacter++"].composes == {"stack", "fuse", "average"}

@@ -14,7 +14,7 @@ from torch import nn
 from adapter_stilts.encoder.composition import Name, parse
 from adapter_stilts.encoder.kinds import kinds
 from adapter_stilts.encoder.model import AdapterEncoder
-from adapter_stilts.encoder.trunk import Trunk, load_trunk
+from adapter_stilts.encoder.trunk.loading import Trunk, load_trunk
 from adapter_stilts.errors import UsageError
 
 KINDS = ["seq_bn", "double_seq_bn", "par_bn", "seq_bn_inv", "compacter", "lora", "ia3", "prefix_tuning", "mam", "full"]

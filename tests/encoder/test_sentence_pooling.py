@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from adapter_stilts.encoder.sentence_pooling import SentencePooling, read_pooling
+from adapter_stilts.encoder.trunk.sentence_pooling import SentencePooling, read_pooling
 from adapter_stilts.errors import ArtefactError
 
 TYPE = "sentence_transformers.models."

@@ -9,7 +9,7 @@ from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.kinds import kinds, resolve
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.sizes import adapter_parameters, fusion_parameters, head_parameters, trunk_parameters
-from adapter_stilts.encoder.trunk_config import BASE, LARGE, known_config
+from adapter_stilts.encoder.trunk.config import BASE, LARGE, known_config
 
 OVERRIDES = [
     *((kind, {}) for kind in kinds if kind not in ("full", "compacter")),

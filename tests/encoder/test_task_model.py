@@ -14,7 +14,7 @@ from adapter_stilts.encoder.composition import parse
 from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
-from adapter_stilts.encoder.trunk import Trunk
+from adapter_stilts.encoder.trunk.loading import Trunk
 
 Batch = dict[str, torch.Tensor]
 Make = Callable[..., AdapterEncoder]

@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 from transformers import XLMRobertaModel, XLMRobertaTokenizerFast
 
 from adapter_stilts.encoder.model import AdapterEncoder
-from adapter_stilts.encoder.trunk import Trunk, load_tokenizer, load_trunk, new_trunk, save_trunk
-from adapter_stilts.encoder.trunk_config import TrunkConfig, read_config
+from adapter_stilts.encoder.trunk.config import TrunkConfig, read_config
+from adapter_stilts.encoder.trunk.loading import Trunk, load_tokenizer, load_trunk, new_trunk, save_trunk
 from adapter_stilts.errors import ArtefactError, MissingError, StiltsError, UnknownName, Unreachable, UsageError
 
 
@@ -375,9 +375,9 @@ def test_takes_a_hub_trunk_from_the_cache_without_the_network(
 
 
 def test_chooses_bf16_where_the_processor_has_it(monkeypatch: pytest.MonkeyPatch, tiny_folder: Path) -> None:
-    monkeypatch.setattr("adapter_stilts.encoder.precision._processor_flags", lambda: frozenset({"avx512_bf16"}))
+    monkeypatch.setattr("adapter_stilts.encoder.trunk.precision._processor_flags", lambda: frozenset({"avx512_bf16"}))
     assert load(tiny_folder, precision="auto").precision == "bf16"
-    monkeypatch.setattr("adapter_stilts.encoder.precision._processor_flags", lambda: frozenset({"avx2"}))
+    monkeypatch.setattr("adapter_stilts.encoder.trunk.precision._processor_flags", lambda: frozenset({"avx2"}))
     assert load(tiny_folder, precision="auto").precision == "fp32"
 
 
@@ -395,7 +395,7 @@ def test_refuses_a_precision_or_device_this_machine_lacks(tiny_folder: Path) -> 
 
 
 def test_says_that_quantised_trunks_need_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    from adapter_stilts.encoder.precision import resolve_precision
+    from adapter_stilts.encoder.trunk.precision import resolve_precision
 
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"adapter-stilts\[bnb\]"):

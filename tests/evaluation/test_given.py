@@ -356,4 +356,4 @@ def test_tells_what_no_answer_at_all_gives(put):
     files = put("g.json", document), put("p.json", {"q": "Anna", "r": "Anna", "s": ""})
     made = given.score_file("squad_v2", *files, FEW)
     assert made.majority == ("f1", pytest.approx(1 / 3))
-    assert [row["answers"] for row in made.report["outcomes"]] == ["all", "1 word", "no answer"]
+    assert [row["answers"] for row in made.report["outcomes"]["parts"]] == ["all", "1 word", "no answer"]

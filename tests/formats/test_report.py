@@ -105,9 +105,10 @@ def test_tells_exact_partial_and_missed_answers_by_their_length():
         for n, row in enumerate(rows)
     ]
     made = report("span", "squad", rows, said, answers=answers, lengths=[1, 2, 3, 4])
-    every, *parts = made["outcomes"]
+    every, *parts = made["outcomes"]["parts"]
+    assert made["outcomes"]["metric"] == "f1"
     assert (every["n"], every["exact"], every["partial"], every["missed"]) == (4, 2, 1, 1)
-    assert every["f1"] == pytest.approx((1 + 2 / 3 + 1 + 0) / 4)
+    assert every["score"] == pytest.approx((1 + 2 / 3 + 1 + 0) / 4)
     assert {part["answers"]: (part["exact"], part["partial"], part["missed"]) for part in parts} == {
         "1 word": (1, 0, 1),
         "2 words": (0, 1, 0),
@@ -121,7 +122,7 @@ def test_tells_exact_partial_and_missed_answers_by_their_length():
 
 def test_counts_characters_of_answers_where_words_are_not_told_apart():
     rows = [SpanQuestion("q", "?", "北京大学", (Answer("北京", 0),))]
-    (_, part) = report("span", "squad", rows, {"q": "北京大学"}, Options(language="zh"))["outcomes"]
+    (_, part) = report("span", "squad", rows, {"q": "北京大学"}, Options(language="zh"))["outcomes"]["parts"]
     assert (part["answers"], part["partial"]) == ("2 characters", 1)
 
 
@@ -136,8 +137,8 @@ def test_tells_whether_questions_without_an_answer_were_known():
         "an answer": (1, 1),
         "no answer": (1, 2),
     }
-    assert made["outcomes"][-1]["answers"] == "no answer"
-    assert (made["outcomes"][-1]["exact"], made["outcomes"][-1]["missed"]) == (1, 1)
+    assert made["outcomes"]["parts"][-1]["answers"] == "no answer"
+    assert (made["outcomes"]["parts"][-1]["exact"], made["outcomes"]["parts"][-1]["missed"]) == (1, 1)
 
 
 def test_tells_choices_by_position_and_mistakes_by_their_text():

@@ -16,8 +16,8 @@ from adapter_stilts.encoder.composition import fusions, parse
 from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
-from adapter_stilts.encoder.trunk import Trunk, load_trunk, new_trunk
-from adapter_stilts.encoder.trunk_config import TrunkConfig
+from adapter_stilts.encoder.trunk.config import TrunkConfig
+from adapter_stilts.encoder.trunk.loading import Trunk, load_trunk, new_trunk
 from adapter_stilts.errors import ArtefactError, CompositionError
 from adapter_stilts.training.checkpoint import restore, snapshot
 
@@ -196,11 +196,11 @@ def test_heads_and_adapters_leave_the_configuration_as_it_was(
     tiny_trunk: Trunk, batch: dict[str, torch.Tensor]
 ) -> None:
     """The library changes the configuration it is given, and a second model built from it fails."""
-    before = copy.deepcopy(tiny_trunk.model.config.to_dict())
+    before = copy.deepcopy(tiny_trunk.config)
     for _ in range(2):
         model = fused(tiny_trunk)
         train(model, batch)
-    assert tiny_trunk.model.config.to_dict() == before
+    assert tiny_trunk.config == before
 
 
 def test_nothing_here_asks_the_network(

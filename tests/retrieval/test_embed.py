@@ -1,8 +1,11 @@
 """Vectors are checked against the library's own model, one sentence at a time, pooled by hand."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
+from transformers import XLMRobertaModel
 
 from adapter_stilts.encoder.composition import parse
 from adapter_stilts.retrieval.embed import embed
@@ -16,10 +19,15 @@ POOLS = {
 }
 
 
+@cache
+def librarys_model(folder):
+    return XLMRobertaModel.from_pretrained(folder, add_pooling_layer=False).eval()
+
+
 @torch.no_grad()
 def one_at_a_time(trunk, sentence, layer, pool):
     ids = trunk.tokenizer(sentence, truncation=True, max_length=trunk.config.max_length, return_tensors="pt")
-    states = trunk.model(**ids, output_hidden_states=True).hidden_states[layer][0]
+    states = librarys_model(trunk.name)(**ids, output_hidden_states=True).hidden_states[layer][0]
     vector = POOLS[pool](states).numpy()
     return vector / np.linalg.norm(vector)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from adapter_stilts.encoder.trunk import load_trunk
+from adapter_stilts.encoder.trunk.loading import load_trunk
 from adapter_stilts.formats.queries import Candidate, Query
 from adapter_stilts.runs.build import finished_models
 from adapter_stilts.runs.ranking import query_vectors, read_pool

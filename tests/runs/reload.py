@@ -10,7 +10,7 @@ import safetensors.torch
 import torch
 
 from adapter_stilts.data.batches import collate
-from adapter_stilts.encoder.trunk import load_trunk
+from adapter_stilts.encoder.trunk.loading import load_trunk
 from adapter_stilts.formats.base import Cut, formats
 from adapter_stilts.formats.pair import Classified
 from adapter_stilts.formats.text import PlainText

@@ -42,7 +42,7 @@ def test_lowers_the_rate_of_a_loss_that_rose_and_says_nothing_else():
 def test_lengthens_a_short_course_by_the_key_that_made_it():
     usual = "training.learning_rate=1e-3"
     assert advised(usual, "training.max_steps=50", steps=50) == ("50 steps are few", ["training.max_steps=600"])
-    assert advised(usual, "training.epochs=2", steps=300) == ("300 steps are few", ["training.epochs=8"])
+    assert advised(usual, steps=300) == ("300 steps are few", ["training.epochs=6"])  # it did three
     why, pasted = advised(usual, "training.patience=3", stopped_by="patience")
     assert why.startswith("3 evaluations without a gain ended it")
     assert pasted[0] == "training.patience=0"

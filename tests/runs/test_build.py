@@ -20,7 +20,7 @@ import adapter_stilts.runs.train
 from adapter_stilts.config.load import with_settings
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.kinds import kinds
-from adapter_stilts.encoder.trunk import load_trunk
+from adapter_stilts.encoder.trunk.loading import load_trunk
 from adapter_stilts.errors import ArtefactError
 from adapter_stilts.reporting import Silent
 from adapter_stilts.runs.build import finished_encoder, finished_models

@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 from asking import evaluation
 
-from adapter_stilts.encoder.trunk import load_trunk
+from adapter_stilts.encoder.trunk.loading import load_trunk
 from adapter_stilts.errors import ArtefactError, TaskDataError, UnknownName, UsageError
 from adapter_stilts.reporting import Silent
 from adapter_stilts.runs.build import finished_encoder, finished_models

@@ -14,7 +14,7 @@ from adapter_stilts.config.load import with_settings
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.composition import parse
 from adapter_stilts.encoder.model import AdapterEncoder
-from adapter_stilts.encoder.trunk import load_trunk
+from adapter_stilts.encoder.trunk.loading import load_trunk
 from adapter_stilts.errors import UsageError
 from adapter_stilts.reporting import Silent
 from adapter_stilts.retrieval.embed import embed

@@ -7,7 +7,7 @@ import torch
 from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
-from adapter_stilts.encoder.trunk import load_trunk
+from adapter_stilts.encoder.trunk.loading import load_trunk
 from adapter_stilts.errors import ArtefactError, ConfigError, Interrupted, UsageError
 from adapter_stilts.formats.base import Cut, formats
 from adapter_stilts.formats.text import PlainText

@@ -175,3 +175,11 @@ def test_spread_draws_evenly_without_repetition(sizes, total, seed):
         assert len(found) == min(total, sum(sizes))
         for language, size in enumerate(sizes):
             assert counts[language] >= min(size, total // len(sizes))
+
+
+def test_refuses_rows_that_all_have_one_label(tmp_path):
+    path = tmp_path / "train.tsv"
+    path.write_text("text\tlabel\na fine day\tgood\na fine night\tgood\n")
+    config = with_settings(RunConfig(), {"data.sources": [f"train={path}", f"validation={path}"]})
+    with pytest.raises(TaskDataError, match=r"every training row has the same label: good(.|\n)*train\.tsv"):
+        read_rows(config, find_task("single"), ("single",))

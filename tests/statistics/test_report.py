@@ -87,6 +87,14 @@ def test_draws_a_row_for_each_language():
     assert overview(many).rows[0][-1] == "h 0.0"
 
 
+def test_draws_languages_of_which_some_have_no_classes():
+    parts = {"outcomes": {"metric": "f1", "parts": [{"n": 4, "exact": 2, "partial": 1, "missed": 1}]}}
+    with_classes = FACTS | classes_of(["an answer", "no answer"], ["an answer"] * 2, "questions") | parts
+    table = overview([with_classes, FACTS | {"language": "yo"} | parts])
+    assert table.columns[3:] == ["mean F1", "an answer", "no answer", "exact", "partial", "missed"]
+    assert table.rows[1][3:] == ["", "", "", "50.0", "25.0", "25.0"]
+
+
 def test_writes_a_page_in_which_no_text_ends_a_cell():
     report = FACTS | classes_of(["a|b", "c"], ["c", "c"], "rows")
     report |= {"notes": ["only a part"]}

@@ -11,7 +11,7 @@ from adapter_stilts.encoder.composition import parse
 from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
-from adapter_stilts.encoder.trunk import load_trunk
+from adapter_stilts.encoder.trunk.loading import load_trunk
 from adapter_stilts.errors import Interrupted
 from adapter_stilts.formats.base import Cut, formats
 from adapter_stilts.formats.pair import Classified

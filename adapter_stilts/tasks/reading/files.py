@@ -42,6 +42,7 @@ CODE = r"(?P<l>[a-z]{2,3}(?:[_-](?:[A-Z][A-Za-z]{1,3}|hans|hant|latn|cyrl|arab|4
 NAME = r"(?P<name>[a-z]+)"
 SHOWN = 8  # names in a message
 OURS = frozenset((IDENTITY, LEDGER, MADE_OF))  # one of them is in every folder that a run, `eval` or `encode` left
+WORDS = {"am", "as", "be", "he", "id", "is", "it", "la", "my", "no", "or", "so", "to"}  # codes, and words
 NO_LANGUAGE = {name for names in SPLIT_NAMES.values() for name in names} | {"all", "new", "old", "raw", "tmp"}
 CACHED = ("datasets--", "models--")  # how the hub's folders begin in its cache
 SAVED = (
@@ -125,7 +126,9 @@ def no_files(task: Task, split: str, folder: Path, language: str = "") -> TaskDa
     looked = [pattern.replace("{l}", language or "LANGUAGE").replace("{name}", name) for pattern in patterns[:SHOWN]]
     advice = f"check --data, or give the file with --data {split}=FILE"
     if there:
-        advice = f"{meant(language, there)}this folder has it in: {', '.join(there)}"
+        like = [code for code in there if same_language(code, language)] if language else []
+        other = f"of '{iso1(language)}' there is {', '.join(like)} and no other; " if like else ""
+        advice = f"{other or meant(language, there)}this folder has it in: {', '.join(there)}"
     what = f"no file for the {split} split of '{task.name}'" + (f" in '{language}'" if language else "")
     what += f"; looked for {', '.join(looked)} (plain or .gz, not in the folders of runs)"
     fitting = [name for name in _names(folder) if any(_regex(pattern).fullmatch(name) for pattern in patterns)]
@@ -148,8 +151,15 @@ def _told(task: Task, path: Path) -> str:
         return named
     if column := _language_column(path):
         return column
-    folder = path.absolute().parent.name  # sw/train.txt
-    return folder if is_known(folder) else ""
+    folder = path.absolute().parent  # sw/train.txt
+    return folder.name if is_known(folder.name) and not _a_word(folder) else ""
+
+
+def _a_word(folder: Path) -> bool:
+    """Whether a folder's name is an English word (my, no, it) and no folder of another language stands beside it."""
+    if folder.name.lower() not in WORDS:
+        return False
+    return not any(is_known(beside.name) and beside.name not in WORDS for beside in folder.parent.iterdir())
 
 
 def _patterns(task: Task) -> Iterator[str]:

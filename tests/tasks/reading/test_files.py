@@ -6,7 +6,7 @@ import pytest
 
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.tasks.base import Task, tasks
-from adapter_stilts.tasks.reading.files import find, language_in_name, languages_in
+from adapter_stilts.tasks.reading.files import find, language_in_name, language_told, languages_in
 from adapter_stilts.tasks.source import Source
 
 
@@ -241,3 +241,19 @@ def test_follows_links_once_and_leaves_hidden_folders_out(folder):
     (root.parent / "data" / "linked").symlink_to(root)
     assert languages_in(tasks["xquad"], "test", root.parent / "data") == ("de",)
     assert languages_in(tasks["xquad"], "test", root.parent) == ("de",)
+
+
+def test_takes_a_folder_called_by_a_word_for_no_language_without_another_beside_it(write, tmp_path):
+    path = write("my/train.jsonl", '{"premise": "a", "hypothesis": "b", "label": "neutral"}\n')
+    assert language_told(tasks["nli"], [path]) == ""
+    assert language_told(tasks["nli"], [write("sw/train.jsonl", "{}\n")]) == "sw"
+    assert language_told(tasks["nli"], [path]) == "my"  # sw/ stands beside it now
+
+
+def test_names_the_scripts_that_are_there_of_a_language_asked_for_in_another(write, tmp_path):
+    write("zh-Hans.test.jsonl", '{"premise": "a", "hypothesis": "b", "label": "neutral"}\n')
+    with pytest.raises(
+        TaskDataError, match="of 'zh' there is zh-Hans and no other; this folder has it in: zh-Hans"
+    ) as error:
+        find(tasks["nli"], "test", "zh-Hant", tmp_path)
+    assert "did you mean" not in str(error.value)

@@ -132,6 +132,8 @@ def test_reads_a_bitext_from_two_files_or_one_table(write):
     assert load(tasks["bitext"], "test", "de", Where(files={"test": pair})).examples == expected
     table = write("de-en.tsv", "de\ten\neins\tone\nzwei\ttwo\n")
     assert load(tasks["bitext"], "test", "de", Where(files={"test": (table,)})).examples == expected
+    table = write("pairs.csv", "de;en\n" + "".join(f"{row.source};{row.target}\n" for row in expected))
+    assert load(tasks["bitext"], "test", "de", Where(files={"test": (table,)})).examples == expected
 
 
 def test_refuses_one_side_of_a_bitext(write):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adapter_stilts.encoder import sentence_pooling
+from adapter_stilts.encoder.trunk import sentence_pooling
 from adapter_stilts.errors import MissingError, Unreachable
 from adapter_stilts.miniature.datasets import trunk_folder
 

@@ -1,4 +1,4 @@
-"""A trunk's config.json, read as data: allow-listed keys only, and the configuration built by us.
+"""A trunk's config.json, read as data: allow-listed keys only.
 
 transformers 4.57 lets a config.json choose code to run: `auto_map` names Python files in the folder, and a planted
 `_attn_implementation_internal` reaches the remote-kernel loader even when another implementation is asked for
@@ -9,15 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from adapter_stilts.errors import ArtefactError, MissingError
 from adapter_stilts.miniature.datasets import trunk_folder
-
-if TYPE_CHECKING:
-    from transformers import XLMRobertaConfig
 
 REFETCH = "fetch the trunk again, all of its files"
 NEEDED = "name the folder of an XLM-R: config.json, model.safetensors, tokenizer.json"
@@ -111,14 +107,6 @@ def check_config(values: Mapping[str, object], where: str) -> TrunkConfig:
         what = f"{config.max_position_embeddings} positions and padding id {config.pad_token_id} leave no room"
         raise ArtefactError(what, where=where, do=REFETCH)
     return config
-
-
-def library_config(config: TrunkConfig) -> XLMRobertaConfig:
-    """The library's configuration object, made new each time: the library changes the one it is given."""
-    from transformers import XLMRobertaConfig
-
-    fixed = {"position_embedding_type": "absolute", "attn_implementation": "sdpa"}
-    return XLMRobertaConfig(**asdict(config), **fixed)  # type: ignore[no-untyped-call]
 
 
 def _pairs(value: object) -> Iterator[tuple[str, object]]:

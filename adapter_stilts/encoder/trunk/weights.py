@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from adapter_stilts.encoder.transfer import first
-from adapter_stilts.encoder.trunk_config import REFETCH
+from adapter_stilts.encoder.trunk.config import REFETCH
 from adapter_stilts.errors import ArtefactError, MissingError
 
 PREFIXES = ("roberta.", "model.")

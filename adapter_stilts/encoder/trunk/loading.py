@@ -3,7 +3,7 @@
     trunk = load_trunk("miniature")
     trunk = load_trunk("FacebookAI/xlm-roberta-base", revision="...", precision="bf16")
 
-config.json is read as data (`trunk_config.py`), weights as safetensors (`trunk_weights.py`), and the class of the
+config.json is read as data (`config.py`), weights as safetensors (`weights.py`), and the class of the
 tokenizer is ours to choose: no code, no pickle and no tokenizer_config.json is ever obeyed.
 """
 
@@ -19,18 +19,19 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from adapter_stilts.encoder import hub, trunk_weights
-from adapter_stilts.encoder.backends.base import draw
-from adapter_stilts.encoder.precision import quantise, resolve_device, resolve_precision, storage
-from adapter_stilts.encoder.sentence_pooling import SentencePooling, read_pooling
 from adapter_stilts.encoder.transfer import layer_of
-from adapter_stilts.encoder.trunk_config import TrunkConfig, check_config, library_config, read_config
+from adapter_stilts.encoder.trunk import hub, weights
+from adapter_stilts.encoder.trunk.base import TrunkModel
+from adapter_stilts.encoder.trunk.config import TrunkConfig, check_config, read_config
+from adapter_stilts.encoder.trunk.precision import quantise, resolve_device, resolve_precision, storage
+from adapter_stilts.encoder.trunk.sentence_pooling import SentencePooling, read_pooling
+from adapter_stilts.encoder.trunk.xlmr import XLMR
 from adapter_stilts.errors import ArtefactError, MissingError, UsageError
 from adapter_stilts.files import write_bytes, write_json, write_text
-from adapter_stilts.seeding import Seeds
+from adapter_stilts.seeding import Seeds, draw
 
 if TYPE_CHECKING:
-    from transformers import XLMRobertaModel, XLMRobertaTokenizerFast
+    from transformers import XLMRobertaTokenizerFast
 
 SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "cls_token": "<s>"}
 SPECIAL |= {"unk_token": "<unk>", "pad_token": "<pad>", "mask_token": "<mask>"}
@@ -48,7 +49,7 @@ class Trunk:
     pooling       how it makes a vector of a sentence, where its folder says so
     """
 
-    model: XLMRobertaModel = field(repr=False)
+    model: TrunkModel = field(repr=False)
     tokenizer: XLMRobertaTokenizerFast = field(repr=False)
     config: TrunkConfig
     name: str
@@ -61,7 +62,7 @@ class Trunk:
     @property
     def depth(self) -> int:
         """How many of its layers are held."""
-        return len(self.model.encoder.layer)
+        return len(self.model.layers)
 
 
 def load_trunk(
@@ -85,14 +86,14 @@ def load_trunk(
     place = hub.find(name, revision)
     config = read_config(place.folder)
     tokenizer = load_tokenizer(place.folder, config)
-    source = trunk_weights.find_weights(place.folder)
+    source = weights.find_weights(place.folder)
     model = empty_model(config)
     digest = _fill(model, source, chosen, config.num_hidden_layers if layers is None else layers)
     if chosen in ("int8", "nf4"):
         quantise(model, chosen)
     model.train(False)
     nn.Module.to(model, where)
-    facts = (name, place.revision, digest, chosen, trunk_weights.mask_head(source), read_pooling(place.folder))
+    facts = (name, place.revision, digest, chosen, weights.mask_head(source), read_pooling(place.folder))
     return Trunk(model, tokenizer, config, *facts)
 
 
@@ -115,9 +116,9 @@ def new_trunk(tokenizer_folder: Path, numbers: TrunkConfig, seed: int) -> Trunk:
     added = [token["id"] for token in stored.get("added_tokens", [])]
     numbers = replace(numbers, vocab_size=max(len(stored["model"]["vocab"]), 1 + max(added, default=0)))
     config = check_config(asdict(numbers), str(tokenizer_folder))
-    model = draw(Seeds(seed).number("trunk"), lambda: _random_model(config))
-    digest = trunk_weights.fingerprint(
-        {name: (weight.shape, trunk_weights.tensor_digest(weight)) for name, weight in model.named_parameters()}
+    model = draw(Seeds(seed).number("trunk"), lambda: XLMR(config))
+    digest = weights.fingerprint(
+        {name: (weight.shape, weights.tensor_digest(weight)) for name, weight in model.named_parameters()}
     )
     tokenizer = load_tokenizer(tokenizer_folder, config)
     model.requires_grad_(False).train(False)
@@ -180,36 +181,27 @@ def load_tokenizer(folder: Path, config: TrunkConfig) -> XLMRobertaTokenizerFast
     raise ArtefactError(what, where=str(folder), do="fetch tokenizer and weights from one place")
 
 
-def empty_model(config: TrunkConfig) -> XLMRobertaModel:
-    """The library's model with no memory behind its weights yet."""
+def empty_model(config: TrunkConfig) -> TrunkModel:
+    """The model with no memory behind its weights yet."""
     with torch.device("meta"):
-        return _random_model(config)
+        return XLMR(config)
 
 
-def _random_model(config: TrunkConfig) -> XLMRobertaModel:
-    from transformers import XLMRobertaModel
-
-    return XLMRobertaModel(library_config(config), add_pooling_layer=False)  # type: ignore[no-untyped-call]
-
-
-def _fill(model: XLMRobertaModel, source: trunk_weights.Source, precision: str, layers: int) -> str:
+def _fill(model: TrunkModel, source: weights.Source, precision: str, layers: int) -> str:
     """Give the model the weights of the file, in the precision asked for; returns the fingerprint of all of them."""
     wanted = {name: parameter.shape for name, parameter in model.named_parameters()}
-    trunk_weights.check_names(source, wanted)
+    weights.check_names(source, wanted)
     digests: dict[str, tuple[torch.Size, bytes]] = {}
-    with trunk_weights.threads() as pool:
+    with weights.threads() as pool:
         for name, shape in wanted.items():
-            trunk_weights.check_tensor(source, name, shape)
-            tensor, digest = trunk_weights.read_tensor(source, name, storage(precision, name), pool)
+            weights.check_tensor(source, name, shape)
+            tensor, digest = weights.read_tensor(source, name, storage(precision, name), pool)
             digests[name] = (shape, digest)
             if layer_of(name) < layers:
                 path, _, leaf = name.rpartition(".")
                 setattr(model.get_submodule(path), leaf, nn.Parameter(tensor, requires_grad=False))
-    model.encoder.layer = model.encoder.layer[:layers]  # those above were never given memory
-    embeddings, length = model.embeddings, model.config.max_position_embeddings
-    embeddings.position_ids = torch.arange(length).expand(1, -1)  # buffers: counted, not learned
-    embeddings.token_type_ids = torch.zeros(1, length, dtype=torch.long)
-    return trunk_weights.fingerprint(digests)
+    del model.layers[layers:]  # those above were never given memory
+    return weights.fingerprint(digests)
 
 
 def _stored(tensor: Tensor, dtype: torch.dtype) -> Tensor:

@@ -1,0 +1,1 @@
+"""The frozen trunk: one file per family, safe loading, fingerprint, precision."""
