@@ -59,7 +59,7 @@ def test_takes_what_is_left_open_from_the_kind_and_from_the_rows(config):
     assert few.plan.learning_rate == few.config.training.learning_rate == kinds["ia3"].rate
     assert few.steps >= FEWEST_STEPS > few.steps * (few.plan.epochs - 1) / few.plan.epochs
     assert few.config.training.epochs == few.plan.epochs
-    many = prepare(config(**open_ended, training__token_budget=30), ("nli",))
+    many = prepare(config(**open_ended, training__rows=150, training__token_budget=30), ("nli",))
     assert (many.plan.epochs, many.plan.learning_rate) == (USUAL_EPOCHS, kinds["seq_bn"].rate)
 
 
