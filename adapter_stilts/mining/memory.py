@@ -16,7 +16,7 @@ REMEMBERED = 1 << 22  # texts of earlier shards that are not encoded again: 24 b
 SHARD_ROWS = 1 << 16
 FEWEST_ROWS = 1 << 10  # a smaller shard would save less than its files cost
 
-LIBRARIES = 450 * 10**6  # Python with torch, transformers, adapters and faiss imported
+LIBRARIES = 450 * 10**6  # Python with torch, transformers and faiss imported
 PER_PIECE = 1200  # of the tokenizer's vocabulary, its tables and the text they were read from
 AT_ONCE = 150 * 10**6  # a million characters and their tokens on the way through the tokenizer
 PER_ROW = 500  # hash, source and token array of a row, as Python objects

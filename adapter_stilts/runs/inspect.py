@@ -30,9 +30,16 @@ def list_tasks() -> list[dict[str, Any]]:
 
 def list_kinds() -> list[dict[str, Any]]:
     """Every kind of adapter with its settings and the compositions it may take part in."""
-    names = ("summary", "rate", "settings", "paper", "backend")
     return [
-        {"kind": kind.name, "composes": sorted(kind.composes), **{name: getattr(kind, name) for name in names}}
+        {
+            "kind": kind.name,
+            "composes": sorted(kind.composes),
+            "summary": kind.summary,
+            "rate": kind.rate,
+            "settings": kind.settings,
+            "paper": kind.paper,
+            "modules": [part.module for part in kind.parts],
+        }
         for kind in kinds.values()
     ]
 

@@ -122,6 +122,7 @@ def test_lists_kinds_with_their_settings_and_compositions():
     found = {row["kind"]: row for row in list_kinds()}
     assert found["seq_bn"]["settings"]["reduction_factor"] == 16
     assert "fuse" not in found["lora"]["composes"]
+    assert found["mam"]["modules"] == ["prefix", "bottleneck"]
 
 
 def test_lists_languages_by_their_short_code():

@@ -15,7 +15,7 @@ from adapter_stilts.encoder.model import FUSION_PENALTY
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.runs.prepare import prepare, training_plan
 from adapter_stilts.seeding import Seeds
-from adapter_stilts.training.plan import FEWEST_STEPS, USUAL_EPOCHS
+from adapter_stilts.training.plan import FEWEST_STEPS, USUAL_EPOCHS, usual_epochs
 
 
 def test_passes_every_number_of_training_on():
@@ -59,8 +59,7 @@ def test_takes_what_is_left_open_from_the_kind_and_from_the_rows(config):
     assert few.plan.learning_rate == few.config.training.learning_rate == kinds["ia3"].rate
     assert few.steps >= FEWEST_STEPS > few.steps * (few.plan.epochs - 1) / few.plan.epochs
     assert few.config.training.epochs == few.plan.epochs
-    many = prepare(config(**open_ended, training__rows=150, training__token_budget=30), ("nli",))
-    assert (many.plan.epochs, many.plan.learning_rate) == (USUAL_EPOCHS, kinds["seq_bn"].rate)
+    assert (usual_epochs(1), usual_epochs(100), usual_epochs(9999)) == (FEWEST_STEPS, USUAL_EPOCHS, USUAL_EPOCHS)
 
 
 def test_counts_the_steps_of_all_epochs(config):

@@ -195,11 +195,12 @@ def _fill(model: TrunkModel, source: weights.Source, precision: str, layers: int
     with weights.threads() as pool:
         for name, shape in wanted.items():
             weights.check_tensor(source, name, shape)
-            tensor, digest = weights.read_tensor(source, name, storage(precision, name), pool)
+            path, _, leaf = name.rpartition(".")
+            module = model.get_submodule(path)
+            tensor, digest = weights.read_tensor(source, name, storage(precision, module), pool)
             digests[name] = (shape, digest)
             if layer_of(name) < layers:
-                path, _, leaf = name.rpartition(".")
-                setattr(model.get_submodule(path), leaf, nn.Parameter(tensor, requires_grad=False))
+                setattr(module, leaf, nn.Parameter(tensor, requires_grad=False))
     del model.layers[layers:]  # those above were never given memory
     return weights.fingerprint(digests)
 

@@ -53,9 +53,9 @@ def resolve_device(device: str | torch.device) -> torch.device:
     return known
 
 
-def storage(precision: str, name: str) -> torch.dtype:
-    """The type a weight is held in: layer norms stay float32, the rest follows the precision."""
-    return torch.float32 if precision == "fp32" or ".LayerNorm." in name else torch.bfloat16
+def storage(precision: str, module: nn.Module) -> torch.dtype:
+    """The type a module's weights are held in: layer norms stay float32, the rest follows the precision."""
+    return torch.float32 if precision == "fp32" or isinstance(module, nn.LayerNorm) else torch.bfloat16
 
 
 def quantise(model: nn.Module, precision: str) -> None:
