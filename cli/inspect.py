@@ -57,7 +57,7 @@ def kinds(as_json: JsonOption = False) -> None:
     """
     from adapter_stilts.runs.inspect import list_kinds
 
-    columns = {"kind": "kind", "summary": "what it is", "composes": "composes", "settings": "settings"}
+    columns = {"kind": "kind", "summary": "what it is", "rate": "rate", "composes": "composes", "settings": "settings"}
     _show("kinds", list_kinds(), as_json, columns, {"settings": _settings})
 
 

@@ -9,7 +9,7 @@ from adapter_stilts.training.plan import Outcome, TrainingPlan
 
 
 def plan(**changes: Any) -> TrainingPlan:
-    return TrainingPlan(**changes)
+    return TrainingPlan(**{"learning_rate": 1e-4, **changes})
 
 
 def changed(plan: TrainingPlan, **changes: Any) -> TrainingPlan:

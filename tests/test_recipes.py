@@ -177,6 +177,8 @@ def test_reads_a_row_of_the_table_as_it_was_published():
         "trunk": {"name": "FacebookAI/xlm-roberta-large"},
         "adapter": {"settings": {"reduction_factor": 16}},
         "training": {
+                "epochs": 3,
+                "learning_rate": 1e-4,
             "batch_rows": 4,
             "accumulation": 8,
             "max_length": 384,

@@ -192,9 +192,10 @@ class Training(Section):
     """How long and how fast; lengths in tokens.
 
     max_steps        optimiser steps; None: as many as `epochs` take
-    epochs           passes over the training rows
+    epochs           passes over the training rows; None: 3, or as many as make 300 steps where there are few rows
     minutes          wall-clock bound; None: none
-    learning_rate    of AdamW at its highest; it rises over the warm-up and falls to zero in a straight line
+    learning_rate    of AdamW at its highest; it rises over the warm-up and falls to zero in a straight line; None: the
+                     adapter kind's own (`list kinds`)
     token_budget     padded tokens of one forward pass; `accumulation` of them make a step
     accumulation     forward passes of a step
     warmup           the fraction of all steps in which the rate rises
@@ -223,9 +224,9 @@ class Training(Section):
     """
 
     max_steps: Annotated[Int, Field(ge=1)] | None = None
-    epochs: Annotated[Int, Field(ge=1)] = 3
+    epochs: Annotated[Int, Field(ge=1)] | None = None
     minutes: Annotated[Float, Field(gt=0)] | None = None
-    learning_rate: Annotated[Float, Field(gt=0, le=1)] = 1e-4
+    learning_rate: Annotated[Float, Field(gt=0, le=1)] | None = None
     token_budget: Annotated[Int, Field(ge=1)] = 2048
     batch_rows: Annotated[Int, Field(ge=1)] | None = None
     accumulation: Annotated[Int, Field(ge=1)] = 1

@@ -52,6 +52,7 @@ class Kind:
     settings   every setting a user may change, with its default
     places     where in a layer it acts: attention, output (bottlenecks), linear, prefix, embedding, trunk
     refuses    the compositions it cannot take part in, each with the reason
+    rate       the learning rate it is trained at where none is named (benchmarks/results/default_rates.md)
     fresh      how far a fresh adapter with default settings may move a hidden state, as |h' - h| / |h| at any layer; 0:
                not at all, bit by bit; None: no promise
     parts      the modules it is made of, in the order in which they are drawn
@@ -62,6 +63,7 @@ class Kind:
     paper: str
     settings: Mapping[str, Setting]
     places: frozenset[str]
+    rate: float
     fresh: float | None
     parts: tuple[Part, ...]
     refuses: Mapping[str, str] = field(default_factory=dict)
@@ -135,6 +137,7 @@ for _kind in (
         "https://arxiv.org/abs/2005.00052",
         _settings(**BOTTLENECK, **BERT),
         frozenset({"output"}),
+        rate=1e-3,
         fresh=0.5,
         parts=(part("bottleneck", **AFTER),),
     ),
@@ -144,6 +147,7 @@ for _kind in (
         "https://arxiv.org/abs/1902.00751",
         _settings(**BOTTLENECK | {"non_linearity": "swish"}, **BERT),
         frozenset({"attention", "output"}),
+        rate=1e-3,
         fresh=0.5,
         parts=(part("bottleneck", **AFTER_BOTH),),
     ),
@@ -153,6 +157,7 @@ for _kind in (
         "https://arxiv.org/abs/2110.04366",
         _settings(**BOTTLENECK | {"reduction_factor": 2.0, "scaling": 4.0}, init_weights="mam_adapter"),
         frozenset({"output"}),
+        rate=1e-3,
         fresh=0.0,
         parts=(part("bottleneck", **BESIDE),),
     ),
@@ -162,6 +167,7 @@ for _kind in (
         "https://arxiv.org/abs/2005.00052",
         _settings(**BOTTLENECK, inv_adapter_reduction_factor=2.0, **BERT),
         frozenset({"output", "embedding"}),
+        rate=1e-3,
         fresh=0.5,
         parts=(part("bottleneck", **AFTER), part("invertible")),
         refuses=INVERTIBLE_REFUSES,
@@ -177,6 +183,7 @@ for _kind in (
             shared_phm_rule=True,
         ),
         frozenset({"attention", "output"}),
+        rate=3e-3,
         fresh=0.01,
         parts=(part("compacter", **AFTER_BOTH, ln_before=False),),
     ),
@@ -186,6 +193,7 @@ for _kind in (
         "https://arxiv.org/abs/2106.09685",
         _settings(r=8, alpha=8, dropout=0.0, attn_matrices=("q", "v"), **PROJECTIONS, init_weights="lora"),
         frozenset({"linear"}),
+        rate=1e-3,
         fresh=0.0,
         parts=(part("lora"),),
         refuses={"fuse": f"{FUSION_WEIGHS}, and low-rank changes act inside the projections"},
@@ -196,6 +204,7 @@ for _kind in (
         "https://arxiv.org/abs/2205.05638",
         _settings(attn_matrices=("k", "v"), **PROJECTIONS | {"intermediate_lora": True}, init_weights="ia3"),
         frozenset({"linear"}),
+        rate=3e-3,
         fresh=0.0,
         parts=(part("ia3"),),
         refuses={"fuse": f"{FUSION_WEIGHS}, and (IA)^3 scales the projections"},
@@ -206,6 +215,7 @@ for _kind in (
         "https://arxiv.org/abs/2101.00190",
         _settings(prefix_length=30, bottleneck_size=512, flat=False, non_linearity="tanh", dropout=0.0),
         frozenset({"prefix"}),
+        rate=1e-3,
         fresh=None,
         parts=(part("prefix"),),
         refuses=PREFIX_REFUSES,
@@ -216,6 +226,7 @@ for _kind in (
         "https://arxiv.org/abs/2110.04366",
         _settings(prefix_length=30, bottleneck_size=800, reduction_factor=2.0, scaling=4.0, dropout=0.0),
         frozenset({"output", "prefix"}),
+        rate=1e-3,
         fresh=None,
         parts=(
             part("prefix", flat=False, non_linearity="tanh"),
@@ -229,6 +240,7 @@ for _kind in (
         "https://arxiv.org/abs/1911.02116",
         MappingProxyType({}),
         frozenset({"trunk"}),
+        rate=3e-5,
         fresh=0.0,
         refuses=dict.fromkeys(("fuse", "average"), "it replaces the trunk itself"),
         parts=(part("whole_trunk"),),

@@ -12,11 +12,10 @@ from collections.abc import Iterator
 from statistics import fmean
 
 from adapter_stilts.config.schema import RunConfig
+from adapter_stilts.encoder.kinds import kinds
 from adapter_stilts.training.plan import Outcome
 
-# where small encoders learn from some hundred steps; the papers' own courses are ten times longer, at lower rates
-USUAL_RATE = {"full": 3e-5, "ia3": 5e-3, "compacter": 3e-3}
-ADAPTERS, FUSION = 1e-3, 5e-4
+FUSION = 5e-4
 FEW_STEPS = 600
 FEW_ROWS = 200  # of a class
 WRONG = 3.0  # times the usual rate, or a third of it
@@ -32,10 +31,10 @@ def advice(config: RunConfig, outcome: Outcome, rows: int, classes: int) -> str:
 def _causes(config: RunConfig, outcome: Outcome, rows: int, classes: int) -> Iterator[tuple[str, str]]:
     """(what is likely to be wrong, the setting that mends it or "")."""
     training, kind = config.training, config.adapter.kind
-    fused = config.how == "fuse"
-    key, rate = ("fusion", config.fusion.learning_rate) if fused else ("training", training.learning_rate)
+    fused, epochs = config.how == "fuse", training.epochs or outcome.epochs
+    usual = FUSION if fused else kinds[kind].rate
+    key, rate = ("fusion", config.fusion.learning_rate) if fused else ("training", training.learning_rate or usual)
     key, name = f"{key}.learning_rate", "a fusion" if fused else kind
-    usual = FUSION if fused else USUAL_RATE.get(kind, ADAPTERS)
     if _rose([loss for _, loss in outcome.losses]):
         yield f"the loss rose, so the rate {rate:g} is too high", f"{key}={min(usual, rate / 10):g}"
         return
@@ -47,7 +46,7 @@ def _causes(config: RunConfig, outcome: Outcome, rows: int, classes: int) -> Ite
         yield f"{training.patience} evaluations without a gain ended it", "training.patience=0"
     if outcome.steps < FEW_STEPS:
         by_epoch = max(outcome.steps // max(outcome.epochs, 1), 1)
-        epochs = max(training.epochs, -(-FEW_STEPS // by_epoch))
+        epochs = max(epochs, -(-FEW_STEPS // by_epoch))
         longer = f"max_steps={max(FEW_STEPS, training.max_steps)}" if training.max_steps else f"epochs={epochs}"
         yield f"{outcome.steps} steps are few", f"training.{longer}"
     if rows < FEW_ROWS * max(classes, 1):

@@ -35,6 +35,7 @@ def list_kinds() -> list[dict[str, Any]]:
             "kind": kind.name,
             "composes": sorted(kind.composes),
             "summary": kind.summary,
+            "rate": kind.rate,
             "settings": kind.settings,
             "paper": kind.paper,
             "modules": [part.module for part in kind.parts],

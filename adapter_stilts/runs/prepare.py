@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from adapter_stilts.config.schema import Adapter, RunConfig, Training
+from adapter_stilts.config.schema import Adapter, RunConfig
 from adapter_stilts.data.feature import length
 from adapter_stilts.encoder.kinds import kinds, resolve
 from adapter_stilts.encoder.model import FUSION_PENALTY
@@ -28,7 +28,7 @@ from adapter_stilts.tasks.reading.place import Loaded
 from adapter_stilts.tasks.user import find_task
 from adapter_stilts.training.course import course
 from adapter_stilts.training.devices import Processes, pick_device, processes
-from adapter_stilts.training.plan import Mixture, TrainingData, TrainingPlan, feature_data
+from adapter_stilts.training.plan import USUAL_EPOCHS, Mixture, TrainingData, TrainingPlan, feature_data, usual_epochs
 from adapter_stilts.training.sampler import shares
 
 JOINT, FUSE = "joint", "fuse"
@@ -42,6 +42,7 @@ class Prepared:
 
     name    of the run's folder and of the adapter made here
     data    the rows of its task; of a joint run, of each of its tasks
+    rows    them as the training loop takes them
     shares  joint: how probable each task is in a step
     """
 
@@ -52,6 +53,7 @@ class Prepared:
     parents: tuple[Bundle, ...]
     lineage: Lineage
     data: tuple[TaskData, ...]
+    rows: TrainingData | Mixture
     shares: Mapping[str, float]
     device: str
     processes: Processes
@@ -79,16 +81,6 @@ class Prepared:
     def trains(self) -> bool:
         """Whether there is anything to train: a random adapter is a run without a step."""
         return self.config.control != RANDOM_ADAPTER
-
-    @property
-    def rows(self) -> TrainingData | Mixture:
-        """The data as the training loop takes it."""
-        rate, pad_id = self.config.training.mask_rate, self.trunk.config.pad_token_id
-        rows = {}
-        for data in self.data:
-            masking = masking_of(data.task.format, self.trunk, rate)
-            rows[data.task.name] = feature_data(data.features, data.task.format, pad_id, masking)
-        return Mixture(rows, self.shares) if self.joint else next(iter(rows.values()))
 
     @property
     def steps(self) -> int:
@@ -119,7 +111,7 @@ class Prepared:
         yield from (sentence for loaded in self.loaded for sentence in said_of(loaded.origin))
         seen = history(self.loaded, (parent.manifest for parent in self.parents))
         yield from (note for data in self.data for note in leaks(data.task, seen))
-        if self.config.how == FUSE and training.learning_rate != Training().learning_rate:
+        if self.config.how == FUSE and training.learning_rate is not None:
             rate = f"fusion.learning_rate, which is {fusion.learning_rate:g}"
             yield f"training.learning_rate is not used: a fusion learns at {rate}"
 
@@ -128,7 +120,7 @@ def prepare(config: RunConfig, names: Sequence[str]) -> Prepared:
     """Load and check everything a run needs; every refusal comes before the first step, the cheap ones first."""
     tasks = _tasks(config, names)
     config = config.model_copy(update={"task": config.task.model_copy(update={"name": ",".join(names)})})
-    plan, joint, seeds = training_plan(config), config.how == JOINT, Seeds(config.training.seed)
+    joint, seeds = config.how == JOINT, Seeds(config.training.seed)
     device = pick_device()
     together = processes(device)
     if not config.after:
@@ -154,6 +146,12 @@ def prepare(config: RunConfig, names: Sequence[str]) -> Prepared:
     data = tuple(tokenised(of_task, trunk, config.training.max_length) for of_task in rows)
     sizes = {of_task.task.name: len(of_task.examples) for of_task in data}
     chances = shares(config.training.sampler, sizes) if joint else {}
+    to_learn = _to_learn(config, trunk, data, chances)
+    plan = training_plan(config, kind)
+    if not (config.training.epochs or plan.max_steps or plan.minutes):
+        once = course(to_learn, plan, together.count).steps(1)
+        plan = plan.model_copy(update={"epochs": usual_epochs(once)})
+    config = _as_planned(config, plan)
     return Prepared(
         config=config,
         plan=plan,
@@ -162,6 +160,7 @@ def prepare(config: RunConfig, names: Sequence[str]) -> Prepared:
         parents=parents,
         lineage=line,
         data=data,
+        rows=to_learn,
         shares=chances,
         device=str(device),
         processes=together,
@@ -179,16 +178,37 @@ def check_control(control: str, how: str, format: Format[Any]) -> None:
     refuse(control == RANDOM_ADAPTER and how != "sequential", what, advice)
 
 
-def training_plan(config: RunConfig) -> TrainingPlan:
-    """The section `training`; a fusion run has its own learning rate and penalty.
+def _to_learn(
+    config: RunConfig, trunk: Trunk, data: Sequence[TaskData], chances: Mapping[str, float]
+) -> TrainingData | Mixture:
+    """The data as the training loop takes it."""
+    rows = {}
+    for of_task in data:
+        masking = masking_of(of_task.task.format, trunk, config.training.mask_rate)
+        rows[of_task.task.name] = feature_data(
+            of_task.features, of_task.task.format, trunk.config.pad_token_id, masking
+        )
+    return Mixture(rows, chances) if config.how == JOINT else next(iter(rows.values()))
+
+
+def training_plan(config: RunConfig, kind: str) -> TrainingPlan:
+    """The section `training`, at the kind's own rate where it names none; a fusion has a rate and a penalty of its own.
 
     Shuffled labels are not selected by true ones: a control that keeps the step that is best on these has learned of
     them.
     """
-    rate = (config.fusion if config.how == FUSE else config.training).learning_rate
-    section = {**vars(config.training), "learning_rate": rate}
+    rate = config.fusion.learning_rate if config.how == FUSE else config.training.learning_rate or kinds[kind].rate
+    section = {**vars(config.training), "learning_rate": rate, "epochs": config.training.epochs or USUAL_EPOCHS}
     select = config.control != SHUFFLED_LABELS and config.training.keep_step is None
     return TrainingPlan(**section, select=select, fusion_penalty=config.fusion.penalty / FUSION_PENALTY)
+
+
+def _as_planned(config: RunConfig, plan: TrainingPlan) -> RunConfig:
+    """The configuration with the rate and the epochs that were left open, as the run will say of itself."""
+    decided: dict[str, object] = {} if config.how == FUSE else {"learning_rate": plan.learning_rate}
+    if not plan.max_steps and not plan.minutes:
+        decided["epochs"] = plan.epochs
+    return config.model_copy(update={"training": config.training.model_copy(update=decided)})
 
 
 def _tasks(config: RunConfig, names: Sequence[str]) -> tuple[Task, ...]:

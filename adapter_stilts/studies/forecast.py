@@ -26,6 +26,7 @@ from adapter_stilts.tasks.base import Task, labels_of, tasks, under
 from adapter_stilts.tasks.reading.place import Where
 from adapter_stilts.tasks.reading.sources import load, miniature_of
 from adapter_stilts.tasks.user import find_task
+from adapter_stilts.training.plan import usual_epochs
 
 READ, DOCUMENTED, GIVEN, UNKNOWN = "read", "documented", "given in sizes", "unknown"
 COUNT = re.compile(r"([\d,]+) \[")
@@ -196,7 +197,8 @@ def _steps(config: RunConfig, learned: Sequence[Task], rows: Sequence[Rows]) -> 
     if training.minutes is not None or any(counted.count is None for counted in rows):
         return None, False
     passes = [_passes(config, task, counted.count or 0) for task, counted in zip(learned, rows, strict=True)]
-    steps = sum(training.epochs * -(-count // training.accumulation) for count in passes)
+    once = sum(-(-count // training.accumulation) for count in passes)
+    steps = once * (training.epochs or usual_epochs(once))
     return steps, training.batch_rows is None or any(not task.format.whole for task in learned)
 
 

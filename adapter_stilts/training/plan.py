@@ -7,6 +7,7 @@ that any split of a batch over accumulation steps and processes adds up to the s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
@@ -24,14 +25,20 @@ Prepare: TypeAlias = Callable[[Batch, torch.Generator], Batch]
 Validation: TypeAlias = float | Mapping[str, float]  # one score, or one a task, of which the plain mean counts
 
 
+USUAL_EPOCHS = 3
+FEWEST_STEPS = 300  # that small encoders learn in from 500 rows (benchmarks/results/default_rates.md)
+
+
 class TrainingPlan(Training):
-    """The configuration's section `training`, and what else decides the steps.
+    """The configuration's section `training`, with what it leaves open decided, and what else decides the steps.
 
     select          keep the step with the best validation score; False keeps the last one
     fusion_penalty  times the penalty the model names; 0 leaves it out
     betas, epsilon  of AdamW; PyTorch's
     """
 
+    learning_rate: float
+    epochs: int = USUAL_EPOCHS
     select: bool = True
     fusion_penalty: float = 1.0
     betas: tuple[float, float] = (0.9, 0.999)
@@ -105,6 +112,11 @@ class Trainable(Protocol):
 
     def train(self, mode: bool = True) -> object:
         """Dropout on or off."""
+
+
+def usual_epochs(steps: float) -> int:
+    """Passes over rows that make so many steps: three, or as many as a small task needs to be learned."""
+    return max(USUAL_EPOCHS, math.ceil(FEWEST_STEPS / steps))
 
 
 def feature_data(

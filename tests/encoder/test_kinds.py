@@ -131,7 +131,7 @@ def test_a_new_kind_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = kinds["compacter"].settings
     summary, paper = "one hypercomplex bottleneck per layer", "https://arxiv.org/abs/2106.04647"
     module = part("compacter", sites=("output",), reads="norm", ln_before=False)
-    kind = Kind("compacter++", summary, paper, settings, frozenset({"output"}), 0.01, (module,))
+    kind = Kind("compacter++", summary, paper, settings, frozenset({"output"}), 1e-3, 0.01, (module,))
     monkeypatch.setitem(kinds._things, kind.name, kind)
     assert size("compacter++", BASE) == 12 * (3 * 768 + 3 * 24) + 4**3  # 28,576 in the library's own table
     assert kinds["compacter++"].composes == {"stack", "fuse", "average"}

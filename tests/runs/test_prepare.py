@@ -10,10 +10,12 @@ from adapter_stilts.config.load import with_settings
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.data.batches import token_budget_batches
 from adapter_stilts.data.feature import length
+from adapter_stilts.encoder.kinds import kinds
 from adapter_stilts.encoder.model import FUSION_PENALTY
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.runs.prepare import prepare, training_plan
 from adapter_stilts.seeding import Seeds
+from adapter_stilts.training.plan import FEWEST_STEPS, USUAL_EPOCHS, usual_epochs
 
 
 def test_passes_every_number_of_training_on():
@@ -36,7 +38,8 @@ def test_passes_every_number_of_training_on():
         "log_steps": 9,
         "precision": "bf16",
     }
-    plan = training_plan(with_settings(RunConfig(), {f"training.{name}": value for name, value in values.items()}))
+    config = with_settings(RunConfig(), {f"training.{name}": value for name, value in values.items()})
+    plan = training_plan(config, "seq_bn")
     assert {name: getattr(plan, name) for name in values} == values
 
 
@@ -44,10 +47,19 @@ def test_gives_a_fusion_its_own_learning_rate_and_penalty():
     config = with_settings(
         RunConfig(), {"how": "fuse", "after": ["a", "b"], "fusion.learning_rate": 0.25, "fusion.penalty": 0.03}
     )
-    plan = training_plan(config)
+    plan = training_plan(config, "seq_bn")
     assert plan.learning_rate == 0.25
     assert plan.fusion_penalty * FUSION_PENALTY == pytest.approx(0.03)
-    assert training_plan(RunConfig()).fusion_penalty == 1.0
+    assert training_plan(RunConfig(), "seq_bn").fusion_penalty == 1.0
+
+
+def test_takes_what_is_left_open_from_the_kind_and_from_the_rows(config):
+    open_ended = {"training__max_steps": None, "training__epochs": None, "training__learning_rate": None}
+    few = prepare(config(**open_ended, training__rows=20, adapter__kind="ia3"), ("nli",))
+    assert few.plan.learning_rate == few.config.training.learning_rate == kinds["ia3"].rate
+    assert few.steps >= FEWEST_STEPS > few.steps * (few.plan.epochs - 1) / few.plan.epochs
+    assert few.config.training.epochs == few.plan.epochs
+    assert (usual_epochs(1), usual_epochs(100), usual_epochs(9999)) == (FEWEST_STEPS, USUAL_EPOCHS, USUAL_EPOCHS)
 
 
 def test_counts_the_steps_of_all_epochs(config):

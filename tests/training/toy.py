@@ -125,7 +125,7 @@ def main():
             Run(
                 model,
                 toy_data(options.rows),
-                TrainingPlan(**options.plan),
+                TrainingPlan(**{"learning_rate": 1e-4, **options.plan}),
                 options.folder,
                 validate=accuracy if options.validate else None,
                 identity="toy",
