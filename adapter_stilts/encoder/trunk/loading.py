@@ -1,4 +1,4 @@
-"""The trunk: a pretrained XLM-R, loaded safely, frozen and fingerprinted.
+"""The trunk: a pretrained encoder of one of the families beside this file, loaded safely, frozen and fingerprinted.
 
     trunk = load_trunk("miniature")
     trunk = load_trunk("FacebookAI/xlm-roberta-base", revision="...", precision="bf16")
@@ -19,28 +19,33 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from adapter_stilts.data.pieces import marks
 from adapter_stilts.encoder.transfer import layer_of
 from adapter_stilts.encoder.trunk import hub, weights
-from adapter_stilts.encoder.trunk.base import TrunkModel
+from adapter_stilts.encoder.trunk.base import TrunkModel, families
 from adapter_stilts.encoder.trunk.config import TrunkConfig, check_config, read_config
 from adapter_stilts.encoder.trunk.precision import quantise, resolve_device, resolve_precision, storage
 from adapter_stilts.encoder.trunk.sentence_pooling import SentencePooling, read_pooling
-from adapter_stilts.encoder.trunk.xlmr import XLMR
 from adapter_stilts.errors import ArtefactError, MissingError, UsageError
 from adapter_stilts.files import write_bytes, write_json, write_text
 from adapter_stilts.seeding import Seeds, draw
 
 if TYPE_CHECKING:
-    from transformers import XLMRobertaTokenizerFast
+    from transformers import PreTrainedTokenizerFast
 
 SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "cls_token": "<s>"}
 SPECIAL |= {"unk_token": "<unk>", "pad_token": "<pad>", "mask_token": "<mask>"}
+SPELLINGS = (  # of special tokens; a tokenizer has all of one
+    {"cls": "[CLS]", "sep": "[SEP]", "unk": "[UNK]", "pad": "[PAD]", "mask": "[MASK]"},
+    {"cls": "<s>", "sep": "</s>", "unk": "<unk>", "pad": "<pad>", "mask": "<mask>"},
+    {"cls": "<bos>", "sep": "<eos>", "unk": "<unk>", "pad": "<pad>", "mask": "<mask>"},
+)
 GET_FAST = "fetch tokenizer.json, or pip install sentencepiece protobuf"
 
 
 @dataclass
 class Trunk:
-    """A frozen XLM-R and what identifies it.
+    """A frozen encoder and what identifies it.
 
     revision      the hub commit it came from; "" for a folder or the miniature
     fingerprint   32 hexadecimal digits from the weights as stored, whatever the precision it runs in
@@ -50,7 +55,7 @@ class Trunk:
     """
 
     model: TrunkModel = field(repr=False)
-    tokenizer: XLMRobertaTokenizerFast = field(repr=False)
+    tokenizer: PreTrainedTokenizerFast = field(repr=False)
     config: TrunkConfig
     name: str
     revision: str
@@ -86,6 +91,7 @@ def load_trunk(
     place = hub.find(name, revision)
     config = read_config(place.folder)
     tokenizer = load_tokenizer(place.folder, config)
+    config = _marked(config, tokenizer, place.folder)
     source = weights.find_weights(place.folder)
     model = empty_model(config)
     digest = _fill(model, source, chosen, config.num_hidden_layers if layers is None else layers)
@@ -93,8 +99,8 @@ def load_trunk(
         quantise(model, chosen)
     model.train(False)
     nn.Module.to(model, where)
-    facts = (name, place.revision, digest, chosen, weights.mask_head(source), read_pooling(place.folder))
-    return Trunk(model, tokenizer, config, *facts)
+    head, pooling = weights.mask_head(source, model.mask_head), read_pooling(place.folder)
+    return Trunk(model, tokenizer, config, name, place.revision, digest, chosen, head, pooling)
 
 
 def check_local(name: str) -> None:
@@ -115,8 +121,8 @@ def new_trunk(tokenizer_folder: Path, numbers: TrunkConfig, seed: int) -> Trunk:
     stored = json.loads((tokenizer_folder / "tokenizer.json").read_text(encoding="utf-8"))
     added = [token["id"] for token in stored.get("added_tokens", [])]
     numbers = replace(numbers, vocab_size=max(len(stored["model"]["vocab"]), 1 + max(added, default=0)))
-    config = check_config(asdict(numbers), str(tokenizer_folder))
-    model = draw(Seeds(seed).number("trunk"), lambda: XLMR(config))
+    config = check_config(asdict(numbers), str(tokenizer_folder), type(numbers))
+    model = draw(Seeds(seed).number("trunk"), lambda: families[config.model_type](config))
     digest = weights.fingerprint(
         {name: (weight.shape, weights.tensor_digest(weight)) for name, weight in model.named_parameters()}
     )
@@ -141,15 +147,16 @@ def save_trunk(
         raise UsageError("only a part of this trunk was loaded, so it cannot be saved", do="load it without `layers`")
     own = dict(trunk.model.named_parameters()) if weights is None else weights
     head = trunk.mask_head if mask_head is None else mask_head
-    tensors = {f"roberta.{name}": _stored(tensor, dtype) for name, tensor in own.items()}
-    tensors |= {f"lm_head.{name}": _stored(tensor, dtype) for name, tensor in (head or {}).items()}
-    facts = {"model_type": "xlm-roberta", "architectures": ["XLMRobertaForMaskedLM"], **asdict(trunk.config)}
+    family = type(trunk.model)
+    tensors = {f"{family.stored}{name}": _stored(tensor, dtype) for name, tensor in own.items()}
+    tensors |= {family.mask_head[name]: _stored(tensor, dtype) for name, tensor in (head or {}).items()}
+    facts = {"model_type": trunk.config.model_type, "architectures": [family.architecture], **asdict(trunk.config)}
     write_json(folder / "config.json", facts)
     write_text(folder / "tokenizer.json", trunk.tokenizer.backend_tokenizer.to_str())
     write_bytes(folder / "model.safetensors", save(tensors, metadata={"format": "pt"}))
 
 
-def load_tokenizer(folder: Path, config: TrunkConfig) -> XLMRobertaTokenizerFast:
+def load_tokenizer(folder: Path, config: TrunkConfig) -> PreTrainedTokenizerFast:
     """From tokenizer.json, else from sentencepiece.bpe.model where the library that reads it is installed.
 
     Raises MissingError where there is neither, ArtefactError for one that is damaged or knows tokens the trunk does
@@ -164,9 +171,12 @@ def load_tokenizer(folder: Path, config: TrunkConfig) -> XLMRobertaTokenizerFast
     if not path.is_file():
         do = "fetch the trunk again, all of its files"
         raise MissingError("there is no tokenizer.json", where=str(folder), do=do)
-    options: dict[str, Any] = {argument: str(path), "model_max_length": config.max_length, **SPECIAL}
     try:
-        tokenizer = XLMRobertaTokenizerFast(**options)  # type: ignore[no-untyped-call]
+        if path == slow or config.model_type == "xlm-roberta":
+            options: dict[str, Any] = {argument: str(path), "model_max_length": config.max_length, **SPECIAL}
+            tokenizer: PreTrainedTokenizerFast = XLMRobertaTokenizerFast(**options)  # type: ignore[no-untyped-call]
+        else:
+            tokenizer = _by_its_marks(path, config.max_length)
     except Exception as error:
         if path == slow and isinstance(error, ImportError):
             what = "there is no tokenizer.json, and the library that reads this file is not installed"
@@ -174,17 +184,38 @@ def load_tokenizer(folder: Path, config: TrunkConfig) -> XLMRobertaTokenizerFast
         raise ArtefactError(f"the tokenizer cannot be {verb}: {error}", where=str(path), do=do) from error
     if len(tokenizer) > config.vocab_size:
         what = f"the tokenizer knows {len(tokenizer)} tokens and the trunk {config.vocab_size}"
-    elif tokenizer.pad_token_id != config.pad_token_id:
-        what = f"the tokenizer pads with {tokenizer.pad_token_id}, the trunk with {config.pad_token_id}"
-    else:
-        return tokenizer
-    raise ArtefactError(what, where=str(folder), do="fetch tokenizer and weights from one place")
+        raise ArtefactError(what, where=str(folder), do="fetch tokenizer and weights from one place")
+    _marked(config, tokenizer, folder)
+    return tokenizer
+
+
+def _by_its_marks(path: Path, longest: int) -> PreTrainedTokenizerFast:
+    """tokenizer.json as it is, with the special tokens in it; ValueError where they are of no known spelling."""
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+    backend = Tokenizer.from_file(str(path))
+    known = [spelt for spelt in SPELLINGS if all(backend.token_to_id(token) is not None for token in spelt.values())]
+    if not known:
+        raise ValueError("its special tokens are spelt neither as BERT's nor as XLM-R's nor as Gemma's")
+    options: dict[str, Any] = {f"{name}_token": token for name, token in known[0].items()}
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=backend, model_max_length=longest, **options
+    )
+
+
+def _marked(config: TrunkConfig, tokenizer: PreTrainedTokenizerFast, folder: Path) -> TrunkConfig:
+    """With the tokenizer's ids of its marks; ArtefactError where the trunk's arithmetic contradicts them."""
+    try:
+        return config.marked(int(tokenizer.pad_token_id), int(tokenizer.sep_token_id), marks(tokenizer).typed)
+    except ArtefactError as error:
+        raise ArtefactError(error.what, where=str(folder), do=error.do) from error
 
 
 def empty_model(config: TrunkConfig) -> TrunkModel:
     """The model with no memory behind its weights yet."""
     with torch.device("meta"):
-        return XLMR(config)
+        return families[config.model_type](config)
 
 
 def _fill(model: TrunkModel, source: weights.Source, precision: str, layers: int) -> str:

@@ -10,6 +10,7 @@ Conneau et al. (2020), https://arxiv.org/abs/1911.02116
 from __future__ import annotations
 
 from functools import partial
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -18,17 +19,23 @@ from torch.nn import functional
 from adapter_stilts.encoder.activations import activation
 from adapter_stilts.encoder.sites import Active
 from adapter_stilts.encoder.trunk.attention import product
-from adapter_stilts.encoder.trunk.base import Shape, TrunkModel
+from adapter_stilts.encoder.trunk.base import Shape, TrunkModel, families
 from adapter_stilts.encoder.trunk.config import TrunkConfig
+from adapter_stilts.encoder.trunk.weights import MASK_HEAD
 
 
+@families.register("xlm-roberta")
 class XLMR(TrunkModel):
     """An XLM-R with random weights N(0, initializer_range), drawn in the order of transformers 4."""
+
+    architecture = "XLMRobertaForMaskedLM"
+    stored = "roberta."
+    mask_head = MappingProxyType({name: f"lm_head.{name}" for name in MASK_HEAD})
 
     def __init__(self, config: TrunkConfig) -> None:
         super().__init__()
         self.shape = shape(config)
-        self.embeddings = Embeddings(config)
+        self.embeddings = self.embedded(config)
         layers = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
         self.encoder = nn.ModuleDict({"layer": layers})
         self.apply(partial(_initialise, std=config.initializer_range))
@@ -42,6 +49,10 @@ class XLMR(TrunkModel):
     @property
     def word_embeddings(self) -> nn.Embedding:
         return self.embeddings.word_embeddings
+
+    def embedded(self, config: TrunkConfig) -> Embeddings:
+        """What makes hidden state 0: all that families of this form differ in."""
+        return Embeddings(config)
 
     def embed(self, input_ids: Tensor) -> Tensor:
         hidden: Tensor = self.embeddings(input_ids)
