@@ -6,6 +6,7 @@ write_form("labse", folder)      config.json, model.safetensors, tokenizer.json 
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,9 @@ def _e5(folder: Path, texts: Sequence[str], changes: Mapping[str, Any]) -> None:
 
 def _mmbert(folder: Path, texts: Sequence[str], changes: Mapping[str, Any]) -> None:
     """ModernBERT's layers, `<bos> a <eos>`, two layers of three with local attention."""
-    from transformers import ModernBertConfig, ModernBertForMaskedLM
+    with warnings.catch_warnings():  # its module is made with torch.compile, whose own parts are deprecated
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from transformers import ModernBertConfig, ModernBertForMaskedLM
 
     made = _unigram(texts, GEMMA_MARKS)
     size = made.save(folder)

@@ -4,10 +4,11 @@ The model holds the weights under the names of the family's files, and runs its 
 layer (`modules/base.py` lists them) its file asks the active composition what to add:
 
     query = active.at(index, "query", projected, hidden)             a projection: what it gave, what it was given
-    attended = active.at(index, "attention", attended, hidden, norm)  the stream: what the block read, and the norm
+    attended = active.at(index, "attention", attended, hidden, norm)  the stream: what the block read
     keys, values, padding = active.with_prefix(index, keys, values, padding)
 
-So adapters know nothing of families, and families nothing of kinds.
+`norm` gives the stream after the block, normalised, from what the block computed. So adapters know nothing of
+families, and families nothing of kinds.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from adapter_stilts.errors import ArtefactError, MissingError
 from adapter_stilts.miniature.datasets import trunk_folder
@@ -52,6 +52,11 @@ class TrunkConfig:
         """The longest input in tokens; XLM-R counts positions from the padding id."""
         return self.max_position_embeddings - self.pad_token_id - 1
 
+    @property
+    def head_act(self) -> str:
+        """The non-linearity of its masked-LM head."""
+        return "gelu"
+
     def marked(self, padding: int, end: int, typed: bool) -> TrunkConfig:
         """With the tokenizer's ids of padding and of the end of a text, and whether it gives the second of two texts a
         type; here positions hang on the first."""
@@ -77,15 +82,55 @@ class BertConfig(TrunkConfig):
     def max_length(self) -> int:
         return self.max_position_embeddings
 
+    @property
+    def head_act(self) -> str:
+        return self.hidden_act
+
     def marked(self, padding: int, end: int, typed: bool) -> TrunkConfig:
         return replace(self, pad_token_id=padding, eos_token_id=end, pair_types=typed and self.type_vocab_size > 1)
+
+
+@dataclass(frozen=True)
+class ModernBertConfig(TrunkConfig):
+    """The numbers of a ModernBERT, whose config.json calls some of them otherwise (`modernbert_numbers`).
+
+    Every third layer attends to all tokens, the others to `local_attention` around each; each has its rotary base.
+    """
+
+    model_type: ClassVar[str] = "modernbert"
+
+    max_position_embeddings: int = 8192
+    pad_token_id: int = 0
+    eos_token_id: int = 1
+    bos_token_id: int = 2
+    hidden_dropout_prob: float = 0.0
+    attention_probs_dropout_prob: float = 0.0
+    embedding_dropout: float = 0.0
+    global_attn_every_n_layers: int = 3
+    local_attention: int = 128
+    global_rope_theta: float = 160_000.0
+    local_rope_theta: float = 10_000.0
+    classifier_activation: str = "gelu"
+
+    @property
+    def max_length(self) -> int:
+        return self.max_position_embeddings
+
+    @property
+    def head_act(self) -> str:
+        return self.classifier_activation
+
+    def marked(self, padding: int, end: int, typed: bool) -> TrunkConfig:
+        return replace(self, pad_token_id=padding, eos_token_id=end)
 
 
 BASE = TrunkConfig(250_002, 768, 12, 12, 3072)
 LARGE = TrunkConfig(250_002, 1024, 24, 16, 4096)
 XLMR = {f"{owner}xlm-roberta-base": BASE for owner in ("FacebookAI/", "")}
 XLMR |= {f"{owner}xlm-roberta-large": LARGE for owner in ("FacebookAI/", "")}
-FAMILIES: dict[str, type[TrunkConfig]] = {family.model_type: family for family in (TrunkConfig, BertConfig)}
+MODERNBERT = {"norm_eps": "layer_norm_eps", "hidden_activation": "hidden_act"}  # its name -> ours
+MODERNBERT |= {"mlp_dropout": "hidden_dropout_prob", "attention_dropout": "attention_probs_dropout_prob"}
+FAMILIES = {family.model_type: family for family in (TrunkConfig, BertConfig, ModernBertConfig)}
 
 
 def known_config(trunk: str) -> TrunkConfig | None:
@@ -123,7 +168,9 @@ def read_config(folder: Path) -> TrunkConfig:
     if family is None:
         what = f"model_type is {raw.get('model_type')!r}, and a trunk's is one of: {', '.join(FAMILIES)}"
         raise ArtefactError(what, where=str(path), do="choose an encoder of one of these families")
-    if raw.get("position_embedding_type", "absolute") != "absolute":
+    if family is ModernBertConfig:
+        raw = modernbert_numbers(raw, str(path))
+    elif raw.get("position_embedding_type", "absolute") != "absolute":
         raise ArtefactError("its positions are not absolute", where=str(path), do="choose another trunk")
     if isinstance(raw.get("eos_token_id"), list):  # several may end a text; what we write is the tokenizer's
         raw["eos_token_id"] = next(iter(raw["eos_token_id"]), None)
@@ -150,6 +197,33 @@ def check_config(values: Mapping[str, object], where: str, family: type[TrunkCon
     return config
 
 
+def modernbert_numbers(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """A ModernBERT's config.json in our names; ArtefactError for layers that ours are not.
+
+    transformers 5 lists each layer's attention and rotary base, 4 gives the rule they follow.
+    """
+    refused = [key for key in ("attention_bias", "mlp_bias", "norm_bias", "rope_scaling") if raw.get(key)]
+    if refused:
+        what = f"'{refused[0]}' is {raw[refused[0]]!r}, and ModernBERT's layers here have none"
+        raise ArtefactError(what, where=where, do="choose another trunk")
+    numbers = {MODERNBERT.get(key, key): value for key, value in raw.items() if key not in MODERNBERT.values()}
+    ropes = raw.get("rope_parameters") or {}
+    for name, kind in (("global_rope_theta", "full_attention"), ("local_rope_theta", "sliding_attention")):
+        rope = ropes.get(kind) or {} if isinstance(ropes, dict) else None
+        if not isinstance(rope, dict) or rope.get("rope_type", "default") != "default":
+            raise ArtefactError("'rope_parameters' are not the usual ones", where=where, do="choose another trunk")
+        numbers[name] = rope.get("rope_theta", numbers.get(name))
+    if "local_rope_theta" in raw and numbers["local_rope_theta"] is None:
+        numbers["local_rope_theta"] = numbers["global_rope_theta"]  # null: as the others
+    types, every = raw.get("layer_types"), numbers.get("global_attn_every_n_layers") or 3
+    if types is not None and isinstance(every, int):
+        usual = ["sliding_attention" if place % every else "full_attention" for place in range(len(types))]
+        if types != usual:
+            what = f"'layer_types' is not full attention in one layer of {every}"
+            raise ArtefactError(what, where=where, do="choose another trunk")
+    return numbers
+
+
 def _pairs(value: object) -> Iterator[tuple[str, object]]:
     """Every key at any depth."""
     if isinstance(value, dict):
@@ -171,4 +245,6 @@ def _good(name: str, kind: str, value: object) -> bool:
     if kind == "int":
         lowest = 0 if name.endswith("_id") else 1
         return isinstance(value, int) and lowest <= value <= MOST.get(name, MOST_OF_ANY)
+    if name.endswith("_theta"):
+        return 1 <= value < 1e12
     return 0 <= value < 1

@@ -99,7 +99,8 @@ def load_trunk(
         quantise(model, chosen)
     model.train(False)
     nn.Module.to(model, where)
-    head, pooling = weights.mask_head(source, model.mask_head), read_pooling(place.folder)
+    head = weights.mask_head(source, model.mask_head) if config.head_act == "gelu" else None  # the function of ours
+    pooling = read_pooling(place.folder)
     return Trunk(model, tokenizer, config, name, place.revision, digest, chosen, head, pooling)
 
 

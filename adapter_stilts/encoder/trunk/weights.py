@@ -124,14 +124,17 @@ def read_tensor(source: Source, name: str, dtype: torch.dtype, pool: Executor) -
 
 
 def mask_head(source: Source, stored: Mapping[str, str]) -> dict[str, Tensor] | None:
-    """The masked-LM head's weights, float32, where the file has all of them; its decoder is the word embeddings.
+    """The masked-LM head's weights, float32, where the file has one; its decoder is the word embeddings.
 
-    stored   names of its tensors: ours -> the file's
+    stored   names of its tensors: ours -> the file's; ModernBERT's have no bias within
     """
-    if not all(name in source.places for name in stored.values()):
+    there = {ours: name for ours, name in stored.items() if name in source.places}
+    if not {"dense.weight", "layer_norm.weight", "bias"} <= set(there):
         return None
     with threads() as pool:
-        return {ours: read_tensor(source, name, torch.float32, pool)[0] for ours, name in stored.items()}
+        tensors = {ours: read_tensor(source, name, torch.float32, pool)[0] for ours, name in there.items()}
+    absent = (ours for ours in stored if ours not in there)
+    return tensors | {ours: torch.zeros_like(tensors["layer_norm.weight"]) for ours in absent}
 
 
 def tensor_digest(tensor: Tensor) -> bytes:

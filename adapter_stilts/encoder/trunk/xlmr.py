@@ -38,7 +38,7 @@ class XLMR(TrunkModel):
         self.embeddings = self.embedded(config)
         layers = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
         self.encoder = nn.ModuleDict({"layer": layers})
-        self.apply(partial(_initialise, std=config.initializer_range))
+        self.apply(partial(initialise, std=config.initializer_range))
 
     @property
     def layers(self) -> nn.ModuleList:
@@ -108,24 +108,24 @@ class Layer(nn.Module):
         self.attention_dropout = config.attention_probs_dropout_prob
 
     def forward(self, index: int, hidden: Tensor, padding: Tensor | None, active: Active | None) -> Tensor:
-        after, norm = self.attention.output, partial(normalise, self.attention.output.LayerNorm)
+        after = self.attention.output
         attended = self._dropped(after.dense(self._attend(index, hidden, padding, active)))
         if active is not None:
-            attended = active.at(index, "attention", attended, hidden, norm)
-        middle = norm(attended + hidden)
+            attended = active.at(index, "attention", attended, hidden, partial(_after, after.LayerNorm, hidden))
+        middle = _after(after.LayerNorm, hidden, attended)
 
-        after, norm = self.output, partial(normalise, self.output.LayerNorm)
-        wide = self.function(_project(self.intermediate["dense"], "intermediate", index, middle, active))
-        narrow = self._dropped(_project(after.dense, "output_dense", index, wide, active))
+        after = self.output
+        wide = self.function(project(self.intermediate["dense"], "intermediate", index, middle, active))
+        narrow = self._dropped(project(after.dense, "output_dense", index, wide, active))
         if active is not None:
-            narrow = active.at(index, "output", narrow, middle, norm)
-        return norm(narrow + middle)
+            narrow = active.at(index, "output", narrow, middle, partial(_after, after.LayerNorm, middle))
+        return _after(after.LayerNorm, middle, narrow)
 
     def _attend(self, index: int, hidden: Tensor, padding: Tensor | None, active: Active | None) -> Tensor:
         linears, (rows, length, width) = self.attention.self, hidden.shape
 
         def projected(site: str) -> Tensor:
-            wide = _project(linears[site], site, index, hidden, active)
+            wide = project(linears[site], site, index, hidden, active)
             return wide.view(rows, length, self.heads, width // self.heads).transpose(1, 2)
 
         query, keys, values = projected("query"), projected("key"), projected("value")
@@ -159,19 +159,25 @@ class Output(nn.Module):
 
 def normalise(norm: nn.LayerNorm, hidden: Tensor) -> Tensor:
     """Layer norm in float32, whatever came in."""
-    weight, bias = norm.weight.float(), norm.bias.float()
+    weight, bias = norm.weight.float(), None if norm.bias is None else norm.bias.float()
     return functional.layer_norm(hidden.float(), norm.normalized_shape, weight, bias, norm.eps)
 
 
-def _project(linear: nn.Module, site: str, index: int, source: Tensor, active: Active | None) -> Tensor:
+def _after(norm: nn.LayerNorm, residual: Tensor, computed: Tensor) -> Tensor:
+    return normalise(norm, computed + residual)
+
+
+def project(linear: nn.Module, site: str, index: int, source: Tensor, active: Active | None) -> Tensor:
+    """A projection of `source`, with what the adapters at its site add."""
     hidden: Tensor = linear(source)
     return hidden if active is None else active.at(index, site, hidden, source)
 
 
-def _initialise(module: nn.Module, std: float) -> None:
+def initialise(module: nn.Module, std: float) -> None:
+    """A module's own weights N(0, std); biases and padding's row are zero."""
     if isinstance(module, (nn.Linear, nn.Embedding)):
         nn.init.normal_(module.weight, std=std)
-    if isinstance(module, nn.Linear):
+    if isinstance(module, nn.Linear) and module.bias is not None:
         nn.init.zeros_(module.bias)
     if isinstance(module, nn.Embedding) and module.padding_idx is not None:
         nn.init.zeros_(module.weight[module.padding_idx])
