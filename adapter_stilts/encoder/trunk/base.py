@@ -19,8 +19,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor, nn
 
-from adapter_stilts.registry import Registry
-
 if TYPE_CHECKING:
     from adapter_stilts.encoder.sites import Active
 
@@ -76,6 +74,3 @@ class TrunkModel(nn.Module):
         padding  [B, 1, 1, T], true where attention may not go; None where nothing is padded
         """
         raise NotImplementedError
-
-
-families: Registry[type[TrunkModel]] = Registry("family of trunks", package="adapter_stilts.encoder.trunk")

@@ -14,12 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from adapter_stilts.encoder.trunk.base import families
 from adapter_stilts.encoder.trunk.config import BertConfig, TrunkConfig
 from adapter_stilts.encoder.trunk.xlmr import XLMR, Embeddings, normalise
 
 
-@families.register("bert")
 class Bert(XLMR):
     """A BERT with random weights N(0, initializer_range)."""
 

@@ -13,34 +13,29 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from adapter_stilts.data.pieces import marks
 from adapter_stilts.encoder.transfer import layer_of
 from adapter_stilts.encoder.trunk import hub, weights
-from adapter_stilts.encoder.trunk.base import TrunkModel, families
+from adapter_stilts.encoder.trunk.base import TrunkModel
+from adapter_stilts.encoder.trunk.bert import Bert
 from adapter_stilts.encoder.trunk.config import TrunkConfig, check_config, read_config
+from adapter_stilts.encoder.trunk.modernbert import ModernBert
 from adapter_stilts.encoder.trunk.precision import quantise, resolve_device, resolve_precision, storage
 from adapter_stilts.encoder.trunk.sentence_pooling import SentencePooling, read_pooling
-from adapter_stilts.errors import ArtefactError, MissingError, UsageError
+from adapter_stilts.encoder.trunk.xlmr import XLMR
+from adapter_stilts.errors import ArtefactError, UsageError
 from adapter_stilts.files import write_bytes, write_json, write_text
 from adapter_stilts.seeding import Seeds, draw
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # importing transformers takes seconds
     from transformers import PreTrainedTokenizerFast
 
-SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "cls_token": "<s>"}
-SPECIAL |= {"unk_token": "<unk>", "pad_token": "<pad>", "mask_token": "<mask>"}
-SPELLINGS = (  # of special tokens; a tokenizer has all of one
-    {"cls": "[CLS]", "sep": "[SEP]", "unk": "[UNK]", "pad": "[PAD]", "mask": "[MASK]"},
-    {"cls": "<s>", "sep": "</s>", "unk": "<unk>", "pad": "<pad>", "mask": "<mask>"},
-    {"cls": "<bos>", "sep": "<eos>", "unk": "<unk>", "pad": "<pad>", "mask": "<mask>"},
-)
-GET_FAST = "fetch tokenizer.json, or pip install sentencepiece protobuf"
+MODELS: dict[str, type[TrunkModel]] = {"xlm-roberta": XLMR, "bert": Bert, "modernbert": ModernBert}
 
 
 @dataclass
@@ -90,8 +85,10 @@ def load_trunk(
     chosen = resolve_precision(precision, where)
     place = hub.find(name, revision)
     config = read_config(place.folder)
+    from adapter_stilts.encoder.trunk.tokenizer import load_tokenizer, marked  # only now: it takes seconds to import
+
     tokenizer = load_tokenizer(place.folder, config)
-    config = _marked(config, tokenizer, place.folder)
+    config = marked(config, tokenizer, place.folder)
     source = weights.find_weights(place.folder)
     model = empty_model(config)
     digest = _fill(model, source, chosen, config.num_hidden_layers if layers is None else layers)
@@ -119,11 +116,13 @@ def trunk_facts(name: str, *, revision: str | None = None) -> tuple[TrunkConfig,
 
 def new_trunk(tokenizer_folder: Path, numbers: TrunkConfig, seed: int) -> Trunk:
     """A trunk with random weights N(0, 0.02), for pretraining from scratch; its vocabulary is the tokenizer's."""
+    from adapter_stilts.encoder.trunk.tokenizer import load_tokenizer
+
     stored = json.loads((tokenizer_folder / "tokenizer.json").read_text(encoding="utf-8"))
     added = [token["id"] for token in stored.get("added_tokens", [])]
     numbers = replace(numbers, vocab_size=max(len(stored["model"]["vocab"]), 1 + max(added, default=0)))
     config = check_config(asdict(numbers), str(tokenizer_folder), type(numbers))
-    model = draw(Seeds(seed).number("trunk"), lambda: families[config.model_type](config))
+    model = draw(Seeds(seed).number("trunk"), lambda: MODELS[config.model_type](config))
     digest = weights.fingerprint(
         {name: (weight.shape, weights.tensor_digest(weight)) for name, weight in model.named_parameters()}
     )
@@ -157,66 +156,10 @@ def save_trunk(
     write_bytes(folder / "model.safetensors", save(tensors, metadata={"format": "pt"}))
 
 
-def load_tokenizer(folder: Path, config: TrunkConfig) -> PreTrainedTokenizerFast:
-    """From tokenizer.json, else from sentencepiece.bpe.model where the library that reads it is installed.
-
-    Raises MissingError where there is neither, ArtefactError for one that is damaged or knows tokens the trunk does
-    not.
-    """
-    from transformers import XLMRobertaTokenizerFast
-
-    fast, slow = folder / "tokenizer.json", folder / "sentencepiece.bpe.model"
-    path, argument, verb, do = fast, "tokenizer_file", "read", "fetch it again"
-    if not fast.is_file():
-        path, argument, verb, do = slow, "vocab_file", "converted", GET_FAST
-    if not path.is_file():
-        do = "fetch the trunk again, all of its files"
-        raise MissingError("there is no tokenizer.json", where=str(folder), do=do)
-    try:
-        if path == slow or config.model_type == "xlm-roberta":
-            options: dict[str, Any] = {argument: str(path), "model_max_length": config.max_length, **SPECIAL}
-            tokenizer: PreTrainedTokenizerFast = XLMRobertaTokenizerFast(**options)  # type: ignore[no-untyped-call]
-        else:
-            tokenizer = _by_its_marks(path, config.max_length)
-    except Exception as error:
-        if path == slow and isinstance(error, ImportError):
-            what = "there is no tokenizer.json, and the library that reads this file is not installed"
-            raise MissingError(what, where=str(path), do=do) from error
-        raise ArtefactError(f"the tokenizer cannot be {verb}: {error}", where=str(path), do=do) from error
-    if len(tokenizer) > config.vocab_size:
-        what = f"the tokenizer knows {len(tokenizer)} tokens and the trunk {config.vocab_size}"
-        raise ArtefactError(what, where=str(folder), do="fetch tokenizer and weights from one place")
-    _marked(config, tokenizer, folder)
-    return tokenizer
-
-
-def _by_its_marks(path: Path, longest: int) -> PreTrainedTokenizerFast:
-    """tokenizer.json as it is, with the special tokens in it; ValueError where they are of no known spelling."""
-    from tokenizers import Tokenizer
-    from transformers import PreTrainedTokenizerFast
-
-    backend = Tokenizer.from_file(str(path))
-    known = [spelt for spelt in SPELLINGS if all(backend.token_to_id(token) is not None for token in spelt.values())]
-    if not known:
-        raise ValueError("its special tokens are spelt neither as BERT's nor as XLM-R's nor as Gemma's")
-    options: dict[str, Any] = {f"{name}_token": token for name, token in known[0].items()}
-    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
-        tokenizer_object=backend, model_max_length=longest, **options
-    )
-
-
-def _marked(config: TrunkConfig, tokenizer: PreTrainedTokenizerFast, folder: Path) -> TrunkConfig:
-    """With the tokenizer's ids of its marks; ArtefactError where the trunk's arithmetic contradicts them."""
-    try:
-        return config.marked(int(tokenizer.pad_token_id), int(tokenizer.sep_token_id), marks(tokenizer).typed)
-    except ArtefactError as error:
-        raise ArtefactError(error.what, where=str(folder), do=error.do) from error
-
-
 def empty_model(config: TrunkConfig) -> TrunkModel:
     """The model with no memory behind its weights yet."""
     with torch.device("meta"):
-        return families[config.model_type](config)
+        return MODELS[config.model_type](config)
 
 
 def _fill(model: TrunkModel, source: weights.Source, precision: str, layers: int) -> str:

@@ -22,12 +22,11 @@ from torch.nn import functional
 from adapter_stilts.encoder.activations import activation
 from adapter_stilts.encoder.sites import Active
 from adapter_stilts.encoder.trunk.attention import product
-from adapter_stilts.encoder.trunk.base import Shape, TrunkModel, families
+from adapter_stilts.encoder.trunk.base import Shape, TrunkModel
 from adapter_stilts.encoder.trunk.config import ModernBertConfig, TrunkConfig
 from adapter_stilts.encoder.trunk.xlmr import initialise, normalise, project
 
 
-@families.register("modernbert")
 class ModernBert(TrunkModel):
     """A ModernBERT with random weights N(0, initializer_range)."""
 

@@ -19,12 +19,11 @@ from torch.nn import functional
 from adapter_stilts.encoder.activations import activation
 from adapter_stilts.encoder.sites import Active
 from adapter_stilts.encoder.trunk.attention import product
-from adapter_stilts.encoder.trunk.base import Shape, TrunkModel, families
+from adapter_stilts.encoder.trunk.base import Shape, TrunkModel
 from adapter_stilts.encoder.trunk.config import TrunkConfig
 from adapter_stilts.encoder.trunk.weights import MASK_HEAD
 
 
-@families.register("xlm-roberta")
 class XLMR(TrunkModel):
     """An XLM-R with random weights N(0, initializer_range), drawn in the order of transformers 4."""
 
