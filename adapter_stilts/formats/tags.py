@@ -26,10 +26,11 @@ from adapter_stilts.data.conllu_rows import NO_TAG, UPOS
 from adapter_stilts.data.feature import IGNORED, Feature
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.pieces import Marks, Tokenizer, marks, pieces
-from adapter_stilts.data.tables import TABLES, Bad, Row, refused
+from adapter_stilts.data.tables import CSV, TABLES, Bad, Row, refused
 from adapter_stilts.data.tag_columns import INVISIBLE
 from adapter_stilts.data.tag_schemes import ENTITIES, OUTSIDE, entity_type, iob2, named, parts, scheme_of
 from adapter_stilts.data.tagged_rows import LOOKED_AT, tagged_rows
+from adapter_stilts.data.word_rows import word_columns, words_in_rows
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import numbered_lines
 from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, chances, dealt, register, rounded
@@ -90,6 +91,8 @@ class TagsFormat(Format[Tagged]):
     whole = False
 
     def file(self, path: Path, kind: str, layout: Layout, bad: Bad = refused) -> Iterator[Tagged] | None:
+        if kind == CSV and (places := word_columns(path)):
+            return self.whole_file((_Written(*row) for row in words_in_rows(path, *places, bad)), layout)
         if kind in TABLES:
             return None
         if not layout.gold and kind in ("", ".txt") and is_prose(path):
