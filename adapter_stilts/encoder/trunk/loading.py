@@ -13,10 +13,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import save
+from tokenizers import AddedToken
+from tokenizers import Tokenizer as Backend
 from torch import Tensor, nn
 
 from adapter_stilts.encoder.transfer import layer_of
@@ -31,7 +34,7 @@ from adapter_stilts.files import write_bytes, write_json, write_text
 from adapter_stilts.seeding import Seeds, draw
 
 if TYPE_CHECKING:
-    from transformers import XLMRobertaTokenizerFast
+    from transformers import PreTrainedTokenizerFast
 
 SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "cls_token": "<s>"}
 SPECIAL |= {"unk_token": "<unk>", "pad_token": "<pad>", "mask_token": "<mask>"}
@@ -50,7 +53,7 @@ class Trunk:
     """
 
     model: TrunkModel = field(repr=False)
-    tokenizer: XLMRobertaTokenizerFast = field(repr=False)
+    tokenizer: PreTrainedTokenizerFast = field(repr=False)
     config: TrunkConfig
     name: str
     revision: str
@@ -149,24 +152,24 @@ def save_trunk(
     write_bytes(folder / "model.safetensors", save(tensors, metadata={"format": "pt"}))
 
 
-def load_tokenizer(folder: Path, config: TrunkConfig) -> XLMRobertaTokenizerFast:
+def load_tokenizer(folder: Path, config: TrunkConfig) -> PreTrainedTokenizerFast:
     """From tokenizer.json, else from sentencepiece.bpe.model where the library that reads it is installed.
 
     Raises MissingError where there is neither, ArtefactError for one that is damaged or knows tokens the trunk does
     not.
     """
-    from transformers import XLMRobertaTokenizerFast
+    from transformers import PreTrainedTokenizerFast
 
     fast, slow = folder / "tokenizer.json", folder / "sentencepiece.bpe.model"
-    path, argument, verb, do = fast, "tokenizer_file", "read", "fetch it again"
+    path, read, verb, do = fast, _stored_backend, "read", "fetch it again"
     if not fast.is_file():
-        path, argument, verb, do = slow, "vocab_file", "converted", GET_FAST
+        path, read, verb, do = slow, _converted_backend, "converted", GET_FAST
     if not path.is_file():
         do = "fetch the trunk again, all of its files"
         raise MissingError("there is no tokenizer.json", where=str(folder), do=do)
-    options: dict[str, Any] = {argument: str(path), "model_max_length": config.max_length, **SPECIAL}
     try:
-        tokenizer = XLMRobertaTokenizerFast(**options)  # type: ignore[no-untyped-call]
+        options: dict[str, Any] = {"tokenizer_object": read(path), "model_max_length": config.max_length, **SPECIAL}
+        tokenizer = PreTrainedTokenizerFast(**options)  # type: ignore[no-untyped-call]
     except Exception as error:
         if path == slow and isinstance(error, ImportError):
             what = "there is no tokenizer.json, and the library that reads this file is not installed"
@@ -179,6 +182,26 @@ def load_tokenizer(folder: Path, config: TrunkConfig) -> XLMRobertaTokenizerFast
     else:
         return tokenizer
     raise ArtefactError(what, where=str(folder), do="fetch tokenizer and weights from one place")
+
+
+def _stored_backend(path: Path) -> Backend:
+    """tokenizer.json as it is stored; transformers 5 builds XLM-R's again and drops the normaliser of some.
+
+    <mask> takes the blank before it along, as XLM-R's own tokenizer has it, whatever the file says.
+    """
+    backend = Backend.from_file(str(path))
+    backend.add_special_tokens([AddedToken("<mask>", lstrip=True, normalized=False)])
+    return backend
+
+
+def _converted_backend(path: Path) -> Backend:
+    """XLM-R's tokenizer from its sentencepiece.bpe.model; ImportError where the library that reads it is missing."""
+    from transformers.convert_slow_tokenizer import XLMRobertaConverter
+
+    read = SimpleNamespace(vocab_file=str(path), convert_tokens_to_ids={"<s>": 0, "</s>": 2}.get)
+    backend: Backend = XLMRobertaConverter(read).converted()
+    backend.add_special_tokens([AddedToken("<mask>", lstrip=True, normalized=False)])
+    return backend
 
 
 def empty_model(config: TrunkConfig) -> TrunkModel:
