@@ -47,7 +47,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CASES = Path(__file__).with_suffix(".yaml")
 PACKAGES = {"adapter_stilts": "adapter_stilts", "adapter_stilts_cli": "cli", "adapter_stilts_configs": "configs"}
 # imported before the library, which imports some of them only when they are needed
-BELOW = ("torch", "transformers", "adapters", "faiss")
+BELOW = ("torch", "transformers", "faiss")
 COUNTED = ("commands", "values", "differences", "excused")
 
 # Differences that are meant: a pattern of what --verbose prints ("case: file key"), and why they are.
@@ -240,7 +240,7 @@ def main() -> None:
         described = _git(checkout, "describe", "--always", "--dirty")
     total = {name: sum(row[name] for row in rows) for name in COUNTED}
     print(f"{len(rows)} cases:", ", ".join(f"{count} {name}" for name, count in total.items()))
-    versions = {name: version(name) for name in ("torch", "adapters", "transformers")}
+    versions = {name: version(name) for name in ("torch", "transformers")}
     unequal = [row for row in rows if row["differences"] or row["excused"]]
     sides = {"old": commit[:7], "new": described, "seconds": seconds, "cases": len(rows)}
     record("same_numbers", {**versions, **sides, **total, "rows": unequal})

@@ -159,9 +159,7 @@ def process():
     """`process(config, out, pause=0, largest=None)` starts a training in a fresh process, forked from one that has
     everything imported."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        ["adapter_stilts.runs.train", "adapter_stilts.encoder.trunk.loading", "transformers.models.xlm_roberta"]
-    )
+    context.set_forkserver_preload(["adapter_stilts.runs.train", "adapter_stilts.encoder.trunk.tokenizer"])
     started = []
 
     def start(config: RunConfig, out: Path, pause: float = 0.0, largest: int | None = None) -> Started:

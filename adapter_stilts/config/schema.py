@@ -209,7 +209,7 @@ class Training(Section):
     gradient_checkpointing  recompute activations in the backward pass, for less memory and more time
     batch_rows       rows of one forward pass in the place of a token budget, for protocols that fix them ("4 x 8": 4
                      rows, accumulation 8); None: by tokens
-    evaluate_steps   None: after every epoch
+    evaluate_steps   None: after every epoch; where `epochs` is open and an epoch has fewer than 50 steps, every 50
     patience         evaluations without a gain before training stops; 0: never
     keep_step        stop after this step of a course that is planned for all, and keep it whatever validation says
     rows             train on a seeded sample of this many rows; None: all

@@ -28,7 +28,7 @@ from adapter_stilts.tasks.reading.place import Loaded
 from adapter_stilts.tasks.user import find_task
 from adapter_stilts.training.course import course
 from adapter_stilts.training.devices import Processes, pick_device, processes
-from adapter_stilts.training.plan import USUAL_EPOCHS, Mixture, TrainingData, TrainingPlan, feature_data, usual_epochs
+from adapter_stilts.training.plan import USUAL_EPOCHS, Mixture, TrainingData, TrainingPlan, feature_data, long_enough
 from adapter_stilts.training.sampler import shares
 
 JOINT, FUSE = "joint", "fuse"
@@ -149,8 +149,7 @@ def prepare(config: RunConfig, names: Sequence[str]) -> Prepared:
     to_learn = _to_learn(config, trunk, data, chances)
     plan = training_plan(config, kind)
     if not (config.training.epochs or plan.max_steps or plan.minutes):
-        once = course(to_learn, plan, together.count).steps(1)
-        plan = plan.model_copy(update={"epochs": usual_epochs(once)})
+        plan = long_enough(plan, course(to_learn, plan, together.count).steps(1))
     config = _as_planned(config, plan)
     return Prepared(
         config=config,
@@ -207,7 +206,7 @@ def _as_planned(config: RunConfig, plan: TrainingPlan) -> RunConfig:
     """The configuration with the rate and the epochs that were left open, as the run will say of itself."""
     decided: dict[str, object] = {} if config.how == FUSE else {"learning_rate": plan.learning_rate}
     if not plan.max_steps and not plan.minutes:
-        decided["epochs"] = plan.epochs
+        decided |= {"epochs": plan.epochs, "evaluate_steps": plan.evaluate_steps}
     return config.model_copy(update={"training": config.training.model_copy(update=decided)})
 
 

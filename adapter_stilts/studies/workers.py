@@ -32,8 +32,7 @@ from adapter_stilts.studies.board import Job
 from adapter_stilts.studies.stage_run import perform
 
 State = Literal["done", "failed", "interrupted"]
-PRELOADED = ["adapter_stilts.studies.stage_run", "adapter_stilts.encoder.trunk.loading"]
-PRELOADED += ["transformers.models.xlm_roberta"]
+PRELOADED = ["adapter_stilts.studies.stage_run", "adapter_stilts.encoder.trunk.tokenizer"]
 PATIENCE = 0.2  # seconds between looks at whether someone asked to stop
 
 

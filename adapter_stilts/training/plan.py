@@ -28,6 +28,8 @@ Validation: TypeAlias = float | Mapping[str, float]  # one score, or one a task,
 USUAL_EPOCHS = 3
 FEWEST_STEPS = 300  # that small encoders learn in from 500 rows (benchmarks/results/default_rates.md)
 
+FEWEST_STEPS_BETWEEN = 50  # evaluations, where nothing is said
+
 
 class TrainingPlan(Training):
     """The configuration's section `training`, with what it leaves open decided, and what else decides the steps.
@@ -117,6 +119,16 @@ class Trainable(Protocol):
 def usual_epochs(steps: float) -> int:
     """Passes over rows that make so many steps: three, or as many as a small task needs to be learned."""
     return max(USUAL_EPOCHS, math.ceil(FEWEST_STEPS / steps))
+
+
+def long_enough(plan: TrainingPlan, steps: int) -> TrainingPlan:
+    """The plan with the epochs that are usual where one has so many steps.
+
+    Epochs of a few steps are not evaluated one by one: five of them without a gain do not tell that nothing is learned.
+    """
+    seldom = None if steps >= FEWEST_STEPS_BETWEEN else FEWEST_STEPS_BETWEEN
+    changes = {"epochs": usual_epochs(steps), "evaluate_steps": plan.evaluate_steps or seldom}
+    return plan.model_copy(update=changes)
 
 
 def feature_data(

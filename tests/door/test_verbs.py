@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from adapter_stilts_cli import encode, evaluate, mine, predict, search, study, train
-from adapter_stilts_cli import inspect as inspect_verbs
+from adapter_stilts_cli import encode, evaluate, info, mine, predict, search, study, train
 from adapter_stilts_cli.app import app
 from typer.testing import CliRunner
 
@@ -23,7 +22,7 @@ COMMANDS = {
     "train": train.train,
     "fuse": train.fuse,
     "evaluate": evaluate.evaluate,
-    "compare": inspect_verbs.compare,
+    "compare": info.compare,
     "encode": encode.encode,
     "mine": mine.mine,
     "predict": predict.predict,

@@ -16,7 +16,8 @@ from transformers import XLMRobertaModel, XLMRobertaTokenizerFast
 
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.trunk.config import TrunkConfig, read_config
-from adapter_stilts.encoder.trunk.loading import Trunk, load_tokenizer, load_trunk, new_trunk, save_trunk
+from adapter_stilts.encoder.trunk.loading import Trunk, load_trunk, new_trunk, save_trunk
+from adapter_stilts.encoder.trunk.tokenizer import load_tokenizer
 from adapter_stilts.errors import ArtefactError, MissingError, StiltsError, UnknownName, Unreachable, UsageError
 
 

@@ -17,7 +17,7 @@ from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import TaskModel
 from adapter_stilts.encoder.trunk.config import read_config
-from adapter_stilts.encoder.trunk.loading import load_tokenizer
+from adapter_stilts.encoder.trunk.tokenizer import load_tokenizer
 from adapter_stilts.errors import UnknownName
 from adapter_stilts.evaluation import predict as prediction
 from adapter_stilts.evaluation.predict import predict

@@ -27,7 +27,7 @@ LINES = [
 def start():
     """`start(request, out, pause)`: a process that encodes, and the connection on which it tells how far it is."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["adapter_stilts.mining.encode", "transformers.models.xlm_roberta"])
+    context.set_forkserver_preload(["adapter_stilts.mining.encode", "adapter_stilts.encoder.trunk.tokenizer"])
     started = []
 
     def run(request, out, pause=0.0):

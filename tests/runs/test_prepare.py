@@ -59,6 +59,7 @@ def test_takes_what_is_left_open_from_the_kind_and_from_the_rows(config):
     assert few.plan.learning_rate == few.config.training.learning_rate == kinds["ia3"].rate
     assert few.steps >= FEWEST_STEPS > few.steps * (few.plan.epochs - 1) / few.plan.epochs
     assert few.config.training.epochs == few.plan.epochs
+    assert few.plan.evaluate_steps == 50  # an epoch has a step or two: five of them without a gain must not end it
     assert (usual_epochs(1), usual_epochs(100), usual_epochs(9999)) == (FEWEST_STEPS, USUAL_EPOCHS, USUAL_EPOCHS)
 
 

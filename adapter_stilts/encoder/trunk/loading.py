@@ -13,13 +13,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import save
-from tokenizers import AddedToken
-from tokenizers import Tokenizer as Backend
 from torch import Tensor, nn
 
 from adapter_stilts.encoder.transfer import layer_of
@@ -29,17 +26,12 @@ from adapter_stilts.encoder.trunk.config import TrunkConfig, check_config, read_
 from adapter_stilts.encoder.trunk.precision import quantise, resolve_device, resolve_precision, storage
 from adapter_stilts.encoder.trunk.sentence_pooling import SentencePooling, read_pooling
 from adapter_stilts.encoder.trunk.xlmr import XLMR
-from adapter_stilts.errors import ArtefactError, MissingError, UsageError
+from adapter_stilts.errors import ArtefactError, UsageError
 from adapter_stilts.files import write_bytes, write_json, write_text
 from adapter_stilts.seeding import Seeds, draw
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # importing transformers takes seconds
     from transformers import PreTrainedTokenizerFast
-
-SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "cls_token": "<s>"}
-SPECIAL |= {"unk_token": "<unk>", "pad_token": "<pad>", "mask_token": "<mask>"}
-GET_FAST = "fetch tokenizer.json, or pip install sentencepiece protobuf"
-
 
 @dataclass
 class Trunk:
@@ -88,6 +80,8 @@ def load_trunk(
     chosen = resolve_precision(precision, where)
     place = hub.find(name, revision)
     config = read_config(place.folder)
+    from adapter_stilts.encoder.trunk.tokenizer import load_tokenizer  # only now: it takes seconds to import
+
     tokenizer = load_tokenizer(place.folder, config)
     source = weights.find_weights(place.folder)
     model = empty_model(config)
@@ -115,6 +109,8 @@ def trunk_facts(name: str, *, revision: str | None = None) -> tuple[TrunkConfig,
 
 def new_trunk(tokenizer_folder: Path, numbers: TrunkConfig, seed: int) -> Trunk:
     """A trunk with random weights N(0, 0.02), for pretraining from scratch; its vocabulary is the tokenizer's."""
+    from adapter_stilts.encoder.trunk.tokenizer import load_tokenizer
+
     stored = json.loads((tokenizer_folder / "tokenizer.json").read_text(encoding="utf-8"))
     added = [token["id"] for token in stored.get("added_tokens", [])]
     numbers = replace(numbers, vocab_size=max(len(stored["model"]["vocab"]), 1 + max(added, default=0)))
@@ -150,58 +146,6 @@ def save_trunk(
     write_json(folder / "config.json", facts)
     write_text(folder / "tokenizer.json", trunk.tokenizer.backend_tokenizer.to_str())
     write_bytes(folder / "model.safetensors", save(tensors, metadata={"format": "pt"}))
-
-
-def load_tokenizer(folder: Path, config: TrunkConfig) -> PreTrainedTokenizerFast:
-    """From tokenizer.json, else from sentencepiece.bpe.model where the library that reads it is installed.
-
-    Raises MissingError where there is neither, ArtefactError for one that is damaged or knows tokens the trunk does
-    not.
-    """
-    from transformers import PreTrainedTokenizerFast
-
-    fast, slow = folder / "tokenizer.json", folder / "sentencepiece.bpe.model"
-    path, read, verb, do = fast, _stored_backend, "read", "fetch it again"
-    if not fast.is_file():
-        path, read, verb, do = slow, _converted_backend, "converted", GET_FAST
-    if not path.is_file():
-        do = "fetch the trunk again, all of its files"
-        raise MissingError("there is no tokenizer.json", where=str(folder), do=do)
-    try:
-        options: dict[str, Any] = {"tokenizer_object": read(path), "model_max_length": config.max_length, **SPECIAL}
-        tokenizer = PreTrainedTokenizerFast(**options)  # type: ignore[no-untyped-call]
-    except Exception as error:
-        if path == slow and isinstance(error, ImportError):
-            what = "there is no tokenizer.json, and the library that reads this file is not installed"
-            raise MissingError(what, where=str(path), do=do) from error
-        raise ArtefactError(f"the tokenizer cannot be {verb}: {error}", where=str(path), do=do) from error
-    if len(tokenizer) > config.vocab_size:
-        what = f"the tokenizer knows {len(tokenizer)} tokens and the trunk {config.vocab_size}"
-    elif tokenizer.pad_token_id != config.pad_token_id:
-        what = f"the tokenizer pads with {tokenizer.pad_token_id}, the trunk with {config.pad_token_id}"
-    else:
-        return tokenizer
-    raise ArtefactError(what, where=str(folder), do="fetch tokenizer and weights from one place")
-
-
-def _stored_backend(path: Path) -> Backend:
-    """tokenizer.json as it is stored; transformers 5 builds XLM-R's again and drops the normaliser of some.
-
-    <mask> takes the blank before it along, as XLM-R's own tokenizer has it, whatever the file says.
-    """
-    backend = Backend.from_file(str(path))
-    backend.add_special_tokens([AddedToken("<mask>", lstrip=True, normalized=False)])
-    return backend
-
-
-def _converted_backend(path: Path) -> Backend:
-    """XLM-R's tokenizer from its sentencepiece.bpe.model; ImportError where the library that reads it is missing."""
-    from transformers.convert_slow_tokenizer import XLMRobertaConverter
-
-    read = SimpleNamespace(vocab_file=str(path), convert_tokens_to_ids={"<s>": 0, "</s>": 2}.get)
-    backend: Backend = XLMRobertaConverter(read).converted()
-    backend.add_special_tokens([AddedToken("<mask>", lstrip=True, normalized=False)])
-    return backend
 
 
 def empty_model(config: TrunkConfig) -> TrunkModel:
