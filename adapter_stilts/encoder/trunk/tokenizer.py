@@ -18,6 +18,7 @@ from adapter_stilts.errors import ArtefactError, MissingError
 
 SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "cls_token": "<s>"}
 SPECIAL |= {"unk_token": "<unk>", "pad_token": "<pad>", "mask_token": "<mask>"}
+INPUTS = ["input_ids", "attention_mask"]
 GET_FAST = "fetch tokenizer.json, or pip install sentencepiece protobuf"
 
 
@@ -34,9 +35,10 @@ def load_tokenizer(folder: Path, config: TrunkConfig) -> PreTrainedTokenizerFast
     if not path.is_file():
         do = "fetch the trunk again, all of its files"
         raise MissingError("there is no tokenizer.json", where=str(folder), do=do)
-    options: dict[str, Any] = {"model_max_length": config.max_length, **SPECIAL}
     try:
-        tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend(path), **options)  # type: ignore[no-untyped-call]
+        tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+            tokenizer_object=backend(path), model_max_length=config.max_length, model_input_names=INPUTS, **SPECIAL
+        )
     except Exception as error:
         if path == slow and isinstance(error, ImportError):
             what = "there is no tokenizer.json, and the library that reads this file is not installed"
@@ -59,8 +61,8 @@ def _stored(path: Path) -> Tokenizer:
 def _converted(path: Path) -> Tokenizer:
     """XLM-R's tokenizer of a sentencepiece.bpe.model; ImportError where the library that reads it is missing."""
     slow = SimpleNamespace(vocab_file=str(path), convert_tokens_to_ids={"<s>": 0, "</s>": 2}.get)
-    converter: Any = XLMRobertaConverter(slow)
-    return _with_mask(converter.converted())
+    convert: Any = XLMRobertaConverter
+    return _with_mask(convert(slow).converted())
 
 
 def _with_mask(tokenizer: Tokenizer) -> Tokenizer:
