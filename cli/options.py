@@ -106,6 +106,8 @@ ReaderOption: TypeAlias = Annotated[
 LayerOption: TypeAlias = Annotated[int | None, option("--layer", "N", "Where vectors are read; 0 is the embedding.")]
 COLUMN = "The column or field of the sentence; a number, from 0, in a table without a header."
 ColumnOption: TypeAlias = Annotated[Text, option("--column", "NAME|N", COLUMN)]
+TARGET_COLUMN = "The column of TGT, where it is another."
+TargetColumnOption: TypeAlias = Annotated[Text, option("--target-column", "NAME|N", TARGET_COLUMN)]
 NeighboursOption: TypeAlias = Annotated[int | None, option("-k", "N", "Neighbours that a margin compares with.")]
 JsonOption: TypeAlias = Annotated[bool, option("--json", None, "Print one JSON document on stdout.")]
 

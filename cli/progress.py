@@ -88,6 +88,9 @@ class Drawn:
                 bars.update(task, completed=done, total=total or None, detail=detail)
 
             yield advance
+            drawn = bars.tasks[bars.task_ids.index(task)]
+            if drawn.total is None and not drawn.completed:  # there was nothing to do
+                bars.remove_task(task)
 
     @contextmanager
     def _live(self) -> Iterator[Progress]:

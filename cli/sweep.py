@@ -37,6 +37,7 @@ def sweep(
     dev: Annotated[tuple[Path, Path, Path] | None, option("--dev", "SRC TGT GOLD", DEV)] = None,
     layout: options.LayoutOption = None,
     column: options.ColumnOption = None,
+    target_column: options.TargetColumnOption = None,
     languages: Annotated[Text, option("--languages", "LIST", LANGUAGES)] = None,
     protocol: options.ProtocolOption = None,
     layers: Annotated[Text, option("--layers", "N,N|all", LAYERS)] = None,
@@ -75,7 +76,8 @@ def sweep(
     listed = {name: every[name] if value == ("all",) else value for name, value in typed.items()}
     listed["tasks"] = options.names(tasks)
     fields: dict[str, Any] = {"layout": layout, "column": column, "dev": dev, "test": test, **listed}
-    fields |= {"files": _files(source, target, gold), "centring": CENTRING[centring] if centring else ()}
+    fields |= {"files": _files(source, target, gold), "target_column": target_column}
+    fields["centring"] = CENTRING[centring] if centring else ()
     request = library.Sweep.from_config(configured, run=run, **fields)
     where: dict[str, Any] = {"out": out, "runs": options.RUNS, "overwrite": overwrite, "dry_run": dry_run}
     outcome = library.sweep(request, **where, report=progress.reporter())

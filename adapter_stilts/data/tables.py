@@ -13,7 +13,7 @@ from pathlib import Path
 from adapter_stilts.data.cells import QUOTED, TABS, Delimited, of_csv, of_tabs, records, said_separator
 from adapter_stilts.data.cells import Bad as Bad
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.files import bare_name, numbered_lines, read_text
+from adapter_stilts.files import bare_name, first_line, numbered_lines, read_text
 
 Cells = Mapping[str, object]
 
@@ -73,6 +73,16 @@ def refused(error: TaskDataError) -> None:
 def suffix(path: Path) -> str:
     """The suffix that tells the layout, in lower case, with ".gz" or ".zst" taken off: ".jsonl" of "a.jsonl.gz"."""
     return Path(bare_name(path)).suffix.lower()
+
+
+def kind_of(path: Path) -> str:
+    """The suffix, or ".json" of a file that begins with an object of JSON whatever it is called."""
+    kind = suffix(path)
+    if kind not in TABLES:
+        with suppress(ValueError, RecursionError):
+            value = json.loads(first_line(path).decode("utf-8", "replace").lstrip("\ufeff"))
+            return JSON[0] if isinstance(value, dict) and value else kind
+    return kind
 
 
 def refuse_unread(path: Path) -> None:
@@ -190,8 +200,9 @@ def called_twice(first: str, second: str, where: str = "") -> TaskDataError:
 
 def check_cells(cells: list[str], header: Sequence[str], where: str, do: str) -> list[str]:
     """The cells of a record as they are, one for each column. Raises TaskDataError for too few or many, and for the
-    header once more."""
-    if len(header) > 1 and [cell.strip("\ufeff ").casefold() for cell in cells] == [name.casefold() for name in header]:
+    header once more; numbers are places, or cells of a row like any other."""
+    named = len(header) > 1 and not all(name.isdecimal() for name in header)
+    if named and [cell.strip("\ufeff ").casefold() for cell in cells] == [name.casefold() for name in header]:
         do = "take the line out; files may have been put together with their headers"
         raise TaskDataError("the header stands here a second time", where=where, do=do)
     if len(cells) != len(header):

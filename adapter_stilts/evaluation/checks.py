@@ -65,6 +65,14 @@ def same_names(gold: Sequence[str], predicted: Sequence[str], gold_path: Path, p
     _refuse(strange, what, path, f"name the labels as {gold_path} does")
 
 
+def same_case(gold: Collection[str], predicted: Collection[str], gold_path: Path, path: Path) -> None:
+    """Refuse labels that are gold's but for their case, and would all count as mistakes: per for PER."""
+    gold, alike = set(gold), {label.casefold() for label in gold}
+    odd = [label for label in set(predicted) - gold if label.casefold() in alike]
+    what = f"labels that differ from the gold file's in case alone: {_some(odd)} against {_some(gold)}"
+    _refuse(odd, what, path, f"spell them as {gold_path} does")
+
+
 def one_language(there: Sequence[str], asked: str, path: Path, others: Sequence[str] = ()) -> None:
     """Refuse rows of several languages where none is asked for, and a language of which there is no row.
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,6 +28,7 @@ from adapter_stilts.data.tables import (
     Row,
     first_cells,
     json_line_rows,
+    kind_of,
     refused,
     suffix,
     tab_rows,
@@ -153,6 +154,7 @@ def _lines(metric: Metric, gold: Path, predictions: Path, options: Options, aske
         checks.line_numbers(guessed, predictions)
     else:
         checks.no_placeholders(right, gold)
+        checks.same_case(right, guessed, gold, predictions)
         checks.same_names(right, guessed, gold, predictions)
     return right, guessed
 
@@ -164,7 +166,9 @@ def _tags(metric: Metric, gold: Path, predictions: Path, options: Options, asked
         layout = replace(layout, published=True)
     plain = Layout(layout.format, tag_column=layout.tag_column, published=layout.published, say=asked.say)
     (words, right), (said, guessed) = _sentences(gold, layout), _sentences(predictions, plain)
-    checks.no_placeholders([tag for sentence in right for tag in sentence], gold, constant=False)
+    all_right, all_guessed = (list(chain.from_iterable(sentences)) for sentences in (right, guessed))
+    checks.no_placeholders(all_right, gold, constant=False)
+    checks.same_case(all_right, all_guessed, gold, predictions)
     if words and said:
         checks.same_words(words, said, gold, predictions)
     return right, guessed
@@ -230,7 +234,7 @@ def _layout(metric: Metric, asked: _Asked, **changed: Any) -> Layout:
 
 def _labels(path: Path, asked: _Asked) -> list[str]:
     """A label a line, a table with a column of labels and no texts, or the labels of a file of the task."""
-    kind = suffix(path)
+    kind = kind_of(path)
     separators = "\t,;" if kind == CSV else "\t"
     looked = [line for _, line in islice(numbered_lines(path), LOOKED_AT)] if kind not in ROWS else []
     if looked and not any(mark in line for line in looked for mark in separators):
@@ -293,7 +297,7 @@ def _sentences(path: Path, layout: Layout) -> tuple[list[Tags], list[Tags]]:
     said = layout.say
     layout = replace(layout, say=lambda remark: said(f"{path}: {remark}"))
     lines = [line.strip(" \t\r") for _, line in numbered_lines(path)]
-    if suffix(path) in (".conllu", *ROWS) or any((" " in line or "\t" in line) for line in lines):
+    if kind_of(path) in (".conllu", *TABLES) or any((" " in line or "\t" in line) for line in lines):
         rows = cast(list[Tagged], read(path, layout))
         return [row.words for row in rows], [row.tags for row in rows]
     sentences = read_tags(path)

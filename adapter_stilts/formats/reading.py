@@ -34,6 +34,7 @@ from adapter_stilts.data.tables import (
     Row,
     empty,
     first_cells,
+    kind_of,
     refuse_unread,
     refused,
     suffix,
@@ -130,8 +131,8 @@ def _examples(
 
 def stream(path: Path, layout: Layout, dropped: Counter[str] | None = None, bad: Bad = refused) -> Iterator[Example]:
     """The examples one by one, without the checks that need the whole file. bad: is told of a row that is none."""
-    kind = suffix(path)
     refuse_unread(path)
+    kind = kind_of(path)
     examples = formats[layout.format].file(path, kind, layout, bad)
     if examples is None:
         unread: list[TaskDataError] = []

@@ -124,10 +124,12 @@ def _impossible(cells: Node, answers: Collection[Answer], where: str) -> bool:
 
 def _answer(answer: Node, where: str) -> Answer:
     start = answer.get("answer_start")
-    if not isinstance(start, int) or isinstance(start, bool):
-        what = f"answer_start is not a number: {start!r}"
+    if isinstance(start, str) and start.strip().removeprefix("-").isdecimal():
+        start = int(start)
+    if isinstance(start, bool) or not isinstance(start, int | float) or start != start // 1:
+        what = f"answer_start is not a whole number: {start!r}"
         raise TaskDataError(what, where=where, do="write the character, counted from 0, where the answer begins")
-    return Answer(_text(answer, "text", where), start)
+    return Answer(_text(answer, "text", where), int(start))
 
 
 def _nodes(node: Node, key: str, where: str) -> list[Node]:

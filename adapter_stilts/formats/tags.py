@@ -25,11 +25,12 @@ from adapter_stilts.data.columns import ID, NO_VALUE, TEXT, Columns, wrong_label
 from adapter_stilts.data.conllu_rows import NO_TAG, UPOS
 from adapter_stilts.data.feature import IGNORED, Feature
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.pieces import SINGLE_SPECIALS, Marks, Tokenizer, marks, pieces
-from adapter_stilts.data.tables import TABLES, Bad, Row, refused
+from adapter_stilts.data.pieces import Marks, Tokenizer, marks, pieces
+from adapter_stilts.data.tables import CSV, TABLES, Bad, Row, refused
 from adapter_stilts.data.tag_columns import INVISIBLE
 from adapter_stilts.data.tag_schemes import ENTITIES, OUTSIDE, entity_type, iob2, named, parts, scheme_of
 from adapter_stilts.data.tagged_rows import LOOKED_AT, tagged_rows
+from adapter_stilts.data.word_rows import word_columns, words_in_rows
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import numbered_lines
 from adapter_stilts.formats.base import Cut, Example, Format, Logits, Rules, chances, dealt, register, rounded
@@ -90,6 +91,8 @@ class TagsFormat(Format[Tagged]):
     whole = False
 
     def file(self, path: Path, kind: str, layout: Layout, bad: Bad = refused) -> Iterator[Tagged] | None:
+        if kind == CSV and (places := word_columns(path)):
+            return self.whole_file((_Written(*row) for row in words_in_rows(path, *places, bad)), layout)
         if kind in TABLES:
             return None
         if not layout.gold and kind in ("", ".txt") and is_prose(path):
@@ -188,8 +191,9 @@ class TagsFormat(Format[Tagged]):
     def cut(self, examples: Sequence[Tagged], tokenizer: Tokenizer, cut: Cut) -> Iterator[Feature]:
         """A tag that the head does not know has no class: nothing is learned from it, and it is scored as wrong."""
         classes = cut.classes(tag for row in examples for tag in row.tags if cut.training)
-        around, end_marks = marks(tokenizer), cut.end_marks
-        room = cut.max_length - SINGLE_SPECIALS - (end_marks - 1)
+        around = marks(tokenizer)
+        end_marks = min(cut.end_marks, len(around.between))  # XTREME doubles `</s>` where a pair's marks are doubled
+        room = cut.max_length - around.of_one - (end_marks - 1)
         words_of = iter(pieces(tokenizer, (word for example in examples for word in example.words)))
         for index, example in enumerate(examples):
             # A word that leaves no piece, or more than a whole row, becomes one unknown token (XTREME's rule).
@@ -381,9 +385,9 @@ def _feature(
     example: int, words: Sequence[Sequence[int]], targets: Sequence[int], around: Marks, end_marks: int
 ) -> Feature:
     firsts = [0, *accumulate(map(len, words))]
-    target = [IGNORED] * (firsts[-1] + 1 + end_marks)
-    starts = tuple(first + 1 for first in firsts[:-1])  # + 1 for <s>
+    ids = (*around.single([*chain.from_iterable(words)]), *around.after[-1:] * (end_marks - 1))
+    target = [IGNORED] * len(ids)
+    starts = tuple(len(around.before) + first for first in firsts[:-1])
     for start, wanted in zip(starts, targets, strict=True):
         target[start] = wanted
-    ids = (*around.single([*chain.from_iterable(words)]), *[around.end] * (end_marks - 1))
     return Feature(0, example, ids, tuple(target), starts)

@@ -112,7 +112,7 @@ def encode(
     file = surveyed(request.file, request.layout, request.column, report)
     how: Any = {"layer": request.wanted.one_layer(), "revision": request.revision, "precision": request.precision}
     reader = sentence_reader(request.run, request.trunk, pool=request.wanted.pool, **how)
-    report.say(reader.told(request.reading(reader), request.wanted))
+    reader.tell(request.reading(reader), request.wanted, report.say)
     if dry_run:
         planned = _made(reader, request, file)
         folder, rows = out or _folder(runs, planned), planned["rows"]

@@ -53,7 +53,7 @@ class Finder:
         file = None if given else surveyed(request.file, request.layout, request.column, report)
         reader = sentence_reader(request.run, request.trunk, pool=request.wanted.pool, **how)
         asked = replace(request, wanted=replace(request.wanted, centring=None))
-        report.say(reader.told(asked.reading(reader), request.wanted))
+        reader.tell(asked.reading(reader), request.wanted, report.say)
         if file is not None:
             vectors = Path(Encoder(reader, runs, report, None).vectors(asked, file)["folder"])
         with ExitStack() as stack:

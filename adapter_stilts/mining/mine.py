@@ -112,7 +112,7 @@ class _Job:
         encoder = Encoder(reader, runs, self._report, self._cluster)
 
         wanted = Overrides(request.wanted.layers, request.wanted.pool)
-        self._report.say(reader.told(Encoding(Path(), wanted=wanted).reading(reader), wanted))
+        reader.tell(Encoding(Path(), wanted=wanted).reading(reader), wanted, self._report.say)
 
         def vectors(file: TextFile, column: str | None) -> Path:
             asked = Encoding(file.path, request.run, wanted=Overrides(pool=request.wanted.pool))

@@ -22,9 +22,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from adapter_stilts.data.tables import CSV, JSON_LINES
+from adapter_stilts.data.tables import CSV, JSON, JSON_LINES, NOT_READ
 from adapter_stilts.errors import StiltsError, UsageError
-from adapter_stilts.files import REPORT, atomic_write, disk_errors, sha256
+from adapter_stilts.files import COMPRESSED, REPORT, atomic_write, disk_errors, sha256
 from adapter_stilts.mining.sides import Side, as_cell
 from adapter_stilts.retrieval.mining import Pairs
 from adapter_stilts.sharing.sealed import CHECKSUM, read_sealed, write_sealed
@@ -111,8 +111,12 @@ def finished(out: Path, identity: str, *, overwrite: bool) -> dict[str, Any] | N
 
 
 def refuse_occupied(out: Path, *, overwrite: bool, read: Iterable[Path] = ()) -> None:
-    """Raises UsageError for a file that is a folder, is there already and from no mining, or is read."""
+    """Raises UsageError for a file that is a folder, is there already and from no mining, or is read, and for a name
+    that promises what is not written."""
     where, there = str(out), out.exists()
+    if out.suffix.lower() in (*COMPRESSED, *JSON, *NOT_READ):
+        what = f"pairs are written as plain .tsv, .csv or .jsonl, and the file ends in '{out.suffix}'"
+        raise UsageError(what, where=where, do="name it so, for example -o pairs.tsv")
     if out.resolve() in {path.resolve() for path in read}:
         what = "the file of pairs would take the place of a file that is read"
         raise UsageError(what, where=where, do="name another file with -o")

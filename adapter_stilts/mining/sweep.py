@@ -38,7 +38,7 @@ from adapter_stilts.reporting import Reporter
 from adapter_stilts.retrieval.protocols import protocol
 from adapter_stilts.retrieval.reading import Overrides, Reading, as_trunk
 from adapter_stilts.runs.folder import claim, locked, remove_remains
-from adapter_stilts.runs.material import origin_facts, refuse_unnamed, where_of
+from adapter_stilts.runs.material import origin_facts, refuse_unnamed, unlearned, where_of
 from adapter_stilts.runs.results import merged, read_results, write_results
 from adapter_stilts.runs.retrieval import RetrievalTask, counted
 from adapter_stilts.runs.subject import Request as Evaluation
@@ -72,6 +72,8 @@ def sweep(
         for job in work:
             report.say(job.plan)
         return {"run": str(subject.folder), "results": [], "planned": [job.plan for job in work]}
+    for note in unlearned([subject.bundle.manifest] if subject.bundle else []):
+        report.say(note)
     with locked(subject.folder):
         remove_remains(subject.folder)
         if subject.identity:
@@ -240,7 +242,8 @@ class _Sweep:
 def _materials(request: Sweep, subject: Subject) -> list[Material]:
     if request.files is not None:
         task = Task(OWN_FILES, "pools", "mining", "two files of sentences with known pairs")
-        return [own_material(task, request.files, request.dev, request.layout, request.column)]
+        sides = (request.column, request.target_column or request.column)
+        return [own_material(task, request.files, request.dev, request.layout, sides)]
     materials, settings = [], dict(request.task_settings)
     for name in request.tasks:
         task = under(find_task(name, settings), request.protocol)

@@ -77,23 +77,25 @@ def own_material(
     files: tuple[Path, Path, Path],
     dev: tuple[Path, Path, Path] | None,
     layout: str | None,
-    column: str | None,
+    columns: tuple[str | None, str | None],
 ) -> Material:
     """A user's own source, target and gold files."""
-    whole = own_pools(*files, layout, column, "test")
+    whole = own_pools(*files, layout, columns, "test")
     if dev is None:
         return _halved(task, (UNDETERMINED,), lambda language: whole)
-    chosen = own_pools(*dev, layout, column, "validation")
+    chosen = own_pools(*dev, layout, columns, "validation")
     halves = (lambda language: _all(chosen), lambda language: _all(whole))
     return Material(task, (UNDETERMINED,), "the --dev files", "SRC and TGT", *halves)
 
 
-def own_pools(source: Path, target: Path, gold: Path, layout: str | None, column: str | None, split: str) -> Loaded:
+def own_pools(
+    source: Path, target: Path, gold: Path, layout: str | None, columns: tuple[str | None, str | None], split: str
+) -> Loaded:
     """Two files of sentences in any layout, and gold pairs as ids or line numbers.
 
     Raises TaskDataError for a pair that is nowhere.
     """
-    sides = [_texts(path, layout, column) for path in (source, target)]
+    sides = [_texts(path, layout, column) for path, column in zip((source, target), columns, strict=True)]
     (ids, texts), (other_ids, other_texts) = ((tuple(side), tuple(side.values())) for side in sides)
     known = [{id: row for row, id in enumerate(names)} for names in (ids, other_ids)]
     rows = known_pairs(gold, gold_lines(gold), *known, turn=True)

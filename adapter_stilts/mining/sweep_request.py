@@ -32,6 +32,7 @@ class Sweep:
     dev: tuple[Path, Path, Path] | None = None
     layout: str | None = None
     column: str | None = None
+    target_column: str | None = None
     languages: tuple[str, ...] = ()
     protocol: str = "own"
     layers: tuple[int, ...] | Literal["all"] | None = None

@@ -179,12 +179,10 @@ def history(data: Iterable[Loaded], parents: Iterable[Manifest]) -> tuple[Seen, 
 def unlearned(runs: Iterable[Manifest]) -> tuple[str, ...]:
     """What is said before building on runs, or reading with them, that did not learn; nothing of controls."""
     said = []
-    for run in runs:
-        for task, learning in run.unlearned.items() if run.control == "none" else ():
-            transfer = "; what comes of it shows nothing of transfer" if run.did_not_learn else ""
-            said.append(f"{run.name} did not learn {task}: {learning.numbers}{transfer}")
-        if run.advised:
-            said[-1] += run.advised
+    for run in (run for run in runs if run.control == "none" and run.unlearned):
+        transfer = "; what comes of it shows nothing of transfer" if run.did_not_learn else ""
+        said += [f"{run.name} did not learn {task}: {each.numbers}{transfer}" for task, each in run.unlearned.items()]
+        said[-1] += run.advised
     return tuple(said)
 
 

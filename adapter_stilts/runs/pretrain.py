@@ -38,7 +38,7 @@ from adapter_stilts.seeding import Seeds
 from adapter_stilts.training.devices import own_generators, pick_device
 from adapter_stilts.training.interrupt import StopSignal
 from adapter_stilts.training.loop import Run
-from adapter_stilts.training.plan import Outcome, Progress, TrainingData, TrainingPlan
+from adapter_stilts.training.plan import USUAL_EPOCHS, Outcome, Progress, TrainingData, TrainingPlan
 
 PART = "whole"  # the name of the one part that trains
 BETAS, EPSILON = (0.9, 0.98), 1e-6  # of AdamW, as RoBERTa was trained
@@ -157,7 +157,7 @@ def _plan(recipe: Recipe) -> TrainingPlan:
     names = ("minutes", "learning_rate", "warmup", "token_budget", "checkpoint_steps", "precision", "seed")
     settings = {"max_steps": recipe.steps, "log_steps": 50, **{name: getattr(recipe, name) for name in names}}
     config = with_settings(RunConfig(), {f"training.{name}": value for name, value in settings.items()})
-    return TrainingPlan(**vars(config.training), betas=BETAS, epsilon=EPSILON)
+    return TrainingPlan(**{**vars(config.training), "epochs": USUAL_EPOCHS}, betas=BETAS, epsilon=EPSILON)
 
 
 def _save(out: Path, trunk: Trunk, model: TaskModel, dropout: float) -> None:

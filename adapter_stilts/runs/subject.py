@@ -6,7 +6,7 @@ reader = sentence_reader(Path("runs/nli-1a2b3c4d"), None, layer=14)     as far a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from adapter_stilts.retrieval.reading import Overrides, Reading, as_trunk, told
 from adapter_stilts.runs.build import finished_encoder, finished_models
 from adapter_stilts.runs.folder import state_of
 from adapter_stilts.runs.language_stacks import BARE, Stacks, language_stacks
-from adapter_stilts.runs.material import TRUNKS
+from adapter_stilts.runs.material import TRUNKS, unlearned
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
 from adapter_stilts.sharing.manifest import CONFIG, TASK_FILE
 from adapter_stilts.tasks.base import Task
@@ -97,22 +97,25 @@ class SentenceReader:
 
     made   what the vectors depend on: trunk, precision, composition, the hashes of its adapters, layer
     rules  those of the protocol, for this trunk
+    notes  what is to be said of the run: that it did not learn
     """
 
     encoder: AdapterEncoder
     layer: int
     made: dict[str, Any]
     rules: Protocol
+    notes: tuple[str, ...] = ()
 
     @property
     def token_budget(self) -> int:
         return _token_budget(self.encoder)
 
-    def told(self, reading: Reading, wanted: Overrides) -> str:
-        """How it reads, and who says so."""
+    def tell(self, reading: Reading, wanted: Overrides, say: Callable[[str], None]) -> None:
+        """Say how it reads, who says so, and what is to be known of the run."""
         trunk = self.encoder.trunk
         how = told(reading, trunk.config.num_hidden_layers, self.rules.name, wanted, trunk.pooling)
-        return f"sentences are {how}"
+        for sentence in (f"sentences are {how}", *self.notes):
+            say(sentence)
 
 
 def subject_of(request: Request, out: Path | None, runs: Path) -> Subject:
@@ -190,8 +193,10 @@ def sentence_reader(
     device = str(pick_device())
     loaded = load_trunk(**named, device=device, layers=chosen)
     encoder = AdapterEncoder(loaded) if bundle is None else finished_encoder(loaded, bundle)
-    made = {"trunk": loaded.fingerprint, "trunk_name": loaded.name, "precision": loaded.precision}
-    return SentenceReader(encoder.to(device).eval(), chosen, {**made, **active_parts(bundle), "layer": chosen}, rules)
+    facts = {"trunk": loaded.fingerprint, "trunk_name": loaded.name, "precision": loaded.precision}
+    made = {**facts, **active_parts(bundle), "layer": chosen}
+    notes = unlearned([bundle.manifest] if bundle else [])
+    return SentenceReader(encoder.to(device).eval(), chosen, made, rules, notes)
 
 
 def trunk_of(config: RunConfig) -> str | None:

@@ -175,7 +175,10 @@ def _train(prepared: Prepared, model: Model, folder: Path, *, resume: bool, repo
             advance(now.step, now.total, f"loss {now.loss:.3f}, {now.tokens_per_second:,.0f} tokens/s")
 
         what = (model, prepared.rows, prepared.plan, folder)
-        return Run(*what, validate, prepared.identity, progress, stop).to_the_end(resume)
+        outcome = Run(*what, validate, prepared.identity, progress, stop).to_the_end(resume)
+        if outcome.stopped_by == "patience":
+            advance(outcome.steps, outcome.steps, f"no more gain; step {outcome.best_step} is kept")
+        return outcome
 
 
 def _parts(prepared: Prepared, model: Model, report: Reporter) -> list[PartFacts]:

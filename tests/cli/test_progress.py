@@ -120,3 +120,10 @@ def test_draws_only_on_a_terminal_that_can_draw(monkeypatch):
 def test_is_silent_in_every_process_but_the_first(monkeypatch):
     monkeypatch.setenv("RANK", "1")
     assert isinstance(reporter(), Silent)
+
+
+def test_leaves_no_bar_where_there_was_nothing_to_do():
+    stream = Terminal()
+    with Drawn(stream).progress("scoring"):
+        pass
+    assert "scoring" not in stream.getvalue().split("\x1b[2K")[-1]

@@ -73,3 +73,12 @@ def test_refuses_with_the_right_code(run, tmp_path, code, pattern, words):
     assert result.stdout == ""
     assert re.search(pattern, result.stderr), result.stderr
     assert not (tmp_path / "runs").exists()
+
+
+def test_reads_another_column_of_the_target(run, tmp_path):
+    (tmp_path / "de.csv").write_text("no;satz\n" + "".join(f"{n};Satz {n} von Anna\n" for n in range(12)))
+    (tmp_path / "en.csv").write_text("no;said\n" + "".join(f"{n};sentence {n} of Anna\n" for n in range(12)))
+    (tmp_path / "gold.tsv").write_text("".join(f"{n}\t{n}\n" for n in range(2, 14)))
+    words = ("sweep", "de.csv", "en.csv", "--gold", "gold.tsv", "--trunk", "miniature", "--dry-run", "--column", "satz")
+    assert "no column called 'satz'" in run(*words).stderr
+    assert run(*words, "--target-column", "said").exit_code == 0

@@ -209,3 +209,8 @@ def test_numbers_rows_whose_ids_are_none(write):
     assert [row.id for row in read(path, Layout("pair", number_rows=True))] == ["0", "1"]
     with pytest.raises(TaskDataError, match="id '1' occurs twice"):
         read(path, Layout("pair"))
+
+
+def test_takes_numbers_under_numbers_for_a_row(write):
+    path = write("a.tsv", "0\t1\n1\t0\n0\t1\n")
+    assert [row.cells for row in tab_rows(path, ["0", "1"])][-1] == {"0": "0", "1": "1"}

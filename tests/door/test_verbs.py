@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from adapter_stilts_cli import encode, evaluate, info, mine, predict, search, study, train
+from adapter_stilts_cli import encode, evaluate, mine, predict, search, study, train
+from adapter_stilts_cli import info as info_verbs
 from adapter_stilts_cli.app import app
 from typer.testing import CliRunner
 
@@ -22,7 +23,7 @@ COMMANDS = {
     "train": train.train,
     "fuse": train.fuse,
     "evaluate": evaluate.evaluate,
-    "compare": info.compare,
+    "compare": info_verbs.compare,
     "encode": encode.encode,
     "mine": mine.mine,
     "predict": predict.predict,

@@ -357,3 +357,41 @@ def test_tells_what_no_answer_at_all_gives(put):
     made = given.score_file("squad_v2", *files, FEW)
     assert made.majority == ("f1", pytest.approx(1 / 3))
     assert [row["answers"] for row in made.report["outcomes"]["parts"]] == ["all", "1 word", "no answer"]
+
+
+TAGS = "Anna B-PER\nin O\nRome B-LOC\n\nBen B-PER\nsleeps O\n"
+WORD_ROWS = "id,position,word,tag\n0,1,Anna,B-PER\n0,2,in,O\n0,3,Rome,B-LOC\n1,1,Ben,B-PER\n1,2,sleeps,O\n"
+LISTS = """words,tags
+"[""Anna"",""in"",""Rome""]","[""B-PER"",""O"",""B-LOC""]"
+"[""Ben"",""sleeps""]","[""B-PER"",""O""]"
+"""
+OBJECTS = """{"words": ["Anna", "in", "Rome"], "tags": ["B-PER", "O", "B-LOC"]}
+{"words": ["Ben", "sleeps"], "tags": ["B-PER", "O"]}
+"""
+
+
+@pytest.mark.parametrize(("name", "text"), [("w.csv", WORD_ROWS), ("l.csv", LISTS), ("gold", OBJECTS)])
+def test_reads_tags_in_tables_with_a_word_or_a_sentence_a_row_and_json_lines_of_any_name(put, name, text):
+    conll, table = put("g.conll", TAGS), put(name, text)
+    for gold, predicted in ((conll, table), (table, conll)):
+        assert score_file("chunk_f1", gold, predicted, Options(rule="own", intervals=False)).value == 1.0
+
+
+def test_names_the_row_of_a_word_without_a_tag(put):
+    broken = put("w.csv", WORD_ROWS.replace("Rome,B-LOC", "Rome,"))
+    with pytest.raises(TaskDataError, match=r"without a word or a tag(.|\n)*w.csv, line 4"):
+        score_file("chunk_f1", put("g.conll", TAGS), broken, FEW)
+
+
+def test_reads_labels_in_json_lines_of_any_name(put):
+    gold = put("gold", '{"text": "a", "label": "x"}\n{"text": "b", "label": "y"}\n')
+    assert score_file("accuracy", gold, put("p.txt", "x\ny\n"), FEW, find_task("single")).value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("metric", "gold", "predicted"),
+    [("chunk_f1", TAGS, TAGS.replace("PER", "per")), ("accuracy", "yes\nno\n", "Yes\nno\n")],
+)
+def test_refuses_labels_that_differ_in_case_alone(put, metric, gold, predicted):
+    with pytest.raises(TaskDataError, match="differ from the gold file's in case alone"):
+        score_file(metric, put("g.txt", gold), put("p.txt", predicted), FEW)

@@ -47,7 +47,7 @@ def test_says_where_truncated_json_breaks_off(write):
     [
         ({"id": ""}, "a question without an id"),
         ({"question": 3}, "'question' is not text"),
-        ({"answers": [{"text": "Ada"}]}, "answer_start is not a number: None"),
+        ({"answers": [{"text": "Ada"}]}, "answer_start is not a whole number: None"),
         ({"answers": [{"answer_start": 0}]}, "no 'text' here"),
         ({"answers": "Ada"}, "no list 'answers'"),
     ],
@@ -69,3 +69,16 @@ def test_refuses_a_question_id_twice(write):
     both["data"] *= 2
     with pytest.raises(TaskDataError, match="id 'q' occurs twice"):
         read_rows(write("a.json", json.dumps(both)), "span")
+
+
+@pytest.mark.parametrize("start", ["0", 0.0, " 0"])
+def test_reads_a_place_written_as_text_or_as_a_float(write, start):
+    path = write("a.json", json.dumps(document(answers=[{"text": "Ada", "answer_start": start}])))
+    assert read_rows(path, "span")[0].answers == (Answer("Ada", 0),)
+
+
+@pytest.mark.parametrize("start", ["", "one", 0.5, True, None])
+def test_refuses_a_place_that_is_no_whole_number(write, start):
+    path = write("a.json", json.dumps(document(answers=[{"text": "Ada", "answer_start": start}])))
+    with pytest.raises(TaskDataError, match="answer_start is not a whole number"):
+        read_rows(path, "span")

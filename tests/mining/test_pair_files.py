@@ -190,3 +190,10 @@ def test_reads_gold_from_any_table(put, start, planted, tmp_path, name):
         }[name]
     )
     assert start(**put(planted()), gold=tmp_path / name)["results"][0]["score"] == 1.0
+
+
+@pytest.mark.parametrize("name", ["pairs.tsv.gz", "pairs.json", "pairs.xlsx"])
+def test_refuses_a_name_that_promises_what_is_not_written(start, quoted, tmp_path, name):
+    with pytest.raises(UsageError, match=r"plain .tsv, .csv or .jsonl(.|\n)*-o pairs.tsv"):
+        start(**quoted, out=name)
+    assert not (tmp_path / name).exists()

@@ -12,6 +12,8 @@ from adapter_stilts.errors import UsageError
 from adapter_stilts.reporting import Silent
 from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.sharing.manifest import read_manifest
+from adapter_stilts.tasks.reading.files import language_told
+from adapter_stilts.tasks.user import find_task
 
 
 @pytest.fixture
@@ -46,6 +48,8 @@ def nli(tmp_path, rows):
         ("rows.jsonl", {}, "und"),
         ("nli.train.jsonl", {}, "und"),
         ("new.train.jsonl", {}, "und"),
+        ("nli.train.sw.jsonl", {}, "sw"),
+        ("my.data.is.jsonl", {}, "und"),
         ("rows.jsonl", {"language": "java"}, "und"),
     ],
 )
@@ -114,3 +118,13 @@ def test_remembers_the_label_names_of_a_task_file_that_is_gone(scored, trained, 
     file.unlink()
     (row,) = scored(evaluation(run=run, trunk=None, tasks=("folgt",), data=(foreign("t.jsonl", "test"),)))["results"]
     assert (row["task"], row["n"], row["language"]) == ("folgt", 8, "de")
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "language"),
+    [("sw.train.csv", "", "sw"), ("test.sw.csv", "", "sw"), ("nli.test.sw.csv", "", "sw"), ("r.csv", "language", "sw")],
+)
+def test_finds_the_language_of_a_csv_as_of_any_table(tmp_path, name, column, language):
+    path = tmp_path / name
+    path.write_text(f"premise,hypothesis,label,{column or 'more'}\na,b,neutral,sw\n")
+    assert language_told(find_task("nli"), [path]) == language

@@ -13,12 +13,15 @@ from tokenizers import AddedToken, Tokenizer
 from transformers import PreTrainedTokenizerFast
 from transformers.convert_slow_tokenizer import XLMRobertaConverter
 
+from adapter_stilts.data.pieces import marks
 from adapter_stilts.encoder.trunk.config import TrunkConfig
 from adapter_stilts.errors import ArtefactError, MissingError
 
-SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "cls_token": "<s>"}
-SPECIAL |= {"unk_token": "<unk>", "pad_token": "<pad>", "mask_token": "<mask>"}
-INPUTS = ["input_ids", "attention_mask"]
+SPELLINGS = (  # of special tokens; a tokenizer has all of one
+    {"cls": "[CLS]", "sep": "[SEP]", "unk": "[UNK]", "pad": "[PAD]", "mask": "[MASK]"},
+    {"cls": "<s>", "sep": "</s>", "unk": "<unk>", "pad": "<pad>", "mask": "<mask>"},
+    {"cls": "<bos>", "sep": "<eos>", "unk": "<unk>", "pad": "<pad>", "mask": "<mask>"},
+)
 GET_FAST = "fetch tokenizer.json, or pip install sentencepiece protobuf"
 
 
@@ -29,16 +32,15 @@ def load_tokenizer(folder: Path, config: TrunkConfig) -> PreTrainedTokenizerFast
     not.
     """
     fast, slow = folder / "tokenizer.json", folder / "sentencepiece.bpe.model"
-    path, backend, verb, do = fast, _stored, "read", "fetch it again"
+    path, verb, do = fast, "read", "fetch it again"
     if not fast.is_file():
-        path, backend, verb, do = slow, _converted, "converted", GET_FAST
+        path, verb, do = slow, "converted", GET_FAST
     if not path.is_file():
         do = "fetch the trunk again, all of its files"
         raise MissingError("there is no tokenizer.json", where=str(folder), do=do)
     try:
-        tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
-            tokenizer_object=backend(path), model_max_length=config.max_length, model_input_names=INPUTS, **SPECIAL
-        )
+        backend = _converted(path) if path == slow else Tokenizer.from_file(str(path))
+        tokenizer = _by_its_marks(backend, config)
     except Exception as error:
         if path == slow and isinstance(error, ImportError):
             what = "there is no tokenizer.json, and the library that reads this file is not installed"
@@ -46,26 +48,41 @@ def load_tokenizer(folder: Path, config: TrunkConfig) -> PreTrainedTokenizerFast
         raise ArtefactError(f"the tokenizer cannot be {verb}: {error}", where=str(path), do=do) from error
     if len(tokenizer) > config.vocab_size:
         what = f"the tokenizer knows {len(tokenizer)} tokens and the trunk {config.vocab_size}"
-    elif tokenizer.pad_token_id != config.pad_token_id:
-        what = f"the tokenizer pads with {tokenizer.pad_token_id}, the trunk with {config.pad_token_id}"
-    else:
-        return tokenizer
-    raise ArtefactError(what, where=str(folder), do="fetch tokenizer and weights from one place")
+        raise ArtefactError(what, where=str(folder), do="fetch tokenizer and weights from one place")
+    marked(config, tokenizer, folder)
+    return tokenizer
 
 
-def _stored(path: Path) -> Tokenizer:
-    """tokenizer.json as it is. transformers 5 would build XLM-R's anew, without the normaliser that some have."""
-    return _with_mask(Tokenizer.from_file(str(path)))
+def marked(config: TrunkConfig, tokenizer: PreTrainedTokenizerFast, folder: Path) -> TrunkConfig:
+    """With the tokenizer's ids of its marks; ArtefactError where the trunk's arithmetic contradicts them."""
+    try:
+        return config.marked(int(tokenizer.pad_token_id), int(tokenizer.sep_token_id), marks(tokenizer).typed)
+    except ArtefactError as error:
+        raise ArtefactError(error.what, where=str(folder), do=error.do) from error
 
 
 def _converted(path: Path) -> Tokenizer:
     """XLM-R's tokenizer of a sentencepiece.bpe.model; ImportError where the library that reads it is missing."""
     slow = SimpleNamespace(vocab_file=str(path), convert_tokens_to_ids={"<s>": 0, "</s>": 2}.get)
     convert: Any = XLMRobertaConverter
-    return _with_mask(convert(slow).converted())
-
-
-def _with_mask(tokenizer: Tokenizer) -> Tokenizer:
-    """<mask> takes the blank before it along, as in XLM-R's own tokenizer, whatever a file says."""
-    tokenizer.add_special_tokens([AddedToken("<mask>", lstrip=True, normalized=False)])
+    tokenizer: Tokenizer = convert(slow).converted()
+    tokenizer.add_special_tokens(["<mask>"])
     return tokenizer
+
+
+def _by_its_marks(backend: Tokenizer, config: TrunkConfig) -> PreTrainedTokenizerFast:
+    """A tokenizer as it is stored, with the special tokens in it; ValueError where they are of no known spelling.
+
+    The class for XLM-R would be built anew by transformers 5, without the normaliser that some files have. What it
+    has of its own is done here: <mask> takes the blank before it along, whatever the file says.
+    """
+    known = [spelt for spelt in SPELLINGS if all(backend.token_to_id(token) is not None for token in spelt.values())]
+    if not known:
+        raise ValueError("its special tokens are spelt neither as BERT's nor as XLM-R's nor as Gemma's")
+    options: dict[str, Any] = {f"{name}_token": token for name, token in known[0].items()}
+    if config.model_type == "xlm-roberta":
+        backend.add_special_tokens([AddedToken("<mask>", lstrip=True, normalized=False)])
+        options |= {"bos_token": "<s>", "eos_token": "</s>", "model_input_names": ["input_ids", "attention_mask"]}
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=backend, model_max_length=config.max_length, **options
+    )

@@ -17,7 +17,17 @@ from itertools import islice
 from pathlib import Path
 
 from adapter_stilts.data.columns import meant
-from adapter_stilts.data.tables import first_cells, json_line_rows, suffix, tab_rows
+from adapter_stilts.data.tables import (
+    CSV,
+    JSON_LINES,
+    TABLES,
+    TSV,
+    first_cells,
+    json_line_rows,
+    refused,
+    suffix,
+    tab_rows,
+)
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.files import IDENTITY, LEDGER, MADE_OF, REPORT, bare_name, sha256
 from adapter_stilts.formats.base import Example
@@ -145,14 +155,22 @@ def language_told(task: Task, paths: Sequence[Path]) -> str:
 
 
 def _told(task: Task, path: Path) -> str:
-    code = suffix(path).removeprefix(".")  # "de" of "news.de.gz", as both sides of a bitext are often called
-    named = language_in_name(path, task) or (iso1(code) if is_known(code) else "")
+    kind, stem = suffix(path), Path(Path(bare_name(path)).stem)
+    code = kind.removeprefix(".")  # "de" of "news.de.gz", as both sides of a bitext are often called
+    alike = path.with_name(f"{stem}{JSON_LINES[0]}") if kind in TABLES else path  # sw.train.csv as sw.train.jsonl
+    named = language_in_name(alike, task) or (iso1(code) if is_known(code) else "") or _language_at_end(stem)
     if named or not path.is_file():
         return named
     if column := _language_column(path):
         return column
     folder = path.absolute().parent  # sw/train.txt
     return folder.name if is_known(folder.name) and not _a_word(folder) else ""
+
+
+def _language_at_end(stem: Path) -> str:
+    """ "de" of "reviews.test.de", a name without its suffix."""
+    code = stem.suffix.removeprefix(".")
+    return iso1(code) if is_known(code) and code not in (WORDS | NO_LANGUAGE) and code not in tasks else ""
 
 
 def _a_word(folder: Path) -> bool:
@@ -168,10 +186,11 @@ def _patterns(task: Task) -> Iterator[str]:
 
 def _language_column(path: Path) -> str:
     """The language that the first row names in a column of its own, "" where it has no such column."""
-    table = suffix(path) == ".tsv" and not set(LANGUAGE_COLUMNS).isdisjoint(first_cells(path))
-    if not table and suffix(path) != ".jsonl":
+    kind = suffix(path)
+    table = kind == TSV and not set(LANGUAGE_COLUMNS).isdisjoint(first_cells(path))
+    if not table and kind not in (*JSON_LINES, CSV):
         return ""
-    row = next(iter(tab_rows(path, None, Counter()) if table else json_line_rows(path)), None)
+    row = next(tab_rows(path, None, Counter()) if table else TABLES[kind](path, refused), None)
     codes = (str(row.cells.get(name, "")) for name in LANGUAGE_COLUMNS) if row else iter(())
     return next((code for code in codes if is_known(code)), "")
 
