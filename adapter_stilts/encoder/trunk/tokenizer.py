@@ -66,7 +66,6 @@ def _converted(path: Path) -> Tokenizer:
     slow = SimpleNamespace(vocab_file=str(path), convert_tokens_to_ids={"<s>": 0, "</s>": 2}.get)
     convert: Any = XLMRobertaConverter
     tokenizer: Tokenizer = convert(slow).converted()
-    tokenizer.add_special_tokens(["<mask>"])
     return tokenizer
 
 
