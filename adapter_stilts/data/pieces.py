@@ -1,7 +1,8 @@
 """Text to sub-word ids: the one place that talks to the tokenizer.
 
-Texts are cut by the tokenizer's own fast backend, without special tokens; the features put those around them, as XLM-R
-does: `<s> a </s>` for one text and `<s> a </s></s> b </s>` for two. Offsets count characters (code points) of the text
+Texts are cut by the tokenizer's own fast backend, without special tokens; the features put those around them as the
+tokenizer's template has them: XLM-R's is `<s> a </s>` for one text and `<s> a </s></s> b </s>` for two, BERT's
+`[CLS] a [SEP]` and `[CLS] a [SEP] b [SEP]`. Offsets count characters (code points) of the text
 and leave out white space, which XLM-R's pieces carry in front. A character that the tokenizer's normalisation drops or
 joins to another (a zero-width non-joiner, the accent of a decomposed letter) belongs to the piece it touches, so that
 no word loses its end.
@@ -19,32 +20,41 @@ if TYPE_CHECKING:  # importing transformers takes seconds, and only types are ne
 
 Tokenizer: TypeAlias = "PreTrainedTokenizerFast"
 
-PAIR_SPECIALS = 4  # <s> a </s></s> b </s>
-SINGLE_SPECIALS = 2  # <s> a </s>
-
 Offsets = tuple[tuple[int, int], ...]
 Pieces = tuple[list[int], Offsets]  # the ids of a text, and the characters each covers
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """The ids of the special tokens that stand around texts."""
+    """The ids of the special tokens that stand around texts; `typed` where the second of two has a token type, 1."""
 
-    start: int
-    end: int
+    before: tuple[int, ...]
+    between: tuple[int, ...]
+    after: tuple[int, ...]
     unknown: int
+    typed: bool
+
+    @property
+    def of_one(self) -> int:
+        """How many stand around one text."""
+        return len(self.before) + len(self.after)
+
+    @property
+    def of_two(self) -> int:
+        """How many stand around and between two texts."""
+        return self.of_one + len(self.between)
 
     def single(self, ids: Sequence[int]) -> tuple[int, ...]:
-        return (self.start, *ids, self.end)
+        return (*self.before, *ids, *self.after)
 
     def pair(self, first: Sequence[int], second: Sequence[int]) -> tuple[int, ...]:
-        return (self.start, *first, self.end, self.end, *second, self.end)
+        return (*self.before, *first, *self.between, *second, *self.after)
 
     def cut(self, first: Sequence[int], second: Sequence[int] | None, max_length: int) -> tuple[int, ...]:
         """One text or two between their marks, cut longest first to a row of `max_length`."""
         if second is None:
-            return self.single(first[: max_length - SINGLE_SPECIALS])
-        return self.pair(*shorten(first, second, max_length - PAIR_SPECIALS))
+            return self.single(first[: max_length - self.of_one])
+        return self.pair(*shorten(first, second, max_length - self.of_two))
 
 
 def cut_texts(tokenizer: Tokenizer, texts: Sequence[tuple[str, str | None]], max_length: int) -> list[tuple[int, ...]]:
@@ -57,7 +67,13 @@ def cut_texts(tokenizer: Tokenizer, texts: Sequence[tuple[str, str | None]], max
 
 
 def marks(tokenizer: Tokenizer) -> Marks:
-    return Marks(int(tokenizer.cls_token_id), int(tokenizer.sep_token_id), int(tokenizer.unk_token_id))
+    """What the tokenizer's template puts around and between two texts."""
+    pair = _plain(tokenizer).encode("a", "b")
+    sides = list(zip(pair.ids, pair.sequence_ids, strict=True))
+    first, second = ([place for place, (_, side) in enumerate(sides) if side == text] for text in (0, 1))
+    ids = tuple(pair.ids)
+    around = ids[: first[0]], ids[first[-1] + 1 : second[0]], ids[second[-1] + 1 :]
+    return Marks(*around, int(tokenizer.unk_token_id), any(pair.type_ids))
 
 
 def pieces(tokenizer: Tokenizer, texts: Iterable[str]) -> list[list[int]]:

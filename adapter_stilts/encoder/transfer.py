@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from adapter_stilts.errors import ArtefactError
 
 ELSEWHERE = "it was made for another trunk or with other settings"
-LAYER = re.compile(r"(?:^|\.)encoder\.layer\.(\d+)\.")
+LAYER = re.compile(r"(?:^|\.)(?:encoder\.layer|layers)\.(\d+)\.")
 
 
 class Named(Protocol):

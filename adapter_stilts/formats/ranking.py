@@ -18,7 +18,7 @@ from typing import cast
 from adapter_stilts.data.feature import Feature, Ids
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.mewsli import plain_rows
-from adapter_stilts.data.pieces import SINGLE_SPECIALS, Tokenizer, cut_texts, marks, pieces
+from adapter_stilts.data.pieces import Tokenizer, cut_texts, marks, pieces
 from adapter_stilts.data.tables import Bad, Row, refused
 from adapter_stilts.formats.base import Cut, Format, dealt, register
 from adapter_stilts.formats.queries import COLUMNS, Candidate, Query, candidates_of, query_of, squad_ranking
@@ -79,7 +79,7 @@ class RankingFormat(Format[Query]):
         kept = [(index, row) for index, row in enumerate(examples) if not cut.training or row.positive is not None]
         queries = pieces(tokenizer, (example.text for _, example in kept))
         around, length = marks(tokenizer), min(cut.query_length, cut.max_length)
-        rows = [around.single(ids[: length - SINGLE_SPECIALS]) for ids in queries]
+        rows = [around.single(ids[: length - around.of_one]) for ids in queries]
         if not cut.training:
             yield from (Feature(0, index, row) for (index, _), row in zip(kept, rows, strict=True))
             return

@@ -19,7 +19,7 @@ import numpy as np
 from adapter_stilts.data.columns import ID, Columns
 from adapter_stilts.data.feature import IGNORED, Feature, Ids
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.pieces import PAIR_SPECIALS, Offsets, Tokenizer, marks, pieces, pieces_with_offsets, trimmed
+from adapter_stilts.data.pieces import Offsets, Tokenizer, marks, pieces, pieces_with_offsets, trimmed
 from adapter_stilts.data.tables import Bad, Row, refused
 from adapter_stilts.errors import UsageError
 from adapter_stilts.formats.base import Cut, Format, Logits, Rules, cells_of, dealt, register, rounded
@@ -100,18 +100,18 @@ class SpanFormat(Format[SpanQuestion]):
             if cut.training and self.misplaced(example):
                 continue
             question, (ids, offsets) = questions[index][: cut.query_length], contexts[index]
-            room = cut.max_length - len(question) - PAIR_SPECIALS
+            room = cut.max_length - len(question) - around.of_two
             if room < 1:
                 what = (
                     f"a row of {cut.max_length} tokens has no room for a context beside a question of {len(question)}"
                 )
                 raise UsageError(what, where=f"question '{example.id}'", do="raise max_length or lower query_length")
-            lead = len(question) + PAIR_SPECIALS - 1  # <s> question </s></s>
+            lead = len(around.before) + len(question) + len(around.between)
             step = min(cut.window_step, room)
             # windows start at 0, step, 2 step, ... up to the first that reaches the end
             for window, start in enumerate(range(0, max(len(ids) - room, 0) + step, step)):
                 part = slice(start, start + room)
-                spans = () if cut.training else (*[OUTSIDE] * lead, *offsets[part], OUTSIDE)
+                spans = () if cut.training else (*[OUTSIDE] * lead, *offsets[part], *[OUTSIDE] * len(around.after))
                 row, target = around.pair(question, ids[part]), self._target(example, offsets[part], lead)
                 yield Feature(0, index, row, target, offsets=spans, window=window)
 

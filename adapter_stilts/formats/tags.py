@@ -25,7 +25,7 @@ from adapter_stilts.data.columns import ID, NO_VALUE, TEXT, Columns, wrong_label
 from adapter_stilts.data.conllu_rows import NO_TAG, UPOS
 from adapter_stilts.data.feature import IGNORED, Feature
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.pieces import SINGLE_SPECIALS, Marks, Tokenizer, marks, pieces
+from adapter_stilts.data.pieces import Marks, Tokenizer, marks, pieces
 from adapter_stilts.data.tables import CSV, TABLES, Bad, Row, refused
 from adapter_stilts.data.tag_columns import INVISIBLE
 from adapter_stilts.data.tag_schemes import ENTITIES, OUTSIDE, entity_type, iob2, named, parts, scheme_of
@@ -191,8 +191,9 @@ class TagsFormat(Format[Tagged]):
     def cut(self, examples: Sequence[Tagged], tokenizer: Tokenizer, cut: Cut) -> Iterator[Feature]:
         """A tag that the head does not know has no class: nothing is learned from it, and it is scored as wrong."""
         classes = cut.classes(tag for row in examples for tag in row.tags if cut.training)
-        around, end_marks = marks(tokenizer), cut.end_marks
-        room = cut.max_length - SINGLE_SPECIALS - (end_marks - 1)
+        around = marks(tokenizer)
+        end_marks = min(cut.end_marks, len(around.between))  # XTREME doubles `</s>` where a pair's marks are doubled
+        room = cut.max_length - around.of_one - (end_marks - 1)
         words_of = iter(pieces(tokenizer, (word for example in examples for word in example.words)))
         for index, example in enumerate(examples):
             # A word that leaves no piece, or more than a whole row, becomes one unknown token (XTREME's rule).
@@ -384,9 +385,9 @@ def _feature(
     example: int, words: Sequence[Sequence[int]], targets: Sequence[int], around: Marks, end_marks: int
 ) -> Feature:
     firsts = [0, *accumulate(map(len, words))]
-    target = [IGNORED] * (firsts[-1] + 1 + end_marks)
-    starts = tuple(first + 1 for first in firsts[:-1])  # + 1 for <s>
+    ids = (*around.single([*chain.from_iterable(words)]), *around.after[-1:] * (end_marks - 1))
+    target = [IGNORED] * len(ids)
+    starts = tuple(len(around.before) + first for first in firsts[:-1])
     for start, wanted in zip(starts, targets, strict=True):
         target[start] = wanted
-    ids = (*around.single([*chain.from_iterable(words)]), *[around.end] * (end_marks - 1))
     return Feature(0, example, ids, tuple(target), starts)

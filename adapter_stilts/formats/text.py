@@ -9,7 +9,7 @@ from pathlib import Path
 from adapter_stilts.data.columns import ID, TEXT, Columns
 from adapter_stilts.data.feature import Feature
 from adapter_stilts.data.layout import Layout
-from adapter_stilts.data.pieces import SINGLE_SPECIALS, Tokenizer, marks, pieces
+from adapter_stilts.data.pieces import Tokenizer, marks, pieces
 from adapter_stilts.data.tables import TABLES, TSV, Bad, Row, refused
 from adapter_stilts.files import numbered_lines
 from adapter_stilts.formats.base import Cut, Example, Format, register
@@ -59,7 +59,7 @@ class TextFormat(Format[PlainText]):
         first = pieces(tokenizer, (example.text for example in examples))
         second = pieces(tokenizer, (example.pair or "" for example in examples))
         around = marks(tokenizer)
-        room = cut.max_length - SINGLE_SPECIALS
+        room = cut.max_length - around.of_one
         for index, example in enumerate(examples):
             if example.pair is not None:
                 yield Feature(0, index, around.cut(first[index], second[index], cut.max_length))

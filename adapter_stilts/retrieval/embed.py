@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from adapter_stilts.data.batches import length_sorted_batches
-from adapter_stilts.data.pieces import SINGLE_SPECIALS, marks, pieces
+from adapter_stilts.data.pieces import marks, pieces
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.errors import UsageError
 from adapter_stilts.retrieval.compared import Vectors
@@ -88,8 +88,8 @@ def embed_rows(
 
 def token_rows(encoder: AdapterEncoder, texts: Sequence[str], max_length: int) -> tuple[list[TokenIds], list[bool]]:
     """The token ids of each text with `<s>` and `</s>`, and whether it was cut to `max_length` or the trunk's."""
-    room = min(max_length, encoder.trunk.config.max_length) - SINGLE_SPECIALS
     around = marks(encoder.trunk.tokenizer)
+    room = min(max_length, encoder.trunk.config.max_length) - around.of_one
     cut = pieces(encoder.trunk.tokenizer, texts)
     return [np.array(around.single(ids[:room]), dtype=np.int32) for ids in cut], [len(ids) > room for ids in cut]
 

@@ -45,8 +45,8 @@ class Change(nn.Module):
         """What to add to `hidden`.
 
         hidden  [B, T, *]  what the site computed
-        source  [B, T, *]  what it was computed from; on the stream, the residual
-        norm               the layer norm that follows, on the stream
+        source  [B, T, *]  what it was computed from
+        norm               on the stream: `hidden` to the layer norm of its sum with the residual
         """
         raise NotImplementedError
 

@@ -64,7 +64,7 @@ class Bottleneck(Change):
         if self.reads == "hidden":
             return hidden
         assert norm is not None
-        return norm(hidden + source)
+        return norm(hidden)
 
 
 def linear_pair(width: int, narrow: int, settings: Settings) -> Pair:

@@ -4,17 +4,18 @@ The model holds the weights under the names of the family's files, and runs its 
 layer (`modules/base.py` lists them) its file asks the active composition what to add:
 
     query = active.at(index, "query", projected, hidden)             a projection: what it gave, what it was given
-    attended = active.at(index, "attention", attended, hidden, norm)  the stream: the residual, the norm that follows
+    attended = active.at(index, "attention", attended, hidden, norm)  the stream: what the block read
     keys, values, padding = active.with_prefix(index, keys, values, padding)
 
-So adapters know nothing of families, and families nothing of kinds.
+`norm` gives the stream after the block, normalised, from what the block computed. So adapters know nothing of
+families, and families nothing of kinds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor, nn
 
@@ -42,8 +43,15 @@ class TrunkModel(nn.Module):
     """A family's weights and forward pass.
 
     The residual stream is float32 in every precision: `embed` and `run` take and give float32.
+
+    architecture  of the family with a masked-LM head, as transformers calls it
+    stored        what the names of the weights begin with in its files
+    mask_head     names of the masked-LM head's tensors in them: ours -> theirs
     """
 
+    architecture: ClassVar[str]
+    stored: ClassVar[str]
+    mask_head: ClassVar[Mapping[str, str]]
     shape: Shape
 
     @property

@@ -1,4 +1,4 @@
-"""The trunk: a pretrained XLM-R, loaded safely, frozen and fingerprinted.
+"""The trunk: a pretrained encoder of one of the families beside this file, loaded safely, frozen and fingerprinted.
 
     trunk = load_trunk("miniature")
     trunk = load_trunk("FacebookAI/xlm-roberta-base", revision="...", precision="bf16")
@@ -22,7 +22,9 @@ from torch import Tensor, nn
 from adapter_stilts.encoder.transfer import layer_of
 from adapter_stilts.encoder.trunk import hub, weights
 from adapter_stilts.encoder.trunk.base import TrunkModel
+from adapter_stilts.encoder.trunk.bert import Bert
 from adapter_stilts.encoder.trunk.config import TrunkConfig, check_config, read_config
+from adapter_stilts.encoder.trunk.modernbert import ModernBert
 from adapter_stilts.encoder.trunk.precision import quantise, resolve_device, resolve_precision, storage
 from adapter_stilts.encoder.trunk.sentence_pooling import SentencePooling, read_pooling
 from adapter_stilts.encoder.trunk.xlmr import XLMR
@@ -31,11 +33,14 @@ from adapter_stilts.files import write_bytes, write_json, write_text
 from adapter_stilts.seeding import Seeds, draw
 
 if TYPE_CHECKING:  # importing transformers takes seconds
-    from transformers import XLMRobertaTokenizerFast
+    from transformers import PreTrainedTokenizerFast
+
+MODELS: dict[str, type[TrunkModel]] = {"xlm-roberta": XLMR, "bert": Bert, "modernbert": ModernBert}
+
 
 @dataclass
 class Trunk:
-    """A frozen XLM-R and what identifies it.
+    """A frozen encoder and what identifies it.
 
     revision      the hub commit it came from; "" for a folder or the miniature
     fingerprint   32 hexadecimal digits from the weights as stored, whatever the precision it runs in
@@ -45,7 +50,7 @@ class Trunk:
     """
 
     model: TrunkModel = field(repr=False)
-    tokenizer: XLMRobertaTokenizerFast = field(repr=False)
+    tokenizer: PreTrainedTokenizerFast = field(repr=False)
     config: TrunkConfig
     name: str
     revision: str
@@ -80,9 +85,10 @@ def load_trunk(
     chosen = resolve_precision(precision, where)
     place = hub.find(name, revision)
     config = read_config(place.folder)
-    from adapter_stilts.encoder.trunk.tokenizer import load_tokenizer  # only now: it takes seconds to import
+    from adapter_stilts.encoder.trunk.tokenizer import load_tokenizer, marked  # only now: it takes seconds to import
 
     tokenizer = load_tokenizer(place.folder, config)
+    config = marked(config, tokenizer, place.folder)
     source = weights.find_weights(place.folder)
     model = empty_model(config)
     digest = _fill(model, source, chosen, config.num_hidden_layers if layers is None else layers)
@@ -90,8 +96,9 @@ def load_trunk(
         quantise(model, chosen)
     model.train(False)
     nn.Module.to(model, where)
-    facts = (name, place.revision, digest, chosen, weights.mask_head(source), read_pooling(place.folder))
-    return Trunk(model, tokenizer, config, *facts)
+    head = weights.mask_head(source, model.mask_head) if config.head_act == "gelu" else None  # the function of ours
+    pooling = read_pooling(place.folder)
+    return Trunk(model, tokenizer, config, name, place.revision, digest, chosen, head, pooling)
 
 
 def check_local(name: str) -> None:
@@ -114,8 +121,8 @@ def new_trunk(tokenizer_folder: Path, numbers: TrunkConfig, seed: int) -> Trunk:
     stored = json.loads((tokenizer_folder / "tokenizer.json").read_text(encoding="utf-8"))
     added = [token["id"] for token in stored.get("added_tokens", [])]
     numbers = replace(numbers, vocab_size=max(len(stored["model"]["vocab"]), 1 + max(added, default=0)))
-    config = check_config(asdict(numbers), str(tokenizer_folder))
-    model = draw(Seeds(seed).number("trunk"), lambda: XLMR(config))
+    config = check_config(asdict(numbers), str(tokenizer_folder), type(numbers))
+    model = draw(Seeds(seed).number("trunk"), lambda: MODELS[config.model_type](config))
     digest = weights.fingerprint(
         {name: (weight.shape, weights.tensor_digest(weight)) for name, weight in model.named_parameters()}
     )
@@ -140,9 +147,10 @@ def save_trunk(
         raise UsageError("only a part of this trunk was loaded, so it cannot be saved", do="load it without `layers`")
     own = dict(trunk.model.named_parameters()) if weights is None else weights
     head = trunk.mask_head if mask_head is None else mask_head
-    tensors = {f"roberta.{name}": _stored(tensor, dtype) for name, tensor in own.items()}
-    tensors |= {f"lm_head.{name}": _stored(tensor, dtype) for name, tensor in (head or {}).items()}
-    facts = {"model_type": "xlm-roberta", "architectures": ["XLMRobertaForMaskedLM"], **asdict(trunk.config)}
+    family = type(trunk.model)
+    tensors = {f"{family.stored}{name}": _stored(tensor, dtype) for name, tensor in own.items()}
+    tensors |= {family.mask_head[name]: _stored(tensor, dtype) for name, tensor in (head or {}).items()}
+    facts = {"model_type": trunk.config.model_type, "architectures": [family.architecture], **asdict(trunk.config)}
     write_json(folder / "config.json", facts)
     write_text(folder / "tokenizer.json", trunk.tokenizer.backend_tokenizer.to_str())
     write_bytes(folder / "model.safetensors", save(tensors, metadata={"format": "pt"}))
@@ -151,7 +159,7 @@ def save_trunk(
 def empty_model(config: TrunkConfig) -> TrunkModel:
     """The model with no memory behind its weights yet."""
     with torch.device("meta"):
-        return XLMR(config)
+        return MODELS[config.model_type](config)
 
 
 def _fill(model: TrunkModel, source: weights.Source, precision: str, layers: int) -> str:

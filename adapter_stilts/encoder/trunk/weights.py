@@ -23,7 +23,9 @@ from adapter_stilts.encoder.transfer import first
 from adapter_stilts.encoder.trunk.config import REFETCH
 from adapter_stilts.errors import ArtefactError, MissingError
 
-PREFIXES = ("roberta.", "model.")
+PREFIXES = ("roberta.", "bert.", "model.")
+OLD_NAMES = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}  # of the first BERTs
+OWN = ("embeddings.", "encoder.", "layers.", "final_norm.")
 MASK_HEAD = ("dense.weight", "dense.bias", "layer_norm.weight", "layer_norm.bias", "bias")
 ONE_PLACE = "fetch config.json and weights from one place"
 CONVERT = "convert them to safetensors, or fetch a trunk that has them"
@@ -71,7 +73,7 @@ def find_weights(folder: Path) -> Source:
             raise MissingError(f"there is no {path.name}", where=str(folder), do=REFETCH)
         with _opened(path) as file:
             for name in file.keys():  # noqa: SIM118  (not a mapping)
-                canonical = next((name.removeprefix(prefix) for prefix in PREFIXES if name.startswith(prefix)), name)
+                canonical = _canonical(name)
                 if canonical in places:
                     raise ArtefactError(f"'{canonical}' is stored twice", where=str(path), do=REFETCH)
                 places[canonical] = (path, name)
@@ -84,7 +86,7 @@ def check_names(source: Source, wanted: Mapping[str, torch.Size]) -> None:
     if missing:
         what = f"the weights lack {first(missing)}, which config.json calls for"
         raise ArtefactError(what, where=str(source.folder), do=REFETCH)
-    own = {name for name in source.places if name.startswith(("embeddings.", "encoder.")) and not name.endswith("_ids")}
+    own = {name for name in source.places if name.startswith(OWN) and not name.endswith("_ids")}
     if extra := sorted(own - set(wanted)):
         what = f"the weights hold '{extra[0]}', which config.json does not call for"
         raise ArtefactError(what, where=str(source.folder), do=ONE_PLACE)
@@ -121,13 +123,18 @@ def read_tensor(source: Source, name: str, dtype: torch.dtype, pool: Executor) -
     return tensor, b"".join(digests)
 
 
-def mask_head(source: Source) -> dict[str, Tensor] | None:
-    """The masked-LM head's weights, float32, where the file has all of them; its decoder is the word embeddings."""
-    names = [f"lm_head.{name}" for name in MASK_HEAD]
-    if not all(name in source.places for name in names):
+def mask_head(source: Source, stored: Mapping[str, str]) -> dict[str, Tensor] | None:
+    """The masked-LM head's weights, float32, where the file has one; its decoder is the word embeddings.
+
+    stored   names of its tensors: ours -> the file's; ModernBERT's have no bias within
+    """
+    there = {ours: name for ours, name in stored.items() if name in source.places}
+    if not {"dense.weight", "layer_norm.weight", "bias"} <= set(there):
         return None
     with threads() as pool:
-        return {name.removeprefix("lm_head."): read_tensor(source, name, torch.float32, pool)[0] for name in names}
+        tensors = {ours: read_tensor(source, name, torch.float32, pool)[0] for ours, name in there.items()}
+    absent = (ours for ours in stored if ours not in there)
+    return tensors | {ours: torch.zeros_like(tensors["layer_norm.weight"]) for ours in absent}
 
 
 def tensor_digest(tensor: Tensor) -> bytes:
@@ -144,6 +151,13 @@ def fingerprint(digests: Mapping[str, tuple[torch.Size, bytes]]) -> str:
 def threads() -> ThreadPoolExecutor:
     """As many threads as torch uses."""
     return ThreadPoolExecutor(torch.get_num_threads())
+
+
+def _canonical(name: str) -> str:
+    """A name without the model's prefix, in today's words."""
+    bare = next((name.removeprefix(prefix) for prefix in PREFIXES if name.startswith(prefix)), name)
+    old = next((old for old in OLD_NAMES if bare.endswith(old)), "")
+    return bare.removesuffix(old) + OLD_NAMES[old] if old else bare
 
 
 def _rows_per_piece(shape: torch.Size) -> int:

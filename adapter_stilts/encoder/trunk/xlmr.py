@@ -10,6 +10,7 @@ Conneau et al. (2020), https://arxiv.org/abs/1911.02116
 from __future__ import annotations
 
 from functools import partial
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -20,18 +21,23 @@ from adapter_stilts.encoder.sites import Active
 from adapter_stilts.encoder.trunk.attention import product
 from adapter_stilts.encoder.trunk.base import Shape, TrunkModel
 from adapter_stilts.encoder.trunk.config import TrunkConfig
+from adapter_stilts.encoder.trunk.weights import MASK_HEAD
 
 
 class XLMR(TrunkModel):
     """An XLM-R with random weights N(0, initializer_range), drawn in the order of transformers 4."""
 
+    architecture = "XLMRobertaForMaskedLM"
+    stored = "roberta."
+    mask_head = MappingProxyType({name: f"lm_head.{name}" for name in MASK_HEAD})
+
     def __init__(self, config: TrunkConfig) -> None:
         super().__init__()
         self.shape = shape(config)
-        self.embeddings = Embeddings(config)
+        self.embeddings = self.embedded(config)
         layers = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
         self.encoder = nn.ModuleDict({"layer": layers})
-        self.apply(partial(_initialise, std=config.initializer_range))
+        self.apply(partial(initialise, std=config.initializer_range))
 
     @property
     def layers(self) -> nn.ModuleList:
@@ -42,6 +48,10 @@ class XLMR(TrunkModel):
     @property
     def word_embeddings(self) -> nn.Embedding:
         return self.embeddings.word_embeddings
+
+    def embedded(self, config: TrunkConfig) -> Embeddings:
+        """What makes hidden state 0: all that families of this form differ in."""
+        return Embeddings(config)
 
     def embed(self, input_ids: Tensor) -> Tensor:
         hidden: Tensor = self.embeddings(input_ids)
@@ -97,24 +107,24 @@ class Layer(nn.Module):
         self.attention_dropout = config.attention_probs_dropout_prob
 
     def forward(self, index: int, hidden: Tensor, padding: Tensor | None, active: Active | None) -> Tensor:
-        after, norm = self.attention.output, partial(normalise, self.attention.output.LayerNorm)
+        after = self.attention.output
         attended = self._dropped(after.dense(self._attend(index, hidden, padding, active)))
         if active is not None:
-            attended = active.at(index, "attention", attended, hidden, norm)
-        middle = norm(attended + hidden)
+            attended = active.at(index, "attention", attended, hidden, partial(_after, after.LayerNorm, hidden))
+        middle = _after(after.LayerNorm, hidden, attended)
 
-        after, norm = self.output, partial(normalise, self.output.LayerNorm)
-        wide = self.function(_project(self.intermediate["dense"], "intermediate", index, middle, active))
-        narrow = self._dropped(_project(after.dense, "output_dense", index, wide, active))
+        after = self.output
+        wide = self.function(project(self.intermediate["dense"], "intermediate", index, middle, active))
+        narrow = self._dropped(project(after.dense, "output_dense", index, wide, active))
         if active is not None:
-            narrow = active.at(index, "output", narrow, middle, norm)
-        return norm(narrow + middle)
+            narrow = active.at(index, "output", narrow, middle, partial(_after, after.LayerNorm, middle))
+        return _after(after.LayerNorm, middle, narrow)
 
     def _attend(self, index: int, hidden: Tensor, padding: Tensor | None, active: Active | None) -> Tensor:
         linears, (rows, length, width) = self.attention.self, hidden.shape
 
         def projected(site: str) -> Tensor:
-            wide = _project(linears[site], site, index, hidden, active)
+            wide = project(linears[site], site, index, hidden, active)
             return wide.view(rows, length, self.heads, width // self.heads).transpose(1, 2)
 
         query, keys, values = projected("query"), projected("key"), projected("value")
@@ -148,19 +158,25 @@ class Output(nn.Module):
 
 def normalise(norm: nn.LayerNorm, hidden: Tensor) -> Tensor:
     """Layer norm in float32, whatever came in."""
-    weight, bias = norm.weight.float(), norm.bias.float()
+    weight, bias = norm.weight.float(), None if norm.bias is None else norm.bias.float()
     return functional.layer_norm(hidden.float(), norm.normalized_shape, weight, bias, norm.eps)
 
 
-def _project(linear: nn.Module, site: str, index: int, source: Tensor, active: Active | None) -> Tensor:
+def _after(norm: nn.LayerNorm, residual: Tensor, computed: Tensor) -> Tensor:
+    return normalise(norm, computed + residual)
+
+
+def project(linear: nn.Module, site: str, index: int, source: Tensor, active: Active | None) -> Tensor:
+    """A projection of `source`, with what the adapters at its site add."""
     hidden: Tensor = linear(source)
     return hidden if active is None else active.at(index, site, hidden, source)
 
 
-def _initialise(module: nn.Module, std: float) -> None:
+def initialise(module: nn.Module, std: float) -> None:
+    """A module's own weights N(0, std); biases and padding's row are zero."""
     if isinstance(module, (nn.Linear, nn.Embedding)):
         nn.init.normal_(module.weight, std=std)
-    if isinstance(module, nn.Linear):
+    if isinstance(module, nn.Linear) and module.bias is not None:
         nn.init.zeros_(module.bias)
     if isinstance(module, nn.Embedding) and module.padding_idx is not None:
         nn.init.zeros_(module.weight[module.padding_idx])
