@@ -44,7 +44,8 @@ def info(
     facts["built on"] = ", ".join(parent["name"] for parent in document["parents"]) or "nothing"
     facts["seen"] = [f"{language} ({', '.join(tasks)})" for language, tasks in document["seen"].items()]
     facts |= {name: document[name] for name in ("seconds", "device", "licence", "bytes")}
-    render.facts(facts | {"substitutions": "; ".join(document["substitutions"])})
+    facts["substitutions"] = "; ".join(document["substitutions"])
+    render.facts({name: value for name, value in facts.items() if value not in (None, "", [])})
     if document["tasks"]:
         _table("\ntasks", document["tasks"], ("task", "format", "languages", "rows", "share", "steps"))
     _table("\nparts", document["parts"], ("part", "role", "active", "trained", "parameters"))

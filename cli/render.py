@@ -83,6 +83,8 @@ def results(rows: Sequence[Result | Mapping[str, Any]], means: Means | None = No
     letters = {key: _letter(number) for number, key in enumerate(said)}
     columns = ["task", "protocol", "language", "metric", "score", "95 % interval"]
     more: dict[str, Callable[[Result], object]] = {}
+    if len({row.split for row in read}) > 1:
+        more["split"] = lambda row: row.split
     if any("majority" in row.notes for row in read):
         more["majority"] = lambda row: percent(row.notes.get("majority"))
     more["n"] = lambda row: row.n

@@ -19,6 +19,7 @@ from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.files import write_bytes
 
 ROWS = "rows"  # their folder, where the runs lie
+LONGEST_PATH = 1024
 
 
 def sources(data: Any, runs: Path) -> list[str] | None:
@@ -54,6 +55,16 @@ def source(rows: Any, runs: Path) -> Path:
     path = runs / ROWS / f"rows-{hashlib.sha256(content).hexdigest()[:16]}.jsonl"
     if not path.is_file():
         write_bytes(path, content)
+    return path
+
+
+def path_or_rows(rows: Any) -> Path | Iterator[dict[str, Any] | str]:
+    """A path as it is, and rows one by one. Raises TaskDataError for a text that is no path."""
+    if not isinstance(rows, str | Path):
+        return plain_rows(rows)
+    path = Path(rows)
+    if isinstance(rows, str) and not (len(rows) < LONGEST_PATH and path.exists()):
+        raise TaskDataError("no such file", where=f"{rows:.80}", do='check the path; write ["..."] for a text')
     return path
 
 

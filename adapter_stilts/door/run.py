@@ -26,9 +26,9 @@ from adapter_stilts.data.batches import collate
 from adapter_stilts.data.feature import Feature
 from adapter_stilts.data.sentences import visible
 from adapter_stilts.data.tables import refused
-from adapter_stilts.door.rows import plain_rows
+from adapter_stilts.door.rows import path_or_rows
 from adapter_stilts.encoder.task_model import TaskModel
-from adapter_stilts.errors import TaskDataError, UsageError
+from adapter_stilts.errors import TaskDataError, UsageError, refuse
 from adapter_stilts.formats.base import Cut
 from adapter_stilts.mining.encode import Encoding
 from adapter_stilts.reporting import Logged, Reporter
@@ -133,7 +133,7 @@ class Run:
         name, rows = ("", task) if rows is None else (str(task), rows)
         report = reporter or Logged()
         predictor, left_out, cut = self.predictor(name), LeftOut(report, skip_bad), list[str]()
-        given = Path(rows) if isinstance(rows, str | Path) else plain_rows(rows)
+        given = path_or_rows(rows)
         answers = list(predictor.answers(predictor.source.examples(given, left_out), cut=cut))
         for line in predictor.notes(cut):
             report.say(line)
@@ -204,13 +204,14 @@ class Run:
     def features(self, rows: Any, task: str = "") -> list[Feature]:
         """Rows with labels as tokens, for a loop of one's own or transformers' Trainer (with `collate`)."""
         predictor = self.predictor(task)
-        given = Path(rows) if isinstance(rows, str | Path) else plain_rows(rows)
+        given = path_or_rows(rows)
         examples = list(predictor.source.labelled().examples(given, refused))
         how = Cut(predictor.max_length, predictor.labels, predictor.source.task.query_length, training=True)
         return predictor.source.task.format.features(examples, self.tokenizer, how)
 
     def collate(self, features: Sequence[Feature]) -> dict[str, Tensor]:
         """One padded batch of features: input_ids, attention_mask and labels."""
+        refuse(not features, "a batch of no rows", "give at least one")
         batch = collate(features, self._subject.trunk.config.pad_token_id)
         return {name: tensor for name, tensor in batch.items() if name != "rows"}
 

@@ -28,8 +28,10 @@ from adapter_stilts.data.columns import LABEL, meant
 from adapter_stilts.data.joined_tables import joined_rows
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.tables import (
+    CSV,
     JSON_LINES,
     TABLES,
+    TSV,
     Bad,
     Row,
     empty,
@@ -157,7 +159,8 @@ def _checked(examples: Iterable[Example], path: Path, layout: Layout) -> list[Ex
         wanted = " and ".join(f"{column} = {' or '.join(sorted(values))}" for column, values in layout.keep.items())
         if wanted:
             raise TaskDataError(f"no row with {wanted}", where=str(path), do="choose values that the file has")
-        raise empty(path, "the file has a header and no rows" if suffix(path) == ".tsv" else "the file is empty")
+        headed = suffix(path) in (CSV, TSV) and first_line(path).strip()
+        raise empty(path, "the file has a header and no rows" if headed else "the file is empty")
     refuse_repeated_ids(checked, str(path))
     return checked
 

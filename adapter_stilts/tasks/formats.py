@@ -17,6 +17,7 @@ from adapter_stilts.tasks.source import Patterns, splits
 TABLES = splits(
     *("{l}.{split}.jsonl", "*.{l}.{split}.jsonl", "{split}.{l}.jsonl", "{split}.jsonl"),
     *("{l}.{split}.tsv", "*.{l}.{split}.tsv", "{split}.{l}.tsv", "{split}-{l}.tsv", "{split}.tsv"),
+    *("{l}.{split}.csv", "*.{l}.{split}.csv", "{split}.{l}.csv", "{split}-{l}.csv", "{split}.csv"),
 )
 TREES = splits("{l}_*-ud-{split}.conllu", "{split}-{l}.tsv", "{split}.conllu")
 TAGGED = splits(

@@ -9,7 +9,7 @@ import datasets
 import numpy as np
 import pytest
 
-from adapter_stilts.door.rows import plain_rows, source, sources
+from adapter_stilts.door.rows import path_or_rows, plain_rows, source, sources
 from adapter_stilts.errors import TaskDataError
 
 NAMES = ["entailment", "neutral", "contradiction"]
@@ -68,3 +68,9 @@ def test_takes_data_as_it_is_typed_or_by_split(tmp_path):
 def test_says_which_row_is_none(tmp_path, rows, words):
     with pytest.raises(TaskDataError, match=words):
         source(rows, tmp_path)
+
+
+def test_tells_a_text_from_a_path(tmp_path):
+    with pytest.raises(TaskDataError, match=r"no such file(.|\n)*write \[\"...\"\] for a text"):
+        path_or_rows("The train to Rome leaves at nine. " * 99)
+    assert path_or_rows(str(tmp_path)) == tmp_path

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import adapter_stilts as stilts
-from adapter_stilts.errors import MissingError, TaskDataError
+from adapter_stilts.errors import MissingError, TaskDataError, UsageError
 
 ROWS = {
     "single": [
@@ -134,3 +134,8 @@ def test_says_what_it_is(run_of):
     (run.folder / "manifest.json").unlink()
     with pytest.raises(MissingError, match="not finished"):
         stilts.load("runs/mine")
+
+
+def test_refuses_a_batch_of_no_rows(run_of):
+    with pytest.raises(UsageError, match="a batch of no rows"):
+        run_of("single").batch([])

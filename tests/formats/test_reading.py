@@ -197,3 +197,10 @@ def test_reads_xtremes_test_files_without_labels_only_where_told(write):
 def test_does_not_offer_ignored_labels_as_right_ones(write):
     with pytest.raises(TaskDataError, match=r"is not one of: contradiction, entailment, neutral\n"):
         read(write("a.jsonl", ROW.replace("neutral", "x")), Layout("pair", labels=NLI, ignore_labels=("-",)))
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+def test_tells_a_header_without_rows_from_an_empty_file(write, name):
+    mark = "," if name == "a.csv" else "\t"
+    with pytest.raises(TaskDataError, match="a header and no rows"):
+        read_rows(write(name, f"text{mark}label\n"), "single")

@@ -12,7 +12,7 @@ from adapter_stilts.errors import UsageError
 from adapter_stilts.reporting import Silent
 from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.sharing.manifest import read_manifest
-from adapter_stilts.tasks.reading.files import language_told
+from adapter_stilts.tasks.reading.files import find, language_told, languages_in
 from adapter_stilts.tasks.user import find_task
 
 
@@ -128,3 +128,11 @@ def test_finds_the_language_of_a_csv_as_of_any_table(tmp_path, name, column, lan
     path = tmp_path / name
     path.write_text(f"premise,hypothesis,label,{column or 'more'}\na,b,neutral,sw\n")
     assert language_told(find_task("nli"), [path]) == language
+
+
+def test_finds_csv_files_in_a_folder(tmp_path):
+    for name in ("train.csv", "dev.csv", "test.de.csv"):
+        (tmp_path / name).write_text("text,label\na,x\nb,y\n")
+    task = find_task("single")
+    assert [path.name for group in find(task, "train", "en", tmp_path) for path in group.paths] == ["train.csv"]
+    assert languages_in(task, "test", tmp_path) == ("de",)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from adapter_stilts.mining.encode import Encoding, encode
+from adapter_stilts.mining.find import Finder
 from adapter_stilts.reporting import Silent
 from adapter_stilts.runs.evaluate import evaluate
 from adapter_stilts.runs.inspect import info, list_runs
@@ -122,3 +124,13 @@ def test_has_nothing_to_say_of_a_random_adapter(trained):
     parent = trained("paraphrase")
     run = trained("nli", how="sequential", after=[str(parent)], control="random-adapter", report=Silent())
     assert read_manifest(run).training.learned == {}
+
+
+def test_says_it_to_whoever_reads_vectors_with_it(trained, heard, weak, tmp_path):
+    run = trained("nli", **weak)
+    (tmp_path / "news.en").write_text("The train is late.\nA cat sleeps.\n")
+    request = Encoding(tmp_path / "news.en", run)
+    encode(request, out=tmp_path / "v", runs=tmp_path, overwrite=False, dry_run=False, report=heard)
+    with Finder.open(request, runs=tmp_path, report=heard):
+        pass
+    assert len([line for line in heard.lines if line.startswith(f"{run.name} did not learn nli")]) == 2

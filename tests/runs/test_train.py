@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import contextmanager
 
 import pytest
 import safetensors.torch
@@ -18,6 +19,7 @@ from adapter_stilts.runs.folder import locked
 from adapter_stilts.runs.results import read_results
 from adapter_stilts.runs.train import train
 from adapter_stilts.sharing.bundle import load_bundle
+from adapter_stilts.sharing.manifest import read_manifest
 from adapter_stilts.training.devices import Processes
 
 FORMATS = ("nli", "single", "ner", "choice", "qa", "mlm")
@@ -407,3 +409,19 @@ def test_takes_labels_from_all_training_rows_though_it_trains_on_some(trained):
     (head,) = load_bundle(folder).of("head")
     assert head.facts["labels"] == ["trade", "travel"]
     assert load_bundle(folder).manifest.training.rows == 1
+
+
+def test_ends_its_bar_full_where_it_ended_early_and_says_which_step_is_kept(trained, data):
+    told = []
+
+    class Bars(Silent):
+        @contextmanager
+        def progress(self, label):
+            yield lambda *shown: told.append((label, *shown))
+
+    early = {"training__max_steps": 30, "training__evaluate_steps": 1, "training__patience": 1}
+    run = trained("nli", report=Bars(), data__sources=data("nli", validation=30), training__learning_rate=1e-6, **early)
+    ended = read_manifest(run).training
+    assert (ended.stopped_by, ended.steps < 30) == ("patience", True)
+    kept = f"no more gain; step {ended.best_step} is kept"
+    assert [row[1:] for row in told if row[0].startswith("training")][-1] == (ended.steps, ended.steps, kept)
