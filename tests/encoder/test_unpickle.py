@@ -1,4 +1,4 @@
-"""Weights that exist only as a pickle: read once, by a process that reaches nothing; what is more than tensors is refused."""
+"""Weights that exist only as a pickle: read once, by a process that reaches nothing, and only where all are tensors."""
 
 from __future__ import annotations
 
