@@ -103,7 +103,7 @@ DryRunOption: TypeAlias = Annotated[
 ReaderOption: TypeAlias = Annotated[
     Path | None, option("--run", "RUN", "A finished run to encode with; leave it out to use a bare trunk.")
 ]
-LayerOption: TypeAlias = Annotated[int | None, option("--layer", "N", "Where vectors are read; 0 is the embedding.")]
+LayerOption: TypeAlias = Annotated[Text, option("--layer", "N|last", "Where vectors are read; 0 is the embedding.")]
 COLUMN = "The column or field of the sentence; a number, from 0, in a table without a header."
 ColumnOption: TypeAlias = Annotated[Text, option("--column", "NAME|N", COLUMN)]
 TARGET_COLUMN = "The column of TGT, where it is another."

@@ -20,7 +20,16 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from adapter_stilts.registry import names_in
@@ -58,14 +67,21 @@ def _one_is_a_list(value: object) -> object:
     return value
 
 
+def _ends_in_colon(value: object) -> object:
+    """`--set trunk.prefix="query: "` means that text, which YAML reads as a mapping without a value."""
+    if isinstance(value, dict) and len(value) == 1 and next(iter(value.values())) is None:
+        return f"{next(iter(value))}: "
+    return value
+
+
 def _layers(value: object) -> object:
-    """One layer, several ("2,4,6" or a list), or "all"."""
-    if value is None or value == "all":
+    """One layer, several ("2,4,6" or a list), "last" or "all"."""
+    if value is None or value in ("all", "last"):
         return value
     parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
     numbers = [str(part).strip() for part in parts]
     if not numbers or not all(number.isdecimal() for number in numbers):
-        raise PydanticCustomError("layer", "should be a layer number, several of them, or 'all'")
+        raise PydanticCustomError("layer", "should be a layer number, several of them, 'last' or 'all'")
     return int(numbers[0]) if len(numbers) == 1 else tuple(int(number) for number in numbers)
 
 
@@ -106,7 +122,7 @@ Float = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_one_is_a_list)]
 Setting = Annotated[bool | int | float | str | tuple[int, ...] | tuple[str, ...], BeforeValidator(_one_value)]
 Languages = Annotated[tuple[Annotated[str, AfterValidator(_language)], ...], BeforeValidator(_one_is_a_list)]
-Layers = Annotated[int | tuple[int, ...] | Literal["all"], BeforeValidator(_layers)]
+Layers = Annotated[int | tuple[int, ...] | Literal["all", "last"], BeforeValidator(_layers)]
 
 
 class Section(BaseModel):
@@ -121,11 +137,19 @@ class Trunk(Section):
     name       a hub id, a folder in the hub's layout, or "miniature"
     revision   of a hub id: a commit, branch or tag; None: the newest
     precision  in which it computes; "auto" is bf16 where the processor has it, else fp32
+    prefix     what stands before every sentence that becomes a vector: "query: " for multilingual-e5
     """
 
     name: str = "miniature"
     revision: str | None = None
     precision: Precision = "auto"
+    prefix: Annotated[str, BeforeValidator(_ends_in_colon)] = ""
+
+    @model_serializer(mode="wrap")
+    def _written(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without a prefix as earlier versions wrote it, so that what is named by a hash of this keeps its name."""
+        values: dict[str, Any] = written(self)
+        return values if self.prefix else {name: value for name, value in values.items() if name != "prefix"}
 
 
 class Adapter(Section):
@@ -274,7 +298,7 @@ class Fusion(Section):
 class Retrieval(Section):
     """How sentences become vectors and pairs are scored; None: as the protocol says.
 
-    layer   whose states are read, 0 the embedding: one, several, or "all"
+    layer   whose states are read, 0 the embedding: one, several, "last" or "all"
     pool    how the states of a sentence become its vector
     k       neighbours that a margin compares with
     margin  how a pair's cosine is compared with its neighbours'

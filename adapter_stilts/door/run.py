@@ -164,17 +164,17 @@ class Run:
 
     def _reader(self, asked: Encoding) -> SentenceReader:
         layer = asked.wanted.one_layer()
-        key = (layer, asked.wanted.pool)
+        key = (layer, asked.wanted.pool, asked.wanted.prefix)
         if key not in self._readers:
             how: dict[str, Any] = {"layer": layer, "pool": asked.wanted.pool, "revision": asked.revision}
-            how["precision"] = asked.precision
+            how |= {"precision": asked.precision, "prefix": asked.wanted.prefix}
             self._readers[key] = sentence_reader(asked.run, self.trunk or asked.trunk, **how)
         reader = self._readers[key]
         # a module that was handed out may have been trained since
         return replace(reader, encoder=self._subject.encoder) if self._modules else reader
 
     @cached_property
-    def _readers(self) -> dict[tuple[int | None, str | None], SentenceReader]:
+    def _readers(self) -> dict[tuple[int | str | None, str | None, str], SentenceReader]:
         return {}
 
     @property

@@ -110,7 +110,9 @@ def encode(
     """
     _check(request)
     file = surveyed(request.file, request.layout, request.column, report)
-    how: Any = {"layer": request.wanted.one_layer(), "revision": request.revision, "precision": request.precision}
+    wanted = request.wanted
+    how: Any = {"layer": wanted.one_layer(), "revision": request.revision, "precision": request.precision}
+    how["prefix"] = wanted.prefix
     reader = sentence_reader(request.run, request.trunk, pool=request.wanted.pool, **how)
     reader.tell(request.reading(reader), request.wanted, report.say)
     if dry_run:

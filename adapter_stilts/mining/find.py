@@ -48,7 +48,9 @@ class Finder:
 
         Raises UsageError for vectors of another encoder, and what `encode` raises.
         """
-        how: Any = {"layer": request.wanted.one_layer(), "revision": request.revision, "precision": request.precision}
+        wanted = request.wanted
+        how: Any = {"layer": wanted.one_layer(), "revision": request.revision, "precision": request.precision}
+        how["prefix"] = wanted.prefix
         vectors, given = request.file, request.file.is_dir() or request.file.suffix == ".npy"
         file = None if given else surveyed(request.file, request.layout, request.column, report)
         reader = sentence_reader(request.run, request.trunk, pool=request.wanted.pool, **how)

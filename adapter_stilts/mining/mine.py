@@ -106,16 +106,18 @@ class _Job:
         request, rules = self._request, self._rules
         if request.source_vectors is not None and request.target_vectors is not None:
             return [list(zip(files, (request.source_vectors, request.target_vectors), strict=True))]
-        how: Any = {"layer": request.wanted.one_layer(), "revision": request.revision, "precision": request.precision}
+        wanted = request.wanted
+        how: Any = {"layer": wanted.one_layer(), "revision": request.revision, "precision": request.precision}
+        how["prefix"] = wanted.prefix
         how["pool"] = request.wanted.pool
         reader = sentence_reader(request.run, request.trunk, usual=rules, **how)
         encoder = Encoder(reader, runs, self._report, self._cluster)
 
-        wanted = Overrides(request.wanted.layers, request.wanted.pool)
+        wanted = Overrides(wanted.layers, wanted.pool, prefix=wanted.prefix)
         reader.tell(Encoding(Path(), wanted=wanted).reading(reader), wanted, self._report.say)
 
         def vectors(file: TextFile, column: str | None) -> Path:
-            asked = Encoding(file.path, request.run, wanted=Overrides(pool=request.wanted.pool))
+            asked = Encoding(file.path, request.run, wanted=Overrides(pool=wanted.pool))
             asked = replace(asked, layout=request.layout, column=column, limit_gb=request.limit_gb)
             return Path(encoder.vectors(asked, file)["folder"])
 

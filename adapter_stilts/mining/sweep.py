@@ -232,6 +232,7 @@ class _Sweep:
     def _identity(self, dev: Mapping[str, Part]) -> str:
         trunk = self._subject.trunk
         encoder = [trunk.fingerprint, trunk.precision, active_parts(self._subject.bundle)]
+        encoder += [trunk.prefix] if trunk.prefix else []
         data, settings = {}, [asdict(setting) for setting in self._settings]
         for language, part in dev.items():
             origin = part.loaded.origin

@@ -35,7 +35,7 @@ class Sweep:
     target_column: str | None = None
     languages: tuple[str, ...] = ()
     protocol: str = "own"
-    layers: tuple[int, ...] | Literal["all"] | None = None
+    layers: tuple[int, ...] | Literal["all", "last"] | None = None
     pools: tuple[str, ...] = ()
     margins: tuple[str, ...] = ()
     centring: tuple[bool, ...] = ()

@@ -45,6 +45,7 @@ class ReaderSpec:
     revision: str | None
     precision: str
     layer: int
+    prefix: str
     made: str
 
 
@@ -63,7 +64,7 @@ def spec_of(reader: SentenceReader, run: Path | None) -> ReaderSpec:
     trunk, folder = reader.encoder.trunk, Path(reader.encoder.trunk.name)
     name = str(folder.resolve()) if folder.exists() and trunk.name != MINIATURE else trunk.name
     run = run.resolve() if run else None
-    return ReaderSpec(run, name, trunk.revision, trunk.precision, reader.layer, _identity(reader))
+    return ReaderSpec(run, name, trunk.revision, trunk.precision, reader.layer, trunk.prefix, _identity(reader))
 
 
 def read_by_workers(
@@ -137,6 +138,7 @@ def _reader(spec: ReaderSpec) -> SentenceReader:
     """
     check_visible([path for path in (spec.run, Path(spec.trunk)) if path is not None and path.is_absolute()])
     how: Any = {"layer": spec.layer, "revision": spec.revision, "precision": spec.precision}
+    how["prefix"] = spec.prefix
     reader = sentence_reader(spec.run, spec.trunk, **how)
     if _identity(reader) != spec.made:
         what = "a worker of the cluster has another trunk or other adapters there"

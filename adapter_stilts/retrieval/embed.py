@@ -87,10 +87,10 @@ def embed_rows(
 
 
 def token_rows(encoder: AdapterEncoder, texts: Sequence[str], max_length: int) -> tuple[list[TokenIds], list[bool]]:
-    """The token ids of each text with `<s>` and `</s>`, and whether it was cut to `max_length` or the trunk's."""
+    """The token ids of each text, the trunk's prefix before it, with its marks; and whether it was cut to length."""
     around = marks(encoder.trunk.tokenizer)
     room = min(max_length, encoder.trunk.config.max_length) - around.of_one
-    cut = pieces(encoder.trunk.tokenizer, texts)
+    cut = pieces(encoder.trunk.tokenizer, (encoder.trunk.prefix + text for text in texts))
     return [np.array(around.single(ids[:room]), dtype=np.int32) for ids in cut], [len(ids) > room for ids in cut]
 
 

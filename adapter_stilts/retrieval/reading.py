@@ -53,35 +53,40 @@ class Reading:
 
 @dataclass(frozen=True)
 class Overrides:
-    """What is read or compared otherwise than the protocol says; None leaves it so. layers: "all" is every one."""
+    """What is read or compared otherwise than the protocol says; None leaves it so. layers: "all" is every one.
 
-    layers: tuple[int, ...] | Literal["all"] | None = None
+    prefix   of `trunk`: what stands before every sentence
+    """
+
+    layers: tuple[int, ...] | Literal["all", "last"] | None = None
     pool: str | None = None
     k: int | None = None
     margin: str | None = None
     retrieval: str | None = None
     centring: bool | None = None
+    prefix: str = ""
 
     @classmethod
     def from_config(cls, config: RunConfig) -> Overrides:
         """The section `retrieval` of a configuration."""
         section = config.retrieval
         layers = (section.layer,) if isinstance(section.layer, int) else section.layer
-        return cls(layers, section.pool, section.k, section.margin, centring=section.centre)
+        return cls(layers, section.pool, section.k, section.margin, centring=section.centre, prefix=config.trunk.prefix)
 
     def over(self, rules: Protocol) -> Protocol:
         """The protocol with these settings; raises UnknownName for a pooling, margin or retrieval mode that is none."""
-        given = {name: value for name, value in vars(self).items() if name != "layers" and value is not None}
+        own = {name: value for name, value in vars(self).items() if name not in ("layers", "prefix")}
+        given = {name: value for name, value in own.items() if value is not None}
         registries: dict[str, Registry[Any]] = {"pool": poolings, "margin": margins, "retrieval": retrievals}
         for name, registry in registries.items():
             if name in given:
                 registry.check(given[name])
         return replace(rules, **given)
 
-    def one_layer(self) -> int | None:
+    def one_layer(self) -> int | Literal["last"] | None:
         """The layer that vectors on disk are read at; UsageError where several were asked for."""
-        if self.layers is None:
-            return None
+        if self.layers is None or self.layers == "last":
+            return self.layers
         if self.layers == "all" or len(self.layers) != 1:
             what = f"retrieval.layer {self.layers}: vectors are read at one layer"
             raise UsageError(what, do="name one, for example --layer 14")
@@ -91,6 +96,8 @@ class Overrides:
         """The layers of a trunk of so many that are read, each once; UsageError for one that is not there."""
         if self.layers == "all":
             return tuple(range(depth + 1))
+        if self.layers == "last":
+            return (depth,)
         layers = self.layers if self.layers is not None else (rules.layer.at_depth(depth),)
         check_layers(layers, depth)
         return tuple(dict.fromkeys(layers))
@@ -122,6 +129,7 @@ def told(reading: Reading, depth: int, name: str, wanted: Overrides, pooling: Se
     asked = [word for word, value in (("layer", wanted.layers), ("pooling", wanted.pool)) if value is not None]
     why = f"{' and '.join(asked)} as asked" + (f", the rest as {usual}" if len(asked) < 2 else "")
     text = f"read at {numbers} of {depth}, pooled by {reading.pool} ({why if asked else f'as {usual}'})"
+    text += f", each after {wanted.prefix!r}" if wanted.prefix else ""
     if pooling is not None and own and name != OWN:
         text += f"; the trunk's own configuration says its last layer, {pooling.pool}"
     return text

@@ -311,7 +311,7 @@ def _retrieval_readings(
 ) -> list[RetrievalTask]:
     """The run's own stack on both sides; with language adapters also each side under its own."""
     wanted, trunk, stacks = Overrides.from_config(request.config), subject.trunk, subject.stacks
-    one_layer = wanted.layers is None or len(wanted.layers) == 1
+    one_layer = wanted.layers in (None, "last") or len(wanted.layers or ()) == 1
     how: Any = {"token_budget": subject.token_budget, "precision": trunk.precision}
     plain = RetrievalTask(
         *(task, subject.folder, request.protocol, trunk.config.num_hidden_layers, wanted),

@@ -86,6 +86,7 @@ class RetrievalTask:
         rules, own = self.rules, {"language_adapters": OWN} if self.read.stacks else {}
         layers = {"protocol_layer": rules.layer.at_depth(self.depth), "layer": layer}
         facts = {**rules.settings(self.depth), **layers, "precision": self.read.precision, **own, **marks}
+        facts |= {"prefix": self.wanted.prefix} if self.wanted.prefix else {}
         return {**facts, "id": fingerprint(facts)}
 
     def results(

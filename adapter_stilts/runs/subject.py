@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.config.load import load
@@ -125,8 +125,8 @@ def subject_of(request: Request, out: Path | None, runs: Path) -> Subject:
         what = "a bare trunk has no language adapter to put others in the place of"
         refuse(bool(adapters), what, "evaluate the run of a task over a language adapter")
         precision = precision_of(request.protocol) if asked.precision == "auto" else asked.precision
-        trunk = load_trunk(asked.name, revision=asked.revision, precision=precision, device=device)
-        identity = fingerprint([trunk.fingerprint, trunk.precision])
+        trunk = load_trunk(asked.name, revision=asked.revision, precision=precision, device=device, prefix=asked.prefix)
+        identity = fingerprint([trunk.fingerprint, trunk.precision, *([asked.prefix] if asked.prefix else [])])
         folder = out or runs / f"trunk-{Path(asked.name).name}-{identity}"
         state_of(folder, identity, overwrite=False)
         return Subject(folder, identity, trunk, AdapterEncoder(trunk).to(device).eval(), {}, None)
@@ -135,7 +135,7 @@ def subject_of(request: Request, out: Path | None, runs: Path) -> Subject:
         identity = fingerprint([bundle.manifest.identity, bundle.manifest.files])
         state_of(out, identity, overwrite=False)  # another run's folder, or one that holds something else, is refused
     named = trunk_of(request.config)
-    trunk = load_trunk(**_trunk(bundle, named, asked.revision, asked.precision), device=device)
+    trunk = load_trunk(**_trunk(bundle, named, asked.revision, asked.precision), device=device, prefix=asked.prefix)
     models = {name: model.to(device).eval() for name, model in finished_models(trunk, bundle).items()}
     encoder = next(iter(models.values())).encoder
     stacks = language_stacks(encoder, bundle, adapters)
@@ -168,11 +168,12 @@ def sentence_reader(
     run: Path | None,
     trunk: str | None,
     *,
-    layer: int | None = None,
+    layer: int | Literal["last"] | None = None,
     pool: str | None = None,
     usual: Protocol | None = None,
     revision: str | None = None,
     precision: str = "auto",
+    prefix: str = "",
 ) -> SentenceReader:
     """The encoder of a run, or of a trunk alone.
 
@@ -187,13 +188,14 @@ def sentence_reader(
     bundle = load_bundle(run) if run is not None else None
     named = _trunk(bundle, trunk, revision, precision)
     config, pooling = trunk_facts(named["name"], revision=named["revision"])
-    wanted = Overrides(None if layer is None else (layer,), pool)
+    wanted = Overrides((layer,) if isinstance(layer, int) else layer, pool)
     rules = wanted.over(as_trunk(usual or protocol("own", "bucc2018"), pooling, wanted))
     (chosen,) = wanted.layers_at(config.num_hidden_layers, rules)
     device = str(pick_device())
-    loaded = load_trunk(**named, device=device, layers=chosen)
+    loaded = load_trunk(**named, device=device, layers=chosen, prefix=prefix)
     encoder = AdapterEncoder(loaded) if bundle is None else finished_encoder(loaded, bundle)
     facts = {"trunk": loaded.fingerprint, "trunk_name": loaded.name, "precision": loaded.precision}
+    facts |= {"prefix": prefix} if prefix else {}
     made = {**facts, **active_parts(bundle), "layer": chosen}
     notes = unlearned([bundle.manifest] if bundle else [])
     return SentenceReader(encoder.to(device).eval(), chosen, made, rules, notes)

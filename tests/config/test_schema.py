@@ -37,7 +37,7 @@ def test_takes_layers_as_a_number_several_or_all(written, meant):
     assert RunConfig.model_validate({"retrieval": {"layer": written}}).retrieval.layer == meant
 
 
-@pytest.mark.parametrize("written", ["-1", -1, "last", [], "2,", 1.5])
+@pytest.mark.parametrize("written", ["-1", -1, "first", [], "2,", 1.5])
 def test_refuses_what_is_no_layer(written):
     with pytest.raises(ValidationError, match="should be a layer number"):
         RunConfig.model_validate({"retrieval": {"layer": written}})

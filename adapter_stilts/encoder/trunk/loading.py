@@ -47,6 +47,7 @@ class Trunk:
     mask_head     weights of the masked-LM head where the file has them: dense.weight, dense.bias, layer_norm.weight,
                   layer_norm.bias, bias
     pooling       how it makes a vector of a sentence, where its folder says so
+    prefix        what stands before every sentence that becomes a vector
     """
 
     model: TrunkModel = field(repr=False)
@@ -58,6 +59,7 @@ class Trunk:
     precision: str
     mask_head: dict[str, Tensor] | None = field(repr=False)
     pooling: SentencePooling | None = None
+    prefix: str = ""
 
     @property
     def depth(self) -> int:
@@ -72,10 +74,12 @@ def load_trunk(
     precision: str = "auto",
     device: str | torch.device = "cpu",
     layers: int | None = None,
+    prefix: str = "",
 ) -> Trunk:
     """A trunk by name: "miniature", a folder, or a hub id.
 
     precision   fp32, bf16, int8, nf4 or auto (bf16 where the device has it natively)
+    prefix      before every sentence that becomes a vector
     layers      hold only so many of the lowest layers; hidden states above cannot be read
 
     Raises MissingError or Unreachable where it is not there, ArtefactError where it is corrupt, foreign or would run
@@ -98,7 +102,7 @@ def load_trunk(
     nn.Module.to(model, where)
     head = weights.mask_head(source, model.mask_head) if config.head_act == "gelu" else None  # the function of ours
     pooling = read_pooling(place.folder)
-    return Trunk(model, tokenizer, config, name, place.revision, digest, chosen, head, pooling)
+    return Trunk(model, tokenizer, config, name, place.revision, digest, chosen, head, pooling, prefix)
 
 
 def check_local(name: str) -> None:
