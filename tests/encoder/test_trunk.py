@@ -162,7 +162,8 @@ def test_loads_only_layers_asked_for_with_the_same_fingerprint(
 
 def test_tokenizer_is_the_librarys(shared_path: Callable[[str], Path]) -> None:
     place = shared_path("models/nano-xlmr")
-    ours, theirs = load_tokenizer(place, read_config(place)), XLMRobertaTokenizerFast.from_pretrained(place)
+    ours = load_tokenizer(place, read_config(place))
+    theirs = XLMRobertaTokenizerFast(tokenizer_file=str(place / "tokenizer.json"))
     for text in (
         "Das ist <mask> altes Haus.",
         "これは  古い\u3000家です。",
@@ -274,12 +275,13 @@ def test_refuses_missing_tensors_and_values_that_are_not_numbers(folder: Path) -
         load(folder)
 
 
-def test_never_unpickles(folder: Path) -> None:
+def test_never_unpickles_code(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     (folder / "model.safetensors").unlink()
     with pytest.raises(MissingError, match=r"no model\.safetensors"):
         load(folder)
     (folder / "pytorch_model.bin").write_bytes(b"\x80\x04cos\nsystem\n")
-    with pytest.raises(ArtefactError, match=r"a pickle \(pytorch_model\.bin\)"):
+    with pytest.raises(ArtefactError, match="a pickle, and it is not read"):
         load(folder)
 
 

@@ -1,4 +1,4 @@
-"""Faults of transformers 4.57.6: each test states the right behaviour, and our code shows it."""
+"""Faults of transformers 4.57.6 and 5: each test states the right behaviour, and our code shows it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import PreTrainedTokenizerFast
 
 from adapter_stilts.encoder.trunk.loading import Trunk, load_trunk
 from adapter_stilts.errors import ArtefactError
@@ -107,7 +108,7 @@ def test_a_tokenizer_configuration_is_not_obeyed(plant: Callable[..., Path]) -> 
     (folder / "tokenizer_config.json").write_text(
         json.dumps({"auto_map": {"AutoTokenizer": ["evil.Evil", None]}, "tokenizer_class": "Evil"}), encoding="utf-8"
     )
-    assert type(load_trunk(str(folder), precision="fp32").tokenizer).__name__ == "XLMRobertaTokenizerFast"
+    assert type(load_trunk(str(folder), precision="fp32").tokenizer) is PreTrainedTokenizerFast
 
 
 def test_a_pickle_is_never_opened(plant: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:

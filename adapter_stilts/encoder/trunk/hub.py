@@ -1,7 +1,7 @@
 """From the name of a trunk to the folder it lies in: "miniature", a folder, or a hub id at a pinned revision.
 
-Only configuration, safetensors and tokenizer files are ever fetched, the local cache is asked first, and nothing is
-fetched offline.
+Only configuration, weights and tokenizer files are ever fetched, pickled weights where there are no others. The local
+cache is asked first, and nothing is fetched offline.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from adapter_stilts.errors import MissingError, Unreachable
 from adapter_stilts.miniature.datasets import trunk_folder
 
 FILES = ("config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer.json", "sentencepiece.bpe.model")
+PICKLES = ("pytorch_model*.bin", "pytorch_model.bin.index.json")  # fetched where there are no safetensors
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 SECONDS = 10.0  # how long the hub may take to answer
 
@@ -67,18 +68,21 @@ def _from_hub(name: str, revision: str | None) -> Place:
     if any(switch in ("1", "ON", "YES", "TRUE") for switch in switches):
         what = f"'{name}' is neither a folder nor in the hub's local cache, and the hub is switched off"
         raise Unreachable(what, do="unset HF_HUB_OFFLINE to fetch it once, or name a folder")
-    fetched = _snapshot(name, revision, local=False)
+    fetched = _snapshot(name, revision, local=False) or _snapshot(name, revision, local=False, weights=PICKLES)
     if fetched is None:
-        what = f"the hub's '{name}' lacks safetensors weights, config.json or tokenizer.json"
+        what = f"the hub's '{name}' lacks weights, config.json or tokenizer.json"
         raise MissingError(what, do="choose a repository with these files")
     return fetched
 
 
-def _snapshot(name: str, revision: str | None, local: bool) -> Place | None:
-    """A hub repository's folder in the cache, fetched unless `local`; None where files are missing from it."""
+def _snapshot(name: str, revision: str | None, local: bool, weights: tuple[str, ...] = ()) -> Place | None:
+    """A hub repository's folder in the cache, fetched unless `local`; None where files are missing from it.
+
+    weights   what is fetched beside safetensors
+    """
     from huggingface_hub import errors, snapshot_download
 
-    patterns = [*FILES, *sentence_pooling.FILES]
+    patterns = [*FILES, *weights, *sentence_pooling.FILES]
     options: dict[str, Any] = {"allow_patterns": patterns, "local_files_only": local, "etag_timeout": SECONDS}
     try:
         folder = Path(snapshot_download(name, revision=revision, **options))
@@ -96,6 +100,7 @@ def _snapshot(name: str, revision: str | None, local: bool) -> Place | None:
             return None
         what = f"cannot fetch '{name}' from the hub: {error}"
         raise Unreachable(what, do="check the network and the cache folder, or name a folder") from error
-    weights, tokenizers = any(folder.glob("*.safetensors")), [folder / file for file in FILES[3:]]
-    complete = weights and (folder / "config.json").is_file() and any(file.is_file() for file in tokenizers)
+    tokenizers = [folder / file for file in FILES[3:]]
+    held = any(any(folder.glob(pattern)) for pattern in ("*.safetensors", PICKLES[0]))
+    complete = held and (folder / "config.json").is_file() and any(file.is_file() for file in tokenizers)
     return Place(folder, folder.name) if complete else None

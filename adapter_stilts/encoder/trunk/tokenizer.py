@@ -6,17 +6,17 @@ It is imported where a trunk is loaded, since transformers takes seconds; proces
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-from tokenizers import Tokenizer
-from transformers import PreTrainedTokenizerFast, XLMRobertaTokenizerFast
+from tokenizers import AddedToken, Tokenizer
+from transformers import PreTrainedTokenizerFast
+from transformers.convert_slow_tokenizer import XLMRobertaConverter
 
 from adapter_stilts.data.pieces import marks
 from adapter_stilts.encoder.trunk.config import TrunkConfig
 from adapter_stilts.errors import ArtefactError, MissingError
 
-SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "sep_token": "</s>", "cls_token": "<s>"}
-SPECIAL |= {"unk_token": "<unk>", "pad_token": "<pad>", "mask_token": "<mask>"}
 SPELLINGS = (  # of special tokens; a tokenizer has all of one
     {"cls": "[CLS]", "sep": "[SEP]", "unk": "[UNK]", "pad": "[PAD]", "mask": "[MASK]"},
     {"cls": "<s>", "sep": "</s>", "unk": "<unk>", "pad": "<pad>", "mask": "<mask>"},
@@ -32,18 +32,15 @@ def load_tokenizer(folder: Path, config: TrunkConfig) -> PreTrainedTokenizerFast
     not.
     """
     fast, slow = folder / "tokenizer.json", folder / "sentencepiece.bpe.model"
-    path, argument, verb, do = fast, "tokenizer_file", "read", "fetch it again"
+    path, verb, do = fast, "read", "fetch it again"
     if not fast.is_file():
-        path, argument, verb, do = slow, "vocab_file", "converted", GET_FAST
+        path, verb, do = slow, "converted", GET_FAST
     if not path.is_file():
         do = "fetch the trunk again, all of its files"
         raise MissingError("there is no tokenizer.json", where=str(folder), do=do)
     try:
-        if path == slow or config.model_type == "xlm-roberta":
-            options: dict[str, Any] = {argument: str(path), "model_max_length": config.max_length, **SPECIAL}
-            tokenizer: PreTrainedTokenizerFast = XLMRobertaTokenizerFast(**options)  # type: ignore[no-untyped-call]
-        else:
-            tokenizer = _by_its_marks(path, config.max_length)
+        backend = _converted(path) if path == slow else Tokenizer.from_file(str(path))
+        tokenizer = _by_its_marks(backend, config)
     except Exception as error:
         if path == slow and isinstance(error, ImportError):
             what = "there is no tokenizer.json, and the library that reads this file is not installed"
@@ -64,13 +61,27 @@ def marked(config: TrunkConfig, tokenizer: PreTrainedTokenizerFast, folder: Path
         raise ArtefactError(error.what, where=str(folder), do=error.do) from error
 
 
-def _by_its_marks(path: Path, longest: int) -> PreTrainedTokenizerFast:
-    """tokenizer.json as it is, with the special tokens in it; ValueError where they are of no known spelling."""
-    backend = Tokenizer.from_file(str(path))
+def _converted(path: Path) -> Tokenizer:
+    """XLM-R's tokenizer of a sentencepiece.bpe.model; ImportError where the library that reads it is missing."""
+    slow = SimpleNamespace(vocab_file=str(path), convert_tokens_to_ids={"<s>": 0, "</s>": 2}.get)
+    convert: Any = XLMRobertaConverter
+    tokenizer: Tokenizer = convert(slow).converted()
+    return tokenizer
+
+
+def _by_its_marks(backend: Tokenizer, config: TrunkConfig) -> PreTrainedTokenizerFast:
+    """A tokenizer as it is stored, with the special tokens in it; ValueError where they are of no known spelling.
+
+    The class for XLM-R would be built anew by transformers 5, without the normaliser that some files have. What it
+    has of its own is done here: <mask> takes the blank before it along, whatever the file says.
+    """
     known = [spelt for spelt in SPELLINGS if all(backend.token_to_id(token) is not None for token in spelt.values())]
     if not known:
         raise ValueError("its special tokens are spelt neither as BERT's nor as XLM-R's nor as Gemma's")
     options: dict[str, Any] = {f"{name}_token": token for name, token in known[0].items()}
+    if config.model_type == "xlm-roberta":
+        backend.add_special_tokens([AddedToken("<mask>", lstrip=True, normalized=False)])
+        options |= {"bos_token": "<s>", "eos_token": "</s>", "model_input_names": ["input_ids", "attention_mask"]}
     return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
-        tokenizer_object=backend, model_max_length=longest, **options
+        tokenizer_object=backend, model_max_length=config.max_length, **options
     )

@@ -1,15 +1,18 @@
 """A trunk's weights: read from safetensors, verified against the configuration, and identified by a hash.
 
-Nothing is ever unpickled. A trunk's fingerprint does not depend on what its weights are called, nor on how they are
-sharded or run. Each tensor is hashed as its float32 values. Every float16 and bfloat16 value is a float32 value, so a
-file stored in half precision has the fingerprint of the same file widened; rounding a float32 file to half precision
-changes its weights and its fingerprint. The pooler and the heads are not part of it.
+Nothing is unpickled in this process (`unpickle.py`). A trunk's fingerprint does not depend on what its weights are
+called, nor on how they are sharded or run. Each tensor is hashed as its float32 values. Every float16 and bfloat16
+value is a float32 value, so a file stored in half precision has the fingerprint of the same file widened; rounding a
+float32 file to half precision changes its weights and its fingerprint. The pooler and the heads are not part of it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import os
+import tempfile
 from collections.abc import Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,14 +24,19 @@ from torch import Tensor
 
 from adapter_stilts.encoder.transfer import first
 from adapter_stilts.encoder.trunk.config import REFETCH
+from adapter_stilts.encoder.trunk.unpickle import to_safetensors
 from adapter_stilts.errors import ArtefactError, MissingError
+from adapter_stilts.files import disk_errors, sha256
+
+LOG = logging.getLogger("adapter_stilts")
 
 PREFIXES = ("roberta.", "bert.", "model.")
 OLD_NAMES = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}  # of the first BERTs
 OWN = ("embeddings.", "encoder.", "layers.", "final_norm.")
 MASK_HEAD = ("dense.weight", "dense.bias", "layer_norm.weight", "layer_norm.bias", "bias")
 ONE_PLACE = "fetch config.json and weights from one place"
-CONVERT = "convert them to safetensors, or fetch a trunk that has them"
+CONVERT = "convert them to safetensors where you trust them, or fetch a trunk that has them"
+PICKLED = "pytorch_model.bin"
 DAMAGED = "the file is truncated or damaged; fetch it again"
 FLOATS = ("F32", "F16", "BF16", "F64")
 PIECE = 1 << 22  # values hashed at a time
@@ -60,9 +68,13 @@ class Source:
 
 
 def find_weights(folder: Path) -> Source:
-    """Every tensor in the folder's safetensors, one file or sharded, under names without the model's prefix."""
-    index = folder / "model.safetensors.index.json"
-    paths = _shards(index) if index.is_file() else [folder / "model.safetensors"]
+    """Every tensor in the folder's weights, one file or sharded, under names without the model's prefix.
+
+    Safetensors where there are any, else a pickle, of which a copy as safetensors is made in the cache.
+    """
+    paths = _files(folder, "model.safetensors")
+    if not paths[0].exists() and any(folder.glob("pytorch_model*.bin")):
+        paths = [_copied(path) for path in _files(folder, PICKLED)]
     places: dict[str, tuple[Path, str]] = {}
     for path in paths:
         if not path.is_file():
@@ -153,6 +165,30 @@ def threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(torch.get_num_threads())
 
 
+def _files(folder: Path, name: str) -> list[Path]:
+    """The file of that name, or its shards where a list of them is beside it."""
+    index = folder / f"{name}.index.json"
+    return _shards(index, Path(name).suffix) if index.is_file() else [folder / name]
+
+
+def _copied(pickle: Path) -> Path:
+    """A pickle's copy as safetensors, made at the first call and kept under the hash of its bytes."""
+    if not pickle.is_file():
+        raise MissingError(f"there is no {pickle.name}", where=str(pickle.parent), do=REFETCH)
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "adapter-stilts" / "trunks"
+    copy = cache / f"{sha256(pickle)}.safetensors"
+    if not copy.is_file():
+        with disk_errors(copy):
+            cache.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=cache) as work:
+                if refused := to_safetensors(pickle, Path(work) / copy.name):
+                    what = f"the weights are a pickle, and it is not read: {refused}"
+                    raise ArtefactError(what, where=str(pickle), do=CONVERT)
+                (Path(work) / copy.name).replace(copy)
+        LOG.warning("%s is a pickle; its tensors were read in a process of their own and are kept in %s", pickle, copy)
+    return copy
+
+
 def _canonical(name: str) -> str:
     """A name without the model's prefix, in today's words."""
     bare = next((name.removeprefix(prefix) for prefix in PREFIXES if name.startswith(prefix)), name)
@@ -176,13 +212,13 @@ def _opened(path: Path) -> safe_open:
         raise ArtefactError(f"the weights cannot be read: {error}", where=str(path), do=DAMAGED) from error
 
 
-def _shards(index: Path) -> list[Path]:
+def _shards(index: Path, suffix: str) -> list[Path]:
     try:
         names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise ArtefactError("the list of shards cannot be read", where=str(index), do="fetch it again") from error
     for name in names:
-        if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):
-            what = f"the list of shards names {name!r}, which is not a safetensors file beside it"
+        if not isinstance(name, str) or Path(name).name != name or not name.endswith(suffix):
+            what = f"the list of shards names {name!r}, which is not a {suffix.removeprefix('.')} file beside it"
             raise ArtefactError(what, where=str(index), do="fetch it again")
     return [index.parent / name for name in names]
