@@ -23,7 +23,7 @@ from adapter_stilts.retrieval.reading import Overrides, told
 from adapter_stilts.retrieval.reading import Reading as SentenceReading
 from adapter_stilts.runs.folder import claim, locked, remove_remains
 from adapter_stilts.runs.language_stacks import ENGLISH, OWN, Stacks, active, with_facts
-from adapter_stilts.runs.material import first_rows, leaks, refuse_unnamed, said_of, unlearned, where_of
+from adapter_stilts.runs.material import first_rows, leaks, own_rows, refuse_unnamed, said_of, unlearned, where_of
 from adapter_stilts.runs.measure import Predicted, measure, predict_only
 from adapter_stilts.runs.ranking import measure_ranking
 from adapter_stilts.runs.results import (
@@ -188,7 +188,8 @@ def _score_all(
                 made = write_made_of(folder, [*made, scored.row])
                 continue
             noted = with_facts(scored, bundle.manifest.seen if bundle else {}, subject.stacks)
-            fresh = [row.with_notes(leaks=notes) for row in noted]
+            run = bundle.manifest if bundle else None
+            fresh = [row.with_notes(leaks=[*notes, *own_rows(row, run)]) for row in noted]
             asked |= {row.key for row in fresh}
             rows = merged(rows, fresh)
             write_results(folder, rows)

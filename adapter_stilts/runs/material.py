@@ -21,6 +21,7 @@ from adapter_stilts.registry import unknown_name
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.manifest import Manifest
 from adapter_stilts.statistics.intervals import FEWEST
+from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.leaks import Seen, leaks_of, sentence
 from adapter_stilts.tasks.reading.place import CANDIDATES, Loaded, Origin, Where
@@ -184,6 +185,34 @@ def unlearned(runs: Iterable[Manifest]) -> tuple[str, ...]:
         said += [f"{run.name} did not learn {task}: {each.numbers}{transfer}" for task, each in run.unlearned.items()]
         said[-1] += run.advised
     return tuple(said)
+
+
+def own_rows(row: Result, run: Manifest | None) -> Iterator[str]:
+    """What is said beside a score on the very files that the run was trained or selected on."""
+    splits = ("validation", "train")  # what was trained on counts where a file is both
+    used = {
+        file.sha256: split
+        for split in splits
+        for data in (run.data if run else ())
+        if data.split == split
+        for file in data.files
+    }
+    for file in row.data if isinstance(row.data, list) else ():
+        split = used.get(file["sha256"], row.split)
+        if split != row.split:
+            trained = split == "train"
+            what = "trained on: it says nothing of other rows" if trained else "selected on: others may score lower"
+            yield f"{row.task} {row.language}: {Path(file['path']).name} holds rows that the run was {what}"
+
+
+def validates_itself(loaded: Sequence[Loaded]) -> Iterator[str]:
+    """That the validation rows of a task are its training rows."""
+    sides = {(each.origin.task, each.origin.split): each.origin for each in loaded}
+    for (task, split), origin in sides.items():
+        train = sides.get((task, "train")) if split == "validation" and origin.files else None
+        hashes = [sorted(file.sha256 for file in each.files) for each in (origin, train) if each]
+        if train and train.rows == origin.rows and hashes[0] == hashes[1]:
+            yield f"{task}: the validation rows are the training rows, so its score says nothing of other rows"
 
 
 def leaks(task: Task, seen: Iterable[Seen]) -> tuple[str, ...]:

@@ -17,7 +17,16 @@ from adapter_stilts.formats.base import Format
 from adapter_stilts.runs.build import check_trunk
 from adapter_stilts.runs.identity import run_identity
 from adapter_stilts.runs.lineage import Lineage, lineage, random_adapter
-from adapter_stilts.runs.material import check_assigned, for_task, history, leaks, refuse_unnamed, said_of, unlearned
+from adapter_stilts.runs.material import (
+    check_assigned,
+    for_task,
+    history,
+    leaks,
+    refuse_unnamed,
+    said_of,
+    unlearned,
+    validates_itself,
+)
 from adapter_stilts.runs.measure import masking_of
 from adapter_stilts.runs.task_data import SHUFFLED_LABELS, TaskData, read_rows, tokenised
 from adapter_stilts.seeding import Seeds
@@ -109,6 +118,7 @@ class Prepared:
             if shown := labels_shown(data.task, rows):
                 yield f"{data.task.name}: {len(rows):,} training rows, labels {shown}"
         yield from (sentence for loaded in self.loaded for sentence in said_of(loaded.origin))
+        yield from validates_itself(self.loaded)
         seen = history(self.loaded, (parent.manifest for parent in self.parents))
         yield from (note for data in self.data for note in leaks(data.task, seen))
         if self.config.how == FUSE and training.learning_rate is not None:
