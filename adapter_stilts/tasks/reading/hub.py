@@ -258,7 +258,7 @@ def _unreachable(offline: bool) -> str:
         return "the network is off"
     try:
         get_session().head(ENDPOINT, timeout=ANSWER_SECONDS)
-    except OSError:
+    except Exception:  # noqa: BLE001  of requests, httpx or httpx2: the hub's library has changed its own twice
         return "the hub does not answer"
     return ""
 
@@ -268,16 +268,17 @@ def _network(off: bool) -> Iterator[None]:
     """The libraries' own switches, set for the time of one call; they read the environment only once, when imported."""
     import datasets.config
     import huggingface_hub.constants
-    from huggingface_hub.utils import reset_sessions  # type: ignore[attr-defined]
+    import huggingface_hub.utils
 
+    reset: Any = getattr(huggingface_hub.utils, "reset_sessions", lambda: None)  # 1.0 reads the switch at each request
     before = (datasets.config.HF_HUB_OFFLINE, huggingface_hub.constants.HF_HUB_OFFLINE)
     datasets.config.HF_HUB_OFFLINE = huggingface_hub.constants.HF_HUB_OFFLINE = off or before[1]
-    reset_sessions()
+    reset()
     try:
         yield
     finally:
         datasets.config.HF_HUB_OFFLINE, huggingface_hub.constants.HF_HUB_OFFLINE = before
-        reset_sessions()
+        reset()
 
 
 def _label_names(table: Dataset, task: Task, hub: Hub, wanted: Mapping[str, str], where: str) -> dict[str, str]:
