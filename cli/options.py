@@ -74,7 +74,7 @@ LayoutOption: TypeAlias = Annotated[
 WHO = "Who works: this process, or the workers of a Ray cluster that is running."
 EngineOption: TypeAlias = Annotated[str, named("--engine", "mining.cluster:ENGINES", WHO)]
 TrunkOption: TypeAlias = Annotated[
-    Text, option("--trunk", "NAME", "The pretrained XLM-R: a hub id, a folder, or `miniature`. Your own data need one.")
+    Text, option("--trunk", "NAME", "The pretrained encoder: a hub id, a folder, `miniature`. Your own data need one.")
 ]
 SOURCES = (
     "A folder searched for each task's files by their release names, or train=FILE, validation=FILE, test=FILE "
