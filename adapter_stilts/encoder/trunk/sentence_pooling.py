@@ -51,7 +51,7 @@ def read_pooling(folder: Path) -> SentencePooling | None:
     unknown = [f"{type} ({path})" for type, path in named if type not in KNOWN]
     if not paths:
         return None
-    if unknown or len(paths) > 1 or ".." in Path(paths[0]).parts:
+    if unknown or len(paths) > 1 or ".." in Path(paths[0]).parts or Path(paths[0]).is_absolute():
         return SentencePooling("", problem=f"its {MODULES} asks for {', '.join(unknown) or 'several poolings'}")
     settings = _read(folder / paths[0] / "config.json", dict)
     modes = _modes(settings)
@@ -70,6 +70,8 @@ def _modes(settings: Mapping[str, Any]) -> list[str]:
 
 def _read(path: Path, kind: type) -> Any:
     do = "fetch the trunk again, all of its files"
+    if not path.is_file():  # a link may lead to what never ends
+        raise ArtefactError(f"there is no file {path.name}", where=str(path), do=do)
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
