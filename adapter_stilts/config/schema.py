@@ -292,7 +292,7 @@ class Fusion(Section):
 
     target_adapter: bool = False
     penalty: Annotated[Float, Field(ge=0)] = 0.01
-    learning_rate: Annotated[Float, Field(gt=0, le=1)] = 5e-5
+    learning_rate: Annotated[Float, Field(gt=0, le=1)] = 1e-3
 
 
 class Retrieval(Section):

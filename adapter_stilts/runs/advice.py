@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from statistics import fmean
 
-from adapter_stilts.config.schema import RunConfig
+from adapter_stilts.config.schema import Fusion, RunConfig
 from adapter_stilts.encoder.kinds import kinds
 from adapter_stilts.training.plan import Outcome
 
-FUSION = 5e-4
 FEW_STEPS = 600
 FEW_ROWS = 200  # of a class
 WRONG = 3.0  # times the usual rate, or a third of it
@@ -32,7 +31,7 @@ def _causes(config: RunConfig, outcome: Outcome, rows: int, classes: int) -> Ite
     """(what is likely to be wrong, the setting that mends it or "")."""
     training, kind = config.training, config.adapter.kind
     fused, epochs = config.how == "fuse", training.epochs or outcome.epochs
-    usual = FUSION if fused else kinds[kind].rate
+    usual = Fusion().learning_rate if fused else kinds[kind].rate
     key, rate = ("fusion", config.fusion.learning_rate) if fused else ("training", training.learning_rate or usual)
     key, name = f"{key}.learning_rate", "a fusion" if fused else kind
     if _rose([loss for _, loss in outcome.losses]):

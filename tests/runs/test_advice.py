@@ -28,7 +28,8 @@ def test_raises_a_rate_that_is_low_for_the_kind():
     why, (setting,) = advised("adapter.kind=full", "training.learning_rate=1e-3")
     assert (why, setting) == ("the rate 0.001 is high for full", "training.learning_rate=3e-05")
     fuse = ("how=fuse", "after=[a, b]")
-    assert advised(*fuse) == ("the rate 5e-05 is low for a fusion", ["fusion.learning_rate=0.0005"])
+    low = advised(*fuse, "fusion.learning_rate=5e-5")
+    assert low == ("the rate 5e-05 is low for a fusion", ["fusion.learning_rate=0.001"])
 
 
 def test_lowers_the_rate_of_a_loss_that_rose_and_says_nothing_else():

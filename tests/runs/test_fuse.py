@@ -65,7 +65,7 @@ def test_says_the_same_of_a_run_that_is_done(fused):
 
 def test_says_that_another_learning_rate_is_not_used(fused, heard):
     fused(heard, dry_run=True, training__learning_rate=0.5)
-    assert "training.learning_rate is not used: a fusion learns at fusion.learning_rate, which is 5e-05" in heard.lines
+    assert "training.learning_rate is not used: a fusion learns at fusion.learning_rate, which is 0.001" in heard.lines
 
 
 def test_tells_what_it_would_do(fused):
