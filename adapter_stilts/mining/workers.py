@@ -45,8 +45,8 @@ class ReaderSpec:
     revision: str | None
     precision: str
     layer: int
-    prefix: str
     made: str
+    prefix: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def spec_of(reader: SentenceReader, run: Path | None) -> ReaderSpec:
     trunk, folder = reader.encoder.trunk, Path(reader.encoder.trunk.name)
     name = str(folder.resolve()) if folder.exists() and trunk.name != MINIATURE else trunk.name
     run = run.resolve() if run else None
-    return ReaderSpec(run, name, trunk.revision, trunk.precision, reader.layer, trunk.prefix, _identity(reader))
+    return ReaderSpec(run, name, trunk.revision, trunk.precision, reader.layer, _identity(reader), trunk.prefix)
 
 
 def read_by_workers(

@@ -77,7 +77,7 @@ def weight_settings(config: RunConfig) -> dict[str, Any]:
     Of `evaluation` the protocol is one: validation is scored by its rules, and chooses the step that is kept.
     """
     scored: Any = {"retrieval": True, "evaluation": {"languages", "head", "language_adapters"}}
-    return config.model_dump(mode="json", exclude={"training": DECIDES_NOTHING, **scored})
+    return config.model_dump(mode="json", exclude={"trunk": {"prefix"}, "training": DECIDES_NOTHING, **scored})
 
 
 def rows_digest(loaded: Loaded) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import load_file
 
 from adapter_stilts.encoder.trunk import weights
@@ -86,6 +87,32 @@ def test_prefers_safetensors(folder: Path, tiny_folder: Path, cache: Path) -> No
     (folder / "pytorch_model.bin").write_bytes(b"\x80\x04cos\nsystem\n")
     load(folder)
     assert not cache.exists()
+
+
+def test_fetches_a_pickle_of_the_hub_only_where_there_are_no_safetensors(
+    folder: Path, tiny_trunk: Trunk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[bool] = []
+    snapshot = tmp_path / "snapshots" / "0123abcd"
+
+    def fetched(name: str, *, allow_patterns: list[str], local_files_only: bool, **_: Any) -> str:
+        pickled = any(pattern.endswith(".bin") for pattern in allow_patterns)
+        assert not any(pattern.endswith((".py", "*")) for pattern in allow_patterns)
+        asked.append(pickled)
+        if local_files_only:
+            raise LocalEntryNotFoundError("no")
+        if not pickled:
+            shutil.copytree(folder, snapshot, ignore=shutil.ignore_patterns("*.bin"))
+        else:
+            shutil.copy(folder / "pytorch_model.bin", snapshot)
+        return str(snapshot)
+
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetched)
+    trunk = load_trunk("somebody/pickled", precision="fp32")
+    assert (trunk.fingerprint, trunk.revision) == (tiny_trunk.fingerprint, "0123abcd")
+    assert asked == [False, False, True]
 
 
 class Evil:

@@ -67,6 +67,7 @@ SAMPLER = {
 NOTHING = {
     "training.checkpoint_steps": 9,
     "training.log_steps": 9,
+    "trunk.prefix": "query: ",
     "retrieval.layer": 3,
     "retrieval.pool": "max",
     "retrieval.k": 5,
