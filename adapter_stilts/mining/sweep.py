@@ -174,7 +174,8 @@ class _Sweep:
     def _rows(self, setting: Setting, chosen: Setting, part: Part, worth: Worth) -> list[Result]:
         role, data, trunk = "chosen" if setting == chosen else "default", self._data, self._subject.trunk
         marks = {"sweep": role, "chosen_on": data.chosen_on, "scored_on": data.scored_on}
-        wanted, reading = setting.wanted(self._request.k), Reading((), precision=trunk.precision)
+        wanted = replace(setting.wanted(self._request.k), prefix=trunk.prefix)
+        reading = Reading((), precision=trunk.precision)
         asked = (self._request.protocol, trunk.config.num_hidden_layers, wanted, reading)
         notes: dict[str, Any] = {} if worth.threshold is None else {"threshold": worth.threshold}
         if not data.task.format.pools and (said := counted(part.loaded, self._rules)):

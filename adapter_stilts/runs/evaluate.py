@@ -115,10 +115,11 @@ def evaluate(
         for language in _languages(request, subject, task, where, report)
     ]
     _say_stacks(subject.stacks, jobs, report)
-    wanted, depth = Overrides.from_config(config), subject.trunk.config.num_hidden_layers
+    depth = subject.trunk.config.num_hidden_layers
     for task in (task for task in tasks if task.retrieval):
-        reading = _retrieval_readings(request, subject, task, ())[0].reading
-        report.say(f"{task.name}: {told(reading, depth, request.protocol, wanted, subject.trunk.pooling)}")
+        plain = _retrieval_readings(request, subject, task, ())[0]
+        how = told(plain.reading, depth, request.protocol, plain.wanted, subject.trunk.pooling)
+        report.say(f"{task.name}: {how}")
     if dry_run:
         for task, language, _ in jobs:
             report.say(f"would score {task.name} in {language}")
@@ -311,7 +312,8 @@ def _retrieval_readings(
     request: Request, subject: Subject, task: Task, languages: Sequence[str]
 ) -> list[RetrievalTask]:
     """The run's own stack on both sides; with language adapters also each side under its own."""
-    wanted, trunk, stacks = Overrides.from_config(request.config), subject.trunk, subject.stacks
+    trunk, stacks = subject.trunk, subject.stacks
+    wanted = replace(Overrides.from_config(request.config), prefix=trunk.prefix)  # a run brings its own
     one_layer = wanted.layers in (None, "last") or len(wanted.layers or ()) == 1
     how: Any = {"token_budget": subject.token_budget, "precision": trunk.precision}
     plain = RetrievalTask(

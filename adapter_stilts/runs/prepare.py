@@ -244,7 +244,7 @@ def _on_trunk_of(config: RunConfig, parents: Sequence[Bundle]) -> RunConfig:
     if not parents or "name" in config.trunk.model_fields_set:
         return config
     facts = parents[0].manifest.trunk
-    named = {"name": facts.name, "revision": facts.revision}
+    named = {"name": facts.name, "revision": facts.revision, "prefix": config.trunk.prefix or facts.prefix}
     return config.model_copy(update={"trunk": config.trunk.model_copy(update=named)})
 
 

@@ -89,6 +89,7 @@ def manifest_of(
             "revision": trunk.revision or None,
             "layers": trunk.config.num_hidden_layers,
             "hidden": trunk.config.hidden_size,
+            "prefix": config.trunk.prefix,
         },
         "parents": [
             {"name": parent.manifest.name, "folder": str(parent.folder), "checksum": parent.manifest.checksum}

@@ -7,7 +7,7 @@ reader = sentence_reader(Path("runs/nli-1a2b3c4d"), None, layer=14)     as far a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -113,6 +113,7 @@ class SentenceReader:
     def tell(self, reading: Reading, wanted: Overrides, say: Callable[[str], None]) -> None:
         """Say how it reads, who says so, and what is to be known of the run."""
         trunk = self.encoder.trunk
+        wanted = replace(wanted, prefix=trunk.prefix)
         how = told(reading, trunk.config.num_hidden_layers, self.rules.name, wanted, trunk.pooling)
         for sentence in (f"sentences are {how}", *self.notes):
             say(sentence)
@@ -135,7 +136,7 @@ def subject_of(request: Request, out: Path | None, runs: Path) -> Subject:
         identity = fingerprint([bundle.manifest.identity, bundle.manifest.files])
         state_of(out, identity, overwrite=False)  # another run's folder, or one that holds something else, is refused
     named = trunk_of(request.config)
-    trunk = load_trunk(**_trunk(bundle, named, asked.revision, asked.precision), device=device, prefix=asked.prefix)
+    trunk = load_trunk(**_trunk(bundle, named, asked.revision, asked.precision, asked.prefix), device=device)
     models = {name: model.to(device).eval() for name, model in finished_models(trunk, bundle).items()}
     encoder = next(iter(models.values())).encoder
     stacks = language_stacks(encoder, bundle, adapters)
@@ -186,16 +187,16 @@ def sentence_reader(
     if run is None and trunk is None:
         raise UsageError("nothing to encode with: no run is named, and no trunk", do=f"add --run RUN, or {TRUNKS}")
     bundle = load_bundle(run) if run is not None else None
-    named = _trunk(bundle, trunk, revision, precision)
+    named = _trunk(bundle, trunk, revision, precision, prefix)
     config, pooling = trunk_facts(named["name"], revision=named["revision"])
     wanted = Overrides((layer,) if isinstance(layer, int) else layer, pool)
     rules = wanted.over(as_trunk(usual or protocol("own", "bucc2018"), pooling, wanted))
     (chosen,) = wanted.layers_at(config.num_hidden_layers, rules)
     device = str(pick_device())
-    loaded = load_trunk(**named, device=device, layers=chosen, prefix=prefix)
+    loaded = load_trunk(**named, device=device, layers=chosen)
     encoder = AdapterEncoder(loaded) if bundle is None else finished_encoder(loaded, bundle)
     facts = {"trunk": loaded.fingerprint, "trunk_name": loaded.name, "precision": loaded.precision}
-    facts |= {"prefix": prefix} if prefix else {}
+    facts |= {"prefix": loaded.prefix} if loaded.prefix else {}
     made = {**facts, **active_parts(bundle), "layer": chosen}
     notes = unlearned([bundle.manifest] if bundle else [])
     return SentenceReader(encoder.to(device).eval(), chosen, made, rules, notes)
@@ -257,13 +258,16 @@ def _misfit(head: Part, task: Task) -> str:
     return ""
 
 
-def _trunk(bundle: Bundle | None, name: str | None, revision: str | None, precision: str) -> dict[str, Any]:
-    """The trunk to load: a run's own unless another is named, in the precision it was trained in unless one is."""
+def _trunk(
+    bundle: Bundle | None, name: str | None, revision: str | None, precision: str, prefix: str
+) -> dict[str, Any]:
+    """The trunk to load: a run's own unless another is named, in the precision it was trained in and with the prefix it
+    was given unless one is."""
     if bundle is None:
-        return {"name": name, "revision": revision, "precision": precision}
+        return {"name": name, "revision": revision, "precision": precision, "prefix": prefix}
     facts = bundle.manifest.trunk
-    kept = facts.precision if precision == "auto" else precision
-    return {"name": name or facts.name, "revision": revision if name else facts.revision, "precision": kept}
+    kept = {"precision": facts.precision if precision == "auto" else precision, "prefix": prefix or facts.prefix}
+    return {"name": name or facts.name, "revision": revision if name else facts.revision, **kept}
 
 
 def _token_budget(encoder: AdapterEncoder) -> int:

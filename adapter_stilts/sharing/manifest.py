@@ -125,7 +125,10 @@ class TrainingFacts(Facts):
 
 
 class TrunkFacts(Strict):
-    """The trunk a run was made on; the fingerprint is computed from its weights."""
+    """The trunk a run was made on; the fingerprint is computed from its weights.
+
+    prefix  what stands before every sentence that becomes a vector; not in the JSON where it is empty
+    """
 
     name: str
     revision: str | None
@@ -133,6 +136,11 @@ class TrunkFacts(Strict):
     layers: int
     hidden: int
     precision: str
+    prefix: str = ""
+
+    @model_serializer(mode="wrap")
+    def _said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in handler(self).items() if name != "prefix" or value}
 
 
 class Parent(Strict):

@@ -63,3 +63,26 @@ def test_puts_a_prefix_before_every_sentence(run, files: Path) -> None:
     other = run("encode", "a.de", "--trunk", "e5", "-o", "asked")
     assert other.exit_code != 0
     assert "asked" in other.stderr
+
+
+def test_remembers_the_prefix_of_a_run(run, files: Path) -> None:
+    write_form("e5", files / "e5")
+    data = ("--data", "train=train.tsv", "--data", "validation=dev.tsv")
+    prefix = ("--set", "trunk.prefix=query: ")
+    assert run("train", "pair", *data, "--trunk", "e5", "-o", "with", *SHORT, *prefix).exit_code == 0
+    assert run("train", "pair", *data, "--trunk", "e5", "-o", "without", *SHORT).exit_code == 0
+    manifests = [json.loads((files / name / "manifest.json").read_text("utf-8")) for name in ("with", "without")]
+    assert manifests[0]["trunk"]["prefix"] == "query: "
+    assert "prefix" not in manifests[1]["trunk"]
+    assert manifests[0]["identity"] == manifests[1]["identity"]  # training reads no prefix
+    for words, out in (("with",), "own"), (("without", *prefix), "asked"), (("without",), "bare"):
+        encoded = run("encode", "a.de", "--run", *words, "-o", out)
+        assert encoded.exit_code == 0, encoded.stderr
+        assert ("after 'query: '" in encoded.stderr) == (out != "bare")
+    vectors = {out: np.load(next((files / out).glob("*vectors*.npy"))) for out in ("own", "asked", "bare")}
+    assert np.array_equal(vectors["own"], vectors["asked"])
+    assert not np.allclose(vectors["own"], vectors["bare"], atol=1e-3)
+    for words, count in (("with",), 1), (("without",), 0):
+        scored = run("eval", *words, "--tasks", "bitext", "--data", "test=a.de", "--data", "test=b.en", "--json")
+        assert scored.stdout.count('"prefix": "query: "') >= count, scored.stderr
+        assert ("prefix" in scored.stdout) == bool(count)
