@@ -117,7 +117,7 @@ def test_refuses_an_impossible_question_with_answers(write, rows, value):
     [
         {"text": "Ada", "answer_start": 0},
         {"text": "Ada", "answer_start": [0, 1, 2]},
-        {"text": ["Ada"], "answer_start": ["0"]},
+        {"text": ["Ada"], "answer_start": ["zero"]},
         {"text": ["Ada"], "answer_start": [0.5]},
         {"text": [None], "answer_start": [0]},
         {"text": ["Ada", "A"], "answer_start": [0]},
