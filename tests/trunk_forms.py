@@ -174,6 +174,7 @@ def _pooling(folder: Path, mode: str, *more: str) -> None:
         for number, (path, type) in enumerate(types)
     ]
     (folder / "modules.json").write_text(json.dumps(modules), encoding="utf-8")
-    modes = {f"pooling_mode_{name}": name == mode for name in ("cls_token", "mean_tokens")}
+    settings = {f"pooling_mode_{name}": name == mode for name in ("cls_token", "mean_tokens")}
+    settings["word_embedding_dimension"] = 32
     (folder / "1_Pooling").mkdir(exist_ok=True)
-    (folder / "1_Pooling" / "config.json").write_text(json.dumps({"word_embedding_dimension": 32, **modes}), encoding="utf-8")
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(settings), encoding="utf-8")
