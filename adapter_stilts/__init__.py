@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from adapter_stilts.door.run import Run
     from adapter_stilts.door.vectors import Pair, encode, mine, search
-    from adapter_stilts.door.verbs import compare, evaluate, fuse, load, predict, study, train
+    from adapter_stilts.door.verbs import compare, evaluate, fuse, load, merge, predict, study, train
     from adapter_stilts.errors import StiltsError
     from adapter_stilts.statistics.result import Result
 
@@ -23,7 +23,7 @@ __version__ = "0.1.0"
 DOOR = {
     "Run": "adapter_stilts.door.run",
     **dict.fromkeys(
-        ("compare", "evaluate", "fuse", "load", "predict", "study", "train"), "adapter_stilts.door.verbs"
+        ("compare", "evaluate", "fuse", "load", "merge", "predict", "study", "train"), "adapter_stilts.door.verbs"
     ),
     **dict.fromkeys(("Pair", "encode", "mine", "search"), "adapter_stilts.door.vectors"),
     "Result": "adapter_stilts.statistics.result",

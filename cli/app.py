@@ -21,7 +21,7 @@ from typer.core import TyperGroup
 from adapter_stilts import __version__
 from adapter_stilts.errors import DoesNotFit, Interrupted, StiltsError, UsageError
 
-from . import encode, evaluate, info, inspect, mine, predict, score, search, study, sweep, train
+from . import encode, evaluate, info, inspect, merge, mine, predict, score, search, study, sweep, train
 from .options import StiltsCommand, option
 from .tables import coloured
 
@@ -176,6 +176,7 @@ def start_list(ctx: typer.Context) -> None:
 verb(app, "demo", study.demo)
 verb(app, "train", train.train)
 verb(app, "fuse", train.fuse)
+verb(app, "merge", merge.merge)
 verb(app, "eval", evaluate.evaluate)
 verb(app, "predict", predict.predict)
 verb(app, "score", score.score)

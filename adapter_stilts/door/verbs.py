@@ -25,6 +25,7 @@ from adapter_stilts.errors import MissingError, UsageError, refuse
 from adapter_stilts.files import IDENTITY
 from adapter_stilts.reporting import Logged, Reporter
 from adapter_stilts.runs import evaluate as scoring
+from adapter_stilts.runs import merge as merging
 from adapter_stilts.runs import predict as predicting
 from adapter_stilts.runs import train as training
 from adapter_stilts.runs.compare import compare_runs
@@ -142,6 +143,39 @@ def fuse(
     return _made(training.fuse(tuple(map(Path, runs)), target, chosen, **where))
 
 
+def merge(
+    sources: Sequence[AnyRun],
+    *,
+    method: str | None = None,
+    weights: Sequence[float] | None = None,
+    density: float | None = None,
+    scale: float | None = None,
+    rank: int | None = None,
+    split: int | Sequence[int] | None = None,
+    start: AnyRun | None = None,
+    head: AnyRun = "",
+    config: AnyPath | None = None,
+    settings: Settings = None,
+    seed: int | None = None,
+    out: AnyPath | None = None,
+    overwrite: bool = False,
+    dry_run: bool = False,
+    reporter: Reporter | None = None,
+) -> Any:
+    """Merge finished runs into one by arithmetic on what their adapters change; returns the Run, as `train` does.
+
+    head  a run whose head it gets, "merge" for the mean of heads with the same labels, or "none"
+    """
+    runs = [_folder(run) for run in _list(sources)]
+    words: dict[str, object] = {"merging": "merge", "sources": runs, "method": method, "density": density, "rank": rank}
+    words |= {"weights": list(weights or ()), "scale": scale, "split": [split] if isinstance(split, int) else split}
+    words |= {"start": None if start is None else _folder(start), "seed": seed}
+    chosen = configured(config, settings, words)
+    where: dict[str, Any] = {"out": path_of(out), "runs": RUNS, "overwrite": overwrite, "dry_run": dry_run}
+    named = _folder(head) if isinstance(head, Run) else str(head)
+    return _made(merging.merge(tuple(map(Path, runs)), chosen, head=named, **where, report=reporter or Logged()))
+
+
 def evaluate(
     run: AnyRun | None = None,
     tasks: Names = None,
@@ -257,7 +291,7 @@ def _where(out: AnyPath | None, resume: bool, dry_run: bool, reporter: Reporter 
     return {"out": path_of(out), "runs": RUNS, **again, "report": reporter or Logged()}
 
 
-def _made(made: Trained | Planned | None) -> Any:
+def _made(made: Trained | Planned | merging.MergePlanned | None) -> Any:
     """The run; what would be done of a dry run; None in a process that is not the first of several."""
     if isinstance(made, Trained):
         return Run(made.folder)

@@ -71,7 +71,11 @@ def _what(manifest: Manifest) -> str:
         "stack": f"An adapter and a head for {task} on top of {parents}",
         "joint": "One adapter, and a head each, for " + " and ".join(f"`{task.task}`" for task in manifest.tasks),
         "fuse": f"A fusion of {parents} and a head for {task}",
+        "merge": f"An adapter and a head for {task} that starts from the merged weights of {parents}",
     }
+    if manifest.merge is not None and manifest.merge.head:  # merged, and nothing trained after that
+        head = "" if manifest.merge.head == "none" else f", with a head for {task}"
+        return f"An adapter merged of {parents} by {manifest.merge.method}{head}"
     return sentences.get(manifest.how, f"A run for {task} after {parents}")
 
 
