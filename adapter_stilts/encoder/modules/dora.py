@@ -33,7 +33,7 @@ class DoRA(LoRA):
     def change(self, hidden: Tensor, source: Tensor, norm: Norm | None) -> Tensor:
         weight, dropped = self.frozen(), self.dropout(source)
         ratio, plain = self.magnitude / self._lengths(weight), functional.linear(dropped, weight)
-        change = (ratio - 1) * plain + ratio * self.scaling * (dropped @ self.lora_A.t() @ self.lora_B.t())
+        change: Tensor = (ratio - 1) * plain + ratio * self.scaling * (dropped @ self.lora_A.t() @ self.lora_B.t())
         return change.to(hidden.dtype)
 
     @torch.no_grad()
@@ -42,7 +42,8 @@ class DoRA(LoRA):
         device = weight.device.type
         with torch.autocast("cpu" if device == "meta" else device, enabled=False):
             down, up = (matrix.float().to(weight.device) for matrix in (self.lora_A, self.lora_B))
-            return torch.linalg.norm(weight.float() + self.scaling * (up @ down), dim=1)
+            lengths: Tensor = torch.linalg.norm(weight.float() + self.scaling * (up @ down), dim=1)
+            return lengths
 
 
 @modules.register("dora")

@@ -70,15 +70,15 @@ def quantise(model: nn.Module, precision: str) -> None:
 def unpacked(linear: nn.Module) -> Tensor:
     """The weight of a projection as numbers, whether it is packed or not; frozen."""
     weight: Any = linear.weight
-    if isinstance(linear, nn.Linear) and weight.is_floating_point():
-        return weight.detach()
-    library = importlib.import_module("bitsandbytes.functional")
-    if hasattr(weight, "quant_state"):
-        plain: Tensor = library.dequantize_4bit(weight.data, weight.quant_state)
+    plain: Tensor = weight.detach()
+    if plain.is_floating_point():
+        return plain
+    library, state = importlib.import_module("bitsandbytes.functional"), getattr(linear, "state", None)
+    if state is None:
+        plain = library.dequantize_4bit(weight.data, weight.quant_state)
     else:
-        scales = linear.state.SCB if linear.state.SCB is not None else weight.SCB  # type: ignore[union-attr]
-        plain = library.int8_vectorwise_dequant(weight.data, scales)
-    return plain.detach()
+        plain = library.int8_vectorwise_dequant(weight.data, weight.SCB if state.SCB is None else state.SCB)
+    return plain
 
 
 def _packed(library: Any, linear: nn.Linear, precision: str) -> nn.Module:
