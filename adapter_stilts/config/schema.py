@@ -102,18 +102,21 @@ def _one_value(value: object) -> object:
     return value
 
 
-def _named(place: str) -> AfterValidator:
-    """A name of the registry that stands at a place above this floor; nothing is imported (registry.py)."""
+def _named(place: str, more: str = "") -> AfterValidator:
+    """A name of the registry that stands at a place above this floor; nothing is imported (registry.py).
+
+    more   what may begin an addition to it
+    """
 
     def check(value: str) -> str:
-        if value not in names_in(place):
+        if (value.partition(more)[0] if more else value) not in names_in(place):
             raise PydanticCustomError("named", "should be one of a registry's names", {"choices": names_in(place)})
         return value
 
     return AfterValidator(check)
 
 
-Pool = Annotated[str, _named("adapter_stilts.retrieval.pooling:poolings")]
+Pool = Annotated[str, _named("adapter_stilts.retrieval.pooling:poolings", more="+dense@")]
 Margin = Annotated[str, _named("adapter_stilts.retrieval.margin:margins")]
 Protocol = Annotated[str, _named("adapter_stilts.formats.protocols:target_protocols")]
 SamplerName = Annotated[str, _named("adapter_stilts.training.sampler:samplers")]

@@ -10,7 +10,7 @@ from adapter_stilts.formats.choice import MultipleChoice
 from adapter_stilts.formats.pair import Classified
 from adapter_stilts.tasks.base import tasks
 from adapter_stilts.tasks.reading.place import Where
-from adapter_stilts.tasks.reading.sources import load
+from adapter_stilts.tasks.sources import load
 from adapter_stilts.tasks.user import find_task, task_from_yaml
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "tasks"

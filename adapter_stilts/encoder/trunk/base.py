@@ -64,6 +64,10 @@ class TrunkModel(nn.Module):
         """One row for each token, [V, H]."""
         raise NotImplementedError
 
+    def projection(self, layer: int, site: str) -> Tensor:
+        """The weight of a projection, [outputs, inputs], in full precision where it is stored packed."""
+        raise NotImplementedError
+
     def embed(self, input_ids: Tensor) -> Tensor:
         """Token ids [B, T] to hidden state 0, [B, T, H]."""
         raise NotImplementedError

@@ -24,7 +24,18 @@ from adapter_stilts.encoder.sites import Active
 from adapter_stilts.encoder.trunk.attention import product
 from adapter_stilts.encoder.trunk.base import Shape, TrunkModel
 from adapter_stilts.encoder.trunk.config import ModernBertConfig, TrunkConfig
+from adapter_stilts.encoder.trunk.precision import unpacked
 from adapter_stilts.encoder.trunk.xlmr import initialise, normalise, project
+
+# by site: where it lies in a layer, and which third of it it is
+PROJECTIONS: dict[str, tuple[str, int | None]] = {
+    "query": ("attn.Wqkv", 0),
+    "key": ("attn.Wqkv", 1),
+    "value": ("attn.Wqkv", 2),
+    "attention_dense": ("attn.Wo", None),
+    "intermediate": ("mlp.Wi", None),
+    "output_dense": ("mlp.Wo", None),
+}
 
 
 class ModernBert(TrunkModel):
@@ -46,7 +57,7 @@ class ModernBert(TrunkModel):
         super().__init__()
         assert isinstance(config, ModernBertConfig)
         width, wide = config.hidden_size, config.intermediate_size
-        projections = dict.fromkeys(("query", "key", "value"), (width, width))
+        projections = dict.fromkeys(("query", "key", "value", "attention_dense"), (width, width))
         projections |= {"intermediate": (width, 2 * wide), "output_dense": (wide, width)}
         dropout = config.attention_probs_dropout_prob
         self.shape = Shape(config.num_hidden_layers, width, config.num_attention_heads, projections, dropout)
@@ -69,6 +80,11 @@ class ModernBert(TrunkModel):
         words = self.embeddings["tok_embeddings"]
         assert isinstance(words, nn.Embedding)
         return words
+
+    def projection(self, layer: int, site: str) -> Tensor:
+        place, part = PROJECTIONS[site]
+        weight = unpacked(self.layers[layer].get_submodule(place))
+        return weight if part is None else weight.chunk(3)[part]
 
     def embed(self, input_ids: Tensor) -> Tensor:
         hidden = normalised(self.embeddings["norm"], self.word_embeddings(input_ids))
@@ -98,7 +114,8 @@ class Layer(nn.Module):
 
     def forward(self, index: int, hidden: Tensor, padding: Tensor | None, active: Active | None) -> Tensor:
         read = normalised(self.attn_norm, hidden)
-        mixed = self.attn["Wo"](self._attend(index, read, padding, active))
+        gathered = self._attend(index, read, padding, active)
+        mixed = project(self.attn["Wo"], "attention_dense", index, gathered, active)
         attended = functional.dropout(mixed, self.attention_dropout, self.training)
         if active is not None:
             attended = active.at(index, "attention", attended, read, partial(self._after, hidden))

@@ -17,10 +17,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from adapter_stilts.encoder.activations import activation
+from adapter_stilts.encoder.modules.base import PROJECTIONS
 from adapter_stilts.encoder.sites import Active
 from adapter_stilts.encoder.trunk.attention import product
 from adapter_stilts.encoder.trunk.base import Shape, TrunkModel
 from adapter_stilts.encoder.trunk.config import TrunkConfig
+from adapter_stilts.encoder.trunk.precision import unpacked
 from adapter_stilts.encoder.trunk.weights import MASK_HEAD
 
 
@@ -49,6 +51,9 @@ class XLMR(TrunkModel):
     def word_embeddings(self) -> nn.Embedding:
         return self.embeddings.word_embeddings
 
+    def projection(self, layer: int, site: str) -> Tensor:
+        return unpacked(self.layers[layer].get_submodule(PROJECTIONS[site]))
+
     def embedded(self, config: TrunkConfig) -> Embeddings:
         """What makes hidden state 0: all that families of this form differ in."""
         return Embeddings(config)
@@ -65,7 +70,7 @@ class XLMR(TrunkModel):
 def shape(config: TrunkConfig) -> Shape:
     """What adapters must know of an XLM-R of these numbers."""
     hidden, wide = config.hidden_size, config.intermediate_size
-    projections = dict.fromkeys(("query", "key", "value"), (hidden, hidden))
+    projections = dict.fromkeys(("query", "key", "value", "attention_dense"), (hidden, hidden))
     projections |= {"intermediate": (hidden, wide), "output_dense": (wide, hidden)}
     dropout = config.attention_probs_dropout_prob
     return Shape(config.num_hidden_layers, hidden, config.num_attention_heads, projections, dropout)
@@ -108,7 +113,8 @@ class Layer(nn.Module):
 
     def forward(self, index: int, hidden: Tensor, padding: Tensor | None, active: Active | None) -> Tensor:
         after = self.attention.output
-        attended = self._dropped(after.dense(self._attend(index, hidden, padding, active)))
+        mixed = self._attend(index, hidden, padding, active)
+        attended = self._dropped(project(after.dense, "attention_dense", index, mixed, active))
         if active is not None:
             attended = active.at(index, "attention", attended, hidden, partial(_after, after.LayerNorm, hidden))
         middle = _after(after.LayerNorm, hidden, attended)
