@@ -11,12 +11,13 @@ from adapter_stilts.encoder.heads import Head, build_head
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import JointModel, TaskModel
 from adapter_stilts.encoder.transfer import copy_into
-from adapter_stilts.encoder.trunk.loading import Trunk
+from adapter_stilts.encoder.trunk.loading import Trunk, half_copies
 from adapter_stilts.errors import ArtefactError
 from adapter_stilts.formats.base import formats
 from adapter_stilts.runs.lineage import Lineage, check_parts
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import Bundle
+from adapter_stilts.sharing.places import known_trunk
 
 HEAD = "head"  # the name of the only head of a run
 
@@ -85,19 +86,25 @@ def finished_encoder(trunk: Trunk, bundle: Bundle) -> AdapterEncoder:
 
 
 def check_trunk(trunk: Trunk, bundle: Bundle) -> None:
-    """Refuse to put adapters on a trunk that they were not trained on."""
+    """Refuse to put adapters on a trunk that they were not trained on.
+
+    The same weights in half precision are the same trunk: theirs is the fingerprint of every value rounded.
+    """
     expected, config = bundle.manifest.trunk, trunk.config
-    if trunk.fingerprint == expected.fingerprint:
+    if trunk.fingerprint in expected.fingerprints:
         return
     if (config.num_hidden_layers, config.hidden_size) != (expected.layers, expected.hidden):
         what = f"the run was trained on a trunk of {expected.layers} layers of width {expected.hidden}"
         own = f"{config.num_hidden_layers} layers of width {config.hidden_size} ('{trunk.name}')"
         what += f" ('{expected.name}'), and this one is of {own}"
+    elif expected.fingerprint in half_copies(trunk.name, trunk.revision, trunk.fingerprint).values():
+        return  # trained on the copy, read on the original
     else:
         own = f"the run was trained on weights {expected.fingerprint} ('{expected.name}')"
         what = f"{own}; '{trunk.name}' has others, {trunk.fingerprint}"
     revision = f" at revision {expected.revision}" if expected.revision else ""
-    advice = f"use the trunk it was trained on: --trunk {expected.name}{revision}"
+    named = known_trunk(bundle.folder) or f"{expected.name}{revision}"
+    advice = f"use the trunk it was trained on: --trunk {named}"
     raise ArtefactError(what, where=str(bundle.folder), do=advice)
 
 

@@ -190,7 +190,7 @@ def _check_parents(how: str, parents: Sequence[Bundle], composition: str) -> Non
     few = how == "fuse" and len(parents) < 2 and not composition
     refuse(few, f"{what}, got {len(parents)}", advice)
     trunks = {parent.manifest.trunk.fingerprint: parent for parent in parents}
-    if len(trunks) > 1:
+    if any(not parent.manifest.trunk.same_weights(parents[0].manifest.trunk) for parent in parents):
         named = (f"{parent.folder} on {parent.manifest.trunk.name} ({mark})" for mark, parent in trunks.items())
         what = f"the runs were trained on {len(trunks)} different trunks"
         raise UsageError(what, where="; ".join(named), do="use runs of one trunk")

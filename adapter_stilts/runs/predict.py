@@ -279,7 +279,7 @@ def _task(bundle: Bundle, asked: Asked, trained: RunConfig) -> Task:
     if named or not heads:
         return under(find_task(named or facts["task"], settings), "own")
     try:
-        return under(find_task(bundle.manifest.task_file or facts["task"], settings), "own")
+        return under(find_task(facts["task"], settings), "own")
     except StiltsError:  # described by a file that is elsewhere now; the head says what its rows are
         return task_of(facts["task"], facts["format"], "")
 

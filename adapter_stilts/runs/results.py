@@ -19,6 +19,7 @@ from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.errors import ArtefactError, MissingError
 from adapter_stilts.files import MADE_OF, read_json, sha256
 from adapter_stilts.sharing.manifest import RESULTS
+from adapter_stilts.sharing.places import remember
 from adapter_stilts.sharing.sealed import read_sealed, write_sealed
 from adapter_stilts.statistics.gains import Scored
 from adapter_stilts.statistics.result import Result
@@ -39,9 +40,12 @@ def read_results(folder: Path) -> list[Result]:
 def write_results(folder: Path, rows: Iterable[Result]) -> list[Result]:
     """Write results.json, the rows in their order and the means over languages and tasks; returns the rows.
 
-    A row carries the sha256 of the files it names, as they are when it is first written.
+    A row carries the sha256 of the files it names, as they are when it is first written. Of the files it was scored on
+    it has the names; where they lie is kept apart (sharing/places.py).
     """
     ordered = sorted((row if row.hashes else _hashed(folder, row) for row in rows), key=lambda row: row.key)
+    remember(folder, files={file["sha256"]: file["path"] for row in ordered for file in _files(row) if _lies(file)})
+    ordered = [_by_name(row) for row in ordered]
     document = {"results": [row.to_json() for row in ordered], "means": means(ordered).to_json()}
     write_sealed(folder / RESULTS, document)
     return ordered
@@ -176,6 +180,24 @@ def readings(rows: Iterable[Result]) -> dict[str, dict[Key, list[Result]]]:
             key = (row.protocol, row.split, json.dumps(dict(row.settings), sort_keys=True))
             tasks.setdefault(row.task, {}).setdefault(key, []).append(row)
     return tasks
+
+
+def _files(row: Result) -> Sequence[Mapping[str, Any]]:
+    """The files a row was scored on."""
+    return row.data if isinstance(row.data, list) else (row.data or {}).get("files", ())
+
+
+def _lies(file: Mapping[str, Any]) -> bool:
+    """Whether a file is named by its place, not by its name alone."""
+    return Path(file["path"]).name != file["path"] or Path(file["path"]).is_file()
+
+
+def _by_name(row: Result) -> Result:
+    """The row with the names of its files in the place of their paths."""
+    files = [{**file, "path": Path(file["path"]).name} for file in _files(row)]
+    if not files:
+        return row
+    return replace(row, data=files if isinstance(row.data, list) else {**row.data, "files": files})
 
 
 def _task_mean(key: Key, rows: Sequence[Result]) -> TaskMean:
