@@ -24,7 +24,7 @@ from adapter_stilts.config.explain import different
 from adapter_stilts.config.load import load
 from adapter_stilts.config.places import LOCAL, travelling
 from adapter_stilts.config.schema import RunConfig
-from adapter_stilts.errors import ArtefactError, StiltsError, UsageError
+from adapter_stilts.errors import ArtefactError, ConfigError, StiltsError, UsageError
 from adapter_stilts.files import IDENTITY, MADE_OF, disk_errors, is_remains, write_json
 from adapter_stilts.sharing.bundle import remove_weights
 from adapter_stilts.sharing.manifest import CONFIG, MANIFEST, METRICS, RESULTS, ROLES, TASK_FILE
@@ -92,6 +92,15 @@ def _difference(folder: Path, asked: RunConfig | None) -> str:
 
 def _value(value: object) -> str:
     return "not set" if value in (None, "", [], {}) else str(value)
+
+
+def config_of(folder: Path) -> RunConfig:
+    """The configuration of a finished run; ArtefactError where it is none that this version reads."""
+    try:
+        return load(folder / CONFIG)
+    except ConfigError as error:
+        advice = "fetch the bundle again, or use the version of adapter-stilts that made it"
+        raise ArtefactError(error.what, where=str(folder / CONFIG), do=advice) from error
 
 
 def claim(folder: Path, identity: str, name: str) -> None:

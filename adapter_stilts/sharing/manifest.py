@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Field,
     SerializerFunctionWrapHandler,
     ValidationError,
     field_serializer,
@@ -20,6 +21,7 @@ from pydantic import (
     model_serializer,
 )
 
+from adapter_stilts.config.schema import Precision
 from adapter_stilts.errors import ArtefactError, MissingError
 from adapter_stilts.files import IDENTITY
 from adapter_stilts.sharing.sealed import read_sealed, write_sealed
@@ -34,6 +36,7 @@ RESULTS = "results.json"
 ROLES = ("adapter", "fusion", "head")  # of parts, and their folders
 VERSION = 2
 READ = (1, 2)  # 1 said where things lay on the machine that made it
+Count = Annotated[int, Field(ge=0, le=10**15)]
 FETCH_AGAIN = "fetch the bundle again, or train the run again with --overwrite"
 
 
@@ -62,7 +65,7 @@ class FileFacts(Facts):
 
     path: str
     sha256: str
-    rows: int = 0
+    rows: Count = 0
 
 
 class DataFacts(Facts):
@@ -76,8 +79,8 @@ class DataFacts(Facts):
     hub: str = ""
     config: str = ""
     revision: str = ""
-    rows: int = 0
-    dropped: dict[str, int] = {}
+    rows: Count = 0
+    dropped: dict[str, Count] = {}
     parts: tuple[str, ...] = ()
     multiword: str = ""
     substitutions: tuple[str, ...] = ()
@@ -91,10 +94,10 @@ class TaskFacts(Facts):
     task: str
     format: str
     languages: tuple[str, ...]
-    rows: int
-    features: int
+    rows: Count
+    features: Count
     share: float
-    steps: int | None = None
+    steps: Count | None = None
 
 
 class PartFacts(Facts):
@@ -104,7 +107,7 @@ class PartFacts(Facts):
     role: str
     active: bool
     trained: bool
-    parameters: int
+    parameters: Count
 
 
 class TrainingFacts(Facts):
@@ -115,17 +118,17 @@ class TrainingFacts(Facts):
     advice   what to try where that says no, as `--set` takes it
     """
 
-    steps: int = 0
-    epochs: int = 0
-    best_step: int | None = None
+    steps: Count = 0
+    epochs: Count = 0
+    best_step: Count | None = None
     best_score: float | None = None
     losses: tuple[tuple[int, float], ...] = ()
     seconds: float = 0.0
     stopped_by: str = ""
-    tasks: dict[str, int] = {}
-    rows: int = 0
-    features: int = 0
-    processes: int = 1
+    tasks: dict[str, Count] = {}
+    rows: Count = 0
+    features: Count = 0
+    processes: Count = 1
     learned: dict[str, Learning] = {}
     advice: str = ""
 
@@ -144,9 +147,9 @@ class TrunkFacts(Strict):
     name: str
     revision: str | None
     fingerprint: str
-    layers: int
-    hidden: int
-    precision: str
+    layers: Count
+    hidden: Count
+    precision: Precision
     prefix: str = ""
     source: Literal["hub", "folder", "miniature"] | None = None
     copies: dict[str, str] = {}
@@ -212,7 +215,7 @@ class Manifest(Strict):
     versions: dict[str, str]
     device: str
     seconds: float
-    peak_memory: int
+    peak_memory: Count
     licence: str
     substitutions: tuple[str, ...]
     tasks: tuple[TaskFacts, ...] = ()
