@@ -22,7 +22,6 @@ from adapter_stilts.encoder.sites import Active
 from adapter_stilts.encoder.trunk.attention import product
 from adapter_stilts.encoder.trunk.base import Shape, TrunkModel
 from adapter_stilts.encoder.trunk.config import TrunkConfig
-from adapter_stilts.encoder.trunk.precision import unpacked
 from adapter_stilts.encoder.trunk.weights import MASK_HEAD
 
 
@@ -32,6 +31,7 @@ class XLMR(TrunkModel):
     architecture = "XLMRobertaForMaskedLM"
     stored = "roberta."
     mask_head = MappingProxyType({name: f"lm_head.{name}" for name in MASK_HEAD})
+    projections = MappingProxyType({site: (place, None) for site, place in PROJECTIONS.items()})
 
     def __init__(self, config: TrunkConfig) -> None:
         super().__init__()
@@ -50,9 +50,6 @@ class XLMR(TrunkModel):
     @property
     def word_embeddings(self) -> nn.Embedding:
         return self.embeddings.word_embeddings
-
-    def projection(self, layer: int, site: str) -> Tensor:
-        return unpacked(self.layers[layer].get_submodule(PROJECTIONS[site]))
 
     def embedded(self, config: TrunkConfig) -> Embeddings:
         """What makes hidden state 0: all that families of this form differ in."""
