@@ -9,7 +9,6 @@ be composed with. A kind made of modules that are there is one entry here; a new
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -76,6 +75,8 @@ class Kind:
         return COMPOSITIONS - set(self.refuses)
 
 
+LARGEST = 1_000_000  # of a setting that is a number, or its inverse: a width above fits no memory
+
 kinds: Registry[Kind] = Registry("adapter kind")
 
 
@@ -105,6 +106,7 @@ def mistakes(name: str, overrides: Mapping[str, object]) -> list[tuple[tuple[str
 def _checked(kind: Kind, name: str, value: object) -> Setting:
     """The value in the type of its default; a whole number will do where a fraction is expected."""
     default = kind.settings[name]
+    within = isinstance(value, int | float) and (value == 0 or 1 / LARGEST <= abs(value) <= LARGEST)
     of = str if name == "attn_matrices" else int
     if isinstance(default, tuple) and isinstance(value, (list, tuple)) and all(type(item) is of for item in value):
         return tuple(value)
@@ -113,9 +115,9 @@ def _checked(kind: Kind, name: str, value: object) -> Setting:
     if isinstance(default, bool) or isinstance(value, bool):
         if isinstance(default, bool) and isinstance(value, bool):
             return value
-    elif isinstance(default, float) and isinstance(value, (int, float)) and math.isfinite(value):
+    elif isinstance(default, float) and isinstance(value, (int, float)) and within:
         return float(value)
-    elif isinstance(default, int) and isinstance(value, int) and value >= min(default, 1):
+    elif isinstance(default, int) and isinstance(value, int) and min(default, 1) <= value < 2**31:
         return value
     what = f"{kind.name}.{name} cannot be {value!r}"
     raise UsageError(what, where="adapter.settings", do=f"give it a value like its default, {default!r}")

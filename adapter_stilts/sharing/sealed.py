@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from adapter_stilts.errors import ArtefactError
-from adapter_stilts.files import write_bytes
+from adapter_stilts.files import from_json, read_bytes, write_bytes
 
 CHECKSUM = "checksum"
 
@@ -28,11 +28,11 @@ def write_sealed(path: Path, fields: Mapping[str, Any]) -> str:
 def read_sealed(path: Path, noun: str, *, do: str) -> dict[str, Any]:
     """The fields of a document, its checksum among them; ArtefactError where a byte is not as it was written."""
     try:
-        content = path.read_bytes()
+        content = read_bytes(path)
     except OSError as error:
         raise unreadable(error, path) from error
     try:
-        fields = json.loads(content)
+        fields = from_json(content)
         whole = isinstance(fields, dict) and fields.get(CHECKSUM) == checksum(fields) and _bytes(fields) == content
     except (ValueError, RecursionError) as error:
         raise ArtefactError(f"{noun} is damaged: {' '.join(str(error).split())}", where=str(path), do=do) from error
