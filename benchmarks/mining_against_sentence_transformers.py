@@ -35,7 +35,7 @@ from adapter_stilts.retrieval.reading import Reading
 from adapter_stilts.retrieval.tatoeba import tatoeba
 from adapter_stilts.runs.subject import sentence_reader
 from adapter_stilts.tasks.reading.place import Where
-from adapter_stilts.tasks.reading.sources import languages_of, load
+from adapter_stilts.tasks.sources import languages_of, load
 from adapter_stilts.tasks.user import find_task
 
 THEIRS = Path(__file__).with_name("their_mining.py")

@@ -25,7 +25,7 @@ from adapter_stilts.metrics.forms import forms
 from adapter_stilts.mining.known_pairs import gold_lines
 from adapter_stilts.tasks.base import NLI_LABELS, labels_of, tasks
 from adapter_stilts.tasks.reading.place import Where
-from adapter_stilts.tasks.reading.sources import load
+from adapter_stilts.tasks.sources import load
 
 TABLES, PORTIONS = 1000, 20
 EXITS = {2, 3}  # usage; data missing or wrong

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
+WEIGHTS = "model.safetensors"
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
 BERT_MARKS = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
 GEMMA_MARKS = {"pad": "<pad>", "sep": "<eos>", "cls": "<bos>", "unk": "<unk>", "mask": "<mask>"}
@@ -55,13 +57,21 @@ def _mbert(folder: Path, texts: Sequence[str], changes: Mapping[str, Any]) -> No
 
 
 def _labse(folder: Path, texts: Sequence[str], changes: Mapping[str, Any]) -> None:
-    """LaBSE's vocabulary of 501,153 rows, names without a prefix, a pooler, and its own pooling: the first token."""
+    """LaBSE's vocabulary of 501,153 rows, names without a prefix, a pooler, and its own pooling: the first token, and
+    a dense layer."""
     from transformers import BertConfig, BertModel
 
     _word_pieces(texts).save(folder)
     numbers = SMALL | {"max_position_embeddings": 128, "vocab_size": 501_153} | dict(changes)
     _save(folder, lambda: BertModel(BertConfig(**numbers)))
-    _pooling(folder, "cls_token")
+    _pooling(folder, "cls_token", "2_Dense")
+    function = "torch.nn.modules.activation.Tanh"
+    dense = {"in_features": 32, "out_features": 32, "bias": True, "activation_function": function}
+    (folder / "2_Dense").mkdir(exist_ok=True)
+    (folder / "2_Dense" / "config.json").write_text(json.dumps(dense), encoding="utf-8")
+    layer = torch.nn.Linear(32, 32)
+    layer.load_state_dict({"weight": torch.linspace(-99, 99, 1024).view(32, 32).sin(), "bias": torch.ones(32) / 2})
+    save_file({f"linear.{name}": tensor for name, tensor in layer.state_dict().items()}, folder / "2_Dense" / WEIGHTS)
 
 
 def _e5(folder: Path, texts: Sequence[str], changes: Mapping[str, Any]) -> None:
@@ -157,9 +167,14 @@ def _save(folder: Path, make: Callable[[], Any]) -> None:
     model.save_pretrained(folder)
 
 
-def _pooling(folder: Path, mode: str) -> None:
-    types = [("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize")]
-    modules = [{"path": path, "type": f"sentence_transformers.models.{type}"} for path, type in types]
+def _pooling(folder: Path, mode: str, *more: str) -> None:
+    types = [(path, path.partition("_")[2] or "Transformer") for path in ("", "1_Pooling", *more, "3_Normalize")]
+    modules = [
+        {"idx": number, "name": str(number), "path": path, "type": f"sentence_transformers.models.{type}"}
+        for number, (path, type) in enumerate(types)
+    ]
     (folder / "modules.json").write_text(json.dumps(modules), encoding="utf-8")
+    settings = {f"pooling_mode_{name}": name == mode for name in ("cls_token", "mean_tokens")}
+    settings["word_embedding_dimension"] = 32
     (folder / "1_Pooling").mkdir(exist_ok=True)
-    (folder / "1_Pooling" / "config.json").write_text(json.dumps({f"pooling_mode_{mode}": True}), encoding="utf-8")
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(settings), encoding="utf-8")

@@ -102,22 +102,25 @@ def _one_value(value: object) -> object:
     return value
 
 
-def _named(place: str) -> AfterValidator:
-    """A name of the registry that stands at a place above this floor; nothing is imported (registry.py)."""
+def _named(place: str, more: str = "") -> AfterValidator:
+    """A name of the registry that stands at a place above this floor; nothing is imported (registry.py).
+
+    more   what may begin an addition to it
+    """
 
     def check(value: str) -> str:
-        if value not in names_in(place):
+        if (value.partition(more)[0] if more else value) not in names_in(place):
             raise PydanticCustomError("named", "should be one of a registry's names", {"choices": names_in(place)})
         return value
 
     return AfterValidator(check)
 
 
-Pool = Annotated[str, _named("adapter_stilts.retrieval.pooling:poolings")]
+Pool = Annotated[str, _named("adapter_stilts.retrieval.pooling:poolings", more="+dense@")]
 Margin = Annotated[str, _named("adapter_stilts.retrieval.margin:margins")]
 Protocol = Annotated[str, _named("adapter_stilts.formats.protocols:target_protocols")]
 SamplerName = Annotated[str, _named("adapter_stilts.training.sampler:samplers")]
-Int = Annotated[int, BeforeValidator(_no_bool)]
+Int = Annotated[int, BeforeValidator(_no_bool), Field(lt=2**63)]
 Float = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_one_is_a_list)]
 Setting = Annotated[bool | int | float | str | tuple[int, ...] | tuple[str, ...], BeforeValidator(_one_value)]
@@ -248,7 +251,7 @@ class Training(Section):
     """
 
     max_steps: Annotated[Int, Field(ge=1)] | None = None
-    epochs: Annotated[Int, Field(ge=1)] | None = None
+    epochs: Annotated[Int, Field(ge=1, le=1_000_000)] | None = None
     minutes: Annotated[Float, Field(gt=0)] | None = None
     learning_rate: Annotated[Float, Field(gt=0, le=1)] | None = None
     token_budget: Annotated[Int, Field(ge=1)] = 2048

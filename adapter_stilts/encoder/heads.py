@@ -59,8 +59,11 @@ class Head(nn.Module):
         """The loss of a batch; `read` is the model, from a batch to logits."""
         return self.loss(read(batch), batch["labels"])
 
-    def tie(self, word_embeddings: Callable[[], Tensor], before_decoder: Callable[[Tensor], Tensor]) -> None:
-        """Whose word embeddings to decode with, and what to undo before them (invertible adapters); most heads pass."""
+    def tie(
+        self, word_embeddings: Callable[[], Tensor], before_decoder: Callable[[Tensor], Tensor], eps: float
+    ) -> None:
+        """Whose word embeddings to decode with, what to undo before them (invertible adapters), and the eps of the
+        trunk's layer norms; most heads pass."""
 
     def named_tensors(self) -> dict[str, nn.Parameter]:
         """Its parameters by name."""
@@ -140,12 +143,15 @@ class MaskHead(Head):
     def __init__(self, hidden: int, outputs: int, dropout: float, pool: str) -> None:
         super().__init__(hidden, outputs, dropout, pool)
         self.dense = nn.Linear(hidden, hidden)
-        self.layer_norm = nn.LayerNorm(hidden, eps=1e-5)
+        self.layer_norm = nn.LayerNorm(hidden)
         self.bias = nn.Parameter(torch.zeros(outputs))
         self._tied: tuple[Callable[[], Tensor], Callable[[Tensor], Tensor]] | None = None
 
-    def tie(self, word_embeddings: Callable[[], Tensor], before_decoder: Callable[[Tensor], Tensor]) -> None:
+    def tie(
+        self, word_embeddings: Callable[[], Tensor], before_decoder: Callable[[Tensor], Tensor], eps: float
+    ) -> None:
         self._tied = (word_embeddings, before_decoder)
+        self.layer_norm.eps = eps
 
     def forward(self, hidden: Tensor, batch: Batch) -> Tensor:
         if self._tied is None:

@@ -114,6 +114,10 @@ class AdapterEncoder(nn.Module):
         used = {} if whole is None else {name: self.adapters[name] for name in names(whole)}
         self.composition, self._used, self._fused = whole, used, fused
 
+    def active_kinds(self) -> dict[str, Kind]:
+        """The kind of each adapter of the active composition, in its order."""
+        return {name: self._kinds[name] for name in self._used}
+
     def train_parts(self, parts: Iterable[str]) -> None:
         """What trains from now on, adapters and fusions by name; all else is frozen, and the mode stays as it is."""
         chosen = frozenset(parts)
@@ -166,7 +170,13 @@ class AdapterEncoder(nn.Module):
 
     def word_embeddings(self) -> Tensor:
         """The word embeddings of the trunk that runs, [V, H], in its precision."""
-        return self._running().word_embeddings.weight
+        return self.running().word_embeddings.weight
+
+    def running(self) -> TrunkModel:
+        """The trunk that runs: the frozen one, or that of an active adapter of kind full."""
+        if self.base.training != self.training:  # another encoder over the same trunk has set its mode
+            self.base.train(self.training)
+        return next((parts.trunk for parts in self._used.values() if parts.trunk is not None), self.base)
 
     def fusion_penalty(self) -> Tensor:
         """0.01 * ||I - V||^2, summed over the layers of the active fusions that train; added to the loss, once."""
@@ -204,7 +214,7 @@ class AdapterEncoder(nn.Module):
         if input_ids.shape[-1] > longest:
             what = f"{input_ids.shape[-1]} tokens in a row, and {self.trunk.name} reads at most {longest}"
             raise UsageError(what, do="lower max_length")
-        model, half = self._running(), self.trunk.precision != "fp32"
+        model, half = self.running(), self.trunk.precision != "fp32"
         run: Callable[..., Tensor] = model.run
         if self._checkpointing and self.training and torch.is_grad_enabled():
             run = partial(checkpoint, model.run, use_reentrant=False)
@@ -227,11 +237,6 @@ class AdapterEncoder(nn.Module):
     def _invertible(self) -> list[Invertible]:
         blocks = (parts.invertible() for parts in self._used.values())
         return [block for block in blocks if block is not None]
-
-    def _running(self) -> TrunkModel:
-        if self.base.training != self.training:  # another encoder over the same trunk has set its mode
-            self.base.train(self.training)
-        return next((parts.trunk for parts in self._used.values() if parts.trunk is not None), self.base)
 
     def _built(self, name: str, kind: Kind, settings: Mapping[str, object], seed: int) -> AdapterParts:
         resolved = resolve(kind, settings)

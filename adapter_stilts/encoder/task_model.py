@@ -76,7 +76,7 @@ class TaskModel(_Headed):
         self.encoder = encoder
         self.head = head.to(encoder.device)
         self.format: Format[Any] = formats[format]
-        head.tie(encoder.word_embeddings, encoder.before_decoder)
+        head.tie(encoder.word_embeddings, encoder.before_decoder, encoder.trunk.config.layer_norm_eps)
 
     def heads(self) -> dict[str, Head]:
         return {"head": self.head}

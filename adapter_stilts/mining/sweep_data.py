@@ -26,7 +26,7 @@ from adapter_stilts.retrieval.compared import Flags, Scores
 from adapter_stilts.statistics.gains import Scored, hashed
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.reading.place import FileFact, Loaded, Origin, Where
-from adapter_stilts.tasks.reading.sources import UNDETERMINED, has_split, languages_of, load, nothing_found
+from adapter_stilts.tasks.sources import UNDETERMINED, has_split, languages_of, load, nothing_found
 
 OWN_FILES = "mine"  # the name that scores of a user's own files go by
 

@@ -22,7 +22,7 @@ from adapter_stilts.data.pieces import marks, pieces
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.errors import UsageError
 from adapter_stilts.retrieval.compared import Vectors
-from adapter_stilts.retrieval.pooling import poolings, unit
+from adapter_stilts.retrieval.pooling import pooled, unit
 from adapter_stilts.retrieval.reading import Reading, check_layers
 from adapter_stilts.retrieval.saved import Saved
 
@@ -43,10 +43,10 @@ def embed(encoder: AdapterEncoder, sentences: Sequence[str], reading: Reading) -
     rows: list[TokenIds] = []
     for start in range(0, len(texts), CUT_AT_ONCE):
         rows += token_rows(encoder, texts[start : start + CUT_AT_ONCE], reading.max_length)[0]
-    pooled = embed_rows(encoder, rows, reading)
+    vectors = embed_rows(encoder, rows, reading)
     number = {text: place for place, text in enumerate(texts)}
     places = np.array([number[sentence] for sentence in sentences], dtype=np.int64)
-    return {layer: unit(pooled[layer][places]) for layer in sorted(pooled)}
+    return {layer: unit(vectors[layer][places]) for layer in sorted(vectors)}
 
 
 @torch.inference_mode()
@@ -63,9 +63,9 @@ def embed_rows(
     saved     keeps the batches that are done, and has those that were done before
     """
     shape = (len(rows), encoder.trunk.config.hidden_size)
-    pooled = {layer: np.empty(shape, dtype=np.float32) for layer in reading.layers}
+    made = {layer: np.empty(shape, dtype=np.float32) for layer in reading.layers}
     modes = [(module, module.training) for module in encoder.modules()]
-    lengths, kept = [len(row) for row in rows], {f"layer-{layer}": vectors for layer, vectors in pooled.items()}
+    lengths, kept = [len(row) for row in rows], {f"layer-{layer}": vectors for layer, vectors in made.items()}
     batches = length_sorted_batches(lengths, reading.token_budget)
     done = saved.load(kept) if saved is not None else 0
     read, tokens = sum(lengths[row] for batch in batches[:done] for row in batch), sum(lengths)
@@ -75,7 +75,7 @@ def embed_rows(
         progress(read, tokens)
         for number, batch in enumerate(batches[done:], start=done + 1):
             for layer, vectors in _batch(encoder, [rows[row] for row in batch], reading).items():
-                pooled[layer][batch] = vectors
+                made[layer][batch] = vectors
             read += sum(lengths[row] for row in batch)
             progress(read, tokens)
             if saved is not None:
@@ -83,7 +83,7 @@ def embed_rows(
     finally:
         for module, training in modes:
             module.training = training
-    return pooled
+    return made
 
 
 def token_rows(encoder: AdapterEncoder, texts: Sequence[str], max_length: int) -> tuple[list[TokenIds], list[bool]]:
@@ -106,4 +106,5 @@ def _batch(encoder: AdapterEncoder, rows: Sequence[TokenIds], reading: Reading) 
     else:
         collected = encoder.states(ids, mask, max(layers))
         states = {layer: collected[layer] for layer in layers}
-    return {layer: poolings[reading.pool](state.float(), mask).cpu().numpy() for layer, state in states.items()}
+    own = encoder.trunk.pooling
+    return {layer: pooled(reading.pool, state, mask, own).numpy() for layer, state in states.items()}

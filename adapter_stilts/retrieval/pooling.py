@@ -12,13 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adapter_stilts.errors import StiltsError
+from adapter_stilts.encoder.trunk.sentence_pooling import SentencePooling
+from adapter_stilts.errors import StiltsError, UsageError
 from adapter_stilts.registry import Registry
 from adapter_stilts.retrieval.compared import Numbers, Scores, Vectors
 
 Pool: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 AT_ONCE = 1 << 12  # vectors that are held in float64 at once
+DENSE = "+dense@"  # in the name of a pooling: the dense layers of the trunk's own follow
 CLOSEST = 1e-6  # that a unit vector may lie to the mean of all and still have a direction from there
 
 poolings: Registry[Pool] = Registry("pooling")
@@ -51,6 +53,28 @@ def first(hidden: Tensor, attention_mask: Tensor) -> Tensor:
 def maximum(hidden: Tensor, attention_mask: Tensor) -> Tensor:
     """The largest value of every dimension over all tokens."""
     return hidden.masked_fill(attention_mask.unsqueeze(-1) == 0, float("-inf")).amax(1)
+
+
+def pooled(name: str, hidden: Tensor, attention_mask: Tensor, trunk: SentencePooling | None) -> Tensor:
+    """Sentence vectors [B, H], float32 on the CPU, by a pooling of the registry or by the trunk's own dense layers too.
+
+    Raises UsageError where the name asks for dense layers that the trunk does not have.
+    """
+    plain, dense, _ = name.partition(DENSE)
+    vectors = poolings[plain](hidden.float(), attention_mask).cpu()
+    if not dense:
+        return vectors
+    if trunk is None or trunk.pool != name:
+        what = f"'{name}' asks for the dense layers of another trunk"
+        raise UsageError(what, where="retrieval.pool", do="name the trunk that has them, or a pooling without them")
+    for layer in trunk.dense:
+        vectors = layer(vectors)
+    return vectors
+
+
+def check_pooling(name: str) -> None:
+    """UnknownName for a pooling that is none."""
+    poolings.check(name.partition(DENSE)[0])
 
 
 def unit(vectors: Vectors) -> Vectors:

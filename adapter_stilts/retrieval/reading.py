@@ -18,7 +18,7 @@ from adapter_stilts.errors import ArtefactError, UsageError, refuse
 from adapter_stilts.registry import Registry
 from adapter_stilts.retrieval.margin import margins
 from adapter_stilts.retrieval.mining import retrievals
-from adapter_stilts.retrieval.pooling import poolings
+from adapter_stilts.retrieval.pooling import check_pooling
 from adapter_stilts.retrieval.protocols import LAST, MAX_LENGTH, OWN, Protocol
 
 
@@ -77,7 +77,9 @@ class Overrides:
         """The protocol with these settings; raises UnknownName for a pooling, margin or retrieval mode that is none."""
         own = {name: value for name, value in vars(self).items() if name not in ("layers", "prefix")}
         given = {name: value for name, value in own.items() if value is not None}
-        registries: dict[str, Registry[Any]] = {"pool": poolings, "margin": margins, "retrieval": retrievals}
+        if "pool" in given:
+            check_pooling(given["pool"])
+        registries: dict[str, Registry[Any]] = {"margin": margins, "retrieval": retrievals}
         for name, registry in registries.items():
             if name in given:
                 registry.check(given[name])

@@ -19,8 +19,8 @@ from adapter_stilts.errors import MissingError, StiltsError
 from adapter_stilts.tasks.base import Task, all_tasks, labels_shown, tasks
 from adapter_stilts.tasks.reading.files import fits
 from adapter_stilts.tasks.reading.place import Where
-from adapter_stilts.tasks.reading.sources import languages_of, load
 from adapter_stilts.tasks.source import SPLITS
+from adapter_stilts.tasks.sources import languages_of, load
 
 NAME, FLOOR = re.compile(r"[A-Za-z0-9._-]+"), re.compile(r"[>~=]=\s*([0-9][0-9.]*)")
 HONOURED = ("HF_HOME", "HF_HUB_OFFLINE", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "NO_COLOR")

@@ -46,9 +46,9 @@ from adapter_stilts.sharing.card import write_card
 from adapter_stilts.statistics.result import LIMIT, Result
 from adapter_stilts.tasks.base import Task, under
 from adapter_stilts.tasks.languages import iso1, same_variety
+from adapter_stilts.tasks.pools import load_pool
 from adapter_stilts.tasks.reading.place import Where
-from adapter_stilts.tasks.reading.pools import load_pool
-from adapter_stilts.tasks.reading.sources import UNDETERMINED, check_language, languages_of, load, nothing_found
+from adapter_stilts.tasks.sources import UNDETERMINED, check_language, languages_of, load, nothing_found
 from adapter_stilts.tasks.user import find_task
 
 READ_BY = ("head", "language_adapters", "precision")  # settings that make another score of the same rows

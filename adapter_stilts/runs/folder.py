@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ from adapter_stilts.config.load import load
 from adapter_stilts.config.places import LOCAL, travelling
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.errors import ArtefactError, ConfigError, StiltsError, UsageError
-from adapter_stilts.files import IDENTITY, MADE_OF, disk_errors, is_remains, write_json
+from adapter_stilts.files import IDENTITY, MADE_OF, disk_errors, from_json, is_remains, read_bytes, write_json
 from adapter_stilts.sharing.bundle import remove_weights
 from adapter_stilts.sharing.manifest import CONFIG, MANIFEST, METRICS, RESULTS, ROLES, TASK_FILE
 from adapter_stilts.sharing.places import PLACES
@@ -64,7 +63,7 @@ def state_of(folder: Path, identity: str, *, overwrite: bool, asked: RunConfig |
         return "new"
     advice = f"{ANOTHER}, or add --overwrite to replace it"
     try:
-        holder = str(json.loads((folder / IDENTITY).read_bytes())["identity"])
+        holder = str(from_json(read_bytes(folder / IDENTITY))["identity"])
     except OSError as error:
         raise unreadable(error, folder / IDENTITY) from error
     except (ValueError, KeyError, TypeError) as error:

@@ -33,9 +33,9 @@ from adapter_stilts.runs.rows import Reading, rows_of, store_attention
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import same_language
+from adapter_stilts.tasks.pools import checked, gold_of, joined, load_pool
 from adapter_stilts.tasks.reading.place import Where
-from adapter_stilts.tasks.reading.pools import checked, gold_of, joined, load_pool
-from adapter_stilts.tasks.reading.sources import load
+from adapter_stilts.tasks.sources import load
 
 AT_ONCE = 1 << 16  # candidates whose tokens are held at once
 SEVERAL = "map20"  # the measure of tasks whose queries have answers in several languages

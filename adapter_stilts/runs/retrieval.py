@@ -37,7 +37,7 @@ from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import iso1
 from adapter_stilts.tasks.reading.place import Loaded, Where
-from adapter_stilts.tasks.reading.sources import load
+from adapter_stilts.tasks.sources import load
 
 SIDES = ("source", "target")
 MEMORY = 1 << 30  # bytes of vectors held at once

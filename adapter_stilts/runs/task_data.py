@@ -23,7 +23,7 @@ from adapter_stilts.seeding import Seeds
 from adapter_stilts.tasks.base import Task, labels_of
 from adapter_stilts.tasks.languages import is_known, same_language, serves
 from adapter_stilts.tasks.reading.place import Loaded, Where
-from adapter_stilts.tasks.reading.sources import UNDETERMINED, as_selected, has_split, languages_of, load
+from adapter_stilts.tasks.sources import UNDETERMINED, as_selected, has_split, languages_of, load
 
 ENGLISH = "en"
 ALL = "all"  # in data.language: every language there is

@@ -7,7 +7,6 @@ A run's folder keeps it; a bundle leaves it behind, and so may a copy of the fol
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 
 from adapter_stilts.config.places import last_name
 from adapter_stilts.errors import MissingError
-from adapter_stilts.files import write_json
+from adapter_stilts.files import from_json, read_bytes, write_json
 from adapter_stilts.sharing.manifest import TrunkFacts
 
 PLACES = "places.json"
@@ -69,10 +68,10 @@ def named(trunk: str, revision: str) -> dict[str, Any]:
 def _read(folder: Path) -> dict[str, Any]:
     """What is known; nothing where the file is absent or is none."""
     try:
-        known = json.loads((folder / PLACES).read_bytes())
+        known = from_json(read_bytes(folder / PLACES))
         trunk, files = known["trunk"], known["files"]
         if isinstance(trunk, str) and all(isinstance(path, str) for path in files.values()):
             return {"trunk": trunk, "files": files}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
     return {"trunk": "", "files": {}}

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from adapter_stilts.errors import ArtefactError
-from adapter_stilts.files import write_bytes
+from adapter_stilts.files import from_json, read_bytes, write_bytes
 
 CHECKSUM = "checksum"
 LARGEST = 1 << 26  # bytes of a document
@@ -33,7 +33,7 @@ def read_sealed(path: Path, noun: str, *, do: str) -> dict[str, Any]:
     except OSError as error:
         raise unreadable(error, path) from error
     try:
-        fields = json.loads(content)
+        fields = from_json(content)
         whole = isinstance(fields, dict) and fields.get(CHECKSUM) == checksum(fields) and _bytes(fields) == content
     except (ValueError, RecursionError) as error:
         raise ArtefactError(f"{noun} is damaged: {' '.join(str(error).split())}", where=str(path), do=do) from error
@@ -48,7 +48,7 @@ def small(path: Path) -> bytes:
     if path.stat().st_size > LARGEST:
         what = f"{path.stat().st_size:,} bytes, where a description of some kB was expected"
         raise ArtefactError(what, where=str(path), do="fetch it again")
-    return path.read_bytes()
+    return read_bytes(path)
 
 
 def checksum(fields: Mapping[str, Any]) -> str:

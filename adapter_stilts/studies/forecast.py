@@ -24,7 +24,7 @@ from adapter_stilts.runs.material import for_task, where_of
 from adapter_stilts.studies.stages import FUSE, STACK, Grid, Stage
 from adapter_stilts.tasks.base import Task, labels_of, tasks, under
 from adapter_stilts.tasks.reading.place import Where
-from adapter_stilts.tasks.reading.sources import load, miniature_of
+from adapter_stilts.tasks.sources import load, miniature_of
 from adapter_stilts.tasks.user import find_task
 from adapter_stilts.training.plan import usual_epochs
 

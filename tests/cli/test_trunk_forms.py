@@ -46,6 +46,26 @@ def test_runs_through_the_same_commands(form: str, run, files: Path) -> None:
         assert len((files / f"pairs{words[0]}").read_text(encoding="utf-8").splitlines()) >= 8
 
 
+def test_ends_labses_vectors_with_its_dense_layer(run, files: Path) -> None:
+    library = pytest.importorskip("sentence_transformers", reason="the oracle of this test is not installed")
+    write_form("labse", files / "labse")
+    kept = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "[PAD]"}  # BERT's class would lower the case
+    (files / "labse" / "tokenizer_config.json").write_text(json.dumps(kept), encoding="utf-8")
+    precision = ("--set", "trunk.precision=fp32")
+    encoded = run("encode", "a.de", "--trunk", "labse", "-o", "own", *precision)
+    assert encoded.exit_code == 0, encoded.stderr
+    assert "layer 2 of 2, pooled by first+dense@" in encoded.stderr
+    assert run("encode", "a.de", "--trunk", "labse", "-o", "bare", "--pool", "first", *precision).exit_code == 0
+    vectors = {out: np.load(next((files / out).glob("*vectors*.npy"))) for out in ("own", "bare")}
+    lines = (files / "a.de").read_text(encoding="utf-8").splitlines()
+    theirs = library.SentenceTransformer(str(files / "labse"), device="cpu").encode(lines)
+    assert np.allclose(vectors["own"], theirs, atol=1e-5)
+    assert not np.allclose(vectors["bare"], theirs, atol=1e-2)
+    searched = run("search", "own", lines[3], "--trunk", "labse", "-k", "1", *precision)  # the vectors' own pooling
+    assert searched.exit_code == 0, searched.stderr
+    assert searched.stdout.splitlines()[-1].split() == ["1.000", "4"]
+
+
 def test_puts_a_prefix_before_every_sentence(run, files: Path) -> None:
     write_form("e5", files / "e5")
     lines = (files / "a.de").read_text(encoding="utf-8").splitlines()

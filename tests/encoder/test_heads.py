@@ -188,7 +188,7 @@ def test_masked_text_needs_to_be_tied_and_tells_masked_tokens_or_all() -> None:
     with pytest.raises(UsageError, match="needs the trunk's word embeddings"):
         head(states(1, 3, 8), batch)
     weight = states(11, 8)
-    head.tie(lambda: weight, lambda hidden: hidden)
+    head.tie(lambda: weight, lambda hidden: hidden, 1e-5)
     assert head(states(1, 3, 8), batch).shape == (1, 11)
     assert head(states(1, 3, 8), {"attention_mask": batch["attention_mask"]}).shape == (2, 11)
     assert masked(batch).tolist() == [[False, True, False]]

@@ -20,7 +20,7 @@ OWN = "layer 2 of 2, pooled by first (as the trunk's own pooling configuration s
 
 @pytest.fixture
 def trunk(tiny_folder, tmp_path):
-    """The tiny trunk as a sentence encoder of the first token, of at most 9 tokens; `trunk("Dense")` has a module more.
+    """The tiny trunk as a sentence encoder of the first token, of at most 9 tokens; `trunk("LSTM")` has a module more.
 
     By itself the tiny trunk is read at layer 1, by the mean.
     """
@@ -102,8 +102,8 @@ def test_evaluates_as_the_trunk_says_under_own_alone(trunk, sides, tmp_path, hea
 
 
 def test_refuses_an_encoder_with_a_module_we_lack_unless_told_how_to_read_it(trunk, sides, tmp_path, heard):
-    request = Encoding(sides[0], trunk=trunk("Dense"), precision="fp32")
-    with pytest.raises(ArtefactError, match=r"Dense \(2_Dense\)(.|\n)*--layer 12 --pool mean"):
+    request = Encoding(sides[0], trunk=trunk("LSTM"), precision="fp32")
+    with pytest.raises(ArtefactError, match=r"LSTM \(2_LSTM\)(.|\n)*--layer 12 --pool mean"):
         encode(request, out=tmp_path / "v", **asked(tmp_path, heard))
     made = encode(replace(request, wanted=Overrides((2,), "mean")), out=tmp_path / "v", **asked(tmp_path, heard))
     assert (made["layer"], made["pool"]) == (2, "mean")

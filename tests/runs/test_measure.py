@@ -20,7 +20,7 @@ from adapter_stilts.runs.material import where_of
 from adapter_stilts.runs.measure import masked_score, measure, validation_score
 from adapter_stilts.runs.rows import Reading
 from adapter_stilts.tasks.base import labels_of
-from adapter_stilts.tasks.reading.sources import load
+from adapter_stilts.tasks.sources import load
 from adapter_stilts.tasks.user import find_task
 
 OUTPUTS = {"text": None, "span": 2, "choice": 1}

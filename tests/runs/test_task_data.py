@@ -16,8 +16,8 @@ from adapter_stilts.formats.text import PlainText
 from adapter_stilts.runs.task_data import read_rows, spread
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.tasks.reading.place import Where
-from adapter_stilts.tasks.reading.sources import languages_of as sources_languages
-from adapter_stilts.tasks.reading.sources import load
+from adapter_stilts.tasks.sources import languages_of as sources_languages
+from adapter_stilts.tasks.sources import load
 from adapter_stilts.tasks.user import find_task
 
 LANGUAGES = {"en": 12, "de": 12, "sw": 12}

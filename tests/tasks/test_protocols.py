@@ -6,7 +6,7 @@ import pytest
 from adapter_stilts.errors import UnknownName
 from adapter_stilts.tasks.base import all_tasks, tasks, under
 from adapter_stilts.tasks.reading.place import Where
-from adapter_stilts.tasks.reading.sources import languages_of, load
+from adapter_stilts.tasks.sources import languages_of, load
 from adapter_stilts.tasks.user import find_task
 
 TREE = "1-2\tzum" + "\t_" * 8 + "\n1\tzu\tzu\tADP\tAPPR\t_\t0\troot\t_\t_\n2\tdem\tder\tDET\tART\t_\t1\tdet\t_\t_\n\n"

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor, nn
 
+from adapter_stilts.encoder.trunk.precision import unpacked
+
 if TYPE_CHECKING:
     from adapter_stilts.encoder.sites import Active
 
@@ -47,11 +49,13 @@ class TrunkModel(nn.Module):
     architecture  of the family with a masked-LM head, as transformers calls it
     stored        what the names of the weights begin with in its files
     mask_head     names of the masked-LM head's tensors in them: ours -> theirs
+    projections   by site, the module in a layer; which third of it where queries, keys and values are one module
     """
 
     architecture: ClassVar[str]
     stored: ClassVar[str]
     mask_head: ClassVar[Mapping[str, str]]
+    projections: ClassVar[Mapping[str, tuple[str, int | None]]]
     shape: Shape
 
     @property
@@ -63,6 +67,12 @@ class TrunkModel(nn.Module):
     def word_embeddings(self) -> nn.Embedding:
         """One row for each token, [V, H]."""
         raise NotImplementedError
+
+    def projection(self, layer: int, site: str) -> Tensor:
+        """The weight of a projection, [outputs, inputs], as plain numbers where it is stored packed."""
+        place, third = self.projections[site]
+        weight = unpacked(self.layers[layer].get_submodule(place))
+        return weight if third is None else weight.chunk(3)[third]
 
     def embed(self, input_ids: Tensor) -> Tensor:
         """Token ids [B, T] to hidden state 0, [B, T, H]."""

@@ -102,7 +102,7 @@ def load_trunk(
     model.train(False)
     nn.Module.to(model, where)
     head = weights.mask_head(source, model.mask_head) if config.head_act == "gelu" else None  # the function of ours
-    pooling = read_pooling(place.folder)
+    pooling = read_pooling(place.folder, config.hidden_size)
     return Trunk(model, tokenizer, config, name, place.revision, digest, chosen, head, pooling, prefix)
 
 
@@ -116,7 +116,8 @@ def check_local(name: str) -> None:
 def trunk_facts(name: str, *, revision: str | None = None) -> tuple[TrunkConfig, SentencePooling | None]:
     """A trunk's numbers, and how it makes a vector of a sentence: what says which layers are to be loaded."""
     folder = hub.find(name, revision).folder
-    return read_config(folder), read_pooling(folder)
+    config = read_config(folder)
+    return config, read_pooling(folder, config.hidden_size)
 
 
 @functools.cache

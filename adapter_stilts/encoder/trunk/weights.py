@@ -10,7 +10,6 @@ be told beforehand (`rounded_fingerprints`). The pooler and the heads are not pa
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 import tempfile
@@ -28,7 +27,7 @@ from adapter_stilts.encoder.transfer import first
 from adapter_stilts.encoder.trunk.config import REFETCH
 from adapter_stilts.encoder.trunk.unpickle import to_safetensors
 from adapter_stilts.errors import ArtefactError, MissingError
-from adapter_stilts.files import disk_errors, sha256
+from adapter_stilts.files import disk_errors, from_json, read_bytes, sha256
 
 LOG = logging.getLogger("adapter_stilts")
 
@@ -236,7 +235,7 @@ def _opened(path: Path) -> safe_open:
 
 def _shards(index: Path, suffix: str) -> list[Path]:
     try:
-        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        names = sorted(set(from_json(read_bytes(index))["weight_map"].values()))
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise ArtefactError("the list of shards cannot be read", where=str(index), do="fetch it again") from error
     for name in names:

@@ -1,2 +1,1 @@
-"""From a place to examples: which files or data set hold a task's rows (sources), finding, reading, and what was
-read."""
+"""From a place to examples: finding files and data sets, reading them, and what was read. Which of them: sources.py."""

@@ -6,7 +6,7 @@ from adapter_stilts.formats.base import formats
 from adapter_stilts.formats.pair import Classified
 from adapter_stilts.formats.squad import SpanQuestion
 from adapter_stilts.tasks.base import all_tasks, tasks
-from adapter_stilts.tasks.reading.sources import as_selected, kept_for
+from adapter_stilts.tasks.sources import as_selected, kept_for
 
 SQUAD = replace(tasks["squad"], held_out=20)
 

@@ -15,8 +15,8 @@ from adapter_stilts.formats.tags import Tagged
 from adapter_stilts.tasks.base import NLI_LABELS, Task, tasks
 from adapter_stilts.tasks.reading.hub import hub_examples
 from adapter_stilts.tasks.reading.place import Where
-from adapter_stilts.tasks.reading.sources import has_split, languages_of, load
 from adapter_stilts.tasks.source import Hub, Source
+from adapter_stilts.tasks.sources import has_split, languages_of, load
 
 pytestmark = pytest.mark.usefixtures("no_network")
 

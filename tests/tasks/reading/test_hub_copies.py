@@ -8,7 +8,7 @@ from datasets import ClassLabel, Dataset, Features, Sequence, Value
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.tasks.base import tasks
 from adapter_stilts.tasks.reading.place import Where
-from adapter_stilts.tasks.reading.sources import load
+from adapter_stilts.tasks.sources import load
 from adapter_stilts.tasks.user import task_from_yaml
 
 pytestmark = pytest.mark.usefixtures("no_network")

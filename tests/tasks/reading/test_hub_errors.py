@@ -11,8 +11,8 @@ from adapter_stilts.formats.pair import Classified
 from adapter_stilts.tasks.base import BINARY_LABELS, Task, tasks
 from adapter_stilts.tasks.reading import hub
 from adapter_stilts.tasks.reading.place import Where
-from adapter_stilts.tasks.reading.sources import load
 from adapter_stilts.tasks.source import CONVERTED, Hub, Source
+from adapter_stilts.tasks.sources import load
 
 SCRIPT = "Dataset scripts are no longer supported, but found snli.py"
 ROWS = {"premise": ["p"], "hypothesis": ["h"], "label": [1]}

@@ -15,7 +15,7 @@ from adapter_stilts.formats.squad import Answer, SpanQuestion
 from adapter_stilts.formats.tags import Tagged
 from adapter_stilts.tasks.base import all_tasks
 from adapter_stilts.tasks.reading.place import Where
-from adapter_stilts.tasks.reading.sources import load
+from adapter_stilts.tasks.sources import load
 from adapter_stilts.tasks.user import find_task
 
 TEXT, NUMBER, TRUTH = Value("string"), Value("int64"), Value("bool")

@@ -17,10 +17,10 @@ from adapter_stilts.errors import TaskDataError, Unreachable
 from adapter_stilts.formats.queries import Candidate, Query
 from adapter_stilts.formats.reading import examples_of
 from adapter_stilts.tasks.base import all_tasks, tasks
+from adapter_stilts.tasks.pools import gold_of, joined, load_pool
 from adapter_stilts.tasks.reading.place import Where
-from adapter_stilts.tasks.reading.pools import gold_of, joined, load_pool
-from adapter_stilts.tasks.reading.sources import has_split, languages_of, load
 from adapter_stilts.tasks.source import PLAIN
+from adapter_stilts.tasks.sources import has_split, languages_of, load
 from adapter_stilts.tasks.user import find_task
 
 TEXT = Value("string")

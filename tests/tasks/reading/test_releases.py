@@ -13,7 +13,7 @@ from adapter_stilts.formats.squad import Answer, SpanQuestion
 from adapter_stilts.formats.tags import Tagged
 from adapter_stilts.tasks.base import all_tasks, tasks
 from adapter_stilts.tasks.reading.place import Where
-from adapter_stilts.tasks.reading.sources import has_split, languages_of, load
+from adapter_stilts.tasks.sources import has_split, languages_of, load
 
 XNLI = (
     "language\tgold_label\tsentence1_binary_parse\tsentence2_binary_parse\tsentence1_parse\tsentence2_parse\t"

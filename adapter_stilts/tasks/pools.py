@@ -23,7 +23,7 @@ from adapter_stilts.tasks.languages import spelled
 from adapter_stilts.tasks.reading.files import Group, every_match, language_in_name, no_files
 from adapter_stilts.tasks.reading.hub import hub_candidates
 from adapter_stilts.tasks.reading.place import CANDIDATES, FileFact, Loaded, Origin, Where
-from adapter_stilts.tasks.reading.sources import miniature_of
+from adapter_stilts.tasks.sources import miniature_of
 
 SHOWN = 3  # ids in a message
 

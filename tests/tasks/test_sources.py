@@ -10,7 +10,7 @@ from adapter_stilts.formats.aligned import Bitext
 from adapter_stilts.formats.pair import Classified
 from adapter_stilts.tasks.base import tasks
 from adapter_stilts.tasks.reading.place import Where
-from adapter_stilts.tasks.reading.sources import has_split, languages_of, load
+from adapter_stilts.tasks.sources import has_split, languages_of, load
 
 XNLI = "language\tgold_label\tsentence1_binary_parse\tsentence1\tsentence2\tpromptID\tpairID\tgenre\tlabel1\n"
 XNLI += (

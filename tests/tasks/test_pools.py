@@ -12,9 +12,9 @@ from adapter_stilts.errors import TaskDataError, UsageError
 from adapter_stilts.formats.queries import Candidate, Query
 from adapter_stilts.miniature.datasets import LANGUAGES
 from adapter_stilts.tasks.base import tasks
+from adapter_stilts.tasks.pools import checked, gold_of, joined, load_pool
 from adapter_stilts.tasks.reading.place import Where
-from adapter_stilts.tasks.reading.pools import checked, gold_of, joined, load_pool
-from adapter_stilts.tasks.reading.sources import languages_of, load
+from adapter_stilts.tasks.sources import languages_of, load
 
 PARAGRAPHS = {
     "en": ("Anna bought a boat. She paid ten euros.", [[0, 19], [20, 39]], "Anna", "ten"),
