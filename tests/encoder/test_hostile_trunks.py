@@ -192,3 +192,17 @@ def test_answers_a_broken_configuration(folder: Path) -> None:
         with pytest.raises(ArtefactError, match="cannot be"):
             read_config(folder)
         (folder / "config.json").write_bytes(kept)
+
+
+@pytest.mark.parametrize("table", ["", "AAAA", "////////", "A" * 9999, "not base64!", "AQAAAA==", "BAAAAAAAAAA="])
+def test_refuses_a_table_of_characters_that_ends_the_library(folder: Path, table: str) -> None:
+    document = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    document["normalizer"] = {"type": "Precompiled", "precompiled_charsmap": table}
+    (folder / "tokenizer.json").write_text(json.dumps(document), encoding="utf-8")
+    refused(folder, "the tokenizer cannot be read")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "9" * 5000, "null", "[]", "{}"])
+def test_refuses_a_list_of_shards_that_is_none(folder: Path, text: str) -> None:
+    (folder / "model.safetensors.index.json").write_text(text, encoding="utf-8")
+    refused(folder, "the list of shards cannot be read")

@@ -9,6 +9,7 @@ tokenizer is ours to choose: no code, no pickle and no tokenizer_config.json is 
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -118,6 +119,18 @@ def trunk_facts(name: str, *, revision: str | None = None) -> tuple[TrunkConfig,
     folder = hub.find(name, revision).folder
     config = read_config(folder)
     return config, read_pooling(folder, config.hidden_size)
+
+
+@functools.cache
+def half_copies(name: str, revision: str, fingerprint: str) -> dict[str, str]:
+    """The fingerprints that copies of a loaded trunk in half precision have, {"fp16": ..., "bf16": ...}.
+
+    The weights are read again; fingerprint: of those that were loaded, so that each is read once.
+    """
+    folder = hub.find(name, revision or None).folder
+    source = weights.find_weights(folder)
+    wanted = [tensor for tensor, _ in empty_model(read_config(folder)).named_parameters()]
+    return {half: mark for half, mark in weights.rounded_fingerprints(source, wanted).items() if mark != fingerprint}
 
 
 def new_trunk(tokenizer_folder: Path, numbers: TrunkConfig, seed: int) -> Trunk:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from adapter_stilts.encoder.activations import activation
+from adapter_stilts.encoder.modules.base import PROJECTIONS
 from adapter_stilts.encoder.sites import Active
 from adapter_stilts.encoder.trunk.attention import product
 from adapter_stilts.encoder.trunk.base import Shape, TrunkModel
@@ -31,6 +32,7 @@ class XLMR(TrunkModel):
     architecture = "XLMRobertaForMaskedLM"
     stored = "roberta."
     mask_head = MappingProxyType({name: f"lm_head.{name}" for name in MASK_HEAD})
+    projections = MappingProxyType({site: (place, None) for site, place in PROJECTIONS.items()})
 
     def __init__(self, config: TrunkConfig) -> None:
         super().__init__()
@@ -66,7 +68,7 @@ class XLMR(TrunkModel):
 def shape(config: TrunkConfig) -> Shape:
     """What adapters must know of an XLM-R of these numbers."""
     hidden, wide = config.hidden_size, config.intermediate_size
-    projections = dict.fromkeys(("query", "key", "value"), (hidden, hidden))
+    projections = dict.fromkeys(("query", "key", "value", "attention_dense"), (hidden, hidden))
     projections |= {"intermediate": (hidden, wide), "output_dense": (wide, hidden)}
     dropout = config.attention_probs_dropout_prob
     return Shape(config.num_hidden_layers, hidden, config.num_attention_heads, projections, dropout)
@@ -110,7 +112,8 @@ class Layer(nn.Module):
 
     def forward(self, index: int, hidden: Tensor, padding: Tensor | None, active: Active | None) -> Tensor:
         after = self.attention.output
-        attended = self._dropped(after.dense(self._attend(index, hidden, padding, active)))
+        mixed = self._attend(index, hidden, padding, active)
+        attended = self._dropped(project(after.dense, "attention_dense", index, mixed, active))
         if active is not None:
             attended = active.at(index, "attention", attended, hidden, partial(_after, after.LayerNorm, hidden))
         middle = _after(after.LayerNorm, hidden, attended)
