@@ -35,7 +35,7 @@ class StoredRows:
         self._path, self._file = path, os.open(path, os.O_RDONLY)
         weakref.finalize(self, os.close, self._file)
         length = int.from_bytes(self._read(bytearray(8), 0), "little")
-        entry: dict[str, Any] = json.loads(self._read(bytearray(length), 8))[name]
+        entry: dict[str, Any] = json.loads(bytes(self._read(bytearray(length), 8)))[name]
         self.count, self.width = entry["shape"]
         self._dtype = DTYPES[entry["dtype"]]
         self._start = 8 + length + entry["data_offsets"][0]
@@ -80,14 +80,15 @@ class UsedRows(nn.Module):
         places = self.place[input_ids]
         new = places < 0
         if bool(new.any()):
-            self._take(input_ids[new].unique())
+            self._take(torch.unique(input_ids[new]))
             places = self.place[input_ids]
         return functional.embedding(places, self.held)
 
     @property
     def size(self) -> int:
         """Numbers in the whole table."""
-        return self._stored.count * self._stored.width
+        size: int = self._stored.count * self._stored.width
+        return size
 
     @property
     def weight(self) -> Tensor:
@@ -115,4 +116,5 @@ class UsedRows(nn.Module):
         self._used = used
 
     def __deepcopy__(self, memo: dict[int, Any]) -> nn.Embedding:
-        return nn.Embedding.from_pretrained(self.weight.clone(), freeze=False)
+        weight = self.weight.clone()
+        return nn.Embedding(len(weight), weight.shape[1], _weight=weight)
