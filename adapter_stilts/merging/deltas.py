@@ -99,7 +99,7 @@ def shared(every: Sequence[Settings], *, besides: Sequence[str] = ()) -> dict[st
             first[name] = tuple(layer for layer in values[0] if all(layer in value for value in values))
         elif name == "attn_matrices":
             used = [settings[name] for settings in every if settings["selfattn_lora"]] or values
-            first[name] = tuple(matrix for matrix in "qkv" if any(matrix in value for value in used))
+            first[name] = tuple(matrix for matrix in "qkvo" if any(matrix in value for value in used))
         elif name in PLACES:
             first[name] = any(values)
         elif name not in (*besides, *OF_TRAINING) and any(value != values[0] for value in values):

@@ -24,18 +24,8 @@ from adapter_stilts.encoder.sites import Active
 from adapter_stilts.encoder.trunk.attention import product
 from adapter_stilts.encoder.trunk.base import Shape, TrunkModel
 from adapter_stilts.encoder.trunk.config import ModernBertConfig, TrunkConfig
-from adapter_stilts.encoder.trunk.precision import unpacked
+from adapter_stilts.encoder.trunk.rows import UsedRows
 from adapter_stilts.encoder.trunk.xlmr import initialise, normalise, project
-
-# by site: where it lies in a layer, and which third of it it is
-PROJECTIONS: dict[str, tuple[str, int | None]] = {
-    "query": ("attn.Wqkv", 0),
-    "key": ("attn.Wqkv", 1),
-    "value": ("attn.Wqkv", 2),
-    "attention_dense": ("attn.Wo", None),
-    "intermediate": ("mlp.Wi", None),
-    "output_dense": ("mlp.Wo", None),
-}
 
 
 class ModernBert(TrunkModel):
@@ -50,6 +40,16 @@ class ModernBert(TrunkModel):
             "layer_norm.weight": "head.norm.weight",
             "layer_norm.bias": "head.norm.bias",
             "bias": "decoder.bias",
+        }
+    )
+    projections = MappingProxyType(
+        {
+            "query": ("attn.Wqkv", 0),
+            "key": ("attn.Wqkv", 1),
+            "value": ("attn.Wqkv", 2),
+            "attention_dense": ("attn.Wo", None),
+            "intermediate": ("mlp.Wi", None),
+            "output_dense": ("mlp.Wo", None),
         }
     )
 
@@ -76,15 +76,10 @@ class ModernBert(TrunkModel):
         return layers
 
     @property
-    def word_embeddings(self) -> nn.Embedding:
+    def word_embeddings(self) -> nn.Embedding | UsedRows:
         words = self.embeddings["tok_embeddings"]
-        assert isinstance(words, nn.Embedding)
+        assert isinstance(words, nn.Embedding | UsedRows)
         return words
-
-    def projection(self, layer: int, site: str) -> Tensor:
-        place, part = PROJECTIONS[site]
-        weight = unpacked(self.layers[layer].get_submodule(place))
-        return weight if part is None else weight.chunk(3)[part]
 
     def embed(self, input_ids: Tensor) -> Tensor:
         hidden = normalised(self.embeddings["norm"], self.word_embeddings(input_ids))
