@@ -1,8 +1,8 @@
-"""Files: atomic writes, hashes, and text read by "\\n" alone.
+"""Files: atomic writes, hashes, JSON, and text read by "\\n" alone.
 
 A file is written beside its final name, flushed to disk and renamed, so that a reader never sees half of one and a full
 disk leaves the old content in place. Text is split at "\\n" only: real corpora contain U+2028 and U+0085, at which
-`str.splitlines` would cut a sentence in two.
+`str.splitlines` would cut a sentence in two. What is read is a file: a pipe or a device may never end.
 """
 
 from __future__ import annotations
@@ -89,16 +89,38 @@ def read_json(path: Path) -> Any:
     """A JSON file; a missing or broken one is a TaskDataError naming the place."""
     text = read_text(path)
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        what = f"not valid JSON: {error.msg}"
+        return from_json(text)
+    except ValueError as error:
+        what, line = getattr(error, "msg", str(error)), getattr(error, "lineno", 1)
         advice = "the file may be truncated; fetch or write it again"
-        raise TaskDataError(what, where=f"{path}, line {error.lineno}", do=advice) from error
+        raise TaskDataError(f"not valid JSON: {what}", where=f"{path}, line {line}", do=advice) from error
+
+
+def from_json(text: str | bytes, **options: Any) -> Any:
+    """A JSON value; ValueError, which JSONDecodeError is one of, for all that is none: also for one that is nested too
+    deeply, or a number of thousands of digits."""
+    try:
+        return json.loads(text, **options)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def open_file(path: Path) -> io.BufferedReader:
+    """A file to be read. OSError for one that cannot be, as for a pipe or a device: they may never end."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.ESPIPE, "a pipe or a device where a file was expected", str(path))
+    return path.open("rb")
+
+
+def read_bytes(path: Path) -> bytes:
+    """All of a file; OSError as `open_file`."""
+    with open_file(path) as stream:
+        return stream.read()
 
 
 def sha256(path: Path) -> str:
     digest = hashlib.sha256()
-    with path.open("rb") as stream:
+    with open_file(path) as stream:
         while chunk := stream.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
@@ -146,8 +168,8 @@ def numbered_lines(
     except IsADirectoryError as error:
         raise TaskDataError("a folder where a file was expected", where=str(path), do="name the file") from error
     except OSError as error:
-        what = f"cannot read: {error.strerror or error}"
-        raise TaskDataError(what, where=str(path), do="check the file and its permissions") from error
+        do = "write what it gives to a file" if error.errno == errno.ESPIPE else "check the file and its permissions"
+        raise TaskDataError(f"cannot read: {error.strerror or error}", where=str(path), do=do) from error
 
 
 def _not_utf8(error: UnicodeDecodeError, where: str) -> TaskDataError:
@@ -165,16 +187,18 @@ def first_line(path: Path) -> bytes:
 
 
 def _opened(path: Path) -> io.BufferedIOBase:
+    stream = open_file(path)
     if path.suffix == ".gz":
+        stream.close()
         return gzip.GzipFile(path, "rb")
-    return io.BufferedReader(_Zstd(path), 1 << 16) if path.suffix == ".zst" else path.open("rb")
+    return io.BufferedReader(_Zstd(stream), 1 << 16) if path.suffix == ".zst" else stream
 
 
 class _Zstd(io.RawIOBase):
     """The frames of a zstd file; EOFError where the last one is cut off, which the library's own reader passes over."""
 
-    def __init__(self, path: Path) -> None:
-        self._stream = path.open("rb")
+    def __init__(self, stream: io.BufferedReader) -> None:
+        self._stream = stream
         self._frame = zstandard.ZstdDecompressor().decompressobj()
         self._begun = False
         self._ready = memoryview(b"")

@@ -20,7 +20,7 @@ from adapter_stilts.config import yaml_text
 from adapter_stilts.config.mistakes import Mistake, dotted, mistake, second_time, short
 from adapter_stilts.config.recipes import find_recipe
 from adapter_stilts.config.schema import Adapter, RunConfig, keys, our_name
-from adapter_stilts.config.yaml_text import Document, Key
+from adapter_stilts.config.yaml_text import DEEPEST, Document, Key
 from adapter_stilts.errors import ConfigError, TaskDataError
 from adapter_stilts.files import read_text
 
@@ -123,7 +123,7 @@ def _parsed(settings: Sequence[str]) -> tuple[list[Given], list[str]]:
         name, equals, text = setting.partition("=")
         name = name.strip()
         key = our_name(name)
-        if not equals or not all(key.split(".")):
+        if not equals or not all(key.split(".")) or key.count(".") > DEEPEST:
             wrong.append(f"--set {setting}: write it as key=value, for example --set training.epochs=2")
             continue
         if problem := _misplaced(key):

@@ -122,7 +122,7 @@ Margin = Annotated[str, _named("adapter_stilts.retrieval.margin:margins")]
 MergeMethod = Annotated[str, _named("adapter_stilts.merging.methods:methods")]
 Protocol = Annotated[str, _named("adapter_stilts.formats.protocols:target_protocols")]
 SamplerName = Annotated[str, _named("adapter_stilts.training.sampler:samplers")]
-Int = Annotated[int, BeforeValidator(_no_bool)]
+Int = Annotated[int, BeforeValidator(_no_bool), Field(lt=2**63)]
 Float = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_one_is_a_list)]
 Numbers = Annotated[tuple[Float, ...], BeforeValidator(_one_is_a_list)]
@@ -255,7 +255,7 @@ class Training(Section):
     """
 
     max_steps: Annotated[Int, Field(ge=1)] | None = None
-    epochs: Annotated[Int, Field(ge=1)] | None = None
+    epochs: Annotated[Int, Field(ge=1, le=1_000_000)] | None = None
     minutes: Annotated[Float, Field(gt=0)] | None = None
     learning_rate: Annotated[Float, Field(gt=0, le=1)] | None = None
     token_budget: Annotated[Int, Field(ge=1)] = 2048

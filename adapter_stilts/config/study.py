@@ -178,7 +178,7 @@ class StudyConfig(Section):
     fusions: dict[str, Texts] = Field(default_factory=dict)
     targets: tuple[Annotated[Target, BeforeValidator(_task_alone)], ...] = Field(min_length=1)
     controls: dict[StudyControl, Texts] = Field(default_factory=dict)
-    seeds: Annotated[tuple[Seed, ...], BeforeValidator(_several)] = Field((13,), min_length=1)
+    seeds: Annotated[tuple[Seed, ...], BeforeValidator(_several)] = Field((13,), min_length=1, max_length=1000)
     recipes: Annotated[str | dict[str, str], BeforeValidator(_recipes)] = Field(default_factory=dict)
     protocol: Protocol | None = None
     settings: Settings = Field(default_factory=dict)

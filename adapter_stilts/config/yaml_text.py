@@ -17,6 +17,7 @@ from adapter_stilts.errors import ConfigError
 
 Key: TypeAlias = str | int
 TAG = "tag:yaml.org,2002:"
+LARGEST, DEEPEST, MOST_VALUES = 1 << 22, 32, 20_000  # characters, levels and values of a document
 FLOAT = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
 SCALARS: Sequence[tuple[str, str, Sequence[str]]] = (  # what each looks like, and the characters it may begin with
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
@@ -70,6 +71,8 @@ def parse(text: str, name: str, our_name: Callable[[str], str] = str) -> Documen
 
     our_name  a dotted key, as written, to the key it is another name of
     """
+    if len(text) > LARGEST:
+        raise _not_yaml(f"more than {LARGEST:,} characters", name, None)
     try:
         root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
@@ -87,7 +90,28 @@ def dump(value: object) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader with YAML 1.2's scalars in place of YAML 1.1's."""
+    """SafeLoader with YAML 1.2's scalars in place of YAML 1.1's, for documents of a size that a person can mean."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth = self._count = 0
+        self._sizes: dict[int, int] = {}  # of a node: the values in it
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """A node and those in it; what an alias stands for counts each time it is used."""
+        before, alias = self._count, self.check_event(yaml.AliasEvent)
+        mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise yaml.MarkedYAMLError(problem=f"more than {DEEPEST} levels", problem_mark=mark)
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        self._count += self._sizes.get(id(node), 1) if alias else 1  # 1 within itself
+        if self._count > MOST_VALUES:
+            raise yaml.MarkedYAMLError(problem=f"more than {MOST_VALUES:,} values", problem_mark=mark)
+        if not alias:
+            self._sizes[id(node)] = self._count - before
+        return node
 
 
 class _Dumper(yaml.SafeDumper):

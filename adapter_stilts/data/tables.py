@@ -13,7 +13,7 @@ from pathlib import Path
 from adapter_stilts.data.cells import QUOTED, TABS, Delimited, of_csv, of_tabs, records, said_separator
 from adapter_stilts.data.cells import Bad as Bad
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.files import bare_name, first_line, numbered_lines, read_text
+from adapter_stilts.files import bare_name, first_line, from_json, numbered_lines, read_text
 
 Cells = Mapping[str, object]
 
@@ -55,8 +55,8 @@ class Row:
         """A field's cell as a list, which may be written in JSON."""
         cell = value = self.cell(field)
         if isinstance(cell, str) and cell.startswith("["):
-            with suppress(json.JSONDecodeError):
-                value = json.loads(cell)
+            with suppress(ValueError):
+                value = from_json(cell)
         if not isinstance(value, list | tuple):
             what = f"'{self.columns[field]}' is not a list: {str(cell)[:40]!r}"
             raise TaskDataError(what, where=self.where, do="write a JSON list")
@@ -79,8 +79,8 @@ def kind_of(path: Path) -> str:
     """The suffix, or ".json" of a file that begins with an object of JSON whatever it is called."""
     kind = suffix(path)
     if kind not in TABLES:
-        with suppress(ValueError, RecursionError):
-            value = json.loads(first_line(path).decode("utf-8", "replace").lstrip("\ufeff"))
+        with suppress(ValueError):
+            value = from_json(first_line(path).decode("utf-8", "replace").lstrip("\ufeff"))
             return JSON[0] if isinstance(value, dict) and value else kind
     return kind
 
@@ -134,7 +134,7 @@ def json_document(path: Path) -> object | None:
         if error.msg == "Extra data":
             return None
         raise broken_json(error, f"{path}, line {error.lineno}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise broken_json(error, str(path)) from error
 
 
@@ -186,8 +186,8 @@ def first_cells(path: Path) -> list[str]:
 
 def checked_header(names: list[str], path: Path, line: int = 1) -> list[str]:
     """The columns of a file, each of another name."""
-    for place, name in enumerate(names):
-        if name and name in names[:place]:
+    for name, count in Counter(names).items():
+        if name and count > 1:
             raise called_twice(name, name, f"{path}, line {line}")
     return names
 
@@ -228,7 +228,7 @@ def empty(path: Path, what: str = "the file is empty") -> TaskDataError:
 def json_object(line: str, where: str) -> Cells:
     try:
         return _object(_json(line, where), where)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise broken_json(error, where) from error
 
 
@@ -238,12 +238,11 @@ def _json(text: str, where: str) -> object:
     def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
         entries = dict(pairs)
         if len(entries) < len(pairs):
-            names = [name for name, _ in pairs]
-            name = next(name for name in names if names.count(name) > 1)
+            (name, _), *_ = Counter(name for name, _ in pairs).most_common(1)
             raise called_twice(name, name, where)
         return entries
 
-    value: object = json.loads(text, object_pairs_hook=once)
+    value: object = from_json(text, object_pairs_hook=once)
     return value
 
 

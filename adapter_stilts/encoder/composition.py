@@ -174,6 +174,9 @@ def _wrong_trunk(whole: Composition, kinds: Mapping[str, Kind]) -> Iterator[tupl
     if full and (lowest != Name(full[0]) or len(full) > 1):
         what = f"'{full[0]}' is a whole trunk (kind full) and can only lie at the bottom of a stack"
         yield what, f"write it alone, or stack({full[0]}, ...)"
+    if full and (reading := [name for name in names(whole) if kinds[name].reads_weights]):
+        what = f"'{reading[0]}' is of kind {kinds[reading[0]].name}, which reads the weights of the frozen trunk"
+        yield f"{what}, and '{full[0]}' puts others in their place", "use kind lora or rslora above it"
 
 
 class _Reader:

@@ -9,7 +9,6 @@ be composed with. A kind made of modules that are there is one entry here; a new
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -52,6 +51,7 @@ class Kind:
     settings   every setting a user may change, with its default
     places     where in a layer it acts: attention, output (bottlenecks), linear, prefix, embedding, trunk
     refuses    the compositions it cannot take part in, each with the reason
+    reads_weights  whether what it adds depends on the frozen weights themselves
     rate       the learning rate it is trained at where none is named (benchmarks/results/default_rates.md)
     fresh      how far a fresh adapter with default settings may move a hidden state, as |h' - h| / |h| at any layer; 0:
                not at all, bit by bit; None: no promise
@@ -67,12 +67,15 @@ class Kind:
     fresh: float | None
     parts: tuple[Part, ...]
     refuses: Mapping[str, str] = field(default_factory=dict)
+    reads_weights: bool = False
 
     @property
     def composes(self) -> frozenset[str]:
         """The compositions it may take part in."""
         return COMPOSITIONS - set(self.refuses)
 
+
+LARGEST = 1_000_000  # of a setting that is a number, or its inverse: a width above fits no memory
 
 kinds: Registry[Kind] = Registry("adapter kind")
 
@@ -103,6 +106,7 @@ def mistakes(name: str, overrides: Mapping[str, object]) -> list[tuple[tuple[str
 def _checked(kind: Kind, name: str, value: object) -> Setting:
     """The value in the type of its default; a whole number will do where a fraction is expected."""
     default = kind.settings[name]
+    within = isinstance(value, int | float) and (value == 0 or 1 / LARGEST <= abs(value) <= LARGEST)
     of = str if name == "attn_matrices" else int
     if isinstance(default, tuple) and isinstance(value, (list, tuple)) and all(type(item) is of for item in value):
         return tuple(value)
@@ -111,9 +115,9 @@ def _checked(kind: Kind, name: str, value: object) -> Setting:
     if isinstance(default, bool) or isinstance(value, bool):
         if isinstance(default, bool) and isinstance(value, bool):
             return value
-    elif isinstance(default, float) and isinstance(value, (int, float)) and math.isfinite(value):
+    elif isinstance(default, float) and isinstance(value, (int, float)) and within:
         return float(value)
-    elif isinstance(default, int) and isinstance(value, int) and value > 0:
+    elif isinstance(default, int) and isinstance(value, int) and min(default, 1) <= value < 2**31:
         return value
     what = f"{kind.name}.{name} cannot be {value!r}"
     raise UsageError(what, where="adapter.settings", do=f"give it a value like its default, {default!r}")
@@ -129,6 +133,9 @@ AFTER: dict[str, Setting] = {"sites": ("output",), "reads": "norm"}
 AFTER_BOTH: dict[str, Setting] = {"sites": ("attention", "output"), "reads": "hidden"}
 BESIDE: dict[str, Setting] = {"sites": ("output",), "reads": "residual", "ln_before": False}
 PROJECTIONS: dict[str, Setting] = {"selfattn_lora": True, "intermediate_lora": False, "output_lora": False}
+LORA: dict[str, Setting] = {"r": 8, "alpha": 8, "dropout": 0.0, "attn_matrices": ("q", "v"), **PROJECTIONS}
+LORA |= {"init_weights": "lora"}
+LORA_REFUSES = {"fuse": f"{FUSION_WEIGHS}, and low-rank changes act inside the projections"}
 
 for _kind in (
     Kind(
@@ -191,12 +198,46 @@ for _kind in (
         "lora",
         "low-rank changes of the query and value projections",
         "https://arxiv.org/abs/2106.09685",
-        _settings(r=8, alpha=8, dropout=0.0, attn_matrices=("q", "v"), **PROJECTIONS, init_weights="lora"),
+        _settings(**LORA),
         frozenset({"linear"}),
         rate=1e-3,
         fresh=0.0,
         parts=(part("lora"),),
-        refuses={"fuse": f"{FUSION_WEIGHS}, and low-rank changes act inside the projections"},
+        refuses=LORA_REFUSES,
+    ),
+    Kind(
+        "rslora",
+        "lora with a scale by the root of the rank, for high ranks",
+        "https://arxiv.org/abs/2312.03732",
+        _settings(**LORA),
+        frozenset({"linear"}),
+        rate=1e-3,
+        fresh=0.0,
+        parts=(part("rslora"),),
+        refuses=LORA_REFUSES,
+    ),
+    Kind(
+        "dora",
+        "lora on the direction of each row of a projection, and a learned length",
+        "https://arxiv.org/abs/2402.09353",
+        _settings(**LORA),
+        frozenset({"linear"}),
+        rate=1e-3,
+        fresh=0.0,
+        parts=(part("dora"),),
+        refuses=LORA_REFUSES,
+        reads_weights=True,
+    ),
+    Kind(
+        "vera",
+        "two learned vectors around random matrices that all projections share",
+        "https://arxiv.org/abs/2310.11454",
+        _settings(r=256, d_initial=0.1, projection_seed=0, dropout=0.0, attn_matrices=("q", "v"), **PROJECTIONS),
+        frozenset({"linear"}),
+        rate=1e-2,
+        fresh=0.0,
+        parts=(part("vera"),),
+        refuses=LORA_REFUSES,
     ),
     Kind(
         "ia3",

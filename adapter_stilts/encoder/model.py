@@ -27,10 +27,11 @@ from adapter_stilts.encoder.kinds import Kind, Setting, kinds, resolve
 from adapter_stilts.encoder.modules.base import AdapterParts, Invertible, build
 from adapter_stilts.encoder.modules.fusion import FusionParts
 from adapter_stilts.encoder.sites import Active, FusionAttention
-from adapter_stilts.encoder.transfer import copies, copy_into
+from adapter_stilts.encoder.transfer import check_fit, copies, copy_into, unfilled
 from adapter_stilts.encoder.trunk.attention import padding
 from adapter_stilts.encoder.trunk.base import TrunkModel
 from adapter_stilts.encoder.trunk.loading import Trunk
+from adapter_stilts.encoder.trunk.rows import UsedRows
 from adapter_stilts.errors import UsageError, refuse
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.seeding import Seeds, draw
@@ -80,8 +81,10 @@ class AdapterEncoder(nn.Module):
 
     def load(self, name: str, kind: str, settings: Mapping[str, object], tensors: Mapping[str, Tensor]) -> None:
         """An adapter from its tensors; ArtefactError for a name or shape that kind, settings and trunk do not have."""
-        parts = self._built(name, kinds[kind], settings, seed=0)
-        copy_into(f"adapter '{name}'", parts, tensors, self.trunk.depth, self.trunk.config.num_hidden_layers)
+        make, place = partial(self._built, name, kinds[kind], settings, 0), (self.trunk.depth, self._layers)
+        check_fit(f"adapter '{name}'", unfilled(f"adapter '{name}'", make), tensors, *place)
+        parts = make()
+        copy_into(f"adapter '{name}'", parts, tensors, *place)
         self.adapters[name], self._kinds[name] = self._taken_in(parts), kinds[kind]
 
     def tensors(self, name: str) -> dict[str, Tensor]:
@@ -98,7 +101,7 @@ class AdapterEncoder(nn.Module):
     def load_fusion(self, fuse: Fuse, tensors: Mapping[str, Tensor]) -> None:
         """An AdapterFusion from its tensors; verified like an adapter's."""
         name, parts = self._built_fusion(fuse, seed=0)
-        copy_into(f"fusion '{name}'", parts, tensors, self.trunk.depth, self.trunk.config.num_hidden_layers)
+        copy_into(f"fusion '{name}'", parts, tensors, self.trunk.depth, self._layers)
         self.fusions[name] = self._taken_in(parts)
 
     def fusion_tensors(self, fuse: Fuse) -> dict[str, Tensor]:
@@ -111,6 +114,10 @@ class AdapterEncoder(nn.Module):
         fused = () if whole is None else tuple(self._known_fusion(fuse) for fuse in fusions(whole))
         used = {} if whole is None else {name: self.adapters[name] for name in names(whole)}
         self.composition, self._used, self._fused = whole, used, fused
+
+    def active_kinds(self) -> dict[str, Kind]:
+        """The kind of each adapter of the active composition, in its order."""
+        return {name: self._kinds[name] for name in self._used}
 
     def train_parts(self, parts: Iterable[str]) -> None:
         """What trains from now on, adapters and fusions by name; all else is frozen, and the mode stays as it is."""
@@ -164,7 +171,13 @@ class AdapterEncoder(nn.Module):
 
     def word_embeddings(self) -> Tensor:
         """The word embeddings of the trunk that runs, [V, H], in its precision."""
-        return self._running().word_embeddings.weight
+        return self.running().word_embeddings.weight
+
+    def running(self) -> TrunkModel:
+        """The trunk that runs: the frozen one, or that of an active adapter of kind full."""
+        if self.base.training != self.training:  # another encoder over the same trunk has set its mode
+            self.base.train(self.training)
+        return next((parts.trunk for parts in self._used.values() if parts.trunk is not None), self.base)
 
     def fusion_penalty(self) -> Tensor:
         """0.01 * ||I - V||^2, summed over the layers of the active fusions that train; added to the loss, once."""
@@ -188,6 +201,11 @@ class AdapterEncoder(nn.Module):
     def device(self) -> torch.device:
         return next(self.base.parameters()).device
 
+    @property
+    def _layers(self) -> int:
+        """Of the whole trunk, however many are held."""
+        return self.trunk.config.num_hidden_layers
+
     def _states(self, input_ids: Tensor, attention_mask: Tensor, layer: int | None) -> Iterator[Tensor]:
         last = self.trunk.depth if layer is None else layer
         if not 0 <= last <= self.trunk.depth:
@@ -197,7 +215,7 @@ class AdapterEncoder(nn.Module):
         if input_ids.shape[-1] > longest:
             what = f"{input_ids.shape[-1]} tokens in a row, and {self.trunk.name} reads at most {longest}"
             raise UsageError(what, do="lower max_length")
-        model, half = self._running(), self.trunk.precision != "fp32"
+        model, half = self.running(), self.trunk.precision != "fp32"
         run: Callable[..., Tensor] = model.run
         if self._checkpointing and self.training and torch.is_grad_enabled():
             run = partial(checkpoint, model.run, use_reentrant=False)
@@ -220,11 +238,6 @@ class AdapterEncoder(nn.Module):
     def _invertible(self) -> list[Invertible]:
         blocks = (parts.invertible() for parts in self._used.values())
         return [block for block in blocks if block is not None]
-
-    def _running(self) -> TrunkModel:
-        if self.base.training != self.training:  # another encoder over the same trunk has set its mode
-            self.base.train(self.training)
-        return next((parts.trunk for parts in self._used.values() if parts.trunk is not None), self.base)
 
     def _built(self, name: str, kind: Kind, settings: Mapping[str, object], seed: int) -> AdapterParts:
         resolved = resolve(kind, settings)
@@ -266,5 +279,6 @@ def fresh_adapter(trunk: TrunkModel, kind: Kind, settings: Mapping[str, Setting]
 
 
 def count(module: nn.Module) -> int:
-    """How many parameters it has."""
-    return sum(parameter.numel() for parameter in module.parameters())
+    """How many parameters it has, rows of embeddings that are not in memory among them."""
+    rows = sum(rows.size for rows in module.modules() if isinstance(rows, UsedRows))
+    return sum(parameter.numel() for parameter in module.parameters()) + rows

@@ -17,7 +17,6 @@ Every mistake in a file is a TaskDataError that names file and line.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -43,7 +42,7 @@ from adapter_stilts.data.tables import (
     tab_rows,
 )
 from adapter_stilts.errors import TaskDataError
-from adapter_stilts.files import first_line
+from adapter_stilts.files import first_line, from_json
 from adapter_stilts.formats.base import Example, formats
 
 LANGUAGE_COLUMNS = ("language", "lang", "langs")  # what releases call the column that names a row's language
@@ -73,7 +72,7 @@ def is_predicted(path: Path) -> bool:
     answering = [format for format in formats.values() if format.answer_columns]
     if suffix(path) in JSON_LINES:
         with suppress(ValueError):
-            return tuple(json.loads(line)) in {format.answer_fields for format in answering}
+            return tuple(from_json(line)) in {format.answer_fields for format in answering}
         return False
     headers = {format.answer_columns for format in answering}
     return any(tuple(cell.strip('"') for cell in line.split(mark)) in headers for mark in "\t,;")

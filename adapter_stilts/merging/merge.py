@@ -30,6 +30,8 @@ WITHOUT_A_SUM = {
     "prefix_tuning": "a prefix is attended to, so two of them have no sum",
     "mam": "its prefix is attended to, so two of them have no sum",
     "seq_bn_inv": "the sum of two invertible blocks cannot be inverted",
+    "dora": "the lengths that it gives the rows of a projection depend on the trunk and on the rest of the change",
+    "vera": "its vectors act on random matrices, and a sum of two needs matrices of its own",
     "compacter": "its matrices are Kronecker products by a rule of its own, and the sum of two is none",
 }
 

@@ -27,7 +27,7 @@ from typing import Any, TypeAlias
 
 from adapter_stilts.data.tables import broken_json, json_line_rows, suffix
 from adapter_stilts.errors import TaskDataError, UsageError
-from adapter_stilts.files import numbered_lines, read_text, write_json, write_text
+from adapter_stilts.files import from_json, numbered_lines, read_text, write_json, write_text
 from adapter_stilts.registry import Registry
 
 Ranked: TypeAlias = Mapping[str, Sequence[str]]
@@ -167,9 +167,9 @@ def _object(path: Path) -> dict[str, object]:
         return entries
 
     try:
-        value = json.loads(read_text(path), object_pairs_hook=once)
-    except json.JSONDecodeError as error:
-        raise broken_json(error, f"{path}, line {error.lineno}") from error
+        value = from_json(read_text(path), object_pairs_hook=once)
+    except ValueError as error:
+        raise broken_json(error, f"{path}, line {getattr(error, 'lineno', 1)}") from error
     if not isinstance(value, dict):
         raise _no_answers(path)
     return value

@@ -282,7 +282,7 @@ def _made(reader: SentenceReader, request: Encoding, file: TextFile) -> dict[str
 def _counts(made: Mapping[str, Any], shards: Sequence[Shard]) -> dict[str, Any]:
     names = ("rows", "dimension", "dtype", "trunk_name", "trunk", "composition", "layer", "pool", "text")
     counts = {name: sum(getattr(shard, name) for shard in shards) for name in ("blank", "repeated", "cut")}
-    return {name: made[name] for name in names} | counts | {"shards": len(shards), "shard_rows": made["shard_rows"]}
+    return {name: made.get(name) for name in names} | counts | {"shards": len(shards), "shard_rows": made["shard_rows"]}
 
 
 def _check(request: Encoding) -> None:

@@ -114,7 +114,7 @@ def open_side(name: str, file: TextFile | None, path: Path, work: Path) -> Side:
         what = f"{vectors.rows} vectors for {file.survey.rows} sentences"
         do = "give the vectors of this file; it may be truncated, or have been cleaned since"
         raise TaskDataError(what, where=f"{path} and {file.path}", do=do)
-    if vectors.made and vectors.made["text"] != file.survey.sha256:
+    if vectors.made and vectors.made.get("text") != file.survey.sha256:
         what = "the vectors were made of another text"
         raise TaskDataError(what, where=f"{path} and {file.path}", do="encode this file again")
     keys: list[bytes] = []

@@ -18,6 +18,7 @@ import torch
 from adapter_stilts import environment
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.config.load import dump, load
+from adapter_stilts.config.places import LOCAL, travelling
 from adapter_stilts.config.schema import Adapter, Data, RunConfig, Task
 from adapter_stilts.encoder.composition import names
 from adapter_stilts.errors import ArtefactError, UsageError
@@ -43,6 +44,7 @@ from adapter_stilts.sharing.manifest import (
     read_manifest,
     write_manifest,
 )
+from adapter_stilts.sharing.places import known_trunk, remember
 from adapter_stilts.tasks.user import find_task
 
 NONE, MEAN = "none", "merge"  # in the place of the run whose head is taken
@@ -114,7 +116,9 @@ def merge(
             clear(folder)
         remove_remains(folder)
         claim(folder, identity, MERGED)
-        write_text(folder / CONFIG, dump(described))
+        write_text(folder / LOCAL, dump(described))
+        write_text(folder / CONFIG, dump(travelling(described, parents[0].manifest.trunk.name)))
+        remember(folder, trunk=known_trunk(parents[0].folder))
         if heads.source is not None and (heads.source.folder / TASK_FILE).is_file():
             write_text(folder / TASK_FILE, read_text(heads.source.folder / TASK_FILE))
         line = lineage("merge", parents, MERGED, merged.part.facts["kind"], merged=merged.part)

@@ -27,6 +27,7 @@ from adapter_stilts.runs.lineage import check_parents, digest, renamed, trained_
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
 from adapter_stilts.sharing.manifest import MergeFacts
+from adapter_stilts.sharing.places import trunk_place
 
 MERGED = "merged"  # what the adapter is called
 PARAMETERS = ("seq_bn", "double_seq_bn", "par_bn")  # kinds whose changes are those of parameters
@@ -114,14 +115,17 @@ def _start(
         same = (adapter.kind, adapter.settings) == (kind, settings) and kind in (*PARAMETERS, "full")
         refuse(not same, what, "leave --start out, or name the run whose adapter all of them continued")
         return begun.manifest.name, adapter.tensors
+    if kind not in (*PARAMETERS, "full"):
+        return "", None
+    place = trunk_place(parents[0].folder, trunk)
     if kind == "full":
-        pretrained = load_trunk(trunk.name, revision=trunk.revision, precision="fp32")
-        return trunk.name, dict(pretrained.model.named_parameters())
+        pretrained = load_trunk(place, revision=trunk.revision, precision="fp32")
+        return trunk.name, pretrained.model.tensors()
     seeds = {parent.manifest.seeds.get("training", 0) for parent in parents}
     fresh = all(parent.manifest.how in FROM_SCRATCH for parent in parents)
     alike = all(adapter.settings == settings for adapter in adapters)
-    if kind not in PARAMETERS or len(parents) == 1 or len(seeds) > 1 or not fresh or not alike:
+    if len(seeds) > 1 or not fresh or not alike:
         return "", None
-    config, _ = trunk_facts(trunk.name, revision=trunk.revision)
+    config, _ = trunk_facts(place, revision=trunk.revision)
     parts = fresh_adapter(empty_model(config), kinds[kind], settings, Seeds(min(seeds)).number("adapter"))
     return f"the fresh adapter of seed {min(seeds)}", copies(parts)

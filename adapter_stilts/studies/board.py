@@ -8,7 +8,6 @@ tried again by the same command; what is done and still stands is not.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import Any
 
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.errors import ArtefactError
-from adapter_stilts.files import write_json
+from adapter_stilts.files import from_json, read_bytes, write_json
 from adapter_stilts.studies.stages import Stage
 
 STUDY = "study.json"
@@ -70,7 +69,7 @@ def recorded(out: Path) -> dict[str, dict[str, Any]]:
     if not path.is_file():
         return {}
     try:
-        return {record["key"]: record for record in json.loads(path.read_bytes())["stages"]}
+        return {record["key"]: record for record in from_json(read_bytes(path))["stages"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
         advice = "remove it: finished runs are found again"
         raise ArtefactError(f"{STUDY} is damaged", where=str(path), do=advice) from error

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,9 @@ from adapter_stilts.registry import nearest, unknown_name
 from adapter_stilts.tasks.base import Task, task_of, tasks
 from adapter_stilts.tasks.source import SPLITS, Hub
 
+LONGEST, MOST = 300, 4  # characters and placeholders of a file's pattern
+PLACEHOLDER = re.compile(r"\{l\}|\{name\}|\*")
+
 
 def _texts(value: object) -> object:
     """Words in a line are a list of words; an unquoted 0, which YAML reads as a number, is text."""
@@ -44,12 +48,25 @@ def _format(value: str) -> str:
     return value
 
 
+def _pattern(value: str) -> str:
+    parts = value.split()
+    climbing = any(part.startswith("/") or ".." in part.split("/") for part in parts)
+    if not parts or climbing or len(value) > LONGEST or len(PLACEHOLDER.findall(value)) > MOST or "\0" in value:
+        sentence = f"should be a file's name below the folder of data, with at most {MOST} of {{l}}, {{name}} and *"
+        raise PydanticCustomError("pattern", "{sentence}", {"sentence": sentence})
+    return value
+
+
 def _strings(value: object) -> object:
     return {str(key): str(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_texts)]
-Patterns = Annotated[tuple[str, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
+Patterns = Annotated[
+    tuple[Annotated[str, AfterValidator(_pattern)], ...],
+    BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
+    Field(max_length=100),
+]
 Split = Literal["train", "validation", "test"]
 Names = Annotated[dict[str, str], BeforeValidator(_strings)]
 
@@ -179,7 +196,7 @@ def _sentence(item: ErrorDetails) -> str:
         return f"unknown key '{place}'{_meant(str(item['loc'][-1]), known)}"
     if item["type"] == "missing":
         return f"'{place}' is missing"
-    if place.startswith(("files.", "hub.splits.")):
+    if place.startswith(("files.", "hub.splits.")) and item["type"] != "pattern":
         return f"{place}: a split is one of {', '.join(SPLITS)}, with what holds it"
     return f"{place}: {item['msg'][0].lower()}{item['msg'][1:]}"
 

@@ -26,7 +26,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from adapter_stilts.errors import ArtefactError
-from adapter_stilts.files import disk_errors
+from adapter_stilts.files import disk_errors, from_json, read_bytes
 
 FORMAT = 2
 STATE = "state.json"
@@ -134,7 +134,7 @@ def load(path: Path, identity: str) -> Checkpoint:
     Raises ArtefactError where it belongs to another configuration, or was cut short or changed.
     """
     try:
-        document = json.loads((path / STATE).read_bytes())
+        document = from_json(read_bytes(path / STATE))
         stated = document.pop("sha256")
     except (OSError, ValueError, KeyError, AttributeError) as error:
         raise _damaged(path / STATE) from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -210,7 +212,7 @@ def test_keeps_a_number_as_written_where_text_belongs(written):
 
 def test_survives_an_alias_bomb(written):
     rows = ["a0: &a0 [x, x]"] + [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30)]
-    assert "no such key" in message(written("\n".join(rows)))
+    assert "more than 20,000 values" in message(written("\n".join(rows)))
 
 
 def test_changes_single_keys_of_a_value():
@@ -286,3 +288,24 @@ def test_refuses_a_key_given_by_two_names(written):
     assert "training.clip: stands here a second time (line 3); max_grad_norm is another name of it" in told
     assert "training.per_device_train_batch_size=4: given twice, and training.batch_rows is another name of it" in told
     assert "training.accumulation = 'many': should be a whole number (line 4)" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("".join(f"{' ' * level}k{level}:\n" for level in range(330)), "more than 32 levels"),
+        ("a: " + "[" * 100_000, "more than 32 levels"),
+        ("".join(f"k{number}: 1\n" for number in range(50_000)), "more than 20,000 values"),
+        ("a: " + "x" * 5_000_000, "more than 4,194,304 characters"),
+        (f"training: {{seed: {10**40}}}", "training.seed"),
+        (f"training: {{max_steps: {10**40}}}", "training.max_steps.*should be below"),
+        ("training: {epochs: 1000001}", "training.epochs.*should be at most 1e\\+06"),
+    ],
+)
+def test_refuses_what_no_person_means(written, text, match):
+    assert re.search(match, message(written(text)))
+
+
+def test_refuses_a_key_of_a_thousand_levels():
+    with pytest.raises(ConfigError, match="write it as key=value"):
+        load(None, [f"{'a.' * 1000}b=1"])

@@ -193,7 +193,7 @@ def _low_rank(parts: LibraryParts, config: Any, trunk: TrunkModel, kept: list[in
     asked |= {"intermediate": config["intermediate_lora"], "output_dense": config["output_lora"]}
     make = IA3 if config["composition_mode"] == "scale" else LoRA
     for layer in kept:
-        for site in (site for site in PROJECTIONS if asked[site]):
+        for site in (site for site in PROJECTIONS if asked.get(site)):
             inputs, outputs = trunk.shape.projections[site]
             parts.hang(layer, site, make((config["r"], inputs), (outputs, config["r"]), config))
 

@@ -10,12 +10,13 @@ import torch
 
 from adapter_stilts.encoder.composition import Fuse, Name, fusions, names, parse
 from adapter_stilts.encoder.kinds import kinds
-from adapter_stilts.encoder.model import AdapterEncoder
+from adapter_stilts.encoder.model import AdapterEncoder, count
 from adapter_stilts.encoder.trunk.config import TrunkConfig
 from adapter_stilts.encoder.trunk.loading import Trunk, load_trunk, new_trunk
 from adapter_stilts.errors import ArtefactError, CompositionError, UnknownName, UsageError
 
-KINDS = ["seq_bn", "double_seq_bn", "par_bn", "seq_bn_inv", "compacter", "lora", "ia3", "prefix_tuning", "mam", "full"]
+KINDS = ["seq_bn", "double_seq_bn", "par_bn", "seq_bn_inv", "compacter", "lora", "rslora", "dora", "vera", "ia3"]
+KINDS += ["prefix_tuning", "mam", "full"]
 Batch = dict[str, torch.Tensor]
 Make = Callable[..., AdapterEncoder]
 Settings = Mapping[str, dict[str, object]]
@@ -60,7 +61,7 @@ def test_initial_weights_depend_on_the_seed_alone(kind: str, tiny_trunk: Trunk, 
     encoder.add("c", kind, kind_settings[kind], seed=4)
     a, b, c = (encoder.tensors(name) for name in "abc")
     assert all(torch.equal(a[name], b[name]) for name in a)
-    if kind not in ("full", "ia3"):
+    if kind not in ("full", "ia3", "vera"):
         assert any(not torch.equal(a[name], c[name]) for name in a)
 
 
@@ -232,6 +233,6 @@ def test_tells_what_it_is_made_of(make_encoder: Make, tiny_trunk: Trunk) -> None
     assert rows["a"].parameters == 2 * (32 * 8 + 8 + 8 * 32 + 32)
     assert rows["c"].parameters == 2 * 2 * 2 * 4 * 32
     assert rows["fuse(a, b)"].parameters == 2 * (3 * 32 * 32 + 2 * 32)
-    assert rows["f"].parameters == rows["trunk"].parameters == sum(p.numel() for p in tiny_trunk.model.parameters())
+    assert rows["f"].parameters == rows["trunk"].parameters == count(tiny_trunk.model)
     encoder.activate(Name("f"))
     assert [row.part for row in encoder.table() if row.active] == ["f"]

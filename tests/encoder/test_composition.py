@@ -26,6 +26,7 @@ A, B, C, D = (Name(letter) for letter in "abcd")
 KINDS = dict.fromkeys("abcd", kinds["seq_bn"]) | {
     "low": kinds["lora"],
     "scale": kinds["ia3"],
+    "dora": kinds["dora"],
     "pre": kinds["prefix_tuning"],
     "mam": kinds["mam"],
     "lang": kinds["seq_bn_inv"],
@@ -135,6 +136,7 @@ def test_accepts_what_has_a_meaning(text: str) -> None:
         ("fuse(a, two)", r"different places of a layer"),
         ("stack(a, full)", r"can only lie at the bottom"),
         ("stack(full, full2)", r"can only lie at the bottom"),
+        ("stack(full, dora)", r"'dora' is of kind dora, which reads the weights of the frozen trunk"),
         ("average(a, b, weights=0.5/0.4)", r"sum to 0.9, not to 1"),
         ("average(a, b, weights=1/-1)", r"sum to 0, not to 1"),
         ("average(a, b, weights=1)", r"2 parts and 1 weights"),

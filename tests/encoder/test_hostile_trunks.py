@@ -128,7 +128,8 @@ def test_reads_no_pooling_from_elsewhere(folder: Path, tmp_path: Path) -> None:
     (folder / "1_Pooling" / "config.json").symlink_to("/dev/zero")
 
     def pooled(path: str) -> None:
-        modules = [{"type": "sentence_transformers.models.Pooling", "path": path}]
+        types = {"Transformer": "", "Pooling": path}
+        modules = [{"type": f"sentence_transformers.models.{type}", "path": place} for type, place in types.items()]
         (folder / "modules.json").write_text(json.dumps(modules), encoding="utf-8")
 
     pooled("1_Pooling")
@@ -191,3 +192,17 @@ def test_answers_a_broken_configuration(folder: Path) -> None:
         with pytest.raises(ArtefactError, match="cannot be"):
             read_config(folder)
         (folder / "config.json").write_bytes(kept)
+
+
+@pytest.mark.parametrize("table", ["", "AAAA", "////////", "A" * 9999, "not base64!", "AQAAAA==", "BAAAAAAAAAA="])
+def test_refuses_a_table_of_characters_that_ends_the_library(folder: Path, table: str) -> None:
+    document = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    document["normalizer"] = {"type": "Precompiled", "precompiled_charsmap": table}
+    (folder / "tokenizer.json").write_text(json.dumps(document), encoding="utf-8")
+    refused(folder, "the tokenizer cannot be read")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "9" * 5000, "null", "[]", "{}"])
+def test_refuses_a_list_of_shards_that_is_none(folder: Path, text: str) -> None:
+    (folder / "model.safetensors.index.json").write_text(text, encoding="utf-8")
+    refused(folder, "the list of shards cannot be read")

@@ -26,6 +26,9 @@ def size(kind: str, shape: TrunkConfig, **settings: object) -> int:
         ("seq_bn", 894_528, 3_171_840),
         ("double_seq_bn", 2 * 894_528, 2 * 3_171_840),
         ("lora", 294_912, 786_432),
+        ("rslora", 294_912, 786_432),
+        ("dora", 294_912 + 12 * 2 * 768, 786_432 + 24 * 2 * 1024),
+        ("vera", 12 * 2 * (256 + 768), 24 * 2 * (256 + 1024)),
         ("seq_bn_inv", 894_528 + 2 * (384 * 192 * 2 + 192 + 384), 3_171_840 + 525_824),
         ("par_bn", 12 * (768 * 384 * 2 + 384 + 768), 24 * (1024 * 512 * 2 + 512 + 1024)),
         ("ia3", 12 * (768 + 768 + 3072), 24 * (1024 + 1024 + 4096)),
@@ -117,7 +120,7 @@ def test_refuses_a_value_of_another_type(kind: str, settings: dict[str, object])
         ("seq_bn", {"leave_out": list(range(12))}, "leaves no layer"),
         ("seq_bn", {"dropout": 2.0}, "cannot build"),
         ("compacter", {"reduction_factor": 768 / 3}, "cannot build"),
-        ("lora", {"attn_matrices": ["q", "o"]}, "not one of: q, k, v"),
+        ("lora", {"attn_matrices": ["q", "x"]}, "not one of: q, k, v, o"),
         ("lora", {"attn_matrices": []}, "leave no projection"),
         ("ia3", {"init_weights": "vera"}, "cannot build"),
     ],
@@ -138,7 +141,7 @@ def test_a_new_kind_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_kind_says_what_it_is() -> None:
-    assert len(kinds) == 10
+    assert len(kinds) == 13
     for kind in kinds.values():
         assert kind.summary
         assert kind.paper.startswith("https://arxiv.org/abs/")

@@ -15,7 +15,7 @@ from adapter_stilts.config.load import with_settings
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.composition import parse
 from adapter_stilts.encoder.model import AdapterEncoder
-from adapter_stilts.errors import ArtefactError, UsageError
+from adapter_stilts.errors import UsageError
 from adapter_stilts.runs.merge import merge
 from adapter_stilts.sharing.bundle import load_bundle
 
@@ -197,24 +197,10 @@ def test_merges_whole_trunks_relative_to_theirs(trained, merged, tiny_trunk):
     full = {"adapter__kind": "full", "training__learning_rate": 1e-3}
     first, second = (trained("nli", out=f"full-{seed}", training__seed=seed, **full) for seed in (1, 2))
     folder = merged(first, second, method="task_arithmetic", weights=[1, -1])
-    start = dict(tiny_trunk.model.named_parameters())
+    start = tiny_trunk.model.tensors()
     one, other = adapter(first).tensors, adapter(second).tensors
     for name, tensor in adapter(folder).tensors.items():
         assert torch.allclose(tensor, start[name] + one[name] - other[name], atol=1e-5)
-
-
-def test_refuses_weights_that_are_not_numbers(two, merged):
-    from adapter_stilts.sharing.bundle import save_parts
-    from adapter_stilts.sharing.manifest import read_manifest, write_manifest
-
-    first, second = two()
-    bundle = load_bundle(second)
-    for part in bundle.parts:
-        part.tensors[next(iter(part.tensors))].fill_(float("nan"))
-    hashes = {**bundle.manifest.files, **save_parts(second, bundle.parts)}
-    write_manifest(second, read_manifest(second).model_copy(update={"files": hashes}))
-    with pytest.raises(ArtefactError, match=r"'encoder.layer.* of .*other-lora holds values that are not finite"):
-        merged(first, second)
 
 
 def test_trains_a_target_from_merged_runs(trained, two):

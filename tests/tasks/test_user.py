@@ -1,5 +1,6 @@
 """A user's own task in YAML, its mistakes, and settings over a task."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,10 @@ def test_reads_a_data_set_of_the_hub_that_a_task_file_names(write):
 def test_refuses_a_miniature_data_set_of_another_format(write):
     with pytest.raises(ConfigError, match=r"miniature: 'qa' is no data set of the format 'pair' \(one of: (.*, )?nli,"):
         task_from_yaml(write("own.yaml", "name: own\nformat: pair\nminiature: qa\n"))
+
+
+@pytest.mark.parametrize("pattern", ["../secret.jsonl", "a/../../b", "/etc/passwd", " ", "", "*" * 5, "a\0", "a" * 301])
+def test_names_files_below_the_folder_by_patterns_of_a_bounded_size(write, pattern):
+    path = write("own.yaml", f"name: own\nformat: pair\nfiles: {{train: [{json.dumps(pattern)}]}}\n")
+    with pytest.raises(ConfigError, match="should be a file's name below the folder of data"):
+        task_from_yaml(path)

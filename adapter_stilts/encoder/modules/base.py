@@ -1,9 +1,10 @@
 """What modules are to the encoder, and what they need to know of a trunk, whatever its family.
 
-An adapter acts on a layer at up to eight sites. Two lie on the residual stream (`attention` and `output`: what the
-block computed, before it is added back and normalised), five are projections (`query`, `key`, `value`, `intermediate`,
-`output_dense`), and a prefix adds keys and values. At each of the first seven an adapter is a `Change`: given what
-flows there, what to add. The encoder composes changes (stack, fuse, average); the trunk's file says where they sit.
+An adapter acts on a layer at up to nine sites. Two lie on the residual stream (`attention` and `output`: what the
+block computed, before it is added back and normalised), six are projections (`query`, `key`, `value`,
+`attention_dense`, `intermediate`, `output_dense`), and a prefix adds keys and values. At each of the first eight an
+adapter is a `Change`: given what flows there, what to add. The encoder composes changes (stack, fuse, average); the
+trunk's file says where they sit.
 
     @modules.register("scale")
     def scale(parts, settings, trunk): ...      a builder: puts modules into `parts`, drawing their values in order
@@ -31,6 +32,7 @@ PROJECTIONS = {
     "query": "attention.self.query",
     "key": "attention.self.key",
     "value": "attention.self.value",
+    "attention_dense": "attention.output.dense",
     "intermediate": "intermediate.dense",
     "output_dense": "output.dense",
 }
@@ -136,7 +138,7 @@ def build(kind: Kind, settings: Mapping[str, Setting], trunk: TrunkModel) -> Ada
     try:
         for part in kind.parts:
             modules[part.module](parts, {**settings, **part.fixed}, trunk)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         what = f"cannot build {kind.name} with these settings: {error}"
         raise UsageError(what, where="adapter.settings", do=f"its defaults are {dict(kind.settings)}") from error
     return parts

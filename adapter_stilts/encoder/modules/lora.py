@@ -1,7 +1,7 @@
-"""Changes of the projections: low-rank matrices (LoRA) and learned scales ((IA)^3).
+"""Low-rank changes of the projections.
 
-Hu et al. (2022), https://arxiv.org/abs/2106.09685
-Liu et al. (2022), https://arxiv.org/abs/2205.05638
+lora     Hu et al. (2022), https://arxiv.org/abs/2106.09685
+rslora   Kalajdzievski (2023), https://arxiv.org/abs/2312.03732
 """
 
 from __future__ import annotations
@@ -9,23 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor, nn, zeros
 
-from adapter_stilts.encoder.modules.base import (
-    PROJECTIONS,
-    AdapterParts,
-    Change,
-    Norm,
-    Settings,
-    kept_layers,
-    modules,
-)
+from adapter_stilts.encoder.modules.base import AdapterParts, Change, Norm, Settings, modules
+from adapter_stilts.encoder.modules.projections import initialisation, place
 from adapter_stilts.encoder.trunk.base import TrunkModel
 
-T = TypeVar("T")
 Fill: TypeAlias = Callable[[Tensor], object]
 
 
@@ -35,10 +26,10 @@ class LoRA(Change):
     def __init__(self, inputs: int, outputs: int, settings: Settings) -> None:
         super().__init__()
         self.dropout = nn.Dropout(settings["dropout"])
-        self.lora_A = nn.Parameter(torch.zeros(settings["r"], inputs))
-        self.lora_B = nn.Parameter(torch.zeros(outputs, settings["r"]))
+        self.lora_A = nn.Parameter(zeros(settings["r"], inputs))
+        self.lora_B = nn.Parameter(zeros(outputs, settings["r"]))
         self.scaling = settings["alpha"] / settings["r"]
-        fill_a, fill_b = _known(PAIRS, settings)
+        fill_a, fill_b = initialisation(PAIRS, settings)
         fill_a(self.lora_A)
         fill_b(self.lora_B)
 
@@ -48,59 +39,27 @@ class LoRA(Change):
         return change if self.scaling == 1 else change * self.scaling
 
 
-class IA3(Change):
-    """y * s with s [outputs], as what it adds: y * s is y + y * (s - 1); Liu et al."""
+class RsLoRA(LoRA):
+    """y + (alpha / sqrt(r)) * B A x: a scale at which a higher rank does not learn more slowly; Kalajdzievski."""
 
     def __init__(self, inputs: int, outputs: int, settings: Settings) -> None:
-        super().__init__()
-        self.lora_B = nn.Parameter(torch.zeros(outputs, 1))
-        _known(SCALES, settings)(self.lora_B)
-
-    def change(self, hidden: Tensor, source: Tensor, norm: Norm | None) -> Tensor:
-        return hidden * (self.lora_B.view(-1) - 1).to(hidden.dtype)
+        super().__init__(inputs, outputs, settings)
+        self.scaling = settings["alpha"] / math.sqrt(settings["r"])
 
 
 @modules.register("lora")
 def lora(parts: AdapterParts, settings: Settings, trunk: TrunkModel) -> None:
-    """A low-rank change of every projection asked for, in each layer that is kept."""
-    _place(parts, settings, trunk, LoRA)
+    """A low-rank change of every projection asked for."""
+    place(parts, settings, trunk, lambda layer, site: LoRA(*trunk.shape.projections[site], settings))
 
 
-@modules.register("ia3")
-def ia3(parts: AdapterParts, settings: Settings, trunk: TrunkModel) -> None:
-    """A scale on the output of every projection asked for, in each layer that is kept."""
-    _place(parts, settings, trunk, IA3)
+@modules.register("rslora")
+def rslora(parts: AdapterParts, settings: Settings, trunk: TrunkModel) -> None:
+    """The same, scaled by the root of the rank."""
+    place(parts, settings, trunk, lambda layer, site: RsLoRA(*trunk.shape.projections[site], settings))
 
 
-def _place(
-    parts: AdapterParts, settings: Settings, trunk: TrunkModel, make: Callable[[int, int, Settings], Change]
-) -> None:
-    unknown = set(settings["attn_matrices"]) - {"q", "k", "v"}
-    if unknown:
-        raise ValueError(f"attn_matrices holds '{sorted(unknown)[0]}', which is not one of: q, k, v")
-    asked = {
-        **{site: settings["selfattn_lora"] and site[0] in settings["attn_matrices"] for site in ATTENTION},
-        "intermediate": settings["intermediate_lora"],
-        "output_dense": settings["output_lora"],
-    }
-    sites = [site for site in PROJECTIONS if asked[site]]
-    if not sites:
-        raise ValueError("attn_matrices, intermediate_lora and output_lora leave no projection to change")
-    for layer in kept_layers(settings, trunk.shape.layers):
-        for site in sites:
-            parts.attach(layer, site, make(*trunk.shape.projections[site], settings))
-
-
-def _known(values: Mapping[str, T], settings: Settings) -> T:
-    how = settings["init_weights"]
-    if how not in values:
-        raise ValueError(f"Unknown init_weights '{how}'; one of: {', '.join(values)}")
-    return values[how]
-
-
-ATTENTION = ("query", "key", "value")
 SMALL: Fill = partial(nn.init.normal_, std=0.02)
-SCALES: Mapping[str, Fill] = {"lora": nn.init.zeros_, "bert": SMALL, "ia3": nn.init.ones_}
 PAIRS: Mapping[str, tuple[Fill, Fill]] = {
     "lora": (partial(nn.init.kaiming_uniform_, a=math.sqrt(5)), nn.init.zeros_),  # B = 0: a fresh one changes nothing
     "bert": (SMALL, SMALL),

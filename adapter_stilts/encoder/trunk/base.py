@@ -19,6 +19,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor, nn
 
+from adapter_stilts.encoder.trunk.precision import unpacked
+from adapter_stilts.encoder.trunk.rows import UsedRows
+
 if TYPE_CHECKING:
     from adapter_stilts.encoder.sites import Active
 
@@ -47,11 +50,13 @@ class TrunkModel(nn.Module):
     architecture  of the family with a masked-LM head, as transformers calls it
     stored        what the names of the weights begin with in its files
     mask_head     names of the masked-LM head's tensors in them: ours -> theirs
+    projections   by site, the module in a layer; which third of it where queries, keys and values are one module
     """
 
     architecture: ClassVar[str]
     stored: ClassVar[str]
     mask_head: ClassVar[Mapping[str, str]]
+    projections: ClassVar[Mapping[str, tuple[str, int | None]]]
     shape: Shape
 
     @property
@@ -60,9 +65,20 @@ class TrunkModel(nn.Module):
         raise NotImplementedError
 
     @property
-    def word_embeddings(self) -> nn.Embedding:
+    def word_embeddings(self) -> nn.Embedding | UsedRows:
         """One row for each token, [V, H]."""
         raise NotImplementedError
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every weight by its name in the family's files, the whole table of word embeddings among them."""
+        rows = {f"{name}.weight": rows.weight for name, rows in self.named_modules() if isinstance(rows, UsedRows)}
+        return dict(self.named_parameters()) | rows
+
+    def projection(self, layer: int, site: str) -> Tensor:
+        """The weight of a projection, [outputs, inputs], as plain numbers where it is stored packed."""
+        place, third = self.projections[site]
+        weight = unpacked(self.layers[layer].get_submodule(place))
+        return weight if third is None else weight.chunk(3)[third]
 
     def embed(self, input_ids: Tensor) -> Tensor:
         """Token ids [B, T] to hidden state 0, [B, T, H]."""

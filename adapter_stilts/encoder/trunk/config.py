@@ -7,13 +7,13 @@ transformers 4.57 lets a config.json choose code to run: `auto_map` names Python
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from adapter_stilts.errors import ArtefactError, MissingError
+from adapter_stilts.files import from_json, read_bytes
 from adapter_stilts.miniature.datasets import trunk_folder
 
 REFETCH = "fetch the trunk again, all of its files"
@@ -152,8 +152,8 @@ def read_config(folder: Path) -> TrunkConfig:
     if path.stat().st_size > LARGEST:
         raise ArtefactError("config.json is no configuration: it is too large", where=str(path), do=REFETCH)
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        raw = from_json(read_bytes(path))
+    except (OSError, ValueError) as error:
         raise ArtefactError(f"config.json cannot be read: {error}", where=str(path), do=REFETCH) from error
     if not isinstance(raw, dict):
         raise ArtefactError("config.json is not a JSON object", where=str(path), do=REFETCH)

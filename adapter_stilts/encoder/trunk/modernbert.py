@@ -24,6 +24,7 @@ from adapter_stilts.encoder.sites import Active
 from adapter_stilts.encoder.trunk.attention import product
 from adapter_stilts.encoder.trunk.base import Shape, TrunkModel
 from adapter_stilts.encoder.trunk.config import ModernBertConfig, TrunkConfig
+from adapter_stilts.encoder.trunk.rows import UsedRows
 from adapter_stilts.encoder.trunk.xlmr import initialise, normalise, project
 
 
@@ -41,12 +42,22 @@ class ModernBert(TrunkModel):
             "bias": "decoder.bias",
         }
     )
+    projections = MappingProxyType(
+        {
+            "query": ("attn.Wqkv", 0),
+            "key": ("attn.Wqkv", 1),
+            "value": ("attn.Wqkv", 2),
+            "attention_dense": ("attn.Wo", None),
+            "intermediate": ("mlp.Wi", None),
+            "output_dense": ("mlp.Wo", None),
+        }
+    )
 
     def __init__(self, config: TrunkConfig) -> None:
         super().__init__()
         assert isinstance(config, ModernBertConfig)
         width, wide = config.hidden_size, config.intermediate_size
-        projections = dict.fromkeys(("query", "key", "value"), (width, width))
+        projections = dict.fromkeys(("query", "key", "value", "attention_dense"), (width, width))
         projections |= {"intermediate": (width, 2 * wide), "output_dense": (wide, width)}
         dropout = config.attention_probs_dropout_prob
         self.shape = Shape(config.num_hidden_layers, width, config.num_attention_heads, projections, dropout)
@@ -65,9 +76,9 @@ class ModernBert(TrunkModel):
         return layers
 
     @property
-    def word_embeddings(self) -> nn.Embedding:
+    def word_embeddings(self) -> nn.Embedding | UsedRows:
         words = self.embeddings["tok_embeddings"]
-        assert isinstance(words, nn.Embedding)
+        assert isinstance(words, nn.Embedding | UsedRows)
         return words
 
     def embed(self, input_ids: Tensor) -> Tensor:
@@ -98,7 +109,8 @@ class Layer(nn.Module):
 
     def forward(self, index: int, hidden: Tensor, padding: Tensor | None, active: Active | None) -> Tensor:
         read = normalised(self.attn_norm, hidden)
-        mixed = self.attn["Wo"](self._attend(index, read, padding, active))
+        gathered = self._attend(index, read, padding, active)
+        mixed = project(self.attn["Wo"], "attention_dense", index, gathered, active)
         attended = functional.dropout(mixed, self.attention_dropout, self.training)
         if active is not None:
             attended = active.at(index, "attention", attended, read, partial(self._after, hidden))

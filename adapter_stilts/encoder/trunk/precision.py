@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from adapter_stilts.config.schema import Precision
 from adapter_stilts.errors import UsageError
@@ -65,6 +65,20 @@ def quantise(model: nn.Module, precision: str) -> None:
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.Linear):
                 setattr(parent, name, _packed(library, child, precision))
+
+
+def unpacked(linear: nn.Module) -> Tensor:
+    """The weight of a projection as numbers, whether it is packed or not; frozen."""
+    weight: Any = linear.weight
+    plain: Tensor = weight.detach()
+    if plain.is_floating_point():
+        return plain
+    library, state = importlib.import_module("bitsandbytes.functional"), getattr(linear, "state", None)
+    if state is None:
+        plain = library.dequantize_4bit(weight.data, weight.quant_state)
+    else:
+        plain = library.int8_vectorwise_dequant(weight.data, weight.SCB if state.SCB is None else state.SCB)
+    return plain
 
 
 def _packed(library: Any, linear: nn.Linear, precision: str) -> nn.Module:

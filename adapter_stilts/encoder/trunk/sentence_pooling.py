@@ -13,7 +13,6 @@ that we do not have is named in `problem`, for whoever would follow it.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +24,7 @@ from torch.nn import functional
 
 from adapter_stilts.encoder.trunk import weights
 from adapter_stilts.errors import ArtefactError
+from adapter_stilts.files import from_json, read_bytes
 
 MODULES, LENGTH = "modules.json", "sentence_bert_config.json"
 DENSE = ("*_Dense/config.json", "*_Dense/model.safetensors")
@@ -155,8 +155,8 @@ def _read(path: Path, kind: type) -> Any:
     if not path.is_file():  # a link may lead to what never ends
         raise ArtefactError(f"there is no file {path.name}", where=str(path), do=do)
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        content = from_json(read_bytes(path))
+    except (OSError, ValueError) as error:
         raise ArtefactError(f"{path.name} cannot be read: {error}", where=str(path), do=do) from error
     whole = not isinstance(content, list) or all(isinstance(each, dict) for each in content)
     if not isinstance(content, kind) or not whole:

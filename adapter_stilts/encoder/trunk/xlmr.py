@@ -17,10 +17,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from adapter_stilts.encoder.activations import activation
+from adapter_stilts.encoder.modules.base import PROJECTIONS
 from adapter_stilts.encoder.sites import Active
 from adapter_stilts.encoder.trunk.attention import product
 from adapter_stilts.encoder.trunk.base import Shape, TrunkModel
 from adapter_stilts.encoder.trunk.config import TrunkConfig
+from adapter_stilts.encoder.trunk.rows import UsedRows
 from adapter_stilts.encoder.trunk.weights import MASK_HEAD
 
 
@@ -30,6 +32,7 @@ class XLMR(TrunkModel):
     architecture = "XLMRobertaForMaskedLM"
     stored = "roberta."
     mask_head = MappingProxyType({name: f"lm_head.{name}" for name in MASK_HEAD})
+    projections = MappingProxyType({site: (place, None) for site, place in PROJECTIONS.items()})
 
     def __init__(self, config: TrunkConfig) -> None:
         super().__init__()
@@ -46,7 +49,7 @@ class XLMR(TrunkModel):
         return layers
 
     @property
-    def word_embeddings(self) -> nn.Embedding:
+    def word_embeddings(self) -> nn.Embedding | UsedRows:
         return self.embeddings.word_embeddings
 
     def embedded(self, config: TrunkConfig) -> Embeddings:
@@ -65,7 +68,7 @@ class XLMR(TrunkModel):
 def shape(config: TrunkConfig) -> Shape:
     """What adapters must know of an XLM-R of these numbers."""
     hidden, wide = config.hidden_size, config.intermediate_size
-    projections = dict.fromkeys(("query", "key", "value"), (hidden, hidden))
+    projections = dict.fromkeys(("query", "key", "value", "attention_dense"), (hidden, hidden))
     projections |= {"intermediate": (hidden, wide), "output_dense": (wide, hidden)}
     dropout = config.attention_probs_dropout_prob
     return Shape(config.num_hidden_layers, hidden, config.num_attention_heads, projections, dropout)
@@ -77,6 +80,7 @@ class Embeddings(nn.Module):
     def __init__(self, config: TrunkConfig) -> None:
         super().__init__()
         width, self.padding_idx = config.hidden_size, config.pad_token_id
+        self.word_embeddings: nn.Embedding | UsedRows
         self.word_embeddings = nn.Embedding(config.vocab_size, width, padding_idx=self.padding_idx)
         self.position_embeddings = nn.Embedding(config.max_position_embeddings, width)
         self.token_type_embeddings = nn.Embedding(config.type_vocab_size, width)
@@ -108,7 +112,8 @@ class Layer(nn.Module):
 
     def forward(self, index: int, hidden: Tensor, padding: Tensor | None, active: Active | None) -> Tensor:
         after = self.attention.output
-        attended = self._dropped(after.dense(self._attend(index, hidden, padding, active)))
+        mixed = self._attend(index, hidden, padding, active)
+        attended = self._dropped(project(after.dense, "attention_dense", index, mixed, active))
         if active is not None:
             attended = active.at(index, "attention", attended, hidden, partial(_after, after.LayerNorm, hidden))
         middle = _after(after.LayerNorm, hidden, attended)

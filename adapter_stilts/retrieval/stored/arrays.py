@@ -35,6 +35,7 @@ from adapter_stilts.retrieval.compared import Vectors
 log = logging.getLogger(__name__)
 
 DTYPES = ("float32", "float16", "int8")
+PARTS = ("vectors", "scales", "texts")  # of a shard, a file each
 LARGEST = 127
 ROWS_AT_ONCE = 1 << 12  # of vectors on their way to a file
 

@@ -14,15 +14,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from adapter_stilts.errors import ArtefactError, MissingError
-from adapter_stilts.files import LEDGER, disk_errors, write_bytes
+from adapter_stilts.files import LEDGER, disk_errors, from_json, read_bytes, write_bytes
+from adapter_stilts.retrieval.stored.arrays import DTYPES, PARTS, file_name
 
 FORMAT = 1
+MOST = 1 << 40  # rows
 AGAIN = "encode the file again, with --overwrite"
 
 
@@ -84,24 +86,41 @@ def read_ledger(folder: Path) -> Ledger:
     """The ledger as far as it is whole. Raises MissingError where there is none, ArtefactError where it is damaged."""
     path = folder / LEDGER
     try:
-        content = path.read_bytes()
+        content = read_bytes(path)
     except OSError as error:
         do = "name a folder that `adapter-stilts encode` made, or one .npy file"
         raise MissingError("no vectors here", where=str(folder), do=do) from error
     lines = content[: content.rfind(b"\n") + 1].splitlines(keepends=True)
     try:
-        made, *rest = [json.loads(line) for line in lines]
+        made, *rest = [from_json(line) for line in lines]
         sealed = bool(rest) and "sha256" in rest[-1]
         shards = tuple(Shard(**fields) for fields in (rest[:-1] if sealed else rest))
         whole = made["format"] == FORMAT and [shard.shard for shard in shards] == list(range(len(shards)))
-    except (ValueError, TypeError, KeyError, IndexError) as error:
+        possible = _possible(made, shards, sealed=sealed)
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
         raise ArtefactError("the ledger is damaged", where=str(path), do=AGAIN) from error
+    if not possible:
+        what = "the ledger says of rows, dimension, dtype or shards what cannot be"
+        raise ArtefactError(what, where=str(path), do=AGAIN)
     if not whole or (
         sealed and rest[-1] != {"shards": len(shards), "sha256": hashlib.sha256(b"".join(lines[:-1])).hexdigest()}
     ):
         what = "the ledger does not match its checksum: it was changed or damaged after it was written"
         raise ArtefactError(what, where=str(path), do=AGAIN)
     return Ledger(made, shards, sealed)
+
+
+def _possible(made: Mapping[str, Any], shards: Sequence[Shard], *, sealed: bool) -> bool:
+    """Whether there can be such vectors: every number a whole one, and every shard as many rows as it must have."""
+    rows, size = made["rows"], made["shard_rows"]
+    if not all(type(number) is int and 0 <= number <= MOST for number in (rows, size - 1, made["dimension"] - 1)):
+        return False
+    told = [(number, each.rows) for each in shards for number in (each.blank, each.repeated, each.cut)]
+    counts = all(type(number) is int and 0 <= number <= most for number, most in told)
+    names = all(set(each.files) <= {file_name(part, each.shard) for part in PARTS} for each in shards)
+    sizes = all(each.rows == min(size, rows - each.shard * size) > 0 for each in shards)
+    complete = len(shards) == -(-rows // size) or not sealed
+    return made["dtype"] in DTYPES and counts and names and sizes and complete
 
 
 def _append(path: Path, fields: Mapping[str, Any]) -> None:

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adapter_stilts.errors import ArtefactError, MissingError, TaskDataError, UsageError
-from adapter_stilts.files import sha256
+from adapter_stilts.files import open_file, sha256
 from adapter_stilts.retrieval.compared import Flags, Vectors
 from adapter_stilts.retrieval.stored.arrays import file_name, widened
 from adapter_stilts.retrieval.stored.known import HASH_BYTES, Keys, Rows, first_of_keys
@@ -133,11 +133,17 @@ class ShardFiles:
     """The files of a folder's shards, also while it is written, each checked against the ledger before it is read."""
 
     def __init__(self, folder: Path, ledger: Ledger) -> None:
-        self.shard_rows = int(ledger.made["shard_rows"])
-        self._folder = folder
-        self._dtype = np.dtype(ledger.made["dtype"])
+        self.shard_rows, self._rows = ledger.made["shard_rows"], ledger.made["rows"]
+        self._folder, self._dtype = folder, np.dtype(ledger.made["dtype"])
+        self._row = {"vectors": ((ledger.made["dimension"],), self._dtype), "scales": ((), np.dtype(np.float32))}
+        self._row["texts"] = ((HASH_BYTES,), np.dtype(np.uint8))  # the shape and type of a row, by part
         self._hashes = {name: hash for shard in ledger.shards for name, hash in shard.files.items()}
         self._checked: set[str] = set()
+        for name in self._hashes:  # before there is memory for as many rows as the ledger says
+            shape, dtype = self._form(name)
+            path = folder / name
+            if path.is_file() and path.stat().st_size < math.prod(shape) * dtype.itemsize:
+                raise ArtefactError(f"the file is too short for {shape[0]} rows", where=str(path), do=AGAIN)
 
     def add(self, files: Mapping[str, str]) -> None:
         """Know of a shard that was just written."""
@@ -151,7 +157,11 @@ class ShardFiles:
     def vectors(self, shard: int, rows: slice | Rows) -> Vectors:
         """Rows of a shard as unit vectors in float32."""
         scales = self.read("scales", shard, rows) if self._dtype == np.int8 else None
-        return widened(self.read("vectors", shard, rows), scales)
+        units = widened(self.read("vectors", shard, rows), scales)
+        if not np.isfinite(units.sum()):
+            what, where = "a vector of it is not finite", str(self._folder / file_name("vectors", shard))
+            raise ArtefactError(what, where=where, do=AGAIN)
+        return units
 
     def stored(self, part: str, rows: Rows) -> NDArray[Any]:
         """Rows of the whole file as they are stored, in the order given."""
@@ -177,7 +187,17 @@ class ShardFiles:
         if sha256(path) != self._hashes.get(name):
             what = "a file of the vectors was changed or damaged: it does not match its sha256"
             raise ArtefactError(what, where=str(path), do=AGAIN)
+        matrix, form = _mapped(path), self._form(name)
+        if (matrix.shape, matrix.dtype) != form:
+            what = f"an array of shape {matrix.shape} and type {matrix.dtype}, and the ledger calls for {form[0]} and"
+            raise ArtefactError(f"{what} {form[1]}", where=str(path), do=AGAIN)
         self._checked.add(name)
+
+    def _form(self, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        """The shape and type of a file, by its name."""
+        part, _, number = Path(name).stem.partition("-")
+        inner, dtype = self._row[part]
+        return (min(self.shard_rows, self._rows - int(number) * self.shard_rows), *inner), dtype
 
 
 def _rows(path: Path, rows: slice | Rows) -> NDArray[Any]:
@@ -194,10 +214,11 @@ def _rows(path: Path, rows: slice | Rows) -> NDArray[Any]:
 
 
 def _mapped(path: Path) -> np.memmap[Any, Any]:
-    """A .npy file as a view of the file."""
+    """A .npy file as a view of the file; never what else numpy.load would open, such as a zip."""
     try:
-        matrix: np.memmap[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+        open_file(path).close()
+        matrix = np.lib.format.open_memmap(path, mode="r")
+    except Exception as error:  # of whatever kind a header's text can make: numpy evaluates it
         said = " ".join(str(error).split(". If you trust")[0].split())  # numpy then advises to load it unsafely
         what = f"not a whole .npy file of numbers: {said}"
         do = "write it again with numpy.save; the file may be truncated"

@@ -1,6 +1,8 @@
 """What an encoded folder and a .npy file give, row by row, and everything that is refused."""
 
 import hashlib
+import json
+import os
 
 import numpy as np
 import pytest
@@ -214,3 +216,87 @@ def test_refuses_rows_that_are_not_there(write):
     for read in (lambda: vectors.block(3, 8), lambda: vectors.block(-1, 2)):
         with pytest.raises(UsageError, match="of 7"):
             read()
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "value"),
+    [
+        *((0, key, None) for key in ("rows", "dimension", "dtype", "shard_rows")),
+        *((0, key, value) for key in ("rows", "dimension", "shard_rows") for value in (-1, 10**12, 10**40, "x", 1.5)),
+        *((0, "dtype", value) for value in ("object", "V8", "float64", 7)),
+        *((1, key, value) for key in ("rows", "blank") for value in (-1, "x", 10**12)),
+        *((1, "files", value) for value in (None, 7, {"../../vectors-00000.npy": "ab"}, {"vectors-00001.npy": "ab"})),
+    ],
+)
+def test_refuses_a_ledger_that_says_what_cannot_be(write, line, key, value):
+    folder, _ = write()
+    change_ledger(folder, line, key, value)
+    with pytest.raises(ArtefactError, match="ledger"):
+        open_vectors(folder).blank.any()
+
+
+def test_makes_no_room_for_rows_that_are_not_there(write):
+    folder, _ = write(shard_rows=9)
+    change_ledger(folder, 0, "rows", 10**11)
+    change_ledger(folder, 0, "shard_rows", 10**11)
+    change_ledger(folder, 1, "rows", 10**11)
+    with pytest.raises(ArtefactError, match="too short for 100000000000 rows"):
+        open_vectors(folder)
+
+
+@pytest.mark.parametrize("name", ["vectors-00001.npy", "texts-00001.npy", "scales-00001.npy"])
+@pytest.mark.parametrize("shape", [(3, 23), (72,), (3, 24, 1), (4, 24)])
+def test_refuses_a_shard_of_another_form(write, name, shape):
+    folder, _ = write(dtype="int8")
+    np.save(folder / name, np.ones(shape, dtype=np.float32))
+    ledger = [json.loads(line) for line in (folder / "ledger.jsonl").read_text().splitlines()]
+    hashed = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    change_ledger(folder, 2, "files", {**ledger[2]["files"], name: hashed})
+    vectors = open_vectors(folder)
+    with pytest.raises(ArtefactError, match="the ledger calls for"):
+        vectors.texts(0, 7) if "texts" in name else vectors.block(0, 7)
+
+
+def test_refuses_stored_numbers_that_are_none(write):
+    folder, _ = write(shard_rows=7)
+    array = np.load(folder / "vectors-00000.npy")
+    array[3, 5] = np.nan
+    np.save(folder / "vectors-00000.npy", array)
+    ledger = [json.loads(line) for line in (folder / "ledger.jsonl").read_text().splitlines()]
+    hashed = hashlib.sha256((folder / "vectors-00000.npy").read_bytes()).hexdigest()
+    change_ledger(folder, 1, "files", {**ledger[1]["files"], "vectors-00000.npy": hashed})
+    with pytest.raises(ArtefactError, match="not finite"):
+        open_vectors(folder).block(0, 7)
+
+
+HEADER = "{'descr': '<f4', 'fortran_order': False, 'shape': %s, }"
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["(" * 5000, HEADER % "(-1, 4)", HEADER % f"({10**30}, 1)", HEADER % "(True, 4)", "__import__('os').abort()"],
+)
+def test_refuses_an_array_whose_header_lies(tmp_path, header):
+    text = header.encode() + b"\n"
+    content = b"\x93NUMPY\x02\x00" + len(text).to_bytes(4, "little") + text + bytes(64)
+    (tmp_path / "a.npy").write_bytes(content)
+    with pytest.raises(TaskDataError, match="not a whole .npy file of numbers"):
+        open_vectors(tmp_path / "a.npy")
+
+
+def test_opens_neither_a_zip_nor_a_pipe_as_an_array(tmp_path):
+    with (tmp_path / "zip.npy").open("wb") as stream:
+        np.savez(stream, np.eye(3))
+    os.mkfifo(tmp_path / "pipe.npy")
+    for name, match in (("zip", "magic string"), ("pipe", "a pipe or a device")):
+        with pytest.raises(TaskDataError, match=match):
+            open_vectors(tmp_path / f"{name}.npy")
+
+
+def change_ledger(folder, line, key, value):
+    """Give a key another value, or take it out for None, and seal the ledger anew."""
+    path = folder / "ledger.jsonl"
+    rows = [json.loads(text) for text in path.read_text().splitlines()[:-1]]
+    rows[line] = {name: of for name, of in {**rows[line], key: value}.items() if of is not None}
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    seal(folder)

@@ -6,7 +6,7 @@ import pytest
 
 from adapter_stilts.errors import TaskDataError
 from adapter_stilts.tasks.base import Task, tasks
-from adapter_stilts.tasks.reading.files import find, language_in_name, language_told, languages_in
+from adapter_stilts.tasks.reading.files import _regex, find, language_in_name, language_told, languages_in
 from adapter_stilts.tasks.source import Source
 
 
@@ -257,3 +257,18 @@ def test_names_the_scripts_that_are_there_of_a_language_asked_for_in_another(wri
     ) as error:
         find(tasks["nli"], "test", "zh-Hant", tmp_path)
     assert "did you mean" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "matches"),
+    [
+        ("*a*a*a*a*a*a*a*a*a*a*a*a*b", "a" * 250, False),
+        ("*a*a*a*a*b", "xaxaaaxabb", True),
+        ("*.{l}.*-x", "one.de.two-x", True),
+        ("a*b(c)*.tsv", "aab(c)b(c).tsv", True),
+        ("{name}-{name}.{l}.{l}", "german-german.de.de", True),
+        ("{name}-{name}", "german-french", False),
+    ],
+)
+def test_matches_a_pattern_of_many_stars_at_once(pattern, name, matches):
+    assert bool(_regex(pattern).fullmatch(name)) is matches

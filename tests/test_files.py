@@ -1,0 +1,29 @@
+"""What is read of a file, whatever it holds and is."""
+
+import os
+
+import pytest
+
+from adapter_stilts.errors import TaskDataError
+from adapter_stilts.files import first_line, from_json, numbered_lines, read_bytes, read_json, sha256
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "9" * 5000, "", "[1,", "{'a': 1}"])
+def test_tells_json_that_is_none_by_one_error(tmp_path, text):
+    with pytest.raises(ValueError):
+        from_json(text)
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(TaskDataError, match="not valid JSON"):
+        read_json(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("name", ["pipe", "pipe.gz", "pipe.zst"])
+def test_waits_for_no_pipe(tmp_path, name):
+    path = tmp_path / name
+    os.mkfifo(path)
+    for read in (read_bytes, sha256):
+        with pytest.raises(OSError, match="a pipe or a device where a file was expected"):
+            read(path)
+    with pytest.raises(TaskDataError, match="a pipe or a device.*\n.*\n.*write what it gives to a file"):
+        list(numbered_lines(path))
+    assert first_line(path) == b""
