@@ -37,6 +37,7 @@ from adapter_stilts.sharing.card import write_card
 from adapter_stilts.sharing.manifest import (
     CONFIG,
     MANIFEST,
+    NO_HEAD,
     TASK_FILE,
     Manifest,
     PartFacts,
@@ -47,8 +48,8 @@ from adapter_stilts.sharing.manifest import (
 from adapter_stilts.sharing.places import known_trunk, remember
 from adapter_stilts.tasks.user import find_task
 
-NONE, MEAN = "none", "merge"  # in the place of the run whose head is taken
-HEADS = f"name the run whose head it gets, or say {MEAN} (the mean, of heads with the same labels) or {NONE}"
+MEAN = "merge"  # in the place of the run whose head is taken
+HEADS = f"name the run whose head it gets, or say {MEAN} (the mean, of heads with the same labels) or {NO_HEAD}"
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def merge(
     heads = heads_of(parents, head, merged.facts.weights)
     facts = merged.facts.model_copy(update={"head": heads.name})
     settings = config.merge.model_dump(mode="json", exclude={"start"})
-    of_heads = [heads.name, handed_on(heads.source.manifest)] if heads.source else [NONE]
+    of_heads = [heads.name, handed_on(heads.source.manifest)] if heads.source else [NO_HEAD]
     weights = [handed_on(parent.manifest) for parent in parents]
     identity = fingerprint([settings, facts.model_dump(mode="json", exclude={"search"}), weights, of_heads])
     folder = out or runs / f"{MERGED}-{identity}"
@@ -129,8 +130,8 @@ def merge(
 
 def heads_of(parents: Sequence[Bundle], choice: str, weights: Sequence[float]) -> Heads:
     """The heads that are asked for; UsageError for heads that have no mean."""
-    if choice == NONE or (not choice and len(parents) > 1):
-        return Heads((), NONE, None)
+    if choice == NO_HEAD or (not choice and len(parents) > 1):
+        return Heads((), NO_HEAD, None)
     if choice == MEAN:
         return Heads(tuple(_mean_heads(parents, weights)), "merged", parents[0])
     folders = {parent.folder.resolve(): parent for parent in parents}
@@ -138,7 +139,7 @@ def heads_of(parents: Sequence[Bundle], choice: str, weights: Sequence[float]) -
     if source is None:
         raise UsageError(f"--head {choice} is none of the runs that are merged", do=HEADS)
     if not source.of("head"):
-        return Heads((), NONE, None)
+        return Heads((), NO_HEAD, None)
     return Heads(source.of("head"), source.manifest.name, source)
 
 

@@ -33,6 +33,7 @@ CONFIG = "config.yaml"
 TASK_FILE = "task.yaml"  # the user's own description of the task, as it was
 METRICS = "metrics.jsonl"  # one line per logged step
 RESULTS = "results.json"
+NO_HEAD = "none"  # in the place of the run whose head a merged one has
 ROLES = ("adapter", "fusion", "head")  # of parts, and their folders
 VERSION = 2
 READ = (1, 2)  # 1 said where things lay on the machine that made it
@@ -254,6 +255,11 @@ class Manifest(Strict):
     parts: tuple[PartFacts, ...]
     files: dict[str, str]
     checksum: str = ""
+
+    @property
+    def headless(self) -> bool:
+        """Whether it was merged without a head."""
+        return self.merge is not None and self.merge.head == NO_HEAD
 
     @property
     def unlearned(self) -> dict[str, Learning]:

@@ -216,7 +216,10 @@ def test_refuses_a_kind_that_does_not_exist():
 
 
 STEP = st.tuples(
-    st.sampled_from(HOWS), st.lists(st.integers(0, 30), max_size=3), st.sampled_from(["nli", "qa"]), st.booleans()
+    st.sampled_from([how for how in HOWS if how != "merge"]),  # whose start is none of its parents' adapters
+    st.lists(st.integers(0, 30), max_size=3),
+    st.sampled_from(["nli", "qa"]),
+    st.booleans(),
 )
 
 
