@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from adapter_stilts.door.run import Run
+    from adapter_stilts.door.share import pull, push
     from adapter_stilts.door.vectors import Pair, encode, mine, search
     from adapter_stilts.door.verbs import compare, evaluate, fuse, load, predict, study, train
     from adapter_stilts.errors import StiltsError
@@ -26,6 +27,7 @@ DOOR = {
         ("compare", "evaluate", "fuse", "load", "predict", "study", "train"), "adapter_stilts.door.verbs"
     ),
     **dict.fromkeys(("Pair", "encode", "mine", "search"), "adapter_stilts.door.vectors"),
+    **dict.fromkeys(("pull", "push"), "adapter_stilts.door.share"),
     "Result": "adapter_stilts.statistics.result",
     "StiltsError": "adapter_stilts.errors",
 }
