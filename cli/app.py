@@ -21,7 +21,7 @@ from typer.core import TyperGroup
 from adapter_stilts import __version__
 from adapter_stilts.errors import DoesNotFit, Interrupted, StiltsError, UsageError
 
-from . import encode, evaluate, info, inspect, mine, predict, score, search, study, sweep, train
+from . import convert, encode, evaluate, info, inspect, mine, predict, score, search, study, sweep, train
 from .options import StiltsCommand, option
 from .tables import coloured
 
@@ -184,6 +184,7 @@ verb(app, "mine", mine.mine)
 verb(app, "search", search.search)
 verb(app, "sweep", sweep.sweep)
 verb(app, "study", study.study)
+verb(app, "convert", convert.convert)
 app.add_typer(lists, name="list")
 verb(app, "info", info.info)
 verb(app, "compare", info.compare)
