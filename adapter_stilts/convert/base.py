@@ -28,6 +28,7 @@ from adapter_stilts.files import from_json, read_bytes
 from adapter_stilts.formats.base import formats
 from adapter_stilts.registry import Registry, unknown_name
 from adapter_stilts.sharing.bundle import Bundle, DescribedHead, Part
+from adapter_stilts.sharing.places import named
 
 CONFIG = "adapter_config.json"  # both of peft and of AdapterHub
 HEAD = "stilts_head.json"  # what theirs do not say of a head of ours: its format, labels and length
@@ -64,6 +65,11 @@ class Source:
     @property
     def head_part(self) -> Part | None:
         return next((part for part in self.bundle.of("head") if part.name == self.head), None)
+
+    @property
+    def trunk_name(self) -> str:
+        """What travels: a hub id, or the last name of a folder."""
+        return str(named(self.trunk["name"], self.trunk["revision"] or "")["name"])
 
     @cached_property
     def config(self) -> TrunkConfig:

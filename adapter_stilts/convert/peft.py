@@ -63,7 +63,7 @@ def write(source: Source, out: Path) -> list[str]:
     base = source.model.stored if theirs is not None else ""
     tensors = _named(part, kind, settings, source.model, base)
     fields = {**_method(kind, settings), **_targets(settings, source.model)}
-    fields |= {"base_model_name_or_path": source.trunk["name"], "revision": source.trunk["revision"]}
+    fields |= {"base_model_name_or_path": source.trunk_name, "revision": source.trunk["revision"]}
     fields["inference_mode"] = True
     if head is not None and theirs is not None:
         tensors |= {f"{FRONT}{name}": tensor for name, tensor in theirs.named(head.tensors).items()}
@@ -210,7 +210,7 @@ def _targets(settings: Settings, model: TrunkModel) -> dict[str, Any]:
 def _read_me(source: Source, model: str, head: Part | None) -> str:
     """How to load it."""
     labels = f", num_labels={len(head.facts['labels'])}" if head is not None and len(head.facts["labels"]) else ""
-    name, auto = source.trunk["name"], f"AutoModel{f'For{model}' if model else ''}"
+    name, auto = source.trunk_name, f"AutoModel{f'For{model}' if model else ''}"
     names = f"\nLabels, in their order: {', '.join(head.facts['labels'])}\n" if labels and head is not None else ""
     return f"""# {source.bundle.manifest.name}, for peft
 

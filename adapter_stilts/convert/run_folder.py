@@ -11,13 +11,14 @@ import torch
 from adapter_stilts import environment
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.config.load import dump, with_settings
+from adapter_stilts.config.places import travelling
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.convert.base import Foreign
 from adapter_stilts.encoder.heads import build_head
 from adapter_stilts.encoder.kinds import kinds, resolve
 from adapter_stilts.encoder.model import AdapterEncoder, count
 from adapter_stilts.encoder.transfer import copy_into
-from adapter_stilts.encoder.trunk.loading import Trunk
+from adapter_stilts.encoder.trunk.loading import Trunk, half_copies
 from adapter_stilts.files import IDENTITY, sha256, write_text
 from adapter_stilts.runs.build import HEAD
 from adapter_stilts.runs.folder import claim, clear, locked, state_of
@@ -25,6 +26,7 @@ from adapter_stilts.runs.results import write_results
 from adapter_stilts.sharing.bundle import Part, save_parts
 from adapter_stilts.sharing.card import write_card
 from adapter_stilts.sharing.manifest import CONFIG, Manifest, PartFacts, write_manifest
+from adapter_stilts.sharing.places import named, remember
 
 UNTOLD = "und"  # the language of what it learned, where nobody says
 
@@ -49,7 +51,9 @@ def write_run(foreign: Foreign, trunk: Trunk, out: Path, *, form: str, language:
         state_of(out, identity, overwrite=overwrite, asked=config)
         clear(out)
         claim(out, identity, name)
-        write_text(out / CONFIG, dump(config))
+        about = named(trunk.name, trunk.revision)
+        write_text(out / CONFIG, dump(travelling(config, about["name"])))
+        remember(out, trunk=trunk.name if about["source"] == "folder" else "")
         hashes = save_parts(out, parts)
         hashes |= {file: sha256(out / file) for file in (IDENTITY, CONFIG)}
         manifest = _manifest(parts, trunk, out.resolve().name, identity, form, language, hashes)
@@ -94,8 +98,9 @@ def _manifest(
         "control": "none",
         "composition": parts[0].name,
         "trunk": {
-            **{key: getattr(trunk, key) for key in ("name", "fingerprint", "precision")},
-            "revision": trunk.revision or None,
+            **named(trunk.name, trunk.revision),
+            **{key: getattr(trunk, key) for key in ("fingerprint", "precision")},
+            "copies": half_copies(trunk.name, trunk.revision, trunk.fingerprint),
             "layers": trunk.config.num_hidden_layers,
             "hidden": trunk.config.hidden_size,
         },

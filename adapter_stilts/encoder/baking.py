@@ -39,7 +39,7 @@ def baked_weights(encoder: AdapterEncoder) -> dict[str, Tensor]:
         what = f"the trunk is held in {encoder.trunk.precision}, and weights are baked in float32"
         raise UsageError(what, where="trunk.precision", do="load it in fp32")
     trunk = encoder.running()
-    weights = {name: tensor.detach().clone() for name, tensor in trunk.named_parameters()}
+    weights = {name: tensor.detach().clone() for name, tensor in trunk.tensors().items()}
     if encoder.composition is None:
         return weights
     tokens = torch.ones(1, 1, device=encoder.device)

@@ -27,10 +27,11 @@ from adapter_stilts.encoder.kinds import Kind, kinds, resolve
 from adapter_stilts.encoder.modules.base import AdapterParts, Invertible, build
 from adapter_stilts.encoder.modules.fusion import FusionParts
 from adapter_stilts.encoder.sites import Active, FusionAttention
-from adapter_stilts.encoder.transfer import copies, copy_into
+from adapter_stilts.encoder.transfer import check_fit, copies, copy_into, unfilled
 from adapter_stilts.encoder.trunk.attention import padding
 from adapter_stilts.encoder.trunk.base import TrunkModel
 from adapter_stilts.encoder.trunk.loading import Trunk
+from adapter_stilts.encoder.trunk.rows import UsedRows
 from adapter_stilts.errors import UsageError, refuse
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.seeding import Seeds, draw
@@ -80,8 +81,10 @@ class AdapterEncoder(nn.Module):
 
     def load(self, name: str, kind: str, settings: Mapping[str, object], tensors: Mapping[str, Tensor]) -> None:
         """An adapter from its tensors; ArtefactError for a name or shape that kind, settings and trunk do not have."""
-        parts = self._built(name, kinds[kind], settings, seed=0)
-        copy_into(f"adapter '{name}'", parts, tensors, self.trunk.depth, self.trunk.config.num_hidden_layers)
+        make, place = partial(self._built, name, kinds[kind], settings, 0), (self.trunk.depth, self._layers)
+        check_fit(f"adapter '{name}'", unfilled(f"adapter '{name}'", make), tensors, *place)
+        parts = make()
+        copy_into(f"adapter '{name}'", parts, tensors, *place)
         self.adapters[name], self._kinds[name] = self._taken_in(parts), kinds[kind]
 
     def tensors(self, name: str) -> dict[str, Tensor]:
@@ -98,7 +101,7 @@ class AdapterEncoder(nn.Module):
     def load_fusion(self, fuse: Fuse, tensors: Mapping[str, Tensor]) -> None:
         """An AdapterFusion from its tensors; verified like an adapter's."""
         name, parts = self._built_fusion(fuse, seed=0)
-        copy_into(f"fusion '{name}'", parts, tensors, self.trunk.depth, self.trunk.config.num_hidden_layers)
+        copy_into(f"fusion '{name}'", parts, tensors, self.trunk.depth, self._layers)
         self.fusions[name] = self._taken_in(parts)
 
     def fusion_tensors(self, fuse: Fuse) -> dict[str, Tensor]:
@@ -198,6 +201,11 @@ class AdapterEncoder(nn.Module):
     def device(self) -> torch.device:
         return next(self.base.parameters()).device
 
+    @property
+    def _layers(self) -> int:
+        """Of the whole trunk, however many are held."""
+        return self.trunk.config.num_hidden_layers
+
     def _states(self, input_ids: Tensor, attention_mask: Tensor, layer: int | None) -> Iterator[Tensor]:
         last = self.trunk.depth if layer is None else layer
         if not 0 <= last <= self.trunk.depth:
@@ -266,5 +274,6 @@ class AdapterEncoder(nn.Module):
 
 
 def count(module: nn.Module) -> int:
-    """How many parameters it has."""
-    return sum(parameter.numel() for parameter in module.parameters())
+    """How many parameters it has, rows of embeddings that are not in memory among them."""
+    rows = sum(rows.size for rows in module.modules() if isinstance(rows, UsedRows))
+    return sum(parameter.numel() for parameter in module.parameters()) + rows

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from adapter_stilts.errors import ArtefactError
+from adapter_stilts.errors import ArtefactError, UsageError
 
 ELSEWHERE = "it was made for another trunk or with other settings"
 LAYER = re.compile(r"(?:^|\.)(?:encoder\.layer|layers)\.(\d+)\.")
+
+
+P = TypeVar("P")
 
 
 class Named(Protocol):
@@ -23,7 +26,30 @@ class Named(Protocol):
 
 @torch.no_grad()
 def copy_into(what: str, parts: Named, tensors: Mapping[str, Tensor], depth: int = 0, layers: int = 0) -> None:
-    """Copy tensors by name; ArtefactError names the first that is missing, unknown or of another shape.
+    """Copy tensors by name; otherwise as `check_fit`."""
+    check_fit(what, parts, tensors, depth, layers)
+    for name, parameter in parts.named_tensors().items():
+        parameter.copy_(tensors[name])
+
+
+def unfilled(what: str, make: Callable[[], P]) -> P:
+    """What `make` builds with no memory behind it; ArtefactError where it cannot be built as a bundle says.
+
+    What a bundle says of sizes is compared with the tensors that it holds before any memory is taken.
+    """
+    try:
+        with torch.device("meta"):
+            return make()
+    except (UsageError, RuntimeError, TypeError) as error:
+        if isinstance(error, UsageError) and error.where != "adapter.settings":
+            raise  # what was asked for, not what was stored
+        reason = error.what if isinstance(error, UsageError) else str(error).split("\n")[0]
+        raise ArtefactError(f"{what} cannot be built as its description says: {reason}", do=ELSEWHERE) from error
+
+
+def check_fit(what: str, parts: Named, tensors: Mapping[str, Tensor], depth: int = 0, layers: int = 0) -> None:
+    """Refuse tensors that are not those of the modules; ArtefactError names the first that is missing, unknown or of
+    another shape.
 
     depth   the layers `parts` was built for; tensors of the layers above, up to the trunk's `layers`, are passed over:
             they never run
@@ -41,8 +67,6 @@ def copy_into(what: str, parts: Named, tensors: Mapping[str, Tensor], depth: int
         if not stored[name].is_floating_point():
             kind = f"{stored[name].dtype}, not as floating-point numbers"
             raise ArtefactError(f"{what} holds '{name}' as {kind}", do="fetch it again")
-    for name, parameter in wanted.items():
-        parameter.copy_(stored[name])
 
 
 def copies(parts: Named) -> dict[str, Tensor]:

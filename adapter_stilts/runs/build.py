@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from adapter_stilts.config.schema import Training
@@ -10,13 +12,15 @@ from adapter_stilts.encoder.composition import fusion_name, fusions, parse
 from adapter_stilts.encoder.heads import Head, build_head
 from adapter_stilts.encoder.model import AdapterEncoder
 from adapter_stilts.encoder.task_model import JointModel, TaskModel
-from adapter_stilts.encoder.transfer import copy_into
-from adapter_stilts.encoder.trunk.loading import Trunk
+from adapter_stilts.encoder.transfer import check_fit, copy_into, unfilled
+from adapter_stilts.encoder.trunk.loading import Trunk, half_copies
 from adapter_stilts.errors import ArtefactError
 from adapter_stilts.formats.base import formats
-from adapter_stilts.runs.lineage import Lineage, check_parts
+from adapter_stilts.runs.lineage import Lineage
 from adapter_stilts.seeding import Seeds
-from adapter_stilts.sharing.bundle import Bundle
+from adapter_stilts.sharing.bundle import Bundle, Part
+from adapter_stilts.sharing.manifest import FETCH_AGAIN
+from adapter_stilts.sharing.places import known_trunk
 
 HEAD = "head"  # the name of the only head of a run
 
@@ -60,8 +64,15 @@ def finished_models(trunk: Trunk, bundle: Bundle) -> dict[str, TaskModel]:
     for part in bundle.of("head"):
         facts = part.facts
         pool = {name: facts[name] for name in ("pool",) if name in facts}
-        head = _head(trunk, facts["format"], len(facts["labels"]), seed=0, dropout=0.0, **pool)
-        copy_into(f"the head '{part.name}'", head, part.tensors)
+        make = partial(_head, trunk, facts["format"], len(facts["labels"]), seed=0, dropout=0.0, **pool)
+        with _stored_in(bundle, part):
+            if facts["max_length"] > trunk.config.max_length:
+                what = (
+                    f"max_length: {facts['max_length']} tokens, and the trunk reads at most {trunk.config.max_length}"
+                )
+                raise ArtefactError(what, do=FETCH_AGAIN)
+            check_fit(what := f"the head '{part.name}'", unfilled(what, make), part.tensors)
+            copy_into(what, head := make(), part.tensors)
         models[part.name] = TaskModel(encoder, head, facts["format"])
         models[part.name].train_parts((), head=False)
     return {name: model.eval() for name, model in models.items()}
@@ -71,10 +82,10 @@ def finished_encoder(trunk: Trunk, bundle: Bundle) -> AdapterEncoder:
     """A stored run's trunk and adapters, without its head."""
     check_trunk(trunk, bundle)
     composition = parse(bundle.manifest.composition)
-    check_parts(bundle, composition)
     encoder = AdapterEncoder(trunk)
     for part in bundle.of("adapter"):
-        encoder.load(part.name, part.facts["kind"], part.facts["settings"], part.tensors)
+        with _stored_in(bundle, part):
+            encoder.load(part.name, part.facts["kind"], part.facts["settings"], part.tensors)
     stored = {part.name: part for part in bundle.of("fusion")}
     for fuse in fusions(composition):
         encoder.load_fusion(fuse, stored[fusion_name(fuse)].tensors)
@@ -85,20 +96,36 @@ def finished_encoder(trunk: Trunk, bundle: Bundle) -> AdapterEncoder:
 
 
 def check_trunk(trunk: Trunk, bundle: Bundle) -> None:
-    """Refuse to put adapters on a trunk that they were not trained on."""
+    """Refuse to put adapters on a trunk that they were not trained on.
+
+    The same weights in half precision are the same trunk: theirs is the fingerprint of every value rounded.
+    """
     expected, config = bundle.manifest.trunk, trunk.config
-    if trunk.fingerprint == expected.fingerprint:
+    if trunk.fingerprint in expected.fingerprints:
         return
     if (config.num_hidden_layers, config.hidden_size) != (expected.layers, expected.hidden):
         what = f"the run was trained on a trunk of {expected.layers} layers of width {expected.hidden}"
         own = f"{config.num_hidden_layers} layers of width {config.hidden_size} ('{trunk.name}')"
         what += f" ('{expected.name}'), and this one is of {own}"
+    elif expected.fingerprint in half_copies(trunk.name, trunk.revision, trunk.fingerprint).values():
+        return  # trained on the copy, read on the original
     else:
         own = f"the run was trained on weights {expected.fingerprint} ('{expected.name}')"
         what = f"{own}; '{trunk.name}' has others, {trunk.fingerprint}"
     revision = f" at revision {expected.revision}" if expected.revision else ""
-    advice = f"use the trunk it was trained on: --trunk {expected.name}{revision}"
+    named = known_trunk(bundle.folder) or f"{expected.name}{revision}"
+    advice = f"use the trunk it was trained on: --trunk {named}"
     raise ArtefactError(what, where=str(bundle.folder), do=advice)
+
+
+@contextmanager
+def _stored_in(bundle: Bundle, part: Part) -> Iterator[None]:
+    """What is wrong with a part is wrong in its file."""
+    try:
+        yield
+    except ArtefactError as error:
+        where = str(bundle.folder / part.role / f"{part.name}.json")
+        raise ArtefactError(error.what, where=where, do=error.do) from error
 
 
 def _head(trunk: Trunk, format: str, labels: int, seed: int, **settings: Any) -> Head:

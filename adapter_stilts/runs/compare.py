@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from adapter_stilts.config.explain import different
-from adapter_stilts.config.load import load
 from adapter_stilts.errors import UsageError
+from adapter_stilts.runs.folder import config_of
 from adapter_stilts.runs.material import unlearned
 from adapter_stilts.runs.results import read_results, read_scored, readings
-from adapter_stilts.sharing.manifest import CONFIG, Manifest, read_manifest
+from adapter_stilts.sharing.manifest import Manifest, read_manifest
 from adapter_stilts.statistics.gains import Gain, compare
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.statistics.verdicts import verdict
@@ -29,7 +29,7 @@ def compare_runs(first: Path, second: Path) -> dict[str, Any]:
     Raises UsageError where they have none in common, MissingError where one is no finished run or its sums are gone.
     """
     manifests = [read_manifest(folder) for folder in (first, second)]
-    configs = [load(folder / CONFIG) for folder in (first, second)]
+    configs = [config_of(folder) for folder in (first, second)]
     differing = [*different(*configs), *_made_of(*manifests)]
     scores = list(_scores((first, second)))
     if not scores:

@@ -1,7 +1,7 @@
 """A run on disk: where it lies, and whether it may be written.
 
     runs/nli-1a2b3c4d/
-      identity.json config.yaml manifest.json metrics.jsonl results.json README.md
+      identity.json config.yaml manifest.json metrics.jsonl results.json README.md local.yaml places.json
       adapter/ head/ fusion/ predictions/ reports/ units/ vectors/ checkpoints/
 
 A folder belongs to one identity (the fingerprint of everything that decides the weights). The same identity resumes or
@@ -21,11 +21,13 @@ from typing import Literal
 
 from adapter_stilts.config.explain import different
 from adapter_stilts.config.load import load
+from adapter_stilts.config.places import LOCAL, travelling
 from adapter_stilts.config.schema import RunConfig
-from adapter_stilts.errors import ArtefactError, StiltsError, UsageError
+from adapter_stilts.errors import ArtefactError, ConfigError, StiltsError, UsageError
 from adapter_stilts.files import IDENTITY, MADE_OF, disk_errors, from_json, is_remains, read_bytes, write_json
 from adapter_stilts.sharing.bundle import remove_weights
 from adapter_stilts.sharing.manifest import CONFIG, MANIFEST, METRICS, RESULTS, ROLES, TASK_FILE
+from adapter_stilts.sharing.places import PLACES
 from adapter_stilts.sharing.sealed import unreadable
 
 State = Literal["new", "resumable", "done"]
@@ -33,7 +35,7 @@ STATES: tuple[State, ...] = ("new", "resumable", "done")
 LOCK = ".lock"
 SHOWN = 3  # settings that a refusal names
 ANOTHER = "name another folder with -o"
-FILES = (CONFIG, TASK_FILE, METRICS, RESULTS, "README.md")
+FILES = (CONFIG, LOCAL, PLACES, TASK_FILE, METRICS, RESULTS, "README.md")
 FOLDERS = {
     "checkpoints": ("step-*", ".partial-*"),
     "fusion": ("attention.json",),
@@ -78,7 +80,7 @@ def _difference(folder: Path, asked: RunConfig | None) -> str:
     if asked is None or not (folder / CONFIG).is_file():
         return "of another encoder, other data or other settings"
     try:
-        differing = different(load(folder / CONFIG), asked)
+        differing = different(load(folder / CONFIG), travelling(asked))
     except StiltsError:
         return f"its {CONFIG} cannot be read"
     if not differing:
@@ -89,6 +91,15 @@ def _difference(folder: Path, asked: RunConfig | None) -> str:
 
 def _value(value: object) -> str:
     return "not set" if value in (None, "", [], {}) else str(value)
+
+
+def config_of(folder: Path) -> RunConfig:
+    """The configuration of a finished run; ArtefactError where it is none that this version reads."""
+    try:
+        return load(folder / CONFIG)
+    except ConfigError as error:
+        advice = "fetch the bundle again, or use the version of adapter-stilts that made it"
+        raise ArtefactError(error.what, where=str(folder / CONFIG), do=advice) from error
 
 
 def claim(folder: Path, identity: str, name: str) -> None:

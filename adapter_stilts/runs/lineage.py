@@ -37,10 +37,10 @@ from adapter_stilts.encoder.composition import (
     validate,
 )
 from adapter_stilts.encoder.kinds import kinds
-from adapter_stilts.errors import ArtefactError, CompositionError, UsageError, refuse
+from adapter_stilts.errors import CompositionError, UsageError, refuse
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.seeding import Seeds
-from adapter_stilts.sharing.bundle import Bundle, Part
+from adapter_stilts.sharing.bundle import Bundle, Part, check_parts
 
 HOWS: tuple[str, ...] = get_args(How)
 ALONE = ("direct", "joint")  # start from nothing
@@ -190,7 +190,7 @@ def _check_parents(how: str, parents: Sequence[Bundle], composition: str) -> Non
     few = how == "fuse" and len(parents) < 2 and not composition
     refuse(few, f"{what}, got {len(parents)}", advice)
     trunks = {parent.manifest.trunk.fingerprint: parent for parent in parents}
-    if len(trunks) > 1:
+    if any(not parent.manifest.trunk.same_weights(parents[0].manifest.trunk) for parent in parents):
         named = (f"{parent.folder} on {parent.manifest.trunk.name} ({mark})" for mark, parent in trunks.items())
         what = f"the runs were trained on {len(trunks)} different trunks"
         raise UsageError(what, where="; ".join(named), do="use runs of one trunk")
@@ -237,17 +237,6 @@ class Adopted:
             same = next((name for name, known in free if _equal(known, part)), None)
             table[old] = same or free_name(wanted.get(old, old), {*self.adapters, *table.values()})
         return table
-
-
-def check_parts(bundle: Bundle, composition: Composition) -> None:
-    """The stored parts are those of the composition, no more and no less; ArtefactError otherwise."""
-    wanted = {"adapter": set(names(composition)), "fusion": set(map(fusion_name, fusions(composition)))}
-    wanted["head"] = {task.task for task in bundle.manifest.tasks} or ({"head"} if bundle.manifest.format else set())
-    for role, expected in wanted.items():
-        if expected != (stored := {part.name for part in bundle.of(role)}):
-            apart = ", ".join(sorted(expected ^ stored))
-            what = f"the run's composition {composition} and its {role} parts disagree about {apart}"
-            raise ArtefactError(what, where=str(bundle.folder), do="fetch the bundle again, or train the run again")
 
 
 def renamed(composition: Composition, table: Mapping[str, str]) -> Composition:

@@ -10,7 +10,6 @@ and the language are those the run was trained with.
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import os
@@ -23,8 +22,8 @@ from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import IO, Any
 
-from adapter_stilts.config.load import load as load_config
 from adapter_stilts.config.schema import RunConfig
+from adapter_stilts.data.cells import csv_line
 from adapter_stilts.data.feature import token_rows
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.tables import Bad, Row, refused, whole_text
@@ -35,6 +34,7 @@ from adapter_stilts.files import atomic_write
 from adapter_stilts.formats.base import Cut, Example, Rules, formats
 from adapter_stilts.formats.reading import examples_of, stream
 from adapter_stilts.reporting import Reporter, Silent
+from adapter_stilts.runs.folder import config_of
 from adapter_stilts.runs.rows import Reading
 from adapter_stilts.runs.subject import Request, Subject, head_for, subject_of
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
@@ -91,7 +91,7 @@ class Source:
     def of(cls, asked: Asked) -> Source:
         """Raises UsageError for a task that no head of the run answers, and for one whose rows answer nothing alone."""
         bundle = load_bundle(asked.run)
-        trained = load_config(asked.run / CONFIG) if (asked.run / CONFIG).is_file() else RunConfig()
+        trained = config_of(asked.run) if (asked.run / CONFIG).is_file() else RunConfig()
         task = _task(bundle, asked, trained)
         head = head_for(bundle, task, asked.config.evaluation.head)
         if not task.format.answer_columns:
@@ -244,7 +244,6 @@ class _Writer:
 
     def __init__(self, target: IO[str], kind: str, format: str) -> None:
         self._target, self._kind, self._format, self.changed = target, kind, formats[format], 0
-        self._csv = csv.writer(target, lineterminator="\n")
         if kind not in JSON_LINES:
             self._row(self._format.answer_columns)
 
@@ -257,7 +256,7 @@ class _Writer:
 
     def _row(self, cells: Sequence[object]) -> None:
         if self._kind == CSV:
-            self._csv.writerow(cells)
+            self._target.write(csv_line(cells))
             return
         texts = [str(cell) for cell in cells]
         whole = [re.sub(r"[\t\r\n]+", " ", text) for text in texts]
@@ -279,7 +278,7 @@ def _task(bundle: Bundle, asked: Asked, trained: RunConfig) -> Task:
     if named or not heads:
         return under(find_task(named or facts["task"], settings), "own")
     try:
-        return under(find_task(bundle.manifest.task_file or facts["task"], settings), "own")
+        return under(find_task(facts["task"], settings), "own")
     except StiltsError:  # described by a file that is elsewhere now; the head says what its rows are
         return task_of(facts["task"], facts["format"], "")
 

@@ -31,6 +31,7 @@ from adapter_stilts.runs.measure import masking_of
 from adapter_stilts.runs.task_data import SHUFFLED_LABELS, TaskData, read_rows, tokenised
 from adapter_stilts.seeding import Seeds
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
+from adapter_stilts.sharing.places import trunk_place
 from adapter_stilts.tasks.base import Task, labels_shown, under
 from adapter_stilts.tasks.leaks import Seen
 from adapter_stilts.tasks.reading.place import Loaded
@@ -244,7 +245,8 @@ def _on_trunk_of(config: RunConfig, parents: Sequence[Bundle]) -> RunConfig:
     if not parents or "name" in config.trunk.model_fields_set:
         return config
     facts = parents[0].manifest.trunk
-    named = {"name": facts.name, "revision": facts.revision, "prefix": config.trunk.prefix or facts.prefix}
+    name = trunk_place(parents[0].folder, facts)
+    named = {"name": name, "revision": facts.revision, "prefix": config.trunk.prefix or facts.prefix}
     return config.model_copy(update={"trunk": config.trunk.model_copy(update=named)})
 
 

@@ -9,10 +9,12 @@ from typing import Any
 
 from adapter_stilts import environment
 from adapter_stilts.config.load import dump
+from adapter_stilts.config.places import LOCAL, TASK_FILES, last_name, travelling
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.encoder.composition import fusion_name, fusions, names
 from adapter_stilts.encoder.task_model import JointModel
 from adapter_stilts.encoder.transfer import copies
+from adapter_stilts.encoder.trunk.loading import half_copies
 from adapter_stilts.files import IDENTITY, read_text, sha256, write_text
 from adapter_stilts.runs.advice import advice
 from adapter_stilts.runs.build import HEAD
@@ -25,12 +27,12 @@ from adapter_stilts.runs.results import read_results
 from adapter_stilts.runs.task_data import TaskData
 from adapter_stilts.sharing.bundle import Part
 from adapter_stilts.sharing.manifest import CONFIG, METRICS, TASK_FILE, Manifest, PartFacts, TaskFacts, read_manifest
+from adapter_stilts.sharing.places import named, remember
 from adapter_stilts.statistics.learned import Learning
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.reading.place import Loaded
 from adapter_stilts.training.plan import Outcome
 
-TASK_FILES = (".yaml", ".yml")
 SHOWN = {"identity", "task", "how", "composition", "parts", "training", "tasks", "substitutions", "leaks"}  # in --json
 GENERATED = "Apache-2.0 (generated text of this package)"
 
@@ -45,8 +47,14 @@ def decided(prepared: Prepared) -> RunConfig:
 
 
 def write_config(prepared: Prepared, folder: Path) -> None:
-    """The configuration, and the user's own description of the task where there is one: it may change or move."""
-    write_text(folder / CONFIG, dump(decided(prepared)))
+    """The configuration, with the places of this machine and without, and the user's own description of the task where
+    there is one: it may change or move."""
+    config, trunk = decided(prepared), prepared.trunk
+    write_text(folder / LOCAL, dump(config))
+    name, source = (named(trunk.name, trunk.revision)[key] for key in ("name", "source"))
+    write_text(folder / CONFIG, dump(travelling(config, name)))
+    files = {file.sha256: str(file.path) for split in prepared.loaded for file in split.origin.files}
+    remember(folder, trunk="" if source == "miniature" or trunk.revision else trunk.name, files=files)
     if prepared.config.task.name.endswith(TASK_FILES) and not prepared.joint:
         write_text(folder / TASK_FILE, read_text(Path(prepared.config.task.name)))
 
@@ -62,6 +70,7 @@ def manifest_of(
 ) -> Manifest:
     """The manifest of a run whose weights and config.yaml are in the folder. seconds: of this process."""
     config, trunk, data, loaded = prepared.config, prepared.trunk, prepared.data, prepared.loaded
+    task = config.task.name
     there = [name for name in (IDENTITY, CONFIG, METRICS, TASK_FILE) if (folder / name).is_file()]
     ended = {**asdict(outcome), "losses": [[step, round(loss, 6)] for step, loss in outcome.losses[-1:]]}
     ended |= {"rows": sum(len(rows.examples) for rows in data), "features": sum(len(rows.features) for rows in data)}
@@ -78,22 +87,22 @@ def manifest_of(
         "name": folder.resolve().name,
         "identity": prepared.identity,
         "task": prepared.task,
-        "task_file": config.task.name if config.task.name.endswith(TASK_FILES) and not prepared.joint else "",
+        "task_file": last_name(task) if task.endswith(TASK_FILES) and not prepared.joint else "",
         "format": JOINT if prepared.joint else data[0].task.format.name,
         "language": ",".join(dict.fromkeys(language for rows in data for language in rows.languages)),
         "how": config.how,
         "control": config.control,
         "composition": str(prepared.lineage.composition),
         "trunk": {
-            **{name: getattr(trunk, name) for name in ("name", "fingerprint", "precision")},
-            "revision": trunk.revision or None,
+            **named(trunk.name, trunk.revision),
+            **{name: getattr(trunk, name) for name in ("fingerprint", "precision")},
             "layers": trunk.config.num_hidden_layers,
             "hidden": trunk.config.hidden_size,
             "prefix": config.trunk.prefix,
+            "copies": half_copies(trunk.name, trunk.revision, trunk.fingerprint),
         },
         "parents": [
-            {"name": parent.manifest.name, "folder": str(parent.folder), "checksum": parent.manifest.checksum}
-            for parent in prepared.parents
+            {"name": parent.manifest.name, "checksum": parent.manifest.checksum} for parent in prepared.parents
         ],
         "data": [_origin(split) for split in loaded],
         "seeds": {"training": config.training.seed},
@@ -230,4 +239,5 @@ def _seen(prepared: Prepared) -> dict[str, list[str]]:
 def _origin(loaded: Loaded) -> dict[str, Any]:
     """Where a split came from, with its files' hashes, and that of its rows where these are no files of the user's."""
     facts = origin_facts(loaded.origin)
+    facts["files"] = [{**file, "path": last_name(file["path"])} for file in facts["files"]]
     return facts if loaded.origin.kind == "files" else {**facts, "rows_sha256": rows_digest(loaded)}

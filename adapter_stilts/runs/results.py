@@ -10,19 +10,22 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
 
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.errors import ArtefactError, MissingError
 from adapter_stilts.files import MADE_OF, read_json, sha256
 from adapter_stilts.sharing.manifest import RESULTS
+from adapter_stilts.sharing.places import remember
 from adapter_stilts.sharing.sealed import read_sealed, write_sealed
 from adapter_stilts.statistics.gains import Scored
-from adapter_stilts.statistics.result import Result
+from adapter_stilts.statistics.result import PATHS, Result
 
+SHOWN = 120  # characters of what is wrong
 PRODUCTS = ("predictions", "units", "items", "report")  # files that a score was made of
 Key = tuple[str, str, str]  # how a task was read: protocol, split, settings (as JSON)
 
@@ -33,15 +36,22 @@ def read_results(folder: Path) -> list[Result]:
     if not path.is_file():
         return []
     document = read_sealed(path, RESULTS, do="remove it and evaluate again")
-    return [Result.from_json(row) for row in document["results"]]
+    try:
+        return [_row(row) for row in document["results"]]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        what = f"{RESULTS} holds what is no score: {' '.join(str(error).split())[:SHOWN]}"
+        raise ArtefactError(what, where=str(path), do="fetch it again, or remove it and evaluate again") from error
 
 
 def write_results(folder: Path, rows: Iterable[Result]) -> list[Result]:
     """Write results.json, the rows in their order and the means over languages and tasks; returns the rows.
 
-    A row carries the sha256 of the files it names, as they are when it is first written.
+    A row carries the sha256 of the files it names, as they are when it is first written. Of the files it was scored on
+    it has the names; where they lie is kept apart (sharing/places.py).
     """
     ordered = sorted((row if row.hashes else _hashed(folder, row) for row in rows), key=lambda row: row.key)
+    remember(folder, files={file["sha256"]: file["path"] for row in ordered for file in _files(row) if _lies(file)})
+    ordered = [_by_name(row) for row in ordered]
     document = {"results": [row.to_json() for row in ordered], "means": means(ordered).to_json()}
     write_sealed(folder / RESULTS, document)
     return ordered
@@ -122,6 +132,38 @@ def read_scored(folder: Path, row: Result) -> Scored:
     return Scored(units, items[0]) if items else Scored.numbered(units)
 
 
+class File(BaseModel):
+    """A file that a row was scored on, as results.json has it."""
+
+    path: str
+    sha256: str
+
+
+class Row(BaseModel):
+    """A row of results.json, as far as anything is computed of it."""
+
+    model_config = ConfigDict(strict=True)
+    task: str
+    protocol: str = ""
+    language: str = ""
+    split: str = ""
+    metric: str
+    score: float
+    n: Annotated[int, Field(ge=0, le=10**15)] = 0
+    interval: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
+    headline: bool | None = None
+    retrieval: bool | None = None
+    statistic: str = ""
+    settings: dict[str, Any] = {}
+    data: list[File] | dict[str, Any] | None = None
+    sha256: dict[str, str] = {}
+    vectors: dict[str, str] | str | None = None
+    predictions: str | None = None
+    units: str | None = None
+    items: str | None = None
+    report: str | None = None
+
+
 @dataclass(frozen=True)
 class TaskMean:
     """The unweighted mean of one task's headline over languages; `unseen` over those that no training rows were in."""
@@ -176,6 +218,34 @@ def readings(rows: Iterable[Result]) -> dict[str, dict[Key, list[Result]]]:
             key = (row.protocol, row.split, json.dumps(dict(row.settings), sort_keys=True))
             tasks.setdefault(row.task, {}).setdefault(key, []).append(row)
     return tasks
+
+
+def _row(fields: Mapping[str, Any]) -> Result:
+    """A row as it was written; ValueError where it is none, or names a file outside its folder."""
+    checked = Row.model_validate(fields)
+    for named in (getattr(checked, noun) or "" for noun in PATHS):
+        for place in map(PurePosixPath, named.values() if isinstance(named, dict) else [named]):
+            if place.is_absolute() or ".." in place.parts or "\\" in str(place):
+                raise ValueError(f"'{place}' is outside the run")
+    return Result.from_json(fields)
+
+
+def _files(row: Result) -> Sequence[Mapping[str, Any]]:
+    """The files a row was scored on."""
+    return row.data if isinstance(row.data, list) else (row.data or {}).get("files", ())
+
+
+def _lies(file: Mapping[str, Any]) -> bool:
+    """Whether a file is named by its place, not by its name alone."""
+    return Path(file["path"]).name != file["path"] or Path(file["path"]).is_file()
+
+
+def _by_name(row: Result) -> Result:
+    """The row with the names of its files in the place of their paths."""
+    files = [{**file, "path": Path(file["path"]).name} for file in _files(row)]
+    if not files:
+        return row
+    return replace(row, data=files if isinstance(row.data, list) else {**row.data, "files": files})
 
 
 def _task_mean(key: Key, rows: Sequence[Result]) -> TaskMean:

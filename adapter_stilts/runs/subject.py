@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.config.load import load
+from adapter_stilts.config.places import TASK_FILES, last_name
 from adapter_stilts.config.schema import RunConfig
 from adapter_stilts.config.schema import Task as TaskSettings
 from adapter_stilts.encoder.model import AdapterEncoder
@@ -28,6 +29,7 @@ from adapter_stilts.runs.language_stacks import BARE, Stacks, language_stacks
 from adapter_stilts.runs.material import TRUNKS, unlearned
 from adapter_stilts.sharing.bundle import Bundle, Part, load_bundle
 from adapter_stilts.sharing.manifest import CONFIG, TASK_FILE
+from adapter_stilts.sharing.places import trunk_place
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.leaks import Seen
 from adapter_stilts.tasks.user import task_from_yaml
@@ -155,8 +157,9 @@ def remembered(run: Path | None, name: str, asked: TaskSettings) -> tuple[str, d
         kept = load(run / CONFIG).task
     except ConfigError:
         return name, given  # it was changed, which opening the run refuses
-    own = name == kept.name
-    if described.is_file() and name in (kept.name, task_from_yaml(described).name):
+    called = last_name(name) if name.endswith(TASK_FILES) else name
+    own = called == kept.name
+    if described.is_file() and called in (kept.name, task_from_yaml(described).name):
         name, own = str(described), True
     if not own:
         return name, given
@@ -272,7 +275,7 @@ def _trunk(
         return {"name": name, "revision": revision, "precision": precision, "prefix": prefix}
     facts = bundle.manifest.trunk
     kept = {"precision": facts.precision if precision == "auto" else precision, "prefix": prefix or facts.prefix}
-    return {"name": name or facts.name, "revision": revision if name else facts.revision, **kept}
+    return {"name": name or trunk_place(bundle.folder, facts), "revision": revision if name else facts.revision, **kept}
 
 
 def _token_budget(encoder: AdapterEncoder) -> int:

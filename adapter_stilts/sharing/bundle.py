@@ -12,24 +12,33 @@ predictions need not come along.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import safetensors.torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from torch import Tensor
 
 from adapter_stilts.config.schema import HeadPool
-from adapter_stilts.errors import ArtefactError, StiltsError
+from adapter_stilts.encoder.composition import Composition, fusion_name, fusions, names, parse, validate
+from adapter_stilts.encoder.kinds import kinds, mistakes
+from adapter_stilts.errors import ArtefactError, MissingError, StiltsError, UsageError
 from adapter_stilts.files import disk_errors, is_remains, sha256, write_bytes, write_json
-from adapter_stilts.sharing.manifest import FETCH_AGAIN, ROLES, Manifest, read_manifest
-from adapter_stilts.sharing.sealed import unreadable
+from adapter_stilts.formats.base import formats
+from adapter_stilts.sharing.manifest import FETCH_AGAIN, MANIFEST, ROLES, TASK_FILE, Manifest, read_manifest
+from adapter_stilts.sharing.sealed import small, unreadable
+from adapter_stilts.tasks.user import task_from_yaml
 
 MAY_BE_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".npz", ".h5")
+DTYPES = (torch.float32, torch.float16, torch.bfloat16)  # what float32 holds exactly
+HEADER = 256  # bytes that a tensor takes in a header, beside its name
+SHOWN = 60  # characters of what is wrong
 FILE_NAME = re.compile(r"[^\s./\\(),=][^\s/\\(),=]*")
 
 
@@ -81,7 +90,7 @@ class DescribedHead(Described):
     format: str
     task: str
     labels: list[str]
-    max_length: int
+    max_length: Annotated[int, Field(gt=0)]
     pool: HeadPool | None = None  # of a ranking head
 
 
@@ -92,8 +101,12 @@ DESCRIPTIONS = {"adapter": DescribedAdapter, "fusion": DescribedFusion, "head": 
 def save_parts(folder: Path, parts: Sequence[Part]) -> dict[str, str]:
     """Replace the weights in a folder by these parts; returns the sha256 of each file by its path in the run.
 
-    Raises DoesNotFit on a full disk.
+    Raises DoesNotFit on a full disk, StiltsError for weights that are not numbers, before anything is written.
     """
+    for part in parts:
+        if wrong := not_numbers(part.tensors):
+            what = f"the {part.role} '{part.name}' cannot be kept: '{wrong}' holds values that are not finite numbers"
+            raise StiltsError(what, where=str(folder), do="train with a lower learning rate, or with training.clip")
     remove_weights(folder)
     hashes: dict[str, str] = {}
     for role in ROLES:
@@ -111,11 +124,64 @@ def save_parts(folder: Path, parts: Sequence[Part]) -> dict[str, str]:
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """A run's manifest and parts, every hash, tensor name and shape verified; raises MissingError or ArtefactError."""
+    """A run's manifest and parts, every hash, tensor name and shape verified, and all that it says of itself; raises
+    MissingError or ArtefactError."""
     manifest = read_manifest(folder)
     verify_files(folder, manifest)
+    if TASK_FILE in manifest.files:
+        _check_task(folder / TASK_FILE)
     names = [name for name in manifest.files if name.endswith(".safetensors")]
-    return Bundle(folder, manifest, tuple(_read_part(folder, name, manifest) for name in names))
+    bundle = Bundle(folder, manifest, tuple(_read_part(folder, name, manifest) for name in names))
+    _check_composition(bundle)
+    return bundle
+
+
+def read_description(path: Path, role: str) -> Described:
+    """What a part says of itself: its name is that of its file, its kind and settings are known ones.
+
+    Raises ArtefactError with the key that is wrong.
+    """
+    try:
+        facts = DESCRIPTIONS[role].model_validate_json(small(path))
+    except (ValidationError, OSError) as error:
+        what = "the description of a part is not one"
+        if isinstance(error, ValidationError):
+            first = error.errors(include_url=False, include_input=False)[0]
+            what += f": {'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}"
+        raise ArtefactError(what, where=str(path), do=FETCH_AGAIN) from error
+    wrong = ""
+    if role != "fusion" and facts.name != path.stem:
+        wrong = f"name: '{facts.name[:SHOWN]}' stands in {path.name}"
+    elif isinstance(facts, DescribedAdapter):
+        said = mistakes(facts.kind, facts.settings)
+        wrong = next((f"{'.'.join(map(str, key)).removeprefix('adapter.')}: {what}" for key, _, what in said), "")
+    elif isinstance(facts, DescribedHead) and facts.format not in formats:
+        wrong = f"format: '{facts.format[:SHOWN]}' is not one of: {', '.join(formats)}"
+    if wrong:
+        raise ArtefactError(f"the description of a part says {wrong}", where=str(path), do=FETCH_AGAIN)
+    return facts
+
+
+def most_bytes(described: Described) -> int:
+    """How many bytes a file of these tensors has at most: float32, and a header of names and shapes."""
+    sizes = (4 * math.prod(map(abs, shape)) + len(name) + HEADER for name, shape in described.tensors.items())
+    return HEADER + sum(sizes)
+
+
+def not_numbers(tensors: Mapping[str, Tensor]) -> str:
+    """The first tensor that holds NaN or infinity, "" where none does."""
+    return next((name for name, tensor in sorted(tensors.items()) if not bool(tensor.isfinite().all())), "")
+
+
+def check_parts(bundle: Bundle, composition: Composition) -> None:
+    """The stored parts are those of the composition, no more and no less; ArtefactError otherwise."""
+    wanted = {"adapter": set(names(composition)), "fusion": set(map(fusion_name, fusions(composition)))}
+    wanted["head"] = {task.task for task in bundle.manifest.tasks} or ({"head"} if bundle.manifest.format else set())
+    for role, expected in wanted.items():
+        if expected != (stored := {part.name for part in bundle.of(role)}):
+            apart = ", ".join(sorted(expected ^ stored))
+            what = f"the run's composition {composition} and its {role} parts disagree about {apart}"
+            raise ArtefactError(what, where=str(bundle.folder), do="fetch the bundle again, or train the run again")
 
 
 def verify_files(folder: Path, manifest: Manifest) -> None:
@@ -153,12 +219,13 @@ def _read_part(folder: Path, name: str, manifest: Manifest) -> Part:
     role, described = name.split("/")[0], f"{name.removesuffix('.safetensors')}.json"
     if described not in manifest.files:
         raise ArtefactError(f"the manifest lists {name} without {described}", where=str(folder), do=FETCH_AGAIN)
+    facts = read_description(folder / described, role)
     try:
-        facts = DESCRIPTIONS[role].model_validate_json((folder / described).read_bytes())
-    except (ValidationError, OSError) as error:
-        where = str(folder / described)
-        raise ArtefactError("the description of a part is not one", where=where, do=FETCH_AGAIN) from error
-    try:
+        if path.stat().st_size > most_bytes(facts):
+            what = (
+                f"{path.stat().st_size:,} bytes, and the tensors that {described} tells of need {most_bytes(facts):,}"
+            )
+            raise ArtefactError(what, where=str(path), do=FETCH_AGAIN)
         tensors = safetensors.torch.load(path.read_bytes())
     except (SafetensorError, OSError) as error:
         raise ArtefactError(f"not a whole safetensors file: {error}", where=str(path), do=FETCH_AGAIN) from error
@@ -167,7 +234,33 @@ def _read_part(folder: Path, name: str, manifest: Manifest) -> Part:
         apart = set(shapes) ^ set(facts.tensors) or {key for key in shapes if shapes[key] != facts.tensors[key]}
         what = f"tensors and description disagree about {', '.join(sorted(apart)[:3])}"
         raise ArtefactError(what, where=str(path), do=FETCH_AGAIN)
+    if foreign := next((key for key, tensor in tensors.items() if tensor.dtype not in DTYPES), ""):
+        what = f"'{foreign}' is stored as {tensors[foreign].dtype}, not as floating-point numbers"
+        raise ArtefactError(what, where=str(path), do=FETCH_AGAIN)
+    if wrong := not_numbers(tensors):
+        what = f"'{wrong}' holds values that are not finite numbers"
+        raise ArtefactError(what, where=str(path), do=FETCH_AGAIN)
     return Part(role, facts.name, facts.model_dump(exclude={"name", "tensors"}, exclude_none=True), tensors)
+
+
+def _check_composition(bundle: Bundle) -> None:
+    """What the manifest says is active can run, with the parts that are there."""
+    of = {part.name: kinds[part.facts["kind"]] for part in bundle.of("adapter")}
+    try:
+        composition = parse(bundle.manifest.composition)
+        check_parts(bundle, composition)
+        validate(composition, of)
+    except UsageError as error:
+        what, where = f"composition: {error.what}", str(bundle.folder / MANIFEST)
+        raise ArtefactError(what, where=where, do=FETCH_AGAIN) from error
+
+
+def _check_task(path: Path) -> None:
+    try:
+        task_from_yaml(path)
+    except (UsageError, MissingError) as error:
+        what = f"the description of the task is not one: {error.what}"
+        raise ArtefactError(what, where=str(path), do=FETCH_AGAIN) from error
 
 
 def _part_files(folder: Path) -> Iterator[Path]:

@@ -17,6 +17,7 @@ from typing import Any
 
 import jinja2
 
+from adapter_stilts.errors import one_line, shown
 from adapter_stilts.files import write_text
 from adapter_stilts.sharing.manifest import DataFacts, Manifest
 from adapter_stilts.sharing.sealed import CHECKSUM, read_sealed
@@ -38,7 +39,7 @@ def read_sweep(path: Path) -> dict[str, Any]:
 def card(manifest: Manifest, rows: Sequence[Result], sweeps: Sequence[dict[str, Any]] = ()) -> str:
     """The card as Markdown. sweeps: the records of settings that were chosen."""
     trunk, file = manifest.trunk.name, manifest.task_file
-    return _template().render(
+    text = _template().render(
         m=manifest,
         rows=rows,
         remarks=remarks(rows),
@@ -50,13 +51,14 @@ def card(manifest: Manifest, rows: Sequence[Result], sweeps: Sequence[dict[str, 
         task=Path(file).name if file else manifest.task,
         duration=_duration(manifest.seconds),
     )
+    return shown(text)
 
 
 @functools.cache
 def _template() -> jinja2.Template:
     options: dict[str, Any] = {"undefined": jinja2.StrictUndefined, "trim_blocks": True, "keep_trailing_newline": True}
     environment = jinja2.Environment(autoescape=False, **options)
-    environment.filters["cell"] = lambda value: str(value).replace("|", "\\|")  # the text does not end its cell
+    environment.filters["cell"] = lambda value: one_line(str(value)).replace("|", "\\|")  # it does not end its cell
     environment.filters |= {"percent": _percent, "metric": _metric, "source": _source, "shell": shlex.quote}
     environment.filters |= {"interval": _interval, "capitalised": lambda text: text[:1].upper() + text[1:]}
     return environment.from_string(Path(__file__).with_name("card.md.j2").read_text(encoding="utf-8"))

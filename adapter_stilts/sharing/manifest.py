@@ -6,12 +6,14 @@ lists ("files"), and the fingerprint of the trunk that its adapters were trained
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Field,
     SerializerFunctionWrapHandler,
     ValidationError,
     field_serializer,
@@ -19,6 +21,7 @@ from pydantic import (
     model_serializer,
 )
 
+from adapter_stilts.config.schema import Precision
 from adapter_stilts.errors import ArtefactError, MissingError
 from adapter_stilts.files import IDENTITY
 from adapter_stilts.sharing.sealed import read_sealed, write_sealed
@@ -31,8 +34,14 @@ TASK_FILE = "task.yaml"  # the user's own description of the task, as it was
 METRICS = "metrics.jsonl"  # one line per logged step
 RESULTS = "results.json"
 ROLES = ("adapter", "fusion", "head")  # of parts, and their folders
-VERSION = 1
+VERSION = 2
+READ = (1, 2)  # 1 said where things lay on the machine that made it
+Count = Annotated[int, Field(ge=0, le=10**15)]
 FETCH_AGAIN = "fetch the bundle again, or train the run again with --overwrite"
+
+
+def _without_empty(fields: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in names or value}
 
 
 class Strict(BaseModel):
@@ -52,11 +61,11 @@ class Facts(BaseModel):
 
 
 class FileFacts(Facts):
-    """A file that rows were read from."""
+    """A file that rows were read from; path: its name, without the folder it lay in."""
 
     path: str
     sha256: str
-    rows: int = 0
+    rows: Count = 0
 
 
 class DataFacts(Facts):
@@ -70,8 +79,8 @@ class DataFacts(Facts):
     hub: str = ""
     config: str = ""
     revision: str = ""
-    rows: int = 0
-    dropped: dict[str, int] = {}
+    rows: Count = 0
+    dropped: dict[str, Count] = {}
     parts: tuple[str, ...] = ()
     multiword: str = ""
     substitutions: tuple[str, ...] = ()
@@ -85,10 +94,10 @@ class TaskFacts(Facts):
     task: str
     format: str
     languages: tuple[str, ...]
-    rows: int
-    features: int
+    rows: Count
+    features: Count
     share: float
-    steps: int | None = None
+    steps: Count | None = None
 
 
 class PartFacts(Facts):
@@ -98,7 +107,7 @@ class PartFacts(Facts):
     role: str
     active: bool
     trained: bool
-    parameters: int
+    parameters: Count
 
 
 class TrainingFacts(Facts):
@@ -109,17 +118,17 @@ class TrainingFacts(Facts):
     advice   what to try where that says no, as `--set` takes it
     """
 
-    steps: int = 0
-    epochs: int = 0
-    best_step: int | None = None
+    steps: Count = 0
+    epochs: Count = 0
+    best_step: Count | None = None
     best_score: float | None = None
     losses: tuple[tuple[int, float], ...] = ()
     seconds: float = 0.0
     stopped_by: str = ""
-    tasks: dict[str, int] = {}
-    rows: int = 0
-    features: int = 0
-    processes: int = 1
+    tasks: dict[str, Count] = {}
+    rows: Count = 0
+    features: Count = 0
+    processes: Count = 1
     learned: dict[str, Learning] = {}
     advice: str = ""
 
@@ -127,28 +136,48 @@ class TrainingFacts(Facts):
 class TrunkFacts(Strict):
     """The trunk a run was made on; the fingerprint is computed from its weights.
 
-    prefix  what stands before every sentence that becomes a vector; not in the JSON where it is empty
+    What is empty of the last three is not in the JSON.
+
+    name    a hub id, "miniature", or the last name of a folder
+    prefix  what stands before every sentence that becomes a vector
+    source  where it came from; None: an older manifest, whose name may be a path
+    copies  the fingerprints that copies of these weights in half precision have: {"fp16": ..., "bf16": ...}
     """
 
     name: str
     revision: str | None
     fingerprint: str
-    layers: int
-    hidden: int
-    precision: str
+    layers: Count
+    hidden: Count
+    precision: Precision
     prefix: str = ""
+    source: Literal["hub", "folder", "miniature"] | None = None
+    copies: dict[str, str] = {}
 
     @model_serializer(mode="wrap")
     def _said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in handler(self).items() if name != "prefix" or value}
+        return _without_empty(handler(self), ("prefix", "source", "copies"))
+
+    def same_weights(self, other: TrunkFacts) -> bool:
+        """Whether two are one trunk, stored in float32, in half precision or in either."""
+        return other.fingerprint in self.fingerprints or self.fingerprint in other.fingerprints
+
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """Those of the weights as they were, and of their copies in half precision."""
+        return (self.fingerprint, *self.copies.values())
 
 
 class Parent(Strict):
-    """A run that this one builds on, by the checksum of its manifest."""
+    """A run that this one builds on, by the checksum of its manifest. folder: in older manifests alone."""
 
     name: str
-    folder: str
+    folder: str = ""
     checksum: str
+
+    @model_serializer(mode="wrap")
+    def _said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _without_empty(handler(self), ("folder",))
 
 
 class Manifest(Strict):
@@ -156,7 +185,7 @@ class Manifest(Strict):
 
     identity      the fingerprint of all that decides the weights
     task          of a run of several tasks, their names with commas between them
-    task_file     the YAML file that describes the task, "" for one of ours
+    task_file     the name of the YAML file that described the task, "" for one of ours
     format        of the task's examples; "joint" for several tasks
     language      of the training rows, several with commas between them
     tasks         of a run of several tasks
@@ -186,7 +215,7 @@ class Manifest(Strict):
     versions: dict[str, str]
     device: str
     seconds: float
-    peak_memory: int
+    peak_memory: Count
     licence: str
     substitutions: tuple[str, ...]
     tasks: tuple[TaskFacts, ...] = ()
@@ -260,8 +289,8 @@ def read_manifest(folder: Path) -> Manifest:
         advice = "name a finished run's folder; `adapter-stilts list runs` shows them"
         raise MissingError(what, where=str(folder), do=advice)
     fields = read_sealed(path, "the manifest", do=FETCH_AGAIN)
-    if fields.get("version") != VERSION:
-        what = f"manifest version {fields.get('version')}, and this program reads {VERSION}"
+    if fields.get("version") not in READ:
+        what = f"manifest version {fields.get('version')}, and this program reads {' and '.join(map(str, READ))}"
         raise ArtefactError(what, where=str(path), do="use a matching version of adapter-stilts")
     try:
         return Manifest.model_validate(fields)

@@ -16,6 +16,7 @@ from adapter_stilts.errors import ArtefactError
 from adapter_stilts.files import from_json, read_bytes, write_bytes
 
 CHECKSUM = "checksum"
+LARGEST = 1 << 26  # bytes of a document
 
 
 def write_sealed(path: Path, fields: Mapping[str, Any]) -> str:
@@ -28,7 +29,7 @@ def write_sealed(path: Path, fields: Mapping[str, Any]) -> str:
 def read_sealed(path: Path, noun: str, *, do: str) -> dict[str, Any]:
     """The fields of a document, its checksum among them; ArtefactError where a byte is not as it was written."""
     try:
-        content = read_bytes(path)
+        content = small(path)
     except OSError as error:
         raise unreadable(error, path) from error
     try:
@@ -40,6 +41,14 @@ def read_sealed(path: Path, noun: str, *, do: str) -> dict[str, Any]:
         what = f"{noun} does not match its checksum: it was changed or damaged after it was written"
         raise ArtefactError(what, where=str(path), do=do)
     return dict(fields)
+
+
+def small(path: Path) -> bytes:
+    """The bytes of a text that says what something is; ArtefactError for one that is larger than any such text."""
+    if path.stat().st_size > LARGEST:
+        what = f"{path.stat().st_size:,} bytes, where a description of some kB was expected"
+        raise ArtefactError(what, where=str(path), do="fetch it again")
+    return read_bytes(path)
 
 
 def checksum(fields: Mapping[str, Any]) -> str:

@@ -26,6 +26,7 @@ from adapter_stilts.runs.task_data import SHUFFLED_LABELS
 from adapter_stilts.runs.train import train
 from adapter_stilts.sharing.bundle import verify_files
 from adapter_stilts.sharing.manifest import read_manifest
+from adapter_stilts.sharing.places import files_of
 from adapter_stilts.studies.board import Job
 from adapter_stilts.training import checkpoint
 
@@ -44,10 +45,11 @@ def stands(job: Job, record: Mapping[str, Any]) -> bool:
             manifest = read_manifest(job.folder)
             verify_files(job.folder, manifest)
             origins = [origin.model_dump(mode="json") for origin in manifest.data]
-            return manifest.checksum == record["checksum"] and _unchanged(origins)
+            return manifest.checksum == record["checksum"] and _unchanged(origins, files_of(job.folder))
         rows = {row.key: row for row in read_results(job.folder)}
         wanted = [tuple(key) for key in record["rows"]]
-        return bool(wanted) and all(key in rows for key in wanted) and _unchanged(rows[key].data for key in wanted)
+        there = bool(wanted) and all(key in rows for key in wanted)
+        return there and _unchanged((rows[key].data for key in wanted), files_of(job.folder))
     except (StiltsError, KeyError, TypeError):
         return False
 
@@ -89,13 +91,17 @@ def _checksums(folders: Iterable[Path]) -> list[str]:
     return [read_manifest(folder).checksum for folder in folders]
 
 
-def _unchanged(origins: Iterable[Any]) -> bool:
-    """Whether rows would be read from the same bytes now: files by their hashes, the miniature by its version."""
+def _unchanged(origins: Iterable[Any], places: Mapping[str, str]) -> bool:
+    """Whether rows would be read from the same bytes now: files by their hashes, the miniature by its version.
+
+    places  sha256 -> where the file lay
+    """
     for origin in origins:
         facts = origin if isinstance(origin, Mapping) else {"kind": "files", "files": origin}
         if facts["kind"] == "miniature" and facts["revision"] != VERSION:
             return False
-        if not all(_hash(file["path"]) == file["sha256"] for file in facts.get("files", ())):
+        files = [(places.get(file["sha256"], file["path"]), file["sha256"]) for file in facts.get("files", ())]
+        if not all(_hash(place) == expected for place, expected in files):
             return False
     return True
 

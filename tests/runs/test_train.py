@@ -20,6 +20,7 @@ from adapter_stilts.runs.results import read_results
 from adapter_stilts.runs.train import train
 from adapter_stilts.sharing.bundle import load_bundle
 from adapter_stilts.sharing.manifest import read_manifest
+from adapter_stilts.sharing.places import files_of
 from adapter_stilts.training.devices import Processes
 
 FORMATS = ("nli", "single", "ner", "choice", "qa", "mlm")
@@ -50,6 +51,7 @@ def test_leaves_the_folder_that_the_design_promises(trained, contents, task):
     assert sorted(contents(folder)) == sorted(
         [
             *(".lock", "README.md", "config.yaml", "identity.json", "manifest.json", "metrics.jsonl", "results.json"),
+            *("local.yaml", "places.json"),
             *(f"adapter/{task}.json", f"adapter/{task}.safetensors", "head/head.json", "head/head.safetensors"),
             *(*checkpoint, *predictions, f"units/{task}/validation-en.npy"),
             *(["units/qa/validation-en.items.npy"] if task == "qa" else []),  # its questions have ids
@@ -77,26 +79,28 @@ def test_is_the_same_run_when_started_from_its_own_configuration(trained, heard)
         trained("nli", how="sequential", after=[str(parent)]),
         trained("nli", how="stack", after=[str(parent)]),
     ):
-        again = load(folder / "config.yaml")
+        again = load(folder / "local.yaml")
         assert start(again, folder, task=again.task.name, report=heard).folder == folder
         assert "holds this run already" in heard.lines.pop()
 
 
 def test_writes_a_manifest_that_says_what_the_run_is(trained, data, tiny_folder):
     parent = trained("paraphrase")
-    manifest = load_bundle(trained("nli", how="stack", after=[str(parent)], training__seed=7)).manifest
+    folder = trained("nli", how="stack", after=[str(parent)], training__seed=7)
+    manifest = load_bundle(folder).manifest
     assert (manifest.task, manifest.how, manifest.composition, manifest.format) == (
         "nli",
         "stack",
         "stack(paraphrase, nli)",
         "pair",
     )
-    assert (manifest.trunk.name, manifest.trunk.layers, manifest.trunk.precision) == (str(tiny_folder), 2, "fp32")
+    assert (manifest.trunk.name, manifest.trunk.layers, manifest.trunk.precision) == (tiny_folder.name, 2, "fp32")
     assert [(one.name, one.checksum) for one in manifest.parents] == [
         (parent.name, load_bundle(parent).manifest.checksum)
     ]
     assert [(one.split, one.files[0].rows) for one in manifest.data] == [("train", 24), ("validation", 12)]
-    assert [f"{one.split}={one.files[0].path}" for one in manifest.data] == list(data("nli"))
+    places = files_of(folder)
+    assert [f"{one.split}={places[one.files[0].sha256]}" for one in manifest.data] == list(data("nli"))
     assert (manifest.seeds, manifest.training.steps, manifest.training.rows) == ({"training": 7}, 3, 24)
     assert manifest.peak_memory > 10**7
     assert [(row.part, row.trained) for row in manifest.parts] == [
@@ -377,7 +381,7 @@ def test_trains_a_task_of_the_users_own_and_names_it(trained, tmp_path, data):
     manifest = load_bundle(folder).manifest
     assert (manifest.task, manifest.task_file, manifest.licence, manifest.composition) == (
         "mine",
-        str(task),
+        "mine.yaml",
         "CC0",
         "mine",
     )

@@ -27,7 +27,7 @@ def manifest():
             "control": "none",
         }
         more = {
-            "composition": "nli",
+            "composition": "fuse(nli, qa)",
             "device": "CPU",
             "licence": "",
             "seconds": 1.5,
@@ -43,24 +43,16 @@ def manifest():
 
 @pytest.fixture
 def parts():
-    """An adapter, a fusion and a head."""
+    """Two adapters, a fusion of them and a head."""
     draw = torch.Generator().manual_seed(5)
     adapter = {
         "encoder.layer.0.down": torch.randn(4, 3, generator=draw),
         "encoder.layer.1.down": torch.randn(4, 3, generator=draw),
     }
+    facts = {"kind": "seq_bn", "settings": {"reduction_factor": 16.0, "leave_out": []}, "trained": True, "language": ""}
     return (
-        Part(
-            "adapter",
-            "nli",
-            {
-                "kind": "seq_bn",
-                "settings": {"reduction_factor": 16.0, "leave_out": []},
-                "trained": True,
-                "language": "",
-            },
-            adapter,
-        ),
+        Part("adapter", "nli", facts, adapter),
+        Part("adapter", "qa", facts, {name: tensor + 1 for name, tensor in adapter.items()}),
         Part("fusion", "fuse(nli, qa)", {"trained": False}, {"value": torch.eye(3)}),
         Part(
             "head",

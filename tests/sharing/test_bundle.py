@@ -31,6 +31,8 @@ def test_writes_safetensors_and_json_only(bundle):
     assert sorted(path.relative_to(bundle()).as_posix() for path in bundle().rglob("*") if path.is_file()) == [
         "adapter/nli.json",
         "adapter/nli.safetensors",
+        "adapter/qa.json",
+        "adapter/qa.safetensors",
         "fusion/1.json",
         "fusion/1.safetensors",
         "head/head.json",
@@ -53,6 +55,8 @@ def test_replaces_earlier_weights_and_the_remains_of_cut_writes_and_nothing_else
         "nli.json",
         "nli.safetensors",
         "notes.txt",
+        "qa.json",
+        "qa.safetensors",
     ]
 
 
@@ -61,7 +65,7 @@ def test_replaces_earlier_weights_and_the_remains_of_cut_writes_and_nothing_else
     [
         *(
             f"{stem}{suffix}"
-            for stem in ("adapter/nli", "fusion/1", "head/head")
+            for stem in ("adapter/nli", "adapter/qa", "fusion/1", "head/head")
             for suffix in (".safetensors", ".json")
         ),
         MANIFEST,
@@ -102,7 +106,7 @@ def test_refuses_a_weight_file_that_is_not_listed(bundle, name):
 def test_lets_files_that_are_no_weights_lie_there(bundle):
     (bundle() / "fusion" / "attention.json").write_text("{}")
     (bundle() / "adapter" / "notes.txt").write_text("mine")
-    assert len(load_bundle(bundle()).parts) == 3
+    assert len(load_bundle(bundle()).parts) == 4
 
 
 def relisted(folder, manifest, name, content):
@@ -161,7 +165,7 @@ def test_refuses_a_name_that_is_no_file_name(tmp_path, parts, name):
         save_parts(tmp_path, [replace(parts[0], name=name)])
 
 
-@pytest.mark.parametrize("failing", range(6))
+@pytest.mark.parametrize("failing", range(8))
 def test_says_that_the_disk_is_full_at_every_file(bundle, parts, monkeypatch, failing):
     """The write that fails leaves no half file, and the next try is whole."""
     folder = bundle("full")

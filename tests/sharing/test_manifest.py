@@ -41,7 +41,7 @@ def test_says_that_an_empty_folder_or_no_folder_is_no_run(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"version": 2}, "manifest version 2, and this program reads 1"),
+        ({"version": 3}, "manifest version 3, and this program reads 1 and 2"),
         ({"seconds": "long"}, "not one of a run: seconds"),
         ({"surprise": 1}, "not one of a run: surprise"),
         ({"files": {"../../etc/passwd": "0"}}, "'../../etc/passwd' cannot be a file of a run"),

@@ -138,7 +138,7 @@ def build(kind: Kind, settings: Mapping[str, Setting], trunk: TrunkModel) -> Ada
     try:
         for part in kind.parts:
             modules[part.module](parts, {**settings, **part.fixed}, trunk)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         what = f"cannot build {kind.name} with these settings: {error}"
         raise UsageError(what, where="adapter.settings", do=f"its defaults are {dict(kind.settings)}") from error
     return parts

@@ -28,7 +28,8 @@ class DoRA(LoRA):
     def __init__(self, inputs: int, outputs: int, settings: Settings, frozen: Callable[[], Tensor]) -> None:
         super().__init__(inputs, outputs, settings)
         self.frozen = frozen
-        self.magnitude = nn.Parameter(self._lengths(frozen()).to(self.lora_A.device))  # a fresh one changes nothing
+        weight = frozen().to("meta") if self.lora_A.is_meta else frozen()
+        self.magnitude = nn.Parameter(self._lengths(weight).to(self.lora_A.device))  # a fresh one changes nothing
 
     def change(self, hidden: Tensor, source: Tensor, norm: Norm | None) -> Tensor:
         weight, dropped = self.frozen(), self.dropout(source)

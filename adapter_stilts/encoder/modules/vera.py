@@ -15,6 +15,7 @@ from adapter_stilts.encoder.modules.projections import place, sites_asked
 from adapter_stilts.encoder.trunk.base import TrunkModel
 
 SHARED = "vera_projections"
+WIDEST = 4096  # of r, which takes hardly any room in a file and r rows of the widest projection in memory
 
 
 class Projections(nn.Module):
@@ -29,9 +30,11 @@ class Projections(nn.Module):
     def __init__(self, inputs: int, outputs: int, rank: int, seed: int) -> None:
         super().__init__()
         generator = torch.Generator("cpu").manual_seed(seed)
+        sizes_alone = torch.get_default_device().type == "meta"
         for name, shape in (("down", (rank, inputs)), ("up", (outputs, rank))):
             bound = math.sqrt(3.0) * (math.sqrt(2.0) / math.sqrt(shape[1]))
-            drawn = torch.empty(shape, device="cpu").uniform_(-bound, bound, generator=generator)
+            drawn = torch.empty(shape, device="meta" if sizes_alone else "cpu")
+            drawn = drawn if sizes_alone else drawn.uniform_(-bound, bound, generator=generator)
             self.register_buffer(name, drawn, persistent=False)
 
 
@@ -59,6 +62,8 @@ def vera(parts: AdapterParts, settings: Settings, trunk: TrunkModel) -> None:
     """Two vectors at every projection asked for, and the matrices they share."""
     shapes = [trunk.shape.projections[site] for site in sites_asked(settings)]
     inputs, outputs = (max(sizes) for sizes in zip(*shapes, strict=True))
+    if settings["r"] > (most := max(WIDEST, inputs, outputs)):
+        raise ValueError(f"r {settings['r']} would make random matrices of more than {most} rows")
     shared = Projections(inputs, outputs, settings["r"], settings["projection_seed"])
     place(parts, settings, trunk, lambda layer, site: VeRA(*trunk.shape.projections[site], settings, shared))
     parts.put(SHARED, shared)

@@ -9,6 +9,7 @@ tokenizer is ours to choose: no code, no pickle and no tokenizer_config.json is 
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -26,6 +27,7 @@ from adapter_stilts.encoder.trunk.bert import Bert
 from adapter_stilts.encoder.trunk.config import TrunkConfig, check_config, read_config
 from adapter_stilts.encoder.trunk.modernbert import ModernBert
 from adapter_stilts.encoder.trunk.precision import quantise, resolve_device, resolve_precision, storage
+from adapter_stilts.encoder.trunk.rows import StoredRows, UsedRows
 from adapter_stilts.encoder.trunk.sentence_pooling import SentencePooling, read_pooling
 from adapter_stilts.encoder.trunk.xlmr import XLMR
 from adapter_stilts.errors import ArtefactError, UsageError
@@ -119,6 +121,18 @@ def trunk_facts(name: str, *, revision: str | None = None) -> tuple[TrunkConfig,
     return config, read_pooling(folder, config.hidden_size)
 
 
+@functools.cache
+def half_copies(name: str, revision: str, fingerprint: str) -> dict[str, str]:
+    """The fingerprints that copies of a loaded trunk in half precision have, {"fp16": ..., "bf16": ...}.
+
+    The weights are read again; fingerprint: of those that were loaded, so that each is read once.
+    """
+    folder = hub.find(name, revision or None).folder
+    source = weights.find_weights(folder)
+    wanted = [tensor for tensor, _ in empty_model(read_config(folder)).named_parameters()]
+    return {half: mark for half, mark in weights.rounded_fingerprints(source, wanted).items() if mark != fingerprint}
+
+
 def new_trunk(tokenizer_folder: Path, numbers: TrunkConfig, seed: int) -> Trunk:
     """A trunk with random weights N(0, 0.02), for pretraining from scratch; its vocabulary is the tokenizer's."""
     from adapter_stilts.encoder.trunk.tokenizer import load_tokenizer
@@ -150,7 +164,7 @@ def save_trunk(
     """
     if trunk.depth < trunk.config.num_hidden_layers:
         raise UsageError("only a part of this trunk was loaded, so it cannot be saved", do="load it without `layers`")
-    own = dict(trunk.model.named_parameters()) if weights is None else weights
+    own = trunk.model.tensors() if weights is None else weights
     head = trunk.mask_head if mask_head is None else mask_head
     family = type(trunk.model)
     tensors = {f"{family.stored}{name}": _stored(tensor, dtype) for name, tensor in own.items()}
@@ -177,7 +191,13 @@ def _fill(model: TrunkModel, source: weights.Source, precision: str, layers: int
             weights.check_tensor(source, name, shape)
             path, _, leaf = name.rpartition(".")
             module = model.get_submodule(path)
-            tensor, digest = weights.read_tensor(source, name, storage(precision, module), pool)
+            dtype = storage(precision, module)
+            if module is model.word_embeddings:
+                digests[name] = (shape, weights.digest(source, name, pool))
+                parent, _, own = path.rpartition(".")
+                setattr(model.get_submodule(parent), own, UsedRows(StoredRows(*source.places[name]), dtype))
+                continue
+            tensor, digest = weights.read_tensor(source, name, dtype, pool)
             digests[name] = (shape, digest)
             if layer_of(name) < layers:
                 setattr(module, leaf, nn.Parameter(tensor, requires_grad=False))

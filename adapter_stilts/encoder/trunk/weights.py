@@ -3,7 +3,8 @@
 Nothing is unpickled in this process (`unpickle.py`). A trunk's fingerprint does not depend on what its weights are
 called, nor on how they are sharded or run. Each tensor is hashed as its float32 values. Every float16 and bfloat16
 value is a float32 value, so a file stored in half precision has the fingerprint of the same file widened; rounding a
-float32 file to half precision changes its weights and its fingerprint. The pooler and the heads are not part of it.
+float32 file to half precision changes its weights and its fingerprint. Which fingerprints its rounded copies have can
+be told beforehand (`rounded_fingerprints`). The pooler and the heads are not part of it.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ import hashlib
 import logging
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -39,6 +41,7 @@ PICKLED = "pytorch_model.bin"
 DAMAGED = "the file is truncated or damaged; fetch it again"
 FLOATS = ("F32", "F16", "BF16", "F64")
 PIECE = 1 << 22  # values hashed at a time
+HALVES = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -114,24 +117,48 @@ def check_tensor(source: Source, name: str, shape: torch.Size) -> None:
 
 
 def read_tensor(source: Source, name: str, dtype: torch.dtype, pool: Executor) -> tuple[Tensor, bytes]:
-    """A tensor in `dtype`, and its digest.
+    """A tensor in `dtype`, and its digest."""
+    tensor = torch.empty(source.header(name)[0], dtype=dtype)
+    return tensor, digest(source, name, pool, into=tensor)
+
+
+def digest(source: Source, name: str, pool: Executor, into: Tensor | None = None) -> bytes:
+    """What tells a tensor from others; `into` gets its values. ArtefactError for one that holds no finite numbers.
 
     Read in pieces, so that the file is never in memory whole; the pool's threads share them out.
     """
     shape, _ = source.header(name)
     step = _rows_per_piece(shape)
-    tensor = torch.empty(shape, dtype=dtype)
 
     def read(start: int) -> bytes:
         piece = source.piece(name, start, start + step).to(torch.float32)
         if not bool(piece.sum().isfinite()) and not bool(piece.isfinite().all()):  # the sum alone is seven times faster
             what = f"'{name}' holds values that are not finite numbers"
             raise ArtefactError(what, where=str(source.places[name][0]), do=REFETCH)
-        tensor[start : start + step] = piece
+        if into is not None:
+            into[start : start + step] = piece
         return _piece_digest(piece)
 
-    digests = list(pool.map(read, range(0, shape[0], step)))
-    return tensor, b"".join(digests)
+    return b"".join(pool.map(read, range(0, shape[0], step)))
+
+
+def rounded_fingerprints(source: Source, names: Iterable[str]) -> dict[str, str]:
+    """By precision, the fingerprint that a copy of these weights stored in it has: of every value rounded to it."""
+    digests: dict[str, dict[str, tuple[torch.Size, bytes]]] = {half: {} for half in HALVES}
+    with threads() as pool:
+        for name in names:
+            shape, _ = source.header(name)
+            step = _rows_per_piece(shape)
+            read = partial(_rounded_digests, source, name, step)
+            pieces = list(pool.map(read, range(0, shape[0], step)))
+            for half, of_name in digests.items():
+                of_name[name] = (shape, b"".join(piece[half] for piece in pieces))
+    return {half: fingerprint(of_names) for half, of_names in digests.items()}
+
+
+def _rounded_digests(source: Source, name: str, step: int, start: int) -> dict[str, bytes]:
+    piece = source.piece(name, start, start + step).to(torch.float32)
+    return {half: _piece_digest(piece.to(dtype)) for half, dtype in HALVES.items()}
 
 
 def mask_head(source: Source, stored: Mapping[str, str]) -> dict[str, Tensor] | None:
