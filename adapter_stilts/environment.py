@@ -6,14 +6,26 @@ import functools
 import platform
 import resource
 import sys
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from adapter_stilts.errors import UsageError
 
 RUNS = Path("runs")  # where runs, vectors and rows lie unless told otherwise
 PACKAGES = (
     *("adapter-stilts", "torch", "transformers", "accelerate"),
     *("tokenizers", "safetensors", "faiss-cpu", "numpy", "datasets"),
 )
+
+
+def check_launch(environment: Mapping[str, str]) -> None:
+    """Refuse what a launcher cannot have set; UsageError names the variable."""
+    for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_PORT"):
+        value = environment.get(name)
+        if value is not None and not (value.isdecimal() and len(value) < 10):
+            do = f"unset {name}, or start with `torchrun` or `accelerate launch`"
+            raise UsageError(f"{name} is no number: {value[:40]!r}", where="the environment", do=do)
 
 
 def versions() -> dict[str, str]:

@@ -21,7 +21,21 @@ Each says what is wrong, where, and what to do:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+
+# What a terminal obeys: C0 but for tab and line feed, DEL, C1, what turns the direction of text; and half characters
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def shown(text: str) -> str:
+    """A text that may come from others as people are shown it: control characters are written, not obeyed."""
+    return CONTROL.sub(lambda match: ascii(match[0])[1:-1], text)
+
+
+def one_line(text: str) -> str:
+    """The same with its line breaks written, too."""
+    return shown(text).replace("\n", "\\n")
 
 
 class StiltsError(Exception):
@@ -38,10 +52,10 @@ class StiltsError(Exception):
     def __str__(self) -> str:
         lines = [f"{type(self).__name__}: {self.what}"]
         if self.where:
-            lines.append(f"  where: {self.where}")
+            lines.append(f"  where: {one_line(self.where)}")
         if self.do:
             lines.append(f"  do:    {self.do}")
-        return "\n".join(lines)
+        return shown("\n".join(lines))
 
 
 class UsageError(StiltsError):

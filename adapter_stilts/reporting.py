@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+from adapter_stilts.errors import shown
+
 LOGGER = logging.getLogger("adapter_stilts")
 
 
@@ -56,7 +58,7 @@ class Logged(Silent):
     learn."""
 
     def say(self, text: str) -> None:
-        LOGGER.warning(text)
+        LOGGER.warning(shown(text))
 
 
 def span(seconds: float) -> str:

@@ -6,12 +6,13 @@ prints for programs goes to stdout, everything for people to stderr.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from inspect import cleandoc
 from typing import Annotated, Any
 
@@ -19,13 +20,17 @@ import typer
 from typer.core import TyperGroup
 
 from adapter_stilts import __version__
-from adapter_stilts.errors import DoesNotFit, Interrupted, StiltsError, UsageError
+from adapter_stilts.environment import check_launch
+from adapter_stilts.errors import ArtefactError, DoesNotFit, Interrupted, StiltsError, TaskDataError, UsageError
+from adapter_stilts.files import NO_SPACE
 
-from . import encode, evaluate, info, inspect, mine, predict, score, search, share, study, sweep, train
+from . import convert, encode, evaluate, info, inspect, mine, predict, score, search, share, study, sweep, train
 from .options import StiltsCommand, option
 from .tables import coloured
 
 PROGRAM = "adapter-stilts"
+# of torch, FAISS and C++, in their RuntimeErrors
+NO_MEMORY = re.compile("out of memory|allocate memory|not enough memory|bad_alloc|unpacking long|size calculation over")
 WIDEST = 1000  # columns of help, which has as many as the terminal
 
 
@@ -43,11 +48,14 @@ class StiltsGroup(TyperGroup):
     ) -> Any:
         try:
             code = super().main(args, prog_name or PROGRAM, complete_var, False, windows_expand_args, **extra)
+            sys.stdout.flush()
         except typer.TyperException as error:
             context = getattr(error, "ctx", None)
             path = context.command_path if context is not None else PROGRAM
             say(UsageError(error.format_message().rstrip("."), do=f"see `{path} --help`"))
             code = UsageError.exit_code
+        except OSError as error:  # of stdout
+            code = say_of(error).exit_code
         if standalone_mode:
             sys.exit(code)
         return code
@@ -56,12 +64,10 @@ class StiltsGroup(TyperGroup):
         try:
             with terminated_like_interrupted():
                 return super().invoke(ctx)
-        except (Exception, KeyboardInterrupt) as error:
-            known = _known(error)
-            if known is None:
-                raise
-            say(known)
-            raise typer.Exit(known.exit_code) from error
+        except typer.Exit:
+            raise
+        except BaseException as error:
+            raise typer.Exit(say_of(error).exit_code) from error
 
 
 def say(error: StiltsError) -> None:
@@ -70,7 +76,19 @@ def say(error: StiltsError) -> None:
     if coloured(sys.stderr):
         name = typer.style(name, fg="red", bold=True)
         rest = re.sub(r"(?m)^  (where|do):", lambda line: typer.style(line[0], bold=True), rest)
-    typer.echo(f"{name}:{rest}", err=True)
+    with suppress(OSError):  # stderr may be closed or full; the exit says it as well
+        typer.echo(f"{name}:{rest}", err=True)
+
+
+def say_of(error: BaseException) -> StiltsError:
+    """Print what a command was ended by, and give it; a mistake of ours is raised, for its traceback."""
+    known = _known(error)
+    if known is None:
+        raise error
+    if isinstance(error, OSError) and error.filename is None and sys.stdout is sys.__stdout__:  # try nothing more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    say(known)
+    return known
 
 
 @contextmanager
@@ -101,19 +119,34 @@ def quiet_libraries(environment: MutableMapping[str, str]) -> None:
 def _known(error: BaseException) -> StiltsError | None:
     """What a command was ended by, as an error that says what to do; None for a mistake of ours, shown with its
     traceback."""
-    torch = sys.modules.get("torch")
     if isinstance(error, StiltsError):
         return error
     if isinstance(error, KeyboardInterrupt):
         return Interrupted("stopped", do="run the same command again; what was finished is kept")
-    if isinstance(error, PermissionError):
-        what, where = f"cannot read: {error.strerror or error}", str(error.filename or "")
-        return StiltsError(what, where=where, do="check the folder and its permissions")
-    if isinstance(error, MemoryError) or (torch is not None and isinstance(error, torch.OutOfMemoryError)):
+    if isinstance(error, OSError):
+        return _of_system(error)
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and NO_MEMORY.search(str(error))):
         do = "lower training.token_budget or training.batch_rows (and raise training.accumulation), "
         do += "or use a smaller trunk"
         return DoesNotFit("out of memory", where=str(error).split("\n")[0], do=do)
+    if isinstance(error, RecursionError):
+        return TaskDataError("what was read is nested too deeply", do="look for brackets in brackets; take them out")
+    if type(error).__name__ == "PanicException":  # of the tokenizer's library
+        do = "fetch the trunk again, all of its files; a text may also hold what it cannot read"
+        return ArtefactError(f"the tokenizer failed: {error}", do=do)
     return None
+
+
+def _of_system(error: OSError) -> StiltsError:
+    """A file's, or where there is none that of stdout, which may be full, or closed by who has read enough."""
+    said, where = error.strerror or str(error), str(error.filename or "")
+    if error.errno in NO_SPACE:
+        what = "the disk is full; what was written before is kept" if where else "stdout is full"
+        return DoesNotFit(what, where=where, do="free some space and run the command again")
+    if not where and error.errno in (errno.EPIPE, errno.EBADF):
+        return StiltsError("stdout was closed before all was printed", do="read all of it, or write to a file")
+    what = "cannot read" if where else "the system refused what was asked of it"
+    return StiltsError(f"{what}: {said}", where=where, do="check the folder and its permissions")
 
 
 def group() -> typer.Typer:
@@ -157,6 +190,7 @@ def start(
       adapter-stilts demo
     """
     quiet_libraries(os.environ)
+    check_launch(os.environ)
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help())
 
@@ -186,6 +220,7 @@ verb(app, "sweep", sweep.sweep)
 verb(app, "study", study.study)
 verb(app, "push", share.push)
 verb(app, "pull", share.pull)
+verb(app, "convert", convert.convert)
 app.add_typer(lists, name="list")
 verb(app, "info", info.info)
 verb(app, "compare", info.compare)
@@ -195,5 +230,8 @@ for _list in inspect.LISTS:
 
 
 def main() -> None:
-    """The console script."""
+    """The console script. What is closed is nowhere: what is printed there is lost, and nothing else."""
+    for name in ("stdin", "stdout", "stderr"):  # each takes the lowest number that is free: its own
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115
     app()

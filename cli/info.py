@@ -76,16 +76,16 @@ def compare(
     rows = [(row["key"], *map(written, row["values"])) for row in document["settings"]]
     render.table("settings that differ", ("setting", *both), rows)
     for sentence in document["unlearned"]:
-        typer.echo(sentence)
+        render.say(sentence)
     for task in document["scores"]:
         lines = [(row["language"], row["scores"], row["difference"]) for row in task["languages"]]
         lines += [("mean", task["means"], task["difference"])] if len(lines) > 1 else []
         shown = [(name, *map(render.percent, scores), points(gain)) for name, scores, gain in lines]
         title = f"\n{task['task']} ({task['metric']}, {task['split']}, n {task['n']})"
         render.table(title, ("language", *both, "difference"), shown)
-        typer.echo(f"{task['task']}: {task['sentence']}")
+        render.say(f"{task['task']}: {task['sentence']}")
         if task["dropped"]:
-            typer.echo(f"compared without {', '.join(task['dropped'])}, which only one of them has")
+            render.say(f"compared without {', '.join(task['dropped'])}, which only one of them has")
 
 
 def _table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:

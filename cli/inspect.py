@@ -165,10 +165,10 @@ def doctor(
         for read in (each for each in report["data"]["labels"] if "rows" in each):
             remarks = f" ({read['remarks']})" if read["remarks"] else ""
             place = f"{read['task']} ({read['split']}, {read['language']})"
-            typer.echo(f"{place}: {read['rows']:,} rows, labels {read['labels'] or 'none'}{remarks}")
+            render.say(f"{place}: {read['rows']:,} rows, labels {read['labels'] or 'none'}{remarks}")
     hub, disk = report["hub"], report["disk"]
     network = "off (HF_HUB_OFFLINE)" if hub["offline"] else "used for trunks and tasks of the hub, and nothing else"
-    typer.echo("")
+    render.say("")
     render.facts(
         {
             "python": report["python"],

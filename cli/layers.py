@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from . import render
 
 if TYPE_CHECKING:
@@ -56,4 +54,4 @@ def _table(title: str, layers: dict[int, dict[str, Result]], folder: Path) -> No
     render.table(title, columns, drawn)
     n = sum(row.n for row in layers[best].values())
     over = f"{len(languages)} language{'s' if len(languages) > 1 else ''}, n {n} in all"
-    typer.echo(f"mean over {over}; the best is read off these very rows, `sweep` chooses on others")
+    render.say(f"mean over {over}; the best is read off these very rows, `sweep` chooses on others")

@@ -46,7 +46,7 @@ def predict(
 
     chosen = options.configuration(config, settings, trunk=trunk)
     given = sys.stdin.buffer if str(file) == runs.STDIN else file
-    where: dict[str, Any] = {"out": out, "screen": sys.stdout, "runs": options.RUNS, "overwrite": overwrite}
+    where: dict[str, Any] = {"out": out, "screen": render.Screen(), "runs": options.RUNS, "overwrite": overwrite}
     asked = runs.Asked(chosen, run, task or "")
     made = runs.predict(asked, given, **where, json_lines=as_json, skip_bad=skip_bad, report=progress.reporter())
     if out is None:

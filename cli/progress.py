@@ -9,9 +9,10 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TextIO
 
+from adapter_stilts.errors import shown
 from adapter_stilts.reporting import Advance, Reporter, Silent, span
 
 from . import render
@@ -39,7 +40,8 @@ class Plain:
         self._seconds = seconds
 
     def say(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)
+        with suppress(OSError):  # who works must not stop because nobody can be told
+            print(shown(text), file=self._stream, flush=True)
 
     def table(self, title: str, columns: Sequence[str], rows: render.Rows) -> None:
         render.table(title, columns, rows, self._stream)
@@ -74,7 +76,7 @@ class Drawn:
         self._bars: Progress | None = None
 
     def say(self, text: str) -> None:
-        self._console.print(text, markup=False, soft_wrap=True)
+        self._console.print(shown(text), markup=False, soft_wrap=True)
 
     def table(self, title: str, columns: Sequence[str], rows: render.Rows) -> None:
         render.table(title, columns, rows, self._stream)
@@ -82,10 +84,10 @@ class Drawn:
     @contextmanager
     def progress(self, label: str) -> Iterator[Advance]:
         with self._live() as bars:
-            task = bars.add_task(label, total=None, detail="")
+            task = bars.add_task(shown(label), total=None, detail="")
 
             def advance(done: int, total: int, detail: str = "") -> None:
-                bars.update(task, completed=done, total=total or None, detail=detail)
+                bars.update(task, completed=done, total=total or None, detail=shown(detail))
 
             yield advance
             drawn = bars.tasks[bars.task_ids.index(task)]

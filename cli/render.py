@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
+from adapter_stilts.errors import CONTROL, shown
+
 from . import tables
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ def finish(made: Evaluated | Planned | Trained | None, as_json: bool, *, all_met
     results([row for row in made.results if row.task not in tasks], made.means and made.means.without(tasks))
     layers.show(several, made.folder)
     report.show([row.report for row in made.results if row.report is not None])
-    typer.echo(f"run  {made.folder}")
+    say(f"run  {made.folder}")
 
 
 def speaks() -> bool:
@@ -54,7 +56,23 @@ def speaks() -> bool:
 def document(value: Mapping[str, Any]) -> None:
     """Print one JSON document on stdout; a number that is none (nan, infinity) becomes null."""
     unicode = (getattr(sys.stdout, "encoding", "") or "").lower().startswith("utf")
-    typer.echo(json.dumps(_plain(value), indent=2, ensure_ascii=not unicode, allow_nan=False))
+    text = json.dumps(_plain(value), indent=2, ensure_ascii=not unicode, allow_nan=False)
+    typer.echo(CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
+
+
+def say(text: str) -> None:
+    """Print a line on stdout; what it holds of others' texts does nothing to a terminal."""
+    typer.echo(shown(text))
+
+
+class Screen:
+    """Stdout for rows that are data: as they are in a pipe, and on a terminal as people are shown them."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(shown(text) if sys.stdout.isatty() else text)
+
+    def flush(self) -> None:
+        sys.stdout.flush()
 
 
 def table(title: str, columns: Sequence[str], rows: Rows, stream: TextIO | None = None) -> None:
@@ -102,9 +120,9 @@ def results(rows: Sequence[Result | Mapping[str, Any]], means: Means | None = No
     if shown:
         table("means over languages", ("task", "protocol", "languages", "score", "settings"), shown)
     for key, letter in letters.items():
-        typer.echo(f"settings {letter}: {said[key]}")
+        say(f"settings {letter}: {said[key]}")
     for remark in remarks(read):
-        typer.echo(f"* {remark}")
+        say(f"* {remark}")
 
 
 def percent(score: float | None) -> str:

@@ -10,8 +10,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-import typer
-
 from adapter_stilts.statistics.report import Report, Table, overview, percent, tables, texts_of
 
 from . import render
@@ -34,7 +32,7 @@ def show(reports: Sequence[Report]) -> None:
             detail(of_way[0])
         else:
             _table(overview(of_way))
-            typer.echo(f"one in full: --languages {of_way[0]['language']}; all are under reports/ in the run")
+            render.say(f"one in full: --languages {of_way[0]['language']}; all are under reports/ in the run")
 
 
 def detail(report: Report) -> None:
@@ -46,16 +44,16 @@ def detail(report: Report) -> None:
     mistakes = report.get("mistakes", ())
     if mistakes:
         more = f", {SHOWN} of {len(mistakes)}" if len(mistakes) > SHOWN else ""
-        typer.echo(f"\n{name}: the most confident mistakes{more}")
+        render.say(f"\n{name}: the most confident mistakes{more}")
     for mistake in mistakes[:SHOWN]:
         labels = _wrapped(f"{mistake['predicted']}, gold {mistake['gold']}", width)
-        typer.echo(percent(mistake["probability"]).rjust(5) + labels[5:])
+        render.say(percent(mistake["probability"]).rjust(5) + labels[5:])
         for _, text in texts_of(mistake):
-            typer.echo(_wrapped(text, width))
+            render.say(_wrapped(text, width))
 
 
 def _table(table: Table) -> None:
-    typer.echo(f"\n{table.title}")  # a drawn table would break it where the table ends
+    render.say(f"\n{table.title}")  # a drawn table would break it where the table ends
     render.table("", table.columns, table.rows)
 
 

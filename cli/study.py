@@ -81,7 +81,7 @@ def demo(
     if as_json:
         render.document(document)
     else:
-        typer.echo(f"run  {document['run']}")  # people have read the table; rows are for programs
+        render.say(f"run  {document['run']}")  # people have read the table; rows are for programs
 
 
 def _plan(document: Mapping[str, Any]) -> None:
@@ -93,9 +93,9 @@ def _plan(document: Mapping[str, Any]) -> None:
         sizes = (_steps(stage), _megabytes(stage["bytes"]), len(stage["after"]) or "")
         rows.append((stage["stage"], stage["how"], stage["rows_text"], *sizes, stage["state"])[: len(columns)])
     render.table("", columns, rows)
-    typer.echo(document["totals"]["sentence"])
+    render.say(document["totals"]["sentence"])
     if started:
-        typer.echo(f"of which are not done: {document['missing']['sentence']}")
+        render.say(f"of which are not done: {document['missing']['sentence']}")
 
 
 def _tables(document: Mapping[str, Any]) -> None:
@@ -116,18 +116,18 @@ def _tables(document: Mapping[str, Any]) -> None:
     every = [*entries, *source]
     if any(_word(entry) in (HELPED, HURT, UNCLEAR) for entry in every):
         family = {"row": "those of its row", "target": "those of its target", "all": "all others"}
-        typer.echo(f"p of a gain is corrected for {family[document['config']['table']['holm']]} (Holm)")
+        render.say(f"p of a gain is corrected for {family[document['config']['table']['holm']]} (Holm)")
     if any(_word(entry) == UNCLEAR for entry in every):
-        typer.echo("unclear: no clear difference; a gain of the size behind it would have been seen 8 times in 10")
+        render.say("unclear: no clear difference; a gain of the size behind it would have been seen 8 times in 10")
     for leak in dict.fromkeys(leak for entry in entries for leak in entry["leaks"]):
-        typer.echo(f"* {leak}")
+        render.say(f"* {leak}")
     for entry in entries:
         arm = " ".join(filter(None, (entry["intermediate"], entry["how"], entry["target"])))
         if entry.get("dropped"):
-            typer.echo(f"{arm}: compared without {', '.join(entry['dropped'])}, which only one side has")
+            render.say(f"{arm}: compared without {', '.join(entry['dropped'])}, which only one side has")
         if _word(entry) == UNLEARNED:
-            typer.echo(f"{arm}: {UNLEARNED}, since {' and '.join(entry['unlearned'])} did not learn")
-    typer.echo(f"study  {document['out']}")
+            render.say(f"{arm}: {UNLEARNED}, since {' and '.join(entry['unlearned'])} did not learn")
+    render.say(f"study  {document['out']}")
 
 
 def _by_targets(title: str, entries: Sequence[Mapping[str, Any]]) -> None:

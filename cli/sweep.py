@@ -104,7 +104,7 @@ def _show(record: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> No
     render.table(f"{task} ({record['objective']})", ("", "setting", "dev", "test"), rows)
     if test and record["decided"]:
         gain = points(test["gain"]["difference"], test["gain"]["interval"] or ())
-        typer.echo(f"over the default on test: {gain} (95 %)")
+        render.say(f"over the default on test: {gain} (95 %)")
     by_language: dict[str, dict[str, float]] = {}
     for row in results:
         if row["task"] == task and row["metric"] == record["objective"]:

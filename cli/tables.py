@@ -15,6 +15,8 @@ from typing import TextIO, TypeAlias
 
 import typer
 
+from adapter_stilts.errors import one_line, shown
+
 Cells: TypeAlias = Sequence[Sequence[str]]
 GAP = 2  # blanks between columns
 NUMBERS = re.compile(r"(?<=\d) (?=\d|to -?\d)|(?<=\d to) (?=-?\d)")  # the blanks of "5 010" and "24.6 to 57.7"
@@ -23,10 +25,11 @@ JOINED = "\u00a0"  # a blank where no line ends
 
 def show(title: str, columns: Sequence[str], cells: Cells, stream: TextIO) -> None:
     """Print rows under column names; columns of numbers are aligned to the right."""
+    title, by_column = shown(title), [[*map(one_line, column)] for column in zip(columns, *cells, strict=True)]
     if not stream.isatty():
-        print(_drawn(title, [*zip(columns, *cells, strict=True)]), file=stream)
+        print(_drawn(title, by_column), file=stream)
         return
-    whole = [[NUMBERS.sub(JOINED, text) for text in column] for column in zip(columns, *cells, strict=True)]
+    whole = [[NUMBERS.sub(JOINED, text) for text in column] for column in by_column]
     kept, notes = fitting(whole, terminal_width())
     text = _drawn(title, kept, terminal_width(), styled=coloured(stream))
     print("\n".join([text, *notes, ""]).replace(JOINED, " "), file=stream)
@@ -36,7 +39,7 @@ def show_facts(facts: Mapping[str, str], stream: TextIO) -> None:
     """Print names and values, one a line; on a terminal long values are wrapped beside their name."""
     margin = max(map(len, facts), default=0) + GAP
     width = max(terminal_width() - margin, 20) if stream.isatty() else 0
-    for name, value in facts.items():
+    for name, value in ((one_line(name), one_line(value)) for name, value in facts.items()):
         lines = _wrapped(value, width) if width else [value]
         print(f"{name:<{margin}}" + f"\n{'':<{margin}}".join(lines) if value else name, file=stream)
 

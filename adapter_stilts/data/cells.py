@@ -7,14 +7,19 @@ Tab-separated text is not quoted: a quotation mark is a character like any other
 The exceptions are files whose lines end with "\\r\\n", as those that XTREME's scripts prepare, and files in which every
 cell with a quotation mark in it is quoted as a CSV writer quotes it, which `DataFrame.to_csv(sep="\\t")` makes.
 
+A spreadsheet runs a cell that begins with "=", "+", "-", "@", a tab or a carriage return. In the CSV that we write such
+a text (never a number) begins with an apostrophe before it, and so does one that begins with apostrophes and then one
+of these: to take the first apostrophe of such a cell off gives every text back, and reading our own files does it.
+
 A first line "sep=;", which Excel writes and reads, says what separates and is no row.
 """
 
 from __future__ import annotations
 
 import csv
+import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -31,6 +36,33 @@ LONGEST_CELL = (1 << 31) - 1  # characters of a CSV cell; Python's own limit is 
 QUOTED = re.compile(r'"(?:[^"]|"")*"', re.DOTALL)  # a cell as CSV writers quote it
 SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # Excel's first line
 MARKS = ",;\t"  # what may separate the cells of a CSV
+RUN = re.compile("'*[=+\\-@\t\r]")  # how a text begins that a spreadsheet runs, or that was kept from it
+
+
+def csv_line(cells: Iterable[object]) -> str:
+    """A record of CSV, with its line end, whose texts no spreadsheet runs."""
+    line = io.StringIO(newline="")
+    csv.writer(line, lineterminator="\r\n").writerow(map(_kept_from_running, cells))  # which quotes both characters
+    return line.getvalue()[:-2] + "\n"
+
+
+def _kept_from_running(cell: object) -> object:
+    if isinstance(cell, str) and RUN.match(cell):
+        with suppress(ValueError):
+            float(cell)
+            return cell
+        return f"'{cell}"
+    return cell
+
+
+def _run_again(cell: str) -> str:
+    """The text that `_kept_from_running` was given."""
+    return cell[1:] if cell[:1] == "'" and RUN.match(cell) else cell
+
+
+def _is_ours(header: Sequence[str]) -> bool:
+    """Whether `mine` or `predict` wrote a CSV, by its columns."""
+    return header[:2] == ["score", "cosine"] or (header[:1] == ["id"] and header[-1:] == ["probability"])
 
 
 class Quoting(Enum):
@@ -138,10 +170,11 @@ def _quoted_records(path: Path, how: Delimited, longest: int | None) -> Iterator
             read = number
             yield f"{line}\n"
 
-    begun = how.begins
+    begun, ours = how.begins, None
     try:
         for cells in csv.reader(lines(), delimiter=how.separator, strict=True):
-            yield begun, cells
+            ours = _is_ours(cells) if ours is None else ours
+            yield begun, [_run_again(cell) for cell in cells] if ours else cells
             begun = read + 1
     except csv.Error as error:
         what, do = f"not valid CSV: {error}", "a quotation mark may be missing, or the file is truncated"

@@ -31,6 +31,7 @@ from adapter_stilts.encoder.transfer import check_fit, copies, copy_into, unfill
 from adapter_stilts.encoder.trunk.attention import padding
 from adapter_stilts.encoder.trunk.base import TrunkModel
 from adapter_stilts.encoder.trunk.loading import Trunk
+from adapter_stilts.encoder.trunk.rows import UsedRows
 from adapter_stilts.errors import UsageError, refuse
 from adapter_stilts.registry import unknown_name
 from adapter_stilts.seeding import Seeds, draw
@@ -273,5 +274,6 @@ class AdapterEncoder(nn.Module):
 
 
 def count(module: nn.Module) -> int:
-    """How many parameters it has."""
-    return sum(parameter.numel() for parameter in module.parameters())
+    """How many parameters it has, rows of embeddings that are not in memory among them."""
+    rows = sum(rows.size for rows in module.modules() if isinstance(rows, UsedRows))
+    return sum(parameter.numel() for parameter in module.parameters()) + rows

@@ -12,8 +12,6 @@ A tab or line break inside a sentence (tables and JSON can have one) is a space 
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import os
@@ -22,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from adapter_stilts.data.cells import csv_line
 from adapter_stilts.data.tables import CSV, JSON, JSON_LINES, NOT_READ
 from adapter_stilts.errors import StiltsError, UsageError
 from adapter_stilts.files import COMPRESSED, REPORT, atomic_write, disk_errors, sha256
@@ -153,9 +152,5 @@ def _names(sides: Mapping[str, Side], form: str) -> list[str]:
 
 
 def _record(cells: Iterable[object], form: str) -> str:
-    texts = [f"{cell:.6f}" if isinstance(cell, float) else str(cell) for cell in cells]
-    if form != "csv":
-        return "\t".join(map(as_cell, texts)) + "\n"
-    line = io.StringIO(newline="")
-    csv.writer(line, lineterminator="\n").writerow(texts)
-    return line.getvalue()
+    values = [f"{cell:.6f}" if isinstance(cell, float) else cell for cell in cells]
+    return csv_line(values) if form == "csv" else "\t".join(as_cell(str(value)) for value in values) + "\n"

@@ -10,7 +10,6 @@ and the language are those the run was trained with.
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import os
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from adapter_stilts.config.schema import RunConfig
+from adapter_stilts.data.cells import csv_line
 from adapter_stilts.data.feature import token_rows
 from adapter_stilts.data.layout import Layout
 from adapter_stilts.data.tables import Bad, Row, refused, whole_text
@@ -244,7 +244,6 @@ class _Writer:
 
     def __init__(self, target: IO[str], kind: str, format: str) -> None:
         self._target, self._kind, self._format, self.changed = target, kind, formats[format], 0
-        self._csv = csv.writer(target, lineterminator="\n")
         if kind not in JSON_LINES:
             self._row(self._format.answer_columns)
 
@@ -257,7 +256,7 @@ class _Writer:
 
     def _row(self, cells: Sequence[object]) -> None:
         if self._kind == CSV:
-            self._csv.writerow(cells)
+            self._target.write(csv_line(cells))
             return
         texts = [str(cell) for cell in cells]
         whole = [re.sub(r"[\t\r\n]+", " ", text) for text in texts]

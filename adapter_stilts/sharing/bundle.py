@@ -176,7 +176,7 @@ def not_numbers(tensors: Mapping[str, Tensor]) -> str:
 def check_parts(bundle: Bundle, composition: Composition) -> None:
     """The stored parts are those of the composition, no more and no less; ArtefactError otherwise."""
     wanted = {"adapter": set(names(composition)), "fusion": set(map(fusion_name, fusions(composition)))}
-    wanted["head"] = {task.task for task in bundle.manifest.tasks} or {"head"}
+    wanted["head"] = {task.task for task in bundle.manifest.tasks} or ({"head"} if bundle.manifest.format else set())
     for role, expected in wanted.items():
         if expected != (stored := {part.name for part in bundle.of(role)}):
             apart = ", ".join(sorted(expected ^ stored))

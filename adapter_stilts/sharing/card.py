@@ -20,10 +20,11 @@ import jinja2
 
 from adapter_stilts.config.places import last_name
 from adapter_stilts.config.yaml_text import dump
+from adapter_stilts.errors import shown
 from adapter_stilts.files import write_text
 from adapter_stilts.sharing.bundle import DescribedAdapter, read_description
 from adapter_stilts.sharing.manifest import DataFacts, Manifest
-from adapter_stilts.sharing.metadata import Shown, citation, metadata, read_licence, shell, shown
+from adapter_stilts.sharing.metadata import Shown, citation, in_markdown, metadata, read_licence, shell
 from adapter_stilts.sharing.sealed import CHECKSUM, read_sealed
 from adapter_stilts.statistics.result import LIMIT, Result, remarks
 
@@ -72,7 +73,7 @@ def card(
     trunk, file = manifest.trunk.name, manifest.task_file
     folder = manifest.trunk.source == "folder" or Path(trunk).is_absolute() or trunk.startswith((".", "~"))
     name = shell(manifest.name)
-    return _template().render(
+    text = _template().render(
         m=manifest,
         rows=rows,
         remarks=remarks(rows),
@@ -90,12 +91,13 @@ def card(
         trunk_word=', trunk="DIR"' if folder else "",
         citation=citation(manifest, kinds),
     )
+    return shown(text)
 
 
 @functools.cache
 def _template() -> jinja2.Template:
     options: dict[str, Any] = {"undefined": jinja2.StrictUndefined, "trim_blocks": True, "keep_trailing_newline": True}
-    environment = jinja2.Environment(autoescape=False, finalize=shown, **options)
+    environment = jinja2.Environment(autoescape=False, finalize=in_markdown, **options)
     environment.filters |= {"percent": _percent, "metric": _metric, "source": _source, "shell": shell}
     environment.filters |= {"interval": _interval, "capitalised": lambda text: text[:1].upper() + text[1:]}
     environment.filters |= {"python": lambda text: Shown(json.dumps(text))}
@@ -118,18 +120,18 @@ def _what(manifest: Manifest) -> str:
 def _source(origin: DataFacts) -> str:
     """Where rows came from: their files by name, a hub id, or the miniature."""
     if origin.files:
-        files = ((Path(file.path).name, file.rows, file.sha256[:12]) for file in origin.files)
-        return Shown("; ".join(f"{shown(name)}, {rows:,} rows, sha256 {_code(hash)}" for name, rows, hash in files))
+        files = ((in_markdown(Path(file.path).name), file.rows, _code(file.sha256[:12])) for file in origin.files)
+        return Shown("; ".join(f"{name}, {rows:,} rows, sha256 {hash}" for name, rows, hash in files))
     rows = f", {origin.rows:,} rows" if origin.rows else ""
     rows += f", sha256 {_code(origin.rows_sha256[:12])}" if origin.rows_sha256 else ""
     if origin.kind == "hub":
         revision = f" at revision {_code(origin.revision)}" if origin.revision else ""
         return Shown(f"{_code(origin.hub)} on the hub{revision}{rows}")
-    return Shown(f"the embedded {shown(origin.kind)}{rows}")
+    return Shown(f"the embedded {in_markdown(origin.kind)}{rows}")
 
 
 def _code(text: str) -> str:
-    return f"`{shown(text)}`"
+    return f"`{in_markdown(text)}`"
 
 
 def _metric(row: Result) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from adapter_stilts.encoder.kinds import kinds as known_kinds
+from adapter_stilts.errors import one_line
 from adapter_stilts.sharing.manifest import Manifest
 from adapter_stilts.statistics.result import Result
 from adapter_stilts.tasks.base import tasks
@@ -36,11 +37,11 @@ class Shown(str):
     __slots__ = ()
 
 
-def shown(value: object) -> object:
+def in_markdown(value: object) -> object:
     """Text without what would end a cell or a span of code, open a link or a tag, or move a terminal's cursor."""
     if not isinstance(value, str) or isinstance(value, Shown):
         return value
-    text = "".join(char if char.isprintable() else _named(char) for char in value[:LONGEST])
+    text = one_line(value[:LONGEST])
     for char, instead in (("<", "&lt;"), ("`", "'"), ("|", "\\|"), ("[", "\\[")):
         text = text.replace(char, instead)
     return Shown(text)
@@ -64,7 +65,7 @@ def metadata(manifest: Manifest, rows: Sequence[Result], licence: str, kinds: Se
     facts |= {"language": languages} if languages else {}
     hubs = sorted({data.hub for data in manifest.data if HUB_ID.fullmatch(data.hub)})
     facts |= {"datasets": hubs} if hubs else {}
-    facts["tags"] = list(dict.fromkeys(["adapter-stilts", "adapter", *kinds, manifest.format, *learned]))
+    facts["tags"] = list(filter(None, dict.fromkeys(["adapter-stilts", "adapter", *kinds, manifest.format, *learned])))
     scores = [_score(manifest, row) for row in rows if row.headline and not row.partial]
     facts |= {"model-index": [{"name": manifest.name, "results": scores}]} if scores else {}
     return facts
@@ -102,8 +103,3 @@ def _score(manifest: Manifest, row: Result) -> dict[str, Any]:
         metric["args"]["interval"] = [round(100 * end, 2) for end in row.interval]
     task = {"type": "sentence-similarity" if row.retrieval else manifest.format, "name": row.task}
     return {"task": task, "dataset": dataset, "metrics": [metric]}
-
-
-def _named(char: str) -> str:
-    """What is not printable by its number: "\\x1b" for the character that terminals obey."""
-    return " " if char in "\n\r\t" else f"\\x{ord(char):02x}" if ord(char) < 256 else f"\\u{ord(char):04x}"

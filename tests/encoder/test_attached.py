@@ -10,7 +10,7 @@ import torch
 
 from adapter_stilts.encoder.composition import Fuse, Name, fusions, names, parse
 from adapter_stilts.encoder.kinds import kinds
-from adapter_stilts.encoder.model import AdapterEncoder
+from adapter_stilts.encoder.model import AdapterEncoder, count
 from adapter_stilts.encoder.trunk.config import TrunkConfig
 from adapter_stilts.encoder.trunk.loading import Trunk, load_trunk, new_trunk
 from adapter_stilts.errors import ArtefactError, CompositionError, UnknownName, UsageError
@@ -233,6 +233,6 @@ def test_tells_what_it_is_made_of(make_encoder: Make, tiny_trunk: Trunk) -> None
     assert rows["a"].parameters == 2 * (32 * 8 + 8 + 8 * 32 + 32)
     assert rows["c"].parameters == 2 * 2 * 2 * 4 * 32
     assert rows["fuse(a, b)"].parameters == 2 * (3 * 32 * 32 + 2 * 32)
-    assert rows["f"].parameters == rows["trunk"].parameters == sum(p.numel() for p in tiny_trunk.model.parameters())
+    assert rows["f"].parameters == rows["trunk"].parameters == count(tiny_trunk.model)
     encoder.activate(Name("f"))
     assert [row.part for row in encoder.table() if row.active] == ["f"]

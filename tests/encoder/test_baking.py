@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def check(encoder: AdapterEncoder, batch: dict[str, torch.Tensor], plain: TrunkM
     """The baked weights in a trunk without adapters give what the adapters give."""
     expected = encoder.hidden(**batch)
     assert (expected - AdapterEncoder(encoder.trunk).eval().hidden(**batch)).abs().max() > 1e-3
-    weights = baked_weights(encoder)
+    weights, plain = baked_weights(encoder), copy.deepcopy(plain)  # with the whole table of word embeddings
     with torch.no_grad():
         for name, parameter in plain.named_parameters():
             parameter.copy_(weights[name])

@@ -128,7 +128,8 @@ def test_reads_no_pooling_from_elsewhere(folder: Path, tmp_path: Path) -> None:
     (folder / "1_Pooling" / "config.json").symlink_to("/dev/zero")
 
     def pooled(path: str) -> None:
-        modules = [{"type": "sentence_transformers.models.Pooling", "path": path}]
+        types = {"Transformer": "", "Pooling": path}
+        modules = [{"type": f"sentence_transformers.models.{type}", "path": place} for type, place in types.items()]
         (folder / "modules.json").write_text(json.dumps(modules), encoding="utf-8")
 
     pooled("1_Pooling")

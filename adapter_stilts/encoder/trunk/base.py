@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, ClassVar
 from torch import Tensor, nn
 
 from adapter_stilts.encoder.trunk.precision import unpacked
+from adapter_stilts.encoder.trunk.rows import UsedRows
 
 if TYPE_CHECKING:
     from adapter_stilts.encoder.sites import Active
@@ -64,9 +65,14 @@ class TrunkModel(nn.Module):
         raise NotImplementedError
 
     @property
-    def word_embeddings(self) -> nn.Embedding:
+    def word_embeddings(self) -> nn.Embedding | UsedRows:
         """One row for each token, [V, H]."""
         raise NotImplementedError
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every weight by its name in the family's files, the whole table of word embeddings among them."""
+        rows = {f"{name}.weight": rows.weight for name, rows in self.named_modules() if isinstance(rows, UsedRows)}
+        return dict(self.named_parameters()) | rows
 
     def projection(self, layer: int, site: str) -> Tensor:
         """The weight of a projection, [outputs, inputs], as plain numbers where it is stored packed."""

@@ -27,6 +27,7 @@ from adapter_stilts.encoder.trunk.bert import Bert
 from adapter_stilts.encoder.trunk.config import TrunkConfig, check_config, read_config
 from adapter_stilts.encoder.trunk.modernbert import ModernBert
 from adapter_stilts.encoder.trunk.precision import quantise, resolve_device, resolve_precision, storage
+from adapter_stilts.encoder.trunk.rows import StoredRows, UsedRows
 from adapter_stilts.encoder.trunk.sentence_pooling import SentencePooling, read_pooling
 from adapter_stilts.encoder.trunk.xlmr import XLMR
 from adapter_stilts.errors import ArtefactError, UsageError
@@ -163,7 +164,7 @@ def save_trunk(
     """
     if trunk.depth < trunk.config.num_hidden_layers:
         raise UsageError("only a part of this trunk was loaded, so it cannot be saved", do="load it without `layers`")
-    own = dict(trunk.model.named_parameters()) if weights is None else weights
+    own = trunk.model.tensors() if weights is None else weights
     head = trunk.mask_head if mask_head is None else mask_head
     family = type(trunk.model)
     tensors = {f"{family.stored}{name}": _stored(tensor, dtype) for name, tensor in own.items()}
@@ -190,7 +191,13 @@ def _fill(model: TrunkModel, source: weights.Source, precision: str, layers: int
             weights.check_tensor(source, name, shape)
             path, _, leaf = name.rpartition(".")
             module = model.get_submodule(path)
-            tensor, digest = weights.read_tensor(source, name, storage(precision, module), pool)
+            dtype = storage(precision, module)
+            if module is model.word_embeddings:
+                digests[name] = (shape, weights.digest(source, name, pool))
+                parent, _, own = path.rpartition(".")
+                setattr(model.get_submodule(parent), own, UsedRows(StoredRows(*source.places[name]), dtype))
+                continue
+            tensor, digest = weights.read_tensor(source, name, dtype, pool)
             digests[name] = (shape, digest)
             if layer_of(name) < layers:
                 setattr(module, leaf, nn.Parameter(tensor, requires_grad=False))

@@ -24,6 +24,7 @@ from adapter_stilts.encoder.sites import Active
 from adapter_stilts.encoder.trunk.attention import product
 from adapter_stilts.encoder.trunk.base import Shape, TrunkModel
 from adapter_stilts.encoder.trunk.config import ModernBertConfig, TrunkConfig
+from adapter_stilts.encoder.trunk.rows import UsedRows
 from adapter_stilts.encoder.trunk.xlmr import initialise, normalise, project
 
 
@@ -75,9 +76,9 @@ class ModernBert(TrunkModel):
         return layers
 
     @property
-    def word_embeddings(self) -> nn.Embedding:
+    def word_embeddings(self) -> nn.Embedding | UsedRows:
         words = self.embeddings["tok_embeddings"]
-        assert isinstance(words, nn.Embedding)
+        assert isinstance(words, nn.Embedding | UsedRows)
         return words
 
     def embed(self, input_ids: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -102,5 +103,15 @@ def _by_its_marks(backend: Tokenizer, config: TrunkConfig) -> PreTrainedTokenize
         backend.add_special_tokens([AddedToken("<mask>", lstrip=True, normalized=False)])
         options |= {"bos_token": "<s>", "eos_token": "</s>", "model_input_names": ["input_ids", "attention_mask"]}
     return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
-        tokenizer_object=backend, model_max_length=config.max_length, **options
+        tokenizer_object=_Uncopied(backend), model_max_length=config.max_length, **options
     )
+
+
+@dataclass(frozen=True)
+class _Uncopied:
+    """A tokenizer that transformers, which copies what it is given, takes as it is: XLM-R's takes 290 MB."""
+
+    backend: Tokenizer
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tokenizer:
+        return self.backend

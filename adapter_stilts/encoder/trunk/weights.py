@@ -117,24 +117,29 @@ def check_tensor(source: Source, name: str, shape: torch.Size) -> None:
 
 
 def read_tensor(source: Source, name: str, dtype: torch.dtype, pool: Executor) -> tuple[Tensor, bytes]:
-    """A tensor in `dtype`, and its digest.
+    """A tensor in `dtype`, and its digest."""
+    tensor = torch.empty(source.header(name)[0], dtype=dtype)
+    return tensor, digest(source, name, pool, into=tensor)
+
+
+def digest(source: Source, name: str, pool: Executor, into: Tensor | None = None) -> bytes:
+    """What tells a tensor from others; `into` gets its values. ArtefactError for one that holds no finite numbers.
 
     Read in pieces, so that the file is never in memory whole; the pool's threads share them out.
     """
     shape, _ = source.header(name)
     step = _rows_per_piece(shape)
-    tensor = torch.empty(shape, dtype=dtype)
 
     def read(start: int) -> bytes:
         piece = source.piece(name, start, start + step).to(torch.float32)
         if not bool(piece.sum().isfinite()) and not bool(piece.isfinite().all()):  # the sum alone is seven times faster
             what = f"'{name}' holds values that are not finite numbers"
             raise ArtefactError(what, where=str(source.places[name][0]), do=REFETCH)
-        tensor[start : start + step] = piece
+        if into is not None:
+            into[start : start + step] = piece
         return _piece_digest(piece)
 
-    digests = list(pool.map(read, range(0, shape[0], step)))
-    return tensor, b"".join(digests)
+    return b"".join(pool.map(read, range(0, shape[0], step)))
 
 
 def rounded_fingerprints(source: Source, names: Iterable[str]) -> dict[str, str]:

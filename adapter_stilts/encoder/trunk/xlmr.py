@@ -22,6 +22,7 @@ from adapter_stilts.encoder.sites import Active
 from adapter_stilts.encoder.trunk.attention import product
 from adapter_stilts.encoder.trunk.base import Shape, TrunkModel
 from adapter_stilts.encoder.trunk.config import TrunkConfig
+from adapter_stilts.encoder.trunk.rows import UsedRows
 from adapter_stilts.encoder.trunk.weights import MASK_HEAD
 
 
@@ -48,7 +49,7 @@ class XLMR(TrunkModel):
         return layers
 
     @property
-    def word_embeddings(self) -> nn.Embedding:
+    def word_embeddings(self) -> nn.Embedding | UsedRows:
         return self.embeddings.word_embeddings
 
     def embedded(self, config: TrunkConfig) -> Embeddings:
@@ -79,6 +80,7 @@ class Embeddings(nn.Module):
     def __init__(self, config: TrunkConfig) -> None:
         super().__init__()
         width, self.padding_idx = config.hidden_size, config.pad_token_id
+        self.word_embeddings: nn.Embedding | UsedRows
         self.word_embeddings = nn.Embedding(config.vocab_size, width, padding_idx=self.padding_idx)
         self.position_embeddings = nn.Embedding(config.max_position_embeddings, width)
         self.token_type_embeddings = nn.Embedding(config.type_vocab_size, width)

@@ -29,6 +29,7 @@ from adapter_stilts.formats.base import Example
 from adapter_stilts.formats.reading import examples_of, refuse_repeated_ids
 from adapter_stilts.tasks.base import Task
 from adapter_stilts.tasks.languages import all_codes, iso1, spelled, spelled_in
+from adapter_stilts.tasks.reading.copies import check_files, check_header
 from adapter_stilts.tasks.reading.files import languages_asked, of_language, refuse_saved
 from adapter_stilts.tasks.reading.place import CANDIDATES, FileFact, Loaded, Origin, Where
 from adapter_stilts.tasks.source import CONVERTED, Hub
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 OFFLINE_WORDS = {"1", "ON", "YES", "TRUE"}
 ANSWER_SECONDS = 10
 COMMIT = re.compile(r"@([0-9a-f]{40})")
+UNREADABLE = (OSError, RuntimeError, ValueError, ImportError, TypeError, KeyError, AttributeError)  # as a header can be
 GIVE_FILES = (
     "give the files of its original release with --data DIR (`adapter-stilts list tasks --files` prints their names)"
 )
@@ -203,7 +205,7 @@ def _load(hub: Hub, split: str, config: str, place: Where, *, several: bool) -> 
                 return _copied(hub.id, split, config, place.folder, place.cache)
             table = _downloaded(hub.id, split, config, revision, place.cache, local_only=bool(reason))
             return _Table(table, revision)
-        except (OSError, RuntimeError, ValueError, ImportError, DatasetsError) as error:
+        except (*UNREADABLE, DatasetsError) as error:
             if several and "unknown split" in str(error).lower():
                 return None
             if not _is_script(error) or number == len(revisions):
@@ -230,6 +232,7 @@ def _copied(id: str, split: str, config: str, folder: Path, cache: Path | None) 
     """A copy in a folder, read through a cache that is named after the content of its files."""
     import datasets.config
     from datasets import load_dataset, load_dataset_builder
+    from huggingface_hub.constants import HF_HUB_CACHE
 
     local = folder / id
     if not local.is_dir():
@@ -237,10 +240,12 @@ def _copied(id: str, split: str, config: str, folder: Path, cache: Path | None) 
         raise TaskDataError(f"no copy of '{id}' in this folder", where=str(local), do=do)
     for saved in (local, local / config):
         refuse_saved(saved)
+    check_header(local)
     base = Path(cache or datasets.config.HF_DATASETS_CACHE) / "copies"
     with _network(off=True):
         builder = load_dataset_builder(str(local), config or None, cache_dir=str(base))
         files = {name: [Path(path) for path in paths] for name, paths in (builder.config.data_files or {}).items()}
+        check_files(local, (path for paths in files.values() for path in paths), Path(HF_HUB_CACHE))
         read = [local / "README.md", *(path for paths in files.values() for path in paths)]
         hashes = [f"{path} {sha256(path)}" for path in sorted(set(read)) if path.is_file()]
         content = hashlib.sha256("\n".join(hashes).encode()).hexdigest()[:16]

@@ -1,6 +1,7 @@
 """Copies of data sets in a folder: what is read is what lies there now, and class numbers mean what the copy says."""
 
 import hashlib
+import os
 
 import pytest
 from datasets import ClassLabel, Dataset, Features, Sequence, Value
@@ -113,3 +114,35 @@ def test_says_what_a_folder_of_save_to_disk_is(tmp_path):
     for task, language in (("mnli", "en"), ("mnli-mt", "sw")):
         with pytest.raises(TaskDataError, match=r"written by save_to_disk(.|\n)*to_json\('train.jsonl'\)"):
             load(tasks[task], "train", language, where)
+
+
+@pytest.mark.parametrize("path", ["../../../secret.jsonl", "{root}/secret.jsonl", "http://local/x", "zip::y", "~/x"])
+@pytest.mark.parametrize("card", [CARD, "---\nconfigs:\n- config_name: {config}\n  data_dir: {path}\n---\n"])
+def test_names_no_file_outside_the_copy(copy, tmp_path, path, card):
+    where = copy("a", "nyu-mll/glue", "mnli", "train", nli(4))
+    (tmp_path / "secret.jsonl").write_text('{"premise": "hunter2", "hypothesis": "h", "label": 0}\n' * 4)
+    header = card.format(config="mnli", split="train", path=path.format(root=tmp_path))
+    (where.folder / "nyu-mll/glue/README.md").write_text(header)
+    with pytest.raises(TaskDataError, match="the header names what is outside the copy"):
+        labels("mnli", where)
+
+
+def test_follows_no_link_out_of_the_copy(copy, tmp_path):
+    where = copy("a", "nyu-mll/glue", "mnli", "train", nli(4))
+    (file,) = (where.folder / "nyu-mll/glue/mnli").glob("*.parquet")
+    file.rename(tmp_path / "secret.parquet")
+    file.symlink_to(tmp_path / "secret.parquet")
+    with pytest.raises(TaskDataError, match="a link leads out of the copy"):
+        labels("mnli", where)
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(TaskDataError):
+        labels("mnli", where)
+
+
+@pytest.mark.parametrize("header", ["a: " + "[" * 5000, "a: [", "configs: 7", "a: !!python/name:os.system"])
+def test_refuses_a_header_that_is_none(copy, header):
+    where = copy("a", "nyu-mll/glue", "mnli", "train", nli(4))
+    (where.folder / "nyu-mll/glue/README.md").write_text(f"---\n{header}\n---\n")
+    with pytest.raises(TaskDataError):
+        labels("mnli", where)
