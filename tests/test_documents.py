@@ -78,7 +78,10 @@ def test_links_to_pages_that_exist(page):
 
 @pytest.mark.parametrize(
     "verb",
-    ["demo", "train", "fuse", "eval", "encode", "score", "mine", "search", "sweep", "study", "list", "info", "compare"],
+    [
+        *("demo", "train", "fuse", "eval", "encode", "score", "mine", "search", "sweep", "study", "list", "info"),
+        *("compare", "convert"),
+    ],
 )
 def test_shows_an_example_in_the_help_of_every_verb(verb):
     assert "Example" in CliRunner().invoke(app, [verb, "--help"]).stdout

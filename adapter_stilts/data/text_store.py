@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from adapter_stilts.data.sentences import Sentence, Source, sentences
+from adapter_stilts.data.sentences import Seen, Sentence, Source, sentences
 from adapter_stilts.files import disk_errors
 
 
@@ -31,11 +31,11 @@ class TextStore:
         self._path = folder / f"{name}.texts"
         self.with_ids = source.layout == "ids"
         ends, lines = array("q", [0]), array("q")
-        first = 1
+        first, passed = 1, Seen()
         with disk_errors(self._path):
             folder.mkdir(parents=True, exist_ok=True)
             with self._path.open("wb") as stream:
-                for sentence in sentences(source):
+                for sentence in passed.passing(sentences(source)):
                     row = len(ends) - 1
                     first = first if row else sentence.line
                     if lines or sentence.line != first + row:
@@ -48,7 +48,7 @@ class TextStore:
                         seen(sentence)
         self._ends: NDArray[np.int64] = np.frombuffer(ends, dtype=np.int64)
         self._first, self._lines = first, lines
-        self.rows = len(ends) - 1
+        self.rows, self.survey = len(ends) - 1, passed.survey()
         self._handle = os.open(self._path, os.O_RDONLY)
 
     def __getitem__(self, row: int) -> str:

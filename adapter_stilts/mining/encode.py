@@ -23,7 +23,7 @@ from typing import Any
 
 from adapter_stilts.config.fingerprint import fingerprint
 from adapter_stilts.config.schema import RunConfig
-from adapter_stilts.data.sentences import Seen, Sentence, sentences
+from adapter_stilts.data.sentences import Seen, Sentence, sentences, survey
 from adapter_stilts.environment import peak_memory
 from adapter_stilts.errors import TaskDataError, refuse
 from adapter_stilts.files import bare_name
@@ -145,11 +145,12 @@ class Encoder:
     def vectors(self, request: Encoding, file: TextFile, out: Path | None = None) -> dict[str, Any]:
         """The vectors of a file that was surveyed, as they come; returns what `encode` does."""
         made = _made(self.reader, request, file)
-        folder = out or _folder(self.runs, made)
+        folder, stamp = out or _folder(self.runs, made), _stamp(request.file)
         with filling(folder, made, overwrite=self.overwrite):
             work, seen = _Work(folder, self, request), Seen()
             state = work.finish(seen.passing(sentences(file.source)))
-            if state != "done" and seen.survey() != file.survey:
+            surveys = [seen.survey()] + ([survey(file.source)] if _stamp(request.file) != stamp else [])
+            if state != "done" and any(each != file.survey for each in surveys):
                 clear_vectors(folder)
                 do = "run the command again when it is at rest"
                 raise TaskDataError("the file changed while it was read", where=str(request.file), do=do)
@@ -255,6 +256,12 @@ class _Work:
         if self._read:
             work |= {"seconds": round(self._seconds, 3), "sentences_per_second": round(self._read / self._seconds, 1)}
         return {**_counts(self._made, self._shards), **work}
+
+
+def _stamp(file: Path) -> tuple[int, int, int]:
+    """What a file's system says of its content without reading it: other where a line that was read has changed."""
+    facts = file.stat()
+    return facts.st_mtime_ns, facts.st_size, facts.st_ino
 
 
 def _folder(runs: Path, made: dict[str, Any]) -> Path:

@@ -123,7 +123,7 @@ def open_side(name: str, file: TextFile | None, path: Path, work: Path) -> Side:
         keys.append(text_key(sentence.text) if sentence.text else BLANK)
 
     store = TextStore(work, name, file.source, None if vectors.made else note)
-    if store.rows != vectors.rows:
+    if store.survey != file.survey:
         store.close()
         what = "the file changed while it was read"
         raise TaskDataError(what, where=str(file.path), do="run the command again when it is at rest")

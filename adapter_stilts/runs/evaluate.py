@@ -8,7 +8,8 @@ the run's folder, or to a folder named after trunk and settings.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,9 @@ def evaluate(
         report.say(note)
     for note in (note for task in tasks for note in leaks(task, subject.history)):
         report.say(note)
+    there = _there(request, subject, jobs, overwrite=overwrite)
+    if not there.missing and not os.access(subject.folder, os.W_OK):  # a folder of others' can be asked
+        return _evaluated(request, subject, there, report)
     with locked(subject.folder):
         remove_remains(subject.folder)
         if subject.identity:
@@ -157,28 +161,12 @@ def _check(request: Request, subject: Subject, task: Task, report: Reporter) -> 
 def _score_all(
     request: Request, subject: Subject, jobs: Sequence[Job], *, overwrite: bool, report: Reporter
 ) -> Evaluated:
-    folder, bundle, rows = subject.folder, subject.bundle, read_results(subject.folder)
-    asked: set[tuple[str, ...]] = set()
-    missing: list[Job] = []
+    """Score what is missing and note it, score by score."""
+    folder, bundle, there = subject.folder, subject.bundle, _there(request, subject, jobs, overwrite=overwrite)
+    rows, made, asked, missing = there.rows, there.made, set(there.asked), there.missing
     unscored: list[Predicted] = []
-    made = read_made_of(folder)
-    for task, language, where in jobs:
-        before = [row for row in (*rows, *made) if _of(row, task, request.split, language)]
-        data = _data(task, request.split, language, where) if before else ""
-        plain = [row for row in before if "data" not in row.settings]
-        if any(data_id(row.data) != data for row in plain):
-            where = replace(where, mark=data[:MARK])
-            what = "was scored on other data before, whose scores and predictions stay"
-            report.say(f"{task.name} {language} {what}; these are called {request.split}-{language}.{where.mark}")
-        same = [row for row in rows if row in before and data_id(row.data) == data]
-        known = [] if overwrite else _known(same, request, task, language, subject)
-        check_products(folder, known)
-        asked |= {row.key for row in known}
-        if not known:
-            missing.append((task, language, where))
-    if len(missing) < len(jobs):
-        there = len(jobs) - len(missing)
-        report.say(f"{there} of {len(jobs)} scores are there already (--overwrite scores them again)")
+    for line in there.said:
+        report.say(line)
     with report.progress("scoring") as progress:
         for number, (task, language, scored) in enumerate(_scores(request, subject, missing, report)):
             notes = list(leaks(task, subject.history))
@@ -199,11 +187,57 @@ def _score_all(
     write_made_of(folder, made)
     if bundle is not None:
         write_card(folder, bundle.manifest, rows)
-    composition = bundle.manifest.composition if bundle else ""
-    results = [row for row in rows if row.key in asked]
+    return _evaluated(request, subject, replace(there, rows=rows, asked=asked, said=()), report, tuple(unscored))
+
+
+@dataclass(frozen=True)
+class _There:
+    """What a folder holds of the jobs that were asked for: all its rows, the keys of those asked for, what is missing,
+    and what there is to say of it."""
+
+    rows: Sequence[Result]
+    made: Sequence[Result]
+    asked: Set[tuple[str, ...]]
+    missing: Sequence[Job]
+    said: Sequence[str]
+
+
+def _there(request: Request, subject: Subject, jobs: Sequence[Job], *, overwrite: bool) -> _There:
+    folder, rows, made = subject.folder, read_results(subject.folder), read_made_of(subject.folder)
+    asked: set[tuple[str, ...]] = set()
+    missing: list[Job] = []
+    said: list[str] = []
+    for task, language, where in jobs:
+        before = [row for row in (*rows, *made) if _of(row, task, request.split, language)]
+        data = _data(task, request.split, language, where) if before else ""
+        plain = [row for row in before if "data" not in row.settings]
+        if any(data_id(row.data) != data for row in plain):
+            where = replace(where, mark=data[:MARK])
+            what = "was scored on other data before, whose scores and predictions stay"
+            said.append(f"{task.name} {language} {what}; these are called {request.split}-{language}.{where.mark}")
+        same = [row for row in rows if row in before and data_id(row.data) == data]
+        known = [] if overwrite else _known(same, request, task, language, subject)
+        check_products(folder, known)
+        asked |= {row.key for row in known}
+        if not known:
+            missing.append((task, language, where))
+    if len(missing) < len(jobs):
+        there = len(jobs) - len(missing)
+        said.append(f"{there} of {len(jobs)} scores are there already (--overwrite scores them again)")
+    return _There(rows, made, asked, missing, said)
+
+
+def _evaluated(
+    request: Request, subject: Subject, there: _There, report: Reporter, unscored: tuple[Predicted, ...] = ()
+) -> Evaluated:
+    """The rows that were asked for, with what is still to be said."""
+    for line in there.said:
+        report.say(line)
+    composition = subject.bundle.manifest.composition if subject.bundle else ""
+    results = [row for row in there.rows if row.key in there.asked]
     if request.report:
-        results = [read_report(folder, row) if row.headline else row for row in results]
-    return Evaluated(folder, composition, tuple(results), tuple(unscored))
+        results = [read_report(subject.folder, row) if row.headline else row for row in results]
+    return Evaluated(subject.folder, composition, tuple(results), unscored)
 
 
 def _scores(

@@ -206,6 +206,11 @@ def sentence_reader(
     return SentenceReader(encoder.to(device).eval(), chosen, made, rules, notes)
 
 
+def named_trunk(bundle: Bundle, name: str | None = None) -> dict[str, Any]:
+    """What `load_trunk` takes for the trunk of a run, or for another that is named in its place."""
+    return _trunk(bundle, name, None, "auto", "")
+
+
 def trunk_of(config: RunConfig) -> str | None:
     """The trunk that a configuration names; None where it names none, as where a run brings its own."""
     return config.trunk.name if "name" in config.trunk.model_fields_set else None

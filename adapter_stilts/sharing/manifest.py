@@ -257,11 +257,6 @@ class Manifest(Strict):
     checksum: str = ""
 
     @property
-    def headless(self) -> bool:
-        """Whether it was merged without a head."""
-        return self.merge is not None and self.merge.head == NO_HEAD
-
-    @property
     def unlearned(self) -> dict[str, Learning]:
         """The tasks that were not learned; nothing of those of which that is not known."""
         return {task: learning for task, learning in self.training.learned.items() if learning.learned is False}

@@ -338,6 +338,18 @@ def test_keeps_nothing_of_a_file_that_changes_while_it_is_read(make, tmp_path, m
             path.unlink()
 
 
+def test_notices_a_line_that_changes_after_it_was_read(make, tmp_path, monkeypatch):
+    def edited(folder, shard, real=module.append):
+        real(folder, shard)
+        (tmp_path / "a.txt").write_text("".join(f"{line}\n" for line in ["another", *LINES[1:]]))
+
+    monkeypatch.setattr(module, "append", edited)
+    with pytest.raises(TaskDataError, match="the file changed while it was read"):
+        make(out="v")
+    monkeypatch.undo()
+    assert make(["another", *LINES[1:]], out="v")["state"] == "new"
+
+
 def grown(folder, made, path, lines):
     from adapter_stilts.retrieval.stored.ledger import begin
 

@@ -138,6 +138,17 @@ def test_computes_only_what_is_missing(scored, tiny_folder, bitext, tmp_path, mo
     assert scored(tatoeba(tiny_folder, bitext, layer=(1,)), out=out)["results"] == first["results"]
 
 
+def test_writes_nothing_to_a_read_only_folder_where_nothing_is_missing(scored, trained, data, monkeypatch):
+    asked = evaluation(run=trained("nli"), trunk=None, tasks=("nli",), split="validation", data=data("nli"))
+    first = scored(asked)
+    before = {path: path.stat().st_mtime_ns for path in Path(first["run"]).rglob("*") if path.is_file()}
+    for place in ("runs.evaluate.locked", "files.atomic_write", "runs.results.write_sealed"):
+        monkeypatch.setattr(f"adapter_stilts.{place}", None)
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root may write anywhere
+    assert scored(asked) == first
+    assert {path: path.stat().st_mtime_ns for path in Path(first["run"]).rglob("*") if path.is_file()} == before
+
+
 def test_takes_the_vectors_of_an_earlier_reading_for_another_k(
     scored, tiny_folder, bitext, pools, tmp_path, monkeypatch
 ):

@@ -1,0 +1,1 @@
+"""What imports peft, sentence-transformers or onnx: one file each, reached when something is converted."""
