@@ -43,7 +43,9 @@ def finished(
 
 def described(composition: str, trunk: str) -> Manifest:
     facts = TrunkFacts(name=f"trunk-{trunk}", revision=None, fingerprint=trunk, layers=2, hidden=8, precision="fp32")
-    words = dict.fromkeys(("name", "identity", "task", "format", "language", "how", "control", "device", "licence"), "")
+    words = {"format": "pair"} | dict.fromkeys(
+        ("name", "identity", "task", "language", "how", "control", "device", "licence"), ""
+    )
     empty = {
         "parents": (),
         "data": (),
