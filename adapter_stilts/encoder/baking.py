@@ -19,21 +19,24 @@ from adapter_stilts.errors import UsageError
 LINEAR = frozenset({"linear"})
 
 
-def unbakeable(kinds: Mapping[str, Kind]) -> str:
-    """Why adapters {name: kind} cannot be baked into weights, as a sentence; "" where they can."""
+def unbakeable(kinds: Mapping[str, Kind], beside: frozenset[str] = frozenset()) -> str:
+    """Why adapters {name: kind} cannot be baked into weights, as a sentence; "" where they can.
+
+    beside  places of a layer whose adapters are left to the caller
+    """
     for name, kind in kinds.items():
-        if not kind.places <= LINEAR | {"trunk"}:
+        if not kind.places <= LINEAR | {"trunk"} | beside:
             return f"'{name}' is of kind {kind.name}, which is no change of the trunk's weights"
     return ""
 
 
 @torch.no_grad()
-def baked_weights(encoder: AdapterEncoder) -> dict[str, Tensor]:
+def baked_weights(encoder: AdapterEncoder, beside: frozenset[str] = frozenset()) -> dict[str, Tensor]:
     """Every weight of the layers held, float32, by the trunk's names, with the active composition in them.
 
     Raises UsageError for a kind that changes no weights, and for a trunk that is not held in fp32.
     """
-    if reason := unbakeable(encoder.active_kinds()):
+    if reason := unbakeable(encoder.active_kinds(), beside):
         raise UsageError(reason, do="bake adapters of the kinds lora, rslora, dora, vera and ia3")
     if encoder.trunk.precision != "fp32":
         what = f"the trunk is held in {encoder.trunk.precision}, and weights are baked in float32"
