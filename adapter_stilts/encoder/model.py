@@ -163,6 +163,16 @@ class AdapterEncoder(nn.Module):
         """Hidden states 0 to `layer`; otherwise as `hidden`."""
         return tuple(self._states(input_ids, attention_mask, layer))
 
+    def traced(self, input_ids: Tensor, attention_mask: Tensor, layer: int) -> Tensor:
+        """`hidden` without a look at the values of its inputs, in the precision of the weights: for a graph of it."""
+        active, padded = self._active(attention_mask), (attention_mask == 0)[:, None, None, :]
+        state = self.running().embed(input_ids)
+        for block in self._invertible():
+            state = block(state)
+        for index in range(layer):
+            state = self.running().run(index, state, padded, active)
+        return state
+
     def before_decoder(self, hidden: Tensor) -> Tensor:
         """[..., H] with the active invertible adapters undone: what the output embedding of masked text reads."""
         for block in reversed(self._invertible()):
