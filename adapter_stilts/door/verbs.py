@@ -25,8 +25,10 @@ from adapter_stilts.errors import MissingError, refuse
 from adapter_stilts.files import IDENTITY
 from adapter_stilts.reporting import Logged, Reporter
 from adapter_stilts.runs import evaluate as scoring
+from adapter_stilts.runs import merge as merging
 from adapter_stilts.runs import predict as predicting
 from adapter_stilts.runs import train as training
+from adapter_stilts.runs.bake import Baked
 from adapter_stilts.runs.compare import compare_runs
 from adapter_stilts.runs.record import Planned, Trained
 from adapter_stilts.runs.subject import Request
@@ -140,6 +142,41 @@ def fuse(
     chosen = configured(config, settings, {**words, "control": control, "data": _given(data)})
     where = _where(out, resume and not overwrite, dry_run, reporter)
     return _made(training.fuse(tuple(map(Path, runs)), target, chosen, **where))
+
+
+def merge(
+    sources: Sequence[AnyRun],
+    *,
+    method: str | None = None,
+    weights: Sequence[float] | None = None,
+    density: float | None = None,
+    scale: float | None = None,
+    rank: int | None = None,
+    split: int | Sequence[int] | None = None,
+    start: AnyRun | None = None,
+    head: AnyRun = "",
+    bake: bool = False,
+    config: AnyPath | None = None,
+    settings: Settings = None,
+    seed: int | None = None,
+    out: AnyPath | None = None,
+    overwrite: bool = False,
+    dry_run: bool = False,
+    reporter: Reporter | None = None,
+) -> Any:
+    """Merge finished runs into one by arithmetic on what their adapters change; returns the Run, as `train` does.
+
+    head  a run whose head it gets, "merge" for the mean of heads with the same labels, or "none"
+    bake  write a trunk with the merged adapter in its weights, and return what is said of it
+    """
+    runs = [folder_of(run) for run in _list(sources)]
+    words: dict[str, object] = {"merging": "merge", "sources": runs, "method": method, "density": density, "rank": rank}
+    words |= {"weights": list(weights or ()), "scale": scale, "split": [split] if isinstance(split, int) else split}
+    words |= {"start": None if start is None else folder_of(start), "seed": seed}
+    chosen = configured(config, settings, words)
+    where: dict[str, Any] = {"out": path_of(out), "runs": RUNS, "overwrite": overwrite, "dry_run": dry_run}
+    where |= {"head": folder_of(head) if isinstance(head, Run) else str(head), "bake": bake}
+    return _made(merging.merge(tuple(map(Path, runs)), chosen, **where, report=reporter or Logged()))
 
 
 def evaluate(
@@ -257,7 +294,7 @@ def _where(out: AnyPath | None, resume: bool, dry_run: bool, reporter: Reporter 
     return {"out": path_of(out), "runs": RUNS, **again, "report": reporter or Logged()}
 
 
-def _made(made: Trained | Planned | None) -> Any:
+def _made(made: Trained | Planned | merging.MergePlanned | Baked | None) -> Any:
     """The run; what would be done of a dry run; None in a process that is not the first of several."""
     if isinstance(made, Trained):
         return Run(made.folder)

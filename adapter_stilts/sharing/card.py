@@ -23,7 +23,7 @@ from adapter_stilts.config.yaml_text import dump
 from adapter_stilts.errors import shown
 from adapter_stilts.files import write_text
 from adapter_stilts.sharing.bundle import DescribedAdapter, read_description
-from adapter_stilts.sharing.manifest import DataFacts, Manifest
+from adapter_stilts.sharing.manifest import NO_HEAD, DataFacts, Manifest
 from adapter_stilts.sharing.metadata import Shown, citation, in_markdown, metadata, read_licence, shell
 from adapter_stilts.sharing.sealed import CHECKSUM, read_sealed
 from adapter_stilts.statistics.result import LIMIT, Result, remarks
@@ -113,7 +113,11 @@ def _what(manifest: Manifest) -> str:
         "stack": f"An adapter and a head for {task} on top of {parents}",
         "joint": "One adapter, and a head each, for " + " and ".join(_code(task.task) for task in manifest.tasks),
         "fuse": f"A fusion of {parents} and a head for {task}",
+        "merge": f"An adapter and a head for {task} that starts from the merged weights of {parents}",
     }
+    if manifest.merge is not None and manifest.merge.head:  # merged, and nothing trained after that
+        head = "" if manifest.merge.head == NO_HEAD else f", with a head for {task}"
+        return Shown(f"An adapter merged of {parents} by {manifest.merge.method}{head}")
     return Shown(sentences.get(manifest.how, f"A run for {task} after {parents}"))
 
 
